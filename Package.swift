@@ -1,0 +1,84 @@
+// swift-tools-version: 6.2
+// trajpack's layers. Arrows go down only: a target may depend on those above it in this file.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Video can be left out: `swift build --disable-default-traits`.
+let video: TargetDependencyCondition? = .when(traits: ["Video"])
+
+let package = Package(
+  name: "trajpack",
+  products: [
+    .executable(name: "trajpack", targets: ["trajpack"])
+  ],
+  traits: [
+    .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
+    .default(enabledTraits: ["Video"]),
+  ],
+  targets: [
+    // System libraries and the few lines of C that Swift cannot say.
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(
+      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      providers: [
+        .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
+      ]),
+    .target(name: "CPlatform"),
+    .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
+    .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
+
+    // The format and the reading path.
+    .target(name: "TrajpackFormat", dependencies: ["CPlatform"], swiftSettings: strict),
+    .target(
+      name: "TrajpackCodecs", dependencies: ["CZlib", "CZstd", "CPlatform", "TrajpackFormat"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      swiftSettings: strict),
+
+    // What needs FFmpeg or libhdf5.
+    .target(
+      name: "TrajpackVideo",
+      dependencies: [.target(name: "CFFmpegShims", condition: video), "TrajpackFormat"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackHDF5",
+      dependencies: ["CHDF5", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackSources",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackVideo",
+      ],
+      swiftSettings: strict),
+
+    // The command line.
+    .target(
+      name: "TrajpackCommands",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+      ],
+      swiftSettings: strict),
+    .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),
+
+    // Tests: one target a module, and a library of seeded generators and law checkers.
+    .target(
+      name: "TrajpackTestSupport", dependencies: ["TrajpackFormat"],
+      path: "Tests/TrajpackTestSupport", swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackCodecsTests",
+      dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+  ]
+)
