@@ -1,1 +1,21 @@
+// What Swift cannot say: instructions picked at run time, and a few system calls it does not import.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+// CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `length` bytes, continuing from `crc` (0 to begin).
+// Uses the SSE4.2 or ARMv8 instruction where the processor has it.
+uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length);
+
+// SHA-256 (FIPS 180-4) of a stream of bytes. Uses the SHA extensions where the processor has them.
+typedef struct {
+  uint32_t state[8];
+  uint64_t length;
+  uint8_t block[64];
+} tp_sha256;
+void tp_sha256_begin(tp_sha256 *hash);
+void tp_sha256_add(tp_sha256 *hash, const void *bytes, size_t length);
+void tp_sha256_end(tp_sha256 *hash, uint8_t digest[32]);
+
+// renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
+int tp_rename_exclusive(const char *from, const char *to);

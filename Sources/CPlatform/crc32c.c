@@ -1,0 +1,109 @@
+#include "platform.h"
+#include <string.h>
+
+// One table for processors without the instruction, made at load time from the polynomial.
+static uint32_t tp_crc_table[256];
+
+__attribute__((constructor)) static void tp_crc_table_make(void) {
+  for (uint32_t i = 0; i < 256; i++) {
+    uint32_t c = i;
+    for (int k = 0; k < 8; k++) c = (c & 1) ? (c >> 1) ^ 0x82F63B78u : c >> 1;
+    tp_crc_table[i] = c;
+  }
+}
+
+static uint32_t tp_crc_portable(uint32_t c, const uint8_t *p, size_t n) {
+  while (n--) c = tp_crc_table[(c ^ *p++) & 0xFF] ^ (c >> 8);
+  return c;
+}
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+
+// crc of a followed by z zero bytes is linear in crc(a): three lanes run in parallel over blocks of
+// TP_LANE bytes and are joined by a table of that linear map, one row for each byte of the crc.
+#define TP_LANE 1024
+static uint32_t tp_shift[4][256];
+static int tp_has_sse42;
+
+__attribute__((constructor(200))) static void tp_crc_lanes_make(void) {
+  tp_has_sse42 = __builtin_cpu_supports("sse4.2");
+  uint32_t basis[32];
+  for (int b = 0; b < 32; b++) {
+    uint32_t c = 1u << b;
+    for (size_t i = 0; i < TP_LANE; i++) {
+      for (int k = 0; k < 8; k++) c = (c & 1) ? (c >> 1) ^ 0x82F63B78u : c >> 1;
+    }
+    basis[b] = c;
+  }
+  for (int row = 0; row < 4; row++)
+    for (uint32_t v = 0; v < 256; v++) {
+      uint32_t c = 0;
+      for (int k = 0; k < 8; k++)
+        if (v >> k & 1) c ^= basis[row * 8 + k];
+      tp_shift[row][v] = c;
+    }
+}
+
+static inline uint32_t tp_skip(uint32_t c) {
+  return tp_shift[0][c & 0xFF] ^ tp_shift[1][c >> 8 & 0xFF] ^ tp_shift[2][c >> 16 & 0xFF] ^
+         tp_shift[3][c >> 24];
+}
+
+__attribute__((target("sse4.2"))) static uint32_t tp_crc_sse42(uint32_t crc, const uint8_t *p,
+                                                                size_t n) {
+  uint64_t c = crc;
+  while (n >= 3 * TP_LANE) {
+    uint64_t a = c, b = 0, d = 0;
+    for (size_t i = 0; i < TP_LANE; i += 8) {
+      uint64_t x, y, z;
+      memcpy(&x, p + i, 8);
+      memcpy(&y, p + TP_LANE + i, 8);
+      memcpy(&z, p + 2 * TP_LANE + i, 8);
+      a = _mm_crc32_u64(a, x);
+      b = _mm_crc32_u64(b, y);
+      d = _mm_crc32_u64(d, z);
+    }
+    c = tp_skip(tp_skip((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)d;
+    p += 3 * TP_LANE;
+    n -= 3 * TP_LANE;
+  }
+  while (n >= 8) {
+    uint64_t x;
+    memcpy(&x, p, 8);
+    c = _mm_crc32_u64(c, x);
+    p += 8;
+    n -= 8;
+  }
+  while (n--) c = _mm_crc32_u8((uint32_t)c, *p++);
+  return (uint32_t)c;
+}
+#endif
+
+#if defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+#include <arm_acle.h>
+static uint32_t tp_crc_arm(uint32_t c, const uint8_t *p, size_t n) {
+  while (n >= 8) {
+    uint64_t x;
+    memcpy(&x, p, 8);
+    c = __crc32cd(c, x);
+    p += 8;
+    n -= 8;
+  }
+  while (n--) c = __crc32cb(c, *p++);
+  return c;
+}
+#endif
+
+uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length) {
+  const uint8_t *p = bytes;
+  uint32_t c = ~crc;
+#if defined(__x86_64__)
+  c = tp_has_sse42 ? tp_crc_sse42(c, p, length) : tp_crc_portable(c, p, length);
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_CRC32)
+  c = tp_crc_arm(c, p, length);
+#else
+  c = tp_crc_portable(c, p, length);
+#endif
+  return ~c;
+}
