@@ -44,7 +44,8 @@ public struct IndexBuilder: Sendable {
 
   /// Adds a track to the last episode.
   public mutating func addTrack(
-    stream: Int, entity: Entity?, clock: Clock, rows: Range<Int>, metadata: String
+    stream: Int, entity: Entity?, clock: Clock, rows: Range<Int>, metadata: String,
+    blob: Range<Int> = 0..<0
   ) {
     let (at, length) = intern(metadata)
     let clockNumber = clockNumbers[clock] ?? clocks.count
@@ -55,6 +56,7 @@ public struct IndexBuilder: Sendable {
     tracks += [
       Int64(episodeCount - 1), Int64(stream), Int64(entity.map { number(of: $0) } ?? -1),
       Int64(clockNumber), Int64(rows.lowerBound), Int64(rows.count), at, length,
+      Int64(blob.lowerBound), Int64(blob.count),
     ]
     episodes[episodes.count - 1] += 1
   }

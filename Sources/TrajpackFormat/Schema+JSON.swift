@@ -46,6 +46,7 @@ extension Stream {
       "description": description.map { .string($0) },
       "time_unit": .string(timeUnit),
       "skeleton": skeleton.map { .string($0) },
+      "blob": blob.map { .int(Int64($0)) },
       "channels": .array(channels.map(\.json)),
       "attributes": attributes == .object([]) ? nil : attributes,
     ])
@@ -56,6 +57,7 @@ extension Stream {
     description = try reader.optionalText("description")
     timeUnit = try reader.text("time_unit")
     skeleton = try reader.optionalText("skeleton")
+    blob = try reader.optionalInteger("blob")
     channels = try reader.list("channels") { (r) throws(TrajpackError) in try Channel(r) }
     attributes = reader.value["attributes"] == nil ? .object([]) : try reader.object("attributes")
   }
@@ -76,7 +78,6 @@ extension Channel {
       "block": .int(Int64(storage.block)),
       "column": .int(Int64(storage.column)),
       "decimals": storage.decimals.map { .int(Int64($0)) },
-      "blob": storage.blob.map { .int(Int64($0)) },
     ])
   }
 
@@ -96,7 +97,7 @@ extension Channel {
     missing = reader.value["missing"] == nil ? .never : try reader.choice("missing", Missing.init)
     storage = Storage(
       block: try reader.integer("block"), column: try reader.integer("column"),
-      decimals: try reader.optionalInteger("decimals"), blob: try reader.optionalInteger("blob"))
+      decimals: try reader.optionalInteger("decimals"))
   }
 }
 

@@ -56,6 +56,11 @@ extension Schema {
       if let skeleton = stream.skeleton, self.skeleton(named: skeleton) == nil {
         throw refuse("stream '\(stream.name)' names the unknown skeleton '\(skeleton)'")
       }
+      if let blob = stream.blob {
+        guard blocks.indices.contains(blob), blocks[blob].stream == number,
+          blocks[blob].type == .uint8, blocks[blob].shape.isEmpty
+        else { throw refuse("stream '\(stream.name)' has no blob of bytes") }
+      }
       var channels: Set<String> = []
       for channel in stream.channels {
         guard !channel.name.isEmpty, channels.insert(channel.name).inserted else {
@@ -74,19 +79,18 @@ extension Schema {
     guard blocks.indices.contains(storage.block), blocks[storage.block].stream == stream else {
       return "lies in no block of its stream"
     }
+    guard streams[stream].blob != storage.block else { return "lies in the blob" }
     let block = blocks[storage.block]
     let width = channel.type == .bytes ? 2 : elements
     guard storage.column >= 0, width <= block.elements, storage.column <= block.elements - width else {
       return "lies outside its block"
     }
     if channel.type == .bytes {
-      guard let blob = storage.blob, blocks.indices.contains(blob), blocks[blob].type == .uint8,
-        blocks[blob].elements == 1, blocks[blob].stream == stream, block.type == .int64,
-        channel.shape.isEmpty
-      else { return "has no blob of bytes" }
+      guard streams[stream].blob != nil, block.type == .int64, channel.shape.isEmpty else {
+        return "has no blob of bytes"
+      }
       return nil
     }
-    guard storage.blob == nil else { return "has a blob but is not bytes" }
     if let decimals = storage.decimals {
       guard (0...DecimalCode.maximumDecimals).contains(decimals), channel.type == .float64,
         block.type == .int32 || block.type == .int64

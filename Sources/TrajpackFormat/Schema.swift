@@ -40,6 +40,9 @@ public struct Stream: Sendable, Equatable {
   public var timeUnit: String
   /// The name of the joint graph of a skeleton stream.
   public var skeleton: String?
+  /// The block of the bytes that rows of ``ElementType/bytes`` channels point into; each track has a
+  /// range of it, and the offsets of its rows count from the range's start.
+  public var blob: Int?
   /// The columns.
   public var channels: [Channel]
   /// What the importer wants to remember about the stream; an object.
@@ -48,9 +51,10 @@ public struct Stream: Sendable, Equatable {
   /// A stream.
   public init(
     name: String, description: String? = nil, timeUnit: String = "s", skeleton: String? = nil,
-    channels: [Channel] = [], attributes: JSONValue = .object([])
+    blob: Int? = nil, channels: [Channel] = [], attributes: JSONValue = .object([])
   ) {
     self.name = name
+    self.blob = blob
     self.description = description
     self.timeUnit = timeUnit
     self.skeleton = skeleton
@@ -83,15 +87,12 @@ public struct Channel: Sendable, Equatable {
     /// Stored integers are the value times ten to this power; `nil` where values are stored as they
     /// are. See ``DecimalCode``.
     public var decimals: Int?
-    /// For ``ElementType/bytes``: the block of the bytes that the row's offset and size point into.
-    public var blob: Int?
 
     /// A place.
-    public init(block: Int, column: Int, decimals: Int? = nil, blob: Int? = nil) {
+    public init(block: Int, column: Int, decimals: Int? = nil) {
       self.block = block
       self.column = column
       self.decimals = decimals
-      self.blob = blob
     }
   }
 

@@ -42,6 +42,8 @@ extension ShardIndex {
     public let rows: Range<Int>
     /// The JSON of its metadata; empty where it has none.
     public let metadata: String
+    /// The bytes that its rows of ``ElementType/bytes`` channels point into, of the stream's blob.
+    public let blob: Range<Int>
   }
 
   /// A stored chunk.
@@ -77,7 +79,8 @@ extension ShardIndex {
         : Entity(
           kind: schema.entityKinds[entities[entity, 0]], index: entities[entity, 1],
           type: entities[entity, 2]), clock: clock(row: tracks[number, 3]) ?? .float64,
-      rows: first..<first + tracks[number, 5], metadata: string(tracks[number, 6], tracks[number, 7]))
+      rows: first..<first + tracks[number, 5], metadata: string(tracks[number, 6], tracks[number, 7]),
+      blob: tracks[number, 8]..<tracks[number, 8] + tracks[number, 9])
   }
 
   /// Rows of a track without making its strings.

@@ -23,7 +23,7 @@ public struct ShardIndex: Sendable {
   /// The columns of the tables, in order.
   enum Columns {
     static let episodes = 7  // id, id length, metadata, metadata length, split, first track, tracks
-    static let tracks = 8  // episode, stream, entity, clock, first row, rows, metadata, its length
+    static let tracks = 10  // episode, stream, entity, clock, rows, metadata, blob: first and count each
     static let entities = 3  // kind, index, type
     static let clocks = 5  // code, start, start denominator, rate or tick, its denominator
     static let chunks = 5  // offset, stored, raw, filter mask, crc
@@ -148,6 +148,11 @@ public struct ShardIndex: Sendable {
       guard isText(tracks[row, 6], tracks[row, 7]) else {
         throw damaged("tracks", row, "points outside the text")
       }
+      let blob = schema.streams[stream].blob.map { schema.blocks[$0].rows } ?? 0
+      let (start, bytes) = (tracks[row, 8], tracks[row, 9])
+      guard start >= 0, bytes >= 0, start <= blob, bytes <= blob - start else {
+        throw damaged("tracks", row, "has bytes outside its blob")
+      }
     }
   }
 
@@ -180,6 +185,6 @@ public struct ShardIndex: Sendable {
 extension Schema {
   /// The blocks that hold bytes of rows of any length, by number.
   public var blobs: Set<Int> {
-    Set(streams.flatMap { $0.channels.compactMap { $0.storage.blob } })
+    Set(streams.compactMap(\.blob))
   }
 }

@@ -27,3 +27,6 @@ void tp_unshuffle(const uint8_t *planes, size_t size, size_t count, size_t first
 
 // HDF5's byte shuffle: byte p of element e goes to planes[p * count + e].
 void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *planes);
+
+// The processors that this process may use, at least 1.
+int tp_processors(void);
