@@ -107,7 +107,7 @@ private struct Decimal {
         isFraction = true
       } else if let digit = character.wholeNumberValue, character.isASCII {
         count += 1
-        if count > 18 { return nil }
+        if count > 19 { return nil }  // keeps every product within Int128
         number.digits = number.digits * 10 + Int128(digit)
         if isFraction { number.scale *= 10 }
       } else {

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// A plain struct with defaults and a table that says which arguments set which of its properties.
-protocol ArgumentSet {
+protocol ArgumentSet: SendableMetatype {
   init()
   /// One entry an argument. Positional ones are filled in the order of the table.
   static var parameters: [Parameter<Self>] { get }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// A list of commands under one name: picks the command, prints help, turns errors into exit codes.
-struct Program {
+struct Program: Sendable {
   let summary: String
   let version: String
   /// In the order of the overview; `help` and `completions` come after them.
