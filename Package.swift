@@ -80,5 +80,9 @@ let package = Package(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackCommandsTests",
+      dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
   ]
 )
