@@ -80,5 +80,8 @@ let package = Package(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
+      swiftSettings: strict),
   ]
 )
