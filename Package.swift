@@ -56,7 +56,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackVideo",
+        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5",
+        "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -80,6 +81,11 @@ let package = Package(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackSourcesTests",
+      dependencies: [
+        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+      ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackCommandsTests",
       dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
