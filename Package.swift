@@ -90,5 +90,8 @@ let package = Package(
       name: "TrajpackCommandsTests",
       dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
+      swiftSettings: strict),
   ]
 )
