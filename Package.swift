@@ -81,6 +81,11 @@ let package = Package(
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackSourcesTests",
+      dependencies: [
+        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TrajpackCommandsTests",
       dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
