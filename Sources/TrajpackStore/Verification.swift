@@ -11,6 +11,9 @@ public struct Verification: Sendable {
     public var chunks = 0
     /// What is damaged, a sentence each, in the order of the file.
     public var damages: [TrajpackError] = []
+
+    /// Nothing yet.
+    public init() {}
   }
 
   /// Checks a shard: its index when it is opened, then every chunk, then, where the manifest has it, the

@@ -47,15 +47,7 @@ struct Verify: Command {
       total.damages += result.damages
     }
     progress.finish("verified")
-    if json {
-      console.print(
-        .record([
-          "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
-          "chunks": .int(Int64(total.chunks)), "bytes": .int(Int64(total.bytes)),
-          "complete": .bool(opened.isComplete),
-          "damages": .array(total.damages.map { .string($0.message) }),
-        ]))
-    }
+    if json { console.print(document(total, opened)) }
     guard let first = total.damages.first else {
       if !json {
         console.print(
@@ -69,5 +61,14 @@ struct Verify: Command {
     }
     for damage in total.damages.dropFirst() { console.warn(damage.message) }
     throw first
+  }
+
+  private func document(_ total: Verification.Result, _ opened: Dataset) -> JSONValue {
+    .record([
+      "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
+      "chunks": .int(Int64(total.chunks)), "bytes": .int(Int64(total.bytes)),
+      "complete": .bool(opened.isComplete),
+      "damages": .array(total.damages.map { .string($0.message) }),
+    ])
   }
 }
