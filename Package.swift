@@ -31,6 +31,8 @@ let package = Package(
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
     .target(name: "CPlatform"),
+    .target(name: "CForkGuard"),
+    .target(name: "CTrajpack"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -41,6 +43,10 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackLoader",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
       swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.

@@ -7,8 +7,13 @@ import TrajpackFormat
 public final class Decompressor {
   private let zstd: OpaquePointer?
 
-  /// A decompressor for every codec.
-  public init() { zstd = ZSTD_createDCtx() }
+  /// A decompressor for every codec. `checksFrames: false` leaves out zstd's own checksum, for callers
+  /// who have checked the stored bytes.
+  public init(checksFrames: Bool = true) {
+    zstd = ZSTD_createDCtx()
+    // ZSTD_d_forceIgnoreChecksum, by the name that does not need the static library.
+    if !checksFrames { ZSTD_DCtx_setParameter(zstd, ZSTD_d_experimentalParam3, 1) }
+  }
 
   deinit { ZSTD_freeDCtx(zstd) }
 
