@@ -11,6 +11,9 @@ public struct VideoPacketFlags: OptionSet, Sendable {
   /// Carries side data that changes the decoder (new parameter sets, a palette), so the payload
   /// alone is not enough: the decoder then reads through the demuxer.
   public static let sideData = VideoPacketFlags(rawValue: 4)
+  /// The container calls it a keyframe, but it only begins a gradual refresh (H.264 recovery
+  /// point): pictures decoded from here on are not exact, so decoding begins at an earlier one.
+  public static let gradual = VideoPacketFlags(rawValue: 8)
 }
 
 /// The packet table of one video stream, in decode order, a column an array.
