@@ -14,6 +14,8 @@
     private let order: VideoOrder
     private let threads: Int
     private let keys: [Int]
+    /// Keyframes that turned out to lean on what came before them.
+    private var leaning: Set<Int> = []
     private let feed: PacketFeed
     private let writer = FrameWriter()
     private let codec: CodecContext
@@ -83,7 +85,8 @@
       }
       while low > 0 {
         let candidate = keys[low - 1]
-        if candidate == packet || order.frameOfPacket[candidate] < frame { return candidate }
+        let precedes = candidate == packet || order.frameOfPacket[candidate] < frame
+        if precedes, !leaning.contains(candidate) { return candidate }
         low -= 1
       }
       return 0
@@ -102,10 +105,14 @@
         failure = single
       }
       var step = 1
+      let nearest = key
       while key > 0 {
         key = self.key(for: frame, before: max(key - step, 0))
         step *= 2
-        guard let earlier = attempt(frame, from: key, 1) else { return }
+        guard let earlier = attempt(frame, from: key, 1) else {
+          leaning.insert(nearest)
+          return
+        }
         if earlier == failure { break }
         failure = earlier
       }

@@ -1,5 +1,6 @@
 /// What is known of one packet beside its numbers.
 public struct VideoPacketFlags: OptionSet, Sendable {
+  /// The bits.
   public let rawValue: UInt8
   /// The set with these bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
