@@ -18,6 +18,7 @@ import TrajpackVideo
       ("vp8.webm", "-c:v libvpx -b:v 200k -auto-alt-ref 1 -lag-in-frames 12 -g 15"),
       ("deep.mkv", "-c:v ffv1 -pix_fmt gray12le"),
       ("mjpeg.avi", "-c:v mjpeg -pix_fmt yuvj420p"),
+      ("mpeg2.mkv", "-c:v mpeg2video -bf 2 -g 6"),
       ("mpeg4.mp4", "-c:v mpeg4 -bf 2 -g 12"),
       ("clip.ts", "-c:v libx264 -bf 2 -g 12 -pix_fmt yuv420p -f mpegts"),
     ])

@@ -66,6 +66,22 @@ import TrajpackVideo
       #expect(!stripped.packets.isSelfSufficient)
     }
 
+    @Test func refreshesAndOpenGroups() throws {
+      let bench = try Workbench()
+      let refresh = "-c:v libx264 -x264-params intra-refresh=1:keyint=10 -pix_fmt yuv420p"
+      for name in ["refresh.mkv", "refresh.mp4", "refresh.ts"] {
+        try bench.make(name, refresh)
+        let index = try VideoFile.index(path: bench.path(name))
+        let keys = index.packets.flags.filter { $0.contains(.keyframe) }
+        #expect(keys.count > 1 && keys.count { !$0.contains(.gradual) } == 1)
+      }
+      // An open group's keyframe is exact at once.
+      try bench.make("open.mkv", "-c:v libx264 -bf 2 -g 8 -x264-params open-gop=1")
+      let open = try VideoFile.index(path: bench.path("open.mkv"))
+      #expect(!open.packets.flags.contains { $0.contains(.gradual) })
+      #expect(open.packets.flags.count { $0.contains(.keyframe) } > 2)
+    }
+
     @Test func nestedFilesAreRefused() throws {
       let bench = try Workbench()
       try bench.make("a.ts", "-c:v libx264 -f mpegts")
