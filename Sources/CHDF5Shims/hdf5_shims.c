@@ -61,14 +61,17 @@ static int set_filters(hid_t creation, tph5_filters filters) {
 }
 
 hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, int rank,
-                          const uint64_t *shape, uint64_t rows, uint64_t chunk_rows, int growing,
+                          const uint64_t *shape, int arrays, uint64_t rows, uint64_t chunk_rows, int growing,
                           tph5_filters filters) {
-  hsize_t dims[H5S_MAX_RANK], extent = rows, most = growing ? H5S_UNLIMITED : rows, chunk = chunk_rows;
-  for (int i = 0; i < rank; i++) dims[i] = shape[i];
+  hsize_t extent[H5S_MAX_RANK] = {rows}, most[H5S_MAX_RANK] = {growing ? H5S_UNLIMITED : rows},
+          chunk[H5S_MAX_RANK] = {chunk_rows};
+  if (rank < 0 || rank >= H5S_MAX_RANK) return -1;
+  for (int i = 0; i < rank; i++) extent[i + 1] = most[i + 1] = chunk[i + 1] = shape[i];
+  int outer = arrays ? 1 : 1 + rank;
   hid_t element = element_type(type, size), dataset = -1;
-  hid_t row = rank > 0 ? H5Tarray_create2(element, (unsigned)rank, dims) : H5Tcopy(element);
-  hid_t space = H5Screate_simple(1, &extent, &most), creation = H5Pcreate(H5P_DATASET_CREATE);
-  if (row >= 0 && space >= 0 && creation >= 0 && H5Pset_chunk(creation, 1, &chunk) >= 0 &&
+  hid_t row = rank > 0 && arrays ? H5Tarray_create2(element, (unsigned)rank, extent + 1) : H5Tcopy(element);
+  hid_t space = H5Screate_simple(outer, extent, most), creation = H5Pcreate(H5P_DATASET_CREATE);
+  if (row >= 0 && space >= 0 && creation >= 0 && H5Pset_chunk(creation, outer, chunk) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0 &&
       set_filters(creation, filters))
     dataset = H5Dcreate2(file, path, row, space, H5P_DEFAULT, creation, H5P_DEFAULT);
