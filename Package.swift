@@ -6,7 +6,6 @@ let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
 /// Video can be left out: `swift build --disable-default-traits`.
@@ -56,7 +55,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackVideo",
+        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5",
+        "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -86,8 +86,16 @@ let package = Package(
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackSourcesTests",
+      dependencies: [
+        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TrajpackCommandsTests",
       dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
       swiftSettings: strict),
   ]
 )
