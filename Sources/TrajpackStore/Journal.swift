@@ -71,6 +71,8 @@ public final class Journal {
     }
     let bytes = try file.bytes(0..<file.length)
     guard bytes.starts(with: magic) else {
+      // A power cut may leave the length of the first write without its bytes.
+      if bytes.allSatisfy({ $0 == 0 }) { return ([], 0) }
       throw TrajpackError(.data, "\(file.path): is no trajpack journal")
     }
     var records: [JSONValue] = []
@@ -82,7 +84,8 @@ public final class Journal {
           UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
         )
       }
-      guard length <= bytes.count - at - 8 else { break }
+      // Zeros where a power cut has lost the bytes are no record: the checksum of nothing is 0 too.
+      guard length > 0, length <= bytes.count - at - 8 else { break }
       let payload = bytes[at + 8..<at + 8 + length]
       guard payload.withUnsafeBytes({ CRC32C.of($0) }) == crc else { break }
       records.append(
