@@ -41,6 +41,9 @@ struct DatasetFolder {
           .usage, "\(path): was made from other sources or with other options, so there is nothing to "
             + "resume; use --overwrite to replace it")
       }
+      // Stopped between the manifest and the end of the journal.
+      try FileSystem.remove("\(path)/\(Journal.fileName)")
+      try FileSystem.syncFolder(path)
       (finished, journal, done) = (manifest, nil, [])
       return
     }
