@@ -14,10 +14,11 @@ public final class Journal {
   /// The records that are there, in order.
   public private(set) var records: [JSONValue]
 
-  /// Opens the journal of a dataset for writing, and makes it where there is none.
+  /// Opens the journal of a dataset for writing, and makes it where there is none. `anew` forgets what
+  /// it holds.
   ///
   /// - Throws: A usage error while another process writes the dataset.
-  public init(inFolder folder: String) throws(TrajpackError) {
+  public init(inFolder folder: String, anew: Bool = false) throws(TrajpackError) {
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
@@ -29,7 +30,7 @@ public final class Journal {
     var failure: TrajpackError?
     var found: (records: [JSONValue], length: Int) = ([], 0)
     do throws(TrajpackError) {
-      found = try Self.parse(try LocalFile(path))
+      if !anew { found = try Self.parse(try LocalFile(path)) }
       // A torn tail goes, so that what is appended follows the last whole record.
       guard ftruncate(descriptor, off_t(found.length)) == 0,
         lseek(descriptor, off_t(found.length), SEEK_SET) >= 0
