@@ -67,23 +67,28 @@ def check_listing(files, acknowledged):
             raise Broken(f"{name} is listed but has other bytes")
 
 
-def check_folder(writer, folder, reference, acknowledged={}):
-    """The whole promise, by the program itself, on a folder on disk; the folder is changed."""
+def contents(folder):
+    """The files of a folder, as {name: bytes}."""
     files = {}
-    if os.path.isdir(folder):
-        for name in os.listdir(folder):
-            with open(os.path.join(folder, name), "rb") as file:
-                files[name] = file.read()
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        with open(os.path.join(folder, name), "rb") as file:
+            files[name] = file.read()
+    return files
+
+
+def check_folder(writer, folder, reference, acknowledged={}, going_on="--resume"):
+    """The whole promise, by the program itself, on a folder on disk; the folder is changed."""
+    files = contents(folder)
     check_listing(files, acknowledged)
     if "manifest.json" in files or "journal" in files:
         done = subprocess.run([writer.trajpack, "verify", folder, "--quiet"], capture_output=True, text=True)
         if done.returncode != 0:
             raise Broken(f"verify ends with {done.returncode}: {done.stdout}{done.stderr}")
-    writer.run(folder, "--resume")
+    writer.run(folder, going_on)
     found = digests(folder)
     if found != reference:
         names = sorted(n for n in {*found, *reference} if found.get(n) != reference.get(n))
-        raise Broken(f"the resumed conversion differs in {names}")
+        raise Broken(f"the folder after {going_on} differs in {names}")
 
 
 def emptied(folder):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import read_archive
 from model import (Disk, bytes_kept, half_written, materialise, names_kept, power_cuts, read_log)
-from promise import Broken, Writer, check_folder, check_listing, digests, emptied
+from promise import Broken, Writer, check_folder, check_listing, contents, digests, emptied
 
 FULL = os.environ.get("TRAJPACK_CRASH") == "full"
 SEED = os.environ.get("TRAJPACK_CRASH_SEED", "1")
@@ -44,23 +44,36 @@ def reference(writer, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def operations(writer, tmp_path_factory, reference):
-    """The write log of a whole run, proved complete: replayed, it gives the files that the run gave."""
-    work = tmp_path_factory.mktemp("log")
-    shim, log, root = str(work / "writelog.so"), str(work / "log"), emptied(str(work / "root"))
+def shim(tmp_path_factory):
+    """writelog.c, compiled."""
+    out = tmp_path_factory.mktemp("shim") / "writelog.so"
     subprocess.run(
-        ["cc", "-O2", "-shared", "-fPIC", "-o", shim, Path(__file__).parent / "writelog.c", "-ldl", "-lpthread"],
-        check=True)
-    environment = {**os.environ, "LD_PRELOAD": shim, "WRITELOG": log, "WRITELOG_ROOT": root}
-    subprocess.run(writer.command(f"{root}/ds"), check=True, env=environment)
-    found = read_log(log)
+        ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", out, Path(__file__).parent / "writelog.c", "-ldl",
+         "-lpthread"], check=True)
+    return str(out)
+
+
+def logged(writer, shim, work, reference, *more, before=None):
+    """The write log of a whole run, proved complete: replayed, it gives the files that the run gave."""
+    log, root = str(work / "log"), emptied(str(work / "root"))
     disk = Disk(root)
+    if before is not None:
+        materialise({"ds": None, **{f"ds/{n}": b for n, b in before.items()}}, root)
+        disk.load("ds", before)
+    environment = {**os.environ, "LD_PRELOAD": shim, "WRITELOG": log, "WRITELOG_ROOT": root}
+    subprocess.run(writer.command(f"{root}/ds", *more), check=True, env=environment)
+    found = read_log(log)
     for operation in found:
         disk.step(operation)
-    replayed = {p[3:]: hashlib.sha256(b).hexdigest()
-                for p, b in disk.state(names_kept, bytes_kept).items() if b is not None}
+    replayed = {n: hashlib.sha256(b).hexdigest() for n, b in files_of(disk.state(names_kept, bytes_kept)).items()}
     assert replayed == digests(f"{root}/ds") == reference[0], "the log does not give the files of the run"
     return root, found
+
+
+@pytest.fixture(scope="module")
+def operations(writer, shim, tmp_path_factory, reference):
+    """The log of a conversion into a new folder."""
+    return logged(writer, shim, tmp_path_factory.mktemp("log"), reference)
 
 
 def kill_at(command, seconds):
@@ -95,8 +108,10 @@ def test_kill(writer, reference, tmp_path):
 class Boundaries:
     """Walks a log and knows, at each boundary, what has been acknowledged."""
 
-    def __init__(self, root, operations, syncs=True):
+    def __init__(self, root, operations, syncs=True, before=None):
         self.disk, self.operations = Disk(root, syncs), operations
+        if before is not None:
+            self.disk.load("ds", before)
         self.honest = Disk(root) if not syncs else self.disk
 
     def acknowledged(self):
@@ -174,6 +189,29 @@ def test_boundaries(writer, reference, operations, tmp_path):
         materialise(state, folder)
         try:
             check_folder(writer, f"{folder}/ds", reference[0], acknowledged)
+        except Broken as broken:
+            pytest.fail(f"{where}: {broken}")
+
+
+def test_overwrite(writer, shim, reference, tmp_path, specimen):
+    """--overwrite, stopped anywhere, leaves the old dataset, the new one, or one that can be begun again."""
+    old = str(tmp_path / "old")
+    subprocess.run([specimen, old, "--episodes", "2", "--rows", "9"], check=True, capture_output=True)
+    before = contents(old)
+    root, log = logged(writer, shim, tmp_path, reference, "--overwrite", before=before)
+    kept, seen = [], set()
+    for where, state, _ in Boundaries(root, log, before=before).states(random.Random(SEED)):
+        names = tuple(sorted(state))
+        # What comes after the old files are gone is a conversion like any other.
+        if FULL or names not in seen:
+            kept.append((where, state))
+            seen.add(names)
+    assert len(kept) >= 8, "the log is too short to prove anything"
+    for where, state in kept:
+        folder = emptied(str(tmp_path / "state"))
+        materialise(state, folder)
+        try:
+            check_folder(writer, f"{folder}/ds", reference[0], going_on="--overwrite")
         except Broken as broken:
             pytest.fail(f"{where}: {broken}")
 
