@@ -2,6 +2,31 @@
 #include <stdio.h>
 #include <string.h>
 
+struct text {
+  char *message;
+  size_t size;
+};
+
+static herr_t keep(unsigned n, const H5E_error2_t *error, void *data) {
+  (void)n;
+  struct text *text = data;
+  // Walking downwards, the last entry is the innermost: what really failed.
+  if (error->desc && *error->desc) snprintf(text->message, text->size, "%s", error->desc);
+  return 0;
+}
+
+// Every call of libhdf5, a close too, forgets the error before it: a failure is kept before the closes.
+static _Thread_local char failure[256];
+
+static hid_t failing(hid_t status) {
+  if (status < 0) {
+    struct text text = {failure, sizeof failure};
+    failure[0] = 0;
+    H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep, &text);
+  }
+  return status;
+}
+
 #define ZSTD_FILTER 32015  // registered with The HDF Group: "Zstandard"
 
 // libhdf5 asks that a filter exists before it creates a dataset that names it. Chunks are compressed
@@ -25,7 +50,7 @@ hid_t tph5_create(const char *path, uint64_t user_block) {
       H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
       H5Pset_small_data_block_size(access, 0) >= 0 && H5Pset_userblock(creation, user_block) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0)
-    file = H5Fcreate(path, H5F_ACC_EXCL, creation, access);
+    file = failing(H5Fcreate(path, H5F_ACC_EXCL, creation, access));
   H5Pclose(access);
   H5Pclose(creation);
   return file;
@@ -34,7 +59,7 @@ hid_t tph5_create(const char *path, uint64_t user_block) {
 hid_t tph5_create_group(hid_t file, const char *path) {
   hid_t creation = H5Pcreate(H5P_GROUP_CREATE), group = -1;
   if (creation >= 0 && H5Pset_obj_track_times(creation, 0) >= 0)
-    group = H5Gcreate2(file, path, H5P_DEFAULT, creation, H5P_DEFAULT);
+    group = failing(H5Gcreate2(file, path, H5P_DEFAULT, creation, H5P_DEFAULT));
   H5Pclose(creation);
   return group;
 }
@@ -74,7 +99,7 @@ hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, 
   if (row >= 0 && space >= 0 && creation >= 0 && H5Pset_chunk(creation, outer, chunk) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0 &&
       set_filters(creation, filters))
-    dataset = H5Dcreate2(file, path, row, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+    dataset = failing(H5Dcreate2(file, path, row, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   H5Tclose(row);
   H5Sclose(space);
   H5Pclose(creation);
@@ -86,30 +111,19 @@ int tph5_set_text(hid_t object, const char *name, const char *text) {
   size_t length = strlen(text);
   int good = type >= 0 && space >= 0 && H5Tset_size(type, length ? length : 1) >= 0 &&
              H5Tset_cset(type, H5T_CSET_UTF8) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
-             (attribute = H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT)) >= 0 &&
-             H5Awrite(attribute, type, length ? text : "\0") >= 0;
+             (attribute = failing(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT))) >= 0 &&
+             failing(H5Awrite(attribute, type, length ? text : "\0")) >= 0;
   if (attribute >= 0) H5Aclose(attribute);
   H5Sclose(space);
   H5Tclose(type);
   return good ? 0 : -1;
 }
 
-struct text {
-  char *message;
-  size_t size;
-};
-
-static herr_t keep(unsigned n, const H5E_error2_t *error, void *data) {
-  (void)n;
-  struct text *text = data;
-  // Walking downwards, the last entry is the innermost: what really failed.
-  if (error->desc && *error->desc) snprintf(text->message, text->size, "%s", error->desc);
-  return 0;
-}
-
 void tph5_error(char *message, size_t size) {
   struct text text = {message, size};
   if (size) *message = 0;
   H5Ewalk2(H5E_DEFAULT, H5E_WALK_DOWNWARD, keep, &text);
+  if (size && !*message) snprintf(message, size, "%s", failure);
+  failure[0] = 0;
   H5Eclear2(H5E_DEFAULT);
 }
