@@ -43,6 +43,8 @@ static int register_zstd(void) {
 }
 
 hid_t tph5_create(const char *path, uint64_t user_block) {
+  // Before anything else: after a close that failed (a full disk), libhdf5 crashes in its exit handler.
+  H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   if (!register_zstd()) return -1;
   hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE), file = -1;
