@@ -19,7 +19,8 @@ public struct Manifest: Sendable, Equatable {
       self.receipt = receipt
     }
 
-    var json: JSONValue {
+    /// The JSON of the manifest's list.
+    public var json: JSONValue {
       .record([
         "name": .string(name), "bytes": .int(Int64(receipt.bytes)),
         "sha256": .string(receipt.sha256), "episodes": .int(Int64(receipt.episodes)),

@@ -78,6 +78,26 @@ struct WildWorldColumn: Sendable, Equatable {
       return Meaning(kind: .scalar)
     }
   }
+
+  /// How many numbers the README says a cell holds, and that in words; `nil` where it states nothing.
+  var documented: (count: Int?, words: String?) {
+    switch (stream, channel) {
+    case ("camera", "K"), ("camera", "rot"): return (4, "a tuple of 4 numbers")
+    case ("camera", "pos"): return (3, "a tuple of 3 numbers")
+    case (_, "rot") where slot >= 0: return (4, "a tuple of 4 numbers")
+    case (_, "pos") where slot >= 0: return (3, "a tuple of 3 numbers")
+    case (_, let channel) where slot >= 0 && Self.numbers.contains(channel): return (1, "a number")
+    case ("state", "npc.count"), ("state", "npc.tracking"), ("state", "monster.count"):
+      return (1, "a number")
+    default: return (nil, nil)
+    }
+  }
+
+  private static let numbers: Set<String> = [
+    "type_id", "member_id", "weapon_id", "motion_bank_id", "motion_id", "motion_frame", "hp", "max_hp",
+    "red_hp", "sp", "max_sp", "atk", "wp_atk", "attr", "wp_attr", "crit_rate", "crit_atk_rate", "def",
+    "resist_fire", "resist_water", "resist_ice", "resist_elec", "resist_dragon",
+  ]
 }
 
 /// A cell of a WildWorld `state.csv`: a number, a tuple of numbers in parentheses, or text.

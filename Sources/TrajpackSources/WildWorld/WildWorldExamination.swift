@@ -8,7 +8,7 @@ struct WildWorldExamination: Sendable {
     /// The column's name in the header.
     var name: String
     /// Where its values belong.
-    var place: WildWorldColumn
+    let place: WildWorldColumn
     /// Elements of a tuple; 1 for plain cells, `nil` where every cell is empty.
     var width: Int?
     /// The numbers.
@@ -18,8 +18,16 @@ struct WildWorldExamination: Sendable {
     /// Whether there were more texts than a categorical channel takes.
     var hasManyTexts = false
 
-    /// Whether the column holds text.
-    var isText: Bool { facts.hasText }
+    /// What the README of the data set says the column holds; `nil` where it may hold text.
+    let expected: String?
+    /// Elements that the README states.
+    let documented: Int?
+
+    init(name: String) {
+      self.name = name
+      place = WildWorldColumn(name)
+      (documented, expected) = place.documented
+    }
   }
 
   /// An array of `skeleton.npz`.
@@ -65,7 +73,7 @@ extension WildWorldExamination {
       guard names.insert(name).inserted else {
         throw TrajpackError(.data, "state.csv: column '\(name)' comes twice in the header")
       }
-      columns.append(Column(name: name, place: WildWorldColumn(name)))
+      columns.append(Column(name: name))
     }
     var rows = 0
     var seen = [Set<String>](repeating: [], count: columns.count)
@@ -80,12 +88,6 @@ extension WildWorldExamination {
       }
       rows += 1
     }
-    for column in columns where column.isText {
-      if let documented = column.numberExpected, let text = column.texts.first(where: \.isNoNumber) {
-        throw TrajpackError(
-          .data, "state.csv: column '\(column.name)' must hold \(documented) but has the text '\(text)'")
-      }
-    }
     return (columns, rows)
   }
 }
@@ -98,88 +100,54 @@ extension WildWorldExamination.Column {
   ) throws(TrajpackError) {
     let count = WildWorldCell.tuple(cell.bytes) { facts.add($1) }
     if count > 0 {
-      guard (width ?? count) == count else { throw arity(count, row) }
+      guard (width ?? documented ?? count) == count else { throw arity(count, row) }
       width = count
       if facts.hasText { throw textInTuple(cell, row) }
       return
     }
     let number = NumberText(cell.bytes)
-    if number.form == .text || !texts.isEmpty {
-      try note(cell, row, &seen)
-    } else if number.form != .missing {
-      guard (width ?? 1) == 1 else { throw arity(1, row) }
+    switch number.form {
+    case .text: try note(cell, row, &seen)
+    case .missing: if expected == nil { try note(cell, row, &seen) }
+    default:
+      guard (width ?? documented ?? 1) == 1 else { throw arity(1, row) }
       width = 1
     }
     facts.add(number)
   }
 
+  /// Keeps the text of a cell that is no number.
   private mutating func note(
     _ cell: CSVScanner.Field, _ row: Int, _ seen: inout Set<String>
   ) throws(TrajpackError) {
+    let text = cell.text
     guard cell.isUTF8 else {
       throw TrajpackError(.data, "state.csv: row \(row), column '\(name)': the text is no UTF-8")
     }
-    guard (width ?? 1) == 1 || !texts.isEmpty else {
+    if let expected {
       throw TrajpackError(
-        .data, "state.csv: row \(row), column '\(name)': '\(cell.text)' is no tuple of \(width ?? 0) numbers")
+        .data, "state.csv: row \(row), column '\(name)' must hold \(expected) but has the text '\(text)'")
     }
-    if let expected = numberExpected, texts.isEmpty, !cell.bytes.isEmpty {
-      throw TrajpackError(
-        .data, "state.csv: row \(row), column '\(name)' must hold \(expected) but has the text '\(cell.text)'")
+    if NumberText(cell.bytes).form == .text {
+      guard (width ?? 1) == 1 else {
+        throw TrajpackError(
+          .data, "state.csv: row \(row), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
+      }
+      width = 1
     }
-    width = 1
-    let text = cell.text
     if seen.count <= WildWorldExamination.maximumTexts, seen.insert(text).inserted { texts.append(text) }
     hasManyTexts = seen.count > WildWorldExamination.maximumTexts
-  }
-
-  /// What the README says a documented column holds; `nil` where it may hold text.
-  fileprivate var numberExpected: String? {
-    switch (place.stream, place.channel) {
-    case ("camera", "K"): return "a tuple of 4 numbers"
-    case ("camera", "pos"): return "a tuple of 3 numbers"
-    case ("camera", "rot"): return "a tuple of 4 numbers"
-    case (_, "pos") where place.slot >= 0: return "a tuple of 3 numbers"
-    case (_, "rot") where place.slot >= 0: return "a tuple of 4 numbers"
-    case (_, let channel) where place.slot >= 0 && Self.numbers.contains(channel): return "a number"
-    case ("state", "npc.count"), ("state", "npc.tracking"), ("state", "monster.count"):
-      return "a number"
-    default: return nil
-    }
-  }
-
-  private static let numbers: Set<String> = [
-    "type_id", "member_id", "weapon_id", "motion_bank_id", "motion_id", "motion_frame", "hp", "max_hp",
-    "red_hp", "sp", "max_sp", "atk", "wp_atk", "attr", "wp_attr", "crit_rate", "crit_atk_rate", "def",
-    "resist_fire", "resist_water", "resist_ice", "resist_elec", "resist_dragon",
-  ]
-
-  /// Elements that the README states; `nil` where it states none.
-  var documentedWidth: Int? {
-    switch numberExpected {
-    case "a tuple of 4 numbers": return 4
-    case "a tuple of 3 numbers": return 3
-    case "a number": return 1
-    default: return nil
-    }
   }
 
   private func arity(_ count: Int, _ row: Int) -> TrajpackError {
     TrajpackError(
       .data, "state.csv: row \(row), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
-        + "other rows have \(width ?? 0)")
+        + "\(width ?? documented ?? 0) are expected")
   }
 
   private func textInTuple(_ cell: CSVScanner.Field, _ row: Int) -> TrajpackError {
     TrajpackError(
       .data, "state.csv: row \(row), column '\(name)': the tuple '\(cell.text)' holds something that is "
         + "no number")
-  }
-}
-
-extension String {
-  /// Whether the text is neither empty nor a number.
-  fileprivate var isNoNumber: Bool {
-    Swift.Array(utf8).withUnsafeBufferPointer { NumberText($0).form == .text }
   }
 }

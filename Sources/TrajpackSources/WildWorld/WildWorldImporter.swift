@@ -78,8 +78,8 @@ public struct WildWorldImporter: Importer {
       var graphs: [String: [String: [[Int]]]] = [:]
       for folder in folders {
         let part = FileSystem.parent(of: folder)
-        let edges = try graphs[part] ?? Self.edges(inPart: part)
-        graphs[part] = edges
+        if graphs[part] == nil { graphs[part] = try Self.edges(inPart: part) }
+        let edges = graphs[part] ?? [:]
         let files = Self.fileNames.filter { name in
           !(settings.video != .embed && (name.hasSuffix(".mp4") || name.hasSuffix(".mkv")))
         }.map { "\(folder)/\($0)" }

@@ -22,6 +22,8 @@ struct WildWorldVideo: Sendable {
   var path: String
   /// Its packets and what its container says of them.
   var index: VideoIndex
+  /// Its frames in the order of presentation.
+  var order: VideoOrder
 
   /// The files of a sample and the streams that they become.
   static let files = [("rgb", "rgb.mp4"), ("depth", "depth.mkv")]
@@ -31,15 +33,19 @@ struct WildWorldVideo: Sendable {
     self.stream = stream
     self.path = path
     index = try VideoFile.index(path: path)
+    order = try VideoOrder(index.packets)
   }
 
   /// Frames, in the count of which the files of a sample must agree.
-  var frames: Int { index.packets.count }
+  var frames: Int { order.frameCount }
 
   /// The stream that packets of a video make.
-  static func plan(_ name: String, bytes: Int, frameRate: String) -> StreamPlan {
+  static func plan(_ name: String, bytes: Int) -> StreamPlan {
     func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String) -> ChannelPlan {
-      ChannelPlan(Channel(name: name, kind: kind, type: type, description: description))
+      ChannelPlan(
+        Channel(
+          name: name, kind: kind, type: type, description: description,
+          missing: type == .int64 ? .sentinel : .never))
     }
     let what = name == "depth" ? "depth, 8-bit, as its video codec keeps it" : "colour pictures"
     return StreamPlan(
@@ -53,18 +59,16 @@ struct WildWorldVideo: Sendable {
             description: "the compressed frame; offset -1 where its bytes do not lie in one piece")),
         column("pts", .label, .int64, "time of presentation, in ticks of the track's time base"),
         column("dts", .label, .int64, "time of decoding, in ticks; the order of dts is that of decoding"),
-        column("duration", .label, .int64, "ticks; the smallest integer where unknown"),
+        column("duration", .label, .int64, "ticks"),
         column("keyframe", .label, .uint8, "1 where decoding may begin"),
       ], blobBytes: bytes, blobIsText: false)
   }
 
-  /// The track of a video: a row for each of `count` frames.
-  ///
-  /// - Parameter mode: Whether the file's bytes come along.
+  /// The track of a video: a row for each of its first `limit` frames. `place` is what the file is called
+  /// below the source; `mode` says whether its bytes come along.
   func draft(
     stream: Int, schema: Schema, rate: Rational, mode: VideoMode, limit: Int, place: String
   ) throws(TrajpackError) -> TrackDraft {
-    let order = try VideoOrder(index.packets)
     let count = min(limit, order.frameCount)
     let numbers = schema.blocks.indices.filter {
       schema.blocks[$0].stream == stream && schema.streams[stream].blob != $0
