@@ -15,6 +15,8 @@ struct ArraySet: Sendable {
     var storedName: String
     /// The shape of one row.
     var row: [Int]
+    /// Whether an array without rows has a number for each recording of a batch.
+    var isPerRecording = false
   }
 
   /// Arrays of one length, which share a clock.
@@ -82,7 +84,11 @@ struct ArraySet: Sendable {
     let plain = arrays.filter { $0.name != time?.name }
     if isBatch { batch = try Self.batch(plain, options) }
     constants = plain.filter { $0.header.shape.count < leading }
-      .map { Self.item($0, leading: $0.header.shape.count) }
+      .map { array in
+        var item = Self.item(array, leading: array.header.shape.count)
+        item.isPerRecording = array.header.shape.count == 1
+        return item
+      }
     let series = plain.filter { $0.header.shape.count >= leading }
     guard !series.isEmpty else {
       throw TrajpackError(.data, "there is no array of \(leading) axes or more, so there are no rows")

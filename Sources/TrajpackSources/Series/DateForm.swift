@@ -24,7 +24,7 @@ struct DateForm: Sendable, Hashable {
   init(dateSeparator: Character) { self.dateSeparator = dateSeparator }
 
   /// Notes how a number of one or two digits is written; `false` where one before was written otherwise.
-  mutating func note(_ digits: Digits, _ isPadded: inout Bool?) -> Bool {
+  static func note(_ digits: Digits, _ isPadded: inout Bool?) -> Bool {
     guard digits.value < 10 else { return true }
     let padded = digits.count == 2
     guard isPadded ?? padded == padded else { return false }

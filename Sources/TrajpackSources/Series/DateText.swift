@@ -17,12 +17,12 @@ struct DateText: Sendable, Equatable {
       (1...Self.days(in: month.value, of: year.value)).contains(day.value)
     else { return nil }
     form = DateForm(dateSeparator: dash)
-    guard form.note(month, &form.isDatePadded), form.note(day, &form.isDatePadded) else { return nil }
+    guard DateForm.note(month, &form.isDatePadded), DateForm.note(day, &form.isDatePadded) else { return nil }
     seconds = Int64(Self.days(year.value, month.value, day.value)) * 86_400
     nanoseconds = 0
     if let separator = reader.take("T ") {
       guard let hour = reader.digits(1...2), reader.skip(":"), let minute = reader.digits(2...2),
-        hour.value < 24, minute.value < 60, form.note(hour, &form.isHourPadded)
+        hour.value < 24, minute.value < 60, DateForm.note(hour, &form.isHourPadded)
       else { return nil }
       form.timeSeparator = separator
       seconds += Int64(hour.value * 3600 + minute.value * 60)

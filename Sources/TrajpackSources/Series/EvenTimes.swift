@@ -26,7 +26,9 @@ struct EvenTimes: Sendable {
   var regularClock: Clock? {
     guard isEven, count > 0 else { return nil }
     let clock = count == 1 ? Self.clock(first, first + 1) : candidate
-    guard clock?.time(ofRow: 0)?.bitPattern == first.bitPattern else { return nil }
+    guard case .regular(let start, let rate) = clock, TimeFacts.isExact(start, rate, rows: count),
+      clock?.time(ofRow: 0)?.bitPattern == first.bitPattern
+    else { return nil }
     return clock
   }
 

@@ -164,6 +164,11 @@ extension SeriesImporter {
     if options.episodeColumn != nil, !isTable {
       throw TrajpackError(.usage, "--episode-column is for tables, and there is none in the source")
     }
+    if case .named(let name) = options.time, name != "time",
+      files.contains(where: { if case .systems = $0.content { true } else { false } })
+    {
+      throw TrajpackError(.usage, "--time-column '\(name)': the times of systems in JSON are called 'time'")
+    }
     if options.rate != nil, !layouts.haveSteps(options) {
       throw TrajpackError(
         .usage, "--rate is for series without times, and all of these have their own; say "

@@ -50,13 +50,13 @@ public struct SeriesImporter: Importer {
   }
 
   public let recordings: [Recording]
-  let options_: SeriesOptions
+  let settings: SeriesOptions
   let files: [File]
   let parts: [String: Part]
   let layouts: SeriesLayouts
   let cache = ArrayCache()
 
-  public var options: JSONValue { options_.json }
+  public var options: JSONValue { settings.json }
 
   /// Looks at the files: what each holds, and how its rows are cut into episodes. A table is read once
   /// where it is cut, JSON always; of arrays only the headers.
@@ -67,7 +67,7 @@ public struct SeriesImporter: Importer {
   public init(
     _ sources: [String], options: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) {
-    options_ = options
+    settings = options
     if let segment = options.segment, segment < 1 {
       throw TrajpackError(.usage, "--segment must be at least 1 row")
     }
@@ -116,7 +116,7 @@ public struct SeriesImporter: Importer {
     let (file, piece) = try part(recording)
     switch (file.content, piece) {
     case (.table(let form), .table(let part)):
-      let table = try TableExamination(LocalFile(file.path), part, form, options_)
+      let table = try TableExamination(LocalFile(file.path), part, form, settings)
       return Examination(found: .table(table))
     case (.arrays(let set), .arrays(let part)):
       var times: [TimeAxis] = []

@@ -42,6 +42,7 @@ struct TablePlan {
       let column = part.columns[i]
       columns[i].facts.merge(column.facts)
       let isText = [.text, .categorical, .label].contains(options.kinds[names[i]])
+      if let kind = options.kinds[names[i]] { try Self.check(kind, names[i], column.facts.hasText) }
       guard isText || !columns[i].facts.hasText || !columns[i].facts.hasNumbers else {
         throw TrajpackError(
           .data, "column '\(names[i])' holds \(column.facts.hasText ? "text" : "numbers"), but "
@@ -57,6 +58,17 @@ struct TablePlan {
     }
     rows += part.rows
     if form.time != nil { times.append(part.time) }
+  }
+
+  /// Refuses kinds that a column of single numbers, or of text, cannot have.
+  private static func check(_ kind: Kind, _ name: String, _ isText: Bool) throws(TrajpackError) {
+    let forText: [Kind] = [.text, .categorical, .label, .event]
+    let forNumbers: [Kind] = forText + [.scalar, .position, .direction, .angle]
+    guard (isText ? forText : forNumbers).contains(kind) else {
+      throw TrajpackError(
+        .usage, "column '\(name)' holds \(isText ? "text" : "single numbers"), which cannot be of kind "
+          + kind.rawValue)
+    }
   }
 
   /// How rows map to time.

@@ -96,16 +96,19 @@ struct TimeFacts: Sendable {
     guard let start = Self.rational(first, Self.scale) else { return nil }
     guard let delta else { return .regular(start: start, rate: .one) }
     guard delta > 0, let rate = Self.rational(Self.scale, delta) else { return nil }
-    // What `Clock.time(ofRow:)` divides must be exact in doubles.
+    return Self.isExact(start, rate, rows: count) ? .regular(start: start, rate: rate) : nil
+  }
+
+  /// Whether what `Clock.time(ofRow:)` divides is exact in doubles for all rows.
+  static func isExact(_ start: Rational, _ rate: Rational, rows: Int) -> Bool {
     let divisor = Int128(start.denominator) * Int128(rate.numerator)
     func dividend(_ row: Int) -> Int128 {
       Int128(start.numerator) * Int128(rate.numerator)
         + Int128(row) * Int128(rate.denominator) * Int128(start.denominator)
     }
     let limit: Int128 = 1 << 53
-    guard divisor <= limit, dividend(0).magnitude <= limit, dividend(count - 1).magnitude <= limit
-    else { return nil }
-    return .regular(start: start, rate: rate)
+    return divisor <= limit && dividend(0).magnitude <= limit
+      && dividend(rows - 1).magnitude <= limit
   }
 
   /// Whether each time is a whole number of ticks that fits 64 bits, beside the smallest ones.
