@@ -14,7 +14,10 @@ let video: TargetDependencyCondition? = .when(traits: ["Video"])
 let package = Package(
   name: "trajpack",
   products: [
-    .executable(name: "trajpack", targets: ["trajpack"])
+    .executable(name: "trajpack", targets: ["trajpack"]),
+    // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
+    // but the functions of trajpack.h comes out.
+    .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -48,6 +51,17 @@ let package = Package(
       name: "TrajpackLoader",
       dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
       swiftSettings: strict),
+    .target(
+      name: "TrajpackABI",
+      dependencies: ["CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader"],
+      exclude: ["exports.map"], swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker",
+            "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
+          ], .when(configuration: .release))
+      ]),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -79,6 +93,11 @@ let package = Package(
     .target(
       name: "TrajpackTestSupport", dependencies: ["TrajpackFormat"],
       path: "Tests/TrajpackTestSupport", swiftSettings: strict),
+    // Writes every feature of the format, for the second reader, the golden files and the crash proof.
+    .executableTarget(
+      name: "specimen",
+      dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSources", "TrajpackTestSupport"],
+      path: "Tests/Specimen", swiftSettings: strict),
     .testTarget(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
@@ -89,7 +108,8 @@ let package = Package(
     .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [
-        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+        "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",
+        "TrajpackTestSupport", "CZlib",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackCommandsTests",

@@ -7,12 +7,14 @@ import TrajpackFormat
 public final class Decompressor {
   private let zstd: OpaquePointer?
 
-  /// A decompressor for every codec. `checksFrames: false` leaves out zstd's own checksum, for callers
-  /// who have checked the stored bytes.
-  public init(checksFrames: Bool = true) {
+  /// A decompressor for every codec.
+  ///
+  /// - Parameter trustsCaller: The caller has compared the compressed bytes with a checksum of its own, so
+  ///   that zstd need not compute its own again.
+  public init(trustsCaller: Bool = false) {
     zstd = ZSTD_createDCtx()
-    // ZSTD_d_forceIgnoreChecksum, by the name that does not need the static library.
-    if !checksFrames { ZSTD_DCtx_setParameter(zstd, ZSTD_d_experimentalParam3, 1) }
+    // zstd.h names this parameter ZSTD_d_forceIgnoreChecksum in its static-only part.
+    if trustsCaller { ZSTD_DCtx_setParameter(zstd, ZSTD_d_experimentalParam3, 1) }
   }
 
   deinit { ZSTD_freeDCtx(zstd) }

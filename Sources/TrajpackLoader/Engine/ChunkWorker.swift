@@ -23,7 +23,7 @@ final class ChunkWorker {
   let cache: ChunkCache?
   var counters = Counters()
   let finisher: Finisher
-  private let decompressor = Decompressor(checksFrames: false)
+  private let decompressor = Decompressor(trustsCaller: true)
   private var stored = Scratch()
   private var inflated = Scratch()
   private var shuffled: [Bool] = []
