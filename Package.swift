@@ -58,7 +58,7 @@ let package = Package(
       linkerSettings: [
         .unsafeFlags(
           [
-            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker",
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so", "-Xlinker",
             "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
           ], .when(configuration: .release))
       ]),

@@ -1,10 +1,13 @@
 import CTrajpack
 import Glibc
 
-private let versionText = strdup("1.0.0")
+/// The version, ending in a zero byte.
+private let versionText: StaticString = "1.0.0\0"
 
 @c @implementation
-public func tp_version() -> UnsafePointer<CChar>? { UnsafePointer(versionText) }
+public func tp_version() -> UnsafePointer<CChar>? {
+  UnsafeRawPointer(versionText.utf8Start).assumingMemoryBound(to: CChar.self)
+}
 
 @c @implementation
 public func tp_abi() -> Int32 { Int32(TP_ABI) }
