@@ -52,7 +52,7 @@ def blocks(path):
 def built():
     """The folder of the program that the documents are about."""
     folders = [os.environ.get("TRAJPACK_BIN", ""), ROOT / ".build" / "release", ROOT / ".build" / "debug"]
-    found = [Path(f) / "trajpack" for f in folders if f and (Path(f) / "trajpack").exists()]
+    found = [Path(f).resolve() / "trajpack" for f in folders if f and (Path(f) / "trajpack").exists()]
     if not found:
         pytest.fail("trajpack is not built; run 'make build'")
     return found[0].parent if os.environ.get("TRAJPACK_BIN") else max(found, key=lambda p: p.stat().st_mtime).parent
@@ -97,7 +97,7 @@ def agree(expected, printed):
 
 
 def run_bash(path, first, lines, folder):
-    for number, command in commands([line for line in lines], first):
+    for number, command in commands(lines, first):
         if command.lstrip().startswith("#"):
             continue
         code, printed = run(["bash", "-euo", "pipefail", "-c", command], folder)
