@@ -16,8 +16,14 @@ public struct SequentialScan: Sendable {
     case rows
   }
 
-  /// Runs of chunks of about that many raw bytes are a piece of work.
-  private static let piece = 4 << 20
+  /// Bytes that are read at once.
+  private static let span = 256 << 10
+
+  private struct Piece: Sendable {
+    var block: Int
+    var chunk: Int
+    var place: ShardIndex.Chunk
+  }
 
   /// What a scan has measured.
   public struct Measure: Sendable {
@@ -37,14 +43,28 @@ public struct SequentialScan: Sendable {
   public static func run(
     _ shard: Shard, _ stage: Stage, pool: WorkerPool
   ) throws(TrajpackError) -> Measure {
-    var jobs: [Deferred<Measure>] = []
+    var pieces: [Piece] = []
     for (number, block) in shard.schema.blocks.enumerated() {
-      let perJob = max(piece / block.chunkBytes, 1)
-      for first in stride(from: 0, to: block.chunks, by: perJob) {
-        let range = first..<min(first + perJob, block.chunks)
-        jobs.append(
-          pool.run { () throws(TrajpackError) in try scan(shard, number, range, stage) })
+      for chunk in 0..<block.chunks {
+        pieces.append(Piece(block: number, chunk: chunk, place: shard.index.chunk(chunk, of: block)))
       }
+    }
+    pieces.sort { $0.place.offset < $1.place.offset }
+    let tools = ScanTools()
+    var jobs: [Deferred<Measure>] = []
+    var first = 0
+    for i in pieces.indices {
+      let end = pieces[i].place.offset + pieces[i].place.stored
+      let next = i + 1 < pieces.count ? pieces[i + 1].place : nil
+      if let next, next.offset + next.stored - pieces[first].place.offset <= span,
+        next.offset - end <= 64 << 10
+      {
+        continue
+      }
+      let part = Array(pieces[first...i])
+      jobs.append(
+        pool.run { () throws(TrajpackError) in try scan(shard, part, stage, tools) })
+      first = i + 1
     }
     var sum = Measure()
     for job in jobs {
@@ -56,46 +76,69 @@ public struct SequentialScan: Sendable {
   }
 
   private static func scan(
-    _ shard: Shard, _ number: Int, _ chunks: Range<Int>, _ stage: Stage
+    _ shard: Shard, _ pieces: [Piece], _ stage: Stage, _ tools: ScanTools
   ) throws(TrajpackError) -> Measure {
-    let block = shard.schema.blocks[number]
-    let places = chunks.map { shard.index.chunk($0, of: block) }
-    let most = places.reduce(0) { max($0, $1.stored) }
-    let stored = IndexMemory(count: most)
-    let raw = IndexMemory(count: block.chunkBytes)
-    let rows = IndexMemory(count: block.chunkBytes)
-    let decompressor = Decompressor(trustsCaller: stage == .rows)
     var measure = Measure()
-    for (chunk, place) in zip(chunks, places) {
-      let buffer = UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<place.stored])
-      try shard.file.read(at: place.offset, into: buffer)
-      let count = min(block.chunkRows, block.rows - chunk * block.chunkRows)
+    guard let first = pieces.first, let last = pieces.last else { return measure }
+    let tool = tools.borrow()
+    defer { tools.giveBack(tool) }
+    let start = first.place.offset
+    let bytes = tool.stored(last.place.offset + last.place.stored - start)
+    try shard.file.read(at: start, into: bytes)
+    let decompressor = stage == .rows ? tool.trusting : tool.checking
+    for piece in pieces {
+      let (block, place) = (shard.schema.blocks[piece.block], piece.place)
+      let at = place.offset - start
+      let stored = UnsafeRawBufferPointer(rebasing: bytes[at..<at + place.stored])
+      let count = min(block.chunkRows, block.rows - piece.chunk * block.chunkRows)
       measure.bytes += count * block.rowBytes
-      if stage == .read { continue }
-      if stage == .check {
-        _ = CRC32C.of(UnsafeRawBufferPointer(buffer))
-        continue
+      switch stage {
+      case .read: continue
+      case .check: _ = CRC32C.of(stored)
+      case .inflate, .rows:
+        do throws(TrajpackError) {
+          let out = tool.raw(block.chunkBytes)
+          if stage == .inflate {
+            let isPlain = place.filterMask & (block.shuffle > 1 ? 0b10 : 0b1) != 0
+            let clock = ContinuousClock()
+            let before = clock.now
+            try decompressor.decompress(stored, isPlain ? .none : block.codec, into: out)
+            let spent = (clock.now - before).components
+            measure.codecSeconds += Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
+          } else {
+            let shuffled = try shard.inflate(stored, place, block, decompressor, into: out)
+            let rows = tool.rows(block.chunkBytes)
+            guard let target = rows.baseAddress else { continue }
+            BlockReader.copy(
+              UnsafeRawBufferPointer(out), block, shuffled: shuffled, rows: 0..<count,
+              columns: 0..<block.rowBytes, into: target, stride: block.rowBytes)
+          }
+        } catch { throw shard.damaged(piece.chunk, block: piece.block, error) }
       }
-      do throws(TrajpackError) {
-        let out = UnsafeMutableRawBufferPointer(rebasing: raw.bytes[..<block.chunkBytes])
-        let clock = ContinuousClock()
-        let start = clock.now
-        var shuffled = false
-        if stage == .inflate {
-          let isPlain = place.filterMask & (block.shuffle > 1 ? 0b10 : 0b1) != 0
-          try decompressor.decompress(
-            UnsafeRawBufferPointer(buffer), isPlain ? .none : block.codec, into: out)
-        } else {
-          shuffled = try shard.inflate(UnsafeRawBufferPointer(buffer), place, block, decompressor, into: out)
-        }
-        let spent = (clock.now - start).components
-        measure.codecSeconds += Double(spent.seconds) + Double(spent.attoseconds) * 1e-18
-        guard stage == .rows, let target = rows.bytes.baseAddress else { continue }
-        BlockReader.copy(
-          UnsafeRawBufferPointer(out), block, shuffled: shuffled, rows: 0..<count,
-          columns: 0..<block.rowBytes, into: target, stride: block.rowBytes)
-      } catch { throw shard.damaged(chunk, block: number, error) }
     }
     return measure
   }
+}
+
+/// What a thread needs to scan, kept from one piece of work to the next.
+private final class ScanTools: @unchecked Sendable {
+  final class Tool {
+    let checking = Decompressor()
+    let trusting = Decompressor(trustsCaller: true)
+    private var buffers: [IndexMemory] = (0..<3).map { _ in IndexMemory(count: 1 << 20) }
+
+    private func buffer(_ i: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {
+      if buffers[i].bytes.count < count { buffers[i] = IndexMemory(count: count) }
+      return UnsafeMutableRawBufferPointer(rebasing: buffers[i].bytes[..<count])
+    }
+    func stored(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(0, count) }
+    func raw(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(1, count) }
+    func rows(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(2, count) }
+  }
+
+  private let monitor = Monitor()
+  private var free: [Tool] = []
+
+  func borrow() -> Tool { monitor.locked { free.popLast() } ?? Tool() }
+  func giveBack(_ tool: Tool) { monitor.locked { free.append(tool) } }
 }
