@@ -88,7 +88,8 @@ let package = Package(
     .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [
-        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+        "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",
+        "TrajpackTestSupport", "CZlib",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackCommandsTests",

@@ -40,7 +40,8 @@ public final class CSVScanner {
   private var buffer: UnsafeMutableBufferPointer<UInt8>
   private var filled = 0
   private var position = 0
-  private var fileOffset = 0
+  private var fileOffset: Int
+  private let end: Int
   private var spans: [Span] = []
   private var started = false
 
@@ -49,11 +50,15 @@ public final class CSVScanner {
   /// Where the current record begins in the file.
   public private(set) var recordOffset = 0
 
-  /// A scanner of a file whose fields are separated by `delimiter`.
-  public init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ",")) {
+  /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie
+  /// at `range`.
+  public init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil) {
+    let range = (range ?? 0..<file.length).clamped(to: 0..<file.length)
     self.file = file
     self.delimiter = delimiter
-    buffer = .allocate(capacity: 1 << 20)
+    fileOffset = range.lowerBound
+    end = range.upperBound
+    buffer = .allocate(capacity: min(max(range.count, 1), 1 << 20))
   }
 
   deinit { buffer.deallocate() }
@@ -75,7 +80,8 @@ public final class CSVScanner {
     if !started {
       started = true
       try refill()
-      if filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { position = 3 }
+      let isStart = fileOffset == filled
+      if isStart, filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { position = 3 }
     }
     while true {
       if position == filled {
@@ -92,7 +98,7 @@ public final class CSVScanner {
       case .more:
         let had = filled - position
         try refill()
-        guard filled - position > had || fileOffset == file.length else { return false }
+        guard filled - position > had || fileOffset == end else { return false }
       case .openQuote:
         throw TrajpackError(
           .data, "record \(record + 2) begins at byte \(fileOffset - filled + position) with a quoted "
@@ -110,7 +116,7 @@ public final class CSVScanner {
   private func scan() -> Scan {
     spans.removeAll(keepingCapacity: true)
     guard let bytes = buffer.baseAddress else { return .more }
-    let atEnd = fileOffset == file.length
+    let atEnd = fileOffset == end
     var at = position
     let (quote, lf, cr) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
     while true {
@@ -169,7 +175,7 @@ public final class CSVScanner {
     }
     position = 0
     filled = kept
-    let count = min(buffer.count - kept, file.length - fileOffset)
+    let count = min(buffer.count - kept, end - fileOffset)
     guard count > 0 else { return }
     try file.read(
       at: fileOffset,

@@ -42,7 +42,10 @@ struct WildWorldVideo: Sendable {
   /// The stream that packets of a video make.
   static func plan(_ name: String, bytes: Int) -> StreamPlan {
     func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String) -> ChannelPlan {
-      ChannelPlan(Channel(name: name, kind: kind, type: type, description: description))
+      ChannelPlan(
+        Channel(
+          name: name, kind: kind, type: type, description: description,
+          missing: type == .int64 ? .sentinel : .never))
     }
     let what = name == "depth" ? "depth, 8-bit, as its video codec keeps it" : "colour pictures"
     return StreamPlan(
@@ -56,7 +59,7 @@ struct WildWorldVideo: Sendable {
             description: "the compressed frame; offset -1 where its bytes do not lie in one piece")),
         column("pts", .label, .int64, "time of presentation, in ticks of the track's time base"),
         column("dts", .label, .int64, "time of decoding, in ticks; the order of dts is that of decoding"),
-        column("duration", .label, .int64, "ticks; the smallest integer where unknown"),
+        column("duration", .label, .int64, "ticks"),
         column("keyframe", .label, .uint8, "1 where decoding may begin"),
       ], blobBytes: bytes, blobIsText: false)
   }
