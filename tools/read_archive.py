@@ -106,6 +106,11 @@ def open_dataset(path):
     return paths, whole
 
 
+def element(name):
+    """The numpy type of a stored element."""
+    return np.dtype("u1" if name == "bool" else name)
+
+
 class Shard:
     """One shard, read through HDF5."""
 
@@ -132,9 +137,8 @@ class Shard:
         block = self.schema["blocks"][block]
         data = self.file[block["path"]]
         demand(data.shape[0] == block["rows"], f"{block['path']} has another number of rows")
-        kind = {"b": "u1"}.get(block["type"][0], block["type"])
         out = data[first:first + count]
-        demand(out.shape[1:] == tuple(block["shape"]) and out.dtype.newbyteorder("=") == np.dtype(kind),
+        demand(out.shape[1:] == tuple(block["shape"]) and out.dtype.newbyteorder("=") == element(block["type"]),
                f"{block['path']} is of another type")
         return out.reshape(count, int(np.prod(block["shape"], dtype=int)))
 
@@ -145,7 +149,7 @@ class Shard:
         column = channel["column"]
         stored = self.rows(channel["block"], first, count)[:, column:column + size]
         shape = (count, *channel["shape"])
-        target = np.dtype("u1" if channel["type"] == "bool" else channel["type"])
+        target = element(channel["type"])
         observed = np.ones(stored.shape, bool)
         if "decimals" in channel:
             least = np.iinfo(stored.dtype).min
@@ -286,8 +290,8 @@ def header(data):
     demand(major == 1 and features == 0, f"the version {major}.{minor} needs a newer reader")
     demand(size == 4096 and length == len(data), "the length is wrong")
     demand(count <= 40, "there are too many sections")
-    return [dict(zip(("id", "codec", "offset", "stored", "raw", "crc"), struct.unpack_from("<IIQQQI", data, 64 + 40 * i)))
-            for i in range(count)]
+    names = ("id", "codec", "offset", "stored", "raw", "crc")
+    return [dict(zip(names, struct.unpack_from("<IIQQQI", data, 64 + 40 * i))) for i in range(count)]
 
 
 def check_index(path):
@@ -319,7 +323,7 @@ def check_index(path):
         count = -(-block["rows"] // rows)
         demand(dataset.id.get_num_chunks() == count, f"{block['path']} has another number of chunks")
         demand(block["first_chunk"] == chunks, f"{block['path']} has its chunks out of place")
-        size = rows * int(np.prod(block["shape"], dtype=int)) * np.dtype({"b": "u1"}.get(block["type"][0], block["type"])).itemsize
+        size = rows * int(np.prod(block["shape"], dtype=int)) * element(block["type"]).itemsize
         for number in range(count):
             offset, stored, raw, mask, crc = shard.chunks[chunks + number].tolist()
             demand(raw == size, f"{block['path']}: a chunk of {raw} bytes where {size} are due")

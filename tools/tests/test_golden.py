@@ -42,7 +42,7 @@ def test_index(path):
 
 def block_without_hdf5(data, schema, block, chunks):
     """A block's rows from the index alone (section 8), with zlib, zstandard and numpy."""
-    dtype = np.dtype({"b": "u1"}.get(block["type"][0], block["type"])).newbyteorder("<")
+    dtype = read_archive.element(block["type"]).newbyteorder("<")
     rows = []
     for offset, stored, raw, mask, crc in chunks.tolist():
         part = data[offset:offset + stored]
@@ -122,6 +122,14 @@ def test_codec_changes_no_value(specimen, tmp_path):
                 read_archive.check_index(os.path.join(out, name))
         readings.append([s["episodes"] for s in read_archive.reading(out)["shards"]])
     assert all(r == readings[0] for r in readings[1:])
+
+
+def test_text_keeps_its_bytes(specimen, tmp_path):
+    """Texts that Unicode calls equivalent stay the bytes that they were, though the index shares equal texts."""
+    subprocess.run([specimen, tmp_path / "ds", "--episodes", "4"], check=True, capture_output=True)
+    tracks = [t for e in read_archive.reading(str(tmp_path / "ds"))["shards"][0]["episodes"] for t in e["tracks"]]
+    names = [t["metadata"]["name"] for t in tracks if t["stream"] == "log"]
+    assert names == ["Zo\u00eb", "Zoe\u0308"] * 2
 
 
 def test_the_reader_sees_damage(trajpack, tmp_path):
