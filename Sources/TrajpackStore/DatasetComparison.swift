@@ -114,7 +114,10 @@ public struct DatasetComparison {
         continue
       }
       let twin = right.stream.channels[other]
-      guard channel.shape == twin.shape, channel.kind == twin.kind else {
+      guard channel.shape == twin.shape, channel.kind == twin.kind,
+        (channel.type == .bytes) == (twin.type == .bytes),
+        (channel.categories == nil) == (twin.categories == nil)
+      else {
         note(id, "\(place): channel '\(channel.name)' differs in shape or kind")
         continue
       }
@@ -164,7 +167,8 @@ public struct DatasetComparison {
       if found != nil { return }
       let x = try left.read(channel: leftNumber, rows: rows)
       let y = try right.read(channel: rightNumber, rows: rows)
-      let width = x.channel.type == .bytes ? 1 : x.channel.elements
+      // A row of bytes is one text, or a place: its offset and its size.
+      let width = x.channel.type == .bytes ? (x.channel.kind == .text ? 1 : 2) : x.channel.elements
       compared += rows.count * width
       if x.channel.kind != .text, x.stored == y.stored, x.bytes == y.bytes,
         x.channel.storage.decimals == y.channel.storage.decimals,
@@ -195,12 +199,14 @@ public struct DatasetComparison {
     if values.channel.kind == .text {
       return try track.bytes(values, row).map { "'\(String(decoding: $0, as: UTF8.self))'" } ?? "nothing"
     }
-    if values.channel.categories != nil { return values.category(row).map { "'\($0)'" } ?? "nothing" }
+    if values.channel.categories != nil { 
+      return values.category(row, element).map { "'\($0)'" } ?? "nothing"
+    }
     switch values.value(row, element) {
     case .missing: return "nothing"
     // The same number may be stored in any type: the double says which it is.
-    case .int(let n): return n.magnitude < 1 << 53 ? Double(n).description : String(n)
-    case .uint(let n): return String(n)
+    case .int(let n): return Int64(exactly: Double(n)) == n ? Double(n).description : String(n)
+    case .uint(let n): return UInt64(exactly: Double(n)) == n ? Double(n).description : String(n)
     case .double(let n): return n.description
     case .float(let n): return Double(n).description
     }
