@@ -73,6 +73,11 @@ let package = Package(
     .target(
       name: "TrajpackTestSupport", dependencies: ["TrajpackFormat"],
       path: "Tests/TrajpackTestSupport", swiftSettings: strict),
+    // Writes every feature of the format, for the second reader, the golden files and the crash proof.
+    .executableTarget(
+      name: "specimen",
+      dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSources", "TrajpackTestSupport"],
+      path: "Tests/Specimen", swiftSettings: strict),
     .testTarget(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),

@@ -26,7 +26,8 @@ enum Interrupt {
   /// nothing: the work was done.
   static var wasObserved: Bool { observations.load(ordering: .relaxed) }
 
-  /// Installs the handlers, and ignores SIGPIPE so that a closed pipe is an error of `write`.
+  /// Installs the handlers, and ignores SIGPIPE and SIGXFSZ so that a closed pipe and a limit on the size
+  /// of files are errors of `write`.
   static func install() {
     // The flags exist before a handler can run: no lazy initialization inside one.
     _ = (signals.load(ordering: .relaxed), observations.load(ordering: .relaxed))
@@ -36,6 +37,7 @@ enum Interrupt {
     sigaction(SIGINT, &action, nil)
     sigaction(SIGTERM, &action, nil)
     signal(SIGPIPE, SIG_IGN)
+    signal(SIGXFSZ, SIG_IGN)
   }
 
   /// Async-signal-safe: an atomic, `write` of a constant, `_exit`.

@@ -16,6 +16,14 @@ public final class HDF5Backend: ShardBackend {
     var extent: UInt64
     let chunkRows: UInt64
     let path: String
+    /// The dimensions of the dataset behind its rows; none where a row is an element.
+    let inner: [UInt64]
+
+    /// Sets the number of rows; the corresponding C function is `H5Dset_extent`.
+    mutating func resize(_ rows: UInt64) -> Bool {
+      extent = rows
+      return H5Dset_extent(handle.id, [rows] + inner) >= 0
+    }
   }
 
   private let path: String
@@ -63,25 +71,28 @@ public final class HDF5Backend: ShardBackend {
   private var fileID: hid_t { file?.id ?? -1 }
 
   private func make(
-    _ path: String, type: ElementType, shape: [Int], rows: Int, chunkRows: Int, growing: Bool,
-    filters: tph5_filters
+    _ path: String, type: ElementType, shape: [Int], arrays: Bool = true, rows: Int, chunkRows: Int,
+    growing: Bool, filters: tph5_filters
   ) throws(TrajpackError) -> Dataset {
     try makeGroups(of: path)
     let letter: Character = type.isFloat ? "f" : (type.code.first == "i" ? "i" : "u")
     let handle = try HDF5Handle(
       tph5_create_dataset(
         fileID, path, CChar(letter.asciiValue ?? 0), type.size, Int32(shape.count),
-        shape.map { UInt64($0) }, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0, filters),
+        shape.map { UInt64($0) }, arrays ? 1 : 0, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0, filters),
       .dataset, "\(self.path): dataset \(path) cannot be made")
-    return Dataset(handle: handle, extent: UInt64(rows), chunkRows: UInt64(chunkRows), path: path)
+    return Dataset(
+      handle: handle, extent: UInt64(rows), chunkRows: UInt64(chunkRows), path: path,
+      inner: arrays ? [] : shape.map { UInt64($0) })
   }
 
   public func create(_ block: Block, level: Int?, note: String) throws(TrajpackError) {
     let filters = tph5_filters(
       codec: Int32(block.codec.rawValue), level: Int32(level ?? 3), shuffle: block.shuffle)
     let dataset = try make(
-      block.path, type: block.type, shape: block.shape, rows: 0, chunkRows: block.chunkRows,
-      growing: true, filters: filters)
+      block.path, type: block.type, shape: block.shape,
+      arrays: block.shuffle <= 1 || block.shuffle == block.rowBytes, rows: 0,
+      chunkRows: block.chunkRows, growing: true, filters: filters)
     // HDF5 keeps an attribute in the object header, which holds 64 KiB.
     if note.utf8.count < 32 << 10 {
       guard tph5_set_text(dataset.handle.id, "columns", note) >= 0 else {
@@ -98,25 +109,23 @@ public final class HDF5Backend: ShardBackend {
     let rows = box.value?.chunkRows ?? 1
     // The extent only ever grows: when it shrinks, libhdf5 reads and rewrites the last chunk. One row
     // into the chunk is enough to write it; finish(rows:) sets the true number.
-    var extent = UInt64(chunk) * rows + 1
-    guard let id = box.value?.handle.id, H5Dset_extent(id, &extent) >= 0 else {
+    guard box.value?.resize(UInt64(chunk) * rows + 1) ?? false else {
       throw .hdf5("\(path): \(box.value?.path ?? "") cannot grow")
     }
-    box.value?.extent = extent
+    let inner = [UInt64](repeating: 0, count: box.value?.inner.count ?? 0)
     return try write(
-      bytes, to: box.value?.handle.id ?? -1, row: UInt64(chunk) * rows, filterMask: filterMask,
-      box.value?.path ?? "")
+      bytes, to: box.value?.handle.id ?? -1, at: [UInt64(chunk) * rows] + inner,
+      filterMask: filterMask, box.value?.path ?? "")
   }
 
   private func write(
-    _ bytes: UnsafeRawBufferPointer, to dataset: hid_t, row: UInt64, filterMask: UInt32,
+    _ bytes: UnsafeRawBufferPointer, to dataset: hid_t, at offset: [UInt64], filterMask: UInt32,
     _ name: String
   ) throws(TrajpackError) -> Int {
     var before: haddr_t = 0
     var after: haddr_t = 0
-    var offset = row
     guard H5Fget_eoa(fileID, &before) >= 0,
-      H5Dwrite_chunk(dataset, hid_t(0), filterMask, &offset, bytes.count, bytes.baseAddress) >= 0,
+      H5Dwrite_chunk(dataset, hid_t(0), filterMask, offset, bytes.count, bytes.baseAddress) >= 0,
       H5Fget_eoa(fileID, &after) >= 0
     else { throw .hdf5("\(path): a chunk of \(name) cannot be written") }
     // The chunk is the last thing allocated, or the first where metadata grew behind it.
@@ -126,7 +135,7 @@ public final class HDF5Backend: ShardBackend {
     var mask: UInt32 = 0
     var address: haddr_t = 0
     var size: hsize_t = 0
-    if H5Dget_chunk_info_by_coord(dataset, &offset, &mask, &address, &size) >= 0,
+    if H5Dget_chunk_info_by_coord(dataset, offset, &mask, &address, &size) >= 0,
       size == UInt64(bytes.count)
     {
       for candidate in [Int(address), Int(address) + base] where try lies(bytes, at: candidate) {
@@ -165,14 +174,13 @@ public final class HDF5Backend: ShardBackend {
     let dataset = try make(
       "/index/\(name)", type: type, shape: columns > 1 ? [columns] : [], rows: rows, chunkRows: rows,
       growing: false, filters: tph5_filters(codec: Int32(codec.rawValue), level: 3, shuffle: 0))
-    return try write(bytes, to: dataset.handle.id, row: 0, filterMask: 0, "/index/\(name)")
+    return try write(bytes, to: dataset.handle.id, at: [0], filterMask: 0, "/index/\(name)")
   }
 
   public func finish(rows: [Int]) throws(TrajpackError) {
     for (box, count) in zip(datasets, rows) {
-      guard let dataset = box.value.take() else { continue }
-      var extent = UInt64(count)
-      guard dataset.extent == extent || H5Dset_extent(dataset.handle.id, &extent) >= 0 else {
+      guard var dataset = box.value.take() else { continue }
+      guard dataset.extent == UInt64(count) || dataset.resize(UInt64(count)) else {
         throw .hdf5("\(path): \(dataset.path) cannot be closed")
       }
     }

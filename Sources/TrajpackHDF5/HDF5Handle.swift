@@ -44,7 +44,11 @@ extension TrajpackError {
   static func hdf5(_ what: String) -> TrajpackError {
     var text = [CChar](repeating: 0, count: 256)
     tph5_error(&text, text.count)
-    let why = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    var why = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    // Of a failed system call libhdf5 tells times, pointers and counts; what it was is among them.
+    if let start = why.firstRange(of: "error message = '") {
+      why = String(why[start.upperBound...].prefix { $0 != "'" })
+    }
     let full = why.contains("No space left") || why.contains("Disk quota")
     return TrajpackError(
       .machine, "\(what): "

@@ -14,10 +14,11 @@ public final class Journal {
   /// The records that are there, in order.
   public private(set) var records: [JSONValue]
 
-  /// Opens the journal of a dataset for writing, and makes it where there is none.
+  /// Opens the journal of a dataset for writing, and makes it where there is none. `anew` forgets what
+  /// it holds.
   ///
   /// - Throws: A usage error while another process writes the dataset.
-  public init(inFolder folder: String) throws(TrajpackError) {
+  public init(inFolder folder: String, anew: Bool = false) throws(TrajpackError) {
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
     descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
@@ -33,7 +34,7 @@ public final class Journal {
     var failure: TrajpackError?
     var found: (records: [JSONValue], length: Int) = ([], 0)
     do throws(TrajpackError) {
-      found = try Self.parse(try LocalFile(path))
+      if !anew { found = try Self.parse(try LocalFile(path)) }
       // A torn tail goes, so that what is appended follows the last whole record.
       guard ftruncate(descriptor, off_t(found.length)) == 0,
         lseek(descriptor, off_t(found.length), SEEK_SET) >= 0
@@ -62,7 +63,7 @@ public final class Journal {
   public static func isJournal(_ path: String) -> Bool {
     guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, magic.count))
     else { return false }
-    return magic.starts(with: head)
+    return magic.starts(with: head) || head.allSatisfy { $0 == 0 }
   }
 
   /// Appends a record and makes it durable.
@@ -88,6 +89,8 @@ public final class Journal {
     }
     let bytes = try file.bytes(0..<file.length)
     guard bytes.starts(with: magic) || magic.starts(with: bytes) else {
+      // A power cut may leave the length of the first write without its bytes.
+      if bytes.allSatisfy({ $0 == 0 }) { return ([], 0) }
       throw TrajpackError(.data, "\(file.path): is no trajpack journal")
     }
     guard bytes.count >= magic.count else { return ([], 0) }
@@ -100,7 +103,8 @@ public final class Journal {
           UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
         )
       }
-      guard length <= bytes.count - at - 8 else { break }
+      // Zeros where a power cut has lost the bytes are no record: the checksum of nothing is 0 too.
+      guard length > 0, length <= bytes.count - at - 8 else { break }
       let payload = bytes[at + 8..<at + 8 + length]
       guard payload.withUnsafeBytes({ CRC32C.of($0) }) == crc else { break }
       records.append(

@@ -64,7 +64,13 @@ public final class ShardWriter {
     compressors = CompressorPool(level: level)
     gatherer = StatisticsGatherer(schema)
     try FileSystem.remove(temporary)
-    backend = try make(temporary)
+    do throws(TrajpackError) {
+      backend = try make(temporary)
+    } catch {
+      // A writer that was never whole has no deinit to take its file away.
+      unlink(temporary)
+      throw error
+    }
     chunks = Array(repeating: [], count: schema.blocks.count)
     let blobNumbers = schema.blobs
     pending = schema.streams.indices.map { stream in

@@ -15,14 +15,16 @@ hid_t tph5_create_group(hid_t file, const char *path);
 typedef struct {
   int codec;
   int level;
-  size_t shuffle;  // element size of the shuffle: 0 or 1 for none
+  size_t shuffle;  // element size of the shuffle: 0 or 1 for none; libhdf5 takes it from the type
 } tph5_filters;
 
-// A dataset of `rows` rows of an array of `rank` dimensions (a plain element where rank is 0), cut into
-// chunks of `chunk_rows`. `growing` leaves the number of rows open.
+// A dataset of `rows` rows of `rank` dimensions, cut into chunks of `chunk_rows`. The rows are elements of
+// an array type where `arrays` says so; else the dataset itself has 1 + `rank` dimensions of plain elements.
+// libhdf5's shuffle moves the bytes of whole elements, so this is what decides its element size.
+// `growing` leaves the number of rows open.
 // `type`: 'i', 'u' or 'f'; `size`: 1, 2, 4 or 8 bytes, little-endian.
 hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, int rank,
-                          const uint64_t *shape, uint64_t rows, uint64_t chunk_rows, int growing,
+                          const uint64_t *shape, int arrays, uint64_t rows, uint64_t chunk_rows, int growing,
                           tph5_filters filters);
 
 // A text attribute (fixed-length UTF-8).

@@ -24,6 +24,7 @@ struct DatasetFolder {
     // A manifest or a journal of another program does not make the folder ours to replace.
     let isDataset =
       Journal.isJournal("\(path)/\(Journal.fileName)") || Manifest.isManifest("\(path)/\(Manifest.fileName)")
+    var begun: Journal?
     if !names.isEmpty, !resume || !isDataset {
       guard overwrite, isDataset else {
         throw TrajpackError(
@@ -31,10 +32,14 @@ struct DatasetFolder {
             ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
             : "\(path): is not empty; name a new folder for the dataset")
       }
-      // The manifest goes first: from then on the folder is no dataset.
+      // An empty journal comes first: it keeps other writers out, and wherever this stops the folder is
+      // still a dataset, which can be begun again.
+      begun = try Journal(inFolder: path, anew: true)
       try FileSystem.remove("\(path)/\(Manifest.fileName)")
       try FileSystem.syncFolder(path)
-      for name in names where Self.isOurs(name) { try FileSystem.remove("\(path)/\(name)") }
+      for name in names where Self.isOurs(name) && name != Journal.fileName {
+        try FileSystem.remove("\(path)/\(name)")
+      }
     }
     if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Dataset(path).manifest
@@ -43,11 +48,15 @@ struct DatasetFolder {
           .usage, "\(path): was made from other sources or with other options, so there is nothing to "
             + "resume; use --overwrite to replace it")
       }
+      // Stopped between the manifest and the end of the journal.
+      try FileSystem.remove("\(path)/\(Journal.fileName)")
+      try FileSystem.syncFolder(path)
       (finished, journal, done) = (manifest, nil, [])
       return
     }
     finished = nil
-    let journal = try Journal(inFolder: path)
+    let journal: Journal
+    if let begun { journal = begun } else { journal = try Journal(inFolder: path) }
     self.journal = journal
     if let first = journal.records.first {
       guard first == plan else {
