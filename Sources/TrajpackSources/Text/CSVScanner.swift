@@ -118,7 +118,10 @@ public final class CSVScanner {
           at: position,
           "a quoted field of the row that begins here never ends; the file was cut or a quote is missing")
       case .afterQuote(let at):
-        throw wrong(at: at, "text follows a closing quote; a quote inside a field must be doubled")
+        // The row's first line, for a quote that is missing there runs on into the next one.
+        throw wrong(
+          at: position, "text follows a closing quote at byte \(fileOffset - filled + at); a quote before it "
+            + "is missing, or one inside a field is not doubled")
       }
     }
   }
