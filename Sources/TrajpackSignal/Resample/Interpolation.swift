@@ -28,6 +28,9 @@ public enum Interpolation: Sendable, Hashable {
   case nearest(Tie)
   /// The straight line between the two knots.
   case linear
+  /// A line where the value rises; where it falls the counter restarted, and the value before the
+  /// restart holds up to it.
+  case counter
   /// Cubic Hermite whose slope at a knot is the secant of the piece before it (Morrill et al. 2021,
   /// "Neural controlled differential equations for online prediction tasks"; `torchcde`).
   case hermiteBackward
@@ -43,7 +46,7 @@ public enum Interpolation: Sendable, Hashable {
   /// Whether the method needs slopes at the knots.
   var isCubic: Bool {
     switch self {
-    case .previous, .next, .nearest, .linear: false
+    case .previous, .next, .nearest, .linear, .counter: false
     case .hermiteBackward, .cubic, .pchip, .akima, .makima: true
     }
   }

@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 extension KnotSlopes {
   /// Weighted harmonic means of neighbouring secants; zero at a turning point. Ends: the
   /// three-point formula, limited to keep the shape (Moler, "Numerical Computing", `pchip`).

@@ -25,7 +25,7 @@ struct KnotSlopes<S: Sample> {
     case .akima: akima(modified: false)
     case .makima: akima(modified: true)
     case .cubic(.clamped) where rows == 2: d.initialize(repeating: 0, count: 2 * components)
-    case .cubic where rows == 2, .linear, .previous, .next, .nearest: backward()
+    case .cubic where rows == 2, .linear, .counter, .previous, .next, .nearest: backward()
     case .cubic(.notAKnot) where rows == 3: parabola()
     case .cubic(let ends): spline(ends)
     }

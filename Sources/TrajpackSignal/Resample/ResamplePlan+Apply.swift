@@ -63,6 +63,9 @@ extension ResamplePlan {
       select(method, x, components, out)
     case .linear:
       linear(x, components, out)
+    case .counter:
+      linear(x, components, out)
+      holdBeforeRestarts(x, components, out)
     case .hermiteBackward, .cubic, .pchip, .akima, .makima:
       let slopes = Scratch<S>(sourceRows * components)
       pieces.withUnsafeBufferPointer { h in
@@ -124,6 +127,17 @@ extension ResamplePlan {
           }
         }
       }
+    }
+  }
+
+  private func holdBeforeRestarts<S: Sample>(
+    _ x: UnsafePointer<S>, _ components: Int, _ out: UnsafeMutablePointer<S>
+  ) {
+    for row in 0..<rows where left[row] >= 0 && fraction[row] != 0 {
+      let a = x + Int(left[row]) * components
+      let b = a + components
+      let to = out + row * components
+      for c in 0..<components where b[c] < a[c] { to[c] = fraction[row] < 1 ? a[c] : b[c] }
     }
   }
 

@@ -38,6 +38,8 @@ extension ResamplePlan {
           let v = 1 - u
           let bend = S(u * v * v * h) * slopes[p] + S(-u * u * v * h) * slopes[p + 1]
           target.pointee = a + S(u * u * (3 - 2 * u)) * (b - a) + bend
+        } else if method == .counter, b < a {
+          target.pointee = u < 1 ? a : b
         } else {
           target.pointee = a + S(u) * (b - a)
         }
@@ -50,6 +52,8 @@ extension ResamplePlan {
 struct SparseKnots<S: Sample>: ~Copyable {
   let values: Scratch<S>
   private(set) var count = 0
+  /// The source row of each knot.
+  private(set) var source: [Int32] = []
   /// Length from each knot to the next one, also where no piece joins them.
   private(set) var h: [Double] = []
   /// First knots of the runs, ending with the count.
@@ -85,6 +89,7 @@ struct SparseKnots<S: Sample>: ~Copyable {
           last = Int32(count)
           count += 1
           h.append(0)
+          source.append(Int32(k))
         }
         rank[k] = last
         since[k] = length

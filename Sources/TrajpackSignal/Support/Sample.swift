@@ -13,9 +13,9 @@ extension Double: Sample {}
 public typealias MaskByte = UInt8
 
 extension UnsafeBufferPointer {
-  /// The first entry; an aligned address that must not be read where there is none.
+  /// The first entry; an address that must not be read where there is none.
   @inline(__always) var base: UnsafePointer<Element> {
-    baseAddress ?? unsafeBitCast(16, to: UnsafePointer<Element>.self)
+    unsafeBitCast(baseAddress, to: UnsafePointer<Element>.self)
   }
 
   /// Refuses a buffer that does not hold exactly `rows` times `components` entries.
@@ -29,9 +29,9 @@ extension UnsafeBufferPointer {
 }
 
 extension UnsafeMutableBufferPointer {
-  /// The first entry; an aligned address that must not be written where there is none.
+  /// The first entry; an address that must not be written where there is none.
   @inline(__always) var base: UnsafeMutablePointer<Element> {
-    baseAddress ?? unsafeBitCast(16, to: UnsafeMutablePointer<Element>.self)
+    unsafeBitCast(baseAddress, to: UnsafeMutablePointer<Element>.self)
   }
 
   /// Refuses a buffer that does not hold exactly `rows` times `components` entries.

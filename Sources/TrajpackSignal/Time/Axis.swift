@@ -74,11 +74,7 @@ enum AxisPair {
   ) throws(TrajpackError) -> Result {
     if let unit = try commonUnit(a, b) {
       let (wideA, wideB) = (exact(a, unit), exact(b, unit))
-      let narrow = [wideA, wideB].allSatisfy { axis in
-        [0, axis.count - 1].allSatisfy { row in
-          row < 0 || axis.time(row).magnitude < 1 << 61
-        } && axis.step.magnitude < 1 << 61 && axis.scale.magnitude < 1 << 61
-      }
+      let narrow = fits64(wideA) && fits64(wideB)
       if narrow { return try body(.narrow(narrowed(wideA), narrowed(wideB), unit: unit)) }
       return try body(.wide(wideA, wideB, unit: unit))
     }
@@ -91,6 +87,13 @@ enum AxisPair {
     }
     return try body(
       .floating(axis(first.pointer, a.count), axis(second.pointer, b.count)))
+  }
+
+  private static func fits64(_ axis: Axis<Int128>) -> Bool {
+    let limit: UInt128 = 1 << 61
+    if axis.step.magnitude >= limit || axis.scale.magnitude >= limit { return false }
+    if axis.count == 0 { return axis.base.magnitude < limit }
+    return axis.time(0).magnitude < limit && axis.time(axis.count - 1).magnitude < limit
   }
 
   /// Ticks a second that make both clocks whole; `nil` where a clock is a float.
