@@ -1,4 +1,77 @@
+/* C face of TrajpackSignal: pure functions over caller-owned, row-major buffers.
+ *
+ * Every function returns 0, or the fault (1 data, 2 usage, 3 machine) with its sentence in *error.
+ * Element types: 0 float32, 1 float64. Masks are one byte an entry, 1 observed, 0 missing.
+ */
 #ifndef TRAJPACK_SIGNAL_H
 #define TRAJPACK_SIGNAL_H
+
 #include <stdint.h>
+
+#ifdef __clang__
+#pragma clang assume_nonnull begin
+#define TPKS_NULLABLE _Nullable
+#else
+#define TPKS_NULLABLE
+#endif
+
+typedef struct {
+  char message[504];
+} tpks_error;
+
+/* When rows happened. form 0: regular, row i at a_num/a_den + i * b_den/b_num (b: rows a second);
+ * 1: int64 ticks of b_num/b_den seconds in values; 2: float64 times in values. */
+typedef struct {
+  int32_t form;
+  int64_t count;
+  int64_t a_num, a_den, b_num, b_den;
+  const void *TPKS_NULLABLE values;
+} tpks_times;
+
+/* A buffer of rows * components entries. observed may be null. */
+typedef struct {
+  int32_t dtype;
+  int64_t rows, components;
+  const void *TPKS_NULLABLE values;
+  const uint8_t *TPKS_NULLABLE observed;
+} tpks_input;
+
+typedef struct {
+  int64_t rows;
+  void *TPKS_NULLABLE values;
+  uint8_t *TPKS_NULLABLE mask;
+} tpks_output;
+
+/* method: 0 previous 1 next 2 nearest (earlier) 3 nearest (later) 4 linear 5 hermite-backward
+ * 6 natural 7 not-a-knot 8 clamped 9 pchip 10 akima 11 makima 12 counter; 20 slerp 21 squad xyzw
+ * 22 squad wxyz 23 directions 24 squad of unknown order. edges: 0 missing 1 hold 2 extrapolate
+ * 3 reflect. gap < 0: no limit. angle: null, or period and lowest value. */
+int32_t tpks_resample(const tpks_times *source, const tpks_times *target, int32_t method,
+                      int32_t edges, double gap, const int64_t *TPKS_NULLABLE breaks, int64_t break_count,
+                      const double *TPKS_NULLABLE angle, const tpks_input *input, const tpks_output *output,
+                      tpks_error *TPKS_NULLABLE error);
+
+/* edges: 0 zero 1 hold 2 reflect 3 line 4 mean. */
+int32_t tpks_polyphase(int64_t up, int64_t down, int32_t edges, int64_t bridge,
+                       const tpks_input *input, const tpks_output *output, tpks_error *TPKS_NULLABLE error);
+
+int32_t tpks_moving_mean(const tpks_times *source, const tpks_times *target, double width,
+                         double gap, const tpks_input *input, const tpks_output *output,
+                         tpks_error *TPKS_NULLABLE error);
+
+/* statistic: 0 mean 1 sum 2 minimum 3 maximum 4 first 5 last 6 count. bins: a regular clock. */
+int32_t tpks_bins(const tpks_times *source, const tpks_times *bins, int32_t statistic,
+                  const tpks_input *input, const tpks_output *output, tpks_error *TPKS_NULLABLE error);
+
+/* direction: 0 backward 1 forward 2 nearest 3 exact. tolerance_den 0: tolerance_num is ignored and
+ * tolerance (< 0: none) counts. */
+int32_t tpks_align(const tpks_times *stream, const tpks_times *reference, int32_t direction,
+                   double tolerance, int64_t tolerance_num, int64_t tolerance_den,
+                   int32_t allows_same_time, int32_t *TPKS_NULLABLE rows,
+                   double *TPKS_NULLABLE offsets, tpks_error *TPKS_NULLABLE error);
+
+#ifdef __clang__
+#pragma clang assume_nonnull end
+#endif
+
 #endif

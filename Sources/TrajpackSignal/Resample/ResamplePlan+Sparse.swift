@@ -189,12 +189,15 @@ struct SparseKnots<S: Sample>: ~Copyable {
     return low + 1 < runEnd(low) ? (low, offset / h[low]) : nil
   }
 
-  private func runEnd(_ p: Int) -> Int {
+  private func runEnd(_ p: Int) -> Int { runRange(p).end }
+
+  /// First knot of the run that holds knot `p`, and the one after its last.
+  func runRange(_ p: Int) -> (start: Int, end: Int) {
     var (low, high) = (0, runs.count - 1)
     while high - low > 1 {
       let middle = (low + high) / 2
       if runs[middle] <= p { low = middle } else { high = middle }
     }
-    return runs[low + 1]
+    return (runs[low], runs[low + 1])
   }
 }

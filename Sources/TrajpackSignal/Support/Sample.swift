@@ -62,7 +62,10 @@ struct Scratch<Element: BitwiseCopyable>: ~Copyable {
   let count: Int
 
   init(_ count: Int) {
-    pointer = .allocate(capacity: max(count, 1))
+    // Aligned for the widest vector.
+    pointer = UnsafeMutableRawPointer.allocate(
+      byteCount: max(count, 1) * MemoryLayout<Element>.stride, alignment: 64
+    ).bindMemory(to: Element.self, capacity: max(count, 1))
     self.count = count
   }
 
@@ -71,7 +74,7 @@ struct Scratch<Element: BitwiseCopyable>: ~Copyable {
     pointer.initialize(repeating: value, count: count)
   }
 
-  deinit { pointer.deallocate() }
+  deinit { UnsafeMutableRawPointer(pointer).deallocate() }
 
   @inline(__always) subscript(index: Int) -> Element {
     get { pointer[index] }

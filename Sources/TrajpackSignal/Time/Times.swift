@@ -35,8 +35,11 @@ public enum Times {
     }
   }
 
-  /// Refuses times that repeat, go back, or are not finite, naming the first such row.
-  public func requireIncreasing(_ name: String) throws(TrajpackError) {
+  /// Refuses times that go back, repeat (unless they may) or are not finite, naming the first
+  /// such row.
+  public func requireIncreasing(
+    _ name: String, mayRepeat: Bool = false
+  ) throws(TrajpackError) {
     var fault: Int?
     switch self {
     case .regular(_, let count):
@@ -47,7 +50,7 @@ public enum Times {
       }
       var row = 1
       while row < ticks.count {
-        if ticks[row] <= ticks[row - 1] {
+        if mayRepeat ? ticks[row] < ticks[row - 1] : ticks[row] <= ticks[row - 1] {
           fault = row
           break
         }
@@ -58,7 +61,8 @@ public enum Times {
       var row = 1
       while row < values.count, fault == nil {
         // Written so that NaN fails too.
-        if !(values[row] > values[row - 1] && values[row] < .infinity) { fault = row }
+        let rises = mayRepeat ? values[row] >= values[row - 1] : values[row] > values[row - 1]
+        if !(rises && values[row] < .infinity) { fault = row }
         row += 1
       }
     }
@@ -67,5 +71,42 @@ public enum Times {
         .data,
         "the times of \(name) do not increase at row \(fault): sort them and drop repeats first")
     }
+  }
+
+  /// The denominator of the coarsest tick that makes every time whole; `nil` for floats or where
+  /// it leaves 64 bits.
+  var tickDenominator: Int64? {
+    switch self {
+    case .regular(let clock, _):
+      let (a, b) = (clock.start.denominator, clock.rate.numerator)
+      let divisor = Int64(greatestCommonDivisor(UInt128(a.magnitude), UInt128(b.magnitude)))
+      let (value, overflow) = (a / divisor).multipliedReportingOverflow(by: b)
+      return overflow ? nil : value
+    case .ticks(_, let unit): return unit.denominator
+    case .floats: return nil
+    }
+  }
+
+  /// Every time in ticks of `1 / unit`, a multiple of ``tickDenominator``.
+  func exactTicks(_ unit: Int64) throws(TrajpackError) -> [Int64] {
+    var result: [Int64] = []
+    result.reserveCapacity(count)
+    for row in 0..<count {
+      var tick: Int128 = 0
+      switch self {
+      case .regular(let clock, _):
+        let start = Int128(clock.start.numerator) * Int128(unit / clock.start.denominator)
+        let step = Int128(clock.rate.denominator) * Int128(unit / clock.rate.numerator)
+        tick = start + Int128(row) * step
+      case .ticks(let ticks, let own):
+        tick = Int128(ticks[row]) * Int128(own.numerator) * Int128(unit / own.denominator)
+      case .floats: break
+      }
+      guard let narrow = Int64(exactly: tick) else {
+        throw TrajpackError(.usage, "row \(row) lies beyond 2^63 ticks of 1/\(unit) s")
+      }
+      result.append(narrow)
+    }
+    return result
   }
 }

@@ -1,0 +1,145 @@
+"""ctypes face of libtrajpacksignal for the outside-truth checks and the benchmark."""
+
+import ctypes as ct
+import os
+import pathlib
+from fractions import Fraction
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIBRARY = os.environ.get("TRAJPACK_SIGNAL", str(ROOT / ".build/release/libtrajpacksignal.so"))
+lib = ct.CDLL(LIBRARY)
+
+
+class Error(ct.Structure):
+    _fields_ = [("message", ct.c_char * 504)]
+
+
+class CTimes(ct.Structure):
+    _fields_ = [("form", ct.c_int32), ("count", ct.c_int64), ("a_num", ct.c_int64),
+                ("a_den", ct.c_int64), ("b_num", ct.c_int64), ("b_den", ct.c_int64),
+                ("values", ct.c_void_p)]
+
+
+class Input(ct.Structure):
+    _fields_ = [("dtype", ct.c_int32), ("rows", ct.c_int64), ("components", ct.c_int64),
+                ("values", ct.c_void_p), ("observed", ct.c_void_p)]
+
+
+class Output(ct.Structure):
+    _fields_ = [("rows", ct.c_int64), ("values", ct.c_void_p), ("mask", ct.c_void_p)]
+
+
+class SignalError(Exception):
+    def __init__(self, code, message):
+        super().__init__(message)
+        self.code = code
+
+
+def call(name, *arguments):
+    error = Error()
+    code = getattr(lib, name)(*arguments, ct.byref(error))
+    if code:
+        raise SignalError(code, error.message.decode())
+
+
+class Times:
+    """regular(start, rate, count), ticks(array, unit) or floats(array)."""
+
+    def __init__(self, form, count, a=Fraction(0), b=Fraction(1), values=None):
+        self.keep = values
+        self.count = count
+        self.c = CTimes(form, count, a.numerator, a.denominator, b.numerator, b.denominator,
+                        None if values is None else values.ctypes.data)
+
+    @staticmethod
+    def regular(rate, count, start=0):
+        return Times(0, count, Fraction(start), Fraction(rate))
+
+    @staticmethod
+    def ticks(values, unit):
+        values = np.ascontiguousarray(values, np.int64)
+        return Times(1, len(values), b=Fraction(unit), values=values)
+
+    @staticmethod
+    def floats(values):
+        values = np.ascontiguousarray(values, np.float64)
+        return Times(2, len(values), values=values)
+
+
+def pointer(array):
+    return None if array is None else array.ctypes.data_as(ct.c_void_p)
+
+
+def packed(x, observed=None):
+    x = np.ascontiguousarray(x)
+    components = int(np.prod(x.shape[1:]))
+    dtype = {"float32": 0, "float64": 1}[x.dtype.name]
+    mask = None if observed is None else np.ascontiguousarray(observed, np.uint8)
+    c = Input(dtype, len(x), components, pointer(x), pointer(mask))
+    return c, (x, mask)
+
+
+def result(x, rows):
+    shape = (rows,) + np.shape(x)[1:]
+    out = np.empty(shape, np.asarray(x).dtype)
+    mask = np.empty(shape, np.uint8)
+    return out, mask, Output(rows, pointer(out), pointer(mask))
+
+
+METHODS = {"previous": 0, "next": 1, "nearest": 2, "nearest-up": 3, "linear": 4, "hermite": 5,
+           "natural": 6, "not-a-knot": 7, "clamped": 8, "pchip": 9, "akima": 10, "makima": 11,
+           "counter": 12, "slerp": 20, "squad-xyzw": 21, "squad-wxyz": 22, "directions": 23,
+           "squad-unknown": 24}
+EDGES = {"missing": 0, "hold": 1, "extrapolate": 2, "reflect": 3}
+FILTER_EDGES = {"zero": 0, "hold": 1, "reflect": 2, "line": 3, "mean": 4}
+STATISTICS = {"mean": 0, "sum": 1, "min": 2, "max": 3, "first": 4, "last": 5, "count": 6}
+
+
+def resample(source, target, method, x, observed=None, edges="missing", gap=-1.0, breaks=(),
+             angle=None):
+    i, keep = packed(x, observed)
+    out, mask, o = result(x, target.count)
+    rows = np.array(breaks, np.int64)
+    turn = None if angle is None else np.array(angle, np.float64)
+    call("tpks_resample", ct.byref(source.c), ct.byref(target.c), METHODS[method], EDGES[edges],
+         ct.c_double(gap), pointer(rows), ct.c_int64(len(rows)), pointer(turn), ct.byref(i),
+         ct.byref(o))
+    return out, mask
+
+
+def polyphase(x, up, down, edges="hold", observed=None, bridge=0):
+    i, keep = packed(x, observed)
+    out, mask, o = result(x, -(-len(x) * up // down))
+    call("tpks_polyphase", ct.c_int64(up), ct.c_int64(down), FILTER_EDGES[edges],
+         ct.c_int64(bridge), ct.byref(i), ct.byref(o))
+    return out, mask
+
+
+def moving_mean(source, target, width, x, observed=None, gap=-1.0):
+    i, keep = packed(x, observed)
+    out, mask, o = result(x, target.count)
+    call("tpks_moving_mean", ct.byref(source.c), ct.byref(target.c), ct.c_double(width),
+         ct.c_double(gap), ct.byref(i), ct.byref(o))
+    return out, mask
+
+
+def bins(source, clock, statistic, x, observed=None):
+    i, keep = packed(x, observed)
+    out, mask, o = result(x, clock.count)
+    call("tpks_bins", ct.byref(source.c), ct.byref(clock.c), STATISTICS[statistic], ct.byref(i),
+         ct.byref(o))
+    return out, mask
+
+
+def align(stream, reference, direction, tolerance=None, same=True):
+    rows = np.empty(reference.count, np.int32)
+    offsets = np.empty(reference.count)
+    exact = tolerance if isinstance(tolerance, Fraction) else Fraction(0)
+    den = exact.denominator if isinstance(tolerance, Fraction) else 0
+    number = -1.0 if tolerance is None or den else float(tolerance)
+    call("tpks_align", ct.byref(stream.c), ct.byref(reference.c),
+         ["backward", "forward", "nearest", "exact"].index(direction), ct.c_double(number),
+         ct.c_int64(exact.numerator), ct.c_int64(den), int(same), pointer(rows), pointer(offsets))
+    return rows, offsets
