@@ -143,3 +143,92 @@ def align(stream, reference, direction, tolerance=None, same=True):
          ["backward", "forward", "nearest", "exact"].index(direction), ct.c_double(number),
          ct.c_int64(exact.numerator), ct.c_int64(den), int(same), pointer(rows), pointer(offsets))
     return rows, offsets
+
+
+class CSeries(ct.Structure):
+    _fields_ = [("values", ct.c_void_p), ("rows", ct.c_int64), ("components", ct.c_int64),
+                ("channel", ct.c_int64), ("episodes", ct.c_void_p), ("episode_count", ct.c_int64)]
+
+
+def series(x, channel=0, episodes=None):
+    x = np.ascontiguousarray(x, np.float64)
+    runs = None if episodes is None else np.array(episodes, np.int64).reshape(-1, 2)
+    c = CSeries(pointer(x), len(x), int(np.prod(x.shape[1:])), channel, pointer(runs),
+                0 if runs is None else len(runs))
+    c.keep = (x, runs)
+    return c
+
+
+def integer(value):
+    return ct.c_int64(int(value))
+
+
+def autocorrelation(x, max_lag, **options):
+    out = np.empty(max_lag + 1)
+    call("tpks_autocorrelation", ct.byref(series(x, **options)), integer(max_lag), pointer(out))
+    return out
+
+
+def mutual_information(x, max_lag, estimator="bins", parameter=64, **options):
+    out, bins_ = np.empty(max_lag + 1), ct.c_int64()
+    code = ["bins", "bisection", "ksg"].index(estimator)
+    call("tpks_mutual_information", ct.byref(series(x, **options)), integer(max_lag), code,
+         integer(parameter), pointer(out), ct.byref(bins_))
+    return out, bins_.value
+
+
+def false_neighbours(x, lag, max_dimension, window, ratio=10., size=2., **options):
+    out = np.empty((3, max_dimension))
+    call("tpks_false_neighbours", ct.byref(series(x, **options)), integer(lag),
+         integer(max_dimension), integer(window), ct.c_double(ratio), ct.c_double(size),
+         pointer(out))
+    return out
+
+
+def cao(x, lag, max_dimension, window, metric="maximum", **options):
+    out = np.empty((2, max_dimension))
+    call("tpks_cao", ct.byref(series(x, **options)), integer(lag), integer(max_dimension),
+         integer(window), ["maximum", "euclidean"].index(metric), pointer(out))
+    return out
+
+
+def chosen(name, x, *arguments):
+    coordinates, figures, count = np.empty((64, 2), np.int64), np.full(64, np.nan), ct.c_int64()
+    call(name, ct.byref(series(x)), *arguments, pointer(coordinates), pointer(figures),
+         integer(64), ct.byref(count))
+    return coordinates[:count.value], figures[:max(count.value - 1, 0)]
+
+
+def mdop(x, max_lag, window=1, ratio=2., threshold=.05, max_cycles=50):
+    return chosen("tpks_mdop", x, integer(max_lag), integer(window), ct.c_double(ratio),
+                  ct.c_double(threshold), integer(max_cycles))
+
+
+def pecuzal(x, max_lag, window=0, threshold=0., economic=False):
+    return chosen("tpks_pecuzal", x, integer(max_lag), integer(window), ct.c_double(threshold),
+                  int(economic))
+
+
+def noise_amplification(x, max_horizon, k=3, window=1):
+    value = ct.c_double()
+    call("tpks_noise_amplification", ct.byref(series(x)), integer(max_horizon), integer(k),
+         integer(window), ct.byref(value))
+    return value.value
+
+
+def augmented_covariance(x, order, lag, centred=False):
+    size = order * int(np.prod(np.shape(x)[1:]))
+    out = np.empty((size, size))
+    call("tpks_augmented_covariance", ct.byref(series(x)), integer(order), integer(lag),
+         int(centred), pointer(out))
+    return out
+
+
+def embed(x, coordinates, backward=False, skips_short=False, **options):
+    coordinates, count = np.array(coordinates, np.int64).reshape(-1, 2), ct.c_int64()
+    head = (ct.byref(series(x, **options)), pointer(coordinates), integer(len(coordinates)),
+            int(backward), int(skips_short))
+    call("tpks_embed", *head, None, ct.byref(count))
+    out = np.empty((count.value, len(coordinates)))
+    call("tpks_embed", *head, pointer(out), ct.byref(count))
+    return out

@@ -70,6 +70,52 @@ int32_t tpks_align(const tpks_times *stream, const tpks_times *reference, int32_
                    int32_t allows_same_time, int32_t *TPKS_NULLABLE rows,
                    double *TPKS_NULLABLE offsets, tpks_error *TPKS_NULLABLE error);
 
+/* A float64 buffer of rows * components, and its episodes as (first, end) row pairs. */
+typedef struct {
+  const double *TPKS_NULLABLE values;
+  int64_t rows, components, channel;
+  const int64_t *TPKS_NULLABLE episodes;
+  int64_t episode_count;
+} tpks_series;
+
+/* values: max_lag + 1 numbers. */
+int32_t tpks_autocorrelation(const tpks_series *series, int64_t max_lag, double *values,
+                             tpks_error *TPKS_NULLABLE error);
+
+/* estimator: 0 equal bins (parameter: bins) 1 bisection 2 nearest neighbours (parameter: k). */
+int32_t tpks_mutual_information(const tpks_series *series, int64_t max_lag, int32_t estimator,
+                                int64_t parameter, double *values, int64_t *bins,
+                                tpks_error *TPKS_NULLABLE error);
+
+/* values: 3 * max_dimension numbers: by distance, by size, by either. */
+int32_t tpks_false_neighbours(const tpks_series *series, int64_t lag, int64_t max_dimension,
+                              int64_t window, double ratio, double size, double *values,
+                              tpks_error *TPKS_NULLABLE error);
+
+/* metric: 0 maximum 1 Euclidean. values: 2 * max_dimension numbers: E1, E2. */
+int32_t tpks_cao(const tpks_series *series, int64_t lag, int64_t max_dimension, int64_t window,
+                 int32_t metric, double *values, tpks_error *TPKS_NULLABLE error);
+
+/* coordinates: (channel, lag) pairs, up to capacity of them; statistics: one a cycle. */
+int32_t tpks_mdop(const tpks_series *series, int64_t max_lag, int64_t window, double ratio,
+                  double threshold, int64_t max_cycles, int64_t *coordinates, double *statistics,
+                  int64_t capacity, int64_t *count, tpks_error *TPKS_NULLABLE error);
+int32_t tpks_pecuzal(const tpks_series *series, int64_t max_lag, int64_t window, double threshold,
+                     int32_t economic, int64_t *coordinates, double *statistics,
+                     int64_t capacity, int64_t *count, tpks_error *TPKS_NULLABLE error);
+int32_t tpks_noise_amplification(const tpks_series *series, int64_t max_horizon, int64_t k,
+                                 int64_t window, double *value, tpks_error *TPKS_NULLABLE error);
+
+/* estimator: 0 about zero, 1 about the mean. matrix: (order * components)^2 numbers. */
+int32_t tpks_augmented_covariance(const tpks_series *series, int64_t order, int64_t lag,
+                                  int32_t estimator, double *matrix,
+                                  tpks_error *TPKS_NULLABLE error);
+
+/* Delay vectors: coordinates as (channel, lag) pairs; output may be null to learn the count. */
+int32_t tpks_embed(const tpks_series *series, const int64_t *coordinates, int64_t dimension,
+                   int32_t backward, int32_t skips_short, double *TPKS_NULLABLE output,
+                   int64_t *count, tpks_error *TPKS_NULLABLE error);
+
 #ifdef __clang__
 #pragma clang assume_nonnull end
 #endif
