@@ -4,9 +4,11 @@ import TrajpackFormat
 /// Maximal derivatives on a projected manifold (Nichkawde, Phys. Rev. E 87, 022905, 2013): each
 /// coordinate is the one that parts the nearest neighbours most.
 public struct MDOP: Sendable {
-  /// The coordinates, the first at lag 0.
+  /// The coordinates, the first at lag 0: as many as there were cycles.
   public let coordinates: [ChosenCoordinate]
-  /// Fraction of false neighbours after each cycle: pairs whose distance grew over `ratio` times.
+  /// Fraction of false neighbours of the first 1, 2, … coordinates: pairs closer than `1 / ratio`
+  /// (of a standard deviation) whose distance grows over `ratio` times with the next one (Hegger
+  /// and Kantz, Phys. Rev. E 60, 1999). DelayEmbeddings.jl calls a fraction of 0 a fraction of 1.
   public let falseNeighbours: [Double]
   /// The β statistic of the first channel's cycles: for each cycle, each lag.
   public let beta: [[Double]]
@@ -52,9 +54,12 @@ public struct MDOP: Sendable {
       let after = neighbours(
         search.vectors, search.chosen.count, search.count, k: 1, window: window
       ).distances
-      var parted = 0
-      for i in 0..<search.count where after[i] / before[i] > ratio { parted += 1 }
-      fractions.append(Double(parted) / Double(search.count))
+      var (parted, near) = (0, 0)
+      for i in 0..<search.count where before[i] < 1 / ratio {
+        near += 1
+        if after[i] / before[i] > ratio { parted += 1 }
+      }
+      fractions.append(Double(parted) / Double(max(near, 1)))
       before = after
       let n = fractions.count
       if fractions[n - 1] <= threshold || n == maxCycles { break }
@@ -64,7 +69,8 @@ public struct MDOP: Sendable {
       else { break }
       next = (found.channel, found.lag, found.beta)
     }
-    coordinates = search.chosen
+    // The last coordinate only showed that those before it suffice.
+    coordinates = Array(search.chosen.prefix(max(fractions.count, 1)))
     falseNeighbours = fractions
     beta = betas
   }
