@@ -116,6 +116,31 @@ int32_t tpks_embed(const tpks_series *series, const int64_t *coordinates, int64_
                    int32_t backward, int32_t skips_short, double *TPKS_NULLABLE output,
                    int64_t *count, tpks_error *TPKS_NULLABLE error);
 
+/* mechanism: 0 entries 1 exact entries 2 rows 3 kept rows 4 listed rows (list) 5 blocks (length,
+ * width in list) 6 channels (count in list) 7 by drivers (list, weights) 8 by value (weights[0] the
+ * slope) 9 above (amount the offset). amount: probability, fraction or offset. mask: in and out. */
+int32_t tpks_mask(int32_t mechanism, double amount, const int64_t *TPKS_NULLABLE list,
+                  const double *TPKS_NULLABLE weights, int64_t list_count, uint64_t seed,
+                  uint64_t stream, const tpks_input *input, uint8_t *mask,
+                  tpks_error *TPKS_NULLABLE error);
+int32_t tpks_random(uint64_t seed, uint64_t stream, int64_t count, uint64_t *words,
+                    tpks_error *TPKS_NULLABLE error);
+int32_t tpks_time_since(const tpks_times *times, const tpks_input *input, void *output,
+                        tpks_error *TPKS_NULLABLE error);
+
+/* kind: 0 natural cubic 1 Hermite backward. coefficients: (rows - 1) * 4 * components; path and
+ * derivative: query_count * components each, or null. */
+int32_t tpks_coefficients(int32_t kind, const tpks_times *times, const tpks_input *input,
+                          void *TPKS_NULLABLE coefficients, const double *TPKS_NULLABLE queries,
+                          int64_t query_count, void *TPKS_NULLABLE path,
+                          void *TPKS_NULLABLE derivative, tpks_error *TPKS_NULLABLE error);
+int32_t tpks_rectilinear(const tpks_input *input, int64_t time_component, int32_t look_ahead,
+                         const tpks_output *output, tpks_error *TPKS_NULLABLE error);
+/* ticks, values and mask have room for as many rows as come in. */
+int32_t tpks_quantise(const tpks_times *times, double quantum, const tpks_input *input,
+                      int64_t *ticks, const tpks_output *output, int64_t *rows,
+                      tpks_error *TPKS_NULLABLE error);
+
 #ifdef __clang__
 #pragma clang assume_nonnull end
 #endif
