@@ -232,3 +232,59 @@ def embed(x, coordinates, backward=False, skips_short=False, **options):
     out = np.empty((count.value, len(coordinates)))
     call("tpks_embed", *head, pointer(out), ct.byref(count))
     return out
+
+
+MECHANISMS = ["entries", "exact", "rows", "kept-rows", "listed", "blocks", "channels", "drivers",
+              "value", "above"]
+
+
+def mask(mechanism, amount, x, observed=None, numbers=None, weights=None, seed=0, stream=0):
+    i, keep = packed(x)
+    out = np.ones(np.shape(x), np.uint8) if observed is None else np.array(observed, np.uint8)
+    ns = None if numbers is None else np.array(numbers, np.int64)
+    ws = None if weights is None else np.array(weights, np.float64)
+    count = len(ns) if ns is not None else len(ws) if ws is not None else 0
+    call("tpks_mask", MECHANISMS.index(mechanism), ct.c_double(amount), pointer(ns), pointer(ws),
+         integer(count), ct.c_uint64(seed), ct.c_uint64(stream), ct.byref(i), pointer(out))
+    return out
+
+
+def random_words(seed, stream, count):
+    out = np.empty(count, np.uint64)
+    call("tpks_random", ct.c_uint64(seed), ct.c_uint64(stream), integer(count), pointer(out))
+    return out
+
+
+def time_since(times, observed, dtype=np.float64):
+    i, keep = packed(np.zeros(np.shape(observed), dtype), observed)
+    out = np.empty(np.shape(observed), dtype)
+    call("tpks_time_since", ct.byref(times.c), ct.byref(i), pointer(out))
+    return out
+
+
+def coefficients(kind, times, x, queries=()):
+    i, keep = packed(x)
+    c = int(np.prod(x.shape[1:]))
+    out = np.empty((len(x) - 1, 4 * c), x.dtype)
+    q = np.array(queries, np.float64)
+    path, slope = np.empty((len(q), c), x.dtype), np.empty((len(q), c), x.dtype)
+    call("tpks_coefficients", ["natural", "hermite"].index(kind), ct.byref(times.c), ct.byref(i),
+         pointer(out), pointer(q), integer(len(q)), pointer(path), pointer(slope))
+    return out, path, slope
+
+
+def rectilinear(x, time_component, look_ahead=False):
+    i, keep = packed(x)
+    out, _, o = result(x, 2 * len(x) - 1)
+    call("tpks_rectilinear", ct.byref(i), integer(time_component), int(look_ahead), ct.byref(o))
+    return out
+
+
+def quantise(times, quantum, x):
+    i, keep = packed(x)
+    out, seen, o = result(x, len(x))
+    ticks, rows = np.empty(len(x), np.int64), ct.c_int64()
+    call("tpks_quantise", ct.byref(times.c), ct.c_double(quantum), ct.byref(i), pointer(ticks),
+         ct.byref(o), ct.byref(rows))
+    n = rows.value
+    return ticks[:n], out[:n], seen[:n]

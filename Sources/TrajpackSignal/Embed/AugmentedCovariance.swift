@@ -9,7 +9,7 @@ public struct AugmentedCovariance: Sendable, Hashable {
   public enum Estimator: Sendable, Hashable {
     /// The mean of each row; n − 1 (`numpy.cov`).
     case aboutMean
-    /// Nothing; n (`pyriemann` `scm`).
+    /// Nothing; n (`pyriemann` `scm` with `assume_centered`).
     case aboutZero
   }
 
