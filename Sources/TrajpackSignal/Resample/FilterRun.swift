@@ -1,30 +1,35 @@
-/// One run of rows of a few neighbouring components, copied with its edges and background taken
-/// off, lanes side by side.
+/// One run of rows of a few neighbouring components, filtered block by block: a block's samples
+/// are copied, lanes side by side, with edges added and the background taken off.
 struct FilterRun<S: Sample>: ~Copyable {
   private let filter: LowPass
+  private let x: UnsafePointer<S>
   private let run: Range<Int>
   private let stride: Int
   private let used: Int
   private let lanes: Int
-  private let padding: Int
+  private let edges: FilterEdges
   private let samples: Scratch<S>
   private let base: [S]
   private let slope: [S]
+
+  /// Source rows of a block beside those that the filter reaches over.
+  private static var blockRows: Int { 1024 }
 
   init(
     _ filter: LowPass, _ x: UnsafePointer<S>, _ stride: Int, _ used: Int, _ run: Range<Int>,
     _ edges: FilterEdges
   ) {
     self.filter = filter
+    self.x = x
     self.run = run
     self.stride = stride
     self.used = used
+    self.edges = edges
     lanes = used > 4 ? 8 : (used > 1 ? 4 : 1)
-    padding = filter.width + 8
-    let n = run.count
-    samples = Scratch((n + 2 * padding) * lanes, filledWith: 0)
+    samples = Scratch((Self.blockRows + filter.down / filter.up + 2 * filter.width + 16) * lanes)
     var base = [S](repeating: 0, count: lanes)
     var slope = base
+    let n = run.count
     for c in 0..<used {
       let first = x[run.lowerBound * stride + c]
       switch edges {
@@ -41,42 +46,91 @@ struct FilterRun<S: Sample>: ~Copyable {
     }
     self.base = base
     self.slope = slope
-    let start = samples.pointer + padding * lanes
+  }
+
+  /// The source row that stands at row `k` of the run, which may lie outside it; -1 for zero.
+  private func mirrored(_ k: Int) -> Int {
+    let n = run.count
+    if k >= 0, k < n { return k }
+    switch edges {
+    case .hold: return k < 0 ? 0 : n - 1
+    case .reflect:
+      if n == 1 { return 0 }
+      let period = 2 * (n - 1)
+      let phase = ((k % period) + period) % period
+      return phase < n ? phase : period - phase
+    case .zero, .line, .mean: return -1
+    }
+  }
+
+  /// Fills the block with `count` rows from row `first` of the run on.
+  private func load(_ first: Int, _ count: Int) {
     let source = x + run.lowerBound * stride
+    let low = min(max(first, 0), first + count)
+    let high = max(min(first + count, run.count), low)
     if lanes == 1 {
       let (b, m) = (base[0], slope[0])
-      for k in 0..<n { start[k] = source[k * stride] - (b + S(k) * m) }
+      let to = samples.pointer - first
+      if m == 0 {
+        for k in low..<high { to[k] = source[k * stride] - b }
+      } else {
+        for k in low..<high { to[k] = source[k * stride] - (b + S(k) * m) }
+      }
     } else {
-      for k in 0..<n {
-        for c in 0..<used {
-          start[k * lanes + c] = source[k * stride + c] - (base[c] + S(k) * slope[c])
-        }
-      }
+      for k in low..<high { loadRow(k, source + k * stride, k - first) }
     }
-    if edges == .hold || edges == .reflect { pad(edges, n) }
+    for k in first..<low { loadEdge(k, source, k - first) }
+    for k in high..<first + count { loadEdge(k, source, k - first) }
   }
 
-  private func pad(_ edges: FilterEdges, _ n: Int) {
-    let start = samples.pointer + padding * lanes
-    for i in 1...padding {
-      var (before, after) = (0, n - 1)
-      if edges == .reflect, n > 1 {
-        let phase = i % (2 * (n - 1))
-        before = phase < n ? phase : 2 * (n - 1) - phase
-        after = n - 1 - before
-      }
-      for c in 0..<lanes {
-        start[-i * lanes + c] = start[before * lanes + c]
-        start[(n - 1 + i) * lanes + c] = start[after * lanes + c]
-      }
-    }
-  }
-
-  /// Output row `j` needs the source rows up to ⌊(j·down + half)/up⌋, in the phase of the rest.
   @inline(__always)
-  private func place(_ j: Int) -> (first: Int, phase: Int) {
-    let reach = j * filter.down + filter.halfLength
-    return (reach / filter.up - filter.width + 1 - run.lowerBound, reach % filter.up)
+  private func loadRow(_ k: Int, _ from: UnsafePointer<S>, _ row: Int) {
+    let to = samples.pointer + row * lanes
+    base.withUnsafeBufferPointer { base in
+      slope.withUnsafeBufferPointer { slope in
+        let place = S(k)
+        for c in 0..<used { to[c] = from[c] - (base[c] + place * slope[c]) }
+        for c in used..<lanes { to[c] = 0 }
+      }
+    }
+  }
+
+  private func loadEdge(_ k: Int, _ source: UnsafePointer<S>, _ row: Int) {
+    let at = mirrored(k)
+    if at >= 0 {
+      loadRow(at, source + at * stride, row)
+    } else {
+      for c in 0..<lanes { samples[row * lanes + c] = 0 }
+    }
+  }
+
+  /// Walks the output rows in blocks; `body` gets the place of a row's first sample in the block,
+  /// its phase, and the row.
+  @inline(__always)
+  private func walk(_ rows: Range<Int>, _ body: (_ at: Int, _ phase: Int, _ row: Int) -> Void) {
+    let (up, down, width) = (filter.up, filter.down, filter.width)
+    // Output row j needs the source rows up to ⌊(j·down + half)/up⌋, in the phase of the rest.
+    let reach = rows.lowerBound * down + filter.halfLength
+    var first = reach / up - width + 1 - run.lowerBound
+    var phase = reach % up
+    let (step, rest) = (down / up, down % up)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let block = first
+      // Rows whose samples begin within the block, and what the last of them reads.
+      let left = (rows.upperBound - 1 - row) * (step + 1) + width
+      load(block, min(Self.blockRows + step + width + 1, max(left, width)))
+      while row < rows.upperBound, first - block <= Self.blockRows {
+        body(first - block, phase, row)
+        first += step
+        phase += rest
+        if phase >= up {
+          phase -= up
+          first += 1
+        }
+        row += 1
+      }
+    }
   }
 
   /// Lanes are components.
@@ -86,26 +140,31 @@ struct FilterRun<S: Sample>: ~Copyable {
     let width = filter.width
     samples.pointer.withMemoryRebound(to: V.self, capacity: samples.count / lanes) { x in
       taps.withUnsafeBufferPointer { taps in
-        for j in rows {
-          let (first, phase) = place(j)
-          let from = x + first + padding
+        walk(rows) { at, phase, j in
+          let from = x + at
           let weights = taps.base + phase * width
           var sum0 = V.zero
           var sum1 = V.zero
           var i = 0
-          while i + 1 < width {
+          while i < width {
             sum0 += from[i] * weights[i]
             sum1 += from[i + 1] * weights[i + 1]
             i += 2
           }
-          if i < width { sum0 += from[i] * weights[i] }
           let sum = sum0 + sum1
           let to = out + j * stride
-          let place = S(Double(j * filter.down) / Double(filter.up) - Double(run.lowerBound))
-          for c in 0..<used { to[c] = sum[c] + (base[c] + place * slope[c]) }
+          for c in 0..<used { to[c] = sum[c] + background(j, c) }
         }
       }
     }
+  }
+
+  /// What was taken off, at the time of output row `j`.
+  @inline(__always)
+  private func background(_ j: Int, _ c: Int) -> S {
+    if edges != .line { return base[c] }
+    let place = Double(j * filter.down) / Double(filter.up) - Double(run.lowerBound)
+    return base[c] + S(place) * slope[c]
   }
 
   /// Lanes are taps.
@@ -114,35 +173,21 @@ struct FilterRun<S: Sample>: ~Copyable {
   ) {
     let width = filter.width
     let step = outStride ?? stride
-    let (b, m) = (base[0], slope[0])
+    let bytes = MemoryLayout<S>.stride
     taps.withUnsafeBufferPointer { taps in
-      for j in rows {
-        let (first, phase) = place(j)
-        let from = UnsafeRawPointer(samples.pointer + first + padding)
+      walk(rows) { at, phase, j in
+        let from = UnsafeRawPointer(samples.pointer + at)
         let weights = UnsafeRawPointer(taps.base + phase * width)
-        let bytes = MemoryLayout<S>.stride
-        var sum0 = SIMD8<S>.zero
-        var sum1 = SIMD8<S>.zero
+        var sum = SIMD8<S>.zero
         var i = 0
-        while i + 16 <= width {
-          sum0 += from.loadUnaligned(fromByteOffset: i * bytes, as: SIMD8<S>.self)
-            * weights.loadUnaligned(fromByteOffset: i * bytes, as: SIMD8<S>.self)
-          sum1 += from.loadUnaligned(fromByteOffset: (i + 8) * bytes, as: SIMD8<S>.self)
-            * weights.loadUnaligned(fromByteOffset: (i + 8) * bytes, as: SIMD8<S>.self)
-          i += 16
+        while i < width * bytes {
+          sum += from.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
+            * weights.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
+          i += 8 * bytes
         }
-        if i + 8 <= width {
-          sum0 += from.loadUnaligned(fromByteOffset: i * bytes, as: SIMD8<S>.self)
-            * weights.loadUnaligned(fromByteOffset: i * bytes, as: SIMD8<S>.self)
-          i += 8
-        }
-        var total = (sum0 + sum1).sum()
-        while i < width {
-          total += samples[first + padding + i] * taps[phase * width + i]
-          i += 1
-        }
-        let place = S(Double(j * filter.down) / Double(filter.up) - Double(run.lowerBound))
-        out[j * step] = total + (b + place * m)
+        let half = sum.lowHalf + sum.highHalf
+        let pair = half.lowHalf + half.highHalf
+        out[j * step] = pair.x + pair.y + background(j, 0)
       }
     }
   }

@@ -53,7 +53,7 @@ extension LowPass {
         }
         c += used
       }
-      outMask.initialize(repeating: 1, count: count * components)
+      for i in 0..<count * components { outMask[i] = out[i] == out[i] ? 1 : 0 }
       return
     }
     for i in 0..<count * components {

@@ -16,7 +16,7 @@ public struct LowPass: Sendable {
   public let beta: Double
   /// Cut-off as a fraction of half the source's rate.
   public let cutoff: Double
-  /// Taps a phase.
+  /// Taps a phase, a multiple of eight.
   let width: Int
   /// `up` phases of `width` taps, each reversed so that it runs along the source.
   let phases: [Double]
@@ -70,7 +70,8 @@ public struct LowPass: Sendable {
       taps[i] = cutoff * (place == 0 ? 1 : sin(angle) / angle) * window
       sum += taps[i]
     }
-    width = (count + up - 1) / up
+    // Whole vectors of eight; the taps beyond the filter are zero and meet the oldest samples.
+    width = ((count + up - 1) / up + 7) / 8 * 8
     var phases = [Double](repeating: 0, count: up * width)
     for i in 0..<count {
       phases[(i % up) * width + (width - 1 - i / up)] = taps[i] / sum * Double(up)

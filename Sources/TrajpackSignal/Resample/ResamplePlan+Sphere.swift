@@ -79,8 +79,8 @@ extension ResamplePlan {
 
 /// Unit vectors at the observed rows.
 private struct SphereKnots<S: Sample>: ~Copyable {
-  private let rows: SparseKnots<S>
-  private let isComplete: Bool
+  /// Where some rows are missing: those that are not.
+  private let rows: SparseKnots<S>?
   var point: [Quaternion] = []
   /// Squad's inner points.
   var control: [Quaternion] = []
@@ -102,33 +102,45 @@ private struct SphereKnots<S: Sample>: ~Copyable {
       valid[row] = square > 0 && square < .infinity ? 0 : .nan
       if valid[row] != 0 { missing += 1 }
     }
-    isComplete = missing == 0
-    rows = SparseKnots(plan, valid.pointer, nil, stride: 1)
-    point.reserveCapacity(rows.count)
-    for row in rows.source {
+    let runs: [Int]
+    let source: [Int32]
+    if missing == 0 {
+      rows = nil
+      runs = plan.runs
+      source = []
+    } else {
+      let sparse = SparseKnots(plan, valid.pointer, nil, stride: 1)
+      runs = sparse.runs
+      source = sparse.source
+      rows = consume sparse
+    }
+    let count = missing == 0 ? n : source.count
+    point.reserveCapacity(count)
+    for i in 0..<count {
+      let row = missing == 0 ? i : Int(source[i])
       var q = Quaternion.zero
-      for c in 0..<components { q[c] = Double(x[Int(row) * components + c]) }
+      for c in 0..<components { q[c] = Double(x[row * components + c]) }
       let size = length(q)
       // Rounding of a unit vector in its own type is left alone.
       let slack = 4 * Double(S.ulpOfOne)
       point.append(abs(size - 1) <= slack ? q : q / size)
     }
     if path == .directions { return }
-    for (start, end) in zip(rows.runs, rows.runs.dropFirst()) {
+    for (start, end) in zip(runs, runs.dropFirst()) {
       for p in (start + 1)..<max(end, start + 1) where dot(point[p - 1], point[p]) < 0 {
         point[p] = -point[p]
       }
     }
-    if case .squad(let order) = path { makeControls(order) }
+    if case .squad(let order) = path { makeControls(order, runs) }
   }
 
   /// a = q · exp(−¼ [log(q⁻¹ next) + log(q⁻¹ previous)]), and q itself at the ends of a run.
-  private mutating func makeControls(_ order: QuaternionOrder) {
+  private mutating func makeControls(_ order: QuaternionOrder, _ runs: [Int]) {
     func last(_ q: Quaternion) -> Quaternion {
       order == .wxyz ? Quaternion(q.y, q.z, q.w, q.x) : q
     }
     control = point
-    for (start, end) in zip(rows.runs, rows.runs.dropFirst()) where end - start > 2 {
+    for (start, end) in zip(runs, runs.dropFirst()) where end - start > 2 {
       for p in start + 1..<end - 1 {
         let q = last(point[p])
         let inverse = conjugate(q)
@@ -143,6 +155,9 @@ private struct SphereKnots<S: Sample>: ~Copyable {
 
   @inline(__always)
   func locate(_ k: Int, _ u: Double, _ plan: borrowing ResamplePlan) -> (Int, Double)? {
-    isComplete ? (k, u) : rows.locate(k, u, plan)
+    switch rows {
+    case .some(let rows): rows.locate(k, u, plan)
+    case .none: (k, u)
+    }
   }
 }

@@ -35,11 +35,6 @@ typealias Quaternion = SIMD4<Double>
 
 @inline(__always) func length(_ a: Quaternion) -> Double { dot(a, a).squareRoot() }
 
-/// The angle between two unit vectors, accurate near 0 and π (Kahan).
-@inline(__always) func angle(_ a: Quaternion, _ b: Quaternion) -> Double {
-  2 * atan2(length(a - b), length(a + b))
-}
-
 /// Hamilton product, scalar part last.
 func product(_ a: Quaternion, _ b: Quaternion) -> Quaternion {
   Quaternion(
@@ -77,8 +72,10 @@ struct Arc {
   @inline(__always) init(_ a: Quaternion, _ b: Quaternion) {
     self.a = a
     self.b = b
-    angle = TrajpackSignal.angle(a, b)
-    inverseSine = 1 / sin(angle)
+    let (apart, together) = (length(a - b), length(a + b))
+    // |a − b| = 2 sin(θ/2) and |a + b| = 2 cos(θ/2): accurate near 0 and π (Kahan).
+    angle = 2 * atan2(apart, together)
+    inverseSine = 2 / (apart * together)
   }
 
   /// Whether no arc is the shortest one: opposite ends.

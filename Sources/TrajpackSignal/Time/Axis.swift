@@ -78,6 +78,13 @@ enum AxisPair {
       if narrow { return try body(.narrow(narrowed(wideA), narrowed(wideB), unit: unit)) }
       return try body(.wide(wideA, wideB, unit: unit))
     }
+    // The usual case: both are floats already.
+    if case .floats(let x) = a, case .floats(let y) = b {
+      return try body(
+        .floating(
+          Axis(count: x.count, base: 0, step: 0, stored: x.base, scale: 1),
+          Axis(count: y.count, base: 0, step: 0, stored: y.base, scale: 1)))
+    }
     let first = Scratch<Double>(a.count)
     let second = Scratch<Double>(b.count)
     floats(a, into: first.pointer)
