@@ -57,13 +57,13 @@ public func tpks_mutual_information(
 @c(tpks_false_neighbours) @implementation
 public func tpks_false_neighbours(
   _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
-  _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
+  _ threads: Int32, _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
   _ error: UnsafeMutablePointer<tpks_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
-      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window))
+      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
     let result = try FalseNeighbours(
       s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
       ratio: ratio, size: size, episodes: s.runs())
@@ -75,13 +75,13 @@ public func tpks_false_neighbours(
 @c(tpks_cao) @implementation
 public func tpks_cao(
   _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
-  _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
+  _ threads: Int32, _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
   _ error: UnsafeMutablePointer<tpks_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
-      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window))
+      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
     let result = try Cao(
       s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
       metric: choose(metric, "metric", [0: .maximum, 1: .euclidean]), episodes: s.runs())

@@ -184,10 +184,10 @@ def main():
 
         for window in (0, 50):
             for workers in (1, 2):
-                compare(f"Cao d 1..8, n 50000, window {window}, peer {workers} thr.", 5,
-                        lambda: s.cao(x, lag, top, window), lambda: kdtree(window, np.inf, workers), 3)
-            compare(f"FNN d 1..9, n 50000, window {window}, peer 2 thr.", 5,
-                    lambda: s.false_neighbours(x, lag, top + 1, window), lambda: kdtree(window, 2, 2), 3)
+                compare(f"Cao d 1..8, n 50000, window {window}, {workers} thr.", 5,
+                        lambda: s.cao(x, lag, top, window, threads=workers), lambda: kdtree(window, np.inf, workers), 3)
+            compare(f"FNN d 1..9, n 50000, window {window}, 2 thr.", 5,
+                    lambda: s.false_neighbours(x, lag, top + 1, window, threads=2), lambda: kdtree(window, 2, 2), 3)
 
     @test
     def coefficients():

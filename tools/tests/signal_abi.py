@@ -177,18 +177,18 @@ def mutual_information(x, max_lag, estimator="bins", parameter=64, **options):
     return out, bins_.value
 
 
-def false_neighbours(x, lag, max_dimension, window, ratio=10., size=2., **options):
+def false_neighbours(x, lag, max_dimension, window, ratio=10., size=2., threads=1, **options):
     out = np.empty((3, max_dimension))
     call("tpks_false_neighbours", ct.byref(series(x, **options)), integer(lag),
-         integer(max_dimension), integer(window), ct.c_double(ratio), ct.c_double(size),
+         integer(max_dimension), integer(window), threads, ct.c_double(ratio), ct.c_double(size),
          pointer(out))
     return out
 
 
-def cao(x, lag, max_dimension, window, metric="maximum", **options):
+def cao(x, lag, max_dimension, window, metric="maximum", threads=1, **options):
     out = np.empty((2, max_dimension))
     call("tpks_cao", ct.byref(series(x, **options)), integer(lag), integer(max_dimension),
-         integer(window), ["maximum", "euclidean"].index(metric), pointer(out))
+         integer(window), threads, ["maximum", "euclidean"].index(metric), pointer(out))
     return out
 
 

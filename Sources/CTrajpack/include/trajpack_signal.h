@@ -89,12 +89,13 @@ int32_t tpks_mutual_information(const tpks_series *series, int64_t max_lag, int3
 
 /* values: 3 * max_dimension numbers: by distance, by size, by either. */
 int32_t tpks_false_neighbours(const tpks_series *series, int64_t lag, int64_t max_dimension,
-                              int64_t window, double ratio, double size, double *values,
+                              int64_t window, int32_t threads, double ratio, double size,
+                              double *values,
                               tpks_error *TPKS_NULLABLE error);
 
 /* metric: 0 maximum 1 Euclidean. values: 2 * max_dimension numbers: E1, E2. */
 int32_t tpks_cao(const tpks_series *series, int64_t lag, int64_t max_dimension, int64_t window,
-                 int32_t metric, double *values, tpks_error *TPKS_NULLABLE error);
+                 int32_t threads, int32_t metric, double *values, tpks_error *TPKS_NULLABLE error);
 
 /* coordinates: (channel, lag) pairs, up to capacity of them; statistics: one a cycle. */
 int32_t tpks_mdop(const tpks_series *series, int64_t max_lag, int64_t window, double ratio,

@@ -21,19 +21,14 @@ public struct FalseNeighbours: Sendable {
     search: DimensionSearch, ratio: Double = 10, size: Double = 2, episodes: Episodes
   ) throws(TrajpackError) {
     let series = try Series(values, components, channel, episodes)
-    try search.requireFits(series.runs.map(\.count).max() ?? 0)
+    try search.requireFits(
+      series.runs.map(\.count).max() ?? 0, dimension: search.maxDimension)
     let deviation = series.deviation
+    var vectors = DelayPoints(series, search, .euclidean)
     var fractions: (distance: [Double], size: [Double], either: [Double]) = ([], [], [])
     for dimension in 1...search.maxDimension {
-      let vectors = DelayPoints(series, dimension, search.lag, search.window)
-      let near = NeighbourTree(
-        vectors.points.pointer, count: vectors.count, dimension: dimension, metric: .euclidean,
-        stamps: vectors.stamps.pointer
-      ).allNearest(1, window: search.window, skipsZero: true)
       var (far, large, either, total) = (0, 0, 0, 0)
-      for i in 0..<vectors.count where near.indices[i] >= 0 {
-        let gap = abs(vectors.following[i] - vectors.following[Int(near.indices[i])])
-        let distance = near.distances[i]
+      vectors.each(series, dimension) { distance, gap in
         let first = gap / distance > ratio
         let second = (distance * distance + gap * gap).squareRoot() / deviation > size
         far += first ? 1 : 0
@@ -77,21 +72,14 @@ public struct Cao: Sendable {
     search: DimensionSearch, metric: Metric = .maximum, episodes: Episodes
   ) throws(TrajpackError) {
     let series = try Series(values, components, channel, episodes)
-    let wider = try DimensionSearch(
-      lag: search.lag, maxDimension: search.maxDimension + 1, window: search.window)
-    try wider.requireFits(series.runs.map(\.count).max() ?? 0)
+    let last = search.maxDimension + 1
+    try search.requireFits(series.runs.map(\.count).max() ?? 0, dimension: last)
+    var vectors = DelayPoints(series, search, metric)
     var growth: [Double] = []
     var step: [Double] = []
-    for dimension in 1...wider.maxDimension {
-      let vectors = DelayPoints(series, dimension, search.lag, search.window)
-      let near = NeighbourTree(
-        vectors.points.pointer, count: vectors.count, dimension: dimension, metric: metric,
-        stamps: vectors.stamps.pointer
-      ).allNearest(1, window: search.window, skipsZero: true)
+    for dimension in 1...last {
       var (sum, gaps, total) = (0.0, 0.0, 0.0)
-      for i in 0..<vectors.count where near.indices[i] >= 0 {
-        let gap = abs(vectors.following[i] - vectors.following[Int(near.indices[i])])
-        let distance = near.distances[i]
+      vectors.each(series, dimension) { distance, gap in
         let grown =
           metric == .maximum
           ? max(distance, gap) : (distance * distance + gap * gap).squareRoot()

@@ -80,9 +80,12 @@ struct JointSearch: ~Copyable {
 /// Neighbours of the first `count` vectors among themselves, Euclidean.
 func neighbours(
   _ vectors: [Double], _ dimension: Int, _ count: Int, k: Int, window: Int
-) -> NeighbourTree.Neighbours {
+) -> Neighbours {
   vectors.withUnsafeBufferPointer { points in
-    NeighbourTree(points.base, count: count, dimension: dimension, metric: .euclidean)
-      .allNearest(k, window: window)
+    NeighbourTree(
+      StridedPoints(
+        base: points.base, row: dimension, column: 1, dimension: dimension, rows: [0..<count]),
+      metric: .euclidean
+    ).allNearest(k, window: window)
   }
 }

@@ -94,7 +94,7 @@ public struct MDOP: Sendable {
   /// β(τ) = ⟨log₁₀ |s(i+τ) − s(j+τ)| / d_ij⟩ over nearest neighbours j. Pairs that coincide in
   /// either space have no logarithm and are left out.
   private static func statistic(
-    _ x: UnsafePointer<Double>, _ near: NeighbourTree.Neighbours, _ n: Int, _ maxLag: Int
+    _ x: UnsafePointer<Double>, _ near: Neighbours, _ n: Int, _ maxLag: Int
   ) -> [Double] {
     (0...maxLag).map { lag in
       var sum = 0.0

@@ -128,7 +128,9 @@ func kraskov(
         next += 1
       }
     }
-    let tree = NeighbourTree(points.pointer, count: count, dimension: 2, metric: .maximum)
+    let view = StridedPoints(
+      base: UnsafePointer(points.pointer), row: 2, column: 1, dimension: 2, rows: [0..<count])
+    let tree = NeighbourTree(view, metric: .maximum)
     let near = tree.allNearest(k, window: 0)
     let xs = (0..<count).map { points[2 * $0] }.sorted()
     let ys = (0..<count).map { points[2 * $0 + 1] }.sorted()

@@ -8,243 +8,162 @@ public enum Metric: Sendable, Hashable {
   case maximum
 }
 
-/// A k-d tree whose leaves hold eight points side by side, so that a leaf is one vector operation
-/// a coordinate.
-///
-/// Neighbours are searched in time order: the successors of one point's neighbours bound the
-/// search for the next one, by which a smooth trajectory visits few leaves.
-struct NeighbourTree: ~Copyable {
-  struct Neighbours {
-    /// Neighbours of each query, nearest first; -1 where there are too few.
-    var indices: [Int32]
-    /// Their distances.
-    var distances: [Double]
-  }
+/// The nearest points of every point.
+struct Neighbours {
+  /// For each point number, its neighbours, nearest first; -1 where there are too few.
+  var indices: [Int32]
+  /// Their distances.
+  var distances: [Double]
+}
 
-  private let points: UnsafePointer<Double>
-  private let count: Int
-  private let dimension: Int
+/// Nearest neighbours outside a Theiler window, by a k-d tree whose leaves hold eight points side
+/// by side: a leaf is one vector operation a coordinate.
+///
+/// Points are searched in time order: the successors of one point's neighbours bound the search
+/// for the next one, by which a smooth trajectory visits few leaves.
+struct NeighbourTree: ~Copyable {
+  private let points: StridedPoints
   private let metric: Metric
   /// Position in time; points of different episodes are further apart than any window.
   private let stamps: UnsafePointer<Int>?
+  private let shape: TreeShape
   private let leaves: Scratch<SIMD8<Double>>
-  private let members: Scratch<Int32>
-  /// Inner nodes in heap order: coordinate and value of the cut.
-  private let cuts: Scratch<Double>
-  private let axes: Scratch<Int32>
-  private let depth: Int
 
+  /// - Parameter shape: made of at least these points, in no more dimensions; `nil` makes one.
   init(
-    _ points: UnsafePointer<Double>, count: Int, dimension: Int, metric: Metric,
-    stamps: UnsafePointer<Int>? = nil
+    _ points: StridedPoints, metric: Metric, stamps: UnsafePointer<Int>? = nil,
+    shape: TreeShape? = nil
   ) {
     self.points = points
-    self.count = count
-    self.dimension = dimension
     self.metric = metric
     self.stamps = stamps
-    var depth = 0
-    while count > 8 << depth { depth += 1 }
-    self.depth = depth
-    leaves = Scratch((1 << depth) * dimension, filledWith: SIMD8(repeating: .infinity))
-    members = Scratch(8 << depth, filledWith: -1)
-    cuts = Scratch(1 << depth, filledWith: 0)
-    axes = Scratch(1 << depth, filledWith: 0)
-    let order = Scratch<Int32>(count)
-    for i in 0..<count { order[i] = Int32(i) }
-    build(1, order.pointer, count, depth)
-  }
-
-  /// Cuts the widest coordinate at its median, down to leaves of at most eight.
-  private func build(_ node: Int, _ order: UnsafeMutablePointer<Int32>, _ n: Int, _ levels: Int) {
-    if levels == 0 {
-      let leaf = node - (1 << depth)
-      for i in 0..<n {
-        members[leaf * 8 + i] = order[i]
-        for d in 0..<dimension {
-          leaves.pointer[leaf * dimension + d][i] = points[Int(order[i]) * dimension + d]
+    let shape = shape ?? TreeShape(points)
+    self.shape = shape
+    let dimension = points.dimension
+    let exists = Scratch<Bool>(max(points.end, 1), filledWith: false)
+    for run in points.rows { for i in run { exists[i] = true } }
+    leaves = Scratch((1 << shape.depth) * dimension)
+    for leaf in 0..<1 << shape.depth {
+      let block = UnsafeMutableRawPointer(leaves.pointer + leaf * dimension)
+        .assumingMemoryBound(to: Double.self)
+      for lane in 0..<8 {
+        let i = Int(shape.members[leaf * 8 + lane])
+        let here = i >= 0 && i < points.end && exists[i]
+        for c in 0..<dimension {
+          block[c * 8 + lane] = here ? points.value(i, c) : .infinity
         }
       }
-      return
-    }
-    var axis = 0
-    var widest = -1.0
-    for d in 0..<dimension {
-      var (low, high) = (Double.infinity, -Double.infinity)
-      for i in 0..<n {
-        let value = points[Int(order[i]) * dimension + d]
-        low = min(low, value)
-        high = max(high, value)
-      }
-      if high - low > widest { (axis, widest) = (d, high - low) }
-    }
-    // The left half fills its leaves evenly.
-    let half = n / 2
-    select(order, n, half, axis)
-    axes[node] = Int32(axis)
-    cuts[node] = half < n ? points[Int(order[half]) * dimension + axis] : 0
-    build(2 * node, order, half, levels - 1)
-    build(2 * node + 1, order + half, n - half, levels - 1)
-  }
-
-  /// Hoare's selection: entry `k` in its sorted place, smaller ones before it.
-  private func select(_ order: UnsafeMutablePointer<Int32>, _ n: Int, _ k: Int, _ axis: Int) {
-    @inline(__always) func key(_ i: Int) -> Double { points[Int(order[i]) * dimension + axis] }
-    var (low, high) = (0, n - 1)
-    while low < high {
-      let pivot = key((low + high) / 2)
-      var (i, j) = (low, high)
-      while i <= j {
-        while key(i) < pivot { i += 1 }
-        while key(j) > pivot { j -= 1 }
-        if i <= j {
-          (order[i], order[j]) = (order[j], order[i])
-          i += 1
-          j -= 1
-        }
-      }
-      if k <= j { high = j } else if k >= i { low = i } else { return }
     }
   }
 
-  /// The `k` nearest points of each point in `range`, outside the Theiler window of its own time
+  /// The `k` nearest points of the points in `range`, outside the Theiler window of their own time
   /// (|i − j| > window; 0 leaves out the point itself only).
-  func allNearest(
-    _ k: Int, window: Int, range: Range<Int>? = nil, skipsZero: Bool = false
-  ) -> Neighbours {
-    let range = range ?? 0..<count
-    var result = Neighbours(
-      indices: [Int32](repeating: -1, count: range.count * k),
-      distances: [Double](repeating: .infinity, count: range.count * k))
+  ///
+  /// - Parameters:
+  ///   - skipsZero: whether equal points are no neighbours.
+  ///   - guesses: for each point one that is probably near, or -1.
+  ///   - out: where the neighbours of point `i` go, from `i·k` on.
+  func search(
+    _ k: Int, window: Int, skipsZero: Bool, range: Range<Int>, guesses: UnsafePointer<Int32>?,
+    indices: UnsafeMutablePointer<Int32>, distances: UnsafeMutablePointer<Double>
+  ) {
+    let dimension = points.dimension
+    let query = Scratch<Double>(dimension)
     let offsets = Scratch<Double>(dimension, filledWith: 0)
+    var walk = TreeWalk(
+      shape: shape, leaves: leaves.pointer, dimension: dimension, stamps: stamps,
+      query: query.pointer, offsets: offsets.pointer, window: window, skipsZero: skipsZero, k: k)
+    for run in points.rows {
+      let part = run.clamped(to: range)
+      for i in part {
+        for c in 0..<dimension {
+          query[c] = points.value(i, c)
+          offsets[c] = 0
+        }
+        walk.stamp = stamps?[i] ?? i
+        walk.best = distances + i * k
+        walk.index = indices + i * k
+        walk.bound = .infinity
+        for j in 0..<k {
+          walk.best[j] = .infinity
+          walk.index[j] = -1
+        }
+        if i > part.lowerBound { hint(&walk, indices + (i - 1) * k, run) }
+        if k == 1, let guess = guesses?[i], guess >= 0 { attempt(&walk, Int(guess)) }
+        if metric == .euclidean {
+          walk.euclidean(1, shape.depth, 0)
+          for j in 0..<k { walk.best[j] = walk.best[j].squareRoot() }
+        } else {
+          walk.maximum(1, shape.depth, 0)
+        }
+      }
+    }
+  }
+
+  /// ``search(_:window:skipsZero:range:guesses:indices:distances:)`` of all points, in `threads`
+  /// parts side by side.
+  func allNearest(
+    _ k: Int, window: Int, skipsZero: Bool = false, guesses: [Int32]? = nil, threads: Int = 1
+  ) -> Neighbours {
+    let end = points.end
+    var result = Neighbours(
+      indices: [Int32](repeating: -1, count: end * k),
+      distances: [Double](repeating: .infinity, count: end * k))
     result.indices.withUnsafeMutableBufferPointer { indices in
       result.distances.withUnsafeMutableBufferPointer { distances in
-        for i in range {
-          let at = (i - range.lowerBound) * k
-          var search = Search(
-            query: points + i * dimension, stamp: stamps?[i] ?? i, window: window,
-            skipsZero: skipsZero, k: k, best: distances.base + at, index: indices.base + at)
-          if i > range.lowerBound { hint(&search, indices.base + at - k) }
-          for d in 0..<dimension { offsets[d] = 0 }
-          visit(1, depth, 0, offsets.pointer, &search)
-          if metric == .euclidean {
-            for j in 0..<k { search.best[j] = search.best[j].squareRoot() }
+        let (to, at) = (indices.base, distances.base)
+        func part(_ number: Int, _ guesses: UnsafePointer<Int32>?) {
+          search(
+            k, window: window, skipsZero: skipsZero,
+            range: end * number / threads..<end * (number + 1) / threads, guesses: guesses,
+            indices: to, distances: at)
+        }
+        if let guesses {
+          guesses.withUnsafeBufferPointer { g in
+            sideBySide(threads) { part($0, g.base) }
           }
+        } else {
+          sideBySide(threads) { part($0, nil) }
         }
       }
     }
     return result
   }
 
-  /// Bounds a search by the successors of the neighbours before.
-  private func hint(_ search: inout Search, _ previous: UnsafePointer<Int32>) {
+  /// Bounds a search by the successors of the neighbours of the point before.
+  private func hint(_ walk: inout TreeWalk, _ previous: UnsafePointer<Int32>, _ run: Range<Int>) {
+    if walk.k == 1 {
+      let next = Int(previous[0]) + 1
+      if next > 0 { attempt(&walk, next) }
+      return
+    }
     var bound = 0.0
-    for j in 0..<search.k {
+    for j in 0..<walk.k {
       let next = Int(previous[j]) + 1
-      guard next > 0, next < count, search.allows(stamps?[next] ?? next) else { return }
-      let distance = distance(search.query, points + next * dimension)
-      if search.skipsZero, distance == 0 { return }
+      guard next > 0, let distance = distance(walk, next) else { return }
       bound = max(bound, distance)
     }
-    search.bound = bound.nextUp
+    walk.bound = bound
   }
 
+  /// Bounds a search for one neighbour by a point that may be near.
   @inline(__always)
-  private func distance(_ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>) -> Double {
+  private func attempt(_ walk: inout TreeWalk, _ point: Int) {
+    if let distance = distance(walk, point) { walk.bound = min(walk.bound, distance) }
+  }
+
+  /// Distance (squared if Euclidean) to a point that may be a neighbour; else `nil`.
+  @inline(__always)
+  private func distance(_ walk: TreeWalk, _ point: Int) -> Double? {
+    guard point < points.end, points.rows.count == 1 || points.rows.contains(where: { $0 ~= point }),
+      walk.allows(stamps?[point] ?? point)
+    else { return nil }
     var total = 0.0
-    for d in 0..<dimension {
-      let difference = a[d] - b[d]
+    for c in 0..<points.dimension {
+      let difference = walk.query[c] - points.value(point, c)
       total =
-        metric == .euclidean
-        ? total + difference * difference : max(total, abs(difference))
+        metric == .euclidean ? total + difference * difference : max(total, abs(difference))
     }
-    return total
-  }
-
-  /// `away` is the distance from the query to the node's region; `offsets` its parts.
-  private func visit(
-    _ node: Int, _ levels: Int, _ away: Double, _ offsets: UnsafeMutablePointer<Double>,
-    _ search: inout Search
-  ) {
-    if levels == 0 { return scan(node - (1 << depth), &search) }
-    let axis = Int(axes[node])
-    let side = search.query[axis] - cuts[node]
-    let near = side < 0 ? 2 * node : 2 * node + 1
-    visit(near, levels - 1, away, offsets, &search)
-    let before = offsets[axis]
-    let further =
-      metric == .euclidean ? away - before * before + side * side : max(away, abs(side))
-    // A hair below, so that rounding never cuts off the neighbour that set the bound.
-    if further * (1 - 1e-12) < search.bound {
-      offsets[axis] = side
-      visit(near ^ 1, levels - 1, further, offsets, &search)
-      offsets[axis] = before
-    }
-  }
-
-  @inline(__always)
-  private func scan(_ leaf: Int, _ search: inout Search) {
-    let block = leaves.pointer + leaf * dimension
-    var total = SIMD8<Double>.zero
-    if metric == .euclidean {
-      for d in 0..<dimension {
-        let difference = block[d] - search.query[d]
-        total += difference * difference
-      }
-    } else {
-      for d in 0..<dimension {
-        let difference = block[d] - search.query[d]
-        let size = difference.replacing(with: -difference, where: difference .< 0)
-        total.replace(with: size, where: size .> total)
-      }
-    }
-    if any(total .< search.bound) {
-      for lane in 0..<8 where total[lane] < search.bound {
-        let member = Int(members[leaf * 8 + lane])
-        if search.allows(stamps?[member] ?? member), !(search.skipsZero && total[lane] == 0) {
-          search.insert(total[lane], Int32(member))
-        }
-      }
-    }
-  }
-
-  /// The best so far, kept sorted.
-  fileprivate struct Search {
-    let query: UnsafePointer<Double>
-    let stamp: Int
-    let window: Int
-    let skipsZero: Bool
-    let k: Int
-    let best: UnsafeMutablePointer<Double>
-    let index: UnsafeMutablePointer<Int32>
-    /// Nothing at this distance or beyond is of interest.
-    var bound = Double.infinity
-
-    init(
-      query: UnsafePointer<Double>, stamp: Int, window: Int, skipsZero: Bool, k: Int,
-      best: UnsafeMutablePointer<Double>, index: UnsafeMutablePointer<Int32>
-    ) {
-      self.query = query
-      self.stamp = stamp
-      self.window = window
-      self.skipsZero = skipsZero
-      self.k = k
-      self.best = best
-      self.index = index
-    }
-
-    @inline(__always) func allows(_ other: Int) -> Bool { abs(stamp - other) > window }
-
-    @inline(__always) mutating func insert(_ distance: Double, _ member: Int32) {
-      var place = k - 1
-      while place > 0, best[place - 1] > distance {
-        best[place] = best[place - 1]
-        index[place] = index[place - 1]
-        place -= 1
-      }
-      best[place] = distance
-      index[place] = member
-      bound = min(bound, best[k - 1])
-    }
+    return walk.skipsZero && total == 0 ? nil : total
   }
 }

@@ -120,7 +120,7 @@ public struct PECUZAL: Sendable {
 
   /// ⟨ε*⟩: the smallest reach in the new coordinate that holds enough of the neighbours.
   private static func mean(
-    _ x: UnsafePointer<Double>, _ near: NeighbourTree.Neighbours, _ n: Int, _ lag: Int, _ k: Int,
+    _ x: UnsafePointer<Double>, _ near: Neighbours, _ n: Int, _ lag: Int, _ k: Int,
     _ table: [Int]
   ) -> Double {
     var sum = 0.0
