@@ -21,6 +21,7 @@ extension tpks_series {
   }
 }
 
+/// See `tpks_autocorrelation` in trajpack_signal.h.
 @c(tpks_autocorrelation) @implementation
 public func tpks_autocorrelation(
   _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ values: UnsafeMutablePointer<Double>,
@@ -35,6 +36,7 @@ public func tpks_autocorrelation(
   }
 }
 
+/// See `tpks_mutual_information` in trajpack_signal.h.
 @c(tpks_mutual_information) @implementation
 public func tpks_mutual_information(
   _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ estimator: Int32, _ parameter: Int64,
@@ -54,6 +56,7 @@ public func tpks_mutual_information(
   }
 }
 
+/// See `tpks_false_neighbours` in trajpack_signal.h.
 @c(tpks_false_neighbours) @implementation
 public func tpks_false_neighbours(
   _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
@@ -72,6 +75,7 @@ public func tpks_false_neighbours(
   }
 }
 
+/// See `tpks_cao` in trajpack_signal.h.
 @c(tpks_cao) @implementation
 public func tpks_cao(
   _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
@@ -105,6 +109,7 @@ private func report(
   count.pointee = Int64(chosen.count)
 }
 
+/// See `tpks_mdop` in trajpack_signal.h.
 @c(tpks_mdop) @implementation
 public func tpks_mdop(
   _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ ratio: Double,
@@ -122,6 +127,7 @@ public func tpks_mdop(
   }
 }
 
+/// See `tpks_pecuzal` in trajpack_signal.h.
 @c(tpks_pecuzal) @implementation
 public func tpks_pecuzal(
   _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ threshold: Double,
@@ -141,6 +147,7 @@ public func tpks_pecuzal(
   }
 }
 
+/// See `tpks_noise_amplification` in trajpack_signal.h.
 @c(tpks_noise_amplification) @implementation
 public func tpks_noise_amplification(
   _ series: UnsafePointer<tpks_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
@@ -154,6 +161,7 @@ public func tpks_noise_amplification(
   }
 }
 
+/// See `tpks_augmented_covariance` in trajpack_signal.h.
 @c(tpks_augmented_covariance) @implementation
 public func tpks_augmented_covariance(
   _ series: UnsafePointer<tpks_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
@@ -169,6 +177,7 @@ public func tpks_augmented_covariance(
   }
 }
 
+/// See `tpks_embed` in trajpack_signal.h.
 @c(tpks_embed) @implementation
 public func tpks_embed(
   _ series: UnsafePointer<tpks_series>, _ coordinates: UnsafePointer<Int64>, _ dimension: Int64,

@@ -26,6 +26,7 @@ private func mechanism(
   }
 }
 
+/// See `tpks_mask` in trajpack_signal.h.
 @c(tpks_mask) @implementation
 public func tpks_mask(
   _ code: Int32, _ amount: Double, _ list: UnsafePointer<Int64>?,
@@ -48,6 +49,7 @@ public func tpks_mask(
   }
 }
 
+/// See `tpks_random` in trajpack_signal.h.
 @c(tpks_random) @implementation
 public func tpks_random(
   _ seed: UInt64, _ stream: UInt64, _ count: Int64, _ words: UnsafeMutablePointer<UInt64>,
@@ -58,6 +60,7 @@ public func tpks_random(
   return 0
 }
 
+/// See `tpks_time_since` in trajpack_signal.h.
 @c(tpks_time_since) @implementation
 public func tpks_time_since(
   _ times: UnsafePointer<tpks_times>, _ input: UnsafePointer<tpks_input>,
@@ -78,6 +81,7 @@ public func tpks_time_since(
   }
 }
 
+/// See `tpks_coefficients` in trajpack_signal.h.
 @c(tpks_coefficients) @implementation
 public func tpks_coefficients(
   _ kind: Int32, _ times: UnsafePointer<tpks_times>, _ input: UnsafePointer<tpks_input>,
@@ -103,6 +107,7 @@ public func tpks_coefficients(
   }
 }
 
+/// See `tpks_rectilinear` in trajpack_signal.h.
 @c(tpks_rectilinear) @implementation
 public func tpks_rectilinear(
   _ input: UnsafePointer<tpks_input>, _ timeComponent: Int64, _ lookAhead: Int32,
@@ -120,6 +125,7 @@ public func tpks_rectilinear(
   }
 }
 
+/// See `tpks_quantise` in trajpack_signal.h.
 @c(tpks_quantise) @implementation
 public func tpks_quantise(
   _ times: UnsafePointer<tpks_times>, _ quantum: Double, _ input: UnsafePointer<tpks_input>,

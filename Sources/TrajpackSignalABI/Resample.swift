@@ -14,6 +14,7 @@ private let edgePolicies: [Int32: EdgePolicy] = [
   0: .missing, 1: .hold, 2: .extrapolate, 3: .reflect,
 ]
 
+/// See `tpks_resample` in trajpack_signal.h.
 @c(tpks_resample) @implementation
 public func tpks_resample(
   _ source: UnsafePointer<tpks_times>, _ target: UnsafePointer<tpks_times>, _ method: Int32,
@@ -25,7 +26,8 @@ public func tpks_resample(
     let rows = UnsafeBufferPointer(start: breaks, count: breaks == nil ? 0 : Int(breakCount))
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(),
-      edges: choose(edges, "edges", edgePolicies), gapLimit: span(gap), breaks: rows.map { Int($0) })
+      edges: choose(edges, "edges", edgePolicies), gapLimit: span(gap), breaks: rows.map { Int($0) }
+    )
     func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       let (values, out) = (i.buffer(type), o.buffer(type, i.components))
@@ -49,6 +51,7 @@ public func tpks_resample(
   }
 }
 
+/// See `tpks_polyphase` in trajpack_signal.h.
 @c(tpks_polyphase) @implementation
 public func tpks_polyphase(
   _ up: Int64, _ down: Int64, _ edges: Int32, _ bridge: Int64, _ input: UnsafePointer<tpks_input>,
@@ -69,6 +72,7 @@ public func tpks_polyphase(
   }
 }
 
+/// See `tpks_moving_mean` in trajpack_signal.h.
 @c(tpks_moving_mean) @implementation
 public func tpks_moving_mean(
   _ source: UnsafePointer<tpks_times>, _ target: UnsafePointer<tpks_times>, _ width: Double,
@@ -88,6 +92,7 @@ public func tpks_moving_mean(
   }
 }
 
+/// See `tpks_bins` in trajpack_signal.h.
 @c(tpks_bins) @implementation
 public func tpks_bins(
   _ source: UnsafePointer<tpks_times>, _ bins: UnsafePointer<tpks_times>, _ statistic: Int32,
@@ -112,6 +117,7 @@ public func tpks_bins(
   }
 }
 
+/// See `tpks_align` in trajpack_signal.h.
 @c(tpks_align) @implementation
 public func tpks_align(
   _ stream: UnsafePointer<tpks_times>, _ reference: UnsafePointer<tpks_times>, _ direction: Int32,

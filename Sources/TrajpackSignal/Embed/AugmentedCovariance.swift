@@ -71,7 +71,8 @@ public struct AugmentedCovariance: Sendable, Hashable {
         let (p, q) = (series.pointer + a * n, series.pointer + b * n)
         var i = 0
         while i + 4 <= n {
-          sum0 += SIMD4(p[i], p[i + 1], p[i + 2], p[i + 3])
+          sum0 +=
+            SIMD4(p[i], p[i + 1], p[i + 2], p[i + 3])
             * SIMD4(q[i], q[i + 1], q[i + 2], q[i + 3])
           i += 4
         }

@@ -42,9 +42,11 @@ public struct Autocorrelation: Sendable {
     let b = UnsafeRawPointer(x + lag)
     var i = 0
     while i + 16 <= count {
-      sum0 += a.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
+      sum0 +=
+        a.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
         * b.loadUnaligned(fromByteOffset: i * 8, as: SIMD8<Double>.self)
-      sum1 += a.loadUnaligned(fromByteOffset: i * 8 + 64, as: SIMD8<Double>.self)
+      sum1 +=
+        a.loadUnaligned(fromByteOffset: i * 8 + 64, as: SIMD8<Double>.self)
         * b.loadUnaligned(fromByteOffset: i * 8 + 64, as: SIMD8<Double>.self)
       i += 16
     }

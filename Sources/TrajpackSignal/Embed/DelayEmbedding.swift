@@ -42,7 +42,8 @@ public struct DelayEmbedding: Sendable, Hashable {
       coordinates.allSatisfy({ $0.channel >= 0 && $0.lag.magnitude < 1 << 40 })
     else {
       throw TrajpackError(
-        .usage, "\(coordinates.count) coordinates, or a negative channel: give (channel, lag) pairs")
+        .usage, "\(coordinates.count) coordinates, or a negative channel: give (channel, lag) pairs"
+      )
     }
     self.coordinates = coordinates
     self.direction = direction

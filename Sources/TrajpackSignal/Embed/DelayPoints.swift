@@ -27,7 +27,8 @@ struct DelayPoints: ~Copyable {
   /// The nearest neighbour of every vector that has a next coordinate, in dimension 1, 2, … (ask
   /// for them in order): `body` gets its distance and the difference of the next coordinates.
   mutating func each(
-    _ series: borrowing Series, _ dimension: Int, _ body: (_ distance: Double, _ gap: Double) -> Void
+    _ series: borrowing Series, _ dimension: Int,
+    _ body: (_ distance: Double, _ gap: Double) -> Void
   ) {
     let span = dimension * lag
     var rows: [Range<Int>] = []

@@ -23,7 +23,9 @@ public struct MutualInformation: Sendable {
   /// The first lag after 0 that is below both its neighbours.
   public var firstMinimum: Int? {
     guard values.count > 2 else { return nil }
-    return (1..<values.count - 1).first { values[$0] < values[$0 - 1] && values[$0] < values[$0 + 1] }
+    return (1..<values.count - 1).first {
+      values[$0] < values[$0 - 1] && values[$0] < values[$0 + 1]
+    }
   }
 
   /// - Throws: `.data` for missing values, `.usage` for a lag that no episode reaches.
@@ -193,7 +195,8 @@ private struct EqualBins: ~Copyable {
     var (hasLow, hasHigh) = (false, false)
     var (low, high) = (Double.infinity, -Double.infinity)
     scan: for run in series.runs where run.count > lag {
-      let part = head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
+      let part =
+        head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
       for i in part {
         low = min(low, series.x[i])
         high = max(high, series.x[i])
@@ -205,7 +208,8 @@ private struct EqualBins: ~Copyable {
     if hasLow, hasHigh { return shared }
     let out = head ? spare.pointer : tailSpare.pointer
     for run in series.runs where run.count > lag {
-      let part = head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
+      let part =
+        head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
       Self.digits(series, part, low, high, bins, head ? bins : 1, out)
     }
     return UnsafePointer(out)

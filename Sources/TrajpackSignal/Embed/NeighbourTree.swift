@@ -155,7 +155,8 @@ struct NeighbourTree: ~Copyable {
   /// Distance (squared if Euclidean) to a point that may be a neighbour; else `nil`.
   @inline(__always)
   private func distance(_ walk: TreeWalk, _ point: Int) -> Double? {
-    guard point < points.end, points.rows.count == 1 || points.rows.contains(where: { $0 ~= point }),
+    guard point < points.end,
+      points.rows.count == 1 || points.rows.contains(where: { $0 ~= point }),
       walk.allows(stamps?[point] ?? point)
     else { return nil }
     var total = 0.0

@@ -206,7 +206,8 @@ public func rectilinearPath<S: Sample>(
   let x = try values.require(rows, components, "values")
   let seen = try observed?.require(rows, components, "observed")
   guard rows >= 1, timeComponent >= 0, timeComponent < components else {
-    throw TrajpackError(.usage, "component \(timeComponent) as time, of \(components), \(rows) rows")
+    throw TrajpackError(
+      .usage, "component \(timeComponent) as time, of \(components), \(rows) rows")
   }
   let out = try output.require(2 * rows - 1, components, "output")
   for c in 0..<components {

@@ -181,7 +181,8 @@ struct FilterRun<S: Sample>: ~Copyable {
         var sum = SIMD8<S>.zero
         var i = 0
         while i < width * bytes {
-          sum += from.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
+          sum +=
+            from.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
             * weights.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
           i += 8 * bytes
         }

@@ -8,7 +8,8 @@ extension ResamplePlan {
     _ method: Interpolation, into indices: UnsafeMutableBufferPointer<Int32>
   ) throws(TrajpackError) {
     guard method.isSelection else {
-      throw TrajpackError(.usage, "\(method) makes new values: take rows by previous, next, nearest")
+      throw TrajpackError(
+        .usage, "\(method) makes new values: take rows by previous, next, nearest")
     }
     let out = try indices.require(rows, 1, "indices")
     for row in 0..<rows {
@@ -31,7 +32,8 @@ public func gatherRows(
     output.count % rowBytes == 0
   else {
     throw TrajpackError(
-      .usage, "\(source.count) bytes to gather into \(output.count): give whole rows of \(rowBytes)")
+      .usage, "\(source.count) bytes to gather into \(output.count): give whole rows of \(rowBytes)"
+    )
   }
   let rows = source.count / rowBytes
   for i in 0..<indices.count where indices[i] >= rows || indices[i] < -1 {

@@ -114,7 +114,8 @@ enum AxisPair {
       case .floats: return nil
       }
       for d in denominators {
-        unit = unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(d.magnitude))) * Int128(d)
+        unit =
+          unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(d.magnitude))) * Int128(d)
         guard unit < 1 << 62 else {
           throw TrajpackError(
             .usage,
@@ -165,4 +166,3 @@ enum AxisPair {
     }
   }
 }
-

@@ -10,7 +10,8 @@ public struct RegularClock: Sendable, Hashable {
   /// Refuses a rate of zero or less.
   public init(start: Rational = .zero, rate: Rational) throws(TrajpackError) {
     guard rate.numerator > 0 else {
-      throw TrajpackError(.usage, "a clock of \(rate) rows a second has no rows: give a rate above 0")
+      throw TrajpackError(
+        .usage, "a clock of \(rate) rows a second has no rows: give a rate above 0")
     }
     self.start = start
     self.rate = rate
