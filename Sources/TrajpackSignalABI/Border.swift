@@ -52,7 +52,11 @@ extension tpks_times {
 }
 
 extension tpks_input {
-  var entries: Int { Int(rows) * Int(components) }
+  /// 0 where the product overflows, which no buffer's size agrees with.
+  var entries: Int {
+    let (product, overflow) = rows.multipliedReportingOverflow(by: components)
+    return overflow || product < 0 ? 0 : Int(product)
+  }
 
   func buffer<S>(_ type: S.Type) -> UnsafeBufferPointer<S> {
     UnsafeBufferPointer(start: values?.assumingMemoryBound(to: S.self), count: entries)
@@ -78,11 +82,11 @@ extension tpks_input {
 extension tpks_output {
   func buffer<S>(_ type: S.Type, _ components: Int64) -> UnsafeMutableBufferPointer<S> {
     UnsafeMutableBufferPointer(
-      start: values?.assumingMemoryBound(to: S.self), count: Int(rows * components))
+      start: values?.assumingMemoryBound(to: S.self), count: max(Int(rows &* components), 0))
   }
 
   func masks(_ components: Int64) -> UnsafeMutableBufferPointer<UInt8> {
-    UnsafeMutableBufferPointer(start: mask, count: Int(rows * components))
+    UnsafeMutableBufferPointer(start: mask, count: max(Int(rows &* components), 0))
   }
 }
 

@@ -65,3 +65,41 @@ import TrajpackSignal
     #expect(try BinPlan.labels(of: clock, .right).start == rational(7, 12))
   }
 }
+
+@Suite struct ExtremeClocks {
+  @Test func hugeClocksAreExactOrRefused() throws {
+    let big = Int64.max - 1
+    let rates = try [
+      rational(1), rational(big), rational(1, big), rational(30000, 1001), rational(big, big - 1),
+    ]
+    let starts = try [rational(0), rational(big), rational(-big), rational(1, 3), rational(1, big)]
+    for rate in rates {
+      for start in starts {
+        for other in rates {
+          let a = try regular(rate, 5, start: start)
+          let b = try regular(other, 4, start: .zero)
+          // Either an answer or a refusal, never a trap.
+          _ = try? AlignPlan(a, to: b, .nearest, tolerance: .exact(rational(1, big)))
+          for edges in [EdgePolicy.missing, .hold, .extrapolate, .reflect] {
+            _ = try? ResamplePlan(from: a, to: b, edges: edges, gapLimit: .units(1e300))
+          }
+          _ = try? unionOfTimes([a, b])
+        }
+        if case .regular(let clock, _) = try regular(rate, 5, start: start) {
+          _ = try? BinPlan.labels(of: clock, .centre)
+        }
+      }
+    }
+    let ticks: [Int64] = [.min, -1, 0, .max]
+    ticks.withUnsafeBufferPointer { ticks in
+      for unit in rates {
+        let a = Times.ticks(ticks, unit: unit)
+        for edges in [EdgePolicy.missing, .hold, .extrapolate, .reflect] {
+          _ = try? ResamplePlan(from: a, to: a, edges: edges)
+        }
+        _ = try? AlignPlan(a, to: a, .exact, tolerance: .units(.infinity))
+        _ = try? unionOfTimes([a, a])
+      }
+    }
+  }
+}

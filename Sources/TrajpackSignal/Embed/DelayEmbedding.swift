@@ -89,6 +89,9 @@ public struct DelayEmbedding: Sendable, Hashable {
 
   /// Entries between a vector's row and each coordinate, in a buffer of `components` channels.
   public func offsets(components: Int) throws(TrajpackError) -> [Int] {
+    guard components < 1 << 22 else {
+      throw TrajpackError(.usage, "\(components) channels in one stream: give less than 2^22")
+    }
     var result: [Int] = []
     for coordinate in coordinates {
       guard coordinate.channel < components else {

@@ -25,15 +25,15 @@ public struct Episodes: Sendable, Hashable {
   /// The longest run.
   var longest: Int { runs.map(\.count).max() ?? 0 }
 
-  /// Refuses NaN and infinities in one channel of the runs, naming episode and row.
+  /// Refuses NaN, infinities and what squares to one in a channel, naming episode and row.
   func requireFinite<S: Sample>(
     _ x: UnsafePointer<S>, _ components: Int, _ channel: Int
   ) throws(TrajpackError) {
     for (i, run) in runs.enumerated() {
-      for row in run where !x[row * components + channel].isFinite {
+      for row in run where !(Double(x[row * components + channel]).magnitude < 1e150) {
         throw TrajpackError(
           .data,
-          "episode \(i), row \(row) of channel \(channel) is missing or infinite: cut the episode "
+          "episode \(i), row \(row) of channel \(channel) is missing, infinite or beyond 1e150: cut the episode "
             + "there, or resample over it first")
       }
     }

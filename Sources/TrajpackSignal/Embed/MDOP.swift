@@ -25,7 +25,8 @@ public struct MDOP: Sendable {
     ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50
   ) throws(TrajpackError) {
     var search = try JointSearch(values, components)
-    guard maxLag >= 0, window >= 0, maxCycles >= 1, search.rows - maxLag > window + 2 else {
+    guard maxLag >= 0, 0..<1 << 32 ~= window, maxCycles >= 1, search.rows - maxLag > window + 2
+    else {
       throw TrajpackError(
         .usage,
         "\(search.rows) rows are too few for lags to \(maxLag) with a Theiler window of \(window)")

@@ -165,8 +165,8 @@ private struct EqualBins: ~Copyable {
       for i in range {
         let value = series.x[i]
         var digit = min(max(Int((value - low) * scale), 0), bins - 1)
-        if value < edges[digit] { digit -= 1 }
-        if digit < bins - 1, value >= edges[digit + 1] { digit += 1 }
+        while digit > 0, value < edges[digit] { digit -= 1 }
+        while digit < bins - 1, value >= edges[digit + 1] { digit += 1 }
         out[i] = UInt16(digit * factor)
       }
     }

@@ -87,7 +87,8 @@ public func noiseAmplification(
   let rows = dimension > 0 ? vectors.count / dimension : 0
   let x = try vectors.require(rows, dimension, "vectors")
   for c in 0..<dimension { try Episodes(whole: rows).requireFinite(x, dimension, c) }
-  guard maxHorizon >= 1, k >= 1, window >= 0, rows - maxHorizon > 2 * window + k + 1 else {
+  guard maxHorizon >= 1, 1...64 ~= k, 0..<1 << 32 ~= window, rows - maxHorizon > 2 * window + k + 1
+  else {
     throw TrajpackError(
       .usage, "\(rows) vectors are too few for \(k) neighbours and horizons to \(maxHorizon)")
   }

@@ -43,7 +43,7 @@ public struct PECUZAL: Sendable {
     _ values: UnsafeBufferPointer<S>, components: Int = 1, options: Options
   ) throws(TrajpackError) {
     var search = try JointSearch(values, components)
-    guard options.maxLag >= 2, options.window >= 0, options.continuityNeighbours >= 8,
+    guard options.maxLag >= 2, 0..<1 << 32 ~= options.window, options.continuityNeighbours >= 8,
       options.continuityNeighbours <= 64, options.neighbours >= 1, options.neighbours <= 64,
       options.threshold >= 0, options.maxCycles >= 1, 0 < options.chance, options.chance < 1,
       0 < options.significance, options.significance < 1

@@ -74,6 +74,7 @@ public struct CounterRandom: Sendable, Hashable {
 /// e to the power of `x` by additions and multiplications only, so that masks do not depend on the
 /// C library's version: x = k·ln 2 + r, Taylor to degree 13; within two units in the last place.
 func portableExp(_ x: Double) -> Double {
+  if x.isNaN { return x }
   if x > 709 { return .infinity }
   if x < -708 { return 0 }
   let k = (x * 1.4426950408889634).rounded(.toNearestOrEven)

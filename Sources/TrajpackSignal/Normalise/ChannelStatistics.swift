@@ -30,7 +30,7 @@ public struct ChannelStatistics: Sendable, Hashable, Codable {
 
   /// Measures every component of a buffer.
   ///
-  /// - Throws: `.data` for a component without any observed value.
+  /// - Throws: `.data` for a component without any observed value, or with an infinite one.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public static func measure<S: Sample>(
@@ -44,7 +44,11 @@ public struct ChannelStatistics: Sendable, Hashable, Codable {
       var column: [Double] = []
       for row in 0..<rows {
         let i = row * components + c
-        if x[i] == x[i], seen?[i] != 0 { column.append(Double(x[i])) }
+        guard x[i] == x[i], seen?[i] != 0 else { continue }
+        guard x[i].isFinite else {
+          throw TrajpackError(.data, "component \(c) is infinite in row \(row): mask it first")
+        }
+        column.append(Double(x[i]))
       }
       guard let first = column.first else {
         throw TrajpackError(.data, "component \(c) has no observed value to measure")

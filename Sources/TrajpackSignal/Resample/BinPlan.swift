@@ -57,8 +57,17 @@ public struct BinPlan: Sendable {
   ) throws(TrajpackError) -> RegularClock {
     let halves: Int64 = label == .left ? 0 : (label == .centre ? 1 : 2)
     let (a, b) = (Int128(clock.start.numerator), Int128(clock.start.denominator))
-    let (c, d) = (Int128(clock.rate.denominator * halves), 2 * Int128(clock.rate.numerator))
-    let (top, bottom) = (a * d + c * b, b * d)
+    let (c, d) = (Int128(clock.rate.denominator) * Int128(halves), 2 * Int128(clock.rate.numerator))
+    // a/b + c/d, over the product of the denominators.
+    let ((ad, o1), (cb, o2)) = (
+      a.multipliedReportingOverflow(by: d), c.multipliedReportingOverflow(by: b)
+    )
+    let ((top, o3), (bottom, o4)) = (
+      ad.addingReportingOverflow(cb), b.multipliedReportingOverflow(by: d)
+    )
+    if o1 || o2 || o3 || o4 {
+      throw TrajpackError(.usage, "the labels' start leaves 64 bits: use simpler clocks")
+    }
     let divisor = Int128(greatestCommonDivisor(top.magnitude, bottom.magnitude))
     guard let n = Int64(exactly: top / divisor), let m = Int64(exactly: bottom / divisor),
       let start = Rational(n, m)

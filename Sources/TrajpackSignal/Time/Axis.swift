@@ -74,6 +74,10 @@ enum AxisPair {
   ) throws(TrajpackError) -> Result {
     if let unit = try commonUnit(a, b) {
       let (wideA, wideB) = (exact(a, unit), exact(b, unit))
+      guard fits128(wideA), fits128(wideB) else {
+        throw TrajpackError(
+          .usage, "a time is beyond 2^120 ticks of 1/\(unit) s: convert the clocks to floats")
+      }
       let narrow = fits64(wideA) && fits64(wideB)
       if narrow { return try body(.narrow(narrowed(wideA), narrowed(wideB), unit: unit)) }
       return try body(.wide(wideA, wideB, unit: unit))
@@ -96,8 +100,16 @@ enum AxisPair {
       .floating(axis(first.pointer, a.count), axis(second.pointer, b.count)))
   }
 
+  /// Whether neither a time nor twice a span overflows.
+  private static func fits128(_ axis: Axis<Int128>) -> Bool {
+    let limit: UInt128 = 1 << 120
+    if axis.stored != nil { return axis.scale.magnitude < 1 << 56 }
+    let (span, overflow) = axis.step.multipliedReportingOverflow(by: Int128(axis.count))
+    return !overflow && span.magnitude < limit && axis.base.magnitude < limit
+  }
+
   private static func fits64(_ axis: Axis<Int128>) -> Bool {
-    let limit: UInt128 = 1 << 61
+    let limit: UInt128 = 1 << 60
     if axis.step.magnitude >= limit || axis.scale.magnitude >= limit { return false }
     if axis.count == 0 { return axis.base.magnitude < limit }
     return axis.time(0).magnitude < limit && axis.time(axis.count - 1).magnitude < limit

@@ -98,7 +98,9 @@ public enum Times {
       case .regular(let clock, _):
         let start = Int128(clock.start.numerator) * Int128(unit / clock.start.denominator)
         let step = Int128(clock.rate.denominator) * Int128(unit / clock.rate.numerator)
-        tick = start + Int128(row) * step
+        let (run, overflow) = step.multipliedReportingOverflow(by: Int128(row))
+        let (sum, beyond) = start.addingReportingOverflow(run)
+        tick = overflow || beyond ? .max : sum
       case .ticks(let ticks, let own):
         tick = Int128(ticks[row]) * Int128(own.numerator) * Int128(unit / own.denominator)
       case .floats: break
