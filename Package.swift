@@ -6,7 +6,6 @@ let strict: [SwiftSetting] = [
   .swiftLanguageMode(.v6),
   .treatAllWarnings(as: .error),
   .enableUpcomingFeature("ExistentialAny"),
-  .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
 /// Video can be left out: `swift build --disable-default-traits`.
@@ -64,7 +63,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackVideo",
+        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5",
+        "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -81,12 +81,30 @@ let package = Package(
     .target(
       name: "TrajpackTestSupport", dependencies: ["TrajpackFormat"],
       path: "Tests/TrajpackTestSupport", swiftSettings: strict),
+    // Writes every feature of the format, for the second reader, the golden files and the crash proof.
+    .executableTarget(
+      name: "specimen",
+      dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSources", "TrajpackTestSupport"],
+      path: "Tests/Specimen", swiftSettings: strict),
     .testTarget(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackSourcesTests",
+      dependencies: [
+        "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",
+        "TrajpackTestSupport", "CZlib",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackCommandsTests",
+      dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackSignalTests",

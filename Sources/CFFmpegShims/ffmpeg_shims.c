@@ -1,1 +1,54 @@
 #include "ffmpeg_shims.h"
+
+#if __has_include(<libavformat/avformat.h>)
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+// Thread-local, so that two threads that demux do not read each other's lines.
+static _Thread_local char line[256];
+static _Thread_local int demuxer_errors;
+
+static void keep(void *context, int level, const char *format, va_list arguments) {
+  if (level > AV_LOG_ERROR) return;
+  if (context) {
+    const AVClass *class = *(const AVClass **)context;
+    if (class) {
+      AVClassCategory category =
+          class->get_category ? class->get_category(context) : class->category;
+      if (category == AV_CLASS_CATEGORY_DEMUXER) demuxer_errors += 1;
+    }
+  }
+  if (line[0]) return;
+  vsnprintf(line, sizeof line, format, arguments);
+  size_t length = strlen(line);
+  while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '.')) {
+    line[--length] = 0;
+  }
+}
+
+static void install(void) { av_log_set_callback(keep); }
+
+void tpv_silence(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, install);
+}
+
+void tpv_log_clear(void) {
+  line[0] = 0;
+  demuxer_errors = 0;
+}
+
+const char *tpv_log_line(void) { return line; }
+
+int tpv_log_demuxer_errors(void) { return demuxer_errors; }
+
+static int refuse(AVFormatContext *format, AVIOContext **io, const char *url, int flags,
+                  AVDictionary **options) {
+  (void)format, (void)io, (void)url, (void)flags, (void)options;
+  return AVERROR(EACCES);
+}
+
+void tpv_refuse_nested_files(AVFormatContext *format) { format->io_open = refuse; }
+#endif

@@ -36,6 +36,8 @@ public enum ElementType: String, Sendable, CaseIterable {
   public func widened(with other: ElementType) -> ElementType? {
     if self == other { return self }
     if self == .bytes || other == .bytes { return nil }
+    if self == .bool { return other }
+    if other == .bool { return self }
     if isFloat || other.isFloat {
       let (float, int) = isFloat ? (self, other) : (other, self)
       if int.isFloat { return .float64 }

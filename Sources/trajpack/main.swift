@@ -1,1 +1,4 @@
+import Glibc
 import TrajpackCommands
+
+exit(Trajpack.main(CommandLine.arguments))

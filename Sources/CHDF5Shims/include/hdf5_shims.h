@@ -1,2 +1,34 @@
+// The macros of libhdf5 as functions, and the few calls whose types Swift does not import.
 #pragma once
 #include <hdf5.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// A file that must not exist yet, in the file format of 1.10, with a user block of `user_block` bytes;
+// chunks are allocated at the end of the file one by one, and no object carries a time.
+hid_t tph5_create(const char *path, uint64_t user_block);
+
+// A group without times.
+hid_t tph5_create_group(hid_t file, const char *path);
+
+// Filters of a dataset. `codec`: 0 none, 1 gzip, 2 zstd.
+typedef struct {
+  int codec;
+  int level;
+  size_t shuffle;  // element size of the shuffle: 0 or 1 for none; libhdf5 takes it from the type
+} tph5_filters;
+
+// A dataset of `rows` rows of `rank` dimensions, cut into chunks of `chunk_rows`. The rows are elements of
+// an array type where `arrays` says so; else the dataset itself has 1 + `rank` dimensions of plain elements.
+// libhdf5's shuffle moves the bytes of whole elements, so this is what decides its element size.
+// `growing` leaves the number of rows open.
+// `type`: 'i', 'u' or 'f'; `size`: 1, 2, 4 or 8 bytes, little-endian.
+hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, int rank,
+                          const uint64_t *shape, int arrays, uint64_t rows, uint64_t chunk_rows, int growing,
+                          tph5_filters filters);
+
+// A text attribute (fixed-length UTF-8).
+int tph5_set_text(hid_t object, const char *name, const char *text);
+
+// The innermost message of libhdf5's error stack.
+void tph5_error(char *message, size_t size);

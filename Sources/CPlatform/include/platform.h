@@ -19,3 +19,14 @@ void tp_sha256_end(tp_sha256 *hash, uint8_t digest[32]);
 
 // renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
 int tp_rename_exclusive(const char *from, const char *to);
+
+// Undoes HDF5's byte shuffle for some elements. `planes` holds `size` planes of `count` bytes: byte p of
+// element e lies at planes[p * count + e]. Elements [first, end) go to dst, `stride` bytes apart.
+void tp_unshuffle(const uint8_t *planes, size_t size, size_t count, size_t first, size_t end,
+                  uint8_t *dst, size_t stride);
+
+// HDF5's byte shuffle: byte p of element e goes to planes[p * count + e].
+void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *planes);
+
+// The processors that this process may use, at least 1.
+int tp_processors(void);

@@ -65,7 +65,7 @@ struct JointCounts: ~Copyable {
     self.bins = bins
     // Neighbouring samples of a smooth series fall into one cell; several tables keep them from
     // waiting for each other.
-    copies = bins <= 32 ? 4 : 2
+    copies = bins <= 128 ? 4 : 2
     table = Scratch(bins * bins * copies)
   }
 
@@ -92,31 +92,47 @@ struct JointCounts: ~Copyable {
     }
   }
 
-  /// Σ p log2(p / (p_row p_column)); marginals of the table unless given.
+  /// Σ p log2(p / (p_row p_column)); marginals of the table unless given. Written as one
+  /// logarithm a cell that is not empty: (Σ c log c − Σ r log r − Σ s log s) / n + log n.
   func information(marginals: [Int]? = nil) -> Double {
     let cells = bins * bins
+    let row = Scratch<UInt32>(bins, filledWith: 0)
+    let column = Scratch<UInt32>(bins, filledWith: 0)
+    var joint = 0.0
+    for a in 0..<bins {
+      var sum: UInt32 = 0
+      for b in 0..<bins {
+        let i = a * bins + b
+        var count: UInt32 = 0
+        for copy in 0..<copies { count &+= table[copy * cells + i] }
+        if count == 0 { continue }
+        sum &+= count
+        column[b] &+= count
+        joint += Self.entropy(count)
+      }
+      row[a] = sum
+    }
     var total = 0.0
-    var row = [Double](repeating: 0, count: bins)
-    var column = row
-    for i in 0..<cells {
-      var sum = table[i]
-      for copy in 1..<copies { sum &+= table[copy * cells + i] }
-      table[i] = sum
-      let count = Double(sum)
-      row[i / bins] += count
-      column[i % bins] += count
-      total += count
+    var apart = 0.0
+    for a in 0..<bins {
+      total += Double(row[a])
+      if let marginals {
+        let size = log2(Double(max(marginals[a], 1)))
+        apart += (Double(row[a]) + Double(column[a])) * size
+      } else {
+        apart += Self.entropy(row[a]) + Self.entropy(column[a])
+      }
     }
-    if let marginals {
-      row = marginals.map(Double.init)
-      column = row
-    }
-    var result = 0.0
-    for i in 0..<cells where table[i] > 0 {
-      let count = Double(table[i])
-      result += count / total * log2(count * total / (row[i / bins] * column[i % bins]))
-    }
-    return result
+    return (joint - apart) / total + log2(total)
+  }
+
+  /// c log2 c; small counts are the usual ones.
+  @inline(__always) private static func entropy(_ count: UInt32) -> Double {
+    count < 1024 ? smallEntropies[Int(count)] : Double(count) * log2(Double(count))
+  }
+
+  private static let smallEntropies: [Double] = (0..<1024).map {
+    $0 == 0 ? 0 : Double($0) * log2(Double($0))
   }
 }
 
@@ -132,6 +148,8 @@ private struct EqualBins: ~Copyable {
   private let tailSpare: Scratch<UInt16>
   private let low: Double
   private let high: Double
+  /// For each run the first and last place of the lowest and of the highest value of all.
+  private var places: [(low: ClosedRange<Int>?, high: ClosedRange<Int>?)] = []
 
   init(_ series: borrowing Series, _ bins: Int) {
     self.bins = bins
@@ -147,6 +165,14 @@ private struct EqualBins: ~Copyable {
       high = max(high, series.x[i])
     }
     (self.low, self.high) = (low, high)
+    for run in series.runs {
+      var (lows, highs): (ClosedRange<Int>?, ClosedRange<Int>?)
+      for i in run {
+        if series.x[i] == low { lows = (lows?.lowerBound ?? i)...i }
+        if series.x[i] == high { highs = (highs?.lowerBound ?? i)...i }
+      }
+      places.append((lows, highs))
+    }
     Self.digits(series, 0..<series.count, low, high, bins, bins, rows.pointer)
     Self.digits(series, 0..<series.count, low, high, bins, 1, columns.pointer)
   }
@@ -193,19 +219,25 @@ private struct EqualBins: ~Copyable {
     let shared = UnsafePointer(head ? rows.pointer : columns.pointer)
     if lag == 0 { return shared }
     var (hasLow, hasHigh) = (false, false)
+    for (run, place) in zip(series.runs, places) where run.count > lag {
+      let part =
+        head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
+      func holds(_ range: ClosedRange<Int>?) -> Bool {
+        range.map { part ~= (head ? $0.lowerBound : $0.upperBound) } ?? false
+      }
+      hasLow = hasLow || holds(place.low)
+      hasHigh = hasHigh || holds(place.high)
+    }
+    if hasLow, hasHigh { return shared }
     var (low, high) = (Double.infinity, -Double.infinity)
-    scan: for run in series.runs where run.count > lag {
+    for run in series.runs where run.count > lag {
       let part =
         head ? run.lowerBound..<run.upperBound - lag : run.lowerBound + lag..<run.upperBound
       for i in part {
         low = min(low, series.x[i])
         high = max(high, series.x[i])
-        hasLow = low == self.low
-        hasHigh = high == self.high
-        if hasLow, hasHigh { break scan }
       }
     }
-    if hasLow, hasHigh { return shared }
     let out = head ? spare.pointer : tailSpare.pointer
     for run in series.runs where run.count > lag {
       let part =

@@ -1,0 +1,71 @@
+import CZlib
+import CZstd
+import TrajpackFormat
+
+/// Compresses chunks. A compressor keeps its working memory and belongs to one thread at a time.
+public final class Compressor {
+  private let zstd: OpaquePointer?
+  private let codec: Codec
+  private let level: Int
+
+  /// The levels that a codec has, and its default.
+  public static func levels(of codec: Codec) -> (range: ClosedRange<Int>, normal: Int) {
+    switch codec {
+    case .none: return (0...0, 0)
+    case .gzip: return (1...9, 4)
+    case .zstd: return (1...19, 3)
+    }
+  }
+
+  /// A compressor for one codec.
+  ///
+  /// - Throws: A usage error where the codec has no such level; a machine error without memory.
+  public init(_ codec: Codec, level: Int? = nil) throws(TrajpackError) {
+    let (range, normal) = Self.levels(of: codec)
+    self.codec = codec
+    self.level = level ?? normal
+    guard range.contains(self.level) else {
+      throw TrajpackError(
+        .usage, "\(codec.name) has levels \(range.lowerBound) to \(range.upperBound), not \(self.level)")
+    }
+    guard codec == .zstd else {
+      zstd = nil
+      return
+    }
+    zstd = ZSTD_createCCtx()
+    guard let zstd else { throw TrajpackError(.machine, "there is no memory for a zstd compressor") }
+    ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, Int32(self.level))
+    // HDF5 readers of other makers have no index: the frame's own checksum protects them.
+    ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
+  }
+
+  deinit { ZSTD_freeCCtx(zstd) }
+
+  /// The most bytes that `count` bytes can take when compressed.
+  public static func bound(_ count: Int) -> Int { max(ZSTD_compressBound(count), Int(compressBound(UInt(count)))) }
+
+  /// Compresses `source` into `destination`; returns the number of bytes, or `nil` where compression
+  /// does not make them fewer.
+  public func compress(
+    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) -> Int? {
+    let count: Int
+    switch codec {
+    case .none: return nil
+    case .zstd:
+      count = ZSTD_compress2(
+        zstd, destination.baseAddress, destination.count, source.baseAddress, source.count)
+      guard ZSTD_isError(count) == 0 else {
+        throw TrajpackError(.machine, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(count)))")
+      }
+    case .gzip:
+      var length = UInt(destination.count)
+      let status = compress2(
+        destination.baseAddress?.assumingMemoryBound(to: UInt8.self), &length,
+        source.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt(source.count), Int32(level))
+      guard status == Z_OK else { throw TrajpackError(.machine, "zlib cannot compress: error \(status)") }
+      count = Int(length)
+    }
+    return count < source.count ? count : nil
+  }
+}

@@ -1,0 +1,132 @@
+import TrajpackFormat
+
+/// A list of commands under one name: picks the command, prints help, turns errors into exit codes.
+struct Program: Sendable {
+  let summary: String
+  let version: String
+  /// In the order of the overview; `help` and `completions` come after them.
+  let commands: [any Command.Type]
+
+  init(summary: String, version: String, commands: [any Command.Type]) {
+    self.summary = summary
+    self.version = version
+    self.commands = commands + [HelpCommand.self, Completions.self]
+  }
+
+  /// Runs the command that `words` (without the program's own name) describe.
+  ///
+  /// - Returns: the exit code: 0, the fault of the error, or 130 after an interrupt.
+  func run(_ words: [String], _ console: Console) -> Int32 {
+    let (place, code) = dispatch(words, console)
+    do {
+      try console.finish()
+    } catch {
+      return report(error, at: place, console)
+    }
+    return Interrupt.wasObserved ? Interrupt.exitCode : code
+  }
+
+  private func dispatch(_ words: [String], _ console: Console) -> (place: String, code: Int32) {
+    guard let word = words.first else {
+      console.print(overview(console))
+      return (Trajpack.name, 0)
+    }
+    let place = Trajpack.name
+    switch word {
+    case "--help", "-h":
+      console.print(overview(console))
+      return (place, 0)
+    case "--version", "-V":
+      console.print("\(Trajpack.name) \(version)")
+      return (place, 0)
+    default:
+      do throws(TrajpackError) {
+        let command = try command(named: word)
+        return ("\(place) \(command.name)", start(command, Array(words.dropFirst()), console))
+      } catch {
+        return (place, report(error, at: place, console))
+      }
+    }
+  }
+
+  private func start<C: Command>(_: C.Type, _ words: [String], _ console: Console) -> Int32 {
+    var console = console
+    do throws(TrajpackError) {
+      var invocation = try Invocation<C>(words)
+      console.apply(invocation.common)
+      if invocation.common.wantsHelp {
+        console.print(Help(console.outputPaint, width: console.outputWidth).text(of: C.self))
+      } else if let builtIn = invocation.command as? any ProgramCommand {
+        try builtIn.run(console, in: self)
+      } else {
+        try invocation.command.run(console)
+      }
+      return 0
+    } catch {
+      return report(error, at: "\(Trajpack.name) \(C.name)", console)
+    }
+  }
+
+  /// The command called `name`, or a usage error that suggests one.
+  func command(named name: String) throws(TrajpackError) -> any Command.Type {
+    if let command = commands.first(where: { $0.name == name }) { return command }
+    let what = name.hasPrefix("-") ? "option" : "command"
+    let names = commands.map { $0.name } + ["--help", "--version"]
+    throw TrajpackError(
+      .usage,
+      "no \(what) '\(name)'\(suggestion(for: name, among: names)); see '\(Trajpack.name) --help'")
+  }
+
+  private func report(_ error: TrajpackError, at place: String, _ console: Console) -> Int32 {
+    console.report("\(console.errorPaint.bold("\(place):")) \(error.message.printable)")
+    return error.fault.rawValue
+  }
+
+  /// What `trajpack` alone says.
+  func overview(_ console: Console) -> String {
+    let help = Help(console.outputPaint, width: console.outputWidth)
+    var parts = [help.wrap(summary)]
+    parts.append(help.heading("Usage:") + " \(Trajpack.name) COMMAND [OPTIONS] [ARGUMENTS]")
+    parts += help.section("Commands", commands.map { ($0.name, $0.summary) })
+    parts += help.section(
+      "Options",
+      [("-h, --help", "Show this help."), ("-V, --version", "Show the version.")])
+    parts.append(help.wrap("'\(Trajpack.name) help COMMAND' explains a command, with examples."))
+    return parts.joined(separator: "\n\n")
+  }
+}
+
+/// A command that is about the program itself.
+protocol ProgramCommand: Command {
+  func run(_ console: Console, in program: Program) throws(TrajpackError)
+}
+
+extension ProgramCommand {
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    try run(console, in: Trajpack.program)
+  }
+}
+
+/// `trajpack help COMMAND`.
+struct HelpCommand: ProgramCommand {
+  static let name = "help"
+  static let summary = "Explain a command."
+  static let discussion = "Without a command it lists all of them."
+  static var examples: [Example] {
+    [("trajpack help completions", "How to make the shell complete trajpack's command lines.")]
+  }
+  static var parameters: [Parameter<Self>] {
+    [.positional("[COMMAND]", to: \.command, completes: .nothing, help: "The command to explain.")]
+  }
+
+  var command: String?
+
+  func run(_ console: Console, in program: Program) throws(TrajpackError) {
+    guard let command else {
+      console.print(program.overview(console))
+      return
+    }
+    let help = Help(console.outputPaint, width: console.outputWidth)
+    console.print(help.text(of: try program.command(named: command)))
+  }
+}

@@ -1,0 +1,178 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// `trajpack convert`: recordings into a dataset.
+struct Convert: Command {
+  enum CodecChoice: String, ArgumentChoice {
+    case zstd, gzip, none
+  }
+
+  enum VideoChoice: String, ArgumentChoice {
+    case embed, link, drop
+  }
+
+  enum MismatchChoice: String, ArgumentChoice {
+    case refuse, truncate, skip
+  }
+
+  static let name = "convert"
+  static let summary = "Convert recordings into a trajpack dataset."
+  static let discussion = """
+    Reads recordings and writes a folder of compressed, checksummed shards. Nothing is lost: 'trajpack \
+    export' gives every value back, and 'trajpack diff' proves it. The format is recognised by content; \
+    'trajpack formats' lists them.
+
+    A conversion that was stopped, by Ctrl-C, a crash or a full disk, goes on with --resume and ends in \
+    the same bytes as one that was not.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack convert recordings/data_part1 ww", "Convert a folder of WildWorld samples."),
+      ("trajpack convert data_part1 ww --video link", "Leave videos where they are, keep their index."),
+      ("trajpack convert data_part1 ww --resume", "Go on after a stop."),
+      ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
+    ]
+  }
+
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional(
+        "SRC...", to: \.sources, completes: .files,
+        help: "Recordings: files or folders of one format."),
+      .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
+      .option(
+        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        help: "The format, where content does not tell."),
+      .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
+      .option(
+        "--level", "-l", to: \.level, value: "N", in: 1...19,
+        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
+      .option(
+        "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536,
+        help: "Rows of a chunk; by default 32 to 4096, by the size of a row."),
+      .option(
+        "--video", to: \.video, value: "MODE",
+        help: "Take videos in, leave them where they are, or leave them out."),
+      .option(
+        "--on-mismatch", to: \.onMismatch, value: "RULE",
+        help: "What to do with a recording whose files differ in frames."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor."),
+      .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+      .flag("--resume", to: \.resume, help: "Go on with an unfinished conversion."),
+      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+
+  var sources: [String] = []
+  var destination = ""
+  var from: String?
+  var codec = CodecChoice.zstd
+  var level: Int?
+  var chunkRows: Int?
+  var video = VideoChoice.embed
+  var onMismatch = MismatchChoice.refuse
+  var jobs: Int?
+  var shardSize = ByteSize(512 << 20)
+  var resume = false
+  var overwrite = false
+  var dryRun = false
+  var json = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    guard !(resume && overwrite) else {
+      throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
+    }
+    let found = try Sources.importer(
+      sources, from: from,
+      wildworld: {
+        var settings = WildWorldImporter.Settings()
+        settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+        settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
+        return settings
+      }())
+    try convert(found, console)
+  }
+
+  private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    var options = Conversion<I>.Options()
+    options.layout = LayoutOptions(
+      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
+    if let level {
+      let range = Compressor.levels(of: options.layout.codec).range
+      guard range.contains(level) else {
+        throw TrajpackError(
+          .usage, "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
+            + "not \(level)")
+      }
+    }
+    options.jobs = jobs ?? WorkerPool.processors
+    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
+    options.resume = resume
+    options.overwrite = overwrite
+    let total = importer.recordings.reduce(0) { $0 + $1.bytes }
+    if dryRun {
+      let plan = Conversion(importer, to: destination, options: options).plan
+      console.print(
+        "would convert \(Human.count(importer.recordings.count, "recordings")) (\(I.format.name), "
+          + "\(Human.bytes(total))) into \(Human.count(plan.count, "shards")) at \(destination)")
+      return
+    }
+    let progress = console.progress("converting", items: "recordings")
+    var events = Conversion<I>.Events()
+    let counters = progress.counters
+    events.planned = { items, bytes, doneItems, doneBytes in
+      counters.expect(bytes: bytes, items: items)
+      if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
+    }
+    events.began = { counters.begin($0.id) }
+    events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
+    events.skipped = { recording in
+      counters.advance(bytes: recording.bytes, items: 1)
+      console.warn("\(recording.path): left out, its files differ in frames")
+    }
+    events.isInterrupted = { Interrupt.isRequested }
+    let outcome: Conversion<I>.Outcome
+    do throws(TrajpackError) {
+      outcome = try Conversion(importer, to: destination, options: options, events: events).run()
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    guard outcome.isComplete else {
+      progress.cancel()
+      console.warn(
+        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on")
+      return
+    }
+    progress.finish("converted")
+    try report(outcome, console)
+  }
+
+  private func report<I: Importer>(
+    _ outcome: Conversion<I>.Outcome, _ console: Console
+  ) throws(TrajpackError) {
+    if json {
+      console.print(
+        .record([
+          "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
+          "skipped": .int(Int64(outcome.skipped)), "shards": .array(outcome.shards.map(\.json)),
+          "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
+        ]))
+      return
+    }
+    let share =
+      outcome.sourceBytes > 0
+      ? Int((Double(outcome.bytes) / Double(outcome.sourceBytes) * 100).rounded()) : 0
+    console.print(
+      "\(destination): \(Human.count(outcome.episodes, "episodes")), \(Human.bytes(outcome.bytes)) from "
+        + "\(Human.bytes(outcome.sourceBytes)) (\(share) %), "
+        + "\(Human.count(outcome.shards.count, "shards"))")
+    console.note("look inside with 'trajpack info \(destination)'")
+  }
+}

@@ -1,0 +1,118 @@
+import Glibc
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// `trajpack diff`: are two datasets, or a dataset and its source, equal in every value?
+struct Diff: Command {
+  static let name = "diff"
+  static let summary = "Compare two datasets, or a dataset and its source, in every value."
+  static let discussion = """
+    Compares by episode, stream, entity, channel and row; how the values are chunked, compressed and \
+    stored does not matter. Videos are compared by their digests. Says where the first difference of each \
+    channel is, and exits with 1 where there is any.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack diff ww recordings/data_part1", "Is what I have now the same as what I had?"),
+      ("trajpack diff ww ww-gzip", "Compare two datasets."),
+    ]
+  }
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional("A", to: \.first, completes: .files, help: "A dataset, a shard, or recordings."),
+      .positional("B", to: \.second, completes: .files, help: "A dataset, a shard, or recordings."),
+      .option("--from", to: \.from, value: "FORMAT", choices: Sources.readable, help: "The recordings' format."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+  var first = ""
+  var second = ""
+  var from: String?
+  var json = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    var scratch: [String] = []
+    defer { for folder in scratch { Self.remove(folder) } }
+    let a = try open(first, &scratch, console)
+    let b = try open(second, &scratch, console)
+    var comparison = try DatasetComparison(a, b, names: (first, second))
+    comparison.compareIDs()
+    let progress = console.progress("comparing", items: "episodes")
+    progress.counters.expect(bytes: 0, items: comparison.ids.count)
+    for id in comparison.ids {
+      if Interrupt.isRequested { break }
+      progress.counters.begin(id)
+      do throws(TrajpackError) {
+        try comparison.compare(id)
+      } catch {
+        progress.cancel()
+        throw error
+      }
+      progress.counters.advance(bytes: 0, items: 1)
+    }
+    progress.cancel()
+    let result = comparison.result
+    if json {
+      console.print(
+        .record([
+          "equal": .bool(result.differences.isEmpty), "episodes": .int(Int64(result.episodes)),
+          "values": .int(Int64(result.values)),
+          "differences": .array(result.differences.map { .string($0) }),
+        ]))
+    } else if result.differences.isEmpty {
+      console.print(
+        "equal: \(Human.count(result.episodes, "episodes")), \(Human.count(result.values, "values"))")
+    } else {
+      for difference in result.differences.prefix(50) { console.print(difference) }
+      if result.differences.count > 50 { console.print("and \(result.differences.count - 50) more") }
+    }
+    guard result.differences.isEmpty else {
+      throw TrajpackError(
+        .data, "\(first) and \(second) differ in \(Human.count(result.differences.count, "places"))")
+    }
+  }
+
+  /// Opens a dataset, or converts recordings into one for the comparison, their videos left in place.
+  private func open(
+    _ path: String, _ scratch: inout [String], _ console: Console
+  ) throws(TrajpackError) -> Dataset {
+    if Self.isDataset(path) { return try Dataset(path) }
+    var settings = WildWorldImporter.Settings()
+    settings.video = .link
+    let importer = try Sources.importer([path], from: from, wildworld: settings)
+    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+    var template = Array("\(folder)/trajpack-diff-XXXXXX".utf8CString)
+    guard mkdtemp(&template) != nil else { throw .system("no temporary folder can be made", folder) }
+    let made = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    scratch.append(made)
+    try convert(importer, to: made)
+    return try Dataset(made)
+  }
+
+  private func convert<I: Importer>(_ importer: I, to folder: String) throws(TrajpackError) {
+    var options = Conversion<I>.Options()
+    options.layout.level = 1
+    var events = Conversion<I>.Events()
+    events.isInterrupted = { Interrupt.isRequested }
+    let outcome = try Conversion(importer, to: folder, options: options, events: events).run()
+    guard outcome.isComplete else { throw TrajpackError(.usage, "stopped while reading the recordings") }
+  }
+
+  private static func isDataset(_ path: String) -> Bool {
+    switch FileSystem.item(at: path) {
+    case .folder:
+      return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
+        || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
+    case .file:
+      guard let file = try? LocalFile(path), file.length >= 8 else { return false }
+      return (try? file.bytes(0..<8)) == ShardHeader.magic
+    default: return false
+    }
+  }
+
+  private static func remove(_ folder: String) {
+    for name in (try? FileSystem.names(in: folder)) ?? [] { unlink("\(folder)/\(name)") }
+    rmdir(folder)
+  }
+}

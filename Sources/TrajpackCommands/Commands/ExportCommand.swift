@@ -1,0 +1,65 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// `trajpack export`: a dataset's episodes in another format.
+struct ExportCommand: Command {
+  static let name = "export"
+  static let summary = "Write a dataset's episodes in another format."
+  static let discussion = """
+    Writes a folder an episode. WildWorld samples come back with equal values in state.csv, equal bits in \
+    skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack export ww back --to wildworld", "Give back WildWorld samples."),
+      ("trajpack export ww one --to npz --episode 000002", "One recording as numpy arrays."),
+    ]
+  }
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional("DST", to: \.destination, completes: .folders, help: "A new folder."),
+      .option("--to", to: \.to, value: "FORMAT", choices: Sources.writable, help: "The format."),
+      .option("--episode", "-e", to: \.episodes, value: "ID", help: "Only this recording; may be given again."),
+      .option(
+        "--media", to: \.media, value: "DIR", completes: .folders,
+        help: "Where linked videos lie; without it they are left out."),
+    ]
+  }
+  var dataset = ""
+  var destination = ""
+  var to: String?
+  var episodes: [String] = []
+  var media: String?
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    let opened = try Dataset(dataset)
+    switch to {
+    case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
+    default:
+      throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
+    }
+  }
+
+  private func export(
+    _ exporter: some Exporter, _ opened: Dataset, _ console: Console
+  ) throws(TrajpackError) {
+    let progress = console.progress("exporting", items: "episodes")
+    let counters = progress.counters
+    let count: Int
+    do throws(TrajpackError) {
+      count = try Export.run(
+        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested }
+      ) { id in
+        counters.begin(id)
+        counters.advance(bytes: 0, items: 1)
+      }
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    progress.finish("exported")
+    console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")
+  }
+}

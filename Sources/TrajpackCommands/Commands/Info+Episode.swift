@@ -1,0 +1,117 @@
+import TrajpackFormat
+import TrajpackStore
+
+extension Info {
+  /// One recording: its metadata and its tracks.
+  func show(_ id: String, of opened: Dataset, _ console: Console) throws(TrajpackError) {
+    let (shard, number) = try EpisodeSearch.find(id, in: opened)
+    let episode = shard.index.episode(number)
+    if json {
+      console.print(try document(episode, shard))
+      return
+    }
+    let split = episode.split.isEmpty ? "" : ", split \(episode.split)"
+    console.print("episode \(episode.id)\(split), in \(shard.name)\n")
+    var table = Table(
+      .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"), .text("clock"))
+    for number in episode.tracks {
+      let track = shard.index.track(number)
+      let entity = track.entity.map { "\($0.kind) \($0.index)\($0.type >= 0 ? " (type \($0.type))" : "")" }
+      var (from, to) = ("", "")
+      if track.rows.count > 0, let first = track.clock.time(ofRow: 0),
+        let last = track.clock.time(ofRow: track.rows.count - 1)
+      {
+        (from, to) = (Self.short(first), Self.short(last))
+      }
+      table.add(
+        shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from, to,
+        Self.clock(track.clock))
+    }
+    console.print(table)
+  }
+
+  private static func clock(_ clock: Clock) -> String {
+    switch clock {
+    case .regular(_, let rate): return "\(rate) Hz"
+    case .ticks(let tick): return "ticks of \(tick) s"
+    case .float64: return "float64 times"
+    }
+  }
+
+  private func document(_ episode: ShardIndex.Episode, _ shard: Shard) throws(TrajpackError) -> JSONValue {
+    .record([
+      "id": .string(episode.id), "split": .string(episode.split), "shard": .string(shard.name),
+      "metadata": episode.metadata.isEmpty ? .object([]) : try JSONValue(parsing: episode.metadata),
+      "tracks": .array(try episode.tracks.mapThrowing { (number) throws(TrajpackError) in
+        let track = shard.index.track(number)
+        return .record([
+          "stream": .string(shard.schema.streams[track.stream].name),
+          "entity": track.entity.map { entity in
+            .record([
+              "kind": .string(entity.kind), "index": .int(Int64(entity.index)),
+              "type": .int(Int64(entity.type)),
+            ])
+          },
+          "rows": .int(Int64(track.rows.count)), "first_row": .int(Int64(track.rows.lowerBound)),
+          "clock": InfoJSON.clock(track.clock),
+          "metadata": track.metadata.isEmpty ? nil : try JSONValue(parsing: track.metadata),
+        ])
+      }),
+    ])
+  }
+
+  /// Every recording, a line each.
+  func list(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
+    var table = Table(.text("episode"), .text("split"), .number("tracks"), .number("rows"), .text("shard"))
+    var documents: [JSONValue] = []
+    for number in opened.shardPaths.indices {
+      let shard = try opened.shard(number)
+      for n in 0..<shard.index.episodeCount {
+        let episode = shard.index.episode(n)
+        let rows = episode.tracks.reduce(0) { max($0, shard.index.rows(ofTrack: $1).count) }
+        if json {
+          documents.append(
+            .record([
+              "id": .string(episode.id), "split": .string(episode.split),
+              "tracks": .int(Int64(episode.tracks.count)), "rows": .int(Int64(rows)),
+              "shard": .string(shard.name),
+            ]))
+        } else {
+          table.add(
+            episode.id, episode.split, Human.count(episode.tracks.count), Human.count(rows), shard.name)
+        }
+      }
+    }
+    if json { console.print(.array(documents)) } else { console.print(table) }
+  }
+}
+
+/// Finds a recording by its id.
+enum EpisodeSearch {
+  /// The shard and the number of the episode of that id.
+  static func find(_ id: String, in dataset: Dataset) throws(TrajpackError) -> (Shard, Int) {
+    var ids: [String] = []
+    for number in dataset.shardPaths.indices {
+      let shard = try dataset.shard(number)
+      for n in 0..<shard.index.episodeCount {
+        let found = shard.index.episode(n).id
+        if found == id { return (shard, n) }
+        if ids.count < 10_000 { ids.append(found) }
+      }
+    }
+    throw TrajpackError(
+      .usage, "\(dataset.path): has no episode '\(id)'\(suggestion(for: id, among: ids)); "
+        + "'trajpack info \(dataset.path) --episodes' lists them")
+  }
+}
+
+extension Sequence {
+  /// `map` with a typed error.
+  func mapThrowing<Result>(
+    _ transform: (Element) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> [Result] {
+    var out: [Result] = []
+    for element in self { out.append(try transform(element)) }
+    return out
+  }
+}

@@ -1,0 +1,164 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// `trajpack info`: what a dataset holds.
+struct Info: Command {
+  static let name = "info"
+  static let summary = "Show what a dataset holds."
+  static let discussion = """
+    Streams, channels, shapes, kinds, units, clocks, entities, sizes and statistics, from the index \
+    alone: no data is read. With --episode, the tracks of one recording.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack info ww", "Streams and channels with their statistics."),
+      ("trajpack info ww --episode 000002", "The tracks of one recording."),
+      ("trajpack info ww --json", "All of it, for a program."),
+    ]
+  }
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .option("--episode", "-e", to: \.episode, value: "ID", help: "Show this recording."),
+      .flag("--episodes", to: \.episodes, help: "List the recordings."),
+      .flag("--json", to: \.json, help: "Print JSON."),
+    ]
+  }
+  var dataset = ""
+  var episode: String?
+  var episodes = false
+  var json = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    let opened = try Dataset(dataset)
+    if let episode { return try show(episode, of: opened, console) }
+    if episodes { return try list(opened, console) }
+    let summary = try DatasetSummary(opened)
+    if json {
+      console.print(InfoJSON.document(opened, summary))
+    } else {
+      show(summary, of: opened, console)
+    }
+  }
+
+  private func show(_ summary: DatasetSummary, of opened: Dataset, _ console: Console) {
+    console.print(
+      "\(dataset): \(Human.count(summary.episodes, "episodes")), \(Human.count(summary.frames, "frames")), "
+        + "\(Human.duration(.milliseconds(Int64(summary.seconds * 1000)))), \(Human.bytes(summary.bytes)) in "
+        + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
+    if let source = opened.manifest?.source, let format = source["format"]?.string {
+      console.print("made from \(format), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")")
+    }
+    let named = summary.splits.filter { !$0.key.isEmpty }
+    if !named.isEmpty {
+      console.print(
+        "splits: "
+          + named.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+    }
+    console.print("")
+    var streams = Table(
+      .text("stream"), .number("rows"), .number("tracks"), .text("of"), .text("clock"), .text("codec"),
+      .number("size"), .number("a row"))
+    for stream in summary.streams {
+      streams.add(
+        stream.stream.name, Human.count(stream.rows), Human.count(stream.tracks),
+        Self.entities(stream), Self.clock(stream), stream.codecs.sorted().joined(separator: ", "),
+        Human.bytes(stream.storedBytes),
+        stream.rows > 0 ? Self.short(Double(stream.storedBytes) / Double(stream.rows)) + " B" : "")
+    }
+    console.print(streams)
+    console.print("")
+    var channels = Table(
+      .text("channel"), .text("kind"), .text("type"), .text("units"), .number("min"), .number("mean"),
+      .number("max"), .number("missing"), .number("ratio"))
+    for stream in summary.streams {
+      for entry in stream.channels {
+        let name = "\(stream.stream.name)/\(entry.channel.name)"
+        add(entry, name, summary.statistics.all(name), to: &channels)
+      }
+    }
+    console.print(channels)
+  }
+
+  private func add(
+    _ entry: DatasetSummary.ChannelSummary, _ name: String, _ stats: [ComponentStatistics],
+    to table: inout Table
+  ) {
+    let channel = entry.channel
+    let shape = channel.shape.isEmpty ? "" : "[\(channel.shape.map(String.init).joined(separator: ", "))]"
+    let ratio =
+      entry.storedBytes > 0
+      ? "\(entry.isShared ? "~" : "")\(Self.short(Double(entry.rawBytes) / Double(entry.storedBytes)))" : ""
+    let type = "\(channel.type.rawValue)\(shape)"
+    let all = stats.reduce(into: ComponentStatistics()) { $0.merge($1) }
+    if let categories = channel.categories {
+      table.add(
+        name, channel.kind.rawValue, "\(categories.count) names",
+        categories.prefix(3).joined(separator: ", "), "", "", "",
+        all.missing > 0 ? Self.percent(all.missingShare) : "", ratio)
+      return
+    }
+    if channel.kind == .label || all.count == 0 {
+      table.add(
+        name, channel.kind.rawValue, type, channel.units ?? "",
+        all.count > 0 ? Self.short(all.minimum) : "", "", all.count > 0 ? Self.short(all.maximum) : "",
+        all.missing > 0 ? Self.percent(all.missingShare) : "", ratio)
+      return
+    }
+    table.add(
+      name, channel.kind.rawValue, type, channel.units ?? "", Self.short(all.minimum),
+      stats.count == 1 ? Self.short(all.mean) : "", Self.short(all.maximum),
+      all.missing > 0 ? Self.percent(all.missingShare) : "", ratio)
+    guard stats.count > 1, stats.count <= 4 else { return }
+    for (i, component) in stats.enumerated() {
+      table.add(
+        "  \(ComponentRule.name(i, of: channel))", "", "", "", Self.short(component.minimum),
+        Self.short(component.mean), Self.short(component.maximum), "", "")
+    }
+  }
+
+  private static func entities(_ stream: DatasetSummary.StreamSummary) -> String {
+    stream.entityKinds.isEmpty
+      ? "episode"
+      : stream.entityKinds.sorted { $0.key < $1.key }.map { "\($0.key) ×\($0.value)" }
+        .joined(separator: ", ")
+  }
+
+  private static func clock(_ stream: DatasetSummary.StreamSummary) -> String {
+    var parts = stream.rates.sorted { $0.value < $1.value }.map { rate in
+      stream.stream.timeUnit == "s" ? "\(rate) Hz" : "\(rate) a \(stream.stream.timeUnit)"
+    }
+    if stream.hasExplicitTimes { parts.append("times") }
+    return parts.prefix(3).joined(separator: ", ")
+  }
+
+  /// Four significant digits.
+  static func short(_ value: Double) -> String {
+    guard value.isFinite else { return "" }
+    if value == value.rounded(), abs(value) < 1e7 { return String(Int(value)) }
+    if abs(value) >= 1e7 || abs(value) < 1e-4 {
+      let exponent = Int(log10Floor(abs(value)))
+      let mantissa = value / pow10(exponent)
+      return "\((mantissa * 100).rounded() / 100)e\(exponent)"
+    }
+    let digits = max(3 - Int(log10Floor(abs(value))), 0)
+    let scale = pow10(min(digits, 8))
+    return "\((value * scale).rounded() / scale)"
+  }
+
+  private static func log10Floor(_ value: Double) -> Double {
+    var exponent = 0.0
+    var rest = value
+    while rest >= 10 { (rest, exponent) = (rest / 10, exponent + 1) }
+    while rest < 1, rest > 0 { (rest, exponent) = (rest * 10, exponent - 1) }
+    return exponent
+  }
+
+  private static func pow10(_ exponent: Int) -> Double {
+    (0..<abs(exponent)).reduce(1.0) { p, _ in exponent < 0 ? p / 10 : p * 10 }
+  }
+
+  private static func percent(_ share: Double) -> String {
+    share > 0 && share < 0.001 ? "<0.1 %" : "\((share * 1000).rounded() / 10) %"
+  }
+}

@@ -1,0 +1,70 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// The formats there are, and which of them a path holds.
+enum Sources {
+  static let formats: [FormatDescription] = [
+    WildWorldImporter.format,
+    FormatDescription(
+      name: "npz", summary: "numpy archives, one an episode",
+      carries: "every channel of every track, by name, with its times", reads: false, writes: true),
+    FormatDescription(
+      name: "csv", summary: "one CSV a stream, one folder an episode",
+      carries: "every channel of every track, a column an element, with its times", reads: false,
+      writes: true),
+  ]
+
+  static var readable: [String] { formats.filter(\.reads).map(\.name) }
+  static var writable: [String] { formats.filter(\.writes).map(\.name) }
+
+  /// The importer for some sources: of the format that is named, or that their content shows.
+  static func importer(
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings
+  ) throws(TrajpackError) -> any Importer {
+    for path in paths where FileSystem.item(at: path) == nil {
+      throw TrajpackError(.usage, "\(path): does not exist")
+    }
+    let name = from ?? (paths.allSatisfy { WildWorldImporter.recognises($0) } ? "wildworld" : nil)
+    switch name {
+    case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
+    default:
+      throw TrajpackError(
+        .data, "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
+          + "name the format with --from")
+    }
+  }
+}
+
+/// `trajpack formats`: what can be read and written.
+struct Formats: Command {
+  static let name = "formats"
+  static let summary = "List the formats that trajpack reads and writes."
+  static var examples: [Example] { [("trajpack formats", "Show every format and what of it is carried.")] }
+  static var parameters: [Parameter<Self>] {
+    [.flag("--json", to: \.json, help: "Print the list as JSON.")]
+  }
+  var json = false
+
+  mutating func run(_ console: Console) {
+    if json {
+      console.print(
+        .array(
+          Sources.formats.map { format in
+            .record([
+              "name": .string(format.name), "summary": .string(format.summary),
+              "carries": .string(format.carries), "reads": .bool(format.reads),
+              "writes": .bool(format.writes),
+            ])
+          }))
+      return
+    }
+    var table = Table(.text("format"), .text("reads"), .text("writes"), .text("what it is and what is carried"))
+    for format in Sources.formats {
+      table.add(
+        format.name, format.reads ? "yes" : "", format.writes ? "yes" : "",
+        "\(format.summary); \(format.carries)")
+    }
+    console.print(table)
+  }
+}

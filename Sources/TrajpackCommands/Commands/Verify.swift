@@ -1,0 +1,74 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// `trajpack verify`: every stored byte against its checksum.
+struct Verify: Command {
+  static let name = "verify"
+  static let summary = "Check every stored byte of a dataset against its checksum."
+  static let discussion = """
+    Reads the whole dataset: the index, every chunk, and the digest of each shard. Damage is named by \
+    shard, stream, episode, chunk and byte. Exits with 1 where anything is damaged.
+    """
+  static var examples: [Example] { [("trajpack verify ww", "Check a dataset after copying it.")] }
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .option("--jobs", "-j", to: \.jobs, value: "N", in: 1...1024, help: "Threads; by default one a processor."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+  var dataset = ""
+  var jobs: Int?
+  var json = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    let opened = try Dataset(dataset)
+    let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
+    let progress = console.progress("verifying", items: "shards")
+    progress.counters.expect(
+      bytes: opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) }, items: opened.shardPaths.count)
+    var total = Verification.Result()
+    for (number, path) in opened.shardPaths.enumerated() {
+      progress.counters.begin(FileSystem.name(of: path))
+      let counters = progress.counters
+      let result: Verification.Result
+      do throws(TrajpackError) {
+        result = try Verification.verify(
+          path, expected: opened.manifest?.shards[number], pool: pool,
+          isStopped: { Interrupt.isRequested }
+        ) { counters.advance(bytes: $0, items: 0) }
+      } catch {
+        progress.cancel()
+        throw error
+      }
+      counters.advance(bytes: 0, items: 1)
+      total.bytes += result.bytes
+      total.chunks += result.chunks
+      total.damages += result.damages
+    }
+    progress.finish("verified")
+    if json { console.print(document(total, opened)) }
+    guard let first = total.damages.first else {
+      if !json {
+        console.print(
+          "\(dataset): good; \(Human.count(opened.shardPaths.count, "shards")), "
+            + "\(Human.count(total.chunks, "chunks")), \(Human.bytes(total.bytes)) match their checksums")
+      }
+      if !opened.isComplete {
+        console.warn("\(dataset): the conversion has not finished; 'trajpack convert' with --resume goes on")
+      }
+      return
+    }
+    for damage in total.damages.dropFirst() { console.warn(damage.message) }
+    throw first
+  }
+
+  private func document(_ total: Verification.Result, _ opened: Dataset) -> JSONValue {
+    .record([
+      "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
+      "chunks": .int(Int64(total.chunks)), "bytes": .int(Int64(total.bytes)),
+      "complete": .bool(opened.isComplete),
+      "damages": .array(total.damages.map { .string($0.message) }),
+    ])
+  }
+}

@@ -1,0 +1,23 @@
+/// The command line of trajpack.
+public enum Trajpack {
+  static let name = "trajpack"
+
+  static var program: Program {
+    Program(
+      summary: """
+        trajpack packs recordings of things that move into one checked, compressed, \
+        random-access archive.
+        """,
+      version: "0.1.0",
+      commands: [Convert.self, Info.self, ExportCommand.self, Diff.self, Verify.self, Bench.self, Formats.self])
+  }
+
+  /// Runs the command that `arguments`, the program's own name first, describe.
+  ///
+  /// - Returns: the exit code: 0 good, 1 the data is at fault, 2 the command line, 3 the machine,
+  ///   130 interrupted.
+  public static func main(_ arguments: [String]) -> Int32 {
+    Interrupt.install()
+    return program.run(Array(arguments.dropFirst()), Console.standard)
+  }
+}

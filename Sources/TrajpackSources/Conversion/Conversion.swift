@@ -1,0 +1,250 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackHDF5
+import TrajpackStore
+
+/// Converts recordings into a dataset, shard by shard, with what is needed to go on after any end.
+///
+/// The shards are planned from the sizes of the recordings alone, so the plan is the same on every run
+/// and each shard is a task of its own: examined, laid out, written, made durable, acknowledged in the
+/// journal. A run that was stopped loses the shard that was under way, nothing else.
+public struct Conversion<Source: Importer>: Sendable {
+  /// What the command line says.
+  public struct Options: Sendable {
+    /// How rows are cut and compressed.
+    public var layout = LayoutOptions()
+    /// Threads.
+    public var jobs = WorkerPool.processors
+    /// Bytes of source in a shard; a recording is never split.
+    public var shardBytes = 512 << 20
+    /// Go on with what is there.
+    public var resume = false
+    /// Replace the dataset that is there.
+    public var overwrite = false
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// What happens meanwhile, for a progress bar.
+  public struct Events: Sendable {
+    /// Recordings and bytes in all, and how many of them an earlier run has done.
+    public var planned: @Sendable (_ items: Int, _ bytes: Int, _ doneItems: Int, _ doneBytes: Int) -> Void
+    /// A recording is being written.
+    public var began: @Sendable (Recording) -> Void
+    /// A recording has been written.
+    public var wrote: @Sendable (Recording) -> Void
+    /// A recording was left out, and why.
+    public var skipped: @Sendable (Recording) -> Void
+    /// Whether the user wants to stop.
+    public var isInterrupted: @Sendable () -> Bool
+
+    /// Events that nobody looks at.
+    public init(
+      planned: @escaping @Sendable (Int, Int, Int, Int) -> Void = { _, _, _, _ in },
+      began: @escaping @Sendable (Recording) -> Void = { _ in },
+      wrote: @escaping @Sendable (Recording) -> Void = { _ in },
+      skipped: @escaping @Sendable (Recording) -> Void = { _ in },
+      isInterrupted: @escaping @Sendable () -> Bool = { false }
+    ) {
+      self.planned = planned
+      self.began = began
+      self.wrote = wrote
+      self.skipped = skipped
+      self.isInterrupted = isInterrupted
+    }
+  }
+
+  /// What came of it.
+  public struct Outcome: Sendable {
+    /// The shards, in order.
+    public var shards: [Manifest.Entry]
+    /// Whether every shard was written; not so after an interrupt.
+    public var isComplete: Bool
+    /// Bytes of all recordings' files.
+    public var sourceBytes: Int
+    /// Recordings that were left out.
+    public var skipped: Int
+
+    /// Episodes in all.
+    public var episodes: Int { shards.reduce(0) { $0 + $1.receipt.episodes } }
+    /// Bytes of the shards.
+    public var bytes: Int { shards.reduce(0) { $0 + $1.receipt.bytes } }
+  }
+
+  let source: Source
+  let destination: String
+  let options: Options
+  let events: Events
+
+  /// A conversion of `source` into the folder `destination`.
+  public init(_ source: Source, to destination: String, options: Options, events: Events = Events()) {
+    self.source = source
+    self.destination = destination
+    self.options = options
+    self.events = events
+  }
+
+  /// The recordings of each shard, by number.
+  public var plan: [Range<Int>] {
+    var shards: [Range<Int>] = []
+    var first = 0
+    var bytes = 0
+    for (i, recording) in source.recordings.enumerated() {
+      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= 65_536 {
+        shards.append(first..<i)
+        (first, bytes) = (i, 0)
+      }
+      bytes += recording.bytes
+    }
+    if first < source.recordings.count { shards.append(first..<source.recordings.count) }
+    return shards
+  }
+
+  /// What identifies the conversion: the same plan gives the same bytes.
+  var planRecord: JSONValue {
+    var hash = SHA256()
+    for recording in source.recordings {
+      Array("\(recording.id)\n\(recording.fingerprint)\n".utf8).withUnsafeBytes { hash.add($0) }
+    }
+    return .record([
+      "type": "plan", "format": .string(Source.format.name), "options": source.options,
+      "codec": .string(options.layout.codec.name),
+      "level": options.layout.level.map { .int(Int64($0)) },
+      "chunk_rows": options.layout.chunkRows.map { .int(Int64($0)) },
+      "shard_bytes": .int(Int64(options.shardBytes)),
+      "recordings": .int(Int64(source.recordings.count)), "digest": .string(hash.hexadecimal()),
+    ])
+  }
+
+  /// Converts.
+  ///
+  /// - Throws: The first error, in the order of the recordings. What was acknowledged stays; the same
+  ///   command with `resume` goes on behind it.
+  public func run() throws(TrajpackError) -> Outcome {
+    guard !source.recordings.isEmpty else {
+      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
+    }
+    try refuseDuplicates()
+    let folder = try DatasetFolder(destination, plan: planRecord, options.resume, options.overwrite)
+    do throws(TrajpackError) {
+      let outcome = try run(in: folder)
+      if outcome.shards.isEmpty { try folder.abandon() }
+      return outcome
+    } catch {
+      // With nothing acknowledged there is nothing to resume: the folder goes as it came.
+      if !folder.hasShards { try? folder.abandon() }
+      throw error
+    }
+  }
+
+  private func run(in folder: DatasetFolder) throws(TrajpackError) -> Outcome {
+    let total = source.recordings.reduce(0) { $0 + $1.bytes }
+    if let manifest = folder.finished {
+      return Outcome(shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0)
+    }
+    let done = folder.done.count
+    let before = plan.prefix(done).flatMap { Array($0) }
+    events.planned(
+      source.recordings.count, total, before.count,
+      before.reduce(0) { $0 + source.recordings[$1].bytes })
+    let pool = try WorkerPool(threads: options.jobs)
+    var skipped = 0
+    var shards = folder.done
+    for (number, range) in plan.enumerated().dropFirst(done) {
+      let name = "shard-" + String(repeating: "0", count: max(6 - String(number).count, 0)) + "\(number).h5"
+      guard let (receipt, left) = try write(name, range, pool) else {
+        return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
+      }
+      let entry = Manifest.Entry(name: name, receipt: receipt)
+      try folder.acknowledge(entry)
+      shards.append(entry)
+      skipped += left
+    }
+    guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
+      throw TrajpackError(.data, "every recording of the source was left out, so no dataset was made")
+    }
+    try folder.finish(shards, source: planRecord)
+    return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
+  }
+
+  private func refuseDuplicates() throws(TrajpackError) {
+    var seen: [String: String] = [:]
+    for recording in source.recordings {
+      if let first = seen.updateValue(recording.path, forKey: recording.id) {
+        throw TrajpackError(
+          .data, "episode id '\(recording.id)' comes twice, from \(first) and from "
+            + "\(recording.path); convert them into two datasets or rename one")
+      }
+    }
+  }
+
+  /// Writes a shard; `nil` where the user wants to stop.
+  private func write(
+    _ name: String, _ range: Range<Int>, _ pool: WorkerPool
+  ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
+    let source = source
+    var examined: [(Recording, Source.Examination)] = []
+    var skipped = 0
+    try inOrder(range, pool, ahead: pool.count * 4) { (recording) throws(TrajpackError) in
+      try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+    } each: { (recording, examination) throws(TrajpackError) in
+      if let examination {
+        examined.append((recording, examination))
+      } else {
+        skipped += 1
+        events.skipped(recording)
+      }
+      return !events.isInterrupted()
+    }
+    if events.isInterrupted() { return nil }
+    let schema = try source.schema(for: examined, options.layout)
+    let writer = try ShardWriter(
+      "\(destination)/\(name)", schema: schema, level: options.layout.level, pool: pool
+    ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
+    let examinations = examined
+    try inOrder(0..<examined.count, pool, ahead: pool.count) { (number) throws(TrajpackError) in
+      let (recording, examination) = examinations[number]
+      return try within(recording.path) { () throws(TrajpackError) in
+        try source.draft(recording, examination, schema)
+      }
+    } each: { (number, draft) throws(TrajpackError) in
+      events.began(examinations[number].0)
+      try writer.append(draft)
+      events.wrote(examinations[number].0)
+      return !events.isInterrupted()
+    }
+    if events.isInterrupted() { return nil }
+    return (try writer.commit(), skipped)
+  }
+
+  private func inOrder<Value: Sendable>(
+    _ range: Range<Int>, _ pool: WorkerPool, ahead: Int,
+    _ work: @escaping @Sendable (Recording) throws(TrajpackError) -> Value,
+    each take: (Recording, Value) throws(TrajpackError) -> Bool
+  ) throws(TrajpackError) {
+    let recordings = source.recordings
+    try inOrder(range, pool, ahead: ahead) { (number) throws(TrajpackError) in
+      try work(recordings[number])
+    } each: { (number, value) throws(TrajpackError) in try take(recordings[number], value) }
+  }
+
+  /// Has the pool work some items ahead, and takes the results in order until `take` says no.
+  private func inOrder<Value: Sendable>(
+    _ range: Range<Int>, _ pool: WorkerPool, ahead: Int,
+    _ work: @escaping @Sendable (Int) throws(TrajpackError) -> Value,
+    each take: (Int, Value) throws(TrajpackError) -> Bool
+  ) throws(TrajpackError) {
+    var queue: [Deferred<Value>] = []
+    var next = range.lowerBound
+    for number in range {
+      while next < range.upperBound, next - number <= ahead {
+        let item = next
+        queue.append(pool.run { () throws(TrajpackError) in try work(item) })
+        next += 1
+      }
+      let deferred = queue.removeFirst()
+      guard try take(number, try deferred.value()) else { return }
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// The folder that a conversion writes: what may be there before, what an earlier run has done, and how
+/// it ends.
+struct DatasetFolder {
+  private let path: String
+  private let journal: Journal?
+  /// The shards that an earlier run has acknowledged.
+  let done: [Manifest.Entry]
+  /// The manifest, where an earlier run has finished.
+  let finished: Manifest?
+
+  init(
+    _ path: String, plan: JSONValue, _ resume: Bool, _ overwrite: Bool
+  ) throws(TrajpackError) {
+    self.path = path
+    if let item = FileSystem.item(at: path), item != .folder {
+      throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
+    }
+    try FileSystem.makeFolder(path)
+    let names = try FileSystem.names(in: path)
+    var begun: Journal?
+    let isDataset = names.contains(Manifest.fileName) || names.contains(Journal.fileName)
+    if !names.isEmpty, !resume || !isDataset {
+      guard overwrite, isDataset else {
+        throw TrajpackError(
+          .usage, isDataset
+            ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
+            : "\(path): is not empty; name a new folder for the dataset")
+      }
+      // An empty journal comes first: it keeps other writers out, and wherever this stops the folder is
+      // still a dataset, which can be begun again.
+      begun = try Journal(inFolder: path, anew: true)
+      try FileSystem.remove("\(path)/\(Manifest.fileName)")
+      try FileSystem.syncFolder(path)
+      for name in names where Self.isOurs(name) && name != Journal.fileName {
+        try FileSystem.remove("\(path)/\(name)")
+      }
+    }
+    if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
+      let manifest = try Dataset(path).manifest
+      guard manifest?.source == plan else {
+        throw TrajpackError(
+          .usage, "\(path): was made from other sources or with other options, so there is nothing to "
+            + "resume; use --overwrite to replace it")
+      }
+      // Stopped between the manifest and the end of the journal.
+      try FileSystem.remove("\(path)/\(Journal.fileName)")
+      try FileSystem.syncFolder(path)
+      (finished, journal, done) = (manifest, nil, [])
+      return
+    }
+    finished = nil
+    let journal: Journal
+    if let begun { journal = begun } else { journal = try Journal(inFolder: path) }
+    self.journal = journal
+    if let first = journal.records.first {
+      guard first == plan else {
+        throw TrajpackError(
+          .usage, "\(path): was begun from other sources or with other options; give the same ones to "
+            + "resume, or use --overwrite")
+      }
+    } else {
+      try journal.append(plan)
+    }
+    var done: [Manifest.Entry] = []
+    for (n, record) in journal.records.enumerated() {
+      if let entry = try Manifest.Entry(record: record, number: n) { done.append(entry) }
+    }
+    for entry in done where FileSystem.size(of: "\(path)/\(entry.name)") != entry.receipt.bytes {
+      throw TrajpackError(
+        .data, "\(path)/\(entry.name): is not the file that was acknowledged; use --overwrite to begin again")
+    }
+    self.done = done
+    // What was not acknowledged is made again: unfinished files, and a shard whose record was lost.
+    let kept = Set(done.map(\.name))
+    for name in try FileSystem.names(in: path)
+    where Self.isOurs(name) && !kept.contains(name) && name != Journal.fileName {
+      try FileSystem.remove("\(path)/\(name)")
+    }
+  }
+
+  private static func isOurs(_ name: String) -> Bool {
+    name == Journal.fileName || name.hasPrefix(".tmp-")
+      || (name.hasPrefix("shard-") && name.hasSuffix(".h5"))
+  }
+
+  /// Makes it known that a shard is durable.
+  func acknowledge(_ entry: Manifest.Entry) throws(TrajpackError) {
+    try journal?.append(entry.record)
+  }
+
+  /// Whether a shard has been acknowledged, now or by an earlier run.
+  var hasShards: Bool {
+    finished != nil || journal?.records.contains { $0["type"]?.string == "shard" } ?? false
+  }
+
+  /// Writes the manifest and takes the journal away.
+  func finish(_ shards: [Manifest.Entry], source: JSONValue) throws(TrajpackError) {
+    var statistics = DatasetStatistics()
+    for entry in shards { try statistics.add(try Shard("\(path)/\(entry.name)")) }
+    let manifest = Manifest(shards: shards, source: source, statistics: statistics.json)
+    try FileSystem.replace(
+      "\(path)/\(Manifest.fileName)", with: Array((manifest.json.text(indent: 1) + "\n").utf8))
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
+    try FileSystem.syncFolder(path)
+  }
+
+  /// Takes everything away again.
+  func abandon() throws(TrajpackError) {
+    for name in try FileSystem.names(in: path) where Self.isOurs(name) {
+      try FileSystem.remove("\(path)/\(name)")
+    }
+    rmdir(path)
+  }
+}

@@ -1,0 +1,86 @@
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// What `trajpack formats` says of a format.
+public struct FormatDescription: Sendable {
+  /// The name that `--from` and `--to` take.
+  public var name: String
+  /// What it is, in a sentence.
+  public var summary: String
+  /// What of it is carried into the archive.
+  public var carries: String
+  /// Whether trajpack reads it.
+  public var reads: Bool
+  /// Whether trajpack writes it.
+  public var writes: Bool
+
+  /// A format.
+  public init(name: String, summary: String, carries: String, reads: Bool, writes: Bool) {
+    self.name = name
+    self.summary = summary
+    self.carries = carries
+    self.reads = reads
+    self.writes = writes
+  }
+}
+
+/// One recording of a source, before anything of it is read.
+public struct Recording: Sendable {
+  /// The id that its episode is to have, unique in the source.
+  public var id: String
+  /// The path to say in errors.
+  public var path: String
+  /// Bytes of its files, by which shards are planned and progress is told.
+  public var bytes: Int
+  /// A line that changes when its files do: names, sizes, times of change.
+  public var fingerprint: String
+
+  /// A recording.
+  public init(id: String, path: String, bytes: Int, fingerprint: String) {
+    self.id = id
+    self.path = path
+    self.bytes = bytes
+    self.fingerprint = fingerprint
+  }
+}
+
+/// Reads a format. A conversion plans shards by the sizes of recordings; for each shard it examines its
+/// recordings, lays out a schema that fits them all, and has each drafted. Examining and drafting are
+/// done by several threads at once; both must give the same result on every run.
+public protocol Importer: Sendable {
+  /// What must be known of a recording to lay out a schema for it.
+  associatedtype Examination: Sendable
+
+  /// The format.
+  static var format: FormatDescription { get }
+
+  /// The recordings, in the order in which they are written.
+  var recordings: [Recording] { get }
+
+  /// Options that change what is written, for the plan's digest; an object.
+  var options: JSONValue { get }
+
+  /// Looks at a recording; `nil` where the options say that it is to be left out.
+  func examine(_ recording: Recording) throws(TrajpackError) -> Examination?
+
+  /// A schema without rows that fits every one of the examined recordings of a shard.
+  func schema(
+    for examined: [(Recording, Examination)], _ layout: LayoutOptions
+  ) throws(TrajpackError) -> Schema
+
+  /// Reads a recording into rows of a schema.
+  func draft(
+    _ recording: Recording, _ examination: Examination, _ schema: Schema
+  ) throws(TrajpackError) -> EpisodeDraft
+}
+
+extension Recording {
+  /// Name, size and time of change of a file, for a fingerprint.
+  public static func fingerprint(of path: String) -> String {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return "\(FileSystem.name(of: path)) absent" }
+    return "\(FileSystem.name(of: path)) \(status.st_size) "
+      + "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+  }
+}

@@ -1,0 +1,107 @@
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes episodes of a dataset in another format.
+public protocol Exporter: Sendable {
+  /// The format.
+  static var format: FormatDescription { get }
+
+  /// Writes an episode into `folder`, which is empty and its own.
+  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String) throws(TrajpackError)
+
+  /// Writes what belongs to all episodes beside their folders.
+  func finish(_ shards: [Shard], into folder: String) throws(TrajpackError)
+}
+
+extension Exporter {
+  public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
+}
+
+/// Exports episodes, each into a folder of its own that appears when it is whole.
+public struct Export: Sendable {
+  /// Exports episodes of `dataset` into a new folder.
+  ///
+  /// - Parameters:
+  ///   - ids: The episodes; all where empty.
+  ///   - began: Told of each episode before it is written.
+  /// - Returns: How many episodes were written; fewer than asked for after an interrupt.
+  public static func run(
+    _ exporter: some Exporter, _ dataset: Dataset, ids: [String], to destination: String,
+    isInterrupted: () -> Bool, began: (String) -> Void
+  ) throws(TrajpackError) -> Int {
+    if FileSystem.item(at: destination) != nil {
+      guard FileSystem.item(at: destination) == .folder,
+        try FileSystem.names(in: destination).isEmpty
+      else {
+        throw TrajpackError(.usage, "\(destination): exists already; name a new folder for the export")
+      }
+    }
+    try FileSystem.makeFolder(destination)
+    var left = Set(ids)
+    var count = 0
+    var shards: [Shard] = []
+    for number in dataset.shardPaths.indices {
+      let shard = try dataset.shard(number)
+      var isUsed = false
+      for n in 0..<shard.index.episodeCount {
+        let episode = shard.index.episode(n)
+        guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
+        if isInterrupted() { return count }
+        began(episode.id)
+        try write(exporter, episode, shard, destination)
+        isUsed = true
+        count += 1
+      }
+      if isUsed { shards.append(shard) }
+    }
+    if let missing = left.sorted().first {
+      throw TrajpackError(
+        .usage, "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
+          + "lists them")
+    }
+    try exporter.finish(shards, into: destination)
+    try FileSystem.syncFolder(destination)
+    return count
+  }
+
+  private static func write(
+    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String
+  ) throws(TrajpackError) {
+    let name = try folderName(episode.id)
+    let temporary = "\(destination)/.tmp-\(name)"
+    try FileSystem.makeFolder(temporary)
+    do throws(TrajpackError) {
+      try within("episode '\(episode.id)'") { () throws(TrajpackError) in
+        try exporter.write(episode, of: shard, into: temporary)
+      }
+      try FileSystem.syncFolder(temporary)
+      guard rename(temporary, "\(destination)/\(name)") == 0 else {
+        throw .system("cannot be named", "\(destination)/\(name)")
+      }
+    } catch {
+      for file in (try? FileSystem.names(in: temporary)) ?? [] { unlink("\(temporary)/\(file)") }
+      rmdir(temporary)
+      if (try? FileSystem.names(in: destination))?.isEmpty == true { rmdir(destination) }
+      throw error
+    }
+  }
+
+  /// An episode's id as the name of a folder: ids come from files, and must not lead out of the folder.
+  static func folderName(_ id: String) throws(TrajpackError) -> String {
+    let isSafe =
+      !id.isEmpty && !id.hasPrefix(".") && id.utf8.count <= 200
+      && id.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0 != "/" && $0.value != 0x7F }
+    if isSafe { return id }
+    let escaped = id.utf8.map { byte -> String in
+      let isPlain =
+        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D
+      let hex = String(byte, radix: 16)
+      return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
+    }.joined()
+    guard !escaped.isEmpty, escaped.utf8.count <= 255 else {
+      throw TrajpackError(.data, "the episode's id cannot be the name of a folder")
+    }
+    return escaped
+  }
+}

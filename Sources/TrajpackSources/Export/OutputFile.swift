@@ -1,0 +1,71 @@
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// A file that is written front to back, with buffering; what was written can be patched.
+final class OutputFile {
+  let path: String
+  private let descriptor: Int32
+  private var buffer: [UInt8] = []
+  private var flushed = 0
+
+  /// Bytes so far.
+  var count: Int { flushed + buffer.count }
+
+  /// Makes a file where there is none.
+  init(_ path: String) throws(TrajpackError) {
+    self.path = path
+    descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard descriptor >= 0 else { throw .system("cannot be made", path) }
+    buffer.reserveCapacity(1 << 20)
+  }
+
+  deinit { close(descriptor) }
+
+  func write(_ bytes: [UInt8]) throws(TrajpackError) {
+    buffer += bytes
+    if buffer.count >= 1 << 20 { try flush() }
+  }
+
+  func write(_ bytes: UnsafeRawBufferPointer) throws(TrajpackError) {
+    buffer.append(contentsOf: bytes)
+    if buffer.count >= 1 << 20 { try flush() }
+  }
+
+  func write(_ text: String) throws(TrajpackError) { try write(Array(text.utf8)) }
+
+  /// Writes over bytes that were written before.
+  func patch(_ bytes: [UInt8], at offset: Int) throws(TrajpackError) {
+    try flush()
+    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
+      throw .system("cannot be written", path)
+    }
+  }
+
+  private func flush() throws(TrajpackError) {
+    try FileSystem.write(buffer, to: descriptor, path)
+    flushed += buffer.count
+    buffer.removeAll(keepingCapacity: true)
+  }
+
+  /// Writes what is left and makes the file durable.
+  func finish() throws(TrajpackError) {
+    try flush()
+    try FileSystem.sync(descriptor, path)
+  }
+}
+
+extension [UInt8] {
+  /// `withUnsafeBytes` with a typed error.
+  func withBytes(
+    _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    let failure = withUnsafeBytes { bytes -> TrajpackError? in
+      do throws(TrajpackError) {
+        try body(bytes)
+        return nil
+      } catch { return error }
+    }
+    if let failure { throw failure }
+  }
+}

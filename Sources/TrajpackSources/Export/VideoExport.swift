@@ -1,0 +1,59 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes a video that was taken over as the file that it was.
+enum VideoExport {
+  /// - Parameter mediaFolder: Where a video that was linked is looked for; it is left out where `nil`.
+  static func write(
+    _ track: TrackReader, mediaFolder: String?, to path: String
+  ) throws(TrajpackError) {
+    let metadata = JSONReader(
+      try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
+      at: "metadata of '\(track.stream.name)'")
+    let wanted = try metadata.text("sha256")
+    var hash = SHA256()
+    if try metadata.text("stored") == VideoMode.embed.rawValue {
+      let file = try OutputFile(path)
+      let length = track.track.blob.count
+      var at = 0
+      while at < length {
+        let part = try track.bytes(at..<min(at + 1 << 20, length))
+        part.withUnsafeBytes { hash.add($0) }
+        try file.write(part)
+        at += part.count
+      }
+      try file.finish()
+    } else {
+      guard let mediaFolder else { return }
+      try copy(linked: metadata, in: mediaFolder, to: path, &hash)
+    }
+    guard hash.hexadecimal() == wanted else {
+      throw TrajpackError(
+        .data, "stream '\(track.stream.name)': the video is not the one that was converted (its SHA-256 "
+          + "differs); find the original file")
+    }
+  }
+
+  /// Copies a linked file from below the folder that the user named. The name comes from the archive, so
+  /// it may not lead out of that folder.
+  private static func copy(
+    linked metadata: JSONReader, in folder: String, to path: String, _ hash: inout SHA256
+  ) throws(TrajpackError) {
+    let name = try metadata.text("file")
+    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+    guard !name.hasPrefix("/"), !parts.contains(".."), !parts.contains(""), !name.contains("\0") else {
+      throw metadata.wrong("a path below the media folder, not '\(name)'")
+    }
+    let source = try LocalFile("\(folder)/\(name)")
+    let file = try OutputFile(path)
+    var at = 0
+    while at < source.length {
+      let part = try source.bytes(at..<min(at + 1 << 20, source.length))
+      part.withUnsafeBytes { hash.add($0) }
+      try file.write(part)
+      at += part.count
+    }
+    try file.finish()
+  }
+}

@@ -1,0 +1,187 @@
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// Reads delimited text (RFC 4180) record by record, in flat memory.
+///
+/// Fields may be quoted, with `""` for a quote inside; records end in LF or CRLF; a UTF-8 byte order
+/// mark is skipped. The file is read, not mapped: a file that shrinks meanwhile is an error, no trap.
+public final class CSVScanner {
+  /// A field of the current record: its bytes, without the quotes around it.
+  public struct Field {
+    /// The bytes, which live until the next record is read.
+    public var bytes: UnsafeBufferPointer<UInt8>
+    /// Whether the field was quoted.
+    public var isQuoted: Bool
+    /// Whether `""` in it stands for a quote.
+    public var hasEscapes: Bool
+
+    /// The text of the field; bytes that are no UTF-8 are repaired, see ``isUTF8``.
+    public var text: String {
+      let text = String(decoding: bytes, as: UTF8.self)
+      return hasEscapes ? text.replacing("\"\"", with: "\"") : text
+    }
+
+    /// Whether the bytes are UTF-8.
+    public var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
+  }
+
+  private struct Span {
+    var start: Int
+    var end: Int
+    var flags: UInt8
+  }
+
+  /// The longest record that is read.
+  public static let maximumRecord = 64 << 20
+
+  private let file: LocalFile
+  private let delimiter: UInt8
+  private var buffer: UnsafeMutableBufferPointer<UInt8>
+  private var filled = 0
+  private var position = 0
+  private var fileOffset: Int
+  private let end: Int
+  private var spans: [Span] = []
+  private var started = false
+
+  /// The number of the current record; 0 for the first.
+  public private(set) var record = -1
+  /// Where the current record begins in the file.
+  public private(set) var recordOffset = 0
+
+  /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie
+  /// at `range`.
+  public init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil) {
+    let range = (range ?? 0..<file.length).clamped(to: 0..<file.length)
+    self.file = file
+    self.delimiter = delimiter
+    fileOffset = range.lowerBound
+    end = range.upperBound
+    buffer = .allocate(capacity: min(max(range.count, 1), 1 << 20))
+  }
+
+  deinit { buffer.deallocate() }
+
+  /// Fields of the current record.
+  public var count: Int { spans.count }
+
+  /// A field of the current record.
+  @inline(__always)
+  public subscript(_ i: Int) -> Field {
+    let span = spans[i]
+    return Field(
+      bytes: UnsafeBufferPointer(rebasing: buffer[span.start..<span.end]),
+      isQuoted: span.flags & 1 != 0, hasEscapes: span.flags & 2 != 0)
+  }
+
+  /// Goes to the next record; `false` at the end of the file. Empty lines are passed over.
+  public func next() throws(TrajpackError) -> Bool {
+    if !started {
+      started = true
+      try refill()
+      let isStart = fileOffset == filled
+      if isStart, filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { position = 3 }
+    }
+    while true {
+      if position == filled {
+        try refill()
+        if position == filled { return false }
+      }
+      switch scan() {
+      case .record(let end):
+        recordOffset = fileOffset - filled + position
+        position = end
+        if spans.count == 1, spans[0].start == spans[0].end, spans[0].flags == 0 { continue }
+        record += 1
+        return true
+      case .more:
+        let had = filled - position
+        try refill()
+        guard filled - position > had || fileOffset == end else { return false }
+      case .openQuote:
+        throw TrajpackError(
+          .data, "record \(record + 2) begins at byte \(fileOffset - filled + position) with a quoted "
+            + "field that never ends; the file was cut or a quote is missing")
+      case .afterQuote(let at):
+        throw TrajpackError(
+          .data, "record \(record + 2), byte \(fileOffset - filled + at): text follows a closing quote")
+      }
+    }
+  }
+
+  private enum Scan { case record(end: Int), more, openQuote, afterQuote(Int) }
+
+  /// Finds the fields of the record at `position`.
+  private func scan() -> Scan {
+    spans.removeAll(keepingCapacity: true)
+    guard let bytes = buffer.baseAddress else { return .more }
+    let atEnd = fileOffset == end
+    var at = position
+    let (quote, lf, cr) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
+    while true {
+      if at < filled, bytes[at] == quote {
+        at += 1
+        let start = at
+        var flags: UInt8 = 1
+        while true {
+          guard let found = memchr(bytes + at, Int32(quote), filled - at) else {
+            return atEnd ? .openQuote : .more
+          }
+          at = found - UnsafeMutableRawPointer(bytes) + 1
+          if at == filled, !atEnd { return .more }
+          guard at < filled, bytes[at] == quote else { break }
+          flags |= 2
+          at += 1
+        }
+        spans.append(Span(start: start, end: at - 1, flags: flags))
+        if at < filled, bytes[at] == cr { at += 1 }
+        if at == filled { return atEnd ? .record(end: at) : .more }
+        if bytes[at] == lf { return .record(end: at + 1) }
+        guard bytes[at] == delimiter else { return .afterQuote(at) }
+        at += 1
+      } else {
+        let start = at
+        while at < filled, bytes[at] != delimiter, bytes[at] != lf { at += 1 }
+        if at == filled {
+          guard atEnd else { return .more }
+          spans.append(Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          return .record(end: at)
+        }
+        if bytes[at] == lf {
+          spans.append(Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          return .record(end: at + 1)
+        }
+        spans.append(Span(start: start, end: at, flags: 0))
+        at += 1
+      }
+    }
+  }
+
+  /// Moves the record under way to the front and reads on behind it.
+  private func refill() throws(TrajpackError) {
+    let kept = filled - position
+    if kept == buffer.count {
+      guard buffer.count < Self.maximumRecord else {
+        throw TrajpackError(
+          .data, "record \(record + 2) is longer than \(Self.maximumRecord >> 20) MiB; a quote may be missing")
+      }
+      let larger = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: buffer.count * 2)
+      _ = larger.update(fromContentsOf: buffer[position..<filled])
+      buffer.deallocate()
+      buffer = larger
+    } else if position > 0, let base = buffer.baseAddress {
+      memmove(base, base + position, kept)
+    }
+    position = 0
+    filled = kept
+    let count = min(buffer.count - kept, end - fileOffset)
+    guard count > 0 else { return }
+    try file.read(
+      at: fileOffset,
+      into: UnsafeMutableRawBufferPointer(
+        rebasing: UnsafeMutableRawBufferPointer(buffer)[kept..<kept + count]))
+    fileOffset += count
+    filled += count
+  }
+}

@@ -1,0 +1,136 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes episodes that came from WildWorld samples as such samples again: the same values in
+/// `state.csv`, the same bits in `skeleton.npz`, the same bytes in the videos.
+public struct WildWorldExporter: Exporter {
+  public static let format = WildWorldImporter.format
+  /// The folder in which videos that were linked are looked for; `nil` to leave them out.
+  public var mediaFolder: String?
+
+  /// An exporter.
+  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+
+  public func write(
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+  ) throws(TrajpackError) {
+    guard shard.schema.attributes["source"]?.string == "wildworld" else {
+      throw TrajpackError(
+        .usage, "was not made from WildWorld samples, so it cannot be written as one; use --to npz or csv")
+    }
+    let metadata = JSONReader(
+      try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata), at: "metadata")
+    let frames = try metadata.integer("frames")
+    guard let rate = Rational(decimal: try metadata.text("rate")), frames >= 0 else {
+      throw metadata.wrong("frames and a rate")
+    }
+    let reader = BlockReader(shard)
+    let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
+    let placed = try tracks.map { (track) throws(TrajpackError) in
+      PlacedTrack(reader: track, first: try Self.frame(of: track, rate))
+    }
+    if let number = try metadata.optionalInteger("layout") {
+      guard let names = shard.schema.attributes["layouts"]?.array, names.indices.contains(number),
+        let columns = names[number].array
+      else { throw metadata.wrong("a known layout") }
+      try StateExport(
+        columns: columns.compactMap(\.string), absent: metadata.value["absent"], frames: frames,
+        tracks: placed
+      ).write("\(folder)/state.csv")
+    }
+    if metadata.value["skeleton"] != nil {
+      try writeSkeleton(metadata, placed, frames: frames, "\(folder)/skeleton.npz")
+    }
+    for (stream, name) in WildWorldVideo.files {
+      guard let track = placed.first(where: { $0.reader.stream.name == stream }) else { continue }
+      try VideoExport.write(track.reader, mediaFolder: mediaFolder, to: "\(folder)/\(name)")
+    }
+  }
+
+  /// The frame at which a track begins.
+  private static func frame(of track: TrackReader, _ rate: Rational) throws(TrajpackError) -> Int {
+    guard case .regular(let start, _) = track.track.clock,
+      let frame = Rational(start.numerator, start.denominator).flatMap({ start in
+        let (n, overflow) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
+        let (d, other) = start.denominator.multipliedReportingOverflow(by: rate.denominator)
+        return overflow || other ? nil : Rational(n, d)
+      }), frame.denominator == 1, frame.numerator >= 0
+    else {
+      throw TrajpackError(
+        .data, "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged")
+    }
+    return Int(frame.numerator)
+  }
+
+  private func writeSkeleton(
+    _ metadata: JSONReader, _ tracks: [PlacedTrack], frames: Int, _ path: String
+  ) throws(TrajpackError) {
+    let writer = try NPZWriter(path)
+    let arrays = try metadata.list("skeleton") { (r) throws(TrajpackError) in
+      guard
+        let array = WildWorldExamination.Array(
+          key: try r.text("key"), joints: try r.integer("joints"))
+      else { throw r.wrong("the key of an array") }
+      return array
+    }
+    for array in arrays {
+      guard array.joints > 0, array.joints <= 1 << 20 else {
+        throw TrajpackError(.data, "metadata.skeleton is damaged: \(array.joints) joints")
+      }
+      let rowBytes = array.joints * 12
+      let absent = [UInt8](
+        (0..<array.joints * 3).flatMap { _ in le(SkeletonRows.nan) })
+      let runs = tracks.filter {
+        $0.reader.stream.name.hasPrefix("skeleton/") && $0.reader.track.entity == array.entity
+      }
+      try writer.add(array.key, type: .float32, shape: [frames, array.joints, 3]) {
+        (write) throws(TrajpackError) in
+        var frame = 0
+        func fill(to end: Int) throws(TrajpackError) {
+          while frame < end {
+            try absent.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+            frame += 1
+          }
+        }
+        for run in runs {
+          guard run.first >= frame, run.first + run.reader.count <= frames,
+            run.reader.stream.channels.first?.elements == array.joints * 3
+          else {
+            throw TrajpackError(.data, "the tracks of '\(array.key)' overlap; the metadata is damaged")
+          }
+          try fill(to: run.first)
+          try run.reader.forEachRun { (rows) throws(TrajpackError) in
+            let values = try run.reader.read(channel: 0, rows: rows)
+            guard values.bytes.count == rows.count * rowBytes else {
+              throw TrajpackError(.data, "the joints of '\(array.key)' are no float32")
+            }
+            try values.bytes.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+          }
+          frame = run.first + run.reader.count
+        }
+        try fill(to: frames)
+      }
+    }
+    try writer.finish()
+  }
+
+  public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {
+    var graphs: [JSONValue.Member] = []
+    for shard in shards {
+      for skeleton in shard.schema.skeletons where !graphs.contains(where: { $0.name == skeleton.name }) {
+        graphs.append(
+          .init(
+            skeleton.name, .array(skeleton.edges.map { .array($0.map { .int(Int64($0)) }) })))
+      }
+    }
+    guard !graphs.isEmpty else { return }
+    try FileSystem.replace(
+      "\(folder)/skeleton_edges.json", with: Array((JSONValue.object(graphs).text() + "\n").utf8))
+  }
+}
+
+/// A track and the frame at which it begins.
+struct PlacedTrack {
+  var reader: TrackReader
+  var first: Int
+}

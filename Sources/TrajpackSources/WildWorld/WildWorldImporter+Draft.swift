@@ -1,0 +1,104 @@
+import TrajpackFormat
+import TrajpackStore
+
+extension WildWorldImporter {
+  public func draft(
+    _ recording: Recording, _ examination: WildWorldExaminationResult, _ schema: Schema
+  ) throws(TrajpackError) -> EpisodeDraft {
+    let sample = try sample(recording)
+    let seen = examination.seen
+    var tracks: [TrackDraft] = []
+    var layout: Int?
+    var absent: JSONValue?
+    if let columns = seen.columns {
+      let names = JSONValue.array(columns.map { .string($0.name) })
+      layout = schema.attributes["layouts"]?.array?.firstIndex(of: names)
+      let state = try stateRows(sample, columns, schema, limit: seen.frames)
+      absent = state.absentTexts
+      tracks += state.groups.flatMap { group in self.tracks(of: group, schema) }
+        .sorted { ($0.stream, $0.entity?.index ?? -1) < ($1.stream, $1.entity?.index ?? -1) }
+    }
+    for array in seen.arrays ?? [] {
+      tracks += try skeletonTracks(sample, array, schema, limit: seen.frames)
+    }
+    for video in seen.videos {
+      guard let stream = schema.stream(named: video.stream) else { continue }
+      let file = WildWorldVideo.files.first { $0.0 == video.stream }?.1 ?? ""
+      tracks.append(
+        try video.draft(
+          stream: stream, schema: schema, rate: settings.rate, mode: settings.video, limit: seen.frames,
+          place: "\(sample.place)/\(file)"))
+    }
+    return EpisodeDraft(
+      id: recording.id,
+      metadata: .record([
+        "frames": .int(Int64(seen.frames)), "rate": .string(settings.rate.description),
+        "layout": layout.map { .int(Int64($0)) }, "absent": absent,
+        "skeleton": seen.arrays.map { arrays in
+          .array(
+            arrays.map { .record(["key": .string($0.key), "joints": .int(Int64($0.joints))]) })
+        },
+      ]), tracks: tracks)
+  }
+
+  private func stateRows(
+    _ sample: Sample, _ columns: [WildWorldExamination.Column], _ schema: Schema, limit: Int
+  ) throws(TrajpackError) -> StateRows {
+    var state = StateRows(columns, schema)
+    let scanner = CSVScanner(try LocalFile("\(sample.folder)/state.csv"))
+    _ = try scanner.next()
+    var frame = 0
+    while frame < limit, try scanner.next() {
+      guard scanner.count == columns.count else { throw Self.changed("state.csv") }
+      try state.append(scanner, frame: frame)
+      frame += 1
+    }
+    guard frame == limit else { throw Self.changed("state.csv") }
+    return state
+  }
+
+  private static func changed(_ file: String) -> TrajpackError {
+    TrajpackError(.data, "\(file) has changed while it was converted; run again")
+  }
+
+  private func tracks(of group: StateRows.Group, _ schema: Schema) -> [TrackDraft] {
+    var row = 0
+    return group.runs.map { run in
+      defer { row += run.count }
+      return TrackDraft(
+        stream: group.stream,
+        entity: group.kind.map { Entity(kind: $0, index: group.slot, type: run.type) },
+        clock: clock(from: run.first), count: run.count,
+        rows: zip(group.spools, group.blocks).map { spool, number in
+          .init(spool, offset: row * schema.blocks[number].rowBytes)
+        },
+        bytes: schema.streams[group.stream].blob == nil ? nil : .spool(group.texts, run.bytes))
+    }
+  }
+
+  /// The clock of rows that begin with a frame.
+  private func clock(from frame: Int) -> Clock {
+    let rate = settings.rate
+    let start = Rational(Int64(frame) * rate.denominator, rate.numerator) ?? .zero
+    return .regular(start: start, rate: rate)
+  }
+
+  private func skeletonTracks(
+    _ sample: Sample, _ array: WildWorldExamination.Array, _ schema: Schema, limit: Int
+  ) throws(TrajpackError) -> [TrackDraft] {
+    guard let stream = schema.stream(named: array.stream(sample.edges)) else { return [] }
+    let rowBytes = array.joints * 12
+    var rows = SkeletonRows(rowBytes: rowBytes)
+    let archive = try NPZ(LocalFile("\(sample.folder)/skeleton.npz"), as: "skeleton.npz")
+    try archive.array(array.key).read { (bytes, _) throws(TrajpackError) in
+      try rows.append(bytes, limit: limit)
+    }
+    var row = 0
+    return rows.runs.map { run in
+      defer { row += run.count }
+      return TrackDraft(
+        stream: stream, entity: array.entity, clock: clock(from: run.first), count: run.count,
+        rows: [.init(rows.spool, offset: row * rowBytes)])
+    }
+  }
+}

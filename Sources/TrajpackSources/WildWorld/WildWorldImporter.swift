@@ -1,0 +1,215 @@
+import TrajpackFormat
+import TrajpackStore
+import TrajpackVideo
+
+/// Reads recordings in WildWorld's layout: a sample folder with `state.csv`, `skeleton.npz`, `rgb.mp4`
+/// and `depth.mkv` (any may be missing), a `data_part<x>` folder of samples, or a folder of parts.
+///
+/// Layout and conventions: README of https://github.com/AlayaLab/WildWorld, read 2026-07-20.
+public struct WildWorldImporter: Importer {
+  /// What happens where the files of a sample differ in frames.
+  public enum Mismatch: String, Sendable, CaseIterable {
+    /// The conversion stops.
+    case refuse
+    /// The frames that all files have are taken.
+    case truncate
+    /// The sample is left out.
+    case skip
+  }
+
+  /// What the command line says.
+  public struct Settings: Sendable {
+    /// What becomes of the videos.
+    public var video = VideoMode.embed
+    /// What happens where files differ in frames.
+    public var mismatch = Mismatch.refuse
+    /// Frames a second; the data set's README says 30.
+    public var rate = Rational(30) ?? .one
+
+    /// The defaults.
+    public init() {}
+  }
+
+  struct Sample: Sendable {
+    var folder: String
+    var edges: [String: [[Int]]]
+    /// The folder as it is called below the source, for links.
+    var place: String
+  }
+
+  public static let format = FormatDescription(
+    name: "wildworld", summary: "WildWorld samples: state.csv, skeleton.npz, rgb.mp4, depth.mkv",
+    carries: "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
+    reads: true, writes: true)
+
+  public let recordings: [Recording]
+  let samples: [String: Sample]
+  let settings: Settings
+
+  static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
+
+  public var options: JSONValue {
+    .record([
+      "video": .string(settings.video.rawValue), "on_mismatch": .string(settings.mismatch.rawValue),
+      "rate": .string(settings.rate.description),
+    ])
+  }
+
+  /// Whether there is a sample, a part or a folder of parts at `path`.
+  public static func recognises(_ path: String) -> Bool {
+    ((try? sampleFolders(of: path))?.isEmpty ?? true) == false
+  }
+
+  /// Looks for samples; only names and sizes are read, and the joint graphs.
+  public init(_ sources: [String], settings: Settings = Settings()) throws(TrajpackError) {
+    self.settings = settings
+    var recordings: [Recording] = []
+    var samples: [String: Sample] = [:]
+    for source in sources {
+      guard FileSystem.item(at: source) == .folder else {
+        throw TrajpackError(.usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
+      }
+      let folders = try Self.sampleFolders(of: source)
+      guard !folders.isEmpty else {
+        throw TrajpackError(
+          .data, "\(source): holds no WildWorld sample (a folder with "
+            + "\(Self.fileNames.joined(separator: ", ")))")
+      }
+      var graphs: [String: [String: [[Int]]]] = [:]
+      for folder in folders {
+        let part = FileSystem.parent(of: folder)
+        if graphs[part] == nil { graphs[part] = try Self.edges(inPart: part) }
+        let edges = graphs[part] ?? [:]
+        let files = Self.fileNames.filter { name in
+          !(settings.video != .embed && (name.hasSuffix(".mp4") || name.hasSuffix(".mkv")))
+        }.map { "\(folder)/\($0)" }
+        let id = FileSystem.name(of: folder)
+        let lines = Self.fileNames.map { Recording.fingerprint(of: "\(folder)/\($0)") }
+        recordings.append(
+          Recording(
+            id: id, path: folder, bytes: files.reduce(0) { $0 + FileSystem.size(of: $1) },
+            fingerprint: lines.joined(separator: "; ")))
+        samples[folder] = Sample(
+          folder: folder, edges: edges, place: "\(FileSystem.name(of: part))/\(id)")
+      }
+    }
+    self.recordings = recordings
+    self.samples = samples
+  }
+
+  private static func isSample(_ folder: String) -> Bool {
+    fileNames.contains { FileSystem.item(at: "\(folder)/\($0)") == .file }
+  }
+
+  /// The sample folders of a sample, a part, or a folder of parts.
+  private static func sampleFolders(of path: String) throws(TrajpackError) -> [String] {
+    var trimmed = path
+    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    guard FileSystem.item(at: trimmed) == .folder else { return [] }
+    if isSample(trimmed) { return [trimmed] }
+    func folders(_ path: String) throws(TrajpackError) -> [String] {
+      try FileSystem.names(in: path).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
+        .filter { FileSystem.item(at: $0) == .folder }
+    }
+    let below = try folders(trimmed)
+    let samples = below.filter(isSample)
+    if !samples.isEmpty { return samples }
+    var found: [String] = []
+    for part in below { found += try folders(part).filter(isSample) }
+    return found
+  }
+
+  /// Reads `skeleton_edges.json` of a part: for each skeleton, pairs of joints.
+  private static func edges(inPart part: String) throws(TrajpackError) -> [String: [[Int]]] {
+    let path = "\(part)/skeleton_edges.json"
+    guard FileSystem.item(at: path) == .file else { return [:] }
+    return try within(path) { () throws(TrajpackError) in
+      let file = try LocalFile(path)
+      guard file.length <= 64 << 20 else {
+        throw TrajpackError(.data, "the file is too long for joint graphs")
+      }
+      let json = try JSONValue(parsing: file.bytes(0..<file.length))
+      let reader = JSONReader(json, at: "skeleton_edges.json")
+      guard let members = json.members else { throw reader.wrong("an object of joint graphs") }
+      var graphs: [String: [[Int]]] = [:]
+      for member in members {
+        graphs[member.name] = try reader.list(member.name) { (edge) throws(TrajpackError) in
+          let pair = try edge.integers()
+          guard pair.count == 2, pair.allSatisfy({ $0 >= 0 }) else {
+            throw edge.wrong("two joint numbers")
+          }
+          return pair
+        }
+      }
+      return graphs
+    }
+  }
+
+  func sample(_ recording: Recording) throws(TrajpackError) -> Sample {
+    guard let sample = samples[recording.path] else {
+      throw TrajpackError(.usage, "the recording is not of this source")
+    }
+    return sample
+  }
+
+  public func examine(_ recording: Recording) throws(TrajpackError) -> WildWorldExaminationResult? {
+    let sample = try sample(recording)
+    var seen = WildWorldExamination()
+    var counts: [(file: String, frames: Int?)] = []
+    func path(_ name: String) -> String? {
+      let path = "\(sample.folder)/\(name)"
+      return FileSystem.item(at: path) == .file ? path : nil
+    }
+    if let csv = path("state.csv") {
+      let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
+      guard rows > 0 else {
+        throw TrajpackError(.data, "state.csv has a header but no row")
+      }
+      seen.columns = columns
+      counts.append(("state.csv", rows))
+    } else {
+      counts.append(("state.csv", nil))
+    }
+    if let npz = path("skeleton.npz") {
+      let (arrays, frames) = try WildWorldExamination.arrays(of: npz, edges: sample.edges)
+      seen.arrays = arrays
+      counts.append(("skeleton.npz", frames))
+    } else {
+      counts.append(("skeleton.npz", nil))
+    }
+    for (stream, name) in WildWorldVideo.files {
+      guard settings.video != .drop, let file = path(name) else {
+        counts.append((name, nil))
+        continue
+      }
+      let video = try within(name) { () throws(TrajpackError) in
+        try WildWorldVideo(stream: stream, path: file)
+      }
+      seen.videos.append(video)
+      counts.append((name, video.frames))
+    }
+    let known = counts.compactMap(\.frames)
+    seen.frames = known.min() ?? 0
+    if Set(known).count > 1 {
+      switch settings.mismatch {
+      case .skip: return nil
+      case .truncate: break
+      case .refuse:
+        let list = counts.map { file, frames in
+          "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
+        }
+        throw TrajpackError(
+          .data, "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
+            + "--on-mismatch truncate or skip")
+      }
+    }
+    return WildWorldExaminationResult(seen)
+  }
+}
+
+/// What an examination has found; its content is the importer's.
+public struct WildWorldExaminationResult: Sendable {
+  let seen: WildWorldExamination
+
+  init(_ seen: WildWorldExamination) { self.seen = seen }
+}

@@ -1,0 +1,136 @@
+import TrajpackCodecs
+import TrajpackFormat
+
+/// Reads rows of the blocks of a shard. It keeps the last chunk of each block, so that reading on costs
+/// each chunk once. One thread at a time.
+public final class BlockReader {
+  private struct Cached {
+    var chunk: Int
+    var bytes: [UInt8]
+    var shuffled: Bool
+  }
+
+  private let shard: Shard
+  private let decompressor = Decompressor(trustsCaller: true)
+  private var stored: [UInt8] = []
+  private var cache: [Int: Cached] = [:]
+
+  /// A reader of `shard`.
+  public init(_ shard: Shard) { self.shard = shard }
+
+  /// Copies bytes `columns` of each of `rows` of block `number` to `destination`, a row every `stride`
+  /// bytes.
+  ///
+  /// - Throws: A data error naming the shard, stream, episode, chunk and byte where a chunk is damaged.
+  public func read(
+    block number: Int, rows: Range<Int>, columns: Range<Int>,
+    into destination: UnsafeMutableRawPointer, stride: Int
+  ) throws(TrajpackError) {
+    let block = shard.schema.blocks[number]
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= block.rows)
+    var row = rows.lowerBound
+    while row < rows.upperBound {
+      let chunk = row / block.chunkRows
+      let start = chunk * block.chunkRows
+      let part = row - start..<min(rows.upperBound - start, block.chunkRows)
+      try load(chunk, block: number)
+      guard let cached = cache[number] else { return }
+      let out = destination + (row - rows.lowerBound) * stride
+      cached.bytes.withUnsafeBytes { bytes in
+        Self.copy(
+          bytes, block, shuffled: cached.shuffled, rows: part, columns: columns, into: out,
+          stride: stride)
+      }
+      row = start + part.upperBound
+    }
+  }
+
+  /// Copies rows out of an inflated chunk, undoing its shuffle on the way.
+  static func copy(
+    _ bytes: UnsafeRawBufferPointer, _ block: Block, shuffled: Bool, rows: Range<Int>,
+    columns: Range<Int>, into destination: UnsafeMutableRawPointer, stride: Int
+  ) {
+    let size = block.rowBytes
+    if shuffled, block.shuffle == size {
+      Shuffle.undo(
+        bytes, elementSize: size, elements: rows, columns: columns, into: destination, stride: stride)
+    } else if shuffled {
+      // Elements are shuffled one by one: the wanted ones of each row lie side by side.
+      let element = block.shuffle
+      let perRow = size / element
+      let first = columns.lowerBound / element
+      let end = (columns.upperBound + element - 1) / element
+      for (n, row) in rows.enumerated() {
+        Shuffle.undo(
+          bytes, elementSize: element, elements: row * perRow + first..<row * perRow + end,
+          columns: 0..<element, into: destination + n * stride, stride: element)
+      }
+    } else {
+      guard let from = bytes.baseAddress else { return }
+      if columns.count == size, stride == size {
+        destination.copyMemory(from: from + rows.lowerBound * size, byteCount: rows.count * size)
+      } else {
+        for (n, row) in rows.enumerated() {
+          (destination + n * stride).copyMemory(
+            from: from + row * size + columns.lowerBound, byteCount: columns.count)
+        }
+      }
+    }
+  }
+
+  private func load(_ chunk: Int, block number: Int) throws(TrajpackError) {
+    if cache[number]?.chunk == chunk { return }
+    let block = shard.schema.blocks[number]
+    let place = shard.index.chunk(chunk, of: block)
+    var buffer = cache.removeValue(forKey: number)?.bytes ?? []
+    if buffer.count != block.chunkBytes { buffer = [UInt8](repeating: 0, count: block.chunkBytes) }
+    if stored.count < place.stored { stored = [UInt8](repeating: 0, count: place.stored) }
+    var shuffled = false
+    let failure = stored.withUnsafeMutableBytes { raw -> TrajpackError? in
+      buffer.withUnsafeMutableBytes { out in
+        let bytes = UnsafeMutableRawBufferPointer(rebasing: raw[..<place.stored])
+        do throws(TrajpackError) {
+          try shard.file.read(at: place.offset, into: bytes)
+          shuffled = try shard.inflate(
+            UnsafeRawBufferPointer(bytes), place, block, decompressor, into: out)
+          return nil
+        } catch { return error }
+      }
+    }
+    if let failure { throw shard.damaged(chunk, block: number, failure) }
+    cache[number] = Cached(chunk: chunk, bytes: buffer, shuffled: shuffled)
+  }
+}
+
+extension Shard {
+  /// Checks and inflates a stored chunk; says whether the result is still shuffled.
+  func inflate(
+    _ stored: UnsafeRawBufferPointer, _ place: ShardIndex.Chunk, _ block: Block,
+    _ decompressor: Decompressor, into out: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) -> Bool {
+    guard CRC32C.of(stored) == place.crc else {
+      throw TrajpackError(.data, "its bytes do not match their checksum")
+    }
+    let shuffles = block.shuffle > 1
+    // A bit of the mask says that a filter was left out; the shuffle is the first where there is one.
+    let codecBit = shuffles ? 0b10 : 0b1
+    let codec = place.filterMask & codecBit != 0 ? Codec.none : block.codec
+    try decompressor.decompress(stored, codec, into: out)
+    return shuffles && place.filterMask & 1 == 0
+  }
+
+  /// The error of a damaged chunk, with its place.
+  func damaged(_ chunk: Int, block number: Int, _ why: TrajpackError) -> TrajpackError {
+    let block = schema.blocks[number]
+    let place = index.chunk(chunk, of: block)
+    let stream = schema.streams[block.stream].name
+    let episode =
+      schema.blobs.contains(number)
+      ? nil : self.episode(ofRow: chunk * block.chunkRows, stream: block.stream)
+    return TrajpackError(
+      why.fault,
+      "\(name): stream '\(stream)'\(episode.map { ", episode '\($0)'" } ?? ""): chunk \(chunk) of "
+        + "\(block.path) at byte \(place.offset) is damaged: \(why.message); "
+        + "restore the shard from a copy or convert the source again")
+  }
+}

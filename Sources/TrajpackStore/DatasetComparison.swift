@@ -1,0 +1,208 @@
+import TrajpackFormat
+
+/// Compares two datasets value by value, whatever their shards, chunks, codecs and stored types.
+public struct DatasetComparison {
+  /// What was found.
+  public struct Result: Sendable {
+    /// Episodes that both have.
+    public var episodes = 0
+    /// Values that were compared.
+    public var values = 0
+    /// The differences: the first of each channel of each track, a sentence each.
+    public var differences: [String] = []
+  }
+
+  private struct Side {
+    var dataset: Dataset
+    var name: String
+    var places: [String: (shard: Int, episode: Int)] = [:]
+    var order: [String] = []
+    var open: (number: Int, shard: Shard, reader: BlockReader)?
+
+    init(_ dataset: Dataset, _ name: String) throws(TrajpackError) {
+      self.dataset = dataset
+      self.name = name
+      for number in dataset.shardPaths.indices {
+        let shard = try dataset.shard(number)
+        for n in 0..<shard.index.episodeCount {
+          let id = shard.index.episode(n).id
+          places[id] = (number, n)
+          order.append(id)
+        }
+      }
+    }
+
+    /// The episode's tracks, and its shard kept open for the next one.
+    mutating func tracks(_ id: String) throws(TrajpackError) -> (split: String, tracks: [TrackReader]) {
+      guard let place = places[id] else { return ("", []) }
+      if open?.number != place.shard {
+        let shard = try dataset.shard(place.shard)
+        open = (place.shard, shard, BlockReader(shard))
+      }
+      guard let open else { return ("", []) }
+      let episode = open.shard.index.episode(place.episode)
+      return (
+        episode.split, episode.tracks.map { TrackReader(open.shard, track: $0, reader: open.reader) }
+      )
+    }
+  }
+
+  private var a: Side
+  private var b: Side
+  /// What was found so far.
+  public private(set) var result = Result()
+
+  /// A comparison of two datasets, called `names` in differences.
+  public init(_ a: Dataset, _ b: Dataset, names: (String, String)) throws(TrajpackError) {
+    self.a = try Side(a, names.0)
+    self.b = try Side(b, names.1)
+  }
+
+  /// The ids of the episodes that the first one has, in order.
+  public var ids: [String] { a.order }
+
+  /// Notes the episodes that only one of them has.
+  public mutating func compareIDs() {
+    for id in a.order where b.places[id] == nil {
+      result.differences.append("episode '\(id)' is only in \(a.name)")
+    }
+    for id in b.order where a.places[id] == nil {
+      result.differences.append("episode '\(id)' is only in \(b.name)")
+    }
+  }
+
+  /// Compares an episode, where both have it.
+  public mutating func compare(_ id: String) throws(TrajpackError) {
+    guard b.places[id] != nil else { return }
+    let (left, right) = (try a.tracks(id), try b.tracks(id))
+    result.episodes += 1
+    if left.split != right.split {
+      note(id, "has split '\(left.split)' in \(a.name) and '\(right.split)' in \(b.name)")
+    }
+    let names = left.tracks.map { Self.key($0) }
+    let others = right.tracks.map { Self.key($0) }
+    guard names == others else {
+      let only = names.first { !others.contains($0) }
+      let other = others.first { !names.contains($0) }
+      let what =
+        only.map { "track \($0) is only in \(a.name)" }
+        ?? other.map { "track \($0) is only in \(b.name)" } ?? "the tracks are in another order"
+      return note(id, what)
+    }
+    for (left, right) in zip(left.tracks, right.tracks) { try compare(id, left, right) }
+  }
+
+  private mutating func note(_ id: String, _ what: String) {
+    result.differences.append("episode '\(id)': \(what)")
+  }
+
+  /// What identifies a track in its episode: stream, entity, and where it begins and ends.
+  private static func key(_ track: TrackReader) -> String {
+    let entity = track.track.entity.map { " of \($0.kind) \($0.index) type \($0.type)" } ?? ""
+    return "'\(track.stream.name)'\(entity) with \(track.count) rows, \(track.track.clock)"
+  }
+
+  private mutating func compare(
+    _ id: String, _ left: TrackReader, _ right: TrackReader
+  ) throws(TrajpackError) {
+    let place = "stream '\(left.stream.name)'"
+      + (left.track.entity.map { ", \($0.kind) \($0.index)" } ?? "")
+    // Channels that only say that nothing was observed are as good as absent ones.
+    for (number, channel) in left.stream.channels.enumerated() {
+      guard let other = right.stream.channel(named: channel.name) else {
+        if try hasValues(left, number) { note(id, "\(place): channel '\(channel.name)' is only in \(a.name)") }
+        continue
+      }
+      let twin = right.stream.channels[other]
+      guard channel.shape == twin.shape, channel.kind == twin.kind else {
+        note(id, "\(place): channel '\(channel.name)' differs in shape or kind")
+        continue
+      }
+      if let difference = try difference(left, number, right, other) {
+        note(id, "\(place), channel '\(channel.name)', \(difference)")
+      }
+    }
+    for (number, channel) in right.stream.channels.enumerated()
+    where left.stream.channel(named: channel.name) == nil {
+      if try hasValues(right, number) { note(id, "\(place): channel '\(channel.name)' is only in \(b.name)") }
+    }
+    if left.stream.blob != nil, right.stream.blob != nil { compareFiles(id, place, left, right) }
+  }
+
+  /// Videos are compared by the digests of their files.
+  private mutating func compareFiles(_ id: String, _ place: String, _ left: TrackReader, _ right: TrackReader) {
+    func digest(_ track: TrackReader) -> String? {
+      (try? JSONValue(parsing: track.track.metadata))?["sha256"]?.string
+    }
+    guard let x = digest(left), let y = digest(right) else { return }
+    if x != y { note(id, "\(place): the files differ (SHA-256 \(x.prefix(16))… and \(y.prefix(16))…)") }
+  }
+
+  private func hasValues(_ track: TrackReader, _ number: Int) throws(TrajpackError) -> Bool {
+    var found = false
+    try track.forEachRun { (rows) throws(TrajpackError) in
+      if found { return }
+      let values = try track.read(channel: number, rows: rows)
+      let width = values.channel.type == .bytes ? 1 : values.channel.elements
+      found = (0..<values.count).contains { row in
+        (0..<width).contains { element in
+          let value = values.value(row, element)
+          return value != .missing && !(values.channel.type == .bytes && value == .int(-1))
+        }
+      }
+    }
+    return found
+  }
+
+  private mutating func difference(
+    _ left: TrackReader, _ leftNumber: Int, _ right: TrackReader, _ rightNumber: Int
+  ) throws(TrajpackError) -> String? {
+    var found: String?
+    var compared = 0
+    let names = (a.name, b.name)
+    try left.forEachRun { (rows) throws(TrajpackError) in
+      if found != nil { return }
+      let x = try left.read(channel: leftNumber, rows: rows)
+      let y = try right.read(channel: rightNumber, rows: rows)
+      let width = x.channel.type == .bytes ? 1 : x.channel.elements
+      compared += rows.count * width
+      if x.channel.kind != .text, x.stored == y.stored, x.bytes == y.bytes,
+        x.channel.storage.decimals == y.channel.storage.decimals,
+        x.channel.categories == y.channel.categories
+      {
+        return
+      }
+      for row in 0..<rows.count {
+        for element in 0..<width {
+          let (one, two) = (
+            try Self.text(x, row, element, left), try Self.text(y, row, element, right)
+          )
+          guard one != two else { continue }
+          let at = width > 1 ? ", element \(element)" : ""
+          found = "row \(rows.lowerBound + row)\(at): \(one) in \(names.0), \(two) in \(names.1)"
+          return
+        }
+      }
+    }
+    result.values += compared
+    return found
+  }
+
+  /// A value in a form that is equal exactly where values are.
+  private static func text(
+    _ values: ChannelValues, _ row: Int, _ element: Int, _ track: TrackReader
+  ) throws(TrajpackError) -> String {
+    if values.channel.kind == .text {
+      return try track.bytes(values, row).map { "'\(String(decoding: $0, as: UTF8.self))'" } ?? "nothing"
+    }
+    if values.channel.categories != nil { return values.category(row).map { "'\($0)'" } ?? "nothing" }
+    switch values.value(row, element) {
+    case .missing: return "nothing"
+    // The same number may be stored in any type: the double says which it is.
+    case .int(let n): return n.magnitude < 1 << 53 ? Double(n).description : String(n)
+    case .uint(let n): return String(n)
+    case .double(let n): return n.description
+    case .float(let n): return Double(n).description
+    }
+  }
+}

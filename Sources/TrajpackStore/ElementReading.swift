@@ -1,0 +1,47 @@
+import TrajpackFormat
+
+/// How stored elements become numbers.
+struct ElementReading: Sendable {
+  let type: ElementType
+  let scale: Double?
+  let sentinel: Bool
+  let floatMissing: Bool
+
+  init(_ channel: Channel, stored type: ElementType) {
+    self.type = type
+    scale = channel.storage.decimals.map { DecimalCode.powers[$0] }
+    sentinel = channel.missing == .sentinel
+    floatMissing = channel.missing == .nan
+  }
+
+  /// Reads `count` elements, `stride` bytes apart, as doubles; what was not observed as NaN.
+  func doubles(
+    _ source: UnsafeRawPointer, count: Int, stride: Int, into out: UnsafeMutablePointer<Double>
+  ) {
+    func each<T>(_ type: T.Type, _ convert: (T) -> Double) {
+      for i in 0..<count { out[i] = convert(source.loadUnaligned(fromByteOffset: i * stride, as: type)) }
+    }
+    func integers<T: FixedWidthInteger>(_ type: T.Type) {
+      if let scale {
+        each(type) { DecimalCode.value(T(littleEndian: $0), scale: scale) }
+      } else if sentinel {
+        each(type) { T(littleEndian: $0) == .min ? .nan : Double(T(littleEndian: $0)) }
+      } else {
+        each(type) { Double(T(littleEndian: $0)) }
+      }
+    }
+    switch type {
+    case .int8: integers(Int8.self)
+    case .int16: integers(Int16.self)
+    case .int32: integers(Int32.self)
+    case .int64: integers(Int64.self)
+    case .uint8, .bool: integers(UInt8.self)
+    case .uint16: integers(UInt16.self)
+    case .uint32: integers(UInt32.self)
+    case .uint64: integers(UInt64.self)
+    case .float32: each(UInt32.self) { Double(Float(bitPattern: UInt32(littleEndian: $0))) }
+    case .float64: each(UInt64.self) { Double(bitPattern: UInt64(littleEndian: $0)) }
+    case .bytes: break
+    }
+  }
+}

@@ -1,0 +1,123 @@
+import CPlatform
+import Glibc
+import TrajpackFormat
+
+/// The few operations on files and folders that the store makes, each durable where it says so.
+public enum FileSystem {
+  /// What a path is.
+  public enum Item: Sendable { case file, folder, other }
+
+  /// What lies at `path`; `nil` for nothing. Links are followed.
+  public static func item(at path: String) -> Item? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: return .file
+    case S_IFDIR: return .folder
+    default: return .other
+    }
+  }
+
+  /// Bytes of the file at `path`; 0 where there is none.
+  public static func size(of path: String) -> Int {
+    var status = stat()
+    return stat(path, &status) == 0 ? Int(status.st_size) : 0
+  }
+
+  /// The names in a folder, sorted, so that every run sees the same order.
+  public static func names(in folder: String) throws(TrajpackError) -> [String] {
+    guard let directory = opendir(folder) else { throw .system("cannot be listed", folder) }
+    defer { closedir(directory) }
+    var names: [String] = []
+    while let entry = readdir(directory) {
+      let name = withUnsafePointer(to: &entry.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// Makes a folder and those above it.
+  public static func makeFolder(_ path: String) throws(TrajpackError) {
+    if item(at: path) == .folder { return }
+    let parent = parent(of: path)
+    if parent != path, item(at: parent) == nil { try makeFolder(parent) }
+    guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .system("cannot be made", path) }
+    try syncFolder(parent)
+  }
+
+  /// The folder that holds `path`.
+  public static func parent(of path: String) -> String {
+    var trimmed = Substring(path)
+    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+    guard let slash = trimmed.lastIndex(of: "/") else { return "." }
+    return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+  }
+
+  /// The last part of `path`.
+  public static func name(of path: String) -> String {
+    path.split(separator: "/").last.map(String.init) ?? path
+  }
+
+  /// Makes the bytes of an open file durable; the corresponding C function is `fsync`.
+  public static func sync(_ descriptor: Int32, _ path: String) throws(TrajpackError) {
+    guard fsync(descriptor) == 0 else { throw .system("cannot be made durable", path) }
+  }
+
+  /// Makes the names in a folder durable.
+  public static func syncFolder(_ path: String) throws(TrajpackError) {
+    let fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard fd >= 0 else { throw .system("cannot be opened", path) }
+    defer { close(fd) }
+    // Some file systems cannot sync a folder and say EINVAL; there is nothing more to do then.
+    guard fsync(fd) == 0 || errno == EINVAL else { throw .system("cannot be made durable", path) }
+  }
+
+  /// Gives a finished file its name, replacing none, and makes the name durable.
+  public static func publish(_ temporary: String, as path: String) throws(TrajpackError) {
+    guard tp_rename_exclusive(temporary, path) == 0 else { throw .system("cannot be named", path) }
+    try syncFolder(parent(of: path))
+  }
+
+  /// Replaces the file at `path` with `bytes`, whole or not at all, durably.
+  public static func replace(_ path: String, with bytes: [UInt8]) throws(TrajpackError) {
+    let temporary = "\(parent(of: path))/.tmp-\(name(of: path))"
+    let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
+    guard fd >= 0 else { throw .system("cannot be written", temporary) }
+    do throws(TrajpackError) {
+      defer { close(fd) }
+      try write(bytes, to: fd, temporary)
+      try sync(fd, temporary)
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    guard rename(temporary, path) == 0 else {
+      let failure = TrajpackError.system("cannot be named", path)
+      unlink(temporary)
+      throw failure
+    }
+    try syncFolder(parent(of: path))
+  }
+
+  /// Writes all of `bytes` to an open file.
+  public static func write(_ bytes: [UInt8], to fd: Int32, _ path: String) throws(TrajpackError) {
+    var done = 0
+    while done < bytes.count {
+      let count = bytes.withUnsafeBytes { buffer in
+        Glibc.write(fd, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done)
+      }
+      if count < 0 {
+        if errno == EINTR { continue }
+        throw .system("cannot be written", path)
+      }
+      done += count
+    }
+  }
+
+  /// Removes a file, if it is there.
+  public static func remove(_ path: String) throws(TrajpackError) {
+    guard unlink(path) == 0 || errno == ENOENT else { throw .system("cannot be removed", path) }
+  }
+}

@@ -1,0 +1,104 @@
+import TrajpackCodecs
+import TrajpackFormat
+
+/// The list of a dataset's shards, written when a conversion is finished; `manifest.json`.
+public struct Manifest: Sendable, Equatable {
+  /// The name of the file in a dataset's folder.
+  public static let fileName = "manifest.json"
+
+  /// A shard that was committed.
+  public struct Entry: Sendable, Equatable {
+    /// The name of the file in the dataset's folder.
+    public var name: String
+    /// What was committed.
+    public var receipt: ShardWriter.Receipt
+
+    /// A shard and what was committed.
+    public init(name: String, receipt: ShardWriter.Receipt) {
+      self.name = name
+      self.receipt = receipt
+    }
+
+    /// The JSON of the manifest's list.
+    public var json: JSONValue {
+      .record([
+        "name": .string(name), "bytes": .int(Int64(receipt.bytes)),
+        "sha256": .string(receipt.sha256), "episodes": .int(Int64(receipt.episodes)),
+        "rows": .int(Int64(receipt.rows)),
+      ])
+    }
+
+    init(_ reader: JSONReader) throws(TrajpackError) {
+      name = try reader.text("name")
+      // The name comes from a file: it may only ever mean a file in the same folder.
+      guard name.hasPrefix("shard-"), name.hasSuffix(".h5"), !name.contains("/") else {
+        throw reader.wrong("a shard's name, not '\(name)'")
+      }
+      receipt = ShardWriter.Receipt(
+        bytes: try reader.integer("bytes"), sha256: try reader.text("sha256"),
+        episodes: try reader.integer("episodes"), rows: try reader.integer("rows"))
+    }
+  }
+
+  /// The shards, in order.
+  public var shards: [Entry]
+  /// Where the data came from and how it was converted; an object.
+  public var source: JSONValue
+  /// The statistics of all shards together; an object.
+  public var statistics: JSONValue
+
+  /// A manifest.
+  public init(shards: [Entry], source: JSONValue, statistics: JSONValue) {
+    self.shards = shards
+    self.source = source
+    self.statistics = statistics
+  }
+
+  /// A digest of the dataset's content: of its shards' names and digests.
+  public var digest: String {
+    let lines = shards.map { "\($0.name) \($0.receipt.sha256)\n" }.joined()
+    return Array(lines.utf8).withUnsafeBytes { SHA256.of($0) }
+  }
+
+  /// The JSON of the file; see `schemas/manifest.schema.json`.
+  public var json: JSONValue {
+    .record([
+      "format": "trajpack dataset", "version": "1.0", "digest": .string(digest),
+      "shards": .array(shards.map(\.json)), "source": source, "statistics": statistics,
+    ])
+  }
+
+  /// Reads a manifest.
+  public init(json: JSONValue) throws(TrajpackError) {
+    let reader = JSONReader(json, at: Self.fileName)
+    guard try reader.text("format") == "trajpack dataset" else {
+      throw reader.wrong("a trajpack dataset")
+    }
+    guard try reader.text("version").hasPrefix("1.") else {
+      throw TrajpackError(
+        .data, "\(Self.fileName) has version \(try reader.text("version")), which this trajpack "
+          + "cannot read; use a newer one")
+    }
+    shards = try reader.list("shards") { (r) throws(TrajpackError) in try Entry(r) }
+    source = try reader.object("source")
+    statistics = try reader.object("statistics")
+    guard try reader.text("digest") == digest else {
+      throw TrajpackError(
+        .data, "\(Self.fileName) is damaged: its digest is not that of its shards; "
+          + "restore it from a copy")
+    }
+  }
+}
+
+extension Manifest.Entry {
+  /// The journal's record of a shard.
+  public var record: JSONValue {
+    .object([JSONValue.Member("type", "shard")] + (json.members ?? []))
+  }
+
+  /// The shard of a journal's record; `nil` for a record of another type.
+  public init?(record: JSONValue, number: Int) throws(TrajpackError) {
+    guard record["type"]?.string == "shard" else { return nil }
+    try self.init(JSONReader(record, at: "record \(number) of the journal"))
+  }
+}

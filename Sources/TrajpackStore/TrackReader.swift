@@ -1,0 +1,92 @@
+import TrajpackFormat
+
+/// Reads the rows of a track, channel by channel. One thread at a time.
+public struct TrackReader {
+  /// The shard.
+  public let shard: Shard
+  /// The track.
+  public let track: ShardIndex.Track
+  /// The track's stream.
+  public let stream: TrajpackFormat.Stream
+  private let reader: BlockReader
+
+  /// A reader of track `number` of a shard; `reader` is shared between tracks that are read in turn.
+  public init(_ shard: Shard, track number: Int, reader: BlockReader) {
+    self.shard = shard
+    self.reader = reader
+    track = shard.index.track(number)
+    stream = shard.schema.streams[track.stream]
+  }
+
+  /// Rows in the track.
+  public var count: Int { track.rows.count }
+
+  /// Rows `rows` of a channel, counted from the track's first.
+  public func read(channel number: Int, rows: Range<Int>) throws(TrajpackError) -> ChannelValues {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= count)
+    let channel = stream.channels[number]
+    let block = shard.schema.blocks[channel.storage.block]
+    let width = (channel.type == .bytes ? 2 : channel.elements) * block.type.size
+    let first = channel.storage.column * block.type.size
+    var bytes = [UInt8](repeating: 0, count: rows.count * width)
+    let base = track.rows.lowerBound
+    let failure = bytes.withUnsafeMutableBytes { buffer -> TrajpackError? in
+      guard let out = buffer.baseAddress, !rows.isEmpty else { return nil }
+      do throws(TrajpackError) {
+        try reader.read(
+          block: channel.storage.block, rows: base + rows.lowerBound..<base + rows.upperBound,
+          columns: first..<first + width, into: out, stride: width)
+        return nil
+      } catch { return error }
+    }
+    if let failure { throw failure }
+    return ChannelValues(channel: channel, stored: block.type, count: rows.count, bytes: bytes)
+  }
+
+  /// The bytes of row `row` of a bytes channel, whose rows are `values`; `nil` where there are none.
+  ///
+  /// - Throws: A data error where the row points outside the track's bytes.
+  public func bytes(_ values: ChannelValues, _ row: Int) throws(TrajpackError) -> [UInt8]? {
+    guard case .int(let offset) = values.value(row, 0), case .int(let size) = values.value(row, 1),
+      offset >= 0
+    else { return nil }
+    guard size >= 0, offset <= track.blob.count, size <= Int64(track.blob.count) - offset else {
+      throw TrajpackError(
+        .data, "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+          + "\(track.rows.lowerBound + row): points outside the track's bytes")
+    }
+    return try bytes(Int(offset)..<Int(offset + size))
+  }
+
+  /// Bytes of the track's part of the stream's blob.
+  public func bytes(_ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
+    guard let blob = stream.blob, !range.isEmpty else { return [] }
+    precondition(range.lowerBound >= 0 && range.upperBound <= track.blob.count)
+    var out = [UInt8](repeating: 0, count: range.count)
+    let base = track.blob.lowerBound
+    let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in
+      guard let to = buffer.baseAddress else { return nil }
+      do throws(TrajpackError) {
+        try reader.read(
+          block: blob, rows: base + range.lowerBound..<base + range.upperBound, columns: 0..<1, into: to,
+          stride: 1)
+        return nil
+      } catch { return error }
+    }
+    if let failure { throw failure }
+    return out
+  }
+
+  /// Calls `body` with runs of rows, `size` at a time, so that a track of any length is read in flat
+  /// memory.
+  public func forEachRun(
+    of size: Int = 4096, _ body: (Range<Int>) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    var first = 0
+    while first < count {
+      let end = min(first + size, count)
+      try body(first..<end)
+      first = end
+    }
+  }
+}

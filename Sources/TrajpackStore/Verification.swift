@@ -1,0 +1,98 @@
+import TrajpackCodecs
+import TrajpackFormat
+
+/// Compares every stored byte of a shard with its checksums.
+public struct Verification: Sendable {
+  /// What was found.
+  public struct Result: Sendable {
+    /// Bytes of the files that were read.
+    public var bytes = 0
+    /// Chunks that were checked.
+    public var chunks = 0
+    /// What is damaged, a sentence each, in the order of the file.
+    public var damages: [TrajpackError] = []
+
+    /// Nothing yet.
+    public init() {}
+  }
+
+  /// Checks a shard: its index when it is opened, then every chunk, then, where the manifest has it, the
+  /// digest of the whole file.
+  ///
+  /// - Parameter advance: Told how many more bytes have been read.
+  public static func verify(
+    _ path: String, expected: Manifest.Entry?, pool: WorkerPool, isStopped: @Sendable () -> Bool,
+    advance: @escaping @Sendable (Int) -> Void
+  ) throws(TrajpackError) -> Result {
+    var result = Result()
+    let shard: Shard
+    do throws(TrajpackError) {
+      shard = try Shard(path)
+      for id in [ShardHeader.SectionID.statistics, .quantiles] { _ = try shard.section(id) }
+    } catch {
+      guard error.fault != .machine else { throw error }
+      result.damages = [error]
+      return result
+    }
+    let digest = pool.run { () throws(TrajpackError) in try Self.digest(of: shard) }
+    var jobs: [Deferred<[TrajpackError]>] = []
+    for (number, block) in shard.schema.blocks.enumerated() {
+      for first in stride(from: 0, to: block.chunks, by: 256) {
+        let range = first..<min(first + 256, block.chunks)
+        jobs.append(
+          pool.run { () throws(TrajpackError) in
+            try check(shard, block: number, chunks: range, advance)
+          })
+      }
+      result.chunks += block.chunks
+    }
+    for job in jobs {
+      if isStopped() { return result }
+      result.damages += try job.value()
+    }
+    result.bytes = shard.file.length
+    let found = try digest.value()
+    if result.damages.isEmpty, let expected, expected.receipt.sha256 != found {
+      result.damages.append(
+        TrajpackError(
+          .data, "\(shard.name): its data matches its checksums, but the file is not the one that was "
+            + "committed (SHA-256 \(found), manifest \(expected.receipt.sha256)); restore it from a copy"))
+    }
+    return result
+  }
+
+  private static func digest(of shard: Shard) throws(TrajpackError) -> String {
+    var hash = SHA256()
+    var at = 0
+    while at < shard.file.length {
+      let part = try shard.file.bytes(at..<min(at + 1 << 20, shard.file.length))
+      part.withUnsafeBytes { hash.add($0) }
+      at += part.count
+    }
+    return hash.hexadecimal()
+  }
+
+  private static func check(
+    _ shard: Shard, block number: Int, chunks: Range<Int>, _ advance: (Int) -> Void
+  ) throws(TrajpackError) -> [TrajpackError] {
+    let block = shard.schema.blocks[number]
+    let decompressor = Decompressor()
+    var damages: [TrajpackError] = []
+    var out = [UInt8](repeating: 0, count: block.chunkBytes)
+    for chunk in chunks {
+      let place = shard.index.chunk(chunk, of: block)
+      let stored = try shard.file.bytes(place.offset..<place.offset + place.stored)
+      let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in
+        stored.withUnsafeBytes { bytes in
+          do throws(TrajpackError) {
+            _ = try shard.inflate(bytes, place, block, decompressor, into: buffer)
+            return nil
+          } catch { return error }
+        }
+      }
+      if let failure { damages.append(shard.damaged(chunk, block: number, failure)) }
+      advance(place.stored)
+    }
+    return damages
+  }
+}

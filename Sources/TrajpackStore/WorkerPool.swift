@@ -1,0 +1,143 @@
+import CPlatform
+import Glibc
+import TrajpackFormat
+
+/// A mutex and a condition, for what `Synchronization.Mutex` cannot do: wait.
+final class Monitor: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(condition, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(condition)
+    pthread_mutex_destroy(mutex)
+    condition.deallocate()
+    mutex.deallocate()
+  }
+
+  func locked<Result>(_ body: () -> Result) -> Result {
+    pthread_mutex_lock(mutex)
+    defer { pthread_mutex_unlock(mutex) }
+    return body()
+  }
+
+  /// Gives the lock up until ``wakeAll()``; the caller holds it.
+  func wait() { pthread_cond_wait(condition, mutex) }
+  func wakeAll() { pthread_cond_broadcast(condition) }
+  func wakeOne() { pthread_cond_signal(condition) }
+}
+
+/// The result of work that another thread does.
+public final class Deferred<Value: Sendable>: @unchecked Sendable {
+  private let monitor = Monitor()
+  private var result: Result<Value, TrajpackError>?
+
+  init() {}
+
+  func fulfil(_ result: Result<Value, TrajpackError>) {
+    monitor.locked {
+      self.result = result
+      monitor.wakeAll()
+    }
+  }
+
+  /// Waits for the result.
+  public func value() throws(TrajpackError) -> Value {
+    let result: Result<Value, TrajpackError> = monitor.locked {
+      while true {
+        if let result = self.result { return result }
+        monitor.wait()
+      }
+    }
+    return try result.get()
+  }
+}
+
+/// A fixed number of threads that take work in the order it came.
+public final class WorkerPool: Sendable {
+  private final class Queue: @unchecked Sendable {
+    let monitor = Monitor()
+    var jobs: [@Sendable () -> Void] = []
+    var head = 0
+    var closed = false
+
+    func next() -> (@Sendable () -> Void)? {
+      monitor.locked {
+        while head == jobs.count {
+          if closed { return nil }
+          monitor.wait()
+        }
+        let job = jobs[head]
+        head += 1
+        if head > 256 || head == jobs.count {
+          jobs.removeFirst(head)
+          head = 0
+        }
+        return job
+      }
+    }
+  }
+
+  private let queue = Queue()
+  private let threads: [pthread_t]
+
+  /// The number of threads.
+  public var count: Int { threads.count }
+
+  /// The processors that this process may use.
+  public static var processors: Int { Int(tp_processors()) }
+
+  /// A pool of `count` threads; the corresponding C function is `pthread_create`.
+  public init(threads count: Int) throws(TrajpackError) {
+    var threads: [pthread_t] = []
+    for _ in 0..<max(count, 1) {
+      var thread = pthread_t()
+      let box = Unmanaged.passRetained(queue)
+      let status = pthread_create(
+        &thread, nil,
+        { @Sendable raw in
+          guard let raw else { return nil }
+          let queue = Unmanaged<Queue>.fromOpaque(raw).takeRetainedValue()
+          while let job = queue.next() { job() }
+          return nil
+        }, box.toOpaque())
+      guard status == 0 else {
+        box.release()
+        if threads.isEmpty { throw TrajpackError(.machine, "no thread can be started") }
+        break
+      }
+      threads.append(thread)
+    }
+    self.threads = threads
+  }
+
+  deinit {
+    queue.monitor.locked {
+      queue.closed = true
+      queue.monitor.wakeAll()
+    }
+    for thread in threads { pthread_join(thread, nil) }
+  }
+
+  /// Has a thread do `work`, after what was asked before.
+  public func run<Value: Sendable>(
+    _ work: @escaping @Sendable () throws(TrajpackError) -> Value
+  ) -> Deferred<Value> {
+    let deferred = Deferred<Value>()
+    queue.monitor.locked {
+      queue.jobs.append {
+        do throws(TrajpackError) {
+          deferred.fulfil(.success(try work()))
+        } catch {
+          deferred.fulfil(.failure(error))
+        }
+      }
+      queue.monitor.wakeOne()
+    }
+    return deferred
+  }
+}

@@ -1,0 +1,53 @@
+import TrajpackFormat
+
+/// Indexing of video files: the demuxer runs once, when a file is taken into an archive.
+///
+/// The corresponding library is FFmpeg's libavformat. The file is read in flat memory: nothing but
+/// the packet table grows with its length. No file but the given bytes is ever opened, whatever
+/// a playlist or an external reference in them asks for.
+public enum VideoFile {
+  /// Indexes the video file at `path`.
+  ///
+  /// - Parameter onPacket: called for each packet in decode order; what it throws ends the
+  ///   indexing and is thrown on.
+  /// - Throws: `.data` for a file that is empty, cut, damaged, has no video stream or is no
+  ///   video; `.usage` for a path that is no regular file and for a build without video;
+  ///   `.machine` where reading fails. The sentence begins with `path`.
+  public static func index(
+    path: String, onPacket: (VideoPacket) throws(TrajpackError) -> Void = { _ in }
+  ) throws(TrajpackError) -> VideoIndex {
+    try index(VideoFileBytes(path: path), onPacket: onPacket)
+  }
+
+  /// Indexes the video file whose bytes `source` gives; the sentence of an error begins with
+  /// `source.name`. See ``index(path:onPacket:)``.
+  public static func index(
+    _ source: any VideoByteSource,
+    onPacket: (VideoPacket) throws(TrajpackError) -> Void = { _ in }
+  ) throws(TrajpackError) -> VideoIndex {
+    #if Video
+      do {
+        return try VideoIndexer.run(source, onPacket: onPacket)
+      } catch {
+        throw error.within(source.name)
+      }
+    #else
+      throw .noVideo
+    #endif
+  }
+
+  /// Whether this build can demux and decode video (the package trait `Video`).
+  public static var isAvailable: Bool {
+    #if Video
+      true
+    #else
+      false
+    #endif
+  }
+}
+
+extension TrajpackError {
+  /// What every entry point throws in a build without the trait `Video`.
+  static let noVideo = TrajpackError(
+    .usage, "this build of trajpack has no video: build it with the package trait Video")
+}

@@ -1,0 +1,41 @@
+"""What the tests of the tools share: where the binaries are, and the second reader as a module."""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(Path(__file__).parent / "crash"))
+
+
+def built(name):
+    """A program of this checkout: $TRAJPACK_BIN/NAME, or the newest build."""
+    folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
+        ROOT / ".build" / "release", ROOT / ".build" / "debug"]
+    found = [Path(f) / name for f in folders if (Path(f) / name).exists()]
+    if not found:
+        pytest.fail(f"{name} is not built; run 'swift build' first, or set TRAJPACK_BIN")
+    return str(max(found, key=lambda p: p.stat().st_mtime))
+
+
+@pytest.fixture(scope="session")
+def trajpack():
+    return built("trajpack")
+
+
+@pytest.fixture(scope="session")
+def specimen():
+    return built("specimen")
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory):
+    """Five small samples in WildWorld's layout, made afresh."""
+    out = tmp_path_factory.mktemp("recordings")
+    subprocess.run(
+        [sys.executable, ROOT / "fixtures" / "make_wildworld.py", "--out", out, "--samples", "5",
+         "--frames", "12", "--no-video"], check=True, capture_output=True)
+    return str(out / "data_part1")

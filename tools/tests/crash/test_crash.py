@@ -1,0 +1,231 @@
+"""The crash proof: kill -9 at random moments, and every boundary of the write log, with power cuts.
+
+By default 20 kills and a spread of boundaries; TRAJPACK_CRASH=full (`make crash`) takes 100 kills and every
+boundary. TRAJPACK_CRASH_SEED changes the moments.
+"""
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import read_archive
+from model import (Disk, bytes_kept, half_written, materialise, names_kept, power_cuts, read_log)
+from promise import Broken, Writer, check_folder, check_listing, contents, digests, emptied
+
+FULL = os.environ.get("TRAJPACK_CRASH") == "full"
+SEED = os.environ.get("TRAJPACK_CRASH_SEED", "1")
+KILLS = 100 if FULL else 20
+# States that are resumed by the program in a run that is not full; all are checked for their listing.
+RESUMED = 120
+
+
+@pytest.fixture(scope="module")
+def writer(trajpack, recordings):
+    return Writer(trajpack, recordings)
+
+
+@pytest.fixture(scope="module")
+def reference(writer, tmp_path_factory):
+    """The digests of a run that nothing stopped, and how long it took."""
+    folder = str(tmp_path_factory.mktemp("reference") / "ds")
+    writer.run(folder)
+    again = str(tmp_path_factory.mktemp("reference") / "ds")
+    began = time.monotonic()
+    writer.run(again, "--jobs", "3")
+    took = time.monotonic() - began
+    assert digests(folder) == digests(again), "two runs differ, so 'the same bytes' means nothing"
+    assert len(digests(folder)) == 6, "five shards and a manifest are expected"
+    return digests(folder), took
+
+
+@pytest.fixture(scope="module")
+def shim(tmp_path_factory):
+    """writelog.c, compiled."""
+    out = tmp_path_factory.mktemp("shim") / "writelog.so"
+    subprocess.run(
+        ["cc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", out, Path(__file__).parent / "writelog.c", "-ldl",
+         "-lpthread"], check=True)
+    return str(out)
+
+
+def logged(writer, shim, work, reference, *more, before=None):
+    """The write log of a whole run, proved complete: replayed, it gives the files that the run gave."""
+    log, root = str(work / "log"), emptied(str(work / "root"))
+    disk = Disk(root)
+    if before is not None:
+        materialise({"ds": None, **{f"ds/{n}": b for n, b in before.items()}}, root)
+        disk.load("ds", before)
+    environment = {**os.environ, "LD_PRELOAD": shim, "WRITELOG": log, "WRITELOG_ROOT": root}
+    subprocess.run(writer.command(f"{root}/ds", *more), check=True, env=environment)
+    found = read_log(log)
+    for operation in found:
+        disk.step(operation)
+    replayed = {n: hashlib.sha256(b).hexdigest() for n, b in files_of(disk.state(names_kept, bytes_kept)).items()}
+    assert replayed == digests(f"{root}/ds") == reference[0], "the log does not give the files of the run"
+    return root, found
+
+
+@pytest.fixture(scope="module")
+def operations(writer, shim, tmp_path_factory, reference):
+    """The log of a conversion into a new folder."""
+    return logged(writer, shim, tmp_path_factory.mktemp("log"), reference)
+
+
+def kill_at(command, seconds):
+    """Starts a command and kills it; says whether it was still running."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    return process.wait() == -signal.SIGKILL
+
+
+def test_kill(writer, reference, tmp_path):
+    """kill -9 at random moments, of conversions and of their resumptions."""
+    wanted, took = reference
+    chance = random.Random(f"kill {SEED}")
+    killed, found = 0, set()
+    for trial in range(KILLS):
+        folder = str(tmp_path / f"{trial}")
+        moment = chance.uniform(0, took)
+        killed += kill_at(writer.command(folder), moment)
+        found.add(tuple(sorted(os.listdir(folder))) if os.path.exists(folder) else None)
+        # Every other time the resumption is killed too.
+        if trial % 2 and os.path.exists(folder):
+            kill_at(writer.command(folder, "--resume"), chance.uniform(0, took))
+        try:
+            check_folder(writer, folder, wanted)
+        except Broken as broken:
+            pytest.fail(f"killed after {moment:.4f} s: {broken}")
+    assert killed >= KILLS // 2, "most of the kills came too late to prove anything"
+    assert len(found) >= 3, "the kills met too few different moments to prove anything"
+
+
+class Boundaries:
+    """Walks a log and knows, at each boundary, what has been acknowledged."""
+
+    def __init__(self, root, operations, syncs=True, before=None):
+        self.disk, self.operations = Disk(root, syncs), operations
+        if before is not None:
+            self.disk.load("ds", before)
+        self.honest = Disk(root) if not syncs else self.disk
+
+    def acknowledged(self):
+        """The shards that a caller may rely on: their record, or the manifest, is on the disk. Where fsync
+        is ignored, what the writer believes is what counts."""
+        files = self.durable_files(self.honest)
+        found = {}
+        for record in read_archive.journal_records(files.get("journal", b"")):
+            if record["type"] == "shard":
+                found[record["name"]] = record["sha256"]
+        if "manifest.json" in files:
+            found = {s["name"]: s["sha256"] for s in json.loads(files["manifest.json"])["shards"]}
+        return found
+
+    @staticmethod
+    def durable_files(disk):
+        folder = disk.top.durable.get("ds")
+        return {} if folder is None else {n: f.durable for n, f in folder.durable.items()}
+
+    def states(self, chance):
+        """(where, the state, what was acknowledged) for every boundary."""
+        yield "before the first operation", self.disk.state(names_kept, bytes_kept), {}
+        for number, operation in enumerate(self.operations):
+            partial = half_written(operation)
+            if partial:
+                yield from self.partly(number, partial)
+            for disk in {id(self.disk): self.disk, id(self.honest): self.honest}.values():
+                disk.step(operation)
+            acknowledged = self.acknowledged()
+            yield f"after operation {number}", self.disk.state(names_kept, bytes_kept), acknowledged
+            for name, state in power_cuts(self.disk, chance):
+                yield f"power cut after operation {number}: {name}", state, acknowledged
+
+    def partly(self, number, partial):
+        """The process dies within a write: a part of its bytes is there."""
+        op, fd, offset, _, part, _ = partial
+        file = self.disk.open[fd]
+        before, pending = bytes(file.data), list(file.pending)
+        file.write(offset, part)
+        state = self.disk.state(names_kept, bytes_kept)
+        file.data, file.pending = bytearray(before), pending
+        yield f"within operation {number}", state, self.acknowledged()
+
+
+def files_of(state):
+    return {path[3:]: content for path, content in state.items() if content is not None}
+
+
+def test_boundaries(writer, reference, operations, tmp_path):
+    """Every boundary of the log, for a process that dies and for the power cut: the promise holds."""
+    root, log = operations
+    seen, kept = set(), []
+    for where, state, acknowledged in Boundaries(root, log).states(random.Random(SEED)):
+        try:
+            check_listing(files_of(state), acknowledged)
+        except Broken as broken:
+            pytest.fail(f"{where}: {broken}")
+        key = hashlib.sha256(repr(sorted(state.items())).encode()).digest()
+        if key not in seen:
+            seen.add(key)
+            kept.append((where, state, acknowledged))
+    assert len(kept) > 500, "the log is too short to prove anything"
+    # States in which the names or the journal are new come first: they are what a resumption looks at.
+    def shape(state):
+        return tuple((p, c if p in ("ds/journal",) else len(c or b"") > 0) for p, c in sorted(state.items()))
+    chosen, shapes, rest = [], set(), []
+    for item in kept:
+        (rest if shape(item[1]) in shapes else chosen).append(item)
+        shapes.add(shape(item[1]))
+    random.Random(SEED).shuffle(rest)
+    random.Random(SEED).shuffle(chosen)
+    chosen += rest
+    for where, state, acknowledged in chosen if FULL else chosen[:RESUMED]:
+        folder = emptied(str(tmp_path / "state"))
+        materialise(state, folder)
+        try:
+            check_folder(writer, f"{folder}/ds", reference[0], acknowledged)
+        except Broken as broken:
+            pytest.fail(f"{where}: {broken}")
+
+
+def test_overwrite(writer, shim, reference, tmp_path, specimen):
+    """--overwrite, stopped anywhere, leaves the old dataset, the new one, or one that can be begun again."""
+    old = str(tmp_path / "old")
+    subprocess.run([specimen, old, "--episodes", "2", "--rows", "9"], check=True, capture_output=True)
+    before = contents(old)
+    root, log = logged(writer, shim, tmp_path, reference, "--overwrite", before=before)
+    kept, seen = [], set()
+    for where, state, _ in Boundaries(root, log, before=before).states(random.Random(SEED)):
+        names = tuple(sorted(state))
+        # What comes after the old files are gone is a conversion like any other.
+        if FULL or names not in seen:
+            kept.append((where, state))
+            seen.add(names)
+    assert len(kept) >= 8, "the log is too short to prove anything"
+    for where, state in kept:
+        folder = emptied(str(tmp_path / "state"))
+        materialise(state, folder)
+        try:
+            check_folder(writer, f"{folder}/ds", reference[0], going_on="--overwrite")
+        except Broken as broken:
+            pytest.fail(f"{where}: {broken}")
+
+
+def test_control(operations):
+    """The same model with every fsync ignored must find the promise broken, or it could not see a fault."""
+    root, log = operations
+    states = bad = 0
+    for where, state, acknowledged in Boundaries(root, log, syncs=False).states(random.Random(SEED)):
+        if not where.startswith("power cut") or not acknowledged:
+            continue
+        states += 1
+        try:
+            check_listing(files_of(state), acknowledged)
+        except Broken:
+            bad += 1
+    assert states > 100 and bad > states // 2, f"only {bad} of {states} power cuts without fsync were noticed"
