@@ -8,8 +8,12 @@ from fractions import Fraction
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LIBRARY = os.environ.get("TRAJPACK_SIGNAL", str(ROOT / ".build/release/libtrajpacksignal.so"))
-lib = ct.CDLL(LIBRARY)
+FOLDERS = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
+    ROOT / ".build" / "release", ROOT / ".build" / "debug"]
+BUILT = [p for p in (pathlib.Path(f) / "libtrajpacksignal.so" for f in FOLDERS) if p.exists()]
+if not BUILT:
+    raise RuntimeError("libtrajpacksignal.so is not built; run 'swift build', or set TRAJPACK_BIN")
+lib = ct.CDLL(str(max(BUILT, key=lambda p: p.stat().st_mtime)))
 
 
 class Error(ct.Structure):

@@ -174,13 +174,17 @@ struct FilterRun<S: Sample>: ~Copyable {
     let width = filter.width
     let step = outStride ?? stride
     let bytes = MemoryLayout<S>.stride
+    let end = width * bytes
+    let first = samples.pointer
+    let constant = base[0]
+    let isLine = edges == .line
     taps.withUnsafeBufferPointer { taps in
       walk(rows) { at, phase, j in
-        let from = UnsafeRawPointer(samples.pointer + at)
+        let from = UnsafeRawPointer(first + at)
         let weights = UnsafeRawPointer(taps.base + phase * width)
         var sum = SIMD8<S>.zero
         var i = 0
-        while i < width * bytes {
+        while i < end {
           sum +=
             from.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
             * weights.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
@@ -188,7 +192,7 @@ struct FilterRun<S: Sample>: ~Copyable {
         }
         let half = sum.lowHalf + sum.highHalf
         let pair = half.lowHalf + half.highHalf
-        out[j * step] = pair.x + pair.y + background(j, 0)
+        out[j * step] = pair.x + pair.y + (isLine ? background(j, 0) : constant)
       }
     }
   }
