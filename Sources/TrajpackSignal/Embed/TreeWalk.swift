@@ -48,13 +48,7 @@ struct TreeWalk {
   mutating func euclidean(_ node: Int, _ levels: Int, _ away: Double) {
     var node = node
     if levels == 0 {
-      let block = leaves + (node - firstLeaf) * dimension
-      var total = SIMD8<Double>.zero
-      for c in 0..<dimension {
-        let difference = block[c] - query[c]
-        total += difference * difference
-      }
-      take(total, (node - firstLeaf) * 8)
+      scanEuclidean(node - firstLeaf)
       return
     }
     let axis = Int(axes[node])
@@ -74,15 +68,7 @@ struct TreeWalk {
   mutating func maximum(_ node: Int, _ levels: Int, _ away: Double) {
     var node = node
     if levels == 0 {
-      let block = leaves + (node - firstLeaf) * dimension
-      var total = SIMD8<Double>.zero
-      for c in 0..<dimension {
-        let difference = block[c] - query[c]
-        // pointwiseMax is not one instruction.
-        let size = difference.replacing(with: -difference, where: difference .< 0)
-        total.replace(with: size, where: size .> total)
-      }
-      take(total, (node - firstLeaf) * 8)
+      scanMaximum(node - firstLeaf)
       return
     }
     let axis = Int(axes[node])
@@ -93,12 +79,50 @@ struct TreeWalk {
     if further <= bound { maximum(node ^ 1, levels - 1, further) }
   }
 
+  /// A leaf, half by half: four lanes leave the registers room. Apart from the recursion, which
+  /// would otherwise be unrolled around it.
+  @inline(never)
+  private mutating func scanEuclidean(_ leaf: Int) {
+    let block = UnsafeRawPointer(leaves + leaf * dimension)
+    for half in 0..<2 {
+      var total = SIMD4<Double>.zero
+      var c = 0
+      while c < dimension {
+        let difference =
+          block.load(fromByteOffset: 64 &* c &+ 32 &* half, as: SIMD4<Double>.self) - query[c]
+        total += difference * difference
+        c &+= 1
+      }
+      take(total, leaf &* 8 &+ 4 &* half)
+    }
+  }
+
+  @inline(never)
+  private mutating func scanMaximum(_ leaf: Int) {
+    let block = UnsafeRawPointer(leaves + leaf * dimension)
+    let unsigned = SIMD4<UInt64>(repeating: .max >> 1)
+    for half in 0..<2 {
+      var total = SIMD4<Double>.zero
+      var c = 0
+      while c < dimension {
+        let difference =
+          block.load(fromByteOffset: 64 &* c &+ 32 &* half, as: SIMD4<Double>.self) - query[c]
+        let size = unsafeBitCast(
+          unsafeBitCast(difference, to: SIMD4<UInt64>.self) & unsigned, to: SIMD4<Double>.self)
+        total = size.replacing(with: total, where: total .> size)
+        c &+= 1
+      }
+      take(total, leaf &* 8 &+ 4 &* half)
+    }
+  }
+
   /// Takes the points of a leaf that are near enough. Among equal distances the smaller point
   /// number wins, so that results depend on neither hints nor threads.
   @inline(__always)
-  private mutating func take(_ total: SIMD8<Double>, _ first: Int) {
-    guard any(total .<= bound) else { return }
-    for lane in 0..<8 where total[lane] <= bound {
+  private mutating func take(_ total: SIMD4<Double>, _ first: Int) {
+    let nearest = min(min(total.x, total.y), min(total.z, total.w))
+    guard nearest <= bound else { return }
+    for lane in 0..<4 where total[lane] <= bound {
       let member = Int(members[first + lane])
       if total[lane] < .infinity, allows(stamps?[member] ?? member),
         !(skipsZero && total[lane] == 0)
