@@ -175,6 +175,7 @@ struct FilterRun<S: Sample>: ~Copyable {
     let step = outStride ?? stride
     let bytes = MemoryLayout<S>.stride
     let end = width * bytes
+    let half = 4 * bytes
     let first = samples.pointer
     let constant = base[0]
     let isLine = edges == .line
@@ -182,17 +183,21 @@ struct FilterRun<S: Sample>: ~Copyable {
       walk(rows) { at, phase, j in
         let from = UnsafeRawPointer(first + at)
         let weights = UnsafeRawPointer(taps.base + phase * width)
-        var sum = SIMD8<S>.zero
+        var sum0 = SIMD4<S>.zero
+        var sum1 = SIMD4<S>.zero
         var i = 0
         while i < end {
-          sum +=
-            from.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
-            * weights.loadUnaligned(fromByteOffset: i, as: SIMD8<S>.self)
-          i += 8 * bytes
+          sum0 +=
+            from.loadUnaligned(fromByteOffset: i, as: SIMD4<S>.self)
+            * weights.loadUnaligned(fromByteOffset: i, as: SIMD4<S>.self)
+          sum1 +=
+            from.loadUnaligned(fromByteOffset: i &+ half, as: SIMD4<S>.self)
+            * weights.loadUnaligned(fromByteOffset: i &+ half, as: SIMD4<S>.self)
+          i &+= 2 &* half
         }
-        let half = sum.lowHalf + sum.highHalf
-        let pair = half.lowHalf + half.highHalf
-        out[j * step] = pair.x + pair.y + (isLine ? background(j, 0) : constant)
+        let sum = sum0 + sum1
+        let value = (sum.x + sum.z) + (sum.y + sum.w)
+        out[j &* step] = value + (isLine ? background(j, 0) : constant)
       }
     }
   }
