@@ -14,7 +14,8 @@ let video: TargetDependencyCondition? = .when(traits: ["Video"])
 let package = Package(
   name: "trajpack",
   products: [
-    .executable(name: "trajpack", targets: ["trajpack"])
+    .executable(name: "trajpack", targets: ["trajpack"]),
+    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -41,6 +42,13 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      swiftSettings: strict),
+
+    // Pure functions over buffers, and their C face.
+    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(name: "CTrajpack"),
+    .target(
+      name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
@@ -97,6 +105,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackSignalTests",
+      dependencies: ["TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
   ]
 )
