@@ -15,7 +15,8 @@ let video: TargetDependencyCondition? = .when(traits: ["Video"])
 let package = Package(
   name: "trajpack",
   products: [
-    .executable(name: "trajpack", targets: ["trajpack"])
+    .executable(name: "trajpack", targets: ["trajpack"]),
+    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -43,6 +44,14 @@ let package = Package(
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
+
+    // Scores of predictions against truth.
+    .target(
+      name: "TrajpackEvaluate", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(name: "CTrajpack"),
+    .target(
+      name: "TrajpackEvaluateABI",
+      dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -75,6 +84,10 @@ let package = Package(
       path: "Tests/TrajpackTestSupport", swiftSettings: strict),
     .testTarget(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackEvaluateTests",
+      dependencies: ["TrajpackEvaluate", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",
