@@ -2,5 +2,8 @@ extension Evaluator {
   /// Every evaluator, in the order of the reports.
   public static let all: [Evaluator] = [
     PathErrors.evaluator, CameraControl.evaluator, NormalisedCamera.evaluator,
+    StateAlignment.evaluator, TAPVid.evaluator, StateValues.evaluator,
+    ActionSegments.evaluator, ActionFollowing.evaluator, JudgeAgreement.evaluator,
+    ActionSegmentation.evaluator, ActionRecogniser.evaluator, KeyboardMouse.evaluator,
   ]
 }
