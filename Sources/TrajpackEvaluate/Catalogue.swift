@@ -5,5 +5,8 @@ extension Evaluator {
     StateAlignment.evaluator, TAPVid.evaluator, StateValues.evaluator,
     ActionSegments.evaluator, ActionFollowing.evaluator, JudgeAgreement.evaluator,
     ActionSegmentation.evaluator, ActionRecogniser.evaluator, KeyboardMouse.evaluator,
+    PointErrors.evaluator, IntervalScores.evaluator, EnsembleScores.evaluator,
+    TimeWarping.evaluator, ValidPredictionTime.evaluator,
+    StateSpaceDivergence.evaluator, Spectrum.evaluator, ArrowOfTime.evaluator,
   ]
 }
