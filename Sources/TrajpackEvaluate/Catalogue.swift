@@ -7,6 +7,9 @@ extension Evaluator {
     ActionSegmentation.evaluator, ActionRecogniser.evaluator, KeyboardMouse.evaluator,
     PointErrors.evaluator, IntervalScores.evaluator, EnsembleScores.evaluator,
     TimeWarping.evaluator, ValidPredictionTime.evaluator,
+    PoseErrors.evaluator, Plausibility.evaluator, DepthErrors.evaluator,
     StateSpaceDivergence.evaluator, Spectrum.evaluator, ArrowOfTime.evaluator,
+    CorrelationDimension.evaluator, LyapunovExponent.evaluator, LyapunovSpectrum.evaluator,
+    Recurrence.evaluator, PhaseGeometry.evaluator, DistributionDistances.evaluator,
   ]
 }
