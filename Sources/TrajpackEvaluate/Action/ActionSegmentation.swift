@@ -155,7 +155,9 @@ struct SegmentTally {
     ]
     for (place, overlap) in overlaps.enumerated() {
       let (tp, fp, fn) = (truePositives[place], falsePositives[place], falseNegatives[place])
-      let name = "action.f1_\(Int((100 * overlap).rounded()))"
+      let percent = 100 * overlap
+      let whole = abs(percent - percent.rounded()) < 1e-9 && percent < 1e9
+      let name = "action.f1_" + (whole ? "\(Int(percent.rounded()))" : "\(percent)")
       let details = [
         Field("true_positives", .count(tp)), Field("false_positives", .count(fp)),
         Field("false_negatives", .count(fn)),

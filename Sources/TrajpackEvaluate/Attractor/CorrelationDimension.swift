@@ -10,6 +10,7 @@ struct CorrelationOptions: EvaluationOptions {
   var lowRadius: Double?
   var highRadius: Double?
   var takensRadius: Double?
+  var atRadii: [Double] = []
   var references = 0
 
   static let table: [Option<Self>] = [
@@ -22,6 +23,9 @@ struct CorrelationOptions: EvaluationOptions {
     .optionalNumber(
       "takens_radius", \.takensRadius, "radius below which Takens' estimator counts pairs; none: "
         + "the radius at which C reaches high_sum", above: 0),
+    .numbers(
+      "at_radii", \.atRadii, "exactly these radii instead; the slope is then over all of them",
+      above: 0, emptyAllowed: true),
     .count("references", \.references, "points that others are counted around; 0 for all"),
   ]
 }
@@ -60,7 +64,7 @@ enum CorrelationDimension {
     let byRadius = options.lowRadius != nil || options.highRadius != nil
     let used = curve.filter { point in
       point.sum > 0
-        && (byRadius
+        && (!options.atRadii.isEmpty || byRadius
           ? point.radius >= options.lowRadius ?? 0
             && point.radius <= options.highRadius ?? .infinity
           : point.sum >= options.lowSum && point.sum <= options.highSum)
@@ -103,6 +107,8 @@ struct DistanceHistogram {
   private var lowest = 0.0
   private var step = 0.0
   private var same = 0
+  /// The squares of the radii asked for, rising; empty for evenly spaced ones.
+  private var squaredRadii: [Double] = []
 
   /// Nil when there is no pair.
   init?(_ series: Series, _ options: CorrelationOptions) {
@@ -115,9 +121,11 @@ struct DistanceHistogram {
       extent += width * width
     }
     let top = extent.squareRoot()
-    guard top > 0 else { return nil }
-    // Squared distances over 2^−40 … 2^1 of the extent, `fine` bins an octave of distance.
-    let bins = options.radii > 0 ? options.radii : 200
+    guard top > 0, top.isFinite else { return nil }
+    // Distances from 2⁻²⁰ of the extent to all of it; nearer ones count in the first bin.
+    squaredRadii = options.atRadii.sorted().map { $0 * $0 }
+    let bins =
+      squaredRadii.isEmpty ? (options.radii > 0 ? options.radii : 200) : squaredRadii.count + 1
     lowest = log(top) - 20 * log(2)
     step = (log(top) + 1e-9 - lowest) / Double(bins)
     counts = [Int](repeating: 0, count: bins)
@@ -133,7 +141,8 @@ struct DistanceHistogram {
     var squares = [Double](repeating: 0, count: rows)
     for place in 0..<references {
       let i = all ? place : place * rows / references
-      let ranges = all ? [0..<max(0, i - theiler)] : [0..<max(0, i - theiler), min(rows, i + theiler + 1)..<rows]
+      let before = 0..<max(0, i - theiler)
+      let ranges = all ? [before] : [before, min(rows, i + theiler + 1)..<rows]
       for range in ranges where !range.isEmpty {
         squares.withUnsafeMutableBufferPointer { squares in
           for j in range { squares[j] = 0 }
@@ -147,12 +156,15 @@ struct DistanceHistogram {
         }
         pairs += range.count
         for j in range {
-          guard squares[j] > 0 else {
+          guard squares[j] > 0, squares[j].isFinite else {
             same += 1
             continue
           }
           let distance = 0.5 * log(squares[j])
-          let bin = min(max(Int((distance - lowest) / step), 0), counts.count - 1)
+          let bin =
+            squaredRadii.isEmpty
+            ? min(max(Int((distance - lowest) / step), 0), counts.count - 1)
+            : squaredRadii.firstIndex { squares[j] < $0 } ?? squaredRadii.count
           counts[bin] += 1
           logSums[bin] += distance
         }
@@ -160,12 +172,19 @@ struct DistanceHistogram {
     }
   }
 
+  /// The upper edge of each bin; nothing lies above the last.
+  private var edges: [Double] {
+    squaredRadii.isEmpty
+      ? counts.indices.map { exp(lowest + Double($0 + 1) * step) }
+      : squaredRadii.map { $0.squareRoot() }
+  }
+
   /// C(r) at the upper edge of each bin.
   var curve: [(radius: Double, sum: Double)] {
     var total = same
-    return counts.indices.map { bin in
+    return edges.enumerated().map { bin, edge in
       total += counts[bin]
-      return (exp(lowest + Double(bin + 1) * step), Double(total) / Double(pairs))
+      return (edge, Double(total) / Double(pairs))
     }
   }
 
@@ -173,7 +192,7 @@ struct DistanceHistogram {
   func meanLog(below radius: Double) -> (mean: Double, count: Int) {
     var sum = 0.0
     var count = 0
-    for bin in counts.indices where lowest + Double(bin + 1) * step <= log(radius) + 1e-12 {
+    for (bin, edge) in edges.enumerated() where edge <= radius * (1 + 1e-12) {
       sum += logSums[bin] - Double(counts[bin]) * log(radius)
       count += counts[bin]
     }

@@ -15,6 +15,7 @@ struct LyapunovOptions: EvaluationOptions {
   var theiler = 10
   var firstStep = 0
   var lastStep = 50
+  var reach = 0
   var timeStep = 1.0
   var radius: Double?
   var minimumNeighbours = 5
@@ -24,6 +25,7 @@ struct LyapunovOptions: EvaluationOptions {
     .count("theiler", \.theiler, "neighbours are more than this many steps away (w)"),
     .count("first_step", \.firstStep, "first step of the line that is fitted"),
     .count("last_step", \.lastStep, "last step of it", 1...1_000_000),
+    .count("reach", \.reach, "rows a point must have after it, if more than last_step"),
     .number("time_step", \.timeStep, "time between rows", above: 0),
     .optionalNumber("radius", \.radius, "radius of Kantz; none: 5 % of the largest σ", above: 0),
     .count("minimum_neighbours", \.minimumNeighbours, "neighbours a point needs (Kantz)", 1...100_000),
@@ -49,7 +51,7 @@ enum LyapunovExponent {
     guard series.values.allSatisfy(\.isFinite) else {
       return [Score(name, missing: "the series holds values that are not numbers")]
     }
-    let usable = series.rows - options.lastStep
+    let usable = series.rows - max(options.lastStep, options.reach)
     guard usable > options.theiler + 1 else {
       return [Score(name, missing: "\(series.rows) rows are too few for these steps and window")]
     }

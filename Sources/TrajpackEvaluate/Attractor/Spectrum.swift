@@ -16,9 +16,9 @@ struct SpectrumOptions: EvaluationOptions {
   var truncate = 4.0
 
   static let table: [Option<Self>] = [
-    .number("sigma", \.sigma, "Gaussian smoothing of the spectrum, bins; 0 for none", lowest: 0),
+    .number("sigma", \.sigma, "Gaussian smoothing of the spectrum, bins; 0 for none", lowest: 0, highest: 1e5),
     .choice("edge", \.edge, "how smoothing treats the ends"),
-    .number("truncate", \.truncate, "σ at which the kernel ends", above: 0, highest: 100),
+    .number("truncate", \.truncate, "σ at which the kernel ends", above: 0, highest: 20),
   ]
 }
 

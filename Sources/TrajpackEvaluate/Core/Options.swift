@@ -68,7 +68,7 @@ extension Option {
     }
     let sentence = expected
     let fits: @Sendable (Double) -> Bool = { value in
-      !value.isNaN && value > (above ?? -.infinity) && value >= (lowest ?? -.infinity)
+      value.isFinite && value > (above ?? -.infinity) && value >= (lowest ?? -.infinity)
         && value <= (highest ?? .infinity)
     }
     return Option(

@@ -74,6 +74,7 @@ enum DistributionDistances {
         var high = a.max() ?? 0
         if high == low { high += 1e-5 }
         let width = (high - low) / Double(options.bins)
+        guard width > 0, width.isFinite else { return nil }
         var p = [Double](repeating: 0, count: options.bins)
         var q = p
         for value in a { p[min(Int((value - low) / width), options.bins - 1)] += 1 }
