@@ -86,11 +86,12 @@ enum CorrelationDimension {
   private static func takens(
     _ histogram: DistanceHistogram, _ name: String, _ options: CorrelationOptions
   ) -> Score {
-    let radius =
-      options.takensRadius
-      ?? histogram.curve.first { $0.sum >= options.highSum }?.radius
-    guard let radius else { return Score(name, missing: "no radius holds high_sum of the pairs") }
-    let (mean, count) = histogram.meanLog(below: radius)
+    let edge = histogram.curve.first { $0.sum >= options.highSum }?.radius
+    guard let radius = options.takensRadius ?? edge else {
+      return Score(name, missing: "no radius holds high_sum of the pairs")
+    }
+    let (mean, count) =
+      options.takensRadius == nil ? histogram.meanLog(below: radius) : histogram.near
     let details = [Field("radius", .number(radius))]
     guard count > 0, mean < 0 else {
       return Score(name, missing: "no two points are nearer than \(radius)", details: details)
@@ -109,6 +110,13 @@ struct DistanceHistogram {
   private var same = 0
   /// The squares of the radii asked for, rising; empty for evenly spaced ones.
   private var squaredRadii: [Double] = []
+  /// The mean of ln(d/r₀) over pairs nearer than Takens' radius, and how many.
+  var near: (mean: Double, count: Int) {
+    nearCount > 0 ? (nearSum / Double(nearCount) - log(nearRadius), nearCount) : (0, 0)
+  }
+  private var nearRadius = 0.0
+  private var nearSum = 0.0
+  private var nearCount = 0
 
   /// Nil when there is no pair.
   init?(_ series: Series, _ options: CorrelationOptions) {
@@ -123,6 +131,7 @@ struct DistanceHistogram {
     let top = extent.squareRoot()
     guard top > 0, top.isFinite else { return nil }
     // Distances from 2⁻²⁰ of the extent to all of it; nearer ones count in the first bin.
+    nearRadius = options.takensRadius ?? 0
     squaredRadii = options.atRadii.sorted().map { $0 * $0 }
     let bins =
       squaredRadii.isEmpty ? (options.radii > 0 ? options.radii : 200) : squaredRadii.count + 1
@@ -138,6 +147,7 @@ struct DistanceHistogram {
   private mutating func count(_ series: Series, _ theiler: Int, _ references: Int) {
     let (rows, columns, values) = (series.rows, series.columns, series.values)
     let all = references == rows
+    let nearSquare = nearRadius * nearRadius
     var squares = [Double](repeating: 0, count: rows)
     for place in 0..<references {
       let i = all ? place : place * rows / references
@@ -167,6 +177,10 @@ struct DistanceHistogram {
             : squaredRadii.firstIndex { squares[j] < $0 } ?? squaredRadii.count
           counts[bin] += 1
           logSums[bin] += distance
+          if squares[j] < nearSquare {
+            nearSum += distance
+            nearCount += 1
+          }
         }
       }
     }
