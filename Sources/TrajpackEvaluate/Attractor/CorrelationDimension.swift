@@ -15,13 +15,15 @@ struct CorrelationOptions: EvaluationOptions {
 
   static let table: [Option<Self>] = [
     .count("theiler", \.theiler, "pairs at most this far apart in time do not count (w)"),
-    .count("radii", \.radii, "radii of the sum, evenly spaced in log; 0: 10 an octave", 0...100_000),
+    .count(
+      "radii", \.radii, "radii of the sum, evenly spaced in log; 0: 10 an octave", 0...100_000),
     .number("low_sum", \.lowSum, "the slope is taken where C(r) is at least this", above: 0),
     .number("high_sum", \.highSum, "and at most this", above: 0, highest: 1),
     .optionalNumber("low_radius", \.lowRadius, "or where r is at least this", above: 0),
     .optionalNumber("high_radius", \.highRadius, "and at most this", above: 0),
     .optionalNumber(
-      "takens_radius", \.takensRadius, "radius below which Takens' estimator counts pairs; none: "
+      "takens_radius", \.takensRadius,
+      "radius below which Takens' estimator counts pairs; none: "
         + "the radius at which C reaches high_sum", above: 0),
     .numbers(
       "at_radii", \.atRadii, "exactly these radii instead; the slope is then over all of them",

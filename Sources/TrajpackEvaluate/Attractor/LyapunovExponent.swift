@@ -28,7 +28,8 @@ struct LyapunovOptions: EvaluationOptions {
     .count("reach", \.reach, "rows a point must have after it, if more than last_step"),
     .number("time_step", \.timeStep, "time between rows", above: 0),
     .optionalNumber("radius", \.radius, "radius of Kantz; none: 5 % of the largest σ", above: 0),
-    .count("minimum_neighbours", \.minimumNeighbours, "neighbours a point needs (Kantz)", 1...100_000),
+    .count(
+      "minimum_neighbours", \.minimumNeighbours, "neighbours a point needs (Kantz)", 1...100_000),
   ]
 }
 

@@ -11,7 +11,9 @@ struct GeometryOptions: EvaluationOptions {
     .counts("axes", \.axes, "the two dimensions of hull area and correlation"),
     .number("revisit_radius", \.revisitRadius, "points nearer than this are a revisit", above: 0),
     .count("revisit_stride", \.revisitStride, "every how many rows one is taken", 1...1_000_000),
-    .count("revisit_gap", \.revisitGap, "taken rows between the two of a pair, at least", 1...1_000_000),
+    .count(
+      "revisit_gap", \.revisitGap, "taken rows from one of a pair to the other, at least",
+      1...1_000_000),
   ]
 }
 

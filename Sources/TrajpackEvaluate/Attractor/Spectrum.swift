@@ -16,7 +16,9 @@ struct SpectrumOptions: EvaluationOptions {
   var truncate = 4.0
 
   static let table: [Option<Self>] = [
-    .number("sigma", \.sigma, "Gaussian smoothing of the spectrum, bins; 0 for none", lowest: 0, highest: 1e5),
+    .number(
+      "sigma", \.sigma, "Gaussian smoothing of the spectrum, bins; 0 for none", lowest: 0,
+      highest: 1e5),
     .choice("edge", \.edge, "how smoothing treats the ends"),
     .number("truncate", \.truncate, "σ at which the kernel ends", above: 0, highest: 20),
   ]
@@ -45,7 +47,7 @@ enum Spectrum {
     let generated = try arrays.tensor("generated", ranks: 1...2)
     try truth.requireSameShape(generated)
     let (a, b) = (truth.series[0], generated.series[0])
-    let names = ["attractor.d_h", "attractor.log_spectral_distance", "attractor.spectrum_correlation"]
+    let names = ["d_h", "log_spectral_distance", "spectrum_correlation"].map { "attractor.\($0)" }
     var each: [[Double?]] = [[], [], []]
     for dimension in 0..<a.columns {
       guard let p = normalised(a.column(dimension), options),

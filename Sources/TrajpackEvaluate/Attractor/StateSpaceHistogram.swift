@@ -1,4 +1,4 @@
-import TrajpackFormat
+import Glibc
 
 /// Visits of a trajectory to the cells of a grid over state space, counted as the trajectory
 /// streams by: memory grows with the cells visited, not with the points.
@@ -146,12 +146,12 @@ struct StateSpaceHistogram {
       let q = (count(other.visits(cell)) + alpha) / otherSum
       if p > 0 {
         guard q > 0 else { return nil }
-        sum += p * logarithm(p / q)
+        sum += p * log(p / q)
       }
     }
     let empty = grid.cells - Double(union.count)
     if alpha > 0, empty > 0 {
-      sum += empty * (alpha / ownSum) * logarithm(otherSum / ownSum)
+      sum += empty * (alpha / ownSum) * log(otherSum / ownSum)
     }
     return sum
   }

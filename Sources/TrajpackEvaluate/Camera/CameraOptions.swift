@@ -75,7 +75,8 @@ struct CameraPathOptions: EvaluationOptions {
       "drop_translation_above", \.dropTranslationAbove,
       "leave out relative errors that move more than this (MIND: 1e9)", above: 0),
     .count(
-      "minimum_pairs", \.minimumPairs, "relative error needs this many pairs (MIND: 8)", 1...1_000_000),
+      "minimum_pairs", \.minimumPairs, "relative error needs this many pairs (MIND: 8)",
+      1...1_000_000),
     .choice("reduction", \.reduction, "how several paths become one figure"),
     .choice("nan_predictions", \.nan, "what a NaN in the estimate does (worst: not available)"),
   ]

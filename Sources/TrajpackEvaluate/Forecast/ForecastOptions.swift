@@ -29,7 +29,8 @@ struct ForecastOptions: EvaluationOptions {
     .number("kl_variance", \.klVariance, "variance of each Gaussian of KL", above: 0),
     .count("kl_samples", \.klSamples, "Monte Carlo samples of KL", 1...10_000_000),
     .count("kl_points", \.klPoints, "points of a series that KL uses at most", 1...10_000_000),
-    .count("spectrum_bins", \.spectrumBins, "first bins of the spectrum of Hellinger", 1...1_000_000),
+    .count(
+      "spectrum_bins", \.spectrumBins, "first bins of the spectrum of Hellinger", 1...1_000_000),
     .count("season", \.season, "steps of MASE's naive forecast", 1...1_000_000),
     .counts("horizons", \.horizons, "cumulative errors of the first h steps", lowest: 1),
     .count("seed", \.seed, "seed of the Monte Carlo samples (SplitMix64)"),
@@ -100,7 +101,8 @@ struct ForecastPair {
         complete = false
       }
       start += series.values.count
-      return ForecastPair(truth: series, prediction: other, counts: complete ? nil : counts,
+      return ForecastPair(
+        truth: series, prediction: other, counts: complete ? nil : counts,
         known: complete ? nil : known)
     }
     return (pairs, missing, notNumbers)

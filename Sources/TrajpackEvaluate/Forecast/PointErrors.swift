@@ -35,7 +35,8 @@ enum PointErrors {
       let values = results.map { $0[index].value }
       let known = values.compactMap { $0 }
       guard !known.isEmpty else {
-        let reason = total == 0 ? "no value counts" : "undefined for these values (constant, or too few)"
+        let reason =
+          total == 0 ? "no value counts" : "undefined for these values (constant, or too few)"
         return Score(name, missing: reason, details: details)
       }
       var fields = details

@@ -25,7 +25,8 @@ struct PoseOptions: EvaluationOptions {
     .choice("normaliser", \.normaliser, "PCK: what distances are divided by"),
     .counts("normaliser_joints", \.normaliserJoints, "PCK: the two joints of normaliser=joints"),
     .flag("strict", \.strict, "PCK: distance < (true) or ≤ (false)"),
-    .choice("nan_predictions", \.nan, "what a NaN in a predicted joint does (worst: not available)"),
+    .choice(
+      "nan_predictions", \.nan, "what a NaN in a predicted joint does (worst: not available)"),
   ]
 }
 
