@@ -11,5 +11,6 @@ extension Evaluator {
     StateSpaceDivergence.evaluator, Spectrum.evaluator, ArrowOfTime.evaluator,
     CorrelationDimension.evaluator, LyapunovExponent.evaluator, LyapunovSpectrum.evaluator,
     Recurrence.evaluator, PhaseGeometry.evaluator, DistributionDistances.evaluator,
+    PairedDifference.evaluator,
   ]
 }

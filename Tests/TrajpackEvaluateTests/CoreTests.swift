@@ -59,6 +59,7 @@ import TrajpackFormat
     try check(RecurrenceOptions.self)
     try check(GeometryOptions.self)
     try check(DistributionOptions.self)
+    try check(PairedOptions.self)
   }
 
   private func text(_ value: Value) -> String {

@@ -174,3 +174,18 @@ def test_recogniser_knows_motion_wherever_it_happens():
         "action.recogniser", options, joints=joints, truth=(truth + 1) % 3, lengths=rows, **arrays
     )
     assert wrong["action.frame_accuracy"] == 0
+
+
+def test_paired_difference_is_narrower_than_two_means():
+    rng = np.random.default_rng(8)
+    hardness = rng.normal(size=150) * 10
+    first = hardness + 1 + rng.normal(size=150)
+    second = hardness + rng.normal(size=150)
+    second[3] = np.nan
+    ours = evaluate("compare.paired", first=first, second=second)["compare.difference"]
+    differences = np.delete(first - second, 3)
+    assert ours["value"] == pytest.approx(differences.mean())
+    assert ours["count"] == 149 and ours["details"]["unpaired"] == 1
+    width = ours["details"]["high"] - ours["details"]["low"]
+    assert width == pytest.approx(2 * 1.96 * differences.std() / np.sqrt(149), rel=0.06)
+    assert ours["details"]["share_of_samples_above_0"] == 1

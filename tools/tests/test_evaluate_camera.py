@@ -1,5 +1,6 @@
 """Camera scores against evo, run as a separate process, and against scipy."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -29,7 +30,8 @@ def random_path(rng, count, noise=0.05):
 
 
 def evo(jobs):
-    pytest.importorskip("evo")
+    if importlib.util.find_spec("evo") is None:
+        pytest.skip("evo is not installed")
     text = json.dumps([{k: getattr(v, "tolist", lambda: v)() for k, v in j.items()} for j in jobs])
     done = subprocess.run(
         [sys.executable, HERE / "evo_oracle.py"], input=text, capture_output=True, text=True
@@ -125,3 +127,106 @@ def test_control_errors_equal_a_transcription_of_the_definition():
         assert ours["camera.rot_err"] == pytest.approx(angle.sum(), abs=1e-6)
         assert ours["camera.trans_err"] == pytest.approx(np.linalg.norm(b - a, axis=1).sum())
         assert ours["camera.cam_mc"] == pytest.approx(np.linalg.norm(both, axis=1).sum())
+
+
+def test_conventions_of_poses():
+    rng = np.random.default_rng(13)
+    path = random_path(rng, 30)
+    options = {"alignment": "sim3", "delta": 3}
+    expected = values("camera.path", options, **path)
+
+    def turned(change):
+        return {key: change(key, value) for key, value in path.items()}
+
+    wxyz = turned(lambda k, v: np.roll(v, 1, axis=1) if k.endswith("rotation") else v)
+    matrices = turned(
+        lambda k, v: Rotation.from_quat(v).as_matrix() if k.endswith("rotation") else v
+    )
+    inverse = {}
+    for side in ("truth", "estimate"):
+        turn = Rotation.from_quat(path[f"{side}_rotation"]).inv()
+        inverse[f"{side}_rotation"] = 2.5 * turn.as_quat()  # any length means the same
+        inverse[f"{side}_position"] = -turn.apply(path[f"{side}_position"])
+    for arrays, extra in (
+        (wxyz, {"quaternion_order": "wxyz"}),
+        (matrices, {}),
+        (inverse, {"pose": "world_to_camera"}),
+    ):
+        ours = values("camera.path", options | extra, **arrays)
+        for name, value in expected.items():
+            assert ours[name] == pytest.approx(value, rel=1e-9, abs=1e-9), (name, extra)
+
+
+def test_scale_on_the_truth_is_wildbenchs_formula():
+    # ATE = mean ‖T̂ − s·T‖ with s the inverse of the factor fitted to the estimate.
+    rng = np.random.default_rng(14)
+    truth = rng.normal(size=(50, 3)).cumsum(0)
+    guess = 0.3 * truth + 0.05 * rng.normal(size=truth.shape)
+    s = (guess * guess).sum() / (truth * guess).sum()
+    ours = values(
+        "camera.path",
+        {"alignment": "scale", "scale_truth": True},
+        truth_position=truth,
+        estimate_position=guess,
+    )
+    expected = np.linalg.norm(guess - s * truth, axis=1)
+    assert ours["camera.ate.mean"] == pytest.approx(expected.mean())
+    assert ours["camera.ate.rmse"] == pytest.approx(np.sqrt((expected**2).mean()))
+
+
+def test_relative_to_the_first_pose():
+    rng = np.random.default_rng(15)
+    path = random_path(rng, 20)
+    move = Rotation.from_rotvec(rng.normal(size=3))
+    moved = {
+        "truth_position": path["truth_position"],
+        "truth_rotation": path["truth_rotation"],
+        "estimate_position": move.apply(path["truth_position"]) + [1, 2, 3],
+        "estimate_rotation": (move * Rotation.from_quat(path["truth_rotation"])).as_quat(),
+    }
+    ours = values("camera.path", {"alignment": "none", "first_pose": True}, **moved)
+    assert max(ours.values()) == pytest.approx(0, abs=1e-6)
+    apart = values("camera.path", {"alignment": "none"}, **moved)
+    assert apart["camera.ate.mean"] > 1
+
+
+def test_relative_errors_that_are_dropped():
+    rng = np.random.default_rng(16)
+    path = random_path(rng, 30, noise=0.2)
+    whole = evaluate("camera.path", {"alignment": "none"}, **path)
+    limit = whole["camera.rpe_translation.median"]["value"]
+    ours = evaluate("camera.path", {"alignment": "none", "drop_translation_above": limit}, **path)
+    kept = ours["camera.rpe_translation.mean"]
+    assert kept["count"] == 15 and kept["details"]["pairs_dropped"] == 14
+    assert ours["camera.rpe_translation.max"]["value"] <= limit
+    few = evaluate("camera.path", {"alignment": "none", "minimum_pairs": 30}, **path)
+    assert few["camera.rpe_translation.mean"]["value"] is None
+
+
+def test_normalised_scores_equal_their_formulas():
+    rng = np.random.default_rng(17)
+    count = 12
+    turn = Rotation.from_rotvec(np.cumsum(rng.normal(size=(count, 3)) * 0.03, axis=0))
+    position = np.cumsum(rng.normal(size=(count, 3)) * 0.05, axis=0)
+    other = Rotation.from_rotvec(rng.normal(size=(count, 3)) * 0.02)
+    guess = position + 0.02 * rng.normal(size=position.shape)
+    seen = turn * other
+    ours = values(
+        "camera.normalised",
+        {"first_pose": False},
+        truth_position=position,
+        truth_rotation=turn.as_quat(),
+        estimate_position=guess,
+        estimate_rotation=seen.as_quat(),
+    )
+    distance = np.linalg.norm(guess - position, axis=1).mean()
+    angle = np.degrees((turn.inv() * seen).magnitude()).mean()
+    path = np.linalg.norm(np.diff(position, axis=0), axis=1).sum()
+    turned = np.degrees((turn[:-1].inv() * turn[1:]).magnitude()).sum()
+    translation = min(distance / max(path, 0.5), 1)
+    rotation = min(angle / max(turned, 10), 1)
+    assert ours["camera.nate_translation"] == pytest.approx(translation)
+    assert ours["camera.nate_rotation"] == pytest.approx(rotation)
+    assert ours["camera.wbench_accuracy"] == pytest.approx(1 - (translation + rotation) / 2)
+    world = np.sqrt((1 - min(angle / 15, 1)) * (1 - min(distance / 0.5, 1)))
+    assert ours["camera.worldscore"] == pytest.approx(world)
