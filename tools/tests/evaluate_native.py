@@ -55,11 +55,11 @@ def evaluate_list(evaluator, options=None, **arrays):
     for item, (name, values) in zip(items, arrays.items()):
         values = np.asarray(values)
         if values.dtype == bool:
-            values = values.astype(np.uint8)
+            values = values.view(np.uint8)
         elif values.dtype.kind in "iu" and values.dtype != np.uint8:
-            values = values.astype(np.int64)
+            values = values.astype(np.int64, copy=False)
         elif values.dtype.kind == "f" and values.dtype != np.float32:
-            values = values.astype(np.float64)
+            values = values.astype(np.float64, copy=False)
         values = np.ascontiguousarray(values)
         shape = (ctypes.c_int64 * max(values.ndim, 1))(*values.shape)
         keep += [values, shape]

@@ -15,43 +15,69 @@ enum MutualInformation {
     let y = order.map { second[$0] / sy }
     let sortedY = y.sorted()
     var sum = 0.0
-    var nearest = [Double](repeating: .infinity, count: neighbours)
-    for index in 0..<count {
-      for place in nearest.indices { nearest[place] = .infinity }
-      var left = index - 1
-      var right = index + 1
-      while true {
-        let toLeft = left >= 0 ? x[index] - x[left] : .infinity
-        let toRight = right < count ? x[right] - x[index] : .infinity
-        let along = min(toLeft, toRight)
-        guard along < nearest[neighbours - 1] else { break }
-        let other = toLeft <= toRight ? left : right
-        if toLeft <= toRight { left -= 1 } else { right += 1 }
-        let distance = max(along, abs(y[other] - y[index]))
-        guard distance < nearest[neighbours - 1] else { continue }
-        var place = neighbours - 1
-        while place > 0, nearest[place - 1] > distance {
-          nearest[place] = nearest[place - 1]
-          place -= 1
+    x.withUnsafeBufferPointer { x in
+      y.withUnsafeBufferPointer { y in
+        sortedY.withUnsafeBufferPointer { sortedY in
+          var nearest = [Double](repeating: .infinity, count: neighbours)
+          nearest.withUnsafeMutableBufferPointer { nearest in
+            for index in 0..<count {
+              // Strictly nearer than the k-th neighbour; the point itself is among them.
+              let radius = kthDistance(x, y, index, nearest).nextDown
+              sum += Statistics.digamma(Double(within(x, x[index], radius)))
+              sum += Statistics.digamma(Double(within(sortedY, y[index], radius)))
+            }
+          }
         }
-        nearest[place] = distance
       }
-      // Strictly nearer than the k-th neighbour; the point itself is among them.
-      let radius = nearest[neighbours - 1].nextDown
-      sum += Statistics.digamma(Double(within(x, x[index], radius)))
-      sum += Statistics.digamma(Double(within(sortedY, y[index], radius)))
     }
     let n = Double(count)
     return max(0, Statistics.digamma(n) + Statistics.digamma(Double(neighbours)) - sum / n)
   }
 
+  /// The distance of a point's k-th neighbour, k being the room in `nearest`: a walk along rising
+  /// `x` to the right and then to the left, until that step alone is too long.
+  private static func kthDistance(
+    _ x: UnsafeBufferPointer<Double>, _ y: UnsafeBufferPointer<Double>, _ index: Int,
+    _ nearest: UnsafeMutableBufferPointer<Double>
+  ) -> Double {
+    let last = nearest.count - 1
+    nearest.update(repeating: .infinity)
+    let (ownX, ownY) = (x[index], y[index])
+    func take(_ distance: Double) {
+      var place = last
+      while place > 0, nearest[place - 1] > distance {
+        nearest[place] = nearest[place - 1]
+        place -= 1
+      }
+      nearest[place] = distance
+    }
+    var other = index + 1
+    while other < x.count, x[other] - ownX < nearest[last] {
+      let distance = max(x[other] - ownX, abs(y[other] - ownY))
+      if distance < nearest[last] { take(distance) }
+      other += 1
+    }
+    other = index - 1
+    while other >= 0, ownX - x[other] < nearest[last] {
+      let distance = max(ownX - x[other], abs(y[other] - ownY))
+      if distance < nearest[last] { take(distance) }
+      other -= 1
+    }
+    return nearest[last]
+  }
+
   /// How many of the sorted values lie within `radius` of `centre`.
-  private static func within(_ sorted: [Double], _ centre: Double, _ radius: Double) -> Int {
-    max(1, bound(sorted) { $0 - centre > radius } - bound(sorted) { centre - $0 <= radius })
+  private static func within(
+    _ sorted: UnsafeBufferPointer<Double>, _ centre: Double, _ radius: Double
+  ) -> Int {
+    let first = bound(sorted) { centre - $0 <= radius }
+    return max(1, bound(sorted) { $0 - centre > radius } - first)
   }
 
   /// The first place where a condition that stays true becomes true.
-  private static func bound(_ sorted: [Double], _ holds: (Double) -> Bool) -> Int {
+  private static func bound(
+    _ sorted: UnsafeBufferPointer<Double>, _ holds: (Double) -> Bool
+  ) -> Int {
     var low = 0
     var high = sorted.count
     while low < high {

@@ -109,39 +109,39 @@ struct KeypointInputs {
       Float(options.gridWidth / options.trackWidth),
       Float(options.gridHeight / options.trackHeight))
     let size = SIMD2(Float(options.trueWidth), Float(options.trueHeight))
-    for frame in clip where options.firstFrame || frame > clip.lowerBound {
-      if joints != nil, projectors[frame] == nil {
-        tally.cameraless += 1
-        continue
-      }
-      for keypoint in selected {
-        let index = frame * keypoints + keypoint
-        guard let truth = truth(index, frame, size, &tally) else { continue }
-        if let visibles = tracks.visibles, visibles[index] == 0 {
-          tally.invisible += 1
-          if options.invisible == .skip { continue }
-          if options.invisible == .miss {
-            bins[rising.count] += 1
+    let strict = options.strict
+    rising.withUnsafeBufferPointer { rising in
+      bins.withUnsafeMutableBufferPointer { bins in
+        for frame in clip where options.firstFrame || frame > clip.lowerBound {
+          let projector = joints == nil ? nil : projectors[frame]
+          if joints != nil, projector == nil {
+            tally.cameraless += 1
             continue
           }
+          for keypoint in selected {
+            let index = frame * keypoints + keypoint
+            guard let truth = truth(index, frame, projector, size, &tally) else { continue }
+            var missed = truth.missed
+            if let visibles = tracks.visibles, visibles[index] == 0 {
+              tally.invisible += 1
+              if options.invisible == .skip { continue }
+              missed = missed || options.invisible == .miss
+            }
+            let track = SIMD2(tracks.points[2 * index], tracks.points[2 * index + 1])
+            let offset = track * trackToGrid - truth.pixel * toGrid
+            let squared = (offset * offset).sum()
+            if squared.isNaN {
+              tally.notNumbers += 1
+              if options.nan == .skip { continue }
+              missed = true
+            }
+            var bin = 0
+            for limit in rising {
+              bin += missed || squared > limit || (strict && squared == limit) ? 1 : 0
+            }
+            bins[bin] += 1
+          }
         }
-        let track = SIMD2(tracks.points[2 * index], tracks.points[2 * index + 1])
-        let offset = track * trackToGrid - truth.pixel * toGrid
-        let squared = (offset * offset).sum()
-        if squared.isNaN {
-          tally.notNumbers += 1
-          if options.nan != .skip { bins[rising.count] += 1 }
-          continue
-        }
-        var bin = 0
-        if truth.missed {
-          bin = rising.count
-        } else if options.strict {
-          while bin < rising.count, squared >= rising[bin] { bin += 1 }
-        } else {
-          while bin < rising.count, squared > rising[bin] { bin += 1 }
-        }
-        bins[bin] += 1
       }
     }
     var within = 0
@@ -156,7 +156,8 @@ struct KeypointInputs {
   /// Where a true keypoint lies, and whether it counts as missed whatever the track says; nil
   /// when it does not count.
   @inline(__always) private func truth(
-    _ index: Int, _ frame: Int, _ size: SIMD2<Float>, _ tally: inout KeypointTally
+    _ index: Int, _ frame: Int, _ projector: Projector?, _ size: SIMD2<Float>,
+    _ tally: inout KeypointTally
   ) -> (pixel: SIMD2<Float>, missed: Bool)? {
     if let mask, mask[index] == 0 {
       tally.masked += 1
@@ -165,7 +166,7 @@ struct KeypointInputs {
     var pixel = SIMD2<Float>.zero
     var missed = false
     var hidden = occlusion.map { $0[index] != 0 } ?? false
-    if let joints, let projector = projectors[frame] {
+    if let joints, let projector {
       let camera = projector.camera(
         joints[3 * index], joints[3 * index + 1], joints[3 * index + 2])
       guard !camera.z.isNaN, !camera.x.isNaN else {
