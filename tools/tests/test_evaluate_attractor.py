@@ -264,3 +264,50 @@ def test_geometry_equals_scipy():
         points = np.round(rng.normal(size=(40, 2)), 1)  # many duplicates and points on lines
         area = values("attractor.geometry", series=points)["attractor.hull_area"]
         assert area == pytest.approx(ConvexHull(points).volume)
+
+
+@pytest.mark.parametrize("window", [0, 3])
+@pytest.mark.parametrize("norm, metric", [("euclidean", "euclidean"), ("maximum", "chebyshev")])
+def test_recurrence_lines_by_norm_and_window(window, norm, metric):
+    series = roessler()[:400]
+    near = squareform(pdist(series, metric)) <= 2
+    lag = np.abs(np.subtract.outer(np.arange(400), np.arange(400)))
+    outside = lag > window
+
+    def lengths(rows, least):
+        runs = [r for row in rows for r in "".join("01"[int(v)] for v in row).split("0") if r]
+        return np.array([len(r) for r in runs if len(r) >= least]), sum(map(len, runs))
+
+    diagonals, points = lengths([np.diag(near, k) for k in range(window + 1, 400)], 3)
+    verticals, all_points = lengths((near & outside).T, 4)
+    options = {
+        "radius": 2,
+        "norm": norm,
+        "theiler": window,
+        "minimum_diagonal": 3,
+        "minimum_vertical": 4,
+    }
+    ours = values("attractor.recurrence", options, series=series)
+    assert ours["attractor.recurrence_rate"] == pytest.approx(near[outside].mean())
+    assert ours["attractor.determinism"] == pytest.approx(diagonals.sum() / points)
+    assert ours["attractor.mean_line"] == pytest.approx(diagonals.mean())
+    assert ours["attractor.laminarity"] == pytest.approx(verticals.sum() / all_points)
+    assert ours["attractor.trapping_time"] == pytest.approx(verticals.mean())
+    whole = values("attractor.recurrence", options | {"diagonal": "with"}, series=series)
+    assert whole["attractor.recurrence_rate"] == pytest.approx(near.mean())
+
+
+def test_kantz_equals_its_definition():
+    series = henon(1200)
+    count = len(series) - 6
+    index = np.arange(count)
+    near = squareform(pdist(series[:count])) < 0.05
+    near[np.abs(index[:, None] - index) <= 4] = False
+    curve = []
+    for k in range(1, 7):
+        moved = squareform(pdist(series[k : k + count]))
+        kept = near.sum(1) >= 5
+        curve.append(np.log((moved * near)[kept].sum(1) / near[kept].sum(1)).mean())
+    options = {"method": "kantz", "theiler": 4, "first_step": 1, "last_step": 6, "radius": 0.05}
+    ours = values("attractor.lyapunov", options, series=series)["attractor.lyapunov"]
+    assert ours == pytest.approx(np.polyfit(range(1, 7), curve, 1)[0], rel=1e-9)

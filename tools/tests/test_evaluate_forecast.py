@@ -214,3 +214,37 @@ def test_generative_distances_equal_their_definition():
     assert ours["generative.kd"] == pytest.approx(kd, rel=1e-9)
     itself = values("generative.distances", real=real, generated=real)
     assert itself["generative.acd"] == itself["generative.sd"] == itself["generative.kd"] == 0
+
+
+def test_horizons_and_batches():
+    rng = np.random.default_rng(8)
+    truth = rng.normal(size=(4, 30, 2)).cumsum(1) + 5
+    guess = truth + rng.normal(size=truth.shape)
+    ours = evaluate("forecast.errors", {"horizons": "1,10,30"}, truth=truth, prediction=guess)
+    single = [values("forecast.errors", truth=a, prediction=b) for a, b in zip(truth, guess)]
+    for name, score in ours.items():
+        if name not in ("forecast.mase", "forecast.kl_divergence"):  # pooled; sampled
+            assert score["value"] == pytest.approx(np.mean([s[name] for s in single])), name
+    curve = [((truth - guess)[:, :h] ** 2).mean() for h in (1, 10, 30)]
+    assert ours["forecast.mse"]["details"]["cumulative_at_horizons"] == pytest.approx(curve)
+    size = 200 * np.abs(truth - guess) / (np.abs(truth) + np.abs(guess))
+    curve = [size[:, :h].mean() for h in (1, 10, 30)]
+    assert ours["forecast.smape"]["details"]["cumulative_at_horizons"] == pytest.approx(curve)
+    assert ours["forecast.smape"]["value"] == pytest.approx(size.mean())
+    train = rng.normal(size=(50, 2)).cumsum(0)
+    naive = np.abs(train[3:] - train[:-3]).mean()
+    mase = values("forecast.errors", {"season": 3}, truth=truth, prediction=guess, train=train)
+    assert mase["forecast.mase"] == pytest.approx(np.abs(truth - guess).mean() / naive)
+
+
+def test_valid_time_of_masked_truth_does_not_fail_there():
+    truth = lorenz()[:200]
+    guess = truth.copy()
+    guess[50:60] = np.nan
+    guess[120:] = 1e6
+    mask = np.ones_like(truth, bool)
+    mask[50:60] = False
+    ours = values("forecast.valid_time", truth=truth, prediction=guess, truth_mask=mask)
+    steps = {k: v for k, v in ours.items() if k.endswith("steps")}
+    assert steps["forecast.vpt_nrmse.steps"] == steps["forecast.vpt_relative.steps"] == 120
+    assert steps["forecast.vpt_smape_instantaneous_200.steps"] == 120
