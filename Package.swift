@@ -16,6 +16,7 @@ let package = Package(
   products: [
     .executable(name: "trajpack", targets: ["trajpack"]),
     .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
+    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -50,6 +51,12 @@ let package = Package(
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
+    // Scores of predictions against truth.
+    .target(
+      name: "TrajpackEvaluate", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackEvaluateABI",
+      dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -88,6 +95,10 @@ let package = Package(
       path: "Tests/Specimen", swiftSettings: strict),
     .testTarget(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackEvaluateTests",
+      dependencies: ["TrajpackEvaluate", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",
