@@ -9,13 +9,20 @@ import TrajpackTestSupport
 /// Numbers in text, against the C library's `strtod`.
 @Suite struct NumberTests {
   private static let strange = [
-    "0", "-0", "+0", "-0.0", "0.0", "+5", "-5", "1.", ".5", "-.5", "+.5e1", "1e0", "1E5", "1e+5", "1e-5", "1e400", "-1e400",
-    "1e-400", "4.9e-324", "5e-324", "2.2250738585072014e-308", "1.7976931348623157e308", "1.7976931348623159e308",
-    "9007199254740993", "9007199254740992", "-9007199254740993", "9223372036854775807", "-9223372036854775808",
-    "0.1", "0.30000000000000004", "123456789.123456789", "1e22", "1e23", "8.5e22", "2147483647", "-2147483648",
-    "2147483648", "2147482999.5", "0.0000000000000000000001", "0.00000000000000000000001", "000123", "00.5", "1e00005",
-    "inf", "-inf", "Infinity", "-Infinity", "INF", "+inf", "0.1e1", "100e-2", "16777217", "16777216.0", "3.4028235e38",
-    "1.401298464324817e-45", "-1e-7", "1234567890123456.7", "999999999999999999", "99999999999999999.9",
+    "0", "-0", "+0", "-0.0", "0.0", "+5", "-5", "1.", ".5", "-.5", "+.5e1", "1e0", "1E5", "1e+5",
+    "1e-5", "1e400", "-1e400",
+    "1e-400", "4.9e-324", "5e-324", "2.2250738585072014e-308", "1.7976931348623157e308",
+    "1.7976931348623159e308",
+    "9007199254740993", "9007199254740992", "-9007199254740993", "9223372036854775807",
+    "-9223372036854775808",
+    "0.1", "0.30000000000000004", "123456789.123456789", "1e22", "1e23", "8.5e22", "2147483647",
+    "-2147483648",
+    "2147483648", "2147482999.5", "0.0000000000000000000001", "0.00000000000000000000001", "000123",
+    "00.5", "1e00005",
+    "inf", "-inf", "Infinity", "-Infinity", "INF", "+inf", "0.1e1", "100e-2", "16777217",
+    "16777216.0", "3.4028235e38",
+    "1.401298464324817e-45", "-1e-7", "1234567890123456.7", "999999999999999999",
+    "99999999999999999.9",
     "0e5", "-0e5", "1e18", "1e19", "123456789012345678e-10", " 5", "5 ", "\t5.5\t",
   ]
 
@@ -50,7 +57,8 @@ import TrajpackTestSupport
     // What the schema's own rules demand of a channel, so that a shard with it opens.
     if choice.decimals != nil { #expect(choice.stored == .int32 || choice.stored == .int64) }
     if choice.missing == .sentinel { #expect(choice.stored == .int32 || choice.stored == .int64) }
-    let values = ChannelValues(channel: channel, stored: choice.stored, count: texts.count, bytes: bytes)
+    let values = ChannelValues(
+      channel: channel, stored: choice.stored, count: texts.count, bytes: bytes)
     let doubles = values.doubles()
     for i in texts.indices {
       switch values.value(i, 0) {
@@ -67,7 +75,8 @@ import TrajpackTestSupport
   private func check(_ texts: [String]) throws {
     guard let doubles = try Self.stored(texts) else {
       // Kept as text: only where some whole number has more digits than a double holds.
-      #expect(texts.contains { $0.utf8.count >= 16 && !$0.contains { ".eE".contains($0) } }, "\(texts)")
+      #expect(
+        texts.contains { $0.utf8.count >= 16 && !$0.contains { ".eE".contains($0) } }, "\(texts)")
       return
     }
     for (text, value) in zip(texts, doubles) {
@@ -77,7 +86,8 @@ import TrajpackTestSupport
         continue
       }
       let wanted = strtod(plain, nil)
-      #expect(value.bitPattern == wanted.bitPattern, "'\(text)' in \(texts.prefix(6)) gave \(value)")
+      #expect(
+        value.bitPattern == wanted.bitPattern, "'\(text)' in \(texts.prefix(6)) gave \(value)")
     }
   }
 
@@ -89,13 +99,17 @@ import TrajpackTestSupport
     }
   }
 
-  @Test(arguments: ["", "nan", "NaN", "NAN", " ", "\t", "-nan", "+nan"]) func absentValues(text: String) {
+  @Test(arguments: ["", "nan", "NaN", "NAN", " ", "\t", "-nan", "+nan"]) func absentValues(
+    text: String
+  ) {
     #expect(Self.parse(text).form == .missing)
   }
 
   @Test(arguments: [
-    "1_000", "0x10", "0x1p3", "1,5", "1e", "1e+", "e5", ".", "-", "+", "--1", "+-1", "1-", "1.2.3", "१२", "１２", "٣", "1 2",
-    "1e5.5", "nan1", "infi", "inf5", "infinit", "0b1", "1f", "1d", "½", "1\u{a0}", "\u{feff}1", "∞", "None", "null", "NA", "1\0",
+    "1_000", "0x10", "0x1p3", "1,5", "1e", "1e+", "e5", ".", "-", "+", "--1", "+-1", "1-", "1.2.3",
+    "१२", "１２", "٣", "1 2",
+    "1e5.5", "nan1", "infi", "inf5", "infinit", "0b1", "1f", "1d", "½", "1\u{a0}", "\u{feff}1", "∞",
+    "None", "null", "NA", "1\0",
   ]) func noNumbers(text: String) { #expect(Self.parse(text).form == .text) }
 
   @Test(arguments: 1...12) func randomColumns(seed: Int) throws {
@@ -116,12 +130,17 @@ import TrajpackTestSupport
     }
     let sign = ["", "", "-", "+"].randomElement(using: &random) ?? ""
     switch way {
-    case -1: return ["", "nan", "inf", "-inf", "0", "-0", "-0.0"].randomElement(using: &random) ?? ""
+    case -1:
+      return ["", "nan", "inf", "-inf", "0", "-0", "-0.0"].randomElement(using: &random) ?? ""
     case 0: return sign + figures(Int.random(in: 1...9, using: &random))
     case 1: return sign + figures(Int.random(in: 1...20, using: &random))
-    case 2: return sign + figures(Int.random(in: 1...6, using: &random)) + "." + figures(min(digits, 9))
-    case 3: return sign + figures(Int.random(in: 0...18, using: &random)) + "." + figures(digits + 1)
-    case 4: return sign + figures(1) + "." + figures(digits) + "e\(Int.random(in: -330...310, using: &random))"
+    case 2:
+      return sign + figures(Int.random(in: 1...6, using: &random)) + "." + figures(min(digits, 9))
+    case 3:
+      return sign + figures(Int.random(in: 0...18, using: &random)) + "." + figures(digits + 1)
+    case 4:
+      return sign + figures(1) + "." + figures(digits)
+        + "e\(Int.random(in: -330...310, using: &random))"
     case 5:
       let value = Double(bitPattern: random.next())
       return value.isNaN ? "nan" : value.description

@@ -7,7 +7,9 @@ import TrajpackTestSupport
 
 @Suite struct JournalTests {
   private let records: [JSONValue] = (0..<6).map {
-    .record(["type": "shard", "n": .int(Int64($0)), "text": .string(String(repeating: "é", count: $0 * 3))])
+    .record([
+      "type": "shard", "n": .int(Int64($0)), "text": .string(String(repeating: "é", count: $0 * 3)),
+    ])
   }
 
   @Test func cutAtEveryByteItKeepsTheWholeRecordsBefore() throws {
@@ -76,7 +78,8 @@ import TrajpackTestSupport
     Manifest.Entry(
       name: "shard-00000\(number).h5",
       receipt: .init(
-        bytes: 100 + number, sha256: String(repeating: "\(number)", count: 64), episodes: number, rows: 9))
+        bytes: 100 + number, sha256: String(repeating: "\(number)", count: 64), episodes: number,
+        rows: 9))
   }
 
   @Test func comesBackFromItsJSON() throws {
@@ -90,7 +93,8 @@ import TrajpackTestSupport
 
   @Test func itsDigestIsOfNamesAndDigests() {
     let one = Manifest(shards: [entry(0), entry(1)], source: .object([]), statistics: .object([]))
-    let other = Manifest(shards: [entry(1), entry(0)], source: .object([]), statistics: .object([]))
+    let other = Manifest(
+      shards: [entry(1), entry(0)], source: .object([]), statistics: .object([]))
     #expect(one.digest != other.digest)
     // sha256sum of the two lines.
     let lines = "shard-000000.h5 \(String(repeating: "0", count: 64))\n"
@@ -101,12 +105,14 @@ import TrajpackTestSupport
 
   @Test(arguments: [
     ("\"bytes\": 100", "\"bytes\": -1"), ("\"bytes\": 100", "\"bytes\": 9223372036854775807"),
-    ("\"bytes\": 100", "\"bytes\": 1.5"), ("shard-000000.h5", "../000000.h5"), ("shard-000000.h5", "shard-a/b.h5"),
+    ("\"bytes\": 100", "\"bytes\": 1.5"), ("shard-000000.h5", "../000000.h5"),
+    ("shard-000000.h5", "shard-a/b.h5"),
     ("shard-000000.h5", "shard-\\u0000.h5"), ("shard-000000.h5", "shard-000001.h5"), ("1.0", "2.0"),
     ("trajpack dataset", "other"), ("0000000000", "000000000"), ("0000000000", "1000000000"),
   ])
   func aStrangeOneIsRefused(old: String, new: String) throws {
-    let manifest = Manifest(shards: [entry(0), entry(1)], source: .object([]), statistics: .object([]))
+    let manifest = Manifest(
+      shards: [entry(0), entry(1)], source: .object([]), statistics: .object([]))
     let text = manifest.json.text(indent: 1)
     let bad = text.replacing(old, with: new)
     try #require(bad != text)
@@ -115,7 +121,8 @@ import TrajpackTestSupport
 }
 
 @Suite struct SpoolTests {
-  @Test(arguments: [0, 1, 7, 1000, 1 << 20]) func anyRangeComesBackBeyondAnyLimit(limit: Int) throws {
+  @Test(arguments: [0, 1, 7, 1000, 1 << 20]) func anyRangeComesBackBeyondAnyLimit(limit: Int) throws
+  {
     var random = SeededGenerator(seed: UInt64(limit) + 5)
     let spool = Spool(limit: limit)
     var all: [UInt8] = []

@@ -42,8 +42,10 @@ struct RandomShard {
         codec: codec, chunkRows: [nil, 1, 3, 16, 33].randomElement(using: &random) ?? nil))
     for number in 0..<Int.random(in: 1...6, using: &random) {
       var episode = Episode(
-        id: "episode/\(number) é\u{1F40E}", split: ["", "train", "test"].randomElement(using: &random) ?? "",
-        metadata: Bool.random(using: &random) ? .object([]) : .record(["n": .int(Int64(number))]), tracks: [])
+        id: "episode/\(number) é\u{1F40E}",
+        split: ["", "train", "test"].randomElement(using: &random) ?? "",
+        metadata: Bool.random(using: &random) ? .object([]) : .record(["n": .int(Int64(number))]),
+        tracks: [])
       for _ in 0..<Int.random(in: 0...5, using: &random) {
         episode.tracks.append(track(maximumRows: maximumRows, &random))
       }
@@ -57,7 +59,8 @@ struct RandomShard {
       let type = ElementType.allCases.randomElement(using: &random) ?? .float32
       let shape = [[], [], [3], [4], [2, 3], [40]].randomElement(using: &random) ?? []
       var channel = Channel(
-        name: "channel \(c)", kind: Kind.allCases.randomElement(using: &random) ?? .scalar, type: type,
+        name: "channel \(c)", kind: Kind.allCases.randomElement(using: &random) ?? .scalar,
+        type: type,
         shape: type == .bytes ? [] : shape)
       var stored = type
       if type == .float64, Bool.random(using: &random) {
@@ -72,7 +75,8 @@ struct RandomShard {
       channels.append(ChannelPlan(channel, stored: stored))
     }
     return StreamPlan(
-      Stream(name: "stream/\(number)", timeUnit: number % 2 == 0 ? "s" : "turns"), channels: channels)
+      Stream(name: "stream/\(number)", timeUnit: number % 2 == 0 ? "s" : "turns"),
+      channels: channels)
   }
 
   private func track(maximumRows: Int, _ random: inout SeededGenerator) -> Track {
@@ -107,7 +111,8 @@ struct RandomShard {
     ]
     return Track(
       stream: stream, entity: entities.randomElement(using: &random) ?? nil,
-      clock: clocks.randomElement(using: &random) ?? .float64, count: count, rows: rows, texts: texts,
+      clock: clocks.randomElement(using: &random) ?? .float64, count: count, rows: rows,
+      texts: texts,
       metadata: Bool.random(using: &random) ? .object([]) : .record(["m": "two \"words\""]))
   }
 
@@ -116,7 +121,9 @@ struct RandomShard {
   }
 
   /// The container of shards.
-  static func backend(_ path: String) throws(TrajpackError) -> any ShardBackend { try HDF5Backend(path) }
+  static func backend(_ path: String) throws(TrajpackError) -> any ShardBackend {
+    try HDF5Backend(path)
+  }
 
   /// Writes the shard with `jobs` threads.
   func write(_ path: String, jobs: Int = 2) throws -> ShardWriter.Receipt {
@@ -141,7 +148,8 @@ struct RandomShard {
           TrackDraft(
             stream: track.stream, entity: track.entity, clock: track.clock, count: track.count,
             metadata: track.metadata, rows: rows,
-            bytes: schema.streams[track.stream].blob == nil ? nil : .spool(texts, 1..<1 + track.texts.count)))
+            bytes: schema.streams[track.stream].blob == nil
+              ? nil : .spool(texts, 1..<1 + track.texts.count)))
       }
       try writer.append(draft)
     }

@@ -24,13 +24,15 @@ import TrajpackTestSupport
       #expect(found.metadata == (episode.metadata == .object([]) ? "" : episode.metadata.text()))
       try #require(found.tracks.count == episode.tracks.count)
       for (track, drawnTrack) in zip(found.tracks, episode.tracks) {
-        try check(TrackReader(shard, track: track, reader: reader), drawnTrack, drawn.schema, &random)
+        try check(
+          TrackReader(shard, track: track, reader: reader), drawnTrack, drawn.schema, &random)
       }
     }
   }
 
   private func check(
-    _ reader: TrackReader, _ drawn: RandomShard.Track, _ schema: Schema, _ random: inout SeededGenerator
+    _ reader: TrackReader, _ drawn: RandomShard.Track, _ schema: Schema,
+    _ random: inout SeededGenerator
   ) throws {
     #expect(reader.count == drawn.count)
     #expect(reader.track.entity == drawn.entity && reader.track.clock == drawn.clock)
@@ -70,7 +72,8 @@ import TrajpackTestSupport
 
   private func checkTexts(_ reader: TrackReader, _ values: ChannelValues, _ texts: [UInt8]) throws {
     for row in 0..<values.count {
-      guard case .int(let at) = values.value(row, 0), case .int(let size) = values.value(row, 1) else {
+      guard case .int(let at) = values.value(row, 0), case .int(let size) = values.value(row, 1)
+      else {
         Issue.record("a place is no integer")
         return
       }
@@ -79,7 +82,9 @@ import TrajpackTestSupport
     }
   }
 
-  @Test(arguments: [101, 102, 103, 104, 105, 106, 107, 108]) func threadsChangeNoByte(seed: Int) throws {
+  @Test(arguments: [101, 102, 103, 104, 105, 106, 107, 108]) func threadsChangeNoByte(seed: Int)
+    throws
+  {
     let scratch = Scratch()
     let drawn = RandomShard(seed: UInt64(seed), maximumRows: 700)
     let one = try drawn.write("\(scratch.path)/one.h5", jobs: 1)
@@ -100,7 +105,8 @@ import TrajpackTestSupport
     var random = SeededGenerator(seed: UInt64(seed))
     for _ in 0..<150 {
       var bytes = good
-      bytes[Int.random(in: bytes.indices, using: &random)] ^= 1 << UInt8.random(in: 0..<8, using: &random)
+      bytes[Int.random(in: bytes.indices, using: &random)] ^=
+        1 << UInt8.random(in: 0..<8, using: &random)
       try FileSystem.replace("\(scratch.path)/bad.h5", with: bytes)
       // Either an error, or the same values: the byte was one that no reader looks at.
       do {
@@ -121,7 +127,9 @@ import TrajpackTestSupport
       }
       out.append(try track.bytes(0..<track.track.blob.count))
     }
-    for number in 0..<shard.index.episodeCount { out.append(Array(shard.index.episode(number).id.utf8)) }
+    for number in 0..<shard.index.episodeCount {
+      out.append(Array(shard.index.episode(number).id.utf8))
+    }
     return out
   }
 
@@ -142,7 +150,9 @@ import TrajpackTestSupport
       layingOut: [
         StreamPlan(
           Stream(name: "picture"),
-          channels: [ChannelPlan(Channel(name: "rgb", kind: .image, type: .uint8, shape: [1000, 1000, 3]))])
+          channels: [
+            ChannelPlan(Channel(name: "rgb", kind: .image, type: .uint8, shape: [1000, 1000, 3]))
+          ])
       ], options: LayoutOptions())
     schema.attributes = .object([])
     let writer = try ShardWriter(
@@ -151,7 +161,8 @@ import TrajpackTestSupport
     let spool = Spool()
     for row in 0..<6 { try spool.append([UInt8](repeating: UInt8(row), count: 3_000_000)) }
     try writer.append(
-      EpisodeDraft(id: "e", tracks: [TrackDraft(stream: 0, clock: .float64, count: 6, rows: [.init(spool)])]))
+      EpisodeDraft(
+        id: "e", tracks: [TrackDraft(stream: 0, clock: .float64, count: 6, rows: [.init(spool)])]))
     _ = try writer.commit()
     let shard = try Shard("\(scratch.path)/s.h5")
     let track = TrackReader(shard, track: 0, reader: BlockReader(shard))
@@ -159,7 +170,9 @@ import TrajpackTestSupport
     try track.forEachRun { (rows) throws(TrajpackError) in
       runs.append(rows)
       let values = try track.read(channel: 0, rows: rows)
-      #expect(values.bytes.first == UInt8(rows.lowerBound) && values.bytes.last == UInt8(rows.upperBound - 1))
+      #expect(
+        values.bytes.first == UInt8(rows.lowerBound)
+          && values.bytes.last == UInt8(rows.upperBound - 1))
     }
     #expect(runs == [0..<2, 2..<4, 4..<6])
   }

@@ -31,8 +31,10 @@ import TrajpackTestSupport
           Stream(name: "s"),
           channels: [
             ChannelPlan(Channel(name: "x", kind: .scalar, type: .float64, missing: .nan)),
-            ChannelPlan(Channel(name: "v", kind: .scalar, type: .float64, shape: [3], missing: .nan)),
-            ChannelPlan(Channel(name: "p", kind: .position, type: .float64, shape: [2, 3], missing: .nan)),
+            ChannelPlan(
+              Channel(name: "v", kind: .scalar, type: .float64, shape: [3], missing: .nan)),
+            ChannelPlan(
+              Channel(name: "p", kind: .position, type: .float64, shape: [2, 3], missing: .nan)),
           ])
       ], options: LayoutOptions(chunkRows: 16))
 
@@ -120,7 +122,9 @@ import TrajpackTestSupport
 
   private static let components = [("s/x", 1), ("s/v", 3), ("s/p", 3)]
 
-  @Test(arguments: [(1, 90), (2, 1500), (3, 9000)]) func oneShardEqualsPlainPasses(seed: Int, count: Int) throws {
+  @Test(arguments: [(1, 90), (2, 1500), (3, 9000)]) func oneShardEqualsPlainPasses(
+    seed: Int, count: Int
+  ) throws {
     let scratch = Scratch()
     let sample = Sample(seed: UInt64(seed), count: count)
     var found = DatasetStatistics()

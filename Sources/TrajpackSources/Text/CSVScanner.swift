@@ -70,10 +70,15 @@ public final class CSVScanner {
   }
 
   /// A scanner of a file whose fields are separated by `delimiter`.
-  public init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ",")) {
+  public convenience init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ",")) {
+    self.init(file, delimiter: delimiter, capacity: 1 << 20)
+  }
+
+  /// A scanner that reads `capacity` bytes at a time; small ones are for tests.
+  init(_ file: LocalFile, delimiter: UInt8, capacity: Int) {
     self.file = file
     self.delimiter = delimiter
-    buffer = .allocate(capacity: 1 << 20)
+    buffer = .allocate(capacity: capacity)
   }
 
   deinit { buffer.deallocate() }
