@@ -105,6 +105,11 @@ let package = Package(
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackStoreTests",
+      dependencies: [
+        "TrajpackStore", "TrajpackHDF5", "TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [
         "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",

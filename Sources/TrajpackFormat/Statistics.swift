@@ -19,7 +19,9 @@ public struct ComponentStatistics: Sendable, Equatable {
   /// The sum of their squared distances from the mean.
   public var m2 = 0.0
   /// Quantiles at ``probabilities``; empty where none were gathered. They are exact for up to 1,024
-  /// rows a shard, and beyond come from a sample of 1,024 rows, so that a rank is off by some 1.5 %.
+  /// rows a shard, and beyond come from a sample of 1,024 rows, so that a rank is off by some 1.5 %. Of a
+  /// component of many elements (the joints of a skeleton) each row gives one. Where shards merge, the
+  /// values between two known quantiles are taken as evenly spread.
   public var quantiles: [Double] = []
 
   /// Of no values.

@@ -53,7 +53,7 @@ public struct DatasetStatistics: Sendable {
       let name = "\(schema.streams[stream].name)/\(schema.streams[stream].channels[channel].name)"
       let splitName = split < 0 ? "" : schema.splits[split]
       guard found[splitName, default: [:]][name, default: []].count == component else {
-        throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is out of place")
+        throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged: it is out of place")
       }
       found[splitName, default: [:]][name, default: []].append(stats)
     }

@@ -31,7 +31,9 @@ public struct Manifest: Sendable, Equatable {
     init(_ reader: JSONReader) throws(TrajpackError) {
       name = try reader.text("name")
       // The name comes from a file: it may only ever mean a file in the same folder.
-      guard name.hasPrefix("shard-"), name.hasSuffix(".h5"), !name.contains("/") else {
+      guard name.hasPrefix("shard-"), name.hasSuffix(".h5"), name.utf8.count <= 200,
+        name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
+      else {
         throw reader.wrong("a shard's name, not '\(name)'")
       }
       func count(_ name: String) throws(TrajpackError) -> Int {
@@ -40,8 +42,12 @@ public struct Manifest: Sendable, Equatable {
         guard (0...1 << 40).contains(number) else { throw reader.wrong("a possible '\(name)'") }
         return number
       }
+      let digest = try reader.text("sha256")
+      guard digest.utf8.count == 64, digest.allSatisfy({ "0123456789abcdef".contains($0) }) else {
+        throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(digest)'")
+      }
       receipt = ShardWriter.Receipt(
-        bytes: try count("bytes"), sha256: try reader.text("sha256"), episodes: try count("episodes"),
+        bytes: try count("bytes"), sha256: digest, episodes: try count("episodes"),
         rows: try count("rows"))
     }
   }

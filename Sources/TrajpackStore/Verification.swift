@@ -34,7 +34,8 @@ public struct Verification: Sendable {
     let shard: Shard
     do throws(TrajpackError) {
       shard = try Shard(path)
-      for id in [ShardHeader.SectionID.statistics, .quantiles] { _ = try shard.section(id) }
+      var statistics = DatasetStatistics()
+      try statistics.add(shard)
     } catch {
       guard error.fault != .machine else { throw error }
       result.damages = [error]

@@ -76,13 +76,20 @@ public final class CSVScanner {
 
   /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie
   /// at `range`.
-  public init(_ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil) {
+  public convenience init(
+    _ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil
+  ) {
+    self.init(file, delimiter: delimiter, range: range, capacity: 1 << 20)
+  }
+
+  /// A scanner that reads up to `capacity` bytes at a time; small ones are for tests.
+  init(_ file: LocalFile, delimiter: UInt8, range: Range<Int>? = nil, capacity: Int) {
     let range = (range ?? 0..<file.length).clamped(to: 0..<file.length)
     self.file = file
     self.delimiter = delimiter
     fileOffset = range.lowerBound
     end = range.upperBound
-    buffer = .allocate(capacity: min(max(range.count, 1), 1 << 20))
+    buffer = .allocate(capacity: min(max(range.count, 1), capacity))
   }
 
   deinit { buffer.deallocate() }
