@@ -38,7 +38,9 @@ public struct DatasetStatistics: Sendable {
         let count = Int(exactly: n[4]), let missing = Int(exactly: n[5]),
         let infinite = Int(exactly: n[6]), (-1..<schema.splits.count).contains(split),
         schema.streams.indices.contains(stream),
-        schema.streams[stream].channels.indices.contains(channel), count >= 0
+        schema.streams[stream].channels.indices.contains(channel),
+        // Small enough that sums over shards never overflow.
+        [count, missing, infinite].allSatisfy({ (0...1 << 48).contains($0) })
       else { throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged") }
       var stats = ComponentStatistics()
       stats.missing = missing
