@@ -36,7 +36,7 @@ public struct CSVExporter: Exporter {
         }
       try file.write(header.map(StateExport.quoted).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
-      try track.forEachRun(of: 1024) { (rows) throws(TrajpackError) in
+      try track.forEachRun { (rows) throws(TrajpackError) in
         var lines = try times.texts(rows).map(StateExport.quoted)
         for number in channels {
           let values = try track.read(channel: number, rows: rows)
