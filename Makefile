@@ -50,8 +50,9 @@ bench: setup release ## Count the sizes behind docs/decisions.md, and race panda
 	@echo
 	@$(PYTHON_HERE) tools/bench/convert.py
 
-crash: setup release ## The long crash proof: 100 kills and every boundary of the write log
-	@TRAJPACK_CRASH=full $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
+crash: setup ## The long crash proof: 100 kills and every boundary of the write log
+	@swift build --quiet -c release
+	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
 
 picture: setup release ## Draw docs/picture.png again
 	@tools/demo.sh --picture docs/picture.png
