@@ -92,6 +92,7 @@ public struct ShardIndex: Sendable {
 
   private func checkChunks(fileLength: UInt64) throws(TrajpackError) {
     let length = Int(clamping: fileLength)
+    var total = 0
     for block in schema.blocks {
       let bytes = block.chunkBytes
       for row in block.firstChunk..<block.firstChunk + block.chunks {
@@ -102,15 +103,24 @@ public struct ShardIndex: Sendable {
         guard chunks[row, 2] == bytes, stored <= bytes + bytes / 64 + 1024 else {
           throw damaged("chunks", row, "has an impossible size")
         }
+        // Chunks do not share bytes, so a small file cannot pass for a large one.
+        guard stored <= length - total else { throw damaged("chunks", row, "is in the file twice") }
+        total += stored
       }
     }
   }
 
   private func checkEpisodes() throws(TrajpackError) {
     var next = 0
+    var idBytes = 0
     for row in 0..<episodes.count {
       guard isText(episodes[row, 0], episodes[row, 1]), isText(episodes[row, 2], episodes[row, 3])
       else { throw damaged("episodes", row, "points outside the text") }
+      // No two ids are the same text, so together they are no longer than all text.
+      guard episodes[row, 1] <= textRange.count - idBytes else {
+        throw damaged("episodes", row, "has the id of another")
+      }
+      idBytes += episodes[row, 1]
       guard (-1..<schema.splits.count).contains(episodes[row, 4]) else {
         throw damaged("episodes", row, "has an unknown split")
       }
@@ -127,8 +137,8 @@ public struct ShardIndex: Sendable {
       guard (0..<schema.entityKinds.count).contains(entities[row, 0]) else {
         throw damaged("entities", row, "has an unknown kind")
       }
-      guard (0..<1 << 31).contains(entities[row, 1]) else {
-        throw damaged("entities", row, "has an impossible index")
+      guard (0..<Self.maximumEntities).contains(entities[row, 1]) else {
+        throw damaged("entities", row, "has an impossible place among its kind")
       }
     }
     for row in 0..<clocks.count {
@@ -136,11 +146,16 @@ public struct ShardIndex: Sendable {
     }
   }
 
+  /// Places among the entities of a kind; far more than anything has.
+  static let maximumEntities = 1 << 32
+
   private func checkTracks() throws(TrajpackError) {
     var episode = 0
     let times = schema.streams.map { stream in
       stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
     }
+    // Where the next track of each stream begins: tracks lie one after the other.
+    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
     for row in 0..<tracks.count {
       while episode < episodes.count, row >= episodes[episode, 5] + episodes[episode, 6] {
         episode += 1
@@ -156,6 +171,10 @@ public struct ShardIndex: Sendable {
       let (first, count) = (tracks[row, 4], tracks[row, 5])
       guard first >= 0, count >= 0, first <= streamRows[stream], count <= streamRows[stream] - first
       else { throw damaged("tracks", row, "has rows outside its stream") }
+      guard first == next[stream].row else {
+        throw damaged("tracks", row, "does not follow the track before it")
+      }
+      next[stream].row += count
       guard isText(tracks[row, 6], tracks[row, 7]) else {
         throw damaged("tracks", row, "points outside the text")
       }
@@ -164,6 +183,15 @@ public struct ShardIndex: Sendable {
       guard start >= 0, bytes >= 0, start <= blob, bytes <= blob - start else {
         throw damaged("tracks", row, "has bytes outside its blob")
       }
+      guard bytes == 0 || start == next[stream].byte else {
+        throw damaged("tracks", row, "has bytes that do not follow those of the track before it")
+      }
+      next[stream].byte += bytes
+    }
+    for stream in streamRows.indices where next[stream].row != streamRows[stream] {
+      throw TrajpackError(
+        .data, "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
+          + "rows, but its tracks have \(next[stream].row); restore the shard from a copy")
     }
   }
 

@@ -38,7 +38,8 @@ public final class ShardWriter {
   private var index = IndexBuilder()
   private var pending: [Pending]
   private var blobs: [Int: (filled: [UInt8], rows: Int)] = [:]
-  private var queue: [Deferred<ChunkJob.Outcome>] = []
+  private var queue: [(job: Deferred<ChunkJob.Outcome>, bytes: Int)] = []
+  private var queuedBytes = 0
   private var waiting: [ChunkJob] = []
   private var waitingBytes = 0
   private var chunks: [[Int64]]
@@ -194,10 +195,13 @@ public final class ShardWriter {
     return first..<rows
   }
 
+  /// Bytes of rows that wait for a thread or for being written.
+  private static let maximumQueue = 32 << 20
+
   /// Queues a job; small ones travel together, so that threads are not woken for a few kilobytes.
   private func send(_ job: ChunkJob) throws(TrajpackError) {
     waiting.append(job)
-    waitingBytes += job.blocks.values.reduce(0) { $0 + $1.count }
+    waitingBytes += job.bytes
     if waitingBytes >= 256 << 10 { try flush() }
   }
 
@@ -205,16 +209,23 @@ public final class ShardWriter {
     guard !waiting.isEmpty else { return }
     for job in waiting {
       let (schema, compressors, gatherer) = (schema, compressors, gatherer)
+      let bytes = job.bytes
+      queuedBytes += bytes
       queue.append(
-        pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) })
+        (pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) }, bytes))
     }
     waiting = []
     waitingBytes = 0
-    while queue.count > 16 * pool.count + 64 { try writeNext() }
+    // Enough for every thread to have work while one chunk is written, whatever the size of chunks.
+    while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1) {
+      try writeNext()
+    }
   }
 
   private func writeNext() throws(TrajpackError) {
-    let outcome = try queue.removeFirst().value()
+    let next = queue.removeFirst()
+    queuedBytes -= next.bytes
+    let outcome = try next.job.value()
     for packed in outcome.packed {
       var offset = 0
       try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
@@ -270,6 +281,12 @@ public final class ShardWriter {
       _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int, _ codec: Codec
     ) throws(TrajpackError) {
       guard !bytes.isEmpty else { return }
+      guard bytes.count <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
+      else {
+        throw TrajpackError(
+          .data, "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
+            + "than readers take; use a smaller --shard-size")
+      }
       let packed = codec == .none ? nil : try compressors.compress(bytes, codec)
       let stored = packed ?? bytes
       var offset = 0
