@@ -137,8 +137,8 @@ public struct ShardIndex: Sendable {
       guard (0..<schema.entityKinds.count).contains(entities[row, 0]) else {
         throw damaged("entities", row, "has an unknown kind")
       }
-      guard (0..<1 << 31).contains(entities[row, 1]) else {
-        throw damaged("entities", row, "has an impossible index")
+      guard (0..<Self.maximumEntities).contains(entities[row, 1]) else {
+        throw damaged("entities", row, "has an impossible place among its kind")
       }
     }
     for row in 0..<clocks.count {
@@ -146,13 +146,16 @@ public struct ShardIndex: Sendable {
     }
   }
 
+  /// Places among the entities of a kind; far more than anything has.
+  static let maximumEntities = 1 << 32
+
   private func checkTracks() throws(TrajpackError) {
     var episode = 0
-    // Where the next track of each stream begins: tracks lie one after the other.
-    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
     let times = schema.streams.map { stream in
       stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
     }
+    // Where the next track of each stream begins: tracks lie one after the other.
+    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
     for row in 0..<tracks.count {
       while episode < episodes.count, row >= episodes[episode, 5] + episodes[episode, 6] {
         episode += 1
