@@ -14,7 +14,9 @@ let video: TargetDependencyCondition? = .when(traits: ["Video"])
 let package = Package(
   name: "trajpack",
   products: [
-    .executable(name: "trajpack", targets: ["trajpack"])
+    .executable(name: "trajpack", targets: ["trajpack"]),
+    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
+    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -42,6 +44,19 @@ let package = Package(
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
+
+    // Pure functions over buffers, and their C face.
+    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(name: "CTrajpack"),
+    .target(
+      name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
+      swiftSettings: strict),
+    // Scores of predictions against truth.
+    .target(
+      name: "TrajpackEvaluate", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackEvaluateABI",
+      dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -82,6 +97,10 @@ let package = Package(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackEvaluateTests",
+      dependencies: ["TrajpackEvaluate", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
@@ -93,7 +112,8 @@ let package = Package(
     .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [
-        "TrajpackSources", "TrajpackStore", "TrajpackFormat", "TrajpackTestSupport", "CZlib",
+        "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",
+        "TrajpackTestSupport", "CZlib",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackCommandsTests",
@@ -101,6 +121,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackSignalTests",
+      dependencies: ["TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
   ]
 )

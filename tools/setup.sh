@@ -18,6 +18,9 @@ missing_packages() {
   for p in "${packages[@]}"; do
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null || true)" = installed ] || echo "$p"
   done
+  # A bare Debian has neither; other compilers and Pythons do as well.
+  command -v cc >/dev/null || printf '%s\n' gcc libc6-dev
+  "${PYTHON:-python3}" -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
 }
 
 install_packages() {

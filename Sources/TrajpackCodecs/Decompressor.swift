@@ -8,7 +8,14 @@ public final class Decompressor {
   private let zstd: OpaquePointer?
 
   /// A decompressor for every codec.
-  public init() { zstd = ZSTD_createDCtx() }
+  ///
+  /// - Parameter trustsCaller: The caller has compared the compressed bytes with a checksum of its own, so
+  ///   that zstd need not compute its own again.
+  public init(trustsCaller: Bool = false) {
+    zstd = ZSTD_createDCtx()
+    // zstd.h names this parameter ZSTD_d_forceIgnoreChecksum in its static-only part.
+    if trustsCaller { ZSTD_DCtx_setParameter(zstd, ZSTD_d_experimentalParam3, 1) }
+  }
 
   deinit { ZSTD_freeDCtx(zstd) }
 

@@ -137,8 +137,8 @@ public struct ShardIndex: Sendable {
       guard (0..<schema.entityKinds.count).contains(entities[row, 0]) else {
         throw damaged("entities", row, "has an unknown kind")
       }
-      guard (0..<Self.maximumEntities).contains(entities[row, 1]) else {
-        throw damaged("entities", row, "has an impossible place among its kind")
+      guard (0..<1 << 31).contains(entities[row, 1]) else {
+        throw damaged("entities", row, "has an impossible index")
       }
     }
     for row in 0..<clocks.count {
@@ -146,13 +146,13 @@ public struct ShardIndex: Sendable {
     }
   }
 
-  /// Places among the entities of a kind; far more than anything has.
-  static let maximumEntities = 1 << 32
-
   private func checkTracks() throws(TrajpackError) {
     var episode = 0
     // Where the next track of each stream begins: tracks lie one after the other.
     var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
+    let times = schema.streams.map { stream in
+      stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
+    }
     for row in 0..<tracks.count {
       while episode < episodes.count, row >= episodes[episode, 5] + episodes[episode, 6] {
         episode += 1
@@ -161,6 +161,10 @@ public struct ShardIndex: Sendable {
       guard tracks[row, 0] == episode, streamRows.indices.contains(stream),
         (-1..<entities.count).contains(tracks[row, 2]), (0..<clocks.count).contains(tracks[row, 3])
       else { throw damaged("tracks", row, "names something unknown") }
+      let sort = clocks[tracks[row, 3], 0]
+      guard sort == 0 || times[stream] == (sort == 1 ? .int64 : .float64) else {
+        throw damaged("tracks", row, "has a clock of times in a stream without them")
+      }
       let (first, count) = (tracks[row, 4], tracks[row, 5])
       guard first >= 0, count >= 0, first <= streamRows[stream], count <= streamRows[stream] - first
       else { throw damaged("tracks", row, "has rows outside its stream") }

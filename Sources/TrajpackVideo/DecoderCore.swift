@@ -14,6 +14,8 @@
     private let order: VideoOrder
     private let threads: Int
     private let keys: [Int]
+    /// Keyframes that turned out to lean on what came before them.
+    private var leaning: Set<Int> = []
     private let feed: PacketFeed
     private let writer = FrameWriter()
     private let codec: CodecContext
@@ -22,6 +24,8 @@
     /// The packet that decoding began at.
     private var start = 0
     private var isDraining = false
+    /// How many packets were given to the codec so far.
+    private(set) var packetsSent = 0
     /// The frame that stands in `codec.frame`.
     private var held: Int?
 
@@ -35,7 +39,9 @@
       self.index = index
       self.order = order
       self.threads = threads
-      keys = index.packets.flags.indices.filter { index.packets.flags[$0].contains(.keyframe) }
+      keys = index.packets.flags.indices.filter {
+        index.packets.flags[$0].intersection([.keyframe, .gradual]) == .keyframe
+      }
       feed = PacketFeed(index, source)
       codec = try CodecContext(index.stream, reorderDepth: order.reorderDepth)
       try codec.open(threads: threads)
@@ -79,40 +85,51 @@
       }
       while low > 0 {
         let candidate = keys[low - 1]
-        if candidate == packet || order.frameOfPacket[candidate] < frame { return candidate }
+        let precedes = candidate == packet || order.frameOfPacket[candidate] < frame
+        if precedes, !leaning.contains(candidate) { return candidate }
         low -= 1
       }
       return 0
     }
 
     /// Decodes until `frame` is held. After a failure once more from the keyframe with a single
-    /// thread, which names the packet exactly, then from the keyframe before: a keyframe may lean on
-    /// what came before it (recovery points).
+    /// thread, which names the packet exactly; then from ever earlier keyframes, since one may
+    /// lean on what came before it, until an earlier start no longer changes what is wrong.
     private func advance(to frame: Int) throws(TrajpackError) {
       if held == frame { return }
-      let key = key(for: frame)
-      let goesOn = next.map { ($0 > key) && (held ?? -1) < frame } ?? false
-      do {
-        if !goesOn { try restart(at: key, threads: threads) }
-        return try run(to: frame)
+      var key = key(for: frame)
+      let goesOn = next.map { $0 > key && (held ?? -1) < frame } ?? false
+      guard var failure = attempt(frame, from: goesOn ? nil : key, threads) else { return }
+      if threads > 1 || goesOn {
+        guard let single = attempt(frame, from: key, 1) else { return }
+        failure = single
+      }
+      var step = 1
+      let nearest = key
+      while key > 0 {
+        key = self.key(for: frame, before: max(key - step, 0))
+        step *= 2
+        guard let earlier = attempt(frame, from: key, 1) else {
+          leaning.insert(nearest)
+          return
+        }
+        if earlier == failure { break }
+        failure = earlier
+      }
+      throw failure
+    }
+
+    /// Decodes until `frame` is held, from a keyframe or on from where the decoder stands; says
+    /// what went wrong.
+    private func attempt(_ frame: Int, from key: Int?, _ threads: Int) -> TrajpackError? {
+      do throws(TrajpackError) {
+        if let key { try restart(at: key, threads: threads) }
+        try run(to: frame)
+        return nil
       } catch {
-        var named = error
         next = nil
-        if threads > 1 || goesOn {
-          do {
-            try restart(at: key, threads: 1)
-            return try run(to: frame)
-          } catch { named = error }
-        }
-        next = nil
-        guard key > 0 else { throw named }
-        do {
-          try restart(at: self.key(for: frame, before: key - 1), threads: 1)
-          try run(to: frame)
-        } catch {
-          next = nil
-          throw named
-        }
+        held = nil
+        return error
       }
     }
 
@@ -187,6 +204,7 @@
       codec.packet.pointee.flags =
         index.packets.flags[packet].contains(.keyframe) ? tpv_flag_key() : 0
       next = packet + 1
+      packetsSent += 1
       let code = codec.send(codec.packet)
       guard code >= 0 || isLeading else { throw fault(code) }
     }

@@ -49,7 +49,9 @@ extension VideoByteSource {
 
 /// A regular file, read with `pread`.
 public final class VideoFileBytes: VideoByteSource {
+  /// The path.
   public let name: String
+  /// Length in bytes when it was opened.
   public let byteCount: Int64
   private let descriptor: Int32
 
@@ -78,6 +80,7 @@ public final class VideoFileBytes: VideoByteSource {
 
   deinit { close(descriptor) }
 
+  /// Reads with `pread`; throws `.machine` where that fails.
   public func read(at offset: Int64, into buffer: UnsafeMutableRawBufferPointer)
     throws(TrajpackError) -> Int
   {

@@ -51,6 +51,15 @@ public final class VideoDecoder {
   /// How many frames the video has.
   public var frameCount: Int { order.frameCount }
 
+  /// How many packets were decoded so far: what random access costs beyond the frames asked for.
+  public var packetsDecoded: Int {
+    #if Video
+      core.packetsSent
+    #else
+      0
+    #endif
+  }
+
   /// Bytes of one frame in `output`. Throws `.usage` where the output cannot be made.
   public func frameBytes(_ output: VideoOutput) throws(TrajpackError) -> Int {
     #if Video

@@ -21,11 +21,10 @@
       index.notes = structure.notes
       try describe(demuxer, into: &index)
       var prover = PayloadProver(source, headerBytes: headerBytes)
-      let codec = index.stream.codec
       tpv_log_clear()
       while try demuxer.next() {
         guard let packet = demuxer.packet?.pointee else { break }
-        let entry = try entry(packet, number: index.packets.count, codec: codec, &prover)
+        let entry = try entry(packet, number: index.packets.count, index.stream, &prover)
         index.packets.append(entry)
         try onPacket(entry)
       }
@@ -34,7 +33,7 @@
     }
 
     private static func entry(
-      _ packet: AVPacket, number: Int, codec: String, _ prover: inout PayloadProver
+      _ packet: AVPacket, number: Int, _ stream: VideoStream, _ prover: inout PayloadProver
     ) throws(TrajpackError) -> VideoPacket {
       guard packet.flags & tpv_flag_corrupt() == 0 else {
         throw TrajpackError(
@@ -47,7 +46,12 @@
       if packet.flags & tpv_flag_key() != 0 { flags.insert(.keyframe) }
       if packet.flags & tpv_flag_discard() != 0 { flags.insert(.hidden) }
       // RFC 6386, 9.1: bit 4 of a VP8 frame tag is show_frame; altref frames have none.
-      if codec == "vp8", let tag = payload.first, tag & 0x10 == 0 { flags.insert(.hidden) }
+      if stream.codec == "vp8", let tag = payload.first, tag & 0x10 == 0 { flags.insert(.hidden) }
+      if flags.contains(.keyframe), stream.codec == "h264",
+        H264Packet(payload, extradata: stream.extradata).isGradual
+      {
+        flags.insert(.gradual)
+      }
       for side in 0..<Int(max(packet.side_data_elems, 0)) {
         let kind = packet.side_data[side].type
         if kind == AV_PKT_DATA_NEW_EXTRADATA || kind == AV_PKT_DATA_PALETTE

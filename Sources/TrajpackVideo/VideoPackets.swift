@@ -1,5 +1,6 @@
 /// What is known of one packet beside its numbers.
 public struct VideoPacketFlags: OptionSet, Sendable {
+  /// The bits.
   public let rawValue: UInt8
   /// The set with these bits.
   public init(rawValue: UInt8) { self.rawValue = rawValue }
@@ -11,6 +12,9 @@ public struct VideoPacketFlags: OptionSet, Sendable {
   /// Carries side data that changes the decoder (new parameter sets, a palette), so the payload
   /// alone is not enough: the decoder then reads through the demuxer.
   public static let sideData = VideoPacketFlags(rawValue: 4)
+  /// The container calls it a keyframe, but it only begins a gradual refresh (H.264 recovery
+  /// point): pictures decoded from here on are not exact, so decoding begins at an earlier one.
+  public static let gradual = VideoPacketFlags(rawValue: 8)
 }
 
 /// The packet table of one video stream, in decode order, a column an array.

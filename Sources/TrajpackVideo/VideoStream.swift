@@ -14,6 +14,7 @@ public struct VideoRational: Sendable, Equatable, CustomStringConvertible {
   /// Whether it is a positive number.
   public var isPositive: Bool { num > 0 && den > 0 }
 
+  /// The fraction as `num/den`.
   public var description: String { "\(num)/\(den)" }
 }
 

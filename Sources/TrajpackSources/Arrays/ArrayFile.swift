@@ -7,12 +7,12 @@ public struct ArrayFile: Sendable {
   /// What the array is.
   public let header: NPYHeader
 
-  private enum Place: Sendable {
+  enum Place: Sendable {
     case file(LocalFile)
     case member(ZipArchive.Member)
   }
 
-  private let place: Place
+  let place: Place
   let origin: ByteOrigin
 
   /// The type of the elements as ``read(leadingAxes:_:)`` gives them.
@@ -39,7 +39,7 @@ public struct ArrayFile: Sendable {
   }
 
   /// Whether the order of the file differs from the order of reading.
-  private var isTurned: Bool { header.isFortranOrder && shape.count(where: { $0 > 1 }) > 1 }
+  var isTurned: Bool { header.isFortranOrder && shape.count(where: { $0 > 1 }) > 1 }
 
   /// Reads the elements in C order, little-endian, float16 as float32, in pieces of whole rows; a
   /// row is what the axes behind the leading ones hold.
@@ -84,9 +84,12 @@ public struct ArrayFile: Sendable {
     }
   }
 
+  /// Bytes of an array that a spool keeps in memory: an archive may have many arrays.
+  static let keptInMemory = 1 << 20
+
   /// The elements in C order, as ``read(leadingAxes:_:)`` gives them.
   public func spool() throws(TrajpackError) -> Spool {
-    let spool = Spool()
+    let spool = Spool(limit: Self.keptInMemory)
     try read(leadingAxes: shape.count) { (bytes, _) throws(TrajpackError) in try spool.append(bytes)
     }
     return spool
@@ -101,5 +104,26 @@ public struct ArrayFile: Sendable {
       _ = try stream.bytes(header.length)
       return stream
     }
+  }
+}
+
+extension ArrayFile {
+  /// The elements `range` in C order, as ``read(leadingAxes:_:)`` gives them; `nil` where they
+  /// cannot be reached without reading all: in an archive, or in Fortran order.
+  func spool(elements range: Range<Int>) throws(TrajpackError) -> Spool? {
+    guard case .file(let file) = place, !isTurned else { return nil }
+    let elements = NPYElements(header, origin)
+    let spool = Spool(limit: Self.keptInMemory)
+    let run = 32 << 10
+    let raw = ByteBuffer(min(range.count, run) * header.storedSize)
+    let out = ByteBuffer(min(range.count, run) * header.type.size)
+    for first in stride(from: range.lowerBound, to: range.upperBound, by: run) {
+      let count = min(run, range.upperBound - first)
+      let part = UnsafeMutableRawBufferPointer(rebasing: raw.bytes[..<(count * header.storedSize)])
+      try file.read(at: header.length + first * header.storedSize, into: part)
+      try elements.convert(UnsafeRawBufferPointer(part), into: out.bytes, first: first)
+      try spool.append(UnsafeRawBufferPointer(rebasing: out.bytes[..<(count * header.type.size)]))
+    }
+    return spool
   }
 }

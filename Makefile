@@ -1,0 +1,64 @@
+# The one door. `make` lists what is behind it.
+#
+#   make demo     set up, build, convert a recording, prove that nothing is lost, draw a picture
+#   make test     set up, build, and run every test
+#
+# Needs Swift 6.2 or newer and Python 3.11 or newer; tools/setup.sh installs the rest, once. With everything in place
+# nothing here uses the network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# swift.org's archives are often unpacked to /opt/swift without a line in any profile.
+export PATH := $(PATH):/opt/swift/usr/bin:$(HOME)/.local/share/swiftly/bin
+PYTHON_HERE := .venv/bin/python
+# Lines of SwiftPM that say nothing when all is well.
+SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
+PREFIX ?= $(HOME)/.local
+
+.PHONY: help demo test check format build release install bench crash picture setup clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: setup release ## Convert a recording, prove the round trip, draw a picture
+	@tools/demo.sh
+
+test: setup ## Build and run every test (Swift, Python, documentation)
+	@$(PYTHON_HERE) tools/run_tests.py
+
+check: setup ## Format, lint, and build without a warning
+	@tools/check.sh
+
+format: ## Format every Swift file in place
+	@swift format format --in-place --parallel -r Sources Tests Package.swift
+
+build: setup ## Debug build
+	@swift build
+
+release: setup ## Release build: .build/release/trajpack
+	@swift build -c release --product trajpack 2>&1 | awk '$(SILENCE) { next } { print; fflush() }'
+
+install: release ## Copy the program to PREFIX/bin (~/.local/bin)
+	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
+	@echo "installed $(PREFIX)/bin/trajpack"
+
+bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
+	@$(PYTHON_HERE) tools/bench/layout.py
+	@echo
+	@$(PYTHON_HERE) tools/bench/convert.py
+
+crash: setup ## The long crash proof: 100 kills and every boundary of the write log
+	@swift build --quiet -c release
+	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
+
+picture: setup release ## Draw docs/picture.png again
+	@tools/demo.sh --picture docs/picture.png
+
+setup:
+	@tools/setup.sh
+
+clean: ## Remove what was built (.venv stays)
+	@rm -rf .build build

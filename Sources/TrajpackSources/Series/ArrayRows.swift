@@ -1,0 +1,149 @@
+import Synchronization
+import TrajpackFormat
+import TrajpackStore
+
+/// Bytes of files that many recordings share: inflated once, kept while their recordings are read.
+final class InflatedCache: Sendable {
+  private struct Entry {
+    var path: String
+    var spools: [String: Spool]
+  }
+
+  /// Files whose bytes are kept: recordings come in order, so two are enough.
+  private static let limit = 2
+  private let entries = Mutex<[Entry]>([])
+
+  /// What `make` gives for a part of a file.
+  func spool(
+    _ path: String, _ name: String, _ make: () throws(TrajpackError) -> Spool
+  ) throws(TrajpackError) -> Spool {
+    try entries.withLock { (entries) throws(TrajpackError) in
+      var i = entries.firstIndex { $0.path == path }
+      if i == nil {
+        if entries.count == Self.limit { entries.removeFirst() }
+        entries.append(Entry(path: path, spools: [:]))
+        i = entries.count - 1
+      }
+      guard let i else { return Spool() }
+      if let known = entries[i].spools[name] { return known }
+      let spool = try make()
+      entries[i].spools[name] = spool
+      return spool
+    }
+  }
+}
+
+/// Rows of the arrays of a file that make one recording.
+struct ArrayPart: Sendable {
+  /// The place along the first axis, where it counts recordings.
+  var element: Int?
+  /// The number of the piece, where rows are cut in pieces.
+  var piece: Int?
+  /// The rows of a group that are taken; all of them where `nil`.
+  var rows: Range<Int>?
+
+  /// The rows of a group that has `count`.
+  func range(_ count: Int) -> Range<Int> { rows ?? 0..<count }
+}
+
+extension ArraySet {
+  /// The recordings of the file.
+  func parts(_ options: SeriesOptions) -> [ArrayPart] {
+    let elements: [Int?] = batch.map { Array(0..<$0) } ?? [nil]
+    guard let segment = options.segment, let count = rows.first, count > 0 else {
+      return elements.map { ArrayPart(element: $0) }
+    }
+    return elements.flatMap { element in
+      stride(from: 0, to: count, by: segment).map { first in
+        ArrayPart(
+          element: element, piece: first / segment, rows: first..<min(first + segment, count))
+      }
+    }
+  }
+
+  /// The elements `range` of an array in C order.
+  func elements(
+    _ item: Item, _ range: Range<Int>, of path: String, _ cache: InflatedCache
+  ) throws(TrajpackError) -> ChannelRows {
+    let array = try Self.open(path, shape.isArchive, item.name)
+    guard range.upperBound <= array.header.count else {
+      throw TrajpackError(.data, "the file has changed while it was converted; run again")
+    }
+    if range.count == array.header.count { return ChannelRows(spool: try array.spool()) }
+    if let spool = try array.spool(elements: range) { return ChannelRows(spool: spool) }
+    let whole = try cache.spool(path, item.name) { () throws(TrajpackError) in
+      try array.spool()
+    }
+    return ChannelRows(spool: whole, offset: range.lowerBound * item.type.size)
+  }
+
+  /// The rows of an array that belong to a part.
+  func rows(
+    _ item: Item, group: Int, _ part: ArrayPart, of path: String, _ cache: InflatedCache
+  ) throws(TrajpackError) -> ChannelRows {
+    let count = rows[group]
+    let width = item.row.reduce(1, *)
+    let range = part.range(count)
+    let isShared = item == shape.groups[group].time && sharesTime[group]
+    let first = (isShared ? 0 : part.element ?? 0) * count + range.lowerBound
+    return try elements(item, first * width..<(first + range.count) * width, of: path, cache)
+  }
+
+  /// The times of a part.
+  func times(
+    group: Int, _ part: ArrayPart, of path: String, _ cache: InflatedCache
+  ) throws(TrajpackError) -> TimeAxis {
+    guard let item = shape.groups[group].time else { return .none }
+    let rows = try rows(item, group: group, part, of: path, cache)
+    let count = part.range(self.rows[group]).count
+    var (whole, doubles) = (TimeFacts(), EvenTimes())
+    let perPiece = 32 << 10
+    let bytes = ByteBuffer(min(max(count, 1), perPiece) * item.type.size)
+    for row in 0..<count {
+      if row % perPiece == 0 {
+        let piece = min(perPiece, count - row) * item.type.size
+        try rows.spool.read(
+          at: rows.offset + row * item.type.size,
+          into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<piece]))
+      }
+      let isForward =
+        switch Self.number(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type) {
+        case .whole(let value): whole.add(whole: value)
+        case .double(let value): doubles.add(value)
+        }
+      guard isForward else {
+        throw TrajpackError(
+          .data,
+          "the times '\(item.name)' go back, or are none, at row "
+            + "\(part.range(self.rows[group]).lowerBound + row)"
+            + "\(part.element.map { " of recording \($0)" } ?? "")")
+      }
+    }
+    return item.type.isFloat ? .doubles(doubles) : .whole(whole)
+  }
+
+  /// A number of an array.
+  enum Number {
+    case whole(Int128)
+    case double(Double)
+  }
+
+  /// Element `i` of little-endian elements of a type.
+  static func number(_ bytes: UnsafeRawBufferPointer, _ i: Int, _ type: ElementType) -> Number {
+    func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
+      T(littleEndian: bytes.loadUnaligned(fromByteOffset: i * MemoryLayout<T>.size, as: T.self))
+    }
+    switch type {
+    case .int8: return .whole(Int128(load(Int8.self)))
+    case .int16: return .whole(Int128(load(Int16.self)))
+    case .int32: return .whole(Int128(load(Int32.self)))
+    case .int64: return .whole(Int128(load(Int64.self)))
+    case .uint8, .bool, .bytes: return .whole(Int128(load(UInt8.self)))
+    case .uint16: return .whole(Int128(load(UInt16.self)))
+    case .uint32: return .whole(Int128(load(UInt32.self)))
+    case .uint64: return .whole(Int128(load(UInt64.self)))
+    case .float32: return .double(Double(Float(bitPattern: load(UInt32.self))))
+    case .float64: return .double(Double(bitPattern: load(UInt64.self)))
+    }
+  }
+}

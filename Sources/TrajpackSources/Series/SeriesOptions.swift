@@ -1,0 +1,94 @@
+import TrajpackFormat
+
+/// What the command line says of how series are to be read.
+public struct SeriesOptions: Sendable, Equatable {
+  /// Which column or array holds the times.
+  public enum Time: Sendable, Equatable {
+    /// The first that is called time, date, t, timestamp or datetime and holds dates or numbers.
+    case auto
+    /// None: rows lie at the steps of a rate.
+    case none
+    /// The one of that name; it must be there.
+    case named(String)
+  }
+
+  /// Whether a table begins with the names of its columns.
+  public enum Header: String, Sendable, CaseIterable {
+    /// It does where a cell of the first record is text and the cell below it is none, or where
+    /// every cell of it is text.
+    case auto
+    case yes
+    case no
+  }
+
+  /// What the first axis of an array counts.
+  public enum LeadingAxis: String, Sendable, CaseIterable {
+    /// Time for arrays of one or two axes, recordings for those of three or more.
+    case auto
+    /// Rows of one recording.
+    case time
+    /// Recordings; the second axis is time.
+    case batch
+  }
+
+  /// The column or array of times.
+  public var time = Time.auto
+  /// Rows in a unit of time, for series that have no times of their own; 1 where `nil`.
+  public var rate: Rational?
+  /// The unit of times that are numbers or steps; where `nil`, `time` for numbers, whose unit a
+  /// file does not say, `s` for the steps of a given rate, `step` for others. Dates are in seconds.
+  public var timeUnit: String?
+  /// The column of a table by whose text its rows are cut into episodes.
+  public var episodeColumn: String?
+  /// Rows after which a recording is cut; the last piece may be shorter.
+  public var segment: Int?
+  /// Whether tables begin with a header.
+  public var header = Header.auto
+  /// What separates cells; the most frequent of comma, tab, semicolon and bar where `nil`.
+  public var delimiter: UInt8?
+  /// What the first axis of an array counts.
+  public var leadingAxis = LeadingAxis.auto
+  /// The kind of a channel, by its name.
+  public var kinds: [String: Kind] = [:]
+  /// The units of a channel, by its name.
+  public var units: [String: String] = [:]
+
+  /// The defaults.
+  public init() {}
+
+  /// The options that change what is written, for the digest of a plan.
+  var json: JSONValue {
+    let timeName: JSONValue =
+      switch time {
+      case .auto: .bool(true)
+      case .none: .bool(false)
+      case .named(let name): .string(name)
+      }
+    return .record([
+      "time": timeName, "rate": rate.map { .string($0.description) },
+      "time_unit": timeUnit.map { .string($0) },
+      "episode_column": episodeColumn.map { .string($0) },
+      "segment": segment.map { .int(Int64($0)) }, "header": .string(header.rawValue),
+      "delimiter": delimiter.map { .int(Int64($0)) },
+      "leading_axis": .string(leadingAxis.rawValue),
+      "kinds": .object(
+        kinds.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value.rawValue)) }),
+      "units": .object(units.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
+    ])
+  }
+
+  /// Whether a column or array of that name may hold the times.
+  func mayBeTime(_ name: String) -> Bool {
+    switch time {
+    case .auto: return ["time", "date", "t", "timestamp", "datetime"].contains(name.lowercased())
+    case .none: return false
+    case .named(let wanted): return name == wanted
+    }
+  }
+
+  /// The clock of rows that have no times.
+  var stepClock: Clock { .regular(start: .zero, rate: rate ?? .one) }
+
+  /// The unit of the steps of ``stepClock``.
+  var stepUnit: String { timeUnit ?? (rate == nil ? "step" : "s") }
+}

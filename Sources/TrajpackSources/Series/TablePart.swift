@@ -1,0 +1,102 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Rows of a table that make one episode.
+struct TablePart: Sendable {
+  /// The text of the episode column; `nil` where the table is not cut by one.
+  var episode: String?
+  /// The number of the piece, where rows are cut in pieces.
+  var piece: Int?
+  /// Where its records lie in the file; the header is not among them.
+  var range: Range<Int>
+}
+
+extension TablePart {
+  /// Cuts a table into episodes, in one pass over its records where the options ask for a cut.
+  static func parts(
+    of file: LocalFile, _ form: TableForm, _ options: SeriesOptions
+  ) throws(TrajpackError) -> [TablePart] {
+    let scanner = CSVScanner(file, delimiter: form.delimiter)
+    if form.hasHeader { _ = try scanner.next() }
+    guard form.episode != nil || options.segment != nil else {
+      let start = form.hasHeader ? try scanner.next() ? scanner.recordOffset : file.length : 0
+      return [TablePart(range: start..<file.length)]
+    }
+    var parts: [TablePart] = []
+    var seen: Set<String> = []
+    var rows = 0
+    while try scanner.next() {
+      try form.check(scanner, file)
+      var isNew = parts.isEmpty
+      var episode: String?
+      if let column = form.episode {
+        let text = scanner[column].text
+        guard !text.isEmpty, scanner[column].isUTF8 else {
+          throw try TableForm.wrong(
+            file, scanner.recordOffset,
+            "the episode column is \(text.isEmpty ? "empty" : "no UTF-8 text")")
+        }
+        episode = text
+        if parts.last?.episode != text {
+          isNew = true
+          guard seen.insert(text).inserted else {
+            throw try TableForm.wrong(
+              file, scanner.recordOffset,
+              "episode '\(TableForm.shown(text))' comes again after another; sort the rows by episode"
+            )
+          }
+          rows = 0
+        }
+      }
+      if let segment = options.segment, rows > 0, rows % segment == 0 { isNew = true }
+      if isNew {
+        let at = scanner.recordOffset
+        if let last = parts.indices.last { parts[last].range = parts[last].range.lowerBound..<at }
+        parts.append(
+          TablePart(
+            episode: episode, piece: options.segment.map { rows / $0 }, range: at..<file.length))
+      }
+      rows += 1
+    }
+    return parts
+  }
+}
+
+extension TableForm {
+  /// The error of something at a byte of a file, which names the line as a text editor counts it.
+  static func wrong(
+    _ file: LocalFile, _ offset: Int, _ what: String
+  ) throws(TrajpackError) -> TrajpackError {
+    var line = 1
+    let stream = FileStream(file, 0..<min(offset, file.length))
+    try stream.forEachPiece { (bytes) throws(TrajpackError) in
+      for byte in bytes where byte == UInt8(ascii: "\n") { line += 1 }
+    }
+    return TrajpackError(.data, "line \(line): \(what)")
+  }
+
+  /// Refuses a record with other than the expected cells, and rows that an empty line may stand
+  /// for.
+  func check(_ scanner: CSVScanner, _ file: LocalFile) throws(TrajpackError) {
+    guard scanner.count == count else {
+      throw try Self.wrong(
+        file, scanner.recordOffset,
+        "has \(scanner.count) cell\(scanner.count == 1 ? "" : "s") where \(count) are expected; "
+          + "the file was cut or a cell is missing")
+    }
+    guard count > 1 || scanner.emptyLines == 0 else {
+      throw try Self.wrong(
+        file, scanner.recordOffset - 1,
+        "is empty, which in a table of one column may be a value that was not observed or nothing; "
+          + "write nan, or delete it")
+    }
+  }
+
+  /// Text of a stranger as an error shows it: short and printable.
+  static func shown(_ text: String) -> String {
+    let shown = text.unicodeScalars.prefix(40).map { scalar in
+      scalar.properties.generalCategory == .control ? "\u{FFFD}" : Character(scalar)
+    }
+    return String(shown) + (text.unicodeScalars.count > 40 ? "…" : "")
+  }
+}

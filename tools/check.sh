@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Format and lint Swift, build with warnings as errors, and check C and shell. Says nothing of what is well.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+swift format lint --strict --parallel -r Sources Tests Package.swift
+swift build --quiet --build-tests           # Package.swift makes every warning of Swift an error
+
+mapfile -t flags < <(pkg-config --cflags hdf5 zlib libzstd libavformat libavcodec libswscale libavutil | tr ' ' '\n' | grep . || true)
+for file in Sources/C*/*.c; do
+  clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I "$(dirname "$file")/include" "$file"
+done
+for script in tools/*.sh .ci/run; do bash -n "$script"; done
+.venv/bin/python - tools fixtures <<'PYTHON'
+import ast, pathlib, sys
+for path in sorted(p for root in sys.argv[1:] for p in pathlib.Path(root).rglob("*.py")):
+    ast.parse(path.read_text(), str(path))
+PYTHON
+echo "check: good"
