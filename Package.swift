@@ -17,6 +17,9 @@ let package = Package(
     .executable(name: "trajpack", targets: ["trajpack"]),
     .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
     .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
+    // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
+    // but the functions of trajpack.h comes out.
+    .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -33,6 +36,8 @@ let package = Package(
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
     .target(name: "CPlatform"),
+    .target(name: "CForkGuard"),
+    .target(name: "CTrajpack"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -44,6 +49,21 @@ let package = Package(
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
+    .target(
+      name: "TrajpackLoader",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackABI",
+      dependencies: ["CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader"],
+      exclude: ["exports.map"], swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so", "-Xlinker",
+            "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
+          ], .when(configuration: .release))
+      ]),
 
     // Pure functions over buffers, and their C face.
     .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
@@ -108,6 +128,11 @@ let package = Package(
       name: "TrajpackStoreTests",
       dependencies: [
         "TrajpackStore", "TrajpackHDF5", "TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackLoaderTests",
+      dependencies: [
+        "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackSourcesTests",
