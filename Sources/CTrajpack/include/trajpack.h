@@ -1,0 +1,231 @@
+// The C functions of libtrajpack: open a dataset, read rows, and load windows in batches.
+//
+// Rules. A function that can fail returns a status and fills the error that the caller owns (which may
+// be null). Text that is given out is UTF-8, ends with a zero byte and is freed with tp_text_free.
+// A dataset may be used by any number of threads at once. A loader may be used by one thread at a time,
+// but tp_loader_cancel, tp_loader_stats and tp_batch_free may be called from any thread at any time.
+// After fork, the child may go on with every dataset and loader; a loader starts threads of its own
+// there and continues after the last batch that was given out before the fork.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// What became of a call. The first four are also the exit codes of the command line.
+typedef enum tp_status {
+  TP_OK = 0,
+  TP_ERROR_DATA = 1,     // the data is damaged, inconsistent or breaks a rule
+  TP_ERROR_USAGE = 2,    // the caller asked for something that cannot be done
+  TP_ERROR_MACHINE = 3,  // the machine refused: no memory, no permission, no such file
+  TP_END = 4,            // the epoch is over; the next call gives the first batch of the next one
+  TP_CANCELLED = 5,      // tp_loader_cancel was called
+} tp_status;
+
+// One sentence: what is wrong, where, and what to do about it. UTF-8, cut where it is too long.
+typedef struct tp_error {
+  int32_t code;
+  char message[1024];
+} tp_error;
+
+typedef struct tp_dataset tp_dataset;
+typedef struct tp_loader tp_loader;
+typedef struct tp_batch tp_batch;
+
+// The version of the library, "1.0.0", and of this header's functions: it grows when one changes.
+const char *tp_version(void);
+#define TP_ABI 1
+int32_t tp_abi(void);
+
+// Frees text that a function gave out. Null is allowed.
+void tp_text_free(char *text);
+// Frees bytes that tp_dataset_read_bytes gave out. Null is allowed.
+void tp_bytes_free(uint8_t *bytes);
+
+// ---- Datasets ------------------------------------------------------------------------------------
+
+// Opens a folder of shards, or one shard.
+int32_t tp_dataset_open(const char *path, tp_dataset **dataset, tp_error *error);
+// Frees it. Loaders made from it keep what they need.
+void tp_dataset_free(tp_dataset *dataset);
+
+// {"path", "digest", "complete", "episodes": n, "tracks": n, "bytes", "shards": [names],
+//  "splits": {name: episodes}, "attributes", "skeletons": [{"name", "edges"}],
+//  "streams": [{"name", "description", "time_unit", "skeleton", "rows", "tracks", "entities": most in
+//  an episode (0: the stream belongs to the episode itself), "rate": text or null, "attributes",
+//  "channels": [{"name", "kind", "type", "shape", "units", "description", "conventions", "categories",
+//  "missing", ...}]}]}
+int32_t tp_dataset_describe(const tp_dataset *dataset, char **json, tp_error *error);
+
+// Episodes [first, first + count): [{"id", "split", "rows": of the longest track, "metadata"}]. Few
+// bytes an episode; ask for all, or for a page.
+int32_t tp_dataset_episodes(const tp_dataset *dataset, int64_t first, int64_t count, char **json,
+                            tp_error *error);
+
+// The number of an episode by its id; a usage error (with the nearest id) where there is none.
+int32_t tp_dataset_find_episode(const tp_dataset *dataset, const char *id, int64_t *episode,
+                                tp_error *error);
+
+// One episode: {"id", "split", "metadata", "tracks": [{"track": number for the functions below,
+// "stream", "entity": {"kind", "index", "type"} or null, "rows",
+// "clock": {"type": "regular", "start", "rate"} (texts "n" or "n/d") | {"type": "ticks", "tick"} |
+// {"type": "float64"}, "metadata"}]}
+int32_t tp_dataset_episode(const tp_dataset *dataset, int64_t episode, char **json, tp_error *error);
+
+// {split: {"stream/channel": {"count": [..], "missing", "min", "max", "mean", "std", "quantiles"}}};
+// the split "" is that of episodes that have none.
+int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *error);
+
+// Reads rows [first, first + count) of a track's channel into `memory`: rows of the channel's shape,
+// packed, as `dtype` ("float32", ...; null for the channel's own type). What was not observed is NaN in
+// floats and the smallest integer in integers. `observed` may be null, or room for a byte an element:
+// 1 where the element was observed.
+int32_t tp_dataset_read(const tp_dataset *dataset, int64_t track, const char *channel, int64_t first,
+                        int64_t count, const char *dtype, void *memory, size_t bytes,
+                        uint8_t *observed, size_t observed_bytes, tp_error *error);
+
+// The times of rows [first, first + count) of a track, in the unit of its stream.
+int32_t tp_dataset_times(const tp_dataset *dataset, int64_t track, int64_t first, int64_t count,
+                         double *times, tp_error *error);
+
+// Rows of a channel of type "bytes" (text, packets): row i is bytes[offsets[i] .. offsets[i + 1]].
+// `offsets` has room for count + 1. Rows that were not observed are empty, and observed[i] (if given,
+// count bytes) is 0.
+int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const char *channel,
+                              int64_t first, int64_t count, uint8_t **bytes, int64_t *offsets,
+                              uint8_t *observed, tp_error *error);
+
+// ---- Loaders -------------------------------------------------------------------------------------
+
+// Makes a loader of windows over one dataset, or over a mixture of several. `options` is the JSON of an
+// object; every member may be left out, an unknown one is an error that suggests the nearest:
+//
+//   What a window holds
+//   "channels"   ["state/*", "camera", "skeleton/em_*/joints", {"kind": "quaternion"}]: patterns
+//                (* and ?) of "stream/channel"; a stream's name alone is all of it. All, if left out.
+//   "exclude"    patterns of what is left out after that
+//   "length"     rows of the reference clock, or "duration": seconds (number, or exact text "1001/30")
+//   "stride"     rows from one window's start to the next; default 1
+//   "past", "future"  rows more, before and after; default 0. They are part of T.
+//   "offsets"    {pattern: [..]}: for these channels T is the number of offsets from the window's start:
+//                integers are rows of the channel's own clock, fractions and texts "-0.5" are seconds
+//   "reference"  the stream whose clock counts rows; default: the first selected stream without
+//                entities, else the first
+//   "rate"       rows a second of a regular grid that replaces the reference's own clock
+//   "align"      "auto" (by kind: linear, slerp, as-of) | "nearest" | "asof" | "linear" | "native", or
+//                {pattern: one of them}; "native" leaves a stream at its own rate, padded to the most
+//                rows that a window can have
+//   "edge"       "drop" (default): only windows that lie wholly inside | "pad": zeros outside |
+//                "clamp": the nearest row outside; both begin a window at every stride
+//   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});
+//                default: the most that an episode has. Sorted by kind, then index; a longer list is cut.
+//   "dtype"      "float32" or {pattern: dtype}; default: the channels' own
+//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1), or
+//                {pattern: ..}; from the statistics of "normalize_split" (default "train" where the
+//                dataset has it, else all). The result is float32 unless a dtype is given.
+//   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
+//                instead of their own
+//   "fill"       the number in floats that were not observed, instead of NaN
+//   "masks"      true (default) | false | a list of "observed", "present", "padding"
+//   "time"       true: times of the rows of each stream, float64
+//
+//   Which windows, in which order
+//   "split"      a name, or a list of names
+//   "episodes"   ids or patterns of ids
+//   "where"      {"path.in.metadata": value | [values] | {"min": x, "max": y}}
+//   "shuffle"    "global" (default) | "block" | "none"
+//   "block_windows" (default 64), "block_count" (default 64)  windows of a block, blocks of a pool
+//   "seed"       default 0;  "epoch": the epoch to begin with, default 0
+//   "batch"      windows of a batch on this rank; default 32
+//   "drop_last"  true (default): the last windows of an epoch that do not fill a batch on every rank are
+//                left out. false: they come as a smaller batch, which on some ranks may be empty.
+//   "rank", "world"  this one of so many; default 0 of 1. Window j of a step's global batch goes to rank
+//                j % world.
+//   "weights"    of the datasets of a mixture, by window
+//   "epoch_windows"  windows of an epoch of a mixture; default: as many as the datasets have together
+//
+//   The engine
+//   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
+//   "cache"      bytes of inflated chunks to keep; default 0 for "global", 64 MiB otherwise
+//   "on_error"   "raise" (default) | "skip": windows that touch damaged data are left out of their
+//                batch, counted and named in the statistics
+int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const char *options,
+                         tp_loader **loader, tp_error *error);
+
+// Stops its threads and frees it. Batches that are still held stay valid.
+void tp_loader_free(tp_loader *loader);
+
+// {"windows": of the datasets, "epoch_windows", "steps": batches of an epoch on this rank, "batch",
+//  "batch_bytes", "digest", "reference", "length": T, "outputs": [{"name", "dtype", "shape":
+//  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |
+//  "present" | "padding" | "time", "stream": name, "channel": name or null, "channels": of a feature
+//  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "options": as they were understood}
+// Outputs are C-contiguous, little-endian, at multiples of 64 bytes. Names: "state/hp",
+// "observed:state/hp", "present:npc", "padding:state", "time:state".
+int32_t tp_loader_describe(const tp_loader *loader, char **json, tp_error *error);
+
+// Waits for the next batch. TP_OK: *batch is the caller's to free. TP_END: the epoch is over (once an
+// epoch). An error stays: the same call gives it again until tp_loader_set_state.
+int32_t tp_loader_next(tp_loader *loader, tp_batch **batch, tp_error *error);
+
+// What a batch holds.
+typedef struct tp_batch_view {
+  const void *memory;  // all outputs, each at its offset
+  uint64_t bytes;
+  uint64_t count;      // windows in it: fewer than B in the last batch, or where some were skipped
+  uint64_t epoch;
+  uint64_t position;   // windows of the epoch, on all ranks, before this batch
+  const uint64_t *windows;  // count numbers: (window, in the order of its dataset) of each
+  const uint32_t *datasets; // count numbers: the dataset of the mixture of each
+} tp_batch_view;
+void tp_batch_look(const tp_batch *batch, tp_batch_view *view);
+// Gives its memory back to the loader. Null is allowed. The loader may be freed before.
+void tp_batch_free(tp_batch *batch);
+
+// Lends memory for one batch (pinned memory, say): at least batch_bytes, at a multiple of 64. Lent
+// memory is used before the loader allocates its own, and must live until the loader and all batches
+// are freed. Lend before the first tp_loader_next.
+int32_t tp_loader_lend(tp_loader *loader, void *memory, size_t bytes, tp_error *error);
+
+// Reads given windows into the caller's memory of batch_bytes, in this thread: random access, for
+// map-style data sets. At most B numbers; `dataset` is the one of the mixture.
+int32_t tp_loader_read(tp_loader *loader, uint32_t dataset, const uint64_t *windows, size_t count,
+                       void *memory, size_t bytes, tp_error *error);
+
+// The order itself: places [first, first + count) of the global order of an epoch, before it is cut into
+// ranks. `windows` and `datasets` have room for count; datasets may be null.
+int32_t tp_loader_order(const tp_loader *loader, uint64_t epoch, uint64_t first, size_t count,
+                        uint64_t *windows, uint32_t *datasets, tp_error *error);
+
+// Where a window lies: episode (by number in its dataset), track of the reference stream, first row.
+int32_t tp_loader_locate(const tp_loader *loader, uint32_t dataset, uint64_t window, int64_t *episode,
+                         int64_t *track, int64_t *row, tp_error *error);
+
+// All that is needed to go on exactly, on any number of ranks and with any batch size.
+typedef struct tp_state {
+  uint64_t version;   // 1
+  uint64_t digest;    // of the datasets and of the options that decide the order
+  uint64_t seed;
+  uint64_t epoch;
+  uint64_t position;  // windows of the epoch that were given out, on all ranks
+} tp_state;
+// The state after the last batch that tp_loader_next gave out; all ranks have the same.
+void tp_loader_get_state(const tp_loader *loader, tp_state *state);
+// Goes to a state. A usage error where it is of other datasets or of another order. The state's seed is
+// taken over.
+int32_t tp_loader_set_state(tp_loader *loader, const tp_state *state, tp_error *error);
+// Goes to a place of this loader's own order, whatever its digest.
+int32_t tp_loader_seek(tp_loader *loader, uint64_t epoch, uint64_t position, tp_error *error);
+
+// {"batches", "windows", "skipped", "bytes_read", "bytes_inflated", "chunks", "cache_hits",
+//  "cache_bytes", "wait_data_seconds", "wait_consumer_seconds", "seconds", "threads", "last_error"}
+int32_t tp_loader_stats(const tp_loader *loader, char **json, tp_error *error);
+
+// Makes a waiting tp_loader_next, and every later one, return TP_CANCELLED, until the state is set.
+void tp_loader_cancel(tp_loader *loader);
+
+#ifdef __cplusplus
+}
+#endif
