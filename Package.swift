@@ -14,7 +14,10 @@ let video: TargetDependencyCondition? = .when(traits: ["Video"])
 let package = Package(
   name: "trajpack",
   products: [
-    .executable(name: "trajpack", targets: ["trajpack"])
+    .executable(name: "trajpack", targets: ["trajpack"]),
+    // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
+    // but the functions of trajpack.h comes out.
+    .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -31,6 +34,8 @@ let package = Package(
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
     .target(name: "CPlatform"),
+    .target(name: "CForkGuard"),
+    .target(name: "CTrajpack"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -42,6 +47,21 @@ let package = Package(
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
+    .target(
+      name: "TrajpackLoader",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
+      swiftSettings: strict),
+    .target(
+      name: "TrajpackABI",
+      dependencies: ["CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader"],
+      exclude: ["exports.map"], swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so", "-Xlinker",
+            "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
+          ], .when(configuration: .release))
+      ]),
 
     // What needs FFmpeg or libhdf5.
     .target(

@@ -46,7 +46,7 @@ public final class BlockReader {
   }
 
   /// Copies rows out of an inflated chunk, undoing its shuffle on the way.
-  static func copy(
+  package static func copy(
     _ bytes: UnsafeRawBufferPointer, _ block: Block, shuffled: Bool, rows: Range<Int>,
     columns: Range<Int>, into destination: UnsafeMutableRawPointer, stride: Int
   ) {
@@ -103,12 +103,13 @@ public final class BlockReader {
 }
 
 extension Shard {
-  /// Checks and inflates a stored chunk; says whether the result is still shuffled.
-  func inflate(
+  /// Checks and inflates a stored chunk; says whether the result is still shuffled. A chunk whose bytes
+  /// were checked before need not be checked again.
+  package func inflate(
     _ stored: UnsafeRawBufferPointer, _ place: ShardIndex.Chunk, _ block: Block,
-    _ decompressor: Decompressor, into out: UnsafeMutableRawBufferPointer
+    _ decompressor: Decompressor, into out: UnsafeMutableRawBufferPointer, isChecked: Bool = false
   ) throws(TrajpackError) -> Bool {
-    guard CRC32C.of(stored) == place.crc else {
+    guard isChecked || CRC32C.of(stored) == place.crc else {
       throw TrajpackError(.data, "its bytes do not match their checksum")
     }
     let shuffles = block.shuffle > 1
@@ -120,7 +121,7 @@ extension Shard {
   }
 
   /// The error of a damaged chunk, with its place.
-  func damaged(_ chunk: Int, block number: Int, _ why: TrajpackError) -> TrajpackError {
+  package func damaged(_ chunk: Int, block number: Int, _ why: TrajpackError) -> TrajpackError {
     let block = schema.blocks[number]
     let place = index.chunk(chunk, of: block)
     let stream = schema.streams[block.stream].name

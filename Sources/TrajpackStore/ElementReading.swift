@@ -1,13 +1,21 @@
 import TrajpackFormat
 
 /// How stored elements become numbers.
-struct ElementReading: Sendable {
+package struct ElementReading: Sendable {
   let type: ElementType
   let scale: Double?
   let sentinel: Bool
   let floatMissing: Bool
 
-  init(_ channel: Channel, stored type: ElementType) {
+  /// Elements of `type`, with the rules of a channel given one by one.
+  package init(type: ElementType, decimals: Int?, missing: Channel.Missing) {
+    self.type = type
+    scale = decimals.map { DecimalCode.powers[$0] }
+    sentinel = missing == .sentinel
+    floatMissing = missing == .nan
+  }
+
+  package init(_ channel: Channel, stored type: ElementType) {
     self.type = type
     scale = channel.storage.decimals.map { DecimalCode.powers[$0] }
     sentinel = channel.missing == .sentinel
@@ -15,7 +23,7 @@ struct ElementReading: Sendable {
   }
 
   /// Reads `count` elements, `stride` bytes apart, as doubles; what was not observed as NaN.
-  func doubles(
+  package func doubles(
     _ source: UnsafeRawPointer, count: Int, stride: Int, into out: UnsafeMutablePointer<Double>
   ) {
     func each<T>(_ type: T.Type, _ convert: (T) -> Double) {

@@ -17,6 +17,14 @@ struct Convert: Command {
     case refuse, truncate, skip
   }
 
+  enum HeaderChoice: String, ArgumentChoice {
+    case auto, yes, no
+  }
+
+  enum AxisChoice: String, ArgumentChoice {
+    case auto, time, batch
+  }
+
   static let name = "convert"
   static let summary = "Convert recordings into a trajpack dataset."
   static let discussion = """
@@ -33,6 +41,8 @@ struct Convert: Command {
       ("trajpack convert data_part1 ww --video link", "Leave videos where they are, keep their index."),
       ("trajpack convert data_part1 ww --resume", "Go on after a stop."),
       ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
+      ("trajpack convert ETTh1.csv ett", "A table whose times are dates."),
+      ("trajpack convert lorenz.npy lorenz --rate 100", "An array of T rows, 100 to a second."),
     ]
   }
 
@@ -62,6 +72,28 @@ struct Convert: Command {
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor."),
       .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+      .option(
+        "--rate", to: \.rate, value: "HZ",
+        help: "Rows a second, as 30, 29.97 or 30000/1001: of series without times, or of WildWorld (30)."),
+      .option(
+        "--time", to: \.time, value: "NAME",
+        help: "The column or array of times, or 'none'; by default one called time, date or t."),
+      .option("--time-unit", to: \.timeUnit, value: "UNIT", help: "The unit of a series' times."),
+      .option(
+        "--episode-column", to: \.episodeColumn, value: "NAME",
+        help: "The column by which the rows of a table are cut into episodes."),
+      .option("--segment", to: \.segment, value: "N", in: 1..., help: "Cut series into pieces of N rows."),
+      .option("--header", to: \.header, value: "WHETHER", help: "Whether tables begin with names."),
+      .option(
+        "--delimiter", to: \.delimiter, value: "CHAR",
+        help: "What separates cells: one character, or 'tab'; by default the most frequent."),
+      .option(
+        "--leading-axis", to: \.leadingAxis, value: "WHAT",
+        help: "What the first axis of an array counts: time, or recordings."),
+      .option(
+        "--kind", to: \.kinds, value: "NAME=KIND", help: "The kind of a series' channel; may be given again."),
+      .option(
+        "--unit", to: \.units, value: "NAME=UNIT", help: "The unit of a series' channel; may be given again."),
       .flag("--resume", to: \.resume, help: "Go on with an unfinished conversion."),
       .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -79,6 +111,16 @@ struct Convert: Command {
   var onMismatch = MismatchChoice.refuse
   var jobs: Int?
   var shardSize = ByteSize(512 << 20)
+  var rate: String?
+  var time: String?
+  var timeUnit: String?
+  var episodeColumn: String?
+  var segment: Int?
+  var header = HeaderChoice.auto
+  var delimiter: String?
+  var leadingAxis = AxisChoice.auto
+  var kinds: [String] = []
+  var units: [String] = []
   var resume = false
   var overwrite = false
   var dryRun = false
@@ -89,14 +131,63 @@ struct Convert: Command {
       throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
     }
     let found = try Sources.importer(
-      sources, from: from,
-      wildworld: {
-        var settings = WildWorldImporter.Settings()
-        settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
-        settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
-        return settings
-      }())
+      sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions())
     try convert(found, console)
+  }
+
+  private func rateValue() throws(TrajpackError) -> Rational? {
+    guard let rate else { return nil }
+    guard let value = Rational(decimal: rate), value.numerator > 0 else {
+      throw TrajpackError(.usage, "--rate: '\(rate)' is no rate above zero, like 30, 29.97 or 30000/1001")
+    }
+    return value
+  }
+
+  private func wildworldSettings() throws(TrajpackError) -> WildWorldImporter.Settings {
+    var settings = WildWorldImporter.Settings()
+    settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+    settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
+    if let rate = try rateValue() { settings.rate = rate }
+    return settings
+  }
+
+  private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
+    var options = SeriesOptions()
+    options.rate = try rateValue()
+    if let time { options.time = time == "none" ? .none : .named(time) }
+    options.timeUnit = timeUnit
+    options.episodeColumn = episodeColumn
+    options.segment = segment
+    options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
+    options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
+    if let delimiter {
+      let text = delimiter == "tab" ? "\t" : delimiter
+      guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A, byte != 0x0D else {
+        throw TrajpackError(.usage, "--delimiter: '\(delimiter)' is not one character, nor 'tab'")
+      }
+      options.delimiter = byte
+    }
+    for (name, kind) in try Self.pairs(kinds, "--kind") {
+      guard let known = Kind(rawValue: kind) else {
+        throw TrajpackError(
+          .usage, "--kind: there is no kind '\(kind)'\(suggestion(for: kind, among: Kind.allCases.map(\.rawValue)))")
+      }
+      options.kinds[name] = known
+    }
+    for (name, unit) in try Self.pairs(units, "--unit") { options.units[name] = unit }
+    return options
+  }
+
+  /// Splits `NAME=VALUE`.
+  private static func pairs(
+    _ texts: [String], _ option: String
+  ) throws(TrajpackError) -> [(String, String)] {
+    try texts.mapThrowing { (text) throws(TrajpackError) in
+      guard let equals = text.lastIndex(of: "="), equals > text.startIndex else {
+        throw TrajpackError(.usage, "\(option): '\(text)' is not NAME=VALUE")
+      }
+      return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {

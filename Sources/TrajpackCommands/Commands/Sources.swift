@@ -5,7 +5,7 @@ import TrajpackStore
 /// The formats there are, and which of them a path holds.
 enum Sources {
   static let formats: [FormatDescription] = [
-    WildWorldImporter.format,
+    WildWorldImporter.format, SeriesImporter.format,
     FormatDescription(
       name: "npz", summary: "numpy archives, one an episode",
       carries: "every channel of every track, by name, with its times", reads: false, writes: true),
@@ -20,13 +20,17 @@ enum Sources {
 
   /// The importer for some sources: of the format that is named, or that their content shows.
   static func importer(
-    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
+    series: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) -> any Importer {
     for path in paths where FileSystem.item(at: path) == nil {
       throw TrajpackError(.usage, "\(path): does not exist")
     }
-    let name = from ?? (paths.allSatisfy { WildWorldImporter.recognises($0) } ? "wildworld" : nil)
+    var name = from
+    if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
+    if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }
     switch name {
+    case "series": return try SeriesImporter(paths, options: series)
     case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
     default:
       throw TrajpackError(

@@ -105,8 +105,8 @@ public struct ArrayFile: Sendable {
 }
 
 extension ArrayFile {
-  /// The elements `range` in C order, as ``read(leadingAxes:_:)`` gives them; `nil` where they cannot be
-  /// reached without reading all: in an archive, or in Fortran order.
+  /// The elements `range` in C order, as ``read(leadingAxes:_:)`` gives them; `nil` where they
+  /// cannot be reached without reading all: in an archive, or in Fortran order.
   func spool(elements range: Range<Int>) throws(TrajpackError) -> Spool? {
     guard case .file(let file) = place, !isTurned else { return nil }
     let elements = NPYElements(header, origin)

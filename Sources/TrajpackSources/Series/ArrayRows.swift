@@ -2,7 +2,8 @@ import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
-/// Arrays of archives that many recordings share: inflated once, kept while their recordings are read.
+/// Arrays of archives that many recordings share: inflated once, kept while their recordings are
+/// read.
 final class ArrayCache: Sendable {
   private struct Entry {
     var path: String
@@ -111,7 +112,8 @@ extension ArraySet {
         }
       guard isForward else {
         throw TrajpackError(
-          .data, "the times '\(item.name)' go back, or are none, at row "
+          .data,
+          "the times '\(item.name)' go back, or are none, at row "
             + "\(part.range(self.rows[group]).lowerBound + row)"
             + "\(part.element.map { " of recording \($0)" } ?? "")")
       }

@@ -46,14 +46,17 @@ struct ArraySet: Sendable {
   var constants: [Item]
 
   /// Opens the array of that name.
-  static func open(_ path: String, _ isArchive: Bool, _ name: String) throws(TrajpackError) -> ArrayFile {
+  static func open(_ path: String, _ isArchive: Bool, _ name: String) throws(TrajpackError)
+    -> ArrayFile
+  {
     let file = try LocalFile(path)
     return isArchive ? try NPZ(file, as: "").array(name) : try ArrayFile(file, as: "")
   }
 
   /// Looks at the headers of a file.
   ///
-  /// - Throws: A data error where an array is not read, a usage error where shapes and options disagree.
+  /// - Throws: A data error where an array is not read, a usage error where shapes and options
+  ///   disagree.
   init(
     _ file: LocalFile, isArchive: Bool, _ options: SeriesOptions
   ) throws(TrajpackError) {
@@ -77,7 +80,8 @@ struct ArraySet: Sendable {
     }
     if case .named(let name) = options.time, times.isEmpty {
       throw TrajpackError(
-        .usage, "--time-column: there is no array '\(name)' of one axis beside others; there are "
+        .usage,
+        "--time-column: there is no array '\(name)' of one axis beside others; there are "
           + arrays.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", "))
     }
     let time = times.first
@@ -91,7 +95,8 @@ struct ArraySet: Sendable {
       }
     let series = plain.filter { $0.header.shape.count >= leading }
     guard !series.isEmpty else {
-      throw TrajpackError(.data, "there is no array of \(leading) axes or more, so there are no rows")
+      throw TrajpackError(
+        .data, "there is no array of \(leading) axes or more, so there are no rows")
     }
     for array in series {
       let row = array.header.shape.dropFirst(leading)
@@ -99,7 +104,8 @@ struct ArraySet: Sendable {
         row.reduce(1, *) <= Schema.maximumChunkBytes / array.header.type.size
       else {
         throw TrajpackError(
-          .data, "array '\(array.name)' has rows of shape \(Array(row)); they must hold something, and at "
+          .data,
+          "array '\(array.name)' has rows of shape \(Array(row)); they must hold something, and at "
             + "most \(Schema.maximumChunkBytes) bytes")
       }
     }
@@ -107,7 +113,8 @@ struct ArraySet: Sendable {
     let together = Set(lengths).count == 1
     guard together || options.segment == nil else {
       throw TrajpackError(
-        .usage, "--segment cannot cut arrays of different lengths "
+        .usage,
+        "--segment cannot cut arrays of different lengths "
           + "(\(series.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")))")
     }
     rows = together ? [lengths[0]] : lengths
@@ -122,10 +129,12 @@ struct ArraySet: Sendable {
         groups[i].time = Self.item(time, leading: 1, channel: "time")
         used = true
       }
-      guard used, time.header.type != .bool, time.header.shape.count == 1 || time.header.shape[0] == batch
+      guard used, time.header.type != .bool,
+        time.header.shape.count == 1 || time.header.shape[0] == batch
       else {
         throw TrajpackError(
-          .data, "the times '\(time.name)' have shape \(time.header.shape), which is no time a row of "
+          .data,
+          "the times '\(time.name)' have shape \(time.header.shape), which is no time a row of "
             + series.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")
             + "; use --time-column none to keep them as values")
       }
@@ -149,7 +158,8 @@ struct ArraySet: Sendable {
     let counts = Set(arrays.compactMap(\.header.shape.first))
     guard counts.count == 1, let count = counts.first else {
       throw TrajpackError(
-        .usage, "the arrays differ in recordings along their first axis ("
+        .usage,
+        "the arrays differ in recordings along their first axis ("
           + arrays.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")
           + "); use --leading-axis time if it is time")
     }

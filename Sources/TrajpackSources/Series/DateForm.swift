@@ -23,7 +23,8 @@ struct DateForm: Sendable, Hashable {
 
   init(dateSeparator: Character) { self.dateSeparator = dateSeparator }
 
-  /// Notes how a number of one or two digits is written; `false` where one before was written otherwise.
+  /// Notes how a number of one or two digits is written; `false` where one before was written
+  /// otherwise.
   static func note(_ digits: Digits, _ isPadded: inout Bool?) -> Bool {
     guard digits.value < 10 else { return true }
     let padded = digits.count == 2
@@ -49,7 +50,8 @@ struct DateForm: Sendable, Hashable {
     return form == rest ? form : nil
   }
 
-  /// The form as a pattern: `YYYY-MM-DD hh:mm:ss.ffffff+02:00`; `M`, `D` and `h` have no leading zero.
+  /// The form as a pattern: `YYYY-MM-DD hh:mm:ss.ffffff+02:00`; `M`, `D` and `h` have no leading
+  /// zero.
   var pattern: String {
     let padded = isDatePadded ?? true
     var text = "YYYY\(dateSeparator)\(padded ? "MM" : "M")\(dateSeparator)\(padded ? "DD" : "D")"

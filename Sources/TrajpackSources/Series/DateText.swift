@@ -17,7 +17,9 @@ struct DateText: Sendable, Equatable {
       (1...Self.days(in: month.value, of: year.value)).contains(day.value)
     else { return nil }
     form = DateForm(dateSeparator: dash)
-    guard DateForm.note(month, &form.isDatePadded), DateForm.note(day, &form.isDatePadded) else { return nil }
+    guard DateForm.note(month, &form.isDatePadded), DateForm.note(day, &form.isDatePadded) else {
+      return nil
+    }
     seconds = Int64(Self.days(year.value, month.value, day.value)) * 86_400
     nanoseconds = 0
     if let separator = reader.take("T ") {
@@ -50,8 +52,8 @@ struct DateText: Sendable, Equatable {
     return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1]
   }
 
-  /// Days since 1970-01-01 in the proleptic Gregorian calendar: years are counted from March, so that
-  /// the leap day is the last (Richards 1998, Mapping Time, chapter 25).
+  /// Days since 1970-01-01 in the proleptic Gregorian calendar: years are counted from March, so
+  /// that the leap day is the last (Richards 1998, Mapping Time, chapter 25).
   static func days(_ year: Int, _ month: Int, _ day: Int) -> Int {
     let shifted = month > 2 ? year : year - 1
     let yearDays = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
-/// What times that were recorded as doubles have shown: whether they go on, and whether a clock gives
-/// every one of them, bit for bit.
+/// What times that were recorded as doubles have shown: whether they go on, and whether a clock
+/// gives every one of them, bit for bit.
 struct EvenTimes: Sendable {
   private(set) var count = 0
   private var first = 0.0

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
-/// Reads JSON (RFC 8259) piece by piece from a stream, so that a file of millions of numbers needs no
-/// memory. `NaN`, `Infinity` and `-Infinity` are numbers too, as Python writes them.
+/// Reads JSON (RFC 8259) piece by piece from a stream, so that a file of millions of numbers needs
+/// no memory. `NaN`, `Infinity` and `-Infinity` are numbers too, as Python writes them.
 struct JSONPull {
   private let stream: any ByteStream
   private let buffer = ByteBuffer(64 << 10)
@@ -109,8 +109,6 @@ struct JSONPull {
     }
     guard Self.isNumber(number) else { throw wrong("a number") }
     let text = number.withUnsafeBufferPointer { NumberText($0) }
-    // A lone minus before zero makes a double, not an integer.
-    if text.form == .integer, text.mantissa == 0, number.first == UInt8(ascii: "-") { return -0.0 }
     guard text.value.isFinite else { throw wrong("a number that fits in 64 bits") }
     return text.value
   }
@@ -118,7 +116,8 @@ struct JSONPull {
   private static func isWord(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."):
+      UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "+"), UInt8(ascii: "-"),
+      UInt8(ascii: "."):
       return true
     default: return false
     }
@@ -172,7 +171,9 @@ struct JSONPull {
         case UInt8(ascii: "]"), UInt8(ascii: "}"): depth -= 1
         default: break
         }
-        guard depth <= Self.deepest else { throw wrong("at most \(Self.deepest) levels of nesting") }
+        guard depth <= Self.deepest else {
+          throw wrong("at most \(Self.deepest) levels of nesting")
+        }
         // What ends a number or a word belongs to what is around it.
         let isOutside =
           depth < 0 || (depth == 0 && (byte == UInt8(ascii: ",") || byte == UInt8(ascii: ":")))
@@ -180,8 +181,11 @@ struct JSONPull {
       }
       text.append(byte)
       next += 1
-      guard text.count <= Self.longest else { throw wrong("a value of at most \(Self.longest) bytes") }
-      let isClosed = byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
+      guard text.count <= Self.longest else {
+        throw wrong("a value of at most \(Self.longest) bytes")
+      }
+      let isClosed =
+        byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
       if depth == 0, !isQuoted, isClosed { break }
     }
     return try within("a value at byte \(first)") { () throws(TrajpackError) in

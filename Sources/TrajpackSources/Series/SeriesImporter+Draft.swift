@@ -2,6 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 extension SeriesImporter {
+  /// Reads a recording into rows of a schema, in flat memory.
   public func draft(
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
@@ -22,7 +23,9 @@ extension SeriesImporter {
       for (group, time) in times.enumerated() {
         tracks.append(try draft(set, group, part, time, file, schema))
       }
-      if let constants = try constants(set, part, file) { metadata.append(.init("constants", constants)) }
+      if let constants = try constants(set, part, file) {
+        metadata.append(.init("constants", constants))
+      }
     case (.systems(let systems), .system(let number, let piece, let rows), _):
       let system = systems.systems[number]
       metadata.append(.init("system", .string(system.name)))
@@ -57,14 +60,17 @@ extension SeriesImporter {
     var rows = TableRows(form, table.time, schema, stream: stream)
     var track = try rows.read(LocalFile(file.path), part, form, count: table.rows, clock: clock)
     // The stream says how dates are written; a track that writes them otherwise says so.
-    if let pattern = table.time.form?.pattern, pattern != TablePlan.pattern(of: schema.streams[stream]) {
+    if let pattern = table.time.form?.pattern,
+      pattern != TablePlan.pattern(of: schema.streams[stream])
+    {
       track.metadata = .record(["date": .string(pattern)])
     }
     return track
   }
 
   private func draft(
-    _ set: ArraySet, _ group: Int, _ part: ArrayPart, _ time: TimeAxis, _ file: File, _ schema: Schema
+    _ set: ArraySet, _ group: Int, _ part: ArrayPart, _ time: TimeAxis, _ file: File,
+    _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
     let shape = set.shape.groups[group]
     let stream = try stream(
@@ -106,7 +112,8 @@ extension SeriesImporter {
         case .whole(let value):
           guard let ticks = Int64(exactly: value) else {
             throw TrajpackError(
-              .data, "the time at row \(first + row) is \(value), more than a signed 64-bit number holds")
+              .data,
+              "the time at row \(first + row) is \(value), more than a signed 64-bit number holds")
           }
           try writer.append(ticks)
         }
@@ -166,7 +173,9 @@ extension SeriesImporter {
     let (b, o3) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
     let (numerator, o4) = a.addingReportingOverflow(b)
     let (denominator, o5) = rate.numerator.multipliedReportingOverflow(by: start.denominator)
-    guard !o1, !o2, !o3, !o4, !o5, let moved = Rational(numerator, denominator) else { return clock }
+    guard !o1, !o2, !o3, !o4, !o5, let moved = Rational(numerator, denominator) else {
+      return clock
+    }
     return .regular(start: moved, rate: rate)
   }
 }

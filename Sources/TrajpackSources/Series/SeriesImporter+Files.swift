@@ -25,18 +25,21 @@ extension SeriesImporter {
 
   private static func hasEnding(_ name: String) -> Bool {
     let lower = name.lowercased()
-    return !name.hasPrefix(".") && endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
+    return !name.hasPrefix(".")
+      && endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
   }
 
   /// Looks at the first bytes of a file; `nil` where it is none of these.
   ///
-  /// Arrays, archives and gzip have marks of their own; JSON begins with a brace; a table is text, which
-  /// needs a name that says so or a delimiter in its first line.
+  /// Arrays, archives and gzip have marks of their own; JSON begins with a brace; a table is text,
+  /// which needs a name that says so or a delimiter in its first line.
   static func sniff(_ file: LocalFile) throws(TrajpackError) -> Sniffed? {
     let lower = file.path.lowercased()
     let first = try file.bytes(0..<min(file.length, 4096))
     if NPYHeader.recognises(first) { return .array }
-    if first.starts(with: [0x50, 0x4B, 3, 4]) || first.starts(with: [0x50, 0x4B, 5, 6]) { return .archive }
+    if first.starts(with: [0x50, 0x4B, 3, 4]) || first.starts(with: [0x50, 0x4B, 5, 6]) {
+      return .archive
+    }
     if first.starts(with: [0x1F, 0x8B]) { return .gzip }
     let body = first.starts(with: [0xEF, 0xBB, 0xBF]) ? first.dropFirst(3) : first[...]
     let start = body.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
@@ -67,7 +70,8 @@ extension SeriesImporter {
         }
         guard !names.isEmpty else {
           throw TrajpackError(
-            .data, "\(source): holds no series (files named \(endings.map { "*\($0)" }.joined(separator: ", ")))"
+            .data,
+            "\(source): holds no series (files named \(endings.map { "*\($0)" }.joined(separator: ", ")))"
           )
         }
         let folder = source.hasSuffix("/") ? String(source.dropLast()) : source
@@ -118,7 +122,8 @@ extension SeriesImporter {
     return String(place.dropLast(ending?.count ?? 0))
   }
 
-  /// What episodes of each file are called after: its stem, or its whole name where another has the stem.
+  /// What episodes of each file are called after: its stem, or its whole name where another has the
+  /// stem.
   static func names(_ files: [File]) -> [String] {
     var counts: [String: Int] = [:]
     for file in files { counts[stem(file.place), default: 0] += 1 }
@@ -128,9 +133,10 @@ extension SeriesImporter {
     }
   }
 
-  /// The id of a recording: file, episode or system, place along the first axis, number of the piece, as
-  /// far as they are needed.
-  static func id(_ piece: Piece, _ file: File, name: String, isOnly: Bool, of count: Int) -> String {
+  /// The id of a recording: file, episode or system, place along the first axis, number of the
+  /// piece, as far as they are needed.
+  static func id(_ piece: Piece, _ file: File, name: String, isOnly: Bool, of count: Int) -> String
+  {
     func padded(_ number: Int) -> String {
       let (text, width) = (String(number), String(max(count - 1, 0)).count)
       return String(repeating: "0", count: max(width - text.count, 0)) + text
@@ -167,20 +173,24 @@ extension SeriesImporter {
     if case .named(let name) = options.time, name != "time",
       files.contains(where: { if case .systems = $0.content { true } else { false } })
     {
-      throw TrajpackError(.usage, "--time-column '\(name)': the times of systems in JSON are called 'time'")
+      throw TrajpackError(
+        .usage, "--time-column '\(name)': the times of systems in JSON are called 'time'")
     }
     if options.rate != nil, !layouts.haveSteps(options) {
       throw TrajpackError(
-        .usage, "--rate is for series without times, and all of these have their own; say "
+        .usage,
+        "--rate is for series without times, and all of these have their own; say "
           + "--time-column none to leave them")
     }
     if let rate = options.rate, rate.numerator < 1 {
       throw TrajpackError(.usage, "--rate must be more than 0")
     }
     let channels = layouts.channelNames
-    for name in options.kinds.keys.sorted() + options.units.keys.sorted() where !channels.contains(name) {
+    for name in options.kinds.keys.sorted() + options.units.keys.sorted()
+    where !channels.contains(name) {
       throw TrajpackError(
-        .usage, "there is no channel '\(name)' to give a kind or units; there are "
+        .usage,
+        "there is no channel '\(name)' to give a kind or units; there are "
           + channels.sorted().prefix(12).map { "'\($0)'" }.joined(separator: ", "))
     }
   }

@@ -11,6 +11,7 @@ extension SeriesImporter {
     var axes: [TimeAxis] = []
   }
 
+  /// A stream for each shape of the recordings, with types that hold every value exactly.
   public func schema(
     for examined: [(Recording, Examination)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema {
@@ -51,7 +52,8 @@ extension SeriesImporter {
       layingOut: plans, attributes: .record(["source": "series"]), options: layout)
   }
 
-  /// The times of rows of a system, as they decide its clock: those of a piece are not looked at again.
+  /// The times of rows of a system, as they decide its clock: those of a piece are not looked at
+  /// again.
   func axis(of system: SystemsFile.System, _ rows: Range<Int>) -> TimeAxis {
     guard let time = system.time, settings.time != .none else { return .none }
     return .doubles(time)
@@ -86,7 +88,8 @@ extension SeriesImporter {
         "arrays": .array(
           shape.items.map {
             .record([
-              "name": .string($0.name), "channel": .string($0.channel), "dtype": .string($0.storedName),
+              "name": .string($0.name), "channel": .string($0.channel),
+              "dtype": .string($0.storedName),
             ])
           }),
         "time": shape.time.map {
@@ -124,7 +127,8 @@ extension SeriesImporter {
       }
     guard fits else {
       throw TrajpackError(
-        .usage, "channel '\(name)' has rows of shape \(row), which cannot be of kind \(kind.rawValue)")
+        .usage,
+        "channel '\(name)' has rows of shape \(row), which cannot be of kind \(kind.rawValue)")
     }
     return ChannelPlan(
       Channel(

@@ -1,9 +1,10 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Reads series as people have them on disk: tables (CSV, TSV), numpy arrays (`.npy`, `.npz`) and systems
-/// in JSON (`.json`, `.json.gz`).
+/// Reads series as people have them on disk: tables (CSV, TSV), numpy arrays (`.npy`, `.npz`) and
+/// systems in JSON (`.json`, `.json.gz`).
 public struct SeriesImporter: Importer {
+  /// The format.
   public static let format = FormatDescription(
     name: "series", summary: "tables (CSV, TSV), arrays (.npy, .npz), dysts JSON (.json, .json.gz)",
     carries: "every column, array and time; dates with the form they were written in; text",
@@ -49,6 +50,7 @@ public struct SeriesImporter: Importer {
     let found: Found
   }
 
+  /// The recordings: files in the order of their names, episodes in the order of the file.
   public let recordings: [Recording]
   let settings: SeriesOptions
   let files: [File]
@@ -56,14 +58,15 @@ public struct SeriesImporter: Importer {
   let layouts: SeriesLayouts
   let cache = ArrayCache()
 
+  /// The options that change what is written.
   public var options: JSONValue { settings.json }
 
-  /// Looks at the files: what each holds, and how its rows are cut into episodes. A table is read once
-  /// where it is cut, JSON always; of arrays only the headers.
+  /// Looks at the files: what each holds, and how its rows are cut into episodes. A table is read
+  /// once where it is cut, JSON always; of arrays only the headers.
   ///
   /// - Parameter sources: Files, or folders of such files.
-  /// - Throws: A data error naming the file that is not read; a usage error where an option names what no
-  ///   file has.
+  /// - Throws: A data error naming the file that is not read; a usage error where an option names
+  ///   what no file has.
   public init(
     _ sources: [String], options: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) {
@@ -78,7 +81,8 @@ public struct SeriesImporter: Importer {
       let (content, cut) = try within(path) { () throws(TrajpackError) in
         try Self.look(path, options)
       }
-      let file = File(path: path, place: place, content: layouts.add(content, stem: Self.stem(place)))
+      let file = File(
+        path: path, place: place, content: layouts.add(content, stem: Self.stem(place)))
       files.append(file)
       pieces.append(cut)
     }
@@ -112,6 +116,7 @@ public struct SeriesImporter: Importer {
     return (files[part.file], part.piece)
   }
 
+  /// Reads the rows of a table, or the times of arrays, once.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let (file, piece) = try part(recording)
     switch (file.content, piece) {

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
-/// The shapes that the files of a source have. Files of one shape share their streams, whose names are the
-/// same in every shard.
+/// The shapes that the files of a source have. Files of one shape share their streams, whose names
+/// are the same in every shard.
 struct SeriesLayouts: Sendable {
   /// What files of one shape agree in.
   enum Key: Hashable, Sendable {
@@ -46,8 +46,8 @@ struct SeriesLayouts: Sendable {
     return keys.count - 1
   }
 
-  /// The name of the stream of a shape: `series` where there is one shape; else after the first file that
-  /// has it.
+  /// The name of the stream of a shape: `series` where there is one shape; else after the first
+  /// file that has it.
   func stream(_ key: Key, suffix: String = "") -> String {
     let name = keys.count == 1 ? "series" : hints[numbers[key] ?? 0]
     return suffix.isEmpty ? name : "\(name)/\(suffix)"

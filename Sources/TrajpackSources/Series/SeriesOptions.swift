@@ -14,8 +14,8 @@ public struct SeriesOptions: Sendable, Equatable {
 
   /// Whether a table begins with the names of its columns.
   public enum Header: String, Sendable, CaseIterable {
-    /// It does where a cell of the first record is text and the cell below it is none, or where every
-    /// cell of it is text.
+    /// It does where a cell of the first record is text and the cell below it is none, or where
+    /// every cell of it is text.
     case auto
     case yes
     case no
@@ -35,8 +35,8 @@ public struct SeriesOptions: Sendable, Equatable {
   public var time = Time.auto
   /// Rows in a unit of time, for series that have no times of their own; 1 where `nil`.
   public var rate: Rational?
-  /// The unit of the times; where `nil`, `s` for dates and a given rate, `step` for neither, and `time`
-  /// for numbers, whose unit a file does not say.
+  /// The unit of the times; where `nil`, `s` for dates and a given rate, `step` for neither, and
+  /// `time` for numbers, whose unit a file does not say.
   public var timeUnit: String?
   /// The column of a table by whose text its rows are cut into episodes.
   public var episodeColumn: String?

@@ -16,7 +16,8 @@ extension Schema {
 
   /// Lays rows of channels into the rows of a stream's blocks.
   ///
-  /// - Parameter channels: For each channel of the stream, its packed rows, of the type that is stored.
+  /// - Parameter channels: For each channel of the stream, its packed rows, of the type that is
+  ///   stored.
   func blockRows(
     of stream: Int, _ channels: [ChannelRows], count: Int
   ) throws(TrajpackError) -> [TrackDraft.Rows] {
@@ -42,7 +43,8 @@ extension Schema {
           let bytes = ByteBuffer(piece * size)
           try channels[i].spool.read(at: channels[i].offset + first * size, into: bytes.bytes)
           let from = bytes.bytes.baseAddress.unsafelyUnwrapped
-          let to = rows.bytes.baseAddress.unsafelyUnwrapped + channel.storage.column * block.type.size
+          let to =
+            rows.bytes.baseAddress.unsafelyUnwrapped + channel.storage.column * block.type.size
           for row in 0..<piece {
             (to + row * block.rowBytes).copyMemory(from: from + row * size, byteCount: size)
           }

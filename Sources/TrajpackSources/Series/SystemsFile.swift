@@ -1,8 +1,8 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Trajectories of systems in JSON, plain or gzip: `{system: {time: […], values: [[…], …]}}`, as dysts
-/// (Gilpin 2021) keeps its reference trajectories.
+/// Trajectories of systems in JSON, plain or gzip: `{system: {time: […], values: [[…], …]}}`, as
+/// dysts (Gilpin 2021) keeps its reference trajectories.
 struct SystemsFile: Sendable {
   /// One system.
   struct System: Sendable {
@@ -78,7 +78,9 @@ struct SystemsFile: Sendable {
     var again = System(name: system.name, range: system.range)
     try Self.read(&json, &again) { (value) throws(TrajpackError) in
       try time.append(value)
-    } values: { (value) throws(TrajpackError) in try values.append(value) }
+    } values: { (value) throws(TrajpackError) in
+      try values.append(value)
+    }
     guard again.rows == system.rows, again.width == system.width else {
       throw TrajpackError(.data, "the file has changed while it was converted; run again")
     }
@@ -105,7 +107,8 @@ struct SystemsFile: Sendable {
           let value = try json.double()
           guard times.add(value) else {
             throw TrajpackError(
-              .data, "system '\(name)': time \(times.count) (from 0) is \(value), which lies before the "
+              .data,
+              "system '\(name)': time \(times.count) (from 0) is \(value), which lies before the "
                 + "one before or is no time")
           }
           try time(value)
@@ -115,7 +118,9 @@ struct SystemsFile: Sendable {
         hasValues = true
         try json.array { (json) throws(TrajpackError) in
           guard try json.token() == UInt8(ascii: "[") else {
-            guard system.width == nil else { throw json.wrong("a row of \(system.width ?? 0) numbers") }
+            guard system.width == nil else {
+              throw json.wrong("a row of \(system.width ?? 0) numbers")
+            }
             try values(json.double())
             system.rows += 1
             return
@@ -129,7 +134,8 @@ struct SystemsFile: Sendable {
             count <= Schema.maximumChunkBytes / 8
           else {
             throw TrajpackError(
-              .data, "system '\(name)': row \(system.rows) (from 0) has \(count) numbers where "
+              .data,
+              "system '\(name)': row \(system.rows) (from 0) has \(count) numbers where "
                 + "\(system.width ?? 1) are expected")
           }
           system.width = count

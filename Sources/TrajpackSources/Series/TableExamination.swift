@@ -10,8 +10,8 @@ struct TableExamination: Sendable {
   struct Column: Sendable {
     /// The numbers.
     var facts = NumberFacts()
-    /// The different texts in the order of their first rows, `nan` and `""` among them, for the case that
-    /// the column is one of text.
+    /// The different texts in the order of their first rows, `nan` and `""` among them, for the
+    /// case that the column is one of text.
     var texts: [String] = []
     /// Whether there were more texts than a categorical channel takes.
     var hasManyTexts = false
@@ -44,7 +44,7 @@ struct TableExamination: Sendable {
     let plain = (0..<form.count).filter { $0 != form.time && $0 != form.episode }
     let scanner = CSVScanner(file, delimiter: form.delimiter, range: part.range)
     while try scanner.next() {
-      guard scanner.count == form.count else { throw try form.wrongCount(scanner, file) }
+      try form.check(scanner, file)
       for i in plain {
         let cell = scanner[i]
         let number = NumberText(cell.bytes)
@@ -56,7 +56,8 @@ struct TableExamination: Sendable {
         if number.form == .text || number.form == .missing || keepsText[i] {
           guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {
             throw try TableForm.wrong(
-              file, scanner.recordOffset, "column '\(names[i])' is no text: it has a zero byte or is not UTF-8")
+              file, scanner.recordOffset,
+              "column '\(names[i])' is no text: it has a zero byte or is not UTF-8")
           }
         }
       }
@@ -69,8 +70,8 @@ struct TableExamination: Sendable {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
       throw try TableForm.wrong(
         file, text.offset,
-        "column '\(names[i])' has '\(TableForm.shown(text.text))', which is no number, among numbers; mend "
-          + "it, or say --kind '\(names[i])=text' to keep every cell as it stands")
+        "column '\(names[i])' has '\(TableForm.shown(text.text))', which is no number, among numbers; "
+          + "mend it, or say --kind '\(names[i])=text' to keep every cell as it stands")
     }
   }
 
@@ -81,7 +82,8 @@ struct TableExamination: Sendable {
     if form.timeIsDate {
       guard let date = DateText(cell.bytes) else {
         throw try TableForm.wrong(
-          file, offset, "the time '\(TableForm.shown(cell.text))' is no date of the form YYYY-MM-DD, with or "
+          file, offset,
+          "the time '\(TableForm.shown(cell.text))' is no date of the form YYYY-MM-DD, with or "
             + "without hh:mm:ss")
       }
       isForward = time.add(date)
@@ -89,14 +91,16 @@ struct TableExamination: Sendable {
       let number = NumberText(cell.bytes)
       guard number.value.isFinite else {
         throw try TableForm.wrong(
-          file, offset, "the time '\(TableForm.shown(cell.text))' is no number; name another column with "
+          file, offset,
+          "the time '\(TableForm.shown(cell.text))' is no number; name another column with "
             + "--time-column")
       }
       isForward = time.add(number)
     }
     guard isForward else {
       throw try TableForm.wrong(
-        file, offset, "the time '\(TableForm.shown(cell.text))' lies before that of the row before; sort the "
+        file, offset,
+        "the time '\(TableForm.shown(cell.text))' lies before that of the row before; sort the "
           + "rows by time")
     }
   }

@@ -25,7 +25,11 @@ struct TableForm: Sendable, Hashable {
   /// - Throws: A data error where there is no row, or the options name what is not there.
   init(_ file: LocalFile, _ options: SeriesOptions) throws(TrajpackError) {
     guard file.length > 0 else { throw TrajpackError(.data, "the file is empty; fetch it again") }
-    if let given = options.delimiter { delimiter = given } else { delimiter = try Self.delimiter(of: file) }
+    if let given = options.delimiter {
+      delimiter = given
+    } else {
+      delimiter = try Self.delimiter(of: file)
+    }
     let scanner = CSVScanner(file, delimiter: delimiter)
     guard try scanner.next() else { throw TrajpackError(.data, "the file has no row") }
     count = scanner.count
@@ -48,7 +52,8 @@ struct TableForm: Sendable, Hashable {
     if let name = options.episodeColumn {
       episode = try column(name, "--episode-column")
       guard episode != time else {
-        throw TrajpackError(.usage, "column '\(name)' cannot both hold the times and name the episodes")
+        throw TrajpackError(
+          .usage, "column '\(name)' cannot both hold the times and name the episodes")
       }
     }
     guard (0..<count).contains(where: { $0 != time && $0 != episode }) else {
@@ -99,11 +104,13 @@ struct TableForm: Sendable, Hashable {
       if looks.first == .date { (time, timeIsDate) = (0, true) }
       return
     }
-    for (i, name) in header.enumerated() where looks.indices.contains(i) && options.mayBeTime(name) {
+    for (i, name) in header.enumerated() where looks.indices.contains(i) && options.mayBeTime(name)
+    {
       // A cell that begins like a number is meant to be a time, and must be one.
       let isMeant = first[i].first.map { $0.isNumber || "+-.".contains($0) } ?? false
       guard looks[i] == .date || looks[i] == .number || isMeant else { continue }
-      (time, timeIsDate) = (i, looks[i] == .date || (looks[i] == .text && first[i].contains(":")))
+      let isDate = first[i].drop { $0.isNumber }.first.map { "-/:".contains($0) } ?? false
+      (time, timeIsDate) = (i, looks[i] == .date || (looks[i] == .text && isDate))
       return
     }
   }
@@ -115,7 +122,8 @@ struct TableForm: Sendable, Hashable {
     let names = hasHeader ? header : (0..<count).map(Self.unnamed)
     let list = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
     throw TrajpackError(
-      .usage, "\(option): there is no column '\(name)'; there are \(list)"
+      .usage,
+      "\(option): there is no column '\(name)'; there are \(list)"
         + "\(names.count > 12 ? " and \(names.count - 12) more" : "")")
   }
 

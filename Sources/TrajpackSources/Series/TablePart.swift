@@ -26,14 +26,15 @@ extension TablePart {
     var seen: Set<String> = []
     var rows = 0
     while try scanner.next() {
-      guard scanner.count == form.count else { throw try form.wrongCount(scanner, file) }
+      try form.check(scanner, file)
       var isNew = parts.isEmpty
       var episode: String?
       if let column = form.episode {
         let text = scanner[column].text
         guard !text.isEmpty, scanner[column].isUTF8 else {
           throw try TableForm.wrong(
-            file, scanner.recordOffset, "the episode column is \(text.isEmpty ? "empty" : "no UTF-8 text")")
+            file, scanner.recordOffset,
+            "the episode column is \(text.isEmpty ? "empty" : "no UTF-8 text")")
         }
         episode = text
         if parts.last?.episode != text {
@@ -41,7 +42,8 @@ extension TablePart {
           guard seen.insert(text).inserted else {
             throw try TableForm.wrong(
               file, scanner.recordOffset,
-              "episode '\(TableForm.shown(text))' comes again after another; sort the rows by episode")
+              "episode '\(TableForm.shown(text))' comes again after another; sort the rows by episode"
+            )
           }
           rows = 0
         }
@@ -73,12 +75,21 @@ extension TableForm {
     return TrajpackError(.data, "line \(line): \(what)")
   }
 
-  /// The error of a record with other than the expected cells.
-  func wrongCount(_ scanner: CSVScanner, _ file: LocalFile) throws(TrajpackError) -> TrajpackError {
-    try Self.wrong(
-      file, scanner.recordOffset,
-      "has \(scanner.count) cell\(scanner.count == 1 ? "" : "s") where \(count) are expected; the file was "
-        + "cut or a cell is missing")
+  /// Refuses a record with other than the expected cells, and rows that an empty line may stand
+  /// for.
+  func check(_ scanner: CSVScanner, _ file: LocalFile) throws(TrajpackError) {
+    guard scanner.count == count else {
+      throw try Self.wrong(
+        file, scanner.recordOffset,
+        "has \(scanner.count) cell\(scanner.count == 1 ? "" : "s") where \(count) are expected; "
+          + "the file was cut or a cell is missing")
+    }
+    guard count > 1 || scanner.emptyLines == 0 else {
+      throw try Self.wrong(
+        file, scanner.recordOffset - 1,
+        "is empty, which in a table of one column may be a value that was not observed or nothing; "
+          + "write nan, or delete it")
+    }
   }
 
   /// Text of a stranger as an error shows it: short and printable.

@@ -45,9 +45,10 @@ struct TablePlan {
       if let kind = options.kinds[names[i]] { try Self.check(kind, names[i], column.facts.hasText) }
       guard isText || !columns[i].facts.hasText || !columns[i].facts.hasNumbers else {
         throw TrajpackError(
-          .data, "column '\(names[i])' holds \(column.facts.hasText ? "text" : "numbers"), but "
-            + "\(column.facts.hasText ? "numbers" : "text") in a recording before; convert them apart, or "
-            + "say --kind '\(names[i])=text'")
+          .data,
+          "column '\(names[i])' holds \(column.facts.hasText ? "text" : "numbers"), but "
+            + "\(column.facts.hasText ? "numbers" : "text") in a recording before; convert them apart, "
+            + "or say --kind '\(names[i])=text'")
       }
       columns[i].hasManyTexts = columns[i].hasManyTexts || column.hasManyTexts
       columns[i].hasEmpty = columns[i].hasEmpty || column.hasEmpty
@@ -66,7 +67,8 @@ struct TablePlan {
     let forNumbers: [Kind] = forText + [.scalar, .position, .direction, .angle]
     guard (isText ? forText : forNumbers).contains(kind) else {
       throw TrajpackError(
-        .usage, "column '\(name)' holds \(isText ? "text" : "single numbers"), which cannot be of kind "
+        .usage,
+        "column '\(name)' holds \(isText ? "text" : "single numbers"), which cannot be of kind "
           + kind.rawValue)
     }
   }
@@ -90,7 +92,8 @@ struct TablePlan {
       channels.append(channel(names[i], columns[i]))
     }
     let texts = channels.indices.filter { channels[$0].channel.type == .bytes }
-    let unit = form.time == nil ? options.stepUnit : options.timeUnit ?? (form.timeIsDate ? "s" : "time")
+    let unit =
+      form.time == nil ? options.stepUnit : options.timeUnit ?? (form.timeIsDate ? "s" : "time")
     return StreamPlan(
       Stream(name: name, timeUnit: unit, attributes: attributes), channels: channels,
       blobBytes: texts.isEmpty ? 0 : max(columns.reduce(0) { $0 + $1.bytes }, 1))
@@ -146,7 +149,8 @@ struct TablePlan {
       }
       return ChannelPlan(
         Channel(
-          name: name, kind: kind ?? .categorical, type: .int32, units: units, categories: column.texts,
+          name: name, kind: kind ?? .categorical, type: .int32, units: units,
+          categories: column.texts,
           missing: column.hasEmpty ? .sentinel : .never))
     }
     var number = choice ?? .init(type: .float64, stored: .float64, missing: .nan)
@@ -184,6 +188,7 @@ struct TablePlan {
 }
 
 extension TableForm {
-  /// The channel of the text of times, where one form does not write them all; no column has its name.
+  /// The channel of the text of times, where one form does not write them all; no column has its
+  /// name.
   static let timeText = "time (text)"
 }

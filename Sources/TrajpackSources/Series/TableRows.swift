@@ -47,7 +47,8 @@ struct TableRows {
         } else if let categories = channel.categories {
           cell = .category(
             Dictionary(
-              categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first }))
+              categories.enumerated().map { ($1, Int32($0)) },
+              uniquingKeysWith: { first, _ in first }))
         } else if column == form.time, channel.type == .int64 {
           cell = .ticks
         } else {
@@ -109,8 +110,9 @@ struct TableRows {
       row.storeBytes(of: offset.littleEndian, toByteOffset: cell.offset, as: Int64.self)
       row.storeBytes(of: length.littleEndian, toByteOffset: cell.offset + 8, as: Int64.self)
     case .ticks:
-      guard let exact = DateText(field.bytes).map(TimeFacts.exact)
-        ?? TimeFacts.exact(NumberText(field.bytes))
+      guard
+        let exact = DateText(field.bytes).map(TimeFacts.exact)
+          ?? TimeFacts.exact(NumberText(field.bytes))
       else { throw Self.changed }
       row.storeBytes(of: time.ticks(exact).littleEndian, toByteOffset: cell.offset, as: Int64.self)
     }

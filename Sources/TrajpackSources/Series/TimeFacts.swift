@@ -1,7 +1,7 @@
 import TrajpackFormat
 
-/// What the times of a recording have shown: whether they go on, whether they are even, and how exactly
-/// they are known.
+/// What the times of a recording have shown: whether they go on, whether they are even, and how
+/// exactly they are known.
 struct TimeFacts: Sendable {
   /// Times are counted in this part of a unit while they are exact.
   static let scale: Int128 = 1_000_000_000_000_000_000
@@ -90,7 +90,8 @@ struct TimeFacts: Sendable {
     return value >= lastValue
   }
 
-  /// The clock of even times: each row's time, computed from it, is the nearest double to the exact one.
+  /// The clock of even times: each row's time, computed from it, is the nearest double to the exact
+  /// one.
   var regularClock: Clock? {
     guard isExact, isEven, count > 0, !hasManyForms else { return nil }
     guard let start = Self.rational(first, Self.scale) else { return nil }

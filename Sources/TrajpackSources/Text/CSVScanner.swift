@@ -47,6 +47,8 @@ public final class CSVScanner {
 
   /// The number of the current record; 0 for the first.
   public private(set) var record = -1
+  /// Empty lines that were passed over.
+  public private(set) var emptyLines = 0
   /// Where the current record begins in the file.
   public private(set) var recordOffset = 0
 
@@ -92,7 +94,10 @@ public final class CSVScanner {
       case .record(let end):
         recordOffset = fileOffset - filled + position
         position = end
-        if spans.count == 1, spans[0].start == spans[0].end, spans[0].flags == 0 { continue }
+        if spans.count == 1, spans[0].start == spans[0].end, spans[0].flags == 0 {
+          emptyLines += 1
+          continue
+        }
         record += 1
         return true
       case .more:

@@ -126,7 +126,11 @@ public struct NumberText: Sendable, Equatable {
         mantissa /= 10
         decimals -= 1
       }
-      if mantissa == 0 { decimals = 0 }
+      if mantissa == 0 {
+        decimals = 0
+        // An integer has no negative zero, but the double that `-0` is read as is one.
+        if negative { form = .decimal }
+      }
       while decimals < 0, mantissa <= Int64.max / 10 {
         mantissa *= 10
         decimals += 1

@@ -58,7 +58,8 @@ struct Converted {
         var tracks: [Track] = []
         for t in episode.tracks { tracks.append(try Self.track(shard, t, reader)) }
         episodes.append(
-          Episode(id: episode.id, metadata: try JSONValue(parsing: episode.metadata), tracks: tracks))
+          Episode(
+            id: episode.id, metadata: try JSONValue(parsing: episode.metadata), tracks: tracks))
       }
     }
   }

@@ -19,12 +19,15 @@ import TrajpackStore
     var options = SeriesOptions()
     if name == "episodes.csv" { options.episodeColumn = "episode" }
     let converted = try Converted([fixture("series/\(name)")], options)
-    let episodes = converted.episodes.map { JSONValue.array([.string($0.id), .int(Int64($0.tracks[0].count))]) }
+    let episodes = converted.episodes.map {
+      JSONValue.array([.string($0.id), .int(Int64($0.tracks[0].count))])
+    }
     #expect(.array(episodes) == expected["episodes"])
     let columns = try #require(expected["columns"]?.members)
     for column in columns {
       #expect(
-        Converted.digest(converted.numbers(column.name)) == column.value.string, "\(name) \(column.name)")
+        Converted.digest(converted.numbers(column.name)) == column.value.string,
+        "\(name) \(column.name)")
     }
     for text in expected["texts"]?.members ?? [] {
       let found = converted.episodes.flatMap { $0.tracks[0].texts[text.name] ?? [] }
@@ -46,22 +49,29 @@ import TrajpackStore
     }
     let ett = try track("ett.csv")
     #expect(
-      ett.clock == .regular(start: try #require(Rational(1_467_331_200)), rate: try #require(Rational(1, 3600))))
+      ett.clock
+        == .regular(
+          start: try #require(Rational(1_467_331_200)), rate: try #require(Rational(1, 3600))))
     #expect(ett.timeUnit == "s")
     #expect(ett.attributes["time"]?["date"]?.string == "YYYY-MM-DD hh:mm:ss")
     #expect(ett.channels.allSatisfy { $0.type == .float64 && $0.storage.decimals == 4 })
     let iso = try track("iso.csv")
     #expect(iso.attributes["time"]?["date"]?.string == "YYYY-MM-DDThh:mm:ss.fffZ")
-    #expect(iso.clock == .regular(start: try #require(Rational(6_837_004_793, 4)), rate: try #require(Rational(8))))
+    #expect(
+      iso.clock
+        == .regular(
+          start: try #require(Rational(6_837_004_793, 4)), rate: try #require(Rational(8))))
     #expect(try track("plain.csv").timeUnit == "step")
     #expect(try track("plain.csv").clock == .regular(start: .zero, rate: .one))
     #expect(try track("irregular.tsv").clock == .float64)
     #expect(try track("bom.csv").clock == .regular(start: .zero, rate: try #require(Rational(4))))
-    #expect(try track("dysts.json").clock == .regular(start: .zero, rate: try #require(Rational(50))))
+    #expect(
+      try track("dysts.json").clock == .regular(start: .zero, rate: try #require(Rational(50))))
     #expect(try track("float16.npy").channels[0].type == .float32)
     #expect(try track("flags_bool.npy").channels[0].type == .bool)
     #expect(try track("empty.npy").count == 0)
-    #expect(try track("several.npz").channels.map(\.name) == ["states", "actions", "rewards", "flags"])
+    #expect(
+      try track("several.npz").channels.map(\.name) == ["states", "actions", "rewards", "flags"])
     #expect(failure { _ = try track("objects.npy") }?.message.contains("pickle") == true)
   }
 
@@ -73,7 +83,9 @@ import TrajpackStore
     _ = try scratch.write("README.md", "not a series")
     #expect(SeriesImporter.recognises(scratch.path))
     let one = try Converted([scratch.path])
-    let many = try Converted([scratch.path]) { $0.shardBytes = 1; $0.jobs = 3 }
+    let many = try Converted([scratch.path]) {
+      $0.shardBytes = 1; $0.jobs = 3
+    }
     #expect(one.episodes.map(\.id) == many.episodes.map(\.id))
     #expect(Set(one.episodes.map(\.id)).count == one.episodes.count)
     #expect(one.episodes.map(\.id).contains("dysts.json.gz/LorenzStable"))

@@ -1,0 +1,165 @@
+import CTrajpack
+import Glibc
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+private func opened(_ dataset: OpaquePointer?) throws(TrajpackError) -> OpenDataset {
+  try Border.object(dataset, OpenDataset.self, "dataset")
+}
+
+@c @implementation
+public func tp_dataset_open(
+  _ path: UnsafePointer<CChar>?, _ dataset: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(dataset, "dataset")
+    out.pointee = Border.handle(try OpenDataset(try Border.string(path, "path")))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_free(_ dataset: OpaquePointer?) { Border.free(dataset, as: OpenDataset.self) }
+
+@c @implementation
+public func tp_dataset_describe(
+  _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try opened(dataset).description.text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_episodes(
+  _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let opened = try opened(dataset)
+    guard first >= 0, count >= 0, first <= opened.episodeCount, count <= Int64(opened.episodeCount) - first
+    else {
+      throw TrajpackError(
+        .usage, "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
+    }
+    out.pointee = try Border.text(try opened.episodes(Int(first)..<Int(first + count)).text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_find_episode(
+  _ dataset: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ episode: UnsafeMutablePointer<Int64>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(episode, "episode")
+    out.pointee = Int64(try opened(dataset).episode(id: try Border.string(id, "id")))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_episode(
+  _ dataset: OpaquePointer?, _ episode: Int64,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try opened(dataset).describe(episode: Int(episode)).text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_statistics(
+  _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    var statistics = DatasetStatistics()
+    for shard in try opened(dataset).shards { try statistics.add(shard) }
+    out.pointee = try Border.text(statistics.json.text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_read(
+  _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
+  _ count: Int64, _ dtype: UnsafePointer<CChar>?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,
+  _ observed: UnsafeMutablePointer<UInt8>?, _ observed_bytes: Int,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let rows = try TrackRows(
+      try opened(dataset), track: Int(track), channel: try Border.string(channel, "channel"),
+      first: Int(first), count: Int(count))
+    var type: ElementType?
+    if let dtype {
+      let name = try Border.string(dtype, "dtype")
+      guard let found = ElementType(rawValue: name), found != .bytes else {
+        throw TrajpackError(
+          .usage, "there is no dtype '\(name)'; there are "
+            + ElementType.allCases.filter { $0 != .bytes }.map(\.rawValue).joined(separator: ", "))
+      }
+      type = found
+    }
+    try rows.read(
+      as: type, into: UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)),
+      observed: observed.map { UnsafeMutableBufferPointer(start: $0, count: max(observed_bytes, 0)) })
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_times(
+  _ dataset: OpaquePointer?, _ track: Int64, _ first: Int64, _ count: Int64,
+  _ times: UnsafeMutablePointer<Double>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(times, "times")
+    try TrackRows.times(
+      try opened(dataset), track: Int(track), first: Int(first), count: Int(count), into: out)
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_dataset_read_bytes(
+  _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
+  _ count: Int64, _ bytes: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?,
+  _ offsets: UnsafeMutablePointer<Int64>?, _ observed: UnsafeMutablePointer<UInt8>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(bytes, "bytes")
+    let offsets = try Border.need(offsets, "offsets")
+    let rows = try TrackRows(
+      try opened(dataset), track: Int(track), channel: try Border.string(channel, "channel"),
+      first: Int(first), count: Int(count))
+    let all = try rows.bytes()
+    var joined: [UInt8] = []
+    offsets[0] = 0
+    for (row, value) in all.enumerated() {
+      joined += value ?? []
+      offsets[row + 1] = Int64(joined.count)
+      observed?[row] = value == nil ? 0 : 1
+    }
+    guard let memory = malloc(max(joined.count, 1)) else {
+      throw TrajpackError(.machine, "there is no memory for \(joined.count) bytes")
+    }
+    joined.withUnsafeBytes { if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) } }
+    out.pointee = memory.assumingMemoryBound(to: UInt8.self)
+    return TP_OK
+  }
+}

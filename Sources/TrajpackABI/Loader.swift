@@ -1,0 +1,209 @@
+import CTrajpack
+import Glibc
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+private func made(_ loader: OpaquePointer?) throws(TrajpackError) -> Loader {
+  try Border.object(loader, Loader.self, "loader")
+}
+
+@c @implementation
+public func tp_loader_create(
+  _ datasets: UnsafePointer<OpaquePointer?>?, _ count: Int, _ options: UnsafePointer<CChar>?,
+  _ loader: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(loader, "loader")
+    let datasets = try Border.need(datasets, "datasets")
+    var opened: [OpenDataset] = []
+    for i in 0..<max(count, 0) {
+      opened.append(try Border.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))
+    }
+    let text = options == nil ? "{}" : try Border.string(options, "options")
+    out.pointee = Border.handle(try Loader(opened, try LoaderOptions(json: text)))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_free(_ loader: OpaquePointer?) { Border.free(loader, as: Loader.self) }
+
+@c @implementation
+public func tp_loader_describe(
+  _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try made(loader).description.text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_next(
+  _ loader: OpaquePointer?, _ batch: UnsafeMutablePointer<OpaquePointer?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(batch, "batch")
+    out.pointee = nil
+    switch try made(loader).next() {
+    case .batch(let batch):
+      out.pointee = Border.handle(HeldBatch(batch))
+      return TP_OK
+    case .endOfEpoch: return TP_END
+    case .cancelled: return TP_CANCELLED
+    }
+  }
+}
+
+/// A batch with its lists where C can look at them.
+private final class HeldBatch {
+  let batch: Batch
+  let windows: UnsafeMutablePointer<UInt64>
+  let datasets: UnsafeMutablePointer<UInt32>
+
+  init(_ batch: Batch) {
+    self.batch = batch
+    windows = .allocate(capacity: max(batch.count, 1))
+    datasets = .allocate(capacity: max(batch.count, 1))
+    windows.initialize(from: batch.windows, count: batch.count)
+    datasets.initialize(from: batch.datasets, count: batch.count)
+  }
+
+  deinit {
+    windows.deallocate()
+    datasets.deallocate()
+  }
+}
+
+@c @implementation
+public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<tp_batch_view>?) {
+  guard let batch, let view else { return }
+  let held = Unmanaged<HeldBatch>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
+  view.pointee = tp_batch_view(
+    memory: held.batch.memory, bytes: UInt64(held.batch.bytes), count: UInt64(held.batch.count),
+    epoch: held.batch.cursor.epoch, position: held.batch.cursor.position,
+    windows: UnsafePointer(held.windows), datasets: UnsafePointer(held.datasets))
+}
+
+@c @implementation
+public func tp_batch_free(_ batch: OpaquePointer?) { Border.free(batch, as: HeldBatch.self) }
+
+@c @implementation
+public func tp_loader_lend(
+  _ loader: OpaquePointer?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let memory = try Border.need(memory, "memory")
+    try made(loader).lend(UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_read(
+  _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
+  _ memory: UnsafeMutableRawPointer?, _ bytes: Int, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let windows = try Border.need(windows, "windows")
+    let memory = try Border.need(memory, "memory")
+    try made(loader).read(
+      dataset: Int(dataset),
+      windows: Array(UnsafeBufferPointer(start: windows, count: max(count, 0))),
+      into: UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_order(
+  _ loader: OpaquePointer?, _ epoch: UInt64, _ first: UInt64, _ count: Int,
+  _ windows: UnsafeMutablePointer<UInt64>?, _ datasets: UnsafeMutablePointer<UInt32>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let windows = try Border.need(windows, "windows")
+    let order = try made(loader).order
+    guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first else {
+      throw TrajpackError(
+        .usage, "places \(first) to \(first) + \(count) are asked for; an epoch has \(order.epochWindows)")
+    }
+    for i in 0..<count {
+      let place = order.window(epoch: epoch, position: first + UInt64(i))
+      windows[i] = place.window
+      datasets?[i] = UInt32(place.dataset)
+    }
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_locate(
+  _ loader: OpaquePointer?, _ dataset: UInt32, _ window: UInt64,
+  _ episode: UnsafeMutablePointer<Int64>?, _ track: UnsafeMutablePointer<Int64>?,
+  _ row: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let found = try made(loader).locate(dataset: Int(dataset), window: window)
+    episode?.pointee = Int64(found.episode)
+    track?.pointee = Int64(found.track)
+    row?.pointee = Int64(found.row)
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?) {
+  guard let loader = try? made(loader), let state else { return }
+  state.pointee = tp_state(
+    version: 1, digest: loader.digest, seed: loader.order.seed, epoch: loader.cursor.epoch,
+    position: loader.cursor.position)
+}
+
+@c @implementation
+public func tp_loader_set_state(
+  _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let state = try Border.need(state, "state").pointee
+    guard state.version == 1 else {
+      throw TrajpackError(
+        .usage, "the state has version \(state.version), which this trajpack does not know; use a newer one")
+    }
+    try made(loader).resume(
+      WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed, digest: state.digest)
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_seek(
+  _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    try made(loader).seek(WindowCursor(epoch: epoch, position: position))
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_stats(
+  _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try made(loader).statistics.text())
+    return TP_OK
+  }
+}
+
+@c @implementation
+public func tp_loader_cancel(_ loader: OpaquePointer?) {
+  if let loader = try? made(loader) { loader.cancel() }
+}

@@ -1,0 +1,58 @@
+/// The tables as numbers, for planning: nothing is allocated for a row.
+extension ShardIndex {
+  /// A row of the track table.
+  package struct TrackNumbers: Sendable {
+    package let episode: Int
+    package let stream: Int
+    /// The row of the entity table; -1 for a stream of the episode itself.
+    package let entity: Int
+    /// The row of the clock table.
+    package let clock: Int
+    package let first: Int
+    package let count: Int
+  }
+
+  /// A row of the entity table: the number of its kind, its index and its type.
+  package struct EntityNumbers: Sendable {
+    package let kind: Int
+    package let index: Int
+    package let type: Int
+  }
+
+  /// The numbers of a track.
+  package func numbers(ofTrack number: Int) -> TrackNumbers {
+    TrackNumbers(
+      episode: tracks[number, 0], stream: tracks[number, 1], entity: tracks[number, 2],
+      clock: tracks[number, 3], first: tracks[number, 4], count: tracks[number, 5])
+  }
+
+  /// The tracks of an episode.
+  package func tracks(ofEpisode number: Int) -> Range<Int> {
+    let first = episodes[number, 5]
+    return first..<first + episodes[number, 6]
+  }
+
+  /// The number of an episode's split; -1 where it has none.
+  package func split(ofEpisode number: Int) -> Int { episodes[number, 4] }
+
+  /// The numbers of an entity.
+  package func numbers(ofEntity number: Int) -> EntityNumbers {
+    EntityNumbers(
+      kind: entities[number, 0], index: entities[number, 1], type: entities[number, 2])
+  }
+
+  /// The clocks, by number.
+  package var allClocks: [Clock] { (0..<clocks.count).map { clock(row: $0) ?? .float64 } }
+}
+
+extension ShardIndex {
+  /// A row of the chunk table, over all blocks.
+  package func chunk(row: Int) -> Chunk {
+    Chunk(
+      offset: chunks[row, 0], stored: chunks[row, 1], filterMask: chunks[row, 3],
+      crc: UInt32(truncatingIfNeeded: chunks[row, 4]))
+  }
+
+  /// Rows of the chunk table.
+  package var chunkCount: Int { chunks.count }
+}

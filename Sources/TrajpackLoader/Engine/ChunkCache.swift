@@ -1,0 +1,77 @@
+import TrajpackFormat
+
+/// Inflated chunks that are kept for the windows to come, up to a number of bytes; the longest unused go
+/// first.
+final class ChunkCache: @unchecked Sendable {
+  /// The inflated blocks of one read of a chunk.
+  final class Entry: @unchecked Sendable {
+    // Filled by one thread before it is kept, then only read.
+    let bytes: UnsafeMutableRawBufferPointer
+    var shuffled: [Bool] = []
+    fileprivate var key: UInt64 = 0
+    fileprivate var wasUsed = true
+
+    init(bytes count: Int) { bytes = .allocate(byteCount: max(count, 1), alignment: 64) }
+    deinit { bytes.deallocate() }
+  }
+
+  private let lock = Lock()
+  private let limit: Int
+  private var entries: [UInt64: Entry] = [:]
+  private var queue: [Entry] = []
+  private var head = 0
+  private var held = 0
+  private var spare: [Entry] = []
+
+  init(limit: Int) { self.limit = limit }
+
+  /// Bytes that are kept.
+  var count: Int { lock.locked { held } }
+
+  func find(_ key: UInt64) -> Entry? {
+    lock.locked {
+      let entry = entries[key]
+      entry?.wasUsed = true
+      return entry
+    }
+  }
+
+  /// An entry to fill.
+  func make(bytes: Int) -> Entry {
+    let old: Entry? = lock.locked {
+      guard var last = spare.popLast(), last.bytes.count == max(bytes, 1) else { return nil }
+      // Somebody may still copy from it.
+      return isKnownUniquelyReferenced(&last) ? last : nil
+    }
+    return old ?? Entry(bytes: bytes)
+  }
+
+  /// Keeps a filled entry, and lets others go (the clock algorithm: one that was used since its last turn
+  /// gets another).
+  func keep(_ key: UInt64, _ entry: Entry) {
+    lock.locked {
+      guard entries[key] == nil, entry.bytes.count <= limit else { return }
+      while held + entry.bytes.count > limit, head < queue.count {
+        let oldest = queue[head]
+        head += 1
+        if oldest.wasUsed {
+          oldest.wasUsed = false
+          queue.append(oldest)
+        } else {
+          entries[oldest.key] = nil
+          held -= oldest.bytes.count
+          if spare.count < 16 { spare.append(oldest) }
+        }
+      }
+      if head > 1024, head * 2 > queue.count {
+        queue.removeFirst(head)
+        head = 0
+      }
+      entry.key = key
+      entry.wasUsed = false
+      entries[key] = entry
+      queue.append(entry)
+      held += entry.bytes.count
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import Glibc
+
+/// A mutex with two conditions: one for those who work, one for who waits for the work.
+final class Lock: @unchecked Sendable {
+  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+  private let conditions = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 2)
+
+  /// Who waits.
+  enum Waiter: Int { case worker, consumer }
+
+  init() {
+    pthread_mutex_init(mutex, nil)
+    pthread_cond_init(conditions, nil)
+    pthread_cond_init(conditions + 1, nil)
+  }
+
+  deinit {
+    pthread_cond_destroy(conditions)
+    pthread_cond_destroy(conditions + 1)
+    pthread_mutex_destroy(mutex)
+    conditions.deallocate()
+    mutex.deallocate()
+  }
+
+  func lock() { pthread_mutex_lock(mutex) }
+  func unlock() { pthread_mutex_unlock(mutex) }
+
+  @inline(__always)
+  func locked<Result>(_ body: () -> Result) -> Result {
+    lock()
+    defer { unlock() }
+    return body()
+  }
+
+  /// Gives the lock up until it is woken; the caller holds it.
+  func wait(_ waiter: Waiter) { pthread_cond_wait(conditions + waiter.rawValue, mutex) }
+  func wakeAll(_ waiter: Waiter) { pthread_cond_broadcast(conditions + waiter.rawValue) }
+  func wakeOne(_ waiter: Waiter) { pthread_cond_signal(conditions + waiter.rawValue) }
+}
+
+/// Nanoseconds of a clock that never goes back.
+func now() -> UInt64 {
+  var time = timespec()
+  clock_gettime(CLOCK_MONOTONIC, &time)
+  return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+}

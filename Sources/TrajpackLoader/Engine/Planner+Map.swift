@@ -1,0 +1,149 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Which rows of a track a window takes.
+enum RowSet {
+  /// Neighbouring rows: from `source` on to the window's rows from `out` on.
+  case run(source: Int, out: Int, count: Int)
+  /// Those in the planner's scratch; -1 for none.
+  case table
+}
+
+extension Planner {
+  /// Finds the rows of a track that a group's places in a window take.
+  func map(
+    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers,
+    clamps: Bool
+  ) throws(TrajpackError) -> RowSet {
+    let clamps = clamps && setup.options.edge == .clamp && numbers.count > 0
+    let shift = shift(window, track, numbers)
+    if let offsets = group.offsets {
+      try map(offsets, window, track, numbers, shift, clamps: clamps)
+      if group.time != nil { try noteTimes(offsets.count, window.shard, track, numbers) }
+      return .table
+    }
+    let first = window.anchor - setup.past
+    if let shift {
+      let source = first + shift
+      let length = min(group.length, group.isNative ? setup.length : group.length)
+      if clamps, source < 0 || source + length > numbers.count {
+        for t in 0..<group.length { set(t, row: source + t, of: numbers.count, clamps: true) }
+        return .table
+      }
+      let out = min(max(0, -source), length)
+      return .run(source: source + out, out: out, count: max(min(length, numbers.count - source) - out, 0))
+    }
+    let own = try clock(window.shard, track, numbers)
+    let reference = try self.reference(window)
+    if group.isNative {
+      guard let begin = reference.instant(first) ?? reference.instant(0) else { return .table }
+      let start = own.first(notBefore: begin)
+      let end = reference.instant(first + setup.length).map { own.first(notBefore: $0) } ?? own.rows
+      let count = min(end - start, group.length)
+      for t in 0..<group.length { rows[t] = t < count ? start + t : -1 }
+      for t in 0..<group.length { rests[t] = 0 }
+      if group.time != nil { try noteTimes(group.length, window.shard, track, numbers) }
+      return count > 0 ? .run(source: start, out: 0, count: count) : .table
+    }
+    for t in 0..<group.length {
+      set(t, moment: reference.instant(first + t), own, isEarly: first + t < 0, clamps: clamps)
+    }
+    return .table
+  }
+
+  private func map(
+    _ offsets: [LoaderOptions.Offset], _ window: WindowContext, _ track: Int,
+    _ numbers: ShardIndex.TrackNumbers, _ shift: Int?, clamps: Bool
+  ) throws(TrajpackError) {
+    let reference = try self.reference(window)
+    let own = try clock(window.shard, track, numbers)
+    let start = reference.instant(window.anchor)
+    let row = shift.map { window.anchor + $0 } ?? start.flatMap { own.position($0)?.row }
+    for (t, offset) in offsets.enumerated() {
+      switch offset {
+      case .rows(let rows):
+        if let row {
+          set(t, row: row + rows, of: numbers.count, clamps: clamps)
+        } else {
+          self.rows[t] = -1
+          rests[t] = 0
+        }
+      case .seconds(let seconds):
+        set(
+          t, moment: start.map { $0 + Instant(seconds) }, own, isEarly: seconds.numerator < 0,
+          clamps: clamps)
+      }
+    }
+  }
+
+  /// Rows by which a track's clock is ahead of the reference's, where both count alike.
+  private func shift(
+    _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) -> Int? {
+    guard window.clock == nil else { return nil }
+    if track == window.track { return 0 }
+    guard case .regular(let a, let rate) = window.shard.clocks[window.reference.clock] else { return nil }
+    if numbers.clock == window.reference.clock { return 0 }
+    guard case .regular(let b, rate) = window.shard.clocks[numbers.clock] else { return nil }
+    let (whole, rest) = ((Instant(a) - Instant(b)) * Instant(rate)).split
+    return rest == 0 && whole.magnitude < 1 << 48 ? whole : nil
+  }
+
+  /// The clock that counts the window's rows.
+  func reference(_ window: WindowContext) throws(TrajpackError) -> TrackClock {
+    if let grid = window.clock { return grid }
+    return try clock(window.shard, window.track, window.reference)
+  }
+
+  private func set(_ t: Int, row: Int, of count: Int, clamps: Bool) {
+    rests[t] = 0
+    let isInside = row >= 0 && row < count
+    rows[t] = isInside ? row : clamps ? min(max(row, 0), count - 1) : -1
+    if !isInside, clamps { repeated[t] = true }
+  }
+
+  private func set(
+    _ t: Int, moment: Instant?, _ own: TrackClock, isEarly: Bool, clamps: Bool
+  ) {
+    rests[t] = 0
+    rows[t] = -1
+    if let moment, let (row, rest) = own.position(moment) {
+      rows[t] = row
+      rests[t] = rest
+    } else if clamps {
+      let isBefore = moment.flatMap { moment in own.instant(0).map { moment < $0 } } ?? isEarly
+      rows[t] = isBefore ? 0 : own.rows - 1
+      repeated[t] = true
+    }
+  }
+
+  private func noteTimes(
+    _ length: Int, _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) {
+    let own = try clock(shard, track, numbers)
+    for t in 0..<length where rows[t] >= 0 {
+      guard let low = own.instant(rows[t])?.value else { continue }
+      let high = rests[t] > 0 ? own.instant(rows[t] + 1)?.value ?? low : low
+      ownTimes[t] = low + (high - low) * rests[t]
+    }
+  }
+
+  /// Writes the times of a group's rows; NaN where an explicit clock has none.
+  func times(
+    _ group: Group, _ place: Place, _ window: WindowContext, _ stream: Int, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    let reference = try self.reference(window)
+    let first = window.anchor - setup.past
+    for t in 0..<group.length {
+      let time: Double
+      if group.offsets != nil || (group.isNative && stream != window.reference.stream) {
+        time = ownTimes[t]
+      } else if group.isNative, t >= setup.length {
+        time = .nan
+      } else {
+        time = reference.instant(first + t)?.value ?? .nan
+      }
+      plan.memory.storeBytes(of: time, toByteOffset: place.byte(window.number, t, 0), as: Double.self)
+    }
+  }
+}

@@ -1,0 +1,266 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Everything about a loader that never changes while it runs.
+final class LoaderSetup: Sendable {
+  let sources: [WindowSource]
+  /// All shards of all datasets, by number.
+  let shards: [LoadedShard]
+  let layout: Layout
+  let options: LoaderOptions
+  /// Rows of a window before and after its start, on the reference clock.
+  let past: Int
+  let length: Int
+
+  init(
+    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int
+  ) {
+    self.sources = sources
+    shards = sources.flatMap(\.shards)
+    self.layout = layout
+    self.options = options
+    self.past = past
+    self.length = length
+  }
+}
+
+/// Works out what is to be read for a batch. One thread at a time.
+final class Planner {
+  let setup: LoaderSetup
+  /// Clocks of tracks with explicit times, while they are likely to be asked for again.
+  private var clocks: [UInt64: TrackClock] = [:]
+  private var clockRows = 0
+  private var readers: [Int: BlockReader] = [:]
+  // Scratch of one group: the row of each place, and how far on the way to the next.
+  var rows: [Int] = []
+  var rests: [Double] = []
+  // What all tracks of a slot cover, and what of it repeats a nearest row.
+  var covered: [Bool] = []
+  var repeated: [Bool] = []
+  // The times of rows that are counted on the stream's own clock.
+  var ownTimes: [Double] = []
+  private var slotEntities: [Int] = []
+
+  init(_ setup: LoaderSetup) { self.setup = setup }
+
+  /// Plans a batch.
+  ///
+  /// - Throws: A data error where the times of a track are damaged.
+  func plan(_ places: [WindowOrder.Place], into plan: BatchPlan) throws(TrajpackError) {
+    plan.places = places
+    plan.segments.removeAll(keepingCapacity: true)
+    plan.finishes.removeAll(keepingCapacity: true)
+    plan.finishStarts.removeAll(keepingCapacity: true)
+    plan.maps.removeAll(keepingCapacity: true)
+    plan.stagingBytes = 0
+    plan.remaining = [Int32](repeating: 0, count: places.count)
+    plan.failures = [TrajpackError?](repeating: nil, count: places.count)
+    for (number, place) in places.enumerated() {
+      plan.finishStarts.append(plan.finishes.count)
+      do throws(TrajpackError) {
+        try window(number, place, plan)
+      } catch {
+        guard setup.options.skipsErrors, error.fault == .data else { throw error }
+        plan.failures[number] = error
+      }
+    }
+    plan.finishStarts.append(plan.finishes.count)
+    plan.seal()
+  }
+
+  private func window(
+    _ number: Int, _ place: WindowOrder.Place, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    let source = setup.sources[place.dataset]
+    let location = source.locate(place.window)
+    let shard = source.shards[location.shard]
+    let reference = shard.index.numbers(ofTrack: location.track)
+    let context = WindowContext(
+      number: number, shard: shard, track: location.track, reference: reference,
+      anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
+    for group in setup.layout.groups.indices {
+      if setup.layout.groups[group].entities == 0 {
+        try single(group, context, plan)
+      } else {
+        try entities(group, context, plan)
+      }
+    }
+  }
+
+  /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
+  private func referenceClock(
+    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) -> TrackClock? {
+    guard let rate = setup.options.rate else { return nil }
+    let own = try clock(shard, track, numbers)
+    guard let first = own.instant(0), let last = own.instant(own.rows - 1) else { return own }
+    return .regular(
+      start: first, rate: Instant(rate),
+      period: .exact(Int128(rate.denominator), Int128(rate.numerator)),
+      rows: ((last - first) * Instant(rate)).split.whole + 1)
+  }
+
+  /// The clock of a track.
+  func clock(
+    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) -> TrackClock {
+    let clock = shard.clocks[numbers.clock]
+    if case .regular(let start, let rate) = clock {
+      return TrackClock(start: start, rate: rate, rows: numbers.count)
+    }
+    let key = UInt64(shard.number) << 40 | UInt64(track)
+    if let known = clocks[key] { return known }
+    // Some 16 MB of times are kept.
+    if clockRows + numbers.count > 2 << 20 {
+      clocks.removeAll()
+      clockRows = 0
+    }
+    let reader = readers[shard.number] ?? BlockReader(shard.shard)
+    if readers.count > 64 { readers.removeAll() }
+    readers[shard.number] = reader
+    let made = try TrackClock(shard.shard, track: track, clock: clock, reader: reader)
+    clocks[key] = made
+    clockRows += numbers.count
+    return made
+  }
+
+  /// A group of a stream that belongs to the episode: one track, or several with gaps between.
+  private func single(
+    _ g: Int, _ window: WindowContext, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    let group = setup.layout.groups[g]
+    let stream = window.shard.programs.streams[g]
+    let isReference = stream == window.reference.stream
+    reset(group.length)
+    if isReference {
+      let map = try map(group, window, window.track, window.reference, clamps: true)
+      try place(map, group: g, slot: 0, window, window.reference, plan)
+    } else if stream >= 0 {
+      let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
+      var only: Bool?
+      for track in tracks {
+        let numbers = window.shard.index.numbers(ofTrack: track)
+        guard numbers.stream == stream, numbers.count > 0 else { continue }
+        if only == nil {
+          only = !tracks.contains {
+            $0 > track && window.shard.index.numbers(ofTrack: $0).stream == stream
+          }
+        }
+        let map = try map(group, window, track, numbers, clamps: only == true)
+        try place(map, group: g, slot: 0, window, numbers, plan)
+      }
+    }
+    finish(group: g, slot: 0, window, plan)
+    if let place = group.padding {
+      for t in 0..<group.length {
+        let isPadding = !covered[t] || repeated[t]
+        plan.memory.storeBytes(
+          of: isPadding ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+      }
+    }
+    if let place = group.time { try times(group, place, window, stream, plan) }
+  }
+
+  /// A group of a stream of entities: a slot each, sorted by kind and index.
+  private func entities(
+    _ g: Int, _ window: WindowContext, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    let group = setup.layout.groups[g]
+    let stream = window.shard.programs.streams[g]
+    let shard = window.shard
+    let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
+    slotEntities.removeAll(keepingCapacity: true)
+    for track in tracks {
+      let numbers = shard.index.numbers(ofTrack: track)
+      guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
+        !slotEntities.contains(numbers.entity)
+      else { continue }
+      slotEntities.append(numbers.entity)
+    }
+    slotEntities.sort {
+      let (a, b) = (shard.index.numbers(ofEntity: $0), shard.index.numbers(ofEntity: $1))
+      return (shard.kindOrder[a.kind], a.index, a.type) < (shard.kindOrder[b.kind], b.index, b.type)
+    }
+    var anyone = [Bool](repeating: false, count: group.length)
+    for slot in 0..<group.entities {
+      reset(group.length)
+      if slot < slotEntities.count {
+        for track in tracks {
+          let numbers = shard.index.numbers(ofTrack: track)
+          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { continue }
+          let map = try map(group, window, track, numbers, clamps: false)
+          try place(map, group: g, slot: slot, window, numbers, plan)
+        }
+      }
+      finish(group: g, slot: slot, window, plan)
+      for t in 0..<group.length where covered[t] { anyone[t] = true }
+      if let place = group.present {
+        for t in 0..<group.length {
+          plan.memory.storeBytes(
+            of: covered[t] ? 1 : 0, toByteOffset: place.byte(window.number, t, slot), as: UInt8.self)
+        }
+      }
+    }
+    if let place = group.padding {
+      // On the window's own rows, padding is what lies outside the recording; elsewhere, what nobody has.
+      let rows = try reference(window).rows
+      for t in 0..<group.length {
+        let row = window.anchor - setup.past + t
+        let isOutside = group.offsets == nil && !group.isNative ? row < 0 || row >= rows : !anyone[t]
+        plan.memory.storeBytes(
+          of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+      }
+    }
+    if let place = group.time { try times(group, place, window, stream, plan) }
+  }
+
+  /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
+  private func finish(group g: Int, slot: Int, _ window: WindowContext, _ plan: BatchPlan) {
+    let length = setup.layout.groups[g].length
+    var t = 0
+    while t < length {
+      guard !covered[t] else {
+        t += 1
+        continue
+      }
+      let first = t
+      while t < length, !covered[t] { t += 1 }
+      plan.finishes.append(
+        Finish(
+          work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
+          outRow: Int32(first), count: Int32(t - first), staging: 0))
+    }
+    for channel in window.shard.programs.absent[g] {
+      plan.finishes.append(
+        Finish(
+          work: .clearChannel(channel), window: Int32(window.number), slot: Int32(slot), outRow: 0,
+          count: Int32(length), staging: 0))
+    }
+  }
+
+  private func reset(_ length: Int) {
+    if covered.count < length {
+      covered = [Bool](repeating: false, count: length)
+      rows = [Int](repeating: -1, count: length)
+      rests = [Double](repeating: 0, count: length)
+      repeated = [Bool](repeating: false, count: length)
+      ownTimes = [Double](repeating: .nan, count: length)
+    }
+    for t in 0..<length {
+      covered[t] = false
+      repeated[t] = false
+      ownTimes[t] = .nan
+    }
+  }
+}
+
+/// The window that is planned.
+struct WindowContext {
+  var number: Int
+  var shard: LoadedShard
+  var track: Int
+  var reference: ShardIndex.TrackNumbers
+  var anchor: Int
+  /// The grid that replaces the track's own clock.
+  var clock: TrackClock?
+}

@@ -1,0 +1,207 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackStore
+
+extension Loader {
+  /// A loader of windows over one dataset, or over a mixture of several.
+  ///
+  /// - Throws: A usage error naming the option that does not fit the data; a data error where statistics
+  ///   or times that are needed are damaged.
+  public convenience init(
+    _ datasets: [OpenDataset], _ options: LoaderOptions
+  ) throws(TrajpackError) {
+    guard !datasets.isEmpty, datasets.count <= 65_535 else {
+      throw TrajpackError(.usage, "a loader needs a dataset")
+    }
+    if let weights = options.weights, weights.count != datasets.count {
+      throw TrajpackError(
+        .usage, "'weights' has \(weights.count) numbers for \(datasets.count) datasets; give one each")
+    }
+    if options.epochWindows != nil, options.weights == nil {
+      throw TrajpackError(.usage, "'epoch_windows' is for mixtures: give 'weights' too, or leave it out")
+    }
+    let schemas = Schemas(datasets)
+    let selection = try Selection(schemas.distinct, options)
+    let facts = DataFacts(datasets)
+    let reference = try Self.reference(selection, schemas.distinct, facts, options)
+    var rows = options.length ?? 1
+    if let duration = options.duration {
+      rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
+    }
+    let length = options.past + rows + options.future
+    let layout = try Layout(
+      selection, options,
+      Layout.Facts(
+        length: length, entities: facts.entities,
+        nativeRows: facts.nativeRows(length: length, reference: reference, rate: options.rate),
+        statistics: try Self.statistics(datasets, facts, options)))
+    let rule = Self.rule(layout, options, facts, reference: reference, length: length)
+    let filter = try EpisodeFilter(options, facts.splits)
+    let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
+    var number = 0
+    var sources: [WindowSource] = []
+    for (d, dataset) in datasets.enumerated() {
+      var shards: [LoadedShard] = []
+      for (s, shard) in dataset.shards.enumerated() {
+        shards.append(
+          LoadedShard(
+            shard, number: number, programs: programs[schemas.numbers[d][s]],
+            firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s]))
+        number += 1
+      }
+      let source = try WindowSource(shards, rule) { (shard, episode) throws(TrajpackError) in
+        try filter.keeps(shard, episode)
+      }
+      guard source.count > 0 else {
+        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+      }
+      sources.append(source)
+    }
+    guard number < 1 << 16, programs.allSatisfy({ $0.reads.count < 256 }) else {
+      throw TrajpackError(.usage, "a loader takes at most 65,535 shards, and 255 streams of each")
+    }
+    let setup = LoaderSetup(
+      sources: sources, layout: layout, options: options, past: options.past, length: length)
+    let order = WindowOrder(
+      sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
+      shuffle: options.shuffle, seed: options.seed)
+    let cut = WindowCursor.Cut(
+      batch: options.batch, rank: options.rank, world: options.world, dropLast: options.dropLast)
+    guard cut.steps(ofEpoch: order.epochWindows) > 0 else {
+      throw TrajpackError(
+        .usage, "an epoch has \(order.epochWindows) windows, fewer than 'batch' \(options.batch) on "
+          + "\(options.world) rank(s); make 'batch' smaller or set 'drop_last' to false")
+    }
+    self.init(
+      setup, order: order, cut: cut, reference: reference,
+      digest: Self.digest(datasets, sources, options, reference: reference))
+  }
+
+  /// The stream whose clock counts rows.
+  private static func reference(
+    _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
+  ) throws(TrajpackError) -> String {
+    if let name = options.reference {
+      let names = schemas.flatMap { $0.streams.map(\.name) }
+      guard names.contains(name) else {
+        throw TrajpackError(
+          .usage, "option 'reference': there is no stream '\(name)'"
+            + Suggestion.text(for: name, among: Array(Set(names)).sorted()))
+      }
+      return name
+    }
+    return selection.streams.first { facts.entities[$0] == 0 } ?? selection.streams[0]
+  }
+
+  private static func statistics(
+    _ datasets: [OpenDataset], _ facts: DataFacts, _ options: LoaderOptions
+  ) throws(TrajpackError) -> [String: [ComponentStatistics]] {
+    guard options.normalize.otherwise != nil || !options.normalize.rules.isEmpty else { return [:] }
+    var all = DatasetStatistics()
+    for dataset in datasets {
+      for shard in dataset.shards { try all.add(shard) }
+    }
+    if let split = options.normalizeSplit {
+      guard let found = all.splits[split] else {
+        throw TrajpackError(
+          .usage, "option 'normalize_split': there are no statistics of a split '\(split)'"
+            + Suggestion.text(for: split, among: all.splits.keys.sorted()))
+      }
+      return found
+    }
+    if let train = all.splits["train"] { return train }
+    var out: [String: [ComponentStatistics]] = [:]
+    for name in Set(all.splits.values.flatMap(\.keys)) { out[name] = all.all(name) }
+    return out
+  }
+
+  /// How windows are cut: the window's own rows, and offsets that reach beyond it.
+  private static func rule(
+    _ layout: Layout, _ options: LoaderOptions, _ facts: DataFacts, reference: String, length: Int
+  ) -> WindowRule {
+    var low = 0
+    var high = 0
+    if layout.groups.contains(where: { $0.offsets == nil }) {
+      (low, high) = (-options.past, length - options.past - 1)
+    }
+    var seconds: ClosedRange<Double>?
+    for group in layout.groups {
+      let isAlike = group.stream == reference || facts.rates(group.stream) == facts.rates(reference)
+      for offset in group.offsets ?? [] {
+        switch offset {
+        case .rows(let rows):
+          guard isAlike, options.rate == nil || group.stream != reference else { continue }
+          (low, high) = (min(low, rows), max(high, rows))
+        case .seconds(let time):
+          let now = seconds ?? 0...0
+          seconds = min(now.lowerBound, time.value)...max(now.upperBound, time.value)
+        }
+      }
+    }
+    return WindowRule(
+      reach: low...high, seconds: seconds, stride: options.stride, edge: options.edge,
+      rate: options.rate)
+  }
+
+  private static func noWindows(
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String, length: Int,
+    _ options: LoaderOptions
+  ) -> TrajpackError {
+    let path = dataset.dataset.path
+    var kept = 0
+    for shard in dataset.shards {
+      for episode in 0..<shard.index.episodeCount where (try? filter.keeps(shard.index, episode)) == true {
+        kept += 1
+      }
+    }
+    if kept == 0 {
+      return TrajpackError(
+        .usage, "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))")
+    }
+    return TrajpackError(
+      .usage, "\(path): no window of \(length) rows of '\(reference)' fits into any of \(kept) episodes; "
+        + "the longest has \(facts.longest[reference] ?? 0) rows; make 'length' smaller or set 'edge' to "
+        + "'pad'")
+  }
+
+  /// A digest of the content and of what decides which window has which number.
+  private static func digest(
+    _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions, reference: String
+  ) -> UInt64 {
+    var text = datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for name in [
+      "length", "duration", "stride", "past", "future", "offsets", "rate", "edge", "split", "episodes",
+      "where", "shuffle", "block_windows", "block_count", "weights", "epoch_windows",
+    ] {
+      if let value = options.json[name] { text += " \(name)=\(value.text())" }
+    }
+    return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
+  }
+}
+
+/// The schemas of all shards, equal ones once.
+private struct Schemas {
+  var distinct: [Schema] = []
+  /// The schema of each shard of each dataset.
+  var numbers: [[Int]] = []
+
+  init(_ datasets: [OpenDataset]) {
+    for dataset in datasets {
+      numbers.append(
+        dataset.shards.map { shard in
+          // What differs from shard to shard is no part of it.
+          var schema = shard.schema
+          schema.splits = []
+          schema.entityKinds = []
+          schema.attributes = .object([])
+          for i in schema.blocks.indices {
+            schema.blocks[i].rows = 0
+            schema.blocks[i].firstChunk = 0
+          }
+          if let known = distinct.firstIndex(of: schema) { return known }
+          distinct.append(schema)
+          return distinct.count - 1
+        })
+    }
+  }
+}

@@ -1,0 +1,236 @@
+import CForkGuard
+import Glibc
+import TrajpackFormat
+import TrajpackStore
+
+/// Windows of one dataset or of a mixture of several, in batches, in an order that any number of ranks,
+/// threads and restarts share.
+///
+/// One thread at a time asks for batches; ``cancel()`` and ``statistics`` may be called from others.
+public final class Loader: @unchecked Sendable {
+  // `engine` and `cursor` are changed by the one consumer; the lock protects `engine` from the others.
+  /// The arrays of a batch.
+  public var outputs: [Output] { setup.layout.outputs }
+  /// Bytes of a batch.
+  public var batchBytes: Int { setup.layout.bytes }
+  /// Windows of each dataset.
+  public var windows: [UInt64] { setup.sources.map(\.count) }
+  /// The order.
+  public private(set) var order: WindowOrder
+  /// How the order is cut.
+  public let cut: WindowCursor.Cut
+  /// The place after the last batch that was given out.
+  public private(set) var cursor: WindowCursor
+  /// The reference stream, and the rows of a window on its clock.
+  public let reference: String
+  /// Rows of a window on the reference clock.
+  public var length: Int { setup.length }
+  /// A digest of the datasets and of the options that decide the order.
+  public let digest: UInt64
+
+  let setup: LoaderSetup
+  private var memory: BatchMemory
+  private var engine: Engine?
+  private var lock = Lock()
+  private var generation: UInt64
+  private var isCancelled = false
+  private var delivered = (batches: 0, windows: 0)
+  /// What engines before the present one did.
+  private var before = Engine.Totals()
+  private let started = now()
+  private lazy var reader = (Planner(setup), ChunkWorker(setup, cache: nil))
+
+  init(
+    _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, reference: String, digest: UInt64
+  ) {
+    tp_fork_install()
+    self.setup = setup
+    self.order = order
+    self.cut = cut
+    self.reference = reference
+    self.digest = digest
+    cursor = WindowCursor(epoch: setup.options.epoch)
+    memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
+    generation = tp_fork_generation()
+  }
+
+  deinit { stopEngine() }
+
+  /// Stops the threads. In the child of a fork they are not there, and what they held is left alone.
+  private func stopEngine() {
+    guard let engine else { return }
+    if engine.generation == tp_fork_generation() {
+      engine.stop()
+      lock.locked {
+        before.add(engine.statistics().totals)
+        self.engine = nil
+      }
+    } else {
+      _ = Unmanaged.passRetained(engine)
+      self.engine = nil
+    }
+  }
+
+  /// After a fork nothing that a lost thread may hold is touched again.
+  private func adopt() {
+    guard generation != tp_fork_generation() else { return }
+    generation = tp_fork_generation()
+    _ = Unmanaged.passRetained(lock)
+    _ = Unmanaged.passRetained(memory)
+    if let engine { _ = Unmanaged.passRetained(engine) }
+    engine = nil
+    lock = Lock()
+    memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
+  }
+
+  /// What ``next()`` gives.
+  public enum Step {
+    /// A batch.
+    case batch(Batch)
+    /// The epoch is over; the next call begins the next one.
+    case endOfEpoch
+    /// ``cancel()`` was called.
+    case cancelled
+  }
+
+  /// Waits for the next batch.
+  ///
+  /// - Throws: What kept it from being made; the next call throws it again.
+  public func next() throws(TrajpackError) -> Step {
+    adopt()
+    if lock.locked({ isCancelled }) { return .cancelled }
+    let engine: Engine
+    if let running = self.engine {
+      engine = running
+    } else {
+      tp_fork_gate_enter()
+      defer { tp_fork_gate_leave() }
+      engine = Engine(setup, order: order, cut: cut, memory: memory, from: cursor)
+      try engine.start()
+      lock.locked {
+        self.engine = engine
+        if isCancelled { engine.cancel() }
+      }
+    }
+    switch try engine.next() {
+    case .batch(let batch, let next):
+      cursor = next
+      delivered.batches += 1
+      delivered.windows += batch.count
+      return .batch(batch)
+    case .endOfEpoch(let next):
+      cursor = next
+      return .endOfEpoch
+    case .cancelled: return .cancelled
+    }
+  }
+
+  /// Goes to a place of the order.
+  public func seek(_ cursor: WindowCursor, seed: UInt64? = nil) {
+    adopt()
+    stopEngine()
+    lock.locked { isCancelled = false }
+    if let seed { order.seed = seed }
+    self.cursor = cursor
+  }
+
+  /// Makes ``next()`` return at once, now and until ``seek(_:seed:)``.
+  public func cancel() {
+    adopt()
+    lock.locked {
+      isCancelled = true
+      engine?.cancel()
+    }
+  }
+
+  /// Takes the caller's memory in for one batch: `batchBytes`, at a multiple of 64.
+  public func lend(_ bytes: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+    guard let start = bytes.baseAddress, bytes.count >= batchBytes, UInt(bitPattern: start) % 64 == 0 else {
+      throw TrajpackError(
+        .usage, "memory for a batch must have \(batchBytes) bytes at a multiple of 64, not \(bytes.count)")
+    }
+    memory.lend(start)
+  }
+
+  /// Reads given windows of one dataset into `bytes`, in this thread.
+  ///
+  /// - Throws: A usage error for more than a batch, or a window that is not there.
+  public func read(
+    dataset: Int, windows: [UInt64], into bytes: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) {
+    guard let start = bytes.baseAddress, bytes.count >= batchBytes else {
+      throw TrajpackError(.usage, "a batch needs \(batchBytes) bytes, not \(bytes.count)")
+    }
+    guard windows.count <= cut.batch else {
+      throw TrajpackError(.usage, "at most \(cut.batch) windows are read at once, not \(windows.count)")
+    }
+    guard setup.sources.indices.contains(dataset) else {
+      throw TrajpackError(.usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
+    }
+    for window in windows { try check(window, dataset) }
+    let plan = BatchPlan(memory: start)
+    let (planner, worker) = reader
+    try planner.plan(windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, into: plan)
+    for item in 0..<plan.itemCount {
+      var failure: TrajpackError?
+      plan.segments.withUnsafeBufferPointer { segments in
+        do throws(TrajpackError) {
+          try worker.run(UnsafeBufferPointer(rebasing: segments[plan.segments(ofItem: item)]), plan)
+        } catch { failure = error }
+      }
+      if let failure { throw failure }
+    }
+    for window in windows.indices {
+      if let failure = plan.failures[window] { throw failure }
+      worker.finisher.run(plan, window: window)
+    }
+  }
+
+  private func check(_ window: UInt64, _ dataset: Int) throws(TrajpackError) {
+    guard window < setup.sources[dataset].count else {
+      throw TrajpackError(
+        .usage, "there is no window \(window); dataset \(dataset) has \(setup.sources[dataset].count)")
+    }
+  }
+
+  /// Where a window lies: its episode and track, by number in the dataset, and its first row.
+  public func locate(
+    dataset: Int, window: UInt64
+  ) throws(TrajpackError) -> (episode: Int, track: Int, row: Int) {
+    guard setup.sources.indices.contains(dataset) else {
+      throw TrajpackError(.usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
+    }
+    try check(window, dataset)
+    let location = setup.sources[dataset].locate(window)
+    let shard = setup.sources[dataset].shards[location.shard]
+    let numbers = shard.index.numbers(ofTrack: location.track)
+    return (
+      shard.firstEpisode + numbers.episode, shard.firstTrack + location.track, location.anchor
+    )
+  }
+
+  /// What the loader has done: members of a JSON object; `trajpack.h` names them.
+  public var statistics: JSONValue {
+    adopt()
+    var (totals, cacheBytes, threads) = (before, 0, 0)
+    lock.locked {
+      totals = before
+      guard let found = engine?.statistics() else { return }
+      totals.add(found.totals)
+      (cacheBytes, threads) = (found.cacheBytes, found.threads)
+    }
+    let counters = totals.counters
+    func seconds(_ nanoseconds: UInt64) -> JSONValue { .double(Double(nanoseconds) / 1e9) }
+    return .record([
+      "batches": .int(Int64(delivered.batches)), "windows": .int(Int64(delivered.windows)),
+      "skipped": .int(Int64(totals.skipped)),
+      "bytes_read": .int(Int64(counters.bytesRead)),
+      "bytes_inflated": .int(Int64(counters.bytesInflated)), "chunks": .int(Int64(counters.chunks)),
+      "cache_hits": .int(Int64(counters.cacheHits)), "cache_bytes": .int(Int64(cacheBytes)),
+      "wait_data_seconds": seconds(totals.dataWait),
+      "wait_consumer_seconds": seconds(totals.consumerWait),
+      "seconds": seconds(now() - started), "threads": .int(Int64(threads)),
+      "last_error": totals.lastError.map { .string($0.message) } ?? .null,
+    ])
+  }
+}

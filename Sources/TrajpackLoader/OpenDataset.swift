@@ -1,0 +1,86 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackStore
+
+/// A dataset with all of its shards open, and numbers for its episodes and tracks that count on from
+/// shard to shard.
+public final class OpenDataset: Sendable {
+  /// The dataset.
+  public let dataset: Dataset
+  /// Its shards.
+  public let shards: [Shard]
+  /// The number of each shard's first episode, and one more: all.
+  public let firstEpisodes: [Int]
+  /// The number of each shard's first track, and one more: all.
+  public let firstTracks: [Int]
+  /// A digest of the content: the manifest's, or of the headers, which hold the checksums of the indexes.
+  public let digest: String
+
+  /// Opens every shard of the dataset at `path`.
+  public init(_ path: String) throws(TrajpackError) {
+    dataset = try Dataset(path)
+    var shards: [Shard] = []
+    for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    guard !shards.isEmpty else {
+      throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
+    }
+    var episodes = [0]
+    var tracks = [0]
+    var hash = SHA256()
+    for shard in shards {
+      episodes.append(episodes[episodes.count - 1] + shard.index.episodeCount)
+      tracks.append(tracks[tracks.count - 1] + shard.index.trackCount)
+      shard.header.bytes().withUnsafeBytes { hash.add($0) }
+    }
+    self.shards = shards
+    firstEpisodes = episodes
+    firstTracks = tracks
+    digest = dataset.manifest?.digest ?? hash.hexadecimal()
+  }
+
+  /// Episodes.
+  public var episodeCount: Int { firstEpisodes[shards.count] }
+  /// Tracks.
+  public var trackCount: Int { firstTracks[shards.count] }
+
+  /// The shard of an episode, and its number there.
+  public func episode(_ number: Int) throws(TrajpackError) -> (shard: Shard, number: Int, first: Int) {
+    guard (0..<episodeCount).contains(number) else {
+      throw TrajpackError(.usage, "there is no episode \(number); the dataset has \(episodeCount)")
+    }
+    let shard = Self.last(firstEpisodes, notAfter: number)
+    return (shards[shard], number - firstEpisodes[shard], firstTracks[shard])
+  }
+
+  /// The shard of a track, and its number there.
+  public func track(_ number: Int) throws(TrajpackError) -> (shard: Shard, number: Int) {
+    guard (0..<trackCount).contains(number) else {
+      throw TrajpackError(.usage, "there is no track \(number); the dataset has \(trackCount)")
+    }
+    let shard = Self.last(firstTracks, notAfter: number)
+    return (shards[shard], number - firstTracks[shard])
+  }
+
+  private static func last(_ starts: [Int], notAfter number: Int) -> Int {
+    var (low, high) = (0, starts.count - 1)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if starts[middle] <= number { low = middle } else { high = middle }
+    }
+    return low
+  }
+
+  /// The number of the episode with that id.
+  public func episode(id: String) throws(TrajpackError) -> Int {
+    var near: [String] = []
+    for (s, shard) in shards.enumerated() {
+      for number in 0..<shard.index.episodeCount {
+        let found = shard.index.episode(number).id
+        if found == id { return firstEpisodes[s] + number }
+        if near.count < 10_000 { near.append(found) }
+      }
+    }
+    throw TrajpackError(
+      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))")
+  }
+}

@@ -1,0 +1,86 @@
+import TrajpackFormat
+
+/// What a loader is asked for; `trajpack.h` describes each member of the JSON.
+public struct LoaderOptions: Sendable {
+  /// Which channels.
+  enum Selector: Sendable {
+    case pattern(Pattern)
+    case kind(Kind)
+  }
+
+  /// How rows of another clock are found.
+  public enum Alignment: String, Sendable, CaseIterable {
+    case auto, nearest, asof, linear, native
+  }
+
+  /// What happens at the ends of a recording.
+  public enum Edge: String, Sendable, CaseIterable { case drop, pad, clamp }
+
+  /// How values are scaled.
+  public enum Normalization: String, Sendable, CaseIterable { case standard, minmax, quantile }
+
+  /// One place of a channel in relation to the window's start.
+  enum Offset: Sendable, Equatable {
+    case rows(Int)
+    case seconds(Rational)
+  }
+
+  /// What an episode's metadata must be.
+  enum Condition: Sendable {
+    case oneOf([JSONValue])
+    case range(Double, Double)
+  }
+
+  var channels: [Selector] = [.pattern(Pattern("*"))]
+  var isAll = true
+  var exclude: [Pattern] = []
+  var length: Int?
+  var duration: Rational?
+  var stride = 1
+  var past = 0
+  var future = 0
+  var offsets = Rules<[Offset]>()
+  var reference: String?
+  var rate: Rational?
+  var align = Rules<Alignment>()
+  var edge = Edge.drop
+  var entities = Rules<Int>()
+  var type = Rules<ElementType>()
+  var normalize = Rules<Normalization>()
+  var normalizeSplit: String?
+  var features: [(name: String, patterns: [Pattern])] = []
+  var fill: Double?
+  var observed = true
+  var present = true
+  var padding = true
+  var time = false
+
+  var splits: [String]?
+  var episodes: [Pattern]?
+  var conditions: [(path: String, condition: Condition)] = []
+  var shuffle = WindowOrder.Shuffle.global
+  var blockWindows = 64
+  var blockCount = 64
+  var seed: UInt64 = 0
+  var epoch: UInt64 = 0
+  var batch = 32
+  var dropLast = true
+  var rank = 0
+  var world = 1
+  var weights: [Double]?
+  var epochWindows: UInt64?
+
+  var threads = 0
+  var prefetch = 4
+  var cache: Int?
+  var skipsErrors = false
+
+  /// The options as they were given.
+  public var json: JSONValue = .object([])
+
+  /// The defaults.
+  public init() {}
+
+  /// The most windows of a batch and rows of a window; beyond, it is a mistake.
+  static let limit = 1 << 24
+}

@@ -1,0 +1,132 @@
+/// The global order of windows: a pure function of seed, epoch and place.
+///
+/// Ranks, threads and batches only cut it; so it is the same on any number of them.
+public struct WindowOrder: Sendable {
+  /// How windows are shuffled.
+  public enum Shuffle: Sendable, Equatable {
+    /// In the order of the data set.
+    case none
+    /// ``BlockPermutation`` with blocks of `windows`, `count` of them in a pool.
+    case block(windows: Int, count: Int)
+    /// ``Permutation``.
+    case global
+  }
+
+  /// A window: the data set of the mixture, and its number in that data set's own order.
+  public struct Place: Sendable, Equatable, Hashable {
+    /// The data set.
+    public var dataset: Int
+    /// The window.
+    public var window: UInt64
+  }
+
+  /// Windows of each data set.
+  public let sizes: [UInt64]
+  /// Windows of an epoch.
+  public let epochWindows: UInt64
+  /// The seed.
+  public var seed: UInt64
+  let shuffle: Shuffle
+  /// `nil` where the data sets lie one after the other, as one.
+  let mixture: Mixture?
+
+  /// An order of windows of data sets of `sizes`, none of them 0. Without weights every window comes
+  /// once an epoch.
+  public init(
+    sizes: [UInt64], weights: [Double]? = nil, epochWindows: UInt64? = nil, shuffle: Shuffle,
+    seed: UInt64
+  ) {
+    self.sizes = sizes
+    self.shuffle = shuffle
+    self.seed = seed
+    mixture = weights.map { Mixture(weights: $0) }
+    self.epochWindows = epochWindows ?? sizes.reduce(0, +)
+  }
+
+  /// The window at place `position` of an epoch.
+  ///
+  /// Each data set of a mixture goes through all of its windows before any comes again, in an order
+  /// of its own that changes every time.
+  public func window(epoch: UInt64, position: UInt64) -> Place {
+    let draw = epoch &* epochWindows &+ position
+    if let mixture {
+      let (dataset, number) = mixture.draw(draw)
+      return Place(
+        dataset: dataset, window: shuffled(number, of: sizes[dataset], stream: UInt64(dataset)))
+    }
+    var window = shuffled(draw, of: sizes.reduce(0, +), stream: 0)
+    for (dataset, size) in sizes.enumerated() {
+      if window < size { return Place(dataset: dataset, window: window) }
+      window -= size
+    }
+    return Place(dataset: 0, window: 0)
+  }
+
+  private func shuffled(_ draw: UInt64, of size: UInt64, stream: UInt64) -> UInt64 {
+    let (round, place) = draw.quotientAndRemainder(dividingBy: max(size, 1))
+    let seed = Mixing.seed(seed, stream, round)
+    switch shuffle {
+    case .none: return place
+    case .global: return Permutation(count: size, seed: seed)[place]
+    case .block(let windows, let count):
+      return BlockPermutation(
+        count: size, block: UInt64(windows), pool: UInt64(count), seed: seed)[place]
+    }
+  }
+}
+
+/// A place in the order, and which windows a rank's next batch has.
+public struct WindowCursor: Sendable, Equatable {
+  /// The epoch.
+  public var epoch: UInt64
+  /// Windows of the epoch that are behind, on all ranks.
+  public var position: UInt64
+
+  /// A place.
+  public init(epoch: UInt64 = 0, position: UInt64 = 0) {
+    self.epoch = epoch
+    self.position = position
+  }
+
+  /// How the order is cut.
+  public struct Cut: Sendable, Equatable {
+    /// Windows of a batch on one rank.
+    public var batch: Int
+    /// Which rank this is.
+    public var rank: Int
+    /// How many there are.
+    public var world: Int
+    /// Whether the windows that do not fill a batch on every rank are left out.
+    public var dropLast: Bool
+
+    /// A cut.
+    public init(batch: Int, rank: Int = 0, world: Int = 1, dropLast: Bool = true) {
+      self.batch = batch
+      self.rank = rank
+      self.world = world
+      self.dropLast = dropLast
+    }
+
+    /// Steps of a whole epoch, the same on every rank.
+    public func steps(ofEpoch windows: UInt64) -> UInt64 {
+      let step = UInt64(batch * world)
+      return dropLast ? windows / step : (windows + step - 1) / step
+    }
+  }
+
+  /// The places of the next batch, in order, after which the cursor is behind them; `nil` at the end of
+  /// the epoch, after which it is at the beginning of the next.
+  public mutating func next(_ cut: Cut, epochWindows: UInt64) -> [UInt64]? {
+    let step = UInt64(cut.batch * cut.world)
+    let left = epochWindows > position ? epochWindows - position : 0
+    guard left > 0, !cut.dropLast || left >= step else {
+      self = WindowCursor(epoch: epoch + 1)
+      return nil
+    }
+    let first = position + UInt64(cut.rank)
+    let places = (0..<UInt64(cut.batch)).map { first + $0 * UInt64(cut.world) }
+    position += min(step, left)
+    let end = position
+    return places.last.map { $0 < end } == true ? places : places.filter { $0 < end }
+  }
+}

@@ -1,0 +1,232 @@
+import TrajpackFormat
+
+/// What a batch looks like: groups of channels, and where each array lies.
+struct Layout: Sendable {
+  var groups: [Group] = []
+  var channels: [SelectedChannel] = []
+  var outputs: [Output] = []
+  /// Bytes of a batch.
+  var bytes = 0
+
+  /// What the layout needs to know of the data.
+  struct Facts {
+    /// Rows of a window on the reference clock.
+    var length: Int
+    /// The most entities that a stream has in an episode; 0 where it belongs to the episode.
+    var entities: [String: Int]
+    /// The most rows that a stream has in a window's time, where its clocks are regular.
+    var nativeRows: [String: Int]
+    /// The statistics to normalise by: `stream/channel` to components.
+    var statistics: [String: [ComponentStatistics]]
+  }
+
+  /// Lays out a batch.
+  ///
+  /// - Throws: A usage error where an option does not fit a channel.
+  init(_ selection: Selection, _ options: LoaderOptions, _ facts: Facts) throws(TrajpackError) {
+    var features: [Int?] = []
+    for item in selection.items {
+      let name = item.channel.name
+      let align = options.align.value(stream: item.stream, channel: name) ?? .auto
+      let group = try self.group(
+        of: item, offsets: options.offsets.value(stream: item.stream, channel: name),
+        isNative: align == .native, options, facts)
+      var channel = SelectedChannel(
+        stream: item.stream, channel: item.channel, group: group, type: item.channel.type,
+        place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
+      if let rule = options.normalize.value(stream: item.stream, channel: name) {
+        let isNamed = options.normalize.rules.contains {
+          $0.pattern.matches(stream: item.stream, channel: name)
+        }
+        try channel.normalize(
+          by: rule, facts.statistics[item.path], isNamed: isNamed)
+        if !channel.scale.isEmpty { channel.type = .float32 }
+      }
+      let feature = options.features.firstIndex { feature in
+        feature.patterns.contains { $0.matches(stream: item.stream, channel: name) }
+      }
+      features.append(feature)
+      if feature != nil {
+        channel.type = .float32
+      } else if let type = options.type.value(stream: item.stream, channel: name) {
+        channel.type = type
+      }
+      channel.fill = options.fill
+      channel.blend = Self.blend(item.channel, as: channel.type, align)
+      groups[group].channels.append(channels.count)
+      channels.append(channel)
+    }
+    try place(features, options)
+    addMasks(options)
+  }
+
+  private mutating func group(
+    of item: Selection.Item, offsets: [LoaderOptions.Offset]?, isNative: Bool,
+    _ options: LoaderOptions, _ facts: Facts
+  ) throws(TrajpackError) -> Int {
+    if let at = groups.firstIndex(where: {
+      $0.stream == item.stream && $0.offsets == offsets && $0.isNative == isNative
+    }) {
+      return at
+    }
+    var length = offsets?.count ?? facts.length
+    if isNative {
+      guard offsets == nil else {
+        throw TrajpackError(
+          .usage, "'\(item.path)' has 'offsets' and is to be 'native': choose one of them")
+      }
+      guard let rows = facts.nativeRows[item.stream] else {
+        throw TrajpackError(
+          .usage, "stream '\(item.stream)' has explicit times, so that the rows of a window have no bound "
+            + "and it cannot be 'native'; align it 'nearest' or 'asof'")
+      }
+      length = rows
+    }
+    let most = facts.entities[item.stream] ?? 0
+    let entities = most == 0 ? 0 : options.entities.value(stream: item.stream) ?? most
+    groups.append(
+      Group(
+        stream: item.stream, offsets: offsets, isNative: isNative, length: length, entities: entities))
+    return groups.count - 1
+  }
+
+  /// How values of a channel are made between rows, by what they mean.
+  private static func blend(
+    _ channel: Channel, as type: ElementType, _ align: LoaderOptions.Alignment
+  ) -> Blend {
+    switch align {
+    case .nearest: return .nearest
+    case .asof, .native: return .asOf
+    case .linear, .auto: break
+    }
+    guard type.isFloat else { return .asOf }
+    switch channel.kind {
+    case .scalar, .position, .direction, .intrinsics: return .linear
+    case .quaternion where channel.shape.last == 4: return .slerp
+    case .quaternion: return .asOf
+    case .angle:
+      return channel.units.map { $0.hasPrefix("deg") || $0 == "°" } == true ? .degrees : .radians
+    case .matrix, .depth, .image: return .nearest
+    case .categorical, .label, .event, .packet, .text: return .asOf
+    }
+  }
+
+  /// Gives every channel its place: an array of its own, or columns of a feature matrix.
+  private mutating func place(_ features: [Int?], _ options: LoaderOptions) throws(TrajpackError) {
+    for (i, feature) in features.enumerated() where feature == nil {
+      let channel = channels[i]
+      let group = groups[channel.group]
+      let shape = [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
+        + channel.channel.shape
+      channels[i].place = try add(
+        Output(
+          name: channel.path, role: .values, type: channel.type, shape: shape, offset: 0, bytes: 0,
+          stream: channel.stream, channels: [channel.channel.name], entities: group.entities,
+          units: channel.scale.isEmpty ? channel.channel.units : nil, kind: channel.channel.kind),
+        row: channel.rowBytes, slots: group.slots, length: group.length)
+    }
+    for (number, feature) in options.features.enumerated() {
+      let members = features.indices.filter { features[$0] == number }
+      guard let first = members.first else { continue }
+      let length = groups[channels[first].group].length
+      var width = 0
+      for i in members {
+        let group = groups[channels[i].group]
+        guard group.length == length else {
+          throw TrajpackError(
+            .usage, "feature matrix '\(feature.name)': '\(channels[i].path)' has \(group.length) rows a "
+              + "window and '\(channels[first].path)' has \(length)")
+        }
+        channels[i].place.slotStride = channels[i].rowBytes
+        channels[i].place.offset = width * 4
+        width += channels[i].channel.elements * group.slots
+      }
+      let whole = try add(
+        Output(
+          name: feature.name, role: .values, type: .float32, shape: [options.batch, length, width],
+          offset: 0, bytes: 0, stream: "", channels: members.map { channels[$0].path }, entities: 0,
+          units: nil, kind: nil), row: width * 4, slots: 1, length: length)
+      for i in members {
+        channels[i].place.offset += whole.offset
+        channels[i].place.windowStride = whole.windowStride
+        channels[i].place.rowStride = whole.rowStride
+      }
+    }
+    var names: Set<String> = []
+    for output in outputs where !names.insert(output.name).inserted {
+      throw TrajpackError(.usage, "two outputs are named '\(output.name)'; name the feature matrix otherwise")
+    }
+  }
+
+  private mutating func addMasks(_ options: LoaderOptions) {
+    for i in channels.indices where options.observed && channels[i].channel.missing != .never {
+      let channel = channels[i]
+      let group = groups[channel.group]
+      let shape = [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
+        + channel.channel.shape
+      channels[i].observed = mask(
+        "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
+        row: channel.channel.elements, slots: group.slots)
+    }
+    var seen: [String: Int] = [:]
+    for i in groups.indices {
+      let group = groups[i]
+      // Groups of one stream that differ in their rows have masks of their own, numbered.
+      seen[group.stream, default: 0] += 1
+      let suffix = seen[group.stream] == 1 ? "" : "#\(seen[group.stream] ?? 1)"
+      let name = group.stream + suffix
+      let time = [options.batch, group.length]
+      if options.padding {
+        groups[i].padding = mask(
+          "padding:\(name)", .padding, .bool, time, group.stream, group, row: 1, slots: 1)
+      }
+      if options.present, group.entities > 0 {
+        groups[i].present = mask(
+          "present:\(name)", .present, .bool, time + [group.entities], group.stream, group, row: 1,
+          slots: group.slots)
+      }
+      if options.time {
+        groups[i].time = mask(
+          "time:\(name)", .time, .float64, time, group.stream, group, row: 8, slots: 1)
+      }
+    }
+  }
+
+  private mutating func mask(
+    _ name: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ stream: String,
+    _ group: Group, row: Int, slots: Int
+  ) -> Place {
+    append(
+      Output(
+        name: name, role: role, type: type, shape: shape, offset: 0, bytes: 0, stream: stream,
+        channels: group.channels.map { channels[$0].channel.name }, entities: slots > 1 || role == .present ? group.entities : 0,
+        units: nil, kind: nil), row: row, slots: slots, length: group.length)
+  }
+
+  private mutating func add(
+    _ output: Output, row: Int, slots: Int, length: Int
+  ) throws(TrajpackError) -> Place {
+    var total = output.shape[0]
+    for factor in [length, slots, row] {
+      let (product, overflow) = total.multipliedReportingOverflow(by: factor)
+      guard !overflow, product <= 1 << 38 else {
+        throw TrajpackError(
+          .usage, "a batch of '\(output.name)' with shape \(output.shape) would pass 256 GiB; make 'batch', "
+            + "'length' or 'entities' smaller")
+      }
+      total = product
+    }
+    return append(output, row: row, slots: slots, length: length)
+  }
+
+  private mutating func append(_ output: Output, row: Int, slots: Int, length: Int) -> Place {
+    var output = output
+    let rowStride = row * slots
+    output.offset = (bytes + 63) / 64 * 64
+    output.bytes = output.shape[0] * length * rowStride
+    bytes = (output.offset + output.bytes + 63) / 64 * 64
+    outputs.append(output)
+    return Place(
+      offset: output.offset, windowStride: length * rowStride, rowStride: rowStride, slotStride: row)
+  }
+}

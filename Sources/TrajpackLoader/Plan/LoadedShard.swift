@@ -1,0 +1,45 @@
+import CForkGuard
+import TrajpackFormat
+import TrajpackStore
+
+/// A shard that windows are read from, and which of its chunks have been checked.
+final class LoadedShard: @unchecked Sendable {
+  // `checked` is set and looked at atomically; all else is never changed.
+  let shard: Shard
+  let index: ShardIndex
+  /// Its number among all shards of the loader.
+  let number: Int
+  /// Its programs.
+  let programs: ShardPrograms
+  let clocks: [Clock]
+  /// The kinds of its entities, by the order of their names, so that all shards sort alike.
+  let kindOrder: [Int]
+  /// The numbers of its first episode and track in the dataset.
+  let firstEpisode: Int
+  let firstTrack: Int
+  /// The first row of the chunk table of each block.
+  let firstChunks: [Int]
+  private let checked: UnsafeMutablePointer<UInt8>
+
+  init(
+    _ shard: Shard, number: Int, programs: ShardPrograms, firstEpisode: Int, firstTrack: Int
+  ) {
+    self.shard = shard
+    self.number = number
+    self.programs = programs
+    self.firstEpisode = firstEpisode
+    self.firstTrack = firstTrack
+    index = shard.index
+    clocks = shard.index.allClocks
+    firstChunks = shard.schema.blocks.map(\.firstChunk)
+    let kinds = shard.schema.entityKinds
+    kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
+    checked = .allocate(capacity: max(shard.index.chunkCount, 1))
+    checked.initialize(repeating: 0, count: max(shard.index.chunkCount, 1))
+  }
+
+  deinit { checked.deallocate() }
+
+  func isChecked(_ row: Int) -> Bool { tp_flag_look(checked + row) != 0 }
+  func setChecked(_ row: Int) { tp_flag_set(checked + row) }
+}

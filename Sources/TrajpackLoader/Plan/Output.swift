@@ -1,0 +1,86 @@
+import TrajpackFormat
+
+/// One array of a batch.
+public struct Output: Sendable {
+  /// What it holds.
+  public enum Role: String, Sendable { case values, observed, present, padding, time }
+
+  /// The name: `state/hp`, `observed:state/hp`, `padding:state`, or a feature matrix's own.
+  public var name: String
+  /// What it holds.
+  public var role: Role
+  /// The type of its elements.
+  public var type: ElementType
+  /// `[B, T, (E,) ...]`.
+  public var shape: [Int]
+  /// Its first byte in a batch.
+  public var offset: Int
+  /// Its bytes.
+  public var bytes: Int
+  /// The stream; empty for a feature matrix.
+  public var stream: String
+  /// The channels that it holds.
+  public var channels: [String]
+  /// Entities: the length of axis 2, or 0.
+  public var entities: Int
+  /// The units, where all of it has the same.
+  public var units: String?
+  /// The kind, where it is one channel.
+  public var kind: Kind?
+
+  /// Bytes of one window.
+  var windowBytes: Int { bytes / max(shape[0], 1) }
+}
+
+/// Where a channel's rows go in a batch: byte `offset + window · windowStride + t · rowStride +
+/// slot · slotStride`.
+struct Place: Sendable {
+  var offset: Int
+  var windowStride: Int
+  var rowStride: Int
+  var slotStride: Int
+
+  @inline(__always)
+  func byte(_ window: Int, _ t: Int, _ slot: Int) -> Int {
+    offset + window * windowStride + t * rowStride + slot * slotStride
+  }
+}
+
+/// How values between two rows are made.
+enum Blend: Sendable { case asOf, nearest, linear, slerp, degrees, radians }
+
+/// A selected channel.
+struct SelectedChannel: Sendable {
+  var stream: String
+  var channel: Channel
+  var group: Int
+  var type: ElementType
+  var place: Place
+  var observed: Place?
+  var blend: Blend
+  /// Values become `(x - shift) · scale`, an element each; empty where they are not scaled.
+  var shift: [Double] = []
+  var scale: [Double] = []
+  var fill: Double?
+
+  var path: String { "\(stream)/\(channel.name)" }
+  var rowBytes: Int { channel.elements * type.size }
+}
+
+/// Channels of a stream whose rows are found in the same way.
+struct Group: Sendable {
+  var stream: String
+  /// Places in relation to the window's start, instead of the window's rows.
+  var offsets: [LoaderOptions.Offset]?
+  var isNative: Bool
+  /// Rows of a window.
+  var length: Int
+  /// Room for entities; 0 where the stream belongs to the episode.
+  var entities: Int
+  var channels: [Int] = []
+  var padding: Place?
+  var present: Place?
+  var time: Place?
+
+  var slots: Int { max(entities, 1) }
+}

@@ -1,0 +1,142 @@
+import TrajpackFormat
+
+/// The channels that options select from the schemas of all shards, merged by name.
+struct Selection {
+  /// A channel, merged over the shards that have it.
+  struct Item {
+    var stream: String
+    var channel: Channel
+    var path: String { "\(stream)/\(channel.name)" }
+  }
+
+  private(set) var items: [Item] = []
+  private(set) var streams: [String] = []
+  private let schemas: [Schema]
+
+  /// Selects.
+  ///
+  /// - Throws: A usage error where a pattern matches nothing, or a channel cannot be a part of a batch.
+  init(_ schemas: [Schema], _ options: LoaderOptions) throws(TrajpackError) {
+    self.schemas = schemas
+    let all = try Self.merged(schemas)
+    for selector in options.channels {
+      guard all.contains(where: { Self.matches(selector, $0) }) else {
+        throw Self.nothing(selector, all)
+      }
+    }
+    for pattern in options.exclude { try Self.check(pattern, "exclude", all) }
+    for item in all {
+      guard options.channels.contains(where: { Self.matches($0, item) }),
+        !options.exclude.contains(where: { $0.matches(stream: item.stream, channel: item.channel.name) })
+      else { continue }
+      if item.channel.type == .bytes {
+        guard !options.channels.contains(where: { Self.names($0, item) }) else {
+          throw TrajpackError(
+            .usage, "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
+              + "batch; read them from the episode")
+        }
+        continue
+      }
+      items.append(item)
+      if !streams.contains(item.stream) { streams.append(item.stream) }
+    }
+    guard !items.isEmpty else {
+      throw TrajpackError(.usage, "no channel is left to load: 'channels' and 'exclude' leave nothing")
+    }
+    for (name, rules) in [
+      ("offsets", options.offsets.rules.map(\.pattern)), ("align", options.align.rules.map(\.pattern)),
+      ("dtype", options.type.rules.map(\.pattern)),
+      ("normalize", options.normalize.rules.map(\.pattern)),
+    ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
+      for pattern in rules { try Self.check(pattern, name, items) }
+    }
+    for (pattern, _) in options.entities.rules where !streams.contains(where: pattern.matches) {
+      throw TrajpackError(
+        .usage, "option 'entities': no selected stream matches '\(pattern.text)'"
+          + Suggestion.text(for: pattern.text, among: streams))
+    }
+    try checkUnits()
+  }
+
+  private static func merged(_ schemas: [Schema]) throws(TrajpackError) -> [Item] {
+    var all: [Item] = []
+    var places: [String: Int] = [:]
+    for schema in schemas {
+      for stream in schema.streams {
+        for channel in stream.channels {
+          let item = Item(stream: stream.name, channel: channel)
+          guard let at = places[item.path] else {
+            places[item.path] = all.count
+            all.append(item)
+            continue
+          }
+          let known = all[at].channel
+          guard known.shape == channel.shape, let type = known.type.widened(with: channel.type) else {
+            throw TrajpackError(
+              .usage, "channel '\(item.path)' is \(known.type.rawValue) \(known.shape) in one shard and "
+                + "\(channel.type.rawValue) \(channel.shape) in another; leave it out with 'exclude'")
+          }
+          all[at].channel.type = type
+          if channel.missing != .never { all[at].channel.missing = channel.missing }
+        }
+      }
+    }
+    return all
+  }
+
+  private static func matches(_ selector: LoaderOptions.Selector, _ item: Item) -> Bool {
+    switch selector {
+    case .pattern(let pattern):
+      return pattern.matches(stream: item.stream, channel: item.channel.name)
+    case .kind(let kind): return item.channel.kind == kind
+    }
+  }
+
+  private static func names(_ selector: LoaderOptions.Selector, _ item: Item) -> Bool {
+    if case .pattern(let pattern) = selector { return pattern.text == item.path }
+    return false
+  }
+
+  private static func nothing(_ selector: LoaderOptions.Selector, _ all: [Item]) -> TrajpackError {
+    switch selector {
+    case .pattern(let pattern): return unmatched(pattern, "channels", all)
+    case .kind(let kind):
+      let kinds = Kind.allCases.filter { k in all.contains { $0.channel.kind == k } }
+      return TrajpackError(
+        .usage, "no channel has the kind '\(kind.rawValue)'"
+          + Suggestion.text(for: kind.rawValue, among: kinds.map(\.rawValue)))
+    }
+  }
+
+  private static func check(
+    _ pattern: Pattern, _ option: String, _ items: [Item]
+  ) throws(TrajpackError) {
+    let found = items.contains { pattern.matches(stream: $0.stream, channel: $0.channel.name) }
+    if !found { throw unmatched(pattern, option, items) }
+  }
+
+  private static func unmatched(
+    _ pattern: Pattern, _ option: String, _ items: [Item]
+  ) -> TrajpackError {
+    var names = items.map(\.path)
+    for item in items where !names.contains(item.stream) { names.append(item.stream) }
+    return TrajpackError(
+      .usage, "option '\(option)': no channel matches '\(pattern.text)'"
+        + Suggestion.text(for: pattern.text, among: names))
+  }
+
+  /// Streams are aligned by time, so they must count it in the same unit.
+  private func checkUnits() throws(TrajpackError) {
+    var first: (stream: String, unit: String)?
+    for schema in schemas {
+      for stream in schema.streams where streams.contains(stream.name) {
+        if let first, first.unit != stream.timeUnit {
+          throw TrajpackError(
+            .usage, "streams '\(first.stream)' and '\(stream.name)' count time in different units "
+              + "('\(first.unit)' and '\(stream.timeUnit)'), so they cannot be aligned; select one of them")
+        }
+        first = first ?? (stream.name, stream.timeUnit)
+      }
+    }
+  }
+}

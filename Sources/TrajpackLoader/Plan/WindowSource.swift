@@ -1,0 +1,154 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// The windows of one dataset: timelines of episodes, counted by prefix sums. Nothing is kept for a
+/// window, so a number is found by bisection.
+struct WindowSource: Sendable {
+  /// Where a window lies.
+  struct Location: Sendable {
+    /// The shard, by its number in ``shards``.
+    var shard: Int
+    /// The track of the reference stream, by its number in the shard.
+    var track: Int
+    /// The row of the reference clock that is the window's start, of the track's rows.
+    var anchor: Int
+  }
+
+  let shards: [LoadedShard]
+  /// The first timeline of each shard, and one more.
+  private var shardStarts: [Int] = [0]
+  private var tracks: [UInt32] = []
+  /// Windows before each timeline, and all.
+  private var before: [UInt64] = [0]
+  private let rule: WindowRule
+
+  /// Windows.
+  var count: UInt64 { before[before.count - 1] }
+  /// Timelines: tracks of the reference stream that windows are cut from.
+  var timelines: Int { tracks.count }
+
+  /// Counts the windows of the episodes that `filter` keeps.
+  init(
+    _ shards: [LoadedShard], _ rule: WindowRule,
+    filter: (LoadedShard, Int) throws(TrajpackError) -> Bool
+  ) throws(TrajpackError) {
+    self.shards = shards
+    self.rule = rule
+    for shard in shards {
+      if let stream = shard.programs.reference {
+        for episode in 0..<shard.index.episodeCount where try filter(shard, episode) {
+          try add(shard, episode: episode, stream: stream)
+        }
+      }
+      shardStarts.append(tracks.count)
+    }
+  }
+
+  private mutating func add(
+    _ shard: LoadedShard, episode: Int, stream: Int
+  ) throws(TrajpackError) {
+    var longest: (track: Int, rows: Int)?
+    for track in shard.index.tracks(ofEpisode: episode) {
+      let numbers = shard.index.numbers(ofTrack: track)
+      guard numbers.stream == stream else { continue }
+      if numbers.entity < 0 {
+        try add(shard, track: track, numbers)
+      } else if numbers.count > longest?.rows ?? 0 {
+        longest = (track, numbers.count)
+      }
+    }
+    // A stream of entities counts time by the one that is there the longest.
+    if let longest {
+      try add(shard, track: longest.track, shard.index.numbers(ofTrack: longest.track))
+    }
+  }
+
+  private mutating func add(
+    _ shard: LoadedShard, track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) {
+    let clock = shard.clocks[numbers.clock]
+    let rows = try rule.rows(of: numbers.count, clock, shard, track: track)
+    let windows = rule.windows(rows: rows, clock)
+    guard windows > 0 else { return }
+    tracks.append(UInt32(truncatingIfNeeded: track))
+    before.append(before[before.count - 1] + UInt64(windows))
+  }
+
+  /// Where window `number` lies; it is below ``count``.
+  func locate(_ number: UInt64) -> Location {
+    var (low, high) = (0, tracks.count)
+    while high - low > 1 {
+      let middle = (low + high) / 2
+      if before[middle] <= number { low = middle } else { high = middle }
+    }
+    var (first, last) = (0, shards.count)
+    while last - first > 1 {
+      let middle = (first + last) / 2
+      if shardStarts[middle] <= low { first = middle } else { last = middle }
+    }
+    // Shards without timelines share their start with the next one.
+    let track = Int(tracks[low])
+    let shard = shards[first]
+    let clock = shard.clocks[shard.index.numbers(ofTrack: track).clock]
+    return Location(
+      shard: first, track: track,
+      anchor: rule.anchor(Int(number - before[low]), clock))
+  }
+}
+
+/// How windows are cut from a timeline.
+struct WindowRule: Sendable {
+  /// Rows from a window's start to its first and last row, offsets of the reference stream included.
+  var reach: ClosedRange<Int>
+  /// The same for offsets in seconds.
+  var seconds: ClosedRange<Double>?
+  var stride: Int
+  var edge: LoaderOptions.Edge
+  /// Rows a second of a grid that replaces the tracks' own clocks.
+  var rate: Rational?
+
+  /// Rows of a timeline: of the track, or of the grid over its time.
+  func rows(
+    of count: Int, _ clock: Clock, _ shard: LoadedShard, track: Int
+  ) throws(TrajpackError) -> Int {
+    guard let rate, count > 0 else { return count }
+    let times: TrackClock
+    if case .regular(let start, let own) = clock {
+      times = TrackClock(start: start, rate: own, rows: count)
+    } else {
+      times = try TrackClock(shard.shard, track: track, clock: clock, reader: BlockReader(shard.shard))
+    }
+    guard let first = times.instant(0), let last = times.instant(count - 1) else { return 0 }
+    return ((last - first) * Instant(rate)).split.whole + 1
+  }
+
+  private func reach(_ clock: Clock) -> ClosedRange<Int> {
+    guard let seconds else { return reach }
+    let own: Double
+    if let rate {
+      own = rate.value
+    } else if case .regular(_, let rate) = clock {
+      own = rate.value
+    } else {
+      return reach
+    }
+    // A hair off a whole row is that row.
+    let most = 1e12
+    let low = Int(min(max((seconds.lowerBound * own + 1e-9).rounded(.down), -most), most))
+    let high = Int(min(max((seconds.upperBound * own - 1e-9).rounded(.up), -most), most))
+    return min(reach.lowerBound, low)...max(reach.upperBound, high)
+  }
+
+  /// Windows of a timeline of `rows`.
+  func windows(rows: Int, _ clock: Clock) -> Int {
+    guard edge == .drop else { return rows == 0 ? 0 : (rows - 1) / stride + 1 }
+    let reach = reach(clock)
+    let free = rows - max(reach.upperBound, 0) + min(reach.lowerBound, 0)
+    return free <= 0 ? 0 : (free - 1) / stride + 1
+  }
+
+  /// The start of window `number` of a timeline.
+  func anchor(_ number: Int, _ clock: Clock) -> Int {
+    number * stride + (edge == .drop ? -min(reach(clock).lowerBound, 0) : 0)
+  }
+}
