@@ -10,7 +10,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-PRODUCT = "TrajpackLibrary"
+PRODUCT = "trajpack-c"
 
 
 class LibraryHook(BuildHookInterface):
@@ -41,12 +41,13 @@ class LibraryHook(BuildHookInterface):
             if (package / "Package.swift").exists():
                 break
         else:
-            raise FileNotFoundError("Package.swift is neither two folders up nor in ./swift; build from a checkout or an sdist")
+            raise FileNotFoundError("Package.swift is neither two folders up nor in ./swift; build from a checkout or "
+                                    "an sdist")
         swift = shutil.which("swift") or "/opt/swift/usr/bin/swift"
         if not Path(swift).exists():
-            raise FileNotFoundError("building trajpack needs Swift 6.2 or newer (swift.org); or name a built library in "
-                                    "TRAJPACK_LIBRARY")
+            raise FileNotFoundError("building trajpack needs Swift 6.2 or newer (swift.org); or name a built library "
+                                    "in TRAJPACK_LIBRARY")
         build = [swift, "build", "-c", "release", "--package-path", str(package)]
         subprocess.run([*build, "--product", PRODUCT], check=True)
         where = subprocess.run([*build, "--show-bin-path"], check=True, capture_output=True, text=True).stdout.strip()
-        return Path(where) / "libtrajpack.so"
+        return Path(where) / f"lib{PRODUCT}.so"

@@ -33,7 +33,7 @@ _MODULES = ("torch", "grain", "jax")
 def version() -> str:
     """The version of the library that is loaded, ``"1.0.0"``."""
     from . import _ffi
-    return _ffi.library().tp_version().decode()
+    return str(_ffi.library().tp_version().decode())
 
 
 def __getattr__(name: str) -> Any:

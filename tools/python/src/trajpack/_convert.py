@@ -100,17 +100,17 @@ def table_to_xarray(table: Table) -> Any:
             held = np.empty(len(values), object)
             held[:] = values
             values = held
-        attributes = {"kind": channel.kind, **{k: v for k, v in channel.conventions.items()}}
+        attributes: dict[str, Any] = {"kind": channel.kind, **{k: v for k, v in channel.conventions.items()}}
         if channel.units:
             attributes["units"] = channel.units
         if channel.categories is not None:
             attributes["categories"] = list(channel.categories)
         variables["time_stamp" if name == "time" else name] = (
             ("time", *(f"{name}.{i}" for i in range(len(channel.shape)))), values, attributes)
-    attributes = {"stream": table.stream.name, "episode": table.episode.id}
+    whole = {"stream": table.stream.name, "episode": table.episode.id}
     if table.entity is not None:
-        attributes["entity"] = str(table.entity)
-    return xarray.Dataset(variables, {"time": ("time", table.times, {"units": table.stream.time_unit})}, attributes)
+        whole["entity"] = str(table.entity)
+    return xarray.Dataset(variables, {"time": ("time", table.times, {"units": table.stream.time_unit})}, whole)
 
 
 def to_xarray(episode: Episode, tables: Mapping[str, list[Table]], stream: str | None) -> Any:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8
-from ctypes import c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +91,7 @@ def find() -> Path:
     if inside.exists():
         return inside
     for folder in here.parents:
-        built = folder / ".build" / "release" / "libtrajpack.so"
+        built = folder / ".build" / "release" / "libtrajpack-c.so"
         if (folder / "Package.swift").exists() and built.exists():
             return built
     raise MachineError("libtrajpack.so is not in this package; install it with 'pip install ./tools/python', "
@@ -112,10 +111,12 @@ def library() -> ctypes.CDLL:
             try:
                 function = getattr(loaded, name)
             except AttributeError:
-                raise MachineError(f"{path} has no function {name}; it is of another version than this package") from None
+                raise MachineError(f"{path} has no function {name}; it is of another version than this "
+                                   "package") from None
             function.restype, function.argtypes = result, arguments
         if loaded.tp_abi() != ABI:
-            raise MachineError(f"{path} has the interface {loaded.tp_abi()} and this package needs {ABI}; install both anew")
+            raise MachineError(f"{path} has the interface {loaded.tp_abi()} and this package needs {ABI}; install both "
+                               "anew")
         _library = loaded
     return _library
 

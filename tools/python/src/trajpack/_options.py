@@ -55,7 +55,7 @@ def plain(value: Any) -> Any:
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (str, bool, int, float)) or value is None:
         return value
-    if isinstance(value, type) or type(value).__module__ == "numpy" and type(value).__name__.endswith("DType"):
+    if isinstance(value, type) or (type(value).__module__ == "numpy" and type(value).__name__.endswith("DType")):
         import numpy
         return numpy.dtype(value).name
     if hasattr(value, "dtype") and hasattr(value, "tolist"):

@@ -67,7 +67,7 @@ class Batch(Mapping[str, Any]):
     ``Loader.outputs`` lists.
     """
 
-    __slots__ = ("_outputs", "_memory", "_arrays", "count", "epoch", "position", "windows", "datasets")
+    __slots__ = ("_arrays", "_memory", "_outputs", "count", "datasets", "epoch", "position", "windows")
 
     def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8], count: int, epoch: int, position: int,
                  windows: NDArray[np.uint64], datasets: NDArray[np.uint32]) -> None:
@@ -158,8 +158,8 @@ class Batch(Mapping[str, Any]):
         return {name: self[name].copy() for name in self}
 
     def __reduce__(self) -> Any:
-        return _rebuild, (dict(self._outputs), self._memory.tobytes(), self.count, self.epoch, self.position, self.windows,
-                          self.datasets)
+        return _rebuild, (dict(self._outputs), self._memory.tobytes(), self.count, self.epoch, self.position,
+                          self.windows, self.datasets)
 
     def __repr__(self) -> str:
         lines = [f"<trajpack.Batch of {self.count} windows, epoch {self.epoch}, position {self.position}>"]

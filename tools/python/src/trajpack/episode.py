@@ -89,8 +89,8 @@ class Episode:
             return table
         if isinstance(table, Entities):
             if len(table) > 1:
-                raise UsageError(f"stream '{stream.name}' has {len(table)} entities in episode '{self.id}'; choose one: "
-                                 f"episode['{stream.name}'][0]['{channel.name}']")
+                raise UsageError(f"stream '{stream.name}' has {len(table)} entities in episode '{self.id}'; choose "
+                                 f"one: episode['{stream.name}'][0]['{channel.name}']")
             table = table[0]
         return table[channel.name]
 
@@ -170,7 +170,8 @@ class Entities(Sequence["Table"]):
                 if table.entity is not None and (table.entity.kind, table.entity.index) == which[:2]:
                     return table
             known = ", ".join(str(t.entity) for t in self._tables)
-            raise UsageError(f"episode '{self._episode.id}' has no entity {which} of '{self.stream.name}'; there is {known}")
+            raise UsageError(f"episode '{self._episode.id}' has no entity {which} of '{self.stream.name}'; there is "
+                             f"{known}")
         if isinstance(which, str):
             raise UsageError(f"stream '{self.stream.name}' has {len(self)} entities; choose one before its channel: "
                              f"[0]['{which}']")
@@ -342,7 +343,7 @@ class Column:
             out = [near[i - low] for i in wanted] if isinstance(near, list) else near[wanted - low]
         else:
             parts = [read(int(i), 1) for i in wanted]
-            out = sum(parts, []) if isinstance(parts[0], list) else np.concatenate(parts)
+            out = [p for part in parts for p in part] if isinstance(parts[0], list) else np.concatenate(parts)
         return out[(slice(None), *rest)] if rest else out
 
     def _runs(self, first: int, count: int) -> Iterator[tuple[Track, int, int, int]]:

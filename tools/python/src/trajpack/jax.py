@@ -27,7 +27,8 @@ def put(batch: Mapping[str, Any], sharding: Any = None) -> dict[str, jax.Array]:
     union of what all processes load. JAX turns float64 and int64 into 32 bits unless ``jax_enable_x64`` is set.
     """
     if isinstance(sharding, jax.sharding.Sharding):
-        return {name: jax.make_array_from_process_local_data(sharding, batch[name]) for name in batch}
+        return {name: jax.make_array_from_process_local_data(sharding, batch[name])  # type: ignore[no-untyped-call]
+                for name in batch}
     return {name: jax.device_put(batch[name], sharding) for name in batch}
 
 

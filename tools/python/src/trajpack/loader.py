@@ -32,8 +32,8 @@ class Loader:
     What a window holds:
 
     channels
-        Patterns (``*`` and ``?``) of ``stream/channel``, or a stream's name for all of it, or ``{"kind": "quaternion"}``;
-        all by default. ``exclude``: patterns of what is left out after that.
+        Patterns (``*`` and ``?``) of ``stream/channel``, or a stream's name for all of it, or
+        ``{"kind": "quaternion"}``; all by default. ``exclude``: patterns of what is left out after that.
     length, duration
         Rows of the reference clock, or seconds (``2.0``, ``Fraction(1001, 30)``). T = past + length + future.
     stride
@@ -139,7 +139,8 @@ class Loader:
     ) -> None:
         own, world = _options.rank(rank, world_size)
         given = {
-            "channels": _options.listed(channels), "exclude": _options.listed(exclude), "length": _options.plain(length),
+            "channels": _options.listed(channels), "exclude": _options.listed(exclude),
+            "length": _options.plain(length),
             "duration": None if duration is None else _options.seconds(duration, "duration"),
             "stride": _options.plain(stride), "past": _options.plain(past), "future": _options.plain(future),
             "offsets": _options.offsets(offsets), "reference": reference,
@@ -181,8 +182,10 @@ class Loader:
         self.options: dict[str, Any] = description["options"]
         #: The arrays of every batch, by name.
         self.outputs: Mapping[str, Output] = {o["name"]: Output.of(o) for o in description["outputs"]}
-        #: Windows of the data sets.
-        self.windows: int = description["windows"]
+        #: Windows of each data set.
+        self.window_counts: tuple[int, ...] = tuple(description["windows"])
+        #: Windows of all data sets together.
+        self.windows: int = sum(self.window_counts)
         #: Windows of an epoch: the same, but for mixtures with ``epoch_windows``.
         self.epoch_windows: int = description["epoch_windows"]
         #: B: windows of a batch on this rank.
@@ -317,7 +320,8 @@ class Loader:
         window numbers, and data sets of the mixture."""
         count = self.epoch_windows - first if count is None else count
         if first < 0 or count < 0 or first + count > self.epoch_windows:
-            raise UsageError(f"an epoch has {self.epoch_windows} windows, so places {first} to {first + count} lie outside")
+            raise UsageError(f"an epoch has {self.epoch_windows} windows, so places {first} to {first + count} lie "
+                             "outside")
         windows, datasets = np.empty(count, np.uint64), np.empty(count, np.uint32)
         _ffi.call("tp_loader_order", self._open(), self.epoch if epoch is None else epoch, first, count,
                   windows.ctypes.data_as(c_void_p), datasets.ctypes.data_as(c_void_p))
@@ -354,7 +358,7 @@ class Loader:
         windows, datasets = self.order(0, count)
         sizes = np.bincount(datasets, minlength=1)
         chosen = windows[datasets == int(sizes.argmax())].astype(np.float64)
-        total = float(self.windows) if len(self.datasets) == 1 else float(chosen.max(initial=0) + 1)
+        total = float(self.window_counts[int(sizes.argmax())])
         b = self.batch_size
         whole = chosen[:len(chosen) // b * b].reshape(-1, b) if b > 1 else chosen[:0].reshape(0, 1)
         spread = (whole.max(1) - whole.min(1)).mean() / total * (b + 1) / (b - 1) if len(whole) else float("nan")
@@ -371,7 +375,8 @@ class Loader:
     def lend(self, memory: Any) -> None:
         """Gives memory for one batch, to be used before any of its own: a writable buffer (a pinned tensor's numpy
         view, say) with ``batch_bytes`` at a multiple of 64. Before the first batch only."""
-        array = np.frombuffer(memory, np.uint8) if not isinstance(memory, np.ndarray) else memory.reshape(-1).view(np.uint8)
+        is_array = isinstance(memory, np.ndarray)
+        array = memory.reshape(-1).view(np.uint8) if is_array else np.frombuffer(memory, np.uint8)
         if not array.flags.writeable:
             raise UsageError("memory that is lent must be writable")
         with self._lock:
@@ -406,7 +411,8 @@ class Loader:
         if not self._free.alive:
             return "<trajpack.Loader, closed>"
         lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: {self.windows:,} windows, "
-                 f"{self._steps:,} batches of {self.batch_size} an epoch, now at {self.position:,} of epoch {self.epoch}>"]
+                 f"{self._steps:,} batches of {self.batch_size} an epoch, now at {self.position:,} of epoch "
+                 f"{self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]
         return "\n".join(lines)
@@ -414,7 +420,14 @@ class Loader:
 
 # In the child of a fork a lock may be held by a thread that is not there.
 _all: weakref.WeakSet[Loader] = weakref.WeakSet()
-os.register_at_fork(after_in_child=lambda: [loader._renew() for loader in list(_all)])
+
+
+def _after_fork() -> None:
+    for loader in list(_all):
+        loader._renew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _masks(masks: bool | Iterable[str] | None) -> Any:

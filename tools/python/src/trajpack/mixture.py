@@ -25,6 +25,8 @@ def mixture(datasets: Iterable[Dataset] | Mapping[Dataset, float], weights: Iter
     if isinstance(datasets, Mapping):
         if weights is not None:
             raise UsageError("weights are given twice: in the mapping and in 'weights'")
-        datasets, weights = list(datasets), list(datasets.values())
-    return Loader(list(datasets), weights=None if weights is None else list(weights), epoch_windows=epoch_windows,
+        members, weights = list(datasets), list(datasets.values())
+    else:
+        members = list(datasets)
+    return Loader(members, weights=None if weights is None else list(weights), epoch_windows=epoch_windows,
                   **options)

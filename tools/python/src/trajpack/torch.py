@@ -103,7 +103,7 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         if pin_memory and not torch.cuda.is_available():
             raise UsageError("pin_memory=True needs an accelerator, and torch finds none; leave it out")
         # The epoch that set_epoch named, and how often it did: workers that live on see it.
-        self._named = torch.zeros(2, dtype=torch.int64).share_memory_()
+        self._named = torch.zeros(2, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._seen = 0
         self._worker: tuple[int, int] = (0, 1)
         self._state: dict[str, int] | None = None
