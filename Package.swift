@@ -106,6 +106,11 @@ let package = Package(
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackLoaderTests",
+      dependencies: [
+        "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [
         "TrajpackSources", "TrajpackStore", "TrajpackCodecs", "TrajpackFormat",

@@ -30,3 +30,7 @@ void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *pla
 
 // The processors that this process may use, at least 1.
 int tp_processors(void);
+
+// out[i] = 1 where number i is no NaN, else 0.
+void tp_observed_f32(const void *numbers, size_t count, uint8_t *out);
+void tp_observed_f64(const void *numbers, size_t count, uint8_t *out);

@@ -1,3 +1,4 @@
+import CPlatform
 import Glibc
 import TrajpackFormat
 import TrajpackStore
@@ -47,6 +48,7 @@ final class Finisher {
   private func convert(_ program: GroupProgram, _ finish: Finish, _ plan: BatchPlan) {
     for channel in program.directFinishes {
       let selected = setup.layout.channels[channel.channel]
+      if observeInPlace(channel, selected, finish, plan) { continue }
       for n in 0..<Int(finish.count) {
         let t = Int(finish.outRow) + n
         let out = plan.memory + selected.place.byte(Int(finish.window), t, Int(finish.slot))
@@ -60,6 +62,25 @@ final class Finisher {
         }
       }
     }
+  }
+
+  /// Looks for NaN in all rows at once, where they and their mask lie side by side.
+  private func observeInPlace(
+    _ channel: ChannelFinish, _ selected: SelectedChannel, _ finish: Finish, _ plan: BatchPlan
+  ) -> Bool {
+    guard channel.staging < 0, channel.missing == .nan, let mask = selected.observed,
+      selected.place.rowStride == selected.rowBytes, mask.rowStride == selected.channel.elements
+    else { return false }
+    let (window, t, slot) = (Int(finish.window), Int(finish.outRow), Int(finish.slot))
+    let from = plan.memory + selected.place.byte(window, t, slot)
+    let out = (plan.memory + mask.byte(window, t, slot)).assumingMemoryBound(to: UInt8.self)
+    let count = Int(finish.count) * selected.channel.elements
+    switch channel.stored {
+    case .float32: tp_observed_f32(from, count, out)
+    case .float64: tp_observed_f64(from, count, out)
+    default: return false
+    }
+    return true
   }
 
   private func blend(_ program: GroupProgram, _ first: Int, _ finish: Finish, _ plan: BatchPlan) {
