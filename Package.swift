@@ -67,7 +67,6 @@ let package = Package(
 
     // Pure functions over buffers, and their C face.
     .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
-    .target(name: "CTrajpack"),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
