@@ -51,7 +51,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackABI",
@@ -60,7 +62,8 @@ let package = Package(
       linkerSettings: [
         .unsafeFlags(
           [
-            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so", "-Xlinker",
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so",
+            "-Xlinker",
             "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
           ], .when(configuration: .release))
       ]),

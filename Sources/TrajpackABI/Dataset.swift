@@ -21,7 +21,9 @@ public func tp_dataset_open(
 }
 
 @c @implementation
-public func tp_dataset_free(_ dataset: OpaquePointer?) { Border.free(dataset, as: OpenDataset.self) }
+public func tp_dataset_free(_ dataset: OpaquePointer?) {
+  Border.free(dataset, as: OpenDataset.self)
+}
 
 @c @implementation
 public func tp_dataset_describe(
@@ -44,10 +46,12 @@ public func tp_dataset_episodes(
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(json, "json")
     let opened = try opened(dataset)
-    guard first >= 0, count >= 0, first <= opened.episodeCount, count <= Int64(opened.episodeCount) - first
+    guard first >= 0, count >= 0, first <= opened.episodeCount,
+      count <= Int64(opened.episodeCount) - first
     else {
       throw TrajpackError(
-        .usage, "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
+        .usage,
+        "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
     }
     out.pointee = try Border.text(try opened.episodes(Int(first)..<Int(first + count)).text())
     return TP_OK
@@ -109,14 +113,17 @@ public func tp_dataset_read(
       let name = try Border.string(dtype, "dtype")
       guard let found = ElementType(rawValue: name), found != .bytes else {
         throw TrajpackError(
-          .usage, "there is no dtype '\(name)'; there are "
+          .usage,
+          "there is no dtype '\(name)'; there are "
             + ElementType.allCases.filter { $0 != .bytes }.map(\.rawValue).joined(separator: ", "))
       }
       type = found
     }
     try rows.read(
       as: type, into: UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)),
-      observed: observed.map { UnsafeMutableBufferPointer(start: $0, count: max(observed_bytes, 0)) })
+      observed: observed.map {
+        UnsafeMutableBufferPointer(start: $0, count: max(observed_bytes, 0))
+      })
     return TP_OK
   }
 }
@@ -158,7 +165,9 @@ public func tp_dataset_read_bytes(
     guard let memory = malloc(max(joined.count, 1)) else {
       throw TrajpackError(.machine, "there is no memory for \(joined.count) bytes")
     }
-    joined.withUnsafeBytes { if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) } }
+    joined.withUnsafeBytes {
+      if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) }
+    }
     out.pointee = memory.assumingMemoryBound(to: UInt8.self)
     return TP_OK
   }

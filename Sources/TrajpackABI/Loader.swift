@@ -129,9 +129,11 @@ public func tp_loader_order(
   Border.run(error) { () throws(TrajpackError) in
     let windows = try Border.need(windows, "windows")
     let order = try made(loader).order
-    guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first else {
+    guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first
+    else {
       throw TrajpackError(
-        .usage, "places \(first) to \(first) + \(count) are asked for; an epoch has \(order.epochWindows)")
+        .usage,
+        "places \(first) to \(first) + \(count) are asked for; an epoch has \(order.epochWindows)")
     }
     for i in 0..<count {
       let place = order.window(epoch: epoch, position: first + UInt64(i))
@@ -158,7 +160,8 @@ public func tp_loader_locate(
 }
 
 @c @implementation
-public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?) {
+public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?)
+{
   guard let loader = try? made(loader), let state else { return }
   state.pointee = tp_state(
     version: 1, digest: loader.digest, seed: loader.order.seed, epoch: loader.cursor.epoch,
@@ -167,23 +170,28 @@ public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutable
 
 @c @implementation
 public func tp_loader_set_state(
-  _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?, _ error: UnsafeMutablePointer<tp_error>?
+  _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?,
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     let state = try Border.need(state, "state").pointee
     guard state.version == 1 else {
       throw TrajpackError(
-        .usage, "the state has version \(state.version), which this trajpack does not know; use a newer one")
+        .usage,
+        "the state has version \(state.version), which this trajpack does not know; use a newer one"
+      )
     }
     try made(loader).resume(
-      WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed, digest: state.digest)
+      WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed,
+      digest: state.digest)
     return TP_OK
   }
 }
 
 @c @implementation
 public func tp_loader_seek(
-  _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64, _ error: UnsafeMutablePointer<tp_error>?
+  _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64,
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     try made(loader).seek(WindowCursor(epoch: epoch, position: position))

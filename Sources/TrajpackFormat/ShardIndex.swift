@@ -73,7 +73,8 @@ public struct ShardIndex: Sendable {
     for (i, block) in schema.blocks.enumerated() where !blobs.contains(i) {
       guard (rows[block.stream] ?? block.rows) == block.rows else {
         throw TrajpackError(
-          .data, "the index is damaged: blocks of stream '\(schema.streams[block.stream].name)' "
+          .data,
+          "the index is damaged: blocks of stream '\(schema.streams[block.stream].name)' "
             + "differ in rows")
       }
       rows[block.stream] = block.rows
@@ -86,7 +87,8 @@ public struct ShardIndex: Sendable {
 
   private func damaged(_ table: String, _ row: Int, _ what: String) -> TrajpackError {
     TrajpackError(
-      .data, "the index is damaged: row \(row) of the table '\(table)' \(what); "
+      .data,
+      "the index is damaged: row \(row) of the table '\(table)' \(what); "
         + "restore the shard from a copy")
   }
 
@@ -190,7 +192,8 @@ public struct ShardIndex: Sendable {
     }
     for stream in streamRows.indices where next[stream].row != streamRows[stream] {
       throw TrajpackError(
-        .data, "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
+        .data,
+        "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
           + "rows, but its tracks have \(next[stream].row); restore the shard from a copy")
     }
   }

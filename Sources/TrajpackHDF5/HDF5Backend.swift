@@ -79,7 +79,8 @@ public final class HDF5Backend: ShardBackend {
     let handle = try HDF5Handle(
       tph5_create_dataset(
         fileID, path, CChar(letter.asciiValue ?? 0), type.size, Int32(shape.count),
-        shape.map { UInt64($0) }, arrays ? 1 : 0, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0, filters),
+        shape.map { UInt64($0) }, arrays ? 1 : 0, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0,
+        filters),
       .dataset, "\(self.path): dataset \(path) cannot be made")
     return Dataset(
       handle: handle, extent: UInt64(rows), chunkRows: UInt64(chunkRows), path: path,
@@ -167,12 +168,14 @@ public final class HDF5Backend: ShardBackend {
   }
 
   public func write(
-    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType, columns: Int,
+    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType,
+    columns: Int,
     codec: Codec
   ) throws(TrajpackError) -> Int {
     let rows = raw / (type.size * columns)
     let dataset = try make(
-      "/index/\(name)", type: type, shape: columns > 1 ? [columns] : [], rows: rows, chunkRows: rows,
+      "/index/\(name)", type: type, shape: columns > 1 ? [columns] : [], rows: rows,
+      chunkRows: rows,
       growing: false, filters: tph5_filters(codec: Int32(codec.rawValue), level: 3, shuffle: 0))
     return try write(bytes, to: dataset.handle.id, at: [0], filterMask: 0, "/index/\(name)")
   }

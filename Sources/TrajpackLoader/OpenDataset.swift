@@ -44,7 +44,9 @@ public final class OpenDataset: Sendable {
   public var trackCount: Int { firstTracks[shards.count] }
 
   /// The shard of an episode, and its number there.
-  public func episode(_ number: Int) throws(TrajpackError) -> (shard: Shard, number: Int, first: Int) {
+  public func episode(_ number: Int) throws(TrajpackError) -> (
+    shard: Shard, number: Int, first: Int
+  ) {
     guard (0..<episodeCount).contains(number) else {
       throw TrajpackError(.usage, "there is no episode \(number); the dataset has \(episodeCount)")
     }
@@ -81,6 +83,7 @@ public final class OpenDataset: Sendable {
       }
     }
     throw TrajpackError(
-      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))")
+      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))"
+    )
   }
 }

@@ -101,7 +101,9 @@ final class Engine: @unchecked Sendable {
         }, box.toOpaque())
       guard status == 0 else {
         box.release()
-        if threads.isEmpty { throw TrajpackError(.machine, "no thread can be started for the loader") }
+        if threads.isEmpty {
+          throw TrajpackError(.machine, "no thread can be started for the loader")
+        }
         break
       }
       threads.append(thread)
@@ -167,7 +169,8 @@ final class Engine: @unchecked Sendable {
         for output in setup.layout.outputs {
           let size = output.windowBytes
           memmove(
-            plan.memory + output.offset + kept.count * size, plan.memory + output.offset + window * size,
+            plan.memory + output.offset + kept.count * size,
+            plan.memory + output.offset + window * size,
             size)
         }
       }
@@ -261,7 +264,9 @@ final class Engine: @unchecked Sendable {
       let window = Int(plan.segments[i].window)
       plan.remaining[window] -= 1
       if let failure, plan.failures[window] == nil { plan.failures[window] = failure }
-      if plan.remaining[window] == 0, !plan.finishes(ofWindow: window).isEmpty { finished.append(window) }
+      if plan.remaining[window] == 0, !plan.finishes(ofWindow: window).isEmpty {
+        finished.append(window)
+      }
     }
     if !finished.isEmpty {
       lock.unlock()

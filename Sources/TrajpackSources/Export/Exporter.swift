@@ -8,7 +8,8 @@ public protocol Exporter: Sendable {
   static var format: FormatDescription { get }
 
   /// Writes an episode into `folder`, which is empty and its own.
-  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String) throws(TrajpackError)
+  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String)
+    throws(TrajpackError)
 
   /// Writes what belongs to all episodes beside their folders.
   func finish(_ shards: [Shard], into folder: String) throws(TrajpackError)
@@ -34,7 +35,8 @@ public struct Export: Sendable {
       guard FileSystem.item(at: destination) == .folder,
         try FileSystem.names(in: destination).isEmpty
       else {
-        throw TrajpackError(.usage, "\(destination): exists already; name a new folder for the export")
+        throw TrajpackError(
+          .usage, "\(destination): exists already; name a new folder for the export")
       }
     }
     try FileSystem.makeFolder(destination)
@@ -57,7 +59,8 @@ public struct Export: Sendable {
     }
     if let missing = left.sorted().first {
       throw TrajpackError(
-        .usage, "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
+        .usage,
+        "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
           + "lists them")
     }
     try exporter.finish(shards, into: destination)
@@ -100,7 +103,8 @@ public struct Export: Sendable {
     if isSafe { return id }
     let escaped = id.utf8.map { byte -> String in
       let isPlain =
-        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D
+        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+        || byte == 0x2D
       let hex = String(byte, radix: 16)
       return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
     }.joined()

@@ -10,7 +10,8 @@ import TrajpackStore
 public struct NPZExporter: Exporter {
   public static let format = FormatDescription(
     name: "npz", summary: "numpy archives, one an episode",
-    carries: "every channel of every track, with its times and the schema", reads: false, writes: true)
+    carries: "every channel of every track, with its times and the schema", reads: false,
+    writes: true)
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
 

@@ -16,7 +16,8 @@ public struct WildWorldExporter: Exporter {
   ) throws(TrajpackError) {
     guard shard.schema.attributes["source"]?.string == "wildworld" else {
       throw TrajpackError(
-        .usage, "was not made from WildWorld samples, so it cannot be written as one; use --to npz or csv")
+        .usage,
+        "was not made from WildWorld samples, so it cannot be written as one; use --to npz or csv")
     }
     let metadata = JSONReader(
       try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata), at: "metadata")
@@ -66,7 +67,9 @@ public struct WildWorldExporter: Exporter {
       }), frame.denominator == 1, (0...1 << 48).contains(frame.numerator)
     else {
       throw TrajpackError(
-        .data, "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged")
+        .data,
+        "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged"
+      )
     }
     return Int(frame.numerator)
   }
@@ -83,7 +86,8 @@ public struct WildWorldExporter: Exporter {
       return array
     }
     for array in arrays {
-      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1) else {
+      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1)
+      else {
         throw TrajpackError(.data, "metadata.skeleton is damaged: \(array.joints) joints")
       }
       let rowBytes = array.joints * 12
@@ -105,7 +109,8 @@ public struct WildWorldExporter: Exporter {
           guard run.first >= frame, run.first + run.reader.count <= frames,
             run.reader.stream.channels.first?.elements == array.joints * 3
           else {
-            throw TrajpackError(.data, "the tracks of '\(array.key)' overlap; the metadata is damaged")
+            throw TrajpackError(
+              .data, "the tracks of '\(array.key)' overlap; the metadata is damaged")
           }
           try fill(to: run.first)
           try run.reader.forEachRun { (rows) throws(TrajpackError) in
@@ -126,7 +131,8 @@ public struct WildWorldExporter: Exporter {
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {
     var graphs: [JSONValue.Member] = []
     for shard in shards {
-      for skeleton in shard.schema.skeletons where !graphs.contains(where: { $0.name == skeleton.name }) {
+      for skeleton in shard.schema.skeletons
+      where !graphs.contains(where: { $0.name == skeleton.name }) {
         graphs.append(
           .init(
             skeleton.name, .array(skeleton.edges.map { .array($0.map { .int(Int64($0)) }) })))

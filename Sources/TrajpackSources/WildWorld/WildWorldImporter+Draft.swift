@@ -26,7 +26,8 @@ extension WildWorldImporter {
       let file = WildWorldVideo.files.first { $0.0 == video.stream }?.1 ?? ""
       tracks.append(
         try video.draft(
-          stream: stream, schema: schema, rate: settings.rate, mode: settings.video, limit: seen.frames,
+          stream: stream, schema: schema, rate: settings.rate, mode: settings.video,
+          limit: seen.frames,
           place: "\(sample.place)/\(file)"))
     }
     return EpisodeDraft(

@@ -39,7 +39,8 @@ public struct WildWorldImporter: Importer {
 
   public static let format = FormatDescription(
     name: "wildworld", summary: "WildWorld samples: state.csv, skeleton.npz, rgb.mp4, depth.mkv",
-    carries: "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
+    carries:
+      "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
     reads: true, writes: true)
 
   public let recordings: [Recording]
@@ -67,12 +68,14 @@ public struct WildWorldImporter: Importer {
     var samples: [String: Sample] = [:]
     for source in sources {
       guard FileSystem.item(at: source) == .folder else {
-        throw TrajpackError(.usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
+        throw TrajpackError(
+          .usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
       }
       let folders = try Self.sampleFolders(of: source)
       guard !folders.isEmpty else {
         throw TrajpackError(
-          .data, "\(source): holds no WildWorld sample (a folder with "
+          .data,
+          "\(source): holds no WildWorld sample (a folder with "
             + "\(Self.fileNames.joined(separator: ", ")))")
       }
       var graphs: [String: [String: [[Int]]]] = [:]
@@ -201,7 +204,8 @@ public struct WildWorldImporter: Importer {
           "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
         }
         throw TrajpackError(
-          .data, "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
+          .data,
+          "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
             + "--on-mismatch truncate or skip")
       }
     }
