@@ -46,6 +46,7 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
   /// The nearest double.
   public var value: Double { Double(numerator) / Double(denominator) }
 
+  /// The text that people read.
   public var description: String {
     denominator == 1 ? String(numerator) : "\(numerator)/\(denominator)"
   }

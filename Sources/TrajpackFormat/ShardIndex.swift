@@ -23,7 +23,8 @@ public struct ShardIndex: Sendable {
   /// The columns of the tables, in order.
   enum Columns {
     static let episodes = 7  // id, id length, metadata, metadata length, split, first track, tracks
-    static let tracks = 10  // episode, stream, entity, clock, rows, metadata, blob: first and count each
+    // episode, stream, entity, clock, rows, metadata, blob: first and count each
+    static let tracks = 10
     static let entities = 3  // kind, index, type
     static let clocks = 5  // code, start, start denominator, rate or tick, its denominator
     static let chunks = 5  // offset, stored, raw, filter mask, crc

@@ -87,6 +87,7 @@ public final class HDF5Backend: ShardBackend {
       inner: arrays ? [] : shape.map { UInt64($0) })
   }
 
+  /// See ``ShardBackend``: makes the dataset of a block.
   public func create(_ block: Block, level: Int?, note: String) throws(TrajpackError) {
     let filters = tph5_filters(
       codec: Int32(block.codec.rawValue), level: Int32(level ?? 3), shuffle: block.shuffle)
@@ -103,6 +104,7 @@ public final class HDF5Backend: ShardBackend {
     datasets.append(DatasetBox(dataset))
   }
 
+  /// See ``ShardBackend``: writes a chunk and proves its place.
   public func write(
     _ bytes: UnsafeRawBufferPointer, chunk: Int, block number: Int, filterMask: UInt32
   ) throws(TrajpackError) -> Int {
@@ -167,6 +169,7 @@ public final class HDF5Backend: ShardBackend {
     return same
   }
 
+  /// See ``ShardBackend``: writes a section of the index.
   public func write(
     section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType,
     columns: Int,
@@ -180,6 +183,7 @@ public final class HDF5Backend: ShardBackend {
     return try write(bytes, to: dataset.handle.id, at: [0], filterMask: 0, "/index/\(name)")
   }
 
+  /// See ``ShardBackend``: sets the numbers of rows and closes.
   public func finish(rows: [Int]) throws(TrajpackError) {
     for (box, count) in zip(datasets, rows) {
       guard var dataset = box.value.take() else { continue }

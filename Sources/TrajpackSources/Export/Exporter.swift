@@ -16,6 +16,7 @@ public protocol Exporter: Sendable {
 }
 
 extension Exporter {
+  /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
 }
 

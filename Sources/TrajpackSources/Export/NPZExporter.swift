@@ -8,6 +8,7 @@ import TrajpackStore
 /// its codes, and the names are in the JSON of the array `schema`; text is `…/channel.bytes` and
 /// `…/channel.offsets`. Videos are files beside it.
 public struct NPZExporter: Exporter {
+  /// What `trajpack formats` says of it.
   public static let format = FormatDescription(
     name: "npz", summary: "numpy archives, one an episode",
     carries: "every channel of every track, with its times and the schema", reads: false,
@@ -18,6 +19,7 @@ public struct NPZExporter: Exporter {
   /// An exporter.
   public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
 
+  /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
   ) throws(TrajpackError) {

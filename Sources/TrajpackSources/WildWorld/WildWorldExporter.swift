@@ -4,6 +4,7 @@ import TrajpackStore
 /// Writes episodes that came from WildWorld samples as such samples again: the same values in
 /// `state.csv`, the same bits in `skeleton.npz`, the same bytes in the videos.
 public struct WildWorldExporter: Exporter {
+  /// What `trajpack formats` says of it.
   public static let format = WildWorldImporter.format
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
@@ -11,6 +12,7 @@ public struct WildWorldExporter: Exporter {
   /// An exporter.
   public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
 
+  /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
   ) throws(TrajpackError) {
@@ -128,6 +130,7 @@ public struct WildWorldExporter: Exporter {
     try writer.finish()
   }
 
+  /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {
     var graphs: [JSONValue.Member] = []
     for shard in shards {

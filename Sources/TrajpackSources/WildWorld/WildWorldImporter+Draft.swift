@@ -2,6 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 extension WildWorldImporter {
+  /// Reads a recording into rows; see ``Importer``.
   public func draft(
     _ recording: Recording, _ examination: WildWorldExaminationResult, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {

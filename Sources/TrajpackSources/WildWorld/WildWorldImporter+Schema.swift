@@ -16,6 +16,7 @@ extension WildWorldImporter {
     var groups: Set<String> = []
   }
 
+  /// A schema that fits every examined sample; see ``Importer``.
   public func schema(
     for examined: [(Recording, WildWorldExaminationResult)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema {

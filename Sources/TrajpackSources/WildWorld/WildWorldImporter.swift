@@ -37,18 +37,21 @@ public struct WildWorldImporter: Importer {
     var place: String
   }
 
+  /// What `trajpack formats` says of it.
   public static let format = FormatDescription(
     name: "wildworld", summary: "WildWorld samples: state.csv, skeleton.npz, rgb.mp4, depth.mkv",
     carries:
       "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
     reads: true, writes: true)
 
+  /// The samples, in the order of their folders.
   public let recordings: [Recording]
   let samples: [String: Sample]
   let settings: Settings
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
 
+  /// The settings that change what is written.
   public var options: JSONValue {
     .record([
       "video": .string(settings.video.rawValue), "on_mismatch": .string(settings.mismatch.rawValue),
@@ -157,6 +160,7 @@ public struct WildWorldImporter: Importer {
     return sample
   }
 
+  /// A first pass over a sample; `nil` where it is to be left out.
   public func examine(_ recording: Recording) throws(TrajpackError) -> WildWorldExaminationResult? {
     let sample = try sample(recording)
     var seen = WildWorldExamination()
