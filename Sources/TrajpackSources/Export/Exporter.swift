@@ -73,6 +73,11 @@ public struct Export: Sendable {
     _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String
   ) throws(TrajpackError) {
     let name = try folderName(episode.id)
+    guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
+      throw TrajpackError(
+        .data, "two episodes would be written as '\(name)'; the dataset is damaged, or ids differ only in "
+          + "what no folder's name can show")
+    }
     let temporary = "\(destination)/.tmp-\(name)"
     try FileSystem.makeFolder(temporary)
     do throws(TrajpackError) {
