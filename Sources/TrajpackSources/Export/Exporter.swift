@@ -75,7 +75,8 @@ public struct Export: Sendable {
     let name = try folderName(episode.id)
     guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
       throw TrajpackError(
-        .data, "two episodes would be written as '\(name)'; the dataset is damaged, or ids differ only in "
+        .data,
+        "two episodes would be written as '\(name)'; the dataset is damaged, or ids differ only in "
           + "what no folder's name can show")
     }
     let temporary = "\(destination)/.tmp-\(name)"
