@@ -8,7 +8,7 @@ private func opened(_ dataset: OpaquePointer?) throws(TrajpackError) -> OpenData
   try Border.object(dataset, OpenDataset.self, "dataset")
 }
 
-/// The C function `tp_dataset_open`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_open(
   _ path: UnsafePointer<CChar>?, _ dataset: UnsafeMutablePointer<OpaquePointer?>?,
@@ -21,13 +21,13 @@ public func tp_dataset_open(
   }
 }
 
-/// The C function `tp_dataset_free`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_free(_ dataset: OpaquePointer?) {
   Border.free(dataset, as: OpenDataset.self)
 }
 
-/// The C function `tp_dataset_describe`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_describe(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -40,7 +40,7 @@ public func tp_dataset_describe(
   }
 }
 
-/// The C function `tp_dataset_episodes`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_episodes(
   _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64,
@@ -62,7 +62,7 @@ public func tp_dataset_episodes(
   }
 }
 
-/// The C function `tp_dataset_find_episode`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_find_episode(
   _ dataset: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ episode: UnsafeMutablePointer<Int64>?,
@@ -75,7 +75,7 @@ public func tp_dataset_find_episode(
   }
 }
 
-/// The C function `tp_dataset_episode`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_episode(
   _ dataset: OpaquePointer?, _ episode: Int64,
@@ -89,7 +89,7 @@ public func tp_dataset_episode(
   }
 }
 
-/// The C function `tp_dataset_statistics`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_statistics(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -104,7 +104,7 @@ public func tp_dataset_statistics(
   }
 }
 
-/// The C function `tp_dataset_read`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_read(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
@@ -136,7 +136,7 @@ public func tp_dataset_read(
   }
 }
 
-/// The C function `tp_dataset_times`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_times(
   _ dataset: OpaquePointer?, _ track: Int64, _ first: Int64, _ count: Int64,
@@ -150,7 +150,7 @@ public func tp_dataset_times(
   }
 }
 
-/// The C function `tp_dataset_read_bytes`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_read_bytes(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,

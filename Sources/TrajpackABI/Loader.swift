@@ -8,7 +8,7 @@ private func made(_ loader: OpaquePointer?) throws(TrajpackError) -> Loader {
   try Border.object(loader, Loader.self, "loader")
 }
 
-/// The C function `tp_loader_create`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_create(
   _ datasets: UnsafePointer<OpaquePointer?>?, _ count: Int, _ options: UnsafePointer<CChar>?,
@@ -27,11 +27,11 @@ public func tp_loader_create(
   }
 }
 
-/// The C function `tp_loader_free`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_free(_ loader: OpaquePointer?) { Border.free(loader, as: Loader.self) }
 
-/// The C function `tp_loader_describe`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_describe(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -44,7 +44,7 @@ public func tp_loader_describe(
   }
 }
 
-/// The C function `tp_loader_next`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_next(
   _ loader: OpaquePointer?, _ batch: UnsafeMutablePointer<OpaquePointer?>?,
@@ -83,7 +83,7 @@ private final class HeldBatch {
   }
 }
 
-/// The C function `tp_batch_look`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<tp_batch_view>?) {
   guard let batch, let view else { return }
@@ -94,11 +94,11 @@ public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<
     windows: UnsafePointer(held.windows), datasets: UnsafePointer(held.datasets))
 }
 
-/// The C function `tp_batch_free`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_batch_free(_ batch: OpaquePointer?) { Border.free(batch, as: HeldBatch.self) }
 
-/// The C function `tp_loader_lend`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_lend(
   _ loader: OpaquePointer?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,
@@ -111,7 +111,7 @@ public func tp_loader_lend(
   }
 }
 
-/// The C function `tp_loader_read`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_read(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
@@ -128,7 +128,7 @@ public func tp_loader_read(
   }
 }
 
-/// The C function `tp_loader_order`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_order(
   _ loader: OpaquePointer?, _ epoch: UInt64, _ first: UInt64, _ count: Int,
@@ -153,7 +153,7 @@ public func tp_loader_order(
   }
 }
 
-/// The C function `tp_loader_locate`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_locate(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ window: UInt64,
@@ -169,7 +169,7 @@ public func tp_loader_locate(
   }
 }
 
-/// The C function `tp_loader_get_state`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?)
 {
@@ -179,7 +179,7 @@ public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutable
     position: loader.cursor.position)
 }
 
-/// The C function `tp_loader_set_state`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_set_state(
   _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?,
@@ -200,7 +200,7 @@ public func tp_loader_set_state(
   }
 }
 
-/// The C function `tp_loader_seek`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_seek(
   _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64,
@@ -212,7 +212,7 @@ public func tp_loader_seek(
   }
 }
 
-/// The C function `tp_loader_stats`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_stats(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -225,7 +225,7 @@ public func tp_loader_stats(
   }
 }
 
-/// The C function `tp_loader_cancel`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_cancel(_ loader: OpaquePointer?) {
   if let loader = try? made(loader) { loader.cancel() }

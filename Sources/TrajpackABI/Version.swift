@@ -4,20 +4,20 @@ import Glibc
 /// The version, ending in a zero byte.
 private let versionText: StaticString = "1.0.0\0"
 
-/// The C function `tp_version`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_version() -> UnsafePointer<CChar>? {
   UnsafeRawPointer(versionText.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-/// The C function `tp_abi`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_abi() -> Int32 { Int32(TP_ABI) }
 
-/// The C function `tp_text_free`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_text_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
 
-/// The C function `tp_bytes_free`; `trajpack.h` says what it does.
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_bytes_free(_ bytes: UnsafeMutablePointer<UInt8>?) { free(bytes) }

@@ -18,9 +18,19 @@ public final class OpenDataset: Sendable {
 
   /// Opens every shard of the dataset at `path`.
   public init(_ path: String) throws(TrajpackError) {
-    dataset = try Dataset(path)
+    let dataset = try Dataset(path)
+    self.dataset = dataset
     var shards: [Shard] = []
-    for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    if dataset.shardPaths.count > 2, WorkerPool.processors > 1 {
+      // Indexes are checked by several threads, which are gone before this returns.
+      let pool = try WorkerPool(threads: min(WorkerPool.processors, 8, dataset.shardPaths.count))
+      let opened = dataset.shardPaths.indices.map { number in
+        pool.run { () throws(TrajpackError) in try dataset.shard(number) }
+      }
+      for shard in opened { shards.append(try shard.value()) }
+    } else {
+      for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    }
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }

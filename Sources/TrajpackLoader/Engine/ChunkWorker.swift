@@ -42,6 +42,10 @@ final class ChunkWorker {
     let first = segments[0]
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
+    if shard.programs.reads[first.read].isStoredPlain, isChecked(shard, first.read, chunk) {
+      try readDirectly(segments, plan, shard, first.read, chunk)
+      return
+    }
     if let cache {
       if let hit = cache.find(first.key) {
         counters.cacheHits += 1
@@ -53,10 +57,6 @@ final class ChunkWorker {
       entry.shuffled = shuffled
       copy(segments, plan, shard, first.read, entry.bytes, shuffled)
       cache.keep(first.key, entry)
-      return
-    }
-    if shard.programs.reads[first.read].isStoredPlain, isChecked(shard, first.read, chunk) {
-      try readDirectly(segments, plan, shard, first.read, chunk)
       return
     }
     let bytes = inflated.room(shard.programs.reads[first.read].bytes)
@@ -155,6 +155,8 @@ final class ChunkWorker {
     _ chunk: Int
   ) throws(TrajpackError) {
     let blocks = shard.programs.reads[read].blocks
+    let mapping = shard.mapping
+    try mapping?.check()
     for segment in segments {
       let program = segment.program._withUnsafeGuaranteedRef { $0 }
       for copy in segment.isStaged ? program.staged : program.direct {
@@ -164,6 +166,13 @@ final class ChunkWorker {
         let bytes = Int(segment.count) * block.rowBytes
         let at = place.offset + Int(segment.row) * block.rowBytes
         counters.bytesRead += bytes
+        if let mapping {
+          RowCopy.copy(
+            mapping.bytes(at: at, count: bytes), block, isShuffled: false,
+            rows: 0..<Int(segment.count),
+            copy, into: to, stride: stride)
+          continue
+        }
         if copy.width == block.rowBytes, stride == copy.width {
           try shard.shard.file.read(
             at: at, into: UnsafeMutableRawBufferPointer(start: to, count: bytes))

@@ -81,8 +81,10 @@ final class Engine: @unchecked Sendable {
     self.memory = memory
     self.cursor = cursor
     planner = Planner(setup)
-    let isGlobal = setup.options.shuffle == .global
-    let limit = setup.options.cache ?? (isGlobal ? 0 : 64 << 20)
+    // Only a pool of blocks comes back to the same chunks soon, but not in the same batch.
+    var limit = 0
+    if case .block = setup.options.shuffle { limit = 64 << 20 }
+    limit = setup.options.cache ?? limit
     cache = limit > 0 ? ChunkCache(limit: limit) : nil
     threadCount = setup.options.threads > 0 ? setup.options.threads : Int(tp_processors())
   }
