@@ -87,7 +87,7 @@ class Reference:
             who = [len({t.entity for t in e.tracks if t.stream == stream.name and t.entity}) for e in archive.episodes]
             most = max(who, default=0)
             limit = rule(entities, stream.name, "") if entities is not None else None
-            self.most[stream.name] = min(most, most if limit is None else limit) if limit is None else (limit if most else 0)
+            self.most[stream.name] = 0 if not most else most if limit is None else limit
         names = list(dict.fromkeys(s.name for s, _ in self.chosen))
         self.reference = reference or next((n for n in names if self.most[n] == 0), names[0])
         assert all(t.entity is None for t in tracks if t.stream == self.reference), "reference streams belong to episodes"
@@ -174,15 +174,16 @@ class Reference:
                 if rest > Fraction(1, 2) and how == "nearest":
                     row, rest = row + 1, Fraction(0)
                 stored = track.data[channel.name]
-                value, watched = channel.values(stored[row]), channel.observed(stored[row])
+                one = stored[row:row + 1]
+                value, watched = channel.values(one)[0], channel.observed(one)[0]
                 if rest > 0 and how not in ("asof", "nearest"):
-                    after = stored[row + 1]
-                    x, y = value.astype("f8"), channel.values(after).astype("f8")
+                    after = stored[row + 1:row + 2]
+                    x, y = value.astype("f8"), channel.values(after)[0].astype("f8")
                     if channel.missing == "sentinel":
                         x = np.where(watched, x, np.nan)
-                        y = np.where(channel.observed(after), y, np.nan)
+                        y = np.where(channel.observed(after)[0], y, np.nan)
                     value = blend(channel, how, x, y, float(rest))
-                    watched = watched & channel.observed(after)
+                    watched = watched & channel.observed(after)[0]
                 values[t, s] = cast(value, watched, channel, target, self.fill)
                 seen[t, s] = watched
         path = f"{stream}/{channel.name}"
