@@ -46,15 +46,23 @@ public final class Compressor {
 
   /// Compresses `source` into `destination`; returns the number of bytes, or `nil` where compression
   /// does not make them fewer.
+  ///
+  /// - Parameter planes: How many byte planes of equal length the source is made of. A zstd frame then
+  ///   begins a new block at each: the noise of low bytes is stored as it is, and each of the others gets
+  ///   a table of its own. A skeleton's chunk becomes a tenth smaller and is inflated twice as fast
+  ///   (docs/decisions.md), by every zstd there is.
   public func compress(
-    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer
+    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer, planes: Int = 1
   ) throws(TrajpackError) -> Int? {
     let count: Int
     switch codec {
     case .none: return nil
     case .zstd:
-      count = ZSTD_compress2(
-        zstd, destination.baseAddress, destination.count, source.baseAddress, source.count)
+      count =
+        planes > 1 && source.count % planes == 0
+        ? compressPlanes(source, destination, planes)
+        : ZSTD_compress2(
+          zstd, destination.baseAddress, destination.count, source.baseAddress, source.count)
       guard ZSTD_isError(count) == 0 else {
         throw TrajpackError(.machine, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(count)))")
       }
@@ -67,5 +75,29 @@ public final class Compressor {
       count = Int(length)
     }
     return count < source.count ? count : nil
+  }
+
+  /// A frame whose blocks end where planes do; the size, or zstd's code of an error.
+  private func compressPlanes(
+    _ source: UnsafeRawBufferPointer, _ destination: UnsafeMutableRawBufferPointer, _ planes: Int
+  ) -> Int {
+    ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only)
+    ZSTD_CCtx_setPledgedSrcSize(zstd, UInt64(source.count))
+    var output = ZSTD_outBuffer(dst: destination.baseAddress, size: destination.count, pos: 0)
+    let plane = source.count / planes
+    for number in 0..<planes {
+      var input = ZSTD_inBuffer(
+        src: source.baseAddress.map { $0 + number * plane }, size: plane, pos: 0)
+      let directive = number == planes - 1 ? ZSTD_e_end : ZSTD_e_flush
+      while true {
+        let left = ZSTD_compressStream2(zstd, &output, &input, directive)
+        if ZSTD_isError(left) != 0 {
+          ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only)
+          return left
+        }
+        if left == 0 { break }
+      }
+    }
+    return output.pos
   }
 }

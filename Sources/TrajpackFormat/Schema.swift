@@ -195,6 +195,9 @@ public struct Block: Sendable, Equatable {
     self.firstChunk = firstChunk
   }
 
+  /// Bytes of a byte plane of a chunk from which on planes are worth blocks of their own in a frame.
+  public static let planeBytes = 8 << 10
+
   /// Elements of a row.
   public var elements: Int { shape.reduce(1, *) }
   /// Bytes of a row.

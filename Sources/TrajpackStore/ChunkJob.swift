@@ -72,7 +72,10 @@ final class CompressorPool: @unchecked Sendable {
         }
       }
     }
-    var packed = try compress(source, block.codec)
+    // Elements that are shuffled one by one lie in planes, a byte of all elements each.
+    let planes = shuffles && block.shuffle == block.type.size ? block.shuffle : 1
+    var packed = try compress(
+      source, block.codec, planes: source.count / planes >= Block.planeBytes ? planes : 1)
     var mask: UInt32 = 0
     if packed == nil {
       // The chunk does not shrink: it is stored shuffled, and the mask says that the filter after the
@@ -87,7 +90,9 @@ final class CompressorPool: @unchecked Sendable {
   }
 
   /// Compresses bytes; `nil` where they do not shrink.
-  func compress(_ source: [UInt8], _ codec: Codec) throws(TrajpackError) -> [UInt8]? {
+  func compress(
+    _ source: [UInt8], _ codec: Codec, planes: Int = 1
+  ) throws(TrajpackError) -> [UInt8]? {
     let compressor: Compressor
     if let idle = monitor.locked({ free[codec]?.popLast() }) {
       compressor = idle
@@ -101,7 +106,7 @@ final class CompressorPool: @unchecked Sendable {
     let out = [UInt8](unsafeUninitializedCapacity: bound) { buffer, used in
       source.withUnsafeBytes { from in
         do throws(TrajpackError) {
-          count = try compressor.compress(from, into: UnsafeMutableRawBufferPointer(buffer))
+          count = try compressor.compress(from, into: UnsafeMutableRawBufferPointer(buffer), planes: planes)
         } catch { failure = error }
       }
       used = count ?? 0

@@ -151,6 +151,8 @@ final class ChunkWorker {
     _ chunk: Int
   ) throws(TrajpackError) {
     let blocks = shard.programs.reads[read].blocks
+    let mapping = shard.mapping
+    try mapping?.check()
     for segment in segments {
       let program = segment.program._withUnsafeGuaranteedRef { $0 }
       for copy in segment.isStaged ? program.staged : program.direct {
@@ -160,6 +162,12 @@ final class ChunkWorker {
         let bytes = Int(segment.count) * block.rowBytes
         let at = place.offset + Int(segment.row) * block.rowBytes
         counters.bytesRead += bytes
+        if let mapping {
+          RowCopy.copy(
+            mapping.bytes(at: at, count: bytes), block, isShuffled: false, rows: 0..<Int(segment.count),
+            copy, into: to, stride: stride)
+          continue
+        }
         if copy.width == block.rowBytes, stride == copy.width {
           try shard.shard.file.read(at: at, into: UnsafeMutableRawBufferPointer(start: to, count: bytes))
           continue
