@@ -46,7 +46,7 @@ def values(rng: np.random.Generator, channel: Channel, rows: int) -> np.ndarray:
         if channel.missing == "nan":
             out[rng.random(shape) < 0.1] = np.nan
         return out
-    if dtype == bool:
+    if dtype.kind == "b":
         return rng.random(shape) < 0.3
     out = rng.integers(0, 1000, shape).astype(dtype)
     if channel.missing == "sentinel":
@@ -83,7 +83,8 @@ def archive(seed: int, *, streams: int = 3, episodes: int = 4, most: int = 60, s
             else:
                 tracks += _pieces(rng, stream, sort, rate, most, None)
         split = ["train", "test", None][rng.integers(3)] if splits else None
-        out.append(Episode(f"e{number:03}", tracks, split, {"level": int(rng.integers(0, 4)), "who": {"name": "ab"[number % 2]}}))
+        metadata = {"level": int(rng.integers(0, 4)), "who": {"name": "ab"[number % 2]}}
+        out.append(Episode(f"e{number:03}", tracks, split, metadata))
     return Archive(made, out, chunk_rows=int(rng.integers(1, 24)), codec=str(rng.choice(["none", "gzip"])))
 
 

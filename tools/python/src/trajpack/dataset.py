@@ -23,7 +23,8 @@ _PAGE = 4096
 def open(path: str | os.PathLike[str]) -> Dataset:
     """Opens a data set: a folder of shards, or one shard.
 
-    Raises ``MachineError`` where there is no such file, ``DataError`` where it is damaged.
+    Raises ``UsageError`` where there is no such file, ``MachineError`` where it cannot be read, ``DataError`` where
+    it is damaged.
     """
     return Dataset(path)
 
