@@ -57,7 +57,8 @@ public final class Compressor {
   ///   a table of its own. A skeleton's chunk becomes a tenth smaller and is inflated twice as fast
   ///   (docs/decisions.md), by every zstd there is.
   public func compress(
-    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer, planes: Int = 1
+    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
+    planes: Int = 1
   ) throws(TrajpackError) -> Int? {
     let count: Int
     switch codec {
