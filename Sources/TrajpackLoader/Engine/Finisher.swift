@@ -139,7 +139,7 @@ final class Finisher {
           }
         }
       }
-      if let fill = selected.fill {
+      if let fill = selected.fill, selected.type.isFloat {
         for i in 0..<count where x[i].isNaN { x[i] = fill }
       }
       ElementWriting.write(x, count: count, as: selected.type, to: out)

@@ -1,0 +1,53 @@
+"""Builds libtrajpack for the wheel, and tags it: one wheel for every Python on Linux."""
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+PRODUCT = "trajpack-c"
+
+
+class LibraryHook(BuildHookInterface):
+    """Puts the library into ``src/trajpack/_native``: ``$TRAJPACK_LIBRARY``, or a fresh release build."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        if self.target_name != "wheel":
+            return
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-linux_{platform.machine()}"
+        root = Path(self.root)
+        target = root / "src" / "trajpack" / "_native" / "libtrajpack.so"
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(self._library(root), target)
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-unneeded", target], check=True)
+        if version == "editable":
+            return
+        build_data["artifacts"].append("src/trajpack/_native/libtrajpack.so")
+
+    def _library(self, root: Path) -> Path:
+        given = os.environ.get("TRAJPACK_LIBRARY")
+        if given:
+            if not Path(given).is_file():
+                raise FileNotFoundError(f"TRAJPACK_LIBRARY names {given}, which is no file")
+            return Path(given)
+        for package in (root.parent.parent, root / "swift"):
+            if (package / "Package.swift").exists():
+                break
+        else:
+            raise FileNotFoundError("Package.swift is neither two folders up nor in ./swift; build from a checkout or "
+                                    "an sdist")
+        swift = shutil.which("swift") or "/opt/swift/usr/bin/swift"
+        if not Path(swift).exists():
+            raise FileNotFoundError("building trajpack needs Swift 6.2 or newer (swift.org); or name a built library "
+                                    "in TRAJPACK_LIBRARY")
+        build = [swift, "build", "-c", "release", "--package-path", str(package)]
+        subprocess.run([*build, "--product", PRODUCT], check=True)
+        where = subprocess.run([*build, "--show-bin-path"], check=True, capture_output=True, text=True).stdout.strip()
+        return Path(where) / f"lib{PRODUCT}.so"

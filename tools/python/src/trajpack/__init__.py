@@ -1,0 +1,56 @@
+"""trajpack: windows of trajectories, straight from compressed archives into training code.
+
+    import trajpack
+    ds = trajpack.open("recordings.tp")
+    for batch in ds.windows(channels=["state/*", "camera"], duration=2.0, batch=64):
+        batch["state/hp"]                # numpy, [B, T, ...], without a copy
+
+``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
+data sets. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks. Importing
+this package imports nothing else: numpy comes with the first data set, a framework with its module.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ._errors import DataError, MachineError, TrajpackError, UsageError
+
+if TYPE_CHECKING:
+    from .batch import Batch, Output
+    from .dataset import Dataset, open
+    from .episode import Column, Entities, Episode, Table
+    from .loader import Loader
+    from .mixture import mixture
+
+__all__ = ["Batch", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError", "Output",
+           "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
+
+_PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
+           "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader"}
+_MODULES = ("torch", "grain", "jax")
+
+
+def version() -> str:
+    """The version of the library that is loaded, ``"1.0.0"``."""
+    from . import _ffi
+    return str(_ffi.library().tp_version().decode())
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+    if name == "mixture":
+        from .mixture import mixture as value
+    elif name in _PLACES:
+        value = getattr(importlib.import_module("." + _PLACES[name], __name__), name)
+    elif name in _MODULES:
+        return importlib.import_module("." + name, __name__)
+    elif name == "__version__":
+        return version()
+    else:
+        raise AttributeError(f"module 'trajpack' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES])

@@ -1,0 +1,161 @@
+"""The functions of libtrajpack, as ``trajpack.h`` declares them.
+
+``ctypes.CDLL`` releases the GIL during every call. The library is found in ``$TRAJPACK_LIBRARY``, else in this
+package, else in the release build of the checkout that this file lies in.
+"""
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from pathlib import Path
+from typing import Any
+
+from ._errors import MachineError, UsageError, from_status
+
+ABI = 1
+OK, END, CANCELLED = 0, 4, 5
+
+
+class Error(Structure):
+    """tp_error"""
+
+    _fields_ = [("code", c_int32), ("message", c_char * 1024)]
+
+
+class BatchView(Structure):
+    """tp_batch_view"""
+
+    _fields_ = [("memory", c_void_p), ("bytes", c_uint64), ("count", c_uint64), ("epoch", c_uint64),
+                ("position", c_uint64), ("windows", c_void_p), ("datasets", c_void_p)]
+
+
+class State(Structure):
+    """tp_state"""
+
+    _fields_ = [("version", c_uint64), ("digest", c_uint64), ("seed", c_uint64), ("epoch", c_uint64),
+                ("position", c_uint64)]
+
+
+_error = POINTER(Error)
+_text = POINTER(c_void_p)  # char **: kept as an address, because it has to be freed
+_status = c_int32
+
+# Name: result, arguments. The order of the header.
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "tp_version": (c_char_p, []),
+    "tp_abi": (c_int32, []),
+    "tp_text_free": (None, [c_void_p]),
+    "tp_bytes_free": (None, [c_void_p]),
+    "tp_dataset_open": (_status, [c_char_p, POINTER(c_void_p), _error]),
+    "tp_dataset_free": (None, [c_void_p]),
+    "tp_dataset_describe": (_status, [c_void_p, _text, _error]),
+    "tp_dataset_episodes": (_status, [c_void_p, c_int64, c_int64, _text, _error]),
+    "tp_dataset_find_episode": (_status, [c_void_p, c_char_p, POINTER(c_int64), _error]),
+    "tp_dataset_episode": (_status, [c_void_p, c_int64, _text, _error]),
+    "tp_dataset_statistics": (_status, [c_void_p, _text, _error]),
+    "tp_dataset_read": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, c_char_p, c_void_p, c_size_t,
+                                  c_void_p, c_size_t, _error]),
+    "tp_dataset_times": (_status, [c_void_p, c_int64, c_int64, c_int64, c_void_p, _error]),
+    "tp_dataset_read_bytes": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, POINTER(c_void_p), c_void_p,
+                                        c_void_p, _error]),
+    "tp_loader_create": (_status, [POINTER(c_void_p), c_size_t, c_char_p, POINTER(c_void_p), _error]),
+    "tp_loader_free": (None, [c_void_p]),
+    "tp_loader_describe": (_status, [c_void_p, _text, _error]),
+    "tp_loader_next": (_status, [c_void_p, POINTER(c_void_p), _error]),
+    "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
+    "tp_batch_free": (None, [c_void_p]),
+    "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
+    "tp_loader_read": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, _error]),
+    "tp_loader_order": (_status, [c_void_p, c_uint64, c_uint64, c_size_t, c_void_p, c_void_p, _error]),
+    "tp_loader_locate": (_status, [c_void_p, c_uint32, c_uint64, POINTER(c_int64), POINTER(c_int64),
+                                   POINTER(c_int64), _error]),
+    "tp_loader_get_state": (None, [c_void_p, POINTER(State)]),
+    "tp_loader_set_state": (_status, [c_void_p, POINTER(State), _error]),
+    "tp_loader_seek": (_status, [c_void_p, c_uint64, c_uint64, _error]),
+    "tp_loader_stats": (_status, [c_void_p, _text, _error]),
+    "tp_loader_cancel": (None, [c_void_p]),
+}
+
+_library: ctypes.CDLL | None = None
+
+
+def find() -> Path:
+    """Where the library lies."""
+    named = os.environ.get("TRAJPACK_LIBRARY")
+    if named:
+        return Path(named)
+    here = Path(__file__).resolve().parent
+    inside = here / "_native" / "libtrajpack.so"
+    if inside.exists():
+        return inside
+    for folder in here.parents:
+        built = folder / ".build" / "release" / "libtrajpack-c.so"
+        if (folder / "Package.swift").exists() and built.exists():
+            return built
+    raise MachineError("libtrajpack.so is not in this package; install it with 'pip install ./tools/python', "
+                       "or name the file in TRAJPACK_LIBRARY")
+
+
+def library() -> ctypes.CDLL:
+    """The library, loaded when it is first asked for."""
+    global _library
+    if _library is None:
+        path = find()
+        try:
+            loaded = ctypes.CDLL(str(path))
+        except OSError as error:
+            raise MachineError(f"{path} cannot be loaded: {error}") from None
+        for name, (result, arguments) in FUNCTIONS.items():
+            try:
+                function = getattr(loaded, name)
+            except AttributeError:
+                raise MachineError(f"{path} has no function {name}; it is of another version than this "
+                                   "package") from None
+            function.restype, function.argtypes = result, arguments
+        if loaded.tp_abi() != ABI:
+            raise MachineError(f"{path} has the interface {loaded.tp_abi()} and this package needs {ABI}; install both "
+                               "anew")
+        _library = loaded
+    return _library
+
+
+def check(status: int, error: Error) -> None:
+    """Raises what a status other than TP_OK stands for."""
+    if status != OK:
+        raise from_status(status, error.message.decode("utf-8", "replace"))
+
+
+def call(name: str, *arguments: Any) -> None:
+    """Calls a function that takes an error last, and raises it."""
+    error = Error()
+    check(getattr(library(), name)(*arguments, byref(error)), error)
+
+
+def text(name: str, *arguments: Any) -> Any:
+    """Calls a function that gives JSON out last but the error, and parses it."""
+    out = c_void_p()
+    call(name, *arguments, byref(out))
+    try:
+        raw = ctypes.string_at(out.value) if out.value else b"null"
+    finally:
+        library().tp_text_free(out)
+    return json.loads(raw.decode("utf-8"))
+
+
+def path_bytes(path: str | os.PathLike[str]) -> bytes:
+    """A path as the library takes it."""
+    try:
+        raw = os.fsencode(path)
+    except TypeError:
+        raise UsageError(f"a path is a text, not {type(path).__name__}") from None
+    return name_bytes(raw)
+
+
+def name_bytes(name: str | bytes) -> bytes:
+    """A name as the library takes it: UTF-8 without a zero byte."""
+    raw = name if isinstance(name, bytes) else name.encode("utf-8", "surrogateescape")
+    if b"\0" in raw:
+        raise UsageError("a name or path has a zero byte in it")
+    return raw

@@ -1,0 +1,114 @@
+"""Python's values as the library's options have them: JSON, with seconds kept exact."""
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from ._errors import UsageError
+
+
+def seconds(value: Any, name: str) -> Any:
+    """A number of seconds (or rows a second) as exact text; floats as they print."""
+    if isinstance(value, bool):
+        raise UsageError(f"option '{name}' is {value}, but must be a number")
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, int):
+        return value
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise UsageError(f"option '{name}' is {value}, but must be a finite number")
+        return format(Decimal(repr(value)), "f")
+    raise UsageError(f"option '{name}' is {value!r}, but must be a number")
+
+
+def offsets(value: Any) -> Any:
+    """``{pattern: offsets}``: whole numbers are rows, floats, fractions and texts seconds."""
+    if value is None:
+        return None
+    if isinstance(value, Mapping):
+        return {key: offsets(one) for key, one in value.items()}
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise UsageError(f"option 'offsets' is {value!r}, but must be lists of rows (integers) or seconds (floats)")
+    out = []
+    for one in value:
+        exact = seconds(one, "offsets")
+        # Text with a point stays seconds, however whole it is.
+        out.append(exact if not isinstance(exact, str) or "/" in exact or "." in exact else exact + ".0")
+    return out
+
+
+def plain(value: Any) -> Any:
+    """Tuples, sets, ranges, arrays and numpy's numbers as JSON has them."""
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (str, bool, int, float)) or value is None:
+        return value
+    if isinstance(value, type) or (type(value).__module__ == "numpy" and type(value).__name__.endswith("DType")):
+        import numpy
+        return numpy.dtype(value).name
+    if hasattr(value, "dtype") and hasattr(value, "tolist"):
+        return value.tolist()
+    if type(value).__module__.startswith("numpy") and hasattr(value, "name"):
+        return value.name
+    if isinstance(value, Fraction):
+        return float(value)
+    if isinstance(value, Iterable):
+        return [plain(one) for one in value]
+    raise UsageError(f"an option has the value {value!r}, which is neither number, text, list nor dict")
+
+
+def listed(value: Any) -> Any:
+    """One pattern, or a list of them, as a list."""
+    if value is None or not isinstance(value, (str, Mapping)):
+        return plain(value)
+    return [plain(value)]
+
+
+def place() -> tuple[int, int]:
+    """This process's rank, and how many there are, where torch.distributed or JAX has been set up; else 0 of 1."""
+    torch = sys.modules.get("torch")
+    distributed = getattr(torch, "distributed", None)
+    if distributed is not None and distributed.is_available() and distributed.is_initialized():
+        return int(distributed.get_rank()), int(distributed.get_world_size())
+    jax = sys.modules.get("jax")
+    several = getattr(jax, "distributed", None)
+    if jax is not None and several is not None and several.is_initialized():
+        return int(jax.process_index()), int(jax.process_count())
+    return 0, 1
+
+
+def rank(rank: int | None, world: int | None) -> tuple[int, int]:
+    """What was asked for, or this process's place."""
+    if rank is None and world is None:
+        return place()
+    if world is None:
+        raise UsageError("'rank' is given without 'world_size'; give both, or neither")
+    if rank is None:
+        raise UsageError("'world_size' is given without 'rank'; give both, or neither")
+    return int(rank), int(world)
+
+
+def encode(options: Mapping[str, Any]) -> bytes:
+    """The JSON of the options that are set."""
+    chosen = {k: v for k, v in options.items() if v is not None}
+    try:
+        return json.dumps(chosen, allow_nan=False).encode()
+    except ValueError:
+        raise UsageError("an option holds a number that is not finite, which JSON cannot say") from None
+
+
+def cores() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0))

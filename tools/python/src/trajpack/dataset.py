@@ -1,0 +1,240 @@
+"""Data sets: open one, look at it, take episodes or windows from it."""
+from __future__ import annotations
+
+import html
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from ctypes import byref, c_int64, c_void_p
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, overload
+
+from . import _ffi
+from ._errors import UsageError
+from ._schema import Named, Stream, streams
+from .episode import Episode
+
+if TYPE_CHECKING:
+    from .loader import Loader
+
+_PAGE = 4096
+
+
+def open(path: str | os.PathLike[str]) -> Dataset:
+    """Opens a data set: a folder of shards, or one shard.
+
+    Raises ``UsageError`` where there is no such file, ``MachineError`` where it cannot be read, ``DataError`` where
+    it is damaged.
+    """
+    return Dataset(path)
+
+
+class Dataset:
+    """An open data set. Any number of threads may use it, and so may the child of a fork; pickling opens it again
+    by its path."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        pointer = c_void_p()
+        _ffi.call("tp_dataset_open", _ffi.path_bytes(path), byref(pointer))
+        self._pointer = pointer
+        self._free = weakref.finalize(self, _ffi.library().tp_dataset_free, pointer)
+        #: The path it was opened by.
+        self.path: str = os.fspath(path)
+        self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", pointer)
+        #: The streams by name.
+        self.streams: Mapping[str, Stream] = streams(self._description["streams"])
+
+    def __reduce__(self) -> Any:
+        return Dataset, (os.path.abspath(self.path),)
+
+    # What it says of itself.
+
+    @property
+    def schema(self) -> list[dict[str, Any]]:
+        """The streams as the archive describes them: one JSON object each."""
+        return self._description["streams"]  # type: ignore[no-any-return]
+
+    @property
+    def digest(self) -> str:
+        """What identifies the data: equal digests, equal shards."""
+        return str(self._description["digest"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether the conversion that made it has come to its end."""
+        return bool(self._description["complete"])
+
+    @property
+    def bytes(self) -> int:
+        """Bytes on disk."""
+        return int(self._description["bytes"])
+
+    @property
+    def shards(self) -> list[str]:
+        """The names of its files."""
+        return list(self._description["shards"])
+
+    @property
+    def splits(self) -> dict[str, int]:
+        """Episodes of each split; ``""`` is that of episodes without one."""
+        return dict(self._description["splits"])
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What its maker says of the whole."""
+        return dict(self._description.get("attributes") or {})
+
+    @property
+    def skeletons(self) -> dict[str, list[tuple[int, int]]]:
+        """Edges between joints, by the skeleton's name."""
+        return Named("skeleton", {s["name"]: [tuple(e) for e in s["edges"]]
+                                  for s in self._description.get("skeletons") or []})
+
+    @cached_property
+    def statistics(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """``{split: {"stream/channel": {"count", "missing", "min", "max", "mean", "std", "quantiles"}}}``, a list
+        with a number for each component of the channel; from the index, no data is read."""
+        return _ffi.text("tp_dataset_statistics", self._pointer)  # type: ignore[no-any-return]
+
+    # Episodes.
+
+    @cached_property
+    def episodes(self) -> Episodes:
+        """The episodes: a sequence, by number or id."""
+        return Episodes(self, int(self._description["episodes"]))
+
+    def __len__(self) -> int:
+        """Episodes."""
+        return int(self._description["episodes"])
+
+    def episode(self, episode: str | int) -> Episode:
+        """One episode, by its id or its number.
+
+        Raises ``UsageError`` with the nearest id where there is none.
+        """
+        if isinstance(episode, str):
+            number = c_int64()
+            _ffi.call("tp_dataset_find_episode", self._pointer, _ffi.name_bytes(episode), byref(number))
+            return Episode(self, number.value)
+        number_ = int(episode)
+        count = len(self)
+        if not -count <= number_ < count:
+            raise UsageError(f"{self.path} has {count} episodes, so there is no number {number_}")
+        return Episode(self, number_ % count)
+
+    def to_pandas(self, episode: str | int, stream: str | None = None) -> Any:
+        """See :meth:`Episode.to_pandas`."""
+        return self.episode(episode).to_pandas(stream)
+
+    def to_xarray(self, episode: str | int, stream: str | None = None) -> Any:
+        """See :meth:`Episode.to_xarray`."""
+        return self.episode(episode).to_xarray(stream)
+
+    def to_arrow(self, episode: str | int, stream: str | None = None) -> Any:
+        """See :meth:`Episode.to_arrow`."""
+        return self.episode(episode).to_arrow(stream)
+
+    # Windows.
+
+    def windows(self, **options: Any) -> Loader:
+        """A loader of windows; every option is explained at :class:`trajpack.Loader`."""
+        from .loader import Loader
+        return Loader(self, **options)
+
+    def __repr__(self) -> str:
+        lines = [f"<trajpack.Dataset {self.path}: {len(self):,} episodes, {_size(self.bytes)}"
+                 + ("" if self.complete else ", NOT COMPLETE") + ">"]
+        named = {k: v for k, v in self.splits.items() if k}
+        if named:
+            lines.append("  splits: " + ", ".join(f"{k} {v:,}" for k, v in named.items()))
+        for stream in self.streams.values():
+            shown = [c.name + "".join(f"[{n}]" for n in c.shape) for c in stream.channels.values()]
+            more = f", ... {len(shown) - 8} more" if len(shown) > 8 else ""
+            rate = f", {stream.rate} a {stream.time_unit}" if stream.rate else ", explicit times"
+            who = f", up to {stream.entities} entities" if stream.entities else ""
+            lines.append(f"  {stream.name}: {stream.rows:,} rows{rate}{who}: {', '.join(shown[:8])}{more}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for stream in self.streams.values():
+            for channel in stream.channels.values():
+                cells = [stream.name, channel.name, channel.type + "".join(f"[{n}]" for n in channel.shape),
+                         channel.kind, channel.units or "", stream.rate or "", f"{stream.rows:,}",
+                         str(stream.entities or "")]
+                rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
+        head = "".join(f"<th>{h}</th>" for h in
+                       ("stream", "channel", "type", "kind", "units", "rate", "rows", "entities"))
+        return (f"<p><b>{html.escape(self.path)}</b>: {len(self):,} episodes, {_size(self.bytes)}"
+                + ("" if self.complete else ", <b>not complete</b>")
+                + f"</p><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+
+
+class Episodes(Sequence["Episode"]):
+    """The episodes of a data set, opened when they are asked for. ``episodes[3]``, ``episodes["000002"]``."""
+
+    def __init__(self, dataset: Dataset, count: int) -> None:
+        self._dataset = dataset
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int | str) -> Episode: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Episode]: ...
+
+    def __getitem__(self, index: int | str | slice) -> Episode | list[Episode]:
+        if isinstance(index, slice):
+            return [self._dataset.episode(i) for i in range(*index.indices(self._count))]
+        if not isinstance(index, str) and not -self._count <= index < self._count:
+            raise IndexError(f"there are {self._count} episodes, so there is no number {index}")
+        return self._dataset.episode(index)
+
+    def __contains__(self, id: object) -> bool:
+        if not isinstance(id, str):
+            return isinstance(id, Episode) and id.dataset.digest == self._dataset.digest
+        try:
+            self._dataset.episode(id)
+        except UsageError:
+            return False
+        return True
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """``{"id", "split", "rows", "metadata"}`` of each, from the index, a page at a time."""
+        for first in range(0, self._count, _PAGE):
+            count = min(_PAGE, self._count - first)
+            yield from _ffi.text("tp_dataset_episodes", self._dataset._pointer, first, count)
+
+    @property
+    def ids(self) -> list[str]:
+        """Every id, in order."""
+        return [record["id"] for record in self.records()]
+
+    def to_pandas(self) -> Any:
+        """A ``DataFrame`` with a row an episode: id (the index), split, rows, and the metadata's members."""
+        import pandas
+        rows = [{"id": r["id"], "split": r["split"], "rows": r["rows"], **(r.get("metadata") or {})}
+                for r in self.records()]
+        return pandas.DataFrame(rows, columns=None if rows else ["id", "split", "rows"]).set_index("id")
+
+    def __repr__(self) -> str:
+        shown = []
+        for record in self.records():
+            shown.append(f"  {record['id']}: {record['rows']:,} rows"
+                         + (f", {record['split']}" if record["split"] else ""))
+            if len(shown) == 10:
+                break
+        more = [f"  ... {self._count - len(shown):,} more"] if self._count > len(shown) else []
+        return "\n".join([f"{self._count:,} episodes", *shown, *more])
+
+
+def _size(count: int) -> str:
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"

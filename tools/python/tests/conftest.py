@@ -1,0 +1,54 @@
+"""What the tests share: the library, the program, and archives made with it."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+sys.path.insert(0, str(ROOT / "tools" / "python" / "src"))
+sys.path.insert(0, str(ROOT / "tools"))
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Without a release build, the debug build's library is as good; without either, nothing here can run."""
+    if "TRAJPACK_LIBRARY" in os.environ:
+        return
+    for kind in ("release", "debug"):
+        built = ROOT / ".build" / kind / "libtrajpack-c.so"
+        if built.exists():
+            os.environ["TRAJPACK_LIBRARY"] = str(built)
+            return
+    raise pytest.UsageError("libtrajpack is not built: run 'swift build -c release --product trajpack-c', or set "
+                            "TRAJPACK_LIBRARY")
+
+
+def program() -> str:
+    folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
+        ROOT / ".build" / "release", ROOT / ".build" / "debug"]
+    found = [Path(f) / "trajpack" for f in folders if (Path(f) / "trajpack").exists()]
+    if not found:
+        pytest.fail("trajpack is not built; run 'swift build' first, or set TRAJPACK_BIN")
+    return str(max(found, key=lambda p: p.stat().st_mtime))
+
+
+@pytest.fixture(scope="session")
+def wildworld(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The three samples of fixtures/wildworld, converted."""
+    out = tmp_path_factory.mktemp("wildworld") / "dataset"
+    subprocess.run([program(), "convert", "--quiet", ROOT / "fixtures" / "wildworld" / "data_part1", out],
+                   check=True, capture_output=True)
+    return str(out)
+
+
+@pytest.fixture(scope="session")
+def random_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One of worlds.py, large enough for many batches."""
+    import worlds
+    path = tmp_path_factory.mktemp("world") / "world.h5"
+    worlds.archive(5, streams=4, episodes=12, most=120).write(path)
+    return str(path)

@@ -1,0 +1,240 @@
+"""The slow loader: windows as trajpack.h describes them, in plain Python over the truth of an Archive, with exact times.
+
+It shares no code with trajpack and is written to be read: every row of a window is found by itself.
+"""
+from __future__ import annotations
+
+import fnmatch
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from archive import Archive, Channel, Episode, Regular, Track
+
+
+def matches(pattern: str, stream: str, channel: str) -> bool:
+    return fnmatch.fnmatchcase(stream, pattern) or fnmatch.fnmatchcase(f"{stream}/{channel}", pattern)
+
+
+def rule(option: Any, stream: str, channel: str) -> Any:
+    if not isinstance(option, dict):
+        return option
+    return next((v for k, v in option.items() if matches(k, stream, channel)), None)
+
+
+def position(track: Track, moment: Fraction) -> tuple[int, Fraction] | None:
+    """The last row at or before a moment and the way to the next; the last row holds for one interval."""
+    if track.rows == 0:
+        return None
+    times = [track.time(i) for i in range(track.rows)]
+    if moment < times[0]:
+        return None
+    row = max(i for i, t in enumerate(times) if t <= moment)
+    if row < track.rows - 1:
+        return row, (moment - times[row]) / (times[row + 1] - times[row])
+    if isinstance(track.clock, Regular):
+        hold = 1 / track.clock.rate
+    else:
+        hold = times[-1] - times[-2] if track.rows > 1 else Fraction(0)
+    return (row, Fraction(0)) if moment == times[row] or moment < times[row] + hold else None
+
+
+def between(channel: Channel, how: str, is_float: bool) -> str:
+    if how in ("nearest", "asof"):
+        return how
+    if not is_float:
+        return "asof"
+    return {"scalar": "linear", "position": "linear", "direction": "linear", "intrinsics": "linear",
+            "quaternion": "slerp", "angle": "angle", "matrix": "nearest", "depth": "nearest",
+            "image": "nearest"}.get(channel.kind, "asof")
+
+
+def blend(channel: Channel, how: str, a: np.ndarray, b: np.ndarray, rest: float) -> np.ndarray:
+    a, b = a.astype("f8"), b.astype("f8")
+    if how == "linear":
+        return a + (b - a) * rest
+    if how == "angle":
+        turn = 360.0 if channel.units == "deg" else 2 * math.pi
+        way = np.fmod(b - a, turn)
+        way = np.where(way > turn / 2, way - turn, np.where(way < -turn / 2, way + turn, way))
+        return a + way * rest
+    assert how == "slerp"
+    dot = float((a * b).sum())
+    if dot < 0:
+        b, dot = -b, -dot
+    angle = math.acos(min(dot, 1.0))
+    if angle < 1e-9:
+        return a
+    return (math.sin((1 - rest) * angle) * a + math.sin(rest * angle) * b) / math.sin(angle)
+
+
+class Reference:
+    """Windows of an archive; options as trajpack's, of which it knows those that decide what a window holds."""
+
+    def __init__(self, archive: Archive, *, channels: list[str] | None = None, length: int = 1, stride: int = 1,
+                 past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None, reference: str | None = None,
+                 align: Any = "auto", edge: str = "drop", entities: Any = None, dtype: Any = None,
+                 fill: float | None = None, split: str | None = None) -> None:
+        self.archive = archive
+        self.chosen = [(s, c) for s in archive.streams for c in s.channels
+                       if channels is None or any(matches(p, s.name, c.name) for p in channels)]
+        self.past, self.total, self.stride, self.edge = past, past + length + future, stride, edge
+        self.offsets, self.align, self.dtype, self.fill = offsets or {}, align, dtype, fill
+        tracks = [t for e in archive.episodes for t in e.tracks]
+        self.most = {}
+        for stream in archive.streams:
+            who = [len({t.entity for t in e.tracks if t.stream == stream.name and t.entity}) for e in archive.episodes]
+            most = max(who, default=0)
+            limit = rule(entities, stream.name, "") if entities is not None else None
+            self.most[stream.name] = 0 if not most else most if limit is None else limit
+        names = list(dict.fromkeys(s.name for s, _ in self.chosen))
+        self.reference = reference or next((n for n in names if self.most[n] == 0), names[0])
+        assert all(t.entity is None for t in tracks if t.stream == self.reference), "reference streams belong to episodes"
+        self.windows: list[tuple[int, Track, int]] = []
+        low, high = self._reach()
+        for number, episode in enumerate(archive.episodes):
+            if split is not None and episode.split != split:
+                continue
+            for track in episode.tracks:
+                if track.stream == self.reference:
+                    anchors = range(0, track.rows, stride) if edge != "drop" else range(-low, track.rows - high, stride)
+                    self.windows += [(number, track, a) for a in anchors]
+
+    def _reach(self) -> tuple[int, int]:
+        """Rows before and after a window's start that must be there, where windows are to lie wholly inside."""
+        low = high = 0
+        if any(rule(self.offsets, s.name, c.name) is None for s, c in self.chosen):
+            low, high = -self.past, self.total - self.past - 1
+        for stream, channel in self.chosen:
+            for offset in rule(self.offsets, stream.name, channel.name) or []:
+                assert isinstance(offset, int) and stream.name == self.reference, "this reference counts rows only"
+                low, high = min(low, offset), max(high, offset)
+        return low, high
+
+    def window(self, number: int) -> dict[str, np.ndarray]:
+        """Every output of a window, without the leading B."""
+        episode_number, base, anchor = self.windows[number]
+        episode = self.archive.episodes[episode_number]
+        out: dict[str, np.ndarray] = {}
+        for stream, channel in self.chosen:
+            moments = self._moments(base, anchor, rule(self.offsets, stream.name, channel.name))
+            slots = self._slots(episode, stream.name, base)
+            self._fill_channel(out, stream.name, channel, slots, moments)
+        for name in dict.fromkeys(s.name for s, _ in self.chosen):
+            self._masks(out, name, episode, base, anchor)
+        return out
+
+    def _moments(self, base: Track, anchor: int, offsets: list[int] | None) -> list[tuple[int, Fraction | None]]:
+        """Row on the reference's clock, and its moment, of each place of a window."""
+        rows = [anchor + o for o in offsets] if offsets is not None else [
+            anchor - self.past + t for t in range(self.total)]
+        regular = isinstance(base.clock, Regular)
+        return [(r, base.time(r) if regular or 0 <= r < base.rows else None) for r in rows]
+
+    def _slots(self, episode: Episode, stream: str, base: Track) -> list[list[Track]]:
+        if self.most[stream] == 0:
+            return [[base] if stream == self.reference else [t for t in episode.tracks if t.stream == stream]]
+        tracks = [t for t in episode.tracks if t.stream == stream and t.entity and t.rows > 0]
+        who = sorted({t.entity for t in tracks if t.entity})
+        found = [[t for t in tracks if t.entity == w] for w in who][:self.most[stream]]
+        return found + [[]] * (self.most[stream] - len(found))
+
+    def _find(self, stream: str, tracks: list[Track], moment: tuple[int, Fraction | None]
+              ) -> tuple[Track, int, Fraction, bool] | None:
+        """Track, row, way to the next row, and whether it only repeats the nearest row."""
+        row, time = moment
+        with_rows = [t for t in tracks if t.rows > 0]
+        found = None
+        for track in with_rows:
+            if stream == self.reference:
+                if 0 <= row < track.rows:
+                    found = (track, row, Fraction(0), False)
+            elif time is not None and (place := position(track, time)) is not None:
+                found = (track, *place, False)
+        if found is None and self.edge == "clamp" and self.most[stream] == 0 and len(with_rows) == 1:
+            track = with_rows[0]
+            early = row < 0 if time is None or stream == self.reference else time < track.time(0)
+            found = (track, 0 if early else track.rows - 1, Fraction(0), True)
+        return found
+
+    def _fill_channel(self, out: dict[str, np.ndarray], stream: str, channel: Channel, slots: list[list[Track]],
+                      moments: list[tuple[int, Fraction | None]]) -> None:
+        peopled = self.most[stream] > 0
+        target = np.dtype(rule(self.dtype, stream, channel.name) or channel.type)
+        how = between(channel, rule(self.align, stream, channel.name) or "auto", target.kind == "f")
+        values = np.zeros((len(moments), len(slots), *channel.shape), target)
+        seen = np.zeros(values.shape, bool)
+        for t, moment in enumerate(moments):
+            for s, tracks in enumerate(slots):
+                found = self._find(stream, tracks, moment)
+                if found is None:
+                    continue
+                track, row, rest, _ = found
+                if rest > Fraction(1, 2) and how == "nearest":
+                    row, rest = row + 1, Fraction(0)
+                stored = track.data[channel.name]
+                one = stored[row:row + 1]
+                value, watched = channel.values(one)[0], channel.observed(one)[0]
+                if rest > 0 and how not in ("asof", "nearest"):
+                    after = stored[row + 1:row + 2]
+                    x, y = value.astype("f8"), channel.values(after)[0].astype("f8")
+                    if channel.missing == "sentinel":
+                        x = np.where(watched, x, np.nan)
+                        y = np.where(channel.observed(after)[0], y, np.nan)
+                    value = blend(channel, how, x, y, float(rest))
+                    watched = watched & channel.observed(after)[0]
+                values[t, s] = cast(value, watched, channel, target, self.fill)
+                seen[t, s] = watched
+        path = f"{stream}/{channel.name}"
+        out[path] = values if peopled else values[:, 0]
+        if channel.missing != "never":
+            out[f"observed:{path}"] = seen if peopled else seen[:, 0]
+
+    def _masks(self, out: dict[str, np.ndarray], stream: str, episode: Episode, base: Track, anchor: int) -> None:
+        groups: list[Any] = []
+        for s, c in self.chosen:
+            own = rule(self.offsets, s.name, c.name)
+            if s.name == stream and own not in groups:
+                groups.append(own)
+        for number, offsets in enumerate(groups):
+            name = stream + (f"#{number + 1}" if number else "")
+            moments = self._moments(base, anchor, offsets)
+            slots = self._slots(episode, stream, base)
+            found = [[self._find(stream, tracks, m) for tracks in slots] for m in moments]
+            out[f"time:{name}"] = np.array([np.nan if m[1] is None else float(m[1]) for m in moments])
+            if self.most[stream]:
+                out[f"present:{name}"] = np.array([[f is not None for f in row] for row in found])
+                if offsets is None:
+                    out[f"padding:{name}"] = np.array([not 0 <= m[0] < base.rows for m in moments])
+                else:
+                    out[f"padding:{name}"] = np.array([all(f is None for f in row) for row in found])
+            else:
+                out[f"padding:{name}"] = np.array([row[0] is None or row[0][3] for row in found])
+
+
+def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dtype[Any], fill: float | None
+         ) -> np.ndarray:
+    """A value as another type: towards zero, beyond a type its nearest, what was not observed NaN or the smallest."""
+    own = np.dtype(channel.type)
+    value = np.asarray(value)
+    if target.kind == "f":
+        out = value.astype("f8")
+        if own.kind in "iu" and channel.missing == "sentinel":
+            out = np.where(watched, out, np.nan)
+        if fill is not None:
+            out = np.where(np.isnan(out), fill, out)
+        return out.astype(target)
+    if value.dtype == target:
+        return value
+    x = value.astype("f8")
+    if target == np.dtype(bool):
+        return watched & (x != 0)
+    info = np.iinfo(target)
+    low, high = float(info.min), float(info.max)
+    out = np.empty(value.shape, target)
+    for index in np.ndindex(value.shape):
+        one = x[index]
+        gone = not watched[index] or math.isnan(one)
+        out[index] = info.min if gone else info.max if one >= high else info.min if one <= low else int(one)
+    return out

@@ -1,0 +1,101 @@
+"""Windows, masks and times against the slow reference loader, on random ragged archives."""
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import worlds
+from archive import Archive
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from reference import Reference
+
+import trajpack
+
+EXAMPLES = int(os.environ.get("TRAJPACK_EXAMPLES", "60"))
+
+
+def same(name: str, got: np.ndarray, want: np.ndarray) -> None:
+    assert got.shape == want.shape, name
+    assert got.dtype == want.dtype, name
+    if got.dtype.kind == "f":
+        close = 2e-6 if got.dtype == np.float32 else 1e-12
+        # q and -q are one rotation, and angles are the same a turn later: neither comes up, as both sides keep the sign.
+        np.testing.assert_allclose(got, want, rtol=close, atol=close * 10, equal_nan=True, err_msg=name)
+    else:
+        np.testing.assert_array_equal(got, want, err_msg=name)
+
+
+def compare(archive: Archive, options: dict[str, Any], some: int = 24) -> int:
+    """Compares windows of all outputs; returns how many there are."""
+    reference = Reference(archive, **options)
+    with tempfile.TemporaryDirectory() as folder:
+        dataset = trajpack.open(archive.write(Path(folder) / "a.h5"))
+        if not reference.windows:
+            with pytest.raises(trajpack.UsageError):
+                dataset.windows(batch=1, **options)
+            return 0
+        with dataset.windows(batch=5, shuffle=False, drop_last=False, time=True, threads=2, **options) as loader:
+            assert loader.windows == len(reference.windows)
+            wanted = set(np.linspace(0, loader.windows - 1, some).astype(int).tolist())
+            seen = 0
+            for batch in loader:
+                for i, window in enumerate(batch.windows.tolist()):
+                    seen += 1
+                    if window not in wanted:
+                        continue
+                    truth = reference.window(window)
+                    assert set(truth) == set(batch), (sorted(truth), sorted(batch))
+                    for name in batch:
+                        same(f"window {window}, {name}", batch[name][i], truth[name])
+                    episode, _, row = loader.locate(window)
+                    assert (episode, row) == (reference.windows[window][0], reference.windows[window][2])
+            assert seen == loader.windows
+            picked = sorted(wanted, key=lambda w: (w * 7919) % 101)[:5]
+            again = loader.read(picked)
+            for i, window in enumerate(picked):
+                for name, want in reference.window(window).items():
+                    same(f"read {window}, {name}", again[name][i], want)
+        return seen
+
+
+@st.composite
+def options(draw: st.DrawFn) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "length": draw(st.integers(1, 12)), "stride": draw(st.integers(1, 7)),
+        "edge": draw(st.sampled_from(["drop", "pad", "clamp"])),
+        "align": draw(st.sampled_from(["auto", "nearest", "asof", "linear"])),
+    }
+    if draw(st.booleans()):
+        out |= {"past": draw(st.integers(0, 5)), "future": draw(st.integers(0, 5))}
+    if draw(st.integers(0, 3)) == 0:
+        out["offsets"] = {"s0": draw(st.lists(st.integers(-6, 6), min_size=1, max_size=4))}
+    if draw(st.integers(0, 3)) == 0:
+        out["entities"] = draw(st.integers(1, 4))
+    if draw(st.integers(0, 3)) == 0:
+        out["dtype"] = draw(st.sampled_from(["float32", "float64", "int32", "int16"]))
+    if draw(st.integers(0, 3)) == 0:
+        out["fill"] = -1.5
+    return out
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.integers(0, 2 ** 32), options())
+def test_windows_equal_the_reference(seed: int, options: dict[str, Any]) -> None:
+    compare(worlds.archive(seed), options)
+
+
+@pytest.mark.parametrize("edge", ["drop", "pad", "clamp"])
+@pytest.mark.parametrize("seed", range(6))
+def test_known_seeds_have_windows(seed: int, edge: str) -> None:
+    assert compare(worlds.archive(seed), {"length": 7, "stride": 3, "edge": edge}) > 0
+
+
+def test_splits_choose_episodes() -> None:
+    archive = worlds.archive(5, episodes=12)
+    for split in ("train", "test"):
+        assert compare(archive, {"length": 2, "split": split, "channels": ["s0", "s1"]}) > 0
