@@ -105,6 +105,11 @@ public final class Compressor {
           return left
         }
         if left == 0 { break }
+        if output.pos == output.size {
+          // There is no room, so it does not shrink.
+          ZSTD_CCtx_reset(zstd, ZSTD_reset_session_only)
+          return source.count
+        }
       }
     }
     return output.pos

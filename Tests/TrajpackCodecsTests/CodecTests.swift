@@ -52,6 +52,26 @@ import TrajpackTestSupport
     }
   }
 
+  /// A frame with a block for each plane is an ordinary frame; noise in one plane does not spoil the others.
+  @Test func planesGetBlocksOfTheirOwn() throws {
+    var random = SeededGenerator(seed: 8)
+    let planes = (0..<4).map { random.bytes(10_000, alphabet: [256, 256, 16, 3][$0]) }
+    let bytes = planes.flatMap { $0 }
+    let compressor = try Compressor(.zstd, level: 1)
+    func packed(_ count: Int) throws -> [UInt8] {
+      var out = [UInt8](repeating: 0, count: Compressor.bound(bytes.count))
+      var size: Int?
+      try bytes.withUnsafeBytes { from in
+        try out.withUnsafeMutableBytes { size = try compressor.compress(from, into: $0, planes: count) }
+      }
+      return Array(out.prefix(try #require(size)))
+    }
+    for count in [1, 4, 3, 4] {
+      #expect(try decompress(try packed(count), .zstd, count: bytes.count) == bytes)
+    }
+    #expect(try packed(4).count < packed(1).count * 9 / 10)
+  }
+
   @Test func incompressibleBytesAreLeftAlone() throws {
     var random = SeededGenerator(seed: 3)
     #expect(try compress(random.bytes(5000), .zstd) == nil)
