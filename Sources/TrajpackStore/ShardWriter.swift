@@ -44,6 +44,7 @@ public final class ShardWriter {
   private var waitingBytes = 0
   private var chunks: [[Int64]]
   private var isDone = false
+  private var isSettled = false
   private var trackRows = 0
 
   /// Begins a shard that is to be named `path`.
@@ -82,6 +83,13 @@ public final class ShardWriter {
       return Pending(blocks: blocks)
     }
     for blob in blobNumbers { blobs[blob] = ([], 0) }
+  }
+
+  /// Makes the datasets, once, before the first row is written.
+  private func settle(_ episode: EpisodeDraft?) throws(TrajpackError) {
+    guard !isSettled else { return }
+    isSettled = true
+    if let episode { try ShuffleTrial(schema, compressors).settle(&schema, by: episode) }
     for (number, block) in schema.blocks.enumerated() {
       try backend.create(block, level: level, note: Self.note(schema, number))
     }
@@ -103,6 +111,7 @@ public final class ShardWriter {
 
   /// Writes an episode.
   public func append(_ episode: EpisodeDraft) throws(TrajpackError) {
+    try settle(episode)
     index.addEpisode(
       id: episode.id, split: episode.split,
       metadata: episode.metadata == .object([]) ? "" : episode.metadata.text())
@@ -249,6 +258,7 @@ public final class ShardWriter {
   ///
   /// - Parameter attributes: The schema's attributes; those it was begun with where `nil`.
   public func commit(attributes: JSONValue? = nil) throws(TrajpackError) -> Receipt {
+    try settle(nil)
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
       try close(stream)
