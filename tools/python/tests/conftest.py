@@ -27,6 +27,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
                             "TRAJPACK_LIBRARY")
 
 
+def surroundings() -> dict[str, str]:
+    """The environment in which another Python finds this package and its library."""
+    from trajpack import _ffi
+    return {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
+
+
 def program() -> str:
     folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
         ROOT / ".build" / "release", ROOT / ".build" / "debug"]

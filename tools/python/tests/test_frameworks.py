@@ -1,7 +1,6 @@
 """PyTorch, Grain and JAX over the loader. Each part is skipped where its package is not installed."""
 from __future__ import annotations
 
-import os
 import pickle
 import subprocess
 import sys
@@ -9,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import surroundings
 
 import trajpack
-from trajpack import _ffi
 
 
 def have(module: str) -> bool:
@@ -84,7 +82,8 @@ def test_workers_share_the_windows(dataset: trajpack.Dataset, method: str) -> No
     assert sorted(k for b in got for k in b) == want
     if method == "fork":
         ours.set_epoch(1)
-        later = [key(b) for b in DataLoader(ours, batch_size=None, num_workers=2, multiprocessing_context=method, timeout=60)]
+        again = DataLoader(ours, batch_size=None, num_workers=2, multiprocessing_context=method, timeout=60)
+        later = [key(b) for b in again]
         assert sorted(k for b in later for k in b) == want and later != got
 
 
@@ -157,9 +156,8 @@ assert loader.options["rank"] == rank and loader.options["world"] == 2
 print([w for b in loader for w in b.windows.tolist()])
 d.destroy_process_group()
 """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
     meeting = f"{wildworld}-meeting"
-    both = [subprocess.Popen([sys.executable, "-c", code, str(r), meeting], env=environment, stdout=subprocess.PIPE,
+    both = [subprocess.Popen([sys.executable, "-c", code, str(r), meeting], env=surroundings(), stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, text=True) for r in range(2)]
     outs = [p.communicate(timeout=120) for p in both]
     assert all(p.returncode == 0 for p in both), outs
@@ -225,8 +223,7 @@ one = next(trajpack.jax.batches(ds.windows(**options), choose=lambda n: n == "np
 assert list(one) == ["npc/hp"] and len(one["npc/hp"].devices()) == 1
 print(len(jax.devices()))
 """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find()),
-                   "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
+    environment = {**surroundings(), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}
     # In a process of its own: JAX's threads and the forks of other tests do not go together.
     done = subprocess.run([sys.executable, "-c", code, wildworld], env=environment, capture_output=True, text=True,
                           timeout=200)
@@ -252,13 +249,13 @@ def test_grain_reads_windows(wildworld: str) -> None:
 import sys, numpy as np, grain, trajpack
 source = trajpack.grain.WindowSource(trajpack.open(sys.argv[1]), channels=["camera", "npc/hp"], length=8)
 pipeline = grain.MapDataset.source(source).shuffle(seed=1).batch(16)
-keys = sorted(float(np.nan_to_num(w["camera/pos"]).sum()) for b in pipeline for w in [{"camera/pos": x} for x in b["camera/pos"]])
+keys = sorted(float(np.nan_to_num(w).sum()) for b in pipeline for w in b["camera/pos"])
 want = sorted(float(np.nan_to_num(source[i]["camera/pos"]).sum()) for i in range(len(source)))
 assert len(keys) == len(want) // 16 * 16 or len(keys) == len(want), (len(keys), len(want))
 assert set(keys) <= set(want)
 print("good")
 """
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find()),
-                   "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", code, wildworld], env=environment, capture_output=True, text=True, timeout=200)
+    environment = {**surroundings(), "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", code, wildworld], env=environment, capture_output=True, text=True,
+                          timeout=200)
     assert done.returncode == 0 and done.stdout.strip() == "good", done.stderr

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import worlds
-from conftest import ROOT
+from conftest import ROOT, surroundings
 
 import trajpack
 from trajpack import _ffi
@@ -53,8 +53,7 @@ def test_importing_imports_nothing_else() -> None:
 def test_opening_imports_numpy_and_no_framework(wildworld: str) -> None:
     code = (f"import sys, trajpack; ds = trajpack.open({wildworld!r}); next(iter(ds.windows(length=4))); "
             "print(sorted({m.split('.')[0] for m in sys.modules} & {'pandas', 'torch', 'jax', 'pyarrow', 'xarray'}))")
-    out = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(SOURCE), "TRAJPACK_LIBRARY": str(_ffi.find())},
-                         capture_output=True, text=True, check=True)
+    out = subprocess.run([sys.executable, "-c", code], env=surroundings(), capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
 
 
@@ -71,8 +70,9 @@ def test_values_equal_h5py(wildworld: str) -> None:
             for number in range(row[5], row[5] + row[6]):
                 track = shard.tracks[number]
                 stream = shard.schema["streams"][track[1]]
-                table = next(t for v in [episode[stream["name"]]] for t in (v if isinstance(v, trajpack.Entities) else [v])
-                             if any(x.number == number for x in t.tracks))
+                found = episode[stream["name"]]
+                tables = found if isinstance(found, trajpack.Entities) else [found]
+                table = next(t for t in tables if any(x.number == number for x in t.tracks))
                 assert len(table.tracks) == 1 or track[2] >= 0
                 first = sum(x.rows for x in table.tracks if x.number < number)
                 count = int(track[5])
@@ -232,7 +232,7 @@ def test_what_cannot_be_is_said_in_a_sentence(wildworld: str, number: int) -> No
 
 
 def test_files_that_are_not_there_or_damaged(tmp_path: Path, random_archive: str) -> None:
-    with pytest.raises(trajpack.TrajpackError, match="nothing.*does not exist"):
+    with pytest.raises(trajpack.TrajpackError, match=r"nothing.*does not exist"):
         trajpack.open(tmp_path / "nothing")
     data = bytearray(Path(random_archive).read_bytes())
     data[100] ^= 1

@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import surroundings
 
 import trajpack
-from trajpack import _ffi
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
 PATIENCE = 60
@@ -186,9 +185,8 @@ def test_an_exception_in_the_consumer_leaves_the_place(wildworld: str) -> None:
 
 
 def script(code: str, **options: Any) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, **options)
+    return subprocess.Popen([sys.executable, "-c", code], env=surroundings(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, **options)
 
 
 def test_an_interrupt_ends_the_loop(wildworld: str) -> None:
