@@ -45,11 +45,14 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
 	@echo "installed $(PREFIX)/bin/trajpack"
 
-bench: setup ## Measure the choices that docs/decisions.md rests on
+bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py
+	@echo
+	@$(PYTHON_HERE) tools/bench/convert.py
 
-crash: setup release ## The long crash proof: 100 kills and every boundary of the write log
-	@TRAJPACK_CRASH=full $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
+crash: setup ## The long crash proof: 100 kills and every boundary of the write log
+	@swift build --quiet -c release
+	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
 
 picture: setup release ## Draw docs/picture.png again
 	@tools/demo.sh --picture docs/picture.png

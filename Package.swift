@@ -18,6 +18,8 @@ let package = Package(
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
     // but the functions of trajpack.h comes out.
     .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
+    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
+    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -35,7 +37,6 @@ let package = Package(
       ]),
     .target(name: "CPlatform"),
     .target(name: "CForkGuard"),
-    .target(name: "CTrajpack"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -49,7 +50,9 @@ let package = Package(
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackABI",
@@ -58,10 +61,24 @@ let package = Package(
       linkerSettings: [
         .unsafeFlags(
           [
-            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so", "-Xlinker",
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker", "-soname=libtrajpack.so",
+            "-Xlinker",
             "--version-script=\(Context.packageDirectory)/Sources/TrajpackABI/exports.map",
           ], .when(configuration: .release))
       ]),
+
+    // Pure functions over buffers, and their C face.
+    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(name: "CTrajpack"),
+    .target(
+      name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
+      swiftSettings: strict),
+    // Scores of predictions against truth.
+    .target(
+      name: "TrajpackEvaluate", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackEvaluateABI",
+      dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -102,6 +119,10 @@ let package = Package(
       name: "TrajpackFormatTests", dependencies: ["TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackEvaluateTests",
+      dependencies: ["TrajpackEvaluate", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
@@ -109,6 +130,11 @@ let package = Package(
       name: "TrajpackLoaderTests",
       dependencies: [
         "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackStoreTests",
+      dependencies: [
+        "TrajpackStore", "TrajpackHDF5", "TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackSourcesTests",
@@ -122,6 +148,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackSignalTests",
+      dependencies: ["TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
   ]
 )

@@ -63,7 +63,7 @@ def crc32c(data):
 def journal_records(data):
     """The whole records of a journal; a tail that was cut off does not count (section 12)."""
     magic = b"trajpack journal 1\n"
-    if magic.startswith(data) or not any(data):
+    if len(data) < len(magic) or not any(data):
         return []
     demand(data.startswith(magic), "the journal has another magic")
     records, at = [], len(magic)
@@ -106,6 +106,11 @@ def open_dataset(path):
     return paths, whole
 
 
+def element(name):
+    """The numpy type of a stored element."""
+    return np.dtype("u1" if name == "bool" else name)
+
+
 class Shard:
     """One shard, read through HDF5."""
 
@@ -132,20 +137,19 @@ class Shard:
         block = self.schema["blocks"][block]
         data = self.file[block["path"]]
         demand(data.shape[0] == block["rows"], f"{block['path']} has another number of rows")
-        kind = {"b": "u1"}.get(block["type"][0], block["type"])
         out = data[first:first + count]
-        demand(out.shape[1:] == tuple(block["shape"]) and out.dtype.newbyteorder("=") == np.dtype(kind),
+        demand(out.shape[1:] == tuple(block["shape"]) and out.dtype.newbyteorder("=") == element(block["type"]),
                f"{block['path']} is of another type")
         return out.reshape(count, int(np.prod(block["shape"], dtype=int)))
 
     # Values (section 8).
-    def numbers(self, stream, channel, first, count):
+    def numbers(self, channel, first, count):
         """A channel's values in its own type, and which elements were observed."""
         size = int(np.prod(channel["shape"], dtype=int))
         column = channel["column"]
         stored = self.rows(channel["block"], first, count)[:, column:column + size]
         shape = (count, *channel["shape"])
-        target = np.dtype("u1" if channel["type"] == "bool" else channel["type"])
+        target = element(channel["type"])
         observed = np.ones(stored.shape, bool)
         if "decimals" in channel:
             least = np.iinfo(stored.dtype).min
@@ -162,14 +166,16 @@ class Shard:
             values[~observed] = np.nan if target.kind == "f" else np.iinfo(target).min
         return values.astype(target.newbyteorder("<")).reshape(shape), observed.reshape(shape)
 
-    def strings(self, stream, channel, first, count, blob):
+    def strings(self, stream, channel, track):
         """The byte strings of a bytes channel; None where the archive does not hold them."""
-        column = channel["column"]
-        places = self.rows(channel["block"], first, count)[:, column:column + 2]
-        start, size = blob
-        held = self.rows(stream["blob"], start, size).tobytes()
-        return [held[at:at + n] if at >= 0 and n >= 0 and at + n <= size else None
-                for at, n in places.tolist()]
+        column, size = channel["column"], int(track[9])
+        places = self.rows(channel["block"], int(track[4]), int(track[5]))[:, column:column + 2].tolist()
+        if self.metadata(track[6], track[7]).get("stored") == "link":
+            return [None] * len(places)
+        held = self.rows(stream["blob"], int(track[8]), size).tobytes()
+        for at, n in places:
+            demand(at == -1 or 0 <= at and 0 <= n and at + n <= size, "a row's bytes lie outside its track's")
+        return [None if at == -1 else held[at:at + n] for at, n in places]
 
     # Clocks (section 7).
     def times(self, track):
@@ -185,11 +191,11 @@ class Shard:
         demand(code in (1, 2), "a clock is of an unknown sort")
         found = [c for c in stream["channels"] if c["name"] == "time"]
         demand(found and not found[0]["shape"], f"stream {stream['name']} has no channel 'time'")
-        values, _ = self.numbers(stream, found[0], int(track[4]), count)
+        values, _ = self.numbers(found[0], int(track[4]), count)
         if code == 1:
             tick = Fraction(rn, rd)
             return {"type": "ticks", "tick": str(tick)}, lambda row: int(values[row]) * tick
-        return {"type": "float64"}, lambda row: float(values[row])
+        return {"type": "float64"}, lambda row: repr(float(values[row]))
 
     def track(self, number):
         """One entity's rows of a stream in one episode."""
@@ -206,10 +212,9 @@ class Shard:
         channels = {}
         for channel in stream["channels"]:
             if channel["type"] == "bytes":
-                strings = self.strings(stream, channel, first, count, (int(track[8]), int(track[9])))
-                channels[channel["name"]] = strings_reading(channel, strings)
+                channels[channel["name"]] = strings_reading(channel, self.strings(stream, channel, track))
             else:
-                channels[channel["name"]] = numbers_reading(*self.numbers(stream, channel, first, count))
+                channels[channel["name"]] = numbers_reading(*self.numbers(channel, first, count))
         return {"stream": stream["name"], "entity": entity, "rows": count, "clock": clock,
                 "metadata": self.metadata(track[6], track[7]), "channels": channels}
 
@@ -285,8 +290,8 @@ def header(data):
     demand(major == 1 and features == 0, f"the version {major}.{minor} needs a newer reader")
     demand(size == 4096 and length == len(data), "the length is wrong")
     demand(count <= 40, "there are too many sections")
-    return [dict(zip(("id", "codec", "offset", "stored", "raw", "crc"), struct.unpack_from("<IIQQQI", data, 64 + 40 * i)))
-            for i in range(count)]
+    names = ("id", "codec", "offset", "stored", "raw", "crc")
+    return [dict(zip(names, struct.unpack_from("<IIQQQI", data, 64 + 40 * i))) for i in range(count)]
 
 
 def check_index(path):
@@ -318,7 +323,7 @@ def check_index(path):
         count = -(-block["rows"] // rows)
         demand(dataset.id.get_num_chunks() == count, f"{block['path']} has another number of chunks")
         demand(block["first_chunk"] == chunks, f"{block['path']} has its chunks out of place")
-        size = rows * int(np.prod(block["shape"], dtype=int)) * np.dtype({"b": "u1"}.get(block["type"][0], block["type"])).itemsize
+        size = rows * int(np.prod(block["shape"], dtype=int)) * element(block["type"]).itemsize
         for number in range(count):
             offset, stored, raw, mask, crc = shard.chunks[chunks + number].tolist()
             demand(raw == size, f"{block['path']}: a chunk of {raw} bytes where {size} are due")

@@ -8,6 +8,7 @@ private func opened(_ dataset: OpaquePointer?) throws(TrajpackError) -> OpenData
   try Border.object(dataset, OpenDataset.self, "dataset")
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_open(
   _ path: UnsafePointer<CChar>?, _ dataset: UnsafeMutablePointer<OpaquePointer?>?,
@@ -20,9 +21,13 @@ public func tp_dataset_open(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
-public func tp_dataset_free(_ dataset: OpaquePointer?) { Border.free(dataset, as: OpenDataset.self) }
+public func tp_dataset_free(_ dataset: OpaquePointer?) {
+  Border.free(dataset, as: OpenDataset.self)
+}
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_describe(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -35,6 +40,7 @@ public func tp_dataset_describe(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_episodes(
   _ dataset: OpaquePointer?, _ first: Int64, _ count: Int64,
@@ -44,16 +50,19 @@ public func tp_dataset_episodes(
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(json, "json")
     let opened = try opened(dataset)
-    guard first >= 0, count >= 0, first <= opened.episodeCount, count <= Int64(opened.episodeCount) - first
+    guard first >= 0, count >= 0, first <= opened.episodeCount,
+      count <= Int64(opened.episodeCount) - first
     else {
       throw TrajpackError(
-        .usage, "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
+        .usage,
+        "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
     }
     out.pointee = try Border.text(try opened.episodes(Int(first)..<Int(first + count)).text())
     return TP_OK
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_find_episode(
   _ dataset: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ episode: UnsafeMutablePointer<Int64>?,
@@ -66,6 +75,7 @@ public func tp_dataset_find_episode(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_episode(
   _ dataset: OpaquePointer?, _ episode: Int64,
@@ -79,6 +89,7 @@ public func tp_dataset_episode(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_statistics(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -93,6 +104,7 @@ public func tp_dataset_statistics(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_read(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
@@ -109,18 +121,22 @@ public func tp_dataset_read(
       let name = try Border.string(dtype, "dtype")
       guard let found = ElementType(rawValue: name), found != .bytes else {
         throw TrajpackError(
-          .usage, "there is no dtype '\(name)'; there are "
+          .usage,
+          "there is no dtype '\(name)'; there are "
             + ElementType.allCases.filter { $0 != .bytes }.map(\.rawValue).joined(separator: ", "))
       }
       type = found
     }
     try rows.read(
       as: type, into: UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)),
-      observed: observed.map { UnsafeMutableBufferPointer(start: $0, count: max(observed_bytes, 0)) })
+      observed: observed.map {
+        UnsafeMutableBufferPointer(start: $0, count: max(observed_bytes, 0))
+      })
     return TP_OK
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_times(
   _ dataset: OpaquePointer?, _ track: Int64, _ first: Int64, _ count: Int64,
@@ -134,6 +150,7 @@ public func tp_dataset_times(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_read_bytes(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
@@ -158,7 +175,9 @@ public func tp_dataset_read_bytes(
     guard let memory = malloc(max(joined.count, 1)) else {
       throw TrajpackError(.machine, "there is no memory for \(joined.count) bytes")
     }
-    joined.withUnsafeBytes { if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) } }
+    joined.withUnsafeBytes {
+      if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) }
+    }
     out.pointee = memory.assumingMemoryBound(to: UInt8.self)
     return TP_OK
   }

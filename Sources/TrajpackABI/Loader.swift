@@ -8,6 +8,7 @@ private func made(_ loader: OpaquePointer?) throws(TrajpackError) -> Loader {
   try Border.object(loader, Loader.self, "loader")
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_create(
   _ datasets: UnsafePointer<OpaquePointer?>?, _ count: Int, _ options: UnsafePointer<CChar>?,
@@ -26,9 +27,11 @@ public func tp_loader_create(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_free(_ loader: OpaquePointer?) { Border.free(loader, as: Loader.self) }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_describe(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -41,6 +44,7 @@ public func tp_loader_describe(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_next(
   _ loader: OpaquePointer?, _ batch: UnsafeMutablePointer<OpaquePointer?>?,
@@ -79,6 +83,7 @@ private final class HeldBatch {
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<tp_batch_view>?) {
   guard let batch, let view else { return }
@@ -89,9 +94,11 @@ public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<
     windows: UnsafePointer(held.windows), datasets: UnsafePointer(held.datasets))
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_batch_free(_ batch: OpaquePointer?) { Border.free(batch, as: HeldBatch.self) }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_lend(
   _ loader: OpaquePointer?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,
@@ -104,6 +111,7 @@ public func tp_loader_lend(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_read(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
@@ -120,6 +128,7 @@ public func tp_loader_read(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_order(
   _ loader: OpaquePointer?, _ epoch: UInt64, _ first: UInt64, _ count: Int,
@@ -129,9 +138,11 @@ public func tp_loader_order(
   Border.run(error) { () throws(TrajpackError) in
     let windows = try Border.need(windows, "windows")
     let order = try made(loader).order
-    guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first else {
+    guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first
+    else {
       throw TrajpackError(
-        .usage, "places \(first) to \(first) + \(count) are asked for; an epoch has \(order.epochWindows)")
+        .usage,
+        "places \(first) to \(first) + \(count) are asked for; an epoch has \(order.epochWindows)")
     }
     for i in 0..<count {
       let place = order.window(epoch: epoch, position: first + UInt64(i))
@@ -142,6 +153,7 @@ public func tp_loader_order(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_locate(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ window: UInt64,
@@ -157,33 +169,42 @@ public func tp_loader_locate(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
-public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?) {
+public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?)
+{
   guard let loader = try? made(loader), let state else { return }
   state.pointee = tp_state(
     version: 1, digest: loader.digest, seed: loader.order.seed, epoch: loader.cursor.epoch,
     position: loader.cursor.position)
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_set_state(
-  _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?, _ error: UnsafeMutablePointer<tp_error>?
+  _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?,
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     let state = try Border.need(state, "state").pointee
     guard state.version == 1 else {
       throw TrajpackError(
-        .usage, "the state has version \(state.version), which this trajpack does not know; use a newer one")
+        .usage,
+        "the state has version \(state.version), which this trajpack does not know; use a newer one"
+      )
     }
     try made(loader).resume(
-      WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed, digest: state.digest)
+      WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed,
+      digest: state.digest)
     return TP_OK
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_seek(
-  _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64, _ error: UnsafeMutablePointer<tp_error>?
+  _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64,
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     try made(loader).seek(WindowCursor(epoch: epoch, position: position))
@@ -191,6 +212,7 @@ public func tp_loader_seek(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_stats(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
@@ -203,6 +225,7 @@ public func tp_loader_stats(
   }
 }
 
+/// `trajpack.h` says what it does.
 @c @implementation
 public func tp_loader_cancel(_ loader: OpaquePointer?) {
   if let loader = try? made(loader) { loader.cancel() }

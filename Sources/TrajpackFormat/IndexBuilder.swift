@@ -1,7 +1,8 @@
 /// Gathers the tables of a shard's index while it is written.
 public struct IndexBuilder: Sendable {
   private var text: [UInt8] = []
-  private var interned: [String: (Int, Int)] = [:]
+  // By bytes: texts that Unicode calls equivalent are equal strings in Swift, but not the same bytes.
+  private var interned: [[UInt8]: (Int, Int)] = [:]
   private var episodes: [Int64] = []
   private var tracks: [Int64] = []
   private var entities: [Entity] = []
@@ -22,10 +23,11 @@ public struct IndexBuilder: Sendable {
 
   private mutating func intern(_ string: String) -> (Int64, Int64) {
     if string.isEmpty { return (0, 0) }
-    if let (offset, length) = interned[string] { return (Int64(offset), Int64(length)) }
-    let place = (text.count, string.utf8.count)
-    text += Array(string.utf8)
-    interned[string] = place
+    let bytes = Array(string.utf8)
+    if let (offset, length) = interned[bytes] { return (Int64(offset), Int64(length)) }
+    let place = (text.count, bytes.count)
+    text += bytes
+    interned[bytes] = place
     return (Int64(place.0), Int64(place.1))
   }
 

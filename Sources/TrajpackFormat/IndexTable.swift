@@ -23,9 +23,11 @@ public final class IndexMemory: @unchecked Sendable {
 }
 
 /// A table of the index: rows of int64 columns, looked at where they lie.
-public struct IndexTable: Sendable {
+public struct IndexTable: @unchecked Sendable {
+  // The memory is never changed while a table looks into it. Its address is kept beside it, so that
+  // looking at an element does not count references.
   private let memory: IndexMemory?
-  private let offset: Int
+  private let base: UnsafeRawPointer?
   /// Columns of a row.
   public let columns: Int
   /// Rows.
@@ -42,7 +44,7 @@ public struct IndexTable: Sendable {
         .data, "section '\(name)' of the index has \(range.count) bytes, not whole rows")
     }
     self.memory = memory
-    self.offset = range.lowerBound
+    base = memory.bytes.baseAddress.map { UnsafeRawPointer($0) + range.lowerBound }
     self.columns = columns
     self.count = range.count / (columns * 8)
   }
@@ -50,7 +52,7 @@ public struct IndexTable: Sendable {
   /// A table without rows.
   public init(columns: Int) {
     memory = nil
-    offset = 0
+    base = nil
     self.columns = columns
     count = 0
   }
@@ -58,8 +60,8 @@ public struct IndexTable: Sendable {
   /// One element. Rows and columns are the caller's to keep in bounds; they come from counts that the
   /// index has checked, never from the file.
   public subscript(row: Int, column: Int) -> Int {
-    guard let memory, row >= 0, row < count else { return 0 }
-    let at = offset + (row * columns + column) * 8
-    return Int(Int64(littleEndian: memory.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self)))
+    guard let base, row >= 0, row < count else { return 0 }
+    let at = (row * columns + column) * 8
+    return Int(Int64(littleEndian: base.loadUnaligned(fromByteOffset: at, as: Int64.self)))
   }
 }

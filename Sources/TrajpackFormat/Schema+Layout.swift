@@ -69,16 +69,11 @@ extension Schema {
       }
       let chunkRows = options.chunkRows ?? Self.chunkRows(rowBytes: bytes)
       let folder = "/streams/" + stream.name
-      func add(_ wanted: String, _ type: ElementType, _ shape: [Int], isWide: Bool = false) -> Int {
+      func add(_ wanted: String, _ type: ElementType, _ shape: [Int]) -> Int {
         var path = wanted
         while blocks.contains(where: { $0.path == path }) { path += "_" }
         let row = shape.reduce(type.size, *)
-        // Rows as elements of the shuffle keep columns apart, which narrow ones gain by; planes of one
-        // wide channel's bytes that are long enough compress better, and are inflated twice as fast.
-        let isLong = chunkRows * (row / type.size) >= Block.planeBytes
-        let shuffle =
-          options.codec == .none
-          ? 0 : (chunkRows >= 16 && row <= 4096 && !(isLong && isWide) ? row : type.size)
+        let shuffle = options.codec == .none ? 0 : (chunkRows >= 16 && row <= 4096 ? row : type.size)
         blocks.append(
           Block(
             path: path, stream: number, type: type, shape: shape,
@@ -119,8 +114,7 @@ extension Schema {
           stream.channels[i].storage.column = place.column
         } else {
           stream.channels[i].storage.block = add(
-            "\(folder)/\(Self.pathPart(plan.channel.name))", plan.stored, plan.channel.shape,
-            isWide: true)
+            "\(folder)/\(Self.pathPart(plan.channel.name))", plan.stored, plan.channel.shape)
           stream.channels[i].storage.column = 0
         }
       }

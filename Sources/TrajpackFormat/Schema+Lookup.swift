@@ -89,6 +89,7 @@ extension Schema {
       guard streams[stream].blob != nil, block.type == .int64, channel.shape.isEmpty else {
         return "has no blob of bytes"
       }
+      guard storage.decimals == nil, channel.categories == nil else { return "is bytes with a code" }
       return nil
     }
     if let decimals = storage.decimals {

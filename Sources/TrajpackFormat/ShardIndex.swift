@@ -92,6 +92,7 @@ public struct ShardIndex: Sendable {
 
   private func checkChunks(fileLength: UInt64) throws(TrajpackError) {
     let length = Int(clamping: fileLength)
+    var total = 0
     for block in schema.blocks {
       let bytes = block.chunkBytes
       for row in block.firstChunk..<block.firstChunk + block.chunks {
@@ -102,15 +103,24 @@ public struct ShardIndex: Sendable {
         guard chunks[row, 2] == bytes, stored <= bytes + bytes / 64 + 1024 else {
           throw damaged("chunks", row, "has an impossible size")
         }
+        // Chunks do not share bytes, so a small file cannot pass for a large one.
+        guard stored <= length - total else { throw damaged("chunks", row, "is in the file twice") }
+        total += stored
       }
     }
   }
 
   private func checkEpisodes() throws(TrajpackError) {
     var next = 0
+    var idBytes = 0
     for row in 0..<episodes.count {
       guard isText(episodes[row, 0], episodes[row, 1]), isText(episodes[row, 2], episodes[row, 3])
       else { throw damaged("episodes", row, "points outside the text") }
+      // No two ids are the same text, so together they are no longer than all text.
+      guard episodes[row, 1] <= textRange.count - idBytes else {
+        throw damaged("episodes", row, "has the id of another")
+      }
+      idBytes += episodes[row, 1]
       guard (-1..<schema.splits.count).contains(episodes[row, 4]) else {
         throw damaged("episodes", row, "has an unknown split")
       }
@@ -123,9 +133,13 @@ public struct ShardIndex: Sendable {
     guard next == tracks.count else {
       throw damaged("episodes", episodes.count, "is missing: some tracks have no episode")
     }
-    for row in 0..<entities.count
-    where !(0..<schema.entityKinds.count).contains(entities[row, 0]) {
-      throw damaged("entities", row, "has an unknown kind")
+    for row in 0..<entities.count {
+      guard (0..<schema.entityKinds.count).contains(entities[row, 0]) else {
+        throw damaged("entities", row, "has an unknown kind")
+      }
+      guard (0..<1 << 31).contains(entities[row, 1]) else {
+        throw damaged("entities", row, "has an impossible index")
+      }
     }
     for row in 0..<clocks.count {
       guard clock(row: row) != nil else { throw damaged("clocks", row, "is no clock") }
@@ -134,6 +148,11 @@ public struct ShardIndex: Sendable {
 
   private func checkTracks() throws(TrajpackError) {
     var episode = 0
+    // Where the next track of each stream begins: tracks lie one after the other.
+    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
+    let times = schema.streams.map { stream in
+      stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
+    }
     for row in 0..<tracks.count {
       while episode < episodes.count, row >= episodes[episode, 5] + episodes[episode, 6] {
         episode += 1
@@ -142,9 +161,17 @@ public struct ShardIndex: Sendable {
       guard tracks[row, 0] == episode, streamRows.indices.contains(stream),
         (-1..<entities.count).contains(tracks[row, 2]), (0..<clocks.count).contains(tracks[row, 3])
       else { throw damaged("tracks", row, "names something unknown") }
+      let sort = clocks[tracks[row, 3], 0]
+      guard sort == 0 || times[stream] == (sort == 1 ? .int64 : .float64) else {
+        throw damaged("tracks", row, "has a clock of times in a stream without them")
+      }
       let (first, count) = (tracks[row, 4], tracks[row, 5])
       guard first >= 0, count >= 0, first <= streamRows[stream], count <= streamRows[stream] - first
       else { throw damaged("tracks", row, "has rows outside its stream") }
+      guard first == next[stream].row else {
+        throw damaged("tracks", row, "does not follow the track before it")
+      }
+      next[stream].row += count
       guard isText(tracks[row, 6], tracks[row, 7]) else {
         throw damaged("tracks", row, "points outside the text")
       }
@@ -153,6 +180,15 @@ public struct ShardIndex: Sendable {
       guard start >= 0, bytes >= 0, start <= blob, bytes <= blob - start else {
         throw damaged("tracks", row, "has bytes outside its blob")
       }
+      guard bytes == 0 || start == next[stream].byte else {
+        throw damaged("tracks", row, "has bytes that do not follow those of the track before it")
+      }
+      next[stream].byte += bytes
+    }
+    for stream in streamRows.indices where next[stream].row != streamRows[stream] {
+      throw TrajpackError(
+        .data, "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
+          + "rows, but its tracks have \(next[stream].row); restore the shard from a copy")
     }
   }
 

@@ -19,7 +19,9 @@ public struct ComponentStatistics: Sendable, Equatable {
   /// The sum of their squared distances from the mean.
   public var m2 = 0.0
   /// Quantiles at ``probabilities``; empty where none were gathered. They are exact for up to 1,024
-  /// rows a shard, and beyond come from a sample of 1,024 rows, so that a rank is off by some 1.5 %.
+  /// rows a shard, and beyond come from a sample of 1,024 rows, so that a rank is off by some 1.5 %. Of a
+  /// component of many elements (the joints of a skeleton) each row gives one. Where shards merge, the
+  /// values between two known quantiles are taken as evenly spread.
   public var quantiles: [Double] = []
 
   /// Of no values.
@@ -30,24 +32,30 @@ public struct ComponentStatistics: Sendable, Equatable {
 
   /// The share of values that were not observed.
   public var missingShare: Double {
-    let all = count + missing + infinite
-    return all > 0 ? Double(missing) / Double(all) : 0
+    let all = Double(count) + Double(missing) + Double(infinite)
+    return all > 0 ? Double(missing) / all : 0
   }
 
   /// Adds what `other` has seen (Chan, Golub, LeVeque 1979, eq. 1.5).
   public mutating func merge(_ other: ComponentStatistics) {
     if other.count > 0 {
       quantiles = Self.mixed(self, other)
-      let total = Double(count + other.count)
+      let total = Double(count) + Double(other.count)
       let delta = other.mean - mean
       m2 += other.m2 + delta * delta * (Double(count) / total) * Double(other.count)
       mean += delta * (Double(other.count) / total)
-      count += other.count
+      count = Self.sum(count, other.count)
       minimum = min(minimum, other.minimum)
       maximum = max(maximum, other.maximum)
     }
-    missing += other.missing
-    infinite += other.infinite
+    missing = Self.sum(missing, other.missing)
+    infinite = Self.sum(infinite, other.infinite)
+  }
+
+  /// A sum of counts that come from files: it stays at the largest number rather than trap.
+  private static func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, overflow) = a.addingReportingOverflow(b)
+    return overflow ? .max : sum
   }
 
   /// The share of values at most `x`, by a straight line between the known quantiles.
@@ -66,7 +74,7 @@ public struct ComponentStatistics: Sendable, Equatable {
   private static func mixed(_ a: Self, _ b: Self) -> [Double] {
     if a.count == 0 { return b.quantiles }
     guard !a.quantiles.isEmpty, !b.quantiles.isEmpty else { return [] }
-    let weight = Double(a.count) / Double(a.count + b.count)
+    let weight = Double(a.count) / (Double(a.count) + Double(b.count))
     return probabilities.map { p in
       var low = min(a.minimum, b.minimum)
       var high = max(a.maximum, b.maximum)
@@ -101,10 +109,21 @@ public enum ComponentRule {
     return (0..<elements).map { [$0] }
   }
 
+  /// How many components a channel has.
+  public static func count(of channel: Channel) -> Int {
+    guard channel.type != .bytes else { return 0 }
+    switch channel.kind {
+    case .image, .depth: return 1
+    case .position where channel.shape.count >= 2, .direction where channel.shape.count >= 2:
+      return channel.shape.last ?? 1
+    default: return channel.elements
+    }
+  }
+
   /// A name for a component: the axis of a point, the index of an element, or nothing for a scalar.
   public static func name(_ component: Int, of channel: Channel) -> String {
-    let count = components(of: channel).count
-    if count == 1 { return "" }
+    let count = count(of: channel)
+    guard count > 1, component < count else { return "" }
     switch channel.kind {
     case .position where count == 3, .direction where count == 3:
       return ["x", "y", "z"][component]

@@ -23,12 +23,14 @@ extension Loader {
   ) throws(TrajpackError) {
     guard digest == self.digest else {
       throw TrajpackError(
-        .usage, "the state was saved with other data or with other options that decide the order (length, "
+        .usage,
+        "the state was saved with other data or with other options that decide the order (length, "
           + "stride, filters, shuffle, weights); open the same dataset with the same options")
     }
     guard cursor.position <= order.epochWindows else {
       throw TrajpackError(
-        .usage, "the state's position \(cursor.position) lies beyond the \(order.epochWindows) windows of "
+        .usage,
+        "the state's position \(cursor.position) lies beyond the \(order.epochWindows) windows of "
           + "an epoch")
     }
     seek(cursor, seed: seed)

@@ -15,10 +15,12 @@ extension Loader {
     }
     if let weights = options.weights, weights.count != datasets.count {
       throw TrajpackError(
-        .usage, "'weights' has \(weights.count) numbers for \(datasets.count) datasets; give one each")
+        .usage,
+        "'weights' has \(weights.count) numbers for \(datasets.count) datasets; give one each")
     }
     if options.epochWindows != nil, options.weights == nil {
-      throw TrajpackError(.usage, "'epoch_windows' is for mixtures: give 'weights' too, or leave it out")
+      throw TrajpackError(
+        .usage, "'epoch_windows' is for mixtures: give 'weights' too, or leave it out")
     }
     let schemas = Schemas(datasets)
     let selection = try Selection(schemas.distinct, options)
@@ -69,7 +71,8 @@ extension Loader {
       batch: options.batch, rank: options.rank, world: options.world, dropLast: options.dropLast)
     guard cut.steps(ofEpoch: order.epochWindows) > 0 else {
       throw TrajpackError(
-        .usage, "an epoch has \(order.epochWindows) windows, fewer than 'batch' \(options.batch) on "
+        .usage,
+        "an epoch has \(order.epochWindows) windows, fewer than 'batch' \(options.batch) on "
           + "\(options.world) rank(s); make 'batch' smaller or set 'drop_last' to false")
     }
     self.init(
@@ -85,7 +88,8 @@ extension Loader {
       let names = schemas.flatMap { $0.streams.map(\.name) }
       guard names.contains(name) else {
         throw TrajpackError(
-          .usage, "option 'reference': there is no stream '\(name)'"
+          .usage,
+          "option 'reference': there is no stream '\(name)'"
             + Suggestion.text(for: name, among: Array(Set(names)).sorted()))
       }
       return name
@@ -104,7 +108,8 @@ extension Loader {
     if let split = options.normalizeSplit {
       guard let found = all.splits[split] else {
         throw TrajpackError(
-          .usage, "option 'normalize_split': there are no statistics of a split '\(split)'"
+          .usage,
+          "option 'normalize_split': there are no statistics of a split '\(split)'"
             + Suggestion.text(for: split, among: all.splits.keys.sorted()))
       }
       return found
@@ -144,33 +149,41 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String, length: Int,
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
+    length: Int,
     _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
     for shard in dataset.shards {
-      for episode in 0..<shard.index.episodeCount where (try? filter.keeps(shard.index, episode)) == true {
+      for episode in 0..<shard.index.episodeCount
+      where (try? filter.keeps(shard.index, episode)) == true {
         kept += 1
       }
     }
     if kept == 0 {
       return TrajpackError(
-        .usage, "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))")
+        .usage,
+        "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+      )
     }
     return TrajpackError(
-      .usage, "\(path): no window of \(length) rows of '\(reference)' fits into any of \(kept) episodes; "
+      .usage,
+      "\(path): no window of \(length) rows of '\(reference)' fits into any of \(kept) episodes; "
         + "the longest has \(facts.longest[reference] ?? 0) rows; make 'length' smaller or set 'edge' to "
         + "'pad'")
   }
 
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
-    _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions, reference: String
+    _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
+    reference: String
   ) -> UInt64 {
-    var text = datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    var text =
+      datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
     for name in [
-      "length", "duration", "stride", "past", "future", "offsets", "rate", "edge", "split", "episodes",
+      "length", "duration", "stride", "past", "future", "offsets", "rate", "edge", "split",
+      "episodes",
       "where", "shuffle", "block_windows", "block_count", "weights", "epoch_windows",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }

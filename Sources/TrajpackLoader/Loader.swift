@@ -41,7 +41,8 @@ public final class Loader: @unchecked Sendable {
   private lazy var reader = (Planner(setup), ChunkWorker(setup, cache: nil))
 
   init(
-    _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, reference: String, digest: UInt64
+    _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, reference: String,
+    digest: UInt64
   ) {
     tp_fork_install()
     self.setup = setup
@@ -145,9 +146,12 @@ public final class Loader: @unchecked Sendable {
 
   /// Takes the caller's memory in for one batch: `batchBytes`, at a multiple of 64.
   public func lend(_ bytes: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    guard let start = bytes.baseAddress, bytes.count >= batchBytes, UInt(bitPattern: start) % 64 == 0 else {
+    guard let start = bytes.baseAddress, bytes.count >= batchBytes,
+      UInt(bitPattern: start) % 64 == 0
+    else {
       throw TrajpackError(
-        .usage, "memory for a batch must have \(batchBytes) bytes at a multiple of 64, not \(bytes.count)")
+        .usage,
+        "memory for a batch must have \(batchBytes) bytes at a multiple of 64, not \(bytes.count)")
     }
     memory.lend(start)
   }
@@ -162,10 +166,12 @@ public final class Loader: @unchecked Sendable {
       throw TrajpackError(.usage, "a batch needs \(batchBytes) bytes, not \(bytes.count)")
     }
     guard windows.count <= cut.batch else {
-      throw TrajpackError(.usage, "at most \(cut.batch) windows are read at once, not \(windows.count)")
+      throw TrajpackError(
+        .usage, "at most \(cut.batch) windows are read at once, not \(windows.count)")
     }
     guard setup.sources.indices.contains(dataset) else {
-      throw TrajpackError(.usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
+      throw TrajpackError(
+        .usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
     }
     for window in windows { try check(window, dataset) }
     let plan = BatchPlan(memory: start)
@@ -189,7 +195,8 @@ public final class Loader: @unchecked Sendable {
   private func check(_ window: UInt64, _ dataset: Int) throws(TrajpackError) {
     guard window < setup.sources[dataset].count else {
       throw TrajpackError(
-        .usage, "there is no window \(window); dataset \(dataset) has \(setup.sources[dataset].count)")
+        .usage,
+        "there is no window \(window); dataset \(dataset) has \(setup.sources[dataset].count)")
     }
   }
 
@@ -198,7 +205,8 @@ public final class Loader: @unchecked Sendable {
     dataset: Int, window: UInt64
   ) throws(TrajpackError) -> (episode: Int, track: Int, row: Int) {
     guard setup.sources.indices.contains(dataset) else {
-      throw TrajpackError(.usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
+      throw TrajpackError(
+        .usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
     }
     try check(window, dataset)
     let location = setup.sources[dataset].locate(window)

@@ -23,7 +23,8 @@ extension OpenDataset {
         }
       }
       for number in 0..<shard.index.trackCount {
-        tracks[shard.schema.streams[shard.index.numbers(ofTrack: number).stream].name, default: 0] += 1
+        tracks[
+          shard.schema.streams[shard.index.numbers(ofTrack: number).stream].name, default: 0] += 1
       }
       for number in 0..<shard.index.episodeCount {
         let split = shard.index.split(ofEpisode: number)
@@ -34,12 +35,14 @@ extension OpenDataset {
           splits.append((name, 1))
         }
       }
-      for skeleton in shard.schema.skeletons where !skeletons.contains(where: { $0.name == skeleton.name }) {
+      for skeleton in shard.schema.skeletons
+      where !skeletons.contains(where: { $0.name == skeleton.name }) {
         skeletons.append(skeleton)
       }
     }
     return .record([
-      "path": .string(dataset.path), "digest": .string(digest), "complete": .bool(dataset.isComplete),
+      "path": .string(dataset.path), "digest": .string(digest),
+      "complete": .bool(dataset.isComplete),
       "episodes": .int(Int64(episodeCount)), "tracks": .int(Int64(trackCount)),
       "bytes": .int(Int64(shards.reduce(0) { $0 + $1.file.length })),
       "shards": .array(shards.map { .string($0.name) }),
@@ -56,9 +59,12 @@ extension OpenDataset {
         streams.map { stream in
           let rates = facts.rates(stream.name) ?? []
           return .record([
-            "name": .string(stream.name), "description": stream.description.map { .string($0) } ?? .null,
-            "time_unit": .string(stream.timeUnit), "skeleton": stream.skeleton.map { .string($0) } ?? .null,
-            "rows": .int(Int64(rows[stream.name] ?? 0)), "tracks": .int(Int64(tracks[stream.name] ?? 0)),
+            "name": .string(stream.name),
+            "description": stream.description.map { .string($0) } ?? .null,
+            "time_unit": .string(stream.timeUnit),
+            "skeleton": stream.skeleton.map { .string($0) } ?? .null,
+            "rows": .int(Int64(rows[stream.name] ?? 0)),
+            "tracks": .int(Int64(tracks[stream.name] ?? 0)),
             "entities": .int(Int64(facts.entities[stream.name] ?? 0)),
             "rate": rates.count == 1 ? rates.first.map { .string("\($0)") } ?? .null : .null,
             "attributes": stream.attributes, "channels": .array(stream.channels.map(Self.json)),
@@ -70,7 +76,8 @@ extension OpenDataset {
   private static func json(_ channel: Channel) -> JSONValue {
     .record([
       "name": .string(channel.name), "kind": .string(channel.kind.rawValue),
-      "type": .string(channel.type.rawValue), "shape": .array(channel.shape.map { .int(Int64($0)) }),
+      "type": .string(channel.type.rawValue),
+      "shape": .array(channel.shape.map { .int(Int64($0)) }),
       "units": channel.units.map { .string($0) } ?? .null,
       "description": channel.description.map { .string($0) } ?? .null,
       "conventions": .object(channel.conventions),
@@ -109,7 +116,8 @@ extension OpenDataset {
       let track = shard.index.track(number)
       tracks.append(
         .record([
-          "track": .int(Int64(first + number)), "stream": .string(shard.schema.streams[track.stream].name),
+          "track": .int(Int64(first + number)),
+          "stream": .string(shard.schema.streams[track.stream].name),
           "entity": track.entity.map { entity in
             .record([
               "kind": .string(entity.kind), "index": .int(Int64(entity.index)),

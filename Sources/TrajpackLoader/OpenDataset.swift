@@ -18,9 +18,19 @@ public final class OpenDataset: Sendable {
 
   /// Opens every shard of the dataset at `path`.
   public init(_ path: String) throws(TrajpackError) {
-    dataset = try Dataset(path)
+    let dataset = try Dataset(path)
+    self.dataset = dataset
     var shards: [Shard] = []
-    for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    if dataset.shardPaths.count > 2, WorkerPool.processors > 1 {
+      // Indexes are checked by several threads, which are gone before this returns.
+      let pool = try WorkerPool(threads: min(WorkerPool.processors, 8, dataset.shardPaths.count))
+      let opened = dataset.shardPaths.indices.map { number in
+        pool.run { () throws(TrajpackError) in try dataset.shard(number) }
+      }
+      for shard in opened { shards.append(try shard.value()) }
+    } else {
+      for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    }
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }
@@ -44,7 +54,9 @@ public final class OpenDataset: Sendable {
   public var trackCount: Int { firstTracks[shards.count] }
 
   /// The shard of an episode, and its number there.
-  public func episode(_ number: Int) throws(TrajpackError) -> (shard: Shard, number: Int, first: Int) {
+  public func episode(_ number: Int) throws(TrajpackError) -> (
+    shard: Shard, number: Int, first: Int
+  ) {
     guard (0..<episodeCount).contains(number) else {
       throw TrajpackError(.usage, "there is no episode \(number); the dataset has \(episodeCount)")
     }
@@ -81,6 +93,7 @@ public final class OpenDataset: Sendable {
       }
     }
     throw TrajpackError(
-      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))")
+      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))"
+    )
   }
 }

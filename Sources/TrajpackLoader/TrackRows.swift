@@ -18,7 +18,8 @@ public struct TrackRows {
     rows = try Self.rows(reader, first, count)
     guard let channel = reader.stream.channel(named: name) else {
       throw TrajpackError(
-        .usage, "stream '\(reader.stream.name)' has no channel '\(name)'"
+        .usage,
+        "stream '\(reader.stream.name)' has no channel '\(name)'"
           + Suggestion.text(for: name, among: reader.stream.channels.map(\.name)))
     }
     self.channel = channel
@@ -29,7 +30,8 @@ public struct TrackRows {
   ) throws(TrajpackError) -> Range<Int> {
     guard first >= 0, count >= 0, first <= reader.count, count <= reader.count - first else {
       throw TrajpackError(
-        .usage, "\(count) rows from \(first) on are asked for; the track of '\(reader.stream.name)' has "
+        .usage,
+        "\(count) rows from \(first) on are asked for; the track of '\(reader.stream.name)' has "
           + "\(reader.count)")
     }
     return first..<first + count
@@ -50,10 +52,12 @@ public struct TrackRows {
     }
     let type = type ?? info.type
     let (needed, overflow) = rows.count.multipliedReportingOverflow(by: info.elements * type.size)
-    guard !overflow, out.count >= needed, observed.map({ $0.count >= rows.count * info.elements }) ?? true
+    guard !overflow, out.count >= needed,
+      observed.map({ $0.count >= rows.count * info.elements }) ?? true
     else {
       throw TrajpackError(
-        .usage, "\(rows.count) rows of '\(info.name)' need \(needed) bytes, not \(out.count), and a byte an "
+        .usage,
+        "\(rows.count) rows of '\(info.name)' need \(needed) bytes, not \(out.count), and a byte an "
           + "element of what was observed")
     }
     guard let to = out.baseAddress else { return }
@@ -65,7 +69,8 @@ public struct TrackRows {
       let isPlain = values.stored == type && info.storage.decimals == nil
       if isPlain {
         values.bytes.withUnsafeBytes { from in
-          UnsafeMutableRawBufferPointer(rebasing: out[(start * type.size)...]).copyMemory(from: from)
+          UnsafeMutableRawBufferPointer(rebasing: out[(start * type.size)...]).copyMemory(
+            from: from)
         }
       }
       let isWhole = !type.isFloat && !info.type.isFloat && !isPlain
@@ -126,7 +131,8 @@ public struct TrackRows {
   public func bytes() throws(TrajpackError) -> [[UInt8]?] {
     let info = reader.stream.channels[channel]
     guard info.type == .bytes else {
-      throw TrajpackError(.usage, "channel '\(info.name)' has rows of numbers; read them as numbers")
+      throw TrajpackError(
+        .usage, "channel '\(info.name)' has rows of numbers; read them as numbers")
     }
     let values = try reader.read(channel: channel, rows: rows)
     var out: [[UInt8]?] = []
@@ -136,7 +142,8 @@ public struct TrackRows {
 
   /// Writes the times of rows of a track.
   public static func times(
-    _ dataset: OpenDataset, track: Int, first: Int, count: Int, into out: UnsafeMutablePointer<Double>
+    _ dataset: OpenDataset, track: Int, first: Int, count: Int,
+    into out: UnsafeMutablePointer<Double>
   ) throws(TrajpackError) {
     let (shard, number) = try dataset.track(track)
     let reader = TrackReader(shard, track: number, reader: BlockReader(shard))
@@ -147,7 +154,8 @@ public struct TrackRows {
     }
     guard let channel = reader.stream.channel(named: "time") else {
       throw TrajpackError(
-        .data, "\(shard.name): stream '\(reader.stream.name)' has explicit times but no channel 'time'")
+        .data,
+        "\(shard.name): stream '\(reader.stream.name)' has explicit times but no channel 'time'")
     }
     var tick = 1.0
     if case .ticks(let rational) = reader.track.clock { tick = rational.value }

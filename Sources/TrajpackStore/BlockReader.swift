@@ -1,8 +1,8 @@
 import TrajpackCodecs
 import TrajpackFormat
 
-/// Reads rows of the blocks of a shard. It keeps the last chunk of each block, so that reading on costs
-/// each chunk once. One thread at a time.
+/// Reads rows of the blocks of a shard. It keeps the last chunk of each block, up to 64 MiB of them in
+/// all, so that reading on costs each chunk once. One thread at a time.
 public final class BlockReader {
   private struct Cached {
     var chunk: Int
@@ -14,6 +14,8 @@ public final class BlockReader {
   private let decompressor = Decompressor(trustsCaller: true)
   private var stored: [UInt8] = []
   private var cache: [Int: Cached] = [:]
+  private var cachedBytes = 0
+  private static let maximumCache = 64 << 20
 
   /// A reader of `shard`.
   public init(_ shard: Shard) { self.shard = shard }
@@ -83,6 +85,10 @@ public final class BlockReader {
     let block = shard.schema.blocks[number]
     let place = shard.index.chunk(chunk, of: block)
     var buffer = cache.removeValue(forKey: number)?.bytes ?? []
+    cachedBytes -= buffer.count
+    while cachedBytes + block.chunkBytes > Self.maximumCache, let other = cache.popFirst() {
+      cachedBytes -= other.value.bytes.count
+    }
     if buffer.count != block.chunkBytes { buffer = [UInt8](repeating: 0, count: block.chunkBytes) }
     if stored.count < place.stored { stored = [UInt8](repeating: 0, count: place.stored) }
     var shuffled = false
@@ -98,6 +104,7 @@ public final class BlockReader {
       }
     }
     if let failure { throw shard.damaged(chunk, block: number, failure) }
+    cachedBytes += buffer.count
     cache[number] = Cached(chunk: chunk, bytes: buffer, shuffled: shuffled)
   }
 }

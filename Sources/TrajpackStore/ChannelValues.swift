@@ -79,8 +79,8 @@ public struct ChannelValues: Sendable {
   }
 
   /// The name that the number of a categorical channel stands for; `nil` where not observed.
-  public func category(_ row: Int) -> String? {
-    guard let names = channel.categories, case .int(let code) = value(row, 0),
+  public func category(_ row: Int, _ element: Int = 0) -> String? {
+    guard let names = channel.categories, case .int(let code) = value(row, element),
       names.indices.contains(Int(code))
     else { return nil }
     return names[Int(code)]

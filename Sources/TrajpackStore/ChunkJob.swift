@@ -13,6 +13,9 @@ struct ChunkJob: Sendable {
   /// The number of the first row in the stream.
   var first: Int
 
+  /// Bytes of its rows.
+  var bytes: Int { blocks.values.reduce(0) { $0 + $1.count } }
+
   /// A compressed chunk.
   struct Packed: Sendable {
     var block: Int

@@ -52,6 +52,10 @@ public final class Dataset: Sendable {
 
   /// Opens the shard of that number.
   public func shard(_ number: Int) throws(TrajpackError) -> Shard {
+    guard FileSystem.item(at: shardPaths[number]) != nil else {
+      throw TrajpackError(
+        .data, "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")
+    }
     let shard = try Shard(shardPaths[number])
     if let entry = manifest?.shards[number], entry.receipt.bytes != shard.file.length {
       throw TrajpackError(

@@ -1,3 +1,4 @@
+import TrajpackCodecs
 import TrajpackFormat
 
 /// Compares two datasets value by value, whatever their shards, chunks, codecs and stored types.
@@ -114,7 +115,10 @@ public struct DatasetComparison {
         continue
       }
       let twin = right.stream.channels[other]
-      guard channel.shape == twin.shape, channel.kind == twin.kind else {
+      guard channel.shape == twin.shape, channel.kind == twin.kind,
+        (channel.type == .bytes) == (twin.type == .bytes),
+        (channel.categories == nil) == (twin.categories == nil)
+      else {
         note(id, "\(place): channel '\(channel.name)' differs in shape or kind")
         continue
       }
@@ -126,15 +130,28 @@ public struct DatasetComparison {
     where left.stream.channel(named: channel.name) == nil {
       if try hasValues(right, number) { note(id, "\(place): channel '\(channel.name)' is only in \(b.name)") }
     }
-    if left.stream.blob != nil, right.stream.blob != nil { compareFiles(id, place, left, right) }
+    if left.stream.blob != nil, right.stream.blob != nil { try compareFiles(id, place, left, right) }
   }
 
-  /// Videos are compared by the digests of their files.
-  private mutating func compareFiles(_ id: String, _ place: String, _ left: TrackReader, _ right: TrackReader) {
-    func digest(_ track: TrackReader) -> String? {
-      (try? JSONValue(parsing: track.track.metadata))?["sha256"]?.string
+  /// Videos are compared by the digests of their files: of the bytes that are stored, where they are, for
+  /// what is damaged is not equal; of what was noted of a file that was left in place.
+  private mutating func compareFiles(
+    _ id: String, _ place: String, _ left: TrackReader, _ right: TrackReader
+  ) throws(TrajpackError) {
+    func digest(_ track: TrackReader) throws(TrajpackError) -> String? {
+      guard let noted = (try? JSONValue(parsing: track.track.metadata))?["sha256"]?.string else { return nil }
+      let length = track.track.blob.count
+      guard length > 0 else { return noted }
+      var hash = SHA256()
+      var at = 0
+      while at < length {
+        let part = try track.bytes(at..<min(at + 1 << 20, length))
+        part.withUnsafeBytes { hash.add($0) }
+        at += part.count
+      }
+      return hash.hexadecimal()
     }
-    guard let x = digest(left), let y = digest(right) else { return }
+    guard let x = try digest(left), let y = try digest(right) else { return }
     if x != y { note(id, "\(place): the files differ (SHA-256 \(x.prefix(16))… and \(y.prefix(16))…)") }
   }
 
@@ -164,7 +181,8 @@ public struct DatasetComparison {
       if found != nil { return }
       let x = try left.read(channel: leftNumber, rows: rows)
       let y = try right.read(channel: rightNumber, rows: rows)
-      let width = x.channel.type == .bytes ? 1 : x.channel.elements
+      // A row of bytes is one text, or a place: its offset and its size.
+      let width = x.channel.type == .bytes ? (x.channel.kind == .text ? 1 : 2) : x.channel.elements
       compared += rows.count * width
       if x.channel.kind != .text, x.stored == y.stored, x.bytes == y.bytes,
         x.channel.storage.decimals == y.channel.storage.decimals,
@@ -195,12 +213,14 @@ public struct DatasetComparison {
     if values.channel.kind == .text {
       return try track.bytes(values, row).map { "'\(String(decoding: $0, as: UTF8.self))'" } ?? "nothing"
     }
-    if values.channel.categories != nil { return values.category(row).map { "'\($0)'" } ?? "nothing" }
+    if values.channel.categories != nil { 
+      return values.category(row, element).map { "'\($0)'" } ?? "nothing"
+    }
     switch values.value(row, element) {
     case .missing: return "nothing"
     // The same number may be stored in any type: the double says which it is.
-    case .int(let n): return n.magnitude < 1 << 53 ? Double(n).description : String(n)
-    case .uint(let n): return String(n)
+    case .int(let n): return Int64(exactly: Double(n)) == n ? Double(n).description : String(n)
+    case .uint(let n): return UInt64(exactly: Double(n)) == n ? Double(n).description : String(n)
     case .double(let n): return n.description
     case .float(let n): return Double(n).description
     }

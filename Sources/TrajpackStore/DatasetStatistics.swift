@@ -38,7 +38,10 @@ public struct DatasetStatistics: Sendable {
         let count = Int(exactly: n[4]), let missing = Int(exactly: n[5]),
         let infinite = Int(exactly: n[6]), (-1..<schema.splits.count).contains(split),
         schema.streams.indices.contains(stream),
-        schema.streams[stream].channels.indices.contains(channel), count >= 0
+        schema.streams[stream].channels.indices.contains(channel),
+        (0..<ComponentRule.count(of: schema.streams[stream].channels[channel])).contains(component),
+        // Small enough that sums over shards never overflow.
+        [count, missing, infinite].allSatisfy({ (0...1 << 48).contains($0) })
       else { throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged") }
       var stats = ComponentStatistics()
       stats.missing = missing
@@ -52,7 +55,7 @@ public struct DatasetStatistics: Sendable {
       let name = "\(schema.streams[stream].name)/\(schema.streams[stream].channels[channel].name)"
       let splitName = split < 0 ? "" : schema.splits[split]
       guard found[splitName, default: [:]][name, default: []].count == component else {
-        throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is out of place")
+        throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged: it is out of place")
       }
       found[splitName, default: [:]][name, default: []].append(stats)
     }

@@ -132,8 +132,8 @@ public struct DatasetSummary: Sendable {
     streams[stream].channels[at].channel = channel
     streams[stream].channels[at].stored.insert(block.type)
     streams[stream].channels[at].rawBytes += block.rows * width * block.type.size
-    streams[stream].channels[at].storedBytes +=
-      blockBytes[channel.storage.block] * width / max(block.elements, 1)
+    let share = blockBytes[channel.storage.block].multipliedFullWidth(by: width)
+    streams[stream].channels[at].storedBytes += max(block.elements, width).dividingFullWidth(share).quotient
     if width < block.elements { streams[stream].channels[at].isShared = true }
   }
 }

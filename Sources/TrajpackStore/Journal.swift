@@ -27,6 +27,10 @@ public final class Journal {
       close(descriptor)
       throw TrajpackError(.usage, "\(folder): another process is writing this dataset; wait for it")
     }
+    guard Self.isAt(path, descriptor) else {
+      close(descriptor)
+      throw TrajpackError(.usage, "\(folder): another process has just written this dataset; look at it first")
+    }
     var failure: TrajpackError?
     var found: (records: [JSONValue], length: Int) = ([], 0)
     do throws(TrajpackError) {
@@ -48,6 +52,20 @@ public final class Journal {
 
   deinit { close(descriptor) }
 
+  /// Whether the file that was opened is still the one of that name.
+  private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
+    var (opened, named) = (stat(), stat())
+    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0
+      && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
+  }
+
+  /// Whether the file at `path` is a journal, or the torn beginning of one.
+  public static func isJournal(_ path: String) -> Bool {
+    guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, magic.count))
+    else { return false }
+    return magic.starts(with: head) || head.allSatisfy { $0 == 0 }
+  }
+
   /// Appends a record and makes it durable.
   public func append(_ record: JSONValue) throws(TrajpackError) {
     let payload = Array(record.text().utf8)
@@ -66,16 +84,16 @@ public final class Journal {
   private static func parse(
     _ file: LocalFile
   ) throws(TrajpackError) -> (records: [JSONValue], length: Int) {
-    guard file.length >= magic.count else { return ([], 0) }
     guard file.length <= 1 << 30 else {
       throw TrajpackError(.data, "\(file.path): is too long for a journal")
     }
     let bytes = try file.bytes(0..<file.length)
-    guard bytes.starts(with: magic) else {
+    guard bytes.starts(with: magic) || magic.starts(with: bytes) else {
       // A power cut may leave the length of the first write without its bytes.
       if bytes.allSatisfy({ $0 == 0 }) { return ([], 0) }
       throw TrajpackError(.data, "\(file.path): is no trajpack journal")
     }
+    guard bytes.count >= magic.count else { return ([], 0) }
     var records: [JSONValue] = []
     var at = magic.count
     while at + 8 <= bytes.count {

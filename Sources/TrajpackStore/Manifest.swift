@@ -31,12 +31,24 @@ public struct Manifest: Sendable, Equatable {
     init(_ reader: JSONReader) throws(TrajpackError) {
       name = try reader.text("name")
       // The name comes from a file: it may only ever mean a file in the same folder.
-      guard name.hasPrefix("shard-"), name.hasSuffix(".h5"), !name.contains("/") else {
+      guard name.hasPrefix("shard-"), name.hasSuffix(".h5"), name.utf8.count <= 200,
+        name.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "/") })
+      else {
         throw reader.wrong("a shard's name, not '\(name)'")
       }
+      func count(_ name: String) throws(TrajpackError) -> Int {
+        let number = try reader.integer(name)
+        // Sums over the shards of a dataset stay far within 64 bits.
+        guard (0...1 << 40).contains(number) else { throw reader.wrong("a possible '\(name)'") }
+        return number
+      }
+      let digest = try reader.text("sha256")
+      guard digest.utf8.count == 64, digest.allSatisfy({ "0123456789abcdef".contains($0) }) else {
+        throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(digest)'")
+      }
       receipt = ShardWriter.Receipt(
-        bytes: try reader.integer("bytes"), sha256: try reader.text("sha256"),
-        episodes: try reader.integer("episodes"), rows: try reader.integer("rows"))
+        bytes: try count("bytes"), sha256: digest, episodes: try count("episodes"),
+        rows: try count("rows"))
     }
   }
 
@@ -68,6 +80,14 @@ public struct Manifest: Sendable, Equatable {
     ])
   }
 
+  /// Whether the file at `path` says that it is a manifest, be it damaged or not.
+  public static func isManifest(_ path: String) -> Bool {
+    guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, 4096)) else {
+      return false
+    }
+    return String(decoding: head, as: UTF8.self).contains("\"trajpack dataset\"")
+  }
+
   /// Reads a manifest.
   public init(json: JSONValue) throws(TrajpackError) {
     let reader = JSONReader(json, at: Self.fileName)
@@ -80,6 +100,9 @@ public struct Manifest: Sendable, Equatable {
           + "cannot read; use a newer one")
     }
     shards = try reader.list("shards") { (r) throws(TrajpackError) in try Entry(r) }
+    guard Set(shards.map(\.name)).count == shards.count else {
+      throw reader.wrong("each shard once")
+    }
     source = try reader.object("source")
     statistics = try reader.object("statistics")
     guard try reader.text("digest") == digest else {

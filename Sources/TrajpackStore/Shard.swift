@@ -47,6 +47,12 @@ public final class Shard: Sendable {
     }
     let start = sections.map { Int($0.1.offset) }.min() ?? 0
     let end = sections.map { Int($0.1.offset + $0.1.stored) }.max() ?? 0
+    let bytes = sections.reduce(0) { $0 + Int($1.1.stored) }
+    guard bytes <= maximumIndex, end - start <= bytes + 1 << 20 else {
+      throw TrajpackError(
+        .data, "the header is damaged: the index is said to take \(end - start) bytes; "
+          + "restore the shard from a copy")
+    }
     let memory = IndexMemory(count: end - start)
     try file.read(
       at: start, into: UnsafeMutableRawBufferPointer(rebasing: memory.bytes[..<(end - start)]))
@@ -83,7 +89,9 @@ public final class Shard: Sendable {
   }
 
   /// The most that a compressed section may claim to hold.
-  private static let maximumSection = 256 << 20
+  static let maximumSection = 64 << 20
+  /// The most that the sections together may take: a chunk table of 26 million rows.
+  static let maximumIndex = 1 << 30
 
   private static func inflate(
     _ section: ShardHeader.Section, _ name: String, _ bytes: UnsafeRawBufferPointer

@@ -38,11 +38,13 @@ public final class ShardWriter {
   private var index = IndexBuilder()
   private var pending: [Pending]
   private var blobs: [Int: (filled: [UInt8], rows: Int)] = [:]
-  private var queue: [Deferred<ChunkJob.Outcome>] = []
+  private var queue: [(job: Deferred<ChunkJob.Outcome>, bytes: Int)] = []
+  private var queuedBytes = 0
   private var waiting: [ChunkJob] = []
   private var waitingBytes = 0
   private var chunks: [[Int64]]
   private var isDone = false
+  private var isSettled = false
   private var trackRows = 0
 
   /// Begins a shard that is to be named `path`.
@@ -81,6 +83,13 @@ public final class ShardWriter {
       return Pending(blocks: blocks)
     }
     for blob in blobNumbers { blobs[blob] = ([], 0) }
+  }
+
+  /// Makes the datasets, once, before the first row is written.
+  private func settle(_ episode: EpisodeDraft?) throws(TrajpackError) {
+    guard !isSettled else { return }
+    isSettled = true
+    if let episode { try ShuffleTrial(schema, compressors).settle(&schema, by: episode) }
     for (number, block) in schema.blocks.enumerated() {
       try backend.create(block, level: level, note: Self.note(schema, number))
     }
@@ -101,6 +110,7 @@ public final class ShardWriter {
 
   /// Writes an episode.
   public func append(_ episode: EpisodeDraft) throws(TrajpackError) {
+    try settle(episode)
     index.addEpisode(
       id: episode.id, split: episode.split,
       metadata: episode.metadata == .object([]) ? "" : episode.metadata.text())
@@ -194,10 +204,13 @@ public final class ShardWriter {
     return first..<rows
   }
 
+  /// Bytes of rows that wait for a thread or for being written.
+  private static let maximumQueue = 32 << 20
+
   /// Queues a job; small ones travel together, so that threads are not woken for a few kilobytes.
   private func send(_ job: ChunkJob) throws(TrajpackError) {
     waiting.append(job)
-    waitingBytes += job.blocks.values.reduce(0) { $0 + $1.count }
+    waitingBytes += job.bytes
     if waitingBytes >= 256 << 10 { try flush() }
   }
 
@@ -205,16 +218,23 @@ public final class ShardWriter {
     guard !waiting.isEmpty else { return }
     for job in waiting {
       let (schema, compressors, gatherer) = (schema, compressors, gatherer)
+      let bytes = job.bytes
+      queuedBytes += bytes
       queue.append(
-        pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) })
+        (pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) }, bytes))
     }
     waiting = []
     waitingBytes = 0
-    while queue.count > 16 * pool.count + 64 { try writeNext() }
+    // Enough for every thread to have work while one chunk is written, whatever the size of chunks.
+    while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1) {
+      try writeNext()
+    }
   }
 
   private func writeNext() throws(TrajpackError) {
-    let outcome = try queue.removeFirst().value()
+    let next = queue.removeFirst()
+    queuedBytes -= next.bytes
+    let outcome = try next.job.value()
     for packed in outcome.packed {
       var offset = 0
       try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
@@ -233,6 +253,7 @@ public final class ShardWriter {
   ///
   /// - Parameter attributes: The schema's attributes; those it was begun with where `nil`.
   public func commit(attributes: JSONValue? = nil) throws(TrajpackError) -> Receipt {
+    try settle(nil)
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
       try close(stream)
@@ -270,6 +291,12 @@ public final class ShardWriter {
       _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int, _ codec: Codec
     ) throws(TrajpackError) {
       guard !bytes.isEmpty else { return }
+      guard bytes.count <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
+      else {
+        throw TrajpackError(
+          .data, "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
+            + "than readers take; use a smaller --shard-size")
+      }
       let packed = codec == .none ? nil : try compressors.compress(bytes, codec)
       let stored = packed ?? bytes
       var offset = 0

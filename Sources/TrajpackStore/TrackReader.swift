@@ -18,6 +18,9 @@ public struct TrackReader {
     stream = shard.schema.streams[track.stream]
   }
 
+  /// The most bytes that a row of a bytes channel may have.
+  public static let maximumBytes = 1 << 28
+
   /// Rows in the track.
   public var count: Int { track.rows.count }
 
@@ -55,6 +58,11 @@ public struct TrackReader {
         .data, "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
           + "\(track.rows.lowerBound + row): points outside the track's bytes")
     }
+    guard size <= Self.maximumBytes else {
+      throw TrajpackError(
+        .data, "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+          + "\(track.rows.lowerBound + row): claims \(size) bytes, more than a row may have")
+    }
     return try bytes(Int(offset)..<Int(offset + size))
   }
 
@@ -77,12 +85,18 @@ public struct TrackReader {
     return out
   }
 
-  /// Calls `body` with runs of rows, `size` at a time, so that a track of any length is read in flat
-  /// memory.
+  /// How many rows of the stream's widest channel make some 8 MiB: 1 to 4096.
+  public var runLength: Int {
+    let widest = stream.channels.reduce(1) { max($0, shard.schema.blocks[$1.storage.block].rowBytes) }
+    return min(max((8 << 20) / widest, 1), 4096)
+  }
+
+  /// Calls `body` with runs of ``runLength`` rows, so that a track of any length is read in flat memory.
   public func forEachRun(
-    of size: Int = 4096, _ body: (Range<Int>) throws(TrajpackError) -> Void
+    _ body: (Range<Int>) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     var first = 0
+    let size = runLength
     while first < count {
       let end = min(first + size, count)
       try body(first..<end)

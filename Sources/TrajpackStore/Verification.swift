@@ -25,10 +25,17 @@ public struct Verification: Sendable {
     advance: @escaping @Sendable (Int) -> Void
   ) throws(TrajpackError) -> Result {
     var result = Result()
+    guard FileSystem.item(at: path) != nil else {
+      result.damages = [
+        TrajpackError(.data, "\(path): is missing, but the dataset lists it; restore it from a copy")
+      ]
+      return result
+    }
     let shard: Shard
     do throws(TrajpackError) {
       shard = try Shard(path)
-      for id in [ShardHeader.SectionID.statistics, .quantiles] { _ = try shard.section(id) }
+      var statistics = DatasetStatistics()
+      try statistics.add(shard)
     } catch {
       guard error.fault != .machine else { throw error }
       result.damages = [error]

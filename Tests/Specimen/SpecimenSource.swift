@@ -77,7 +77,9 @@ struct SpecimenSource: Importer {
         episode.tracks.append(
           try packer.track(
             entity: entity, clock: clock,
-            metadata: name == "log" ? .record(["language": "de"]) : .object([])))
+            metadata: name == "log"
+              ? .record(["language": "de", "name": number % 2 == 0 ? "Zo\u{EB}" : "Zoe\u{308}"])
+              : .object([])))
       }
     }
     return episode

@@ -26,7 +26,8 @@ final class Archive {
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
       for episode in 0..<episodes {
         try writer.append(
-          Self.episode("\(shard)-\(episode)", schema, &random, split: episode % 2 == 0 ? "train" : "test"))
+          Self.episode(
+            "\(shard)-\(episode)", schema, &random, split: episode % 2 == 0 ? "train" : "test"))
       }
       entries.append(.init(name: name, receipt: try writer.commit()))
     }
@@ -54,21 +55,26 @@ final class Archive {
         Stream(name: "state"),
         channels: [
           plan("hp", .float32, missing: .nan), plan("id", .int32, nil, [], .label),
-          plan("price", .float64, .int32, missing: .nan, decimals: 2), plan("speed", .float32, nil, [3]),
+          plan("price", .float64, .int32, missing: .nan, decimals: 2),
+          plan("speed", .float32, nil, [3]),
           plan("level", .int64, .int32, [], .label, missing: .sentinel),
           plan("wide", .float32, nil, [20, 3], .position), plan("flag", .bool, nil, [], .event),
         ]),
       StreamPlan(
         Stream(name: "camera"),
         channels: [
-          plan("place", .float32, nil, [3], .position), plan("turn", .float32, nil, [4], .quaternion),
+          plan("place", .float32, nil, [3], .position),
+          plan("turn", .float32, nil, [4], .quaternion),
           plan("shot", .int32, nil, [], .categorical),
         ]),
       StreamPlan(
         Stream(name: "body"),
-        channels: [plan("joints", .float32, nil, [12, 3], .position), plan("alive", .uint8, nil, [], .label)]),
+        channels: [
+          plan("joints", .float32, nil, [12, 3], .position), plan("alive", .uint8, nil, [], .label),
+        ]),
       StreamPlan(
-        Stream(name: "log"), channels: [plan("time", .int64, nil, [], .label), plan("value", .float64)]),
+        Stream(name: "log"),
+        channels: [plan("time", .int64, nil, [], .label), plan("value", .float64)]),
     ]
   }()
 
@@ -76,7 +82,8 @@ final class Archive {
     _ id: String, _ schema: Schema, _ random: inout SeededGenerator, split: String
   ) throws -> EpisodeDraft {
     var episode = EpisodeDraft(
-      id: id, split: split, metadata: .record(["score": .int(Int64.random(in: 0...9, using: &random))]))
+      id: id, split: split,
+      metadata: .record(["score": .int(Int64.random(in: 0...9, using: &random))]))
     let rows = Int.random(in: 1...160, using: &random)
     // Powers of two, so that a slow reference may count in doubles and still be exact.
     let rate = Rational(32) ?? .one
@@ -129,7 +136,8 @@ final class Archive {
           case .float32: bits = UInt64((isMissing ? .nan : Float(value) / 8).bitPattern)
           case .float64: bits = (Double(value) / 8).bitPattern
           case .bool: bits = UInt64(value & 1)
-          default: bits = isMissing ? UInt64(bitPattern: Int64(Int32.min)) : UInt64(bitPattern: value)
+          default:
+            bits = isMissing ? UInt64(bitPattern: Int64(Int32.min)) : UInt64(bitPattern: value)
           }
         }
         withUnsafeBytes(of: bits.littleEndian) { out += Array($0.prefix(block.type.size)) }

@@ -39,7 +39,9 @@ import TrajpackTestSupport
       for i in 0..<n { counts[i * n + Int(order[UInt64(i)])] += 1 }
     }
     let expected = Double(trials) / Double(n)
-    let chi = counts.reduce(0.0) { $0 + (Double($1) - expected) * (Double($1) - expected) / expected }
+    let chi = counts.reduce(0.0) {
+      $0 + (Double($1) - expected) * (Double($1) - expected) / expected
+    }
     let degrees = Double((n - 1) * (n - 1))
     #expect(abs(chi - degrees) < 6 * (2 * degrees).squareRoot())
   }
@@ -67,7 +69,9 @@ import TrajpackTestSupport
 
   @Test func mixturesKeepTheirWeightsAtEveryPrefix() {
     var random = SeededGenerator(seed: 1)
-    var cases: [[Double]] = [[1, 1], [0.7, 0.3], [3, 2, 1], [0.5, 0.25, 0.125, 0.125], [1, 99]]
+    var cases: [[Double]] = [
+      [1, 1], [0.7, 0.3], [3, 2, 1], [0.5, 0.25, 0.125, 0.125], [1, 99],
+    ]
     for _ in 0..<12 {
       let count = Int.random(in: 2...7, using: &random)
       cases.append((0..<count).map { _ in Double.random(in: 0.01...1, using: &random) })
@@ -96,7 +100,8 @@ import TrajpackTestSupport
       WindowOrder(sizes: [1000], shuffle: .global, seed: 1),
       WindowOrder(sizes: [400, 77], shuffle: .global, seed: 2),
       WindowOrder(sizes: [517], shuffle: .block(windows: 16, count: 4), seed: 3),
-      WindowOrder(sizes: [300, 50, 9], weights: [2, 1, 1], epochWindows: 400, shuffle: .global, seed: 4),
+      WindowOrder(
+        sizes: [300, 50, 9], weights: [2, 1, 1], epochWindows: 400, shuffle: .global, seed: 4),
     ]
   }
 
@@ -137,7 +142,9 @@ import TrajpackTestSupport
         var own = cursor
         var places: [UInt64] = []
         for _ in 0..<2 {
-          places += own.next(.init(batch: 4, rank: rank, world: world), epochWindows: order.epochWindows) ?? []
+          places +=
+            own.next(.init(batch: 4, rank: rank, world: world), epochWindows: order.epochWindows)
+            ?? []
         }
         parts.append(places)
         after = own
@@ -160,6 +167,7 @@ import TrajpackTestSupport
     let mixed = WindowOrder(
       sizes: [30, 50], weights: [1, 1], epochWindows: 60, shuffle: .global, seed: 4)
     let first = (0..<60).map { mixed.window(epoch: 0, position: $0) }.filter { $0.dataset == 0 }
-    #expect(Set(first).count == 30, "a data set goes through all of its windows before any comes again")
+    #expect(
+      Set(first).count == 30, "a data set goes through all of its windows before any comes again")
   }
 }

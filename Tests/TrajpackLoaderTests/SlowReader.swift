@@ -35,7 +35,8 @@ struct SlowReader {
         let rows = shard.index.track(info.tracks.lowerBound).rows.count
         for anchor in Swift.stride(from: 0, to: rows, by: stride) {
           if edge == .drop, anchor + length > rows { break }
-          windows.append(Window(shard: shard, episode: episode, anchor: anchor + (edge == .drop ? past : 0)))
+          windows.append(
+            Window(shard: shard, episode: episode, anchor: anchor + (edge == .drop ? past : 0)))
         }
       }
     }
@@ -77,7 +78,8 @@ struct SlowReader {
 
   /// A value at a moment, an element each: NaN where not observed; `nil` where there is none.
   func values(
-    _ window: Window, _ stream: String, _ channel: String, at time: Double, isOutside: Bool, slot: Int = 0,
+    _ window: Window, _ stream: String, _ channel: String, at time: Double, isOutside: Bool,
+    slot: Int = 0,
     isEntity: Bool = false, _ blend: Blend
   ) throws -> [Double]? {
     var found = tracks(window, stream)
@@ -89,7 +91,9 @@ struct SlowReader {
       guard slot < found.count else { return nil }
       found = [found[slot]]
     }
-    guard let track = found.first, let number = track.stream.channel(named: channel) else { return nil }
+    guard let track = found.first, let number = track.stream.channel(named: channel) else {
+      return nil
+    }
     var times = try times(track)
     // A regular clock holds its only row for one period.
     if times.count == 1, case .regular(_, let rate) = track.track.clock {

@@ -25,7 +25,9 @@ import TrajpackTestSupport
     let archive = try Archive(seed: seed, codec: codec)
     let dataset = try OpenDataset(archive.path)
     let edge = [("drop", SlowReader.Edge.drop), ("pad", .pad), ("clamp", .clamp)][Int(seed / 3 % 3)]
-    let (past, length) = (Int.random(in: 0...4, using: &random), Int.random(in: 1...20, using: &random))
+    let (past, length) = (
+      Int.random(in: 0...4, using: &random), Int.random(in: 1...20, using: &random)
+    )
     let stride = Int.random(in: 1...9, using: &random)
     let blend: SlowReader.Blend = seed % 2 == 0 ? .asOf : .nearest
     let options = """
@@ -52,7 +54,8 @@ import TrajpackTestSupport
   }
 
   private func compare(
-    _ batch: Batch, _ w: Int, _ window: SlowReader.Window, _ slow: SlowReader, _ outputs: [String: Output],
+    _ batch: Batch, _ w: Int, _ window: SlowReader.Window, _ slow: SlowReader,
+    _ outputs: [String: Output],
     _ blend: SlowReader.Blend
   ) throws {
     let length = slow.length
@@ -73,7 +76,8 @@ import TrajpackTestSupport
         let (time, isOutside) = try slow.moment(window, window.anchor - slow.past + t)
         for slot in 0..<slots {
           let skips = stream == "state" && isOutside && slow.edge != .clamp
-          let found = skips
+          let found =
+            skips
             ? nil
             : try slow.values(
               window, stream, channel, at: time, isOutside: isOutside, slot: slot,
@@ -81,15 +85,19 @@ import TrajpackTestSupport
           let at = (t * slots + slot) * elements
           let wanted = found ?? [Double](repeating: 0, count: elements)
           let got = Array(values[at..<at + elements])
-          let isEqual = zip(got, wanted).allSatisfy { Self.same($0, $1, kind == .linear ? 1e-3 : 0) }
+          let isEqual = zip(got, wanted).allSatisfy {
+            Self.same($0, $1, kind == .linear ? 1e-3 : 0)
+          }
           if !isEqual {
             Issue.record(
-              "\(stream)/\(channel) window \(batch.windows[w]) t \(t) slot \(slot): \(got) not \(wanted)")
+              "\(stream)/\(channel) window \(batch.windows[w]) t \(t) slot \(slot): \(got) not \(wanted)"
+            )
             return
           }
           if let observed {
             let mask = observed[at..<at + elements].map { $0 == 1 }
-            #expect(mask == wanted.map { !$0.isNaN && found != nil }, "observed \(stream)/\(channel)")
+            #expect(
+              mask == wanted.map { !$0.isNaN && found != nil }, "observed \(stream)/\(channel)")
           }
           if stream == "body" {
             let present = try batch.doubles(#require(outputs["present:body"]), window: w)
@@ -124,7 +132,8 @@ import TrajpackTestSupport
         let ids = batch.doubles(try #require(outputs["state/id"]), window: w)
         for (t, offset) in [-2, 0, 3].enumerated() {
           let (time, isOutside) = try slow.moment(window, window.anchor + offset)
-          let wanted = isOutside
+          let wanted =
+            isOutside
             ? nil : try slow.values(window, "state", "id", at: time, isOutside: false, .asOf)
           #expect(ids[t] == wanted?[0] ?? 0)
         }
@@ -158,7 +167,8 @@ import TrajpackTestSupport
       try second.resume(first.cursor, seed: first.order.seed, digest: first.digest)
       #expect(head + (try windows(second, 90 - stop)) == whole)
     }
-    let other = try Loader([dataset], try LoaderOptions(json: #"{"channels": ["state"], "length": 5}"#))
+    let other = try Loader(
+      [dataset], try LoaderOptions(json: #"{"channels": ["state"], "length": 5}"#))
     #expect(throws: TrajpackError.self) {
       try other.resume(WindowCursor(), seed: 7, digest: try Loader([dataset], options).digest)
     }
@@ -177,7 +187,8 @@ import TrajpackTestSupport
       try loader.read(dataset: 0, windows: batch.windows, into: memory)
       for output in loader.outputs {
         let a = UnsafeRawBufferPointer(start: batch.memory + output.offset, count: output.bytes)
-        let b = UnsafeRawBufferPointer(rebasing: memory[output.offset..<output.offset + output.bytes])
+        let b = UnsafeRawBufferPointer(
+          rebasing: memory[output.offset..<output.offset + output.bytes])
         #expect(a.elementsEqual(b), "\(output.name)")
       }
     }
@@ -196,14 +207,18 @@ import TrajpackTestSupport
     pwrite(fd, &byte, 1, off_t(place.offset + place.stored / 2))
     close(fd)
     let dataset = try OpenDataset(archive.path)
-    let base = #""channels": ["state"], "length": 2, "batch": 4, "shuffle": "none", "drop_last": false"#
+    let base =
+      #""channels": ["state"], "length": 2, "batch": 4, "shuffle": "none", "drop_last": false"#
     let loader = try Loader([dataset], try LoaderOptions(json: "{\(base)}"))
     var failure: TrajpackError?
     do { _ = try Self.epoch(loader) } catch { failure = error as? TrajpackError }
     let first = try #require(failure)
-    #expect(first.fault == .data && first.message.contains("chunk 1 of") && first.message.contains("wide"))
+    #expect(
+      first.fault == .data && first.message.contains("chunk 1 of") && first.message.contains("wide")
+    )
     #expect(throws: first) { _ = try loader.next() }
-    let skipping = try Loader([dataset], try LoaderOptions(json: "{\(base), \"on_error\": \"skip\"}"))
+    let skipping = try Loader(
+      [dataset], try LoaderOptions(json: "{\(base), \"on_error\": \"skip\"}"))
     let clean = SlowReader(dataset, past: 0, length: 2, stride: 1, edge: .drop)
     var kept: [UInt64] = []
     for batch in try Self.epoch(skipping) {
@@ -212,7 +227,8 @@ import TrajpackTestSupport
         let window = clean.windows[Int(batch.windows[w])]
         let wanted = try (0..<2).map { t in
           try clean.values(
-            window, "state", "id", at: clean.moment(window, window.anchor + t).time, isOutside: false, .asOf)?[0]
+            window, "state", "id", at: clean.moment(window, window.anchor + t).time,
+            isOutside: false, .asOf)?[0]
         }
         #expect(batch.doubles(output, window: w) == wanted.map { $0 ?? 0 })
       }
@@ -249,11 +265,15 @@ import TrajpackTestSupport
     for (options, part) in [
       (#"{"lenght": 4}"#, "did you mean 'length'"), (#"{"length": 0}"#, "an integer from 1"),
       (#"{"channels": ["state/hpp"]}"#, "did you mean 'state/hp'"),
-      (#"{"split": "trian"}"#, "did you mean 'train'"), (#"{"length": 100000}"#, "fits into any of"),
-      (#"{"episodes": ["nobody"]}"#, "no episode is left"), (#"{"rank": 2, "world": 2}"#, "below 'world'"),
-      (#"{"reference": "stat"}"#, "did you mean 'state'"), (#"{"align": {"log": "native"}}"#, "explicit times"),
+      (#"{"split": "trian"}"#, "did you mean 'train'"),
+      (#"{"length": 100000}"#, "fits into any of"),
+      (#"{"episodes": ["nobody"]}"#, "no episode is left"),
+      (#"{"rank": 2, "world": 2}"#, "below 'world'"),
+      (#"{"reference": "stat"}"#, "did you mean 'state'"),
+      (#"{"align": {"log": "native"}}"#, "explicit times"),
       (#"{"shuffle": "globl"}"#, "'global'"), ("[1]", "must be an object"), ("{", "no JSON"),
-      (#"{"length": 2, "batch": 100000}"#, "fewer than 'batch'"), (#"{"weights": [1, 2]}"#, "one each"),
+      (#"{"length": 2, "batch": 100000}"#, "fewer than 'batch'"),
+      (#"{"weights": [1, 2]}"#, "one each"),
     ] {
       #expect(message(options).contains(part), "\(options): \(message(options))")
     }

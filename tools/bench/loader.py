@@ -95,7 +95,7 @@ class Trajpack(Peer):
 
 
 class TrajpackPlain(Trajpack):
-    codec = "none"
+    codec, options = "none", {"masks": False}
 
 
 class TrajpackNoMasks(Trajpack):
@@ -151,7 +151,7 @@ class Npz(Peer):
         return {key: np.stack(value) for key, value in parts.items()}
 
 
-PEERS = {"trajpack": Trajpack, "trajpack, no masks": TrajpackNoMasks, "trajpack, uncompressed": TrajpackPlain,
+PEERS = {"trajpack": Trajpack, "trajpack, no masks": TrajpackNoMasks, "trajpack, uncompressed, no masks": TrajpackPlain,
          "h5py zstd, own chunks": H5py, "h5py zstd, 32 frames": H5pyEqual, "h5py uncompressed": H5pyPlain,
          "numpy memory map": Memmap, "npz a trajectory": Npz}
 
@@ -196,12 +196,12 @@ def main():
         return
     for order in ("any", "sequence"):
         part = [r for r in results if r["order"] == order]
-        print(f"\n{order:28} {'windows/s':>10} {'cpu us':>8} {'speed':>7} {'cpu':>7}   (trajpack / it)")
+        print(f"\n{order:34} {'windows/s':>10} {'cpu us':>8} {'speed':>7} {'cpu':>7}   (trajpack / it)")
         for r in part:
             ours = next((x for x in part if x["system"] ==
-                         ("trajpack, uncompressed" if r["system"] in ("numpy memory map", "h5py uncompressed")
+                         ("trajpack, uncompressed, no masks" if r["system"] in ("numpy memory map", "h5py uncompressed")
                           else "trajpack")), r)
-            print(f"{r['system']:28} {r['windows_per_second']:10.0f} {r['cpu_us']:8.1f} "
+            print(f"{r['system']:34} {r['windows_per_second']:10.0f} {r['cpu_us']:8.1f} "
                   f"{ours['windows_per_second'] / r['windows_per_second']:7.1f} {r['cpu_us'] / ours['cpu_us']:7.1f}")
 
 

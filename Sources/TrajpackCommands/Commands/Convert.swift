@@ -225,7 +225,7 @@ struct Convert: Command {
     events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
     events.skipped = { recording in
       counters.advance(bytes: recording.bytes, items: 1)
-      console.warn("\(recording.path): left out, its files differ in frames")
+      console.warn("\(recording.path.printable): left out, its files differ in frames")
     }
     events.isInterrupted = { Interrupt.isRequested }
     let outcome: Conversion<I>.Outcome

@@ -53,6 +53,10 @@ struct Diff: Command {
     }
     progress.cancel()
     let result = comparison.result
+    if Interrupt.isRequested {
+      console.warn("stopped after \(Human.count(result.episodes, "episodes")); nothing is said of the others")
+      return
+    }
     if json {
       console.print(
         .record([
@@ -64,7 +68,7 @@ struct Diff: Command {
       console.print(
         "equal: \(Human.count(result.episodes, "episodes")), \(Human.count(result.values, "values"))")
     } else {
-      for difference in result.differences.prefix(50) { console.print(difference) }
+      for difference in result.differences.prefix(50) { console.print(difference.printable) }
       if result.differences.count > 50 { console.print("and \(result.differences.count - 50) more") }
     }
     guard result.differences.isEmpty else {

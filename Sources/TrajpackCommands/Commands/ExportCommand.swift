@@ -37,6 +37,8 @@ struct ExportCommand: Command {
     let opened = try Dataset(dataset)
     switch to {
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
+    case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
+    case "csv": try export(CSVExporter(mediaFolder: media), opened, console)
     default:
       throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
     }

@@ -10,8 +10,8 @@ extension Info {
       console.print(try document(episode, shard))
       return
     }
-    let split = episode.split.isEmpty ? "" : ", split \(episode.split)"
-    console.print("episode \(episode.id)\(split), in \(shard.name)\n")
+    let split = episode.split.isEmpty ? "" : ", split \(episode.split.printable)"
+    console.print("episode \(episode.id.printable)\(split), in \(shard.name)\n")
     var table = Table(
       .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"), .text("clock"))
     for number in episode.tracks {

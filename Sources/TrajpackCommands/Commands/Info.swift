@@ -44,16 +44,17 @@ struct Info: Command {
   private func show(_ summary: DatasetSummary, of opened: Dataset, _ console: Console) {
     console.print(
       "\(dataset): \(Human.count(summary.episodes, "episodes")), \(Human.count(summary.frames, "frames")), "
-        + "\(Human.duration(.milliseconds(Int64(summary.seconds * 1000)))), \(Human.bytes(summary.bytes)) in "
+        + "\(Human.duration(seconds: summary.seconds)), \(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {
-      console.print("made from \(format), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")")
+      console.print("made from \(format.printable), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")")
     }
     let named = summary.splits.filter { !$0.key.isEmpty }
     if !named.isEmpty {
       console.print(
         "splits: "
-          + named.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
+          + named.sorted { $0.key < $1.key }.map { "\($0.key.printable) \($0.value)" }
+          .joined(separator: ", "))
     }
     console.print("")
     var streams = Table(

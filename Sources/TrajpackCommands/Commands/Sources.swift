@@ -6,13 +6,7 @@ import TrajpackStore
 enum Sources {
   static let formats: [FormatDescription] = [
     WildWorldImporter.format, SeriesImporter.format,
-    FormatDescription(
-      name: "npz", summary: "numpy archives, one an episode",
-      carries: "every channel of every track, by name, with its times", reads: false, writes: true),
-    FormatDescription(
-      name: "csv", summary: "one CSV a stream, one folder an episode",
-      carries: "every channel of every track, a column an element, with its times", reads: false,
-      writes: true),
+    NPZExporter.format, CSVExporter.format,
   ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }

@@ -46,6 +46,12 @@ struct Verify: Command {
       total.chunks += result.chunks
       total.damages += result.damages
     }
+    if Interrupt.isPending, Interrupt.wasObserved {
+      progress.cancel()
+      console.warn("stopped; what was not read is not checked")
+      if let first = total.damages.first { throw first }
+      return
+    }
     progress.finish("verified")
     if json { console.print(document(total, opened)) }
     guard let first = total.damages.first else {
@@ -59,7 +65,7 @@ struct Verify: Command {
       }
       return
     }
-    for damage in total.damages.dropFirst() { console.warn(damage.message) }
+    for damage in total.damages.dropFirst() { console.warn(damage.message.printable) }
     throw first
   }
 

@@ -37,6 +37,12 @@ enum Human {
     return "1 \(things.hasSuffix("s") ? things.dropLast() : things[...])"
   }
 
+  /// The same for seconds as a number from a file, of any size.
+  static func duration(seconds: Double) -> String {
+    guard seconds.isFinite, seconds.magnitude < 1e15 else { return "\(seconds) s" }
+    return duration(.milliseconds(Int64(seconds * 1000)))
+  }
+
   /// `0.4 s`, `42 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`: two units at most.
   static func duration(_ time: Duration) -> String {
     let (seconds, attoseconds) = time.components

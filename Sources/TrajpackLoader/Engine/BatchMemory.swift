@@ -36,7 +36,8 @@ final class BatchMemory: @unchecked Sendable {
     let alignment = bytes >= 4 << 20 ? 2 << 20 : 4096
     guard posix_memalign(&memory, alignment, bytes) == 0, let memory else {
       throw TrajpackError(
-        .machine, "there is no memory for a batch of \(bytes) bytes; make 'batch' or 'prefetch' smaller")
+        .machine,
+        "there is no memory for a batch of \(bytes) bytes; make 'batch' or 'prefetch' smaller")
     }
     if alignment > 4096 { madvise(memory, bytes, 14) }  // MADV_HUGEPAGE
     memset(memory, 0, bytes)

@@ -111,5 +111,7 @@ final class BatchPlan: @unchecked Sendable {
   var itemCount: Int { max(items.count - 1, 0) }
 
   func segments(ofItem item: Int) -> Range<Int> { items[item]..<items[item + 1] }
-  func finishes(ofWindow window: Int) -> Range<Int> { finishStarts[window]..<finishStarts[window + 1] }
+  func finishes(ofWindow window: Int) -> Range<Int> {
+    finishStarts[window]..<finishStarts[window + 1]
+  }
 }

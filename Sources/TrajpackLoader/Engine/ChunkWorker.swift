@@ -42,6 +42,10 @@ final class ChunkWorker {
     let first = segments[0]
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
+    if shard.programs.reads[first.read].isStoredPlain, isChecked(shard, first.read, chunk) {
+      try readDirectly(segments, plan, shard, first.read, chunk)
+      return
+    }
     if let cache {
       if let hit = cache.find(first.key) {
         counters.cacheHits += 1
@@ -53,10 +57,6 @@ final class ChunkWorker {
       entry.shuffled = shuffled
       copy(segments, plan, shard, first.read, entry.bytes, shuffled)
       cache.keep(first.key, entry)
-      return
-    }
-    if shard.programs.reads[first.read].isStoredPlain, isChecked(shard, first.read, chunk) {
-      try readDirectly(segments, plan, shard, first.read, chunk)
       return
     }
     let bytes = inflated.room(shard.programs.reads[first.read].bytes)
@@ -88,7 +88,8 @@ final class ChunkWorker {
     let isOneRead = end - begin <= sum + 64 << 10
     let bytes = stored.room(isOneRead ? end - begin : places.map(\.stored).max() ?? 0)
     if isOneRead {
-      try shard.shard.file.read(at: begin, into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<(end - begin)]))
+      try shard.shard.file.read(
+        at: begin, into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<(end - begin)]))
     }
     for (i, block) in blocks.enumerated() {
       let place = places[i]
@@ -100,8 +101,10 @@ final class ChunkWorker {
       do throws(TrajpackError) {
         shuffled.append(
           try shard.shard.inflate(
-            UnsafeRawBufferPointer(part), place, shard.shard.schema.blocks[block.block], decompressor,
-            into: UnsafeMutableRawBufferPointer(rebasing: out[block.offset..<block.offset + block.bytes]),
+            UnsafeRawBufferPointer(part), place, shard.shard.schema.blocks[block.block],
+            decompressor,
+            into: UnsafeMutableRawBufferPointer(
+              rebasing: out[block.offset..<block.offset + block.bytes]),
             isChecked: isChecked))
       } catch {
         throw shard.shard.damaged(chunk, block: block.block, error)
@@ -125,7 +128,8 @@ final class ChunkWorker {
         let (to, stride) = target(copy, segment, program, plan)
         RowCopy.copy(
           UnsafeRawBufferPointer(rebasing: bytes[block.offset..<block.offset + block.bytes]), block,
-          isShuffled: shuffled[copy.source], rows: Int(segment.row)..<Int(segment.row + segment.count),
+          isShuffled: shuffled[copy.source],
+          rows: Int(segment.row)..<Int(segment.row + segment.count),
           copy, into: to, stride: stride)
       }
     }
@@ -164,18 +168,22 @@ final class ChunkWorker {
         counters.bytesRead += bytes
         if let mapping {
           RowCopy.copy(
-            mapping.bytes(at: at, count: bytes), block, isShuffled: false, rows: 0..<Int(segment.count),
+            mapping.bytes(at: at, count: bytes), block, isShuffled: false,
+            rows: 0..<Int(segment.count),
             copy, into: to, stride: stride)
           continue
         }
         if copy.width == block.rowBytes, stride == copy.width {
-          try shard.shard.file.read(at: at, into: UnsafeMutableRawBufferPointer(start: to, count: bytes))
+          try shard.shard.file.read(
+            at: at, into: UnsafeMutableRawBufferPointer(start: to, count: bytes))
           continue
         }
         let room = stored.room(bytes)
-        try shard.shard.file.read(at: at, into: UnsafeMutableRawBufferPointer(rebasing: room[..<bytes]))
+        try shard.shard.file.read(
+          at: at, into: UnsafeMutableRawBufferPointer(rebasing: room[..<bytes]))
         RowCopy.copy(
-          UnsafeRawBufferPointer(room), block, isShuffled: false, rows: 0..<Int(segment.count), copy,
+          UnsafeRawBufferPointer(room), block, isShuffled: false, rows: 0..<Int(segment.count),
+          copy,
           into: to, stride: stride)
       }
     }
@@ -208,13 +216,15 @@ enum RowCopy {
     let size = block.rowBytes
     let columns = copy.column..<copy.column + copy.width
     if isShuffled, block.shuffle == size {
-      Shuffle.undo(bytes, elementSize: size, elements: rows, columns: columns, into: to, stride: stride)
+      Shuffle.undo(
+        bytes, elementSize: size, elements: rows, columns: columns, into: to, stride: stride)
     } else if isShuffled {
       let element = block.shuffle
       let perRow = size / element
       if columns.count == size, stride == size {
         Shuffle.undo(
-          bytes, elementSize: element, elements: rows.lowerBound * perRow..<rows.upperBound * perRow,
+          bytes, elementSize: element,
+          elements: rows.lowerBound * perRow..<rows.upperBound * perRow,
           columns: 0..<element, into: to, stride: element)
         return
       }

@@ -81,8 +81,10 @@ final class Engine: @unchecked Sendable {
     self.memory = memory
     self.cursor = cursor
     planner = Planner(setup)
-    let isGlobal = setup.options.shuffle == .global
-    let limit = setup.options.cache ?? (isGlobal ? 0 : 64 << 20)
+    // Only a pool of blocks comes back to the same chunks soon, but not in the same batch.
+    var limit = 0
+    if case .block = setup.options.shuffle { limit = 64 << 20 }
+    limit = setup.options.cache ?? limit
     cache = limit > 0 ? ChunkCache(limit: limit) : nil
     threadCount = setup.options.threads > 0 ? setup.options.threads : Int(tp_processors())
   }
@@ -101,7 +103,9 @@ final class Engine: @unchecked Sendable {
         }, box.toOpaque())
       guard status == 0 else {
         box.release()
-        if threads.isEmpty { throw TrajpackError(.machine, "no thread can be started for the loader") }
+        if threads.isEmpty {
+          throw TrajpackError(.machine, "no thread can be started for the loader")
+        }
         break
       }
       threads.append(thread)
@@ -167,7 +171,8 @@ final class Engine: @unchecked Sendable {
         for output in setup.layout.outputs {
           let size = output.windowBytes
           memmove(
-            plan.memory + output.offset + kept.count * size, plan.memory + output.offset + window * size,
+            plan.memory + output.offset + kept.count * size,
+            plan.memory + output.offset + window * size,
             size)
         }
       }
@@ -261,7 +266,9 @@ final class Engine: @unchecked Sendable {
       let window = Int(plan.segments[i].window)
       plan.remaining[window] -= 1
       if let failure, plan.failures[window] == nil { plan.failures[window] = failure }
-      if plan.remaining[window] == 0, !plan.finishes(ofWindow: window).isEmpty { finished.append(window) }
+      if plan.remaining[window] == 0, !plan.finishes(ofWindow: window).isEmpty {
+        finished.append(window)
+      }
     }
     if !finished.isEmpty {
       lock.unlock()

@@ -100,7 +100,8 @@ final class Finisher {
           default: b = next
           }
         }
-        let out = plan.memory + selected.place.byte(Int(finish.window), Int(map.out), Int(finish.slot))
+        let out =
+          plan.memory + selected.place.byte(Int(finish.window), Int(map.out), Int(finish.slot))
         write(a, b, map.rest, channel, selected, to: out)
         guard selected.observed != nil else { continue }
         observe(a, channel, selected, finish, Int(map.out), plan)
@@ -119,7 +120,8 @@ final class Finisher {
       return
     }
     let count = selected.channel.elements
-    let reading = ElementReading(type: finish.stored, decimals: finish.decimals, missing: finish.missing)
+    let reading = ElementReading(
+      type: finish.stored, decimals: finish.decimals, missing: finish.missing)
     low.withUnsafeMutableBufferPointer { low in
       guard let x = low.baseAddress else { return }
       reading.doubles(a, count: count, stride: finish.stored.size, into: x)
@@ -151,7 +153,8 @@ final class Finisher {
     guard let place = selected.observed else { return }
     let count = selected.channel.elements
     let out = plan.memory + place.byte(Int(job.window), t, Int(job.slot))
-    let reading = ElementReading(type: finish.stored, decimals: finish.decimals, missing: finish.missing)
+    let reading = ElementReading(
+      type: finish.stored, decimals: finish.decimals, missing: finish.missing)
     high.withUnsafeMutableBufferPointer { buffer in
       guard let x = buffer.baseAddress else { return }
       if finish.missing == .never {
@@ -174,7 +177,8 @@ enum Blending {
   /// Angles go the short way round; quaternions along the great circle (Shoemake 1985), a row's elements
   /// being one or more of four.
   static func blend(
-    _ x: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ rest: Double, count: Int,
+    _ x: UnsafeMutablePointer<Double>, _ y: UnsafeMutablePointer<Double>, _ rest: Double,
+    count: Int,
     _ blend: Blend
   ) {
     switch blend {
@@ -229,7 +233,8 @@ package enum ElementWriting {
     switch type {
     case .float32:
       for i in 0..<count {
-        out.storeBytes(of: Float(x[i]).bitPattern.littleEndian, toByteOffset: i * 4, as: UInt32.self)
+        out.storeBytes(
+          of: Float(x[i]).bitPattern.littleEndian, toByteOffset: i * 4, as: UInt32.self)
       }
     case .float64:
       for i in 0..<count {

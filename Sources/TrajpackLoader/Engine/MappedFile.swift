@@ -17,7 +17,8 @@ final class MappedFile: @unchecked Sendable {
   /// Maps a file; `nil` where that cannot be or is turned off.
   init?(_ file: LocalFile) {
     guard file.length > 0, getenv("TRAJPACK_NO_MMAP") == nil,
-      let start = mmap(nil, file.length, PROT_READ, MAP_SHARED, file.descriptor, 0), start != MAP_FAILED
+      let start = mmap(nil, file.length, PROT_READ, MAP_SHARED, file.descriptor, 0),
+      start != MAP_FAILED
     else { return nil }
     self.file = file
     self.start = UnsafeRawPointer(start)
@@ -30,7 +31,8 @@ final class MappedFile: @unchecked Sendable {
     var status = stat()
     guard fstat(file.descriptor, &status) == 0, Int(status.st_size) >= file.length else {
       throw TrajpackError(
-        .data, "\(file.path): the file was cut while it was read (\(status.st_size) bytes of "
+        .data,
+        "\(file.path): the file was cut while it was read (\(status.st_size) bytes of "
           + "\(file.length)); restore it from a copy")
     }
   }

@@ -31,7 +31,8 @@ extension Planner {
         return .table
       }
       let out = min(max(0, -source), length)
-      return .run(source: source + out, out: out, count: max(min(length, numbers.count - source) - out, 0))
+      return .run(
+        source: source + out, out: out, count: max(min(length, numbers.count - source) - out, 0))
     }
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
@@ -82,7 +83,9 @@ extension Planner {
   ) -> Int? {
     guard window.clock == nil else { return nil }
     if track == window.track { return 0 }
-    guard case .regular(let a, let rate) = window.shard.clocks[window.reference.clock] else { return nil }
+    guard case .regular(let a, let rate) = window.shard.clocks[window.reference.clock] else {
+      return nil
+    }
     if numbers.clock == window.reference.clock { return 0 }
     guard case .regular(let b, rate) = window.shard.clocks[numbers.clock] else { return nil }
     let (whole, rest) = ((Instant(a) - Instant(b)) * Instant(rate)).split
@@ -143,7 +146,8 @@ extension Planner {
       } else {
         time = reference.instant(first + t)?.value ?? .nan
       }
-      plan.memory.storeBytes(of: time, toByteOffset: place.byte(window.number, t, 0), as: Double.self)
+      plan.memory.storeBytes(
+        of: time, toByteOffset: place.byte(window.number, t, 0), as: Double.self)
     }
   }
 }

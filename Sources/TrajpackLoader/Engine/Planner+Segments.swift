@@ -46,7 +46,8 @@ extension Planner {
       let firstMap = plan.maps.count
       if isCompact {
         segments(
-          program, source: least, count: most - least + 1, out: 0, staging: base, isStaged: true, slot,
+          program, source: least, count: most - least + 1, out: 0, staging: base, isStaged: true,
+          slot,
           window, numbers, plan)
       }
       var next = 0
@@ -56,7 +57,8 @@ extension Planner {
         if !isCompact {
           let count = rests[t] > 0 ? 2 : 1
           segments(
-            program, source: rows[t], count: count, out: 0, staging: base + next * program.stagedRow,
+            program, source: rows[t], count: count, out: 0,
+            staging: base + next * program.stagedRow,
             isStaged: true, slot, window, numbers, plan)
           (low, high) = (next, next + count - 1)
           next += 2
@@ -78,12 +80,14 @@ extension Planner {
     for program in window.shard.programs.groups[g] {
       let base = program.directRow > 0 ? plan.stage(count * program.directRow) : 0
       segments(
-        program, source: source, count: count, out: out, staging: base, isStaged: false, slot, window,
+        program, source: source, count: count, out: out, staging: base, isStaged: false, slot,
+        window,
         numbers, plan)
       if !program.directFinishes.isEmpty {
         plan.finishes.append(
           Finish(
-            work: .convert(.passUnretained(program)), window: Int32(window.number), slot: Int32(slot),
+            work: .convert(.passUnretained(program)), window: Int32(window.number),
+            slot: Int32(slot),
             outRow: Int32(out), count: Int32(count), staging: base))
       }
     }

@@ -197,7 +197,8 @@ final class Planner {
       if let place = group.present {
         for t in 0..<group.length {
           plan.memory.storeBytes(
-            of: covered[t] ? 1 : 0, toByteOffset: place.byte(window.number, t, slot), as: UInt8.self)
+            of: covered[t] ? 1 : 0, toByteOffset: place.byte(window.number, t, slot), as: UInt8.self
+          )
         }
       }
     }
@@ -206,7 +207,8 @@ final class Planner {
       let rows = try reference(window).rows
       for t in 0..<group.length {
         let row = window.anchor - setup.past + t
-        let isOutside = group.offsets == nil && !group.isNative ? row < 0 || row >= rows : !anyone[t]
+        let isOutside =
+          group.offsets == nil && !group.isNative ? row < 0 || row >= rows : !anyone[t]
         plan.memory.storeBytes(
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }

@@ -31,7 +31,9 @@ extension LoaderOptions {
     switch name {
     case "channels":
       channels = try option.list { (o) throws(TrajpackError) in
-        if let kind = o.value["kind"] { return .kind(try OptionReader(name: name, value: kind).choice()) }
+        if let kind = o.value["kind"] {
+          return .kind(try OptionReader(name: name, value: kind).choice())
+        }
         return .pattern(Pattern(try o.text()))
       }
       isAll = false
@@ -90,7 +92,9 @@ extension LoaderOptions {
     case "split": splits = try option.texts()
     case "episodes": episodes = try option.patterns()
     case "where":
-      for member in try option.object() { conditions.append((member.name, try option.condition(member))) }
+      for member in try option.object() {
+        conditions.append((member.name, try option.condition(member)))
+      }
     case "shuffle":
       switch option.value {
       case .bool(let isOn): shuffle = isOn ? .global : .none
@@ -141,9 +145,12 @@ extension LoaderOptions {
   /// The members that the object may have.
   static let names = [
     "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "reference",
-    "rate", "align", "edge", "entities", "dtype", "normalize", "normalize_split", "features", "fill",
-    "masks", "time", "split", "episodes", "where", "shuffle", "block_windows", "block_count", "seed",
-    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "threads", "prefetch",
+    "rate", "align", "edge", "entities", "dtype", "normalize", "normalize_split", "features",
+    "fill",
+    "masks", "time", "split", "episodes", "where", "shuffle", "block_windows", "block_count",
+    "seed",
+    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "threads",
+    "prefetch",
     "cache", "on_error",
   ]
 }

@@ -57,7 +57,9 @@ struct OptionReader {
 
   func offset() throws(TrajpackError) -> LoaderOptions.Offset {
     if let rows = value.int {
-      guard abs(rows) <= LoaderOptions.limit else { throw wrong("nearer than \(LoaderOptions.limit) rows") }
+      guard abs(rows) <= LoaderOptions.limit else {
+        throw wrong("nearer than \(LoaderOptions.limit) rows")
+      }
       return .rows(rows)
     }
     var seconds = rational()
@@ -79,7 +81,9 @@ struct OptionReader {
   func list<Element>(
     _ element: (OptionReader) throws(TrajpackError) -> Element
   ) throws(TrajpackError) -> [Element] {
-    guard let elements = value.array, !elements.isEmpty else { throw wrong("a list that is not empty") }
+    guard let elements = value.array, !elements.isEmpty else {
+      throw wrong("a list that is not empty")
+    }
     var out: [Element] = []
     for value in elements { out.append(try element(OptionReader(name: name, value: value))) }
     return out
@@ -118,7 +122,8 @@ struct OptionReader {
     switch member.value {
     case .array(let values): return .oneOf(values)
     case .object(let bounds):
-      guard !bounds.isEmpty, bounds.allSatisfy({ ["min", "max"].contains($0.name) && $0.value.double != nil })
+      guard !bounds.isEmpty,
+        bounds.allSatisfy({ ["min", "max"].contains($0.name) && $0.value.double != nil })
       else {
         throw OptionReader(name: "\(name).\(member.name)", value: member.value)
           .wrong("a value, a list of values, or {\"min\": x, \"max\": y}")

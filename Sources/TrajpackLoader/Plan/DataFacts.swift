@@ -71,12 +71,14 @@ struct DataFacts {
     if rate == nil, let rates = rates(reference), rates.count == 1 { rate = rates.first }
     guard let rate else {
       throw TrajpackError(
-        .usage, "'duration' needs one rate, but stream '\(reference)' has explicit times or several; give "
+        .usage,
+        "'duration' needs one rate, but stream '\(reference)' has explicit times or several; give "
           + "'rate', or 'length' in rows")
     }
     let rows = (Instant(duration) * Instant(rate)).value.rounded()
     guard rows >= 1, rows <= Double(LoaderOptions.limit) else {
-      throw TrajpackError(.usage, "'duration' \(duration) at \(rate) rows a second is no number of rows")
+      throw TrajpackError(
+        .usage, "'duration' \(duration) at \(rate) rows a second is no number of rows")
     }
     return Int(rows)
   }
@@ -85,10 +87,13 @@ struct DataFacts {
   func nativeRows(length: Int, reference: String, rate: Rational?) -> [String: Int] {
     var out = [reference: length]
     if rate != nil { out[reference] = nil }
-    guard let slowest = rate ?? rates(reference)?.min(by: { $0.value < $1.value }) else { return out }
+    guard let slowest = rate ?? rates(reference)?.min(by: { $0.value < $1.value }) else {
+      return out
+    }
     for stream in clocks.keys where out[stream] == nil {
       guard let fastest = rates(stream)?.max(by: { $0.value < $1.value }) else { continue }
-      let span = Instant.exact(Int128(length) * Int128(slowest.denominator), Int128(slowest.numerator))
+      let span = Instant.exact(
+        Int128(length) * Int128(slowest.denominator), Int128(slowest.numerator))
       let (rows, rest) = (span * Instant(fastest)).split
       if rows < LoaderOptions.limit { out[stream] = max(rest > 0 ? rows + 1 : rows, 1) }
     }

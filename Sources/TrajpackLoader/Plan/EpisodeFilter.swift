@@ -17,7 +17,8 @@ struct EpisodeFilter: Sendable {
     }
     for split in options.splits ?? [] where !known.contains(split) {
       throw TrajpackError(
-        .usage, "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
+        .usage,
+        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
     }
   }
 

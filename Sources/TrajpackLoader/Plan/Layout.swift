@@ -77,7 +77,8 @@ struct Layout: Sendable {
       }
       guard let rows = facts.nativeRows[item.stream] else {
         throw TrajpackError(
-          .usage, "stream '\(item.stream)' has explicit times, so that the rows of a window have no bound "
+          .usage,
+          "stream '\(item.stream)' has explicit times, so that the rows of a window have no bound "
             + "and it cannot be 'native'; align it 'nearest' or 'asof'")
       }
       length = rows
@@ -86,7 +87,8 @@ struct Layout: Sendable {
     let entities = most == 0 ? 0 : options.entities.value(stream: item.stream) ?? most
     groups.append(
       Group(
-        stream: item.stream, offsets: offsets, isNative: isNative, length: length, entities: entities))
+        stream: item.stream, offsets: offsets, isNative: isNative, length: length,
+        entities: entities))
     return groups.count - 1
   }
 
@@ -116,7 +118,8 @@ struct Layout: Sendable {
     for (i, feature) in features.enumerated() where feature == nil {
       let channel = channels[i]
       let group = groups[channel.group]
-      let shape = [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
+      let shape =
+        [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
         + channel.channel.shape
       channels[i].place = try add(
         Output(
@@ -134,7 +137,8 @@ struct Layout: Sendable {
         let group = groups[channels[i].group]
         guard group.length == length else {
           throw TrajpackError(
-            .usage, "feature matrix '\(feature.name)': '\(channels[i].path)' has \(group.length) rows a "
+            .usage,
+            "feature matrix '\(feature.name)': '\(channels[i].path)' has \(group.length) rows a "
               + "window and '\(channels[first].path)' has \(length)")
         }
         channels[i].place.slotStride = channels[i].rowBytes
@@ -154,7 +158,8 @@ struct Layout: Sendable {
     }
     var names: Set<String> = []
     for output in outputs where !names.insert(output.name).inserted {
-      throw TrajpackError(.usage, "two outputs are named '\(output.name)'; name the feature matrix otherwise")
+      throw TrajpackError(
+        .usage, "two outputs are named '\(output.name)'; name the feature matrix otherwise")
     }
   }
 
@@ -162,7 +167,8 @@ struct Layout: Sendable {
     for i in channels.indices where options.observed && channels[i].channel.missing != .never {
       let channel = channels[i]
       let group = groups[channel.group]
-      let shape = [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
+      let shape =
+        [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
         + channel.channel.shape
       channels[i].observed = mask(
         "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
@@ -199,7 +205,8 @@ struct Layout: Sendable {
     append(
       Output(
         name: name, role: role, type: type, shape: shape, offset: 0, bytes: 0, stream: stream,
-        channels: group.channels.map { channels[$0].channel.name }, entities: slots > 1 || role == .present ? group.entities : 0,
+        channels: group.channels.map { channels[$0].channel.name },
+        entities: slots > 1 || role == .present ? group.entities : 0,
         units: nil, kind: nil), row: row, slots: slots, length: group.length)
   }
 
@@ -211,7 +218,8 @@ struct Layout: Sendable {
       let (product, overflow) = total.multipliedReportingOverflow(by: factor)
       guard !overflow, product <= 1 << 38 else {
         throw TrajpackError(
-          .usage, "a batch of '\(output.name)' with shape \(output.shape) would pass 256 GiB; make 'batch', "
+          .usage,
+          "a batch of '\(output.name)' with shape \(output.shape) would pass 256 GiB; make 'batch', "
             + "'length' or 'entities' smaller")
       }
       total = product
@@ -227,6 +235,7 @@ struct Layout: Sendable {
     bytes = (output.offset + output.bytes + 63) / 64 * 64
     outputs.append(output)
     return Place(
-      offset: output.offset, windowStride: length * rowStride, rowStride: rowStride, slotStride: row)
+      offset: output.offset, windowStride: length * rowStride, rowStride: rowStride, slotStride: row
+    )
   }
 }

@@ -23,7 +23,8 @@ extension SelectedChannel {
     else {
       guard isNamed else { return }
       throw TrajpackError(
-        .usage, "channel '\(path)' has no statistics of the split to normalise by; choose another with "
+        .usage,
+        "channel '\(path)' has no statistics of the split to normalise by; choose another with "
           + "'normalize_split'")
     }
     var shift = [Double](repeating: 0, count: channel.elements)

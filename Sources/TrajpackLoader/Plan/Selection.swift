@@ -27,12 +27,15 @@ struct Selection {
     for pattern in options.exclude { try Self.check(pattern, "exclude", all) }
     for item in all {
       guard options.channels.contains(where: { Self.matches($0, item) }),
-        !options.exclude.contains(where: { $0.matches(stream: item.stream, channel: item.channel.name) })
+        !options.exclude.contains(where: {
+          $0.matches(stream: item.stream, channel: item.channel.name)
+        })
       else { continue }
       if item.channel.type == .bytes {
         guard !options.channels.contains(where: { Self.names($0, item) }) else {
           throw TrajpackError(
-            .usage, "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
+            .usage,
+            "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
               + "batch; read them from the episode")
         }
         continue
@@ -41,10 +44,12 @@ struct Selection {
       if !streams.contains(item.stream) { streams.append(item.stream) }
     }
     guard !items.isEmpty else {
-      throw TrajpackError(.usage, "no channel is left to load: 'channels' and 'exclude' leave nothing")
+      throw TrajpackError(
+        .usage, "no channel is left to load: 'channels' and 'exclude' leave nothing")
     }
     for (name, rules) in [
-      ("offsets", options.offsets.rules.map(\.pattern)), ("align", options.align.rules.map(\.pattern)),
+      ("offsets", options.offsets.rules.map(\.pattern)),
+      ("align", options.align.rules.map(\.pattern)),
       ("dtype", options.type.rules.map(\.pattern)),
       ("normalize", options.normalize.rules.map(\.pattern)),
     ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
@@ -52,7 +57,8 @@ struct Selection {
     }
     for (pattern, _) in options.entities.rules where !streams.contains(where: pattern.matches) {
       throw TrajpackError(
-        .usage, "option 'entities': no selected stream matches '\(pattern.text)'"
+        .usage,
+        "option 'entities': no selected stream matches '\(pattern.text)'"
           + Suggestion.text(for: pattern.text, among: streams))
     }
     try checkUnits()
@@ -71,10 +77,13 @@ struct Selection {
             continue
           }
           let known = all[at].channel
-          guard known.shape == channel.shape, let type = known.type.widened(with: channel.type) else {
+          guard known.shape == channel.shape, let type = known.type.widened(with: channel.type)
+          else {
             throw TrajpackError(
-              .usage, "channel '\(item.path)' is \(known.type.rawValue) \(known.shape) in one shard and "
-                + "\(channel.type.rawValue) \(channel.shape) in another; leave it out with 'exclude'")
+              .usage,
+              "channel '\(item.path)' is \(known.type.rawValue) \(known.shape) in one shard and "
+                + "\(channel.type.rawValue) \(channel.shape) in another; leave it out with 'exclude'"
+            )
           }
           all[at].channel.type = type
           if channel.missing != .never { all[at].channel.missing = channel.missing }
@@ -103,7 +112,8 @@ struct Selection {
     case .kind(let kind):
       let kinds = Kind.allCases.filter { k in all.contains { $0.channel.kind == k } }
       return TrajpackError(
-        .usage, "no channel has the kind '\(kind.rawValue)'"
+        .usage,
+        "no channel has the kind '\(kind.rawValue)'"
           + Suggestion.text(for: kind.rawValue, among: kinds.map(\.rawValue)))
     }
   }
@@ -121,7 +131,8 @@ struct Selection {
     var names = items.map(\.path)
     for item in items where !names.contains(item.stream) { names.append(item.stream) }
     return TrajpackError(
-      .usage, "option '\(option)': no channel matches '\(pattern.text)'"
+      .usage,
+      "option '\(option)': no channel matches '\(pattern.text)'"
         + Suggestion.text(for: pattern.text, among: names))
   }
 
@@ -132,8 +143,10 @@ struct Selection {
       for stream in schema.streams where streams.contains(stream.name) {
         if let first, first.unit != stream.timeUnit {
           throw TrajpackError(
-            .usage, "streams '\(first.stream)' and '\(stream.name)' count time in different units "
-              + "('\(first.unit)' and '\(stream.timeUnit)'), so they cannot be aligned; select one of them")
+            .usage,
+            "streams '\(first.stream)' and '\(stream.name)' count time in different units "
+              + "('\(first.unit)' and '\(stream.timeUnit)'), so they cannot be aligned; select one of them"
+          )
         }
         first = first ?? (stream.name, stream.timeUnit)
       }

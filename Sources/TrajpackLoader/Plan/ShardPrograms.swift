@@ -92,7 +92,8 @@ final class GroupProgram: @unchecked Sendable {
         && (selected.fill == nil || channel.missing != .nan)
       let width = channel.elements * block.type.size
       let copy = ColumnCopy(
-        source: source, column: channel.storage.column * block.type.size, width: width, isStaged: false,
+        source: source, column: channel.storage.column * block.type.size, width: width,
+        isStaged: false,
         place: selected.place)
       func staging(at byte: Int) -> ColumnCopy {
         var staged = copy
@@ -177,7 +178,8 @@ final class ShardPrograms: Sendable {
       let names = Set(
         layout.channels.filter { $0.stream == stream.name }.map(\.channel.name))
       let blocks = Set(
-        stream.channels.filter { names.contains($0.name) && $0.type != .bytes }.map(\.storage.block))
+        stream.channels.filter { names.contains($0.name) && $0.type != .bytes }.map(\.storage.block)
+      )
       for block in blocks.sorted() {
         let b = schema.blocks[block]
         let isPlain = b.codec == .none && b.shuffle <= 1

@@ -94,7 +94,8 @@ extension TrackClock {
     let track = TrackReader(shard, track: number, reader: reader)
     func refuse(_ what: String) -> TrajpackError {
       TrajpackError(
-        .data, "\(shard.name): stream '\(track.stream.name)', episode "
+        .data,
+        "\(shard.name): stream '\(track.stream.name)', episode "
           + "'\(shard.index.episode(track.track.episode).id)': \(what)")
     }
     if case .regular(let start, let rate) = clock {
@@ -120,7 +121,8 @@ extension TrackClock {
       self = .ticks(times, tick: Instant(tick))
     } else {
       let times = values.doubles()
-      guard times.allSatisfy(\.isFinite), zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
+      guard times.allSatisfy(\.isFinite), zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 })
+      else {
         throw refuse("its times are missing or go back, so other clocks cannot be aligned to it")
       }
       self = .real(times)

@@ -116,7 +116,8 @@ struct WindowRule: Sendable {
     if case .regular(let start, let own) = clock {
       times = TrackClock(start: start, rate: own, rows: count)
     } else {
-      times = try TrackClock(shard.shard, track: track, clock: clock, reader: BlockReader(shard.shard))
+      times = try TrackClock(
+        shard.shard, track: track, clock: clock, reader: BlockReader(shard.shard))
     }
     guard let first = times.instant(0), let last = times.instant(count - 1) else { return 0 }
     return ((last - first) * Instant(rate)).split.whole + 1

@@ -84,9 +84,12 @@ public struct ArrayFile: Sendable {
     }
   }
 
+  /// Bytes of an array that a spool keeps in memory: an archive may have many arrays.
+  static let keptInMemory = 1 << 20
+
   /// The elements in C order, as ``read(leadingAxes:_:)`` gives them.
   public func spool() throws(TrajpackError) -> Spool {
-    let spool = Spool()
+    let spool = Spool(limit: Self.keptInMemory)
     try read(leadingAxes: shape.count) { (bytes, _) throws(TrajpackError) in try spool.append(bytes)
     }
     return spool
@@ -110,7 +113,7 @@ extension ArrayFile {
   func spool(elements range: Range<Int>) throws(TrajpackError) -> Spool? {
     guard case .file(let file) = place, !isTurned else { return nil }
     let elements = NPYElements(header, origin)
-    let spool = Spool()
+    let spool = Spool(limit: Self.keptInMemory)
     let run = 32 << 10
     let raw = ByteBuffer(min(range.count, run) * header.storedSize)
     let out = ByteBuffer(min(range.count, run) * header.type.size)

@@ -23,6 +23,7 @@ final class InflateStream: ByteStream {
   private let state: UnsafeMutablePointer<z_stream>
   private let input = ByteBuffer(inputBytes)
   private var next: Int
+  private var produced = 0
   private(set) var isFinished = false
 
   /// Inflates the bytes `range` of `file`, which lie in it.
@@ -66,6 +67,12 @@ final class InflateStream: ByteStream {
       state.pointee.avail_out = UInt32(wanted)
       let status = inflate(state, Z_NO_FLUSH)
       done += wanted - Int(state.pointee.avail_out)
+      produced += wanted - Int(state.pointee.avail_out)
+      guard produced < ZipArchive.suspectSize || produced / ZipArchive.suspectRatio <= range.count
+      else {
+        throw origin.wrong(
+          "inflates to more than \(produced) bytes from \(range.count), which no recording does")
+      }
       switch status {
       case Z_OK: continue
       case Z_STREAM_END: try endMember()

@@ -85,13 +85,16 @@ public struct Conversion<Source: Importer>: Sendable {
     self.events = events
   }
 
+  /// The most recordings of a shard: what is known of each before it is written is kept meanwhile.
+  static var mostRecordings: Int { 4096 }
+
   /// The recordings of each shard, by number.
   public var plan: [Range<Int>] {
     var shards: [Range<Int>] = []
     var first = 0
     var bytes = 0
     for (i, recording) in source.recordings.enumerated() {
-      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= 65_536 {
+      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= Self.mostRecordings {
         shards.append(first..<i)
         (first, bytes) = (i, 0)
       }

@@ -21,8 +21,10 @@ struct DatasetFolder {
     }
     try FileSystem.makeFolder(path)
     let names = try FileSystem.names(in: path)
+    // A manifest or a journal of another program does not make the folder ours to replace.
+    let isDataset =
+      Journal.isJournal("\(path)/\(Journal.fileName)") || Manifest.isManifest("\(path)/\(Manifest.fileName)")
     var begun: Journal?
-    let isDataset = names.contains(Manifest.fileName) || names.contains(Journal.fileName)
     if !names.isEmpty, !resume || !isDataset {
       guard overwrite, isDataset else {
         throw TrajpackError(

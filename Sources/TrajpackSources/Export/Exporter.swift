@@ -87,6 +87,11 @@ public struct Export: Sendable {
     }
   }
 
+  /// The name of a track as that of a file; a stream's `/` becomes `-`.
+  static func fileName(_ name: String) throws(TrajpackError) -> String {
+    try folderName(name.replacing("/", with: "-"))
+  }
+
   /// An episode's id as the name of a folder: ids come from files, and must not lead out of the folder.
   static func folderName(_ id: String) throws(TrajpackError) -> String {
     let isSafe =

@@ -4,6 +4,18 @@ import TrajpackStore
 
 /// Writes a video that was taken over as the file that it was.
 enum VideoExport {
+  /// Writes the video of a track under the name that its file had.
+  static func write(
+    _ track: TrackReader, mediaFolder: String?, in folder: String
+  ) throws(TrajpackError) {
+    let metadata = JSONReader(
+      try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
+      at: "metadata of '\(track.stream.name)'")
+    let name = try Export.fileName(FileSystem.name(of: try metadata.text("file")))
+    try write(track, mediaFolder: mediaFolder, to: "\(folder)/\(name)")
+  }
+
+  /// Writes the video of a track as a file.
   /// - Parameter mediaFolder: Where a video that was linked is looked for; it is left out where `nil`.
   static func write(
     _ track: TrackReader, mediaFolder: String?, to path: String

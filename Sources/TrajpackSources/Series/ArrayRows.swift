@@ -2,33 +2,32 @@ import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
-/// Arrays of archives that many recordings share: inflated once, kept while their recordings are
-/// read.
-final class ArrayCache: Sendable {
+/// Bytes of files that many recordings share: inflated once, kept while their recordings are read.
+final class InflatedCache: Sendable {
   private struct Entry {
     var path: String
-    var arrays: [String: Spool]
+    var spools: [String: Spool]
   }
 
-  /// Files whose arrays are kept: recordings come in order, so two are enough.
+  /// Files whose bytes are kept: recordings come in order, so two are enough.
   private static let limit = 2
   private let entries = Mutex<[Entry]>([])
 
-  /// The elements of an array in C order.
+  /// What `make` gives for a part of a file.
   func spool(
-    _ path: String, _ name: String, _ make: () throws(TrajpackError) -> ArrayFile
+    _ path: String, _ name: String, _ make: () throws(TrajpackError) -> Spool
   ) throws(TrajpackError) -> Spool {
     try entries.withLock { (entries) throws(TrajpackError) in
       var i = entries.firstIndex { $0.path == path }
       if i == nil {
         if entries.count == Self.limit { entries.removeFirst() }
-        entries.append(Entry(path: path, arrays: [:]))
+        entries.append(Entry(path: path, spools: [:]))
         i = entries.count - 1
       }
       guard let i else { return Spool() }
-      if let known = entries[i].arrays[name] { return known }
-      let spool = try make().spool()
-      entries[i].arrays[name] = spool
+      if let known = entries[i].spools[name] { return known }
+      let spool = try make()
+      entries[i].spools[name] = spool
       return spool
     }
   }
@@ -64,7 +63,7 @@ extension ArraySet {
 
   /// The elements `range` of an array in C order.
   func elements(
-    _ item: Item, _ range: Range<Int>, of path: String, _ cache: ArrayCache
+    _ item: Item, _ range: Range<Int>, of path: String, _ cache: InflatedCache
   ) throws(TrajpackError) -> ChannelRows {
     let array = try Self.open(path, shape.isArchive, item.name)
     guard range.upperBound <= array.header.count else {
@@ -72,13 +71,15 @@ extension ArraySet {
     }
     if range.count == array.header.count { return ChannelRows(spool: try array.spool()) }
     if let spool = try array.spool(elements: range) { return ChannelRows(spool: spool) }
-    let whole = try cache.spool(path, item.name) { () throws(TrajpackError) in array }
+    let whole = try cache.spool(path, item.name) { () throws(TrajpackError) in
+      try array.spool()
+    }
     return ChannelRows(spool: whole, offset: range.lowerBound * item.type.size)
   }
 
   /// The rows of an array that belong to a part.
   func rows(
-    _ item: Item, group: Int, _ part: ArrayPart, of path: String, _ cache: ArrayCache
+    _ item: Item, group: Int, _ part: ArrayPart, of path: String, _ cache: InflatedCache
   ) throws(TrajpackError) -> ChannelRows {
     let count = rows[group]
     let width = item.row.reduce(1, *)
@@ -90,7 +91,7 @@ extension ArraySet {
 
   /// The times of a part.
   func times(
-    group: Int, _ part: ArrayPart, of path: String, _ cache: ArrayCache
+    group: Int, _ part: ArrayPart, of path: String, _ cache: InflatedCache
   ) throws(TrajpackError) -> TimeAxis {
     guard let item = shape.groups[group].time else { return .none }
     let rows = try rows(item, group: group, part, of: path, cache)

@@ -150,7 +150,7 @@ extension SeriesImporter {
     _ systems: SystemsFile, _ system: SystemsFile.System, _ rows: Range<Int>, _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
     let stream = try stream(layouts.stream(SeriesLayouts.key(system)), schema)
-    var (time, values) = try systems.rows(of: system)
+    var (time, values) = try systems.rows(of: system, cache)
     time.offset = rows.lowerBound * 8
     values.offset = rows.lowerBound * (system.width ?? 1) * 8
     let hasTime = schema.streams[stream].channel(named: "time") != nil

@@ -182,6 +182,9 @@ extension SeriesImporter {
         "--rate is for series without times, and all of these have their own; say "
           + "--time-column none to leave them")
     }
+    if options.timeUnit != nil, !layouts.haveUnits {
+      throw TrajpackError(.usage, "--time-unit: all times are dates, whose unit is the second")
+    }
     if let rate = options.rate, rate.numerator < 1 {
       throw TrajpackError(.usage, "--rate must be more than 0")
     }

@@ -56,7 +56,7 @@ public struct SeriesImporter: Importer {
   let files: [File]
   let parts: [String: Part]
   let layouts: SeriesLayouts
-  let cache = ArrayCache()
+  let cache = InflatedCache()
 
   /// The options that change what is written.
   public var options: JSONValue { settings.json }

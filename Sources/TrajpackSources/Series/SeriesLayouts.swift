@@ -69,6 +69,13 @@ struct SeriesLayouts: Sendable {
     return names
   }
 
+  /// Whether some series have times other than dates, or none.
+  var haveUnits: Bool {
+    keys.contains { key in
+      if case .table(let form) = key { form.time == nil || !form.timeIsDate } else { true }
+    }
+  }
+
   /// Whether some series have no times, so that their rows lie at the steps of a rate.
   func haveSteps(_ options: SeriesOptions) -> Bool {
     keys.contains { key in

@@ -35,8 +35,8 @@ public struct SeriesOptions: Sendable, Equatable {
   public var time = Time.auto
   /// Rows in a unit of time, for series that have no times of their own; 1 where `nil`.
   public var rate: Rational?
-  /// The unit of the times; where `nil`, `s` for dates and a given rate, `step` for neither, and
-  /// `time` for numbers, whose unit a file does not say.
+  /// The unit of times that are numbers or steps; where `nil`, `time` for numbers, whose unit a
+  /// file does not say, `s` for the steps of a given rate, `step` for others. Dates are in seconds.
   public var timeUnit: String?
   /// The column of a table by whose text its rows are cut into episodes.
   public var episodeColumn: String?

@@ -20,13 +20,8 @@ struct SystemsFile: Sendable {
     var others: [JSONValue.Member] = []
   }
 
-  /// The document.
-  private enum Document: Sendable {
-    case file(String)
-    case spool(Spool)
-  }
-
-  private let document: Document
+  private let path: String
+  private let isCompressed: Bool
   /// The systems, in the order of the document.
   private(set) var systems: [System] = []
 
@@ -34,16 +29,9 @@ struct SystemsFile: Sendable {
   ///
   /// - Throws: A data error naming the system or the byte that is wrong.
   init(_ file: LocalFile, isCompressed: Bool) throws(TrajpackError) {
-    if isCompressed {
-      // Systems are read one by one, and gzip has no way to begin in the middle.
-      let spool = Spool()
-      let stream = try InflateStream(file, 0..<file.length, .gzip, ByteOrigin(name: ""))
-      try stream.forEachPiece { (bytes) throws(TrajpackError) in try spool.append(bytes) }
-      document = .spool(spool)
-    } else {
-      document = .file(file.path)
-    }
-    var json = JSONPull(try stream(nil))
+    path = file.path
+    self.isCompressed = isCompressed
+    var json = JSONPull(try Self.stream(file, isCompressed))
     guard try json.token() == UInt8(ascii: "{") else {
       throw json.wrong("an object of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}")
     }
@@ -61,20 +49,40 @@ struct SystemsFile: Sendable {
     self.systems = systems
   }
 
-  /// The bytes of the document; those of a system where it is given.
-  private func stream(_ range: Range<Int>?) throws(TrajpackError) -> any ByteStream {
-    switch document {
-    case .file(let path):
+  /// The bytes of the document.
+  private static func stream(
+    _ file: LocalFile, _ isCompressed: Bool
+  ) throws(TrajpackError) -> any ByteStream {
+    let whole = 0..<file.length
+    if isCompressed { return try InflateStream(file, whole, .gzip, ByteOrigin(name: "")) }
+    return FileStream(file, whole)
+  }
+
+  /// The bytes of a system. gzip has no way to begin in the middle, so its document is kept
+  /// inflated while its systems are read.
+  private func stream(
+    of system: System, _ cache: InflatedCache
+  ) throws(TrajpackError) -> any ByteStream {
+    guard isCompressed else {
       let file = try LocalFile(path)
-      return FileStream(file, (range ?? 0..<file.length).clamped(to: 0..<file.length))
-    case .spool(let spool): return SpoolStream(spool, range ?? 0..<spool.count)
+      return FileStream(file, system.range.clamped(to: 0..<file.length))
     }
+    let spool = try cache.spool(path, "") { () throws(TrajpackError) in
+      let spool = Spool()
+      try Self.stream(LocalFile(path), true).forEachPiece { (bytes) throws(TrajpackError) in
+        try spool.append(bytes)
+      }
+      return spool
+    }
+    return SpoolStream(spool, system.range.clamped(to: 0..<spool.count))
   }
 
   /// The times and values of a system.
-  func rows(of system: System) throws(TrajpackError) -> (time: ChannelRows, values: ChannelRows) {
+  func rows(
+    of system: System, _ cache: InflatedCache
+  ) throws(TrajpackError) -> (time: ChannelRows, values: ChannelRows) {
     var (time, values) = (SpoolWriter(), SpoolWriter())
-    var json = JSONPull(try stream(system.range), at: system.range.lowerBound)
+    var json = JSONPull(try stream(of: system, cache), at: system.range.lowerBound)
     var again = System(name: system.name, range: system.range)
     try Self.read(&json, &again) { (value) throws(TrajpackError) in
       try time.append(value)

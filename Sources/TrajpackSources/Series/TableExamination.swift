@@ -17,8 +17,7 @@ struct TableExamination: Sendable {
     var hasManyTexts = false
     /// Whether a cell was empty and not quoted.
     var hasEmpty = false
-    /// Where the first number is, and the first text.
-    var firstNumber: Int?
+    /// The first text that is no number, and the byte where its row begins.
     var firstText: (offset: Int, text: String)?
     /// Bytes of all cells.
     var bytes = 0
@@ -42,17 +41,17 @@ struct TableExamination: Sendable {
     var seen = [Set<String>](repeating: [], count: form.count)
     let keepsText = names.map { [.text, .categorical, .label].contains(options.kinds[$0]) }
     let plain = (0..<form.count).filter { $0 != form.time && $0 != form.episode }
+    // Kept apart from the texts while they grow, because they are plain values.
+    var facts = [NumberFacts](repeating: NumberFacts(), count: form.count)
+    var bytes = [Int](repeating: 0, count: form.count)
     let scanner = CSVScanner(file, delimiter: form.delimiter, range: part.range)
     while try scanner.next() {
       try form.check(scanner, file)
       for i in plain {
         let cell = scanner[i]
         let number = NumberText(cell.bytes)
-        columns[i].facts.add(number)
-        columns[i].bytes += cell.bytes.count
-        if number.form != .text, number.form != .missing, columns[i].firstNumber == nil {
-          columns[i].firstNumber = scanner.recordOffset
-        }
+        facts[i].add(number)
+        bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {
           guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {
             throw try TableForm.wrong(
@@ -66,6 +65,7 @@ struct TableExamination: Sendable {
       }
       rows += 1
     }
+    for i in plain { (columns[i].facts, columns[i].bytes) = (facts[i], bytes[i]) }
     for i in plain where columns[i].facts.hasText && columns[i].facts.hasNumbers {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
       throw try TableForm.wrong(

@@ -93,7 +93,7 @@ struct TablePlan {
     }
     let texts = channels.indices.filter { channels[$0].channel.type == .bytes }
     let unit =
-      form.time == nil ? options.stepUnit : options.timeUnit ?? (form.timeIsDate ? "s" : "time")
+      form.time == nil ? options.stepUnit : (form.timeIsDate ? "s" : options.timeUnit ?? "time")
     return StreamPlan(
       Stream(name: name, timeUnit: unit, attributes: attributes), channels: channels,
       blobBytes: texts.isEmpty ? 0 : max(columns.reduce(0) { $0 + $1.bytes }, 1))

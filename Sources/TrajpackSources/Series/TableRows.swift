@@ -4,15 +4,21 @@ import TrajpackStore
 /// Turns the rows of a table into packed rows of a stream's blocks.
 struct TableRows {
   private enum Form {
-    case numbers(ElementType, decimals: Int?)
     case category([String: Int32])
     case text
     case ticks
   }
 
+  /// A cell that becomes a number: plain values and an address, since most cells are of this kind.
+  private struct NumberCell {
+    var column: Int
+    var place: UnsafeMutableRawPointer
+    var type: ElementType
+    var decimals: Int?
+  }
+
   private struct Cell {
     var column: Int
-    var channel: Int
     var block: Int
     var offset: Int
     var form: Form
@@ -21,6 +27,7 @@ struct TableRows {
   private let stream: Int
   private let schema: Schema
   private let blocks: [Int]
+  private var numbers: [NumberCell] = []
   private var cells: [Cell] = []
   private var rows: [ByteBuffer] = []
   private var spools: [Spool] = []
@@ -41,6 +48,8 @@ struct TableRows {
         guard let number = schema.streams[stream].channel(named: name) else { continue }
         let channel = schema.streams[stream].channels[number]
         let block = schema.blocks[channel.storage.block]
+        let row = blocks.firstIndex(of: channel.storage.block) ?? 0
+        let offset = channel.storage.column * block.type.size
         let cell: Form
         if channel.type == .bytes {
           cell = .text
@@ -52,13 +61,13 @@ struct TableRows {
         } else if column == form.time, channel.type == .int64 {
           cell = .ticks
         } else {
-          cell = .numbers(block.type, decimals: channel.storage.decimals)
+          numbers.append(
+            NumberCell(
+              column: column, place: rows[row].bytes.baseAddress.unsafelyUnwrapped + offset,
+              type: block.type, decimals: channel.storage.decimals))
+          continue
         }
-        cells.append(
-          Cell(
-            column: column, channel: number,
-            block: blocks.firstIndex(of: channel.storage.block) ?? 0,
-            offset: channel.storage.column * block.type.size, form: cell))
+        cells.append(Cell(column: column, block: row, offset: offset, form: cell))
       }
     }
   }
@@ -71,6 +80,11 @@ struct TableRows {
     var done = 0
     while try scanner.next() {
       guard scanner.count == form.count, done < count else { throw Self.changed }
+      for cell in numbers {
+        let number = NumberText(scanner[cell.column].bytes)
+        guard number.form != .text else { throw Self.changed }
+        NumberFacts.store(number, cell.type, decimals: cell.decimals, at: cell.place)
+      }
       for cell in cells { try store(scanner[cell.column], cell) }
       for (row, spool) in zip(rows, spools) { try spool.append(UnsafeRawBufferPointer(row.bytes)) }
       done += 1
@@ -84,15 +98,9 @@ struct TableRows {
   private static let changed = TrajpackError(
     .data, "the file has changed while it was converted; run again")
 
-  @inline(__always)
   private func store(_ field: CSVScanner.Field, _ cell: Cell) throws(TrajpackError) {
     let row = rows[cell.block].bytes
     switch cell.form {
-    case .numbers(let type, let decimals):
-      let number = NumberText(field.bytes)
-      guard number.form != .text else { throw Self.changed }
-      NumberFacts.store(
-        number, type, decimals: decimals, at: row.baseAddress.unsafelyUnwrapped + cell.offset)
     case .category(let codes):
       var code = Int32.min
       if !field.bytes.isEmpty || field.isQuoted {

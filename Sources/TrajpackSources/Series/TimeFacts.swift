@@ -102,14 +102,16 @@ struct TimeFacts: Sendable {
 
   /// Whether what `Clock.time(ofRow:)` divides is exact in doubles for all rows.
   static func isExact(_ start: Rational, _ rate: Rational, rows: Int) -> Bool {
-    let divisor = Int128(start.denominator) * Int128(rate.numerator)
-    func dividend(_ row: Int) -> Int128 {
-      Int128(start.numerator) * Int128(rate.numerator)
-        + Int128(row) * Int128(rate.denominator) * Int128(start.denominator)
-    }
     let limit: Int128 = 1 << 53
-    return divisor <= limit && dividend(0).magnitude <= limit
-      && dividend(rows - 1).magnitude <= limit
+    func isDouble(_ row: Int) -> Bool {
+      let first = Int128(start.numerator) * Int128(rate.numerator)
+      let step = Int128(rate.denominator) * Int128(start.denominator)
+      let (way, o1) = step.multipliedReportingOverflow(by: Int128(row))
+      let (sum, o2) = way.addingReportingOverflow(first)
+      return !o1 && !o2 && sum.magnitude <= limit
+    }
+    return Int128(start.denominator) * Int128(rate.numerator) <= limit && isDouble(0)
+      && isDouble(max(rows - 1, 0))
   }
 
   /// Whether each time is a whole number of ticks that fits 64 bits, beside the smallest ones.

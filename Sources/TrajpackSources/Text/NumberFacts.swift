@@ -23,7 +23,7 @@ public struct NumberFacts: Sendable, Equatable {
   private var hasFraction = false
   private var hasInfinite = false
   private var hasWide = false
-  private var hasNegativeZero = false
+  private var hasWideInteger = false
   private var isFloat32 = true
   private var decimals = 0
   private var magnitude = 0.0
@@ -43,13 +43,11 @@ public struct NumberFacts: Sendable, Equatable {
     case .wide:
       hasNumbers = true
       hasWide = true
+      if number.mantissa != 0 { hasWideInteger = true }
       if Double(Float(number.wide)) != number.wide { isFloat32 = false }
     case .integer, .decimal:
       hasNumbers = true
-      if number.form == .decimal {
-        hasFraction = true
-        if number.isNegative, number.mantissa == 0 { hasNegativeZero = true }
-      }
+      if number.form == .decimal { hasFraction = true }
       if number.decimals > decimals { decimals = number.decimals }
       let value = number.value
       if value.magnitude > magnitude { magnitude = value.magnitude }
@@ -65,7 +63,7 @@ public struct NumberFacts: Sendable, Equatable {
     hasFraction = hasFraction || other.hasFraction
     hasInfinite = hasInfinite || other.hasInfinite
     hasWide = hasWide || other.hasWide
-    hasNegativeZero = hasNegativeZero || other.hasNegativeZero
+    hasWideInteger = hasWideInteger || other.hasWideInteger
     isFloat32 = isFloat32 && other.isFloat32
     decimals = max(decimals, other.decimals)
     magnitude = max(magnitude, other.magnitude)
@@ -74,6 +72,7 @@ public struct NumberFacts: Sendable, Equatable {
   /// How numbers with these facts are stored; `nil` where integers and fractions together hold more than
   /// any type does, so that the text itself must be kept.
   public var choice: Choice? {
+    if hasWideInteger, !hasFraction { return nil }
     // A margin below 2^31 and 2^53 for the four special integers and the rounding of the product.
     if !hasWide, !hasFraction, !hasInfinite {
       if magnitude < 2_147_483_000 {

@@ -13,7 +13,8 @@ public struct NumberText: Sendable, Equatable {
     case decimal
     /// An infinity.
     case infinite
-    /// A number with more digits than are kept exactly; ``value`` is the nearest double.
+    /// A number with more digits than are kept exactly; ``value`` is the nearest double. Its mantissa is
+    /// 1 where the text is digits only.
     case wide
     /// No number.
     case text
@@ -121,6 +122,8 @@ public struct NumberText: Sendable, Equatable {
       self.init(.text)
       return
     }
+    // `-0` is what `%g` prints for a negative zero: its sign is kept.
+    if significant == 0, negative { form = .decimal }
     if significant <= 18 {
       while mantissa != 0, decimals > 0, mantissa % 10 == 0 {
         mantissa /= 10
@@ -149,7 +152,8 @@ public struct NumberText: Sendable, Equatable {
       self.init(.text)
       return
     }
-    self.init(.wide, negative: negative, wide: double)
+    // 1 for whole digits: a number that no float may stand for.
+    self.init(.wide, form == .integer ? 1 : 0, negative: negative, wide: double)
   }
 
   private static func word(

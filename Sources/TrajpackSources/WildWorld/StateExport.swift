@@ -17,10 +17,11 @@ struct StateExport {
   func write(_ path: String) throws(TrajpackError) {
     let file = try OutputFile(path)
     try file.write(columns.map(Self.quoted).joined(separator: ",") + "\n")
-    let plan = columns.map(column)
+    let plan = try columns.map { (name) throws(TrajpackError) in try column(name) }
+    let run = min(tracks.reduce(2048) { min($0, $1.reader.runLength) }, 2048)
     var first = 0
     while first < frames {
-      let end = min(first + 2048, frames)
+      let end = min(first + run, frames)
       let cells = try plan.map { (column) throws(TrajpackError) in
         try self.cells(column, first..<end)
       }
@@ -38,7 +39,7 @@ struct StateExport {
     try file.finish()
   }
 
-  private func column(_ name: String) -> Column {
+  private func column(_ name: String) throws(TrajpackError) -> Column {
     let place = WildWorldColumn(name)
     let found = tracks.filter {
       $0.reader.stream.name == place.stream && ($0.reader.track.entity?.index ?? -1) == place.slot
@@ -48,6 +49,11 @@ struct StateExport {
       $0.name == place.stream
     }
     let number = schema?.channel(named: place.channel) ?? 0
+    guard schema?.channel(named: place.channel) != nil || found.isEmpty else {
+      throw TrajpackError(
+        .data, "stream '\(place.stream)' has no channel '\(place.channel)' for column '\(name)'; the layout is "
+          + "damaged")
+    }
     var filler = "nan"
     if let schema, schema.channels.indices.contains(number) {
       let channel = schema.channels[number]

@@ -134,7 +134,7 @@ struct StateRows {
         let text = field.text
         guard let code = codes[text] else {
           throw TrajpackError(
-            .data, "state.csv: row \(frame + 1), column '\(names[i])' has changed while it was converted")
+            .data, "state.csv: line \(scanner.line), column '\(names[i])' has changed while it was converted")
         }
         groups[cell.group].rows[cell.block].store(code.littleEndian, at: cell.offset)
         if !isAbsent(text, i) { groups[cell.group].hasData = true }

@@ -57,21 +57,27 @@ extension WildWorldExamination {
   /// Reads a `state.csv` once: the header, and what the cells of each column are.
   ///
   /// - Returns: The columns and the number of rows.
-  /// - Throws: A data error naming the row and column of a cell that cannot be kept.
+  /// - Throws: A data error naming the line and column of a cell that cannot be kept.
   static func columns(of file: LocalFile) throws(TrajpackError) -> (columns: [Column], rows: Int) {
+    try within("state.csv") { () throws(TrajpackError) in try columns(scanning: file) }
+  }
+
+  private static func columns(
+    scanning file: LocalFile
+  ) throws(TrajpackError) -> (columns: [Column], rows: Int) {
     let scanner = CSVScanner(file)
     guard try scanner.next() else {
-      throw TrajpackError(.data, "state.csv is empty; it must begin with a header")
+      throw TrajpackError(.data, "the file is empty; it must begin with a header")
     }
     var columns: [Column] = []
     var names: Set<String> = []
     for i in 0..<scanner.count {
       guard scanner[i].isUTF8 else {
-        throw TrajpackError(.data, "state.csv: column \(i + 1) of the header is no UTF-8 text")
+        throw TrajpackError(.data, "column \(i + 1) of the header is no UTF-8 text")
       }
       let name = scanner[i].text
       guard names.insert(name).inserted else {
-        throw TrajpackError(.data, "state.csv: column '\(name)' comes twice in the header")
+        throw TrajpackError(.data, "column '\(name)' comes twice in the header")
       }
       columns.append(Column(name: name))
     }
@@ -80,11 +86,11 @@ extension WildWorldExamination {
     while try scanner.next() {
       guard scanner.count == columns.count else {
         throw TrajpackError(
-          .data, "state.csv: row \(rows + 1) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
+          .data, "line \(scanner.line) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
             + "where the header has \(columns.count); the file was cut or a cell is missing")
       }
       for i in columns.indices {
-        try columns[i].add(scanner[i], row: rows + 1, &seen[i])
+        try columns[i].add(scanner[i], scanner, &seen[i])
       }
       rows += 1
     }
@@ -96,7 +102,7 @@ extension WildWorldExamination.Column {
   /// Adds a cell.
   @inline(__always)
   fileprivate mutating func add(
-    _ cell: CSVScanner.Field, row: Int, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ row: CSVScanner, _ seen: inout Set<String>
   ) throws(TrajpackError) {
     let count = WildWorldCell.tuple(cell.bytes) { facts.add($1) }
     if count > 0 {
@@ -118,20 +124,20 @@ extension WildWorldExamination.Column {
 
   /// Keeps the text of a cell that is no number.
   private mutating func note(
-    _ cell: CSVScanner.Field, _ row: Int, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ row: CSVScanner, _ seen: inout Set<String>
   ) throws(TrajpackError) {
     let text = cell.text
     guard cell.isUTF8 else {
-      throw TrajpackError(.data, "state.csv: row \(row), column '\(name)': the text is no UTF-8")
+      throw TrajpackError(.data, "line \(row.line), column '\(name)': the text is no UTF-8")
     }
     if let expected {
       throw TrajpackError(
-        .data, "state.csv: row \(row), column '\(name)' must hold \(expected) but has the text '\(text)'")
+        .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'")
     }
     if NumberText(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
         throw TrajpackError(
-          .data, "state.csv: row \(row), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
+          .data, "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
       }
       width = 1
     }
@@ -139,15 +145,15 @@ extension WildWorldExamination.Column {
     hasManyTexts = seen.count > WildWorldExamination.maximumTexts
   }
 
-  private func arity(_ count: Int, _ row: Int) -> TrajpackError {
+  private func arity(_ count: Int, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
-      .data, "state.csv: row \(row), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
+      .data, "line \(row.line), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
         + "\(width ?? documented ?? 0) are expected")
   }
 
-  private func textInTuple(_ cell: CSVScanner.Field, _ row: Int) -> TrajpackError {
+  private func textInTuple(_ cell: CSVScanner.Field, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
-      .data, "state.csv: row \(row), column '\(name)': the tuple '\(cell.text)' holds something that is "
+      .data, "line \(row.line), column '\(name)': the tuple '\(cell.text)' holds something that is "
         + "no number")
   }
 }

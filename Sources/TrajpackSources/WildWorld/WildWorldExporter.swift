@@ -21,13 +21,19 @@ public struct WildWorldExporter: Exporter {
     let metadata = JSONReader(
       try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata), at: "metadata")
     let frames = try metadata.integer("frames")
-    guard let rate = Rational(decimal: try metadata.text("rate")), frames >= 0 else {
-      throw metadata.wrong("frames and a rate")
+    guard let rate = Rational(decimal: try metadata.text("rate")), rate.numerator > 0 else {
+      throw metadata.wrong("a rate")
     }
     let reader = BlockReader(shard)
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     let placed = try tracks.map { (track) throws(TrajpackError) in
       PlacedTrack(reader: track, first: try Self.frame(of: track, rate))
+    }
+    // Frames in which nothing is there have no rows; what metadata merely claims is not written for ever.
+    let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
+    let longest = placed.reduce(0) { max($0, $1.reader.count) }
+    guard frames >= last, frames - longest <= Self.maximumAbsent else {
+      throw metadata.wrong("a number of frames that fits the tracks, not \(frames)")
     }
     if let number = try metadata.optionalInteger("layout") {
       guard let names = shard.schema.attributes["layouts"]?.array, names.indices.contains(number),
@@ -47,6 +53,9 @@ public struct WildWorldExporter: Exporter {
     }
   }
 
+  /// The most frames beyond those of the longest track: six days.
+  private static let maximumAbsent = 1 << 24
+
   /// The frame at which a track begins.
   private static func frame(of track: TrackReader, _ rate: Rational) throws(TrajpackError) -> Int {
     guard case .regular(let start, _) = track.track.clock,
@@ -54,7 +63,7 @@ public struct WildWorldExporter: Exporter {
         let (n, overflow) = start.numerator.multipliedReportingOverflow(by: rate.numerator)
         let (d, other) = start.denominator.multipliedReportingOverflow(by: rate.denominator)
         return overflow || other ? nil : Rational(n, d)
-      }), frame.denominator == 1, frame.numerator >= 0
+      }), frame.denominator == 1, (0...1 << 48).contains(frame.numerator)
     else {
       throw TrajpackError(
         .data, "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged")
@@ -74,7 +83,7 @@ public struct WildWorldExporter: Exporter {
       return array
     }
     for array in arrays {
-      guard array.joints > 0, array.joints <= 1 << 20 else {
+      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1) else {
         throw TrajpackError(.data, "metadata.skeleton is damaged: \(array.joints) joints")
       }
       let rowBytes = array.joints * 12
@@ -101,7 +110,7 @@ public struct WildWorldExporter: Exporter {
           try fill(to: run.first)
           try run.reader.forEachRun { (rows) throws(TrajpackError) in
             let values = try run.reader.read(channel: 0, rows: rows)
-            guard values.bytes.count == rows.count * rowBytes else {
+            guard values.stored == .float32, values.bytes.count == rows.count * rowBytes else {
               throw TrajpackError(.data, "the joints of '\(array.key)' are no float32")
             }
             try values.bytes.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }

@@ -84,7 +84,9 @@ public struct WildWorldImporter: Importer {
           !(settings.video != .embed && (name.hasSuffix(".mp4") || name.hasSuffix(".mkv")))
         }.map { "\(folder)/\($0)" }
         let id = FileSystem.name(of: folder)
-        let lines = Self.fileNames.map { Recording.fingerprint(of: "\(folder)/\($0)") }
+        var lines = Self.fileNames.map { Recording.fingerprint(of: "\(folder)/\($0)") }
+        // The joint graphs are part of the schema, so a resumed run must find the same ones.
+        lines.append(Recording.fingerprint(of: "\(part)/skeleton_edges.json"))
         recordings.append(
           Recording(
             id: id, path: folder, bytes: files.reduce(0) { $0 + FileSystem.size(of: $1) },
@@ -136,7 +138,7 @@ public struct WildWorldImporter: Importer {
         graphs[member.name] = try reader.list(member.name) { (edge) throws(TrajpackError) in
           let pair = try edge.integers()
           guard pair.count == 2, pair.allSatisfy({ $0 >= 0 }) else {
-            throw edge.wrong("two joint numbers")
+            throw edge.wrong("two joint numbers, not \(edge.value.text())")
           }
           return pair
         }

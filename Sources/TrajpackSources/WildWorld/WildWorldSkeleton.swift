@@ -68,7 +68,7 @@ extension WildWorldExamination {
       if let joint = edges[array.graph]?.joined().max(), joint >= array.joints {
         throw TrajpackError(
           .data, "skeleton.npz: array '\(name)' has \(array.joints) joints, but '\(array.graph)' of "
-            + "skeleton_edges.json joins joint \(joint)")
+            + "skeleton_edges.json joins joint \(joint), so it has \(joint + 1) or more")
       }
       arrays.append(array)
     }

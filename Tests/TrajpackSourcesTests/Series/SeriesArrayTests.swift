@@ -77,6 +77,12 @@ import TrajpackTestSupport
       whole([1_700_000_000_000_000_001, 1_700_000_000_000_000_002, 1_700_000_000_000_000_005, .max])
     )
     #expect(ticks.clock == .ticks(.one))
+    // Nearly even doubles whose exact clock would need more than 128 bits.
+    let tiny = [1e-18] + (1..<500).map(Double.init)
+    let long = try scratch.write(
+      "l.npz",
+      NPYFile.zip([("x.npy", array([500], tiny)), ("t.npy", array([500], tiny))], deflated: true))
+    #expect(try Converted([long]).episodes[0].tracks[0].times == tiny)
     let single = NPYFile.bytes(
       "<f4", shape: [4], packed([0, 0.1, 0.25, 0.3].map { Float($0).bitPattern }))
     #expect(try track(single).times == [0, Double(Float(0.1)), 0.25, Double(Float(0.3))])

@@ -64,6 +64,8 @@ import TrajpackTestSupport
     refused([table], { $0.kinds = ["z": .scalar] }, "'z'")
     refused([table], { $0.units = ["z": "m"] }, "'z'")
     refused([table], { $0.kinds = ["x": .quaternion] }, "quaternion")
+    let dates = try scratch.write("c.csv", "date,x\n2024-01-01,1\n2024-01-02,2\n")
+    refused([dates], { $0.timeUnit = "h" }, "--time-unit")
     refused([table], { $0.segment = 0 }, "--segment")
     refused([scratch.path + "/none"], { _ in }, "does not exist")
   }

@@ -25,7 +25,8 @@ def read_log(path):
         x, y = data[at:at + nx], data[at + nx:at + nx + ny]
         at += nx + ny
         assert op != UNKNOWN, f"the writer called {x.decode()}, which the log cannot follow"
-        operations.append((op, fd, a, b, x.decode() if op in (OPEN, RENAME, LINK, UNLINK, MKDIR, RMDIR) else x, y.decode()))
+        named = op in (OPEN, RENAME, LINK, UNLINK, MKDIR, RMDIR)
+        operations.append((op, fd, a, b, x.decode() if named else x, y.decode()))
     return operations
 
 

@@ -356,7 +356,7 @@ REFUSE(FILE *, fopen, (const char *path, const char *mode), (path, mode),
        inside(AT_FDCWD, path, (char[8192]){0}) && strpbrk(mode, "wa+"))
 REFUSE(FILE *, fopen64, (const char *path, const char *mode), (path, mode),
        inside(AT_FDCWD, path, (char[8192]){0}) && strpbrk(mode, "wa+"))
-REFUSE(void *, mmap, (void *at, size_t n, int protection, int flags, int fd, off_t o), (at, n, protection, flags, fd, o),
-       follows(fd) && (flags & MAP_SHARED) && (protection & PROT_WRITE))
+REFUSE(void *, mmap, (void *at, size_t n, int protection, int flags, int fd, off_t o),
+       (at, n, protection, flags, fd, o), follows(fd) && (flags & MAP_SHARED) && (protection & PROT_WRITE))
 REFUSE(void *, mmap64, (void *at, size_t n, int protection, int flags, int fd, off64_t o),
        (at, n, protection, flags, fd, o), follows(fd) && (flags & MAP_SHARED) && (protection & PROT_WRITE))

@@ -1,0 +1,42 @@
+// The C functions of libtrajpackevaluate: every evaluator by name, arrays in, JSON out.
+#pragma once
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/// The types of elements.
+enum { TPE_FLOAT32 = 0, TPE_FLOAT64 = 1, TPE_INT64 = 2, TPE_UINT8 = 3 };
+
+/// A row-major array, borrowed for the length of one call.
+typedef struct tpe_array {
+  /// The name the evaluator knows it by, UTF-8, ends with a zero byte.
+  const char *name;
+  /// The elements; may be null when there are none.
+  const void *data;
+  /// The length of each axis.
+  const int64_t *shape;
+  /// How many axes: 1 to 8.
+  int32_t rank;
+  /// One of TPE_FLOAT32 … TPE_UINT8.
+  int32_t type;
+} tpe_array;
+
+/// Computes the scores of one evaluator.
+///
+/// `options` is lines of `name=value`, or null. Returns 0 and a JSON array of scores in `*result`,
+/// or 1 (data), 2 (usage) and one sentence in `*result`. Free it with tpe_free.
+int32_t tpe_evaluate(const char *evaluator, const tpe_array *arrays, int64_t count,
+                     const char *options, char **result);
+
+/// The catalogue as JSON: name, summary, inputs, options with their defaults. Free with tpe_free.
+char *tpe_catalogue(void);
+
+/// Frees a text that a function above returned; null is fine.
+void tpe_free(char *text);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,89 @@
+import TrajpackFormat
+
+/// Camera scores between 0 and 1.
+///
+/// WBench: nATE_t = min(ATE_t / max(path length, 0.5), 1), nATE_r = min(ATE_r / max(total turn,
+/// 10°), 1), accuracy = 1 − (nATE_t + nATE_r)/2. WorldScore: each mean error e becomes
+/// 1 − clip(e / e_max, 0, 1) with e_max 15° and 0.5; the score is the geometric mean of the two.
+enum NormalisedCamera {
+  static let evaluator = Evaluator(
+    "camera.normalised",
+    "Camera errors mapped to 0…1: WBench's normalised ATE and WorldScore's camera score.",
+    CameraInputs.inputs, NormalisedCameraOptions.self, scores)
+
+  private static let names = [
+    "camera.nate_translation", "camera.nate_rotation", "camera.wbench_accuracy",
+    "camera.worldscore",
+  ]
+
+  static func scores(
+    _ arrays: Arrays, _ options: NormalisedCameraOptions
+  ) throws(TrajpackError) -> [Score] {
+    let inputs = try CameraInputs(arrays)
+    guard inputs.rotations != nil else {
+      throw TrajpackError(.usage, "“truth_rotation” and “estimate_rotation” are needed")
+    }
+    var each: [[Double]] = [[], [], [], []]
+    var frames = 0
+    var notNumbers = 0
+    var failed: [Int] = []
+    for path in 0..<inputs.paths {
+      var pair = try inputs.pair(
+        path, order: options.quaternionOrder, direction: options.direction)
+      notNumbers += pair.notNumbers
+      if options.firstPose {
+        pair.truth = pair.truth.relativeToFirst()
+        pair.estimate = pair.estimate.relativeToFirst()
+      }
+      guard pair.frames.count > 0, let fit = options.alignment.fit(pair) else {
+        failed.append(path)
+        continue
+      }
+      pair.estimate = pair.estimate.moved(by: fit)
+      frames += pair.frames.count
+      let values = figures(pair, options)
+      for index in values.indices { each[index].append(values[index]) }
+    }
+    let details = [
+      Field("paths", .count(inputs.paths)), Field("paths_not_aligned", .counts(failed)),
+      Field("nan_predictions", .count(notNumbers)),
+    ]
+    return names.indices.map { index in
+      if notNumbers > 0, options.nan != .skip {
+        return Score(
+          names[index], missing: "\(notNumbers) estimated poses are not numbers", details: details)
+      }
+      guard !each[index].isEmpty else {
+        return Score(names[index], missing: "no path could be compared", details: details)
+      }
+      return Score(
+        names[index], Statistics.mean(each[index]), count: frames,
+        details: details + [Field("per_path", .numbers(each[index]))])
+    }
+  }
+
+  private static func figures(_ pair: PathPair, _ options: NormalisedCameraOptions) -> [Double] {
+    let (truth, estimate) = (pair.truth, pair.estimate)
+    var distance = 0.0
+    var angle = 0.0
+    var travelled = 0.0
+    var turned = 0.0
+    for index in truth.centres.indices {
+      distance += length(truth.centres[index] - estimate.centres[index])
+      angle += degrees((truth.rotations[index].transposed * estimate.rotations[index]).angle)
+      guard index > 0 else { continue }
+      travelled += length(truth.centres[index] - truth.centres[index - 1])
+      turned += degrees((truth.rotations[index - 1].transposed * truth.rotations[index]).angle)
+    }
+    distance /= Double(truth.count)
+    angle /= Double(truth.count)
+    let translation = min(distance / max(travelled, options.shortestPath), 1)
+    let rotation = min(angle / max(turned, options.smallestTurn), 1)
+    let angleScore = 1 - min(angle / options.worstAngle, 1)
+    let distanceScore = 1 - min(distance / options.worstDistance, 1)
+    return [
+      translation, rotation, 1 - (translation + rotation) / 2,
+      (angleScore * distanceScore).squareRoot(),
+    ]
+  }
+}

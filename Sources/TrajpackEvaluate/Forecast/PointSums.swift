@@ -1,0 +1,82 @@
+import Glibc
+
+/// One pass over a series' entries for the figures that are sums.
+struct PointSums {
+  static let names = [
+    "mse", "mae", "rmse", "nrmse", "marre", "r2", "rmsle", "smape", "mape", "wape",
+    "coefficient_of_variation",
+  ]
+
+  private(set) var count = 0
+  private(set) var absolute = 0.0
+  private var square = 0.0
+  private var signed = 0.0
+  private var scaled = 0.0
+  private var logs = 0.0
+  private var symmetric = 0.0
+  private var relative = 0.0
+  private var truthSum = 0.0
+  private var truthAbsolute = 0.0
+  private var truthSquare = 0.0
+  private var low = Double.infinity
+  private var high = -Double.infinity
+  private var errorDeviation = 0.0
+  private var truthDeviation = 0.0
+
+  init(_ columns: [(truth: [Double], prediction: [Double])], _ epsilon: Double) {
+    for (truth, prediction) in columns {
+      let variance = pow(Statistics.deviation(truth), 2) + epsilon
+      let lowTruth = truth.min() ?? 0
+      let lowPrediction = prediction.min() ?? 0
+      for index in truth.indices {
+        let (y, z) = (truth[index], prediction[index])
+        let error = y - z
+        count += 1
+        absolute += abs(error)
+        square += error * error
+        signed += error
+        scaled += error * error / variance
+        let ratio = log((z - lowPrediction + epsilon + 1) / (y - lowTruth + epsilon + 1))
+        logs += ratio * ratio
+        let size = abs(y) + abs(z) + epsilon
+        symmetric += size > 0 ? abs(error) / size : 0
+        relative += abs(error / (y + epsilon))
+        truthSum += y
+        truthAbsolute += abs(y)
+        low = min(low, y)
+        high = max(high, y)
+      }
+    }
+    guard count > 0 else { return }
+    let mean = truthSum / Double(count)
+    let meanError = signed / Double(count)
+    for (truth, prediction) in columns {
+      for index in truth.indices {
+        let error = truth[index] - prediction[index] - meanError
+        errorDeviation += error * error
+        truthSquare += (truth[index] - mean) * (truth[index] - mean)
+        truthDeviation += abs(truth[index] - mean)
+      }
+    }
+  }
+
+  /// Σ|e| / Σ|y − ȳ|.
+  var overDeviation: Double? { truthDeviation > 0 ? absolute / truthDeviation : nil }
+
+  /// The figures in the order of ``names``, nil where nothing counts.
+  func figures(_ options: ForecastOptions) -> [(name: String, value: Double?)] {
+    guard count > 0 else { return Self.names.map { ($0, nil) } }
+    let n = Double(count)
+    let e = options.epsilon
+    let smape = (options.smapeScale == .hundred ? 100 : 200) * symmetric / n
+    let values: [Double?] = [
+      square / n, absolute / n, (square / n).squareRoot(), (scaled / n).squareRoot(),
+      100 * absolute / n / (high - low + e), truthSquare > 0 ? 1 - square / truthSquare : nil,
+      (logs / n).squareRoot(), smape, 100 * relative / n, 100 * absolute / (truthAbsolute + e),
+      100 * (errorDeviation / n).squareRoot() / (truthSum / n + e),
+    ]
+    return zip(Self.names, values).map { name, value in
+      (name, value.flatMap { $0.isFinite ? $0 : nil })
+    }
+  }
+}

@@ -1,0 +1,96 @@
+import CTrajpack
+import Glibc
+import TrajpackEvaluate
+import TrajpackFormat
+
+/// `tpe_evaluate`: scores of one evaluator as JSON.
+@c @implementation
+public func tpe_evaluate(
+  _ evaluator: UnsafePointer<CChar>?, _ arrays: UnsafePointer<tpe_array>?, _ count: Int64,
+  _ options: UnsafePointer<CChar>?,
+  _ result: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+  do throws(TrajpackError) {
+    guard let evaluator else { throw TrajpackError(.usage, "no evaluator was named") }
+    let found = try Evaluator.named(String(cString: evaluator))
+    let scores = try found.scores(of: views(arrays, count), settings(options))
+    result?.pointee = duplicate(Score.json(scores))
+    return 0
+  } catch {
+    result?.pointee = duplicate(error.message)
+    return error.fault.rawValue
+  }
+}
+
+/// `tpe_catalogue`: names, inputs and options.
+@c @implementation
+public func tpe_catalogue() -> UnsafeMutablePointer<CChar>? {
+  duplicate(Evaluator.catalogue())
+}
+
+/// `tpe_free`.
+@c @implementation
+public func tpe_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
+
+private func duplicate(_ text: String) -> UnsafeMutablePointer<CChar>? {
+  text.withCString { strdup($0) }
+}
+
+/// Lines of `name=value`.
+private func settings(
+  _ text: UnsafePointer<CChar>?
+) throws(TrajpackError) -> [(name: String, value: String)] {
+  guard let text else { return [] }
+  var settings: [(name: String, value: String)] = []
+  for line in String(cString: text).split(separator: "\n") {
+    guard let equals = line.firstIndex(of: "=") else {
+      throw TrajpackError(.usage, "an option is written name=value, not “\(line)”")
+    }
+    settings.append((String(line[..<equals]), String(line[line.index(after: equals)...])))
+  }
+  return settings
+}
+
+private func views(
+  _ arrays: UnsafePointer<tpe_array>?, _ count: Int64
+) throws(TrajpackError) -> [ArrayView] {
+  guard count > 0 else { return [] }
+  guard let arrays, count < 1000 else { throw TrajpackError(.usage, "no arrays were given") }
+  var views: [ArrayView] = []
+  for index in 0..<Int(count) { views.append(try view(arrays[index])) }
+  return views
+}
+
+private func view(_ array: tpe_array) throws(TrajpackError) -> ArrayView {
+  guard let name = array.name, let shape = array.shape, (0...8).contains(array.rank) else {
+    throw TrajpackError(.usage, "an array needs a name, a shape and at most 8 axes")
+  }
+  let label = String(cString: name)
+  let lengths = (0..<Int(array.rank)).map { Int(shape[$0]) }
+  var elements = 1
+  for length in lengths {
+    let (product, overflow) = elements.multipliedReportingOverflow(by: length)
+    guard length >= 0, !overflow, product < 1 << 44 else {
+      throw TrajpackError(.usage, "the array “\(label)” has an impossible shape \(lengths)")
+    }
+    elements = product
+  }
+  guard array.data != nil || elements == 0 else {
+    throw TrajpackError(.usage, "the array “\(label)” has no elements behind it")
+  }
+  func buffer<T>(_ type: T.Type) -> UnsafeBufferPointer<T> {
+    UnsafeBufferPointer(start: array.data?.assumingMemoryBound(to: T.self), count: elements)
+  }
+  switch Int(array.type) {
+  case TPE_FLOAT32:
+    return try ArrayView(name: label, shape: lengths, elements: .float(buffer(Float.self)))
+  case TPE_FLOAT64:
+    return try ArrayView(name: label, shape: lengths, elements: .double(buffer(Double.self)))
+  case TPE_INT64:
+    return try ArrayView(name: label, shape: lengths, elements: .integer(buffer(Int64.self)))
+  case TPE_UINT8:
+    return try ArrayView(name: label, shape: lengths, elements: .byte(buffer(UInt8.self)))
+  default:
+    throw TrajpackError(.usage, "the array “\(label)” has the unknown type \(array.type)")
+  }
+}

@@ -1,0 +1,202 @@
+import CTrajpack
+import TrajpackFormat
+import TrajpackSignal
+
+extension tpks_series {
+  fileprivate var buffer: UnsafeBufferPointer<Double> {
+    UnsafeBufferPointer(start: values, count: Int(rows * components))
+  }
+
+  fileprivate func runs() throws(TrajpackError) -> Episodes {
+    guard let episodes else { return Episodes(whole: Int(rows)) }
+    var runs: [Range<Int>] = []
+    for i in 0..<Int(episode_count) {
+      let (first, end) = (Int(episodes[2 * i]), Int(episodes[2 * i + 1]))
+      guard first <= end else {
+        throw TrajpackError(.usage, "episode \(i) ends at \(end), before its first row \(first)")
+      }
+      runs.append(first..<end)
+    }
+    return try Episodes(runs, rows: Int(rows))
+  }
+}
+
+/// See `tpks_autocorrelation` in trajpack_signal.h.
+@c(tpks_autocorrelation) @implementation
+public func tpks_autocorrelation(
+  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ values: UnsafeMutablePointer<Double>,
+  _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let result = try Autocorrelation(
+      s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
+      episodes: s.runs())
+    for (i, value) in result.values.enumerated() { values[i] = value }
+  }
+}
+
+/// See `tpks_mutual_information` in trajpack_signal.h.
+@c(tpks_mutual_information) @implementation
+public func tpks_mutual_information(
+  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ estimator: Int32, _ parameter: Int64,
+  _ values: UnsafeMutablePointer<Double>, _ bins: UnsafeMutablePointer<Int64>,
+  _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let how: MutualInformation.Estimator = try choose(
+      estimator, "estimator",
+      [0: .equalBins(Int(parameter)), 1: .bisection, 2: .nearestNeighbours(Int(parameter))])
+    let result = try MutualInformation(
+      s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
+      estimator: how, episodes: s.runs())
+    bins.pointee = Int64(result.bins)
+    for (i, value) in result.values.enumerated() { values[i] = value }
+  }
+}
+
+/// See `tpks_false_neighbours` in trajpack_signal.h.
+@c(tpks_false_neighbours) @implementation
+public func tpks_false_neighbours(
+  _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
+  _ threads: Int32, _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
+  _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let search = try DimensionSearch(
+      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
+    let result = try FalseNeighbours(
+      s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
+      ratio: ratio, size: size, episodes: s.runs())
+    let all = result.byDistance + result.bySize + result.byEither
+    for (i, value) in all.enumerated() { values[i] = value }
+  }
+}
+
+/// See `tpks_cao` in trajpack_signal.h.
+@c(tpks_cao) @implementation
+public func tpks_cao(
+  _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
+  _ threads: Int32, _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
+  _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let search = try DimensionSearch(
+      lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
+    let result = try Cao(
+      s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
+      metric: choose(metric, "metric", [0: .maximum, 1: .euclidean]), episodes: s.runs())
+    for (i, value) in (result.e1 + result.e2).enumerated() { values[i] = value }
+  }
+}
+
+private func report(
+  _ chosen: [ChosenCoordinate], _ figures: [Double], _ coordinates: UnsafeMutablePointer<Int64>,
+  _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
+  _ count: UnsafeMutablePointer<Int64>
+) throws(TrajpackError) {
+  guard chosen.count <= capacity else {
+    throw TrajpackError(.usage, "\(chosen.count) coordinates do not fit into \(capacity)")
+  }
+  for (i, coordinate) in chosen.enumerated() {
+    coordinates[2 * i] = Int64(coordinate.channel)
+    coordinates[2 * i + 1] = Int64(coordinate.lag)
+  }
+  for (i, value) in figures.enumerated() where i < capacity { statistics[i] = value }
+  count.pointee = Int64(chosen.count)
+}
+
+/// See `tpks_mdop` in trajpack_signal.h.
+@c(tpks_mdop) @implementation
+public func tpks_mdop(
+  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ ratio: Double,
+  _ threshold: Double, _ maxCycles: Int64, _ coordinates: UnsafeMutablePointer<Int64>,
+  _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let result = try MDOP(
+      s.buffer, components: Int(s.components), maxLag: Int(maxLag), window: Int(window),
+      ratio: ratio, threshold: threshold, maxCycles: Int(maxCycles))
+    try report(
+      result.coordinates, result.falseNeighbours, coordinates, statistics, capacity, count)
+  }
+}
+
+/// See `tpks_pecuzal` in trajpack_signal.h.
+@c(tpks_pecuzal) @implementation
+public func tpks_pecuzal(
+  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ threshold: Double,
+  _ economic: Int32, _ coordinates: UnsafeMutablePointer<Int64>,
+  _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    var options = PECUZAL.Options()
+    options.maxLag = Int(maxLag)
+    options.window = Int(window)
+    options.threshold = threshold
+    options.isEconomic = economic != 0
+    let result = try PECUZAL(s.buffer, components: Int(s.components), options: options)
+    try report(result.coordinates, result.falls, coordinates, statistics, capacity, count)
+  }
+}
+
+/// See `tpks_noise_amplification` in trajpack_signal.h.
+@c(tpks_noise_amplification) @implementation
+public func tpks_noise_amplification(
+  _ series: UnsafePointer<tpks_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
+  _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    value.pointee = try noiseAmplification(
+      s.buffer, dimension: Int(s.components), maxHorizon: Int(maxHorizon), neighbours: Int(k),
+      window: Int(window))
+  }
+}
+
+/// See `tpks_augmented_covariance` in trajpack_signal.h.
+@c(tpks_augmented_covariance) @implementation
+public func tpks_augmented_covariance(
+  _ series: UnsafePointer<tpks_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
+  _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let size = Int(order * s.components)
+    try AugmentedCovariance(order: Int(order), lag: Int(lag)).matrix(
+      s.buffer, rows: Int(s.rows), components: Int(s.components),
+      estimator: choose(estimator, "estimator", [0: .aboutZero, 1: .aboutMean]),
+      into: UnsafeMutableBufferPointer(start: matrix, count: size * size))
+  }
+}
+
+/// See `tpks_embed` in trajpack_signal.h.
+@c(tpks_embed) @implementation
+public func tpks_embed(
+  _ series: UnsafePointer<tpks_series>, _ coordinates: UnsafePointer<Int64>, _ dimension: Int64,
+  _ backward: Int32, _ skipsShort: Int32, _ output: UnsafeMutablePointer<Double>?,
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    let s = series.pointee
+    let pairs = (0..<Int(dimension)).map {
+      DelayCoordinate(channel: Int(coordinates[2 * $0]), lag: Int(coordinates[2 * $0 + 1]))
+    }
+    let embedding = try DelayEmbedding(pairs, direction: backward != 0 ? .backward : .forward)
+    let view = try DelayView(
+      embedding, s.buffer, components: Int(s.components), episodes: s.runs(),
+      skipsShort: skipsShort != 0)
+    count.pointee = Int64(view.count)
+    if let output {
+      try view.copy(
+        into: UnsafeMutableBufferPointer(start: output, count: view.count * view.dimension))
+    }
+  }
+}

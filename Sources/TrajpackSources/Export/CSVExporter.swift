@@ -1,0 +1,66 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes an episode as one CSV file a track, named `stream[entity].csv`: `time` first, as dates where the
+/// source wrote dates, then a column an element. What was not observed is an empty cell. Videos are files
+/// beside them.
+public struct CSVExporter: Exporter {
+  public static let format = FormatDescription(
+    name: "csv", summary: "one CSV file a track, one folder an episode",
+    carries: "every channel of every track, a column an element, with its times", reads: false,
+    writes: true)
+  /// The folder in which videos that were linked are looked for; `nil` to leave them out.
+  public var mediaFolder: String?
+
+  /// An exporter.
+  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+
+  public func write(
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+  ) throws(TrajpackError) {
+    let reader = BlockReader(shard)
+    let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
+    for (name, track) in labelled(tracks) {
+      if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
+      let file = try OutputFile("\(folder)/\(try Export.fileName(name)).csv")
+      let channels = track.stream.channels.indices.filter {
+        track.stream.channels[$0].name != "time"
+          && !(track.isVideo && track.stream.channels[$0].type == .bytes)
+      }
+      let header =
+        ["time"]
+        + channels.flatMap { number in
+          let channel = track.stream.channels[number]
+          let count = channel.type == .bytes ? 1 : channel.elements
+          return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
+        }
+      try file.write(header.map(StateExport.quoted).joined(separator: ",") + "\n")
+      let times = TrackTimes(track)
+      try track.forEachRun { (rows) throws(TrajpackError) in
+        var lines = try times.texts(rows).map(StateExport.quoted)
+        for number in channels {
+          let values = try track.read(channel: number, rows: rows)
+          for row in 0..<rows.count { lines[row] += try Self.cells(values, row, track) }
+        }
+        try file.write(lines.joined(separator: "\n") + "\n")
+      }
+      try file.finish()
+    }
+  }
+
+  private static func cells(
+    _ values: ChannelValues, _ row: Int, _ track: TrackReader
+  ) throws(TrajpackError) -> String {
+    if values.channel.type == .bytes {
+      let text = String(decoding: try track.bytes(values, row) ?? [], as: UTF8.self)
+      return "," + StateExport.quoted(text)
+    }
+    if values.channel.categories != nil {
+      return "," + StateExport.quoted(values.category(row) ?? "")
+    }
+    return (0..<values.channel.elements).map { element in
+      let value = values.value(row, element)
+      return value == .missing ? "," : ",\(value)"
+    }.joined()
+  }
+}

@@ -1,0 +1,183 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes an episode as one `episode.npz`, which numpy reads without pickles: an array a channel of a
+/// track, named `stream[entity]/channel`, with `…/time` beside them.
+///
+/// Integers with values that were not observed come with `…/channel.observed`; a categorical channel is
+/// its codes, and the names are in the JSON of the array `schema`; text is `…/channel.bytes` and
+/// `…/channel.offsets`. Videos are files beside it.
+public struct NPZExporter: Exporter {
+  public static let format = FormatDescription(
+    name: "npz", summary: "numpy archives, one an episode",
+    carries: "every channel of every track, with its times and the schema", reads: false, writes: true)
+  /// The folder in which videos that were linked are looked for; `nil` to leave them out.
+  public var mediaFolder: String?
+
+  /// An exporter.
+  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+
+  public func write(
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+  ) throws(TrajpackError) {
+    let writer = try NPZWriter("\(folder)/episode.npz")
+    let reader = BlockReader(shard)
+    let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
+    for (name, track) in tracks {
+      let times = TrackTimes(track)
+      if track.stream.channel(named: "time") == nil {
+        try writer.add("\(name)/time", type: .float64, shape: [track.count]) {
+          (write) throws(TrajpackError) in
+          try track.forEachRun { (rows) throws(TrajpackError) in
+            let values = try times.doubles(rows)
+            try Self.bytes(values).withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+          }
+        }
+      }
+      for number in track.stream.channels.indices {
+        try add(track, number, name, writer)
+      }
+      if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
+    }
+    let schema = Array(document(episode, shard, tracks).text().utf8)
+    try writer.add("schema", type: .uint8, shape: [schema.count]) { (write) throws(TrajpackError) in
+      try schema.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+    }
+    try writer.finish()
+  }
+
+  private func add(
+    _ track: TrackReader, _ number: Int, _ name: String, _ writer: NPZWriter
+  ) throws(TrajpackError) {
+    let channel = track.stream.channels[number]
+    let path = "\(name)/\(channel.name)"
+    if channel.type == .bytes { return try addBytes(track, number, path, writer) }
+    var hasMissing = false
+    try writer.add(path, type: channel.type, shape: [track.count] + channel.shape) {
+      (write) throws(TrajpackError) in
+      try track.forEachRun { (rows) throws(TrajpackError) in
+        let values = try track.read(channel: number, rows: rows)
+        hasMissing = hasMissing || values.hasMissingIntegers
+        try values.logicalBytes().withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+      }
+    }
+    guard hasMissing else { return }
+    try writer.add("\(path).observed", type: .bool, shape: [track.count] + channel.shape) {
+      (write) throws(TrajpackError) in
+      try track.forEachRun { (rows) throws(TrajpackError) in
+        let values = try track.read(channel: number, rows: rows)
+        let mask = (0..<rows.count).flatMap { row in
+          (0..<channel.elements).map { values.value(row, $0) == .missing ? UInt8(0) : 1 }
+        }
+        try mask.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+      }
+    }
+  }
+
+  private func addBytes(
+    _ track: TrackReader, _ number: Int, _ path: String, _ writer: NPZWriter
+  ) throws(TrajpackError) {
+    // The packets of a video lie in its file; the rows say where.
+    if track.isVideo {
+      try writer.add("\(path).range", type: .int64, shape: [track.count, 2]) {
+        (write) throws(TrajpackError) in
+        try track.forEachRun { (rows) throws(TrajpackError) in
+          let values = try track.read(channel: number, rows: rows)
+          try values.bytes.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+        }
+      }
+      return
+    }
+    var offsets: [Int64] = [0]
+    try track.forEachRun { (rows) throws(TrajpackError) in
+      let values = try track.read(channel: number, rows: rows)
+      for row in 0..<rows.count {
+        offsets.append((offsets.last ?? 0) + Int64(try track.bytes(values, row)?.count ?? 0))
+      }
+    }
+    try writer.add("\(path).offsets", type: .int64, shape: [offsets.count]) {
+      (write) throws(TrajpackError) in
+      try offsets.flatMap { le($0) }.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+    }
+    try writer.add("\(path).bytes", type: .uint8, shape: [Int(offsets.last ?? 0)]) {
+      (write) throws(TrajpackError) in
+      try track.forEachRun { (rows) throws(TrajpackError) in
+        let values = try track.read(channel: number, rows: rows)
+        for row in 0..<rows.count {
+          try (try track.bytes(values, row) ?? []).withBytes { (bytes) throws(TrajpackError) in
+            try write(bytes)
+          }
+        }
+      }
+    }
+  }
+
+  private func document(
+    _ episode: ShardIndex.Episode, _ shard: Shard, _ tracks: [(name: String, track: TrackReader)]
+  ) -> JSONValue {
+    .record([
+      "episode": .string(episode.id), "split": .string(episode.split),
+      "tracks": .array(
+        tracks.map { name, track in
+          .record([
+            "name": .string(name), "stream": .string(track.stream.name),
+            "entity": track.track.entity.map { entity in
+              .record([
+                "kind": .string(entity.kind), "index": .int(Int64(entity.index)),
+                "type": .int(Int64(entity.type)),
+              ])
+            },
+            "time_unit": .string(track.stream.timeUnit),
+            "channels": .array(
+              track.stream.channels.map { channel in
+                .record([
+                  "name": .string(channel.name), "kind": .string(channel.kind.rawValue),
+                  "units": channel.units.map { .string($0) },
+                  "conventions": channel.conventions.isEmpty ? nil : .object(channel.conventions),
+                  "categories": channel.categories.map { .array($0.map { .string($0) }) },
+                ])
+              }),
+          ])
+        }),
+      "skeletons": .object(
+        shard.schema.skeletons.map { skeleton in
+          .init(
+            skeleton.name, .array(skeleton.edges.map { .array($0.map { .int(Int64($0)) }) }))
+        }),
+    ])
+  }
+
+  static func bytes(_ values: [Double]) -> [UInt8] { values.flatMap { le($0.bitPattern) } }
+}
+
+extension ChannelValues {
+  /// The rows in the channel's own type, little-endian; what was not observed is NaN, or the smallest
+  /// integer.
+  func logicalBytes() -> [UInt8] {
+    if channel.type == stored, channel.storage.decimals == nil { return bytes }
+    switch channel.type {
+    case .float64: return NPZExporter.bytes(doubles())
+    case .float32: return doubles().flatMap { le(Float($0).bitPattern) }
+    default:
+      let size = channel.type.size
+      var out: [UInt8] = []
+      out.reserveCapacity(count * channel.elements * size)
+      for row in 0..<count {
+        for element in 0..<channel.elements {
+          var number: Int64 = size == 8 ? .min : -(1 << (size * 8 - 1))
+          if case .int(let n) = value(row, element) { number = n }
+          out += le(number).prefix(size)
+        }
+      }
+      return out
+    }
+  }
+
+  /// Whether some integer was not observed.
+  var hasMissingIntegers: Bool {
+    guard channel.missing == .sentinel, !channel.type.isFloat else { return false }
+    return (0..<count).contains { row in
+      (0..<channel.elements).contains { value(row, $0) == .missing }
+    }
+  }
+}

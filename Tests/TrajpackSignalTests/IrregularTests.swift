@@ -1,0 +1,109 @@
+import Testing
+import TrajpackFormat
+import TrajpackSignal
+
+@Suite struct IrregularTests {
+  @Test func theThreeAbsencesStayApart() throws {
+    let t1: [Double] = [0, 1, 3]
+    let t2: [Double] = [1, 2]
+    let x1: [Float] = [10, .nan, 12]
+    let x2: [Float] = [20, 21]
+    let present: [UInt8] = [1, 1, 1]
+    let absent: [UInt8] = [0, 1]
+    let batch = try t1.withUnsafeBufferPointer { t1 in
+      try t2.withUnsafeBufferPointer { t2 in
+        try x1.withUnsafeBufferPointer { x1 in
+          try x2.withUnsafeBufferPointer { x2 in
+            try present.withUnsafeBufferPointer { present in
+              try absent.withUnsafeBufferPointer { absent in
+                try UnionBatch(
+                  [
+                    BatchSeries(times: t1, values: x1, present: present),
+                    BatchSeries(times: t2, values: x2, present: absent),
+                  ], components: 1)
+              }
+            }
+          }
+        }
+      }
+    }
+    // Time 1 has no observed value anywhere and is dropped.
+    #expect(batch.times == [0, 2, 3])
+    let expected: [Presence] = [
+      .observed, .notObserved, .observed, .padding, .observed, .padding,
+    ]
+    #expect(batch.presence == expected.map(\.rawValue))
+    #expect(batch.values == [10, 0, 12, 0, 21, 0])
+  }
+
+  @Test func recipesComposeAndOnlyTakeAway() throws {
+    let x = [Float](repeating: 1, count: 600)
+    let recipes: [Missingness] = [
+      .entries(probability: 0.2), .rows(fraction: 0.3), .exactEntries(fraction: 0.1),
+      .blocks(fraction: 0.1, length: 5, width: 2), .channels(count: 1),
+    ]
+    var mask = [UInt8](repeating: 1, count: 600)
+    for (seed, recipe) in recipes.enumerated() {
+      let before = mask
+      try x.withUnsafeBufferPointer { x in
+        try mask.withUnsafeMutableBufferPointer { mask in
+          try recipe.apply(x, rows: 150, components: 4, mask: mask, seed: UInt64(seed))
+        }
+      }
+      #expect(zip(before, mask).allSatisfy { $0 >= $1 })
+      #expect(before != mask)
+    }
+  }
+
+  @Test func theElapsedCounterCountsSteps() throws {
+    let mask: [UInt8] = [1, 0, 0, 1, 1, 0]
+    let steps = try mask.withUnsafeBufferPointer {
+      try elapsedSteps($0, rows: 6, components: 1)
+    }
+    #expect(steps.kept == [0, 3, 4])
+    #expect(steps.elapsed == [1, 3, 1])
+  }
+
+  @Test func allDataStatisticsNeedAWord() throws {
+    let x: [Double] = [1, 2, 3, 4, .nan, 10]
+    func measured(_ scope: ChannelStatistics.Scope) throws -> [ChannelStatistics] {
+      try x.withUnsafeBufferPointer {
+        try ChannelStatistics.measure($0, rows: 6, components: 1, scope: scope)
+      }
+    }
+    #expect(throws: TrajpackError.self) { try Normalisation(.zScore, measured(.everything)) }
+    #expect(throws: Never.self) {
+      try Normalisation(.zScore, measured(.everything), leaksAllData: true)
+    }
+    let training = try measured(.training)
+    #expect(training[0].mean == 4 && training[0].count == 5)
+    #expect(training[0].quartiles == [2, 3, 4])
+    for method in [Normalisation.Method.zScore, .minMax, .robust] {
+      let normalisation = try Normalisation(method, training)
+      var values = x
+      try values.withUnsafeMutableBufferPointer { try normalisation.apply($0, rows: 6) }
+      if method == .minMax { #expect(values[0] == 0 && abs(values[5] - 1) < 1e-15) }
+      try values.withUnsafeMutableBufferPointer {
+        try normalisation.apply($0, rows: 6, inverse: true)
+      }
+      for (a, b) in zip(values, x) where b == b { #expect(abs(a - b) < 1e-12) }
+      #expect(values[4].isNaN)
+    }
+  }
+
+  @Test(arguments: [UInt64](1...6)) func mergingIsMeasuringAtOnce(_ seed: UInt64) throws {
+    var random = Seeded(seed)
+    let x = random.values(100)
+    func measured(_ part: ArraySlice<Double>) throws -> ChannelStatistics {
+      try Array(part).withUnsafeBufferPointer {
+        try ChannelStatistics.measure($0, rows: part.count, components: 1, scope: .training)[0]
+      }
+    }
+    let (a, b, all) = (try measured(x[..<37]), try measured(x[37...]), try measured(x[...]))
+    let merged = a.merged(with: b)
+    #expect(abs(merged.mean - all.mean) < 1e-14)
+    #expect(abs(merged.deviation - all.deviation) < 1e-14)
+    #expect(merged.minimum == all.minimum && merged.maximum == all.maximum)
+    #expect(merged.quartiles == nil)
+  }
+}

@@ -1,0 +1,195 @@
+import Glibc
+import Testing
+import TrajpackFormat
+import TrajpackTestSupport
+
+@testable import TrajpackStore
+
+@Suite struct JournalTests {
+  private let records: [JSONValue] = (0..<6).map {
+    .record([
+      "type": "shard", "n": .int(Int64($0)), "text": .string(String(repeating: "é", count: $0 * 3)),
+    ])
+  }
+
+  @Test func cutAtEveryByteItKeepsTheWholeRecordsBefore() throws {
+    let scratch = Scratch()
+    var ends = [19]
+    do {
+      let journal = try Journal(inFolder: scratch.path)
+      for record in records {
+        try journal.append(record)
+        ends.append(FileSystem.size(of: "\(scratch.path)/journal"))
+      }
+    }
+    let whole = try contents("\(scratch.path)/journal")
+    for length in 0...whole.count {
+      try FileSystem.replace("\(scratch.path)/journal", with: Array(whole[..<length]))
+      let kept = max(ends.lastIndex { $0 <= length } ?? 0, 0)
+      #expect(try Journal.read(inFolder: scratch.path) == Array(records[..<kept]))
+      // Opened for writing, the torn tail goes and the next record follows the last whole one.
+      do {
+        let journal = try Journal(inFolder: scratch.path)
+        #expect(journal.records == Array(records[..<kept]))
+        try journal.append(["after"])
+      }
+      #expect(try Journal.read(inFolder: scratch.path) == Array(records[..<kept]) + [["after"]])
+    }
+  }
+
+  @Test func aFlippedByteEndsItThereOrIsAnError() throws {
+    let scratch = Scratch()
+    do {
+      let journal = try Journal(inFolder: scratch.path)
+      for record in records { try journal.append(record) }
+    }
+    let whole = try contents("\(scratch.path)/journal")
+    for at in whole.indices {
+      var bytes = whole
+      bytes[at] ^= 0x20
+      try FileSystem.replace("\(scratch.path)/journal", with: bytes)
+      do {
+        let found = try Journal.read(inFolder: scratch.path)
+        #expect(found == Array(records[..<found.count]) && found.count < records.count)
+      } catch { #expect(error.fault == .data && at < 19) }
+    }
+  }
+
+  @Test func twoWritersExcludeEachOther() throws {
+    let scratch = Scratch()
+    let first = try Journal(inFolder: scratch.path)
+    #expect(failure { _ = try Journal(inFolder: scratch.path) }?.fault == .usage)
+    try first.append(["still mine"])
+  }
+
+  @Test func theFileOfAnotherProgramIsLeftAlone() throws {
+    let scratch = Scratch()
+    for text in ["x", "dear diary", "dear diary, much has happened today"] {
+      try FileSystem.replace("\(scratch.path)/journal", with: Array(text.utf8))
+      #expect(failure { _ = try Journal(inFolder: scratch.path) }?.fault == .data)
+      #expect(try contents("\(scratch.path)/journal") == Array(text.utf8))
+      #expect(!Journal.isJournal("\(scratch.path)/journal"))
+    }
+  }
+}
+
+@Suite struct ManifestTests {
+  private func entry(_ number: Int) -> Manifest.Entry {
+    Manifest.Entry(
+      name: "shard-00000\(number).h5",
+      receipt: .init(
+        bytes: 100 + number, sha256: String(repeating: "\(number)", count: 64), episodes: number,
+        rows: 9))
+  }
+
+  @Test func comesBackFromItsJSON() throws {
+    let manifest = Manifest(
+      shards: [entry(0), entry(1)], source: .record(["format": "x"]), statistics: .object([]))
+    let text = manifest.json.text(indent: 1)
+    #expect(try Manifest(json: JSONValue(parsing: text)) == manifest)
+    #expect(try Manifest.Entry(record: entry(3).record, number: 0) == entry(3))
+    #expect(try Manifest.Entry(record: .record(["type": "plan"]), number: 0) == nil)
+  }
+
+  @Test func itsDigestIsOfNamesAndDigests() {
+    let one = Manifest(shards: [entry(0), entry(1)], source: .object([]), statistics: .object([]))
+    let other = Manifest(
+      shards: [entry(1), entry(0)], source: .object([]), statistics: .object([]))
+    #expect(one.digest != other.digest)
+    // sha256sum of the two lines.
+    let lines = "shard-000000.h5 \(String(repeating: "0", count: 64))\n"
+    let single = Manifest(shards: [entry(0)], source: .object([]), statistics: .object([]))
+    #expect(lines.utf8.count == 81)
+    #expect(single.digest == "b810d0a66fa9de7fd08cd7ca65c75c691121bc61e771a3ae005361c8649e7ca5")
+  }
+
+  @Test(arguments: [
+    ("\"bytes\": 100", "\"bytes\": -1"), ("\"bytes\": 100", "\"bytes\": 9223372036854775807"),
+    ("\"bytes\": 100", "\"bytes\": 1.5"), ("shard-000000.h5", "../000000.h5"),
+    ("shard-000000.h5", "shard-a/b.h5"),
+    ("shard-000000.h5", "shard-\\u0000.h5"), ("shard-000000.h5", "shard-000001.h5"), ("1.0", "2.0"),
+    ("trajpack dataset", "other"), ("0000000000", "000000000"), ("0000000000", "1000000000"),
+  ])
+  func aStrangeOneIsRefused(old: String, new: String) throws {
+    let manifest = Manifest(
+      shards: [entry(0), entry(1)], source: .object([]), statistics: .object([]))
+    let text = manifest.json.text(indent: 1)
+    let bad = text.replacing(old, with: new)
+    try #require(bad != text)
+    #expect(failure { _ = try Manifest(json: JSONValue(parsing: bad)) }?.fault == .data)
+  }
+}
+
+@Suite struct SpoolTests {
+  @Test(arguments: [0, 1, 7, 1000, 1 << 20]) func anyRangeComesBackBeyondAnyLimit(limit: Int) throws
+  {
+    var random = SeededGenerator(seed: UInt64(limit) + 5)
+    let spool = Spool(limit: limit)
+    var all: [UInt8] = []
+    for _ in 0..<60 {
+      let part = random.bytes(Int.random(in: 0...400, using: &random))
+      try spool.append(part)
+      all += part
+      #expect(spool.count == all.count)
+      for _ in 0..<5 {
+        let first = Int.random(in: 0...all.count, using: &random)
+        let range = first..<Int.random(in: first...all.count, using: &random)
+        var out = [UInt8](repeating: 0, count: range.count)
+        try out.withUnsafeMutableBytes { try spool.read(at: first, into: $0) }
+        #expect(out == Array(all[range]))
+      }
+    }
+  }
+}
+
+@Suite struct WorkerPoolTests {
+  @Test(arguments: [1, 2, 8]) func resultsBelongToTheirWork(threads: Int) throws {
+    let pool = try WorkerPool(threads: threads)
+    #expect(pool.count == threads)
+    let results = (0..<3000).map { n in pool.run { () throws(TrajpackError) in n * n } }
+    for (n, result) in results.enumerated() { #expect(try result.value() == n * n) }
+    // A result can be asked for again.
+    #expect(try results[7].value() == 49)
+  }
+
+  @Test func oneThreadKeepsTheOrder() throws {
+    let pool = try WorkerPool(threads: 1)
+    let log = Log()
+    let results = (0..<500).map { n in pool.run { () throws(TrajpackError) in log.add(n) } }
+    for result in results { try result.value() }
+    #expect(log.entries == Array(0..<500))
+  }
+
+  @Test func errorsComeOutWhereTheResultIsAskedFor() throws {
+    let pool = try WorkerPool(threads: 3)
+    let results = (0..<100).map { n in
+      pool.run { () throws(TrajpackError) -> Int in
+        if n % 3 == 0 { throw TrajpackError(.data, "number \(n)") }
+        return n
+      }
+    }
+    for (n, result) in results.enumerated() {
+      if n % 3 == 0 {
+        #expect(failure { _ = try result.value() } == TrajpackError(.data, "number \(n)"))
+      } else {
+        #expect(try result.value() == n)
+      }
+    }
+  }
+
+  @Test func aPoolThatGoesFinishesWhatWasAsked() throws {
+    let log = Log()
+    do {
+      let pool = try WorkerPool(threads: 2)
+      for n in 0..<200 { _ = pool.run { () throws(TrajpackError) in log.add(n) } }
+    }
+    #expect(log.entries.sorted() == Array(0..<200))
+  }
+
+  private final class Log: @unchecked Sendable {
+    private let monitor = Monitor()
+    private var list: [Int] = []
+    func add(_ n: Int) { monitor.locked { list.append(n) } }
+    var entries: [Int] { monitor.locked { list } }
+  }
+}

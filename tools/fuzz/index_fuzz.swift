@@ -1,0 +1,52 @@
+// libFuzzer on what a shard's index makes a reader compute: JSON, schema rules, tables, records.
+// SwiftPM cannot link it (it renames main); tools/fuzz/run.sh builds it with swiftc.
+
+/// The input is a shard's index without checksums: the length of the schema's JSON (2 bytes), rows of the
+/// tables episodes, tracks, entities, clocks and chunks (a byte each), one byte unused, then JSON, tables
+/// and text. So mutations go straight to the checks, and not into a checksum.
+@c(LLVMFuzzerTestOneInput)
+public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
+  guard size > 8 else { return 0 }
+  let bytes = UnsafeBufferPointer(start: data, count: size)
+  _ = try? ShardHeader(UnsafeRawBufferPointer(bytes), actualLength: UInt64(size))
+  let json = min(Int(bytes[0]) | Int(bytes[1]) << 8, size - 8)
+  guard let schema = try? JSONValue(parsing: Array(bytes[8..<8 + json])) else { return 0 }
+  _ = schema.text(indent: 1)
+  let rest = Array(bytes[(8 + json)...])
+  let memory = IndexMemory(count: rest.count)
+  memory.bytes.copyBytes(from: rest)
+  var ranges: [ShardHeader.SectionID: Range<Int>] = [:]
+  var at = 0
+  let tables: [(ShardHeader.SectionID, Int)] = [
+    (.episodes, 7), (.tracks, 10), (.entities, 3), (.clocks, 5), (.chunks, 5),
+  ]
+  for (i, (id, columns)) in tables.enumerated() {
+    let row = columns * 8
+    let length = min(Int(bytes[2 + i]) * row, (rest.count - at) / row * row)
+    ranges[id] = at..<at + length
+    at += length
+  }
+  ranges[.text] = at..<rest.count
+  let parts = ShardIndex.Parts(schema: schema, memory: memory, ranges: ranges)
+  if let index = try? ShardIndex(parts, fileLength: 1 << 20) { look(at: index) }
+  return 0
+}
+
+/// Follows every number that the index has let pass.
+private func look(at index: ShardIndex) {
+  for number in 0..<index.episodeCount { _ = index.episode(number) }
+  for number in 0..<index.trackCount {
+    let track = index.track(number)
+    _ = track.clock.time(ofRow: track.rows.count)
+    _ = index.rows(ofTrack: number)
+  }
+  for block in index.schema.blocks {
+    for chunk in 0..<block.chunks { _ = index.chunk(chunk, of: block) }
+  }
+  for channel in index.schema.streams.flatMap(\.channels) where channel.elements < 1000 {
+    for component in 0...ComponentRule.count(of: channel) {
+      _ = ComponentRule.name(component, of: channel)
+    }
+  }
+  _ = index.schema.json.text()
+}

@@ -1,0 +1,101 @@
+"""The JSON Schemas accept what trajpack writes and refuse what breaks them."""
+import copy
+import json
+import resource
+import subprocess
+
+import pytest
+import read_archive
+from conftest import ROOT
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+
+SCHEMAS = {p.name: json.loads(p.read_text()) for p in (ROOT / "schemas").glob("*.schema.json")}
+REGISTRY = Registry().with_resources((s["$id"], Resource.from_contents(s)) for s in SCHEMAS.values())
+
+
+def validator(name):
+    Draft202012Validator.check_schema(SCHEMAS[name])
+    return Draft202012Validator(SCHEMAS[name], registry=REGISTRY)
+
+
+@pytest.fixture(scope="module")
+def documents(trajpack, specimen, recordings, tmp_path_factory):
+    """Every sort of JSON that trajpack writes: (schema, document)."""
+    work, found = tmp_path_factory.mktemp("documents"), []
+    folders = [work / "ww", work / "specimen", *(p / "dataset" for p in (ROOT / "fixtures" / "golden").glob("*/*"))]
+    subprocess.run([trajpack, "convert", recordings, folders[0], "--quiet"], check=True, capture_output=True)
+    subprocess.run([specimen, folders[1], "--shard-episodes", "2", "--level", "5"], check=True, capture_output=True)
+    for folder in folders:
+        found.append(("manifest.schema.json", json.loads((folder / "manifest.json").read_text())))
+        found += [("schema.schema.json", read_archive.Shard(str(p)).schema) for p in folder.glob("*.h5")]
+
+    # A limit on the size of files stops a conversion behind its first shard: the journal stays.
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (28 << 10, 28 << 10))
+
+    subprocess.run([trajpack, "convert", recordings, work / "stopped", "--shard-size", "1KB", "--chunk-rows", "64"],
+                   preexec_fn=limit, capture_output=True)
+    records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
+    assert [r["type"] for r in records][:2] == ["plan", "shard"]
+    return found + [("journal-record.schema.json", r) for r in records]
+
+
+def test_written(documents):
+    assert {name for name, _ in documents} == set(SCHEMAS)
+    for name, document in documents:
+        errors = [f"{e.json_path}: {e.message}" for e in validator(name).iter_errors(document)]
+        assert not errors, (name, errors)
+
+
+def test_every_required_member_is_needed(documents):
+    for name, document in {n: d for n, d in documents}.items():
+        for member in SCHEMAS[name].get("required", []):
+            changed = copy.deepcopy(document)
+            del changed[member]
+            assert not validator(name).is_valid(changed), (name, member)
+
+
+@pytest.mark.parametrize("change", [
+    lambda s: s["streams"][0].update(name=""),
+    lambda s: s["streams"][0].update(blob=-1),
+    lambda s: s["streams"][0]["channels"][0].update(kind="colour"),
+    lambda s: s["streams"][0]["channels"][0].update(type="float16"),
+    lambda s: s["streams"][0]["channels"][0].update(shape=[0]),
+    lambda s: s["streams"][0]["channels"][0].update(shape=[1] * 9),
+    lambda s: s["streams"][0]["channels"][0].update(decimals=23),
+    lambda s: s["streams"][0]["channels"][0].update(decimals=2, type="int32"),
+    lambda s: s["streams"][0]["channels"][0].update(type="bytes", shape=[3]),
+    lambda s: s["streams"][0]["channels"][0].update(missing="sometimes"),
+    lambda s: s["blocks"][0].update(chunk_rows=0),
+    lambda s: s["blocks"][0].update(codec="lz4"),
+    lambda s: s["blocks"][0].update(codec="none", shuffle=4),
+    lambda s: s["blocks"][0].update(rows=2 ** 48 + 1),
+    lambda s: s["blocks"][0].update(path="/index/schema"),
+    lambda s: s["blocks"][0].update(type="bytes"),
+    lambda s: s.update(skeletons=[{"name": "x", "edges": [[0, 1, 2]]}]),
+    lambda s: s.update(splits=["train", "train"]),
+])
+def test_broken_schema(documents, change):
+    document = copy.deepcopy(next(d for n, d in documents if n == "schema.schema.json"))
+    change(document)
+    assert not validator("schema.schema.json").is_valid(document)
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: m.update(version="2.0"), lambda m: m.update(digest="0" * 63),
+    lambda m: m["shards"][0].update(name="shard-/etc/x.h5"), lambda m: m["shards"][0].update(name="x.h5"),
+    lambda m: m["shards"][0].update(bytes=10), lambda m: m["shards"][0].pop("sha256"),
+    lambda m: m.update(statistics={"": {"a/b": {"count": [1]}}}),
+])
+def test_broken_manifest(documents, change):
+    document = copy.deepcopy(next(d for n, d in documents if n == "manifest.schema.json"))
+    change(document)
+    assert not validator("manifest.schema.json").is_valid(document)
+
+
+def test_broken_journal(documents):
+    check = validator("journal-record.schema.json")
+    shard = next(d for n, d in documents if d.get("type") == "shard")
+    assert not check.is_valid({**shard, "sha256": "x"}) and not check.is_valid({"type": "plan"})
+    assert check.is_valid({"type": "something new"})
