@@ -1,9 +1,11 @@
 """What the tests share: the library, the program, and archives made with it."""
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,18 +29,26 @@ def pytest_sessionstart(session: pytest.Session) -> None:
                             "TRAJPACK_LIBRARY")
 
 
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """A test that hangs ends the run, with a traceback of every thread."""
+    faulthandler.dump_traceback_later(float(os.environ.get("TRAJPACK_PATIENCE", "600")), exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
 def surroundings() -> dict[str, str]:
     """The environment in which another Python finds this package and its library."""
     from trajpack import _ffi
     return {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
 
 
-def program() -> str:
+def program(name: str = "trajpack") -> str:
     folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
         ROOT / ".build" / "release", ROOT / ".build" / "debug"]
-    found = [Path(f) / "trajpack" for f in folders if (Path(f) / "trajpack").exists()]
+    found = [Path(f) / name for f in folders if (Path(f) / name).exists()]
     if not found:
-        pytest.fail("trajpack is not built; run 'swift build' first, or set TRAJPACK_BIN")
+        pytest.fail(f"{name} is not built; run 'swift build' first, or set TRAJPACK_BIN")
     return str(max(found, key=lambda p: p.stat().st_mtime))
 
 
@@ -48,6 +58,14 @@ def wildworld(tmp_path_factory: pytest.TempPathFactory) -> str:
     out = tmp_path_factory.mktemp("wildworld") / "dataset"
     subprocess.run([program(), "convert", "--quiet", ROOT / "fixtures" / "wildworld" / "data_part1", out],
                    check=True, capture_output=True)
+    return str(out)
+
+
+@pytest.fixture(scope="session")
+def specimen(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A dataset with every feature of the format."""
+    out = tmp_path_factory.mktemp("specimen") / "dataset"
+    subprocess.run([program("specimen"), out, "--shard-episodes", "2"], check=True, capture_output=True)
     return str(out)
 
 

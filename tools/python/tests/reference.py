@@ -73,7 +73,8 @@ class Reference:
     """Windows of an archive; options as trajpack's, of which it knows those that decide what a window holds."""
 
     def __init__(self, archive: Archive, *, channels: list[str] | None = None, length: int = 1, stride: int = 1,
-                 past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None, reference: str | None = None,
+                 past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None,
+                 reference: str | None = None,
                  align: Any = "auto", edge: str = "drop", entities: Any = None, dtype: Any = None,
                  fill: float | None = None, split: str | None = None) -> None:
         self.archive = archive

@@ -44,7 +44,8 @@ def test_a_duration_is_a_length(lines: trajpack.Dataset) -> None:
 
 
 def test_offsets_in_seconds(lines: trajpack.Dataset) -> None:
-    got = every(lines, channels=["fast/x", "slow/y"], offsets={"fast": [-0.5, 0.0, 0.25], "slow": [-1.0, 0.0]}, time=True)
+    offsets = {"fast": [-0.5, 0.0, 0.25], "slow": [-1.0, 0.0]}
+    got = every(lines, channels=["fast/x", "slow/y"], offsets=offsets, time=True)
     assert got
     for window in got:
         now = window["time:fast"][1]
@@ -133,7 +134,8 @@ def test_masks_may_be_left_out(wildworld: str) -> None:
 
 
 def test_valid_joins_the_masks(wildworld: str) -> None:
-    with trajpack.open(wildworld).windows(length=40, edge="pad", channels=["camera/pos", "monster"], batch=64) as loader:
+    channels = ["camera/pos", "monster"]
+    with trajpack.open(wildworld).windows(length=40, edge="pad", channels=channels, batch=64) as loader:
         some = dict.fromkeys([True, False], 0)
         for batch in loader:
             camera = batch["observed:camera/pos"] & ~batch["padding:camera"][:, :, None]

@@ -141,7 +141,8 @@ def test_a_mixture_holds_each_data_sets_values(dataset: Any, other: Any) -> None
                 starts = np.cumsum([0, *[t.rows for t in table.tracks[:-1]]])
                 found = [table[channel][at + row:at + row + 3] for at in starts]
                 got = batch[f"s0/{channel}"][i]
-                assert any(f.shape == got.shape and np.array_equal(f, got, equal_nan=f.dtype.kind == "f") for f in found)
+                floats = got.dtype.kind == "f"
+                assert any(f.shape == got.shape and np.array_equal(f, got, equal_nan=floats) for f in found)
             if step == 3:
                 state = mixed.state_dict()
         with pytest.raises(trajpack.UsageError):
@@ -181,7 +182,8 @@ def test_the_shuffle_is_as_random_as_a_permutation(wildworld: str) -> None:
 def test_filters_on_metadata(dataset: Any) -> None:
     records = list(dataset.episodes.records())
     for where, keeps in [
-            ({"level": [1, 2]}, lambda m: m["level"] in (1, 2)), ({"who.name": "a"}, lambda m: m["who"]["name"] == "a"),
+            ({"level": [1, 2]}, lambda m: m["level"] in (1, 2)),
+            ({"who.name": "a"}, lambda m: m["who"]["name"] == "a"),
             ({"level": {"min": 2}}, lambda m: m["level"] >= 2)]:
         wanted = {i for i, r in enumerate(records) if keeps(r["metadata"]) and r["rows"]}
         with dataset.windows(channels=["s0"], edge="pad", batch=1, where=where, drop_last=False) as one:

@@ -273,3 +273,26 @@ def test_a_damaged_chunk_is_named(tmp_path: Path, on_error: str) -> None:
         seen = sum(batch.count for batch in loader)
         stats = loader.stats()
         assert stats["skipped"] > 0 and seen + stats["skipped"] == loader.windows and "chunk" in stats["last_error"]
+
+
+def test_other_threads_of_python_run_while_a_batch_is_waited_for(wildworld: str) -> None:
+    """Counted, not timed: this thread gets on while others spend their time inside the library."""
+    loader = trajpack.open(wildworld).windows(length=64, batch=64, prefetch=1, threads=1)
+    stop = threading.Event()
+    done = [0]
+
+    def load() -> None:
+        while not stop.is_set():
+            if loader.next() is not None:
+                done[0] += 1
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    steps = 0
+    deadline = time.monotonic() + PATIENCE
+    while done[0] < 50 and time.monotonic() < deadline:
+        steps += 1
+    stop.set()
+    thread.join(PATIENCE)
+    # With the lock held this loop would get a turn at most every 5 ms between batches.
+    assert done[0] >= 50 and steps > 50 * done[0]
