@@ -9,6 +9,7 @@ of all threads, and the last two columns are what counts.
 """
 
 import argparse
+import importlib.util
 import json
 import shutil
 import statistics
@@ -151,9 +152,81 @@ class Npz(Peer):
         return {key: np.stack(value) for key, value in parts.items()}
 
 
+class TensorStore(Peer):
+    """One Zarr 3 array a channel, chunks of 64 frames, zstd; windows of a batch are asked for together."""
+
+    def open(self):
+        import tensorstore as ts
+        context = ts.Context({"cache_pool": {"total_bytes_limit": 0}, "data_copy_concurrency": {"limit": 2}})
+        self.arrays = {}
+        for key in CHANNELS:
+            source = np.load(self.folder / f"{key}.npy", mmap_mode="r")
+            path = self.folder / f"zarr-{key}"
+            fresh = not path.exists()
+            array = ts.open({
+                "driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)},
+                "metadata": {"shape": source.shape, "data_type": source.dtype.name,
+                             "chunk_grid": {"name": "regular", "configuration": {
+                                 "chunk_shape": [64, *source.shape[1:]]}},
+                             "codecs": [{"name": "bytes", "configuration": {"endian": "little"}},
+                                        {"name": "zstd", "configuration": {"level": 3}}]}},
+                create=fresh, open=True, context=context).result()
+            for first in range(0, len(source) if fresh else 0, 64 * 256):
+                part = source[first:first + 64 * 256]
+                array[first:first + len(part)].write(part).result()
+            self.arrays[key] = array
+
+    def batch(self):
+        rows = [episode * FRAMES + start for episode, start in self.starts()]
+        waiting = {key: [self.arrays[key][r:r + WINDOW].read() for r in rows] for key in CHANNELS}
+        return {key: np.stack([f.result() for f in futures]) for key, futures in waiting.items()}
+
+
+class Lance(Peer):
+    """A row a frame, fixed-size lists; a batch's rows are taken in one call."""
+
+    def open(self):
+        import lance
+        import pyarrow as pa
+        path = self.folder / "frames.lance"
+        self.shapes = {}
+        columns = {}
+        for key in CHANNELS:
+            source = np.load(self.folder / f"{key}.npy", mmap_mode="r")
+            self.shapes[key] = source.shape[1:]
+            columns[key] = source
+        if not path.exists():
+            def tables():
+                for first in range(0, len(columns["state"]), 4096):
+                    arrays = {}
+                    for key, source in columns.items():
+                        part = np.ascontiguousarray(source[first:first + 4096])
+                        flat = pa.array(part.reshape(-1))
+                        width = int(np.prod(part.shape[1:], dtype=int))
+                        arrays[key] = pa.FixedSizeListArray.from_arrays(flat, width) if part.ndim > 1 else flat
+                    yield pa.RecordBatch.from_pydict(arrays)
+            batches = tables()
+            head = next(batches)
+            lance.write_dataset(pa.Table.from_batches([head]), str(path))
+            for table in batches:
+                lance.write_dataset(pa.Table.from_batches([table]), str(path), mode="append")
+            lance.dataset(str(path)).optimize.compact_files()
+        self.data = lance.dataset(str(path))
+
+    def batch(self):
+        rows = np.concatenate([np.arange(WINDOW) + e * FRAMES + s for e, s in self.starts()])
+        table = self.data.take(rows.tolist()).combine_chunks()
+        out = {}
+        for key, shape in self.shapes.items():
+            column = table[key].chunk(0)
+            flat = column.flatten() if shape else column
+            out[key] = flat.to_numpy(zero_copy_only=False).reshape(BATCH, WINDOW, *shape)
+        return out
+
+
 PEERS = {"trajpack": Trajpack, "trajpack, no masks": TrajpackNoMasks, "trajpack, uncompressed, no masks": TrajpackPlain,
          "h5py zstd, own chunks": H5py, "h5py zstd, 32 frames": H5pyEqual, "h5py uncompressed": H5pyPlain,
-         "numpy memory map": Memmap, "npz a trajectory": Npz}
+         "numpy memory map": Memmap, "npz a trajectory": Npz, "tensorstore (zarr 3 zstd)": TensorStore, "lance": Lance}
 
 
 def measure(peer, seconds):
@@ -176,6 +249,10 @@ def main():
     options = parser.parse_args()
     prepare(options.work, options.count)
     names = [n for n in PEERS if not options.only or n in options.only.split(",")]
+    for name, module in {"tensorstore (zarr 3 zstd)": "tensorstore", "lance": "lance"}.items():
+        if name in names and importlib.util.find_spec(module) is None:
+            print(f"{name}: not installed, left out", file=sys.stderr)
+            names.remove(name)
     results = []
     for order in ("any", "sequence"):
         peers = {name: PEERS[name](options.work, options.count, order) for name in names}
