@@ -17,13 +17,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Without a release build, the debug build's library is as good; without either, nothing here can run."""
+    """The library beside $TRAJPACK_BIN, or the newest of the two builds; without one, nothing here can run."""
     if "TRAJPACK_LIBRARY" in os.environ:
         return
-    for kind in ("release", "debug"):
-        built = ROOT / ".build" / kind / "libtrajpack-c.so"
-        if built.exists():
-            os.environ["TRAJPACK_LIBRARY"] = str(built)
+    folders = [Path(os.environ["TRAJPACK_BIN"])] if "TRAJPACK_BIN" in os.environ else []
+    for some in (folders, [ROOT / ".build" / "release", ROOT / ".build" / "debug"]):
+        built = [f / "libtrajpack-c.so" for f in some if (f / "libtrajpack-c.so").exists()]
+        if built:
+            os.environ["TRAJPACK_LIBRARY"] = str(max(built, key=lambda p: p.stat().st_mtime))
             return
     raise pytest.UsageError("libtrajpack is not built: run 'swift build -c release --product trajpack-c', or set "
                             "TRAJPACK_LIBRARY")
