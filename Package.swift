@@ -15,11 +15,11 @@ let package = Package(
   name: "trajpack",
   products: [
     .executable(name: "trajpack", targets: ["trajpack"]),
+    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
+    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
     // but the functions of trajpack.h comes out.
     .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
-    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
-    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -37,6 +37,7 @@ let package = Package(
       ]),
     .target(name: "CPlatform"),
     .target(name: "CForkGuard"),
+    .target(name: "CTrajpack"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -69,7 +70,6 @@ let package = Package(
 
     // Pure functions over buffers, and their C face.
     .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
-    .target(name: "CTrajpack"),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
@@ -127,14 +127,14 @@ let package = Package(
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
-      name: "TrajpackLoaderTests",
-      dependencies: [
-        "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
-      ], swiftSettings: strict),
-    .testTarget(
       name: "TrajpackStoreTests",
       dependencies: [
         "TrajpackStore", "TrajpackHDF5", "TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackLoaderTests",
+      dependencies: [
+        "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
       ], swiftSettings: strict),
     .testTarget(
       name: "TrajpackSourcesTests",

@@ -26,14 +26,17 @@ public final class Compressor {
     self.level = level ?? normal
     guard range.contains(self.level) else {
       throw TrajpackError(
-        .usage, "\(codec.name) has levels \(range.lowerBound) to \(range.upperBound), not \(self.level)")
+        .usage,
+        "\(codec.name) has levels \(range.lowerBound) to \(range.upperBound), not \(self.level)")
     }
     guard codec == .zstd else {
       zstd = nil
       return
     }
     zstd = ZSTD_createCCtx()
-    guard let zstd else { throw TrajpackError(.machine, "there is no memory for a zstd compressor") }
+    guard let zstd else {
+      throw TrajpackError(.machine, "there is no memory for a zstd compressor")
+    }
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_compressionLevel, Int32(self.level))
     // HDF5 readers of other makers have no index: the frame's own checksum protects them.
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
@@ -42,7 +45,9 @@ public final class Compressor {
   deinit { ZSTD_freeCCtx(zstd) }
 
   /// The most bytes that `count` bytes can take when compressed.
-  public static func bound(_ count: Int) -> Int { max(ZSTD_compressBound(count), Int(compressBound(UInt(count)))) }
+  public static func bound(_ count: Int) -> Int {
+    max(ZSTD_compressBound(count), Int(compressBound(UInt(count))))
+  }
 
   /// Compresses `source` into `destination`; returns the number of bytes, or `nil` where compression
   /// does not make them fewer.
@@ -52,7 +57,8 @@ public final class Compressor {
   ///   a table of its own. A skeleton's chunk becomes a tenth smaller and is inflated twice as fast
   ///   (docs/decisions.md), by every zstd there is.
   public func compress(
-    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer, planes: Int = 1
+    _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
+    planes: Int = 1
   ) throws(TrajpackError) -> Int? {
     let count: Int
     switch codec {
@@ -64,14 +70,17 @@ public final class Compressor {
         : ZSTD_compress2(
           zstd, destination.baseAddress, destination.count, source.baseAddress, source.count)
       guard ZSTD_isError(count) == 0 else {
-        throw TrajpackError(.machine, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(count)))")
+        throw TrajpackError(
+          .machine, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(count)))")
       }
     case .gzip:
       var length = UInt(destination.count)
       let status = compress2(
         destination.baseAddress?.assumingMemoryBound(to: UInt8.self), &length,
         source.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt(source.count), Int32(level))
-      guard status == Z_OK else { throw TrajpackError(.machine, "zlib cannot compress: error \(status)") }
+      guard status == Z_OK else {
+        throw TrajpackError(.machine, "zlib cannot compress: error \(status)")
+      }
       count = Int(length)
     }
     return count < source.count ? count : nil

@@ -9,7 +9,10 @@ public enum Trajpack {
         random-access archive.
         """,
       version: "0.1.0",
-      commands: [Convert.self, Info.self, ExportCommand.self, Diff.self, Verify.self, Bench.self, Formats.self])
+      commands: [
+        Convert.self, Info.self, ExportCommand.self, Diff.self, Verify.self, Bench.self,
+        Formats.self,
+      ])
   }
 
   /// Runs the command that `arguments`, the program's own name first, describe.

@@ -37,7 +37,8 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count <= 2, let whole = parts.first else { return nil }
     let fraction = parts.count == 2 ? parts[1] : ""
-    guard fraction.count <= 15, fraction.allSatisfy(\.isNumber), let n = Int64(String(whole) + fraction)
+    guard fraction.count <= 15, fraction.allSatisfy(\.isNumber),
+      let n = Int64(String(whole) + fraction)
     else { return nil }
     self.init(n, fraction.reduce(1) { scale, _ in scale * 10 })
   }
@@ -45,6 +46,7 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
   /// The nearest double.
   public var value: Double { Double(numerator) / Double(denominator) }
 
+  /// The text that people read.
   public var description: String {
     denominator == 1 ? String(numerator) : "\(numerator)/\(denominator)"
   }

@@ -72,9 +72,14 @@ public struct IndexBuilder: Sendable {
   }
 
   /// The tables, in the order of the file; `chunks` has the rows of the chunk table.
-  public func sections(chunks: [Int64]) -> [(id: ShardHeader.SectionID, table: [Int64], columns: Int)] {
+  public func sections(chunks: [Int64]) -> [(
+    id: ShardHeader.SectionID, table: [Int64], columns: Int
+  )] {
     let entityRows = entities.flatMap { entity in
-      [Int64(entityKinds.firstIndex(of: entity.kind) ?? 0), Int64(entity.index), Int64(entity.type)]
+      [
+        Int64(entityKinds.firstIndex(of: entity.kind) ?? 0), Int64(entity.index),
+        Int64(entity.type),
+      ]
     }
     let clockRows = clocks.flatMap { clock -> [Int64] in
       switch clock {

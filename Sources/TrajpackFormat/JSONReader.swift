@@ -64,7 +64,9 @@ public struct JSONReader: Sendable {
   }
 
   /// The integers of an array member.
-  public func integers(_ name: String) throws(TrajpackError) -> [Int] { try member(name).integers() }
+  public func integers(_ name: String) throws(TrajpackError) -> [Int] {
+    try member(name).integers()
+  }
 
   /// A member that is an object.
   public func object(_ name: String) throws(TrajpackError) -> JSONValue {

@@ -22,7 +22,10 @@ extension JSONValue {
         default: return true
         }
       }
-      list(elements.count, "[", "]", to: &out, indent: flat ? nil : indent, level, spaced: indent != nil) {
+      list(
+        elements.count, "[", "]", to: &out, indent: flat ? nil : indent, level,
+        spaced: indent != nil
+      ) {
         elements[$0].write(to: &$1, indent: indent, level: level + 1)
       }
     case .object(let members):

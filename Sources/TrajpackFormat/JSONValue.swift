@@ -77,9 +77,14 @@ public enum JSONValue: Sendable, Equatable {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByBooleanLiteral, ExpressibleByFloatLiteral, ExpressibleByArrayLiteral
 {
+  /// A literal as a value.
   public init(stringLiteral value: String) { self = .string(value) }
+  /// A literal as a value.
   public init(integerLiteral value: Int64) { self = .int(value) }
+  /// A literal as a value.
   public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// A literal as a value.
   public init(floatLiteral value: Double) { self = .double(value) }
+  /// A literal as a value.
   public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
 }

@@ -88,9 +88,10 @@ extension Channel {
     shape = try reader.integers("shape")
     units = try reader.optionalText("units")
     description = try reader.optionalText("description")
-    conventions = try reader.value["conventions"].map { (_) throws(TrajpackError) in
-      try reader.object("conventions").members ?? []
-    } ?? []
+    conventions =
+      try reader.value["conventions"].map { (_) throws(TrajpackError) in
+        try reader.object("conventions").members ?? []
+      } ?? []
     categories = try reader.value["categories"].map { (_) throws(TrajpackError) in
       try reader.list("categories") { (r) throws(TrajpackError) in try r.text() }
     }

@@ -44,10 +44,14 @@ extension Schema {
         throw refuse("\(name) has rows or chunks out of place")
       }
       let (next, overflow) = expected.addingReportingOverflow(block.chunks)
-      guard !overflow, next <= chunks else { throw refuse("\(name) has more chunks than the table") }
+      guard !overflow, next <= chunks else {
+        throw refuse("\(name) has more chunks than the table")
+      }
       expected = next
     }
-    guard expected == chunks else { throw refuse("the chunk table has \(chunks) rows, not \(expected)") }
+    guard expected == chunks else {
+      throw refuse("the chunk table has \(chunks) rows, not \(expected)")
+    }
     var names: Set<String> = []
     for (number, stream) in streams.enumerated() {
       guard !stream.name.isEmpty, names.insert(stream.name).inserted else {
@@ -75,21 +79,26 @@ extension Schema {
 
   private func fault(of channel: Channel, stream: Int) -> String? {
     let storage = channel.storage
-    guard let elements = Self.product(channel.shape, times: 1) else { return "has an impossible shape" }
+    guard let elements = Self.product(channel.shape, times: 1) else {
+      return "has an impossible shape"
+    }
     guard blocks.indices.contains(storage.block), blocks[storage.block].stream == stream else {
       return "lies in no block of its stream"
     }
     guard streams[stream].blob != storage.block else { return "lies in the blob" }
     let block = blocks[storage.block]
     let width = channel.type == .bytes ? 2 : elements
-    guard storage.column >= 0, width <= block.elements, storage.column <= block.elements - width else {
+    guard storage.column >= 0, width <= block.elements, storage.column <= block.elements - width
+    else {
       return "lies outside its block"
     }
     if channel.type == .bytes {
       guard streams[stream].blob != nil, block.type == .int64, channel.shape.isEmpty else {
         return "has no blob of bytes"
       }
-      guard storage.decimals == nil, channel.categories == nil else { return "is bytes with a code" }
+      guard storage.decimals == nil, channel.categories == nil else {
+        return "is bytes with a code"
+      }
       return nil
     }
     if let decimals = storage.decimals {

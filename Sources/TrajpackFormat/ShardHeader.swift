@@ -79,7 +79,9 @@ public struct ShardHeader: Sendable, Equatable {
     var out = [UInt8](repeating: 0, count: Self.size)
     out.replaceSubrange(0..<8, with: Self.magic)
     func put<Value: FixedWidthInteger>(_ value: Value, at offset: Int) {
-      withUnsafeBytes(of: value.littleEndian) { out.replaceSubrange(offset..<offset + $0.count, with: $0) }
+      withUnsafeBytes(of: value.littleEndian) {
+        out.replaceSubrange(offset..<offset + $0.count, with: $0)
+      }
     }
     put(Self.version.major, at: 8)
     put(minor, at: 10)
@@ -96,7 +98,8 @@ public struct ShardHeader: Sendable, Equatable {
       put(section.raw, at: at + 24)
       put(section.crc, at: at + 32)
     }
-    let note = "\nThis is a trajpack shard. It is an HDF5 file too: h5dump, h5py and MATLAB open it.\n"
+    let note =
+      "\nThis is a trajpack shard. It is an HDF5 file too: h5dump, h5py and MATLAB open it.\n"
     out.replaceSubrange(2048..<2048 + note.utf8.count, with: Array(note.utf8))
     put(out.withUnsafeBytes { tp_crc32c(0, $0.baseAddress, Self.size - 4) }, at: Self.size - 4)
     return out
@@ -108,7 +111,8 @@ public struct ShardHeader: Sendable, Equatable {
   public init(_ bytes: UnsafeRawBufferPointer, actualLength: UInt64) throws(TrajpackError) {
     guard bytes.count >= Self.size else {
       throw TrajpackError(
-        .data, "the file has only \(actualLength) bytes, so it is no trajpack shard or was cut short")
+        .data,
+        "the file has only \(actualLength) bytes, so it is no trajpack shard or was cut short")
     }
     func get<Value: FixedWidthInteger>(_ type: Value.Type, _ offset: Int) -> Value {
       Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
@@ -121,24 +125,28 @@ public struct ShardHeader: Sendable, Equatable {
       if bytes.allSatisfy({ $0 == 0 }) {
         throw TrajpackError(.data, "the file begins with zeros: its writing was never finished")
       }
-      throw TrajpackError(.data, "the file is no trajpack shard: its first 8 bytes are not a shard's")
+      throw TrajpackError(
+        .data, "the file is no trajpack shard: its first 8 bytes are not a shard's")
     }
     guard tp_crc32c(0, bytes.baseAddress, Self.size - 4) == get(UInt32.self, Self.size - 4) else {
       throw TrajpackError(
-        .data, "the header is damaged (bytes 0 to 4095 do not match their checksum); "
+        .data,
+        "the header is damaged (bytes 0 to 4095 do not match their checksum); "
           + "restore the shard from a copy")
     }
     let major = get(UInt16.self, 8)
     guard major == Self.version.major, get(UInt64.self, 16) == 0 else {
       throw TrajpackError(
-        .data, "the shard has format version \(major).\(get(UInt16.self, 10)), "
+        .data,
+        "the shard has format version \(major).\(get(UInt16.self, 10)), "
           + "which this trajpack cannot read; use a newer one")
     }
     minor = get(UInt16.self, 10)
     fileLength = get(UInt64.self, 24)
     guard fileLength == actualLength else {
       throw TrajpackError(
-        .data, "the file has \(actualLength) bytes where its header says \(fileLength); "
+        .data,
+        "the file has \(actualLength) bytes where its header says \(fileLength); "
           + "it was cut or changed, restore it from a copy")
     }
     let count = Int(get(UInt32.self, 32))

@@ -79,7 +79,8 @@ extension ShardIndex {
         : Entity(
           kind: schema.entityKinds[entities[entity, 0]], index: entities[entity, 1],
           type: entities[entity, 2]), clock: clock(row: tracks[number, 3]) ?? .float64,
-      rows: first..<first + tracks[number, 5], metadata: string(tracks[number, 6], tracks[number, 7]),
+      rows: first..<first + tracks[number, 5],
+      metadata: string(tracks[number, 6], tracks[number, 7]),
       blob: tracks[number, 8]..<tracks[number, 8] + tracks[number, 9])
   }
 

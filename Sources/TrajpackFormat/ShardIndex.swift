@@ -23,7 +23,8 @@ public struct ShardIndex: Sendable {
   /// The columns of the tables, in order.
   enum Columns {
     static let episodes = 7  // id, id length, metadata, metadata length, split, first track, tracks
-    static let tracks = 10  // episode, stream, entity, clock, rows, metadata, blob: first and count each
+    // episode, stream, entity, clock, rows, metadata, blob: first and count each
+    static let tracks = 10
     static let entities = 3  // kind, index, type
     static let clocks = 5  // code, start, start denominator, rate or tick, its denominator
     static let chunks = 5  // offset, stored, raw, filter mask, crc
@@ -73,7 +74,8 @@ public struct ShardIndex: Sendable {
     for (i, block) in schema.blocks.enumerated() where !blobs.contains(i) {
       guard (rows[block.stream] ?? block.rows) == block.rows else {
         throw TrajpackError(
-          .data, "the index is damaged: blocks of stream '\(schema.streams[block.stream].name)' "
+          .data,
+          "the index is damaged: blocks of stream '\(schema.streams[block.stream].name)' "
             + "differ in rows")
       }
       rows[block.stream] = block.rows
@@ -86,7 +88,8 @@ public struct ShardIndex: Sendable {
 
   private func damaged(_ table: String, _ row: Int, _ what: String) -> TrajpackError {
     TrajpackError(
-      .data, "the index is damaged: row \(row) of the table '\(table)' \(what); "
+      .data,
+      "the index is damaged: row \(row) of the table '\(table)' \(what); "
         + "restore the shard from a copy")
   }
 
@@ -137,8 +140,8 @@ public struct ShardIndex: Sendable {
       guard (0..<schema.entityKinds.count).contains(entities[row, 0]) else {
         throw damaged("entities", row, "has an unknown kind")
       }
-      guard (0..<1 << 31).contains(entities[row, 1]) else {
-        throw damaged("entities", row, "has an impossible index")
+      guard (0..<Self.maximumEntities).contains(entities[row, 1]) else {
+        throw damaged("entities", row, "has an impossible place among its kind")
       }
     }
     for row in 0..<clocks.count {
@@ -146,13 +149,16 @@ public struct ShardIndex: Sendable {
     }
   }
 
+  /// Places among the entities of a kind; far more than anything has.
+  static let maximumEntities = 1 << 32
+
   private func checkTracks() throws(TrajpackError) {
     var episode = 0
-    // Where the next track of each stream begins: tracks lie one after the other.
-    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
     let times = schema.streams.map { stream in
       stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
     }
+    // Where the next track of each stream begins: tracks lie one after the other.
+    var next = [(row: Int, byte: Int)](repeating: (0, 0), count: streamRows.count)
     for row in 0..<tracks.count {
       while episode < episodes.count, row >= episodes[episode, 5] + episodes[episode, 6] {
         episode += 1
@@ -187,7 +193,8 @@ public struct ShardIndex: Sendable {
     }
     for stream in streamRows.indices where next[stream].row != streamRows[stream] {
       throw TrajpackError(
-        .data, "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
+        .data,
+        "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
           + "rows, but its tracks have \(next[stream].row); restore the shard from a copy")
     }
   }

@@ -30,6 +30,7 @@ public struct TrajpackError: Error, Sendable, Equatable, CustomStringConvertible
     TrajpackError(fault, "\(place): \(message)")
   }
 
+  /// The text that people read.
   public var description: String { message }
 }
 

@@ -79,13 +79,15 @@ public final class HDF5Backend: ShardBackend {
     let handle = try HDF5Handle(
       tph5_create_dataset(
         fileID, path, CChar(letter.asciiValue ?? 0), type.size, Int32(shape.count),
-        shape.map { UInt64($0) }, arrays ? 1 : 0, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0, filters),
+        shape.map { UInt64($0) }, arrays ? 1 : 0, UInt64(rows), UInt64(chunkRows), growing ? 1 : 0,
+        filters),
       .dataset, "\(self.path): dataset \(path) cannot be made")
     return Dataset(
       handle: handle, extent: UInt64(rows), chunkRows: UInt64(chunkRows), path: path,
       inner: arrays ? [] : shape.map { UInt64($0) })
   }
 
+  /// See ``ShardBackend``: makes the dataset of a block.
   public func create(_ block: Block, level: Int?, note: String) throws(TrajpackError) {
     let filters = tph5_filters(
       codec: Int32(block.codec.rawValue), level: Int32(level ?? 3), shuffle: block.shuffle)
@@ -102,6 +104,7 @@ public final class HDF5Backend: ShardBackend {
     datasets.append(DatasetBox(dataset))
   }
 
+  /// See ``ShardBackend``: writes a chunk and proves its place.
   public func write(
     _ bytes: UnsafeRawBufferPointer, chunk: Int, block number: Int, filterMask: UInt32
   ) throws(TrajpackError) -> Int {
@@ -166,17 +169,21 @@ public final class HDF5Backend: ShardBackend {
     return same
   }
 
+  /// See ``ShardBackend``: writes a section of the index.
   public func write(
-    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType, columns: Int,
+    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType,
+    columns: Int,
     codec: Codec
   ) throws(TrajpackError) -> Int {
     let rows = raw / (type.size * columns)
     let dataset = try make(
-      "/index/\(name)", type: type, shape: columns > 1 ? [columns] : [], rows: rows, chunkRows: rows,
+      "/index/\(name)", type: type, shape: columns > 1 ? [columns] : [], rows: rows,
+      chunkRows: rows,
       growing: false, filters: tph5_filters(codec: Int32(codec.rawValue), level: 3, shuffle: 0))
     return try write(bytes, to: dataset.handle.id, at: [0], filterMask: 0, "/index/\(name)")
   }
 
+  /// See ``ShardBackend``: sets the numbers of rows and closes.
   public func finish(rows: [Int]) throws(TrajpackError) {
     for (box, count) in zip(datasets, rows) {
       guard var dataset = box.value.take() else { continue }

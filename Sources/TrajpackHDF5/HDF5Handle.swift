@@ -51,7 +51,10 @@ extension TrajpackError {
     }
     let full = why.contains("No space left") || why.contains("Disk quota")
     return TrajpackError(
-      .machine, "\(what): "
-        + (full ? "no space is left on the disk; free some and run again with --resume" : "HDF5 says: \(why)"))
+      .machine,
+      "\(what): "
+        + (full
+          ? "no space is left on the disk; free some and run again with --resume"
+          : "HDF5 says: \(why)"))
   }
 }

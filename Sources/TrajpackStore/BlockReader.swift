@@ -55,7 +55,8 @@ public final class BlockReader {
     let size = block.rowBytes
     if shuffled, block.shuffle == size {
       Shuffle.undo(
-        bytes, elementSize: size, elements: rows, columns: columns, into: destination, stride: stride)
+        bytes, elementSize: size, elements: rows, columns: columns, into: destination,
+        stride: stride)
     } else if shuffled {
       // Elements are shuffled one by one: the wanted ones of each row lie side by side.
       let element = block.shuffle

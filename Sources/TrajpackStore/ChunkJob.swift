@@ -109,7 +109,8 @@ final class CompressorPool: @unchecked Sendable {
     let out = [UInt8](unsafeUninitializedCapacity: bound) { buffer, used in
       source.withUnsafeBytes { from in
         do throws(TrajpackError) {
-          count = try compressor.compress(from, into: UnsafeMutableRawBufferPointer(buffer), planes: planes)
+          count = try compressor.compress(
+            from, into: UnsafeMutableRawBufferPointer(buffer), planes: planes)
         } catch { failure = error }
       }
       used = count ?? 0

@@ -44,7 +44,8 @@ public final class Dataset: Sendable {
         manifest = nil
       } else {
         throw TrajpackError(
-          .usage, "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
+          .usage,
+          "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
             + "make one with 'trajpack convert \(path) DST'")
       }
     }
@@ -54,12 +55,14 @@ public final class Dataset: Sendable {
   public func shard(_ number: Int) throws(TrajpackError) -> Shard {
     guard FileSystem.item(at: shardPaths[number]) != nil else {
       throw TrajpackError(
-        .data, "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")
+        .data, "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy"
+      )
     }
     let shard = try Shard(shardPaths[number])
     if let entry = manifest?.shards[number], entry.receipt.bytes != shard.file.length {
       throw TrajpackError(
-        .data, "\(shard.name): has \(shard.file.length) bytes where the manifest says "
+        .data,
+        "\(shard.name): has \(shard.file.length) bytes where the manifest says "
           + "\(entry.receipt.bytes); restore it from a copy")
     }
     return shard

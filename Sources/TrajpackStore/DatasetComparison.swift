@@ -34,7 +34,9 @@ public struct DatasetComparison {
     }
 
     /// The episode's tracks, and its shard kept open for the next one.
-    mutating func tracks(_ id: String) throws(TrajpackError) -> (split: String, tracks: [TrackReader]) {
+    mutating func tracks(_ id: String) throws(TrajpackError) -> (
+      split: String, tracks: [TrackReader]
+    ) {
       guard let place = places[id] else { return ("", []) }
       if open?.number != place.shard {
         let shard = try dataset.shard(place.shard)
@@ -43,7 +45,8 @@ public struct DatasetComparison {
       guard let open else { return ("", []) }
       let episode = open.shard.index.episode(place.episode)
       return (
-        episode.split, episode.tracks.map { TrackReader(open.shard, track: $0, reader: open.reader) }
+        episode.split,
+        episode.tracks.map { TrackReader(open.shard, track: $0, reader: open.reader) }
       )
     }
   }
@@ -106,12 +109,15 @@ public struct DatasetComparison {
   private mutating func compare(
     _ id: String, _ left: TrackReader, _ right: TrackReader
   ) throws(TrajpackError) {
-    let place = "stream '\(left.stream.name)'"
+    let place =
+      "stream '\(left.stream.name)'"
       + (left.track.entity.map { ", \($0.kind) \($0.index)" } ?? "")
     // Channels that only say that nothing was observed are as good as absent ones.
     for (number, channel) in left.stream.channels.enumerated() {
       guard let other = right.stream.channel(named: channel.name) else {
-        if try hasValues(left, number) { note(id, "\(place): channel '\(channel.name)' is only in \(a.name)") }
+        if try hasValues(left, number) {
+          note(id, "\(place): channel '\(channel.name)' is only in \(a.name)")
+        }
         continue
       }
       let twin = right.stream.channels[other]
@@ -128,9 +134,13 @@ public struct DatasetComparison {
     }
     for (number, channel) in right.stream.channels.enumerated()
     where left.stream.channel(named: channel.name) == nil {
-      if try hasValues(right, number) { note(id, "\(place): channel '\(channel.name)' is only in \(b.name)") }
+      if try hasValues(right, number) {
+        note(id, "\(place): channel '\(channel.name)' is only in \(b.name)")
+      }
     }
-    if left.stream.blob != nil, right.stream.blob != nil { try compareFiles(id, place, left, right) }
+    if left.stream.blob != nil, right.stream.blob != nil {
+      try compareFiles(id, place, left, right)
+    }
   }
 
   /// Videos are compared by the digests of their files: of the bytes that are stored, where they are, for
@@ -139,7 +149,9 @@ public struct DatasetComparison {
     _ id: String, _ place: String, _ left: TrackReader, _ right: TrackReader
   ) throws(TrajpackError) {
     func digest(_ track: TrackReader) throws(TrajpackError) -> String? {
-      guard let noted = (try? JSONValue(parsing: track.track.metadata))?["sha256"]?.string else { return nil }
+      guard let noted = (try? JSONValue(parsing: track.track.metadata))?["sha256"]?.string else {
+        return nil
+      }
       let length = track.track.blob.count
       guard length > 0 else { return noted }
       var hash = SHA256()
@@ -152,7 +164,9 @@ public struct DatasetComparison {
       return hash.hexadecimal()
     }
     guard let x = try digest(left), let y = try digest(right) else { return }
-    if x != y { note(id, "\(place): the files differ (SHA-256 \(x.prefix(16))… and \(y.prefix(16))…)") }
+    if x != y {
+      note(id, "\(place): the files differ (SHA-256 \(x.prefix(16))… and \(y.prefix(16))…)")
+    }
   }
 
   private func hasValues(_ track: TrackReader, _ number: Int) throws(TrajpackError) -> Bool {
@@ -211,9 +225,10 @@ public struct DatasetComparison {
     _ values: ChannelValues, _ row: Int, _ element: Int, _ track: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.kind == .text {
-      return try track.bytes(values, row).map { "'\(String(decoding: $0, as: UTF8.self))'" } ?? "nothing"
+      return try track.bytes(values, row).map { "'\(String(decoding: $0, as: UTF8.self))'" }
+        ?? "nothing"
     }
-    if values.channel.categories != nil { 
+    if values.channel.categories != nil {
       return values.category(row, element).map { "'\($0)'" } ?? "nothing"
     }
     switch values.value(row, element) {

@@ -21,13 +21,17 @@ public struct DatasetStatistics: Sendable {
     let schema = shard.schema
     let numbers = bytes.withUnsafeBytes { raw in
       (0..<rows * 11).map {
-        Double(bitPattern: UInt64(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)))
+        Double(
+          bitPattern: UInt64(
+            littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)))
       }
     }
     let quantiles = quantileBytes.withUnsafeBytes { raw in
       (0..<rows * width).map {
         Double(
-          Float(bitPattern: UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))))
+          Float(
+            bitPattern: UInt32(
+              littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))))
       }
     }
     var found: [String: [String: [ComponentStatistics]]] = [:]
@@ -55,7 +59,8 @@ public struct DatasetStatistics: Sendable {
       let name = "\(schema.streams[stream].name)/\(schema.streams[stream].channels[channel].name)"
       let splitName = split < 0 ? "" : schema.splits[split]
       guard found[splitName, default: [:]][name, default: []].count == component else {
-        throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged: it is out of place")
+        throw TrajpackError(
+          .data, "\(shard.name): row \(row) of the statistics is damaged: it is out of place")
       }
       found[splitName, default: [:]][name, default: []].append(stats)
     }

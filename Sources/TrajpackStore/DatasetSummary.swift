@@ -69,7 +69,8 @@ public struct DatasetSummary: Sendable {
     let index = shard.index
     bytes += shard.file.length
     try statistics.add(shard)
-    for skeleton in shard.schema.skeletons where !skeletons.contains(where: { $0.name == skeleton.name }) {
+    for skeleton in shard.schema.skeletons
+    where !skeletons.contains(where: { $0.name == skeleton.name }) {
       skeletons.append(skeleton)
     }
     let blockBytes = shard.schema.blocks.map { block in
@@ -133,7 +134,8 @@ public struct DatasetSummary: Sendable {
     streams[stream].channels[at].stored.insert(block.type)
     streams[stream].channels[at].rawBytes += block.rows * width * block.type.size
     let share = blockBytes[channel.storage.block].multipliedFullWidth(by: width)
-    streams[stream].channels[at].storedBytes += max(block.elements, width).dividingFullWidth(share).quotient
+    streams[stream].channels[at].storedBytes +=
+      max(block.elements, width).dividingFullWidth(share).quotient
     if width < block.elements { streams[stream].channels[at].isShared = true }
   }
 }

@@ -27,7 +27,9 @@ package struct ElementReading: Sendable {
     _ source: UnsafeRawPointer, count: Int, stride: Int, into out: UnsafeMutablePointer<Double>
   ) {
     func each<T>(_ type: T.Type, _ convert: (T) -> Double) {
-      for i in 0..<count { out[i] = convert(source.loadUnaligned(fromByteOffset: i * stride, as: type)) }
+      for i in 0..<count {
+        out[i] = convert(source.loadUnaligned(fromByteOffset: i * stride, as: type))
+      }
     }
     func integers<T: FixedWidthInteger>(_ type: T.Type) {
       if let scale {

@@ -29,7 +29,8 @@ public final class Journal {
     }
     guard Self.isAt(path, descriptor) else {
       close(descriptor)
-      throw TrajpackError(.usage, "\(folder): another process has just written this dataset; look at it first")
+      throw TrajpackError(
+        .usage, "\(folder): another process has just written this dataset; look at it first")
     }
     var failure: TrajpackError?
     var found: (records: [JSONValue], length: Int) = ([], 0)
@@ -61,7 +62,8 @@ public final class Journal {
 
   /// Whether the file at `path` is a journal, or the torn beginning of one.
   public static func isJournal(_ path: String) -> Bool {
-    guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, magic.count))
+    guard let file = try? LocalFile(path),
+      let head = try? file.bytes(0..<min(file.length, magic.count))
     else { return false }
     return magic.starts(with: head) || head.allSatisfy { $0 == 0 }
   }

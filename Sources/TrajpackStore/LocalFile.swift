@@ -31,7 +31,8 @@ public final class LocalFile: Sendable {
   /// Fills `buffer` from byte `offset` on; the corresponding C function is `pread`.
   ///
   /// - Throws: A data error where the file ends before.
-  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
+  {
     var done = 0
     while done < buffer.count {
       let count = pread(
@@ -43,7 +44,8 @@ public final class LocalFile: Sendable {
       }
       guard count > 0 else {
         throw TrajpackError(
-          .data, "\(path): the file ends at byte \(offset + done), where \(buffer.count - done) more "
+          .data,
+          "\(path): the file ends at byte \(offset + done), where \(buffer.count - done) more "
             + "bytes are expected; it was cut while it was read")
       }
       done += count
@@ -59,7 +61,9 @@ public final class LocalFile: Sendable {
     var out = [UInt8](repeating: 0, count: range.count)
     var failure: TrajpackError?
     out.withUnsafeMutableBytes { buffer in
-      do throws(TrajpackError) { try read(at: range.lowerBound, into: buffer) } catch { failure = error }
+      do throws(TrajpackError) { try read(at: range.lowerBound, into: buffer) } catch {
+        failure = error
+      }
     }
     if let failure { throw failure }
     return out
@@ -76,7 +80,8 @@ extension TrajpackError {
     case EISDIR: return TrajpackError(.usage, "\(path): is a folder")
     case ENOSPC, EDQUOT:
       return TrajpackError(
-        .machine, "\(path): \(what): no space is left on the disk; free some and run again with --resume")
+        .machine,
+        "\(path): \(what): no space is left on the disk; free some and run again with --resume")
     default: return TrajpackError(.machine, "\(path): \(what): \(why.lowercased())")
     }
   }

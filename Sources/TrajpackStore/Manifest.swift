@@ -82,7 +82,8 @@ public struct Manifest: Sendable, Equatable {
 
   /// Whether the file at `path` says that it is a manifest, be it damaged or not.
   public static func isManifest(_ path: String) -> Bool {
-    guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, 4096)) else {
+    guard let file = try? LocalFile(path), let head = try? file.bytes(0..<min(file.length, 4096))
+    else {
       return false
     }
     return String(decoding: head, as: UTF8.self).contains("\"trajpack dataset\"")
@@ -96,7 +97,8 @@ public struct Manifest: Sendable, Equatable {
     }
     guard try reader.text("version").hasPrefix("1.") else {
       throw TrajpackError(
-        .data, "\(Self.fileName) has version \(try reader.text("version")), which this trajpack "
+        .data,
+        "\(Self.fileName) has version \(try reader.text("version")), which this trajpack "
           + "cannot read; use a newer one")
     }
     shards = try reader.list("shards") { (r) throws(TrajpackError) in try Entry(r) }
@@ -107,7 +109,8 @@ public struct Manifest: Sendable, Equatable {
     statistics = try reader.object("statistics")
     guard try reader.text("digest") == digest else {
       throw TrajpackError(
-        .data, "\(Self.fileName) is damaged: its digest is not that of its shards; "
+        .data,
+        "\(Self.fileName) is damaged: its digest is not that of its shards; "
           + "restore it from a copy")
     }
   }

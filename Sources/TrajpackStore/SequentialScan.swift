@@ -46,7 +46,8 @@ public struct SequentialScan: Sendable {
     var pieces: [Piece] = []
     for (number, block) in shard.schema.blocks.enumerated() {
       for chunk in 0..<block.chunks {
-        pieces.append(Piece(block: number, chunk: chunk, place: shard.index.chunk(chunk, of: block)))
+        pieces.append(
+          Piece(block: number, chunk: chunk, place: shard.index.chunk(chunk, of: block)))
       }
     }
     pieces.sort { $0.place.offset < $1.place.offset }

@@ -50,7 +50,8 @@ public final class Shard: Sendable {
     let bytes = sections.reduce(0) { $0 + Int($1.1.stored) }
     guard bytes <= maximumIndex, end - start <= bytes + 1 << 20 else {
       throw TrajpackError(
-        .data, "the header is damaged: the index is said to take \(end - start) bytes; "
+        .data,
+        "the header is damaged: the index is said to take \(end - start) bytes; "
           + "restore the shard from a copy")
     }
     let memory = IndexMemory(count: end - start)
@@ -82,7 +83,8 @@ public final class Shard: Sendable {
   ) throws(TrajpackError) {
     guard CRC32C.of(bytes) == section.crc else {
       throw TrajpackError(
-        .data, "section '\(name)' of the index is damaged (bytes \(section.offset) to "
+        .data,
+        "section '\(name)' of the index is damaged (bytes \(section.offset) to "
           + "\(section.offset + section.stored) do not match their checksum); "
           + "restore the shard from a copy")
     }

@@ -14,7 +14,8 @@ public protocol ShardBackend: AnyObject {
   /// Writes a whole section of the index as a dataset of its own and says where it lies. `bytes` are
   /// `raw` bytes of elements of `type`, `columns` a row, compressed with `codec`.
   func write(
-    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType, columns: Int,
+    section name: String, _ bytes: UnsafeRawBufferPointer, raw: Int, type: ElementType,
+    columns: Int,
     codec: Codec
   ) throws(TrajpackError) -> Int
 

@@ -104,7 +104,8 @@ public final class ShardWriter {
     return stream.channels.filter { $0.storage.block == number }.map { channel in
       let width = channel.type == .bytes ? 2 : channel.elements
       let decimals = channel.storage.decimals.map { " /1e\($0)" } ?? ""
-      return "\(channel.name) [\(channel.storage.column):\(channel.storage.column + width)]\(decimals)"
+      return
+        "\(channel.name) [\(channel.storage.column):\(channel.storage.column + width)]\(decimals)"
     }.joined(separator: "; ")
   }
 
@@ -166,7 +167,8 @@ public final class ShardWriter {
   /// Hands a stream's rows to the pool, as a chunk of each block.
   private func close(_ stream: Int) throws(TrajpackError) {
     let part = pending[stream]
-    guard part.filled > 0, let chunkRows = part.blocks.keys.first.map({ schema.blocks[$0].chunkRows })
+    guard part.filled > 0,
+      let chunkRows = part.blocks.keys.first.map({ schema.blocks[$0].chunkRows })
     else { return }
     let fresh = part.blocks.mapValues { [UInt8](repeating: 0, count: $0.count) }
     pending[stream] = Pending(filled: 0, first: part.first + part.filled, blocks: fresh)
@@ -196,7 +198,8 @@ public final class ShardWriter {
       if filled.count == size {
         try send(
           ChunkJob(
-            stream: stream, number: (rows - 1) / size, blocks: [number: filled], spans: [], first: 0))
+            stream: stream, number: (rows - 1) / size, blocks: [number: filled], spans: [], first: 0
+          ))
         filled = []
       }
     }
@@ -221,12 +224,14 @@ public final class ShardWriter {
       let bytes = job.bytes
       queuedBytes += bytes
       queue.append(
-        (pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) }, bytes))
+        (pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) }, bytes)
+      )
     }
     waiting = []
     waitingBytes = 0
     // Enough for every thread to have work while one chunk is written, whatever the size of chunks.
-    while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1) {
+    while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1)
+    {
       try writeNext()
     }
   }
@@ -257,12 +262,15 @@ public final class ShardWriter {
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
       try close(stream)
-      if let number = schema.streams[stream].blob, let (filled, rows) = blobs[number], !filled.isEmpty {
+      if let number = schema.streams[stream].blob, let (filled, rows) = blobs[number],
+        !filled.isEmpty
+      {
         let size = schema.blocks[number].chunkRows
         let padded = filled + [UInt8](repeating: 0, count: size - filled.count)
         try send(
           ChunkJob(
-            stream: stream, number: (rows - 1) / size, blocks: [number: padded], spans: [], first: 0))
+            stream: stream, number: (rows - 1) / size, blocks: [number: padded], spans: [], first: 0
+          ))
       }
     }
     try flush()
@@ -288,13 +296,17 @@ public final class ShardWriter {
     let codec = schema.blocks.first?.codec ?? .zstd
     var sections: [ShardHeader.Section] = []
     func write(
-      _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int, _ codec: Codec
+      _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int,
+      _ codec: Codec
     ) throws(TrajpackError) {
       guard !bytes.isEmpty else { return }
-      guard bytes.count <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
+      guard
+        bytes.count
+          <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
       else {
         throw TrajpackError(
-          .data, "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
+          .data,
+          "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
             + "than readers take; use a smaller --shard-size")
       }
       let packed = codec == .none ? nil : try compressors.compress(bytes, codec)

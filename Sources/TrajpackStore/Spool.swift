@@ -47,7 +47,8 @@ public final class Spool: @unchecked Sendable {
   }
 
   /// Fills `buffer` from byte `offset` on; the bytes are there.
-  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
+  {
     precondition(offset >= 0 && offset + buffer.count <= count)
     let fromFile = min(max(spilled - offset, 0), buffer.count)
     var done = 0

@@ -198,7 +198,9 @@ extension ComponentStatistics {
     }
     if part.count > 0 {
       part.mean = sum / Double(part.count)
-      for value in values where value.isFinite { part.m2 += (value - part.mean) * (value - part.mean) }
+      for value in values where value.isFinite {
+        part.m2 += (value - part.mean) * (value - part.mean)
+      }
     }
     merge(part)
   }

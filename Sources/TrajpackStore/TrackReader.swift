@@ -55,12 +55,14 @@ public struct TrackReader {
     else { return nil }
     guard size >= 0, offset <= track.blob.count, size <= Int64(track.blob.count) - offset else {
       throw TrajpackError(
-        .data, "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+        .data,
+        "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
           + "\(track.rows.lowerBound + row): points outside the track's bytes")
     }
     guard size <= Self.maximumBytes else {
       throw TrajpackError(
-        .data, "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+        .data,
+        "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
           + "\(track.rows.lowerBound + row): claims \(size) bytes, more than a row may have")
     }
     return try bytes(Int(offset)..<Int(offset + size))
@@ -76,7 +78,8 @@ public struct TrackReader {
       guard let to = buffer.baseAddress else { return nil }
       do throws(TrajpackError) {
         try reader.read(
-          block: blob, rows: base + range.lowerBound..<base + range.upperBound, columns: 0..<1, into: to,
+          block: blob, rows: base + range.lowerBound..<base + range.upperBound, columns: 0..<1,
+          into: to,
           stride: 1)
         return nil
       } catch { return error }
@@ -87,7 +90,9 @@ public struct TrackReader {
 
   /// How many rows of the stream's widest channel make some 8 MiB: 1 to 4096.
   public var runLength: Int {
-    let widest = stream.channels.reduce(1) { max($0, shard.schema.blocks[$1.storage.block].rowBytes) }
+    let widest = stream.channels.reduce(1) {
+      max($0, shard.schema.blocks[$1.storage.block].rowBytes)
+    }
     return min(max((8 << 20) / widest, 1), 4096)
   }
 

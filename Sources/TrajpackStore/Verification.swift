@@ -27,7 +27,8 @@ public struct Verification: Sendable {
     var result = Result()
     guard FileSystem.item(at: path) != nil else {
       result.damages = [
-        TrajpackError(.data, "\(path): is missing, but the dataset lists it; restore it from a copy")
+        TrajpackError(
+          .data, "\(path): is missing, but the dataset lists it; restore it from a copy")
       ]
       return result
     }
@@ -62,8 +63,10 @@ public struct Verification: Sendable {
     if result.damages.isEmpty, let expected, expected.receipt.sha256 != found {
       result.damages.append(
         TrajpackError(
-          .data, "\(shard.name): its data matches its checksums, but the file is not the one that was "
-            + "committed (SHA-256 \(found), manifest \(expected.receipt.sha256)); restore it from a copy"))
+          .data,
+          "\(shard.name): its data matches its checksums, but the file is not the one that was "
+            + "committed (SHA-256 \(found), manifest \(expected.receipt.sha256)); restore it from a copy"
+        ))
     }
     return result
   }

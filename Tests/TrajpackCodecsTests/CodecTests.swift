@@ -40,7 +40,9 @@ import TrajpackTestSupport
     let packed = try #require(try compress(bytes, codec))
     #expect(throws: TrajpackError.self) { try decompress(packed, codec, count: 4095) }
     #expect(throws: TrajpackError.self) { try decompress(packed, codec, count: 4097) }
-    #expect(throws: TrajpackError.self) { try decompress(Array(packed.dropLast()), codec, count: 4096) }
+    #expect(throws: TrajpackError.self) {
+      try decompress(Array(packed.dropLast()), codec, count: 4096)
+    }
     for _ in 0..<300 {
       var damaged = packed
       damaged[Int.random(in: 0..<packed.count, using: &random)] ^=

@@ -37,9 +37,13 @@ import TrajpackTestSupport
         }
         var expected = [UInt8](repeating: 0xEE, count: out.count)
         for e in first..<end {
-          for b in from..<to { expected[16 + (e - first) * stride + b - from] = bytes[e * size + b] }
+          for b in from..<to {
+            expected[16 + (e - first) * stride + b - from] = bytes[e * size + b]
+          }
         }
-        #expect(out == expected, "size \(size) count \(count) rows \(first)..<\(end) bytes \(from)..<\(to)")
+        #expect(
+          out == expected,
+          "size \(size) count \(count) rows \(first)..<\(end) bytes \(from)..<\(to)")
       }
     }
   }

@@ -81,7 +81,7 @@ private let outline = CompletionOutline(sampleProgram)
         zpty -r -m z seen '*<<*>>*'
         print -r -- "${${seen##*<<}%%>>*}"
         """
-      let outcome = shell("TERM=dumb timeout 20 zsh -f -c \(CompletionOutline.quoted(script))")
+      let outcome = shell("TERM=dumb timeout 60 zsh -f -c \(CompletionOutline.quoted(script))")
       #expect(outcome.text == completed + "\n")
     }
   }

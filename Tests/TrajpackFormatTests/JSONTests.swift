@@ -23,7 +23,9 @@ import TrajpackTestSupport
       return .string(String(text))
     case 5:
       return .array(
-        (0..<Int.random(in: 0..<4, using: &generator)).map { _ in random(&generator, depth: depth + 1) })
+        (0..<Int.random(in: 0..<4, using: &generator)).map { _ in
+          random(&generator, depth: depth + 1)
+        })
     default:
       return .object(
         (0..<Int.random(in: 0..<4, using: &generator)).map {

@@ -103,7 +103,8 @@ struct RandomShard {
     }
     let clocks: [Clock] = [
       .regular(start: Rational(7, 30) ?? .zero, rate: Rational(30_000, 1001) ?? .one),
-      .regular(start: .zero, rate: .one), .ticks(Rational(1, 1000) ?? .one), .float64,
+      .regular(start: .zero, rate: .one),
+      .regular(start: Rational(-7, 3) ?? .zero, rate: Rational(30000, 1001) ?? .one),
     ]
     let entities = [
       nil, Entity(kind: "npc", index: Int.random(in: 0...4, using: &random), type: -1),
@@ -111,7 +112,8 @@ struct RandomShard {
     ]
     return Track(
       stream: stream, entity: entities.randomElement(using: &random) ?? nil,
-      clock: clocks.randomElement(using: &random) ?? .float64, count: count, rows: rows,
+      clock: clocks.randomElement(using: &random) ?? .regular(start: .zero, rate: .one),
+      count: count, rows: rows,
       texts: texts,
       metadata: Bool.random(using: &random) ? .object([]) : .record(["m": "two \"words\""]))
   }

@@ -162,7 +162,11 @@ import TrajpackTestSupport
     for row in 0..<6 { try spool.append([UInt8](repeating: UInt8(row), count: 3_000_000)) }
     try writer.append(
       EpisodeDraft(
-        id: "e", tracks: [TrackDraft(stream: 0, clock: .float64, count: 6, rows: [.init(spool)])]))
+        id: "e",
+        tracks: [
+          TrackDraft(
+            stream: 0, clock: .regular(start: .zero, rate: .one), count: 6, rows: [.init(spool)])
+        ]))
     _ = try writer.commit()
     let shard = try Shard("\(scratch.path)/s.h5")
     let track = TrackReader(shard, track: 0, reader: BlockReader(shard))

@@ -58,7 +58,11 @@ import TrajpackTestSupport
         try writer.append(
           EpisodeDraft(
             id: "e\(first)", split: rows[first].split,
-            tracks: [TrackDraft(stream: 0, clock: .float64, count: end - first, rows: spools)]))
+            tracks: [
+              TrackDraft(
+                stream: 0, clock: .regular(start: .zero, rate: .one), count: end - first,
+                rows: spools)
+            ]))
         first = end
       }
       _ = try writer.commit()

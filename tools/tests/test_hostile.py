@@ -261,3 +261,13 @@ def test_manifest(trajpack, tmp_path, change):
             assert done.returncode in (1, 2) or (words[0] == "info" and done.returncode == 0) or (
                 words[0] == "convert" and len(shards) == 1 and done.returncode == 0), (words, done.returncode, done.stderr)
             assert "Fatal" not in done.stderr
+
+
+def test_two_episodes_of_one_id_are_the_datas_fault(trajpack, shard, tmp_path):
+    parts = mutate.Forgery(shard[0])
+    shortest = min(parts.tables[3], key=lambda row: row[1])
+    for row in parts.tables[3]:
+        row[0:2] = shortest[0:2]
+    (tmp_path / "twice.h5").write_bytes(parts.bytes())
+    done = run(trajpack, "export", tmp_path / "twice.h5", tmp_path / "out", "--to", "wildworld")
+    assert done.returncode == 1 and "two episodes" in done.stderr, done.stderr

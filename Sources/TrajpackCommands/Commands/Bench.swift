@@ -13,9 +13,13 @@ struct Bench: Command {
   static var examples: [Example] { [("trajpack bench ww", "Measure with all processors.")] }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
-      .option("--jobs", "-j", to: \.jobs, value: "N", in: 1...1024, help: "Threads; by default one a processor."),
-      .option("--rounds", to: \.rounds, value: "N", in: 1...1000, help: "How often each stage is run."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor."),
+      .option(
+        "--rounds", to: \.rounds, value: "N", in: 1...1000, help: "How often each stage is run."),
       .flag("--json", to: \.json, help: "Print JSON."),
     ]
   }
@@ -65,7 +69,8 @@ struct Bench: Command {
         ]))
       return
     }
-    var table = Table(.text("stage"), .number("time"), .number("rows a second"), .number("of the codec's speed"))
+    var table = Table(
+      .text("stage"), .number("time"), .number("rows a second"), .number("of the codec's speed"))
     let codecTime = Self.median(codec)
     let stages = [
       ("read bytes", medians[0]), ("read and check", medians[1]), ("the codec alone", codecTime),
@@ -78,17 +83,20 @@ struct Bench: Command {
         "\(Int((codecTime / max(time, 1e-9) * 100).rounded())) %")
     }
     console.print(
-      "\(Human.bytes(bytes)) of rows, \(Human.count(pool.count, "threads")), median of \(rounds) rounds\n")
+      "\(Human.bytes(bytes)) of rows, \(Human.count(pool.count, "threads")), median of \(rounds) rounds\n"
+    )
     console.print(table)
     console.print(
-      "\nopen \(Self.milliseconds(open)), a first window of every stream \(Self.milliseconds(window))")
+      "\nopen \(Self.milliseconds(open)), a first window of every stream \(Self.milliseconds(window))"
+    )
     console.print(advice(medians))
   }
 
   private func advice(_ medians: [Double]) -> String {
     let (read, inflate, rows) = (medians[0], medians[2] - medians[0], medians[3] - medians[2])
     if read > medians[3] / 2 {
-      return "the disk or the page cache limits: a faster disk or more memory would help, a lighter codec not"
+      return
+        "the disk or the page cache limits: a faster disk or more memory would help, a lighter codec not"
     }
     if inflate > rows {
       return "inflating limits: more processors would help, or --codec none where space allows"

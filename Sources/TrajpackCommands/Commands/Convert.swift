@@ -38,7 +38,10 @@ struct Convert: Command {
   static var examples: [Example] {
     [
       ("trajpack convert recordings/data_part1 ww", "Convert a folder of WildWorld samples."),
-      ("trajpack convert data_part1 ww --video link", "Leave videos where they are, keep their index."),
+      (
+        "trajpack convert data_part1 ww --video link",
+        "Leave videos where they are, keep their index."
+      ),
       ("trajpack convert data_part1 ww --resume", "Go on after a stop."),
       ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
       ("trajpack convert ETTh1.csv ett", "A table whose times are dates."),
@@ -74,7 +77,9 @@ struct Convert: Command {
       .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
       .option(
         "--rate", to: \.rate, value: "HZ",
-        help: "Rows a second, as 30, 29.97 or 30000/1001: of series without times, or of WildWorld (30)."),
+        help:
+          "Rows a second, as 30, 29.97 or 30000/1001: of series without times, or of WildWorld (30)."
+      ),
       .option(
         "--time", to: \.time, value: "NAME",
         help: "The column or array of times, or 'none'; by default one called time, date or t."),
@@ -82,7 +87,8 @@ struct Convert: Command {
       .option(
         "--episode-column", to: \.episodeColumn, value: "NAME",
         help: "The column by which the rows of a table are cut into episodes."),
-      .option("--segment", to: \.segment, value: "N", in: 1..., help: "Cut series into pieces of N rows."),
+      .option(
+        "--segment", to: \.segment, value: "N", in: 1..., help: "Cut series into pieces of N rows."),
       .option("--header", to: \.header, value: "WHETHER", help: "Whether tables begin with names."),
       .option(
         "--delimiter", to: \.delimiter, value: "CHAR",
@@ -91,9 +97,11 @@ struct Convert: Command {
         "--leading-axis", to: \.leadingAxis, value: "WHAT",
         help: "What the first axis of an array counts: time, or recordings."),
       .option(
-        "--kind", to: \.kinds, value: "NAME=KIND", help: "The kind of a series' channel; may be given again."),
+        "--kind", to: \.kinds, value: "NAME=KIND",
+        help: "The kind of a series' channel; may be given again."),
       .option(
-        "--unit", to: \.units, value: "NAME=UNIT", help: "The unit of a series' channel; may be given again."),
+        "--unit", to: \.units, value: "NAME=UNIT",
+        help: "The unit of a series' channel; may be given again."),
       .flag("--resume", to: \.resume, help: "Go on with an unfinished conversion."),
       .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -138,7 +146,8 @@ struct Convert: Command {
   private func rateValue() throws(TrajpackError) -> Rational? {
     guard let rate else { return nil }
     guard let value = Rational(decimal: rate), value.numerator > 0 else {
-      throw TrajpackError(.usage, "--rate: '\(rate)' is no rate above zero, like 30, 29.97 or 30000/1001")
+      throw TrajpackError(
+        .usage, "--rate: '\(rate)' is no rate above zero, like 30, 29.97 or 30000/1001")
     }
     return value
   }
@@ -162,7 +171,9 @@ struct Convert: Command {
     options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
     if let delimiter {
       let text = delimiter == "tab" ? "\t" : delimiter
-      guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A, byte != 0x0D else {
+      guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A,
+        byte != 0x0D
+      else {
         throw TrajpackError(.usage, "--delimiter: '\(delimiter)' is not one character, nor 'tab'")
       }
       options.delimiter = byte
@@ -170,7 +181,9 @@ struct Convert: Command {
     for (name, kind) in try Self.pairs(kinds, "--kind") {
       guard let known = Kind(rawValue: kind) else {
         throw TrajpackError(
-          .usage, "--kind: there is no kind '\(kind)'\(suggestion(for: kind, among: Kind.allCases.map(\.rawValue)))")
+          .usage,
+          "--kind: there is no kind '\(kind)'\(suggestion(for: kind, among: Kind.allCases.map(\.rawValue)))"
+        )
       }
       options.kinds[name] = known
     }
@@ -198,7 +211,8 @@ struct Convert: Command {
       let range = Compressor.levels(of: options.layout.codec).range
       guard range.contains(level) else {
         throw TrajpackError(
-          .usage, "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
+          .usage,
+          "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
             + "not \(level)")
       }
     }
@@ -238,7 +252,8 @@ struct Convert: Command {
     guard outcome.isComplete else {
       progress.cancel()
       console.warn(
-        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on")
+        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
+      )
       return
     }
     progress.finish("converted")

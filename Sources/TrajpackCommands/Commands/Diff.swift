@@ -22,7 +22,9 @@ struct Diff: Command {
     [
       .positional("A", to: \.first, completes: .files, help: "A dataset, a shard, or recordings."),
       .positional("B", to: \.second, completes: .files, help: "A dataset, a shard, or recordings."),
-      .option("--from", to: \.from, value: "FORMAT", choices: Sources.readable, help: "The recordings' format."),
+      .option(
+        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        help: "The recordings' format."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -54,7 +56,8 @@ struct Diff: Command {
     progress.cancel()
     let result = comparison.result
     if Interrupt.isRequested {
-      console.warn("stopped after \(Human.count(result.episodes, "episodes")); nothing is said of the others")
+      console.warn(
+        "stopped after \(Human.count(result.episodes, "episodes")); nothing is said of the others")
       return
     }
     if json {
@@ -66,14 +69,18 @@ struct Diff: Command {
         ]))
     } else if result.differences.isEmpty {
       console.print(
-        "equal: \(Human.count(result.episodes, "episodes")), \(Human.count(result.values, "values"))")
+        "equal: \(Human.count(result.episodes, "episodes")), \(Human.count(result.values, "values"))"
+      )
     } else {
       for difference in result.differences.prefix(50) { console.print(difference.printable) }
-      if result.differences.count > 50 { console.print("and \(result.differences.count - 50) more") }
+      if result.differences.count > 50 {
+        console.print("and \(result.differences.count - 50) more")
+      }
     }
     guard result.differences.isEmpty else {
       throw TrajpackError(
-        .data, "\(first) and \(second) differ in \(Human.count(result.differences.count, "places"))")
+        .data, "\(first) and \(second) differ in \(Human.count(result.differences.count, "places"))"
+      )
     }
   }
 
@@ -87,8 +94,11 @@ struct Diff: Command {
     let importer = try Sources.importer([path], from: from, wildworld: settings)
     let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
     var template = Array("\(folder)/trajpack-diff-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw .system("no temporary folder can be made", folder) }
-    let made = String(decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    guard mkdtemp(&template) != nil else {
+      throw .system("no temporary folder can be made", folder)
+    }
+    let made = String(
+      decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     scratch.append(made)
     try convert(importer, to: made)
     return try Dataset(made)
@@ -100,7 +110,9 @@ struct Diff: Command {
     var events = Conversion<I>.Events()
     events.isInterrupted = { Interrupt.isRequested }
     let outcome = try Conversion(importer, to: folder, options: options, events: events).run()
-    guard outcome.isComplete else { throw TrajpackError(.usage, "stopped while reading the recordings") }
+    guard outcome.isComplete else {
+      throw TrajpackError(.usage, "stopped while reading the recordings")
+    }
   }
 
   private static func isDataset(_ path: String) -> Bool {

@@ -18,10 +18,13 @@ struct ExportCommand: Command {
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .positional("DST", to: \.destination, completes: .folders, help: "A new folder."),
       .option("--to", to: \.to, value: "FORMAT", choices: Sources.writable, help: "The format."),
-      .option("--episode", "-e", to: \.episodes, value: "ID", help: "Only this recording; may be given again."),
+      .option(
+        "--episode", "-e", to: \.episodes, value: "ID",
+        help: "Only this recording; may be given again."),
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),

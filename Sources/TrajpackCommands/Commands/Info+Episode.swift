@@ -13,10 +13,13 @@ extension Info {
     let split = episode.split.isEmpty ? "" : ", split \(episode.split.printable)"
     console.print("episode \(episode.id.printable)\(split), in \(shard.name)\n")
     var table = Table(
-      .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"), .text("clock"))
+      .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"),
+      .text("clock"))
     for number in episode.tracks {
       let track = shard.index.track(number)
-      let entity = track.entity.map { "\($0.kind) \($0.index)\($0.type >= 0 ? " (type \($0.type))" : "")" }
+      let entity = track.entity.map {
+        "\($0.kind) \($0.index)\($0.type >= 0 ? " (type \($0.type))" : "")"
+      }
       var (from, to) = ("", "")
       if track.rows.count > 0, let first = track.clock.time(ofRow: 0),
         let last = track.clock.time(ofRow: track.rows.count - 1)
@@ -24,7 +27,8 @@ extension Info {
         (from, to) = (Self.short(first), Self.short(last))
       }
       table.add(
-        shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from, to,
+        shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from,
+        to,
         Self.clock(track.clock))
     }
     console.print(table)
@@ -38,31 +42,35 @@ extension Info {
     }
   }
 
-  private func document(_ episode: ShardIndex.Episode, _ shard: Shard) throws(TrajpackError) -> JSONValue {
+  private func document(_ episode: ShardIndex.Episode, _ shard: Shard) throws(TrajpackError)
+    -> JSONValue
+  {
     .record([
       "id": .string(episode.id), "split": .string(episode.split), "shard": .string(shard.name),
       "metadata": episode.metadata.isEmpty ? .object([]) : try JSONValue(parsing: episode.metadata),
-      "tracks": .array(try episode.tracks.mapThrowing { (number) throws(TrajpackError) in
-        let track = shard.index.track(number)
-        return .record([
-          "stream": .string(shard.schema.streams[track.stream].name),
-          "entity": track.entity.map { entity in
-            .record([
-              "kind": .string(entity.kind), "index": .int(Int64(entity.index)),
-              "type": .int(Int64(entity.type)),
-            ])
-          },
-          "rows": .int(Int64(track.rows.count)), "first_row": .int(Int64(track.rows.lowerBound)),
-          "clock": InfoJSON.clock(track.clock),
-          "metadata": track.metadata.isEmpty ? nil : try JSONValue(parsing: track.metadata),
-        ])
-      }),
+      "tracks": .array(
+        try episode.tracks.mapThrowing { (number) throws(TrajpackError) in
+          let track = shard.index.track(number)
+          return .record([
+            "stream": .string(shard.schema.streams[track.stream].name),
+            "entity": track.entity.map { entity in
+              .record([
+                "kind": .string(entity.kind), "index": .int(Int64(entity.index)),
+                "type": .int(Int64(entity.type)),
+              ])
+            },
+            "rows": .int(Int64(track.rows.count)), "first_row": .int(Int64(track.rows.lowerBound)),
+            "clock": InfoJSON.clock(track.clock),
+            "metadata": track.metadata.isEmpty ? nil : try JSONValue(parsing: track.metadata),
+          ])
+        }),
     ])
   }
 
   /// Every recording, a line each.
   func list(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
-    var table = Table(.text("episode"), .text("split"), .number("tracks"), .number("rows"), .text("shard"))
+    var table = Table(
+      .text("episode"), .text("split"), .number("tracks"), .number("rows"), .text("shard"))
     var documents: [JSONValue] = []
     for number in opened.shardPaths.indices {
       let shard = try opened.shard(number)
@@ -78,7 +86,8 @@ extension Info {
             ]))
         } else {
           table.add(
-            episode.id, episode.split, Human.count(episode.tracks.count), Human.count(rows), shard.name)
+            episode.id, episode.split, Human.count(episode.tracks.count), Human.count(rows),
+            shard.name)
         }
       }
     }
@@ -100,7 +109,8 @@ enum EpisodeSearch {
       }
     }
     throw TrajpackError(
-      .usage, "\(dataset.path): has no episode '\(id)'\(suggestion(for: id, among: ids)); "
+      .usage,
+      "\(dataset.path): has no episode '\(id)'\(suggestion(for: id, among: ids)); "
         + "'trajpack info \(dataset.path) --episodes' lists them")
   }
 }

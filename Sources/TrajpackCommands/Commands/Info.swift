@@ -18,7 +18,8 @@ struct Info: Command {
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option("--episode", "-e", to: \.episode, value: "ID", help: "Show this recording."),
       .flag("--episodes", to: \.episodes, help: "List the recordings."),
       .flag("--json", to: \.json, help: "Print JSON."),
@@ -47,7 +48,9 @@ struct Info: Command {
         + "\(Human.duration(seconds: summary.seconds)), \(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {
-      console.print("made from \(format.printable), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")")
+      console.print(
+        "made from \(format.printable), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")"
+      )
     }
     let named = summary.splits.filter { !$0.key.isEmpty }
     if !named.isEmpty {
@@ -58,7 +61,8 @@ struct Info: Command {
     }
     console.print("")
     var streams = Table(
-      .text("stream"), .number("rows"), .number("tracks"), .text("of"), .text("clock"), .text("codec"),
+      .text("stream"), .number("rows"), .number("tracks"), .text("of"), .text("clock"),
+      .text("codec"),
       .number("size"), .number("a row"))
     for stream in summary.streams {
       streams.add(
@@ -70,7 +74,8 @@ struct Info: Command {
     console.print(streams)
     console.print("")
     var channels = Table(
-      .text("channel"), .text("kind"), .text("type"), .text("units"), .number("min"), .number("mean"),
+      .text("channel"), .text("kind"), .text("type"), .text("units"), .number("min"),
+      .number("mean"),
       .number("max"), .number("missing"), .number("ratio"))
     for stream in summary.streams {
       for entry in stream.channels {
@@ -86,10 +91,12 @@ struct Info: Command {
     to table: inout Table
   ) {
     let channel = entry.channel
-    let shape = channel.shape.isEmpty ? "" : "[\(channel.shape.map(String.init).joined(separator: ", "))]"
+    let shape =
+      channel.shape.isEmpty ? "" : "[\(channel.shape.map(String.init).joined(separator: ", "))]"
     let ratio =
       entry.storedBytes > 0
-      ? "\(entry.isShared ? "~" : "")\(Self.short(Double(entry.rawBytes) / Double(entry.storedBytes)))" : ""
+      ? "\(entry.isShared ? "~" : "")\(Self.short(Double(entry.rawBytes) / Double(entry.storedBytes)))"
+      : ""
     let type = "\(channel.type.rawValue)\(shape)"
     let all = stats.reduce(into: ComponentStatistics()) { $0.merge($1) }
     if let categories = channel.categories {
@@ -102,7 +109,8 @@ struct Info: Command {
     if channel.kind == .label || all.count == 0 {
       table.add(
         name, channel.kind.rawValue, type, channel.units ?? "",
-        all.count > 0 ? Self.short(all.minimum) : "", "", all.count > 0 ? Self.short(all.maximum) : "",
+        all.count > 0 ? Self.short(all.minimum) : "", "",
+        all.count > 0 ? Self.short(all.maximum) : "",
         all.missing > 0 ? Self.percent(all.missingShare) : "", ratio)
       return
     }

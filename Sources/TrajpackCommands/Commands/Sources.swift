@@ -28,7 +28,8 @@ enum Sources {
     case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
     default:
       throw TrajpackError(
-        .data, "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
+        .data,
+        "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
           + "name the format with --from")
     }
   }
@@ -38,7 +39,9 @@ enum Sources {
 struct Formats: Command {
   static let name = "formats"
   static let summary = "List the formats that trajpack reads and writes."
-  static var examples: [Example] { [("trajpack formats", "Show every format and what of it is carried.")] }
+  static var examples: [Example] {
+    [("trajpack formats", "Show every format and what of it is carried.")]
+  }
   static var parameters: [Parameter<Self>] {
     [.flag("--json", to: \.json, help: "Print the list as JSON.")]
   }
@@ -57,7 +60,8 @@ struct Formats: Command {
           }))
       return
     }
-    var table = Table(.text("format"), .text("reads"), .text("writes"), .text("what it is and what is carried"))
+    var table = Table(
+      .text("format"), .text("reads"), .text("writes"), .text("what it is and what is carried"))
     for format in Sources.formats {
       table.add(
         format.name, format.reads ? "yes" : "", format.writes ? "yes" : "",

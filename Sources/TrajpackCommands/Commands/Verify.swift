@@ -12,8 +12,11 @@ struct Verify: Command {
   static var examples: [Example] { [("trajpack verify ww", "Check a dataset after copying it.")] }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
-      .option("--jobs", "-j", to: \.jobs, value: "N", in: 1...1024, help: "Threads; by default one a processor."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -26,7 +29,8 @@ struct Verify: Command {
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     let progress = console.progress("verifying", items: "shards")
     progress.counters.expect(
-      bytes: opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) }, items: opened.shardPaths.count)
+      bytes: opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) },
+      items: opened.shardPaths.count)
     var total = Verification.Result()
     for (number, path) in opened.shardPaths.enumerated() {
       progress.counters.begin(FileSystem.name(of: path))
@@ -58,10 +62,12 @@ struct Verify: Command {
       if !json {
         console.print(
           "\(dataset): good; \(Human.count(opened.shardPaths.count, "shards")), "
-            + "\(Human.count(total.chunks, "chunks")), \(Human.bytes(total.bytes)) match their checksums")
+            + "\(Human.count(total.chunks, "chunks")), \(Human.bytes(total.bytes)) match their checksums"
+        )
       }
       if !opened.isComplete {
-        console.warn("\(dataset): the conversion has not finished; 'trajpack convert' with --resume goes on")
+        console.warn(
+          "\(dataset): the conversion has not finished; 'trajpack convert' with --resume goes on")
       }
       return
     }

@@ -29,7 +29,8 @@ public struct Conversion<Source: Importer>: Sendable {
   /// What happens meanwhile, for a progress bar.
   public struct Events: Sendable {
     /// Recordings and bytes in all, and how many of them an earlier run has done.
-    public var planned: @Sendable (_ items: Int, _ bytes: Int, _ doneItems: Int, _ doneBytes: Int) -> Void
+    public var planned:
+      @Sendable (_ items: Int, _ bytes: Int, _ doneItems: Int, _ doneBytes: Int) -> Void
     /// A recording is being written.
     public var began: @Sendable (Recording) -> Void
     /// A recording has been written.
@@ -78,7 +79,8 @@ public struct Conversion<Source: Importer>: Sendable {
   let events: Events
 
   /// A conversion of `source` into the folder `destination`.
-  public init(_ source: Source, to destination: String, options: Options, events: Events = Events()) {
+  public init(_ source: Source, to destination: String, options: Options, events: Events = Events())
+  {
     self.source = source
     self.destination = destination
     self.options = options
@@ -94,7 +96,8 @@ public struct Conversion<Source: Importer>: Sendable {
     var first = 0
     var bytes = 0
     for (i, recording) in source.recordings.enumerated() {
-      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= Self.mostRecordings {
+      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= Self.mostRecordings
+      {
         shards.append(first..<i)
         (first, bytes) = (i, 0)
       }
@@ -155,7 +158,8 @@ public struct Conversion<Source: Importer>: Sendable {
     var skipped = 0
     var shards = folder.done
     for (number, range) in plan.enumerated().dropFirst(done) {
-      let name = "shard-" + String(repeating: "0", count: max(6 - String(number).count, 0)) + "\(number).h5"
+      let name =
+        "shard-" + String(repeating: "0", count: max(6 - String(number).count, 0)) + "\(number).h5"
       guard let (receipt, left) = try write(name, range, pool) else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
@@ -165,7 +169,8 @@ public struct Conversion<Source: Importer>: Sendable {
       skipped += left
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
-      throw TrajpackError(.data, "every recording of the source was left out, so no dataset was made")
+      throw TrajpackError(
+        .data, "every recording of the source was left out, so no dataset was made")
     }
     try folder.finish(shards, source: planRecord)
     return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
@@ -176,7 +181,8 @@ public struct Conversion<Source: Importer>: Sendable {
     for recording in source.recordings {
       if let first = seen.updateValue(recording.path, forKey: recording.id) {
         throw TrajpackError(
-          .data, "episode id '\(recording.id)' comes twice, from \(first) and from "
+          .data,
+          "episode id '\(recording.id)' comes twice, from \(first) and from "
             + "\(recording.path); convert them into two datasets or rename one")
       }
     }
@@ -229,7 +235,9 @@ public struct Conversion<Source: Importer>: Sendable {
     let recordings = source.recordings
     try inOrder(range, pool, ahead: ahead) { (number) throws(TrajpackError) in
       try work(recordings[number])
-    } each: { (number, value) throws(TrajpackError) in try take(recordings[number], value) }
+    } each: { (number, value) throws(TrajpackError) in
+      try take(recordings[number], value)
+    }
   }
 
   /// Has the pool work some items ahead, and takes the results in order until `take` says no.

@@ -23,12 +23,14 @@ struct DatasetFolder {
     let names = try FileSystem.names(in: path)
     // A manifest or a journal of another program does not make the folder ours to replace.
     let isDataset =
-      Journal.isJournal("\(path)/\(Journal.fileName)") || Manifest.isManifest("\(path)/\(Manifest.fileName)")
+      Journal.isJournal("\(path)/\(Journal.fileName)")
+      || Manifest.isManifest("\(path)/\(Manifest.fileName)")
     var begun: Journal?
     if !names.isEmpty, !resume || !isDataset {
       guard overwrite, isDataset else {
         throw TrajpackError(
-          .usage, isDataset
+          .usage,
+          isDataset
             ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
             : "\(path): is not empty; name a new folder for the dataset")
       }
@@ -45,7 +47,8 @@ struct DatasetFolder {
       let manifest = try Dataset(path).manifest
       guard manifest?.source == plan else {
         throw TrajpackError(
-          .usage, "\(path): was made from other sources or with other options, so there is nothing to "
+          .usage,
+          "\(path): was made from other sources or with other options, so there is nothing to "
             + "resume; use --overwrite to replace it")
       }
       // Stopped between the manifest and the end of the journal.
@@ -61,7 +64,8 @@ struct DatasetFolder {
     if let first = journal.records.first {
       guard first == plan else {
         throw TrajpackError(
-          .usage, "\(path): was begun from other sources or with other options; give the same ones to "
+          .usage,
+          "\(path): was begun from other sources or with other options; give the same ones to "
             + "resume, or use --overwrite")
       }
     } else {
@@ -73,7 +77,9 @@ struct DatasetFolder {
     }
     for entry in done where FileSystem.size(of: "\(path)/\(entry.name)") != entry.receipt.bytes {
       throw TrajpackError(
-        .data, "\(path)/\(entry.name): is not the file that was acknowledged; use --overwrite to begin again")
+        .data,
+        "\(path)/\(entry.name): is not the file that was acknowledged; use --overwrite to begin again"
+      )
     }
     self.done = done
     // What was not acknowledged is made again: unfinished files, and a shard whose record was lost.

@@ -5,6 +5,7 @@ import TrajpackStore
 /// source wrote dates, then a column an element. What was not observed is an empty cell. Videos are files
 /// beside them.
 public struct CSVExporter: Exporter {
+  /// What `trajpack formats` says of it.
   public static let format = FormatDescription(
     name: "csv", summary: "one CSV file a track, one folder an episode",
     carries: "every channel of every track, a column an element, with its times", reads: false,
@@ -15,6 +16,7 @@ public struct CSVExporter: Exporter {
   /// An exporter.
   public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
 
+  /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
   ) throws(TrajpackError) {

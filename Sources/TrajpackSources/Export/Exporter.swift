@@ -8,13 +8,15 @@ public protocol Exporter: Sendable {
   static var format: FormatDescription { get }
 
   /// Writes an episode into `folder`, which is empty and its own.
-  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String) throws(TrajpackError)
+  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String)
+    throws(TrajpackError)
 
   /// Writes what belongs to all episodes beside their folders.
   func finish(_ shards: [Shard], into folder: String) throws(TrajpackError)
 }
 
 extension Exporter {
+  /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
 }
 
@@ -34,7 +36,8 @@ public struct Export: Sendable {
       guard FileSystem.item(at: destination) == .folder,
         try FileSystem.names(in: destination).isEmpty
       else {
-        throw TrajpackError(.usage, "\(destination): exists already; name a new folder for the export")
+        throw TrajpackError(
+          .usage, "\(destination): exists already; name a new folder for the export")
       }
     }
     try FileSystem.makeFolder(destination)
@@ -57,7 +60,8 @@ public struct Export: Sendable {
     }
     if let missing = left.sorted().first {
       throw TrajpackError(
-        .usage, "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
+        .usage,
+        "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
           + "lists them")
     }
     try exporter.finish(shards, into: destination)
@@ -69,6 +73,12 @@ public struct Export: Sendable {
     _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String
   ) throws(TrajpackError) {
     let name = try folderName(episode.id)
+    guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
+      throw TrajpackError(
+        .data,
+        "two episodes would be written as '\(name)'; the dataset is damaged, or ids differ only in "
+          + "what no folder's name can show")
+    }
     let temporary = "\(destination)/.tmp-\(name)"
     try FileSystem.makeFolder(temporary)
     do throws(TrajpackError) {
@@ -100,7 +110,8 @@ public struct Export: Sendable {
     if isSafe { return id }
     let escaped = id.utf8.map { byte -> String in
       let isPlain =
-        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A) || byte == 0x2D
+        (byte >= 0x30 && byte <= 0x39) || (byte | 0x20 >= 0x61 && byte | 0x20 <= 0x7A)
+        || byte == 0x2D
       let hex = String(byte, radix: 16)
       return isPlain ? String(UnicodeScalar(byte)) : "%" + (hex.count == 1 ? "0" : "") + hex
     }.joined()

@@ -8,15 +8,18 @@ import TrajpackStore
 /// its codes, and the names are in the JSON of the array `schema`; text is `…/channel.bytes` and
 /// `…/channel.offsets`. Videos are files beside it.
 public struct NPZExporter: Exporter {
+  /// What `trajpack formats` says of it.
   public static let format = FormatDescription(
     name: "npz", summary: "numpy archives, one an episode",
-    carries: "every channel of every track, with its times and the schema", reads: false, writes: true)
+    carries: "every channel of every track, with its times and the schema", reads: false,
+    writes: true)
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
 
   /// An exporter.
   public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
 
+  /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
   ) throws(TrajpackError) {

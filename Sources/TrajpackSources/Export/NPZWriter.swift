@@ -52,7 +52,8 @@ final class NPZWriter {
     let short = UInt16(min(members.count, 0xFFFF))
     try file.write(
       le(0x0605_4B50 as UInt32) + le(0 as UInt16) + le(0 as UInt16) + le(short) + le(short)
-        + le(UInt32(min(size, 0xFFFF_FFFF))) + le(UInt32(min(start, 0xFFFF_FFFF))) + le(0 as UInt16))
+        + le(UInt32(min(size, 0xFFFF_FFFF))) + le(UInt32(min(start, 0xFFFF_FFFF))) + le(0 as UInt16)
+    )
     try file.finish()
   }
 
@@ -79,7 +80,8 @@ final class NPZWriter {
   private func directoryEntry(_ member: Member) -> [UInt8] {
     var out = le(0x0201_4B50 as UInt32) + le(45 as UInt16) + le(45 as UInt16) + le(0x800 as UInt16)
     out += le(8 as UInt16) + le(0 as UInt16) + le(0x21 as UInt16) + le(member.crc)
-    out += le(0xFFFF_FFFF as UInt32) + le(0xFFFF_FFFF as UInt32) + le(UInt16(member.name.utf8.count))
+    out +=
+      le(0xFFFF_FFFF as UInt32) + le(0xFFFF_FFFF as UInt32) + le(UInt16(member.name.utf8.count))
     out += le(28 as UInt16) + le(0 as UInt16) + le(0 as UInt16) + le(0 as UInt16) + le(0 as UInt32)
     out += le(0xFFFF_FFFF as UInt32) + Array(member.name.utf8)
     out += le(1 as UInt16) + le(24 as UInt16) + le(UInt64(member.raw)) + le(UInt64(member.packed))

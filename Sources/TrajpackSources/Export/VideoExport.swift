@@ -42,7 +42,8 @@ enum VideoExport {
     }
     guard hash.hexadecimal() == wanted else {
       throw TrajpackError(
-        .data, "stream '\(track.stream.name)': the video is not the one that was converted (its SHA-256 "
+        .data,
+        "stream '\(track.stream.name)': the video is not the one that was converted (its SHA-256 "
           + "differs); find the original file")
     }
   }
@@ -54,7 +55,8 @@ enum VideoExport {
   ) throws(TrajpackError) {
     let name = try metadata.text("file")
     let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    guard !name.hasPrefix("/"), !parts.contains(".."), !parts.contains(""), !name.contains("\0") else {
+    guard !name.hasPrefix("/"), !parts.contains(".."), !parts.contains(""), !name.contains("\0")
+    else {
       throw metadata.wrong("a path below the media folder, not '\(name)'")
     }
     let source = try LocalFile("\(folder)/\(name)")

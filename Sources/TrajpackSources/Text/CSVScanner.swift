@@ -112,7 +112,9 @@ public final class CSVScanner {
       started = true
       try refill()
       let isStart = fileOffset == filled
-      if isStart, filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF { position = 3 }
+      if isStart, filled >= 3, buffer[0] == 0xEF, buffer[1] == 0xBB, buffer[2] == 0xBF {
+        position = 3
+      }
     }
     while true {
       if position == filled {
@@ -136,11 +138,13 @@ public final class CSVScanner {
       case .openQuote:
         throw wrong(
           at: position,
-          "a quoted field of the row that begins here never ends; the file was cut or a quote is missing")
+          "a quoted field of the row that begins here never ends; the file was cut or a quote is missing"
+        )
       case .afterQuote(let at):
         // The row's first line, for a quote that is missing there runs on into the next one.
         throw wrong(
-          at: position, "text follows a closing quote at byte \(fileOffset - filled + at); a quote before it "
+          at: position,
+          "text follows a closing quote at byte \(fileOffset - filled + at); a quote before it "
             + "is missing, or one inside a field is not doubled")
       }
     }
@@ -181,11 +185,13 @@ public final class CSVScanner {
         while at < filled, bytes[at] != delimiter, bytes[at] != lf { at += 1 }
         if at == filled {
           guard atEnd else { return .more }
-          spans.append(Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          spans.append(
+            Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
           return .record(end: at)
         }
         if bytes[at] == lf {
-          spans.append(Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          spans.append(
+            Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
           return .record(end: at + 1)
         }
         spans.append(Span(start: start, end: at, flags: 0))
@@ -200,7 +206,8 @@ public final class CSVScanner {
     if kept == buffer.count {
       guard buffer.count < Self.maximumRecord else {
         throw wrong(
-          at: position, "the row is longer than \(Self.maximumRecord >> 20) MiB; a quote may be missing")
+          at: position,
+          "the row is longer than \(Self.maximumRecord >> 20) MiB; a quote may be missing")
       }
       let larger = UnsafeMutableBufferPointer<UInt8>.allocate(capacity: buffer.count * 2)
       _ = larger.update(fromContentsOf: buffer[position..<filled])

@@ -76,9 +76,11 @@ public struct NumberFacts: Sendable, Equatable {
     // A margin below 2^31 and 2^53 for the four special integers and the rounding of the product.
     if !hasWide, !hasFraction, !hasInfinite {
       if magnitude < 2_147_483_000 {
-        return Choice(type: .int32, stored: .int32, decimals: nil, missing: hasMissing ? .sentinel : .never)
+        return Choice(
+          type: .int32, stored: .int32, decimals: nil, missing: hasMissing ? .sentinel : .never)
       }
-      return Choice(type: .int64, stored: .int64, decimals: nil, missing: hasMissing ? .sentinel : .never)
+      return Choice(
+        type: .int64, stored: .int64, decimals: nil, missing: hasMissing ? .sentinel : .never)
     }
     let scaled = magnitude * (decimals <= 22 ? DecimalCode.powers[decimals] : .infinity)
     let missing: Channel.Missing = hasMissing ? .nan : .never
@@ -86,7 +88,9 @@ public struct NumberFacts: Sendable, Equatable {
       return Choice(type: .float64, stored: .int32, decimals: decimals, missing: missing)
     }
     if !hasFraction, magnitude > 9_007_199_254_740_992 { return nil }
-    if isFloat32 { return Choice(type: .float64, stored: .float32, decimals: nil, missing: missing) }
+    if isFloat32 {
+      return Choice(type: .float64, stored: .float32, decimals: nil, missing: missing)
+    }
     if !hasWide, scaled < 9e15 {
       return Choice(type: .float64, stored: .int64, decimals: decimals, missing: missing)
     }

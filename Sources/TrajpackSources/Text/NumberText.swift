@@ -32,7 +32,8 @@ public struct NumberText: Sendable, Equatable {
   public var wide: Double
 
   private init(
-    _ form: Form, _ mantissa: Int64 = 0, _ decimals: Int = 0, negative: Bool = false, wide: Double = 0
+    _ form: Form, _ mantissa: Int64 = 0, _ decimals: Int = 0, negative: Bool = false,
+    wide: Double = 0
   ) {
     self.form = form
     self.mantissa = mantissa
@@ -138,11 +139,14 @@ public struct NumberText: Sendable, Equatable {
         mantissa *= 10
         decimals += 1
       }
-      if decimals >= 0, decimals <= DecimalCode.maximumDecimals, form == .integer || mantissa < 1 << 53 {
+      if decimals >= 0, decimals <= DecimalCode.maximumDecimals,
+        form == .integer || mantissa < 1 << 53
+      {
         self.init(form, negative ? -mantissa : mantissa, decimals, negative: negative)
         return
       }
-    } else if form == .integer, let whole = Int64(String(decoding: text[first..<end], as: UTF8.self)),
+    } else if form == .integer,
+      let whole = Int64(String(decoding: text[first..<end], as: UTF8.self)),
       whole > .min + 4
     {
       self.init(.integer, whole, 0, negative: negative)

@@ -45,13 +45,16 @@ struct StateExport {
       $0.reader.stream.name == place.stream && ($0.reader.track.entity?.index ?? -1) == place.slot
     }
     // Every track of a stream has the same channels; an entity that is never there has no track.
-    let schema = found.first?.reader.stream ?? tracks.first?.reader.shard.schema.streams.first {
-      $0.name == place.stream
-    }
+    let schema =
+      found.first?.reader.stream
+      ?? tracks.first?.reader.shard.schema.streams.first {
+        $0.name == place.stream
+      }
     let number = schema?.channel(named: place.channel) ?? 0
     guard schema?.channel(named: place.channel) != nil || found.isEmpty else {
       throw TrajpackError(
-        .data, "stream '\(place.stream)' has no channel '\(place.channel)' for column '\(name)'; the layout is "
+        .data,
+        "stream '\(place.stream)' has no channel '\(place.channel)' for column '\(name)'; the layout is "
           + "damaged")
     }
     var filler = "nan"
@@ -70,11 +73,15 @@ struct StateExport {
   private func cells(_ column: Column, _ frames: Range<Int>) throws(TrajpackError) -> [String] {
     var out = [String](repeating: column.filler, count: frames.count)
     for track in column.tracks {
-      let rows = max(frames.lowerBound, track.first)..<max(
-        min(frames.upperBound, track.first + track.reader.count), max(frames.lowerBound, track.first))
+      let rows =
+        max(
+          frames.lowerBound, track.first)..<max(
+          min(frames.upperBound, track.first + track.reader.count),
+          max(frames.lowerBound, track.first))
       guard !rows.isEmpty else { continue }
       let values = try track.reader.read(
-        channel: column.channel, rows: rows.lowerBound - track.first..<rows.upperBound - track.first)
+        channel: column.channel, rows: rows.lowerBound - track.first..<rows.upperBound - track.first
+      )
       for (row, frame) in rows.enumerated() {
         out[frame - frames.lowerBound] = try cell(values, row, track.reader)
       }

@@ -71,7 +71,8 @@ struct StateRows {
       } else if let categories = channel.categories {
         form = .category(
           Dictionary(
-            categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first }))
+            categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { first, _ in first }
+          ))
       } else {
         form = .numbers(block.type, decimals: channel.storage.decimals, width: channel.elements)
       }
@@ -134,7 +135,9 @@ struct StateRows {
         let text = field.text
         guard let code = codes[text] else {
           throw TrajpackError(
-            .data, "state.csv: line \(scanner.line), column '\(names[i])' has changed while it was converted")
+            .data,
+            "state.csv: line \(scanner.line), column '\(names[i])' has changed while it was converted"
+          )
         }
         groups[cell.group].rows[cell.block].store(code.littleEndian, at: cell.offset)
         if !isAbsent(text, i) { groups[cell.group].hasData = true }
@@ -146,10 +149,13 @@ struct StateRows {
     }
     for g in groups.indices where groups[g].hasData {
       let start = groups[g].texts.count
-      if let last = groups[g].runs.last, last.first + last.count == frame, last.type == groups[g].type {
+      if let last = groups[g].runs.last, last.first + last.count == frame,
+        last.type == groups[g].type
+      {
         groups[g].runs[groups[g].runs.count - 1].count += 1
       } else {
-        groups[g].runs.append(Run(first: frame, count: 1, type: groups[g].type, bytes: start..<start))
+        groups[g].runs.append(
+          Run(first: frame, count: 1, type: groups[g].type, bytes: start..<start))
       }
       let run = groups[g].runs.count - 1
       let base = groups[g].runs[run].bytes.lowerBound
@@ -191,7 +197,8 @@ struct StateRows {
         }
         if count == 0 {
           for element in 0..<width {
-            NumberFacts.store(.missing, type, decimals: decimals, at: start + offset + element * size)
+            NumberFacts.store(
+              .missing, type, decimals: decimals, at: start + offset + element * size)
           }
         }
       } else {

@@ -43,7 +43,8 @@ struct WildWorldColumn: Sendable, Equatable {
   func meaning(isText: Bool) -> Meaning {
     if isText {
       return Meaning(
-        kind: .categorical, description: channel == "cond" ? "conditions, several at once possible" : nil)
+        kind: .categorical,
+        description: channel == "cond" ? "conditions, several at once possible" : nil)
     }
     switch (stream, channel) {
     case ("camera", "K"):
@@ -68,7 +69,8 @@ struct WildWorldColumn: Sendable, Equatable {
       return Meaning(
         kind: .quaternion,
         conventions: [.init("order", "xyzw"), .init("pose", "body-to-world")])
-    case (_, "type_id"), (_, "member_id"), (_, "weapon_id"), (_, "motion_bank_id"), (_, "motion_id"):
+    case (_, "type_id"), (_, "member_id"), (_, "weapon_id"), (_, "motion_bank_id"),
+      (_, "motion_id"):
       return Meaning(kind: .label, isInteger: true)
     case (_, "motion_frame"):
       return Meaning(kind: .label, description: "frame of the animation; restarts with each motion")
@@ -94,8 +96,10 @@ struct WildWorldColumn: Sendable, Equatable {
   }
 
   private static let numbers: Set<String> = [
-    "type_id", "member_id", "weapon_id", "motion_bank_id", "motion_id", "motion_frame", "hp", "max_hp",
-    "red_hp", "sp", "max_sp", "atk", "wp_atk", "attr", "wp_attr", "crit_rate", "crit_atk_rate", "def",
+    "type_id", "member_id", "weapon_id", "motion_bank_id", "motion_id", "motion_frame", "hp",
+    "max_hp",
+    "red_hp", "sp", "max_sp", "atk", "wp_atk", "attr", "wp_attr", "crit_rate", "crit_atk_rate",
+    "def",
     "resist_fire", "resist_water", "resist_ice", "resist_elec", "resist_dragon",
   ]
 }

@@ -86,7 +86,8 @@ extension WildWorldExamination {
     while try scanner.next() {
       guard scanner.count == columns.count else {
         throw TrajpackError(
-          .data, "line \(scanner.line) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
+          .data,
+          "line \(scanner.line) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
             + "where the header has \(columns.count); the file was cut or a cell is missing")
       }
       for i in columns.indices {
@@ -132,28 +133,34 @@ extension WildWorldExamination.Column {
     }
     if let expected {
       throw TrajpackError(
-        .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'")
+        .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'"
+      )
     }
     if NumberText(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
         throw TrajpackError(
-          .data, "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
+          .data,
+          "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
       }
       width = 1
     }
-    if seen.count <= WildWorldExamination.maximumTexts, seen.insert(text).inserted { texts.append(text) }
+    if seen.count <= WildWorldExamination.maximumTexts, seen.insert(text).inserted {
+      texts.append(text)
+    }
     hasManyTexts = seen.count > WildWorldExamination.maximumTexts
   }
 
   private func arity(_ count: Int, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
-      .data, "line \(row.line), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
+      .data,
+      "line \(row.line), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
         + "\(width ?? documented ?? 0) are expected")
   }
 
   private func textInTuple(_ cell: CSVScanner.Field, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
-      .data, "line \(row.line), column '\(name)': the tuple '\(cell.text)' holds something that is "
+      .data,
+      "line \(row.line), column '\(name)': the tuple '\(cell.text)' holds something that is "
         + "no number")
   }
 }

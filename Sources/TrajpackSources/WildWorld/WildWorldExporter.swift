@@ -4,6 +4,7 @@ import TrajpackStore
 /// Writes episodes that came from WildWorld samples as such samples again: the same values in
 /// `state.csv`, the same bits in `skeleton.npz`, the same bytes in the videos.
 public struct WildWorldExporter: Exporter {
+  /// What `trajpack formats` says of it.
   public static let format = WildWorldImporter.format
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
@@ -11,12 +12,14 @@ public struct WildWorldExporter: Exporter {
   /// An exporter.
   public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
 
+  /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
   ) throws(TrajpackError) {
     guard shard.schema.attributes["source"]?.string == "wildworld" else {
       throw TrajpackError(
-        .usage, "was not made from WildWorld samples, so it cannot be written as one; use --to npz or csv")
+        .usage,
+        "was not made from WildWorld samples, so it cannot be written as one; use --to npz or csv")
     }
     let metadata = JSONReader(
       try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata), at: "metadata")
@@ -66,7 +69,9 @@ public struct WildWorldExporter: Exporter {
       }), frame.denominator == 1, (0...1 << 48).contains(frame.numerator)
     else {
       throw TrajpackError(
-        .data, "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged")
+        .data,
+        "a track of stream '\(track.stream.name)' does not begin at a frame; the metadata is damaged"
+      )
     }
     return Int(frame.numerator)
   }
@@ -83,7 +88,8 @@ public struct WildWorldExporter: Exporter {
       return array
     }
     for array in arrays {
-      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1) else {
+      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1)
+      else {
         throw TrajpackError(.data, "metadata.skeleton is damaged: \(array.joints) joints")
       }
       let rowBytes = array.joints * 12
@@ -105,7 +111,8 @@ public struct WildWorldExporter: Exporter {
           guard run.first >= frame, run.first + run.reader.count <= frames,
             run.reader.stream.channels.first?.elements == array.joints * 3
           else {
-            throw TrajpackError(.data, "the tracks of '\(array.key)' overlap; the metadata is damaged")
+            throw TrajpackError(
+              .data, "the tracks of '\(array.key)' overlap; the metadata is damaged")
           }
           try fill(to: run.first)
           try run.reader.forEachRun { (rows) throws(TrajpackError) in
@@ -123,10 +130,12 @@ public struct WildWorldExporter: Exporter {
     try writer.finish()
   }
 
+  /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {
     var graphs: [JSONValue.Member] = []
     for shard in shards {
-      for skeleton in shard.schema.skeletons where !graphs.contains(where: { $0.name == skeleton.name }) {
+      for skeleton in shard.schema.skeletons
+      where !graphs.contains(where: { $0.name == skeleton.name }) {
         graphs.append(
           .init(
             skeleton.name, .array(skeleton.edges.map { .array($0.map { .int(Int64($0)) }) })))

@@ -2,6 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 extension WildWorldImporter {
+  /// Reads a recording into rows; see ``Importer``.
   public func draft(
     _ recording: Recording, _ examination: WildWorldExaminationResult, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
@@ -26,7 +27,8 @@ extension WildWorldImporter {
       let file = WildWorldVideo.files.first { $0.0 == video.stream }?.1 ?? ""
       tracks.append(
         try video.draft(
-          stream: stream, schema: schema, rate: settings.rate, mode: settings.video, limit: seen.frames,
+          stream: stream, schema: schema, rate: settings.rate, mode: settings.video,
+          limit: seen.frames,
           place: "\(sample.place)/\(file)"))
     }
     return EpisodeDraft(

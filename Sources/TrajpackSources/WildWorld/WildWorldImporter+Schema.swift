@@ -16,6 +16,7 @@ extension WildWorldImporter {
     var groups: Set<String> = []
   }
 
+  /// A schema that fits every examined sample; see ``Importer``.
   public func schema(
     for examined: [(Recording, WildWorldExaminationResult)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema {
@@ -74,7 +75,8 @@ extension WildWorldImporter {
         if let width = column.width {
           if let other = merged[number].width, other != width {
             throw TrajpackError(
-              .data, "\(recording.path): state.csv: column '\(column.name)' has \(width) numbers a cell, but "
+              .data,
+              "\(recording.path): state.csv: column '\(column.name)' has \(width) numbers a cell, but "
                 + "the same column of \(merged[number].source) has \(other)")
           }
           merged[number].width = width
@@ -136,14 +138,16 @@ extension WildWorldImporter {
         if let known = joints[stream] {
           guard known.count == array.joints else {
             throw TrajpackError(
-              .data, "\(recording.path): skeleton.npz: array '\(array.key)' has \(array.joints) joints, but "
+              .data,
+              "\(recording.path): skeleton.npz: array '\(array.key)' has \(array.joints) joints, but "
                 + "the same skeleton has \(known.count) in \(known.source)")
           }
         }
         if let graph {
           guard (graphs[array.graph] ?? graph) == graph else {
             throw TrajpackError(
-              .data, "\(recording.path): '\(array.graph)' of skeleton_edges.json differs from that of another "
+              .data,
+              "\(recording.path): '\(array.graph)' of skeleton_edges.json differs from that of another "
                 + "part; convert the parts into two datasets")
           }
           graphs[array.graph] = graph

@@ -37,17 +37,21 @@ public struct WildWorldImporter: Importer {
     var place: String
   }
 
+  /// What `trajpack formats` says of it.
   public static let format = FormatDescription(
     name: "wildworld", summary: "WildWorld samples: state.csv, skeleton.npz, rgb.mp4, depth.mkv",
-    carries: "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
+    carries:
+      "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
     reads: true, writes: true)
 
+  /// The samples, in the order of their folders.
   public let recordings: [Recording]
   let samples: [String: Sample]
   let settings: Settings
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
 
+  /// The settings that change what is written.
   public var options: JSONValue {
     .record([
       "video": .string(settings.video.rawValue), "on_mismatch": .string(settings.mismatch.rawValue),
@@ -67,12 +71,14 @@ public struct WildWorldImporter: Importer {
     var samples: [String: Sample] = [:]
     for source in sources {
       guard FileSystem.item(at: source) == .folder else {
-        throw TrajpackError(.usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
+        throw TrajpackError(
+          .usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
       }
       let folders = try Self.sampleFolders(of: source)
       guard !folders.isEmpty else {
         throw TrajpackError(
-          .data, "\(source): holds no WildWorld sample (a folder with "
+          .data,
+          "\(source): holds no WildWorld sample (a folder with "
             + "\(Self.fileNames.joined(separator: ", ")))")
       }
       var graphs: [String: [String: [[Int]]]] = [:]
@@ -154,6 +160,7 @@ public struct WildWorldImporter: Importer {
     return sample
   }
 
+  /// A first pass over a sample; `nil` where it is to be left out.
   public func examine(_ recording: Recording) throws(TrajpackError) -> WildWorldExaminationResult? {
     let sample = try sample(recording)
     var seen = WildWorldExamination()
@@ -201,7 +208,8 @@ public struct WildWorldImporter: Importer {
           "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
         }
         throw TrajpackError(
-          .data, "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
+          .data,
+          "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
             + "--on-mismatch truncate or skip")
       }
     }

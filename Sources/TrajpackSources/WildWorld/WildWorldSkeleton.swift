@@ -25,7 +25,8 @@ extension WildWorldExamination.Array {
   /// Reads a key `<kind><index>_<type>`.
   init?(key: String, joints: Int) {
     guard let letter = key.first, let kind = Self.kinds[letter],
-      let bar = key.firstIndex(of: "_"), let index = Int(key[key.index(after: key.startIndex)..<bar]),
+      let bar = key.firstIndex(of: "_"),
+      let index = Int(key[key.index(after: key.startIndex)..<bar]),
       let type = Int(key[key.index(after: bar)...]), index >= 0, index < 1 << 20, type >= 0
     else { return nil }
     self.key = key
@@ -48,26 +49,31 @@ extension WildWorldExamination {
     var frames: Int?
     for name in archive.names {
       let header = try archive.array(name)
-      guard header.type == .float32, header.shape.count == 3, header.shape[2] == 3, header.shape[1] > 0
+      guard header.type == .float32, header.shape.count == 3, header.shape[2] == 3,
+        header.shape[1] > 0
       else {
         throw TrajpackError(
-          .data, "skeleton.npz: array '\(name)' is \(header.type.rawValue) \(header.shape) where joints are "
+          .data,
+          "skeleton.npz: array '\(name)' is \(header.type.rawValue) \(header.shape) where joints are "
             + "float32 (N, J, 3)")
       }
       guard let array = Array(key: name, joints: header.shape[1]) else {
         throw TrajpackError(
-          .data, "skeleton.npz: array '\(name)' has no name of the form <kind><index>_<type> with kind m, "
+          .data,
+          "skeleton.npz: array '\(name)' has no name of the form <kind><index>_<type> with kind m, "
             + "n or w")
       }
       if let frames, header.shape[0] != frames {
         throw TrajpackError(
-          .data, "skeleton.npz: array '\(name)' has \(header.shape[0]) frames where '\(arrays[0].key)' has "
+          .data,
+          "skeleton.npz: array '\(name)' has \(header.shape[0]) frames where '\(arrays[0].key)' has "
             + "\(frames)")
       }
       frames = header.shape[0]
       if let joint = edges[array.graph]?.joined().max(), joint >= array.joints {
         throw TrajpackError(
-          .data, "skeleton.npz: array '\(name)' has \(array.joints) joints, but '\(array.graph)' of "
+          .data,
+          "skeleton.npz: array '\(name)' has \(array.joints) joints, but '\(array.graph)' of "
             + "skeleton_edges.json joins joint \(joint), so it has \(joint + 1) or more")
       }
       arrays.append(array)

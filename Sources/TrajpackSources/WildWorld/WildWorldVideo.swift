@@ -41,7 +41,9 @@ struct WildWorldVideo: Sendable {
 
   /// The stream that packets of a video make.
   static func plan(_ name: String, bytes: Int) -> StreamPlan {
-    func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String) -> ChannelPlan {
+    func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String)
+      -> ChannelPlan
+    {
       ChannelPlan(
         Channel(
           name: name, kind: kind, type: type, description: description,
@@ -58,7 +60,8 @@ struct WildWorldVideo: Sendable {
             name: "packet", kind: .packet, type: .bytes,
             description: "the compressed frame; offset -1 where its bytes do not lie in one piece")),
         column("pts", .label, .int64, "time of presentation, in ticks of the track's time base"),
-        column("dts", .label, .int64, "time of decoding, in ticks; the order of dts is that of decoding"),
+        column(
+          "dts", .label, .int64, "time of decoding, in ticks; the order of dts is that of decoding"),
         column("duration", .label, .int64, "ticks"),
         column("keyframe", .label, .uint8, "1 where decoding may begin"),
       ], blobBytes: bytes, blobIsText: false)
@@ -83,7 +86,8 @@ struct WildWorldVideo: Sendable {
           let at = frame * block.rowBytes + channel.storage.column * block.type.size
           func put(_ value: Int64, _ offset: Int = 0) {
             withUnsafeBytes(of: value.littleEndian) {
-              rows.replaceSubrange(at + offset..<at + offset + block.type.size, with: $0.prefix(block.type.size))
+              rows.replaceSubrange(
+                at + offset..<at + offset + block.type.size, with: $0.prefix(block.type.size))
             }
           }
           switch channel.name {
@@ -104,7 +108,8 @@ struct WildWorldVideo: Sendable {
     let file = try LocalFile(path)
     return TrackDraft(
       stream: stream, clock: .regular(start: .zero, rate: rate), count: count,
-      metadata: try metadata(file, mode, place), rows: spools, bytes: mode == .embed ? .file(file) : nil)
+      metadata: try metadata(file, mode, place), rows: spools,
+      bytes: mode == .embed ? .file(file) : nil)
   }
 
   private func metadata(
@@ -119,16 +124,19 @@ struct WildWorldVideo: Sendable {
       at += part.count
     }
     return .record([
-      "file": .string(place), "bytes": .int(Int64(file.length)), "sha256": .string(hash.hexadecimal()),
+      "file": .string(place), "bytes": .int(Int64(file.length)),
+      "sha256": .string(hash.hexadecimal()),
       "stored": .string(mode.rawValue), "container": .string(index.container),
-      "codec": .string(video.codec), "width": .int(Int64(video.width)), "height": .int(Int64(video.height)),
+      "codec": .string(video.codec), "width": .int(Int64(video.width)),
+      "height": .int(Int64(video.height)),
       "pixel_format": .string(video.pixelFormat), "color_range": .string(video.colorRange),
       "color_space": .string(video.colorSpace),
       "time_base": .array([.int(Int64(video.timeBase.num)), .int(Int64(video.timeBase.den))]),
       "extradata": video.extradata.isEmpty ? nil : .string(hexadecimal(video.extradata)),
       "other_streams": index.others.isEmpty
         ? nil
-        : .array(index.others.map { .record(["kind": .string($0.kind), "codec": .string($0.codec)]) }),
+        : .array(
+          index.others.map { .record(["kind": .string($0.kind), "codec": .string($0.codec)]) }),
     ])
   }
 
