@@ -73,7 +73,8 @@ extension Schema {
         var path = wanted
         while blocks.contains(where: { $0.path == path }) { path += "_" }
         let row = shape.reduce(type.size, *)
-        let shuffle = options.codec == .none ? 0 : (chunkRows >= 16 && row <= 4096 ? row : type.size)
+        let shuffle =
+          options.codec == .none ? 0 : (chunkRows >= 16 && row <= 4096 ? row : type.size)
         blocks.append(
           Block(
             path: path, stream: number, type: type, shape: shape,

@@ -157,10 +157,18 @@ public struct TrackRows {
         .data,
         "\(shard.name): stream '\(reader.stream.name)' has explicit times but no channel 'time'")
     }
-    var tick = 1.0
-    if case .ticks(let rational) = reader.track.clock { tick = rational.value }
-    let isTicks = tick != 1.0
-    let values = try reader.read(channel: channel, rows: rows).doubles()
-    for (i, time) in values.enumerated() { out[i] = isTicks ? time * tick : time }
+    let values = try reader.read(channel: channel, rows: rows)
+    guard case .ticks(let tick) = reader.track.clock else {
+      for (i, time) in values.doubles().enumerated() { out[i] = time }
+      return
+    }
+    for i in 0..<rows.count {
+      // Exact until the one division, so that the nearest double comes out.
+      guard case .int(let time) = values.value(i, 0) else {
+        out[i] = .nan
+        continue
+      }
+      out[i] = Instant.exact(Int128(time) * Int128(tick.numerator), Int128(tick.denominator)).value
+    }
   }
 }

@@ -31,6 +31,11 @@ class LibraryHook(BuildHookInterface):
             return
         build_data["artifacts"].append("src/trajpack/_native/libtrajpack.so")
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Leaves no copy in the source tree that would be taken for the newest build, but for an editable install."""
+        if self.target_name == "wheel" and version != "editable":
+            shutil.rmtree(Path(self.root) / "src" / "trajpack" / "_native", ignore_errors=True)
+
     def _library(self, root: Path) -> Path:
         given = os.environ.get("TRAJPACK_LIBRARY")
         if given:

@@ -61,8 +61,11 @@ def built():
 def run(command, folder):
     environment = {
         **os.environ, "PATH": f"{built()}:{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1",
-        "COLUMNS": "200"}
+        "COLUMNS": "200", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
     environment.pop("CI", None)
+    library = built() / "libtrajpack-c.so"
+    if "TRAJPACK_LIBRARY" not in environment and library.exists():
+        environment["TRAJPACK_LIBRARY"] = str(library)
     done = subprocess.run(
         command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, timeout=300)

@@ -29,14 +29,14 @@ extension Info {
       table.add(
         shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from,
         to,
-        Self.clock(track.clock))
+        Self.clock(track.clock, unit: shard.schema.streams[track.stream].timeUnit))
     }
     console.print(table)
   }
 
-  private static func clock(_ clock: Clock) -> String {
+  private static func clock(_ clock: Clock, unit: String) -> String {
     switch clock {
-    case .regular(_, let rate): return "\(rate) Hz"
+    case .regular(_, let rate): return Self.rate(rate, unit: unit)
     case .ticks(let tick): return "ticks of \(tick) s"
     case .float64: return "float64 times"
     }

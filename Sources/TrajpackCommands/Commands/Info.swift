@@ -45,7 +45,8 @@ struct Info: Command {
   private func show(_ summary: DatasetSummary, of opened: Dataset, _ console: Console) {
     console.print(
       "\(dataset): \(Human.count(summary.episodes, "episodes")), \(Human.count(summary.frames, "frames")), "
-        + "\(Human.duration(seconds: summary.seconds)), \(Human.bytes(summary.bytes)) in "
+        + (summary.seconds > 0 ? "\(Human.duration(seconds: summary.seconds)), " : "")
+        + "\(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {
       console.print(
@@ -135,10 +136,16 @@ struct Info: Command {
 
   private static func clock(_ stream: DatasetSummary.StreamSummary) -> String {
     var parts = stream.rates.sorted { $0.value < $1.value }.map { rate in
-      stream.stream.timeUnit == "s" ? "\(rate) Hz" : "\(rate) a \(stream.stream.timeUnit)"
+      Self.rate(rate, unit: stream.stream.timeUnit)
     }
     if stream.hasExplicitTimes { parts.append("times") }
     return parts.prefix(3).joined(separator: ", ")
+  }
+
+  /// A rate as people say it: `30 Hz`, `every 3600 s`, `4 a time`.
+  static func rate(_ rate: Rational, unit: String) -> String {
+    if rate.numerator == 1, rate.denominator > 1 { return "every \(rate.denominator) \(unit)" }
+    return unit == "s" ? "\(rate) Hz" : "\(rate) a \(unit)"
   }
 
   /// Four significant digits.
@@ -152,7 +159,8 @@ struct Info: Command {
     }
     let digits = max(3 - Int(log10Floor(abs(value))), 0)
     let scale = pow10(min(digits, 8))
-    return "\((value * scale).rounded() / scale)"
+    let rounded = (value * scale).rounded() / scale
+    return rounded == rounded.rounded() ? String(Int(rounded)) : "\(rounded)"
   }
 
   private static func log10Floor(_ value: Double) -> Double {

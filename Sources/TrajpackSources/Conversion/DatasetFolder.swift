@@ -6,6 +6,7 @@ import TrajpackStore
 /// it ends.
 struct DatasetFolder {
   private let path: String
+  private let wasThere: Bool
   private let journal: Journal?
   /// The shards that an earlier run has acknowledged.
   let done: [Manifest.Entry]
@@ -19,6 +20,7 @@ struct DatasetFolder {
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
     }
+    wasThere = FileSystem.item(at: path) != nil
     try FileSystem.makeFolder(path)
     let names = try FileSystem.names(in: path)
     // A manifest or a journal of another program does not make the folder ours to replace.
@@ -121,6 +123,6 @@ struct DatasetFolder {
     for name in try FileSystem.names(in: path) where Self.isOurs(name) {
       try FileSystem.remove("\(path)/\(name)")
     }
-    rmdir(path)
+    if !wasThere { rmdir(path) }
   }
 }

@@ -154,8 +154,9 @@ class Archive:
                     places[stream.name, channel.name] = (len(blocks), width)
                     width += channel.width
                 dtype = np.dtype("u1" if kind == "bool" else kind)
-                parts = [np.concatenate([t.data[c.name].astype(dtype).reshape(t.rows, c.width) for c in members], axis=1)
-                         for e in self.episodes for t in e.tracks if t.stream == stream.name]
+                parts = [
+                    np.concatenate([t.data[c.name].astype(dtype).reshape(t.rows, c.width) for c in members], axis=1)
+                    for e in self.episodes for t in e.tracks if t.stream == stream.name]
                 arrays.append(np.concatenate(parts) if parts else np.zeros((0, width), dtype))
                 blocks.append({
                     "path": f"/streams/{stream.name}/{kind}", "stream": number, "type": kind, "shape": [width],
@@ -214,7 +215,8 @@ class Archive:
                         entities.append(row)
                     who = entities.index(row)
                 stream = [s.name for s in self.streams].index(track.stream)
-                tracks.append((number, stream, who, clocks.index(clock), first_row[track.stream], track.rows, 0, 0, 0, 0))
+                first = first_row[track.stream]
+                tracks.append((number, stream, who, clocks.index(clock), first, track.rows, 0, 0, 0, 0))
                 first_row[track.stream] += track.rows
         schema = {"streams": [self._stream_json(s, places) for s in self.streams], "blocks": blocks, "skeletons": [],
                   "entity_kinds": kinds, "splits": splits, "attributes": {}}
@@ -240,7 +242,8 @@ class Archive:
         channels = []
         for c in stream.channels:
             block, column = places[stream.name, c.name]
-            one = {"name": c.name, "kind": c.kind, "type": c.type, "shape": list(c.shape), "block": block, "column": column}
+            one = {"name": c.name, "kind": c.kind, "type": c.type, "shape": list(c.shape), "block": block,
+                   "column": column}
             if c.missing != "never":
                 one["missing"] = c.missing
             for name in ("decimals", "units", "categories"):

@@ -1,9 +1,11 @@
 """What the tests share: the library, the program, and archives made with it."""
 from __future__ import annotations
 
+import faulthandler
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,24 +17,39 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Without a release build, the debug build's library is as good; without either, nothing here can run."""
+    """The library beside $TRAJPACK_BIN, or the newest of the two builds; without one, nothing here can run."""
     if "TRAJPACK_LIBRARY" in os.environ:
         return
-    for kind in ("release", "debug"):
-        built = ROOT / ".build" / kind / "libtrajpack-c.so"
-        if built.exists():
-            os.environ["TRAJPACK_LIBRARY"] = str(built)
+    folders = [Path(os.environ["TRAJPACK_BIN"])] if "TRAJPACK_BIN" in os.environ else []
+    for some in (folders, [ROOT / ".build" / "release", ROOT / ".build" / "debug"]):
+        built = [f / "libtrajpack-c.so" for f in some if (f / "libtrajpack-c.so").exists()]
+        if built:
+            os.environ["TRAJPACK_LIBRARY"] = str(max(built, key=lambda p: p.stat().st_mtime))
             return
     raise pytest.UsageError("libtrajpack is not built: run 'swift build -c release --product trajpack-c', or set "
                             "TRAJPACK_LIBRARY")
 
 
-def program() -> str:
+@pytest.fixture(autouse=True)
+def patience() -> Iterator[None]:
+    """A test that hangs ends the run, with a traceback of every thread."""
+    faulthandler.dump_traceback_later(float(os.environ.get("TRAJPACK_PATIENCE", "600")), exit=True, file=sys.__stderr__)
+    yield
+    faulthandler.cancel_dump_traceback_later()
+
+
+def surroundings() -> dict[str, str]:
+    """The environment in which another Python finds this package and its library."""
+    from trajpack import _ffi
+    return {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
+
+
+def program(name: str = "trajpack") -> str:
     folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
         ROOT / ".build" / "release", ROOT / ".build" / "debug"]
-    found = [Path(f) / "trajpack" for f in folders if (Path(f) / "trajpack").exists()]
+    found = [Path(f) / name for f in folders if (Path(f) / name).exists()]
     if not found:
-        pytest.fail("trajpack is not built; run 'swift build' first, or set TRAJPACK_BIN")
+        pytest.fail(f"{name} is not built; run 'swift build' first, or set TRAJPACK_BIN")
     return str(max(found, key=lambda p: p.stat().st_mtime))
 
 
@@ -42,6 +59,14 @@ def wildworld(tmp_path_factory: pytest.TempPathFactory) -> str:
     out = tmp_path_factory.mktemp("wildworld") / "dataset"
     subprocess.run([program(), "convert", "--quiet", ROOT / "fixtures" / "wildworld" / "data_part1", out],
                    check=True, capture_output=True)
+    return str(out)
+
+
+@pytest.fixture(scope="session")
+def specimen(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A dataset with every feature of the format."""
+    out = tmp_path_factory.mktemp("specimen") / "dataset"
+    subprocess.run([program("specimen"), out, "--shard-episodes", "2"], check=True, capture_output=True)
     return str(out)
 
 

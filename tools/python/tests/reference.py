@@ -1,4 +1,4 @@
-"""The slow loader: windows as trajpack.h describes them, in plain Python over the truth of an Archive, with exact times.
+"""The slow loader: windows as trajpack.h describes them, in plain Python over the truth of an Archive, times exact.
 
 It shares no code with trajpack and is written to be read: every row of a window is found by itself.
 """
@@ -73,7 +73,8 @@ class Reference:
     """Windows of an archive; options as trajpack's, of which it knows those that decide what a window holds."""
 
     def __init__(self, archive: Archive, *, channels: list[str] | None = None, length: int = 1, stride: int = 1,
-                 past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None, reference: str | None = None,
+                 past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None,
+                 reference: str | None = None,
                  align: Any = "auto", edge: str = "drop", entities: Any = None, dtype: Any = None,
                  fill: float | None = None, split: str | None = None) -> None:
         self.archive = archive
@@ -84,13 +85,14 @@ class Reference:
         tracks = [t for e in archive.episodes for t in e.tracks]
         self.most = {}
         for stream in archive.streams:
-            who = [len({t.entity for t in e.tracks if t.stream == stream.name and t.entity}) for e in archive.episodes]
+            who = [len({t.entity for t in e.tracks if t.stream == stream.name and t.entity})
+                   for e in archive.episodes]
             most = max(who, default=0)
             limit = rule(entities, stream.name, "") if entities is not None else None
             self.most[stream.name] = 0 if not most else most if limit is None else limit
         names = list(dict.fromkeys(s.name for s, _ in self.chosen))
         self.reference = reference or next((n for n in names if self.most[n] == 0), names[0])
-        assert all(t.entity is None for t in tracks if t.stream == self.reference), "reference streams belong to episodes"
+        assert all(t.entity is None for t in tracks if t.stream == self.reference), "the reference has no entities"
         self.windows: list[tuple[int, Track, int]] = []
         low, high = self._reach()
         for number, episode in enumerate(archive.episodes):
@@ -98,7 +100,8 @@ class Reference:
                 continue
             for track in episode.tracks:
                 if track.stream == self.reference:
-                    anchors = range(0, track.rows, stride) if edge != "drop" else range(-low, track.rows - high, stride)
+                    whole = range(0, track.rows, stride)
+                    anchors = whole if edge != "drop" else range(-low, track.rows - high, stride)
                     self.windows += [(number, track, a) for a in anchors]
 
     def _reach(self) -> tuple[int, int]:
@@ -191,6 +194,12 @@ class Reference:
         if channel.missing != "never":
             out[f"observed:{path}"] = seen if peopled else seen[:, 0]
 
+    @staticmethod
+    def _time_of(found: tuple[Track, int, Fraction, bool]) -> float:
+        track, row, rest, _ = found
+        time = track.time(row)
+        return float(time + (track.time(row + 1) - time) * rest if rest else time)
+
     def _masks(self, out: dict[str, np.ndarray], stream: str, episode: Episode, base: Track, anchor: int) -> None:
         groups: list[Any] = []
         for s, c in self.chosen:
@@ -202,7 +211,11 @@ class Reference:
             moments = self._moments(base, anchor, offsets)
             slots = self._slots(episode, stream, base)
             found = [[self._find(stream, tracks, m) for tracks in slots] for m in moments]
-            out[f"time:{name}"] = np.array([np.nan if m[1] is None else float(m[1]) for m in moments])
+            if offsets is None:
+                times = [np.nan if m[1] is None else float(m[1]) for m in moments]
+            else:  # the times of the rows that are there
+                times = [next((self._time_of(f) for f in reversed(row) if f is not None), np.nan) for row in found]
+            out[f"time:{name}"] = np.array(times, float)
             if self.most[stream]:
                 out[f"present:{name}"] = np.array([[f is not None for f in row] for row in found])
                 if offsets is None:

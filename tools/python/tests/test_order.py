@@ -45,8 +45,8 @@ def given_out(loader: trajpack.Loader, batches: int | None = None) -> list[int]:
 
 
 @SOME
-@given(seed=st.integers(-2 ** 63, 2 ** 63 - 1), epoch=st.integers(0, 3), world=st.integers(1, 5), batch=st.integers(1, 40),
-       shuffle=SHUFFLES, drop=st.booleans())
+@given(seed=st.integers(-2 ** 63, 2 ** 63 - 1), epoch=st.integers(0, 3), world=st.integers(1, 5),
+       batch=st.integers(1, 40), shuffle=SHUFFLES, drop=st.booleans())
 def test_the_union_over_ranks_is_the_global_order(dataset: Any, seed: int, epoch: int, world: int, batch: int,
                                                   shuffle: dict[str, Any], drop: bool) -> None:
     common = {"seed": seed, "epoch": epoch, "batch": batch, "drop_last": drop, **shuffle}
@@ -138,10 +138,11 @@ def test_a_mixture_holds_each_data_sets_values(dataset: Any, other: Any) -> None
                 episode, _, row = mixed.locate(int(batch.windows[i]), number)
                 source = (dataset, other)[number]
                 table = source.episode(episode)["s0"]
-                tracks = [t for t in table.tracks]
-                found = [table[channel][at + row:at + row + 3] for at in np.cumsum([0, *[t.rows for t in tracks[:-1]]])]
-                assert any(f.shape == batch[f"s0/{channel}"][i].shape
-                           and np.array_equal(f, batch[f"s0/{channel}"][i], equal_nan=f.dtype.kind == "f") for f in found)
+                starts = np.cumsum([0, *[t.rows for t in table.tracks[:-1]]])
+                found = [table[channel][at + row:at + row + 3] for at in starts]
+                got = batch[f"s0/{channel}"][i]
+                floats = got.dtype.kind == "f"
+                assert any(f.shape == got.shape and np.array_equal(f, got, equal_nan=floats) for f in found)
             if step == 3:
                 state = mixed.state_dict()
         with pytest.raises(trajpack.UsageError):
@@ -180,8 +181,10 @@ def test_the_shuffle_is_as_random_as_a_permutation(wildworld: str) -> None:
 
 def test_filters_on_metadata(dataset: Any) -> None:
     records = list(dataset.episodes.records())
-    for where, keeps in [({"level": [1, 2]}, lambda m: m["level"] in (1, 2)), ({"who.name": "a"}, lambda m: m["who"]["name"] == "a"),
-                         ({"level": {"min": 2}}, lambda m: m["level"] >= 2)]:
+    for where, keeps in [
+            ({"level": [1, 2]}, lambda m: m["level"] in (1, 2)),
+            ({"who.name": "a"}, lambda m: m["who"]["name"] == "a"),
+            ({"level": {"min": 2}}, lambda m: m["level"] >= 2)]:
         wanted = {i for i, r in enumerate(records) if keeps(r["metadata"]) and r["rows"]}
         with dataset.windows(channels=["s0"], edge="pad", batch=1, where=where, drop_last=False) as one:
             found = {one.locate(w)[0] for w in range(one.windows)}

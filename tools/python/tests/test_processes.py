@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import surroundings
 
 import trajpack
-from trajpack import _ffi
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
 PATIENCE = 60
@@ -186,9 +185,8 @@ def test_an_exception_in_the_consumer_leaves_the_place(wildworld: str) -> None:
 
 
 def script(code: str, **options: Any) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
-    return subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                            text=True, **options)
+    return subprocess.Popen([sys.executable, "-c", code], env=surroundings(), stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, text=True, **options)
 
 
 def test_an_interrupt_ends_the_loop(wildworld: str) -> None:
@@ -275,3 +273,26 @@ def test_a_damaged_chunk_is_named(tmp_path: Path, on_error: str) -> None:
         seen = sum(batch.count for batch in loader)
         stats = loader.stats()
         assert stats["skipped"] > 0 and seen + stats["skipped"] == loader.windows and "chunk" in stats["last_error"]
+
+
+def test_other_threads_of_python_run_while_a_batch_is_waited_for(wildworld: str) -> None:
+    """Counted, not timed: this thread gets on while others spend their time inside the library."""
+    loader = trajpack.open(wildworld).windows(length=64, batch=64, prefetch=1, threads=1)
+    stop = threading.Event()
+    done = [0]
+
+    def load() -> None:
+        while not stop.is_set():
+            if loader.next() is not None:
+                done[0] += 1
+
+    thread = threading.Thread(target=load)
+    thread.start()
+    steps = 0
+    deadline = time.monotonic() + PATIENCE
+    while done[0] < 50 and time.monotonic() < deadline:
+        steps += 1
+    stop.set()
+    thread.join(PATIENCE)
+    # With the lock held this loop would get a turn at most every 5 ms between batches.
+    assert done[0] >= 50 and steps > 50 * done[0]

@@ -24,7 +24,6 @@ def same(name: str, got: np.ndarray, want: np.ndarray) -> None:
     assert got.dtype == want.dtype, name
     if got.dtype.kind == "f":
         close = 2e-6 if got.dtype == np.float32 else 1e-12
-        # q and -q are one rotation, and angles are the same a turn later: neither comes up, as both sides keep the sign.
         np.testing.assert_allclose(got, want, rtol=close, atol=close * 10, equal_nan=True, err_msg=name)
     else:
         np.testing.assert_array_equal(got, want, err_msg=name)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._errors import DataError, MachineError, TrajpackError, UsageError
+from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .batch import Batch, Output
@@ -44,8 +45,6 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module("." + _PLACES[name], __name__), name)
     elif name in _MODULES:
         return importlib.import_module("." + name, __name__)
-    elif name == "__version__":
-        return version()
     else:
         raise AttributeError(f"module 'trajpack' has no attribute '{name}'")
     globals()[name] = value

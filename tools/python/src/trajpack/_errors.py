@@ -1,7 +1,6 @@
 """The exceptions: one sentence each, the same that the command line prints."""
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -48,6 +47,7 @@ def from_status(status: int, message: str) -> TrajpackError:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"``, or what there is, or nothing."""
+    import difflib  # only for a mistake
     names = list(known)
     found = difflib.get_close_matches(name, names, 1, 0.6)
     if found:

@@ -87,8 +87,8 @@ class Loader:
     The engine:
 
     threads, prefetch, cache
-        Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (0 for "global", else
-        64 MiB).
+        Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (64 MiB for "block",
+        else 0).
     on_error
         "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
 
