@@ -44,8 +44,7 @@ public struct DatasetStatistics: Sendable {
         schema.streams.indices.contains(stream),
         schema.streams[stream].channels.indices.contains(channel),
         (0..<ComponentRule.count(of: schema.streams[stream].channels[channel])).contains(component),
-        // Small enough that sums over shards never overflow.
-        [count, missing, infinite].allSatisfy({ (0...1 << 48).contains($0) })
+        count >= 0, missing >= 0, infinite >= 0
       else { throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged") }
       var stats = ComponentStatistics()
       stats.missing = missing
