@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .loader import Loader
     from .mixture import mixture
 
-__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError", "Output",
-           "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
+__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
+           "Output", "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader"}
