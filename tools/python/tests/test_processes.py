@@ -271,7 +271,8 @@ def test_a_damaged_chunk_is_named(tmp_path: Path, on_error: str) -> None:
     else:
         seen = sum(batch.count for batch in loader)
         stats = loader.stats()
-        assert stats["skipped"] > 0 and seen + stats["skipped"] == loader.windows and "chunk" in stats["last_error"]
+        # The threads are ahead, perhaps in the next epoch already, and count what they skip there.
+        assert 0 < loader.windows - seen <= stats["skipped"] and "chunk" in stats["last_error"]
 
 
 def test_other_threads_of_python_run_while_a_batch_is_waited_for(wildworld: str) -> None:
