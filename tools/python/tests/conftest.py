@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "tools" / "python" / "src"))
-sys.path.insert(0, str(ROOT / "tools"))
 sys.path.insert(0, str(Path(__file__).parent))
+from places import ROOT, program
+
+sys.path[:0] = [str(ROOT / "tools" / "python" / "src"), str(ROOT / "tools")]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -36,21 +36,6 @@ def patience() -> Iterator[None]:
     faulthandler.dump_traceback_later(float(os.environ.get("TRAJPACK_PATIENCE", "600")), exit=True, file=sys.__stderr__)
     yield
     faulthandler.cancel_dump_traceback_later()
-
-
-def surroundings() -> dict[str, str]:
-    """The environment in which another Python finds this package and its library."""
-    from trajpack import _ffi
-    return {**os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"), "TRAJPACK_LIBRARY": str(_ffi.find())}
-
-
-def program(name: str = "trajpack") -> str:
-    folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
-        ROOT / ".build" / "release", ROOT / ".build" / "debug"]
-    found = [Path(f) / name for f in folders if (Path(f) / name).exists()]
-    if not found:
-        pytest.fail(f"{name} is not built; run 'swift build' first, or set TRAJPACK_BIN")
-    return str(max(found, key=lambda p: p.stat().st_mtime))
 
 
 @pytest.fixture(scope="session")

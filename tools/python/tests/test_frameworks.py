@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import surroundings
+from places import surroundings
 
 import trajpack
 

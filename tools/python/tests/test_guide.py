@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from places import ROOT
 
 GUIDE = ROOT / "docs" / "python.md"
 

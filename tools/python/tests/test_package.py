@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import worlds
-from conftest import ROOT, surroundings
+from places import ROOT, surroundings
 
 import trajpack
 from trajpack import _ffi

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import surroundings
+from places import surroundings
 
 import trajpack
 
@@ -92,11 +92,10 @@ def test_threads_share_a_loader(wildworld: str) -> None:
     lock = threading.Lock()
 
     def consume() -> None:
-        while (batch := loader.next()) is not None:
+        # The end of the epoch is told to one of them; the others see it by the next epoch's batches.
+        while (batch := loader.next()) is not None and batch.epoch == 0:
             with lock:
                 got.extend(batch.windows.tolist())
-                if len(got) >= loader.windows:
-                    return
 
     threads = [threading.Thread(target=consume, daemon=True) for _ in range(4)]
     for thread in threads:
@@ -104,10 +103,10 @@ def test_threads_share_a_loader(wildworld: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while len(got) < loader.windows and time.monotonic() < deadline:
         time.sleep(0.01)
-    loader.cancel()
     for thread in threads:
         thread.join(PATIENCE)
-    assert sorted(got[:loader.windows]) == list(range(loader.windows))
+    assert not any(thread.is_alive() for thread in threads)
+    assert sorted(got) == list(range(loader.windows))
 
 
 def test_threads_read_at_once(wildworld: str) -> None:
@@ -272,7 +271,8 @@ def test_a_damaged_chunk_is_named(tmp_path: Path, on_error: str) -> None:
     else:
         seen = sum(batch.count for batch in loader)
         stats = loader.stats()
-        assert stats["skipped"] > 0 and seen + stats["skipped"] == loader.windows and "chunk" in stats["last_error"]
+        # The threads are ahead, perhaps in the next epoch already, and count what they skip there.
+        assert 0 < loader.windows - seen <= stats["skipped"] and "chunk" in stats["last_error"]
 
 
 def test_other_threads_of_python_run_while_a_batch_is_waited_for(wildworld: str) -> None:

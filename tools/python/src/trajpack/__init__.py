@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._errors import DataError, MachineError, TrajpackError, UsageError
+from ._errors import Cancelled, DataError, MachineError, TrajpackError, UsageError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from .loader import Loader
     from .mixture import mixture
 
-__all__ = ["Batch", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError", "Output",
-           "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
+__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
+           "Output", "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader"}
