@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install bench crash picture setup clean
+.PHONY: help demo test check format build release install wheel bench crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

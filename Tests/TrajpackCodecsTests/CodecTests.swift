@@ -62,7 +62,9 @@ import TrajpackTestSupport
       var out = [UInt8](repeating: 0, count: Compressor.bound(bytes.count))
       var size: Int?
       try bytes.withUnsafeBytes { from in
-        try out.withUnsafeMutableBytes { size = try compressor.compress(from, into: $0, planes: count) }
+        try out.withUnsafeMutableBytes {
+          size = try compressor.compress(from, into: $0, planes: count)
+        }
       }
       return Array(out.prefix(try #require(size)))
     }
