@@ -1,6 +1,6 @@
 """Times TrajpackSignal and its peers side by side, interleaved, and prints ratios of medians.
 
-    python tools/bench/signal.py [--scale 1.0] [--repeat 5] [--only NAME]
+    python tools/bench/signals.py [--scale 1.0] [--repeat 5] [--only NAME]
 
 Peers that are not installed are left out and said so. Build first: swift build -c release
 --product trajpacksignal.
@@ -8,8 +8,6 @@ Peers that are not installed are left out and said so. Build first: swift build 
 
 import sys
 
-# This file's name would hide the standard library's module.
-sys.path = [p for p in sys.path if not p.endswith("bench")]
 
 import argparse  # noqa: E402
 import importlib
