@@ -1,6 +1,7 @@
 import CHDF5
 import CHDF5Shims
 import Glibc
+import TrajpackCodecs
 import TrajpackFormat
 import TrajpackStore
 
@@ -90,7 +91,9 @@ public final class HDF5Backend: ShardBackend {
   /// See ``ShardBackend``: makes the dataset of a block.
   public func create(_ block: Block, level: Int?, note: String) throws(TrajpackError) {
     let filters = tph5_filters(
-      codec: Int32(block.codec.rawValue), level: Int32(level ?? 3), shuffle: block.shuffle)
+      codec: Int32(block.codec.rawValue),
+      level: Int32(level ?? Compressor.levels(of: block.codec).normal),
+      shuffle: block.shuffle)
     let dataset = try make(
       block.path, type: block.type, shape: block.shape,
       arrays: block.shuffle <= 1 || block.shuffle == block.rowBytes, rows: 0,

@@ -36,7 +36,7 @@ def test_only_one_module_names_hdf5(trajpack):
 
 
 def test_shared_library_links_no_hdf5():
-    found = [p for p in (ROOT / ".build").rglob("libtrajpack.so")]
+    found = [p for p in (ROOT / ".build").rglob("libtrajpack-c.so")]
     if not found:
         pytest.skip("the library for Python is not built")
     for library in found:

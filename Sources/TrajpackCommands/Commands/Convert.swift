@@ -98,10 +98,10 @@ struct Convert: Command {
         help: "What the first axis of an array counts: time, or recordings."),
       .option(
         "--kind", to: \.kinds, value: "NAME=KIND",
-        help: "The kind of a series' channel; may be given again."),
+        help: "The kind of a series' channel."),
       .option(
         "--unit", to: \.units, value: "NAME=UNIT",
-        help: "The unit of a series' channel; may be given again."),
+        help: "The unit of a series' channel."),
       .flag("--resume", to: \.resume, help: "Go on with an unfinished conversion."),
       .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),

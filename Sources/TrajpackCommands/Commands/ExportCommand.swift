@@ -24,7 +24,7 @@ struct ExportCommand: Command {
       .option("--to", to: \.to, value: "FORMAT", choices: Sources.writable, help: "The format."),
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
-        help: "Only this recording; may be given again."),
+        help: "Only this recording."),
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
