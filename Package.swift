@@ -15,11 +15,11 @@ let package = Package(
   name: "trajpack",
   products: [
     .executable(name: "trajpack", targets: ["trajpack"]),
-    .library(name: "trajpacksignal", type: .dynamic, targets: ["TrajpackSignalABI"]),
-    .library(name: "trajpackevaluate", type: .dynamic, targets: ["TrajpackEvaluateABI"]),
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
-    // but the functions of trajpack.h comes out.
-    .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
+    // but the functions of the headers in CTrajpack comes out.
+    .library(
+      name: "trajpack-c", type: .dynamic,
+      targets: ["TrajpackABI", "TrajpackSignalABI", "TrajpackEvaluateABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),

@@ -3,10 +3,10 @@ import Glibc
 import TrajpackEvaluate
 import TrajpackFormat
 
-/// `tpe_evaluate`: scores of one evaluator as JSON.
+/// `tp_evaluate`: scores of one evaluator as JSON.
 @c @implementation
-public func tpe_evaluate(
-  _ evaluator: UnsafePointer<CChar>?, _ arrays: UnsafePointer<tpe_array>?, _ count: Int64,
+public func tp_evaluate(
+  _ evaluator: UnsafePointer<CChar>?, _ arrays: UnsafePointer<tp_array>?, _ count: Int64,
   _ options: UnsafePointer<CChar>?,
   _ result: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
@@ -22,15 +22,11 @@ public func tpe_evaluate(
   }
 }
 
-/// `tpe_catalogue`: names, inputs and options.
+/// `tp_evaluators`: names, inputs and options.
 @c @implementation
-public func tpe_catalogue() -> UnsafeMutablePointer<CChar>? {
+public func tp_evaluators() -> UnsafeMutablePointer<CChar>? {
   duplicate(Evaluator.catalogue())
 }
-
-/// `tpe_free`.
-@c @implementation
-public func tpe_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
 
 private func duplicate(_ text: String) -> UnsafeMutablePointer<CChar>? {
   text.withCString { strdup($0) }
@@ -52,7 +48,7 @@ private func settings(
 }
 
 private func views(
-  _ arrays: UnsafePointer<tpe_array>?, _ count: Int64
+  _ arrays: UnsafePointer<tp_array>?, _ count: Int64
 ) throws(TrajpackError) -> [ArrayView] {
   guard count > 0 else { return [] }
   guard let arrays, count < 1000 else { throw TrajpackError(.usage, "no arrays were given") }
@@ -61,7 +57,7 @@ private func views(
   return views
 }
 
-private func view(_ array: tpe_array) throws(TrajpackError) -> ArrayView {
+private func view(_ array: tp_array) throws(TrajpackError) -> ArrayView {
   guard let name = array.name, let shape = array.shape, (0...8).contains(array.rank) else {
     throw TrajpackError(.usage, "an array needs a name, a shape and at most 8 axes")
   }
@@ -82,13 +78,13 @@ private func view(_ array: tpe_array) throws(TrajpackError) -> ArrayView {
     UnsafeBufferPointer(start: array.data?.assumingMemoryBound(to: T.self), count: elements)
   }
   switch Int(array.type) {
-  case TPE_FLOAT32:
+  case TP_ARRAY_FLOAT32:
     return try ArrayView(name: label, shape: lengths, elements: .float(buffer(Float.self)))
-  case TPE_FLOAT64:
+  case TP_ARRAY_FLOAT64:
     return try ArrayView(name: label, shape: lengths, elements: .double(buffer(Double.self)))
-  case TPE_INT64:
+  case TP_ARRAY_INT64:
     return try ArrayView(name: label, shape: lengths, elements: .integer(buffer(Int64.self)))
-  case TPE_UINT8:
+  case TP_ARRAY_UINT8:
     return try ArrayView(name: label, shape: lengths, elements: .byte(buffer(UInt8.self)))
   default:
     throw TrajpackError(.usage, "the array “\(label)” has the unknown type \(array.type)")

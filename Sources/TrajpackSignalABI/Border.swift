@@ -4,7 +4,7 @@ import TrajpackSignal
 
 /// Runs the body and turns its error into a code and a sentence.
 func border(
-  _ error: UnsafeMutablePointer<tpks_error>?, _ body: () throws(TrajpackError) -> Void
+  _ error: UnsafeMutablePointer<tp_signal_error>?, _ body: () throws(TrajpackError) -> Void
 ) -> Int32 {
   do {
     try body()
@@ -24,7 +24,7 @@ func border(
   }
 }
 
-extension tpks_times {
+extension tp_signal_times {
   func times() throws(TrajpackError) -> Times {
     guard count >= 0, count < 1 << 48 else {
       throw TrajpackError(.usage, "\(count) times: give 0 or more")
@@ -51,7 +51,7 @@ extension tpks_times {
   }
 }
 
-extension tpks_input {
+extension tp_signal_input {
   /// 0 where the product overflows, which no buffer's size agrees with.
   var entries: Int {
     let (product, overflow) = rows.multipliedReportingOverflow(by: components)
@@ -79,7 +79,7 @@ extension tpks_input {
   }
 }
 
-extension tpks_output {
+extension tp_signal_output {
   func buffer<S>(_ type: S.Type, _ components: Int64) -> UnsafeMutableBufferPointer<S> {
     UnsafeMutableBufferPointer(
       start: values?.assumingMemoryBound(to: S.self), count: max(Int(rows &* components), 0))

@@ -2,7 +2,7 @@ import CTrajpack
 import TrajpackFormat
 import TrajpackSignal
 
-extension tpks_series {
+extension tp_signal_series {
   fileprivate var buffer: UnsafeBufferPointer<Double> {
     UnsafeBufferPointer(start: values, count: Int(rows * components))
   }
@@ -21,11 +21,12 @@ extension tpks_series {
   }
 }
 
-/// See `tpks_autocorrelation` in trajpack_signal.h.
-@c(tpks_autocorrelation) @implementation
-public func tpks_autocorrelation(
-  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ values: UnsafeMutablePointer<Double>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_autocorrelation` in trajpack_signal.h.
+@c(tp_signal_autocorrelation) @implementation
+public func tp_signal_autocorrelation(
+  _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64,
+  _ values: UnsafeMutablePointer<Double>,
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -36,12 +37,13 @@ public func tpks_autocorrelation(
   }
 }
 
-/// See `tpks_mutual_information` in trajpack_signal.h.
-@c(tpks_mutual_information) @implementation
-public func tpks_mutual_information(
-  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ estimator: Int32, _ parameter: Int64,
+/// See `tp_signal_mutual_information` in trajpack_signal.h.
+@c(tp_signal_mutual_information) @implementation
+public func tp_signal_mutual_information(
+  _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ estimator: Int32,
+  _ parameter: Int64,
   _ values: UnsafeMutablePointer<Double>, _ bins: UnsafeMutablePointer<Int64>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -56,12 +58,12 @@ public func tpks_mutual_information(
   }
 }
 
-/// See `tpks_false_neighbours` in trajpack_signal.h.
-@c(tpks_false_neighbours) @implementation
-public func tpks_false_neighbours(
-  _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
+/// See `tp_signal_false_neighbours` in trajpack_signal.h.
+@c(tp_signal_false_neighbours) @implementation
+public func tp_signal_false_neighbours(
+  _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -75,12 +77,12 @@ public func tpks_false_neighbours(
   }
 }
 
-/// See `tpks_cao` in trajpack_signal.h.
-@c(tpks_cao) @implementation
-public func tpks_cao(
-  _ series: UnsafePointer<tpks_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
+/// See `tp_signal_cao` in trajpack_signal.h.
+@c(tp_signal_cao) @implementation
+public func tp_signal_cao(
+  _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -109,13 +111,13 @@ private func report(
   count.pointee = Int64(chosen.count)
 }
 
-/// See `tpks_mdop` in trajpack_signal.h.
-@c(tpks_mdop) @implementation
-public func tpks_mdop(
-  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ ratio: Double,
+/// See `tp_signal_mdop` in trajpack_signal.h.
+@c(tp_signal_mdop) @implementation
+public func tp_signal_mdop(
+  _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ window: Int64, _ ratio: Double,
   _ threshold: Double, _ maxCycles: Int64, _ coordinates: UnsafeMutablePointer<Int64>,
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -127,13 +129,13 @@ public func tpks_mdop(
   }
 }
 
-/// See `tpks_pecuzal` in trajpack_signal.h.
-@c(tpks_pecuzal) @implementation
-public func tpks_pecuzal(
-  _ series: UnsafePointer<tpks_series>, _ maxLag: Int64, _ window: Int64, _ threshold: Double,
+/// See `tp_signal_pecuzal` in trajpack_signal.h.
+@c(tp_signal_pecuzal) @implementation
+public func tp_signal_pecuzal(
+  _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ window: Int64, _ threshold: Double,
   _ economic: Int32, _ coordinates: UnsafeMutablePointer<Int64>,
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -147,11 +149,11 @@ public func tpks_pecuzal(
   }
 }
 
-/// See `tpks_noise_amplification` in trajpack_signal.h.
-@c(tpks_noise_amplification) @implementation
-public func tpks_noise_amplification(
-  _ series: UnsafePointer<tpks_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
-  _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_noise_amplification` in trajpack_signal.h.
+@c(tp_signal_noise_amplification) @implementation
+public func tp_signal_noise_amplification(
+  _ series: UnsafePointer<tp_signal_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
+  _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -161,11 +163,11 @@ public func tpks_noise_amplification(
   }
 }
 
-/// See `tpks_augmented_covariance` in trajpack_signal.h.
-@c(tpks_augmented_covariance) @implementation
-public func tpks_augmented_covariance(
-  _ series: UnsafePointer<tpks_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
-  _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_augmented_covariance` in trajpack_signal.h.
+@c(tp_signal_augmented_covariance) @implementation
+public func tp_signal_augmented_covariance(
+  _ series: UnsafePointer<tp_signal_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
+  _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
@@ -177,12 +179,13 @@ public func tpks_augmented_covariance(
   }
 }
 
-/// See `tpks_embed` in trajpack_signal.h.
-@c(tpks_embed) @implementation
-public func tpks_embed(
-  _ series: UnsafePointer<tpks_series>, _ coordinates: UnsafePointer<Int64>, _ dimension: Int64,
+/// See `tp_signal_embed` in trajpack_signal.h.
+@c(tp_signal_embed) @implementation
+public func tp_signal_embed(
+  _ series: UnsafePointer<tp_signal_series>, _ coordinates: UnsafePointer<Int64>,
+  _ dimension: Int64,
   _ backward: Int32, _ skipsShort: Int32, _ output: UnsafeMutablePointer<Double>?,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee

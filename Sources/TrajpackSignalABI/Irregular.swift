@@ -26,13 +26,13 @@ private func mechanism(
   }
 }
 
-/// See `tpks_mask` in trajpack_signal.h.
-@c(tpks_mask) @implementation
-public func tpks_mask(
+/// See `tp_signal_mask` in trajpack_signal.h.
+@c(tp_signal_mask) @implementation
+public func tp_signal_mask(
   _ code: Int32, _ amount: Double, _ list: UnsafePointer<Int64>?,
   _ weights: UnsafePointer<Double>?, _ count: Int64, _ seed: UInt64, _ stream: UInt64,
-  _ input: UnsafePointer<tpks_input>, _ mask: UnsafeMutablePointer<UInt8>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ input: UnsafePointer<tp_signal_input>, _ mask: UnsafeMutablePointer<UInt8>,
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let numbers = UnsafeBufferPointer(start: list, count: list == nil ? 0 : Int(count))
@@ -49,22 +49,22 @@ public func tpks_mask(
   }
 }
 
-/// See `tpks_random` in trajpack_signal.h.
-@c(tpks_random) @implementation
-public func tpks_random(
+/// See `tp_signal_random` in trajpack_signal.h.
+@c(tp_signal_random) @implementation
+public func tp_signal_random(
   _ seed: UInt64, _ stream: UInt64, _ count: Int64, _ words: UnsafeMutablePointer<UInt64>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   let random = CounterRandom(seed: seed, stream: stream)
   for i in 0..<Int(count) { words[i] = random.word(i) }
   return 0
 }
 
-/// See `tpks_time_since` in trajpack_signal.h.
-@c(tpks_time_since) @implementation
-public func tpks_time_since(
-  _ times: UnsafePointer<tpks_times>, _ input: UnsafePointer<tpks_input>,
-  _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_time_since` in trajpack_signal.h.
+@c(tp_signal_time_since) @implementation
+public func tp_signal_time_since(
+  _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
+  _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let i = input.pointee
@@ -81,13 +81,13 @@ public func tpks_time_since(
   }
 }
 
-/// See `tpks_coefficients` in trajpack_signal.h.
-@c(tpks_coefficients) @implementation
-public func tpks_coefficients(
-  _ kind: Int32, _ times: UnsafePointer<tpks_times>, _ input: UnsafePointer<tpks_input>,
+/// See `tp_signal_coefficients` in trajpack_signal.h.
+@c(tp_signal_coefficients) @implementation
+public func tp_signal_coefficients(
+  _ kind: Int32, _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
   _ coefficients: UnsafeMutableRawPointer?, _ queries: UnsafePointer<Double>?, _ count: Int64,
   _ path: UnsafeMutableRawPointer?, _ derivative: UnsafeMutableRawPointer?,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let i = input.pointee
@@ -107,11 +107,11 @@ public func tpks_coefficients(
   }
 }
 
-/// See `tpks_rectilinear` in trajpack_signal.h.
-@c(tpks_rectilinear) @implementation
-public func tpks_rectilinear(
-  _ input: UnsafePointer<tpks_input>, _ timeComponent: Int64, _ lookAhead: Int32,
-  _ output: UnsafePointer<tpks_output>, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_rectilinear` in trajpack_signal.h.
+@c(tp_signal_rectilinear) @implementation
+public func tp_signal_rectilinear(
+  _ input: UnsafePointer<tp_signal_input>, _ timeComponent: Int64, _ lookAhead: Int32,
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
@@ -125,12 +125,13 @@ public func tpks_rectilinear(
   }
 }
 
-/// See `tpks_quantise` in trajpack_signal.h.
-@c(tpks_quantise) @implementation
-public func tpks_quantise(
-  _ times: UnsafePointer<tpks_times>, _ quantum: Double, _ input: UnsafePointer<tpks_input>,
-  _ ticks: UnsafeMutablePointer<Int64>, _ output: UnsafePointer<tpks_output>,
-  _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_quantise` in trajpack_signal.h.
+@c(tp_signal_quantise) @implementation
+public func tp_signal_quantise(
+  _ times: UnsafePointer<tp_signal_times>, _ quantum: Double,
+  _ input: UnsafePointer<tp_signal_input>,
+  _ ticks: UnsafeMutablePointer<Int64>, _ output: UnsafePointer<tp_signal_output>,
+  _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)

@@ -14,13 +14,14 @@ private let edgePolicies: [Int32: EdgePolicy] = [
   0: .missing, 1: .hold, 2: .extrapolate, 3: .reflect,
 ]
 
-/// See `tpks_resample` in trajpack_signal.h.
-@c(tpks_resample) @implementation
-public func tpks_resample(
-  _ source: UnsafePointer<tpks_times>, _ target: UnsafePointer<tpks_times>, _ method: Int32,
+/// See `tp_signal_resample` in trajpack_signal.h.
+@c(tp_signal_resample) @implementation
+public func tp_signal_resample(
+  _ source: UnsafePointer<tp_signal_times>, _ target: UnsafePointer<tp_signal_times>,
+  _ method: Int32,
   _ edges: Int32, _ gap: Double, _ breaks: UnsafePointer<Int64>?, _ breakCount: Int64,
-  _ angle: UnsafePointer<Double>?, _ input: UnsafePointer<tpks_input>,
-  _ output: UnsafePointer<tpks_output>, _ error: UnsafeMutablePointer<tpks_error>?
+  _ angle: UnsafePointer<Double>?, _ input: UnsafePointer<tp_signal_input>,
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let rows = UnsafeBufferPointer(start: breaks, count: breaks == nil ? 0 : Int(breakCount))
@@ -51,11 +52,12 @@ public func tpks_resample(
   }
 }
 
-/// See `tpks_polyphase` in trajpack_signal.h.
-@c(tpks_polyphase) @implementation
-public func tpks_polyphase(
-  _ up: Int64, _ down: Int64, _ edges: Int32, _ bridge: Int64, _ input: UnsafePointer<tpks_input>,
-  _ output: UnsafePointer<tpks_output>, _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_polyphase` in trajpack_signal.h.
+@c(tp_signal_polyphase) @implementation
+public func tp_signal_polyphase(
+  _ up: Int64, _ down: Int64, _ edges: Int32, _ bridge: Int64,
+  _ input: UnsafePointer<tp_signal_input>,
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let filter = try LowPass(up: Int(up), down: Int(down))
@@ -72,12 +74,13 @@ public func tpks_polyphase(
   }
 }
 
-/// See `tpks_moving_mean` in trajpack_signal.h.
-@c(tpks_moving_mean) @implementation
-public func tpks_moving_mean(
-  _ source: UnsafePointer<tpks_times>, _ target: UnsafePointer<tpks_times>, _ width: Double,
-  _ gap: Double, _ input: UnsafePointer<tpks_input>, _ output: UnsafePointer<tpks_output>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_moving_mean` in trajpack_signal.h.
+@c(tp_signal_moving_mean) @implementation
+public func tp_signal_moving_mean(
+  _ source: UnsafePointer<tp_signal_times>, _ target: UnsafePointer<tp_signal_times>,
+  _ width: Double,
+  _ gap: Double, _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let plan = try ResamplePlan(
@@ -92,12 +95,13 @@ public func tpks_moving_mean(
   }
 }
 
-/// See `tpks_bins` in trajpack_signal.h.
-@c(tpks_bins) @implementation
-public func tpks_bins(
-  _ source: UnsafePointer<tpks_times>, _ bins: UnsafePointer<tpks_times>, _ statistic: Int32,
-  _ input: UnsafePointer<tpks_input>, _ output: UnsafePointer<tpks_output>,
-  _ error: UnsafeMutablePointer<tpks_error>?
+/// See `tp_signal_bins` in trajpack_signal.h.
+@c(tp_signal_bins) @implementation
+public func tp_signal_bins(
+  _ source: UnsafePointer<tp_signal_times>, _ bins: UnsafePointer<tp_signal_times>,
+  _ statistic: Int32,
+  _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     guard case .regular(let clock, let count) = try bins.pointee.times() else {
@@ -117,13 +121,14 @@ public func tpks_bins(
   }
 }
 
-/// See `tpks_align` in trajpack_signal.h.
-@c(tpks_align) @implementation
-public func tpks_align(
-  _ stream: UnsafePointer<tpks_times>, _ reference: UnsafePointer<tpks_times>, _ direction: Int32,
+/// See `tp_signal_align` in trajpack_signal.h.
+@c(tp_signal_align) @implementation
+public func tp_signal_align(
+  _ stream: UnsafePointer<tp_signal_times>, _ reference: UnsafePointer<tp_signal_times>,
+  _ direction: Int32,
   _ tolerance: Double, _ numerator: Int64, _ denominator: Int64, _ same: Int32,
   _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
-  _ error: UnsafeMutablePointer<tpks_error>?
+  _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let exact = denominator == 0 ? nil : Rational(numerator, denominator).map(TimeSpan.exact)

@@ -3,7 +3,7 @@
     .venv/bin/python tools/bench/evaluate.py [--rounds 5] [case …]
 
 Peers: evo and dysts from PyPI, numpy. Build first: swift build -c release --product
-trajpackevaluate.
+trajpack-c.
 """
 
 import argparse

@@ -3,7 +3,7 @@
     python tools/bench/signals.py [--scale 1.0] [--repeat 5] [--only NAME]
 
 Peers that are not installed are left out and said so. Build first: swift build -c release
---product trajpacksignal.
+--product trajpack-c.
 """
 
 import sys

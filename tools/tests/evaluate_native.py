@@ -1,4 +1,4 @@
-"""The C functions of libtrajpackevaluate, for the tests: numpy arrays in, scores out."""
+"""The evaluators of libtrajpack, for the tests: numpy arrays in, scores out."""
 
 import ctypes
 import json
@@ -22,19 +22,18 @@ class Array(ctypes.Structure):
 
 
 def _library():
-    path = os.environ.get("TRAJPACK_EVALUATE_LIBRARY")
-    path = Path(path) if path else ROOT / ".build/release/libtrajpackevaluate.so"
+    path = Path(os.environ.get("TRAJPACK_BIN", ROOT / ".build/release")) / "libtrajpack-c.so"
     library = ctypes.CDLL(str(path))
-    library.tpe_evaluate.restype = ctypes.c_int32
-    library.tpe_evaluate.argtypes = [
+    library.tp_evaluate.restype = ctypes.c_int32
+    library.tp_evaluate.argtypes = [
         ctypes.c_char_p,
         ctypes.POINTER(Array),
         ctypes.c_int64,
         ctypes.c_char_p,
         ctypes.POINTER(ctypes.c_void_p),
     ]
-    library.tpe_catalogue.restype = ctypes.c_void_p
-    library.tpe_free.argtypes = [ctypes.c_void_p]
+    library.tp_evaluators.restype = ctypes.c_void_p
+    library.tp_text_free.argtypes = [ctypes.c_void_p]
     return library
 
 
@@ -67,11 +66,11 @@ def evaluate_list(evaluator, options=None, **arrays):
         item.shape, item.rank, item.type = shape, values.ndim, TYPES[str(values.dtype)]
     text = "\n".join(f"{key}={_write(value)}" for key, value in (options or {}).items())
     result = ctypes.c_void_p()
-    fault = _LIB.tpe_evaluate(
+    fault = _LIB.tp_evaluate(
         evaluator.encode(), items, len(arrays), text.encode(), ctypes.byref(result)
     )
     answer = ctypes.string_at(result).decode()
-    _LIB.tpe_free(result)
+    _LIB.tp_text_free(result)
     if fault:
         raise Refused(fault, answer)
     return json.loads(answer)
@@ -89,9 +88,9 @@ def values(evaluator, options=None, **arrays):
 
 def catalogue():
     """Every evaluator with its inputs and options."""
-    text = _LIB.tpe_catalogue()
+    text = _LIB.tp_evaluators()
     answer = ctypes.string_at(text).decode()
-    _LIB.tpe_free(text)
+    _LIB.tp_text_free(text)
     return json.loads(answer)
 
 

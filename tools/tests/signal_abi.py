@@ -1,4 +1,4 @@
-"""ctypes face of libtrajpacksignal for the outside-truth checks and the benchmark."""
+"""ctypes face of the signal functions of libtrajpack for the outside-truth checks and the benchmark."""
 
 import ctypes as ct
 import os
@@ -10,9 +10,9 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FOLDERS = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
     ROOT / ".build" / "release", ROOT / ".build" / "debug"]
-BUILT = [p for p in (pathlib.Path(f) / "libtrajpacksignal.so" for f in FOLDERS) if p.exists()]
+BUILT = [p for p in (pathlib.Path(f) / "libtrajpack-c.so" for f in FOLDERS) if p.exists()]
 if not BUILT:
-    raise RuntimeError("libtrajpacksignal.so is not built; run 'swift build', or set TRAJPACK_BIN")
+    raise RuntimeError("libtrajpack-c.so is not built; run 'swift build', or set TRAJPACK_BIN")
 lib = ct.CDLL(str(max(BUILT, key=lambda p: p.stat().st_mtime)))
 
 
@@ -107,7 +107,7 @@ def resample(source, target, method, x, observed=None, edges="missing", gap=-1.0
     out, mask, o = result(x, target.count)
     rows = np.array(breaks, np.int64)
     turn = None if angle is None else np.array(angle, np.float64)
-    call("tpks_resample", ct.byref(source.c), ct.byref(target.c), METHODS[method], EDGES[edges],
+    call("tp_signal_resample", ct.byref(source.c), ct.byref(target.c), METHODS[method], EDGES[edges],
          ct.c_double(gap), pointer(rows), ct.c_int64(len(rows)), pointer(turn), ct.byref(i),
          ct.byref(o))
     return out, mask
@@ -116,7 +116,7 @@ def resample(source, target, method, x, observed=None, edges="missing", gap=-1.0
 def polyphase(x, up, down, edges="hold", observed=None, bridge=0):
     i, keep = packed(x, observed)
     out, mask, o = result(x, -(-len(x) * up // down))
-    call("tpks_polyphase", ct.c_int64(up), ct.c_int64(down), FILTER_EDGES[edges],
+    call("tp_signal_polyphase", ct.c_int64(up), ct.c_int64(down), FILTER_EDGES[edges],
          ct.c_int64(bridge), ct.byref(i), ct.byref(o))
     return out, mask
 
@@ -124,7 +124,7 @@ def polyphase(x, up, down, edges="hold", observed=None, bridge=0):
 def moving_mean(source, target, width, x, observed=None, gap=-1.0):
     i, keep = packed(x, observed)
     out, mask, o = result(x, target.count)
-    call("tpks_moving_mean", ct.byref(source.c), ct.byref(target.c), ct.c_double(width),
+    call("tp_signal_moving_mean", ct.byref(source.c), ct.byref(target.c), ct.c_double(width),
          ct.c_double(gap), ct.byref(i), ct.byref(o))
     return out, mask
 
@@ -132,7 +132,7 @@ def moving_mean(source, target, width, x, observed=None, gap=-1.0):
 def bins(source, clock, statistic, x, observed=None):
     i, keep = packed(x, observed)
     out, mask, o = result(x, clock.count)
-    call("tpks_bins", ct.byref(source.c), ct.byref(clock.c), STATISTICS[statistic], ct.byref(i),
+    call("tp_signal_bins", ct.byref(source.c), ct.byref(clock.c), STATISTICS[statistic], ct.byref(i),
          ct.byref(o))
     return out, mask
 
@@ -143,7 +143,7 @@ def align(stream, reference, direction, tolerance=None, same=True):
     exact = tolerance if isinstance(tolerance, Fraction) else Fraction(0)
     den = exact.denominator if isinstance(tolerance, Fraction) else 0
     number = -1.0 if tolerance is None or den else float(tolerance)
-    call("tpks_align", ct.byref(stream.c), ct.byref(reference.c),
+    call("tp_signal_align", ct.byref(stream.c), ct.byref(reference.c),
          ["backward", "forward", "nearest", "exact"].index(direction), ct.c_double(number),
          ct.c_int64(exact.numerator), ct.c_int64(den), int(same), pointer(rows), pointer(offsets))
     return rows, offsets
@@ -169,21 +169,21 @@ def integer(value):
 
 def autocorrelation(x, max_lag, **options):
     out = np.empty(max_lag + 1)
-    call("tpks_autocorrelation", ct.byref(series(x, **options)), integer(max_lag), pointer(out))
+    call("tp_signal_autocorrelation", ct.byref(series(x, **options)), integer(max_lag), pointer(out))
     return out
 
 
 def mutual_information(x, max_lag, estimator="bins", parameter=64, **options):
     out, bins_ = np.empty(max_lag + 1), ct.c_int64()
     code = ["bins", "bisection", "ksg"].index(estimator)
-    call("tpks_mutual_information", ct.byref(series(x, **options)), integer(max_lag), code,
+    call("tp_signal_mutual_information", ct.byref(series(x, **options)), integer(max_lag), code,
          integer(parameter), pointer(out), ct.byref(bins_))
     return out, bins_.value
 
 
 def false_neighbours(x, lag, max_dimension, window, ratio=10., size=2., threads=1, **options):
     out = np.empty((3, max_dimension))
-    call("tpks_false_neighbours", ct.byref(series(x, **options)), integer(lag),
+    call("tp_signal_false_neighbours", ct.byref(series(x, **options)), integer(lag),
          integer(max_dimension), integer(window), threads, ct.c_double(ratio), ct.c_double(size),
          pointer(out))
     return out
@@ -191,7 +191,7 @@ def false_neighbours(x, lag, max_dimension, window, ratio=10., size=2., threads=
 
 def cao(x, lag, max_dimension, window, metric="maximum", threads=1, **options):
     out = np.empty((2, max_dimension))
-    call("tpks_cao", ct.byref(series(x, **options)), integer(lag), integer(max_dimension),
+    call("tp_signal_cao", ct.byref(series(x, **options)), integer(lag), integer(max_dimension),
          integer(window), threads, ["maximum", "euclidean"].index(metric), pointer(out))
     return out
 
@@ -204,18 +204,18 @@ def chosen(name, x, *arguments):
 
 
 def mdop(x, max_lag, window=1, ratio=2., threshold=.05, max_cycles=50):
-    return chosen("tpks_mdop", x, integer(max_lag), integer(window), ct.c_double(ratio),
+    return chosen("tp_signal_mdop", x, integer(max_lag), integer(window), ct.c_double(ratio),
                   ct.c_double(threshold), integer(max_cycles))
 
 
 def pecuzal(x, max_lag, window=0, threshold=0., economic=False):
-    return chosen("tpks_pecuzal", x, integer(max_lag), integer(window), ct.c_double(threshold),
+    return chosen("tp_signal_pecuzal", x, integer(max_lag), integer(window), ct.c_double(threshold),
                   int(economic))
 
 
 def noise_amplification(x, max_horizon, k=3, window=1):
     value = ct.c_double()
-    call("tpks_noise_amplification", ct.byref(series(x)), integer(max_horizon), integer(k),
+    call("tp_signal_noise_amplification", ct.byref(series(x)), integer(max_horizon), integer(k),
          integer(window), ct.byref(value))
     return value.value
 
@@ -223,7 +223,7 @@ def noise_amplification(x, max_horizon, k=3, window=1):
 def augmented_covariance(x, order, lag, centred=False):
     size = order * int(np.prod(np.shape(x)[1:]))
     out = np.empty((size, size))
-    call("tpks_augmented_covariance", ct.byref(series(x)), integer(order), integer(lag),
+    call("tp_signal_augmented_covariance", ct.byref(series(x)), integer(order), integer(lag),
          int(centred), pointer(out))
     return out
 
@@ -232,9 +232,9 @@ def embed(x, coordinates, backward=False, skips_short=False, **options):
     coordinates, count = np.array(coordinates, np.int64).reshape(-1, 2), ct.c_int64()
     head = (ct.byref(series(x, **options)), pointer(coordinates), integer(len(coordinates)),
             int(backward), int(skips_short))
-    call("tpks_embed", *head, None, ct.byref(count))
+    call("tp_signal_embed", *head, None, ct.byref(count))
     out = np.empty((count.value, len(coordinates)))
-    call("tpks_embed", *head, pointer(out), ct.byref(count))
+    call("tp_signal_embed", *head, pointer(out), ct.byref(count))
     return out
 
 
@@ -248,21 +248,21 @@ def mask(mechanism, amount, x, observed=None, numbers=None, weights=None, seed=0
     ns = None if numbers is None else np.array(numbers, np.int64)
     ws = None if weights is None else np.array(weights, np.float64)
     count = len(ns) if ns is not None else len(ws) if ws is not None else 0
-    call("tpks_mask", MECHANISMS.index(mechanism), ct.c_double(amount), pointer(ns), pointer(ws),
+    call("tp_signal_mask", MECHANISMS.index(mechanism), ct.c_double(amount), pointer(ns), pointer(ws),
          integer(count), ct.c_uint64(seed), ct.c_uint64(stream), ct.byref(i), pointer(out))
     return out
 
 
 def random_words(seed, stream, count):
     out = np.empty(count, np.uint64)
-    call("tpks_random", ct.c_uint64(seed), ct.c_uint64(stream), integer(count), pointer(out))
+    call("tp_signal_random", ct.c_uint64(seed), ct.c_uint64(stream), integer(count), pointer(out))
     return out
 
 
 def time_since(times, observed, dtype=np.float64):
     i, keep = packed(np.zeros(np.shape(observed), dtype), observed)
     out = np.empty(np.shape(observed), dtype)
-    call("tpks_time_since", ct.byref(times.c), ct.byref(i), pointer(out))
+    call("tp_signal_time_since", ct.byref(times.c), ct.byref(i), pointer(out))
     return out
 
 
@@ -272,7 +272,7 @@ def coefficients(kind, times, x, queries=()):
     out = np.empty((len(x) - 1, 4 * c), x.dtype)
     q = np.array(queries, np.float64)
     path, slope = np.empty((len(q), c), x.dtype), np.empty((len(q), c), x.dtype)
-    call("tpks_coefficients", ["natural", "hermite"].index(kind), ct.byref(times.c), ct.byref(i),
+    call("tp_signal_coefficients", ["natural", "hermite"].index(kind), ct.byref(times.c), ct.byref(i),
          pointer(out), pointer(q), integer(len(q)), pointer(path), pointer(slope))
     return out, path, slope
 
@@ -280,7 +280,7 @@ def coefficients(kind, times, x, queries=()):
 def rectilinear(x, time_component, look_ahead=False):
     i, keep = packed(x)
     out, _, o = result(x, 2 * len(x) - 1)
-    call("tpks_rectilinear", ct.byref(i), integer(time_component), int(look_ahead), ct.byref(o))
+    call("tp_signal_rectilinear", ct.byref(i), integer(time_component), int(look_ahead), ct.byref(o))
     return out
 
 
@@ -288,7 +288,7 @@ def quantise(times, quantum, x):
     i, keep = packed(x)
     out, seen, o = result(x, len(x))
     ticks, rows = np.empty(len(x), np.int64), ct.c_int64()
-    call("tpks_quantise", ct.byref(times.c), ct.c_double(quantum), ct.byref(i), pointer(ticks),
+    call("tp_signal_quantise", ct.byref(times.c), ct.c_double(quantum), ct.byref(i), pointer(ticks),
          ct.byref(o), ct.byref(rows))
     n = rows.value
     return ticks[:n], out[:n], seen[:n]

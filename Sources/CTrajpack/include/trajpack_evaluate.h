@@ -1,4 +1,4 @@
-// The C functions of libtrajpackevaluate: every evaluator by name, arrays in, JSON out.
+// The C functions of TrajpackEvaluate in libtrajpack: every evaluator by name, arrays in, JSON out.
 #pragma once
 
 #include <stdint.h>
@@ -8,10 +8,10 @@ extern "C" {
 #endif
 
 /// The types of elements.
-enum { TPE_FLOAT32 = 0, TPE_FLOAT64 = 1, TPE_INT64 = 2, TPE_UINT8 = 3 };
+enum { TP_ARRAY_FLOAT32 = 0, TP_ARRAY_FLOAT64 = 1, TP_ARRAY_INT64 = 2, TP_ARRAY_UINT8 = 3 };
 
 /// A row-major array, borrowed for the length of one call.
-typedef struct tpe_array {
+typedef struct tp_array {
   /// The name the evaluator knows it by, UTF-8, ends with a zero byte.
   const char *name;
   /// The elements; may be null when there are none.
@@ -20,22 +20,19 @@ typedef struct tpe_array {
   const int64_t *shape;
   /// How many axes: 1 to 8.
   int32_t rank;
-  /// One of TPE_FLOAT32 … TPE_UINT8.
+  /// One of TP_ARRAY_FLOAT32 … TP_ARRAY_UINT8.
   int32_t type;
-} tpe_array;
+} tp_array;
 
 /// Computes the scores of one evaluator.
 ///
 /// `options` is lines of `name=value`, or null. Returns 0 and a JSON array of scores in `*result`,
-/// or 1 (data), 2 (usage) and one sentence in `*result`. Free it with tpe_free.
-int32_t tpe_evaluate(const char *evaluator, const tpe_array *arrays, int64_t count,
+/// or 1 (data), 2 (usage) and one sentence in `*result`. Free it with tp_text_free.
+int32_t tp_evaluate(const char *evaluator, const tp_array *arrays, int64_t count,
                      const char *options, char **result);
 
-/// The catalogue as JSON: name, summary, inputs, options with their defaults. Free with tpe_free.
-char *tpe_catalogue(void);
-
-/// Frees a text that a function above returned; null is fine.
-void tpe_free(char *text);
+/// The catalogue as JSON: name, summary, inputs, options with their defaults. Free with tp_text_free of trajpack.h.
+char *tp_evaluators(void);
 
 #ifdef __cplusplus
 }
