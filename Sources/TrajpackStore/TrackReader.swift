@@ -48,12 +48,20 @@ public struct TrackReader {
 
   /// The bytes of row `row` of a bytes channel, whose rows are `values`; `nil` where there are none.
   ///
-  /// - Throws: A data error where the row points outside the track's bytes.
+  /// - Throws: A usage error where the bytes lie in a linked file, a data error where the row points outside the
+  ///   track's bytes.
   public func bytes(_ values: ChannelValues, _ row: Int) throws(TrajpackError) -> [UInt8]? {
     guard case .int(let offset) = values.value(row, 0), case .int(let size) = values.value(row, 1),
       offset >= 0
     else { return nil }
     guard size >= 0, offset <= track.blob.count, size <= Int64(track.blob.count) - offset else {
+      if isLinked {
+        throw TrajpackError(
+          .usage,
+          "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)': the video is linked, so "
+            + "its packets lie in its own file and not in the archive; read that file, or convert again "
+            + "and leave --video at embed")
+      }
       throw TrajpackError(
         .data,
         "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
@@ -66,6 +74,11 @@ public struct TrackReader {
           + "\(track.rows.lowerBound + row): claims \(size) bytes, more than a row may have")
     }
     return try bytes(Int(offset)..<Int(offset + size))
+  }
+
+  /// Whether the offsets of the rows are those in a file of its own.
+  private var isLinked: Bool {
+    (try? JSONValue(parsing: track.metadata))?["stored"]?.string == "link"
   }
 
   /// Bytes of the track's part of the stream's blob.

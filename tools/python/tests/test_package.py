@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import worlds
-from places import ROOT, surroundings
+from places import ROOT, program, surroundings
 
 import trajpack
 from trajpack import _ffi
@@ -266,3 +266,12 @@ def test_pickle(wildworld: str) -> None:
     one = loader.next()
     copy = pickle.loads(pickle.dumps(one))
     assert all(np.array_equal(one[n], copy[n], equal_nan=one[n].dtype.kind == "f") for n in one)
+
+
+def test_packets_of_a_linked_video_lie_elsewhere(tmp_path: Path) -> None:
+    """What is not in the archive is not called damage."""
+    source = ROOT / "fixtures" / "wildworld" / "data_part1" / "000001"
+    subprocess.run([program(), "convert", source, tmp_path / "linked", "--video", "link", "--quiet"], check=True)
+    rgb = trajpack.open(tmp_path / "linked").episode(0)["rgb"]
+    with pytest.raises(trajpack.UsageError, match="the video is linked"):
+        rgb["packet"][:1]
