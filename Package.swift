@@ -97,6 +97,9 @@ let package = Package(
       ],
       swiftSettings: strict),
 
+    // Reports of scores, and how they look.
+    .target(name: "TrajpackReports", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+
     // The command line.
     .target(
       name: "TrajpackCommands",
@@ -145,6 +148,10 @@ let package = Package(
     .testTarget(
       name: "TrajpackCommandsTests",
       dependencies: ["TrajpackCommands", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackReportsTests",
+      dependencies: ["TrajpackReports", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
