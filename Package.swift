@@ -76,7 +76,9 @@ let package = Package(
       ]),
 
     // Pure functions over buffers, and their C face.
-    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
