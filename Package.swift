@@ -98,13 +98,19 @@ let package = Package(
       swiftSettings: strict),
 
     // Reports of scores, and how they look.
-    .target(name: "TrajpackReports", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackReports",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
+        "TrajpackSources",
+      ], swiftSettings: strict),
 
     // The command line.
     .target(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

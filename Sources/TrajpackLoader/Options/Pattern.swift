@@ -2,22 +2,22 @@ import TrajpackFormat
 
 /// A pattern of names: `*` stands for any run of characters, `?` for one. The name of a stream alone
 /// stands for all of its channels.
-struct Pattern: Sendable, Equatable {
-  let text: String
+package struct Pattern: Sendable, Equatable {
+  package let text: String
   private let bytes: [UInt8]
 
-  init(_ text: String) {
+  package init(_ text: String) {
     self.text = text
     bytes = Array(text.utf8)
   }
 
   /// Whether it stands for the channel of that stream.
-  func matches(stream: String, channel: String) -> Bool {
+  package func matches(stream: String, channel: String) -> Bool {
     matches(stream) || matches("\(stream)/\(channel)")
   }
 
   /// Whether it stands for a name.
-  func matches(_ name: String) -> Bool {
+  package func matches(_ name: String) -> Bool {
     let name = Array(name.utf8)
     var (p, n) = (0, 0)
     var retry: (p: Int, n: Int)?
@@ -54,9 +54,9 @@ struct Rules<Value: Sendable>: Sendable {
 }
 
 /// Names that are nearly what somebody wrote.
-enum Suggestion {
+package enum Suggestion {
   /// `; did you mean 'x'?` for the nearest of `names`, or the names themselves where they are few.
-  static func text(for wanted: String, among names: [String]) -> String {
+  package static func text(for wanted: String, among names: [String]) -> String {
     let near = names.map { ($0, distance(Array(wanted.utf8), Array($0.utf8))) }
       .min { $0.1 < $1.1 }
     if let near, near.1 <= max(2, wanted.utf8.count / 3) { return "; did you mean '\(near.0)'?" }
