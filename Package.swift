@@ -107,7 +107,12 @@ let package = Package(
       swiftSettings: strict),
 
     // Reports of scores, and how they look.
-    .target(name: "TrajpackReports", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackReports",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
+        "TrajpackSources",
+      ], swiftSettings: strict),
 
     .target(
       name: "TrajpackWriterABI",
@@ -129,6 +134,7 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),
