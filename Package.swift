@@ -76,7 +76,9 @@ let package = Package(
       ]),
 
     // Pure functions over buffers, and their C face.
-    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
@@ -105,7 +107,12 @@ let package = Package(
       swiftSettings: strict),
 
     // Reports of scores, and how they look.
-    .target(name: "TrajpackReports", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackReports",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
+        "TrajpackSources",
+      ], swiftSettings: strict),
 
     .target(
       name: "TrajpackWriterABI",
@@ -127,6 +134,7 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

@@ -64,6 +64,14 @@ public func tp_loader_next(
   }
 }
 
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_loader_wait(_ loader: OpaquePointer?, _ milliseconds: Int32) -> Int32 {
+  guard let loader = try? made(loader) else { return Int32(bitPattern: TP_OK.rawValue) }
+  let isReady = loader.wait(milliseconds: Int(milliseconds))
+  return Int32(bitPattern: isReady ? TP_OK.rawValue : TP_WAITING.rawValue)
+}
+
 /// A batch with its lists where C can look at them.
 private final class HeldBatch {
   let batch: Batch

@@ -98,21 +98,7 @@ public final class Loader: @unchecked Sendable {
   ///
   /// - Throws: What kept it from being made; the next call throws it again.
   public func next() throws(TrajpackError) -> Step {
-    adopt()
-    if lock.locked({ isCancelled }) { return .cancelled }
-    let engine: Engine
-    if let running = self.engine {
-      engine = running
-    } else {
-      tp_fork_gate_enter()
-      defer { tp_fork_gate_leave() }
-      engine = Engine(setup, order: order, cut: cut, memory: memory, from: cursor)
-      try engine.start()
-      lock.locked {
-        self.engine = engine
-        if isCancelled { engine.cancel() }
-      }
-    }
+    guard let engine = try running() else { return .cancelled }
     switch try engine.next() {
     case .batch(let batch, let next):
       cursor = next
@@ -124,6 +110,31 @@ public final class Loader: @unchecked Sendable {
       return .endOfEpoch
     case .cancelled: return .cancelled
     }
+  }
+
+  /// Waits until ``next()`` would answer at once, but no longer than `milliseconds`; whether it would.
+  ///
+  /// Who calls this in a loop stays able to do something else between: Python looks for Ctrl-C.
+  public func wait(milliseconds: Int) -> Bool {
+    // What keeps the threads from starting is for `next()` to say.
+    guard let running = try? running() else { return true }
+    return running.wait(nanoseconds: UInt64(max(milliseconds, 0)) * 1_000_000)
+  }
+
+  /// The engine, started where it is not running; `nil` after ``cancel()``.
+  private func running() throws(TrajpackError) -> Engine? {
+    adopt()
+    if lock.locked({ isCancelled }) { return nil }
+    if let engine { return engine }
+    tp_fork_gate_enter()
+    defer { tp_fork_gate_leave() }
+    let engine = Engine(setup, order: order, cut: cut, memory: memory, from: cursor)
+    try engine.start()
+    lock.locked {
+      self.engine = engine
+      if isCancelled { engine.cancel() }
+    }
+    return engine
   }
 
   /// Goes to a place of the order.

@@ -22,6 +22,7 @@ typedef enum tp_status {
   TP_ERROR_MACHINE = 3,  // the machine refused: no memory, no permission, no such file
   TP_END = 4,            // the epoch is over; the next call gives the first batch of the next one
   TP_CANCELLED = 5,      // tp_loader_cancel was called
+  TP_WAITING = 6,        // tp_loader_wait: nothing is there yet
 } tp_status;
 
 // One sentence: what is wrong, where, and what to do about it. UTF-8, cut where it is too long.
@@ -169,6 +170,10 @@ int32_t tp_loader_describe(const tp_loader *loader, char **json, tp_error *error
 // Waits for the next batch. TP_OK: *batch is the caller's to free. TP_END: the epoch is over (once an
 // epoch). An error stays: the same call gives it again until tp_loader_set_state.
 int32_t tp_loader_next(tp_loader *loader, tp_batch **batch, tp_error *error);
+
+// Waits until tp_loader_next would answer at once (TP_OK), but no longer than that many milliseconds
+// (TP_WAITING). In a loop it lets the caller look for signals while a disk is slow.
+int32_t tp_loader_wait(tp_loader *loader, int32_t milliseconds);
 
 // What a batch holds.
 typedef struct tp_batch_view {

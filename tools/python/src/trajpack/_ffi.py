@@ -15,7 +15,7 @@ from typing import Any
 from ._errors import MachineError, UsageError, from_status
 
 ABI = 1
-OK, END, CANCELLED = 0, 4, 5
+OK, END, CANCELLED, WAITING = 0, 4, 5, 6
 
 
 class Error(Structure):
@@ -64,6 +64,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_loader_free": (None, [c_void_p]),
     "tp_loader_describe": (_status, [c_void_p, _text, _error]),
     "tp_loader_next": (_status, [c_void_p, POINTER(c_void_p), _error]),
+    "tp_loader_wait": (_status, [c_void_p, c_int32]),
     "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
     "tp_batch_free": (None, [c_void_p]),
     "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),

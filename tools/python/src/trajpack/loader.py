@@ -170,6 +170,9 @@ class Loader(Watched):
             self._open()
             # An interrupt between the call and its answer leaves a batch here, which is then the next.
             if not self._pending.value:
+                # Between these, Python acts on Ctrl-C, however slow the disk is.
+                while self._library.tp_loader_wait(self._pointer, 100) == _ffi.WAITING:
+                    pass
                 status = self._library.tp_loader_next(self._pointer, byref(self._pending), byref(self._error))
                 if status == _ffi.END:
                     return None
