@@ -12,7 +12,7 @@ extension EpisodeGather {
     if let entry = (chosen["truth_rotation"] ?? chosen["camera_rotation"])?.first,
       let channel = truth.channel(entry)
     {
-      if channel.kind == .quaternion {
+      if channel.shape == [4] {
         try add(
           "quaternion_order", "order", entry, channel, ["xyzw": "xyzw", "wxyz": "wxyz"], &out)
       }
