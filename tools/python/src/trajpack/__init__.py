@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from .episode import Column, Entities, Episode, Table
     from .loader import Loader
     from .mixture import mixture
+    from .predicates import channel
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Table", "TrajpackError", "UsageError", "mixture", "open", "version"]
+           "Output", "Table", "TrajpackError", "UsageError", "channel", "mixture", "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
-           "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader"}
+           "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "channel": "predicates"}
 _MODULES = ("torch", "grain", "jax")
 
 

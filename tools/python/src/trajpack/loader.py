@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options
+from . import _ffi, _options, predicates
+from ._patience import patiently
 from ._errors import UsageError
 from .batch import Batch, Output, empty, numbers
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .dataset import Dataset
+    from .predicates import Test
 
 _STATE = ("version", "digest", "seed", "epoch", "position")
 
@@ -69,6 +71,14 @@ class Loader:
 
     split, episodes, where
         Names of splits; ids or patterns of ids; ``{"path.in.metadata": value | [values] | {"min": x, "max": y}}``.
+    windows_where
+        A test of the values in a window: ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
+        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. All windows are looked at once, by
+        all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
+        data sets from 64 MiB on). ``choices`` tells how many it left.
+    window_weights
+        Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
+        (a list of arrays for a mixture), or ``channel("state/reward").max()``.
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
         (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set.
@@ -82,7 +92,7 @@ class Loader:
     rank, world_size
         This process, of so many; from torch.distributed or JAX where they are set up, else 0 of 1.
     weights, epoch_windows
-        Of a mixture: see :func:`trajpack.mixture`.
+        Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights``, too.
 
     The engine:
 
@@ -121,6 +131,9 @@ class Loader:
         split: str | Iterable[str] | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
+        windows_where: Test | Mapping[str, Any] | None = None,
+        window_weights: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         shuffle: bool | Literal["global", "block", "none"] | None = None,
         block_windows: int | None = None,
         block_count: int | None = None,
@@ -138,6 +151,9 @@ class Loader:
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         own, world = _options.rank(rank, world_size)
+        members = [datasets] if not isinstance(datasets, Sequence) else list(datasets)
+        chances = predicates.plain(window_weights, "window_weights")
+        weighed = _weights(chances, len(members))
         given = {
             "channels": _options.listed(channels), "exclude": _options.listed(exclude),
             "length": _options.plain(length),
@@ -150,6 +166,9 @@ class Loader:
             "features": None if features is None else {k: _options.listed(v) for k, v in features.items()},
             "fill": _options.plain(fill), "masks": _masks(masks), "time": time, "split": _options.plain(split),
             "episodes": _options.listed(episodes), "where": _options.plain(where),
+            "windows_where": _options.plain(predicates.plain(windows_where, "windows_where")),
+            "window_weights": True if weighed else _options.plain(chances),
+            "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
             "block_windows": _options.plain(block_windows), "block_count": _options.plain(block_count),
             "seed": _options.plain(seed), "epoch": _options.plain(epoch), "batch": _options.plain(batch),
@@ -157,23 +176,32 @@ class Loader:
             "epoch_windows": _options.plain(epoch_windows), "threads": _options.plain(threads),
             "prefetch": _options.plain(prefetch), "cache": _options.plain(cache), "on_error": on_error,
         }
-        self._start([datasets] if not isinstance(datasets, Sequence) else list(datasets), _options.encode(given))
+        self._start(members, _options.encode(given), weighed)
 
-    def _start(self, datasets: list[Dataset], options: bytes) -> None:
+    def _start(self, datasets: list[Dataset], options: bytes, weights: list[NDArray[np.float32]] | None) -> None:
         library = _ffi.library()
         pointers = (c_void_p * max(len(datasets), 1))(*[d._pointer.value for d in datasets])
         pointer = c_void_p()
-        _ffi.call("tp_loader_create", pointers, len(datasets), options, byref(pointer))
+        def create() -> None:
+            _ffi.call("tp_loader_create", pointers, len(datasets), options, byref(pointer))
+
+        if _options.looks_at_all(options):
+            patiently(create, lambda: library.tp_loader_free(pointer))
+        else:
+            create()
         self._pointer = pointer
         self._lent: list[Any] = []
         self._free = weakref.finalize(self, _free, pointer, self._lent, library)
         #: The data sets, in the order of ``Batch.datasets``.
         self.datasets: tuple[Dataset, ...] = tuple(datasets)
         self._given = options
+        self._weights = weights
         self._renew()
         self._pending = c_void_p()
         self._library = library
         self._error = _ffi.Error()
+        for number, one in enumerate(weights or []):
+            _ffi.call("tp_loader_set_weights", pointer, number, one.ctypes.data_as(c_void_p), len(one))
         self._describe()
 
     def _describe(self) -> None:
@@ -196,12 +224,15 @@ class Loader:
         self.length: int = description["length"]
         #: The stream whose clock counts rows.
         self.reference: str = description["reference"]
+        #: What ``windows_where`` left of each data set: ``candidates``, ``windows``, ``damaged``, ``bytes`` of memory,
+        #: the file that it is kept in (``cache``), whether it was found there (``cached``); or None.
+        self.choices: list[dict[str, Any]] | None = description["choices"]
         #: What identifies the data and the order, as ``state_dict`` has it.
         self.digest: Any = description["digest"]
         self._steps: int = description["steps"]
 
     def __reduce__(self) -> Any:
-        return _reopen, (type(self), self.datasets, self._given, self.state_dict())
+        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
 
     def _renew(self) -> None:
         """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life."""
@@ -440,15 +471,34 @@ def _masks(masks: bool | Iterable[str] | None) -> Any:
     return False if out == [] else out
 
 
+def _weights(given: Any, members: int) -> list[NDArray[np.float32]] | None:
+    """Arrays of weights, one a data set; None where they are none."""
+    if given is None or isinstance(given, Mapping):
+        return None
+    several = isinstance(given, (list, tuple)) and len(given) > 0 and not np.isscalar(given[0])
+    if not several and members > 1:
+        raise UsageError(f"'window_weights' of a mixture is a list of {members} arrays, one for each data set")
+    out = []
+    for one in given if several else [given]:
+        array = np.ascontiguousarray(one)
+        if array.ndim != 1 or array.dtype.kind not in "fiub":
+            raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
+        out.append(array.astype(np.float32))
+    if len(out) != members:
+        raise UsageError(f"'window_weights' has {len(out)} arrays for {members} data sets; give one each")
+    return out
+
+
 def _free(pointer: c_void_p, lent: list[Any], library: Any) -> None:
     """Frees a loader; what it was lent lives until then."""
     library.tp_loader_free(pointer)
     del lent
 
 
-def _reopen(kind: type[Loader], datasets: tuple[Dataset, ...], options: bytes, state: dict[str, int]) -> Loader:
+def _reopen(kind: type[Loader], datasets: tuple[Dataset, ...], options: bytes,
+            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> Loader:
     loader = kind.__new__(kind)
-    loader._start(list(datasets), options)
+    loader._start(list(datasets), options, weights)
     loader.load_state_dict(state)
     return loader
 
