@@ -8,8 +8,18 @@ public final class Dataset: Sendable {
   public let shardPaths: [String]
   /// Whether the conversion that made it has finished.
   public let isComplete: Bool
+  /// Whether a writer that adds episodes has not been closed, rather than a conversion not finished.
+  public let isGrowing: Bool
   /// The manifest; `nil` for a single file or an unfinished conversion.
   public let manifest: Manifest?
+
+  /// Why it is not complete, and what to do; `nil` where it is.
+  public var unfinished: String? {
+    if isComplete { return nil }
+    return isGrowing
+      ? "\(path): a writer has it open or was not closed; trajpack.create(..., mode='a') in Python goes on"
+      : "\(path): the conversion has not finished; 'trajpack convert' with --resume goes on"
+  }
 
   /// Opens a dataset. Only its manifest or journal is read.
   public init(_ path: String) throws(TrajpackError) {
@@ -19,7 +29,7 @@ public final class Dataset: Sendable {
     case .other: throw TrajpackError(.usage, "\(path): is neither a file nor a folder")
     case .file:
       shardPaths = [path]
-      isComplete = true
+      (isComplete, isGrowing) = (true, false)
       manifest = nil
     case .folder:
       let file = "\(path)/\(Manifest.fileName)"
@@ -31,16 +41,17 @@ public final class Dataset: Sendable {
         let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
         shardPaths = manifest.shards.map { "\(path)/\($0.name)" }
         self.manifest = manifest
-        isComplete = true
+        (isComplete, isGrowing) = (true, false)
       } else if FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file {
         var paths: [String] = []
-        for (n, record) in try Journal.read(inFolder: path).enumerated() {
+        let records = try Journal.read(inFolder: path)
+        for (n, record) in records.enumerated() {
           if let entry = try Manifest.Entry(record: record, number: n) {
             paths.append("\(path)/\(entry.name)")
           }
         }
         shardPaths = paths
-        isComplete = false
+        (isComplete, isGrowing) = (false, records.first?["format"]?.string == "writer")
         manifest = nil
       } else {
         throw TrajpackError(

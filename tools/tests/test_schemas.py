@@ -38,7 +38,8 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
                    preexec_fn=limit, capture_output=True)
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
     assert [r["type"] for r in records][:2] == ["plan", "shard"]
-    return found + [("journal-record.schema.json", r) for r in records]
+    plans = [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
+    return found + plans + [("journal-record.schema.json", r) for r in records]
 
 
 def test_written(documents):
