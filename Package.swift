@@ -94,8 +94,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5",
-        "TrajpackVideo",
+        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal",
+        "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -106,7 +106,8 @@ let package = Package(
     .target(
       name: "TrajpackCommands",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackHDF5",
+        "TrajpackSources",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

@@ -39,7 +39,7 @@ extension Schema {
         let piece = min(perPiece, count - first)
         for i in inside {
           let channel = streams[stream].channels[i]
-          let size = channel.elements * block.type.size
+          let size = (channel.type == .bytes ? 2 : channel.elements) * block.type.size
           let bytes = ByteBuffer(piece * size)
           try channels[i].spool.read(at: channels[i].offset + first * size, into: bytes.bytes)
           let from = bytes.bytes.baseAddress.unsafelyUnwrapped
