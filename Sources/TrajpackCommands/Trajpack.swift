@@ -12,7 +12,7 @@ public enum Trajpack {
       version: version,
       commands: [
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self,
-        ExportCommand.self, Diff.self, Verify.self, Bench.self,
+        ExportCommand.self, Diff.self, Verify.self, Bench.self, Evaluate.self,
         Formats.self,
       ])
   }
