@@ -40,6 +40,7 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
     assert [r["type"] for r in records][:2] == ["plan", "shard"]
     found += [("journal-record.schema.json", r) for r in records]
+    found += [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
     return found + evaluations(trajpack, work)
 
 

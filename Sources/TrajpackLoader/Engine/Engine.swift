@@ -133,6 +133,21 @@ final class Engine: @unchecked Sendable {
     }
   }
 
+  /// Waits until ``next()`` would not, but no longer than that; whether it would not.
+  func wait(nanoseconds: UInt64) -> Bool {
+    lock.locked {
+      let start = now()
+      let deadline = start &+ min(nanoseconds, 1 << 62)
+      var isReady = isCancelled || isStopped || ring.first?.isReady == true
+      guard !isReady, nanoseconds > 0 else { return isReady }
+      while !isReady, lock.wait(.consumer, until: deadline) {
+        isReady = isCancelled || isStopped || ring.first?.isReady == true
+      }
+      totals.dataWait += now() - start
+      return isReady || isCancelled || isStopped || ring.first?.isReady == true
+    }
+  }
+
   /// Waits for the next batch.
   ///
   /// - Throws: What kept the batch from being made; the batch stays, so that the next call throws it too.

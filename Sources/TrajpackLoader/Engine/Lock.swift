@@ -10,8 +10,13 @@ final class Lock: @unchecked Sendable {
 
   init() {
     pthread_mutex_init(mutex, nil)
-    pthread_cond_init(conditions, nil)
-    pthread_cond_init(conditions + 1, nil)
+    // A wait with an end counts on a clock that nobody sets.
+    var attributes = pthread_condattr_t()
+    pthread_condattr_init(&attributes)
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+    pthread_cond_init(conditions, &attributes)
+    pthread_cond_init(conditions + 1, &attributes)
+    pthread_condattr_destroy(&attributes)
   }
 
   deinit {
@@ -34,6 +39,12 @@ final class Lock: @unchecked Sendable {
 
   /// Gives the lock up until it is woken; the caller holds it.
   func wait(_ waiter: Waiter) { pthread_cond_wait(conditions + waiter.rawValue, mutex) }
+  /// The same, until ``now()`` is `deadline` at the latest; false when it is.
+  func wait(_ waiter: Waiter, until deadline: UInt64) -> Bool {
+    var time = timespec(
+      tv_sec: Int(deadline / 1_000_000_000), tv_nsec: Int(deadline % 1_000_000_000))
+    return pthread_cond_timedwait(conditions + waiter.rawValue, mutex, &time) != ETIMEDOUT
+  }
   func wakeAll(_ waiter: Waiter) { pthread_cond_broadcast(conditions + waiter.rawValue) }
   func wakeOne(_ waiter: Waiter) { pthread_cond_signal(conditions + waiter.rawValue) }
 }

@@ -184,8 +184,8 @@ def test_an_exception_in_the_consumer_leaves_the_place(wildworld: str) -> None:
 
 
 def script(code: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code], env=surroundings(), stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                            **{"env": surroundings(), **options})
 
 
 def test_an_interrupt_ends_the_loop(wildworld: str) -> None:
@@ -296,3 +296,47 @@ def test_other_threads_of_python_run_while_a_batch_is_waited_for(wildworld: str)
     thread.join(PATIENCE)
     # With the lock held this loop would get a turn at most every 5 ms between batches.
     assert done[0] >= 50 and steps > 50 * done[0]
+
+
+SLOW = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+// A disk that answers only while the file $SLOW_DISK is not there.
+static void stuck(void) { while (getenv("SLOW_DISK") && access(getenv("SLOW_DISK"), F_OK) == 0) usleep(1000); }
+#define SLOW(name) ssize_t name(int fd, void *to, size_t count, off_t at) { \\
+  static ssize_t (*real)(int, void *, size_t, off_t); \\
+  if (!real) real = (ssize_t (*)(int, void *, size_t, off_t))dlsym(RTLD_NEXT, #name); \\
+  stuck(); return real(fd, to, count, at); }
+SLOW(pread)
+SLOW(pread64)
+"""
+
+
+def test_an_interrupt_reaches_who_waits_for_a_slow_disk(wildworld: str, tmp_path: Path) -> None:
+    (tmp_path / "slow.c").write_text(SLOW)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "slow.so", tmp_path / "slow.c", "-ldl"], check=True)
+    gate = tmp_path / "gate"
+    process = script(f"""
+import os, trajpack
+dataset = trajpack.open({wildworld!r})
+want = dataset.windows(length=8, batch=4).next().windows.tolist()
+loader = dataset.windows(length=8, batch=4, threads=2)
+open({str(gate)!r}, "w").close()
+try:
+    print("going", flush=True)
+    loader.next()
+    print("not slow")
+except KeyboardInterrupt:
+    print("interrupted" if os.path.exists({str(gate)!r}) else "the disk came first", flush=True)
+os.remove({str(gate)!r})
+print(loader.next().windows.tolist() == want)
+""", env={**surroundings(), "LD_PRELOAD": str(tmp_path / "slow.so"), "SLOW_DISK": str(gate)})
+    assert process.stdout is not None and process.stdout.readline() == "going\n"
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=PATIENCE)
+    assert out == "interrupted\nTrue\n" and process.returncode == 0, (out, error)

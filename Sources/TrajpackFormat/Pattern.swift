@@ -1,5 +1,3 @@
-import TrajpackFormat
-
 /// A pattern of names: `*` stands for any run of characters, `?` for one. The name of a stream alone
 /// stands for all of its channels.
 package struct Pattern: Sendable, Equatable {
@@ -40,15 +38,17 @@ package struct Pattern: Sendable, Equatable {
 }
 
 /// Values by pattern; the first that matches counts.
-struct Rules<Value: Sendable>: Sendable {
-  var rules: [(pattern: Pattern, value: Value)] = []
-  var otherwise: Value?
+package struct Rules<Value: Sendable>: Sendable {
+  package var rules: [(pattern: Pattern, value: Value)] = []
+  package var otherwise: Value?
 
-  func value(stream: String, channel: String) -> Value? {
+  package init() {}
+
+  package func value(stream: String, channel: String) -> Value? {
     rules.first { $0.pattern.matches(stream: stream, channel: channel) }?.value ?? otherwise
   }
 
-  func value(stream: String) -> Value? {
+  package func value(stream: String) -> Value? {
     rules.first { $0.pattern.matches(stream) }?.value ?? otherwise
   }
 }

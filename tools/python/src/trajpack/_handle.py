@@ -1,0 +1,163 @@
+"""A loader's life: the handle of the library, what it says of itself, its locks, fork, pickling, and its end."""
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Mapping
+from ctypes import byref, c_void_p
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _ffi, _options
+from ._errors import UsageError
+from ._patience import patiently
+from .batch import Output
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import Self
+
+    from .dataset import Dataset
+
+
+class LoaderHandle:
+    """An open loader of the library: what it is made of, and how it ends."""
+
+    def _start(self, datasets: list[Dataset], options: bytes, weights: list[NDArray[np.float32]] | None) -> None:
+        library = _ffi.library()
+        pointers = (c_void_p * max(len(datasets), 1))(*[d._pointer.value for d in datasets])
+        pointer = c_void_p()
+
+        def create() -> None:
+            _ffi.call("tp_loader_create", pointers, len(datasets), options, byref(pointer))
+
+        if _options.looks_at_all(options):
+            patiently(create, lambda: library.tp_loader_free(pointer))
+        else:
+            create()
+        self._pointer = pointer
+        self._lent: list[Any] = []
+        self._free = weakref.finalize(self, _free, pointer, self._lent, library)
+        #: The data sets, in the order of ``Batch.datasets``.
+        self.datasets: tuple[Dataset, ...] = tuple(datasets)
+        self._given = options
+        self._weights = weights
+        self._renew()
+        self._pending = c_void_p()
+        self._library = library
+        self._error = _ffi.Error()
+        for number, one in enumerate(weights or []):
+            _ffi.call("tp_loader_set_weights", pointer, number, one.ctypes.data_as(c_void_p), len(one))
+        self._describe()
+
+    def _describe(self) -> None:
+        description = _ffi.text("tp_loader_describe", self._pointer)
+        #: The options as they were understood.
+        self.options: dict[str, Any] = description["options"]
+        #: The arrays of every batch, by name.
+        self.outputs: Mapping[str, Output] = {o["name"]: Output.of(o) for o in description["outputs"]}
+        #: Windows of each data set.
+        self.window_counts: tuple[int, ...] = tuple(description["windows"])
+        #: Windows of all data sets together.
+        self.windows: int = sum(self.window_counts)
+        #: Windows of an epoch: the same, but for mixtures with ``epoch_windows``.
+        self.epoch_windows: int = description["epoch_windows"]
+        #: B: windows of a batch on this rank.
+        self.batch_size: int = description["batch"]
+        #: Bytes of a batch.
+        self.batch_bytes: int = description["batch_bytes"]
+        #: T of what follows the reference clock.
+        self.length: int = description["length"]
+        #: The stream whose clock counts rows.
+        self.reference: str = description["reference"]
+        #: What ``windows_where`` left of each data set: ``candidates``, ``windows``, ``damaged``, ``bytes`` of memory,
+        #: the file that it is kept in (``cache``), whether it was found there (``cached``); or None.
+        self.choices: list[dict[str, Any]] | None = description["choices"]
+        #: What identifies the data and the order, as ``state_dict`` has it.
+        self.digest: Any = description["digest"]
+        self._steps: int = description["steps"]
+
+    def __reduce__(self) -> Any:
+        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
+
+    def state_dict(self) -> dict[str, int]:
+        raise NotImplementedError
+
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
+        raise NotImplementedError
+
+    def _renew(self) -> None:
+        """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life."""
+        self._lock = threading.Lock()
+        self._life = threading.Lock()
+        _all.add(self)
+
+    def cancel(self) -> None:
+        """Makes a waiting ``next`` and every later one raise ``Cancelled`` at once, from any thread, until a state is
+        set."""
+        with self._life:
+            if self._free.alive:
+                self._library.tp_loader_cancel(self._pointer)
+
+    def lend(self, memory: Any) -> None:
+        """Gives memory for one batch, to be used before any of its own: a writable buffer (a pinned tensor's numpy
+        view, say) with ``batch_bytes`` at a multiple of 64. Before the first batch only."""
+        is_array = isinstance(memory, np.ndarray)
+        array = memory.reshape(-1).view(np.uint8) if is_array else np.frombuffer(memory, np.uint8)
+        if not array.flags.writeable:
+            raise UsageError("memory that is lent must be writable")
+        with self._lock:
+            _ffi.call("tp_loader_lend", self._open(), array.ctypes.data_as(c_void_p), array.nbytes)
+            self._lent.append(array)
+
+    def close(self) -> None:
+        """Stops its threads and frees it. Batches that are still held stay valid."""
+        self.cancel()
+        with self._lock, self._life:
+            if self._free.alive:
+                self._drop()
+            self._free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _open(self) -> c_void_p:
+        if not self._free.alive:
+            raise UsageError("the loader is closed")
+        return self._pointer
+
+    def _drop(self) -> None:
+        if self._pending.value:
+            self._library.tp_batch_free(self._pending)
+            self._pending.value = None
+
+
+# In the child of a fork a lock may be held by a thread that is not there.
+_all: weakref.WeakSet[LoaderHandle] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for loader in list(_all):
+        loader._renew()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def _free(pointer: c_void_p, lent: list[Any], library: Any) -> None:
+    """Frees a loader; what it was lent lives until then."""
+    library.tp_loader_free(pointer)
+    del lent
+
+
+def _reopen(kind: type[LoaderHandle], datasets: tuple[Dataset, ...], options: bytes,
+            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> LoaderHandle:
+    loader = kind.__new__(kind)
+    loader._start(list(datasets), options, weights)
+    loader.load_state_dict(state)
+    return loader

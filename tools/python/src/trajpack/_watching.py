@@ -1,0 +1,53 @@
+"""What can be seen of a loader while it works: its counters, and how random its order is."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from . import _ffi
+from ._places import Places
+
+
+class Watched(Places):
+    """What a loader tells of its work."""
+
+    def stats(self) -> dict[str, Any]:
+        """``batches``, ``windows``, ``skipped``, ``bytes_read``, ``bytes_inflated``, ``chunks``, ``cache_hits``,
+        ``cache_bytes``, ``wait_data_seconds`` (the consumer waited), ``wait_consumer_seconds`` (the loader did),
+        ``seconds``, ``threads``, ``last_error``; and ``windows_per_second``, ``bytes_per_second`` of what was given
+        out."""
+        with self._life:
+            out: dict[str, Any] = _ffi.text("tp_loader_stats", self._open())
+        seconds = out.get("seconds") or 0.0
+        out["windows_per_second"] = out["windows"] / seconds if seconds else 0.0
+        out["bytes_per_second"] = out["windows_per_second"] * self.batch_bytes / self.batch_size
+        return out
+
+    def shuffle_quality(self, samples: int = 65536) -> dict[str, float]:
+        """How random the order is, from up to ``samples`` places of this epoch against what a true permutation has.
+
+        ``neighbour_distance``: the mean distance between one window and the next, in thirds of all windows (1 for a
+        permutation, 0 for none). ``batch_spread``: the mean distance between the smallest and largest window of a
+        batch, against ``(B - 1) / (B + 1)`` of all (1 for a permutation).
+        """
+        count = min(samples, self.epoch_windows)
+        windows, datasets = self.order(0, count)
+        sizes = np.bincount(datasets, minlength=1)
+        chosen = windows[datasets == int(sizes.argmax())].astype(np.float64)
+        total = float(self.window_counts[int(sizes.argmax())])
+        b = self.batch_size
+        whole = chosen[:len(chosen) // b * b].reshape(-1, b) if b > 1 else chosen[:0].reshape(0, 1)
+        spread = (whole.max(1) - whole.min(1)).mean() / total * (b + 1) / (b - 1) if len(whole) else float("nan")
+        distance = np.abs(np.diff(chosen)).mean() / total * 3 if len(chosen) > 1 else float("nan")
+        return {"neighbour_distance": float(distance), "batch_spread": float(spread)}
+
+    def __repr__(self) -> str:
+        if not self._free.alive:
+            return "<trajpack.Loader, closed>"
+        lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: {self.windows:,} windows, "
+                 f"{self._steps:,} batches of {self.batch_size} an epoch, now at {self.position:,} of epoch "
+                 f"{self.epoch}>"]
+        lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
+                  for o in self.outputs.values()]
+        return "\n".join(lines)
