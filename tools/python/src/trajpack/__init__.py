@@ -33,7 +33,7 @@ __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "Recording": "recording",
            "Writer": "writer", "channel": "predicates", "create": "writer"}
-_MODULES = ("torch", "grain", "jax")
+_MODULES = ("torch", "grain", "jax", "evaluate")
 
 
 def version() -> str:
