@@ -7,6 +7,13 @@ extension ResampleStage {
   ) throws(TrajpackError) {
     let columns = track.columns
     let clock = track.clock
+    if target == clock, keepsSameClock {
+      track.columns = zip(columns, ways).map { column, way in
+        if case .rows = way { return column }
+        return column.asFloats()
+      }
+      return
+    }
     var notes: [String] = []
     let made = try clock.withTimes { (source) throws(TrajpackError) in
       try target.withTimes { (times) throws(TrajpackError) in
@@ -24,6 +31,14 @@ extension ResampleStage {
       }
     }
     track = PlanTrack(clock: target, columns: made, notes: track.notes + notes)
+  }
+
+  /// Whether a stream that has the new clock already stays as it is: unless a method is named, which may
+  /// be to fill what is missing.
+  private var keepsSameClock: Bool {
+    guard case .path(let methods, _, _, _, _) = step.how else { return false }
+    return methods == PlanRules(.auto)
+      && !ways.contains { $0 == .count || $0 == .since }
   }
 
   /// What the columns of one track share.
