@@ -43,6 +43,8 @@ final class Planner {
   var repeated: [Bool] = []
   // The times of rows that are counted on the stream's own clock.
   var ownTimes: [Double] = []
+  /// The next free row of a group at its own rate.
+  var nativeNext = 0
   private var slotEntities: [Int] = []
 
   init(_ setup: LoaderSetup) { self.setup = setup }
@@ -197,6 +199,12 @@ final class Planner {
         }
       }
       finish(group: g, slot: slot, window, plan)
+      if group.isNative, let place = group.time {
+        for t in 0..<group.length {
+          plan.memory.storeBytes(
+            of: ownTimes[t], toByteOffset: place.byte(window.number, t, slot), as: Double.self)
+        }
+      }
       for t in 0..<group.length where covered[t] { anyone[t] = true }
       if let place = group.present {
         for t in 0..<group.length {
@@ -217,7 +225,7 @@ final class Planner {
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }
     }
-    if let place = group.time { try times(group, place, window, stream, plan) }
+    if !group.isNative, let place = group.time { try times(group, place, window, stream, plan) }
   }
 
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
@@ -245,6 +253,7 @@ final class Planner {
   }
 
   private func reset(_ length: Int) {
+    nativeNext = 0
     if covered.count < length {
       covered = [Bool](repeating: false, count: length)
       rows = [Int](repeating: -1, count: length)
