@@ -20,6 +20,8 @@ let package = Package(
     .library(
       name: "trajpack-c", type: .dynamic,
       targets: ["TrajpackABI", "TrajpackSignalABI", "TrajpackEvaluateABI"]),
+    // libtrajpack-write.so, which Python loads when it writes: the only one that links libhdf5.
+    .library(name: "trajpack-write", type: .dynamic, targets: ["TrajpackWriterABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -55,9 +57,14 @@ let package = Package(
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform",
       ],
       swiftSettings: strict),
+    // Errors and texts at the border to C.
+    .target(
+      name: "TrajpackBorder", dependencies: ["CTrajpack", "TrajpackFormat"], swiftSettings: strict),
     .target(
       name: "TrajpackABI",
-      dependencies: ["CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader"],
+      dependencies: [
+        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader", "TrajpackBorder",
+      ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
         .unsafeFlags(
@@ -69,7 +76,9 @@ let package = Package(
       ]),
 
     // Pure functions over buffers, and their C face.
-    .target(name: "TrajpackSignal", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
@@ -98,13 +107,34 @@ let package = Package(
       swiftSettings: strict),
 
     // Reports of scores, and how they look.
-    .target(name: "TrajpackReports", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+    .target(
+      name: "TrajpackReports",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
+        "TrajpackSources",
+      ], swiftSettings: strict),
+
+    .target(
+      name: "TrajpackWriterABI",
+      dependencies: [
+        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackBorder",
+      ],
+      exclude: ["exports.map"], swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker",
+            "-soname=libtrajpack-write.so", "-Xlinker",
+            "--version-script=\(Context.packageDirectory)/Sources/TrajpackWriterABI/exports.map",
+          ], .when(configuration: .release))
+      ]),
 
     // The command line.
     .target(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

@@ -1,5 +1,6 @@
 import CTrajpack
 import Glibc
+import TrajpackBorder
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackStore

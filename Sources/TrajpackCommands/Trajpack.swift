@@ -1,6 +1,7 @@
 /// The command line of trajpack.
 public enum Trajpack {
   static let name = "trajpack"
+  static let version = "0.1.0"
 
   static var program: Program {
     Program(
@@ -8,9 +9,10 @@ public enum Trajpack {
         trajpack packs recordings of things that move into one checked, compressed, \
         random-access archive.
         """,
-      version: "0.1.0",
+      version: version,
       commands: [
         Convert.self, Info.self, ExportCommand.self, Diff.self, Verify.self, Bench.self,
+        Evaluate.self,
         Formats.self,
       ])
   }

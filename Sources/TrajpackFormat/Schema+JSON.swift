@@ -22,7 +22,15 @@ extension Schema {
     let reader = JSONReader(json, at: "schema")
     streams = try reader.list("streams") { (r) throws(TrajpackError) in try Stream(r) }
     blocks = try reader.list("blocks") { (r) throws(TrajpackError) in try Block(r) }
-    skeletons = try reader.list("skeletons") { (r) throws(TrajpackError) in
+    skeletons = try Self.skeletons(reader)
+    entityKinds = try reader.list("entity_kinds") { (r) throws(TrajpackError) in try r.text() }
+    splits = try reader.list("splits") { (r) throws(TrajpackError) in try r.text() }
+    attributes = try reader.object("attributes")
+  }
+
+  /// The joint graphs of a document's member `skeletons`.
+  package static func skeletons(_ reader: JSONReader) throws(TrajpackError) -> [Skeleton] {
+    try reader.list("skeletons") { (r) throws(TrajpackError) in
       Skeleton(
         name: try r.text("name"),
         edges: try r.list("edges") { (edge) throws(TrajpackError) in
@@ -33,9 +41,6 @@ extension Schema {
           return pair
         })
     }
-    entityKinds = try reader.list("entity_kinds") { (r) throws(TrajpackError) in try r.text() }
-    splits = try reader.list("splits") { (r) throws(TrajpackError) in try r.text() }
-    attributes = try reader.object("attributes")
   }
 }
 
@@ -52,7 +57,7 @@ extension Stream {
     ])
   }
 
-  init(_ reader: JSONReader) throws(TrajpackError) {
+  package init(_ reader: JSONReader) throws(TrajpackError) {
     name = try reader.text("name")
     description = try reader.optionalText("description")
     timeUnit = try reader.text("time_unit")
@@ -81,7 +86,7 @@ extension Channel {
     ])
   }
 
-  init(_ reader: JSONReader) throws(TrajpackError) {
+  package init(_ reader: JSONReader) throws(TrajpackError) {
     name = try reader.text("name")
     kind = try reader.choice("kind", Kind.init(rawValue:))
     type = try reader.choice("type", ElementType.init(rawValue:))

@@ -10,7 +10,9 @@ public final class Journal {
   private static let magic: [UInt8] = Array("trajpack journal 1\n".utf8)
 
   private let path: String
-  private let descriptor: Int32
+  private var descriptor: Int32
+  /// Bytes of the whole records.
+  private var length = 0
   /// The records that are there, in order.
   public private(set) var records: [JSONValue]
 
@@ -40,6 +42,7 @@ public final class Journal {
       guard ftruncate(descriptor, off_t(found.length)) == 0,
         lseek(descriptor, off_t(found.length), SEEK_SET) >= 0
       else { throw .system("cannot be shortened", path) }
+      length = max(found.length, Self.magic.count)
       if found.length == 0 { try FileSystem.write(Self.magic, to: descriptor, path) }
       try FileSystem.sync(descriptor, path)
       if isNew { try FileSystem.syncFolder(folder) }
@@ -51,7 +54,13 @@ public final class Journal {
     }
   }
 
-  deinit { close(descriptor) }
+  deinit { if descriptor >= 0 { close(descriptor) } }
+
+  /// Closes the file without giving the lock up, in the child of a fork: it is the parent's.
+  package func leaveToParent() {
+    if descriptor >= 0 { close(descriptor) }
+    descriptor = -1
+  }
 
   /// Whether the file that was opened is still the one of that name.
   private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
@@ -68,14 +77,56 @@ public final class Journal {
     return magic.starts(with: head) || head.allSatisfy { $0 == 0 }
   }
 
-  /// Appends a record and makes it durable.
+  /// Appends a record and makes it durable. What could not be written whole is taken away again.
   public func append(_ record: JSONValue) throws(TrajpackError) {
+    let frame = Self.frame(record)
+    do throws(TrajpackError) {
+      try FileSystem.write(frame, to: descriptor, path)
+      try FileSystem.sync(descriptor, path)
+    } catch {
+      // Nothing may follow a torn record, and nobody may read one that was not acknowledged.
+      if ftruncate(descriptor, off_t(length)) != 0 || lseek(descriptor, off_t(length), SEEK_SET) < 0
+      {
+        leaveToParent()
+      }
+      throw error
+    }
+    length += frame.count
+    records.append(record)
+  }
+
+  /// Puts other records in the place of all that are there, whole or not at all, durably. The lock is
+  /// held throughout.
+  public func replace(with records: [JSONValue]) throws(TrajpackError) {
+    let bytes = Self.magic + records.flatMap { Self.frame($0) }
+    let folder = FileSystem.parent(of: path)
+    let temporary = "\(folder)/.tmp-\(Self.fileName)"
+    try FileSystem.remove(temporary)
+    let fresh = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard fresh >= 0 else { throw .system("cannot be made", temporary) }
+    do throws(TrajpackError) {
+      guard flock(fresh, LOCK_EX | LOCK_NB) == 0 else {
+        throw .system("cannot be locked", temporary)
+      }
+      try FileSystem.write(bytes, to: fresh, temporary)
+      try FileSystem.sync(fresh, temporary)
+      guard rename(temporary, path) == 0 else { throw .system("cannot be named", path) }
+    } catch {
+      close(fresh)
+      unlink(temporary)
+      throw error
+    }
+    close(descriptor)
+    descriptor = fresh
+    length = bytes.count
+    self.records = records
+    try FileSystem.syncFolder(folder)
+  }
+
+  private static func frame(_ record: JSONValue) -> [UInt8] {
     let payload = Array(record.text().utf8)
     let crc = payload.withUnsafeBytes { CRC32C.of($0) }
-    let frame = littleEndian([UInt32(payload.count), crc]) + payload
-    try FileSystem.write(frame, to: descriptor, path)
-    try FileSystem.sync(descriptor, path)
-    records.append(record)
+    return littleEndian([UInt32(payload.count), crc]) + payload
   }
 
   /// The whole records of a journal, for readers.

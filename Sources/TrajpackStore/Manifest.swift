@@ -66,6 +66,31 @@ public struct Manifest: Sendable, Equatable {
     self.statistics = statistics
   }
 
+  /// The name of the shard of that number: six digits or more.
+  public static func shardName(_ number: Int) -> String {
+    let digits = String(number)
+    return "shard-" + String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".h5"
+  }
+
+  /// Whether a file of that name in a dataset's folder is trajpack's own, to be written anew.
+  public static func owns(_ name: String) -> Bool {
+    name == Journal.fileName || name.hasPrefix(".tmp-")
+      || (name.hasPrefix("shard-") && name.hasSuffix(".h5"))
+  }
+
+  /// Ends the writing of a dataset: writes the manifest of its shards, then takes the journal away.
+  public static func finish(
+    _ folder: String, shards: [Entry], source: JSONValue
+  ) throws(TrajpackError) {
+    var statistics = DatasetStatistics()
+    for entry in shards { try statistics.add(try Shard("\(folder)/\(entry.name)")) }
+    let manifest = Manifest(shards: shards, source: source, statistics: statistics.json)
+    try FileSystem.replace(
+      "\(folder)/\(fileName)", with: Array((manifest.json.text(indent: 1) + "\n").utf8))
+    try FileSystem.remove("\(folder)/\(Journal.fileName)")
+    try FileSystem.syncFolder(folder)
+  }
+
   /// A digest of the dataset's content: of its shards' names and digests.
   public var digest: String {
     let lines = shards.map { "\($0.name) \($0.receipt.sha256)\n" }.joined()

@@ -65,10 +65,7 @@ struct Verify: Command {
             + "\(Human.count(total.chunks, "chunks")), \(Human.bytes(total.bytes)) match their checksums"
         )
       }
-      if !opened.isComplete {
-        console.warn(
-          "\(dataset): the conversion has not finished; 'trajpack convert' with --resume goes on")
-      }
+      if let unfinished = opened.unfinished { console.warn(unfinished) }
       return
     }
     for damage in total.damages.dropFirst() { console.warn(damage.message.printable) }

@@ -36,6 +36,18 @@ public struct Score: Sendable, Equatable {
     self.details = details
   }
 
+  /// The mean of the figures of parts; without a figure, and with `reason`, where there is none.
+  public init(
+    name: String, mean figures: [Double], count: Int, reason: String, options: [Field],
+    details: [Field]
+  ) {
+    self.init(name, missing: reason, details: details)
+    if !figures.isEmpty {
+      self.init(name, Statistics.mean(figures), count: count, details: details)
+    }
+    self.options = options
+  }
+
   /// The mean of `sum` over `count` values, or a score without a figure when there is none.
   static func mean(
     _ name: String, sum: Double, count: Int, of what: String, details: [Field] = []

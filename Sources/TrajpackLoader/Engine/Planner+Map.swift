@@ -52,6 +52,23 @@ extension Planner {
     return .table
   }
 
+  /// The rows of a track that lie within the time of a window.
+  func rows(
+    within window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) -> Range<Int> {
+    let first = window.anchor - setup.past
+    func inside(_ row: Int) -> Int { min(max(row, 0), numbers.count) }
+    if let shift = shift(window, track, numbers) {
+      return inside(first + shift)..<inside(first + shift + setup.length)
+    }
+    let own = try clock(window.shard, track, numbers)
+    let reference = try self.reference(window)
+    guard let begin = reference.instant(first) ?? reference.instant(0) else { return 0..<0 }
+    let start = own.first(notBefore: begin)
+    let end = reference.instant(first + setup.length).map { own.first(notBefore: $0) } ?? own.rows
+    return start..<max(start, end)
+  }
+
   private func map(
     _ offsets: [LoaderOptions.Offset], _ window: WindowContext, _ track: Int,
     _ numbers: ShardIndex.TrackNumbers, _ shift: Int?, clamps: Bool

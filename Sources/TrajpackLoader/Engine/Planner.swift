@@ -11,10 +11,14 @@ final class LoaderSetup: Sendable {
   /// Rows of a window before and after its start, on the reference clock.
   let past: Int
   let length: Int
+  /// How the windows of each dataset were chosen; `nil` where all are.
+  let choices: [WindowChoice]?
 
   init(
-    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int
+    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
+    choices: [WindowChoice]? = nil
   ) {
+    self.choices = choices
     self.sources = sources
     shards = sources.flatMap(\.shards)
     self.layout = layout
@@ -73,7 +77,7 @@ final class Planner {
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
-    let shard = source.shards[location.shard]
+    let shard = location.shard
     let reference = shard.index.numbers(ofTrack: location.track)
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
@@ -88,7 +92,7 @@ final class Planner {
   }
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
-  private func referenceClock(
+  func referenceClock(
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }

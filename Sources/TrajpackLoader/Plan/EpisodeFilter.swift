@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// Which episodes windows are cut from.
-struct EpisodeFilter: Sendable {
+package struct EpisodeFilter: Sendable {
   private let splits: [String]?
   private let ids: [Pattern]?
   private let conditions: [(path: [String], condition: LoaderOptions.Condition)]
@@ -9,7 +9,7 @@ struct EpisodeFilter: Sendable {
   /// A filter.
   ///
   /// - Throws: A usage error for a split that there is not.
-  init(_ options: LoaderOptions, _ known: [String]) throws(TrajpackError) {
+  package init(_ options: LoaderOptions, _ known: [String]) throws(TrajpackError) {
     splits = options.splits
     ids = options.episodes
     conditions = options.conditions.map { path, condition in
@@ -29,7 +29,7 @@ struct EpisodeFilter: Sendable {
   /// Whether an episode is kept.
   ///
   /// - Throws: A data error where its metadata is no JSON.
-  func keeps(_ index: ShardIndex, _ number: Int) throws(TrajpackError) -> Bool {
+  package func keeps(_ index: ShardIndex, _ number: Int) throws(TrajpackError) -> Bool {
     if let splits {
       let split = index.split(ofEpisode: number)
       guard split >= 0, splits.contains(index.schema.splits[split]) else { return false }

@@ -103,6 +103,12 @@ public struct Normalisation: Sendable, Hashable, Codable {
   /// Then multiplied by; 1 for a constant component.
   public let scale: [Double]
 
+  /// A map whose numbers are known.
+  init(shift: [Double], scale: [Double]) {
+    self.shift = shift
+    self.scale = scale
+  }
+
   /// - Parameter leaksAllData: must be true to normalise by statistics of more than the training
   ///   split.
   /// - Throws: `.usage` where that is false and the statistics are wider, or quartiles are missing.

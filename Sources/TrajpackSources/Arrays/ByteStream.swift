@@ -37,17 +37,6 @@ extension ByteStream {
   }
 }
 
-/// Working memory whose address stays.
-final class ByteBuffer {
-  let bytes: UnsafeMutableRawBufferPointer
-
-  init(_ count: Int) {
-    bytes = .allocate(byteCount: count, alignment: 16)
-  }
-
-  deinit { bytes.deallocate() }
-}
-
 /// A range of a file.
 final class FileStream: ByteStream {
   private let file: LocalFile

@@ -158,8 +158,7 @@ public struct Conversion<Source: Importer>: Sendable {
     var skipped = 0
     var shards = folder.done
     for (number, range) in plan.enumerated().dropFirst(done) {
-      let name =
-        "shard-" + String(repeating: "0", count: max(6 - String(number).count, 0)) + "\(number).h5"
+      let name = Manifest.shardName(number)
       guard let (receipt, left) = try write(name, range, pool) else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }

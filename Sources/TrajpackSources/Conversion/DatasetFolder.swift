@@ -41,7 +41,7 @@ struct DatasetFolder {
       begun = try Journal(inFolder: path, anew: true)
       try FileSystem.remove("\(path)/\(Manifest.fileName)")
       try FileSystem.syncFolder(path)
-      for name in names where Self.isOurs(name) && name != Journal.fileName {
+      for name in names where Manifest.owns(name) && name != Journal.fileName {
         try FileSystem.remove("\(path)/\(name)")
       }
     }
@@ -87,14 +87,9 @@ struct DatasetFolder {
     // What was not acknowledged is made again: unfinished files, and a shard whose record was lost.
     let kept = Set(done.map(\.name))
     for name in try FileSystem.names(in: path)
-    where Self.isOurs(name) && !kept.contains(name) && name != Journal.fileName {
+    where Manifest.owns(name) && !kept.contains(name) && name != Journal.fileName {
       try FileSystem.remove("\(path)/\(name)")
     }
-  }
-
-  private static func isOurs(_ name: String) -> Bool {
-    name == Journal.fileName || name.hasPrefix(".tmp-")
-      || (name.hasPrefix("shard-") && name.hasSuffix(".h5"))
   }
 
   /// Makes it known that a shard is durable.
@@ -109,18 +104,12 @@ struct DatasetFolder {
 
   /// Writes the manifest and takes the journal away.
   func finish(_ shards: [Manifest.Entry], source: JSONValue) throws(TrajpackError) {
-    var statistics = DatasetStatistics()
-    for entry in shards { try statistics.add(try Shard("\(path)/\(entry.name)")) }
-    let manifest = Manifest(shards: shards, source: source, statistics: statistics.json)
-    try FileSystem.replace(
-      "\(path)/\(Manifest.fileName)", with: Array((manifest.json.text(indent: 1) + "\n").utf8))
-    try FileSystem.remove("\(path)/\(Journal.fileName)")
-    try FileSystem.syncFolder(path)
+    try Manifest.finish(path, shards: shards, source: source)
   }
 
   /// Takes everything away again.
   func abandon() throws(TrajpackError) {
-    for name in try FileSystem.names(in: path) where Self.isOurs(name) {
+    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
       try FileSystem.remove("\(path)/\(name)")
     }
     if !wasThere { rmdir(path) }

@@ -63,7 +63,7 @@ struct TrackTimes {
 extension TrackReader {
   /// The stream and whose rows they are, as a name for files and arrays: `npc[0]`, `skeleton/em_21[monster 0]`.
   /// `run` counts the tracks of the same entity.
-  func label(run: Int) -> String {
+  package func label(run: Int) -> String {
     var name = stream.name
     if let entity = track.entity {
       name += entity.kind == stream.name ? "[\(entity.index)]" : "[\(entity.kind) \(entity.index)]"

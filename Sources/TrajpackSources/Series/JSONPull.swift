@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// Reads JSON (RFC 8259) piece by piece from a stream, so that a file of millions of numbers needs
 /// no memory. `NaN`, `Infinity` and `-Infinity` are numbers too, as Python writes them.

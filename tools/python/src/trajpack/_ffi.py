@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
     "tp_batch_free": (None, [c_void_p]),
     "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
+    "tp_loader_set_weights": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, _error]),
     "tp_loader_read": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, _error]),
     "tp_loader_order": (_status, [c_void_p, c_uint64, c_uint64, c_size_t, c_void_p, c_void_p, _error]),
     "tp_loader_locate": (_status, [c_void_p, c_uint32, c_uint64, POINTER(c_int64), POINTER(c_int64),
@@ -87,16 +88,39 @@ def find() -> Path:
     named = os.environ.get("TRAJPACK_LIBRARY")
     if named:
         return Path(named)
+    found = beside("libtrajpack.so", "libtrajpack-c.so")
+    if found is None:
+        raise MachineError("libtrajpack.so is not in this package; install it with 'pip install ./tools/python', "
+                           "or name the file in TRAJPACK_LIBRARY")
+    return found
+
+
+def beside(installed: str, built: str) -> Path | None:
+    """A library in this package, else in the release build of the checkout that this file lies in."""
     here = Path(__file__).resolve().parent
-    inside = here / "_native" / "libtrajpack.so"
+    inside = here / "_native" / installed
     if inside.exists():
         return inside
     for folder in here.parents:
-        built = folder / ".build" / "release" / "libtrajpack-c.so"
-        if (folder / "Package.swift").exists() and built.exists():
-            return built
-    raise MachineError("libtrajpack.so is not in this package; install it with 'pip install ./tools/python', "
-                       "or name the file in TRAJPACK_LIBRARY")
+        found = folder / ".build" / "release" / built
+        if (folder / "Package.swift").exists() and found.exists():
+            return found
+    return None
+
+
+def bind(path: Path, functions: dict[str, tuple[Any, list[Any]]], needs: str = "") -> ctypes.CDLL:
+    """A library with the types of its functions set. ``needs``: what to say where it cannot be loaded."""
+    try:
+        loaded = ctypes.CDLL(str(path))
+    except OSError as error:
+        raise MachineError(f"{path} cannot be loaded: {error}{needs}") from None
+    for name, (result, arguments) in functions.items():
+        try:
+            function = getattr(loaded, name)
+        except AttributeError:
+            raise MachineError(f"{path} has no function {name}; it is of another version than this package") from None
+        function.restype, function.argtypes = result, arguments
+    return loaded
 
 
 def library() -> ctypes.CDLL:
@@ -104,17 +128,7 @@ def library() -> ctypes.CDLL:
     global _library
     if _library is None:
         path = find()
-        try:
-            loaded = ctypes.CDLL(str(path))
-        except OSError as error:
-            raise MachineError(f"{path} cannot be loaded: {error}") from None
-        for name, (result, arguments) in FUNCTIONS.items():
-            try:
-                function = getattr(loaded, name)
-            except AttributeError:
-                raise MachineError(f"{path} has no function {name}; it is of another version than this "
-                                   "package") from None
-            function.restype, function.argtypes = result, arguments
+        loaded = bind(path, FUNCTIONS)
         if loaded.tp_abi() != ABI:
             raise MachineError(f"{path} has the interface {loaded.tp_abi()} and this package needs {ABI}; install both "
                                "anew")

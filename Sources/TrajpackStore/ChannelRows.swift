@@ -1,16 +1,21 @@
 import TrajpackFormat
-import TrajpackStore
 
 /// The rows of one channel, packed, ready to be laid into blocks.
-struct ChannelRows {
-  /// The bytes, and where the first row begins.
-  var spool: Spool
-  var offset = 0
+package struct ChannelRows {
+  /// The bytes.
+  package var spool: Spool
+  /// Where the first row begins.
+  package var offset: Int
+
+  package init(spool: Spool, offset: Int = 0) {
+    self.spool = spool
+    self.offset = offset
+  }
 }
 
 extension Schema {
   /// The blocks of a stream's rows, in order, without its blob.
-  func rowBlocks(of stream: Int) -> [Int] {
+  package func rowBlocks(of stream: Int) -> [Int] {
     blocks.indices.filter { blocks[$0].stream == stream && streams[stream].blob != $0 }
   }
 
@@ -18,7 +23,7 @@ extension Schema {
   ///
   /// - Parameter channels: For each channel of the stream, its packed rows, of the type that is
   ///   stored.
-  func blockRows(
+  package func blockRows(
     of stream: Int, _ channels: [ChannelRows], count: Int
   ) throws(TrajpackError) -> [TrackDraft.Rows] {
     var out: [TrackDraft.Rows] = []
@@ -39,7 +44,8 @@ extension Schema {
         let piece = min(perPiece, count - first)
         for i in inside {
           let channel = streams[stream].channels[i]
-          let size = channel.elements * block.type.size
+          let width = channel.type == .bytes ? 2 : channel.elements
+          let size = width * block.type.size
           let bytes = ByteBuffer(piece * size)
           try channels[i].spool.read(at: channels[i].offset + first * size, into: bytes.bytes)
           let from = bytes.bytes.baseAddress.unsafelyUnwrapped
@@ -54,28 +60,5 @@ extension Schema {
       out.append(.init(spool))
     }
     return out
-  }
-}
-
-/// Gathers bytes before they go into a spool.
-struct SpoolWriter {
-  let spool = Spool()
-  private let buffer = ByteBuffer(64 << 10)
-  private var filled = 0
-
-  /// Adds the bytes of an integer, little-endian.
-  mutating func append<Integer: FixedWidthInteger>(_ value: Integer) throws(TrajpackError) {
-    if filled + MemoryLayout<Integer>.size > buffer.bytes.count { try flush() }
-    buffer.bytes.storeBytes(of: value.littleEndian, toByteOffset: filled, as: Integer.self)
-    filled += MemoryLayout<Integer>.size
-  }
-
-  /// Adds the bytes of a double.
-  mutating func append(_ value: Double) throws(TrajpackError) { try append(value.bitPattern) }
-
-  /// Hands over what is left.
-  mutating func flush() throws(TrajpackError) {
-    try spool.append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<filled]))
-    filled = 0
   }
 }

@@ -1,23 +1,21 @@
-import TrajpackFormat
-
 /// A pattern of names: `*` stands for any run of characters, `?` for one. The name of a stream alone
 /// stands for all of its channels.
-struct Pattern: Sendable, Equatable {
-  let text: String
+package struct Pattern: Sendable, Equatable {
+  package let text: String
   private let bytes: [UInt8]
 
-  init(_ text: String) {
+  package init(_ text: String) {
     self.text = text
     bytes = Array(text.utf8)
   }
 
   /// Whether it stands for the channel of that stream.
-  func matches(stream: String, channel: String) -> Bool {
+  package func matches(stream: String, channel: String) -> Bool {
     matches(stream) || matches("\(stream)/\(channel)")
   }
 
   /// Whether it stands for a name.
-  func matches(_ name: String) -> Bool {
+  package func matches(_ name: String) -> Bool {
     let name = Array(name.utf8)
     var (p, n) = (0, 0)
     var retry: (p: Int, n: Int)?
@@ -40,23 +38,25 @@ struct Pattern: Sendable, Equatable {
 }
 
 /// Values by pattern; the first that matches counts.
-struct Rules<Value: Sendable>: Sendable {
-  var rules: [(pattern: Pattern, value: Value)] = []
-  var otherwise: Value?
+package struct Rules<Value: Sendable>: Sendable {
+  package var rules: [(pattern: Pattern, value: Value)] = []
+  package var otherwise: Value?
 
-  func value(stream: String, channel: String) -> Value? {
+  package init() {}
+
+  package func value(stream: String, channel: String) -> Value? {
     rules.first { $0.pattern.matches(stream: stream, channel: channel) }?.value ?? otherwise
   }
 
-  func value(stream: String) -> Value? {
+  package func value(stream: String) -> Value? {
     rules.first { $0.pattern.matches(stream) }?.value ?? otherwise
   }
 }
 
 /// Names that are nearly what somebody wrote.
-enum Suggestion {
+package enum Suggestion {
   /// `; did you mean 'x'?` for the nearest of `names`, or the names themselves where they are few.
-  static func text(for wanted: String, among names: [String]) -> String {
+  package static func text(for wanted: String, among names: [String]) -> String {
     let near = names.map { ($0, distance(Array(wanted.utf8), Array($0.utf8))) }
       .min { $0.1 < $1.1 }
     if let near, near.1 <= max(2, wanted.utf8.count / 3) { return "; did you mean '\(near.0)'?" }

@@ -4,9 +4,9 @@ import TrajpackFormat
 
 /// What every function of the border does: run Swift code, and turn what it throws into a status and a
 /// sentence.
-enum Border {
+package enum Border {
   /// Runs `body`; an error goes to `error`, where there is one, and its code is the result.
-  static func run(
+  package static func run(
     _ error: UnsafeMutablePointer<tp_error>?,
     _ body: () throws(TrajpackError) -> tp_status
   ) -> Int32 {
@@ -34,7 +34,7 @@ enum Border {
   }
 
   /// Text that the caller frees.
-  static func text(_ text: String) throws(TrajpackError) -> UnsafeMutablePointer<CChar> {
+  package static func text(_ text: String) throws(TrajpackError) -> UnsafeMutablePointer<CChar> {
     guard let copy = strdup(text) else {
       throw TrajpackError(.machine, "there is no memory for a text of \(text.utf8.count) bytes")
     }
@@ -42,13 +42,13 @@ enum Border {
   }
 
   /// An argument that must not be null.
-  static func need<Value>(_ value: Value?, _ name: String) throws(TrajpackError) -> Value {
+  package static func need<Value>(_ value: Value?, _ name: String) throws(TrajpackError) -> Value {
     guard let value else { throw TrajpackError(.usage, "argument '\(name)' is null") }
     return value
   }
 
   /// The text of an argument.
-  static func string(
+  package static func string(
     _ text: UnsafePointer<CChar>?, _ name: String
   ) throws(TrajpackError) -> String {
     let text = try need(text, name)
@@ -59,12 +59,12 @@ enum Border {
   }
 
   /// A handle for an object, which lives until ``free(_:as:)``.
-  static func handle(_ object: AnyObject) -> OpaquePointer {
+  package static func handle(_ object: AnyObject) -> OpaquePointer {
     OpaquePointer(Unmanaged.passRetained(object).toOpaque())
   }
 
   /// The object of a handle.
-  static func object<Object: AnyObject>(
+  package static func object<Object: AnyObject>(
     _ handle: OpaquePointer?, _ type: Object.Type, _ name: String
   ) throws(TrajpackError) -> Object {
     let handle = try need(handle, name)
@@ -72,7 +72,7 @@ enum Border {
   }
 
   /// Ends a handle.
-  static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
+  package static func free<Object: AnyObject>(_ handle: OpaquePointer?, as type: Object.Type) {
     guard let handle else { return }
     Unmanaged<Object>.fromOpaque(UnsafeRawPointer(handle)).release()
   }

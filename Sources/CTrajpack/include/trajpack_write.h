@@ -1,0 +1,69 @@
+// The C functions of libtrajpack-write: add episodes to a dataset, each durable when it is committed.
+//
+// Rules, beside those of trajpack.h. A writer and the beginning, committing and freeing of its episodes
+// belong to one thread at a time; rows of different episodes may be added by different threads at once.
+// After fork, the child calls tpw_writer_leave and nothing else.
+#pragma once
+#include "trajpack.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct tpw_writer tpw_writer;
+typedef struct tpw_episode tpw_episode;
+
+// Of this header's functions: it grows when one changes.
+#define TPW_ABI 1
+int32_t tpw_abi(void);
+// Frees text that a function gave out. Null is allowed.
+void tpw_text_free(char *text);
+
+// Opens a dataset for adding to it, or makes a new one. `options`:
+// {"new": refuse a dataset that is there (true), "codec": "zstd" | "gzip" | "none", "level",
+//  "chunk_rows", "shard_bytes": from which on a shard is not joined with others, "threads"}
+int32_t tpw_writer_open(const char *path, const char *options, tpw_writer **writer, tp_error *error);
+// Gives the lock up and frees it. Without tpw_writer_close the dataset stays unfinished: readable, and to
+// be gone on with.
+void tpw_writer_free(tpw_writer *writer);
+// In the child of a fork: lets go of the lock, which the parent keeps.
+void tpw_writer_leave(tpw_writer *writer);
+
+// {"streams", "skeletons", "attributes"} as the schema of a shard has them, without places; null before
+// it is declared.
+int32_t tpw_writer_schema(const tpw_writer *writer, char **json, tp_error *error);
+// Declares it, once, before the first episode of a new dataset.
+int32_t tpw_writer_declare(tpw_writer *writer, const char *json, tp_error *error);
+// {"episodes", "appended", "rows", "bytes", "shards", "joins", "joined_bytes"}
+int32_t tpw_writer_counts(const tpw_writer *writer, char **json, tp_error *error);
+// A usage error where an episode of that id is there or being recorded, or the id cannot be one.
+int32_t tpw_writer_refuse_taken(const tpw_writer *writer, const char *id, tp_error *error);
+// Joins small shards and writes the manifest.
+int32_t tpw_writer_close(tpw_writer *writer, tp_error *error);
+
+// Begins an episode: {"id", "split", "metadata"}.
+int32_t tpw_episode_begin(tpw_writer *writer, const char *json, tpw_episode **episode, tp_error *error);
+// Begins a track: {"stream", "entity": {"kind", "index", "type"} or absent, "clock": {"type":
+// "regular", "start", "rate"} | {"type": "ticks", "tick"} | {"type": "float64"}, "metadata"}; rational
+// numbers are texts, "n" or "n/d".
+int32_t tpw_episode_track(tpw_episode *episode, const char *json, int64_t *track, tp_error *error);
+
+// Rows of one channel: packed, little-endian, of its type. Of text: a pair of int64 a row, offset and length
+// in `text`.
+typedef struct tpw_column {
+  const void *values;
+  size_t bytes;
+  const void *text;
+  size_t text_bytes;
+} tpw_column;
+// Adds rows to a track: a column for each channel of its stream, in the order of the schema.
+int32_t tpw_episode_rows(tpw_episode *episode, int64_t track, int64_t count, const tpw_column *columns,
+                         size_t column_count, tp_error *error);
+// Writes the episode. TP_OK: it is durable, and readers see it.
+int32_t tpw_episode_commit(tpw_episode *episode, tp_error *error);
+// Frees it; without tpw_episode_commit nothing of it is kept. Null is allowed.
+void tpw_episode_free(tpw_episode *episode);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,1 @@
+#include "trajpack_write.h"

@@ -1,0 +1,75 @@
+import TrajpackFormat
+
+/// Options that follow from what the archive says of its channels. What it does not say is not guessed.
+extension EpisodeGather {
+  /// The options that conventions, clocks and pictures decide, where the request does not set them.
+  ///
+  /// - Throws: A usage error where a convention is unknown.
+  func derived(
+    _ chosen: [String: [Entry]], _ frames: Frames
+  ) throws(TrajpackError) -> [(name: String, value: String)] {
+    var out: [(name: String, value: String)] = []
+    if let entry = (chosen["truth_rotation"] ?? chosen["camera_rotation"])?.first,
+      let channel = truth.channel(entry)
+    {
+      if channel.shape == [4] {
+        try add(
+          "quaternion_order", "order", entry, channel, ["xyzw": "xyzw", "wxyz": "wxyz"], &out)
+      }
+      try add(
+        "pose", "pose", entry, channel,
+        ["camera-to-world": "camera_to_world", "world-to-camera": "world_to_camera"], &out)
+      try add(
+        "camera_axes", "axes", entry, channel, ["opengl": "opengl", "opencv": "opencv"], &out)
+    }
+    if let entry = chosen["intrinsics"]?.first, let channel = truth.channel(entry) {
+      guard channel.convention("order") == "fx fy cx cy" else {
+        throw TrajpackError(
+          .usage,
+          "'\(entry.path)' does not say that its order is 'fx fy cx cy', so nothing can be projected "
+            + "with it; convert again with that convention")
+      }
+      if let (width, height) = picture {
+        for name in ["true", "track", "grid"] {
+          out += [("\(name)_width", "\(width)"), ("\(name)_height", "\(height)")]
+        }
+      }
+    }
+    if let rate = frames.rate, rate > 0 {
+      let unit = truth.tracks.first { $0.track.stream.name == frames.stream }?.track.stream.timeUnit
+      if unit == "s" { out.append(("rate", "\(rate)")) }
+      out.append(("time_step", "\(1 / rate)"))
+    }
+    return out
+  }
+
+  private func add(
+    _ option: String, _ convention: String, _ entry: Entry, _ channel: Channel,
+    _ known: [String: String], _ out: inout [(name: String, value: String)]
+  ) throws(TrajpackError) {
+    guard let setting = plan.evaluator.settings.first(where: { $0.name == option }),
+      plan.setting(option) == nil
+    else { return }
+    guard let said = channel.convention(convention), let value = known[said.lowercased()] else {
+      let what = channel.convention(convention).map { "says '\($0)'" } ?? "does not say"
+      throw TrajpackError(
+        .usage,
+        "\(plan.recipe.evaluator): '\(entry.path)' \(what) for the convention '\(convention)' (known: "
+          + "\(known.keys.sorted().joined(separator: ", "))); it is not guessed: say what it is with "
+          + "--set \(setting.name)=\(known.values.sorted().joined(separator: "|"))")
+    }
+    out.append((option, value))
+  }
+
+  /// Width and height of the recording's pictures: of the stream rgb, or of the only video.
+  private var picture: (Int, Int)? {
+    let sizes = truth.tracks.compactMap { item -> (stream: String, width: Int, height: Int)? in
+      guard let json = try? JSONValue(parsing: item.track.track.metadata),
+        let width = json["width"]?.int, let height = json["height"]?.int, width > 0, height > 0
+      else { return nil }
+      return (item.track.stream.name, width, height)
+    }
+    let chosen = sizes.first { $0.stream == "rgb" } ?? (sizes.count == 1 ? sizes.first : nil)
+    return chosen.map { ($0.width, $0.height) }
+  }
+}

@@ -1,0 +1,215 @@
+import TrajpackFormat
+import TrajpackLoader
+
+extension EpisodeGather {
+  /// The predictions that an input is, and what they are called; nil where there are none.
+  func predicted(
+    _ input: Recipe.Input, _ chosen: [String: [Entry]], _ arrays: [String: Numbers],
+    _ frames: Frames, _ windows: [Range<Int>]
+  ) throws(TrajpackError) -> (Predicted, String)? {
+    let mirrored = input.mirrors.flatMap { chosen[$0] ?? chosen[input.name] }
+    let target = input.mirrors.flatMap { arrays[$0]?.shape }
+    switch predictions {
+    case .recording(let recording):
+      var entries = mirrored ?? []
+      if let text = plan.maps[input.name], input.mirrors != input.name {
+        entries = []
+        for part in text.split(separator: ",") {
+          let found = recording.entries.filter { $0.matches(Pattern(String(part))) }
+          guard !found.isEmpty else {
+            throw TrajpackError(
+              .usage,
+              "--map \(input.name): the predictions of episode '\(truth.id)' have no channel '\(part)'"
+                + Suggestion.text(for: String(part), among: recording.entries.map(\.path)))
+          }
+          entries += found
+        }
+      } else if input.mirrors == nil {
+        return nil
+      }
+      let there = Set(recording.entries)
+      guard !entries.isEmpty, entries.allSatisfy(there.contains) else { return nil }
+      if plan.maps[input.name] == nil { try agree(entries, recording) }
+      var parts: [Numbers] = []
+      var covered = [Bool](repeating: true, count: frames.count)
+      for (place, entry) in entries.enumerated() {
+        let (numbers, own) = try recording.read(entry, on: frames)
+        parts.append(numbers)
+        // Frames on which the truth has no row need no prediction.
+        let partner = mirrored.flatMap { $0.count == entries.count ? $0[place] : nil }
+        let needed = try needs(partner.map { [$0] } ?? [], frames)
+        for frame in covered.indices where needed[frame] && !own[frame] { covered[frame] = false }
+      }
+      return (
+        .frames(Self.combined(parts, input.content), covered: covered), describe(entries)
+      )
+    case .arrays(let files):
+      if let text = plan.maps[input.name], input.mirrors != input.name {
+        let names = text.split(separator: ",").map(String.init)
+        var parts: [Predicted] = []
+        for name in names {
+          guard let array = try files.array(name) else {
+            throw TrajpackError(
+              .usage,
+              "--map \(input.name): \(files.origin) has no array '\(name)' for episode '\(truth.id)'"
+                + Suggestion.text(for: name, among: files.names))
+          }
+          parts.append(
+            try fitted(array, name, names.count == 1 ? target : nil, frames, windows, files))
+        }
+        return try joined(parts, input, names)
+      }
+      for name in [input.name] + input.aliases {
+        if let array = try files.array(name) {
+          return (try fitted(array, name, target, frames, windows, files), name)
+        }
+      }
+      guard let mirrored, !mirrored.isEmpty else { return nil }
+      var parts: [Predicted] = []
+      for entry in mirrored {
+        guard let channel = truth.channel(entry) else { return nil }
+        let shape = [frames.count] + channel.shape
+        if let runs = try self.runs(entry, files, frames, shape) {
+          parts.append(runs)
+        } else if let array = try files.array(entry.path) {
+          parts.append(try fitted(array, entry.path, shape, frames, windows, files))
+        } else {
+          return nil
+        }
+      }
+      return try joined(parts, input, mirrored.map(\.path))
+    }
+  }
+
+  /// Parts side by side, all by frame or all by window.
+  private func joined(
+    _ parts: [Predicted], _ input: Recipe.Input, _ names: [String]
+  ) throws(TrajpackError) -> (Predicted, String) {
+    var whole: [Numbers] = []
+    var cut: [[Numbers]] = []
+    var covered: [Bool] = []
+    for part in parts {
+      switch part {
+      case .frames(let numbers, let own):
+        whole.append(numbers)
+        covered = covered.isEmpty ? own : zip(covered, own).map { $0 && $1 }
+      case .windows(let windows): cut.append(windows)
+      }
+    }
+    let source = names.joined(separator: ", ")
+    if cut.isEmpty {
+      return (.frames(Self.combined(whole, input.content), covered: covered), source)
+    }
+    guard whole.isEmpty, let count = cut.first?.count else {
+      throw TrajpackError(
+        .usage,
+        "episode '\(truth.id)': of \(source), some are by window and some by frame; give all in one way"
+      )
+    }
+    return (
+      .windows((0..<count).map { n in Self.combined(cut.map { $0[n] }, input.content) }), source
+    )
+  }
+
+  /// An array as rows of the frames, or of the windows, in the shape of the truth's rows.
+  ///
+  /// - Throws: A usage error where its shape fits neither, or it is longer than the episode.
+  private func fitted(
+    _ array: Numbers, _ name: String, _ target: [Int]?, _ frames: Frames, _ windows: [Range<Int>],
+    _ files: PredictedArrays
+  ) throws(TrajpackError) -> Predicted {
+    func refuse(_ wanted: String) -> TrajpackError {
+      TrajpackError(
+        .usage,
+        "\(files.origin): '\(name)' of episode '\(truth.id)' has shape \(array.shape), but \(wanted)"
+      )
+    }
+    guard !array.shape.isEmpty else { throw refuse("an array by frame is needed") }
+    let row = target.map { Array($0.dropFirst()) }
+    let width = row?.reduce(1, *)
+    if request.window != nil, let length = windows.first?.count, array.shape.count >= 2,
+      array.shape[0] == windows.count, array.shape[1] == length,
+      width.map({ $0 * length == array.width }) ?? true, array.shape[0] != frames.count
+    {
+      let inner = row ?? Array(array.shape.dropFirst(2))
+      return .windows(windows.indices.map { array.rows($0..<$0 + 1).reshaped([length] + inner) })
+    }
+    if let row, let width {
+      guard array.width == width else {
+        throw refuse(
+          "the truth's frames hold \(row.isEmpty ? "one number" : "\(row)")"
+            + (request.window == nil
+              ? "" : ", or by window [\(windows.count), \(windows.first?.count ?? 0)] and that"))
+      }
+    }
+    guard array.rows <= frames.count || request.isPartial else {
+      throw refuse(
+        "the episode has \(frames.count) frames of '\(frames.stream)'; --partial leaves out what is more"
+      )
+    }
+    let shape = row ?? Array(array.shape.dropFirst())
+    let count = min(array.rows, frames.count)
+    let out = Numbers(shape: [frames.count] + shape)
+    for index in 0..<count * array.width { out.values[index] = array.values[index] }
+    return .frames(out, covered: (0..<frames.count).map { $0 < count })
+  }
+
+  /// An entity's rows as `trajpack export` writes them: an array a track, `…`, `…#2`. Nil where the
+  /// arrays are not of that form.
+  private func runs(
+    _ entry: Entry, _ files: PredictedArrays, _ frames: Frames, _ shape: [Int]
+  ) throws(TrajpackError) -> Predicted? {
+    let places = try truth.runs(entry, on: frames)
+    guard places.count != 1 || places[0].count != frames.count else { return nil }
+    let out = Numbers(shape: shape)
+    var covered = try needs([entry], frames).map { !$0 }
+    for (run, rows) in places.enumerated() {
+      let name = run == 0 ? entry.path : "\(entry.label)#\(run + 1)/\(entry.channel)"
+      guard let array = try files.array(name), array.rows == rows.count, array.width == out.width
+      else { return nil }
+      for (row, frame) in rows.enumerated() where frame >= 0 {
+        covered[frame] = true
+        for index in 0..<out.width {
+          out.values[frame * out.width + index] = array.values[row * out.width + index]
+        }
+      }
+    }
+    return .frames(out, covered: covered)
+  }
+
+  /// The frames of which the truth has rows.
+  private func needs(_ entries: [Entry], _ frames: Frames) throws(TrajpackError) -> [Bool] {
+    var needed = [Bool](repeating: entries.isEmpty, count: frames.count)
+    for entry in entries {
+      for rows in try truth.runs(entry, on: frames) {
+        for frame in rows where frame >= 0 { needed[frame] = true }
+      }
+    }
+    return needed
+  }
+
+  /// Refuses channels whose numbers mean something else than the truth's.
+  private func agree(_ entries: [Entry], _ recording: Recording) throws(TrajpackError) {
+    for entry in entries {
+      guard let own = truth.channel(entry), let other = recording.channel(entry) else { continue }
+      func refuse(_ what: String, _ a: String, _ b: String) -> TrajpackError {
+        TrajpackError(
+          .usage,
+          "episode '\(truth.id)': \(what) of '\(entry.path)' is \(a) in the truth and \(b) in the "
+            + "predictions; convert the predictions")
+      }
+      guard own.shape == other.shape else {
+        throw refuse("the shape", "\(own.shape)", "\(other.shape)")
+      }
+      if let a = own.units, let b = other.units, a != b {
+        throw refuse("the unit", "'\(a)'", "'\(b)'")
+      }
+      for convention in own.conventions {
+        guard let a = convention.value.string, let b = other.convention(convention.name) else {
+          continue
+        }
+        if a != b { throw refuse("the convention '\(convention.name)'", "'\(a)'", "'\(b)'") }
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+import TrajpackEvaluate
+import TrajpackFormat
+
+/// What comes from somewhere else than the episodes: training data and verdicts.
+extension Evaluation {
+  /// Adds the arrays of the training split; false where the metric was refused for want of one.
+  func train(
+    _ plan: MetricPlan, _ codes: inout ActionCodes, _ constants: inout [String: Numbers]
+  ) throws(TrajpackError) -> Bool {
+    let inputs = plan.evaluator.inputs.map(\.name)
+    let needsSeries = inputs.contains("train")
+    let needsMotion = inputs.contains("train_joints")
+    guard needsSeries || needsMotion else { return true }
+    guard let split = request.trainSplit else {
+      let isRequired = plan.evaluator.inputs.contains {
+        $0.required && ["train", "train_joints"].contains($0.name)
+      }
+      guard isRequired else { return true }
+      try refuse(plan, "it needs training data; name the split of the truth with --train-split")
+      return false
+    }
+    let ids = try Self.ids(truth, .object([.init("split", .array([.string(split)]))]))
+    var parts: [Clip] = []
+    for id in ids {
+      let recording = try truth.recording(id)
+      let gather = EpisodeGather(
+        plan: plan, truth: recording, predictions: .recording(recording), request: whole,
+        window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
+      guard case .gathered(var found) = try gather.run() else { continue }
+      prepare(&found, plan, &codes)
+      parts += found.clips
+    }
+    guard !parts.isEmpty else {
+      try refuse(plan, "no episode of the split '\(split)' has the channels")
+      return false
+    }
+    let truths = parts.compactMap { $0.arrays["truth"] }
+    if needsSeries {
+      // A row that is no number keeps episodes apart.
+      let gap = Numbers(shape: [1] + truths[0].shape.dropFirst())
+      constants["train"] = .joined(truths.flatMap { [$0, gap] })
+    } else {
+      constants["train_joints"] = .joined(parts.compactMap { $0.arrays["joints"] })
+      constants["train_labels"] = .joined(truths)
+      constants["train_lengths"] = Numbers(shape: [parts.count], parts.map { Double($0.rows) })
+    }
+    add(inputs: [("train", "split \(split): \(ids.count) episodes")], of: plan.recipe.evaluator)
+    return true
+  }
+
+  private var whole: EvaluationRequest {
+    var copy = request
+    copy.window = nil
+    return copy
+  }
+
+  /// Scores a judge's verdicts.
+  func judge(_ plan: MetricPlan) throws(TrajpackError) {
+    guard let verdicts else {
+      return try refuse(plan, "it reads verdicts; name their file with --verdicts")
+    }
+    let ids = Set(evaluated)
+    let segments = verdicts.segments.filter { ids.contains($0.episode) }
+    guard !segments.isEmpty else {
+      return try refuse(plan, "no verdict is of an episode that is evaluated")
+    }
+    if plan.recipe.evaluator == "action.agreement" { return try agree(plan, segments) }
+    let (arrays, names) = Verdicts.arrays(segments)
+    let scorer = Scorer(plan: plan, settings: plan.settings)
+    func scores(_ arrays: [String: Numbers]) throws(TrajpackError) -> [Score] {
+      try scorer.scores([Clip(arrays: arrays, rows: segments.count)], [:])
+    }
+    let all = try scores(arrays)
+    var each: [(id: String, scores: [Score])] = []
+    for id in evaluated {
+      let own = segments.filter { $0.episode == id }
+      each.append((id, own.isEmpty ? [] : try scores(Verdicts.arrays(own).arrays)))
+    }
+    add(
+      all.filter { plan.keeps($0.name) }.map { score in
+        var name = score.name
+        let prefix = "action.following_class_"
+        if name.hasPrefix(prefix), let number = Int(name.dropFirst(prefix.count)),
+          names.indices.contains(number)
+        {
+          name = prefix + (names[number].isEmpty ? "none" : names[number])
+        }
+        return metric(score, plan, named: name) { id in
+          // Classes are numbered by episode, so only what all have is told of each.
+          name == score.name ? each.first { $0.id == id }?.scores.first { $0.name == name } : nil
+        }
+      })
+    add(inputs: [("verdicts", request.verdicts ?? "")], of: plan.recipe.evaluator)
+  }
+
+  private func agree(
+    _ plan: MetricPlan, _ segments: [Verdicts.Segment]
+  ) throws(TrajpackError) {
+    guard let path = request.labels else {
+      return try refuse(
+        plan, "it compares verdicts with people's; name the file of labels with --labels")
+    }
+    let labels = try Verdicts.labels(path)
+    let people = labels.values.map(\.count).max() ?? 0
+    guard people > 0 else { return try refuse(plan, "\(path) holds no label") }
+    let humans = Numbers(shape: [segments.count, people])
+    for (row, segment) in segments.enumerated() {
+      for (place, label) in (labels[segment.id] ?? []).enumerated() {
+        humans.values[row * people + place] = label
+      }
+    }
+    let judge = Numbers(shape: [segments.count], segments.map(\.verdict))
+    let scores = try Scorer(plan: plan, settings: plan.settings)
+      .scores([Clip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
+    add(scores.filter { plan.keeps($0.name) }.map { metric($0, plan, named: $0.name) { _ in nil } })
+    add(inputs: [("judge", request.verdicts ?? ""), ("humans", path)], of: plan.recipe.evaluator)
+  }
+
+  private func metric(
+    _ score: Score, _ plan: MetricPlan, named name: String, _ own: (String) -> Score?
+  ) -> Report.Metric {
+    let meaning = ScoreMeaning(name, units: nil)
+    return Report.Metric(
+      name: name, evaluator: plan.recipe.evaluator, value: score.value, count: score.count,
+      reason: score.reason, unit: meaning.unit, better: meaning.better, truth: nil,
+      pooling: "all segments together", options: score.options.json, details: score.details.json,
+      episodes: evaluated.compactMap { id in
+        own(id).map {
+          Report.EpisodeFigure(episode: id, value: $0.value, count: $0.count, reason: $0.reason)
+        }
+      }, horizons: [])
+  }
+}

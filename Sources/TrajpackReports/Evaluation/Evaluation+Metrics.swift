@@ -1,0 +1,208 @@
+import TrajpackEvaluate
+import TrajpackFormat
+
+extension Evaluation {
+  /// Evaluates one metric over all episodes.
+  func evaluate(_ plan: MetricPlan) throws(TrajpackError) {
+    var gathered: [Gathered] = []
+    var lacking: [(id: String, reason: String)] = []
+    var codes = ActionCodes()
+    for id in evaluated {
+      guard !isInterrupted() else { return }
+      willRead(id)
+      let recording = try truth.recording(id)
+      let gather = EpisodeGather(
+        plan: plan, truth: recording, predictions: try predictions.episode(id), request: request,
+        window: { [self] (frames) throws(TrajpackError) in try windows(of: recording, frames) })
+      switch try gather.run() {
+      case .gathered(var found):
+        prepare(&found, plan, &codes)
+        gathered.append(found)
+        addCut(id, found.cut)
+      case .lacking(let reason): lacking.append((id, reason))
+      }
+    }
+    guard let first = gathered.first else {
+      return try refuse(plan, lacking.first?.reason ?? "no episode was read")
+    }
+    if plan.recipe.suite == "generative", request.window == nil,
+      Set(gathered.flatMap { $0.clips.map(\.rows) }).count > 1
+    {
+      return try refuse(
+        plan, "the episodes differ in length; cut windows of one length with --window")
+    }
+    var plan = plan
+    for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
+    if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
+    var constants = gathered.first?.constants ?? [:]
+    if try train(plan, &codes, &constants) == false { return }
+    add(inputs: first.sources, of: plan.recipe.evaluator)
+    try score(plan, gathered, lacking, constants)
+    if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
+  }
+
+  /// The options that the episodes' conventions, clocks and pictures decide. A recording without pictures
+  /// says nothing of their size.
+  private static func derived(
+    _ gathered: [Gathered], _ plan: MetricPlan
+  ) throws(TrajpackError) -> [(name: String, value: String)] {
+    var out: [(name: String, value: String)] = []
+    var sources: [String: String] = [:]
+    for episode in gathered {
+      for (name, value) in episode.derived {
+        guard let known = out.first(where: { $0.name == name }) else {
+          out.append((name, value))
+          sources[name] = episode.id
+          continue
+        }
+        guard known.value != value, plan.evaluator.settings.contains(where: { $0.name == name }),
+          plan.setting(name) == nil
+        else { continue }
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
+            + "\(value) in '\(episode.id)', so they cannot be one figure; evaluate them apart with "
+            + "--episodes, or say one with --set \(name)=…")
+      }
+    }
+    return out
+  }
+
+  /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
+  func refuse(_ plan: MetricPlan, _ reason: String) throws(TrajpackError) {
+    guard !plan.isNamed else {
+      throw TrajpackError(.usage, "\(plan.recipe.evaluator): \(reason)")
+    }
+    add([
+      Report.Metric(
+        name: plan.recipe.evaluator, evaluator: plan.recipe.evaluator, value: nil, count: 0,
+        reason: reason, unit: nil, better: nil, truth: nil,
+        pooling: plan.recipe.pooling.rawValue, options: .object([]), details: .object([]),
+        episodes: [], horizons: [])
+    ])
+  }
+
+  private func score(
+    _ plan: MetricPlan, _ gathered: [Gathered], _ lacking: [(id: String, reason: String)],
+    _ constants: [String: Numbers]
+  ) throws(TrajpackError) {
+    let scorer = Scorer(plan: plan, settings: plan.settings)
+    let alone = Self.alone(scorer, gathered)
+    var each: [[Score]] = []
+    for episode in gathered {
+      each.append(
+        try within("episode '\(episode.id)'") { () throws(TrajpackError) in
+          try alone.scores(episode.clips, constants)
+        })
+    }
+    let all = try pooled(scorer, gathered, each, constants, \.clips)
+    var own: [Score] = []
+    if plan.recipe.measuresOne {
+      var parts: [[Score]] = []
+      for episode in gathered { parts.append(try scorer.scores(episode.truthClips, constants)) }
+      own = try pooled(scorer, gathered, parts, constants, \.truthClips)
+    }
+    let horizons = try horizons(scorer, gathered, constants)
+    add(
+      all.filter { plan.keeps($0.name) }.map { score in
+        let meaning = ScoreMeaning(score.name, units: gathered.first?.units)
+        return Report.Metric(
+          name: score.name, evaluator: plan.recipe.evaluator, value: score.value,
+          count: score.count, reason: score.reason, unit: meaning.unit, better: meaning.better,
+          truth: own.first { $0.name == score.name }?.value,
+          pooling: plan.recipe.pooling.rawValue, options: score.options.json,
+          details: score.details.json,
+          episodes: zip(gathered, each).map { episode, scores in
+            let own = scores.first { $0.name == score.name }
+            return Report.EpisodeFigure(
+              episode: episode.id, value: own?.value, count: own?.count ?? 0, reason: own?.reason)
+          }
+            + lacking.map { id, reason in
+              Report.EpisodeFigure(episode: id, value: nil, count: 0, reason: reason)
+            },
+          horizons: horizons.map { rows, scores in
+            let own = scores.first { $0.name == score.name }
+            return Report.HorizonFigure(rows: rows, value: own?.value, count: own?.count ?? 0)
+          })
+      })
+  }
+
+  /// The figures of all episodes together, as the recipe pools them.
+  private func pooled(
+    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers],
+    _ clips: (Gathered) -> [Clip]
+  ) throws(TrajpackError) -> [Score] {
+    if gathered.count == 1 { return each[0] }
+    guard scorer.plan.recipe.pooling != .mean else { return Scorer.means(each, of: "episodes") }
+    return try scorer.scores(gathered.flatMap(clips), constants)
+  }
+
+  /// The figures of the first rows of each clip that has as many.
+  private func horizons(
+    _ scorer: Scorer, _ gathered: [Gathered], _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [(rows: Int, scores: [Score])] {
+    var out: [(rows: Int, scores: [Score])] = []
+    for rows in request.horizons {
+      let cut = gathered.map { episode in
+        var copy = episode
+        copy.clips = episode.clips.filter { $0.rows >= rows }.map { clip in
+          Clip(arrays: clip.arrays.mapValues { $0.rows(0..<rows) }, rows: rows)
+        }
+        return copy
+      }.filter { !$0.clips.isEmpty }
+      guard !cut.isEmpty else {
+        out.append((rows, []))
+        continue
+      }
+      var each: [[Score]] = []
+      for episode in cut { each.append(try scorer.scores(episode.clips, constants)) }
+      out.append((rows, try pooled(scorer, cut, each, constants, \.clips)))
+    }
+    return out
+  }
+
+  /// How single episodes are scored: errors of state variables are divided by the ranges of all episodes
+  /// together, so that the episodes' figures are parts of the whole. A variable that never changes has no
+  /// range, and does not count.
+  private struct Alone {
+    var scorer: Scorer
+    var ranges: Numbers?
+    var columns: [Int] = []
+
+    func scores(
+      _ clips: [Clip], _ constants: [String: Numbers]
+    ) throws(TrajpackError) -> [Score] {
+      guard let ranges else { return try scorer.scores(clips, constants) }
+      let narrow = clips.map { clip in
+        Clip(arrays: clip.arrays.mapValues { $0.columns(columns) }, rows: clip.rows)
+      }
+      return try scorer.scores(narrow, constants.merging(["ranges": ranges]) { a, _ in a })
+    }
+  }
+
+  private static func alone(_ scorer: Scorer, _ gathered: [Gathered]) -> Alone {
+    let normaliser = scorer.plan.setting("normaliser") ?? "range"
+    guard scorer.plan.recipe.evaluator == "state.alignment", gathered.count > 1,
+      normaliser == "range"
+    else { return Alone(scorer: scorer) }
+    let clips = gathered.flatMap(\.clips).compactMap { $0.arrays["truth"] }
+    let width = clips.first?.width ?? 0
+    let ranges = (0..<width).map { column -> Double in
+      var (low, high) = (Double.infinity, -Double.infinity)
+      for clip in clips {
+        for row in 0..<clip.rows {
+          let value = clip.values[row * width + column]
+          if value.isFinite { (low, high) = (min(low, value), max(high, value)) }
+        }
+      }
+      return high - low
+    }
+    let columns = ranges.indices.filter { ranges[$0] > 0 && ranges[$0].isFinite }
+    guard !columns.isEmpty else { return Alone(scorer: scorer) }
+    var copy = scorer
+    copy.settings.append(("normaliser", "given"))
+    return Alone(
+      scorer: copy, ranges: Numbers(shape: [columns.count], columns.map { ranges[$0] }),
+      columns: columns)
+  }
+}

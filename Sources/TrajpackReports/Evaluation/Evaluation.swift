@@ -1,0 +1,229 @@
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+/// An evaluation of predictions against an archive.
+///
+/// Channels, windows and absences are those of the archive: what was not observed, an entity that is not
+/// present and a frame without a prediction never count, and every figure says how many values it comes
+/// from. The same inputs and request give the same report, byte for byte.
+public final class Evaluation {
+  /// What is asked for.
+  public let request: EvaluationRequest
+  /// Called with the id of each episode before it is read.
+  public var willRead: (String) -> Void = { _ in }
+  /// Asked between episodes; a report is not made once it says true.
+  public var isInterrupted: () -> Bool = { false }
+
+  let truth: Archive
+  let predictions: Predictions
+  let plans: [MetricPlan]
+  let verdicts: Verdicts?
+  private(set) var report: Report
+  var windowRows: [String: [Int: [Int]]] = [:]
+
+  /// Opens both inputs and decides what is evaluated. No channel is read.
+  ///
+  /// - Parameters:
+  ///   - truth: The path of an archive.
+  ///   - predictions: The path of an archive, or of files as `schemas/predictions.md` describes them.
+  ///   - version: The version of trajpack, for the report.
+  ///   - names: What the report calls the two; their paths where nil.
+  /// - Throws: A usage error for a metric, option, channel or episode that is not there; a data error
+  ///   where an input is damaged.
+  public init(
+    _ request: EvaluationRequest, truth: String, predictions: String, version: String,
+    names: (truth: String, predictions: String)? = nil
+  ) throws(TrajpackError) {
+    try request.validate()
+    self.request = request
+    plans = try MetricPlan.all(request)
+    guard !plans.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "name what to measure with --metric or --suite (\(Recipe.suites.joined(separator: ", "))); "
+          + "'trajpack evaluate --list' shows the metrics")
+    }
+    guard Archive.isArchive(truth) else {
+      throw TrajpackError(
+        .usage,
+        "\(truth): \(FileSystem.item(at: truth) == nil ? "does not exist" : "is no trajpack archive; the truth must be one, make it with 'trajpack convert'")"
+      )
+    }
+    self.truth = try Archive(truth)
+    let selected = try Self.selected(self.truth, request)
+    self.predictions = try Predictions(predictions, truth: Array(selected))
+    report = Report(
+      version: version, request: request,
+      truth: .init(
+        path: names?.truth ?? truth, form: "archive", digest: self.truth.data.digest),
+      predictions: .init(
+        path: names?.predictions ?? predictions, form: self.predictions.form,
+        digest: self.predictions.digest),
+      others: [], episodes: .init(), inputs: [], metrics: [], figures: [])
+    verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
+    for path in [request.verdicts, request.labels].compactMap({ $0 }) {
+      report.others.append(.init(path: path, form: "files", digest: try FilesDigest.of(path)))
+    }
+    try choose(selected)
+  }
+
+  /// How often an episode is read: the steps of a progress bar.
+  public var readings: Int {
+    report.episodes.evaluated.count * plans.count { !$0.recipe.inputs.isEmpty }
+  }
+
+  /// The digests of the inputs, to be compared with those of an older report.
+  public var digests: [String] {
+    [report.truth.digest, report.predictions.digest] + report.others.map(\.digest)
+  }
+
+  /// The ids that the request selects, in the order of the archive.
+  static func selected(
+    _ archive: Archive, _ request: EvaluationRequest
+  ) throws(TrajpackError) -> [String] {
+    var options: [JSONValue.Member] = []
+    if !request.splits.isEmpty {
+      options.append(.init("split", .array(request.splits.map { .string($0) })))
+    }
+    if !request.episodes.isEmpty {
+      options.append(.init("episodes", .array(request.episodes.map { .string($0) })))
+    }
+    return try ids(archive, .object(options))
+  }
+
+  static func ids(_ archive: Archive, _ options: JSONValue) throws(TrajpackError) -> [String] {
+    var splits: [String] = []
+    for shard in archive.data.shards {
+      for split in shard.schema.splits where !splits.contains(split) { splits.append(split) }
+    }
+    let filter = try EpisodeFilter(LoaderOptions(json: options.text()), splits)
+    var out: [String] = []
+    for shard in archive.data.shards {
+      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
+        out.append(shard.index.episode(number).id)
+      }
+    }
+    guard !out.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(archive.data.dataset.path): no episode fits the selection"
+          + Suggestion.text(
+            for: options["episodes"]?.array?.first?.string ?? "", among: archive.ids))
+    }
+    return out
+  }
+
+  /// Holds the episodes of both sides against each other.
+  private func choose(_ selected: [String]) throws(TrajpackError) {
+    let predicted = predictions.ids
+    let there = Set(predicted)
+    let known = Set(selected)
+    report.episodes.selected = selected.count
+    report.episodes.evaluated = selected.filter(there.contains)
+    report.episodes.missing = selected.filter { !there.contains($0) }
+    report.episodes.extra = predicted.filter { !known.contains($0) }
+    let path = report.predictions.path
+    guard !report.episodes.evaluated.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(path): has no prediction of any of the \(selected.count) episodes; it has "
+          + Self.some(predicted) + ", the truth has " + Self.some(selected))
+    }
+    guard !request.isPartial else { return }
+    guard report.episodes.missing.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(path): \(report.episodes.missing.count) of \(selected.count) episodes have no prediction ("
+          + Self.some(report.episodes.missing)
+          + "); predict them, select with --episodes or --split, or "
+          + "count what is there with --partial")
+    }
+    let strangers = report.episodes.extra.filter { !truth.holds($0) }
+    guard strangers.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(path): holds \(strangers.count) episodes that the truth has not (\(Self.some(strangers))); remove "
+          + "them, or leave them out with --partial")
+    }
+  }
+
+  static func some(_ ids: [String]) -> String {
+    ids.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + (ids.count > 4 ? ", …" : "")
+  }
+
+  /// Computes everything.
+  ///
+  /// - Throws: A usage error where a metric that is asked for by name lacks an input, or sides do not fit; a
+  ///   data error where an input is damaged.
+  public func run() throws(TrajpackError) -> Report {
+    for plan in plans {
+      if plan.recipe.inputs.isEmpty {
+        try judge(plan)
+      } else {
+        try evaluate(plan)
+      }
+      guard !isInterrupted() else { break }
+    }
+    report.figures += Self.overview(report)
+    return report
+  }
+
+  /// Adds what a metric came to.
+  func add(_ metrics: [Report.Metric]) { report.metrics += metrics }
+  func add(_ figures: [Figure]) { report.figures += figures }
+  func add(inputs: [(input: String, source: String)], of evaluator: String) {
+    for (input, source) in inputs { report.inputs.append((evaluator, input, source)) }
+  }
+  func addCut(_ episode: String, _ frames: Int) {
+    guard frames > 0, !report.episodes.cut.contains(where: { $0.episode == episode }) else {
+      return
+    }
+    report.episodes.cut.append((episode, frames))
+  }
+  var reportMetrics: [Report.Metric] { report.metrics }
+  var reportFigures: [Figure] { report.figures }
+  var evaluated: [String] { report.episodes.evaluated }
+}
+
+extension Evaluation {
+  /// The windows of an episode's frames: those that the loader cuts, or one of all frames.
+  func windows(of recording: Recording, _ frames: Frames) throws(TrajpackError) -> [Range<Int>] {
+    guard let window = request.window else { return frames.count > 0 ? [0..<frames.count] : [] }
+    let all = try windows(of: frames.stream, window)
+    let tracks = Set(recording.tracks.map(\.number))
+    var out: [Range<Int>] = []
+    for track in tracks.sorted() {
+      for row in all[track] ?? [] {
+        let first = row - window.past
+        out.append(first..<first + window.past + window.length)
+      }
+    }
+    return out
+  }
+
+  /// The loader's windows on the clock of a stream, by track.
+  private func windows(
+    of stream: String, _ window: EvaluationRequest.Window
+  ) throws(TrajpackError) -> [Int: [Int]] {
+    if let known = windowRows[stream] { return known }
+    let options = JSONValue.record([
+      "channels": .array([.string(stream)]), "reference": .string(stream),
+      "length": .int(Int64(window.length)), "past": .int(Int64(window.past)),
+      "stride": .int(Int64(window.stride)), "edge": "drop", "shuffle": "none", "batch": 1,
+      "drop_last": false, "masks": false, "threads": 1,
+    ])
+    let loader = try Loader([truth.data], LoaderOptions(json: options.text()))
+    guard loader.windows[0] < 1 << 24 else {
+      throw TrajpackError(
+        .usage, "\(loader.windows[0]) windows are too many to evaluate; take a larger --stride")
+    }
+    var out: [Int: [Int]] = [:]
+    for number in 0..<loader.windows[0] {
+      let place = try loader.locate(dataset: 0, window: number)
+      out[place.track, default: []].append(place.row)
+    }
+    windowRows[stream] = out
+    return out
+  }
+}

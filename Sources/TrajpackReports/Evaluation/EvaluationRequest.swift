@@ -1,0 +1,137 @@
+import TrajpackFormat
+
+/// What is asked for: everything that decides a report's figures, so that a report can be made again.
+public struct EvaluationRequest: Sendable, Equatable {
+  /// Rows that are forecast at once, cut as the loader cuts windows with `edge` `drop`.
+  public struct Window: Sendable, Equatable {
+    /// Rows of a window.
+    public var length: Int
+    /// Rows before the window's start that belong to it.
+    public var past: Int
+    /// Rows from one window's start to the next.
+    public var stride: Int
+
+    /// A window.
+    public init(length: Int, past: Int = 0, stride: Int = 1) {
+      self.length = length
+      self.past = past
+      self.stride = stride
+    }
+  }
+
+  /// Evaluators or scores by name: `camera.path`, `camera.ate`.
+  public var metrics: [String] = []
+  /// Groups of evaluators: `camera`.
+  public var suites: [String] = []
+  /// `option=value` for every metric that has the option, or `metric.option=value`.
+  public var settings: [String] = []
+  /// `input=pattern` or `metric:input=pattern`: which channels or arrays an input is.
+  public var maps: [String] = []
+  /// Patterns of episode ids; all where empty.
+  public var episodes: [String] = []
+  /// Splits; all where empty.
+  public var splits: [String] = []
+  /// The split whose episodes are training data for metrics that need some.
+  public var trainSplit: String?
+  /// The stream whose rows are the frames; chosen by each metric where nil.
+  public var reference: String?
+  /// Windows; whole episodes where nil.
+  public var window: Window?
+  /// Figures of the first rows of each window or episode.
+  public var horizons: [Int] = []
+  /// Whether missing episodes and shorter ones are left out and counted, instead of refused.
+  public var isPartial = false
+  /// What a NaN in a prediction does: `error`, `skip` or `worst`; each metric's own default where nil.
+  public var nan: String?
+  /// The seed of everything that is drawn; each metric's own default where nil.
+  public var seed: Int?
+  /// A file of verdicts, for `action.following` and `action.agreement`.
+  public var verdicts: String?
+  /// A file of human labels, for `action.agreement`.
+  public var labels: String?
+
+  /// A request for nothing.
+  public init() {}
+}
+
+extension EvaluationRequest {
+  /// The request as JSON; what was not asked for is not in it.
+  public var json: JSONValue {
+    func texts(_ list: [String]) -> JSONValue? {
+      list.isEmpty ? nil : .array(list.map { .string($0) })
+    }
+    return .record([
+      "metrics": texts(metrics), "suites": texts(suites), "settings": texts(settings),
+      "maps": texts(maps), "episodes": texts(episodes), "splits": texts(splits),
+      "train_split": trainSplit.map { .string($0) }, "reference": reference.map { .string($0) },
+      "window": window.map { window in
+        .record([
+          "length": .int(Int64(window.length)), "past": .int(Int64(window.past)),
+          "stride": .int(Int64(window.stride)),
+        ])
+      },
+      "horizons": horizons.isEmpty ? nil : .array(horizons.map { .int(Int64($0)) }),
+      "partial": isPartial ? .bool(true) : nil, "nan_predictions": nan.map { .string($0) },
+      "seed": seed.map { .int(Int64($0)) }, "verdicts": verdicts.map { .string($0) },
+      "labels": labels.map { .string($0) },
+    ])
+  }
+
+  /// Reads what ``json`` wrote.
+  ///
+  /// - Throws: A data error that names the member that is wrong or unknown.
+  public init(json: JSONValue) throws(TrajpackError) {
+    self.init()
+    let reader = JSONReader(json, at: "the report's request")
+    for member in json.members ?? [] {
+      let item = JSONReader(member.value, at: "the report's request.\(member.name)")
+      func texts() throws(TrajpackError) -> [String] {
+        try reader.list(member.name) { (r) throws(TrajpackError) in try r.text() }
+      }
+      switch member.name {
+      case "metrics": metrics = try texts()
+      case "suites": suites = try texts()
+      case "settings": settings = try texts()
+      case "maps": maps = try texts()
+      case "episodes": episodes = try texts()
+      case "splits": splits = try texts()
+      case "train_split": trainSplit = try item.text()
+      case "reference": reference = try item.text()
+      case "window":
+        window = Window(
+          length: try item.integer("length"), past: try item.integer("past"),
+          stride: try item.integer("stride"))
+      case "horizons": horizons = try item.integers()
+      case "partial":
+        guard let truth = member.value.bool else { throw item.wrong("true or false") }
+        isPartial = truth
+      case "nan_predictions": nan = try item.text()
+      case "seed": seed = try item.integer()
+      case "verdicts": verdicts = try item.text()
+      case "labels": labels = try item.text()
+      default: throw item.wrong("a member that this trajpack knows")
+      }
+    }
+  }
+
+  /// Refuses what cannot be.
+  func validate() throws(TrajpackError) {
+    if let window {
+      guard window.length > 0, window.past >= 0, window.stride > 0, window.length < 1 << 24,
+        window.past < 1 << 24
+      else { throw TrajpackError(.usage, "a window has a length and a stride of at least 1 row") }
+    }
+    guard horizons.allSatisfy({ $0 > 0 }) else {
+      throw TrajpackError(.usage, "a horizon is a number of rows, at least 1")
+    }
+    if let nan, !["error", "skip", "worst"].contains(nan) {
+      throw TrajpackError(.usage, "what a NaN does is error, skip or worst, not '\(nan)'")
+    }
+    if let seed, seed < 0 { throw TrajpackError(.usage, "a seed is at least 0, not \(seed)") }
+    if let longest = horizons.max(), let window, longest > window.past + window.length {
+      throw TrajpackError(
+        .usage,
+        "a horizon of \(longest) rows is longer than the window of \(window.past + window.length)")
+    }
+  }
+}

@@ -1,0 +1,73 @@
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+/// A dataset as evaluations read it: by episode id, entity and channel.
+final class Archive {
+  let data: OpenDataset
+  let ids: [String]
+  private let numbers: [String: Int]
+
+  init(_ path: String) throws(TrajpackError) {
+    data = try OpenDataset(path)
+    var ids: [String] = []
+    for shard in data.shards {
+      for number in 0..<shard.index.episodeCount { ids.append(shard.index.episode(number).id) }
+    }
+    self.ids = ids
+    numbers = Dictionary(ids.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
+  }
+
+  func holds(_ id: String) -> Bool { numbers[id] != nil }
+
+  /// An episode that is there.
+  func recording(_ id: String) throws(TrajpackError) -> Recording {
+    guard let number = numbers[id] else {
+      throw TrajpackError(.usage, "\(data.dataset.path): there is no episode '\(id)'")
+    }
+    return try Recording(data, number)
+  }
+
+  /// Whether a path is a dataset or a shard.
+  static func isArchive(_ path: String) -> Bool {
+    switch FileSystem.item(at: path) {
+    case .folder:
+      return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
+        || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
+    case .file:
+      guard let file = try? LocalFile(path), file.length >= 8 else { return false }
+      return (try? file.bytes(0..<8)) == ShardHeader.magic
+    default: return false
+    }
+  }
+}
+
+/// A channel of the episode, or of one of its entities over all of its tracks.
+struct Entry: Hashable {
+  /// `camera`, `npc[0]`, `skeleton/em_37[monster 0]`: what `trajpack export` calls it.
+  var label: String
+  var stream: String
+  var channel: String
+
+  var path: String { "\(label)/\(channel)" }
+
+  func matches(_ pattern: Pattern) -> Bool {
+    pattern.matches(label) || pattern.matches(path)
+      || pattern.matches(stream: stream, channel: channel)
+  }
+}
+
+/// The rows that an evaluation of an episode counts by: those of one track.
+struct Frames {
+  var count: Int
+  var clock: Clock
+  /// The times of all rows, where the clock does not give them.
+  var times: [Double]
+  var stream: String
+
+  /// Rows a second; nil for explicit times.
+  var rate: Double? {
+    if case .regular(_, let rate) = clock { return rate.value }
+    return nil
+  }
+}

@@ -1,0 +1,222 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// Predictions in files: a folder with a file an episode, or one file for all; npz, npy, CSV, TSV or JSONL.
+/// `schemas/predictions.md` is the specification.
+final class PredictionFiles {
+  let path: String
+  let digest: String
+  private(set) var ids: [String] = []
+  private var episodes: [String: PredictedArrays] = [:]
+
+  static let extensions = ["npz", "npy", "csv", "tsv", "jsonl"]
+
+  init(_ path: String, truth: [String]) throws(TrajpackError) {
+    self.path = path
+    var digest = FilesDigest()
+    if FileSystem.item(at: path) == .folder {
+      let files = try Self.members(of: path, truth)
+      guard !files.isEmpty else {
+        throw TrajpackError(
+          .usage,
+          "\(path): holds no predictions; name a file after each episode "
+            + "('\(truth.first ?? "ID").npz', or .npy, .csv, .jsonl), or give an archive")
+      }
+      for (id, file) in files {
+        try digest.add(file, "\(path)/\(file)")
+        try Self.checkOnce(id, file, episodes[id])
+        ids.append(id)
+        let found = try Self.read("\(path)/\(file)", as: file, truth: [id])
+        guard let arrays = found.first(where: { $0.id == id }), found.count == 1 else {
+          throw TrajpackError(
+            .data,
+            "\(path)/\(file): holds predictions of episode '\(found.first { $0.id != id }?.id ?? "")'; "
+              + "a file that is named after an episode holds that one alone")
+        }
+        episodes[id] = arrays.arrays
+      }
+    } else {
+      let name = FileSystem.name(of: path)
+      try digest.add(name, path)
+      for (id, arrays) in try Self.read(path, as: name, truth: truth) {
+        ids.append(id)
+        episodes[id] = arrays
+      }
+    }
+    self.digest = digest.text
+  }
+
+  func arrays(_ id: String) throws(TrajpackError) -> PredictedArrays {
+    guard let found = episodes[id] else {
+      throw TrajpackError(.usage, "\(path): there are no predictions of episode '\(id)'")
+    }
+    return found
+  }
+
+  private static func checkOnce(
+    _ id: String, _ file: String, _ known: PredictedArrays?
+  ) throws(TrajpackError) {
+    if let known {
+      throw TrajpackError(
+        .usage, "\(known.origin) and \(file) both hold episode '\(id)'; keep one of them")
+    }
+  }
+
+  /// The files of a folder, each with the episode that it is named after.
+  private static func members(
+    of folder: String, _ truth: [String]
+  ) throws(TrajpackError) -> [(id: String, file: String)] {
+    var out: [(id: String, file: String)] = []
+    func add(_ name: String, below prefix: String) {
+      for ending in extensions where name.hasSuffix(".\(ending)") {
+        out.append((prefix + name.dropLast(ending.count + 1), prefix + name))
+      }
+    }
+    // Ids may hold slashes: then their files lie in folders.
+    var folders: Set<String> = [""]
+    for id in truth where id.contains("/") {
+      folders.insert("\(FileSystem.parent(of: id))/")
+    }
+    for prefix in folders.sorted() where FileSystem.item(at: "\(folder)/\(prefix)") == .folder {
+      for name in try FileSystem.names(in: "\(folder)/\(prefix)") {
+        if FileSystem.item(at: "\(folder)/\(prefix)\(name)") == .file {
+          add(name, below: prefix)
+        } else if FileSystem.item(at: "\(folder)/\(prefix)\(name)/episode.npz") == .file {
+          // The layout of 'trajpack export --to npz'.
+          out.append((prefix + name, "\(prefix)\(name)/episode.npz"))
+        }
+      }
+    }
+    return out
+  }
+
+  /// What a file holds, by episode.
+  private static func read(
+    _ path: String, as name: String, truth: [String]
+  ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
+    let file = try LocalFile(path)
+    let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
+    switch ending {
+    case "npz": return try archive(file, truth)
+    case "npy":
+      let array = try ArrayFile(file)
+      let id = try only(truth, path, "an .npy file holds one array")
+      return [(id, PredictedArrays(path, [("prediction", reader(array))]))]
+    case "csv", "tsv":
+      return try PredictionTable.read(
+        file, delimiter: UInt8(ascii: ending == "csv" ? "," : "\t"), truth)
+    case "jsonl": return try PredictionLines.read(file)
+    default:
+      throw TrajpackError(
+        .usage,
+        "\(path): is no archive and its name does not end in .npz, .npy, .csv, .tsv or .jsonl")
+    }
+  }
+
+  /// The one episode that a file without ids can mean.
+  static func only(
+    _ truth: [String], _ path: String, _ why: String
+  ) throws(TrajpackError) -> String {
+    guard truth.count == 1, let id = truth.first else {
+      throw TrajpackError(
+        .usage,
+        "\(path): \(why) and the truth has \(truth.count) episodes; put a file named after each "
+          + "episode into a folder")
+    }
+    return id
+  }
+
+  private static func archive(
+    _ file: LocalFile, _ truth: [String]
+  ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
+    let archive = try NPZ(file)
+    var found:
+      [(id: String, readers: [(name: String, read: () throws(TrajpackError) -> Numbers)])] =
+        []
+    var plain: [(name: String, read: () throws(TrajpackError) -> Numbers)] = []
+    let known = Set(truth)
+    for name in archive.names {
+      let read = { () throws(TrajpackError) in try Numbers(archive.array(name)) }
+      // 'ID/NAME', where the id is one that the truth has: the longest that fits.
+      var parts = name.split(separator: "/", omittingEmptySubsequences: false)
+      var rest: [Substring] = []
+      var id: String?
+      while parts.count > 1 {
+        rest.insert(parts.removeLast(), at: 0)
+        let candidate = parts.joined(separator: "/")
+        if known.contains(candidate) {
+          id = candidate
+          break
+        }
+      }
+      guard let id else {
+        plain.append((name, read))
+        continue
+      }
+      let short = rest.joined(separator: "/")
+      if let at = found.firstIndex(where: { $0.id == id }) {
+        found[at].readers.append((short, read))
+      } else {
+        found.append((id, [(short, read)]))
+      }
+    }
+    if found.isEmpty {
+      let id = try only(truth, file.path, "its arrays are not named 'EPISODE/NAME'")
+      return [(id, PredictedArrays(file.path, plain))]
+    }
+    if let stray = plain.first {
+      throw TrajpackError(
+        .data,
+        "\(file.path): array '\(stray.name)' is not named after an episode of the truth, as "
+          + "'\(found[0].id)/…' is")
+    }
+    return found.map { ($0.id, PredictedArrays(file.path, $0.readers)) }
+  }
+
+  private static func reader(_ array: ArrayFile) -> () throws(TrajpackError) -> Numbers {
+    { () throws(TrajpackError) in try Numbers(array) }
+  }
+}
+
+extension Numbers {
+  /// The most numbers of an array of predictions: 8 GiB.
+  static let most = 1 << 30
+
+  /// The elements of a numpy array.
+  convenience init(_ array: ArrayFile) throws(TrajpackError) {
+    guard array.header.count <= Self.most else {
+      throw TrajpackError(
+        .usage, "shape \(array.shape) is more than \(Self.most) numbers; split it by episode")
+    }
+    self.init(shape: array.shape)
+    var at = 0
+    let out = values
+    let type = array.type
+    try array.read(leadingAxes: max(array.shape.count, 1)) { (bytes, count) throws(TrajpackError) in
+      for index in 0..<count { out[at + index] = Self.element(bytes, index, type) }
+      at += count
+    }
+  }
+
+  private static func element(
+    _ bytes: UnsafeRawBufferPointer, _ index: Int, _ type: ElementType
+  ) -> Double {
+    func load<T>(_ type: T.Type) -> T {
+      bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
+    }
+    switch type {
+    case .int8: return Double(load(Int8.self))
+    case .int16: return Double(load(Int16.self))
+    case .int32: return Double(load(Int32.self))
+    case .int64: return Double(load(Int64.self))
+    case .uint8, .bool: return Double(load(UInt8.self))
+    case .uint16: return Double(load(UInt16.self))
+    case .uint32: return Double(load(UInt32.self))
+    case .uint64: return Double(load(UInt64.self))
+    case .float32: return Double(load(Float.self))
+    case .float64: return load(Double.self)
+    case .bytes: return .nan
+    }
+  }
+}

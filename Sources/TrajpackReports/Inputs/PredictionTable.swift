@@ -1,0 +1,144 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// Predictions in a CSV or TSV file: a row a frame, a column a number.
+///
+/// The column `NAME` is a scalar, `NAME.0`, `NAME.1`, … together an array. A column `episode` says whose
+/// frame it is, a column `row` which; an empty cell and `nan` are no number.
+enum PredictionTable {
+  private struct Column {
+    var name: String
+    /// The numbers of a row, as columns of the file.
+    var cells: [Int]
+  }
+
+  private struct Part {
+    var id: String
+    var rows: [Int] = []
+    var numbers: [[Double]] = []
+  }
+
+  static func read(
+    _ file: LocalFile, delimiter: UInt8, _ truth: [String]
+  ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
+    let (columns, parts) = try within(file.path) { () throws(TrajpackError) in
+      try scan(file, delimiter, truth)
+    }
+    return try parts.map { (part) throws(TrajpackError) in
+      let rows = (part.rows.max() ?? -1) + 1
+      guard rows <= max(4 * part.rows.count + 1000, 0) else {
+        throw TrajpackError(
+          .data,
+          "\(file.path): episode '\(part.id)' has row \(rows - 1), but \(part.rows.count) rows")
+      }
+      let readers = columns.indices.map { number in
+        (
+          columns[number].name,
+          { () throws(TrajpackError) in
+            let count = columns[number].cells.count
+            let out = Numbers(shape: [rows] + (count == 1 ? [] : [count]))
+            for (place, row) in part.rows.enumerated() {
+              for element in 0..<count {
+                out.values[row * count + element] = part.numbers[number][place * count + element]
+              }
+            }
+            return out
+          } as () throws(TrajpackError) -> Numbers
+        )
+      }
+      return (part.id, PredictedArrays(file.path, readers))
+    }
+  }
+
+  private static func scan(
+    _ file: LocalFile, _ delimiter: UInt8, _ truth: [String]
+  ) throws(TrajpackError) -> ([Column], [Part]) {
+    let scanner = CSVScanner(file, delimiter: delimiter)
+    guard try scanner.next() else { throw TrajpackError(.data, "the table is empty") }
+    let head = (0..<scanner.count).map { scanner[$0].text }
+    if let twice = head.first(where: { name in head.count { $0 == name } > 1 }) {
+      throw TrajpackError(.data, "the column '\(twice)' comes twice")
+    }
+    let episode = head.firstIndex(of: "episode")
+    let row = head.firstIndex(of: "row")
+    let columns = columns(head, except: [episode, row, head.firstIndex(of: "time")])
+    guard !columns.isEmpty else { throw TrajpackError(.data, "the table has no column of numbers") }
+    var parts: [Part] = []
+    var places: [String: Int] = [:]
+    let alone =
+      episode == nil
+      ? try PredictionFiles.only(truth, "the table", "it has no column 'episode'") : ""
+    while try scanner.next() {
+      guard scanner.count == head.count else {
+        throw TrajpackError(
+          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(head.count)")
+      }
+      let id = episode.map { scanner[$0].text } ?? alone
+      let place = places[id] ?? parts.count
+      if place == parts.count {
+        places[id] = place
+        var part = Part(id: id)
+        part.numbers = columns.map { _ in [] }
+        parts.append(part)
+      }
+      var number = parts[place].rows.count
+      if let row {
+        let text = NumberText(scanner[row].bytes)
+        guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
+          throw TrajpackError(
+            .data, "line \(scanner.line): '\(scanner[row].text)' is no number of a row")
+        }
+        number = Int(text.mantissa)
+      }
+      parts[place].rows.append(number)
+      for (c, column) in columns.enumerated() {
+        for cell in column.cells {
+          let text = NumberText(scanner[cell].bytes)
+          guard text.form != .text else {
+            throw TrajpackError(
+              .data,
+              "line \(scanner.line): column '\(head[cell])' holds '\(scanner[cell].text)', which "
+                + "is no number")
+          }
+          parts[place].numbers[c].append(text.value)
+        }
+      }
+    }
+    for part in parts where Set(part.rows).count != part.rows.count {
+      throw TrajpackError(.data, "episode '\(part.id)' has a row twice")
+    }
+    return (columns, parts)
+  }
+
+  /// Columns that belong together: `pos.0`, `pos.1`, `pos.2` in any order.
+  private static func columns(_ head: [String], except used: [Int?]) -> [Column] {
+    var groups: [(name: String, cells: [Int: Int])] = []
+    var out: [Column] = []
+    for (cell, name) in head.enumerated() where !used.contains(cell) {
+      let dot = name.lastIndex(of: ".")
+      let index = dot.flatMap { Int(name[name.index(after: $0)...]) }
+      guard let dot, let index, index >= 0 else {
+        out.append(Column(name: name, cells: [cell]))
+        continue
+      }
+      let base = String(name[..<dot])
+      if let at = groups.firstIndex(where: { $0.name == base }) {
+        groups[at].cells[index] = cell
+      } else {
+        groups.append((base, [index: cell]))
+      }
+    }
+    for group in groups {
+      let cells = (0..<group.cells.count).compactMap { group.cells[$0] }
+      if cells.count == group.cells.count {
+        out.append(Column(name: group.name, cells: cells))
+      } else {
+        for (index, cell) in group.cells.sorted(by: { $0.key < $1.key }) {
+          out.append(Column(name: "\(group.name).\(index)", cells: [cell]))
+        }
+      }
+    }
+    return out
+  }
+}

@@ -1,0 +1,132 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackStore
+
+/// What a model said: an archive with the same episode ids, or files as `schemas/predictions.md` describes
+/// them.
+enum Predictions {
+  case archive(Archive)
+  case files(PredictionFiles)
+
+  /// Opens what lies at `path`, for the episodes that the truth has.
+  ///
+  /// - Throws: A usage error where nothing there is a prediction.
+  init(_ path: String, truth ids: [String]) throws(TrajpackError) {
+    guard FileSystem.item(at: path) != nil else {
+      throw TrajpackError(.usage, "\(path): does not exist")
+    }
+    self =
+      Archive.isArchive(path)
+      ? .archive(try Archive(path)) : .files(try PredictionFiles(path, truth: ids))
+  }
+
+  /// What it is: `archive` or `files`.
+  var form: String {
+    switch self {
+    case .archive: return "archive"
+    case .files: return "files"
+    }
+  }
+
+  var digest: String {
+    switch self {
+    case .archive(let archive): return archive.data.digest
+    case .files(let files): return files.digest
+    }
+  }
+
+  /// The episodes that there are predictions of.
+  var ids: [String] {
+    switch self {
+    case .archive(let archive): return archive.ids
+    case .files(let files): return files.ids
+    }
+  }
+
+  /// The predictions of an episode.
+  func episode(_ id: String) throws(TrajpackError) -> PredictedEpisode {
+    switch self {
+    case .archive(let archive): return .recording(try archive.recording(id))
+    case .files(let files): return .arrays(try files.arrays(id))
+    }
+  }
+}
+
+/// The predictions of one episode.
+enum PredictedEpisode {
+  case recording(Recording)
+  case arrays(PredictedArrays)
+
+  /// The names of what there is.
+  var names: [String] {
+    switch self {
+    case .recording(let recording): return recording.entries.map(\.path)
+    case .arrays(let arrays): return arrays.names
+    }
+  }
+
+  func holds(_ name: String) -> Bool { names.contains(name) }
+}
+
+/// Arrays by name, read when they are asked for.
+final class PredictedArrays {
+  /// Where the arrays come from, as errors say it.
+  let origin: String
+  private let readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]
+  private var kept: [String: Numbers] = [:]
+
+  init(_ origin: String, _ readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]) {
+    self.origin = origin
+    self.readers = readers
+  }
+
+  var names: [String] { readers.map(\.name) }
+
+  /// The array of that name; nil where there is none.
+  func array(_ name: String) throws(TrajpackError) -> Numbers? {
+    if let known = kept[name] { return known }
+    guard let reader = readers.first(where: { $0.name == name }) else { return nil }
+    let numbers = try within("\(origin), '\(name)'") { () throws(TrajpackError) in
+      try reader.read()
+    }
+    // What 'trajpack export' writes beside integers that were not all observed.
+    if let mask = readers.first(where: { $0.name == "\(name).observed" }) {
+      let observed = try mask.read()
+      if observed.shape == numbers.shape {
+        for index in 0..<numbers.values.count where observed.values[index] == 0 {
+          numbers.values[index] = .nan
+        }
+      }
+    }
+    kept[name] = numbers
+    return numbers
+  }
+}
+
+/// The digest of files: of their names and contents, in the order of the names.
+struct FilesDigest {
+  private var hash = SHA256()
+
+  mutating func add(_ name: String, _ path: String) throws(TrajpackError) {
+    let line = Array("\(name) \(try Self.of(path))\n".utf8)
+    line.withUnsafeBytes { hash.add($0) }
+  }
+
+  var text: String {
+    var copy = hash
+    return copy.hexadecimal()
+  }
+
+  /// The SHA-256 of a file's bytes.
+  static func of(_ path: String) throws(TrajpackError) -> String {
+    let file = try LocalFile(path)
+    var hash = SHA256()
+    var at = 0
+    while at < file.length {
+      let part = try file.bytes(at..<min(at + 1 << 20, file.length))
+      part.withUnsafeBytes { hash.add($0) }
+      at += part.count
+    }
+    return hash.hexadecimal()
+  }
+}

@@ -1,0 +1,152 @@
+import TrajpackEvaluate
+import TrajpackFormat
+import TrajpackLoader
+
+/// One evaluator of a request: which of its scores are wanted, its settings and its maps.
+struct MetricPlan {
+  var recipe: Recipe
+  var evaluator: Evaluator
+  /// Names of scores, or what they begin with; all where empty.
+  var wanted: [String] = []
+  /// Whether it was asked for by name, so that what it lacks is an error.
+  var isNamed: Bool
+  var settings: [(name: String, value: String)] = []
+  /// What is said of inputs with `--map`.
+  var maps: [String: String] = [:]
+
+  func keeps(_ score: String) -> Bool {
+    wanted.isEmpty
+      || wanted.contains { score == $0 || score.hasPrefix("\($0).") || score.hasPrefix("\($0)_") }
+  }
+
+  func setting(_ name: String) -> String? { settings.last { $0.name == name }?.value }
+
+  /// Sets an option that has not been set and that the evaluator has.
+  mutating func set(_ name: String, _ value: String) {
+    if setting(name) == nil, evaluator.settings.contains(where: { $0.name == name }) {
+      settings.append((name, value))
+    }
+  }
+
+  /// The evaluators of a request, in the order of the catalogue.
+  ///
+  /// - Throws: A usage error that suggests what was meant.
+  static func all(_ request: EvaluationRequest) throws(TrajpackError) -> [MetricPlan] {
+    var plans: [MetricPlan] = []
+    func plan(_ recipe: Recipe, named: Bool) throws(TrajpackError) -> Int {
+      if let at = plans.firstIndex(where: { $0.recipe.evaluator == recipe.evaluator }) {
+        plans[at].isNamed = plans[at].isNamed || named
+        return at
+      }
+      plans.append(
+        MetricPlan(recipe: recipe, evaluator: try .named(recipe.evaluator), isNamed: named))
+      return plans.count - 1
+    }
+    for suite in request.suites {
+      guard Recipe.suites.contains(suite) else {
+        throw TrajpackError(
+          .usage, "there is no suite '\(suite)'\(Suggestion.text(for: suite, among: Recipe.suites))"
+        )
+      }
+      for recipe in Recipe.all where recipe.suite == suite { _ = try plan(recipe, named: false) }
+    }
+    for name in request.metrics {
+      let (recipe, score) = try find(name)
+      let isWhole = plans.contains { $0.recipe.evaluator == recipe.evaluator && $0.wanted.isEmpty }
+      let at = try plan(recipe, named: true)
+      if let score {
+        if !isWhole { plans[at].wanted.append(score) }
+      } else {
+        plans[at].wanted = []
+      }
+    }
+    try apply(request, &plans)
+    let order = Evaluator.all.map(\.name)
+    func place(_ plan: MetricPlan) -> Int {
+      order.firstIndex(of: plan.recipe.evaluator) ?? order.count
+    }
+    return plans.sorted { place($0) < place($1) }
+  }
+
+  /// The recipe that a name of an evaluator or of a score means, and the score.
+  static func find(_ name: String) throws(TrajpackError) -> (recipe: Recipe, score: String?) {
+    if let recipe = Recipe.all.first(where: { $0.evaluator == name }) { return (recipe, nil) }
+    if let recipe = Recipe.all.first(where: { $0.makes(name) }) { return (recipe, name) }
+    let names = Recipe.all.flatMap { [$0.evaluator] + $0.scores.filter { !$0.hasSuffix(".") } }
+    throw TrajpackError(
+      .usage,
+      "there is no metric '\(name)' ('trajpack evaluate --list' shows all)"
+        + Suggestion.text(for: name, among: names))
+  }
+
+  private static func apply(
+    _ request: EvaluationRequest, _ plans: inout [MetricPlan]
+  ) throws(TrajpackError) {
+    for text in request.settings {
+      let (left, value) = try split(text, "--set", "option=value or metric.option=value")
+      var used = false
+      for at in plans.indices {
+        let plan = plans[at]
+        let prefix = "\(plan.recipe.evaluator)."
+        let option = left.hasPrefix(prefix) ? String(left.dropFirst(prefix.count)) : left
+        guard plan.evaluator.settings.contains(where: { $0.name == option }) else { continue }
+        plans[at].settings.append((option, value))
+        used = true
+      }
+      guard used else {
+        let known = plans.flatMap { plan in
+          plan.evaluator.settings.map { "\(plan.recipe.evaluator).\($0.name)" }
+            + plan.evaluator.settings.map(\.name)
+        }
+        throw TrajpackError(
+          .usage,
+          "--set: no metric that is asked for has the option '\(left)'"
+            + Suggestion.text(for: left, among: known))
+      }
+    }
+    for text in request.maps {
+      let (left, pattern) = try split(text, "--map", "input=stream/channel or metric:input=…")
+      let parts = left.split(separator: ":", maxSplits: 1).map(String.init)
+      var used = false
+      for at in plans.indices {
+        let plan = plans[at]
+        if parts.count == 2, parts[0] != plan.recipe.evaluator { continue }
+        guard let input = parts.last,
+          plan.evaluator.inputs.contains(where: { $0.name == input })
+        else { continue }
+        plans[at].maps[input] = pattern
+        used = true
+      }
+      guard used else {
+        let known = plans.flatMap { $0.evaluator.inputs.map(\.name) }
+        throw TrajpackError(
+          .usage,
+          "--map: no metric that is asked for has the input '\(left)'"
+            + Suggestion.text(for: left, among: Array(Set(known)).sorted()))
+      }
+    }
+    for at in plans.indices {
+      if let seed = request.seed { plans[at].set("seed", "\(seed)") }
+      if let nan = request.nan { plans[at].set("nan_predictions", nan) }
+    }
+  }
+
+  private static func split(
+    _ text: String, _ option: String, _ form: String
+  ) throws(TrajpackError) -> (String, String) {
+    guard let equals = text.firstIndex(of: "="), equals > text.startIndex else {
+      throw TrajpackError(.usage, "\(option) takes \(form), not '\(text)'")
+    }
+    return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+  }
+}
+
+extension Recipe {
+  /// Whether it has a score of that name, or scores whose names begin with it.
+  func makes(_ name: String) -> Bool {
+    scores.contains { score in
+      score == name || name.hasPrefix("\(score).")
+        || (score.hasSuffix("_") || score.hasSuffix(".")) && name.hasPrefix(score)
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import TrajpackEvaluate
+import TrajpackFormat
+
+/// Reports of several models on the same truth, side by side: each model's figures, and how they differ from
+/// the first model's, with paired bootstrap intervals over episodes.
+public struct Comparison: Sendable {
+  /// How a model differs from the first.
+  public struct Difference: Sendable, Equatable {
+    /// The mean over episodes of this model's figure minus the first's; nil where there is none.
+    public var value: Double?
+    /// The bootstrap interval.
+    public var low: Double?
+    /// See ``low``.
+    public var high: Double?
+    /// The share of bootstrap samples in which this model is higher.
+    public var shareHigher: Double?
+    /// Episodes that have a figure of both.
+    public var count: Int
+    /// Why there is no difference.
+    public var reason: String?
+    /// Whether this model is better, by an interval that does not hold 0; nil where that is open.
+    public var isBetter: Bool?
+  }
+
+  /// One metric.
+  public struct Row: Sendable, Equatable {
+    /// The metric.
+    public var name: String
+    /// Its unit.
+    public var unit: String?
+    /// Which way is better.
+    public var better: String?
+    /// The models' figures.
+    public var values: [Double?]
+    /// The differences of all models but the first.
+    public var differences: [Difference]
+  }
+
+  /// What the models are called.
+  public var models: [String]
+  /// The metrics, in the order of the first report; those that only others have follow.
+  public var rows: [Row]
+  /// The options of the bootstrap; an object.
+  public var options: JSONValue
+  /// Figures by episode, of each metric that all have.
+  public var figures: [Figure]
+
+  /// Compares reports.
+  ///
+  /// - Parameters:
+  ///   - names: What to call them, as many.
+  ///   - settings: Options of `compare.paired`: `bootstrap`, `confidence`, `seed`.
+  /// - Throws: A usage error where there are fewer than two, or their truths differ.
+  public init(
+    _ reports: [Report], names: [String], settings: [(name: String, value: String)] = []
+  ) throws(TrajpackError) {
+    guard reports.count > 1, reports.count == names.count, let first = reports.first else {
+      throw TrajpackError(.usage, "two reports or more are compared")
+    }
+    for (report, name) in zip(reports, names) where report.truth.digest != first.truth.digest {
+      throw TrajpackError(
+        .usage,
+        "\(name) is of another truth than \(names[0]) (digests \(report.truth.digest.prefix(12))… and "
+          + "\(first.truth.digest.prefix(12))…); models are compared on the same one")
+    }
+    models = names
+    rows = []
+    figures = []
+    options = .object([])
+    var all: [String] = []
+    for metric in reports.flatMap(\.metrics) where !all.contains(metric.name) {
+      all.append(metric.name)
+    }
+    let paired = try Evaluator.named("compare.paired")
+    for name in all {
+      let own = reports.map { $0.metrics.first { $0.name == name } }
+      var differences: [Difference] = []
+      for other in own.dropFirst() {
+        let (difference, used) = try Self.difference(other, own[0], paired, settings)
+        differences.append(difference)
+        if let used { options = used }
+      }
+      let known = own.compactMap { $0 }.first
+      rows.append(
+        Row(
+          name: name, unit: known?.unit, better: known?.better, values: own.map { $0?.value },
+          differences: differences))
+      if let figure = Self.figure(name, own, names) { figures.append(figure) }
+    }
+  }
+
+  private static func difference(
+    _ other: Report.Metric?, _ first: Report.Metric?, _ paired: Evaluator,
+    _ settings: [(name: String, value: String)]
+  ) throws(TrajpackError) -> (Difference, JSONValue?) {
+    func none(_ reason: String) -> (Difference, JSONValue?) {
+      (Difference(count: 0, reason: reason), nil)
+    }
+    guard let other, let first else { return none("only one of the two has it") }
+    if let option = Self.unlike(other.options, first.options) {
+      return none("the option '\(option)' differs")
+    }
+    let figures = Dictionary(
+      first.episodes.map { ($0.episode, $0.value) }, uniquingKeysWith: { a, _ in a })
+    let shared = other.episodes.filter { figures[$0.episode] != nil }
+    guard !shared.isEmpty else { return none("it has no figures by episode") }
+    let a = Numbers(shape: [shared.count], shared.map { $0.value ?? .nan })
+    let b = Numbers(
+      shape: [shared.count], shared.map { (figures[$0.episode] ?? nil) ?? .nan })
+    let scores = try paired.scores(of: [a.view("first"), b.view("second")], settings)
+    withExtendedLifetime((a, b)) {}
+    guard let score = scores.first else { return none("it has no figures by episode") }
+    let details = score.details.json
+    var difference = Difference(
+      value: score.value, low: details["low"]?.double, high: details["high"]?.double,
+      shareHigher: details["share_of_samples_above_0"]?.double, count: score.count,
+      reason: score.reason)
+    if let low = difference.low, let high = difference.high, let better = first.better,
+      low > 0 || high < 0
+    {
+      difference.isBetter = (better == "higher") == (low > 0)
+    }
+    return (difference, score.options.json)
+  }
+
+  /// The first option that differs.
+  private static func unlike(_ a: JSONValue, _ b: JSONValue) -> String? {
+    let names = ((a.members ?? []) + (b.members ?? [])).map(\.name)
+    return names.first { a[$0] != b[$0] }
+  }
+
+  private static func figure(
+    _ name: String, _ metrics: [Report.Metric?], _ names: [String]
+  ) -> Figure? {
+    let known = metrics.compactMap { $0 }
+    guard known.count == metrics.count,
+      let labels = known.first?.episodes.map(\.episode), labels.count > 1,
+      known.contains(where: { $0.value != nil })
+    else { return nil }
+    return Figure(
+      "\(name) by episode", x: .init("episode"),
+      y: .init(known[0].unit.map { "\(name) (\($0))" } ?? name),
+      .dots(
+        labels: labels,
+        zip(known, names).map { metric, model in
+          .init(
+            model, .prediction, x: labels.indices.map { Double($0) },
+            y: labels.map { label in metric.episodes.first { $0.episode == label }?.value ?? .nan })
+        }))
+  }
+
+  /// The comparison as JSON.
+  public var json: JSONValue {
+    func number(_ value: Double?) -> JSONValue { value.map { .double($0) } ?? .null }
+    return .record([
+      "format": "trajpack comparison", "version": "1.0",
+      "models": .array(models.map { .string($0) }), "options": options,
+      "metrics": .array(
+        rows.map { row in
+          .record([
+            "name": .string(row.name), "unit": row.unit.map { .string($0) } ?? .null,
+            "better": row.better.map { .string($0) } ?? .null,
+            "values": .array(row.values.map(number)),
+            "differences": .array(
+              row.differences.map { d in
+                .record([
+                  "value": number(d.value), "low": number(d.low), "high": number(d.high),
+                  "share_higher": number(d.shareHigher), "episodes": .int(Int64(d.count)),
+                  "better": d.isBetter.map { .bool($0) } ?? .null,
+                  "reason": d.reason.map { .string($0) } ?? .null,
+                ])
+              }),
+          ])
+        }),
+    ])
+  }
+}

@@ -1,0 +1,175 @@
+import TrajpackFormat
+
+/// A report or a comparison as rows of text, from which every format is written.
+public struct ReportTable: Sendable {
+  /// The heads of the columns.
+  public var head: [String]
+  /// The rows.
+  public var rows: [[String]]
+  /// Which columns are numbers.
+  public var numbers: Set<Int>
+
+  /// As a table of Markdown; pipes in cells are escaped.
+  public var markdown: String {
+    func line(_ cells: [String]) -> String {
+      "| "
+        + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(
+          separator: " | ")
+        + " |\n"
+    }
+    return line(head) + line(head.indices.map { numbers.contains($0) ? "---:" : "---" })
+      + rows.map(line).joined()
+  }
+
+  /// As CSV (RFC 4180).
+  public var csv: String {
+    func cell(_ text: String) -> String {
+      text.contains { ",\"\n\r".contains($0) }
+        ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
+    }
+    return ([head] + rows).map { $0.map(cell).joined(separator: ",") + "\n" }.joined()
+  }
+}
+
+extension Report {
+  /// A number as tables show it: four significant digits.
+  static func short(_ value: Double?) -> String { value.map(Evaluation.short) ?? "–" }
+
+  /// The figures, one a row.
+  public var table: ReportTable {
+    let hasTruth = metrics.contains { $0.truth != nil }
+    return ReportTable(
+      head: ["metric", "figure", "unit", "better", "values"] + (hasTruth ? ["truth's own"] : []),
+      rows: metrics.map { metric in
+        [
+          metric.name, Self.short(metric.value), metric.unit ?? "", metric.better ?? "",
+          "\(metric.count)",
+        ] + (hasTruth ? [metric.truth.map(Evaluation.short) ?? ""] : [])
+      }, numbers: [1, 4, 5])
+  }
+
+  /// What could not be computed, and why; metrics of one reason together.
+  public var reasons: [(metrics: String, reason: String)] {
+    var out: [(metrics: [String], reason: String)] = []
+    for metric in metrics {
+      guard let reason = metric.reason else { continue }
+      if let at = out.firstIndex(where: { $0.reason == reason }) {
+        out[at].metrics.append(metric.name)
+      } else {
+        out.append(([metric.name], reason))
+      }
+    }
+    return out.map { ($0.metrics.joined(separator: ", "), $0.reason) }
+  }
+
+  /// Every figure of every episode and horizon with all digits, for programs: a row each.
+  public var longTable: ReportTable {
+    func full(_ value: Double?) -> String { value.map { "\($0)" } ?? "" }
+    var rows: [[String]] = []
+    for metric in metrics {
+      func add(
+        _ episode: String, _ horizon: String, _ value: Double?, _ count: Int, _ reason: String?
+      ) {
+        rows.append([
+          metric.name, episode, horizon, full(value), "\(count)", metric.unit ?? "",
+          metric.better ?? "", reason ?? "",
+        ])
+      }
+      add("", "", metric.value, metric.count, metric.reason)
+      for figure in metric.episodes {
+        add(figure.episode, "", figure.value, figure.count, figure.reason)
+      }
+      for figure in metric.horizons { add("", "\(figure.rows)", figure.value, figure.count, nil) }
+    }
+    return ReportTable(
+      head: ["metric", "episode", "horizon", "value", "count", "unit", "better", "reason"],
+      rows: rows, numbers: [2, 3, 4])
+  }
+
+  /// Sentences on which episodes are in it.
+  public var summary: [String] {
+    var out = [
+      "truth \(truth.path), predictions \(predictions.path) (\(predictions.form)), "
+        + "\(episodes.evaluated.count) of \(episodes.selected) episodes"
+    ]
+    if !episodes.missing.isEmpty {
+      out.append(
+        "without predictions: \(episodes.missing.count) episodes (\(Evaluation.some(episodes.missing)))"
+      )
+    }
+    if !episodes.extra.isEmpty {
+      out.append(
+        "predictions left out: \(episodes.extra.count) episodes (\(Evaluation.some(episodes.extra)))"
+      )
+    }
+    if !episodes.cut.isEmpty {
+      let frames = episodes.cut.reduce(0) { $0 + $1.frames }
+      out.append("frames without predictions: \(frames), in \(episodes.cut.count) episodes")
+    }
+    if let window = request.window {
+      out.append("windows of \(window.past) + \(window.length) rows, one every \(window.stride)")
+    }
+    return out
+  }
+
+  /// As Markdown.
+  public var markdown: String {
+    var out = "# Evaluation\n\n" + summary.map { "- \($0)\n" }.joined() + "\n" + table.markdown
+    if !reasons.isEmpty {
+      out += "\nNot computed:\n\n" + reasons.map { "- \($0.metrics): \($0.reason)\n" }.joined()
+    }
+    out += "\nOptions of each metric, digests \(truth.digest.prefix(12))… and "
+    return out
+      + "\(predictions.digest.prefix(12))…: in the JSON report. WildBench-style, see its `style`.\n"
+  }
+}
+
+extension Comparison {
+  /// The models side by side, a metric a row.
+  public var table: ReportTable {
+    var head = ["metric", "better"] + models
+    for model in models.dropFirst() {
+      head += ["\(model) − \(models[0])", "interval", "episodes", ""]
+    }
+    let rows = self.rows.map { row -> [String] in
+      var cells = [row.name + (row.unit.map { " (\($0))" } ?? ""), row.better ?? ""]
+      cells += row.values.map(Report.short)
+      for d in row.differences {
+        let interval =
+          d.low.flatMap { low in d.high.map { "\(Evaluation.short(low)) … \(Evaluation.short($0))" }
+          } ?? ""
+        let verdict = d.isBetter.map { $0 ? "better" : "worse" } ?? d.reason ?? ""
+        cells += [Report.short(d.value), interval, "\(d.count)", verdict]
+      }
+      return cells
+    }
+    var numbers = Set(2..<2 + models.count)
+    for at in models.indices.dropFirst() {
+      let start = 2 + models.count + 4 * (at - 1)
+      numbers.formUnion([start, start + 1, start + 2])
+    }
+    return ReportTable(head: head, rows: rows, numbers: numbers)
+  }
+
+  /// As Markdown.
+  public var markdown: String { "# Comparison\n\n" + table.markdown + "\n" + note + "\n" }
+
+  /// What the intervals are.
+  public var note: String {
+    let confidence = options["confidence"]?.double ?? 0.95
+    return "Differences are means over episodes that both have, with paired bootstrap intervals of "
+      + "\(Evaluation.short(100 * confidence)) % (\(options["bootstrap"]?.int ?? 0) samples, seed "
+      + "\(options["seed"]?.int ?? 0)); figures of all episodes together can differ from such means."
+  }
+
+  /// As a page.
+  public var html: String {
+    var page = Page(title: "Comparison of \(models.joined(separator: ", "))")
+    page.table(table.head, table.rows, numbers: table.numbers)
+    page.paragraph(note)
+    page.heading("By episode")
+    page.figures(figures)
+    page.folded("Options of the bootstrap") { $0.verbatim(options.text(indent: 2)) }
+    return page.html
+  }
+}

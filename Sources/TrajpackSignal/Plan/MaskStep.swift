@@ -1,0 +1,226 @@
+import TrajpackFormat
+
+/// Takes observed entries away.
+package struct MaskStep: Sendable, Equatable {
+  enum Mechanism: String, Sendable, CaseIterable {
+    case entries, exact, rows
+    case keptRows = "kept-rows"
+    case listed, blocks, channels, drivers, value, above
+
+    /// Whether `amount` belongs to it.
+    var hasAmount: Bool {
+      switch self {
+      case .listed, .channels, .above: false
+      default: true
+      }
+    }
+  }
+
+  struct Driver: Sendable, Equatable {
+    let channel: String
+    let weight: Double
+  }
+
+  package let channels: ChannelSelection
+  let mechanism: Mechanism
+  /// A probability or a fraction.
+  let amount: Double
+  let seed: UInt64
+  var length = 1
+  var width = 1
+  var count = 0
+  var slope = 1.0
+  var offset = 0.0
+  var drivers: [Driver] = []
+  /// Rows of each episode, by its id.
+  var rows: [(episode: String, rows: [Int])] = []
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    channels = try r.selection("channels", .all)
+    mechanism = try r.choice("mechanism", .entries)
+    if mechanism.hasAmount {
+      guard let amount = try r.fraction("amount") else {
+        throw TrajpackError(
+          .usage, "\(r.path) does not say how much: add \"amount\", a fraction from 0 to 1")
+      }
+      self.amount = amount
+    } else {
+      amount = 0
+    }
+    seed = UInt64(try r.integer("seed", in: 0...Int.max) ?? 0)
+    switch mechanism {
+    case .blocks:
+      length = try r.integer("length", in: 1...1 << 30) ?? 1
+      width = try r.integer("width", in: 1...1 << 30) ?? 1
+    case .channels:
+      guard let count = try r.integer("count", in: 0...1 << 30) else {
+        throw TrajpackError(.usage, "\(r.path) does not say how many channels: add \"count\"")
+      }
+      self.count = count
+    case .value: slope = try r.number("slope") ?? 1
+    case .above: offset = try r.number("offset") ?? 0
+    case .drivers:
+      let given = r.value("drivers")
+      for member in given?.members ?? [] {
+        guard let weight = member.value.double, weight.isFinite else {
+          throw r.wrong("drivers", member.value, "weights by channel, like {\"state/x\": 1.0}")
+        }
+        drivers.append(Driver(channel: member.name, weight: weight))
+      }
+      guard !drivers.isEmpty else {
+        throw TrajpackError(
+          .usage, "\(r.path) has no drivers: add \"drivers\": {\"stream/channel\": weight}")
+      }
+    case .listed:
+      guard let given = r.value("rows")?.members else {
+        throw TrajpackError(
+          .usage, "\(r.path) lists no rows: add \"rows\": {\"episode id\": [0, 5, …]}")
+      }
+      for member in given {
+        let list = (member.value.array ?? []).compactMap(\.int)
+        guard list.count == member.value.array?.count, list.allSatisfy({ $0 >= 0 }) else {
+          throw r.wrong("rows", member.value, "a list of row numbers for each episode")
+        }
+        rows.append((member.name, list))
+      }
+    default: break
+    }
+  }
+
+  package static func == (a: MaskStep, b: MaskStep) -> Bool { a.json == b.json }
+
+  var json: JSONValue {
+    var members: [JSONValue.Member] = [
+      .init("step", "mask"), .init("channels", channels.json),
+      .init("mechanism", .string(mechanism.rawValue)),
+    ]
+    if mechanism.hasAmount { members.append(.init("amount", .double(amount))) }
+    members.append(.init("seed", .int(Int64(seed))))
+    switch mechanism {
+    case .blocks:
+      members += [.init("length", .int(Int64(length))), .init("width", .int(Int64(width)))]
+    case .channels: members.append(.init("count", .int(Int64(count))))
+    case .value: members.append(.init("slope", .double(slope)))
+    case .above: members.append(.init("offset", .double(offset)))
+    case .drivers:
+      members.append(
+        .init("drivers", .object(drivers.map { .init($0.channel, .double($0.weight)) })))
+    case .listed:
+      members.append(
+        .init(
+          "rows",
+          .object(
+            rows.map { .init($0.episode, .array($0.rows.map { .int(Int64($0)) })) })))
+    default: break
+    }
+    return .object(members)
+  }
+}
+
+/// Adds to each channel how long ago each of its entries was last observed.
+package struct TimeSinceStep: Sendable, Equatable {
+  package let channels: ChannelSelection
+  let suffix: String
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    channels = try r.selection("channels", .all)
+    suffix = try r.text("suffix") ?? ".since"
+  }
+
+  var json: JSONValue {
+    .object([
+      .init("step", "time_since"), .init("channels", channels.json),
+      .init("suffix", .string(suffix)),
+    ])
+  }
+}
+
+/// Keeps the channels that a selector matches, and drops all others.
+package struct SelectStep: Sendable, Equatable {
+  package let channels: ChannelSelection
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    guard r.value("channels") != nil else {
+      throw TrajpackError(.usage, "\(r.path) selects nothing: add \"channels\"")
+    }
+    channels = try r.selection("channels", .all)
+  }
+
+  var json: JSONValue { .object([.init("step", "select"), .init("channels", channels.json)]) }
+}
+
+/// Shifts and scales channels by statistics of the training split.
+package struct NormalizeStep: Sendable, Equatable {
+  package enum Method: String, Sendable, CaseIterable { case zscore, minmax, robust }
+
+  /// What is taken off, and then multiplied by, for each element of a row.
+  package struct Constants: Sendable, Equatable {
+    package let channel: String
+    package let shift: [Double]
+    package let scale: [Double]
+
+    package init(channel: String, shift: [Double], scale: [Double]) {
+      self.channel = channel
+      self.shift = shift
+      self.scale = scale
+    }
+  }
+
+  package let channels: ChannelSelection
+  package let method: Method
+  /// The split whose statistics are used; `all` is every episode, by which training sees the test.
+  package let split: String
+  /// Chosen from the data; `nil` before.
+  package var constants: [Constants]?
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    channels = try r.selection(
+      "channels", ChannelSelection([.kind(.scalar), .kind(.position)]))
+    method = try r.choice("method", .zscore)
+    split = try r.text("split") ?? "train"
+    guard let given = r.value("constants") else { return }
+    var list: [Constants] = []
+    for member in given.members ?? [] {
+      var c = try PlanReader(member.value, at: "\(r.path).constants['\(member.name)']")
+      func numbers(_ name: String) throws(TrajpackError) -> [Double] {
+        let value = c.value(name) ?? .null
+        let numbers = (value.array ?? []).compactMap(\.double)
+        guard !numbers.isEmpty, numbers.count == value.array?.count, numbers.allSatisfy(\.isFinite)
+        else { throw c.wrong(name, value, "a list of numbers, one an element of a row") }
+        return numbers
+      }
+      let (shift, scale) = (try numbers("shift"), try numbers("scale"))
+      try c.finish()
+      guard shift.count == scale.count, scale.allSatisfy({ $0 != 0 }) else {
+        throw TrajpackError(
+          .usage,
+          "\(c.path) has \(shift.count) shifts and \(scale.count) scales: give as many, "
+            + "and no scale of 0")
+      }
+      list.append(Constants(channel: member.name, shift: shift, scale: scale))
+    }
+    constants = list
+  }
+
+  var unresolved: String? {
+    constants == nil ? "the statistics of split '\(split)' are not known yet" : nil
+  }
+
+  var json: JSONValue {
+    .record([
+      "step": "normalize", "channels": channels.json, "method": .string(method.rawValue),
+      "split": .string(split),
+      "constants": constants.map { list in
+        .object(
+          list.map {
+            .init(
+              $0.channel,
+              .object([
+                .init("shift", .array($0.shift.map { .double($0) })),
+                .init("scale", .array($0.scale.map { .double($0) })),
+              ]))
+          })
+      },
+    ])
+  }
+}

@@ -1,0 +1,200 @@
+import TrajpackFormat
+
+extension Plan {
+  /// What the plan does to each stream.
+  ///
+  /// - Throws: `.usage` naming the step and the channel where a step does not fit a channel that it
+  ///   names, or names none; and for a plan that is ``unresolved``.
+  public func programs(for streams: [PlanStream]) throws(TrajpackError) -> [PlanProgram] {
+    if let unresolved { throw TrajpackError(.usage, unresolved) }
+    var programs = streams.map { PlanProgram($0) }
+    for (number, step) in steps.enumerated() {
+      try within("steps[\(number)] (\(step.name))") { () throws(TrajpackError) in
+        try step.check(against: programs, streams)
+        for i in programs.indices { try programs[i].add(step, isVideo: streams[i].isVideo) }
+      }
+    }
+    return programs
+  }
+}
+
+extension PlanStep {
+  private var streamsOrChannels: (selection: ChannelSelection, isOfStreams: Bool) {
+    switch self {
+    case .resample(let step): (step.streams, true)
+    case .align(let step): (step.streams, true)
+    case .quantise(let step): (step.streams, true)
+    case .mask(let step): (step.channels, false)
+    case .timeSince(let step): (step.channels, false)
+    case .normalize(let step): (step.channels, false)
+    case .select(let step): (step.channels, false)
+    case .embed(let step):
+      switch step.shape {
+      case .uniform(let channels, _, _): (channels, false)
+      case .list(let list, _):
+        (ChannelSelection(list.map { .pattern(Pattern($0.channel)) }), false)
+      }
+    }
+  }
+
+  /// Refuses selectors that match nothing, and streams to go onto that are not there.
+  fileprivate func check(
+    against programs: [PlanProgram], _ streams: [PlanStream]
+  ) throws(TrajpackError) {
+    let (selection, isOfStreams) = streamsOrChannels
+    let paths = programs.flatMap { p in p.outputs.map { "\(p.stream)/\($0.name)" } }
+    let names = programs.map(\.stream)
+    for selector in selection.selectors where selector.text != "*" {
+      if isOfStreams {
+        guard case .pattern(let pattern) = selector else {
+          throw TrajpackError(
+            .usage,
+            "'\(selector.text)' is no stream: rows of a stream have one clock, so name streams")
+        }
+        guard names.contains(where: { pattern.matches($0) }) else {
+          throw TrajpackError(
+            .usage,
+            "there is no stream '\(selector.text)'"
+              + Suggestion.text(for: selector.text, among: names))
+        }
+      } else if case .pattern = selector {
+        guard
+          programs.contains(where: { p in p.outputs.contains { selector.matches(p.stream, $0) } })
+        else {
+          throw TrajpackError(
+            .usage,
+            "there is no channel '\(selector.text)'"
+              + Suggestion.text(for: selector.text, among: paths))
+        }
+      }
+    }
+    guard let onto else { return }
+    guard names.contains(onto) else {
+      throw TrajpackError(
+        .usage, "there is no stream '\(onto)'" + Suggestion.text(for: onto, among: names))
+    }
+  }
+
+  /// The stream whose clock the step needs.
+  package var onto: String? {
+    switch self {
+    case .align(let step): return step.onto
+    case .resample(let step):
+      if case .onto(let stream) = step.target { return stream }
+      return nil
+    default: return nil
+    }
+  }
+}
+
+extension PlanProgram {
+  /// Binds a step to the stream's channels.
+  fileprivate mutating func add(_ step: PlanStep, isVideo: Bool) throws(TrajpackError) {
+    func takesRows(_ streams: ChannelSelection, onto: String?) throws(TrajpackError) -> Bool {
+      guard streams.contains(stream: stream), onto != stream else { return false }
+      if isVideo {
+        guard !streams.names(stream: stream) else {
+          throw TrajpackError(
+            .usage,
+            "stream '\(stream)' is a video, whose packets need each other: leave it out, or export its "
+              + "frames first")
+        }
+        return false
+      }
+      return true
+    }
+    switch step {
+    case .resample(let step):
+      guard try takesRows(step.streams, onto: PlanStep.resample(step).onto) else { break }
+      let stage = try ResampleStage(step, stream, outputs)
+      outputs = stage.outputs
+      return stages.append(.resample(stage))
+    case .align(let step):
+      guard try takesRows(step.streams, onto: step.onto) else { break }
+      for i in outputs.indices { outputs[i].allowMissing() }
+      return stages.append(.align(step))
+    case .quantise(let step):
+      guard try takesRows(step.streams, onto: nil) else { break }
+      for i in outputs.indices where outputs[i].isAveraged {
+        outputs[i].becomeFloat()
+        outputs[i].missing = .nan
+      }
+      return stages.append(.quantise(step))
+    case .embed(let step):
+      guard let stage = try EmbedStage(step, stream, outputs, isVideo: isVideo) else { break }
+      outputs = stage.outputs
+      return stages.append(.embed(stage))
+    case .mask(let step):
+      guard let stage = try MaskStage(step, stream, outputs, isVideo: isVideo) else { break }
+      for i in stage.columns { outputs[i].allowMissing() }
+      return stages.append(.mask(stage))
+    case .timeSince(let step):
+      let columns =
+        isVideo ? [] : outputs.indices.filter { step.channels.contains(stream, outputs[$0]) }
+      if columns.isEmpty { break }
+      for i in columns {
+        let name = outputs[i].name + step.suffix
+        guard !outputs.contains(where: { $0.name == name }) else {
+          throw TrajpackError(
+            .usage, "channel '\(stream)/\(name)' is there already: give a 'suffix'")
+        }
+        outputs.append(
+          Channel(
+            name: name, kind: .scalar, type: .float64,
+            shape: outputs[i].type == .bytes ? [] : outputs[i].shape,
+            description: "time since \(outputs[i].name) was last observed"))
+      }
+      return stages.append(.timeSince(columns: columns, suffix: step.suffix))
+    case .normalize(let step):
+      var bound: [Int: NormalizeStep.Constants] = [:]
+      for constants in step.constants ?? [] {
+        guard let i = outputs.firstIndex(where: { "\(stream)/\($0.name)" == constants.channel })
+        else { continue }
+        guard outputs[i].type != .bytes, constants.shift.count == outputs[i].elements else {
+          throw TrajpackError(
+            .usage,
+            "channel '\(constants.channel)' has \(outputs[i].elements) elements here and its constants "
+              + "\(constants.shift.count): normalise before embedding")
+        }
+        bound[i] = constants
+        outputs[i].becomeFloat()
+        outputs[i].units = nil
+      }
+      if bound.isEmpty { break }
+      return stages.append(.normalize(bound))
+    case .select(let step):
+      let columns = outputs.indices.filter { step.channels.contains(stream, outputs[$0]) }
+      if columns.count == outputs.count { break }
+      outputs = columns.map { outputs[$0] }
+      return stages.append(.select(columns))
+    }
+    stages.append(.keep)
+  }
+}
+
+extension Channel {
+  /// Whether the mean of two rows means something, and a step takes it without being asked.
+  var isAveraged: Bool { (kind == .scalar || kind == .position) && type != .bytes }
+
+  /// The type that ``PlanColumn/asFloats()`` gives.
+  mutating func becomeFloat() {
+    guard type != .bytes, !type.isFloat else { return }
+    type = PlanColumn.floatType(type)
+    categories = nil
+    if missing == .sentinel { missing = .nan }
+  }
+
+  /// Makes room for a mark of what was not observed.
+  mutating func allowMissing() {
+    if type.isFloat {
+      missing = .nan
+      return
+    }
+    missing = .sentinel
+    switch type {
+    case .int8, .uint8, .int16, .uint16, .bool: type = .int32
+    case .uint32, .uint64: type = .int64
+    case .int32, .int64, .float32, .float64, .bytes: break
+    }
+  }
+}

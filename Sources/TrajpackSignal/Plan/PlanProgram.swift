@@ -1,0 +1,253 @@
+import TrajpackFormat
+
+/// A stream as a plan sees it: its name, and its channels without the times.
+public struct PlanStream: Sendable {
+  /// The name.
+  public var name: String
+  /// The channels but the one that holds the clock's times.
+  public var channels: [Channel]
+  /// Whether its rows are packets of a video, which are only ever taken whole.
+  public var isVideo: Bool
+
+  /// A stream.
+  public init(name: String, channels: [Channel], isVideo: Bool = false) {
+    self.name = name
+    self.channels = channels
+    self.isVideo = isVideo
+  }
+}
+
+/// What a plan does to the tracks of one stream: a pure function over buffers, for whole tracks and for
+/// runs of their rows.
+public struct PlanProgram: Sendable {
+  /// What one step does to the stream.
+  enum Stage: Sendable {
+    case keep
+    case resample(ResampleStage)
+    case align(AlignStep)
+    case quantise(QuantiseStep)
+    case embed(EmbedStage)
+    case mask(MaskStage)
+    case timeSince(columns: [Int], suffix: String)
+    case normalize([Int: NormalizeStep.Constants])
+    case select([Int])
+  }
+
+  /// Gives the clock of another stream's only track in the same episode after that many steps.
+  ///
+  /// ``clock(_:steps:key:reference:)`` of that stream's program is how.
+  public typealias Reference = (
+    _ stream: String, _ steps: Int
+  ) throws(TrajpackError) -> PlanClock
+
+  /// The stream's name.
+  public let stream: String
+  /// The channels that go in, in the order of the columns.
+  public let inputs: [Channel]
+  /// The channels that come out; their storage says nothing.
+  public internal(set) var outputs: [Channel]
+  var stages: [Stage] = []
+
+  init(_ stream: PlanStream) {
+    self.stream = stream.name
+    inputs = stream.channels
+    outputs = stream.channels
+  }
+
+  /// Whether tracks come out as they went in.
+  public var isIdentity: Bool {
+    stages.allSatisfy { stage in
+      if case .keep = stage { return true }
+      return false
+    }
+  }
+
+  /// Runs every step on rows of a track.
+  ///
+  /// What comes out of a run of rows is, bit for bit, what comes out of the whole track, inside the rows
+  /// that ``sourceRows(for:of:key:reference:)`` was asked for; trim it with ``PlanTrack/trimmed(to:)``.
+  /// Behind an anti-aliasing filter it is the same but for rounding, because a filter takes the first
+  /// value that it sees off.
+  ///
+  /// - Parameters:
+  ///   - track: columns in the order of ``inputs``.
+  ///   - key: whose rows they are.
+  ///   - reference: gives clocks of other streams.
+  /// - Throws: `.data` or `.usage`, naming the episode, the stream and the rule.
+  public func run(
+    _ track: PlanTrack, key: PlanKey, reference: Reference
+  ) throws(TrajpackError) -> PlanTrack {
+    guard track.columns.count == inputs.count else {
+      throw TrajpackError(
+        .usage,
+        "stream '\(stream)' has \(inputs.count) channels, not \(track.columns.count): give all")
+    }
+    var track = track
+    for i in track.columns.indices { track.columns[i].markMissing() }
+    do throws(TrajpackError) {
+      for (number, stage) in stages.enumerated() {
+        switch stage {
+        case .keep: continue
+        case .resample(let stage):
+          try stage.run(&track, key, target: target(number, track.clock, key, reference))
+        case .align(let step):
+          try align(step, &track, target: target(number, track.clock, key, reference))
+        case .quantise(let step): try quantise(step, &track)
+        case .embed(let stage): try stage.run(&track)
+        case .mask(let stage): try stage.run(&track, key)
+        case .timeSince(let columns, let suffix): try timeSince(columns, suffix, &track)
+        case .normalize(let constants): try normalize(constants, &track)
+        case .select(let columns): track.columns = columns.map { track.columns[$0] }
+        }
+      }
+      for i in track.columns.indices { try track.columns[i].settle(as: outputs[i]) }
+    } catch {
+      throw error.within(key.place)
+    }
+    return track
+  }
+
+  /// The clock of a track after the first `steps` steps; all where `nil`.
+  public func clock(
+    _ clock: PlanClock, steps: Int? = nil, key: PlanKey, reference: Reference
+  ) throws(TrajpackError) -> PlanClock {
+    var clock = clock
+    for number in 0..<(steps ?? stages.count) {
+      clock = try target(number, clock, key, reference)
+    }
+    return clock
+  }
+
+  /// The clock behind one step.
+  private func target(
+    _ number: Int, _ clock: PlanClock, _ key: PlanKey, _ reference: Reference
+  ) throws(TrajpackError) -> PlanClock {
+    switch stages[number] {
+    case .keep, .mask, .timeSince, .normalize, .select: return clock
+    case .resample(let stage):
+      return try stage.target(
+        of: clock, isEntity: key.entity != nil
+      ) { (stream) throws(TrajpackError) in try reference(stream, number) }
+    case .align(let step):
+      let onto = try reference(step.onto, number)
+      return key.entity == nil ? onto : try onto.within(clock)
+    case .quantise(let step): return try QuantisedRows(clock, step.quantum).clock
+    case .embed(let stage):
+      let rows = try stage.rows(of: clock)
+      return try stage.isRun(rows)
+        ? clock.slice(rows.first ?? 0..<0) : clock.picked(rows.flatMap { $0 })
+    }
+  }
+}
+
+extension PlanClock {
+  /// What sort of clock it is, which a schema must know before any row.
+  public enum Sort: Sendable, Hashable {
+    case regular, ticks, floats
+  }
+
+  /// What sort it is.
+  public var sort: Sort {
+    switch self {
+    case .regular: .regular
+    case .ticks: .ticks
+    case .floats: .floats
+    }
+  }
+
+  /// The rows whose times lie within the span of another clock: where an entity is present.
+  func within(_ span: PlanClock) throws(TrajpackError) -> PlanClock {
+    guard span.count > 0, count > 0 else { return slice(0..<0) }
+    let (first, last) = try span.withTimes { (inner) throws(TrajpackError) in
+      try withTimes { (outer) throws(TrajpackError) in
+        let before = try AlignPlan(inner, to: outer, .backward).rows
+        let after = try AlignPlan(inner, to: outer, .forward).rows
+        return (before.firstIndex { $0 >= 0 } ?? outer.count, after.lastIndex { $0 >= 0 } ?? -1)
+      }
+    }
+    return slice(first <= last ? first..<last + 1 : 0..<0)
+  }
+}
+
+extension PlanProgram {
+  /// What sort of clock comes out, for an input of some sort, after the first `steps` steps.
+  public func sort(
+    _ sort: PlanClock.Sort, steps: Int? = nil,
+    reference: (_ stream: String, _ steps: Int) throws(TrajpackError) -> PlanClock.Sort
+  ) throws(TrajpackError) -> PlanClock.Sort {
+    var sort = sort
+    for number in 0..<(steps ?? stages.count) {
+      switch stages[number] {
+      case .keep, .mask, .timeSince, .normalize, .select, .embed: break
+      case .quantise: sort = .ticks
+      case .align(let step): sort = try reference(step.onto, number)
+      case .resample(let stage):
+        switch stage.step.target {
+        case .onto(let stream): sort = try reference(stream, number)
+        case .times: sort = .floats
+        case .ratio: sort = .regular
+        case .rate:
+          if case .bins = stage.step.how {
+            sort = .regular
+          } else if sort == .ticks {
+            sort = .regular
+          }
+        }
+      }
+    }
+    return sort
+  }
+}
+
+extension PlanColumn {
+  /// Gives a floating-point column NaN where its mask says missing, and drops the mask: from here on NaN
+  /// is the mark.
+  mutating func markMissing() {
+    guard let observed else { return }
+    switch values {
+    case .float32(var x):
+      for i in x.indices where observed[i] == 0 { x[i] = .nan }
+      values = .float32(x)
+    case .float64(var x):
+      for i in x.indices where observed[i] == 0 { x[i] = .nan }
+      values = .float64(x)
+    case .opaque: return
+    }
+    self.observed = nil
+  }
+
+  /// Brings the column into the type that was promised: wider where whole numbers had no room for a mark
+  /// of what was not observed.
+  mutating func settle(as wanted: Channel) throws(TrajpackError) {
+    defer { channel = wanted }
+    if case .float32(let x) = values, wanted.type == .float64 {
+      values = .float64(x.map { Double($0) })
+    }
+    guard case .opaque(let bytes, _) = values, channel.type != wanted.type else { return }
+    let count = bytes.count / max(channel.type.size, 1)
+    var out: [UInt8] = []
+    out.reserveCapacity(count * wanted.type.size)
+    let source = channel.type
+    for i in 0..<count {
+      let at = i * source.size
+      var word: UInt64 = 0
+      for k in 0..<source.size { word |= UInt64(bytes[at + k]) << UInt64(8 * k) }
+      var number = Int64(bitPattern: word)
+      switch source {
+      case .int8: number = Int64(Int8(truncatingIfNeeded: word))
+      case .int16: number = Int64(Int16(truncatingIfNeeded: word))
+      case .int32: number = Int64(Int32(truncatingIfNeeded: word))
+      case .uint64 where word > UInt64(Int64.max):
+        throw TrajpackError(
+          .data,
+          "channel '\(channel.name)' holds \(word), and a channel with missing entries holds numbers "
+            + "to 2^63: leave it out of the step")
+      default: break
+      }
+      for k in 0..<wanted.type.size {
+        out.append(UInt8(truncatingIfNeeded: number >> Int64(8 * k)))
+      }
+    }
+    values = .opaque(out, rowBytes: wanted.type.size * channel.elements)
+  }
+}

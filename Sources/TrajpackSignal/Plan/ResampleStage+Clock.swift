@@ -1,0 +1,167 @@
+import Glibc
+import TrajpackFormat
+
+extension ResampleStage {
+  /// The new clock of a track: rows that lie within the rows that are here, and of a stream of the episode
+  /// itself all rows of the clock it goes onto.
+  func target(
+    of clock: PlanClock, isEntity: Bool, reference: (String) throws(TrajpackError) -> PlanClock
+  ) throws(TrajpackError) -> PlanClock {
+    switch step.target {
+    case .rate(let rate): return try grid(clock, rate)
+    case .ratio(let up, let down):
+      guard case .regular(let own, _, _) = clock else {
+        throw TrajpackError(
+          .usage, "'up' and 'down' multiply a rate, and these times have none: give 'rate' instead")
+      }
+      let top = Int128(own.rate.numerator) * Int128(up)
+      guard let rate = Rational(wide: top, Int128(own.rate.denominator) * Int128(down)) else {
+        throw TrajpackError(.usage, "a rate of \(own.rate) times \(up)/\(down) leaves 64 bits")
+      }
+      return try grid(clock, rate)
+    case .onto(let stream):
+      let onto = try reference(stream)
+      return isEntity ? try onto.within(clock) : onto
+    case .times(let times):
+      let onto = PlanClock.floats(times, first: 0, origin: times[0])
+      return isEntity ? try onto.within(clock) : onto
+    }
+  }
+
+  /// A regular grid over the rows that are here.
+  private func grid(_ clock: PlanClock, _ rate: Rational) throws(TrajpackError) -> PlanClock {
+    if case .bins(_, let label) = step.how {
+      // Labels move with the bins.
+      let bins = try binGrid(clock, rate)
+      let moved = try BinPlan.labels(
+        of: bins.clock, label == .left ? .left : (label == .centre ? .centre : .right))
+      return .regular(moved, first: bins.rows.lowerBound, count: bins.rows.count)
+    }
+    if case .floats(let times, _, let origin) = clock { return try floats(times, origin, rate) }
+    let (grid, rows) = try exactGrid(clock, rate, isBins: false)
+    return .regular(grid, first: rows.lowerBound, count: rows.count)
+  }
+
+  /// The bins that the rows that are here fall into.
+  func binGrid(
+    _ clock: PlanClock, _ rate: Rational
+  ) throws(TrajpackError) -> (clock: RegularClock, rows: Range<Int>) {
+    guard case .floats(let times, _, let origin) = clock else {
+      return try exactGrid(clock, rate, isBins: true)
+    }
+    var start = Rational.zero
+    if step.origin == .start {
+      guard let exact = Rational(decimal: origin.description) else {
+        throw TrajpackError(
+          .usage, "bins from \(origin) on have no exact edges: give \"origin\": \"zero\"")
+      }
+      start = exact
+    }
+    let grid = try RegularClock(start: start, rate: rate)
+    guard let a = times.first, let b = times.last else { return (grid, 0..<0) }
+    func bin(_ time: Double) throws(TrajpackError) -> Int {
+      let place = ((time - start.value) * rate.value).rounded(.down)
+      guard let row = Int(exactly: place), row.magnitude < 1 << 31 else {
+        throw TrajpackError(.usage, "time \(time) lies beyond 2^31 bins: use a lower rate")
+      }
+      return row
+    }
+    // One more on either side: the edges are exact, and the times are not.
+    let (first, last) = (try bin(a), try bin(b))
+    let wide = max(first - 1, step.origin == .start ? 0 : first - 1)..<last + 2
+    let plan = try clock.withTimes { (source) throws(TrajpackError) in
+      try BinPlan(
+        source, bins: try grid.starting(atRow: wide.lowerBound), count: wide.count)
+    }
+    let used = plan.index.filter { $0 >= 0 }
+    let lower = wide.lowerBound + Int(used.min() ?? 0)
+    return (grid, lower..<max(wide.lowerBound + Int(used.max() ?? -1) + 1, lower))
+  }
+
+  private func exactGrid(
+    _ clock: PlanClock, _ rate: Rational, isBins: Bool
+  ) throws(TrajpackError) -> (clock: RegularClock, rows: Range<Int>) {
+    var span: (Rational, Rational)?
+    let anchor: Rational
+    switch clock {
+    case .regular(let own, let first, let count):
+      anchor = own.start
+      if count > 0 { span = (try own.time(ofRow: first), try own.time(ofRow: first + count - 1)) }
+    case .ticks(let ticks, let unit, _, let origin):
+      anchor = try Self.time(origin, unit)
+      if let a = ticks.first, let b = ticks.last {
+        span = (try Self.time(a, unit), try Self.time(b, unit))
+      }
+    case .floats: anchor = .zero
+    }
+    let start: Rational
+    if step.origin == .start {
+      start = anchor
+    } else {
+      let row = try Self.row(anchor, .zero, rate)
+      let whole = isBins || row.isWhole ? row.floor : row.floor + 1
+      start = try RegularClock(rate: rate).time(ofRow: whole)
+    }
+    let grid = try RegularClock(start: start, rate: rate)
+    guard let (a, b) = span else { return (grid, 0..<0) }
+    let (low, high) = (try Self.row(a, start, rate), try Self.row(b, start, rate))
+    let first = isBins || low.isWhole ? low.floor : low.floor + 1
+    guard high.floor - first < Int(Int32.max) - 1 else {
+      throw TrajpackError(
+        .usage, "a rate of \(rate) makes over 2^31 rows of one track: use a lower one")
+    }
+    return (grid, first..<max(high.floor + 1, first))
+  }
+
+  /// Where a time lies among the rows of a grid, exactly.
+  private static func row(
+    _ time: Rational, _ start: Rational, _ rate: Rational
+  ) throws(TrajpackError) -> (floor: Int, isWhole: Bool) {
+    let (a, o1) = Int128(time.numerator).multipliedReportingOverflow(
+      by: Int128(start.denominator))
+    let (b, o2) = Int128(start.numerator).multipliedReportingOverflow(by: Int128(time.denominator))
+    let (difference, o3) = a.subtractingReportingOverflow(b)
+    let (top, o4) = difference.multipliedReportingOverflow(by: Int128(rate.numerator))
+    let (c, o5) = Int128(time.denominator).multipliedReportingOverflow(
+      by: Int128(start.denominator))
+    let (bottom, o6) = c.multipliedReportingOverflow(by: Int128(rate.denominator))
+    guard !o1, !o2, !o3, !o4, !o5, !o6 else {
+      throw TrajpackError(
+        .usage, "the clocks and a rate of \(rate) have no common tick: use simpler numbers")
+    }
+    let rest = Int128.remainder(top, bottom)
+    guard let floor = Int(exactly: (top - rest) / bottom) else {
+      throw TrajpackError(.usage, "a rate of \(rate) makes over 2^63 rows: use a lower one")
+    }
+    return (floor, rest == 0)
+  }
+
+  private static func time(_ tick: Int64, _ unit: Rational) throws(TrajpackError) -> Rational {
+    guard let time = Rational(wide: Int128(tick) * Int128(unit.numerator), Int128(unit.denominator))
+    else { throw TrajpackError(.usage, "tick \(tick) of \(unit) leaves 64 bits") }
+    return time
+  }
+
+  /// Floating-point rows `start + j / rate`, each rounded as written.
+  private func floats(
+    _ times: [Double], _ origin: Double, _ rate: Rational
+  ) throws(TrajpackError) -> PlanClock {
+    let step = rate.value
+    let start = self.step.origin == .start ? origin : (origin * step).rounded(.up) / step
+    guard let a = times.first, let b = times.last else {
+      return .floats([], first: 0, origin: start)
+    }
+    func time(_ row: Int) -> Double { start + Double(row) / step }
+    func clamped(_ place: Double) -> Int { Int(min(max(place, -1e15), 1e15)) }
+    var first = clamped(((a - start) * step).rounded(.down)) - 1
+    while time(first) < a { first += 1 }
+    var last = max(clamped(((b - start) * step).rounded(.up)) + 1, first - 1)
+    while last >= first, time(last) > b { last -= 1 }
+    guard last - first < Int(Int32.max) - 1 else {
+      throw TrajpackError(
+        .usage, "a rate of \(rate) makes over 2^31 rows of one track: use a lower one")
+    }
+    return .floats(
+      (0..<max(last - first + 1, 0)).map { time(first + $0) }, first: first, origin: time(0))
+  }
+}

@@ -1,0 +1,332 @@
+import TrajpackFormat
+
+extension ResampleStage {
+  /// Brings every column to the new clock.
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, target: PlanClock
+  ) throws(TrajpackError) {
+    let columns = track.columns
+    let clock = track.clock
+    var notes: [String] = []
+    let made = try clock.withTimes { (source) throws(TrajpackError) in
+      try target.withTimes { (times) throws(TrajpackError) in
+        var work = try Work(self, clock, source, target, times)
+        var made: [PlanColumn] = []
+        for (i, column) in columns.enumerated() {
+          do throws(TrajpackError) {
+            made.append(try work.column(column, ways[i]))
+          } catch {
+            throw error.within("channel '\(stream)/\(column.channel.name)'")
+          }
+        }
+        notes = work.notes
+        return made
+      }
+    }
+    track = PlanTrack(clock: target, columns: made, notes: track.notes + notes)
+  }
+
+  /// What the columns of one track share.
+  private struct Work {
+    let stage: ResampleStage
+    let clock: PlanClock
+    let source: Times
+    let target: Times
+    let targetClock: PlanClock
+    var resamplers: [Way: Resampler] = [:]
+    var rowNumbers: [Way: [Int]] = [:]
+    var bins: BinPlan?
+    var notes: [String] = []
+
+    init(
+      _ stage: ResampleStage, _ clock: PlanClock, _ source: Times, _ targetClock: PlanClock,
+      _ target: Times
+    ) throws(TrajpackError) {
+      self.stage = stage
+      self.clock = clock
+      self.source = source
+      self.target = target
+      self.targetClock = targetClock
+      guard case .bins = stage.step.how else { return }
+      let rate: Rational
+      switch (stage.step.target, clock) {
+      case (.rate(let given), _): rate = given
+      case (.ratio, _):
+        guard case .regular(let grid, _, _) = targetClock else { return }
+        rate = grid.rate
+      default: return
+      }
+      let grid = try stage.binGrid(clock, rate)
+      bins = try BinPlan(
+        source, bins: try grid.clock.starting(atRow: grid.rows.lowerBound), count: grid.rows.count)
+    }
+
+    mutating func column(_ column: PlanColumn, _ way: Way) throws(TrajpackError) -> PlanColumn {
+      switch way {
+      case .rows, .binRow: return column.rows(try numbers(way))
+      case .count, .since: return try events(column, way)
+      case .bin(let statistic): return try binned(column.asFloats(), statistic)
+      case .path(let kind, let method):
+        let resampler = try resampler(way, kind, method)
+        let size: Int
+        if case .sphere = method { size = column.channel.shape.last ?? 1 } else { size = 0 }
+        return try column.asFloats().mapped(vectors: size) {
+          (x, width, out, mask) throws(TrajpackError) in
+          try resampler.apply(x, components: width, into: out, mask: mask)
+        } double: { (x, width, out, mask) throws(TrajpackError) in
+          try resampler.apply(x, components: width, into: out, mask: mask)
+        } rows: {
+          resampler.plan.rows
+        }
+      case .polyphase: return try filtered(column.asFloats())
+      }
+    }
+
+    private mutating func resampler(
+      _ way: Way, _ kind: Kind, _ method: ResampleMethod
+    ) throws(TrajpackError) -> Resampler {
+      if let known = resamplers[way] { return known }
+      guard case .path(_, _, let edge, let gap, let antiAlias) = stage.step.how else {
+        preconditionFailure("bins have no resampler")
+      }
+      let resampler = try Resampler(
+        kind, from: source, to: target, method: method, edges: edge.policy, gapLimit: gap,
+        antiAliasing: antiAlias)
+      resamplers[way] = resampler
+      note(resampler.report.words)
+      return resampler
+    }
+
+    private mutating func note(_ words: String) {
+      if !notes.contains(words) { notes.append(words) }
+    }
+
+    /// The source row of each output row; -1 for none.
+    private mutating func numbers(_ way: Way) throws(TrajpackError) -> [Int] {
+      if let known = rowNumbers[way] { return known }
+      var result: [Int] = []
+      switch (way, stage.step.how) {
+      case (.rows(let how), .path(_, _, let edge, let gap, _)):
+        let plan = try ResamplePlan(
+          from: source, to: target, edges: edge.policy, gapLimit: gap)
+        var rows = [Int32](repeating: 0, count: plan.rows)
+        try rows.withMutableBuffer { (buffer) throws(TrajpackError) in
+          try plan.rowIndices(how, into: buffer)
+        }
+        result = rows.map { Int($0) }
+      case (.binRow(let isLast), _):
+        result = [Int](repeating: -1, count: bins?.bins ?? 0)
+        for (row, bin) in (bins?.index ?? []).enumerated() where bin >= 0 {
+          if isLast || result[Int(bin)] < 0 { result[Int(bin)] = row }
+        }
+      default: break
+      }
+      rowNumbers[way] = result
+      return result
+    }
+
+    private func binned(
+      _ column: PlanColumn, _ statistic: BinStatistic
+    ) throws(TrajpackError) -> PlanColumn {
+      guard let bins else { return column }
+      let made = try column.mapped(vectors: 0) { (x, width, out, mask) throws(TrajpackError) in
+        try bins.apply(statistic, x, components: width, into: out, mask: mask)
+      } double: { (x, width, out, mask) throws(TrajpackError) in
+        try bins.apply(statistic, x, components: width, into: out, mask: mask)
+      } rows: {
+        bins.bins
+      }
+      return statistic == .count ? made.counts() : made
+    }
+
+    private mutating func filtered(_ column: PlanColumn) throws(TrajpackError) -> PlanColumn {
+      guard case .regular(let from, let first, let count) = clock,
+        case .regular(let to, let start, let rows) = targetClock,
+        case .path(_, let padding, _, let gap, _) = stage.step.how
+      else {
+        throw TrajpackError(
+          .usage, "a polyphase filter goes from one regular clock to another: use linear, or bins")
+      }
+      let ratio = Rational(
+        wide: Int128(to.rate.numerator) * Int128(from.rate.denominator),
+        Int128(to.rate.denominator) * Int128(from.rate.numerator))
+      guard let ratio, ratio.numerator <= 100_000, ratio.denominator <= 100_000 else {
+        throw TrajpackError(
+          .usage, "the rates \(from.rate) and \(to.rate) have too long a filter: use simpler ones")
+      }
+      let (up, down) = (Int(ratio.numerator), Int(ratio.denominator))
+      guard to.start == from.start, first % down == 0 else {
+        throw TrajpackError(
+          .usage, "a polyphase filter needs clocks that begin together: use \"origin\": \"start\"")
+      }
+      let filter = try LowPass(up: up, down: down)
+      note(
+        "polyphase up \(up) down \(down), half length \(filter.halfLength), Kaiser beta \(filter.beta)"
+      )
+      let bridge = gap.map { limit in
+        max(Int(min(limit.value * from.rate.value * (1 + 1e-12), 1e15)) - 1, 0)
+      }
+      let whole = try column.mapped(vectors: 0) { (x, width, out, mask) throws(TrajpackError) in
+        try filter.apply(
+          x, rows: count, components: width, edges: padding.edges, bridge: bridge ?? .max / 2,
+          into: out, mask: mask)
+      } double: { (x, width, out, mask) throws(TrajpackError) in
+        try filter.apply(
+          x, rows: count, components: width, edges: padding.edges, bridge: bridge ?? .max / 2,
+          into: out, mask: mask)
+      } rows: {
+        filter.outputRows(count)
+      }
+      // The filter's row 0 lies at the first row that is here.
+      let skip = start - first / down * up
+      return whole.rows((0..<rows).map { skip + $0 < filter.outputRows(count) ? skip + $0 : -1 })
+    }
+
+    /// Events up to each row: how many since the row before, or how long ago the last one was.
+    private func events(_ column: PlanColumn, _ way: Way) throws(TrajpackError) -> PlanColumn {
+      let plan = try AlignPlan(source, to: target, .backward)
+      let width = column.channel.elements
+      let x = column.doubles()
+      var counts: [UInt8] = []
+      var since = [Double](repeating: .nan, count: plan.rows.count * width)
+      for c in 0..<width {
+        // The last event at or before each source row, and how many there were.
+        var last: [Int] = []
+        var total: [Int32] = []
+        for row in 0..<source.count {
+          let isEvent = !x[row * width + c].isNaN && x[row * width + c] != 0
+          last.append(isEvent ? row : last.last ?? -1)
+          total.append((total.last ?? 0) + (isEvent ? 1 : 0))
+        }
+        if way == .count {
+          if c == 0 { counts = [UInt8](repeating: 0, count: plan.rows.count * width * 4) }
+          var before: Int32 = 0
+          for (i, row) in plan.rows.enumerated() {
+            let now = row >= 0 ? total[Int(row)] : 0
+            for k in 0..<4 {
+              counts[(i * width + c) * 4 + k] = UInt8(
+                truncatingIfNeeded: (now - before) >> (8 * Int32(k)))
+            }
+            before = now
+          }
+          continue
+        }
+        for (i, row) in plan.rows.enumerated() where row >= 0 && last[Int(row)] >= 0 {
+          since[i * width + c] = -plan.offsets[i] + 0
+          since[i * width + c] += try clock.span(from: last[Int(row)], to: Int(row))
+        }
+      }
+      var made = column
+      made.observed = nil
+      if way == .count {
+        made.channel.type = .int32
+        made.values = .opaque(counts, rowBytes: width * 4)
+      } else {
+        made.channel.type = .float64
+        made.values = .float64(since)
+      }
+      return made
+    }
+  }
+}
+
+extension PlanClock {
+  /// Time between two rows that are here.
+  fileprivate func span(from a: Int, to b: Int) throws(TrajpackError) -> Double {
+    switch self {
+    case .regular(let clock, _, _): Double(b - a) / clock.rate.value
+    case .ticks(let ticks, let unit, _, _): (Double(ticks[b]) - Double(ticks[a])) * unit.value
+    case .floats(let times, _, _): times[b] - times[a]
+    }
+  }
+}
+
+extension FilterReport {
+  /// The filter in words.
+  var words: String {
+    switch self {
+    case .none(let why): "no filter: \(why)"
+    case .polyphase(let up, let down, let half, let beta):
+      "polyphase up \(up) down \(down), half length \(half), Kaiser beta \(beta)"
+    case .lowPass(let cutoff, let half, let beta):
+      "low-pass at \(cutoff) of half the rate, half length \(half), Kaiser beta \(beta)"
+    case .movingMean(let width): "moving mean of the linear path over \(width)"
+    }
+  }
+}
+
+extension PlanColumn {
+  /// What a step does to elements of one type: rows times `width` in, rows times `width` and a mask out.
+  typealias Body<S> = (
+    _ x: UnsafeBufferPointer<S>, _ width: Int, _ out: UnsafeMutableBufferPointer<S>,
+    _ mask: UnsafeMutableBufferPointer<MaskByte>
+  ) throws(TrajpackError) -> Void
+
+  /// Runs a body over all elements of a row at once, or vector by vector where `vectors` is their size.
+  func mapped(
+    vectors: Int, float: Body<Float>, double: Body<Double>, rows: () -> Int
+  ) throws(TrajpackError) -> PlanColumn {
+    var result = self
+    switch values {
+    case .float32(let x):
+      result.values = .float32(try Self.mapped(x, channel.elements, vectors, rows(), float))
+    case .float64(let x):
+      result.values = .float64(try Self.mapped(x, channel.elements, vectors, rows(), double))
+    case .opaque:
+      throw TrajpackError(
+        .usage, "values of type \(channel.type.rawValue) cannot be computed with: take whole rows")
+    }
+    return result
+  }
+
+  private static func mapped<S: Sample>(
+    _ x: [S], _ width: Int, _ vectors: Int, _ rows: Int, _ body: Body<S>
+  ) throws(TrajpackError) -> [S] {
+    var out = [S](repeating: .nan, count: rows * width)
+    if vectors == 0 || vectors == width {
+      var mask = [MaskByte](repeating: 0, count: rows * width)
+      try run(x, width, &out, &mask, body)
+      return out
+    }
+    let sourceRows = x.count / max(width, 1)
+    var part = [S](repeating: 0, count: sourceRows * vectors)
+    var made = [S](repeating: 0, count: rows * vectors)
+    var mask = [MaskByte](repeating: 0, count: rows * vectors)
+    for start in stride(from: 0, to: width, by: vectors) {
+      for row in 0..<sourceRows {
+        for k in 0..<vectors { part[row * vectors + k] = x[row * width + start + k] }
+      }
+      try run(part, vectors, &made, &mask, body)
+      for row in 0..<rows {
+        for k in 0..<vectors { out[row * width + start + k] = made[row * vectors + k] }
+      }
+    }
+    return out
+  }
+
+  private static func run<S: Sample>(
+    _ x: [S], _ width: Int, _ out: inout [S], _ mask: inout [MaskByte], _ body: Body<S>
+  ) throws(TrajpackError) {
+    try x.withBuffer { (x) throws(TrajpackError) in
+      try out.withMutableBuffer { (out) throws(TrajpackError) in
+        try mask.withMutableBuffer { (mask) throws(TrajpackError) in
+          try body(x, width, out, mask)
+        }
+      }
+    }
+  }
+
+  /// Whole floating-point numbers as int32.
+  fileprivate func counts() -> PlanColumn {
+    var bytes: [UInt8] = []
+    for x in doubles() {
+      let count = Int32(clamping: Int(x.isNaN ? 0 : x))
+      for k in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: count >> (8 * Int32(k)))) }
+    }
+    var made = self
+    made.channel.type = .int32
+    made.observed = nil
+    made.values = .opaque(bytes, rowBytes: 4 * channel.elements)
+    return made
+  }
+}

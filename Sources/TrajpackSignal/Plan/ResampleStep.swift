@@ -1,0 +1,221 @@
+import TrajpackFormat
+
+/// How a plan says that a channel is resampled.
+package enum PlanMethod: String, Sendable, CaseIterable {
+  case auto, previous, next, nearest
+  case nearestLater = "nearest-later"
+  case linear, counter, hermite, natural
+  case notAKnot = "not-a-knot"
+  case clamped, pchip, akima, makima, slerp, squad, polyphase, count, since
+}
+
+/// What a plan says of the rows of a bin.
+package enum PlanBin: String, Sendable, CaseIterable {
+  case auto, mean, sum, min, max, first, last, count
+}
+
+/// What stands outside a track's span of time.
+package enum PlanEdge: String, Sendable, CaseIterable {
+  case missing, hold, extrapolate, reflect
+
+  var policy: EdgePolicy {
+    switch self {
+    case .missing: .missing
+    case .hold: .hold
+    case .extrapolate: .extrapolate
+    case .reflect: .reflect
+    }
+  }
+}
+
+/// What a polyphase filter sees beyond the ends.
+package enum PlanPadding: String, Sendable, CaseIterable {
+  case hold, reflect, line, mean, zero
+
+  var edges: FilterEdges {
+    switch self {
+    case .hold: .hold
+    case .reflect: .reflect
+    case .line: .line
+    case .mean: .mean
+    case .zero: .zero
+    }
+  }
+}
+
+/// Brings streams to another clock.
+package struct ResampleStep: Sendable, Equatable {
+  package enum Target: Sendable, Equatable {
+    /// Rows a unit of time.
+    case rate(Rational)
+    /// The track's own rate times `up / down`.
+    case ratio(up: Int, down: Int)
+    /// The clock of another stream of the same episode.
+    case onto(String)
+    /// Given times, the same for every episode.
+    case times([Double])
+  }
+
+  package enum Origin: String, Sendable, CaseIterable {
+    /// A track's first row is a row of the new clock.
+    case start
+    /// Rows lie at whole multiples of the new period.
+    case zero
+  }
+
+  enum Label: String, Sendable, CaseIterable { case left, centre, right }
+
+  /// Interpolation, or statistics of bins.
+  enum How: Sendable, Equatable {
+    case path(
+      PlanRules<PlanMethod>, padding: PlanPadding, edge: PlanEdge, gap: TimeSpan?,
+      antiAlias: Bool)
+    case bins(PlanRules<PlanBin>, Label)
+  }
+
+  package let streams: ChannelSelection
+  package let target: Target
+  let origin: Origin
+  let how: How
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    streams = try r.selection("streams", .all)
+    let rate = try r.rate("rate")
+    let onto = try r.text("onto")
+    let up = try r.integer("up", in: 1...100_000)
+    let down = try r.integer("down", in: 1...100_000)
+    let times = try Self.times(&r)
+    let isRatio = up != nil || down != nil
+    guard [rate != nil, onto != nil, isRatio, times != nil].filter({ $0 }).count == 1 else {
+      throw TrajpackError(
+        .usage,
+        "\(r.path) must say once where to go: one of 'rate', 'onto', 'times', or 'up' and 'down'")
+    }
+    var origin = Origin.start
+    if let rate {
+      target = .rate(rate)
+      origin = try r.choice("origin", .start)
+    } else if let onto {
+      target = .onto(onto)
+    } else if let times {
+      target = .times(times)
+    } else {
+      target = .ratio(up: up ?? 1, down: down ?? 1)
+    }
+    self.origin = origin
+    if let bin = r.value("bin") {
+      guard rate != nil || isRatio else {
+        throw r.wrong("bin", bin, "left out with 'onto' and 'times': bins need a rate")
+      }
+      let context = r
+      how = .bins(
+        try r.rules("bin", .auto) { (v) throws(TrajpackError) in try context.choice("bin", v) },
+        try r.choice("label", .left))
+      return
+    }
+    let context = r
+    how = .path(
+      try r.rules("method", .auto) { (v) throws(TrajpackError) in
+        try context.choice("method", v)
+      }, padding: try r.choice("padding", .hold), edge: try r.choice("edge", .missing),
+      gap: try r.span("gap"), antiAlias: try r.truth("anti_alias", true))
+  }
+
+  private static func times(_ r: inout PlanReader) throws(TrajpackError) -> [Double]? {
+    guard let value = r.value("times") else { return nil }
+    let times = (value.array ?? []).compactMap(\.double)
+    guard !times.isEmpty, times.count == value.array?.count, times.allSatisfy(\.isFinite),
+      zip(times, times.dropFirst()).allSatisfy({ $0 < $1 })
+    else { throw r.wrong("times", value, "a list of increasing numbers") }
+    return times
+  }
+
+  var json: JSONValue {
+    var members: [JSONValue.Member] = [.init("step", "resample"), .init("streams", streams.json)]
+    switch target {
+    case .rate(let rate):
+      members += [.init("rate", PlanNumber.json(rate)), .init("origin", .string(origin.rawValue))]
+    case .ratio(let up, let down):
+      members += [.init("up", .int(Int64(up))), .init("down", .int(Int64(down)))]
+    case .onto(let stream): members.append(.init("onto", .string(stream)))
+    case .times(let times): members.append(.init("times", .array(times.map { .double($0) })))
+    }
+    switch how {
+    case .path(let method, let padding, let edge, let gap, let antiAlias):
+      members += [
+        .init("method", method.json { .string($0.rawValue) }),
+        .init("padding", .string(padding.rawValue)), .init("edge", .string(edge.rawValue)),
+        .init("gap", gap.map { PlanNumber.json($0) } ?? .null),
+        .init("anti_alias", .bool(antiAlias)),
+      ]
+    case .bins(let bin, let label):
+      members += [
+        .init("bin", bin.json { .string($0.rawValue) }), .init("label", .string(label.rawValue)),
+      ]
+    }
+    return .object(members)
+  }
+}
+
+/// Gives each row of a reference clock a whole row of a stream: an as-of join.
+package struct AlignStep: Sendable, Equatable {
+  package enum Direction: String, Sendable, CaseIterable {
+    case backward, forward, nearest, exact
+
+    var direction: AlignPlan.Direction {
+      switch self {
+      case .backward: .backward
+      case .forward: .forward
+      case .nearest: .nearest
+      case .exact: .exact
+      }
+    }
+  }
+
+  package let streams: ChannelSelection
+  package let onto: String
+  let direction: Direction
+  let tolerance: TimeSpan?
+  let sameTime: Bool
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    streams = try r.selection("streams", .all)
+    guard let onto = try r.text("onto") else {
+      throw TrajpackError(.usage, "\(r.path) does not say onto which stream: add \"onto\"")
+    }
+    self.onto = onto
+    direction = try r.choice("direction", .backward)
+    tolerance = try r.span("tolerance")
+    sameTime = try r.truth("same_time", true)
+  }
+
+  var json: JSONValue {
+    .object([
+      .init("step", "align"), .init("streams", streams.json), .init("onto", .string(onto)),
+      .init("direction", .string(direction.rawValue)),
+      .init("tolerance", tolerance.map { PlanNumber.json($0) } ?? .null),
+      .init("same_time", .bool(sameTime)),
+    ])
+  }
+}
+
+/// Rounds times to a grid, and makes one row of the rows of a grid time.
+package struct QuantiseStep: Sendable, Equatable {
+  package let streams: ChannelSelection
+  package let quantum: Rational
+
+  init(_ r: inout PlanReader) throws(TrajpackError) {
+    streams = try r.selection("streams", .all)
+    guard let quantum = try r.rate("quantum") else {
+      throw TrajpackError(.usage, "\(r.path) has no grid: add \"quantum\", the time between rows")
+    }
+    self.quantum = quantum
+  }
+
+  var json: JSONValue {
+    .object([
+      .init("step", "quantise"), .init("streams", streams.json),
+      .init("quantum", PlanNumber.json(quantum)),
+    ])
+  }
+}

@@ -1,0 +1,150 @@
+import TrajpackFormat
+
+extension DatasetAppender {
+  /// Shards of one size that are joined at once.
+  static let fan = 16
+  /// The most episodes of a shard that is still joined with others.
+  static let mostEpisodes = 4096
+  /// Sizes: below 16, 256 and 4096 units. A shard of 4096 units is never rewritten again.
+  private static let levels = 3
+
+  /// The size of a shard: a 4096th of what fills one, in episodes or bytes.
+  private func units(_ entry: Manifest.Entry) -> Int {
+    let share = max(options.shardBytes / Self.mostEpisodes, 1)
+    return max(entry.receipt.episodes, (entry.receipt.bytes + share - 1) / share)
+  }
+
+  private func level(_ entry: Manifest.Entry) -> Int {
+    var (level, limit) = (0, Self.fan)
+    let size = units(entry)
+    while level < Self.levels, size >= limit { (level, limit) = (level + 1, limit * Self.fan) }
+    return level
+  }
+
+  /// Joins the last shards where 16 of one size, or enough to fill one, have come together.
+  ///
+  /// A failure is kept for ``close()``: the episode that was just acknowledged is safe all the same.
+  func joinIfDue() {
+    guard joinFailure == nil else { return }
+    var isDue = true
+    while isDue {
+      isDue = false
+      for level in 0..<Self.levels {
+        let (range, size, alike) = tail(level)
+        guard range.count >= 2, alike >= Self.fan || size >= Self.mostEpisodes else { continue }
+        do throws(TrajpackError) {
+          try join(range)
+          isDue = true
+        } catch { joinFailure = error }
+        break
+      }
+      if joinFailure != nil { return }
+    }
+  }
+
+  /// Joins all last shards that do not fill one.
+  func joinRest() {
+    let range = tail(Self.levels - 1).range
+    guard joinFailure == nil, range.count >= 2 else { return }
+    do throws(TrajpackError) { try join(range) } catch { joinFailure = error }
+  }
+
+  /// The last shards of at most that level, their units, and how many have just that level.
+  private func tail(_ most: Int) -> (range: Range<Int>, units: Int, alike: Int) {
+    var first = shards.count
+    var (size, alike) = (0, 0)
+    while first > firstJoinable, level(shards[first - 1]) <= most {
+      first -= 1
+      size += units(shards[first])
+      if level(shards[first]) == most { alike += 1 }
+    }
+    return (first..<shards.count, size, alike)
+  }
+
+  /// Writes the episodes of some shards into one, and has the journal name it instead of them.
+  private func join(_ range: Range<Int>) throws(TrajpackError) {
+    guard let schema else { return }
+    let parts = Array(shards[range])
+    var opened: [Shard] = []
+    var blobBytes = [Int](repeating: 0, count: schema.plans.count)
+    for part in parts {
+      let shard = try Shard("\(path)/\(part.name)")
+      for (i, stream) in shard.schema.streams.enumerated() {
+        blobBytes[i] += stream.blob.map { shard.schema.blocks[$0].rows } ?? 0
+      }
+      opened.append(shard)
+    }
+    let layout = schema.layout(options.layout, blobBytes: blobBytes)
+    let entry = try write(layout) { (writer) throws(TrajpackError) in
+      for shard in opened {
+        let reader = BlockReader(shard)
+        for number in 0..<shard.index.episodeCount {
+          try writer.append(try shard.draft(ofEpisode: number, reader))
+        }
+      }
+    }
+    let before = shards
+    shards.replaceSubrange(range, with: [entry])
+    do throws(TrajpackError) {
+      try journal.replace(with: records)
+    } catch {
+      shards = before
+      throw error
+    }
+    joins += 1
+    joinedBytes += parts.reduce(0) { $0 + $1.receipt.bytes }
+    for name in retired { try FileSystem.remove("\(path)/\(name)") }
+    retired = parts.map(\.name)
+  }
+}
+
+extension Shard {
+  /// An episode as it was written, to be written again into a shard of the same layout.
+  func draft(
+    ofEpisode number: Int, _ reader: BlockReader
+  ) throws(TrajpackError) -> EpisodeDraft {
+    let episode = index.episode(number)
+    var drafts: [TrackDraft] = []
+    for number in episode.tracks {
+      let track = index.track(number)
+      var rows: [TrackDraft.Rows] = []
+      for block in schema.rowBlocks(of: track.stream) {
+        rows.append(.init(try spool(reader, block: block, rows: track.rows)))
+      }
+      var bytes: TrackDraft.Bytes?
+      if let blob = schema.streams[track.stream].blob {
+        bytes = .spool(try spool(reader, block: blob, rows: track.blob), 0..<track.blob.count)
+      }
+      drafts.append(
+        TrackDraft(
+          stream: track.stream, entity: track.entity, clock: track.clock, count: track.rows.count,
+          metadata: try Self.object(track.metadata), rows: rows, bytes: bytes))
+    }
+    return EpisodeDraft(
+      id: episode.id, split: episode.split, metadata: try Self.object(episode.metadata),
+      tracks: drafts)
+  }
+
+  private static func object(_ text: String) throws(TrajpackError) -> JSONValue {
+    text.isEmpty ? .object([]) : try JSONValue(parsing: text)
+  }
+
+  private func spool(
+    _ reader: BlockReader, block: Int, rows: Range<Int>
+  ) throws(TrajpackError) -> Spool {
+    let size = schema.blocks[block].rowBytes
+    let spool = Spool(limit: 1 << 20)
+    let perPiece = max((128 << 10) / size, 1)
+    let buffer = ByteBuffer(min(perPiece, max(rows.count, 1)) * size)
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let end = min(first + perPiece, rows.upperBound)
+      let part = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<((end - first) * size)])
+      guard let out = part.baseAddress else { break }
+      try reader.read(block: block, rows: first..<end, columns: 0..<size, into: out, stride: size)
+      try spool.append(UnsafeRawBufferPointer(part))
+      first = end
+    }
+    return spool
+  }
+}

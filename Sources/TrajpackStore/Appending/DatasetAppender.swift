@@ -1,0 +1,304 @@
+import Glibc
+import TrajpackCodecs
+import TrajpackFormat
+
+/// Adds episodes to a dataset one by one, each durable when it is acknowledged and readable at once.
+///
+/// An episode becomes a small shard of its own: written aside, synced, renamed, then named in the journal.
+/// Small shards are joined as they become many (``joinIfDue()``), so that N episodes cost about
+/// log N times their bytes and never leave more than a few dozen small files. Closing joins the rest
+/// and writes the manifest. One thread at a time.
+public final class DatasetAppender {
+  /// How a dataset is opened and written.
+  public struct Options: Sendable {
+    /// How rows are cut and compressed.
+    public var layout = LayoutOptions()
+    /// Threads that compress.
+    public var jobs = WorkerPool.processors
+    /// Bytes from which on a shard is not rewritten any more to join it with others.
+    public var shardBytes = 64 << 20
+    /// Refuse a dataset that is there.
+    public var mustBeNew = true
+
+    /// The defaults.
+    public init() {}
+  }
+
+  /// The folder.
+  public let path: String
+  let options: Options
+  let pool: WorkerPool
+  let backend: MakeBackend
+  let journal: Journal
+  private let wasThere: Bool
+  /// The manifest that a finished dataset has until the first episode is added.
+  private var manifest: Manifest?
+  private var source: JSONValue
+  /// The shards, in order.
+  var shards: [Manifest.Entry] = []
+  /// The first shard that may be joined with others: those before it were made otherwise.
+  var firstJoinable = 0
+  /// Shards whose rows lie in others now. Readers may just have read their names, so they go later.
+  var retired: [String] = []
+  var nextNumber = 0
+  /// Why shards are not joined any more.
+  var joinFailure: TrajpackError?
+  var joins = 0
+  var joinedBytes = 0
+  private var appended = 0
+  private var ids: Set<String> = []
+  private var recording: Set<String> = []
+  private var isOpen = true
+  /// Whether the journal is one that this may take away again.
+  private var isOurs = false
+  /// What the rows must be; `nil` before it is declared.
+  public private(set) var schema: AppendSchema?
+
+  /// Opens a dataset for adding to it, or makes the folder of a new one.
+  ///
+  /// - Throws: A usage error where another process writes it, where it is there and must be new, where the
+  ///   folder holds something else or a conversion that was not finished.
+  public init(
+    _ path: String, options: Options, backend: @escaping MakeBackend
+  ) throws(TrajpackError) {
+    self.path = path
+    self.options = options
+    self.backend = backend
+    _ = try Compressor(options.layout.codec, level: options.layout.level)
+    if let item = FileSystem.item(at: path), item != .folder {
+      throw TrajpackError(.usage, "\(path): is not a folder; name the folder of a dataset")
+    }
+    wasThere = FileSystem.item(at: path) != nil
+    let names = wasThere ? try FileSystem.names(in: path) : []
+    let isDataset =
+      names.contains(Manifest.fileName) && Manifest.isManifest("\(path)/\(Manifest.fileName)")
+      || names.contains(Journal.fileName) && Journal.isJournal("\(path)/\(Journal.fileName)")
+    guard names.isEmpty || isDataset else {
+      throw TrajpackError(.usage, "\(path): is not empty and no dataset; name a new folder")
+    }
+    guard !isDataset || !options.mustBeNew else {
+      throw TrajpackError(
+        .usage, "\(path): holds a dataset already; append to it, or name a new folder")
+    }
+    pool = try WorkerPool(threads: options.jobs)
+    try FileSystem.makeFolder(path)
+    journal = try Journal(inFolder: path)
+    source = Self.plan(options, before: nil)
+    if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
+      let manifest = try Dataset(path).manifest
+      self.manifest = manifest
+      shards = manifest?.shards ?? []
+      source = Self.plan(options, before: manifest?.source)
+    } else if let first = journal.records.first {
+      guard first["format"]?.string == "writer" else {
+        throw TrajpackError(
+          .usage,
+          "\(path): a conversion into it has not finished; go on with 'trajpack convert --resume' first"
+        )
+      }
+      source = first
+      for (n, record) in journal.records.enumerated() {
+        if let entry = try Manifest.Entry(record: record, number: n) { shards.append(entry) }
+      }
+    }
+    isOurs = true
+    try takeStock()
+  }
+
+  deinit { if isOpen { _ = try? leaveAsFound() } }
+
+  /// Where no episode was added: a finished dataset stays finished, and a folder that was new goes away.
+  ///
+  /// - Returns: Whether that was so.
+  private func leaveAsFound() throws(TrajpackError) -> Bool {
+    guard isOurs, shards.isEmpty || manifest != nil else { return false }
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
+    if shards.isEmpty, !wasThere { rmdir(path) } else { try FileSystem.syncFolder(path) }
+    return true
+  }
+
+  /// The first record of the journal, and the source of the manifest.
+  private static func plan(_ options: Options, before: JSONValue?) -> JSONValue {
+    .record([
+      "type": "plan", "format": "writer", "options": .object([]),
+      "codec": .string(options.layout.codec.name),
+      "level": options.layout.level.map { .int(Int64($0)) },
+      "chunk_rows": options.layout.chunkRows.map { .int(Int64($0)) },
+      "shard_bytes": .int(Int64(options.shardBytes)),
+      "before": before?["format"]?.string == "writer" ? before?["before"] : before,
+    ])
+  }
+
+  /// Looks at the shards that are there, and removes what was not acknowledged.
+  private func takeStock() throws(TrajpackError) {
+    var layouts: [Schema] = []
+    for entry in shards {
+      guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
+        throw TrajpackError(
+          .data,
+          "\(path)/\(entry.name): is not the file that was acknowledged; restore it from a copy")
+      }
+      let shard = try Shard("\(path)/\(entry.name)")
+      for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }
+      layouts.append(shard.schema)
+    }
+    if let last = layouts.last {
+      let schema = AppendSchema(last)
+      self.schema = schema
+      firstJoinable = shards.count
+      while firstJoinable > 0, schema.lies(in: layouts[firstJoinable - 1], options.layout) {
+        firstJoinable -= 1
+      }
+    }
+    let kept = Set(shards.map(\.name))
+    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
+      if !kept.contains(name), name != Journal.fileName {
+        try FileSystem.remove("\(path)/\(name)")
+      }
+    }
+    for name in kept {
+      let digits = name.dropFirst("shard-".count).dropLast(".h5".count)
+      if digits.count <= 15, let number = Int(digits) { nextNumber = max(nextNumber, number + 1) }
+    }
+  }
+
+  private func usable() throws(TrajpackError) {
+    guard isOpen else { throw TrajpackError(.usage, "\(path): the writer is closed") }
+  }
+
+  /// Declares what rows are, before the first episode.
+  public func declare(_ schema: AppendSchema) throws(TrajpackError) {
+    try usable()
+    guard self.schema == nil else {
+      throw TrajpackError(.usage, "\(path): the dataset has a schema already")
+    }
+    self.schema = schema
+  }
+
+  /// Begins an episode, which is kept aside until ``commit(_:)``.
+  ///
+  /// - Throws: A usage error where there is an episode of that id, or one is being recorded.
+  public func begin(
+    id: String, split: String, metadata: JSONValue
+  ) throws(TrajpackError) -> EpisodeRecorder {
+    try usable()
+    guard let schema else {
+      throw TrajpackError(.usage, "\(path): no schema has been declared for the dataset")
+    }
+    try refuseTaken(id)
+    guard split.isEmpty || AppendSchema.isName(split) else {
+      throw TrajpackError(
+        .usage, "\(String(reflecting: split)) cannot be the name of a split; use printable text")
+    }
+    guard metadata.members != nil else {
+      throw TrajpackError(.usage, "the metadata of episode '\(id)' is no object")
+    }
+    recording.insert(id)
+    return EpisodeRecorder(id: id, split: split, metadata: metadata, schema: schema)
+  }
+
+  /// Refuses an id that there is, or that cannot be.
+  public func refuseTaken(_ id: String) throws(TrajpackError) {
+    guard AppendSchema.isName(id) else {
+      throw TrajpackError(
+        .usage,
+        "\(String(reflecting: id)) cannot be an episode's id; use printable text of at most \(AppendSchema.longestName) bytes"
+      )
+    }
+    guard !ids.contains(id), !recording.contains(id) else {
+      throw TrajpackError(
+        .usage,
+        "\(path): there is an episode '\(id)' \(ids.contains(id) ? "already" : "being recorded"); "
+          + "give another id")
+    }
+  }
+
+  /// Forgets an episode that was begun.
+  public func abandon(_ recorder: EpisodeRecorder) { recording.remove(recorder.id) }
+
+  /// Writes an episode. When this returns, it is durable and readers see it.
+  public func commit(_ recorder: EpisodeRecorder) throws(TrajpackError) {
+    try usable()
+    guard let schema, recording.contains(recorder.id) else {
+      throw TrajpackError(.usage, "episode '\(recorder.id)' is not being recorded")
+    }
+    guard recorder.rows > 0 else {
+      throw TrajpackError(
+        .usage, "episode '\(recorder.id)' has no rows; append some, or abandon it")
+    }
+    let layout = schema.layout(options.layout, blobBytes: recorder.textBytes)
+    let entry = try write(layout) { (writer) throws(TrajpackError) in
+      try writer.append(try recorder.draft(layout))
+    }
+    do throws(TrajpackError) {
+      try leaveManifest()
+      try journal.append(entry.record)
+    } catch {
+      unlink("\(path)/\(entry.name)")
+      throw error
+    }
+    shards.append(entry)
+    appended += 1
+    ids.insert(recorder.id)
+    recording.remove(recorder.id)
+    joinIfDue()
+  }
+
+  /// Writes a shard under the next name.
+  func write(
+    _ layout: Schema, _ fill: (ShardWriter) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> Manifest.Entry {
+    let name = Manifest.shardName(nextNumber)
+    let writer = try ShardWriter(
+      "\(path)/\(name)", schema: layout, level: options.layout.level, pool: pool, backend: backend)
+    try fill(writer)
+    let receipt = try writer.commit()
+    nextNumber += 1
+    return Manifest.Entry(name: name, receipt: receipt)
+  }
+
+  /// The journal's records, as the shards are now.
+  var records: [JSONValue] { [source] + shards.map(\.record) }
+
+  /// From a finished dataset to a growing one: the journal names all shards before the manifest goes.
+  private func leaveManifest() throws(TrajpackError) {
+    if manifest != nil || journal.records.isEmpty { try journal.replace(with: records) }
+    guard manifest != nil else { return }
+    try FileSystem.remove("\(path)/\(Manifest.fileName)")
+    try FileSystem.syncFolder(path)
+    manifest = nil
+  }
+
+  /// Joins what is small, writes the manifest and gives the dataset free. Without an episode, a folder that
+  /// was new goes away again, and a finished dataset stays as it was.
+  ///
+  /// - Throws: What kept shards from being joined, after the dataset has been finished without that.
+  public func close() throws(TrajpackError) {
+    guard isOpen else { return }
+    if try leaveAsFound() {
+      isOpen = false
+      return
+    }
+    joinRest()
+    try Manifest.finish(path, shards: shards, source: source)
+    isOpen = false
+    for name in retired { try FileSystem.remove("\(path)/\(name)") }
+    if let joinFailure {
+      throw joinFailure.within("\(path): all episodes are safe, but small shards stay as they are")
+    }
+  }
+
+  /// In the child of a fork, which may do nothing else with this: lets go of the lock, which is the parent's.
+  public func leaveToParent() { journal.leaveToParent() }
+
+  /// Counts: `{"episodes", "appended", "rows", "bytes", "shards", "joins", "joined_bytes"}`.
+  public var counts: JSONValue {
+    .record([
+      "episodes": .int(Int64(ids.count)), "appended": .int(Int64(appended)),
+      "rows": .int(Int64(shards.reduce(0) { $0 + $1.receipt.rows })),
+      "bytes": .int(Int64(shards.reduce(0) { $0 + $1.receipt.bytes })),
+      "shards": .int(Int64(shards.count)), "joins": .int(Int64(joins)),
+      "joined_bytes": .int(Int64(joinedBytes)),
+    ])
+  }
+}

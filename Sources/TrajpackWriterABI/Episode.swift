@@ -1,0 +1,126 @@
+import CTrajpack
+import Glibc
+import TrajpackBorder
+import TrajpackFormat
+import TrajpackStore
+
+/// An episode that is being recorded, with its writer.
+private final class HeldEpisode {
+  let writer: DatasetAppender
+  let recorder: EpisodeRecorder
+  var isDone = false
+
+  init(_ writer: DatasetAppender, _ recorder: EpisodeRecorder) {
+    self.writer = writer
+    self.recorder = recorder
+  }
+}
+
+private func held(_ episode: OpaquePointer?) throws(TrajpackError) -> HeldEpisode {
+  try Border.object(episode, HeldEpisode.self, "episode")
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_begin(
+  _ writer: OpaquePointer?, _ json: UnsafePointer<CChar>?,
+  _ episode: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(episode, "episode")
+    let document = try JSONValue(parsing: try Border.string(json, "json"))
+    let writer = try made(writer)
+    let recorder = try writer.begin(
+      id: document["id"]?.string ?? "", split: document["split"]?.string ?? "",
+      metadata: document["metadata"] ?? .object([]))
+    out.pointee = Border.handle(HeldEpisode(writer, recorder))
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_track(
+  _ episode: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ track: UnsafeMutablePointer<Int64>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(track, "track")
+    let reader = JSONReader(try JSONValue(parsing: try Border.string(json, "json")), at: "a track")
+    var entity: Entity?
+    if reader.value["entity"] != nil {
+      let member = try reader.member("entity")
+      entity = Entity(
+        kind: try member.text("kind"), index: try member.integer("index"),
+        type: try member.integer("type"))
+    }
+    out.pointee = Int64(
+      try held(episode).recorder.begin(
+        stream: try reader.text("stream"), entity: entity, clock: try clock(reader.member("clock")),
+        metadata: reader.value["metadata"] ?? .object([])))
+    return TP_OK
+  }
+}
+
+private func clock(_ reader: JSONReader) throws(TrajpackError) -> Clock {
+  func rational(_ name: String) throws(TrajpackError) -> Rational {
+    let text = try reader.text(name)
+    guard let number = Rational(decimal: text) else {
+      throw TrajpackError(
+        .usage, "a clock's \(name) is '\(text)', which is no number that 64 bits hold exactly")
+    }
+    return number
+  }
+  switch try reader.text("type") {
+  case "regular": return .regular(start: try rational("start"), rate: try rational("rate"))
+  case "ticks": return .ticks(try rational("tick"))
+  case "float64": return .float64
+  case let other:
+    throw TrajpackError(.usage, "a clock is regular, ticks or float64, not '\(other)'")
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_rows(
+  _ episode: OpaquePointer?, _ track: Int64, _ count: Int64,
+  _ columns: UnsafePointer<tpw_column>?, _ columnCount: Int,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let columns = UnsafeBufferPointer(
+      start: try Border.need(columns, "columns"), count: max(columnCount, 0))
+    try held(episode).recorder.append(
+      track: Int(track), count: Int(count),
+      columns: columns.map { column in
+        EpisodeRecorder.Column(
+          values: UnsafeRawBufferPointer(start: column.values, count: column.bytes),
+          text: UnsafeRawBufferPointer(start: column.text, count: column.text_bytes))
+      })
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_commit(
+  _ episode: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let episode = try held(episode)
+    guard !episode.isDone else {
+      throw TrajpackError(.usage, "episode '\(episode.recorder.id)' has been committed")
+    }
+    try episode.writer.commit(episode.recorder)
+    episode.isDone = true
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_free(_ episode: OpaquePointer?) {
+  guard episode != nil, let held = try? held(episode) else { return }
+  if !held.isDone { held.writer.abandon(held.recorder) }
+  Border.free(episode, as: HeldEpisode.self)
+}

@@ -1,0 +1,139 @@
+import CTrajpack
+import Glibc
+import TrajpackBorder
+import TrajpackFormat
+import TrajpackHDF5
+import TrajpackStore
+
+func made(_ writer: OpaquePointer?) throws(TrajpackError) -> DatasetAppender {
+  try Border.object(writer, DatasetAppender.self, "writer")
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_abi() -> Int32 { Int32(TPW_ABI) }
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_text_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_open(
+  _ path: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
+  _ writer: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(writer, "writer")
+    let text = options == nil ? "{}" : try Border.string(options, "options")
+    out.pointee = Border.handle(
+      try DatasetAppender(
+        try Border.string(path, "path"), options: try DatasetAppender.Options(json: text)
+      ) { (path) throws(TrajpackError) in try HDF5Backend(path) })
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_free(_ writer: OpaquePointer?) {
+  Border.free(writer, as: DatasetAppender.self)
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_leave(_ writer: OpaquePointer?) { try? made(writer).leaveToParent() }
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_schema(
+  _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text((try made(writer).schema?.json ?? .null).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_declare(
+  _ writer: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let text = try Border.string(json, "json")
+    try made(writer).declare(try AppendSchema(json: try JSONValue(parsing: text)))
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_counts(
+  _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try made(writer).counts.text())
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_refuse_taken(
+  _ writer: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    try made(writer).refuseTaken(try Border.string(id, "id"))
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_close(
+  _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    try made(writer).close()
+    return TP_OK
+  }
+}
+
+extension DatasetAppender.Options {
+  /// Reads the options of `tpw_writer_open`.
+  init(json text: String) throws(TrajpackError) {
+    self.init()
+    let json = try JSONValue(parsing: text)
+    let reader = JSONReader(json, at: "the options")
+    let known = ["new", "codec", "level", "chunk_rows", "shard_bytes", "threads"]
+    for member in json.members ?? [] where !known.contains(member.name) {
+      throw TrajpackError(
+        .usage, "there is no option '\(member.name)'; there is \(known.joined(separator: ", "))")
+    }
+    func number(_ name: String, _ range: ClosedRange<Int>) throws(TrajpackError) -> Int? {
+      guard json[name] != nil else { return nil }
+      guard let value = json[name]?.int, range.contains(value) else {
+        throw TrajpackError(
+          .usage,
+          "option '\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
+      }
+      return value
+    }
+    if let value = json["new"] { mustBeNew = value.bool ?? true }
+    if json["codec"] != nil {
+      guard let codec = Codec(name: try reader.text("codec")) else {
+        throw TrajpackError(.usage, "option 'codec' is zstd, gzip or none")
+      }
+      layout.codec = codec
+    }
+    layout.level = try number("level", 0...19)
+    layout.chunkRows = try number("chunk_rows", 1...1 << 20)
+    if let bytes = try number("shard_bytes", 1 << 20...1 << 40) { shardBytes = bytes }
+    if let threads = try number("threads", 1...1024) { jobs = threads }
+  }
+}

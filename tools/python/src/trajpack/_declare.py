@@ -1,0 +1,154 @@
+"""The schema of what is written: declared, or inferred from the first episode with hints."""
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ._columns import TYPES, Rows
+from ._errors import UsageError, nearest
+from ._schema import Channel, Stream
+
+#: The stream of channels that are named without one.
+FRAMES = "frames"
+_KINDS = ("scalar", "position", "direction", "quaternion", "angle", "matrix", "intrinsics", "categorical", "label", "event",
+          "image", "depth", "text")
+_HINTS = ("dtype", "shape", "kind", "units", "description", "conventions", "categories", "missing")
+_STREAM_HINTS = ("rate", "tick", "time_unit", "description", "skeleton")
+
+
+def split(path: str) -> tuple[str, str]:
+    """Stream and channel of a path whose streams are not known yet."""
+    if not isinstance(path, str):
+        raise UsageError(f"a channel's name is a text, not {type(path).__name__}")
+    stream, slash, channel = path.rpartition("/")
+    return (stream, channel) if slash else (FRAMES, channel)
+
+
+def hints(given: Mapping[str, Any] | None, what: str, known: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """``{name: {hint: value}}``, with unknown hints refused."""
+    out: dict[str, dict[str, Any]] = {}
+    for name, one in (given or {}).items():
+        if isinstance(one, Channel):
+            one = {"dtype": one.type, "shape": one.shape, "kind": one.kind, "units": one.units,
+                   "description": one.description, "conventions": one.conventions, "categories": one.categories,
+                   "missing": one.missing != "never"}
+        if not isinstance(one, Mapping):
+            raise UsageError(f"{what} '{name}' is described by {type(one).__name__}, but must be by a dict such as "
+                             f"{{'{known[0]}': ...}}")
+        for key in one:
+            if key not in known:
+                raise UsageError(f"{what} '{name}': there is no '{key}'{nearest(str(key), known)}")
+        out[str(name)] = {k: v for k, v in one.items() if v is not None}
+    return out
+
+
+def stream_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    return hints(given, "stream", _STREAM_HINTS)
+
+
+def channel_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    return {"/".join(split(name)): one for name, one in hints(given, "channel", _HINTS).items()}
+
+
+def declared(schema: Mapping[str, Any]) -> dict[str, list[Channel]]:
+    """The channels of a full declaration, by stream: ``{path: {"dtype": ...}}``, or the streams of a data set."""
+    if schema and all(isinstance(s, Stream) for s in schema.values()):
+        schema = {c.path: c for s in schema.values() for c in s.channels.values() if c.kind != "packet"}
+    out: dict[str, list[Channel]] = {}
+    for path, one in channel_hints(schema).items():
+        stream, name = split(path)
+        if "dtype" not in one:
+            raise UsageError(f"channel '{path}' of the schema has no dtype; give one, or leave the schema to the first "
+                             "episode and describe channels with channels=...")
+        out.setdefault(stream, []).append(channel(stream, name, _dtype(path, one["dtype"]), one.get("shape", ()), one))
+    if not out:
+        raise UsageError("the schema has no channels")
+    return out
+
+
+def inferred(stream: str, name: str, rows: Rows, hint: Mapping[str, Any]) -> Channel:
+    """The channel that rows are of."""
+    if rows.is_text:
+        dtype = "int32" if "categories" in hint else "bytes"
+        return channel(stream, name, _dtype(f"{stream}/{name}", hint.get("dtype", dtype)), (), hint)
+    assert isinstance(rows.values, np.ndarray)
+    dtype = _dtype(f"{stream}/{name}", hint.get("dtype", rows.values.dtype.name))
+    found = {**hint}
+    if rows.categories is not None:
+        found.setdefault("categories", rows.categories)
+    if rows.missing is not None and rows.missing.any():
+        found.setdefault("missing", True)
+        if "dtype" not in hint and dtype not in ("int32", "int64", "float32", "float64"):
+            dtype = "int32" if np.dtype(dtype).itemsize < 4 and dtype != "bool" else "int64"
+    return channel(stream, name, dtype, hint.get("shape", rows.values.shape[1:]), found)
+
+
+def channel(stream: str, name: str, dtype: str, shape: Any, hint: Mapping[str, Any]) -> Channel:
+    """A channel with what is said of it, and defaults for the rest."""
+    path = f"{stream}/{name}"
+    try:
+        shape = tuple(int(n) for n in (shape if isinstance(shape, Iterable) else [shape]))
+    except (TypeError, ValueError):
+        raise UsageError(f"channel '{path}': a shape is whole numbers, not {shape!r}") from None
+    categories = hint.get("categories")
+    if categories is not None:
+        categories = tuple(str(c) for c in categories)
+    kind = hint.get("kind") or ("text" if dtype == "bytes" else "categorical" if categories is not None
+                                else "image" if dtype == "uint8" and len(shape) >= 2
+                                else "scalar" if dtype.startswith("float") else "label")
+    if kind not in _KINDS:
+        raise UsageError(f"channel '{path}': there is no kind '{kind}'{nearest(str(kind), _KINDS)}")
+    may = hint.get("missing", dtype.startswith("float"))
+    missing = "never" if not may else "nan" if dtype.startswith("float") else "sentinel"
+    conventions = hint.get("conventions") or {}
+    if not isinstance(conventions, Mapping):
+        raise UsageError(f"channel '{path}': conventions are a dict such as {{'order': 'xyzw'}}, not {conventions!r}")
+    return Channel(stream, name, kind, dtype, shape, _text(path, "units", hint), _text(path, "description", hint),
+                   dict(conventions), categories, missing)
+
+
+def _text(path: str, key: str, hint: Mapping[str, Any]) -> str | None:
+    value = hint.get(key)
+    if value is not None and not isinstance(value, str):
+        raise UsageError(f"'{path}': {key} is a text, not {value!r}")
+    return value
+
+
+def _dtype(path: str, value: Any) -> str:
+    if value in ("bytes", "text", str):
+        return "bytes"
+    try:
+        name = np.dtype(value).newbyteorder("=").name
+    except TypeError:
+        raise UsageError(f"channel '{path}': {value!r} is no dtype{nearest(str(value), TYPES)}") from None
+    if name not in TYPES:
+        raise UsageError(f"channel '{path}': trajpack has no dtype {name}{nearest(name, TYPES)}")
+    return name
+
+
+def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[str, Any]],
+             skeletons: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON that the library takes; ``about``: what is known of each stream."""
+    def plain(members: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in members.items() if v is not None and v != {} and v != "never"}
+
+    for name in about:
+        if name not in streams:
+            raise UsageError(f"there is no stream '{name}' to describe{nearest(name, streams)}")
+    return {
+        "streams": [
+            plain({"name": name, "time_unit": about.get(name, {}).get("time_unit", "s"),
+                   "description": _text(name, "description", about.get(name, {})),
+                   "skeleton": about.get(name, {}).get("skeleton"),
+                   "attributes": {k: str(about[name][k]) for k in ("rate", "tick") if k in about.get(name, {})}})
+            | {"channels": [
+                plain({"name": c.name, "kind": c.kind, "type": c.type, "units": c.units, "description": c.description,
+                       "conventions": dict(c.conventions), "missing": c.missing,
+                       "categories": None if c.categories is None else list(c.categories)}) | {"shape": list(c.shape)}
+                for c in channels]}
+            for name, channels in streams.items()],
+        "skeletons": [{"name": name, "edges": [[int(a), int(b)] for a, b in edges]} for name, edges in skeletons.items()],
+        "attributes": dict(attributes),
+    }

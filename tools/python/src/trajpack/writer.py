@@ -1,0 +1,301 @@
+"""Writing: episodes into a data set, one by one, each durable when it has been committed."""
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Iterable, Mapping
+from ctypes import byref, c_void_p
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _clocks, _declare, _ffi, _options, _write_ffi
+from ._columns import Rows
+from ._errors import UsageError, nearest
+from ._schema import Channel
+from .recording import Recording
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .recording import EntityLike
+
+
+def create(path: str | os.PathLike[str], **options: Any) -> Writer:
+    """A new data set, or one to go on with (``mode="a"``); the options are those of :class:`Writer`."""
+    return Writer(path, **options)
+
+
+class Writer:
+    """Adds episodes to a data set. When an episode has been committed it is durable: a crash or ``kill -9`` loses
+    nothing of it, and ``trajpack.open`` sees it at once.
+
+    path
+        The folder of the data set.
+    mode
+        "x": a new one (the default). "a": go on with one, or make it.
+    rate
+        Rows a second, of every stream or ``{stream: rate}`` (30, 29.97, ``Fraction(30000, 1001)``, "30000/1001").
+        Streams without one have explicit times.
+    schema
+        All channels, ``{"stream/channel": {"dtype": "float32", "shape": (3,), ...}}``, or the ``streams`` of a data
+        set. Without one, the first episode decides; from then on every row must fit.
+    channels
+        What the first episode does not say: ``{"stream/channel": {...}}`` with some of dtype, shape, kind, units,
+        description, conventions, categories, missing (True: integers may be masked).
+    streams
+        ``{stream: {...}}`` with some of rate, tick (of whole-numbered times, "1/1000000000"), time_unit, description,
+        skeleton.
+    skeletons, attributes
+        ``{name: [(joint, joint), ...]}``, and what there is to say of the whole (a dict).
+    codec, level, chunk_rows
+        "zstd" (the default), "gzip" or "none"; its level; rows of a chunk.
+    shard_bytes
+        Small shards are joined until they have so many bytes (64 MiB).
+    threads
+        That compress (as many as processors).
+
+    A channel is named ``stream/channel``; without a stream it belongs to ``frames``. One process writes a data set at
+    a time. Threads may share a writer, and several episodes may be recorded at once. In the child of a fork a writer
+    raises ``UsageError``; the parent goes on with it.
+
+    Raises ``UsageError`` where the data set is there (mode "x"), is being written, or is no data set;
+    ``MachineError`` where the folder cannot be written or libhdf5 is not there.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *,
+        mode: Literal["x", "a"] = "x",
+        rate: Any = None,
+        schema: Mapping[str, Any] | None = None,
+        channels: Mapping[str, Any] | None = None,
+        streams: Mapping[str, Any] | None = None,
+        skeletons: Mapping[str, Iterable[tuple[int, int]]] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        codec: Literal["zstd", "gzip", "none"] | None = None,
+        level: int | None = None,
+        chunk_rows: int | None = None,
+        shard_bytes: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if mode not in ("x", "a"):
+            raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)")
+        if schema is not None and channels is not None:
+            raise UsageError("'schema' declares all channels and 'channels' describes some of the first episode's; give one")
+        self._hints = _declare.channel_hints(channels)
+        self._about = _declare.stream_hints(streams)
+        self._everywhere = None if rate is None or isinstance(rate, Mapping) else _clocks.positive(rate, "rate")
+        for name, one in (rate.items() if isinstance(rate, Mapping) else ()):
+            self._about.setdefault(str(name), {}).setdefault("rate", one)
+        for name, about in self._about.items():
+            for key in ("rate", "tick"):
+                if key in about:
+                    about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
+        self._skeletons, self._attributes = dict(skeletons or {}), _options.plain(dict(attributes or {}))
+        planned = None if schema is None else self._timed(_declare.declared(schema))
+        options = _options.encode({
+            "new": mode == "x", "codec": codec, "level": _options.plain(level), "chunk_rows": _options.plain(chunk_rows),
+            "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads)})
+        #: The folder of the data set.
+        self.path: str = os.fspath(path)
+        pointer = c_void_p()
+        _write_ffi.call("tpw_writer_open", _ffi.path_bytes(path), options, byref(pointer))
+        self._pointer = pointer
+        self._process = os.getpid()
+        self._lock = threading.RLock()
+        self._free = weakref.finalize(self, _free, self._lock, pointer)
+        self._recordings: weakref.WeakSet[Recording] = weakref.WeakSet()
+        self._channels: dict[str, list[Channel]] = {}
+        self._paths: dict[str, tuple[str, str]] = {}
+        _all.add(self)
+        try:
+            self._take_schema()
+            if planned is not None and not self._channels:
+                self._declare(planned)
+            elif planned is not None:
+                self._compare(planned)
+        except BaseException:
+            self._free()
+            raise
+
+    # The schema.
+
+    @property
+    def schema(self) -> dict[str, Any] | None:
+        """``{"streams", "skeletons", "attributes"}`` as the archive has them; None before the first episode."""
+        with self._lock:
+            out: dict[str, Any] | None = _write_ffi.text("tpw_writer_schema", self._mine())
+        return out
+
+    def _take_schema(self) -> None:
+        document = _write_ffi.text("tpw_writer_schema", self._pointer)
+        if document is None:
+            return
+        for one in document["streams"]:
+            self._channels[one["name"]] = [
+                Channel(one["name"], c["name"], c["kind"], c["type"], tuple(c["shape"]), c.get("units"),
+                        c.get("description"), c.get("conventions") or {},
+                        tuple(c["categories"]) if c.get("categories") is not None else None, c.get("missing") or "never")
+                for c in one["channels"]]
+            about = self._about.setdefault(one["name"], {})
+            for key in ("rate", "tick"):
+                said = (one.get("attributes") or {}).get(key)
+                if said is not None and not (key == "rate" and self._everywhere is not None):
+                    about.setdefault(key, Fraction(said))
+        self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
+
+    def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:
+        """With a channel for times, where a stream has no rate."""
+        for name, channels in streams.items():
+            if self._rate(name) is None and not any(c.name == "time" for c in channels):
+                dtype = "int64" if "tick" in self._about.get(name, {}) else "float64"
+                channels.insert(0, Channel(name, "time", "scalar", dtype))
+        return streams
+
+    def _declare(self, streams: dict[str, list[Channel]]) -> None:
+        about = {name: dict(self._about.get(name, {})) for name in {**streams, **self._about}}
+        for name in streams:
+            if (rate := self._rate(name)) is not None:
+                about[name]["rate"] = rate
+        document = _declare.document(streams, about, self._skeletons, self._attributes)
+        _write_ffi.call("tpw_writer_declare", self._pointer, _options.encode(document))
+        self._take_schema()
+
+    def _compare(self, planned: dict[str, list[Channel]]) -> None:
+        """A schema that is declared for a data set that has one must be the same in what rows are."""
+        for stream, channels in planned.items():
+            there = {c.name: c for c in self._channels.get(stream, [])}
+            for c in channels:
+                known = there.get(c.name)
+                if known is None:
+                    raise UsageError(f"{self.path} has no channel '{c.path}'{nearest(c.path, self._paths)}")
+                if (known.type, known.shape) != (c.type, c.shape):
+                    raise UsageError(f"{self.path}: channel '{c.path}' is {known.type} {list(known.shape)} there and "
+                                     f"{c.type} {list(c.shape)} in the declared schema")
+
+    def _rate(self, stream: str) -> Fraction | None:
+        """Rows a unit of time of a stream with a regular clock."""
+        rate: Fraction | None = self._about.get(stream, {}).get("rate", self._everywhere)
+        return rate
+
+    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction]) -> None:
+        """Declares what the rows of a first episode are."""
+        paths = [f"{s}/{c}" for s, channels in found.items() for c in channels]
+        for path in self._hints:
+            if path not in paths:
+                raise UsageError(f"channel '{path}' is described, but the first episode does not have it"
+                                 f"{nearest(path, paths)}")
+        for stream, tick in ticks.items():
+            self._about.setdefault(stream, {}).setdefault("tick", tick)
+        self._declare({
+            stream: [_declare.inferred(stream, name, rows, self._hints.get(f"{stream}/{name}", {}))
+                     for name, rows in channels.items()]
+            for stream, channels in found.items()})
+
+    # Episodes.
+
+    def episode(self, id: str, *, split: str | None = None, metadata: Mapping[str, Any] | None = None,
+                start: Any = 0) -> Recording:
+        """Begins an episode, to be filled row by row or in pieces::
+
+            with writer.episode("000001", split="train", metadata={"task": "pick"}) as episode:
+                for state, action in simulation:
+                    episode.append(state=state, action=action)
+
+        At the end of the block it is durable; an exception in the block abandons it. ``start``: the time of row 0 of its
+        regular clocks.
+
+        Raises ``UsageError`` where there is an episode of that id.
+        """
+        if not isinstance(id, str):
+            raise UsageError(f"an episode's id is a text, not {type(id).__name__}")
+        with self._lock:
+            return Recording(self, id, split or "", _options.plain(dict(metadata or {})), _clocks.exact(start, "start"))
+
+    def append(self, id: str, values: Any = None, /, *, time: Any = None, split: str | None = None,
+               metadata: Mapping[str, Any] | None = None, start: Any = 0, entity: EntityLike = None,
+               **channels: Any) -> None:
+        """A whole episode at once: arrays, a ``DataFrame``, or ``{stream: either}``. It is durable when this returns.
+
+        ``time``: the times of the rows, ``[rows]``, or ``{stream: times}``, for streams without a rate.
+        """
+        with self.episode(id, split=split, metadata=metadata, start=start) as recording:
+            recording.extend(values, time=time, entity=entity, **channels)
+
+    def stats(self) -> dict[str, int]:
+        """``episodes``, ``appended`` (by this writer), ``rows``, ``bytes``, ``shards``, ``joins`` of small shards and
+        ``joined_bytes``."""
+        with self._lock:
+            out: dict[str, int] = _write_ffi.text("tpw_writer_counts", self._mine())
+        return out
+
+    def __len__(self) -> int:
+        """Episodes of the data set."""
+        return self.stats()["episodes"]
+
+    # The end.
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has been closed."""
+        return not self._free.alive
+
+    def close(self) -> None:
+        """Joins small shards, writes the manifest and lets others write. Episodes that were not committed are abandoned.
+
+        A writer that is never closed leaves a data set that can be read and gone on with all the same.
+        """
+        if self.closed:
+            return
+        with self._lock:
+            pointer = self._mine()
+            for recording in list(self._recordings):
+                recording.abandon()
+            try:
+                _write_ffi.call("tpw_writer_close", pointer)
+            finally:
+                self._free()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def _mine(self) -> c_void_p:
+        if self._process != os.getpid():
+            raise UsageError(f"{self.path}: the writer belongs to the process that opened it, not to this child of a fork; "
+                             "hand rows to the parent, or write a data set of its own")
+        if self.closed:
+            raise UsageError(f"{self.path}: the writer is closed")
+        return self._pointer
+
+    def __reduce__(self) -> Any:
+        raise UsageError(f"{self.path}: a writer cannot be pickled; one process writes a data set at a time")
+
+    def __repr__(self) -> str:
+        if self.closed or self._process != os.getpid():
+            return f"<trajpack.Writer {self.path}, closed>"
+        return f"<trajpack.Writer {self.path}: {len(self):,} episodes>"
+
+
+def _free(lock: Any, pointer: c_void_p) -> None:
+    with lock:
+        _write_ffi.library().tpw_writer_free(pointer)
+
+
+_all: weakref.WeakSet[Writer] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    """The child lets go of the lock on the data set, so that it ends with the parent."""
+    for writer in list(_all):
+        if writer._free.detach() is not None:
+            _write_ffi.library().tpw_writer_leave(writer._pointer)
+        for recording in list(writer._recordings):
+            recording._free.detach()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+__all__ = ["Writer", "create"]
