@@ -1,6 +1,7 @@
 """The loader: windows in batches, in an order that can be gone on with anywhere."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ctypes import byref
 from fractions import Fraction
