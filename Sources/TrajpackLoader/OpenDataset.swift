@@ -18,19 +18,20 @@ public final class OpenDataset: Sendable {
 
   /// Opens every shard of the dataset at `path`.
   public init(_ path: String) throws(TrajpackError) {
-    let dataset = try Dataset(path)
-    self.dataset = dataset
-    var shards: [Shard] = []
-    if dataset.shardPaths.count > 2, WorkerPool.processors > 1 {
-      // Indexes are checked by several threads, which are gone before this returns.
-      let pool = try WorkerPool(threads: min(WorkerPool.processors, 8, dataset.shardPaths.count))
-      let opened = dataset.shardPaths.indices.map { number in
-        pool.run { () throws(TrajpackError) in try dataset.shard(number) }
+    var dataset = try Dataset(path)
+    var opened: [Shard]?
+    while opened == nil {
+      do throws(TrajpackError) {
+        opened = try Self.open(dataset)
+      } catch {
+        // A writer may have joined shards since their names were read.
+        let again = try Dataset(path)
+        guard dataset.isGrowing, again.shardPaths != dataset.shardPaths else { throw error }
+        dataset = again
       }
-      for shard in opened { shards.append(try shard.value()) }
-    } else {
-      for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
     }
+    self.dataset = dataset
+    let shards = opened ?? []
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }
@@ -46,6 +47,21 @@ public final class OpenDataset: Sendable {
     firstEpisodes = episodes
     firstTracks = tracks
     digest = dataset.manifest?.digest ?? hash.hexadecimal()
+  }
+
+  private static func open(_ dataset: Dataset) throws(TrajpackError) -> [Shard] {
+    var shards: [Shard] = []
+    if dataset.shardPaths.count > 2, WorkerPool.processors > 1 {
+      // Indexes are checked by several threads, which are gone before this returns.
+      let pool = try WorkerPool(threads: min(WorkerPool.processors, 8, dataset.shardPaths.count))
+      let opened = dataset.shardPaths.indices.map { number in
+        pool.run { () throws(TrajpackError) in try dataset.shard(number) }
+      }
+      for shard in opened { shards.append(try shard.value()) }
+    } else {
+      for number in dataset.shardPaths.indices { shards.append(try dataset.shard(number)) }
+    }
+    return shards
   }
 
   /// Episodes.

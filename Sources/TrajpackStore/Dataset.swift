@@ -32,34 +32,50 @@ public final class Dataset: Sendable {
       (isComplete, isGrowing) = (true, false)
       manifest = nil
     case .folder:
-      let file = "\(path)/\(Manifest.fileName)"
-      if FileSystem.item(at: file) == .file {
-        let opened = try LocalFile(file)
-        guard opened.length <= 256 << 20 else {
-          throw TrajpackError(.data, "\(file): is too long for a manifest")
-        }
-        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
-        shardPaths = manifest.shards.map { "\(path)/\($0.name)" }
-        self.manifest = manifest
-        (isComplete, isGrowing) = (true, false)
-      } else if FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file {
-        var paths: [String] = []
-        let records = try Journal.read(inFolder: path)
-        for (n, record) in records.enumerated() {
-          if let entry = try Manifest.Entry(record: record, number: n) {
-            paths.append("\(path)/\(entry.name)")
-          }
-        }
-        shardPaths = paths
-        (isComplete, isGrowing) = (false, records.first?["format"]?.string == "writer")
-        manifest = nil
-      } else {
+      // A writer may just be between its journal and its manifest.
+      var list = try Self.list(path)
+      for _ in 0..<4 where list == nil { list = try Self.list(path) }
+      guard let list else {
         throw TrajpackError(
           .usage,
           "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
             + "make one with 'trajpack convert \(path) DST'")
       }
+      shardPaths = list.names.map { "\(path)/\($0)" }
+      manifest = list.manifest
+      (isComplete, isGrowing) = (list.manifest != nil, list.isGrowing)
     }
+  }
+
+  /// What the manifest or the journal of a folder lists; `nil` where neither is there, or went just now.
+  private static func list(
+    _ path: String
+  ) throws(TrajpackError) -> (names: [String], manifest: Manifest?, isGrowing: Bool)? {
+    let file = "\(path)/\(Manifest.fileName)"
+    let journal = "\(path)/\(Journal.fileName)"
+    let isManifest = FileSystem.item(at: file) == .file
+    do throws(TrajpackError) {
+      if isManifest {
+        let opened = try LocalFile(file)
+        guard opened.length <= 256 << 20 else {
+          throw TrajpackError(.data, "\(file): is too long for a manifest")
+        }
+        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
+        return (manifest.shards.map(\.name), manifest, false)
+      }
+      if FileSystem.item(at: journal) == .file {
+        let records = try Journal.read(inFolder: path)
+        var names: [String] = []
+        for (n, record) in records.enumerated() {
+          if let entry = try Manifest.Entry(record: record, number: n) { names.append(entry.name) }
+        }
+        return (names, nil, records.first?["format"]?.string == "writer")
+      }
+    } catch {
+      // The one that was there has gone, and the other one has come.
+      if isManifest == (FileSystem.item(at: file) == .file) { throw error }
+    }
+    return nil
   }
 
   /// Opens the shard of that number.

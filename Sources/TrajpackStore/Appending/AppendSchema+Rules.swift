@@ -19,7 +19,7 @@ extension AppendSchema {
       let parts = name.split(separator: "/", omittingEmptySubsequences: false)
       guard Self.isName(name), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
         throw Self.refused(
-          "'\(name)' cannot be the name of a stream; use printable text of at most "
+          "\(String(reflecting: name)) cannot be the name of a stream; use printable text of at most "
             + "\(Self.longestName) bytes with no empty part between slashes")
       }
       guard streams.insert(name).inserted else {
@@ -34,7 +34,7 @@ extension AppendSchema {
       for plan in plan.channels {
         guard Self.isName(plan.channel.name) else {
           throw Self.refused(
-            "'\(plan.channel.name)' of stream '\(name)' cannot be the name of a channel; use printable "
+            "\(String(reflecting: plan.channel.name)) of stream '\(name)' cannot be the name of a channel; use printable "
               + "text of at most \(Self.longestName) bytes")
         }
         let path = "\(name)/\(plan.channel.name)"

@@ -49,6 +49,8 @@ public final class DatasetAppender {
   private var ids: Set<String> = []
   private var recording: Set<String> = []
   private var isOpen = true
+  /// Whether the journal is one that this may take away again.
+  private var isOurs = false
   /// What the rows must be; `nil` before it is declared.
   public private(set) var schema: AppendSchema?
 
@@ -99,7 +101,20 @@ public final class DatasetAppender {
         if let entry = try Manifest.Entry(record: record, number: n) { shards.append(entry) }
       }
     }
+    isOurs = true
     try takeStock()
+  }
+
+  deinit { if isOpen { _ = try? leaveAsFound() } }
+
+  /// Where no episode was added: a finished dataset stays finished, and a folder that was new goes away.
+  ///
+  /// - Returns: Whether that was so.
+  private func leaveAsFound() throws(TrajpackError) -> Bool {
+    guard isOurs, shards.isEmpty || manifest != nil else { return false }
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
+    if shards.isEmpty, !wasThere { rmdir(path) } else { try FileSystem.syncFolder(path) }
+    return true
   }
 
   /// The first record of the journal, and the source of the manifest.
@@ -172,7 +187,8 @@ public final class DatasetAppender {
     }
     try refuseTaken(id)
     guard split.isEmpty || AppendSchema.isName(split) else {
-      throw TrajpackError(.usage, "'\(split)' cannot be the name of a split; use printable text")
+      throw TrajpackError(
+        .usage, "\(String(reflecting: split)) cannot be the name of a split; use printable text")
     }
     guard metadata.members != nil else {
       throw TrajpackError(.usage, "the metadata of episode '\(id)' is no object")
@@ -186,7 +202,7 @@ public final class DatasetAppender {
     guard AppendSchema.isName(id) else {
       throw TrajpackError(
         .usage,
-        "'\(id)' cannot be an episode's id; use printable text of at most \(AppendSchema.longestName) bytes"
+        "\(String(reflecting: id)) cannot be an episode's id; use printable text of at most \(AppendSchema.longestName) bytes"
       )
     }
     guard !ids.contains(id), !recording.contains(id) else {
@@ -259,16 +275,8 @@ public final class DatasetAppender {
   /// - Throws: What kept shards from being joined, after the dataset has been finished without that.
   public func close() throws(TrajpackError) {
     guard isOpen else { return }
-    if shards.isEmpty {
+    if try leaveAsFound() {
       isOpen = false
-      try FileSystem.remove("\(path)/\(Journal.fileName)")
-      if !wasThere { rmdir(path) }
-      return
-    }
-    if manifest != nil {
-      isOpen = false
-      try FileSystem.remove("\(path)/\(Journal.fileName)")
-      try FileSystem.syncFolder(path)
       return
     }
     joinRest()

@@ -23,17 +23,18 @@ if TYPE_CHECKING:
     from .episode import Column, Entities, Episode, Table
     from .loader import Loader
     from .mixture import mixture
+    from .predicates import channel
     from .recording import Recording
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "create", "mixture", "open",
-           "version"]
+           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "channel", "create", "mixture",
+           "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "Recording": "recording",
-           "Writer": "writer", "create": "writer"}
-_MODULES = ("torch", "grain", "jax", "signal")
+           "Writer": "writer", "channel": "predicates", "create": "writer"}
+_MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 
 def version() -> str:

@@ -94,9 +94,9 @@ def _array(array: NDArray[Any], where: str) -> Rows:
         flat = array.tolist()
         if array.ndim == 1 and all(isinstance(v, str) for v in flat):
             return Rows(flat)
-        odd = next((v for v in np.ravel(array).tolist() if not isinstance(v, str)), None)
-        raise DataError(f"{where}: holds Python objects such as {type(odd).__name__}; give numbers, or a list of texts "
-                        "with one a row" if odd is not None else f"{where}: text has one value a row, not {array.shape}")
+        odd = [type(v).__name__ for v in np.ravel(array).tolist() if not isinstance(v, str)]
+        raise DataError(f"{where}: holds Python objects such as {odd[0]}; give numbers, or a list of texts with one a row"
+                        if odd else f"{where}: text has one value a row, not {array.shape}")
     if array.dtype.name == "float16":
         array = array.astype(np.float32)
     if array.dtype.newbyteorder("=").name not in TYPES:
@@ -244,6 +244,6 @@ def _exact(values: NDArray[Any], dtype: np.dtype[Any], given: Rows, where: str) 
     if given.missing is not None:
         lost &= ~given.missing
     if lost.any():
-        raise DataError(f"{where}: the channel is {dtype.name}, and {values[lost].flat[0]!r} of {own.name} is no such number; "
+        raise DataError(f"{where}: the channel is {dtype.name}, and {values[lost].flat[0].item()!r} of {own.name} is no such number; "
                         f"convert the rows first where that is meant (.astype('{dtype.name}'))")
     return out

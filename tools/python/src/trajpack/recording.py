@@ -214,7 +214,8 @@ class Recording:
         stream, name = _declare.split(path)
         if name == "time" and stream in streams:
             return stream, name
-        raise UsageError(f"{self._writer.path} has no channel '{path}'{nearest(path, known)}")
+        names = [*known, *(c.name for c in streams.get(only, []))]
+        raise UsageError(f"{self._writer.path} has no channel '{path}'{nearest(path, names)}")
 
     def _lane(self, stream: str, entity: Entity | None, given: Mapping[str, Any]) -> _Lane:
         """The lane of a stream and entity, once it is sure that all of its channels are given."""
