@@ -299,9 +299,9 @@ def test_options_out_of_range_are_refused_with_a_sentence(name):
             with pytest.raises(TrajpackError, match=f"option {setting['name']} takes ") as refused:
                 evaluate_list(name, {setting["name"]: text}, **arrays)
             assert refused.value.code == 2
-    with pytest.raises(TrajpackError, match="there is no option"):
+    with pytest.raises(TrajpackError, match="no_such_option"):
         evaluate_list(name, {"no_such_option": 1}, **arrays)
-    with pytest.raises(TrajpackError, match="takes no array"):
+    with pytest.raises(TrajpackError, match="no_such_array"):
         evaluate_list(name, **arrays, no_such_array=np.zeros(3))
 
 
