@@ -134,7 +134,7 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
-        "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackEvaluate", "TrajpackReports", "TrajpackLoader",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

@@ -11,7 +11,8 @@ public enum Trajpack {
         """,
       version: version,
       commands: [
-        Convert.self, Info.self, ExportCommand.self, Diff.self, Verify.self, Bench.self,
+        Convert.self, Info.self, Head.self, Sample.self, ExportCommand.self, Diff.self, Verify.self,
+        Bench.self,
         Evaluate.self,
         Formats.self,
       ])
