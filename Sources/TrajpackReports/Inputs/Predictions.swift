@@ -89,6 +89,15 @@ final class PredictedArrays {
     let numbers = try within("\(origin), '\(name)'") { () throws(TrajpackError) in
       try reader.read()
     }
+    // What 'trajpack export' writes beside integers that were not all observed.
+    if let mask = readers.first(where: { $0.name == "\(name).observed" }) {
+      let observed = try mask.read()
+      if observed.shape == numbers.shape {
+        for index in 0..<numbers.values.count where observed.values[index] == 0 {
+          numbers.values[index] = .nan
+        }
+      }
+    }
     kept[name] = numbers
     return numbers
   }
