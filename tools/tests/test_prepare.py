@@ -460,3 +460,24 @@ def test_times_that_go_back_are_refused(trajpack, tmp_path):
     run(trajpack, "convert", tmp_path / "bad.csv", tmp_path / "bad")
     error = run(trajpack, "resample", tmp_path / "bad", tmp_path / "out", "--rate", 2, code=1)
     assert "episode 'bad'" in error and "do not increase at row 2" in error and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("dataset", sorted((ROOT / "fixtures" / "golden").glob("*/*")), ids=lambda p: f"{p.parent.name}-{p.name}")
+@pytest.mark.parametrize("words", [
+    ["resample", "--rate", "7"], ["resample", "--rate", "40", "--origin", "zero", "--gap", ".1"],
+    ["resample", "--rate", "3", "--bin", "auto", "--origin", "zero"], ["embed", "--channel", "kind:scalar", "--channel", "kind:position",
+                                                   "--tau", "1", "--dimension", "3", "--short", "skip"],
+    ["mask", "--channel", "kind:position", "--channel", "kind:label", "--channel", "kind:image", "--amount", ".5"],
+    ["mask", "--mechanism", "rows", "--amount", ".5"]], ids=" ".join)
+def test_every_feature_of_the_format(trajpack, dataset, words, tmp_path):
+    """What is made of datasets with every kind, type and clock is a good dataset, that a second reader reads."""
+    done = subprocess.run([trajpack, words[0], dataset / "dataset", tmp_path / "out", *words[1:]], capture_output=True,
+                          text=True)
+    if "numbers to 2^63" in done.stderr:
+        assert done.returncode == 1 and not (tmp_path / "out").exists()
+        return
+    assert done.returncode == 0, done.stderr
+    run(trajpack, "verify", tmp_path / "out")
+    made = read_archive.reading(str(tmp_path / "out"))
+    assert [e["id"] for s in made["shards"] for e in s["episodes"]] == [
+        e["id"] for s in read_archive.reading(str(dataset / "dataset"))["shards"] for e in s["episodes"]]
