@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluate_native import evaluate, values
-from trajpack import TrajpackError
+from evaluate_native import TrajpackError, evaluate, values
 
 
 def runs(labels, background):
