@@ -77,7 +77,7 @@ let package = Package(
 
     // Pure functions over buffers, and their C face.
     .target(
-      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
@@ -101,8 +101,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5",
-        "TrajpackVideo",
+        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal",
+        "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -133,8 +133,8 @@ let package = Package(
     .target(
       name: "TrajpackCommands",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
-        "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

@@ -33,11 +33,17 @@ extension Loader {
       rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
     }
     let length = options.past + rows + options.future
+    let native = try NativeRows(
+      datasets,
+      streams: Set(
+        selection.items.filter {
+          options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
+        }.map(\.stream)), reference: reference, length: length, rate: options.rate)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
-        nativeRows: facts.nativeRows(length: length, reference: reference, rate: options.rate),
+        nativeRows: native.most,
         statistics: try Self.statistics(datasets, facts, options)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let filter = try EpisodeFilter(options, facts.splits)

@@ -18,6 +18,13 @@ public enum FileSystem {
     }
   }
 
+  /// What is the same for all paths that lead to one item; `nil` for nothing.
+  public static func identity(of path: String) -> [UInt64]? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    return [UInt64(status.st_dev), UInt64(status.st_ino)]
+  }
+
   /// Bytes of the file at `path`; 0 where there is none.
   public static func size(of path: String) -> Int {
     var status = stat()

@@ -201,3 +201,13 @@ def test_other_truth_is_not_compared(world, tmp_path):
     run(other, other, "--metric", "forecast.mse", "-o", tmp_path / "b.json")
     assert "of another truth" in run("compare", tmp_path / "a.json", tmp_path / "b.json", code=2)
     assert "two reports or more" in run("compare", tmp_path / "a.json", code=2)
+
+
+def test_inputs_of_some_episodes(world, tmp_path):
+    """An optional input that only some episodes have would make their figures mean different things."""
+    def drop(name, arrays):
+        if name == "000002":
+            del arrays["visibles"]
+        return arrays
+    message = run(world, write(tmp_path / "some", drop), "--metric", "keypoints.state_alignment", code=2)
+    assert "an input 'visibles' for episode '000001' and none for '000002'" in message

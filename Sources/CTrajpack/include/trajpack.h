@@ -116,8 +116,10 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                entities, else the first
 //   "rate"       rows a second of a regular grid that replaces the reference's own clock
 //   "align"      "auto" (by kind: linear, slerp, as-of) | "nearest" | "asof" | "linear" | "native", or
-//                {pattern: one of them}; "native" leaves a stream at its own rate, padded to the most
-//                rows that a window can have
+//                {pattern: one of them}; "native" leaves a stream at its own rate: its rows in the window's
+//                time one after the other, those of each entity by themselves, padded to the most rows
+//                that so much time can hold (explicit times are read once to know); its times then are
+//                [B, T, E] for entities
 //   "edge"       "drop" (default): only windows that lie wholly inside | "pad": zeros outside |
 //                "clamp": the nearest row outside; both begin a window at every stride
 //   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});

@@ -22,18 +22,28 @@ struct Info: Command {
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option("--episode", "-e", to: \.episode, value: "ID", help: "Show this recording."),
       .flag("--episodes", to: \.episodes, help: "List the recordings."),
+      .flag(
+        "--plan", to: \.plan, help: "Print the plan that prepared it, for 'trajpack apply'."),
       .flag("--json", to: \.json, help: "Print JSON."),
     ]
   }
   var dataset = ""
   var episode: String?
   var episodes = false
+  var plan = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     if let episode { return try show(episode, of: opened, console) }
     if episodes { return try list(opened, console) }
+    if plan {
+      guard let plan = opened.manifest?.source["options"]?["plan"] else {
+        throw TrajpackError(.usage, "\(dataset): was not prepared by a plan")
+      }
+      console.print(plan.text(indent: 2))
+      return
+    }
     let summary = try DatasetSummary(opened)
     if json {
       console.print(InfoJSON.document(opened, summary))
@@ -49,6 +59,7 @@ struct Info: Command {
         + "\(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {
+      if let plan = source["options"]?["plan"] { show(plan, source, console) }
       console.print(
         "made from \(format.printable), digest \(opened.manifest.map { String($0.digest.prefix(16)) } ?? "")"
       )
@@ -85,6 +96,17 @@ struct Info: Command {
       }
     }
     console.print(channels)
+  }
+
+  /// What a plan did, and to what.
+  private func show(_ plan: JSONValue, _ source: JSONValue, _ console: Console) {
+    let steps = (plan["steps"]?.array ?? []).compactMap { $0["step"]?.string }
+    let origin = source["options"]
+    console.print(
+      "prepared by \(steps.joined(separator: ", ").printable) (plan "
+        + "\((origin?["plan_digest"]?.string ?? "").prefix(16)), trajpack "
+        + "\((origin?["trajpack"]?.string ?? "").printable)) from the dataset of digest "
+        + "\((origin?["source_digest"]?.string ?? "").prefix(16))")
   }
 
   private func add(

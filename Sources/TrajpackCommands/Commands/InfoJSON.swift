@@ -19,7 +19,7 @@ enum InfoJSON {
             "edges": .array($0.edges.map { .array($0.map { .int(Int64($0)) }) }),
           ])
         }), "streams": .array(summary.streams.map { stream($0) }),
-      "statistics": summary.statistics.json,
+      "source": dataset.manifest?.source, "statistics": summary.statistics.json,
     ])
   }
 

@@ -25,6 +25,7 @@ extension Evaluation {
     guard let first = gathered.first else {
       return try refuse(plan, lacking.first?.reason ?? "no episode was read")
     }
+    try Self.checkInputs(gathered, plan)
     if plan.recipe.suite == "generative", request.window == nil,
       Set(gathered.flatMap { $0.clips.map(\.rows) }).count > 1
     {
@@ -35,10 +36,35 @@ extension Evaluation {
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
-    if try train(plan, &codes, &constants) == false { return }
+    if plan.recipe.evaluator == "action.segments", let classes {
+      let width = gathered[0].clips[0].arrays["actions"]?.width ?? 0
+      try classes.arrays(keys: width).forEach { constants[$0.key] = $0.value }
+    }
+    if try train(plan, first.entries, &codes, &constants) == false { return }
     add(inputs: first.sources, of: plan.recipe.evaluator)
     try score(plan, gathered, lacking, constants)
     if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
+  }
+
+  /// Refuses episodes of which some have an array that others have not: their figures would mean different
+  /// things.
+  private static func checkInputs(
+    _ gathered: [Gathered], _ plan: MetricPlan
+  ) throws(TrajpackError) {
+    func names(_ episode: Gathered) -> Set<String> {
+      Set(episode.clips.first?.arrays.keys.map { $0 } ?? [])
+    }
+    guard let first = gathered.first else { return }
+    for other in gathered {
+      guard let odd = names(first).symmetricDifference(names(other)).sorted().first else {
+        continue
+      }
+      let (has, lacks) = names(first).contains(odd) ? (first.id, other.id) : (other.id, first.id)
+      throw TrajpackError(
+        .usage,
+        "\(plan.recipe.evaluator): there is an input '\(odd)' for episode '\(has)' and none for '\(lacks)', so they "
+          + "cannot be one figure; give it for all or for none")
+    }
   }
 
   /// The options that the episodes' conventions, clocks and pictures decide. A recording without pictures

@@ -53,7 +53,7 @@ package struct ChannelSelection: Sendable, Equatable {
   }
 
   /// Whether a selector other than `*` or a kind matches: somebody meant this channel.
-  func names(_ stream: String, _ channel: Channel) -> Bool {
+  package func names(_ stream: String, _ channel: Channel) -> Bool {
     selectors.contains { selector in
       guard case .pattern(let pattern) = selector, pattern.text != "*" else { return false }
       return selector.matches(stream, channel)
@@ -89,7 +89,7 @@ package struct PlanRules<Value: Sendable & Equatable>: Sendable, Equatable {
 
   init(_ otherwise: Value) { self.otherwise = otherwise }
 
-  func value(_ stream: String, _ channel: Channel) -> Value {
+  package func value(_ stream: String, _ channel: Channel) -> Value {
     rules.first { $0.selector.matches(stream, channel) }?.value ?? otherwise
   }
 

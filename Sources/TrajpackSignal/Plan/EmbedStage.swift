@@ -177,7 +177,7 @@ struct EmbedStage: Sendable {
 
 extension PlanClock {
   /// Runs of rows that no delay reaches out of, counted from the first that is here.
-  func runs(_ gap: EmbedStep.Gap) throws(TrajpackError) -> [Range<Int>] {
+  package func runs(_ gap: EmbedStep.Gap) throws(TrajpackError) -> [Range<Int>] {
     if count == 0 { return [] }
     if case .regular = self { return [0..<count] }
     let steps = try withTimes { (times) throws(TrajpackError) in try times.steps() }

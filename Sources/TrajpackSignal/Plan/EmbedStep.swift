@@ -12,7 +12,7 @@ package enum PlanChoice: Sendable, Equatable {
     }
   }
 
-  var number: Int? {
+  package var number: Int? {
     if case .fixed(let number) = self { return number }
     return nil
   }
@@ -51,7 +51,7 @@ package struct EmbedStep: Sendable, Equatable {
   enum Short: String, Sendable, CaseIterable { case refuse, skip }
 
   /// Between which rows of explicit times no vector reaches; a regular clock has none.
-  enum Gap: Sendable, Equatable {
+  package enum Gap: Sendable, Equatable {
     /// Rows more than one and a half times the median step apart.
     case auto
     case none
@@ -68,7 +68,7 @@ package struct EmbedStep: Sendable, Equatable {
     /// Theiler window; the lag itself where `nil`.
     package var window: Int?
     /// The most rows of all episodes together that are looked at.
-    package var rows = 200_000
+    package var rows = 50_000
   }
 
   /// Which coordinates.
@@ -82,7 +82,7 @@ package struct EmbedStep: Sendable, Equatable {
   package var shape: Shape
   let direction: Direction
   let short: Short
-  let gap: Gap
+  package let gap: Gap
   package let search: Search
 
   init(_ r: inout PlanReader) throws(TrajpackError) {

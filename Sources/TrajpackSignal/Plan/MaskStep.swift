@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// Takes observed entries away.
 package struct MaskStep: Sendable, Equatable {
-  enum Mechanism: String, Sendable, CaseIterable {
+  package enum Mechanism: String, Sendable, CaseIterable {
     case entries, exact, rows
     case keptRows = "kept-rows"
     case listed, blocks, channels, drivers, value, above

@@ -3,14 +3,18 @@ import TrajpackFormat
 extension Plan {
   /// What the plan does to each stream.
   ///
+  /// - Parameter areAll: whether these are all streams that there are; every selector must match
+  ///   something then.
   /// - Throws: `.usage` naming the step and the channel where a step does not fit a channel that it
   ///   names, or names none; and for a plan that is ``unresolved``.
-  public func programs(for streams: [PlanStream]) throws(TrajpackError) -> [PlanProgram] {
+  public func programs(
+    for streams: [PlanStream], areAll: Bool = true
+  ) throws(TrajpackError) -> [PlanProgram] {
     if let unresolved { throw TrajpackError(.usage, unresolved) }
     var programs = streams.map { PlanProgram($0) }
     for (number, step) in steps.enumerated() {
       try within("steps[\(number)] (\(step.name))") { () throws(TrajpackError) in
-        try step.check(against: programs, streams)
+        if areAll { try step.check(against: programs) }
         for i in programs.indices { try programs[i].add(step, isVideo: streams[i].isVideo) }
       }
     }
@@ -39,7 +43,7 @@ extension PlanStep {
 
   /// Refuses selectors that match nothing, and streams to go onto that are not there.
   fileprivate func check(
-    against programs: [PlanProgram], _ streams: [PlanStream]
+    against programs: [PlanProgram]
   ) throws(TrajpackError) {
     let (selection, isOfStreams) = streamsOrChannels
     let paths = programs.flatMap { p in p.outputs.map { "\(p.stream)/\($0.name)" } }
@@ -66,6 +70,14 @@ extension PlanStep {
             "there is no channel '\(selector.text)'"
               + Suggestion.text(for: selector.text, among: paths))
         }
+      }
+    }
+    if case .normalize(let step) = self {
+      for constants in step.constants ?? [] where !paths.contains(constants.channel) {
+        throw TrajpackError(
+          .usage,
+          "there is no channel '\(constants.channel)'"
+            + Suggestion.text(for: constants.channel, among: paths))
       }
     }
     guard let onto else { return }
@@ -190,6 +202,8 @@ extension Channel {
       missing = .nan
       return
     }
+    // A row of bytes says itself that there is none.
+    if type == .bytes { return }
     missing = .sentinel
     switch type {
     case .int8, .uint8, .int16, .uint16, .bool: type = .int32

@@ -72,7 +72,7 @@ package enum PlanStep: Sendable, Equatable {
     "resample", "align", "quantise", "embed", "mask", "time_since", "normalize", "select",
   ]
 
-  init(_ value: JSONValue, at path: String) throws(TrajpackError) {
+  package init(_ value: JSONValue, at path: String) throws(TrajpackError) {
     var reader = try PlanReader(value, at: path)
     guard let name = try reader.text("step") else {
       throw TrajpackError(

@@ -46,7 +46,7 @@ public enum PlanClock: Sendable, Equatable {
   }
 
   /// The same clock with fewer rows, counted from the first that is here.
-  func slice(_ range: Range<Int>) -> PlanClock {
+  package func slice(_ range: Range<Int>) -> PlanClock {
     switch self {
     case .regular(let clock, let first, _):
       .regular(clock, first: first + range.lowerBound, count: range.count)
@@ -59,7 +59,7 @@ public enum PlanClock: Sendable, Equatable {
   }
 
   /// Rows that were picked one by one; explicit times stay explicit, a regular clock becomes ticks.
-  func picked(_ rows: [Int]) throws(TrajpackError) -> PlanClock {
+  package func picked(_ rows: [Int]) throws(TrajpackError) -> PlanClock {
     switch self {
     case .regular(let clock, let first, _):
       let unit = try clock.tick
@@ -82,7 +82,7 @@ extension RegularClock {
   }
 
   /// The exact time of a row.
-  func time(ofRow row: Int) throws(TrajpackError) -> Rational {
+  package func time(ofRow row: Int) throws(TrajpackError) -> Rational {
     // start + row · d / n over one denominator.
     let n = Int128(rate.numerator)
     let (a, o1) = Int128(start.numerator).multipliedReportingOverflow(by: n)

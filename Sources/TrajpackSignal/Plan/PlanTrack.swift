@@ -42,8 +42,8 @@ public struct PlanColumn: Sendable, Equatable {
   public enum Values: Sendable, Equatable {
     case float32([Float])
     case float64([Double])
-    /// Elements that no step computes with: packed, little-endian, `rowBytes` a row. A channel of bytes
-    /// has the numbers of its rows in the source here, as int64.
+    /// Elements that no step computes with: packed, little-endian, `rowBytes` a row. A row of a channel
+    /// of bytes is the place of its bytes: 16 bytes, or how many there are, all of one size.
     case opaque([UInt8], rowBytes: Int)
   }
 
@@ -171,6 +171,7 @@ extension PlanColumn {
       }
     }
     if let observed { for i in 0..<count where observed[i] == 0 { x[i] = .nan } }
+    result.observed = nil
     result.values = result.channel.type == .float32 ? .float32(x.map { Float($0) }) : .float64(x)
     return result
   }
@@ -183,7 +184,7 @@ extension PlanColumn {
   }
 
   /// The elements as doubles.
-  func doubles() -> [Double] {
+  package func doubles() -> [Double] {
     switch asFloats().values {
     case .float32(let x): x.map { Double($0) }
     case .float64(let x): x

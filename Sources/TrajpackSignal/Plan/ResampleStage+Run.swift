@@ -7,6 +7,7 @@ extension ResampleStage {
   ) throws(TrajpackError) {
     let columns = track.columns
     let clock = track.clock
+    let isSame = target == clock && keepsSameClock
     var notes: [String] = []
     let made = try clock.withTimes { (source) throws(TrajpackError) in
       try target.withTimes { (times) throws(TrajpackError) in
@@ -14,7 +15,9 @@ extension ResampleStage {
         var made: [PlanColumn] = []
         for (i, column) in columns.enumerated() {
           do throws(TrajpackError) {
-            made.append(try work.column(column, ways[i]))
+            made.append(
+              isSame && ways[i].isValue
+                ? column.kept(ways[i]) : try work.column(column, ways[i]))
           } catch {
             throw error.within("channel '\(stream)/\(column.channel.name)'")
           }
@@ -24,6 +27,13 @@ extension ResampleStage {
       }
     }
     track = PlanTrack(clock: target, columns: made, notes: track.notes + notes)
+  }
+
+  /// Whether a stream that has the new clock already stays as it is: unless a method is named, which may
+  /// be to fill what is missing.
+  private var keepsSameClock: Bool {
+    guard case .path(let methods, _, _, _, _) = step.how else { return false }
+    return methods == PlanRules(.auto)
   }
 
   /// What the columns of one track share.
@@ -227,6 +237,24 @@ extension ResampleStage {
       }
       return made
     }
+  }
+}
+
+extension ResampleStage.Way {
+  /// Whether it gives values of the channel at other times, and not something else about it.
+  fileprivate var isValue: Bool {
+    switch self {
+    case .path, .polyphase, .rows: true
+    case .count, .since, .bin, .binRow: false
+    }
+  }
+}
+
+extension PlanColumn {
+  /// The column as it is, in the type that its way gives.
+  fileprivate func kept(_ way: ResampleStage.Way) -> PlanColumn {
+    if case .rows = way { return self }
+    return asFloats()
   }
 }
 

@@ -96,8 +96,9 @@ public struct Conversion<Source: Importer>: Sendable {
     var first = 0
     var bytes = 0
     for (i, recording) in source.recordings.enumerated() {
-      if i > first, bytes + recording.bytes > options.shardBytes || i - first >= Self.mostRecordings
-      {
+      let isFull =
+        bytes + recording.bytes > options.shardBytes || i - first >= Self.mostRecordings
+      if i > first, isFull || source.beginsShard(i) {
         shards.append(first..<i)
         (first, bytes) = (i, 0)
       }

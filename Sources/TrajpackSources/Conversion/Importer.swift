@@ -58,6 +58,9 @@ public protocol Importer: Sendable {
   /// The recordings, in the order in which they are written.
   var recordings: [Recording] { get }
 
+  /// Whether recording `number` must begin a shard, because one schema cannot hold it and the one before.
+  func beginsShard(_ number: Int) -> Bool
+
   /// Options that change what is written, for the plan's digest; an object.
   var options: JSONValue { get }
 
@@ -73,6 +76,11 @@ public protocol Importer: Sendable {
   func draft(
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft
+}
+
+extension Importer {
+  /// Never; see ``Importer``.
+  public func beginsShard(_ number: Int) -> Bool { false }
 }
 
 extension Recording {

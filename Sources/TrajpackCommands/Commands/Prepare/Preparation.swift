@@ -1,0 +1,227 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackSignal
+import TrajpackSources
+import TrajpackStore
+
+/// What `resample`, `embed`, `mask` and `apply` share: source, destination, and how it is written.
+struct Preparation: ArgumentSet {
+  static var places: [Parameter<Self>] {
+    [
+      .positional("SRC", to: \.source, completes: .files, help: "A dataset or a single shard."),
+      .positional("DST", to: \.destination, completes: .folders, help: "The new dataset's folder."),
+    ]
+  }
+
+  static var parameters: [Parameter<Self>] {
+    [
+      .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
+      .option(
+        "--level", "-l", to: \.level, value: "N", in: 1...19,
+        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
+      .option(
+        "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536, help: "Rows of a chunk."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor. The result does not depend on it."),
+      .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+      .option(
+        "--report", to: \.report, value: "FILE", completes: .files,
+        help: "Write what was chosen, and what was done to each track, as JSON."),
+      .flag("--resume", to: \.resume, help: "Go on with what an earlier run left unfinished."),
+      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+      .flag(
+        "--print-plan", to: \.printPlan,
+        help: "Print the plan, with what was chosen, and write nothing."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+
+  var source = ""
+  var destination = ""
+  var codec = Convert.CodecChoice.zstd
+  var level: Int?
+  var chunkRows: Int?
+  var jobs: Int?
+  var shardSize = ByteSize(512 << 20)
+  var report: String?
+  var resume = false
+  var overwrite = false
+  var printPlan = false
+  var json = false
+
+  /// Runs a plan.
+  func run(_ plan: Plan, _ console: Console) throws(TrajpackError) {
+    guard !(resume && overwrite) else {
+      throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
+    }
+    let options = try conversionOptions()
+    if let report, FileSystem.item(at: report) == .folder {
+      throw TrajpackError(.usage, "--report: \(report) is a folder; name a file")
+    }
+    let dataset = try Dataset(source)
+    try refuseSourceAsDestination()
+    var resolver = try PlanResolver(dataset, threads: options.jobs)
+    if plan.unresolved != nil { console.note("looking at \(source) for what the plan leaves open") }
+    let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version)
+    if !json, !printPlan { show(resolver.reports, console) }
+    if printPlan {
+      console.print(resolved.json.text(indent: 2))
+      return
+    }
+    let outcome = try convert(importer, options, console)
+    guard let outcome else { return }
+    if let report {
+      try write(
+        try PreparationReport.document(
+          resolved, resolver.reports, try Dataset(destination)), to: report)
+    }
+    show(outcome, resolved, resolver.reports, console)
+  }
+
+  private func conversionOptions() throws(TrajpackError) -> Conversion<PlanImporter>.Options {
+    var options = Conversion<PlanImporter>.Options()
+    options.layout = LayoutOptions(
+      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
+    if let level {
+      let range = Compressor.levels(of: options.layout.codec).range
+      guard range.contains(level) else {
+        throw TrajpackError(
+          .usage,
+          "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
+            + "not \(level)")
+      }
+    }
+    options.jobs = jobs ?? WorkerPool.processors
+    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
+    options.resume = resume
+    options.overwrite = overwrite
+    return options
+  }
+
+  private func refuseSourceAsDestination() throws(TrajpackError) {
+    let folder = FileSystem.item(at: source) == .file ? FileSystem.parent(of: source) : source
+    guard let a = FileSystem.identity(of: folder), a == FileSystem.identity(of: destination) else {
+      return
+    }
+    throw TrajpackError(
+      .usage, "\(destination): is the source itself, which is never changed; name a new folder")
+  }
+
+  private func convert(
+    _ importer: PlanImporter, _ options: Conversion<PlanImporter>.Options, _ console: Console
+  ) throws(TrajpackError) -> Conversion<PlanImporter>.Outcome? {
+    let progress = console.progress("preparing", items: "episodes")
+    var events = Conversion<PlanImporter>.Events()
+    let counters = progress.counters
+    events.planned = { items, bytes, doneItems, doneBytes in
+      counters.expect(bytes: bytes, items: items)
+      if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
+    }
+    events.began = { counters.begin($0.id) }
+    events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
+    events.isInterrupted = { Interrupt.isRequested }
+    let outcome: Conversion<PlanImporter>.Outcome
+    do throws(TrajpackError) {
+      outcome = try Conversion(importer, to: destination, options: options, events: events).run()
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    guard outcome.isComplete else {
+      progress.cancel()
+      console.warn(
+        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
+      )
+      return nil
+    }
+    progress.finish("prepared")
+    return outcome
+  }
+
+  private func write(_ document: JSONValue, to path: String) throws(TrajpackError) {
+    try FileSystem.replace(path, with: Array((document.text(indent: 1) + "\n").utf8))
+  }
+
+  private func show(
+    _ outcome: Conversion<PlanImporter>.Outcome, _ plan: Plan, _ reports: [EmbedReport],
+    _ console: Console
+  ) {
+    if json {
+      console.print(
+        .record([
+          "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
+          "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
+          "plan": plan.json, "plan_digest": .string(plan.digest),
+          "choices": reports.isEmpty ? nil : .array(reports.map(\.json)),
+        ]))
+      return
+    }
+    console.print(
+      "\(destination): \(Human.count(outcome.episodes, "episodes")), \(Human.bytes(outcome.bytes)), "
+        + "\(Human.count(outcome.shards.count, "shards")); plan \(plan.digest.prefix(16))")
+    console.note("look inside with 'trajpack info \(destination)'")
+  }
+
+  /// What was chosen, for each channel of all episodes together and of each; the rest is in the report.
+  private func show(_ reports: [EmbedReport], _ console: Console) {
+    for report in reports {
+      console.print(
+        "tau by \(report.lagBy), dimension by \(report.dimensionBy), of "
+          + (report.split.isEmpty ? "all episodes" : "split '\(report.split)'"))
+      var table = Table(
+        .text("channel"), .text("episode"), .number("rows"), .number("tau"), .number("dimension"),
+        .text("remarks"))
+      var shown = 0
+      for entry in report.entries {
+        if entry.episode != nil {
+          shown += 1
+          if shown > Self.mostEpisodes { continue }
+        }
+        let isOnly = !report.entries.contains { $0.channel == entry.channel && $0.element > 0 }
+        table.add(
+          entry.channel + (isOnly ? "" : "[\(entry.element)]"), entry.episode ?? "all together",
+          Human.count(entry.rows), entry.lag.map(String.init) ?? "-",
+          entry.dimension.map(String.init) ?? "-", entry.remarks.joined(separator: "; "))
+      }
+      console.print(table)
+      if shown > Self.mostEpisodes {
+        console.print("and \(shown - Self.mostEpisodes) more rows, which --report FILE has")
+      }
+      for choice in report.chosen {
+        console.print("\(choice.channel): tau \(choice.lag), dimension \(choice.dimension)")
+      }
+    }
+  }
+
+  private static let mostEpisodes = 20
+}
+
+/// The JSON of `--report`.
+enum PreparationReport {
+  static func document(
+    _ plan: Plan, _ choices: [EmbedReport], _ dataset: Dataset
+  ) throws(TrajpackError) -> JSONValue {
+    var episodes: [JSONValue] = []
+    for number in dataset.shardPaths.indices {
+      let index = try dataset.shard(number).index
+      for n in 0..<index.episodeCount {
+        let episode = index.episode(n)
+        let metadata =
+          episode.metadata.isEmpty
+          ? .object([]) : try JSONValue(parsing: Array(episode.metadata.utf8))
+        let last = metadata[PlanImporter.reportName]?.array?.last
+        episodes.append(
+          .record([
+            "episode": .string(episode.id),
+            "tracks": last?["plan_digest"]?.string == plan.digest ? last?["tracks"] : .array([]),
+          ]))
+      }
+    }
+    return .record([
+      "plan": plan.json, "plan_digest": .string(plan.digest),
+      "source_digest": dataset.manifest?.source["options"]?["source_digest"],
+      "choices": .array(choices.map(\.json)), "episodes": .array(episodes),
+    ])
+  }
+}

@@ -1,0 +1,112 @@
+import TrajpackFormat
+import TrajpackSignal
+
+/// `trajpack resample`: streams on another clock.
+struct Resample: Command {
+  static let name = "resample"
+  static let summary = "Bring streams to another clock, into a new dataset."
+  static let discussion = """
+    Say where to go: --rate, --onto another stream, --times, or --up and --down. How values are made is \
+    by kind: scalars and positions linear, behind a low-pass where the rate goes down; quaternions along \
+    the short arc; angles unwrapped; events counted; labels, names and text held. Nothing is made across \
+    the end of a recording or of an entity's presence.
+
+    The new dataset carries the plan, the source's digest and the version. 'trajpack info' shows them, \
+    --print-plan prints the plan for 'trajpack apply' or a loader.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack resample eeg eeg200 --stream eeg --rate 200", "To 200 Hz, anti-aliased."),
+      (
+        "trajpack resample ww aligned --stream camera --onto state",
+        "A camera at the state's times."
+      ),
+      (
+        "trajpack resample ett daily --rate 1/86400 --bin auto",
+        "Daily means; what has no mean gives its last value."
+      ),
+      (
+        "trajpack resample ww ww10 --rate 10 --method auto --method state/stamina=pchip",
+        "Another method for one channel."
+      ),
+    ]
+  }
+
+  static var parameters: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + [
+      .option(
+        "--stream", "-s", to: \.streams, value: "PATTERN",
+        help: "Only these streams; by default all but videos."),
+      .option(
+        "--rate", "-r", to: \.rate, value: "RATE",
+        help: "Rows a unit of time: 200, 29.97, 30000/1001."),
+      .option("--onto", to: \.onto, value: "STREAM", help: "The stream whose times are taken."),
+      .option("--times", to: \.times, value: "T,T,...", help: "These times, in every recording."),
+      .option("--up", to: \.up, value: "N", help: "Rows to make of each --down rows."),
+      .option("--down", to: \.down, value: "N", help: "See --up."),
+      .option(
+        "--origin", to: \.origin, value: "WHERE",
+        choices: ResampleStep.Origin.allCases.map(\.rawValue),
+        help: "With --rate: begin at a track's first row, or at multiples of the period."),
+      .option(
+        "--method", "-m", to: \.methods, value: "[CHANNEL=]METHOD",
+        help: "How values are made: \(PlanMethod.allCases.map(\.rawValue).joined(separator: ", "))."
+      ),
+      .option(
+        "--bin", to: \.bins, value: "[CHANNEL=]WHAT",
+        help:
+          "Statistics of bins instead: \(PlanBin.allCases.map(\.rawValue).joined(separator: ", "))."
+      ),
+      .option(
+        "--label", to: \.label, value: "SIDE", choices: ["left", "centre", "right"],
+        help: "Which time stands for a bin."),
+      .option(
+        "--edge", to: \.edge, value: "RULE", choices: PlanEdge.allCases.map(\.rawValue),
+        help: "What stands outside a track's span of time."),
+      .option(
+        "--padding", to: \.padding, value: "RULE", choices: PlanPadding.allCases.map(\.rawValue),
+        help: "What the filter of method polyphase sees beyond the ends."),
+      .option(
+        "--gap", to: \.gap, value: "TIME",
+        help: "Make nothing between observed rows further apart than this."),
+      .flag(
+        "--no-anti-alias", to: \.noAntiAlias, help: "Do not low-pass where the rate goes down."),
+    ] + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+
+  var preparation = Preparation()
+  var streams: [String] = []
+  var rate: String?
+  var onto: String?
+  var times: String?
+  var up: Int?
+  var down: Int?
+  var origin: String?
+  var methods: [String] = []
+  var bins: [String] = []
+  var label: String?
+  var edge: String?
+  var padding: String?
+  var gap: String?
+  var noAntiAlias = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    try preparation.run(try plan(), console)
+  }
+
+  func plan() throws(TrajpackError) -> Plan {
+    let times = try times.map { (t) throws(TrajpackError) in try PlanWords.numbers(t, "--times") }
+    return Plan(steps: [
+      try PlanStep(
+        .record([
+          "step": "resample", "streams": PlanWords.texts(streams), "rate": rate.map { .string($0) },
+          "onto": onto.map { .string($0) }, "times": times, "up": up.map { .int(Int64($0)) },
+          "down": down.map { .int(Int64($0)) }, "origin": origin.map { .string($0) },
+          "method": try PlanWords.rules(methods, "--method"),
+          "bin": try PlanWords.rules(bins, "--bin"), "label": label.map { .string($0) },
+          "edge": edge.map { .string($0) }, "padding": padding.map { .string($0) },
+          "gap": gap.map { .string($0) }, "anti_alias": noAntiAlias ? false : nil,
+        ]), at: Self.name)
+    ])
+  }
+}

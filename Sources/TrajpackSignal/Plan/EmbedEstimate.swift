@@ -1,0 +1,133 @@
+import TrajpackFormat
+
+/// A lag and a dimension for one series, and what they were chosen by.
+package struct EmbedEstimate: Sendable, Equatable {
+  package var lag: Int?
+  package var dimension: Int?
+  /// What was unusual, in words.
+  package var remarks: [String] = []
+  /// Average mutual information or autocorrelation by lag, from 0 on.
+  package var byLag: [Double] = []
+  /// E1 of Cao, or the fraction of false neighbours, by dimension, from 1 on.
+  package var byDimension: [Double] = []
+  /// E2 of Cao, by dimension.
+  package var e2: [Double] = []
+
+  package init(lag: Int? = nil, dimension: Int? = nil) {
+    self.lag = lag
+    self.dimension = dimension
+  }
+}
+
+extension EmbedStep {
+  /// Chooses what is `auto` for one series, pooled over runs that no pair joins.
+  ///
+  /// - Parameters:
+  ///   - lag: the lag, where it is given.
+  ///   - dimension: the dimension, where it is given.
+  /// - Throws: `.data` for a constant or missing series, `.usage` where runs are too short.
+  package func estimate(
+    _ x: [Double], runs: [Range<Int>], lag: Int?, dimension: Int?, threads: Int
+  ) throws(TrajpackError) -> EmbedEstimate {
+    var estimate = EmbedEstimate(lag: lag, dimension: dimension)
+    let longest = runs.map(\.count).max() ?? 0
+    guard longest >= 3 else {
+      throw TrajpackError(
+        .usage, "the longest run has \(longest) rows: nothing can be chosen from it")
+    }
+    let episodes = try Episodes(runs, rows: x.count)
+    try x.withBuffer { (x) throws(TrajpackError) in
+      if lag == nil {
+        try chooseLag(x, episodes, maxLag: min(search.maxLag, longest - 2), &estimate)
+      }
+      if dimension == nil, let lag = estimate.lag {
+        try chooseDimension(x, episodes, longest, lag, threads, &estimate)
+      }
+    }
+    return estimate
+  }
+
+  private func chooseLag(
+    _ x: UnsafeBufferPointer<Double>, _ episodes: Episodes, maxLag: Int,
+    _ estimate: inout EmbedEstimate
+  ) throws(TrajpackError) {
+    let estimator: MutualInformation.Estimator
+    switch search.lagBy {
+    case .mutualInformation: estimator = .equalBins(search.bins)
+    case .bisection: estimator = .bisection
+    case .neighbours: estimator = .nearestNeighbours(3)
+    case .zero, .inverseE:
+      let r = try Autocorrelation(x, maxLag: maxLag, episodes: episodes)
+      estimate.byLag = r.values
+      estimate.lag = search.lagBy == .zero ? r.firstZero : r.firstBelowInverseE
+      if estimate.lag == nil {
+        estimate.remarks.append("the autocorrelation stays high up to lag \(maxLag)")
+      }
+      return
+    }
+    let information = try MutualInformation(
+      x, maxLag: maxLag, estimator: estimator, episodes: episodes)
+    estimate.byLag = information.values
+    estimate.lag = information.firstMinimum
+    guard estimate.lag == nil else { return }
+    estimate.remarks.append("no minimum of the mutual information up to lag \(maxLag)")
+    if let fall = try Autocorrelation(x, maxLag: maxLag, episodes: episodes).firstBelowInverseE {
+      estimate.lag = max(fall, 1)
+      estimate.remarks.append("so where the autocorrelation falls below 1/e")
+    }
+  }
+
+  private func chooseDimension(
+    _ x: UnsafeBufferPointer<Double>, _ episodes: Episodes, _ longest: Int, _ lag: Int,
+    _ threads: Int, _ estimate: inout EmbedEstimate
+  ) throws(TrajpackError) {
+    let window = search.window ?? lag
+    // The largest dimension that leaves more vectors than the window.
+    let room = (longest - window - 2) / lag - 1
+    let most = min(search.maxDimension, room)
+    guard most >= 2 else {
+      throw TrajpackError(
+        .usage,
+        "\(longest) rows in the longest run are too few for dimensions at lag \(lag) with a Theiler window "
+          + "of \(window): give a smaller tau or theiler")
+    }
+    let settings = try DimensionSearch(
+      lag: lag, maxDimension: most, window: window, threads: threads)
+    switch search.dimensionBy {
+    case .cao:
+      let cao = try Cao(x, search: settings, episodes: episodes)
+      (estimate.byDimension, estimate.e2) = (cao.e1, cao.e2)
+      estimate.dimension = cao.dimension()
+      if cao.isStochastic { estimate.remarks.append("E2 stays near 1, as it does for noise") }
+    case .fnn:
+      let near = try FalseNeighbours(x, search: settings, episodes: episodes)
+      estimate.byDimension = near.byEither
+      estimate.dimension = near.dimension()
+    }
+    if estimate.dimension == nil {
+      estimate.remarks.append("not settled up to dimension \(most)")
+    }
+  }
+
+  /// The step with a lag and a dimension for each of some channels and no others.
+  package func resolved(
+    _ chosen: [(channel: String, lag: Int, dimension: Int)]
+  ) -> EmbedStep {
+    func rules(_ numbers: [Int]) -> PlanRules<PlanChoice> {
+      guard let last = numbers.last else { return PlanRules(.fixed(1)) }
+      var rules = PlanRules(PlanChoice.fixed(last))
+      if Set(numbers).count > 1 {
+        for (choice, number) in zip(chosen, numbers).dropLast() {
+          rules.rules.append(
+            .init(selector: .pattern(Pattern(choice.channel)), value: .fixed(number)))
+        }
+      }
+      return rules
+    }
+    var step = self
+    step.shape = .uniform(
+      ChannelSelection(chosen.map { .pattern(Pattern($0.channel)) }),
+      lag: rules(chosen.map(\.lag)), dimension: rules(chosen.map(\.dimension)))
+    return step
+  }
+}

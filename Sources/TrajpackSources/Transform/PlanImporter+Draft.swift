@@ -1,0 +1,217 @@
+import TrajpackFormat
+import TrajpackSignal
+import TrajpackStore
+
+extension PlanImporter {
+  /// The streams that a stream's tracks are written to: their channels, and how their times are kept.
+  struct Target: Sendable {
+    /// The stream's number in the new schema; `nil` where no channel is left.
+    var stream: Int?
+    /// The sort of explicit times; `nil` where every track has a regular clock.
+    var times: PlanClock.Sort?
+  }
+
+  /// The streams of the source's layout as the plan leaves them; see ``Importer``.
+  public func schema(
+    for examined: [(Recording, EpisodeNumber)], _ layout: LayoutOptions
+  ) throws(TrajpackError) -> Schema {
+    guard let first = examined.first?.1.value else { return Schema() }
+    let number = source.places[first].layout
+    let old = source.layouts[number].schema
+    let targets = try targets(number)
+    var plans: [StreamPlan] = []
+    for (i, stream) in old.streams.enumerated() where targets[i].stream != nil {
+      var planned: [ChannelPlan] = []
+      let program = programs[number][i]
+      var new = stream
+      if program.isIdentity {
+        planned = stream.channels.map { ChannelPlan($0, stored: old.blocks[$0.storage.block].type) }
+      } else {
+        if let times = targets[i].times {
+          planned.append(
+            ChannelPlan(
+              Channel(name: "time", kind: .scalar, type: times == .ticks ? .int64 : .float64)))
+        }
+        planned += program.outputs.map { channel in
+          var channel = channel
+          channel.storage = .init(block: 0, column: 0)
+          return ChannelPlan(channel)
+        }
+        // What the importer noted of the source's columns is no longer so, but how it wrote dates is.
+        new.attributes = .record(["time": stream.attributes["time"]])
+      }
+      new.blob = nil
+      plans.append(
+        StreamPlan(
+          new, channels: planned,
+          blobBytes: stream.blob.map { old.blocks[$0].rows } ?? 0,
+          blobIsText: stream.blob.map { old.blocks[$0].codec != .none } ?? true))
+    }
+    let used = Set(plans.compactMap(\.stream.skeleton))
+    let isPlain = programs[number].allSatisfy(\.isIdentity)
+    return Schema(
+      layingOut: plans, skeletons: old.skeletons.filter { used.contains($0.name) },
+      attributes: isPlain ? old.attributes : .record(["source": "plan"]), options: layout)
+  }
+
+  /// Where the streams of a layout go.
+  func targets(_ layout: Int) throws(TrajpackError) -> [Target] {
+    let programs = programs[layout]
+    let sorts = source.layouts[layout].sorts
+    var next = 0
+    var result: [Target] = []
+    for (i, program) in programs.enumerated() {
+      var out: Set<PlanClock.Sort> = []
+      if !program.isIdentity {
+        for sort in sorts[i] {
+          out.insert(
+            try program.sort(sort, reference: Sorts(programs, sorts).after))
+        }
+      }
+      let explicit = out.subtracting([.regular])
+      guard explicit.count < 2 else {
+        throw TrajpackError(
+          .usage,
+          "stream '\(program.stream)' would have both ticks and floating-point times: resample "
+            + "it to a rate")
+      }
+      let isKept = !program.outputs.isEmpty || program.inputs.isEmpty
+      result.append(Target(stream: isKept ? next : nil, times: explicit.first))
+      if isKept { next += 1 }
+    }
+    return result
+  }
+
+  /// The sorts of clock that streams have between steps.
+  private struct Sorts {
+    let programs: [PlanProgram]
+    let sorts: [Set<PlanClock.Sort>]
+
+    init(_ programs: [PlanProgram], _ sorts: [Set<PlanClock.Sort>]) {
+      self.programs = programs
+      self.sorts = sorts
+    }
+
+    func after(_ name: String, _ steps: Int) throws(TrajpackError) -> PlanClock.Sort {
+      guard let i = programs.firstIndex(where: { $0.stream == name }), let sort = sorts[i].first,
+        sorts[i].count == 1
+      else {
+        throw TrajpackError(
+          .usage,
+          "stream '\(name)' is absent, or has clocks of several sorts, so others cannot go onto it")
+      }
+      return try programs[i].sort(sort, steps: steps, reference: after)
+    }
+  }
+
+  /// Reads an episode and runs the plan; see ``Importer``.
+  public func draft(
+    _ recording: Recording, _ examination: EpisodeNumber, _ schema: Schema
+  ) throws(TrajpackError) -> EpisodeDraft {
+    let place = source.places[examination.value]
+    let rows = try EpisodeRows(source, place, programs[place.layout])
+    let targets = try targets(place.layout)
+    var tracks: [TrackDraft] = []
+    var report: [JSONValue] = []
+    for number in rows.episode.tracks {
+      let track = rows.shard.index.track(number)
+      let target = targets[track.stream]
+      guard let stream = target.stream else { continue }
+      let metadata =
+        track.metadata.isEmpty ? .object([]) : try JSONValue(parsing: Array(track.metadata.utf8))
+      var draft = TrackDraft(
+        stream: stream, entity: track.entity, clock: track.clock, count: track.rows.count,
+        metadata: metadata, rows: [])
+      if programs[place.layout][track.stream].isIdentity {
+        draft.rows = try schema.blockRows(
+          of: stream, try copies(rows.track(number)), count: track.rows.count)
+      } else {
+        let made = try rows.output(number)
+        report.append(Self.report(rows.key(number), track.rows.count, made))
+        // A track that no row is left of is no track.
+        if made.clock.count == 0 { continue }
+        let clock =
+          try target.times.map { (sort) throws(TrajpackError) in try made.clock.listed(as: sort) }
+          ?? made.clock
+        draft.clock = try clock.stored()
+        draft.count = clock.count
+        draft.rows = try schema.blockRows(
+          of: stream, try written(made, clock, hasTimes: target.times != nil), count: clock.count)
+      }
+      if track.blob.count > 0, schema.streams[stream].blob != nil {
+        draft.bytes = try blob(rows.track(number))
+      }
+      tracks.append(draft)
+    }
+    var metadata =
+      rows.episode.metadata.isEmpty
+      ? [] : try JSONValue(parsing: Array(rows.episode.metadata.utf8)).members ?? []
+    if !report.isEmpty {
+      let before = metadata.first { $0.name == Self.reportName }?.value.array ?? []
+      metadata.removeAll { $0.name == Self.reportName }
+      metadata.append(
+        .init(
+          Self.reportName,
+          .array(
+            before + [
+              .object([
+                .init("plan_digest", .string(plan.digest)), .init("tracks", .array(report)),
+              ])
+            ])))
+    }
+    return EpisodeDraft(
+      id: rows.episode.id, split: rows.episode.split, metadata: .object(metadata), tracks: tracks)
+  }
+
+  /// The member of an episode's metadata that says what plans did to it.
+  public static let reportName = "prepared"
+
+  private static func report(_ key: PlanKey, _ rows: Int, _ made: PlanTrack) -> JSONValue {
+    .record([
+      "stream": .string(key.stream), "entity": key.entity.map { .string($0) },
+      "rows_before": .int(Int64(rows)), "rows": .int(Int64(made.clock.count)),
+      "missing": .int(Int64(made.columns.reduce(0) { $0 + $1.missing })),
+      "notes": made.notes.isEmpty ? nil : .array(made.notes.map { .string($0) }),
+    ])
+  }
+
+  /// The channels of a track as they are stored.
+  private func copies(_ track: TrackReader) throws(TrajpackError) -> [ChannelRows] {
+    var result: [ChannelRows] = []
+    for number in track.stream.channels.indices {
+      let spool = Spool()
+      try track.forEachRun { (run) throws(TrajpackError) in
+        try spool.append(try track.read(channel: number, rows: run).bytes)
+      }
+      result.append(ChannelRows(spool: spool))
+    }
+    return result
+  }
+
+  private func written(
+    _ made: PlanTrack, _ clock: PlanClock, hasTimes: Bool
+  ) throws(TrajpackError) -> [ChannelRows] {
+    var result: [ChannelRows] = []
+    func add(_ bytes: [UInt8]) throws(TrajpackError) {
+      let spool = Spool()
+      try spool.append(bytes)
+      result.append(ChannelRows(spool: spool))
+    }
+    if hasTimes { try add(clock.storedTimes) }
+    for column in made.columns { try add(try column.stored()) }
+    return result
+  }
+
+  /// The bytes that rows of text and packets point into, as they are.
+  private func blob(_ track: TrackReader) throws(TrajpackError) -> TrackDraft.Bytes {
+    let spool = Spool()
+    let length = track.track.blob.count
+    var at = 0
+    while at < length {
+      let end = min(at + 1 << 20, length)
+      try spool.append(try track.bytes(at..<end))
+      at = end
+    }
+    return .spool(spool, 0..<length)
+  }
+}
