@@ -1,8 +1,11 @@
 """Discriminative and predictive scores: laws that any such score obeys. They need PyTorch."""
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
+from places import ROOT
 
 import trajpack
 
@@ -101,3 +104,11 @@ def test_what_cannot_be_computed_or_asked() -> None:
                  lambda: generative.discriminative(real, real, run=3), lambda: generative.predictive(real, real, runs=0)):
         with pytest.raises(trajpack.UsageError):
             call()
+
+
+def test_the_guide_runs() -> None:
+    blocks = re.findall(r"^```py\n(.*?)^```$", (ROOT / "docs" / "evaluate-python.md").read_text(), re.M | re.S)
+    assert blocks
+    names = {"np": np}
+    for block in blocks:
+        exec(compile(block, "docs/evaluate-python.md", "exec"), names)
