@@ -18,10 +18,10 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install wheel bench crash picture setup clean
+.PHONY: help demo test check format build release install wheel bench bench-loader sanitize crash picture setup clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup release ## Convert a recording, prove the round trip, draw a picture
 	@tools/demo.sh
@@ -49,6 +49,19 @@ bench: setup release ## Count the sizes behind docs/decisions.md, and race panda
 	@$(PYTHON_HERE) tools/bench/layout.py
 	@echo
 	@$(PYTHON_HERE) tools/bench/convert.py
+
+# The peers' packages are not the project's: `BENCH_PYTHON=/somewhere/bin/python` (docs/loader-speed.md).
+BENCH_PYTHON ?= $(PYTHON_HERE)
+bench-loader: setup release ## Race the loader against its peers, clock the first batch and a training loop
+	@swift build --quiet -c release --product trajpack-c
+	@$(BENCH_PYTHON) tools/bench/loader.py
+	@echo
+	@$(BENCH_PYTHON) tools/bench/opening.py
+	@if $(BENCH_PYTHON) -c 'import torch' 2>/dev/null; then echo; $(BENCH_PYTHON) tools/bench/train.py; fi
+
+sanitize: setup ## Run the loader's tests under the thread and the address (and leak) sanitizer
+	@for kind in thread address; do \
+	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --filter TrajpackLoaderTests; done
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release

@@ -77,7 +77,7 @@ let package = Package(
 
     // Pure functions over buffers, and their C face.
     .target(
-      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],

@@ -122,6 +122,20 @@ public func tp_loader_lend(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_loader_set_weights(
+  _ loader: OpaquePointer?, _ dataset: UInt32, _ weights: UnsafePointer<Float>?, _ count: Int,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let weights = try Border.need(weights, "weights")
+    try made(loader).setWeights(
+      dataset: Int(dataset), UnsafeBufferPointer(start: weights, count: max(count, 0)))
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_loader_read(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
   _ memory: UnsafeMutableRawPointer?, _ bytes: Int, _ error: UnsafeMutablePointer<tp_error>?
@@ -146,6 +160,7 @@ public func tp_loader_order(
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     let windows = try Border.need(windows, "windows")
+    try made(loader).checkWeights()
     let order = try made(loader).order
     guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first
     else {

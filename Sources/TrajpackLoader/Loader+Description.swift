@@ -11,6 +11,18 @@ extension Loader {
       "digest": .string(String(digest, radix: 16)), "reference": .string(reference),
       "length": .int(Int64(length)),
       "shares": order.mixture.map { .array($0.shares.map { .int(Int64($0)) }) },
+      "choices": setup.choices.map { choices in
+        .array(
+          choices.map { choice in
+            .record([
+              "candidates": .int(Int64(clamping: choice.set.candidates)),
+              "windows": .int(Int64(clamping: choice.set.count)),
+              "damaged": .int(Int64(choice.damaged)), "bytes": .int(Int64(choice.set.bytes)),
+              "cache": choice.path.map { .string($0) } ?? .null,
+              "cached": .bool(choice.isCached),
+            ])
+          })
+      } ?? .null,
       "outputs": .array(outputs.map(\.json)), "options": setup.options.json,
     ])
   }

@@ -18,9 +18,11 @@ extension Loader {
         .usage,
         "'weights' has \(weights.count) numbers for \(datasets.count) datasets; give one each")
     }
-    if options.epochWindows != nil, options.weights == nil {
+    if options.epochWindows != nil, options.weights == nil, options.windowWeights == nil {
       throw TrajpackError(
-        .usage, "'epoch_windows' is for mixtures: give 'weights' too, or leave it out")
+        .usage,
+        "'epoch_windows' is for mixtures and for 'window_weights': give 'weights' too, or leave it out"
+      )
     }
     let schemas = Schemas(datasets)
     let selection = try Selection(schemas.distinct, options)
@@ -31,11 +33,17 @@ extension Loader {
       rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
     }
     let length = options.past + rows + options.future
+    let native = try NativeRows(
+      datasets,
+      streams: Set(
+        selection.items.filter {
+          options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
+        }.map(\.stream)), reference: reference, length: length, rate: options.rate)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
-        nativeRows: facts.nativeRows(length: length, reference: reference, rate: options.rate),
+        nativeRows: native.most,
         statistics: try Self.statistics(datasets, facts, options)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let filter = try EpisodeFilter(options, facts.splits)
@@ -62,11 +70,19 @@ extension Loader {
     guard number < 1 << 16, programs.allSatisfy({ $0.reads.count < 256 }) else {
       throw TrajpackError(.usage, "a loader takes at most 65,535 shards, and 255 streams of each")
     }
+    let chooser = Chooser(
+      datasets: datasets, schemas: schemas.distinct, options: options, reference: reference)
+    let choices = try chooser.choose(
+      LoaderSetup(
+        sources: sources, layout: layout, options: options, past: options.past, length: length))
+    for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
-      sources: sources, layout: layout, options: options, past: options.past, length: length)
-    let order = WindowOrder(
+      sources: sources, layout: layout, options: options, past: options.past, length: length,
+      choices: choices)
+    var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
+    for (d, table) in (try chooser.weigh(setup) ?? []).enumerated() { order.weights[d] = table }
     let cut = WindowCursor.Cut(
       batch: options.batch, rank: options.rank, world: options.world, dropLast: options.dropLast)
     guard cut.steps(ofEpoch: order.epochWindows) > 0 else {
@@ -184,7 +200,8 @@ extension Loader {
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "rate", "edge", "split",
       "episodes",
-      "where", "shuffle", "block_windows", "block_count", "weights", "epoch_windows",
+      "where", "windows_where", "window_weights", "shuffle", "block_windows", "block_count",
+      "weights", "epoch_windows",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }

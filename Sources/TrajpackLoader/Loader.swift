@@ -16,7 +16,7 @@ public final class Loader: @unchecked Sendable {
   /// Windows of each dataset.
   public var windows: [UInt64] { setup.sources.map(\.count) }
   /// The order.
-  public private(set) var order: WindowOrder
+  public internal(set) var order: WindowOrder
   /// How the order is cut.
   public let cut: WindowCursor.Cut
   /// The place after the last batch that was given out.
@@ -26,7 +26,12 @@ public final class Loader: @unchecked Sendable {
   /// Rows of a window on the reference clock.
   public var length: Int { setup.length }
   /// A digest of the datasets and of the options that decide the order.
-  public let digest: UInt64
+  public var digest: UInt64 {
+    order.weights.reduce(baseDigest) { digest, table in
+      table.map { Mixing.mix(digest ^ $0.digest) } ?? digest
+    }
+  }
+  private let baseDigest: UInt64
 
   let setup: LoaderSetup
   private var memory: BatchMemory
@@ -49,7 +54,7 @@ public final class Loader: @unchecked Sendable {
     self.order = order
     self.cut = cut
     self.reference = reference
-    self.digest = digest
+    baseDigest = digest
     cursor = WindowCursor(epoch: setup.options.epoch)
     memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
     generation = tp_fork_generation()
@@ -126,6 +131,7 @@ public final class Loader: @unchecked Sendable {
     adopt()
     if lock.locked({ isCancelled }) { return nil }
     if let engine { return engine }
+    try checkWeights()
     tp_fork_gate_enter()
     defer { tp_fork_gate_leave() }
     let engine = Engine(setup, order: order, cut: cut, memory: memory, from: cursor)
@@ -221,7 +227,7 @@ public final class Loader: @unchecked Sendable {
     }
     try check(window, dataset)
     let location = setup.sources[dataset].locate(window)
-    let shard = setup.sources[dataset].shards[location.shard]
+    let shard = location.shard
     let numbers = shard.index.numbers(ofTrack: location.track)
     return (
       shard.firstEpisode + numbers.episode, shard.firstTrack + location.track, location.anchor

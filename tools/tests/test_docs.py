@@ -1,6 +1,6 @@
 """Runs the documentation: every block marked bash, python or console, in order, in a folder of its own a document.
 
-The folder holds copies of fixtures, `recordings` (WildWorld layout) and `series`; the built trajpack and this
+The folder holds copies of fixtures, `recordings` (WildWorld layout), `series` and `predictions`; the built trajpack and this
 Python are on the PATH.
 
   bash     is run line by line as written (a command may go on with a backslash); every command must succeed
@@ -140,6 +140,7 @@ def test_blocks(path, tmp_path):
     shown = path.relative_to(ROOT)
     shutil.copytree(ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path / "recordings")
     shutil.copytree(ROOT / "fixtures" / "series", tmp_path / "series")
+    shutil.copytree(ROOT / "fixtures" / "predictions", tmp_path / "predictions")
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     scripts, edits = [], []
     for language, first, lines in blocks(path):

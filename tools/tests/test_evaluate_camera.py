@@ -203,6 +203,19 @@ def test_relative_errors_that_are_dropped():
     assert few["camera.rpe_translation.mean"]["value"] is None
 
 
+def test_relative_errors_of_positions_alone_are_those_after_the_alignment():
+    rng = np.random.default_rng(18)
+    path = random_path(rng, 40)
+    positions = {k: v for k, v in path.items() if k.endswith("position")}
+    for alignment in ("se3", "sim3"):
+        ours = evaluate("camera.path", {"alignment": alignment}, **positions)
+        fit = ours["camera.ate.mean"]["details"]["alignment_fit"]
+        moved = fit["scale"] * positions["estimate_position"] @ np.array(fit["rotation"]).T
+        steps = np.diff(moved, axis=0) - np.diff(positions["truth_position"], axis=0)
+        expected = np.linalg.norm(steps, axis=1).mean()
+        assert ours["camera.rpe_translation.mean"]["value"] == pytest.approx(expected)
+
+
 def test_normalised_scores_equal_their_formulas():
     rng = np.random.default_rng(17)
     count = 12

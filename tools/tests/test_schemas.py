@@ -4,6 +4,7 @@ import json
 import resource
 import subprocess
 
+import numpy as np
 import pytest
 import read_archive
 from conftest import ROOT
@@ -38,8 +39,35 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
                    preexec_fn=limit, capture_output=True)
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
     assert [r["type"] for r in records][:2] == ["plan", "shard"]
-    plans = [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
-    return found + plans + [("journal-record.schema.json", r) for r in records]
+    found += [("journal-record.schema.json", r) for r in records]
+    found += [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
+    return found + evaluations(trajpack, work)
+
+
+def evaluations(trajpack, work):
+    """Reports of every sort of metric and figure, and the lines of predictions and verdicts that they are of."""
+    fixtures, found = ROOT / "fixtures", []
+    lines = work / "lines.jsonl"
+    with np.load(fixtures / "predictions" / "lorenz-good" / "lorenz_float64.npz") as arrays:
+        line = {"episode": "lorenz_float64", "arrays": {"prediction": arrays["prediction"].tolist()}}
+    lines.write_text(json.dumps(line))
+    verdicts = fixtures / "predictions" / "verdicts.jsonl"
+    suites = [w for s in ("camera", "pose", "state", "keypoints", "action", "depth", "control") for w in ("--suite", s)]
+    for source, predictions, words in [
+        (fixtures / "wildworld" / "data_part1", fixtures / "predictions" / "good",
+         [*suites, "--verdicts", verdicts, "--horizons", "10,60", "--partial", "--nan", "skip"]),
+        (fixtures / "series" / "lorenz_float64.npy", lines,
+         ["--suite", "forecast", "--suite", "attractor", "--window", "20", "--stride", "10", "--seed", "3"]),
+    ]:
+        archive = work / f"archive-{len(found)}"
+        subprocess.run([trajpack, "convert", source, archive, "--quiet"], check=True, capture_output=True)
+        done = subprocess.run([trajpack, "evaluate", archive, predictions, *words, "--format", "json"], check=True,
+                              capture_output=True, text=True)
+        found.append(("report.schema.json", json.loads(done.stdout)))
+    assert {f["kind"] for _, r in found for f in r["figures"]} == {"lines", "paths", "dots", "poses"}
+    assert found[0][1]["others"] and found[0][1]["metrics"][0]["horizons"] and found[1][1]["request"]["window"]
+    found.append(("predictions.schema.json", line))
+    return found + [("verdict.schema.json", json.loads(v)) for v in verdicts.read_text().splitlines()]
 
 
 def test_written(documents):
@@ -93,6 +121,19 @@ def test_broken_manifest(documents, change):
     document = copy.deepcopy(next(d for n, d in documents if n == "manifest.schema.json"))
     change(document)
     assert not validator("manifest.schema.json").is_valid(document)
+
+
+@pytest.mark.parametrize("change", [
+    lambda r: r["truth"].update(digest="0"), lambda r: r["request"].update(widow=3),
+    lambda r: r["metrics"][0].update(count=-1), lambda r: r["metrics"][0].update(better="up"),
+    lambda r: r["metrics"][0].update(value=None, reason=None), lambda r: r["metrics"][0].update(value="1"),
+    lambda r: r["metrics"][0].update(value=1.0, reason="none"), lambda r: r["figures"][0].update(kind="pie"),
+    lambda r: r["episodes"].update(cut=[{"episode": "a", "frames": 0}]),
+])
+def test_broken_report(documents, change):
+    document = copy.deepcopy(next(d for n, d in documents if n == "report.schema.json"))
+    change(document)
+    assert not validator("report.schema.json").is_valid(document)
 
 
 def test_broken_journal(documents):

@@ -116,8 +116,10 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                entities, else the first
 //   "rate"       rows a second of a regular grid that replaces the reference's own clock
 //   "align"      "auto" (by kind: linear, slerp, as-of) | "nearest" | "asof" | "linear" | "native", or
-//                {pattern: one of them}; "native" leaves a stream at its own rate, padded to the most
-//                rows that a window can have
+//                {pattern: one of them}; "native" leaves a stream at its own rate: its rows in the window's
+//                time one after the other, those of each entity by themselves, padded to the most rows
+//                that so much time can hold (explicit times are read once to know); its times then are
+//                [B, T, E] for entities
 //   "edge"       "drop" (default): only windows that lie wholly inside | "pad": zeros outside |
 //                "clamp": the nearest row outside; both begin a window at every stride
 //   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});
@@ -136,6 +138,19 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "split"      a name, or a list of names
 //   "episodes"   ids or patterns of ids
 //   "where"      {"path.in.metadata": value | [values] | {"min": x, "max": y}}
+//   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.
+//                Asked of a channel (several together are all to hold): "any", "all" of its values,
+//                all of the "first" or "last" row, the "mean", "min", "max", "std" (over n) of them, or
+//                what share is "missing". Compared with a number, truth or category, a list of them, or
+//                {"min", "max"} (inclusive), {"above", "below"}. "component": elements of a row;
+//                "of": "abs" | "norm" (a row's length) | "change" (from the row before), or a list.
+//                {"and": [..]}, {"or": [..]}, {"not": ..} join tests. What counts are values that were
+//                observed, of rows of any stream that lie within the window's time, of all entities;
+//                a window without any passes no test but "not".
+//   "window_weights"  windows are drawn with replacement, with these chances: {"channel": ..,
+//                "statistic": "mean"}, or true: they come by tp_loader_set_weights
+//   "cache_dir"  where to keep what "windows_where" found; "" for nowhere. Default: $XDG_CACHE_HOME or
+//                ~/.cache, /trajpack, for datasets from 64 MiB on
 //   "shuffle"    "global" (default) | "block" | "none"
 //   "block_windows" (default 64), "block_count" (default 64)  windows of a block, blocks of a pool
 //   "seed"       default 0;  "epoch": the epoch to begin with, default 0
@@ -145,7 +160,8 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "rank", "world"  this one of so many; default 0 of 1. Window j of a step's global batch goes to rank
 //                j % world.
 //   "weights"    of the datasets of a mixture, by window
-//   "epoch_windows"  windows of an epoch of a mixture; default: as many as the datasets have together
+//   "epoch_windows"  windows of an epoch of a mixture, or of weighted windows; default: as many as the
+//                datasets have together
 //
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
@@ -159,7 +175,9 @@ int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const 
 void tp_loader_free(tp_loader *loader);
 
 // {"windows": of the datasets, "epoch_windows", "steps": batches of an epoch on this rank, "batch",
-//  "batch_bytes", "digest", "reference", "length": T, "outputs": [{"name", "dtype", "shape":
+//  "batch_bytes", "digest", "reference", "length": T, "choices": what "windows_where" left of each
+//  dataset, [{"candidates", "windows", "damaged", "bytes": of memory, "cache": path or null, "cached"}]
+//  or null, "outputs": [{"name", "dtype", "shape":
 //  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |
 //  "present" | "padding" | "time", "stream": name, "channel": name or null, "channels": of a feature
 //  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "options": as they were understood}
@@ -193,6 +211,11 @@ void tp_batch_free(tp_batch *batch);
 // memory is used before the loader allocates its own, and must live until the loader and all batches
 // are freed. Lend before the first tp_loader_next.
 int32_t tp_loader_lend(tp_loader *loader, void *memory, size_t bytes, tp_error *error);
+
+// Gives the windows of a dataset their weights, `count` of them in the order of their numbers: finite, from
+// 0 up. Where the option "window_weights" is true, this comes before the first batch.
+int32_t tp_loader_set_weights(tp_loader *loader, uint32_t dataset, const float *weights, size_t count,
+                              tp_error *error);
 
 // Reads given windows into the caller's memory of batch_bytes, in this thread: random access, for
 // map-style data sets. At most B numbers; `dataset` is the one of the mixture.

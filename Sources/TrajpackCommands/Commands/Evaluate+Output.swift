@@ -14,8 +14,9 @@ extension Evaluate {
     case .text:
       var lines = report.summary.map(\.printable) + [""]
       lines += Self.lines(report.table, console, isFile: output != nil)
-      for (metric, reason) in report.reasons {
-        lines.append("\(metric) was not computed: \(reason.printable)")
+      if !report.reasons.isEmpty { lines.append("") }
+      for (names, reason) in report.reasons {
+        lines.append("not computed: \(names.printable): \(reason.printable)")
       }
       try put(lines.joined(separator: "\n") + "\n", console)
     }

@@ -11,10 +11,14 @@ final class LoaderSetup: Sendable {
   /// Rows of a window before and after its start, on the reference clock.
   let past: Int
   let length: Int
+  /// How the windows of each dataset were chosen; `nil` where all are.
+  let choices: [WindowChoice]?
 
   init(
-    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int
+    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
+    choices: [WindowChoice]? = nil
   ) {
+    self.choices = choices
     self.sources = sources
     shards = sources.flatMap(\.shards)
     self.layout = layout
@@ -39,6 +43,8 @@ final class Planner {
   var repeated: [Bool] = []
   // The times of rows that are counted on the stream's own clock.
   var ownTimes: [Double] = []
+  /// The next free row of a group at its own rate.
+  var nativeNext = 0
   private var slotEntities: [Int] = []
 
   init(_ setup: LoaderSetup) { self.setup = setup }
@@ -73,7 +79,7 @@ final class Planner {
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
-    let shard = source.shards[location.shard]
+    let shard = location.shard
     let reference = shard.index.numbers(ofTrack: location.track)
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
@@ -88,7 +94,7 @@ final class Planner {
   }
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
-  private func referenceClock(
+  func referenceClock(
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
@@ -152,10 +158,15 @@ final class Planner {
     }
     finish(group: g, slot: 0, window, plan)
     if let place = group.padding {
-      for t in 0..<group.length {
-        let isPadding = !covered[t] || repeated[t]
-        plan.memory.storeBytes(
-          of: isPadding ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+      let memory = plan.memory
+      covered.withUnsafeBufferPointer { covered in
+        repeated.withUnsafeBufferPointer { repeated in
+          for t in 0..<group.length {
+            let isPadding = !covered[t] || repeated[t]
+            memory.storeBytes(
+              of: isPadding ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+          }
+        }
       }
     }
     if let place = group.time { try times(group, place, window, stream, plan) }
@@ -193,6 +204,12 @@ final class Planner {
         }
       }
       finish(group: g, slot: slot, window, plan)
+      if group.isNative, let place = group.time {
+        for t in 0..<group.length {
+          plan.memory.storeBytes(
+            of: ownTimes[t], toByteOffset: place.byte(window.number, t, slot), as: Double.self)
+        }
+      }
       for t in 0..<group.length where covered[t] { anyone[t] = true }
       if let place = group.present {
         for t in 0..<group.length {
@@ -213,24 +230,26 @@ final class Planner {
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }
     }
-    if let place = group.time { try times(group, place, window, stream, plan) }
+    if !group.isNative, let place = group.time { try times(group, place, window, stream, plan) }
   }
 
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
   private func finish(group g: Int, slot: Int, _ window: WindowContext, _ plan: BatchPlan) {
     let length = setup.layout.groups[g].length
-    var t = 0
-    while t < length {
-      guard !covered[t] else {
-        t += 1
-        continue
+    covered.withUnsafeBufferPointer { covered in
+      var t = 0
+      while t < length {
+        guard !covered[t] else {
+          t += 1
+          continue
+        }
+        let first = t
+        while t < length, !covered[t] { t += 1 }
+        plan.finishes.append(
+          Finish(
+            work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
+            outRow: Int32(first), count: Int32(t - first), staging: 0))
       }
-      let first = t
-      while t < length, !covered[t] { t += 1 }
-      plan.finishes.append(
-        Finish(
-          work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
-          outRow: Int32(first), count: Int32(t - first), staging: 0))
     }
     for channel in window.shard.programs.absent[g] {
       plan.finishes.append(
@@ -241,6 +260,7 @@ final class Planner {
   }
 
   private func reset(_ length: Int) {
+    nativeNext = 0
     if covered.count < length {
       covered = [Bool](repeating: false, count: length)
       rows = [Int](repeating: -1, count: length)
@@ -248,11 +268,10 @@ final class Planner {
       repeated = [Bool](repeating: false, count: length)
       ownTimes = [Double](repeating: .nan, count: length)
     }
-    for t in 0..<length {
-      covered[t] = false
-      repeated[t] = false
-      ownTimes[t] = .nan
-    }
+    // An access each, not one an element: each is checked for being the only one.
+    covered.withUnsafeMutableBufferPointer { $0.update(repeating: false) }
+    repeated.withUnsafeMutableBufferPointer { $0.update(repeating: false) }
+    ownTimes.withUnsafeMutableBufferPointer { $0.update(repeating: .nan) }
   }
 }
 

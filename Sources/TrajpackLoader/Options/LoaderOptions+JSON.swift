@@ -22,6 +22,10 @@ extension LoaderOptions {
     guard length == nil || duration == nil else {
       throw TrajpackError(.usage, "'length' and 'duration' say the same: give one of them")
     }
+    if windowWeights != nil, shuffle != .global {
+      throw TrajpackError(
+        .usage, "'window_weights' draws windows at random: leave 'shuffle' out, or at \"global\"")
+    }
     guard rank < world else {
       throw TrajpackError(.usage, "'rank' is \(rank), which must be below 'world', \(world)")
     }
@@ -95,6 +99,10 @@ extension LoaderOptions {
       for member in try option.object() {
         conditions.append((member.name, try option.condition(member)))
       }
+    case "windows_where": windowTest = try option.windowTest()
+    case "window_weights":
+      windowWeights = option.value == true ? .given : .question(try option.windowNumber())
+    case "cache_dir": cacheFolder = try option.text()
     case "shuffle":
       switch option.value {
       case .bool(let isOn): shuffle = isOn ? .global : .none
@@ -147,7 +155,8 @@ extension LoaderOptions {
     "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "reference",
     "rate", "align", "edge", "entities", "dtype", "normalize", "normalize_split", "features",
     "fill",
-    "masks", "time", "split", "episodes", "where", "shuffle", "block_windows", "block_count",
+    "masks", "time", "split", "episodes", "where", "windows_where",
+    "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "threads",
     "prefetch",

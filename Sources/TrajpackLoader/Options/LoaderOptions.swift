@@ -58,6 +58,14 @@ public struct LoaderOptions: Sendable {
   var splits: [String]?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []
+  var windowTest: WindowTest<WindowQuestion>?
+  /// Weights of windows: a number of each, or given later by the caller.
+  enum WindowWeights: Sendable {
+    case given
+    case question(WindowQuestion)
+  }
+  var windowWeights: WindowWeights?
+  var cacheFolder: String?
   var shuffle = WindowOrder.Shuffle.global
   var blockWindows = 64
   var blockCount = 64

@@ -29,6 +29,8 @@ public struct WindowOrder: Sendable {
   let shuffle: Shuffle
   /// `nil` where the data sets lie one after the other, as one.
   let mixture: Mixture?
+  /// Weights of the windows of each data set, where they have some: they are drawn instead of permuted.
+  var weights: [WeightTable?]
 
   /// An order of windows of data sets of `sizes`, none of them 0. Without weights every window comes
   /// once an epoch.
@@ -40,6 +42,7 @@ public struct WindowOrder: Sendable {
     self.shuffle = shuffle
     self.seed = seed
     mixture = weights.map { Mixture(weights: $0) }
+    self.weights = sizes.map { _ in nil }
     self.epochWindows = epochWindows ?? sizes.reduce(0, +)
   }
 
@@ -52,14 +55,22 @@ public struct WindowOrder: Sendable {
     if let mixture {
       let (dataset, number) = mixture.draw(draw)
       return Place(
-        dataset: dataset, window: shuffled(number, of: sizes[dataset], stream: UInt64(dataset)))
+        dataset: dataset,
+        window: weights[dataset].map { drawn($0, number, stream: UInt64(dataset)) }
+          ?? shuffled(number, of: sizes[dataset], stream: UInt64(dataset)))
     }
+    // Without a mixture there are weights for one data set only.
+    if let table = weights[0] { return Place(dataset: 0, window: drawn(table, draw, stream: 0)) }
     var window = shuffled(draw, of: sizes.reduce(0, +), stream: 0)
     for (dataset, size) in sizes.enumerated() {
       if window < size { return Place(dataset: dataset, window: window) }
       window -= size
     }
     return Place(dataset: 0, window: 0)
+  }
+
+  private func drawn(_ table: WeightTable, _ draw: UInt64, stream: UInt64) -> UInt64 {
+    table.draw(Mixing.seed(seed, stream, draw, 0x77))
   }
 
   private func shuffled(_ draw: UInt64, of size: UInt64, stream: UInt64) -> UInt64 {

@@ -82,21 +82,4 @@ struct DataFacts {
     }
     return Int(rows)
   }
-
-  /// The most rows that streams have in the time of `length` rows of the reference.
-  func nativeRows(length: Int, reference: String, rate: Rational?) -> [String: Int] {
-    var out = [reference: length]
-    if rate != nil { out[reference] = nil }
-    guard let slowest = rate ?? rates(reference)?.min(by: { $0.value < $1.value }) else {
-      return out
-    }
-    for stream in clocks.keys where out[stream] == nil {
-      guard let fastest = rates(stream)?.max(by: { $0.value < $1.value }) else { continue }
-      let span = Instant.exact(
-        Int128(length) * Int128(slowest.denominator), Int128(slowest.numerator))
-      let (rows, rest) = (span * Instant(fastest)).split
-      if rows < LoaderOptions.limit { out[stream] = max(rest > 0 ? rows + 1 : rows, 1) }
-    }
-    return out
-  }
 }

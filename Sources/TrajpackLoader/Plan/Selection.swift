@@ -64,7 +64,8 @@ struct Selection {
     try checkUnits()
   }
 
-  private static func merged(_ schemas: [Schema]) throws(TrajpackError) -> [Item] {
+  /// All channels, merged by name.
+  static func merged(_ schemas: [Schema]) throws(TrajpackError) -> [Item] {
     var all: [Item] = []
     var places: [String: Int] = [:]
     for schema in schemas {

@@ -6,8 +6,7 @@ import TrajpackStore
 struct WindowSource: Sendable {
   /// Where a window lies.
   struct Location: Sendable {
-    /// The shard, by its number in ``shards``.
-    var shard: Int
+    var shard: LoadedShard
     /// The track of the reference stream, by its number in the shard.
     var track: Int
     /// The row of the reference clock that is the window's start, of the track's rows.
@@ -22,8 +21,13 @@ struct WindowSource: Sendable {
   private var before: [UInt64] = [0]
   private let rule: WindowRule
 
-  /// Windows.
-  var count: UInt64 { before[before.count - 1] }
+  /// Those that are chosen; all where `nil`.
+  var chosen: WindowSet?
+
+  /// Windows, but for those that are not chosen.
+  var count: UInt64 { chosen?.count ?? candidates }
+  /// Windows before some are chosen.
+  var candidates: UInt64 { before[before.count - 1] }
   /// Timelines: tracks of the reference stream that windows are cut from.
   var timelines: Int { tracks.count }
 
@@ -36,6 +40,8 @@ struct WindowSource: Sendable {
     self.rule = rule
     for shard in shards {
       if let stream = shard.programs.reference {
+        tracks.reserveCapacity(tracks.count + shard.index.episodeCount)
+        before.reserveCapacity(before.count + shard.index.episodeCount)
         for episode in 0..<shard.index.episodeCount where try filter(shard, episode) {
           try add(shard, episode: episode, stream: stream)
         }
@@ -74,24 +80,70 @@ struct WindowSource: Sendable {
     before.append(before[before.count - 1] + UInt64(windows))
   }
 
-  /// Where window `number` lies; it is below ``count``.
-  func locate(_ number: UInt64) -> Location {
+  /// Windows of one timeline.
+  struct Part {
+    var shard: LoadedShard
+    /// The track of the reference stream, by its number in the shard.
+    var track: Int
+    /// The number of the first of them, before some are chosen.
+    var first: UInt64
+    /// Where each starts.
+    var anchors: [Int]
+  }
+
+  /// Calls `body` with windows `range`, counted before some are chosen, a timeline at a time.
+  func forEachTimeline(
+    _ range: Range<UInt64>, _ body: (Part) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    guard !range.isEmpty else { return }
+    var timeline = timeline(of: range.lowerBound)
+    while timeline < tracks.count, before[timeline] < range.upperBound {
+      let (shard, track) = place(ofTimeline: timeline)
+      let clock = shard.clocks[shard.index.numbers(ofTrack: track).clock]
+      let first = max(range.lowerBound, before[timeline])
+      let end = min(range.upperBound, before[timeline + 1])
+      let numbers = Int(first - before[timeline])..<Int(end - before[timeline])
+      try body(
+        Part(
+          shard: shard, track: track, first: first,
+          anchors: numbers.map { rule.anchor($0, clock) }))
+      timeline += 1
+    }
+  }
+
+  private func timeline(of number: UInt64) -> Int {
     var (low, high) = (0, tracks.count)
     while high - low > 1 {
       let middle = (low + high) / 2
       if before[middle] <= number { low = middle } else { high = middle }
     }
+    return low
+  }
+
+  private func place(ofTimeline timeline: Int) -> (shard: LoadedShard, track: Int) {
+    // Shards without timelines share their start with the next one.
     var (first, last) = (0, shards.count)
     while last - first > 1 {
       let middle = (first + last) / 2
-      if shardStarts[middle] <= low { first = middle } else { last = middle }
+      if shardStarts[middle] <= timeline { first = middle } else { last = middle }
     }
-    // Shards without timelines share their start with the next one.
-    let track = Int(tracks[low])
-    let shard = shards[first]
+    return (shards[first], Int(tracks[timeline]))
+  }
+
+  /// What decides which window has which number, as text.
+  var ruleText: String {
+    "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
+      + "\(rule.rate.map { "\($0)" } ?? "-") \(candidates)"
+  }
+
+  /// Where window `number` lies; it is below ``count``.
+  func locate(_ chosenNumber: UInt64) -> Location {
+    let number = chosen?.select(chosenNumber) ?? chosenNumber
+    let low = timeline(of: number)
+    let (shard, track) = place(ofTimeline: low)
     let clock = shard.clocks[shard.index.numbers(ofTrack: track).clock]
     return Location(
-      shard: first, track: track,
+      shard: shard, track: track,
       anchor: rule.anchor(Int(number - before[low]), clock))
   }
 }

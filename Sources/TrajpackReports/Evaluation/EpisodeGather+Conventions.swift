@@ -12,7 +12,7 @@ extension EpisodeGather {
     if let entry = (chosen["truth_rotation"] ?? chosen["camera_rotation"])?.first,
       let channel = truth.channel(entry)
     {
-      if channel.kind == .quaternion {
+      if channel.shape == [4] {
         try add(
           "quaternion_order", "order", entry, channel, ["xyzw": "xyzw", "wxyz": "wxyz"], &out)
       }
@@ -23,11 +23,14 @@ extension EpisodeGather {
         "camera_axes", "axes", entry, channel, ["opengl": "opengl", "opencv": "opencv"], &out)
     }
     if let entry = chosen["intrinsics"]?.first, let channel = truth.channel(entry) {
-      guard channel.convention("order") == "fx fy cx cy" else {
+      // Who maps a channel that says nothing has read what the input takes.
+      let said = channel.convention("order")
+      guard said == "fx fy cx cy" || (said == nil && plan.maps["intrinsics"] != nil) else {
         throw TrajpackError(
           .usage,
-          "'\(entry.path)' does not say that its order is 'fx fy cx cy', so nothing can be projected "
-            + "with it; convert again with that convention")
+          "'\(entry.path)' \(said.map { "says '\($0)'" } ?? "does not say") for the convention 'order', where "
+            + "'fx fy cx cy' is needed to project anything; it is not guessed: say that it is so with "
+            + "--map intrinsics=\(entry.path)")
       }
       if let (width, height) = picture {
         for name in ["true", "track", "grid"] {

@@ -125,12 +125,28 @@ struct EpisodeGather {
         for frame in usable.indices where !covered[frame] { usable[frame] = false }
       }
     }
-    for input in plan.evaluator.inputs where input.required {
-      if arrays[input.name] == nil, windowed[input.name] == nil,
-        plan.recipe.inputs.contains(where: { $0.name == input.name })
-      {
-        return .lacking(lack(input.name, reasons))
+    // A channel that only one side has cannot be compared.
+    for input in plan.recipe.inputs where input.side == .prediction {
+      guard let mirrored = input.mirrors, mirrored != input.name else { continue }
+      let isThere = arrays[input.name] != nil || windowed[input.name] != nil
+      if isThere, arrays[mirrored] == nil, mirrored != "train_joints" {
+        (arrays[input.name], windowed[input.name]) = (nil, nil)
+        gathered.sources.removeAll { $0.input == input.name }
       }
+      if !isThere, !isNeeded(mirrored) {
+        arrays[mirrored] = nil
+        gathered.sources.removeAll { $0.input == mirrored }
+      }
+    }
+    let found = Set(arrays.keys).union(windowed.keys)
+    for input in plan.recipe.inputs where isNeeded(input.name) && !found.contains(input.name) {
+      return .lacking(lack(input.name, reasons))
+    }
+    guard !found.isEmpty else { return .lacking(lack(plan.recipe.inputs[0].name, reasons)) }
+    if plan.recipe.evaluator == "keypoints.state_alignment",
+      found.isDisjoint(with: ["joints", "points"])
+    {
+      return .lacking(lack("joints", reasons))
     }
     gathered.cut = usable.count { !$0 }
     guard gathered.cut == 0 || request.isPartial else { throw uneven(usable) }
@@ -145,6 +161,11 @@ struct EpisodeGather {
       return .lacking("no frame, or no whole window, has a prediction")
     }
     return .gathered(gathered)
+  }
+
+  private func isNeeded(_ input: String) -> Bool {
+    plan.recipe.needs.contains(input)
+      || plan.evaluator.inputs.contains { $0.name == input && $0.required }
   }
 
   private func uneven(_ usable: [Bool]) -> TrajpackError {

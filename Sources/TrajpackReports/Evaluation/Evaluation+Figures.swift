@@ -41,6 +41,8 @@ extension Evaluation {
       let rows = Self.thinned(truth.rows)
       func path(_ numbers: Numbers, _ fit: Fit?) -> (x: [Double], y: [Double]) {
         let points = rows.map { row -> [Double] in
+          // What the truth has not is not drawn of the estimate either.
+          guard truth.isKnown(row: row) else { return [.nan, .nan, .nan] }
           let p = (0..<3).map { numbers.values[3 * row + $0] }
           return fit?.apply(p) ?? p
         }

@@ -25,12 +25,7 @@ extension Evaluation {
     guard let first = gathered.first else {
       return try refuse(plan, lacking.first?.reason ?? "no episode was read")
     }
-    for other in gathered where !Self.same(other.derived, first.derived) {
-      throw TrajpackError(
-        .usage,
-        "\(plan.recipe.evaluator): episodes '\(first.id)' and '\(other.id)' differ in a convention, rate or "
-          + "picture size, so they cannot be one figure; evaluate them apart with --episodes")
-    }
+    try Self.checkInputs(gathered, plan)
     if plan.recipe.suite == "generative", request.window == nil,
       Set(gathered.flatMap { $0.clips.map(\.rows) }).count > 1
     {
@@ -38,18 +33,66 @@ extension Evaluation {
         plan, "the episodes differ in length; cut windows of one length with --window")
     }
     var plan = plan
-    for (name, value) in first.derived { plan.set(name, value) }
+    for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
-    if try train(plan, &codes, &constants) == false { return }
+    if plan.recipe.evaluator == "action.segments", let classes {
+      let width = gathered[0].clips[0].arrays["actions"]?.width ?? 0
+      try classes.arrays(keys: width).forEach { constants[$0.key] = $0.value }
+    }
+    if try train(plan, first.entries, &codes, &constants) == false { return }
     add(inputs: first.sources, of: plan.recipe.evaluator)
     try score(plan, gathered, lacking, constants)
     if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
   }
 
-  private static func same(
-    _ a: [(name: String, value: String)], _ b: [(name: String, value: String)]
-  ) -> Bool { a.map(\.name) == b.map(\.name) && a.map(\.value) == b.map(\.value) }
+  /// Refuses episodes of which some have an array that others have not: their figures would mean different
+  /// things.
+  private static func checkInputs(
+    _ gathered: [Gathered], _ plan: MetricPlan
+  ) throws(TrajpackError) {
+    func names(_ episode: Gathered) -> Set<String> {
+      Set(episode.clips.first?.arrays.keys.map { $0 } ?? [])
+    }
+    guard let first = gathered.first else { return }
+    for other in gathered {
+      guard let odd = names(first).symmetricDifference(names(other)).sorted().first else {
+        continue
+      }
+      let (has, lacks) = names(first).contains(odd) ? (first.id, other.id) : (other.id, first.id)
+      throw TrajpackError(
+        .usage,
+        "\(plan.recipe.evaluator): there is an input '\(odd)' for episode '\(has)' and none for '\(lacks)', so they "
+          + "cannot be one figure; give it for all or for none")
+    }
+  }
+
+  /// The options that the episodes' conventions, clocks and pictures decide. A recording without pictures
+  /// says nothing of their size.
+  private static func derived(
+    _ gathered: [Gathered], _ plan: MetricPlan
+  ) throws(TrajpackError) -> [(name: String, value: String)] {
+    var out: [(name: String, value: String)] = []
+    var sources: [String: String] = [:]
+    for episode in gathered {
+      for (name, value) in episode.derived {
+        guard let known = out.first(where: { $0.name == name }) else {
+          out.append((name, value))
+          sources[name] = episode.id
+          continue
+        }
+        guard known.value != value, plan.evaluator.settings.contains(where: { $0.name == name }),
+          plan.setting(name) == nil
+        else { continue }
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
+            + "\(value) in '\(episode.id)', so they cannot be one figure; evaluate them apart with "
+            + "--episodes, or say one with --set \(name)=…")
+      }
+    }
+    return out
+  }
 
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
   func refuse(_ plan: MetricPlan, _ reason: String) throws(TrajpackError) {

@@ -2,7 +2,7 @@
 struct Chart {
   static let width = 560.0
   static let height = 320.0
-  static let left = 58.0
+  static let left = 70.0
   static let right = 546.0
   static let top = 14.0
   static let bottom = 278.0

@@ -73,7 +73,9 @@ final class Recording {
     return schema.skeleton(named: name)?.edges ?? []
   }
 
-  /// The frames that `stream` counts, or the first of `streams` without entities, or the longest track.
+  /// The frames of channels of `streams`: the rows of `reference`; or else of the first of the streams without
+  /// entities; or of the episode's own stream that has the same clock and covers all of the entities' tracks;
+  /// or of the longest track.
   func frames(_ streams: [String], reference: String?) throws(TrajpackError) -> Frames? {
     let wanted = reference.map { [$0] } ?? streams
     let fitting = tracks.filter { wanted.contains($0.track.stream.name) }
@@ -84,10 +86,28 @@ final class Recording {
         "episode '\(id)' has several tracks of '\(alone.label)', with gaps between, so its rows count no "
           + "frames; name another stream with --reference")
     }
-    guard let chosen = alone ?? fitting.max(by: { $0.track.count < $1.track.count }) else {
+    guard let longest = alone ?? fitting.max(by: { $0.track.count < $1.track.count }) else {
       return nil
     }
-    return try frames(track: chosen.number)
+    let isGiven = alone != nil || reference != nil
+    let own =
+      isGiven
+      ? nil
+      : tracks.first { item in
+        item.track.track.entity == nil && tracks.count { $0.label == item.label } == 1
+          && fitting.allSatisfy { Self.covers(item.track, $0.track) }
+      }
+    return try frames(track: (own ?? longest).number)
+  }
+
+  /// Whether the rows of a track lie among those of another, by regular clocks of one rate.
+  private static func covers(_ all: TrackReader, _ part: TrackReader) -> Bool {
+    guard case .regular(let start, let rate) = all.track.clock,
+      case .regular(let own, let ownRate) = part.track.clock, rate == ownRate
+    else { return false }
+    let first = (own.value - start.value) * rate.value
+    return abs(first - first.rounded()) < 1e-6 && first > -0.5
+      && first + Double(part.count) < Double(all.count) + 0.5
   }
 
   /// The frames of one track, by its number in the dataset.

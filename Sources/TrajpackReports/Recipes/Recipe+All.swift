@@ -19,13 +19,15 @@ extension Recipe {
     Recipe(
       evaluator: "camera.control", suite: "camera",
       scores: ["camera.rot_err", "camera.trans_err", "camera.cam_mc"], pooling: .stacked,
-      isBatched: true, inputs: cameraInputs),
+      isBatched: true, inputs: cameraInputs,
+      needs: ["truth_rotation", "estimate_rotation"]),
     Recipe(
       evaluator: "camera.normalised", suite: "camera",
       scores: [
         "camera.nate_translation", "camera.nate_rotation", "camera.wbench_accuracy",
         "camera.worldscore",
-      ], pooling: .stacked, isBatched: true, inputs: cameraInputs),
+      ], pooling: .stacked, isBatched: true, inputs: cameraInputs,
+      needs: ["truth_rotation", "estimate_rotation"]),
   ]
 
   private static let keypoints: [Recipe] = [

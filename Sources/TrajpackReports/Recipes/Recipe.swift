@@ -58,6 +58,8 @@ struct Recipe: Sendable {
   /// Whether it measures one series, so that the truth has a figure of its own.
   var measuresOne = false
   var inputs: [Input]
+  /// Inputs that the evaluator calls optional and that nothing can be computed without here.
+  var needs: [String] = []
 
   /// The input whose channels are the columns that all episodes share, where the evaluator needs that.
   var sharedColumns: String? {

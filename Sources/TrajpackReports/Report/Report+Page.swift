@@ -1,9 +1,10 @@
 import TrajpackFormat
+import TrajpackStore
 
 extension Report {
   /// The report as one HTML file: tables with counts, pictures, and at the end the options and digests.
   public var html: String {
-    var page = Page(title: "Evaluation of \(predictions.path)")
+    var page = Page(title: "Evaluation of \(FileSystem.name(of: predictions.path))")
     for line in summary { page.paragraph(line) }
     var families: [String] = []
     for metric in metrics {
@@ -17,8 +18,8 @@ extension Report {
       part.metrics = own
       let table = part.table
       page.table(table.head, table.rows, numbers: table.numbers)
-      for (metric, reason) in part.reasons {
-        page.paragraph("\(metric) was not computed: \(reason)")
+      for (names, reason) in part.reasons {
+        page.paragraph("Not computed: \(names): \(reason)")
       }
       page.figures(figures.filter { belongs($0, to: family) })
       if own.contains(where: { $0.episodes.count > 1 }) {
@@ -36,7 +37,7 @@ extension Report {
       [
         ["truth", truth.path, truth.digest],
         ["predictions (\(predictions.form))", predictions.path, predictions.digest],
-      ] + others.map { ["verdicts or labels", $0.path, $0.digest] })
+      ] + others.map { ["verdicts, labels or classes", $0.path, $0.digest] })
     page.table(
       ["evaluator", "input", "from"], inputs.map { [$0.evaluator, $0.input, $0.source] })
     page.folded("What was asked for, and every option that was used") { page in

@@ -48,9 +48,18 @@ extension Report {
       }, numbers: [1, 4, 5])
   }
 
-  /// What could not be computed, and why.
-  public var reasons: [(metric: String, reason: String)] {
-    metrics.compactMap { metric in metric.reason.map { (metric.name, $0) } }
+  /// What could not be computed, and why; metrics of one reason together.
+  public var reasons: [(metrics: String, reason: String)] {
+    var out: [(metrics: [String], reason: String)] = []
+    for metric in metrics {
+      guard let reason = metric.reason else { continue }
+      if let at = out.firstIndex(where: { $0.reason == reason }) {
+        out[at].metrics.append(metric.name)
+      } else {
+        out.append(([metric.name], reason))
+      }
+    }
+    return out.map { ($0.metrics.joined(separator: ", "), $0.reason) }
   }
 
   /// Every figure of every episode and horizon with all digits, for programs: a row each.
@@ -107,7 +116,7 @@ extension Report {
   public var markdown: String {
     var out = "# Evaluation\n\n" + summary.map { "- \($0)\n" }.joined() + "\n" + table.markdown
     if !reasons.isEmpty {
-      out += "\nNot computed:\n\n" + reasons.map { "- `\($0.metric)`: \($0.reason)\n" }.joined()
+      out += "\nNot computed:\n\n" + reasons.map { "- \($0.metrics): \($0.reason)\n" }.joined()
     }
     out += "\nOptions of each metric, digests \(truth.digest.prefix(12))… and "
     return out

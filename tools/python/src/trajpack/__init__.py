@@ -6,7 +6,8 @@
         batch["state/hp"]                # numpy, [B, T, ...], without a copy
 
 ``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
-data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks. Importing
+data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks; ``trajpack.signal`` resamples, aligns,
+embeds and masks arrays. Importing
 this package imports nothing else: numpy comes with the first data set, a framework with its module.
 """
 from __future__ import annotations
@@ -22,17 +23,18 @@ if TYPE_CHECKING:
     from .episode import Column, Entities, Episode, Table
     from .loader import Loader
     from .mixture import mixture
+    from .predicates import channel
     from .recording import Recording
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "create", "mixture", "open",
-           "version"]
+           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "channel", "create", "mixture",
+           "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "Recording": "recording",
-           "Writer": "writer", "create": "writer"}
-_MODULES = ("torch", "grain", "jax")
+           "Writer": "writer", "channel": "predicates", "create": "writer"}
+_MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 
 def version() -> str:

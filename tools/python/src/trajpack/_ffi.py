@@ -68,6 +68,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
     "tp_batch_free": (None, [c_void_p]),
     "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
+    "tp_loader_set_weights": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, _error]),
     "tp_loader_read": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, _error]),
     "tp_loader_order": (_status, [c_void_p, c_uint64, c_uint64, c_size_t, c_void_p, c_void_p, _error]),
     "tp_loader_locate": (_status, [c_void_p, c_uint32, c_uint64, POINTER(c_int64), POINTER(c_int64),

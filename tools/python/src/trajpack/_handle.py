@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _ffi
+from . import _ffi, _options
 from ._errors import UsageError
+from ._patience import patiently
 from .batch import Output
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import Self
 
     from .dataset import Dataset
@@ -23,21 +25,31 @@ if TYPE_CHECKING:
 class LoaderHandle:
     """An open loader of the library: what it is made of, and how it ends."""
 
-    def _start(self, datasets: list[Dataset], options: bytes) -> None:
+    def _start(self, datasets: list[Dataset], options: bytes, weights: list[NDArray[np.float32]] | None) -> None:
         library = _ffi.library()
         pointers = (c_void_p * max(len(datasets), 1))(*[d._pointer.value for d in datasets])
         pointer = c_void_p()
-        _ffi.call("tp_loader_create", pointers, len(datasets), options, byref(pointer))
+
+        def create() -> None:
+            _ffi.call("tp_loader_create", pointers, len(datasets), options, byref(pointer))
+
+        if _options.looks_at_all(options):
+            patiently(create, lambda: library.tp_loader_free(pointer))
+        else:
+            create()
         self._pointer = pointer
         self._lent: list[Any] = []
         self._free = weakref.finalize(self, _free, pointer, self._lent, library)
         #: The data sets, in the order of ``Batch.datasets``.
         self.datasets: tuple[Dataset, ...] = tuple(datasets)
         self._given = options
+        self._weights = weights
         self._renew()
         self._pending = c_void_p()
         self._library = library
         self._error = _ffi.Error()
+        for number, one in enumerate(weights or []):
+            _ffi.call("tp_loader_set_weights", pointer, number, one.ctypes.data_as(c_void_p), len(one))
         self._describe()
 
     def _describe(self) -> None:
@@ -60,12 +72,15 @@ class LoaderHandle:
         self.length: int = description["length"]
         #: The stream whose clock counts rows.
         self.reference: str = description["reference"]
+        #: What ``windows_where`` left of each data set: ``candidates``, ``windows``, ``damaged``, ``bytes`` of memory,
+        #: the file that it is kept in (``cache``), whether it was found there (``cached``); or None.
+        self.choices: list[dict[str, Any]] | None = description["choices"]
         #: What identifies the data and the order, as ``state_dict`` has it.
         self.digest: Any = description["digest"]
         self._steps: int = description["steps"]
 
     def __reduce__(self) -> Any:
-        return _reopen, (type(self), self.datasets, self._given, self.state_dict())
+        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
 
     def state_dict(self) -> dict[str, int]:
         raise NotImplementedError
@@ -140,8 +155,9 @@ def _free(pointer: c_void_p, lent: list[Any], library: Any) -> None:
     del lent
 
 
-def _reopen(kind: type[LoaderHandle], datasets: tuple[Dataset, ...], options: bytes, state: dict[str, int]) -> LoaderHandle:
+def _reopen(kind: type[LoaderHandle], datasets: tuple[Dataset, ...], options: bytes,
+            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> LoaderHandle:
     loader = kind.__new__(kind)
-    loader._start(list(datasets), options)
+    loader._start(list(datasets), options, weights)
     loader.load_state_dict(state)
     return loader

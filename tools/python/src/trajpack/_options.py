@@ -109,6 +109,12 @@ def encode(options: Mapping[str, Any]) -> bytes:
         raise UsageError("an option holds a number that is not finite, which JSON cannot say") from None
 
 
+def looks_at_all(options: bytes) -> bool:
+    """Whether every window has to be looked at before the first batch."""
+    given = json.loads(options)
+    return "windows_where" in given or isinstance(given.get("window_weights"), dict)
+
+
 def cores() -> int:
     """Processors that this process may use."""
     return len(os.sched_getaffinity(0))

@@ -1,6 +1,7 @@
 """The loader: windows in batches, in an order that can be gone on with anywhere."""
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ctypes import byref
 from fractions import Fraction
@@ -8,13 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options
+from . import _ffi, _options, predicates
 from ._errors import UsageError
 from ._watching import Watched
 from .batch import Batch, empty, numbers
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from .dataset import Dataset
+    from .predicates import Test
 
 
 class Loader(Watched):
@@ -63,6 +67,14 @@ class Loader(Watched):
 
     split, episodes, where
         Names of splits; ids or patterns of ids; ``{"path.in.metadata": value | [values] | {"min": x, "max": y}}``.
+    windows_where
+        A test of the values in a window: ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
+        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. All windows are looked at once, by
+        all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
+        data sets from 64 MiB on). ``choices`` tells how many it left.
+    window_weights
+        Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
+        (a list of arrays for a mixture), or ``channel("state/reward").max()``.
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
         (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set.
@@ -76,7 +88,7 @@ class Loader(Watched):
     rank, world_size
         This process, of so many; from torch.distributed or JAX where they are set up, else 0 of 1.
     weights, epoch_windows
-        Of a mixture: see :func:`trajpack.mixture`.
+        Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights``, too.
 
     The engine:
 
@@ -115,6 +127,9 @@ class Loader(Watched):
         split: str | Iterable[str] | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
+        windows_where: Test | Mapping[str, Any] | None = None,
+        window_weights: Any = None,
+        cache_dir: str | os.PathLike[str] | None = None,
         shuffle: bool | Literal["global", "block", "none"] | None = None,
         block_windows: int | None = None,
         block_count: int | None = None,
@@ -132,6 +147,9 @@ class Loader(Watched):
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         own, world = _options.rank(rank, world_size)
+        members = [datasets] if not isinstance(datasets, Sequence) else list(datasets)
+        chances = predicates.plain(window_weights, "window_weights")
+        weighed = _weights(chances, len(members))
         given = {
             "channels": _options.listed(channels), "exclude": _options.listed(exclude),
             "length": _options.plain(length),
@@ -144,6 +162,9 @@ class Loader(Watched):
             "features": None if features is None else {k: _options.listed(v) for k, v in features.items()},
             "fill": _options.plain(fill), "masks": _masks(masks), "time": time, "split": _options.plain(split),
             "episodes": _options.listed(episodes), "where": _options.plain(where),
+            "windows_where": _options.plain(predicates.plain(windows_where, "windows_where")),
+            "window_weights": True if weighed else _options.plain(chances),
+            "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
             "block_windows": _options.plain(block_windows), "block_count": _options.plain(block_count),
             "seed": _options.plain(seed), "epoch": _options.plain(epoch), "batch": _options.plain(batch),
@@ -151,7 +172,7 @@ class Loader(Watched):
             "epoch_windows": _options.plain(epoch_windows), "threads": _options.plain(threads),
             "prefetch": _options.plain(prefetch), "cache": _options.plain(cache), "on_error": on_error,
         }
-        self._start([datasets] if not isinstance(datasets, Sequence) else list(datasets), _options.encode(given))
+        self._start(members, _options.encode(given), weighed)
 
     def __len__(self) -> int:
         """Batches of a whole epoch on this rank."""
@@ -202,6 +223,24 @@ def _masks(masks: bool | Iterable[str] | None) -> Any:
         return [masks]
     out = _options.plain(masks)
     return False if out == [] else out
+
+
+def _weights(given: Any, members: int) -> list[NDArray[np.float32]] | None:
+    """Arrays of weights, one a data set; None where they are none."""
+    if given is None or isinstance(given, Mapping):
+        return None
+    several = isinstance(given, (list, tuple)) and len(given) > 0 and not np.isscalar(given[0])
+    if not several and members > 1:
+        raise UsageError(f"'window_weights' of a mixture is a list of {members} arrays, one for each data set")
+    out = []
+    for one in given if several else [given]:
+        array = np.ascontiguousarray(one)
+        if array.ndim != 1 or array.dtype.kind not in "fiub":
+            raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
+        out.append(array.astype(np.float32))
+    if len(out) != members:
+        raise UsageError(f"'window_weights' has {len(out)} arrays for {members} data sets; give one each")
+    return out
 
 
 __all__ = ["Loader"]

@@ -1,0 +1,176 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Finds out about windows of one dataset, many at a time. It keeps its readers and belongs to one thread.
+final class WindowAnswers {
+  private let source: WindowSource
+  private let setup: LoaderSetup
+  private let questions: [WindowQuestion]
+  private let planner: Planner
+  /// The questions of each measure, and the measures of each stream, by number.
+  private let measures: [(measure: WindowMeasure, members: [Int])]
+  private let streams: [(name: String, measures: [Int])]
+  private var readers: [Int: BlockReader] = [:]
+  /// The answers to each question: NaN where no value was observed; 1 and 0 for yes and no.
+  private(set) var answers: [[Double]] = []
+  /// Windows that touch damaged data, which is not an error where those are to be skipped.
+  private(set) var isDamaged: [Bool] = []
+
+  init(_ setup: LoaderSetup, _ source: WindowSource, _ questions: [WindowQuestion]) {
+    self.setup = setup
+    self.source = source
+    self.questions = questions
+    planner = Planner(setup)
+    var measures: [(measure: WindowMeasure, members: [Int])] = []
+    var streams: [(String, [Int])] = []
+    for (q, question) in questions.enumerated() {
+      if let at = measures.firstIndex(where: { $0.measure == question.measure }) {
+        measures[at].members.append(q)
+        continue
+      }
+      let stream = question.measure.stream
+      measures.append((question.measure, [q]))
+      if let at = streams.firstIndex(where: { $0.0 == stream }) {
+        streams[at].1.append(measures.count - 1)
+      } else {
+        streams.append((stream, [measures.count - 1]))
+      }
+    }
+    self.measures = measures
+    self.streams = streams
+  }
+
+  /// Answers every question for windows `range`, counted before any are left out.
+  ///
+  /// - Throws: A data error naming the chunk that is damaged, unless such windows are to be skipped.
+  func find(_ range: Range<UInt64>) throws(TrajpackError) {
+    answers = questions.map { _ in [Double](repeating: .nan, count: range.count) }
+    isDamaged = [Bool](repeating: false, count: range.count)
+    try source.forEachTimeline(range) { (part) throws(TrajpackError) in
+      let at = Int(part.first - range.lowerBound)
+      let indices = at..<at + part.anchors.count
+      do throws(TrajpackError) {
+        try find(part, indices)
+      } catch {
+        guard setup.options.skipsErrors, error.fault == .data else { throw error }
+        for i in indices { isDamaged[i] = true }
+      }
+    }
+  }
+
+  private func find(
+    _ part: WindowSource.Part, _ indices: Range<Int>
+  ) throws(TrajpackError) {
+    let shard = part.shard
+    let numbers = shard.index.numbers(ofTrack: part.track)
+    let clock = try planner.referenceClock(shard, part.track, numbers)
+    let contexts = part.anchors.map {
+      WindowContext(
+        number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock)
+    }
+    for stream in streams {
+      guard let number = shard.shard.schema.stream(named: stream.name) else { continue }
+      var tallies = stream.measures.map { m in
+        WindowTallies(measures[m].members.map { questions[$0] }, windows: contexts.count)
+      }
+      for track in tracks(of: number, part.track, numbers, shard) {
+        let own = shard.index.numbers(ofTrack: track)
+        for i in tallies.indices { tallies[i].begin(entity: own.entity) }
+        var ranges: [Range<Int>] = []
+        ranges.reserveCapacity(contexts.count)
+        for context in contexts { ranges.append(try planner.rows(within: context, track, own)) }
+        try read(stream.measures, shard, track, ranges, indices, into: &tallies)
+      }
+      for (i, m) in stream.measures.enumerated() {
+        for (q, values) in zip(measures[m].members, tallies[i].answers()) {
+          answers[q].replaceSubrange(indices, with: values)
+        }
+      }
+    }
+  }
+
+  /// The tracks whose rows count: the reference's own, or all of the stream in the episode, those of one
+  /// entity together.
+  private func tracks(
+    of stream: Int, _ reference: Int, _ numbers: ShardIndex.TrackNumbers, _ shard: LoadedShard
+  ) -> [Int] {
+    if stream == numbers.stream, numbers.entity < 0 { return [reference] }
+    let all = shard.index.tracks(ofEpisode: numbers.episode).filter {
+      let own = shard.index.numbers(ofTrack: $0)
+      return own.stream == stream && own.count > 0
+    }
+    var order: [Int] = []
+    for track in all {
+      let entity = shard.index.numbers(ofTrack: track).entity
+      if !order.contains(entity) { order.append(entity) }
+    }
+    guard order.count > 1 else { return all }
+    return order.flatMap { entity in
+      all.filter { shard.index.numbers(ofTrack: $0).entity == entity }
+    }
+  }
+
+  /// Reads the rows that the windows have of a track, a few at a time, and tallies them.
+  private func read(
+    _ members: [Int], _ shard: LoadedShard, _ track: Int, _ ranges: [Range<Int>],
+    _ indices: Range<Int>, into tallies: inout [WindowTallies]
+  ) throws(TrajpackError) {
+    let used = ranges.filter { !$0.isEmpty }
+    guard let low = used.map(\.lowerBound).min(), let high = used.map(\.upperBound).max() else {
+      return
+    }
+    let blocks = readers[shard.number] ?? BlockReader(shard.shard)
+    if readers.count > 16 { readers.removeAll() }
+    readers[shard.number] = blocks
+    let reader = TrackReader(shard.shard, track: track, reader: blocks)
+    let channels = members.map { reader.stream.channel(named: measures[$0].measure.channel) }
+    var rows: [MeasureRows] = []
+    var chunk = reader.runLength
+    for (i, m) in members.enumerated() {
+      let channel = channels[i].map { reader.stream.channels[$0] }
+      if let channel {
+        chunk = min(chunk, shard.shard.schema.blocks[channel.storage.block].chunkRows)
+      }
+      rows.append(
+        MeasureRows(
+          measures[m].measure, measures[m].members.map { questions[$0] },
+          elements: channel?.elements ?? 0, capacity: high - low))
+    }
+    // Runs end where chunks do, so that each is inflated once for all channels in it.
+    var damaged: [Int] = [0]
+    let base = reader.track.rows.lowerBound
+    var row = low
+    while row < high {
+      let end = min(high, (base + row) / chunk * chunk + chunk - base)
+      var failure: TrajpackError?
+      var values: [[Double]] = []
+      do throws(TrajpackError) {
+        for channel in channels {
+          values.append(
+            try channel.map { (c) throws(TrajpackError) in
+              try reader.read(channel: c, rows: row..<end).doubles()
+            } ?? [])
+        }
+      } catch { failure = error }
+      if let failure, !setup.options.skipsErrors || failure.fault != .data { throw failure }
+      for i in rows.indices {
+        guard let channel = channels[i] else { continue }
+        if failure != nil {
+          rows[i].appendNothing(end - row)
+        } else {
+          rows[i].append(values[i], elements: reader.stream.channels[channel].elements)
+        }
+      }
+      let bad = damaged[damaged.count - 1]
+      for n in row..<end { damaged.append(failure == nil ? bad : bad + n - row + 1) }
+      row = end
+    }
+    for (window, range) in ranges.enumerated() where !range.isEmpty {
+      let span = range.lowerBound - low..<range.upperBound - low
+      if damaged[span.upperBound] > damaged[span.lowerBound] {
+        isDamaged[indices.lowerBound + window] = true
+      }
+      for i in rows.indices where channels[i] != nil { tallies[i].add(rows[i], span, to: window) }
+    }
+  }
+}
