@@ -45,6 +45,10 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
 	@echo "installed $(PREFIX)/bin/trajpack"
 
+wheel: setup ## One wheel for every Python, with both libraries, into tools/python/dist
+	@$(PYTHON_HERE) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir tools/python/dist ./tools/python
+	@ls tools/python/dist/*.whl
+
 bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py
 	@echo

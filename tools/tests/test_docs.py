@@ -187,6 +187,16 @@ def test_every_option_of_convert_is_explained():
     assert not (missing := sorted(o for o in options if o not in guide)), f"the guides do not explain {missing}"
 
 
+def test_every_option_of_evaluate_is_explained():
+    """The guide leaves no option of `trajpack evaluate` out, and names every suite."""
+    code, helped = run(["trajpack", "evaluate", "--help"], ROOT)
+    assert code == 0
+    guide = (ROOT / "docs" / "evaluate.md").read_text()
+    options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.M)) - {"--help", "--color", "--quiet"}
+    assert len(options) > 20, f"--help lists only {options}"
+    assert not (missing := sorted(o for o in options if o not in guide)), f"the guide does not explain {missing}"
+
+
 @pytest.mark.skipif(UPDATE, reason="an update compares nothing")
 def test_test_can_fail(tmp_path):
     """The runner above finds a wrong line, a wrong output and a broken script."""

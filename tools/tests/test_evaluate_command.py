@@ -152,6 +152,7 @@ def test_verdicts(world):
     for name in ("attack", "movement"):
         own = [v["verdict"] for v in judged if v["class"] == name]
         assert found[f"action.following_class_{name}"]["value"] == pytest.approx(100 * np.mean(own))
+        assert found[f"action.following_class_{name}"]["count"] == len(own)
     labels = {v["id"]: v["labels"] for v in map(json.loads, (PREDICTIONS / "labels.jsonl").read_text().splitlines())}
     agreed = [v["verdict"] == labels[v["id"]][0] for v in judged if len(set(labels[v["id"]])) == 1]
     assert found["action.agreement"]["value"] == pytest.approx(np.mean(agreed))
