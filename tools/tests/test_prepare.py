@@ -470,7 +470,7 @@ GOLDEN = sorted((ROOT / "fixtures" / "golden").glob("*/*"))
 @pytest.mark.parametrize("words", [
     ["resample", "--rate", "7"], ["resample", "--rate", "40", "--origin", "zero", "--gap", ".1"],
     ["resample", "--rate", "3", "--bin", "auto", "--origin", "zero"],
-    ["embed", "--channel", "kind:scalar", "--channel", "kind:position", "--tau", "1", "--dimension", "3", "--short", "skip"],
+    ["embed", "--channel", "kind:scalar", "--channel", "kind:position", "--tau=1", "--dimension=3", "--short=skip"],
     ["mask", "--channel", "kind:position", "--channel", "kind:label", "--channel", "kind:image", "--amount", ".5"],
     ["mask", "--mechanism", "rows", "--amount", ".5"]], ids=" ".join)
 def test_every_feature_of_the_format(trajpack, dataset, words, tmp_path):
