@@ -23,33 +23,45 @@ extension Planner {
       return .table
     }
     let first = window.anchor - setup.past
+    if group.isNative, track != window.track || window.clock != nil {
+      return try native(group, window, track, numbers)
+    }
     if let shift {
       let source = first + shift
-      let length = min(group.length, group.isNative ? setup.length : group.length)
-      if clamps, source < 0 || source + length > numbers.count {
+      if clamps, source < 0 || source + group.length > numbers.count {
         for t in 0..<group.length { set(t, row: source + t, of: numbers.count, clamps: true) }
         return .table
       }
-      let out = min(max(0, -source), length)
+      let out = min(max(0, -source), group.length)
       return .run(
-        source: source + out, out: out, count: max(min(length, numbers.count - source) - out, 0))
+        source: source + out, out: out,
+        count: max(min(group.length, numbers.count - source) - out, 0))
     }
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
-    if group.isNative {
-      guard let begin = reference.instant(first) ?? reference.instant(0) else { return .table }
-      let start = own.first(notBefore: begin)
-      let end = reference.instant(first + setup.length).map { own.first(notBefore: $0) } ?? own.rows
-      let count = min(end - start, group.length)
-      for t in 0..<group.length { rows[t] = t < count ? start + t : -1 }
-      for t in 0..<group.length { rests[t] = 0 }
-      if group.time != nil { try noteTimes(group.length, window.shard, track, numbers) }
-      return count > 0 ? .run(source: start, out: 0, count: count) : .table
-    }
     for t in 0..<group.length {
       set(t, moment: reference.instant(first + t), own, isEarly: first + t < 0, clamps: clamps)
     }
     return .table
+  }
+
+  /// Rows at their own rate, one after the other from the window's first place on: those of all tracks of
+  /// an entity follow one another.
+  private func native(
+    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+  ) throws(TrajpackError) -> RowSet {
+    let own = try rows(within: window, track, numbers)
+    let out = nativeNext
+    let count = min(own.count, group.length - out)
+    guard count > 0 else { return .run(source: 0, out: 0, count: 0) }
+    nativeNext += count
+    if group.time != nil {
+      let clock = try clock(window.shard, track, numbers)
+      for n in 0..<count {
+        ownTimes[out + n] = clock.instant(own.lowerBound + n)?.value ?? .nan
+      }
+    }
+    return .run(source: own.lowerBound, out: out, count: count)
   }
 
   /// The rows of a track that lie within the time of a window.
@@ -156,10 +168,10 @@ extension Planner {
     let first = window.anchor - setup.past
     for t in 0..<group.length {
       let time: Double
-      if group.offsets != nil || (group.isNative && stream != window.reference.stream) {
+      if group.offsets != nil
+        || (group.isNative && (stream != window.reference.stream || window.clock != nil))
+      {
         time = ownTimes[t]
-      } else if group.isNative, t >= setup.length {
-        time = .nan
       } else {
         time = reference.instant(first + t)?.value ?? .nan
       }

@@ -43,6 +43,8 @@ final class Planner {
   var repeated: [Bool] = []
   // The times of rows that are counted on the stream's own clock.
   var ownTimes: [Double] = []
+  /// The next free row of a group at its own rate.
+  var nativeNext = 0
   private var slotEntities: [Int] = []
 
   init(_ setup: LoaderSetup) { self.setup = setup }
@@ -78,7 +80,7 @@ final class Planner {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
     let shard = location.shard
-    let reference = shard.index.numbers(ofTrack: location.track)
+    let reference = shard.numbers(ofTrack: location.track)
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
       anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
@@ -122,7 +124,7 @@ final class Planner {
     let reader = readers[shard.number] ?? BlockReader(shard.shard)
     if readers.count > 64 { readers.removeAll() }
     readers[shard.number] = reader
-    let made = try TrackClock(shard.shard, track: track, clock: clock, reader: reader)
+    let made = try shard.view.trackClock(track, reader: reader)
     clocks[key] = made
     clockRows += numbers.count
     return made
@@ -143,11 +145,11 @@ final class Planner {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var only: Bool?
       for track in tracks {
-        let numbers = window.shard.index.numbers(ofTrack: track)
+        let numbers = window.shard.numbers(ofTrack: track)
         guard numbers.stream == stream, numbers.count > 0 else { continue }
         if only == nil {
           only = !tracks.contains {
-            $0 > track && window.shard.index.numbers(ofTrack: $0).stream == stream
+            $0 > track && window.shard.numbers(ofTrack: $0).stream == stream
           }
         }
         let map = try map(group, window, track, numbers, clamps: only == true)
@@ -180,7 +182,7 @@ final class Planner {
     let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
     slotEntities.removeAll(keepingCapacity: true)
     for track in tracks {
-      let numbers = shard.index.numbers(ofTrack: track)
+      let numbers = shard.numbers(ofTrack: track)
       guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
         !slotEntities.contains(numbers.entity)
       else { continue }
@@ -195,13 +197,19 @@ final class Planner {
       reset(group.length)
       if slot < slotEntities.count {
         for track in tracks {
-          let numbers = shard.index.numbers(ofTrack: track)
+          let numbers = shard.numbers(ofTrack: track)
           guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { continue }
           let map = try map(group, window, track, numbers, clamps: false)
           try place(map, group: g, slot: slot, window, numbers, plan)
         }
       }
       finish(group: g, slot: slot, window, plan)
+      if group.isNative, let place = group.time {
+        for t in 0..<group.length {
+          plan.memory.storeBytes(
+            of: ownTimes[t], toByteOffset: place.byte(window.number, t, slot), as: Double.self)
+        }
+      }
       for t in 0..<group.length where covered[t] { anyone[t] = true }
       if let place = group.present {
         for t in 0..<group.length {
@@ -222,7 +230,7 @@ final class Planner {
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }
     }
-    if let place = group.time { try times(group, place, window, stream, plan) }
+    if !group.isNative, let place = group.time { try times(group, place, window, stream, plan) }
   }
 
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
@@ -252,6 +260,7 @@ final class Planner {
   }
 
   private func reset(_ length: Int) {
+    nativeNext = 0
     if covered.count < length {
       covered = [Bool](repeating: false, count: length)
       rows = [Int](repeating: -1, count: length)

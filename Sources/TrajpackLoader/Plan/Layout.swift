@@ -14,7 +14,7 @@ struct Layout: Sendable {
     var length: Int
     /// The most entities that a stream has in an episode; 0 where it belongs to the episode.
     var entities: [String: Int]
-    /// The most rows that a stream has in a window's time, where its clocks are regular.
+    /// The most rows that a stream at its own rate has in a window's time.
     var nativeRows: [String: Int]
     /// The statistics to normalise by: `stream/channel` to components.
     var statistics: [String: [ComponentStatistics]]
@@ -75,13 +75,7 @@ struct Layout: Sendable {
         throw TrajpackError(
           .usage, "'\(item.path)' has 'offsets' and is to be 'native': choose one of them")
       }
-      guard let rows = facts.nativeRows[item.stream] else {
-        throw TrajpackError(
-          .usage,
-          "stream '\(item.stream)' has explicit times, so that the rows of a window have no bound "
-            + "and it cannot be 'native'; align it 'nearest' or 'asof'")
-      }
-      length = rows
+      length = min(facts.nativeRows[item.stream] ?? 1, LoaderOptions.limit)
     }
     let most = facts.entities[item.stream] ?? 0
     let entities = most == 0 ? 0 : options.entities.value(stream: item.stream) ?? most
@@ -192,8 +186,11 @@ struct Layout: Sendable {
           slots: group.slots)
       }
       if options.time {
+        // At their own rates, entities have times of their own.
+        let isEach = group.isNative && group.entities > 0
         groups[i].time = mask(
-          "time:\(name)", .time, .float64, time, group.stream, group, row: 8, slots: 1)
+          "time:\(name)", .time, .float64, time + (isEach ? [group.entities] : []), group.stream,
+          group, row: 8, slots: isEach ? group.slots : 1)
       }
     }
   }
