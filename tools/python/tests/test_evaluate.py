@@ -1,4 +1,5 @@
-"""The evaluators as Python has them: names, arrays, masks, options, sentences. What they compute is tested in tools/tests."""
+"""The evaluators as Python has them: names, arrays, masks, options, sentences. What they compute is tested in
+tools/tests."""
 from __future__ import annotations
 
 import inspect
@@ -39,7 +40,10 @@ def test_the_catalogue_says_how_each_is_called() -> None:
 
 
 def test_options_have_the_defaults_that_the_catalogue_says() -> None:
-    for name, arrays in (("camera.path", path()), ("forecast.errors", {"truth": np.arange(9.0), "prediction": np.arange(9.0)})):
+    for name, arrays in (
+        ("camera.path", path()),
+        ("forecast.errors", {"truth": np.arange(9.0), "prediction": np.arange(9.0)}),
+    ):
         evaluator = evaluate.catalogue()[name]
         assert evaluator(**arrays).options == {n: s.default for n, s in evaluator.options.items()}
         written = evaluator(**arrays, **{n: s.default for n, s in evaluator.options.items()})
@@ -76,7 +80,9 @@ def test_masked_arrays_mask() -> None:
     rng = np.random.default_rng(2)
     truth, guess = rng.normal(size=(2, 40, 3))
     left, right = rng.random((2, 40, 3)) < 0.2
-    found = evaluate.score("forecast.errors", truth=np.ma.array(truth, mask=left), prediction=np.ma.array(guess, mask=right))
+    found = evaluate.score(
+        "forecast.errors", truth=np.ma.array(truth, mask=left), prediction=np.ma.array(guess, mask=right)
+    )
     want = evaluate.score("forecast.errors", truth=truth, prediction=guess, truth_mask=~(left | right))
     assert found.values_by_name == want.values_by_name
     assert found["forecast.mae"].value == pytest.approx(np.abs(truth - guess)[~(left | right)].mean())

@@ -31,10 +31,24 @@ def noise(seed: int, like: np.ndarray) -> np.ndarray:
 
 
 def test_the_constants_are_those_of_the_papers() -> None:
-    assert generative.TIMEGAN == generative.KOVAE == generative.Constants(
-        cell="gru", discriminative_steps=2000, predictive_steps=5000, batch=128, learning_rate=1e-3, train_share=0.8, runs=10)
-    assert (generative.TSGBENCH.cell, generative.TSGBENCH.discriminative_steps, generative.TSGBENCH.predictive_steps) == (
-        "lstm", 2000, 2000)
+    assert (
+        generative.TIMEGAN
+        == generative.KOVAE
+        == generative.Constants(
+            cell="gru",
+            discriminative_steps=2000,
+            predictive_steps=5000,
+            batch=128,
+            learning_rate=1e-3,
+            train_share=0.8,
+            runs=10,
+        )
+    )
+    assert (
+        generative.TSGBENCH.cell,
+        generative.TSGBENCH.discriminative_steps,
+        generative.TSGBENCH.predictive_steps,
+    ) == ("lstm", 2000, 2000)
 
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
@@ -84,7 +98,9 @@ def test_what_follows_the_end_of_a_series_does_not_count() -> None:
     padded = real.copy()
     padded[np.arange(8) >= lengths[:, None]] = np.nan
     for function in (generative.discriminative, generative.predictive):
-        clean, odd = (function(x, fake, real_lengths=lengths, generated_lengths=lengths, **QUICK) for x in (real, padded))
+        clean, odd = (
+            function(x, fake, real_lengths=lengths, generated_lengths=lengths, **QUICK) for x in (real, padded)
+        )
         assert clean.values_by_name == odd.values_by_name
 
 
@@ -99,9 +115,13 @@ def test_what_cannot_be_computed_or_asked() -> None:
         generative.discriminative(real, spoilt, **QUICK)
     with pytest.raises(trajpack.DataError, match="scale both"):
         generative.predictive(real, real * 3)
-    for call in (lambda: generative.discriminative(real, real[..., :2]), lambda: generative.discriminative(real[0], real),
-                 lambda: generative.discriminative(real, real, real_lengths=[9] * 20),
-                 lambda: generative.discriminative(real, real, run=3), lambda: generative.predictive(real, real, runs=0)):
+    for call in (
+        lambda: generative.discriminative(real, real[..., :2]),
+        lambda: generative.discriminative(real[0], real),
+        lambda: generative.discriminative(real, real, real_lengths=[9] * 20),
+        lambda: generative.discriminative(real, real, run=3),
+        lambda: generative.predictive(real, real, runs=0),
+    ):
         with pytest.raises(trajpack.UsageError):
             call()
 

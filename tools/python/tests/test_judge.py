@@ -116,7 +116,9 @@ def test_png_holds_the_pixels(shape: tuple[int, ...]) -> None:
 def test_frames_of_a_video_are_those_rows(tmp_path: Path) -> None:
     pytest.importorskip("PIL")
     video = ROOT / "fixtures" / "wildworld" / "data_part1" / "000001" / "rgb.mp4"
-    subprocess.run(["ffmpeg", "-v", "error", "-i", video, "-pix_fmt", "rgb24", "-f", "rawvideo", tmp_path / "raw"], check=True)
+    subprocess.run(
+        ["ffmpeg", "-v", "error", "-i", video, "-pix_fmt", "rgb24", "-f", "rawvideo", tmp_path / "raw"], check=True
+    )
     whole = np.fromfile(tmp_path / "raw", np.uint8).reshape(-1, 180, 320, 3)
     rows = [140, 0, 3, 3, 77]
     for row, image in zip(rows, judge.VideoFrames(video).images(rows), strict=True):
@@ -171,7 +173,12 @@ def test_prompts(tmp_path: Path) -> None:
         judge.Prompts(tmp_path)
     (tmp_path / "default.txt").write_text("{episode} {rows} {{x}}")
     assert judge.Prompts(tmp_path).question(attack, 4) == "ep 5 {x}"
-    for text, part in (("{acton}", "did you mean 'action'"), ("{", "brace"), ("{rows:3}", "no format"), ("{0}", "unknown")):
+    for text, part in (
+        ("{acton}", "did you mean 'action'"),
+        ("{", "brace"),
+        ("{rows:3}", "no format"),
+        ("{0}", "unknown"),
+    ):
         (tmp_path / "attack.txt").write_text(text)
         with pytest.raises(trajpack.DataError, match=part):
             judge.Prompts(tmp_path)
@@ -186,8 +193,24 @@ def test_answers(text: str, verdict: bool | None) -> None:
     assert judge.parse_answer(text).verdict is verdict
 
 
-@pytest.mark.parametrize("text", ["", "yes", "2", "I think 1", '{"verdict": 2}', '{"verdict": "1"}', '{"verdict": 0.5}', "[1]",
-                                  '{"reason": "1"}', "1 0", "null", '{"verdict": 1} {"verdict": 0}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yes",
+        "2",
+        "I think 1",
+        '{"verdict": 2}',
+        '{"verdict": "1"}',
+        '{"verdict": 0.5}',
+        "[1]",
+        '{"reason": "1"}',
+        "1 0",
+        "null",
+        '{"verdict": 1} {"verdict": 0}',
+        "[" * 100_000,
+    ],
+)
 def test_nonsense_is_never_guessed(text: str) -> None:
     with pytest.raises(judge.TryAgain):
         judge.parse_answer(text)
@@ -278,9 +301,17 @@ def test_recorded_verdicts(tmp_path: Path) -> None:
     assert "rows 10 to 13" in verdicts[2].reason and "no verdict" in verdicts[3].reason
 
 
-@pytest.mark.parametrize("line", ["x", "[]", '{"id": "a"}', '{"id": "a", "episode": "e", "first": 1, "last": 0, "verdict": true}',
-                                  '{"id": "a", "episode": "e", "first": 0, "last": 0, "verdict": 1}',
-                                  '{"id": "a", "episode": "e", "first": 0, "last": 0}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x",
+        "[]",
+        '{"id": "a"}',
+        '{"id": "a", "episode": "e", "first": 1, "last": 0, "verdict": true}',
+        '{"id": "a", "episode": "e", "first": 0, "last": 0, "verdict": 1}',
+        '{"id": "a", "episode": "e", "first": 0, "last": 0}',
+    ],
+)
 def test_lines_that_are_no_verdicts_are_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "v.jsonl").write_text("\n" + line + "\n")
     with pytest.raises(trajpack.DataError, match="line 2"):
@@ -290,10 +321,14 @@ def test_lines_that_are_no_verdicts_are_named(tmp_path: Path, line: str) -> None
 # Scores.
 
 def test_scores_of_verdicts() -> None:
-    segments = [judge.Segment(f"{e}:{k}", e, k, k + rows - 1, label=label)
-                for e, k, rows, label in (("a", 0, 2, "attack"), ("a", 2, 2, None), ("a", 4, 4, "attack"), ("b", 0, 8, None))]
+    segments = [
+        judge.Segment(f"{e}:{k}", e, k, k + rows - 1, label=label)
+        for e, k, rows, label in (("a", 0, 2, "attack"), ("a", 2, 2, None), ("a", 4, 4, "attack"), ("b", 0, 8, None))
+    ]
     said = [True, False, True, False]
-    found = judge.following([judge.Verdict.of(s, v, "", **{"class": s.label}) for s, v in zip(segments, said, strict=True)])
+    found = judge.following(
+        [judge.Verdict.of(s, v, "", **{"class": s.label}) for s, v in zip(segments, said, strict=True)]
+    )
     assert found["action.following"].value == 50
     assert found["action.following_by_clip"].value == pytest.approx(100 * (2 / 3 + 0) / 2)
     assert found["action.following_by_frame"].value == pytest.approx(100 * 6 / 16)
@@ -303,7 +338,9 @@ def test_scores_of_verdicts() -> None:
 def test_agreement_with_people(tmp_path: Path) -> None:
     rng = np.random.default_rng(3)
     truth, said = rng.random(200) < 0.5, rng.random(200) < 0.8
-    verdicts = [judge.Verdict(str(n), "e", n, n, bool(t == s)) for n, (t, s) in enumerate(zip(truth, said, strict=True))]
+    verdicts = [
+        judge.Verdict(str(n), "e", n, n, bool(t == s)) for n, (t, s) in enumerate(zip(truth, said, strict=True))
+    ]
     (tmp_path / "l.jsonl").write_text("".join(json.dumps({"id": str(n), "labels": [bool(t), bool(t)]}) + "\n"
                                               for n, t in enumerate(truth)))
     found = judge.agreement(verdicts, judge.read_labels(tmp_path / "l.jsonl"))
@@ -327,7 +364,8 @@ for line in sys.stdin:
     if first and q["first"] == 5: time.sleep(60)
     if q["first"] == 10: print("I would rather not", flush=True); continue
     if first and q["first"] == 15: print(json.dumps({"id": "?", "verdict": True}), flush=True); continue
-    print(json.dumps({"id": q["id"], "verdict": len(q["truth"]) == len(q["rows"]) == 3, "reason": str(os.getpid())}), flush=True)
+    print(json.dumps({"id": q["id"], "verdict": len(q["truth"]) == len(q["rows"]) == 3, "reason": str(os.getpid())}),
+    flush=True)
 """
 
 
@@ -479,7 +517,7 @@ def test_http_asks_again_where_that_may_help_and_tells_the_rest(serve: Callable[
 
 def test_http_ends_the_run_when_asking_on_is_no_use(serve: Callable[..., Stub]) -> None:
     stub = serve(lambda n, body: (401, {}, {"error": {"message": "bad key"}}))
-    with pytest.raises(trajpack.MachineError, match="TRAJPACK_JUDGE_KEY.*bad key"):
+    with pytest.raises(trajpack.MachineError, match=r"TRAJPACK_JUDGE_KEY.*bad key"):
         judge.judge_segments(some_segments(), asker(judge.HTTPJudge(stub.url, "m")), concurrency=1)
     assert len(stub.asked) == 1
     with pytest.raises(trajpack.MachineError, match="did not reach the judge"):
@@ -491,8 +529,13 @@ def test_http_answers_are_kept(serve: Callable[..., Stub], tmp_path: Path) -> No
     segments = some_segments()
 
     def run(model: str = "m", prediction: int = 2) -> list[judge.Verdict]:
-        who = judge.Asker(judge.HTTPJudge(stub.url, model), lambda id: clip(1), lambda id: clip(prediction), persistence=QUICK,
-                          cache=judge.Cache(tmp_path / "cache"))
+        who = judge.Asker(
+            judge.HTTPJudge(stub.url, model),
+            lambda id: clip(1),
+            lambda id: clip(prediction),
+            persistence=QUICK,
+            cache=judge.Cache(tmp_path / "cache"),
+        )
         return judge.judge_segments(segments, who)
 
     first = run()
@@ -530,9 +573,29 @@ def line(*arguments: Any, **more: Any) -> subprocess.CompletedProcess[str]:
 def test_the_command_line_judges_an_archive(wildworld: str, serve: Callable[..., Stub], tmp_path: Path) -> None:
     stub = serve(lambda n, body: said(str(len(body["messages"][1]["content"]) % 2)))
     recordings = ROOT / "fixtures" / "wildworld" / "data_part1"
-    given = [wildworld, "--episodes", "00000[12]", "--minimum-length", 10, "--judge", "http", "--url", stub.url, "--model", "m",
-             "--truth", f"{recordings}/{{episode}}/rgb.mp4", "--prediction", f"{recordings}/{{episode}}/rgb.mp4",
-             "--frames", 2, "--cache", tmp_path / "cache", "--out", tmp_path / "v.jsonl"]
+    given = [
+        wildworld,
+        "--episodes",
+        "00000[12]",
+        "--minimum-length",
+        10,
+        "--judge",
+        "http",
+        "--url",
+        stub.url,
+        "--model",
+        "m",
+        "--truth",
+        f"{recordings}/{{episode}}/rgb.mp4",
+        "--prediction",
+        f"{recordings}/{{episode}}/rgb.mp4",
+        "--frames",
+        2,
+        "--cache",
+        tmp_path / "cache",
+        "--out",
+        tmp_path / "v.jsonl",
+    ]
     done = line(*given)
     assert done.returncode == 0, done.stderr
     verdicts = judge.read_verdicts(tmp_path / "v.jsonl")
@@ -572,15 +635,34 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, serve: Callable[..
     place = f"{tmp_path}/{{episode}}"
     (tmp_path / "ep").symlink_to(tmp_path / "f")
     process = subprocess.Popen(
-        [sys.executable, "-m", "trajpack.evaluate.judge", str(tmp_path / "s.json"), "--judge", "http", "--url", stub.url,
-         "--model", "m", "--truth", place, "--prediction", place, "--out", str(tmp_path / "v.jsonl")],
-        env=surroundings(), stderr=subprocess.PIPE, text=True)
+        [
+            sys.executable,
+            "-m",
+            "trajpack.evaluate.judge",
+            str(tmp_path / "s.json"),
+            "--judge",
+            "http",
+            "--url",
+            stub.url,
+            "--model",
+            "m",
+            "--truth",
+            place,
+            "--prediction",
+            place,
+            "--out",
+            str(tmp_path / "v.jsonl"),
+        ],
+        env=surroundings(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     until = time.monotonic() + 60
     while len(stub.asked) < 5 and time.monotonic() < until:
         time.sleep(0.02)
     while (tmp_path / "v.jsonl").read_bytes().count(b"\n") < 2 and time.monotonic() < until:
         time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)      # as Ctrl-C, which a shell may have told children to ignore
     _, error = process.communicate(timeout=30)
     hang.set()
     assert process.returncode == 130 and "run it again" in error, error

@@ -2,9 +2,10 @@
 
     trajpack.evaluate.generative.discriminative(real, generated)["generative.discriminative"].value
 
-Both follow TimeGAN (Yoon, Jarrett, van der Schaar, NeurIPS 2019). ``TIMEGAN`` has its constants, which KoVAE (Naiman et al.,
-ICLR 2024) took over, and ``TSGBENCH`` those of TSGBench (Ang et al., VLDB 2024). Every constant is an option of the result.
-TimeGAN's networks are TensorFlow's GRU cells and start differently, so figures agree in distribution and not to the digit.
+Both follow TimeGAN (Yoon, Jarrett, van der Schaar, NeurIPS 2019). ``TIMEGAN`` has its constants, which KoVAE (Naiman
+et al., ICLR 2024) took over, and ``TSGBENCH`` those of TSGBench (Ang et al., VLDB 2024). Every constant is an option
+of the result. TimeGAN's networks are TensorFlow's GRU cells and start differently, so figures agree in distribution
+and not to the digit.
 
 The same seed, machine and version of PyTorch give the same figures.
 """
@@ -24,7 +25,9 @@ try:
     import torch
     from torch import nn
 except ImportError:
-    raise UsageError("trajpack.evaluate.generative needs PyTorch; install it with 'pip install trajpack[torch]'") from None
+    raise UsageError(
+        "trajpack.evaluate.generative needs PyTorch; install it with 'pip install trajpack[torch]'"
+    ) from None
 
 
 @dataclass(frozen=True)
@@ -71,9 +74,10 @@ def discriminative(real: Any, generated: Any, *, constants: Constants = TIMEGAN,
                    **changes: Any) -> Scores:
     """How well a classifier tells generated series from real ones: ``|accuracy - 0.5|``, 0 is best and 0.5 worst.
 
-    ``real`` is ``[N, T, D]``, ``generated`` ``[N', T', D]``; series that are shorter have their ``lengths``, and what follows
-    does not count. Accuracy is that on the series held out. With as many held-out series of each side the score is TimeGAN's;
-    else the two sides' accuracies are averaged, so that the larger side does not decide (``details["pooled"]`` has theirs).
+    ``real`` is ``[N, T, D]``, ``generated`` ``[N', T', D]``; series that are shorter have their ``lengths``, and what
+    follows does not count. Accuracy is that on the series held out. With as many held-out series of each side the
+    score is TimeGAN's; else the two sides' accuracies are averaged, so that the larger side does not decide
+    (``details["pooled"]`` has theirs).
     """
     constants = _changed(constants, changes)
     a, b = _series("real", real, real_lengths), _series("generated", generated, generated_lengths)
@@ -95,12 +99,13 @@ def discriminative(real: Any, generated: Any, *, constants: Constants = TIMEGAN,
 def predictive(real: Any, generated: Any, *, constants: Constants = TIMEGAN, real_lengths: Any = None,
                generated_lengths: Any = None, device: str = "cpu", progress: Progress | None = None,
                **changes: Any) -> Scores:
-    """How well a forecaster that was trained on generated series does on real ones: the mean absolute error, less is better.
+    """How well a forecaster that was trained on generated series does on real ones: the mean absolute error, less is
+    better.
 
-    At each step the last feature's next value is forecast from the other features up to then. The error is averaged over each
-    series, then over series. The forecaster ends in a sigmoid, so values must lie in [0, 1], as TimeGAN scales them; others are
-    refused. ``generative.predictive_on_real`` is the same with a forecaster trained on the real series: the figure to compare
-    with.
+    At each step the last feature's next value is forecast from the other features up to then. The error is averaged
+    over each series, then over series. The forecaster ends in a sigmoid, so values must lie in [0, 1], as TimeGAN
+    scales them; others are refused. ``generative.predictive_on_real`` is the same with a forecaster trained on the
+    real series: the figure to compare with.
     """
     constants = _changed(constants, changes)
     a, b = _series("real", real, real_lengths), _series("generated", generated, generated_lengths)
@@ -177,7 +182,8 @@ def _classify(real: _Series, generated: _Series, constants: Constants, run: int,
         def last(side: _Series) -> torch.Tensor:
             # A recurrent network does not look ahead, so the state at a series' end knows nothing of its padding.
             logits = network(side.values.to(device))
-            return logits.gather(1, (side.lengths - 1)[:, None].to(device))[:, 0]
+            found: torch.Tensor = logits.gather(1, (side.lengths - 1)[:, None].to(device))[:, 0]
+            return found
 
         def loss() -> torch.Tensor:
             total = torch.zeros((), device=device)
@@ -188,7 +194,10 @@ def _classify(real: _Series, generated: _Series, constants: Constants, run: int,
 
         _train(network, loss, constants.discriminative_steps, constants.learning_rate)
         with torch.no_grad():
-            right = [float(((last(side) > 0) == label).double().sum()) for label, side in zip((True, False), test, strict=True)]
+            right = [
+                float(((last(side) > 0) == label).double().sum())
+                for label, side in zip((True, False), test, strict=True)
+            ]
     sizes = [len(side) for side in test]
     return sum(r / n for r, n in zip(right, sizes, strict=True)) / 2, sum(right) / sum(sizes)
 
@@ -250,8 +259,10 @@ def _series(name: str, values: Any, lengths: Any) -> _Series:
     bad = ~np.isfinite(single) & counts[..., None]
     if bad.any():
         series, step, feature = np.argwhere(bad)[0]
-        raise DataError(f"'{name}' has {array[series, step, feature]} in series {series}, step {step}, feature {feature}; "
-                        "a model cannot be trained on it")
+        raise DataError(
+            f"'{name}' has {array[series, step, feature]} in series {series}, step {step}, feature {feature}; "
+            "a model cannot be trained on it"
+        )
     single[~counts] = 0
     return _Series(torch.from_numpy(single), torch.from_numpy(long.astype(np.int64)))
 

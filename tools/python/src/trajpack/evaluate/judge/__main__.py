@@ -43,8 +43,8 @@ examples:
       --truth 'truth/{episode}' --prediction 'generated/{episode}' --out verdicts.jsonl
   python -m trajpack.evaluate.judge ww --save-segments segments.json
 
-Run the same command again to go on where it stopped. Exit codes: 0 every segment has a verdict, 1 some have none (the file
-says why) or data is damaged, 2 usage, 3 the machine or the judge refused, 130 interrupted.
+Run the same command again to go on where it stopped. Exit codes: 0 every segment has a verdict, 1 some have none (the
+file says why) or data is damaged, 2 usage, 3 the machine or the judge refused, 130 interrupted.
 """
 
 
@@ -52,23 +52,35 @@ def parser() -> argparse.ArgumentParser:
     p = argparse.ArgumentParser(
         "python -m trajpack.evaluate.judge", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Ask a judge, segment by segment, whether generated video carries out the recorded action.")
-    p.add_argument("source", help="a data set, whose episodes are cut where the action changes, or a segments file (.json)")
+    p.add_argument(
+        "source", help="a data set, whose episodes are cut where the action changes, or a segments file (.json)"
+    )
     p.add_argument("--judge", choices=["http", "command", "file"], help="who judges")
     p.add_argument("--out", metavar="FILE", help="the file of verdicts: a JSON object a line")
     g = p.add_argument_group("segments")
     g.add_argument("--actions", default=",".join(WILDWORLD_ACTION), metavar="S/C,S/C",
                    help="channels that make up the action (%(default)s)")
-    g.add_argument("--entity", type=int, default=0, metavar="N", help="whose action, in a stream of entities (%(default)s)")
-    g.add_argument("--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}]')
+    g.add_argument(
+        "--entity", type=int, default=0, metavar="N", help="whose action, in a stream of entities (%(default)s)"
+    )
+    g.add_argument(
+        "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}]'
+    )
     g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
     g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")
     g.add_argument("--save-segments", metavar="FILE", help="write the segments; without --judge nothing else is done")
     g = p.add_argument_group("frames")
-    g.add_argument("--truth", metavar="PLACE", help="recorded frames: a video or a folder of images, {episode} in its name")
+    g.add_argument(
+        "--truth", metavar="PLACE", help="recorded frames: a video or a folder of images, {episode} in its name"
+    )
     g.add_argument("--prediction", metavar="PLACE", help="generated frames, likewise")
     g.add_argument("--frames", type=int, default=8, metavar="N", help="frames shown of a segment at most (%(default)s)")
-    g.add_argument("--height", type=int, default=480, metavar="PX", help="height that videos are scaled down to (%(default)s)")
-    g.add_argument("--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0 (%(default)s)")
+    g.add_argument(
+        "--height", type=int, default=480, metavar="PX", help="height that videos are scaled down to (%(default)s)"
+    )
+    g.add_argument(
+        "--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0 (%(default)s)"
+    )
     g.add_argument("--prediction-step", type=float, default=1, metavar="N", help="generated frames a row (%(default)s)")
     g = p.add_argument_group("the judge")
     g.add_argument("--url", help="http: address of an OpenAI-compatible API, up to /v1")
@@ -84,7 +96,9 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--backoff", type=float, default=1, metavar="S", help="seconds before the second time (%(default)s)")
     g.add_argument("--concurrency", type=int, default=4, metavar="N", help="questions at a time (%(default)s)")
     g.add_argument("--fresh", action="store_true", help="do not go on from what is in --out")
-    p.add_argument("--labels", metavar="FILE", help='labels of people, {"id", "labels": [true, false]} a line: agreement')
+    p.add_argument(
+        "--labels", metavar="FILE", help='labels of people, {"id", "labels": [true, false]} a line: agreement'
+    )
     p.add_argument("--quiet", action="store_true", help="say nothing but errors")
     return p
 
@@ -116,9 +130,16 @@ def run(given: argparse.Namespace) -> int:
         raise UsageError("say where the verdicts go with --out")
     persistence = Persistence(attempts=given.attempts, backoff=given.backoff)
     labels = read_labels(given.labels) if given.labels else None
-    asker = Asker(the_judge(given), place(given.truth, "--truth", given), place(given.prediction, "--prediction", given),
-                  prompts=Prompts(given.prompts) if given.prompts else None, frame_count=given.frames, height=given.height,
-                  cache=Cache(given.cache) if given.cache else None, persistence=persistence)
+    asker = Asker(
+        the_judge(given),
+        place(given.truth, "--truth", given),
+        place(given.prediction, "--prediction", given),
+        prompts=Prompts(given.prompts) if given.prompts else None,
+        frame_count=given.frames,
+        height=given.height,
+        cache=Cache(given.cache) if given.cache else None,
+        persistence=persistence,
+    )
     verdicts = judge_segments(segments, asker, out=given.out, fresh=given.fresh, concurrency=given.concurrency,
                               progress=None if given.quiet else Progress())
     without = [v for v in verdicts if v.verdict is None]
@@ -128,8 +149,11 @@ def run(given: argparse.Namespace) -> int:
         for score in agreement(verdicts, labels).values():
             say(given, str(score))
     if without:
-        print(f"trajpack judge: {len(without)} of {len(verdicts)} segments have no verdict, among them {without[0].id}: "
-              f"{without[0].reason}", file=sys.stderr)
+        print(
+            f"trajpack judge: {len(without)} of {len(verdicts)} segments have no verdict, among them {without[0].id}: "
+            f"{without[0].reason}",
+            file=sys.stderr,
+        )
     return 1 if without else 0
 
 

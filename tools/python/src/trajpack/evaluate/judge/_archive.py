@@ -59,11 +59,17 @@ def _frames(table: Any) -> Any:
     """The frame of every row, counted from time 0 of a regular clock."""
     rates = {track.clock.get("rate") for track in table.tracks if track.clock.get("type") == "regular"}
     if len(rates) != 1 or any(track.clock.get("type") != "regular" for track in table.tracks):
-        raise UsageError(f"stream '{table.stream.name}' of episode '{table.episode.id}' has no regular clock of one rate, so its "
-                         "rows are no frames")
+        raise UsageError(
+            f"stream '{table.stream.name}' of episode '{table.episode.id}' has no regular clock of one rate, so its "
+            "rows are no frames"
+        )
     places = table.times * float(Fraction(str(rates.pop())))
     frames = np.rint(places).astype(np.int64)
-    if len(frames) and (frames.min() < 0 or np.unique(frames).size < frames.size or np.abs(frames - places).max() > 0.25):
-        raise DataError(f"the tracks of stream '{table.stream.name}' of episode '{table.episode.id}' do not lie on one row of "
-                        "frames from time 0")
+    if len(frames) and (
+        frames.min() < 0 or np.unique(frames).size < frames.size or np.abs(frames - places).max() > 0.25
+    ):
+        raise DataError(
+            f"the tracks of stream '{table.stream.name}' of episode '{table.episode.id}' do not lie on one row of "
+            "frames from time 0"
+        )
     return frames

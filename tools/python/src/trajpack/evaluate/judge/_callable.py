@@ -9,8 +9,8 @@ from ._request import Answer, Judge, NoVerdict, Request, TryAgain, parse_answer
 
 
 class FunctionJudge(Judge):
-    """Asks ``function(request)``, which returns True, False, None, a text to be read as an answer, ``(verdict, reason)`` or an
-    :class:`Answer`. What it raises counts as no answer. It is given as long as it takes."""
+    """Asks ``function(request)``, which returns True, False, None, a text to be read as an answer, ``(verdict,
+    reason)`` or an :class:`Answer`. What it raises counts as no answer. It is given as long as it takes."""
 
     def __init__(self, function: Callable[[Request], Any], *, name: str | None = None) -> None:
         if not callable(function):

@@ -24,8 +24,9 @@ class CommandJudge(Judge):
     """Starts the program once a thread, and anew after a timeout or when it ends.
 
     A request is ``{"protocol": 1, "id", "episode", "first", "last", "action", "class", "system", "question", "rows",
-    "truth": [paths], "prediction": [paths]}``; its image files live until it is answered. The answer is ``{"id", "verdict":
-    true, false or null, "reason"}``. The program ends when its input does. What it writes to standard error is passed on.
+    "truth": [paths], "prediction": [paths]}``; its image files live until it is answered. The answer is ``{"id",
+    "verdict": true, false or null, "reason"}``. The program ends when its input does. What it writes to standard error
+    is passed on.
     """
 
     def __init__(self, command: str | Sequence[str], *, timeout: float = 300.0) -> None:
@@ -75,7 +76,7 @@ class CommandJudge(Judge):
     @staticmethod
     def _record(request: Request, folder: Path) -> dict[str, object]:
         segment = request.segment
-        paths = {}
+        paths: dict[str, list[str]] = {}
         for side in ("truth", "prediction"):
             paths[side] = []
             for number, image in enumerate(getattr(request, side)):
@@ -103,7 +104,9 @@ class CommandJudge(Judge):
                         part = os.read(process.stdout.fileno(), 65536)
                         if not part:
                             code = process.wait()
-                            raise TryAgain(f"the judge ended with exit code {code} before it answered", unreachable=True)
+                            raise TryAgain(
+                                f"the judge ended with exit code {code} before it answered", unreachable=True
+                            )
                         answer += part
                         if len(answer) > _LONGEST_ANSWER:
                             raise TryAgain(f"the judge's answer is longer than {_LONGEST_ANSWER} bytes")

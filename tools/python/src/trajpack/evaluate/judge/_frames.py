@@ -112,8 +112,10 @@ class VideoFrames:
         if done.returncode != 0 or len(found) < len(wanted):
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             why = f"; ffmpeg says: {said[0]}" if said else ""
-            raise DataError(f"{self.path} gives {len(found)} of the {len(wanted)} frames {wanted[0]} to {wanted[-1]} that "
-                            f"are wanted{why}")
+            raise DataError(
+                f"{self.path} gives {len(found)} of the {len(wanted)} frames {wanted[0]} to {wanted[-1]} that "
+                f"are wanted{why}"
+            )
         by_row = dict(zip(wanted, found, strict=True))
         return [Image(by_row[row], "image/png") for row in rows]
 
@@ -164,7 +166,8 @@ def png(pixels: np.ndarray[Any, Any]) -> bytes:
 
 def _split_png(stream: bytes) -> list[bytes]:
     """The whole PNG files that lie one after the other in a stream."""
-    files, start = [], 0
+    files: list[bytes] = []
+    start = 0
     while start + 8 <= len(stream):
         at = start + 8
         while True:

@@ -28,8 +28,8 @@ _FATAL = {401: "the key was refused", 402: "the account has no means", 403: "the
 class HTTPJudge(Judge):
     """Posts ``{url}/chat/completions``: the prompt as text, frames as image parts (``data:`` URLs), temperature 0.
 
-    The key is taken from the environment variable ``key_variable`` and from nowhere else; without one none is sent, which
-    suits a server of one's own. A key goes over https only, or to this machine. Redirections are not followed.
+    The key is taken from the environment variable ``key_variable`` and from nowhere else; without one none is sent,
+    which suits a server of one's own. A key goes over https only, or to this machine. Redirections are not followed.
     """
 
     lasting = True
@@ -62,6 +62,7 @@ class HTTPJudge(Judge):
         self.name = f"http:{model}"
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()
+        self._interrupted = False
 
     def ask(self, request: Request) -> Answer:
         status, headers, data = self._post(json.dumps(self._body(request)).encode())
@@ -99,9 +100,12 @@ class HTTPJudge(Judge):
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
         until = time.monotonic() + self._timeout
-        with self._lock:
-            self._open.add(connection)
         try:
+            connection.connect()
+            with self._lock:
+                self._open.add(connection)
+                if self._interrupted:
+                    raise TryAgain("the run was interrupted")
             connection.request("POST", self._path, body, headers)
             response = connection.getresponse()
             data = b""
@@ -126,6 +130,7 @@ class HTTPJudge(Judge):
 
     def interrupt(self) -> None:
         with self._lock:
+            self._interrupted = True
             for connection in self._open:
                 if connection.sock is not None:
                     with contextlib.suppress(OSError):

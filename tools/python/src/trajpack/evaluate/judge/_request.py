@@ -86,8 +86,8 @@ class Judge:
 
 
 def parse_answer(text: str) -> Answer:
-    """An answer in words: a JSON object with ``verdict`` 1 or 0 (true or false, null for cannot tell) and ``reason``, bare or
-    in a code fence; or nothing but 1 or 0. All else is nonsense: ``TryAgain``."""
+    """An answer in words: a JSON object with ``verdict`` 1 or 0 (true or false, null for cannot tell) and ``reason``,
+    bare or in a code fence; or nothing but 1 or 0. All else is nonsense: ``TryAgain``."""
     bare = text.strip()
     fenced = re.fullmatch(r"```[a-zA-Z]*\s*\n(.*?)\n?```", bare, re.S)
     if fenced:

@@ -35,7 +35,9 @@ class Persistence:
 
     def __post_init__(self) -> None:
         if self.attempts < 1 or self.give_up < 1 or not 0 <= self.backoff < float("inf"):
-            raise UsageError("a judge is asked at least once, gives up after at least one question, and waits at least 0 s")
+            raise UsageError(
+                "a judge is asked at least once, gives up after at least one question, and waits at least 0 s"
+            )
 
 
 class Asker:
@@ -133,9 +135,9 @@ def judge_segments(segments: Iterable[Segment], asker: Asker, *, out: str | os.P
                    progress: Callable[[int, int], None] | None = None) -> list[Verdict]:
     """The verdicts of all segments, in their order.
 
-    With ``out`` each is written to that file as soon as it is known, and a later call asks only about segments that have no
-    verdict there, or one to another question. A file of another judge is refused unless ``fresh``. When all is done the file
-    is in the order of the segments. ``progress`` is told how many of how many are done.
+    With ``out`` each is written to that file as soon as it is known, and a later call asks only about segments that
+    have no verdict there, or one to another question. A file of another judge is refused unless ``fresh``. When all is
+    done the file is in the order of the segments. ``progress`` is told how many of how many are done.
     """
     todo = list(segments)
     if not 1 <= concurrency <= 1000:
@@ -182,8 +184,10 @@ def _earlier(out: str | os.PathLike[str], segments: Sequence[Segment], asker: As
     for verdict in found.values():
         judge = verdict.more.get("judge")
         if judge != asker.judge.name:
-            raise UsageError(f"{os.fspath(out)} holds verdicts of {judge or 'an unnamed judge'}, not of {asker.judge.name}; "
-                             "choose another file, or start afresh")
+            raise UsageError(
+                f"{os.fspath(out)} holds verdicts of {judge or 'an unnamed judge'}, not of {asker.judge.name}; "
+                "choose another file, or start afresh"
+            )
     kept = {}
     for segment in segments:
         old = found.get(segment.id)

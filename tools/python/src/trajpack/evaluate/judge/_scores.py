@@ -13,8 +13,9 @@ from ._verdicts import Verdict
 
 
 def following(verdicts: Iterable[Verdict], **options: Any) -> Scores:
-    """``action.following`` of verdicts: weighted by segment, by clip (an episode is one), by frame, by group and for each
-    class, with bootstrap intervals. Options are the evaluator's: ``bootstrap``, ``resample``, ``confidence``, ``seed``."""
+    """``action.following`` of verdicts: weighted by segment, by clip (an episode is one), by frame, by group and for
+    each class, with bootstrap intervals. Options are the evaluator's: ``bootstrap``, ``resample``, ``confidence``,
+    ``seed``."""
     rows = list(verdicts)
     if not rows:
         raise UsageError("there are no verdicts")
@@ -40,8 +41,8 @@ def following(verdicts: Iterable[Verdict], **options: Any) -> Scores:
 
 
 def agreement(verdicts: Iterable[Verdict], labels: Mapping[str, Sequence[bool | None]], **options: Any) -> Scores:
-    """``action.agreement`` of a judge with people: accuracy and Cohen's kappa, with bootstrap intervals. ``labels`` are the
-    people's, by segment id; None where one gave none."""
+    """``action.agreement`` of a judge with people: accuracy and Cohen's kappa, with bootstrap intervals. ``labels``
+    are the people's, by segment id; None where one gave none."""
     rows = list(verdicts)
     people = max((len(v) for v in labels.values()), default=0)
     if not people:

@@ -55,9 +55,9 @@ def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[Act
         prefix: str | None = None) -> list[Segment]:
     """The segments of one episode.
 
-    ``actions`` is ``[rows]`` or ``[rows, channels]`` whole numbers (WildWorld's: weapon, motion bank, motion), ``observed``
-    ``[rows]`` bool where there is an action, ``rules`` the action table: the first that fits gives label and name.
-    Segments shorter than ``minimum_length`` are left out. ``prefix`` begins the ids, the episode by default.
+    ``actions`` is ``[rows]`` or ``[rows, channels]`` whole numbers (WildWorld's: weapon, motion bank, motion),
+    ``observed`` ``[rows]`` bool where there is an action, ``rules`` the action table: the first that fits gives label
+    and name. Segments shorter than ``minimum_length`` are left out. ``prefix`` begins the ids, the episode by default.
     """
     values = np.asarray(actions)
     if values.ndim not in (1, 2):
@@ -66,17 +66,19 @@ def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[Act
     channels = 1 if values.ndim == 1 else values.shape[1]
     for rule in table:
         if len(rule.action) != channels:
-            raise UsageError(f"the action table has the row {list(rule.action)} of {len(rule.action)} numbers, but episode "
-                             f"'{episode}' has {channels} action channels")
+            raise UsageError(
+                f"the action table has the row {list(rule.action)} of {len(rule.action)} numbers, but episode "
+                f"'{episode}' has {channels} action channels"
+            )
     found = score("action.segments", actions=values.reshape(len(values), channels), mask=observed,
                   minimum_length=minimum_length)["action.segments"]
     segments = []
     for item in found.details["segments"]:
         first, last = item["first"], item["first"] + item["frames"] - 1
         action = tuple(item["id"])
-        rule = next((r for r in table if r.fits(action)), None)
+        fit = next((r for r in table if r.fits(action)), None)
         segments.append(Segment(f"{episode if prefix is None else prefix}:{first}-{last}", episode, first, last, action,
-                                rule.label if rule else None, rule.name if rule else None))
+                                fit.label if fit else None, fit.name if fit else None))
     return segments
 
 
@@ -118,13 +120,18 @@ def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
             label, name, group = item.get("class"), item.get("name"), item.get("group")
             segment = Segment(item["id"], item["episode"], _whole(item["first"]), _whole(item["last"]),
                               tuple(map(_whole, item.get("action", ()))), label, name, group)
-            good = (isinstance(segment.id, str) and isinstance(segment.episode, str)
-                    and 0 <= segment.first <= segment.last and all(x is None or isinstance(x, str) for x in (label, name, group)))
+            good = (
+                isinstance(segment.id, str)
+                and isinstance(segment.episode, str)
+                and 0 <= segment.first <= segment.last
+                and all(x is None or isinstance(x, str) for x in (label, name, group))
+            )
         except (TypeError, KeyError, ValueError, AttributeError):
             good = False
         if not good:
-            raise DataError(f"{path}: segment {number} must have \"id\" and \"episode\", texts, and \"first\" <= \"last\", "
-                            "whole numbers")
+            raise DataError(
+                f'{path}: segment {number} must have "id" and "episode", texts, and "first" <= "last", whole numbers'
+            )
         if segment.id in seen:
             raise DataError(f"{path}: two segments have the id '{segment.id}'")
         seen.add(segment.id)
