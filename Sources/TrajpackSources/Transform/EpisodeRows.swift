@@ -96,22 +96,51 @@ final class EpisodeRows {
     return clock
   }
 
-  /// A whole track as its program takes it.
-  func input(_ number: Int) throws(TrajpackError) -> PlanTrack {
+  /// Rows of a track as its program takes them.
+  private func input(
+    _ number: Int, _ clock: PlanClock, _ rows: Range<Int>
+  ) throws(TrajpackError) -> PlanTrack {
     let reader = track(number)
     let time = streams[reader.track.stream].time
     var columns: [PlanColumn] = []
     for (i, _) in reader.stream.channels.enumerated() where i != time {
-      columns.append(PlanColumn(try reader.read(channel: i, rows: 0..<reader.count)))
+      columns.append(PlanColumn(try reader.read(channel: i, rows: rows)))
     }
-    return PlanTrack(clock: try clock(number), columns: columns)
+    return PlanTrack(clock: clock.slice(rows), columns: columns)
   }
 
   /// A track after all steps.
   func output(_ number: Int) throws(TrajpackError) -> PlanTrack {
-    let program = programs[shard.index.track(number).stream]
-    return try program.run(
-      try input(number), key: key(number)
-    ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
+    let clock = try clock(number)
+    return try programs[shard.index.track(number).stream].run(
+      try input(number, clock, 0..<clock.count), key: key(number), reference: reference)
   }
+
+  /// A track after all steps, in pieces of rows one after the other where that gives the same bits, so
+  /// that a track of any length takes little memory.
+  func forEachPiece(
+    _ number: Int, _ body: (PlanTrack) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    let program = programs[shard.index.track(number).stream]
+    let clock = try clock(number)
+    let key = key(number)
+    let width = program.inputs.reduce(8) { $0 + $1.elements * max($1.type.size, 16) }
+    let size = max(Self.pieceBytes / width, 64)
+    guard clock.count > 2 * size, !program.mayRoundInRuns else { return try body(output(number)) }
+    let made = try program.clock(clock, key: key, reference: reference).rows
+    let rows = max(size * made.count / clock.count, 1)
+    var first = made.lowerBound
+    while first < made.upperBound {
+      let piece = first..<min(first + rows, made.upperBound)
+      let needed = try program.sourceRows(for: piece, of: clock, key: key, reference: reference)
+      if needed == clock.rows { return try body(output(number)) }
+      try body(
+        try program.run(try input(number, clock, needed), key: key, reference: reference)
+          .trimmed(to: piece))
+      first = piece.upperBound
+    }
+  }
+
+  /// Bytes of rows of a piece, before the plan.
+  private static let pieceBytes = 4 << 20
 }
