@@ -146,4 +146,30 @@ package final class EpisodeRows {
     ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
     .trimmed(to: rows)
   }
+
+  /// A track after all steps, in pieces of rows one after the other where that gives the same bits, so
+  /// that a track of any length takes little memory.
+  package func forEachPiece(
+    _ number: Int, _ body: (PlanTrack) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    let program = programs[shard.index.track(number).stream]
+    let count = try clock(number).count
+    let width = program.inputs.reduce(8) { $0 + $1.elements * max($1.type.size, 16) }
+    let size = max(Self.pieceBytes / width, 64)
+    guard count > 2 * size, !program.mayRoundInRuns else { return try body(output(number)) }
+    let made = try outputClock(number).rows
+    let rows = max(size * made.count / count, 1)
+    var first = made.lowerBound
+    while first < made.upperBound {
+      let piece = first..<min(first + rows, made.upperBound)
+      guard let part = try output(number, rows: piece) else {
+        return try body(output(number).trimmed(to: first..<made.upperBound))
+      }
+      try body(part)
+      first = piece.upperBound
+    }
+  }
+
+  /// Bytes of rows of a piece, before the plan.
+  private static let pieceBytes = 4 << 20
 }

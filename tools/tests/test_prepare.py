@@ -4,6 +4,7 @@ import json
 import re
 import resource
 import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -587,3 +588,31 @@ def test_every_option_is_explained(trajpack):
         options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", run(trajpack, command, "--help"), re.M))
         missing = options - {"--help", "--color", "--quiet"} - set(re.findall(r"--[a-z-]+", guide))
         assert len(options) > 10 and not missing, f"{command}: {missing}"
+
+
+def test_a_long_track_is_done_in_pieces(trajpack, tmp_path):
+    """Pieces meet without a seam, and take memory that does not grow with the track."""
+    steps = [{"step": "mask", "amount": .3, "seed": 5},
+             {"step": "embed", "tau": 7, "dimension": 3, "direction": "backward"}]
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": steps}))
+    script = ("import resource, subprocess, sys\ncode = subprocess.call(sys.argv[1:])\n"
+              "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\nsys.exit(code)")
+    peaks = {}
+    for n in (500_000, 2_000_000):
+        x = np.random.default_rng(3).normal(size=n).astype("f4")
+        np.save(tmp_path / "long.npy", x)
+        run(trajpack, "convert", tmp_path / "long.npy", tmp_path / "source", "--rate", 100, "--overwrite", "--level", 1)
+        done = subprocess.run(
+            [sys.executable, "-c", script, trajpack, "apply", tmp_path / "source", tmp_path / "out", "--plan",
+             tmp_path / "plan.json", "--overwrite", "--jobs", "1", "--level", "1"],
+            capture_output=True, text=True, check=True)
+        peaks[n] = int(done.stdout.split()[-1])
+        x[uniforms(5, key("long", "series", "", 0, "values"), n) < .3] = np.nan
+        rows = np.arange(14, n)
+        path, = read_archive.open_dataset(str(tmp_path / "out"))[0]
+        shard = read_archive.Shard(path)
+        values, _ = shard.numbers(shard.schema["streams"][0]["channels"][0], 0, n - 14)
+        assert np.array_equal(values, np.stack([x[rows], x[rows - 7], x[rows - 14]], 1), equal_nan=True)
+        assert shard.times(shard.tracks[0])[0]["start"] == "7/50"
+    # KiB. All in memory, 1.5 million rows more would take at least 90 MiB more.
+    assert peaks[2_000_000] - peaks[500_000] < 40_000, peaks

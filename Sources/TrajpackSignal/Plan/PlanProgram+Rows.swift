@@ -133,6 +133,25 @@ extension ResampleStage {
   }
 }
 
+extension PlanProgram {
+  /// Whether a run of rows may round otherwise than the whole track: behind an anti-aliasing filter.
+  public var mayRoundInRuns: Bool {
+    stages.contains { stage in
+      guard case .resample(let stage) = stage,
+        case .path(_, _, _, _, let antiAlias) = stage.step.how
+      else { return false }
+      return stage.ways.contains { way in
+        switch way {
+        case .polyphase: true
+        case .path(_, .interpolate(let how)): antiAlias && !how.isSelection && how != .counter
+        case .path(_, .angle): antiAlias
+        default: false
+        }
+      }
+    }
+  }
+}
+
 extension ResampleStage {
   /// Whether some channel goes through a low-pass, from `ratio` times the new rate.
   private func mayFilter(_ ratio: Rational) -> Bool {

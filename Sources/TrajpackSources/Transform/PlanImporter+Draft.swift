@@ -91,17 +91,16 @@ extension PlanImporter {
         draft.rows = try schema.blockRows(
           of: stream, try copies(rows.track(number)), count: track.rows.count)
       } else {
-        let made = try rows.output(number)
-        report.append(Self.report(rows.key(number), track.rows.count, made))
+        var written = TrackWriter(target.times)
+        try rows.forEachPiece(number) { (piece) throws(TrajpackError) in
+          try written.append(piece)
+        }
+        report.append(written.report(rows.key(number), before: track.rows.count))
         // A track that no row is left of is no track.
-        if made.clock.count == 0 { continue }
-        let clock =
-          try target.times.map { (sort) throws(TrajpackError) in try made.clock.listed(as: sort) }
-          ?? made.clock
-        draft.clock = try clock.stored()
-        draft.count = clock.count
-        draft.rows = try schema.blockRows(
-          of: stream, try written(made, clock, hasTimes: target.times != nil), count: clock.count)
+        guard let clock = written.clock, written.count > 0 else { continue }
+        draft.clock = clock
+        draft.count = written.count
+        draft.rows = try schema.blockRows(of: stream, written.channels, count: written.count)
       }
       if track.blob.count > 0, schema.streams[stream].blob != nil {
         draft.bytes = try blob(rows.track(number))
@@ -131,15 +130,6 @@ extension PlanImporter {
   /// The member of an episode's metadata that says what plans did to it.
   public static let reportName = "prepared"
 
-  private static func report(_ key: PlanKey, _ rows: Int, _ made: PlanTrack) -> JSONValue {
-    .record([
-      "stream": .string(key.stream), "entity": key.entity.map { .string($0) },
-      "rows_before": .int(Int64(rows)), "rows": .int(Int64(made.clock.count)),
-      "missing": .int(Int64(made.columns.reduce(0) { $0 + $1.missing })),
-      "notes": made.notes.isEmpty ? nil : .array(made.notes.map { .string($0) }),
-    ])
-  }
-
   /// The channels of a track as they are stored.
   private func copies(_ track: TrackReader) throws(TrajpackError) -> [ChannelRows] {
     var result: [ChannelRows] = []
@@ -150,20 +140,6 @@ extension PlanImporter {
       }
       result.append(ChannelRows(spool: spool))
     }
-    return result
-  }
-
-  private func written(
-    _ made: PlanTrack, _ clock: PlanClock, hasTimes: Bool
-  ) throws(TrajpackError) -> [ChannelRows] {
-    var result: [ChannelRows] = []
-    func add(_ bytes: [UInt8]) throws(TrajpackError) {
-      let spool = Spool()
-      try spool.append(bytes)
-      result.append(ChannelRows(spool: spool))
-    }
-    if hasTimes { try add(clock.storedTimes) }
-    for column in made.columns { try add(try column.stored()) }
     return result
   }
 
