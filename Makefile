@@ -18,10 +18,10 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install wheel bench crash picture setup clean
+.PHONY: help demo test check format build release install wheel bench bench-loader sanitize enso crash picture setup clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: setup release ## Convert a recording, prove the round trip, draw a picture
 	@tools/demo.sh
@@ -45,10 +45,32 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
 	@echo "installed $(PREFIX)/bin/trajpack"
 
+wheel: setup ## One wheel for every Python, with both libraries, into tools/python/dist
+	@$(PYTHON_HERE) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir tools/python/dist ./tools/python
+	@ls tools/python/dist/*.whl
+
 bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py
 	@echo
 	@$(PYTHON_HERE) tools/bench/convert.py
+
+# The peers' packages are not the project's: `BENCH_PYTHON=/somewhere/bin/python` (docs/loader-speed.md).
+BENCH_PYTHON ?= $(PYTHON_HERE)
+bench-loader: setup release ## Race the loader against its peers, clock the first batch and a training loop
+	@swift build --quiet -c release --product trajpack-c
+	@$(BENCH_PYTHON) tools/bench/loader.py
+	@echo
+	@$(BENCH_PYTHON) tools/bench/opening.py
+	@if $(BENCH_PYTHON) -c 'import torch' 2>/dev/null; then echo; $(BENCH_PYTHON) tools/bench/train.py; fi
+
+sanitize: setup ## Run the loader's tests under the thread and the address (and leak) sanitizer
+	@for kind in thread address; do \
+	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --filter TrajpackLoaderTests; done
+
+enso: setup ## Recompute a published table: make enso FOLDER=... (tools/checks/enso.py says which files)
+	@test -n "$(FOLDER)" || { echo "make enso FOLDER=...: the folder with phase_space_metrics.csv" >&2; exit 2; }
+	@swift build --quiet -c release --product trajpack-c
+	@$(PYTHON_HERE) tools/checks/enso.py "$(FOLDER)"
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release

@@ -78,7 +78,7 @@ let package = Package(
 
     // Pure functions over buffers, and their C face.
     .target(
-      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs"],
+      name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
     // Tracks of shards as a plan takes them.
     .target(
@@ -138,8 +138,8 @@ let package = Package(
     .target(
       name: "TrajpackCommands",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackHDF5",
-        "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

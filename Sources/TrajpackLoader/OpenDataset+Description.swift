@@ -22,17 +22,27 @@ extension OpenDataset {
           streams.append(stream)
         }
       }
+      // Counted by number, as there may be millions, and named afterwards.
+      var streamTracks = [Int](repeating: 0, count: shard.schema.streams.count)
       for number in 0..<shard.index.trackCount {
-        tracks[
-          shard.schema.streams[shard.index.numbers(ofTrack: number).stream].name, default: 0] += 1
+        streamTracks[shard.index.numbers(ofTrack: number).stream] += 1
       }
+      for (stream, count) in zip(shard.schema.streams, streamTracks) where count > 0 {
+        tracks[stream.name, default: 0] += count
+      }
+      var splitEpisodes = [Int](repeating: 0, count: shard.schema.splits.count + 1)
+      var splitOrder: [Int] = []
       for number in 0..<shard.index.episodeCount {
         let split = shard.index.split(ofEpisode: number)
+        if splitEpisodes[split + 1] == 0 { splitOrder.append(split) }
+        splitEpisodes[split + 1] += 1
+      }
+      for split in splitOrder {
         let name = split < 0 ? "" : shard.schema.splits[split]
         if let at = splits.firstIndex(where: { $0.name == name }) {
-          splits[at].count += 1
+          splits[at].count += splitEpisodes[split + 1]
         } else {
-          splits.append((name, 1))
+          splits.append((name, splitEpisodes[split + 1]))
         }
       }
       for skeleton in shard.schema.skeletons

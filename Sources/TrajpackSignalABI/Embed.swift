@@ -4,10 +4,15 @@ import TrajpackSignal
 
 extension tp_signal_series {
   fileprivate var buffer: UnsafeBufferPointer<Double> {
-    UnsafeBufferPointer(start: values, count: Int(rows * components))
+    // Empty where the product overflows, which no shape agrees with.
+    let (product, overflow) = rows.multipliedReportingOverflow(by: components)
+    return UnsafeBufferPointer(start: values, count: overflow ? 0 : max(Int(product), 0))
   }
 
   fileprivate func runs() throws(TrajpackError) -> Episodes {
+    guard rows >= 0, components >= 1 else {
+      throw TrajpackError(.usage, "\(rows) rows of \(components) components: give at least 0 and 1")
+    }
     guard let episodes else { return Episodes(whole: Int(rows)) }
     var runs: [Range<Int>] = []
     for i in 0..<Int(episode_count) {
@@ -25,7 +30,7 @@ extension tp_signal_series {
 @c(tp_signal_autocorrelation) @implementation
 public func tp_signal_autocorrelation(
   _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64,
-  _ values: UnsafeMutablePointer<Double>,
+  _ values: UnsafeMutablePointer<Double>, _ lags: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
@@ -33,6 +38,8 @@ public func tp_signal_autocorrelation(
     let result = try Autocorrelation(
       s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
       episodes: s.runs())
+    let rules = [result.firstZero, result.firstBelowInverseE, result.firstBelowRosenstein]
+    for (i, lag) in rules.enumerated() { lags[i] = Int64(lag ?? -1) }
     for (i, value) in result.values.enumerated() { values[i] = value }
   }
 }
@@ -43,6 +50,7 @@ public func tp_signal_mutual_information(
   _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ estimator: Int32,
   _ parameter: Int64,
   _ values: UnsafeMutablePointer<Double>, _ bins: UnsafeMutablePointer<Int64>,
+  _ minimum: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
@@ -54,6 +62,7 @@ public func tp_signal_mutual_information(
       s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
       estimator: how, episodes: s.runs())
     bins.pointee = Int64(result.bins)
+    minimum.pointee = Int64(result.firstMinimum ?? -1)
     for (i, value) in result.values.enumerated() { values[i] = value }
   }
 }
@@ -63,6 +72,7 @@ public func tp_signal_mutual_information(
 public func tp_signal_false_neighbours(
   _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
+  _ dimension: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
@@ -72,6 +82,7 @@ public func tp_signal_false_neighbours(
     let result = try FalseNeighbours(
       s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
       ratio: ratio, size: size, episodes: s.runs())
+    dimension.pointee = Int64(result.dimension() ?? -1)
     let all = result.byDistance + result.bySize + result.byEither
     for (i, value) in all.enumerated() { values[i] = value }
   }
@@ -82,6 +93,7 @@ public func tp_signal_false_neighbours(
 public func tp_signal_cao(
   _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
+  _ dimension: UnsafeMutablePointer<Int64>, _ isStochastic: UnsafeMutablePointer<Int32>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
@@ -91,6 +103,8 @@ public func tp_signal_cao(
     let result = try Cao(
       s.buffer, components: Int(s.components), channel: Int(s.channel), search: search,
       metric: choose(metric, "metric", [0: .maximum, 1: .euclidean]), episodes: s.runs())
+    dimension.pointee = Int64(result.dimension() ?? -1)
+    isStochastic.pointee = result.isStochastic ? 1 : 0
     for (i, value) in (result.e1 + result.e2).enumerated() { values[i] = value }
   }
 }
@@ -123,7 +137,7 @@ public func tp_signal_mdop(
     let s = series.pointee
     let result = try MDOP(
       s.buffer, components: Int(s.components), maxLag: Int(maxLag), window: Int(window),
-      ratio: ratio, threshold: threshold, maxCycles: Int(maxCycles))
+      ratio: ratio, threshold: threshold, maxCycles: Int(maxCycles), episodes: s.runs())
     try report(
       result.coordinates, result.falseNeighbours, coordinates, statistics, capacity, count)
   }
@@ -144,7 +158,8 @@ public func tp_signal_pecuzal(
     options.window = Int(window)
     options.threshold = threshold
     options.isEconomic = economic != 0
-    let result = try PECUZAL(s.buffer, components: Int(s.components), options: options)
+    let result = try PECUZAL(
+      s.buffer, components: Int(s.components), options: options, episodes: s.runs())
     try report(result.coordinates, result.falls, coordinates, statistics, capacity, count)
   }
 }
@@ -159,7 +174,7 @@ public func tp_signal_noise_amplification(
     let s = series.pointee
     value.pointee = try noiseAmplification(
       s.buffer, dimension: Int(s.components), maxHorizon: Int(maxHorizon), neighbours: Int(k),
-      window: Int(window))
+      window: Int(window), episodes: s.runs())
   }
 }
 
@@ -171,8 +186,12 @@ public func tp_signal_augmented_covariance(
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let s = series.pointee
-    let size = Int(order * s.components)
-    try AugmentedCovariance(order: Int(order), lag: Int(lag)).matrix(
+    let covariance = try AugmentedCovariance(order: Int(order), lag: Int(lag))
+    let (size, overflow) = Int(order).multipliedReportingOverflow(by: Int(s.components))
+    guard s.components >= 1, !overflow, size < 1 << 31 else {
+      throw TrajpackError(.usage, "\(order) copies of \(s.components) channels: use fewer")
+    }
+    try covariance.matrix(
       s.buffer, rows: Int(s.rows), components: Int(s.components),
       estimator: choose(estimator, "estimator", [0: .aboutZero, 1: .aboutMean]),
       into: UnsafeMutableBufferPointer(start: matrix, count: size * size))

@@ -22,6 +22,11 @@ private func mechanism(
   case 7: return .byDrivers(fraction: amount, drivers: list, weights: weights)
   case 8: return .byValue(fraction: amount, slope: weights.first ?? 1)
   case 9: return .above(offset: amount)
+  case 10:
+    guard weights.count == 2 else {
+      throw TrajpackError(.usage, "mechanism 10 needs a cycle and a phase as weights")
+    }
+    return .byTime(cycle: weights[0], phase: weights[1], scale: amount)
   default: throw TrajpackError(.usage, "mechanism \(code): see trajpack_signal.h for the codes")
   }
 }

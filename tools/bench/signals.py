@@ -6,22 +6,23 @@ Peers that are not installed are left out and said so. Build first: swift build 
 --product trajpack-c.
 """
 
-import sys
-
-
-import argparse  # noqa: E402
+import argparse
 import importlib
+import os
 import pathlib
 import statistics
+import sys
 import threading
 import time
 import warnings
 
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests"))
-import signal_abi as s  # noqa: E402
-from signal_abi import Times  # noqa: E402
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "python" / "src"))
+if "TRAJPACK_BIN" in os.environ:
+    os.environ["TRAJPACK_LIBRARY"] = os.path.join(os.environ["TRAJPACK_BIN"], "libtrajpack-c.so")
+import trajpack.signal as s  # noqa: E402
+from trajpack.signal import Times  # noqa: E402
 
 warnings.simplefilter("ignore")
 
@@ -94,7 +95,7 @@ def main():
                            ("not-a-knot", lambda: interpolate.CubicSpline(t, x)(q)),
                            ("pchip", lambda: interpolate.PchipInterpolator(t, x)(q)),
                            ("makima", lambda: interpolate.Akima1DInterpolator(t, x, method="makima")(q))):
-            compare(f"{name}, 64 channels of {rows}", 3, lambda: s.resample(source, target, name, x),
+            compare(f"{name}, 64 channels of {rows}", 3, lambda: s.resample(x, source, target, name),
                     peer, min(options.repeat, 3))
 
     @test
@@ -103,7 +104,7 @@ def main():
         t = np.cumsum(rng.uniform(.5, 1.5, samples))
         q = np.linspace(t[0], t[-1], samples)
         compare(f"natural, 1 channel of {samples}", 3,
-                lambda: s.resample(Times.floats(t), Times.floats(q), "natural", x),
+                lambda: s.resample(x, Times.floats(t), Times.floats(q), "natural"),
                 lambda: interpolate.CubicSpline(t, x, bc_type="natural")(q), min(options.repeat, 3))
 
     @test
@@ -111,9 +112,9 @@ def main():
         x = rng.normal(size=samples)
         y = x.reshape(-1, 64)[:samples // 64]
         for up, down in ((1, 4), (3, 2), (160, 147)):
-            compare(f"polyphase {up}/{down}, 1 channel", 1.5, lambda: s.polyphase(x, up, down, "zero"),
+            compare(f"polyphase {up}/{down}, 1 channel", 1.5, lambda: s.polyphase(x, up, down, edges="zero"),
                     lambda: signal.resample_poly(x, up, down), options.repeat)
-            compare(f"polyphase {up}/{down}, 64 channels", 1.5, lambda: s.polyphase(y, up, down, "zero"),
+            compare(f"polyphase {up}/{down}, 64 channels", 1.5, lambda: s.polyphase(y, up, down, edges="zero"),
                     lambda: signal.resample_poly(y, up, down, axis=0), options.repeat)
 
     @test
@@ -124,7 +125,7 @@ def main():
         for factor in (1, 4):
             q = np.sort(rng.uniform(0, n - 1, n * factor))
             compare(f"slerp, {n} knots to {n * factor}", 10,
-                    lambda: s.resample(Times.floats(t), Times.floats(q), "slerp", key),
+                    lambda: s.resample(key, Times.floats(t), Times.floats(q), "slerp"),
                     lambda: spatial.transform.Slerp(t, r)(q).as_quat(), options.repeat)
 
     @test
@@ -199,7 +200,7 @@ def main():
         tt, tx = torch.tensor(t), torch.tensor(x)
         times = Times.floats(t)
         compare("natural cubic coefficients with NaN", 10,
-                lambda: [s.coefficients("natural", times, y) for y in x],
+                lambda: [s.path("natural", times, y) for y in x],
                 lambda: torchcde.natural_cubic_coeffs(tx, tt), options.repeat)
 
     for name, function in tests.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools" / "python" / "src"), str(ROOT / "tools")]
 sys.path.insert(0, str(Path(__file__).parent / "crash"))
 
 
@@ -19,6 +19,15 @@ def built(name):
     if not found:
         pytest.fail(f"{name} is not built; run 'swift build' first, or set TRAJPACK_BIN")
     return str(max(found, key=lambda p: p.stat().st_mtime))
+
+
+def pytest_configure():
+    """The package loads the library of the same build; where there is none, its first call says so."""
+    folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
+        ROOT / ".build" / "release", ROOT / ".build" / "debug"]
+    found = [p for p in (Path(f) / "libtrajpack-c.so" for f in folders) if p.exists()]
+    if found:
+        os.environ.setdefault("TRAJPACK_LIBRARY", str(max(found, key=lambda p: p.stat().st_mtime)))
 
 
 @pytest.fixture(scope="session")

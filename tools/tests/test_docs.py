@@ -1,6 +1,6 @@
 """Runs the documentation: every block marked bash, python or console, in order, in a folder of its own a document.
 
-The folder holds copies of fixtures, `recordings` (WildWorld layout) and `series`; the built trajpack and this
+The folder holds copies of fixtures, `recordings` (WildWorld layout), `series` and `predictions`; the built trajpack and this
 Python are on the PATH.
 
   bash     is run line by line as written (a command may go on with a backslash); every command must succeed
@@ -61,7 +61,7 @@ def built():
 def run(command, folder):
     environment = {
         **os.environ, "PATH": f"{built()}:{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1",
-        "COLUMNS": "200", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
+        "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
     environment.pop("CI", None)
     library = built() / "libtrajpack-c.so"
     if "TRAJPACK_LIBRARY" not in environment and library.exists():
@@ -140,6 +140,7 @@ def test_blocks(path, tmp_path):
     shown = path.relative_to(ROOT)
     shutil.copytree(ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path / "recordings")
     shutil.copytree(ROOT / "fixtures" / "series", tmp_path / "series")
+    shutil.copytree(ROOT / "fixtures" / "predictions", tmp_path / "predictions")
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
     scripts, edits = [], []
     for language, first, lines in blocks(path):
@@ -184,6 +185,16 @@ def test_every_option_of_convert_is_explained():
     options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.M)) - {"--help", "--color", "--quiet"}
     assert len(options) > 8, f"--help lists only {options}"
     assert not (missing := sorted(o for o in options if o not in guide)), f"the guides do not explain {missing}"
+
+
+def test_every_option_of_evaluate_is_explained():
+    """The guide leaves no option of `trajpack evaluate` out, and names every suite."""
+    code, helped = run(["trajpack", "evaluate", "--help"], ROOT)
+    assert code == 0
+    guide = (ROOT / "docs" / "evaluate.md").read_text()
+    options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.M)) - {"--help", "--color", "--quiet"}
+    assert len(options) > 20, f"--help lists only {options}"
+    assert not (missing := sorted(o for o in options if o not in guide)), f"the guide does not explain {missing}"
 
 
 @pytest.mark.skipif(UPDATE, reason="an update compares nothing")

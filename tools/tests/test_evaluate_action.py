@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluate_native import evaluate, values
+from evaluate_native import TrajpackError, evaluate, values
 
 
 def runs(labels, background):
@@ -145,6 +145,29 @@ def test_keyboard_pools_and_mouse_averages_clips():
     )
     assert ours["action.keyboard"] == pytest.approx((5 / 6 + 1 + 5 / 6 + 1) / 4)
     assert ours["action.mouse"] == pytest.approx((3 / 4 + 1 / 2) / 2)
+
+
+def test_keys_and_movements_that_are_not_numbers():
+    truth, guess = np.zeros((5, 6)), np.zeros((5, 6))
+    mouse, seen = np.zeros((5, 2)), np.zeros((5, 2))
+    guess[0] = seen[0] = np.nan  # nothing was read off this frame: wrong, not unpressed
+    truth[1] = mouse[1] = np.nan  # nobody knows
+    arrays = dict(truth_keys=truth, predicted_keys=guess, truth_mouse=mouse, predicted_mouse=seen)
+    for rule, share, count in (("worst", 3 / 4, 4), ("skip", 1, 3), ("error", None, 0)):
+        for score in evaluate("action.keyboard_mouse", {"nan_predictions": rule}, **arrays).values():
+            assert (score["value"], score["count"]) == (share, count)
+            details = score["details"]
+            assert (details["missing_truth"], details["nan_predictions"]) == (1, 1)
+    ours = evaluate("action.keyboard_mouse", truth_mask=[0, 1, 1, 1, 0], **arrays)
+    assert {(s["value"], s["count"]) for s in ours.values()} == {(1, 2)}
+
+
+def test_actions_of_frames_that_have_none_may_hold_anything():
+    actions = np.array([[1.0, 2], [1, 2], [np.nan, np.nan], [1, 2]])
+    ours = evaluate("action.segments", actions=actions, mask=[1, 1, 0, 1])["action.segments"]
+    assert ours["value"] == 2 and ours["details"]["frames_without_action"] == 1
+    with pytest.raises(TrajpackError, match="must hold whole numbers"):
+        evaluate("action.segments", actions=actions)
 
 
 def test_recogniser_knows_motion_wherever_it_happens():

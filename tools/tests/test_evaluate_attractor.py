@@ -229,6 +229,26 @@ def test_spectrum_of_henon_and_lorenz():
     assert ours["attractor.kaplan_yorke"] == pytest.approx(2 + 0.4 / 0.7, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    "exponents, dimension",
+    [([0.9, 0, -14.6], 2 + 0.9 / 14.6), ([-1, -2], 0), ([0, -2], 1), ([0.7, -0.7], 2), ([1, 0, 0, -1], 4), ([1, 0.5], None)],
+)
+def test_kaplan_yorke_closed_forms(exponents, dimension):
+    jacobians = np.tile(np.diag(np.exp(exponents)), (20, 1, 1))
+    ours = values("attractor.lyapunov_spectrum", jacobians=jacobians)
+    expected = dimension if dimension is None else pytest.approx(dimension, rel=1e-9, abs=1e-9)
+    assert ours["attractor.kaplan_yorke"] == expected
+
+
+def test_tangent_flow_of_a_linear_system():
+    # x' = A x: the exponents are the real parts of A's eigenvalues, here of triangular A its diagonal.
+    flow = np.array([[0.3, 2, -1], [0, -0.2, 0.5], [0, 0, -1.1]])
+    options = {"kind": "flow", "time_step": 0.01, "transient": 2000}
+    ours = values("attractor.lyapunov_spectrum", options, jacobians=np.tile(flow, (8001, 1, 1)))
+    found = [ours[f"attractor.lyapunov_{k}"] for k in (1, 2, 3)]
+    assert found == pytest.approx([0.3, -0.2, -1.1], abs=1e-6)
+
+
 def test_recurrence_equals_reference_and_definition():
     series = embed(lorenz()[:1000, 0], 3, 17)
     for diagonal, rate in (("with", 0.0747999), ("without", 0.0738412)):

@@ -152,6 +152,7 @@ def test_verdicts(world):
     for name in ("attack", "movement"):
         own = [v["verdict"] for v in judged if v["class"] == name]
         assert found[f"action.following_class_{name}"]["value"] == pytest.approx(100 * np.mean(own))
+        assert found[f"action.following_class_{name}"]["count"] == len(own)
     labels = {v["id"]: v["labels"] for v in map(json.loads, (PREDICTIONS / "labels.jsonl").read_text().splitlines())}
     agreed = [v["verdict"] == labels[v["id"]][0] for v in judged if len(set(labels[v["id"]])) == 1]
     assert found["action.agreement"]["value"] == pytest.approx(np.mean(agreed))
@@ -354,3 +355,20 @@ def test_list_and_describe():
         for item in entry["inputs"] + entry["options"]:
             assert item["name"] in text
     assert "camera.path" in run("--describe", "camera.ate.rmse")
+
+
+def test_segments_and_their_classes(world, known, tmp_path):
+    table = tmp_path / "classes.csv"
+    table.write_text("weapon_id,motion_bank_id,motion_id,class\n-1,1,-1,0\n-1,-1,-1,7\n")
+    mine = figures(report(world, world, "--metric", "action.segments", "--classes", table))["action.segments"]
+    cuts, classes = 0, []
+    for arrays in known.values():
+        ids = np.stack([arrays[f"npc[0]/{c}"] for c in ("weapon_id", "motion_bank_id", "motion_id")], 1)
+        starts = np.flatnonzero(np.r_[True, (np.diff(ids, axis=0) != 0).any(1)])
+        cuts += len(starts)
+        classes += [0 if ids[s, 1] == 1 else 7 for s in starts]
+    assert mine["value"] == cuts and [s["class"] for s in mine["details"]["segments"]] == classes
+    table.write_text("a,class\n1,2\n")
+    assert "an action id here has 3 numbers" in run(world, world, "--metric", "action.segments", "--classes", table, code=2)
+    table.write_text("a,class\n1,x\n")
+    assert "line 2: 'x'" in run(world, world, "--metric", "action.segments", "--classes", table, code=1)

@@ -40,6 +40,88 @@ def test_point_figures_equal_dysts(seed):
     assert ours["forecast.ope"] == pytest.approx(metrics.ope(truth, guess))
 
 
+def gilpin(y, z, e=1e-10):
+    """The point figures as dysts 0.96 defines them, arrays of T × D."""
+    error = y - z
+    low = lambda s: s - s.min(0) + e + 1
+    share = lambda s: (lambda p: p / p.sum(0))(np.abs(np.fft.fft(s, axis=0)[:100]) ** 2)
+    each = lambda f: np.mean([f(y[:, k], z[:, k])[0] for k in range(y.shape[1])])
+    overlap = np.sqrt(share(y) * share(z)).sum(0)
+    return {
+        "mse": (error**2).mean(),
+        "mae": np.abs(error).mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "nrmse": np.sqrt((error**2 / (y.var(0) + e)).mean()),
+        "marre": 100 * np.abs(error).mean() / (np.ptp(y) + e),
+        "r2": 1 - (error**2).sum() / ((y - y.mean()) ** 2).sum(),
+        "rmsle": np.sqrt(((np.log(low(z)) - np.log(low(y))) ** 2).mean()),
+        "smape": 200 * (np.abs(error) / (np.abs(y) + np.abs(z) + e)).mean(),
+        "mape": 100 * np.abs(error / (y + e)).mean(),
+        "wape": 100 * np.abs(error).sum() / (np.abs(y).sum() + e),
+        "spearman": each(stats.spearmanr),
+        "pearson": each(stats.pearsonr),
+        "kendall": each(stats.kendalltau),
+        "coefficient_of_variation": 100 * error.std() / (y.mean() + e),
+        "hellinger": np.sqrt(1 - overlap).mean(),
+        "ope": np.abs(error).sum() / np.abs(y - y.mean()).sum(),
+    }
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_point_figures_equal_their_definitions(seed):
+    rng = np.random.default_rng(seed)
+    truth = rng.normal(size=(300, 3)).cumsum(0)
+    guess = truth + rng.normal(size=truth.shape)
+    if seed == 4:
+        truth, guess = np.round(truth), np.round(guess)
+    ours = values("forecast.errors", truth=truth, prediction=guess)
+    for name, expected in gilpin(truth, guess).items():
+        assert ours["forecast." + name] == pytest.approx(expected, rel=1e-9), name
+    # dysts 0.96 halves sMAPE unless told otherwise.
+    half = values("forecast.errors", {"smape_scale": "0_100"}, truth=truth, prediction=guess)
+    assert 2 * half["forecast.smape"] == pytest.approx(ours["forecast.smape"])
+
+
+def test_interval_score_equals_its_definition():
+    rng = np.random.default_rng(14)
+    y, lower, past = rng.normal(size=40), rng.normal(size=40) - 1, rng.normal(size=60)
+    upper = lower + 1.5
+    below, above = np.maximum(0, lower - y), np.maximum(0, y - upper)
+    score = (upper - lower + 2 / 0.1 * (below + above)).mean() / np.abs(past[3:] - past[:-3]).mean()
+    options = {"level": 0.1, "season": 3}
+    ours = values("forecast.intervals", options, truth=y, lower=lower, upper=upper, train=past)
+    assert ours["forecast.msis"] == pytest.approx(score, rel=1e-12)
+    assert ours["forecast.coverage"] == pytest.approx(((y >= lower) & (y <= upper)).mean())
+
+
+def test_kl_divergence_of_two_gaussians():
+    # One kernel each, σ² = 1, at distance 3: KL = 9/2. Two points each, so that there is a series.
+    options = {"kl_samples": 100_000}
+    ours = values("forecast.errors", options, truth=np.zeros((2, 2)), prediction=np.full((2, 2), [3, 0]))
+    assert ours["forecast.kl_divergence"] == pytest.approx(4.5, abs=0.05)
+
+
+def test_mase_without_a_training_series_uses_what_counts_of_the_truth():
+    rng = np.random.default_rng(12)
+    truth = rng.normal(size=(40, 2)).cumsum(0)
+    guess = truth + rng.normal(size=truth.shape)
+    mask = rng.random(truth.shape) < 0.8
+    both = mask[2:] & mask[:-2]
+    naive = np.abs(truth[2:] - truth[:-2])[both].mean()
+    expected = np.abs(truth - guess)[mask].mean() / naive
+    ours = values("forecast.errors", {"season": 2}, truth=truth, prediction=guess, truth_mask=mask)
+    assert ours["forecast.mase"] == pytest.approx(expected, rel=1e-12)
+
+
+def test_valid_time_counts_the_steps_that_have_a_truth():
+    truth = lorenz()[:100]
+    mask = np.ones_like(truth, bool)
+    mask[20:30] = False
+    mask[50, 1] = False  # the step still has two true values
+    ours = evaluate("forecast.valid_time", truth=truth, prediction=truth, truth_mask=mask)
+    assert {score["count"] for score in ours.values() if score["value"] is not None} == {90}
+
+
 def test_mutual_information_equals_scikit_learn():
     from sklearn.feature_selection import mutual_info_regression
 

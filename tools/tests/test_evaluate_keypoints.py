@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from evaluate_native import Refused, evaluate, values
+from evaluate_native import evaluate, values
 from scipy.spatial.transform import Rotation
+from trajpack import TrajpackError
 
 
 def scene(rng, frames=20, points=15):
@@ -79,6 +80,52 @@ def test_survival_counts_frames_before_a_track_is_lost():
     tracks[3, 1, 0] = 49
     ours = values("keypoints.tap_vid", truth=truth, tracks=tracks)
     assert ours["keypoints.survival"] == pytest.approx((0.5 + 1) / 2)
+
+
+def test_survival_goes_on_through_frames_that_are_hidden():
+    # PointOdyssey's: a product over all frames of “not (lost and seen)”, and its mean.
+    rng = np.random.default_rng(12)
+    truth = rng.uniform(0, 256, size=(30, 8, 2))
+    tracks = truth + rng.normal(size=truth.shape) * 30
+    seen = rng.random(truth.shape[:2]) < 0.5
+    lost = (np.linalg.norm(tracks - truth, axis=-1) > 50) & seen
+    expected = np.cumprod(~lost[1:], axis=0).mean()
+    ours = values("keypoints.tap_vid", truth=truth, tracks=tracks, truth_visibles=seen)
+    assert 0.1 < expected < 0.9 and ours["keypoints.survival"] == pytest.approx(expected)
+
+
+def test_worlds_far_from_the_origin_keep_their_pixels():
+    cameras, pixels = scene(np.random.default_rng(13))
+    shift = np.array([70_000.0, -3_000, 120_000])
+    # What float32 can say of the joints is what counts.
+    joints = (cameras["joints"] + shift).astype(np.float32)
+    rotation = Rotation.from_quat(cameras["camera_rotation"]).as_matrix()
+    position = cameras["camera_position"] + shift
+    local = np.einsum("fij,fki->fkj", rotation, joints.astype(float) - position[:, None]) * [1, -1, -1]
+    pixels = local[..., :2] / local[..., 2:] * [900, 880] + [640, 360]
+    ours = evaluate(
+        "keypoints.state_alignment",
+        {"thresholds": 0.001, "off_screen": "count", "first_frame": True},
+        tracks=pixels,
+        joints=joints,
+        camera_position=position,
+        camera_rotation=cameras["camera_rotation"],
+        intrinsics=cameras["intrinsics"],
+    )["keypoints.state_alignment"]
+    assert ours["value"] == 100
+    inverse = {
+        "camera_rotation": Rotation.from_matrix(rotation).inv().as_quat(),
+        "camera_position": -np.einsum("fij,fi->fj", rotation, position),
+    }
+    ours = evaluate(
+        "keypoints.state_alignment",
+        {"thresholds": 0.001, "off_screen": "count", "first_frame": True, "pose": "world_to_camera"},
+        tracks=pixels,
+        joints=joints,
+        intrinsics=cameras["intrinsics"],
+        **inverse,
+    )["keypoints.state_alignment"]
+    assert ours["value"] == 100
 
 
 def test_state_alignment_of_halved_tracks_is_tap_vid():
@@ -199,11 +246,11 @@ def test_state_values_by_variable_and_horizon():
 
 
 def test_refusals_say_what_is_wrong():
-    with pytest.raises(Refused, match="no option “treshold”"):
+    with pytest.raises(TrajpackError, match="did you mean 'thresholds'"):
         evaluate("keypoints.tap_vid", {"treshold": 1}, truth=np.zeros((2, 1, 2)), tracks=np.zeros((2, 1, 2)))
-    with pytest.raises(Refused, match="numbers above 0"):
+    with pytest.raises(TrajpackError, match="numbers above 0"):
         evaluate("keypoints.tap_vid", {"thresholds": "-1"}, truth=np.zeros((2, 1, 2)), tracks=np.zeros((2, 1, 2)))
-    with pytest.raises(Refused, match="must be equal"):
+    with pytest.raises(TrajpackError, match="must be equal"):
         evaluate("keypoints.tap_vid", truth=np.zeros((2, 1, 2)), tracks=np.zeros((3, 1, 2)))
-    with pytest.raises(Refused, match="was not given"):
+    with pytest.raises(TrajpackError, match="needs '"):
         evaluate("keypoints.tap_vid", truth=np.zeros((2, 1, 2)))

@@ -57,6 +57,63 @@ def test_pose_errors_of_moved_poses_are_closed_forms():
     assert double["skeleton.n_mpjpe"] == pytest.approx(0, abs=1e-12)
 
 
+def test_poses_in_a_plane_are_turned_within_it():
+    rng = np.random.default_rng(6)
+    truth = rng.normal(size=(10, 7, 2))
+    guess = truth + 0.2 * rng.normal(size=truth.shape)
+
+    def plane(p, q):
+        """The best a, b of |p − (a q + b)| over complex numbers: a turn, a scale and a shift."""
+        z, w = (s @ [1, 1j] for s in (q, p))
+        a, b = np.linalg.lstsq(np.stack([z, np.ones_like(z)], 1), w, rcond=None)[0]
+        return np.abs(w - a * z - b).mean()
+
+    ours = values("skeleton.pose", truth=truth, prediction=guess)["skeleton.pa_mpjpe"]
+    assert ours == pytest.approx(np.mean([plane(p, q) for p, q in zip(truth, guess)]), rel=1e-9)
+    mirrored = truth * [-1, 1]
+    ours = values("skeleton.pose", truth=truth, prediction=mirrored)["skeleton.pa_mpjpe"]
+    assert ours == pytest.approx(np.mean([plane(p, q) for p, q in zip(truth, mirrored)]), rel=1e-9)
+    assert ours > 0.1
+
+
+def test_pck_measures_with_true_joints_alone():
+    rng = np.random.default_rng(7)
+    truth, guess = poses(rng)
+    mask = rng.random(truth.shape[:2]) < 0.6
+    mask[:, :2] = True
+    distance = np.linalg.norm(truth - guess, axis=-1)
+    hidden = np.where(mask[..., None], truth, np.nan)
+    box = np.nanmax(np.nanmax(hidden, 1) - np.nanmin(hidden, 1), 1)
+    ours = values("skeleton.pose", {"alpha": 0.03}, truth=truth, prediction=guess, truth_mask=mask)
+    assert ours["skeleton.pck"] == pytest.approx((distance <= 0.03 * box[:, None])[mask].mean())
+    # A joint that was not predicted still tells how large the true pose is.
+    guess[:, 3] = np.nan
+    skip = {"alpha": 0.03, "nan_predictions": "skip"}
+    ours = values("skeleton.pose", skip, truth=truth, prediction=guess)
+    box = np.ptp(truth, axis=1).max(1)
+    near = np.delete(distance <= 0.03 * box[:, None], 3, axis=1)
+    assert ours["skeleton.pck"] == pytest.approx(near.mean())
+    torso = np.linalg.norm(truth[:, 0] - truth[:, 5], axis=1)
+    options = skip | {"normaliser": "joints", "normaliser_joints": "0,5", "root": 1, "strict": True}
+    ours = values("skeleton.pose", options, truth=truth, prediction=guess)
+    moved = np.linalg.norm((truth - truth[:, 1:2]) - (guess - guess[:, 1:2]), axis=-1)
+    near = np.delete(moved < 0.03 * torso[:, None], 3, axis=1)
+    assert ours["skeleton.pck"] == pytest.approx(near.mean())
+
+
+def test_joints_that_are_not_numbers_are_counted():
+    joints = np.ones((10, 3, 3))
+    joints[2, 1] = np.nan
+    mask = np.ones((10, 3), bool)
+    mask[5] = False
+    arrays = dict(joints=joints, mask=mask, bones=[[0, 1]])
+    skipped = evaluate("skeleton.plausibility", **arrays)["skeleton.ground_penetration"]
+    assert skipped["count"] == 26
+    assert (skipped["details"]["masked"], skipped["details"]["nan_predictions"]) == (3, 1)
+    refused = evaluate("skeleton.plausibility", {"nan_predictions": "error"}, **arrays)
+    assert all("1 joints" in score["reason"] for score in refused.values())
+
+
 def test_masked_joints_do_not_count():
     rng = np.random.default_rng(3)
     truth, guess = poses(rng)

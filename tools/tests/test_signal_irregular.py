@@ -5,8 +5,9 @@ import warnings
 import numpy as np
 import pytest
 
-import signal_abi as s
-from signal_abi import SignalError, Times
+import trajpack.signal as s
+from trajpack import TrajpackError
+from trajpack.signal import Times
 
 
 def philox(seed, stream, count):
@@ -44,7 +45,7 @@ def test_recipes_replay_in_numpy():
     seen = np.flatnonzero(before)
     expected = before.copy().reshape(-1)
     expected[seen[np.argsort(philox(7, 3, len(seen)), kind="stable")[:round(.25 * len(seen))]]] = 0
-    assert (s.mask("exact", .25, X, before, seed=7, stream=3).reshape(-1) == expected).all()
+    assert (s.mask("exact", .25, X, observed=before, seed=7, stream=3).reshape(-1) == expected).all()
 
 
 def test_kovae_counts():
@@ -84,6 +85,17 @@ def test_mechanisms_that_look_at_values():
     assert ((m == 0) == (x > x.mean(0) + x.std(0))).all()
 
 
+def test_masks_by_time_are_pygrinders_rule():
+    # pygrinder 0.7 mnar_t: rand * scale < exp(3 sin(cycle t + pos)) stays, t = linspace(0, 1, rows); dynamics.md 2.3.
+    x = np.zeros((3000, 2))
+    for cycle, phase, scale in ((20, 10, 3), (-1e5, 3e4, 7.5), (0, 0, 2)):
+        m = s.mask("time", scale, x, weights=[cycle, phase], seed=11)
+        intensity = np.exp(3 * np.sin(cycle * np.linspace(0, 1, 3000) + phase))[:, None]
+        u = uniform(11, 0, x.size).reshape(x.shape) * scale
+        clear = np.abs(u - intensity) > 1e-8
+        assert ((u < intensity) == m)[clear].all() and clear.mean() > .99
+
+
 def test_blocks_and_channels():
     m = s.mask("blocks", .3, X, numbers=[20, 2], seed=5)
     share = (m == 0).mean()
@@ -95,7 +107,7 @@ def test_blocks_and_channels():
 def test_masks_compose_and_episodes_are_independent():
     a = s.mask("entries", .3, X, seed=1)
     b = s.mask("rows", .3, X, seed=2)
-    assert (s.mask("rows", .3, X, a, seed=2) == a * b).all()
+    assert (s.mask("rows", .3, X, observed=a, seed=2) == a * b).all()
     other = X.copy()
     other[:] = 99
     assert (s.mask("entries", .3, other, seed=1) == a).all()
@@ -104,10 +116,10 @@ def test_masks_compose_and_episodes_are_independent():
 
 @pytest.mark.parametrize("bad", [
     ("entries", 1.5, {}), ("rows", -.1, {}), ("blocks", .5, dict(numbers=[500, 1])),
-    ("channels", 0, dict(numbers=[6])), ("listed", 0, dict(numbers=[400])),
+    ("time", 0, dict(weights=[20, 10])), ("time", 3, dict(weights=[20])), ("channels", 0, dict(numbers=[6])), ("listed", 0, dict(numbers=[400])),
     ("drivers", .5, dict(numbers=[9], weights=[1.])), ("above", np.nan, {})])
 def test_bad_recipes_are_refused(bad):
-    with pytest.raises(SignalError):
+    with pytest.raises(TrajpackError):
         s.mask(bad[0], bad[1], X, **bad[2])
 
 
@@ -140,7 +152,7 @@ def test_paths_are_torchcdes(seed, rate):
     for kind, build in (("natural", torchcde.natural_cubic_coeffs),
                         ("hermite", torchcde.hermite_cubic_coefficients_with_backward_differences)):
         peer = build(tx, tt)
-        out, path, slope = s.coefficients(kind, Times.floats(t), x, q - t[0])
+        out, path, slope = s.path(kind, Times.floats(t), x, q - t[0])
         np.testing.assert_allclose(out, peer.numpy(), rtol=1e-8, atol=1e-8)
         spline = torchcde.CubicSpline(peer, tt)
         inside = torch.tensor(q)
@@ -161,14 +173,14 @@ def test_paths_are_torchcdes(seed, rate):
     # Before a component's first observation torchcde interpolates to it from itself: the same.
     np.testing.assert_array_equal(ours, peer)
     if first.max() > 0:
-        with pytest.raises(SignalError, match="first observed"):
+        with pytest.raises(TrajpackError, match="first observed"):
             s.rectilinear(x, 0)
 
 
 def test_hermite_derivatives_of_dynamics_md():
     t, x = np.array([0, 1, 1.5, 3, 4]), np.array([[0, 1, -1, 2, 2.5]]).T
     q = [0, .25, .5, 1.25, 2, 2.75, 3.5, 4]
-    _, path, slope = s.coefficients("hermite", Times.floats(t), x, q)
+    _, path, slope = s.path("hermite", Times.floats(t), x, q)
     np.testing.assert_allclose(slope[:, 0], [1, 1, 1, -5.25, 2, 3.5, .125, .5], atol=1e-12)
     np.testing.assert_allclose(path[:, 0], [0, .25, .5, .3125, -4 / 3, 1.2916666666666667, 2.4375, 2.5],
                                atol=1e-12)
@@ -177,8 +189,8 @@ def test_hermite_derivatives_of_dynamics_md():
 def test_a_component_without_observations_is_refused():
     x = np.zeros((5, 2))
     x[:, 1] = np.nan
-    with pytest.raises(SignalError, match="component 1 has no observation"):
-        s.coefficients("natural", Times.floats(np.arange(5.)), x)
+    with pytest.raises(TrajpackError, match="component 1 has no observation"):
+        s.path("natural", Times.floats(np.arange(5.)), x)
 
 
 def test_quantise_is_latent_odes_rule():

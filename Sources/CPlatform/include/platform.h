@@ -34,3 +34,35 @@ int tp_processors(void);
 // out[i] = 1 where number i is no NaN, else 0.
 void tp_observed_f32(const void *numbers, size_t count, uint8_t *out);
 void tp_observed_f64(const void *numbers, size_t count, uint8_t *out);
+
+// Where a polyphase filter stands: the first sample that the next output row needs, the row's phase, the row.
+typedef struct {
+  size_t first, phase, row;
+} tp_fir_place;
+
+// Filters until row `end`, or until a row's samples begin after samples[last]:
+// out[row * stride] = base + sum over i < width of samples[first + i] * taps[phase * width + i], and then first
+// and phase go on by down / up. `width` is a multiple of 8. The same bits on every machine.
+void tp_fir_f64(const double *samples, const double *taps, size_t width, size_t up, size_t down,
+                size_t last, tp_fir_place *at, size_t end, double base, double *out, size_t stride);
+void tp_fir_f32(const float *samples, const float *taps, size_t width, size_t up, size_t down,
+                size_t last, tp_fir_place *at, size_t end, float base, float *out, size_t stride);
+
+// Eight points of a k-d tree's leaf that look for their nearest neighbour: coordinate c of point i at
+// points[8 * c + i], its place in time, and the best so far: its (squared) distance, its number. A lane that
+// looks for nothing has a best of -infinity.
+typedef struct {
+  const double *points;
+  size_t dimension;
+  int64_t window;
+  int64_t skips_zero;
+  const int64_t *stamps;
+  double *best;
+  int64_t *index;
+} tp_leaf_queries;
+
+// Compares the eight with the points of a leaf (laid out alike, infinite where there is none; numbers in
+// members, places in time in stamps by number, or the numbers where it is null): a point becomes the best of a query
+// that is nearer, or as near and of a smaller number, and more than `window` away in time. Gives the largest best.
+double tp_leaf_nearest(tp_leaf_queries *queries, const double *leaf, const int32_t *members,
+                       const int64_t *stamps, int is_maximum);

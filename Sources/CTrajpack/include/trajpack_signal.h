@@ -78,24 +78,29 @@ typedef struct {
   int64_t episode_count;
 } tp_signal_series;
 
-/* values: max_lag + 1 numbers. */
+/* values: max_lag + 1 numbers; lags: the first at which they are <= 0, < 1/e, < 1 - 1/e, or -1. */
 int32_t tp_signal_autocorrelation(const tp_signal_series *series, int64_t max_lag, double *values,
-                             tp_signal_error *TP_SIGNAL_NULLABLE error);
+                             int64_t *lags, tp_signal_error *TP_SIGNAL_NULLABLE error);
 
-/* estimator: 0 equal bins (parameter: bins) 1 bisection 2 nearest neighbours (parameter: k). */
+/* estimator: 0 equal bins (parameter: bins) 1 bisection 2 nearest neighbours (parameter: k).
+ * minimum: the first lag whose value is below both its neighbours', or -1. */
 int32_t tp_signal_mutual_information(const tp_signal_series *series, int64_t max_lag, int32_t estimator,
                                 int64_t parameter, double *values, int64_t *bins,
+                                int64_t *minimum,
                                 tp_signal_error *TP_SIGNAL_NULLABLE error);
 
-/* values: 3 * max_dimension numbers: by distance, by size, by either. */
+/* values: 3 * max_dimension numbers: by distance, by size, by either. dimension: the first whose
+ * fraction is at most 0.05 and changes by no more to the next, or -1. */
 int32_t tp_signal_false_neighbours(const tp_signal_series *series, int64_t lag, int64_t max_dimension,
                               int64_t window, int32_t threads, double ratio, double size,
-                              double *values,
+                              double *values, int64_t *dimension,
                               tp_signal_error *TP_SIGNAL_NULLABLE error);
 
-/* metric: 0 maximum 1 Euclidean. values: 2 * max_dimension numbers: E1, E2. */
+/* metric: 0 maximum 1 Euclidean. values: 2 * max_dimension numbers: E1, E2. dimension:
+ * the first with E1 > 0.5 that changes by at most 0.05 to the next, or -1. is_stochastic: E2(1) > 0.9. */
 int32_t tp_signal_cao(const tp_signal_series *series, int64_t lag, int64_t max_dimension, int64_t window,
-                 int32_t threads, int32_t metric, double *values, tp_signal_error *TP_SIGNAL_NULLABLE error);
+                 int32_t threads, int32_t metric, double *values, int64_t *dimension,
+                 int32_t *is_stochastic, tp_signal_error *TP_SIGNAL_NULLABLE error);
 
 /* coordinates: (channel, lag) pairs, up to capacity of them; statistics: one a cycle. */
 int32_t tp_signal_mdop(const tp_signal_series *series, int64_t max_lag, int64_t window, double ratio,
@@ -119,7 +124,8 @@ int32_t tp_signal_embed(const tp_signal_series *series, const int64_t *coordinat
 
 /* mechanism: 0 entries 1 exact entries 2 rows 3 kept rows 4 listed rows (list) 5 blocks (length,
  * width in list) 6 channels (count in list) 7 by drivers (list, weights) 8 by value (weights[0] the
- * slope) 9 above (amount the offset). amount: probability, fraction or offset. mask: in and out. */
+ * slope) 9 above (amount the offset) 10 by time (weights: cycle, phase; amount the scale).
+ * amount: probability, fraction, offset or scale. mask: in and out. */
 int32_t tp_signal_mask(int32_t mechanism, double amount, const int64_t *TP_SIGNAL_NULLABLE list,
                   const double *TP_SIGNAL_NULLABLE weights, int64_t list_count, uint64_t seed,
                   uint64_t stream, const tp_signal_input *input, uint8_t *mask,

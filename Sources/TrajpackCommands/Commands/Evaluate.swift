@@ -92,6 +92,9 @@ struct Evaluate: Command {
         "--labels", to: \.request.labels, value: "FILE", completes: .files,
         help: "People's verdicts, for action.agreement."),
       .option(
+        "--classes", to: \.request.classes, value: "FILE", completes: .files,
+        help: "The classes of actions, for action.segments."),
+      .option(
         "--format", "-f", to: \.format, value: "FORMAT",
         help: "How the report is written; by default as --output ends, or text."),
       .option(

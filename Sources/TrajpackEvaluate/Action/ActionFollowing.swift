@@ -82,7 +82,7 @@ enum ActionFollowing {
       Field("without_verdict", .count(absent)), Field("clips", .count(segments.clipCount)),
     ]
     var scores: [Score] = []
-    func add(_ name: String, _ figure: (Draw) -> Double?) {
+    func add(_ name: String, of count: Int? = nil, _ figure: (Draw) -> Double?) {
       guard let value = figure(Draw(segments.byClip)) else {
         return scores.append(Score(name, missing: "no segment has a verdict", details: shared))
       }
@@ -92,7 +92,8 @@ enum ActionFollowing {
         Field("high", interval.map { .number($0.high) } ?? .none),
       ]
       scores.append(
-        Score(name, value, count: segments.verdicts.count, details: bounds + shared))
+        Score(
+          name, value, count: count ?? segments.verdicts.count, details: bounds + shared))
     }
     let verdicts = segments.verdicts
     func mean(_ sample: [Int]) -> Double? {
@@ -125,7 +126,8 @@ enum ActionFollowing {
       }
     }
     for label in Set(segments.classes).sorted() {
-      add("action.following_class_\(label)") { draw in
+      let own = segments.classes.count { $0 == label }
+      add("action.following_class_\(label)", of: own) { draw in
         mean(draw.segments.filter { segments.classes[$0] == label })
       }
     }

@@ -38,8 +38,10 @@ enum ActionRecogniser {
       .needed("train_joints", "A × J × 3", "training motion"),
       .needed("train_labels", "A", "its action labels"),
       .optional("train_lengths", "clips", "rows of each training clip"),
+      .optional("train_mask", "A", "1 where the training frame has a label"),
       .needed("joints", "F × J × 3", "motion to be recognised"),
       .needed("truth", "F", "the actions it should show"),
+      .optional("mask", "F", "1 where the frame has an action; others are cut out"),
       .lengths,
     ],
     ActionRecogniserOptions.self, scores)
@@ -55,26 +57,31 @@ enum ActionRecogniser {
       throw TrajpackError(
         .usage, "both motions need the same joints, the root and heading joints among them")
     }
-    let labels = try arrays.integers(arrays.required("train_labels"))
-    let truth = try arrays.integers(arrays.required("truth"))
+    let trainMask = try arrays.mask("train_mask", count: train.shape[0])
+    let mask = try arrays.mask("mask", count: motion.shape[0])
+    let labels = try arrays.integers(arrays.required("train_labels"), where: trainMask)
+    let truth = try arrays.integers(arrays.required("truth"), where: mask)
     guard labels.count == train.shape[0], truth.count == motion.shape[0] else {
       throw TrajpackError(.usage, "labels and joints must have the same number of frames")
     }
     let trainClips = try trainingClips(arrays, rows: train.shape[0])
-    let known = Windows(train, trainClips, options)
+    let known = Windows(train, trainClips, trainMask, options)
     let clips = try arrays.clips(rows: motion.shape[0])
-    let seen = Windows(motion, clips, options)
+    let seen = Windows(motion, clips, mask, options)
     var prediction = [Int64](repeating: -1, count: truth.count)
     for (place, frame) in seen.frames.enumerated() {
       prediction[frame] = known.vote(for: seen, place, labels, options.neighbours)
     }
     var tally = SegmentTally(overlaps: options.overlaps)
+    var counted = 0
     for clip in clips {
-      tally.add(clip.map { truth[$0] }, clip.map { prediction[$0] }, [])
+      let frames = clip.filter { mask?[$0] != 0 }
+      counted += frames.count
+      tally.add(frames.map { truth[$0] }, frames.map { prediction[$0] }, [])
     }
     let details = [
       Field("training_frames", .count(known.frames.count)),
-      Field("frames_not_recognised", .count(truth.count - seen.frames.count)),
+      Field("frames_not_recognised", .count(counted - seen.frames.count)),
     ]
     return tally.scores().map { score in
       var score = score
@@ -97,11 +104,14 @@ enum ActionRecogniser {
     var features: [Float] = []
     var width = 0
 
-    init(_ motion: Tensor, _ clips: [Range<Int>], _ options: ActionRecogniserOptions) {
+    init(
+      _ motion: Tensor, _ clips: [Range<Int>], _ mask: UnsafeBufferPointer<UInt8>?,
+      _ options: ActionRecogniserOptions
+    ) {
       let joints = motion.shape[1]
       width = (2 * options.radius + 1) * joints * 3
       for clip in clips {
-        for frame in clip {
+        for frame in clip where mask?[frame] != 0 {
           let start = features.count
           let poses = (-options.radius...options.radius).map { step in
             min(max(frame + step * options.spacing, clip.lowerBound), clip.upperBound - 1)

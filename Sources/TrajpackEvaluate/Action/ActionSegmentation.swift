@@ -29,13 +29,15 @@ enum ActionSegmentation {
   static func scores(
     _ arrays: Arrays, _ options: ActionSegmentationOptions
   ) throws(TrajpackError) -> [Score] {
-    let truth = try arrays.integers(arrays.required("truth"))
-    let prediction = try arrays.integers(arrays.required("prediction"))
-    guard truth.count == prediction.count else {
+    let frames = try arrays.required("truth").shape.reduce(1, *)
+    let predicted = try arrays.required("prediction").shape.reduce(1, *)
+    guard frames == predicted else {
       throw TrajpackError(
-        .usage, "“truth” has \(truth.count) frames and “prediction” \(prediction.count)")
+        .usage, "“truth” has \(frames) frames and “prediction” \(predicted)")
     }
-    let mask = try arrays.mask("mask", count: truth.count)
+    let mask = try arrays.mask("mask", count: frames)
+    let truth = try arrays.integers(arrays.required("truth"), where: mask)
+    let prediction = try arrays.integers(arrays.required("prediction"), where: mask)
     let clips = try arrays.clips(rows: truth.count)
     let background = Set(options.background.map { Int64($0) })
     var tally = SegmentTally(overlaps: options.overlaps)

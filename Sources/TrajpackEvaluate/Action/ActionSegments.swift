@@ -117,9 +117,9 @@ enum ActionSegments {
     let frames = view.shape[0]
     let channels = view.shape.count == 2 ? view.shape[1] : 1
     guard channels > 0 else { throw TrajpackError(.usage, "“actions” has no channel") }
+    let mask = try arrays.mask("mask", count: frames)
     let track = ActionTrack(
-      try arrays.integers(view), channels: channels,
-      mask: try arrays.mask("mask", count: frames))
+      try arrays.integers(view, where: mask), channels: channels, mask: mask)
     let map = try classMap(arrays, channels)
     let clips = try arrays.clips(rows: frames)
     let (segments, short) = track.segments(clips, minimum: options.minimumLength)

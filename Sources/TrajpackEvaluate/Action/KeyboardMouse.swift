@@ -3,16 +3,19 @@ import TrajpackFormat
 /// Options of `action.keyboard_mouse`.
 struct KeyboardMouseOptions: EvaluationOptions {
   var deadZone = 0.01
+  var nan = NaNRule.worst
 
   static let table: [Option<Self>] = [
-    .number("dead_zone", \.deadZone, "yaw and pitch within ± this are 0", lowest: 0)
+    .number("dead_zone", \.deadZone, "yaw and pitch within ± this are 0", lowest: 0),
+    .choice("nan_predictions", \.nan, "what a NaN in a prediction does (worst: it is wrong)"),
   ]
 }
 
 /// Keyboard and mouse accuracy as GameWorld Score aggregates them (Matrix-Game): four keyboard
 /// tasks (back/forward and left/right in three classes, attack, jump), accuracy pooled over all
 /// frames of all clips, then the mean of the tasks; the mouse in nine classes of yaw and pitch
-/// signs, accuracy by clip, then the mean of the clips.
+/// signs, accuracy by clip, then the mean of the clips. A frame whose truth is masked or not a
+/// number does not count in the task that needs it.
 enum KeyboardMouse {
   static let evaluator = Evaluator(
     "action.keyboard_mouse", "Keyboard and mouse accuracy as GameWorld Score aggregates them.",
@@ -22,79 +25,133 @@ enum KeyboardMouse {
       .optional("predicted_keys", "F × 6", "the same, read off the generated video"),
       .optional("truth_mouse", "F × 2", "true yaw and pitch change"),
       .optional("predicted_mouse", "F × 2", "the same, read off the generated video"),
+      .optional("truth_mask", "F", "1 where the frame counts"),
       .lengths,
     ],
     KeyboardMouseOptions.self, scores)
 
+  /// What a task or a clip came to.
+  private struct Tally {
+    var frames = 0
+    var correct = 0
+    var share: Double? { frames > 0 ? Double(correct) / Double(frames) : nil }
+  }
+
+  /// True and predicted values, and which frames count.
+  private struct Pair {
+    let truth: Tensor
+    let prediction: Tensor
+    let mask: UnsafeBufferPointer<UInt8>?
+    let nan: NaNRule
+    /// Frames that are masked or have a true value that is not a number, and those with such a
+    /// prediction.
+    var missing: Set<Int> = []
+    var notNumbers: Set<Int> = []
+
+    /// Counts a frame whose class is decided by `columns`.
+    mutating func count(
+      _ frame: Int, _ columns: ClosedRange<Int>, in tally: inout Tally,
+      _ label: (ArraySlice<Double>) -> Int
+    ) {
+      let start = frame * truth.shape[1]
+      let range = start + columns.lowerBound..<start + columns.upperBound + 1
+      let real = Array(truth.values[range])[...]
+      let made = Array(prediction.values[range])[...]
+      guard mask?[frame] != 0, real.allSatisfy(\.isFinite) else {
+        missing.insert(frame)
+        return
+      }
+      let broken = !made.allSatisfy(\.isFinite)
+      if broken { notNumbers.insert(frame) }
+      if broken, nan == .skip { return }
+      tally.frames += 1
+      if !broken, label(real) == label(made) { tally.correct += 1 }
+    }
+
+    func score(_ name: String, _ tallies: [Tally], _ fields: [Field]) -> Score {
+      let details =
+        fields + [
+          Field("missing_truth", .count(missing.count)),
+          Field("nan_predictions", .count(notNumbers.count)),
+        ]
+      let known = tallies.compactMap(\.share)
+      guard notNumbers.isEmpty || nan != .error else {
+        return Score(
+          name, missing: "\(notNumbers.count) predicted frames are not numbers", details: details)
+      }
+      guard !known.isEmpty else {
+        return Score(name, missing: "there is no frame that counts", details: details)
+      }
+      let count = tallies.map(\.frames).reduce(0, name == "action.keyboard" ? max : { $0 + $1 })
+      return Score(name, Statistics.mean(known), count: count, details: details)
+    }
+  }
+
   static func scores(
     _ arrays: Arrays, _ options: KeyboardMouseOptions
   ) throws(TrajpackError) -> [Score] {
-    let keys = try pair(arrays, "truth_keys", "predicted_keys", 6)
-    let mouse = try pair(arrays, "truth_mouse", "predicted_mouse", 2)
+    let keys = try pair(arrays, "truth_keys", "predicted_keys", 6, options)
+    let mouse = try pair(arrays, "truth_mouse", "predicted_mouse", 2, options)
     guard keys != nil || mouse != nil else {
       throw TrajpackError(.usage, "keys or mouse movements are needed, true and predicted")
     }
     var scores: [Score] = []
-    if let keys { scores.append(keyboard(keys.0, keys.1)) }
+    if let keys { scores.append(keyboard(keys)) }
     if let mouse {
-      let clips = try arrays.clips(rows: mouse.0.shape[0])
-      scores.append(Self.mouse(mouse.0, mouse.1, clips, options))
+      let clips = try arrays.clips(rows: mouse.truth.shape[0])
+      scores.append(Self.mouse(mouse, clips, options))
     }
     return scores
   }
 
   private static func pair(
-    _ arrays: Arrays, _ truth: String, _ prediction: String, _ columns: Int
-  ) throws(TrajpackError) -> (Tensor, Tensor)? {
+    _ arrays: Arrays, _ truth: String, _ prediction: String, _ columns: Int,
+    _ options: KeyboardMouseOptions
+  ) throws(TrajpackError) -> Pair? {
     guard arrays.view(truth) != nil || arrays.view(prediction) != nil else { return nil }
     let a = try arrays.tensor(truth, ranks: 2...2, lastAxis: columns)
     let b = try arrays.tensor(prediction, ranks: 2...2, lastAxis: columns)
     try a.requireSameShape(b)
-    return (a, b)
+    let mask = try arrays.mask("truth_mask", count: a.shape[0])
+    return Pair(truth: a, prediction: b, mask: mask, nan: options.nan)
   }
 
-  /// 0 for neither or both, 1 and 2 for one of two opposite keys.
-  private static func direction(_ a: Double, _ b: Double) -> Int {
-    (a > 0.5) == (b > 0.5) ? 0 : a > 0.5 ? 1 : 2
-  }
-
-  private static func keyboard(_ truth: Tensor, _ prediction: Tensor) -> Score {
-    let frames = truth.shape[0]
-    var correct = [0, 0, 0, 0]
-    for frame in 0..<frames {
-      let a = (0..<6).map { truth.values[6 * frame + $0] }
-      let b = (0..<6).map { prediction.values[6 * frame + $0] }
-      if direction(a[0], a[1]) == direction(b[0], b[1]) { correct[0] += 1 }
-      if direction(a[2], a[3]) == direction(b[2], b[3]) { correct[1] += 1 }
-      if (a[4] > 0.5) == (b[4] > 0.5) { correct[2] += 1 }
-      if (a[5] > 0.5) == (b[5] > 0.5) { correct[3] += 1 }
+  private static func keyboard(_ pair: Pair) -> Score {
+    /// 0 for neither or both, 1 and 2 for one of two opposite keys.
+    func direction(_ keys: ArraySlice<Double>) -> Int {
+      (keys[0] > 0.5) == (keys[1] > 0.5) ? 0 : keys[0] > 0.5 ? 1 : 2
     }
-    guard frames > 0 else { return Score("action.keyboard", missing: "there is no frame") }
-    let each = correct.map { Double($0) / Double(frames) }
+    func pressed(_ keys: ArraySlice<Double>) -> Int { keys[0] > 0.5 ? 1 : 0 }
+    var pair = pair
+    var tasks = [Tally](repeating: Tally(), count: 4)
+    for frame in 0..<pair.truth.shape[0] {
+      pair.count(frame, 0...1, in: &tasks[0], direction)
+      pair.count(frame, 2...3, in: &tasks[1], direction)
+      pair.count(frame, 4...4, in: &tasks[2], pressed)
+      pair.count(frame, 5...5, in: &tasks[3], pressed)
+    }
     let names = ["forward_back", "left_right", "attack", "jump"]
-    return Score(
-      "action.keyboard", Statistics.mean(each), count: frames,
-      details: zip(names, each).map { Field($0, .number($1)) })
+    let fields = zip(names, tasks).map { name, tally in
+      Field(name, tally.share.map { .number($0) } ?? .none)
+    }
+    return pair.score("action.keyboard", tasks, fields)
   }
 
   private static func mouse(
-    _ truth: Tensor, _ prediction: Tensor, _ clips: [Range<Int>], _ options: KeyboardMouseOptions
+    _ pair: Pair, _ clips: [Range<Int>], _ options: KeyboardMouseOptions
   ) -> Score {
     func sign(_ value: Double) -> Int {
       value > options.deadZone ? 1 : value < -options.deadZone ? -1 : 0
     }
-    let each = clips.filter { !$0.isEmpty }.map { clip -> Double in
-      let correct = clip.filter { frame in
-        (0..<2).allSatisfy {
-          let (a, b) = (truth.values[2 * frame + $0], prediction.values[2 * frame + $0])
-          return !b.isNaN && sign(a) == sign(b)
-        }
+    var pair = pair
+    let tallies = clips.map { clip in
+      var tally = Tally()
+      for frame in clip {
+        pair.count(frame, 0...1, in: &tally) { 3 * sign($0[0]) + sign($0[1]) }
       }
-      return Double(correct.count) / Double(clip.count)
+      return tally
     }
-    guard !each.isEmpty else { return Score("action.mouse", missing: "there is no frame") }
-    return Score(
-      "action.mouse", Statistics.mean(each), count: truth.shape[0],
-      details: [Field("per_clip", .numbers(each))])
+    return pair.score(
+      "action.mouse", tallies, [Field("per_clip", .numbers(tallies.map(\.share)))])
   }
 }

@@ -94,13 +94,15 @@ enum LyapunovSpectrum {
       .adding(d, times: h / 6)
   }
 
-  /// The dimension of falling exponents; nil when volumes do not shrink.
+  /// The dimension of falling exponents: all of space when volumes stay the same, to rounding; nil
+  /// when they grow.
   static func kaplanYorke(_ exponents: [Double]) -> Double? {
     var sum = 0.0
     for (index, exponent) in exponents.enumerated() {
       if sum + exponent < 0 { return Double(index) + (index == 0 ? 0 : sum / abs(exponent)) }
       sum += exponent
     }
-    return nil
+    let size = exponents.reduce(0) { $0 + abs($1) }
+    return sum <= 1e-12 * size ? Double(exponents.count) : nil
   }
 }

@@ -100,7 +100,7 @@ enum Spectrum {
     var power = FourierTransform.power(series.map { ($0 - mean) / deviation })
     if options.sigma > 0 { power = smooth(power, options) }
     let total = power.reduce(0, +)
-    return total > 0 ? power.map { max($0, 0) / total } : nil
+    return total > 0 && total.isFinite ? power.map { max($0, 0) / total } : nil
   }
 
   /// Gaussian smoothing with the kernel of scipy's `gaussian_filter1d`.
@@ -132,7 +132,7 @@ enum Spectrum {
   }
 
   /// dysts' variant: the first bins of the whole spectrum, zero frequency included, no z-score, no
-  /// smoothing; √(1 − Σ√(pq)).
+  /// smoothing; (1/√2)‖√p − √q‖ = √(1 − Σ√(pq)), of which the first is exactly 0 for equal series.
   static func hellingerOfFirstBins(_ a: [Double], _ b: [Double], bins: Int) -> Double? {
     guard a.count > 1, a.count == b.count else { return nil }
     let used = min(bins, a.count)
@@ -141,10 +141,13 @@ enum Spectrum {
       // The spectrum of a real series is even, so bin k above the middle is bin N − k.
       let first = (0..<used).map { half[$0 < half.count ? $0 : series.count - $0] }
       let total = first.reduce(0, +)
-      return total > 0 ? first.map { $0 / total } : nil
+      return total > 0 && total.isFinite ? first.map { $0 / total } : nil
     }
     guard let p = share(a), let q = share(b) else { return nil }
-    let overlap = zip(p, q).reduce(0) { $0 + ($1.0 * $1.1).squareRoot() }
-    return max(0, 1 - overlap).squareRoot()
+    let square = zip(p, q).reduce(0.0) { sum, pair in
+      let difference = pair.0.squareRoot() - pair.1.squareRoot()
+      return sum + difference * difference
+    }
+    return (square / 2).squareRoot()
   }
 }

@@ -22,19 +22,23 @@ enum CameraControl {
     var frames = 0
     var notNumbers = 0
     var masked = 0
+    var failed: [Int] = []
     for path in 0..<inputs.paths {
       let pair = try inputs.pair(
         path, order: options.quaternionOrder, direction: options.direction)
       notNumbers += pair.notNumbers
       masked += pair.masked
-      guard pair.frames.count > 0, let sums = errors(pair, options) else { continue }
+      guard pair.frames.count > 0, let sums = errors(pair, options) else {
+        failed.append(path)
+        continue
+      }
       let divisor = options.reduction == .sum ? 1 : Double(pair.frames.count)
       for index in 0..<3 { each[index].append(sums[index] / divisor) }
       frames += pair.frames.count
     }
     let details = [
       Field("paths", .count(inputs.paths)), Field("masked_frames", .count(masked)),
-      Field("nan_predictions", .count(notNumbers)),
+      Field("nan_predictions", .count(notNumbers)), Field("paths_not_scaled", .counts(failed)),
     ]
     return names.indices.map { index in
       if notNumbers > 0, options.nan != .skip {

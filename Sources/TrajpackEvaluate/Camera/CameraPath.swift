@@ -92,11 +92,11 @@ struct CameraInputs {
         continue
       }
       let truth = try pose(positions.truth, rotations?.truth, index, order, direction)
-      let estimate = try pose(positions.estimate, rotations?.estimate, index, order, direction)
       guard let truth else {
         pair.masked += 1
         continue
       }
+      let estimate = try pose(positions.estimate, rotations?.estimate, index, order, direction)
       guard let estimate else {
         pair.notNumbers += 1
         continue

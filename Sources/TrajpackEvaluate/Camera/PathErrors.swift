@@ -35,6 +35,8 @@ enum PathErrors {
       }
       fits.append(fit.described)
       pair.estimate = pair.estimate.moved(by: fit)
+      // Positions alone have no axes of their own: relative errors are taken in the truth's.
+      if inputs.rotations == nil { pair.estimate.rotations = pair.truth.rotations }
       if options.scaleTruth, fit.scale != 0 {
         pair.truth.centres = pair.truth.centres.map { $0 / fit.scale }
         pair.estimate.centres = pair.estimate.centres.map { $0 / fit.scale }

@@ -48,6 +48,16 @@ public struct ArrayView {
   }
 }
 
+extension ArrayView {
+  /// Whether its type holds whole numbers alone.
+  var isWhole: Bool {
+    switch elements {
+    case .integer, .byte: return true
+    case .float, .double: return false
+    }
+  }
+}
+
 /// The arrays of one call, by name, converted to the type an evaluator computes in.
 ///
 /// What has that type already is used in place; what has not is copied once, and the copy lives
@@ -103,6 +113,22 @@ final class Arrays {
       guard buffer.allSatisfy({ Int64(exactly: $0) != nil }) else { throw notWhole(view) }
       return convert(buffer) { Int64(exactly: $0) ?? 0 }
     }
+  }
+
+  /// The elements as int64, those of rows that are masked as 0, whatever they hold.
+  func integers(
+    _ view: ArrayView, where mask: UnsafeBufferPointer<UInt8>?
+  ) throws(TrajpackError) -> UnsafeBufferPointer<Int64> {
+    guard let mask, !mask.isEmpty, !view.isWhole else { return try integers(view) }
+    let values = doubles(view)
+    let columns = values.count / mask.count
+    let copy = scratch(values.count, of: Int64.self)
+    for index in values.indices {
+      let known = columns == 0 || mask[index / columns] != 0
+      guard let whole = known ? Int64(exactly: values[index]) : 0 else { throw notWhole(view) }
+      copy[index] = whole
+    }
+    return UnsafeBufferPointer(copy)
   }
 
   /// The elements as bytes that are 0 or 1.

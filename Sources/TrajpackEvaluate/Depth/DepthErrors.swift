@@ -98,6 +98,7 @@ enum DepthErrors {
     _ tallies: [Tally], _ notNumbers: Int, _ details: [Field], _ options: DepthOptions
   ) -> [Score] {
     let count = tallies.reduce(0) { $0 + $1.count }
+    let negative = tallies.reduce(0) { $0 + $1.notPositive }
     return names.indices.map { index in
       let name = "depth.\(names[index])"
       if notNumbers > 0, options.nan != .skip {
@@ -107,13 +108,15 @@ enum DepthErrors {
       guard count > 0 else {
         return Score(name, missing: "no pixel counts", details: details)
       }
-      let value: Double
-      if options.reduction == .pooled {
-        value = tallies.reduce(into: Tally()) { $0.merge($1) }.figures[index]
-      } else {
-        value = Statistics.mean(tallies.map { $0.figures[index] })
+      let parts =
+        options.reduction == .pooled
+        ? [tallies.reduce(into: Tally()) { $0.merge($1) }] : tallies
+      let known = parts.compactMap { $0.figures[index] }
+      guard !known.isEmpty else {
+        return Score(name, missing: "no predicted depth is above 0", details: details)
       }
-      return Score(name, value, count: count, details: details)
+      let pixels = names[index] == "rmse_log" ? count - negative : count
+      return Score(name, Statistics.mean(known), count: pixels, details: details)
     }
   }
 
@@ -174,13 +177,13 @@ enum DepthErrors {
       for index in sums.indices { sums[index] += other.sums[index] }
     }
 
-    /// In the order of the names.
-    var figures: [Double] {
+    /// In the order of the names; nil for logarithms that no pixel has.
+    var figures: [Double?] {
       let n = Double(count)
       let logs = Double(count - notPositive)
       return [
         sums[0] / n, sums[1] / n, (sums[2] / n).squareRoot(),
-        (logs > 0 ? sums[3] / logs : 0).squareRoot(), sums[4] / n, sums[5] / n, sums[6] / n,
+        logs > 0 ? (sums[3] / logs).squareRoot() : nil, sums[4] / n, sums[5] / n, sums[6] / n,
       ]
     }
   }

@@ -62,6 +62,14 @@ struct ForecastPair {
     return (a, b)
   }
 
+  /// How many steps have a true value.
+  var knownSteps: Int {
+    guard let known else { return steps }
+    return (0..<steps).filter { step in
+      (0..<dimensions).contains { known[step * dimensions + $0] }
+    }.count
+  }
+
   /// The steps at which every dimension counts.
   var completeSteps: [Int] {
     guard let counts else { return Array(0..<steps) }

@@ -8,7 +8,7 @@ enum MutualInformation {
   static func estimate(_ first: [Double], _ second: [Double], neighbours: Int) -> Double? {
     let count = first.count
     let (sx, sy) = (Statistics.deviation(first), Statistics.deviation(second))
-    guard count > neighbours, sx > 0, sy > 0 else { return nil }
+    guard count > neighbours, sx > 0, sy > 0, sx.isFinite, sy.isFinite else { return nil }
     // In the order of x, neighbours in the plane are found by walking outwards.
     let order = Statistics.sortedOrder(first)
     let x = order.map { first[$0] / sx }

@@ -84,18 +84,20 @@ enum PointErrors {
   private static func naiveError(
     _ arrays: Arrays, _ pairs: [ForecastPair], _ options: ForecastOptions
   ) throws(TrajpackError) -> Double? {
-    var series = pairs.map(\.truth)
-    if arrays.view("train") != nil { series = try arrays.tensor("train", ranks: 1...2).series }
+    var series = pairs.map { (values: $0.truth, known: $0.known) }
+    if arrays.view("train") != nil {
+      series = try arrays.tensor("train", ranks: 1...2).series.map { ($0, nil) }
+    }
     var sum = 0.0
     var count = 0
-    for one in series where one.rows > options.season {
-      for step in options.season..<one.rows {
-        for dimension in 0..<one.columns {
-          let change = abs(one[step, dimension] - one[step - options.season, dimension])
-          if change.isFinite {
-            sum += change
-            count += 1
-          }
+    for (values, known) in series {
+      let lag = options.season * values.columns
+      for now in stride(from: lag, to: values.values.count, by: 1) {
+        if let known, !known[now] || !known[now - lag] { continue }
+        let change = abs(values.values[now] - values.values[now - lag])
+        if change.isFinite {
+          sum += change
+          count += 1
         }
       }
     }

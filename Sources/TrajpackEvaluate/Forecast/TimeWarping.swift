@@ -26,6 +26,7 @@ enum TimeWarping {
     [
       .needed("truth", "T × D, or T", "true series"),
       .needed("prediction", "T' × D, or T'", "predicted series"),
+      .optional("truth_mask", "T", "1 where the true row exists; others are cut out"),
     ],
     TimeWarpingOptions.self, scores)
 
@@ -38,29 +39,44 @@ enum TimeWarping {
       throw TrajpackError(.usage, "the series have \(a.columns) and \(b.columns) dimensions")
     }
     let name = "forecast.dtw"
-    guard a.rows > 0, b.rows > 0 else { return [Score(name, missing: "a series is empty")] }
-    guard a.values.allSatisfy(\.isFinite), b.values.allSatisfy(\.isFinite) else {
-      return [Score(name, missing: "a series holds values that are not numbers")]
+    let mask = try arrays.mask("truth_mask", count: a.rows)
+    // What is missing is cut out of the truth.
+    let rows = (0..<a.rows).filter { row in
+      mask.map { $0[row] != 0 } ?? true && (0..<a.columns).allSatisfy { a[row, $0].isFinite }
     }
-    guard let cost = cost(a, b, band: options.band) else {
-      return [Score(name, missing: "no path fits a band of \(options.band)")]
+    let broken = (0..<b.rows).filter { row in
+      !(0..<b.columns).allSatisfy { b[row, $0].isFinite }
+    }.count
+    let details = [
+      Field("missing_truth", .count(a.rows - rows.count)), Field("nan_predictions", .count(broken)),
+    ]
+    guard !rows.isEmpty, b.rows > 0 else {
+      return [Score(name, missing: "a series is empty", details: details)]
     }
-    let divisor = options.scale == .lengths ? Double(a.rows + b.rows + 2) : 1
-    return [Score(name, cost / divisor, count: a.rows + b.rows)]
+    guard broken == 0 else {
+      let reason = "\(broken) predicted rows hold values that are not numbers"
+      return [Score(name, missing: reason, details: details)]
+    }
+    guard let cost = cost(a, rows, b, band: options.band) else {
+      let reason = "no path fits a band of \(options.band)"
+      return [Score(name, missing: reason, details: details)]
+    }
+    let divisor = options.scale == .lengths ? Double(rows.count + b.rows + 2) : 1
+    return [Score(name, cost / divisor, count: rows.count + b.rows, details: details)]
   }
 
-  private static func cost(_ a: Series, _ b: Series, band: Int) -> Double? {
+  private static func cost(_ a: Series, _ rows: [Int], _ b: Series, band: Int) -> Double? {
     var previous = [Double](repeating: .infinity, count: b.rows + 1)
     var current = previous
     previous[0] = 0
-    for i in 0..<a.rows {
+    for (i, row) in rows.enumerated() {
       for place in current.indices { current[place] = .infinity }
       let low = band < 0 ? 0 : max(0, i - band)
       let high = band < 0 ? b.rows : min(b.rows, i + band + 1)
       for j in low..<max(low, high) {
         var squared = 0.0
         for column in 0..<a.columns {
-          let difference = a[i, column] - b[j, column]
+          let difference = a[row, column] - b[j, column]
           squared += difference * difference
         }
         current[j + 1] =

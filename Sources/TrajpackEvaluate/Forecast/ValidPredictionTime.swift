@@ -43,11 +43,12 @@ enum ValidPredictionTime {
     return names.indices.flatMap { index -> [Score] in
       let name = "forecast.vpt_\(names[index])"
       let known = results.compactMap { $0?[index] }
+      let valid = zip(results, pairs).filter { $0.0 != nil }.map(\.1)
       var details = [
         Field("series", .count(pairs.count)), Field("missing_truth", .count(missing)),
         Field("nan_predictions", .count(notNumbers)),
         Field(
-          "never_failed", .count(zip(known, pairs).filter { $0.0 >= $0.1.steps }.count)),
+          "never_failed", .count(zip(known, valid).filter { $0.0 >= $0.1.steps }.count)),
       ]
       if pairs.count > 1 {
         details.append(Field("per_series", .numbers(results.map { $0.map { Double($0[index]) } })))
@@ -59,7 +60,7 @@ enum ValidPredictionTime {
         ]
       }
       let mean = Statistics.mean(known.map { Double($0) })
-      let count = pairs.reduce(0) { $0 + $1.steps }
+      let count = pairs.reduce(0) { $0 + $1.knownSteps }
       let times =
         options.exponent.map {
           Score(

@@ -130,7 +130,7 @@ struct KeypointInputs {
             let track = SIMD2(tracks.points[2 * index], tracks.points[2 * index + 1])
             let offset = track * trackToGrid - truth.pixel * toGrid
             let squared = (offset * offset).sum()
-            if squared.isNaN {
+            if !squared.isFinite, !track.x.isFinite || !track.y.isFinite {
               tally.notNumbers += 1
               if options.nan == .skip { continue }
               missed = true
@@ -169,7 +169,7 @@ struct KeypointInputs {
     if let joints, let projector {
       let camera = projector.camera(
         joints[3 * index], joints[3 * index + 1], joints[3 * index + 2])
-      guard !camera.z.isNaN, !camera.x.isNaN else {
+      guard camera.x.isFinite, camera.y.isFinite, camera.z.isFinite else {
         tally.masked += 1
         return nil
       }
@@ -183,7 +183,7 @@ struct KeypointInputs {
       }
     } else if let points {
       pixel = SIMD2(points[2 * index], points[2 * index + 1])
-      guard !pixel.sum().isNaN else {
+      guard pixel.x.isFinite, pixel.y.isFinite else {
         tally.masked += 1
         return nil
       }

@@ -3,8 +3,12 @@ import TrajpackFormat
 /// Projects world points into the picture of one frame: x_c = Rᵀ(X − t) in the camera's axes,
 /// turned to OpenCV's, then u = f_x x/z + c_x and v = f_y y/z + c_y. (WildWorld's script.)
 struct Projector {
-  /// Rows that give x, y, z in OpenCV's camera axes.
-  let rows: (SIMD4<Float>, SIMD4<Float>, SIMD4<Float>)
+  /// Rows that turn the world into OpenCV's camera axes.
+  private let rows: (SIMD3<Float>, SIMD3<Float>, SIMD3<Float>)
+  /// The camera's centre, and what of it a float32 does not hold: far from the origin, the
+  /// difference of joint and centre keeps every digit of the joint.
+  private let centre: SIMD3<Float>
+  private let rest: SIMD3<Float>
   let focal: SIMD2<Float>
   let principal: SIMD2<Float>
 
@@ -17,23 +21,23 @@ struct Projector {
     let xyzw = options.quaternionOrder == .xyzw ? q : SIMD4(q.y, q.z, q.w, q.x)
     guard let matrix = Matrix3(quaternion: xyzw) else { return nil }
     let toCamera = options.direction == .cameraToWorld ? matrix.transposed : matrix
-    let offset = options.direction == .cameraToWorld ? -(toCamera * position) : position
     let sign = options.axes == .openGL ? -1.0 : 1.0
-    func row(_ r: SIMD3<Double>, _ t: Double, _ sign: Double) -> SIMD4<Float> {
-      SIMD4(Float(sign * r.x), Float(sign * r.y), Float(sign * r.z), Float(sign * t))
-    }
     rows = (
-      row(toCamera.rows.0, offset.x, 1), row(toCamera.rows.1, offset.y, sign),
-      row(toCamera.rows.2, offset.z, sign)
+      SIMD3<Float>(toCamera.rows.0), SIMD3<Float>(sign * toCamera.rows.1),
+      SIMD3<Float>(sign * toCamera.rows.2)
     )
+    let exact =
+      options.direction == .cameraToWorld ? position : -(toCamera.transposed * position)
+    centre = SIMD3<Float>(exact)
+    rest = SIMD3<Float>(exact - SIMD3<Double>(centre))
     focal = SIMD2(Float(k.x), Float(k.y))
     principal = SIMD2(Float(k.z), Float(k.w))
   }
 
   /// The point in OpenCV's camera axes.
   @inline(__always) func camera(_ x: Float, _ y: Float, _ z: Float) -> SIMD3<Float> {
-    func along(_ r: SIMD4<Float>) -> Float { r.x * x + r.y * y + r.z * z + r.w }
-    return SIMD3(along(rows.0), along(rows.1), along(rows.2))
+    let p = SIMD3(x, y, z) - centre - rest
+    return SIMD3((rows.0 * p).sum(), (rows.1 * p).sum(), (rows.2 * p).sum())
   }
 
   /// Where a point in front of the camera lies in the picture.

@@ -5,8 +5,8 @@ import TrajpackFormat
 ///
 /// δ_τ = #(within τ, truly visible) / #(truly visible); Jaccard_τ = TP / (truly visible + FP) with
 /// TP within τ and visible in both, FP predicted visible but hidden or not within τ; occlusion
-/// accuracy = share of equal visibility. Survival = mean share of a track's frames before it is
-/// more than `failure` pixels off.
+/// accuracy = share of equal visibility. Survival = mean share of a track's frames before a visible
+/// one in which it is more than `failure` pixels off.
 enum TAPVid {
   static let evaluator = Evaluator(
     "keypoints.tap_vid",
@@ -16,6 +16,7 @@ enum TAPVid {
       .needed("tracks", "F × K × 2", "predicted tracks, pixels"),
       .optional("truth_visibles", "F × K", "1 where the point is truly visible; all when left out"),
       .optional("visibles", "F × K", "1 where the prediction says visible; all when left out"),
+      .optional("mask", "F × K", "1 where the true track exists, seen or hidden"),
       .optional("queries", "clips × K", "query frame of each track, from its clip's start; 0"),
       .lengths,
     ],
@@ -56,6 +57,7 @@ enum TAPVid {
     if let queries, queries.count != clips.count * points {
       throw TrajpackError(.usage, "“queries” must be clips × K = \(clips.count) × \(points)")
     }
+    let mask = try arrays.mask("mask", count: frames * points)
     var tallies: [Tally] = []
     for (number, clip) in clips.enumerated() {
       var tally = Tally(options.thresholds.count)
@@ -66,8 +68,8 @@ enum TAPVid {
             .data, "query frame \(query) of track \(point) lies outside clip \(number)")
         }
         track(
-          truth.values, tracks.values, trueVisible, visible, clip, query, point, points, options,
-          &tally)
+          truth.values, tracks.values, trueVisible, visible, mask, clip, query, point, points,
+          options, &tally)
       }
       tallies.append(tally)
     }
@@ -77,7 +79,8 @@ enum TAPVid {
   private static func track(
     _ truth: UnsafeBufferPointer<Double>, _ tracks: UnsafeBufferPointer<Double>,
     _ trueVisible: UnsafeBufferPointer<UInt8>?, _ visible: UnsafeBufferPointer<UInt8>?,
-    _ clip: Range<Int>, _ query: Int, _ point: Int, _ points: Int, _ options: TAPVidOptions,
+    _ mask: UnsafeBufferPointer<UInt8>?, _ clip: Range<Int>, _ query: Int, _ point: Int,
+    _ points: Int, _ options: TAPVidOptions,
     _ tally: inout Tally
   ) {
     var alive = 0
@@ -87,18 +90,18 @@ enum TAPVid {
       let place = frame - clip.lowerBound
       guard options.mode == .first ? place > query : place != query else { continue }
       let index = frame * points + point
+      if let mask, mask[index] == 0 { continue }
       let seen = trueVisible.map { $0[index] != 0 } ?? true
       let said = visible.map { $0[index] != 0 } ?? true
       let dx = (tracks[2 * index] - truth[2 * index]) * options.scaleX
       let dy = (tracks[2 * index + 1] - truth[2 * index + 1]) * options.scaleY
       let squared = dx * dx + dy * dy
-      let broken = tracks[2 * index].isNaN || tracks[2 * index + 1].isNaN
+      // No true position here: only a hidden point may lack one.
+      if seen, !truth[2 * index].isFinite || !truth[2 * index + 1].isFinite { continue }
+      let broken = !tracks[2 * index].isFinite || !tracks[2 * index + 1].isFinite
       if broken {
         tally.notNumbers += 1
         if options.nan == .skip { continue }
-      } else if squared.isNaN {
-        // No true position here: only a hidden point may lack one.
-        if seen { continue }
       }
       tally.evaluated += 1
       if seen == said { tally.sameVisibility += 1 }
@@ -109,9 +112,8 @@ enum TAPVid {
         if within, seen, said { tally.truePositives[place] += 1 }
         if said, !seen || !within { tally.falsePositives[place] += 1 }
       }
-      guard seen else { continue }
       frames += 1
-      lost = lost || broken || squared > options.failure * options.failure
+      if seen { lost = lost || broken || squared > options.failure * options.failure }
       if !lost { alive += 1 }
     }
     if frames > 0 {

@@ -33,8 +33,8 @@ struct Similarity {
     let inverse = 1 / Double(count)
     variance *= inverse
     let svd = SVD3(inverse * covariance)
-    // evo's and Umeyama's condition: the covariance must have rank of at least two.
-    guard svd.values.y > 2.2e-16, svd.values.y > svd.values.x * 1e-12, variance > 0 else {
+    // Umeyama's condition: the covariance must have rank of at least two, whatever the units.
+    guard svd.values.y > svd.values.x * 1e-12, variance > 0, variance.isFinite else {
       return nil
     }
     let mirrored = svd.u.determinant * svd.v.determinant < 0
@@ -44,6 +44,33 @@ struct Similarity {
     var fit = Similarity()
     fit.rotation = svd.u * signed
     fit.scale = scaled ? (svd.values * signs).sum() / variance : 1
+    fit.translation = meanTarget - fit.scale * (fit.rotation * meanSource)
+    return fit
+  }
+  /// The same in a plane, of points whose z is 0: x + iy ↦ a(x + iy) + b has the least squared
+  /// error at a = Σ z̄w / Σ|z|² about the means. A turn in space could also mirror the plane, which
+  /// is no turn of a picture. Nil when the source is one point.
+  static func fitInPlane(
+    from source: [SIMD3<Double>], to target: [SIMD3<Double>]
+  ) -> Similarity? {
+    let count = Double(min(source.count, target.count))
+    guard count > 1 else { return nil }
+    let meanSource = source.reduce(.zero, +) / count
+    let meanTarget = target.reduce(.zero, +) / count
+    var product = (re: 0.0, im: 0.0)
+    var square = 0.0
+    for (p, q) in zip(source, target) {
+      let (z, w) = (p - meanSource, q - meanTarget)
+      product.re += z.x * w.x + z.y * w.y
+      product.im += z.x * w.y - z.y * w.x
+      square += z.x * z.x + z.y * z.y
+    }
+    let size = (product.re * product.re + product.im * product.im).squareRoot()
+    guard square > 0, size > 0, size.isFinite else { return nil }
+    let (c, s) = (product.re / size, product.im / size)
+    var fit = Similarity()
+    fit.rotation = Matrix3(SIMD3(c, -s, 0), SIMD3(s, c, 0), SIMD3(0, 0, 1))
+    fit.scale = size / square
     fit.translation = meanTarget - fit.scale * (fit.rotation * meanSource)
     return fit
   }

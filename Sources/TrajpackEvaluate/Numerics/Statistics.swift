@@ -12,7 +12,12 @@ enum Statistics {
     guard values.count > correction else { return 0 }
     let centre = mean(values)
     let sum = values.reduce(0) { $0 + ($1 - centre) * ($1 - centre) }
-    return (sum / Double(values.count - correction)).squareRoot()
+    if sum.isNormal { return (sum / Double(values.count - correction)).squareRoot() }
+    // All the same, or so far or near apart that their squares do not fit a float64.
+    let scale = values.reduce(0) { max($0, abs($1 - centre)) }
+    guard scale > 0, scale.isFinite else { return sum }
+    let small = values.reduce(0) { $0 + ($1 - centre) / scale * (($1 - centre) / scale) }
+    return scale * (small / Double(values.count - correction)).squareRoot()
   }
 
   /// The median: the mean of the two middle values when there is an even number.
@@ -41,22 +46,35 @@ enum Statistics {
     return square > 0 ? product / square : nil
   }
 
-  /// Pearson's correlation; nil when a side is constant.
+  /// Pearson's correlation; nil when a side is constant, or too large for a mean.
   static func pearson(_ x: [Double], _ y: [Double]) -> Double? {
+    pearson(x, y, scaled: (1, 1)) ?? pearson(x, y, scaled: (size(x), size(y)))
+  }
+
+  /// The largest distance from the mean, by which squares of anything fit a float64.
+  private static func size(_ values: [Double]) -> Double {
+    let centre = mean(values)
+    return values.reduce(0) { max($0, abs($1 - centre)) }
+  }
+
+  private static func pearson(
+    _ x: [Double], _ y: [Double], scaled: (x: Double, y: Double)
+  ) -> Double? {
     let meanX = mean(x)
     let meanY = mean(y)
     var xx = 0.0
     var yy = 0.0
     var xy = 0.0
     for index in 0..<min(x.count, y.count) {
-      let a = x[index] - meanX
-      let b = y[index] - meanY
+      let a = (x[index] - meanX) / scaled.x
+      let b = (y[index] - meanY) / scaled.y
       xx += a * a
       yy += b * b
       xy += a * b
     }
     let scale = (xx * yy).squareRoot()
-    return scale > 0 ? max(-1, min(1, xy / scale)) : nil
+    guard scale.isNormal, xy.isFinite else { return nil }
+    return max(-1, min(1, xy / scale))
   }
 
   /// Ranks from 1, ties sharing their mean rank.

@@ -39,7 +39,33 @@ enum Plausibility {
     if !bones.isEmpty { scores.append(drift(clips, bones, point)) }
     if !feet.isEmpty { scores += sliding(clips, feet, options, point) }
     scores.append(penetration(motion.shape[0], joints, options, point))
-    return scores
+    return counted(scores, motion, mask, options)
+  }
+
+  /// The scores with how many joints are masked and how many are not numbers; without figures if
+  /// those are errors.
+  private static func counted(
+    _ scores: [Score], _ motion: Tensor, _ mask: UnsafeBufferPointer<UInt8>?,
+    _ options: PlausibilityOptions
+  ) -> [Score] {
+    var masked = 0
+    var broken = 0
+    for index in 0..<motion.shape[0] * motion.shape[1] {
+      if let mask, mask[index] == 0 {
+        masked += 1
+      } else if !motion.values[3 * index..<3 * index + 3].allSatisfy(\.isFinite) {
+        broken += 1
+      }
+    }
+    let details = [Field("masked", .count(masked)), Field("nan_predictions", .count(broken))]
+    return scores.map { score in
+      guard broken == 0 || options.nan == .skip else {
+        return Score(score.name, missing: "\(broken) joints are not numbers", details: details)
+      }
+      var score = score
+      score.details += details
+      return score
+    }
   }
 
   private static func indices(

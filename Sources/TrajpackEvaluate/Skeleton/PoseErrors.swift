@@ -4,7 +4,7 @@ import TrajpackFormat
 /// Errors of 3-D poses (definitions as in VideoPose3D's losses).
 ///
 /// MPJPE = mean ‖p̂ − p‖; PA-MPJPE after a similarity Procrustes fit of each frame, without
-/// reflection; N-MPJPE after the scale Σ⟨p, p̂⟩/Σ⟨p̂, p̂⟩ of each frame; MPJVE and acceleration
+/// reflection (of poses in a plane, within the plane); N-MPJPE after the scale Σ⟨p, p̂⟩/Σ⟨p̂, p̂⟩ of each frame; MPJVE and acceleration
 /// error: mean norm of the difference of first and second differences; PCK: share of joints within
 /// α of a named length.
 enum PoseErrors {
@@ -35,10 +35,16 @@ struct PosePair {
   let frames: Int
   let joints: Int
   let clips: [Range<Int>]
+  /// Whether the joints lie in a plane.
+  let planar: Bool
   /// What counts: masked and broken joints do not.
   private(set) var counts: [Bool]
+  /// Which true joints exist, whatever was predicted.
+  private(set) var known: [Bool]
   private(set) var truth: [SIMD3<Double>]
   private(set) var prediction: [SIMD3<Double>]
+  /// The true joints before they were moved to the root.
+  private let measured: [SIMD3<Double>]
   private(set) var masked = 0
   private(set) var notNumbers = 0
 
@@ -62,6 +68,7 @@ struct PosePair {
     clips = try arrays.clips(rows: frames)
     let mask = try arrays.mask("truth_mask", count: frames * joints)
     let width = a.shape[2]
+    planar = width == 2
     func point(_ t: Tensor, _ index: Int) -> SIMD3<Double> {
       let start = width * index
       return SIMD3(t.values[start], t.values[start + 1], width == 3 ? t.values[start + 2] : 0)
@@ -69,15 +76,18 @@ struct PosePair {
     truth = (0..<frames * joints).map { point(a, $0) }
     prediction = (0..<frames * joints).map { point(b, $0) }
     counts = [Bool](repeating: true, count: frames * joints)
+    known = counts
     for index in counts.indices {
       if !truth[index].sum().isFinite || mask.map({ $0[index] == 0 }) ?? false {
         masked += 1
         counts[index] = false
+        known[index] = false
       } else if !prediction[index].sum().isFinite {
         notNumbers += 1
         counts[index] = false
       }
     }
+    measured = truth
     if options.root >= 0 { align(options.root) }
   }
 
@@ -98,13 +108,20 @@ struct PosePair {
     }
   }
 
-  /// The joints of one frame that count, and the whole true pose for lengths.
-  func frame(
-    _ frame: Int
-  ) -> (truth: [SIMD3<Double>], prediction: [SIMD3<Double>], pose: ArraySlice<SIMD3<Double>>) {
+  /// One frame: the joints that count, and the true pose for lengths, nil where a joint is missing.
+  struct Frame {
+    var truth: [SIMD3<Double>]
+    var prediction: [SIMD3<Double>]
+    var pose: [SIMD3<Double>?]
+    var planar: Bool
+  }
+
+  func frame(_ frame: Int) -> Frame {
     let range = frame * joints..<(frame + 1) * joints
     let kept = range.filter { counts[$0] }
-    return (kept.map { truth[$0] }, kept.map { prediction[$0] }, truth[range])
+    return Frame(
+      truth: kept.map { truth[$0] }, prediction: kept.map { prediction[$0] },
+      pose: range.map { known[$0] ? measured[$0] : nil }, planar: planar)
   }
 }
 
@@ -119,17 +136,17 @@ struct PoseTally {
   private var unfitted = 0
   private var unscaled = 0
 
-  mutating func add(
-    _ frame: (
-      truth: [SIMD3<Double>], prediction: [SIMD3<Double>], pose: ArraySlice<SIMD3<Double>>
-    ), _ options: PoseOptions
-  ) {
+  mutating func add(_ frame: PosePair.Frame, _ options: PoseOptions) {
     let (truth, prediction) = (frame.truth, frame.prediction)
     guard !truth.isEmpty else { return }
     let distances = zip(truth, prediction).map { length($0 - $1) }
     position.sum += distances.reduce(0, +)
     position.count += distances.count
-    if let fit = Similarity.fit(from: prediction, to: truth, scaled: true) {
+    let fit =
+      frame.planar
+      ? Similarity.fitInPlane(from: prediction, to: truth)
+      : Similarity.fit(from: prediction, to: truth, scaled: true)
+    if let fit {
       for (p, q) in zip(truth, prediction) { procrustes.sum += length(p - fit.apply(q)) }
       procrustes.count += truth.count
     } else {
@@ -155,15 +172,16 @@ struct PoseTally {
   }
 
   /// The length that PCK's threshold is a share of.
-  private func size(_ pose: ArraySlice<SIMD3<Double>>, _ options: PoseOptions) -> Double? {
+  private func size(_ pose: [SIMD3<Double>?], _ options: PoseOptions) -> Double? {
     switch options.normaliser {
     case .none: return 1
     case .joints:
       let (a, b) = (options.normaliserJoints[0], options.normaliserJoints[1])
-      let size = length(pose[pose.startIndex + a] - pose[pose.startIndex + b])
+      guard let first = pose[a], let second = pose[b] else { return nil }
+      let size = length(first - second)
       return size > 0 && size.isFinite ? size : nil
     case .boundingBox:
-      let known = pose.filter { $0.sum().isFinite }
+      let known = pose.compactMap { $0 }
       guard let first = known.first else { return nil }
       let low = known.reduce(first) { pointwiseMin($0, $1) }
       let high = known.reduce(first) { pointwiseMax($0, $1) }

@@ -37,6 +37,7 @@ struct PlausibilityOptions: EvaluationOptions {
   var contactHeight = 0.05
   var rate: Double?
   var penetrationTolerance = 0.0
+  var nan = NaNRule.skip
 
   static let table: [Option<Self>] = [
     .count("up", \.up, "axis that points up: 0, 1 or 2", 0...2),
@@ -45,5 +46,7 @@ struct PlausibilityOptions: EvaluationOptions {
     .optionalNumber("rate", \.rate, "frames a second, for speeds", above: 0),
     .number(
       "penetration_tolerance", \.penetrationTolerance, "depth that does not count", lowest: 0),
+    .choice(
+      "nan_predictions", \.nan, "what a joint that is not a number does (worst: not available)"),
   ]
 }

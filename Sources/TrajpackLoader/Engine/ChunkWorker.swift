@@ -29,12 +29,17 @@ final class ChunkWorker {
   private var shuffled: [Bool] = []
   private var places: [ShardIndex.Chunk] = []
   private var viewers: [Int: TrackViewer] = [:]
+  /// The shard whose length was looked at since ``begin()``; -1 for none.
+  private var measured = -1
 
   init(_ setup: LoaderSetup, cache: ChunkCache?) {
     self.setup = setup
     self.cache = cache
     finisher = Finisher(setup)
   }
+
+  /// Before some items, done one after the other at once.
+  func begin() { measured = -1 }
 
   /// Does one item of a plan: all segments of one chunk.
   ///
@@ -167,12 +172,19 @@ final class ChunkWorker {
   ) throws(TrajpackError) {
     let blocks = shard.programs.reads[read].blocks
     let mapping = shard.mapping
-    try mapping?.check()
+    if let mapping, measured != shard.number {
+      try mapping.check()
+      measured = shard.number
+    }
+    places.removeAll(keepingCapacity: true)
+    for block in blocks {
+      places.append(shard.index.chunk(row: shard.firstChunks[block.block] + chunk))
+    }
     for segment in segments {
       let program = segment.program._withUnsafeGuaranteedRef { $0 }
       for copy in segment.isStaged ? program.staged : program.direct {
         let block = blocks[copy.source]
-        let place = shard.index.chunk(row: shard.firstChunks[block.block] + chunk)
+        let place = places[copy.source]
         let (to, stride) = target(copy, segment, program, plan)
         let bytes = Int(segment.count) * block.rowBytes
         let at = place.offset + Int(segment.row) * block.rowBytes

@@ -6,8 +6,8 @@ import TrajpackStore
 /// with its calls takes twice the time.
 ///
 /// A page that the file has lost raises SIGBUS. A shard never changes once it is committed; should somebody
-/// shorten it all the same, the length is looked at before each chunk, so that it becomes an error. Only a
-/// file cut within the microseconds of one copy would still be a signal; `TRAJPACK_NO_MMAP` turns mapping
+/// shorten it all the same, the length is looked at before every few chunks, so that it becomes an error. Only a
+/// file cut within the microseconds of such copies would still be a signal; `TRAJPACK_NO_MMAP` turns mapping
 /// off for who fears that.
 final class MappedFile: @unchecked Sendable {
   // Made once, then only read.

@@ -9,7 +9,7 @@ extension Planner {
     let length = setup.layout.groups[g].length
     if case .run(let source, let out, let count) = set {
       guard count > 0 else { return }
-      for t in out..<out + count { covered[t] = true }
+      covered.withUnsafeMutableBufferPointer { $0[out..<out + count].update(repeating: true) }
       run(source: source, out: out, count: count, g, slot, window, numbers, plan)
       return
     }

@@ -158,10 +158,15 @@ final class Planner {
     }
     finish(group: g, slot: 0, window, plan)
     if let place = group.padding {
-      for t in 0..<group.length {
-        let isPadding = !covered[t] || repeated[t]
-        plan.memory.storeBytes(
-          of: isPadding ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+      let memory = plan.memory
+      covered.withUnsafeBufferPointer { covered in
+        repeated.withUnsafeBufferPointer { repeated in
+          for t in 0..<group.length {
+            let isPadding = !covered[t] || repeated[t]
+            memory.storeBytes(
+              of: isPadding ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
+          }
+        }
       }
     }
     if let place = group.time { try times(group, place, window, stream, plan) }
@@ -231,18 +236,20 @@ final class Planner {
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
   private func finish(group g: Int, slot: Int, _ window: WindowContext, _ plan: BatchPlan) {
     let length = setup.layout.groups[g].length
-    var t = 0
-    while t < length {
-      guard !covered[t] else {
-        t += 1
-        continue
+    covered.withUnsafeBufferPointer { covered in
+      var t = 0
+      while t < length {
+        guard !covered[t] else {
+          t += 1
+          continue
+        }
+        let first = t
+        while t < length, !covered[t] { t += 1 }
+        plan.finishes.append(
+          Finish(
+            work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
+            outRow: Int32(first), count: Int32(t - first), staging: 0))
       }
-      let first = t
-      while t < length, !covered[t] { t += 1 }
-      plan.finishes.append(
-        Finish(
-          work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
-          outRow: Int32(first), count: Int32(t - first), staging: 0))
     }
     for channel in window.shard.programs.absent[g] {
       plan.finishes.append(
@@ -261,11 +268,10 @@ final class Planner {
       repeated = [Bool](repeating: false, count: length)
       ownTimes = [Double](repeating: .nan, count: length)
     }
-    for t in 0..<length {
-      covered[t] = false
-      repeated[t] = false
-      ownTimes[t] = .nan
-    }
+    // An access each, not one an element: each is checked for being the only one.
+    covered.withUnsafeMutableBufferPointer { $0.update(repeating: false) }
+    repeated.withUnsafeMutableBufferPointer { $0.update(repeating: false) }
+    ownTimes.withUnsafeMutableBufferPointer { $0.update(repeating: .nan) }
   }
 }
 

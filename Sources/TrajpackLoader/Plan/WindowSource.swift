@@ -40,6 +40,8 @@ struct WindowSource: Sendable {
     self.rule = rule
     for shard in shards {
       if let stream = shard.programs.reference {
+        tracks.reserveCapacity(tracks.count + shard.index.episodeCount)
+        before.reserveCapacity(before.count + shard.index.episodeCount)
         for episode in 0..<shard.index.episodeCount where try filter(shard, episode) {
           try add(shard, episode: episode, stream: stream)
         }

@@ -66,13 +66,17 @@ extension Evaluation {
       let known = metric.episodes.filter { $0.value != nil }
       if known.count > 1 {
         let isHigher = metric.better == "higher"
-        let sorted = known.sorted { a, b in
-          let (x, y) = (a.value ?? 0, b.value ?? 0)
-          return x == y ? a.episode < b.episode : (x < y) != isHigher
-        }
+        let isRanked = metric.better != nil
+        let sorted =
+          !isRanked
+          ? known
+          : known.sorted { a, b in
+            let (x, y) = (a.value ?? 0, b.value ?? 0)
+            return x == y ? a.episode < b.episode : (x < y) != isHigher
+          }
         out.append(
           Figure(
-            "\(metric.name) by episode, best first", x: .init("episode"),
+            "\(metric.name) by episode\(isRanked ? ", best first" : "")", x: .init("episode"),
             y: .init(metric.unit.map { "\(metric.name) (\($0))" } ?? metric.name),
             .dots(
               labels: sorted.map(\.episode),

@@ -5,7 +5,8 @@ import TrajpackFormat
 extension Evaluation {
   /// Adds the arrays of the training split; false where the metric was refused for want of one.
   func train(
-    _ plan: MetricPlan, _ codes: inout ActionCodes, _ constants: inout [String: Numbers]
+    _ plan: MetricPlan, _ entries: [String: [Entry]], _ codes: inout ActionCodes,
+    _ constants: inout [String: Numbers]
   ) throws(TrajpackError) -> Bool {
     let inputs = plan.evaluator.inputs.map(\.name)
     let needsSeries = inputs.contains("train")
@@ -20,11 +21,17 @@ extension Evaluation {
       return false
     }
     let ids = try Self.ids(truth, .object([.init("split", .array([.string(split)]))]))
+    // The very channels that are evaluated, of the truth alone.
+    var own = plan
+    own.recipe.inputs.removeAll { $0.side == .prediction && $0.mirrors != "train_joints" }
+    for input in own.recipe.inputs {
+      own.maps[input.name] = entries[input.name]?.map(\.path).joined(separator: ",")
+    }
     var parts: [Clip] = []
     for id in ids {
       let recording = try truth.recording(id)
       let gather = EpisodeGather(
-        plan: plan, truth: recording, predictions: .recording(recording), request: whole,
+        plan: own, truth: recording, predictions: .recording(recording), request: whole,
         window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
       guard case .gathered(var found) = try gather.run() else { continue }
       prepare(&found, plan, &codes)

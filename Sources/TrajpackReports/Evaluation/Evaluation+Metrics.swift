@@ -36,7 +36,11 @@ extension Evaluation {
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
-    if try train(plan, &codes, &constants) == false { return }
+    if plan.recipe.evaluator == "action.segments", let classes {
+      let width = gathered[0].clips[0].arrays["actions"]?.width ?? 0
+      try classes.arrays(keys: width).forEach { constants[$0.key] = $0.value }
+    }
+    if try train(plan, first.entries, &codes, &constants) == false { return }
     add(inputs: first.sources, of: plan.recipe.evaluator)
     try score(plan, gathered, lacking, constants)
     if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }

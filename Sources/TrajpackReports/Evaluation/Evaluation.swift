@@ -19,6 +19,7 @@ public final class Evaluation {
   let predictions: Predictions
   let plans: [MetricPlan]
   let verdicts: Verdicts?
+  let classes: ActionClasses?
   private(set) var report: Report
   var windowRows: [String: [Int: [Int]]] = [:]
 
@@ -52,7 +53,8 @@ public final class Evaluation {
     }
     self.truth = try Archive(truth)
     let selected = try Self.selected(self.truth, request)
-    self.predictions = try Predictions(predictions, truth: Array(selected))
+    self.predictions = try Predictions(
+      predictions, truth: self.truth.ids, selected: selected)
     report = Report(
       version: version, request: request,
       truth: .init(
@@ -62,7 +64,8 @@ public final class Evaluation {
         digest: self.predictions.digest),
       others: [], episodes: .init(), inputs: [], metrics: [], figures: [])
     verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
-    for path in [request.verdicts, request.labels].compactMap({ $0 }) {
+    classes = try request.classes.map { (path) throws(TrajpackError) in try ActionClasses(path) }
+    for path in [request.verdicts, request.labels, request.classes].compactMap({ $0 }) {
       report.others.append(.init(path: path, form: "files", digest: try FilesDigest.of(path)))
     }
     try choose(selected)

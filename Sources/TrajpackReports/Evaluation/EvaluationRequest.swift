@@ -50,6 +50,9 @@ public struct EvaluationRequest: Sendable, Equatable {
   /// A file of human labels, for `action.agreement`.
   public var labels: String?
 
+  /// A table of action classes, for `action.segments`.
+  public var classes: String?
+
   /// A request for nothing.
   public init() {}
 }
@@ -73,7 +76,7 @@ extension EvaluationRequest {
       "horizons": horizons.isEmpty ? nil : .array(horizons.map { .int(Int64($0)) }),
       "partial": isPartial ? .bool(true) : nil, "nan_predictions": nan.map { .string($0) },
       "seed": seed.map { .int(Int64($0)) }, "verdicts": verdicts.map { .string($0) },
-      "labels": labels.map { .string($0) },
+      "labels": labels.map { .string($0) }, "classes": classes.map { .string($0) },
     ])
   }
 
@@ -109,6 +112,7 @@ extension EvaluationRequest {
       case "seed": seed = try item.integer()
       case "verdicts": verdicts = try item.text()
       case "labels": labels = try item.text()
+      case "classes": classes = try item.text()
       default: throw item.wrong("a member that this trajpack knows")
       }
     }

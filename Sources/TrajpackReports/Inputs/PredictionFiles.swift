@@ -9,10 +9,12 @@ final class PredictionFiles {
   let digest: String
   private(set) var ids: [String] = []
   private var episodes: [String: PredictedArrays] = [:]
+  /// The episode that was asked for last: what is read of others is let go.
+  private var last: PredictedArrays?
 
   static let extensions = ["npz", "npy", "csv", "tsv", "jsonl"]
 
-  init(_ path: String, truth: [String]) throws(TrajpackError) {
+  init(_ path: String, truth: [String], selected: [String]) throws(TrajpackError) {
     self.path = path
     var digest = FilesDigest()
     if FileSystem.item(at: path) == .folder {
@@ -21,13 +23,13 @@ final class PredictionFiles {
         throw TrajpackError(
           .usage,
           "\(path): holds no predictions; name a file after each episode "
-            + "('\(truth.first ?? "ID").npz', or .npy, .csv, .jsonl), or give an archive")
+            + "('\(selected.first ?? "ID").npz', or .npy, .csv, .jsonl), or give an archive")
       }
       for (id, file) in files {
         try digest.add(file, "\(path)/\(file)")
         try Self.checkOnce(id, file, episodes[id])
         ids.append(id)
-        let found = try Self.read("\(path)/\(file)", as: file, truth: [id])
+        let found = try Self.read("\(path)/\(file)", as: file, truth: [id], selected: [id])
         guard let arrays = found.first(where: { $0.id == id }), found.count == 1 else {
           throw TrajpackError(
             .data,
@@ -39,7 +41,9 @@ final class PredictionFiles {
     } else {
       let name = FileSystem.name(of: path)
       try digest.add(name, path)
-      for (id, arrays) in try Self.read(path, as: name, truth: truth) {
+      for (id, arrays) in try Self.read(
+        path, as: name, truth: truth, selected: selected)
+      {
         ids.append(id)
         episodes[id] = arrays
       }
@@ -51,6 +55,8 @@ final class PredictionFiles {
     guard let found = episodes[id] else {
       throw TrajpackError(.usage, "\(path): there are no predictions of episode '\(id)'")
     }
+    if let last, last !== found { last.forget() }
+    last = found
     return found
   }
 
@@ -93,19 +99,19 @@ final class PredictionFiles {
 
   /// What a file holds, by episode.
   private static func read(
-    _ path: String, as name: String, truth: [String]
+    _ path: String, as name: String, truth: [String], selected: [String]
   ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
     let file = try LocalFile(path)
     let ending = name.split(separator: ".").last.map { $0.lowercased() } ?? ""
     switch ending {
-    case "npz": return try archive(file, truth)
+    case "npz": return try archive(file, truth, selected)
     case "npy":
       let array = try ArrayFile(file)
-      let id = try only(truth, path, "an .npy file holds one array")
+      let id = try only(selected, path, "an .npy file holds one array")
       return [(id, PredictedArrays(path, [("prediction", reader(array))]))]
     case "csv", "tsv":
       return try PredictionTable.read(
-        file, delimiter: UInt8(ascii: ending == "csv" ? "," : "\t"), truth)
+        file, delimiter: UInt8(ascii: ending == "csv" ? "," : "\t"), selected)
     case "jsonl": return try PredictionLines.read(file)
     default:
       throw TrajpackError(
@@ -116,19 +122,19 @@ final class PredictionFiles {
 
   /// The one episode that a file without ids can mean.
   static func only(
-    _ truth: [String], _ path: String, _ why: String
+    _ selected: [String], _ path: String, _ why: String
   ) throws(TrajpackError) -> String {
-    guard truth.count == 1, let id = truth.first else {
+    guard selected.count == 1, let id = selected.first else {
       throw TrajpackError(
         .usage,
-        "\(path): \(why) and the truth has \(truth.count) episodes; put a file named after each "
+        "\(path): \(why) and \(selected.count) episodes are evaluated; put a file named after each "
           + "episode into a folder")
     }
     return id
   }
 
   private static func archive(
-    _ file: LocalFile, _ truth: [String]
+    _ file: LocalFile, _ truth: [String], _ selected: [String]
   ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
     let archive = try NPZ(file)
     var found:
@@ -162,7 +168,7 @@ final class PredictionFiles {
       }
     }
     if found.isEmpty {
-      let id = try only(truth, file.path, "its arrays are not named 'EPISODE/NAME'")
+      let id = try only(selected, file.path, "its arrays are not named 'EPISODE/NAME'")
       return [(id, PredictedArrays(file.path, plain))]
     }
     if let stray = plain.first {
@@ -180,8 +186,8 @@ final class PredictionFiles {
 }
 
 extension Numbers {
-  /// The most numbers of an array of predictions: 8 GiB.
-  static let most = 1 << 30
+  /// The most numbers of an array of predictions: 2 GiB.
+  static let most = 1 << 28
 
   /// The elements of a numpy array.
   convenience init(_ array: ArrayFile) throws(TrajpackError) {

@@ -8,16 +8,19 @@ enum Predictions {
   case archive(Archive)
   case files(PredictionFiles)
 
-  /// Opens what lies at `path`, for the episodes that the truth has.
+  /// Opens what lies at `path`, for the episodes that the truth has and those of them that are selected.
   ///
   /// - Throws: A usage error where nothing there is a prediction.
-  init(_ path: String, truth ids: [String]) throws(TrajpackError) {
+  init(
+    _ path: String, truth ids: [String], selected: [String]
+  ) throws(TrajpackError) {
     guard FileSystem.item(at: path) != nil else {
       throw TrajpackError(.usage, "\(path): does not exist")
     }
     self =
       Archive.isArchive(path)
-      ? .archive(try Archive(path)) : .files(try PredictionFiles(path, truth: ids))
+      ? .archive(try Archive(path))
+      : .files(try PredictionFiles(path, truth: ids, selected: selected))
   }
 
   /// What it is: `archive` or `files`.
@@ -81,6 +84,9 @@ final class PredictedArrays {
   }
 
   var names: [String] { readers.map(\.name) }
+
+  /// Lets go of what was read.
+  func forget() { kept = [:] }
 
   /// The array of that name; nil where there is none.
   func array(_ name: String) throws(TrajpackError) -> Numbers? {

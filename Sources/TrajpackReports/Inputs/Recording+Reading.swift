@@ -56,8 +56,10 @@ extension Recording {
         throw refuse("\(ownRate) rows a \(track.stream.timeUnit), not \(rate)")
       }
       let offset = (own.value - start.value) * rate.value
-      guard abs(offset - offset.rounded()) < 1e-6 else { throw refuse("they lie between them") }
-      guard let first = Int(exactly: offset.rounded()) else { throw refuse("they lie far away") }
+      guard abs(offset - offset.rounded()) < 1e-6, abs(offset) < 1e15 else {
+        throw refuse("they lie between them")
+      }
+      let first = Int(offset.rounded())
       return (0..<track.count).map { row in
         let frame = row + first
         return frame >= 0 && frame < frames.count ? frame : -1

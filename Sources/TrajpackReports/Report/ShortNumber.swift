@@ -8,7 +8,9 @@ extension Evaluation {
     let exponent = Int(log10(abs(value)).rounded(.down))
     guard exponent >= -4, exponent < 9 else {
       let mantissa = (value / pow(10, Double(exponent)) * 1000).rounded() / 1000
-      return "\(trimmed(mantissa))e\(exponent)"
+      // 9.9999 rounds to 10.
+      return abs(mantissa) < 10
+        ? "\(trimmed(mantissa))e\(exponent)" : "\(trimmed(mantissa / 10))e\(exponent + 1)"
     }
     let scale = pow(10, Double(max(3 - exponent, 0)))
     return trimmed((value * scale).rounded() / scale)

@@ -18,10 +18,7 @@ struct DelayPoints: ~Copyable {
     window = search.window
     threads = search.threads
     self.metric = metric
-    stamps = Scratch(series.count)
-    for (number, run) in series.runs.enumerated() {
-      for i in run { stamps[i] = i + number * (window + 1) }
-    }
+    stamps = timeStamps(series.runs)
   }
 
   /// The nearest neighbour of every vector that has a next coordinate, in dimension 1, 2, … (ask
@@ -31,18 +28,16 @@ struct DelayPoints: ~Copyable {
     _ body: (_ distance: Double, _ gap: Double) -> Void
   ) {
     let span = dimension * lag
-    var rows: [Range<Int>] = []
-    for run in series.runs where run.count > span {
-      rows.append(run.lowerBound..<run.upperBound - span)
-    }
+    let rows = series.runs.shortened(by: span)
     let points = StridedPoints(
       base: UnsafePointer(series.x.pointer), row: 1, column: lag, dimension: dimension, rows: rows)
     // Shapes of 1, 2, 3, 6, 12, … dimensions.
     if dimension == nextShape {
-      shape = TreeShape(points)
+      shape = TreeShape(points, threads: threads)
       nextShape = dimension < 3 ? dimension + 1 : 2 * dimension
     }
-    let tree = NeighbourTree(points, metric: metric, stamps: stamps.pointer, shape: shape)
+    let tree = NeighbourTree(
+      points, metric: metric, stamps: stamps.pointer, shape: shape, threads: threads)
     let near = tree.allNearest(
       1, window: window, skipsZero: true, guesses: guesses, threads: threads)
     for run in rows {

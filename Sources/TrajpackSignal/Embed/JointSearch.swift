@@ -9,42 +9,77 @@ public struct ChosenCoordinate: Sendable, Hashable {
   public let lag: Int
 }
 
-/// What MDOP and PECUZAL work on: one episode of channels, each with mean 0 and (n − 1) standard
-/// deviation 1, and the delay vectors chosen so far.
+/// What MDOP and PECUZAL work on: the channels of all episodes, each with mean 0 and (n − 1)
+/// standard deviation 1 over all of them, and the delay vectors chosen so far. Vectors never join
+/// rows of two episodes; neighbours may come from any.
 struct JointSearch: ~Copyable {
+  /// The episodes' rows, renumbered one after the other without the rows between.
+  let runs: [Range<Int>]
   let rows: Int
   let channels: Int
+  /// Place in time; runs are further apart than any window.
+  let stamps: Scratch<Int>
   /// Channel after channel.
   private let z: Scratch<Double>
-  /// Delay vectors so far, `count` times `chosen.count`.
+  /// `rows` times `chosen.count`; whole in the rows of ``points(_:)``.
   private(set) var vectors: [Double] = []
-  private(set) var count = 0
   private(set) var chosen: [ChosenCoordinate] = []
 
+  /// - Throws: `.data` for missing values or a constant channel, `.usage` for sizes.
   init<S: Sample>(
-    _ values: UnsafeBufferPointer<S>, _ components: Int
+    _ values: UnsafeBufferPointer<S>, _ components: Int, _ episodes: Episodes
   ) throws(TrajpackError) {
-    rows = components > 0 ? values.count / components : 0
-    channels = components
-    z = Scratch(rows * max(components, 0))
-    let x = try values.require(rows, components, "values")
-    for c in 0..<components {
-      try Episodes(whole: rows).requireFinite(x, components, c)
-      var sum = 0.0
-      for i in 0..<rows { sum += Double(x[i * components + c]) }
-      let mean = sum / Double(max(rows, 1))
-      var squares = 0.0
-      for i in 0..<rows {
-        let value = Double(x[i * components + c]) - mean
-        z[c * rows + i] = value
-        squares += value * value
-      }
-      let deviation = (squares / Double(max(rows - 1, 1))).squareRoot()
-      guard deviation > 0 else {
-        throw TrajpackError(.data, "channel \(c) is constant: leave it out of the search")
-      }
-      for i in 0..<rows { z[c * rows + i] /= deviation }
+    // All that may be refused comes first: a value that cannot be copied is made whole or not at all.
+    let all = components > 0 ? values.count / components : 0
+    let x = try values.require(all, components, "values")
+    guard (episodes.runs.last?.upperBound ?? 0) <= all else {
+      throw TrajpackError(.usage, "an episode reaches beyond row \(all)")
     }
+    var scales: [(mean: Double, deviation: Double)] = []
+    for c in 0..<components {
+      try episodes.requireFinite(x, components, c)
+      scales.append(try Self.scale(x, components, c, episodes))
+    }
+    var runs: [Range<Int>] = []
+    for run in episodes.runs {
+      let start = runs.last?.upperBound ?? 0
+      runs.append(start..<start + run.count)
+    }
+    self.runs = runs
+    let rows = runs.last?.upperBound ?? 0
+    self.rows = rows
+    channels = components
+    stamps = timeStamps(runs)
+    let z = Scratch<Double>(rows * components)
+    var next = 0
+    for (c, scale) in scales.enumerated() {
+      for run in episodes.runs {
+        for i in run {
+          z[next] = (Double(x[i * components + c]) - scale.mean) / scale.deviation
+          next += 1
+        }
+      }
+    }
+    self.z = z
+  }
+
+  private static func scale<S: Sample>(
+    _ x: UnsafePointer<S>, _ components: Int, _ c: Int, _ episodes: Episodes
+  ) throws(TrajpackError) -> (mean: Double, deviation: Double) {
+    let rows = episodes.runs.rowCount
+    var sum = 0.0
+    for i in episodes.runs.joined() { sum += Double(x[i * components + c]) }
+    let mean = sum / Double(max(rows, 1))
+    var squares = 0.0
+    for i in episodes.runs.joined() {
+      let value = Double(x[i * components + c]) - mean
+      squares += value * value
+    }
+    let deviation = (squares / Double(max(rows - 1, 1))).squareRoot()
+    guard deviation > 0 else {
+      throw TrajpackError(.data, "channel \(c) is constant: leave it out of the search")
+    }
+    return (mean, deviation)
   }
 
   @inline(__always) func channel(_ c: Int) -> UnsafePointer<Double> {
@@ -54,38 +89,64 @@ struct JointSearch: ~Copyable {
   /// Starts with one channel at lag 0.
   mutating func start(_ channel: Int) {
     chosen = [ChosenCoordinate(channel: channel, lag: 0)]
-    count = rows
     vectors = Array(UnsafeBufferPointer(start: self.channel(channel), count: rows))
   }
 
-  /// The vectors with one more coordinate; the rows that reach beyond the end are dropped.
-  func extended(_ channel: Int, _ lag: Int) -> (vectors: [Double], count: Int) {
+  /// The rows whose vector, with one more coordinate at most `reach` rows later, stays in its
+  /// episode; or that have, beyond their vector, `beyond` rows more.
+  func points(reach: Int = 0, beyond: Int = 0) -> [Range<Int>] {
+    runs.shortened(by: max(chosen.map(\.lag).max() ?? 0, reach) + beyond)
+  }
+
+  /// The vectors with one more coordinate; 0 where that would leave the episode.
+  func extended(_ channel: Int, _ lag: Int) -> [Double] {
     let d = chosen.count
-    let n = min(count, rows - lag)
     let x = self.channel(channel)
-    var result = [Double](repeating: 0, count: n * (d + 1))
-    for i in 0..<n {
-      for j in 0..<d { result[i * (d + 1) + j] = vectors[i * d + j] }
-      result[i * (d + 1) + d] = x[i + lag]
+    var result = [Double](repeating: 0, count: rows * (d + 1))
+    for run in runs {
+      for i in run {
+        for j in 0..<d { result[i * (d + 1) + j] = vectors[i * d + j] }
+        if i + lag < run.upperBound { result[i * (d + 1) + d] = x[i + lag] }
+      }
     }
-    return (result, n)
+    return result
   }
 
   mutating func append(_ channel: Int, _ lag: Int) {
-    (vectors, count) = extended(channel, lag)
+    vectors = extended(channel, lag)
     chosen.append(ChosenCoordinate(channel: channel, lag: lag))
   }
 }
 
-/// Neighbours of the first `count` vectors among themselves, Euclidean.
+extension [Range<Int>] {
+  /// Each run without its last rows; runs that have no others are gone.
+  func shortened(by rows: Int) -> [Range<Int>] {
+    compactMap { $0.count > rows ? $0.lowerBound..<$0.upperBound - rows : nil }
+  }
+
+  /// Rows of all runs.
+  var rowCount: Int { reduce(0) { $0 + $1.count } }
+}
+
+/// The place in time of every row: runs are further apart than any Theiler window.
+func timeStamps(_ runs: [Range<Int>]) -> Scratch<Int> {
+  let stamps = Scratch<Int>(runs.last?.upperBound ?? 0, filledWith: 0)
+  for (number, run) in runs.enumerated() {
+    for i in run { stamps[i] = i + number << 33 }
+  }
+  return stamps
+}
+
+/// Neighbours of some of the vectors among themselves, Euclidean.
 func neighbours(
-  _ vectors: [Double], _ dimension: Int, _ count: Int, k: Int, window: Int
+  _ vectors: [Double], _ dimension: Int, _ points: [Range<Int>], k: Int, window: Int,
+  stamps: UnsafePointer<Int>
 ) -> Neighbours {
-  vectors.withUnsafeBufferPointer { points in
+  vectors.withUnsafeBufferPointer { buffer in
     NeighbourTree(
       StridedPoints(
-        base: points.base, row: dimension, column: 1, dimension: dimension, rows: [0..<count]),
-      metric: .euclidean
+        base: buffer.base, row: dimension, column: 1, dimension: dimension, rows: points),
+      metric: .euclidean, stamps: stamps
     ).allNearest(k, window: window)
   }
 }

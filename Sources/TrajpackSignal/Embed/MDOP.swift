@@ -14,7 +14,7 @@ public struct MDOP: Sendable {
   public let beta: [[Double]]
 
   /// - Parameters:
-  ///   - values: rows times components of one episode.
+  ///   - values: rows times components.
   ///   - maxLag: lags 0 to this one are tried.
   ///   - window: Theiler window.
   ///   - threshold: the search ends where the fraction of false neighbours is at most this, or rises.
@@ -22,10 +22,11 @@ public struct MDOP: Sendable {
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, maxLag: Int, window: Int = 1,
-    ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50
+    ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50, episodes: Episodes
   ) throws(TrajpackError) {
-    var search = try JointSearch(values, components)
-    guard maxLag >= 0, 0..<1 << 32 ~= window, maxCycles >= 1, search.rows - maxLag > window + 2
+    var search = try JointSearch(values, components, episodes)
+    guard 0..<1 << 32 ~= maxLag, 0..<1 << 32 ~= window, maxCycles >= 1, components >= 1,
+      search.points(reach: maxLag).rowCount > window + 2
     else {
       throw TrajpackError(
         .usage,
@@ -47,25 +48,26 @@ public struct MDOP: Sendable {
       throw TrajpackError(.data, "every vector repeats: the episode has no neighbours to part")
     }
     search.start(first)
-    var before = neighbours(search.vectors, 1, search.count, k: 1, window: window).distances
+    var before = Self.distances(search, window)
     while true {
       betas.append(next.beta)
       search.append(next.channel, next.lag)
-      guard search.count > window + 2 else { break }
-      let after = neighbours(
-        search.vectors, search.chosen.count, search.count, k: 1, window: window
-      ).distances
+      let points = search.points()
+      guard points.rowCount > window + 2 else { break }
+      let after = Self.distances(search, window)
       var (parted, near) = (0, 0)
-      for i in 0..<search.count where before[i] < 1 / ratio {
-        near += 1
-        if after[i] / before[i] > ratio { parted += 1 }
+      for run in points {
+        for i in run where before[i] < 1 / ratio {
+          near += 1
+          if after[i] / before[i] > ratio { parted += 1 }
+        }
       }
       fractions.append(Double(parted) / Double(max(near, 1)))
       before = after
       let n = fractions.count
       if fractions[n - 1] <= threshold || n == maxCycles { break }
       if n > 1, fractions[n - 1] > fractions[n - 2] { break }
-      guard search.count - maxLag > window + 2,
+      guard search.points(beyond: maxLag).rowCount > window + 2,
         let found = Self.choose(search, maxLag, window)
       else { break }
       next = (found.channel, found.lag, found.beta)
@@ -76,15 +78,25 @@ public struct MDOP: Sendable {
     beta = betas
   }
 
+  /// How far each vector's nearest neighbour is.
+  private static func distances(_ search: borrowing JointSearch, _ window: Int) -> [Double] {
+    neighbours(
+      search.vectors, search.chosen.count, search.points(), k: 1, window: window,
+      stamps: search.stamps.pointer
+    ).distances
+  }
+
   /// The largest β over channels and lags; ties go to the first.
   private static func choose(
     _ search: borrowing JointSearch, _ maxLag: Int, _ window: Int
   ) -> (value: Double, channel: Int, lag: Int, beta: [Double])? {
-    let n = search.count - maxLag
-    let near = neighbours(search.vectors, search.chosen.count, n, k: 1, window: window)
+    let points = search.points(beyond: maxLag)
+    let near = neighbours(
+      search.vectors, search.chosen.count, points, k: 1, window: window,
+      stamps: search.stamps.pointer)
     var best: (value: Double, channel: Int, lag: Int, beta: [Double])?
     for channel in 0..<search.channels {
-      let beta = statistic(search.channel(channel), near, n, maxLag)
+      let beta = statistic(search.channel(channel), near, points, maxLag)
       for (lag, value) in beta.enumerated() where value > best?.value ?? -.infinity {
         best = (value, channel, lag, beta)
       }
@@ -95,16 +107,18 @@ public struct MDOP: Sendable {
   /// β(τ) = ⟨log₁₀ |s(i+τ) − s(j+τ)| / d_ij⟩ over nearest neighbours j. Pairs that coincide in
   /// either space have no logarithm and are left out.
   private static func statistic(
-    _ x: UnsafePointer<Double>, _ near: Neighbours, _ n: Int, _ maxLag: Int
+    _ x: UnsafePointer<Double>, _ near: Neighbours, _ points: [Range<Int>], _ maxLag: Int
   ) -> [Double] {
     (0...maxLag).map { lag in
       var sum = 0.0
       var count = 0
-      for i in 0..<n where near.indices[i] >= 0 {
-        let slope = abs(x[i + lag] - x[Int(near.indices[i]) + lag]) / near.distances[i]
-        if slope > 0, slope < .infinity {
-          sum += log10(slope)
-          count += 1
+      for run in points {
+        for i in run where near.indices[i] >= 0 {
+          let slope = abs(x[i + lag] - x[Int(near.indices[i]) + lag]) / near.distances[i]
+          if slope > 0, slope < .infinity {
+            sum += log10(slope)
+            count += 1
+          }
         }
       }
       return count > 0 ? sum / Double(count) : -.infinity

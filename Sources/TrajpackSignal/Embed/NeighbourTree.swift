@@ -19,8 +19,9 @@ struct Neighbours {
 /// Nearest neighbours outside a Theiler window, by a k-d tree whose leaves hold eight points side
 /// by side: a leaf is one vector operation a coordinate.
 ///
-/// Points are searched in time order: the successors of one point's neighbours bound the search
-/// for the next one, by which a smooth trajectory visits few leaves.
+/// One neighbour each is searched for the eight points of a leaf together. Several are searched for
+/// in time order: the successors of one point's neighbours bound the search for the next one, by
+/// which a smooth trajectory visits few leaves.
 struct NeighbourTree: ~Copyable {
   private let points: StridedPoints
   private let metric: Metric
@@ -29,31 +30,38 @@ struct NeighbourTree: ~Copyable {
   private let shape: TreeShape
   private let leaves: Scratch<SIMD8<Double>>
 
-  /// - Parameter shape: made of at least these points, in no more dimensions; `nil` makes one.
+  /// - Parameters:
+  ///   - shape: made of at least these points, in no more dimensions; `nil` makes one.
+  ///   - threads: how many make it.
   init(
     _ points: StridedPoints, metric: Metric, stamps: UnsafePointer<Int>? = nil,
-    shape: TreeShape? = nil
+    shape: TreeShape? = nil, threads: Int = 1
   ) {
     self.points = points
     self.metric = metric
     self.stamps = stamps
-    let shape = shape ?? TreeShape(points)
+    let shape = shape ?? TreeShape(points, threads: threads)
     self.shape = shape
     let dimension = points.dimension
     let exists = Scratch<Bool>(max(points.end, 1), filledWith: false)
     for run in points.rows { for i in run { exists[i] = true } }
-    leaves = Scratch((1 << shape.depth) * dimension)
-    for leaf in 0..<1 << shape.depth {
-      let block = UnsafeMutableRawPointer(leaves.pointer + leaf * dimension)
-        .assumingMemoryBound(to: Double.self)
-      for lane in 0..<8 {
-        let i = Int(shape.members[leaf * 8 + lane])
-        let here = i >= 0 && i < points.end && exists[i]
-        for c in 0..<dimension {
-          block[c * 8 + lane] = here ? points.value(i, c) : .infinity
+    let count = 1 << shape.depth
+    let leaves = Scratch<SIMD8<Double>>(count * dimension)
+    let (to, known) = (leaves.pointer, exists.pointer)
+    sideBySide(threads) { number in
+      for leaf in count * number / threads..<count * (number + 1) / threads {
+        let block = UnsafeMutableRawPointer(to + leaf * dimension)
+          .assumingMemoryBound(to: Double.self)
+        for lane in 0..<8 {
+          let i = Int(shape.members[leaf * 8 + lane])
+          let here = i >= 0 && i < points.end && known[i]
+          for c in 0..<dimension {
+            block[c * 8 + lane] = here ? points.value(i, c) : .infinity
+          }
         }
       }
     }
+    self.leaves = leaves
   }
 
   /// The `k` nearest points of the points in `range`, outside the Theiler window of their own time
@@ -61,10 +69,9 @@ struct NeighbourTree: ~Copyable {
   ///
   /// - Parameters:
   ///   - skipsZero: whether equal points are no neighbours.
-  ///   - guesses: for each point one that is probably near, or -1.
-  ///   - out: where the neighbours of point `i` go, from `i·k` on.
-  func search(
-    _ k: Int, window: Int, skipsZero: Bool, range: Range<Int>, guesses: UnsafePointer<Int32>?,
+  ///   - indices, distances: where the neighbours of point `i` go, from `i·k` on.
+  private func search(
+    _ k: Int, window: Int, skipsZero: Bool, range: Range<Int>,
     indices: UnsafeMutablePointer<Int32>, distances: UnsafeMutablePointer<Double>
   ) {
     let dimension = points.dimension
@@ -88,8 +95,7 @@ struct NeighbourTree: ~Copyable {
           walk.best[j] = .infinity
           walk.index[j] = -1
         }
-        if i > part.lowerBound { hint(&walk, indices + (i - 1) * k, run) }
-        if k == 1, let guess = guesses?[i], guess >= 0 { attempt(&walk, Int(guess)) }
+        if i > part.lowerBound { hint(&walk, indices + (i - 1) * k) }
         if metric == .euclidean {
           walk.euclidean(1, shape.depth, 0)
           for j in 0..<k { walk.best[j] = walk.best[j].squareRoot() }
@@ -100,8 +106,9 @@ struct NeighbourTree: ~Copyable {
     }
   }
 
-  /// ``search(_:window:skipsZero:range:guesses:indices:distances:)`` of all points, in `threads`
-  /// parts side by side.
+  /// The `k` nearest points of every point, in `threads` parts side by side.
+  ///
+  /// - Parameter guesses: for each point one that is probably near, or -1.
   func allNearest(
     _ k: Int, window: Int, skipsZero: Bool = false, guesses: [Int32]? = nil, threads: Int = 1
   ) -> Neighbours {
@@ -112,11 +119,20 @@ struct NeighbourTree: ~Copyable {
     result.indices.withUnsafeMutableBufferPointer { indices in
       result.distances.withUnsafeMutableBufferPointer { distances in
         let (to, at) = (indices.base, distances.base)
+        let leafCount = 1 << shape.depth
         func part(_ number: Int, _ guesses: UnsafePointer<Int32>?) {
-          search(
-            k, window: window, skipsZero: skipsZero,
-            range: end * number / threads..<end * (number + 1) / threads, guesses: guesses,
-            indices: to, distances: at)
+          if k > 1 {
+            let range = end * number / threads..<end * (number + 1) / threads
+            search(
+              k, window: window, skipsZero: skipsZero, range: range, indices: to, distances: at)
+            return
+          }
+          var walk = LeafWalk(
+            shape, leaves.pointer, points, metric, stamps: stamps, window: window,
+            skipsZero: skipsZero)
+          for leaf in leafCount * number / threads..<leafCount * (number + 1) / threads {
+            walk.search(leaf, guesses: guesses, indices: to, distances: at)
+          }
         }
         if let guesses {
           guesses.withUnsafeBufferPointer { g in
@@ -131,12 +147,7 @@ struct NeighbourTree: ~Copyable {
   }
 
   /// Bounds a search by the successors of the neighbours of the point before.
-  private func hint(_ walk: inout TreeWalk, _ previous: UnsafePointer<Int32>, _ run: Range<Int>) {
-    if walk.k == 1 {
-      let next = Int(previous[0]) + 1
-      if next > 0 { attempt(&walk, next) }
-      return
-    }
+  private func hint(_ walk: inout TreeWalk, _ previous: UnsafePointer<Int32>) {
     var bound = 0.0
     for j in 0..<walk.k {
       let next = Int(previous[j]) + 1
@@ -144,12 +155,6 @@ struct NeighbourTree: ~Copyable {
       bound = max(bound, distance)
     }
     walk.bound = bound
-  }
-
-  /// Bounds a search for one neighbour by a point that may be near.
-  @inline(__always)
-  private func attempt(_ walk: inout TreeWalk, _ point: Int) {
-    if let distance = distance(walk, point) { walk.bound = min(walk.bound, distance) }
   }
 
   /// Distance (squared if Euclidean) to a point that may be a neighbour; else `nil`.

@@ -6,7 +6,7 @@ import TrajpackFormat
 struct NoiseAmplification {
   private let vectors: [Double]
   private let dimension: Int
-  private let count: Int
+  private let points: [Range<Int>]
   private let k: Int
   private let near: [Int32]
   /// ε² of each neighbourhood: 2/(K(K+1)) Σ squared distances of its pairs (eq. 16).
@@ -16,17 +16,21 @@ struct NoiseAmplification {
   private var horizons = 0.0
   private let inverseSize: Double
 
-  /// - Parameter count: the fiducial points, the first of the vectors, with all horizons after them.
-  init(_ vectors: [Double], _ dimension: Int, _ count: Int, _ k: Int, _ window: Int) {
+  /// - Parameter points: the fiducial points, with all horizons after them in their run.
+  init(
+    _ vectors: [Double], _ dimension: Int, _ points: [Range<Int>], _ k: Int, _ window: Int,
+    _ stamps: UnsafePointer<Int>
+  ) {
     self.vectors = vectors
     self.dimension = dimension
-    self.count = count
+    self.points = points
     self.k = k
-    near = neighbours(vectors, dimension, count, k: k, window: window).indices
-    size = [Double](repeating: 0, count: count)
+    near =
+      neighbours(vectors, dimension, points, k: k, window: window, stamps: stamps).indices
+    size = [Double](repeating: 0, count: points.last?.upperBound ?? 0)
     variance = size
     var inverse = 0.0
-    for i in 0..<count {
+    for i in points.joined() {
       var sum = 0.0
       for a in -1..<k {
         for b in a + 1..<k {
@@ -40,7 +44,7 @@ struct NoiseAmplification {
       size[i] = 2 / Double(k * (k + 1)) * sum
       inverse += 1 / size[i]
     }
-    inverseSize = inverse / Double(count)
+    inverseSize = inverse / Double(points.rowCount)
   }
 
   /// Takes one more horizon into the mean of eq. 15.
@@ -49,7 +53,7 @@ struct NoiseAmplification {
     let (d, k, share) = (dimension, k, 1 / Double(k + 1))
     vectors.withUnsafeBufferPointer { x in
       near.withUnsafeBufferPointer { near in
-        for i in 0..<count {
+        for i in points.joined() {
           var total = 0.0
           for c in 0..<d {
             let own = x[(i + horizon) * d + c]
@@ -71,28 +75,34 @@ struct NoiseAmplification {
   /// L = log₁₀(√⟨E²/ε²⟩ · √(1/⟨ε⁻²⟩)) (eqs. 17 to 21).
   var cost: Double {
     var sum = 0.0
-    for i in 0..<count { sum += variance[i] / horizons / size[i] }
-    return log10((sum / Double(count)).squareRoot() * (1 / inverseSize).squareRoot())
+    for i in points.joined() { sum += variance[i] / horizons / size[i] }
+    return log10((sum / Double(points.rowCount)).squareRoot() * (1 / inverseSize).squareRoot())
   }
 }
 
 /// L of given vectors (`rows` times `dimension`), averaged over horizons 1 to `maxHorizon`, all
-/// rows but the last `maxHorizon` being fiducial points.
+/// rows of an episode but its last `maxHorizon` being fiducial points.
 ///
 /// - Throws: `.usage` for too few rows, `.data` where vectors repeat exactly.
 public func noiseAmplification(
   _ vectors: UnsafeBufferPointer<Double>, dimension: Int, maxHorizon: Int, neighbours k: Int = 3,
-  window: Int = 1
+  window: Int = 1, episodes: Episodes
 ) throws(TrajpackError) -> Double {
   let rows = dimension > 0 ? vectors.count / dimension : 0
   let x = try vectors.require(rows, dimension, "vectors")
-  for c in 0..<dimension { try Episodes(whole: rows).requireFinite(x, dimension, c) }
-  guard maxHorizon >= 1, 1...64 ~= k, 0..<1 << 32 ~= window, rows - maxHorizon > 2 * window + k + 1
+  guard (episodes.runs.last?.upperBound ?? 0) <= rows else {
+    throw TrajpackError(.usage, "an episode reaches beyond row \(rows)")
+  }
+  for c in 0..<dimension { try episodes.requireFinite(x, dimension, c) }
+  guard 1..<1 << 32 ~= maxHorizon, 1...64 ~= k, 0..<1 << 32 ~= window,
+    episodes.runs.shortened(by: maxHorizon).rowCount > 2 * window + k + 1
   else {
     throw TrajpackError(
       .usage, "\(rows) vectors are too few for \(k) neighbours and horizons to \(maxHorizon)")
   }
-  var amplification = NoiseAmplification(Array(vectors), dimension, rows - maxHorizon, k, window)
+  let stamps = timeStamps(episodes.runs)
+  var amplification = NoiseAmplification(
+    Array(vectors), dimension, episodes.runs.shortened(by: maxHorizon), k, window, stamps.pointer)
   for horizon in 1...maxHorizon { amplification.add(horizon) }
   let cost = amplification.cost
   guard cost.isFinite else {

@@ -35,15 +35,17 @@ public struct PECUZAL: Sendable {
   /// The fall of L by each coordinate after the first.
   public let falls: [Double]
 
-  /// - Parameter values: rows times components of one episode.
+  /// - Parameter values: rows times components.
   /// - Throws: `.usage` for too few rows; `.data` where vectors repeat exactly.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
-    _ values: UnsafeBufferPointer<S>, components: Int = 1, options: Options
+    _ values: UnsafeBufferPointer<S>, components: Int = 1, options: Options,
+    episodes: Episodes
   ) throws(TrajpackError) {
-    var search = try JointSearch(values, components)
-    guard options.maxLag >= 2, 0..<1 << 32 ~= options.window, options.continuityNeighbours >= 8,
+    var search = try JointSearch(values, components, episodes)
+    guard 2..<1 << 32 ~= options.maxLag, 0..<1 << 32 ~= options.window,
+      options.continuityNeighbours >= 8,
       options.continuityNeighbours <= 64, options.neighbours >= 1, options.neighbours <= 64,
       options.threshold >= 0, options.maxCycles >= 1, 0 < options.chance, options.chance < 1,
       0 < options.significance, options.significance < 1
@@ -78,20 +80,20 @@ public struct PECUZAL: Sendable {
   private static func cycle(
     _ search: borrowing JointSearch, _ options: Options, _ table: [Int]
   ) throws(TrajpackError) -> (fall: Double, channel: Int, lag: Int) {
-    let n = search.count - options.maxLag
-    guard n > 2 * options.window + options.continuityNeighbours + 1 else {
+    let points = search.points(beyond: options.maxLag)
+    guard points.rowCount > 2 * options.window + options.continuityNeighbours + 1 else {
       throw TrajpackError(
         .usage,
         "\(search.rows) rows are too few for lags to \(options.maxLag) and a Theiler window of "
           + "\(options.window) in dimension \(search.chosen.count + 1)")
     }
     let near = neighbours(
-      search.vectors, search.chosen.count, n, k: options.continuityNeighbours,
-      window: options.window)
+      search.vectors, search.chosen.count, points, k: options.continuityNeighbours,
+      window: options.window, stamps: search.stamps.pointer)
     var best: (fall: Double, channel: Int, lag: Int)?
     for channel in 0..<search.channels {
       let continuity = (0...options.maxLag).map { lag in
-        mean(search.channel(channel), near, n, lag, options.continuityNeighbours, table)
+        mean(search.channel(channel), near, points, lag, options.continuityNeighbours, table)
       }
       for lag in peaks(continuity) {
         let fall = try noiseFall(search, channel, lag, options)
@@ -120,28 +122,30 @@ public struct PECUZAL: Sendable {
 
   /// ⟨ε*⟩: the smallest reach in the new coordinate that holds enough of the neighbours.
   private static func mean(
-    _ x: UnsafePointer<Double>, _ near: Neighbours, _ n: Int, _ lag: Int, _ k: Int,
-    _ table: [Int]
+    _ x: UnsafePointer<Double>, _ near: Neighbours, _ points: [Range<Int>], _ lag: Int,
+    _ k: Int, _ table: [Int]
   ) -> Double {
     var sum = 0.0
     let sorted = Scratch<Double>(k)
-    for i in 0..<n {
-      let centre = x[i + lag]
-      var smallest = Double.infinity
-      for j in 0..<k {
-        // Insert, so that the first j + 1 distances are in order.
-        let distance = abs(centre - x[Int(max(near.indices[i * k + j], 0)) + lag])
-        var place = j
-        while place > 0, sorted[place - 1] > distance {
-          sorted[place] = sorted[place - 1]
-          place -= 1
+    for run in points {
+      for i in run {
+        let centre = x[i + lag]
+        var smallest = Double.infinity
+        for j in 0..<k {
+          // Insert, so that the first j + 1 distances are in order.
+          let distance = abs(centre - x[Int(max(near.indices[i * k + j], 0)) + lag])
+          var place = j
+          while place > 0, sorted[place - 1] > distance {
+            sorted[place] = sorted[place - 1]
+            place -= 1
+          }
+          sorted[place] = distance
+          if j >= 7 { smallest = min(smallest, sorted[table[j - 7] - 1]) }
         }
-        sorted[place] = distance
-        if j >= 7 { smallest = min(smallest, sorted[table[j - 7] - 1]) }
+        sum += smallest
       }
-      sum += smallest
     }
-    return sum / Double(n)
+    return sum / Double(points.rowCount)
   }
 
   /// Lags of the local maxima, with a 0 put before the first lag so that it can be one; the
@@ -180,14 +184,16 @@ public struct PECUZAL: Sendable {
     let trial = search.extended(channel, lag)
     let step = options.isEconomic ? 2 : 1
     let horizons = Array(stride(from: 2, through: options.maxLag, by: step))
-    let n = trial.count - (horizons.last ?? 2)
-    guard n > 2 * options.window + options.neighbours + 1 else {
+    let points = search.points(reach: lag, beyond: horizons.last ?? 2)
+    guard points.rowCount > 2 * options.window + options.neighbours + 1 else {
       throw TrajpackError(
         .usage, "\(search.rows) rows are too few for horizons to \(options.maxLag)")
     }
     let d = search.chosen.count
-    var old = NoiseAmplification(search.vectors, d, n, options.neighbours, options.window)
-    var new = NoiseAmplification(trial.vectors, d + 1, n, options.neighbours, options.window)
+    let stamps = search.stamps.pointer
+    var old = NoiseAmplification(
+      search.vectors, d, points, options.neighbours, options.window, stamps)
+    var new = NoiseAmplification(trial, d + 1, points, options.neighbours, options.window, stamps)
     var former = Double.infinity
     for horizon in horizons {
       old.add(horizon)

@@ -87,3 +87,19 @@ func portableExp(_ x: Double) -> Double {
   }
   return sum * Double(sign: .plus, exponent: Int(k), significand: 1)
 }
+
+/// The sine of up to 2·10⁶ by additions and multiplications only: x = k·π + r with π in three parts
+/// of which the first two have products with k that are exact, Taylor to degree 21.
+func portableSine(_ x: Double) -> Double {
+  let k = (x / Double.pi).rounded(.toNearestOrEven)
+  let r =
+    ((x - k * 3.1415926218032837) - k * 3.178650942459171e-08) - k * 1.2246467864107189e-16
+  let square = r * r
+  var sum = 1.0
+  var n = 20.0
+  while n >= 2 {
+    sum = 1 - square / (n * (n + 1)) * sum
+    n -= 2
+  }
+  return k.truncatingRemainder(dividingBy: 2) == 0 ? r * sum : -r * sum
+}

@@ -29,6 +29,11 @@ public enum Missingness: Sendable, Hashable, Codable {
   /// Every value above mean + offset · standard deviation of its channel (MNAR).
   case above(offset: Double)
 
+  /// By the time (MNAR): an entry stays with probability exp(3 sin(cycle · t + phase)) / scale, at
+  /// most 1, where t goes from 0 in the first row to 1 in the last (pygrinder's `mnar_t`, with cycle
+  /// 20, phase 10, scale 3).
+  case byTime(cycle: Double, phase: Double, scale: Double)
+
   /// Takes entries away from an episode's mask.
   ///
   /// - Parameters:
@@ -86,6 +91,18 @@ public enum Missingness: Sendable, Hashable, Codable {
     case .blocks(let fraction, let length, let width):
       try Self.require(fraction, "fraction")
       try Self.dropBlocks(m, rows, components, fraction, length, width, random)
+    case .byTime(let cycle, let phase, let scale):
+      guard abs(cycle) <= 1e6, abs(phase) <= 1e6, scale > 0, scale < .infinity else {
+        throw TrajpackError(
+          .usage, "cycle \(cycle), phase \(phase), scale \(scale): give at most 1e6, scale above 0")
+      }
+      for row in 0..<rows {
+        let time = rows > 1 ? Double(row) / Double(rows - 1) : 0
+        let intensity = portableExp(3 * portableSine(cycle * time + phase))
+        for c in 0..<components where random.uniform(row * components + c) * scale >= intensity {
+          m[row * components + c] = 0
+        }
+      }
     case .byDrivers, .byValue, .above:
       let x = try values.require(rows, components, "values")
       try dropByValues(x, m, rows, components, random)

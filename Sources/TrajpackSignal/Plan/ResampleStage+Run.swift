@@ -7,13 +7,7 @@ extension ResampleStage {
   ) throws(TrajpackError) {
     let columns = track.columns
     let clock = track.clock
-    if target == clock, keepsSameClock {
-      track.columns = zip(columns, ways).map { column, way in
-        if case .rows = way { return column }
-        return column.asFloats()
-      }
-      return
-    }
+    let isSame = target == clock && keepsSameClock
     var notes: [String] = []
     let made = try clock.withTimes { (source) throws(TrajpackError) in
       try target.withTimes { (times) throws(TrajpackError) in
@@ -21,7 +15,9 @@ extension ResampleStage {
         var made: [PlanColumn] = []
         for (i, column) in columns.enumerated() {
           do throws(TrajpackError) {
-            made.append(try work.column(column, ways[i]))
+            made.append(
+              isSame && ways[i].isValue
+                ? column.kept(ways[i]) : try work.column(column, ways[i]))
           } catch {
             throw error.within("channel '\(stream)/\(column.channel.name)'")
           }
@@ -38,7 +34,6 @@ extension ResampleStage {
   private var keepsSameClock: Bool {
     guard case .path(let methods, _, _, _, _) = step.how else { return false }
     return methods == PlanRules(.auto)
-      && !ways.contains { $0 == .count || $0 == .since }
   }
 
   /// What the columns of one track share.
@@ -242,6 +237,24 @@ extension ResampleStage {
       }
       return made
     }
+  }
+}
+
+extension ResampleStage.Way {
+  /// Whether it gives values of the channel at other times, and not something else about it.
+  fileprivate var isValue: Bool {
+    switch self {
+    case .path, .polyphase, .rows: true
+    case .count, .since, .bin, .binRow: false
+    }
+  }
+}
+
+extension PlanColumn {
+  /// The column as it is, in the type that its way gives.
+  fileprivate func kept(_ way: ResampleStage.Way) -> PlanColumn {
+    if case .rows = way { return self }
+    return asFloats()
   }
 }
 

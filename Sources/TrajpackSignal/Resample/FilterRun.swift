@@ -1,3 +1,5 @@
+import CPlatform
+
 /// One run of rows of a few neighbouring components, filtered block by block: a block's samples
 /// are copied, lanes side by side, with edges added and the background taken off.
 struct FilterRun<S: Sample>: ~Copyable {
@@ -108,18 +110,16 @@ struct FilterRun<S: Sample>: ~Copyable {
   /// its phase, and the row.
   @inline(__always)
   private func walk(_ rows: Range<Int>, _ body: (_ at: Int, _ phase: Int, _ row: Int) -> Void) {
-    let (up, down, width) = (filter.up, filter.down, filter.width)
+    let (up, down) = (filter.up, filter.down)
     // Output row j needs the source rows up to ⌊(j·down + half)/up⌋, in the phase of the rest.
     let reach = rows.lowerBound * down + filter.halfLength
-    var first = reach / up - width + 1 - run.lowerBound
+    var first = reach / up - filter.width + 1 - run.lowerBound
     var phase = reach % up
     let (step, rest) = (down / up, down % up)
     var row = rows.lowerBound
     while row < rows.upperBound {
       let block = first
-      // Rows whose samples begin within the block, and what the last of them reads.
-      let left = (rows.upperBound - 1 - row) * (step + 1) + width
-      load(block, min(Self.blockRows + step + width + 1, max(left, width)))
+      loadBlock(block, rows.upperBound - 1 - row)
       while row < rows.upperBound, first - block <= Self.blockRows {
         body(first - block, phase, row)
         first += step
@@ -171,34 +171,50 @@ struct FilterRun<S: Sample>: ~Copyable {
   func filterOne(
     _ taps: [S], _ out: UnsafeMutablePointer<S>, _ rows: Range<Int>, stride outStride: Int? = nil
   ) {
-    let width = filter.width
     let step = outStride ?? stride
-    let bytes = MemoryLayout<S>.stride
-    let end = width * bytes
-    let half = 4 * bytes
-    let first = samples.pointer
-    let constant = base[0]
-    let isLine = edges == .line
+    let reach = rows.lowerBound * filter.down + filter.halfLength
+    // Rows of the source, counted from the run's beginning.
+    var first = reach / filter.up - filter.width + 1 - run.lowerBound
+    var place = tp_fir_place(first: 0, phase: reach % filter.up, row: rows.lowerBound)
+    let base = edges == .line ? 0 : base[0]
     taps.withUnsafeBufferPointer { taps in
-      walk(rows) { at, phase, j in
-        let from = UnsafeRawPointer(first + at)
-        let weights = UnsafeRawPointer(taps.base + phase * width)
-        var sum0 = SIMD4<S>.zero
-        var sum1 = SIMD4<S>.zero
-        var i = 0
-        while i < end {
-          sum0 +=
-            from.loadUnaligned(fromByteOffset: i, as: SIMD4<S>.self)
-            * weights.loadUnaligned(fromByteOffset: i, as: SIMD4<S>.self)
-          sum1 +=
-            from.loadUnaligned(fromByteOffset: i &+ half, as: SIMD4<S>.self)
-            * weights.loadUnaligned(fromByteOffset: i &+ half, as: SIMD4<S>.self)
-          i &+= 2 &* half
-        }
-        let sum = sum0 + sum1
-        let value = (sum.x + sum.z) + (sum.y + sum.w)
-        out[j &* step] = value + (isLine ? background(j, 0) : constant)
+      while place.row < rows.upperBound {
+        loadBlock(first, rows.upperBound - 1 - place.row)
+        place.first = 0
+        products(taps.base, &place, rows.upperBound, base, out, step)
+        first += place.first
       }
     }
+    if edges == .line { for j in rows { out[j * step] += background(j, 0) } }
+  }
+
+  /// Rows from `place` on, until the block or the rows end.
+  @inline(__always)
+  private func products(
+    _ taps: UnsafePointer<S>, _ place: inout tp_fir_place, _ end: Int, _ base: S,
+    _ out: UnsafeMutablePointer<S>, _ step: Int
+  ) {
+    let (x, taps, out) = (
+      UnsafeRawPointer(samples.pointer), UnsafeRawPointer(taps), UnsafeMutableRawPointer(out)
+    )
+    if S.self == Float.self {
+      tp_fir_f32(
+        x.assumingMemoryBound(to: Float.self), taps.assumingMemoryBound(to: Float.self),
+        filter.width, filter.up, filter.down, Self.blockRows, &place, end, Float(base),
+        out.assumingMemoryBound(to: Float.self), step)
+    } else {
+      tp_fir_f64(
+        x.assumingMemoryBound(to: Double.self), taps.assumingMemoryBound(to: Double.self),
+        filter.width, filter.up, filter.down, Self.blockRows, &place, end, Double(base),
+        out.assumingMemoryBound(to: Double.self), step)
+    }
+  }
+
+  /// Fills the block with the rows from `first` on that an output row and the `more` rows after it
+  /// read, as far as they begin within the block.
+  private func loadBlock(_ first: Int, _ more: Int) {
+    let (step, width) = (filter.down / filter.up, filter.width)
+    let left = more * (step + 1) + width
+    load(first, min(Self.blockRows + step + width + 1, max(left, width)))
   }
 }

@@ -6,7 +6,8 @@
         batch["state/hp"]                # numpy, [B, T, ...], without a copy
 
 ``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
-data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks. Importing
+data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks; ``trajpack.signal`` resamples, aligns,
+embeds and masks arrays. Importing
 this package imports nothing else: numpy comes with the first data set, a framework with its module.
 """
 from __future__ import annotations
@@ -33,7 +34,7 @@ __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "Recording": "recording",
            "Writer": "writer", "channel": "predicates", "create": "writer"}
-_MODULES = ("torch", "grain", "jax")
+_MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 
 def version() -> str:

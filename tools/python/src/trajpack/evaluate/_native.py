@@ -1,0 +1,93 @@
+"""The functions of ``trajpack_evaluate.h``: arrays in, JSON out."""
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Mapping
+from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_void_p
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from .. import _ffi
+from .._errors import UsageError, from_status
+
+TYPES = {"float32": 0, "float64": 1, "int64": 2, "uint8": 3}
+MOST_AXES = 8
+
+
+class Array(Structure):
+    """tp_array"""
+
+    _fields_ = [("name", c_char_p), ("data", c_void_p), ("shape", POINTER(c_int64)), ("rank", c_int32),
+                ("type", c_int32)]
+
+
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "tp_evaluate": (c_int32, [c_char_p, POINTER(Array), c_int64, c_char_p, POINTER(c_void_p)]),
+    "tp_evaluators": (c_void_p, []),
+}
+
+
+@cache
+def library() -> ctypes.CDLL:
+    """The library, with the functions declared."""
+    _ffi.library()      # first, for its check of the version
+    return _ffi.bind(_ffi.find(), FUNCTIONS | {"tp_text_free": _ffi.FUNCTIONS["tp_text_free"]})
+
+
+def take(address: int | None) -> str:
+    """The text at an address, which is freed."""
+    try:
+        return ctypes.string_at(address).decode("utf-8", "replace") if address else ""
+    finally:
+        library().tp_text_free(c_void_p(address))
+
+
+def evaluators() -> list[dict[str, Any]]:
+    """The catalogue as the library has it."""
+    found: list[dict[str, Any]] = json.loads(take(library().tp_evaluators()))
+    return found
+
+
+def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options: Mapping[str, Any]
+             ) -> list[dict[str, Any]]:
+    """The scores of one evaluator; arrays are float32, float64, int64 or uint8 and C-contiguous."""
+    items = (Array * max(len(arrays), 1))()
+    keep: list[Any] = []
+    for item, (name, values) in zip(items, arrays.items(), strict=False):
+        if values.ndim > MOST_AXES:
+            raise UsageError(f"the array '{name}' has {values.ndim} axes; the most is {MOST_AXES}")
+        shape = (c_int64 * max(values.ndim, 1))(*values.shape)
+        keep.append(shape)
+        item.name, item.data = _ffi.name_bytes(name), values.ctypes.data
+        item.shape, item.rank, item.type = shape, values.ndim, TYPES[str(values.dtype)]
+    text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
+    result = c_void_p()
+    status = library().tp_evaluate(_ffi.name_bytes(evaluator), items, len(arrays), _ffi.name_bytes(text), byref(result))
+    answer = take(result.value)
+    if status:
+        raise from_status(status, answer)
+    found: list[dict[str, Any]] = json.loads(answer)
+    return found
+
+
+def written(name: str, value: Any) -> str:
+    """An option's value as the library reads it."""
+    if value is None:
+        return "none"
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple, range, np.ndarray)):
+        return ",".join(written(name, item) for item in value)
+    if isinstance(value, (int, np.integer)):
+        return str(int(value))
+    if isinstance(value, (float, np.floating)):
+        return repr(float(value))
+    if not isinstance(value, str):
+        raise UsageError(f"option '{name}' takes a number, a text, true or false, or a list of them, not "
+                         f"{type(value).__name__}")
+    if "\n" in value:
+        raise UsageError(f"option '{name}' has a line break in it")
+    return value

@@ -1,0 +1,220 @@
+"""`trajpack evaluate` on archives made for it: splits, conventions, entities that come and go, other inputs."""
+
+import json
+import os
+import sys
+
+import numpy as np
+import pytest
+from conftest import ROOT, built
+from evaluate_command import by_episode, figures, report, run
+from scipy.spatial.transform import Rotation
+
+sys.path.insert(0, str(ROOT / "tools" / "python" / "src"))
+
+
+@pytest.fixture(scope="module")
+def create():
+    """`trajpack.create` of the Python package, which writes archives of any form."""
+    folder = os.path.dirname(built("trajpack"))
+    os.environ.setdefault("TRAJPACK_LIBRARY", os.path.join(folder, "libtrajpack-c.so"))
+    if not os.path.exists(os.path.join(folder, "libtrajpack-write.so")):
+        pytest.skip("libtrajpack-write is not built")
+    import trajpack
+    return trajpack.create
+
+
+CAMERA = {
+    "camera/pos": {"kind": "position", "units": "m"},
+    "camera/rot": {"kind": "quaternion", "conventions": {"order": "xyzw", "pose": "camera-to-world", "axes": "OpenGL"}},
+    "camera/K": {"kind": "intrinsics", "conventions": {"order": "fx fy cx cy"}},
+}
+
+
+def series(create, path, episodes, split=lambda n: "", channels=None):
+    """An archive of one stream at 10 Hz: {id: {channel: rows}}."""
+    with create(path, rate=10, channels=channels or {}) as writer:
+        for name, arrays in episodes.items():
+            with writer.episode(name, split=split(name)) as episode:
+                episode.extend(arrays)
+    return path
+
+
+def changed(channels, name, **conventions):
+    own = channels[name]
+    return {**channels, name: {**own, "conventions": {**own["conventions"], **conventions}}}
+
+
+def test_training_split(create, tmp_path):
+    """Naive errors come from the split that is named, whose episodes are not joined into one."""
+    rng = np.random.default_rng(3)
+    values = {n: rng.normal(size=(30, 2)).cumsum(0) for n in ("a", "b", "c")}
+    truth = series(create, tmp_path / "truth", {n: {"x": v, "y": 9 * v} for n, v in values.items()}, lambda n: "test" if n == "c" else "train")
+    made = {"c": values["c"] + rng.normal(size=(30, 2))}
+    width = abs(rng.normal(size=(30, 2)))
+    np.savez(tmp_path / "c.npz", **{"frames/x": made["c"], "lower": made["c"] - width, "upper": made["c"] + width})
+    words = ["--split", "test", "--metric", "forecast.mase", "--metric", "forecast.intervals", "--map", "truth=frames/x"]
+    (tmp_path / "p").mkdir()
+    (tmp_path / "c.npz").rename(tmp_path / "p" / "c.npz")
+    found = figures(report(truth, tmp_path / "p", *words, "--train-split", "train"))
+    naive = np.concatenate([abs(np.diff(values[n], axis=0)) for n in ("a", "b")]).mean()
+    assert found["forecast.mase"]["value"] == pytest.approx(abs(values["c"] - made["c"]).mean() / naive)
+    inside = abs(values["c"] - made["c"]) <= width
+    assert found["forecast.coverage"]["value"] == pytest.approx(inside.mean())
+    score = 2 * width + 40 * np.maximum(abs(values["c"] - made["c"]) - width, 0)
+    assert found["forecast.msis"]["value"] == pytest.approx(score.mean() / naive)
+    assert "there is no split 'trian'; did you mean 'train'" in run(truth, tmp_path / "p", *words, "--train-split", "trian", code=2)
+
+
+def test_recogniser(create, tmp_path):
+    """A motion that is a training motion is recognised; one that is another is not."""
+    t = np.arange(60)[:, None, None] / 10
+    rng = np.random.default_rng(4)
+    base = rng.normal(size=(1, 5, 3))
+    moves = {0: base + 0.0 * t, 1: base + np.sin(3 * t + np.arange(5)[:, None])}
+    channels = {"frames/joints": {"kind": "position", "units": "m"}}
+    episodes = {}
+    for name, order in (("train", (0, 1)), ("test", (1, 0))):
+        episodes[name] = {"joints": np.concatenate([moves[m] for m in order]), "action": np.repeat(np.array(order), 60)}
+    truth = series(create, tmp_path / "truth", episodes, lambda n: n, channels)
+    words = ["--split", "test", "--metric", "action.recogniser", "--train-split", "train"]
+    right = figures(report(truth, truth, *words, "--partial"))
+    assert right["action.frame_accuracy"]["value"] > 95 and right["action.frame_accuracy"]["count"] == 120
+    swapped = {"test": {"joints": np.concatenate([moves[0], moves[1]]), "action": np.zeros(120, int)}}
+    wrong = figures(report(truth, series(create, tmp_path / "wrong", swapped, channels=channels), *words))
+    assert wrong["action.frame_accuracy"]["value"] < 5
+
+
+def test_keys_mouse_depth_and_tracks(create, tmp_path):
+    rng = np.random.default_rng(5)
+    keys, mouse = rng.integers(0, 2, (2, 40, 6)), rng.normal(size=(2, 40, 2))
+    depth = rng.uniform(1, 9, (40, 4, 6))
+    points = rng.uniform(0, 256, (40, 3, 2))
+    channels = {"frames/depth": {"kind": "depth", "units": "m"}}
+    truth = series(create, tmp_path / "truth", {"a": {"keys": keys[0], "mouse": mouse[0], "depth": depth, "points": points}}, channels=channels)
+    pred = series(create, tmp_path / "pred", {"a": {"keys": keys[1], "mouse": mouse[1], "depth": depth * 1.1}}, channels=channels)
+    found = figures(report(truth, pred, "--suite", "control", "--suite", "depth"))
+    def direction(k, a, b):
+        return np.where(k[:, a] == k[:, b], 0, np.where(k[:, a] == 1, 1, 2))
+    tasks = [(direction(keys[0], a, b) == direction(keys[1], a, b)).mean() for a, b in ((0, 1), (2, 3))]
+    tasks += [(keys[0][:, i] == keys[1][:, i]).mean() for i in (4, 5)]
+    assert found["action.keyboard"]["value"] == pytest.approx(np.mean(tasks))
+    signs = [np.where(abs(m) > 0.01, np.sign(m), 0) for m in mouse]
+    assert found["action.mouse"]["value"] == pytest.approx((signs[0] == signs[1]).all(1).mean())
+    assert found["depth.abs_rel"]["value"] == pytest.approx(0.1) and found["depth.delta_1"]["value"] == 1
+    assert found["depth.rmse"]["unit"] == "m"
+    np.savez(tmp_path / "a.npz", tracks=points + (3, 0))
+    tracked = figures(report(truth, tmp_path / "a.npz", "--metric", "keypoints.tap_vid", "--map", "truth=frames/points"))
+    assert [tracked[f"keypoints.within_{n}"]["value"] for n in (1, 2, 4, 8)] == [0, 0, 1, 1]
+
+
+def test_camera_conventions(create, tmp_path):
+    """The same path, said as world-to-camera with w first, has the same errors; two sides that differ are refused."""
+    rng = np.random.default_rng(6)
+    centre, turn = rng.normal(size=(2, 50, 3)).cumsum(1), [Rotation.random(50, random_state=s) for s in (1, 2)]
+    def archive(name, inverse, channels):
+        paths = []
+        for side in (0, 1):
+            rot, pos = turn[side], centre[side]
+            if inverse:
+                rot = rot.inv()
+                pos = -rot.apply(pos)
+            quaternion = rot.as_quat()
+            if inverse:
+                quaternion = np.roll(quaternion, 1, axis=1)
+            arrays = {"camera": {"pos": pos, "rot": quaternion, "K": np.tile([500., 500, 320, 180], (50, 1))}}
+            path = tmp_path / f"{name}{side}"
+            with create(path, rate=30, channels=channels) as writer:
+                with writer.episode("a") as episode:
+                    episode.extend({f"camera/{k}": v for k, v in arrays["camera"].items()})
+            paths.append(path)
+        return paths
+    other = changed(CAMERA, "camera/rot", order="wxyz", pose="world-to-camera")
+    plain, inverse = archive("plain", False, CAMERA), archive("inverse", True, other)
+    a, b = (figures(report(*p, "--suite", "camera")) for p in (plain, inverse))
+    assert len(a) == len(b) > 20
+    for name, metric in a.items():
+        assert b[name]["value"] == pytest.approx(metric["value"], rel=1e-9), name
+    assert b["camera.ate.rmse"]["options"]["pose"] == "world_to_camera"
+    assert "the convention 'order' of 'camera/rot' is 'xyzw' in the truth and 'wxyz'" in run(plain[0], inverse[1], "--metric", "camera.ate", code=2)
+    feet = archive("feet", False, {**CAMERA, "camera/pos": {"kind": "position", "units": "ft"}})
+    assert "the unit of 'camera/pos' is 'm' in the truth and 'ft'" in run(plain[0], feet[1], "--metric", "camera.ate", code=2)
+
+
+def test_entities_that_come_and_go(create, tmp_path):
+    """Frames on which an entity is away count neither as truth nor as prediction; the other's do."""
+    rng = np.random.default_rng(7)
+    channels = {"body/joints": {"kind": "position", "units": "m"}, "clock/tick": {}}
+    joints = rng.normal(size=(2, 30, 4, 3))
+    def archive(path, offset):
+        with create(path, rate=30, channels=channels) as writer:
+            with writer.episode("a") as episode:
+                episode.extend({"clock/tick": np.arange(30)})
+                for who, rows in ((0, [range(30)]), (1, [range(5, 12), range(20, 28)])):
+                    for run_ in rows:
+                        episode.extend({"body/joints": joints[who][list(run_)] + offset}, row=run_.start, entity=("body", who))
+                        episode.leave(("body", who))
+        return path
+    truth, pred = archive(tmp_path / "truth", 0), archive(tmp_path / "pred", 0.3)
+    found = figures(report(truth, pred, "--metric", "skeleton.mpjpe"))["skeleton.mpjpe"]
+    assert found["count"] == (30 + 7 + 8) * 4 and found["value"] == pytest.approx(0.3 * 3 ** 0.5)
+    whole = np.full((30, 4, 3), 99.0)
+    whole[5:12], whole[20:28] = joints[1][5:12] + 0.3, joints[1][20:28] + 0.3
+    np.savez(tmp_path / "a.npz", **{"body[0]/joints": joints[0] + 0.3, "body[1]/joints": whole})
+    again = figures(report(truth, tmp_path / "a.npz", "--metric", "skeleton.mpjpe"))["skeleton.mpjpe"]
+    assert again == found
+
+
+def test_explicit_times(create, tmp_path):
+    """Rows meet by their times; times that are not there are refused."""
+    rng = np.random.default_rng(8)
+    times, values = rng.uniform(0, 1, 40).cumsum(), rng.normal(size=40)
+    def archive(path, t, v):
+        with create(path) as writer:
+            with writer.episode("a") as episode:
+                episode.extend({"x": v}, time=t)
+        return path
+    truth = archive(tmp_path / "truth", times, values)
+    found = figures(report(truth, archive(tmp_path / "pred", times, values + 2), "--metric", "forecast.mae"))
+    assert found["forecast.mae"]["value"] == pytest.approx(2)
+    part = archive(tmp_path / "part", times[:30], values[:30])
+    assert "10 of them have no prediction" in run(truth, part, "--metric", "forecast.mae", code=2)
+    assert figures(report(truth, part, "--metric", "forecast.mae", "--partial"))["forecast.mae"]["count"] == 30
+    assert "there is no frame at" in run(truth, archive(tmp_path / "late", times + 0.01, values), "--metric", "forecast.mae", code=2)
+    # Frames in between: those without a prediction have no truth either.
+    holes = archive(tmp_path / "holes", np.delete(times, [5, 6, 20]), np.delete(values, [5, 6, 20]) + 1)
+    gaps = figures(report(truth, holes, "--metric", "forecast.mae", "--partial"))["forecast.mae"]
+    assert gaps["count"] == 37 and gaps["value"] == pytest.approx(1)
+
+
+def test_rates_that_differ(create, tmp_path):
+    truth = series(create, tmp_path / "truth", {"a": {"x": np.arange(20.0)}})
+    with create(tmp_path / "pred", rate=5) as writer:
+        with writer.episode("a") as episode:
+            episode.extend({"x": np.arange(20.0)})
+    assert "do not lie on the frames" in run(truth, tmp_path / "pred", "--metric", "forecast.mse", code=2)
+
+
+def test_generative_and_ensemble(create, tmp_path):
+    rng = np.random.default_rng(9)
+    real = {f"e{i}": rng.normal(size=(24, 2)) for i in range(6)}
+    truth = series(create, tmp_path / "truth", {n: {"x": v} for n, v in real.items()})
+    pred = series(create, tmp_path / "pred", {n: {"x": v * 2} for n, v in real.items()})
+    found = figures(report(truth, pred, "--suite", "generative"))
+    whole = np.concatenate(list(real.values()))
+    def skew(x):
+        return ((x - x.mean()) ** 3).mean() / x.std(ddof=1) ** 3
+    assert found["generative.sd"]["value"] == pytest.approx(np.mean([abs(skew(2 * c) - skew(c)) for c in whole.T]), abs=1e-9)
+    single = series(create, tmp_path / "single", {n: {"x": v[:, 0]} for n, v in real.items()})
+    members = {n: v[:, :1] + rng.normal(size=(24, 5)) for n, v in real.items()}
+    np.savez(tmp_path / "m.npz", **{f"{n}/ensemble": m for n, m in members.items()})
+    crps = []
+    for name, m in members.items():
+        y = real[name][:, 0]
+        crps.append((abs(m - y[:, None]).mean(1) - abs(m[:, :, None] - m[:, None]).mean((1, 2)) / 2).mean())
+    mine = figures(report(single, tmp_path / "m.npz", "--metric", "forecast.crps"))["forecast.crps"]
+    assert mine["value"] == pytest.approx(np.mean(crps))
+    assert list(by_episode(mine).values()) == pytest.approx(crps)
+    uneven = series(create, tmp_path / "uneven", {"a": {"x": np.arange(5.0)}, "b": {"x": np.arange(6.0)}})
+    assert "differ in length" in run(uneven, uneven, "--metric", "generative.distances", code=2)
+    assert json.loads(run(uneven, uneven, "--suite", "generative", "--format", "json"))["metrics"][0]["value"] is None
