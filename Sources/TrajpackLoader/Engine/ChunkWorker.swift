@@ -28,9 +28,9 @@ final class ChunkWorker {
   private var inflated = Scratch()
   private var shuffled: [Bool] = []
   private var places: [ShardIndex.Chunk] = []
+  private var viewers: [Int: TrackViewer] = [:]
   /// The shard whose length was looked at since ``begin()``; -1 for none.
   private var measured = -1
-  private var viewers: [Int: TrackViewer] = [:]
 
   init(_ setup: LoaderSetup, cache: ChunkCache?) {
     self.setup = setup
