@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install wheel bench bench-loader sanitize crash picture setup clean
+.PHONY: help demo test check format build release install wheel bench bench-loader sanitize enso crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,10 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
 	@echo "installed $(PREFIX)/bin/trajpack"
 
+wheel: setup ## One wheel for every Python, with both libraries, into tools/python/dist
+	@$(PYTHON_HERE) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir tools/python/dist ./tools/python
+	@ls tools/python/dist/*.whl
+
 bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py
 	@echo
@@ -62,6 +66,11 @@ bench-loader: setup release ## Race the loader against its peers, clock the firs
 sanitize: setup ## Run the loader's tests under the thread and the address (and leak) sanitizer
 	@for kind in thread address; do \
 	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --filter TrajpackLoaderTests; done
+
+enso: setup ## Recompute a published table: make enso FOLDER=... (tools/checks/enso.py says which files)
+	@test -n "$(FOLDER)" || { echo "make enso FOLDER=...: the folder with phase_space_metrics.csv" >&2; exit 2; }
+	@swift build --quiet -c release --product trajpack-c
+	@$(PYTHON_HERE) tools/checks/enso.py "$(FOLDER)"
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release

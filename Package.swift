@@ -54,7 +54,8 @@ let package = Package(
     .target(
       name: "TrajpackLoader",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CForkGuard", "CPlatform",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackPrepare",
+        "CForkGuard", "CPlatform",
       ],
       swiftSettings: strict),
     // Errors and texts at the border to C.
@@ -79,6 +80,10 @@ let package = Package(
     .target(
       name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
+    // Tracks of shards as a plan takes them.
+    .target(
+      name: "TrajpackPrepare", dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSignal"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
       swiftSettings: strict),
@@ -102,7 +107,7 @@ let package = Package(
       name: "TrajpackSources",
       dependencies: [
         "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal",
-        "TrajpackHDF5", "TrajpackVideo",
+        "TrajpackPrepare", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 
@@ -133,8 +138,8 @@ let package = Package(
     .target(
       name: "TrajpackCommands",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackHDF5",
-        "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
     .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),

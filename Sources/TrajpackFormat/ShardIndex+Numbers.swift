@@ -7,9 +7,9 @@ extension ShardIndex {
     /// The row of the entity table; -1 for a stream of the episode itself.
     package let entity: Int
     /// The row of the clock table.
-    package let clock: Int
-    package let first: Int
-    package let count: Int
+    package var clock: Int
+    package var first: Int
+    package var count: Int
   }
 
   /// A row of the entity table: the number of its kind, its index and its type.

@@ -24,9 +24,15 @@ extension Loader {
         "'epoch_windows' is for mixtures and for 'window_weights': give 'weights' too, or leave it out"
       )
     }
-    let schemas = Schemas(datasets)
+    let views =
+      if let plan = options.plan {
+        try ShardView.prepared(datasets.map(\.shards), by: plan)
+      } else {
+        datasets.map { $0.shards.map { ShardView($0) } }
+      }
+    let schemas = Schemas(views)
     let selection = try Selection(schemas.distinct, options)
-    let facts = DataFacts(datasets)
+    let facts = DataFacts(views)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
     if let duration = options.duration {
@@ -34,7 +40,7 @@ extension Loader {
     }
     let length = options.past + rows + options.future
     let native = try NativeRows(
-      datasets,
+      views,
       streams: Set(
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
@@ -52,7 +58,7 @@ extension Loader {
     var sources: [WindowSource] = []
     for (d, dataset) in datasets.enumerated() {
       var shards: [LoadedShard] = []
-      for (s, shard) in dataset.shards.enumerated() {
+      for (s, shard) in views[d].enumerated() {
         shards.append(
           LoadedShard(
             shard, number: number, programs: programs[schemas.numbers[d][s]],
@@ -198,7 +204,7 @@ extension Loader {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
     for name in [
-      "length", "duration", "stride", "past", "future", "offsets", "rate", "edge", "split",
+      "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",
       "where", "windows_where", "window_weights", "shuffle", "block_windows", "block_count",
       "weights", "epoch_windows",
@@ -215,10 +221,10 @@ private struct Schemas {
   /// The schema of each shard of each dataset.
   var numbers: [[Int]] = []
 
-  init(_ datasets: [OpenDataset]) {
+  init(_ datasets: [[ShardView]]) {
     for dataset in datasets {
       numbers.append(
-        dataset.shards.map { shard in
+        dataset.map { shard in
           // What differs from shard to shard is no part of it.
           var schema = shard.schema
           schema.splits = []

@@ -228,7 +228,7 @@ public final class Loader: @unchecked Sendable {
     try check(window, dataset)
     let location = setup.sources[dataset].locate(window)
     let shard = location.shard
-    let numbers = shard.index.numbers(ofTrack: location.track)
+    let numbers = shard.numbers(ofTrack: location.track)
     return (
       shard.firstEpisode + numbers.episode, shard.firstTrack + location.track, location.anchor
     )

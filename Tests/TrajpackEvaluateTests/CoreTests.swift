@@ -74,6 +74,14 @@ import TrajpackFormat
     }
   }
 
+  @Test("An array that is given twice is refused, not chosen from")
+  func twice() {
+    let one = ("first", [1], [1.0])
+    #expect(throws: TrajpackError.self) {
+      try scores("compare.paired", [:], [one, one, ("second", [1], [2.0])])
+    }
+  }
+
   @Test("Names are unique, and every option and array says what it is")
   func catalogue() {
     #expect(Set(Evaluator.all.map(\.name)).count == Evaluator.all.count)

@@ -18,8 +18,8 @@ import TrajpackSignal
               try absent.withUnsafeBufferPointer { absent in
                 try UnionBatch(
                   [
-                    BatchSeries(times: t1, values: x1, present: present),
-                    BatchSeries(times: t2, values: x2, present: absent),
+                    BatchSeries(times: .floats(t1), values: x1, present: present),
+                    BatchSeries(times: .floats(t2), values: x2, present: absent),
                   ], components: 1)
               }
             }
@@ -34,6 +34,36 @@ import TrajpackSignal
     ]
     #expect(batch.presence == expected.map(\.rawValue))
     #expect(batch.values == [10, 0, 12, 0, 21, 0])
+  }
+
+  @Test(arguments: [UInt64](1...6)) func unionsOfExactClocksAreExact(_ seed: UInt64) throws {
+    var random = Seeded(seed)
+    // Ticks of 1/90000 s beyond 2^53, where floats do not tell neighbours apart, against 1/30 s.
+    let first = Int64(1) << 54
+    let ticks = Set((0..<60).map { _ in first + Int64(random.next() % 9000) }).sorted()
+    let unit = try rational(1, 90_000)
+    let clock = try regular(rational(30), 4, start: rational(first, 90_000))
+    let (a, b) = ([Double](repeating: 1, count: ticks.count), [Double](repeating: 2, count: 4))
+    let batch = try ticks.withUnsafeBufferPointer { t in
+      try a.withUnsafeBufferPointer { a in
+        try b.withUnsafeBufferPointer { b in
+          try UnionBatch(
+            [
+              BatchSeries(times: .ticks(t, unit: unit), values: a),
+              BatchSeries(times: clock, values: b),
+            ], components: 1)
+        }
+      }
+    }
+    let grid = (0..<4).map { first + 3000 * $0 }
+    let found = try #require(batch.ticks)
+    let perTick = batch.ticksPerUnit / 90_000
+    #expect(found == Set(ticks + grid).sorted().map { $0 * perTick })
+    for (row, tick) in found.enumerated() {
+      let observed = Presence.observed.rawValue
+      #expect((batch.presence[row] == observed) == ticks.contains(tick / perTick))
+      #expect((batch.presence[found.count + row] == observed) == grid.contains(tick / perTick))
+    }
   }
 
   @Test func recipesComposeAndOnlyTakeAway() throws {

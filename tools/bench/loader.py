@@ -81,15 +81,17 @@ def run(names, order, options):
             for name, rows in found.items()}
 
 
-def table(results):
-    """What was measured, and below it what is wanted."""
-    for order, found in results.items():
-        print(f"\n{order:38} {'windows/s':>10} {'cpu us':>8}")
-        for name, (rate, cpu) in found.items():
-            print(f"{name:38} {rate:10,.0f} {cpu if 'workers' not in name else float('nan'):8.1f}")
+def measured(order, found):
+    """What was measured in one order."""
+    print(f"\n{order:38} {'windows/s':>10} {'cpu us':>8}")
+    for name, (rate, cpu) in found.items():
+        print(f"{name:38} {rate:10,.0f} {cpu if 'workers' not in name else float('nan'):8.1f}", flush=True)
+
+
+def compared(results):
+    """What is wanted, and what was reached."""
     print(f"\n{'order':9} {'trajpack against':34} {'wanted':>8} {'windows/s':>10} {'cpu':>8}")
-    rows = [(order, ours, peer, factor) for order, ours, peer, factor in WANTED]
-    for order, ours, peer, factor in rows:
+    for order, ours, peer, factor in WANTED:
         found = results.get(order, {})
         if ours not in found or peer not in found:
             continue
@@ -125,10 +127,13 @@ def main():
         if missing:
             print(f"{name}: {', '.join(missing)} not installed, left out", file=sys.stderr)
             names.remove(name)
-    results = {order: run(names, order, options) for order in options.orders.split(",")}
+    results = {}
+    for order in options.orders.split(","):
+        results[order] = run(names, order, options)
+        measured(order, results[order])
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
-    table(results)
+    compared(results)
 
 
 if __name__ == "__main__":

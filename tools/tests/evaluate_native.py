@@ -11,6 +11,7 @@ if "TRAJPACK_BIN" in os.environ and "TRAJPACK_LIBRARY" not in os.environ:
     os.environ["TRAJPACK_LIBRARY"] = str(Path(os.environ["TRAJPACK_BIN"]) / "libtrajpack-c.so")
 
 import trajpack.evaluate
+from trajpack import TrajpackError  # noqa: F401
 from trajpack.evaluate import _native
 
 

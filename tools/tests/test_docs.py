@@ -61,7 +61,7 @@ def built():
 def run(command, folder):
     environment = {
         **os.environ, "PATH": f"{built()}:{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1",
-        "COLUMNS": "200", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
+        "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
     environment.pop("CI", None)
     library = built() / "libtrajpack-c.so"
     if "TRAJPACK_LIBRARY" not in environment and library.exists():

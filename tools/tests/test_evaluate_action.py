@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluate_native import Refused, evaluate, values
+from evaluate_native import TrajpackError, evaluate, values
 
 
 def runs(labels, background):
@@ -166,7 +166,7 @@ def test_actions_of_frames_that_have_none_may_hold_anything():
     actions = np.array([[1.0, 2], [1, 2], [np.nan, np.nan], [1, 2]])
     ours = evaluate("action.segments", actions=actions, mask=[1, 1, 0, 1])["action.segments"]
     assert ours["value"] == 2 and ours["details"]["frames_without_action"] == 1
-    with pytest.raises(Refused, match="must hold whole numbers"):
+    with pytest.raises(TrajpackError, match="must hold whole numbers"):
         evaluate("action.segments", actions=actions)
 
 

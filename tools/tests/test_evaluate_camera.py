@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from evaluate_native import evaluate, values
-from scipy.spatial.transform import Rotation
+from scipy.spatial.transform import Rotation, Slerp
 
 HERE = Path(__file__).parent
 
@@ -243,3 +243,62 @@ def test_normalised_scores_equal_their_formulas():
     assert ours["camera.wbench_accuracy"] == pytest.approx(1 - (translation + rotation) / 2)
     world = np.sqrt((1 - min(angle / 15, 1)) * (1 - min(distance / 0.5, 1)))
     assert ours["camera.worldscore"] == pytest.approx(world)
+
+
+def along(position, turn, count):
+    """WBench's resampling by arc length, with scipy."""
+    way = np.r_[0, np.cumsum(np.linalg.norm(np.diff(position, axis=0), axis=1))]
+    target = np.linspace(0, way[-1], count)
+    spread = np.stack([np.interp(target, way, position[:, k]) for k in range(3)], axis=1)
+    return spread, Slerp(way, turn)(np.minimum(target, way[-1]))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_normalised_errors_as_wbench_samples_and_measures_them(seed):
+    rng = np.random.default_rng(seed)
+    turn = Rotation.from_rotvec(np.cumsum(rng.normal(size=(30, 3)) * 0.1, axis=0))
+    turn = Rotation.from_matrix(np.where(np.arange(30)[:, None, None] == 4, np.diag([1, -1, -1.0]), turn.as_matrix()))
+    other = turn * Rotation.from_rotvec(rng.normal(size=(30, 3)) * 0.1)
+    position = np.cumsum(rng.normal(size=(30, 3)), axis=0)
+    guess = position + 0.3 * rng.normal(size=position.shape)
+    p, r = along(position, turn, 20)
+    q, s = along(guess, other, 20)
+    path = np.linalg.norm(np.diff(guess, axis=0), axis=1).sum()
+    turned = np.degrees((other[:-1].inv() * other[1:]).magnitude()).sum()
+    ours = values(
+        "camera.normalised",
+        {"first_pose": False, "samples": 20, "measure": "estimate"},
+        truth_position=position,
+        truth_rotation=turn.as_quat(),
+        estimate_position=guess,
+        estimate_rotation=other.as_quat(),
+    )
+    distance = np.linalg.norm(p - q, axis=1).mean()
+    angle = np.degrees((r.inv() * s).magnitude()).mean()
+    assert ours["camera.nate_translation"] == pytest.approx(min(distance / max(path, 0.5), 1), rel=1e-9)
+    assert ours["camera.nate_rotation"] == pytest.approx(min(angle / max(turned, 10), 1), rel=1e-6)
+
+
+def test_a_camera_that_only_turns_is_sampled_in_time():
+    turn = Rotation.from_rotvec(np.linspace(0, 1, 39)[:, None] * [0, 0, 1])
+    still = np.zeros((39, 3))
+    ours = values(
+        "camera.normalised",
+        {"first_pose": False, "samples": 20},
+        truth_position=still,
+        truth_rotation=turn.as_quat(),
+        estimate_position=still,
+        estimate_rotation=Rotation.identity(39).as_quat(),
+    )
+    assert ours["camera.nate_rotation"] == pytest.approx(0.5)
+    half = Rotation.from_rotvec(np.linspace(0, 2, 3)[:, None] * [0, np.pi / 2, 0])  # a half turn in all
+    line = np.linspace(0, 1, 3)[:, None] * [1, 0, 0]
+    whole = values(
+        "camera.normalised",
+        {"first_pose": False, "samples": 5},
+        truth_position=line,
+        truth_rotation=half.as_quat(),
+        estimate_position=line,
+        estimate_rotation=half[[0, 0, 0]].as_quat(),
+    )
+    assert whole["camera.nate_rotation"] == pytest.approx(90 / 180)

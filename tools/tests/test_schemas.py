@@ -1,8 +1,11 @@
 """The JSON Schemas accept what trajpack writes and refuse what breaks them."""
 import copy
 import json
+import os
 import resource
 import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -40,6 +43,12 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
     assert [r["type"] for r in records][:2] == ["plan", "shard"]
     found += [("journal-record.schema.json", r) for r in records]
+    segments = work / "segments.json"
+    subprocess.run([sys.executable, "-m", "trajpack.evaluate.judge", folders[0], "--save-segments", segments], check=True,
+                   capture_output=True, env={
+                       **os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"),
+                       "TRAJPACK_LIBRARY": str(Path(trajpack).parent / "libtrajpack-c.so")})
+    found.append(("segments.schema.json", json.loads(segments.read_text())))
     found += [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
     return found + evaluations(trajpack, work)
 

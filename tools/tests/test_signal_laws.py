@@ -185,3 +185,16 @@ def test_estimates_never_look_outside_episodes(seed):
     # One episode is what it is alone.
     alone = estimates(y, [(164, 254)])
     assert np.array_equal(estimates(parts[1], None), alone, equal_nan=True)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_threads_change_nothing(seed):
+    rng = np.random.default_rng(seed)
+    # Few different values, so that many distances are equal.
+    x = np.round(np.cumsum(rng.normal(size=9000)) * 4) + rng.integers(0, 2, 9000) / 8
+    for window, episodes in ((0, None), (20, [(0, 4100), (4200, 9000)])):
+        for estimate in (s.false_neighbours, s.cao):
+            one = estimate(x, 3, 5, window, episodes=episodes)
+            for threads in (2, 5):
+                several = estimate(x, 3, 5, window, threads=threads, episodes=episodes)
+                assert all(np.array_equal(a, b) for a, b in zip(one, several))

@@ -8,7 +8,8 @@ struct Bench: Command {
   static let discussion = """
     Reads the dataset in order, several times, with one stage more each time: bytes, checksums, inflating, \
     rows. The stages take turns, and medians are printed, so that a busy machine does not tilt them. Then \
-    it opens the dataset afresh and reads one window of every stream.
+    it opens the dataset afresh and reads one window of every stream, and has the loader give windows of all \
+    channels, in order and shuffled from anywhere, as training takes them.
     """
   static var examples: [Example] { [("trajpack bench ww", "Measure with all processors.")] }
   static var parameters: [Parameter<Self>] {
@@ -58,6 +59,7 @@ struct Bench: Command {
     progress.cancel()
     let (open, window) = try openings()
     let medians = SequentialScan.Stage.allCases.map { Self.median(times[$0] ?? []) }
+    let loaded = Interrupt.isRequested ? nil : try loading(console)
     if json {
       console.print(
         .record([
@@ -66,6 +68,8 @@ struct Bench: Command {
           "inflate_s": .double(medians[2]), "rows_s": .double(medians[3]),
           "codec_s": .double(Self.median(codec)),
           "open_s": .double(open), "first_window_s": .double(window),
+          "window_rows": loaded.map { .int(Int64($0.length)) },
+          "loader": loaded.map { .array($0.orders.map(\.json)) },
         ]))
       return
     }
@@ -90,6 +94,10 @@ struct Bench: Command {
       "\nopen \(Self.milliseconds(open)), a first window of every stream \(Self.milliseconds(window))"
     )
     console.print(advice(medians))
+    if let loaded {
+      show(
+        loaded.length, loaded.orders, codecRate: Double(bytes) / max(codecTime, 1e-9), console)
+    }
   }
 
   private func advice(_ medians: [Double]) -> String {
@@ -130,11 +138,11 @@ struct Bench: Command {
     return (Self.median(opens), Self.median(windows))
   }
 
-  private static func seconds(_ duration: Duration) -> Double {
+  static func seconds(_ duration: Duration) -> Double {
     Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
   }
 
-  private static func median(_ values: [Double]) -> Double {
+  static func median(_ values: [Double]) -> Double {
     let sorted = values.sorted()
     return sorted.isEmpty ? 0 : sorted[sorted.count / 2]
   }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Numbers as people read them.
 enum Human {
   /// `734 B`, `1.5 KiB`, `12 MiB`, `3.2 TiB`: three digits at most, powers of 1024.
@@ -59,6 +61,16 @@ enum Human {
     let (lesser, lesserName) = units[first + 1]
     let rest = whole % size / lesser
     return rest == 0 ? head : "\(head) \(rest) \(lesserName)"
+  }
+
+  /// A number in six significant digits: `0.033333`, `-1204.5`, `1.5e-09`.
+  static func figure(_ value: Double) -> String {
+    guard value.isFinite, value != 0 else { return value == 0 ? "0" : "\(value)" }
+    if value.rounded() == value, value.magnitude < 1e15 { return String(Int64(value)) }
+    return withUnsafeTemporaryAllocation(of: CChar.self, capacity: 32) { text in
+      _ = withVaList([value]) { vsnprintf(text.baseAddress, text.count, "%.6g", $0) }
+      return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
   }
 
   /// One decimal below 10, none from there on.

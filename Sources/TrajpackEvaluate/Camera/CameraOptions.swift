@@ -116,8 +116,17 @@ struct CameraControlOptions: EvaluationOptions {
   ]
 }
 
+/// Whose path says how far a camera went.
+enum NormalisingPath: String, CaseIterable, Sendable {
+  case truth
+  /// The estimate's own, as WBench does, whose reference is made from the estimate.
+  case estimate
+}
+
 /// Options of `camera.normalised`: WBench's nATE and WorldScore's camera score.
 struct NormalisedCameraOptions: EvaluationOptions {
+  var samples = 0
+  var measure = NormalisingPath.truth
   var alignment = PathAlignment.none
   var firstPose = true
   var shortestPath = 0.5
@@ -129,6 +138,10 @@ struct NormalisedCameraOptions: EvaluationOptions {
   var nan = NaNRule.error
 
   static let table: [Option<Self>] = [
+    .count(
+      "samples", \.samples, "poses evenly spaced along each path (WBench: 20); 0: every frame",
+      0...100_000),
+    .choice("measure", \.measure, "whose length and turn nATE divides by (WBench: estimate)"),
     .choice("alignment", \.alignment, "fit of the estimate to the truth (WorldScore: scale_l1)"),
     .flag("first_pose", \.firstPose, "express both paths relative to their first pose first"),
     .number("shortest_path", \.shortestPath, "least path length to divide by (WBench)", above: 0),

@@ -3,7 +3,8 @@ import TrajpackFormat
 /// Camera scores between 0 and 1.
 ///
 /// WBench: nATE_t = min(ATE_t / max(path length, 0.5), 1), nATE_r = min(ATE_r / max(total turn,
-/// 10°), 1), accuracy = 1 − (nATE_t + nATE_r)/2. WorldScore: each mean error e becomes
+/// 10°), 1), accuracy = 1 − (nATE_t + nATE_r)/2, with both paths sampled at 20 poses and lengths of
+/// the estimate (`samples`, `measure`); its references made from actions are the caller's. WorldScore: each mean error e becomes
 /// 1 − clip(e / e_max, 0, 1) with e_max 15° and 0.5; the score is the geometric mean of the two.
 enum NormalisedCamera {
   static let evaluator = Evaluator(
@@ -26,11 +27,13 @@ enum NormalisedCamera {
     var each: [[Double]] = [[], [], [], []]
     var frames = 0
     var notNumbers = 0
+    var masked = 0
     var failed: [Int] = []
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
         path, order: options.quaternionOrder, direction: options.direction)
       notNumbers += pair.notNumbers
+      masked += pair.masked
       if options.firstPose {
         pair.truth = pair.truth.relativeToFirst()
         pair.estimate = pair.estimate.relativeToFirst()
@@ -46,7 +49,7 @@ enum NormalisedCamera {
     }
     let details = [
       Field("paths", .count(inputs.paths)), Field("paths_not_aligned", .counts(failed)),
-      Field("nan_predictions", .count(notNumbers)),
+      Field("masked_frames", .count(masked)), Field("nan_predictions", .count(notNumbers)),
     ]
     return names.indices.map { index in
       if notNumbers > 0, options.nan != .skip {
@@ -63,17 +66,23 @@ enum NormalisedCamera {
   }
 
   private static func figures(_ pair: PathPair, _ options: NormalisedCameraOptions) -> [Double] {
-    let (truth, estimate) = (pair.truth, pair.estimate)
-    var distance = 0.0
-    var angle = 0.0
+    var (truth, estimate) = (pair.truth, pair.estimate)
+    let measured = options.measure == .truth ? truth : estimate
     var travelled = 0.0
     var turned = 0.0
+    for (a, b) in zip(measured.centres, measured.centres.dropFirst()) { travelled += length(b - a) }
+    for (a, b) in zip(measured.rotations, measured.rotations.dropFirst()) {
+      turned += degrees((a.transposed * b).angle)
+    }
+    if options.samples > 0 {
+      truth = truth.resampled(options.samples)
+      estimate = estimate.resampled(options.samples)
+    }
+    var distance = 0.0
+    var angle = 0.0
     for index in truth.centres.indices {
       distance += length(truth.centres[index] - estimate.centres[index])
       angle += degrees((truth.rotations[index].transposed * estimate.rotations[index]).angle)
-      guard index > 0 else { continue }
-      travelled += length(truth.centres[index] - truth.centres[index - 1])
-      turned += degrees((truth.rotations[index - 1].transposed * truth.rotations[index]).angle)
     }
     distance /= Double(truth.count)
     angle /= Double(truth.count)

@@ -68,6 +68,9 @@ public struct Evaluator: Sendable {
       throw TrajpackError(
         .usage, "\(name) takes no array “\(array.name)”; it takes: \(known)")
     }
+    if Set(arrays.map(\.name)).count < arrays.count {
+      throw TrajpackError(.usage, "\(name) was given an array of the same name twice")
+    }
     let held = Arrays(arrays)
     return try within(name) { () throws(TrajpackError) in
       for input in inputs where input.required { _ = try held.required(input.name) }

@@ -30,6 +30,7 @@ final class ChunkWorker {
   private var places: [ShardIndex.Chunk] = []
   /// The shard whose length was looked at since ``begin()``; -1 for none.
   private var measured = -1
+  private var viewers: [Int: TrackViewer] = [:]
 
   init(_ setup: LoaderSetup, cache: ChunkCache?) {
     self.setup = setup
@@ -81,6 +82,16 @@ final class ChunkWorker {
   ) throws(TrajpackError) {
     let blocks = shard.programs.reads[read].blocks
     shuffled.removeAll(keepingCapacity: true)
+    let stream = shard.programs.reads[read].stream
+    if let prepared = shard.view.prepared, prepared.isPrepared(stream) {
+      if viewers.count > 16, viewers[shard.number] == nil { viewers.removeAll() }
+      let viewer = viewers[shard.number] ?? TrackViewer(shard.view, prepared)
+      viewers[shard.number] = viewer
+      try viewer.fill(chunk: chunk, stream: stream, blocks, into: out)
+      shuffled.append(contentsOf: repeatElement(false, count: blocks.count))
+      counters.chunks += 1
+      return
+    }
     places.removeAll(keepingCapacity: true)
     var (begin, end, sum) = (Int.max, 0, 0)
     for block in blocks {

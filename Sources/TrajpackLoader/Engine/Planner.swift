@@ -80,7 +80,7 @@ final class Planner {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
     let shard = location.shard
-    let reference = shard.index.numbers(ofTrack: location.track)
+    let reference = shard.numbers(ofTrack: location.track)
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
       anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
@@ -124,7 +124,7 @@ final class Planner {
     let reader = readers[shard.number] ?? BlockReader(shard.shard)
     if readers.count > 64 { readers.removeAll() }
     readers[shard.number] = reader
-    let made = try TrackClock(shard.shard, track: track, clock: clock, reader: reader)
+    let made = try shard.view.trackClock(track, reader: reader)
     clocks[key] = made
     clockRows += numbers.count
     return made
@@ -145,11 +145,11 @@ final class Planner {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var only: Bool?
       for track in tracks {
-        let numbers = window.shard.index.numbers(ofTrack: track)
+        let numbers = window.shard.numbers(ofTrack: track)
         guard numbers.stream == stream, numbers.count > 0 else { continue }
         if only == nil {
           only = !tracks.contains {
-            $0 > track && window.shard.index.numbers(ofTrack: $0).stream == stream
+            $0 > track && window.shard.numbers(ofTrack: $0).stream == stream
           }
         }
         let map = try map(group, window, track, numbers, clamps: only == true)
@@ -182,7 +182,7 @@ final class Planner {
     let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
     slotEntities.removeAll(keepingCapacity: true)
     for track in tracks {
-      let numbers = shard.index.numbers(ofTrack: track)
+      let numbers = shard.numbers(ofTrack: track)
       guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
         !slotEntities.contains(numbers.entity)
       else { continue }
@@ -197,7 +197,7 @@ final class Planner {
       reset(group.length)
       if slot < slotEntities.count {
         for track in tracks {
-          let numbers = shard.index.numbers(ofTrack: track)
+          let numbers = shard.numbers(ofTrack: track)
           guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { continue }
           let map = try map(group, window, track, numbers, clamps: false)
           try place(map, group: g, slot: slot, window, numbers, plan)

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 
 extension LoaderOptions {
   /// Reads the options from JSON text.
@@ -26,6 +27,20 @@ extension LoaderOptions {
       throw TrajpackError(
         .usage, "'window_weights' draws windows at random: leave 'shuffle' out, or at \"global\"")
     }
+    if plan != nil {
+      for (name, isSet, instead) in [
+        (
+          "normalize", normalize.otherwise != nil || !normalize.rules.isEmpty,
+          "make it the plan's last step"
+        ),
+        ("windows_where", windowTest != nil, "apply the plan first, with 'trajpack apply'"),
+        ("window_weights", isQuestion, "apply the plan first, with 'trajpack apply'"),
+      ] where isSet {
+        throw TrajpackError(
+          .usage,
+          "'\(name)' goes by what was recorded, which is no longer so after 'plan': \(instead)")
+      }
+    }
     guard rank < world else {
       throw TrajpackError(.usage, "'rank' is \(rank), which must be below 'world', \(world)")
     }
@@ -51,6 +66,7 @@ extension LoaderOptions {
       offsets = try option.rules { (o) throws(TrajpackError) in
         try o.list { (o) throws(TrajpackError) in try o.offset() }
       }
+    case "plan": plan = try Plan(json: option.value)
     case "reference": reference = try option.text()
     case "rate": rate = try option.positive()
     case "align": align = try option.rules { (o) throws(TrajpackError) in try o.choice() }
@@ -146,13 +162,19 @@ extension LoaderOptions {
     }
   }
 
+  private var isQuestion: Bool {
+    if case .question = windowWeights { return true }
+    return false
+  }
+
   private mutating func applyBlocks() {
     if case .block = shuffle { shuffle = .block(windows: blockWindows, count: blockCount) }
   }
 
   /// The members that the object may have.
   static let names = [
-    "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "reference",
+    "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "plan",
+    "reference",
     "rate", "align", "edge", "entities", "dtype", "normalize", "normalize_split", "features",
     "fill",
     "masks", "time", "split", "episodes", "where", "windows_where",

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 
 /// What a loader is asked for; `trajpack.h` describes each member of the JSON.
 public struct LoaderOptions: Sendable {
@@ -40,6 +41,7 @@ public struct LoaderOptions: Sendable {
   var past = 0
   var future = 0
   var offsets = Rules<[Offset]>()
+  var plan: Plan?
   var reference: String?
   var rate: Rational?
   var align = Rules<Alignment>()

@@ -12,13 +12,13 @@ struct DataFacts {
   /// The most rows that a track of each stream has.
   private(set) var longest: [String: Int] = [:]
 
-  init(_ datasets: [OpenDataset]) {
+  init(_ datasets: [[ShardView]]) {
     for dataset in datasets {
-      for shard in dataset.shards { add(shard) }
+      for shard in dataset { add(shard) }
     }
   }
 
-  private mutating func add(_ shard: Shard) {
+  private mutating func add(_ shard: ShardView) {
     let index = shard.index
     let streams = shard.schema.streams
     for split in shard.schema.splits where !splits.contains(split) { splits.append(split) }
@@ -29,13 +29,13 @@ struct DataFacts {
     var present = streams.map { _ in Set<Int>() }
     var episode = -1
     for number in 0..<index.trackCount {
-      let track = index.numbers(ofTrack: number)
+      let track = shard.numbers(ofTrack: number)
       if track.clock != last[track.stream] {
         used[track.stream].insert(track.clock)
         last[track.stream] = track.clock
       }
       rows[track.stream] = max(rows[track.stream], track.count)
-      guard track.entity >= 0 else { continue }
+      guard track.entity >= 0, track.count > 0 else { continue }
       if track.episode != episode {
         episode = track.episode
         for i in present.indices { present[i].removeAll(keepingCapacity: true) }
@@ -43,7 +43,7 @@ struct DataFacts {
       present[track.stream].insert(track.entity)
       most[track.stream] = max(most[track.stream], present[track.stream].count)
     }
-    let all = index.allClocks
+    let all = shard.clocks
     for (i, stream) in streams.enumerated() {
       entities[stream.name] = max(entities[stream.name] ?? 0, most[i])
       longest[stream.name] = max(longest[stream.name] ?? 0, rows[i])

@@ -6,6 +6,8 @@ import TrajpackStore
 final class LoadedShard: @unchecked Sendable {
   // `checked` is set and looked at atomically; all else is never changed.
   let shard: Shard
+  /// The shard as it is seen, which a plan may have changed.
+  let view: ShardView
   let index: ShardIndex
   /// Its number among all shards of the loader.
   let number: Int
@@ -24,16 +26,18 @@ final class LoadedShard: @unchecked Sendable {
   private let checked: UnsafeMutablePointer<UInt8>
 
   init(
-    _ shard: Shard, number: Int, programs: ShardPrograms, firstEpisode: Int, firstTrack: Int
+    _ view: ShardView, number: Int, programs: ShardPrograms, firstEpisode: Int, firstTrack: Int
   ) {
+    let shard = view.shard
     self.shard = shard
+    self.view = view
     self.number = number
     self.programs = programs
     self.firstEpisode = firstEpisode
     self.firstTrack = firstTrack
     index = shard.index
-    clocks = shard.index.allClocks
-    firstChunks = shard.schema.blocks.map(\.firstChunk)
+    clocks = view.clocks
+    firstChunks = view.schema.blocks.map(\.firstChunk)
     let kinds = shard.schema.entityKinds
     kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
     mapping = programs.reads.contains(where: \.isStoredPlain) ? MappedFile(shard.file) : nil
@@ -42,6 +46,9 @@ final class LoadedShard: @unchecked Sendable {
   }
 
   deinit { checked.deallocate() }
+
+  /// The numbers of a track.
+  func numbers(ofTrack number: Int) -> ShardIndex.TrackNumbers { view.numbers(ofTrack: number) }
 
   func isChecked(_ row: Int) -> Bool { tp_flag_look(checked + row) != 0 }
   func setChecked(_ row: Int) { tp_flag_set(checked + row) }

@@ -15,35 +15,34 @@ struct NativeRows {
   ///
   /// - Throws: A data error where times are damaged.
   init(
-    _ datasets: [OpenDataset], streams: Set<String>, reference: String, length: Int, rate: Rational?
+    _ datasets: [[ShardView]], streams: Set<String>, reference: String, length: Int, rate: Rational?
   ) throws(TrajpackError) {
     self.reference = reference
     self.length = length
     self.rate = rate
     self.streams = streams
     for stream in streams { most[stream] = stream == reference && rate == nil ? length : 1 }
+    if streams.isEmpty { return }
     for dataset in datasets {
-      for shard in dataset.shards {
-        let reader = BlockReader(shard)
+      for shard in dataset {
+        let reader = BlockReader(shard.shard)
         for episode in 0..<shard.index.episodeCount { try add(shard, episode, reader) }
       }
     }
   }
 
   private mutating func add(
-    _ shard: Shard, _ episode: Int, _ reader: BlockReader
+    _ shard: ShardView, _ episode: Int, _ reader: BlockReader
   ) throws(TrajpackError) {
-    let all = shard.index.allClocks
     let names = shard.schema.streams.map(\.name)
     // The tracks of each entity of each stream, in order.
     var groups: [(stream: String, entity: Int, clocks: [TrackClock])] = []
     var references: [TrackClock] = []
     for number in shard.index.tracks(ofEpisode: episode) {
-      let track = shard.index.numbers(ofTrack: number)
+      let track = shard.numbers(ofTrack: number)
       let name = names[track.stream]
       guard track.count > 0, name == reference || streams.contains(name) else { continue }
-      let clock = try TrackClock(
-        shard, track: number, clock: all[track.clock], reader: reader)
+      let clock = try shard.trackClock(number, reader: reader)
       if name == reference { references.append(clock) }
       guard streams.contains(name), name != reference || rate != nil || track.entity >= 0 else {
         continue

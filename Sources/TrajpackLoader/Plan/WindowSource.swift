@@ -55,7 +55,7 @@ struct WindowSource: Sendable {
   ) throws(TrajpackError) {
     var longest: (track: Int, rows: Int)?
     for track in shard.index.tracks(ofEpisode: episode) {
-      let numbers = shard.index.numbers(ofTrack: track)
+      let numbers = shard.numbers(ofTrack: track)
       guard numbers.stream == stream else { continue }
       if numbers.entity < 0 {
         try add(shard, track: track, numbers)
@@ -65,7 +65,7 @@ struct WindowSource: Sendable {
     }
     // A stream of entities counts time by the one that is there the longest.
     if let longest {
-      try add(shard, track: longest.track, shard.index.numbers(ofTrack: longest.track))
+      try add(shard, track: longest.track, shard.numbers(ofTrack: longest.track))
     }
   }
 
@@ -99,7 +99,7 @@ struct WindowSource: Sendable {
     var timeline = timeline(of: range.lowerBound)
     while timeline < tracks.count, before[timeline] < range.upperBound {
       let (shard, track) = place(ofTimeline: timeline)
-      let clock = shard.clocks[shard.index.numbers(ofTrack: track).clock]
+      let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
       let first = max(range.lowerBound, before[timeline])
       let end = min(range.upperBound, before[timeline + 1])
       let numbers = Int(first - before[timeline])..<Int(end - before[timeline])
@@ -141,7 +141,7 @@ struct WindowSource: Sendable {
     let number = chosen?.select(chosenNumber) ?? chosenNumber
     let low = timeline(of: number)
     let (shard, track) = place(ofTimeline: low)
-    let clock = shard.clocks[shard.index.numbers(ofTrack: track).clock]
+    let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
     return Location(
       shard: shard, track: track,
       anchor: rule.anchor(Int(number - before[low]), clock))
@@ -168,8 +168,7 @@ struct WindowRule: Sendable {
     if case .regular(let start, let own) = clock {
       times = TrackClock(start: start, rate: own, rows: count)
     } else {
-      times = try TrackClock(
-        shard.shard, track: track, clock: clock, reader: BlockReader(shard.shard))
+      times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
     }
     guard let first = times.instant(0), let last = times.instant(count - 1) else { return 0 }
     return ((last - first) * Instant(rate)).split.whole + 1

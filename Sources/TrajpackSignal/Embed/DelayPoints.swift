@@ -33,10 +33,11 @@ struct DelayPoints: ~Copyable {
       base: UnsafePointer(series.x.pointer), row: 1, column: lag, dimension: dimension, rows: rows)
     // Shapes of 1, 2, 3, 6, 12, … dimensions.
     if dimension == nextShape {
-      shape = TreeShape(points)
+      shape = TreeShape(points, threads: threads)
       nextShape = dimension < 3 ? dimension + 1 : 2 * dimension
     }
-    let tree = NeighbourTree(points, metric: metric, stamps: stamps.pointer, shape: shape)
+    let tree = NeighbourTree(
+      points, metric: metric, stamps: stamps.pointer, shape: shape, threads: threads)
     let near = tree.allNearest(
       1, window: window, skipsZero: true, guesses: guesses, threads: threads)
     for run in rows {

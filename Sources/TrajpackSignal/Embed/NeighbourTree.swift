@@ -30,31 +30,38 @@ struct NeighbourTree: ~Copyable {
   private let shape: TreeShape
   private let leaves: Scratch<SIMD8<Double>>
 
-  /// - Parameter shape: made of at least these points, in no more dimensions; `nil` makes one.
+  /// - Parameters:
+  ///   - shape: made of at least these points, in no more dimensions; `nil` makes one.
+  ///   - threads: how many make it.
   init(
     _ points: StridedPoints, metric: Metric, stamps: UnsafePointer<Int>? = nil,
-    shape: TreeShape? = nil
+    shape: TreeShape? = nil, threads: Int = 1
   ) {
     self.points = points
     self.metric = metric
     self.stamps = stamps
-    let shape = shape ?? TreeShape(points)
+    let shape = shape ?? TreeShape(points, threads: threads)
     self.shape = shape
     let dimension = points.dimension
     let exists = Scratch<Bool>(max(points.end, 1), filledWith: false)
     for run in points.rows { for i in run { exists[i] = true } }
-    leaves = Scratch((1 << shape.depth) * dimension)
-    for leaf in 0..<1 << shape.depth {
-      let block = UnsafeMutableRawPointer(leaves.pointer + leaf * dimension)
-        .assumingMemoryBound(to: Double.self)
-      for lane in 0..<8 {
-        let i = Int(shape.members[leaf * 8 + lane])
-        let here = i >= 0 && i < points.end && exists[i]
-        for c in 0..<dimension {
-          block[c * 8 + lane] = here ? points.value(i, c) : .infinity
+    let count = 1 << shape.depth
+    let leaves = Scratch<SIMD8<Double>>(count * dimension)
+    let (to, known) = (leaves.pointer, exists.pointer)
+    sideBySide(threads) { number in
+      for leaf in count * number / threads..<count * (number + 1) / threads {
+        let block = UnsafeMutableRawPointer(to + leaf * dimension)
+          .assumingMemoryBound(to: Double.self)
+        for lane in 0..<8 {
+          let i = Int(shape.members[leaf * 8 + lane])
+          let here = i >= 0 && i < points.end && known[i]
+          for c in 0..<dimension {
+            block[c * 8 + lane] = here ? points.value(i, c) : .infinity
+          }
         }
       }
     }
+    self.leaves = leaves
   }
 
   /// The `k` nearest points of the points in `range`, outside the Theiler window of their own time

@@ -32,7 +32,8 @@ final class TreeShape {
     var point: Int32
   }
 
-  init(_ points: StridedPoints) {
+  /// - Parameter threads: how many build it side by side; it is the same with any number.
+  init(_ points: StridedPoints, threads: Int = 1) {
     let count = points.count
     var depth = 0
     while count > 8 << depth { depth += 1 }
@@ -51,7 +52,7 @@ final class TreeShape {
         next += 1
       }
     }
-    build(points, 1, entries.pointer, count, depth)
+    build(points, 1, entries.pointer, count, depth, threads)
   }
 
   deinit {
@@ -63,7 +64,7 @@ final class TreeShape {
   /// Cuts the widest coordinate (of a sample) at its median, down to leaves of at most eight.
   private func build(
     _ points: StridedPoints, _ node: Int, _ entries: UnsafeMutablePointer<Entry>, _ n: Int,
-    _ levels: Int
+    _ levels: Int, _ threads: Int
   ) {
     if levels == 0 {
       let leaf = node - (1 << depth)
@@ -91,8 +92,19 @@ final class TreeShape {
     Self.select(entries, n, half)
     axes[node] = Int32(axis)
     cuts[node] = half < n ? entries[half].key : 0
-    build(points, 2 * node, entries, half, levels - 1)
-    build(points, 2 * node + 1, entries + half, n - half, levels - 1)
+    func part(_ side: Int, _ threads: Int) {
+      if side == 0 {
+        build(points, 2 * node, entries, half, levels - 1, threads)
+      } else {
+        build(points, 2 * node + 1, entries + half, n - half, levels - 1, threads)
+      }
+    }
+    if threads > 1, n > 4096 {
+      sideBySide(2) { part($0, $0 == 0 ? threads / 2 : threads - threads / 2) }
+    } else {
+      part(0, 1)
+      part(1, 1)
+    }
   }
 
   /// Hoare's selection: entry `k` in its sorted place, smaller keys before it.

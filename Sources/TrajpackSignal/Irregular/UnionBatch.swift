@@ -14,8 +14,8 @@ public enum Presence: UInt8, Sendable, CaseIterable {
 
 /// One series of a batch; buffers are borrowed.
 public struct BatchSeries<S: Sample> {
-  /// Increasing times in one unit for the batch.
-  public let times: UnsafeBufferPointer<Double>
+  /// Increasing times.
+  public let times: Times
   /// Rows times components.
   public let values: UnsafeBufferPointer<S>
   /// One byte an entry, or all observed (but NaN).
@@ -25,7 +25,7 @@ public struct BatchSeries<S: Sample> {
 
   /// A series.
   public init(
-    times: UnsafeBufferPointer<Double>, values: UnsafeBufferPointer<S>,
+    times: Times, values: UnsafeBufferPointer<S>,
     observed: UnsafeBufferPointer<MaskByte>? = nil, present: UnsafeBufferPointer<MaskByte>? = nil
   ) {
     self.times = times
@@ -40,37 +40,83 @@ public struct BatchSeries<S: Sample> {
 public struct UnionBatch<S: Sample>: Sendable {
   /// The union of the times at which any series has an observed value.
   public let times: [Double]
+  /// The same, exactly, in ticks of `1 / ticksPerUnit`; `nil` where a series has floats for times,
+  /// which are then compared as they are.
+  public let ticks: [Int64]?
+  /// Ticks a second; 0 where there are none.
+  public let ticksPerUnit: Int64
   /// Series times rows times components; 0 where there is no value.
   public let values: [S]
   /// A ``Presence`` for each value.
   public let presence: [UInt8]
 
-  /// - Throws: `.data` for times that do not increase, naming the series; `.usage` for sizes.
+  /// - Throws: `.data` for times that do not increase, naming the series; `.usage` for sizes, and
+  ///   for exact clocks without a common tick of 64 bits.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init(_ batch: [BatchSeries<S>], components: Int) throws(TrajpackError) {
-    var kept: [Double] = []
     for (i, series) in batch.enumerated() {
-      try Times.floats(series.times).requireIncreasing("series \(i)")
+      try series.times.requireIncreasing("series \(i)")
       let n = series.times.count
       _ = try series.values.require(n, components, "values")
       _ = try series.observed?.require(n, components, "observed")
       _ = try series.present?.require(n, 1, "present")
-      for row in 0..<n where Self.has(series, row, components) { kept.append(series.times[row]) }
+    }
+    if let unit = try Self.commonUnit(batch) {
+      var ticks: [[Int64]] = []
+      for series in batch { ticks.append(try series.times.exactTicks(unit)) }
+      let merged = Self.merge(batch, ticks, components)
+      times = merged.union.map { Double($0) / Double(unit) }
+      self.ticks = merged.union
+      ticksPerUnit = unit
+      (values, presence) = (merged.values, merged.presence)
+    } else {
+      let merged = Self.merge(batch, batch.map { $0.times.rounded() }, components)
+      times = merged.union
+      ticks = nil
+      ticksPerUnit = 0
+      (values, presence) = (merged.values, merged.presence)
+    }
+  }
+
+  /// Ticks a second that make every time whole; `nil` where a series has floats.
+  private static func commonUnit(_ batch: [BatchSeries<S>]) throws(TrajpackError) -> Int64? {
+    var unit: Int128 = 1
+    for series in batch {
+      if case .floats = series.times { return nil }
+      guard let own = series.times.tickDenominator else { unit = .max; break }
+      unit =
+        unit / Int128(greatestCommonDivisor(unit.magnitude, UInt128(own.magnitude))) * Int128(own)
+      if unit >= 1 << 62 { break }
+    }
+    guard let narrow = Int64(exactly: unit), narrow < 1 << 62 else {
+      throw TrajpackError(
+        .usage,
+        "the clocks of the batch have no common tick below 2^62 a second: convert them to "
+          + "floating-point times")
+    }
+    return narrow
+  }
+
+  private static func merge<T: Comparable>(
+    _ batch: [BatchSeries<S>], _ times: [[T]], _ components: Int
+  ) -> (union: [T], values: [S], presence: [UInt8]) {
+    var kept: [T] = []
+    for (series, times) in zip(batch, times) {
+      for row in 0..<times.count where has(series, row, components) { kept.append(times[row]) }
     }
     kept.sort()
-    var union: [Double] = []
+    var union: [T] = []
     for t in kept where union.last != t { union.append(t) }
-    times = union
     let count = union.count * components
     var values = [S](repeating: 0, count: batch.count * count)
     var presence = [UInt8](repeating: Presence.padding.rawValue, count: batch.count * count)
-    for (b, series) in batch.enumerated() {
-      guard let first = series.times.first, let last = series.times.last else { continue }
+    for (b, (series, times)) in zip(batch, times).enumerated() {
+      guard let first = times.first, let last = times.last else { continue }
       var row = 0
       for (t, time) in union.enumerated() where time >= first && time <= last {
-        while row < series.times.count, series.times[row] < time { row += 1 }
-        let isRow = row < series.times.count && series.times[row] == time
+        while row < times.count, times[row] < time { row += 1 }
+        let isRow = row < times.count && times[row] == time
         // Between two rows of an absent entity it is absent too.
         let near = isRow ? row : row - 1
         let absent = series.present.map { $0[near] == 0 } ?? false
@@ -86,8 +132,7 @@ public struct UnionBatch<S: Sample>: Sendable {
         }
       }
     }
-    self.values = values
-    self.presence = presence
+    return (union, values, presence)
   }
 
   private static func has(_ series: BatchSeries<S>, _ row: Int, _ components: Int) -> Bool {

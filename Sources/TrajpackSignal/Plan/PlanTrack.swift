@@ -171,6 +171,7 @@ extension PlanColumn {
       }
     }
     if let observed { for i in 0..<count where observed[i] == 0 { x[i] = .nan } }
+    result.observed = nil
     result.values = result.channel.type == .float32 ? .float32(x.map { Float($0) }) : .float64(x)
     return result
   }

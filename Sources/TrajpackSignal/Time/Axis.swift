@@ -91,8 +91,8 @@ enum AxisPair {
     }
     let first = Scratch<Double>(a.count)
     let second = Scratch<Double>(b.count)
-    floats(a, into: first.pointer)
-    floats(b, into: second.pointer)
+    first.pointer.initialize(from: a.rounded(), count: a.count)
+    second.pointer.initialize(from: b.rounded(), count: b.count)
     func axis(_ values: UnsafePointer<Double>, _ count: Int) -> Axis<Double> {
       Axis(count: count, base: 0, step: 0, stored: values, scale: 1)
     }
@@ -159,22 +159,20 @@ enum AxisPair {
       step: Int64(truncatingIfNeeded: axis.step), stored: axis.stored,
       scale: Int64(truncatingIfNeeded: axis.scale))
   }
+}
 
+extension Times {
   /// Each time rounded once to the nearest float.
-  private static func floats(_ times: Times, into result: UnsafeMutablePointer<Double>) {
-    switch times {
+  func rounded() -> [Double] {
+    switch self {
     case .regular(let clock, let count):
       let top = Int128(clock.start.numerator) * Int128(clock.rate.numerator)
       let step = Int128(clock.rate.denominator) * Int128(clock.start.denominator)
       let bottom = Double(clock.start.denominator) * Double(clock.rate.numerator)
-      for row in 0..<count { result[row] = (top &+ Int128(row) &* step).asDouble / bottom }
+      return (0..<count).map { (top &+ Int128($0) &* step).asDouble / bottom }
     case .ticks(let ticks, let tick):
-      for row in 0..<ticks.count {
-        let top = Int128(ticks[row]) * Int128(tick.numerator)
-        result[row] = top.asDouble / Double(tick.denominator)
-      }
-    case .floats(let values):
-      for row in 0..<values.count { result[row] = values[row] }
+      return ticks.map { (Int128($0) * Int128(tick.numerator)).asDouble / Double(tick.denominator) }
+    case .floats(let values): return Array(values)
     }
   }
 }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 
@@ -134,7 +135,7 @@ struct EmbedSearch {
     var sample = Sample(
       channel: channel, path: path, elements: (0..<channel.elements).map { _ in Series() })
     for (i, place) in places.enumerated() where i % stride == 0 {
-      let rows = try EpisodeRows(source, place, programs[place.layout])
+      let rows = try source.rows(place, programs[place.layout])
       let first = sample.elements.map(\.runs.count)
       var left = each
       for number in rows.episode.tracks where left > 0 {

@@ -1,6 +1,7 @@
 import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 
@@ -112,17 +113,14 @@ final class EpisodeSource: Sendable {
   /// The streams of a layout as a plan sees them, with the number of the channel of times that is the
   /// clock.
   static func streams(_ layout: Layout) -> [(stream: PlanStream, time: Int?)] {
-    layout.schema.streams.enumerated().map { number, stream in
-      let isClock = layout.sorts[number].contains { $0 != .regular }
-      let time = isClock ? stream.channel(named: "time") : nil
-      var channels = stream.channels
-      if let time { channels.remove(at: time) }
-      return (
-        PlanStream(
-          name: stream.name, channels: channels,
-          isVideo: stream.attributes["video"]?.bool == true), time
-      )
-    }
+    layout.schema.planStreams(layout.sorts)
+  }
+
+  /// The rows of an episode, as the programs of its layout take them.
+  func rows(_ place: Place, _ programs: [PlanProgram]) throws(TrajpackError) -> EpisodeRows {
+    EpisodeRows(
+      try shard(place.shard), episode: place.number, streams: Self.streams(layouts[place.layout]),
+      programs: programs)
   }
 
   /// All streams of the dataset, each with every channel that some shard has.
@@ -141,16 +139,5 @@ final class EpisodeSource: Sendable {
       }
     }
     return result
-  }
-}
-
-extension Clock {
-  /// What sort of clock it is.
-  var sort: PlanClock.Sort {
-    switch self {
-    case .regular: .regular
-    case .ticks: .ticks
-    case .float64: .floats
-    }
   }
 }

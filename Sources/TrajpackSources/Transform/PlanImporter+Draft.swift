@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 
@@ -57,51 +58,15 @@ extension PlanImporter {
   /// Where the streams of a layout go.
   func targets(_ layout: Int) throws(TrajpackError) -> [Target] {
     let programs = programs[layout]
-    let sorts = source.layouts[layout].sorts
+    let sorts = PreparedSorts(programs, source.layouts[layout].sorts)
     var next = 0
     var result: [Target] = []
     for (i, program) in programs.enumerated() {
-      var out: Set<PlanClock.Sort> = []
-      if !program.isIdentity {
-        for sort in sorts[i] {
-          out.insert(
-            try program.sort(sort, reference: Sorts(programs, sorts).after))
-        }
-      }
-      let explicit = out.subtracting([.regular])
-      guard explicit.count < 2 else {
-        throw TrajpackError(
-          .usage,
-          "stream '\(program.stream)' would have both ticks and floating-point times: resample "
-            + "it to a rate")
-      }
       let isKept = !program.outputs.isEmpty || program.inputs.isEmpty
-      result.append(Target(stream: isKept ? next : nil, times: explicit.first))
+      result.append(Target(stream: isKept ? next : nil, times: try sorts.explicit(i)))
       if isKept { next += 1 }
     }
     return result
-  }
-
-  /// The sorts of clock that streams have between steps.
-  private struct Sorts {
-    let programs: [PlanProgram]
-    let sorts: [Set<PlanClock.Sort>]
-
-    init(_ programs: [PlanProgram], _ sorts: [Set<PlanClock.Sort>]) {
-      self.programs = programs
-      self.sorts = sorts
-    }
-
-    func after(_ name: String, _ steps: Int) throws(TrajpackError) -> PlanClock.Sort {
-      guard let i = programs.firstIndex(where: { $0.stream == name }), let sort = sorts[i].first,
-        sorts[i].count == 1
-      else {
-        throw TrajpackError(
-          .usage,
-          "stream '\(name)' is absent, or has clocks of several sorts, so others cannot go onto it")
-      }
-      return try programs[i].sort(sort, steps: steps, reference: after)
-    }
   }
 
   /// Reads an episode and runs the plan; see ``Importer``.
@@ -109,7 +74,7 @@ extension PlanImporter {
     _ recording: Recording, _ examination: EpisodeNumber, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
     let place = source.places[examination.value]
-    let rows = try EpisodeRows(source, place, programs[place.layout])
+    let rows = try source.rows(place, programs[place.layout])
     let targets = try targets(place.layout)
     var tracks: [TrackDraft] = []
     var report: [JSONValue] = []

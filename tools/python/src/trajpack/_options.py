@@ -109,6 +109,19 @@ def encode(options: Mapping[str, Any]) -> bytes:
         raise UsageError("an option holds a number that is not finite, which JSON cannot say") from None
 
 
+def plan(value: Any) -> Any:
+    """A plan: the object, or the JSON in a file."""
+    if not isinstance(value, (str, os.PathLike)):
+        return plain(value)
+    try:
+        with open(value, encoding="utf-8") as file:
+            return json.load(file)
+    except OSError as error:
+        raise UsageError(f"option 'plan': {os.fspath(value)} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageError(f"option 'plan': {os.fspath(value)} is no JSON: {error}") from None
+
+
 def looks_at_all(options: bytes) -> bool:
     """Whether every window has to be looked at before the first batch."""
     given = json.loads(options)

@@ -1,16 +1,23 @@
 """What can be seen of a loader while it works: its counters, and how random its order is."""
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
 from . import _ffi
 from ._places import Places
 
+if TYPE_CHECKING:
+    from .batch import Batch
+
 
 class Watched(Places):
     """What a loader tells of its work."""
+
+    if TYPE_CHECKING:
+        def __iter__(self) -> Iterator[Batch]: ...
 
     def stats(self) -> dict[str, Any]:
         """``batches``, ``windows``, ``skipped``, ``bytes_read``, ``bytes_inflated``, ``chunks``, ``cache_hits``,
@@ -23,6 +30,26 @@ class Watched(Places):
         out["windows_per_second"] = out["windows"] / seconds if seconds else 0.0
         out["bytes_per_second"] = out["windows_per_second"] * self.batch_bytes / self.batch_size
         return out
+
+    def progress(self, label: str | None = None, file: TextIO | None = None) -> Iterator[Batch]:
+        """The batches of the epoch, as ``for batch in loader`` gives them, with a line that says how far it has come::
+
+            for batch in loader.progress("epoch 3"):
+                ...
+
+        It is drawn over itself on a terminal; elsewhere a plain line comes every ten seconds. Nothing is printed in the
+        first two seconds. ``file``: instead of standard error.
+        """
+        from ._progress import ProgressLine
+        step = self.batch_size * int(self.options.get("world") or 1)
+        line = ProgressLine(label or f"epoch {self.epoch}", self._steps, self.position // step, file)
+        try:
+            for batch in self:
+                yield batch
+                stats = self.stats()
+                line.advance(batch.count, stats["wait_data_seconds"] / max(stats["seconds"], 1e-9))
+        finally:
+            line.close()
 
     def shuffle_quality(self, samples: int = 65536) -> dict[str, float]:
         """How random the order is, from up to ``samples`` places of this epoch against what a true permutation has.

@@ -39,6 +39,9 @@ class Loader(Watched):
     offsets
         ``{pattern: [...]}``: for these channels T is the number of offsets from the window's start. Integers are rows
         of the channel's own clock, floats seconds: ``{"camera": [-1.0, 0.0], "state/action": range(16)}``.
+    plan
+        Steps of preparation, as ``trajpack apply`` takes them: a dict, or the path of a JSON file. They run on the
+        rows that a window needs; everything else sees what they leave, as if the plan had been applied before.
     reference
         The stream whose clock counts rows; by default the first that is selected and has no entities. ``rate``: rows
         a second of a regular grid instead.
@@ -112,6 +115,7 @@ class Loader(Watched):
         past: int | None = None,
         future: int | None = None,
         offsets: Mapping[str, Iterable[int | float | str | Fraction]] | None = None,
+        plan: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         reference: str | None = None,
         rate: float | str | Fraction | None = None,
         align: str | Mapping[str, str] | None = None,
@@ -155,7 +159,7 @@ class Loader(Watched):
             "length": _options.plain(length),
             "duration": None if duration is None else _options.seconds(duration, "duration"),
             "stride": _options.plain(stride), "past": _options.plain(past), "future": _options.plain(future),
-            "offsets": _options.offsets(offsets), "reference": reference,
+            "offsets": _options.offsets(offsets), "plan": _options.plan(plan), "reference": reference,
             "rate": None if rate is None else _options.seconds(rate, "rate"),
             "align": _options.plain(align), "edge": edge, "entities": _options.plain(entities),
             "dtype": _options.plain(dtype), "normalize": _options.plain(normalize), "normalize_split": normalize_split,

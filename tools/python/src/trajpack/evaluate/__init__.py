@@ -4,11 +4,11 @@
     scores = trajpack.evaluate.score("camera.path", truth_position=p, estimate_position=q, alignment="sim3")
     scores["camera.ate.rmse"].value
 
-``catalogue()`` lists the evaluators with their arrays, options and defaults. A :class:`Score` is a figure with the number
-of values behind it and every option it was computed under, or the reason why there is none.
+``catalogue()`` lists the evaluators with their arrays, options and defaults. A :class:`Score` is a figure with the
+number of values behind it and every option it was computed under, or the reason why there is none.
 
-``trajpack.evaluate.judge`` asks judges whether generated video follows its actions; ``trajpack.evaluate.generative`` has
-the scores that need a model to be trained, with PyTorch.
+``trajpack.evaluate.judge`` asks judges whether generated video follows its actions; ``trajpack.evaluate.generative``
+has the scores that need a model to be trained, with PyTorch.
 """
 from __future__ import annotations
 

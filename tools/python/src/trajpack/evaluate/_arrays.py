@@ -38,8 +38,8 @@ def native(name: str, values: Any) -> np.ndarray[Any, Any]:
 def split(arrays: dict[str, Any], inputs: Iterable[str], evaluator: str) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays for the library; the masks of masked arrays become the evaluator's own masks.
 
-    ``truth`` masks through ``truth_mask`` (or ``mask``), a prediction too: an element counts where neither side is masked.
-    An evaluator without such an input refuses, rather than let masked values count.
+    ``truth`` masks through ``truth_mask`` (or ``mask``), a prediction too: an element counts where neither side is
+    masked. An evaluator without such an input refuses, rather than let masked values count.
     """
     known = set(inputs)
     out: dict[str, np.ndarray[Any, Any]] = {}
@@ -66,6 +66,9 @@ def split(arrays: dict[str, Any], inputs: Iterable[str], evaluator: str) -> dict
 
 def _both(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:
     if first.shape != second.shape:
-        raise UsageError(f"the mask of '{name}' is {second.shape} and that of another array {first.shape}; give the mask "
-                         "as an array of its own")
-    return first & second
+        raise UsageError(
+            f"the mask of '{name}' is {second.shape} and that of another array {first.shape}; give the mask "
+            "as an array of its own"
+        )
+    both: np.ndarray[Any, Any] = first & second
+    return both

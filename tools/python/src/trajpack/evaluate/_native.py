@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import _ffi
-from .._errors import MachineError, UsageError, from_status
+from .._errors import UsageError, from_status
 
 TYPES = {"float32": 0, "float64": 1, "int64": 2, "uint8": 3}
 MOST_AXES = 8
@@ -33,15 +33,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 @cache
 def library() -> ctypes.CDLL:
     """The library, with the functions declared."""
-    loaded = _ffi.library()
-    for name, (result, arguments) in FUNCTIONS.items():
-        try:
-            function = getattr(loaded, name)
-        except AttributeError:
-            raise MachineError(f"{_ffi.find()} has no function {name}; it is of another version than this package"
-                               ) from None
-        function.restype, function.argtypes = result, arguments
-    return loaded
+    _ffi.library()      # first, for its check of the version
+    return _ffi.bind(_ffi.find(), FUNCTIONS | {"tp_text_free": _ffi.FUNCTIONS["tp_text_free"]})
 
 
 def take(address: int | None) -> str:

@@ -170,9 +170,9 @@ def whole(value: Any, name: str) -> int:
 
 
 def room(value: Any, name: str) -> int:
-    """How many numbers to make room for: the library refuses what is too many, but not before it is given room."""
+    """How many numbers to make room for."""
     number = whole(value, name)
-    if not 0 <= number <= 1 << 32:
+    if number < 0:
         raise UsageError(f"'{name}' is {value!r}, but must be 0 or more")
     return number
 

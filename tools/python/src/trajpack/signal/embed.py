@@ -113,7 +113,8 @@ def hankel(x: ArrayLike, rows: int) -> Array:
 
 def autocorrelation(x: ArrayLike, max_lag: int, *, channel: int = 0, episodes: ArrayLike | None = None) -> Autocorrelation:
     """The (biased) autocorrelation at lags 0 to ``max_lag``."""
-    c, out, lags = _ffi.series(x, channel, episodes), np.empty(_ffi.room(max_lag, "max_lag") + 1), np.empty(3, np.int64)
+    c, lags = _ffi.series(x, channel, episodes), np.empty(3, np.int64)
+    out = _lags(max_lag, c)
     _ffi.call("tp_signal_autocorrelation", byref(c), max_lag, _ffi.address(out), _ffi.address(lags))
     return Autocorrelation(out, *map(_found, lags.tolist()))
 
@@ -126,8 +127,8 @@ def mutual_information(x: ArrayLike, max_lag: int, estimator: str = "bins", *, b
     the k-th neighbour (Kraskov et al. 2004).
     """
     how = _ffi.code(estimator, "estimator", ESTIMATORS)
-    c, out = _ffi.series(x, channel, episodes), np.empty(_ffi.room(max_lag, "max_lag") + 1)
-    used, minimum = c_int64(), c_int64()
+    c, used, minimum = _ffi.series(x, channel, episodes), c_int64(), c_int64()
+    out = _lags(max_lag, c)
     parameter = _ffi.whole((bins, 0, neighbours)[how], ("bins", "", "neighbours")[how])
     _ffi.call("tp_signal_mutual_information", byref(c), max_lag, how, parameter, _ffi.address(out), byref(used),
               byref(minimum))
@@ -199,6 +200,14 @@ def _joint(name: str, x: ArrayLike, episodes: ArrayLike | None, *arguments: Any)
     _ffi.call(name, byref(c), *arguments, _ffi.address(coordinates), _ffi.address(figures), most, byref(count))
     found = [(int(a), int(b)) for a, b in coordinates[:count.value]]
     return JointEmbedding(found, figures[~np.isnan(figures)])
+
+
+def _lags(max_lag: int, c: _ffi.Series) -> Floats:
+    """Room for a number for each lag; for no more than there are rows, because the library refuses larger lags."""
+    number = _ffi.whole(max_lag, "max_lag")
+    if number < 0:
+        raise UsageError(f"'max_lag' is {max_lag!r}, but must be 0 or more")
+    return np.empty(min(number, c.rows) + 1)
 
 
 def _found(lag: int) -> int | None:

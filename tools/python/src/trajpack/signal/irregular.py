@@ -16,6 +16,10 @@ from .times import Times, times_of
 MECHANISMS = ("entries", "exact", "rows", "kept-rows", "listed", "blocks", "channels", "drivers", "value", "above",
               "time")
 
+# What some mechanisms cannot do without.
+_NUMBERS = {"blocks": "rows, channels", "channels": "how many"}
+_WEIGHTS = {"time": "cycle, phase"}
+
 
 class Path(NamedTuple):
     """A continuous path through observations."""
@@ -66,6 +70,9 @@ def mask(mechanism: str, amount: float, x: ArrayLike, *, observed: ArrayLike | N
     ws = None if weights is None else np.array(weights, np.float64)
     if ns is not None and ws is not None and len(ns) != len(ws):
         raise UsageError(f"{len(ns)} numbers and {len(ws)} weights: give a weight for each")
+    for given, needed, what in ((ns, _NUMBERS, "numbers"), (ws, _WEIGHTS, "weights")):
+        if mechanism in needed and (given is None or len(given) != needed[mechanism].count(",") + 1):
+            raise UsageError(f"'{mechanism}' needs {what}=({needed[mechanism]})")
     count = len(ns) if ns is not None else len(ws) if ws is not None else 0
     _ffi.call("tp_signal_mask", how, float(amount), _ffi.address(ns), _ffi.address(ws), count, _word(seed, "seed"),
               _word(stream, "stream"), byref(c), _ffi.address(out))

@@ -86,7 +86,9 @@ def polyphase(x: ArrayLike, up: int, down: int, *, edges: str = "hold", observed
     array, c = _ffi.taken(x, observed)
     ups, downs = _ffi.whole(up, "up"), _ffi.whole(down, "down")
     rows = -(-len(array) * ups // downs) if ups > 0 and downs > 0 else 0
-    out, mask, o = _ffi.made(array, _ffi.room(rows, "rows"))
+    if rows >= 1 << 40:
+        raise UsageError(f"a rate change of {up}/{down} makes {rows} rows: use smaller factors")
+    out, mask, o = _ffi.made(array, rows)
     _ffi.call("tp_signal_polyphase", ups, downs, _ffi.code(edges, "edges", FILTER_EDGES), _ffi.whole(bridge, "bridge"),
               byref(c), byref(o))
     return Resampled(out, mask.view(bool))

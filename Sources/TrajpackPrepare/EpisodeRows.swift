@@ -3,31 +3,33 @@ import TrajpackSignal
 import TrajpackStore
 
 /// The tracks of one episode as a plan takes them. One thread at a time.
-final class EpisodeRows {
-  let shard: Shard
-  let episode: ShardIndex.Episode
-  let layout: EpisodeSource.Layout
-  let streams: [(stream: PlanStream, time: Int?)]
-  let programs: [PlanProgram]
+package final class EpisodeRows {
+  package let shard: Shard
+  package let episode: ShardIndex.Episode
+  package let streams: [(stream: PlanStream, time: Int?)]
+  package let programs: [PlanProgram]
   private let reader: BlockReader
   private var clocks: [String: PlanClock] = [:]
 
-  init(
-    _ source: EpisodeSource, _ place: EpisodeSource.Place, _ programs: [PlanProgram]
-  ) throws(TrajpackError) {
-    shard = try source.shard(place.shard)
-    episode = shard.index.episode(place.number)
-    layout = source.layouts[place.layout]
-    streams = EpisodeSource.streams(layout)
+  /// The tracks of episode `number`; `reader` is shared between episodes that are read in turn.
+  package init(
+    _ shard: Shard, episode number: Int, streams: [(stream: PlanStream, time: Int?)],
+    programs: [PlanProgram], reader: BlockReader? = nil
+  ) {
+    self.shard = shard
+    episode = shard.index.episode(number)
+    self.streams = streams
     self.programs = programs
-    reader = BlockReader(shard)
+    self.reader = reader ?? BlockReader(shard)
   }
 
   /// A reader of a track.
-  func track(_ number: Int) -> TrackReader { TrackReader(shard, track: number, reader: reader) }
+  package func track(_ number: Int) -> TrackReader {
+    TrackReader(shard, track: number, reader: reader)
+  }
 
   /// Whose rows a track has.
-  func key(_ number: Int) -> PlanKey {
+  package func key(_ number: Int) -> PlanKey {
     let track = shard.index.track(number)
     var run = 0
     for other in episode.tracks where other < number {
@@ -40,7 +42,7 @@ final class EpisodeRows {
   }
 
   /// The clock of a track as it was recorded.
-  func clock(_ number: Int) throws(TrajpackError) -> PlanClock {
+  package func clock(_ number: Int) throws(TrajpackError) -> PlanClock {
     let reader = track(number)
     switch reader.track.clock {
     case .regular(let start, let rate):
@@ -96,22 +98,52 @@ final class EpisodeRows {
     return clock
   }
 
-  /// A whole track as its program takes it.
-  func input(_ number: Int) throws(TrajpackError) -> PlanTrack {
+  /// A track as its program takes it: all of it, or some rows of a regular clock.
+  package func input(
+    _ number: Int, rows: Range<Int>? = nil
+  ) throws(TrajpackError) -> PlanTrack {
     let reader = track(number)
+    let whole = try clock(number)
+    let clock = rows.map { whole.slice($0) } ?? whole
     let time = streams[reader.track.stream].time
     var columns: [PlanColumn] = []
     for (i, _) in reader.stream.channels.enumerated() where i != time {
-      columns.append(PlanColumn(try reader.read(channel: i, rows: 0..<reader.count)))
+      columns.append(PlanColumn(try reader.read(channel: i, rows: rows ?? 0..<reader.count)))
     }
-    return PlanTrack(clock: try clock(number), columns: columns)
+    return PlanTrack(clock: clock, columns: columns)
   }
 
   /// A track after all steps.
-  func output(_ number: Int) throws(TrajpackError) -> PlanTrack {
+  package func output(_ number: Int) throws(TrajpackError) -> PlanTrack {
     let program = programs[shard.index.track(number).stream]
     return try program.run(
       try input(number), key: key(number)
     ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
+  }
+
+  /// The clock of a track after all steps.
+  package func outputClock(_ number: Int) throws(TrajpackError) -> PlanClock {
+    let program = programs[shard.index.track(number).stream]
+    return try program.clock(
+      try clock(number), key: key(number)
+    ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
+  }
+
+  /// Rows of a track after all steps, numbered as ``outputClock(_:)`` numbers them; `nil` where they need
+  /// the whole track.
+  package func output(
+    _ number: Int, rows: Range<Int>
+  ) throws(TrajpackError) -> PlanTrack? {
+    let program = programs[shard.index.track(number).stream]
+    let whole = try clock(number)
+    let key = key(number)
+    let needed = try program.sourceRows(
+      for: rows, of: whole, key: key
+    ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
+    if needed == whole.rows { return nil }
+    return try program.run(
+      try input(number, rows: needed), key: key
+    ) { (stream, steps) throws(TrajpackError) in try self.reference(stream, steps) }
+    .trimmed(to: rows)
   }
 }

@@ -4,7 +4,7 @@ import TrajpackStore
 
 extension PlanColumn {
   /// The rows of a channel as they are stored, as elements of the channel's own type.
-  init(_ values: ChannelValues) {
+  package init(_ values: ChannelValues) {
     let channel = values.channel
     if channel.type == .bytes {
       var observed = [MaskByte](repeating: 1, count: values.count)
@@ -69,7 +69,7 @@ extension PlanColumn {
   /// The rows packed as a block stores them, with the marks of what was not observed.
   ///
   /// - Throws: `.data` where a number that was observed is the mark itself.
-  func stored() throws(TrajpackError) -> [UInt8] {
+  package func stored() throws(TrajpackError) -> [UInt8] {
     switch values {
     case .float32(let x): return x.withUnsafeBytes { Array($0) }
     case .float64(let x): return x.withUnsafeBytes { Array($0) }
@@ -103,7 +103,7 @@ extension PlanColumn {
 
 extension PlanClock {
   /// The clock as a shard writes it.
-  func stored() throws(TrajpackError) -> Clock {
+  package func stored() throws(TrajpackError) -> Clock {
     switch self {
     case .regular(let clock, let first, _):
       let start = try clock.time(ofRow: first)
@@ -114,7 +114,7 @@ extension PlanClock {
   }
 
   /// The rows of the channel of times; empty for a regular clock.
-  var storedTimes: [UInt8] {
+  package var storedTimes: [UInt8] {
     switch self {
     case .regular: []
     case .ticks(let ticks, _, _, _): ticks.withUnsafeBytes { Array($0) }
@@ -123,12 +123,43 @@ extension PlanClock {
   }
 
   /// The same times, listed: as ticks, or as floats.
-  func listed(as sort: Sort) throws(TrajpackError) -> PlanClock {
+  package func listed(as sort: Sort) throws(TrajpackError) -> PlanClock {
     guard case .regular(let clock, let first, let count) = self else { return self }
     if sort == .ticks { return try picked(Array(0..<count)) }
     let shown = Clock.regular(start: clock.start, rate: clock.rate)
     return .floats(
       (0..<count).map { shown.time(ofRow: first + $0) ?? .nan }, first: 0,
       origin: shown.time(ofRow: 0) ?? .nan)
+  }
+}
+
+extension Clock {
+  /// What sort of clock it is.
+  package var sort: PlanClock.Sort {
+    switch self {
+    case .regular: .regular
+    case .ticks: .ticks
+    case .float64: .floats
+    }
+  }
+}
+
+extension Schema {
+  /// The streams as a plan sees them, with the number of the channel of times that is the clock; `sorts`
+  /// are those of the clocks that tracks of each stream have.
+  package func planStreams(
+    _ sorts: [Set<PlanClock.Sort>]
+  ) -> [(stream: PlanStream, time: Int?)] {
+    streams.enumerated().map { number, stream in
+      let isClock = sorts[number].contains { $0 != .regular }
+      let time = isClock ? stream.channel(named: "time") : nil
+      var channels = stream.channels
+      if let time { channels.remove(at: time) }
+      return (
+        PlanStream(
+          name: stream.name, channels: channels,
+          isVideo: stream.attributes["video"]?.bool == true), time
+      )
+    }
   }
 }

@@ -1,0 +1,194 @@
+import Glibc
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+/// Windows of a dataset as training gets them: read by the loader, then taken apart again for people.
+struct WindowReading {
+  /// One channel of a window, of one entity where the stream has some.
+  struct Column {
+    /// `stream/channel`.
+    var path: String
+    /// The place among the entities of the window; `nil` where the stream has none.
+    var slot: Int?
+    var units: String?
+    var shape: [Int]
+    var type: ElementType
+    /// The elements of each row; `nil` where the row pads or the entity is absent.
+    var rows: [[ChannelValues.Value]?]
+
+    /// What a line calls it.
+    var label: String { slot.map { "\(path) #\($0)" } ?? path }
+  }
+
+  /// One window.
+  struct Window {
+    var number: UInt64
+    var episode: String
+    /// The first row, on the reference clock.
+    var first: Int
+    var times: [Double]
+    /// Which rows lie outside the recording.
+    var padding: [Bool]
+    var columns: [Column]
+  }
+
+  let opened: OpenDataset
+  let loader: Loader
+
+  /// A reading of windows that the loader's options describe.
+  init(_ dataset: String, _ options: KeyValuePairs<String, JSONValue?>) throws(TrajpackError) {
+    opened = try OpenDataset(dataset)
+    loader = try Loader(
+      [opened], try LoaderOptions(json: JSONValue.record(options).text()))
+  }
+
+  /// Windows by their places in the order.
+  func windows(_ places: Range<Int>) throws(TrajpackError) -> [Window] {
+    var windows: [Window] = []
+    var memory: UnsafeMutableRawPointer?
+    guard posix_memalign(&memory, 64, max(loader.batchBytes, 64)) == 0, let memory else {
+      throw TrajpackError(
+        .machine, "there is no memory for \(loader.batchBytes) bytes of windows; ask for fewer")
+    }
+    defer { free(memory) }
+    let buffer = UnsafeMutableRawBufferPointer(start: memory, count: loader.batchBytes)
+    for place in places {
+      memset(memory, 0, loader.batchBytes)
+      let number = loader.order.window(epoch: 0, position: UInt64(place)).window
+      try loader.read(dataset: 0, windows: [number], into: buffer)
+      windows.append(try window(number, UnsafeRawBufferPointer(buffer)))
+    }
+    return windows
+  }
+
+  private func window(
+    _ number: UInt64, _ bytes: UnsafeRawBufferPointer
+  ) throws(TrajpackError) -> Window {
+    let (episode, _, row) = try loader.locate(dataset: 0, window: number)
+    let (shard, local, _) = try opened.episode(episode)
+    func flags(_ name: String) -> (Int) -> Bool? {
+      let output = loader.outputs.first { $0.name == name }
+      return { i in output.map { bytes[$0.offset + i] != 0 } }
+    }
+    let length = loader.length
+    let isPadding = flags("padding:\(loader.reference)")
+    var times: [Double] = []
+    if let output = loader.outputs.first(where: { $0.name == "time:\(loader.reference)" }) {
+      times = (0..<length).map {
+        bytes.loadUnaligned(fromByteOffset: output.offset + $0 * 8, as: Double.self)
+      }
+    }
+    var columns: [Column] = []
+    for output in loader.outputs where output.role == .values {
+      columns += Self.columns(
+        output, bytes, observed: flags("observed:\(output.name)"),
+        present: flags("present:\(output.stream)"), padding: flags("padding:\(output.stream)"))
+    }
+    return Window(
+      number: number, episode: shard.index.episode(local).id, first: row, times: times,
+      padding: (0..<length).map { isPadding($0) ?? false }, columns: columns)
+  }
+
+  private static func columns(
+    _ output: Output, _ bytes: UnsafeRawBufferPointer, observed: (Int) -> Bool?,
+    present: (Int) -> Bool?, padding: (Int) -> Bool?
+  ) -> [Column] {
+    let slots = max(output.entities, 1)
+    let shape = Array(output.shape.dropFirst(output.entities > 0 ? 3 : 2))
+    let elements = shape.reduce(1, *)
+    return (0..<slots).compactMap { slot in
+      let rows = (0..<output.shape[1]).map { t -> [ChannelValues.Value]? in
+        let at = t * slots + slot
+        if padding(t) == true || (output.entities > 0 && present(at) == false) { return nil }
+        return (0..<elements).map { e in
+          observed(at * elements + e) == false
+            ? .missing : value(bytes, output, at * elements + e)
+        }
+      }
+      // An entity that is in no row of the window is no line.
+      if output.entities > 0, rows.allSatisfy({ $0 == nil }) { return nil }
+      return Column(
+        path: output.name, slot: output.entities > 0 ? slot : nil, units: output.units,
+        shape: shape, type: output.type, rows: rows)
+    }
+  }
+
+  private static func value(
+    _ bytes: UnsafeRawBufferPointer, _ output: Output, _ i: Int
+  ) -> ChannelValues.Value {
+    let at = output.offset + i * output.type.size
+    func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
+      T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: type))
+    }
+    switch output.type {
+    case .int8: return .int(Int64(load(Int8.self)))
+    case .int16: return .int(Int64(load(Int16.self)))
+    case .int32: return .int(Int64(load(Int32.self)))
+    case .int64: return .int(load(Int64.self))
+    case .uint8, .bool, .bytes: return .int(Int64(load(UInt8.self)))
+    case .uint16: return .int(Int64(load(UInt16.self)))
+    case .uint32: return .int(Int64(load(UInt32.self)))
+    case .uint64:
+      let n = load(UInt64.self)
+      return n <= UInt64(Int64.max) ? .int(Int64(n)) : .uint(n)
+    case .float32: return .float(Float(bitPattern: load(UInt32.self)))
+    case .float64: return .double(Double(bitPattern: load(UInt64.self)))
+    }
+  }
+
+  /// The windows as JSON: what is missing, absent or padding is null.
+  func document(_ windows: [Window]) -> JSONValue {
+    .record([
+      "dataset": .string(opened.dataset.path), "reference": .string(loader.reference),
+      "length": .int(Int64(loader.length)),
+      "windows": .array(
+        windows.map { window in
+          .record([
+            "window": .int(Int64(window.number)), "episode": .string(window.episode),
+            "first_row": .int(Int64(window.first)),
+            "times": .array(window.times.map(Self.json)),
+            "padding": .array(window.padding.map { .bool($0) }),
+            "channels": .array(
+              window.columns.map { column in
+                .record([
+                  "channel": .string(column.path),
+                  "entity": column.slot.map { .int(Int64($0)) },
+                  "type": .string(column.type.rawValue),
+                  "shape": .array(column.shape.map { .int(Int64($0)) }),
+                  "units": column.units.map { .string($0) },
+                  "rows": .array(
+                    column.rows.map { row in row.map { .array($0.map(\.json)) } ?? .null }),
+                ])
+              }),
+          ])
+        }),
+    ])
+  }
+
+  private static func json(_ value: Double) -> JSONValue { value.isFinite ? .double(value) : .null }
+}
+
+extension ChannelValues.Value {
+  /// The number; NaN where there is none.
+  var number: Double {
+    switch self {
+    case .missing: return .nan
+    case .int(let n): return Double(n)
+    case .uint(let n): return Double(n)
+    case .double(let n): return n
+    case .float(let n): return Double(n)
+    }
+  }
+
+  /// The number as JSON has it; null where there is none, or it is not finite.
+  var json: JSONValue {
+    switch self {
+    case .int(let n): return .int(n)
+    case .float(let n) where n.isFinite:
+      // The shortest text of the single-precision number, not that of its double.
+      return .double(Double(n.description) ?? Double(n))
+    default: return number.isFinite ? .double(number) : .null
+    }
+  }
+}

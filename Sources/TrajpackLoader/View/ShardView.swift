@@ -1,0 +1,55 @@
+import TrajpackFormat
+import TrajpackPrepare
+import TrajpackStore
+
+/// A shard as a loader sees it: as it was recorded, or as a plan leaves it.
+final class ShardView: Sendable {
+  let shard: Shard
+  let schema: Schema
+  let clocks: [Clock]
+  /// What a plan makes of it; `nil` without a plan.
+  let prepared: PreparedTracks?
+
+  /// A shard as it was recorded.
+  init(_ shard: Shard) {
+    self.shard = shard
+    schema = shard.schema
+    clocks = shard.index.allClocks
+    prepared = nil
+  }
+
+  /// A shard as a plan leaves it.
+  init(_ shard: Shard, _ prepared: PreparedTracks, _ schema: Schema, _ clocks: [Clock]) {
+    self.shard = shard
+    self.prepared = prepared
+    self.schema = schema
+    self.clocks = clocks
+  }
+
+  var index: ShardIndex { shard.index }
+
+  /// The numbers of a track.
+  func numbers(ofTrack number: Int) -> ShardIndex.TrackNumbers {
+    prepared?.tracks[number] ?? shard.index.numbers(ofTrack: number)
+  }
+
+  /// Whether rows of a stream are made by a plan.
+  func isPrepared(_ stream: Int) -> Bool { prepared?.isPrepared(stream) ?? false }
+
+  /// The times of a track's rows.
+  ///
+  /// - Throws: A data error where they are data, and damaged.
+  func trackClock(
+    _ track: Int, reader: @autoclosure () -> BlockReader
+  ) throws(TrajpackError) -> TrackClock {
+    let numbers = numbers(ofTrack: track)
+    let clock = clocks[numbers.clock]
+    if case .regular(let start, let rate) = clock {
+      return TrackClock(start: start, rate: rate, rows: numbers.count)
+    }
+    if let prepared, prepared.isPrepared(numbers.stream) {
+      return try TrackViewer(self, prepared).clock(track)
+    }
+    return try TrackClock(shard, track: track, clock: clock, reader: reader())
+  }
+}

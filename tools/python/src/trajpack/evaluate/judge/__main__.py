@@ -1,0 +1,243 @@
+"""``python -m trajpack.evaluate.judge``."""
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from ..._errors import TrajpackError, UsageError
+from . import (
+    KEY_VARIABLE,
+    WILDWORLD_ACTION,
+    Asker,
+    Cache,
+    CommandJudge,
+    HTTPJudge,
+    Judge,
+    Persistence,
+    Prompts,
+    RecordedJudge,
+    Segment,
+    Stepped,
+    agreement,
+    episode_segments,
+    following,
+    judge_segments,
+    named,
+    read_labels,
+    read_rules,
+    read_segments,
+    write_segments,
+)
+from ._frames import frames
+
+EXAMPLES = """\
+examples:
+  python -m trajpack.evaluate.judge ww --judge http --url http://localhost:8000/v1 --model qwen3-vl \\
+      --truth 'recordings/{episode}/rgb.mp4' --prediction 'generated/{episode}.mp4' --out verdicts.jsonl
+  python -m trajpack.evaluate.judge segments.json --judge command --command './my-judge --fast' \\
+      --truth 'truth/{episode}' --prediction 'generated/{episode}' --out verdicts.jsonl
+  python -m trajpack.evaluate.judge ww --save-segments segments.json
+
+Run the same command again to go on where it stopped. Exit codes: 0 every segment has a verdict, 1 some have none (the
+file says why) or data is damaged, 2 usage, 3 the machine or the judge refused, 130 interrupted.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    p = argparse.ArgumentParser(
+        "python -m trajpack.evaluate.judge", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Ask a judge, segment by segment, whether generated video carries out the recorded action.")
+    p.add_argument(
+        "source", help="a data set, whose episodes are cut where the action changes, or a segments file (.json)"
+    )
+    p.add_argument("--judge", choices=["http", "command", "file"], help="who judges")
+    p.add_argument("--out", metavar="FILE", help="the file of verdicts: a JSON object a line")
+    g = p.add_argument_group("segments")
+    g.add_argument("--actions", default=",".join(WILDWORLD_ACTION), metavar="S/C,S/C",
+                   help="channels that make up the action (%(default)s)")
+    g.add_argument(
+        "--entity", type=int, default=0, metavar="N", help="whose action, in a stream of entities (%(default)s)"
+    )
+    g.add_argument(
+        "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}]'
+    )
+    g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
+    g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")
+    g.add_argument("--save-segments", metavar="FILE", help="write the segments; without --judge nothing else is done")
+    g = p.add_argument_group("frames")
+    g.add_argument(
+        "--truth", metavar="PLACE", help="recorded frames: a video or a folder of images, {episode} in its name"
+    )
+    g.add_argument("--prediction", metavar="PLACE", help="generated frames, likewise")
+    g.add_argument("--frames", type=int, default=8, metavar="N", help="frames shown of a segment at most (%(default)s)")
+    g.add_argument(
+        "--height", type=int, default=480, metavar="PX", help="height that videos are scaled down to (%(default)s)"
+    )
+    g.add_argument(
+        "--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0 (%(default)s)"
+    )
+    g.add_argument("--prediction-step", type=float, default=1, metavar="N", help="generated frames a row (%(default)s)")
+    g = p.add_argument_group("the judge")
+    g.add_argument("--url", help="http: address of an OpenAI-compatible API, up to /v1")
+    g.add_argument("--model", help="http: the model")
+    g.add_argument("--key-variable", default=KEY_VARIABLE, metavar="NAME",
+                   help="http: environment variable that holds the key (%(default)s)")
+    g.add_argument("--command", help="command: the program and its arguments")
+    g.add_argument("--verdicts", metavar="FILE", help="file: recorded verdicts")
+    g.add_argument("--prompts", metavar="DIR", help="folder of prompts: system.txt, default.txt, CLASS.txt")
+    g.add_argument("--cache", metavar="DIR", help="http: folder where answers are kept")
+    g.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds for an answer (%(default)s)")
+    g.add_argument("--attempts", type=int, default=3, metavar="N", help="times a question is asked (%(default)s)")
+    g.add_argument("--backoff", type=float, default=1, metavar="S", help="seconds before the second time (%(default)s)")
+    g.add_argument("--concurrency", type=int, default=4, metavar="N", help="questions at a time (%(default)s)")
+    g.add_argument("--fresh", action="store_true", help="do not go on from what is in --out")
+    p.add_argument(
+        "--labels", metavar="FILE", help='labels of people, {"id", "labels": [true, false]} a line: agreement'
+    )
+    p.add_argument("--quiet", action="store_true", help="say nothing but errors")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    try:
+        return run(given)
+    except TrajpackError as error:
+        print(f"trajpack judge: {error}", file=sys.stderr)
+        return error.code or 3
+    except KeyboardInterrupt:
+        print("trajpack judge: interrupted; run it again to go on", file=sys.stderr)
+        return 130
+
+
+def run(given: argparse.Namespace) -> int:
+    segments = the_segments(given)
+    if not segments:
+        raise UsageError(f"{given.source} has no segment to judge")
+    if given.save_segments:
+        write_segments(given.save_segments, segments)
+    if given.judge is None:
+        if not given.save_segments:
+            raise UsageError("say who judges with --judge, or where the segments go with --save-segments")
+        say(given, f"{given.save_segments}: {len(segments)} segments of {len({s.episode for s in segments})} episodes")
+        return 0
+    if given.out is None:
+        raise UsageError("say where the verdicts go with --out")
+    persistence = Persistence(attempts=given.attempts, backoff=given.backoff)
+    labels = read_labels(given.labels) if given.labels else None
+    asker = Asker(
+        the_judge(given),
+        place(given.truth, "--truth", given),
+        place(given.prediction, "--prediction", given),
+        prompts=Prompts(given.prompts) if given.prompts else None,
+        frame_count=given.frames,
+        height=given.height,
+        cache=Cache(given.cache) if given.cache else None,
+        persistence=persistence,
+    )
+    verdicts = judge_segments(segments, asker, out=given.out, fresh=given.fresh, concurrency=given.concurrency,
+                              progress=None if given.quiet else Progress())
+    without = [v for v in verdicts if v.verdict is None]
+    for score in following(verdicts).values():
+        say(given, str(score))
+    if labels is not None:
+        for score in agreement(verdicts, labels).values():
+            say(given, str(score))
+    if without:
+        print(
+            f"trajpack judge: {len(without)} of {len(verdicts)} segments have no verdict, among them {without[0].id}: "
+            f"{without[0].reason}",
+            file=sys.stderr,
+        )
+    return 1 if without else 0
+
+
+def the_segments(given: argparse.Namespace) -> list[Segment]:
+    rules = read_rules(given.table) if given.table else []
+    patterns = given.episodes or ["*"]
+
+    def wanted(id: str) -> bool:
+        return any(fnmatchcase(id, pattern) for pattern in patterns)
+
+    if given.source.endswith(".json") and Path(given.source).is_file():
+        held = [s for s in read_segments(given.source) if wanted(s.episode)]
+        return [s for s in named(held, rules) if s.rows >= given.minimum_length]
+    from ...dataset import open
+    dataset = open(given.source)
+    channels = [c.strip() for c in given.actions.split(",")]
+    segments: list[Segment] = []
+    for id in filter(wanted, dataset.episodes.ids):
+        segments += episode_segments(dataset.episode(id), channels, entity=given.entity, rules=rules,
+                                     minimum_length=given.minimum_length)
+    return segments
+
+
+def the_judge(given: argparse.Namespace) -> Judge:
+    def need(name: str) -> Any:
+        value = getattr(given, name)
+        if not value:
+            raise UsageError(f"--judge {given.judge} needs --{name}")
+        return value
+
+    if given.judge == "http":
+        return HTTPJudge(need("url"), need("model"), timeout=given.timeout, key_variable=given.key_variable)
+    if given.judge == "command":
+        return CommandJudge(need("command"), timeout=given.timeout)
+    return RecordedJudge(need("verdicts"))
+
+
+def place(template: str | None, option: str, given: argparse.Namespace) -> Any:
+    """From an episode's id to its frames."""
+    if template is None:
+        return None
+    if "{episode}" not in template:
+        raise UsageError(f"{option} must have {{episode}} in it, not only {template!r}")
+
+    def find(episode: str) -> Any:
+        if "/" in episode or episode in (".", ".."):
+            raise UsageError(f"the episode id {episode!r} is no part of a path")
+        held = frames(template.replace("{episode}", episode), height=given.height)
+        if option == "--prediction" and (given.prediction_start, given.prediction_step) != (0, 1):
+            held = Stepped(held, given.prediction_start, given.prediction_step)
+        return held
+
+    return find
+
+
+def say(given: argparse.Namespace, text: str) -> None:
+    if not given.quiet:
+        print(text)
+
+
+class Progress:
+    """A line on the terminal after two seconds; elsewhere a line every ten."""
+
+    def __init__(self) -> None:
+        self._began = self._told = time.monotonic()
+        self._live = sys.stderr.isatty()
+        self._first: int | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done
+        if now - self._began < 2 or (not self._live and now - self._told < 10 and done < total):
+            return
+        self._told = now
+        fresh = done - self._first
+        left = f", {(now - self._began) / fresh * (total - done):.0f} s left" if fresh and done < total else ""
+        text = f"{done} of {total} segments{left}"
+        if self._live:
+            print(f"\r{text}\033[K", end="\n" if done == total else "", file=sys.stderr, flush=True)
+        else:
+            print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    sys.exit(main())

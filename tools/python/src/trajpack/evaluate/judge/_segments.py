@@ -1,0 +1,164 @@
+"""Segments: what a judge is shown, cut where the action changes."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..._errors import DataError, MachineError, UsageError
+from .._catalogue import score
+
+FORMAT = "trajpack.segments/1"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Rows ``first`` to ``last``, both among them, of an episode in which one action lasts."""
+
+    #: Unique among the segments: ``"000001:12-40"``.
+    id: str
+    episode: str
+    first: int
+    last: int
+    #: The action: one number a channel.
+    action: tuple[int, ...] = ()
+    #: What sort of action it is, or None: chooses the prompt.
+    label: str | None = None
+    #: What to call the action in a prompt, or None.
+    name: str | None = None
+    #: Which part of a benchmark it belongs to (WildBench: cooperative, solo), or None.
+    group: str | None = None
+
+    @property
+    def rows(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class ActionRule:
+    """A row of an action table: an ``action`` with None for any number, the ``label`` it gets, and its name."""
+
+    action: tuple[int | None, ...]
+    label: str
+    name: str | None = None
+
+    def fits(self, action: Sequence[int]) -> bool:
+        return len(action) == len(self.action) and all(
+            want is None or want == got for want, got in zip(self.action, action, strict=True))
+
+
+def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[ActionRule] = (), minimum_length: int = 1,
+        prefix: str | None = None) -> list[Segment]:
+    """The segments of one episode.
+
+    ``actions`` is ``[rows]`` or ``[rows, channels]`` whole numbers (WildWorld's: weapon, motion bank, motion),
+    ``observed`` ``[rows]`` bool where there is an action, ``rules`` the action table: the first that fits gives label
+    and name. Segments shorter than ``minimum_length`` are left out. ``prefix`` begins the ids, the episode by default.
+    """
+    values = np.asarray(actions)
+    if values.ndim not in (1, 2):
+        raise UsageError(f"the actions of episode '{episode}' must be [rows] or [rows, channels], not {values.shape}")
+    table = list(rules)
+    channels = 1 if values.ndim == 1 else values.shape[1]
+    for rule in table:
+        if len(rule.action) != channels:
+            raise UsageError(
+                f"the action table has the row {list(rule.action)} of {len(rule.action)} numbers, but episode "
+                f"'{episode}' has {channels} action channels"
+            )
+    found = score("action.segments", actions=values.reshape(len(values), channels), mask=observed,
+                  minimum_length=minimum_length)["action.segments"]
+    segments = []
+    for item in found.details["segments"]:
+        first, last = item["first"], item["first"] + item["frames"] - 1
+        action = tuple(item["id"])
+        fit = next((r for r in table if r.fits(action)), None)
+        segments.append(Segment(f"{episode if prefix is None else prefix}:{first}-{last}", episode, first, last, action,
+                                fit.label if fit else None, fit.name if fit else None))
+    return segments
+
+
+def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
+    """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``."""
+    document = _json(path)
+    if not isinstance(document, list):
+        raise DataError(f"{path} must be a list of {{\"action\", \"class\"}} objects")
+    rules = []
+    for number, item in enumerate(document):
+        try:
+            action = tuple(None if part == "*" else _whole(part) for part in item["action"])
+            rules.append(ActionRule(action, str(item["class"]), item.get("name")))
+        except (TypeError, KeyError, ValueError, AttributeError):
+            raise DataError(f"{path}: entry {number} must have \"action\", a list of whole numbers and \"*\", and "
+                            "\"class\", a text") from None
+    return rules
+
+
+def write_segments(path: str | os.PathLike[str], segments: Iterable[Segment],
+                   details: Mapping[str, Any] | None = None) -> None:
+    """Writes ``segments.json`` (``schemas/segments.schema.json``)."""
+    from ._files import replace_file
+    rows = [{"class" if k == "label" else k: v for k, v in asdict(s).items()} for s in segments]
+    text = json.dumps({"format": FORMAT, **(details or {}), "segments": rows}, indent=1) + "\n"
+    replace_file(path, text.encode())
+
+
+def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
+    """Reads ``segments.json``; what does not follow its schema is named."""
+    document = _json(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT or not isinstance(
+            document.get("segments"), list):
+        raise DataError(f"{path} is no segments file: it must hold \"format\": \"{FORMAT}\" and a list \"segments\"")
+    segments: list[Segment] = []
+    seen: set[str] = set()
+    for number, item in enumerate(document["segments"]):
+        try:
+            label, name, group = item.get("class"), item.get("name"), item.get("group")
+            segment = Segment(item["id"], item["episode"], _whole(item["first"]), _whole(item["last"]),
+                              tuple(map(_whole, item.get("action", ()))), label, name, group)
+            good = (
+                isinstance(segment.id, str)
+                and isinstance(segment.episode, str)
+                and 0 <= segment.first <= segment.last
+                and all(x is None or isinstance(x, str) for x in (label, name, group))
+            )
+        except (TypeError, KeyError, ValueError, AttributeError):
+            good = False
+        if not good:
+            raise DataError(
+                f'{path}: segment {number} must have "id" and "episode", texts, and "first" <= "last", whole numbers'
+            )
+        if segment.id in seen:
+            raise DataError(f"{path}: two segments have the id '{segment.id}'")
+        seen.add(segment.id)
+        segments.append(segment)
+    return segments
+
+
+def named(segments: Iterable[Segment], rules: Sequence[ActionRule]) -> list[Segment]:
+    """The segments with labels and names of an action table, which go before those they have."""
+    out = []
+    for segment in segments:
+        rule = next((r for r in rules if r.fits(segment.action)), None)
+        out.append(replace(segment, label=rule.label, name=rule.name) if rule else segment)
+    return out
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(value)
+    return value
+
+
+def _json(path: str | os.PathLike[str]) -> Any:
+    try:
+        with open(path, "rb") as file:
+            return json.loads(file.read())
+    except OSError as error:
+        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{os.fspath(path)} is not JSON: {error}") from None
