@@ -190,7 +190,9 @@ def test_damaged_verdicts(world, tmp_path, line, text):
     path.write_text(json.dumps(line) + "\n")
     code = 2 if text.startswith("no verdict") else 1
     assert text in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=code)
-    path.write_text(json.dumps({"id": "a", "episode": "000001", "first": 0, "last": 2, "verdict": True}) + "\n")
+    good = {"id": "a", "episode": "000001", "first": 0, "last": 2, "verdict": True, "reason": None, "class": None}
+    path.write_text(json.dumps(good) + "\n")
+    assert figures(report(world, GOOD, "--metric", "action.following", "--verdicts", path))["action.following"]["value"] == 100
     path.write_text(path.read_text() * 2)
     assert "comes twice" in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=1)
 

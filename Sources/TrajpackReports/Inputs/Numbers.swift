@@ -1,19 +1,56 @@
 import TrajpackEvaluate
 import TrajpackFormat
 
+/// Numbers in memory that lives as long as anybody who looks at it.
+struct Cells: RandomAccessCollection {
+  private final class Memory {
+    let buffer: UnsafeMutableBufferPointer<Double>
+
+    init(_ count: Int, _ value: Double) {
+      buffer = .allocate(capacity: Swift.max(count, 1))
+      buffer.initialize(repeating: value)
+    }
+
+    deinit { buffer.deallocate() }
+  }
+
+  private let memory: Memory
+  let count: Int
+
+  init(_ count: Int, filledWith value: Double) {
+    memory = Memory(count, value)
+    self.count = count
+  }
+
+  var startIndex: Int { 0 }
+  var endIndex: Int { count }
+
+  subscript(index: Int) -> Double {
+    get {
+      precondition(index >= 0 && index < count)
+      return memory.buffer[index]
+    }
+    nonmutating set {
+      precondition(index >= 0 && index < count)
+      memory.buffer[index] = newValue
+    }
+  }
+
+  /// The memory itself, which whoever borrows it must keep alive.
+  var borrowed: UnsafeBufferPointer<Double> {
+    UnsafeBufferPointer(rebasing: memory.buffer[0..<count])
+  }
+}
+
 /// An array of float64 of any shape, last axis fastest; NaN is what there is not.
 final class Numbers {
   let shape: [Int]
-  let values: UnsafeMutableBufferPointer<Double>
+  let values: Cells
 
   /// An array filled with one number.
   init(shape: [Int], filledWith value: Double = .nan) {
     self.shape = shape
-    let count = shape.reduce(1, *)
-    let room = UnsafeMutableBufferPointer<Double>.allocate(capacity: max(count, 1))
-    room.initialize(repeating: value)
-    values = UnsafeMutableBufferPointer(rebasing: room[0..<count])
-    base = room
+    values = Cells(shape.reduce(1, *), filledWith: value)
   }
 
   /// An array of numbers that fit the shape.
@@ -22,10 +59,6 @@ final class Numbers {
     precondition(numbers.count == values.count)
     for (index, number) in numbers.enumerated() { values[index] = number }
   }
-
-  private let base: UnsafeMutableBufferPointer<Double>
-
-  deinit { base.deallocate() }
 
   /// The length of the first axis.
   var rows: Int { shape.first ?? 0 }
@@ -94,8 +127,8 @@ final class Numbers {
     return out
   }
 
-  /// What an evaluator takes.
+  /// What an evaluator takes: it borrows from this array, which the caller keeps alive.
   func view(_ name: String) throws(TrajpackError) -> ArrayView {
-    try ArrayView(name: name, shape: shape, elements: .double(UnsafeBufferPointer(values)))
+    try ArrayView(name: name, shape: shape, elements: .double(values.borrowed))
   }
 }

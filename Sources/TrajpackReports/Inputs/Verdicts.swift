@@ -33,9 +33,17 @@ struct Verdicts {
         Segment(
           id: id, episode: try reader.text("episode"), frames: last - first + 1,
           verdict: try Self.verdict(json["verdict"], place),
-          className: try reader.optionalText("class"), group: try reader.optionalText("group")))
+          className: try Self.name(reader, "class"), group: try Self.name(reader, "group")))
     }
     guard !segments.isEmpty else { throw TrajpackError(.data, "\(path): holds no verdict") }
+  }
+
+  /// A name that may be absent or null.
+  private static func name(
+    _ reader: JSONReader, _ member: String
+  ) throws(TrajpackError) -> String? {
+    if case .null? = reader.value[member] { return nil }
+    return try reader.optionalText(member)
   }
 
   static func verdict(_ json: JSONValue?, _ place: String) throws(TrajpackError) -> Double {
