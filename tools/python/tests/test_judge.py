@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import os
@@ -11,9 +12,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -23,6 +27,7 @@ from places import ROOT, surroundings
 import trajpack
 from trajpack.evaluate import judge
 from trajpack.evaluate.judge._frames import chosen_rows
+from trajpack.evaluate.judge._http import _wait
 
 QUICK = judge.Persistence(attempts=3, backoff=0)
 
@@ -291,6 +296,47 @@ def test_a_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert {v.more["judge"] for v in judge.read_verdicts(out).values()} == {"another"}
 
 
+def test_a_file_keeps_the_verdicts_of_other_segments(tmp_path: Path) -> None:
+    rng, out = np.random.default_rng(5), tmp_path / "v.jsonl"
+    parts = {e: judge.cut(np.repeat(np.arange(4), 3), e) for e in ("e2", "e0", "e1")}
+    every = sorted((s for p in parts.values() for s in p), key=lambda s: (s.episode, s.first))
+    asked: list[str] = []
+    stop_at = -1
+
+    def look(request: judge.Request) -> Any:
+        if len(asked) == stop_at:
+            raise trajpack.MachineError("the power is gone")
+        asked.append(request.segment.id)
+        return request.segment.first % 2 == 0
+
+    def run(segments: list[judge.Segment]) -> list[judge.Verdict]:
+        return judge.judge_segments(segments, asker(judge.FunctionJudge(look, name="look")), out=out, concurrency=1)
+
+    assert [v.id for v in run(parts["e2"])] == [s.id for s in parts["e2"]]
+    before = out.read_bytes()
+    stop_at = len(asked) + 2
+    with pytest.raises(trajpack.MachineError):        # killed among other episodes
+        run(parts["e0"])
+    assert out.read_bytes().startswith(before) and len(judge.read_verdicts(out)) == 6
+    stop_at = -1
+    assert [v.id for v in run(parts["e1"])] == [s.id for s in parts["e1"]]
+    assert [v.id for v in judge.read_verdicts(out).values()] == [
+        s.id for s in every if s.episode != "e0" or s.first < 6]
+    run(parts["e0"])
+    whole = out.read_bytes()
+    assert [json.loads(x)["id"] for x in whole.splitlines()] == [s.id for s in every]
+    for _ in range(5):                                # in whatever order and share: the same file, nothing is asked
+        run([every[n] for n in rng.permutation(len(every))[:rng.integers(1, len(every))]])
+        assert out.read_bytes() == whole
+    assert sorted(asked) == sorted(s.id for s in every)
+
+    out.write_bytes(whole[:-1])                       # an editor's file, whose last line has no end
+    run(parts["e0"])
+    assert out.read_bytes() == whole and len(asked) == len(every)
+    judge.judge_segments(parts["e1"], asker(judge.FunctionJudge(look, name="look")), out=out, fresh=True)
+    assert {v.episode for v in judge.read_verdicts(out).values()} == {"e1"}
+
+
 def test_recorded_verdicts(tmp_path: Path) -> None:
     segments = some_segments(4)
     kept = [judge.Verdict.of(s, bool(n % 2), "said") for n, s in enumerate(segments[:3])]
@@ -348,6 +394,27 @@ def test_agreement_with_people(tmp_path: Path) -> None:
     answers = np.array([v.verdict for v in verdicts])
     chance = truth.mean() * answers.mean() + (1 - truth.mean()) * (1 - answers.mean())
     assert found["action.kappa"].value == pytest.approx((said.mean() - chance) / (1 - chance))
+
+
+def test_scores_refuse_rows_that_count_twice_or_are_not_there(wildworld: str) -> None:
+    def verdict(id: str, episode: str, first: int, last: int) -> judge.Verdict:
+        return judge.Verdict(id, episode, first, last, True)
+
+    rows = {r["id"]: r["rows"] for r in trajpack.open(wildworld).episodes.records()}
+    good = [verdict("a", "000001", 0, 4), verdict("b", "000001", 5, 149), verdict("c", "000002", 0, 4),
+            verdict("d", "000001", 0, 5)]
+    for extra, part in (
+            (verdict("x", "000001", 0, 4), "'a' and 'x' are the same rows 0 to 4 of episode '000001'"),
+            (verdict("a", "000001", 9, 10), "'a' comes twice"),
+            (verdict("x", "000001", 100, 150), "row 150, but episode '000001' has 150 rows"),
+            (verdict("x", "00002", 0, 1), "'00002', which is not there; did you mean '000002'")):
+        for found in (lambda v: judge.following(v, rows=rows), lambda v: judge.agreement(v, {"a": [True]}, rows=rows)):
+            assert found(good).values()
+            with pytest.raises(trajpack.DataError) as error:
+                found([*good, extra])
+            assert part in str(error.value)
+    past = verdict("x", "000001", 100, 150)
+    assert judge.following([*good, past])["action.following"].value == 100, "nobody said how long episodes are"
 
 
 # Commands.
@@ -515,13 +582,94 @@ def test_http_asks_again_where_that_may_help_and_tells_the_rest(serve: Callable[
     assert stub.most <= 3
 
 
-def test_http_ends_the_run_when_asking_on_is_no_use(serve: Callable[..., Stub]) -> None:
+def test_http_ends_the_run_when_asking_on_is_no_use(serve: Callable[..., Stub],
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRAJPACK_JUDGE_KEY", raising=False)
     stub = serve(lambda n, body: (401, {}, {"error": {"message": "bad key"}}))
-    with pytest.raises(trajpack.MachineError, match=r"TRAJPACK_JUDGE_KEY.*bad key"):
+    with pytest.raises(trajpack.MachineError, match="wants a key, and TRAJPACK_JUDGE_KEY holds none: 'bad key'"):
         judge.judge_segments(some_segments(), asker(judge.HTTPJudge(stub.url, "m")), concurrency=1)
     assert len(stub.asked) == 1
     with pytest.raises(trajpack.MachineError, match="did not reach the judge"):
         judge.judge_segments(some_segments(9), asker(judge.HTTPJudge("http://127.0.0.1:9/v1", "m", timeout=2)))
+
+
+@pytest.mark.parametrize("key", ["""sk-+/\\"secret'&x""", "sk-12345678"])
+def test_a_key_that_comes_back_is_not_told(serve: Callable[..., Stub], monkeypatch: pytest.MonkeyPatch,
+                                           key: str) -> None:
+    monkeypatch.setenv("TRAJPACK_JUDGE_KEY", key)
+    odd = "".join(f"\\u{ord(c):04X}" for c in key)
+    answers: list[Any] = [
+        (401, {}, {"error": {"message": f"Incorrect API key provided: {key}."}}),
+        (401, {}, {"error": f"Bearer {key}"}),
+        (403, {}, f"<p>{key} {html.escape(key)} {quote(key, safe='')}</p>".encode()),
+        (404, {}, {"detail": f"no {key}"}),
+        (401, {}, f'{{"detail": "{odd}"}}'.encode()),
+        (401, {}, b"x" * (110 - len(key) // 2) + key.encode()),
+        (429, {"Retry-After": "0"}, {"error": {"message": f"{key} is slow"}}),
+        (400, {}, {"error": {"message": f"{key} is bad"}}),
+        (200, {}, f"no JSON {key}".encode()),
+        said(f"who is {key}"), said(json.dumps({"verdict": f"{key}"})), said(None, finish_reason=None),
+        (200, {}, {"choices": [{"message": {"content": None, "refusal": f"not for {key}"}}]}),
+        said(f"{key}", finish_reason="length"),
+        (200, {}, {"model": f"m {key}", "choices": [{"message": {"content": json.dumps(
+            {"verdict": 1, "reason": f"ends with {key}"})}}]}),
+    ]
+    for number, answer in enumerate(answers):
+        stub = serve(lambda n, body, answer=answer: answer)
+        try:
+            told = judge.judge_segments(some_segments(1), asker(judge.HTTPJudge(stub.url, "m")))[0].line().decode()
+        except trajpack.MachineError as error:
+            told = str(error)
+        assert stub.asked[0][0]["authorization"] == f"Bearer {key}"
+        for spelling in (key, json.dumps(key)[1:-1], repr(key)[1:-1], html.escape(key), quote(key, safe=""), odd,
+                         key[:6]):
+            assert spelling not in told, (number, told)
+        assert number == 11 or "[key]" in told, told
+        assert answer[0] != 401 or "TRAJPACK_JUDGE_KEY" in told
+    for url in (f"ftp://x/{key}", f"http://me:{key}@[/v1", f"https://x/v1?key={key}"):
+        with pytest.raises(trajpack.UsageError) as wrong:
+            judge.HTTPJudge(url, "m")
+        assert key not in str(wrong.value) and repr(key)[1:-1] not in str(wrong.value)
+
+
+@pytest.mark.parametrize("form", ["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"])
+def test_http_waits_until_the_date_that_it_is_told(serve: Callable[..., Stub], form: str) -> None:
+    clock = datetime(2031, 2, 3, 4, 5, 6)
+
+    def wait_of(header: str, **more: str) -> float | None:
+        headers = {"Retry-After": header, **more}
+        who = judge.HTTPJudge(serve(lambda n, body: (429, headers, {"error": "slow"})).url, "m")
+        with pytest.raises(judge.TryAgain) as error:
+            who.ask(asker(who).request(some_segments(1)[0]))
+        return error.value.wait
+
+    answer: Any = {"Retry-After": (clock + timedelta(seconds=90)).strftime(form), "Date": clock.strftime(form)}
+    assert _wait(answer["Retry-After"], answer["Date"]) == 90
+    assert _wait(answer["Date"], answer["Retry-After"]) == 0, "a date that is past"
+    for nothing in ("soon", "Xyz, 99 Abc 2031", "", "-1", "nan", "Mon, 03 Feb 99999 04:05:06 GMT"):
+        assert _wait(nothing, None) is None
+    in_a_minute = (datetime.now(timezone.utc) + timedelta(seconds=60)).strftime(form)
+    found = _wait(in_a_minute, None)
+    assert found is not None and 30 < found <= 60
+    found = wait_of(in_a_minute)
+    assert found is not None and 30 < found <= 60
+    assert wait_of("7") == 7
+
+
+def test_a_wait_until_a_date_is_as_long_as_one_of_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited: list[float] = []
+
+    def look(request: judge.Request) -> Any:
+        if len(waited) < 2:
+            date = "Mon, 03 Feb 2031 06:05:06 GMT"
+            wait = _wait(date, "Mon, 03 Feb 2031 04:05:06 GMT") if not waited else _wait("7200", None)
+            raise judge.TryAgain("busy", wait=wait)
+        return True
+
+    who = asker(judge.FunctionJudge(look))
+    monkeypatch.setattr(who.stopped, "wait", lambda seconds: waited.append(seconds))
+    assert judge.judge_segments(some_segments(1), who)[0].verdict is True
+    assert waited == [300, 300]
 
 
 def test_http_answers_are_kept(serve: Callable[..., Stub], tmp_path: Path) -> None:
@@ -623,6 +771,29 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
     done = line(tmp_path / "s.json", "--judge", "file", "--verdicts", tmp_path / "old.jsonl", *out)
     assert done.returncode == 1 and "1 of 2 segments have no verdict" in done.stderr
     assert len(judge.read_verdicts(tmp_path / "v.jsonl")) == 2
+
+
+def test_episodes_that_are_not_there_are_named(wildworld: str, tmp_path: Path) -> None:
+    save = ["--save-segments", tmp_path / "out.json"]
+    judge.write_segments(tmp_path / "s.json", some_segments(2))
+    for source, episodes, part in (
+            (wildworld, ["zzz"], f"no episode of {wildworld} matches 'zzz'; there is 000001, 000002, 000003"),
+            (wildworld, ["000001", "00003"], "matches '00003'; did you mean '000003'"),
+            (tmp_path / "s.json", ["eq"], "matches 'eq'")):
+        done = line(source, *save, "--episodes", *episodes)
+        assert done.returncode == 2 and part in done.stderr and "Traceback" not in done.stderr, done.stderr
+        assert not (tmp_path / "out.json").exists()
+    assert line(wildworld, *save, "--episodes", "00000[23]", "000003").returncode == 0
+    assert {s.episode for s in judge.read_segments(tmp_path / "out.json")} == {"000002", "000003"}
+
+
+def test_the_same_rows_are_not_judged_twice(tmp_path: Path) -> None:
+    first = some_segments(1)[0]
+    judge.write_segments(tmp_path / "s.json", [first, replace(first, id="again")])
+    judge.write_verdicts(tmp_path / "old.jsonl", [judge.Verdict.of(first, True, "")])
+    done = line(tmp_path / "s.json", "--judge", "file", "--verdicts", tmp_path / "old.jsonl", "--out",
+                tmp_path / "v.jsonl")
+    assert done.returncode == 1 and "the same rows 0 to 4" in done.stderr and not (tmp_path / "v.jsonl").exists()
 
 
 def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, serve: Callable[..., Stub]) -> None:

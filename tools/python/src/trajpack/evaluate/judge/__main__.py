@@ -5,11 +5,12 @@ import argparse
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from ..._errors import TrajpackError, UsageError
+from ..._errors import TrajpackError, UsageError, nearest
 from . import (
     KEY_VARIABLE,
     WILDWORLD_ACTION,
@@ -34,6 +35,7 @@ from . import (
     write_segments,
 )
 from ._frames import frames
+from ._segments import refuse_strange
 
 EXAMPLES = """\
 examples:
@@ -95,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
     g.add_argument("--attempts", type=int, default=3, metavar="N", help="times a question is asked (%(default)s)")
     g.add_argument("--backoff", type=float, default=1, metavar="S", help="seconds before the second time (%(default)s)")
     g.add_argument("--concurrency", type=int, default=4, metavar="N", help="questions at a time (%(default)s)")
-    g.add_argument("--fresh", action="store_true", help="do not go on from what is in --out")
+    g.add_argument("--fresh", action="store_true", help="begin an empty --out; do not go on from it")
     p.add_argument(
         "--labels", metavar="FILE", help='labels of people, {"id", "labels": [true, false]} a line: agreement'
     )
@@ -128,6 +130,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     if given.out is None:
         raise UsageError("say where the verdicts go with --out")
+    refuse_strange(segments)
     persistence = Persistence(attempts=given.attempts, backoff=given.backoff)
     labels = read_labels(given.labels) if given.labels else None
     asker = Asker(
@@ -159,22 +162,29 @@ def run(given: argparse.Namespace) -> int:
 
 def the_segments(given: argparse.Namespace) -> list[Segment]:
     rules = read_rules(given.table) if given.table else []
-    patterns = given.episodes or ["*"]
-
-    def wanted(id: str) -> bool:
-        return any(fnmatchcase(id, pattern) for pattern in patterns)
-
     if given.source.endswith(".json") and Path(given.source).is_file():
-        held = [s for s in read_segments(given.source) if wanted(s.episode)]
-        return [s for s in named(held, rules) if s.rows >= given.minimum_length]
+        held = read_segments(given.source)
+        wanted = chosen(given, dict.fromkeys(s.episode for s in held))
+        return [s for s in named(held, rules) if s.episode in wanted and s.rows >= given.minimum_length]
     from ...dataset import open
     dataset = open(given.source)
     channels = [c.strip() for c in given.actions.split(",")]
     segments: list[Segment] = []
-    for id in filter(wanted, dataset.episodes.ids):
+    for id in chosen(given, dataset.episodes.ids):
         segments += episode_segments(dataset.episode(id), channels, entity=given.entity, rules=rules,
                                      minimum_length=given.minimum_length)
     return segments
+
+
+def chosen(given: argparse.Namespace, ids: Iterable[str]) -> dict[str, None]:
+    """The ids, in their order, that --episodes names."""
+    known = list(ids)
+    if given.episodes is None:
+        return dict.fromkeys(known)
+    for pattern in given.episodes:
+        if not any(fnmatchcase(id, pattern) for id in known):
+            raise UsageError(f"no episode of {given.source} matches '{pattern}'" + nearest(pattern, known))
+    return dict.fromkeys(id for id in known if any(fnmatchcase(id, p) for p in given.episodes))
 
 
 def the_judge(given: argparse.Namespace) -> Judge:

@@ -136,8 +136,10 @@ def judge_segments(segments: Iterable[Segment], asker: Asker, *, out: str | os.P
     """The verdicts of all segments, in their order.
 
     With ``out`` each is written to that file as soon as it is known, and a later call asks only about segments that
-    have no verdict there, or one to another question. A file of another judge is refused unless ``fresh``. When all is
-    done the file is in the order of the segments. ``progress`` is told how many of how many are done.
+    have no verdict there, or one to another question. Verdicts of other segments stay in the file and are not returned.
+    A file of another judge is refused; ``fresh`` begins an empty one. When all is done the file is in the order of the
+    segments, or, where it holds others too, in that of the episodes' ids and the rows. ``progress`` is told how many of
+    how many are done.
     """
     todo = list(segments)
     if not 1 <= concurrency <= 1000:
@@ -145,9 +147,12 @@ def judge_segments(segments: Iterable[Segment], asker: Asker, *, out: str | os.P
     ids = {s.id for s in todo}
     if len(ids) < len(todo):
         raise UsageError("two segments have the same id")
-    done = {} if fresh or out is None or not Path(out).exists() else _earlier(out, todo, asker)
+    done: dict[str, Verdict] = {}
+    others: list[Verdict] = []
     if out is not None:
-        write_verdicts(out, done.values())
+        if not fresh and Path(out).exists():
+            done, others = _earlier(out, todo, asker)
+        write_verdicts(out, [*others, *done.values()])
     missing = [s for s in todo if s.id not in done]
     tell = progress or (lambda done, total: None)
     tell(len(done), len(todo))
@@ -169,8 +174,12 @@ def judge_segments(segments: Iterable[Segment], asker: Asker, *, out: str | os.P
         asker.judge.close()
     verdicts = [done[s.id] for s in todo]
     if out is not None:
-        write_verdicts(out, verdicts)
+        write_verdicts(out, sorted([*others, *verdicts], key=_place) if others else verdicts)
     return verdicts
+
+
+def _place(verdict: Verdict) -> tuple[str, int, int, str]:
+    return verdict.episode, verdict.first, verdict.last, verdict.id
 
 
 def _append(file: Any, line: bytes) -> None:
@@ -178,8 +187,9 @@ def _append(file: Any, line: bytes) -> None:
         line = line[file.write(line):]
 
 
-def _earlier(out: str | os.PathLike[str], segments: Sequence[Segment], asker: Asker) -> dict[str, Verdict]:
-    """The verdicts of an earlier run that still stand."""
+def _earlier(out: str | os.PathLike[str], segments: Sequence[Segment],
+             asker: Asker) -> tuple[dict[str, Verdict], list[Verdict]]:
+    """The verdicts of earlier runs: on these segments, those that still stand, and all on other segments."""
     found = read_verdicts(out, torn=True)
     for verdict in found.values():
         judge = verdict.more.get("judge")
@@ -190,11 +200,11 @@ def _earlier(out: str | os.PathLike[str], segments: Sequence[Segment], asker: As
             )
     kept = {}
     for segment in segments:
-        old = found.get(segment.id)
+        old = found.pop(segment.id, None)
         if (old is not None and old.verdict is not None and old.more.get("prompt") == asker.prompt_digest(segment)
                 and (old.episode, old.first, old.last) == (segment.episode, segment.first, segment.last)):
             kept[segment.id] = old
-    return kept
+    return kept, list(found.values())
 
 
 def _answers(segments: Sequence[Segment], asker: Asker, concurrency: int) -> Iterable[Verdict]:

@@ -9,22 +9,27 @@ from typing import Any
 from ..._errors import DataError, UsageError
 from .._catalogue import score
 from .._score import Scores
+from ._segments import refuse_strange
 from ._verdicts import Verdict
 
 
-def following(verdicts: Iterable[Verdict], **options: Any) -> Scores:
+def following(verdicts: Iterable[Verdict], *, rows: Mapping[str, int] | None = None, **options: Any) -> Scores:
     """``action.following`` of verdicts: weighted by segment, by clip (an episode is one), by frame, by group and for
     each class, with bootstrap intervals. Options are the evaluator's: ``bootstrap``, ``resample``, ``confidence``,
-    ``seed``."""
-    rows = list(verdicts)
-    if not rows:
+    ``seed``.
+
+    ``trajpack.DataError`` where two verdicts are on the same rows, and, if ``rows`` says how many rows each episode
+    has, where one is on rows that its episode has not."""
+    given = list(verdicts)
+    if not given:
         raise UsageError("there are no verdicts")
+    refuse_strange(given, rows)
     arrays: dict[str, Any] = {
-        "verdicts": [float("nan") if v.verdict is None else float(v.verdict) for v in rows],
-        "clips": _codes([v.episode for v in rows])[0], "frames": [v.last - v.first + 1 for v in rows]}
+        "verdicts": [float("nan") if v.verdict is None else float(v.verdict) for v in given],
+        "clips": _codes([v.episode for v in given])[0], "frames": [v.last - v.first + 1 for v in given]}
     names: list[str] = []
     for field, name in (("class", "classes"), ("group", "groups")):
-        values = [v.more.get(field) for v in rows]
+        values = [v.more.get(field) for v in given]
         if any(v is not None for v in values):
             arrays[name], known = _codes(["" if v is None else str(v) for v in values])
             names = known if name == "classes" else names
@@ -40,16 +45,18 @@ def following(verdicts: Iterable[Verdict], **options: Any) -> Scores:
     return Scores(found.evaluator, [replace(s, name=renamed(s.name)) for s in found.values()])
 
 
-def agreement(verdicts: Iterable[Verdict], labels: Mapping[str, Sequence[bool | None]], **options: Any) -> Scores:
+def agreement(verdicts: Iterable[Verdict], labels: Mapping[str, Sequence[bool | None]], *,
+              rows: Mapping[str, int] | None = None, **options: Any) -> Scores:
     """``action.agreement`` of a judge with people: accuracy and Cohen's kappa, with bootstrap intervals. ``labels``
-    are the people's, by segment id; None where one gave none."""
-    rows = list(verdicts)
+    are the people's, by segment id; None where one gave none. ``rows`` and what is refused: as for ``following``."""
+    given = list(verdicts)
+    refuse_strange(given, rows)
     people = max((len(v) for v in labels.values()), default=0)
     if not people:
         raise UsageError("there are no labels of people")
     missing = float("nan")
-    humans = [[missing if x is None else float(x) for x in labels.get(v.id, ())] for v in rows]
-    return score("action.agreement", judge=[missing if v.verdict is None else float(v.verdict) for v in rows],
+    humans = [[missing if x is None else float(x) for x in labels.get(v.id, ())] for v in given]
+    return score("action.agreement", judge=[missing if v.verdict is None else float(v.verdict) for v in given],
                  humans=[h + [missing] * (people - len(h)) for h in humans], **options)
 
 

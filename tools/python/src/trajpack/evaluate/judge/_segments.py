@@ -5,11 +5,11 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from ..._errors import DataError, MachineError, UsageError
+from ..._errors import DataError, MachineError, UsageError, nearest
 from .._catalogue import score
 
 FORMAT = "trajpack.segments/1"
@@ -146,6 +146,42 @@ def named(segments: Iterable[Segment], rules: Sequence[ActionRule]) -> list[Segm
         rule = next((r for r in rules if r.fits(segment.action)), None)
         out.append(replace(segment, label=rule.label, name=rule.name) if rule else segment)
     return out
+
+
+class _Rows(Protocol):
+    """A segment, or a verdict on one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def episode(self) -> str: ...
+    @property
+    def first(self) -> int: ...
+    @property
+    def last(self) -> int: ...
+
+
+def refuse_strange(items: Iterable[_Rows], rows: Mapping[str, int] | None = None) -> None:
+    """``trajpack.DataError`` where two have the same rows of the same episode, which would count twice, or the same
+    id; and, if ``rows`` says how many each episode has, where one lies past the end or its episode is not there."""
+    ids: set[str] = set()
+    places: dict[tuple[str, int, int], str] = {}
+    for item in items:
+        if item.id in ids:
+            raise DataError(f"segment '{item.id}' comes twice; leave one out")
+        ids.add(item.id)
+        other = places.setdefault((item.episode, item.first, item.last), item.id)
+        if other != item.id:
+            raise DataError(f"segments '{other}' and '{item.id}' are the same rows {item.first} to {item.last} of "
+                            f"episode '{item.episode}', which would count twice; leave one out")
+        if rows is None:
+            continue
+        if item.episode not in rows:
+            raise DataError(f"segment '{item.id}' is of episode '{item.episode}', which is not there"
+                            + nearest(item.episode, rows))
+        if item.last >= rows[item.episode]:
+            raise DataError(f"segment '{item.id}' goes to row {item.last}, but episode '{item.episode}' has "
+                            f"{rows[item.episode]} rows; judge the data set's own segments")
 
 
 def _whole(value: Any) -> int:

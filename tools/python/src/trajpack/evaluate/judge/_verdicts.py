@@ -40,7 +40,7 @@ class Verdict:
 def read_verdicts(path: str | os.PathLike[str], *, torn: bool = False) -> dict[str, Verdict]:
     """The verdicts of a file by id, in its order.
 
-    With ``torn`` a last line without its end, which a run that was killed leaves, is passed over.
+    With ``torn`` a last line without its end, which a run that was killed leaves, is passed over if it is no verdict.
     """
     try:
         with open(path, "rb") as file:
@@ -48,14 +48,17 @@ def read_verdicts(path: str | os.PathLike[str], *, torn: bool = False) -> dict[s
     except OSError as error:
         raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
     lines = data.split(b"\n")
-    rest = lines.pop()
-    if rest and not torn:
-        lines.append(rest)
+    ended = not lines[-1]
     verdicts: dict[str, Verdict] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        verdict = _parse(line, f"{os.fspath(path)}, line {number}")
+        try:
+            verdict = _parse(line, f"{os.fspath(path)}, line {number}")
+        except DataError:
+            if torn and not ended and number == len(lines):
+                break
+            raise
         if verdict.id in verdicts:
             raise DataError(f"{os.fspath(path)}, line {number}: there is a second verdict of segment '{verdict.id}'")
         verdicts[verdict.id] = verdict
