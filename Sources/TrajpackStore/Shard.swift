@@ -53,11 +53,14 @@ public final class Shard: Sendable {
   /// The most that the sections together may take: a chunk table of 26 million rows.
   static let maximumIndex = 1 << 30
 
+  /// The most bytes that a compressed section of so many stored bytes may claim to hold.
+  static func mostInflated(stored: Int) -> Int { (stored + 64) << 12 }
+
   static func inflate(
     _ section: ShardHeader.Section, _ name: String, _ bytes: UnsafeRawBufferPointer
   ) throws(TrajpackError) -> [UInt8] {
     guard let codec = Codec(rawValue: section.codec), section.raw <= maximumSection,
-      section.raw <= (section.stored + 64) << 12
+      section.raw <= mostInflated(stored: Int(section.stored))
     else { throw TrajpackError(.data, "section '\(name)' claims \(section.raw) bytes") }
     var out = [UInt8](repeating: 0, count: Int(section.raw))
     let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in

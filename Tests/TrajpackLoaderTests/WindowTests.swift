@@ -270,7 +270,6 @@ import TrajpackTestSupport
       (#"{"episodes": ["nobody"]}"#, "no episode is left"),
       (#"{"rank": 2, "world": 2}"#, "below 'world'"),
       (#"{"reference": "stat"}"#, "did you mean 'state'"),
-      (#"{"align": {"log": "native"}}"#, "explicit times"),
       (#"{"shuffle": "globl"}"#, "'global'"), ("[1]", "must be an object"), ("{", "no JSON"),
       (#"{"length": 2, "batch": 100000}"#, "fewer than 'batch'"),
       (#"{"weights": [1, 2]}"#, "one each"),

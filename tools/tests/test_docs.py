@@ -4,7 +4,7 @@ The folder holds copies of fixtures, `recordings` (WildWorld layout), `series` a
 Python are on the PATH.
 
   bash     is run line by line as written (a command may go on with a backslash); every command must succeed
-  python   is run together with the python blocks before it in the document
+  python   is run in the interpreter that ran the python blocks before it in the document
   console  lines after `$ ` are run, and what follows must be what they print; a line `...` stands for any lines, and
            `exit N` for the exit code of a command that fails. Sizes and digests depend on the version of zstd and are
            not compared.
@@ -13,6 +13,7 @@ Python are on the PATH.
 TRAJPACK_DOCS=update writes what the console commands print into the documents instead.
 """
 
+import json
 import os
 import re
 import shutil
@@ -58,7 +59,8 @@ def built():
     return found[0].parent if os.environ.get("TRAJPACK_BIN") else max(found, key=lambda p: p.stat().st_mtime).parent
 
 
-def run(command, folder):
+def surroundings():
+    """The environment of what is run."""
     environment = {
         **os.environ, "PATH": f"{built()}:{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1",
         "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
@@ -66,9 +68,13 @@ def run(command, folder):
     library = built() / "libtrajpack-c.so"
     if "TRAJPACK_LIBRARY" not in environment and library.exists():
         environment["TRAJPACK_LIBRARY"] = str(library)
+    return environment
+
+
+def run(command, folder):
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, timeout=300)
+        command, cwd=folder, env=surroundings(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, timeout=300)
     return done.returncode, done.stdout
 
 
@@ -127,12 +133,43 @@ def run_console(path, first, lines, folder):
     return out
 
 
-def run_python(path, scripts, folder):
-    source = "".join(
-        f"exec(compile({chr(10) * (first - 1) + chr(10).join(lines)!r}, {str(path)!r}, 'exec'))\n"
-        for first, lines in scripts)
-    code, printed = run([sys.executable, "-c", source], folder)
-    assert code == 0, f"{path}:{scripts[-1][0]}: python block\n{printed}"
+class Interpreter:
+    """The Python that a document's blocks are run in, one after the other."""
+
+    SERVE = """if True:
+        import faulthandler, json, sys, traceback
+        names = {"__name__": "__main__"}
+        for line in sys.stdin:
+            path, code = json.loads(line)
+            faulthandler.dump_traceback_later(300, exit=True)
+            try:
+                exec(compile(code, path, "exec"), names)
+                print("\\n\\0good", flush=True)
+            except BaseException:
+                traceback.print_exc()
+                print("\\n\\0bad", flush=True)
+            faulthandler.cancel_dump_traceback_later()
+    """
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.SERVE], cwd=folder, env=surroundings(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def run(self, path, first, lines):
+        code = "\n" * (first - 1) + "\n".join(lines)
+        self.process.stdin.write(json.dumps([str(path), code]) + "\n")
+        self.process.stdin.flush()
+        printed = []
+        for line in self.process.stdout:
+            if line.startswith("\0"):
+                break
+            printed.append(line)
+        assert printed and line == "\0good\n", f"{path}:{first}: python block\n{''.join(printed)}"
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(60)
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
@@ -142,18 +179,20 @@ def test_blocks(path, tmp_path):
     shutil.copytree(ROOT / "fixtures" / "series", tmp_path / "series")
     shutil.copytree(ROOT / "fixtures" / "predictions", tmp_path / "predictions")
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.M))
-    scripts, edits = [], []
+    interpreter, edits = None, []
     for language, first, lines in blocks(path):
         if language == "bash":
             run_bash(shown, first, lines, tmp_path)
         elif language == "console":
             edits.append((first, len(lines), run_console(shown, first, lines, tmp_path)))
         elif language == "python":
-            scripts.append((first, lines))
-            run_python(shown, scripts, tmp_path)
+            interpreter = interpreter or Interpreter(tmp_path)
+            interpreter.run(shown, first, lines)
         elif language == "sh":
             for target in re.findall(r"^make ([a-z]+)", "\n".join(lines), re.M):
                 assert target in targets, f"{shown}:{first}: the Makefile has no target '{target}'"
+    if interpreter:
+        interpreter.end()
     if UPDATE:
         document = path.read_text().splitlines()
         for first, count, lines in reversed(edits):
@@ -205,5 +244,5 @@ def test_test_can_fail(tmp_path):
     with pytest.raises(AssertionError, match="it prints"):
         run_console("x.md", 1, ["$ echo one", "two"], tmp_path)
     with pytest.raises(AssertionError, match="x.md:1: python block"):
-        run_python("x.md", [(1, ["raise ValueError(1)"])], tmp_path)
+        Interpreter(tmp_path).run("x.md", 1, ["raise ValueError(1)"])
     assert run_console("x.md", 1, ["$ echo one; echo two; exit 3", "...", "two", "exit 3"], tmp_path)

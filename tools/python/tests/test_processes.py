@@ -184,6 +184,8 @@ def test_an_exception_in_the_consumer_leaves_the_place(wildworld: str) -> None:
 
 
 def script(code: str, **options: Any) -> subprocess.Popen[str]:
+    # Whoever is started in the background of a shell ignores interrupts, and so would its children.
+    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + code
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             **{"env": surroundings(), **options})
 
