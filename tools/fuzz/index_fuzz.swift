@@ -2,8 +2,8 @@
 // SwiftPM cannot link it (it renames main); tools/fuzz/run.sh builds it with swiftc.
 
 /// The input is a shard's index without checksums: the length of the schema's JSON (2 bytes), rows of the
-/// tables episodes, tracks, entities, clocks and chunks (a byte each), one byte unused, then JSON, tables
-/// and text. So mutations go straight to the checks, and not into a checksum.
+/// tables episodes, tracks, entities, clocks and chunks (a byte each), a byte that says in how many pieces
+/// they are checked, then JSON, tables and text. So mutations go straight to the checks, and not into a checksum.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   guard size > 8 else { return 0 }
@@ -28,7 +28,8 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   }
   ranges[.text] = at..<rest.count
   let parts = ShardIndex.Parts(schema: schema, memory: memory, ranges: ranges)
-  if let index = try? ShardIndex(parts, fileLength: 1 << 20) { look(at: index) }
+  let pieces = Int(bytes[7]) % 4 + 1
+  if let index = try? ShardIndex(parts, fileLength: 1 << 20, pieces: pieces) { look(at: index) }
   return 0
 }
 

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 out=.build/fuzz
 c=.build/release/CPlatform.build
 mkdir -p $out/corpus tools/fuzz/found
-swiftc -O -sanitize=fuzzer,address -parse-as-library -Xcc -fmodule-map-file=$c/module.modulemap \
+swiftc -O -sanitize=fuzzer,address -parse-as-library -package-name trajpack -Xcc -fmodule-map-file=$c/module.modulemap \
   -I Sources/CPlatform/include Sources/TrajpackFormat/*.swift tools/fuzz/index_fuzz.swift $c/*.o -o $out/index_fuzz \
   2>$out/build.log || { cat $out/build.log >&2; exit 1; }
 rm -rf $out/seed

@@ -197,10 +197,17 @@ enum Blending {
         var dot = 0.0
         for i in q..<q + 4 { dot += x[i] * y[i] }
         let sign = dot < 0 ? -1.0 : 1.0
-        dot = min(abs(dot), 1)
+        // Half the angle between two of one length, exact for small ones where acos is not (Kahan).
+        var (apart, along) = (0.0, 0.0)
+        for i in q..<q + 4 {
+          let (less, more) = (x[i] - sign * y[i], x[i] + sign * y[i])
+          apart += less * less
+          along += more * more
+        }
+        let angle = 2 * atan2(apart.squareRoot(), along.squareRoot())
         var (a, b) = (1 - rest, rest * sign)
-        if dot < 0.9995 {
-          let angle = acos(dot)
+        // Below that, a straight line is as near as a double can say.
+        if angle > 1e-5 {
           a = sin((1 - rest) * angle) / sin(angle)
           b = sin(rest * angle) / sin(angle) * sign
         }

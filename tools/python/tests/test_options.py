@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import worlds
 from archive import Archive, Channel, Episode, Regular, Stream, Track
+from scipy.spatial.transform import Rotation, Slerp
 
 import trajpack
 
@@ -146,3 +147,20 @@ def test_valid_joins_the_masks(wildworld: str) -> None:
             for value in some:
                 some[value] += int((beast == value).sum())
         assert all(some.values())
+
+
+def test_rotations_between_rows_are_scipys(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    turns = Rotation.from_rotvec(rng.normal(size=(30, 3)).cumsum(axis=0) * np.geomspace(1e-7, 1, 30)[:, None])
+    stored = turns.as_quat() * rng.choice([-1, 1], (30, 1))  # both signs are the same rotation
+    archive = Archive(
+        [Stream("clock", [Channel("x")]), Stream("body", [Channel("q", "float64", (4,), "quaternion")])],
+        [Episode("a", [Track("clock", 200, Regular(Fraction(0), Fraction(70)), {"x": np.arange(200, dtype="f4")}),
+                       Track("body", 30, Regular(Fraction(0), Fraction(10)), {"q": stored})])])
+    dataset = trajpack.open(archive.write(tmp_path / "a.h5"))
+    truth = Slerp(np.arange(30) / 10, turns)
+    with dataset.windows(length=20, stride=20, batch=10, shuffle=False, reference="clock") as loader:
+        got = loader.next()["body/q"].reshape(200, 4)
+    want = truth(np.arange(200) / 70)
+    np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-12)
+    assert (Rotation.from_quat(got).inv() * want).magnitude().max() < 1e-12
