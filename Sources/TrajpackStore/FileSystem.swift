@@ -54,6 +54,16 @@ public enum FileSystem {
     try syncFolder(parent)
   }
 
+  /// Refuses a folder in which no file can be made.
+  public static func requireWritable(folder: String) throws(TrajpackError) {
+    switch item(at: folder) {
+    case nil: throw TrajpackError(.usage, "the folder \(folder) does not exist; make it first")
+    case .folder: break
+    default: throw TrajpackError(.usage, "\(folder) is no folder; name a file in one")
+    }
+    guard access(folder, W_OK | X_OK) == 0 else { throw .system("cannot be written", folder) }
+  }
+
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
     var trimmed = Substring(path)

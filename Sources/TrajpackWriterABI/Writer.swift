@@ -52,7 +52,14 @@ public func tpw_writer_schema(
 ) -> Int32 {
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(json, "json")
-    out.pointee = try Border.text((try made(writer).schema?.json ?? .null).text())
+    let writer = try made(writer)
+    var json = writer.schema?.json ?? .null
+    if case .object(let members) = json {
+      let rates = writer.rates.sorted { $0.key < $1.key }
+        .map { JSONValue.Member($0.key, .string($0.value.description)) }
+      json = .object(members + [JSONValue.Member("rates", .object(rates))])
+    }
+    out.pointee = try Border.text(json.text())
     return TP_OK
   }
 }

@@ -616,3 +616,101 @@ def test_a_long_track_is_done_in_pieces(trajpack, tmp_path):
         assert shard.times(shard.tracks[0])[0]["start"] == "7/50"
     # KiB. All in memory, 1.5 million rows more would take at least 90 MiB more.
     assert peaks[2_000_000] - peaks[500_000] < 40_000, peaks
+
+
+@pytest.mark.parametrize("words,said", [
+    (("mask", "--mechanism", "drivers", "--amount", ".3", "--driver", "a/xx=2"), "'a/x'"),
+    (("mask", "--mechanism", "drivers", "--amount", ".3", "--driver", "a/x=1", "--channel", "a/x"),
+     "no channel is left to mask"),
+    (("mask", "--mechanism", "drivers", "--amount", ".3", "--driver", "a/x=1", "--channel", "a/hit",
+      "--driver", "a/hit=1"), "no channel is left to mask"),
+    (("embed", "--tau", "a/nope=4"), "no channel 'a/nope'"),
+    (("embed", "--channel", "a/x", "--tau", "2", "--dimension", "a/xx=3", "--dimension", "2"), "mean 'a/x'"),
+    (("embed", "--channel", "a/x", "--dimension", "2", "--tau", "a/hit=3", "--tau", "2"), "leaves 'a/hit' alone"),
+    (("resample", "--rate", "50", "--method", "a/xx=linear"), "mean 'a/x'"),
+    (("resample", "--rate", "50", "--bin", "a/modes=max"), "mean 'a/mode'"),
+    (("resample", "--rate", "50", "--method", "q=slerp"), "no channel 'q'"),
+])
+def test_names_that_match_nothing_are_refused(trajpack, source, tmp_path, words, said):
+    stream = next(key[1] for key in read(source))
+    words = [w.replace("a/", f"{stream}/") for w in words]
+    said = said.replace("a/", f"{stream}/")
+    done = run(trajpack, words[0], source, tmp_path / "out", *words[1:], code=2)
+    assert said in done and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("step", [
+    {"step": "resample", "rate": 50, "method": {"nope/x": "linear"}},
+    {"step": "resample", "rate": 50, "bin": {"nope/x": "max"}},
+    {"step": "embed", "tau": {"nope/x": 3}, "dimension": 2},
+    {"step": "embed", "tau": 2, "dimension": {"nope/x": 3}},
+    {"step": "mask", "mechanism": "drivers", "amount": .5, "drivers": {"nope/x": 1}}])
+def test_plan_members_that_match_nothing_are_refused(trajpack, source, tmp_path, step):
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": [step]}))
+    done = run(trajpack, "apply", source, tmp_path / "out", "--plan", tmp_path / "plan.json", code=2)
+    assert "there is no channel 'nope/x'" in done and step["step"] in done
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_report_that_cannot_be_written_is_refused_first(trajpack, source, tmp_path):
+    (tmp_path / "plan.json").write_text('{"steps": [{"step": "mask", "amount": 0.1}]}')
+    (tmp_path / "file").write_text("")
+    for words in (("resample", "--rate", "50"), ("mask", "--amount", ".1"), ("embed", "--tau", "2", "--dimension", "2"),
+                  ("apply", "--plan", tmp_path / "plan.json")):
+        for folder, said in (("none", "does not exist"), ("file", "is no folder")):
+            done = run(trajpack, words[0], source, tmp_path / "out", *words[1:], "--report",
+                       tmp_path / folder / "report.json", code=2)
+            assert "--report" in done and said in done and not (tmp_path / "out").exists()
+    run(trajpack, "mask", source, tmp_path / "new" / "out", "--amount", ".1", "--report", tmp_path / "new" / "r.json")
+    assert json.loads((tmp_path / "new" / "r.json").read_text())["plan"]
+
+
+def test_sentences_say_what_people_write(trajpack, source, tmp_path):
+    stream = next(key[1] for key in read(source))
+    done = run(trajpack, "resample", source, tmp_path / "out", "--rate", "50", "--method", f"{stream}/x=slerp",
+               "--method", "auto", code=2)
+    assert "cannot be resampled by slerp" in done
+    done = run(trajpack, "resample", source, tmp_path / "out", "--rate", "50", "--method", f"{stream}/q=natural",
+               "--method", "auto", code=2)
+    assert "cannot be resampled by natural" in done
+    (tmp_path / "plan.json").write_text('{"steps": [{"step": "quantise", "quantum": 0}]}')
+    done = run(trajpack, "apply", source, tmp_path / "out", "--plan", tmp_path / "plan.json", code=2)
+    assert "quantum is 0" in done and "a time above 0" in done and "rate" not in done
+
+
+@pytest.mark.parametrize("dates,rate,form", [
+    (pd.date_range("2024-01-01", periods=9, freq="D").strftime("%Y-%m-%d"), "1/21600", "%Y-%m-%dT%H:%M:%S"),
+    (pd.date_range("2024-01-01", periods=9, freq="D").strftime("%Y-%m-%d"), "1/86400", "%Y-%m-%d"),
+    (pd.date_range("1969-12-31 23:58", periods=9, freq="min").strftime("%Y/%m/%d %H:%M"), "1/30", "%Y-%m-%dT%H:%M:%S"),
+    (pd.date_range("1969-12-31 23:58", periods=9, freq="min").strftime("%Y/%m/%d %H:%M"), "1/120", "%Y/%m/%d %H:%M"),
+    (pd.date_range("2024-02-29 23:59:57", periods=9, freq="s").strftime("%Y-%m-%d %H:%M:%SZ"), "4", None)])
+def test_dates_are_given_back_exactly(trajpack, tmp_path, dates, rate, form):
+    pd.DataFrame({"date": dates, "x": np.arange(9.)}).to_csv(tmp_path / "d.csv", index=False)
+    run(trajpack, "convert", tmp_path / "d.csv", tmp_path / "ds")
+    run(trajpack, "resample", tmp_path / "ds", tmp_path / "fine", "--rate", rate, "--no-anti-alias")
+    run(trajpack, "export", tmp_path / "fine", tmp_path / "csv", "--to", "csv")
+    back = pd.read_csv(next((tmp_path / "csv").rglob("*.csv")))
+    first, last = (pd.Timestamp(d) for d in (dates[0], dates[-1]))
+    step = pd.Timedelta(seconds=1 / eval(rate))
+    expected = pd.date_range(first, last, freq=step)
+    assert (pd.to_datetime(back.time) == expected).all() and len(back) == len(expected)
+    if form is not None:
+        assert back.time.tolist() == expected.strftime(form).tolist()
+    else:
+        assert back.time[1] == "2024-02-29T23:59:57.25Z"
+
+
+def test_packed_tables_are_not_left_out_without_a_word(trajpack, tmp_path):
+    import gzip
+    folder = tmp_path / "series"
+    folder.mkdir()
+    (folder / "a.csv").write_text("t,x\n0,1\n1,2\n")
+    (folder / "b.csv.gz").write_bytes(gzip.compress(b"t,x\n0,1\n1,2\n"))
+    for more in ((), ("--dry-run",)):
+        done = subprocess.run([trajpack, "convert", folder, tmp_path / f"out{len(more)}", *more], capture_output=True,
+                              text=True)
+        assert done.returncode == 0 and "left out b.csv.gz" in done.stderr and "gunzip" in done.stderr
+    assert "gzip" in run(trajpack, "convert", folder / "b.csv.gz", tmp_path / "no", code=1)
+    (folder / "a.csv").unlink()
+    assert "left out b.csv.gz" in run(trajpack, "convert", folder, tmp_path / "no", code=1)
+    assert not (tmp_path / "no").exists()

@@ -30,7 +30,8 @@ void tpw_writer_free(tpw_writer *writer);
 void tpw_writer_leave(tpw_writer *writer);
 
 // {"streams", "skeletons", "attributes"} as the schema of a shard has them, without places; null before
-// it is declared.
+// it is declared. Also "rates", {stream: "30000/1001"}: rows a unit of time of the streams whose tracks, as
+// they were when it was opened, are all of one regular rate.
 int32_t tpw_writer_schema(const tpw_writer *writer, char **json, tp_error *error);
 // Declares it, once, before the first episode of a new dataset.
 int32_t tpw_writer_declare(tpw_writer *writer, const char *json, tp_error *error);

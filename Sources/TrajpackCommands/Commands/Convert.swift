@@ -220,6 +220,7 @@ struct Convert: Command {
     options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
     options.resume = resume
     options.overwrite = overwrite
+    for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
       let plan = Conversion(importer, to: destination, options: options).plan

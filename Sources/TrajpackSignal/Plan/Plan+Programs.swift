@@ -23,7 +23,7 @@ extension Plan {
 }
 
 extension PlanStep {
-  private var streamsOrChannels: (selection: ChannelSelection, isOfStreams: Bool) {
+  var streamsOrChannels: (selection: ChannelSelection, isOfStreams: Bool) {
     switch self {
     case .resample(let step): (step.streams, true)
     case .align(let step): (step.streams, true)
@@ -38,52 +38,6 @@ extension PlanStep {
       case .list(let list, _):
         (ChannelSelection(list.map { .pattern(Pattern($0.channel)) }), false)
       }
-    }
-  }
-
-  /// Refuses selectors that match nothing, and streams to go onto that are not there.
-  fileprivate func check(
-    against programs: [PlanProgram]
-  ) throws(TrajpackError) {
-    let (selection, isOfStreams) = streamsOrChannels
-    let paths = programs.flatMap { p in p.outputs.map { "\(p.stream)/\($0.name)" } }
-    let names = programs.map(\.stream)
-    for selector in selection.selectors where selector.text != "*" {
-      if isOfStreams {
-        guard case .pattern(let pattern) = selector else {
-          throw TrajpackError(
-            .usage,
-            "'\(selector.text)' is no stream: rows of a stream have one clock, so name streams")
-        }
-        guard names.contains(where: { pattern.matches($0) }) else {
-          throw TrajpackError(
-            .usage,
-            "there is no stream '\(selector.text)'"
-              + Suggestion.text(for: selector.text, among: names))
-        }
-      } else if case .pattern = selector {
-        guard
-          programs.contains(where: { p in p.outputs.contains { selector.matches(p.stream, $0) } })
-        else {
-          throw TrajpackError(
-            .usage,
-            "there is no channel '\(selector.text)'"
-              + Suggestion.text(for: selector.text, among: paths))
-        }
-      }
-    }
-    if case .normalize(let step) = self {
-      for constants in step.constants ?? [] where !paths.contains(constants.channel) {
-        throw TrajpackError(
-          .usage,
-          "there is no channel '\(constants.channel)'"
-            + Suggestion.text(for: constants.channel, among: paths))
-      }
-    }
-    guard let onto else { return }
-    guard names.contains(onto) else {
-      throw TrajpackError(
-        .usage, "there is no stream '\(onto)'" + Suggestion.text(for: onto, among: names))
     }
   }
 

@@ -206,8 +206,11 @@ package struct QuantiseStep: Sendable, Equatable {
 
   init(_ r: inout PlanReader) throws(TrajpackError) {
     streams = try r.selection("streams", .all)
-    guard let quantum = try r.rate("quantum") else {
+    guard let value = r.value("quantum") else {
       throw TrajpackError(.usage, "\(r.path) has no grid: add \"quantum\", the time between rows")
+    }
+    guard let quantum = PlanNumber.rational(value), quantum.numerator > 0 else {
+      throw r.wrong("quantum", value, "a time above 0, like 0.5 or \"1/30\"")
     }
     self.quantum = quantum
   }

@@ -51,6 +51,25 @@ public enum Interpolation: Sendable, Hashable {
     }
   }
 
+  /// What plans and people call it.
+  var name: String {
+    switch self {
+    case .previous: "previous"
+    case .next: "next"
+    case .nearest(.earlier): "nearest"
+    case .nearest(.later): "nearest-later"
+    case .linear: "linear"
+    case .counter: "counter"
+    case .hermiteBackward: "hermite"
+    case .cubic(.natural): "natural"
+    case .cubic(.notAKnot): "not-a-knot"
+    case .cubic(.clamped): "clamped"
+    case .pchip: "pchip"
+    case .akima: "akima"
+    case .makima: "makima"
+    }
+  }
+
   /// Whether every output is one of the inputs, bit for bit.
   public var isSelection: Bool {
     switch self {

@@ -9,7 +9,7 @@ extension ResamplePlan {
   ) throws(TrajpackError) {
     guard method.isSelection else {
       throw TrajpackError(
-        .usage, "\(method) makes new values: take rows by previous, next, nearest")
+        .usage, "\(method.name) makes new values: take rows by previous, next, nearest")
     }
     let out = try indices.require(rows, 1, "indices")
     for row in 0..<rows {

@@ -8,6 +8,15 @@ public enum ResampleMethod: Sendable, Hashable {
   case sphere(SpherePath)
   /// Unwrap, interpolate, wrap.
   case angle(Interpolation, AngleRange)
+
+  /// What people call it: `linear`, `slerp`.
+  var name: String {
+    switch self {
+    case .interpolate(let how), .angle(let how, _): how.name
+    case .sphere(.squad): "squad"
+    case .sphere: "slerp"
+    }
+  }
 }
 
 /// Which anti-aliasing filter ran.
@@ -83,7 +92,7 @@ public struct Resampler: Sendable {
     guard fits else {
       throw TrajpackError(
         .usage,
-        "a channel of kind \(kind.rawValue) cannot be resampled by \(method): use its default or "
+        "a channel of kind \(kind.rawValue) cannot be resampled by \(method.name): use its default or "
           + "previous, next, nearest")
     }
   }

@@ -58,6 +58,9 @@ public protocol Importer: Sendable {
   /// The recordings, in the order in which they are written.
   var recordings: [Recording] { get }
 
+  /// Sentences on what the source holds and is not read.
+  var remarks: [String] { get }
+
   /// Whether recording `number` must begin a shard, because one schema cannot hold it and the one before.
   func beginsShard(_ number: Int) -> Bool
 
@@ -79,6 +82,9 @@ public protocol Importer: Sendable {
 }
 
 extension Importer {
+  /// None; see ``Importer``.
+  public var remarks: [String] { [] }
+
   /// Never; see ``Importer``.
   public func beginsShard(_ number: Int) -> Bool { false }
 }

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// Writes an episode as one CSV file a track, named `stream[entity].csv`: `time` first, as dates where the
-/// source wrote dates, then a column an element. What was not observed is an empty cell. Videos are files
+/// source wrote dates (in its form where that gives every time back, else in ISO 8601), then a column an element. What was not observed is an empty cell. Videos are files
 /// beside them.
 public struct CSVExporter: Exporter {
   /// What `trajpack formats` says of it.
@@ -38,8 +38,9 @@ public struct CSVExporter: Exporter {
         }
       try file.write(header.map(StateExport.quoted).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
+      let form = try times.dateForm()
       try track.forEachRun { (rows) throws(TrajpackError) in
-        var lines = try times.texts(rows).map(StateExport.quoted)
+        var lines = try times.texts(rows, as: form).map(StateExport.quoted)
         for number in channels {
           let values = try track.read(channel: number, rows: rows)
           for row in 0..<rows.count { lines[row] += try Self.cells(values, row, track) }

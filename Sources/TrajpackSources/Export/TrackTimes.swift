@@ -27,35 +27,88 @@ struct TrackTimes {
     return rows.map { track.track.clock.time(ofRow: $0) ?? .nan }
   }
 
-  /// The times of rows as text: as dates where the source wrote dates.
-  func texts(_ rows: Range<Int>) throws(TrajpackError) -> [String] {
+  /// The form that gives every time of the track back: that of the source where it does, else one of ISO
+  /// 8601 with as many digits as are needed. `nil` for numbers: where the source wrote no dates, and where
+  /// a time is no date of the years 1 to 9999.
+  func dateForm() throws(TrajpackError) -> DateForm? {
+    guard let form else { return nil }
+    if case .float64 = track.track.clock { return nil }
+    var isSource = true
+    var digits = 0
+    var areDates = true
+    try track.forEachRun { (rows) throws(TrajpackError) in
+      for instant in try instants(rows) {
+        guard let instant, DateForm.years.contains(instant.seconds) else {
+          areDates = false
+          return
+        }
+        isSource = isSource && instant.isExact && form.holds(instant.seconds, instant.nanoseconds)
+        while instant.nanoseconds % DateText.power(9 - digits) != 0 { digits += 1 }
+      }
+    }
+    if !areDates { return nil }
+    return isSource ? form : form.complete(fractionDigits: digits)
+  }
+
+  /// The times of rows as text: as dates of that form, or as numbers.
+  func texts(_ rows: Range<Int>, as form: DateForm?) throws(TrajpackError) -> [String] {
     guard let form else { return try doubles(rows).map(\.description) }
-    let nanoseconds: [Int128?]
+    return try instants(rows).map { instant in
+      instant.map { form.text(seconds: $0.seconds, nanoseconds: $0.nanoseconds) } ?? ""
+    }
+  }
+
+  /// A time since 1970-01-01, to the nearest nanosecond.
+  private struct Instant {
+    let seconds: Int64
+    let nanoseconds: Int64
+    let isExact: Bool
+
+    /// `top / bottom` seconds; `nil` where that leaves 128 bits or 64 bits of seconds.
+    init?(_ top: Int128?, _ bottom: Int128?) {
+      let second: Int128 = 1_000_000_000
+      guard let bottom, bottom > 0, let scaled = Self.product(top, second) else { return nil }
+      var (total, rest) = scaled.quotientAndRemainder(dividingBy: bottom)
+      isExact = rest == 0
+      if rest < 0 { (total, rest) = (total - 1, rest + bottom) }
+      if rest >= bottom - rest, rest > 0 { total += 1 }
+      var (whole, part) = total.quotientAndRemainder(dividingBy: second)
+      if part < 0 { (whole, part) = (whole - 1, part + second) }
+      guard let whole = Int64(exactly: whole) else { return nil }
+      (seconds, nanoseconds) = (whole, Int64(part))
+    }
+
+    static func product(_ a: Int128?, _ b: Int128?) -> Int128? {
+      guard let a, let b else { return nil }
+      let (product, overflow) = a.multipliedReportingOverflow(by: b)
+      return overflow ? nil : product
+    }
+
+    static func sum(_ a: Int128?, _ b: Int128?) -> Int128? {
+      guard let a, let b else { return nil }
+      let (sum, overflow) = a.addingReportingOverflow(b)
+      return overflow ? nil : sum
+    }
+  }
+
+  private func instants(_ rows: Range<Int>) throws(TrajpackError) -> [Instant?] {
     switch track.track.clock {
     case .regular(let start, let rate):
-      nanoseconds = rows.map { row in
-        // start + row / rate, in nanoseconds, exactly.
-        let n =
-          Int128(start.numerator) * Int128(rate.numerator)
-          + Int128(row) * Int128(rate.denominator) * Int128(start.denominator)
-        let d = Int128(start.denominator) * Int128(rate.numerator)
-        let (product, overflow) = n.multipliedReportingOverflow(by: 1_000_000_000)
-        return overflow ? nil : product / d
+      // start + row / rate.
+      let first = Instant.product(Int128(start.numerator), Int128(rate.numerator))
+      let step = Instant.product(Int128(rate.denominator), Int128(start.denominator))
+      let bottom = Instant.product(Int128(start.denominator), Int128(rate.numerator))
+      return rows.map { row in
+        Instant(Instant.sum(first, Instant.product(Int128(row), step)), bottom)
       }
     case .ticks(let tick):
       let values = try track.read(channel: channel ?? 0, rows: rows)
-      nanoseconds = (0..<rows.count).map { row in
+      return (0..<rows.count).map { row in
         guard case .int(let n) = values.value(row, 0) else { return nil }
-        return Int128(n) * Int128(tick.numerator) * 1_000_000_000 / Int128(tick.denominator)
+        return Instant(
+          Instant.product(Int128(n), Int128(tick.numerator)), Int128(tick.denominator))
       }
-    case .float64: return try doubles(rows).map(\.description)
-    }
-    return nanoseconds.map { value in
-      guard let value else { return "" }
-      let second: Int128 = 1_000_000_000
-      let whole = value >= 0 ? value / second : (value - second + 1) / second
-      guard let seconds = Int64(exactly: whole), seconds.magnitude < 1 << 40 else { return "" }
-      return form.text(seconds: seconds, nanoseconds: Int64(value - whole * second))
+    case .float64: return rows.map { _ in nil }
     }
   }
 }

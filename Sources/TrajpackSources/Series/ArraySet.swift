@@ -81,7 +81,7 @@ struct ArraySet: Sendable {
     if case .named(let name) = options.time, times.isEmpty {
       throw TrajpackError(
         .usage,
-        "--time-column: there is no array '\(name)' of one axis beside others; there are "
+        "--time: there is no array '\(name)' of one axis beside others; there are "
           + arrays.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", "))
     }
     let time = times.first
@@ -136,7 +136,7 @@ struct ArraySet: Sendable {
           .data,
           "the times '\(time.name)' have shape \(time.header.shape), which is no time a row of "
             + series.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")
-            + "; use --time-column none to keep them as values")
+            + "; use --time none to keep them as values")
       }
     }
     shape = Shape(isArchive: isArchive, groups: groups)

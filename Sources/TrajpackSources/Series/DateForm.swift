@@ -106,6 +106,28 @@ struct DateForm: Sendable, Hashable {
     return (hours * 60 + minutes) * (sign == "-" ? -1 : 1)
   }
 
+  /// The seconds since 1970-01-01 of the years 1 to 9999, but for a day at the ends, which a zone may take.
+  static let years: ClosedRange<Int64> =
+    Int64(DateText.days(1, 1, 2)) * 86_400...Int64(DateText.days(9999, 12, 31)) * 86_400 - 1
+
+  /// Whether the form gives a time back exactly.
+  func holds(_ seconds: Int64, _ nanoseconds: Int64) -> Bool {
+    let local = Int(seconds) + (zoneMinutes ?? 0) * 60
+    if timeSeparator == nil { return local % 86_400 == 0 && nanoseconds == 0 }
+    if !hasSeconds { return local % 60 == 0 && nanoseconds == 0 }
+    return nanoseconds % DateText.power(9 - fractionDigits) == 0
+  }
+
+  /// The form of ISO 8601 with seconds and that many digits of their fraction, in the same zone.
+  func complete(fractionDigits: Int) -> DateForm {
+    var form = DateForm(dateSeparator: "-")
+    form.timeSeparator = "T"
+    form.hasSeconds = true
+    form.fractionDigits = fractionDigits
+    form.zone = zone
+    return form
+  }
+
   /// Writes the date of a time since 1970-01-01.
   func text(seconds: Int64, nanoseconds: Int64) -> String {
     func digits(_ value: Int, _ width: Int) -> String {

@@ -14,7 +14,9 @@ extension SeriesImporter {
     case .file: return ((try? sniff(LocalFile(path))) ?? nil) != nil
     case .folder:
       let names = (try? FileSystem.names(in: path)) ?? []
-      return names.contains { name in hasEnding(name) && recognises(file: "\(path)/\(name)") }
+      return names.contains { name in
+        isPacked(name) || (hasEnding(name) && recognises(file: "\(path)/\(name)"))
+      }
     default: return false
     }
   }
@@ -27,6 +29,27 @@ extension SeriesImporter {
     let lower = name.lowercased()
     return !name.hasPrefix(".")
       && endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
+  }
+
+  /// Whether a name is that of a table or array which gzip has packed: such files are not read.
+  private static func isPacked(_ name: String) -> Bool {
+    let lower = name.lowercased()
+    return !name.hasPrefix(".") && lower.hasSuffix(".gz") && !lower.hasSuffix(".json.gz")
+      && endings.contains { lower.hasSuffix($0 + ".gz") }
+  }
+
+  /// A sentence for each folder with packed files.
+  static func packed(_ sources: [String]) throws(TrajpackError) -> [String] {
+    var sentences: [String] = []
+    for source in sources where FileSystem.item(at: source) == .folder {
+      let names = try FileSystem.names(in: source).filter(isPacked)
+      if names.isEmpty { continue }
+      let list = names.prefix(6).joined(separator: ", ")
+      sentences.append(
+        "\(source): left out \(list)\(names.count > 6 ? " and \(names.count - 6) more" : ""), "
+          + "packed by gzip; unpack them first (gunzip -k)")
+    }
+    return sentences
   }
 
   /// Looks at the first bytes of a file; `nil` where it is none of these.
@@ -69,6 +92,7 @@ extension SeriesImporter {
           hasEnding(name) && FileSystem.item(at: "\(source)/\(name)") == .file
         }
         guard !names.isEmpty else {
+          if let remark = try packed([source]).first { throw TrajpackError(.data, remark) }
           throw TrajpackError(
             .data,
             "\(source): holds no series (files named \(endings.map { "*\($0)" }.joined(separator: ", ")))"
@@ -95,6 +119,9 @@ extension SeriesImporter {
       let isArchive = try sniff(file) == .archive
       let set = try ArraySet(file, isArchive: isArchive, options)
       return (.arrays(set), set.parts(options).map { .arrays($0) })
+    case .gzip where isPacked(FileSystem.name(of: path)):
+      throw TrajpackError(
+        .data, "is packed by gzip, which is read of JSON only; unpack it first (gunzip -k)")
     case .json, .gzip:
       let systems = try SystemsFile(file, isCompressed: sniff(file) == .gzip)
       return (.systems(systems), cut(systems, options))
@@ -174,13 +201,13 @@ extension SeriesImporter {
       files.contains(where: { if case .systems = $0.content { true } else { false } })
     {
       throw TrajpackError(
-        .usage, "--time-column '\(name)': the times of systems in JSON are called 'time'")
+        .usage, "--time '\(name)': the times of systems in JSON are called 'time'")
     }
     if options.rate != nil, !layouts.haveSteps(options) {
       throw TrajpackError(
         .usage,
         "--rate is for series without times, and all of these have their own; say "
-          + "--time-column none to leave them")
+          + "--time none to leave them")
     }
     if options.timeUnit != nil, !layouts.haveUnits {
       throw TrajpackError(.usage, "--time-unit: all times are dates, whose unit is the second")

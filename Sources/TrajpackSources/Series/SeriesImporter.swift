@@ -52,6 +52,8 @@ public struct SeriesImporter: Importer {
 
   /// The recordings: files in the order of their names, episodes in the order of the file.
   public let recordings: [Recording]
+  /// The compressed tables of folders, which are left out.
+  public let remarks: [String]
   let settings: SeriesOptions
   let files: [File]
   let parts: [String: Part]
@@ -71,6 +73,7 @@ public struct SeriesImporter: Importer {
     _ sources: [String], options: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) {
     settings = options
+    remarks = try Self.packed(sources)
     if let segment = options.segment, segment < 1 {
       throw TrajpackError(.usage, "--segment must be at least 1 row")
     }

@@ -93,7 +93,7 @@ struct TableExamination: Sendable {
         throw try TableForm.wrong(
           file, offset,
           "the time '\(TableForm.shown(cell.text))' is no number; name another column with "
-            + "--time-column")
+            + "--time")
       }
       isForward = time.add(number)
     }

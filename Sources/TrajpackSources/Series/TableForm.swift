@@ -94,7 +94,7 @@ struct TableForm: Sendable, Hashable {
     _ looks: [Look], first: [String], _ options: SeriesOptions
   ) throws(TrajpackError) {
     if case .named(let name) = options.time {
-      let column = try column(name, "--time-column")
+      let column = try column(name, "--time")
       (time, timeIsDate) = (column, looks.indices.contains(column) && looks[column] == .date)
       return
     }

@@ -33,6 +33,8 @@ public struct PlanResolver {
       }
       let before = Plan(steps: steps)
       let place = "steps[\(number)] (\(step.name))"
+      let programs = try before.programs(for: source.allStreams)
+      try within(place) { () throws(TrajpackError) in try step.check(against: programs) }
       switch step {
       case .normalize(let step):
         steps.append(

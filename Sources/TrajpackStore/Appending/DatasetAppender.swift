@@ -53,6 +53,8 @@ public final class DatasetAppender {
   private var isOurs = false
   /// What the rows must be; `nil` before it is declared.
   public private(set) var schema: AppendSchema?
+  /// Rows a unit of time of the streams whose tracks, as they were found, are all of one regular rate.
+  public private(set) var rates: [String: Rational] = [:]
 
   /// Opens a dataset for adding to it, or makes the folder of a new one.
   ///
@@ -132,6 +134,7 @@ public final class DatasetAppender {
   /// Looks at the shards that are there, and removes what was not acknowledged.
   private func takeStock() throws(TrajpackError) {
     var layouts: [Schema] = []
+    var clocks: [String: Set<Rational?>] = [:]
     for entry in shards {
       guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
         throw TrajpackError(
@@ -141,6 +144,16 @@ public final class DatasetAppender {
       let shard = try Shard("\(path)/\(entry.name)")
       for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }
       layouts.append(shard.schema)
+      let known = shard.index.allClocks
+      for number in 0..<shard.index.trackCount {
+        let track = shard.index.numbers(ofTrack: number)
+        var rate: Rational?
+        if case .regular(_, let found) = known[track.clock] { rate = found }
+        clocks[shard.schema.streams[track.stream].name, default: []].insert(rate)
+      }
+    }
+    for (stream, found) in clocks where found.count == 1 {
+      if let rate = found.first ?? nil { rates[stream] = rate }
     }
     if let last = layouts.last {
       let schema = AppendSchema(last)

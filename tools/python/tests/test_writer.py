@@ -301,6 +301,23 @@ def test_rows_are_never_dropped_without_a_word(tmp_path):
     assert writer.closed and trajpack.open(path).episodes.ids == ["left"]
 
 
+def test_a_converted_data_set_says_its_rate(tmp_path):
+    np.savez(tmp_path / "a.npz", x=np.arange(12.).reshape(6, 2))
+    subprocess.run([program(), "convert", tmp_path / "a.npz", tmp_path / "ds", "--rate", "30000/1001"], check=True,
+                   capture_output=True)
+    stream = next(iter(trajpack.open(tmp_path / "ds").streams))
+    with trajpack.create(tmp_path / "ds", mode="a") as writer:
+        assert "rates" not in writer.schema
+        writer.append("b", {stream: {"x": np.ones((4, 2))}})
+    times = [np.asarray(trajpack.open(tmp_path / "ds").episode(id)[stream].times) for id in ("a", "b")]
+    assert np.array_equal(times[0][:4], times[1]) and times[1][1] == 1001 / 30000
+    # Where tracks differ, nothing can be taken from them.
+    with trajpack.create(tmp_path / "ds", mode="a", rate=10) as writer:
+        writer.append("c", {stream: {"x": np.ones((4, 2))}})
+    with trajpack.create(tmp_path / "ds", mode="a") as writer, pytest.raises(trajpack.UsageError, match="rate"):
+        writer.append("d", {stream: {"x": np.ones((4, 2))}})
+
+
 def test_several_episodes_and_threads_at_once(tmp_path):
     from concurrent.futures import ThreadPoolExecutor
     path = tmp_path / "vector"

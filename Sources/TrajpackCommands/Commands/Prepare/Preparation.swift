@@ -56,9 +56,7 @@ struct Preparation: ArgumentSet {
       throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
     }
     let options = try conversionOptions()
-    if let report, FileSystem.item(at: report) == .folder {
-      throw TrajpackError(.usage, "--report: \(report) is a folder; name a file")
-    }
+    if let report { try checkReport(report) }
     let dataset = try Dataset(source)
     try refuseSourceAsDestination()
     var resolver = try PlanResolver(dataset, threads: options.jobs)
@@ -77,6 +75,19 @@ struct Preparation: ArgumentSet {
           resolved, resolver.reports, try Dataset(destination)), to: report)
     }
     show(outcome, resolved, resolver.reports, console)
+  }
+
+  /// Refuses a report that could not be written, before the work begins.
+  private func checkReport(_ report: String) throws(TrajpackError) {
+    guard FileSystem.item(at: report) != .folder else {
+      throw TrajpackError(.usage, "--report: \(report) is a folder; name a file")
+    }
+    let folder = FileSystem.parent(of: report)
+    // The new dataset's own folder and those above it are made meanwhile.
+    if FileSystem.item(at: folder) == nil, "\(destination)/".hasPrefix("\(folder)/") { return }
+    try within("--report") { () throws(TrajpackError) in
+      try FileSystem.requireWritable(folder: folder)
+    }
   }
 
   private func conversionOptions() throws(TrajpackError) -> Conversion<PlanImporter>.Options {

@@ -36,7 +36,7 @@ class Writer:
         "x": a new one (the default). "a": go on with one, or make it.
     rate
         Rows a second, of every stream or ``{stream: rate}`` (30, 29.97, ``Fraction(30000, 1001)``, "30000/1001").
-        Streams without one have explicit times.
+        Streams without one have explicit times, but for those of a data set whose tracks all have one regular rate.
     schema
         All channels, ``{"stream/channel": {"dtype": "float32", "shape": (3,), ...}}``, or the ``streams`` of a data
         set. Without one, the first episode decides; from then on every row must fit.
@@ -125,6 +125,8 @@ class Writer:
         """``{"streams", "skeletons", "attributes"}`` as the archive has them; None before the first episode."""
         with self._lock:
             out: dict[str, Any] | None = _write_ffi.text("tpw_writer_schema", self._mine())
+        if out is not None:
+            del out["rates"]                                   # which the tracks have, not the schema
         return out
 
     def _take_schema(self) -> None:
@@ -142,6 +144,8 @@ class Writer:
                 said = (one.get("attributes") or {}).get(key)
                 if said is not None and not (key == "rate" and self._everywhere is not None):
                     about.setdefault(key, Fraction(said))
+            if self._everywhere is None and one["name"] in document["rates"]:
+                about.setdefault("rate", Fraction(document["rates"][one["name"]]))
         self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
 
     def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:
