@@ -14,6 +14,9 @@ extension Evaluate {
     case .text:
       var lines = report.summary.map(\.printable) + [""]
       lines += Self.lines(report.table, console, isFile: output != nil)
+      if let table = report.horizonTable {
+        lines += [""] + Self.lines(table, console, isFile: output != nil)
+      }
       if !report.reasons.isEmpty { lines.append("") }
       for (names, reason) in report.reasons {
         lines.append("not computed: \(names.printable): \(reason.printable)")
