@@ -345,7 +345,7 @@ def test_formats(world, lorenz, tmp_path):
     kinds = {f["kind"] for f in document["figures"]}
     assert kinds >= {"paths", "dots", "lines", "poses"}
     rows = run(*words, "--format", "csv").splitlines()
-    assert rows[0] == "metric,episode,horizon,value,count,unit,better,reason"
+    assert rows[0] == "metric,episode,horizon,value,count,unit,better,reason,of"
     whole = dict(r.split(",")[::3][:2] for r in rows[1:] if r.split(",")[1] == "" and '"' not in r)
     assert float(whole["camera.ate.rmse"]) == figures(document)["camera.ate.rmse"]["value"]
     assert "| camera.ate.rmse |" in run(*words, "--format", "markdown")

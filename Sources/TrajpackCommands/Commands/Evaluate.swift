@@ -139,7 +139,7 @@ struct Evaluate: Command {
   }
 
   /// Puts options that are several words of the request together.
-  private mutating func complete() throws(TrajpackError) {
+  mutating func complete() throws(TrajpackError) {
     request.nan = nan?.rawValue
     if let window {
       request.window = .init(length: window, past: past, stride: stride)
@@ -195,17 +195,7 @@ struct Evaluate: Command {
 
   private mutating func again(_ path: String, _ console: Console) throws(TrajpackError) {
     try complete()
-    guard request == EvaluationRequest() else {
-      let options = [
-        "metrics": "--metric", "suites": "--suite", "settings": "--set", "maps": "--map",
-        "splits": "--split", "train_split": "--train-split", "nan_predictions": "--nan",
-      ]
-      let names = (request.json.members ?? []).map { options[$0.name] ?? "--\($0.name)" }
-      throw TrajpackError(
-        .usage,
-        "--rerun makes what the report was asked for, so nothing else can be asked for with it: leave out "
-          + "\(names.joined(separator: ", ")), or evaluate anew without --rerun")
-    }
+    try refuseMore(request, "--rerun makes what the report was asked for")
     let (original, text) = try Self.report(path)
     guard inputs.isEmpty || inputs.count == 2 else {
       throw TrajpackError(
@@ -227,6 +217,20 @@ struct Evaluate: Command {
     if format != nil || output != nil { try write(report, console) }
     console.print(
       "\(path): the same again, bit for bit: \(Human.count(report.metrics.count, "figures"))")
+  }
+
+  /// Refuses options that would be ignored.
+  func refuseMore(_ request: EvaluationRequest, _ why: String) throws(TrajpackError) {
+    guard request != EvaluationRequest() else { return }
+    let options = [
+      "metrics": "--metric", "suites": "--suite", "settings": "--set", "maps": "--map",
+      "splits": "--split", "train_split": "--train-split", "nan_predictions": "--nan",
+    ]
+    let names = (request.json.members ?? []).map { options[$0.name] ?? "--\($0.name)" }
+    throw TrajpackError(
+      .usage,
+      "\(why), so nothing else can be asked for with it: leave out \(names.joined(separator: ", ")), or "
+        + "evaluate anew")
   }
 
   /// A JSON report and the text of its file.
