@@ -54,7 +54,8 @@ import TrajpackTestSupport
       predictions: .init(path: "p \"q\"", form: "files", digest: String(repeating: "b", count: 64)),
       others: [.init(path: "v", form: "files", digest: String(repeating: "c", count: 64))],
       episodes: .init(
-        selected: 3, evaluated: ["a", "b"], missing: ["c"], extra: ["<x>"], cut: [("b", 4)]),
+        selected: 3, evaluated: ["a", "b"], missing: ["c"], extra: ["<x>"], cut: [("b", 4)],
+        surplus: [("a", 2)]),
       inputs: [("family", "truth", "camera/pos")],
       metrics: (0..<Int.random(in: 0...9, using: &random)).map(metric),
       figures: (0..<3).map { _ in FigureTests.figure(&random) })

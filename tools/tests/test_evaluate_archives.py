@@ -187,12 +187,101 @@ def test_explicit_times(create, tmp_path):
     assert gaps["count"] == 37 and gaps["value"] == pytest.approx(1)
 
 
+@pytest.fixture(scope="module")
+def blown(create, tmp_path_factory):
+    """Four episodes, and a model that fails in three of them but is right in the last."""
+    folder = tmp_path_factory.mktemp("blown")
+    rng = np.random.default_rng(10)
+    values = {n: rng.normal(size=(40, 2)).cumsum(0) for n in "abcd"}
+    truth = series(create, folder / "truth", {n: {"x": v} for n, v in values.items()})
+    (folder / "sober").mkdir()
+    (folder / "blown").mkdir()
+    for name, value in values.items():
+        np.save(folder / "sober" / f"{name}.npy", value + 1)
+        np.save(folder / "blown" / f"{name}.npy", np.where((name != "d") & (np.arange(40) >= 30)[:, None], np.nan, value))
+    return values, truth, folder
+
+
+def test_a_model_that_fails_gains_nothing(blown, tmp_path):
+    """Where some episodes have no figure there is no mean over the rest, unless it is asked for; then it says so."""
+    values, truth, folder = blown
+    words = ["--metric", "forecast.mae"]
+    found = figures(report(truth, folder / "blown", *words))["forecast.mae"]
+    assert found["value"] is None and found["count"] == 0
+    assert "3 of 4 episodes have no figure: 20 predicted values are not numbers" in found["reason"]
+    assert by_episode(found) == {"a": None, "b": None, "c": None, "d": 0}
+    text = run(truth, folder / "blown", *words)
+    assert "not computed: forecast.mae: 3 of 4 episodes have no figure" in text
+    for form in ("text", "html", "markdown", "csv"):
+        assert "1 of 4 episodes" in run(truth, folder / "blown", *words, "--partial", "--format", form)
+        assert "of 4 episodes" not in run(truth, folder / "sober", *words, "--format", form).replace("4 of 4 episodes", "")
+    assert figures(report(truth, folder / "blown", *words, "--partial"))["forecast.mae"]["value"] == 0
+    # All of them have values without the rows that are no number.
+    skipped = figures(report(truth, folder / "blown", *words, "--nan", "skip"))["forecast.mae"]
+    assert skipped["value"] == 0 and skipped["count"] == 80 + 3 * 60
+    # Nor is it better in a comparison.
+    for name in ("sober", "blown"):
+        run(truth, folder / name, *words, "-o", tmp_path / f"{name}.json")
+    made = json.loads(run("compare", tmp_path / "sober.json", tmp_path / "blown.json", "--format", "json"))
+    difference = made["metrics"][0]["differences"][0]
+    assert (difference["episodes"], difference["of_episodes"], difference["better"]) == (1, 4, None)
+    assert "1 of 4" in run("compare", tmp_path / "sober.json", tmp_path / "blown.json")
+
+
+def test_the_truths_own_of_the_same_parts(blown):
+    """The truth's own figure is of those episodes and windows that the predictions have a figure of."""
+    values, truth, folder = blown
+    words = ["--metric", "attractor.path_length", "--map", "series=frames/x", "--partial"]
+    def length(v):
+        return np.linalg.norm(np.diff(v, axis=0), axis=1).sum()
+    for kind in ("dead", "half"):
+        (folder / kind).mkdir()
+        for name, value in values.items():
+            gone = np.full((40, 1), name != "d") if kind == "dead" else (np.arange(40) >= 20)[:, None]
+            np.save(folder / kind / f"{name}.npy", np.where(gone, np.nan, 2 * value))
+    dead = figures(report(truth, folder / "dead", *words))["attractor.path_length"]
+    assert dead["truth"] == pytest.approx(length(values["d"])) and dead["value"] == pytest.approx(2 * dead["truth"])
+    words += ["--window", 20, "--stride", 20]
+    half = figures(report(truth, folder / "half", *words))["attractor.path_length"]
+    assert half["truth"] == pytest.approx(np.mean([length(v[:20]) for v in values.values()]))
+    assert half["value"] == pytest.approx(2 * half["truth"])
+    assert "4 of 8 windows" in run(truth, folder / "half", *words)
+    refused = figures(report(truth, folder / "half", *[w for w in words if w != "--partial"]))["attractor.path_length"]
+    assert refused["value"] is None and "1 of 2 windows has no figure" in refused["reason"]
+
+
+def test_a_group_holds_what_does_not_fit(create, tmp_path):
+    """A metric of a suite whose own defaults do not fit the archive has no figure; asked for by name it is refused."""
+    truth = series(create, tmp_path / "truth", {n: {"x": np.sin(np.arange(60) / k)} for k, n in ((3, "a"), (4, "b"))})
+    found = figures(report(truth, truth, "--suite", "attractor"))
+    assert "axes takes two of 1 dimensions" in found["attractor.geometry"]["reason"]
+    assert sum(m["value"] is not None for m in found.values()) > 3
+    assert "axes takes two" in run(truth, truth, "--metric", "attractor.geometry", code=2)
+    assert "axes takes two" in run(truth, truth, "--suite", "attractor", "--set", "axes=0,1", code=2)
+
+
+def test_an_episode_without_the_arrays(create, tmp_path):
+    """Who leaves an episode's array out is refused, and counted with --partial."""
+    truth = series(create, tmp_path / "truth", {n: {"x": np.arange(20.0)} for n in "ab"})
+    np.savez(tmp_path / "p.npz", **{"a/ensemble": np.ones((20, 3)), "b/other": np.ones(20)})
+    words = [truth, tmp_path / "p.npz", "--metric", "forecast.crps"]
+    assert "episode 'b': the predictions have no 'ensemble'" in run(*words, code=2)
+    assert "1 of 2 episodes" in run(*words, "--partial")
+
+
 def test_rates_that_differ(create, tmp_path):
     truth = series(create, tmp_path / "truth", {"a": {"x": np.arange(20.0)}})
     with create(tmp_path / "pred", rate=5) as writer:
         with writer.episode("a") as episode:
             episode.extend({"x": np.arange(20.0)})
     assert "do not lie on the frames" in run(truth, tmp_path / "pred", "--metric", "forecast.mse", code=2)
+
+
+def test_an_archive_that_is_longer(create, tmp_path):
+    truth = series(create, tmp_path / "truth", {"a": {"x": np.arange(20.0)}})
+    pred = series(create, tmp_path / "pred", {"a": {"x": np.arange(23.0)}})
+    assert "have 3 rows of 'frames/x' outside its 20 frames" in run(truth, pred, "--metric", "forecast.mse", code=2)
+    assert report(truth, pred, "--metric", "forecast.mse", "--partial")["episodes"]["surplus"] == [{"episode": "a", "frames": 3}]
 
 
 def test_generative_and_ensemble(create, tmp_path):

@@ -175,15 +175,27 @@ def test_windows_are_the_loaders(lorenz):
 
 
 def test_windows_cut_frames(lorenz, tmp_path):
-    """A forecast by frame is cut into the same windows, rows before their start included."""
+    """A forecast by frame is cut into the same windows. Rows before their start are what the model was given: they are
+    not scored, and horizons count from the start."""
     series = next(iter(truth(lorenz).values()))["series/values"]
     made = series + np.random.default_rng(5).normal(size=series.shape)
     np.save(tmp_path / "lorenz_float64.npy", made)
-    mine = figures(report(lorenz, tmp_path, "--metric", "forecast.mae", "--window", 7, "--past", 3, "--stride", 4))
-    starts = range(0, len(series) - 9, 4)
-    error = np.stack([abs(series - made)[s:s + 10] for s in starts])
-    np.testing.assert_allclose(mine["forecast.mae"]["value"], error.mean(), rtol=1e-12)
-    assert mine["forecast.mae"]["count"] == error.size
+    words = ["--metric", "forecast.mae", "--window", 7, "--past", 3, "--stride", 4, "--horizons", "2,7"]
+    mine = figures(report(lorenz, tmp_path, *words))["forecast.mae"]
+    starts = range(3, len(series) - 6, 4)
+    error = np.stack([abs(series - made)[s:s + 7] for s in starts])
+    np.testing.assert_allclose(mine["value"], error.mean(), rtol=1e-12)
+    assert mine["count"] == error.size
+    for horizon in mine["horizons"]:
+        np.testing.assert_allclose(horizon["value"], error[:, :horizon["rows"]].mean(), rtol=1e-12)
+    # By window, the past may be there or not.
+    for past in (3, 0):
+        np.save(tmp_path / "lorenz_float64.npy", np.stack([made[s - past:s + 7] for s in starts]))
+        assert figures(report(lorenz, tmp_path, *words))["forecast.mae"] == mine
+    text = run(lorenz, tmp_path, *words)
+    assert "windows of 7 rows after 3 that are given, one every 4" in text and "first rows" in text
+    assert "| forecast.mae | 2 |" in run(lorenz, tmp_path, *words, "--format", "markdown")
+    assert "longer than the window, 7 rows" in run(lorenz, tmp_path, *words, "--horizons", "8", code=2)
 
 
 PERFECT = {"higher": 1.0, "lower": 0.0}
@@ -333,7 +345,7 @@ def test_formats(world, lorenz, tmp_path):
     kinds = {f["kind"] for f in document["figures"]}
     assert kinds >= {"paths", "dots", "lines", "poses"}
     rows = run(*words, "--format", "csv").splitlines()
-    assert rows[0] == "metric,episode,horizon,value,count,unit,better,reason"
+    assert rows[0] == "metric,episode,horizon,value,count,unit,better,reason,of"
     whole = dict(r.split(",")[::3][:2] for r in rows[1:] if r.split(",")[1] == "" and '"' not in r)
     assert float(whole["camera.ate.rmse"]) == figures(document)["camera.ate.rmse"]["value"]
     assert "| camera.ate.rmse |" in run(*words, "--format", "markdown")

@@ -93,8 +93,16 @@ def test_other_lengths(world, tmp_path):
     assert figures(found)["camera.ate.mean"]["count"] == whole["count"] - 50
     longer = write(tmp_path / "long", lambda n, a: {k: np.concatenate([v, v[:5]]) for k, v in a.items()})
     assert "has 150 frames" in run(world, longer, "--metric", "camera.ate", code=2)
-    again = figures(report(world, longer, "--metric", "camera.ate", "--partial"))["camera.ate.mean"]
+    counted = report(world, longer, "--metric", "camera.ate", "--partial")
+    assert counted["episodes"]["surplus"] == [{"episode": e, "frames": 5} for e in ("000001", "000002", "000003")]
+    assert "predicted frames after an episode's last: 15, in 3 episodes" in run(world, longer, "--metric", "camera.ate", "--partial")
+    again = figures(counted)["camera.ate.mean"]
     assert again["value"] == whole["value"] and again["count"] == whole["count"]
+    # An episode without a frame is counted too.
+    empty = write(tmp_path / "empty", lambda n, a: {k: v[:0] for k, v in a.items()} if n == "000002" else a)
+    assert "150 of them have no prediction" in run(world, empty, "--metric", "camera.ate", code=2)
+    assert report(world, empty, "--metric", "camera.ate", "--partial")["episodes"]["cut"] == [{"episode": "000002", "frames": 150}]
+    assert "2 of 3 episodes" in run(world, empty, "--metric", "camera.ate", "--partial").splitlines()[-1]
     # Windows that are not wholly predicted are left out.
     windows = report(world, short, "--metric", "camera.ate", "--partial", "--window", "60", "--stride", "30")
     counts = {e["episode"]: e["count"] for e in figures(windows)["camera.ate.mean"]["episodes"]}
@@ -172,8 +180,11 @@ def test_damaged_arrays(world, tmp_path):
     assert "pickle" in run(world, write(tmp_path / "a", objects), "--metric", "camera.ate", code=1)
     wide = write(tmp_path / "b", lambda n, a: {**a, "camera/pos": a["camera/pos"][:, :2]})
     assert "has shape [150, 2], but the truth's frames hold [3]" in run(world, wide, "--metric", "camera.ate", code=2)
-    zero = write(tmp_path / "c", lambda n, a: {**a, "camera/rot": a["camera/rot"] * 0})
-    assert "zero quaternion at pose" in run(world, zero, "--metric", "camera.ate", code=1)
+    # Of a prediction, it is one that is no number.
+    zero = write(tmp_path / "z", lambda n, a: {**a, "camera/rot": np.where(np.arange(len(a["camera/rot"]))[:, None] == 40, 0, a["camera/rot"])})
+    error, skip = (figures(report(world, zero, "--metric", "camera.ate", "--nan", rule))["camera.ate.mean"] for rule in ("error", "skip"))
+    assert error["value"] is None and "2 estimated poses are not numbers" in error["reason"]
+    assert skip["details"]["nan_predictions"] == 2
     single = write(tmp_path / "d", lambda n, a: {**a, "camera/pos": np.float64(3)})
     assert "camera/pos" in run(world, single, "--metric", "camera.ate", code=2)
 
@@ -195,6 +206,46 @@ def test_damaged_verdicts(world, tmp_path, line, text):
     assert figures(report(world, GOOD, "--metric", "action.following", "--verdicts", path))["action.following"]["value"] == 100
     path.write_text(path.read_text() * 2)
     assert "comes twice" in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=1)
+
+
+def test_absent_rows_of_a_table(world, tmp_path):
+    """A row that a table leaves out is a frame without a prediction, not one that is no number."""
+    pos = predicted("good")["000002"]["camera/pos"]
+    def table(rows):
+        lines = ["row,camera/pos.0,camera/pos.1,camera/pos.2"] + [",".join(map(str, [r, *pos[r].tolist()])) for r in rows]
+        (tmp_path / "000002.csv").write_text("\n".join(lines) + "\n")
+    words = [world, tmp_path / "000002.csv", "--metric", "camera.path", "--episodes", "000002"]
+    table(range(150))
+    whole = figures(report(*words))["camera.ate.mean"]
+    table([r for r in range(150) if r not in (7, 30, 31)])
+    message = run(*words, code=2)
+    assert "has 150 frames, and 3 of them have no prediction, the first of these frame 7" in message
+    found = report(*words, "--partial")
+    assert found["episodes"]["cut"] == [{"episode": "000002", "frames": 3}]
+    mine = figures(found)["camera.ate.mean"]
+    assert mine["value"] is not None and mine["count"] == whole["count"] - 3
+    assert mine["details"]["nan_predictions"] == 0
+
+
+def test_rerun_takes_no_other_request(world, tmp_path):
+    run(world, GOOD, "--metric", "camera.ate", "-o", tmp_path / "a.json")
+    assert "the same again" in run("--rerun", tmp_path / "a.json")
+    for words, name in [(["--metric", "camera.ate"], "--metric"), (["--set", "alignment=none"], "--set"), (["--episodes", "000001"], "--episodes"),
+                        (["--window", "5"], "--window"), (["--horizons", "5"], "--horizons"), (["--nan", "skip"], "--nan"),
+                        (["--seed", "3"], "--seed"), (["--partial"], "--partial")]:
+        message = run("--rerun", tmp_path / "a.json", *words, code=2)
+        assert f"leave out {name}, or evaluate anew" in message
+    message = run("compare", tmp_path / "a.json", tmp_path / "a.json", "--metric", "camera.ate", code=2)
+    assert "leave out --metric" in message
+
+
+def test_settings_against_the_archive(world):
+    """What the archive says of a channel cannot be set otherwise; saying the same is no error."""
+    message = run(world, GOOD, "--metric", "camera.ate", "--set", "quaternion_order=wxyz", code=2)
+    assert "'camera/rot' says 'xyzw' for the convention 'order', so --set quaternion_order=wxyz would misread it" in message
+    assert "'pose'" in run(world, GOOD, "--metric", "camera.ate", "--set", "pose=world_to_camera", code=2)
+    said = report(world, GOOD, "--metric", "camera.ate", "--set", "quaternion_order=xyzw")
+    assert said["metrics"] == report(world, GOOD, "--metric", "camera.ate")["metrics"]
 
 
 def test_other_truth_is_not_compared(world, tmp_path):

@@ -14,6 +14,9 @@ extension Evaluate {
     case .text:
       var lines = report.summary.map(\.printable) + [""]
       lines += Self.lines(report.table, console, isFile: output != nil)
+      if let table = report.horizonTable {
+        lines += [""] + Self.lines(table, console, isFile: output != nil)
+      }
       if !report.reasons.isEmpty { lines.append("") }
       for (names, reason) in report.reasons {
         lines.append("not computed: \(names.printable): \(reason.printable)")
@@ -23,7 +26,11 @@ extension Evaluate {
   }
 
   /// `trajpack evaluate compare`.
-  func compare(_ paths: [String], _ console: Console) throws(TrajpackError) {
+  mutating func compare(_ paths: [String], _ console: Console) throws(TrajpackError) {
+    try complete()
+    var others = request
+    (others.settings, others.seed) = ([], nil)
+    try refuseMore(others, "'compare' reads reports that are made")
     var reports: [Report] = []
     for path in paths { reports.append(try Self.report(path).0) }
     var settings: [(name: String, value: String)] = []

@@ -69,13 +69,13 @@ struct Evaluate: Command {
         help: "Cut windows of so many rows from the window's start on, as the loader does."),
       .option(
         "--past", to: \.past, value: "ROWS", in: 0...16_777_215,
-        help: "Rows before a window's start that belong to it."),
+        help: "Rows that must lie before a window's start: given to a model, never scored."),
       .option(
         "--stride", to: \.stride, value: "ROWS", in: 1...16_777_215,
         help: "Rows from one window's start to the next."),
       .option(
         "--horizons", to: \.horizons, value: "ROWS",
-        help: "Also figures of the first rows: 10,50,100."),
+        help: "Also figures of the first rows of each window or episode: 10,50,100."),
       .flag(
         "--partial", to: \.request.isPartial,
         help: "Leave out episodes and frames without predictions, and count them."),
@@ -139,7 +139,7 @@ struct Evaluate: Command {
   }
 
   /// Puts options that are several words of the request together.
-  private mutating func complete() throws(TrajpackError) {
+  mutating func complete() throws(TrajpackError) {
     request.nan = nan?.rawValue
     if let window {
       request.window = .init(length: window, past: past, stride: stride)
@@ -193,7 +193,9 @@ struct Evaluate: Command {
     return report
   }
 
-  private func again(_ path: String, _ console: Console) throws(TrajpackError) {
+  private mutating func again(_ path: String, _ console: Console) throws(TrajpackError) {
+    try complete()
+    try refuseMore(request, "--rerun makes what the report was asked for")
     let (original, text) = try Self.report(path)
     guard inputs.isEmpty || inputs.count == 2 else {
       throw TrajpackError(
@@ -215,6 +217,20 @@ struct Evaluate: Command {
     if format != nil || output != nil { try write(report, console) }
     console.print(
       "\(path): the same again, bit for bit: \(Human.count(report.metrics.count, "figures"))")
+  }
+
+  /// Refuses options that would be ignored.
+  func refuseMore(_ request: EvaluationRequest, _ why: String) throws(TrajpackError) {
+    guard request != EvaluationRequest() else { return }
+    let options = [
+      "metrics": "--metric", "suites": "--suite", "settings": "--set", "maps": "--map",
+      "splits": "--split", "train_split": "--train-split", "nan_predictions": "--nan",
+    ]
+    let names = (request.json.members ?? []).map { options[$0.name] ?? "--\($0.name)" }
+    throw TrajpackError(
+      .usage,
+      "\(why), so nothing else can be asked for with it: leave out \(names.joined(separator: ", ")), or "
+        + "evaluate anew")
   }
 
   /// A JSON report and the text of its file.

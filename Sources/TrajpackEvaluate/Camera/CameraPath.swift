@@ -91,12 +91,14 @@ struct CameraInputs {
         pair.masked += 1
         continue
       }
-      let truth = try pose(positions.truth, rotations?.truth, index, order, direction)
+      let truth = try pose(
+        positions.truth, rotations?.truth, index, order, direction, isTruth: true)
       guard let truth else {
         pair.masked += 1
         continue
       }
-      let estimate = try pose(positions.estimate, rotations?.estimate, index, order, direction)
+      let estimate = try pose(
+        positions.estimate, rotations?.estimate, index, order, direction, isTruth: false)
       guard let estimate else {
         pair.notNumbers += 1
         continue
@@ -112,7 +114,7 @@ struct CameraInputs {
 
   private func pose(
     _ position: Tensor, _ rotation: Tensor?, _ index: Int, _ order: QuaternionOrder,
-    _ direction: PoseDirection
+    _ direction: PoseDirection, isTruth: Bool
   ) throws(TrajpackError) -> (centre: SIMD3<Double>, rotation: Matrix3)? {
     let p = position.values
     let centre = SIMD3(p[3 * index], p[3 * index + 1], p[3 * index + 2])
@@ -125,6 +127,8 @@ struct CameraInputs {
       let xyzw = order == .xyzw ? q : SIMD4(q.y, q.z, q.w, q.x)
       guard q.sum().isFinite else { return nil }
       guard let parsed = Matrix3(quaternion: xyzw) else {
+        // A model that predicts no rotation has predicted no number.
+        guard isTruth else { return nil }
         throw TrajpackError(
           .data, "“\(rotation.name)” has a zero quaternion at pose \(index); mask that frame")
       }

@@ -50,9 +50,19 @@ extension EpisodeGather {
     _ option: String, _ convention: String, _ entry: Entry, _ channel: Channel,
     _ known: [String: String], _ out: inout [(name: String, value: String)]
   ) throws(TrajpackError) {
-    guard let setting = plan.evaluator.settings.first(where: { $0.name == option }),
-      plan.setting(option) == nil
-    else { return }
+    guard let setting = plan.evaluator.settings.first(where: { $0.name == option }) else { return }
+    if let set = plan.setting(option) {
+      if let said = channel.convention(convention), let value = known[said.lowercased()],
+        value != set
+      {
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): episode '\(truth.id)': '\(entry.path)' says '\(said)' for the "
+            + "convention '\(convention)', so --set \(option)=\(set) would misread it; leave it out"
+        )
+      }
+      return
+    }
     guard let said = channel.convention(convention), let value = known[said.lowercased()] else {
       let what = channel.convention(convention).map { "says '\($0)'" } ?? "does not say"
       throw TrajpackError(

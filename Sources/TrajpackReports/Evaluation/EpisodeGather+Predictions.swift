@@ -32,16 +32,21 @@ extension EpisodeGather {
       if plan.maps[input.name] == nil { try agree(entries, recording) }
       var parts: [Numbers] = []
       var covered = [Bool](repeating: true, count: frames.count)
+      var surplus = 0
       for (place, entry) in entries.enumerated() {
         let (numbers, own) = try recording.read(entry, on: frames)
         parts.append(numbers)
         // Frames on which the truth has no row need no prediction.
         let partner = mirrored.flatMap { $0.count == entries.count ? $0[place] : nil }
+        if let partner {
+          surplus = max(surplus, try outside(recording, entry, frames, than: partner))
+        }
         let needed = try needs(partner.map { [$0] } ?? [], frames)
         for frame in covered.indices where needed[frame] && !own[frame] { covered[frame] = false }
       }
       return (
-        .frames(Self.combined(parts, input.content), covered: covered), describe(entries)
+        .frames(Self.combined(parts, input.content), covered: covered, surplus: surplus),
+        describe(entries)
       )
     case .arrays(let files):
       if let text = plan.maps[input.name], input.mirrors != input.name {
@@ -88,9 +93,11 @@ extension EpisodeGather {
     var whole: [Numbers] = []
     var cut: [[Numbers]] = []
     var covered: [Bool] = []
+    var surplus = 0
     for part in parts {
       switch part {
-      case .frames(let numbers, let own):
+      case .frames(let numbers, let own, let more):
+        surplus = max(surplus, more)
         whole.append(numbers)
         covered = covered.isEmpty ? own : zip(covered, own).map { $0 && $1 }
       case .windows(let windows): cut.append(windows)
@@ -98,7 +105,9 @@ extension EpisodeGather {
     }
     let source = names.joined(separator: ", ")
     if cut.isEmpty {
-      return (.frames(Self.combined(whole, input.content), covered: covered), source)
+      return (
+        .frames(Self.combined(whole, input.content), covered: covered, surplus: surplus), source
+      )
     }
     guard whole.isEmpty, let count = cut.first?.count else {
       throw TrajpackError(
@@ -127,19 +136,28 @@ extension EpisodeGather {
     guard !array.shape.isEmpty else { throw refuse("an array by frame is needed") }
     let row = target.map { Array($0.dropFirst()) }
     let width = row?.reduce(1, *)
-    if request.window != nil, let length = windows.first?.count, array.shape.count >= 2,
-      array.shape[0] == windows.count, array.shape[1] == length,
-      width.map({ $0 * length == array.width }) ?? true, array.shape[0] != frames.count
+    if let window = request.window, array.shape.count >= 2, array.shape[0] == windows.count,
+      [window.length, window.past + window.length].contains(array.shape[1]),
+      width.map({ $0 * array.shape[1] == array.width }) ?? true, array.shape[0] != frames.count
     {
+      if let absent = array.present?.firstIndex(of: false) {
+        throw refuse("window \(absent) is not there; give predictions by frame, or all windows")
+      }
       let inner = row ?? Array(array.shape.dropFirst(2))
-      return .windows(windows.indices.map { array.rows($0..<$0 + 1).reshaped([length] + inner) })
+      let given = array.shape[1]
+      return .windows(
+        windows.indices.map { number in
+          array.rows(number..<number + 1).reshaped([given] + inner)
+            .rows(given - window.length..<given)
+        })
     }
     if let row, let width {
       guard array.width == width else {
         throw refuse(
           "the truth's frames hold \(row.isEmpty ? "one number" : "\(row)")"
-            + (request.window == nil
-              ? "" : ", or by window [\(windows.count), \(windows.first?.count ?? 0)] and that"))
+            + (request.window.map {
+              ", or by window [\(windows.count), \($0.past + $0.length)] and that"
+            } ?? ""))
       }
     }
     guard array.rows <= frames.count || request.isPartial else {
@@ -151,7 +169,10 @@ extension EpisodeGather {
     let count = min(array.rows, frames.count)
     let out = Numbers(shape: [frames.count] + shape)
     for index in 0..<count * array.width { out.values[index] = array.values[index] }
-    return .frames(out, covered: (0..<frames.count).map { $0 < count })
+    let present = array.present
+    return .frames(
+      out, covered: (0..<frames.count).map { $0 < count && present?[$0] ?? true },
+      surplus: array.rows - count)
   }
 
   /// An entity's rows as `trajpack export` writes them: an array a track, `…`, `…#2`. Nil where the
@@ -168,7 +189,7 @@ extension EpisodeGather {
       guard let array = try files.array(name), array.rows == rows.count, array.width == out.width
       else { return nil }
       for (row, frame) in rows.enumerated() where frame >= 0 {
-        covered[frame] = true
+        covered[frame] = covered[frame] || array.present?[row] ?? true
         for index in 0..<out.width {
           out.values[frame * out.width + index] = array.values[row * out.width + index]
         }

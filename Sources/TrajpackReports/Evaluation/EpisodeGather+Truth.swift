@@ -39,6 +39,23 @@ extension EpisodeGather {
     return shared.isEmpty ? entries : shared
   }
 
+  /// How many more rows the predictions have outside the frames than the truth.
+  ///
+  /// - Throws: A usage error where there are any, unless they may be left out.
+  func outside(
+    _ recording: Recording, _ entry: Entry, _ frames: Frames, than own: Entry
+  ) throws(TrajpackError) -> Int {
+    func count(_ runs: [[Int]]) -> Int { runs.reduce(0) { $0 + $1.count { $0 < 0 } } }
+    let more = try count(recording.runs(entry, on: frames)) - count(truth.runs(own, on: frames))
+    guard more <= 0 || request.isPartial else {
+      throw TrajpackError(
+        .usage,
+        "the predictions of episode '\(truth.id)' have \(more) rows of '\(entry.path)' outside its "
+          + "\(frames.count) frames; --partial leaves them out")
+    }
+    return max(more, 0)
+  }
+
   func describe(_ entries: [Entry]) -> String { entries.map(\.path).joined(separator: ", ") }
 
   /// The joints of the entity whose actions are recognised; those of the first where it has none.

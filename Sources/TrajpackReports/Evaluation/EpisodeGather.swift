@@ -17,6 +17,8 @@ struct Gathered {
   var constants: [String: Numbers] = [:]
   /// Frames without a prediction, which do not count.
   var cut = 0
+  /// Predicted frames after the episode's last.
+  var surplus = 0
   var frames: Frames
   /// The first frame of each clip.
   var starts: [Int] = [0]
@@ -44,13 +46,15 @@ struct EpisodeGather {
 
   /// An array of a prediction: by frame, or by window.
   enum Predicted {
-    case frames(Numbers, covered: [Bool])
+    case frames(Numbers, covered: [Bool], surplus: Int = 0)
     case windows([Numbers])
   }
 
   enum Outcome {
     case gathered(Gathered)
     case lacking(String)
+    /// The predictions lack what the truth has; and so many frames have none.
+    case unpredicted(String, frames: Int)
   }
 
   func run() throws(TrajpackError) -> Outcome {
@@ -120,7 +124,8 @@ struct EpisodeGather {
       gathered.sources.append((input.name, source))
       switch found {
       case .windows(let parts): windowed[input.name] = parts
-      case .frames(let numbers, let covered):
+      case .frames(let numbers, let covered, let surplus):
+        gathered.surplus = max(gathered.surplus, surplus)
         arrays[input.name] = numbers
         for frame in usable.indices where !covered[frame] { usable[frame] = false }
       }
@@ -140,13 +145,13 @@ struct EpisodeGather {
     }
     let found = Set(arrays.keys).union(windowed.keys)
     for input in plan.recipe.inputs where isNeeded(input.name) && !found.contains(input.name) {
-      return .lacking(lack(input.name, reasons))
+      return lack(input.name, reasons)
     }
-    guard !found.isEmpty else { return .lacking(lack(plan.recipe.inputs[0].name, reasons)) }
+    guard !found.isEmpty else { return lack(plan.recipe.inputs[0].name, reasons) }
     if plan.recipe.evaluator == "keypoints.state_alignment",
       found.isDisjoint(with: ["joints", "points"])
     {
-      return .lacking(lack("joints", reasons))
+      return lack("joints", reasons)
     }
     gathered.cut = usable.count { !$0 }
     guard gathered.cut == 0 || request.isPartial else { throw uneven(usable) }
@@ -158,7 +163,7 @@ struct EpisodeGather {
     }
     cutClips(&gathered, arrays, windowed, windows, usable)
     guard !gathered.clips.isEmpty else {
-      return .lacking("no frame, or no whole window, has a prediction")
+      return .unpredicted("no frame, or no whole window, has a prediction", frames: gathered.cut)
     }
     return .gathered(gathered)
   }
@@ -178,18 +183,20 @@ struct EpisodeGather {
     )
   }
 
-  private func lack(_ input: String, _ reasons: [String: String]) -> String {
-    if let reason = reasons[input] { return "input '\(input)': \(reason)" }
+  private func lack(_ input: String, _ reasons: [String: String]) -> Outcome {
+    if let reason = reasons[input] { return .lacking("input '\(input)': \(reason)") }
     guard let own = plan.recipe.inputs.first(where: { $0.name == input }) else {
-      return "input '\(input)' was not given"
+      return .lacking("input '\(input)' was not given")
     }
     if let mirrored = own.mirrors, let reason = reasons[mirrored] {
-      return "input '\(mirrored)': \(reason)"
+      return .lacking("input '\(mirrored)': \(reason)")
     }
     let near = Suggestion.text(for: input, among: predictions.names)
-    return "the predictions have no '\(([input] + own.aliases).joined(separator: "' or '"))'"
+    let text =
+      "the predictions have no '\(([input] + own.aliases).joined(separator: "' or '"))'"
       + (own.mirrors == nil ? "" : " and not the channels of the truth")
       + (near.contains("did you mean") ? near : "")
+    return own.side == .prediction ? .unpredicted(text, frames: 0) : .lacking(text)
   }
 
   /// Windows or the whole, of frames that have predictions.

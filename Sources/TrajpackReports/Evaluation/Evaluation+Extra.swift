@@ -73,7 +73,8 @@ extension Evaluation {
     }
     if plan.recipe.evaluator == "action.agreement" { return try agree(plan, segments) }
     let (arrays, names) = Verdicts.arrays(segments)
-    let scorer = Scorer(plan: plan, settings: plan.settings)
+    let scorer = Scorer(
+      plan: plan, settings: plan.settings, isPartial: request.isPartial)
     func scores(_ arrays: [String: Numbers]) throws(TrajpackError) -> [Score] {
       try scorer.scores([Clip(arrays: arrays, rows: segments.count)], [:])
     }
@@ -117,8 +118,10 @@ extension Evaluation {
       }
     }
     let judge = Numbers(shape: [segments.count], segments.map(\.verdict))
-    let scores = try Scorer(plan: plan, settings: plan.settings)
-      .scores([Clip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
+    let scores = try Scorer(
+      plan: plan, settings: plan.settings, isPartial: request.isPartial
+    )
+    .scores([Clip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
     add(scores.filter { plan.keeps($0.name) }.map { metric($0, plan, named: $0.name) { _ in nil } })
     add(inputs: [("judge", request.verdicts ?? ""), ("humans", path)], of: plan.recipe.evaluator)
   }

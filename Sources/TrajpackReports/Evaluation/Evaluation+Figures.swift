@@ -88,7 +88,9 @@ extension Evaluation {
   /// The fit of one episode's path alone.
   private func fit(_ plan: MetricPlan, _ episode: Gathered) -> Fit? {
     guard let clip = episode.clips.first,
-      let scores = try? Scorer(plan: plan, settings: plan.settings).scores([clip], [:]),
+      let scores = try? Scorer(
+        plan: plan, settings: plan.settings, isPartial: true
+      ).scores([clip], [:]),
       let json = scores.first?.details.json["alignment_fit"],
       let scale = json["scale"]?.double,
       let rotation = json["rotation"]?.array?.map({ ($0.array ?? []).compactMap(\.double) }),

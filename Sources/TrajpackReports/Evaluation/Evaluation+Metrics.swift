@@ -6,6 +6,7 @@ extension Evaluation {
   func evaluate(_ plan: MetricPlan) throws(TrajpackError) {
     var gathered: [Gathered] = []
     var lacking: [(id: String, reason: String)] = []
+    var unpredicted: (id: String, reason: String)?
     var codes = ActionCodes()
     for id in evaluated {
       guard !isInterrupted() else { return }
@@ -19,11 +20,22 @@ extension Evaluation {
         prepare(&found, plan, &codes)
         gathered.append(found)
         addCut(id, found.cut)
+        addSurplus(id, found.surplus)
       case .lacking(let reason): lacking.append((id, reason))
+      case .unpredicted(let reason, let frames):
+        lacking.append((id, reason))
+        unpredicted = unpredicted ?? (id, reason)
+        addCut(id, frames)
       }
     }
     guard let first = gathered.first else {
       return try refuse(plan, lacking.first?.reason ?? "no episode was read")
+    }
+    if let unpredicted, !request.isPartial {
+      return try refuse(
+        plan,
+        "episode '\(unpredicted.id)': \(unpredicted.reason); predict all episodes, or leave this one out "
+          + "with --partial")
     }
     try Self.checkInputs(gathered, plan)
     if plan.recipe.suite == "generative", request.window == nil,
@@ -42,7 +54,11 @@ extension Evaluation {
     }
     if try train(plan, first.entries, &codes, &constants) == false { return }
     add(inputs: first.sources, of: plan.recipe.evaluator)
-    try score(plan, gathered, lacking, constants)
+    do throws(TrajpackError) { try score(plan, gathered, lacking, constants) } catch {
+      // What a group of metrics holds need not fit every archive.
+      guard error.fault == .usage, !plan.isNamed, !plan.isSet else { throw error }
+      return try refuse(plan, error.message)
+    }
     if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
   }
 
@@ -84,11 +100,12 @@ extension Evaluation {
         guard known.value != value, plan.evaluator.settings.contains(where: { $0.name == name }),
           plan.setting(name) == nil
         else { continue }
+        let isConvention = ["quaternion_order", "pose", "camera_axes"].contains(name)
         throw TrajpackError(
           .usage,
           "\(plan.recipe.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
             + "\(value) in '\(episode.id)', so they cannot be one figure; evaluate them apart with "
-            + "--episodes, or say one with --set \(name)=…")
+            + "--episodes\(isConvention ? "" : ", or say one with --set \(name)=…")")
       }
     }
     return out
@@ -112,7 +129,8 @@ extension Evaluation {
     _ plan: MetricPlan, _ gathered: [Gathered], _ lacking: [(id: String, reason: String)],
     _ constants: [String: Numbers]
   ) throws(TrajpackError) {
-    let scorer = Scorer(plan: plan, settings: plan.settings)
+    let scorer = Scorer(
+      plan: plan, settings: plan.settings, isPartial: request.isPartial)
     let alone = Self.alone(scorer, gathered)
     var each: [[Score]] = []
     for episode in gathered {
@@ -122,12 +140,8 @@ extension Evaluation {
         })
     }
     let all = try pooled(scorer, gathered, each, constants, \.clips)
-    var own: [Score] = []
-    if plan.recipe.measuresOne {
-      var parts: [[Score]] = []
-      for episode in gathered { parts.append(try scorer.scores(episode.truthClips, constants)) }
-      own = try pooled(scorer, gathered, parts, constants, \.truthClips)
-    }
+    let own =
+      plan.recipe.measuresOne ? try truthScores(scorer, gathered, each, constants) : []
     let horizons = try horizons(scorer, gathered, constants)
     add(
       all.filter { plan.keeps($0.name) }.map { score in
@@ -135,7 +149,7 @@ extension Evaluation {
         return Report.Metric(
           name: score.name, evaluator: plan.recipe.evaluator, value: score.value,
           count: score.count, reason: score.reason, unit: meaning.unit, better: meaning.better,
-          truth: own.first { $0.name == score.name }?.value,
+          truth: own.figure(score.name),
           pooling: plan.recipe.pooling.rawValue, options: score.options.json,
           details: score.details.json,
           episodes: zip(gathered, each).map { episode, scores in
@@ -153,13 +167,33 @@ extension Evaluation {
       })
   }
 
+  /// The truth's own scores, each figure over the episodes of whose predictions there is one too.
+  private func truthScores(
+    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [Score] {
+    var parts: [[Score]] = []
+    for episode in gathered { parts.append(try scorer.truthScores(episode, constants)) }
+    var out: [Score] = []
+    for score in try pooled(scorer, gathered, parts, constants, \.truthClips) {
+      let known = gathered.indices.filter { each[$0].figure(score.name) != nil }
+      guard !known.isEmpty, known.count < gathered.count else {
+        out.append(score)
+        continue
+      }
+      out += try pooled(
+        scorer, known.map { gathered[$0] }, known.map { parts[$0] }, constants, \.truthClips
+      ).filter { $0.name == score.name }
+    }
+    return out
+  }
+
   /// The figures of all episodes together, as the recipe pools them.
   private func pooled(
     _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers],
     _ clips: (Gathered) -> [Clip]
   ) throws(TrajpackError) -> [Score] {
     if gathered.count == 1 { return each[0] }
-    guard scorer.plan.recipe.pooling != .mean else { return Scorer.means(each, of: "episodes") }
+    guard scorer.plan.recipe.pooling != .mean else { return scorer.means(each, of: "episodes") }
     return try scorer.scores(gathered.flatMap(clips), constants)
   }
 
@@ -185,50 +219,5 @@ extension Evaluation {
       out.append((rows, try pooled(scorer, cut, each, constants, \.clips)))
     }
     return out
-  }
-
-  /// How single episodes are scored: errors of state variables are divided by the ranges of all episodes
-  /// together, so that the episodes' figures are parts of the whole. A variable that never changes has no
-  /// range, and does not count.
-  private struct Alone {
-    var scorer: Scorer
-    var ranges: Numbers?
-    var columns: [Int] = []
-
-    func scores(
-      _ clips: [Clip], _ constants: [String: Numbers]
-    ) throws(TrajpackError) -> [Score] {
-      guard let ranges else { return try scorer.scores(clips, constants) }
-      let narrow = clips.map { clip in
-        Clip(arrays: clip.arrays.mapValues { $0.columns(columns) }, rows: clip.rows)
-      }
-      return try scorer.scores(narrow, constants.merging(["ranges": ranges]) { a, _ in a })
-    }
-  }
-
-  private static func alone(_ scorer: Scorer, _ gathered: [Gathered]) -> Alone {
-    let normaliser = scorer.plan.setting("normaliser") ?? "range"
-    guard scorer.plan.recipe.evaluator == "state.alignment", gathered.count > 1,
-      normaliser == "range"
-    else { return Alone(scorer: scorer) }
-    let clips = gathered.flatMap(\.clips).compactMap { $0.arrays["truth"] }
-    let width = clips.first?.width ?? 0
-    let ranges = (0..<width).map { column -> Double in
-      var (low, high) = (Double.infinity, -Double.infinity)
-      for clip in clips {
-        for row in 0..<clip.rows {
-          let value = clip.values[row * width + column]
-          if value.isFinite { (low, high) = (min(low, value), max(high, value)) }
-        }
-      }
-      return high - low
-    }
-    let columns = ranges.indices.filter { ranges[$0] > 0 && ranges[$0].isFinite }
-    guard !columns.isEmpty else { return Alone(scorer: scorer) }
-    var copy = scorer
-    copy.settings.append(("normaliser", "given"))
-    return Alone(
-      scorer: copy, ranges: Numbers(shape: [columns.count], columns.map { ranges[$0] }),
-      columns: columns)
   }
 }

@@ -184,13 +184,20 @@ public final class Evaluation {
     }
     report.episodes.cut.append((episode, frames))
   }
+  func addSurplus(_ episode: String, _ frames: Int) {
+    guard frames > 0, !report.episodes.surplus.contains(where: { $0.episode == episode }) else {
+      return
+    }
+    report.episodes.surplus.append((episode, frames))
+  }
   var reportMetrics: [Report.Metric] { report.metrics }
   var reportFigures: [Figure] { report.figures }
   var evaluated: [String] { report.episodes.evaluated }
 }
 
 extension Evaluation {
-  /// The windows of an episode's frames: those that the loader cuts, or one of all frames.
+  /// The windows of an episode's frames, from their starts on: those that the loader cuts, or one of all
+  /// frames.
   func windows(of recording: Recording, _ frames: Frames) throws(TrajpackError) -> [Range<Int>] {
     guard let window = request.window else { return frames.count > 0 ? [0..<frames.count] : [] }
     let all = try windows(of: frames.stream, window)
@@ -198,8 +205,8 @@ extension Evaluation {
     var out: [Range<Int>] = []
     for track in tracks.sorted() {
       for row in all[track] ?? [] {
-        let first = row - window.past
-        out.append(first..<first + window.past + window.length)
+        // The past is what a model is given, and no prediction.
+        out.append(row..<row + window.length)
       }
     }
     return out

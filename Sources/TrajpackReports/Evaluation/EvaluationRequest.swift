@@ -4,9 +4,9 @@ import TrajpackFormat
 public struct EvaluationRequest: Sendable, Equatable {
   /// Rows that are forecast at once, cut as the loader cuts windows with `edge` `drop`.
   public struct Window: Sendable, Equatable {
-    /// Rows of a window.
+    /// Rows of a window from its start on, which are scored.
     public var length: Int
-    /// Rows before the window's start that belong to it.
+    /// Rows before the window's start that there must be: what a model is given, never scored.
     public var past: Int
     /// Rows from one window's start to the next.
     public var stride: Int
@@ -132,10 +132,11 @@ extension EvaluationRequest {
       throw TrajpackError(.usage, "what a NaN does is error, skip or worst, not '\(nan)'")
     }
     if let seed, seed < 0 { throw TrajpackError(.usage, "a seed is at least 0, not \(seed)") }
-    if let longest = horizons.max(), let window, longest > window.past + window.length {
+    if let longest = horizons.max(), let window, longest > window.length {
       throw TrajpackError(
         .usage,
-        "a horizon of \(longest) rows is longer than the window of \(window.past + window.length)")
+        "a horizon of \(longest) rows is longer than the window, \(window.length) rows from its start on"
+      )
     }
   }
 }

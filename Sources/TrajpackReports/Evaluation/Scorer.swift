@@ -5,6 +5,8 @@ import TrajpackFormat
 struct Scorer {
   let plan: MetricPlan
   var settings: [(name: String, value: String)]
+  /// Whether parts without a figure may be left out of a mean.
+  var isPartial: Bool
 
   private var evaluator: Evaluator { plan.evaluator }
 
@@ -33,9 +35,32 @@ struct Scorer {
       }
       return try call(arrays)
     }
+    return means(try scoresOfEach(clips, constants), of: "windows")
+  }
+
+  private func scoresOfEach(
+    _ clips: [Clip], _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [[Score]] {
     var each: [[Score]] = []
     for clip in clips { each.append(try call(clip.arrays.merging(constants) { own, _ in own })) }
-    return Self.means(each, of: "windows")
+    return each
+  }
+
+  /// The scores of the truth's clips, each figure over those of whose predictions there is one too.
+  func truthScores(
+    _ episode: Gathered, _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [Score] {
+    let isOne = plan.recipe.pooling == .mean && !plan.recipe.isBatched
+    guard isOne, episode.clips.count > 1, episode.clips.count == episode.truthClips.count else {
+      return try scores(episode.truthClips, constants)
+    }
+    let predicted = try scoresOfEach(episode.clips, constants)
+    let own = try scoresOfEach(episode.truthClips, constants)
+    return means(own, of: "windows").map { score in
+      let known = own.indices.filter { predicted[$0].figure(score.name) != nil }
+      guard !known.isEmpty else { return score }
+      return means(known.map { own[$0] }, of: "windows").first { $0.name == score.name } ?? score
+    }
   }
 
   private func padding(_ input: String) -> Double {
@@ -63,8 +88,9 @@ struct Scorer {
     return scores
   }
 
-  /// Figures as means over parts; a part without a figure does not count and is counted.
-  static func means(_ parts: [[Score]], of what: String) -> [Score] {
+  /// Figures as means over parts. A part without a figure is left out and counted where the request or the
+  /// rule for what is no number says so; otherwise there is no mean, since a model would gain by failing.
+  func means(_ parts: [[Score]], of what: String) -> [Score] {
     guard parts.count != 1 else { return parts[0] }
     var names: [String] = []
     for score in parts.flatMap({ $0 }) where !names.contains(score.name) {
@@ -73,25 +99,46 @@ struct Scorer {
     return names.compactMap { name in
       let own = parts.compactMap { $0.first { $0.name == name } }
       let known = own.compactMap(\.value)
-      let details = [
-        Field("\(what)", .count(parts.count)),
-        Field("\(what)_without_figure", .count(parts.count - known.count)),
-        Field("nan_predictions", .count(own.reduce(0) { $0 + $1.notNumbers })),
+      let lacking = parts.count - known.count
+      var details = [
+        Field("\(what)", .count(parts.count)), Field("\(what)_without_figure", .count(lacking)),
       ]
+      for inner in ["windows", "windows_without_figure"] where what != "windows" {
+        let counts = own.compactMap { $0.count(inner) }
+        if !counts.isEmpty { details.append(Field(inner, .count(counts.reduce(0, +)))) }
+      }
+      details.append(
+        Field("nan_predictions", .count(own.reduce(0) { $0 + ($1.count("nan_predictions") ?? 0) })))
+      let isWhole = lacking == 0 || isPartial || own.contains { $0.skipsNotNumbers }
+      var reason = own.first { $0.reason != nil }?.reason ?? "there is nothing to average"
+      if !known.isEmpty, !isWhole {
+        reason =
+          "\(lacking) of \(parts.count) \(what) \(lacking == 1 ? "has" : "have") no figure: \(reason)"
+      }
       return Score(
-        name: name, mean: known, count: own.filter { $0.value != nil }.reduce(0) { $0 + $1.count },
-        reason: own.first { $0.reason != nil }?.reason ?? "there is nothing to average",
+        name: name, mean: isWhole ? known : [],
+        count: own.filter { $0.value != nil }.reduce(0) { $0 + $1.count }, reason: reason,
         options: own.first?.options ?? [], details: details)
     }
   }
 }
 
 extension Score {
-  /// Predicted values that were not numbers, as far as the evaluator counts them.
-  var notNumbers: Int {
-    for field in details where field.name == "nan_predictions" {
+  /// A detail that is a whole number.
+  func count(_ name: String) -> Int? {
+    for field in details where field.name == name {
       if case .count(let count) = field.value { return count }
     }
-    return 0
+    return nil
   }
+
+  /// Whether predictions that are no number were to be left out.
+  var skipsNotNumbers: Bool {
+    options.contains { $0.name == "nan_predictions" && $0.value == .text("skip") }
+  }
+}
+
+extension [Score] {
+  /// The figure of that name; nil where there is none.
+  func figure(_ name: String) -> Double? { first { $0.name == name }?.value }
 }

@@ -46,6 +46,8 @@ struct Cells: RandomAccessCollection {
 final class Numbers {
   let shape: [Int]
   let values: Cells
+  /// Which rows there are, where a table left some out; all where nil.
+  var present: [Bool]?
 
   /// An array filled with one number.
   init(shape: [Int], filledWith value: Double = .nan) {

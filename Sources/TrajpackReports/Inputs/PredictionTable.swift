@@ -38,6 +38,11 @@ enum PredictionTable {
           { () throws(TrajpackError) in
             let count = columns[number].cells.count
             let out = Numbers(shape: [rows] + (count == 1 ? [] : [count]))
+            if part.rows.count < rows {
+              var present = [Bool](repeating: false, count: rows)
+              for row in part.rows { present[row] = true }
+              out.present = present
+            }
             for (place, row) in part.rows.enumerated() {
               for element in 0..<count {
                 out.values[row * count + element] = part.numbers[number][place * count + element]

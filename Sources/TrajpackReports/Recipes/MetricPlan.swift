@@ -11,6 +11,8 @@ struct MetricPlan {
   /// Whether it was asked for by name, so that what it lacks is an error.
   var isNamed: Bool
   var settings: [(name: String, value: String)] = []
+  /// Whether options of its own were set.
+  var isSet = false
   /// What is said of inputs with `--map`.
   var maps: [String: String] = [:]
 
@@ -91,6 +93,7 @@ struct MetricPlan {
         let option = left.hasPrefix(prefix) ? String(left.dropFirst(prefix.count)) : left
         guard plan.evaluator.settings.contains(where: { $0.name == option }) else { continue }
         plans[at].settings.append((option, value))
+        plans[at].isSet = true
         used = true
       }
       guard used else {

@@ -16,7 +16,9 @@ public struct Comparison: Sendable {
     public var shareHigher: Double?
     /// Episodes that have a figure of both.
     public var count: Int
-    /// Why there is no difference.
+    /// Episodes that either model was to be scored on.
+    public var total = 0
+    /// Why there is no difference, or why neither model is called better.
     public var reason: String?
     /// Whether this model is better, by an interval that does not hold 0; nil where that is open.
     public var isBetter: Bool?
@@ -76,7 +78,8 @@ public struct Comparison: Sendable {
       let own = reports.map { $0.metrics.first { $0.name == name } }
       var differences: [Difference] = []
       for other in own.dropFirst() {
-        let (difference, used) = try Self.difference(other, own[0], paired, settings)
+        var (difference, used) = try Self.difference(other, own[0], paired, settings)
+        difference.total = Self.total(name, reports)
         differences.append(difference)
         if let used { options = used }
       }
@@ -115,12 +118,29 @@ public struct Comparison: Sendable {
       value: score.value, low: details["low"]?.double, high: details["high"]?.double,
       shareHigher: details["share_of_samples_above_0"]?.double, count: score.count,
       reason: score.reason)
+    guard other.value != nil, first.value != nil else {
+      if difference.value != nil {
+        difference.reason = "a model has no figure of all: \(other.reason ?? first.reason ?? "")"
+      }
+      return (difference, score.options.json)
+    }
     if let low = difference.low, let high = difference.high, let better = first.better,
       low > 0 || high < 0
     {
       difference.isBetter = (better == "higher") == (low > 0)
     }
     return (difference, score.options.json)
+  }
+
+  /// Episodes that any of the reports holds of a metric, with or without a figure.
+  private static func total(_ name: String, _ reports: [Report]) -> Int {
+    var ids: Set<String> = []
+    for report in reports {
+      let own = report.metrics.first { $0.name == name }?.episodes ?? []
+      ids.formUnion(own.map(\.episode))
+      if !own.isEmpty { ids.formUnion(report.episodes.missing) }
+    }
+    return ids.count
   }
 
   /// The first option that differs.
@@ -166,6 +186,7 @@ public struct Comparison: Sendable {
                 .record([
                   "value": number(d.value), "low": number(d.low), "high": number(d.high),
                   "share_higher": number(d.shareHigher), "episodes": .int(Int64(d.count)),
+                  "of_episodes": .int(Int64(d.total)),
                   "better": d.isBetter.map { .bool($0) } ?? .null,
                   "reason": d.reason.map { .string($0) } ?? .null,
                 ])

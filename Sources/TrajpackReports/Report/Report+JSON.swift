@@ -14,10 +14,8 @@ extension Report {
         "evaluated": .array(episodes.evaluated.map { .string($0) }),
         "missing": .array(episodes.missing.map { .string($0) }),
         "extra": .array(episodes.extra.map { .string($0) }),
-        "cut": .array(
-          episodes.cut.map { episode, frames in
-            .record(["episode": .string(episode), "frames": .int(Int64(frames))])
-          }),
+        "cut": Self.json(episodes.cut),
+        "surplus": episodes.surplus.isEmpty ? nil : Self.json(episodes.surplus),
       ]),
       "inputs": .array(
         inputs.map { evaluator, input, source in
@@ -31,6 +29,13 @@ extension Report {
 
   /// The text of the file: indented, with a line's end.
   public var text: String { json.text(indent: 1) + "\n" }
+
+  private static func json(_ frames: [(episode: String, frames: Int)]) -> JSONValue {
+    .array(
+      frames.map { episode, frames in
+        .record(["episode": .string(episode), "frames": .int(Int64(frames))])
+      })
+  }
 
   private static func json(_ input: Input) -> JSONValue {
     .record([
@@ -65,12 +70,16 @@ extension Report {
     func ids(_ name: String) throws(TrajpackError) -> [String] {
       try places.list(name) { (r) throws(TrajpackError) in try r.text() }
     }
+    func frames(_ name: String) throws(TrajpackError) -> [(episode: String, frames: Int)] {
+      try places.list(name) { (r) throws(TrajpackError) in
+        (try r.text("episode"), try r.integer("frames"))
+      }
+    }
     episodes = Episodes(
       selected: try places.integer("selected"), evaluated: try ids("evaluated"),
       missing: try ids("missing"), extra: try ids("extra"),
-      cut: try places.list("cut") { (r) throws(TrajpackError) in
-        (try r.text("episode"), try r.integer("frames"))
-      })
+      cut: try frames("cut"),
+      surplus: places.value["surplus"] == nil ? [] : try frames("surplus"))
     inputs = try reader.list("inputs") { (r) throws(TrajpackError) in
       (try r.text("evaluator"), try r.text("input"), try r.text("source"))
     }

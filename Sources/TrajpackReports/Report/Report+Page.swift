@@ -18,6 +18,9 @@ extension Report {
       part.metrics = own
       let table = part.table
       page.table(table.head, table.rows, numbers: table.numbers)
+      if let horizons = part.horizonTable {
+        page.table(horizons.head, horizons.rows, numbers: horizons.numbers)
+      }
       for (names, reason) in part.reasons {
         page.paragraph("Not computed: \(names): \(reason)")
       }

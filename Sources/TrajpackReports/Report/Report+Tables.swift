@@ -38,14 +38,48 @@ extension Report {
   /// The figures, one a row.
   public var table: ReportTable {
     let hasTruth = metrics.contains { $0.truth != nil }
+    let hasShare = metrics.contains { share($0) != nil }
     return ReportTable(
-      head: ["metric", "figure", "unit", "better", "values"] + (hasTruth ? ["truth's own"] : []),
+      head: ["metric", "figure", "unit", "better", "values"] + (hasTruth ? ["truth's own"] : [])
+        + (hasShare ? ["of"] : []),
       rows: metrics.map { metric in
         [
           metric.name, Self.short(metric.value), metric.unit ?? "", metric.better ?? "",
           "\(metric.count)",
         ] + (hasTruth ? [metric.truth.map(Evaluation.short) ?? ""] : [])
-      }, numbers: [1, 4, 5])
+          + (hasShare ? [share(metric) ?? ""] : [])
+      }, numbers: hasTruth ? [1, 4, 5] : [1, 4])
+  }
+
+  /// Of how many episodes or windows a figure is, where that is not all of them: `1 of 4 episodes`.
+  public func share(_ metric: Metric) -> String? {
+    guard metric.value != nil else { return nil }
+    var parts: [String] = []
+    let count = metric.episodes.count { $0.value != nil }
+    let all = metric.episodes.count + episodes.missing.count
+    if !metric.episodes.isEmpty, count < all { parts.append("\(count) of \(all) episodes") }
+    if let windows = metric.details["windows"]?.int,
+      let lacking = metric.details["windows_without_figure"]?.int, lacking > 0
+    {
+      parts.append("\(windows - lacking) of \(windows) windows")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+
+  /// The figures of the first rows, one a row; nil where none were asked for.
+  public var horizonTable: ReportTable? {
+    let own = metrics.filter { !$0.horizons.isEmpty }
+    guard !own.isEmpty else { return nil }
+    return ReportTable(
+      head: ["metric", "first rows", "figure", "unit", "values"],
+      rows: own.flatMap { metric in
+        metric.horizons.map { horizon in
+          [
+            metric.name, "\(horizon.rows)", Self.short(horizon.value), metric.unit ?? "",
+            "\(horizon.count)",
+          ]
+        }
+      }, numbers: [1, 2, 4])
   }
 
   /// What could not be computed, and why; metrics of one reason together.
@@ -68,21 +102,22 @@ extension Report {
     var rows: [[String]] = []
     for metric in metrics {
       func add(
-        _ episode: String, _ horizon: String, _ value: Double?, _ count: Int, _ reason: String?
+        _ episode: String, _ horizon: String, _ value: Double?, _ count: Int, _ reason: String?,
+        of share: String? = nil
       ) {
         rows.append([
           metric.name, episode, horizon, full(value), "\(count)", metric.unit ?? "",
-          metric.better ?? "", reason ?? "",
+          metric.better ?? "", reason ?? "", share ?? "",
         ])
       }
-      add("", "", metric.value, metric.count, metric.reason)
+      add("", "", metric.value, metric.count, metric.reason, of: share(metric))
       for figure in metric.episodes {
         add(figure.episode, "", figure.value, figure.count, figure.reason)
       }
       for figure in metric.horizons { add("", "\(figure.rows)", figure.value, figure.count, nil) }
     }
     return ReportTable(
-      head: ["metric", "episode", "horizon", "value", "count", "unit", "better", "reason"],
+      head: ["metric", "episode", "horizon", "value", "count", "unit", "better", "reason", "of"],
       rows: rows, numbers: [2, 3, 4])
   }
 
@@ -106,8 +141,15 @@ extension Report {
       let frames = episodes.cut.reduce(0) { $0 + $1.frames }
       out.append("frames without predictions: \(frames), in \(episodes.cut.count) episodes")
     }
+    if !episodes.surplus.isEmpty {
+      let frames = episodes.surplus.reduce(0) { $0 + $1.frames }
+      out.append(
+        "predicted frames after an episode's last: \(frames), in \(episodes.surplus.count) episodes"
+      )
+    }
     if let window = request.window {
-      out.append("windows of \(window.past) + \(window.length) rows, one every \(window.stride)")
+      let past = window.past == 0 ? "" : " after \(window.past) that are given"
+      out.append("windows of \(window.length) rows\(past), one every \(window.stride)")
     }
     return out
   }
@@ -115,6 +157,7 @@ extension Report {
   /// As Markdown.
   public var markdown: String {
     var out = "# Evaluation\n\n" + summary.map { "- \($0)\n" }.joined() + "\n" + table.markdown
+    if let horizonTable { out += "\n" + horizonTable.markdown }
     if !reasons.isEmpty {
       out += "\nNot computed:\n\n" + reasons.map { "- \($0.metrics): \($0.reason)\n" }.joined()
     }
@@ -139,7 +182,8 @@ extension Comparison {
           d.low.flatMap { low in d.high.map { "\(Evaluation.short(low)) … \(Evaluation.short($0))" }
           } ?? ""
         let verdict = d.isBetter.map { $0 ? "better" : "worse" } ?? d.reason ?? ""
-        cells += [Report.short(d.value), interval, "\(d.count)", verdict]
+        let pairs = d.count == d.total ? "\(d.count)" : "\(d.count) of \(d.total)"
+        cells += [Report.short(d.value), interval, pairs, verdict]
       }
       return cells
     }

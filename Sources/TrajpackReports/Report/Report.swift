@@ -25,12 +25,14 @@ public struct Report: Sendable, Equatable {
     public var extra: [String] = []
     /// Episodes of which some frames have no prediction, and how many.
     public var cut: [(episode: String, frames: Int)] = []
+    /// Episodes that more frames are predicted of than they have, and how many more.
+    public var surplus: [(episode: String, frames: Int)] = []
 
     /// Whether all is the same.
     public static func == (a: Self, b: Self) -> Bool {
       a.selected == b.selected && a.evaluated == b.evaluated && a.missing == b.missing
-        && a.extra == b.extra && a.cut.map(\.episode) == b.cut.map(\.episode)
-        && a.cut.map(\.frames) == b.cut.map(\.frames)
+        && a.extra == b.extra && a.cut.elementsEqual(b.cut, by: ==)
+        && a.surplus.elementsEqual(b.surplus, by: ==)
     }
   }
 
