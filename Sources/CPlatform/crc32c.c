@@ -107,3 +107,23 @@ uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length) {
 #endif
   return ~c;
 }
+
+// A CRC as a polynomial over two elements, its highest power in bit 0: the product modulo Castagnoli's.
+static uint32_t tp_crc_product(uint32_t a, uint32_t b) {
+  uint32_t product = 0;
+  for (uint32_t bit = 1u << 31; bit; bit >>= 1) {
+    if (a & bit) product ^= b;
+    b = (b & 1) ? (b >> 1) ^ 0x82F63B78u : b >> 1;
+  }
+  return product;
+}
+
+uint32_t tp_crc32c_join(uint32_t first, uint32_t second, size_t length) {
+  // Bytes that follow multiply by x to the power of eight times their number.
+  uint32_t power = 1u << 31, square = 1u << (31 - 8);
+  for (; length; length >>= 1) {
+    if (length & 1) power = tp_crc_product(power, square);
+    square = tp_crc_product(square, square);
+  }
+  return tp_crc_product(power, first) ^ second;
+}

@@ -6,6 +6,11 @@ public enum CRC32C {
   public static func of(_ bytes: UnsafeRawBufferPointer, continuing crc: UInt32 = 0) -> UInt32 {
     tp_crc32c(crc, bytes.baseAddress, bytes.count)
   }
+
+  /// The checksum of two runs of bytes, one after the other, from theirs; the second has `length` bytes.
+  public static func joined(_ first: UInt32, _ second: UInt32, length: Int) -> UInt32 {
+    tp_crc32c_join(first, second, length)
+  }
 }
 
 /// SHA-256 (FIPS 180-4), the digest of shards and sources.

@@ -27,7 +27,7 @@ public struct IndexTable: @unchecked Sendable {
   // The memory is never changed while a table looks into it. Its address is kept beside it, so that
   // looking at an element does not count references.
   private let memory: IndexMemory?
-  private let base: UnsafeRawPointer?
+  @usableFromInline let base: UnsafeRawPointer?
   /// Columns of a row.
   public let columns: Int
   /// Rows.
@@ -59,6 +59,7 @@ public struct IndexTable: @unchecked Sendable {
 
   /// One element. Rows and columns are the caller's to keep in bounds; they come from counts that the
   /// index has checked, never from the file.
+  @inlinable
   public subscript(row: Int, column: Int) -> Int {
     guard let base, row >= 0, row < count else { return 0 }
     let at = (row * columns + column) * 8

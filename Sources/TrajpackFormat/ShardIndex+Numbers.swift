@@ -1,15 +1,26 @@
 /// The tables as numbers, for planning: nothing is allocated for a row.
 extension ShardIndex {
   /// A row of the track table.
+  @usableFromInline
   package struct TrackNumbers: Sendable {
-    package let episode: Int
-    package let stream: Int
+    @usableFromInline package let episode: Int
+    @usableFromInline package let stream: Int
     /// The row of the entity table; -1 for a stream of the episode itself.
-    package let entity: Int
+    @usableFromInline package let entity: Int
     /// The row of the clock table.
-    package var clock: Int
-    package var first: Int
-    package var count: Int
+    @usableFromInline package var clock: Int
+    @usableFromInline package var first: Int
+    @usableFromInline package var count: Int
+
+    @inlinable
+    package init(episode: Int, stream: Int, entity: Int, clock: Int, first: Int, count: Int) {
+      self.episode = episode
+      self.stream = stream
+      self.entity = entity
+      self.clock = clock
+      self.first = first
+      self.count = count
+    }
   }
 
   /// A row of the entity table: the number of its kind, its index and its type.
@@ -20,6 +31,7 @@ extension ShardIndex {
   }
 
   /// The numbers of a track.
+  @inlinable
   package func numbers(ofTrack number: Int) -> TrackNumbers {
     TrackNumbers(
       episode: tracks[number, 0], stream: tracks[number, 1], entity: tracks[number, 2],
@@ -27,12 +39,14 @@ extension ShardIndex {
   }
 
   /// The tracks of an episode.
+  @inlinable
   package func tracks(ofEpisode number: Int) -> Range<Int> {
     let first = episodes[number, 5]
     return first..<first + episodes[number, 6]
   }
 
   /// The number of an episode's split; -1 where it has none.
+  @inlinable
   package func split(ofEpisode number: Int) -> Int { episodes[number, 4] }
 
   /// The numbers of an entity.

@@ -65,9 +65,7 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s]))
         number += 1
       }
-      let source = try WindowSource(shards, rule) { (shard, episode) throws(TrajpackError) in
-        try filter.keeps(shard, episode)
-      }
+      let source = try WindowSource(shards, rule, filter)
       guard source.count > 0 else {
         throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
       }

@@ -22,27 +22,18 @@ extension OpenDataset {
           streams.append(stream)
         }
       }
-      // Counted by number, as there may be millions, and named afterwards.
-      var streamTracks = [Int](repeating: 0, count: shard.schema.streams.count)
-      for number in 0..<shard.index.trackCount {
-        streamTracks[shard.index.numbers(ofTrack: number).stream] += 1
+      for (stream, tally) in zip(shard.schema.streams, shard.index.streamTallies)
+      where tally.tracks > 0 {
+        tracks[stream.name, default: 0] += tally.tracks
       }
-      for (stream, count) in zip(shard.schema.streams, streamTracks) where count > 0 {
-        tracks[stream.name, default: 0] += count
-      }
-      var splitEpisodes = [Int](repeating: 0, count: shard.schema.splits.count + 1)
-      var splitOrder: [Int] = []
-      for number in 0..<shard.index.episodeCount {
-        let split = shard.index.split(ofEpisode: number)
-        if splitEpisodes[split + 1] == 0 { splitOrder.append(split) }
-        splitEpisodes[split + 1] += 1
-      }
-      for split in splitOrder {
-        let name = split < 0 ? "" : shard.schema.splits[split]
+      let tallies = shard.index.splitTallies
+      for split in tallies.indices.sorted(by: { tallies[$0].first < tallies[$1].first })
+      where tallies[split].count > 0 {
+        let name = split == 0 ? "" : shard.schema.splits[split - 1]
         if let at = splits.firstIndex(where: { $0.name == name }) {
-          splits[at].count += splitEpisodes[split + 1]
+          splits[at].count += tallies[split].count
         } else {
-          splits.append((name, splitEpisodes[split + 1]))
+          splits.append((name, tallies[split].count))
         }
       }
       for skeleton in shard.schema.skeletons

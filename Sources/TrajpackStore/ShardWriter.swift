@@ -309,7 +309,9 @@ public final class ShardWriter {
           "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
             + "than readers take; use a smaller --shard-size")
       }
-      let packed = codec == .none ? nil : try compressors.compress(bytes, codec)
+      var packed = codec == .none ? nil : try compressors.compress(bytes, codec)
+      // What readers would take for a bomb is written as it is.
+      if let count = packed?.count, bytes.count > Shard.mostInflated(stored: count) { packed = nil }
       let stored = packed ?? bytes
       var offset = 0
       try stored.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in

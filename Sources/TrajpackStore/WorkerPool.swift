@@ -140,4 +140,10 @@ public final class WorkerPool: Sendable {
     }
     return deferred
   }
+
+  /// Has the threads do `work` for every number below `count`, and waits until all is done.
+  public func forEach(_ count: Int, _ work: @escaping @Sendable (Int) -> Void) {
+    let all = (0..<count).map { number in run { () throws(TrajpackError) in work(number) } }
+    for one in all { _ = try? one.value() }
+  }
 }

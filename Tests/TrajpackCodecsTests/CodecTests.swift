@@ -23,6 +23,22 @@ import TrajpackTestSupport
     return out
   }
 
+  @Test func checksumsOfPartsJoin() {
+    var random = SeededGenerator(seed: 7)
+    for _ in 0..<200 {
+      let bytes = random.bytes(Int.random(in: 0...9000, using: &random), alphabet: 256)
+      let cut = Int.random(in: 0...bytes.count, using: &random)
+      let (all, first, second) = bytes.withUnsafeBytes {
+        (
+          CRC32C.of($0), CRC32C.of(UnsafeRawBufferPointer(rebasing: $0[..<cut])),
+          CRC32C.of(UnsafeRawBufferPointer(rebasing: $0[cut...]))
+        )
+      }
+      #expect(CRC32C.joined(first, second, length: bytes.count - cut) == all)
+      #expect(CRC32C.joined(0, all, length: bytes.count) == all)
+    }
+  }
+
   @Test(arguments: [Codec.gzip, .zstd]) func comesBack(codec: Codec) throws {
     var random = SeededGenerator(seed: 1)
     for count in [256, 1000, 20_000] {

@@ -75,3 +75,8 @@ def test_align_reference():
     assert s.align(b, a, "forward", tolerance=.5)[0].tolist() == [1, -1, -1, -1]
     with pytest.raises(TrajpackError, match="row 2 of the reference"):
         s.align(Times.floats([0., 1, 3]), Times.floats([0., 1, 2, 3]), "exact", tolerance=.25)
+
+
+def test_exact_without_a_tolerance_takes_the_same_time_alone():
+    with pytest.raises(TrajpackError, match="row 1"):
+        s.align(Times.floats([0., 1, 2]), Times.floats([0., .5, 2]), "exact")

@@ -200,3 +200,11 @@ def test_hankel_singular_values_are_havoks():
     h = s.hankel(dynamics.lorenz(50_000, .001, 20_000)[:, 0], 100)
     found = np.sqrt(np.linalg.eigvalsh(h @ h.T)[::-1][:6])
     np.testing.assert_allclose(found, [17474.88, 2684.507, 350.6467, 41.28452, 5.008047, .5967632], rtol=4e-7)
+
+
+@pytest.mark.parametrize("value", [1732451234567890123., 2.**62, 1e149, 5e-324])
+def test_numbers_at_the_ends_of_float64_give_bins_or_a_sentence(value):
+    """A constant that rounding cannot widen, one that stands alone, and ranges too small or large for any scale."""
+    for x in (np.full(50, value), np.linspace(0, value, 50), np.append(np.zeros(49), value)):
+        information = s.mutual_information(x, 5, bins=16).values
+        assert np.isfinite(information).all()

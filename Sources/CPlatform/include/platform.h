@@ -7,6 +7,9 @@
 // Uses the SSE4.2 or ARMv8 instruction where the processor has it.
 uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length);
 
+/// The CRC-32C of two runs of bytes, one after the other, from theirs; the second has `length` bytes.
+uint32_t tp_crc32c_join(uint32_t first, uint32_t second, size_t length);
+
 // SHA-256 (FIPS 180-4) of a stream of bytes. Uses the SHA extensions where the processor has them.
 typedef struct {
   uint32_t state[8];

@@ -127,7 +127,8 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                "clamp": the nearest row outside; both begin a window at every stride
 //   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});
 //                default: the most that an episode has. Sorted by kind, then index; a longer list is cut.
-//   "dtype"      "float32" or {pattern: dtype}; default: the channels' own
+//   "dtype"      "float32" or {pattern: dtype}; default: the channels' own. To whole numbers, fractions are
+//                cut off, and what the type cannot hold becomes its nearest end
 //   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1), or
 //                {pattern: ..}; from the statistics of "normalize_split" (default "train" where the
 //                dataset has it, else all). The result is float32 unless a dtype is given.

@@ -22,9 +22,8 @@ package struct EpisodeFilter: Sendable {
     }
   }
 
-  func keeps(_ shard: LoadedShard, _ episode: Int) throws(TrajpackError) -> Bool {
-    try keeps(shard.index, episode)
-  }
+  /// Whether every episode is kept.
+  var keepsAll: Bool { splits == nil && ids == nil && conditions.isEmpty }
 
   /// Whether an episode is kept.
   ///

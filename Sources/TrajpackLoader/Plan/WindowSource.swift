@@ -33,8 +33,7 @@ struct WindowSource: Sendable {
 
   /// Counts the windows of the episodes that `filter` keeps.
   init(
-    _ shards: [LoadedShard], _ rule: WindowRule,
-    filter: (LoadedShard, Int) throws(TrajpackError) -> Bool
+    _ shards: [LoadedShard], _ rule: WindowRule, _ filter: EpisodeFilter
   ) throws(TrajpackError) {
     self.shards = shards
     self.rule = rule
@@ -42,42 +41,48 @@ struct WindowSource: Sendable {
       if let stream = shard.programs.reference {
         tracks.reserveCapacity(tracks.count + shard.index.episodeCount)
         before.reserveCapacity(before.count + shard.index.episodeCount)
-        for episode in 0..<shard.index.episodeCount where try filter(shard, episode) {
-          try add(shard, episode: episode, stream: stream)
-        }
+        try add(shard, stream: stream, filter)
       }
       shardStarts.append(tracks.count)
     }
   }
 
   private mutating func add(
-    _ shard: LoadedShard, episode: Int, stream: Int
+    _ shard: LoadedShard, stream: Int, _ filter: EpisodeFilter
   ) throws(TrajpackError) {
-    var longest: (track: Int, rows: Int)?
-    for track in shard.index.tracks(ofEpisode: episode) {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == stream else { continue }
-      if numbers.entity < 0 {
-        try add(shard, track: track, numbers)
-      } else if numbers.count > longest?.rows ?? 0 {
-        longest = (track, numbers.count)
+    // There may be millions: nothing is counted, copied or called for one that could be before.
+    let index = shard.index
+    let prepared = shard.view.prepared?.tracks
+    let keepsAll = filter.keepsAll
+    let countsRows = rule.countsRows
+    var windows = before[before.count - 1]
+    var last = (rows: -1, windows: 0)
+    func take(_ track: Int, _ numbers: ShardIndex.TrackNumbers) throws(TrajpackError) {
+      if numbers.count != last.rows || !countsRows {
+        let clock = shard.clocks[numbers.clock]
+        let rows = try rule.rows(of: numbers.count, clock, shard, track: track)
+        last = (numbers.count, rule.windows(rows: rows, clock))
       }
+      guard last.windows > 0 else { return }
+      windows += UInt64(last.windows)
+      tracks.append(UInt32(truncatingIfNeeded: track))
+      before.append(windows)
     }
-    // A stream of entities counts time by the one that is there the longest.
-    if let longest {
-      try add(shard, track: longest.track, shard.numbers(ofTrack: longest.track))
+    for episode in 0..<index.episodeCount {
+      if !keepsAll, !(try filter.keeps(index, episode)) { continue }
+      // A stream of entities counts time by the one that is there the longest.
+      var longest: (track: Int, numbers: ShardIndex.TrackNumbers)?
+      for track in index.tracks(ofEpisode: episode) {
+        let numbers = prepared?[track] ?? index.numbers(ofTrack: track)
+        guard numbers.stream == stream else { continue }
+        if numbers.entity < 0 {
+          try take(track, numbers)
+        } else if numbers.count > longest?.numbers.count ?? 0 {
+          longest = (track, numbers)
+        }
+      }
+      if let longest { try take(longest.track, longest.numbers) }
     }
-  }
-
-  private mutating func add(
-    _ shard: LoadedShard, track: Int, _ numbers: ShardIndex.TrackNumbers
-  ) throws(TrajpackError) {
-    let clock = shard.clocks[numbers.clock]
-    let rows = try rule.rows(of: numbers.count, clock, shard, track: track)
-    let windows = rule.windows(rows: rows, clock)
-    guard windows > 0 else { return }
-    tracks.append(UInt32(truncatingIfNeeded: track))
-    before.append(before[before.count - 1] + UInt64(windows))
   }
 
   /// Windows of one timeline.
@@ -158,6 +163,9 @@ struct WindowRule: Sendable {
   var edge: LoaderOptions.Edge
   /// Rows a second of a grid that replaces the tracks' own clocks.
   var rate: Rational?
+
+  /// Whether tracks of as many rows have as many windows, whatever their clocks.
+  var countsRows: Bool { rate == nil && (seconds == nil || edge != .drop) }
 
   /// Rows of a timeline: of the track, or of the grid over its time.
   func rows(

@@ -33,6 +33,19 @@ final class ShardView: Sendable {
     prepared?.tracks[number] ?? shard.index.numbers(ofTrack: number)
   }
 
+  /// What the tracks of each stream are like.
+  var tallies: [StreamTally] {
+    guard let prepared else { return shard.index.streamTallies }
+    var tallies = schema.streams.map { _ in StreamTally() }
+    for track in prepared.tracks {
+      tallies[track.stream].add(track) { number in
+        guard case .regular(_, let rate) = clocks[number] else { return nil }
+        return (Int(rate.numerator), Int(rate.denominator))
+      }
+    }
+    return tallies
+  }
+
   /// Whether rows of a stream are made by a plan.
   func isPrepared(_ stream: Int) -> Bool { prepared?.isPrepared(stream) ?? false }
 

@@ -11,7 +11,8 @@ public struct AlignPlan: Sendable {
     case forward
     /// The closer one; the earlier of two equally close.
     case nearest
-    /// As `nearest`, and a reference row without a partner in tolerance is an error.
+    /// As `nearest`, and a reference row without a partner in tolerance is an error; without a
+    /// tolerance a partner is a row at the same time.
     case exact
   }
 
@@ -36,6 +37,7 @@ public struct AlignPlan: Sendable {
     try stream.requireIncreasing("the stream", mayRepeat: true)
     try reference.requireIncreasing("the reference", mayRepeat: true)
     try tolerance?.requireNotNegative("tolerance")
+    let tolerance = tolerance ?? (direction == .exact ? .units(0) : nil)
     guard stream.count < Int(Int32.max) else {
       throw TrajpackError(.usage, "\(stream.count) rows in one plan: align in windows")
     }

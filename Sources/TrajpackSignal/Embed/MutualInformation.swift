@@ -190,7 +190,9 @@ private struct EqualBins: ~Copyable {
     edges.withUnsafeBufferPointer { edges in
       for i in range {
         let value = series.x[i]
-        var digit = min(max(Int((value - low) * scale), 0), bins - 1)
+        // A range that rounding has closed, or one below the normal numbers, has no finite scale.
+        let place = (value - low) * scale
+        var digit = place >= Double(bins) ? bins - 1 : place > 0 ? Int(place) : 0
         while digit > 0, value < edges[digit] { digit -= 1 }
         while digit < bins - 1, value >= edges[digit + 1] { digit += 1 }
         out[i] = UInt16(digit * factor)

@@ -64,6 +64,10 @@ extension Missingness {
       for row in seen { m[row * components + c] = 0 }
       return
     }
+    guard seen.allSatisfy({ abs(scores[$0]) < 1e300 }) else {
+      throw TrajpackError(
+        .usage, "channel \(c): the slope or weight is too large for its values: give a smaller one")
+    }
     let a = Self.intercept(seen.map { scores[$0] }, fraction)
     for row in seen {
       let i = row * components + c

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from archive import Archive, Channel, Episode, Regular, Track
+from archive import Archive, Channel, Episode, Regular, Stream, Track
 
 
 def matches(pattern: str, stream: str, channel: str) -> bool:
@@ -69,6 +69,45 @@ def blend(channel: Channel, how: str, a: np.ndarray, b: np.ndarray, rest: float)
     return (math.sin((1 - rest) * angle) * a + math.sin(rest * angle) * b) / math.sin(angle)
 
 
+def keeps(where: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    """Whether metadata meets every condition: a value, one of a list, or a range."""
+    for path, wanted in where.items():
+        value: Any = metadata
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        if isinstance(wanted, dict):
+            fits = value is not None and wanted.get("min", -math.inf) <= value <= wanted.get("max", math.inf)
+        else:
+            fits = value in (wanted if isinstance(wanted, list) else [wanted])
+        if not fits:
+            return False
+    return True
+
+
+def scales(archive: Archive, stream: Stream, channel: Channel, how: str) -> tuple[np.ndarray, np.ndarray] | None:
+    """What is subtracted from each component and what it is divided by: of the split train, else of all episodes."""
+    if channel.kind not in ("scalar", "position", "direction", "angle", "intrinsics") or channel.type == "bool":
+        return None
+    splits = {e.split for e in archive.episodes}
+    x = np.concatenate([archive.component_values(s, stream, channel)
+                        for s in (["train"] if "train" in splits else splits)])
+    columns = [x[np.isfinite(x[:, i]), i] for i in range(channel.width)]
+    if not any(len(c) for c in columns):
+        return None
+    middle, spread = np.zeros(channel.width), np.ones(channel.width)
+    for i, fine in enumerate(columns):
+        if len(fine) == 0:
+            continue
+        if how == "standard":
+            middle[i], size = fine.mean(), fine.std()
+        else:
+            # Quantiles are kept as float32.
+            low, high = (fine.min(), fine.max()) if how == "minmax" else np.quantile(fine, [0.01, 0.99]).astype("f4")
+            middle[i], size = (float(low) + float(high)) / 2, (float(high) - float(low)) / 2
+        spread[i] = size if size > 0 else 1
+    return middle.reshape(channel.shape), spread.reshape(channel.shape)
+
+
 class Reference:
     """Windows of an archive; options as trajpack's, of which it knows those that decide what a window holds."""
 
@@ -76,12 +115,18 @@ class Reference:
                  past: int = 0, future: int = 0, offsets: dict[str, list[Any]] | None = None,
                  reference: str | None = None,
                  align: Any = "auto", edge: str = "drop", entities: Any = None, dtype: Any = None,
-                 fill: float | None = None, split: str | None = None) -> None:
+                 fill: float | None = None, split: str | None = None, where: dict[str, Any] | None = None,
+                 rate: Fraction | int | None = None, normalize: str | None = None,
+                 features: dict[str, list[str]] | None = None) -> None:
         self.archive = archive
         self.chosen = [(s, c) for s in archive.streams for c in s.channels
                        if channels is None or any(matches(p, s.name, c.name) for p in channels)]
         self.past, self.total, self.stride, self.edge = past, past + length + future, stride, edge
         self.offsets, self.align, self.dtype, self.fill = offsets or {}, align, dtype, fill
+        self.rate = None if rate is None else Fraction(rate)
+        self.features = features or {}
+        self.scales = {(s.name, c.name): scale for s, c in self.chosen
+                       if normalize and (scale := scales(archive, s, c, normalize)) is not None}
         tracks = [t for e in archive.episodes for t in e.tracks]
         self.most = {}
         for stream in archive.streams:
@@ -96,13 +141,19 @@ class Reference:
         self.windows: list[tuple[int, Track, int]] = []
         low, high = self._reach()
         for number, episode in enumerate(archive.episodes):
-            if split is not None and episode.split != split:
+            if split is not None and episode.split != split or not keeps(where or {}, episode.metadata):
                 continue
             for track in episode.tracks:
                 if track.stream == self.reference:
-                    whole = range(0, track.rows, stride)
-                    anchors = whole if edge != "drop" else range(-low, track.rows - high, stride)
+                    rows = self._rows(track)
+                    anchors = range(0, rows, stride) if edge != "drop" else range(-low, rows - high, stride)
                     self.windows += [(number, track, a) for a in anchors]
+
+    def _rows(self, base: Track) -> int:
+        """Rows of a timeline: of the track, or of the grid from its first row to its last."""
+        if self.rate is None or base.rows == 0:
+            return base.rows
+        return math.floor((base.time(base.rows - 1) - base.time(0)) * self.rate) + 1
 
     def _reach(self) -> tuple[int, int]:
         """Rows before and after a window's start that must be there, where windows are to lie wholly inside."""
@@ -126,12 +177,17 @@ class Reference:
             self._fill_channel(out, stream.name, channel, slots, moments)
         for name in dict.fromkeys(s.name for s, _ in self.chosen):
             self._masks(out, name, episode, base, anchor)
+        for name, patterns in self.features.items():
+            paths = [f"{s.name}/{c.name}" for s, c in self.chosen if any(matches(p, s.name, c.name) for p in patterns)]
+            out[name] = np.concatenate([v.reshape(len(v), -1) for v in map(out.pop, paths)], axis=1)
         return out
 
     def _moments(self, base: Track, anchor: int, offsets: list[int] | None) -> list[tuple[int, Fraction | None]]:
         """Row on the reference's clock, and its moment, of each place of a window."""
         rows = [anchor + o for o in offsets] if offsets is not None else [
             anchor - self.past + t for t in range(self.total)]
+        if self.rate is not None:
+            return [(r, base.time(0) + r / self.rate) for r in rows]
         regular = isinstance(base.clock, Regular)
         return [(r, base.time(r) if regular or 0 <= r < base.rows else None) for r in rows]
 
@@ -150,21 +206,25 @@ class Reference:
         with_rows = [t for t in tracks if t.rows > 0]
         found = None
         for track in with_rows:
-            if stream == self.reference:
+            if stream == self.reference and self.rate is None:
                 if 0 <= row < track.rows:
                     found = (track, row, Fraction(0), False)
             elif time is not None and (place := position(track, time)) is not None:
                 found = (track, *place, False)
         if found is None and self.edge == "clamp" and self.most[stream] == 0 and len(with_rows) == 1:
             track = with_rows[0]
-            early = row < 0 if time is None or stream == self.reference else time < track.time(0)
+            own = stream == self.reference and self.rate is None
+            early = row < 0 if time is None or own else time < track.time(0)
             found = (track, 0 if early else track.rows - 1, Fraction(0), True)
         return found
 
     def _fill_channel(self, out: dict[str, np.ndarray], stream: str, channel: Channel, slots: list[list[Track]],
                       moments: list[tuple[int, Fraction | None]]) -> None:
         peopled = self.most[stream] > 0
-        target = np.dtype(rule(self.dtype, stream, channel.name) or channel.type)
+        scale = self.scales.get((stream, channel.name))
+        joined = any(matches(p, stream, channel.name) for patterns in self.features.values() for p in patterns)
+        target = np.dtype("float32" if joined else rule(self.dtype, stream, channel.name)
+                          or ("float32" if scale else channel.type))
         how = between(channel, rule(self.align, stream, channel.name) or "auto", target.kind == "f")
         values = np.zeros((len(moments), len(slots), *channel.shape), target)
         seen = np.zeros(values.shape, bool)
@@ -187,6 +247,8 @@ class Reference:
                         y = np.where(channel.observed(after)[0], y, np.nan)
                     value = blend(channel, how, x, y, float(rest))
                     watched = watched & channel.observed(after)[0]
+                if scale is not None:
+                    value = (value.astype("f8") - scale[0]) / scale[1]
                 values[t, s] = cast(value, watched, channel, target, self.fill)
                 seen[t, s] = watched
         path = f"{stream}/{channel.name}"
@@ -219,7 +281,7 @@ class Reference:
             if self.most[stream]:
                 out[f"present:{name}"] = np.array([[f is not None for f in row] for row in found])
                 if offsets is None:
-                    out[f"padding:{name}"] = np.array([not 0 <= m[0] < base.rows for m in moments])
+                    out[f"padding:{name}"] = np.array([not 0 <= m[0] < self._rows(base) for m in moments])
                 else:
                     out[f"padding:{name}"] = np.array([all(f is None for f in row) for row in found])
             else:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,15 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
         out["dtype"] = draw(st.sampled_from(["float32", "float64", "int32", "int16"]))
     if draw(st.integers(0, 3)) == 0:
         out["fill"] = -1.5
+    if draw(st.integers(0, 3)) == 0:
+        out["where"] = draw(st.sampled_from([{"level": [1, 2]}, {"who.name": "a"}, {"level": {"min": 2}},
+                                             {"level": {"max": 2}, "who.name": ["a", "b"]}]))
+    if "offsets" not in out and draw(st.integers(0, 2)) == 0:
+        out["rate"] = draw(st.sampled_from([Fraction(25), Fraction(60), Fraction(100, 7), Fraction(2)]))
+    if draw(st.integers(0, 2)) == 0:
+        out["normalize"] = draw(st.sampled_from(["standard", "minmax"]))
+    if "offsets" not in out and draw(st.integers(0, 2)) == 0:
+        out["features"] = draw(st.sampled_from([{"x": ["s0"]}, {"x": ["s1", "s0"], "y": ["s2"]}, {"all": ["*"]}]))
     return out
 
 

@@ -270,11 +270,35 @@ def test_an_exception_abandons_the_episode(tmp_path):
             _ = 1 / 0
         with writer.episode("b") as episode:                   # the id is free again
             episode.append(x=3)
-        episode = writer.episode("left")
-        episode.append(x=1)
     assert trajpack.open(path).episodes.ids == ["a", "b"]
+
+
+def test_rows_are_never_dropped_without_a_word(tmp_path):
+    path = tmp_path / "ds"
+    writer = trajpack.create(path, rate=1)
+    left, empty = writer.episode("left"), writer.episode("empty")
+    left.append(x=1)
+    with pytest.raises(trajpack.UsageError, match=r"episode 'left' still open.*commit\(\) or abandon\(\)"):
+        writer.close()
+    assert not writer.closed
+    left.append(x=2)
+    left.commit()
+    writer.close()                                             # one without rows loses nothing
+    assert writer.closed and trajpack.open(path).episodes.ids == ["left"]
     with pytest.raises(trajpack.UsageError, match="has been abandoned|closed"):
-        episode.append(x=1)
+        empty.append(x=1)
+    with pytest.raises(trajpack.UsageError, match="episodes 'm', 'n' still open"):
+        with trajpack.create(path, mode="a", rate=1) as writer:
+            held = [writer.episode(id) for id in "nm"]
+            for one in held:
+                one.append(x=5)
+    assert writer.closed
+    with pytest.raises(ZeroDivisionError):                     # an exception goes before
+        with trajpack.create(path, mode="a", rate=1) as writer:
+            open_ = writer.episode("n")
+            open_.append(x=5)
+            _ = 1 / 0
+    assert writer.closed and trajpack.open(path).episodes.ids == ["left"]
 
 
 def test_several_episodes_and_threads_at_once(tmp_path):

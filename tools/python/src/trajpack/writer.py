@@ -241,12 +241,30 @@ class Writer:
         return not self._free.alive
 
     def close(self) -> None:
-        """Joins small shards, writes the manifest and lets others write. Episodes that were not committed are abandoned.
+        """Joins small shards, writes the manifest and lets others write.
 
         A writer that is never closed leaves a data set that can be read and gone on with all the same.
+
+        Raises ``UsageError``, and leaves the writer open, where rows of an episode were neither committed nor abandoned.
+        A ``with`` block closes the writer all the same, and abandons such episodes; it raises then too, unless it ends
+        by an exception of its own.
         """
         if self.closed:
             return
+        with self._lock:
+            self._mine()
+            self._require_none_open()
+            self._close()
+
+    def _require_none_open(self) -> None:
+        open_ = sorted(r.id for r in self._recordings if r._state == "open" and r._rows)
+        if open_:
+            names = ", ".join(f"'{id}'" for id in open_[:6]) + (f" and {len(open_) - 6} more" if len(open_) > 6 else "")
+            raise UsageError(f"{self.path}: {'episodes' if len(open_) > 1 else 'episode'} {names} still open, with rows that "
+                             "are not written; commit() or abandon() first")
+
+    def _close(self) -> None:
+        """Closes; what was not committed is abandoned."""
         with self._lock:
             pointer = self._mine()
             for recording in list(self._recordings):
@@ -259,8 +277,16 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        self.close()
+    def __exit__(self, kind: Any, *_: Any) -> None:
+        if self.closed:
+            return
+        with self._lock:
+            try:
+                if kind is None:
+                    self._mine()
+                    self._require_none_open()
+            finally:
+                self._close()
 
     def _mine(self) -> c_void_p:
         if self._process != os.getpid():
