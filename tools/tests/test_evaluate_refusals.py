@@ -61,7 +61,7 @@ def test_inputs(world, tmp_path):
     for words, text in [
         ((world,), "two inputs are needed"), ((tmp_path / "no", GOOD), "does not exist"), ((world, tmp_path / "no"), "does not exist"),
         ((GOOD, GOOD), "is no trajpack archive"), ((world, tmp_path), "holds no predictions"),
-        ((world, ROOT / "README.md"), ".npz, .npy, .csv"), (("compare", tmp_path / "no.json"), "does not exist"),
+        ((world, ROOT / "README.md"), ".npz, .npy, .csv"),
     ]:
         assert text in run(*words, "--metric", "camera.ate", code=2)
 
@@ -235,6 +235,7 @@ def test_rerun_takes_no_other_request(world, tmp_path):
                         (["--seed", "3"], "--seed"), (["--partial"], "--partial")]:
         message = run("--rerun", tmp_path / "a.json", *words, code=2)
         assert f"leave out {name}, or evaluate anew" in message
+    assert "does not exist" in run("compare", tmp_path / "no.json", code=2)
     message = run("compare", tmp_path / "a.json", tmp_path / "a.json", "--metric", "camera.ate", code=2)
     assert "leave out --metric" in message
 
