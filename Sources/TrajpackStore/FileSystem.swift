@@ -54,14 +54,22 @@ public enum FileSystem {
     try syncFolder(parent)
   }
 
-  /// Refuses a folder in which no file can be made.
-  public static func requireWritable(folder: String) throws(TrajpackError) {
+  /// Refuses a file that ``replace(_:with:)`` could not write, by making its temporary one.
+  public static func requireReplaceable(_ path: String) throws(TrajpackError) {
+    let folder = parent(of: path)
     switch item(at: folder) {
     case nil: throw TrajpackError(.usage, "the folder \(folder) does not exist; make it first")
     case .folder: break
     default: throw TrajpackError(.usage, "\(folder) is no folder; name a file in one")
     }
-    guard access(folder, W_OK | X_OK) == 0 else { throw .system("cannot be written", folder) }
+    let temporary = temporary(of: path)
+    let fd = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
+    guard fd >= 0 else {
+      guard errno == ENOENT else { throw .system("cannot be written", path) }
+      throw TrajpackError(.usage, "no file can be made in \(folder); name another folder")
+    }
+    close(fd)
+    unlink(temporary)
   }
 
   /// The folder that holds `path`.
@@ -97,9 +105,13 @@ public enum FileSystem {
     try syncFolder(parent(of: path))
   }
 
+  private static func temporary(of path: String) -> String {
+    "\(parent(of: path))/.tmp-\(name(of: path))"
+  }
+
   /// Replaces the file at `path` with `bytes`, whole or not at all, durably.
   public static func replace(_ path: String, with bytes: [UInt8]) throws(TrajpackError) {
-    let temporary = "\(parent(of: path))/.tmp-\(name(of: path))"
+    let temporary = temporary(of: path)
     let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
     guard fd >= 0 else { throw .system("cannot be written", temporary) }
     do throws(TrajpackError) {

@@ -657,9 +657,10 @@ def test_a_report_that_cannot_be_written_is_refused_first(trajpack, source, tmp_
     (tmp_path / "file").write_text("")
     for words in (("resample", "--rate", "50"), ("mask", "--amount", ".1"), ("embed", "--tau", "2", "--dimension", "2"),
                   ("apply", "--plan", tmp_path / "plan.json")):
-        for folder, said in (("none", "does not exist"), ("file", "is no folder")):
-            done = run(trajpack, words[0], source, tmp_path / "out", *words[1:], "--report",
-                       tmp_path / folder / "report.json", code=2)
+        for folder, said, code in ((tmp_path / "none", "does not exist", 2), (tmp_path / "file", "is no folder", 2),
+                                   ("/proc", "no file can be made in /proc", 2)):
+            done = run(trajpack, words[0], source, tmp_path / "out", *words[1:], "--report", f"{folder}/report.json",
+                       code=code)
             assert "--report" in done and said in done and not (tmp_path / "out").exists()
     run(trajpack, "mask", source, tmp_path / "new" / "out", "--amount", ".1", "--report", tmp_path / "new" / "r.json")
     assert json.loads((tmp_path / "new" / "r.json").read_text())["plan"]

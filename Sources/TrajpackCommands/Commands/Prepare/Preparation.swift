@@ -86,7 +86,7 @@ struct Preparation: ArgumentSet {
     // The new dataset's own folder and those above it are made meanwhile.
     if FileSystem.item(at: folder) == nil, "\(destination)/".hasPrefix("\(folder)/") { return }
     try within("--report") { () throws(TrajpackError) in
-      try FileSystem.requireWritable(folder: folder)
+      try FileSystem.requireReplaceable(report)
     }
   }
 
