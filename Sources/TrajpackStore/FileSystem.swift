@@ -56,6 +56,7 @@ public enum FileSystem {
 
   /// Refuses a file that ``replace(_:with:)`` could not write, by making its temporary one.
   public static func requireReplaceable(_ path: String) throws(TrajpackError) {
+    if isOtherThanFile(path) { return }
     let folder = parent(of: path)
     switch item(at: folder) {
     case nil: throw TrajpackError(.usage, "the folder \(folder) does not exist; make it first")
@@ -128,6 +129,21 @@ public enum FileSystem {
       throw failure
     }
     try syncFolder(parent(of: path))
+  }
+
+  /// Writes what a user asked for: a file whole or not at all, anything else (a device, a pipe, a link)
+  /// straight through, so that it stays what it is.
+  public static func deliver(_ bytes: [UInt8], to path: String) throws(TrajpackError) {
+    guard isOtherThanFile(path) else { return try replace(path, with: bytes) }
+    let fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC)
+    guard fd >= 0 else { throw .system("cannot be written", path) }
+    defer { close(fd) }
+    try write(bytes, to: fd, path)
+  }
+
+  private static func isOtherThanFile(_ path: String) -> Bool {
+    var info = stat()
+    return lstat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
   }
 
   /// Writes all of `bytes` to an open file.

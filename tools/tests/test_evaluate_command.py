@@ -384,3 +384,14 @@ def test_segments_and_their_classes(world, known, tmp_path):
     assert "an action id here has 3 numbers" in run(world, world, "--metric", "action.segments", "--classes", table, code=2)
     table.write_text("a,class\n1,x\n")
     assert "line 2: 'x'" in run(world, world, "--metric", "action.segments", "--classes", table, code=1)
+
+
+def test_what_is_no_file_stays_what_it_is(world, tmp_path):
+    """A report is written through a link; a full device is an error, and stays a device."""
+    words = [built("trajpack"), "evaluate", world, PREDICTIONS / "good", "--metric", "camera.ate", "--format", "json", "--quiet"]
+    (tmp_path / "link").symlink_to(tmp_path / "report.json")
+    (tmp_path / "report.json").write_text("old")
+    subprocess.run([*words, "-o", tmp_path / "link"], check=True)
+    assert (tmp_path / "link").is_symlink() and json.loads((tmp_path / "report.json").read_text())["metrics"]
+    done = subprocess.run([*words, "-o", "/dev/full"], capture_output=True, text=True)
+    assert done.returncode == 3 and "/dev/full" in done.stderr and Path("/dev/full").is_char_device()

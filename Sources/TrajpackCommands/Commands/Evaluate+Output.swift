@@ -88,7 +88,7 @@ extension Evaluate {
   /// Writes to the file that is named, whole or not at all, or to standard output.
   private func put(_ text: String, _ console: Console) throws(TrajpackError) {
     guard let output else { return console.write(text) }
-    try FileSystem.replace(output, with: Array(text.utf8))
+    try FileSystem.deliver(Array(text.utf8), to: output)
     console.note("written to \(output)")
   }
 

@@ -151,7 +151,7 @@ struct Preparation: ArgumentSet {
   }
 
   private func write(_ document: JSONValue, to path: String) throws(TrajpackError) {
-    try FileSystem.replace(path, with: Array((document.text(indent: 1) + "\n").utf8))
+    try FileSystem.deliver(Array((document.text(indent: 1) + "\n").utf8), to: path)
   }
 
   private func show(
