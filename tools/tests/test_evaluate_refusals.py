@@ -206,6 +206,9 @@ def test_damaged_verdicts(world, tmp_path, line, text):
     assert figures(report(world, GOOD, "--metric", "action.following", "--verdicts", path))["action.following"]["value"] == 100
     path.write_text(path.read_text() * 2)
     assert "comes twice" in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=1)
+    path.write_text("\n".join(json.dumps({**good, "id": name}) for name in "ab"))
+    assert "rows 0 to 2 of episode '000001' have two verdicts" in run(
+        world, GOOD, "--metric", "action.following", "--verdicts", path, code=1)
 
 
 def test_absent_rows_of_a_table(world, tmp_path):

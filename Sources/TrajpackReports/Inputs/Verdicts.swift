@@ -8,6 +8,7 @@ struct Verdicts {
   struct Segment {
     var id: String
     var episode: String
+    var last: Int
     var frames: Int
     var verdict: Double
     var className: String?
@@ -19,6 +20,7 @@ struct Verdicts {
   init(_ path: String) throws(TrajpackError) {
     let file = try LocalFile(path)
     var seen: Set<String> = []
+    var places: Set<String> = []
     try PredictionLines.forEachLine(file) { (json, place) throws(TrajpackError) in
       let reader = JSONReader(json, at: place)
       let (first, last) = (try reader.integer("first"), try reader.integer("last"))
@@ -29,9 +31,14 @@ struct Verdicts {
       guard seen.insert(id).inserted else {
         throw TrajpackError(.data, "\(place): the segment '\(id)' comes twice")
       }
+      let episode = try reader.text("episode")
+      guard places.insert("\(first) \(last) \(episode)").inserted else {
+        throw TrajpackError(
+          .data, "\(place): rows \(first) to \(last) of episode '\(episode)' have two verdicts")
+      }
       segments.append(
         Segment(
-          id: id, episode: try reader.text("episode"), frames: last - first + 1,
+          id: id, episode: episode, last: last, frames: last - first + 1,
           verdict: try Self.verdict(json["verdict"], place),
           className: try Self.name(reader, "class"), group: try Self.name(reader, "group")))
     }
