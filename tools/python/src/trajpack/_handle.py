@@ -1,4 +1,4 @@
-"""A loader's life: the handle of the library, what it says of itself, its locks, fork, pickling, and its end."""
+"""A loader's life: the handle of the library, what it says of itself, its locks, fork, and its end."""
 from __future__ import annotations
 
 import os
@@ -79,15 +79,6 @@ class LoaderHandle:
         self.digest: Any = description["digest"]
         self._steps: int = description["steps"]
 
-    def __reduce__(self) -> Any:
-        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
-
-    def state_dict(self) -> dict[str, int]:
-        raise NotImplementedError
-
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
-        raise NotImplementedError
-
     def _renew(self) -> None:
         """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life."""
         self._lock = threading.Lock()
@@ -153,11 +144,3 @@ def _free(pointer: c_void_p, lent: list[Any], library: Any) -> None:
     """Frees a loader; what it was lent lives until then."""
     library.tp_loader_free(pointer)
     del lent
-
-
-def _reopen(kind: type[LoaderHandle], datasets: tuple[Dataset, ...], options: bytes,
-            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> LoaderHandle:
-    loader = kind.__new__(kind)
-    loader._start(list(datasets), options, weights)
-    loader.load_state_dict(state)
-    return loader

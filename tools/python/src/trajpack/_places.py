@@ -1,4 +1,4 @@
-"""A loader's place in the order: state, epochs, and the order itself."""
+"""A loader's place in the order: state, epochs, the order itself, and pickling, which keeps the place."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -14,11 +14,16 @@ from ._handle import LoaderHandle
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .dataset import Dataset
+
 _STATE = ("version", "digest", "seed", "epoch", "position")
 
 
 class Places(LoaderHandle):
     """Where a loader is, and how it goes elsewhere."""
+
+    def __reduce__(self) -> Any:
+        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
 
     def state_dict(self) -> dict[str, int]:
         """All that is needed to go on with the very next window: five whole numbers, the same on every rank."""
@@ -99,3 +104,11 @@ class Places(LoaderHandle):
         out = c_int64(), c_int64(), c_int64()
         _ffi.call("tp_loader_locate", self._open(), dataset, window, *map(byref, out))
         return out[0].value, out[1].value, out[2].value
+
+
+def _reopen(kind: type[Places], datasets: tuple[Dataset, ...], options: bytes,
+            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> Places:
+    loader = kind.__new__(kind)
+    loader._start(list(datasets), options, weights)
+    loader.load_state_dict(state)
+    return loader

@@ -18,7 +18,7 @@ from .recording import Recording
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .recording import EntityLike
+    from ._given import EntityLike
 
 
 def create(path: str | os.PathLike[str], **options: Any) -> Writer:
@@ -323,7 +323,7 @@ def _after_fork() -> None:
         if writer._free.detach() is not None:
             _write_ffi.library().tpw_writer_leave(writer._pointer)
         for recording in list(writer._recordings):
-            recording._free.detach()
+            recording._spool.leave()
 
 
 os.register_at_fork(after_in_child=_after_fork)
