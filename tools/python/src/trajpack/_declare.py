@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ._columns import TYPES, Rows
+from ._columns import Rows
 from ._errors import UsageError, nearest
-from ._schema import Channel, Stream
+from ._schema import TYPES, Channel, Stream
 
 #: The stream of channels that are named without one.
 FRAMES = "frames"

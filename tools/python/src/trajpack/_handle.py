@@ -95,8 +95,11 @@ class LoaderHandle:
     def lend(self, memory: Any) -> None:
         """Gives memory for one batch, to be used before any of its own: a writable buffer (a pinned tensor's numpy
         view, say) with ``batch_bytes`` at a multiple of 64. Before the first batch only."""
-        is_array = isinstance(memory, np.ndarray)
-        array = memory.reshape(-1).view(np.uint8) if is_array else np.frombuffer(memory, np.uint8)
+        try:
+            array = np.frombuffer(memory, np.uint8)
+        except (TypeError, ValueError):
+            raise UsageError("memory that is lent is a buffer of bytes that lie one after the other, such as a bytearray "
+                             f"or a contiguous array; this is none: {type(memory).__name__}") from None
         if not array.flags.writeable:
             raise UsageError("memory that is lent must be writable")
         with self._lock:
@@ -121,6 +124,13 @@ class LoaderHandle:
         if not self._free.alive:
             raise UsageError("the loader is closed")
         return self._pointer
+
+    def _member(self, dataset: int) -> int:
+        """The number of one of its data sets."""
+        number = _options.whole(dataset, "dataset")
+        if not 0 <= number < len(self.datasets):
+            raise UsageError(f"there is no data set {number}; the loader has {len(self.datasets)}, counted from 0")
+        return number
 
     def _drop(self) -> None:
         if self._pending.value:

@@ -89,6 +89,20 @@ class Lane:
             self.limit = max(min(_PIECE_BYTES // max(size, 1), _PIECE_ROWS), 1)
         return self.count >= self.limit
 
+    def piece(self, given: Mapping[str, Any], times: Any, at: int | None) -> Piece:
+        """Many rows as they were given, the first at a row of the clock."""
+        rows = {name: _columns.rows(given[name], self.where(name)) for name in self.names}
+        counts = {name: len(r) for name, r in rows.items()}
+        if self.rate is None:
+            counts["time"] = len(times) if hasattr(times, "__len__") else 1
+        count = next(iter(counts.values()))
+        odd = next((n for n, c in counts.items() if c != count), None)
+        if odd is not None:
+            raise DataError(f"{self.where()}: '{next(iter(counts))}' has {count} rows and '{odd}' has {counts[odd]}; the "
+                            "channels of a stream have equally many")
+        new = self.fresh or (at is not None and at != self.next)
+        return Piece(rows, count, times if self.rate is None else None, (at or 0) if new else None)
+
     def goes_on(self, at: int | None, count: int) -> None:
         """Rows were taken, the first at a row of the clock, or where the last ended."""
         self.next = (self.next if at is None else at) + count

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _columns, _declare, _given
+from . import _declare, _given
 from ._columns import Rows
-from ._errors import DataError, UsageError, nearest
+from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
 from ._spool import Spool
+from ._words import counted
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -58,14 +59,18 @@ class Recording:
         later ``time`` (or ``row`` of the clock, from 0) leaves a gap. ``entity``: whose row it is, ``("npc", 0)`` or
         ``("npc", 0, type)``; since entities come and go, their rows always say when.
 
-        Raises ``DataError`` where the row does not fit the schema, ``UsageError`` for unknown names.
+        Raises ``DataError`` where the row does not fit the schema, ``UsageError`` for unknown names. What is refused
+        leaves no row of any stream.
         """
         with self._lock:
             self._usable()
             who = self._who(entity)
+            placed = []
             for stream, given in _given.grouped(values, channels, self._resolve).items():
                 lane = self._lane(stream, who, given)
-                at = lane.place(time, row, given, self._start, needs=who is not None)
+                placed.append((lane, given, lane.place(time, row, given, self._start, needs=who is not None)))
+            for lane, given, at in placed:
+                self._register(lane)
                 if at is not None and (lane.fresh or at != lane.next):
                     self._flush(lane)
                     lane.first = at
@@ -86,29 +91,22 @@ class Recording:
         with self._lock:
             self._usable()
             who = self._who(entity)
+            placed = []
             for stream, given in _given.grouped(values, channels, self._resolve).items():
                 lane = self._lane(stream, who, given)
                 own = time.get(stream) if isinstance(time, Mapping) else time
                 if own is None and lane.rate is None:
                     own = given.get("time", _given.index_of_dates(values, stream))
                 at = lane.place(own, row, given, self._start, needs=who is not None and not lane.fresh)
-                self._flush(lane)
-                rows = {name: _columns.rows(given[name], lane.where(name)) for name in lane.names}
-                counts = {name: len(r) for name, r in rows.items()}
-                if lane.rate is None:
-                    counts["time"] = len(own) if hasattr(own, "__len__") else 1
-                count = next(iter(counts.values()))
-                odd = next((n for n, c in counts.items() if c != count), None)
-                if odd is not None:
-                    raise DataError(f"{lane.where()}: '{next(iter(counts))}' has {count} rows and '{odd}' has "
-                                    f"{counts[odd]}; the channels of a stream have equally many")
-                if count == 0:
+                placed.append((lane, lane.piece(given, own, at), at))
+            for lane, piece, at in placed:
+                if piece.count == 0:
                     continue
-                new = lane.fresh or (at is not None and at != lane.next)
-                self._take(lane, Piece(rows, count, own if lane.rate is None else None, (at or 0) if new else None),
-                           copied=False)
-                lane.goes_on(at, count)
-                self._rows += count
+                self._register(lane)
+                self._flush(lane)
+                self._take(lane, piece, copied=False)
+                lane.goes_on(at, piece.count)
+                self._rows += piece.count
 
     def leave(self, entity: EntityLike) -> None:
         """Says that an entity is not there any more; rows that come later begin another track of it."""
@@ -125,7 +123,7 @@ class Recording:
         who = _given.entity(value)
         if who is None:
             return None
-        known = self._entities.setdefault((who.kind, who.index), who)
+        known = self._entities.get((who.kind, who.index), who)
         if who.type not in (-1, known.type):
             raise UsageError(f"episode '{self.id}': entity {known} is of type {known.type}, not {who.type}; another one has "
                              "another index")
@@ -168,9 +166,15 @@ class Recording:
         if lacking:
             raise UsageError(f"{where}: channel '{lacking[0]}' is lacking; all channels of a stream come together")
         if lane is None:
-            lane = self._lanes[stream, entity] = Lane(self.id, stream, entity, rate)
+            lane = Lane(self.id, stream, entity, rate)
         lane.names = wanted
         return lane
+
+    def _register(self, lane: Lane) -> None:
+        """Remembers a lane, and whose it is, now that it gets rows."""
+        self._lanes[lane.stream, lane.entity] = lane
+        if lane.entity is not None:
+            self._entities[lane.entity.kind, lane.entity.index] = lane.entity
 
     # From rows to the library.
 
@@ -250,7 +254,7 @@ class Recording:
                 self.abandon()
 
     def __repr__(self) -> str:
-        return f"<trajpack.Recording '{self.id}': {self._rows:,} rows, {self._state}>"
+        return f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>"
 
 
 __all__ = ["Recording"]

@@ -13,6 +13,7 @@ from . import _clocks, _declare, _ffi, _options, _write_ffi
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._schema import Channel
+from ._words import counted
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Writer:
     ``MachineError`` where the folder cannot be written or libhdf5 is not there.
     """
 
+    @_options.named
     def __init__(
         self, path: str | os.PathLike[str], *,
         mode: Literal["x", "a"] = "x",
@@ -96,10 +98,10 @@ class Writer:
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level), "chunk_rows": _options.plain(chunk_rows),
             "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads)})
+        pointer, raw = c_void_p(), _ffi.path_bytes(path)
         #: The folder of the data set.
         self.path: str = os.fspath(path)
-        pointer = c_void_p()
-        _write_ffi.call("tpw_writer_open", _ffi.path_bytes(path), options, byref(pointer))
+        _write_ffi.call("tpw_writer_open", raw, options, byref(pointer))
         self._pointer = pointer
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -306,7 +308,7 @@ class Writer:
     def __repr__(self) -> str:
         if self.closed or self._process != os.getpid():
             return f"<trajpack.Writer {self.path}, closed>"
-        return f"<trajpack.Writer {self.path}: {len(self):,} episodes>"
+        return f"<trajpack.Writer {self.path}: {counted(len(self), 'episode')}>"
 
 
 def _free(lock: Any, pointer: c_void_p) -> None:

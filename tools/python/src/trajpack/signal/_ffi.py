@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _ffi
 from .._errors import UsageError, nearest
+from .._options import whole
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -141,23 +142,9 @@ def series(x: ArrayLike, channel: int = 0, episodes: ArrayLike | None = None) ->
     return c
 
 
-def whole(value: Any, name: str) -> int:
-    """A whole number of 64 bits."""
-    try:
-        number = value.__index__()
-    except (AttributeError, TypeError):
-        raise UsageError(f"'{name}' is {value!r}, but must be a whole number") from None
-    if not -2**63 <= number < 2**63:
-        raise UsageError(f"'{name}' is {value!r}, which does not fit into 64 bits")
-    return int(number)
-
-
 def room(value: Any, name: str) -> int:
     """How many numbers to make room for."""
-    number = whole(value, name)
-    if number < 0:
-        raise UsageError(f"'{name}' is {value!r}, but must be 0 or more")
-    return number
+    return whole(value, name, 0)
 
 
 def code(value: str, name: str, choices: Sequence[str]) -> int:
