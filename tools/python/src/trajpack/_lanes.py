@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from . import _clocks, _columns
+from . import _clocks, _columns, _options
 from ._errors import DataError, UsageError
 from ._given import kept
 
@@ -72,7 +72,7 @@ class Lane:
             if needs:
                 raise UsageError(f"{where}: entities come and go, so say when: row=... or time=...")
             return self.next
-        at = int(row) if row is not None else _clocks.rows_of(time, start, self.rate, where)
+        at = _options.whole(row, "row", 0) if row is not None else _clocks.rows_of(time, start, self.rate, where)
         if at < self.next:
             raise DataError(f"{where}: row {at} of the clock comes after row {self.next - 1}; rows come in their order")
         return at

@@ -114,6 +114,15 @@ def path(value: Any, name: str) -> str | None:
         raise UsageError(f"option '{name}' is {value!r}, but must be a path") from None
 
 
+def members(value: Any, name: str) -> dict[str, Any]:
+    """A dict's members, by text; none where none is given."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"'{name}' is {value!r}, but must be a dict")
+    return {str(key): one for key, one in value.items()}
+
+
 def named(function: Callable[P, R]) -> Callable[P, R]:
     """The same function, which refuses options that it does not have with the nearest that it has."""
     parameters = inspect.signature(function).parameters.values()

@@ -93,7 +93,8 @@ class Writer:
             for key in ("rate", "tick"):
                 if key in about:
                     about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
-        self._skeletons, self._attributes = dict(skeletons or {}), _options.plain(dict(attributes or {}))
+        self._skeletons = _declare.skeletons(skeletons)
+        self._attributes = _options.plain(_options.members(attributes, "attributes"))
         planned = None if schema is None else self._timed(_declare.declared(schema))
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level), "chunk_rows": _options.plain(chunk_rows),
@@ -215,8 +216,11 @@ class Writer:
         """
         if not isinstance(id, str):
             raise UsageError(f"an episode's id is a text, not {type(id).__name__}")
+        if split is not None and not isinstance(split, str):
+            raise UsageError(f"an episode's split is a text, not {type(split).__name__}")
+        known = _options.plain(_options.members(metadata, "metadata"))
         with self._lock:
-            return Recording(self, id, split or "", _options.plain(dict(metadata or {})), _clocks.exact(start, "start"))
+            return Recording(self, id, split or "", known, _clocks.exact(start, "start"))
 
     def append(self, id: str, values: Any = None, /, *, time: Any = None, split: str | None = None,
                metadata: Mapping[str, Any] | None = None, start: Any = 0, entity: EntityLike = None,
