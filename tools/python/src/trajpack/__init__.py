@@ -6,9 +6,9 @@
         batch["state/hp"]                # numpy, [B, T, ...], without a copy
 
 ``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
-data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to those frameworks; ``trajpack.signal`` resamples, aligns,
-embeds and masks arrays. Importing
-this package imports nothing else: numpy comes with the first data set, a framework with its module.
+data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to
+those frameworks; ``trajpack.signal`` resamples, aligns, embeds and masks arrays, and ``trajpack.evaluate`` scores them.
+Importing this package imports nothing else: numpy comes with the first data set, a framework with its module.
 """
 from __future__ import annotations
 

@@ -40,8 +40,8 @@ def row_of(time: Any, start: Fraction, rate: Fraction, where: str) -> int:
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: the time {time!r} is no number") from None
     if abs(at - row) > 1e-3 or row < 0:
-        raise DataError(f"{where}: the time {time} is not on the clock, which starts at {start} with {rate} rows a unit of "
-                        "time; leave 'rate' out for explicit times")
+        raise DataError(f"{where}: the time {time} is not on the clock, which starts at {start} with {rate} rows a "
+                        "unit of time; leave 'rate' out for explicit times")
     return row
 
 
@@ -52,8 +52,8 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
         return row_of(times, start, rate, where)
     rows = [row_of(t, start, rate, where) for t in array.tolist()]
     if any(b - a != 1 for a, b in zip(rows, rows[1:], strict=False)):
-        raise DataError(f"{where}: the times are not one row of the clock apart; leave 'rate' out for explicit times, or "
-                        "append what lies between gaps piece by piece")
+        raise DataError(f"{where}: the times are not one row of the clock apart; leave 'rate' out for explicit times, "
+                        "or append what lies between gaps piece by piece")
     return rows[0] if rows else 0
 
 

@@ -57,8 +57,8 @@ def stack(values: list[Any], where: str) -> Rows:
     if values and all(isinstance(v, str) for v in values):
         return Rows([str(v) for v in values])
     if any(v is None or isinstance(v, bytes) for v in values):
-        raise DataError(f"{where}: None and bytes are no values; use numbers or text, NaN or a masked array for what was "
-                        "not observed")
+        raise DataError(f"{where}: None and bytes are no values; use numbers or text, NaN or a masked array for what "
+                        "was not observed")
     there = [v for v in values if v is not np.ma.masked]
     if len(there) < len(values):
         return _with_holes(values, there, where)
@@ -145,8 +145,8 @@ def joined(parts: list[Rows], where: str) -> Rows:
         return Rows([v for p in parts for v in p.values])
     shapes = sorted({np.shape(p.values)[1:] for p in parts})
     if len(shapes) > 1:
-        raise DataError(f"{where}: rows have different shapes, {shapes[0]} and {shapes[1]}; every row of a channel has one "
-                        "shape")
+        raise DataError(f"{where}: rows have different shapes, {shapes[0]} and {shapes[1]}; every row of a channel has "
+                        "one shape")
     values = np.concatenate([p.values for p in parts])  # type: ignore[arg-type]
     missing = None
     if any(p.missing is not None for p in parts):
@@ -174,8 +174,8 @@ def encode(given: Rows, channel: Channel, where: str) -> tuple[NDArray[Any], byt
     out = _exact(values, np.dtype(channel.type), given, where)
     if given.missing is not None and given.missing.any():
         if channel.missing == "never":
-            raise DataError(f"{where}: some values are missing, which the channel was not declared for; declare it with "
-                            "missing=True and dtype int32, int64 or a float")
+            raise DataError(f"{where}: some values are missing, which the channel was not declared for; declare it "
+                            "with missing=True and dtype int32, int64 or a float")
         out = np.where(given.missing, np.nan if out.dtype.kind == "f" else np.iinfo(out.dtype).min, out).astype(out.dtype)
     if channel.missing == "sentinel":
         seen = out == np.iinfo(out.dtype).min
@@ -243,6 +243,6 @@ def _exact(values: NDArray[Any], dtype: np.dtype[Any], given: Rows, where: str) 
     if given.missing is not None:
         lost &= ~given.missing
     if lost.any():
-        raise DataError(f"{where}: the channel is {dtype.name}, and {values[lost].flat[0].item()!r} of {own.name} is no such number; "
-                        f"convert the rows first where that is meant (.astype('{dtype.name}'))")
+        raise DataError(f"{where}: the channel is {dtype.name}, and {values[lost].flat[0].item()!r} of {own.name} is "
+                        f"no such number; convert the rows first where that is meant (.astype('{dtype.name}'))")
     return out

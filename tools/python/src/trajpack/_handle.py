@@ -98,8 +98,8 @@ class LoaderHandle:
         try:
             array = np.frombuffer(memory, np.uint8)
         except (TypeError, ValueError):
-            raise UsageError("memory that is lent is a buffer of bytes that lie one after the other, such as a bytearray "
-                             f"or a contiguous array; this is none: {type(memory).__name__}") from None
+            raise UsageError("memory that is lent is a buffer of bytes that lie one after the other, such as a "
+                             f"bytearray or a contiguous array; this is none: {type(memory).__name__}") from None
         if not array.flags.writeable:
             raise UsageError("memory that is lent must be writable")
         with self._lock:

@@ -98,8 +98,8 @@ class Lane:
         count = next(iter(counts.values()))
         odd = next((n for n, c in counts.items() if c != count), None)
         if odd is not None:
-            raise DataError(f"{self.where()}: '{next(iter(counts))}' has {count} rows and '{odd}' has {counts[odd]}; the "
-                            "channels of a stream have equally many")
+            raise DataError(f"{self.where()}: '{next(iter(counts))}' has {count} rows and '{odd}' has {counts[odd]}; "
+                            "the channels of a stream have equally many")
         new = self.fresh or (at is not None and at != self.next)
         return Piece(rows, count, times if self.rate is None else None, (at or 0) if new else None)
 

@@ -74,8 +74,8 @@ class Watched(Places):
         if not self._free.alive:
             return "<trajpack.Loader, closed>"
         lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: "
-                 f"{counted(self.windows, 'window')}, {counted(self._steps, 'batch')} of {self.batch_size} an epoch, now at {self.position:,} of epoch "
-                 f"{self.epoch}>"]
+                 f"{counted(self.windows, 'window')}, {counted(self._steps, 'batch')} of {self.batch_size} an epoch, "
+                 f"now at {self.position:,} of epoch {self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]
         return "\n".join(lines)

@@ -28,6 +28,7 @@ def mixture(datasets: Iterable[Dataset] | Mapping[Dataset, float], weights: Iter
         members, weights = list(datasets), list(datasets.values())
     else:
         if isinstance(datasets, str) or not isinstance(datasets, Iterable):
-            raise UsageError(f"a mixture is of a list of data sets, or {{dataset: weight}}, not {type(datasets).__name__}")
+            raise UsageError("a mixture is of a list of data sets, or {dataset: weight}, not "
+                             f"{type(datasets).__name__}")
         members = list(datasets)
     return Loader(members, weights=weights, epoch_windows=epoch_windows, **options)

@@ -82,11 +82,12 @@ class Recording:
 
     def extend(self, values: Any = None, /, *, time: Any = None, row: int | None = None, entity: EntityLike = None,
                **channels: Any) -> None:
-        """Many rows at once: arrays ``[rows, ...]``, masked arrays, lists, columns or a ``DataFrame`` of pandas or polars.
+        """Many rows at once: arrays ``[rows, ...]``, masked arrays, lists, columns or a ``DataFrame`` of pandas or
+        polars.
 
         ``time``: for streams without a rate the times of the rows (numbers, dates), or ``{stream: times}``; a frame's
-        index of dates is taken, too. On a regular clock the time of the first row. Streams may have different numbers of
-        rows. The arrays are taken over at once.
+        index of dates is taken, too. On a regular clock the time of the first row. Streams may have different numbers
+        of rows. The arrays are taken over at once.
         """
         with self._lock:
             self._usable()
@@ -125,8 +126,8 @@ class Recording:
             return None
         known = self._entities.get((who.kind, who.index), who)
         if who.type not in (-1, known.type):
-            raise UsageError(f"episode '{self.id}': entity {known} is of type {known.type}, not {who.type}; another one has "
-                             "another index")
+            raise UsageError(f"episode '{self.id}': entity {known} is of type {known.type}, not {who.type}; another "
+                             "one has another index")
         return known
 
     def _resolve(self, path: str) -> tuple[str, str]:

@@ -209,8 +209,8 @@ class Writer:
                 for state, action in simulation:
                     episode.append(state=state, action=action)
 
-        At the end of the block it is durable; an exception in the block abandons it. ``start``: the time of row 0 of its
-        regular clocks.
+        At the end of the block it is durable; an exception in the block abandons it. ``start``: the time of row 0 of
+        its regular clocks.
 
         Raises ``UsageError`` where there is an episode of that id.
         """
@@ -255,9 +255,9 @@ class Writer:
 
         A writer that is never closed leaves a data set that can be read and gone on with all the same.
 
-        Raises ``UsageError``, and leaves the writer open, where rows of an episode were neither committed nor abandoned.
-        A ``with`` block closes the writer all the same, and abandons such episodes; it raises then too, unless it ends
-        by an exception of its own.
+        Raises ``UsageError``, and leaves the writer open, where rows of an episode were neither committed nor
+        abandoned. A ``with`` block closes the writer all the same, and abandons such episodes; it raises then too,
+        unless it ends by an exception of its own.
         """
         if self.closed:
             return
@@ -270,8 +270,8 @@ class Writer:
         open_ = sorted(r.id for r in self._recordings if r._state == "open" and r._rows)
         if open_:
             names = ", ".join(f"'{id}'" for id in open_[:6]) + (f" and {len(open_) - 6} more" if len(open_) > 6 else "")
-            raise UsageError(f"{self.path}: {'episodes' if len(open_) > 1 else 'episode'} {names} still open, with rows that "
-                             "are not written; commit() or abandon() first")
+            raise UsageError(f"{self.path}: {'episodes' if len(open_) > 1 else 'episode'} {names} still open, with "
+                             "rows that are not written; commit() or abandon() first")
 
     def _close(self) -> None:
         """Closes; what was not committed is abandoned."""
@@ -300,8 +300,8 @@ class Writer:
 
     def _mine(self) -> c_void_p:
         if self._process != os.getpid():
-            raise UsageError(f"{self.path}: the writer belongs to the process that opened it, not to this child of a fork; "
-                             "hand rows to the parent, or write a data set of its own")
+            raise UsageError(f"{self.path}: the writer belongs to the process that opened it, not to this child of a "
+                             "fork; hand rows to the parent, or write a data set of its own")
         if self.closed:
             raise UsageError(f"{self.path}: the writer is closed")
         return self._pointer

@@ -3,8 +3,8 @@
     import trajpack.signal as ts
     values, mask = ts.resample(x, times, ts.Times.regular(rate=30, count=900), "natural")
 
-Pure functions on arrays whose first axis is rows; ``x`` may be float32 or float64, and missing entries are NaN or false in
-``observed``. They run without the GIL. Errors are the package's: ``DataError`` for what the numbers break,
+Pure functions on arrays whose first axis is rows; ``x`` may be float32 or float64, and missing entries are NaN or false
+in ``observed``. They run without the GIL. Errors are the package's: ``DataError`` for what the numbers break,
 ``UsageError`` for what cannot be asked for.
 """
 from __future__ import annotations

@@ -83,8 +83,8 @@ def embed(x: ArrayLike, coordinates: Sequence[tuple[int, int]], *, backward: boo
           episodes: ArrayLike | None = None, skip_short: bool = False) -> Floats:
     """Delay vectors ``[vectors, len(coordinates)]``, float64: one for each row whose vector stays in its episode.
 
-    ``coordinates``: (channel, lag) pairs; see :func:`uniform`. ``backward``: ``x[i - lag]``, which is causal. An episode
-    that is too short raises ``UsageError`` naming it, unless ``skip_short``.
+    ``coordinates``: (channel, lag) pairs; see :func:`uniform`. ``backward``: ``x[i - lag]``, which is causal. An
+    episode that is too short raises ``UsageError`` naming it, unless ``skip_short``.
     """
     rows = [_ffi.wholes(pair, "coordinates") for pair in _ffi.listed(coordinates, "coordinates")]
     if not rows or any(len(row) != 2 for row in rows):
@@ -125,8 +125,8 @@ def mutual_information(x: ArrayLike, max_lag: int, estimator: str = "bins", *, b
                        channel: int = 0, episodes: ArrayLike | None = None) -> MutualInformation:
     """Average mutual information at lags 0 to ``max_lag``, bits (Fraser and Swinney 1986).
 
-    ``estimator``: ``bins`` of equal width; ``bisection`` until a part is uniform (the rule of DelayEmbeddings.jl); ``ksg``, by
-    the k-th neighbour (Kraskov et al. 2004).
+    ``estimator``: ``bins`` of equal width; ``bisection`` until a part is uniform (the rule of DelayEmbeddings.jl);
+    ``ksg``, by the k-th neighbour (Kraskov et al. 2004).
     """
     how = _ffi.code(estimator, "estimator", ESTIMATORS)
     c, used, minimum = _ffi.series(x, channel, episodes), c_int64(), c_int64()
@@ -139,7 +139,8 @@ def mutual_information(x: ArrayLike, max_lag: int, estimator: str = "bins", *, b
 
 def false_neighbours(x: ArrayLike, lag: int, max_dimension: int, window: int, *, ratio: float = 10.0, size: float = 2.0,
                      threads: int = 1, channel: int = 0, episodes: ArrayLike | None = None) -> FalseNeighbours:
-    """False nearest neighbours (Kennel et al. 1992). ``window``: neighbours are more than this many rows away (Theiler)."""
+    """False nearest neighbours (Kennel et al. 1992). ``window``: neighbours are more than this many rows away
+    (Theiler)."""
     c, dimension = _ffi.series(x, channel, episodes), c_int64()
     most = _dimensions(max_dimension)
     out = np.empty((3, most))
@@ -151,7 +152,8 @@ def false_neighbours(x: ArrayLike, lag: int, max_dimension: int, window: int, *,
 
 def cao(x: ArrayLike, lag: int, max_dimension: int, window: int, *, metric: str = "maximum", threads: int = 1,
         channel: int = 0, episodes: ArrayLike | None = None) -> Cao:
-    """Averaged false neighbours (Cao 1997). ``metric``: ``maximum`` (the paper's) or ``euclidean`` (DelayEmbeddings.jl's)."""
+    """Averaged false neighbours (Cao 1997). ``metric``: ``maximum`` (the paper's) or ``euclidean``
+    (DelayEmbeddings.jl's)."""
     how = _ffi.code(metric, "metric", METRICS)
     c, dimension, noise = _ffi.series(x, channel, episodes), c_int64(), c_int32()
     most = _dimensions(max_dimension)
@@ -187,8 +189,8 @@ def noise_amplification(vectors: ArrayLike, max_horizon: int, neighbours: int = 
 def augmented_covariance(x: ArrayLike, order: int, lag: int, *, centred: bool = False) -> Floats:
     """Covariance of ``[rows, channels]`` and delayed copies (Carrara and Papadopoulo 2024).
 
-    ``[order * channels, order * channels]``; entry ``k * channels + c`` is channel ``c`` delayed by ``k`` lags. ``centred`` takes
-    the mean off and divides by n - 1 (``numpy.cov``), else neither.
+    ``[order * channels, order * channels]``; entry ``k * channels + c`` is channel ``c`` delayed by ``k`` lags.
+    ``centred`` takes the mean off and divides by n - 1 (``numpy.cov``), else neither.
     """
     c = _ffi.series(x)
     copies, step = _ffi.whole(order, "order"), _ffi.whole(lag, "lag")

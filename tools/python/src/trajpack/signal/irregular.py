@@ -51,17 +51,18 @@ def mask(mechanism: str, amount: float, x: ArrayLike, *, observed: ArrayLike | N
     ``mechanism`` and what ``amount`` is:
 
     - ``entries``: each with this probability (MCAR); ``exact``: this fraction of what is observed, rounded
-    - ``rows``: this fraction of the rows, rounded down (KoVAE's 30, 50, 70 %); ``kept-rows``: the probability that one stays
+    - ``rows``: this fraction of the rows, rounded down (KoVAE's 30, 50, 70 %); ``kept-rows``: the probability that one
+      stays
     - ``listed``: the rows in ``numbers``
     - ``blocks`` of ``numbers=(rows, channels)`` until this fraction is covered; ``channels``: ``numbers=(how many,)``
-    - ``drivers``: this fraction of the other channels' entries, more where ``weights`` times the channels in ``numbers`` is
-      large (MAR); ``value``: where the value itself times ``weights=(slope,)`` is (MNAR)
+    - ``drivers``: this fraction of the other channels' entries, more where ``weights`` times the channels in
+      ``numbers`` is large (MAR); ``value``: where the value itself times ``weights=(slope,)`` is (MNAR)
     - ``above``: what is more than ``amount`` standard deviations above its channel's mean (MNAR)
     - ``time``: one stays with probability exp(3 sin(cycle t + phase)) / ``amount``, t from 0 to 1 along the rows,
       ``weights=(cycle, phase)`` (MNAR; pygrinder's ``mnar_t`` has 3 and (20, 10))
 
-    ``observed``: what was there before; masks only take away, so they compose. ``seed`` and ``stream`` (the episode's number)
-    are the key of a Philox generator.
+    ``observed``: what was there before; masks only take away, so they compose. ``seed`` and ``stream`` (the episode's
+    number) are the key of a Philox generator.
     """
     how = _ffi.code(mechanism, "mechanism", MECHANISMS)
     array, c = _ffi.taken(x)
@@ -87,7 +88,8 @@ def random_words(seed: int, stream: int, count: int) -> NDArray[np.uint64]:
 
 
 def time_since(times: Times | ArrayLike, observed: ArrayLike, dtype: DTypeLike = np.float64) -> Array:
-    """Time since each component was last observed, of ``observed``'s shape (GRU-D, Che et al. 2018): 0 in the first row."""
+    """Time since each component was last observed, of ``observed``'s shape (GRU-D, Che et al. 2018): 0 in the first
+    row."""
     given = np.asarray(observed)
     _, c = _ffi.taken(np.zeros(given.shape, dtype), given)
     t = times_of(times)
@@ -100,7 +102,8 @@ def time_since(times: Times | ArrayLike, observed: ArrayLike, dtype: DTypeLike =
 
 def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike = (), *,
          observed: ArrayLike | None = None) -> Path:
-    """The path that neural controlled differential equations read: ``natural`` cubic or ``hermite`` (backward differences).
+    """The path that neural controlled differential equations read: ``natural`` cubic or ``hermite`` (backward
+    differences).
 
     Missing entries are no knots; before a component's first observation, and after its last, the path stands there.
     ``queries``: times after the first row's at which it is evaluated. A component without any observation is refused.
@@ -125,7 +128,8 @@ def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike =
 def rectilinear(x: ArrayLike, time_component: int, *, observed: ArrayLike | None = None, look_ahead: bool = False) -> Array:
     """The path on which time moves first and then the values jump: ``[2 * rows - 1, components]``, causal.
 
-    ``look_ahead``: a component that begins unobserved takes its first observation (as torchcde does), else it is refused.
+    ``look_ahead``: a component that begins unobserved takes its first observation (as torchcde does), else it is
+    refused.
     """
     array, c = _ffi.taken(x, observed)
     out, _, o = _ffi.made(array, max(2 * len(array) - 1, 0))
@@ -134,7 +138,8 @@ def rectilinear(x: ArrayLike, time_component: int, *, observed: ArrayLike | None
 
 
 def quantise(times: Times | ArrayLike, quantum: float, x: ArrayLike, *, observed: ArrayLike | None = None) -> Quantised:
-    """Times rounded to multiples of ``quantum``, rows of one time averaged (latent ODEs). Times are floats; they may repeat."""
+    """Times rounded to multiples of ``quantum``, rows of one time averaged (latent ODEs). Times are floats; they may
+    repeat."""
     t = times_of(times)
     array, c = _ffi.taken(x, observed)
     if len(array) != t.count:

@@ -50,12 +50,14 @@ def resample(x: ArrayLike, source: Times | ArrayLike, target: Times | ArrayLike,
     - ``x``: ``[rows, ...]``; every component is interpolated by itself, but for quaternions and directions.
     - ``source``, ``target``: times that increase, of the rows and of the output.
     - ``method``: ``previous`` (causal), ``next``, ``nearest`` (half-way: the earlier), ``nearest-up``, ``linear``;
-      ``natural``, ``not-a-knot``, ``clamped`` cubic splines and ``pchip``, ``akima``, ``makima``, all as scipy's; ``hermite``
-      with backward differences (Morrill et al. 2021); ``counter``, which is not interpolated where it restarts;
-      ``slerp`` (Shoemake 1985), ``squad-xyzw``, ``squad-wxyz`` of unit quaternions ``[rows, 4]``; ``directions``.
+      ``natural``, ``not-a-knot``, ``clamped`` cubic splines and ``pchip``, ``akima``, ``makima``, all as scipy's;
+      ``hermite`` with backward differences (Morrill et al. 2021); ``counter``, which is not interpolated where it
+      restarts; ``slerp`` (Shoemake 1985), ``squad-xyzw``, ``squad-wxyz`` of unit quaternions ``[rows, 4]``;
+      ``directions``.
     - ``observed``: booleans of x's shape; what is false (or NaN) is no knot.
     - ``edges``: what stands outside the source's times: ``missing``, ``hold``, ``extrapolate``, ``reflect``.
-    - ``gap``: knots further apart than this time have nothing between them. ``breaks``: rows before which a new run begins.
+    - ``gap``: knots further apart than this time have nothing between them. ``breaks``: rows before which a new run
+      begins.
     - ``angle``: ``(period, lowest)`` of angles, which are unwrapped first.
 
     Raises ``DataError`` for times that do not increase, ``UsageError`` for shapes or a method that does not fit.
@@ -80,8 +82,8 @@ def polyphase(x: ArrayLike, up: int, down: int, *, edges: str = "hold", observed
     """The rate times ``up / down``, by a low-pass filter: output row j is at source row ``j * down / up``.
 
     The filter is ``scipy.signal.resample_poly``'s (Kaiser window, beta 5). ``edges``: what it sees beyond the ends,
-    ``zero``, ``hold``, ``reflect``, ``line`` or ``mean``; with all but ``zero`` a constant stays exactly that constant. Rows
-    that are missing end a run; ``bridge``: that many of them are bridged by a line.
+    ``zero``, ``hold``, ``reflect``, ``line`` or ``mean``; with all but ``zero`` a constant stays exactly that constant.
+    Rows that are missing end a run; ``bridge``: that many of them are bridged by a line.
     """
     array, c = _ffi.taken(x, observed)
     ups, downs = _ffi.whole(up, "up"), _ffi.whole(down, "down")
@@ -110,7 +112,8 @@ def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str =
          observed: ArrayLike | None = None) -> Resampled:
     """A statistic of the rows in each bin ``[t, t + 1 / rate)`` of a regular clock, as ``pandas`` ``resample``.
 
-    ``statistic``: ``mean``, ``sum``, ``min``, ``max``, ``first``, ``last``, ``count``. An empty bin is missing (its count is 0).
+    ``statistic``: ``mean``, ``sum``, ``min``, ``max``, ``first``, ``last``, ``count``. An empty bin is missing (its
+    count is 0).
     """
     a = times_of(source)
     if not isinstance(clock, Times):
@@ -128,9 +131,9 @@ def align(stream: Times | ArrayLike, reference: Times | ArrayLike,
           tolerance: float | Fraction | None = None, same: bool = True) -> Aligned:
     """For each row of the reference the row of the stream that goes with it, as ``pandas.merge_asof``.
 
-    ``direction``: the last row at or before it, the first at or after, the nearest, or ``exact``, which raises naming the
-    first row without one. ``tolerance``: furthest apart, inclusive; a Fraction of seconds is compared exactly. ``same``:
-    whether a row of the same time counts. Times may repeat; they may not go back.
+    ``direction``: the last row at or before it, the first at or after, the nearest, or ``exact``, which raises naming
+    the first row without one. ``tolerance``: furthest apart, inclusive; a Fraction of seconds is compared exactly.
+    ``same``: whether a row of the same time counts. Times may repeat; they may not go back.
     """
     a, b = times_of(stream), times_of(reference)
     rows, offsets = np.empty(b.count, np.int32), np.empty(b.count)

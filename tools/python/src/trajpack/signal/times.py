@@ -30,7 +30,8 @@ class Times:
 
     @staticmethod
     def regular(rate: Any, count: int, start: Any = 0) -> Times:
-        """Row ``i`` at ``start + i / rate`` seconds. ``rate``: rows a second, such as 30, ``"30000/1001"`` or a Fraction."""
+        """Row ``i`` at ``start + i / rate`` seconds. ``rate``: rows a second, such as 30, ``"30000/1001"`` or a
+        Fraction."""
         return Times(0, _ffi.room(count, "count"), _clocks.exact(start, "start"), _clocks.exact(rate, "rate"))
 
     @staticmethod
@@ -43,7 +44,8 @@ class Times:
 
     @staticmethod
     def floats(values: ArrayLike) -> Times:
-        """Floating-point times, ``[rows]`` float64. float32 is refused: it cannot tell milliseconds apart after hours."""
+        """Floating-point times, ``[rows]`` float64. float32 is refused: it cannot tell milliseconds apart after hours.
+        """
         array = np.asarray(values)
         if array.ndim != 1 or array.dtype.kind not in "fiu" or array.dtype in (np.float32, np.float16):
             raise UsageError(f"times are {array.dtype} {list(array.shape)}, but must be float64, one for each row")

@@ -53,8 +53,8 @@ class Asker:
         if not 1 <= frame_count <= 1000:
             raise UsageError(f"1 to 1000 frames of a segment can be shown, not {frame_count}")
         if cache is not None and not judge.lasting:
-            raise UsageError(f"answers of the judge {judge.name} are not kept, because they may differ the next time; leave "
-                             "the cache out")
+            raise UsageError(f"answers of the judge {judge.name} are not kept, because they may differ the next time; "
+                             "leave the cache out")
         self.judge, self.prompts = judge, prompts or Prompts()
         self._sides = (truth, prediction)
         self._count, self._height = frame_count, height
