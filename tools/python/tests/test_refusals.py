@@ -221,6 +221,8 @@ def test_options_of_another_judge_are_refused(tmp_path: Path, capsys: pytest.Cap
         assert f"{option} is for --judge {owner}, not for --judge {chosen}" in capsys.readouterr().err
     with pytest.raises(trajpack.UsageError, match="leave the cache out"):
         judge.Asker(judge.FunctionJudge(lambda r: True), str, str, cache=judge.Cache(tmp_path / "cache"))
+    with pytest.raises(trajpack.UsageError, match="No closing quotation"):
+        judge.CommandJudge("look 'here")
     with pytest.raises(trajpack.MachineError, match="cannot be read"):
         judge.read_labels(tmp_path)
 

@@ -30,7 +30,10 @@ class CommandJudge(Judge):
     """
 
     def __init__(self, command: str | Sequence[str], *, timeout: float = 300.0) -> None:
-        self._command = shlex.split(command) if isinstance(command, str) else list(command)
+        try:
+            self._command = shlex.split(command) if isinstance(command, str) else list(command)
+        except ValueError as error:
+            raise UsageError(f"the judge's command {command!r} cannot be understood: {error}") from None
         if not self._command:
             raise UsageError("the judge's command is empty")
         if not timeout > 0:
