@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._errors import DataError, UsageError, nearest
+from ._schema import TYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ._schema import Channel
-
-TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "bool")
 
 
 @dataclass(frozen=True)

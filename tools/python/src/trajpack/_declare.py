@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ._columns import TYPES, Rows
+from . import _options
+from ._columns import Rows
 from ._errors import UsageError, nearest
-from ._schema import Channel, Stream
+from ._schema import TYPES, Channel, Stream
 
 #: The stream of channels that are named without one.
 FRAMES = "frames"
@@ -29,7 +30,7 @@ def split(path: str) -> tuple[str, str]:
 def hints(given: Mapping[str, Any] | None, what: str, known: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """``{name: {hint: value}}``, with unknown hints refused."""
     out: dict[str, dict[str, Any]] = {}
-    for name, one in (given or {}).items():
+    for name, one in _options.members(given, what + "s").items():
         if isinstance(one, Channel):
             one = {"dtype": one.type, "shape": one.shape, "kind": one.kind, "units": one.units,
                    "description": one.description, "conventions": one.conventions, "categories": one.categories,
@@ -54,6 +55,7 @@ def channel_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 def declared(schema: Mapping[str, Any]) -> dict[str, list[Channel]]:
     """The channels of a full declaration, by stream: ``{path: {"dtype": ...}}``, or the streams of a data set."""
+    schema = _options.members(schema, "schema")
     if schema and all(isinstance(s, Stream) for s in schema.values()):
         schema = {c.path: c for s in schema.values() for c in s.channels.values() if c.kind != "packet"}
     out: dict[str, list[Channel]] = {}
@@ -94,6 +96,8 @@ def channel(stream: str, name: str, dtype: str, shape: Any, hint: Mapping[str, A
         raise UsageError(f"channel '{path}': a shape is whole numbers, not {shape!r}") from None
     categories = hint.get("categories")
     if categories is not None:
+        if isinstance(categories, str) or not isinstance(categories, Iterable):
+            raise UsageError(f"channel '{path}': categories are a list of names, not {categories!r}")
         categories = tuple(str(c) for c in categories)
     kind = hint.get("kind") or ("text" if dtype == "bytes" else "categorical" if categories is not None
                                 else "image" if dtype == "uint8" and len(shape) >= 2
@@ -101,6 +105,8 @@ def channel(stream: str, name: str, dtype: str, shape: Any, hint: Mapping[str, A
     if kind not in _KINDS:
         raise UsageError(f"channel '{path}': there is no kind '{kind}'{nearest(str(kind), _KINDS)}")
     may = hint.get("missing", dtype.startswith("float"))
+    if not isinstance(may, (bool, np.bool_)):
+        raise UsageError(f"channel '{path}': missing is True or False, not {may!r}")
     missing = "never" if not may else "nan" if dtype.startswith("float") else "sentinel"
     conventions = hint.get("conventions") or {}
     if not isinstance(conventions, Mapping):
@@ -128,6 +134,17 @@ def _dtype(path: str, value: Any) -> str:
     return name
 
 
+def skeletons(given: Any) -> dict[str, list[list[int]]]:
+    """Edges between joints, by the skeleton's name."""
+    out: dict[str, list[list[int]]] = {}
+    for name, edges in _options.members(given, "skeletons").items():
+        try:
+            out[name] = [[_options.whole(a, "joint", 0), _options.whole(b, "joint", 0)] for a, b in edges]
+        except (TypeError, ValueError):
+            raise UsageError(f"skeleton '{name}' is a list of pairs of joints, [(0, 1), (1, 2)], not {edges!r}") from None
+    return out
+
+
 def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[str, Any]],
              skeletons: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON that the library takes; ``about``: what is known of each stream."""
@@ -139,9 +156,9 @@ def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[s
             raise UsageError(f"there is no stream '{name}' to describe{nearest(name, streams)}")
     return {
         "streams": [
-            plain({"name": name, "time_unit": about.get(name, {}).get("time_unit", "s"),
+            plain({"name": name, "time_unit": _text(name, "time_unit", about.get(name, {})) or "s",
                    "description": _text(name, "description", about.get(name, {})),
-                   "skeleton": about.get(name, {}).get("skeleton"),
+                   "skeleton": _text(name, "skeleton", about.get(name, {})),
                    "attributes": {k: str(about[name][k]) for k in ("rate", "tick") if k in about.get(name, {})}})
             | {"channels": [
                 plain({"name": c.name, "kind": c.kind, "type": c.type, "units": c.units, "description": c.description,
@@ -149,6 +166,6 @@ def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[s
                        "categories": None if c.categories is None else list(c.categories)}) | {"shape": list(c.shape)}
                 for c in channels]}
             for name, channels in streams.items()],
-        "skeletons": [{"name": name, "edges": [[int(a), int(b)] for a, b in edges]} for name, edges in skeletons.items()],
+        "skeletons": [{"name": name, "edges": edges} for name, edges in skeletons.items()],
         "attributes": dict(attributes),
     }

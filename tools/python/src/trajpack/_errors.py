@@ -45,11 +45,11 @@ def from_status(status: int, message: str) -> TrajpackError:
     return kind(message or ("the loader was cancelled" if status == 5 else "no reason was given"))
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def nearest(name: object, known: Iterable[str]) -> str:
     """``"; did you mean 'x'?"``, or what there is, or nothing."""
     import difflib  # only for a mistake
     names = list(known)
-    found = difflib.get_close_matches(name, names, 1, 0.6)
+    found = difflib.get_close_matches(str(name), names, 1, 0.6)
     if found:
         return f"; did you mean '{found[0]}'?"
     if not names:

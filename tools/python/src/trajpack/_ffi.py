@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+from collections.abc import Callable, Mapping
 from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_loader_cancel": (None, [c_void_p]),
 }
 
-_library: ctypes.CDLL | None = None
-
 
 def find() -> Path:
     """Where the library lies."""
@@ -108,7 +107,7 @@ def beside(installed: str, built: str) -> Path | None:
     return None
 
 
-def bind(path: Path, functions: dict[str, tuple[Any, list[Any]]], needs: str = "") -> ctypes.CDLL:
+def bind(path: Path, functions: Mapping[str, tuple[Any, list[Any]]], needs: str = "") -> ctypes.CDLL:
     """A library with the types of its functions set. ``needs``: what to say where it cannot be loaded."""
     try:
         loaded = ctypes.CDLL(str(path))
@@ -123,40 +122,65 @@ def bind(path: Path, functions: dict[str, tuple[Any, list[Any]]], needs: str = "
     return loaded
 
 
-def library() -> ctypes.CDLL:
-    """The library, loaded when it is first asked for."""
-    global _library
-    if _library is None:
-        path = find()
-        loaded = bind(path, FUNCTIONS)
-        if loaded.tp_abi() != ABI:
-            raise MachineError(f"{path} has the interface {loaded.tp_abi()} and this package needs {ABI}; install both "
-                               "anew")
-        _library = loaded
-    return _library
-
-
-def check(status: int, error: Error) -> None:
+def check(status: int, error: Any) -> None:
     """Raises what a status other than TP_OK stands for."""
     if status != OK:
         raise from_status(status, error.message.decode("utf-8", "replace"))
 
 
-def call(name: str, *arguments: Any) -> None:
-    """Calls a function that takes an error last, and raises it."""
-    error = Error()
-    check(getattr(library(), name)(*arguments, byref(error)), error)
+class Library:
+    """A library, loaded when it is first asked for: ``loaded`` has its functions, ``call`` raises their errors,
+    ``text`` frees the JSON that they give.
+
+    ``interface``: the function that tells its number, and the one that this package needs. ``free``: the function that
+    frees texts. ``error``: the structure that functions take last. ``needs``: what to say where it cannot be loaded.
+    """
+
+    def __init__(self, find: Callable[[], Path], functions: Mapping[str, tuple[Any, list[Any]]],
+                 interface: tuple[str, int], free: str, *, error: type[Structure] = Error, needs: str = "") -> None:
+        self._find, self._functions, self._interface, self._free = find, functions, interface, free
+        self._error, self._needs = error, needs
+        self._loaded: ctypes.CDLL | None = None
+
+    def loaded(self) -> ctypes.CDLL:
+        """The library itself."""
+        if self._loaded is None:
+            path = self._find()
+            loaded = bind(path, self._functions, self._needs)
+            name, needed = self._interface
+            if (found := getattr(loaded, name)()) != needed:
+                raise MachineError(f"{path} has the interface {found} and this package needs {needed}; install both "
+                                   "anew")
+            self._loaded = loaded
+        return self._loaded
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """Calls a function that takes an error last, and raises it."""
+        error = self._error()
+        check(getattr(self.loaded(), name)(*arguments, byref(error)), error)
+
+    def text(self, name: str, *arguments: Any) -> Any:
+        """Calls a function that gives JSON out last but the error, and parses it."""
+        out = c_void_p()
+        self.call(name, *arguments, byref(out))
+        return json.loads(self.take(out.value) or "null")
+
+    def take(self, address: int | None) -> str:
+        """The text at an address, which is freed; "" where there is none."""
+        try:
+            return ctypes.string_at(address).decode("utf-8", "replace") if address else ""
+        finally:
+            getattr(self.loaded(), self._free)(c_void_p(address))
 
 
-def text(name: str, *arguments: Any) -> Any:
-    """Calls a function that gives JSON out last but the error, and parses it."""
-    out = c_void_p()
-    call(name, *arguments, byref(out))
-    try:
-        raw = ctypes.string_at(out.value) if out.value else b"null"
-    finally:
-        library().tp_text_free(out)
-    return json.loads(raw.decode("utf-8"))
+def part(functions: Mapping[str, tuple[Any, list[Any]]], error: type[Structure] = Error) -> Library:
+    """libtrajpack, as one of its headers declares it."""
+    needed = {name: FUNCTIONS[name] for name in ("tp_abi", "tp_text_free")}
+    return Library(find, {**functions, **needed}, ("tp_abi", ABI), "tp_text_free", error=error)
+
+
+_reader = part(FUNCTIONS)
+library, call, text = _reader.loaded, _reader.call, _reader.text
 
 
 def path_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""A loader's life: the handle of the library, what it says of itself, its locks, fork, pickling, and its end."""
+"""A loader's life: the handle of the library, what it says of itself, its locks, fork, and its end."""
 from __future__ import annotations
 
 import os
@@ -79,15 +79,6 @@ class LoaderHandle:
         self.digest: Any = description["digest"]
         self._steps: int = description["steps"]
 
-    def __reduce__(self) -> Any:
-        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
-
-    def state_dict(self) -> dict[str, int]:
-        raise NotImplementedError
-
-    def load_state_dict(self, state: Mapping[str, int]) -> None:
-        raise NotImplementedError
-
     def _renew(self) -> None:
         """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life."""
         self._lock = threading.Lock()
@@ -104,8 +95,11 @@ class LoaderHandle:
     def lend(self, memory: Any) -> None:
         """Gives memory for one batch, to be used before any of its own: a writable buffer (a pinned tensor's numpy
         view, say) with ``batch_bytes`` at a multiple of 64. Before the first batch only."""
-        is_array = isinstance(memory, np.ndarray)
-        array = memory.reshape(-1).view(np.uint8) if is_array else np.frombuffer(memory, np.uint8)
+        try:
+            array = np.frombuffer(memory, np.uint8)
+        except (TypeError, ValueError):
+            raise UsageError("memory that is lent is a buffer of bytes that lie one after the other, such as a bytearray "
+                             f"or a contiguous array; this is none: {type(memory).__name__}") from None
         if not array.flags.writeable:
             raise UsageError("memory that is lent must be writable")
         with self._lock:
@@ -131,6 +125,13 @@ class LoaderHandle:
             raise UsageError("the loader is closed")
         return self._pointer
 
+    def _member(self, dataset: int) -> int:
+        """The number of one of its data sets."""
+        number = _options.whole(dataset, "dataset")
+        if not 0 <= number < len(self.datasets):
+            raise UsageError(f"there is no data set {number}; the loader has {len(self.datasets)}, counted from 0")
+        return number
+
     def _drop(self) -> None:
         if self._pending.value:
             self._library.tp_batch_free(self._pending)
@@ -153,11 +154,3 @@ def _free(pointer: c_void_p, lent: list[Any], library: Any) -> None:
     """Frees a loader; what it was lent lives until then."""
     library.tp_loader_free(pointer)
     del lent
-
-
-def _reopen(kind: type[LoaderHandle], datasets: tuple[Dataset, ...], options: bytes,
-            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> LoaderHandle:
-    loader = kind.__new__(kind)
-    loader._start(list(datasets), options, weights)
-    loader.load_state_dict(state)
-    return loader

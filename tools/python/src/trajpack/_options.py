@@ -1,15 +1,19 @@
 """Python's values as the library's options have them: JSON, with seconds kept exact."""
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
-from ._errors import UsageError
+from ._errors import UsageError, nearest
+
+P, R = ParamSpec("P"), TypeVar("R")
 
 
 def seconds(value: Any, name: str) -> Any:
@@ -89,6 +93,52 @@ def place() -> tuple[int, int]:
     return 0, 1
 
 
+def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:
+    """A whole number from ``least`` to below ``end``."""
+    try:
+        number = int(value.__index__())
+    except (AttributeError, TypeError):
+        raise UsageError(f"'{name}' is {value!r}, but must be a whole number") from None
+    if number < least and least > -2**63:
+        raise UsageError(f"'{name}' is {number}, but must be {least} or more")
+    if not least <= number < end:
+        raise UsageError(f"'{name}' is {number}, which does not fit into 64 bits")
+    return number
+
+
+def path(value: Any, name: str) -> str | None:
+    """A path as text; None where none is given."""
+    try:
+        return None if value is None else os.fsdecode(value)
+    except TypeError:
+        raise UsageError(f"option '{name}' is {value!r}, but must be a path") from None
+
+
+def members(value: Any, name: str) -> dict[str, Any]:
+    """A dict's members, by text; none where none is given."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise UsageError(f"'{name}' is {value!r}, but must be a dict")
+    return {str(key): one for key, one in value.items()}
+
+
+def named(function: Callable[P, R]) -> Callable[P, R]:
+    """The same function, which refuses options that it does not have with the nearest that it has."""
+    parameters = inspect.signature(function).parameters.values()
+    options = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    known = {p.name for p in parameters}
+
+    @wraps(function)
+    def checked(*arguments: P.args, **given: P.kwargs) -> R:
+        for name in given:
+            if name not in known:
+                raise UsageError(f"there is no option '{name}'{nearest(name, options)}")
+        return function(*arguments, **given)
+
+    return checked
+
+
 def rank(rank: int | None, world: int | None) -> tuple[int, int]:
     """What was asked for, or this process's place."""
     if rank is None and world is None:
@@ -97,12 +147,16 @@ def rank(rank: int | None, world: int | None) -> tuple[int, int]:
         raise UsageError("'rank' is given without 'world_size'; give both, or neither")
     if rank is None:
         raise UsageError("'world_size' is given without 'rank'; give both, or neither")
-    return int(rank), int(world)
+    of = whole(world, "world_size", 1)
+    own = whole(rank, "rank", 0)
+    if own >= of:
+        raise UsageError(f"'rank' is {own}, but must be below 'world_size', which is {of}")
+    return own, of
 
 
 def encode(options: Mapping[str, Any]) -> bytes:
     """The JSON of the options that are set."""
-    chosen = {k: v for k, v in options.items() if v is not None}
+    chosen = {k: plain(v) for k, v in options.items() if v is not None}
     try:
         return json.dumps(chosen, allow_nan=False).encode()
     except ValueError:

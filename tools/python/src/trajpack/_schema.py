@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import UsageError, nearest
+from ._words import counted
+
+#: The dtypes that channels of numbers have.
+TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "bool")
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Stream:
         return self.channels[name]
 
     def __repr__(self) -> str:
-        head = f"{self.name}: {self.rows:,} rows, {len(self.channels)} channels"
+        head = f"{self.name}: {counted(self.rows, 'row')}, {counted(len(self.channels), 'channel')}"
         head += f", {self.rate} Hz" if self.rate and self.time_unit == "s" else ""
         head += f", up to {self.entities} entities" if self.entities else ""
         return "\n  ".join([head, *map(str, self.channels.values())])
@@ -95,6 +99,8 @@ def streams(document: list[dict[str, Any]]) -> Named:
 
 def resolve(known: Mapping[str, Stream], path: str) -> tuple[Stream, Channel | None]:
     """The stream and channel of ``"stream"`` or ``"stream/channel"``; names of streams may hold slashes."""
+    if not isinstance(path, str):
+        raise UsageError(f"a path is a text, 'stream' or 'stream/channel', not {path!r}")
     if path in known:
         return known[path], None
     for name in sorted(known, key=len, reverse=True):

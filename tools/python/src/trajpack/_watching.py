@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from . import _ffi
+from . import _ffi, _options
 from ._places import Places
+from ._words import counted
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -58,7 +59,7 @@ class Watched(Places):
         permutation, 0 for none). ``batch_spread``: the mean distance between the smallest and largest window of a
         batch, against ``(B - 1) / (B + 1)`` of all (1 for a permutation).
         """
-        count = min(samples, self.epoch_windows)
+        count = min(_options.whole(samples, "samples", 0), self.epoch_windows)
         windows, datasets = self.order(0, count)
         sizes = np.bincount(datasets, minlength=1)
         chosen = windows[datasets == int(sizes.argmax())].astype(np.float64)
@@ -72,8 +73,8 @@ class Watched(Places):
     def __repr__(self) -> str:
         if not self._free.alive:
             return "<trajpack.Loader, closed>"
-        lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: {self.windows:,} windows, "
-                 f"{self._steps:,} batches of {self.batch_size} an epoch, now at {self.position:,} of epoch "
+        lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: "
+                 f"{counted(self.windows, 'window')}, {counted(self._steps, 'batch')} of {self.batch_size} an epoch, now at {self.position:,} of epoch "
                  f"{self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]

@@ -4,10 +4,8 @@ The library is found in ``$TRAJPACK_WRITE_LIBRARY``, else beside the one that re
 """
 from __future__ import annotations
 
-import ctypes
-import json
 import os
-from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_size_t, c_void_p
+from ctypes import POINTER, Structure, c_char_p, c_int32, c_int64, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +43,6 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tpw_episode_free": (None, [c_void_p]),
 }
 
-_library: ctypes.CDLL | None = None
-
-
 def find() -> Path:
     """Where the library lies."""
     named = os.environ.get("TRAJPACK_WRITE_LIBRARY")
@@ -63,32 +58,7 @@ def find() -> Path:
     return found
 
 
-def library() -> ctypes.CDLL:
-    """The library, loaded when it is first asked for."""
-    global _library
-    if _library is None:
-        path = find()
-        loaded = _ffi.bind(path, FUNCTIONS, "; writing needs libhdf5 (on Debian and Ubuntu: apt-get install "
-                                            "libhdf5-103-1), reading does not")
-        if loaded.tpw_abi() != ABI:
-            raise MachineError(f"{path} has the interface {loaded.tpw_abi()} and this package needs {ABI}; install "
-                               "both anew")
-        _library = loaded
-    return _library
-
-
-def call(name: str, *arguments: Any) -> None:
-    """Calls a function that takes an error last, and raises it."""
-    error = _ffi.Error()
-    _ffi.check(getattr(library(), name)(*arguments, byref(error)), error)
-
-
-def text(name: str, *arguments: Any) -> Any:
-    """Calls a function that gives JSON out last but the error, and parses it."""
-    out = c_void_p()
-    call(name, *arguments, byref(out))
-    try:
-        raw = ctypes.string_at(out.value) if out.value else b"null"
-    finally:
-        library().tpw_text_free(out)
-    return json.loads(raw.decode("utf-8"))
+_writer = _ffi.Library(find, FUNCTIONS, ("tpw_abi", ABI), "tpw_text_free",
+                       needs="; writing needs libhdf5 (on Debian and Ubuntu: apt-get install libhdf5-103-1), reading "
+                             "does not")
+library, call, text = _writer.loaded, _writer.call, _writer.text

@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _ffi
 from ._errors import UsageError, nearest
+from ._words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -162,7 +163,7 @@ class Batch(Mapping[str, Any]):
                           self.windows, self.datasets)
 
     def __repr__(self) -> str:
-        lines = [f"<trajpack.Batch of {self.count} windows, epoch {self.epoch}, position {self.position}>"]
+        lines = [f"<trajpack.Batch of {counted(self.count, 'window')}, epoch {self.epoch}, position {self.position}>"]
         for name, output in self._outputs.items():
             lines.append(f"  {name}: {output.dtype.name} {[self.count, *output.shape[1:]]}")
         return "\n".join(lines)

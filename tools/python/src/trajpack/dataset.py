@@ -9,9 +9,10 @@ from ctypes import byref, c_int64, c_void_p
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _ffi
+from . import _ffi, _options
 from ._errors import UsageError
 from ._schema import Named, Stream, streams
+from ._words import counted
 from .episode import Episode
 
 if TYPE_CHECKING:
@@ -116,10 +117,10 @@ class Dataset:
             number = c_int64()
             _ffi.call("tp_dataset_find_episode", self._pointer, _ffi.name_bytes(episode), byref(number))
             return Episode(self, number.value)
-        number_ = int(episode)
+        number_ = _options.whole(episode, "episode")
         count = len(self)
         if not -count <= number_ < count:
-            raise UsageError(f"{self.path} has {count} episodes, so there is no number {number_}")
+            raise UsageError(f"{self.path} has {counted(count, 'episode')}, so there is no number {number_}")
         return Episode(self, number_ % count)
 
     def to_pandas(self, episode: str | int, stream: str | None = None) -> Any:
@@ -142,7 +143,7 @@ class Dataset:
         return Loader(self, **options)
 
     def __repr__(self) -> str:
-        lines = [f"<trajpack.Dataset {self.path}: {len(self):,} episodes, {_size(self.bytes)}"
+        lines = [f"<trajpack.Dataset {self.path}: {counted(len(self), 'episode')}, {_size(self.bytes)}"
                  + ("" if self.complete else ", NOT COMPLETE") + ">"]
         named = {k: v for k, v in self.splits.items() if k}
         if named:
@@ -152,7 +153,7 @@ class Dataset:
             more = f", ... {len(shown) - 8} more" if len(shown) > 8 else ""
             rate = f", {stream.rate} a {stream.time_unit}" if stream.rate else ", explicit times"
             who = f", up to {stream.entities} entities" if stream.entities else ""
-            lines.append(f"  {stream.name}: {stream.rows:,} rows{rate}{who}: {', '.join(shown[:8])}{more}")
+            lines.append(f"  {stream.name}: {counted(stream.rows, 'row')}{rate}{who}: {', '.join(shown[:8])}{more}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -165,7 +166,7 @@ class Dataset:
                 rows.append("<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>")
         head = "".join(f"<th>{h}</th>" for h in
                        ("stream", "channel", "type", "kind", "units", "rate", "rows", "entities"))
-        return (f"<p><b>{html.escape(self.path)}</b>: {len(self):,} episodes, {_size(self.bytes)}"
+        return (f"<p><b>{html.escape(self.path)}</b>: {counted(len(self), 'episode')}, {_size(self.bytes)}"
                 + ("" if self.complete else ", <b>not complete</b>")
                 + f"</p><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
 
@@ -189,8 +190,8 @@ class Episodes(Sequence["Episode"]):
     def __getitem__(self, index: int | str | slice) -> Episode | list[Episode]:
         if isinstance(index, slice):
             return [self._dataset.episode(i) for i in range(*index.indices(self._count))]
-        if not isinstance(index, str) and not -self._count <= index < self._count:
-            raise IndexError(f"there are {self._count} episodes, so there is no number {index}")
+        if not isinstance(index, str) and not -self._count <= _options.whole(index, "episode") < self._count:
+            raise IndexError(f"there is no episode {index}; the data set has {self._count}, counted from 0")
         return self._dataset.episode(index)
 
     def __contains__(self, id: object) -> bool:
@@ -223,12 +224,12 @@ class Episodes(Sequence["Episode"]):
     def __repr__(self) -> str:
         shown = []
         for record in self.records():
-            shown.append(f"  {record['id']}: {record['rows']:,} rows"
+            shown.append(f"  {record['id']}: {counted(record['rows'], 'row')}"
                          + (f", {record['split']}" if record["split"] else ""))
             if len(shown) == 10:
                 break
         more = [f"  ... {self._count - len(shown):,} more"] if self._count > len(shown) else []
-        return "\n".join([f"{self._count:,} episodes", *shown, *more])
+        return "\n".join([counted(self._count, "episode"), *shown, *more])
 
 
 def _size(count: int) -> str:

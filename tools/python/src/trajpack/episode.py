@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _ffi
+from . import _ffi, _options
 from ._errors import UsageError, nearest
-from ._schema import Channel, Stream, resolve
+from ._schema import TYPES, Channel, Stream, resolve
+from ._words import counted
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,10 +141,10 @@ class Episode:
         lines = [f"<trajpack.Episode {self.id}{split}>"]
         for name, table in self.streams.items():
             if isinstance(table, Table):
-                lines.append(f"  {name}: {len(table):,} rows, {len(table.stream.channels)} channels")
+                lines.append(f"  {name}: {counted(len(table), 'row')}, {counted(len(table.stream.channels), 'channel')}")
             else:
-                who = ", ".join(f"{t.entity} {len(t):,} rows" for t in table)
-                lines.append(f"  {name}: {who}; {len(table.stream.channels)} channels")
+                who = ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in table)
+                lines.append(f"  {name}: {who}; {counted(len(table.stream.channels), 'channel')}")
         return "\n".join(lines)
 
 
@@ -178,7 +179,7 @@ class Entities(Sequence["Table"]):
         return self._tables[which]
 
     def __repr__(self) -> str:
-        return f"{self.stream.name}: " + ", ".join(f"{t.entity} {len(t):,} rows" for t in self._tables)
+        return f"{self.stream.name}: " + ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in self._tables)
 
 
 class Table:
@@ -234,7 +235,7 @@ class Table:
 
     def __repr__(self) -> str:
         who = f" of {self.entity}" if self.entity else ""
-        lines = [f"{self.stream.name}{who}: {len(self):,} rows in {len(self.tracks)} track(s)"]
+        lines = [f"{self.stream.name}{who}: {counted(len(self), 'row')} in {counted(len(self.tracks), 'track')}"]
         return "\n  ".join([*lines, *map(str, self.stream.channels.values())])
 
 
@@ -282,10 +283,15 @@ class Column:
     def read(self, first: int = 0, count: int | None = None, dtype: Any = None) -> Any:
         """Rows ``[first, first + count)`` as ``dtype``, cast while they are read."""
         rows = len(self)
-        count = rows - first if count is None else count
+        first = _options.whole(first, "first")
+        count = rows - first if count is None else _options.whole(count, "count")
         if first < 0 or count < 0 or first + count > rows:
             raise UsageError(f"'{self.channel.path}' has {rows} rows, so rows {first} to {first + count} lie outside")
-        return self._read(first, count, dtype)[0]
+        try:
+            kind = None if dtype is None else np.dtype(dtype)
+        except TypeError:
+            raise UsageError(f"there is no dtype {dtype!r}{nearest(dtype, TYPES)}") from None
+        return self._read(first, count, kind)[0]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         if copy is False:

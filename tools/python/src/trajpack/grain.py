@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from ._errors import UsageError
+from ._words import counted
 from .loader import Loader
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class WindowSource:
         return {name: batch[name][0] for name in batch}
 
     def __repr__(self) -> str:
-        return f"<trajpack.grain.WindowSource of {len(self):,} windows>"
+        return f"<trajpack.grain.WindowSource of {counted(len(self), 'window')}>"
 
 
 __all__ = ["WindowSource"]

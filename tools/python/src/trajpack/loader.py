@@ -13,11 +13,11 @@ from . import _ffi, _options, predicates
 from ._errors import UsageError
 from ._watching import Watched
 from .batch import Batch, empty, numbers
+from .dataset import Dataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from .dataset import Dataset
     from .predicates import Test
 
 
@@ -105,6 +105,7 @@ class Loader(Watched):
     batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after ``fork``.
     """
 
+    @_options.named
     def __init__(
         self, datasets: Dataset | Sequence[Dataset], *,
         channels: str | Iterable[str | Mapping[str, str]] | None = None,
@@ -151,30 +152,24 @@ class Loader(Watched):
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         own, world = _options.rank(rank, world_size)
-        members = [datasets] if not isinstance(datasets, Sequence) else list(datasets)
+        members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
         weighed = _weights(chances, len(members))
         given = {
-            "channels": _options.listed(channels), "exclude": _options.listed(exclude),
-            "length": _options.plain(length),
+            "channels": _options.listed(channels), "exclude": _options.listed(exclude), "length": length,
             "duration": None if duration is None else _options.seconds(duration, "duration"),
-            "stride": _options.plain(stride), "past": _options.plain(past), "future": _options.plain(future),
-            "offsets": _options.offsets(offsets), "plan": _options.plan(plan), "reference": reference,
+            "stride": stride, "past": past, "future": future, "offsets": _options.offsets(offsets),
+            "plan": _options.plan(plan), "reference": reference,
             "rate": None if rate is None else _options.seconds(rate, "rate"),
-            "align": _options.plain(align), "edge": edge, "entities": _options.plain(entities),
-            "dtype": _options.plain(dtype), "normalize": _options.plain(normalize), "normalize_split": normalize_split,
-            "features": None if features is None else {k: _options.listed(v) for k, v in features.items()},
-            "fill": _options.plain(fill), "masks": _masks(masks), "time": time, "split": _options.plain(split),
-            "episodes": _options.listed(episodes), "where": _options.plain(where),
-            "windows_where": _options.plain(predicates.plain(windows_where, "windows_where")),
-            "window_weights": True if weighed else _options.plain(chances),
-            "cache_dir": None if cache_dir is None else os.fspath(cache_dir),
+            "align": align, "edge": edge, "entities": entities, "dtype": dtype, "normalize": normalize,
+            "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
+            "time": time, "split": split, "episodes": _options.listed(episodes), "where": where,
+            "windows_where": predicates.plain(windows_where, "windows_where"),
+            "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
-            "block_windows": _options.plain(block_windows), "block_count": _options.plain(block_count),
-            "seed": _options.plain(seed), "epoch": _options.plain(epoch), "batch": _options.plain(batch),
-            "drop_last": drop_last, "rank": own, "world": world, "weights": _options.plain(weights),
-            "epoch_windows": _options.plain(epoch_windows), "threads": _options.plain(threads),
-            "prefetch": _options.plain(prefetch), "cache": _options.plain(cache), "on_error": on_error,
+            "block_windows": block_windows, "block_count": block_count, "seed": seed, "epoch": epoch, "batch": batch,
+            "drop_last": drop_last, "rank": own, "world": world, "weights": weights, "epoch_windows": epoch_windows,
+            "threads": threads, "prefetch": prefetch, "cache": cache, "on_error": on_error,
         }
         self._start(members, _options.encode(given), weighed)
 
@@ -212,6 +207,7 @@ class Loader(Watched):
         ``windows``: numbers in the order of data set ``dataset`` of the mixture.
         """
         array, address = numbers(windows)
+        dataset = self._member(dataset)
         if len(array) > self.batch_size:
             raise UsageError(f"{len(array)} windows were asked for at once, and a batch has room for {self.batch_size}")
         memory, to = empty(self.batch_bytes)
@@ -220,6 +216,24 @@ class Loader(Watched):
             _ffi.call("tp_loader_read", self._pointer, dataset, address, len(array), to, self.batch_bytes)
         return Batch(self.outputs, memory, len(array), self.epoch, 0, array,
                      np.full(len(array), dataset, np.uint32))
+
+
+def _datasets(given: Any) -> list[Dataset]:
+    """The data sets that windows are of."""
+    members = list(given) if isinstance(given, Sequence) and not isinstance(given, (str, bytes)) else [given]
+    for one in members:
+        if not isinstance(one, Dataset):
+            hint = f"; open it first, with trajpack.open({one!r})" if isinstance(one, (str, os.PathLike)) else ""
+            raise UsageError(f"windows are of data sets as trajpack.open gives them, not of {type(one).__name__}{hint}")
+    return members
+
+
+def _features(given: Any) -> dict[str, Any] | None:
+    if given is None:
+        return None
+    if not isinstance(given, Mapping):
+        raise UsageError(f"option 'features' is {given!r}, but must be a dict of patterns, {{name: [patterns]}}")
+    return {str(name): _options.listed(patterns) for name, patterns in given.items()}
 
 
 def _masks(masks: bool | Iterable[str] | None) -> Any:

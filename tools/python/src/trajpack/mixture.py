@@ -27,6 +27,7 @@ def mixture(datasets: Iterable[Dataset] | Mapping[Dataset, float], weights: Iter
             raise UsageError("weights are given twice: in the mapping and in 'weights'")
         members, weights = list(datasets), list(datasets.values())
     else:
+        if isinstance(datasets, str) or not isinstance(datasets, Iterable):
+            raise UsageError(f"a mixture is of a list of data sets, or {{dataset: weight}}, not {type(datasets).__name__}")
         members = list(datasets)
-    return Loader(members, weights=None if weights is None else list(weights), epoch_windows=epoch_windows,
-                  **options)
+    return Loader(members, weights=weights, epoch_windows=epoch_windows, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from . import _options
 from ._errors import UsageError
 
 
@@ -28,10 +29,11 @@ class Values:
 
     def __getitem__(self, component: int | Iterable[int]) -> Values:
         """Only some elements of each row, counted flat."""
-        chosen = [component] if isinstance(component, int) else list(component)
+        several = isinstance(component, Iterable) and not isinstance(component, str)
+        chosen = [_options.whole(c, "component") for c in (component if several else [component])]
         if "component" in self._measure or "of" in self._measure:
             raise UsageError("components are chosen first: channel(name)[0], then what is made of them")
-        return Values({**self._measure, "component": [int(c) for c in chosen]})
+        return Values({**self._measure, "component": chosen})
 
     def _then(self, step: str) -> Values:
         return Values({**self._measure, "of": [*self._measure.get("of", []), step]})
@@ -69,11 +71,16 @@ class Values:
 
     def isin(self, values: Iterable[float | str]) -> Comparison:
         """Whether each is one of some numbers or categories."""
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise UsageError(f"isin takes a list of numbers or categories, not {values!r}")
         return Comparison(self._measure, [_scalar(v) for v in values])
 
     def between(self, low: float, high: float) -> Comparison:
         """Whether each lies in ``[low, high]``."""
         return Comparison(self._measure, {"min": _number(low), "max": _number(high)})
+
+    def __bool__(self) -> bool:
+        raise UsageError("values are neither true nor false; compare them: (channel(name) > x).any()")
 
     # Numbers of the window.
 
@@ -170,6 +177,9 @@ class Number:
         """Whether it lies in ``[low, high]``."""
         return self._test({"min": _number(low), "max": _number(high)})
 
+    def __bool__(self) -> bool:
+        raise UsageError("a number of the window is neither true nor false; compare it: channel(name).mean() > x")
+
 
 class Test:
     """Which windows are wanted; joined by ``&``, ``|`` and ``~``."""
@@ -219,6 +229,11 @@ def plain(value: Any, name: str) -> Any:
     """A test or number of windows as JSON; what is JSON already stays."""
     if isinstance(value, (Comparison, Values)):
         raise UsageError(f"option '{name}' is about single values; say it of the window: .any(), .all(), .mean(), ...")
+    if isinstance(value, Number) and name == "windows_where":
+        raise UsageError("option 'windows_where' is a test; compare the number: channel(name).mean() > x")
+    if isinstance(value, Test) and name == "window_weights":
+        raise UsageError("option 'window_weights' is a number, channel(name).mean(), not a test; a test belongs to "
+                         "'windows_where'")
     return value.json if isinstance(value, (Test, Number)) else value
 
 

@@ -13,12 +13,13 @@ from . import _clocks, _declare, _ffi, _options, _write_ffi
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._schema import Channel
+from ._words import counted
 from .recording import Recording
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from .recording import EntityLike
+    from ._given import EntityLike
 
 
 def create(path: str | os.PathLike[str], **options: Any) -> Writer:
@@ -63,6 +64,7 @@ class Writer:
     ``MachineError`` where the folder cannot be written or libhdf5 is not there.
     """
 
+    @_options.named
     def __init__(
         self, path: str | os.PathLike[str], *,
         mode: Literal["x", "a"] = "x",
@@ -91,15 +93,16 @@ class Writer:
             for key in ("rate", "tick"):
                 if key in about:
                     about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
-        self._skeletons, self._attributes = dict(skeletons or {}), _options.plain(dict(attributes or {}))
+        self._skeletons = _declare.skeletons(skeletons)
+        self._attributes = _options.plain(_options.members(attributes, "attributes"))
         planned = None if schema is None else self._timed(_declare.declared(schema))
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level), "chunk_rows": _options.plain(chunk_rows),
             "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads)})
+        pointer, raw = c_void_p(), _ffi.path_bytes(path)
         #: The folder of the data set.
         self.path: str = os.fspath(path)
-        pointer = c_void_p()
-        _write_ffi.call("tpw_writer_open", _ffi.path_bytes(path), options, byref(pointer))
+        _write_ffi.call("tpw_writer_open", raw, options, byref(pointer))
         self._pointer = pointer
         self._process = os.getpid()
         self._lock = threading.RLock()
@@ -213,8 +216,11 @@ class Writer:
         """
         if not isinstance(id, str):
             raise UsageError(f"an episode's id is a text, not {type(id).__name__}")
+        if split is not None and not isinstance(split, str):
+            raise UsageError(f"an episode's split is a text, not {type(split).__name__}")
+        known = _options.plain(_options.members(metadata, "metadata"))
         with self._lock:
-            return Recording(self, id, split or "", _options.plain(dict(metadata or {})), _clocks.exact(start, "start"))
+            return Recording(self, id, split or "", known, _clocks.exact(start, "start"))
 
     def append(self, id: str, values: Any = None, /, *, time: Any = None, split: str | None = None,
                metadata: Mapping[str, Any] | None = None, start: Any = 0, entity: EntityLike = None,
@@ -306,7 +312,7 @@ class Writer:
     def __repr__(self) -> str:
         if self.closed or self._process != os.getpid():
             return f"<trajpack.Writer {self.path}, closed>"
-        return f"<trajpack.Writer {self.path}: {len(self):,} episodes>"
+        return f"<trajpack.Writer {self.path}: {counted(len(self), 'episode')}>"
 
 
 def _free(lock: Any, pointer: c_void_p) -> None:
@@ -323,7 +329,7 @@ def _after_fork() -> None:
         if writer._free.detach() is not None:
             _write_ffi.library().tpw_writer_leave(writer._pointer)
         for recording in list(writer._recordings):
-            recording._free.detach()
+            recording._spool.leave()
 
 
 os.register_at_fork(after_in_child=_after_fork)

@@ -1,11 +1,9 @@
 """The functions of ``trajpack_evaluate.h``: arrays in, JSON out."""
 from __future__ import annotations
 
-import ctypes
 import json
 from collections.abc import Mapping
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_void_p
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,25 +27,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_evaluators": (c_void_p, []),
 }
 
-
-@cache
-def library() -> ctypes.CDLL:
-    """The library, with the functions declared."""
-    _ffi.library()      # first, for its check of the version
-    return _ffi.bind(_ffi.find(), FUNCTIONS | {"tp_text_free": _ffi.FUNCTIONS["tp_text_free"]})
-
-
-def take(address: int | None) -> str:
-    """The text at an address, which is freed."""
-    try:
-        return ctypes.string_at(address).decode("utf-8", "replace") if address else ""
-    finally:
-        library().tp_text_free(c_void_p(address))
+_evaluate = _ffi.part(FUNCTIONS)
 
 
 def evaluators() -> list[dict[str, Any]]:
     """The catalogue as the library has it."""
-    found: list[dict[str, Any]] = json.loads(take(library().tp_evaluators()))
+    found: list[dict[str, Any]] = json.loads(_evaluate.take(_evaluate.loaded().tp_evaluators()))
     return found
 
 
@@ -65,8 +50,9 @@ def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options
         item.shape, item.rank, item.type = shape, values.ndim, TYPES[str(values.dtype)]
     text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
     result = c_void_p()
-    status = library().tp_evaluate(_ffi.name_bytes(evaluator), items, len(arrays), _ffi.name_bytes(text), byref(result))
-    answer = take(result.value)
+    status = _evaluate.loaded().tp_evaluate(_ffi.name_bytes(evaluator), items, len(arrays), _ffi.name_bytes(text),
+                                            byref(result))
+    answer = _evaluate.take(result.value)
     if status:
         raise from_status(status, answer)
     found: list[dict[str, Any]] = json.loads(answer)

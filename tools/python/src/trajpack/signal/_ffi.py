@@ -1,16 +1,16 @@
 """The signal functions of libtrajpack, as ``trajpack_signal.h`` declares them, and arrays as they take them."""
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, byref, c_char, c_double, c_int32, c_int64, c_uint64, c_void_p
+from ctypes import POINTER, Structure, c_char, c_double, c_int32, c_int64, c_uint64, c_void_p
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _ffi
-from .._errors import UsageError, from_status, nearest
+from .._errors import UsageError, nearest
+from .._options import whole
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -79,24 +79,8 @@ FUNCTIONS: dict[str, list[Any]] = {
     "tp_signal_quantise": [_times, _real, _input, _void, _output, _long, _error],
 }
 
-_library: ctypes.CDLL | None = None
-
-
-def library() -> ctypes.CDLL:
-    """libtrajpack with the signal functions declared."""
-    global _library
-    if _library is None:
-        _ffi.library()  # refuses one of another interface
-        _library = _ffi.bind(_ffi.find(), {name: (c_int32, arguments) for name, arguments in FUNCTIONS.items()})
-    return _library
-
-
-def call(name: str, *arguments: Any) -> None:
-    """Calls a function that takes an error last, and raises it."""
-    error = Error()
-    status = getattr(library(), name)(*arguments, byref(error))
-    if status:
-        raise from_status(status, error.message.decode("utf-8", "replace"))
+_signal = _ffi.part({name: (c_int32, arguments) for name, arguments in FUNCTIONS.items()}, Error)
+call = _signal.call
 
 
 def address(array: Array | None) -> Any:
@@ -158,23 +142,9 @@ def series(x: ArrayLike, channel: int = 0, episodes: ArrayLike | None = None) ->
     return c
 
 
-def whole(value: Any, name: str) -> int:
-    """A whole number of 64 bits."""
-    try:
-        number = value.__index__()
-    except (AttributeError, TypeError):
-        raise UsageError(f"'{name}' is {value!r}, but must be a whole number") from None
-    if not -2**63 <= number < 2**63:
-        raise UsageError(f"'{name}' is {value!r}, which does not fit into 64 bits")
-    return int(number)
-
-
 def room(value: Any, name: str) -> int:
     """How many numbers to make room for."""
-    number = whole(value, name)
-    if number < 0:
-        raise UsageError(f"'{name}' is {value!r}, but must be 0 or more")
-    return number
+    return whole(value, name, 0)
 
 
 def code(value: str, name: str, choices: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,7 +65,7 @@ class NoVerdict(Exception):
     """The judge will not answer this question, however often it is asked."""
 
 
-class Judge:
+class Judge(ABC):
     """Something that answers requests. ``ask`` is called from several threads at once."""
 
     #: Names the judge in verdicts; one that answers otherwise has another name, for answers are kept under it.
@@ -74,9 +75,9 @@ class Judge:
     #: Whether its answers may be kept and used again.
     lasting = False
 
+    @abstractmethod
     def ask(self, request: Request) -> Answer:
         """The answer, or ``TryAgain``, or ``NoVerdict``; any ``TrajpackError`` ends the run."""
-        raise NotImplementedError
 
     def interrupt(self) -> None:
         """Makes calls of ``ask`` that wait in other threads end soon; the run is over."""
