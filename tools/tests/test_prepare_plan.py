@@ -16,6 +16,8 @@ WRONG = [
         {"step": "resample"}, {"step": "resample", "rate": 0}, {"step": "resample", "rate": 1, "onto": "series"},
         {"step": "resample", "rate": 1, "label": "left"}, {"step": "resample", "up": 2, "origin": "zero"},
         {"step": "resample", "rate": 1, "bin": "mean", "method": "auto"}, {"step": "resample", "rate": 1, "gap": -1},
+        {"step": "resample", "rate": 1, "padding": "line"},
+        {"step": "resample", "rate": 1, "padding": "zero", "method": {"series/x": "linear"}},
         {"step": "resample", "rate": 1, "method": "line"}, {"step": "resample", "times": []},
         {"step": "align"}, {"step": "align", "onto": "series", "direction": "sideways"}, {"step": "quantise"},
         {"step": "quantise", "quantum": "0.1s"}, {"step": "embed", "tau": 0}, {"step": "embed", "coordinates": []},
