@@ -40,6 +40,22 @@ def specimen():
     return built("specimen")
 
 
+@pytest.fixture
+def start():
+    """Starts processes; those that are left at the end of the test are killed, whatever became of it."""
+    running = []
+
+    def start(command, **options):
+        process = subprocess.Popen(list(map(str, command)), **{"text": True, **options})
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        with process:                        # which closes the pipes and waits
+            process.kill()
+
+
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory):
     """Five small samples in WildWorld's layout, made afresh."""

@@ -70,12 +70,12 @@ def recording(name):
         "mode": (np.arange(n) // 7 % 5).astype("i2"), "hit": (random.random(n) < .1).astype("u1")}
 
 
-def convert(trajpack, folder):
-    """The recordings as a dataset in the folder."""
-    for name in ROWS:
+def convert(trajpack, folder, names="ab"):
+    """The recordings, in this order, as a dataset in the folder."""
+    for name in names:
         np.savez(folder / f"{name}.npz", **recording(name))
     kinds = [w for k in KINDS for w in ("--kind", k)]
-    run(trajpack, "convert", folder / "a.npz", folder / "b.npz", folder / "source", "--rate", RATE, "--unit",
+    run(trajpack, "convert", *[folder / f"{name}.npz" for name in names], folder / "source", "--rate", RATE, "--unit",
         "angle=rad", *kinds)
     return folder / "source"
 

@@ -31,7 +31,9 @@ def rows(name, arrays, size):
 def test_almost_nothing_gives_a_figure_or_a_reason(name, size):
     arrays = rows(name, copied(name, truth(name, np.random.default_rng(3))), size)
     try:
-        for score in evaluate_list(name, **arrays):
+        scores = evaluate_list(name, **arrays)
+        assert scores
+        for score in scores:
             assert (score["value"] is None) == (score["reason"] is not None)
             assert score["value"] is None or np.isfinite(score["value"])
             assert size or score["value"] is None or name == "action.segments", score
@@ -47,8 +49,11 @@ def test_constant_input_gives_a_figure_or_a_reason(name, value):
         if key not in ("lengths", "bones", "feet", "clips") and "rotation" not in key:
             arrays[key] = np.full(np.shape(arrays[key]), value)
     try:
-        for score in evaluate_list(name, **arrays):
+        scores = evaluate_list(name, **arrays)
+        assert scores
+        for score in scores:
             assert (score["value"] is None) == (score["reason"] is not None)
+            assert score["value"] is None or np.isfinite(score["value"])
     except TrajpackError as refused:
         assert len(str(refused)) > 20
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from evaluate_native import TrajpackError, catalogue, evaluate_list
+from evaluate_native import catalogue, evaluate_list
 from evaluate_samples import TRUTHS, copied, noisy, truth
 
 NAMES = [e["name"] for e in catalogue()]
@@ -72,7 +72,11 @@ def test_truth_against_itself_is_perfect(name, seed):
         assert score["value"] == pytest.approx(best, abs=1e-9), score
         assert score["count"] > 0, score
         scored += 1
-    assert scored or name == "action.segments"
+    assert (scored > 0) == (name != "action.segments"), "counts of segments have no best"
+
+
+# Arrays of rows and joints, which other numbers would make another question.
+MEANT = ("lengths", "bones", "feet", "clips")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64", "uint8"])
@@ -83,21 +87,12 @@ def test_the_type_of_an_array_changes_nothing_but_rounding(name, dtype):
     whole = {}
     for key, value in arrays.items():
         value = np.asarray(value, float)
-        keep = name.endswith("lengths") or "rotation" in key or name.startswith(("depth", "action"))
-        whole[key] = value if keep else np.round(np.abs(value) * 3) % 200
-        whole[key] = np.maximum(np.round(whole[key]), 0) if "rotation" not in key else whole[key]
+        if "rotation" not in key and not name.startswith(("depth", "action")) and key not in MEANT:
+            value = np.abs(value) * 3 % 200
+        whole[key] = value if "rotation" in key else np.maximum(np.round(value), 0)
     typed = {k: v if "rotation" in k else v.astype(dtype) for k, v in whole.items()}
-
-    def answer(given):
-        try:
-            return evaluate_list(name, **given)
-        except TrajpackError as refused:
-            return str(refused)
-
-    ours, theirs = answer(typed), answer(whole)
-    if isinstance(theirs, str):
-        assert ours == theirs
-        return
-    for a, b in zip(ours, theirs):
+    ours, theirs = evaluate_list(name, **typed), evaluate_list(name, **whole)
+    assert any(score["value"] is not None for score in theirs)
+    for a, b in zip(ours, theirs, strict=True):
         assert (a["name"], a["count"], a["reason"]) == (b["name"], b["count"], b["reason"])
         assert a["value"] == (b["value"] and pytest.approx(b["value"], rel=1e-6, abs=1e-6)), a["name"]

@@ -79,7 +79,7 @@ def test_what_is_masked_never_influences_a_score(name, mask, seed):
     whole = evaluate_list(name, options, **arrays)
     assert [s["name"] for s in whole] == [s["name"] for s in answers[0]]
     if name != "action.segments" and mask != "train_mask":  # a hole cuts a segment in two
-        assert any(a["count"] < b["count"] for a, b in zip(answers[0], whole))
+        assert any(a["count"] < b["count"] for a, b in zip(answers[0], whole, strict=True))
 
 
 MISSING = [
@@ -118,7 +118,8 @@ def test_a_true_value_that_is_not_a_number_is_as_good_as_masked(name, mask, hole
     for key in holes:
         broken[key] = arrays[key].copy()
         broken[key][~keep] = absent
-    for ours, theirs in zip(evaluate_list(name, {}, **broken), masked):
+    assert any(score["count"] and score["value"] is not None for score in masked)
+    for ours, theirs in zip(evaluate_list(name, {}, **broken), masked, strict=True):
         assert (ours["name"], ours["value"], ours["count"]) == (
             theirs["name"], theirs["value"], theirs["count"],
         )

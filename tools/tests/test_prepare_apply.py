@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import read_archive
 from conftest import ROOT
-from prepare_world import ROWS, key, one, recording, run, uniforms
+from prepare_world import ROWS, convert, key, one, recording, run, uniforms
 
 
 def test_normalize(trajpack, source, made, tmp_path):
@@ -33,24 +33,30 @@ def test_normalize(trajpack, source, made, tmp_path):
                     one(out, name)[1][channel][0], (recording(name)[channel] - shift) / scale, atol=tolerance)
 
 
-def test_stopped_and_resumed(trajpack, source, tmp_path):
-    """A run that is cut off leaves nothing under the name of a shard, and --resume ends in the same bytes."""
-    options = ["--rate", "400", "--shard-size", "1KB"]
+def test_stopped_and_resumed(trajpack, tmp_path):
+    """Of a run that is cut off only whole shards have the name of one, and --resume ends in the same bytes."""
+    source = convert(trajpack, tmp_path, names="ba")
+    options = ["--rate", "400", "--shard-size", "1KB", "--jobs", "1"]
     run(trajpack, "resample", source, tmp_path / "whole", *options)
-    sizes = [p.stat().st_size for p in sorted((tmp_path / "whole").glob("*.h5"))]
+    small, large = (p.stat().st_size for p in sorted((tmp_path / "whole").glob("*.h5")))
+    assert small < large - 1024
+    for done, most in enumerate((small - 512, large - 512)):
 
-    def cut():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (min(sizes) - 512, min(sizes) - 512))
+        def cut(most=most):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
-    done = subprocess.run([trajpack, "resample", source, tmp_path / "cut", *options], preexec_fn=cut,
-                          capture_output=True)
-    assert done.returncode == 3 and not list((tmp_path / "cut").glob("shard*"))
-    run(trajpack, "resample", source, tmp_path / "cut", *options)
-    for p in (tmp_path / "whole").iterdir():
-        assert (tmp_path / "cut" / p.name).read_bytes() == p.read_bytes()
+        folder = tmp_path / f"cut{done}"
+        stopped = subprocess.run([trajpack, "resample", source, folder, *options], preexec_fn=cut, capture_output=True)
+        assert stopped.returncode == 3 and len(list(folder.glob("shard*"))) == done
+        if done:
+            assert "--resume" in run(trajpack, "resample", source, folder, *options, code=2)
+        run(trajpack, "resample", source, folder, *options, *["--resume"] * done)
+        assert {p.name: p.read_bytes() for p in folder.iterdir()} == {
+            p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
 
 
 GOLDEN = sorted((ROOT / "fixtures" / "golden").glob("*/*"))
+GOLDEN_ZSTD = ROOT / "fixtures" / "golden" / "zstd" / "specimen"
 
 
 @pytest.mark.parametrize("dataset", GOLDEN, ids=lambda p: f"{p.parent.name}-{p.name}")
@@ -64,8 +70,8 @@ def test_every_feature_of_the_format(trajpack, dataset, words, tmp_path):
     """What is made of datasets with every kind, type and clock is a good dataset, that a second reader reads."""
     done = subprocess.run([trajpack, words[0], dataset / "dataset", tmp_path / "out", *words[1:]], capture_output=True,
                           text=True)
-    if "numbers to 2^63" in done.stderr:
-        assert done.returncode == 1 and not (tmp_path / "out").exists()
+    if (dataset, words[1]) == (GOLDEN_ZSTD, "--mechanism"):      # its mask leaves a number that no hole can lie beside
+        assert done.returncode == 1 and "numbers to 2^63" in done.stderr and not (tmp_path / "out").exists()
         return
     assert done.returncode == 0, done.stderr
     run(trajpack, "verify", tmp_path / "out")

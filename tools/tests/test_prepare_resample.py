@@ -1,5 +1,6 @@
 """`trajpack resample`, `align` and `quantise` against numpy, scipy and pandas on values that plain h5py reads."""
 import json
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,7 @@ def test_splines_are_scipys(made, method, spline):
     for name in ROWS:
         times, channels = one(out, name)
         x, t = recording(name)["position"], np.arange(ROWS[name]) / RATE
+        assert np.array_equal(times, np.arange(int(t[-1] * 77) + 1) / 77)
         for c in range(2):
             good = ~np.isnan(x[:, c])
             np.testing.assert_allclose(channels["position"][0][:, c], spline(t[good], x[good, c])(times), atol=1e-11)
@@ -66,6 +68,7 @@ def test_going_down_is_filtered(made):
         x = recording(name)["x"].astype("f8")
         wanted = ss.resample_poly(x, 1, 2, padtype="line")
         mine = one(out, name)[1]["x"][0]
+        assert len(mine) == (ROWS[name] + 1) // 2
         np.testing.assert_allclose(mine[15:-15], wanted[15:len(mine) - 15], atol=1e-6)
         report = metadata(out)[name]["prepared"][-1]["tracks"][0]
         assert any("polyphase up 1 down 2" in note for note in report["notes"])
@@ -77,6 +80,7 @@ def test_up_and_down_are_resample_poly(made):
     for name in ROWS:
         mine = one(out, name)[1]["x"][0]
         wanted = ss.resample_poly(recording(name)["x"].astype("f8"), 3, 2)
+        assert len(mine) == (ROWS[name] - 1) * 3 // 2 + 1
         np.testing.assert_allclose(mine, wanted[:len(mine)], rtol=1e-5, atol=1e-6)
 
 
@@ -173,7 +177,7 @@ def test_dates_are_given_back_exactly(trajpack, tmp_path, dates, rate, form):
     run(trajpack, "export", tmp_path / "fine", tmp_path / "csv", "--to", "csv")
     back = pd.read_csv(next((tmp_path / "csv").rglob("*.csv")))
     first, last = (pd.Timestamp(d) for d in (dates[0], dates[-1]))
-    step = pd.Timedelta(seconds=1 / eval(rate))
+    step = pd.Timedelta(seconds=float(1 / Fraction(rate)))
     expected = pd.date_range(first, last, freq=step)
     assert (pd.to_datetime(back.time) == expected).all() and len(back) == len(expected)
     if form is not None:

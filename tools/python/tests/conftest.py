@@ -6,14 +6,14 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from places import ROOT, program
+from places import ROOT, Start, program, surroundings
 
 if TYPE_CHECKING:
     from judge_world import Stub
@@ -67,6 +67,22 @@ def random_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("world") / "world.h5"
     worlds.archive(5, streams=4, episodes=12, most=120).write(path)
     return str(path)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes; those that are left at the end of the test are killed, whatever became of it."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(command: Sequence[Any], **options: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(list(map(str, command)), **{"env": surroundings(), "text": True, **options})
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        with process:                        # which closes the pipes and waits
+            process.kill()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 from judge_world import Stub, clip, said, some_segments
-from places import ROOT, surroundings
+from places import ROOT, Start, surroundings
 
 from trajpack.evaluate import judge
 
@@ -102,7 +102,7 @@ def test_the_same_rows_are_not_judged_twice(tmp_path: Path) -> None:
     assert done.returncode == 1 and "the same rows 0 to 4" in done.stderr and not (tmp_path / "v.jsonl").exists()
 
 
-def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, serve: Callable[..., Stub]) -> None:
+def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, serve: Callable[..., Stub], start: Start) -> None:
     hang = threading.Event()
     stub = serve(lambda n, body: (hang.wait(60), said("1"))[1] if "slash" not in str(body) else said("1"))
     judge.write_segments(tmp_path / "s.json", some_segments(6))
@@ -111,29 +111,9 @@ def test_an_interrupted_run_keeps_what_it_has(tmp_path: Path, serve: Callable[..
         (tmp_path / "f" / f"{row}.png").write_bytes(judge.png(clip(0, 1)[0]))
     place = f"{tmp_path}/{{episode}}"
     (tmp_path / "ep").symlink_to(tmp_path / "f")
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "trajpack.evaluate.judge",
-            str(tmp_path / "s.json"),
-            "--judge",
-            "http",
-            "--url",
-            stub.url,
-            "--model",
-            "m",
-            "--truth",
-            place,
-            "--prediction",
-            place,
-            "--out",
-            str(tmp_path / "v.jsonl"),
-        ],
-        env=surroundings(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = start([sys.executable, "-m", "trajpack.evaluate.judge", tmp_path / "s.json", "--judge", "http", "--url",
+                     stub.url, "--model", "m", "--truth", place, "--prediction", place, "--out", tmp_path / "v.jsonl"],
+                    stderr=subprocess.PIPE)
     until = time.monotonic() + 60
     while len(stub.asked) < 5 and time.monotonic() < until:
         time.sleep(0.02)
