@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 import trajpack
+from trajpack import signal
 from trajpack.evaluate import judge
+from trajpack.evaluate.judge.__main__ import main
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +32,7 @@ def loader(arm: trajpack.Dataset, **options: Any) -> trajpack.Loader:
     (lambda d: d.windows(lenght=8), "no option 'lenght'; did you mean 'length'"),
     (lambda d: trajpack.Loader(d, lenght=8), "no option 'lenght'; did you mean 'length'"),
     (lambda d: trajpack.mixture([d], shufle=True), "no option 'shufle'; did you mean 'shuffle'"),
+    (lambda d: trajpack.Writer("x", rat=3), "no option 'rat'; did you mean 'rate'"),
     (lambda d: d.windows(length=4, world=2), "no option 'world'; did you mean 'world_size'"),
     (lambda d: trajpack.mixture("lor"), "a list of data sets, or {dataset: weight}, not str"),
     (lambda d: trajpack.mixture(d), "a list of data sets"),
@@ -171,6 +174,55 @@ def test_a_loader_is_pickled_with_its_place(arm: trajpack.Dataset) -> None:
     one = loader(arm)
     one.next()
     assert pickle.loads(pickle.dumps(one)).state_dict() == one.state_dict()
+
+
+x = np.sin(np.arange(300) * 0.3)
+t = np.arange(300) * 0.1
+
+
+@pytest.mark.parametrize(("ask", "says"), [
+    (lambda: signal.resample(x, t, t, gap="a"), "'gap' is 'a', but must be a number"),
+    (lambda: signal.resample(x, t, t, breaks=3), "'breaks' is 3, but must be a list"),
+    (lambda: signal.resample(x, t, t, angle="a"), "'angle' is 'a', but must be a list"),
+    (lambda: signal.resample([[1], [1, 2]], t, t), "rows of different shapes"),
+    (lambda: signal.moving_mean(x, t, t, "a"), "'width' is 'a'"),
+    (lambda: signal.align(t, t, tolerance="a"), "'tolerance' is 'a'"),
+    (lambda: signal.embed(x, 3), "'coordinates' is 3, but must be a list"),
+    (lambda: signal.embed(x, [(0,)]), "pairs"),
+    (lambda: signal.uniform(2.5, 3), "'dimension' is 2.5"),
+    (lambda: signal.hankel(x, "a"), "'rows' is 'a'"),
+    (lambda: signal.cao(x, 2, 4, 1, threads=1.5), "'threads' is 1.5"),
+    (lambda: signal.cao(x, 2, 4, 1, threads=2**40), "threads"),
+    (lambda: signal.false_neighbours(x, 2, 4, 1, ratio="a"), "'ratio' is 'a'"),
+    (lambda: signal.pecuzal(x, 10, threshold="a"), "'threshold' is 'a'"),
+    (lambda: signal.mask("entries", "a", x), "'amount' is 'a'"),
+    (lambda: signal.mask("listed", 0, x, numbers=3), "'numbers' is 3"),
+    (lambda: signal.path("natural", t, x, "a"), "'queries' must be one row of times"),
+    (lambda: signal.quantise(t, "a", x), "'quantum' is 'a'"),
+])
+def test_wrong_values_of_signals(ask: Callable[[], Any], says: str) -> None:
+    with pytest.raises(trajpack.UsageError, match=says):
+        ask()
+
+
+def test_whole_numbers_of_numpy_are_numbers() -> None:
+    two, four = np.int64(2), np.int64(4)
+    assert signal.cao(x, two, four, 1, threads=np.int32(1)).dimension == signal.cao(x, 2, 4, 1).dimension
+    assert len(signal.false_neighbours(x, two, four, 1, threads=two).either) == 4
+    assert signal.uniform(two, four) == [(0, 0), (0, 4)]
+
+
+def test_options_of_another_judge_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judge.write_segments(tmp_path / "s.json", [judge.Segment("e:0-3", "e", 0, 3)])
+    base = [str(tmp_path / "s.json"), "--out", str(tmp_path / "v.jsonl"), "--truth", "{episode}", "--prediction", "{episode}"]
+    for chosen, option, owner in (("command", "--url", "http"), ("command", "--cache", "http"), ("http", "--command", "command"),
+                                  ("file", "--model", "http"), ("http", "--verdicts", "file")):
+        assert main([*base, "--judge", chosen, option, str(tmp_path / "thing")]) == 2
+        assert f"{option} is for --judge {owner}, not for --judge {chosen}" in capsys.readouterr().err
+    with pytest.raises(trajpack.UsageError, match="leave the cache out"):
+        judge.Asker(judge.FunctionJudge(lambda r: True), str, str, cache=judge.Cache(tmp_path / "cache"))
+    with pytest.raises(trajpack.MachineError, match="cannot be read"):
+        judge.read_labels(tmp_path)
 
 
 def test_a_judge_has_to_answer() -> None:

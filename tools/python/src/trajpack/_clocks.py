@@ -51,7 +51,7 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
     if array.ndim == 0:
         return row_of(times, start, rate, where)
     rows = [row_of(t, start, rate, where) for t in array.tolist()]
-    if any(b - a != 1 for a, b in zip(rows, rows[1:])):
+    if any(b - a != 1 for a, b in zip(rows, rows[1:], strict=False)):
         raise DataError(f"{where}: the times are not one row of the clock apart; leave 'rate' out for explicit times, or "
                         "append what lies between gaps piece by piece")
     return rows[0] if rows else 0

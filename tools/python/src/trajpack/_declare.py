@@ -126,7 +126,7 @@ def _dtype(path: str, value: Any) -> str:
     if value in ("bytes", "text", str):
         return "bytes"
     try:
-        name = np.dtype(value).newbyteorder("=").name
+        name: str = np.dtype(value).newbyteorder("=").name
     except TypeError:
         raise UsageError(f"channel '{path}': {value!r} is no dtype{nearest(str(value), TYPES)}") from None
     if name not in TYPES:

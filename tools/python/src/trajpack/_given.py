@@ -16,7 +16,7 @@ def entity(value: EntityLike) -> Entity | None:
     """The entity that is meant; of type -1 where none is said."""
     if value is None or isinstance(value, Entity):
         return value
-    parts = (value, 0) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
+    parts: tuple[Any, ...] = (value, 0) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else ()
     if not 2 <= len(parts) <= 3 or not isinstance(parts[0], str):
         raise UsageError(f"an entity is a kind and an index, ('npc', 0), or those and a type; not {value!r}")
     try:

@@ -13,7 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from ._errors import UsageError, nearest
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def seconds(value: Any, name: str) -> Any:

@@ -54,7 +54,7 @@ class Places(LoaderHandle):
             numbers = [int(state[name]) for name in _STATE]
         except (TypeError, ValueError, OverflowError):
             raise UsageError("this is no state of a loader: its values are whole numbers") from None
-        for name, number in zip(_STATE, numbers):
+        for name, number in zip(_STATE, numbers, strict=True):
             if not 0 <= number < 2**64:
                 raise UsageError(f"this is no state of a loader: '{name}' is {number}, which is no count of 64 bits")
         given = _ffi.State(*numbers)

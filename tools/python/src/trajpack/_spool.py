@@ -102,7 +102,7 @@ class Spool:
             lane.track = track.value
         columns = (_write_ffi.Column * len(channels))()
         held: list[Any] = []
-        for column, channel in zip(columns, channels):
+        for column, channel in zip(columns, channels, strict=True):
             if channel.name == "time" and times is not None:
                 array, text = np.ascontiguousarray(times), b""
             else:

@@ -29,8 +29,8 @@ class Values:
 
     def __getitem__(self, component: int | Iterable[int]) -> Values:
         """Only some elements of each row, counted flat."""
-        several = isinstance(component, Iterable) and not isinstance(component, str)
-        chosen = [_options.whole(c, "component") for c in (component if several else [component])]
+        several = list(component) if isinstance(component, Iterable) and not isinstance(component, str) else [component]
+        chosen = [_options.whole(c, "component") for c in several]
         if "component" in self._measure or "of" in self._measure:
             raise UsageError("components are chosen first: channel(name)[0], then what is made of them")
         return Values({**self._measure, "component": chosen})

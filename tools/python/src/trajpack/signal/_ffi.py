@@ -1,7 +1,7 @@
 """The signal functions of libtrajpack, as ``trajpack_signal.h`` declares them, and arrays as they take them."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ctypes import POINTER, Structure, c_char, c_double, c_int32, c_int64, c_uint64, c_void_p
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _ffi
 from .._errors import UsageError, nearest
-from .._options import whole
+from .._options import whole as whole
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -90,7 +90,10 @@ def address(array: Array | None) -> Any:
 
 def floating(x: ArrayLike, name: str = "x") -> Array:
     """Numbers by rows: float32 and float64 as they are, integers and float16 as float64."""
-    array = np.asarray(x)
+    try:
+        array = np.asarray(x)
+    except ValueError:
+        raise UsageError(f"'{name}' has rows of different shapes; every row has one shape") from None
     if array.dtype.kind not in "fiub" or array.dtype.itemsize > 8:
         raise UsageError(f"'{name}' is of {array.dtype}, but must be numbers of at most 64 bits")
     if array.ndim == 0:
@@ -140,6 +143,31 @@ def series(x: ArrayLike, channel: int = 0, episodes: ArrayLike | None = None) ->
                address(runs), 0 if runs is None else len(runs))
     c.keep = (array, runs)
     return c
+
+
+def real(value: Any, name: str) -> float:
+    """A number."""
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"'{name}' is {value!r}, but must be a number") from None
+
+
+def reals(values: Any, name: str) -> Floats:
+    """A list of numbers."""
+    return np.array([real(one, name) for one in listed(values, name)], np.float64)
+
+
+def wholes(values: Any, name: str) -> NDArray[np.int64]:
+    """A list of whole numbers."""
+    return np.array([whole(one, name) for one in listed(values, name)], np.int64)
+
+
+def listed(values: Any, name: str) -> Any:
+    """Something with elements."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise UsageError(f"'{name}' is {values!r}, but must be a list")
+    return values
 
 
 def room(value: Any, name: str) -> int:

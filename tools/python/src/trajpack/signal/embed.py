@@ -86,9 +86,10 @@ def embed(x: ArrayLike, coordinates: Sequence[tuple[int, int]], *, backward: boo
     ``coordinates``: (channel, lag) pairs; see :func:`uniform`. ``backward``: ``x[i - lag]``, which is causal. An episode
     that is too short raises ``UsageError`` naming it, unless ``skip_short``.
     """
-    pairs = np.array([[_ffi.whole(n, "coordinates") for n in pair] for pair in coordinates], np.int64)
-    if pairs.ndim != 2 or pairs.shape[1] != 2:
+    rows = [_ffi.wholes(pair, "coordinates") for pair in _ffi.listed(coordinates, "coordinates")]
+    if not rows or any(len(row) != 2 for row in rows):
         raise UsageError("'coordinates' must be (channel, lag) pairs, such as [(0, 0), (0, 17)]")
+    pairs = np.stack(rows)
     c, count = _ffi.series(x, 0, episodes), c_int64()
     head = (byref(c), _ffi.address(pairs), len(pairs), int(backward), int(skip_short))
     _ffi.call("tp_signal_embed", *head, None, byref(count))
@@ -99,12 +100,13 @@ def embed(x: ArrayLike, coordinates: Sequence[tuple[int, int]], *, backward: boo
 
 def uniform(dimension: int, lag: int, channel: int = 0) -> list[tuple[int, int]]:
     """The coordinates of ``dimension`` lags of one channel, ``lag`` rows apart."""
-    return [(channel, k * lag) for k in range(dimension)]
+    channel, lag = _ffi.whole(channel, "channel"), _ffi.whole(lag, "lag")
+    return [(channel, k * lag) for k in range(_ffi.whole(dimension, "dimension"))]
 
 
 def hankel(x: ArrayLike, rows: int) -> Array:
     """The Hankel matrix ``[rows, len(x) - rows + 1]`` of one episode: row k begins at ``x[k]``. A view, not a copy."""
-    array = np.asarray(x)
+    array, rows = np.asarray(x), _ffi.whole(rows, "rows")
     if array.ndim != 1 or not 1 <= rows <= len(array):
         raise UsageError(f"a Hankel matrix of {rows} rows needs one channel of at least as many rows, not "
                          f"{list(array.shape)}")
@@ -139,9 +141,11 @@ def false_neighbours(x: ArrayLike, lag: int, max_dimension: int, window: int, *,
                      threads: int = 1, channel: int = 0, episodes: ArrayLike | None = None) -> FalseNeighbours:
     """False nearest neighbours (Kennel et al. 1992). ``window``: neighbours are more than this many rows away (Theiler)."""
     c, dimension = _ffi.series(x, channel, episodes), c_int64()
-    out = np.empty((3, _dimensions(max_dimension)))
-    _ffi.call("tp_signal_false_neighbours", byref(c), _ffi.whole(lag, "lag"), max_dimension,
-              _ffi.whole(window, "window"), threads, float(ratio), float(size), _ffi.address(out), byref(dimension))
+    most = _dimensions(max_dimension)
+    out = np.empty((3, most))
+    _ffi.call("tp_signal_false_neighbours", byref(c), _ffi.whole(lag, "lag"), most, _ffi.whole(window, "window"),
+              _threads(threads), _ffi.real(ratio, "ratio"), _ffi.real(size, "size"), _ffi.address(out),
+              byref(dimension))
     return FalseNeighbours(out[0], out[1], out[2], _found(dimension.value))
 
 
@@ -150,9 +154,10 @@ def cao(x: ArrayLike, lag: int, max_dimension: int, window: int, *, metric: str 
     """Averaged false neighbours (Cao 1997). ``metric``: ``maximum`` (the paper's) or ``euclidean`` (DelayEmbeddings.jl's)."""
     how = _ffi.code(metric, "metric", METRICS)
     c, dimension, noise = _ffi.series(x, channel, episodes), c_int64(), c_int32()
-    out = np.empty((2, _dimensions(max_dimension)))
-    _ffi.call("tp_signal_cao", byref(c), _ffi.whole(lag, "lag"), max_dimension, _ffi.whole(window, "window"), threads, how,
-              _ffi.address(out), byref(dimension), byref(noise))
+    most = _dimensions(max_dimension)
+    out = np.empty((2, most))
+    _ffi.call("tp_signal_cao", byref(c), _ffi.whole(lag, "lag"), most, _ffi.whole(window, "window"), _threads(threads),
+              how, _ffi.address(out), byref(dimension), byref(noise))
     return Cao(out[0], out[1], _found(dimension.value), bool(noise.value))
 
 
@@ -160,14 +165,14 @@ def mdop(x: ArrayLike, max_lag: int, window: int = 1, *, ratio: float = 2.0, thr
          max_cycles: int = 50, episodes: ArrayLike | None = None) -> JointEmbedding:
     """Coordinates by maximal derivatives on a projected manifold (Nichkawde 2013), over all channels of ``x``."""
     return _joint("tp_signal_mdop", x, episodes, _ffi.whole(max_lag, "max_lag"), _ffi.whole(window, "window"),
-                  float(ratio), float(threshold), _ffi.whole(max_cycles, "max_cycles"))
+                  _ffi.real(ratio, "ratio"), _ffi.real(threshold, "threshold"), _ffi.whole(max_cycles, "max_cycles"))
 
 
 def pecuzal(x: ArrayLike, max_lag: int, window: int = 0, *, threshold: float = 0.0, economic: bool = False,
             episodes: ArrayLike | None = None) -> JointEmbedding:
     """The PECUZAL embedding (Kraemer et al. 2021), over all channels of ``x``. ``economic``: every second horizon."""
     return _joint("tp_signal_pecuzal", x, episodes, _ffi.whole(max_lag, "max_lag"), _ffi.whole(window, "window"),
-                  float(threshold), int(economic))
+                  _ffi.real(threshold, "threshold"), int(economic))
 
 
 def noise_amplification(vectors: ArrayLike, max_horizon: int, neighbours: int = 3, window: int = 1, *,
@@ -212,6 +217,11 @@ def _lags(max_lag: int, c: _ffi.Series) -> Floats:
 
 def _found(lag: int) -> int | None:
     return None if lag < 0 else lag
+
+
+def _threads(value: int) -> int:
+    """Threads as 32 bits hold them; the library says which there may be."""
+    return min(max(_ffi.whole(value, "threads"), -1), 2**31 - 1)
 
 
 def _dimensions(value: int) -> int:

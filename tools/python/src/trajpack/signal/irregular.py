@@ -66,16 +66,16 @@ def mask(mechanism: str, amount: float, x: ArrayLike, *, observed: ArrayLike | N
     how = _ffi.code(mechanism, "mechanism", MECHANISMS)
     array, c = _ffi.taken(x)
     out = np.ones(array.shape, np.uint8) if observed is None else _ffi.booleans(observed, array.shape, "observed").copy()
-    ns = None if numbers is None else np.array([_ffi.whole(n, "numbers") for n in numbers], np.int64)
-    ws = None if weights is None else np.array(weights, np.float64)
+    ns = None if numbers is None else _ffi.wholes(numbers, "numbers")
+    ws = None if weights is None else _ffi.reals(weights, "weights")
     if ns is not None and ws is not None and len(ns) != len(ws):
         raise UsageError(f"{len(ns)} numbers and {len(ws)} weights: give a weight for each")
     for given, needed, what in ((ns, _NUMBERS, "numbers"), (ws, _WEIGHTS, "weights")):
         if mechanism in needed and (given is None or len(given) != needed[mechanism].count(",") + 1):
             raise UsageError(f"'{mechanism}' needs {what}=({needed[mechanism]})")
     count = len(ns) if ns is not None else len(ws) if ws is not None else 0
-    _ffi.call("tp_signal_mask", how, float(amount), _ffi.address(ns), _ffi.address(ws), count, _word(seed, "seed"),
-              _word(stream, "stream"), byref(c), _ffi.address(out))
+    _ffi.call("tp_signal_mask", how, _ffi.real(amount, "amount"), _ffi.address(ns), _ffi.address(ws), count,
+              _word(seed, "seed"), _word(stream, "stream"), byref(c), _ffi.address(out))
     return out.view(bool)
 
 
@@ -109,7 +109,10 @@ def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike =
     array, c = _ffi.taken(x, observed)
     if len(array) != t.count:
         raise UsageError(f"'x' has {len(array)} rows and 'times' {t.count}: give one for each row")
-    q = np.ascontiguousarray(np.atleast_1d(np.asarray(queries, np.float64)))
+    try:
+        q = np.ascontiguousarray(np.atleast_1d(np.asarray(queries, np.float64)))
+    except (TypeError, ValueError):
+        raise UsageError("'queries' must be one row of times") from None
     if q.ndim != 1 or np.isnan(q).any():
         raise UsageError("'queries' must be one row of times")
     out = np.empty((max(len(array) - 1, 0), 4 * c.components), array.dtype)
@@ -138,7 +141,8 @@ def quantise(times: Times | ArrayLike, quantum: float, x: ArrayLike, *, observed
         raise UsageError(f"'x' has {len(array)} rows and 'times' {t.count}: give one for each row")
     out, seen, o = _ffi.made(array, len(array))
     ticks, rows = np.empty(len(array), np.int64), c_int64()
-    _ffi.call("tp_signal_quantise", byref(t._c), float(quantum), byref(c), _ffi.address(ticks), byref(o), byref(rows))
+    _ffi.call("tp_signal_quantise", byref(t._c), _ffi.real(quantum, "quantum"), byref(c), _ffi.address(ticks),
+              byref(o), byref(rows))
     n = rows.value
     return Quantised(ticks[:n], out[:n], seen[:n].view(bool))
 

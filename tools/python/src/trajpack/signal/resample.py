@@ -66,8 +66,8 @@ def resample(x: ArrayLike, source: Times | ArrayLike, target: Times | ArrayLike,
     array, c = _ffi.taken(x, observed)
     _require_rows(array, a, "source")
     out, mask, o = _ffi.made(array, b.count)
-    starts = np.array([_ffi.whole(row, "breaks") for row in breaks], np.int64)
-    turn = None if angle is None else np.array(angle, np.float64)
+    starts = _ffi.wholes(breaks, "breaks")
+    turn = None if angle is None else _ffi.reals(angle, "angle")
     if turn is not None and turn.shape != (2,):
         raise UsageError("'angle' is (period, lowest), such as (360, 0)")
     _ffi.call("tp_signal_resample", byref(a._c), byref(b._c), METHODS[method], _ffi.code(edges, "edges", EDGES),
@@ -101,7 +101,8 @@ def moving_mean(x: ArrayLike, source: Times | ArrayLike, target: Times | ArrayLi
     array, c = _ffi.taken(x, observed)
     _require_rows(array, a, "source")
     out, mask, o = _ffi.made(array, b.count)
-    _ffi.call("tp_signal_moving_mean", byref(a._c), byref(b._c), float(width), _time(gap, "gap"), byref(c), byref(o))
+    _ffi.call("tp_signal_moving_mean", byref(a._c), byref(b._c), _ffi.real(width, "width"), _time(gap, "gap"), byref(c),
+              byref(o))
     return Resampled(out, mask.view(bool))
 
 
@@ -146,9 +147,10 @@ def _time(value: Any, name: str) -> float:
     """A span of time; -1 for none."""
     if value is None:
         return -1.0
-    if not float(value) >= 0:
+    span = _ffi.real(value, name)
+    if not span >= 0:
         raise UsageError(f"'{name}' is {value!r}, but must be a time of 0 or more, or None")
-    return float(value)
+    return span
 
 
 def _require_rows(x: Array, times: Times, name: str) -> None:

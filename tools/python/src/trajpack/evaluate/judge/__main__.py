@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._errors import TrajpackError, UsageError, nearest
+from ..._words import counted
 from . import (
     KEY_VARIABLE,
     WILDWORLD_ACTION,
@@ -126,7 +127,8 @@ def run(given: argparse.Namespace) -> int:
     if given.judge is None:
         if not given.save_segments:
             raise UsageError("say who judges with --judge, or where the segments go with --save-segments")
-        say(given, f"{given.save_segments}: {len(segments)} segments of {len({s.episode for s in segments})} episodes")
+        say(given, f"{given.save_segments}: {counted(len(segments), 'segment')} of "
+                   f"{counted(len({s.episode for s in segments}), 'episode')}")
         return 0
     if given.out is None:
         raise UsageError("say where the verdicts go with --out")
@@ -194,6 +196,10 @@ def the_judge(given: argparse.Namespace) -> Judge:
             raise UsageError(f"--judge {given.judge} needs --{name}")
         return value
 
+    owners = {"url": "http", "model": "http", "cache": "http", "command": "command", "verdicts": "file"}
+    for name, judge in owners.items():
+        if getattr(given, name) is not None and given.judge != judge:
+            raise UsageError(f"--{name} is for --judge {judge}, not for --judge {given.judge}; leave it out")
     if given.judge == "http":
         return HTTPJudge(need("url"), need("model"), timeout=given.timeout, key_variable=given.key_variable)
     if given.judge == "command":

@@ -79,10 +79,10 @@ class Judge(ABC):
     def ask(self, request: Request) -> Answer:
         """The answer, or ``TryAgain``, or ``NoVerdict``; any ``TrajpackError`` ends the run."""
 
-    def interrupt(self) -> None:
+    def interrupt(self) -> None:  # noqa: B027
         """Makes calls of ``ask`` that wait in other threads end soon; the run is over."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027
         """Ends what it started."""
 
 

@@ -52,10 +52,13 @@ class Asker:
                              "predictions are")
         if not 1 <= frame_count <= 1000:
             raise UsageError(f"1 to 1000 frames of a segment can be shown, not {frame_count}")
+        if cache is not None and not judge.lasting:
+            raise UsageError(f"answers of the judge {judge.name} are not kept, because they may differ the next time; leave "
+                             "the cache out")
         self.judge, self.prompts = judge, prompts or Prompts()
         self._sides = (truth, prediction)
         self._count, self._height = frame_count, height
-        self._cache = cache if judge.lasting else None
+        self._cache = cache
         self._persistence = persistence or Persistence()
         self.stopped = threading.Event()
         self._lock = threading.Lock()

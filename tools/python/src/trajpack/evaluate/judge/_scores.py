@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._errors import DataError, UsageError
+from ..._errors import DataError, MachineError, TrajpackError, UsageError
 from .._catalogue import score
 from .._score import Scores
 from ._segments import refuse_strange
@@ -83,6 +83,10 @@ def read_labels(path: str | os.PathLike[str]) -> dict[str, list[bool | None]]:
         raise DataError(f"{os.fspath(path)} is not UTF-8") from None
     except FileNotFoundError:
         raise UsageError(f"{os.fspath(path)} does not exist") from None
+    except OSError as error:
+        if isinstance(error, TrajpackError):
+            raise
+        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
     return labels
 
 
