@@ -21,6 +21,19 @@ public final class Dataset: Sendable {
       : "\(path): the conversion has not finished; 'trajpack convert' with --resume goes on"
   }
 
+  /// Whether a path is a dataset or a shard, by a look at its names or its first bytes.
+  public static func isDataset(_ path: String) -> Bool {
+    switch FileSystem.item(at: path) {
+    case .folder:
+      return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
+        || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
+    case .file:
+      guard let file = try? LocalFile(path), file.length >= 8 else { return false }
+      return (try? file.bytes(0..<8)) == ShardHeader.magic
+    default: return false
+    }
+  }
+
   /// Opens a dataset. Only its manifest or journal is read.
   public init(_ path: String) throws(TrajpackError) {
     self.path = path

@@ -1,4 +1,5 @@
 import Glibc
+import TrajpackCodecs
 import TrajpackFormat
 
 /// A regular file opened for reading at any place, by any thread.
@@ -67,6 +68,18 @@ public final class LocalFile: Sendable {
     }
     if let failure { throw failure }
     return out
+  }
+
+  /// The SHA-256 of the file, in hexadecimal digits.
+  public func sha256() throws(TrajpackError) -> String {
+    var hash = SHA256()
+    var at = 0
+    while at < length {
+      let part = try bytes(at..<min(at + 1 << 20, length))
+      part.withUnsafeBytes { hash.add($0) }
+      at += part.count
+    }
+    return hash.hexadecimal()
   }
 }
 

@@ -347,16 +347,9 @@ public final class ShardWriter {
     let header = ShardHeader(fileLength: UInt64(length), sections: sections)
     try FileSystem.write(header.bytes(), to: fd, temporary)
     try FileSystem.sync(fd, temporary)
-    var hash = SHA256()
-    let file = try LocalFile(temporary)
-    var at = 0
-    while at < length {
-      let part = try file.bytes(at..<min(at + 1 << 20, length))
-      part.withUnsafeBytes { hash.add($0) }
-      at += part.count
-    }
     return Receipt(
-      bytes: length, sha256: hash.hexadecimal(), episodes: index.episodeCount, rows: trackRows)
+      bytes: length, sha256: try LocalFile(temporary).sha256(), episodes: index.episodeCount,
+      rows: trackRows)
   }
 }
 

@@ -42,7 +42,7 @@ public struct Verification: Sendable {
       result.damages = [error]
       return result
     }
-    let digest = pool.run { () throws(TrajpackError) in try Self.digest(of: shard) }
+    let digest = pool.run { () throws(TrajpackError) in try shard.file.sha256() }
     var jobs: [Deferred<[TrajpackError]>] = []
     for (number, block) in shard.schema.blocks.enumerated() {
       for first in stride(from: 0, to: block.chunks, by: 256) {
@@ -69,17 +69,6 @@ public struct Verification: Sendable {
         ))
     }
     return result
-  }
-
-  private static func digest(of shard: Shard) throws(TrajpackError) -> String {
-    var hash = SHA256()
-    var at = 0
-    while at < shard.file.length {
-      let part = try shard.file.bytes(at..<min(at + 1 << 20, shard.file.length))
-      part.withUnsafeBytes { hash.add($0) }
-      at += part.count
-    }
-    return hash.hexadecimal()
   }
 
   private static func check(

@@ -40,6 +40,22 @@ def specimen():
     return built("specimen")
 
 
+@pytest.fixture
+def start():
+    """Starts processes; those that are left at the end of the test are killed, whatever became of it."""
+    running = []
+
+    def start(command, **options):
+        process = subprocess.Popen(list(map(str, command)), **{"text": True, **options})
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        with process:                        # which closes the pipes and waits
+            process.kill()
+
+
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory):
     """Five small samples in WildWorld's layout, made afresh."""
@@ -48,3 +64,31 @@ def recordings(tmp_path_factory):
         [sys.executable, ROOT / "fixtures" / "make_wildworld.py", "--out", out, "--samples", "5",
          "--frames", "12", "--no-video"], check=True, capture_output=True)
     return str(out / "data_part1")
+
+
+@pytest.fixture(scope="session")
+def source(trajpack, tmp_path_factory):
+    """The recordings of prepare_world.py as a dataset."""
+    from prepare_world import convert
+    return convert(trajpack, tmp_path_factory.mktemp("prepare"))
+
+
+@pytest.fixture(scope="session")
+def irregular(trajpack, tmp_path_factory):
+    """A series whose times are irregular, as a dataset."""
+    from prepare_world import run
+    out = tmp_path_factory.mktemp("irregular") / "source"
+    run(trajpack, "convert", ROOT / "fixtures" / "series" / "irregular.tsv", out)
+    return out
+
+
+@pytest.fixture
+def made(trajpack, source, tmp_path):
+    """Runs a command on `source`, or on another dataset, and verifies what it makes."""
+    from prepare_world import run
+
+    def make(command, *options, of=source):
+        run(trajpack, command, of, tmp_path / "out", "--overwrite", *options)
+        run(trajpack, "verify", tmp_path / "out")
+        return tmp_path / "out"
+    return make

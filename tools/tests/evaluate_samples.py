@@ -143,3 +143,17 @@ def _inputs(catalogue, known={}):
     if not known:
         known.update({e["name"]: {i["name"] for i in e["inputs"]} for e in catalogue()})
     return known
+
+
+def noisy(name, rng):
+    """A truth and an imperfect prediction."""
+    own = truth(name, rng)
+    arrays = copied(name, own)
+    for key in set(arrays) - set(own):
+        if name in ("action.segmentation",):
+            arrays[key] = np.roll(arrays[key], 3)
+        elif key == "predicted_keys":
+            arrays[key] = np.roll(arrays[key], 1, axis=0)
+        else:
+            arrays[key] = arrays[key] + 0.1 * rng.normal(size=arrays[key].shape)
+    return arrays

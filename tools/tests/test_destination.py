@@ -113,15 +113,14 @@ def many(tmp_path_factory, recordings):
     return part
 
 
-def test_interrupt_and_resume_give_the_same_bytes(trajpack, many, tmp_path):
+def test_interrupt_and_resume_give_the_same_bytes(trajpack, start, many, tmp_path):
     assert run(trajpack, "convert", many, tmp_path / "whole", *SMALL).returncode == 0
     whole = digests(tmp_path / "whole")
     stops = 0
     for wanted in (1, 40, 120):
         folder = tmp_path / f"stopped{wanted}"
-        process = subprocess.Popen(
-            [trajpack, "convert", many, folder, "--shard-size", "1KB"], stderr=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True)
+        process = start([trajpack, "convert", many, folder, "--shard-size", "1KB"], stderr=subprocess.PIPE,
+                        stdout=subprocess.PIPE)
         while process.poll() is None and len(list(folder.glob("shard-*"))) < wanted:
             time.sleep(0.002)
         process.send_signal(signal.SIGINT)
@@ -139,9 +138,8 @@ def test_interrupt_and_resume_give_the_same_bytes(trajpack, many, tmp_path):
     assert stops > 0
 
 
-def test_a_stop_before_the_first_shard_leaves_nothing(trajpack, many, tmp_path):
-    process = subprocess.Popen(
-        [trajpack, "convert", many, tmp_path / "ds"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def test_a_stop_before_the_first_shard_leaves_nothing(trajpack, start, many, tmp_path):
+    process = start([trajpack, "convert", many, tmp_path / "ds"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
     while process.poll() is None and not list(tmp_path.glob("ds/.tmp*")):
         time.sleep(0.001)
     process.send_signal(signal.SIGINT)
@@ -150,11 +148,10 @@ def test_a_stop_before_the_first_shard_leaves_nothing(trajpack, many, tmp_path):
     assert (process.returncode == 0) == (tmp_path / "ds").exists()
 
 
-def test_a_stopped_verify_calls_nothing_good(trajpack, many, tmp_path):
+def test_a_stopped_verify_calls_nothing_good(trajpack, start, many, tmp_path):
     assert run(trajpack, "convert", many, tmp_path / "ds", *SMALL).returncode == 0
     for delay in (0, 0.005, 0.01, 0.02):
-        process = subprocess.Popen(
-            [trajpack, "verify", tmp_path / "ds"], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        process = start([trajpack, "verify", tmp_path / "ds"], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)

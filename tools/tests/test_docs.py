@@ -151,10 +151,10 @@ class Interpreter:
             faulthandler.cancel_dump_traceback_later()
     """
 
-    def __init__(self, folder):
-        self.process = subprocess.Popen(
+    def __init__(self, start, folder):
+        self.process = start(
             [sys.executable, "-c", self.SERVE], cwd=folder, env=surroundings(), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def run(self, path, first, lines):
         code = "\n" * (first - 1) + "\n".join(lines)
@@ -173,7 +173,7 @@ class Interpreter:
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_blocks(path, tmp_path):
+def test_blocks(path, start, tmp_path):
     shown = path.relative_to(ROOT)
     shutil.copytree(ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path / "recordings")
     shutil.copytree(ROOT / "fixtures" / "series", tmp_path / "series")
@@ -186,7 +186,7 @@ def test_blocks(path, tmp_path):
         elif language == "console":
             edits.append((first, len(lines), run_console(shown, first, lines, tmp_path)))
         elif language == "python":
-            interpreter = interpreter or Interpreter(tmp_path)
+            interpreter = interpreter or Interpreter(start, tmp_path)
             interpreter.run(shown, first, lines)
         elif language == "sh":
             for target in re.findall(r"^make ([a-z]+)", "\n".join(lines), re.M):
@@ -237,12 +237,12 @@ def test_every_option_of_evaluate_is_explained():
 
 
 @pytest.mark.skipif(UPDATE, reason="an update compares nothing")
-def test_test_can_fail(tmp_path):
+def test_test_can_fail(start, tmp_path):
     """The runner above finds a wrong line, a wrong output and a broken script."""
     with pytest.raises(AssertionError, match="x.md:4: exit 1"):
         run_bash("x.md", 3, ["true", "false"], tmp_path)
     with pytest.raises(AssertionError, match="it prints"):
         run_console("x.md", 1, ["$ echo one", "two"], tmp_path)
     with pytest.raises(AssertionError, match="x.md:1: python block"):
-        Interpreter(tmp_path).run("x.md", 1, ["raise ValueError(1)"])
+        Interpreter(start, tmp_path).run("x.md", 1, ["raise ValueError(1)"])
     assert run_console("x.md", 1, ["$ echo one; echo two; exit 3", "...", "two", "exit 3"], tmp_path)

@@ -19,7 +19,7 @@ typedef enum tp_status {
   TP_OK = 0,
   TP_ERROR_DATA = 1,     // the data is damaged, inconsistent or breaks a rule
   TP_ERROR_USAGE = 2,    // the caller asked for something that cannot be done
-  TP_ERROR_MACHINE = 3,  // the machine refused: no memory, no permission, no such file
+  TP_ERROR_MACHINE = 3,  // the machine refused: no memory, no permission, a full disk
   TP_END = 4,            // the epoch is over; the next call gives the first batch of the next one
   TP_CANCELLED = 5,      // tp_loader_cancel was called
   TP_WAITING = 6,        // tp_loader_wait: nothing is there yet

@@ -5,10 +5,6 @@ import TrajpackStore
 
 /// `trajpack convert`: recordings into a dataset.
 struct Convert: Command {
-  enum CodecChoice: String, ArgumentChoice {
-    case zstd, gzip, none
-  }
-
   enum VideoChoice: String, ArgumentChoice {
     case embed, link, drop
   }
@@ -50,7 +46,7 @@ struct Convert: Command {
   }
 
   static var parameters: [Parameter<Self>] {
-    [
+    var parameters: [Parameter<Self>] = [
       .positional(
         "SRC...", to: \.sources, completes: .files,
         help: "Recordings: files or folders of one format."),
@@ -58,23 +54,18 @@ struct Convert: Command {
       .option(
         "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
         help: "The format, where content does not tell."),
-      .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
-      .option(
-        "--level", "-l", to: \.level, value: "N", in: 1...19,
-        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
-      .option(
-        "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536,
-        help: "Rows of a chunk; by default 32 to 4096, by the size of a row."),
+    ]
+    parameters += Writing.layout.map { $0.lifted(\.writing) }
+    parameters += [
       .option(
         "--video", to: \.video, value: "MODE",
         help: "Take videos in, leave them where they are, or leave them out."),
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
-      .option(
-        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
-        help: "Threads; by default one a processor."),
-      .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+    ]
+    parameters += Writing.work.map { $0.lifted(\.writing) }
+    parameters += [
       .option(
         "--rate", to: \.rate, value: "HZ",
         help:
@@ -102,23 +93,21 @@ struct Convert: Command {
       .option(
         "--unit", to: \.units, value: "NAME=UNIT",
         help: "The unit of a series' channel."),
-      .flag("--resume", to: \.resume, help: "Go on with an unfinished conversion."),
-      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+    ]
+    parameters += Writing.again.map { $0.lifted(\.writing) }
+    parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
+    return parameters
   }
 
   var sources: [String] = []
   var destination = ""
   var from: String?
-  var codec = CodecChoice.zstd
-  var level: Int?
-  var chunkRows: Int?
+  var writing = Writing()
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
-  var jobs: Int?
-  var shardSize = ByteSize(512 << 20)
   var rate: String?
   var time: String?
   var timeUnit: String?
@@ -129,15 +118,10 @@ struct Convert: Command {
   var leadingAxis = AxisChoice.auto
   var kinds: [String] = []
   var units: [String] = []
-  var resume = false
-  var overwrite = false
   var dryRun = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard !(resume && overwrite) else {
-      throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
-    }
     let found = try Sources.importer(
       sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions())
     try convert(found, console)
@@ -204,22 +188,7 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
-    var options = Conversion<I>.Options()
-    options.layout = LayoutOptions(
-      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
-    if let level {
-      let range = Compressor.levels(of: options.layout.codec).range
-      guard range.contains(level) else {
-        throw TrajpackError(
-          .usage,
-          "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
-            + "not \(level)")
-      }
-    }
-    options.jobs = jobs ?? WorkerPool.processors
-    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
-    options.resume = resume
-    options.overwrite = overwrite
+    let options = try writing.options(of: I.self)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -229,35 +198,10 @@ struct Convert: Command {
           + "\(Human.bytes(total))) into \(Human.count(plan.count, "shards")) at \(destination)")
       return
     }
-    let progress = console.progress("converting", items: "recordings")
-    var events = Conversion<I>.Events()
-    let counters = progress.counters
-    events.planned = { items, bytes, doneItems, doneBytes in
-      counters.expect(bytes: bytes, items: items)
-      if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
-    }
-    events.began = { counters.begin($0.id) }
-    events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
-    events.skipped = { recording in
-      counters.advance(bytes: recording.bytes, items: 1)
-      console.warn("\(recording.path.printable): left out, its files differ in frames")
-    }
-    events.isInterrupted = { Interrupt.isRequested }
-    let outcome: Conversion<I>.Outcome
-    do throws(TrajpackError) {
-      outcome = try Conversion(importer, to: destination, options: options, events: events).run()
-    } catch {
-      progress.cancel()
-      throw error
-    }
-    guard outcome.isComplete else {
-      progress.cancel()
-      console.warn(
-        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
-      )
-      return
-    }
-    progress.finish("converted")
+    let outcome = try Writing.run(
+      importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
+      console)
+    guard let outcome else { return }
     try report(outcome, console)
   }
 

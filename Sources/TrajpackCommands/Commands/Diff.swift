@@ -88,7 +88,7 @@ struct Diff: Command {
   private func open(
     _ path: String, _ scratch: inout [String], _ console: Console
   ) throws(TrajpackError) -> Dataset {
-    if Self.isDataset(path) { return try Dataset(path) }
+    if Dataset.isDataset(path) { return try Dataset(path) }
     var settings = WildWorldImporter.Settings()
     settings.video = .link
     let importer = try Sources.importer([path], from: from, wildworld: settings)
@@ -112,18 +112,6 @@ struct Diff: Command {
     let outcome = try Conversion(importer, to: folder, options: options, events: events).run()
     guard outcome.isComplete else {
       throw TrajpackError(.usage, "stopped while reading the recordings")
-    }
-  }
-
-  private static func isDataset(_ path: String) -> Bool {
-    switch FileSystem.item(at: path) {
-    case .folder:
-      return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
-        || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
-    case .file:
-      guard let file = try? LocalFile(path), file.length >= 8 else { return false }
-      return (try? file.bytes(0..<8)) == ShardHeader.magic
-    default: return false
     }
   }
 

@@ -36,7 +36,9 @@ enum PointErrors {
       let known = values.compactMap { $0 }
       guard !known.isEmpty else {
         let reason =
-          total == 0 ? "no value counts" : "undefined for these values (constant, or too few)"
+          total == 0
+          ? "no value counts"
+          : "undefined for these values (constant, too few, or beyond what float64 can square)"
         return Score(name, missing: reason, details: details)
       }
       var fields = details

@@ -45,7 +45,7 @@ public final class Evaluation {
         "name what to measure with --metric or --suite (\(Recipe.suites.joined(separator: ", "))); "
           + "'trajpack evaluate --list' shows the metrics")
     }
-    guard Archive.isArchive(truth) else {
+    guard Dataset.isDataset(truth) else {
       throw TrajpackError(
         .usage,
         "\(truth): \(FileSystem.item(at: truth) == nil ? "does not exist" : "is no trajpack archive; the truth must be one, make it with 'trajpack convert'")"
@@ -66,7 +66,7 @@ public final class Evaluation {
     verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
     classes = try request.classes.map { (path) throws(TrajpackError) in try ActionClasses(path) }
     for path in [request.verdicts, request.labels, request.classes].compactMap({ $0 }) {
-      report.others.append(.init(path: path, form: "files", digest: try FilesDigest.of(path)))
+      report.others.append(.init(path: path, form: "files", digest: try LocalFile(path).sha256()))
     }
     try choose(selected)
   }

@@ -27,19 +27,6 @@ final class Archive {
     }
     return try Recording(data, number)
   }
-
-  /// Whether a path is a dataset or a shard.
-  static func isArchive(_ path: String) -> Bool {
-    switch FileSystem.item(at: path) {
-    case .folder:
-      return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
-        || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
-    case .file:
-      guard let file = try? LocalFile(path), file.length >= 8 else { return false }
-      return (try? file.bytes(0..<8)) == ShardHeader.magic
-    default: return false
-    }
-  }
 }
 
 /// A channel of the episode, or of one of its entities over all of its tracks.

@@ -18,7 +18,7 @@ enum Predictions {
       throw TrajpackError(.usage, "\(path): does not exist")
     }
     self =
-      Archive.isArchive(path)
+      Dataset.isDataset(path)
       ? .archive(try Archive(path))
       : .files(try PredictionFiles(path, truth: ids, selected: selected))
   }
@@ -114,25 +114,12 @@ struct FilesDigest {
   private var hash = SHA256()
 
   mutating func add(_ name: String, _ path: String) throws(TrajpackError) {
-    let line = Array("\(name) \(try Self.of(path))\n".utf8)
+    let line = Array("\(name) \(try LocalFile(path).sha256())\n".utf8)
     line.withUnsafeBytes { hash.add($0) }
   }
 
   var text: String {
     var copy = hash
     return copy.hexadecimal()
-  }
-
-  /// The SHA-256 of a file's bytes.
-  static func of(_ path: String) throws(TrajpackError) -> String {
-    let file = try LocalFile(path)
-    var hash = SHA256()
-    var at = 0
-    while at < file.length {
-      let part = try file.bytes(at..<min(at + 1 << 20, file.length))
-      part.withUnsafeBytes { hash.add($0) }
-      at += part.count
-    }
-    return hash.hexadecimal()
   }
 }

@@ -89,6 +89,9 @@ package struct PlanRules<Value: Sendable & Equatable>: Sendable, Equatable {
 
   init(_ otherwise: Value) { self.otherwise = otherwise }
 
+  /// Whether some channel may get this value.
+  func hold(_ value: Value) -> Bool { otherwise == value || rules.contains { $0.value == value } }
+
   package func value(_ stream: String, _ channel: Channel) -> Value {
     rules.first { $0.selector.matches(stream, channel) }?.value ?? otherwise
   }

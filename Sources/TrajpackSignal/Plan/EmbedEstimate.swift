@@ -36,7 +36,7 @@ extension EmbedStep {
         .usage, "the longest run has \(longest) rows: nothing can be chosen from it")
     }
     let episodes = try Episodes(runs, rows: x.count)
-    try x.withBuffer { (x) throws(TrajpackError) in
+    try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
       if lag == nil {
         try chooseLag(x, episodes, maxLag: min(search.maxLag, longest - 2), &estimate)
       }

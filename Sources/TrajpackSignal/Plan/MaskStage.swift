@@ -148,8 +148,8 @@ struct MaskStage: Sendable {
     case .drivers, .value, .above: x = values(track, components)
     default: break
     }
-    try x.withBuffer { (x) throws(TrajpackError) in
-      try mask.withMutableBuffer { (mask) throws(TrajpackError) in
+    try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
+      try mask.withUnsafeMutableBufferPointer { (mask) throws(TrajpackError) in
         try mechanism.apply(
           x, rows: rows, components: components, mask: mask, seed: step.seed, stream: word)
       }

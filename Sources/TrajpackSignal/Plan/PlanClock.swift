@@ -37,11 +37,13 @@ public enum PlanClock: Sendable, Equatable {
     case .regular(let clock, let first, let count):
       return try body(.regular(try clock.starting(atRow: first), count: count))
     case .ticks(let ticks, let unit, _, _):
-      return try ticks.withBuffer { (buffer) throws(TrajpackError) in
+      return try ticks.withUnsafeBufferPointer { (buffer) throws(TrajpackError) in
         try body(.ticks(buffer, unit: unit))
       }
     case .floats(let times, _, _):
-      return try times.withBuffer { (buffer) throws(TrajpackError) in try body(.floats(buffer)) }
+      return try times.withUnsafeBufferPointer { (buffer) throws(TrajpackError) in
+        try body(.floats(buffer))
+      }
     }
   }
 
@@ -129,39 +131,5 @@ extension Rational {
       return nil
     }
     self.init(n, d)
-  }
-}
-
-extension Array {
-  /// The elements as a buffer, for bodies that throw.
-  func withBuffer<Result>(
-    _ body: (UnsafeBufferPointer<Element>) throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> Result {
-    var outcome: Swift.Result<Result, TrajpackError>?
-    withUnsafeBufferPointer { buffer in
-      do throws(TrajpackError) {
-        outcome = .success(try body(buffer))
-      } catch {
-        outcome = .failure(error)
-      }
-    }
-    guard let outcome else { preconditionFailure("the body ran") }
-    return try outcome.get()
-  }
-
-  /// The elements as a buffer that may be written, for bodies that throw.
-  mutating func withMutableBuffer<Result>(
-    _ body: (UnsafeMutableBufferPointer<Element>) throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> Result {
-    var outcome: Swift.Result<Result, TrajpackError>?
-    withUnsafeMutableBufferPointer { buffer in
-      do throws(TrajpackError) {
-        outcome = .success(try body(buffer))
-      } catch {
-        outcome = .failure(error)
-      }
-    }
-    guard let outcome else { preconditionFailure("the body ran") }
-    return try outcome.get()
   }
 }

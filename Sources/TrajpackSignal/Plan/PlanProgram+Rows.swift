@@ -82,17 +82,17 @@ extension ResampleStage {
     case .onto, .times: return false
     case .rate, .ratio: break
     }
-    guard case .path(_, _, let edge, let gap, _) = step.how else { return true }
-    if edge != .missing { return false }
+    guard case .path(_, let rules) = step.how else { return true }
+    if rules.edge != .missing { return false }
     for (way, channel) in zip(ways, inputs) {
       switch way {
       case .rows: continue
-      case .path(_, let method):
+      case .path(_, let method, _):
         guard case .interpolate(let how) = method else { return false }
         if case .cubic = how { return false }
         // Missing entries are joined over as far as the gap limit; without one, to the ends.
-        if channel.mayMissInput, gap == nil { return false }
-      case .polyphase: if channel.mayMissInput, gap == nil { return false }
+        if channel.mayMissInput, rules.gap == nil { return false }
+      case .polyphase: if channel.mayMissInput, rules.gap == nil { return false }
       case .count, .since: return false
       case .bin, .binRow: continue
       }
@@ -115,8 +115,8 @@ extension ResampleStage {
     let offset = (to.start.value - from.start.value) * from.rate.value
     // Three knots on either side are what Akima looks at.
     var reach = 4
-    if case .path(_, _, _, let gap, _) = step.how {
-      if let gap { reach += Int(min(2 * gap.value * from.rate.value, 1e9)) + 2 }
+    if case .path(_, let rules) = step.how {
+      if let gap = rules.gap { reach += Int(min(2 * gap.value * from.rate.value, 1e9)) + 2 }
       // A filter reaches ten rows of the slower clock to either side.
       reach += Int((20 * max(1, ratio.value)).rounded(.up)) + 2
     } else {
@@ -137,14 +137,13 @@ extension PlanProgram {
   /// Whether a run of rows may round otherwise than the whole track: behind an anti-aliasing filter.
   public var mayRoundInRuns: Bool {
     stages.contains { stage in
-      guard case .resample(let stage) = stage,
-        case .path(_, _, _, _, let antiAlias) = stage.step.how
-      else { return false }
+      guard case .resample(let stage) = stage else { return false }
       return stage.ways.contains { way in
         switch way {
         case .polyphase: true
-        case .path(_, .interpolate(let how)): antiAlias && !how.isSelection && how != .counter
-        case .path(_, .angle): antiAlias
+        case .path(_, .interpolate(let how), let rules):
+          rules.antiAlias && !how.isSelection && how != .counter
+        case .path(_, .angle, let rules): rules.antiAlias
         default: false
         }
       }
@@ -155,12 +154,12 @@ extension PlanProgram {
 extension ResampleStage {
   /// Whether some channel goes through a low-pass, from `ratio` times the new rate.
   private func mayFilter(_ ratio: Rational) -> Bool {
-    guard case .path(_, _, _, _, let antiAlias) = step.how else { return false }
-    return ways.contains { way in
+    ways.contains { way in
       switch way {
       case .polyphase: true
-      case .path(_, .interpolate(let how)):
-        antiAlias && ratio.numerator > ratio.denominator && !how.isSelection && how != .counter
+      case .path(_, .interpolate(let how), let rules):
+        rules.antiAlias && ratio.numerator > ratio.denominator && !how.isSelection
+          && how != .counter
       default: false
       }
     }

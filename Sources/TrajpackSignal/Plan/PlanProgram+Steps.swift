@@ -39,8 +39,8 @@ extension PlanProgram {
       var since = [Double](repeating: 0, count: track.clock.count * width)
       let mask = column.mask()
       try track.clock.withTimes { (times) throws(TrajpackError) in
-        try mask.withBuffer { (mask) throws(TrajpackError) in
-          try since.withMutableBuffer { (out) throws(TrajpackError) in
+        try mask.withUnsafeBufferPointer { (mask) throws(TrajpackError) in
+          try since.withUnsafeMutableBufferPointer { (out) throws(TrajpackError) in
             try timeSinceObserved(times, mask: mask, components: width, into: out)
           }
         }
@@ -64,10 +64,14 @@ extension PlanProgram {
       var column = track.columns[i].asFloats()
       switch column.values {
       case .float32(var x):
-        try x.withMutableBuffer { (x) throws(TrajpackError) in try map.apply(x, rows: rows) }
+        try x.withUnsafeMutableBufferPointer { (x) throws(TrajpackError) in
+          try map.apply(x, rows: rows)
+        }
         column.values = .float32(x)
       case .float64(var x):
-        try x.withMutableBuffer { (x) throws(TrajpackError) in try map.apply(x, rows: rows) }
+        try x.withUnsafeMutableBufferPointer { (x) throws(TrajpackError) in
+          try map.apply(x, rows: rows)
+        }
         column.values = .float64(x)
       case .opaque: break
       }

@@ -61,7 +61,7 @@ extension PlanStep {
     switch self {
     case .resample(let step):
       switch step.how {
-      case .path(let rules, _, _, _, _): [("method", rules.rules.map(\.selector))]
+      case .path(let rules, _): [("method", rules.rules.map(\.selector))]
       case .bins(let rules, _): [("bin", rules.rules.map(\.selector))]
       }
     case .embed(let step):

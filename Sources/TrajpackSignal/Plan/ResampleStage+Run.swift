@@ -32,7 +32,7 @@ extension ResampleStage {
   /// Whether a stream that has the new clock already stays as it is: unless a method is named, which may
   /// be to fill what is missing.
   private var keepsSameClock: Bool {
-    guard case .path(let methods, _, _, _, _) = step.how else { return false }
+    guard case .path(let methods, _) = step.how else { return false }
     return methods == PlanRules(.auto)
   }
 
@@ -76,8 +76,8 @@ extension ResampleStage {
       case .rows, .binRow: return column.rows(try numbers(way))
       case .count, .since: return try events(column, way)
       case .bin(let statistic): return try binned(column.asFloats(), statistic)
-      case .path(let kind, let method):
-        let resampler = try resampler(way, kind, method)
+      case .path(let kind, let method, let rules):
+        let resampler = try resampler(way, kind, method, rules)
         let size: Int
         if case .sphere = method { size = column.channel.shape.last ?? 1 } else { size = 0 }
         return try column.asFloats().mapped(vectors: size) {
@@ -88,20 +88,18 @@ extension ResampleStage {
         } rows: {
           resampler.plan.rows
         }
-      case .polyphase: return try filtered(column.asFloats())
+      case .polyphase(let rules): return try filtered(column.asFloats(), rules)
       }
     }
 
     private mutating func resampler(
-      _ way: Way, _ kind: Kind, _ method: ResampleMethod
+      _ way: Way, _ kind: Kind, _ method: ResampleMethod, _ rules: ResampleStep.PathRules
     ) throws(TrajpackError) -> Resampler {
       if let known = resamplers[way] { return known }
-      guard case .path(_, _, let edge, let gap, let antiAlias) = stage.step.how else {
-        preconditionFailure("bins have no resampler")
-      }
       let resampler = try Resampler(
-        kind, from: source, to: target, method: method, edges: edge.policy, gapLimit: gap,
-        antiAliasing: antiAlias)
+        kind, from: source, to: target, method: method, edges: rules.edge.policy,
+        gapLimit: rules.gap,
+        antiAliasing: rules.antiAlias)
       resamplers[way] = resampler
       note(resampler.report.words)
       return resampler
@@ -115,16 +113,16 @@ extension ResampleStage {
     private mutating func numbers(_ way: Way) throws(TrajpackError) -> [Int] {
       if let known = rowNumbers[way] { return known }
       var result: [Int] = []
-      switch (way, stage.step.how) {
-      case (.rows(let how), .path(_, _, let edge, let gap, _)):
+      switch way {
+      case .rows(let how, let rules):
         let plan = try ResamplePlan(
-          from: source, to: target, edges: edge.policy, gapLimit: gap)
+          from: source, to: target, edges: rules.edge.policy, gapLimit: rules.gap)
         var rows = [Int32](repeating: 0, count: plan.rows)
-        try rows.withMutableBuffer { (buffer) throws(TrajpackError) in
+        try rows.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
           try plan.rowIndices(how, into: buffer)
         }
         result = rows.map { Int($0) }
-      case (.binRow(let isLast), _):
+      case .binRow(let isLast):
         result = [Int](repeating: -1, count: bins?.bins ?? 0)
         for (row, bin) in (bins?.index ?? []).enumerated() where bin >= 0 {
           if isLast || result[Int(bin)] < 0 { result[Int(bin)] = row }
@@ -149,10 +147,11 @@ extension ResampleStage {
       return statistic == .count ? made.counts() : made
     }
 
-    private mutating func filtered(_ column: PlanColumn) throws(TrajpackError) -> PlanColumn {
+    private mutating func filtered(
+      _ column: PlanColumn, _ rules: ResampleStep.PathRules
+    ) throws(TrajpackError) -> PlanColumn {
       guard case .regular(let from, let first, let count) = clock,
-        case .regular(let to, let start, let rows) = targetClock,
-        case .path(_, let padding, _, let gap, _) = stage.step.how
+        case .regular(let to, let start, let rows) = targetClock
       else {
         throw TrajpackError(
           .usage, "a polyphase filter goes from one regular clock to another: use linear, or bins")
@@ -173,16 +172,16 @@ extension ResampleStage {
       note(
         "polyphase up \(up) down \(down), half length \(filter.halfLength), Kaiser beta \(filter.beta)"
       )
-      let bridge = gap.map { limit in
+      let bridge = rules.gap.map { limit in
         max(Int(min(limit.value * from.rate.value * (1 + 1e-12), 1e15)) - 1, 0)
       }
       let whole = try column.mapped(vectors: 0) { (x, width, out, mask) throws(TrajpackError) in
         try filter.apply(
-          x, rows: count, components: width, edges: padding.edges, bridge: bridge ?? .max / 2,
+          x, rows: count, components: width, edges: rules.padding.edges, bridge: bridge ?? .max / 2,
           into: out, mask: mask)
       } double: { (x, width, out, mask) throws(TrajpackError) in
         try filter.apply(
-          x, rows: count, components: width, edges: padding.edges, bridge: bridge ?? .max / 2,
+          x, rows: count, components: width, edges: rules.padding.edges, bridge: bridge ?? .max / 2,
           into: out, mask: mask)
       } rows: {
         filter.outputRows(count)
@@ -335,9 +334,9 @@ extension PlanColumn {
   private static func run<S: Sample>(
     _ x: [S], _ width: Int, _ out: inout [S], _ mask: inout [MaskByte], _ body: Body<S>
   ) throws(TrajpackError) {
-    try x.withBuffer { (x) throws(TrajpackError) in
-      try out.withMutableBuffer { (out) throws(TrajpackError) in
-        try mask.withMutableBuffer { (mask) throws(TrajpackError) in
+    try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
+      try out.withUnsafeMutableBufferPointer { (out) throws(TrajpackError) in
+        try mask.withUnsafeMutableBufferPointer { (mask) throws(TrajpackError) in
           try body(x, width, out, mask)
         }
       }

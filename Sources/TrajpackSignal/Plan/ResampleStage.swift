@@ -5,11 +5,11 @@ struct ResampleStage: Sendable {
   /// How one channel goes to the new clock.
   enum Way: Sendable, Hashable {
     /// Values are made by a resampler of the kind.
-    case path(Kind, ResampleMethod)
+    case path(Kind, ResampleMethod, ResampleStep.PathRules)
     /// A polyphase filter between regular clocks.
-    case polyphase
+    case polyphase(ResampleStep.PathRules)
     /// Whole rows are taken.
-    case rows(Interpolation)
+    case rows(Interpolation, ResampleStep.PathRules)
     /// Events since the row before, and time since the last one.
     case count
     case since
@@ -49,11 +49,11 @@ struct ResampleStage: Sendable {
   ) throws(TrajpackError) -> Way {
     switch step.how {
     case .bins(let rules, _): return try bin(rules.value(stream, channel), channel)
-    case .path(let rules, _, _, _, _):
-      let wanted = rules.value(stream, channel)
+    case .path(let methods, let rules):
+      let wanted = methods.value(stream, channel)
       if wanted == .count || wanted == .since || (wanted == .auto && channel.kind == .event) {
         guard channel.kind == .event, channel.type != .bytes else {
-          if wanted == .auto { return .rows(.previous) }
+          if wanted == .auto { return .rows(.previous, rules) }
           throw TrajpackError(
             .usage,
             "'\(wanted.rawValue)' is for numbers of kind event, and this is \(channel.kind.rawValue)"
@@ -68,16 +68,16 @@ struct ResampleStage: Sendable {
             "a filter averages, and values of kind \(channel.kind.rawValue) must not be: use "
               + "another method for it, as {\"\(stream)/\(channel.name)\": \"auto\"}")
         }
-        return .polyphase
+        return .polyphase(rules)
       }
       let method = try method(wanted, channel)
       if case .interpolate(let how) = method, how.isSelection, !channel.type.isFloat {
-        return .rows(how)
+        return .rows(how, rules)
       }
       guard channel.type != .bytes else {
         throw TrajpackError(.usage, "rows of text or bytes are taken by previous, next or nearest")
       }
-      return .path(channel.kind, method)
+      return .path(channel.kind, method, rules)
     }
   }
 
@@ -143,13 +143,13 @@ struct ResampleStage: Sendable {
     switch (step.target, step.how) {
     case (.onto, _), (.times, _): true
     case (_, .bins): true
-    case (_, .path(_, _, _, let gap, _)): gap != nil
+    case (_, .path(_, let rules)): rules.gap != nil
     }
   }
 
   private func settle(_ channel: inout Channel, _ way: Way) {
     switch way {
-    case .path(_, let method):
+    case .path(_, let method, _):
       channel.becomeFloat()
       if case .interpolate(let how) = method, how.isSelection, !mayMiss { return }
       channel.missing = .nan

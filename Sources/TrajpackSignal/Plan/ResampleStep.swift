@@ -67,10 +67,16 @@ package struct ResampleStep: Sendable, Equatable {
 
   /// Interpolation, or statistics of bins.
   enum How: Sendable, Equatable {
-    case path(
-      PlanRules<PlanMethod>, padding: PlanPadding, edge: PlanEdge, gap: TimeSpan?,
-      antiAlias: Bool)
+    case path(PlanRules<PlanMethod>, PathRules)
     case bins(PlanRules<PlanBin>, Label)
+  }
+
+  /// What holds for every interpolated channel of a step.
+  struct PathRules: Sendable, Hashable {
+    var padding: PlanPadding
+    var edge: PlanEdge
+    var gap: TimeSpan?
+    var antiAlias: Bool
   }
 
   package let streams: ChannelSelection
@@ -114,11 +120,20 @@ package struct ResampleStep: Sendable, Equatable {
       return
     }
     let context = r
+    let methods = try r.rules("method", PlanMethod.auto) { (v) throws(TrajpackError) in
+      try context.choice("method", v)
+    }
+    let padding = try r.choice("padding", PlanPadding.hold)
+    guard padding == .hold || methods.hold(.polyphase) else {
+      throw r.wrong(
+        "padding", .string(padding.rawValue),
+        "left out: it is for method 'polyphase', and none is here")
+    }
     how = .path(
-      try r.rules("method", .auto) { (v) throws(TrajpackError) in
-        try context.choice("method", v)
-      }, padding: try r.choice("padding", .hold), edge: try r.choice("edge", .missing),
-      gap: try r.span("gap"), antiAlias: try r.truth("anti_alias", true))
+      methods,
+      PathRules(
+        padding: padding, edge: try r.choice("edge", .missing), gap: try r.span("gap"),
+        antiAlias: try r.truth("anti_alias", true)))
   }
 
   private static func times(_ r: inout PlanReader) throws(TrajpackError) -> [Double]? {
@@ -141,12 +156,13 @@ package struct ResampleStep: Sendable, Equatable {
     case .times(let times): members.append(.init("times", .array(times.map { .double($0) })))
     }
     switch how {
-    case .path(let method, let padding, let edge, let gap, let antiAlias):
+    case .path(let method, let rules):
       members += [
         .init("method", method.json { .string($0.rawValue) }),
-        .init("padding", .string(padding.rawValue)), .init("edge", .string(edge.rawValue)),
-        .init("gap", gap.map { PlanNumber.json($0) } ?? .null),
-        .init("anti_alias", .bool(antiAlias)),
+        .init("padding", .string(rules.padding.rawValue)),
+        .init("edge", .string(rules.edge.rawValue)),
+        .init("gap", rules.gap.map { PlanNumber.json($0) } ?? .null),
+        .init("anti_alias", .bool(rules.antiAlias)),
       ]
     case .bins(let bin, let label):
       members += [

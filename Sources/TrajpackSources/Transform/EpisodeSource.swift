@@ -76,20 +76,8 @@ final class EpisodeSource: Sendable {
     if let manifest = dataset.manifest {
       digest = manifest.digest
     } else {
-      digest = try Self.digest(ofFile: dataset.shardPaths[0])
+      digest = try LocalFile(dataset.shardPaths[0]).sha256()
     }
-  }
-
-  private static func digest(ofFile path: String) throws(TrajpackError) -> String {
-    let file = try LocalFile(path)
-    var hash = SHA256()
-    var at = 0
-    while at < file.length {
-      let part = try file.bytes(at..<min(at + 1 << 20, file.length))
-      part.withUnsafeBytes { hash.add($0) }
-      at += part.count
-    }
-    return hash.hexadecimal()
   }
 
   /// Whether rows of the one can be written by the schema of the other.

@@ -116,16 +116,10 @@ struct WildWorldVideo: Sendable {
     _ file: LocalFile, _ mode: VideoMode, _ place: String
   ) throws(TrajpackError) -> JSONValue {
     let video = index.stream
-    var hash = SHA256()
-    var at = 0
-    while at < file.length {
-      let part = try file.bytes(at..<min(at + 1 << 20, file.length))
-      part.withUnsafeBytes { hash.add($0) }
-      at += part.count
-    }
+    let digest = try file.sha256()
     return .record([
       "file": .string(place), "bytes": .int(Int64(file.length)),
-      "sha256": .string(hash.hexadecimal()),
+      "sha256": .string(digest),
       "stored": .string(mode.rawValue), "container": .string(index.container),
       "codec": .string(video.codec), "width": .int(Int64(video.width)),
       "height": .int(Int64(video.height)),

@@ -5,13 +5,18 @@ import faulthandler
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from places import ROOT, program
+from places import ROOT, Start, program, surroundings
+
+if TYPE_CHECKING:
+    from judge_world import Stub
 
 sys.path[:0] = [str(ROOT / "tools" / "python" / "src"), str(ROOT / "tools")]
 
@@ -62,3 +67,37 @@ def random_archive(tmp_path_factory: pytest.TempPathFactory) -> str:
     path = tmp_path_factory.mktemp("world") / "world.h5"
     worlds.archive(5, streams=4, episodes=12, most=120).write(path)
     return str(path)
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes; those that are left at the end of the test are killed, whatever became of it."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(command: Sequence[Any], **options: Any) -> subprocess.Popen[str]:
+        process = subprocess.Popen(list(map(str, command)), **{"env": surroundings(), "text": True, **options})
+        running.append(process)
+        return process
+
+    yield start
+    for process in running:
+        with process:                        # which closes the pipes and waits
+            process.kill()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Stub]]:
+    """Starts the chat servers of judge_world.py, and ends them."""
+    from judge_world import Stub
+    running = []
+
+    def start(script: Callable[[int, dict[str, Any]], Any]) -> Stub:
+        stub = Stub(script)
+        threading.Thread(target=stub.serve_forever, args=(0.01,), daemon=True).start()
+        running.append(stub)
+        return stub
+
+    yield start
+    for stub in running:
+        stub.shutdown()
+        stub.server_close()

@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
+Start = Callable[..., subprocess.Popen[str]]     # what the fixture `start` is
 
 
 def surroundings() -> dict[str, str]:

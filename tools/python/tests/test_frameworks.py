@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import surroundings
+from places import Start, surroundings
 
 import trajpack
 
@@ -146,7 +146,7 @@ def test_stateful_data_loader(dataset: trajpack.Dataset, workers: int) -> None:
 
 
 @needs_torch
-def test_ranks_are_taken_from_torch_distributed(wildworld: str) -> None:
+def test_ranks_are_taken_from_torch_distributed(wildworld: str, start: Start) -> None:
     code = f"""
 import os, sys, torch.distributed as d, trajpack, trajpack.torch
 rank = int(sys.argv[1])
@@ -157,8 +157,8 @@ print([w for b in loader for w in b.windows.tolist()])
 d.destroy_process_group()
 """
     meeting = f"{wildworld}-meeting"
-    both = [subprocess.Popen([sys.executable, "-c", code, str(r), meeting], env=surroundings(), stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True) for r in range(2)]
+    both = [start([sys.executable, "-c", code, r, meeting], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            for r in range(2)]
     outs = [p.communicate(timeout=120) for p in both]
     assert all(p.returncode == 0 for p in both), outs
     lists = [eval(out) for out, _ in outs]

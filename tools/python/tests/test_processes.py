@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from places import surroundings
+from places import Start, surroundings
 
 import trajpack
 
@@ -47,6 +47,7 @@ def child(method: str, loader: trajpack.Loader) -> list[int]:
         process.join(PATIENCE)
         if process.is_alive():
             process.kill()
+            process.join()
             pytest.fail(f"a child made by {method} does not end")
 
 
@@ -112,19 +113,18 @@ def test_threads_share_a_loader(wildworld: str) -> None:
 def test_threads_read_at_once(wildworld: str) -> None:
     dataset = trajpack.open(wildworld)
     want = dataset.episode("000002")["camera/pos"][:]
-    failures: list[Any] = []
+    equal: list[bool] = []                   # a thread that fails or hangs leaves it too short
 
     def read() -> None:
         for _ in range(50):
-            if not np.array_equal(dataset.episode("000002")["camera/pos"][:], want, equal_nan=True):
-                failures.append(1)
+            equal.append(np.array_equal(dataset.episode("000002")["camera/pos"][:], want, equal_nan=True))
 
-    threads = [threading.Thread(target=read) for _ in range(4)]
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(PATIENCE)
-    assert not failures
+    assert equal == [True] * 200
 
 
 def test_arrays_outlive_everything(wildworld: str) -> None:
@@ -183,14 +183,17 @@ def test_an_exception_in_the_consumer_leaves_the_place(wildworld: str) -> None:
     assert loader.position == 12
 
 
-def script(code: str, **options: Any) -> subprocess.Popen[str]:
-    # Whoever is started in the background of a shell ignores interrupts, and so would its children.
-    code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + code
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                            **{"env": surroundings(), **options})
+@pytest.fixture
+def script(start: Start) -> Start:
+    """Starts a Python that runs the code."""
+    def script(code: str, **options: Any) -> subprocess.Popen[str]:
+        # Whoever is started in the background of a shell ignores interrupts, and so would its children.
+        code = "import signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n" + code
+        return start([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    return script
 
 
-def test_an_interrupt_ends_the_loop(wildworld: str) -> None:
+def test_an_interrupt_ends_the_loop(wildworld: str, script: Start) -> None:
     process = script(f"""
 import trajpack
 loader = trajpack.open({wildworld!r}).windows(length=8, batch=4)
@@ -213,7 +216,7 @@ except KeyboardInterrupt:
     assert out == "same\n" and process.returncode == 0, error
 
 
-def test_leaving_python_while_prefetching(wildworld: str) -> None:
+def test_leaving_python_while_prefetching(wildworld: str, script: Start) -> None:
     process = script(f"""
 import trajpack
 loader = trajpack.open({wildworld!r}).windows(length=16, batch=8, prefetch=16)
@@ -223,7 +226,7 @@ batch = loader.next()
     assert process.returncode == 0 and error == ""
 
 
-def test_memory_stays_flat(wildworld: str) -> None:
+def test_memory_stays_flat(wildworld: str, script: Start) -> None:
     process = script(f"""
 import gc, trajpack
 def resident():
@@ -318,7 +321,7 @@ SLOW(pread64)
 """
 
 
-def test_an_interrupt_reaches_who_waits_for_a_slow_disk(wildworld: str, tmp_path: Path) -> None:
+def test_an_interrupt_reaches_who_waits_for_a_slow_disk(wildworld: str, script: Start, tmp_path: Path) -> None:
     (tmp_path / "slow.c").write_text(SLOW)
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "slow.so", tmp_path / "slow.c", "-ldl"], check=True)
     gate = tmp_path / "gate"

@@ -40,13 +40,12 @@ def check(path, acknowledged):
     return len(ids)
 
 
-def test_kill_loses_nothing_that_was_acknowledged(tmp_path):
+def test_kill_loses_nothing_that_was_acknowledged(start, tmp_path):
     path = str(tmp_path / "ds")
     chance = random.Random(11)
     done = 0
     for _ in range(8):
-        child = subprocess.Popen([sys.executable, "-c", WRITE, path, str(done)], stdout=subprocess.PIPE, text=True,
-                                 env=surroundings())
+        child = start([sys.executable, "-c", WRITE, path, done], stdout=subprocess.PIPE)
         assert child.stdout
         for _ in range(chance.randrange(1, 60)):
             child.stdout.readline()
@@ -150,11 +149,11 @@ def test_a_forked_child_holds_nothing(tmp_path):
     assert trajpack.open(path).episodes.ids == ["a", "b", "c"]
 
 
-def test_readers_never_miss_a_shard_that_is_joined(tmp_path):
+def test_readers_never_miss_a_shard_that_is_joined(start, tmp_path):
     """While one process writes, another opens the data set over and over."""
     path = str(tmp_path / "ds")
-    child = subprocess.Popen([sys.executable, "-c", WRITE.replace("10000", "600") + "\nwriter.close()", path, "0"],
-                             stdout=subprocess.DEVNULL, env=surroundings())
+    child = start([sys.executable, "-c", WRITE.replace("10000", "600") + "\nwriter.close()", path, 0],
+                  stdout=subprocess.DEVNULL)
     while child.poll() is None and not os.path.exists(os.path.join(path, "shard-000000.h5")):
         time.sleep(0.001)
     last, opened = 0, 0

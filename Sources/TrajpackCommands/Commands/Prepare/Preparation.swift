@@ -14,48 +14,32 @@ struct Preparation: ArgumentSet {
   }
 
   static var parameters: [Parameter<Self>] {
-    [
-      .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
-      .option(
-        "--level", "-l", to: \.level, value: "N", in: 1...19,
-        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
-      .option(
-        "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536, help: "Rows of a chunk."),
-      .option(
-        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
-        help: "Threads; by default one a processor. The result does not depend on it."),
-      .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+    var parameters = (Writing.layout + Writing.work).map { $0.lifted(\Self.writing) }
+    parameters += [
       .option(
         "--report", to: \.report, value: "FILE", completes: .files,
-        help: "Write what was chosen, and what was done to each track, as JSON."),
-      .flag("--resume", to: \.resume, help: "Go on with what an earlier run left unfinished."),
-      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+        help: "Write what was chosen, and what was done to each track, as JSON.")
+    ]
+    parameters += Writing.again.map { $0.lifted(\Self.writing) }
+    parameters += [
       .flag(
         "--print-plan", to: \.printPlan,
         help: "Print the plan, with what was chosen, and write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
+    return parameters
   }
 
   var source = ""
   var destination = ""
-  var codec = Convert.CodecChoice.zstd
-  var level: Int?
-  var chunkRows: Int?
-  var jobs: Int?
-  var shardSize = ByteSize(512 << 20)
+  var writing = Writing()
   var report: String?
-  var resume = false
-  var overwrite = false
   var printPlan = false
   var json = false
 
   /// Runs a plan.
   func run(_ plan: Plan, _ console: Console) throws(TrajpackError) {
-    guard !(resume && overwrite) else {
-      throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
-    }
-    let options = try conversionOptions()
+    let options = try writing.options(of: PlanImporter.self)
     if let report { try checkReport(report) }
     let dataset = try Dataset(source)
     try refuseSourceAsDestination()
@@ -67,7 +51,9 @@ struct Preparation: ArgumentSet {
       console.print(resolved.json.text(indent: 2))
       return
     }
-    let outcome = try convert(importer, options, console)
+    let outcome = try Writing.run(
+      importer, to: destination, options, verb: ("preparing", "prepared"), items: "episodes",
+      console)
     guard let outcome else { return }
     if let report {
       try write(
@@ -90,26 +76,6 @@ struct Preparation: ArgumentSet {
     }
   }
 
-  private func conversionOptions() throws(TrajpackError) -> Conversion<PlanImporter>.Options {
-    var options = Conversion<PlanImporter>.Options()
-    options.layout = LayoutOptions(
-      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
-    if let level {
-      let range = Compressor.levels(of: options.layout.codec).range
-      guard range.contains(level) else {
-        throw TrajpackError(
-          .usage,
-          "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
-            + "not \(level)")
-      }
-    }
-    options.jobs = jobs ?? WorkerPool.processors
-    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
-    options.resume = resume
-    options.overwrite = overwrite
-    return options
-  }
-
   private func refuseSourceAsDestination() throws(TrajpackError) {
     let folder = FileSystem.item(at: source) == .file ? FileSystem.parent(of: source) : source
     guard let a = FileSystem.identity(of: folder), a == FileSystem.identity(of: destination) else {
@@ -117,37 +83,6 @@ struct Preparation: ArgumentSet {
     }
     throw TrajpackError(
       .usage, "\(destination): is the source itself, which is never changed; name a new folder")
-  }
-
-  private func convert(
-    _ importer: PlanImporter, _ options: Conversion<PlanImporter>.Options, _ console: Console
-  ) throws(TrajpackError) -> Conversion<PlanImporter>.Outcome? {
-    let progress = console.progress("preparing", items: "episodes")
-    var events = Conversion<PlanImporter>.Events()
-    let counters = progress.counters
-    events.planned = { items, bytes, doneItems, doneBytes in
-      counters.expect(bytes: bytes, items: items)
-      if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
-    }
-    events.began = { counters.begin($0.id) }
-    events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
-    events.isInterrupted = { Interrupt.isRequested }
-    let outcome: Conversion<PlanImporter>.Outcome
-    do throws(TrajpackError) {
-      outcome = try Conversion(importer, to: destination, options: options, events: events).run()
-    } catch {
-      progress.cancel()
-      throw error
-    }
-    guard outcome.isComplete else {
-      progress.cancel()
-      console.warn(
-        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
-      )
-      return nil
-    }
-    progress.finish("prepared")
-    return outcome
   }
 
   private func write(_ document: JSONValue, to path: String) throws(TrajpackError) {

@@ -65,7 +65,7 @@ struct Resample: Command {
         help: "What stands outside a track's span of time."),
       .option(
         "--padding", to: \.padding, value: "RULE", choices: PlanPadding.allCases.map(\.rawValue),
-        help: "What the filter of method polyphase sees beyond the ends."),
+        help: "With --method polyphase: what the filter sees beyond the ends."),
       .option(
         "--gap", to: \.gap, value: "TIME",
         help: "Make nothing between observed rows further apart than this."),

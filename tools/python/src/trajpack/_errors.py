@@ -23,7 +23,7 @@ class UsageError(TrajpackError, ValueError):
 
 
 class MachineError(TrajpackError, OSError):
-    """The machine refused: no memory, no permission, no such file."""
+    """The machine refused: no memory, no permission, a full disk."""
 
     code = 3
 

@@ -1,0 +1,117 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// What the commands that write a dataset share: how it is laid out, going on, and the run itself.
+struct Writing: ArgumentSet {
+  enum CodecChoice: String, ArgumentChoice {
+    case zstd, gzip, none
+  }
+
+  /// How chunks look.
+  static var layout: [Parameter<Self>] {
+    [
+      .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
+      .option(
+        "--level", "-l", to: \.level, value: "N", in: 1...19,
+        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
+      .option(
+        "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536,
+        help: "Rows of a chunk; by default 32 to 4096, by the size of a row."),
+    ]
+  }
+
+  /// How the work is done.
+  static var work: [Parameter<Self>] {
+    [
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor. The result does not depend on it."),
+      .option("--shard-size", to: \.shardSize, value: "SIZE", help: "Bytes of source in a shard."),
+    ]
+  }
+
+  /// What to do with what is there already.
+  static var again: [Parameter<Self>] {
+    [
+      .flag("--resume", to: \.resume, help: "Go on with what an earlier run left unfinished."),
+      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+    ]
+  }
+
+  static var parameters: [Parameter<Self>] { layout + work + again }
+
+  var codec = CodecChoice.zstd
+  var level: Int?
+  var chunkRows: Int?
+  var jobs: Int?
+  var shardSize = ByteSize(512 << 20)
+  var resume = false
+  var overwrite = false
+
+  /// The options of a conversion.
+  ///
+  /// - Throws: A usage error where they contradict each other.
+  func options<I: Importer>(of importer: I.Type) throws(TrajpackError) -> Conversion<I>.Options {
+    guard !(resume && overwrite) else {
+      throw TrajpackError(.usage, "--resume and --overwrite exclude each other; give one of them")
+    }
+    var options = Conversion<I>.Options()
+    options.layout = LayoutOptions(
+      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
+    if let level {
+      let range = Compressor.levels(of: options.layout.codec).range
+      guard range.contains(level) else {
+        throw TrajpackError(
+          .usage,
+          "--level: \(codec.rawValue) has levels \(range.lowerBound) to \(range.upperBound), "
+            + "not \(level)")
+      }
+    }
+    options.jobs = jobs ?? WorkerPool.processors
+    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
+    options.resume = resume
+    options.overwrite = overwrite
+    return options
+  }
+
+  /// Converts, with progress; `nil` where the user stopped it, which is said.
+  ///
+  /// - Parameter verb: What is done and has been done: `("converting", "converted")`.
+  static func run<I: Importer>(
+    _ importer: I, to destination: String, _ options: Conversion<I>.Options,
+    verb: (doing: String, done: String), items: String, _ console: Console
+  ) throws(TrajpackError) -> Conversion<I>.Outcome? {
+    let progress = console.progress(verb.doing, items: items)
+    var events = Conversion<I>.Events()
+    let counters = progress.counters
+    events.planned = { items, bytes, doneItems, doneBytes in
+      counters.expect(bytes: bytes, items: items)
+      if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
+    }
+    events.began = { counters.begin($0.id) }
+    events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
+    events.skipped = { recording in
+      counters.advance(bytes: recording.bytes, items: 1)
+      console.warn("\(recording.path.printable): left out, its files differ in frames")
+    }
+    events.isInterrupted = { Interrupt.isRequested }
+    let outcome: Conversion<I>.Outcome
+    do throws(TrajpackError) {
+      outcome = try Conversion(importer, to: destination, options: options, events: events).run()
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    guard outcome.isComplete else {
+      progress.cancel()
+      console.warn(
+        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
+      )
+      return nil
+    }
+    progress.finish(verb.done)
+    return outcome
+  }
+}

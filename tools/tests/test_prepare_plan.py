@@ -1,0 +1,84 @@
+"""Plans: what the schema takes and what the program takes are the same, and a plan that is printed runs again."""
+import json
+import re
+
+import pytest
+from conftest import ROOT
+from jsonschema import Draft202012Validator
+from prepare_world import ROWS, run
+
+SCHEMA = json.loads((ROOT / "schemas" / "plan.schema.json").read_text())
+
+WRONG = [
+    {}, {"steps": {}}, {"steps": [], "sed": 1}, {"version": 2, "steps": []}, {"steps": [{}]},
+    {"steps": [{"step": "resampel"}]},
+    *({"steps": [step]} for step in (
+        {"step": "resample"}, {"step": "resample", "rate": 0}, {"step": "resample", "rate": 1, "onto": "series"},
+        {"step": "resample", "rate": 1, "label": "left"}, {"step": "resample", "up": 2, "origin": "zero"},
+        {"step": "resample", "rate": 1, "bin": "mean", "method": "auto"}, {"step": "resample", "rate": 1, "gap": -1},
+        {"step": "resample", "rate": 1, "padding": "line"},
+        {"step": "resample", "rate": 1, "padding": "zero", "method": {"series/x": "linear"}},
+        {"step": "resample", "rate": 1, "method": "line"}, {"step": "resample", "times": []},
+        {"step": "align"}, {"step": "align", "onto": "series", "direction": "sideways"}, {"step": "quantise"},
+        {"step": "quantise", "quantum": "0.1s"}, {"step": "embed", "tau": 0}, {"step": "embed", "coordinates": []},
+        {"step": "embed", "coordinates": [{"channel": "series/x"}], "tau": 3}, {"step": "embed", "name": "x"},
+        {"step": "mask"}, {"step": "mask", "amount": 1.1}, {"step": "mask", "amount": .1, "count": 1},
+        {"step": "mask", "mechanism": "channels"}, {"step": "mask", "mechanism": "listed", "rows": {"a": [-1]}},
+        {"step": "mask", "mechanism": "above", "amount": .1}, {"step": "mask", "amount": .1, "seed": -1},
+        {"step": "mask", "mechanism": "drivers", "amount": .1}, {"step": "select"}, {"step": "select", "channels": []},
+        {"step": "normalize", "method": "max"}, {"step": "time_since", "suffix": ""},
+        {"step": "normalize", "constants": {"series/x": {"shift": [1]}}}))]
+
+
+@pytest.mark.parametrize("plan", WRONG, ids=json.dumps)
+def test_schema_and_program_refuse_the_same(trajpack, source, tmp_path, plan):
+    assert not Draft202012Validator(SCHEMA).is_valid(plan)
+    (tmp_path / "plan.json").write_text(json.dumps(plan))
+    assert "plan.json" in run(trajpack, "apply", source, "x", "--plan", tmp_path / "plan.json", "--print-plan", code=2)
+
+
+def test_schema_takes_what_is_printed(trajpack, source, tmp_path):
+    """The examples of the schema run where the streams are there; the canonical form is good and a fixed point."""
+    validator, seen = Draft202012Validator(SCHEMA), 0
+    for part in SCHEMA["$defs"].values():
+        for step in part.get("examples", []):
+            if not isinstance(step, dict):
+                continue
+            text = re.sub(r'"(eeg|camera|state|lorenz|skeleton/\*)"', '"series"', json.dumps({"steps": [step]}))
+            text = text.replace('"onto": "series"', '"times": [0, 1]') if '"resample"' in text else text
+            text = re.sub(r"(lorenz|state)/", "series/", text).replace("/hp", "/x").replace("series/z", "series/angle")
+            (tmp_path / "plan.json").write_text(text.replace('"train"', '"all"'))
+            if '"normalize"' in text:
+                continue
+            printed = run(trajpack, "apply", source, "x", "--plan", tmp_path / "plan.json", "--print-plan")
+            assert not list(validator.iter_errors(json.loads(printed))), printed
+            (tmp_path / "plan.json").write_text(printed)
+            assert run(trajpack, "apply", source, "x", "--plan", tmp_path / "plan.json", "--print-plan") == printed
+            seen += 1
+    assert seen >= 10
+
+
+def test_a_plan_goes_round(trajpack, source, tmp_path):
+    run(trajpack, "resample", source, tmp_path / "one", "--rate", "29.97", "--report", tmp_path / "report.json")
+    plan = run(trajpack, "info", tmp_path / "one", "--plan")
+    (tmp_path / "plan.json").write_text(plan)
+    run(trajpack, "apply", source, tmp_path / "two", "--plan", tmp_path / "plan.json")
+    assert (tmp_path / "one" / "manifest.json").read_text() == (tmp_path / "two" / "manifest.json").read_text()
+    assert run(trajpack, "apply", source, "x", "--plan", tmp_path / "plan.json", "--print-plan") == plan
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["plan"] == json.loads(plan) and [e["episode"] for e in report["episodes"]] == list(ROWS)
+    assert all(t["rows"] > 0 and t["notes"] for e in report["episodes"] for t in e["tracks"])
+    assert "prepared by resample" in run(trajpack, "info", tmp_path / "one")
+
+
+@pytest.mark.parametrize("step", [
+    {"step": "resample", "rate": 50, "method": {"nope/x": "linear"}},
+    {"step": "resample", "rate": 50, "bin": {"nope/x": "max"}},
+    {"step": "embed", "tau": {"nope/x": 3}, "dimension": 2},
+    {"step": "embed", "tau": 2, "dimension": {"nope/x": 3}},
+    {"step": "mask", "mechanism": "drivers", "amount": .5, "drivers": {"nope/x": 1}}])
+def test_plan_members_that_match_nothing_are_refused(trajpack, source, tmp_path, step):
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": [step]}))
+    done = run(trajpack, "apply", source, tmp_path / "out", "--plan", tmp_path / "plan.json", code=2)
+    assert "there is no channel 'nope/x'" in done and step["step"] in done
+    assert not (tmp_path / "out").exists()

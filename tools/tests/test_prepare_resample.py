@@ -1,0 +1,186 @@
+"""`trajpack resample`, `align` and `quantise` against numpy, scipy and pandas on values that plain h5py reads."""
+import json
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+import read_archive
+import scipy.interpolate as si
+import scipy.signal as ss
+from conftest import ROOT
+from prepare_world import RATE, ROWS, one, read, recording, run, same
+from scipy.spatial.transform import Rotation, Slerp
+
+
+def slerp(t, q, at):
+    return Slerp(t, Rotation.from_quat(q))(at).as_quat()
+
+
+def test_kinds_have_their_own_paths(made):
+    out = made("resample", "--rate", 30, "--no-anti-alias")
+    for name in ROWS:
+        data, t = recording(name), np.arange(ROWS[name]) / RATE
+        times, channels = one(out, name)
+        assert np.array_equal(times, np.arange(int(t[-1] * 30) + 1) / 30)
+        x = np.stack([np.interp(times, t, c) for c in data["x"].T.astype("f8")], 1)
+        np.testing.assert_allclose(channels["x"][0], x, atol=2e-7)
+        assert channels["x"][0].dtype == "f4"
+        for c in range(2):
+            good = ~np.isnan(data["position"][:, c])
+            np.testing.assert_allclose(
+                channels["position"][0][:, c], np.interp(times, t[good], data["position"][good, c]), atol=1e-12)
+        q, mine = slerp(t, data["q"], times), channels["q"][0]
+        np.testing.assert_allclose(np.abs((q * mine).sum(1)), 1, atol=1e-12)
+        assert ((mine[1:] * mine[:-1]).sum(1) > 0).all(), "a sign flips"
+        angle = np.interp(times, t, np.unwrap(data["angle"]))
+        np.testing.assert_allclose(np.exp(1j * channels["angle"][0]), np.exp(1j * angle), atol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(channels["direction"][0], axis=1), 1, atol=1e-12)
+        before = np.searchsorted(t, times + 1e-12, "right") - 1
+        assert np.array_equal(channels["mode"][0], data["mode"][before])
+        total = np.cumsum(data["hit"])
+        assert np.array_equal(channels["hit"][0], np.diff(total[before], prepend=0))
+
+
+@pytest.mark.parametrize("method, spline", [
+    ("pchip", si.PchipInterpolator), ("akima", si.Akima1DInterpolator), ("not-a-knot", si.CubicSpline),
+    ("natural", lambda t, x: si.CubicSpline(t, x, bc_type="natural")),
+    ("makima", lambda t, x: si.Akima1DInterpolator(t, x, method="makima"))])
+def test_splines_are_scipys(made, method, spline):
+    out = made("resample", "--rate", 77, "--method", f"kind:position={method}", "--no-anti-alias")
+    for name in ROWS:
+        times, channels = one(out, name)
+        x, t = recording(name)["position"], np.arange(ROWS[name]) / RATE
+        assert np.array_equal(times, np.arange(int(t[-1] * 77) + 1) / 77)
+        for c in range(2):
+            good = ~np.isnan(x[:, c])
+            np.testing.assert_allclose(channels["position"][0][:, c], spline(t[good], x[good, c])(times), atol=1e-11)
+
+
+def metadata(folder):
+    return {e["id"]: e["metadata"] for name in read_archive.open_dataset(str(folder))[0]
+            for e in read_archive.Shard(name).episodes_reading()}
+
+
+def test_going_down_is_filtered(made):
+    out = made("resample", "--rate", 50)
+    for name in ROWS:
+        x = recording(name)["x"].astype("f8")
+        wanted = ss.resample_poly(x, 1, 2, padtype="line")
+        mine = one(out, name)[1]["x"][0]
+        assert len(mine) == (ROWS[name] + 1) // 2
+        np.testing.assert_allclose(mine[15:-15], wanted[15:len(mine) - 15], atol=1e-6)
+        report = metadata(out)[name]["prepared"][-1]["tracks"][0]
+        assert any("polyphase up 1 down 2" in note for note in report["notes"])
+
+
+def test_up_and_down_are_resample_poly(made):
+    out = made("resample", "--up", 3, "--down", 2, "--method", "*=auto", "--method", "kind:scalar=polyphase",
+               "--padding", "zero")
+    for name in ROWS:
+        mine = one(out, name)[1]["x"][0]
+        wanted = ss.resample_poly(recording(name)["x"].astype("f8"), 3, 2)
+        assert len(mine) == (ROWS[name] - 1) * 3 // 2 + 1
+        np.testing.assert_allclose(mine, wanted[:len(mine)], rtol=1e-5, atol=1e-6)
+
+
+def test_bins_are_pandas(made):
+    out = made("resample", "--rate", 8, "--bin", "auto", "--bin", "*/position=max", "--label", "right")
+    for name in ROWS:
+        data = recording(name)
+        times, channels = one(out, name)
+        bins = np.arange(ROWS[name]) * 8 // RATE
+        frame = pd.DataFrame(data["x"].astype("f8")).groupby(bins).mean()
+        np.testing.assert_allclose(channels["x"][0], frame.to_numpy(), atol=1e-6)
+        assert np.array_equal(channels["position"][0], pd.DataFrame(data["position"]).groupby(bins).max())
+        assert np.array_equal(channels["mode"][0], pd.Series(data["mode"]).groupby(bins).last())
+        assert np.array_equal(channels["hit"][0], pd.Series(data["hit"]).groupby(bins).sum())
+        assert np.array_equal(times, (frame.index + 1) / 8)
+
+
+def test_irregular_times(made, irregular):
+    table = pd.read_csv(ROOT / "fixtures" / "series" / "irregular.tsv", sep="\t")
+    t = table["time"].to_numpy()
+    out = made("resample", "--rate", 20, "--origin", "zero", "--gap", ".5", "--no-anti-alias", of=irregular)
+    times, channels = one(out, "irregular")
+    np.testing.assert_allclose(times, np.arange(np.ceil(t[0] * 20), np.floor(t[-1] * 20) + 1) / 20, atol=1e-12)
+    for name in ("pressure", "flow"):
+        x = table[name].to_numpy()
+        good = ~np.isnan(x)
+        knots = t[good]
+        wanted = np.interp(times, knots, x[good])
+        right = np.searchsorted(knots, times, "left").clip(1, len(knots) - 1)
+        wide = (np.diff(knots)[right - 1] > .5) & ~np.isin(times, knots)
+        outside = (times < knots[0]) | (times > knots[-1])
+        seen = channels[name][1]
+        assert np.array_equal(seen, ~(wide | outside))
+        np.testing.assert_allclose(channels[name][0][seen], wanted[seen], atol=1e-12)
+
+
+def test_quantise(made, irregular, tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"steps": [{"step": "quantise", "quantum": "1/4"}]}))
+    times, channels = one(made("apply", "--plan", plan, of=irregular), "irregular")
+    table = pd.read_csv(ROOT / "fixtures" / "series" / "irregular.tsv", sep="\t")
+    frame = table.groupby(np.round(table["time"] * 4)).mean()
+    assert np.array_equal(times, frame.index / 4)
+    np.testing.assert_allclose(channels["flow"][0], frame["flow"], atol=1e-12)
+
+
+def test_onto_another_stream(trajpack, tmp_path, made):
+    run(trajpack, "convert", ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path / "ww")
+    run(trajpack, "resample", tmp_path / "ww", tmp_path / "coarse", "--stream", "camera", "--rate", 7)
+    before, camera = read(tmp_path / "ww"), read(tmp_path / "coarse")
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"steps": [{"step": "align", "streams": ["npc", "monster"], "onto": "camera"}]}))
+    aligned = read(made("apply", "--plan", plan, of=tmp_path / "coarse"))
+    checked = 0
+    for key, tracks in aligned.items():
+        if key[1] not in ("npc", "monster"):
+            assert same({key: tracks}, {key: camera[key]})
+            continue
+        clock = camera[key[0], "camera", None][0][0]
+        for (times, channels), (t, old) in zip(tracks, before[key], strict=True):
+            # An entity has rows where it is present, and no others.
+            inside = (clock >= t[0]) & (clock <= t[-1])
+            assert np.array_equal(times, clock[inside])
+            old_rows = pd.DataFrame({"t": t, "row": range(len(t))})
+            rows = pd.merge_asof(pd.DataFrame({"t": times}), old_rows, on="t")["row"]
+            for name, (values, observed) in channels.items():
+                wanted, seen = old[name][0][rows], old[name][1][rows]
+                assert np.array_equal(observed, seen)
+                assert np.array_equal(values[seen], wanted[seen])
+                checked += 1
+    assert checked > 20
+    options = json.loads((tmp_path / "out" / "manifest.json").read_text())["source"]["options"]
+    assert options["source_digest"] == json.loads((tmp_path / "coarse" / "manifest.json").read_text())["digest"]
+    assert options["source"]["options"]["plan"]["steps"][0]["rate"] == 7, "the source's own origin is kept"
+
+
+def test_same_clock_is_the_identity(trajpack, source, tmp_path, made):
+    assert same(read(made("resample", "--rate", RATE)), read(source)), "numbers of events that are 0 or 1 are counts"
+    run(trajpack, "convert", ROOT / "fixtures" / "wildworld" / "data_part1", tmp_path / "ww")
+    run(trajpack, "resample", tmp_path / "ww", tmp_path / "same", "--rate", 30)
+    assert "equal" in run(trajpack, "diff", tmp_path / "ww", tmp_path / "same")
+
+
+@pytest.mark.parametrize("dates,rate,form", [
+    (pd.date_range("2024-01-01", periods=9, freq="D").strftime("%Y-%m-%d"), "1/21600", "%Y-%m-%dT%H:%M:%S"),
+    (pd.date_range("2024-01-01", periods=9, freq="D").strftime("%Y-%m-%d"), "1/86400", "%Y-%m-%d"),
+    (pd.date_range("1969-12-31 23:58", periods=9, freq="min").strftime("%Y/%m/%d %H:%M"), "1/30", "%Y-%m-%dT%H:%M:%S"),
+    (pd.date_range("1969-12-31 23:58", periods=9, freq="min").strftime("%Y/%m/%d %H:%M"), "1/120", "%Y/%m/%d %H:%M"),
+    (pd.date_range("2024-02-29 23:59:57", periods=9, freq="s").strftime("%Y-%m-%d %H:%M:%SZ"), "4", None)])
+def test_dates_are_given_back_exactly(trajpack, tmp_path, dates, rate, form):
+    pd.DataFrame({"date": dates, "x": np.arange(9.)}).to_csv(tmp_path / "d.csv", index=False)
+    run(trajpack, "convert", tmp_path / "d.csv", tmp_path / "ds")
+    run(trajpack, "resample", tmp_path / "ds", tmp_path / "fine", "--rate", rate, "--no-anti-alias")
+    run(trajpack, "export", tmp_path / "fine", tmp_path / "csv", "--to", "csv")
+    back = pd.read_csv(next((tmp_path / "csv").rglob("*.csv")))
+    first, last = (pd.Timestamp(d) for d in (dates[0], dates[-1]))
+    step = pd.Timedelta(seconds=float(1 / Fraction(rate)))
+    expected = pd.date_range(first, last, freq=step)
+    assert (pd.to_datetime(back.time) == expected).all() and len(back) == len(expected)
+    if form is not None:
+        assert back.time.tolist() == expected.strftime(form).tolist()
+    else:
+        assert back.time[1] == "2024-02-29T23:59:57.25Z"
