@@ -70,6 +70,10 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
             ([tmp_path / "s.json"], 2, "--judge"), ([tmp_path / "s.json", "--judge", "http", *out], 2, "--url"),
             ([tmp_path / "s.json", "--judge", "command", "--command", "true", *out], 2, "frames"),
             ([tmp_path / "none", "--judge", "file", *out], 2, "does not exist"),
+            ([tmp_path / "s.json", "--entity", 1, "--judge", "file", *out], 2, "--entity is for data sets"),
+            ([tmp_path / "s.json", "--judge", "file", "--timeout", 9, *out], 2, "--timeout is for --judge http or command"),
+            ([tmp_path / "s.json", "--judge", "command", "--key-variable", "K", *out], 2, "--key-variable is for --judge http"),
+            ([tmp_path / "s.json", "--save-segments", tmp_path / "t.json", "--url", "u"], 2, "http; say who judges"),
             ([tmp_path / "s.json", "--judge", "file", "--verdicts", tmp_path / "none", *out], 3, "none")):
         done = line(*arguments)
         assert done.returncode == code and part in done.stderr and "Traceback" not in done.stderr, done.stderr

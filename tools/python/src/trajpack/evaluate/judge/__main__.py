@@ -61,11 +61,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--judge", choices=["http", "command", "file"], help="who judges")
     p.add_argument("--out", metavar="FILE", help="the file of verdicts: a JSON object a line")
     g = p.add_argument_group("segments")
-    g.add_argument("--actions", default=",".join(WILDWORLD_ACTION), metavar="S/C,S/C",
-                   help="channels that make up the action (%(default)s)")
-    g.add_argument(
-        "--entity", type=int, default=0, metavar="N", help="whose action, in a stream of entities (%(default)s)"
-    )
+    g.add_argument("--actions", metavar="S/C,S/C",
+                   help=f"channels of a data set that make up the action ({','.join(WILDWORLD_ACTION)})")
+    g.add_argument("--entity", type=int, metavar="N", help="whose action, in a stream of entities (0)")
     g.add_argument(
         "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}]'
     )
@@ -88,13 +86,13 @@ def parser() -> argparse.ArgumentParser:
     g = p.add_argument_group("the judge")
     g.add_argument("--url", help="http: address of an OpenAI-compatible API, up to /v1")
     g.add_argument("--model", help="http: the model")
-    g.add_argument("--key-variable", default=KEY_VARIABLE, metavar="NAME",
-                   help="http: environment variable that holds the key (%(default)s)")
+    g.add_argument("--key-variable", metavar="NAME",
+                   help=f"http: environment variable that holds the key ({KEY_VARIABLE})")
     g.add_argument("--command", help="command: the program and its arguments")
     g.add_argument("--verdicts", metavar="FILE", help="file: recorded verdicts")
     g.add_argument("--prompts", metavar="DIR", help="folder of prompts: system.txt, default.txt, CLASS.txt")
     g.add_argument("--cache", metavar="DIR", help="http: folder where answers are kept")
-    g.add_argument("--timeout", type=float, default=120, metavar="S", help="seconds for an answer (%(default)s)")
+    g.add_argument("--timeout", type=float, metavar="S", help="http, command: seconds for an answer (120)")
     g.add_argument("--attempts", type=int, default=3, metavar="N", help="times a question is asked (%(default)s)")
     g.add_argument("--backoff", type=float, default=1, metavar="S", help="seconds before the second time (%(default)s)")
     g.add_argument("--concurrency", type=int, default=4, metavar="N", help="questions at a time (%(default)s)")
@@ -119,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(given: argparse.Namespace) -> int:
+    refuse_idle(given)
     segments = the_segments(given)
     if not segments:
         raise UsageError(f"{given.source} has no segment to judge")
@@ -164,16 +163,16 @@ def run(given: argparse.Namespace) -> int:
 
 def the_segments(given: argparse.Namespace) -> list[Segment]:
     rules = read_rules(given.table) if given.table else []
-    if given.source.endswith(".json") and Path(given.source).is_file():
+    if is_segments(given.source):
         held = read_segments(given.source)
         wanted = chosen(given, dict.fromkeys(s.episode for s in held))
         return [s for s in named(held, rules) if s.episode in wanted and s.rows >= given.minimum_length]
     from ...dataset import open
     dataset = open(given.source)
-    channels = [c.strip() for c in given.actions.split(",")]
+    channels = list(WILDWORLD_ACTION) if given.actions is None else [c.strip() for c in given.actions.split(",")]
     segments: list[Segment] = []
     for id in chosen(given, dataset.episodes.ids):
-        segments += episode_segments(dataset.episode(id), channels, entity=given.entity, rules=rules,
+        segments += episode_segments(dataset.episode(id), channels, entity=given.entity or 0, rules=rules,
                                      minimum_length=given.minimum_length)
     return segments
 
@@ -196,15 +195,33 @@ def the_judge(given: argparse.Namespace) -> Judge:
             raise UsageError(f"--judge {given.judge} needs --{name}")
         return value
 
-    owners = {"url": "http", "model": "http", "cache": "http", "command": "command", "verdicts": "file"}
-    for name, judge in owners.items():
-        if getattr(given, name) is not None and given.judge != judge:
-            raise UsageError(f"--{name} is for --judge {judge}, not for --judge {given.judge}; leave it out")
+    timeout = 120 if given.timeout is None else given.timeout
     if given.judge == "http":
-        return HTTPJudge(need("url"), need("model"), timeout=given.timeout, key_variable=given.key_variable)
+        return HTTPJudge(need("url"), need("model"), timeout=timeout,
+                         key_variable=KEY_VARIABLE if given.key_variable is None else given.key_variable)
     if given.judge == "command":
-        return CommandJudge(need("command"), timeout=given.timeout)
+        return CommandJudge(need("command"), timeout=timeout)
     return RecordedJudge(need("verdicts"))
+
+
+def is_segments(source: str) -> bool:
+    return source.endswith(".json") and Path(source).is_file()
+
+
+#: Whom an option of the judge is for.
+OWNERS = {"url": ["http"], "model": ["http"], "cache": ["http"], "key_variable": ["http"], "timeout": ["http", "command"],
+          "command": ["command"], "verdicts": ["file"]}
+
+
+def refuse_idle(given: argparse.Namespace) -> None:
+    """Refuses options that nothing here would look at."""
+    for name, judges in OWNERS.items():
+        if getattr(given, name) is not None and given.judge not in judges:
+            other = f", not for --judge {given.judge}; leave it out" if given.judge else "; say who judges"
+            raise UsageError(f"--{name.replace('_', '-')} is for --judge {' or '.join(judges)}{other}")
+    for name in ("actions", "entity"):
+        if getattr(given, name) is not None and is_segments(given.source):
+            raise UsageError(f"--{name} is for data sets, whose episodes are cut; {given.source} holds segments already")
 
 
 def place(template: str | None, option: str, given: argparse.Namespace) -> Any:
