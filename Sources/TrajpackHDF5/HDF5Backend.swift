@@ -60,9 +60,8 @@ public final class HDF5Backend: ShardBackend {
   }
 
   private func makeGroups(of path: String) throws(TrajpackError) {
-    let parts = path.split(separator: "/").dropLast()
     var group = ""
-    for part in parts {
+    for part in path.slashParts.dropLast() where !part.isEmpty {
       group += "/" + part
       guard groups.insert(group).inserted else { continue }
       _ = try HDF5Handle(tph5_create_group(fileID, group), .group, "\(self.path): group \(group)")

@@ -75,15 +75,16 @@ public enum FileSystem {
 
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
-    var trimmed = Substring(path)
-    while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
-    guard let slash = trimmed.lastIndex(of: "/") else { return "." }
-    return slash == trimmed.startIndex ? "/" : String(trimmed[..<slash])
+    var parts = path.slashParts
+    while parts.count > 1, parts.last == "" { parts.removeLast() }
+    guard parts.count > 1 else { return parts == [""] && !path.isEmpty ? "/" : "." }
+    parts.removeLast()
+    return parts == [""] ? "/" : parts.joined(separator: "/")
   }
 
   /// The last part of `path`.
   public static func name(of path: String) -> String {
-    path.split(separator: "/").last.map(String.init) ?? path
+    path.slashParts.last { !$0.isEmpty } ?? path
   }
 
   /// Makes the bytes of an open file durable; the corresponding C function is `fsync`.

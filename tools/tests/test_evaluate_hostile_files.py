@@ -85,3 +85,18 @@ def test_spoilt_reports(trajpack, tmp_path):
         survive(trajpack, "compare", report, other, "--format", "html")
     assert refused >= 14, refused
     assert sorted(p.name for p in tmp_path.iterdir()) == ["other.json", "report.json", "ww"]
+
+
+@pytest.mark.parametrize("episode", ["../outside/e", "../outside\u2044e", "in/../../outside/e", "/outside/e"])
+def test_an_archive_names_no_files_elsewhere(trajpack, tmp_path, episode):
+    """Ids with slashes stand for files below the folder of predictions, and never beside it."""
+    sys.path.insert(0, str(ROOT / "tools" / "python" / "src"))
+    import trajpack as package
+    x = np.linspace(0, 1, 20)
+    with package.create(tmp_path / "truth", rate=10) as writer:
+        writer.append(episode, x=x)
+    for folder in ("predictions", "outside"):
+        (tmp_path / folder).mkdir()
+        np.savez(tmp_path / folder / "e.npz", prediction=x[:, None])
+    done = survive(trajpack, tmp_path / "truth", tmp_path / "predictions", "--metric", "forecast.mse")
+    assert done.returncode in (1, 2) and "has no prediction" in done.stderr, done.stderr

@@ -81,7 +81,7 @@ final class PredictionFiles {
     }
     // Ids may hold slashes: then their files lie in folders.
     var folders: Set<String> = [""]
-    for id in truth where id.contains("/") {
+    for id in truth where id.lastSlash != nil && id.leadsDown {
       folders.insert("\(FileSystem.parent(of: id))/")
     }
     for prefix in folders.sorted() where FileSystem.item(at: "\(folder)/\(prefix)") == .folder {
@@ -145,8 +145,8 @@ final class PredictionFiles {
     for name in archive.names {
       let read = { () throws(TrajpackError) in try Numbers(archive.array(name)) }
       // 'ID/NAME', where the id is one that the truth has: the longest that fits.
-      var parts = name.split(separator: "/", omittingEmptySubsequences: false)
-      var rest: [Substring] = []
+      var parts = name.slashParts
+      var rest: [String] = []
       var id: String?
       while parts.count > 1 {
         rest.insert(parts.removeLast(), at: 0)

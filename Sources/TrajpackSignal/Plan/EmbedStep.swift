@@ -135,7 +135,7 @@ package struct EmbedStep: Sendable, Equatable {
     var result: [Coordinate] = []
     for (i, element) in elements.enumerated() {
       var c = try PlanReader(element, at: "\(r.path).coordinates[\(i)]")
-      guard let channel = try c.text("channel"), channel.contains("/") else {
+      guard let channel = try c.text("channel"), channel.lastSlash != nil else {
         throw TrajpackError(.usage, "\(c.path) names no channel: add \"channel\": \"stream/name\"")
       }
       result.append(
@@ -206,10 +206,10 @@ extension EmbedStep.Gap {
 
 extension EmbedStep.Coordinate {
   /// The part of the channel's path before its last `/`.
-  var stream: String { String(channel[..<(channel.lastIndex(of: "/") ?? channel.endIndex)]) }
+  var stream: String { String(channel[..<(channel.lastSlash ?? channel.endIndex)]) }
   /// The part after it.
   var name: String {
-    String(channel[channel.index(after: channel.lastIndex(of: "/") ?? channel.startIndex)...])
+    channel.slashParts.last ?? channel
   }
 
   var json: JSONValue {

@@ -54,9 +54,7 @@ enum VideoExport {
     linked metadata: JSONReader, in folder: String, to path: String, _ hash: inout SHA256
   ) throws(TrajpackError) {
     let name = try metadata.text("file")
-    let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-    guard !name.hasPrefix("/"), !parts.contains(".."), !parts.contains(""), !name.contains("\0")
-    else {
+    guard name.leadsDown else {
       throw metadata.wrong("a path below the media folder, not '\(name)'")
     }
     let source = try LocalFile("\(folder)/\(name)")

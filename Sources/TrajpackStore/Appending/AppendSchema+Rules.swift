@@ -16,8 +16,7 @@ extension AppendSchema {
     var paths: Set<String> = []
     for plan in plans {
       let name = plan.stream.name
-      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-      guard Self.isName(name), parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
+      guard Self.isName(name), name.leadsDown else {
         throw Self.refused(
           "\(String(reflecting: name)) cannot be the name of a stream; use printable text of at most "
             + "\(Self.longestName) bytes with no empty part between slashes")

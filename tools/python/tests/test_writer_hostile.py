@@ -9,7 +9,7 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
 import read_archive
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import trajpack
@@ -45,6 +45,7 @@ def datasets(draw):
 
 @QUIET
 @given(datasets(), st.sampled_from(["zstd", "gzip", "none"]), st.booleans(), st.integers(0, 3))
+@example(({"\u0cbc": {"\u0338": "text"}}, [{"\u0cbc": {"\u0338": ["a"]}}]), "zstd", False, 0)    # a mark after a slash
 def test_what_goes_in_comes_out(data, codec, row_by_row, reopenings):
     streams, episodes = data
     schema = {f"{s}/{n}": {"dtype": "text"} if w == "text" else {"dtype": w[0], "shape": w[1]}
