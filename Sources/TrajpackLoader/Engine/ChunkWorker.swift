@@ -52,21 +52,24 @@ final class ChunkWorker {
       try readDirectly(segments, plan, shard, first.read, chunk)
       return
     }
+    let epoch = shard.view.epoch(
+      plan.epoch, ofStream: shard.programs.reads[first.read].stream)
     if let cache {
-      if let hit = cache.find(first.key) {
+      let key = ChunkCache.Key(chunk: first.key, epoch: epoch)
+      if let hit = cache.find(key) {
         counters.cacheHits += 1
         copy(segments, plan, shard, first.read, hit.bytes, hit.shuffled)
         return
       }
       let entry = cache.make(bytes: shard.programs.reads[first.read].bytes)
-      try load(shard, first.read, chunk, into: entry.bytes)
+      try load(shard, first.read, chunk, epoch: epoch, into: entry.bytes)
       entry.shuffled = shuffled
       copy(segments, plan, shard, first.read, entry.bytes, shuffled)
-      cache.keep(first.key, entry)
+      cache.keep(key, entry)
       return
     }
     let bytes = inflated.room(shard.programs.reads[first.read].bytes)
-    try load(shard, first.read, chunk, into: bytes)
+    try load(shard, first.read, chunk, epoch: epoch, into: bytes)
     copy(segments, plan, shard, first.read, bytes, shuffled)
   }
 
@@ -78,7 +81,8 @@ final class ChunkWorker {
 
   /// Reads and inflates the blocks of a chunk; a read from the file where they lie together.
   private func load(
-    _ shard: LoadedShard, _ read: Int, _ chunk: Int, into out: UnsafeMutableRawBufferPointer
+    _ shard: LoadedShard, _ read: Int, _ chunk: Int, epoch: UInt64,
+    into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) {
     let blocks = shard.programs.reads[read].blocks
     shuffled.removeAll(keepingCapacity: true)
@@ -87,7 +91,7 @@ final class ChunkWorker {
       if viewers.count > 16, viewers[shard.number] == nil { viewers.removeAll() }
       let viewer = viewers[shard.number] ?? TrackViewer(shard.view, prepared)
       viewers[shard.number] = viewer
-      try viewer.fill(chunk: chunk, stream: stream, blocks, into: out)
+      try viewer.fill(chunk: chunk, stream: stream, blocks, epoch: epoch, into: out)
       shuffled.append(contentsOf: repeatElement(false, count: blocks.count))
       counters.chunks += 1
       return

@@ -88,11 +88,16 @@ extension PlanProgram {
       return stages.append(.quantise(step))
     case .embed(let step):
       guard let stage = try EmbedStage(step, stream, outputs, isVideo: isVideo) else { break }
+      if case .list(_, let name) = step.shape, !varying.isEmpty { varying.insert(name) }
       outputs = stage.outputs
       return stages.append(.embed(stage))
     case .mask(let step):
       guard let stage = try MaskStage(step, stream, outputs, isVideo: isVideo) else { break }
       for i in stage.columns { outputs[i].allowMissing() }
+      // What was taken away before decides what is left to be taken.
+      if step.draw == .epoch || stage.seen.contains(where: { varying.contains(outputs[$0].name) }) {
+        varying.formUnion(stage.columns.map { outputs[$0].name })
+      }
       return stages.append(.mask(stage))
     case .timeSince(let step):
       let columns =
@@ -109,6 +114,7 @@ extension PlanProgram {
             name: name, kind: .scalar, type: .float64,
             shape: outputs[i].type == .bytes ? [] : outputs[i].shape,
             description: "time since \(outputs[i].name) was last observed"))
+        if varying.contains(outputs[i].name) { varying.insert(name) }
       }
       return stages.append(.timeSince(columns: columns, suffix: step.suffix))
     case .normalize(let step):
@@ -125,6 +131,7 @@ extension PlanProgram {
         bound[i] = constants
         outputs[i].becomeFloat()
         outputs[i].units = nil
+        normalized.insert(outputs[i].name)
       }
       if bound.isEmpty { break }
       return stages.append(.normalize(bound))
@@ -132,6 +139,7 @@ extension PlanProgram {
       let columns = outputs.indices.filter { step.channels.contains(stream, outputs[$0]) }
       if columns.count == outputs.count { break }
       outputs = columns.map { outputs[$0] }
+      varying.formIntersection(outputs.map(\.name))
       return stages.append(.select(columns))
     }
     stages.append(.keep)

@@ -47,11 +47,23 @@ public struct PlanProgram: Sendable {
   /// The channels that come out; their storage says nothing.
   public internal(set) var outputs: [Channel]
   var stages: [Stage] = []
+  /// The channels that come out normalised.
+  package internal(set) var normalized: Set<String> = []
+  /// The channels whose values or absences are drawn anew in each epoch, and what is made of them.
+  package internal(set) var varying: Set<String> = []
 
   init(_ stream: PlanStream) {
     self.stream = stream.name
     inputs = stream.channels
     outputs = stream.channels
+  }
+
+  /// The channel as it was recorded that one of the outputs is, whatever was done to its rows; `nil` for
+  /// one that a step has made.
+  package func recorded(_ output: Channel) -> Channel? {
+    inputs.first {
+      $0.name == output.name && $0.elements == output.elements && $0.kind == output.kind
+    }
   }
 
   /// Whether tracks come out as they went in.
