@@ -30,6 +30,8 @@ extension PlanStep {
     case .quantise(let step): (step.streams, true)
     case .mask(let step): (step.channels, false)
     case .timeSince(let step): (step.channels, false)
+    case .elapsed(let step): (step.channels, false)
+    case .path(let step): (step.channels, false)
     case .normalize(let step): (step.channels, false)
     case .select(let step): (step.channels, false)
     case .embed(let step):
@@ -41,14 +43,14 @@ extension PlanStep {
     }
   }
 
-  /// The stream whose clock the step needs.
-  package var onto: String? {
+  /// The streams whose clocks the step needs.
+  package var onto: [String] {
     switch self {
     case .align(let step): return step.onto
     case .resample(let step):
-      if case .onto(let stream) = step.target { return stream }
-      return nil
-    default: return nil
+      if case .onto(let stream) = step.target { return [stream] }
+      return []
+    default: return []
     }
   }
 }
@@ -56,8 +58,8 @@ extension PlanStep {
 extension PlanProgram {
   /// Binds a step to the stream's channels.
   fileprivate mutating func add(_ step: PlanStep, isVideo: Bool) throws(TrajpackError) {
-    func takesRows(_ streams: ChannelSelection, onto: String?) throws(TrajpackError) -> Bool {
-      guard streams.contains(stream: stream), onto != stream else { return false }
+    func takesRows(_ streams: ChannelSelection, onto: [String]) throws(TrajpackError) -> Bool {
+      guard streams.contains(stream: stream), onto != [stream] else { return false }
       if isVideo {
         guard !streams.names(stream: stream) else {
           throw TrajpackError(
@@ -80,7 +82,7 @@ extension PlanProgram {
       for i in outputs.indices { outputs[i].allowMissing() }
       return stages.append(.align(step))
     case .quantise(let step):
-      guard try takesRows(step.streams, onto: nil) else { break }
+      guard try takesRows(step.streams, onto: []) else { break }
       for i in outputs.indices where outputs[i].isAveraged {
         outputs[i].becomeFloat()
         outputs[i].missing = .nan
@@ -117,6 +119,20 @@ extension PlanProgram {
         if varying.contains(outputs[i].name) { varying.insert(name) }
       }
       return stages.append(.timeSince(columns: columns, suffix: step.suffix))
+    case .elapsed(let step):
+      guard let stage = try ElapsedStage(step, stream, outputs, isVideo: isVideo) else { break }
+      if stage.columns.contains(where: { varying.contains(outputs[$0].name) }) {
+        varying.insert(stage.output.name)
+      }
+      outputs.append(stage.output)
+      return stages.append(.elapsed(stage))
+    case .path(let step):
+      guard let stage = try PathStage(step, stream, outputs, isVideo: isVideo) else { break }
+      for part in stage.parts {
+        if varying.contains(outputs[part.column].name) { varying.insert(part.output.name) }
+      }
+      outputs += stage.parts.map(\.output)
+      return stages.append(.path(stage))
     case .normalize(let step):
       var bound: [Int: NormalizeStep.Constants] = [:]
       for constants in step.constants ?? [] {
