@@ -71,7 +71,8 @@ def test_elapsed_is_what_cfc_counts(made, tmp_path):
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"steps": [
         {"step": "mask", "channels": "series/x", "mechanism": "kept-rows", "amount": .6, "seed": 1},
-        {"step": "elapsed", "channels": "series/x"}, {"step": "elapsed", "channels": "series/x", "unit": "time", "name": "dt"}]}))
+        {"step": "elapsed", "channels": "series/x"},
+        {"step": "elapsed", "channels": "series/x", "unit": "time", "name": "dt"}]}))
     out = made("apply", "--plan", plan)
     for name, rows in ROWS.items():
         channels = one(out, name)[1]
@@ -90,8 +91,8 @@ def test_paths_are_torchcdes_layout(made, tmp_path):
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps({"steps": [
         {"step": "mask", "channels": "series/x", "amount": .5, "seed": 3},
-        {"step": "path", "channels": "series/position"}, {"step": "path", "channels": "series/position", "method": "hermite",
-                                                        "suffix": ".hermite"},
+        {"step": "path", "channels": "series/position"},
+        {"step": "path", "channels": "series/position", "method": "hermite", "suffix": ".hermite"},
         {"step": "path", "channels": "series/x", "method": "rectilinear", "look_ahead": True}]}))
     out = made("apply", "--plan", plan)
     for name, rows in ROWS.items():
@@ -119,7 +120,8 @@ def test_paths_are_torchcdes_layout(made, tmp_path):
         for c in range(3):
             known = np.flatnonzero(~np.isnan(x[:, c]))
             x[:, c] = x[known[np.maximum(np.searchsorted(known, np.arange(rows), "right") - 1, 0)], c]
-        assert np.array_equal(jump[:, 1], x) and np.array_equal(jump[1:, 0], x[:-1]) and np.array_equal(jump[0], x[[0, 0]])
+        assert np.array_equal(jump[:, 1], x) and np.array_equal(jump[1:, 0], x[:-1])
+        assert np.array_equal(jump[0], x[[0, 0]])
 
 
 def test_what_no_path_goes_through(trajpack, source, tmp_path):

@@ -63,7 +63,7 @@ def test_an_epoch_has_masks_of_its_own(source: Path, tmp_path: Path, name: str) 
     # Whoever begins there, however many they are, whatever is kept, sees the epoch as it is.
     for more in ({"threads": 1}, {"threads": 5, "cache": 0}, {"cache": 1 << 28, "prefetch": 9}, {"shuffle": "block"}):
         same(rows(dataset.windows(plan=anew(PLANS[name]), epoch=2, **{**common, **more})), epochs[2])
-    parts = [rows(dataset.windows(plan=anew(PLANS[name]), epoch=1, rank=rank, world_size=3, **common)) for rank in range(3)]
+    parts = [rows(dataset.windows(plan=anew(PLANS[name]), epoch=1, rank=r, world_size=3, **common)) for r in range(3)]
     same({k: v for part in parts for k, v in part.items()}, epochs[1])
 
 
