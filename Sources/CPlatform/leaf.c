@@ -82,9 +82,9 @@ void tp_leaf_join(const tp_leaf_tree *tree, float *boxes) {
   for (size_t node = ((size_t)1 << tree->depth) - 1; node > 0; node--) {
     float *box = boxes + 2 * tree->width * node;
     const float *a = boxes + 4 * tree->width * node, *b = a + 2 * tree->width;
-    for (size_t c = 0; c < 2 * tree->width; c++) {
-      const int is_low = c % 16 < 8;
-      box[c] = (a[c] < b[c]) == is_low ? a[c] : b[c];
+    for (size_t c = 0; c < 2 * tree->width; c += 16) {
+      for (size_t k = c; k < c + 8; k++) box[k] = a[k] < b[k] ? a[k] : b[k];
+      for (size_t k = c + 8; k < c + 16; k++) box[k] = a[k] > b[k] ? a[k] : b[k];
     }
   }
 }
