@@ -80,7 +80,8 @@ struct LeafWalk: ~Copyable {
   ///   - indices: where the neighbour of point `i` goes; -1 where it has none.
   ///   - distances: where its distance goes; infinite where it has none.
   func search(
-    _ leaf: Int, _ lanes: borrowing Lanes, guesses: UnsafePointer<Int32>?, indices: UnsafeMutablePointer<Int32>,
+    _ leaf: Int, _ lanes: borrowing Lanes, guesses: UnsafePointer<Int32>?,
+    indices: UnsafeMutablePointer<Int32>,
     distances: UnsafeMutablePointer<Double>
   ) {
     let block = tree.leaves + 8 * points.dimension * leaf

@@ -95,6 +95,12 @@ struct Resample: Command {
   }
 
   func plan() throws(TrajpackError) -> Plan {
+    if let padding, !methods.contains(where: { $0.split(separator: "=").last == "polyphase" }) {
+      throw TrajpackError(
+        .usage,
+        "--padding \(padding): is for --method polyphase, which is not here; leave it out, or add that"
+      )
+    }
     let times = try times.map { (t) throws(TrajpackError) in try PlanWords.numbers(t, "--times") }
     return Plan(steps: [
       try PlanStep(
