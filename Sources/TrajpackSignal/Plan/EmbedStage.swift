@@ -79,7 +79,17 @@ package struct EmbedStage: Sendable {
           name: name, kind: .scalar, type: isDouble ? .float64 : .float32, shape: [list.count],
           description: coordinates.map { "\($0.name)[\($0.element)] at \($0.lag)" }
             .joined(separator: ", "),
-          missing: .nan))
+          conventions: [
+            .init("delays", .array(list.map { .int(Int64($0.rows)) })),
+            .init(
+              "of",
+              .array(
+                list.map {
+                  let channel = channels[$0.column]
+                  let element = channel.elements > 1 ? "[\($0.element)]" : ""
+                  return .string(channel.name + element)
+                })),
+          ], missing: .nan))
     }
     self.parts = parts
     self.list = list

@@ -94,7 +94,9 @@ package struct EmbedStep: Sendable, Equatable {
       if let method = r.value("method") {
         throw r.wrong("method", method, "left out with 'coordinates', which are chosen already")
       }
-      shape = .list(try Self.coordinates(list, r), name: try r.text("name") ?? "embedding")
+      let coordinates = try Self.coordinates(list, r)
+      let name = try r.text("name") ?? "embedding"
+      shape = .list(coordinates, name: try Self.plain(name, in: coordinates[0].stream, r.path))
     } else if let method = r.value("method"), method != "uniform" {
       shape = .joint(
         try r.selection("channels", ChannelSelection([.kind(.scalar)])),
@@ -154,6 +156,21 @@ package struct EmbedStep: Sendable, Equatable {
       throw r.wrong("method", method, names.map { "'\($0)'" }.joined(separator: ", "))
     }
     return joint
+  }
+
+  /// A name for a new channel of a stream, which may be given with the stream's.
+  package static func plain(
+    _ name: String, in stream: String, _ place: String
+  ) throws(TrajpackError) -> String {
+    guard let slash = name.lastSlash else { return name }
+    let own = String(name[name.index(after: slash)...])
+    guard name[..<slash] == stream, !own.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(place).name is '\(name)', but the new channel is one of stream '\(stream)': give its own name"
+      )
+    }
+    return own
   }
 
   private static func coordinates(

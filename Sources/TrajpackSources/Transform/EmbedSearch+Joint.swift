@@ -47,6 +47,7 @@ extension EmbedSearch {
           + "\(streams.map { "'\($0)'" }.joined(separator: ", ")): name channels of one, or resample onto one clock"
       )
     }
+    let name = try EmbedStep.plain(name, in: stream, "embed")
     let candidates = channels.flatMap { channel in
       (0..<channel.channel.elements).map {
         (channel: "\(stream)/\(channel.channel.name)", element: $0)
