@@ -104,8 +104,8 @@ extension EmbedStep {
       // where the mutual information falls steadily, its first minimum is a ripple.
       estimate.lag = 1
       estimate.remarks.append(
-        "neighbouring rows are hardly correlated (\(short(r.values[1])), below 1/e), as those of a "
-          + "map: tau 1")
+        "the autocorrelation is \(short(r.values[1])) after one row, below 1/e, as that of a map: tau 1"
+      )
       return
     }
     if let minimum = information.firstMinimum {
