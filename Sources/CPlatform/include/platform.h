@@ -10,6 +10,10 @@ uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length);
 /// The CRC-32C of two runs of bytes, one after the other, from theirs; the second has `length` bytes.
 uint32_t tp_crc32c_join(uint32_t first, uint32_t second, size_t length);
 
+// Fletcher's checksum of 32 bits as HDF5's filter 3 computes it: big-endian words of 16 bits, an odd byte as
+// the high half of one, sums modulo 65535.
+uint32_t tp_fletcher32(const void *bytes, size_t length);
+
 // SHA-256 (FIPS 180-4) of a stream of bytes. Uses the SHA extensions where the processor has them.
 typedef struct {
   uint32_t state[8];
@@ -27,6 +31,11 @@ int tp_rename_exclusive(const char *from, const char *to);
 // element e lies at planes[p * count + e]. Elements [first, end) go to dst, `stride` bytes apart.
 void tp_unshuffle(const uint8_t *planes, size_t size, size_t count, size_t first, size_t end,
                   uint8_t *dst, size_t stride);
+
+// The same for elements of up to 8 bytes that come to lie side by side, where planes lie in different places:
+// byte p of element e is planes[p][e].
+void tp_unshuffle_planes(const uint8_t *const *planes, size_t size, size_t first, size_t end,
+                         uint8_t *dst);
 
 // HDF5's byte shuffle: byte p of element e goes to planes[p * count + e].
 void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *planes);
