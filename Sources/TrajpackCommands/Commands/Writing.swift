@@ -69,8 +69,11 @@ struct Writing: ArgumentSet {
             + "not \(level)")
       }
     }
+    guard shardSize.bytes > 0 else {
+      throw TrajpackError(.usage, "--shard-size: 0 bytes hold no episode; give a size like 512MiB")
+    }
     options.jobs = jobs ?? WorkerPool.processors
-    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
+    options.shardBytes = shardSize.bytes
     options.resume = resume
     options.overwrite = overwrite
     return options
