@@ -36,7 +36,7 @@ extension PlanStep {
     case .select(let step): (step.channels, false)
     case .embed(let step):
       switch step.shape {
-      case .uniform(let channels, _, _): (channels, false)
+      case .uniform(let channels, _, _), .joint(let channels, _, _): (channels, false)
       case .list(let list, _):
         (ChannelSelection(list.map { .pattern(Pattern($0.channel)) }), false)
       }

@@ -69,7 +69,7 @@ extension PlanStep {
         [
           ("tau", lag.rules.map(\.selector)), ("dimension", dimension.rules.map(\.selector)),
         ]
-      case .list: []
+      case .joint, .list: []
       }
     default: []
     }

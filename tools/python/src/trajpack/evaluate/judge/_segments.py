@@ -1,10 +1,12 @@
 """Segments: what a judge is shown, cut where the action changes."""
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -83,7 +85,17 @@ def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[Act
 
 
 def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
-    """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``."""
+    """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``, or the CSV
+    of ``trajpack evaluate --classes``: a column for each number of the action, in which ``*`` and -1 fit any, then
+    ``class`` and, where it is there, ``name``."""
+    try:
+        text = Path(path).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    return _json_rules(path) if text.lstrip().startswith(("[", "{")) else _csv_rules(path, text)
+
+
+def _json_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
     document = _json(path)
     if not isinstance(document, list):
         raise DataError(f"{path} must be a list of {{\"action\", \"class\"}} objects")
@@ -95,6 +107,30 @@ def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
         except (TypeError, KeyError, ValueError, AttributeError):
             raise DataError(f"{path}: entry {number} must have \"action\", a list of whole numbers and \"*\", and "
                             "\"class\", a text") from None
+    return rules
+
+
+def _csv_rules(path: str | os.PathLike[str], text: str) -> list[ActionRule]:
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    rules: list[ActionRule] = []
+    try:
+        header = next(reader, [])
+        has_names = len(header) >= 3 and header[-1] == "name"
+        keys = len(header) - (2 if has_names else 1)
+        if keys < 1 or header[keys] != "class":
+            raise DataError(f"{path}: the header of an action table ends in the column 'class', or 'class' and 'name'")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header) or not cells[keys]:
+                raise DataError(f"{path}: line {reader.line_num} must have {len(header)} cells, and a class")
+            try:
+                action = tuple(None if cell in ("*", "-1") else int(cell) for cell in cells[:keys])
+            except ValueError:
+                raise DataError(f"{path}: line {reader.line_num}: an action is whole numbers and '*'") from None
+            rules.append(ActionRule(action, cells[keys], (cells[-1] or None) if has_names else None))
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
     return rules
 
 
