@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..._errors import DataError, MachineError, UsageError, nearest
+from ..._errors import DataError, UsageError, nearest
 from .._catalogue import score
+from ._given import contents
 
 FORMAT = "trajpack.segments/1"
 
@@ -84,7 +85,7 @@ def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[Act
 
 def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
     """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``."""
-    document = _json(path)
+    document = _json(path, "rules", "it is a list of {\"action\", \"class\"} objects")
     if not isinstance(document, list):
         raise DataError(f"{path} must be a list of {{\"action\", \"class\"}} objects")
     rules = []
@@ -109,7 +110,7 @@ def write_segments(path: str | os.PathLike[str], segments: Iterable[Segment],
 
 def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     """Reads ``segments.json``; what does not follow its schema is named."""
-    document = _json(path)
+    document = _json(path, "segments", "write_segments makes one")
     if not isinstance(document, dict) or document.get("format") != FORMAT or not isinstance(
             document.get("segments"), list):
         raise DataError(f"{path} is no segments file: it must hold \"format\": \"{FORMAT}\" and a list \"segments\"")
@@ -190,11 +191,9 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _json(path: str | os.PathLike[str]) -> Any:
+def _json(path: str | os.PathLike[str], what: str, hint: str) -> Any:
+    data = contents(path, f"a file of {what}", hint)
     try:
-        with open(path, "rb") as file:
-            return json.loads(file.read())
-    except OSError as error:
-        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
+        return json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{os.fspath(path)} is not JSON: {error}") from None
