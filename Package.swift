@@ -31,6 +31,7 @@ let package = Package(
     // System libraries and the few lines of C that Swift cannot say.
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
       name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
@@ -46,7 +47,8 @@ let package = Package(
     // The format and the reading path.
     .target(name: "TrajpackFormat", dependencies: ["CPlatform"], swiftSettings: strict),
     .target(
-      name: "TrajpackCodecs", dependencies: ["CZlib", "CZstd", "CPlatform", "TrajpackFormat"],
+      name: "TrajpackCodecs",
+      dependencies: ["CZlib", "CZstd", "CLZ4", "CPlatform", "TrajpackFormat"],
       swiftSettings: strict),
     .target(
       name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],

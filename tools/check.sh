@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 swift format lint --strict --parallel -r Sources Tests Package.swift
 swift build --quiet --build-tests           # Package.swift makes every warning of Swift an error
 
-mapfile -t flags < <(pkg-config --cflags hdf5 zlib libzstd libavformat libavcodec libswscale libavutil | tr ' ' '\n' | grep . || true)
+mapfile -t flags < <(pkg-config --cflags hdf5 zlib libzstd liblz4 libavformat libavcodec libswscale libavutil | tr ' ' '\n' | grep . || true)
 for file in Sources/C*/*.c; do
   clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I "$(dirname "$file")/include" "$file"
 done

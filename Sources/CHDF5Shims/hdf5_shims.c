@@ -27,26 +27,31 @@ static hid_t failing(hid_t status) {
   return status;
 }
 
-#define ZSTD_FILTER 32015  // registered with The HDF Group: "Zstandard"
+// Registered with The HDF Group: "LZ4" and "Zstandard".
+#define LZ4_FILTER 32004
+#define ZSTD_FILTER 32015
 
 // libhdf5 asks that a filter exists before it creates a dataset that names it. Chunks are compressed
-// by trajpack itself and written with H5Dwrite_chunk, so libhdf5 never runs this one.
+// by trajpack itself and written with H5Dwrite_chunk, so libhdf5 never runs these.
 static size_t never_run(unsigned flags, size_t parameters, const unsigned values[], size_t bytes,
                         size_t *size, void **buffer) {
   (void)flags, (void)parameters, (void)values, (void)bytes, (void)size, (void)buffer;
   return 0;
 }
 
-static int register_zstd(void) {
-  static const H5Z_class2_t filter = {H5Z_CLASS_T_VERS, ZSTD_FILTER, 1, 1, "zstd", NULL, NULL, never_run};
-  return H5Zfilter_avail(ZSTD_FILTER) > 0 || H5Zregister(&filter) >= 0;
+static int register_filters(void) {
+  static const H5Z_class2_t filters[] = {{H5Z_CLASS_T_VERS, ZSTD_FILTER, 1, 1, "zstd", NULL, NULL, never_run},
+                                         {H5Z_CLASS_T_VERS, LZ4_FILTER, 1, 1, "lz4", NULL, NULL, never_run}};
+  for (int i = 0; i < 2; i++)
+    if (H5Zfilter_avail(filters[i].id) <= 0 && H5Zregister(filters + i) < 0) return 0;
+  return 1;
 }
 
 hid_t tph5_create(const char *path, uint64_t user_block) {
   // Before anything else: after a close that failed (a full disk), libhdf5 crashes in its exit handler.
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-  if (!register_zstd()) return -1;
+  if (!register_filters()) return -1;
   hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE), file = -1;
   if (access >= 0 && creation >= 0 &&
       H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
@@ -84,6 +89,9 @@ static int set_filters(hid_t creation, tph5_filters filters) {
     unsigned level = (unsigned)filters.level;
     return H5Pset_filter(creation, ZSTD_FILTER, H5Z_FLAG_OPTIONAL, 1, &level) >= 0;
   }
+  // An LZ4 chunk has no checksum of its own, so HDF5's follows.
+  if (filters.codec == 3)
+    return H5Pset_filter(creation, LZ4_FILTER, H5Z_FLAG_OPTIONAL, 0, NULL) >= 0 && H5Pset_fletcher32(creation) >= 0;
   return 1;
 }
 

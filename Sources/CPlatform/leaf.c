@@ -1,71 +1,90 @@
 #include "platform.h"
 
-// Eight points against eight: one point after the other, the eight queries side by side. Both builds of
-// the loop add in the same order and fuse nothing, so that results are the same on every machine.
+// Leaves of a k-d tree, eight points side by side, and the boxes of its nodes in float32, rounded outwards: what a
+// box rules out lies surely too far away, what it lets through is measured exactly.
 #pragma STDC FP_CONTRACT OFF
 
-typedef double d4 __attribute__((vector_size(32), aligned(8)));
-typedef int64_t i4 __attribute__((vector_size(32), aligned(8)));
+typedef float f8 __attribute__((vector_size(32), aligned(4)));
+typedef float f4 __attribute__((vector_size(16), aligned(4)));
+typedef int32_t m8 __attribute__((vector_size(32), aligned(4)));
+typedef int32_t m4 __attribute__((vector_size(16), aligned(4)));
 
-#define SELECT(mask, a, b) (d4)(((mask) & (i4)(a)) | (~(mask) & (i4)(b)))
+#define PICK(F, M, mask, a, b) (F)(((mask) & (M)(a)) | (~(mask) & (M)(b)))
+#define LARGER(a, b) PICK(f8, m8, (m8)((a) > (b)), a, b)
+#define LARGER4(a, b) PICK(f4, m4, (m4)((a) > (b)), a, b)
+#define LOW4(a) __builtin_shufflevector(a, a, 0, 1, 2, 3)
+#define HIGH4(a) __builtin_shufflevector(a, a, 4, 5, 6, 7)
 
-#define BODY(GROW)                                                                                 \
-  for (size_t p = 0; p < 8; p++) {                                                                 \
-    if (leaf[p] == __builtin_inf()) continue;                                                      \
-    const int64_t member = members[p], stamp = stamps ? stamps[member] : member;                   \
-    for (size_t half = 0; half < 8; half += 4) {                                                   \
-      d4 total = {0};                                                                              \
-      for (size_t c = 0; c < q->dimension; c++) {                                                  \
-        d4 difference = *(const d4 *)(q->points + 8 * c + half) - leaf[8 * c + p];                 \
-        GROW                                                                                       \
-      }                                                                                            \
-      d4 best = *(d4 *)(q->best + half);                                                           \
-      i4 near = (i4)(total <= best);                                                               \
-      if (!(near[0] | near[1] | near[2] | near[3])) continue;                                      \
-      i4 index = *(i4 *)(q->index + half), apart = *(const i4 *)(q->stamps + half) - stamp;        \
-      near &= (i4)(total < best) | (index > member);                                               \
-      near &= (apart > q->window) | (apart < -q->window);                                          \
-      if (q->skips_zero) near &= (i4)(total > 0);                                                  \
-      *(d4 *)(q->best + half) = SELECT(near, total, best);                                         \
-      *(i4 *)(q->index + half) = (near & member) | (~near & index);                                \
-    }                                                                                              \
-  }
+// The eight that look for a neighbour.
+typedef struct {
+  const int64_t *times;
+  double *best;
+  int64_t *index;
+} lanes8;
 
-#define SQUARES total += difference * difference;
-#define LARGEST                                                                                    \
-  difference = (d4)((i4)difference & INT64_MAX);                                               \
-  total = SELECT((i4)(total > difference), total, difference);
-
-#define ARGUMENTS                                                                                  \
-  tp_leaf_queries *q, const double *leaf, const int32_t *members, const int64_t *stamps
-#define PASS q, leaf, members, stamps
+#define LANES 4
+#define NAME(x) x##_plain
+#include "leaf_walk.h"
 
 #if defined(__x86_64__)
-#define NEAREST(NAME, GROW)                                                                        \
-  __attribute__((target("avx2"))) static void NAME##_avx2(ARGUMENTS) { BODY(GROW) }                \
-  static void NAME(ARGUMENTS) {                                                                    \
-    if (__builtin_cpu_supports("avx2")) {                                                          \
-      NAME##_avx2(PASS);                                                                           \
-    } else {                                                                                       \
-      BODY(GROW)                                                                                   \
-    }                                                                                              \
-  }
-#else
-#define NEAREST(NAME, GROW)                                                                        \
-  static void NAME(ARGUMENTS) { BODY(GROW) }
+#pragma clang attribute push(__attribute__((target("avx2"))), apply_to = function)
+#define LANES 4
+#define NAME(x) x##_avx2
+#include "leaf_walk.h"
+#pragma clang attribute pop
+
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl"))), apply_to = function)
+#define LANES 8
+#define NAME(x) x##_avx512
+#include "leaf_walk.h"
+#pragma clang attribute pop
 #endif
 
-NEAREST(nearest_euclidean, SQUARES)
-NEAREST(nearest_maximum, LARGEST)
-
-double tp_leaf_nearest(tp_leaf_queries *q, const double *leaf, const int32_t *members,
-                       const int64_t *stamps, int is_maximum) {
-  if (is_maximum) {
-    nearest_maximum(PASS);
-  } else {
-    nearest_euclidean(PASS);
+void tp_leaf_nearest(const tp_leaf_tree *tree, const int64_t times[8], double best[8], int64_t index[8],
+                     size_t leaf) {
+  lanes8 lanes = {times, best, index};
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
+    return search_avx512(tree, &lanes, leaf);
   }
-  double bound = q->best[0];
-  for (size_t i = 1; i < 8; i++) bound = q->best[i] > bound ? q->best[i] : bound;
-  return bound;
+  if (__builtin_cpu_supports("avx2")) return search_avx2(tree, &lanes, leaf);
+#endif
+  search_plain(tree, &lanes, leaf);
+}
+
+void tp_leaf_boxes(const tp_leaf_tree *tree, float *boxes, const double *middle, double scale,
+                   size_t first, size_t end) {
+  const float limit = 1e37f, ulp = 1.2e-7f, least = 1e-30f;
+  for (size_t number = first; number < end; number++) {
+    const double *leaf = tree->leaves + 8 * tree->dimension * number;
+    float *box = boxes + 2 * tree->width * (((size_t)1 << tree->depth) + number);
+    for (size_t c = 0; c < tree->width; c++) {
+      double low = __builtin_inf(), high = -__builtin_inf();
+      float *to = box + c / 8 * 16 + c % 8;
+      if (c >= tree->dimension) {
+        to[0] = to[8] = 0;
+        continue;
+      }
+      for (size_t p = 0; p < 8; p++) {
+        const double value = leaf[8 * c + p];
+        low = value < low ? value : low;
+        high = value > high && value < __builtin_inf() ? value : high;
+      }
+      const float f = (float)((low - middle[c]) * scale), g = (float)((high - middle[c]) * scale);
+      const float under = f < limit ? f : limit, over = g > -limit ? g : -limit;
+      to[0] = under - __builtin_fabsf(under) * ulp - least;
+      to[8] = over + __builtin_fabsf(over) * ulp + least;
+    }
+  }
+}
+
+void tp_leaf_join(const tp_leaf_tree *tree, float *boxes) {
+  for (size_t node = ((size_t)1 << tree->depth) - 1; node > 0; node--) {
+    float *box = boxes + 2 * tree->width * node;
+    const float *a = boxes + 4 * tree->width * node, *b = a + 2 * tree->width;
+    for (size_t c = 0; c < 2 * tree->width; c += 16) {
+      for (size_t k = c; k < c + 8; k++) box[k] = a[k] < b[k] ? a[k] : b[k];
+      for (size_t k = c + 8; k < c + 16; k++) box[k] = a[k] > b[k] ? a[k] : b[k];
+    }
+  }
 }

@@ -26,14 +26,17 @@ static void unshuffle_bytewise(const uint8_t *planes, size_t size, size_t count,
     for (size_t e = first; e < end; e++) dst[(e - first) * stride + p] = planes[p * count + e];
 }
 
-// Elements of exactly 4 or 8 bytes that lie side by side: a tile needs fewer rounds.
-static size_t unshuffle_small(const uint8_t *planes, size_t size, size_t count, size_t first,
-                              size_t end, uint8_t *dst) {
+// Elements of 2, 4 or 8 bytes that lie side by side, each plane at a place of its own: a tile needs fewer rounds.
+static size_t unshuffle_small(const uint8_t *const *planes, size_t size, size_t first, size_t end,
+                              uint8_t *dst) {
   size_t e = first;
   for (; e + 16 <= end; e += 16) {
     v16 a[8], b[8];
-    for (size_t p = 0; p < size; p++) a[p] = *(const v16 *)(planes + p * count + e);
-    if (size == 4) {
+    for (size_t p = 0; p < size; p++) a[p] = *(const v16 *)(planes[p] + e);
+    if (size == 2) {
+      b[0] = LOW(a[0], a[1]), b[1] = HIGH(a[0], a[1]);
+      a[0] = b[0], a[1] = b[1];
+    } else if (size == 4) {
       b[0] = LOW(a[0], a[2]), b[1] = HIGH(a[0], a[2]), b[2] = LOW(a[1], a[3]), b[3] = HIGH(a[1], a[3]);
       a[0] = LOW(b[0], b[2]), a[1] = HIGH(b[0], b[2]), a[2] = LOW(b[1], b[3]), a[3] = HIGH(b[1], b[3]);
     } else {
@@ -45,6 +48,17 @@ static size_t unshuffle_small(const uint8_t *planes, size_t size, size_t count, 
     memcpy(dst + (e - first) * size, a, 16 * size);
   }
   return e;
+}
+
+void tp_unshuffle_planes(const uint8_t *const *planes, size_t size, size_t first, size_t end,
+                         uint8_t *dst) {
+  size_t e = first;
+  // The sizes are written out so that each gets a loop of its own.
+  if (size == 4) e = unshuffle_small(planes, 4, first, end, dst);
+  if (size == 8) e = unshuffle_small(planes, 8, first, end, dst);
+  if (size == 2) e = unshuffle_small(planes, 2, first, end, dst);
+  for (; e < end; e++)
+    for (size_t p = 0; p < size; p++) dst[(e - first) * size + p] = planes[p][e];
 }
 
 #if defined(__x86_64__)
@@ -99,9 +113,10 @@ void tp_unshuffle(const uint8_t *planes, size_t size, size_t count, size_t first
     for (size_t e = first; e < end; e++) dst[(e - first) * stride] = planes[e];
     return;
   }
-  if ((size == 4 || size == 8) && stride == size) {
-    size_t done = unshuffle_small(planes, size, count, first, end, dst);
-    unshuffle_bytewise(planes, size, count, done, end, dst + (done - first) * size, size);
+  if ((size == 2 || size == 4 || size == 8) && stride == size) {
+    const uint8_t *each[8];
+    for (size_t p = 0; p < size; p++) each[p] = planes + p * count;
+    tp_unshuffle_planes(each, size, first, end, dst);
     return;
   }
   if (count < 16) {

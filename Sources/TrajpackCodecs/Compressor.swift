@@ -1,3 +1,4 @@
+import CLZ4
 import CZlib
 import CZstd
 import TrajpackFormat
@@ -5,6 +6,7 @@ import TrajpackFormat
 /// Compresses chunks. A compressor keeps its working memory and belongs to one thread at a time.
 public final class Compressor {
   private let zstd: OpaquePointer?
+  private let lz4: UnsafeMutableRawPointer?
   private let codec: Codec
   private let level: Int
 
@@ -14,6 +16,7 @@ public final class Compressor {
     case .none: return (0...0, 0)
     case .gzip: return (1...9, 4)
     case .zstd: return (1...19, 3)
+    case .lz4: return (1...12, 6)
     }
   }
 
@@ -29,6 +32,10 @@ public final class Compressor {
         .usage,
         "\(codec.name) has levels \(range.lowerBound) to \(range.upperBound), not \(self.level)")
     }
+    lz4 =
+      codec == .lz4
+      ? .allocate(byteCount: max(Int(LZ4_sizeofStateHC()), Int(LZ4_sizeofState())), alignment: 16)
+      : nil
     guard codec == .zstd else {
       zstd = nil
       return
@@ -42,20 +49,25 @@ public final class Compressor {
     ZSTD_CCtx_setParameter(zstd, ZSTD_c_checksumFlag, 1)
   }
 
-  deinit { ZSTD_freeCCtx(zstd) }
+  deinit {
+    ZSTD_freeCCtx(zstd)
+    lz4?.deallocate()
+  }
 
   /// The most bytes that `count` bytes can take when compressed.
   public static func bound(_ count: Int) -> Int {
-    max(ZSTD_compressBound(count), Int(compressBound(UInt(count))))
+    max(
+      ZSTD_compressBound(count), Int(compressBound(UInt(count))),
+      LZ4Chunk.bound(count, pieces: 8))
   }
 
   /// Compresses `source` into `destination`; returns the number of bytes, or `nil` where compression
   /// does not make them fewer.
   ///
-  /// - Parameter planes: How many byte planes of equal length the source is made of. A zstd frame then
-  ///   begins a new block at each: the noise of low bytes is stored as it is, and each of the others gets
-  ///   a table of its own. A skeleton's chunk becomes a tenth smaller and is inflated twice as fast
-  ///   (docs/decisions.md), by every zstd there is.
+  /// - Parameter planes: How many byte planes of equal length the source is made of, at most 8. A zstd frame
+  ///   then begins a new block at each, and an lz4 chunk a new piece: the noise of low bytes is stored as it
+  ///   is, and each of the others gets a table of its own. With zstd a skeleton's chunk becomes a tenth smaller
+  ///   and is inflated twice as fast (docs/decisions.md), by every zstd there is.
   public func compress(
     _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
     planes: Int = 1
@@ -73,6 +85,12 @@ public final class Compressor {
         throw TrajpackError(
           .machine, "zstd cannot compress: \(String(cString: ZSTD_getErrorName(count)))")
       }
+    case .lz4:
+      guard let lz4 else { return nil }
+      count =
+        LZ4Chunk.compress(
+          source, pieces: planes > 1 && source.count % planes == 0 ? planes : 1, level: level,
+          state: lz4, into: destination) ?? source.count
     case .gzip:
       var length = UInt(destination.count)
       let status = compress2(

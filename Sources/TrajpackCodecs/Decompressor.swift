@@ -6,12 +6,14 @@ import TrajpackFormat
 /// belongs to one thread at a time.
 public final class Decompressor {
   private let zstd: OpaquePointer?
+  private let checks: Bool
 
   /// A decompressor for every codec.
   ///
   /// - Parameter trustsCaller: The caller has compared the compressed bytes with a checksum of its own, so
-  ///   that zstd need not compute its own again.
+  ///   that those of zstd and lz4 need not be computed again.
   public init(trustsCaller: Bool = false) {
+    checks = !trustsCaller
     zstd = ZSTD_createDCtx()
     // zstd.h names this parameter ZSTD_d_forceIgnoreChecksum in its static-only part.
     if trustsCaller { ZSTD_DCtx_setParameter(zstd, ZSTD_d_experimentalParam3, 1) }
@@ -38,6 +40,12 @@ public final class Decompressor {
           .data, "the zstd data is damaged (\(String(cString: ZSTD_getErrorName(count))))")
       }
       guard count == destination.count else { throw size(count, destination.count) }
+    case .lz4:
+      guard let out = destination.baseAddress else { throw size(0, destination.count) }
+      var chunk = try LZ4Chunk(source, raw: destination.count, checks: checks)
+      while let piece = try chunk.next() {
+        try LZ4Chunk.inflate(piece, into: out + piece.range.lowerBound)
+      }
     case .gzip:
       var count = UInt(destination.count)
       let status = uncompress(

@@ -45,4 +45,17 @@ public enum Shuffle {
       elements.lowerBound, elements.upperBound, destination.assumingMemoryBound(to: UInt8.self),
       stride)
   }
+
+  /// Undoes the shuffle for elements of up to 8 bytes, which come to lie side by side, where byte `p` of
+  /// element `e` is `planes[p][e]`.
+  public static func undo(
+    planes: UnsafePointer<UnsafeRawPointer>, elementSize size: Int, elements: Range<Int>,
+    into destination: UnsafeMutableRawPointer
+  ) {
+    planes.withMemoryRebound(to: UnsafePointer<UInt8>?.self, capacity: size) {
+      tp_unshuffle_planes(
+        $0, size, elements.lowerBound, elements.upperBound,
+        destination.assumingMemoryBound(to: UInt8.self))
+    }
+  }
 }

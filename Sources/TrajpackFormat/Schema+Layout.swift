@@ -44,7 +44,7 @@ public struct LayoutOptions: Sendable, Equatable {
   public var chunkRows: Int?
 
   /// Options.
-  public init(codec: Codec = .zstd, level: Int? = nil, chunkRows: Int? = nil) {
+  public init(codec: Codec = .lz4, level: Int? = nil, chunkRows: Int? = nil) {
     self.codec = codec
     self.level = level
     self.chunkRows = chunkRows
@@ -125,7 +125,8 @@ extension Schema {
           Block(
             path: folder + "/bytes", stream: number, type: .uint8, shape: [],
             chunkRows: Self.blobChunk(bytes: plan.blobBytes),
-            codec: plan.blobIsText ? options.codec : .none, shuffle: 0))
+            codec: !plan.blobIsText ? .none : options.codec == .lz4 ? .zstd : options.codec,
+            shuffle: 0))
       }
       streams.append(stream)
     }

@@ -208,7 +208,7 @@ public struct Block: Sendable, Equatable {
   public var chunks: Int { rows == 0 ? 0 : (rows - 1) / chunkRows + 1 }
 }
 
-/// How the bytes of a chunk are compressed. Raw values are the numbers of the section table.
+/// How the bytes of a chunk are compressed. Raw values are the numbers of the section table, which has no `lz4`.
 public enum Codec: UInt32, Sendable, CaseIterable {
   /// As they are.
   case none = 0
@@ -216,6 +216,8 @@ public enum Codec: UInt32, Sendable, CaseIterable {
   case gzip = 1
   /// A Zstandard frame (RFC 8878) with its checksum: HDF5's registered filter 32015.
   case zstd = 2
+  /// Blocks of LZ4 in HDF5's registered filter 32004, then Fletcher's checksum, HDF5's filter 3.
+  case lz4 = 3
 
   /// The name that options and schemas use.
   public var name: String {
@@ -223,6 +225,7 @@ public enum Codec: UInt32, Sendable, CaseIterable {
     case .none: return "none"
     case .gzip: return "gzip"
     case .zstd: return "zstd"
+    case .lz4: return "lz4"
     }
   }
 

@@ -12,6 +12,17 @@ public struct ShardHeader: Sendable, Equatable {
   /// The version that this code writes. A reader refuses another major version, and reads any minor.
   public static let version = (major: UInt16(1), minor: UInt16(0))
 
+  /// What a reader must know to read the shard; it refuses bits that it does not know.
+  public struct Features: OptionSet, Sendable {
+    /// A bit each.
+    public let rawValue: UInt64
+    /// Bits.
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    /// Some block has the codec `lz4`.
+    public static let lz4 = Features(rawValue: 1)
+    static let known: Features = [.lz4]
+  }
+
   /// The parts of the index.
   public enum SectionID: UInt32, Sendable, CaseIterable {
     case schema = 1
@@ -59,14 +70,17 @@ public struct ShardHeader: Sendable, Equatable {
 
   /// The minor version of the writer.
   public var minor: UInt16
+  /// What a reader must know.
+  public var features: Features
   /// Bytes of the whole file.
   public var fileLength: UInt64
   /// The parts of the index, in file order.
   public var sections: [Section]
 
   /// A header of this version.
-  public init(fileLength: UInt64, sections: [Section]) {
+  public init(fileLength: UInt64, sections: [Section], features: Features = []) {
     self.minor = Self.version.minor
+    self.features = features
     self.fileLength = fileLength
     self.sections = sections
   }
@@ -86,7 +100,7 @@ public struct ShardHeader: Sendable, Equatable {
     put(Self.version.major, at: 8)
     put(minor, at: 10)
     put(UInt32(Self.size), at: 12)
-    put(UInt64(0), at: 16)  // features that a reader must know: none yet
+    put(features.rawValue, at: 16)
     put(fileLength, at: 24)
     put(UInt32(sections.count), at: 32)
     for (i, section) in sections.enumerated() {
@@ -135,7 +149,8 @@ public struct ShardHeader: Sendable, Equatable {
           + "restore the shard from a copy")
     }
     let major = get(UInt16.self, 8)
-    guard major == Self.version.major, get(UInt64.self, 16) == 0 else {
+    features = Features(rawValue: get(UInt64.self, 16))
+    guard major == Self.version.major, features.isSubset(of: .known) else {
       throw TrajpackError(
         .data,
         "the shard has format version \(major).\(get(UInt16.self, 10)), "

@@ -78,13 +78,15 @@ final class CompressorPool: @unchecked Sendable {
     // Elements that are shuffled one by one lie in planes, a byte of all elements each.
     let planes = shuffles && block.shuffle == block.type.size ? block.shuffle : 1
     var packed = try compress(
-      source, block.codec, planes: source.count / planes >= Block.planeBytes ? planes : 1)
+      source, block.codec,
+      planes: block.codec == .lz4 || source.count / planes >= Block.planeBytes ? planes : 1)
     var mask: UInt32 = 0
     if packed == nil {
-      // The chunk does not shrink: it is stored shuffled, and the mask says that the filter after the
-      // shuffle was left out.
+      // The chunk does not shrink: it is stored shuffled, and the mask says that the filters after the
+      // shuffle were left out.
       packed = source
-      mask = shuffles ? 0b10 : 0b1
+      mask = block.codec == .lz4 ? 0b11 : 0b1
+      if shuffles { mask <<= 1 }
     }
     let stored = packed ?? source
     return ChunkJob.Packed(

@@ -59,7 +59,7 @@ public final class Shard: Sendable {
   static func inflate(
     _ section: ShardHeader.Section, _ name: String, _ bytes: UnsafeRawBufferPointer
   ) throws(TrajpackError) -> [UInt8] {
-    guard let codec = Codec(rawValue: section.codec), section.raw <= maximumSection,
+    guard let codec = Codec(rawValue: section.codec), codec != .lz4, section.raw <= maximumSection,
       section.raw <= mostInflated(stored: Int(section.stored))
     else { throw TrajpackError(.data, "section '\(name)' claims \(section.raw) bytes") }
     var out = [UInt8](repeating: 0, count: Int(section.raw))

@@ -293,7 +293,9 @@ public final class ShardWriter {
     }
     schema.splits = index.splitNames
     schema.entityKinds = index.entityKinds
-    let codec = schema.blocks.first?.codec ?? .zstd
+    // Sections are small and read once: lz4 has no place there.
+    let chosen = schema.blocks.first?.codec ?? .zstd
+    let codec = chosen == .lz4 ? .zstd : chosen
     var sections: [ShardHeader.Section] = []
     func write(
       _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int,
@@ -344,7 +346,9 @@ public final class ShardWriter {
     guard fd >= 0 else { throw .system("cannot be opened", temporary) }
     defer { Glibc.close(fd) }
     let length = FileSystem.size(of: temporary)
-    let header = ShardHeader(fileLength: UInt64(length), sections: sections)
+    let header = ShardHeader(
+      fileLength: UInt64(length), sections: sections,
+      features: schema.blocks.contains { $0.codec == .lz4 } ? .lz4 : [])
     try FileSystem.write(header.bytes(), to: fd, temporary)
     try FileSystem.sync(fd, temporary)
     return Receipt(

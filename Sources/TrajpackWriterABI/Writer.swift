@@ -134,7 +134,7 @@ extension DatasetAppender.Options {
     if let value = json["new"] { mustBeNew = value.bool ?? true }
     if json["codec"] != nil {
       guard let codec = Codec(name: try reader.text("codec")) else {
-        throw TrajpackError(.usage, "option 'codec' is zstd, gzip or none")
+        throw TrajpackError(.usage, "option 'codec' is lz4, zstd, gzip or none")
       }
       layout.codec = codec
     }

@@ -46,7 +46,7 @@ enum Specimen {
       case "--overwrite": options.overwrite = true
       case "--codec":
         guard let codec = Codec(name: rest.popFirst() ?? "") else {
-          throw TrajpackError(.usage, "--codec takes none, gzip or zstd")
+          throw TrajpackError(.usage, "--codec takes none, gzip, zstd or lz4")
         }
         options.layout.codec = codec
       default:

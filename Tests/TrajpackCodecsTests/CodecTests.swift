@@ -39,7 +39,7 @@ import TrajpackTestSupport
     }
   }
 
-  @Test(arguments: [Codec.gzip, .zstd]) func comesBack(codec: Codec) throws {
+  @Test(arguments: [Codec.gzip, .zstd, .lz4]) func comesBack(codec: Codec) throws {
     var random = SeededGenerator(seed: 1)
     for count in [256, 1000, 20_000] {
       for level in [nil, 1, 9] {
@@ -50,7 +50,7 @@ import TrajpackTestSupport
     }
   }
 
-  @Test(arguments: [Codec.gzip, .zstd]) func refusesDamageAndOtherSizes(codec: Codec) throws {
+  @Test(arguments: [Codec.gzip, .zstd, .lz4]) func refusesDamageAndOtherSizes(codec: Codec) throws {
     var random = SeededGenerator(seed: 2)
     let bytes = random.bytes(4096, alphabet: 5)
     let packed = try #require(try compress(bytes, codec))
@@ -63,7 +63,7 @@ import TrajpackTestSupport
       var damaged = packed
       damaged[Int.random(in: 0..<packed.count, using: &random)] ^=
         1 << UInt8.random(in: 0..<8, using: &random)
-      // Both codecs carry a checksum: a flipped bit is noticed, or falls on a bit without meaning.
+      // All codecs carry a checksum: a flipped bit is noticed, or falls on a bit without meaning.
       if let out = try? decompress(damaged, codec, count: 4096) { #expect(out == bytes) }
     }
   }
@@ -94,11 +94,13 @@ import TrajpackTestSupport
     var random = SeededGenerator(seed: 3)
     #expect(try compress(random.bytes(5000), .zstd) == nil)
     #expect(try compress(random.bytes(5000), .gzip) == nil)
+    #expect(try compress(random.bytes(5000), .lz4) == nil)
   }
 
   @Test func unknownLevelsAreRefused() {
     #expect(throws: TrajpackError.self) { try Compressor(.gzip, level: 10) }
     #expect(throws: TrajpackError.self) { try Compressor(.zstd, level: 0) }
+    #expect(throws: TrajpackError.self) { try Compressor(.lz4, level: 13) }
   }
 
   /// RFC 3720, appendix B.4.

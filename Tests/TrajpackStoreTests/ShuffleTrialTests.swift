@@ -8,15 +8,15 @@ import TrajpackTestSupport
 @Suite struct ShuffleTrialTests {
   /// Writes one track of a channel of 300 numbers a row and returns the shard's path and the rows.
   private func write(
-    _ folder: String, rows: Int, _ value: (Int, Int, inout SeededGenerator) -> Float
+    _ folder: String, _ codec: Codec, rows: Int, _ value: (Int, Int, inout SeededGenerator) -> Float
   ) throws -> (path: String, bytes: [UInt8]) {
     let channel = Channel(name: "joints", kind: .position, type: .float32, shape: [100, 3])
     let schema = Schema(
       layingOut: [StreamPlan(Stream(name: "body"), channels: [ChannelPlan(channel)])],
-      options: LayoutOptions(codec: .zstd, level: 1, chunkRows: 32))
+      options: LayoutOptions(codec: codec, chunkRows: 32))
     let path = "\(folder)/shard-000000.h5"
     let writer = try ShardWriter(
-      path, schema: schema, level: 1, pool: try WorkerPool(threads: 1)
+      path, schema: schema, level: nil, pool: try WorkerPool(threads: 1)
     ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
     var random = SeededGenerator(seed: 3)
     var bytes: [UInt8] = []
@@ -56,9 +56,9 @@ import TrajpackTestSupport
     return (shard.schema.blocks[0].shuffle, try track.read(channel: 0, rows: 0..<rows).bytes)
   }
 
-  @Test func noisyColumnsAreShuffledByElement() throws {
+  @Test(arguments: [Codec.lz4, .zstd]) func noisyColumnsAreShuffledByElement(codec: Codec) throws {
     try inFolder { folder in
-      let (path, bytes) = try write(folder, rows: 100) { row, column, random in
+      let (path, bytes) = try write(folder, codec, rows: 100) { row, column, random in
         // A sensor that counts in steps of 2^-15.
         let wave = sin(Double(row) / 9 + Double(column)) * 4
         let noise = Double(Int.random(in: -60...60, using: &random))
@@ -69,9 +69,9 @@ import TrajpackTestSupport
     }
   }
 
-  @Test func constantColumnsAreShuffledByRow() throws {
+  @Test(arguments: [Codec.lz4, .zstd]) func constantColumnsAreShuffledByRow(codec: Codec) throws {
     try inFolder { folder in
-      let (path, bytes) = try write(folder, rows: 100) { row, column, random in
+      let (path, bytes) = try write(folder, codec, rows: 100) { row, column, random in
         column % 3 == 0 ? Float.random(in: 0...1, using: &random) : sin(Float(column))
       }
       let found = try readBack(path, rows: 100)
@@ -79,9 +79,12 @@ import TrajpackTestSupport
     }
   }
 
-  @Test func tracksShorterThanAChunkDecideNothing() throws {
+  @Test(arguments: [Codec.lz4, .zstd]) func tracksShorterThanAChunkDecideNothing(codec: Codec)
+    throws
+  {
     try inFolder { folder in
-      let (path, bytes) = try write(folder, rows: 31) { row, column, _ in Float(row * column) }
+      let (path, bytes) = try write(folder, codec, rows: 31) { row, column, _ in Float(row * column)
+      }
       let found = try readBack(path, rows: 31)
       #expect(found.shuffle == 1200 && found.bytes == bytes)
     }

@@ -62,19 +62,24 @@ def npz(out, folder, count):
         np.savez(out / f"trajectory_{i:06d}.npz", **{key: arrays[key][rows] for key in CHANNELS})
 
 
-def convert(out, folder, count, codec):
-    subprocess.run([ROOT / ".build/release/trajpack", "convert", npz(folder, count), out / "data", "--codec", codec,
+def convert(out, folder, count, *options):
+    subprocess.run([ROOT / ".build/release/trajpack", "convert", npz(folder, count), out / "data", *options,
                     "--rate", "30", "--leading-axis", "time", "--quiet"], check=True)
 
 
 @once
 def trajpack(out, folder, count):
-    convert(out, folder, count, "zstd")
+    convert(out, folder, count)
+
+
+@once
+def trajpack_zstd(out, folder, count):
+    convert(out, folder, count, "--codec", "zstd")
 
 
 @once
 def trajpack_plain(out, folder, count):
-    convert(out, folder, count, "none")
+    convert(out, folder, count, "--codec", "none")
 
 
 def h5(out, folder, count, **options):

@@ -1,4 +1,5 @@
 // What the machine allows: threads that do nothing but the work on the bytes. Built and called by limit.py.
+#include <lz4.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,7 +9,9 @@
 
 void tp_unshuffle(const uint8_t *, size_t, size_t, size_t, size_t, uint8_t *, size_t);
 
-struct chunk { int64_t offset, stored; int32_t file, element; };         // element: bytes, 0 for not shuffled
+void tp_unshuffle_planes(const uint8_t *const *, size_t, size_t, size_t, uint8_t *);
+
+struct chunk { int64_t offset, stored; int32_t file, element, codec; };  // element: bytes, 0 for not shuffled
 struct column { int64_t from, width, out; };                             // bytes in a row; where a batch has it
 struct block {
   int64_t row, rows;                                                     // bytes of a row, rows of a chunk
@@ -28,7 +31,28 @@ struct work {
 };
 struct job { const struct work *work; int64_t number; int failed; };
 
-static int window(const struct work *w, int64_t i, uint8_t *stored, uint8_t *raw, ZSTD_DCtx *zstd) {
+static uint32_t big(const uint8_t *at) { return (uint32_t)at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3]; }
+
+// Finds the pieces of an lz4 chunk (schemas/archive-format.md, section 8): plain ones where they lie. Returns their
+// number, 0 where they are damaged or too many.
+static int pieces(const uint8_t *stored, uint8_t *raw, size_t size, const uint8_t *planes[8]) {
+  size_t piece = big(stored + 8), done = 0;
+  const uint8_t *at = stored + 12;
+  int count = 0;
+  for (; done < size && count < 8; count++) {
+    size_t length = size - done < piece ? size - done : piece, n = big(at);
+    at += 4;
+    if (n == length) planes[count] = at;
+    else {
+      if (LZ4_decompress_safe((const char *)at, (char *)raw + done, n, length) != (int)length) return 0;
+      planes[count] = raw + done;
+    }
+    at += n, done += length;
+  }
+  return done == size ? count : 0;
+}
+
+static int window(const struct work *w, int64_t i, uint8_t *stored, uint8_t *scratch, ZSTD_DCtx *zstd) {
   uint8_t *out = w->ring[i / w->batch % w->ring_count];
   for (int64_t b = 0; b < w->block_count; b++) {
     const struct block *block = w->blocks + b;
@@ -46,15 +70,22 @@ static int window(const struct work *w, int64_t i, uint8_t *stored, uint8_t *raw
       if (row - (int64_t)first + (int64_t)last > end) last = end - row + first;
       size_t size = block->row * block->rows;
       if (pread(w->files[chunk->file], stored, chunk->stored, chunk->offset) != chunk->stored) return 1;
-      if (ZSTD_decompressDCtx(zstd, raw, size, stored, chunk->stored) != size) return 1;
+      const uint8_t *planes[8], *raw = scratch;
+      int count = 1;
+      if (chunk->codec == 0) raw = stored;
+      else if (chunk->codec == 3) {
+        if (!(count = pieces(stored, scratch, size, planes))) return 1;
+        if (count == 1) raw = planes[0];
+      } else if (ZSTD_decompressDCtx(zstd, scratch, size, stored, chunk->stored) != size) return 1;
       for (int64_t c = 0; c < block->count; c++) {
         const struct column *column = block->columns + c;
         uint8_t *to = out + column->out + (i % w->batch * w->length + row - w->starts[i]) * column->width;
         if (chunk->element == block->row) {
           tp_unshuffle(raw + column->from * block->rows, column->width, block->rows, first, last, to, column->width);
         } else if (chunk->element) {
-          size_t per = block->row / chunk->element, count = per * block->rows;
-          tp_unshuffle(raw, chunk->element, count, first * per, last * per, to, chunk->element);
+          size_t per = block->row / chunk->element, elements = per * block->rows;
+          if (count > 1) tp_unshuffle_planes(planes, chunk->element, first * per, last * per, to);
+          else tp_unshuffle(raw, chunk->element, elements, first * per, last * per, to, chunk->element);
         } else {
           for (size_t r = first; r < last; r++)
             memcpy(to + (r - first) * column->width, raw + r * block->row + column->from, column->width);

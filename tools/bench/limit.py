@@ -15,7 +15,8 @@ RING, RUN = 8, 64 * BATCH
 
 
 class Chunk(C.Structure):
-    _fields_ = [("offset", C.c_int64), ("stored", C.c_int64), ("file", C.c_int32), ("element", C.c_int32)]
+    _fields_ = [("offset", C.c_int64), ("stored", C.c_int64), ("file", C.c_int32), ("element", C.c_int32),
+                ("codec", C.c_int32), ("_", C.c_int32)]
 
 
 class Column(C.Structure):
@@ -41,7 +42,7 @@ def built():
     out = Path(tempfile.gettempdir()) / f"trajpack-limit-{os.getuid()}.so"
     if not out.exists() or out.stat().st_mtime < max(s.stat().st_mtime for s in sources):
         subprocess.run(["clang", "-O3", "-shared", "-fPIC", "-std=gnu17", "-I", platform / "include", "-o", out,
-                        *sources, "-lzstd", "-lpthread"], check=True)
+                        *sources, "-lzstd", "-llz4", "-lpthread"], check=True)
     return C.CDLL(str(out))
 
 
@@ -92,7 +93,7 @@ class Memcpy(Limit):
 
 
 class Inflate(Limit):
-    """pread, zstd, unshuffle and copy of the chunks that a window needs, where HDF5 says they lie."""
+    """pread, lz4 or zstd, unshuffle and copy of the chunks that a window needs, where HDF5 says they lie."""
 
     needs = ("h5py", "hdf5plugin")
 
@@ -121,16 +122,19 @@ class Inflate(Limit):
         for b, block in enumerate(schema["blocks"]):
             data = file[block["path"]]
             plan = data.id.get_create_plist()
-            element = 0
+            element = codec = at = 0
             for f in range(plan.get_nfilters()):
                 code, _, values, _ = plan.get_filter(f)
                 if code == 2:
                     element = values[0]
+                elif code in (32004, 32015):
+                    codec, at = 3 if code == 32004 else 2, f
             row = data.dtype.itemsize * int(np.prod(data.shape[1:], dtype=int))
             entry = tables.setdefault(b, {"row": row, "rows": data.chunks[0], "chunks": [], "columns": []})
             for c in range(data.id.get_num_chunks()):
                 info = data.id.get_chunk_info(c)
-                entry["chunks"].append(Chunk(info.byte_offset, info.size, number, element))
+                used = 0 if info.filter_mask >> at & 1 else codec
+                entry["chunks"].append(Chunk(info.byte_offset, info.size, number, element, used, 0))
             if number:
                 continue
             for stream in schema["streams"]:
@@ -140,5 +144,5 @@ class Inflate(Limit):
                         entry["columns"].append((channel["column"] * 4, width, at))
 
 
-LIMITS = {"C loop zstd": Inflate, "C loop memcpy": Memcpy}
+LIMITS = {"C loop": Inflate, "C loop memcpy": Memcpy}
 __all__ = ["CHANNELS", "CUTS", "LIMITS"]

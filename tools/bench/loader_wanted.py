@@ -8,11 +8,11 @@ WANTED = [
     ("any", "trajpack", "lance", 10),
     ("any", "trajpack", "lerobot", 1500),
     ("any", "trajpack", "csv + npz", 100),
-    ("any", "trajpack", "C loop zstd", 0.85),
+    ("any", "trajpack", "C loop", 0.85),
     ("any", "trajpack uncompressed", "numpy memory map", 2.5),
     ("any", "trajpack uncompressed", "C loop memcpy", 0.80),
     ("clips", "trajpack", "grain + array_record", 6),
     ("clips", "trajpack", "mosaicml mds", 12),
     ("clips", "trajpack", "webdataset", 20),
-    ("sequence", "trajpack", "C loop zstd", 0.85),
+    ("sequence", "trajpack", "C loop", 0.85),
 ]

@@ -64,6 +64,10 @@ class TrajpackPlain(Trajpack):
     form = "trajpack_plain"
 
 
+class TrajpackZstd(Trajpack):
+    form = "trajpack_zstd"
+
+
 class TrajpackMasks(Trajpack):
     options = {}
 
@@ -269,7 +273,8 @@ class LeRobot(Peer):
         return {key: item[key].numpy() for key in CHANNELS}
 
 
-PEERS = {"trajpack": Trajpack, "trajpack + masks": TrajpackMasks, "trajpack uncompressed": TrajpackPlain,
+PEERS = {"trajpack": Trajpack, "trajpack + masks": TrajpackMasks, "trajpack zstd": TrajpackZstd,
+         "trajpack uncompressed": TrajpackPlain,
          "trajpack uncompressed + masks": TrajpackPlainMasks, "h5py zstd own chunks": H5py,
          "h5py zstd 32 frames": H5pyEqual, "h5py uncompressed": H5pyPlain, "numpy memory map": Memmap,
          "csv + npz": WildWorld, "tensorstore zarr3 zstd": TensorStore, "lance": Lance,

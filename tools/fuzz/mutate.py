@@ -140,7 +140,7 @@ def strange(random, old):
             [3, 4], [2] * 26])
     if isinstance(old, str) and random.random() < 0.7:
         return random.choice([
-            "", "float64", "float32", "int64", "int32", "uint8", "uint64", "bytes", "bool", "none", "gzip", "zstd",
+            "", "float64", "float32", "int64", "int32", "uint8", "uint64", "bytes", "bool", "none", "gzip", "zstd", "lz4",
             "sentinel", "nan", "never", "position", "quaternion", "intrinsics", "image", "text", "packet", "categorical",
             "state", "camera", "npc", "../../x", "/", "a\0b", "\x1b[2J", "‮", "x" * 70000])
     return random.choice([
@@ -215,7 +215,7 @@ def forge_header(forgery, random):
     elif act == 2:
         forgery.fields["version"] = random.choice([(1, 1), (1, 65535), (0, 0), (2, 0), (65535, 0)])
     elif act == 3:
-        forgery.fields["features"] = random.choice([1, 2**63])
+        forgery.fields["features"] = random.choice([2, 2**63])
     elif act == 4:
         forgery.sections[random.choice([10, 99, 2**32 - 1])] = random.randbytes(100)
         return "a newer section"

@@ -220,7 +220,7 @@ def test_a_state_of_other_data_is_refused(archive):
         other.resume(loader.state())
 
 
-@pytest.mark.parametrize("codec", ["zstd", "none"])
+@pytest.mark.parametrize("codec", ["lz4", "zstd", "none"])
 def test_a_file_that_shrinks_is_an_error(tmp_path, trajpack, codec):
     np.savez(tmp_path / "a.npz", x=np.random.default_rng(1).normal(size=(4000, 50)).astype(np.float32))
     subprocess.run([trajpack, "convert", tmp_path / "a.npz", tmp_path / "out", "--rate", "1", "--codec", codec,

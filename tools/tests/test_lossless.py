@@ -19,7 +19,7 @@ def converted(trajpack, source, out, *more):
 
 @pytest.mark.parametrize("name", ["lorenz_float64", "batch_float32", "float16", "big_endian_int16", "flags_bool",
                                   "one_channel", "fortran_float64", "big_endian_float64", "version2"])
-@pytest.mark.parametrize("codec", ["zstd", "gzip", "none"])
+@pytest.mark.parametrize("codec", ["lz4", "zstd", "gzip", "none"])
 def test_arrays(trajpack, tmp_path, name, codec):
     array = np.load(SERIES / f"{name}.npy")
     shard, stream, tracks = converted(trajpack, SERIES / f"{name}.npy", tmp_path / "ds", "--codec", codec)

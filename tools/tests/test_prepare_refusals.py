@@ -16,12 +16,17 @@ from prepare_world import read, run
     (["resample", "--rate", "5", "--method", "series/mode=linear"], 2, "'series/mode': a channel of kind label"),
     (["resample", "--rate", "5", "--method", "linera"], 2, "did you mean 'linear'?"),
     (["resample", "--rate", "5", "--method", "kind:quaternion=squad"], 2, "their order is not declared"),
-    (["resample", "--rate", "5", "--padding", "line"], 2, "it is for method 'polyphase'"),
+    (["resample", "--rate", "5", "--padding", "line"], 2, "--padding line: is for --method polyphase"),
+    (["resample", "--rate", "5", "--padding", "hold"], 2, "--padding hold: is for --method polyphase"),
+    (["resample", "--rate", "5", "--shard-size", "0"], 2, "--shard-size: 0 bytes hold no episode"),
     (["resample", "--rate", "5", "--gap=-1"], 2, "gap is \"-1\", but must be a length of time"),
     (["embed", "--channel", "series/mode", "--tau", "1", "--dimension", "2"], 2, "is label, whose delays mean nothing"),
     (["embed", "--tau", "100", "--dimension", "4"], 2,
      "episode 'b', stream 'series': 257 rows in a run, and a vector spans 301"),
     (["embed", "--coordinate", "series/x[3]:1"], 2, "coordinate 3 of 'series/x' is no number"),
+    (["embed", "--method", "pecuzal", "--tau", "3"], 2, "tau is 3, but must be left out: it is for method 'uniform'"),
+    (["embed", "--method", "mdop", "--coordinate", "series/x:3"], 2, "must be left out with 'coordinates'"),
+    (["embed", "--method", "mdop", "--channel", "series/mode"], 2, "is label, whose delays mean nothing"),
     (["mask", "--amount", "1.5"], 2, "from 0 to 1"),
     (["mask", "--mechanism", "channels", "--count", "99"], 2, "99 of"),
     (["mask", "--mechanism", "blocks", "--amount", ".5", "--length", "300"], 2, "episode 'b'"),
@@ -41,6 +46,13 @@ def test_the_source_is_never_written(trajpack, source):
     for destination, path in [(source, source), (source, source / "shard-000000.h5"), (f"{source}/.", source)]:
         assert "is the source itself" in run(
             trajpack, "mask", path, destination, "--amount", 1, "--overwrite", code=2)
+    link = source.parent / "another-way"
+    link.symlink_to(source)
+    for destination in (source / "sub", source / "a" / "b", f"{source}/../{source.name}/sub", link / "sub"):
+        for path in (source, source / "shard-000000.h5"):
+            assert "lies in the source" in run(trajpack, "mask", path, destination, "--amount", .1, code=2)
+            assert "lies in the source" in run(trajpack, "export", path, destination, "--to", "npz", code=2)
+    link.unlink()
     assert before == {p.name: p.read_bytes() for p in source.iterdir()}
 
 

@@ -19,7 +19,7 @@ from conftest import ROOT
 
 GOLDEN = ROOT / "fixtures" / "golden"
 BASES = [GOLDEN / "zstd/specimen/dataset/shard-000000.h5", GOLDEN / "gzip/specimen/dataset/shard-000000.h5",
-         GOLDEN / "gzip/series/dataset/shard-000000.h5"]
+         GOLDEN / "gzip/series/dataset/shard-000000.h5", GOLDEN / "lz4/specimen/dataset/shard-000000.h5"]
 TRIALS = 400 if os.environ.get("TRAJPACK_CRASH") == "full" else 30
 NUMBERS = [-2**63, -2**31, -2, -1, 0, 1, 2, 3, 7, 40, 4095, 4096, 2**31, 2**32, 2**40, 2**48, 2**62, 2**63 - 1]
 NAMES = {name: number for number, name in read_archive.SECTIONS.items()}
@@ -43,8 +43,10 @@ def signed(data, sections, **header):
                                    read_archive.crc32c(raw), 0))
         body += raw
     head = bytearray(body[:4092])
+    features, = struct.unpack_from("<Q", data, 16)
     struct.pack_into("<HHIQQI", head, 8, header.get("major", 1), header.get("minor", 0), 4096,
-                     header.get("features", 0), header.get("length", len(body)), header.get("count", len(entries)))
+                     header.get("features", features), header.get("length", len(body)),
+                     header.get("count", len(entries)))
     head[64:64 + 1600] = b"".join(entries).ljust(1600, b"\0")
     return bytes(head) + struct.pack("<I", read_archive.crc32c(bytes(head))) + bytes(body[4096:])
 
@@ -196,7 +198,7 @@ RULES = {
     "unknown skeleton": lambda t, s: s["streams"][1].update(skeleton="none"),
     "unknown kind": lambda t, s: s["streams"][0]["channels"][0].update(kind="smell"),
     "unknown type": lambda t, s: s["streams"][0]["channels"][0].update(type="float16"),
-    "unknown codec": lambda t, s: s["blocks"][0].update(codec="lz4"),
+    "unknown codec": lambda t, s: s["blocks"][0].update(codec="lzma"),
     "unknown mark of absence": lambda t, s: s["streams"][0]["channels"][0].update(missing="zero"),
 }
 
@@ -209,8 +211,8 @@ def test_rule(trajpack, tmp_path, rule):
 
 
 @pytest.mark.parametrize("header, code", [
-    ({}, 0), ({"minor": 7}, 0), ({"major": 2}, 1), ({"features": 1}, 1), ({"features": 2**63}, 1), ({"length": 9999}, 1),
-    ({"count": 41}, 1)])
+    ({}, 0), ({"minor": 7}, 0), ({"major": 2}, 1), ({"features": 1}, 0), ({"features": 2}, 1), ({"features": 2**63}, 1),
+    ({"length": 9999}, 1), ({"count": 41}, 1)])
 def test_versions(trajpack, tmp_path, header, code):
     """Section 14: a higher minor version is read, another major version or an unknown feature refused."""
     data = BASES[0].read_bytes()

@@ -11,7 +11,7 @@ hid_t tph5_create(const char *path, uint64_t user_block);
 // A group without times.
 hid_t tph5_create_group(hid_t file, const char *path);
 
-// Filters of a dataset. `codec`: 0 none, 1 gzip, 2 zstd.
+// Filters of a dataset. `codec`: 0 none, 1 gzip, 2 zstd, 3 lz4 with a checksum behind it.
 typedef struct {
   int codec;
   int level;

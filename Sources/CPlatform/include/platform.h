@@ -10,6 +10,10 @@ uint32_t tp_crc32c(uint32_t crc, const void *bytes, size_t length);
 /// The CRC-32C of two runs of bytes, one after the other, from theirs; the second has `length` bytes.
 uint32_t tp_crc32c_join(uint32_t first, uint32_t second, size_t length);
 
+// Fletcher's checksum of 32 bits as HDF5's filter 3 computes it: big-endian words of 16 bits, an odd byte as
+// the high half of one, sums modulo 65535.
+uint32_t tp_fletcher32(const void *bytes, size_t length);
+
 // SHA-256 (FIPS 180-4) of a stream of bytes. Uses the SHA extensions where the processor has them.
 typedef struct {
   uint32_t state[8];
@@ -28,8 +32,17 @@ int tp_rename_exclusive(const char *from, const char *to);
 void tp_unshuffle(const uint8_t *planes, size_t size, size_t count, size_t first, size_t end,
                   uint8_t *dst, size_t stride);
 
+// The same for elements of up to 8 bytes that come to lie side by side, where planes lie in different places:
+// byte p of element e is planes[p][e].
+void tp_unshuffle_planes(const uint8_t *const *planes, size_t size, size_t first, size_t end,
+                         uint8_t *dst);
+
 // HDF5's byte shuffle: byte p of element e goes to planes[p * count + e].
 void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *planes);
+
+// Whether a file lies on this machine, where no page of it can get lost on the way: 0 for file systems of a
+// network or of a process (FUSE), and where the system does not say.
+int tp_is_local(int descriptor);
 
 // The processors that this process may use, at least 1.
 int tp_processors(void);
@@ -51,24 +64,33 @@ void tp_fir_f64(const double *samples, const double *taps, size_t width, size_t 
 void tp_fir_f32(const float *samples, const float *taps, size_t width, size_t up, size_t down,
                 size_t last, tp_fir_place *at, size_t end, float base, float *out, size_t stride);
 
-// Eight points of a k-d tree's leaf that look for their nearest neighbour: coordinate c of point i at
-// points[8 * c + i], its place in time, and the best so far: its (squared) distance, its number. A lane that
-// looks for nothing has a best of -infinity.
+// A k-d tree whose leaves hold eight points: coordinate c of point p of leaf n at leaves[8 * (dimension * n + c) + p],
+// infinite where there is no point; its number in members[8 * n + p], its place in time in stamps by number (the
+// number itself where stamps is null). Node n of the heap has its box at boxes[2 * width * n]: eight lows, eight
+// highs, the next eight coordinates; width is the dimension, rounded up to eights. Distances (squared if Euclidean)
+// times `measure` are those of boxes.
 typedef struct {
-  const double *points;
-  size_t dimension;
-  int64_t window;
-  int64_t skips_zero;
+  const double *leaves;
+  const int32_t *members;
   const int64_t *stamps;
-  double *best;
-  int64_t *index;
-} tp_leaf_queries;
+  const float *boxes;
+  size_t dimension, width, depth;
+  double measure;
+  int64_t window;
+  int is_maximum, skips_zero;
+} tp_leaf_tree;
 
-// Compares the eight with the points of a leaf (laid out alike, infinite where there is none; numbers in
-// members, places in time in stamps by number, or the numbers where it is null): a point becomes the best of a query
-// that is nearer, or as near and of a smaller number, and more than `window` away in time. Gives the largest best.
-double tp_leaf_nearest(tp_leaf_queries *queries, const double *leaf, const int32_t *members,
-                       const int64_t *stamps, int is_maximum);
+// Finds the nearest neighbours of a leaf's eight points: more than `window` away in time, not at distance 0 where
+// that is skipped, of the smaller number among equals. The same bits on every machine. Of the eight: places in time,
+// and (squared) distances and numbers of the best so far; a lane that looks for nothing has a best of -infinity,
+// one without a neighbour +infinity.
+void tp_leaf_nearest(const tp_leaf_tree *tree, const int64_t times[8], double best[8], int64_t index[8],
+                     size_t leaf);
+
+// Makes the boxes of leaves [first, end) around (value - middle[c]) * scale, and those of all other nodes from them.
+void tp_leaf_boxes(const tp_leaf_tree *tree, float *boxes, const double *middle, double scale,
+                   size_t first, size_t end);
+void tp_leaf_join(const tp_leaf_tree *tree, float *boxes);
 
 // A column of a block of int64 rows: number i is base + i * slope + the `width` bytes at bytes[i * width], as
 // an unsigned number; 0 bytes where the numbers are a line. All of it wraps.

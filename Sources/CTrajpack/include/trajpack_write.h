@@ -20,7 +20,7 @@ int32_t tpw_abi(void);
 void tpw_text_free(char *text);
 
 // Opens a dataset for adding to it, or makes a new one. `options`:
-// {"new": refuse a dataset that is there (true), "codec": "zstd" | "gzip" | "none", "level",
+// {"new": refuse a dataset that is there (true), "codec": "lz4" | "zstd" | "gzip" | "none", "level",
 //  "chunk_rows", "shard_bytes": from which on a shard is not joined with others, "threads"}
 int32_t tpw_writer_open(const char *path, const char *options, tpw_writer **writer, tp_error *error);
 // Gives the lock up and frees it. Without tpw_writer_close the dataset stays unfinished: readable, and to

@@ -38,6 +38,7 @@ struct ExportCommand: Command {
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
+    try Destination.refuse(destination, in: dataset)
     switch to {
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
@@ -52,9 +53,9 @@ struct ExportCommand: Command {
   ) throws(TrajpackError) {
     let progress = console.progress("exporting", items: "episodes")
     let counters = progress.counters
-    let count: Int
+    let (count, isComplete): (Int, Bool)
     do throws(TrajpackError) {
-      count = try Export.run(
+      (count, isComplete) = try Export.run(
         exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested }
       ) { id in
         counters.begin(id)
@@ -63,6 +64,15 @@ struct ExportCommand: Command {
     } catch {
       progress.cancel()
       throw error
+    }
+    guard isComplete else {
+      progress.cancel()
+      console.warn(
+        "stopped after \(Human.count(count, "episodes")), which are whole"
+          + (count == 0
+            ? "; nothing was written" : " in \(destination); export into a new folder again")
+      )
+      return
     }
     progress.finish("exported")
     console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")

@@ -141,11 +141,29 @@ struct Info: Command {
       name, channel.kind.rawValue, type, channel.units ?? "", Self.short(all.minimum),
       stats.count == 1 ? Self.short(all.mean) : "", Self.short(all.maximum),
       all.missing > 0 ? Self.percent(all.missingShare) : "", ratio)
-    guard stats.count > 1, stats.count <= 4 else { return }
+    let delays = Self.delays(channel)
+    guard stats.count > 1, stats.count <= (delays.count == stats.count ? 10 : 4) else { return }
     for (i, component) in stats.enumerated() {
       table.add(
-        "  \(ComponentRule.name(i, of: channel))", "", "", "", Self.short(component.minimum),
+        "  \(delays.count == stats.count ? delays[i] : ComponentRule.name(i, of: channel))", "", "",
+        "", Self.short(component.minimum),
         Self.short(component.mean), Self.short(component.maximum), "", "")
+    }
+  }
+
+  /// What the coordinates of a delay vector are: `-17 rows`, or `x -17 rows` where they are of several
+  /// channels; none where the channel holds something else.
+  private static func delays(_ channel: Channel) -> [String] {
+    func list(_ name: String) -> [JSONValue] {
+      channel.conventions.first { $0.name == name }?.value.array ?? []
+    }
+    let rows = list("delays").compactMap(\.int)
+    let names = list("of").compactMap(\.string)
+    guard rows.count == channel.shape.first, channel.shape.count == 1 else { return [] }
+    return rows.enumerated().map { i, rows in
+      let delay = "\(rows > 0 ? "+" : "")\(rows) rows"
+      guard names.count == channel.shape.first else { return delay }
+      return names[i].printable + (rows == 0 ? "" : " \(delay)")
     }
   }
 

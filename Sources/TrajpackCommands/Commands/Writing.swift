@@ -6,7 +6,7 @@ import TrajpackStore
 /// What the commands that write a dataset share: how it is laid out, going on, and the run itself.
 struct Writing: ArgumentSet {
   enum CodecChoice: String, ArgumentChoice {
-    case zstd, gzip, none
+    case lz4, zstd, gzip, none
   }
 
   /// How chunks look.
@@ -15,7 +15,7 @@ struct Writing: ArgumentSet {
       .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
       .option(
         "--level", "-l", to: \.level, value: "N", in: 1...19,
-        help: "How hard to compress: zstd 1 to 19 (3), gzip 1 to 9 (4)."),
+        help: "How hard to compress: lz4 1 to 12 (6), zstd 1 to 19 (3), gzip 1 to 9 (4)."),
       .option(
         "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536,
         help: "Rows of a chunk; by default 32 to 4096, by the size of a row."),
@@ -42,7 +42,7 @@ struct Writing: ArgumentSet {
 
   static var parameters: [Parameter<Self>] { layout + work + again }
 
-  var codec = CodecChoice.zstd
+  var codec = CodecChoice.lz4
   var level: Int?
   var chunkRows: Int?
   var jobs: Int?
@@ -59,7 +59,7 @@ struct Writing: ArgumentSet {
     }
     var options = Conversion<I>.Options()
     options.layout = LayoutOptions(
-      codec: Codec(name: codec.rawValue) ?? .zstd, level: level, chunkRows: chunkRows)
+      codec: Codec(name: codec.rawValue) ?? .lz4, level: level, chunkRows: chunkRows)
     if let level {
       let range = Compressor.levels(of: options.layout.codec).range
       guard range.contains(level) else {
@@ -69,8 +69,11 @@ struct Writing: ArgumentSet {
             + "not \(level)")
       }
     }
+    guard shardSize.bytes > 0 else {
+      throw TrajpackError(.usage, "--shard-size: 0 bytes hold no episode; give a size like 512MiB")
+    }
     options.jobs = jobs ?? WorkerPool.processors
-    options.shardBytes = max(Int(clamping: shardSize.bytes), 1)
+    options.shardBytes = shardSize.bytes
     options.resume = resume
     options.overwrite = overwrite
     return options

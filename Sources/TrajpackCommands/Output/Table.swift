@@ -22,6 +22,7 @@ struct Table: Sendable {
   private(set) var rows: [[String]] = []
 
   init(_ columns: Column...) { self.columns = columns }
+  init(columns: [Column]) { self.columns = columns }
 
   /// Adds a row; cells may come from files, they are made safe. Missing cells stay empty.
   mutating func add(_ cells: [String]) {

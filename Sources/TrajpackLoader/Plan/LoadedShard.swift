@@ -21,7 +21,7 @@ final class LoadedShard: @unchecked Sendable {
   let firstTrack: Int
   /// The first row of the chunk table of each block.
   let firstChunks: [Int]
-  /// The file in memory, where some of its chunks are stored as they are.
+  /// The file in memory, where it can be.
   let mapping: MappedFile?
   private let checked: UnsafeMutablePointer<UInt8>
 
@@ -40,7 +40,7 @@ final class LoadedShard: @unchecked Sendable {
     firstChunks = view.schema.blocks.map(\.firstChunk)
     let kinds = shard.schema.entityKinds
     kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
-    mapping = programs.reads.contains(where: \.isStoredPlain) ? MappedFile(shard.file) : nil
+    mapping = MappedFile(shard.file)
     checked = .allocate(capacity: max(shard.index.chunkCount, 1))
     checked.initialize(repeating: 0, count: max(shard.index.chunkCount, 1))
   }

@@ -22,6 +22,10 @@ struct BlockRead {
   var rowBytes: Int
   /// Elements of the shuffle; 0 for none.
   var shuffle: Int
+  /// The bit of a chunk's filter mask which says that it is stored as it is, but for the shuffle; 0 for none.
+  var codecBit: Int
+  /// Whether a chunk may hold its byte planes as pieces of lz4.
+  var hasPlanes: Bool
 }
 
 /// The blocks of one stream that have chunks of the same rows, and so are read together.
@@ -193,7 +197,9 @@ final class ShardPrograms: Sendable {
         reads[at].blocks.append(
           BlockRead(
             block: block, offset: reads[at].bytes, bytes: b.chunkBytes, chunkRows: b.chunkRows,
-            rowBytes: b.rowBytes, shuffle: b.shuffle > 1 ? b.shuffle : 0))
+            rowBytes: b.rowBytes, shuffle: b.shuffle > 1 ? b.shuffle : 0,
+            codecBit: b.codec == .none ? 0 : b.shuffle > 1 ? 0b10 : 0b1,
+            hasPlanes: b.codec == .lz4 && b.shuffle == b.type.size && b.shuffle > 1))
         reads[at].bytes += (b.chunkBytes + 63) / 64 * 64
       }
     }

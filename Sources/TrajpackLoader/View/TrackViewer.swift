@@ -9,10 +9,14 @@ final class TrackViewer {
   private let prepared: PreparedTracks
   private let reader: BlockReader
   private var episode: (number: Int, rows: EpisodeRows)?
-  /// Tracks that can only be made whole, while they are likely to be asked for again.
-  private var whole: [Int: PlanTrack] = [:]
-  private var wholeBytes = 0
-  private static let maximumWhole = 64 << 20
+  private struct Whole: Hashable {
+    var track: Int
+    var epoch: UInt64
+  }
+  /// Tracks of the episode that could only be made whole: their next rows are likely to be asked for.
+  private var whole: [Whole: PlanTrack] = [:]
+  /// The one of them that was made last, until its chunks are asked for.
+  private var fresh: Whole?
 
   init(_ view: ShardView, _ prepared: PreparedTracks) {
     self.view = view
@@ -23,6 +27,7 @@ final class TrackViewer {
   private func rows(of track: Int) -> EpisodeRows {
     let number = prepared.tracks[track].episode
     if let episode, episode.number == number { return episode.rows }
+    whole.removeAll()
     let rows = EpisodeRows(
       view.shard, episode: number, streams: prepared.streams, programs: prepared.programs,
       reader: reader)
@@ -44,15 +49,17 @@ final class TrackViewer {
     }
   }
 
-  /// Makes the rows of a chunk, a block after the other.
+  /// Makes the rows of a chunk as they are in an epoch, a block after the other.
   ///
   /// - Throws: A data error where a chunk is damaged, or a step's rule is broken by the data.
   func fill(
-    chunk: Int, stream: Int, _ blocks: [BlockRead], into out: UnsafeMutableRawBufferPointer
+    chunk: Int, stream: Int, _ blocks: [BlockRead], epoch: UInt64,
+    into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) {
     let (track, range) = prepared.rows(ofChunk: chunk, stream: stream)
     let first = prepared.firstRows[track]
-    let made = try make(track, first + range.lowerBound..<first + range.upperBound)
+    let made = try make(
+      track, first + range.lowerBound..<first + range.upperBound, epoch: epoch)
     for block in blocks {
       guard let column = prepared.columns[block.block] else { continue }
       let bytes: [UInt8]
@@ -70,31 +77,54 @@ final class TrackViewer {
     }
   }
 
-  private func make(_ track: Int, _ rows: Range<Int>) throws(TrajpackError) -> PlanTrack {
-    if let known = whole[track] { return known.trimmed(to: rows) }
+  /// Rows of channels, by their names, as numbers; none where there is no name.
+  ///
+  /// - Throws: As ``fill(chunk:stream:_:epoch:into:)``.
+  func values(
+    _ track: Int, _ rows: Range<Int>, _ names: [String?]
+  ) throws(TrajpackError) -> [[Double]] {
+    let first = prepared.firstRows[track]
+    let made = try make(track, first + rows.lowerBound..<first + rows.upperBound, epoch: 0)
+    var out: [[Double]] = []
+    for name in names {
+      if let column = made.columns.first(where: { $0.channel.name == name }) {
+        out.append(column.doubles())
+      } else if name == "time", let sort = prepared.explicit[prepared.tracks[track].stream] {
+        switch try made.clock.listed(as: sort) {
+        case .ticks(let ticks, _, _, _): out.append(ticks.map { Double($0) })
+        case .floats(let times, _, _): out.append(times)
+        case .regular: out.append([])
+        }
+      } else {
+        out.append([])
+      }
+    }
+    return out
+  }
+
+  private func make(
+    _ track: Int, _ rows: Range<Int>, epoch: UInt64
+  ) throws(TrajpackError) -> PlanTrack {
+    let key = Whole(
+      track: track, epoch: prepared.varies(prepared.tracks[track].stream) ? epoch : 0)
+    if let known = whole[key] { return known.trimmed(to: rows) }
     let episode = self.rows(of: track)
+    if episode.epoch != key.epoch { whole.removeAll() }
+    episode.epoch = key.epoch
     if let part = try episode.output(track, rows: rows) { return part }
     let made = try episode.output(track)
-    let bytes = made.clock.count * 8 + made.columns.reduce(0) { $0 + $1.bytes }
-    if wholeBytes + bytes > Self.maximumWhole {
-      whole.removeAll()
-      wholeBytes = 0
-    }
-    if bytes <= Self.maximumWhole {
-      whole[track] = made
-      wholeBytes += bytes
-    }
+    whole[key] = made
+    fresh = key
     return made.trimmed(to: rows)
   }
-}
 
-extension PlanColumn {
-  /// Bytes in memory.
-  fileprivate var bytes: Int {
-    switch values {
-    case .float32(let x): 4 * x.count
-    case .float64(let x): 8 * x.count
-    case .opaque(let bytes, _): bytes.count
-    }
+  /// The chunks of a chunk's track where it was just now made whole, so that they are at hand.
+  func siblings(ofChunk chunk: Int, stream: Int) -> Range<Int>? {
+    let (track, rows) = prepared.rows(ofChunk: chunk, stream: stream)
+    guard fresh?.track == track else { return nil }
+    fresh = nil
+    let size = prepared.chunkRows[stream]
+    let first = chunk - rows.lowerBound / size
+    return first..<first + (prepared.tracks[track].count + size - 1) / size
   }
 }

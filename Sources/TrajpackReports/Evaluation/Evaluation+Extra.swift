@@ -67,6 +67,7 @@ extension Evaluation {
       return try refuse(plan, "it reads verdicts; name their file with --verdicts")
     }
     let ids = Set(evaluated)
+    try requireRows(of: verdicts)
     let segments = verdicts.segments.filter { ids.contains($0.episode) }
     guard !segments.isEmpty else {
       return try refuse(plan, "no verdict is of an episode that is evaluated")
@@ -99,6 +100,27 @@ extension Evaluation {
         }
       })
     add(inputs: [("verdicts", request.verdicts ?? "")], of: plan.recipe.evaluator)
+  }
+
+  /// Refuses verdicts on rows that are not there: they are of another dataset.
+  private func requireRows(of verdicts: Verdicts) throws(TrajpackError) {
+    var ends: [String: Int] = [:]
+    for segment in verdicts.segments {
+      guard truth.holds(segment.episode) else {
+        throw TrajpackError(
+          .data,
+          "\(request.verdicts ?? ""): segment '\(segment.id)' is of episode '\(segment.episode)', which is not "
+            + "in the truth\(Suggestion.text(for: segment.episode, among: truth.ids))")
+      }
+      let end = try ends[segment.episode] ?? truth.rows(of: segment.episode)
+      ends[segment.episode] = end
+      guard segment.last < end else {
+        throw TrajpackError(
+          .data,
+          "\(request.verdicts ?? ""): segment '\(segment.id)' goes to row \(segment.last), but episode "
+            + "'\(segment.episode)' has \(end) rows; judge the truth's own segments")
+      }
+    }
   }
 
   private func agree(

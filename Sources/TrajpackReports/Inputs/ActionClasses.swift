@@ -2,54 +2,119 @@ import TrajpackFormat
 import TrajpackSources
 import TrajpackStore
 
-/// Which class an action belongs to: a CSV table with a column for each number of the action id, and last the
-/// class. The first row that fits counts; −1 fits any number. `schemas/predictions.md` describes it.
+/// Which class an action belongs to, from a table as CSV or as JSON; the first row that fits counts.
+/// `schemas/predictions.md` describes it.
 struct ActionClasses {
+  /// A row: the numbers of an id, −1 for any, and its class.
+  private typealias Row = (key: [Double], label: String)
+
   private let path: String
-  private var rows: [[Double]] = []
+  private var keys: [[Double]] = []
+  private var labels: [Double] = []
 
   init(_ path: String) throws(TrajpackError) {
     self.path = path
-    rows = try within(path) { () throws(TrajpackError) in
-      var rows: [[Double]] = []
-      let scanner = CSVScanner(try LocalFile(path))
-      guard try scanner.next(), scanner.count >= 2, scanner[scanner.count - 1].text == "class"
-      else {
-        throw TrajpackError(.data, "the header of a table of classes ends in the column 'class'")
+    let rows = try within(path) { () throws(TrajpackError) in
+      let file = try LocalFile(path)
+      let start = try file.bytes(0..<min(file.length, 4096))
+        .first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
+      let rows = start == UInt8(ascii: "[") ? try Self.json(file) : try Self.csv(file)
+      guard let width = rows.first?.key.count else {
+        throw TrajpackError(.data, "the table of classes has no row")
       }
-      let width = scanner.count
-      while try scanner.next() {
-        guard scanner.count == width else {
-          throw TrajpackError(
-            .data, "line \(scanner.line): has \(scanner.count) cells, the header \(width)")
-        }
-        var row: [Double] = []
-        for cell in 0..<width {
-          let text = NumberText(scanner[cell].bytes)
-          guard text.form == .integer, text.mantissa >= -1, text.mantissa <= Int32.max else {
-            throw TrajpackError(
-              .data, "line \(scanner.line): '\(scanner[cell].text)' is no whole number from -1 on")
-          }
-          row.append(text.value)
-        }
-        rows.append(row)
+      if let row = rows.firstIndex(where: { $0.key.count != width }) {
+        throw TrajpackError(
+          .data, "entry \(row) has \(rows[row].key.count) numbers of an action, the first \(width)")
       }
-      guard !rows.isEmpty else { throw TrajpackError(.data, "the table of classes has no row") }
       return rows
+    }
+    keys = rows.map(\.key)
+    // Names are numbered as they come.
+    let numbers = rows.compactMap { Int32($0.label).flatMap { $0 >= -1 ? Double($0) : nil } }
+    var names: [String: Double] = [:]
+    labels =
+      numbers.count == rows.count
+      ? numbers
+      : rows.map { row in
+        let number = names[row.label] ?? Double(names.count)
+        names[row.label] = number
+        return number
+      }
+  }
+
+  /// A header that ends in `class`, or in `class` and `name`; a cell of an id is a whole number, and `*` or −1
+  /// fits any.
+  private static func csv(_ file: LocalFile) throws(TrajpackError) -> [Row] {
+    var rows: [Row] = []
+    let scanner = CSVScanner(file)
+    let isThere = try scanner.next()
+    let hasNames = isThere && scanner.count >= 3 && scanner[scanner.count - 1].text == "name"
+    let keys = isThere ? scanner.count - (hasNames ? 2 : 1) : 0
+    guard keys >= 1, scanner[keys].text == "class" else {
+      throw TrajpackError(
+        .data, "the header of a table of classes ends in the column 'class', or 'class' and 'name'")
+    }
+    let width = scanner.count
+    while try scanner.next() {
+      guard scanner.count == width else {
+        throw TrajpackError(
+          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(width)")
+      }
+      var row: Row = ([], scanner[keys].text)
+      guard !row.label.isEmpty else {
+        throw TrajpackError(.data, "line \(scanner.line): the class is empty")
+      }
+      for cell in 0..<keys {
+        let text = NumberText(scanner[cell].bytes)
+        if scanner[cell].text == "*" {
+          row.key.append(-1)
+          continue
+        }
+        guard text.form == .integer, text.mantissa >= -1, text.mantissa <= Int32.max else {
+          throw TrajpackError(
+            .data,
+            "line \(scanner.line): '\(scanner[cell].text)' is neither a whole number from -1 on nor '*'"
+          )
+        }
+        row.key.append(text.value)
+      }
+      rows.append(row)
+    }
+    return rows
+  }
+
+  /// The table of the judges: `[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}]`.
+  private static func json(_ file: LocalFile) throws(TrajpackError) -> [Row] {
+    guard file.length <= 64 << 20 else {
+      throw TrajpackError(.data, "is larger than 64 MiB, which no table of classes is")
+    }
+    let entries = try JSONValue(parsing: try file.bytes(0..<file.length)).array ?? []
+    return try entries.enumerated().map { (number, entry) throws(TrajpackError) -> Row in
+      let key = (entry["action"]?.array ?? []).map { part -> Double? in
+        if part == "*" { return -1 }
+        return part.int.flatMap { 0...Int(Int32.max) ~= $0 ? Double($0) : nil }
+      }
+      let label = entry["class"]?.string ?? entry["class"]?.int.map { "\($0)" } ?? ""
+      guard !key.isEmpty, !key.contains(nil), !label.isEmpty else {
+        throw TrajpackError(
+          .data,
+          "entry \(number) must have \"action\", a list of whole numbers from 0 on and \"*\", and \"class\", "
+            + "a text or a whole number")
+      }
+      return (key.compactMap { $0 }, label)
     }
   }
 
   /// The arrays of `action.segments`, for ids of so many numbers.
-  func arrays(keys: Int) throws(TrajpackError) -> [String: Numbers] {
-    guard rows[0].count == keys + 1 else {
+  func arrays(keys count: Int) throws(TrajpackError) -> [String: Numbers] {
+    guard keys[0].count == count else {
       throw TrajpackError(
         .usage,
-        "\(path): has \(rows[0].count - 1) columns before 'class', but an action id here has \(keys) numbers"
-      )
+        "\(path): has \(keys[0].count) numbers of an action, but an action id here has \(count)")
     }
     return [
-      "class_keys": Numbers(shape: [rows.count, keys], rows.flatMap { $0.dropLast() }),
-      "class_labels": Numbers(shape: [rows.count], rows.map { $0[keys] }),
+      "class_keys": Numbers(shape: [keys.count, count], keys.flatMap { $0 }),
+      "class_labels": Numbers(shape: [labels.count], labels),
     ]
   }
 }

@@ -20,6 +20,25 @@ final class Archive {
 
   func holds(_ id: String) -> Bool { numbers[id] != nil }
 
+  /// The most rows that an episode has in a stream, counted from the start of the first of its tracks.
+  func rows(of id: String) throws(TrajpackError) -> Int {
+    let tracks = try recording(id).tracks.map(\.track.track)
+    func start(_ clock: Clock) -> Double? {
+      if case .regular(let start, _) = clock {
+        return Double(start.numerator) / Double(start.denominator)
+      }
+      return nil
+    }
+    let first = tracks.compactMap { start($0.clock) }.min() ?? 0
+    return tracks.reduce(0) { most, track in
+      var late = 0.0
+      if case .regular(_, let rate) = track.clock, let start = start(track.clock) {
+        late = (start - first) * Double(rate.numerator) / Double(rate.denominator)
+      }
+      return max(most, Int(clamping: Int64(min(late.rounded(.up), 1e15))) + track.rows.count)
+    }
+  }
+
   /// An episode that is there.
   func recording(_ id: String) throws(TrajpackError) -> Recording {
     guard let number = numbers[id] else {

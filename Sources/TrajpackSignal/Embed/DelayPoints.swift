@@ -31,10 +31,10 @@ struct DelayPoints: ~Copyable {
     let rows = series.runs.shortened(by: span)
     let points = StridedPoints(
       base: UnsafePointer(series.x.pointer), row: 1, column: lag, dimension: dimension, rows: rows)
-    // Shapes of 1, 2, 3, 6, 12, … dimensions.
+    // Shapes of 1, 2, 4, 12, 36 dimensions: making one costs more than it saves in the next two.
     if dimension == nextShape {
       shape = TreeShape(points, threads: threads)
-      nextShape = dimension < 3 ? dimension + 1 : 2 * dimension
+      nextShape = dimension < 4 ? 2 * dimension : 3 * dimension
     }
     let tree = NeighbourTree(
       points, metric: metric, stamps: stamps.pointer, shape: shape, threads: threads)

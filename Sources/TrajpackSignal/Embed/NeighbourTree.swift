@@ -120,18 +120,21 @@ struct NeighbourTree: ~Copyable {
       result.distances.withUnsafeMutableBufferPointer { distances in
         let (to, at) = (indices.base, distances.base)
         let leafCount = 1 << shape.depth
-        func part(_ number: Int, _ guesses: UnsafePointer<Int32>?) {
-          if k > 1 {
+        if k > 1 {
+          sideBySide(threads) { number in
             let range = end * number / threads..<end * (number + 1) / threads
             search(
               k, window: window, skipsZero: skipsZero, range: range, indices: to, distances: at)
-            return
           }
-          var walk = LeafWalk(
-            shape, leaves.pointer, points, metric, stamps: stamps, window: window,
-            skipsZero: skipsZero)
+          return
+        }
+        let walk = LeafWalk(
+          shape, leaves.pointer, points, metric, stamps: stamps, window: window,
+          skipsZero: skipsZero, threads: threads)
+        func part(_ number: Int, _ guesses: UnsafePointer<Int32>?) {
+          let lanes = LeafWalk.Lanes()
           for leaf in leafCount * number / threads..<leafCount * (number + 1) / threads {
-            walk.search(leaf, guesses: guesses, indices: to, distances: at)
+            walk.search(leaf, lanes, guesses: guesses, indices: to, distances: at)
           }
         }
         if let guesses {

@@ -88,10 +88,11 @@ final class TreeShape {
       }
     }
     for i in 0..<n { entries[i].key = points.value(Int(entries[i].point), axis) }
-    let half = n / 2
-    Self.select(entries, n, half)
+    // Full leaves, and few: what does not fill one goes to the last.
+    let half = (n / 2 + 4) / 8 * 8
+    if half < n { Self.select(entries, n, half) }
     axes[node] = Int32(axis)
-    cuts[node] = half < n ? entries[half].key : 0
+    cuts[node] = half < n ? entries[half].key : .infinity
     func part(_ side: Int, _ threads: Int) {
       if side == 0 {
         build(points, 2 * node, entries, half, levels - 1, threads)

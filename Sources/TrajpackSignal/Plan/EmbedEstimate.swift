@@ -19,6 +19,35 @@ package struct EmbedEstimate: Sendable, Equatable {
   }
 }
 
+/// What an estimate of the mutual information gives for rows that tell nothing of each other: the
+/// same values, shuffled.
+private struct ShuffledInformation {
+  /// Over a few lags.
+  let mean: Double
+  /// Three standard deviations above that.
+  let most: Double
+
+  init(
+    _ x: UnsafeBufferPointer<Double>, maxLag: Int, _ estimator: MutualInformation.Estimator,
+    _ episodes: Episodes
+  ) throws(TrajpackError) {
+    let rows = episodes.runs.flatMap { Array($0) }
+    var shuffled = Array(x)
+    for (to, from) in zip(rows, CounterRandom(seed: 0).permutation(rows.count)) {
+      shuffled[to] = x[rows[from]]
+    }
+    let values = try shuffled.withUnsafeBufferPointer { (s) throws(TrajpackError) in
+      try MutualInformation(
+        s, maxLag: min(maxLag, 20), estimator: estimator, episodes: episodes
+      ).values.dropFirst()
+    }
+    let mean = values.reduce(0, +) / Double(values.count)
+    let squares = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
+    self.mean = mean
+    most = mean + 3 * (squares / Double(values.count)).squareRoot()
+  }
+}
+
 extension EmbedStep {
   /// Chooses what is `auto` for one series, pooled over runs that no pair joins.
   ///
@@ -68,13 +97,48 @@ extension EmbedStep {
     let information = try MutualInformation(
       x, maxLag: maxLag, estimator: estimator, episodes: episodes)
     estimate.byLag = information.values
-    estimate.lag = information.firstMinimum
-    guard estimate.lag == nil else { return }
-    estimate.remarks.append("no minimum of the mutual information up to lag \(maxLag)")
-    if let fall = try Autocorrelation(x, maxLag: maxLag, episodes: episodes).firstBelowInverseE {
+    let r = try Autocorrelation(x, maxLag: maxLag, episodes: episodes)
+    if r.firstBelowInverseE == 1 {
+      // A delay is to part coordinates that are nearly equal (Kantz and Schreiber, Nonlinear Time
+      // Series Analysis, 2nd ed. 2004, section 3.3); here neighbouring rows are apart already, and
+      // where the mutual information falls steadily, its first minimum is a ripple.
+      estimate.lag = 1
+      estimate.remarks.append(
+        "the autocorrelation is \(short(r.values[1])) after one row, below 1/e, as that of a map: tau 1"
+      )
+      return
+    }
+    if let minimum = information.firstMinimum {
+      let noise = try ShuffledInformation(x, maxLag: maxLag, estimator, episodes)
+      let depth = information.values[minimum]
+      let rise = (information.values[minimum...].prefix { $0 >= depth }.max() ?? depth) - depth
+      let isShallow = rise < noise.most - noise.mean
+      if depth > noise.most || !isShallow {
+        estimate.lag = minimum
+        if isShallow {
+          estimate.remarks.append(
+            "a shallow minimum: the mutual information rises by \(short(rise)) bits after it, no more "
+              + "than it differs between shuffles of the rows")
+        }
+        return
+      }
+      estimate.remarks.append(
+        "the first minimum of the mutual information, at lag \(minimum), is a ripple of what shuffled "
+          + "rows give (\(short(depth)) of \(short(noise.most)) bits)")
+    } else {
+      estimate.remarks.append("no minimum of the mutual information up to lag \(maxLag)")
+    }
+    if let fall = r.firstBelowInverseE {
       estimate.lag = max(fall, 1)
       estimate.remarks.append("so where the autocorrelation falls below 1/e")
     }
+  }
+
+  /// Three digits after the point.
+  private func short(_ value: Double) -> String {
+    let thousandths = (value * 1000).rounded()
+    guard thousandths.magnitude < 1e9 else { return "\(value)" }
+    return "\(thousandths / 1000)"
   }
 
   private func chooseDimension(

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// An embedding bound to the channels of a stream.
-struct EmbedStage: Sendable {
+package struct EmbedStage: Sendable {
   /// What becomes of a channel.
   struct Part: Sendable {
     let column: Int
@@ -33,10 +33,7 @@ struct EmbedStage: Sendable {
       for (i, channel) in channels.enumerated() where selection.contains(stream, channel) {
         guard channel.type != .bytes, !isVideo, Self.mayEmbed(channel.kind) else {
           guard selection.names(stream, channel) else { continue }
-          throw TrajpackError(
-            .usage,
-            "channel '\(stream)/\(channel.name)' is \(channel.kind.rawValue), whose delays mean nothing: "
-              + "leave it out")
+          throw Self.meaningless(stream, channel)
         }
         guard let lag = lag.value(stream, channel).number,
           let dimension = dimension.value(stream, channel).number
@@ -57,6 +54,7 @@ struct EmbedStage: Sendable {
           .init("delays", .array((0..<dimension).map { .int(Int64(sign * $0 * lag)) })))
       }
       if parts.isEmpty { return nil }
+    case .joint: return nil
     case .list(let coordinates, let name):
       guard coordinates.first?.stream == stream else { return nil }
       var isDouble = false
@@ -81,7 +79,17 @@ struct EmbedStage: Sendable {
           name: name, kind: .scalar, type: isDouble ? .float64 : .float32, shape: [list.count],
           description: coordinates.map { "\($0.name)[\($0.element)] at \($0.lag)" }
             .joined(separator: ", "),
-          missing: .nan))
+          conventions: [
+            .init("delays", .array(list.map { .int(Int64($0.rows)) })),
+            .init(
+              "of",
+              .array(
+                list.map {
+                  let channel = channels[$0.column]
+                  let element = channel.elements > 1 ? "[\($0.element)]" : ""
+                  return .string(channel.name + element)
+                })),
+          ], missing: .nan))
     }
     self.parts = parts
     self.list = list
@@ -91,7 +99,16 @@ struct EmbedStage: Sendable {
     after = max(0, reach.max() ?? 0)
   }
 
-  static func mayEmbed(_ kind: Kind) -> Bool {
+  /// What says that a channel cannot be embedded.
+  package static func meaningless(_ stream: String, _ channel: Channel) -> TrajpackError {
+    TrajpackError(
+      .usage,
+      "channel '\(stream)/\(channel.name)' is \(channel.kind.rawValue), whose delays mean nothing: "
+        + "leave it out")
+  }
+
+  /// Whether differences of such numbers mean something.
+  package static func mayEmbed(_ kind: Kind) -> Bool {
     switch kind {
     case .scalar, .position, .direction, .angle, .event: true
     default: false

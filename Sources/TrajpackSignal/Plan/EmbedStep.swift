@@ -46,6 +46,8 @@ package struct EmbedStep: Sendable, Equatable {
     case inverseE = "autocorrelation-1/e"
   }
 
+  /// How lags of several channels are chosen together.
+  package enum Joint: String, Sendable, CaseIterable { case pecuzal, mdop }
   package enum DimensionBy: String, Sendable, CaseIterable { case cao, fnn }
   enum Direction: String, Sendable, CaseIterable { case forward, backward }
   enum Short: String, Sendable, CaseIterable { case refuse, skip }
@@ -75,6 +77,8 @@ package struct EmbedStep: Sendable, Equatable {
   package enum Shape: Sendable, Equatable {
     /// Each channel with itself: `dimension` rows, `lag` rows apart.
     case uniform(ChannelSelection, lag: PlanRules<PlanChoice>, dimension: PlanRules<PlanChoice>)
+    /// Channels of one stream, from which a list is to be chosen that becomes one channel.
+    case joint(ChannelSelection, Joint, name: String)
     /// A list, which becomes one channel of that name.
     case list([Coordinate], name: String)
   }
@@ -87,7 +91,21 @@ package struct EmbedStep: Sendable, Equatable {
 
   init(_ r: inout PlanReader) throws(TrajpackError) {
     if let list = r.value("coordinates") {
-      shape = .list(try Self.coordinates(list, r), name: try r.text("name") ?? "embedding")
+      if let method = r.value("method") {
+        throw r.wrong("method", method, "left out with 'coordinates', which are chosen already")
+      }
+      let coordinates = try Self.coordinates(list, r)
+      let name = try r.text("name") ?? "embedding"
+      shape = .list(coordinates, name: try Self.plain(name, in: coordinates[0].stream, r.path))
+    } else if let method = r.value("method"), method != "uniform" {
+      shape = .joint(
+        try r.selection("channels", ChannelSelection([.kind(.scalar)])),
+        try Self.joint(method, r), name: try r.text("name") ?? "embedding")
+      for name in ["tau", "dimension", "tau_by", "bins", "dimension_by", "max_dimension"] {
+        guard let value = r.value(name) else { continue }
+        throw r.wrong(
+          name, value, "left out: it is for method 'uniform', and this is \(method.text())")
+      }
     } else {
       let context = r
       func choice(
@@ -114,7 +132,8 @@ package struct EmbedStep: Sendable, Equatable {
     case .some(let value): gap = .span(try r.span("gap", value))
     }
     var search = Search()
-    if case .uniform = shape {
+    switch shape {
+    case .uniform:
       search.lagBy = try r.choice("tau_by", search.lagBy)
       search.bins = try r.integer("bins", in: 2...256) ?? search.bins
       search.dimensionBy = try r.choice("dimension_by", search.dimensionBy)
@@ -122,8 +141,36 @@ package struct EmbedStep: Sendable, Equatable {
       search.maxDimension = try r.integer("max_dimension", in: 2...60) ?? search.maxDimension
       search.window = try r.integer("theiler", in: 0...1_000_000)
       search.rows = try r.integer("rows", in: 100...100_000_000) ?? search.rows
+    case .joint:
+      search.maxLag = try r.integer("max_tau", in: 2...10_000) ?? 50
+      search.window = try r.integer("theiler", in: 0...1_000_000)
+      search.rows = try r.integer("rows", in: 100...10_000_000) ?? 10_000
+    case .list: break
     }
     self.search = search
+  }
+
+  private static func joint(_ method: JSONValue, _ r: PlanReader) throws(TrajpackError) -> Joint {
+    let names = ["uniform"] + Joint.allCases.map(\.rawValue)
+    guard let text = method.string, let joint = Joint(rawValue: text) else {
+      throw r.wrong("method", method, names.map { "'\($0)'" }.joined(separator: ", "))
+    }
+    return joint
+  }
+
+  /// A name for a new channel of a stream, which may be given with the stream's.
+  package static func plain(
+    _ name: String, in stream: String, _ place: String
+  ) throws(TrajpackError) -> String {
+    guard let slash = name.lastSlash else { return name }
+    let own = String(name[name.index(after: slash)...])
+    guard name[..<slash] == stream, !own.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "\(place).name is '\(name)', but the new channel is one of stream '\(stream)': give its own name"
+      )
+    }
+    return own
   }
 
   private static func coordinates(
@@ -156,9 +203,15 @@ package struct EmbedStep: Sendable, Equatable {
 
   /// What still has to be chosen from the data.
   var unresolved: String? {
-    guard case .uniform(_, let lag, let dimension) = shape else { return nil }
-    let isOpen = [lag, dimension].contains { choice in
-      choice.otherwise == .auto || choice.rules.contains { $0.value == .auto }
+    let isOpen: Bool
+    switch shape {
+    case .uniform(_, let lag, let dimension):
+      isOpen = [lag, dimension].contains { choice in
+        choice.otherwise == .auto || choice.rules.contains { $0.value == .auto }
+      }
+    case .joint(_, let method, _):
+      return "'\(method.rawValue)' chooses from a whole dataset: let 'trajpack embed' do so"
+    case .list: isOpen = false
     }
     return isOpen ? "'auto' is chosen from a whole dataset: let 'trajpack embed' do so" : nil
   }
@@ -171,6 +224,11 @@ package struct EmbedStep: Sendable, Equatable {
         .init("channels", channels.json), .init("tau", lag.json(\.json)),
         .init("dimension", dimension.json(\.json)),
       ]
+    case .joint(let channels, let method, let name):
+      members += [
+        .init("method", .string(method.rawValue)), .init("channels", channels.json),
+        .init("name", .string(name)),
+      ]
     case .list(let list, let name):
       members += [
         .init("coordinates", .array(list.map(\.json))), .init("name", .string(name)),
@@ -180,7 +238,8 @@ package struct EmbedStep: Sendable, Equatable {
       .init("direction", .string(direction.rawValue)), .init("short", .string(short.rawValue)),
       .init("gap", gap.json),
     ]
-    if case .uniform = shape {
+    switch shape {
+    case .uniform:
       members += [
         .init("tau_by", .string(search.lagBy.rawValue)), .init("bins", .int(Int64(search.bins))),
         .init("dimension_by", .string(search.dimensionBy.rawValue)),
@@ -189,6 +248,13 @@ package struct EmbedStep: Sendable, Equatable {
         .init("theiler", search.window.map { .int(Int64($0)) } ?? .null),
         .init("rows", .int(Int64(search.rows))),
       ]
+    case .joint:
+      members += [
+        .init("max_tau", .int(Int64(search.maxLag))),
+        .init("theiler", search.window.map { .int(Int64($0)) } ?? .null),
+        .init("rows", .int(Int64(search.rows))),
+      ]
+    case .list: break
     }
     return .object(members)
   }

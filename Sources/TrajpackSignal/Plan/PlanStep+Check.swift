@@ -49,8 +49,7 @@ extension PlanStep {
       for constants in step.constants ?? [] { try Self.require(constants.channel, channels) }
     }
     if case .mask(let step) = self { try Self.checkDrivers(of: step, channels) }
-    guard let onto else { return }
-    guard names.contains(onto) else {
+    for onto in onto where !names.contains(onto) {
       throw TrajpackError(
         .usage, "there is no stream '\(onto)'" + Suggestion.text(for: onto, among: names))
     }
@@ -70,7 +69,7 @@ extension PlanStep {
         [
           ("tau", lag.rules.map(\.selector)), ("dimension", dimension.rules.map(\.selector)),
         ]
-      case .list: []
+      case .joint, .list: []
       }
     default: []
     }

@@ -18,13 +18,13 @@ public struct CSVExporter: Exporter {
 
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
   ) throws(TrajpackError) {
     let reader = BlockReader(shard)
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     for (name, track) in labelled(tracks) {
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
-      let file = try OutputFile("\(folder)/\(try Export.fileName(name)).csv")
+      let file = try OutputFile("\(try Export.fileName(name)).csv", in: folder)
       let channels = track.stream.channels.indices.filter {
         track.stream.channels[$0].name != "time"
           && !(track.isVideo && track.stream.channels[$0].type == .bytes)

@@ -8,7 +8,7 @@ public protocol Exporter: Sendable {
   static var format: FormatDescription { get }
 
   /// Writes an episode into `folder`, which is empty and its own.
-  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: String)
+  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder)
     throws(TrajpackError)
 
   /// Writes what belongs to all episodes beside their folders.
@@ -20,6 +20,26 @@ extension Exporter {
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
 }
 
+/// The folder of one episode while it is filled.
+public final class ExportFolder {
+  let path: String
+  private let isInterrupted: () -> Bool
+  /// Whether an interrupt ended the writing.
+  private(set) var isStopped = false
+
+  init(_ path: String, isInterrupted: @escaping () -> Bool) {
+    self.path = path
+    self.isInterrupted = isInterrupted
+  }
+
+  /// Ends the writing after an interrupt, by an error that only ``Export`` sees.
+  func goOn() throws(TrajpackError) {
+    guard isInterrupted() else { return }
+    isStopped = true
+    throw TrajpackError(.machine, "interrupted")
+  }
+}
+
 /// Exports episodes, each into a folder of its own that appears when it is whole.
 public struct Export: Sendable {
   /// Exports episodes of `dataset` into a new folder.
@@ -27,11 +47,12 @@ public struct Export: Sendable {
   /// - Parameters:
   ///   - ids: The episodes; all where empty.
   ///   - began: Told of each episode before it is written.
-  /// - Returns: How many episodes were written; fewer than asked for after an interrupt.
+  ///   - isInterrupted: Asked often, also within an episode, which then is not there at all.
+  /// - Returns: How many episodes were written, and whether that is all that were asked for.
   public static func run(
     _ exporter: some Exporter, _ dataset: Dataset, ids: [String], to destination: String,
-    isInterrupted: () -> Bool, began: (String) -> Void
-  ) throws(TrajpackError) -> Int {
+    isInterrupted: @escaping () -> Bool, began: (String) -> Void
+  ) throws(TrajpackError) -> (episodes: Int, isComplete: Bool) {
     if FileSystem.item(at: destination) != nil {
       guard FileSystem.item(at: destination) == .folder,
         try FileSystem.names(in: destination).isEmpty
@@ -50,9 +71,10 @@ public struct Export: Sendable {
       for n in 0..<shard.index.episodeCount {
         let episode = shard.index.episode(n)
         guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
-        if isInterrupted() { return count }
         began(episode.id)
-        try write(exporter, episode, shard, destination)
+        guard try write(exporter, episode, shard, destination, isInterrupted) else {
+          return (count, false)
+        }
         isUsed = true
         count += 1
       }
@@ -66,12 +88,14 @@ public struct Export: Sendable {
     }
     try exporter.finish(shards, into: destination)
     try FileSystem.syncFolder(destination)
-    return count
+    return (count, true)
   }
 
+  /// Writes an episode; false where an interrupt came first, and nothing of it is left.
   private static func write(
-    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String
-  ) throws(TrajpackError) {
+    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String,
+    _ isInterrupted: @escaping () -> Bool
+  ) throws(TrajpackError) -> Bool {
     let name = try folderName(episode.id)
     guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
       throw TrajpackError(
@@ -80,19 +104,23 @@ public struct Export: Sendable {
           + "what no folder's name can show")
     }
     let temporary = "\(destination)/.tmp-\(name)"
+    let folder = ExportFolder(temporary, isInterrupted: isInterrupted)
     try FileSystem.makeFolder(temporary)
     do throws(TrajpackError) {
       try within("episode '\(episode.id)'") { () throws(TrajpackError) in
-        try exporter.write(episode, of: shard, into: temporary)
+        try folder.goOn()
+        try exporter.write(episode, of: shard, into: folder)
       }
       try FileSystem.syncFolder(temporary)
       guard rename(temporary, "\(destination)/\(name)") == 0 else {
         throw .system("cannot be named", "\(destination)/\(name)")
       }
+      return true
     } catch {
       for file in (try? FileSystem.names(in: temporary)) ?? [] { unlink("\(temporary)/\(file)") }
       rmdir(temporary)
       if (try? FileSystem.names(in: destination))?.isEmpty == true { rmdir(destination) }
+      if folder.isStopped { return false }
       throw error
     }
   }

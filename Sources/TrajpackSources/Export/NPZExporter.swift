@@ -21,9 +21,9 @@ public struct NPZExporter: Exporter {
 
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
   ) throws(TrajpackError) {
-    let writer = try NPZWriter("\(folder)/episode.npz")
+    let writer = try NPZWriter("episode.npz", in: folder)
     let reader = BlockReader(shard)
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     for (name, track) in tracks {
@@ -38,7 +38,7 @@ public struct NPZExporter: Exporter {
         }
       }
       for number in track.stream.channels.indices {
-        try add(track, number, name, writer)
+        try add(track, number, name, writer, folder)
       }
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
     }
@@ -50,11 +50,12 @@ public struct NPZExporter: Exporter {
   }
 
   private func add(
-    _ track: TrackReader, _ number: Int, _ name: String, _ writer: NPZWriter
+    _ track: TrackReader, _ number: Int, _ name: String, _ writer: NPZWriter,
+    _ folder: ExportFolder
   ) throws(TrajpackError) {
     let channel = track.stream.channels[number]
     let path = "\(name)/\(channel.name)"
-    if channel.type == .bytes { return try addBytes(track, number, path, writer) }
+    if channel.type == .bytes { return try addBytes(track, number, path, writer, folder) }
     var hasMissing = false
     try writer.add(path, type: channel.type, shape: [track.count] + channel.shape) {
       (write) throws(TrajpackError) in
@@ -78,7 +79,8 @@ public struct NPZExporter: Exporter {
   }
 
   private func addBytes(
-    _ track: TrackReader, _ number: Int, _ path: String, _ writer: NPZWriter
+    _ track: TrackReader, _ number: Int, _ path: String, _ writer: NPZWriter,
+    _ folder: ExportFolder
   ) throws(TrajpackError) {
     // The packets of a video lie in its file; the rows say where.
     if track.isVideo {
@@ -94,6 +96,7 @@ public struct NPZExporter: Exporter {
     var offsets: [Int64] = [0]
     try track.forEachRun { (rows) throws(TrajpackError) in
       let values = try track.read(channel: number, rows: rows)
+      try folder.goOn()
       for row in 0..<rows.count {
         offsets.append((offsets.last ?? 0) + Int64(try track.bytes(values, row)?.count ?? 0))
       }

@@ -16,7 +16,9 @@ final class NPZWriter {
   private let file: OutputFile
   private var members: [Member] = []
 
-  init(_ path: String) throws(TrajpackError) { file = try OutputFile(path) }
+  init(_ name: String, in folder: ExportFolder) throws(TrajpackError) {
+    file = try OutputFile(name, in: folder)
+  }
 
   /// Writes an array in C order; `body` is given a function that takes its bytes in order.
   func add(

@@ -8,13 +8,15 @@ final class OutputFile {
   private let descriptor: Int32
   private var buffer: [UInt8] = []
   private var flushed = 0
+  private let folder: ExportFolder
 
   /// Bytes so far.
   var count: Int { flushed + buffer.count }
 
-  /// Makes a file where there is none.
-  init(_ path: String) throws(TrajpackError) {
-    self.path = path
+  /// Makes a file where there is none. Every write looks whether the export is to go on.
+  init(_ name: String, in folder: ExportFolder) throws(TrajpackError) {
+    path = "\(folder.path)/\(name)"
+    self.folder = folder
     descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard descriptor >= 0 else { throw .system("cannot be made", path) }
     buffer.reserveCapacity(1 << 20)
@@ -23,11 +25,13 @@ final class OutputFile {
   deinit { close(descriptor) }
 
   func write(_ bytes: [UInt8]) throws(TrajpackError) {
+    try folder.goOn()
     buffer += bytes
     if buffer.count >= 1 << 20 { try flush() }
   }
 
   func write(_ bytes: UnsafeRawBufferPointer) throws(TrajpackError) {
+    try folder.goOn()
     buffer.append(contentsOf: bytes)
     if buffer.count >= 1 << 20 { try flush() }
   }

@@ -6,19 +6,19 @@ import TrajpackStore
 enum VideoExport {
   /// Writes the video of a track under the name that its file had.
   static func write(
-    _ track: TrackReader, mediaFolder: String?, in folder: String
+    _ track: TrackReader, mediaFolder: String?, in folder: ExportFolder
   ) throws(TrajpackError) {
     let metadata = JSONReader(
       try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
       at: "metadata of '\(track.stream.name)'")
     let name = try Export.fileName(FileSystem.name(of: try metadata.text("file")))
-    try write(track, mediaFolder: mediaFolder, to: "\(folder)/\(name)")
+    try write(track, mediaFolder: mediaFolder, as: name, in: folder)
   }
 
   /// Writes the video of a track as a file.
   /// - Parameter mediaFolder: Where a video that was linked is looked for; it is left out where `nil`.
   static func write(
-    _ track: TrackReader, mediaFolder: String?, to path: String
+    _ track: TrackReader, mediaFolder: String?, as name: String, in folder: ExportFolder
   ) throws(TrajpackError) {
     let metadata = JSONReader(
       try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
@@ -26,7 +26,7 @@ enum VideoExport {
     let wanted = try metadata.text("sha256")
     var hash = SHA256()
     if try metadata.text("stored") == VideoMode.embed.rawValue {
-      let file = try OutputFile(path)
+      let file = try OutputFile(name, in: folder)
       let length = track.track.blob.count
       var at = 0
       while at < length {
@@ -38,7 +38,7 @@ enum VideoExport {
       try file.finish()
     } else {
       guard let mediaFolder else { return }
-      try copy(linked: metadata, in: mediaFolder, to: path, &hash)
+      try copy(linked: metadata, from: mediaFolder, as: name, in: folder, &hash)
     }
     guard hash.hexadecimal() == wanted else {
       throw TrajpackError(
@@ -51,14 +51,15 @@ enum VideoExport {
   /// Copies a linked file from below the folder that the user named. The name comes from the archive, so
   /// it may not lead out of that folder.
   private static func copy(
-    linked metadata: JSONReader, in folder: String, to path: String, _ hash: inout SHA256
+    linked metadata: JSONReader, from media: String, as own: String, in folder: ExportFolder,
+    _ hash: inout SHA256
   ) throws(TrajpackError) {
     let name = try metadata.text("file")
     guard name.leadsDown else {
       throw metadata.wrong("a path below the media folder, not '\(name)'")
     }
-    let source = try LocalFile("\(folder)/\(name)")
-    let file = try OutputFile(path)
+    let source = try LocalFile("\(media)/\(name)")
+    let file = try OutputFile(own, in: folder)
     var at = 0
     while at < source.length {
       let part = try source.bytes(at..<min(at + 1 << 20, source.length))

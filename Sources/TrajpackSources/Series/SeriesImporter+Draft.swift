@@ -58,7 +58,8 @@ extension SeriesImporter {
       clock = table.time.regularClock ?? settings.stepClock
     }
     var rows = TableRows(form, table.time, schema, stream: stream)
-    var track = try rows.read(LocalFile(file.path), part, form, count: table.rows, clock: clock)
+    var track = try rows.read(
+      TextFile(file.path, cache), part, form, count: table.rows, clock: clock)
     // The stream says how dates are written; a track that writes them otherwise says so.
     if let pattern = table.time.form?.pattern,
       pattern != TablePlan.pattern(of: schema.streams[stream])

@@ -6,7 +6,7 @@ extension SeriesImporter {
   enum Sniffed: Sendable { case table, array, archive, json, gzip }
 
   /// Names that files of a folder must end in to be taken.
-  static let endings = [".csv", ".tsv", ".npy", ".npz", ".json", ".json.gz"]
+  static let endings = [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".npy", ".npz", ".json", ".json.gz"]
 
   /// Whether `path` is a file of series, or a folder with at least one.
   public static func recognises(_ path: String) -> Bool {
@@ -31,11 +31,10 @@ extension SeriesImporter {
       && endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
   }
 
-  /// Whether a name is that of a table or array which gzip has packed: such files are not read.
+  /// Whether a name is that of an array which gzip has packed: such files are not read.
   private static func isPacked(_ name: String) -> Bool {
     let lower = name.lowercased()
-    return !name.hasPrefix(".") && lower.hasSuffix(".gz") && !lower.hasSuffix(".json.gz")
-      && endings.contains { lower.hasSuffix($0 + ".gz") }
+    return !name.hasPrefix(".") && [".npy.gz", ".npz.gz"].contains { lower.hasSuffix($0) }
   }
 
   /// A sentence for each folder with packed files.
@@ -79,6 +78,16 @@ extension SeriesImporter {
     return .table
   }
 
+  /// What gzip has packed, by its first bytes; where they are damaged, by its name.
+  private static func inner(_ file: LocalFile) throws(TrajpackError) -> Sniffed {
+    if file.path.lowercased().hasSuffix(".json.gz") { return .json }
+    let first = try InflateStream(file, 0..<file.length, .gzip, ByteOrigin(name: "")).bytes(4096)
+    if NPYHeader.recognises(first) { return .array }
+    if first.starts(with: [0x50, 0x4B, 3, 4]) { return .archive }
+    let start = first.first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
+    return start == UInt8(ascii: "{") ? .json : .table
+  }
+
   /// The files of the sources, each with what it is called below its source.
   static func paths(_ sources: [String]) throws(TrajpackError) -> [(path: String, place: String)] {
     var paths: [(String, String)] = []
@@ -107,23 +116,29 @@ extension SeriesImporter {
 
   /// What a file holds, and its recordings.
   static func look(
-    _ path: String, _ options: SeriesOptions
+    _ path: String, _ options: SeriesOptions, _ cache: InflatedCache
   ) throws(TrajpackError) -> (Content, [Piece]) {
     let file = try LocalFile(path)
     guard file.length > 0 else { throw TrajpackError(.data, "the file is empty; fetch it again") }
-    switch try sniff(file) {
+    var sniffed = try sniff(file)
+    let isPacked = sniffed == .gzip
+    if isPacked { sniffed = try inner(file) }
+    switch sniffed {
     case .table:
-      let form = try TableForm(file, options)
-      return (.table(form), try TablePart.parts(of: file, form, options).map { .table($0) })
+      let text = try TextFile(path, cache)
+      let form = try TableForm(text, options)
+      return (.table(form), try TablePart.parts(of: text, form, options).map { .table($0) })
+    case .array where isPacked, .archive where isPacked:
+      throw TrajpackError(
+        .data,
+        "is an array packed by gzip, which is read of tables and JSON only; unpack it first (gunzip -k)"
+      )
     case .array, .archive:
-      let isArchive = try sniff(file) == .archive
+      let isArchive = sniffed == .archive
       let set = try ArraySet(file, isArchive: isArchive, options)
       return (.arrays(set), set.parts(options).map { .arrays($0) })
-    case .gzip where isPacked(FileSystem.name(of: path)):
-      throw TrajpackError(
-        .data, "is packed by gzip, which is read of JSON only; unpack it first (gunzip -k)")
     case .json, .gzip:
-      let systems = try SystemsFile(file, isCompressed: sniff(file) == .gzip)
+      let systems = try SystemsFile(file, isCompressed: isPacked)
       return (.systems(systems), cut(systems, options))
     case nil:
       throw TrajpackError(

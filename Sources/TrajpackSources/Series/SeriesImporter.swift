@@ -6,7 +6,8 @@ import TrajpackStore
 public struct SeriesImporter: Importer {
   /// The format.
   public static let format = FormatDescription(
-    name: "series", summary: "tables (CSV, TSV), arrays (.npy, .npz), dysts JSON (.json, .json.gz)",
+    name: "series",
+    summary: "tables (CSV, TSV, also .gz), arrays (.npy, .npz), dysts JSON (.json, .json.gz)",
     carries: "every column, array and time; dates with the form they were written in; text",
     reads: true, writes: false)
 
@@ -52,13 +53,13 @@ public struct SeriesImporter: Importer {
 
   /// The recordings: files in the order of their names, episodes in the order of the file.
   public let recordings: [Recording]
-  /// The compressed tables of folders, which are left out.
+  /// The compressed arrays of folders, which are left out.
   public let remarks: [String]
   let settings: SeriesOptions
   let files: [File]
   let parts: [String: Part]
   let layouts: SeriesLayouts
-  let cache = InflatedCache()
+  let cache: InflatedCache
 
   /// The options that change what is written.
   public var options: JSONValue { settings.json }
@@ -73,6 +74,8 @@ public struct SeriesImporter: Importer {
     _ sources: [String], options: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) {
     settings = options
+    let cache = InflatedCache()
+    self.cache = cache
     remarks = try Self.packed(sources)
     if let segment = options.segment, segment < 1 {
       throw TrajpackError(.usage, "--segment must be at least 1 row")
@@ -82,7 +85,7 @@ public struct SeriesImporter: Importer {
     var pieces: [[Piece]] = []
     for (path, place) in try Self.paths(sources) {
       let (content, cut) = try within(path) { () throws(TrajpackError) in
-        try Self.look(path, options)
+        try Self.look(path, options, cache)
       }
       let file = File(
         path: path, place: place, content: layouts.add(content, stem: Self.stem(place)))
@@ -124,7 +127,7 @@ public struct SeriesImporter: Importer {
     let (file, piece) = try part(recording)
     switch (file.content, piece) {
     case (.table(let form), .table(let part)):
-      let table = try TableExamination(LocalFile(file.path), part, form, settings)
+      let table = try TableExamination(TextFile(file.path, cache), part, form, settings)
       return Examination(found: .table(table))
     case (.arrays(let set), .arrays(let part)):
       var times: [TimeAxis] = []

@@ -34,7 +34,7 @@ struct TableExamination: Sendable {
   ///
   /// - Throws: A data error naming the line and column of a cell that cannot be kept.
   init(
-    _ file: LocalFile, _ part: TablePart, _ form: TableForm, _ options: SeriesOptions
+    _ file: TextFile, _ part: TablePart, _ form: TableForm, _ options: SeriesOptions
   ) throws(TrajpackError) {
     let names = form.channelNames
     columns = Array(repeating: Column(), count: form.count)
@@ -76,7 +76,7 @@ struct TableExamination: Sendable {
   }
 
   private mutating func add(
-    time cell: CSVScanner.Field, _ form: TableForm, _ name: String, _ file: LocalFile, _ offset: Int
+    time cell: CSVScanner.Field, _ form: TableForm, _ name: String, _ file: TextFile, _ offset: Int
   ) throws(TrajpackError) {
     let isForward: Bool
     if form.timeIsDate {

@@ -23,7 +23,7 @@ struct TableForm: Sendable, Hashable {
   /// Looks at the first two records of a file.
   ///
   /// - Throws: A data error where there is no row, or the options name what is not there.
-  init(_ file: LocalFile, _ options: SeriesOptions) throws(TrajpackError) {
+  init(_ file: TextFile, _ options: SeriesOptions) throws(TrajpackError) {
     guard file.length > 0 else { throw TrajpackError(.data, "the file is empty; fetch it again") }
     if let given = options.delimiter {
       delimiter = given
@@ -63,7 +63,7 @@ struct TableForm: Sendable, Hashable {
 
   /// The text of a record's cells and what they look like.
   private static func record(
-    _ scanner: CSVScanner, _ file: LocalFile
+    _ scanner: CSVScanner, _ file: TextFile
   ) throws(TrajpackError) -> (cells: [String], looks: [Look]) {
     var cells: [String] = []
     var looks: [Look] = []
@@ -142,7 +142,7 @@ struct TableForm: Sendable, Hashable {
   }
 
   /// The candidate that separates the most cells of the first record.
-  private static func delimiter(of file: LocalFile) throws(TrajpackError) -> UInt8 {
+  private static func delimiter(of file: TextFile) throws(TrajpackError) -> UInt8 {
     let start = try file.bytes(0..<min(file.length, 64 << 10))
     let candidates = Array(",\t;|".utf8)
     var counts = [0, 0, 0, 0]

@@ -14,7 +14,7 @@ struct TablePart: Sendable {
 extension TablePart {
   /// Cuts a table into episodes, in one pass over its records where the options ask for a cut.
   static func parts(
-    of file: LocalFile, _ form: TableForm, _ options: SeriesOptions
+    of file: TextFile, _ form: TableForm, _ options: SeriesOptions
   ) throws(TrajpackError) -> [TablePart] {
     let scanner = CSVScanner(file, delimiter: form.delimiter)
     if form.hasHeader { _ = try scanner.next() }
@@ -65,10 +65,10 @@ extension TablePart {
 extension TableForm {
   /// The error of something at a byte of a file, which names the line as a text editor counts it.
   static func wrong(
-    _ file: LocalFile, _ offset: Int, _ what: String
+    _ file: TextFile, _ offset: Int, _ what: String
   ) throws(TrajpackError) -> TrajpackError {
     var line = 1
-    let stream = FileStream(file, 0..<min(offset, file.length))
+    let stream = file.stream(0..<min(offset, file.length))
     try stream.forEachPiece { (bytes) throws(TrajpackError) in
       for byte in bytes where byte == UInt8(ascii: "\n") { line += 1 }
     }
@@ -77,7 +77,7 @@ extension TableForm {
 
   /// Refuses a record with other than the expected cells, and rows that an empty line may stand
   /// for.
-  func check(_ scanner: CSVScanner, _ file: LocalFile) throws(TrajpackError) {
+  func check(_ scanner: CSVScanner, _ file: TextFile) throws(TrajpackError) {
     guard scanner.count == count else {
       throw try Self.wrong(
         file, scanner.recordOffset,

@@ -74,7 +74,7 @@ struct TableRows {
 
   /// Reads the rows of a part.
   mutating func read(
-    _ file: LocalFile, _ part: TablePart, _ form: TableForm, count: Int, clock: Clock
+    _ file: TextFile, _ part: TablePart, _ form: TableForm, count: Int, clock: Clock
   ) throws(TrajpackError) -> TrackDraft {
     let scanner = CSVScanner(file, delimiter: form.delimiter, range: part.range)
     var done = 0

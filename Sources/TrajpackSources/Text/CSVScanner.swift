@@ -35,7 +35,7 @@ public final class CSVScanner {
   /// The longest record that is read.
   public static let maximumRecord = 64 << 20
 
-  private let file: LocalFile
+  private let file: TextFile
   private let delimiter: UInt8
   // One thread uses a scanner, and nothing calls back while these are changed, so that the check of
   // exclusive access, a fifth of the time of a pass over numbers, finds nothing.
@@ -58,7 +58,7 @@ public final class CSVScanner {
   /// only then.
   public var line: Int { Self.line(ofByte: recordOffset, in: file) }
 
-  private static func line(ofByte end: Int, in file: LocalFile) -> Int {
+  private static func line(ofByte end: Int, in file: TextFile) -> Int {
     var line = 1
     var at = 0
     while at < end, let part = try? file.bytes(at..<min(at + 1 << 20, end)) {
@@ -79,11 +79,13 @@ public final class CSVScanner {
   public convenience init(
     _ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil
   ) {
-    self.init(file, delimiter: delimiter, range: range, capacity: 1 << 20)
+    self.init(TextFile(file), delimiter: delimiter, range: range)
   }
 
   /// A scanner that reads up to `capacity` bytes at a time; small ones are for tests.
-  init(_ file: LocalFile, delimiter: UInt8, range: Range<Int>? = nil, capacity: Int) {
+  init(
+    _ file: TextFile, delimiter: UInt8, range: Range<Int>? = nil, capacity: Int = 1 << 20
+  ) {
     let range = (range ?? 0..<file.length).clamped(to: 0..<file.length)
     self.file = file
     self.delimiter = delimiter

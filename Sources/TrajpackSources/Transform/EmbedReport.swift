@@ -20,6 +20,8 @@ public struct EmbedReport: Sendable {
     /// What was unusual.
     public var remarks: [String] { estimate.remarks }
     var estimate: EmbedEstimate
+    /// For an episode, the most rows that it has after the embedding; over gaps there are fewer.
+    public internal(set) var embeddedRows: Int?
   }
 
   /// How the lag was sought.
@@ -32,11 +34,23 @@ public struct EmbedReport: Sendable {
   public internal(set) var entries: [Entry] = []
   /// What was chosen for each channel: the median of its elements' lags, the largest dimension.
   public internal(set) var chosen: [(channel: String, lag: Int, dimension: Int)] = []
+  /// The list that PECUZAL or MDOP chose; `nil` where each channel has a lag and a dimension.
+  public internal(set) var joint: Joint?
+  /// Of how many episodes rows were looked at.
+  public internal(set) var episodes = (looked: 0, of: 0)
+  /// What a reader should know before using the choice, in sentences.
+  public internal(set) var warnings: [String] = []
 
   /// All of it.
   public var json: JSONValue {
-    .record([
+    let looked: JSONValue = .record([
+      "episodes": .int(Int64(episodes.looked)), "of": .int(Int64(episodes.of)),
+    ])
+    let warnings: JSONValue? = warnings.isEmpty ? nil : .array(warnings.map { .string($0) })
+    if let joint { return joint.json(split: split, looked: looked, warnings: warnings) }
+    return .record([
       "tau_by": .string(lagBy), "dimension_by": .string(dimensionBy), "split": .string(split),
+      "looked_at": looked, "warnings": warnings,
       "chosen": .array(
         chosen.map {
           .record([
@@ -56,6 +70,7 @@ extension EmbedReport.Entry {
     return .record([
       "channel": .string(channel), "element": .int(Int64(element)),
       "episode": episode.map { .string($0) }, "rows": .int(Int64(rows)),
+      "embedded_rows": embeddedRows.map { .int(Int64($0)) },
       "tau": lag.map { .int(Int64($0)) } ?? .null,
       "dimension": dimension.map { .int(Int64($0)) } ?? .null,
       "remarks": remarks.isEmpty ? nil : .array(remarks.map { .string($0) }),

@@ -16,7 +16,8 @@ struct EmbedSearch {
   private struct Series {
     var x: [Double] = []
     var runs: [Range<Int>] = []
-    var episodes: [(id: String, runs: Range<Int>)] = []
+    /// With the rows that each of an episode's tracks has, looked at or not.
+    var episodes: [(id: String, runs: Range<Int>, tracks: [Int])] = []
 
     /// Adds a run of rows, cut where an entry is missing.
     mutating func append(_ values: [Double]) {
@@ -33,11 +34,11 @@ struct EmbedSearch {
     }
   }
 
-  private let source: EpisodeSource
+  let source: EpisodeSource
   private let before: Plan
-  private let step: EmbedStep
+  let step: EmbedStep
   private let threads: Int
-  private(set) var report: EmbedReport
+  var report: EmbedReport
 
   init(_ source: EpisodeSource, _ before: Plan, _ step: EmbedStep, threads: Int) {
     self.source = source
@@ -50,18 +51,39 @@ struct EmbedSearch {
   }
 
   mutating func run() throws(TrajpackError) -> EmbedStep {
-    guard case .uniform(let selection, let lags, let dimensions) = step.shape else { return step }
-    let channels = try before.programs(for: source.allStreams).flatMap { program in
-      program.outputs.filter { selection.contains(program.stream, $0) }
-        .map { (stream: program.stream, channel: $0) }
+    switch step.shape {
+    case .uniform(let selection, let lags, let dimensions):
+      return try uniform(try channels(selection), lags, dimensions)
+    case .joint(let selection, let method, let name):
+      return try joint(try channels(selection), method, name)
+    case .list: return step
+    }
+  }
+
+  private func channels(
+    _ selection: ChannelSelection
+  ) throws(TrajpackError) -> [(stream: String, channel: Channel)] {
+    var channels: [(stream: String, channel: Channel)] = []
+    for program in try before.programs(for: source.allStreams) {
+      for channel in program.outputs where selection.contains(program.stream, channel) {
+        if EmbedStage.mayEmbed(channel.kind) {
+          channels.append((program.stream, channel))
+        } else if selection.names(program.stream, channel) {
+          throw EmbedStage.meaningless(program.stream, channel)
+        }
+      }
     }
     guard !channels.isEmpty else {
       throw TrajpackError(
         .usage, "there is no channel of kind scalar to embed: name some with 'channels'")
     }
-    let programs = try source.layouts.map { (layout) throws(TrajpackError) in
-      try before.programs(for: EpisodeSource.streams(layout).map(\.stream), areAll: false)
-    }
+    return channels
+  }
+
+  private mutating func uniform(
+    _ channels: [(stream: String, channel: Channel)], _ lags: PlanRules<PlanChoice>,
+    _ dimensions: PlanRules<PlanChoice>
+  ) throws(TrajpackError) -> EmbedStep {
     for (stream, channel) in channels {
       let path = "\(stream)/\(channel.name)"
       let lag = lags.value(stream, channel).number
@@ -76,7 +98,7 @@ struct EmbedSearch {
           "channel '\(path)' has \(channel.elements) numbers a row: give its tau and dimension")
       }
       try within("channel '\(path)'") { () throws(TrajpackError) in
-        let sample = try read(stream, channel, path, programs)
+        let sample = try read(stream, channel, path)
         try choose(sample, lag, dimension)
       }
     }
@@ -122,61 +144,103 @@ struct EmbedSearch {
             rows: runs.reduce(0) { $0 + $1.count }, estimate: own))
       }
     }
-    report.chosen.append((sample.path, lags.sorted()[(lags.count - 1) / 2], most))
+    let chosen = (lag: lags.sorted()[(lags.count - 1) / 2], dimension: most)
+    report.chosen.append((sample.path, chosen.lag, chosen.dimension))
+    report.warn(
+      of: sample.path, chosen.lag, chosen.dimension,
+      tracks: sample.elements[0].episodes.map { ($0.id, $0.tracks) })
   }
 
-  /// Reads a channel of some episodes, spread evenly, up to the rows that the step looks at.
-  private func read(
-    _ stream: String, _ channel: Channel, _ path: String, _ programs: [[PlanProgram]]
+  private mutating func read(
+    _ stream: String, _ channel: Channel, _ path: String
   ) throws(TrajpackError) -> Sample {
-    let places = source.places.filter { report.split.isEmpty || $0.split == report.split }
-    let each = max(step.search.rows / max(places.count, 1), 1000)
-    let stride = max((places.count * each + step.search.rows - 1) / step.search.rows, 1)
     var sample = Sample(
       channel: channel, path: path, elements: (0..<channel.elements).map { _ in Series() })
-    for (i, place) in places.enumerated() where i % stride == 0 {
-      let rows = try source.rows(place, programs[place.layout])
-      let first = sample.elements.map(\.runs.count)
-      var left = each
-      for number in rows.episode.tracks where left > 0 {
-        guard rows.streams[rows.shard.index.track(number).stream].stream.name == stream else {
-          continue
-        }
-        left -= try add(rows, number, channel.name, left, to: &sample)
-      }
+    try visit(stream, [channel.name]) { id in
       for e in sample.elements.indices {
-        sample.elements[e].episodes.append((place.id, first[e]..<sample.elements[e].runs.count))
+        let end = sample.elements[e].runs.count
+        sample.elements[e].episodes.append((id, end..<end, []))
+      }
+    } track: { (piece) throws(TrajpackError) in
+      let x = piece.columns[0].doubles()
+      let width = piece.columns[0].channel.elements
+      for e in 0..<width {
+        for run in piece.runs {
+          sample.elements[e].append(run.map { x[$0 * width + e] })
+        }
+        let last = sample.elements[e].episodes.count - 1
+        let first = sample.elements[e].episodes[last].runs.lowerBound
+        sample.elements[e].episodes[last].runs = first..<sample.elements[e].runs.count
+        sample.elements[e].episodes[last].tracks.append(piece.rows)
       }
     }
     return sample
   }
 
-  /// Adds up to `limit` rows of a track; how many it had.
-  private func add(
-    _ rows: EpisodeRows, _ number: Int, _ channel: String, _ limit: Int, to sample: inout Sample
-  ) throws(TrajpackError) -> Int {
+  /// Rows of a track that are looked at.
+  struct Piece {
+    /// The channels asked for.
+    let columns: [PlanColumn]
+    /// Their rows without a gap in explicit times.
+    let runs: [Range<Int>]
+    /// All rows that the track has.
+    let rows: Int
+  }
+
+  /// Reads channels of some episodes, spread evenly, up to the rows that the step looks at. Tracks
+  /// that lack a channel are passed over.
+  mutating func visit(
+    _ stream: String, _ channels: [String], episode: (String) throws(TrajpackError) -> Void,
+    track: (Piece) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    let programs = try source.layouts.map { (layout) throws(TrajpackError) in
+      try before.programs(for: EpisodeSource.streams(layout).map(\.stream), areAll: false)
+    }
+    let places = source.places.filter { report.split.isEmpty || $0.split == report.split }
+    let each = max(step.search.rows / max(places.count, 1), 1000)
+    let stride = max((places.count * each + step.search.rows - 1) / step.search.rows, 1)
+    report.episodes = (looked: (places.count + stride - 1) / stride, of: places.count)
+    for (i, place) in places.enumerated() where i % stride == 0 {
+      let rows = try source.rows(place, programs[place.layout])
+      try episode(place.id)
+      var left = each
+      for number in rows.episode.tracks where left > 0 {
+        guard rows.streams[rows.shard.index.track(number).stream].stream.name == stream,
+          let piece = try piece(rows, number, channels, left)
+        else { continue }
+        left -= piece.runs.reduce(0) { $0 + $1.count }
+        try track(piece)
+      }
+    }
+  }
+
+  /// Up to `limit` rows of a track.
+  private func piece(
+    _ rows: EpisodeRows, _ number: Int, _ channels: [String], _ limit: Int
+  ) throws(TrajpackError) -> Piece? {
     let reader = rows.track(number)
     let made: PlanTrack
+    var count = reader.count
     if rows.programs[reader.track.stream].isIdentity {
-      guard let i = reader.stream.channel(named: channel) else { return 0 }
-      let count = min(limit, reader.count)
-      let clock = try rows.clock(number)
+      let numbers = channels.compactMap { reader.stream.channel(named: $0) }
+      let part = 0..<min(limit, reader.count)
       made = PlanTrack(
-        clock: clock.slice(0..<count),
-        columns: [PlanColumn(try reader.read(channel: i, rows: 0..<count))])
+        clock: try rows.clock(number).slice(part),
+        columns: try numbers.map { (i) throws(TrajpackError) in
+          PlanColumn(try reader.read(channel: i, rows: part))
+        })
     } else {
       made = try rows.output(number)
+      count = made.clock.count
     }
-    guard let column = made.columns.first(where: { $0.channel.name == channel }) else { return 0 }
-    let x = column.doubles()
-    let width = column.channel.elements
-    var used = 0
-    for run in try made.clock.runs(step.gap) {
-      let part = run.lowerBound..<min(run.upperBound, run.lowerBound + limit - used)
-      if part.isEmpty { break }
-      for e in 0..<width { sample.elements[e].append(part.map { x[$0 * width + e] }) }
-      used += part.count
+    let columns = channels.compactMap { name in made.columns.first { $0.channel.name == name } }
+    guard columns.count == channels.count else { return nil }
+    var runs: [Range<Int>] = []
+    var left = limit
+    for run in try made.clock.runs(step.gap) where left > 0 {
+      runs.append(run.lowerBound..<min(run.upperBound, run.lowerBound + left))
+      left -= runs[runs.count - 1].count
     }
-    return used
+    return Piece(columns: columns, runs: runs, rows: count)
   }
 }

@@ -14,8 +14,8 @@ struct StateExport {
     var filler: String
   }
 
-  func write(_ path: String) throws(TrajpackError) {
-    let file = try OutputFile(path)
+  func write(_ name: String, in folder: ExportFolder) throws(TrajpackError) {
+    let file = try OutputFile(name, in: folder)
     try file.write(columns.map(Self.quoted).joined(separator: ",") + "\n")
     let plan = try columns.map { (name) throws(TrajpackError) in try column(name) }
     let run = min(tracks.reduce(2048) { min($0, $1.reader.runLength) }, 2048)

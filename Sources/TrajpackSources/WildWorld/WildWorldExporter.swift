@@ -14,7 +14,7 @@ public struct WildWorldExporter: Exporter {
 
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: String
+    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
   ) throws(TrajpackError) {
     guard shard.schema.attributes["source"]?.string == "wildworld" else {
       throw TrajpackError(
@@ -45,14 +45,14 @@ public struct WildWorldExporter: Exporter {
       try StateExport(
         columns: columns.compactMap(\.string), absent: metadata.value["absent"], frames: frames,
         tracks: placed
-      ).write("\(folder)/state.csv")
+      ).write("state.csv", in: folder)
     }
     if metadata.value["skeleton"] != nil {
-      try writeSkeleton(metadata, placed, frames: frames, "\(folder)/skeleton.npz")
+      try writeSkeleton(metadata, placed, frames: frames, folder)
     }
     for (stream, name) in WildWorldVideo.files {
       guard let track = placed.first(where: { $0.reader.stream.name == stream }) else { continue }
-      try VideoExport.write(track.reader, mediaFolder: mediaFolder, to: "\(folder)/\(name)")
+      try VideoExport.write(track.reader, mediaFolder: mediaFolder, as: name, in: folder)
     }
   }
 
@@ -77,9 +77,9 @@ public struct WildWorldExporter: Exporter {
   }
 
   private func writeSkeleton(
-    _ metadata: JSONReader, _ tracks: [PlacedTrack], frames: Int, _ path: String
+    _ metadata: JSONReader, _ tracks: [PlacedTrack], frames: Int, _ folder: ExportFolder
   ) throws(TrajpackError) {
-    let writer = try NPZWriter(path)
+    let writer = try NPZWriter("skeleton.npz", in: folder)
     let arrays = try metadata.list("skeleton") { (r) throws(TrajpackError) in
       guard
         let array = WildWorldExamination.Array(

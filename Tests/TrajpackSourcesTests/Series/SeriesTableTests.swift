@@ -149,7 +149,7 @@ import TrajpackTestSupport
       let scratch = Scratch()
       var options = SeriesOptions()
       options.header = header
-      return try TableForm(LocalFile(scratch.write("a.csv", text)), options)
+      return try TableForm(TextFile(LocalFile(scratch.write("a.csv", text))), options)
     }
     #expect(try form("date,0,1,OT\n2016-07-01,1,2,3\n").channelNames == ["time", "0", "1", "OT"])
     #expect(try form("1,2\n3,4\n").hasHeader == false)

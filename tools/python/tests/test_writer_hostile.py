@@ -44,7 +44,7 @@ def datasets(draw):
 
 
 @QUIET
-@given(datasets(), st.sampled_from(["zstd", "gzip", "none"]), st.booleans(), st.integers(0, 3))
+@given(datasets(), st.sampled_from(["lz4", "zstd", "gzip", "none"]), st.booleans(), st.integers(0, 3))
 @example(({"\u0cbc": {"\u0338": "text"}}, [{"\u0cbc": {"\u0338": ["a"]}}]), "zstd", False, 0)    # a mark after a slash
 def test_what_goes_in_comes_out(data, codec, row_by_row, reopenings):
     streams, episodes = data
@@ -181,7 +181,7 @@ def test_a_recording_that_failed_can_only_be_abandoned(writer):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     ({"mode": "w"}, "mode is 'w'"), ({"rate": 0}, "must be above 0"), ({"rate": "fast"}, "must be a number"),
-    ({"rate": float("nan")}, "must be a number"), ({"codec": "lzma"}, "zstd, gzip or none"), ({"level": 99}, "'level'|levels"),
+    ({"rate": float("nan")}, "must be a number"), ({"codec": "lzma"}, "lz4, zstd, gzip or none"), ({"level": 99}, "'level'|levels"),
     ({"chunk_rows": 0}, "'chunk_rows'"), ({"threads": 0}, "'threads'"), ({"shard_bytes": 1}, "'shard_bytes'"),
     ({"schema": {"a": {"dtype": "f4"}}, "channels": {}}, "give one"),
     ({"schema": {}}, "no channels"), ({"schema": {"a": {}}}, "has no dtype"),

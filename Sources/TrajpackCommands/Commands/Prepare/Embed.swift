@@ -9,7 +9,8 @@ struct Embed: Command {
     Each channel becomes its delay vectors, [dimension, ...] a row: x(t), x(t + tau), ... Tau counts \
     rows. 'auto', the default of both, chooses from the training split, or from all recordings where \
     there are no splits, pooled and for each recording, and says how: the first minimum of the mutual \
-    information, and where Cao's E1 stops changing. No vector reaches out of a recording, an entity's \
+    information (1 for maps, whose rows are hardly correlated), and where Cao's E1 stops changing. \
+    --method pecuzal or mdop chooses one list of (channel, lag) instead. No vector reaches out of a recording, an entity's \
     presence, or over a gap in explicit times.
     """
   static var examples: [Example] {
@@ -22,6 +23,10 @@ struct Embed: Command {
       (
         "trajpack embed lorenz embedded --coordinate lorenz/x:0 --coordinate lorenz/z:8",
         "Unequal lags of several channels, as one more channel 'embedding'."
+      ),
+      (
+        "trajpack embed lorenz embedded --method pecuzal",
+        "Unequal lags of all scalar channels, chosen together."
       ),
       (
         "trajpack embed lorenz embedded --report choice.json",
@@ -44,8 +49,11 @@ struct Embed: Command {
         "--coordinate", to: \.coordinates, value: "CHANNEL[I]:LAG",
         help: "One coordinate of an embedding with unequal lags: number I of a row, LAG rows away."),
       .option(
+        "--method", "-m", to: \.method, value: "HOW", choices: ["uniform", "pecuzal", "mdop"],
+        help: "One tau and dimension a channel, or one list of lags chosen from all channels."),
+      .option(
         "--name", to: \.channelName, value: "NAME",
-        help: "The new channel of --coordinate (embedding)."),
+        help: "The new channel of --coordinate, pecuzal and mdop (embedding)."),
       .option(
         "--direction", to: \.direction, value: "WHERE", choices: ["forward", "backward"],
         help: "Whether lags reach forward, or backward in time (causal)."),
@@ -64,7 +72,7 @@ struct Embed: Command {
         "--dimension-by", to: \.dimensionBy, value: "HOW",
         choices: EmbedStep.DimensionBy.allCases.map(\.rawValue),
         help: "How 'auto' finds the dimension (cao)."),
-      .option("--max-tau", to: \.maxTau, value: "N", help: "The largest tau looked at (100)."),
+      .option("--max-tau", to: \.maxTau, value: "N", help: "The largest tau looked at (100; 50)."),
       .option(
         "--max-dimension", to: \.maxDimension, value: "N",
         help: "The largest dimension looked at (10)."),
@@ -72,7 +80,8 @@ struct Embed: Command {
         "--theiler", to: \.theiler, value: "N",
         help: "Rows within which neighbours do not count (tau)."),
       .option(
-        "--rows", to: \.rows, value: "N", help: "The most rows that 'auto' looks at (50,000)."),
+        "--rows", to: \.rows, value: "N",
+        help: "The most rows that 'auto' looks at (50,000; 10,000)."),
     ] + Preparation.parameters.map { $0.lifted(\.preparation) }
   }
 
@@ -81,6 +90,7 @@ struct Embed: Command {
   var tau: [String] = []
   var dimension: [String] = []
   var coordinates: [String] = []
+  var method: String?
   var channelName: String?
   var direction: String?
   var short: String?
@@ -102,7 +112,8 @@ struct Embed: Command {
     return Plan(steps: [
       try PlanStep(
         .record([
-          "step": "embed", "channels": PlanWords.texts(channels),
+          "step": "embed", "method": method.map { .string($0) },
+          "channels": PlanWords.texts(channels),
           "tau": try PlanWords.rules(tau, "--tau", PlanWords.number),
           "dimension": try PlanWords.rules(dimension, "--dimension", PlanWords.number),
           "coordinates": coordinates.isEmpty

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSources
 
 /// Options of the command line as members of a plan's JSON.
 enum PlanWords {
@@ -32,12 +33,13 @@ enum PlanWords {
     words.isEmpty ? nil : .array(words.map { .string($0) })
   }
 
-  /// Numbers between commas.
-  static func numbers(_ word: String, _ option: String) throws(TrajpackError) -> JSONValue {
+  /// Numbers or dates between commas.
+  static func times(_ word: String, _ option: String) throws(TrajpackError) -> JSONValue {
     var out: [JSONValue] = []
     for part in word.split(separator: ",") {
-      guard let number = Double(part), number.isFinite else {
-        throw TrajpackError(.usage, "\(option): '\(part)' is not a number")
+      guard let number = Double(part) ?? Dates.seconds(part), number.isFinite else {
+        throw TrajpackError(
+          .usage, "\(option): '\(part)' is neither a number nor a date like 2024-02-29T12:00:00Z")
       }
       out.append(.double(number))
     }

@@ -42,11 +42,14 @@ struct Preparation: ArgumentSet {
     let options = try writing.options(of: PlanImporter.self)
     if let report { try checkReport(report) }
     let dataset = try Dataset(source)
-    try refuseSourceAsDestination()
+    try Destination.refuse(destination, in: source)
     var resolver = try PlanResolver(dataset, threads: options.jobs)
     if plan.unresolved != nil { console.note("looking at \(source) for what the plan leaves open") }
     let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version)
     if !json, !printPlan { show(resolver.reports, console) }
+    if !json {
+      for warning in resolver.reports.flatMap(\.warnings) { console.warn(warning) }
+    }
     if printPlan {
       console.print(resolved.json.text(indent: 2))
       return
@@ -76,15 +79,6 @@ struct Preparation: ArgumentSet {
     }
   }
 
-  private func refuseSourceAsDestination() throws(TrajpackError) {
-    let folder = FileSystem.item(at: source) == .file ? FileSystem.parent(of: source) : source
-    guard let a = FileSystem.identity(of: folder), a == FileSystem.identity(of: destination) else {
-      return
-    }
-    throw TrajpackError(
-      .usage, "\(destination): is the source itself, which is never changed; name a new folder")
-  }
-
   private func write(_ document: JSONValue, to path: String) throws(TrajpackError) {
     try FileSystem.deliver(Array((document.text(indent: 1) + "\n").utf8), to: path)
   }
@@ -112,9 +106,16 @@ struct Preparation: ArgumentSet {
   /// What was chosen, for each channel of all episodes together and of each; the rest is in the report.
   private func show(_ reports: [EmbedReport], _ console: Console) {
     for report in reports {
+      let whole =
+        (report.split.isEmpty ? "all episodes" : "split '\(report.split)'")
+        + (report.episodes.looked < report.episodes.of
+          ? " (\(report.episodes.looked) of \(report.episodes.of) looked at)" : "")
+      if let joint = report.joint {
+        show(joint, whole, console)
+        continue
+      }
       console.print(
-        "tau by \(report.lagBy), dimension by \(report.dimensionBy), of "
-          + (report.split.isEmpty ? "all episodes" : "split '\(report.split)'"))
+        "tau by \(report.lagBy), dimension by \(report.dimensionBy), of \(whole)")
       var table = Table(
         .text("channel"), .text("episode"), .number("rows"), .number("tau"), .number("dimension"),
         .text("remarks"))
@@ -137,6 +138,25 @@ struct Preparation: ArgumentSet {
       for choice in report.chosen {
         console.print("\(choice.channel): tau \(choice.lag), dimension \(choice.dimension)")
       }
+    }
+  }
+
+  /// The list that was chosen, with what speaks for each coordinate, and what episodes would have.
+  private func show(_ joint: EmbedReport.Joint, _ whole: String, _ console: Console) {
+    console.print(
+      "lags to \(joint.maxLag) by \(joint.method), Theiler window \(joint.window), of "
+        + "\(Human.count(joint.rows, "rows")) of \(whole)")
+    var table = Table(
+      columns: [.text("coordinate"), .number("lag")] + joint.figures.map { .number($0) })
+    for choice in joint.chosen {
+      let figures = joint.figures.indices.map {
+        $0 < choice.figures.count ? Human.figure(choice.figures[$0]) : ""
+      }
+      table.add([choice.candidate, "\(choice.lag)"] + figures)
+    }
+    console.print(table)
+    for own in joint.own.prefix(Self.mostEpisodes) {
+      console.print("\(own.episode) alone: \(own.remark ?? joint.line(own))")
     }
   }
 

@@ -1,5 +1,7 @@
 import TrajpackFormat
 import TrajpackSignal
+import TrajpackSources
+import TrajpackStore
 
 /// `trajpack resample`: streams on another clock.
 struct Resample: Command {
@@ -41,7 +43,9 @@ struct Resample: Command {
         "--rate", "-r", to: \.rate, value: "RATE",
         help: "Rows a unit of time: 200, 29.97, 30000/1001."),
       .option("--onto", to: \.onto, value: "STREAM", help: "The stream whose times are taken."),
-      .option("--times", to: \.times, value: "T,T,...", help: "These times, in every recording."),
+      .option(
+        "--times", to: \.times, value: "T,T,...",
+        help: "These times, in every recording: numbers, or dates where the source had dates."),
       .option("--up", to: \.up, value: "N", help: "Rows to make of each --down rows."),
       .option("--down", to: \.down, value: "N", help: "See --up."),
       .option(
@@ -91,11 +95,26 @@ struct Resample: Command {
   var noAntiAlias = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    try preparation.run(try plan(), console)
+    let plan = try plan()
+    if let date = times?.split(separator: ",").first(where: { Dates.seconds($0) != nil }),
+      try !Dates.areTimes(of: Dataset(preparation.source))
+    {
+      throw TrajpackError(
+        .usage,
+        "--times: '\(date)' is a date, and \(preparation.source) has no times that were dates: give numbers "
+          + "on its clock")
+    }
+    try preparation.run(plan, console)
   }
 
   func plan() throws(TrajpackError) -> Plan {
-    let times = try times.map { (t) throws(TrajpackError) in try PlanWords.numbers(t, "--times") }
+    if let padding, !methods.contains(where: { $0.split(separator: "=").last == "polyphase" }) {
+      throw TrajpackError(
+        .usage,
+        "--padding \(padding): is for --method polyphase, which is not here; leave it out, or add that"
+      )
+    }
+    let times = try times.map { (t) throws(TrajpackError) in try PlanWords.times(t, "--times") }
     return Plan(steps: [
       try PlanStep(
         .record([

@@ -50,7 +50,7 @@ class Writer:
     skeletons, attributes
         ``{name: [(joint, joint), ...]}``, and what there is to say of the whole (a dict).
     codec, level, chunk_rows
-        "zstd" (the default), "gzip" or "none"; its level; rows of a chunk.
+        "lz4" (the default), "zstd", "gzip" or "none"; its level; rows of a chunk.
     shard_bytes
         Small shards are joined until they have so many bytes (64 MiB).
     threads
@@ -74,7 +74,7 @@ class Writer:
         streams: Mapping[str, Any] | None = None,
         skeletons: Mapping[str, Iterable[tuple[int, int]]] | None = None,
         attributes: Mapping[str, Any] | None = None,
-        codec: Literal["zstd", "gzip", "none"] | None = None,
+        codec: Literal["lz4", "zstd", "gzip", "none"] | None = None,
         level: int | None = None,
         chunk_rows: int | None = None,
         shard_bytes: int | None = None,

@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
                    help=f"channels of a data set that make up the action ({','.join(WILDWORLD_ACTION)})")
     g.add_argument("--entity", type=int, metavar="N", help="whose action, in a stream of entities (0)")
     g.add_argument(
-        "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}]'
+        "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}], or CSV'
     )
     g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
     g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")

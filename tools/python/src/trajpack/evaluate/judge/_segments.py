@@ -1,6 +1,7 @@
 """Segments: what a judge is shown, cut where the action changes."""
 from __future__ import annotations
 
+import csv
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,8 +85,19 @@ def cut(actions: Any, episode: str, *, observed: Any = None, rules: Iterable[Act
 
 
 def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
-    """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``."""
-    document = _json(path, "rules", "it is a list of {\"action\", \"class\"} objects")
+    """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``, or the CSV
+    of ``trajpack evaluate --classes``: a column for each number of the action, in which ``*`` and -1 fit any, then
+    ``class`` and, where it is there, ``name``."""
+    data = contents(path, "a file of rules", "it is a list of {\"action\", \"class\"} objects, or a CSV file")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} cannot be read: {error}") from None
+    return _json_rules(path, text) if text.lstrip().startswith(("[", "{")) else _csv_rules(path, text)
+
+
+def _json_rules(path: str | os.PathLike[str], text: str) -> list[ActionRule]:
+    document = _parsed(path, text)
     if not isinstance(document, list):
         raise DataError(f"{path} must be a list of {{\"action\", \"class\"}} objects")
     rules = []
@@ -96,6 +108,30 @@ def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
         except (TypeError, KeyError, ValueError, AttributeError):
             raise DataError(f"{path}: entry {number} must have \"action\", a list of whole numbers and \"*\", and "
                             "\"class\", a text") from None
+    return rules
+
+
+def _csv_rules(path: str | os.PathLike[str], text: str) -> list[ActionRule]:
+    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    rules: list[ActionRule] = []
+    try:
+        header = next(reader, [])
+        has_names = len(header) >= 3 and header[-1] == "name"
+        keys = len(header) - (2 if has_names else 1)
+        if keys < 1 or header[keys] != "class":
+            raise DataError(f"{path}: the header of an action table ends in the column 'class', or 'class' and 'name'")
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header) or not cells[keys]:
+                raise DataError(f"{path}: line {reader.line_num} must have {len(header)} cells, and a class")
+            try:
+                action = tuple(None if cell in ("*", "-1") else int(cell) for cell in cells[:keys])
+            except ValueError:
+                raise DataError(f"{path}: line {reader.line_num}: an action is whole numbers and '*'") from None
+            rules.append(ActionRule(action, cells[keys], (cells[-1] or None) if has_names else None))
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
     return rules
 
 
@@ -110,7 +146,7 @@ def write_segments(path: str | os.PathLike[str], segments: Iterable[Segment],
 
 def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     """Reads ``segments.json``; what does not follow its schema is named."""
-    document = _json(path, "segments", "write_segments makes one")
+    document = _parsed(path, contents(path, "a file of segments", "write_segments makes one"))
     if not isinstance(document, dict) or document.get("format") != FORMAT or not isinstance(
             document.get("segments"), list):
         raise DataError(f"{path} is no segments file: it must hold \"format\": \"{FORMAT}\" and a list \"segments\"")
@@ -191,9 +227,8 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _json(path: str | os.PathLike[str], what: str, hint: str) -> Any:
-    data = contents(path, f"a file of {what}", hint)
+def _parsed(path: str | os.PathLike[str], text: str | bytes) -> Any:
     try:
-        return json.loads(data)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{os.fspath(path)} is not JSON: {error}") from None
