@@ -86,7 +86,27 @@ final class ChunkWorker {
     let entry = cache.make(bytes: shard.programs.reads[segment.read].bytes)
     entry.shuffled = try load(shard, segment.read, segment.chunk, epoch: epoch, into: entry.bytes)
     cache.keep(key, entry)
+    try keepSiblings(cache, shard, segment, epoch: epoch)
     return entry
+  }
+
+  /// Keeps the other chunks of a track that a plan could only make whole, so that it is not made again.
+  private func keepSiblings(
+    _ cache: ChunkCache, _ shard: LoadedShard, _ segment: Segment, epoch: UInt64
+  ) throws(TrajpackError) {
+    let read = shard.programs.reads[segment.read]
+    guard isPrepared(shard, read.stream), let viewer = viewers[shard.number],
+      let chunks = viewer.siblings(ofChunk: segment.chunk, stream: read.stream),
+      chunks.count * read.bytes <= cache.limit / 2
+    else { return }
+    for chunk in chunks {
+      let key = ChunkCache.Key(
+        chunk: Segment.key(shard: shard.number, read: segment.read, chunk: chunk), epoch: epoch)
+      if cache.has(key) { continue }
+      let entry = cache.make(bytes: read.bytes)
+      entry.shuffled = try load(shard, segment.read, chunk, epoch: epoch, into: entry.bytes)
+      cache.keep(key, entry)
+    }
   }
 
   private func isChecked(_ shard: LoadedShard, _ read: Int, _ chunk: Int) -> Bool {
