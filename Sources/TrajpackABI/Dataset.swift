@@ -56,7 +56,8 @@ public func tp_dataset_episodes(
     else {
       throw TrajpackError(
         .usage,
-        "episodes \(first) to \(first) + \(count) are asked for; there are \(opened.episodeCount)")
+        "\(counted(count, "episode")) from \(first) on \(count == 1 ? "is" : "are") asked for; the dataset has "
+          + "\(opened.episodeCount)")
     }
     out.pointee = try Border.text(try opened.episodes(Int(first)..<Int(first + count)).text())
     return TP_OK

@@ -8,6 +8,8 @@ extension Loader {
     let schemas: [Schema]
     let options: LoaderOptions
     let reference: String
+    /// The channels that are others in each epoch.
+    let varying: Set<String>
 
     /// Which windows of each dataset pass 'windows_where'; `nil` where all do.
     ///
@@ -25,9 +27,11 @@ extension Loader {
         guard choice.set.count > 0 else {
           throw TrajpackError(
             .usage,
-            "\(datasets[d].dataset.path): none of \(source.candidates) windows passes "
+            "\(datasets[d].dataset.path): none of \(counted(source.candidates, "window")) passes "
               + "'windows_where'; make its bounds wider"
-              + (choice.damaged > 0 ? " (\(choice.damaged) touch damaged data)" : ""))
+              + (choice.damaged > 0
+                ? " (\(choice.damaged) of them \(choice.damaged == 1 ? "touches" : "touch") damaged data)"
+                : ""))
         }
         choices.append(choice)
       }
@@ -64,6 +68,7 @@ extension Loader {
     ) -> String {
       var text =
         "1 \(dataset.digest) \(reference) \(setup.past) \(setup.length) \(source.ruleText)"
+      if let plan = options.plan { text += " plan=\(plan.digest)" }
       for name in ["split", "episodes", "where", "windows_where"] {
         text += " \(name)=\((options.json[name] ?? .null).text())"
       }
@@ -99,6 +104,13 @@ extension Loader {
       _ question: WindowQuestion, _ all: [Selection.Item], _ option: String
     ) throws(TrajpackError) -> WindowQuestion {
       let out = try question.resolved(all, option: option)
+      guard !varying.contains(out.measure.path) else {
+        throw TrajpackError(
+          .usage,
+          "option '\(option)': the plan draws '\(out.measure.path)' anew in each epoch, so windows cannot be "
+            + "chosen by it once for all: give that step \"draw\": \"once\", or ask for another channel"
+        )
+      }
       func unit(_ stream: String) -> String? {
         schemas.lazy.compactMap { schema in
           schema.stream(named: stream).map { schema.streams[$0].timeUnit }
@@ -131,7 +143,8 @@ extension Loader {
     guard weights.count == windows[dataset] else {
       throw TrajpackError(
         .usage,
-        "there are \(weights.count) weights for \(windows[dataset]) windows; give one each")
+        "\(counted(weights.count, "weight")) for \(counted(windows[dataset], "window")): give one each"
+      )
     }
     let table = try within("'window_weights'") { () throws(TrajpackError) in
       try WeightTable(weights)

@@ -42,7 +42,7 @@ extension Loader {
     guard cursor.position <= order.epochWindows else {
       throw TrajpackError(
         .usage,
-        "the state's position \(cursor.position) lies beyond the \(order.epochWindows) windows of "
+        "the state's position \(cursor.position) lies beyond the \(counted(order.epochWindows, "window")) of "
           + "an epoch")
     }
     seek(cursor, seed: seed)

@@ -16,7 +16,8 @@ extension Loader {
     if let weights = options.weights, weights.count != datasets.count {
       throw TrajpackError(
         .usage,
-        "'weights' has \(weights.count) numbers for \(datasets.count) datasets; give one each")
+        "'weights' has \(counted(weights.count, "number")) for \(counted(datasets.count, "dataset")); give "
+          + "one each")
     }
     if options.epochWindows != nil, options.weights == nil, options.windowWeights == nil {
       throw TrajpackError(
@@ -26,7 +27,9 @@ extension Loader {
     }
     let views =
       if let plan = options.plan {
-        try ShardView.prepared(datasets.map(\.shards), by: plan)
+        try ShardView.prepared(datasets.map(\.shards), by: plan) { () throws(TrajpackError) in
+          try Self.statistics(datasets)
+        }
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
@@ -50,7 +53,8 @@ extension Loader {
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most,
-        statistics: try Self.statistics(datasets, facts, options)))
+        statistics: try Self.statistics(datasets, options),
+        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let filter = try EpisodeFilter(options, facts.splits)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
@@ -75,7 +79,8 @@ extension Loader {
       throw TrajpackError(.usage, "a loader takes at most 65,535 shards, and 255 streams of each")
     }
     let chooser = Chooser(
-      datasets: datasets, schemas: schemas.distinct, options: options, reference: reference)
+      datasets: datasets, schemas: schemas.distinct, options: options, reference: reference,
+      varying: ShardView.varying(views))
     let choices = try chooser.choose(
       LoaderSetup(
         sources: sources, layout: layout, options: options, past: options.past, length: length))
@@ -92,8 +97,9 @@ extension Loader {
     guard cut.steps(ofEpoch: order.epochWindows) > 0 else {
       throw TrajpackError(
         .usage,
-        "an epoch has \(order.epochWindows) windows, fewer than 'batch' \(options.batch) on "
-          + "\(options.world) rank(s); make 'batch' smaller or set 'drop_last' to false")
+        "an epoch has \(counted(order.epochWindows, "window")), too few for a whole batch of "
+          + "\(options.batch) on \(options.world == 1 ? "one rank" : "each of \(options.world) ranks"): "
+          + "make 'batch' smaller, or turn 'drop_last' off")
     }
     self.init(
       setup, order: order, cut: cut, reference: reference,
@@ -115,29 +121,6 @@ extension Loader {
       return name
     }
     return selection.streams.first { facts.entities[$0] == 0 } ?? selection.streams[0]
-  }
-
-  private static func statistics(
-    _ datasets: [OpenDataset], _ facts: DataFacts, _ options: LoaderOptions
-  ) throws(TrajpackError) -> [String: [ComponentStatistics]] {
-    guard options.normalize.otherwise != nil || !options.normalize.rules.isEmpty else { return [:] }
-    var all = DatasetStatistics()
-    for dataset in datasets {
-      for shard in dataset.shards { try all.add(shard) }
-    }
-    if let split = options.normalizeSplit {
-      guard let found = all.splits[split] else {
-        throw TrajpackError(
-          .usage,
-          "option 'normalize_split': there are no statistics of a split '\(split)'"
-            + Suggestion.text(for: split, among: all.splits.keys.sorted()))
-      }
-      return found
-    }
-    if let train = all.splits["train"] { return train }
-    var out: [String: [ComponentStatistics]] = [:]
-    for name in Set(all.splits.values.flatMap(\.keys)) { out[name] = all.all(name) }
-    return out
   }
 
   /// How windows are cut: the window's own rows, and offsets that reach beyond it.
@@ -189,9 +172,10 @@ extension Loader {
     }
     return TrajpackError(
       .usage,
-      "\(path): no window of \(length) rows of '\(reference)' fits into any of \(kept) episodes; "
-        + "the longest has \(facts.longest[reference] ?? 0) rows; make 'length' smaller or set 'edge' to "
-        + "'pad'")
+      "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into "
+        + (kept == 1 ? "the only episode, which has " : "any of \(kept) episodes; the longest has ")
+        + "\(counted(facts.longest[reference] ?? 0, "row")); make 'length' smaller or set 'edge' to 'pad'"
+    )
   }
 
   /// A digest of the content and of what decides which window has which number.

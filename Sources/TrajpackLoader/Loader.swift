@@ -173,7 +173,7 @@ public final class Loader: @unchecked Sendable {
     memory.lend(start)
   }
 
-  /// Reads given windows of one dataset into `bytes`, in this thread.
+  /// Reads given windows of one dataset into `bytes`, in this thread, as they are in the loader's epoch.
   ///
   /// - Throws: A usage error for more than a batch, or a window that is not there.
   public func read(
@@ -184,7 +184,9 @@ public final class Loader: @unchecked Sendable {
     }
     guard windows.count <= cut.batch else {
       throw TrajpackError(
-        .usage, "at most \(cut.batch) windows are read at once, not \(windows.count)")
+        .usage,
+        "at most \(counted(cut.batch, "window")) (a 'batch') can be read at once, not \(windows.count)"
+      )
     }
     guard setup.sources.indices.contains(dataset) else {
       throw TrajpackError(
@@ -193,7 +195,9 @@ public final class Loader: @unchecked Sendable {
     for window in windows { try check(window, dataset) }
     let plan = BatchPlan(memory: start)
     let (planner, worker) = reader
-    try planner.plan(windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, into: plan)
+    try planner.plan(
+      windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, epoch: cursor.epoch,
+      into: plan)
     for item in 0..<plan.itemCount {
       var failure: TrajpackError?
       plan.segments.withUnsafeBufferPointer { segments in

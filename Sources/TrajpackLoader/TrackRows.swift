@@ -31,7 +31,7 @@ public struct TrackRows {
     guard first >= 0, count >= 0, first <= reader.count, count <= reader.count - first else {
       throw TrajpackError(
         .usage,
-        "\(count) rows from \(first) on are asked for; the track of '\(reader.stream.name)' has "
+        "\(counted(count, "row")) from \(first) on \(count == 1 ? "is" : "are") asked for; the track of '\(reader.stream.name)' has "
           + "\(reader.count)")
     }
     return first..<first + count
@@ -57,7 +57,7 @@ public struct TrackRows {
     else {
       throw TrajpackError(
         .usage,
-        "\(rows.count) rows of '\(info.name)' need \(needed) bytes, not \(out.count), and a byte an "
+        "\(counted(rows.count, "row")) of '\(info.name)' \(rows.count == 1 ? "needs" : "need") \(needed) bytes, not \(out.count), and a byte an "
           + "element of what was observed")
     }
     guard let to = out.baseAddress else { return }

@@ -10,6 +10,8 @@ package final class EpisodeRows {
   package let programs: [PlanProgram]
   private let reader: BlockReader
   private var clocks: [String: PlanClock] = [:]
+  /// The epoch of a loader that rows are made for.
+  package var epoch: UInt64 = 0
 
   /// The tracks of episode `number`; `reader` is shared between episodes that are read in turn.
   package init(
@@ -38,7 +40,7 @@ package final class EpisodeRows {
     }
     return PlanKey(
       episode: episode.id, stream: streams[track.stream].stream.name,
-      entity: track.entity.map { "\($0.kind)/\($0.index)" }, run: run)
+      entity: track.entity.map { "\($0.kind)/\($0.index)" }, run: run, epoch: epoch)
   }
 
   /// The clock of a track as it was recorded.

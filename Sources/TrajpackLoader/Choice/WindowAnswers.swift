@@ -11,6 +11,7 @@ final class WindowAnswers {
   private let measures: [(measure: WindowMeasure, members: [Int])]
   private let streams: [(name: String, measures: [Int])]
   private var readers: [Int: BlockReader] = [:]
+  private var viewers: [Int: TrackViewer] = [:]
   /// The answers to each question: NaN where no value was observed; 1 and 0 for yes and no.
   private(set) var answers: [[Double]] = []
   /// Windows that touch damaged data, which is not an error where those are to be skipped.
@@ -62,19 +63,19 @@ final class WindowAnswers {
     _ part: WindowSource.Part, _ indices: Range<Int>
   ) throws(TrajpackError) {
     let shard = part.shard
-    let numbers = shard.index.numbers(ofTrack: part.track)
+    let numbers = shard.numbers(ofTrack: part.track)
     let clock = try planner.referenceClock(shard, part.track, numbers)
     let contexts = part.anchors.map {
       WindowContext(
         number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock)
     }
     for stream in streams {
-      guard let number = shard.shard.schema.stream(named: stream.name) else { continue }
+      guard let number = shard.view.schema.stream(named: stream.name) else { continue }
       var tallies = stream.measures.map { m in
         WindowTallies(measures[m].members.map { questions[$0] }, windows: contexts.count)
       }
       for track in tracks(of: number, part.track, numbers, shard) {
-        let own = shard.index.numbers(ofTrack: track)
+        let own = shard.numbers(ofTrack: track)
         for i in tallies.indices { tallies[i].begin(entity: own.entity) }
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(contexts.count)
@@ -96,17 +97,17 @@ final class WindowAnswers {
   ) -> [Int] {
     if stream == numbers.stream, numbers.entity < 0 { return [reference] }
     let all = shard.index.tracks(ofEpisode: numbers.episode).filter {
-      let own = shard.index.numbers(ofTrack: $0)
+      let own = shard.numbers(ofTrack: $0)
       return own.stream == stream && own.count > 0
     }
     var order: [Int] = []
     for track in all {
-      let entity = shard.index.numbers(ofTrack: track).entity
+      let entity = shard.numbers(ofTrack: track).entity
       if !order.contains(entity) { order.append(entity) }
     }
     guard order.count > 1 else { return all }
     return order.flatMap { entity in
-      all.filter { shard.index.numbers(ofTrack: $0).entity == entity }
+      all.filter { shard.numbers(ofTrack: $0).entity == entity }
     }
   }
 
@@ -119,16 +120,13 @@ final class WindowAnswers {
     guard let low = used.map(\.lowerBound).min(), let high = used.map(\.upperBound).max() else {
       return
     }
-    let blocks = readers[shard.number] ?? BlockReader(shard.shard)
-    if readers.count > 16 { readers.removeAll() }
-    readers[shard.number] = blocks
-    let reader = TrackReader(shard.shard, track: track, reader: blocks)
+    let reader = ValueReader(self, shard, track)
     let channels = members.map { reader.stream.channel(named: measures[$0].measure.channel) }
     var rows: [MeasureRows] = []
     var chunk = reader.runLength
     for (i, m) in members.enumerated() {
       let channel = channels[i].map { reader.stream.channels[$0] }
-      if let channel {
+      if let channel, !reader.isMade {
         chunk = min(chunk, shard.shard.schema.blocks[channel.storage.block].chunkRows)
       }
       rows.append(
@@ -138,19 +136,14 @@ final class WindowAnswers {
     }
     // Runs end where chunks do, so that each is inflated once for all channels in it.
     var damaged: [Int] = [0]
-    let base = reader.track.rows.lowerBound
+    let base = reader.firstRow
     var row = low
     while row < high {
       let end = min(high, (base + row) / chunk * chunk + chunk - base)
       var failure: TrajpackError?
       var values: [[Double]] = []
       do throws(TrajpackError) {
-        for channel in channels {
-          values.append(
-            try channel.map { (c) throws(TrajpackError) in
-              try reader.read(channel: c, rows: row..<end).doubles()
-            } ?? [])
-        }
+        values = try reader.read(channels, row..<end)
       } catch { failure = error }
       if let failure, !setup.options.skipsErrors || failure.fault != .data { throw failure }
       for i in rows.indices {
@@ -171,6 +164,62 @@ final class WindowAnswers {
         isDamaged[indices.lowerBound + window] = true
       }
       for i in rows.indices where channels[i] != nil { tallies[i].add(rows[i], span, to: window) }
+    }
+  }
+}
+
+extension WindowAnswers {
+  /// Values of a track, as they were recorded or as a plan leaves them.
+  private struct ValueReader {
+    let stream: TrajpackFormat.Stream
+    /// Rows that are best read at once; their borders are counted from row `firstRow` of the stream on.
+    let runLength: Int
+    let firstRow: Int
+    private let recorded: TrackReader?
+    private let viewer: TrackViewer?
+    private let track: Int
+
+    /// Whether a plan makes the rows.
+    var isMade: Bool { viewer != nil }
+
+    init(_ answers: WindowAnswers, _ shard: LoadedShard, _ track: Int) {
+      self.track = track
+      let numbers = shard.numbers(ofTrack: track)
+      stream = shard.view.schema.streams[numbers.stream]
+      if let prepared = shard.view.prepared, prepared.isPrepared(numbers.stream) {
+        if answers.viewers.count > 16 { answers.viewers.removeAll() }
+        let viewer = answers.viewers[shard.number] ?? TrackViewer(shard.view, prepared)
+        answers.viewers[shard.number] = viewer
+        self.viewer = viewer
+        recorded = nil
+        // Some steps need the whole track for any of its rows.
+        runLength = max(numbers.count, 1)
+        firstRow = 0
+        return
+      }
+      let blocks = answers.readers[shard.number] ?? BlockReader(shard.shard)
+      if answers.readers.count > 16 { answers.readers.removeAll() }
+      answers.readers[shard.number] = blocks
+      let reader = TrackReader(shard.shard, track: track, reader: blocks)
+      viewer = nil
+      recorded = reader
+      runLength = reader.runLength
+      firstRow = reader.track.rows.lowerBound
+    }
+
+    /// The elements of each channel, row by row; none where there is no channel.
+    func read(_ channels: [Int?], _ rows: Range<Int>) throws(TrajpackError) -> [[Double]] {
+      if let viewer {
+        return try viewer.values(track, rows, channels.map { $0.map { stream.channels[$0].name } })
+      }
+      var values: [[Double]] = []
+      for channel in channels {
+        values.append(
+          try channel.map { (c) throws(TrajpackError) in
+            try recorded?.read(channel: c, rows: rows).doubles() ?? []
+          } ?? [])
+      }
+      return values
     }
   }
 }

@@ -62,6 +62,8 @@ final class BatchPlan: @unchecked Sendable {
   // write to disjoint parts of the memory.
   var memory: UnsafeMutableRawPointer
   var places: [WindowOrder.Place] = []
+  /// The epoch that the windows belong to.
+  var epoch: UInt64 = 0
   var segments: [Segment] = []
   /// Where each item's segments begin, and one more.
   var items: [Int] = []

@@ -3,12 +3,18 @@ import TrajpackFormat
 /// Inflated chunks that are kept for the windows to come, up to a number of bytes; the longest unused go
 /// first.
 final class ChunkCache: @unchecked Sendable {
+  /// A chunk as it is in an epoch; 0 for all of those where it is the same.
+  struct Key: Hashable {
+    var chunk: UInt64
+    var epoch: UInt64 = 0
+  }
+
   /// The inflated blocks of one read of a chunk.
   final class Entry: @unchecked Sendable {
     // Filled by one thread before it is kept, then only read.
     let bytes: UnsafeMutableRawBufferPointer
     var shuffled: [Bool] = []
-    fileprivate var key: UInt64 = 0
+    fileprivate var key = Key(chunk: 0)
     fileprivate var wasUsed = true
 
     init(bytes count: Int) { bytes = .allocate(byteCount: max(count, 1), alignment: 64) }
@@ -17,7 +23,7 @@ final class ChunkCache: @unchecked Sendable {
 
   private let lock = Lock()
   private let limit: Int
-  private var entries: [UInt64: Entry] = [:]
+  private var entries: [Key: Entry] = [:]
   private var queue: [Entry] = []
   private var head = 0
   private var held = 0
@@ -28,7 +34,7 @@ final class ChunkCache: @unchecked Sendable {
   /// Bytes that are kept.
   var count: Int { lock.locked { held } }
 
-  func find(_ key: UInt64) -> Entry? {
+  func find(_ key: Key) -> Entry? {
     lock.locked {
       let entry = entries[key]
       entry?.wasUsed = true
@@ -48,7 +54,7 @@ final class ChunkCache: @unchecked Sendable {
 
   /// Keeps a filled entry, and lets others go (the clock algorithm: one that was used since its last turn
   /// gets another).
-  func keep(_ key: UInt64, _ entry: Entry) {
+  func keep(_ key: Key, _ entry: Entry) {
     lock.locked {
       guard entries[key] == nil, entry.bytes.count <= limit else { return }
       while held + entry.bytes.count > limit, head < queue.count {

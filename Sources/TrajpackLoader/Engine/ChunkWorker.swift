@@ -65,24 +65,36 @@ final class ChunkWorker {
       try readDirectly(segments, plan, shard, first.read, chunk)
       return
     }
+    let epoch = shard.view.epoch(plan.epoch, ofStream: read.stream)
     if let cache {
-      if let hit = cache.find(first.key) {
-        counters.cacheHits += 1
-        point(at: hit.bytes, read.blocks, hit.shuffled)
-      } else {
-        let entry = cache.make(bytes: read.bytes)
-        entry.shuffled = try load(shard, first.read, chunk, into: entry.bytes)
-        point(at: entry.bytes, read.blocks, entry.shuffled)
-        cache.keep(first.key, entry)
-        // Segments are copied from what is kept, which others only read.
-      }
-    } else if isPrepared(shard, read.stream) {
-      let bytes = inflated.room(read.bytes)
-      point(at: bytes, read.blocks, try load(shard, first.read, chunk, into: bytes))
+      let entry = try cached(cache, shard, first, epoch: epoch)
+      point(at: entry.bytes, read.blocks, entry.shuffled)
+      // Who else has an entry may give it away, but nobody fills it again before this one lets go.
+      withExtendedLifetime(entry) { copy(segments, plan, read.blocks) }
+      return
+    }
+    let bytes = inflated.room(read.bytes)
+    if isPrepared(shard, read.stream) {
+      point(at: bytes, read.blocks, try load(shard, first.read, chunk, epoch: epoch, into: bytes))
     } else {
-      try locate(shard, first.read, chunk, scratch: inflated.room(read.bytes))
+      try locate(shard, first.read, chunk, scratch: bytes)
     }
     copy(segments, plan, read.blocks)
+  }
+
+  /// The inflated blocks of a chunk, kept or made to be kept.
+  private func cached(
+    _ cache: ChunkCache, _ shard: LoadedShard, _ segment: Segment, epoch: UInt64
+  ) throws(TrajpackError) -> ChunkCache.Entry {
+    let key = ChunkCache.Key(chunk: segment.key, epoch: epoch)
+    if let hit = cache.find(key) {
+      counters.cacheHits += 1
+      return hit
+    }
+    let entry = cache.make(bytes: shard.programs.reads[segment.read].bytes)
+    entry.shuffled = try load(shard, segment.read, segment.chunk, epoch: epoch, into: entry.bytes)
+    cache.keep(key, entry)
+    return entry
   }
 
   private func isChecked(_ shard: LoadedShard, _ read: Int, _ chunk: Int) -> Bool {
@@ -166,7 +178,8 @@ final class ChunkWorker {
 
   /// Reads and inflates the blocks of a chunk; says which are still shuffled.
   private func load(
-    _ shard: LoadedShard, _ read: Int, _ chunk: Int, into out: UnsafeMutableRawBufferPointer
+    _ shard: LoadedShard, _ read: Int, _ chunk: Int, epoch: UInt64,
+    into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) -> [Bool] {
     let blocks = shard.programs.reads[read].blocks
     let stream = shard.programs.reads[read].stream
@@ -174,7 +187,7 @@ final class ChunkWorker {
       if viewers.count > 16, viewers[shard.number] == nil { viewers.removeAll() }
       let viewer = viewers[shard.number] ?? TrackViewer(shard.view, prepared)
       viewers[shard.number] = viewer
-      try viewer.fill(chunk: chunk, stream: stream, blocks, into: out)
+      try viewer.fill(chunk: chunk, stream: stream, blocks, epoch: epoch, into: out)
       counters.chunks += 1
       return Array(repeating: false, count: blocks.count)
     }

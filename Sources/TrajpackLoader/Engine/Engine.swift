@@ -246,7 +246,8 @@ final class Engine: @unchecked Sendable {
         plan.memory = bytes
         made = plan
         try planner.plan(
-          places.map { order.window(epoch: begin.epoch, position: $0) }, into: plan)
+          places.map { order.window(epoch: begin.epoch, position: $0) }, epoch: begin.epoch,
+          into: plan)
         for window in plan.places.indices where plan.remaining[window] == 0 {
           worker.finisher.run(plan, window: window)
         }

@@ -1,14 +1,16 @@
+import CPlatform
 import Glibc
 import TrajpackFormat
 import TrajpackStore
 
-/// A shard's file in memory, for chunks that are stored as they are: a window is copied once, where `pread`
-/// with its calls takes twice the time.
+/// A shard's file in memory: a window is copied once, where `pread` with its calls takes twice the time for chunks
+/// stored as they are and half as much again for lz4.
 ///
 /// A page that the file has lost raises SIGBUS. A shard never changes once it is committed; should somebody
 /// shorten it all the same, the length is looked at before every few chunks, so that it becomes an error. Only a
-/// file cut within the microseconds of such copies would still be a signal; `TRAJPACK_NO_MMAP` turns mapping
-/// off for who fears that.
+/// file cut within the microseconds of such copies would still be a signal, or a page whose reading fails. So
+/// chunks are read in the usual way the first time, only files of local file systems are mapped, and
+/// `TRAJPACK_NO_MMAP` turns mapping off.
 final class MappedFile: @unchecked Sendable {
   // Made once, then only read.
   private let file: LocalFile
@@ -16,7 +18,7 @@ final class MappedFile: @unchecked Sendable {
 
   /// Maps a file; `nil` where that cannot be or is turned off.
   init?(_ file: LocalFile) {
-    guard file.length > 0, getenv("TRAJPACK_NO_MMAP") == nil,
+    guard file.length > 0, getenv("TRAJPACK_NO_MMAP") == nil, tp_is_local(file.descriptor) != 0,
       let start = mmap(nil, file.length, PROT_READ, MAP_SHARED, file.descriptor, 0),
       start != MAP_FAILED
     else { return nil }

@@ -49,11 +49,14 @@ final class Planner {
 
   init(_ setup: LoaderSetup) { self.setup = setup }
 
-  /// Plans a batch.
+  /// Plans a batch of an epoch.
   ///
   /// - Throws: A data error where the times of a track are damaged.
-  func plan(_ places: [WindowOrder.Place], into plan: BatchPlan) throws(TrajpackError) {
+  func plan(
+    _ places: [WindowOrder.Place], epoch: UInt64, into plan: BatchPlan
+  ) throws(TrajpackError) {
     plan.places = places
+    plan.epoch = epoch
     plan.segments.removeAll(keepingCapacity: true)
     plan.finishes.removeAll(keepingCapacity: true)
     plan.finishStarts.removeAll(keepingCapacity: true)

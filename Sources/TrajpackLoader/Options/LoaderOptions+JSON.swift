@@ -27,20 +27,6 @@ extension LoaderOptions {
       throw TrajpackError(
         .usage, "'window_weights' draws windows at random: leave 'shuffle' out, or at \"global\"")
     }
-    if plan != nil {
-      for (name, isSet, instead) in [
-        (
-          "normalize", normalize.otherwise != nil || !normalize.rules.isEmpty,
-          "make it the plan's last step"
-        ),
-        ("windows_where", windowTest != nil, "apply the plan first, with 'trajpack apply'"),
-        ("window_weights", isQuestion, "apply the plan first, with 'trajpack apply'"),
-      ] where isSet {
-        throw TrajpackError(
-          .usage,
-          "'\(name)' goes by what was recorded, which is no longer so after 'plan': \(instead)")
-      }
-    }
     guard rank < world else {
       throw TrajpackError(.usage, "'rank' is \(rank), which must be below 'world', \(world)")
     }
@@ -160,11 +146,6 @@ extension LoaderOptions {
       throw TrajpackError(
         .usage, "there is no option '\(name)'\(Suggestion.text(for: name, among: Self.names))")
     }
-  }
-
-  private var isQuestion: Bool {
-    if case .question = windowWeights { return true }
-    return false
   }
 
   private mutating func applyBlocks() {

@@ -18,6 +18,8 @@ struct Layout: Sendable {
     var nativeRows: [String: Int]
     /// The statistics to normalise by: `stream/channel` to components.
     var statistics: [String: [ComponentStatistics]]
+    /// Why statistics say nothing of channels that a plan has made.
+    var unmeasured: [String: String] = [:]
   }
 
   /// Lays out a batch.
@@ -39,7 +41,8 @@ struct Layout: Sendable {
           $0.pattern.matches(stream: item.stream, channel: name)
         }
         try channel.normalize(
-          by: rule, facts.statistics[item.path], isNamed: isNamed)
+          by: rule, facts.statistics[item.path], isNamed: isNamed,
+          unmeasured: facts.unmeasured[item.path])
         if !channel.scale.isEmpty { channel.type = .float32 }
       }
       let feature = options.features.firstIndex { feature in
@@ -132,7 +135,7 @@ struct Layout: Sendable {
         guard group.length == length else {
           throw TrajpackError(
             .usage,
-            "feature matrix '\(feature.name)': '\(channels[i].path)' has \(group.length) rows a "
+            "feature matrix '\(feature.name)': '\(channels[i].path)' has \(counted(group.length, "row")) a "
               + "window and '\(channels[first].path)' has \(length)")
         }
         channels[i].place.slotStride = channels[i].rowBytes

@@ -7,9 +7,11 @@ extension SelectedChannel {
   /// 1 % and 99 % quantiles, to -1 and 1. A component that does not vary is only shifted. Names and ids
   /// are left as they are, unless the channel is named.
   ///
+  /// - Parameter unmeasured: why statistics say nothing of it.
   /// - Throws: A usage error where the channel has no such statistics.
   mutating func normalize(
-    by rule: LoaderOptions.Normalization, _ statistics: [ComponentStatistics]?, isNamed: Bool
+    by rule: LoaderOptions.Normalization, _ statistics: [ComponentStatistics]?, isNamed: Bool,
+    unmeasured: String? = nil
   ) throws(TrajpackError) {
     switch channel.kind {
     case .categorical, .label, .event, .image, .depth, .packet, .text, .quaternion, .matrix:
@@ -17,6 +19,9 @@ extension SelectedChannel {
     default: break
     }
     guard channel.type != .bool || isNamed else { return }
+    if let unmeasured {
+      throw TrajpackError(.usage, "option 'normalize': channel '\(path)' \(unmeasured)")
+    }
     let components = ComponentRule.components(of: channel)
     guard let statistics, statistics.count == components.count,
       statistics.contains(where: { $0.count > 0 })

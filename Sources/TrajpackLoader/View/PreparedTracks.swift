@@ -44,6 +44,9 @@ final class PreparedTracks: Sendable {
 
   func isPrepared(_ stream: Int) -> Bool { !programs[stream].isIdentity }
 
+  /// Whether rows of a stream are others in each epoch.
+  func varies(_ stream: Int) -> Bool { !programs[stream].varying.isEmpty }
+
   /// The track that a chunk of a stream belongs to, and the rows of it that are in the chunk.
   func rows(ofChunk chunk: Int, stream: Int) -> (track: Int, rows: Range<Int>) {
     let list = chunks[stream]
@@ -63,7 +66,8 @@ extension ShardView {
   ///
   /// - Throws: A usage error where a step does not fit the data; a data error where times are damaged.
   static func prepared(
-    _ shards: [[Shard]], by plan: Plan
+    _ shards: [[Shard]], by plan: Plan,
+    statistics: () throws(TrajpackError) -> DatasetStatistics
   ) throws(TrajpackError) -> [[ShardView]] {
     var layouts: [(schema: Schema, sorts: [Set<PlanClock.Sort>])] = []
     var numbers: [[Int]] = []
@@ -84,7 +88,10 @@ extension ShardView {
       }
     }
     // A step that names nothing is a mistake, which one layout alone does not show.
-    _ = try plan.programs(for: Self.merged(layouts.map { $0.schema.planStreams($0.sorts) }))
+    let all = Self.merged(layouts.map { $0.schema.planStreams($0.sorts) })
+    var plan = plan
+    if plan.unresolved != nil { plan = try plan.normalized(by: try statistics(), of: all) }
+    _ = try plan.programs(for: all)
     var made: [([(stream: PlanStream, time: Int?)], [PlanProgram], [PlanClock.Sort?])] = []
     for layout in layouts {
       let streams = layout.schema.planStreams(layout.sorts)

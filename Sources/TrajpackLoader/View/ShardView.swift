@@ -49,6 +49,20 @@ final class ShardView: Sendable {
   /// Whether rows of a stream are made by a plan.
   func isPrepared(_ stream: Int) -> Bool { prepared?.isPrepared(stream) ?? false }
 
+  /// The channels that are others in each epoch, as `stream/channel`.
+  static func varying(_ views: [[ShardView]]) -> Set<String> {
+    var out: Set<String> = []
+    for program in views.joined().compactMap(\.prepared).flatMap(\.programs) {
+      out.formUnion(program.varying.map { "\(program.stream)/\($0)" })
+    }
+    return out
+  }
+
+  /// The epoch that rows of a stream are to be made for; 0 where they are the same in each.
+  func epoch(_ epoch: UInt64, ofStream stream: Int) -> UInt64 {
+    prepared?.varies(stream) == true ? epoch : 0
+  }
+
   /// The times of a track's rows.
   ///
   /// - Throws: A data error where they are data, and damaged.

@@ -9,8 +9,12 @@ final class TrackViewer {
   private let prepared: PreparedTracks
   private let reader: BlockReader
   private var episode: (number: Int, rows: EpisodeRows)?
+  private struct Whole: Hashable {
+    var track: Int
+    var epoch: UInt64
+  }
   /// Tracks that can only be made whole, while they are likely to be asked for again.
-  private var whole: [Int: PlanTrack] = [:]
+  private var whole: [Whole: PlanTrack] = [:]
   private var wholeBytes = 0
   private static let maximumWhole = 64 << 20
 
@@ -44,15 +48,17 @@ final class TrackViewer {
     }
   }
 
-  /// Makes the rows of a chunk, a block after the other.
+  /// Makes the rows of a chunk as they are in an epoch, a block after the other.
   ///
   /// - Throws: A data error where a chunk is damaged, or a step's rule is broken by the data.
   func fill(
-    chunk: Int, stream: Int, _ blocks: [BlockRead], into out: UnsafeMutableRawBufferPointer
+    chunk: Int, stream: Int, _ blocks: [BlockRead], epoch: UInt64,
+    into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) {
     let (track, range) = prepared.rows(ofChunk: chunk, stream: stream)
     let first = prepared.firstRows[track]
-    let made = try make(track, first + range.lowerBound..<first + range.upperBound)
+    let made = try make(
+      track, first + range.lowerBound..<first + range.upperBound, epoch: epoch)
     for block in blocks {
       guard let column = prepared.columns[block.block] else { continue }
       let bytes: [UInt8]
@@ -70,9 +76,39 @@ final class TrackViewer {
     }
   }
 
-  private func make(_ track: Int, _ rows: Range<Int>) throws(TrajpackError) -> PlanTrack {
-    if let known = whole[track] { return known.trimmed(to: rows) }
+  /// Rows of channels, by their names, as numbers; none where there is no name.
+  ///
+  /// - Throws: As ``fill(chunk:stream:_:epoch:into:)``.
+  func values(
+    _ track: Int, _ rows: Range<Int>, _ names: [String?]
+  ) throws(TrajpackError) -> [[Double]] {
+    let first = prepared.firstRows[track]
+    let made = try make(track, first + rows.lowerBound..<first + rows.upperBound, epoch: 0)
+    var out: [[Double]] = []
+    for name in names {
+      if let column = made.columns.first(where: { $0.channel.name == name }) {
+        out.append(column.doubles())
+      } else if name == "time", let sort = prepared.explicit[prepared.tracks[track].stream] {
+        switch try made.clock.listed(as: sort) {
+        case .ticks(let ticks, _, _, _): out.append(ticks.map { Double($0) })
+        case .floats(let times, _, _): out.append(times)
+        case .regular: out.append([])
+        }
+      } else {
+        out.append([])
+      }
+    }
+    return out
+  }
+
+  private func make(
+    _ track: Int, _ rows: Range<Int>, epoch: UInt64
+  ) throws(TrajpackError) -> PlanTrack {
+    let key = Whole(
+      track: track, epoch: prepared.varies(prepared.tracks[track].stream) ? epoch : 0)
+    if let known = whole[key] { return known.trimmed(to: rows) }
     let episode = self.rows(of: track)
+    episode.epoch = key.epoch
     if let part = try episode.output(track, rows: rows) { return part }
     let made = try episode.output(track)
     let bytes = made.clock.count * 8 + made.columns.reduce(0) { $0 + $1.bytes }
@@ -81,7 +117,7 @@ final class TrackViewer {
       wholeBytes = 0
     }
     if bytes <= Self.maximumWhole {
-      whole[track] = made
+      whole[key] = made
       wholeBytes += bytes
     }
     return made.trimmed(to: rows)

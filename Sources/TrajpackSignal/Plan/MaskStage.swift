@@ -9,7 +9,7 @@ struct MaskStage: Sendable {
   /// Element and weight of each driver, among the elements of ``seen``.
   private let drivers: [(element: Int, weight: Double)]
   /// The channels that the mechanism looks at: ``columns``, and drivers beside them.
-  private let seen: [Int]
+  let seen: [Int]
 
   /// `nil` where the step does not concern the stream.
   init?(
@@ -68,7 +68,7 @@ struct MaskStage: Sendable {
       for i in columns {
         let width = track.columns[i].width
         let random = CounterRandom(
-          seed: step.seed, stream: key.word(channel: track.columns[i].channel.name))
+          seed: step.seed, stream: key.word(channel: track.columns[i].channel.name, step.draw))
         var mask = [MaskByte](repeating: 1, count: rows * width)
         random.each(first * width..<(first + rows) * width) { k, uniform in
           if uniform < step.amount { mask[k] = 0 }
@@ -114,7 +114,7 @@ struct MaskStage: Sendable {
     _ track: PlanTrack, _ key: PlanKey, _ mask: inout [MaskByte], _ components: Int, _ first: Int
   ) throws(TrajpackError) {
     let rows = track.clock.count
-    let word = key.word(channel: "")
+    let word = key.word(channel: "", step.draw)
     func drop(_ row: Int, _ mask: inout [MaskByte]) {
       for k in 0..<components { mask[row * components + k] = 0 }
     }
@@ -142,6 +142,7 @@ struct MaskStage: Sendable {
         fraction: step.amount, drivers: drivers.map(\.element), weights: drivers.map(\.weight))
     case .value: mechanism = .byValue(fraction: step.amount, slope: step.slope)
     case .above: mechanism = .above(offset: step.offset)
+    case .time: mechanism = .byTime(cycle: step.cycle, phase: step.phase, scale: step.scale)
     }
     var x: [Double] = []
     switch step.mechanism {

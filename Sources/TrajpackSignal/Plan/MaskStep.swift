@@ -5,15 +5,26 @@ package struct MaskStep: Sendable, Equatable {
   package enum Mechanism: String, Sendable, CaseIterable {
     case entries, exact, rows
     case keptRows = "kept-rows"
-    case listed, blocks, channels, drivers, value, above
+    case listed, blocks, channels, drivers, value, above, time
 
     /// Whether `amount` belongs to it.
     var hasAmount: Bool {
       switch self {
-      case .listed, .channels, .above: false
+      case .listed, .channels, .above, .time: false
       default: true
       }
     }
+
+    /// Whether random numbers decide.
+    var isDrawn: Bool { self != .listed && self != .above }
+  }
+
+  /// When the random numbers are new.
+  enum Draw: String, Sendable, CaseIterable {
+    /// Never: each epoch of a loader misses the same entries.
+    case once
+    /// In each epoch of a loader; the first is that of `once`, which is also what is written to a dataset.
+    case epoch
   }
 
   struct Driver: Sendable, Equatable {
@@ -26,11 +37,13 @@ package struct MaskStep: Sendable, Equatable {
   /// A probability or a fraction.
   let amount: Double
   let seed: UInt64
+  var draw = Draw.once
   var length = 1
   var width = 1
   var count = 0
   var slope = 1.0
   var offset = 0.0
+  var (cycle, phase, scale) = (20.0, 10.0, 3.0)
   var drivers: [Driver] = []
   /// Rows of each episode, by its id.
   var rows: [(episode: String, rows: [Int])] = []
@@ -48,6 +61,7 @@ package struct MaskStep: Sendable, Equatable {
       amount = 0
     }
     seed = UInt64(try r.integer("seed", in: 0...Int.max) ?? 0)
+    if mechanism.isDrawn { draw = try r.choice("draw", .once) }
     switch mechanism {
     case .blocks:
       length = try r.integer("length", in: 1...1 << 30) ?? 1
@@ -59,6 +73,16 @@ package struct MaskStep: Sendable, Equatable {
       self.count = count
     case .value: slope = try r.number("slope") ?? 1
     case .above: offset = try r.number("offset") ?? 0
+    case .time:
+      cycle = try r.number("cycle") ?? cycle
+      phase = try r.number("phase") ?? phase
+      scale = try r.number("scale") ?? scale
+      guard abs(cycle) <= 1e6, abs(phase) <= 1e6, scale > 0 else {
+        throw TrajpackError(
+          .usage,
+          "\(r.path): 'cycle' \(cycle) and 'phase' \(phase) may be 1e6 from 0 at most, and 'scale' "
+            + "\(scale) must be above 0")
+      }
     case .drivers:
       let given = r.value("drivers")
       for member in given?.members ?? [] {
@@ -96,12 +120,18 @@ package struct MaskStep: Sendable, Equatable {
     ]
     if mechanism.hasAmount { members.append(.init("amount", .double(amount))) }
     members.append(.init("seed", .int(Int64(seed))))
+    if mechanism.isDrawn { members.append(.init("draw", .string(draw.rawValue))) }
     switch mechanism {
     case .blocks:
       members += [.init("length", .int(Int64(length))), .init("width", .int(Int64(width)))]
     case .channels: members.append(.init("count", .int(Int64(count))))
     case .value: members.append(.init("slope", .double(slope)))
     case .above: members.append(.init("offset", .double(offset)))
+    case .time:
+      members += [
+        .init("cycle", .double(cycle)), .init("phase", .double(phase)),
+        .init("scale", .double(scale)),
+      ]
     case .drivers:
       members.append(
         .init("drivers", .object(drivers.map { .init($0.channel, .double($0.weight)) })))

@@ -30,6 +30,8 @@ extension PlanStep {
     case .quantise(let step): (step.streams, true)
     case .mask(let step): (step.channels, false)
     case .timeSince(let step): (step.channels, false)
+    case .elapsed(let step): (step.channels, false)
+    case .path(let step): (step.channels, false)
     case .normalize(let step): (step.channels, false)
     case .select(let step): (step.channels, false)
     case .embed(let step):
@@ -41,14 +43,14 @@ extension PlanStep {
     }
   }
 
-  /// The stream whose clock the step needs.
-  package var onto: String? {
+  /// The streams whose clocks the step needs.
+  package var onto: [String] {
     switch self {
     case .align(let step): return step.onto
     case .resample(let step):
-      if case .onto(let stream) = step.target { return stream }
-      return nil
-    default: return nil
+      if case .onto(let stream) = step.target { return [stream] }
+      return []
+    default: return []
     }
   }
 }
@@ -56,8 +58,8 @@ extension PlanStep {
 extension PlanProgram {
   /// Binds a step to the stream's channels.
   fileprivate mutating func add(_ step: PlanStep, isVideo: Bool) throws(TrajpackError) {
-    func takesRows(_ streams: ChannelSelection, onto: String?) throws(TrajpackError) -> Bool {
-      guard streams.contains(stream: stream), onto != stream else { return false }
+    func takesRows(_ streams: ChannelSelection, onto: [String]) throws(TrajpackError) -> Bool {
+      guard streams.contains(stream: stream), onto != [stream] else { return false }
       if isVideo {
         guard !streams.names(stream: stream) else {
           throw TrajpackError(
@@ -80,7 +82,7 @@ extension PlanProgram {
       for i in outputs.indices { outputs[i].allowMissing() }
       return stages.append(.align(step))
     case .quantise(let step):
-      guard try takesRows(step.streams, onto: nil) else { break }
+      guard try takesRows(step.streams, onto: []) else { break }
       for i in outputs.indices where outputs[i].isAveraged {
         outputs[i].becomeFloat()
         outputs[i].missing = .nan
@@ -88,11 +90,16 @@ extension PlanProgram {
       return stages.append(.quantise(step))
     case .embed(let step):
       guard let stage = try EmbedStage(step, stream, outputs, isVideo: isVideo) else { break }
+      if case .list(_, let name) = step.shape, !varying.isEmpty { varying.insert(name) }
       outputs = stage.outputs
       return stages.append(.embed(stage))
     case .mask(let step):
       guard let stage = try MaskStage(step, stream, outputs, isVideo: isVideo) else { break }
       for i in stage.columns { outputs[i].allowMissing() }
+      // What was taken away before decides what is left to be taken.
+      if step.draw == .epoch || stage.seen.contains(where: { varying.contains(outputs[$0].name) }) {
+        varying.formUnion(stage.columns.map { outputs[$0].name })
+      }
       return stages.append(.mask(stage))
     case .timeSince(let step):
       let columns =
@@ -109,8 +116,23 @@ extension PlanProgram {
             name: name, kind: .scalar, type: .float64,
             shape: outputs[i].type == .bytes ? [] : outputs[i].shape,
             description: "time since \(outputs[i].name) was last observed"))
+        if varying.contains(outputs[i].name) { varying.insert(name) }
       }
       return stages.append(.timeSince(columns: columns, suffix: step.suffix))
+    case .elapsed(let step):
+      guard let stage = try ElapsedStage(step, stream, outputs, isVideo: isVideo) else { break }
+      if stage.columns.contains(where: { varying.contains(outputs[$0].name) }) {
+        varying.insert(stage.output.name)
+      }
+      outputs.append(stage.output)
+      return stages.append(.elapsed(stage))
+    case .path(let step):
+      guard let stage = try PathStage(step, stream, outputs, isVideo: isVideo) else { break }
+      for part in stage.parts {
+        if varying.contains(outputs[part.column].name) { varying.insert(part.output.name) }
+      }
+      outputs += stage.parts.map(\.output)
+      return stages.append(.path(stage))
     case .normalize(let step):
       var bound: [Int: NormalizeStep.Constants] = [:]
       for constants in step.constants ?? [] {
@@ -125,6 +147,7 @@ extension PlanProgram {
         bound[i] = constants
         outputs[i].becomeFloat()
         outputs[i].units = nil
+        normalized.insert(outputs[i].name)
       }
       if bound.isEmpty { break }
       return stages.append(.normalize(bound))
@@ -132,6 +155,7 @@ extension PlanProgram {
       let columns = outputs.indices.filter { step.channels.contains(stream, outputs[$0]) }
       if columns.count == outputs.count { break }
       outputs = columns.map { outputs[$0] }
+      varying.formIntersection(outputs.map(\.name))
       return stages.append(.select(columns))
     }
     stages.append(.keep)

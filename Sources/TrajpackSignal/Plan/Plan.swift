@@ -64,12 +64,15 @@ package enum PlanStep: Sendable, Equatable {
   case embed(EmbedStep)
   case mask(MaskStep)
   case timeSince(TimeSinceStep)
+  case elapsed(ElapsedStep)
+  case path(PathStep)
   case normalize(NormalizeStep)
   case select(SelectStep)
 
   /// The names of all steps.
   static let names = [
-    "resample", "align", "quantise", "embed", "mask", "time_since", "normalize", "select",
+    "resample", "align", "quantise", "embed", "mask", "time_since", "elapsed", "path",
+    "normalize", "select",
   ]
 
   package init(_ value: JSONValue, at path: String) throws(TrajpackError) {
@@ -87,6 +90,8 @@ package enum PlanStep: Sendable, Equatable {
     case "embed": self = .embed(try EmbedStep(&reader))
     case "mask": self = .mask(try MaskStep(&reader))
     case "time_since": self = .timeSince(try TimeSinceStep(&reader))
+    case "elapsed": self = .elapsed(try ElapsedStep(&reader))
+    case "path": self = .path(try PathStep(&reader))
     case "normalize": self = .normalize(try NormalizeStep(&reader))
     case "select": self = .select(try SelectStep(&reader))
     default:
@@ -105,6 +110,8 @@ package enum PlanStep: Sendable, Equatable {
     case .embed(let step): step.json
     case .mask(let step): step.json
     case .timeSince(let step): step.json
+    case .elapsed(let step): step.json
+    case .path(let step): step.json
     case .normalize(let step): step.json
     case .select(let step): step.json
     }

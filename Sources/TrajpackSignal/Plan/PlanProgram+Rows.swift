@@ -54,7 +54,7 @@ extension PlanProgram.Stage {
     switch self {
     case .keep, .select, .normalize, .embed: return true
     case .mask(let stage): return stage.isLocal
-    case .align, .quantise, .timeSince: return false
+    case .align, .quantise, .timeSince, .elapsed, .path: return false
     case .resample(let stage): return stage.isLocal
     }
   }

@@ -29,6 +29,8 @@ public struct PlanProgram: Sendable {
     case embed(EmbedStage)
     case mask(MaskStage)
     case timeSince(columns: [Int], suffix: String)
+    case elapsed(ElapsedStage)
+    case path(PathStage)
     case normalize([Int: NormalizeStep.Constants])
     case select([Int])
   }
@@ -47,11 +49,23 @@ public struct PlanProgram: Sendable {
   /// The channels that come out; their storage says nothing.
   public internal(set) var outputs: [Channel]
   var stages: [Stage] = []
+  /// The channels that come out normalised.
+  package internal(set) var normalized: Set<String> = []
+  /// The channels whose values or absences are drawn anew in each epoch, and what is made of them.
+  package internal(set) var varying: Set<String> = []
 
   init(_ stream: PlanStream) {
     self.stream = stream.name
     inputs = stream.channels
     outputs = stream.channels
+  }
+
+  /// The channel as it was recorded that one of the outputs is, whatever was done to its rows; `nil` for
+  /// one that a step has made.
+  package func recorded(_ output: Channel) -> Channel? {
+    inputs.first {
+      $0.name == output.name && $0.elements == output.elements && $0.kind == output.kind
+    }
   }
 
   /// Whether tracks come out as they went in.
@@ -96,6 +110,8 @@ public struct PlanProgram: Sendable {
         case .embed(let stage): try stage.run(&track)
         case .mask(let stage): try stage.run(&track, key)
         case .timeSince(let columns, let suffix): try timeSince(columns, suffix, &track)
+        case .elapsed(let stage): try stage.run(&track)
+        case .path(let stage): try stage.run(&track)
         case .normalize(let constants): try normalize(constants, &track)
         case .select(let columns): track.columns = columns.map { track.columns[$0] }
         }
@@ -123,13 +139,13 @@ public struct PlanProgram: Sendable {
     _ number: Int, _ clock: PlanClock, _ key: PlanKey, _ reference: Reference
   ) throws(TrajpackError) -> PlanClock {
     switch stages[number] {
-    case .keep, .mask, .timeSince, .normalize, .select: return clock
+    case .keep, .mask, .timeSince, .elapsed, .path, .normalize, .select: return clock
     case .resample(let stage):
       return try stage.target(
         of: clock, isEntity: key.entity != nil
       ) { (stream) throws(TrajpackError) in try reference(stream, number) }
     case .align(let step):
-      let onto = try reference(step.onto, number)
+      let onto = try step.onto(reference, number)
       return key.entity == nil ? onto : try onto.within(clock)
     case .quantise(let step): return try QuantisedRows(clock, step.quantum).clock
     case .embed(let stage):
@@ -178,9 +194,16 @@ extension PlanProgram {
     var sort = sort
     for number in 0..<(steps ?? stages.count) {
       switch stages[number] {
-      case .keep, .mask, .timeSince, .normalize, .select, .embed: break
+      case .keep, .mask, .timeSince, .elapsed, .path, .normalize, .select, .embed: break
       case .quantise: sort = .ticks
-      case .align(let step): sort = try reference(step.onto, number)
+      case .align(let step):
+        var sorts: Set<PlanClock.Sort> = []
+        for stream in step.onto { sorts.insert(try reference(stream, number)) }
+        if step.onto.count == 1 {
+          sort = sorts.first ?? sort
+        } else {
+          sort = sorts.contains(.floats) ? .floats : .ticks
+        }
       case .resample(let stage):
         switch stage.step.target {
         case .onto(let stream): sort = try reference(stream, number)

@@ -49,8 +49,7 @@ extension PlanStep {
       for constants in step.constants ?? [] { try Self.require(constants.channel, channels) }
     }
     if case .mask(let step) = self { try Self.checkDrivers(of: step, channels) }
-    guard let onto else { return }
-    guard names.contains(onto) else {
+    for onto in onto where !names.contains(onto) {
       throw TrajpackError(
         .usage, "there is no stream '\(onto)'" + Suggestion.text(for: onto, among: names))
     }

@@ -12,9 +12,12 @@ public struct PlanKey: Sendable, Hashable {
   public let entity: String?
   /// How many tracks of the same stream and entity come before it in the episode.
   public let run: Int
+  /// The epoch of a loader that rows are made for; 0 for a dataset that is written.
+  public var epoch: UInt64
 
   /// A track's key.
-  public init(episode: String, stream: String, entity: String?, run: Int) {
+  public init(episode: String, stream: String, entity: String?, run: Int, epoch: UInt64 = 0) {
+    self.epoch = epoch
     self.episode = episode
     self.stream = stream
     self.entity = entity
@@ -23,9 +26,10 @@ public struct PlanKey: Sendable, Hashable {
 
   /// The second word of a key of ``CounterRandom``: the first 8 bytes, little-endian, of the SHA-256 of
   /// `episode`, `stream`, `entity` (empty for none), `run` and `channel` (empty for all) with a zero byte
-  /// after each.
-  func word(channel: String) -> UInt64 {
-    let text = "\(episode)\0\(stream)\0\(entity ?? "")\0\(run)\0\(channel)\0"
+  /// after each; and of the epoch likewise, where draws are of an epoch and it is not the first.
+  func word(channel: String, _ draw: MaskStep.Draw) -> UInt64 {
+    var text = "\(episode)\0\(stream)\0\(entity ?? "")\0\(run)\0\(channel)\0"
+    if draw == .epoch, epoch > 0 { text += "\(epoch)\0" }
     let digest = Array(text.utf8).withUnsafeBytes { SHA256.of($0) }
     return UInt64(digest.prefix(16), radix: 16)?.byteSwapped ?? 0
   }

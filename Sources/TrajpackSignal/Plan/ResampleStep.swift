@@ -173,7 +173,7 @@ package struct ResampleStep: Sendable, Equatable {
   }
 }
 
-/// Gives each row of a reference clock a whole row of a stream: an as-of join.
+/// Gives each row of a reference clock, or of the union of several, a whole row of a stream: an as-of join.
 package struct AlignStep: Sendable, Equatable {
   package enum Direction: String, Sendable, CaseIterable {
     case backward, forward, nearest, exact
@@ -189,15 +189,21 @@ package struct AlignStep: Sendable, Equatable {
   }
 
   package let streams: ChannelSelection
-  package let onto: String
+  /// The streams whose times are taken, all together.
+  package let onto: [String]
   let direction: Direction
   let tolerance: TimeSpan?
   let sameTime: Bool
 
   init(_ r: inout PlanReader) throws(TrajpackError) {
     streams = try r.selection("streams", .all)
-    guard let onto = try r.text("onto") else {
+    guard let given = r.value("onto") else {
       throw TrajpackError(.usage, "\(r.path) does not say onto which stream: add \"onto\"")
+    }
+    let names = given.array ?? [given]
+    let onto = names.compactMap(\.string).filter { !$0.isEmpty }
+    guard !onto.isEmpty, onto.count == names.count, Set(onto).count == onto.count else {
+      throw r.wrong("onto", given, "a stream, or a list of different ones, whose times are joined")
     }
     self.onto = onto
     direction = try r.choice("direction", .backward)
@@ -207,7 +213,8 @@ package struct AlignStep: Sendable, Equatable {
 
   var json: JSONValue {
     .object([
-      .init("step", "align"), .init("streams", streams.json), .init("onto", .string(onto)),
+      .init("step", "align"), .init("streams", streams.json),
+      .init("onto", onto.count == 1 ? .string(onto[0]) : .array(onto.map { .string($0) })),
       .init("direction", .string(direction.rawValue)),
       .init("tolerance", tolerance.map { PlanNumber.json($0) } ?? .null),
       .init("same_time", .bool(sameTime)),

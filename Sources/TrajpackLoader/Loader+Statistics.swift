@@ -1,0 +1,63 @@
+import TrajpackFormat
+import TrajpackPrepare
+import TrajpackSignal
+import TrajpackStore
+
+extension Loader {
+  /// Statistics of what was recorded in all datasets together.
+  static func statistics(
+    _ datasets: [OpenDataset]
+  ) throws(TrajpackError) -> DatasetStatistics {
+    var all = DatasetStatistics()
+    for dataset in datasets {
+      for shard in dataset.shards { try all.add(shard) }
+    }
+    return all
+  }
+
+  /// The statistics that `normalize` goes by: of the training split, if there is one, as it was recorded.
+  static func statistics(
+    _ datasets: [OpenDataset], _ options: LoaderOptions
+  ) throws(TrajpackError) -> [String: [ComponentStatistics]] {
+    guard options.normalizes else { return [:] }
+    let all = try statistics(datasets)
+    if let split = options.normalizeSplit {
+      guard let found = all.splits[split] else {
+        throw TrajpackError(
+          .usage,
+          "option 'normalize_split': there are no statistics of a split '\(split)'"
+            + Suggestion.text(for: split, among: all.splits.keys.sorted()))
+      }
+      return found
+    }
+    if let train = all.splits["train"] { return train }
+    var out: [String: [ComponentStatistics]] = [:]
+    for name in Set(all.splits.values.flatMap(\.keys)) { out[name] = all.all(name) }
+    return out
+  }
+}
+
+extension LoaderOptions {
+  /// Whether anything is to be normalised.
+  var normalizes: Bool { normalize.otherwise != nil || !normalize.rules.isEmpty }
+}
+
+extension ShardView {
+  /// Why the statistics of the source say nothing of channels of a view, by `stream/channel`.
+  static func unmeasured(_ views: [[ShardView]]) -> [String: String] {
+    var out: [String: String] = [:]
+    for program in views.joined().compactMap(\.prepared).flatMap(\.programs) {
+      for channel in program.outputs {
+        let path = "\(program.stream)/\(channel.name)"
+        if program.normalized.contains(channel.name) {
+          out[path] = "is normalised by the plan already: leave it to one of them"
+        } else if program.recorded(channel) == nil {
+          out[path] =
+            "is made by the plan, and there are statistics of what was recorded only: normalise in a step "
+            + "of the plan before it is made, or name the channels to normalise"
+        }
+      }
+    }
+    return out
+  }
+}
