@@ -259,7 +259,7 @@ def _weights(given: Any, members: int) -> list[NDArray[np.float32]] | None:
             raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
         out.append(array.astype(np.float32))
     if len(out) != members:
-        raise UsageError(f"'window_weights' has {len(out)} arrays for {members} data sets; give one each")
+        raise UsageError(f"'window_weights' is a list of {len(out)} where {members} arrays are needed, one for each data set")
     return out
 
 
