@@ -9,14 +9,16 @@ extension ShardIndex {
   func checkChunks(fileLength: UInt64) throws(TrajpackError) {
     let length = Int(clamping: fileLength)
     var total = 0
+    let rows = TableRows(chunks)
     for block in schema.blocks {
       let bytes = block.chunkBytes
       for row in block.firstChunk..<block.firstChunk + block.chunks {
-        let (offset, stored) = (chunks[row, 0], chunks[row, 1])
+        let chunk = rows.row(row)
+        let (offset, stored) = (chunk[0], chunk[1])
         guard offset >= ShardHeader.size, stored >= 0, offset <= length, stored <= length - offset
         else { throw damaged("chunks", row, "lies outside the file") }
         // zstd and zlib never grow a chunk by more than a few bytes a block.
-        guard chunks[row, 2] == bytes, stored <= bytes + bytes / 64 + 1024 else {
+        guard chunk[2] == bytes, stored <= bytes + bytes / 64 + 1024 else {
           throw damaged("chunks", row, "has an impossible size")
         }
         // Chunks do not share bytes, so a small file cannot pass for a large one.
@@ -44,7 +46,7 @@ extension ShardIndex {
   static let maximumEntities = 1 << 32
 
   func isText(_ offset: Int, _ length: Int) -> Bool {
-    offset >= 0 && length >= 0 && offset <= textRange.count && length <= textRange.count - offset
+    offset >= 0 && length >= 0 && offset <= textCount && length <= textCount - offset
   }
 
   /// Checks pieces of the episodes with `check`; a piece that throws leaves `nil`.

@@ -18,7 +18,7 @@ extension ShardIndex {
       zip(found, found.dropFirst()).allSatisfy({ $0.tracks.upperBound == $1.tracks.lowerBound }),
       found.first?.tracks.lowerBound == 0, found.last?.tracks.upperBound == tracks.count,
       // No sum of theirs overflows: each piece has fewer bytes than there are of text.
-      found.reduce(0, { $0 + $1.idBytes }) <= textRange.count
+      found.reduce(0, { $0 + $1.idBytes }) <= textCount
     {
       return found.dropFirst().reduce(into: found[0].splits) { all, piece in
         for (i, split) in piece.splits.enumerated() {
@@ -42,22 +42,25 @@ extension ShardIndex {
     guard (0...tracks.count).contains(start) else {
       throw damaged("episodes", rows.lowerBound, "has tracks out of place")
     }
+    let table = TableRows(episodes)
     for row in rows {
-      guard isText(episodes[row, 0], episodes[row, 1]), isText(episodes[row, 2], episodes[row, 3])
-      else { throw damaged("episodes", row, "points outside the text") }
+      let episode = table.row(row)
+      guard isText(episode[0], episode[1]), isText(episode[2], episode[3]) else {
+        throw damaged("episodes", row, "points outside the text")
+      }
       // No two ids are the same text, so together they are no longer than all text.
-      guard episodes[row, 1] <= textRange.count - idBytes else {
+      guard episode[1] <= textCount - idBytes else {
         throw damaged("episodes", row, "has the id of another")
       }
-      idBytes += episodes[row, 1]
-      let split = episodes[row, 4]
+      idBytes += episode[1]
+      let split = episode[4]
       guard split >= -1, split < splits.count - 1 else {
         throw damaged("episodes", row, "has an unknown split")
       }
       splits[split + 1].count += 1
       if splits[split + 1].count == 1 { splits[split + 1].first = row }
-      let count = episodes[row, 6]
-      guard episodes[row, 5] == next, count >= 0, count <= tracks.count - next else {
+      let count = episode[6]
+      guard episode[5] == next, count >= 0, count <= tracks.count - next else {
         throw damaged("episodes", row, "has tracks out of place")
       }
       next += count
@@ -85,10 +88,14 @@ extension ShardIndex {
     }
   }
 
-  private struct TracksFound: Sendable {
-    var rows: [Following]
-    var bytes: [Following]
-    var streams: [StreamTally]
+  /// What is known of a stream, and what a piece has of it.
+  private struct StreamFound: Sendable {
+    let count: Int
+    let blobBytes: Int
+    let times: ElementType?
+    var rows: Following
+    var bytes: Following
+    var tally = StreamTally()
   }
 
   func checkTracks(
@@ -102,74 +109,89 @@ extension ShardIndex {
       return all
     }
     let all = try checkTracks(0..<episodes.count)
-    for stream in streamRows.indices where all.rows[stream].next != streamRows[stream] {
+    for (stream, found) in all.enumerated() where found.rows.next != found.count {
       throw TrajpackError(
         .data,
-        "the index is damaged: stream '\(schema.streams[stream].name)' has \(streamRows[stream]) "
-          + "rows, but its tracks have \(all.rows[stream].next); restore the shard from a copy")
+        "the index is damaged: stream '\(schema.streams[stream].name)' has \(found.count) "
+          + "rows, but its tracks have \(found.rows.next); restore the shard from a copy")
     }
-    return all.streams
+    return all.map(\.tally)
   }
 
   /// The tallies of all pieces; `nil` where one does not follow the other, or rows are left over.
-  private func joined(_ pieces: [TracksFound]) -> [StreamTally]? {
+  private func joined(_ pieces: [[StreamFound]]) -> [StreamTally]? {
     var all = pieces[0]
     for piece in pieces.dropFirst() {
-      for stream in streamRows.indices {
-        guard all.rows[stream].follows(piece.rows[stream]),
-          all.bytes[stream].follows(piece.bytes[stream])
+      for stream in all.indices {
+        guard all[stream].rows.follows(piece[stream].rows),
+          all[stream].bytes.follows(piece[stream].bytes)
         else { return nil }
-        all.streams[stream].add(piece.streams[stream])
+        all[stream].tally.add(piece[stream].tally)
       }
     }
-    for stream in streamRows.indices {
-      guard all.rows[stream].next == streamRows[stream] else { return nil }
-    }
-    return all.streams
+    return all.allSatisfy { $0.rows.next == $0.count } ? all.map(\.tally) : nil
   }
 
   /// Checks the tracks of some episodes, whose rows have been checked.
-  private func checkTracks(_ range: Range<Int>) throws(TrajpackError) -> TracksFound {
-    let times = schema.streams.map { stream in
-      stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type
-    }
-    let blobs = schema.streams.map { $0.blob.map { schema.blocks[$0].rows } ?? 0 }
+  private func checkTracks(_ range: Range<Int>) throws(TrajpackError) -> [StreamFound] {
     // Only a piece that begins later may begin with rows that are not the first.
     let start = Following(first: range.lowerBound == 0 ? 0 : -1)
-    var found = TracksFound(
-      rows: streamRows.map { _ in start }, bytes: streamRows.map { _ in start },
-      streams: streamRows.map { _ in StreamTally() })
-    for episode in range {
-      for row in tracks(ofEpisode: episode) {
-        let track = numbers(ofTrack: row)
-        let stream = track.stream
-        guard track.episode == episode, streamRows.indices.contains(stream),
-          (-1..<entities.count).contains(track.entity), (0..<clocks.count).contains(track.clock)
-        else { throw damaged("tracks", row, "names something unknown") }
-        let sort = clocks[track.clock, 0]
-        guard sort == 0 || times[stream] == (sort == 1 ? .int64 : .float64) else {
-          throw damaged("tracks", row, "has a clock of times in a stream without them")
-        }
-        guard track.first >= 0, track.count >= 0, track.first <= streamRows[stream],
-          track.count <= streamRows[stream] - track.first
-        else { throw damaged("tracks", row, "has rows outside its stream") }
-        guard found.rows[stream].follows(track.first, track.count) else {
-          throw damaged("tracks", row, "does not follow the track before it")
-        }
-        guard isText(tracks[row, 6], tracks[row, 7]) else {
-          throw damaged("tracks", row, "points outside the text")
-        }
-        let (begin, bytes) = (tracks[row, 8], tracks[row, 9])
-        guard begin >= 0, bytes >= 0, begin <= blobs[stream], bytes <= blobs[stream] - begin else {
-          throw damaged("tracks", row, "has bytes outside its blob")
-        }
-        guard bytes == 0 || found.bytes[stream].follows(begin, bytes) else {
-          throw damaged("tracks", row, "has bytes that do not follow those of the track before it")
-        }
-        found.streams[stream].add(track) { self.rate(ofClock: $0) }
-      }
+    var found = schema.streams.enumerated().map { number, stream in
+      StreamFound(
+        count: streamRows[number], blobBytes: stream.blob.map { schema.blocks[$0].rows } ?? 0,
+        times: stream.channels.first { $0.name == "time" && $0.shape.isEmpty }?.type,
+        rows: start, bytes: start)
+    }
+    try found.withUnsafeMutableBufferPointer { (streams) throws(TrajpackError) in
+      try checkTracks(range, streams)
     }
     return found
+  }
+
+  private func checkTracks(
+    _ range: Range<Int>, _ streams: UnsafeMutableBufferPointer<StreamFound>
+  ) throws(TrajpackError) {
+    let (owners, rows) = (TableRows(episodes, columns: [5, 6]), TableRows(tracks))
+    let (entities, clocks) = (entities.count, clocks.count)
+    var last = (clock: -1, sort: 0)
+    for episode in range {
+      let owner = owners.row(episode)
+      for row in owner[5]..<owner[5] + owner[6] {
+        let numbers = rows.row(row)
+        let track = TrackNumbers(numbers)
+        guard track.episode == episode, track.stream >= 0, track.stream < streams.count,
+          track.entity >= -1, track.entity < entities, track.clock >= 0, track.clock < clocks
+        else { throw damaged("tracks", row, "names something unknown") }
+        if track.clock != last.clock { last = (track.clock, self.clocks[track.clock, 0]) }
+        let wrong = check(numbers, track, sort: last.sort, &streams[track.stream])
+        if let wrong { throw damaged("tracks", row, "\(wrong)") }
+        streams[track.stream].tally.add(track) { self.rate(ofClock: $0) }
+      }
+    }
+  }
+
+  /// What is wrong with a track of a stream.
+  @inline(__always)
+  private func check(
+    _ numbers: TableRows.Row, _ track: TrackNumbers, sort: Int, _ stream: inout StreamFound
+  ) -> StaticString? {
+    guard sort == 0 || stream.times == (sort == 1 ? .int64 : .float64) else {
+      return "has a clock of times in a stream without them"
+    }
+    guard track.first >= 0, track.count >= 0, track.first <= stream.count,
+      track.count <= stream.count - track.first
+    else { return "has rows outside its stream" }
+    guard stream.rows.follows(track.first, track.count) else {
+      return "does not follow the track before it"
+    }
+    guard isText(numbers[6], numbers[7]) else { return "points outside the text" }
+    let (begin, bytes) = (numbers[8], numbers[9])
+    guard begin >= 0, bytes >= 0, begin <= stream.blobBytes, bytes <= stream.blobBytes - begin
+    else { return "has bytes outside its blob" }
+    guard bytes == 0 || stream.bytes.follows(begin, bytes) else {
+      return "has bytes that do not follow those of the track before it"
+    }
+    return nil
   }
 
   /// The rate of a clock as it is written; `nil` for explicit times.

@@ -21,6 +21,37 @@ extension ShardIndex {
       self.first = first
       self.count = count
     }
+
+    @inlinable
+    init(_ row: TableRows.Row) {
+      self.init(
+        episode: row[0], stream: row[1], entity: row[2], clock: row[3], first: row[4], count: row[5]
+      )
+    }
+  }
+
+  /// Tracks in order, faster than by number.
+  @usableFromInline
+  package struct TrackList {
+    @usableFromInline let episodes: TableRows
+    @usableFromInline let tracks: TableRows
+
+    /// The tracks of an index.
+    package init(_ index: ShardIndex) {
+      episodes = TableRows(index.episodes, columns: [5, 6])
+      tracks = TableRows(index.tracks, columns: Array(0...5))
+    }
+
+    /// The tracks of an episode.
+    @inlinable
+    package func tracks(ofEpisode number: Int) -> Range<Int> {
+      let episode = episodes.row(number)
+      return episode[5]..<episode[5] + episode[6]
+    }
+
+    /// The numbers of a track.
+    @inlinable
+    package func numbers(ofTrack number: Int) -> TrackNumbers { TrackNumbers(tracks.row(number)) }
   }
 
   /// A row of the entity table: the number of its kind, its index and its type.

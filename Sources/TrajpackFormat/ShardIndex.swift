@@ -16,40 +16,56 @@ public struct ShardIndex: Sendable {
   /// The episodes of each split; the first number is that of those without one.
   package private(set) var splitTallies: [SplitTally] = []
 
-  let memory: IndexMemory
-  let textRange: Range<Int>
-  @usableFromInline let episodes: IndexTable
-  @usableFromInline let tracks: IndexTable
-  let entities: IndexTable
-  let clocks: IndexTable
-  let chunks: IndexTable
+  let text: IndexMemory
+  let textCount: Int
+  @usableFromInline let episodes: PackedTable
+  @usableFromInline let tracks: PackedTable
+  let entities: PackedTable
+  let clocks: PackedTable
+  let chunks: PackedTable
 
   /// The columns of the tables, in order.
-  enum Columns {
+  package enum Columns {
     static let episodes = 7  // id, id length, metadata, metadata length, split, first track, tracks
     // episode, stream, entity, clock, rows, metadata, blob: first and count each
     static let tracks = 10
     static let entities = 3  // kind, index, type
     static let clocks = 5  // code, start, start denominator, rate or tick, its denominator
     static let chunks = 5  // offset, stored, raw, filter mask, crc
+
+    /// Columns of a section that is a table of the index.
+    package static func of(_ section: ShardHeader.SectionID) -> Int? {
+      switch section {
+      case .episodes: episodes
+      case .tracks: tracks
+      case .entities: entities
+      case .clocks: clocks
+      case .chunks: chunks
+      default: nil
+      }
+    }
   }
 
   /// The parts of an index as a reader has them in memory.
   public struct Parts {
     /// The JSON of the schema.
     public var schema: JSONValue
-    /// The memory of the other sections, and where each lies in it.
-    public var memory: IndexMemory
-    /// Where each section lies in `memory`.
-    public var ranges: [ShardHeader.SectionID: Range<Int>]
+    /// The bytes that tables point into, the first `textCount` of `text`.
+    public var text: IndexMemory
+    /// How many they are.
+    public var textCount: Int
+    /// The tables that there are.
+    public var tables: [ShardHeader.SectionID: PackedTable]
 
     /// The parts of an index.
     public init(
-      schema: JSONValue, memory: IndexMemory, ranges: [ShardHeader.SectionID: Range<Int>]
+      schema: JSONValue, text: IndexMemory, textCount: Int,
+      tables: [ShardHeader.SectionID: PackedTable]
     ) {
       self.schema = schema
-      self.memory = memory
-      self.ranges = ranges
+      self.text = text
+      self.textCount = textCount
+      self.tables = tables
     }
   }
 
@@ -63,20 +79,17 @@ public struct ShardIndex: Sendable {
     _ parts: Parts, fileLength: UInt64, pieces: Int = 1,
     sharing: Sharing = { count, work in (0..<count).forEach(work) }
   ) throws(TrajpackError) {
-    func table(
-      _ id: ShardHeader.SectionID, _ columns: Int
-    ) throws(TrajpackError) -> IndexTable {
-      guard let range = parts.ranges[id] else { return IndexTable(columns: columns) }
-      return try IndexTable(parts.memory, range, columns: columns, name: "\(id)")
+    func table(_ id: ShardHeader.SectionID, _ columns: Int) -> PackedTable {
+      parts.tables[id] ?? PackedTable(columns: columns)
     }
     schema = try Schema(json: parts.schema)
-    episodes = try table(.episodes, Columns.episodes)
-    tracks = try table(.tracks, Columns.tracks)
-    entities = try table(.entities, Columns.entities)
-    clocks = try table(.clocks, Columns.clocks)
-    chunks = try table(.chunks, Columns.chunks)
-    memory = parts.memory
-    textRange = parts.ranges[.text] ?? 0..<0
+    episodes = table(.episodes, Columns.episodes)
+    tracks = table(.tracks, Columns.tracks)
+    entities = table(.entities, Columns.entities)
+    clocks = table(.clocks, Columns.clocks)
+    chunks = table(.chunks, Columns.chunks)
+    text = parts.text
+    textCount = parts.textCount
 
     try schema.validate(chunks: chunks.count)
     var rows = [Int?](repeating: nil, count: schema.streams.count)
@@ -101,8 +114,7 @@ public struct ShardIndex: Sendable {
   }
 
   func string(_ offset: Int, _ length: Int) -> String {
-    let start = textRange.lowerBound + offset
-    return String(decoding: memory.bytes[start..<start + length], as: UTF8.self)
+    String(decoding: text.bytes[offset..<offset + length], as: UTF8.self)
   }
 
   func clock(row: Int) -> Clock? {

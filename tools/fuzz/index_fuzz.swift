@@ -13,21 +13,27 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
   guard let schema = try? JSONValue(parsing: Array(bytes[8..<8 + json])) else { return 0 }
   _ = schema.text(indent: 1)
   let rest = Array(bytes[(8 + json)...])
-  let memory = IndexMemory(count: rest.count)
-  memory.bytes.copyBytes(from: rest)
-  var ranges: [ShardHeader.SectionID: Range<Int>] = [:]
+  var packed: [ShardHeader.SectionID: PackedTable] = [:]
   var at = 0
-  let tables: [(ShardHeader.SectionID, Int)] = [
-    (.episodes, 7), (.tracks, 10), (.entities, 3), (.clocks, 5), (.chunks, 5),
-  ]
-  for (i, (id, columns)) in tables.enumerated() {
+  let tables: [ShardHeader.SectionID] = [.episodes, .tracks, .entities, .clocks, .chunks]
+  for (i, id) in tables.enumerated() {
+    guard let columns = ShardIndex.Columns.of(id) else { continue }
     let row = columns * 8
     let length = min(Int(bytes[2 + i]) * row, (rest.count - at) / row * row)
-    ranges[id] = at..<at + length
+    guard let packer = try? PackedTable.Packer(bytes: length, columns: columns, name: "\(id)")
+    else { continue }
+    // Memory of its own, aligned as a table's is, where a look beyond its end is found.
+    let own = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 16)
+    defer { own.deallocate() }
+    own.copyBytes(from: rest[at..<at + length])
+    packer.pack(UnsafeRawBufferPointer(own), at: 0)
+    packed[id] = packer.table
     at += length
   }
-  ranges[.text] = at..<rest.count
-  let parts = ShardIndex.Parts(schema: schema, memory: memory, ranges: ranges)
+  let text = IndexMemory(count: rest.count - at)
+  text.bytes.copyBytes(from: rest[at...])
+  let parts = ShardIndex.Parts(
+    schema: schema, text: text, textCount: rest.count - at, tables: packed)
   let pieces = Int(bytes[7]) % 4 + 1
   if let index = try? ShardIndex(parts, fileLength: 1 << 20, pieces: pieces) { look(at: index) }
   return 0

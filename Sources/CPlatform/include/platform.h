@@ -91,3 +91,24 @@ void tp_leaf_nearest(const tp_leaf_tree *tree, const int64_t times[8], double be
 void tp_leaf_boxes(const tp_leaf_tree *tree, float *boxes, const double *middle, double scale,
                    size_t first, size_t end);
 void tp_leaf_join(const tp_leaf_tree *tree, float *boxes);
+
+// A column of a block of int64 rows: number i is base + i * slope + the `width` bytes at bytes[i * width], as
+// an unsigned number; 0 bytes where the numbers are a line. All of it wraps.
+typedef struct {
+  int64_t base, slope;
+  uint64_t mask, width;
+  const uint8_t *bytes;
+} tp_column;
+
+// The most columns of a row.
+#define TP_COLUMNS 12
+
+// Fits each column of at least one row; gives the bytes that packing them takes. Leaves `bytes` as it was.
+size_t tp_columns_fit(const int64_t *rows, size_t count, size_t columns, tp_column *out);
+
+// Packs rows by what tp_columns_fit said into its number of bytes, with 8 to spare behind them.
+void tp_columns_pack(const int64_t *rows, size_t count, size_t columns, tp_column *out,
+                     uint8_t *bytes);
+
+// The first `count` numbers of a column.
+void tp_column_unpack(const tp_column *column, size_t count, int64_t *out);

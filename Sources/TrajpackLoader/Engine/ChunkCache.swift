@@ -22,7 +22,8 @@ final class ChunkCache: @unchecked Sendable {
   }
 
   private let lock = Lock()
-  private let limit: Int
+  /// The most bytes that are kept.
+  let limit: Int
   private var entries: [Key: Entry] = [:]
   private var queue: [Entry] = []
   private var head = 0
@@ -41,6 +42,9 @@ final class ChunkCache: @unchecked Sendable {
       return entry
     }
   }
+
+  /// Whether a chunk is kept, which does not count as a use.
+  func has(_ key: Key) -> Bool { lock.locked { entries[key] != nil } }
 
   /// An entry to fill.
   func make(bytes: Int) -> Entry {

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// The windows of one dataset: timelines of episodes, counted by prefix sums. Nothing is kept for a
-/// window, so a number is found by bisection.
+/// window, so a number is found by bisection, and nothing for a timeline that is like the one before.
 struct WindowSource: Sendable {
   /// Where a window lies.
   struct Location: Sendable {
@@ -16,9 +16,8 @@ struct WindowSource: Sendable {
   let shards: [LoadedShard]
   /// The first timeline of each shard, and one more.
   private var shardStarts: [Int] = [0]
-  private var tracks: [UInt32] = []
-  /// Windows before each timeline, and all.
-  private var before: [UInt64] = [0]
+  /// The track of each timeline, by its number in the shard, and the windows before it.
+  private let lines: PackedTable
   private let rule: WindowRule
 
   /// Those that are chosen; all where `nil`.
@@ -27,9 +26,9 @@ struct WindowSource: Sendable {
   /// Windows, but for those that are not chosen.
   var count: UInt64 { chosen?.count ?? candidates }
   /// Windows before some are chosen.
-  var candidates: UInt64 { before[before.count - 1] }
+  let candidates: UInt64
   /// Timelines: tracks of the reference stream that windows are cut from.
-  var timelines: Int { tracks.count }
+  var timelines: Int { lines.count }
 
   /// Counts the windows of the episodes that `filter` keeps.
   init(
@@ -37,25 +36,33 @@ struct WindowSource: Sendable {
   ) throws(TrajpackError) {
     self.shards = shards
     self.rule = rule
+    var lines = PackedTable.Builder(columns: 2)
+    var windows = 0
     for shard in shards {
       if let stream = shard.programs.reference {
-        tracks.reserveCapacity(tracks.count + shard.index.episodeCount)
-        before.reserveCapacity(before.count + shard.index.episodeCount)
-        try add(shard, stream: stream, filter)
+        try Self.add(shard, stream: stream, rule, filter, to: &lines, &windows)
       }
-      shardStarts.append(tracks.count)
+      shardStarts.append(lines.count)
     }
+    self.lines = lines.table()
+    candidates = UInt64(windows)
   }
 
-  private mutating func add(
-    _ shard: LoadedShard, stream: Int, _ filter: EpisodeFilter
+  /// Windows before a timeline, or before one after the last.
+  private func before(_ timeline: Int) -> UInt64 {
+    timeline < lines.count ? UInt64(lines[timeline, 1]) : candidates
+  }
+
+  private static func add(
+    _ shard: LoadedShard, stream: Int, _ rule: WindowRule, _ filter: EpisodeFilter,
+    to lines: inout PackedTable.Builder, _ windows: inout Int
   ) throws(TrajpackError) {
     // There may be millions: nothing is counted, copied or called for one that could be before.
     let index = shard.index
+    let list = ShardIndex.TrackList(index)
     let prepared = shard.view.prepared?.tracks
     let keepsAll = filter.keepsAll
     let countsRows = rule.countsRows
-    var windows = before[before.count - 1]
     var last = (rows: -1, windows: 0)
     func take(_ track: Int, _ numbers: ShardIndex.TrackNumbers) throws(TrajpackError) {
       if numbers.count != last.rows || !countsRows {
@@ -64,16 +71,17 @@ struct WindowSource: Sendable {
         last = (numbers.count, rule.windows(rows: rows, clock))
       }
       guard last.windows > 0 else { return }
-      windows += UInt64(last.windows)
-      tracks.append(UInt32(truncatingIfNeeded: track))
-      before.append(windows)
+      lines.append(track, windows)
+      let (sum, overflow) = windows.addingReportingOverflow(last.windows)
+      guard !overflow else { throw TrajpackError(.data, "there are more than 2^63 windows") }
+      windows = sum
     }
     for episode in 0..<index.episodeCount {
       if !keepsAll, !(try filter.keeps(index, episode)) { continue }
       // A stream of entities counts time by the one that is there the longest.
       var longest: (track: Int, numbers: ShardIndex.TrackNumbers)?
-      for track in index.tracks(ofEpisode: episode) {
-        let numbers = prepared?[track] ?? index.numbers(ofTrack: track)
+      for track in list.tracks(ofEpisode: episode) {
+        let numbers = prepared?[track] ?? list.numbers(ofTrack: track)
         guard numbers.stream == stream else { continue }
         if numbers.entity < 0 {
           try take(track, numbers)
@@ -102,12 +110,12 @@ struct WindowSource: Sendable {
   ) throws(TrajpackError) {
     guard !range.isEmpty else { return }
     var timeline = timeline(of: range.lowerBound)
-    while timeline < tracks.count, before[timeline] < range.upperBound {
+    while timeline < lines.count, before(timeline) < range.upperBound {
       let (shard, track) = place(ofTimeline: timeline)
       let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
-      let first = max(range.lowerBound, before[timeline])
-      let end = min(range.upperBound, before[timeline + 1])
-      let numbers = Int(first - before[timeline])..<Int(end - before[timeline])
+      let first = max(range.lowerBound, before(timeline))
+      let end = min(range.upperBound, before(timeline + 1))
+      let numbers = Int(first - before(timeline))..<Int(end - before(timeline))
       try body(
         Part(
           shard: shard, track: track, first: first,
@@ -117,10 +125,10 @@ struct WindowSource: Sendable {
   }
 
   private func timeline(of number: UInt64) -> Int {
-    var (low, high) = (0, tracks.count)
+    var (low, high) = (0, lines.count)
     while high - low > 1 {
       let middle = (low + high) / 2
-      if before[middle] <= number { low = middle } else { high = middle }
+      if before(middle) <= number { low = middle } else { high = middle }
     }
     return low
   }
@@ -132,7 +140,7 @@ struct WindowSource: Sendable {
       let middle = (first + last) / 2
       if shardStarts[middle] <= timeline { first = middle } else { last = middle }
     }
-    return (shards[first], Int(tracks[timeline]))
+    return (shards[first], lines[timeline, 0])
   }
 
   /// What decides which window has which number, as text.
@@ -149,7 +157,7 @@ struct WindowSource: Sendable {
     let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
     return Location(
       shard: shard, track: track,
-      anchor: rule.anchor(Int(number - before[low]), clock))
+      anchor: rule.anchor(Int(number - before(low)), clock))
   }
 }
 

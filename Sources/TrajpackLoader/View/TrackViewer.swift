@@ -13,10 +13,10 @@ final class TrackViewer {
     var track: Int
     var epoch: UInt64
   }
-  /// Tracks that can only be made whole, while they are likely to be asked for again.
+  /// Tracks of the episode that could only be made whole: their next rows are likely to be asked for.
   private var whole: [Whole: PlanTrack] = [:]
-  private var wholeBytes = 0
-  private static let maximumWhole = 64 << 20
+  /// The one of them that was made last, until its chunks are asked for.
+  private var fresh: Whole?
 
   init(_ view: ShardView, _ prepared: PreparedTracks) {
     self.view = view
@@ -27,6 +27,7 @@ final class TrackViewer {
   private func rows(of track: Int) -> EpisodeRows {
     let number = prepared.tracks[track].episode
     if let episode, episode.number == number { return episode.rows }
+    whole.removeAll()
     let rows = EpisodeRows(
       view.shard, episode: number, streams: prepared.streams, programs: prepared.programs,
       reader: reader)
@@ -108,29 +109,22 @@ final class TrackViewer {
       track: track, epoch: prepared.varies(prepared.tracks[track].stream) ? epoch : 0)
     if let known = whole[key] { return known.trimmed(to: rows) }
     let episode = self.rows(of: track)
+    if episode.epoch != key.epoch { whole.removeAll() }
     episode.epoch = key.epoch
     if let part = try episode.output(track, rows: rows) { return part }
     let made = try episode.output(track)
-    let bytes = made.clock.count * 8 + made.columns.reduce(0) { $0 + $1.bytes }
-    if wholeBytes + bytes > Self.maximumWhole {
-      whole.removeAll()
-      wholeBytes = 0
-    }
-    if bytes <= Self.maximumWhole {
-      whole[key] = made
-      wholeBytes += bytes
-    }
+    whole[key] = made
+    fresh = key
     return made.trimmed(to: rows)
   }
-}
 
-extension PlanColumn {
-  /// Bytes in memory.
-  fileprivate var bytes: Int {
-    switch values {
-    case .float32(let x): 4 * x.count
-    case .float64(let x): 8 * x.count
-    case .opaque(let bytes, _): bytes.count
-    }
+  /// The chunks of a chunk's track where it was just now made whole, so that they are at hand.
+  func siblings(ofChunk chunk: Int, stream: Int) -> Range<Int>? {
+    let (track, rows) = prepared.rows(ofChunk: chunk, stream: stream)
+    guard fresh?.track == track else { return nil }
+    fresh = nil
+    let size = prepared.chunkRows[stream]
+    let first = chunk - rows.lowerBound / size
+    return first..<first + (prepared.tracks[track].count + size - 1) / size
   }
 }

@@ -74,7 +74,7 @@ def test_the_command_line_says_what_is_wrong(tmp_path: Path) -> None:
             ([tmp_path / "s.json", "--judge", "file", "--timeout", 9, *out], 2, "--timeout is for --judge http or command"),
             ([tmp_path / "s.json", "--judge", "command", "--key-variable", "K", *out], 2, "--key-variable is for --judge http"),
             ([tmp_path / "s.json", "--save-segments", tmp_path / "t.json", "--url", "u"], 2, "http; say who judges"),
-            ([tmp_path / "s.json", "--judge", "file", "--verdicts", tmp_path / "none", *out], 3, "none")):
+            ([tmp_path / "s.json", "--judge", "file", "--verdicts", tmp_path / "none", *out], 2, "none does not exist")):
         done = line(*arguments)
         assert done.returncode == code and part in done.stderr and "Traceback" not in done.stderr, done.stderr
     judge.write_verdicts(tmp_path / "old.jsonl", [judge.Verdict.of(some_segments(2)[0], True, "")])

@@ -34,12 +34,16 @@ def positive(value: Any, name: str) -> Fraction:
 
 def row_of(time: Any, start: Fraction, rate: Fraction, where: str) -> int:
     """The row of a regular clock at a time, which lies on it but for rounding."""
+    at: Fraction | float
     try:
-        at = (Fraction(time) - start) * rate if isinstance(time, (int, Fraction)) else (float(time) - float(start)) * float(rate)
+        if isinstance(time, (int, Fraction)):
+            at = (Fraction(time) - start) * rate
+        else:
+            at = (float(time) - float(start)) * float(rate)
         row = round(at)
     except (TypeError, ValueError, OverflowError):
         raise UsageError(f"{where}: the time {time!r} is no number") from None
-    if abs(at - row) > 1e-3 or row < 0:
+    if abs(float(at - row)) > 1e-3 or row < 0:
         raise DataError(f"{where}: the time {time} is not on the clock, which starts at {start} with {rate} rows a "
                         "unit of time; leave 'rate' out for explicit times")
     return row

@@ -147,7 +147,7 @@ def joined(parts: list[Rows], where: str) -> Rows:
     if len(shapes) > 1:
         raise DataError(f"{where}: rows have different shapes, {shapes[0]} and {shapes[1]}; every row of a channel has "
                         "one shape")
-    values = np.concatenate([p.values for p in parts])  # type: ignore[arg-type]
+    values = np.concatenate([p.values for p in parts])
     missing = None
     if any(p.missing is not None for p in parts):
         missing = np.concatenate([np.zeros(np.shape(p.values), bool) if p.missing is None else p.missing for p in parts])
@@ -211,7 +211,7 @@ def _codes(given: Rows, categories: tuple[str, ...], where: str) -> Rows:
         own = given.categories or ()
         unknown = next((v for v in own if v not in number), None)
         table = np.array([number.get(v, 0) for v in own] or [0], np.int64)
-        codes = None if unknown is not None else table[np.maximum(given.values, 0)]  # type: ignore[call-overload]
+        codes = None if unknown is not None else table[np.maximum(given.values, 0)]
     if codes is None:
         raise DataError(f"{where}: '{unknown}' is no category of the channel{nearest(str(unknown), categories)}")
     return Rows(codes, given.missing)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..._errors import MachineError
 from ._files import replace_file
+from ._given import path
 from ._request import Answer, Request
 
 
@@ -16,7 +17,7 @@ class Cache:
     damaged counts as not there."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = path(folder, "a folder of answers")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -41,11 +42,11 @@ class Cache:
         """Keeps a verdict; None is not kept, for it may be asked for again."""
         if answer.verdict is None:
             return
-        path = self._path(judge, request)
+        file = self._path(judge, request)
         record = {"judge": judge, "request": request.digest, "verdict": answer.verdict, "reason": answer.reason,
                   "more": dict(answer.more)}
         try:
-            path.parent.mkdir(exist_ok=True)
+            file.parent.mkdir(exist_ok=True)
         except OSError as error:
-            raise MachineError(f"{path.parent} cannot be made: {error.strerror}") from None
-        replace_file(path, json.dumps(record).encode() + b"\n")
+            raise MachineError(f"{file.parent} cannot be made: {error.strerror}") from None
+        replace_file(file, json.dumps(record).encode() + b"\n")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..._errors import MachineError, TrajpackError, UsageError
+from ._given import number
 from ._request import Answer, Judge, Request, TryAgain, parse_answer, shortened
 
 PROTOCOL = 1
@@ -30,15 +31,16 @@ class CommandJudge(Judge):
     """
 
     def __init__(self, command: str | Sequence[str], *, timeout: float = 300.0) -> None:
+        parts = [command] if isinstance(command, str) else command
+        if not isinstance(parts, Sequence) or not all(isinstance(part, str) for part in parts):
+            raise UsageError(f"the judge's command is a text or a list of texts, not {command!r}")
         try:
-            self._command = shlex.split(command) if isinstance(command, str) else list(command)
+            self._command = shlex.split(command) if isinstance(command, str) else list(parts)
         except ValueError as error:
             raise UsageError(f"the judge's command {command!r} cannot be understood: {error}") from None
         if not self._command:
             raise UsageError("the judge's command is empty")
-        if not timeout > 0:
-            raise UsageError(f"a timeout is above 0 seconds, not {timeout}")
-        self._timeout = timeout
+        self._timeout = number(timeout, "the judge's timeout in seconds", above=0)
         self.name = "command:" + shlex.join(self._command)
         self._local = threading.local()
         self._lock = threading.Lock()

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..._errors import DataError, MachineError, UsageError
+from ._given import number, whole
+from ._given import path as given_path
 
 _SUFFIXES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
 _SIGNATURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
@@ -59,7 +61,9 @@ class FolderFrames:
     """A folder of PNG or JPEG files, the frames in the order of the numbers in their names; sent as they are."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
+        self.folder = given_path(folder, "a folder of frames")
+        if not self.folder.is_dir():
+            raise UsageError(f"{self.folder} is no folder; give one of PNG or JPEG files")
         try:
             files = [p for p in self.folder.iterdir() if p.suffix.lower() in _SUFFIXES]
         except OSError as error:
@@ -87,10 +91,11 @@ class VideoFrames:
     higher, and come out as PNG, the same for the same file and ffmpeg."""
 
     def __init__(self, path: str | os.PathLike[str], *, height: int = 480, timeout: float = 300.0) -> None:
-        self.path = Path(path)
-        self._height, self._timeout = height, timeout
+        self.path = given_path(path, "a video")
+        self._height = whole(height, "the height of frames", 1, 1 << 16)
+        self._timeout = number(timeout, "the timeout of a video in seconds", above=0)
         if not self.path.is_file():
-            raise MachineError(f"{self.path} does not exist")
+            raise UsageError(f"{self.path} does not exist; give a video file or a folder of images")
         if shutil.which("ffmpeg") is None:
             raise MachineError("frames of a video need the ffmpeg program; install it, or give a folder of images")
 
@@ -124,9 +129,9 @@ class Stepped:
     """Frames of another rate: row n is frame ``round(start + step * n)`` of ``frames``."""
 
     def __init__(self, frames: Frames, start: float = 0.0, step: float = 1.0) -> None:
-        if not (np.isfinite(start) and np.isfinite(step) and start >= 0 and step > 0):
-            raise UsageError("the first frame must be at least 0 and the frames a row above 0")
-        self._frames, self._start, self._step = frames, start, step
+        self._frames = frames
+        self._start = number(start, "the first frame", least=0)
+        self._step = number(step, "the number of frames a row", above=0)
 
     def images(self, rows: Sequence[int]) -> list[Image]:
         return self._frames.images([int(self._start + self._step * row + 0.5) for row in rows])

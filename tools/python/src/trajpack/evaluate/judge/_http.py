@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..._errors import MachineError, UsageError
+from ._given import number, whole, words
 from ._request import Answer, Judge, NoVerdict, Request, TryAgain, parse_answer, shortened
 
 #: The environment variable that a key is taken from, unless another one is named.
@@ -41,7 +42,13 @@ class HTTPJudge(Judge):
 
     def __init__(self, url: str, model: str, *, timeout: float = 120.0, key_variable: str = KEY_VARIABLE,
                  max_tokens: int = 1024, detail: str | None = None) -> None:
-        self._key = os.environ.get(key_variable, "").strip()
+        self._timeout = number(timeout, "the judge's timeout in seconds", above=0)
+        self._max_tokens = whole(max_tokens, "max_tokens", 1)
+        self._model = words(model, "the judge's model")
+        if detail is not None:
+            words(detail, "detail")
+        url = words(url, "the judge's address")
+        self._key = os.environ.get(words(key_variable, "key_variable"), "").strip()
         self._keys = _spellings(self._key) if self._key else None
         # An address may hold a key that does not belong there.
         shown = repr(self._hidden(re.sub("//[^/]*@", "//...@", re.split("[?#]", url)[0])))
@@ -55,10 +62,6 @@ class HTTPJudge(Judge):
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
             more = " and what follows ? or #" if parts.query or parts.fragment else ""
             raise UsageError(f"the judge's address must be like https://host/v1, not {shown}{more}")
-        if not timeout > 0:
-            raise UsageError(f"a timeout is above 0 seconds, not {timeout}")
-        if not model:
-            raise UsageError("name the judge's model")
         if any(not 32 < ord(c) < 127 for c in self._key):
             raise UsageError(f"the key in {key_variable} has characters that no key has")
         if self._key and parts.scheme == "http" and not _is_here(parts.hostname):
@@ -66,8 +69,7 @@ class HTTPJudge(Judge):
                              "or unset it")
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, port
         self._path = parts.path.rstrip("/") + "/chat/completions"
-        self._model, self._timeout, self._key_variable = model, timeout, key_variable
-        self._max_tokens, self._detail = max_tokens, detail
+        self._key_variable, self._detail = key_variable, detail
         self.name = f"http:{model}"
         self._lock = threading.Lock()
         self._open: set[http.client.HTTPConnection] = set()

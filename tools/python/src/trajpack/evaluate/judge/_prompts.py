@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Formatter
 
 from ..._errors import DataError, MachineError, UsageError, nearest
+from ._given import path as given_path
 from ._segments import Segment
 
 #: What stands in a prompt in braces, and what it becomes.
@@ -29,7 +30,7 @@ class Prompts:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = Path(folder) if folder is not None else Path(__file__).parent / "prompts"
+        self.folder = given_path(folder, "a folder of prompts") if folder is not None else Path(__file__).parent / "prompts"
         try:
             paths = sorted(self.folder.glob("*.txt"))
             self._texts = {path.stem: path.read_text("utf-8").strip() for path in paths}

@@ -14,6 +14,7 @@ from typing import Any
 from ..._errors import DataError, MachineError, TrajpackError, UsageError
 from ._cache import Cache
 from ._frames import Frames, chosen_rows, frames
+from ._given import kind, number, whole
 from ._prompts import Prompts
 from ._request import Answer, Judge, NoVerdict, Request, TryAgain
 from ._segments import Segment
@@ -34,10 +35,9 @@ class Persistence:
     give_up: int = 5
 
     def __post_init__(self) -> None:
-        if self.attempts < 1 or self.give_up < 1 or not 0 <= self.backoff < float("inf"):
-            raise UsageError(
-                "a judge is asked at least once, gives up after at least one question, and waits at least 0 s"
-            )
+        whole(self.attempts, "attempts, how often a question is asked,", 1)
+        number(self.backoff, "backoff, the seconds before it is asked again,", least=0)
+        whole(self.give_up, "give_up, the questions in a row without a judge,", 1)
 
 
 class Asker:
@@ -47,19 +47,23 @@ class Asker:
                  prediction: Callable[[str], Any] | None = None, *, prompts: Prompts | None = None,
                  frame_count: int = 8, height: int = 480, cache: Cache | None = None,
                  persistence: Persistence | None = None) -> None:
+        if not isinstance(judge, Judge):
+            raise UsageError(f"a judge is a judge.Judge, not {type(judge).__name__}; judge.FunctionJudge makes one of a "
+                             "function")
         if judge.needs_frames and (truth is None or prediction is None):
             raise UsageError(f"the judge {judge.name} looks at frames; say where those of the recordings and of the "
                              "predictions are")
-        if not 1 <= frame_count <= 1000:
-            raise UsageError(f"1 to 1000 frames of a segment can be shown, not {frame_count}")
+        self._count = whole(frame_count, "frame_count, the frames of a segment that are shown,", 1, 1000)
+        self._height = whole(height, "the height of frames", 1, 1 << 16)
+        self._cache = kind(cache, Cache, "a cache") if cache is not None else None
         if cache is not None and not judge.lasting:
             raise UsageError(f"answers of the judge {judge.name} are not kept, because they may differ the next time; "
                              "leave the cache out")
-        self.judge, self.prompts = judge, prompts or Prompts()
+        self.judge = judge
+        self.prompts = kind(prompts, Prompts, "prompts") if prompts is not None else Prompts()
         self._sides = (truth, prediction)
-        self._count, self._height = frame_count, height
-        self._cache = cache
-        self._persistence = persistence or Persistence()
+        self._persistence = (
+            kind(persistence, Persistence, "persistence") if persistence is not None else Persistence())
         self.stopped = threading.Event()
         self._lock = threading.Lock()
         self._unreachable = 0
@@ -144,9 +148,11 @@ def judge_segments(segments: Iterable[Segment], asker: Asker, *, out: str | os.P
     segments, or, where it holds others too, in that of the episodes' ids and the rows. ``progress`` is told how many of
     how many are done.
     """
-    todo = list(segments)
-    if not 1 <= concurrency <= 1000:
-        raise UsageError(f"1 to 1000 questions can be asked at a time, not {concurrency}")
+    kind(asker, Asker, "what asks")
+    whole(concurrency, "concurrency, the questions asked at a time,", 1, 1000)
+    if not isinstance(segments, Iterable):
+        raise UsageError(f"segments are a list of judge.Segment, not {type(segments).__name__}")
+    todo = [kind(segment, Segment, "a segment") for segment in segments]
     ids = {s.id for s in todo}
     if len(ids) < len(todo):
         raise UsageError("two segments have the same id")

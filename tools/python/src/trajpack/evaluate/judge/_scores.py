@@ -6,9 +6,10 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._errors import DataError, MachineError, TrajpackError, UsageError
+from ..._errors import DataError, UsageError
 from .._catalogue import score
 from .._score import Scores
+from ._given import contents
 from ._segments import refuse_strange
 from ._verdicts import Verdict
 
@@ -63,30 +64,25 @@ def agreement(verdicts: Iterable[Verdict], labels: Mapping[str, Sequence[bool | 
 def read_labels(path: str | os.PathLike[str]) -> dict[str, list[bool | None]]:
     """The labels of people: JSON lines ``{"id": "000001:0-29", "labels": [true, false, null]}``."""
     labels: dict[str, list[bool | None]] = {}
+    data = contents(path, "a file of labels", "each of its lines holds \"id\" and \"labels\"")
     try:
-        with open(path, encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                    id, given = record["id"], record["labels"]
-                    good = isinstance(id, str) and isinstance(given, list) and all(
-                        x is None or isinstance(x, bool) for x in given) and id not in labels
-                except (ValueError, KeyError, TypeError, RecursionError):
-                    good = False
-                if not good:
-                    raise DataError(f"{os.fspath(path)}, line {number}: each line holds \"id\", no two the same, and "
-                                    "\"labels\", a list of true, false and null")
-                labels[id] = given
+        lines = data.decode("utf-8").split("\n")
     except UnicodeDecodeError:
         raise DataError(f"{os.fspath(path)} is not UTF-8") from None
-    except FileNotFoundError:
-        raise UsageError(f"{os.fspath(path)} does not exist") from None
-    except OSError as error:
-        if isinstance(error, TrajpackError):
-            raise
-        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            id, given = record["id"], record["labels"]
+            good = isinstance(id, str) and isinstance(given, list) and all(
+                x is None or isinstance(x, bool) for x in given) and id not in labels
+        except (ValueError, KeyError, TypeError, RecursionError):
+            good = False
+        if not good:
+            raise DataError(f"{os.fspath(path)}, line {number}: each line holds \"id\", no two the same, and "
+                            "\"labels\", a list of true, false and null")
+        labels[id] = given
     return labels
 
 

@@ -6,13 +6,13 @@ import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from ..._errors import DataError, MachineError, UsageError, nearest
+from ..._errors import DataError, UsageError, nearest
 from .._catalogue import score
+from ._given import contents
 
 FORMAT = "trajpack.segments/1"
 
@@ -88,15 +88,16 @@ def read_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
     """An action table: JSON ``[{"action": [3, "*", 12], "class": "attack", "name": "draw slash"}, ...]``, or the CSV
     of ``trajpack evaluate --classes``: a column for each number of the action, in which ``*`` and -1 fit any, then
     ``class`` and, where it is there, ``name``."""
+    data = contents(path, "a file of rules", "it is a list of {\"action\", \"class\"} objects, or a CSV file")
     try:
-        text = Path(path).read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
         raise DataError(f"{path} cannot be read: {error}") from None
-    return _json_rules(path) if text.lstrip().startswith(("[", "{")) else _csv_rules(path, text)
+    return _json_rules(path, text) if text.lstrip().startswith(("[", "{")) else _csv_rules(path, text)
 
 
-def _json_rules(path: str | os.PathLike[str]) -> list[ActionRule]:
-    document = _json(path)
+def _json_rules(path: str | os.PathLike[str], text: str) -> list[ActionRule]:
+    document = _parsed(path, text)
     if not isinstance(document, list):
         raise DataError(f"{path} must be a list of {{\"action\", \"class\"}} objects")
     rules = []
@@ -145,7 +146,7 @@ def write_segments(path: str | os.PathLike[str], segments: Iterable[Segment],
 
 def read_segments(path: str | os.PathLike[str]) -> list[Segment]:
     """Reads ``segments.json``; what does not follow its schema is named."""
-    document = _json(path)
+    document = _parsed(path, contents(path, "a file of segments", "write_segments makes one"))
     if not isinstance(document, dict) or document.get("format") != FORMAT or not isinstance(
             document.get("segments"), list):
         raise DataError(f"{path} is no segments file: it must hold \"format\": \"{FORMAT}\" and a list \"segments\"")
@@ -226,11 +227,8 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _json(path: str | os.PathLike[str]) -> Any:
+def _parsed(path: str | os.PathLike[str], text: str | bytes) -> Any:
     try:
-        with open(path, "rb") as file:
-            return json.loads(file.read())
-    except OSError as error:
-        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{os.fspath(path)} is not JSON: {error}") from None

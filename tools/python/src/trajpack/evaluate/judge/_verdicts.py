@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..._errors import DataError, MachineError
+from ..._errors import DataError
 from ._files import replace_file
+from ._given import contents
 from ._segments import Segment
 
 _FIELDS = ("id", "episode", "first", "last", "verdict", "reason")
@@ -42,11 +43,7 @@ def read_verdicts(path: str | os.PathLike[str], *, torn: bool = False) -> dict[s
 
     With ``torn`` a last line without its end, which a run that was killed leaves, is passed over if it is no verdict.
     """
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise MachineError(f"{os.fspath(path)} cannot be read: {error.strerror}") from None
+    data = contents(path, "a file of verdicts", "judge_segments with out= makes one, a verdict a line")
     lines = data.split(b"\n")
     ended = not lines[-1]
     verdicts: dict[str, Verdict] = {}
