@@ -36,7 +36,7 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
 
     # A limit on the size of files stops a conversion behind its first shard: the journal stays.
     def limit():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (28 << 10, 28 << 10))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))
 
     subprocess.run([trajpack, "convert", recordings, work / "stopped", "--shard-size", "1KB", "--chunk-rows", "64"],
                    preexec_fn=limit, capture_output=True)

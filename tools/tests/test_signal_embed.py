@@ -208,3 +208,24 @@ def test_numbers_at_the_ends_of_float64_give_bins_or_a_sentence(value):
     for x in (np.full(50, value), np.linspace(0, value, 50), np.append(np.zeros(49), value)):
         information = s.mutual_information(x, 5, bins=16).values
         assert np.isfinite(information).all()
+
+
+@pytest.mark.parametrize("scale,offset", [(1, 0), (1, 1e9), (1e-250, 0), (1e140, 0), (1e-9, 1), (0, 0)])
+def test_neighbours_at_any_magnitude(scale, offset):
+    """The search rules out by boxes in float32, which are made around the middle and scaled: nothing may get lost."""
+    rng = np.random.default_rng(3)
+    x = np.where(np.arange(400) % 7 == 0, 0, np.cumsum(rng.normal(size=400)).round(2)) * scale + offset
+    if scale == 0:
+        x = rng.normal(size=400) * 10.0 ** rng.integers(-60, 60, 400)
+    lag, top, window = 2, 10, 3
+    growth = []
+    for d in range(1, top + 2):
+        y = np.stack([x[k * lag:len(x) - (d - k) * lag] for k in range(d)], 1)
+        near, apart = nearest(y, 1, window, p=np.inf, skip_zero=True)
+        gap = np.abs(x[d * lag:] - x[d * lag:][near[:, 0]])
+        here = np.isfinite(apart[:, 0])
+        growth.append((np.maximum(apart[:, 0], gap) / apart[:, 0])[here].mean())
+    with np.errstate(all="ignore"):
+        e1 = np.array(growth[1:]) / np.array(growth[:-1])
+    for threads in (1, 2):
+        np.testing.assert_allclose(s.cao(x, lag, top, window, threads=threads).e1, e1, rtol=1e-9)

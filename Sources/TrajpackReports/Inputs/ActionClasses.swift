@@ -110,7 +110,8 @@ struct ActionClasses {
     guard keys[0].count == count else {
       throw TrajpackError(
         .usage,
-        "\(path): has \(keys[0].count) columns of an action, but an action id here has \(count) numbers")
+        "\(path): has \(keys[0].count) columns of an action, but an action id here has \(count) numbers"
+      )
     }
     return [
       "class_keys": Numbers(shape: [keys.count, count], keys.flatMap { $0 }),
