@@ -17,14 +17,6 @@ struct Counters: Sendable {
   }
 }
 
-/// Where the rows of a block of a chunk lie.
-enum ChunkSource {
-  /// All its bytes in a row.
-  case whole(UnsafeRawPointer, isShuffled: Bool)
-  /// Its byte planes, each at a place of its own; the number of the first one.
-  case planes(Int)
-}
-
 /// Reads, inflates and copies chunks. It keeps its working memory and belongs to one thread at a time.
 final class ChunkWorker {
   let setup: LoaderSetup
@@ -32,14 +24,14 @@ final class ChunkWorker {
   var counters = Counters()
   let finisher: Finisher
   private let decompressor = Decompressor(trustsCaller: true)
-  private var stored = Scratch()
+  var stored = Scratch()
   private var inflated = Scratch()
-  private var places: [ShardIndex.Chunk] = []
+  var places: [ShardIndex.Chunk] = []
   /// Where the stored bytes of each block lie, in the file's mapping or in `stored`.
-  private var found: [UnsafeRawPointer] = []
-  private var sources: [ChunkSource] = []
+  var found: [UnsafeRawPointer] = []
+  var sources: [ChunkSource] = []
   /// Eight a block: where its byte planes lie.
-  private var planes: [UnsafeRawPointer] = []
+  var planes: [UnsafeRawPointer] = []
   private var viewers: [Int: TrackViewer] = [:]
   /// The shard whose length was looked at since ``begin()``; -1 for none.
   private var measured = -1
@@ -138,59 +130,8 @@ final class ChunkWorker {
     }
   }
 
-  /// Finds the stored bytes of the blocks of a chunk: in the file's mapping where they were checked before,
-  /// else by reading them, at once where they lie together.
-  ///
-  /// - Returns: Whether all of them were checked.
-  private func find(
-    _ shard: LoadedShard, _ read: Int, _ chunk: Int
-  ) throws(TrajpackError) -> Bool {
-    let blocks = shard.programs.reads[read].blocks
-    places.removeAll(keepingCapacity: true)
-    found.removeAll(keepingCapacity: true)
-    var (begin, end, sum, isChecked) = (Int.max, 0, 0, true)
-    for block in blocks {
-      let row = shard.firstChunks[block.block] + chunk
-      let place = shard.index.chunk(row: row)
-      places.append(place)
-      begin = min(begin, place.offset)
-      end = max(end, place.offset + place.stored)
-      sum += place.stored
-      isChecked = isChecked && shard.isChecked(row)
-      counters.bytesRead += place.stored
-    }
-    if isChecked, let mapping = shard.mapping {
-      try look(at: mapping, shard)
-      for place in places {
-        guard
-          let at = mapping.bytes(at: place.offset, count: place.stored).baseAddress
-        else { continue }
-        found.append(at)
-      }
-      return true
-    }
-    let isOneRead = end - begin <= sum + 64 << 10
-    let bytes = stored.room(isOneRead ? end - begin : sum)
-    guard let base = bytes.baseAddress else { return isChecked }
-    if isOneRead {
-      try shard.shard.file.read(
-        at: begin, into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<(end - begin)]))
-      for place in places { found.append(UnsafeRawPointer(base + place.offset - begin)) }
-      return isChecked
-    }
-    var at = 0
-    for place in places {
-      try shard.shard.file.read(
-        at: place.offset,
-        into: UnsafeMutableRawBufferPointer(rebasing: bytes[at..<at + place.stored]))
-      found.append(UnsafeRawPointer(base + at))
-      at += place.stored
-    }
-    return isChecked
-  }
-
   /// Looks once before every few chunks whether a mapped file still has its length.
-  private func look(at mapping: MappedFile, _ shard: LoadedShard) throws(TrajpackError) {
+  func look(at mapping: MappedFile, _ shard: LoadedShard) throws(TrajpackError) {
     guard measured != shard.number else { return }
     try mapping.check()
     measured = shard.number
@@ -225,7 +166,7 @@ final class ChunkWorker {
   }
 
   /// Checks and inflates one block; says whether it is still shuffled.
-  private func inflate(
+  func inflate(
     _ shard: LoadedShard, _ chunk: Int, _ block: BlockRead, _ place: ShardIndex.Chunk,
     _ bytes: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) -> Bool {
@@ -243,63 +184,6 @@ final class ChunkWorker {
     counters.bytesInflated += block.bytes
     counters.chunks += 1
     return isShuffled
-  }
-
-  /// Finds the rows of a chunk and inflates no more of it than has to be: what is stored as it is, whole blocks
-  /// or planes of bytes in lz4 chunks, is copied from where it lies.
-  private func locate(
-    _ shard: LoadedShard, _ read: Int, _ chunk: Int, scratch: UnsafeMutableRawBufferPointer
-  ) throws(TrajpackError) {
-    let areChecked = try find(shard, read, chunk)
-    sources.removeAll(keepingCapacity: true)
-    planes.removeAll(keepingCapacity: true)
-    for (i, block) in shard.programs.reads[read].blocks.enumerated() {
-      let place = places[i]
-      let bytes = UnsafeRawBufferPointer(start: found[i], count: place.stored)
-      let out = UnsafeMutableRawBufferPointer(
-        rebasing: scratch[block.offset..<block.offset + block.bytes])
-      if areChecked, place.filterMask & block.codecBit != 0, place.stored == block.bytes {
-        counters.chunks += 1
-        sources.append(
-          .whole(found[i], isShuffled: block.shuffle > 1 && place.filterMask & 1 == 0))
-      } else if areChecked, block.hasPlanes, place.filterMask == 0,
-        let at = try locatePlanes(shard, chunk, block, bytes, scratch: out)
-      {
-        sources.append(.planes(at))
-      } else {
-        let isShuffled = try inflate(shard, chunk, block, place, bytes, into: out)
-        guard let base = out.baseAddress else { continue }
-        sources.append(.whole(UnsafeRawPointer(base), isShuffled: isShuffled))
-      }
-    }
-  }
-
-  /// Finds the planes of an lz4 chunk; their number in `planes`, or `nil` where its pieces are no planes.
-  private func locatePlanes(
-    _ shard: LoadedShard, _ chunk: Int, _ block: BlockRead, _ bytes: UnsafeRawBufferPointer,
-    scratch: UnsafeMutableRawBufferPointer
-  ) throws(TrajpackError) -> Int? {
-    let first = planes.count
-    do throws(TrajpackError) {
-      var pieces = try LZ4Chunk(bytes, raw: block.bytes)
-      guard pieces.pieceBytes * block.shuffle == block.bytes, let base = scratch.baseAddress else {
-        return nil
-      }
-      while let piece = try pieces.next() {
-        if piece.isPlain, let at = piece.stored.baseAddress {
-          planes.append(at)
-        } else {
-          let to = base + piece.range.lowerBound
-          try LZ4Chunk.inflate(piece, into: to)
-          planes.append(UnsafeRawPointer(to))
-          counters.bytesInflated += piece.range.count
-        }
-      }
-    } catch {
-      throw shard.shard.damaged(chunk, block: block.block, error)
-    }
-    counters.chunks += 1
-    return first
   }
 
   private func copy(
@@ -400,58 +284,4 @@ struct Scratch: ~Copyable {
   }
 
   deinit { memory.deallocate() }
-}
-
-enum RowCopy {
-  /// Copies columns of rows out of byte planes, one for each byte of an element.
-  static func copy(
-    planes: UnsafePointer<UnsafeRawPointer>, _ block: BlockRead, rows: Range<Int>,
-    _ copy: ColumnCopy, into to: UnsafeMutableRawPointer, stride: Int
-  ) {
-    let element = block.shuffle
-    let perRow = block.rowBytes / element
-    if copy.width == block.rowBytes, stride == copy.width {
-      Shuffle.undo(
-        planes: planes, elementSize: element,
-        elements: rows.lowerBound * perRow..<rows.upperBound * perRow, into: to)
-      return
-    }
-    let first = copy.column / element
-    let end = (copy.column + copy.width + element - 1) / element
-    for (n, row) in rows.enumerated() {
-      Shuffle.undo(
-        planes: planes, elementSize: element,
-        elements: row * perRow + first..<row * perRow + end, into: to + n * stride)
-    }
-  }
-
-  /// Copies columns of rows out of an inflated chunk, undoing its shuffle on the way.
-  static func copy(
-    _ bytes: UnsafeRawBufferPointer, _ block: BlockRead, isShuffled: Bool, rows: Range<Int>,
-    _ copy: ColumnCopy, into to: UnsafeMutableRawPointer, stride: Int
-  ) {
-    let size = block.rowBytes
-    let columns = copy.column..<copy.column + copy.width
-    if isShuffled, block.shuffle == size {
-      Shuffle.undo(
-        bytes, elementSize: size, elements: rows, columns: columns, into: to, stride: stride)
-    } else if isShuffled {
-      let plane = bytes.count / max(block.shuffle, 1)
-      guard let base = bytes.baseAddress, block.shuffle <= 8 else { return }
-      withUnsafeTemporaryAllocation(of: UnsafeRawPointer.self, capacity: block.shuffle) { planes in
-        for p in 0..<block.shuffle { planes.initializeElement(at: p, to: base + p * plane) }
-        guard let first = planes.baseAddress else { return }
-        self.copy(planes: first, block, rows: rows, copy, into: to, stride: stride)
-      }
-    } else if let from = bytes.baseAddress {
-      if columns.count == size, stride == size {
-        to.copyMemory(from: from + rows.lowerBound * size, byteCount: rows.count * size)
-      } else {
-        for (n, row) in rows.enumerated() {
-          (to + n * stride).copyMemory(
-            from: from + row * size + columns.lowerBound, byteCount: columns.count)
-        }
-      }
-    }
-  }
 }

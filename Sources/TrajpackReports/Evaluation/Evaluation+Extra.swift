@@ -112,8 +112,11 @@ extension Evaluation {
           "\(request.verdicts ?? ""): segment '\(segment.id)' is of episode '\(segment.episode)', which is not "
             + "in the truth\(Suggestion.text(for: segment.episode, among: truth.ids))")
       }
-      let end = try ends[segment.episode] ?? truth.rows(of: segment.episode)
-      ends[segment.episode] = end
+      var end = ends[segment.episode] ?? -1
+      if end < 0 {
+        end = try truth.rows(of: segment.episode)
+        ends[segment.episode] = end
+      }
       guard segment.last < end else {
         throw TrajpackError(
           .data,
