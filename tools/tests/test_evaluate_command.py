@@ -382,8 +382,32 @@ def test_segments_and_their_classes(world, known, tmp_path):
     assert mine["value"] == cuts and [s["class"] for s in mine["details"]["segments"]] == classes
     table.write_text("a,class\n1,2\n")
     assert "an action id here has 3 numbers" in run(world, world, "--metric", "action.segments", "--classes", table, code=2)
-    table.write_text("a,class\n1,x\n")
+    table.write_text("a,class\nx,1\n")
     assert "line 2: 'x'" in run(world, world, "--metric", "action.segments", "--classes", table, code=1)
+    # The same as JSON, and by names: those are numbered as they come. A column of names is for people.
+    for text in ('[{"action": ["*", 1, "*"], "class": 0}, {"action": ["*", "*", "*"], "class": "7", "name": "rest"}]',
+                 "weapon_id,motion_bank_id,motion_id,class,name\n*,1,*,0,one\n*,*,*,7,\n"):
+        table.write_text(text)
+        again = figures(report(world, world, "--metric", "action.segments", "--classes", table))["action.segments"]
+        assert again["details"] == mine["details"]
+    table.write_text('[{"action": ["*", 1, "*"], "class": "walk"}, {"action": ["*", "*", "*"], "class": "rest"}]')
+    again = figures(report(world, world, "--metric", "action.segments", "--classes", table))["action.segments"]
+    assert [s["class"] for s in again["details"]["segments"]] == [c // 7 for c in classes]
+    for text in ('[{"action": [-1], "class": "x"}]', '[{"action": [1]}]', '[{"action": [], "class": "x"}]', "[1]"):
+        table.write_text(text)
+        assert "entry 0 must have" in run(world, world, "--metric", "action.segments", "--classes", table, code=1)
+
+
+def test_verdicts_on_rows_that_are_not_there(world, known, tmp_path):
+    rows = max(len(next(iter(known["000001"].values()))), 1)
+    line = {"id": "a", "episode": "000001", "first": 0, "last": rows - 1, "verdict": True}
+    file = tmp_path / "verdicts.jsonl"
+    for change, said in (({}, None), ({"last": rows}, f"goes to row {rows}, but episode '000001' has {rows} rows"),
+                         ({"episode": "000002x"}, "is of episode '000002x', which is not in the truth")):
+        file.write_text(json.dumps({**line, **change}) + "\n")
+        words = (world, world, "--metric", "action.following", "--verdicts", file)
+        out = run(*words, code=1 if said else 0)
+        assert said is None or said in out
 
 
 def test_what_is_no_file_stays_what_it_is(world, tmp_path):

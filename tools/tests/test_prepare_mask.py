@@ -31,7 +31,8 @@ MECHANISMS = [
     ["--mechanism", "kept-rows", "--amount", ".7"], ["--mechanism", "channels", "--count", "2"],
     ["--mechanism", "blocks", "--amount", ".2", "--length", "10", "--width", "2"],
     ["--mechanism", "value", "--amount", ".3", "--slope", "2"], ["--mechanism", "above", "--offset", "1"],
-    ["--mechanism", "drivers", "--amount", ".3", "--driver", "series/angle=1.5"]]
+    ["--mechanism", "drivers", "--amount", ".3", "--driver", "series/angle=1.5"],
+    ["--mechanism", "time", "--cycle", "7", "--phase", "1", "--seed", "5"]]
 
 
 @pytest.mark.parametrize("how", MECHANISMS, ids=lambda h: " ".join(h))
@@ -54,6 +55,96 @@ def test_replay(trajpack, source, tmp_path, how):
     for name, (values, seen) in one(tmp_path / "b", "b")[1].items():
         assert np.array_equal(values[seen], old[name][0][seen].astype(values.dtype)), name
         assert not (seen & ~old[name][1]).any()
+
+
+def test_masks_by_time_are_the_definition(made):
+    """An entry stays with probability exp(3 sin(cycle t + phase)) / scale (pygrinder's mnar_t)."""
+    out = made("mask", "--mechanism", "time", "--channel", "series/x", "--seed", 4)
+    for name, rows in ROWS.items():
+        keep = np.exp(3 * np.sin(20 * np.arange(rows) / (rows - 1) + 10)) / 3
+        draws = uniforms(4, key(name, "series", "", 0, ""), rows * 3).reshape(rows, 3)
+        seen = one(out, name)[1]["x"][1].reshape(rows, 3)
+        assert np.array_equal(seen, draws < keep[:, None]) and .1 < seen.mean() < .9
+
+
+def test_elapsed_is_what_cfc_counts(made, tmp_path):
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"steps": [
+        {"step": "mask", "channels": "series/x", "mechanism": "kept-rows", "amount": .6, "seed": 1},
+        {"step": "elapsed", "channels": "series/x"},
+        {"step": "elapsed", "channels": "series/x", "unit": "time", "name": "dt"}]}))
+    out = made("apply", "--plan", plan)
+    for name, rows in ROWS.items():
+        channels = one(out, name)[1]
+        kept = np.flatnonzero(channels["x"][1].reshape(rows, 3).any(1))
+        elapsed = channels["elapsed"][0].ravel()
+        # CfC's loop: what lies between one kept step and the next, the first counted from before the recording.
+        assert np.array_equal(elapsed[kept], np.diff(kept, prepend=-1)) and elapsed.max() > 2
+        before = np.searchsorted(kept, np.arange(rows)) - 1
+        last = np.where(before >= 0, kept[before], 0)
+        np.testing.assert_allclose(channels["dt"][0].ravel(), (np.arange(rows) - last) / RATE, atol=1e-12)
+
+
+def test_paths_are_torchcdes_layout(made, tmp_path):
+    """Natural: scipy's spline through the observations, piece by piece. Rectilinear: torchcde's loop."""
+    from scipy.interpolate import CubicSpline
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"steps": [
+        {"step": "mask", "channels": "series/x", "amount": .5, "seed": 3},
+        {"step": "path", "channels": "series/position"},
+        {"step": "path", "channels": "series/position", "method": "hermite", "suffix": ".hermite"},
+        {"step": "path", "channels": "series/x", "method": "rectilinear", "look_ahead": True}]}))
+    out = made("apply", "--plan", plan)
+    for name, rows in ROWS.items():
+        t, channels = one(out, name)
+        position, path = channels["position"][0], channels["position.path"][0].reshape(rows, 4, 2)
+        hermite = channels["position.hermite"][0].reshape(rows, 4, 2)
+        for c in range(2):
+            known = ~np.isnan(position[:, c])
+            spline = CubicSpline(t[known], position[known, c], bc_type="natural")
+            np.testing.assert_allclose(path[:-1, 0, c], spline(t[:-1]), atol=1e-9)
+            np.testing.assert_allclose(path[:-1, 1, c], spline(t[:-1], 1), atol=1e-6)
+            np.testing.assert_allclose(path[:-1, 2, c], spline(t[:-1], 2), atol=1e-4)
+            half = .5 / RATE
+            for p, at in ((path, spline(t[:-1] + half)), (hermite, None)):
+                value = p[:, 0, c] + half * (p[:, 1, c] + half * (p[:, 2, c] / 2 + half * p[:, 3, c] / 3))
+                if at is not None:
+                    np.testing.assert_allclose(value[:-1], at, atol=1e-9)
+                # The last row goes on: its own value is the observation, and nothing breaks there.
+                assert abs(p[-1, 0, c] - position[-1, c]) < 1e-12
+            filled = np.interp(t, t[known], position[known, c])
+            slopes = np.diff(filled) * RATE
+            np.testing.assert_allclose(hermite[:-1, 0, c], filled[:-1], atol=1e-12)
+            np.testing.assert_allclose(hermite[1:-1, 1, c], slopes[:-1], atol=1e-7)
+        x, jump = channels["x"][0].reshape(rows, 3).copy(), channels["x.path"][0].reshape(rows, 2, 3)
+        for c in range(3):
+            known = np.flatnonzero(~np.isnan(x[:, c]))
+            x[:, c] = x[known[np.maximum(np.searchsorted(known, np.arange(rows), "right") - 1, 0)], c]
+        assert np.array_equal(jump[:, 1], x) and np.array_equal(jump[1:, 0], x[:-1])
+        assert np.array_equal(jump[0], x[[0, 0]])
+
+
+def test_what_no_path_goes_through(trajpack, source, tmp_path):
+    plan = tmp_path / "plan.json"
+    gone = {"step": "mask", "channels": "series/x", "mechanism": "kept-rows", "amount": 0}
+    for path, sentence in [({"channels": "series/x"}, "episode 'a', stream 'series': channel 'x': component 0 has no"),
+                           ({"channels": "series/q"}, "quaternion, through which no line goes"),
+                           ({"channels": "series/x", "method": "rectilinear"}, "no observation")]:
+        plan.write_text(json.dumps({"steps": [gone, {"step": "path", **path}]}))
+        code = 1 if "component" in sentence or "observation" in sentence else 2
+        assert sentence in " ".join(run(trajpack, "apply", source, tmp_path / "out", "--plan", plan, code=code).split())
+        assert not (tmp_path / "out").exists()
+    plan.write_text(json.dumps({"steps": [
+        {"step": "mask", "channels": "series/x", "amount": .9, "seed": 1},
+        {"step": "path", "channels": "series/x", "method": "rectilinear", "unobserved": "missing"}]}))
+    run(trajpack, "apply", source, tmp_path / "late", "--plan", plan)
+    for name, rows in ROWS.items():
+        channels = one(tmp_path / "late", name)[1]
+        first = channels["x"][1].reshape(rows, 3).argmax(0)
+        seen = channels["x.path"][1].reshape(rows, 2, 3)
+        assert first.max() > 0
+        for c in range(3):
+            assert seen[:, 1, c].argmax() == first[c] and seen[:, 1, c].sum() == rows - first[c]
 
 
 def test_time_since(made, tmp_path):

@@ -30,7 +30,12 @@ WRONG = [
         {"step": "mask", "mechanism": "above", "amount": .1}, {"step": "mask", "amount": .1, "seed": -1},
         {"step": "mask", "mechanism": "drivers", "amount": .1}, {"step": "select"}, {"step": "select", "channels": []},
         {"step": "normalize", "method": "max"}, {"step": "time_since", "suffix": ""},
-        {"step": "normalize", "constants": {"series/x": {"shift": [1]}}}))]
+        {"step": "mask", "amount": .1, "draw": "window"}, {"step": "mask", "mechanism": "above", "draw": "epoch"},
+        {"step": "mask", "mechanism": "time", "amount": .1}, {"step": "mask", "mechanism": "time", "scale": 0},
+        {"step": "mask", "amount": .1, "cycle": 3}, {"step": "align", "onto": []},
+        {"step": "align", "onto": ["series", "series"]}, {"step": "elapsed", "unit": "s"}, {"step": "elapsed", "name": ""},
+        {"step": "path", "method": "linear"}, {"step": "path", "look_ahead": True},
+        {"step": "path", "unobserved": "hold"}, {"step": "normalize", "constants": {"series/x": {"shift": [1]}}}))]
 
 
 @pytest.mark.parametrize("plan", WRONG, ids=json.dumps)
@@ -58,7 +63,7 @@ def test_schema_takes_what_is_printed(trajpack, source, tmp_path):
             (tmp_path / "plan.json").write_text(printed)
             assert run(trajpack, "apply", source, "x", "--plan", tmp_path / "plan.json", "--print-plan") == printed
             seen += 1
-    assert seen >= 10
+    assert seen >= 14
 
 
 def test_a_plan_goes_round(trajpack, source, tmp_path):

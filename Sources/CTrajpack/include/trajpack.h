@@ -114,7 +114,8 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                integers are rows of the channel's own clock, fractions and texts "-0.5" are seconds
 //   "plan"       steps of preparation (schemas/plan.schema.json), run on the rows that a window needs; all
 //                other options see what they leave, as if the plan had been applied to the dataset
-//                before. Steps that look at a whole track (docs say which) make whole tracks.
+//                before. Steps that look at a whole track (docs say which) make whole tracks. A mask whose
+//                "draw" is "epoch" takes other entries away in each epoch.
 //   "reference"  the stream whose clock counts rows; default: the first selected stream without
 //                entities, else the first
 //   "rate"       rows a second of a regular grid that replaces the reference's own clock

@@ -110,7 +110,7 @@ struct ActionClasses {
     guard keys[0].count == count else {
       throw TrajpackError(
         .usage,
-        "\(path): has \(keys[0].count) numbers of an action, but an action id here has \(count)")
+        "\(path): has \(keys[0].count) columns of an action, but an action id here has \(count) numbers")
     }
     return [
       "class_keys": Numbers(shape: [keys.count, count], keys.flatMap { $0 }),

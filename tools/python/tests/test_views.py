@@ -61,6 +61,13 @@ PLANS: dict[str, list[dict[str, Any]]] = {
     "align": [{"step": "align", "streams": ["slow", "npc"], "onto": "fast"}],
     "quantise": [{"step": "quantise", "streams": "odd", "quantum": "1/10"}],
     "since": [{"step": "time_since", "channels": ["fast/v", "odd/z"]}],
+    "elapsed": [{"step": "mask", "mechanism": "kept-rows", "amount": 0.7, "channels": "fast"},
+                {"step": "elapsed", "channels": "fast"}, {"step": "elapsed", "channels": "odd", "unit": "time"}],
+    "path": [{"step": "path", "channels": ["fast/x", "fast/v", "odd/z"]},
+             {"step": "path", "channels": "fast/v", "method": "rectilinear", "suffix": ".jumps", "unobserved": "missing"}],
+    "union": [{"step": "align", "streams": ["slow", "odd"], "onto": ["slow", "odd"], "tolerance": 0}],
+    "time": [{"step": "mask", "mechanism": "time", "channels": "fast/v"}],
+    "normal": [{"step": "normalize", "channels": "fast/x"}, {"step": "embed", "channels": "fast/x", "tau": 1, "dimension": 2}],
     "several": [{"step": "resample", "streams": "fast", "rate": 30, "method": "nearest"},
                 {"step": "mask", "mechanism": "entries", "amount": 0.2, "seed": 1, "channels": "fast/x"},
                 {"step": "time_since", "channels": "fast/x"},
@@ -135,10 +142,20 @@ def test_plans_that_do_not_fit(source: Path, tmp_path: Path) -> None:
     ]:
         with pytest.raises(trajpack.UsageError, match=sentence):
             dataset.windows(length=2, plan=plan)
+    embed = {"step": "embed", "channels": "fast/x", "tau": 2, "dimension": 2}
+    draw = {"step": "mask", "channels": "fast/x", "amount": 0.5, "draw": "epoch"}
+    for steps, more, sentence in [
+        ([embed], {"normalize": "standard"}, "'fast/x' is made by the plan"),
+        ([embed], {"normalize": {"fast/x": "standard"}}, "'fast/x' is made by the plan"),
+        ([{"step": "normalize", "channels": "fast/x"}], {"normalize": "standard"}, "normalised by the plan already"),
+        ([{"step": "normalize", "channels": "fast/x", "split": "val"}], {}, "no split 'val'"),
+        ([draw], {"windows_where": trajpack.channel("fast/x").mean() > 0}, "draws 'fast/x' anew in each epoch"),
+        ([draw, {"step": "time_since", "channels": "fast/x"}], {"window_weights": trajpack.channel("fast/x.since").mean()},
+         "draws 'fast/x.since' anew"),
+    ]:
+        with pytest.raises(trajpack.UsageError, match=sentence):
+            dataset.windows(length=2, plan={"steps": steps}, **more)
     plan = {"steps": [{"step": "select", "channels": "fast"}]}
-    for more in ({"normalize": "standard"}, {"windows_where": {"channel": "fast/x", "mean": {"min": 0}}}):
-        with pytest.raises(trajpack.UsageError, match="what was recorded"):
-            dataset.windows(length=2, plan=plan, **more)
     ours = dataset.windows(length=2, plan=plan)
     with pytest.raises(trajpack.UsageError, match="other data or with other options"):
         dataset.windows(length=2, channels=["fast"]).load_state_dict(ours.state_dict())

@@ -14,7 +14,8 @@ struct Mask: Command {
     entries: each with probability AMOUNT. exact: exactly that fraction. rows: that fraction of whole \
     rows; 0.3 is part of 0.5 of the same seed. kept-rows: each row is kept with that probability. \
     blocks: of --length rows and --width neighbouring numbers. channels: --count whole ones. drivers: \
-    by the values of others (MAR). value: by its own (MNAR). above: beyond mean + --offset deviations.
+    by the values of others (MAR). value: by its own (MNAR). above: beyond mean + --offset deviations. \
+    time: kept with probability exp(3 sin(CYCLE t + PHASE)) / SCALE, t from 0 to 1 over a track (MNAR).
     """
   static var examples: [Example] {
     [
@@ -46,6 +47,9 @@ struct Mask: Command {
       .option("--count", to: \.count, value: "N", help: "How many whole channels."),
       .option("--slope", to: \.slope, value: "X", help: "How strongly a value decides (1)."),
       .option("--offset", to: \.offset, value: "X", help: "Deviations above the mean (0)."),
+      .option("--cycle", to: \.cycle, value: "X", help: "Radians over a track, of 'time' (20)."),
+      .option("--phase", to: \.phase, value: "X", help: "Radians at its first row (10)."),
+      .option("--scale", to: \.scale, value: "X", help: "What the intensity is divided by (3)."),
       .option(
         "--driver", to: \.drivers, value: "CHANNEL=WEIGHT",
         help: "A channel whose values decide about the others."),
@@ -62,6 +66,9 @@ struct Mask: Command {
   var count: Int?
   var slope: Double?
   var offset: Double?
+  var cycle: Double?
+  var phase: Double?
+  var scale: Double?
   var drivers: [String] = []
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -77,7 +84,8 @@ struct Mask: Command {
           "mechanism": mechanism.map { .string($0) }, "amount": amount.map { .double($0) },
           "seed": number(seed), "length": number(length), "width": number(width),
           "count": number(count), "slope": slope.map { .double($0) },
-          "offset": offset.map { .double($0) },
+          "offset": offset.map { .double($0) }, "cycle": cycle.map { .double($0) },
+          "phase": phase.map { .double($0) }, "scale": scale.map { .double($0) },
           "drivers": try PlanWords.rules(drivers, "--driver") { word in
             Double(word).map { .double($0) } ?? .string(word)
           },

@@ -41,7 +41,8 @@ class Loader(Watched):
         of the channel's own clock, floats seconds: ``{"camera": [-1.0, 0.0], "state/action": range(16)}``.
     plan
         Steps of preparation, as ``trajpack apply`` takes them: a dict, or the path of a JSON file. They run on the
-        rows that a window needs; everything else sees what they leave, as if the plan had been applied before.
+        rows that a window needs; everything else sees what they leave, as if the plan had been applied before. A mask
+        step with ``"draw": "epoch"`` takes other entries away in each epoch.
     reference
         The stream whose clock counts rows; by default the first that is selected and has no entities. ``rate``: rows
         a second of a regular grid instead.
@@ -56,7 +57,8 @@ class Loader(Watched):
         "float32", or ``{pattern: dtype}``; by default the channels' own.
     normalize
         "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), or ``{pattern: ...}``, from the statistics
-        of ``normalize_split`` ("train" where there is one, else all). The result is float32.
+        of ``normalize_split`` ("train" where there is one, else all), as it was recorded,
+        whatever a plan does. The result is float32.
     features
         ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own.
     fill
