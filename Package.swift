@@ -144,7 +144,10 @@ let package = Package(
         "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
       ],
       swiftSettings: strict),
-    .executableTarget(name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict),
+    // The Swift runtime goes in, so that the program runs where no toolchain is.
+    .executableTarget(
+      name: "trajpack", dependencies: ["TrajpackCommands"], swiftSettings: strict,
+      linkerSettings: [.unsafeFlags(["-static-stdlib"], .when(configuration: .release))]),
 
     // Tests: one target a module, and a library of seeded generators and law checkers.
     .target(

@@ -100,21 +100,34 @@ void tp_columns_pack(const int64_t *rows, size_t count, size_t columns, tp_colum
   }
 }
 
+// Widths of whole types become vector instructions.
+#define UNPACK(T)                                                                                  \
+  for (size_t i = 0; i < count; i++, line += slope) {                                              \
+    T rest;                                                                                        \
+    memcpy(&rest, bytes + i * sizeof rest, sizeof rest);                                           \
+    out[i] = (int64_t)(line + rest);                                                               \
+  }
+
 void tp_column_unpack(const tp_column *column, size_t count, int64_t *out) {
   uint64_t line = (uint64_t)column->base;
   const uint64_t slope = (uint64_t)column->slope, mask = column->mask;
-  const size_t width = column->width;
-  if (width == 0) {
+  const uint8_t *bytes = column->bytes;
+  switch (column->width) {
+  case 0: {
     u4 four = {line, line + slope, line + 2 * slope, line + 3 * slope};
     size_t i = 0;
     for (; i + 4 <= count; i += 4, four += 4 * slope) *(u4 *)(out + i) = four;
     for (line += i * slope; i < count; i++, line += slope) out[i] = (int64_t)line;
     return;
   }
-  const uint8_t *bytes = column->bytes;
-  for (size_t i = 0; i < count; i++, line += slope, bytes += width) {
-    uint64_t rest;
-    memcpy(&rest, bytes, 8);
-    out[i] = (int64_t)(line + (rest & mask));
+  case 1: UNPACK(uint8_t) return;
+  case 2: UNPACK(uint16_t) return;
+  case 4: UNPACK(uint32_t) return;
+  default:
+    for (size_t i = 0; i < count; i++, line += slope, bytes += column->width) {
+      uint64_t rest;
+      memcpy(&rest, bytes, 8);
+      out[i] = (int64_t)(line + (rest & mask));
+    }
   }
 }

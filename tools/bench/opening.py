@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Measures how long it takes from a path to the first batch: 200, 10,000 and 1,000,000 episodes, a new process each time.
+"""Measures how long it takes from a path to the first batch, and the anonymous memory then held: 200, 10,000 and
+1,000,000 episodes, a new process each time.
 
 Imports are not counted, the page cache is warm, and so is what the machine keeps of checked shards: nothing, trajpack
 keeps no such thing. The archives are made by the tests' own writer, which shares no code with trajpack.
@@ -26,6 +27,12 @@ sys.path.insert(0, sys.argv[1])
 import numpy, trajpack
 import trajpack.dataset, trajpack.loader
 trajpack.version()
+
+def anonymous():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
+
+before = anonymous()
 begin = time.perf_counter()
 dataset = trajpack.open(sys.argv[2])
 opened = time.perf_counter()
@@ -33,7 +40,7 @@ loader = dataset.windows(length=4, batch=32, masks=False)
 made = time.perf_counter()
 batch = loader.next()
 assert batch["state/x"].shape == (32, 4, 8)
-print(time.perf_counter() - begin, opened - begin, made - opened)
+print(time.perf_counter() - begin, opened - begin, made - opened, (anonymous() - before) / 1024e3)
 """
 
 
@@ -69,11 +76,13 @@ def main():
             out = subprocess.run([sys.executable, "-c", CHILD, ROOT / "tools/python/src", path], check=True,
                                  capture_output=True, text=True).stdout
             rows[n].append([float(x) * 1000 for x in out.split()])
-    print(f"{'episodes':>10} {'wanted':>8} {'first batch':>12} {'open':>8} {'loader':>8}   (milliseconds, medians; least)")
+    print(f"{'episodes':>10} {'wanted':>8} {'first batch':>12} {'open':>8} {'loader':>8} {'memory':>8}   "
+          "(milliseconds and MiB, medians; least)")
     for n, found in rows.items():
-        whole, opened, made = (statistics.median(column) for column in zip(*found, strict=True))
+        whole, opened, made, memory = (statistics.median(column) for column in zip(*found, strict=True))
         wanted = WANTED.get(n)
-        print(f"{n:10,} {'< ' + str(wanted) if wanted else '':>8} {whole:12.1f} {opened:8.1f} {made:8.1f}   "
+        asked = f"< {wanted}" if wanted else ""
+        print(f"{n:10,} {asked:>8} {whole:12.1f} {opened:8.1f} {made:8.1f} {memory:8.1f}   "
               f"least {min(row[0] for row in found):.1f}")
 
 

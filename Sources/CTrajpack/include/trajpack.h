@@ -170,7 +170,7 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
-//   "cache"      bytes of inflated chunks to keep; default 64 MiB for "block", else 0
+//   "cache"      bytes of inflated chunks to keep; default 192 MiB with "plan", 64 MiB for "block", else 0
 //   "on_error"   "raise" (default) | "skip": windows that touch damaged data are left out of their
 //                batch, counted and named in the statistics
 int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const char *options,

@@ -84,8 +84,8 @@ final class Engine: @unchecked Sendable {
     // Only a pool of blocks comes back to the same chunks soon, but not in the same batch.
     var limit = 0
     if case .block = setup.options.shuffle { limit = 64 << 20 }
-    // What a plan has made is dear.
-    if setup.options.plan != nil { limit = 64 << 20 }
+    // What a plan has made is dear, whole tracks above all.
+    if setup.options.plan != nil { limit = 192 << 20 }
     limit = setup.options.cache ?? limit
     cache = limit > 0 ? ChunkCache(limit: limit) : nil
     threadCount = setup.options.threads > 0 ? setup.options.threads : Int(tp_processors())

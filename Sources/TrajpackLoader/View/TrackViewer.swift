@@ -13,7 +13,8 @@ final class TrackViewer {
     var track: Int
     var epoch: UInt64
   }
-  /// Tracks of the episode that could only be made whole: their next rows are likely to be asked for.
+  /// Tracks of the episode that could only be made whole: their next rows are likely to be asked for. Others
+  /// are in the loader's cache, where their bytes are counted.
   private var whole: [Whole: PlanTrack] = [:]
   /// The one of them that was made last, until its chunks are asked for.
   private var fresh: Whole?

@@ -30,9 +30,9 @@ public final class DatasetAppender {
   let pool: WorkerPool
   let backend: MakeBackend
   let journal: Journal
-  private let wasThere: Bool
+  let wasThere: Bool
   /// The manifest that a finished dataset has until the first episode is added.
-  private var manifest: Manifest?
+  var manifest: Manifest?
   private var source: JSONValue
   /// The shards, in order.
   var shards: [Manifest.Entry] = []
@@ -46,15 +46,15 @@ public final class DatasetAppender {
   var joins = 0
   var joinedBytes = 0
   private var appended = 0
-  private var ids: Set<String> = []
+  var ids: Set<String> = []
   private var recording: Set<String> = []
   private var isOpen = true
   /// Whether the journal is one that this may take away again.
-  private var isOurs = false
+  var isOurs = false
   /// What the rows must be; `nil` before it is declared.
-  public private(set) var schema: AppendSchema?
+  public internal(set) var schema: AppendSchema?
   /// Rows a unit of time of the streams whose tracks, as they were found, are all of one regular rate.
-  public private(set) var rates: [String: Rational] = [:]
+  public internal(set) var rates: [String: Rational] = [:]
 
   /// Opens a dataset for adding to it, or makes the folder of a new one.
   ///
@@ -108,72 +108,6 @@ public final class DatasetAppender {
   }
 
   deinit { if isOpen { _ = try? leaveAsFound() } }
-
-  /// Where no episode was added: a finished dataset stays finished, and a folder that was new goes away.
-  ///
-  /// - Returns: Whether that was so.
-  private func leaveAsFound() throws(TrajpackError) -> Bool {
-    guard isOurs, shards.isEmpty || manifest != nil else { return false }
-    try FileSystem.remove("\(path)/\(Journal.fileName)")
-    if shards.isEmpty, !wasThere { rmdir(path) } else { try FileSystem.syncFolder(path) }
-    return true
-  }
-
-  /// The first record of the journal, and the source of the manifest.
-  private static func plan(_ options: Options, before: JSONValue?) -> JSONValue {
-    .record([
-      "type": "plan", "format": "writer", "options": .object([]),
-      "codec": .string(options.layout.codec.name),
-      "level": options.layout.level.map { .int(Int64($0)) },
-      "chunk_rows": options.layout.chunkRows.map { .int(Int64($0)) },
-      "shard_bytes": .int(Int64(options.shardBytes)),
-      "before": before?["format"]?.string == "writer" ? before?["before"] : before,
-    ])
-  }
-
-  /// Looks at the shards that are there, and removes what was not acknowledged.
-  private func takeStock() throws(TrajpackError) {
-    var layouts: [Schema] = []
-    var clocks: [String: Set<Rational?>] = [:]
-    for entry in shards {
-      guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
-        throw TrajpackError(
-          .data,
-          "\(path)/\(entry.name): is not the file that was acknowledged; restore it from a copy")
-      }
-      let shard = try Shard("\(path)/\(entry.name)")
-      for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }
-      layouts.append(shard.schema)
-      let known = shard.index.allClocks
-      for number in 0..<shard.index.trackCount {
-        let track = shard.index.numbers(ofTrack: number)
-        var rate: Rational?
-        if case .regular(_, let found) = known[track.clock] { rate = found }
-        clocks[shard.schema.streams[track.stream].name, default: []].insert(rate)
-      }
-    }
-    for (stream, found) in clocks where found.count == 1 {
-      if let rate = found.first ?? nil { rates[stream] = rate }
-    }
-    if let last = layouts.last {
-      let schema = AppendSchema(last)
-      self.schema = schema
-      firstJoinable = shards.count
-      while firstJoinable > 0, schema.lies(in: layouts[firstJoinable - 1], options.layout) {
-        firstJoinable -= 1
-      }
-    }
-    let kept = Set(shards.map(\.name))
-    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
-      if !kept.contains(name), name != Journal.fileName {
-        try FileSystem.remove("\(path)/\(name)")
-      }
-    }
-    for name in kept {
-      let digits = name.dropFirst("shard-".count).dropLast(".h5".count)
-      if digits.count <= 15, let number = Int(digits) { nextNumber = max(nextNumber, number + 1) }
-    }
-  }
 
   private func usable() throws(TrajpackError) {
     guard isOpen else { throw TrajpackError(.usage, "\(path): the writer is closed") }

@@ -223,7 +223,7 @@ def test_options_of_another_judge_are_refused(tmp_path: Path, capsys: pytest.Cap
         judge.Asker(judge.FunctionJudge(lambda r: True), str, str, cache=judge.Cache(tmp_path / "cache"))
     with pytest.raises(trajpack.UsageError, match="No closing quotation"):
         judge.CommandJudge("look 'here")
-    with pytest.raises(trajpack.MachineError, match="cannot be read"):
+    with pytest.raises(trajpack.UsageError, match="is a folder; each of its lines holds"):
         judge.read_labels(tmp_path)
 
 

@@ -19,8 +19,9 @@ from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from .batch import Batch, Output
+    from .column import Column
     from .dataset import Dataset, open
-    from .episode import Column, Entities, Episode, Table
+    from .episode import Entities, Episode, Table
     from .loader import Loader
     from .mixture import mixture
     from .predicates import channel
@@ -31,9 +32,9 @@ __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "
            "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "channel", "create", "mixture",
            "open", "version"]
 
-_PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "episode",
-           "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader", "Recording": "recording",
-           "Writer": "writer", "channel": "predicates", "create": "writer"}
+_PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
+           "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
+           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer"}
 _MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 

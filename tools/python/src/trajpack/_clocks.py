@@ -78,7 +78,8 @@ def explicit(times: Any, where: str) -> tuple[NDArray[Any], Fraction | None]:
         if np.isnat(array).any():
             raise DataError(f"{where}: some times are missing (NaT)")
         if unit not in _UNITS:
-            raise DataError(f"{where}: times in the unit '{unit}' have no fixed length; convert them to seconds or finer")
+            raise DataError(
+                f"{where}: times in the unit '{unit}' have no fixed length; convert them to seconds or finer")
         return array.astype(np.int64), _UNITS[unit] * count
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and (array > np.iinfo(np.int64).max).any():

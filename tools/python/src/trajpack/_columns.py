@@ -70,7 +70,8 @@ def stack(values: list[Any], where: str) -> Rows:
         array = np.asarray(values)
     except ValueError:
         shapes = sorted({np.shape(v) for v in values if not isinstance(v, Sequence)})
-        raise DataError(f"{where}: rows have different shapes{f', {shapes[0]} and {shapes[1]}' if len(shapes) > 1 else ''}"
+        two = f", {shapes[0]} and {shapes[1]}" if len(shapes) > 1 else ""
+        raise DataError(f"{where}: rows have different shapes{two}"
                         "; every row of a channel has one shape") from None
     return replace(_array(array, where), weak=weak)
 
@@ -94,7 +95,8 @@ def _array(array: NDArray[Any], where: str) -> Rows:
         if array.ndim == 1 and all(isinstance(v, str) for v in flat):
             return Rows(flat)
         odd = [type(v).__name__ for v in np.ravel(array).tolist() if not isinstance(v, str)]
-        raise DataError(f"{where}: holds Python objects such as {odd[0]}; give numbers, or a list of texts with one a row"
+        raise DataError(f"{where}: holds Python objects such as {odd[0]}; give numbers, or a list of texts with one a "
+                        "row"
                         if odd else f"{where}: text has one value a row, not {array.shape}")
     if array.dtype.name == "float16":
         array = array.astype(np.float32)
@@ -150,7 +152,8 @@ def joined(parts: list[Rows], where: str) -> Rows:
     values = np.concatenate([p.values for p in parts])
     missing = None
     if any(p.missing is not None for p in parts):
-        missing = np.concatenate([np.zeros(np.shape(p.values), bool) if p.missing is None else p.missing for p in parts])
+        missing = np.concatenate(
+            [np.zeros(np.shape(p.values), bool) if p.missing is None else p.missing for p in parts])
     return Rows(values, missing, all(p.weak for p in parts), parts[0].categories)
 
 
@@ -176,17 +179,20 @@ def encode(given: Rows, channel: Channel, where: str) -> tuple[NDArray[Any], byt
         if channel.missing == "never":
             raise DataError(f"{where}: some values are missing, which the channel was not declared for; declare it "
                             "with missing=True and dtype int32, int64 or a float")
-        out = np.where(given.missing, np.nan if out.dtype.kind == "f" else np.iinfo(out.dtype).min, out).astype(out.dtype)
+        nothing = np.nan if out.dtype.kind == "f" else np.iinfo(out.dtype).min
+        out = np.where(given.missing, nothing, out).astype(out.dtype)
     if channel.missing == "sentinel":
         seen = out == np.iinfo(out.dtype).min
         if (seen if given.missing is None else seen & ~given.missing).any():
-            raise DataError(f"{where}: holds {np.iinfo(out.dtype).min}, which stands for a missing value in this channel")
+            raise DataError(
+                f"{where}: holds {np.iinfo(out.dtype).min}, which stands for a missing value in this channel")
     if channel.categories is not None:
         known = (out >= 0) & (out < len(channel.categories))
         if given.missing is not None:
             known |= given.missing
         if not known.all():
-            raise DataError(f"{where}: {out[~known].flat[0]} is no category; there are {len(channel.categories)}, from 0 on")
+            raise DataError(
+                f"{where}: {out[~known].flat[0]} is no category; there are {len(channel.categories)}, from 0 on")
     return np.ascontiguousarray(out), b""
 
 

@@ -13,8 +13,8 @@ from ._schema import TYPES, Channel, Stream
 
 #: The stream of channels that are named without one.
 FRAMES = "frames"
-_KINDS = ("scalar", "position", "direction", "quaternion", "angle", "matrix", "intrinsics", "categorical", "label", "event",
-          "image", "depth", "text")
+_KINDS = ("scalar", "position", "direction", "quaternion", "angle", "matrix", "intrinsics", "categorical", "label",
+          "event", "image", "depth", "text")
 _HINTS = ("dtype", "shape", "kind", "units", "description", "conventions", "categories", "missing")
 _STREAM_HINTS = ("rate", "tick", "time_unit", "description", "skeleton")
 
@@ -141,7 +141,8 @@ def skeletons(given: Any) -> dict[str, list[list[int]]]:
         try:
             out[name] = [[_options.whole(a, "joint", 0), _options.whole(b, "joint", 0)] for a, b in edges]
         except (TypeError, ValueError):
-            raise UsageError(f"skeleton '{name}' is a list of pairs of joints, [(0, 1), (1, 2)], not {edges!r}") from None
+            raise UsageError(
+                f"skeleton '{name}' is a list of pairs of joints, [(0, 1), (1, 2)], not {edges!r}") from None
     return out
 
 

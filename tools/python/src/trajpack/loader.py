@@ -98,8 +98,8 @@ class Loader(Watched):
     The engine:
 
     threads, prefetch, cache
-        Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (64 MiB for "block",
-        else 0).
+        Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (192 MiB with a plan,
+        64 MiB for "block", else 0).
     on_error
         "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
 

@@ -151,7 +151,8 @@ class Recording:
         rate = self._writer._rate(stream)
         if self._writer._channels:
             if stream not in self._writer._channels:
-                raise UsageError(f"{self._writer.path} has no stream '{stream}'{nearest(stream, self._writer._channels)}")
+                raise UsageError(
+                    f"{self._writer.path} has no stream '{stream}'{nearest(stream, self._writer._channels)}")
             wanted = [c.name for c in self._writer._channels[stream] if rate is not None or c.name != "time"]
         elif lane is not None:
             wanted = lane.names

@@ -83,7 +83,8 @@ class Writer:
         if mode not in ("x", "a"):
             raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)")
         if schema is not None and channels is not None:
-            raise UsageError("'schema' declares all channels and 'channels' describes some of the first episode's; give one")
+            raise UsageError(
+                "'schema' declares all channels and 'channels' describes some of the first episode's; give one")
         self._hints = _declare.channel_hints(channels)
         self._about = _declare.stream_hints(streams)
         self._everywhere = None if rate is None or isinstance(rate, Mapping) else _clocks.positive(rate, "rate")
@@ -97,7 +98,8 @@ class Writer:
         self._attributes = _options.plain(_options.members(attributes, "attributes"))
         planned = None if schema is None else self._timed(_declare.declared(schema))
         options = _options.encode({
-            "new": mode == "x", "codec": codec, "level": _options.plain(level), "chunk_rows": _options.plain(chunk_rows),
+            "new": mode == "x", "codec": codec, "level": _options.plain(level),
+            "chunk_rows": _options.plain(chunk_rows),
             "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads)})
         pointer, raw = c_void_p(), _ffi.path_bytes(path)
         #: The folder of the data set.
@@ -140,7 +142,8 @@ class Writer:
             self._channels[one["name"]] = [
                 Channel(one["name"], c["name"], c["kind"], c["type"], tuple(c["shape"]), c.get("units"),
                         c.get("description"), c.get("conventions") or {},
-                        tuple(c["categories"]) if c.get("categories") is not None else None, c.get("missing") or "never")
+                        tuple(c["categories"]) if c.get("categories") is not None else None,
+                        c.get("missing") or "never")
                 for c in one["channels"]]
             about = self._about.setdefault(one["name"], {})
             for key in ("rate", "tick"):

@@ -31,7 +31,10 @@ from .irregular import Path, Quantised, mask, path, quantise, random_words, rect
 from .resample import Aligned, Resampled, align, bins, moving_mean, polyphase, resample
 from .times import Times
 
-__all__ = ["Aligned", "Autocorrelation", "Cao", "FalseNeighbours", "JointEmbedding", "MutualInformation", "Path",
-           "Quantised", "Resampled", "Times", "align", "augmented_covariance", "autocorrelation", "bins", "cao", "embed",
-           "false_neighbours", "hankel", "mask", "mdop", "moving_mean", "mutual_information", "noise_amplification",
-           "path", "pecuzal", "polyphase", "quantise", "random_words", "rectilinear", "resample", "time_since", "uniform"]
+__all__ = [
+    "Aligned", "Autocorrelation", "Cao", "FalseNeighbours", "JointEmbedding", "MutualInformation", "Path",
+    "Quantised", "Resampled", "Times", "align", "augmented_covariance", "autocorrelation", "bins", "cao",
+    "embed", "false_neighbours", "hankel", "mask", "mdop", "moving_mean", "mutual_information",
+    "noise_amplification", "path", "pecuzal", "polyphase", "quantise", "random_words", "rectilinear",
+    "resample", "time_since", "uniform",
+]

@@ -113,7 +113,8 @@ def hankel(x: ArrayLike, rows: int) -> Array:
     return np.lib.stride_tricks.sliding_window_view(array, len(array) - rows + 1)
 
 
-def autocorrelation(x: ArrayLike, max_lag: int, *, channel: int = 0, episodes: ArrayLike | None = None) -> Autocorrelation:
+def autocorrelation(x: ArrayLike, max_lag: int, *, channel: int = 0,
+                    episodes: ArrayLike | None = None) -> Autocorrelation:
     """The (biased) autocorrelation at lags 0 to ``max_lag``."""
     c, lags = _ffi.series(x, channel, episodes), np.empty(3, np.int64)
     out = _lags(max_lag, c)

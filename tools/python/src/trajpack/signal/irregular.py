@@ -66,7 +66,10 @@ def mask(mechanism: str, amount: float, x: ArrayLike, *, observed: ArrayLike | N
     """
     how = _ffi.code(mechanism, "mechanism", MECHANISMS)
     array, c = _ffi.taken(x)
-    out = np.ones(array.shape, np.uint8) if observed is None else _ffi.booleans(observed, array.shape, "observed").copy()
+    if observed is None:
+        out = np.ones(array.shape, np.uint8)
+    else:
+        out = _ffi.booleans(observed, array.shape, "observed").copy()
     ns = None if numbers is None else _ffi.wholes(numbers, "numbers")
     ws = None if weights is None else _ffi.reals(weights, "weights")
     if ns is not None and ws is not None and len(ns) != len(ws):
@@ -125,7 +128,8 @@ def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike =
     return Path(out, values, slopes)
 
 
-def rectilinear(x: ArrayLike, time_component: int, *, observed: ArrayLike | None = None, look_ahead: bool = False) -> Array:
+def rectilinear(x: ArrayLike, time_component: int, *, observed: ArrayLike | None = None,
+                look_ahead: bool = False) -> Array:
     """The path on which time moves first and then the values jump: ``[2 * rows - 1, components]``, causal.
 
     ``look_ahead``: a component that begins unobserved takes its first observation (as torchcde does), else it is
@@ -133,7 +137,8 @@ def rectilinear(x: ArrayLike, time_component: int, *, observed: ArrayLike | None
     """
     array, c = _ffi.taken(x, observed)
     out, _, o = _ffi.made(array, max(2 * len(array) - 1, 0))
-    _ffi.call("tp_signal_rectilinear", byref(c), _ffi.whole(time_component, "time_component"), int(look_ahead), byref(o))
+    component = _ffi.whole(time_component, "time_component")
+    _ffi.call("tp_signal_rectilinear", byref(c), component, int(look_ahead), byref(o))
     return out
 
 

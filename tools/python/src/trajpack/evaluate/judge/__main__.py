@@ -65,7 +65,8 @@ def parser() -> argparse.ArgumentParser:
                    help=f"channels of a data set that make up the action ({','.join(WILDWORLD_ACTION)})")
     g.add_argument("--entity", type=int, metavar="N", help="whose action, in a stream of entities (0)")
     g.add_argument(
-        "--table", metavar="FILE", help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}], or CSV'
+        "--table", metavar="FILE",
+        help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}], or CSV'
     )
     g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
     g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")
@@ -209,7 +210,8 @@ def is_segments(source: str) -> bool:
 
 
 #: Whom an option of the judge is for.
-OWNERS = {"url": ["http"], "model": ["http"], "cache": ["http"], "key_variable": ["http"], "timeout": ["http", "command"],
+OWNERS = {"url": ["http"], "model": ["http"], "cache": ["http"], "key_variable": ["http"],
+          "timeout": ["http", "command"],
           "command": ["command"], "verdicts": ["file"]}
 
 
@@ -221,7 +223,8 @@ def refuse_idle(given: argparse.Namespace) -> None:
             raise UsageError(f"--{name.replace('_', '-')} is for --judge {' or '.join(judges)}{other}")
     for name in ("actions", "entity"):
         if getattr(given, name) is not None and is_segments(given.source):
-            raise UsageError(f"--{name} is for data sets, whose episodes are cut; {given.source} holds segments already")
+            raise UsageError(
+                f"--{name} is for data sets, whose episodes are cut; {given.source} holds segments already")
 
 
 def place(template: str | None, option: str, given: argparse.Namespace) -> Any:

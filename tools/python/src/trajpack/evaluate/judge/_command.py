@@ -84,8 +84,8 @@ class CommandJudge(Judge):
         paths: dict[str, list[str]] = {}
         for side in ("truth", "prediction"):
             paths[side] = []
-            for number, image in enumerate(getattr(request, side)):
-                path = folder / f"{side}-{number:04}{image.suffix}"
+            for place, image in enumerate(getattr(request, side)):
+                path = folder / f"{side}-{place:04}{image.suffix}"
                 path.write_bytes(image.data)
                 paths[side].append(str(path))
         return {"protocol": PROTOCOL, "id": segment.id, "episode": segment.episode, "first": segment.first,

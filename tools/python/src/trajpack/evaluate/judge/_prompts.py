@@ -30,7 +30,8 @@ class Prompts:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
-        self.folder = given_path(folder, "a folder of prompts") if folder is not None else Path(__file__).parent / "prompts"
+        own = Path(__file__).parent / "prompts"
+        self.folder = given_path(folder, "a folder of prompts") if folder is not None else own
         try:
             paths = sorted(self.folder.glob("*.txt"))
             self._texts = {path.stem: path.read_text("utf-8").strip() for path in paths}

@@ -48,8 +48,8 @@ class Asker:
                  frame_count: int = 8, height: int = 480, cache: Cache | None = None,
                  persistence: Persistence | None = None) -> None:
         if not isinstance(judge, Judge):
-            raise UsageError(f"a judge is a judge.Judge, not {type(judge).__name__}; judge.FunctionJudge makes one of a "
-                             "function")
+            raise UsageError(
+                f"a judge is a judge.Judge, not {type(judge).__name__}; judge.FunctionJudge makes one of a function")
         if judge.needs_frames and (truth is None or prediction is None):
             raise UsageError(f"the judge {judge.name} looks at frames; say where those of the recordings and of the "
                              "predictions are")
