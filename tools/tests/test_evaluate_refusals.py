@@ -194,13 +194,12 @@ def test_damaged_arrays(world, tmp_path):
     ({"id": "a", "episode": "000001", "first": 0, "last": 2, "verdict": "yes"}, "true, false or null"),
     ({"id": "a", "episode": "000001", "first": 0, "last": 2}, "true, false or null"),
     ({"episode": "000001", "first": 0, "last": 2, "verdict": True}, "no member 'id'"),
-    ({"id": "a", "episode": "else", "first": 0, "last": 2, "verdict": True}, "no verdict is of an episode"),
+    ({"id": "a", "episode": "else", "first": 0, "last": 2, "verdict": True}, "which is not in the truth"),
 ])
 def test_damaged_verdicts(world, tmp_path, line, text):
     path = tmp_path / "verdicts.jsonl"
     path.write_text(json.dumps(line) + "\n")
-    code = 2 if text.startswith("no verdict") else 1
-    assert text in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=code)
+    assert text in run(world, GOOD, "--metric", "action.following", "--verdicts", path, code=1)
     good = {"id": "a", "episode": "000001", "first": 0, "last": 2, "verdict": True, "reason": None, "class": None}
     path.write_text(json.dumps(good) + "\n")
     assert figures(report(world, GOOD, "--metric", "action.following", "--verdicts", path))["action.following"]["value"] == 100

@@ -54,6 +54,12 @@ struct Layout: Sendable {
       } else if let type = options.type.value(stream: item.stream, channel: name) {
         channel.type = type
       }
+      guard channel.scale.isEmpty || channel.type.isFloat else {
+        throw TrajpackError(
+          .usage,
+          "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
+            + "cut off: give it a float type, or leave it out of 'normalize'")
+      }
       channel.fill = options.fill
       channel.blend = Self.blend(item.channel, as: channel.type, align)
       groups[group].channels.append(channels.count)
