@@ -27,6 +27,7 @@ import peers      # noqa: E402
 from loader_wanted import WANTED      # noqa: E402
 
 SYSTEMS = {**peers.PEERS, **limit.LIMITS}
+UNFORKABLE = (peers.Mds, peers.Grain, peers.TensorStore, peers.Lance)    # they have threads of their own
 
 
 class Workers:
@@ -65,7 +66,7 @@ def run(names, order, options):
             continue
         try:
             systems[name] = kind(options.work, options.count, order)
-            if options.workers and name not in limit.LIMITS and kind not in (peers.Mds, peers.Grain):
+            if options.workers and name not in limit.LIMITS and kind not in UNFORKABLE:
                 kind(options.work, options.count, order).batch()
                 systems[f"{name}, {options.workers} workers"] = Workers(kind, options.work, options.count, order,
                                                                        options.workers)
