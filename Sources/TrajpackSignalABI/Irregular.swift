@@ -155,6 +155,49 @@ public func tp_signal_quantise(
   }
 }
 
+/// See `tp_signal_union` in trajpack_signal.h.
+@c(tp_signal_union) @implementation
+public func tp_signal_union(
+  _ times: UnsafePointer<tp_signal_times>, _ inputs: UnsafePointer<tp_signal_input>,
+  _ present: UnsafePointer<UnsafePointer<UInt8>?>?, _ count: Int64,
+  _ unionTimes: UnsafeMutablePointer<Double>, _ ticks: UnsafeMutablePointer<Int64>,
+  _ ticksPerUnit: UnsafeMutablePointer<Int64>, _ values: UnsafeMutableRawPointer,
+  _ presence: UnsafeMutablePointer<UInt8>, _ rows: UnsafeMutablePointer<Int64>,
+  _ error: UnsafeMutablePointer<tp_signal_error>?
+) -> Int32 {
+  border(error) { () throws(TrajpackError) in
+    guard count > 0, count < 1 << 32 else {
+      throw TrajpackError(.usage, "\(count) series: give one or more")
+    }
+    let components = Int(inputs[0].components)
+    for i in 0..<Int(count) {
+      guard inputs[i].dtype == inputs[0].dtype, inputs[i].components == inputs[0].components else {
+        throw TrajpackError(
+          .usage, "series \(i) has other components or another type than series 0: give all alike")
+      }
+    }
+    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+      var batch: [BatchSeries<S>] = []
+      for i in 0..<Int(count) {
+        let input = inputs[i]
+        batch.append(
+          BatchSeries(
+            times: try times[i].times(), values: input.buffer(type), observed: input.mask,
+            present: present?[i].map { UnsafeBufferPointer(start: $0, count: Int(input.rows)) }))
+      }
+      let result = try UnionBatch(batch, components: components)
+      unionTimes.update(from: result.times, count: result.times.count)
+      if let exact = result.ticks { ticks.update(from: exact, count: exact.count) }
+      ticksPerUnit.pointee = result.ticksPerUnit
+      values.assumingMemoryBound(to: S.self).update(
+        from: result.values, count: result.values.count)
+      presence.update(from: result.presence, count: result.presence.count)
+      rows.pointee = Int64(result.times.count)
+    }
+    try inputs[0].typed(run, run)
+  }
+}
+
 extension UnsafeMutableBufferPointer {
   fileprivate func base(_ values: [Element]) {
     baseAddress?.update(from: values, count: values.count)

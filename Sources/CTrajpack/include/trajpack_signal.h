@@ -148,6 +148,15 @@ int32_t tp_signal_quantise(const tp_signal_times *times, double quantum, const t
                       int64_t *ticks, const tp_signal_output *output, int64_t *rows,
                       tp_signal_error *TP_SIGNAL_NULLABLE error);
 
+/* Series of equal components and one dtype on the union of the times at which any of them is observed. present: for
+ * each series a byte a row, or null; null for all. There is room for the sum of all rows: times, ticks
+ * (of 1/ticks_per_unit; 0 where some times are floats, and no ticks then), values and presence of
+ * count * rows * components. presence: 0 not observed, 1 observed, 2 not present, 3 padding (outside a series' span). */
+int32_t tp_signal_union(const tp_signal_times *times, const tp_signal_input *inputs,
+                   const uint8_t *TP_SIGNAL_NULLABLE const *TP_SIGNAL_NULLABLE present, int64_t count,
+                   double *union_times, int64_t *ticks, int64_t *ticks_per_unit, void *values,
+                   uint8_t *presence, int64_t *rows, tp_signal_error *TP_SIGNAL_NULLABLE error);
+
 #ifdef __clang__
 #pragma clang assume_nonnull end
 #endif

@@ -30,11 +30,12 @@ from .embed import (
 from .irregular import Path, Quantised, mask, path, quantise, random_words, rectilinear, time_since
 from .resample import Aligned, Resampled, align, bins, moving_mean, polyphase, resample
 from .times import Times
+from .union import UnionBatch, union_batch
 
 __all__ = [
     "Aligned", "Autocorrelation", "Cao", "FalseNeighbours", "JointEmbedding", "MutualInformation", "Path",
-    "Quantised", "Resampled", "Times", "align", "augmented_covariance", "autocorrelation", "bins", "cao",
+    "Quantised", "Resampled", "Times", "UnionBatch", "align", "augmented_covariance", "autocorrelation", "bins", "cao",
     "embed", "false_neighbours", "hankel", "mask", "mdop", "moving_mean", "mutual_information",
     "noise_amplification", "path", "pecuzal", "polyphase", "quantise", "random_words", "rectilinear",
-    "resample", "time_since", "uniform",
+    "resample", "time_since", "uniform", "union_batch",
 ]

@@ -77,6 +77,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "tp_signal_coefficients": [c_int32, _times, _input, _void, _void, c_int64, _void, _void, _error],
     "tp_signal_rectilinear": [_input, c_int64, c_int32, _output, _error],
     "tp_signal_quantise": [_times, _real, _input, _void, _output, _long, _error],
+    "tp_signal_union": [_times, _input, _void, c_int64, _void, _void, _long, _void, _void, _long, _error],
 }
 
 _signal = _ffi.part({name: (c_int32, arguments) for name, arguments in FUNCTIONS.items()}, Error)
