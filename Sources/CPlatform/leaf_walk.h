@@ -48,7 +48,8 @@ static inline __attribute__((always_inline)) float
 NAME(reach)(const tp_leaf_tree *tree, const lanes8 *q) {
   double most = q->best[0];
   for (size_t lane = 1; lane < 8; lane++) most = q->best[lane] > most ? q->best[lane] : most;
-  return (float)(most * tree->measure) * (1 + 1e-5f) + 1e-36f;
+  // A sum of single floats is off by 6e-8 of itself for each addition at most.
+  return (float)(most * tree->measure) * (1 + 1e-5f + 6e-8f * (float)tree->dimension) + 1e-36f;
 }
 
 // Distance between two boxes, or somewhat less: squared if Euclidean.

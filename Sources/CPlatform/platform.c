@@ -21,12 +21,13 @@ int tp_processors(void) {
 }
 
 int tp_is_local(int descriptor) {
-  // statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, Lustre, GPFS, AFS.
-  static const uint32_t remote[] = {0x6969,     0x517B,     0xFF534D42, 0xFE534D42, 0x65735546,
-                                    0x00C36400, 0x01021997, 0x0BD00BD0, 0x47504653, 0x5346414F};
+  // statfs(2) and magic.h: ext2 to ext4, XFS, Btrfs, tmpfs, ramfs, F2FS, ZFS, bcachefs, JFS, ReiserFS, overlayfs,
+  // SquashFS, EROFS, ISO 9660.
+  static const uint32_t local[] = {0xEF53,     0x58465342, 0x9123683E, 0x01021994, 0x858458F6, 0xF2F52010, 0x2FC12FC1,
+                                   0xCA451A4E, 0x3153464A, 0x52654973, 0x794C7630, 0x73717368, 0xE0F5E1E2, 0x9660};
   struct statfs status;
   if (fstatfs(descriptor, &status) != 0) return 0;
-  for (size_t i = 0; i < sizeof remote / sizeof *remote; i++)
-    if ((uint32_t)status.f_type == remote[i]) return 0;
-  return 1;
+  for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+    if ((uint32_t)status.f_type == local[i]) return 1;
+  return 0;
 }

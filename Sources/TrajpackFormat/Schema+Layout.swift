@@ -67,7 +67,10 @@ extension Schema {
       let bytes = plan.channels.reduce(0) { sum, c in
         sum + (c.channel.type == .bytes ? 16 : c.channel.elements * c.stored.size)
       }
-      let chunkRows = options.chunkRows ?? Self.chunkRows(rowBytes: bytes)
+      // The same rows for all blocks of a stream, however wide one is: a writer fills them together.
+      let chunkRows = min(
+        options.chunkRows ?? Self.chunkRows(rowBytes: bytes),
+        max(Self.maximumChunkBytes / max(bytes, 1), 1))
       let folder = "/streams/" + stream.name
       func add(_ wanted: String, _ type: ElementType, _ shape: [Int]) -> Int {
         var path = wanted
@@ -78,8 +81,7 @@ extension Schema {
         blocks.append(
           Block(
             path: path, stream: number, type: type, shape: shape,
-            chunkRows: min(chunkRows, max(Self.maximumChunkBytes / row, 1)), codec: options.codec,
-            shuffle: shuffle > 1 ? shuffle : 0))
+            chunkRows: chunkRows, codec: options.codec, shuffle: shuffle > 1 ? shuffle : 0))
         return blocks.count - 1
       }
       stream.channels = plan.channels.map(\.channel)

@@ -198,6 +198,7 @@ public final class Loader: @unchecked Sendable {
     try planner.plan(
       windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, epoch: cursor.epoch,
       into: plan)
+    worker.begin()
     for item in 0..<plan.itemCount {
       var failure: TrajpackError?
       plan.segments.withUnsafeBufferPointer { segments in

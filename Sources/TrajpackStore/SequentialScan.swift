@@ -80,11 +80,13 @@ public struct SequentialScan: Sendable {
     _ shard: Shard, _ pieces: [Piece], _ stage: Stage, _ tools: ScanTools
   ) throws(TrajpackError) -> Measure {
     var measure = Measure()
-    guard let first = pieces.first, let last = pieces.last else { return measure }
+    guard let first = pieces.first else { return measure }
     let tool = tools.borrow()
     defer { tools.giveBack(tool) }
     let start = first.place.offset
-    let bytes = tool.stored(last.place.offset + last.place.stored - start)
+    // Of a damaged file the last chunk to begin need not be the last to end.
+    let end = pieces.reduce(start) { max($0, $1.place.offset + $1.place.stored) }
+    let bytes = tool.stored(end - start)
     try shard.file.read(at: start, into: bytes)
     let decompressor = stage == .rows ? tool.trusting : tool.checking
     for piece in pieces {

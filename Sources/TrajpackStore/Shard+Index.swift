@@ -16,7 +16,8 @@ extension Shard {
     }
     let start = sections.map { Int($0.1.offset) }.min() ?? 0
     let end = sections.map { Int($0.1.offset + $0.1.stored) }.max() ?? 0
-    let bytes = sections.reduce(0) { $0 + Int($1.1.stored) }
+    // Each lies within the file, but seven of them may be more than an Int holds.
+    let bytes = sections.reduce(0) { $0 + min(Int($1.1.stored), maximumIndex + 1) }
     guard bytes <= maximumIndex, end - start <= bytes + 1 << 20 else {
       throw TrajpackError(
         .data,

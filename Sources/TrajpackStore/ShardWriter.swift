@@ -132,6 +132,9 @@ public final class ShardWriter {
     let numbers = pending[stream].blocks.keys.sorted()
     precondition(numbers.count == track.rows.count, "a draft has rows for each block of its stream")
     guard let chunkRows = numbers.first.map({ schema.blocks[$0].chunkRows }) else { return }
+    precondition(
+      numbers.allSatisfy { schema.blocks[$0].chunkRows == chunkRows },
+      "the blocks of a stream have chunks of the same rows")
     var done = 0
     while done < track.count {
       let filled = pending[stream].filled

@@ -271,7 +271,7 @@ import TrajpackTestSupport
       (#"{"rank": 2, "world": 2}"#, "below 'world'"),
       (#"{"reference": "stat"}"#, "did you mean 'state'"),
       (#"{"shuffle": "globl"}"#, "'global'"), ("[1]", "must be an object"), ("{", "no JSON"),
-      (#"{"length": 2, "batch": 100000}"#, "fewer than 'batch'"),
+      (#"{"length": 2, "batch": 100000}"#, "too few for a whole batch"),
       (#"{"weights": [1, 2]}"#, "one each"),
     ] {
       #expect(message(options).contains(part), "\(options): \(message(options))")

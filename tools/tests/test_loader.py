@@ -242,6 +242,27 @@ except native.TrajpackError as error:
     assert "cut while it was read" in done.stdout
 
 
+@pytest.mark.parametrize("codec", ["lz4", "none"])
+def test_a_file_that_shrinks_is_an_error_of_single_windows_too(tmp_path, trajpack, codec):
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(1).normal(size=(4000, 50)).astype(np.float32))
+    subprocess.run([trajpack, "convert", tmp_path / "a.npz", tmp_path / "out", "--rate", "1", "--codec", codec,
+                    "--leading-axis", "time", "-q"], check=True)
+    script = f"""
+import sys, os; sys.path.insert(0, {str(ROOT / "tools/python/src")!r})
+import trajpack
+loader = trajpack.open({str(tmp_path / "out")!r}).windows(length=8, batch=4, shuffle=False)
+for windows in ([3900], [10], [3900]): loader.read(windows)
+os.truncate({str(tmp_path / "out" / "shard-000000.h5")!r}, 8192)
+try:
+    loader.read([3900])
+except trajpack.TrajpackError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=LIMIT)
+    assert done.returncode == 0, done.stderr
+    assert "cut while it was read" in done.stdout
+
+
 def test_the_library_links_neither_hdf5_nor_foundation():
     library = os.environ["TRAJPACK_LIBRARY"]
     needed = subprocess.run(["readelf", "-d", library], capture_output=True, text=True, check=True).stdout

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import zlib
 
+import numpy as np
 import pytest
 import read_archive
 import zstandard
@@ -60,6 +61,20 @@ def verdict(trajpack, path, data):
         assert done.returncode in (0, 1), f"{command}: exit code {done.returncode}: {done.stderr[:500]}"
         codes.append(done.returncode)
     return max(codes), done.stderr
+
+
+@pytest.mark.parametrize("base", BASES[:1] + BASES[-1:], ids=lambda p: p.parts[-4])
+def test_chunks_within_chunks(trajpack, tmp_path, base):
+    """The last chunk to begin ends before another does: nobody reads past what was read."""
+    data = base.read_bytes()
+    sections = sections_of(data)
+    rows = np.frombuffer(sections["chunks"], "<i8").reshape(-1, 5).copy()
+    rows[rows[:, 1].argmin(), 0] = rows[:, 0].max() + 1
+    path = tmp_path / "shard-000000.h5"
+    path.write_bytes(signed(data, {**sections, "chunks": rows.tobytes()}))
+    for command in ("bench", "verify", "info"):
+        done = subprocess.run([trajpack, command, path], capture_output=True, text=True, timeout=60)
+        assert done.returncode in (0, 1), f"{command}: exit code {done.returncode}: {done.stderr[:500]}"
 
 
 def test_signing(trajpack, tmp_path):

@@ -41,7 +41,7 @@ void tp_unshuffle_planes(const uint8_t *const *planes, size_t size, size_t first
 void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *planes);
 
 // Whether a file lies on this machine, where no page of it can get lost on the way: 0 for file systems of a
-// network or of a process (FUSE), and where the system does not say.
+// network or of a process (FUSE), for unknown ones, and where the system does not say.
 int tp_is_local(int descriptor);
 
 // The processors that this process may use, at least 1.

@@ -107,7 +107,8 @@ struct Bench: Command {
         "the disk or the page cache limits: a faster disk or more memory would help, a lighter codec not"
     }
     if inflate > rows {
-      return "inflating limits: more processors would help, or a lighter codec (lz4, then none) where space allows"
+      return
+        "inflating limits: more processors would help, or a lighter codec (lz4, none) if space allows"
     }
     return "copying rows limits: the memory's speed is reached"
   }

@@ -25,7 +25,8 @@ final class ChunkCache: @unchecked Sendable {
   /// The most bytes that are kept.
   let limit: Int
   private var entries: [Key: Entry] = [:]
-  private var queue: [Entry] = []
+  /// Those before `head` are gone.
+  private var queue: [Entry?] = []
   private var head = 0
   private var held = 0
   private var spare: [Entry] = []
@@ -62,8 +63,10 @@ final class ChunkCache: @unchecked Sendable {
     lock.locked {
       guard entries[key] == nil, entry.bytes.count <= limit else { return }
       while held + entry.bytes.count > limit, head < queue.count {
-        let oldest = queue[head]
+        let next = queue[head]
+        queue[head] = nil
         head += 1
+        guard let oldest = next else { continue }
         if oldest.wasUsed {
           oldest.wasUsed = false
           queue.append(oldest)

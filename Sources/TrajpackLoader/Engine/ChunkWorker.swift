@@ -149,6 +149,10 @@ final class ChunkWorker {
       let viewer = viewers[shard.number] ?? TrackViewer(shard.view, prepared)
       viewers[shard.number] = viewer
       try viewer.fill(chunk: chunk, stream: stream, blocks, epoch: epoch, into: out)
+      // A thread keeps the whole tracks of many shards only while they are small.
+      if viewer.wholeBytes > 16 << 20 {
+        for (number, other) in viewers where number != shard.number { other.forget() }
+      }
       counters.chunks += 1
       return Array(repeating: false, count: blocks.count)
     }

@@ -16,6 +16,9 @@ final class TrackViewer {
   /// Tracks of the episode that could only be made whole: their next rows are likely to be asked for. Others
   /// are in the loader's cache, where their bytes are counted.
   private var whole: [Whole: PlanTrack] = [:]
+  /// Their bytes: at most ``maximumWhole``, or those of one track.
+  private(set) var wholeBytes = 0
+  static let maximumWhole = 64 << 20
   /// The one of them that was made last, until its chunks are asked for.
   private var fresh: Whole?
 
@@ -28,7 +31,7 @@ final class TrackViewer {
   private func rows(of track: Int) -> EpisodeRows {
     let number = prepared.tracks[track].episode
     if let episode, episode.number == number { return episode.rows }
-    whole.removeAll()
+    forget()
     let rows = EpisodeRows(
       view.shard, episode: number, streams: prepared.streams, programs: prepared.programs,
       reader: reader)
@@ -110,13 +113,22 @@ final class TrackViewer {
       track: track, epoch: prepared.varies(prepared.tracks[track].stream) ? epoch : 0)
     if let known = whole[key] { return known.trimmed(to: rows) }
     let episode = self.rows(of: track)
-    if episode.epoch != key.epoch { whole.removeAll() }
+    if episode.epoch != key.epoch { forget() }
     episode.epoch = key.epoch
     if let part = try episode.output(track, rows: rows) { return part }
     let made = try episode.output(track)
+    let bytes = made.clock.count * 8 + made.columns.reduce(0) { $0 + $1.bytes }
+    if wholeBytes + bytes > Self.maximumWhole { forget() }
     whole[key] = made
+    wholeBytes += bytes
     fresh = key
     return made.trimmed(to: rows)
+  }
+
+  /// Lets whole tracks go.
+  func forget() {
+    whole.removeAll()
+    wholeBytes = 0
   }
 
   /// The chunks of a chunk's track where it was just now made whole, so that they are at hand.
@@ -127,5 +139,16 @@ final class TrackViewer {
     let size = prepared.chunkRows[stream]
     let first = chunk - rows.lowerBound / size
     return first..<first + (prepared.tracks[track].count + size - 1) / size
+  }
+}
+
+extension PlanColumn {
+  /// Bytes in memory.
+  fileprivate var bytes: Int {
+    switch values {
+    case .float32(let x): 4 * x.count
+    case .float64(let x): 8 * x.count
+    case .opaque(let bytes, _): bytes.count
+    }
   }
 }

@@ -50,8 +50,8 @@ def union_batch(times: Sequence[Times | ArrayLike], values: Sequence[ArrayLike],
     """Series with clocks of their own as one batch, as latent ODEs take it (Rubanova et al. 2019).
 
     ``times`` and ``values``: one of each for each series; values are ``[rows, ...]`` of one row shape. ``observed``:
-    booleans of the values' shape, or None; NaN is never observed. ``present``: booleans ``[rows]``, false where the entity is
-    away. Regular clocks and ticks meet exactly, whatever their rates; floats meet where they are equal.
+    booleans of the values' shape, or None; NaN is never observed. ``present``: booleans ``[rows]``, false where the
+    entity is away. Regular clocks and ticks meet exactly, whatever their rates; floats meet where they are equal.
 
         batch = ts.union_batch([t1, t2], [x1, x2])
         batch.times, batch.values, batch.observed, batch.padding
@@ -86,7 +86,8 @@ def union_batch(times: Sequence[Times | ArrayLike], values: Sequence[ArrayLike],
     out, presence = np.empty(count * room * components, dtype), np.empty(count * room * components, np.uint8)
     unit, rows = c_int64(), c_int64()
     _ffi.call("tp_signal_union", (_ffi.CTimes * count)(*[c._c for c in clocks]), inputs, there, count,
-              _ffi.address(at), _ffi.address(ticks), byref(unit), _ffi.address(out), _ffi.address(presence), byref(rows))
+              _ffi.address(at), _ffi.address(ticks), byref(unit), _ffi.address(out), _ffi.address(presence),
+              byref(rows))
     n = rows.value
     whole = (count, n, *shape)
     return UnionBatch(at[:n].copy(), ticks[:n].copy() if unit.value else None, unit.value,
