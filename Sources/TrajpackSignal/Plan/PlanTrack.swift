@@ -144,9 +144,14 @@ extension PlanColumn {
     return result
   }
 
-  /// Whole numbers as floating-point ones: `float32` where that is exact for every value of the type.
+  /// Whole numbers as floating-point ones: `float32` where that is exact for every value of the type. What was
+  /// not observed is NaN, and there is no mask, so that rows may be made of it that no mask fits.
   func asFloats() -> PlanColumn {
-    guard case .opaque(let bytes, _) = values, channel.type != .bytes else { return self }
+    guard case .opaque(let bytes, _) = values, channel.type != .bytes else {
+      var result = self
+      result.markMissing()
+      return result
+    }
     var result = self
     result.channel.type = PlanColumn.floatType(channel.type)
     result.channel.missing = .nan

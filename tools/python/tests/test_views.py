@@ -66,6 +66,10 @@ PLANS: dict[str, list[dict[str, Any]]] = {
     "path": [{"step": "path", "channels": ["fast/x", "fast/v", "odd/z"]},
              {"step": "path", "channels": "fast/v", "method": "rectilinear", "suffix": ".jumps", "unobserved": "missing"}],
     "union": [{"step": "align", "streams": ["slow", "odd"], "onto": ["slow", "odd"], "tolerance": 0}],
+    "sparse": [{"step": "align", "streams": "fast", "onto": "odd", "tolerance": 0},
+               {"step": "resample", "streams": "fast", "rate": 40}],
+    "sparse embed": [{"step": "align", "streams": "slow", "onto": "odd", "tolerance": "0.01"},
+                     {"step": "embed", "channels": "slow", "tau": 1, "dimension": 2}],
     "time": [{"step": "mask", "mechanism": "time", "channels": "fast/v"}],
     "normal": [{"step": "normalize", "channels": "fast/x"}, {"step": "embed", "channels": "fast/x", "tau": 1, "dimension": 2}],
     "several": [{"step": "resample", "streams": "fast", "rate": 30, "method": "nearest"},
@@ -97,6 +101,22 @@ def same_windows(view: trajpack.Loader, offline: trajpack.Loader) -> int:
             np.testing.assert_array_equal(a[name], b[name], err_msg=name)
             values += a[name].size
     return values
+
+
+@pytest.mark.parametrize("name", ["sparse", "sparse embed"])
+def test_two_steps_are_two_plans(source: Path, tmp_path: Path, name: str) -> None:
+    """What `align` leaves missing is missing for the next step as for the next program."""
+    outs = [source]
+    for number, step in enumerate(PLANS[name]):
+        plan = tmp_path / f"{number}.json"
+        plan.write_text(json.dumps({"steps": [step]}))
+        applied(outs[-1], plan, tmp_path / f"out{number}")
+        outs.append(tmp_path / f"out{number}")
+    plan = tmp_path / "both.json"
+    plan.write_text(json.dumps({"steps": PLANS[name]}))
+    applied(source, plan, tmp_path / "both")
+    done = subprocess.run([program(), "diff", outs[-1], tmp_path / "both"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("name", PLANS)
