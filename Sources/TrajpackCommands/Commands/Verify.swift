@@ -8,12 +8,15 @@ struct Verify: Command {
   static let discussion = """
     Reads the whole dataset: the index, every chunk, and the digest of each shard. Damage is named by \
     shard, stream, episode, chunk and byte. Exits with 1 where anything is damaged.
+
+    The digest of a shard stands in its dataset's manifest. Of a shard by itself the index and the chunks \
+    are checked, which is all that trajpack reads, but not what only other HDF5 programs look at.
     """
   static var examples: [Example] { [("trajpack verify ww", "Check a dataset after copying it.")] }
   static var parameters: [Parameter<Self>] {
     [
       .positional(
-        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset, or a shard by itself."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor."),
@@ -66,6 +69,9 @@ struct Verify: Command {
         )
       }
       if let unfinished = opened.unfinished { console.warn(unfinished) }
+      if !json, opened.manifest == nil {
+        console.print("without a manifest there is no digest to compare HDF5's own structures with")
+      }
       return
     }
     for damage in total.damages.dropFirst() { console.warn(damage.message.printable) }
