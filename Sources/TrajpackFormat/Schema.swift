@@ -142,6 +142,15 @@ public struct Channel: Sendable, Equatable {
   public func convention(_ name: String) -> String? {
     conventions.first { $0.name == name }?.value.string
   }
+
+  /// Sets a convention, in the place of one of the same name.
+  package mutating func setConvention(_ name: String, _ value: JSONValue) {
+    if let place = conventions.firstIndex(where: { $0.name == name }) {
+      conventions[place] = .init(name, value)
+    } else {
+      conventions.append(.init(name, value))
+    }
+  }
 }
 
 /// A joint graph.

@@ -1,5 +1,7 @@
 """`trajpack embed` against shifts and histograms of numpy."""
 import json
+import signal
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -89,3 +91,51 @@ def test_auto_pools_recordings_without_joining_them(trajpack, tmp_path):
     # The plan that the dataset carries has the numbers, so that it runs without a search.
     plan = json.loads(run(trajpack, "info", tmp_path / "out", "--plan"))["steps"][0]
     assert (plan["tau"], plan["dimension"]) == (tau, dimension)
+
+
+def conventions(trajpack, dataset, channel):
+    streams = json.loads(run(trajpack, "info", dataset, "--json"))["streams"]
+    return next(c for s in streams for c in s["channels"] if c["name"] == channel).get("conventions", {})
+
+
+@pytest.mark.parametrize("together", [False, True])
+@pytest.mark.parametrize("first", [
+    {"channels": ["series/angle"], "tau": 3, "dimension": 4},
+    {"coordinates": [{"channel": "series/angle", "lag": 0}, {"channel": "series/x", "element": 1, "lag": 5}],
+     "name": "made"}], ids=["uniform", "coordinates"])
+def test_an_embedded_channel_is_embedded_again(trajpack, source, tmp_path, first, together):
+    """`delays` are the newest embedding's, which is the first axis; `of` named what is now within."""
+    name = first.get("name", "angle")
+    again = {"step": "embed", "channels": [f"series/{name}"], "tau": 2, "dimension": 2, "direction": "backward"}
+    parts = [[{"step": "embed", **first}, again]] if together else [[{"step": "embed", **first}], [again]]
+    out = source
+    for i, steps in enumerate(parts):
+        (tmp_path / "plan.json").write_text(json.dumps({"steps": steps}))
+        run(trajpack, "apply", out, tmp_path / f"out{i}", "--plan", tmp_path / "plan.json")
+        out = tmp_path / f"out{i}"
+    run(trajpack, "verify", out)
+    assert conventions(trajpack, out, name) == {"delays": [0, -2]}
+    for episode, n in ROWS.items():
+        data = recording(episode)
+        if "name" in first:
+            once = np.stack([data["angle"][:n - 5], data["x"][5:, 1]], 1)
+        else:
+            once = np.stack([data["angle"][3 * k:n - 9 + 3 * k] for k in range(4)], 1)
+        rows = np.arange(2, len(once))
+        assert np.array_equal(one(out, episode)[1][name][0], np.stack([once[rows], once[rows - 2]], 1))
+
+
+@pytest.mark.parametrize("options", [
+    ["--method", "pecuzal", "--max-tau", 400], ["--method", "mdop", "--max-tau", 4000],
+    ["--tau-by", "ami-ksg", "--max-tau", 4000]], ids=["pecuzal", "mdop", "ksg"])
+def test_a_stop_within_the_search(trajpack, start, tmp_path, options):
+    """A signal while lags are looked for ends the search, not only what follows; nothing is left."""
+    np.save(tmp_path / "long.npy", np.cumsum(np.random.default_rng(0).normal(size=(40_000, 3)), 0))
+    run(trajpack, "convert", tmp_path / "long.npy", tmp_path / "long", "--rate", 50)
+    process = start([trajpack, "embed", tmp_path / "long", tmp_path / "out", "--rows", 40_000, *options],
+                    stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert "looking at" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    printed, said = process.communicate(timeout=60)
+    assert process.returncode == 130 and printed == "" and "stopped while looking; nothing was written" in said
+    assert not (tmp_path / "out").exists()

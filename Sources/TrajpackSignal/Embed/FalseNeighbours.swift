@@ -14,11 +14,13 @@ public struct FalseNeighbours: Sendable {
   /// - Parameters:
   ///   - ratio: Kennel's R_tol, 10.
   ///   - size: Kennel's A_tol, 2.
+  ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0,
-    search: DimensionSearch, ratio: Double = 10, size: Double = 2, episodes: Episodes
+    search: DimensionSearch, ratio: Double = 10, size: Double = 2, episodes: Episodes,
+    pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
     let series = try Series(values, components, channel, episodes)
     try search.requireFits(
@@ -27,6 +29,7 @@ public struct FalseNeighbours: Sendable {
     var vectors = DelayPoints(series, search, .euclidean)
     var fractions: (distance: [Double], size: [Double], either: [Double]) = ([], [], [])
     for dimension in 1...search.maxDimension {
+      try pause()
       var (far, large, either, total) = (0, 0, 0, 0)
       vectors.each(series, dimension) { distance, gap in
         let first = gap / distance > ratio
@@ -64,12 +67,15 @@ public struct Cao: Sendable {
   /// E2(d) = E*(d+1)/E*(d): 1 for all d where the series is noise.
   public let e2: [Double]
 
-  /// - Parameter metric: Cao's maximum norm, or Euclidean as DelayEmbeddings.jl's default.
+  /// - Parameters:
+  ///   - metric: Cao's maximum norm, or Euclidean as DelayEmbeddings.jl's default.
+  ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0,
-    search: DimensionSearch, metric: Metric = .maximum, episodes: Episodes
+    search: DimensionSearch, metric: Metric = .maximum, episodes: Episodes,
+    pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
     let series = try Series(values, components, channel, episodes)
     let last = search.maxDimension + 1
@@ -78,6 +84,7 @@ public struct Cao: Sendable {
     var growth: [Double] = []
     var step: [Double] = []
     for dimension in 1...last {
+      try pause()
       var (sum, gaps, total) = (0.0, 0.0, 0.0)
       vectors.each(series, dimension) { distance, gap in
         let grown =

@@ -18,11 +18,13 @@ public struct MDOP: Sendable {
   ///   - maxLag: lags 0 to this one are tried.
   ///   - window: Theiler window.
   ///   - threshold: the search ends where the fraction of false neighbours is at most this, or rises.
+  ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, maxLag: Int, window: Int = 1,
-    ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50, episodes: Episodes
+    ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50, episodes: Episodes,
+    pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
     var search = try JointSearch(values, components, episodes)
     guard 0..<1 << 32 ~= maxLag, 0..<1 << 32 ~= window, maxCycles >= 1, components >= 1,
@@ -38,7 +40,9 @@ public struct MDOP: Sendable {
     var best: (value: Double, start: Int, channel: Int, lag: Int, beta: [Double])?
     for start in 0..<components {
       search.start(start)
-      if let found = Self.choose(search, maxLag, window), found.value > best?.value ?? -.infinity {
+      if let found = try Self.choose(search, maxLag, window, pause),
+        found.value > best?.value ?? -.infinity
+      {
         best = (found.value, start, found.channel, found.lag, found.beta)
       }
     }
@@ -68,7 +72,7 @@ public struct MDOP: Sendable {
       if fractions[n - 1] <= threshold || n == maxCycles { break }
       if n > 1, fractions[n - 1] > fractions[n - 2] { break }
       guard search.points(beyond: maxLag).rowCount > window + 2,
-        let found = Self.choose(search, maxLag, window)
+        let found = try Self.choose(search, maxLag, window, pause)
       else { break }
       next = (found.channel, found.lag, found.beta)
     }
@@ -88,15 +92,16 @@ public struct MDOP: Sendable {
 
   /// The largest β over channels and lags; ties go to the first.
   private static func choose(
-    _ search: borrowing JointSearch, _ maxLag: Int, _ window: Int
-  ) -> (value: Double, channel: Int, lag: Int, beta: [Double])? {
+    _ search: borrowing JointSearch, _ maxLag: Int, _ window: Int,
+    _ pause: () throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> (value: Double, channel: Int, lag: Int, beta: [Double])? {
     let points = search.points(beyond: maxLag)
     let near = neighbours(
       search.vectors, search.chosen.count, points, k: 1, window: window,
       stamps: search.stamps.pointer)
     var best: (value: Double, channel: Int, lag: Int, beta: [Double])?
     for channel in 0..<search.channels {
-      let beta = statistic(search.channel(channel), near, points, maxLag)
+      let beta = try statistic(search.channel(channel), near, points, maxLag, pause)
       for (lag, value) in beta.enumerated() where value > best?.value ?? -.infinity {
         best = (value, channel, lag, beta)
       }
@@ -107,9 +112,11 @@ public struct MDOP: Sendable {
   /// β(τ) = ⟨log₁₀ |s(i+τ) − s(j+τ)| / d_ij⟩ over nearest neighbours j. Pairs that coincide in
   /// either space have no logarithm and are left out.
   private static func statistic(
-    _ x: UnsafePointer<Double>, _ near: Neighbours, _ points: [Range<Int>], _ maxLag: Int
-  ) -> [Double] {
-    (0...maxLag).map { lag in
+    _ x: UnsafePointer<Double>, _ near: Neighbours, _ points: [Range<Int>], _ maxLag: Int,
+    _ pause: () throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> [Double] {
+    try (0...maxLag).map { (lag) throws(TrajpackError) in
+      try pause()
       var sum = 0.0
       var count = 0
       for run in points {

@@ -108,13 +108,15 @@ struct Bisection: ~Copyable {
 /// ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_y + 1)⟩, in bits; n_x counts the points strictly closer than
 /// the k-th joint neighbour (maximum norm).
 func kraskov(
-  _ series: borrowing Series, _ maxLag: Int, _ k: Int
+  _ series: borrowing Series, _ maxLag: Int, _ k: Int,
+  _ pause: () throws(TrajpackError) -> Void
 ) throws(TrajpackError) -> [Double] {
   guard k >= 1, k < 64 else {
     throw TrajpackError(.usage, "\(k) neighbours: give 1 to 63")
   }
   var result: [Double] = []
   for lag in 0...maxLag {
+    try pause()
     let count = series.runs.reduce(0) { $0 + max($1.count - lag, 0) }
     guard count > k else {
       throw TrajpackError(.usage, "lag \(lag) leaves \(count) pairs for \(k) neighbours")

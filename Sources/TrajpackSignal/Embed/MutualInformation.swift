@@ -28,12 +28,14 @@ public struct MutualInformation: Sendable {
     }
   }
 
+  /// - Parameter pause: asked between units of work; what it throws ends the search.
   /// - Throws: `.data` for missing values, `.usage` for a lag that no episode reaches.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0, maxLag: Int,
-    estimator: Estimator = .equalBins(64), episodes: Episodes
+    estimator: Estimator = .equalBins(64), episodes: Episodes,
+    pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
     let series = try Series(values, components, channel, episodes)
     try series.requireLag(maxLag)
@@ -50,7 +52,7 @@ public struct MutualInformation: Sendable {
       self.values = partition.information(maxLag)
     case .nearestNeighbours(let k):
       bins = 0
-      self.values = try kraskov(series, maxLag, k)
+      self.values = try kraskov(series, maxLag, k, pause)
     }
   }
 }

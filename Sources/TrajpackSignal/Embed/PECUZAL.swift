@@ -35,13 +35,15 @@ public struct PECUZAL: Sendable {
   /// The fall of L by each coordinate after the first.
   public let falls: [Double]
 
-  /// - Parameter values: rows times components.
+  /// - Parameters:
+  ///   - values: rows times components.
+  ///   - pause: asked between units of work; what it throws ends the search.
   /// - Throws: `.usage` for too few rows; `.data` where vectors repeat exactly.
   @specialized(where S == Float)
   @specialized(where S == Double)
   public init<S: Sample>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, options: Options,
-    episodes: Episodes
+    episodes: Episodes, pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
     var search = try JointSearch(values, components, episodes)
     guard 2..<1 << 32 ~= options.maxLag, 0..<1 << 32 ~= options.window,
@@ -57,7 +59,7 @@ public struct PECUZAL: Sendable {
     var first: (fall: Double, start: Int, channel: Int, lag: Int)?
     for start in 0..<components {
       search.start(start)
-      let found = try Self.cycle(search, options, table)
+      let found = try Self.cycle(search, options, table, pause)
       if first.map({ found.fall < $0.fall }) ?? true {
         first = (found.fall, start, found.channel, found.lag)
       }
@@ -70,7 +72,7 @@ public struct PECUZAL: Sendable {
     while next.fall <= -options.threshold, falls.count < options.maxCycles - 1 {
       falls.append(next.fall)
       search.append(next.channel, next.lag)
-      next = try Self.cycle(search, options, table)
+      next = try Self.cycle(search, options, table, pause)
     }
     coordinates = search.chosen
     self.falls = falls
@@ -78,7 +80,8 @@ public struct PECUZAL: Sendable {
 
   /// The best peak of all channels after the vectors so far.
   private static func cycle(
-    _ search: borrowing JointSearch, _ options: Options, _ table: [Int]
+    _ search: borrowing JointSearch, _ options: Options, _ table: [Int],
+    _ pause: () throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> (fall: Double, channel: Int, lag: Int) {
     let points = search.points(beyond: options.maxLag)
     guard points.rowCount > 2 * options.window + options.continuityNeighbours + 1 else {
@@ -92,11 +95,14 @@ public struct PECUZAL: Sendable {
       window: options.window, stamps: search.stamps.pointer)
     var best: (fall: Double, channel: Int, lag: Int)?
     for channel in 0..<search.channels {
-      let continuity = (0...options.maxLag).map { lag in
-        mean(search.channel(channel), near, points, lag, options.continuityNeighbours, table)
+      var continuity: [Double] = []
+      for lag in 0...options.maxLag {
+        try pause()
+        continuity.append(
+          mean(search.channel(channel), near, points, lag, options.continuityNeighbours, table))
       }
       for lag in peaks(continuity) {
-        let fall = try noiseFall(search, channel, lag, options)
+        let fall = try noiseFall(search, channel, lag, options, pause)
         if best.map({ fall < $0.fall }) ?? true { best = (fall, channel, lag) }
       }
     }
@@ -179,7 +185,8 @@ public struct PECUZAL: Sendable {
 
   /// The first local minimum, over growing horizons, of L(with the coordinate) − L(without).
   private static func noiseFall(
-    _ search: borrowing JointSearch, _ channel: Int, _ lag: Int, _ options: Options
+    _ search: borrowing JointSearch, _ channel: Int, _ lag: Int, _ options: Options,
+    _ pause: () throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> Double {
     let trial = search.extended(channel, lag)
     let step = options.isEconomic ? 2 : 1
@@ -196,6 +203,7 @@ public struct PECUZAL: Sendable {
     var new = NoiseAmplification(trial, d + 1, points, options.neighbours, options.window, stamps)
     var former = Double.infinity
     for horizon in horizons {
+      try pause()
       old.add(horizon)
       new.add(horizon)
       let fall = new.cost - old.cost

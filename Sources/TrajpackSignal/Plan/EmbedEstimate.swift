@@ -29,7 +29,7 @@ private struct ShuffledInformation {
 
   init(
     _ x: UnsafeBufferPointer<Double>, maxLag: Int, _ estimator: MutualInformation.Estimator,
-    _ episodes: Episodes
+    _ episodes: Episodes, _ pause: () throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     let rows = episodes.runs.flatMap { Array($0) }
     var shuffled = Array(x)
@@ -38,7 +38,7 @@ private struct ShuffledInformation {
     }
     let values = try shuffled.withUnsafeBufferPointer { (s) throws(TrajpackError) in
       try MutualInformation(
-        s, maxLag: min(maxLag, 20), estimator: estimator, episodes: episodes
+        s, maxLag: min(maxLag, 20), estimator: estimator, episodes: episodes, pause: pause
       ).values.dropFirst()
     }
     let mean = values.reduce(0, +) / Double(values.count)
@@ -54,9 +54,11 @@ extension EmbedStep {
   /// - Parameters:
   ///   - lag: the lag, where it is given.
   ///   - dimension: the dimension, where it is given.
+  ///   - pause: asked between units of work; what it throws ends the search.
   /// - Throws: `.data` for a constant or missing series, `.usage` where runs are too short.
   package func estimate(
-    _ x: [Double], runs: [Range<Int>], lag: Int?, dimension: Int?, threads: Int
+    _ x: [Double], runs: [Range<Int>], lag: Int?, dimension: Int?, threads: Int,
+    pause: () throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> EmbedEstimate {
     var estimate = EmbedEstimate(lag: lag, dimension: dimension)
     let longest = runs.map(\.count).max() ?? 0
@@ -67,10 +69,10 @@ extension EmbedStep {
     let episodes = try Episodes(runs, rows: x.count)
     try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
       if lag == nil {
-        try chooseLag(x, episodes, maxLag: min(search.maxLag, longest - 2), &estimate)
+        try chooseLag(x, episodes, maxLag: min(search.maxLag, longest - 2), pause, &estimate)
       }
       if dimension == nil, let lag = estimate.lag {
-        try chooseDimension(x, episodes, longest, lag, threads, &estimate)
+        try chooseDimension(x, episodes, longest, lag, threads, pause, &estimate)
       }
     }
     return estimate
@@ -78,7 +80,7 @@ extension EmbedStep {
 
   private func chooseLag(
     _ x: UnsafeBufferPointer<Double>, _ episodes: Episodes, maxLag: Int,
-    _ estimate: inout EmbedEstimate
+    _ pause: () throws(TrajpackError) -> Void, _ estimate: inout EmbedEstimate
   ) throws(TrajpackError) {
     let estimator: MutualInformation.Estimator
     switch search.lagBy {
@@ -95,7 +97,7 @@ extension EmbedStep {
       return
     }
     let information = try MutualInformation(
-      x, maxLag: maxLag, estimator: estimator, episodes: episodes)
+      x, maxLag: maxLag, estimator: estimator, episodes: episodes, pause: pause)
     estimate.byLag = information.values
     let r = try Autocorrelation(x, maxLag: maxLag, episodes: episodes)
     if r.firstBelowInverseE == 1 {
@@ -109,7 +111,7 @@ extension EmbedStep {
       return
     }
     if let minimum = information.firstMinimum {
-      let noise = try ShuffledInformation(x, maxLag: maxLag, estimator, episodes)
+      let noise = try ShuffledInformation(x, maxLag: maxLag, estimator, episodes, pause)
       let depth = information.values[minimum]
       let rise = (information.values[minimum...].prefix { $0 >= depth }.max() ?? depth) - depth
       let isShallow = rise < noise.most - noise.mean
@@ -143,7 +145,7 @@ extension EmbedStep {
 
   private func chooseDimension(
     _ x: UnsafeBufferPointer<Double>, _ episodes: Episodes, _ longest: Int, _ lag: Int,
-    _ threads: Int, _ estimate: inout EmbedEstimate
+    _ threads: Int, _ pause: () throws(TrajpackError) -> Void, _ estimate: inout EmbedEstimate
   ) throws(TrajpackError) {
     let window = search.window ?? lag
     // The largest dimension that leaves more vectors than the window.
@@ -159,12 +161,12 @@ extension EmbedStep {
       lag: lag, maxDimension: most, window: window, threads: threads)
     switch search.dimensionBy {
     case .cao:
-      let cao = try Cao(x, search: settings, episodes: episodes)
+      let cao = try Cao(x, search: settings, episodes: episodes, pause: pause)
       (estimate.byDimension, estimate.e2) = (cao.e1, cao.e2)
       estimate.dimension = cao.dimension()
       if cao.isStochastic { estimate.remarks.append("E2 stays near 1, as it does for noise") }
     case .fnn:
-      let near = try FalseNeighbours(x, search: settings, episodes: episodes)
+      let near = try FalseNeighbours(x, search: settings, episodes: episodes, pause: pause)
       estimate.byDimension = near.byEither
       estimate.dimension = near.dimension()
     }

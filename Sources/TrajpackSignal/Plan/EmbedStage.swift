@@ -50,8 +50,11 @@ package struct EmbedStage: Sendable {
         outputs[i].becomeFloat()
         outputs[i].missing = .nan
         outputs[i].shape = [dimension] + channel.shape
-        outputs[i].conventions.append(
-          .init("delays", .array((0..<dimension).map { .int(Int64(sign * $0 * lag)) })))
+        // Of a channel that was embedded before, the plan that made it tells the delays within; the names
+        // of a list's coordinates went with those.
+        outputs[i].conventions.removeAll { $0.name == "of" }
+        outputs[i].setConvention(
+          "delays", .array((0..<dimension).map { .int(Int64(sign * $0 * lag)) }))
       }
       if parts.isEmpty { return nil }
     case .joint: return nil

@@ -19,9 +19,11 @@ package struct JointEstimate: Sendable {
 extension EmbedStep {
   /// Chooses coordinates for rows of some candidates, pooled over runs that no vector joins.
   ///
+  /// - Parameter pause: asked between units of work; what it throws ends the search.
   /// - Throws: `.usage` for too few rows, `.data` for vectors that repeat.
   package func choose(
-    _ method: Joint, _ x: [Double], _ width: Int, _ runs: [Range<Int>]
+    _ method: Joint, _ x: [Double], _ width: Int, _ runs: [Range<Int>],
+    _ pause: () throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> JointEstimate {
     let episodes = try Episodes(runs, rows: x.count / width)
     return try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
@@ -38,12 +40,14 @@ extension EmbedStep {
         var options = PECUZAL.Options()
         options.maxLag = search.maxLag
         options.window = window
-        let found = try PECUZAL(x, components: width, options: options, episodes: episodes)
+        let found = try PECUZAL(
+          x, components: width, options: options, episodes: episodes, pause: pause)
         list = found.coordinates
         figures = found.falls.map { [$0] }
       case .mdop:
         let found = try MDOP(
-          x, components: width, maxLag: search.maxLag, window: window, episodes: episodes)
+          x, components: width, maxLag: search.maxLag, window: window, episodes: episodes,
+          pause: pause)
         list = found.coordinates
         figures = zip(found.beta, found.falseNeighbours).enumerated().map { i, pair in
           let lag = i + 1 < list.count ? list[i + 1].lag : 0

@@ -69,7 +69,7 @@ extension EmbedSearch {
       rows.episodes[last].runs = rows.episodes[last].runs.lowerBound..<rows.runs.count
     }
     try requireMoving(rows, candidates)
-    let pooled = try step.choose(method, rows.x, rows.width, rows.runs)
+    let pooled = try step.choose(method, rows.x, rows.width, rows.runs, pause)
     var joint = EmbedReport.Joint(
       method: method.rawValue, maxLag: step.search.maxLag, window: pooled.window,
       candidates: candidates.map { EmbedReport.label($0.channel, $0.element, of: channels) },
@@ -79,8 +79,9 @@ extension EmbedSearch {
       var own = EmbedReport.Joint.Own(
         episode: episode.id, rows: runs.reduce(0) { $0 + $1.count }, coordinates: [], remark: nil)
       do throws(TrajpackError) {
-        own.coordinates = try step.choose(method, rows.x, rows.width, runs).coordinates
+        own.coordinates = try step.choose(method, rows.x, rows.width, runs, pause).coordinates
       } catch {
+        try pause()
         // An episode that is too short or constant alone says so, and the others go on.
         own.remark = error.message
       }

@@ -38,12 +38,18 @@ struct EmbedSearch {
   private let before: Plan
   let step: EmbedStep
   private let threads: Int
+  /// Asked between units of work; what it throws ends the search.
+  let pause: () throws(TrajpackError) -> Void
   var report: EmbedReport
 
-  init(_ source: EpisodeSource, _ before: Plan, _ step: EmbedStep, threads: Int) {
+  init(
+    _ source: EpisodeSource, _ before: Plan, _ step: EmbedStep, threads: Int,
+    pause: @escaping () throws(TrajpackError) -> Void
+  ) {
     self.source = source
     self.before = before
     self.step = step
+    self.pause = pause
     self.threads = min(max(threads, 1), 256)
     report = EmbedReport(
       lagBy: step.search.lagBy.rawValue, dimensionBy: step.search.dimensionBy.rawValue,
@@ -113,7 +119,8 @@ struct EmbedSearch {
     var most = 0
     for (element, series) in sample.elements.enumerated() {
       let pooled = try step.estimate(
-        series.x, runs: series.runs, lag: lag, dimension: dimension, threads: threads)
+        series.x, runs: series.runs, lag: lag, dimension: dimension, threads: threads,
+        pause: pause)
       report.entries.append(
         .init(
           channel: sample.path, element: element, episode: nil,
@@ -133,8 +140,10 @@ struct EmbedSearch {
         var own = EmbedEstimate(lag: lag, dimension: dimension)
         do throws(TrajpackError) {
           own = try step.estimate(
-            series.x, runs: runs, lag: lag, dimension: dimension, threads: threads)
+            series.x, runs: runs, lag: lag, dimension: dimension, threads: threads,
+            pause: pause)
         } catch {
+          try pause()
           // An episode that is too short or constant alone says so, and the others go on.
           own.remarks = [error.message]
         }
@@ -201,6 +210,7 @@ struct EmbedSearch {
     let stride = max((places.count * each + step.search.rows - 1) / step.search.rows, 1)
     report.episodes = (looked: (places.count + stride - 1) / stride, of: places.count)
     for (i, place) in places.enumerated() where i % stride == 0 {
+      try pause()
       let rows = try source.rows(place, programs[place.layout])
       try episode(place.id)
       var left = each

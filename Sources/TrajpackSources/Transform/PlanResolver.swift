@@ -7,25 +7,45 @@ import TrajpackStore
 public struct PlanResolver {
   private let source: EpisodeSource
   private let threads: Int
+  private let isInterrupted: () -> Bool
   /// How lags and dimensions were chosen, a report for each embedding that left some open.
   public private(set) var reports: [EmbedReport] = []
 
   /// A resolver for a dataset.
-  public init(_ dataset: Dataset, threads: Int) throws(TrajpackError) {
+  ///
+  /// - Parameter isInterrupted: Asked often, also within a search.
+  public init(
+    _ dataset: Dataset, threads: Int, isInterrupted: @escaping () -> Bool = { false }
+  ) throws(TrajpackError) {
     source = try EpisodeSource(dataset)
     self.threads = threads
+    self.isInterrupted = isInterrupted
   }
 
-  /// The importer of a plan, and the plan with nothing left open.
+  /// The importer of a plan, and the plan with nothing left open; `nil` where an interrupt came first.
   public mutating func importer(
     _ plan: Plan, version: String
-  ) throws(TrajpackError) -> (PlanImporter, Plan) {
-    let plan = try resolved(plan)
-    return (try PlanImporter(source, plan, version: version), plan)
+  ) throws(TrajpackError) -> (PlanImporter, Plan)? {
+    var wasStopped = false
+    let isInterrupted = isInterrupted
+    let resolved: Plan
+    do throws(TrajpackError) {
+      resolved = try self.resolved(plan) { () throws(TrajpackError) in
+        guard isInterrupted() else { return }
+        wasStopped = true
+        throw TrajpackError(.machine, "interrupted")
+      }
+    } catch {
+      guard wasStopped else { throw error }
+      return nil
+    }
+    return (try PlanImporter(source, resolved, version: version), resolved)
   }
 
   /// The plan with nothing left open.
-  public mutating func resolved(_ plan: Plan) throws(TrajpackError) -> Plan {
+  private mutating func resolved(
+    _ plan: Plan, pause: @escaping () throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> Plan {
     var steps: [PlanStep] = []
     for (number, step) in plan.steps.enumerated() {
       guard step.unresolved != nil else {
@@ -48,7 +68,7 @@ public struct PlanResolver {
         steps.append(
           .embed(
             try within(place) { () throws(TrajpackError) in
-              var search = EmbedSearch(source, before, step, threads: threads)
+              var search = EmbedSearch(source, before, step, threads: threads, pause: pause)
               let resolved = try search.run()
               report = search.report
               return resolved

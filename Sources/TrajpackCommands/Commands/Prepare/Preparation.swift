@@ -43,9 +43,13 @@ struct Preparation: ArgumentSet {
     if let report { try checkReport(report) }
     let dataset = try Dataset(source)
     try Destination.refuse(destination, in: source)
-    var resolver = try PlanResolver(dataset, threads: options.jobs)
+    var resolver = try PlanResolver(
+      dataset, threads: options.jobs, isInterrupted: { Interrupt.isRequested })
     if plan.unresolved != nil { console.note("looking at \(source) for what the plan leaves open") }
-    let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version)
+    guard let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version) else {
+      console.warn("stopped while looking; nothing was written")
+      return
+    }
     if !json, !printPlan { show(resolver.reports, console) }
     if !json {
       for warning in resolver.reports.flatMap(\.warnings) { console.warn(warning) }
