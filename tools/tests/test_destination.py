@@ -44,6 +44,15 @@ def test_a_dataset_is_replaced_only_when_asked(trajpack, recordings, reference, 
     refused(run(trajpack, "convert", recordings, tmp_path / "ds", "--resume", "--overwrite"), 2, "exclude")
 
 
+@pytest.mark.parametrize("codec,level,words", [
+    ("none", "1", "has no level"), ("none", "0", "has no level"), ("lz4", "0", "lz4 has levels 1 to 12, not 0"),
+    ("lz4", "19", "lz4 has levels 1 to 12, not 19"), ("gzip", "-3", "gzip has levels 1 to 9, not -3"),
+    ("zstd", "20", "zstd has levels 1 to 19, not 20")])
+def test_levels_are_those_of_the_codec(trajpack, recordings, tmp_path, codec, level, words):
+    refused(run(trajpack, "convert", recordings, tmp_path / "ds", "--codec", codec, f"--level={level}"), 2, words)
+    assert not (tmp_path / "ds").exists()
+
+
 @pytest.mark.parametrize("option", ["--overwrite", "--resume", None])
 @pytest.mark.parametrize("name,content", [
     ("manifest.json", '{"format": "some web application"}\n'), ("journal", "dear diary\n"),

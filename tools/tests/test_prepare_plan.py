@@ -19,6 +19,7 @@ WRONG = [
         {"step": "resample", "rate": 1, "padding": "line"},
         {"step": "resample", "rate": 1, "padding": "zero", "method": {"series/x": "linear"}},
         {"step": "resample", "rate": 1, "method": "line"}, {"step": "resample", "times": []},
+        {"step": "resample", "times": [0, 1], "anti_alias": True},
         {"step": "align"}, {"step": "align", "onto": "series", "direction": "sideways"}, {"step": "quantise"},
         {"step": "quantise", "quantum": "0.1s"}, {"step": "embed", "tau": 0}, {"step": "embed", "coordinates": []},
         {"step": "embed", "coordinates": [{"channel": "series/x"}], "tau": 3}, {"step": "embed", "name": "x"},

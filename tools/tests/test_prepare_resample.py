@@ -74,6 +74,39 @@ def test_going_down_is_filtered(made):
         assert any("polyphase up 1 down 2" in note for note in report["notes"])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_given_times_depend_on_no_others(trajpack, tmp_path, seed):
+    """Far apart, close together or one alone: the line (or spline) at a time is numpy's (or scipy's), unfiltered."""
+    random = np.random.default_rng(seed)
+    t = np.arange(60.) if seed == 0 else np.cumsum(random.choice([.25, .5, 1, 7], 60))
+    x = random.normal(size=60).cumsum()
+    pd.DataFrame({"time": t, "x": x}).to_csv(tmp_path / "d.csv", index=False)
+    run(trajpack, "convert", tmp_path / "d.csv", tmp_path / "ds")
+    every = np.unique(np.append(random.uniform(t[0], t[-1], 40), t[random.integers(0, 60, 12)]))
+    asked = [every, every[::13], every[[0, -1]], every[[0, 1, -1]], every[7:8], np.append(every[:3], 1e9)]
+    paths = {"auto": lambda at: np.interp(at, t, x), "pchip": si.PchipInterpolator(t, x)}
+    for method, path in paths.items():
+        for i, at in enumerate(asked):
+            out, report = tmp_path / f"{method}{i}", tmp_path / f"{method}{i}.json"
+            run(trajpack, "resample", tmp_path / "ds", out, "--times", ",".join(map(repr, at.tolist())), "--method", method,
+                "--report", report)
+            times, channels = one(out, "d")
+            assert np.array_equal(times, at)
+            values, seen = channels["x"]
+            assert np.array_equal(np.ravel(seen), at <= t[-1])
+            inside = at[at <= t[-1]]
+            np.testing.assert_allclose(values[:len(inside)], path(inside), rtol=1e-11, atol=1e-11)
+            notes = json.loads(report.read_text())["episodes"][0]["tracks"][0]["notes"]
+            assert notes == ["no filter: given times are not filtered for"]
+    assert "left out with 'times'" in run(
+        trajpack, "apply", tmp_path / "ds", "x", "--print-plan", "--plan", filtered(tmp_path / "plan.json"), code=2)
+
+
+def filtered(plan):
+    plan.write_text(json.dumps({"steps": [{"step": "resample", "times": [0, 9], "anti_alias": True}]}))
+    return plan
+
+
 def test_up_and_down_are_resample_poly(made):
     out = made("resample", "--up", 3, "--down", 2, "--method", "*=auto", "--method", "kind:scalar=polyphase",
                "--padding", "zero")
@@ -184,3 +217,26 @@ def test_dates_are_given_back_exactly(trajpack, tmp_path, dates, rate, form):
         assert back.time.tolist() == expected.strftime(form).tolist()
     else:
         assert back.time[1] == "2024-02-29T23:59:57.25Z"
+
+
+@pytest.mark.parametrize("minutes", [np.arange(48) * 60, np.random.default_rng(5).choice(2880, 48, False)])
+def test_given_times_stay_dates(trajpack, tmp_path, minutes):
+    """On a regular and on an irregular clock of dates; to the digits that the times need."""
+    dates = pd.Timestamp("2016-07-01") + pd.to_timedelta(np.sort(np.append(minutes, [0, 2880]))[1:], "min")
+    dates = dates.unique()
+    x = np.arange(len(dates)) * 1.5
+    pd.DataFrame({"date": dates.strftime("%Y-%m-%d %H:%M"), "x": x}).to_csv(tmp_path / "d.csv", index=False)
+    run(trajpack, "convert", tmp_path / "d.csv", tmp_path / "ds")
+    for i, asked in enumerate((["2016-07-02 12:00", "2016-07-02 23:30"],
+                               ["2016-07-02T00:00:00.125", "2016-07-02T00:00:01", "2016-07-02T09:00:00.1"])):
+        run(trajpack, "resample", tmp_path / "ds", tmp_path / f"at{i}", "--times", ",".join(asked))
+        run(trajpack, "export", tmp_path / f"at{i}", tmp_path / f"csv{i}", "--to", "csv")
+        back = pd.read_csv(next((tmp_path / f"csv{i}").rglob("*.csv")), dtype={"time": str})
+        at = pd.to_datetime(pd.Series(asked), format="ISO8601")
+        assert (pd.to_datetime(back.time, format="ISO8601") == at).all() and len(back) == len(asked)
+        if i == 0:
+            assert back.time.tolist() == asked, "in the source's own form, where that holds the times"
+        else:
+            assert back.time[2] == "2016-07-02T09:00:00.100"
+        knots = (dates - dates[0]).total_seconds()
+        np.testing.assert_allclose(back.x, np.interp((at - dates[0]).dt.total_seconds(), knots, x), rtol=1e-9)

@@ -14,7 +14,7 @@ struct Writing: ArgumentSet {
     [
       .option("--codec", "-c", to: \.codec, value: "CODEC", help: "How chunks are compressed."),
       .option(
-        "--level", "-l", to: \.level, value: "N", in: 1...19,
+        "--level", "-l", to: \.level, value: "N",
         help: "How hard to compress: lz4 1 to 12 (6), zstd 1 to 19 (3), gzip 1 to 9 (4)."),
       .option(
         "--chunk-rows", to: \.chunkRows, value: "N", in: 1...65_536,
@@ -61,6 +61,11 @@ struct Writing: ArgumentSet {
     options.layout = LayoutOptions(
       codec: Codec(name: codec.rawValue) ?? .lz4, level: level, chunkRows: chunkRows)
     if let level {
+      guard codec != .none else {
+        throw TrajpackError(
+          .usage, "--level \(level): --codec none compresses nothing and has no level; leave it out"
+        )
+      }
       let range = Compressor.levels(of: options.layout.codec).range
       guard range.contains(level) else {
         throw TrajpackError(

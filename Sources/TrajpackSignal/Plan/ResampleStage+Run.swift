@@ -101,7 +101,9 @@ extension ResampleStage {
         gapLimit: rules.gap,
         antiAliasing: rules.antiAlias)
       resamplers[way] = resampler
-      note(resampler.report.words)
+      var words = resampler.report.words
+      if case .times = stage.step.target { words = "no filter: given times are not filtered for" }
+      note(words)
       return resampler
     }
 

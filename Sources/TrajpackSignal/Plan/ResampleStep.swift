@@ -76,6 +76,7 @@ package struct ResampleStep: Sendable, Equatable {
     var padding: PlanPadding
     var edge: PlanEdge
     var gap: TimeSpan?
+    /// Never with given times.
     var antiAlias: Bool
   }
 
@@ -129,11 +130,20 @@ package struct ResampleStep: Sendable, Equatable {
         "padding", .string(padding.rawValue),
         "left out: it is for method 'polyphase', and none is here")
     }
+    let isList = times != nil
+    let antiAlias = try r.truth("anti_alias", !isList)
+    // A value at a given time depends on the rows and on that time, not on what else is asked for.
+    guard !(isList && antiAlias) else {
+      throw r.wrong(
+        "anti_alias", .bool(true),
+        "left out with 'times', which are no rate to filter for: use 'rate', or a step before this one"
+      )
+    }
     how = .path(
       methods,
       PathRules(
         padding: padding, edge: try r.choice("edge", .missing), gap: try r.span("gap"),
-        antiAlias: try r.truth("anti_alias", true)))
+        antiAlias: antiAlias))
   }
 
   private static func times(_ r: inout PlanReader) throws(TrajpackError) -> [Double]? {

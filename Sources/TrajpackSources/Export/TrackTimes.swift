@@ -32,7 +32,6 @@ struct TrackTimes {
   /// a time is no date of the years 1 to 9999.
   func dateForm() throws(TrajpackError) -> DateForm? {
     guard let form else { return nil }
-    if case .float64 = track.track.clock { return nil }
     var isSource = true
     var digits = 0
     var areDates = true
@@ -108,7 +107,14 @@ struct TrackTimes {
         return Instant(
           Instant.product(Int128(n), Int128(tick.numerator)), Int128(tick.denominator))
       }
-    case .float64: return rows.map { _ in nil }
+    case .float64:
+      return try doubles(rows).map { time in
+        // The shortest decimal that is this time, as numbers are written: 0.1 s, not 0.100000143.
+        if let exact = Rational(decimal: time.description) {
+          return Instant(Int128(exact.numerator), Int128(exact.denominator))
+        }
+        return Int128(exactly: (time * 1e9).rounded()).flatMap { Instant($0, 1_000_000_000) }
+      }
     }
   }
 }

@@ -10,8 +10,9 @@ struct Resample: Command {
   static let discussion = """
     Say where to go: --rate, --onto another stream, --times, or --up and --down. How values are made is \
     by kind: scalars and positions linear, behind a low-pass where the rate goes down; quaternions along \
-    the short arc; angles unwrapped; events counted; labels, names and text held. Nothing is made across \
-    the end of a recording or of an entity's presence.
+    the short arc; angles unwrapped; events counted; labels, names and text held. What --times gives is \
+    never low-passed: a value depends on its own time and on no other. Nothing is made across the end of \
+    a recording or of an entity's presence.
 
     The new dataset carries the plan, the source's digest and the version. 'trajpack info' shows them, \
     --print-plan prints the plan for 'trajpack apply' or a loader.
@@ -45,7 +46,9 @@ struct Resample: Command {
       .option("--onto", to: \.onto, value: "STREAM", help: "The stream whose times are taken."),
       .option(
         "--times", to: \.times, value: "T,T,...",
-        help: "These times, in every recording: numbers, or dates where the source had dates."),
+        help:
+          "These times, in every recording: numbers, or dates where the source had dates. Never low-passed."
+      ),
       .option("--up", to: \.up, value: "N", help: "Rows to make of each --down rows."),
       .option("--down", to: \.down, value: "N", help: "See --up."),
       .option(
