@@ -88,8 +88,8 @@ def test_given_times_depend_on_no_others(trajpack, tmp_path, seed):
     for method, path in paths.items():
         for i, at in enumerate(asked):
             out, report = tmp_path / f"{method}{i}", tmp_path / f"{method}{i}.json"
-            run(trajpack, "resample", tmp_path / "ds", out, "--times", ",".join(map(repr, at.tolist())), "--method", method,
-                "--report", report)
+            listed = ",".join(map(repr, at.tolist()))
+            run(trajpack, "resample", tmp_path / "ds", out, "--times", listed, "--method", method, "--report", report)
             times, channels = one(out, "d")
             assert np.array_equal(times, at)
             values, seen = channels["x"]
