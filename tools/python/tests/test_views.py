@@ -57,7 +57,7 @@ PLANS: dict[str, list[dict[str, Any]]] = {
     "down": [{"step": "resample", "streams": ["fast", "npc"], "rate": 20, "method": "previous"}],
     "makima": [{"step": "resample", "streams": "slow", "rate": 60, "method": "makima"}],
     "irregular": [{"step": "resample", "streams": "odd", "rate": 30, "method": "linear"}],
-    "times": [{"step": "resample", "streams": "fast", "times": [0.25, 0.5] + [1 + i / 16 for i in range(20)]}],
+    "times": [{"step": "resample", "streams": "fast", "times": [0.25, 0.5] + [1 + i / 64 for i in range(250)]}],
     "embed": [{"step": "embed", "channels": "fast/x", "tau": 3, "dimension": 4}],
     "embed twice": [{"step": "embed", "channels": "fast/x", "tau": 3, "dimension": 2},
                     {"step": "embed", "channels": "fast/x", "tau": 1, "dimension": 3}],
