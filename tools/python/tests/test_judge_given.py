@@ -18,7 +18,7 @@ class Silent(judge.Judge):
     needs_frames = False
 
     def ask(self, request: judge.Request) -> judge.Answer:
-        raise NotImplementedError
+        pytest.fail("a judge was asked that nobody was to ask")
 
 
 def asker(**options: Any) -> judge.Asker:
