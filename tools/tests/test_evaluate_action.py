@@ -154,7 +154,7 @@ def test_keys_and_movements_that_are_not_numbers():
     truth[1] = mouse[1] = np.nan  # nobody knows
     arrays = dict(truth_keys=truth, predicted_keys=guess, truth_mouse=mouse, predicted_mouse=seen)
     for rule, share, count in (("worst", 3 / 4, 4), ("skip", 1, 3), ("error", None, 0)):
-        for score in evaluate("action.keyboard_mouse", {"nan_predictions": rule}, **arrays).values():
+        for score in evaluate("action.keyboard_mouse", {"failed": rule}, **arrays).values():
             assert (score["value"], score["count"]) == (share, count)
             details = score["details"]
             assert (details["missing_truth"], details["nan_predictions"]) == (1, 1)

@@ -291,7 +291,7 @@ def test_what_is_not_there_does_not_count(world, known, tmp_path):
 
 def test_rerun(world, tmp_path):
     out = tmp_path / "report.json"
-    words = [*suites(), "--seed", 7, "--nan", "skip", "--verdicts", PREDICTIONS / "verdicts.jsonl"]
+    words = [*suites(), "--seed", 7, "--failed", "skip", "--verdicts", PREDICTIONS / "verdicts.jsonl"]
     run(world, PREDICTIONS / "good", *words, "-o", out)
     assert "bit for bit" in run("--rerun", out)
     again = tmp_path / "again.json"

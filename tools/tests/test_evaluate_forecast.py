@@ -164,7 +164,7 @@ def test_masked_series_equal_shorter_ones():
     guess[3, 0] = np.nan
     refused = evaluate("forecast.errors", truth=truth, prediction=guess)["forecast.mse"]
     assert refused["value"] is None and "1 predicted values" in refused["reason"]
-    skipped = evaluate("forecast.errors", {"nan_predictions": "skip"}, truth=truth, prediction=guess)
+    skipped = evaluate("forecast.errors", {"failed": "skip"}, truth=truth, prediction=guess)
     assert skipped["forecast.mse"]["count"] == 119
 
 

@@ -88,7 +88,7 @@ def test_pck_measures_with_true_joints_alone():
     assert ours["skeleton.pck"] == pytest.approx((distance <= 0.03 * box[:, None])[mask].mean())
     # A joint that was not predicted still tells how large the true pose is.
     guess[:, 3] = np.nan
-    skip = {"alpha": 0.03, "nan_predictions": "skip"}
+    skip = {"alpha": 0.03, "failed": "skip"}
     ours = values("skeleton.pose", skip, truth=truth, prediction=guess)
     box = np.ptp(truth, axis=1).max(1)
     near = np.delete(distance <= 0.03 * box[:, None], 3, axis=1)
@@ -110,7 +110,7 @@ def test_joints_that_are_not_numbers_are_counted():
     skipped = evaluate("skeleton.plausibility", **arrays)["skeleton.ground_penetration"]
     assert skipped["count"] == 26
     assert (skipped["details"]["masked"], skipped["details"]["nan_predictions"]) == (3, 1)
-    refused = evaluate("skeleton.plausibility", {"nan_predictions": "error"}, **arrays)
+    refused = evaluate("skeleton.plausibility", {"failed": "withhold"}, **arrays)
     assert all("1 joints" in score["reason"] for score in refused.values())
 
 

@@ -32,11 +32,44 @@ extension EpisodeGather {
             + "'fx fy cx cy' is needed to project anything; it is not guessed: say that it is so with "
             + "--map intrinsics=\(entry.path)")
       }
+      if picture == nil, plan.evaluator.settings.contains(where: { $0.name == "true_width" }),
+        plan.setting("true_width") == nil || plan.setting("true_height") == nil
+      {
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): episode '\(truth.id)' has no video that says how large the camera's picture "
+            + "is; it is not guessed: say it with --set true_width=… --set true_height=… (and track_width, "
+            + "track_height, grid_width, grid_height where those differ)")
+      }
       if let (width, height) = picture {
         for name in ["true", "track", "grid"] {
           out += [("\(name)_width", "\(width)"), ("\(name)_height", "\(height)")]
         }
       }
+    }
+    if picture == nil, let width = plan.setting("true_width"),
+      let height = plan.setting("true_height")
+    {
+      for name in ["track", "grid"] {
+        out += [("\(name)_width", width), ("\(name)_height", height)]
+      }
+    }
+    if request.preset == "tapvid", plan.recipe.evaluator == "keypoints.tap_vid",
+      plan.setting("scale_x") == nil || plan.setting("scale_y") == nil
+    {
+      guard let (width, height) = picture else {
+        throw TrajpackError(
+          .usage,
+          "--preset tapvid: episode '\(truth.id)' has no video that says how large the picture is; say what brings it "
+            + "to 256 × 256 with --set scale_x=… --set scale_y=…")
+      }
+      out += [("scale_x", "\(256 / Double(width))"), ("scale_y", "\(256 / Double(height))")]
+    }
+    if let entry = (chosen["joints"] ?? chosen["truth"])?.first,
+      let up = truth.channel(entry)?.convention("up"),
+      let axis = ["x": "0", "y": "1", "z": "2"][up.lowercased()]
+    {
+      out.append(("up", axis))
     }
     if let rate = frames.rate, rate > 0 {
       let unit = truth.tracks.first { $0.track.stream.name == frames.stream }?.track.stream.timeUnit
