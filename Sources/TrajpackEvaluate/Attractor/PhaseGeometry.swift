@@ -40,8 +40,10 @@ enum PhaseGeometry {
       throw TrajpackError(.usage, "option axes takes two of \(whole.columns) dimensions")
     }
     // A row with a value that is not a number breaks the path in two.
+    let mask = try arrays.view("mask") == nil ? nil : arrays.mask("mask", count: whole.rows)
     let good = (0..<whole.rows).filter { row in
-      (0..<whole.columns).allSatisfy { whole[row, $0].isFinite }
+      mask.map { $0[row] != 0 } ?? true
+        && (0..<whole.columns).allSatisfy { whole[row, $0].isFinite }
     }
     let x = good.map { whole[$0, options.axes[0]] }
     let y = good.map { whole[$0, options.axes[1]] }

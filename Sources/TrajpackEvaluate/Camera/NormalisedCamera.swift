@@ -84,6 +84,8 @@ enum NormalisedCamera {
       truth = truth.resampled(options.samples)
       estimate = estimate.resampled(options.samples)
     }
+    // A path whose length is not finite stays as it is, and fits no other.
+    guard truth.count == estimate.count else { return [.nan, .nan, .nan, .nan] }
     var distance = 0.0
     var angle = 0.0
     for index in truth.centres.indices {

@@ -52,7 +52,7 @@ extension PathAlignment {
         square += dot(q, q)
       }
       let scale = self == .scale ? product / square : Self.leastDistance(truth, estimate) ?? 0
-      guard scale > 0 || (anySign && scale != 0 && scale.isFinite) else {
+      guard scale.isFinite, scale > 0 || (anySign && scale != 0) else {
         return .failed(
           "the best scale is \(scale < 0 ? "negative" : "0"), the estimate runs the other way",
           collapsed: collapsed(pair))

@@ -107,13 +107,16 @@ enum DepthErrors {
       Field("images", .count(images)), Field("nan_predictions", .count(notNumbers)),
       Field("not_positive", .count(tallies.reduce(0) { $0 + $1.notPositive })),
     ]
+    var logs = Failures("pixels", of: tallies.reduce(0) { $0 + $1.count })
+    for pixel in 0..<tallies.reduce(0, { $0 + $1.notPositive }) {
+      logs.add(pixel, "a fitted depth is not above 0, and has no logarithm")
+    }
     return report(tallies, details, options).map { score in
-      score.failing(
-        failures,
-        worst: score.name.hasPrefix("depth.delta")
-          || options.alignment != .none
-            && score.name != "depth.rmse_log"
-          ? .counted : .none)
+      guard score.name != "depth.rmse_log" else {
+        return score.failing(failures.count > 0 ? failures : logs)
+      }
+      let isBounded = score.name.hasPrefix("depth.delta") || options.alignment != .none
+      return score.failing(failures, worst: isBounded ? .counted : .none)
     }
   }
 

@@ -85,6 +85,9 @@ extension Similarity {
       fit.scale = trace / variance
     }
     fit.translation = to.mean - fit.scale * (fit.rotation * from.mean)
+    guard fit.scale.isFinite, fit.translation.sum().isFinite, fit.rotation.isFinite else {
+      return .failed("the coordinates are beyond what float64 can square")
+    }
     return .fit(fit, line: line)
   }
 

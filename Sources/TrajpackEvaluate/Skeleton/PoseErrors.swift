@@ -66,7 +66,7 @@ struct PosePair {
     }
     entities = try Self.bodies(arrays, a.shape[1])
     let least = entities.map(\.joints.count).min() ?? 0
-    guard options.root < max(least, 1) else {
+    guard options.root < least || options.root < 0 else {
       throw TrajpackError(
         .usage, "the root must be one of the \(least) joints of a body, not \(options.root)")
     }

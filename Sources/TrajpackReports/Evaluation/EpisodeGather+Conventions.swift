@@ -32,15 +32,6 @@ extension EpisodeGather {
             + "'fx fy cx cy' is needed to project anything; it is not guessed: say that it is so with "
             + "--map intrinsics=\(entry.path)")
       }
-      if picture == nil, plan.evaluator.settings.contains(where: { $0.name == "true_width" }),
-        plan.setting("true_width") == nil || plan.setting("true_height") == nil
-      {
-        throw TrajpackError(
-          .usage,
-          "\(plan.recipe.evaluator): episode '\(truth.id)' has no video that says how large the camera's picture "
-            + "is; it is not guessed: say it with --set true_width=… --set true_height=… (and track_width, "
-            + "track_height, grid_width, grid_height where those differ)")
-      }
       if let (width, height) = picture {
         for name in ["true", "track", "grid"] {
           out += [("\(name)_width", "\(width)"), ("\(name)_height", "\(height)")]

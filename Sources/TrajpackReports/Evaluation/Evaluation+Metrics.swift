@@ -54,6 +54,7 @@ extension Evaluation {
     }
     var plan = plan
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
+    try Self.requirePicture(plan, first)
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
     if plan.recipe.evaluator == "action.segments", let classes {
@@ -128,6 +129,22 @@ extension Evaluation {
       }
     }
     return out
+  }
+
+  /// Refuses keypoints that are projected into a picture of which nobody says how large it is.
+  private static func requirePicture(
+    _ plan: MetricPlan, _ first: Gathered
+  ) throws(TrajpackError) {
+    let names = ["true_width", "true_height"]
+    guard first.entries["intrinsics"] != nil,
+      plan.evaluator.settings.contains(where: { $0.name == names[0] }),
+      names.contains(where: { plan.setting($0) == nil })
+    else { return }
+    throw TrajpackError(
+      .usage,
+      "\(plan.recipe.evaluator): no episode has a video that says how large the camera's picture is; it is not "
+        + "guessed: say it with --set true_width=… --set true_height=… (and track_width, track_height, grid_width, "
+        + "grid_height where those differ)")
   }
 
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.

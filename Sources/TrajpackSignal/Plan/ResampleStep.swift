@@ -175,8 +175,9 @@ package struct ResampleStep: Sendable, Equatable {
         .init("edge", .string(rules.edge.rawValue)),
         .init("gap", rules.gap.map { PlanNumber.json($0) } ?? .null),
         .init("anti_alias", .bool(rules.antiAlias)),
-        .init("clock", .string(rules.clock.rawValue)),
       ]
+      // Left out where it is the default, so that older plans keep their digests.
+      if rules.clock != .auto { members.append(.init("clock", .string(rules.clock.rawValue))) }
     case .bins(let bin, let label):
       members += [
         .init("bin", bin.json { .string($0.rawValue) }), .init("label", .string(label.rawValue)),
