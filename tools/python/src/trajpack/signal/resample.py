@@ -180,4 +180,5 @@ def _circular(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: 
     with np.errstate(invalid="ignore"):
         seen = mask & (np.hypot(sine, cosine) > 1e-12)
         mean = (np.arctan2(sine, cosine) * (period / (2 * np.pi)) - lowest) % period + lowest
+    mean = np.where(mean >= lowest + period, lowest, mean)  # rounding never reaches the open end
     return Resampled(np.where(seen, mean, np.nan).astype(values.dtype), seen)
