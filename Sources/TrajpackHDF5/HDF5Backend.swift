@@ -135,8 +135,11 @@ public final class HDF5Backend: ShardBackend {
     else { throw .hdf5("\(path): a chunk of \(name) cannot be written") }
     // The chunk is the last thing allocated, or the first where metadata grew behind it.
     let base = ShardHeader.size
-    let candidates = [Int(after) - bytes.count, Int(before)].flatMap { [$0 + base, $0] }
-    for candidate in candidates where try lies(bytes, at: candidate) { return candidate }
+    for start in [Int(after) - bytes.count, Int(before)] {
+      for candidate in [start + base, start] where try lies(bytes, at: candidate) {
+        return candidate
+      }
+    }
     var mask: UInt32 = 0
     var address: haddr_t = 0
     var size: hsize_t = 0
@@ -150,25 +153,23 @@ public final class HDF5Backend: ShardBackend {
     throw TrajpackError(.machine, "\(path): a chunk of \(name) cannot be found again after writing")
   }
 
+  /// Whether the file has `bytes` at `offset`.
   private func lies(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(TrajpackError) -> Bool {
-    guard offset >= ShardHeader.size, offset + bytes.count <= FileSystem.size(of: path) else {
-      return false
-    }
+    guard offset >= ShardHeader.size, let wanted = bytes.baseAddress else { return false }
     if proof.count < bytes.count { proof = [UInt8](repeating: 0, count: bytes.count) }
-    var failure: TrajpackError?
-    let same = proof.withUnsafeMutableBytes { buffer in
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes.count])
-      do throws(TrajpackError) {
-        try reader.read(at: offset, into: part)
-      } catch {
-        failure = error
-        return false
+    var done = 0
+    while done < bytes.count {
+      let count = proof.withUnsafeMutableBytes {
+        pread(
+          reader.descriptor, $0.baseAddress.unsafelyUnwrapped + done, bytes.count - done,
+          off_t(offset + done))
       }
-      guard let found = part.baseAddress, let wanted = bytes.baseAddress else { return true }
-      return memcmp(found, wanted, bytes.count) == 0
+      if count < 0, errno == EINTR { continue }
+      guard count >= 0 else { throw .system("cannot be read at byte \(offset + done)", path) }
+      if count == 0 { return false }
+      done += count
     }
-    if let failure { throw failure }
-    return same
+    return proof.withUnsafeBytes { memcmp($0.baseAddress.unsafelyUnwrapped, wanted, bytes.count) == 0 }
   }
 
   /// See ``ShardBackend``: writes a section of the index.

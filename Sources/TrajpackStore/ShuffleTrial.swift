@@ -33,7 +33,7 @@ struct ShuffleTrial {
       guard !chunks.isEmpty else { continue }
       func sum(_ block: Block) throws(TrajpackError) -> Int {
         var sum = 0
-        for chunk in chunks { sum += try cost(chunk, number, block) }
+        for chunk in chunks { sum += try cost(chunk.bytes, number, block) }
         return sum
       }
       let byRow = try sum(block)
@@ -46,8 +46,11 @@ struct ShuffleTrial {
   /// What a chunk costs a reader, in nanoseconds, where a byte of the file takes one. An lz4 chunk takes 4 more for
   /// each sequence, and an eighth for each byte that is inflated and then copied again: measured together with
   /// what docs/decisions.md tells. zstd's time goes with its bytes.
-  private func cost(_ bytes: [UInt8], _ number: Int, _ block: Block) throws(TrajpackError) -> Int {
-    let packed = try compressors.pack(bytes, block: number, chunk: 0, block)
+  private func cost(
+    _ bytes: UnsafeMutableRawBufferPointer, _ number: Int, _ block: Block
+  ) throws(TrajpackError) -> Int {
+    let packed = try compressors.pack(
+      UnsafeRawBufferPointer(bytes), block: number, chunk: 0, block)
     guard block.codec == .lz4, packed.filterMask == 0 else { return packed.bytes.count }
     return try packed.bytes.withUnsafeBytesThrowing { (stored) throws(TrajpackError) in
       let work = try LZ4Chunk.work(stored, raw: packed.raw)
@@ -58,7 +61,7 @@ struct ShuffleTrial {
   /// Up to ``trials`` chunks of a block, from all over the first track that fills one.
   private func chunks(
     of number: Int, _ schema: Schema, _ episode: EpisodeDraft
-  ) throws(TrajpackError) -> [[UInt8]] {
+  ) throws(TrajpackError) -> [ByteBuffer] {
     let block = schema.blocks[number]
     let blobs = schema.blobs
     let numbers = schema.blocks.indices.filter {
@@ -72,16 +75,11 @@ struct ShuffleTrial {
     let rows = track.rows[place]
     let full = track.count / block.chunkRows
     let count = min(full, Self.trials)
-    var out: [[UInt8]] = []
+    var out: [ByteBuffer] = []
     for i in 0..<count {
-      var bytes = [UInt8](repeating: 0, count: block.chunkBytes)
-      var failure: TrajpackError?
-      bytes.withUnsafeMutableBytes { buffer in
-        do throws(TrajpackError) {
-          try rows.spool.read(at: rows.offset + i * full / count * block.chunkBytes, into: buffer)
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
+      let bytes = ByteBuffer(block.chunkBytes)
+      try rows.spool.read(
+        at: rows.offset + i * full / count * block.chunkBytes, into: bytes.bytes)
       out.append(bytes)
     }
     return out
