@@ -47,7 +47,9 @@ public final class Compressor {
     }
     lz4 =
       codec == .lz4
-      ? .allocate(byteCount: max(Int(LZ4_sizeofStateHC()), Int(LZ4_sizeofState()), LZ4Chunk.quickState), alignment: 16)
+      ? .allocate(
+        byteCount: max(Int(LZ4_sizeofStateHC()), Int(LZ4_sizeofState()), LZ4Chunk.quickState),
+        alignment: 16)
       : nil
     guard codec == .zstd else {
       zstd = nil

@@ -169,7 +169,9 @@ public final class HDF5Backend: ShardBackend {
       if count == 0 { return false }
       done += count
     }
-    return proof.withUnsafeBytes { memcmp($0.baseAddress.unsafelyUnwrapped, wanted, bytes.count) == 0 }
+    return proof.withUnsafeBytes {
+      memcmp($0.baseAddress.unsafelyUnwrapped, wanted, bytes.count) == 0
+    }
   }
 
   /// See ``ShardBackend``: writes a section of the index.

@@ -50,7 +50,7 @@ public final class ShardWriter {
   private var chunks: [[Int64]]
   private var isDone = false
   private var isSettled = false
-  private let isTried: Bool
+  private var isTried: Bool
   var trackRows = 0
 
   /// Begins a shard that is to be named `path`.
@@ -94,11 +94,16 @@ public final class ShardWriter {
     }
   }
 
+  /// The shuffle of each block, where it was given or an episode has decided.
+  var shuffles: [Int]? { isTried ? schema.blocks.map(\.shuffle) : nil }
+
   /// Makes the datasets, once, before the first row is written.
   func settle(_ episode: EpisodeDraft?) throws(TrajpackError) {
     guard !isSettled else { return }
     isSettled = true
-    if let episode, !isTried { try ShuffleTrial(schema, compressors).settle(&schema, by: episode) }
+    if let episode, !isTried {
+      isTried = try ShuffleTrial(schema, compressors).settle(&schema, by: episode)
+    }
     for (number, block) in schema.blocks.enumerated() {
       try backend.create(block, level: level, note: Self.note(schema, number))
     }
@@ -197,7 +202,7 @@ public final class ShardWriter {
   }
 
   /// Hands a stream's rows to the pool, as a chunk of each block.
-  private func close(_ stream: Int) throws(TrajpackError) {
+  func close(_ stream: Int) throws(TrajpackError) {
     let part = pending[stream]
     guard part.filled > 0 else { return }
     pending[stream].first += part.filled
@@ -216,21 +221,31 @@ public final class ShardWriter {
         first: part.first))
   }
 
-  func append(
+  private func append(
     bytes: TrackDraft.Bytes?, of stream: Int
   ) throws(TrajpackError) -> Range<Int> {
-    guard let number = schema.streams[stream].blob, let bytes else { return 0..<0 }
+    guard let bytes else { return 0..<0 }
+    return try append(text: bytes.count, of: stream) { (offset, buffer) throws(TrajpackError) in
+      try bytes.read(at: offset, into: buffer)
+    }
+  }
+
+  /// Writes `length` bytes into the blob of a stream, if it has one; says which they are in it.
+  func append(
+    text length: Int, of stream: Int,
+    _ read: (_ offset: Int, UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> Range<Int> {
+    guard let number = schema.streams[stream].blob else { return 0..<0 }
     let size = schema.blocks[number].chunkRows
     let first = blobs[number]?.rows ?? 0
     var (chunk, rows) = blobs[number] ?? (ByteBuffer(size), 0)
     var done = 0
-    while done < bytes.count {
+    while done < length {
       let filled = rows % size
       if filled == 0 { chunk = ByteBuffer(size) }
-      let count = min(size - filled, bytes.count - done)
-      try bytes.read(
-        at: done,
-        into: UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled..<filled + count]))
+      let count = min(size - filled, length - done)
+      try read(
+        done, UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled..<filled + count]))
       done += count
       rows += count
       if rows % size == 0 { try send(blob: number, chunk, rows: rows) }

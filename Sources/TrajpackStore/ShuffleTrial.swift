@@ -25,12 +25,16 @@ struct ShuffleTrial {
     }
   }
 
-  /// Sets the shuffle of each candidate.
-  func settle(_ schema: inout Schema, by episode: EpisodeDraft) throws(TrajpackError) {
+  /// Sets the shuffle of each candidate; says whether the episode has a chunk of each.
+  func settle(_ schema: inout Schema, by episode: EpisodeDraft) throws(TrajpackError) -> Bool {
+    var isDecided = true
     for number in candidates {
       var block = schema.blocks[number]
       let chunks = try chunks(of: number, schema, episode)
-      guard !chunks.isEmpty else { continue }
+      guard !chunks.isEmpty else {
+        isDecided = false
+        continue
+      }
       func sum(_ block: Block) throws(TrajpackError) -> Int {
         var sum = 0
         for chunk in chunks { sum += try cost(chunk.bytes, number, block) }
@@ -41,6 +45,7 @@ struct ShuffleTrial {
       let byElement = try sum(block)
       if byElement <= byRow { schema.blocks[number] = block }
     }
+    return isDecided
   }
 
   /// What a chunk costs a reader, in nanoseconds, where a byte of the file takes one. An lz4 chunk takes 4 more for

@@ -132,6 +132,16 @@ struct StatisticsGatherer: Sendable {
     }
   }
 
+  /// The blocks that rows for the quantiles are read from.
+  func sampledBlocks(of stream: Int) -> [Int] {
+    Set(parts[stream].filter(\.hasQuantiles).map(\.block)).sorted()
+  }
+
+  /// The components of a stream, in the order of the statistics.
+  func componentNumbers(of stream: Int) -> [(channel: Int, component: Int)] {
+    parts[stream].flatMap { part in (0..<part.components).map { (part.channel, $0) } }
+  }
+
   /// Appends the moments of a part's components over `rows` rows that begin at `start`.
   private func moments(
     of part: Part, _ start: UnsafeRawPointer, rows: Int, stride: Int, into out: inout [tp_moments]
