@@ -29,10 +29,8 @@ public final class HDF5Backend: ShardBackend {
 
   private let path: String
   private var file: HDF5Handle?
-  private let reader: LocalFile
   private var datasets: [DatasetBox] = []
   private var groups: Set<String> = []
-  private var proof: [UInt8] = []
 
   /// A box, because arrays cannot hold values that are not copyable.
   private final class DatasetBox {
@@ -50,7 +48,6 @@ public final class HDF5Backend: ShardBackend {
     unlink(path)
     let file = try HDF5Handle(
       tph5_create(path, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
-    reader = try LocalFile(path)
     guard tph5_set_text(file.id, "format", "trajpack shard; see /index/schema") >= 0,
       tph5_set_text(
         file.id, "format_version", "\(ShardHeader.version.major).\(ShardHeader.version.minor)") >= 0
@@ -155,23 +152,10 @@ public final class HDF5Backend: ShardBackend {
 
   /// Whether the file has `bytes` at `offset`.
   private func lies(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(TrajpackError) -> Bool {
-    guard offset >= ShardHeader.size, let wanted = bytes.baseAddress else { return false }
-    if proof.count < bytes.count { proof = [UInt8](repeating: 0, count: bytes.count) }
-    var done = 0
-    while done < bytes.count {
-      let count = proof.withUnsafeMutableBytes {
-        pread(
-          reader.descriptor, $0.baseAddress.unsafelyUnwrapped + done, bytes.count - done,
-          off_t(offset + done))
-      }
-      if count < 0, errno == EINTR { continue }
-      guard count >= 0 else { throw .system("cannot be read at byte \(offset + done)", path) }
-      if count == 0 { return false }
-      done += count
-    }
-    return proof.withUnsafeBytes {
-      memcmp($0.baseAddress.unsafelyUnwrapped, wanted, bytes.count) == 0
-    }
+    guard offset >= ShardHeader.size else { return false }
+    let found = tph5_lies(fileID, bytes.baseAddress, bytes.count, UInt64(offset))
+    guard found >= 0 else { throw .hdf5("\(path): cannot be read at byte \(offset)") }
+    return found == 1
   }
 
   /// See ``ShardBackend``: writes a section of the index.
