@@ -192,11 +192,11 @@ extension LZ4Chunk {
             state, input, output, Int32(piece), Int32(piece - piece / 16), Int32(level))
         }
       case .quick(let stride):
-        // A quarter of a plane of many rows has all of its columns, so it tells noise.
-        let tells = pieces > 1 && stride > 0 && stride <= piece / 8
+        // The first rows of a plane have all of its columns, so they tell noise.
+        let tells = pieces > 1 && stride > 0 && stride <= piece / 16
         count = Int32(
           tp_lz4_stride(
-            input, piece, output, piece - piece / 16, stride, tells ? piece / 4 : 0,
+            input, piece, output, piece - piece / 16, stride, tells ? piece / 8 : 0,
             state.assumingMemoryBound(to: UInt32.self)))
       }
       if count <= 0 || count >= piece {

@@ -114,22 +114,39 @@ struct StatisticsGatherer: Sendable {
     _ stream: Int, _ chunk: [(number: Int, rows: ChunkBytes)], rows: [Int], first: Int,
     into values: inout [Double]
   ) {
-    let inside = parts[stream].filter(\.hasQuantiles).compactMap { part in
-      chunk.first { $0.number == part.block }.map { (part, $0.rows) }
+    struct Place {
+      var start: UnsafeRawPointer
+      var rowBytes: Int
+      /// Bytes of the elements of a turn, which are `count`.
+      var step: Int
+      var count: Int
+      var turns: Int
+      var reading: ElementReading
     }
-    for row in rows {
-      let pick = Int(Self.key(first + row) >> 40)
-      for (part, bytes) in inside {
-        let block = schema.blocks[part.block]
-        let turn = pick % (part.width / part.components) * part.components
-        bytes.withBytes { raw in
-          let at =
-            raw.baseAddress.unsafelyUnwrapped + row * block.rowBytes
-            + (part.column + turn) * block.type.size
-          part.reading.append(at, count: part.components, to: &values)
+    let places = parts[stream].filter(\.hasQuantiles).compactMap { part -> Place? in
+      let block = schema.blocks[part.block]
+      guard let rows = chunk.first(where: { $0.number == part.block })?.rows.bytes.baseAddress
+      else {
+        return nil
+      }
+      return Place(
+        start: rows + part.column * block.type.size, rowBytes: block.rowBytes,
+        step: part.components * block.type.size, count: part.components,
+        turns: part.width / part.components, reading: part.reading)
+    }
+    values.reserveCapacity(
+      values.count + rows.count * places.reduce(0) { $0 + $1.count })
+    places.withUnsafeBufferPointer { places in
+      for row in rows {
+        let pick = Int(Self.key(first + row) >> 40)
+        for place in places {
+          let turn = place.turns == 1 ? 0 : pick % place.turns
+          place.reading.append(
+            place.start + row * place.rowBytes + turn * place.step, count: place.count, to: &values)
         }
       }
     }
+    withExtendedLifetime(chunk) {}
   }
 
   /// The blocks that rows for the quantiles are read from.

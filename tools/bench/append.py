@@ -11,14 +11,12 @@ each round: the same calls on files of the same sizes in the same folder, withou
 
     append.py [--episodes 40] [--frames 1792] [--rounds 7] [--folder DIR] [--library NAME=libtrajpack-write.so ...]
 
---library adds another build of the library, to compare two in one run. --no-fsync leaves all fsyncs out (with a library
-that it compiles), to see what is left on a slow disk.
+--library adds another build of the library, to compare two in one run.
 """
 
 import argparse
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
@@ -38,9 +36,11 @@ def ours(folder, episodes):
     writer = trajpack.create(f"{folder}/ds", rate=data.RATE)
     for number, arrays in enumerate(episodes):
         writer.append(f"{number:06d}", arrays)
-    before = time.perf_counter()
+    said = writer.stats()
     writer.close()
-    return {"close": time.perf_counter() - before}
+    shards = sorted(p.stat().st_size for p in Path(folder, "ds").glob("shard-*.h5"))
+    return {"joins": said["joins"] + (said["shards"] > len(shards)), "joined": statistics.fmean(shards),
+            "bytes": sum(shards), "files": len(shards) + 1}
 
 
 def h5py_zstd(folder, episodes):
@@ -56,7 +56,7 @@ def h5py_zstd(folder, episodes):
             file.flush()
             os.fsync(fd)
         os.close(fd)
-    return {}
+    return {"bytes": os.path.getsize(f"{folder}/all.h5"), "files": 1}
 
 
 def in_child(write, folder, episodes, library):
@@ -106,11 +106,11 @@ def probe(folder, size):
         return whole, named, synced(journal.fileno())
 
 
-def further_fsyncs(folder, episodes, shards, joins, joined_bytes):
+def further_fsyncs(folder, episodes, joins, joined):
     """Seconds of the fsyncs that `ours` makes beyond one an episode."""
     small = [probe(folder, 64 << 10)[1:] for _ in range(16)]
     named, record = (statistics.median(column) for column in zip(*small, strict=True))
-    large = statistics.median(probe(folder, joined_bytes // joins)[0] for _ in range(3)) if joins else 0
+    large = statistics.median(probe(folder, int(joined))[0] for _ in range(3)) if joins else 0
     # An episode: its folder, its record. A join: the shard, its folder, the new journal, its folder. Opening: the parent
     # folder, the journal, the folder. Closing: the manifest, its folder, the folder without the journal.
     return episodes * (named + record) + joins * (large + 2 * named + record) + 4 * named + 2 * record
@@ -130,18 +130,31 @@ def main():
     for one in options.library:
         name, _, file = one.partition("=")
         ways[name] = (ours, file)
-    rounds, sizes, facts, probes = {name: [] for name in ways}, {}, {}, []
+    rounds, probes = {name: [] for name in ways}, []
     for _ in range(options.rounds):
         for name, (write, library) in ways.items():
-            folder = tempfile.mkdtemp(dir=options.folder)
-            rounds[name].append(in_child(write, folder, episodes, library))
-            kept = [p for p in Path(folder).glob("ds/*" if write is ours else "*.h5") if p.is_file()]
-            sizes[name] = sum(p.stat().st_size for p in kept)
-            facts[name] = len(kept)
-            shutil.rmtree(folder)
+            with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+                rounds[name].append(in_child(write, folder, episodes, library))
+        with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+            said = rounds["trajpack"][-1]
+            probes.append(further_fsyncs(folder, options.episodes, said["joins"], said["joined"]))
+
+    def median(name, key):
+        return statistics.median(one[key] for one in rounds[name]) / options.episodes * 1e3
+
+    further = statistics.median(probes) / options.episodes * 1e3
     print(f"{options.episodes} episodes of {options.frames} frames, {raw / 2**20:.1f} MiB, medians of {options.rounds}")
     for name in ways:
-        print(name, rounds[name][0], sizes[name] / raw, facts[name])
+        last = rounds[name][-1]
+        print(f"{name:12} {median(name, 'cpu'):7.2f} ms of CPU {median(name, 'wall'):7.2f} ms an episode  "
+              f"{last['bytes'] / raw:6.2%} of raw  {last['files']:4} files")
+    print(f"further fsyncs, probed: {further:.2f} ms an episode; joins: {rounds['trajpack'][-1]['joins']}")
+    for name in ways:
+        if name != PEER:
+            cpu, wall = (median(name, key) / median(PEER, key) for key in ("cpu", "wall"))
+            allowed = WANTED * median(PEER, "wall") + further
+            print(f"{name}: CPU {cpu:.2f} x (wanted {WANTED}), wall {wall:.2f} x; wanted at most {allowed:.2f} ms "
+                  f"({WANTED} x and the fsyncs), is {median(name, 'wall'):.2f}")
 
 
 if __name__ == "__main__":
