@@ -15,16 +15,16 @@ typedef float singles __attribute__((vector_size(4 * LANES), aligned(4)));
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE numbers from_f64(const uint8_t *at) {
+// Eight numbers; `size` says of which type.
+INLINE numbers loaded(size_t size, const uint8_t *at) {
+  if (size == sizeof(float)) {
+    singles v;
+    memcpy(&v, at, sizeof v);
+    return __builtin_convertvector(v, numbers);
+  }
   numbers v;
   memcpy(&v, at, sizeof v);
   return v;
-}
-
-INLINE numbers from_f32(const uint8_t *at) {
-  singles v;
-  memcpy(&v, at, sizeof v);
-  return __builtin_convertvector(v, numbers);
 }
 
 INLINE numbers chosen(masks where, numbers a, numbers b) {
@@ -32,13 +32,12 @@ INLINE numbers chosen(masks where, numbers a, numbers b) {
 }
 
 // Eight columns that begin at `at`.
-INLINE void eight(numbers (*read)(const uint8_t *), const uint8_t *at, size_t rows, size_t stride,
-                  tp_moments *out) {
+INLINE void eight(size_t size, const uint8_t *at, size_t rows, size_t stride, tp_moments *out) {
   numbers none = {0}, sum = none, low = none + INFINITY, high = none - INFINITY, m2 = none, mean = none;
   masks count = {0}, missing = {0};
   const uint8_t *row = at;
   for (size_t r = 0; r < rows; r++, row += stride) {
-    numbers v = read(row);
+    numbers v = loaded(size, row);
     masks finite = v - v == none;
     sum += chosen(finite, v, none);
     count -= finite;
@@ -49,7 +48,7 @@ INLINE void eight(numbers (*read)(const uint8_t *), const uint8_t *at, size_t ro
   for (size_t c = 0; c < LANES; c++) mean[c] = count[c] ? sum[c] / (double)count[c] : 0;
   row = at;
   for (size_t r = 0; r < rows; r++, row += stride) {
-    numbers v = read(row), off = v - mean;
+    numbers v = loaded(size, row), off = v - mean;
     m2 += chosen(v - v == none, off * off, none);
   }
   for (size_t c = 0; c < LANES; c++)
@@ -86,8 +85,8 @@ INLINE void one(size_t size, const uint8_t *at, size_t rows, size_t stride, tp_m
   *out = m;
 }
 
-INLINE void every(numbers (*read)(const uint8_t *), size_t size, const uint8_t *values, size_t rows,
-                  size_t stride, size_t columns, tp_moments *out) {
+INLINE void every(size_t size, const uint8_t *values, size_t rows, size_t stride, size_t columns,
+                  tp_moments *out) {
   if (columns < LANES) {
     for (size_t c = 0; c < columns; c++) one(size, values + c * size, rows, stride, out + c);
     return;
@@ -95,15 +94,15 @@ INLINE void every(numbers (*read)(const uint8_t *), size_t size, const uint8_t *
   for (size_t c = 0; c < columns; c += LANES) {
     // The last eight are read with some that have been done.
     if (c + LANES > columns) c = columns - LANES;
-    eight(read, values + c * size, rows, stride, out + c);
+    eight(size, values + c * size, rows, stride, out + c);
   }
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2"))) static void every_avx2(int is_f32, const uint8_t *values, size_t rows,
                                                        size_t stride, size_t columns, tp_moments *out) {
-  if (is_f32) every(from_f32, 4, values, rows, stride, columns, out);
-  else every(from_f64, 8, values, rows, stride, columns, out);
+  if (is_f32) every(sizeof(float), values, rows, stride, columns, out);
+  else every(sizeof(double), values, rows, stride, columns, out);
 }
 #endif
 
@@ -115,8 +114,8 @@ static void moments(int is_f32, const void *values, size_t rows, size_t stride, 
     return;
   }
 #endif
-  if (is_f32) every(from_f32, 4, values, rows, stride, columns, out);
-  else every(from_f64, 8, values, rows, stride, columns, out);
+  if (is_f32) every(sizeof(float), values, rows, stride, columns, out);
+  else every(sizeof(double), values, rows, stride, columns, out);
 }
 
 void tp_moments_f32(const void *values, size_t rows, size_t stride, size_t columns, tp_moments *out) {
