@@ -53,7 +53,7 @@ import TrajpackTestSupport
     rows: [[String]], lines: [Int]
   ) {
     let scanner = CSVScanner(
-      TextFile(try LocalFile(path)), delimiter: Array(delimiter.utf8)[0], capacity: capacity)
+      TextFile(try LocalFile(path)), TableDialect(Array(delimiter.utf8)[0]), capacity: capacity)
     var rows: [[String]] = []
     var lines: [Int] = []
     while try scanner.next() {

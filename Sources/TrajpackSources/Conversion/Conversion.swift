@@ -66,6 +66,10 @@ public struct Conversion<Source: Importer>: Sendable {
     public var sourceBytes: Int
     /// Recordings that were left out.
     public var skipped: Int
+    /// How the source was read, as the manifest has it: an array of objects.
+    public var reading: JSONValue?
+    /// The files that were not taken, as the manifest has them, and how many there are.
+    public var leftOut: JSONValue?
 
     /// Episodes in all.
     public var episodes: Int { shards.reduce(0) { $0 + $1.receipt.episodes } }
@@ -148,7 +152,9 @@ public struct Conversion<Source: Importer>: Sendable {
   private func run(in folder: DatasetFolder) throws(TrajpackError) -> Outcome {
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
     if let manifest = folder.finished {
-      return Outcome(shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0)
+      return Outcome(
+        shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0,
+        reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
     }
     let done = folder.done.count
     let before = plan.prefix(done).flatMap { Array($0) }
@@ -158,22 +164,43 @@ public struct Conversion<Source: Importer>: Sendable {
     let pool = try WorkerPool(threads: options.jobs)
     var skipped = 0
     var shards = folder.done
+    var streams: [String: [Stream]] = [:]
+    func note(_ schema: Schema) {
+      for stream in schema.streams { streams[stream.name, default: []].append(stream) }
+    }
+    for entry in shards { note(try Shard("\(destination)/\(entry.name)").schema) }
     for (number, range) in plan.enumerated().dropFirst(done) {
       let name = Manifest.shardName(number)
-      guard let (receipt, left) = try write(name, range, pool) else {
+      guard let (receipt, schema, left) = try write(name, range, pool) else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       try folder.acknowledge(entry)
       shards.append(entry)
+      note(schema)
       skipped += left
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
-    try folder.finish(shards, source: planRecord)
-    return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
+    let outcome = Outcome(
+      shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
+      reading: .array(source.reading(of: streams)), leftOut: leftOut)
+    let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
+    try folder.finish(
+      shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
+    return outcome
+  }
+
+  /// The files that are not taken, as the manifest has them.
+  private var leftOut: JSONValue? {
+    let files = source.leftOut
+    guard !files.isEmpty else { return nil }
+    return .record([
+      "count": .int(Int64(files.count)),
+      "files": .array(files.prefix(LeftOut.mostListed).map(\.json)),
+    ])
   }
 
   private func refuseDuplicates() throws(TrajpackError) {
@@ -191,7 +218,7 @@ public struct Conversion<Source: Importer>: Sendable {
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
     _ name: String, _ range: Range<Int>, _ pool: WorkerPool
-  ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
+  ) throws(TrajpackError) -> (ShardWriter.Receipt, schema: Schema, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
     var skipped = 0
@@ -224,7 +251,7 @@ public struct Conversion<Source: Importer>: Sendable {
       return !events.isInterrupted()
     }
     if events.isInterrupted() { return nil }
-    return (try writer.commit(), skipped)
+    return (try writer.commit(), schema, skipped)
   }
 
   private func inOrder<Value: Sendable>(

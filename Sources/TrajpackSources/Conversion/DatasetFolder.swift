@@ -47,7 +47,7 @@ struct DatasetFolder {
     }
     if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Dataset(path).manifest
-      guard manifest?.source == plan else {
+      guard let manifest, Self.plan(of: manifest) == plan else {
         throw TrajpackError(
           .usage,
           "\(path): was made from other sources or with other options, so there is nothing to "
@@ -90,6 +90,12 @@ struct DatasetFolder {
     where Manifest.owns(name) && !kept.contains(name) && name != Journal.fileName {
       try FileSystem.remove("\(path)/\(name)")
     }
+  }
+
+  /// The plan that a manifest was made from, without what came of it.
+  private static func plan(of manifest: Manifest) -> JSONValue {
+    .object(
+      (manifest.source.members ?? []).filter { !["reading", "left_out"].contains($0.name) })
   }
 
   /// Makes it known that a shard is durable.

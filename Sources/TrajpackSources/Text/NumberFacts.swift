@@ -21,6 +21,7 @@ public struct NumberFacts: Sendable, Equatable {
   /// Whether any cell was a number.
   public private(set) var hasNumbers = false
   private var hasFraction = false
+  private var hasNegativeZero = false
   private var hasInfinite = false
   private var hasWide = false
   private var hasWideInteger = false
@@ -47,7 +48,13 @@ public struct NumberFacts: Sendable, Equatable {
       if Double(Float(number.wide)) != number.wide { isFloat32 = false }
     case .integer, .decimal:
       hasNumbers = true
-      if number.form == .decimal { hasFraction = true }
+      if number.form == .decimal {
+        if number.mantissa == 0, number.isNegative {
+          hasNegativeZero = true
+        } else {
+          hasFraction = true
+        }
+      }
       if number.decimals > decimals { decimals = number.decimals }
       let value = number.value
       if value.magnitude > magnitude { magnitude = value.magnitude }
@@ -61,6 +68,7 @@ public struct NumberFacts: Sendable, Equatable {
     hasText = hasText || other.hasText
     hasNumbers = hasNumbers || other.hasNumbers
     hasFraction = hasFraction || other.hasFraction
+    hasNegativeZero = hasNegativeZero || other.hasNegativeZero
     hasInfinite = hasInfinite || other.hasInfinite
     hasWide = hasWide || other.hasWide
     hasWideInteger = hasWideInteger || other.hasWideInteger
@@ -72,6 +80,9 @@ public struct NumberFacts: Sendable, Equatable {
   /// How numbers with these facts are stored; `nil` where integers and fractions together hold more than
   /// any type does, so that the text itself must be kept.
   public var choice: Choice? {
+    // The sign of a zero asks for floats, unless its column has integers that no float holds.
+    let isExact = magnitude < 9_007_199_254_740_992 && !hasWideInteger
+    let hasFraction = hasFraction || (hasNegativeZero && isExact)
     if hasWideInteger, !hasFraction { return nil }
     // A margin below 2^31 and 2^53 for the four special integers and the rounding of the product.
     if !hasWide, !hasFraction, !hasInfinite {
@@ -122,8 +133,9 @@ public struct NumberFacts: Sendable, Equatable {
       case .missing, .text, .wide: value = .min
       case .infinite: value = .min + (number.isNegative ? 3 : 2)
       case .integer, .decimal:
+        // An integer has no negative zero.
         value =
-          number.mantissa == 0 && number.isNegative && number.form == .decimal
+          number.mantissa == 0 && number.isNegative && number.form == .decimal && decimals != nil
           ? .min + 1 : scale(number, decimals ?? 0)
       }
       out.storeBytes(of: value.littleEndian, as: Int64.self)
