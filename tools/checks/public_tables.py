@@ -72,7 +72,9 @@ def arrays(trajpack, dataset, out):
 
 def numbers(column, missing):
     """A column of pandas as doubles, and `None` where it is text."""
-    if column.dtype.kind in "iufb":
+    if column.dtype.kind == "b":
+        return None
+    if column.dtype.kind in "iuf":
         return column.to_numpy()
     text = column.astype(str).str.strip()
     absent = column.isna() | text.isin(missing)
@@ -106,7 +108,7 @@ def differing(path, reading, options, found):
             if "--kind" not in options and want is not None and np.isfinite(want.astype(float)).any():
                 wrong.append(f"{name} is numbers to pandas")
             continue
-        got = found.get(name)
+        got = found.get(name, found.get("Unnamed: 0") if name.startswith("Unnamed: ") else None)
         if got is None:
             wrong.append(f"{name} is not there")
             continue
@@ -125,7 +127,7 @@ def unique(columns, has_header):
     names = []
     for i, name in enumerate(columns):
         text = str(name).strip()
-        unnamed = not has_header or text.startswith("Unnamed: ") or text == "index" and i == 0
+        unnamed = not has_header or text == f"Unnamed: {i}" or text == "index" and i == 0
         names.append(f"column{i + 1}" if unnamed else text)
     return names
 

@@ -29,6 +29,10 @@ extension DatePattern {
       cells.allSatisfy { isRead($0, pattern) }
     }
     switch fitting.count {
+    case 0 where order == nil:
+      // Years of two digits: no order is taken for granted.
+      let isDate = [Order.dmy, .mdy].contains { guess(cells, areDigits: false, order: $0) != .none }
+      return isDate ? .ambiguous : .none
     case 0: return .none
     case 1: return .form(fitting[0])
     default: return .ambiguous

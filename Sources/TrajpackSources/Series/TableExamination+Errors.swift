@@ -71,7 +71,7 @@ extension TableExamination {
     // A column that has another text in each row is no name of recordings.
     let names = candidates.filter { isCut[$0] == true && (seen[$0]?.count ?? 0) * 2 <= count }
     if let name = names.first { return "--episode-column '\(form.uniqueNames[name])'" }
-    guard let first = returns.first, (returns.count + 1) * first == count,
+    guard let first = returns.first, first > 1, (returns.count + 1) * first == count,
       returns.enumerated().allSatisfy({ ($0 + 1) * first == $1 })
     else { return nil }
     return "--segment \(first)"
