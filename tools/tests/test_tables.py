@@ -6,10 +6,12 @@ import json
 import lzma
 import subprocess
 import zipfile
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
+from prepare_world import read
 
 MISSING = ["NA", "N/A", "n/a", "NULL", "null", "None", "<NA>", "nan", "NaN", "-nan", "1.#QNAN", "-1.#IND", ""]
 
@@ -209,8 +211,8 @@ def test_dates_of_many_forms(trajpack, tmp_path, cells, options, dates, form):
     text = "date;x\n" + "".join(f"{c};{i}\n" for i, c in enumerate(cells))
     reading, arrays = one(trajpack, tmp_path, text, *options)
     assert reading["time"] == {"column": "date", "date": form, "unit": "s"}
-    want = pd.to_datetime(cells, format=dates, utc=True)
-    assert np.array_equal(arrays["time"], (want - pd.Timestamp(0, tz="UTC")) / pd.Timedelta("1s"))
+    want = pd.to_datetime(cells, format=dates, utc=True).as_unit("ms").asi8
+    assert np.array_equal(arrays["time"], [float(Fraction(int(w), 1000)) for w in want])
     run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "csv", "--to", "csv")
     lines = next((tmp_path / "csv").rglob("*.csv")).read_text().splitlines()[1:]
     assert [line.rsplit(",", 1)[0].strip('"') for line in lines] == cells
@@ -322,8 +324,8 @@ def tree(folder, files):
 def test_runs_of_one_file_name_are_called_after_their_folders(trajpack, tmp_path):
     tree(tmp_path, {f"runs/run_{i:03}/log.csv": f"time,x\n0,{i}\n1,2\n" for i in range(3)})
     _, arrays = convert(trajpack, tmp_path, tmp_path / "runs")
-    assert list(arrays) == [f"run_{i:03}%2flog" for i in range(3)] or list(arrays) == [
-        f"run_{i:03}/log" for i in range(3)]
+    source = [e["id"] for e in json.loads(run(trajpack, "info", "--episodes", "--json", tmp_path / "ds"))]
+    assert source == [f"run_{i:03}/log" for i in range(3)] and len(arrays) == 3
     singly = [tmp_path / "runs" / f"run_{i:03}" / "log.csv" for i in range(3)]
     run(trajpack, "convert", *singly, tmp_path / "ds2")
     assert run(trajpack, "diff", tmp_path / "ds", tmp_path / "ds2").startswith("equal")
@@ -369,3 +371,32 @@ def test_a_resumed_conversion_has_the_same_reading(trajpack, tmp_path):
     run(trajpack, "convert", tmp_path / "s", tmp_path / "ds", *options, "--resume")
     assert (tmp_path / "ds" / "manifest.json").read_bytes() == want
     assert json.loads(want)["source"]["reading"][0]["missing"] == {"NA": 6}
+
+
+# WildWorld.
+
+@pytest.mark.parametrize("seed", range(6))
+def test_an_entity_without_a_value_is_not_there(trajpack, tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    here = rng.random(40) < 0.6
+    here[0] = True
+    tuples = [lambda v: "(" + ", ".join(v) + ")", lambda v: "[" + ", ".join(v) + "]", lambda v: "[" + "  ".join(v) + "]",
+              lambda v: "(" + ", ".join(f"np.float64({x})" for x in v) + ")"][seed % 4]
+    lines = [",camera.pos,monster.list.0.type_id,monster.list.0.pos,monster.list.0.hp,monster.list.0.cond"]
+    for row, there in enumerate(here):
+        nothing = ["", "nan", "None"]
+        if there:
+            cells = ["37", tuples([str(row), "1.5", "2"]), "" if rng.random() < 0.2 else str(row),
+                     ["none", "burn", "nan", ""][rng.integers(4)]]
+        else:
+            cells = [nothing[rng.integers(3)], [*nothing, "(nan, nan, nan)"][rng.integers(4)], nothing[rng.integers(3)],
+                     [*nothing, "none"][rng.integers(4)]]
+        lines.append(",".join(f'"{c}"' for c in [str(row), "(1, 2, 3)", *cells]))
+    tree(tmp_path, {"part/000001/state.csv": "\n".join(lines) + "\n", "part/000001/captions.json": "{}\n"})
+    out = json.loads(run(trajpack, "convert", tmp_path / "part", tmp_path / "ds", "--json"))
+    assert [f["file"] for f in out["left_out"]["files"]] == ["000001/captions.json"]
+    tracks = [ts for key, ts in read(tmp_path / "ds").items() if key[1] == "monster"][0]
+    edges = np.flatnonzero(np.diff(here.astype(int), prepend=0, append=0))
+    assert [(round(t[0][0] * 30), len(t[0])) for t in tracks] == [(a, b - a) for a, b in edges.reshape(-1, 2)]
+    found = np.concatenate([np.asarray(t[1]["pos"][0])[:, 0] for t in tracks])
+    assert np.array_equal(found, np.flatnonzero(here))

@@ -118,6 +118,9 @@ struct Convert: Command {
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
+      if let leftOut = ReadingLines.leftOut(LeftOut.json(of: importer.leftOut)) {
+        console.warn(leftOut)
+      }
       let plan = Conversion(importer, to: destination, options: options).plan
       console.print(
         "would convert \(Human.count(importer.recordings.count, "recordings")) (\(I.format.name), "

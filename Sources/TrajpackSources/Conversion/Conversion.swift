@@ -194,21 +194,11 @@ public struct Conversion<Source: Importer>: Sendable {
     }
     let outcome = Outcome(
       shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
-      reading: .array(source.reading(of: streams)), leftOut: leftOut)
+      reading: .array(source.reading(of: streams)), leftOut: LeftOut.json(of: source.leftOut))
     let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
     try target.finish(
       shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
     return outcome
-  }
-
-  /// The files that are not taken, as the manifest has them.
-  private var leftOut: JSONValue? {
-    let files = source.leftOut
-    guard !files.isEmpty else { return nil }
-    return .record([
-      "count": .int(Int64(files.count)),
-      "files": .array(files.prefix(LeftOut.mostListed).map(\.json)),
-    ])
   }
 
   private func refuseDuplicates() throws(TrajpackError) {

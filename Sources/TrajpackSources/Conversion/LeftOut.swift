@@ -16,6 +16,12 @@ public struct LeftOut: Sendable, Equatable {
   /// The most files that a manifest lists; the others are counted.
   public static let mostListed = 1000
 
-  /// As a manifest has it.
-  public var json: JSONValue { .record(["file": .string(path), "why": .string(why)]) }
+  /// Files as a manifest has them: how many there are, and the first of them; `nil` where there are none.
+  public static func json(of files: [LeftOut]) -> JSONValue? {
+    guard !files.isEmpty else { return nil }
+    let listed = files.prefix(mostListed).map { file in
+      JSONValue.record(["file": .string(file.path), "why": .string(file.why)])
+    }
+    return .record(["count": .int(Int64(files.count)), "files": .array(listed)])
+  }
 }

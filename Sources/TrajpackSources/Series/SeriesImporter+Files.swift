@@ -37,9 +37,9 @@ extension SeriesImporter {
     ] where lower.hasSuffix(ending) {
       return sniffed
     }
-    guard !body.contains(0), body.contains(where: { ",\t;| ".utf8.contains($0) }) else {
-      return nil
-    }
+    let isSeparated = body.contains { ",\t;|".utf8.contains($0) }
+    let mayBeAligned = body.contains(0x20) && body.contains { $0 &- UInt8(ascii: "0") < 10 }
+    guard !body.contains(0), isSeparated || mayBeAligned else { return nil }
     return .table
   }
 

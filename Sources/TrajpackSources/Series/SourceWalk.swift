@@ -13,6 +13,7 @@ struct SourceWalk {
   }
 
   private(set) var files: [File] = []
+  private var seen: Set<[UInt64]> = []
   private(set) var leftOut: [LeftOut] = []
   /// A sentence for each folder with arrays that gzip has packed.
   private(set) var packed: [String] = []
@@ -40,6 +41,10 @@ struct SourceWalk {
       case .other: throw TrajpackError(.usage, "\(source): is neither a file nor a folder")
       case .file: files.append(File(path: source, place: FileSystem.name(of: source)))
       case .folder:
+        guard !Dataset.isDataset(source) else {
+          throw TrajpackError(
+            .usage, "\(source): is a trajpack dataset already; look at it with 'trajpack info'")
+        }
         var folder = source
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
         let before = files.count
@@ -91,8 +96,14 @@ struct SourceWalk {
           + "packed by gzip; unpack them first (gunzip -k)")
     }
     for name in folders {
-      guard level < Self.mostLevels, !Dataset.isDataset("\(folder)/\(name)") else {
-        leftOut.append(LeftOut(path: place + name, why: "is a dataset or lies too deep"))
+      let path = "\(folder)/\(name)"
+      // A link may lead back to a folder above.
+      guard let identity = FileSystem.identity(of: path), seen.insert(identity).inserted else {
+        continue
+      }
+      guard level < Self.mostLevels, !Self.isOfAnotherFormat(path) else {
+        leftOut.append(
+          LeftOut(path: place + name, why: "is a dataset or WildWorld sample, or lies too deep"))
         continue
       }
       try walk("\(folder)/\(name)", "\(place)\(name)/", level + 1)
@@ -121,6 +132,10 @@ struct SourceWalk {
     return endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
   }
 
+  private static func isOfAnotherFormat(_ folder: String) -> Bool {
+    Dataset.isDataset(folder) || WildWorldImporter.isSample(folder)
+  }
+
   /// Whether a name says that a file is packed, and its first bytes do not.
   private static func isMisnamed(_ path: String) -> Bool {
     let lower = path.lowercased()
@@ -140,6 +155,7 @@ struct SourceWalk {
   static func hasSeries(
     _ folder: String, level: Int = 0, _ isSeries: (String) -> Bool
   ) -> Bool {
+    if isOfAnotherFormat(folder) { return false }
     let names = ((try? FileSystem.names(in: folder)) ?? []).filter { !$0.hasPrefix(".") }
     var folders: [String] = []
     for name in names {
@@ -153,9 +169,7 @@ struct SourceWalk {
       }
     }
     return level < mostLevels
-      && folders.contains {
-        !Dataset.isDataset($0) && hasSeries($0, level: level + 1, isSeries)
-      }
+      && folders.contains { hasSeries($0, level: level + 1, isSeries) }
   }
 
   /// A file's name without its ending.

@@ -115,13 +115,24 @@ struct TableLook {
     return ["#" + names[0]] + names.dropFirst()
   }
 
+  /// Whether the first record names all columns but that of the names of rows, as R writes it.
+  private static func isHeaderOfRowNames(_ sample: TableSample, _ usual: Int) -> Bool {
+    let body = sample.rows.dropFirst()
+    guard sample.rows[0].count == usual - 1, sample.rows[0].allSatisfy({ $0.look == .text }),
+      body.allSatisfy({ $0.count == usual })
+    else { return false }
+    // A title stands over names, and names over numbers.
+    let isTitle = sample.rows[1].allSatisfy { $0.look == .text }
+    return !isTitle || body.dropFirst().allSatisfy { $0.allSatisfy { $0.look == .text } }
+  }
+
   /// Refuses lines above the table that have another count of cells.
   private static func checkPreamble(
     _ file: TextFile, _ sample: TableSample
   ) throws(TrajpackError) {
     let usual = sample.usualCount
     let first = sample.rows[0].count
-    guard usual > 1, first != usual, first != usual - 1 || sample.rows[0].last?.look != .text,
+    guard usual > 1, first != usual, !isHeaderOfRowNames(sample, usual),
       let row = sample.rows.firstIndex(where: { $0.count == usual }),
       sample.rows.count - row > 2, sample.rows.dropFirst(row).allSatisfy({ $0.count == usual })
     else { return }

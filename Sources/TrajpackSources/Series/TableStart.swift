@@ -143,10 +143,12 @@ struct TableStart {
     let lines = lines
     let signs = Array(";\t|,".utf8)
     let present = signs.filter { sign in lines.contains { $0.contains(sign) } }
-    if present.count == 1 {
+    if present.count == 1, present[0] != UInt8(ascii: ",") || !hasRunsOfBlanks(lines) {
       dialect.delimiter = present[0]
       return
     }
+    // Aligned columns may have decimal commas.
+    let blanks = Self.blankCandidate(lines)
     var best: Candidate?
     for sign in present {
       guard let found = Self.candidate(lines, sign) else { continue }
@@ -157,10 +159,10 @@ struct TableStart {
       }
       best = found
     }
-    if let best {
-      dialect.delimiter = best.delimiter
-    } else if present.isEmpty, Self.areBlankSeparated(lines) {
+    if let blanks, best.map({ ($0.share, $0.values) < (blanks.share, blanks.values) }) ?? true {
       setBlanks()
+    } else if let best {
+      dialect.delimiter = best.delimiter
     }
   }
 
@@ -177,17 +179,26 @@ struct TableStart {
       values: Double(values.count) / Double(max(body.count, 1)), cells: most.key)
   }
 
-  /// Whether runs of blanks cut every line into equally many cells, most of them numbers.
-  private static func areBlankSeparated(_ lines: [ArraySlice<UInt8>]) -> Bool {
+  /// Whether each line but the first has a blank, which may separate cells.
+  private func hasRunsOfBlanks(_ lines: [ArraySlice<UInt8>]) -> Bool {
+    lines.dropFirst().allSatisfy { $0.contains(0x20) }
+  }
+
+  /// Runs of blanks as the delimiter, where they cut every line into equally many cells, at least half of
+  /// them values.
+  private static func blankCandidate(_ lines: [ArraySlice<UInt8>]) -> Candidate? {
     let rows = lines.map(blankCells)
     // R writes no name for the names of rows.
     guard let count = rows.last?.count, count > 1, let first = rows.first,
       first.count == count || first.count == count - 1,
       rows.dropFirst().allSatisfy({ $0.count == count })
-    else { return false }
+    else { return nil }
     let body = rows.dropFirst(rows.count > 1 ? 1 : 0).flatMap(\.self)
     let values = body.filter { isValue($0, allowsComma: true) }
-    return values.count * 2 >= body.count
+    guard values.count * 2 >= body.count else { return nil }
+    return Candidate(
+      delimiter: 0x20, share: 1, values: Double(values.count) / Double(max(body.count, 1)),
+      cells: count)
   }
 
   /// The cells of a line between runs of blanks, quotes and all.
@@ -215,6 +226,7 @@ struct TableStart {
   }
 
   private static func isValue(_ cell: ArraySlice<UInt8>, allowsComma: Bool) -> Bool {
+    if cell.last == UInt8(ascii: ",") { return false }
     let text = cell.filter { $0 != UInt8(ascii: "\"") && $0 != 0x0D }
       .map { allowsComma && $0 == UInt8(ascii: ",") ? UInt8(ascii: ".") : $0 }
     return text.withUnsafeBufferPointer {

@@ -22,6 +22,8 @@ public struct NumberFacts: Sendable, Equatable {
   public private(set) var hasNumbers = false
   private var hasFraction = false
   private var hasNegativeZero = false
+  /// Whether an integer is none of the doubles.
+  private var hasInexact = false
   private var hasInfinite = false
   private var hasWide = false
   private var hasWideInteger = false
@@ -58,6 +60,11 @@ public struct NumberFacts: Sendable, Equatable {
       if number.decimals > decimals { decimals = number.decimals }
       let value = number.value
       if value.magnitude > magnitude { magnitude = value.magnitude }
+      if value.magnitude >= 9_007_199_254_740_992, number.form == .integer,
+        Int64(exactly: value) != number.mantissa
+      {
+        hasInexact = true
+      }
       if isFloat32, Double(Float(value)) != value { isFloat32 = false }
     }
   }
@@ -69,6 +76,7 @@ public struct NumberFacts: Sendable, Equatable {
     hasNumbers = hasNumbers || other.hasNumbers
     hasFraction = hasFraction || other.hasFraction
     hasNegativeZero = hasNegativeZero || other.hasNegativeZero
+    hasInexact = hasInexact || other.hasInexact
     hasInfinite = hasInfinite || other.hasInfinite
     hasWide = hasWide || other.hasWide
     hasWideInteger = hasWideInteger || other.hasWideInteger
@@ -81,7 +89,7 @@ public struct NumberFacts: Sendable, Equatable {
   /// any type does, so that the text itself must be kept.
   public var choice: Choice? {
     // The sign of a zero asks for floats, unless its column has integers that no float holds.
-    let isExact = magnitude < 9_007_199_254_740_992 && !hasWideInteger
+    let isExact = !hasInexact && !hasWideInteger
     let hasFraction = hasFraction || (hasNegativeZero && isExact)
     if hasWideInteger, !hasFraction { return nil }
     // A margin below 2^31 and 2^53 for the four special integers and the rounding of the product.
@@ -98,7 +106,7 @@ public struct NumberFacts: Sendable, Equatable {
     if !hasWide, scaled < 2_147_483_000 {
       return Choice(type: .float64, stored: .int32, decimals: decimals, missing: missing)
     }
-    if !hasFraction, magnitude > 9_007_199_254_740_992 { return nil }
+    if !hasFraction, hasInexact { return nil }
     if isFloat32 {
       return Choice(type: .float64, stored: .float32, decimals: nil, missing: missing)
     }

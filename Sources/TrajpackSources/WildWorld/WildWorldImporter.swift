@@ -65,14 +65,16 @@ public struct WildWorldImporter: Importer {
   /// Whether there is a sample, a part or a folder of parts at `path`. A `state.csv` by itself makes a sample
   /// only with columns of the camera, an npc or a monster: other recorders write files of that name.
   public static func recognises(_ path: String) -> Bool {
-    ((try? sampleFolders(of: path))?.contains(where: isSurelySample)) ?? false
+    ((try? sampleFolders(of: path))?.contains(where: isSample)) ?? false
   }
 
-  private static func isSurelySample(_ folder: String) -> Bool {
+  /// Whether a folder has files of a sample, by their content where their names are not enough.
+  static func isSample(_ folder: String) -> Bool {
     if fileNames.dropFirst().contains(where: { FileSystem.item(at: "\(folder)/\($0)") == .file }) {
       return true
     }
-    guard let file = try? LocalFile("\(folder)/state.csv") else { return false }
+    let path = "\(folder)/state.csv"
+    guard FileSystem.item(at: path) == .file, let file = try? LocalFile(path) else { return false }
     let scanner = CSVScanner(file)
     // A file that cannot be read is named by the importer.
     guard (try? scanner.next()) == true else { return true }
@@ -142,7 +144,7 @@ public struct WildWorldImporter: Importer {
     ]
   }
 
-  private static func isSample(_ folder: String) -> Bool {
+  private static func hasSampleFiles(_ folder: String) -> Bool {
     fileNames.contains { FileSystem.item(at: "\(folder)/\($0)") == .file }
   }
 
@@ -151,16 +153,16 @@ public struct WildWorldImporter: Importer {
     var trimmed = path
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     guard FileSystem.item(at: trimmed) == .folder else { return [] }
-    if isSample(trimmed) { return [trimmed] }
+    if hasSampleFiles(trimmed) { return [trimmed] }
     func folders(_ path: String) throws(TrajpackError) -> [String] {
       try FileSystem.names(in: path).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
         .filter { FileSystem.item(at: $0) == .folder }
     }
     let below = try folders(trimmed)
-    let samples = below.filter(isSample)
+    let samples = below.filter(hasSampleFiles)
     if !samples.isEmpty { return samples }
     var found: [String] = []
-    for part in below { found += try folders(part).filter(isSample) }
+    for part in below { found += try folders(part).filter(hasSampleFiles) }
     return found
   }
 
