@@ -192,9 +192,10 @@ public struct Conversion<Source: Importer>: Sendable {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
+    let reading = source.reading(of: streams)
     let outcome = Outcome(
       shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
-      reading: .array(source.reading(of: streams)), leftOut: LeftOut.json(of: source.leftOut))
+      reading: reading.isEmpty ? nil : .array(reading), leftOut: LeftOut.json(of: source.leftOut))
     let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
     try target.finish(
       shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))

@@ -237,10 +237,10 @@ struct TableStart {
   /// Notes whether a space stands behind every delimiter, as in `time, x, "a, b"`.
   private mutating func findSkippedBlanks() {
     let lines = lines
-    let text = String(decoding: [dialect.delimiter, 0x20], as: UTF8.self)
-    guard lines.contains(where: { String(decoding: $0, as: UTF8.self).contains(text) }) else {
-      return
-    }
+    // Most tables have no such space in their first line.
+    guard let first = lines.first,
+      zip(first, first.dropFirst()).contains(where: { $0 == dialect.delimiter && $1 == 0x20 })
+    else { return }
     var (spaced, all) = (0, 0)
     for line in lines {
       var isQuoted = false
