@@ -225,12 +225,14 @@ struct TableStart {
     return cells
   }
 
+  private static let numbers = CellReader()
+
   private static func isValue(_ cell: ArraySlice<UInt8>, allowsComma: Bool) -> Bool {
     if cell.last == UInt8(ascii: ",") { return false }
     let text = cell.filter { $0 != UInt8(ascii: "\"") && $0 != 0x0D }
       .map { allowsComma && $0 == UInt8(ascii: ",") ? UInt8(ascii: ".") : $0 }
     return text.withUnsafeBufferPointer {
-      CellReader().number($0).form != .text || DateText($0) != nil
+      numbers.number($0).form != .text || DateText($0) != nil
     }
   }
 

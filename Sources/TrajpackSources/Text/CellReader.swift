@@ -15,7 +15,9 @@ struct CellReader: Sendable, Hashable {
   /// The sign between thousands, which is passed over.
   var thousands: UInt8?
   /// The words that stand for missing values, beside an empty cell and `nan`.
-  private var words: [[UInt8]] = Self.usualWords.map { Array($0.utf8) }
+  private var words: [[UInt8]] = Self.usualBytes
+
+  private static let usualBytes = usualWords.map { Array($0.utf8) }
 
   init() {}
 
