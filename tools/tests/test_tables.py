@@ -75,7 +75,9 @@ def made(rng):
         styles[0] = "decimal"
     header = rng.random() < 0.7
     names = [f"c{i} x" if sep != "blanks" and rng.random() < 0.2 else f"c{i}" for i in range(columns)]
-    words = [w for w in MISSING if w or sep != "blanks"]
+    comments = ["# made by a test", "# of tables"] if rng.random() < 0.2 else []
+    # pandas ends a cell at a sign of comments, too.
+    words = [w for w in MISSING if (w or sep != "blanks") and not (comments and "#" in w)]
     rate = 0.15 if rng.random() < 0.6 else 0
     lines = [names] if header else []
     for row in range(rows):
@@ -90,7 +92,6 @@ def made(rng):
                 text = f'"{text}"'
             cells.append(text)
         lines.append(cells)
-    comments = ["# made by a test", "# of tables"] if rng.random() < 0.2 else []
     if sep == "blanks":
         body = ["  ".join(c.rjust(int(rng.integers(1, 24))) for c in line) for line in lines]
     else:
@@ -119,11 +120,10 @@ def test_numbers_are_those_of_pandas(trajpack, tmp_path, seed):
     for name, (text, how, sep) in tables.items():
         frame = pd.read_csv(io.BytesIO(text), skipinitialspace=True, **how)
         found = {k.split("/", 1)[1]: v for k, v in arrays[name].items() if "/" in k}
-        values = [found[k] for k in found if k != "time"]
+        values = [found[k] for k in found if k != "time" and not k.endswith(".observed")]
         assert len(values) == frame.shape[1], (name, text[:200])
         for got, column in zip(values, frame.columns):
             want = pd.to_numeric(frame[column]).to_numpy()
-            got = got.astype(np.float64) if got.dtype.kind == "f" or want.dtype.kind == "f" else got
             missing = got == np.iinfo(got.dtype).min if got.dtype.kind == "i" else np.isnan(got)
             assert np.array_equal(np.isnan(want.astype(float)), missing), (name, column)
             assert np.array_equal(got[~missing], want[~missing]), (name, column, text[:300])
@@ -164,7 +164,7 @@ def test_numbers_are_those_of_pandas(trajpack, tmp_path, seed):
 def test_misreads_that_need_no_option_are_gone(trajpack, tmp_path, text, names, column, values):
     options = ("--delimiter", "blanks") if text.startswith("a b") else ()
     _, arrays = one(trajpack, tmp_path, text, *options)
-    found = {k for k in arrays if k not in ("time", "schema") and not k.endswith("/names")}
+    found = {k for k in arrays if k not in ("time", "schema") and not k.endswith((".observed", ".names"))}
     assert found == names
     assert np.array_equal(np.asarray(arrays[column]).ravel(), np.array(values))
 

@@ -9,7 +9,8 @@ extension SeriesImporter {
   public static func recognises(_ path: String) -> Bool {
     switch FileSystem.item(at: path) {
     case .file: return ((try? sniff(LocalFile(path))) ?? nil) != nil
-    case .folder: return SourceWalk.hasSeries(path) { recognises($0) }
+    case .folder:
+      return !WildWorldImporter.recognises(path) && SourceWalk.hasSeries(path) { recognises($0) }
     default: return false
     }
   }

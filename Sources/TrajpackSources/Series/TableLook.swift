@@ -106,6 +106,8 @@ struct TableLook {
     guard (try? scanner.next()) == true, scanner.count == row.count, row.count > 1 else {
       return nil
     }
+    // A line of prose may have two or three words as a table has columns.
+    guard !dialect.separatesByBlanks || begin.commentLines == 1 || row.count > 3 else { return nil }
     let names = (0..<scanner.count).map { scanner[$0].text }
     let looks = names.map { TableSample.cell($0.trimmingBlanks, numbers).look }
     let isMark = names[0].trimmingBlanks.isEmpty

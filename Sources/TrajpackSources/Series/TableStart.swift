@@ -8,6 +8,8 @@ struct TableStart {
   var offset = 0
   /// The text of the last line of comments at the top, without its mark.
   var comment: [UInt8]?
+  /// How many lines of comments stand at the top.
+  private(set) var commentLines = 0
 
   /// Bytes that are looked at.
   static let headBytes = 64 << 10
@@ -100,6 +102,7 @@ struct TableStart {
       let line = line(from: offset)
       let text = head[line].dropFirst().filter { $0 != UInt8(ascii: "\n") && $0 != 0x0D }
       comment = Array(text)
+      commentLines += 1
       offset = line.upperBound
       dialect.comment = mark
     }
