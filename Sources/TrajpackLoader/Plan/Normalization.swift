@@ -4,7 +4,7 @@ extension SelectedChannel {
   /// Finds what to subtract and to multiply by, an element each.
   ///
   /// `standard` is `(x - mean) / std`; `minmax` and `quantile` map the smallest and largest value, or the
-  /// 1 % and 99 % quantiles, to -1 and 1. A component that does not vary is only shifted. Names and ids
+  /// 1 % and 99 % quantiles, to -1 and 1. A component that does not vary becomes 0. Names and ids
   /// are left as they are, unless the channel is named.
   ///
   /// - Parameter unmeasured: why statistics say nothing of it.
@@ -46,8 +46,8 @@ extension SelectedChannel {
         spread = (high - low) / 2
       }
       for element in elements where element < channel.elements {
-        shift[element] = middle
-        scale[element] = spread > 0 && spread.isFinite ? 1 / spread : 1
+        shift[element] = s.shift(to: middle)
+        scale[element] = s.scale(of: spread)
       }
     }
     self.shift = shift
