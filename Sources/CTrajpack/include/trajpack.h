@@ -222,6 +222,12 @@ int32_t tp_loader_lend(tp_loader *loader, void *memory, size_t bytes, tp_error *
 int32_t tp_loader_set_weights(tp_loader *loader, uint32_t dataset, const float *weights, size_t count,
                               tp_error *error);
 
+// Gives the windows of all datasets other weights, from the next epoch on; from the present one, where nothing of
+// it was given out yet. After a state that was saved with other weights, it takes those of the state, and others
+// are a usage error. `weights` and `counts` have an element a dataset.
+int32_t tp_loader_replace_weights(tp_loader *loader, const float *const *weights,
+                                  const size_t *counts, size_t datasets, tp_error *error);
+
 // Reads given windows into the caller's memory of batch_bytes, in this thread: random access, for
 // map-style data sets. At most B numbers; `dataset` is the one of the mixture.
 int32_t tp_loader_read(tp_loader *loader, uint32_t dataset, const uint64_t *windows, size_t count,
@@ -236,6 +242,11 @@ int32_t tp_loader_order(const tp_loader *loader, uint64_t epoch, uint64_t first,
 int32_t tp_loader_locate(const tp_loader *loader, uint32_t dataset, uint64_t window, int64_t *episode,
                          int64_t *track, int64_t *row, tp_error *error);
 
+// The same for `count` windows: `datasets` and `windows` say which, the others have room for count or are null.
+int32_t tp_loader_locate_all(const tp_loader *loader, const uint32_t *datasets,
+                             const uint64_t *windows, size_t count, int64_t *episodes,
+                             int64_t *tracks, int64_t *rows, tp_error *error);
+
 // All that is needed to go on exactly, on any number of ranks and with any batch size.
 typedef struct tp_state {
   uint64_t version;   // 1
@@ -243,11 +254,16 @@ typedef struct tp_state {
   uint64_t seed;
   uint64_t epoch;
   uint64_t position;  // windows of the epoch that were given out, on all ranks
+  uint64_t weights;        // a digest of the weights of windows; 0: there are none, or `digest` has it
+  uint64_t weights_epoch;  // the epoch that they count from
+  uint64_t later_weights;  // those that take their place at the next epoch; 0 where none do
+  uint64_t later_epoch;
 } tp_state;
 // The state after the last batch that tp_loader_next gave out; all ranks have the same.
 void tp_loader_get_state(const tp_loader *loader, tp_state *state);
 // Goes to a state. A usage error where it is of other datasets or of another order. The state's seed is
-// taken over.
+// taken over. Where it was saved with other weights of windows, that is a usage error, too, after which
+// tp_loader_next gives nothing until tp_loader_replace_weights has given those of the state.
 int32_t tp_loader_set_state(tp_loader *loader, const tp_state *state, tp_error *error);
 // Goes to a place of this loader's own order, whatever its digest.
 int32_t tp_loader_seek(tp_loader *loader, uint64_t epoch, uint64_t position, tp_error *error);
