@@ -91,7 +91,8 @@ enum TrackClock: Sendable {
     }
     let spare = moment.value.magnitude * 4 * Double.ulpOfOne
     let limit = options.tolerance(interval: interval) * (1 + 1e-9) + spare
-    return (moment - before).value <= limit ? row - 1 : row
+    // Rows of one time belong together.
+    return (moment - before).value <= limit ? first(notBefore: before) : row
   }
 
   private func search(_ count: Int, _ moment: Instant, _ time: (Int) -> Instant) -> Position? {
