@@ -36,8 +36,7 @@ extension Loader {
   /// Where the state was saved with other weights of windows, the loader goes there and wants these before it gives
   /// anything out: see ``replaceWeights(_:)``.
   ///
-  /// - Throws: A usage error where the state is of other data or of another order, after which nothing has changed;
-  ///   or where weights are wanted.
+  /// - Throws: A usage error where the state is of other data or of another order; then nothing changes.
   public func resume(
     _ cursor: WindowCursor, seed: UInt64, digest: UInt64, weights: WeightsState = WeightsState()
   ) throws(TrajpackError) {
@@ -66,7 +65,6 @@ extension Loader {
       wanted.append((weights.digest, weights.epoch, false))
     }
     if weights.laterDigest != 0 { wanted.append((weights.laterDigest, weights.laterEpoch, true)) }
-    try checkWeights()
   }
 }
 

@@ -262,8 +262,8 @@ typedef struct tp_state {
 // The state after the last batch that tp_loader_next gave out; all ranks have the same.
 void tp_loader_get_state(const tp_loader *loader, tp_state *state);
 // Goes to a state. A usage error where it is of other datasets or of another order. The state's seed is
-// taken over. Where it was saved with other weights of windows, that is a usage error, too, after which
-// tp_loader_next gives nothing until tp_loader_replace_weights has given those of the state.
+// taken over. Where it was saved with other weights of windows, tp_loader_next and tp_loader_order are usage errors
+// until tp_loader_replace_weights has given those of the state.
 int32_t tp_loader_set_state(tp_loader *loader, const tp_state *state, tp_error *error);
 // Goes to a place of this loader's own order, whatever its digest.
 int32_t tp_loader_seek(tp_loader *loader, uint64_t epoch, uint64_t position, tp_error *error);

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options, predicates
+from . import _ffi, _options, _weights, predicates
 from ._errors import UsageError
 from ._watching import Watched
 from .batch import Batch, empty, numbers
 from .dataset import Dataset
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .predicates import Test
 
 
@@ -101,7 +99,8 @@ class Loader(Watched):
         data sets from 64 MiB on). ``choices`` tells how many it left.
     window_weights
         Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
-        (a list of arrays for a mixture), or ``channel("state/reward").max()``.
+        (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
+        next epoch on.
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
         (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set.
@@ -186,7 +185,7 @@ class Loader(Watched):
         own, world = _options.rank(rank, world_size)
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
-        weighed = _weights(chances, len(members))
+        weighed = _weights.arrays_of(chances, len(members))
         given = {
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "length": length,
             "duration": None if duration is None else _options.seconds(duration, "duration"),
@@ -274,24 +273,6 @@ def _masks(masks: bool | Iterable[str] | None) -> Any:
         return [masks]
     out = _options.plain(masks)
     return False if out == [] else out
-
-
-def _weights(given: Any, members: int) -> list[NDArray[np.float32]] | None:
-    """Arrays of weights, one a data set; None where they are none."""
-    if given is None or isinstance(given, Mapping):
-        return None
-    several = isinstance(given, (list, tuple)) and len(given) > 0 and not np.isscalar(given[0])
-    if not several and members > 1:
-        raise UsageError(f"'window_weights' of a mixture is a list of {members} arrays, one for each data set")
-    out = []
-    for one in given if several else [given]:
-        array = np.ascontiguousarray(one)
-        if array.ndim != 1 or array.dtype.kind not in "fiub":
-            raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
-        out.append(array.astype(np.float32))
-    if len(out) != members:
-        raise UsageError(f"'window_weights' is a list of {len(out)} where {members} arrays are needed, one for each data set")
-    return out
 
 
 __all__ = ["Loader"]
