@@ -26,7 +26,11 @@ extension Planner {
     if group.isNative, track != window.track || window.clock != nil {
       return try native(group, window, track, numbers)
     }
-    if let shift {
+    // Beyond its end a track that holds is looked up by time.
+    let isHeld =
+      group.hold?.toEnd == true
+      && shift.map { first + $0 + group.length > numbers.count } == true
+    if let shift, !isHeld {
       let source = first + shift
       if clamps, source < 0 || source + group.length > numbers.count {
         for t in 0..<group.length { set(t, row: source + t, of: numbers.count, clamps: true) }
