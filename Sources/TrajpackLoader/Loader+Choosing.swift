@@ -198,7 +198,8 @@ extension Loader {
     guard setup.options.windowWeights != nil else {
       throw TrajpackError(
         .usage,
-        "the loader was made without 'window_weights', so its windows have none: give it weights when it is made")
+        "the loader was made without 'window_weights', so its windows have none: give it weights when it is made"
+      )
     }
     guard weights.count == windows[dataset] else {
       throw TrajpackError(

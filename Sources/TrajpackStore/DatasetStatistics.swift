@@ -76,7 +76,9 @@ public struct DatasetStatistics: Sendable {
   }
 
   /// The components of a channel over all splits.
-  public func all(_ channel: String) -> [ComponentStatistics] { all(channel, of: splits.keys.sorted()) }
+  public func all(_ channel: String) -> [ComponentStatistics] {
+    all(channel, of: splits.keys.sorted())
+  }
 
   /// The components of a channel over some splits.
   public func all(_ channel: String, of names: [String]) -> [ComponentStatistics] {

@@ -256,7 +256,8 @@ extension TrackClock {
     let interval = period.value
     let steps = (Instant(seconds) * rate).value
     let whole = steps.rounded()
-    guard (steps - whole).magnitude * interval <= options.tolerance(interval: interval) * (1 + 1e-9),
+    guard
+      (steps - whole).magnitude * interval <= options.tolerance(interval: interval) * (1 + 1e-9),
       let rows = Int(exactly: whole), rows.magnitude < 1 << 48
     else { return Instant(seconds) }
     return .exact(Int128(rows), 1) * period

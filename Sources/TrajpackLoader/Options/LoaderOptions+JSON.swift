@@ -171,12 +171,14 @@ extension LoaderOptions {
   static let names = [
     "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "plan",
     "reference",
-    "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize", "normalize_split", "features",
+    "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
+    "normalize_split", "features",
     "fill",
     "masks", "time", "meta", "split", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
-    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement", "threads",
+    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",
+    "threads",
     "prefetch",
     "cache", "on_error",
   ]

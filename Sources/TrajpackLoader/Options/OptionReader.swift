@@ -61,7 +61,9 @@ struct OptionReader {
     guard magnitude.utf8.first.map({ $0 >= 0x30 && $0 <= 0x39 || $0 == 0x2e }) == true else {
       return nil
     }
-    guard let number = Rational(decimal: magnitude) ?? Double(magnitude).flatMap(Rational.init(nearest:))
+    guard
+      let number = Rational(decimal: magnitude)
+        ?? Double(magnitude).flatMap(Rational.init(nearest:))
     else { return nil }
     return isNegative ? Rational(-number.numerator, number.denominator) : number
   }
@@ -121,7 +123,9 @@ struct OptionReader {
       }
       return .rows(rows)
     }
-    guard let seconds = rational() else { throw wrong("a list of rows (integers) or seconds (fractions)") }
+    guard let seconds = rational() else {
+      throw wrong("a list of rows (integers) or seconds (fractions)")
+    }
     return .seconds(seconds)
   }
 

@@ -93,7 +93,8 @@ struct Layout: Sendable {
           .usage,
           "option '\(option)': '\(channel.path)' "
             + (isEntities
-              ? "is of entities, whose rows end when they leave" : "is to be 'native', with its own rows")
+              ? "is of entities, whose rows end when they leave"
+              : "is to be 'native', with its own rows")
             + ": leave it out")
       }
       return nil
