@@ -273,16 +273,7 @@ final class Engine: @unchecked Sendable {
   /// Does some items; the lock is held before and after.
   private func run(_ items: Range<Int>, _ plan: BatchPlan, _ slot: Slot, _ worker: ChunkWorker) {
     lock.unlock()
-    var failures: [(item: Int, error: TrajpackError)] = []
-    worker.begin()
-    plan.segments.withUnsafeBufferPointer { segments in
-      for item in items {
-        do throws(TrajpackError) {
-          try worker.run(
-            UnsafeBufferPointer(rebasing: segments[plan.segments(ofItem: item)]), plan)
-        } catch { failures.append((item, error)) }
-      }
-    }
+    let failures = worker.run(items, plan)
     lock.lock()
     totals.counters.add(worker.counters)
     worker.counters = Counters()
