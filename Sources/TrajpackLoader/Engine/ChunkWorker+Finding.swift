@@ -4,7 +4,7 @@ import TrajpackStore
 
 extension ChunkWorker {
   /// The most stored bytes that are read at once: they should still be in a processor's cache when they are inflated.
-  private static let mostAhead = 384 << 10
+  private static let mostAhead = 192 << 10
   /// The most bytes between two chunks that are read along: what a call of the system costs.
   private static let widestGap = 8 << 10
 
