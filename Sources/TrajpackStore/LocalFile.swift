@@ -76,8 +76,16 @@ public final class LocalFile: Sendable {
 
   /// Remembers the file's first ``ShardHeader/size`` bytes, by which it is recognised when it is opened again.
   func recognise(header bytes: [UInt8]) {
-    let crc = bytes.withUnsafeBytes { CRC32C.of($0) }
-    header.store(1 << 32 | UInt64(crc), ordering: .relaxed)
+    header.store(Self.mark(bytes), ordering: .relaxed)
+  }
+
+  /// What stands for a header. Its own checksum at its end is left out: with it, the checksum of every header would be
+  /// the same number.
+  private static func mark(_ header: [UInt8]) -> UInt64 {
+    let crc = header.withUnsafeBytes {
+      CRC32C.of(UnsafeRawBufferPointer(rebasing: $0.prefix(ShardHeader.size - 4)))
+    }
+    return 1 << 32 | UInt64(crc)
   }
 
   /// Calls `body` with the descriptor, which stays open meanwhile.
@@ -109,8 +117,7 @@ public final class LocalFile: Sendable {
         try bytes.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
           try read(descriptor, at: 0, into: UnsafeMutableRawBufferPointer(buffer))
         }
-        let crc = bytes.withUnsafeBytes { CRC32C.of($0) }
-        guard 1 << 32 | UInt64(crc) == expected else { throw replaced }
+        guard Self.mark(bytes) == expected else { throw replaced }
       }
     } catch {
       close(descriptor)
