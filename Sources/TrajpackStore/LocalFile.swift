@@ -103,7 +103,9 @@ public final class LocalFile: Sendable {
   private func reopened() throws(TrajpackError) -> Int32 {
     let descriptor = DescriptorPool.shared.open(absolute ?? path)
     guard descriptor >= 0 else {
-      guard errno == ENOENT || errno == ENOTDIR else { throw .system("cannot be opened again", path) }
+      guard errno == ENOENT || errno == ENOTDIR else {
+        throw .system("cannot be opened again", path)
+      }
       throw TrajpackError(
         .machine,
         "\(path): is gone since it was opened (a writer joins small shards, and '--overwrite' replaces them); "

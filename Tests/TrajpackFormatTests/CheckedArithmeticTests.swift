@@ -24,7 +24,8 @@ import TrajpackTestSupport
 
   @Test func floatingPointNumbersAreCutAndClamped() {
     for (number, whole) in [
-      (.nan, 0), (.infinity, .max), (-.infinity, .min), (1e300, .max), (-1e300, .min), (0x1p63, .max),
+      (.nan, 0), (.infinity, .max), (-.infinity, .min), (1e300, .max), (-1e300, .min),
+      (0x1p63, .max),
       (-0x1p63, .min), (2.9, 2), (-2.9, -2), (-0.0, 0), (0x1p53, 1 << 53),
     ] as [(Double, Int)] {
       #expect(Int(clamping: number) == whole)

@@ -20,7 +20,9 @@ import TrajpackTestSupport
   @Test func arithmeticIsExactOrNear() {
     var random = SeededGenerator(seed: 7)
     let all = rationals()
-    func isNear(_ a: Double, _ b: Double, of size: Double) -> Bool { (a - b).magnitude <= 1e-12 * size }
+    func isNear(_ a: Double, _ b: Double, of size: Double) -> Bool {
+      (a - b).magnitude <= 1e-12 * size
+    }
     for _ in 0..<20_000 {
       let (p, q, r) = (
         all.randomElement(using: &random) ?? .one, all.randomElement(using: &random) ?? .one,

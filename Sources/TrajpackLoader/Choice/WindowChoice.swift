@@ -71,7 +71,8 @@ struct WindowChoice: Sendable {
       guard let size, let start = malloc(size) else {
         throw TrajpackError(
           .machine,
-          "there is no memory to look at every window (8 bytes for each of \(count)); make 'stride' larger")
+          "there is no memory to look at every window (8 bytes for each of \(count)); make 'stride' larger"
+        )
       }
       memory = UnsafeMutableBufferPointer(
         start: start.assumingMemoryBound(to: Element.self), count: max(count, 1))

@@ -147,7 +147,8 @@ extension ChunkWorker {
       let bytes = UnsafeRawBufferPointer(start: found[i], count: place.stored)
       let out = UnsafeMutableRawBufferPointer(
         rebasing: scratch[block.offset..<block.offset + block.bytes])
-      if block.codecBit == 0 || place.filterMask & block.codecBit != 0, place.stored == block.bytes {
+      if block.codecBit == 0 || place.filterMask & block.codecBit != 0, place.stored == block.bytes
+      {
         counters.chunks += 1
         sources.append(
           .whole(found[i], isShuffled: block.shuffle > 1 && place.filterMask & 1 == 0))

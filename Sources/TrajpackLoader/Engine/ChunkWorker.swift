@@ -65,7 +65,9 @@ final class ChunkWorker {
   }
 
   /// Does one item of a plan: all segments of one chunk.
-  private func run(_ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan) throws(TrajpackError) {
+  private func run(_ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan)
+    throws(TrajpackError)
+  {
     let first = segments[0]
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
