@@ -26,10 +26,12 @@ import mutate      # noqa: E402
 
 BIG = [0, 1, 2, 3, 7, 64, 1000, 65535, 2**20, 2**24, 2**24 + 1, 2**31 - 1, 2**31, 2**32, 2**40, 2**48, 2**53, 2**60,
        2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -1, -2, -1000, -2**31, -2**62, -2**63 + 1, -2**63, -2**63 - 1]
-FRACTIONS = [0.0, -0.0, 0.5, -0.25, 1.5, 1e-9, -1e-9, 1e-300, 1e9, 1e15, 1e16, 1e17, 1e300, -1e300, 1.7976931348623157e308,
+FRACTIONS = [0.0, -0.0, 0.5, -0.25, 1.5, 1e-9, -1e-9, 1e-300, 1e9, 1e15, 1e16, 1e17, 1e300, -1e300,
+             1.7976931348623157e308,
              5e-324, 1 / 3]
 TEXTS = ["1/3", "-0.5", "30000/1001", "4611686018427387904", "9223372036854775807", "1/9223372036854775807",
-         "9223372036854775807/2", "-9223372036854775808", "1/0", "0", "-1", "nan", "inf", "1e5", "0.000000000000001", "",
+         "9223372036854775807/2", "-9223372036854775808", "1/0", "0", "-1", "nan", "inf", "1e5", "0.000000000000001",
+         "",
          "999999999999999999999", "1.0", "16777215", "64.0", "\u0000", "*", "s0", "s0/*", "s1"]
 NAMES = {"length": "n", "duration": "r", "stride": "n", "past": "n", "future": "n", "offsets": "o", "plan": "p",
          "reference": "s", "rate": "r", "align": "a", "edge": "e", "entities": "n", "dtype": "d", "normalize": "z",
@@ -46,7 +48,8 @@ SETS = [
     {"length": 4, "align": "native", "time": True}, {"length": 4, "align": "native", "rate": 7, "edge": "clamp"},
     {"length": 2, "offsets": {"*": [-3, 0, 16]}, "edge": "pad"},
     {"length": 2, "offsets": {"*": ["-1.5", "0.25", 1]}, "time": True}, {"duration": 1},
-    {"length": 4, "normalize": "standard", "features": {"all": ["*"]}}, {"length": 4, "normalize": "quantile", "fill": 0},
+    {"length": 4, "normalize": "standard", "features": {"all": ["*"]}},
+    {"length": 4, "normalize": "quantile", "fill": 0},
     {"length": 4, "shuffle": "block", "block_windows": 3, "block_count": 2, "verify": "first"},
     {"length": 4, "verify": "never", "on_error": "skip", "drop_last": False},
     {"length": 4, "windows_where": {"channel": "s0/count", "mean": {"min": 0}}, "cache_dir": ""},
@@ -76,7 +79,8 @@ def value(r, sort):
         "t": lambda: r.choice([0, 1, 2, 3]), "s": lambda: r.choice([*TEXTS, "a", "train"]),
         "o": lambda: {r.choice(["*", "s0/*", "s1", "x"]): [number(r) for _ in range(r.randrange(1, 5))]},
         "a": lambda: r.choice(["auto", "nearest", "asof", "linear", "native", {"s1": "native", "*": "linear"}]),
-        "e": lambda: r.choice(["drop", "pad", "clamp"]), "d": lambda: r.choice(["float32", "int8", "bool", {"*": "uint64"}]),
+        "e": lambda: r.choice(["drop", "pad", "clamp"]),
+        "d": lambda: r.choice(["float32", "int8", "bool", {"*": "uint64"}]),
         "z": lambda: r.choice(["standard", "minmax", "quantile", {"s0/*": "standard"}]),
         "f": lambda: {"m": r.choice([["*"], ["s0/*"], "s1/*"])}, "b": lambda: r.choice([True, False]),
         "w": lambda: {"a.b": r.choice([1, [1, 2], {"min": number(r)}])},
@@ -92,8 +96,9 @@ def channel(r):
 
 
 def question(r):
-    asked = {"channel": channel(r), r.choice(["any", "all", "mean", "max", "std", "missing", "first", "last"]): r.choice(
-        [number(r), {"min": number(r)}, {"above": number(r), "below": number(r)}, [1, 2]])}
+    statistic = r.choice(["any", "all", "mean", "max", "std", "missing", "first", "last"])
+    rule = r.choice([number(r), {"min": number(r)}, {"above": number(r), "below": number(r)}, [1, 2]])
+    asked = {"channel": channel(r), statistic: rule}
     if r.random() < 0.3:
         asked["component"] = number(r)
     if r.random() < 0.3:
@@ -142,7 +147,8 @@ def forge_clock(forgery, r):
         return mutate.forge_table(forgery, r)
     row = r.choice(rows)
     for column in r.sample(range(5), r.choice([1, 1, 2, 4])):
-        row[column] = r.choice([r.choice(BIG[:-1]), row[column] + r.choice([-1, 1, 1000]), row[column] * r.choice([2, 1 << 31])])
+        old = row[column]
+        row[column] = r.choice([r.choice(BIG[:-1]), old + r.choice([-1, 1, 1000]), old * r.choice([2, 1 << 31])])
     if r.random() < 0.4:
         for other in rows:
             other[1:] = row[1:]
@@ -163,7 +169,8 @@ def forge_times(forgery, r):
     return f"times of chunk {row} from {low} to {high}"
 
 
-FORGERS = [forge_clock, forge_clock, forge_clock, forge_times, mutate.forge_table, mutate.forge_block, mutate.forge_schema,
+FORGERS = [forge_clock, forge_clock, forge_clock, forge_times, mutate.forge_table, mutate.forge_block,
+           mutate.forge_schema,
            mutate.forge_chunk, mutate.forge_statistics]
 
 
@@ -215,6 +222,11 @@ class Library:
         for track in (0, 1, r.choice(BIG) % 2**63):
             self.status("tp_dataset_times", dataset, track, 0, 4, times)
             self.status("tp_dataset_times", dataset, track, signed(r.choice(BIG)), min(signed(r.choice(BIG)), 8), times)
+        memory = (ctypes.c_double * 512)()
+        for name in (b"hp", b"pos", b"time", b"count", b"score"):
+            for first, count in ((0, 4), (signed(r.choice(BIG)), signed(r.choice(BIG)))):
+                self.status("tp_dataset_read", dataset, r.choice([0, 1, 2, signed(r.choice(BIG))]), name, first, count,
+                            r.choice([None, b"float32", b"int64", b"uint8", b"bool", b"x"]), memory, 4096, None, 0)
         out = ctypes.c_void_p()
         for first, count in ((0, 1), (signed(r.choice(BIG)), signed(r.choice(BIG)))):
             if self.status("tp_dataset_episodes", dataset, first, count, ctypes.byref(out)) == 0:
@@ -234,7 +246,8 @@ class Library:
                 self.status("tp_loader_locate", loader, r.choice([0, 0, 1, 2**32 - 1]), window, ctypes.byref(episode),
                             ctypes.byref(track), ctypes.byref(row))
             numbers = (ctypes.c_uint64 * 4)()
-            self.status("tp_loader_order", loader, r.choice(BIG) % 2**64, r.choice(BIG) % 2**64, r.choice([0, 4]), numbers, None)
+            self.status("tp_loader_order", loader, r.choice(BIG) % 2**64, r.choice(BIG) % 2**64, r.choice([0, 4]),
+                        numbers, None)
             self.status("tp_loader_order", loader, r.choice(BIG) % 2**64, 0, 4, numbers, None)
             self.status("tp_loader_seek", loader, r.choice(BIG) % 2**64, r.choice(BIG) % 2**64)
             self.batches(loader, 2)
@@ -280,7 +293,8 @@ def case(library, kind, seed, shards, folder):
         return False
     library.look(dataset, r)
     for chosen in r.sample(SETS, 6):
-        made = library.load(dataset, json.dumps({"batch": 4, "threads": 2, "masks": r.random() < 0.5, **chosen}), r) or made
+        made = library.load(dataset, json.dumps({"batch": 4, "threads": 2, "masks": r.random() < 0.5, **chosen}),
+                            r) or made
     library.raw.tp_dataset_free(dataset)
     return made
 

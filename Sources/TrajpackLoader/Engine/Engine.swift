@@ -299,7 +299,7 @@ final class Engine: @unchecked Sendable {
     slot.doneItems += items.count
     guard slot.doneItems == plan.itemCount else { return }
     // What is not the data's fault is never skipped.
-    let failures = plan.failures.lazy.compactMap { $0 }
+    let failures: [TrajpackError] = plan.failures.compactMap { $0 }
     if let error = failures.first(where: { $0.fault != .data }) ?? failures.first {
       totals.lastError = error
       if setup.options.skipsErrors, error.fault == .data {

@@ -38,8 +38,8 @@ def dataset(folder: Path, shards: int, **options: Any) -> Path:
         path = folder / f"shard-{number:06d}.h5"
         shard(path, number, **options)
         data = path.read_bytes()
-        entries.append({"name": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(), "episodes": 1,
-                        "rows": ROWS})
+        entries.append({"name": path.name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
+                        "episodes": 1, "rows": ROWS})
     digest = hashlib.sha256("".join(f"{e['name']} {e['sha256']}\n" for e in entries).encode()).hexdigest()
     (folder / "manifest.json").write_text(json.dumps({
         "format": "trajpack dataset", "version": "1.0", "digest": digest, "shards": entries, "source": {},
@@ -101,7 +101,8 @@ def test_commands_on_many_shards(many: Path, tmp_path: Path, words: tuple[str, .
     from places import program
     line = [program(), words[0], str(many)]
     line += [str(many) if w == "@" else str(tmp_path / "out") if w == "@out" else w for w in words[1:]]
-    ran = subprocess.run(["bash", "-c", 'ulimit -Sn 64; exec "$@"', "-", *line], capture_output=True, text=True, timeout=120)
+    ran = subprocess.run(["bash", "-c", 'ulimit -Sn 64; exec "$@"', "-", *line], capture_output=True, text=True,
+                         timeout=120)
     assert ran.returncode == 0, ran.stderr
 
 
@@ -192,8 +193,9 @@ def test_a_file_that_is_cut_is_an_error(tmp_path: Path, codec: str, options: dic
     for trial in range(2):
         path = tmp_path / f"{trial}.h5"
         shutil.copyfile(tmp_path / "whole.h5", path)
-        with subprocess.Popen([sys.executable, "-c", "import os, sys, numpy as np, trajpack\n" + CUT, path, repr(options)],
-                              stdout=subprocess.PIPE, text=True, env=surroundings()) as running:
+        code = "import os, sys, numpy as np, trajpack\n" + CUT
+        with subprocess.Popen([sys.executable, "-c", code, path, repr(options)], stdout=subprocess.PIPE, text=True,
+                              env=surroundings()) as running:
             assert running.stdout is not None
             assert running.stdout.readline() == "ready\n"
             os.truncate(path, random.Random(trial).choice([8192, 300_000]))
@@ -204,7 +206,7 @@ def test_a_file_that_is_cut_is_an_error(tmp_path: Path, codec: str, options: dic
 @pytest.mark.parametrize("codec", ["none", "zstd", "lz4"])
 @pytest.mark.parametrize("options", [{}, {"mmap": True}, {"cache": 1 << 16}, {"shuffle": "block"}])
 def test_damage_between_epochs_is_an_error(tmp_path: Path, codec: str, options: dict[str, Any]) -> None:
-    """With verify="always", which is the default, no value is wrong: a chunk in the cache is the one that was checked."""
+    """With verify="always", the default, no value is wrong: a chunk in the cache is the one that was checked."""
     rows = 4000
     truth = np.random.default_rng(0).standard_normal((rows, 16)).astype(np.float32)
     np.save(tmp_path / "a.npy", truth)
