@@ -299,8 +299,8 @@ final class Engine: @unchecked Sendable {
     slot.doneItems += items.count
     guard slot.doneItems == plan.itemCount else { return }
     // What is not the data's fault is never skipped.
-    let failures: [TrajpackError] = plan.failures.compactMap { $0 }
-    if let error = failures.first(where: { $0.fault != .data }) ?? failures.first {
+    let errors = plan.failures.compactMap { $0 }
+    if let error = errors.first(where: { $0.fault != .data }) ?? errors.first {
       totals.lastError = error
       if setup.options.skipsErrors, error.fault == .data {
         totals.skipped += plan.failures.count { $0 != nil }
