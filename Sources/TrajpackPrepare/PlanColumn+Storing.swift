@@ -131,7 +131,8 @@ extension PlanClock {
     guard count <= Self.mostListed else {
       throw TrajpackError(
         .usage,
-        "the plan makes \(count) rows of a track whose times are listed one by one; use a lower rate")
+        "the plan makes \(count) rows of a track whose times are listed one by one; use a lower rate"
+      )
     }
     if sort == .ticks { return try picked(Array(0..<count)) }
     let shown = Clock.regular(start: clock.start, rate: clock.rate)

@@ -25,15 +25,15 @@ sys.path[:0] = [str(ROOT / "tools/python/src"), str(ROOT / "tools/python/tests")
 
 import mutate      # noqa: E402
 
-BIG = [0, 1, 2, 3, 7, 64, 1000, 65535, 2**20, 2**24, 2**24 + 1, 2**31 - 1, 2**31, 2**32, 2**40, 2**48, 2**53, 2**60,
+BIG = [0, 1, 2, 3, 7, 64, 1000, 4096, 2**24 + 1, 2**31 - 1, 2**31, 2**32, 2**40, 2**48, 2**53, 2**60,
        2**62, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -1, -2, -1000, -2**31, -2**62, -2**63 + 1, -2**63, -2**63 - 1]
-FRACTIONS = [0.0, -0.0, 0.5, -0.25, 1.5, 1e-9, -1e-9, 1e-300, 1e9, 1e15, 1e16, 1e17, 1e300, -1e300,
+FRACTIONS = [0.0, -0.0, 0.5, -0.25, 1.5, 1e-9, -1e-9, 1e-300, 1e15, 1e16, 1e17, 1e300, -1e300,
              1.7976931348623157e308,
              5e-324, 1 / 3]
 TEXTS = ["1/3", "-0.5", "30000/1001", "4611686018427387904", "9223372036854775807", "1/9223372036854775807",
          "9223372036854775807/2", "-9223372036854775808", "1/0", "0", "-1", "nan", "inf", "1e5", "0.000000000000001",
          "",
-         "999999999999999999999", "1.0", "16777215", "64.0", "\u0000", "*", "s0", "s0/*", "s1"]
+         "999999999999999999999", "1.0", "64.0", "\u0000", "*", "s0", "s0/*", "s1"]
 NAMES = {"length": "n", "duration": "r", "stride": "n", "past": "n", "future": "n", "offsets": "o", "plan": "p",
          "reference": "s", "rate": "r", "align": "a", "edge": "e", "entities": "n", "dtype": "d", "normalize": "z",
          "normalize_split": "s", "features": "f", "fill": "r", "masks": "b", "time": "b", "split": "s", "episodes": "s",
@@ -67,6 +67,7 @@ SETS = [
 
 
 def number(r):
+    """A number that is likely to be wrong. Sizes that are right and merely large are left out: they take long."""
     return r.choice([r.choice(BIG), r.choice(BIG), r.choice(FRACTIONS), r.choice(TEXTS), r.randrange(1, 100)])
 
 
