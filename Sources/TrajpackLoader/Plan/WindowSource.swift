@@ -155,7 +155,7 @@ struct WindowSource: Sendable {
   /// What decides which window has which number, as text.
   var ruleText: String {
     "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
-      + "\(rule.rate.map { "\($0)" } ?? "-") \(candidates)"
+      + "\(rule.rate.map { "\($0)" } ?? "-") \(rule.tolerance.map { "\($0)" } ?? "-") \(candidates)"
   }
 
   /// Where window `number` lies; it is below ``count``.
@@ -180,6 +180,8 @@ struct WindowRule: Sendable {
   var edge: LoaderOptions.Edge
   /// Rows a second of a grid that replaces the tracks' own clocks.
   var rate: Rational?
+  /// The option 'tolerance'.
+  var tolerance: Double?
 
   /// Whether tracks of as many rows have as many windows, whatever their clocks.
   var countsRows: Bool { rate == nil && (seconds == nil || edge != .drop) }
@@ -210,11 +212,12 @@ struct WindowRule: Sendable {
     } else {
       return reach
     }
-    // A hair off a whole row is that row. Beyond that, no window reaches.
+    // What is within the tolerance of a row is that row. Beyond 2^40 rows, no window reaches.
+    let spare = LoaderOptions.tolerance(tolerance, interval: 1 / own) * own + 1e-9
     let most = 1 << 40
-    let low = min(max(Int(clamping: (seconds.lowerBound * own + 1e-9).rounded(.down)), -most), most)
-    let high = min(max(Int(clamping: (seconds.upperBound * own - 1e-9).rounded(.up)), -most), most)
-    return min(reach.lowerBound, low)...max(reach.upperBound, high)
+    let low = Int(clamping: (seconds.lowerBound * own + spare).rounded(.down))
+    let high = Int(clamping: (seconds.upperBound * own - spare).rounded(.up))
+    return min(reach.lowerBound, max(low, -most))...max(reach.upperBound, min(high, most))
   }
 
   /// Windows of a timeline of `rows`.
