@@ -39,7 +39,7 @@ import TrajpackTestSupport
       #expect(chain.value.isFinite)
       let (whole, rest) = chain.split
       #expect((0...1).contains(rest))
-      if whole != .max, whole != .min { #expect(Double(whole) <= chain.value.rounded(.up)) }
+      if whole != .max, whole != .min { #expect(Double(whole) <= chain.value.rounded(.up).nextUp) }
       _ = chain < a
     }
   }
@@ -51,9 +51,13 @@ import TrajpackTestSupport
         let clock = TrackClock(start: start, rate: rate, rows: 1000)
         for row in [0, 1, 500, 999] {
           guard let moment = clock.instant(row) else { continue }
-          if case .exact = moment {
+          if case .exact = (moment - Instant(start)) * Instant(rate) {
             #expect(clock.first(notBefore: moment) == row)
-            #expect(clock.position(moment)?.row == row)
+            switch clock.position(moment) {
+            case .inside(let found, let rest, _): #expect(found == row && rest == 0)
+            case .after(let time, _): #expect(row == 999 && time == 0)
+            default: Issue.record("row \(row) of \(rate) from \(start) on is not found")
+            }
           }
           #expect((0...1000).contains(clock.first(notBefore: moment + .exact(1 << 62, 1))))
         }

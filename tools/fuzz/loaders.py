@@ -40,7 +40,8 @@ NAMES = {"length": "n", "duration": "r", "stride": "n", "past": "n", "future": "
          "where": "w", "windows_where": "q", "window_weights": "g", "shuffle": "h", "block_windows": "n",
          "block_count": "n", "seed": "n", "epoch": "n", "batch": "n", "drop_last": "b", "rank": "n", "world": "n",
          "weights": "l", "epoch_windows": "n", "threads": "t", "prefetch": "n", "cache": "n", "on_error": "x",
-         "verify": "v", "mmap": "b", "channels": "c", "exclude": "s"}
+         "verify": "v", "mmap": "b", "tolerance": "r", "hold": "k",
+         "max_staleness": "r", "meta": "b", "replacement": "b", "channels": "c", "exclude": "s"}
 # What a forged shard is opened with.
 SETS = [
     {"length": 4}, {"rate": 10, "length": 4}, {"rate": "30000/1001", "duration": "0.5", "time": True},
@@ -88,6 +89,7 @@ def value(r, sort):
         "w": lambda: {"a.b": r.choice([1, [1, 2], {"min": number(r)}])},
         "q": lambda: question(r), "g": lambda: r.choice([True, {"channel": channel(r), "statistic": "mean"}]),
         "h": lambda: r.choice(["global", "block", "none", True, False]), "l": lambda: [number(r)],
+        "k": lambda: r.choice(["interval", "end", "forever", {"s1/*": "end"}]),
         "x": lambda: r.choice(["raise", "skip"]), "v": lambda: r.choice(["always", "first", "never"]),
         "c": lambda: r.choice([["*"], ["s0/*"], ["s1/*", "s2"], [{"kind": "scalar"}]]), "p": lambda: plan(r),
     }[sort]()

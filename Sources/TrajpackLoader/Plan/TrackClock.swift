@@ -86,7 +86,11 @@ enum TrackClock: Sendable {
   /// - Throws: A usage error where it would have more than ``maximumGrid`` rows.
   func grid(_ rate: Rational) throws(TrajpackError) -> TrackClock? {
     guard let first = instant(0), let last = instant(rows - 1) else { return nil }
-    let span = last - first
+    var span = last - first
+    // A late start may have no exact times, but how long the rows last is exact.
+    if case .regular(_, _, let period, let rows) = self {
+      span = .exact(Int128(rows - 1), 1) * period
+    }
     let whole = (span * Instant(rate)).split.whole
     guard (0..<Self.maximumGrid).contains(whole) else {
       throw TrajpackError(
