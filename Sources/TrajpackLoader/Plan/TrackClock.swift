@@ -85,7 +85,7 @@ enum TrackClock: Sendable {
   ///
   /// - Throws: A usage error where it would have more than ``maximumGrid`` rows.
   func grid(_ rate: Rational) throws(TrajpackError) -> TrackClock? {
-    guard let first = instant(0), let last = instant(rows - 1) else { return nil }
+    guard rows > 0, let first = instant(0), let last = instant(rows - 1) else { return nil }
     var span = last - first
     // A late start may have no exact times, but how long the rows last is exact.
     if case .regular(_, _, let period, let rows) = self {
