@@ -53,7 +53,8 @@ let package = Package(
       dependencies: ["CZlib", "CZstd", "CLZ4", "CPlatform", "TrajpackFormat"],
       swiftSettings: strict),
     .target(
-      name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      name: "TrajpackStore",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CForkGuard", "CPlatform"],
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
