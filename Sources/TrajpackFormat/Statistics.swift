@@ -30,6 +30,33 @@ public struct ComponentStatistics: Sendable, Equatable {
   /// The standard deviation (of the population); `nil` without values.
   public var deviation: Double? { count > 0 ? (m2 / Double(count)).squareRoot() : nil }
 
+  /// Whether the values vary no more than the rounding of their mean explains.
+  public var isConstant: Bool {
+    count > 0
+      && (minimum == maximum
+        || Self.isConstant(count: Double(count), mean: mean, variance: m2 / Double(count)))
+  }
+
+  /// scikit-learn's rule (`sklearn/preprocessing/_data.py`, `_is_constant_feature`): the variance of n equal
+  /// values, as it is computed, is at most `n eps variance + (n mean eps)^2`.
+  public static func isConstant(count n: Double, mean: Double, variance: Double) -> Bool {
+    let bound = n * mean * Double.ulpOfOne
+    return variance <= n * Double.ulpOfOne * variance + bound * bound
+  }
+
+  /// What a value is multiplied by after `center` is taken off, so that `spread` becomes 1: 1 where the
+  /// values are constant, or where `spread` is 0 or no number. Every normalisation goes by this.
+  public func scale(of spread: Double) -> Double {
+    guard !isConstant, spread > 0, (1 / spread).isFinite, spread.isFinite else { return 1 }
+    return 1 / spread
+  }
+
+  /// What is taken off a value: `center`, or the one value itself where there is only one, whose mean is
+  /// rounded. So a constant becomes 0.
+  public func shift(to center: Double) -> Double {
+    count > 0 && minimum == maximum ? minimum : center
+  }
+
   /// The share of values that were not observed.
   public var missingShare: Double {
     let all = Double(count) + Double(missing) + Double(infinite)
@@ -62,12 +89,15 @@ public struct ComponentStatistics: Sendable, Equatable {
   func share(below x: Double) -> Double {
     if x < minimum { return 0 }
     if x >= maximum { return 1 }
-    let xs = [minimum] + quantiles + [maximum]
-    let ps = [0] + Self.probabilities + [1]
-    // The last known point at or below x; equal quantiles are a jump, whose top counts.
-    guard let i = xs.lastIndex(where: { $0 <= x }), i + 1 < xs.count else { return 1 }
-    let width = xs[i + 1] - xs[i]
-    return width > 0 ? ps[i] + (ps[i + 1] - ps[i]) * ((x - xs[i]) / width) : ps[i]
+    // The known points are the minimum, the quantiles and the maximum. Of those at or below x the last one counts:
+    // equal quantiles are a jump, whose top counts.
+    let i = quantiles.lastIndex { $0 <= x }
+    let (low, from) = i.map { (quantiles[$0], Self.probabilities[$0]) } ?? (minimum, 0)
+    let next = i.map { $0 + 1 } ?? 0
+    let (high, to) =
+      next < quantiles.count ? (quantiles[next], Self.probabilities[next]) : (maximum, 1)
+    let width = high - low
+    return width > 0 ? from + (to - from) * ((x - low) / width) : from
   }
 
   /// The quantiles of the mixture of two, found by bisection of the mixture's distribution.
