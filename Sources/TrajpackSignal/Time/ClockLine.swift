@@ -13,8 +13,9 @@ public enum ClockReading: String, Sendable, CaseIterable {
 /// The straight line that the stamps of a regular clock lie on, for choosing a filter; times
 /// themselves are never moved.
 public struct ClockLine: Sendable, Hashable {
-  /// Time of period 0, and of one period.
+  /// Time of period 0.
   public let start: Double
+  /// Time from one period to the next.
   public let period: Double
   /// The furthest that a stamp lies from the line.
   public let deviation: Double
