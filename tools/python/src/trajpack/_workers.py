@@ -6,6 +6,13 @@ what all its workers have in common, the base of their seeds, and by who joined 
 """
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import tempfile
+import uuid
+import weakref
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,12 +48,29 @@ class Table:
         self._head = torch.zeros(8, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self._slots = torch.zeros(_SLOTS, _DONE + _MOST, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
         self.wish(epoch, 0, None, named=True)
+        self._name()
+
+    def _name(self) -> None:
+        """A lock file of its own, which workers make when they need it."""
+        self._file = os.path.join(tempfile.gettempdir(), f"trajpack-{uuid.uuid4().hex}.lock")
+        weakref.finalize(self, _remove, self._file, os.getpid())
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One worker at a time; the lock of one that is killed goes with it."""
+        file = os.open(self._file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = state
-        for tensor in (self._head, self._slots):
-            if not tensor.is_shared():  # pickled by itself, not for a worker
-                tensor.share_memory_()  # type: ignore[no-untyped-call]
+        if not self._head.is_shared():  # pickled by itself, not for a worker
+            self._head.share_memory_()  # type: ignore[no-untyped-call]
+            self._slots.share_memory_()  # type: ignore[no-untyped-call]
+            self._name()
 
     @property
     def newest(self) -> int:
@@ -88,6 +112,10 @@ class Table:
         worker is to begin, if its state was set."""
         if workers > _MOST:
             raise UsageError(f"{workers} workers are too many for one loader; at most {_MOST} are possible")
+        with self._alone():
+            return self._join(key, worker, workers, world, is_over, own)
+
+    def _join(self, key: int, worker: int, workers: int, world: int, is_over: Any, own: tuple[int, int] | None) -> Start:
         newest = self.newest
         for number in range(newest, max(newest - _SLOTS, 0), -1):
             slot = self._slot(number)
@@ -135,3 +163,10 @@ class Table:
         """Whether the newest pass is one of workers, with no wish after it: where it is, they know."""
         newest = self.newest
         return self._is_plain(newest) and int(self._slot(newest)[_KEY]) != 0
+
+
+def _remove(file: str, owner: int) -> None:
+    """The file goes with the table of the process that made it."""
+    if os.getpid() == owner:
+        with contextlib.suppress(OSError):
+            os.remove(file)

@@ -1,0 +1,37 @@
+"""The Trainer of transformers: it trains on the loader as it is.
+
+    python train_hf.py DATASET          (or under torchrun)
+"""
+import sys
+
+import torch
+from transformers import Trainer, TrainingArguments
+
+import trajpack.torch
+
+
+class Model(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(3, 3)
+
+    def forward(self, q: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"loss": (self.layer(q) - q).square().mean()}
+
+
+class WindowTrainer(Trainer):
+    """The loader goes round the Trainer's DataLoaders, which would batch and share out once more."""
+
+    def get_train_dataloader(self):
+        return self.train_dataset
+
+
+loader = trajpack.torch.WindowLoader(
+    trajpack.open(sys.argv[1]), channels=["frames/q"], length=8, batch=16, split="train",
+    transform=lambda batch: {"q": batch["frames/q"]})
+arguments = TrainingArguments("out", num_train_epochs=3, per_device_train_batch_size=16, use_cpu=True, report_to=[],
+                              save_strategy="no", disable_tqdm=True, logging_strategy="no")
+trainer = WindowTrainer(Model(), arguments, train_dataset=loader)
+trainer.train()
+if trainer.is_world_process_zero():
+    print(f"{trainer.state.global_step} steps, {len(loader)} batches an epoch")
