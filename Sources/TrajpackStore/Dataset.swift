@@ -12,6 +12,10 @@ public final class Dataset: Sendable {
   public let isGrowing: Bool
   /// The manifest; `nil` for a single file or an unfinished conversion.
   public let manifest: Manifest?
+  /// What the manifest or the journal says of each shard; none of a single file.
+  let entries: [Manifest.Entry]
+  /// The file that lists the shards, as it was read; `nil` for a single file.
+  let listing: ListingFile?
 
   /// Why it is not complete, and what to do; `nil` where it is.
   public var unfinished: String? {
@@ -27,6 +31,7 @@ public final class Dataset: Sendable {
     case .folder:
       return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
         || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
+        || Replacement.committedFolder(of: path) != nil
     case .file:
       guard let file = try? LocalFile(path), file.length >= 8 else { return false }
       return (try? file.bytes(0..<8)) == ShardHeader.magic
@@ -43,62 +48,63 @@ public final class Dataset: Sendable {
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
-      manifest = nil
+      (manifest, entries, listing) = (nil, [], nil)
     case .folder:
       // A writer may just be between its journal and its manifest.
-      var list = try Self.list(path)
-      for _ in 0..<4 where list == nil { list = try Self.list(path) }
-      guard let list else {
+      var found = try Listing(path)
+      for _ in 0..<8 where found == nil { found = try Listing(path) }
+      guard let found else {
         throw TrajpackError(
           .usage,
           "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
             + "make one with 'trajpack convert \(path) DST'")
       }
-      shardPaths = list.names.map { "\(path)/\($0)" }
-      manifest = list.manifest
-      (isComplete, isGrowing) = (list.manifest != nil, list.isGrowing)
+      shardPaths = found.entries.map { "\(found.folder)/\($0.name)" }
+      manifest = found.manifest
+      (isComplete, isGrowing) = (found.manifest != nil, found.isGrowing)
+      (entries, listing) = (found.entries, found.file)
     }
   }
 
-  /// What the manifest or the journal of a folder lists; `nil` where neither is there, or went just now.
-  private static func list(
-    _ path: String
-  ) throws(TrajpackError) -> (names: [String], manifest: Manifest?, isGrowing: Bool)? {
-    let file = "\(path)/\(Manifest.fileName)"
-    let journal = "\(path)/\(Journal.fileName)"
-    let isManifest = FileSystem.item(at: file) == .file
-    do throws(TrajpackError) {
-      if isManifest {
-        let opened = try LocalFile(file)
-        guard opened.length <= 256 << 20 else {
-          throw TrajpackError(.data, "\(file): is too long for a manifest")
-        }
-        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
-        return (manifest.shards.map(\.name), manifest, false)
+  /// Opens a dataset and reads from it, again where it is replaced meanwhile.
+  public static func read<Result>(
+    _ path: String, _ body: (Dataset) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    for _ in 0..<8 {
+      let dataset = try Dataset(path)
+      do throws(TrajpackError) { return try body(dataset) } catch {
+        guard !dataset.isCurrent else { throw error }
       }
-      if FileSystem.item(at: journal) == .file {
-        let records = try Journal.read(inFolder: path)
-        var names: [String] = []
-        for (n, record) in records.enumerated() {
-          if let entry = try Manifest.Entry(record: record, number: n) { names.append(entry.name) }
-        }
-        return (names, nil, records.first?["format"]?.string == "writer")
-      }
-    } catch {
-      // The one that was there has gone, and the other one has come.
-      if isManifest == (FileSystem.item(at: file) == .file) { throw error }
     }
-    return nil
+    return try body(try Dataset(path))
+  }
+
+  /// The path of the shard of that number, now: a replacement's shards move.
+  public func path(ofShard number: Int) -> String {
+    let listed = shardPaths[number]
+    let moved = "\(path)/\(FileSystem.name(of: listed))"
+    return listing == nil || listed == moved || FileSystem.item(at: listed) != nil ? listed : moved
   }
 
   /// Opens the shard of that number.
+  ///
+  /// - Throws: A data error where it is missing or is not the one that was listed, also because the
+  ///   dataset has been replaced since it was opened: rows of two datasets never mix.
   public func shard(_ number: Int) throws(TrajpackError) -> Shard {
-    guard FileSystem.item(at: shardPaths[number]) != nil else {
-      throw TrajpackError(
-        .data, "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy"
-      )
+    let shard: Shard
+    do throws(TrajpackError) {
+      shard = try Shard(path(ofShard: number))
+    } catch {
+      try requireListed(number)
+      // It may have moved just between the look and the opening.
+      guard FileSystem.item(at: path(ofShard: number)) != nil else {
+        throw TrajpackError(
+          .data,
+          "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")
+      }
+      shard = try Shard(path(ofShard: number))
     }
-    let shard = try Shard(shardPaths[number])
+    try requireListed(number)
     if let entry = manifest?.shards[number], entry.receipt.bytes != shard.file.length {
       throw TrajpackError(
         .data,
@@ -106,5 +112,21 @@ public final class Dataset: Sendable {
           + "\(entry.receipt.bytes); restore it from a copy")
     }
     return shard
+  }
+
+  /// Whether the file that listed the shards is still the one that counts.
+  public var isCurrent: Bool { listing?.isCurrent(in: path) ?? true }
+
+  /// Refuses a shard whose name stands for another one by now. A name that is listed no more still leads
+  /// to the old shard.
+  private func requireListed(_ number: Int) throws(TrajpackError) {
+    guard !isCurrent else { return }
+    let entry = entries[number]
+    let now = try Dataset(path).entries.first { $0.name == entry.name }
+    guard now == nil || now == entry else {
+      throw TrajpackError(
+        .data,
+        "\(path): has been replaced by another dataset since it was opened; open it again")
+    }
   }
 }

@@ -23,17 +23,7 @@ public final class Journal {
   public init(inFolder folder: String, anew: Bool = false) throws(TrajpackError) {
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
-    guard descriptor >= 0 else { throw .system("cannot be opened", path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      throw TrajpackError(.usage, "\(folder): another process is writing this dataset; wait for it")
-    }
-    guard Self.isAt(path, descriptor) else {
-      close(descriptor)
-      throw TrajpackError(
-        .usage, "\(folder): another process has just written this dataset; look at it first")
-    }
+    descriptor = try DatasetLock.open(folder)
     var failure: TrajpackError?
     var found: (records: [JSONValue], length: Int) = ([], 0)
     do throws(TrajpackError) {
@@ -60,13 +50,6 @@ public final class Journal {
   package func leaveToParent() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
-  }
-
-  /// Whether the file that was opened is still the one of that name.
-  private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
-    var (opened, named) = (stat(), stat())
-    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0
-      && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
   }
 
   /// Whether the file at `path` is a journal, or the torn beginning of one.

@@ -41,7 +41,7 @@ struct Verify: Command {
       let result: Verification.Result
       do throws(TrajpackError) {
         result = try Verification.verify(
-          path, expected: opened.manifest?.shards[number], pool: pool,
+          opened.path(ofShard: number), expected: opened.manifest?.shards[number], pool: pool,
           isStopped: { Interrupt.isRequested }
         ) { counters.advance(bytes: $0, items: 0) }
       } catch {
@@ -60,6 +60,11 @@ struct Verify: Command {
       return
     }
     progress.finish("verified")
+    // Not damage: the file of a name that was listed is another dataset's by now.
+    if !total.damages.isEmpty, !opened.isCurrent {
+      throw TrajpackError(
+        .data, "\(dataset): was changed or replaced while it was verified; run verify again")
+    }
     if json { console.print(document(total, opened)) }
     guard let first = total.damages.first else {
       if !json {

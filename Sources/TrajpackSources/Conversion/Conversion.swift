@@ -39,6 +39,8 @@ public struct Conversion<Source: Importer>: Sendable {
     public var skipped: @Sendable (Recording) -> Void
     /// Whether the user wants to stop.
     public var isInterrupted: @Sendable () -> Bool
+    /// A sentence that a user should know before the work begins.
+    public var noted: @Sendable (String) -> Void
 
     /// Events that nobody looks at.
     public init(
@@ -46,13 +48,15 @@ public struct Conversion<Source: Importer>: Sendable {
       began: @escaping @Sendable (Recording) -> Void = { _ in },
       wrote: @escaping @Sendable (Recording) -> Void = { _ in },
       skipped: @escaping @Sendable (Recording) -> Void = { _ in },
-      isInterrupted: @escaping @Sendable () -> Bool = { false }
+      isInterrupted: @escaping @Sendable () -> Bool = { false },
+      noted: @escaping @Sendable (String) -> Void = { _ in }
     ) {
       self.planned = planned
       self.began = began
       self.wrote = wrote
       self.skipped = skipped
       self.isInterrupted = isInterrupted
+      self.noted = noted
     }
   }
 
@@ -133,21 +137,24 @@ public struct Conversion<Source: Importer>: Sendable {
       throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
     }
     try refuseDuplicates()
-    let folder = try DatasetFolder(destination, plan: planRecord, options.resume, options.overwrite)
+    let target = try ConversionTarget(
+      destination, plan: planRecord, resume: options.resume, overwrite: options.overwrite,
+      note: events.noted)
     do throws(TrajpackError) {
-      let outcome = try run(in: folder)
-      if outcome.shards.isEmpty { try folder.abandon() }
+      let outcome = try run(in: target)
+      if !outcome.isComplete { try target.stop() }
       return outcome
     } catch {
-      // With nothing acknowledged there is nothing to resume: the folder goes as it came.
-      if !folder.hasShards { try? folder.abandon() }
-      throw error
+      try? target.stop()
+      throw target.explain(error)
     }
   }
 
-  private func run(in folder: DatasetFolder) throws(TrajpackError) -> Outcome {
+  private func run(in target: ConversionTarget) throws(TrajpackError) -> Outcome {
+    let folder = target.folder
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
     if let manifest = folder.finished {
+      try target.finish(manifest.shards, source: planRecord)
       return Outcome(shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0)
     }
     let done = folder.done.count
@@ -160,7 +167,7 @@ public struct Conversion<Source: Importer>: Sendable {
     var shards = folder.done
     for (number, range) in plan.enumerated().dropFirst(done) {
       let name = Manifest.shardName(number)
-      guard let (receipt, left) = try write(name, range, pool) else {
+      guard let (receipt, left) = try write("\(target.path)/\(name)", range, pool) else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
@@ -172,7 +179,7 @@ public struct Conversion<Source: Importer>: Sendable {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
-    try folder.finish(shards, source: planRecord)
+    try target.finish(shards, source: planRecord)
     return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
   }
 
@@ -190,7 +197,7 @@ public struct Conversion<Source: Importer>: Sendable {
 
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
-    _ name: String, _ range: Range<Int>, _ pool: WorkerPool
+    _ path: String, _ range: Range<Int>, _ pool: WorkerPool
   ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
@@ -209,7 +216,7 @@ public struct Conversion<Source: Importer>: Sendable {
     if events.isInterrupted() { return nil }
     let schema = try source.schema(for: examined, options.layout)
     let writer = try ShardWriter(
-      "\(destination)/\(name)", schema: schema, level: options.layout.level, pool: pool
+      path, schema: schema, level: options.layout.level, pool: pool
     ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
     let examinations = examined
     try inOrder(0..<examined.count, pool, ahead: pool.count) { (number) throws(TrajpackError) in

@@ -13,9 +13,7 @@ struct DatasetFolder {
   /// The manifest, where an earlier run has finished.
   let finished: Manifest?
 
-  init(
-    _ path: String, plan: JSONValue, _ resume: Bool, _ overwrite: Bool
-  ) throws(TrajpackError) {
+  init(_ path: String, plan: JSONValue, _ resume: Bool) throws(TrajpackError) {
     self.path = path
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
@@ -27,23 +25,12 @@ struct DatasetFolder {
     let isDataset =
       Journal.isJournal("\(path)/\(Journal.fileName)")
       || Manifest.isManifest("\(path)/\(Manifest.fileName)")
-    var begun: Journal?
-    if !names.isEmpty, !resume || !isDataset {
-      guard overwrite, isDataset else {
-        throw TrajpackError(
-          .usage,
-          isDataset
-            ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
-            : "\(path): is not empty; name a new folder for the dataset")
-      }
-      // An empty journal comes first: it keeps other writers out, and wherever this stops the folder is
-      // still a dataset, which can be begun again.
-      begun = try Journal(inFolder: path, anew: true)
-      try FileSystem.remove("\(path)/\(Manifest.fileName)")
-      try FileSystem.syncFolder(path)
-      for name in names where Manifest.owns(name) && name != Journal.fileName {
-        try FileSystem.remove("\(path)/\(name)")
-      }
+    guard names.isEmpty || resume && isDataset else {
+      throw TrajpackError(
+        .usage,
+        isDataset
+          ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
+          : "\(path): is not empty; name a new folder for the dataset")
     }
     if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Dataset(path).manifest
@@ -60,8 +47,7 @@ struct DatasetFolder {
       return
     }
     finished = nil
-    let journal: Journal
-    if let begun { journal = begun } else { journal = try Journal(inFolder: path) }
+    let journal = try Journal(inFolder: path)
     self.journal = journal
     if let first = journal.records.first {
       guard first == plan else {
