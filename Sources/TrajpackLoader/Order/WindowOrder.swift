@@ -109,9 +109,10 @@ public struct WindowCursor: Sendable, Equatable {
     public var world: Int
     /// Whether the windows that do not fill a batch on every rank are left out.
     public var dropLast: Bool
-    /// Which worker of the rank this is, of how many: it gives the rank's batches `worker`,
-    /// `worker + workers`, and so on, whole.
+    /// Which worker of the rank this is: it gives the rank's batches `worker`, `worker + workers`, and so
+    /// on, whole.
     public var worker: Int
+    /// How many workers the rank has.
     public var workers: Int
 
     /// A cut.
