@@ -171,6 +171,20 @@ def test_a_state_is_gone_on_from_once(dataset: Any) -> None:
     other.load_state_dict(state)
     other.set_epoch(4)                   # another epoch drops the place
     assert [windows(b) for b in other] == truth.epoch(4)
+    # Lightning begins first and names the epoch then; nothing has been given yet.
+    other.load_state_dict(state)
+    going = iter(other)
+    other.sampler.set_epoch(0)
+    assert [windows(b) for b in going] == truth.epoch(0)[5:]
+    over = make(dataset, batch=8, seed=1)
+    for _ in itertools.islice(over, len(over)):
+        pass
+    for named, want in ((None, truth.epoch(1)), (0, []), (1, truth.epoch(1)), (5, truth.epoch(5))):
+        other.load_state_dict(over.state_dict())
+        going = iter(other)
+        if named is not None:
+            other.set_epoch(named)
+        assert [windows(b) for b in going] == want
     other.load_state_dict(state)
     list(other)
     other.set_epoch(0)

@@ -74,6 +74,7 @@ class Passes(Places):
             epoch, position = self._place_at()
             if self._resumed:
                 if self._is_over() and not self._named:
+                    self._ended = epoch, position
                     self._turn()
             elif self._is_over():
                 self._turn()
@@ -84,7 +85,6 @@ class Passes(Places):
                 self._seek(epoch + 1, 0)
             elif self._stuck:
                 self._seek(epoch, 0)
-            self._resumed = self._named = False
             if number is None:
                 self._passes += 1
 
@@ -103,8 +103,9 @@ class Passes(Places):
         with self._lock:
             self._idle()
             self._settle()
-            self._resumed = self._named = False
-            return self._take()
+            batch = self._take()
+            self._forget()
+            return batch
 
     def _take(self) -> Batch | None:
         """The library's next batch, with the lock held. Signal handlers run in between."""

@@ -44,10 +44,12 @@ class Places(LoaderHandle):
 
     #: What ``state_dict`` gives: kept beside the library's, so that nobody waits for it.
     _now: dict[str, int]
-    #: Whether the next pass begins in the middle: a state or a place was set.
+    #: Whether a state or a place was set, and no batch has been given since.
     _resumed = False
     #: Whether the trainer named the epoch of that state again, so that what is left of it comes, if only nothing.
     _named = False
+    #: Where a state at the end of an epoch was, after which a pass began the next.
+    _ended: tuple[int, int] | None = None
     #: Counts the passes, and the moves of the place by others than a pass.
     _passes = _moves = 0
     #: Whether the library has to be told the place again, after an error or ``cancel``.
@@ -122,7 +124,7 @@ class Places(LoaderHandle):
     def _moved(self) -> None:
         """Somebody else than a pass chose the place."""
         self._note()
-        self._resumed, self._named, self._stuck = True, False, False
+        self._resumed, self._named, self._stuck, self._ended = True, False, False, None
         self._moves += 1
 
     def set_epoch(self, epoch: int) -> None:
@@ -134,10 +136,13 @@ class Places(LoaderHandle):
         with self._lock:
             self._idle()
             self._open()
+            if self._resumed and self._ended is not None and self._ended[0] == epoch:
+                self._seek(*self._ended)
+                self._moves += 1
             if self._resumed and self._now["epoch"] == epoch:
-                self._named = True
+                self._named, self._ended = True, None
                 return
-            self._resumed = self._named = False
+            self._forget()
             if self._place_at() == (epoch, 0) and not self._stuck:
                 return
             if self._is_over() and self._now["epoch"] + 1 == epoch and not self._stuck:
@@ -145,6 +150,10 @@ class Places(LoaderHandle):
             else:
                 self._seek(epoch, 0)
             self._moves += 1
+
+    def _forget(self) -> None:
+        """What was set counts no longer: a batch was given, or another epoch was named."""
+        self._resumed, self._named, self._ended = False, False, None
 
     def _turn(self) -> None:
         """Goes from an epoch of which all batches were given out to the beginning of the next; what is read ahead of

@@ -148,9 +148,7 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
                 loader.set_epoch(self._table.following(world, self._is_over, True)[0])
             if self._pin:
                 self._lend(loader)
-            batches = iter(loader)
-            self._seen = self._table.begin(loader.epoch, loader.position)
-            return _Tensors(self, batches, self._seen)  # type: ignore[arg-type]
+            return _Tensors(self, iter(loader))  # type: ignore[arg-type]
         start = self._table.join(info.seed - info.id or 1, info.id, info.num_workers, world, self._is_over, self._own)
         self._own = None
         if start.seed is not None:
@@ -160,8 +158,7 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
             loader.seek(start.epoch, start.position)
         loader._named = True  # the table has said which epoch it is
         self._at = self._state(loader)
-        batches = _Tensors(self, iter(loader), start.number, info.id)  # type: ignore[arg-type]
-        return batches
+        return _Tensors(self, iter(loader), start.number, info.id)  # type: ignore[arg-type]
 
     def _is_over(self, position: int) -> bool:
         """Whether no batch of an epoch is left after a position."""
@@ -243,17 +240,20 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
 
 
 class _Tensors(Iterator[Any]):
-    """A pass of a loader as dicts of tensors."""
+    """A pass of a loader as dicts of tensors. ``number``: of a worker's pass; else it gets one with its first batch,
+    until when its epoch may still be named."""
 
-    def __init__(self, owner: WindowLoader, batches: Pass, number: int, worker: int = 0) -> None:
+    def __init__(self, owner: WindowLoader, batches: Pass, number: int = 0, worker: int = 0) -> None:
         self._owner, self._batches, self._number, self._worker = owner, batches, number, worker
         self._in_worker = _data.get_worker_info() is not None
-        if batches.left <= 0:
+        if self._in_worker and batches.left <= 0:
             owner._table.finish(number, worker)
 
     def __next__(self) -> Any:
         owner = self._owner
         batch = next(self._batches)
+        if not self._number:
+            owner._seen = self._number = owner._table.begin(batch.epoch, batch.position)
         if self._batches.left <= 0:
             owner._table.finish(self._number, self._worker)
         if self._in_worker:
