@@ -3,7 +3,7 @@
 
     run_tests.py                      all
     run_tests.py NAME...              only the suites whose name contains one of these: swift, fixtures, tools
-    run_tests.py --only-frameworks    the loaders in the loops of other frameworks, with .venv-frameworks; builds nothing
+    run_tests.py --only-frameworks    the loaders in the loops of other frameworks; builds nothing
 
 These last run with all others where .venv-frameworks is there, and in CI, where it is made if pip finds torch.
 

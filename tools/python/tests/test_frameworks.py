@@ -220,6 +220,14 @@ for sharding in (None, jax.devices()[0], spread):
             assert set(a) == set(b)
             for name in a:
                 np.testing.assert_array_equal(np.asarray(a[name]), b[name])
+for ahead in (0, 2):                  # epochs follow, whether or not the end is asked for
+    loader = ds.windows(**options)
+    for epoch in range(3):
+        ours = [b for _, b in zip(range(len(loader)), trajpack.jax.batches(loader, ahead=ahead))]
+        want = list(ds.windows(epoch=epoch, **options))
+        assert len(ours) == len(want)
+        for a, b in zip(ours, want):
+            np.testing.assert_array_equal(np.asarray(a["camera/pos"]), b["camera/pos"])
 one = next(trajpack.jax.batches(ds.windows(**options), choose=lambda n: n == "npc/hp"))
 assert list(one) == ["npc/hp"] and len(one["npc/hp"].devices()) == 1
 print(len(jax.devices()))

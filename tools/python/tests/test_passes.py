@@ -207,7 +207,8 @@ def test_no_rank_gets_an_empty_batch(dataset: Any, world: int) -> None:
                 assert len(masks) == 2
                 if part.repeated:
                     found += 1
-                    assert part.count == 1 and part.windows[0] in [w for p in step if not p.repeated for w in windows(p)]
+                    others = [w for p in step if not p.repeated for w in windows(p)]
+                    assert part.count == 1 and part.windows[0] in others
                     assert all(part[m].all() for m in masks) and not part.valid("s0/hp").any()
                     assert "repeated" in repr(part) and pickle.loads(pickle.dumps(part)).repeated
                 else:
@@ -350,8 +351,8 @@ def test_a_signal_handler_asks_for_the_state_while_next_waits(wildworld: str, tm
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", tmp_path / "slow.so", tmp_path / "slow.c", "-ldl"], check=True)
     gate = str(tmp_path / "gate")
     done = subprocess.run(
-        [sys.executable, "-c", HANDLER, wildworld, gate, *(["close"] if closes else [])], capture_output=True, text=True,
-        timeout=60, env={**surroundings(), "LD_PRELOAD": str(tmp_path / "slow.so"), "SLOW_DISK": gate})
+        [sys.executable, "-c", HANDLER, wildworld, gate, *(["close"] if closes else [])], capture_output=True,
+        text=True, timeout=60, env={**surroundings(), "LD_PRELOAD": str(tmp_path / "slow.so"), "SLOW_DISK": gate})
     want = "True 6 Cancelled True\n" if closes else "True 6 4 8\n"
     assert done.stdout == want, (done.stdout, done.stderr)
 

@@ -128,8 +128,8 @@ class Places(LoaderHandle):
         self._moves += 1
 
     def set_epoch(self, epoch: int) -> None:
-        """The next pass is this epoch, from its beginning; after ``load_state_dict`` of a place in this epoch it goes on
-        from there all the same, once."""
+        """The next pass is this epoch, from its beginning; after ``load_state_dict`` of a place in this epoch it goes
+        on from there all the same, once."""
         epoch = _options.whole(epoch, "epoch")
         if epoch < 0:
             raise UsageError(f"there is no epoch {epoch}; they are counted from 0")

@@ -45,8 +45,10 @@ class Table:
     """Passes so far, the newest of them with who joined, and what was wished for the next."""
 
     def __init__(self, epoch: int) -> None:
-        self._head = torch.zeros(8, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
-        self._slots = torch.zeros(_SLOTS, _DONE + _MOST, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self._head = torch.zeros(8, dtype=torch.int64)
+        self._slots = torch.zeros(_SLOTS, _DONE + _MOST, dtype=torch.int64)
+        self._head.share_memory_()  # type: ignore[no-untyped-call]
+        self._slots.share_memory_()  # type: ignore[no-untyped-call]
         self.wish(epoch, 0, None, named=True)
         self._name()
 
@@ -115,7 +117,8 @@ class Table:
         with self._alone():
             return self._join(key, worker, workers, world, is_over, own)
 
-    def _join(self, key: int, worker: int, workers: int, world: int, is_over: Any, own: tuple[int, int] | None) -> Start:
+    def _join(self, key: int, worker: int, workers: int, world: int, is_over: Any,
+              own: tuple[int, int] | None) -> Start:
         newest = self.newest
         for number in range(newest, max(newest - _SLOTS, 0), -1):
             slot = self._slot(number)

@@ -103,13 +103,15 @@ class Loader(Watched):
     The engine:
 
     threads, prefetch, cache
-        Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB with a plan,
+        Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
+        with a plan,
         64 MiB for "block", else 0).
     on_error
         "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
 
     Raises ``UsageError`` for options that cannot be, with the nearest name that can. Threads may share a loader by its
-    ``next``: each batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after ``fork``.
+    ``next``: each batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after
+    ``fork``.
     """
 
     @_options.named
@@ -174,7 +176,8 @@ class Loader(Watched):
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
-            "block_windows": block_windows, "block_count": block_count, "seed": _options.seed(seed), "epoch": epoch, "batch": batch,
+            "block_windows": block_windows, "block_count": block_count, "seed": _options.seed(seed), "epoch": epoch,
+            "batch": batch,
             "drop_last": drop_last, "weights": weights, "epoch_windows": epoch_windows,
             "threads": threads, "prefetch": prefetch, "cache": cache, "on_error": on_error,
         }

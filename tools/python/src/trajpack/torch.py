@@ -92,8 +92,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
     ``iter`` begins an epoch, as with :class:`trajpack.Loader`, and epochs follow by themselves, in workers that live on
     and in those that are made anew. An epoch that is named (``set_epoch``, ``sampler.set_epoch``) wins.
 
-    ``pin_memory``: batches lie in page-locked memory, so that ``tensor.to(device, non_blocking=True)`` overlaps; without
-    an accelerator it warns and does nothing, as ``DataLoader`` does. ``transform``: what is done with each batch. Other
+    ``pin_memory``: batches lie in page-locked memory, so that ``tensor.to(device, non_blocking=True)`` overlaps;
+    without an accelerator it warns and does nothing, as ``DataLoader`` does. ``transform``: what is done with each batch. Other
     options are those of :class:`trajpack.Loader`, and so is what ``rank`` and ``world_size`` are.
     """
 
@@ -174,8 +174,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
             loader.lend(whole[skip:skip + loader.batch_bytes].numpy())
 
     def set_epoch(self, epoch: int) -> None:
-        """The next pass is this epoch, in workers too; after ``load_state_dict`` of a place in this epoch it goes on from
-        there all the same, once."""
+        """The next pass is this epoch, in workers too; after ``load_state_dict`` of a place in this epoch it goes on
+        from there all the same, once."""
         loader = self._loader
         _ranks.resharded(loader._looked_up()[1])
         goes_on = loader._resumed and loader.epoch == epoch
@@ -210,8 +210,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         if self._table.was_in_workers():
             raise UsageError(
                 "the batches are given out by workers of a DataLoader, so the place is not known in this process: take "
-                "torchdata's StatefulDataLoader instead of DataLoader and its state_dict(), or iterate the WindowLoader "
-                "itself, which needs no workers")
+                "torchdata's StatefulDataLoader instead of DataLoader and its state_dict(), or iterate the "
+                "WindowLoader itself, which needs no workers")
         return self._loader.state_dict()
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
@@ -222,8 +222,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
             worker = int(state.get("worker", 0)), int(state.get("workers", 1))
             if worker != loader._worker and "workers" in state:
                 raise UsageError(
-                    f"the state is that of worker {worker[0]} of {worker[1]}, and this is worker {loader._worker[0]} of "
-                    f"{loader._worker[1]}; resume within an epoch with the same number of workers")
+                    f"the state is that of worker {worker[0]} of {worker[1]}, and this is worker {loader._worker[0]} "
+                    f"of {loader._worker[1]}; resume within an epoch with the same number of workers")
         loader.load_state_dict(state)
         if _data.get_worker_info() is not None:
             self._own = loader.epoch, loader.position

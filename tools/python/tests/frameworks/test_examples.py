@@ -16,11 +16,10 @@ def test_ddp(arm: str, script: Run) -> None:
                                   f"epoch 2: {STEPS // 2} of {STEPS // 2} batches"]
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_lightning(arm: str, script: Run, devices: int) -> None:
+def test_lightning(arm: str, script: Run) -> None:
     pytest.importorskip("lightning")
-    steps = STEPS // devices
-    assert script(EXAMPLES / "train_lightning.py", arm, devices) == f"{3 * steps} steps, {steps} batches an epoch\n"
+    steps = STEPS // 2
+    assert script(EXAMPLES / "train_lightning.py", arm, 2) == f"{3 * steps} steps, {steps} batches an epoch\n"
 
 
 def test_accelerate(arm: str, script: Run) -> None:
@@ -40,11 +39,10 @@ def test_trainer_of_transformers(arm: str, script: Run, processes: int) -> None:
         assert said in script(EXAMPLES / "train_hf.py", arm, "out/checkpoint-40")
 
 
-@pytest.mark.parametrize("devices", [1, 2])
-def test_fabric(arm: str, script: Run, devices: int) -> None:
+def test_fabric(arm: str, script: Run) -> None:
     pytest.importorskip("lightning")
-    steps = STEPS // devices
-    assert script(EXAMPLES / "train_fabric.py", arm, devices).endswith(f"{3 * steps} steps, {steps} batches an epoch\n")
+    steps = STEPS // 2
+    assert script(EXAMPLES / "train_fabric.py", arm, 2).endswith(f"{3 * steps} steps, {steps} batches an epoch\n")
 
 
 def test_torchdata(arm: str, script: Run) -> None:

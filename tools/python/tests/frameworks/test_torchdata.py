@@ -26,7 +26,8 @@ def make(arm: str, workers: int, persistent: bool, **options: Any) -> tuple[Any,
                                              persistent_workers=persistent and workers > 0)
 
 
-@pytest.mark.parametrize(("workers", "persistent"), [(0, False), (1, False), (2, False), (2, True), (3, False), (3, True)])
+@pytest.mark.parametrize(("workers", "persistent"), [
+    (0, False), (1, False), (2, False), (2, True), (3, False), (3, True)])
 @pytest.mark.parametrize("names", [False, True])
 def test_resumed_is_as_if_never_stopped(arm: str, workers: int, persistent: bool, names: bool) -> None:
     rng = random.Random(workers * 4 + persistent * 2 + names)

@@ -1,4 +1,4 @@
-"""DataLoader over a WindowLoader: any number of workers gives the batches of the one-process order, epoch after epoch."""
+"""DataLoader over a WindowLoader: any number of workers gives the one-process order, epoch after epoch."""
 from __future__ import annotations
 
 import random
@@ -27,7 +27,7 @@ def data_loader(ours: Any, workers: int, persistent: bool = False, **options: An
                       timeout=60 if workers else 0, **options)
 
 
-@pytest.mark.parametrize("seed", range(16))
+@pytest.mark.parametrize("seed", range(10))
 def test_any_loop_gives_what_the_rules_say(arm: str, seed: int) -> None:
     rng = random.Random(seed)
     world, workers, persistent = rng.choice([1, 1, 2, 3]), rng.choice([0, 1, 2, 3]), rng.random() < 0.5
