@@ -151,7 +151,7 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
             return _Tensors(self, iter(loader))  # type: ignore[arg-type]
         start = self._table.join(info.seed - info.id or 1, info.id, info.num_workers, world, self._is_over, self._own)
         self._own = None
-        if start.seed is not None:
+        if start.seed is not None and start.seed != loader.state_dict()["seed"]:
             loader.load_state_dict({**loader.state_dict(), "seed": start.seed, "epoch": start.epoch,
                                     "position": start.position})
         else:
@@ -199,6 +199,11 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         worker, workers = loader._worker
         return {**loader.state_dict(), **({"worker": worker, "workers": workers} if workers > 1 else {})}
 
+    def set_weights(self, weights: Any) -> None:
+        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live on
+        (``persistent_workers=True``) do not see them."""
+        self.loader.set_weights(weights)
+
     def state_dict(self) -> dict[str, int]:
         """The place after the last batch that was given out in this process: whole numbers.
 
@@ -224,13 +229,21 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
                 raise UsageError(
                     f"the state is that of worker {worker[0]} of {worker[1]}, and this is worker {loader._worker[0]} "
                     f"of {loader._worker[1]}; resume within an epoch with the same number of workers")
-        loader.load_state_dict(state)
+        moves = loader._moves
+        try:
+            loader.load_state_dict(state)
+        finally:  # it is there, too, where it waits for other weights of windows
+            if loader._moves != moves:
+                self._loaded(loader)
+
+    def _loaded(self, loader: Loader) -> None:
+        """Tells the passes to come that a state was set."""
         if _data.get_worker_info() is not None:
             self._own = loader.epoch, loader.position
             self._at = self._state(loader)
             return
         # torchdata asks for what is left of the epoch, if only nothing; else an epoch that is over is behind.
-        caller = str(sys._getframe(1).f_globals.get("__name__", ""))
+        caller = str(sys._getframe(2).f_globals.get("__name__", ""))
         loader._named = caller.startswith("torchdata.")
         self._table.wish(loader.epoch, loader.position, loader.state_dict()["seed"], loader._named)
         self._seen = self._table.newest
@@ -286,4 +299,22 @@ class EpochSampler(_data.SequentialSampler):
         return iter(range(len(self)))
 
 
-__all__ = ["EpochSampler", "WindowDataset", "WindowLoader", "tensors"]
+def check_ranks(loader: Loader | WindowLoader) -> None:
+    """Raises ``UsageError`` where ranks of a process group of torch have loaders of other data, options, weights of
+    windows or places: the union of what they load would not be one order. Every rank has to call it; without a process
+    group it does nothing."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    own = loader.state_dict()
+    states: list[dict[str, int]] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(states, own)
+    for rank, state in enumerate(states):
+        differing = [name for name in own if state.get(name) != own[name]]
+        if differing or len(state) != len(own):
+            what = "weights of windows" if any("weights" in name for name in differing) else "data, options or places"
+            raise UsageError(f"rank {rank} has other {what} than rank {distributed.get_rank()} "
+                             f"({', '.join(differing) or 'weights'} differ): give all ranks the same")
+
+
+__all__ = ["EpochSampler", "WindowDataset", "WindowLoader", "check_ranks", "tensors"]
