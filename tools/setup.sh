@@ -7,7 +7,7 @@
 #   tools/setup.sh --frameworks    .venv-frameworks only: torch and what trains with it; exit 3 where it is not to be had
 set -euo pipefail
 
-packages=(libhdf5-dev zlib1g-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
+packages=(libhdf5-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
           ffmpeg hdf5-tools pkg-config)
 swift_needed=6.2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

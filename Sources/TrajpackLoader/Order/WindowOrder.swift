@@ -170,7 +170,7 @@ public struct WindowCursor: Sendable, Equatable {
     let before = step * UInt64(cut.worker)
     let left = epochWindows > position ? epochWindows - position : 0
     guard left > before, !cut.dropLast || left - before >= step else {
-      self = WindowCursor(epoch: epoch + 1)
+      self = WindowCursor(epoch: epoch &+ 1)
       return nil
     }
     let begin = position + before
