@@ -88,7 +88,7 @@ struct NativeRows {
     var most = inSpan(tracks.filter(\.isExplicit), span)
     for case .regular(_, let rate, _, let count) in tracks {
       let (whole, rest) = (span * rate).split
-      most += min(rest > 0 ? whole + 1 : max(whole, 1), count)
+      most += whole >= count ? count : rest > 0 ? whole + 1 : max(whole, 1)
     }
     return most
   }
