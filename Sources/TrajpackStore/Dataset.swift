@@ -12,6 +12,11 @@ public final class Dataset: Sendable {
   public let isGrowing: Bool
   /// The manifest; `nil` for a single file or an unfinished conversion.
   public let manifest: Manifest?
+  /// What the manifest or the journal says of each shard; none of a single file.
+  public let entries: [Manifest.Entry]
+
+  /// The file that lists the shards, for errors.
+  var list: String { isComplete ? "manifest" : "journal" }
 
   /// Why it is not complete, and what to do; `nil` where it is.
   public var unfinished: String? {
@@ -35,7 +40,11 @@ public final class Dataset: Sendable {
   }
 
   /// Opens a dataset. Only its manifest or journal is read.
-  public init(_ path: String) throws(TrajpackError) {
+  ///
+  /// - Parameter allowingOrphans: Opens an unfinished dataset also where shards show that its journal has
+  ///   lost records (``UnnamedShards``).
+  /// - Throws: A data error where manifest or journal are damaged.
+  public init(_ path: String, allowingOrphans: Bool = false) throws(TrajpackError) {
     self.path = path
     switch FileSystem.item(at: path) {
     case nil: throw TrajpackError(.usage, "\(path): does not exist")
@@ -43,52 +52,73 @@ public final class Dataset: Sendable {
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
-      manifest = nil
+      (manifest, entries) = (nil, [])
     case .folder:
       // A writer may just be between its journal and its manifest.
-      var list = try Self.list(path)
-      for _ in 0..<4 where list == nil { list = try Self.list(path) }
-      guard let list else {
-        throw TrajpackError(
-          .usage,
-          "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
-            + "make one with 'trajpack convert \(path) DST'")
-      }
-      shardPaths = list.names.map { "\(path)/\($0)" }
-      manifest = list.manifest
-      (isComplete, isGrowing) = (list.manifest != nil, list.isGrowing)
+      var found = try Self.listing(path, allowingOrphans)
+      for _ in 0..<8 where found == nil { found = try Self.listing(path, allowingOrphans) }
+      guard let found else { throw try Self.noDataset(path) }
+      shardPaths = found.entries.map { "\(path)/\($0.name)" }
+      (manifest, entries) = (found.manifest, found.entries)
+      (isComplete, isGrowing) = (found.manifest != nil, found.isGrowing)
     }
   }
 
+  /// Some shard files, as a dataset.
+  init(shards: [String]) {
+    (path, shardPaths) = (shards.first ?? "", shards)
+    (isComplete, isGrowing, manifest, entries) = (true, false, nil, [])
+  }
+
+  private typealias Listing = (entries: [Manifest.Entry], manifest: Manifest?, isGrowing: Bool)
+
   /// What the manifest or the journal of a folder lists; `nil` where neither is there, or went just now.
-  private static func list(
-    _ path: String
-  ) throws(TrajpackError) -> (names: [String], manifest: Manifest?, isGrowing: Bool)? {
+  private static func listing(
+    _ path: String, _ allowingOrphans: Bool
+  ) throws(TrajpackError) -> Listing? {
     let file = "\(path)/\(Manifest.fileName)"
-    let journal = "\(path)/\(Journal.fileName)"
     let isManifest = FileSystem.item(at: file) == .file
     do throws(TrajpackError) {
       if isManifest {
-        let opened = try LocalFile(file)
-        guard opened.length <= 256 << 20 else {
-          throw TrajpackError(.data, "\(file): is too long for a manifest")
-        }
-        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
-        return (manifest.shards.map(\.name), manifest, false)
+        let manifest = try Manifest(inFolder: path)
+        return (manifest.shards, manifest, false)
       }
-      if FileSystem.item(at: journal) == .file {
-        let records = try Journal.read(inFolder: path)
-        var names: [String] = []
-        for (n, record) in records.enumerated() {
-          if let entry = try Manifest.Entry(record: record, number: n) { names.append(entry.name) }
-        }
-        return (names, nil, records.first?["format"]?.string == "writer")
+      if FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file {
+        let list = try UnfinishedList(path, allowingOrphans: allowingOrphans)
+        return (list.entries, nil, list.isGrowing)
       }
     } catch {
       // The one that was there has gone, and the other one has come.
       if isManifest == (FileSystem.item(at: file) == .file) { throw error }
     }
     return nil
+  }
+
+  /// Refuses a folder of shards whose manifest or journal does not even begin as one, by what is wrong
+  /// with it.
+  public static func refuseDamagedList(
+    _ path: String, _ names: [String]
+  ) throws(TrajpackError) {
+    guard names.contains(where: Manifest.isShard) else { return }
+    if names.contains(Manifest.fileName) { _ = try Manifest(inFolder: path) }
+    if names.contains(Journal.fileName) { _ = try Journal.plan(inFolder: path) }
+    throw try noDataset(path)
+  }
+
+  /// The error of a folder that has neither a manifest nor a journal.
+  private static func noDataset(_ path: String) throws(TrajpackError) -> TrajpackError {
+    let shards = try FileSystem.names(in: path).filter { Manifest.isShard($0) }
+    guard let first = shards.first else {
+      return TrajpackError(
+        .usage,
+        "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
+          + "make one with 'trajpack convert \(path) DST'")
+    }
+    return TrajpackError(
+      .usage,
+      "\(path): holds shards (\(first)\(shards.count > 1 ? ", ..." : "")) but no \(Manifest.fileName); "
+        + "copy that too, or run 'trajpack repair \(path)', which lists them anew; each shard also "
+        + "opens by itself")
   }
 
   /// Opens the shard of that number.
@@ -99,11 +129,11 @@ public final class Dataset: Sendable {
       )
     }
     let shard = try Shard(shardPaths[number])
-    if let entry = manifest?.shards[number], entry.receipt.bytes != shard.file.length {
+    if !entries.isEmpty, entries[number].receipt.bytes != shard.file.length {
       throw TrajpackError(
         .data,
-        "\(shard.name): has \(shard.file.length) bytes where the manifest says "
-          + "\(entry.receipt.bytes); restore it from a copy")
+        "\(shard.name): has \(shard.file.length) bytes where the \(list) says "
+          + "\(entries[number].receipt.bytes); restore it from a copy")
     }
     return shard
   }

@@ -259,8 +259,13 @@ public final class ShardWriter {
 
   /// Writes what is left and the index, makes the file durable, and gives it its name.
   ///
-  /// - Parameter attributes: The schema's attributes; those it was begun with where `nil`.
-  public func commit(attributes: JSONValue? = nil) throws(TrajpackError) -> Receipt {
+  /// - Parameters:
+  ///   - attributes: The schema's attributes; those it was begun with where `nil`.
+  ///   - replacing: Replaces a file of that name, rather than refusing it.
+  ///   - expected: The SHA-256 that it must have; another file is not named.
+  public func commit(
+    attributes: JSONValue? = nil, replacing: Bool = false, expected: String? = nil
+  ) throws(TrajpackError) -> Receipt {
     try settle(nil)
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
@@ -281,7 +286,14 @@ public final class ShardWriter {
     let sections = try writeIndex()
     try backend.finish(rows: schema.blocks.map(\.rows))
     let receipt = try seal(sections)
-    try FileSystem.publish(temporary, as: path)
+    guard expected == nil || receipt.sha256 == expected else {
+      throw TrajpackError(
+        .data,
+        "\(path): was damaged, and the source gives another shard than the one that was acknowledged "
+          + "(SHA-256 \(receipt.sha256), acknowledged \(expected ?? "")); restore the shard from a copy, "
+          + "or use --overwrite to convert again")
+    }
+    try FileSystem.publish(temporary, as: path, replacing: replacing)
     isDone = true
     return receipt
   }

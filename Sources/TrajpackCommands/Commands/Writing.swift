@@ -105,6 +105,7 @@ struct Writing: ArgumentSet {
       console.warn("\(recording.path.printable): left out, its files differ in frames")
     }
     events.isInterrupted = { Interrupt.isRequested }
+    events.noted = { console.warn($0.printable) }
     let outcome: Conversion<I>.Outcome
     do throws(TrajpackError) {
       outcome = try Conversion(importer, to: destination, options: options, events: events).run()

@@ -39,6 +39,8 @@ public struct Conversion<Source: Importer>: Sendable {
     public var skipped: @Sendable (Recording) -> Void
     /// Whether the user wants to stop.
     public var isInterrupted: @Sendable () -> Bool
+    /// A sentence that a user should know.
+    public var noted: @Sendable (String) -> Void
 
     /// Events that nobody looks at.
     public init(
@@ -46,13 +48,15 @@ public struct Conversion<Source: Importer>: Sendable {
       began: @escaping @Sendable (Recording) -> Void = { _ in },
       wrote: @escaping @Sendable (Recording) -> Void = { _ in },
       skipped: @escaping @Sendable (Recording) -> Void = { _ in },
-      isInterrupted: @escaping @Sendable () -> Bool = { false }
+      isInterrupted: @escaping @Sendable () -> Bool = { false },
+      noted: @escaping @Sendable (String) -> Void = { _ in }
     ) {
       self.planned = planned
       self.began = began
       self.wrote = wrote
       self.skipped = skipped
       self.isInterrupted = isInterrupted
+      self.noted = noted
     }
   }
 
@@ -141,32 +145,48 @@ public struct Conversion<Source: Importer>: Sendable {
     } catch {
       // With nothing acknowledged there is nothing to resume: the folder goes as it came.
       if !folder.hasShards { try? folder.abandon() }
-      throw error
+      guard error.message.hasSuffix("run again") else { throw error }
+      throw TrajpackError(error.fault, error.message + " with --resume")
     }
   }
 
   private func run(in folder: DatasetFolder) throws(TrajpackError) -> Outcome {
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
-    if let manifest = folder.finished {
-      return Outcome(shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0)
+    let plan = plan
+    guard folder.done.count <= plan.count else {
+      throw TrajpackError(
+        .data,
+        "\(destination): lists \(folder.done.count) shards where this conversion has \(plan.count); "
+          + "use --overwrite to replace it")
     }
-    let done = folder.done.count
-    let before = plan.prefix(done).flatMap { Array($0) }
+    let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { Array(plan[$0]) }
     events.planned(
-      source.recordings.count, total, before.count,
-      before.reduce(0) { $0 + source.recordings[$1].bytes })
+      source.recordings.count, total, kept.count,
+      kept.reduce(0) { $0 + source.recordings[$1].bytes })
     let pool = try WorkerPool(threads: options.jobs)
     var skipped = 0
     var shards = folder.done
-    for (number, range) in plan.enumerated().dropFirst(done) {
+    for (number, range) in plan.enumerated()
+    where number >= shards.count || folder.damaged[number] != nil {
+      // A shard that was acknowledged and is damaged is made again from the source, and must come out equal.
+      let known = number < shards.count ? shards[number] : nil
       let name = Manifest.shardName(number)
-      guard let (receipt, left) = try write(name, range, pool) else {
+      guard let (receipt, left) = try write(name, range, pool, expected: known?.receipt.sha256)
+      else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
+      }
+      skipped += left
+      if let found = folder.damaged[number] {
+        events.noted("\(found); it was written again from the source")
+        continue
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       try folder.acknowledge(entry)
       shards.append(entry)
-      skipped += left
+    }
+    if folder.finished != nil {
+      try folder.leave()
+      return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
@@ -190,7 +210,7 @@ public struct Conversion<Source: Importer>: Sendable {
 
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
-    _ name: String, _ range: Range<Int>, _ pool: WorkerPool
+    _ name: String, _ range: Range<Int>, _ pool: WorkerPool, expected: String?
   ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
@@ -224,7 +244,7 @@ public struct Conversion<Source: Importer>: Sendable {
       return !events.isInterrupted()
     }
     if events.isInterrupted() { return nil }
-    return (try writer.commit(), skipped)
+    return (try writer.commit(replacing: expected != nil, expected: expected), skipped)
   }
 
   private func inOrder<Value: Sendable>(
