@@ -99,6 +99,8 @@ def tail_damage(tail, start):
             whole = False
     if whole and not lost:
         return "its text is whole, but its length or checksum is not"
+    if length > LONGEST_RECORD or rest[0] not in b"\0{":
+        return "it does not begin as a record does"
     return None if lost or length > len(rest) else "its bytes are all there, but do not match its checksum"
 
 

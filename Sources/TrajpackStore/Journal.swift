@@ -38,18 +38,9 @@ public final class Journal {
     self.folder = folder
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    descriptor = try Self.lock(folder, path)
     (length, shards) = (0, [])
-    guard descriptor >= 0 else { throw .system("cannot be opened", path) }
     do throws(TrajpackError) {
-      guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-        throw TrajpackError(
-          .usage, "\(folder): another process is writing this dataset; wait for it")
-      }
-      guard Self.isAt(path, descriptor) else {
-        throw TrajpackError(
-          .usage, "\(folder): another process has just written this dataset; look at it first")
-      }
       if !anew, !isNew {
         let content = try JournalContent(try LocalFile(path))
         (plan, shards, length) = (content.plan, content.shards, content.length)
@@ -64,6 +55,31 @@ public final class Journal {
       descriptor = -1
       throw error
     }
+  }
+
+  /// Locks a dataset whose journal may be damaged. Nothing can be appended; ``replace(plan:shards:)`` makes
+  /// a new one.
+  init(lockingFolder folder: String) throws(TrajpackError) {
+    self.folder = folder
+    path = "\(folder)/\(Self.fileName)"
+    descriptor = try Self.lock(folder, path)
+    (length, shards) = (0, [])
+  }
+
+  /// Opens the journal for writing, and makes it where there is none.
+  private static func lock(_ folder: String, _ path: String) throws(TrajpackError) -> Int32 {
+    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+    guard descriptor >= 0 else { throw .system("cannot be opened", path) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw TrajpackError(.usage, "\(folder): another process is writing this dataset; wait for it")
+    }
+    guard isAt(path, descriptor) else {
+      close(descriptor)
+      throw TrajpackError(
+        .usage, "\(folder): another process has just written this dataset; look at it first")
+    }
+    return descriptor
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }

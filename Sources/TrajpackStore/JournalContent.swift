@@ -88,6 +88,17 @@ struct JournalContent {
     records += 1
   }
 
+  /// The first record of a journal, be the rest damaged or not; `nil` where that is damaged itself.
+  static func plan(inFolder folder: String) -> JSONValue? {
+    guard let file = try? LocalFile("\(folder)/\(Journal.fileName)") else { return nil }
+    var window = FileWindow(file, from: 0)
+    guard let frame = try? window.frame(at: Journal.magic.count),
+      let plan = try? JSONValue(parsing: Array(frame), mostValues: Journal.mostValues),
+      plan["type"]?.string == "plan"
+    else { return nil }
+    return plan
+  }
+
   /// Whether a writer that adds episodes made it, rather than a conversion.
   var isGrowing: Bool { plan?["format"]?.string == "writer" }
 

@@ -54,6 +54,10 @@ struct JournalTail {
     if CRC32C.of(rest) == crc || isObject(rest) || isShard(rest), !hasLostSector(bytes, at: start) {
       return "its text is whole, but its length or checksum is not"
     }
+    // Bytes that did not reach the disk are zeros, so these never were a record's.
+    if length > Journal.longestRecord || ![0, UInt8(ascii: "{")].contains(rest[0]) {
+      return "it does not begin as a record does"
+    }
     if hasLostSector(bytes, at: start) || length > rest.count { return nil }
     return "its bytes are all there, but do not match its checksum"
   }

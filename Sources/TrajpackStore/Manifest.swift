@@ -43,7 +43,7 @@ public struct Manifest: Sendable, Equatable {
         return number
       }
       let digest = try reader.text("sha256")
-      guard digest.utf8.count == 64, digest.allSatisfy({ "0123456789abcdef".contains($0) }) else {
+      guard FileDigest(hexadecimal: digest) != nil else {
         throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(digest)'")
       }
       receipt = ShardWriter.Receipt(

@@ -67,8 +67,7 @@ public enum ManifestCheck {
     if plan["before"] != nil { _ = try reader.object("before") }
     guard try reader.text("format") != "writer" else { return }
     try atLeast(1, "recordings")
-    let digest = try reader.text("digest")
-    guard digest.utf8.count == 64, digest.allSatisfy({ "0123456789abcdef".contains($0) }) else {
+    guard FileDigest(hexadecimal: try reader.text("digest")) != nil else {
       throw reader.wrong("a SHA-256 of 64 hexadecimal digits")
     }
   }

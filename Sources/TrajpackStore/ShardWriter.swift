@@ -12,11 +12,22 @@ public final class ShardWriter {
     /// Bytes of the file.
     public var bytes: Int
     /// SHA-256 of the file.
-    public var sha256: String
+    public let digest: FileDigest
     /// Episodes in it.
     public var episodes: Int
     /// Rows of all tracks.
     public var rows: Int
+
+    /// SHA-256 of the file, in 64 hexadecimal digits.
+    public var sha256: String { digest.hexadecimal }
+
+    /// What was committed; `sha256` has 64 hexadecimal digits.
+    public init(bytes: Int, sha256: String, episodes: Int, rows: Int) {
+      guard let digest = FileDigest(hexadecimal: sha256) else {
+        preconditionFailure("a SHA-256 has 64 hexadecimal digits")
+      }
+      (self.bytes, self.digest, self.episodes, self.rows) = (bytes, digest, episodes, rows)
+    }
   }
 
   private struct Pending {

@@ -78,7 +78,7 @@ public struct UnnamedShards: Sendable {
   }
 
   /// How episodes of a shard differ from those that others have; empty where they are equal.
-  private static func difference(
+  static func difference(
     _ shard: String, _ ids: [String], _ others: [String]
   ) throws(TrajpackError) -> String {
     do throws(TrajpackError) {

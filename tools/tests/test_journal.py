@@ -5,6 +5,7 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -224,12 +225,13 @@ def test_shards_that_were_removed_or_copied_in(grown, memory, tmp_path, trajpack
 
 
 def measured(*command):
-    """(exit code, standard error, the most memory in MB, seconds of CPU) of a command."""
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
-        said = child.stderr.read()
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, said, usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+    """(exit code, standard error, the most memory in MB, seconds of CPU) of a command. A small process starts it:
+    a child begins with the memory of its parent."""
+    ask = ("import resource, subprocess, sys; code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode;"
+           " r = resource.getrusage(resource.RUSAGE_CHILDREN); print(code, r.ru_maxrss / 1024, r.ru_utime + r.ru_stime)")
+    done = subprocess.run([sys.executable, "-c", ask, *map(str, command)], capture_output=True, text=True, check=True)
+    code, megabytes, seconds = done.stdout.split()
+    return int(code), done.stderr, float(megabytes), float(seconds)
 
 
 def test_memory_and_time_of_huge_journals(trajpack, tmp_path, grown):
