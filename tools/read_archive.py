@@ -162,6 +162,9 @@ def open_dataset(path):
     """What a path holds: its shards' paths, in order, and what is known of the whole."""
     if not os.path.isdir(path):
         return [path], {"complete": True}
+    above = path
+    if os.path.exists(os.path.join(path, ".replacement", "manifest.json")):
+        path = os.path.join(path, ".replacement")  # it is taking the dataset's place (section 12)
     manifest = os.path.join(path, "manifest.json")
     if os.path.exists(manifest):
         with open(manifest, encoding="utf-8") as file:
@@ -184,7 +187,9 @@ def open_dataset(path):
     for entry in entries:
         name = entry["name"]
         demand(is_shard(name) and "/" not in name, "a shard's name is wrong")
-        paths.append(os.path.join(path, name))
+        there = [p for p in (os.path.join(path, name), os.path.join(above, name)) if os.path.exists(p)]
+        demand(there, f"{name} is missing")
+        paths.append(there[0])
         demand(os.path.getsize(paths[-1]) == entry["bytes"], f"{name} has another size")
     return paths, whole
 

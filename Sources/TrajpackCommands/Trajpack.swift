@@ -20,7 +20,7 @@ public enum Trajpack {
   /// Runs the command that `arguments`, the program's own name first, describe.
   ///
   /// - Returns: the exit code: 0 good, 1 the data is at fault, 2 the command line, 3 the machine,
-  ///   130 interrupted.
+  ///   128 and the signal's number where one has stopped it (130 for Ctrl-C).
   public static func main(_ arguments: [String]) -> Int32 {
     Interrupt.install()
     return program.run(Array(arguments.dropFirst()), Console.standard)

@@ -24,10 +24,9 @@ public final class OpenDataset: Sendable {
       do throws(TrajpackError) {
         opened = try Self.open(dataset)
       } catch {
-        // A writer may have joined shards since their names were read.
-        let again = try Dataset(path)
-        guard dataset.isGrowing, again.shardPaths != dataset.shardPaths else { throw error }
-        dataset = again
+        // A writer may have joined shards or replaced the dataset since their names were read.
+        guard !dataset.isCurrent else { throw error }
+        dataset = try Dataset(path)
       }
     }
     self.dataset = dataset

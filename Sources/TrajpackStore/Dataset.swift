@@ -14,6 +14,10 @@ public final class Dataset: Sendable {
   public let manifest: Manifest?
   /// What the manifest or the journal says of each shard; none of a single file.
   public let entries: [Manifest.Entry]
+  /// The file that lists the shards, as it was read; `nil` for a single file.
+  let listing: ListingFile?
+  /// The folder of the list: the dataset's, or that of a replacement which is moving there.
+  public let listFolder: String
 
   /// The file that lists the shards, for errors.
   var list: String { isComplete ? "manifest" : "journal" }
@@ -32,6 +36,7 @@ public final class Dataset: Sendable {
     case .folder:
       return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
         || FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file
+        || Replacement.committedFolder(of: path) != nil
     case .file:
       guard let file = try? LocalFile(path), file.length >= 8 else { return false }
       return (try? file.bytes(0..<8)) == ShardHeader.magic
@@ -52,46 +57,45 @@ public final class Dataset: Sendable {
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
-      (manifest, entries) = (nil, [])
+      (manifest, entries, listing, listFolder) = (nil, [], nil, path)
     case .folder:
       // A writer may just be between its journal and its manifest.
-      var found = try Self.listing(path, allowingOrphans)
-      for _ in 0..<8 where found == nil { found = try Self.listing(path, allowingOrphans) }
+      var found = try Listing(path, allowingOrphans: allowingOrphans)
+      for _ in 0..<8 where found == nil {
+        found = try Listing(path, allowingOrphans: allowingOrphans)
+      }
       guard let found else { throw try Self.noDataset(path) }
-      shardPaths = found.entries.map { "\(path)/\($0.name)" }
-      (manifest, entries) = (found.manifest, found.entries)
+      shardPaths = found.entries.map { "\(found.folder)/\($0.name)" }
+      manifest = found.manifest
       (isComplete, isGrowing) = (found.manifest != nil, found.isGrowing)
+      (entries, listing, listFolder) = (found.entries, found.file, found.folder)
     }
   }
 
   /// Some shard files, as a dataset.
   init(shards: [String]) {
-    (path, shardPaths) = (shards.first ?? "", shards)
-    (isComplete, isGrowing, manifest, entries) = (true, false, nil, [])
+    (path, listFolder, shardPaths) = (shards.first ?? "", "", shards)
+    (isComplete, isGrowing, manifest, entries, listing) = (true, false, nil, [], nil)
   }
 
-  private typealias Listing = (entries: [Manifest.Entry], manifest: Manifest?, isGrowing: Bool)
-
-  /// What the manifest or the journal of a folder lists; `nil` where neither is there, or went just now.
-  private static func listing(
-    _ path: String, _ allowingOrphans: Bool
-  ) throws(TrajpackError) -> Listing? {
-    let file = "\(path)/\(Manifest.fileName)"
-    let isManifest = FileSystem.item(at: file) == .file
-    do throws(TrajpackError) {
-      if isManifest {
-        let manifest = try Manifest(inFolder: path)
-        return (manifest.shards, manifest, false)
+  /// Opens a dataset and reads from it, again where it is replaced meanwhile.
+  public static func read<Result>(
+    _ path: String, _ body: (Dataset) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    for _ in 0..<8 {
+      let dataset = try Dataset(path)
+      do throws(TrajpackError) { return try body(dataset) } catch {
+        guard !dataset.isCurrent else { throw error }
       }
-      if FileSystem.item(at: "\(path)/\(Journal.fileName)") == .file {
-        let list = try UnfinishedList(path, allowingOrphans: allowingOrphans)
-        return (list.entries, nil, list.isGrowing)
-      }
-    } catch {
-      // The one that was there has gone, and the other one has come.
-      if isManifest == (FileSystem.item(at: file) == .file) { throw error }
     }
-    return nil
+    return try body(try Dataset(path))
+  }
+
+  /// The path of the shard of that number, now: a replacement's shards move.
+  public func path(ofShard number: Int) -> String {
+    let listed = shardPaths[number]
+    let moved = "\(path)/\(FileSystem.name(of: listed))"
+    return listing == nil || listed == moved || FileSystem.item(at: listed) != nil ? listed : moved
   }
 
   /// Refuses a folder of shards whose manifest or journal does not even begin as one, by what is wrong
@@ -122,13 +126,24 @@ public final class Dataset: Sendable {
   }
 
   /// Opens the shard of that number.
+  ///
+  /// - Throws: A data error where it is missing or is not the one that was listed, also because the
+  ///   dataset has been replaced since it was opened: rows of two datasets never mix.
   public func shard(_ number: Int) throws(TrajpackError) -> Shard {
-    guard FileSystem.item(at: shardPaths[number]) != nil else {
-      throw TrajpackError(
-        .data, "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy"
-      )
+    let shard: Shard
+    do throws(TrajpackError) {
+      shard = try Shard(path(ofShard: number))
+    } catch {
+      try requireListed(number)
+      // It may have moved just between the look and the opening.
+      guard FileSystem.item(at: path(ofShard: number)) != nil else {
+        throw TrajpackError(
+          .data,
+          "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")
+      }
+      shard = try Shard(path(ofShard: number))
     }
-    let shard = try Shard(shardPaths[number])
+    try requireListed(number)
     if !entries.isEmpty, entries[number].receipt.bytes != shard.file.length {
       throw TrajpackError(
         .data,
@@ -136,5 +151,21 @@ public final class Dataset: Sendable {
           + "\(entries[number].receipt.bytes); restore it from a copy")
     }
     return shard
+  }
+
+  /// Whether the file that listed the shards is still the one that counts.
+  public var isCurrent: Bool { listing?.isCurrent(in: path) ?? true }
+
+  /// Refuses a shard whose name stands for another one by now. A name that is listed no more still leads
+  /// to the old shard.
+  private func requireListed(_ number: Int) throws(TrajpackError) {
+    guard !isCurrent else { return }
+    let entry = entries[number]
+    let now = try Dataset(path).entries.first { $0.name == entry.name }
+    guard now == nil || now == entry else {
+      throw TrajpackError(
+        .data,
+        "\(path): has been replaced by another dataset since it was opened; open it again")
+    }
   }
 }

@@ -31,6 +31,16 @@ public enum FileSystem {
     return stat(path, &status) == 0 ? Int(status.st_size) : 0
   }
 
+  /// Bytes that this user may still write to the file system of `path`; `nil` where it does not say.
+  public static func freeBytes(at path: String) -> Int? {
+    var status = statvfs()
+    guard statvfs(path, &status) == 0 else { return nil }
+    return Int(
+      clamping: UInt64(status.f_bavail).multipliedReportingOverflow(
+        by: UInt64(status.f_frsize)
+      ).partialValue)
+  }
+
   /// The names in a folder, sorted, so that every run sees the same order.
   public static func names(in folder: String) throws(TrajpackError) -> [String] {
     guard let directory = opendir(folder) else { throw .system("cannot be listed", folder) }
@@ -63,10 +73,10 @@ public enum FileSystem {
     case .folder: break
     default: throw TrajpackError(.usage, "\(folder) is no folder; name a file in one")
     }
-    let temporary = temporary(of: path)
-    let fd = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0o666)
-    guard fd >= 0 else {
-      guard errno == ENOENT else { throw .system("cannot be written", path) }
+    var failure: Int32 = 0
+    guard let (fd, temporary) = makeTemporary(besides: path, &failure) else {
+      errno = failure
+      guard failure == ENOENT else { throw .system("cannot be written", path) }
       throw TrajpackError(.usage, "no file can be made in \(folder); name another folder")
     }
     close(fd)
@@ -112,15 +122,31 @@ public enum FileSystem {
     try syncFolder(parent(of: path))
   }
 
-  private static func temporary(of path: String) -> String {
-    "\(parent(of: path))/.tmp-\(name(of: path))"
+  /// Makes an empty file beside `path` that nobody else has: its name is new, and a link of that name is
+  /// not followed.
+  private static func makeTemporary(
+    besides path: String, _ failure: inout Int32
+  ) -> (fd: Int32, name: String)? {
+    // A name may have 255 bytes; a hexadecimal number of 16 digits follows.
+    let name = String(decoding: name(of: path).utf8.prefix(200), as: UTF8.self)
+    for _ in 0..<100 {
+      let suffix = String(UInt64.random(in: 0 ... .max), radix: 16)
+      let temporary = "\(parent(of: path))/.tmp-\(name)-\(suffix)"
+      let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      if fd >= 0 { return (fd, temporary) }
+      failure = errno
+      guard failure == EEXIST else { return nil }
+    }
+    return nil
   }
 
   /// Replaces the file at `path` with `bytes`, whole or not at all, durably.
   public static func replace(_ path: String, with bytes: [UInt8]) throws(TrajpackError) {
-    let temporary = temporary(of: path)
-    let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-    guard fd >= 0 else { throw .system("cannot be written", temporary) }
+    var failure: Int32 = 0
+    guard let (fd, temporary) = makeTemporary(besides: path, &failure) else {
+      errno = failure
+      throw .system("cannot be written", path)
+    }
     do throws(TrajpackError) {
       defer { close(fd) }
       try write(bytes, to: fd, temporary)

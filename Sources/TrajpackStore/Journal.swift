@@ -38,7 +38,7 @@ public final class Journal {
     self.folder = folder
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
-    descriptor = try Self.lock(folder, path)
+    descriptor = try DatasetLock.open(folder)
     (length, shards) = (0, [])
     do throws(TrajpackError) {
       if !anew, !isNew {
@@ -62,24 +62,8 @@ public final class Journal {
   init(lockingFolder folder: String) throws(TrajpackError) {
     self.folder = folder
     path = "\(folder)/\(Self.fileName)"
-    descriptor = try Self.lock(folder, path)
+    descriptor = try DatasetLock.open(folder)
     (length, shards) = (0, [])
-  }
-
-  /// Opens the journal for writing, and makes it where there is none.
-  private static func lock(_ folder: String, _ path: String) throws(TrajpackError) -> Int32 {
-    let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
-    guard descriptor >= 0 else { throw .system("cannot be opened", path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      close(descriptor)
-      throw TrajpackError(.usage, "\(folder): another process is writing this dataset; wait for it")
-    }
-    guard isAt(path, descriptor) else {
-      close(descriptor)
-      throw TrajpackError(
-        .usage, "\(folder): another process has just written this dataset; look at it first")
-    }
-    return descriptor
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
@@ -88,13 +72,6 @@ public final class Journal {
   package func leaveToParent() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
-  }
-
-  /// Whether the file that was opened is still the one of that name.
-  private static func isAt(_ path: String, _ descriptor: Int32) -> Bool {
-    var (opened, named) = (stat(), stat())
-    return fstat(descriptor, &opened) == 0 && stat(path, &named) == 0
-      && opened.st_ino == named.st_ino && opened.st_dev == named.st_dev
   }
 
   /// Whether the file at `path` is a journal, or the torn beginning of one.

@@ -77,6 +77,20 @@ public struct UnnamedShards: Sendable {
     acceptNext(after: listed, isBegun: isBegun, opens: Set(ids.keys))
   }
 
+  /// Looks at the shards in the folder of a dataset that it does not list; `names` are the files of the folder,
+  /// from before it was opened. While a replacement of the dataset is moving there, none is looked at: the
+  /// next writer removes those of the old one.
+  public init(of dataset: Dataset, names: [String]) throws(TrajpackError) {
+    try self.init(
+      in: dataset.path, names: dataset.listFolder == dataset.path ? names : [],
+      listed: dataset.entries,
+      isBegun: names.contains(Journal.fileName) && Self.hasPlan(dataset.path), comparing: true)
+  }
+
+  private static func hasPlan(_ folder: String) -> Bool {
+    ((try? Journal.plan(inFolder: folder)) ?? nil) != nil
+  }
+
   /// How episodes of a shard differ from those that others have; empty where they are equal.
   static func difference(
     _ shard: String, _ ids: [String], _ others: [String]

@@ -15,7 +15,7 @@ struct Program: Sendable {
 
   /// Runs the command that `words` (without the program's own name) describe.
   ///
-  /// - Returns: the exit code: 0, the fault of the error, or 130 after an interrupt.
+  /// - Returns: the exit code: 0, the fault of the error, or ``Interrupt/exitCode`` after an interrupt.
   func run(_ words: [String], _ console: Console) -> Int32 {
     let (place, code) = dispatch(words, console)
     do {

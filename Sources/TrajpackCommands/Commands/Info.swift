@@ -44,11 +44,13 @@ struct Info: Command {
       console.print(plan.text(indent: 2))
       return
     }
-    let summary = try DatasetSummary(opened)
+    let (current, summary) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
+      (opened, try DatasetSummary(opened))
+    }
     if json {
-      console.print(InfoJSON.document(opened, summary))
+      console.print(InfoJSON.document(current, summary))
     } else {
-      show(summary, of: opened, console)
+      show(summary, of: current, console)
     }
   }
 

@@ -37,10 +37,7 @@ struct Verify: Command {
     // Names first: what a writer has renamed by then is listed afterwards, but for its last shard.
     let names = isFolder ? try FileSystem.names(in: dataset) : []
     let opened = try Dataset(dataset, allowingOrphans: true)
-    let unnamed = try UnnamedShards(
-      in: dataset, names: names, listed: opened.entries,
-      isBegun: names.contains(Journal.fileName) && (try? Journal.plan(inFolder: dataset)) != nil,
-      comparing: true)
+    let unnamed = try UnnamedShards(of: opened, names: names)
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     let progress = console.progress("verifying", items: "shards")
     progress.counters.expect(
@@ -54,7 +51,8 @@ struct Verify: Command {
       let result: Verification.Result
       do throws(TrajpackError) {
         result = try Verification.verify(
-          path, expected: opened.entries.isEmpty ? nil : opened.entries[number],
+          opened.path(ofShard: number),
+          expected: opened.entries.isEmpty ? nil : opened.entries[number],
           list: opened.manifest == nil ? "journal" : "manifest", statistics: &statistics, pool: pool,
           isStopped: { Interrupt.isRequested }
         ) { counters.advance(bytes: $0, items: 0) }
@@ -76,10 +74,15 @@ struct Verify: Command {
     progress.finish("verified")
     if let manifest = opened.manifest, total.damages.isEmpty {
       total.damages = try ManifestCheck.damages(
-        of: manifest, inFolder: dataset, statistics: statistics)
+        of: manifest, inFolder: opened.listFolder, statistics: statistics)
     }
     do throws(TrajpackError) { try unnamed.refuseOrphans(in: dataset) } catch {
       total.damages.append(error)
+    }
+    // Not damage: the file of a name that was listed is another dataset's by now.
+    if !total.damages.isEmpty, !opened.isCurrent {
+      throw TrajpackError(
+        .data, "\(dataset): was changed or replaced while it was verified; run verify again")
     }
     if json {
       console.print(document(total, opened, unnamed))

@@ -36,7 +36,11 @@ struct Writing: ArgumentSet {
   static var again: [Parameter<Self>] {
     [
       .flag("--resume", to: \.resume, help: "Go on with what an earlier run left unfinished."),
-      .flag("--overwrite", to: \.overwrite, help: "Replace the dataset at DST."),
+      .flag(
+        "--overwrite", to: \.overwrite,
+        help:
+          "Replace the dataset at DST once the new one is complete; needs room for both until then."
+      ),
     ]
   }
 
@@ -116,7 +120,8 @@ struct Writing: ArgumentSet {
     guard outcome.isComplete else {
       progress.cancel()
       console.warn(
-        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume goes on"
+        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume "
+          + (options.overwrite ? "instead of --overwrite goes on" : "goes on")
       )
       return nil
     }

@@ -137,26 +137,27 @@ public struct Conversion<Source: Importer>: Sendable {
       throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
     }
     try refuseDuplicates()
-    let folder = try DatasetFolder(destination, plan: planRecord, options.resume, options.overwrite)
+    let target = try ConversionTarget(
+      destination, plan: planRecord, resume: options.resume, overwrite: options.overwrite,
+      note: events.noted)
     do throws(TrajpackError) {
-      let outcome = try run(in: folder)
-      if outcome.shards.isEmpty { try folder.abandon() }
+      let outcome = try run(in: target)
+      if !outcome.isComplete { try target.stop() }
       return outcome
     } catch {
-      // With nothing acknowledged there is nothing to resume: the folder goes as it came.
-      if !folder.hasShards { try? folder.abandon() }
-      guard error.message.hasSuffix("run again") else { throw error }
-      throw TrajpackError(error.fault, error.message + " with --resume")
+      try? target.stop()
+      throw target.explain(error)
     }
   }
 
-  private func run(in folder: DatasetFolder) throws(TrajpackError) -> Outcome {
+  private func run(in target: ConversionTarget) throws(TrajpackError) -> Outcome {
+    let folder = target.folder
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
     let plan = plan
     guard folder.done.count <= plan.count else {
       throw TrajpackError(
         .data,
-        "\(destination): lists \(folder.done.count) shards where this conversion has \(plan.count); "
+        "\(target.path): lists \(folder.done.count) shards where this conversion has \(plan.count); "
           + "use --overwrite to replace it")
     }
     let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { Array(plan[$0]) }
@@ -171,7 +172,9 @@ public struct Conversion<Source: Importer>: Sendable {
       // A shard that was acknowledged and is damaged is made again from the source, and must come out equal.
       let known = number < shards.count ? shards[number] : nil
       let name = Manifest.shardName(number)
-      guard let (receipt, left) = try write(name, range, pool, expected: known?.receipt.sha256)
+      guard
+        let (receipt, left) = try write(
+          "\(target.path)/\(name)", range, pool, expected: known?.receipt.sha256)
       else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
@@ -186,13 +189,14 @@ public struct Conversion<Source: Importer>: Sendable {
     }
     if folder.finished != nil {
       try folder.leave()
+      try target.finish(shards, source: planRecord)
       return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
-    try folder.finish(shards, source: planRecord)
+    try target.finish(shards, source: planRecord)
     return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
   }
 
@@ -210,7 +214,7 @@ public struct Conversion<Source: Importer>: Sendable {
 
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
-    _ name: String, _ range: Range<Int>, _ pool: WorkerPool, expected: String?
+    _ path: String, _ range: Range<Int>, _ pool: WorkerPool, expected: String?
   ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
@@ -229,7 +233,7 @@ public struct Conversion<Source: Importer>: Sendable {
     if events.isInterrupted() { return nil }
     let schema = try source.schema(for: examined, options.layout)
     let writer = try ShardWriter(
-      "\(destination)/\(name)", schema: schema, level: options.layout.level, pool: pool
+      path, schema: schema, level: options.layout.level, pool: pool
     ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
     let examinations = examined
     try inOrder(0..<examined.count, pool, ahead: pool.count) { (number) throws(TrajpackError) in

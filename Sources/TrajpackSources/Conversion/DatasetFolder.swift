@@ -15,9 +15,7 @@ struct DatasetFolder {
   /// The manifest, where an earlier run has finished.
   let finished: Manifest?
 
-  init(
-    _ path: String, plan: JSONValue, _ resume: Bool, _ overwrite: Bool
-  ) throws(TrajpackError) {
+  init(_ path: String, plan: JSONValue, _ resume: Bool) throws(TrajpackError) {
     self.path = path
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
@@ -30,26 +28,14 @@ struct DatasetFolder {
       Journal.isJournal("\(path)/\(Journal.fileName)")
       || Manifest.isManifest("\(path)/\(Manifest.fileName)")
     if !isDataset { try Dataset.refuseDamagedList(path, names) }
-    var begun: Journal?
-    if !names.isEmpty, !resume || !isDataset {
-      guard overwrite, isDataset else {
-        throw TrajpackError(
-          .usage,
-          isDataset
-            ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
-            : "\(path): is not empty; name a new folder for the dataset")
-      }
-      // An empty journal comes first: it keeps other writers out, and wherever this stops the folder is
-      // still a dataset, which can be begun again.
-      begun = try Journal(inFolder: path, anew: true)
-      try FileSystem.remove("\(path)/\(Manifest.fileName)")
-      try FileSystem.syncFolder(path)
-      for name in names where Manifest.owns(name) && name != Journal.fileName {
-        try FileSystem.remove("\(path)/\(name)")
-      }
+    guard names.isEmpty || resume && isDataset else {
+      throw TrajpackError(
+        .usage,
+        isDataset
+          ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
+          : "\(path): is not empty; name a new folder for the dataset")
     }
-    let journal: Journal
-    if let begun { journal = begun } else { journal = try Journal(inFolder: path) }
+    let journal = try Journal(inFolder: path)
     self.journal = journal
     do throws(TrajpackError) {
       let listed = try Self.listed(path, journal, plan)
@@ -59,7 +45,7 @@ struct DatasetFolder {
       if finished == nil, journal.plan == nil { try journal.begin(plan) }
     } catch {
       // A finished dataset, or a folder that was empty, has no journal of its own.
-      if begun == nil, !names.contains(Journal.fileName) {
+      if !names.contains(Journal.fileName) {
         unlink("\(path)/\(Journal.fileName)")
         if !wasThere { rmdir(path) }
       }

@@ -74,6 +74,7 @@ public final class DatasetAppender {
       throw TrajpackError(.usage, "\(path): is not a folder; name the folder of a dataset")
     }
     wasThere = FileSystem.item(at: path) != nil
+    if !options.mustBeNew { try Replacement.recover(path, discardingBuild: true) }
     let names = wasThere ? try FileSystem.names(in: path) : []
     let isDataset =
       names.contains(Manifest.fileName) && Manifest.isManifest("\(path)/\(Manifest.fileName)")

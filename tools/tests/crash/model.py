@@ -128,6 +128,9 @@ class Disk:
             item = self._find(x)
             folder, name = self._parent(x)
             other, new = self._parent(y)
+            if op == LINK:
+                other.change(lambda names, item=item, new=new: names.__setitem__(new, item))
+                return
             assert folder is other, "a file moves between folders"
 
             def move(names):

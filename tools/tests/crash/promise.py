@@ -34,16 +34,22 @@ class Writer:
 
 
 def digests(folder):
-    """The sha256 of every file of a folder."""
-    out = {}
-    for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), "rb") as file:
-            out[name] = hashlib.sha256(file.read()).hexdigest()
-    return out
+    """The sha256 of every file of a folder, and of the folders in it."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in sorted(contents(folder).items())}
+
+
+def shown(files):
+    """The files of the dataset that a reader sees: those of a replacement that was committed come first."""
+    prefix = ".replacement/"
+    if prefix + "manifest.json" not in files:
+        return files
+    own = {name.removeprefix(prefix): content for name, content in files.items() if name.startswith(prefix)}
+    return {**{name: content for name, content in files.items() if name.startswith("shard-")}, **own}
 
 
 def listed(files):
     """The shards that a folder's files list, as {name: sha256}; `files` are {name: bytes}."""
+    files = shown(files)
     if "manifest.json" in files:
         entries = json.loads(files["manifest.json"])["shards"]
     elif "journal" in files:
@@ -59,6 +65,7 @@ def check_listing(files, acknowledged):
         found = listed(files)
     except (ValueError, KeyError, read_archive.Damaged) as error:
         raise Broken(f"the folder does not open: {error}") from error
+    files = shown(files)
     for name, digest in acknowledged.items():
         if found.get(name) != digest:
             raise Broken(f"{name} was acknowledged but is not listed")
@@ -68,11 +75,13 @@ def check_listing(files, acknowledged):
 
 
 def contents(folder):
-    """The files of a folder, as {name: bytes}."""
+    """The files of a folder, and of the folders in it, as {name: bytes}."""
     files = {}
-    for name in os.listdir(folder) if os.path.isdir(folder) else []:
-        with open(os.path.join(folder, name), "rb") as file:
-            files[name] = file.read()
+    for place, _, names in os.walk(folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with open(path, "rb") as file:
+                files[os.path.relpath(path, folder)] = file.read()
     return files
 
 

@@ -235,21 +235,112 @@ def test_resume(writer, shim, reference, operations, tmp_path, memory):
     prove(writer, reference, memory, root, log, before=before, least=200)
 
 
-def test_overwrite(writer, shim, reference, tmp_path, specimen, memory):
-    """--overwrite, stopped anywhere, leaves the old dataset, the new one, or one that can be begun again."""
-    old = str(tmp_path / "old")
-    subprocess.run([specimen, old, "--episodes", "2", "--rows", "9"], check=True, capture_output=True)
-    before = contents(old)
+@pytest.fixture(scope="module")
+def old(specimen, tmp_path_factory):
+    """A finished dataset of other content that takes two of the new one's names, and one more of its own."""
+    folder = str(tmp_path_factory.mktemp("old") / "ds")
+    subprocess.run([specimen, folder, "--episodes", "2", "--rows", "9"], check=True, capture_output=True)
+    files = contents(folder)
+    document = json.loads(files["manifest.json"])
+    names = [entry["name"] for entry in document["shards"]]
+    # One that the new dataset does not have must go, too.
+    document["shards"].append({**document["shards"][0], "name": "shard-000017.h5"})
+    files["shard-000017.h5"] = files[names[0]]
+    lines = "".join(f"{s['name']} {s['sha256']}\n" for s in document["shards"])
+    document["digest"] = hashlib.sha256(lines.encode()).hexdigest()
+    files["manifest.json"] = json.dumps(document).encode()
+    assert {"shard-000000.h5", "shard-000017.h5"} <= set(listed(files))
+    return files
+
+
+def begun(writer, operations):
+    """An unfinished conversion of two shards, as a crash leaves it."""
+    root, log = operations
+    disk = Disk(root)
+    for operation in log:
+        disk.step(operation)
+        files = files_of(disk.state(names_kept, bytes_kept))
+        if len(listed(files)) == 2:
+            return files
+    pytest.fail("the log has no such moment")
+
+
+def replaced(before, reference, states):
+    """Checks that each state shows the old dataset or the new one, whole, and never the old one after the
+    new; says which, and which replacement a resumption finds."""
+    old = listed(before)
+    new = {name: digest for name, digest in reference[0].items() if name != "manifest.json"}
+    was = {}
+    for where, state, _ in states:
+        files = files_of(state)
+        try:
+            check_listing(files, {})
+        except Broken as broken:
+            pytest.fail(f"{where}: {broken}")
+        found = listed(files)
+        assert found in (old, new), f"{where}: the folder lists {sorted(found)}, neither the old nor the new dataset"
+        if not where.startswith("power cut"):
+            assert found == new or not was.get("new"), f"{where}: the old dataset has come back"
+            was["new"] = found == new
+        yield where, state, {} if found == old else found
+    assert was["new"], "the run did not replace the dataset"
+
+
+@pytest.mark.parametrize("kind", ["finished", "unfinished"])
+def test_overwrite(writer, shim, reference, operations, old, tmp_path, memory, kind):
+    """--overwrite, stopped anywhere, leaves the old dataset or the new one, whole; and each way of going on
+    ends in the new one's names and bytes."""
+    before = old if kind == "finished" else begun(writer, operations)
     root, log = logged(writer, shim, tmp_path, reference, "--overwrite", before=before)
     kept, seen = [], set()
-    for where, state, _ in Boundaries(root, log, before=before).states(random.Random(SEED)):
-        # What comes after the old files are gone is a conversion like any other.
-        key = frozenset(state.items()) if FULL else tuple(sorted(state))
+    for item in replaced(before, reference, Boundaries(root, log, before=before).states(random.Random(SEED))):
+        key = frozenset(item[1].items())
         if key not in seen:
-            kept.append((where, state, {}))
+            kept.append(item)
             seen.add(key)
-    assert len(kept) >= 8, "the log is too short to prove anything"
-    check_states(writer, reference, memory, kept, "--overwrite")
+    assert len(kept) > 300, "the log is too short to prove anything"
+
+    def shape(state):
+        return tuple((p, len(c or b"") if p.endswith("journal") else p.endswith("json") and c)
+                     for p, c in sorted(state.items()))
+    chosen, shapes, rest = [], set(), []
+    for item in kept:
+        # Every state of the swap is gone on with; of those before it, one of each form.
+        swap = any(path.startswith("ds/.replacement") for path in item[1])
+        (rest if shape(item[1]) in shapes and not swap else chosen).append(item)
+        shapes.add(shape(item[1]))
+    if not FULL:
+        swaps = [item for item in chosen if any(path.startswith("ds/.replacement") for path in item[1])]
+        others = [item for item in chosen if item not in swaps]
+        assert len(swaps) > 25, "the swap has too few states to prove anything"
+        chosen = swaps[:60] + random.Random(SEED).sample(others, min(len(others), 25))
+    check_states(writer, reference, memory, chosen + (rest if FULL else []), "--overwrite")
+    # A resumption goes on with the replacement wherever one has been begun.
+    resumable = [item for item in chosen if kind == "unfinished" or "ds/.tmp-replacement" in item[1]
+                 or "ds/.replacement/manifest.json" in item[1]]
+    check_states(writer, reference, memory, resumable, "--resume")
+
+
+def test_overwrite_resumed(writer, shim, reference, old, tmp_path, memory):
+    """A resumption of an interrupted --overwrite goes on with its shards, and may be stopped as well."""
+    root, log = logged(writer, shim, tmp_path, reference, "--overwrite", before=old)
+    disk = Disk(root)
+    disk.load("ds", old)
+    for operation in log:
+        disk.step(operation)
+        files = files_of(disk.state(names_kept, bytes_kept))
+        inner = {n.removeprefix(".tmp-replacement/"): c for n, c in files.items() if n.startswith(".tmp-repl")}
+        if len(listed(inner)) == 3:
+            break
+    folder = str(tmp_path / "again")
+    materialise({"ds": None, "ds/.tmp-replacement": None, **{f"ds/{n}": c for n, c in files.items()}},
+                emptied(folder))
+    made = f"{folder}/ds/.tmp-replacement/shard-000001.h5"
+    inode = os.stat(made).st_ino
+    assert listed(contents(f"{folder}/ds")) == listed(old)
+    writer.run(f"{folder}/ds", "--resume")
+    assert digests(f"{folder}/ds") == reference[0]
+    assert os.stat(f"{folder}/ds/shard-000001.h5").st_ino == inode, "an acknowledged shard was written again"
 
 
 def test_control(operations):
