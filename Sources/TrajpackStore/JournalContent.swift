@@ -12,7 +12,7 @@ struct JournalContent {
   /// Whether a record behind them was cut off when its writer stopped.
   private(set) var isTorn = false
 
-  private var names: Set<String> = []
+  private var names = DistinctNames()
   private var records = 0
 
   /// Reads the journal of a dataset.
@@ -43,6 +43,7 @@ struct JournalContent {
           + Self.remedy(file))
     }
     length = magic.count
+    shards.reserveCapacity(file.length / Manifest.shortestEntry)
     var window = FileWindow(file, from: length)
     while let frame = try window.frame(at: length) {
       try take(frame, file)
@@ -75,7 +76,7 @@ struct JournalContent {
     } else if type == "plan" {
       throw damaged("is a second plan")
     } else if let entry = try Manifest.Entry(record: record, number: records) {
-      guard names.insert(entry.name).inserted else {
+      guard names.insert(entry.name, behind: shards[...]) else {
         throw damaged("names \(entry.name), which an earlier record names too")
       }
       guard isGrowing || entry.name == Manifest.shardName(shards.count) else {

@@ -7,6 +7,8 @@ extension Manifest {
   public static let longestSource = Journal.longestRecord
   /// The most bytes of the JSON of one shard in the list.
   static let longestEntry = 4 << 10
+  /// The fewest bytes that a shard takes there.
+  static let shortestEntry = 128
 
   /// Reads the manifest of a dataset, shard by shard. Its statistics are read over: they are those of the
   /// shards, from which they can be had (``StatisticsCheck``).
@@ -30,7 +32,7 @@ extension Manifest {
     do throws(TrajpackError) {
       self = try Self.read(file)
     } catch {
-      guard error.fault == .data else { throw error }
+      guard error.fault == .data, !error.message.hasSuffix("use a newer one") else { throw error }
       let place = error.message.hasPrefix(Self.fileName) ? folder + "/" : file.path + ": "
       throw TrajpackError(.data, "\(place)\(error.message); \(remedy)")
     }
@@ -52,6 +54,8 @@ extension Manifest {
       switch name {
       case "shards":
         var list: [Entry] = []
+        // Room for all, of which only what is filled takes memory; growing would copy it again and again.
+        list.reserveCapacity(file.length / shortestEntry)
         try stream.array { (stream) throws(TrajpackError) in
           let text = try stream.text(atMost: longestEntry)
           list.append(
@@ -94,7 +98,9 @@ extension Manifest {
 
   /// Checks that each shard comes once, and the digest of all.
   func check(digest: String) throws(TrajpackError) {
-    guard Set(shards.map(\.name)).count == shards.count else {
+    var names = DistinctNames()
+    for (number, shard) in shards.enumerated()
+    where !names.insert(shard.name, behind: shards[..<number]) {
       throw TrajpackError(.data, "\(Self.fileName) is damaged: expected each shard once")
     }
     guard digest == self.digest else {
@@ -117,5 +123,24 @@ extension Manifest {
       }
     } catch { if error.fault == .machine { throw error } }
     return found
+  }
+}
+
+/// Finds a name that comes twice in a list of shards. While their numbers rise, as trajpack's do, that needs
+/// no memory.
+struct DistinctNames {
+  private var highest = -1
+  private var all: Set<String>?
+
+  /// Notes the name behind those of `before`; `false` where it is one of them.
+  mutating func insert(_ name: String, behind before: ArraySlice<Manifest.Entry>) -> Bool {
+    if all == nil {
+      if let number = Manifest.number(ofShard: name), number > highest {
+        highest = number
+        return true
+      }
+      all = Set(before.map(\.name))
+    }
+    return all?.insert(name).inserted ?? false
   }
 }

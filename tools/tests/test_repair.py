@@ -4,6 +4,7 @@ import os
 import subprocess
 
 import pytest
+import read_archive
 from journal_world import MAGIC, files, go_on, grow, lay, read, verify
 from promise import Writer
 from test_resume import stopped
@@ -88,7 +89,9 @@ def test_damaged_shards_and_contradictions(grown, tmp_path, trajpack):
     rest = {n: b for n, b in grown.items() if n != "journal"}
     joined = "shard-000016.h5"
     bad = bytearray(rest[joined])
-    bad[5000] ^= 1
+    lay(tmp_path / "one", {joined: rest[joined]})
+    offset, stored = read_archive.Shard(str(tmp_path / "one" / joined)).chunks[0][:2].tolist()
+    bad[offset + stored // 2] ^= 1
     folder = lay(tmp_path / "ds", {**rest, joined: bytes(bad)})
     code, report = repair(trajpack, folder)
     assert code == 0 and [d["name"] for d in report["damaged"]] == [joined] and read(folder) == IDS

@@ -76,9 +76,11 @@ struct DatasetFolder {
 
   /// Takes everything away again.
   func abandon() throws(TrajpackError) {
-    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
+    for name in try FileSystem.names(in: path)
+    where Manifest.owns(name) && name != Journal.fileName {
       try FileSystem.remove("\(path)/\(name)")
     }
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
     if !wasThere { rmdir(path) }
   }
 }
