@@ -7,7 +7,7 @@ struct Info: Command {
   static let summary = "Show what a dataset holds."
   static let discussion = """
     Streams, channels, shapes, kinds, units, clocks, entities, sizes and statistics, from the index \
-    alone: no data is read. With --episode, the tracks of one recording.
+    alone. With --episode, the tracks of one recording and the times of their first and last rows.
     """
   static var examples: [Example] {
     [
@@ -57,7 +57,9 @@ struct Info: Command {
   private func show(_ summary: DatasetSummary, of opened: Dataset, _ console: Console) {
     console.print(
       "\(dataset): \(Human.count(summary.episodes, "episodes")), \(Human.count(summary.frames, "frames")), "
-        + (summary.seconds > 0 ? "\(Human.duration(seconds: summary.seconds)), " : "")
+        + summary.durations.sorted { $0.key < $1.key }.map { unit, amount in
+          "\(TimeUnit.duration(amount, unit)), "
+        }.joined()
         + "\(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {

@@ -8,7 +8,10 @@ enum InfoJSON {
       "dataset": .string(dataset.path), "complete": .bool(dataset.isComplete),
       "digest": dataset.manifest.map { .string($0.digest) },
       "shards": .int(Int64(dataset.shardPaths.count)), "episodes": .int(Int64(summary.episodes)),
-      "frames": .int(Int64(summary.frames)), "seconds": .double(summary.seconds),
+      "frames": .int(Int64(summary.frames)),
+      "seconds": TimeUnit.seconds(summary.durations).map { .double($0) } ?? .null,
+      "durations": .object(
+        summary.durations.sorted { $0.key < $1.key }.map { .init($0.key, .double($0.value)) }),
       "bytes": .int(Int64(summary.bytes)),
       "splits": .object(
         summary.splits.sorted { $0.key < $1.key }.map { .init($0.key, .int(Int64($0.value))) }),
