@@ -118,7 +118,8 @@ public struct DatasetRepair {
         throw TrajpackError(
           .data,
           "\(path): \(entry.name) and \(others[0]) both have episode '\(known[0])', and "
-            + (difference.isEmpty ? "only one has '\(ids.first { holders[$0] == nil } ?? "")'" : difference)
+            + (difference.isEmpty
+              ? "only one has '\(ids.first { holders[$0] == nil } ?? "")'" : difference)
             + "; move one of them elsewhere; nothing was changed")
       }
       superseded.append(entry.name)

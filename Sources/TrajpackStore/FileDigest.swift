@@ -26,5 +26,6 @@ public struct FileDigest: Sendable, Equatable {
     }.joined()
   }
 
+  /// Whether two digests are equal.
   public static func == (a: FileDigest, b: FileDigest) -> Bool { a.words == b.words }
 }

@@ -69,9 +69,10 @@ struct JSONStream {
     try expect("{")
     if try take("}") { return }
     repeat {
-      let name = try JSONValue(parsing: text(atMost: 1 << 16) { (s) throws(TrajpackError) in
-        try s.string()
-      })
+      let name = try JSONValue(
+        parsing: text(atMost: 1 << 16) { (s) throws(TrajpackError) in
+          try s.string()
+        })
       try expect(":")
       try each(&self, name.string ?? "")
     } while try take(",")

@@ -53,14 +53,16 @@ struct JournalContent {
       let tail = try JournalTail(file, from: length)
       if let damage = tail.damage {
         throw TrajpackError(
-          .data, "\(file.path): record \(records), at byte \(length), is damaged: \(damage); "
+          .data,
+          "\(file.path): record \(records), at byte \(length), is damaged: \(damage); "
             + Self.remedy(file))
       }
       isTorn = true
     }
   }
 
-  private mutating func take(_ payload: ArraySlice<UInt8>, _ file: LocalFile) throws(TrajpackError) {
+  private mutating func take(_ payload: ArraySlice<UInt8>, _ file: LocalFile) throws(TrajpackError)
+  {
     let record = try within("\(file.path), record \(records), at byte \(length)") {
       () throws(TrajpackError) in
       try JSONValue(parsing: Array(payload), mostValues: Journal.mostValues)

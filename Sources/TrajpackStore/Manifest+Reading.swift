@@ -16,7 +16,8 @@ extension Manifest {
   /// - Throws: A data error that names the file and the byte or member that is damaged.
   public init(inFolder folder: String) throws(TrajpackError) {
     let file = try LocalFile("\(folder)/\(Self.fileName)")
-    let remedy = "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
+    let remedy =
+      "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
     guard file.length <= Self.longest else {
       throw TrajpackError(
         .data,
@@ -27,7 +28,8 @@ extension Manifest {
     guard !head.allSatisfy({ $0 == 0 }) else {
       throw TrajpackError(
         .data,
-        "\(file.path): is damaged: it \(head.isEmpty ? "is empty" : "begins with zeros"); \(remedy)")
+        "\(file.path): is damaged: it \(head.isEmpty ? "is empty" : "begins with zeros"); \(remedy)"
+      )
     }
     do throws(TrajpackError) {
       self = try Self.read(file)
@@ -59,7 +61,8 @@ extension Manifest {
         try stream.array { (stream) throws(TrajpackError) in
           let text = try stream.text(atMost: longestEntry)
           list.append(
-            try Entry(JSONReader(JSONValue(parsing: text), at: "\(fileName).shards[\(list.count)]")))
+            try Entry(JSONReader(JSONValue(parsing: text), at: "\(fileName).shards[\(list.count)]"))
+          )
         }
         shards = list
       case "statistics": try stream.value()

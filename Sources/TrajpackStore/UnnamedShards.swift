@@ -59,7 +59,8 @@ public struct UnnamedShards: Sendable {
         // A writer may just have removed it.
         guard FileSystem.item(at: "\(folder)/\(name)") != nil else { continue }
         guard error.fault != .machine else { throw error }
-        items.append(Item(name: name, standing: .orphan, reason: "it does not open (\(error.message))"))
+        items.append(
+          Item(name: name, standing: .orphan, reason: "it does not open (\(error.message))"))
       }
     }
     let places = Self.places(of: Set(ids.values.joined()), folder, listed)

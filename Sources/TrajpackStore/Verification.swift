@@ -84,7 +84,8 @@ public struct Verification: Sendable {
     let index = shard.index
     let rows = (0..<index.trackCount).reduce(0) { $0 + index.rows(ofTrack: $1).count }
     let all = [
-      ("bytes", receipt.bytes, shard.file.length), ("episodes", receipt.episodes, index.episodeCount),
+      ("bytes", receipt.bytes, shard.file.length),
+      ("episodes", receipt.episodes, index.episodeCount),
       ("rows", receipt.rows, rows),
     ]
     return all.filter { $0.1 != $0.2 }.map { what, listed, found in

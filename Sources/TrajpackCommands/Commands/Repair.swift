@@ -4,7 +4,8 @@ import TrajpackStore
 /// `trajpack repair`: lists the shards of a folder anew.
 struct Repair: Command {
   static let name = "repair"
-  static let summary = "List the shards of a dataset anew, where its manifest or journal is damaged or lost."
+  static let summary =
+    "List the shards of a dataset anew, where its manifest or journal is damaged or lost."
   static let discussion = """
     Checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
     conversion that was not finished, a new journal, with which 'trajpack convert --resume' goes on. No shard \

@@ -53,7 +53,8 @@ struct Verify: Command {
         result = try Verification.verify(
           opened.path(ofShard: number),
           expected: opened.entries.isEmpty ? nil : opened.entries[number],
-          list: opened.manifest == nil ? "journal" : "manifest", statistics: &statistics, pool: pool,
+          list: opened.manifest == nil ? "journal" : "manifest", statistics: &statistics,
+          pool: pool,
           isStopped: { Interrupt.isRequested }
         ) { counters.advance(bytes: $0, items: 0) }
       } catch {

@@ -108,7 +108,8 @@ extension DatasetAppender {
     }
   }
 
-  private func accept(_ list: [Manifest.Entry], _ entry: Manifest.Entry, _ parts: [Manifest.Entry]) {
+  private func accept(_ list: [Manifest.Entry], _ entry: Manifest.Entry, _ parts: [Manifest.Entry])
+  {
     shards = list
     isNamed(entry)
     joins += 1
