@@ -21,12 +21,14 @@ enum InfoJSON {
             "name": .string($0.name),
             "edges": .array($0.edges.map { .array($0.map { .int(Int64($0)) }) }),
           ])
-        }), "streams": .array(summary.streams.map { stream($0) }),
+        }), "streams": .array(summary.streams.map { stream($0, summary.statistics) }),
       "source": dataset.manifest?.source, "statistics": summary.statistics.json,
     ])
   }
 
-  private static func stream(_ stream: DatasetSummary.StreamSummary) -> JSONValue {
+  private static func stream(
+    _ stream: DatasetSummary.StreamSummary, _ statistics: DatasetStatistics
+  ) -> JSONValue {
     .record([
       "name": .string(stream.stream.name),
       "description": stream.stream.description.map { .string($0) },
@@ -40,11 +42,16 @@ enum InfoJSON {
       "codecs": .array(stream.codecs.sorted().map { .string($0) }),
       "chunk_rows": .array(stream.chunkRows.sorted().map { .int(Int64($0)) }),
       "stored_bytes": .int(Int64(stream.storedBytes)),
-      "channels": .array(stream.channels.map { channel($0) }),
+      "channels": .array(
+        stream.channels.map {
+          channel($0, statistics.all("\(stream.stream.name)/\($0.channel.name)"))
+        }),
     ])
   }
 
-  private static func channel(_ entry: DatasetSummary.ChannelSummary) -> JSONValue {
+  private static func channel(
+    _ entry: DatasetSummary.ChannelSummary, _ statistics: [ComponentStatistics]
+  ) -> JSONValue {
     let channel = entry.channel
     return .record([
       "name": .string(channel.name), "kind": .string(channel.kind.rawValue),
@@ -58,6 +65,8 @@ enum InfoJSON {
       "stored_as": .array(entry.stored.map(\.rawValue).sorted().map { .string($0) }),
       "raw_bytes": .int(Int64(entry.rawBytes)), "stored_bytes": .int(Int64(entry.storedBytes)),
       "shares_its_block": .bool(entry.isShared),
+      // A component each: whether its values do not vary.
+      "constant": statistics.isEmpty ? nil : .array(statistics.map { .bool($0.isConstant) }),
     ])
   }
 
