@@ -69,7 +69,7 @@ import TrajpackTestSupport
 
   @Test func lostSectorsOfTheLastRecordAreATornTail() throws {
     let scratch = Scratch()
-    var random = SplitMix64(seed: 5)
+    var random = SeededGenerator(seed: 5)
     let (whole, ends) = try whole(scratch)
     for padding in [0, 300, 700] {
       // Another plan, so that the last record straddles sectors at other places.
