@@ -70,6 +70,10 @@ public struct Conversion<Source: Importer>: Sendable {
     public var sourceBytes: Int
     /// Recordings that were left out.
     public var skipped: Int
+    /// How the source was read, as the manifest has it: an array of objects.
+    public var reading: JSONValue?
+    /// The files that were not taken, as the manifest has them, and how many there are.
+    public var leftOut: JSONValue?
 
     /// Episodes in all.
     public var episodes: Int { shards.reduce(0) { $0 + $1.receipt.episodes } }
@@ -167,37 +171,55 @@ public struct Conversion<Source: Importer>: Sendable {
     let pool = try WorkerPool(threads: options.jobs)
     var skipped = 0
     var shards = folder.done
-    for (number, range) in plan.enumerated()
-    where number >= shards.count || folder.damaged[number] != nil {
+    var streams: [String: [Stream]] = [:]
+    func note(_ schema: Schema) {
+      for stream in schema.streams { streams[stream.name, default: []].append(stream) }
+    }
+    for (number, range) in plan.enumerated() {
+      let name = Manifest.shardName(number)
+      let path = "\(target.path)/\(name)"
+      if number < shards.count, folder.damaged[number] == nil {
+        note(try Shard(path).schema)
+        continue
+      }
       // A shard that was acknowledged and is damaged is made again from the source, and must come out equal.
       let known = number < shards.count ? shards[number] : nil
-      let name = Manifest.shardName(number)
       guard
-        let (receipt, left) = try write(
-          "\(target.path)/\(name)", range, pool, expected: known?.receipt.sha256)
+        let (receipt, schema, left) = try write(
+          path, range, pool, expected: known?.receipt.sha256)
       else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
       skipped += left
       if let found = folder.damaged[number] {
         events.noted("\(found); it was written again from the source")
+        note(schema)
         continue
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       try folder.acknowledge(entry)
       shards.append(entry)
+      note(schema)
     }
-    if folder.finished != nil {
+    if let manifest = folder.finished {
       try folder.leave()
       try target.finish(shards, source: planRecord)
-      return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
+      return Outcome(
+        shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
+        reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
-    try target.finish(shards, source: planRecord)
-    return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
+    let reading = source.reading(of: streams)
+    let outcome = Outcome(
+      shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
+      reading: reading.isEmpty ? nil : .array(reading), leftOut: LeftOut.json(of: source.leftOut))
+    let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
+    try target.finish(
+      shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
+    return outcome
   }
 
   private func refuseDuplicates() throws(TrajpackError) {
@@ -215,7 +237,7 @@ public struct Conversion<Source: Importer>: Sendable {
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
     _ path: String, _ range: Range<Int>, _ pool: WorkerPool, expected: String?
-  ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
+  ) throws(TrajpackError) -> (ShardWriter.Receipt, schema: Schema, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
     var skipped = 0
@@ -248,7 +270,7 @@ public struct Conversion<Source: Importer>: Sendable {
       return !events.isInterrupted()
     }
     if events.isInterrupted() { return nil }
-    return (try writer.commit(replacing: expected != nil, expected: expected), skipped)
+    return (try writer.commit(replacing: expected != nil, expected: expected), schema, skipped)
   }
 
   private func inOrder<Value: Sendable>(

@@ -11,7 +11,7 @@ extension DatasetFolder {
   ) throws(TrajpackError) -> (manifest: Manifest?, shards: [Manifest.Entry]) {
     if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Manifest(inFolder: path)
-      guard manifest.source == plan else {
+      guard manifest.plan == plan else {
         throw TrajpackError(
           .usage,
           "\(path): was made from other sources or with other options, so there is nothing to "

@@ -84,3 +84,11 @@ struct DatasetFolder {
     if !wasThere { rmdir(path) }
   }
 }
+
+extension Manifest {
+  /// The plan that the dataset was made from, without what the conversion says of its source.
+  var plan: JSONValue {
+    .object(
+      (source.members ?? []).filter { !["reading", "left_out"].contains($0.name) })
+  }
+}
