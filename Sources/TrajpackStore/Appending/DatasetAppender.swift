@@ -43,6 +43,8 @@ public final class DatasetAppender {
   var nextNumber = 0
   /// A shard of the next number that was named but not acknowledged, because something failed then.
   var leftover: String?
+  /// How the blocks of new shards are shuffled; the next episode decides where it is `nil`.
+  var shuffles: [Int]?
   /// Why the last attempt to join shards failed, and how many there must be before the next one.
   var joinFailure: TrajpackError?
   var joinsAgainAt = 0
@@ -211,8 +213,10 @@ public final class DatasetAppender {
   ) throws(TrajpackError) -> Manifest.Entry {
     let name = Manifest.shardName(nextNumber)
     let writer = try ShardWriter(
-      "\(path)/\(name)", schema: layout, level: options.layout.level, pool: pool, backend: backend)
+      "\(path)/\(name)", schema: layout, level: options.layout.level, search: .quick,
+      shuffles: shuffles, pool: pool, backend: backend)
     try fill(writer)
+    shuffles = writer.shuffles
     let isOwn = leftover == name
     leftover = name
     return Manifest.Entry(name: name, receipt: try writer.commit(replacing: isOwn))
