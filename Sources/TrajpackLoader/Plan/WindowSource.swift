@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// The windows of one dataset: timelines of episodes, counted by prefix sums. Nothing is kept for a
@@ -203,7 +204,7 @@ struct WindowRule: Sendable {
       return reach
     }
     // What is within the tolerance of a row is that row.
-    let spare = LoaderOptions.tolerance(tolerance, interval: 1 / own) * own + 1e-9
+    let spare = StampRounding(tolerance).limit(interval: 1 / own) * own + 1e-9
     let most = 1e12
     let low = Int(min(max((seconds.lowerBound * own + spare).rounded(.down), -most), most))
     let high = Int(min(max((seconds.upperBound * own - spare).rounded(.up), -most), most))

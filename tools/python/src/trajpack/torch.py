@@ -169,8 +169,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         self._named[1] += 1
 
     def set_weights(self, weights: Any) -> None:
-        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live on
-        (``persistent_workers=True``) do not see them."""
+        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live
+        on (``persistent_workers=True``) do not see them."""
         self.loader.set_weights(weights)
 
     def state_dict(self) -> dict[str, int]:
