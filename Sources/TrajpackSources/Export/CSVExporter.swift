@@ -51,16 +51,19 @@ public struct CSVExporter: Exporter {
     }
   }
 
+  /// A text; an empty one is quoted, so that it is not taken for one that was not observed.
+  private static func cell(_ text: String?) -> String {
+    guard let text else { return "" }
+    return text.isEmpty ? "\"\"" : StateExport.quoted(text)
+  }
+
   private static func cells(
     _ values: ChannelValues, _ row: Int, _ track: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.type == .bytes {
-      let text = String(decoding: try track.bytes(values, row) ?? [], as: UTF8.self)
-      return "," + StateExport.quoted(text)
+      return "," + cell(try track.bytes(values, row).map { String(decoding: $0, as: UTF8.self) })
     }
-    if values.channel.categories != nil {
-      return "," + StateExport.quoted(values.category(row) ?? "")
-    }
+    if values.channel.categories != nil { return "," + cell(values.category(row)) }
     return (0..<values.channel.elements).map { element in
       let value = values.value(row, element)
       return value == .missing ? "," : ",\(value)"
