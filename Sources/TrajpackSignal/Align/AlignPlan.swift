@@ -49,12 +49,15 @@ public struct AlignPlan: Sendable {
       switch pair {
       case .narrow(let a, let b, let unit):
         let limit = tolerance.map { Int64(clamping: $0.limit(unit: unit)) }
-        return AlignPlan(a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
+        return AlignPlan(
+          a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
       case .wide(let a, let b, let unit):
         let limit = tolerance?.limit(unit: unit)
-        return AlignPlan(a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
+        return AlignPlan(
+          a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
       case .floating(let a, let b):
-        return AlignPlan(a, b, direction, tolerance?.value, allowsSameTime, 1, rounding, roundsExact)
+        return AlignPlan(
+          a, b, direction, tolerance?.value, allowsSameTime, 1, rounding, roundsExact)
       }
     }
     if direction == .exact, let row = rows.firstIndex(of: -1) {
