@@ -392,6 +392,8 @@ def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dt
     for index in np.ndindex(value.shape):
         one = x[index]
         gone = not watched[index] or math.isnan(one)
-        inside = info.max if one >= high else info.min if one <= low else int(one)
-        out[index] = (int(fill) if whole else info.min) if gone else inside
+        if gone:
+            out[index] = int(fill) if whole else info.min
+        else:
+            out[index] = info.max if one >= high else info.min if one <= low else int(one)
     return out
