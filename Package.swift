@@ -53,7 +53,8 @@ let package = Package(
       dependencies: ["CZlib", "CZstd", "CLZ4", "CPlatform", "TrajpackFormat"],
       swiftSettings: strict),
     .target(
-      name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      name: "TrajpackStore",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CForkGuard", "CPlatform"],
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
@@ -169,7 +170,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",
-      dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
+      dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport", "CPlatform"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackStoreTests",

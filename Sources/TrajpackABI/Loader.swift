@@ -18,6 +18,9 @@ public func tp_loader_create(
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(loader, "loader")
     let datasets = try Border.need(datasets, "datasets")
+    guard count <= 65_535 else {
+      throw TrajpackError(.usage, "a loader takes at most 65,535 datasets, not \(count)")
+    }
     var opened: [OpenDataset] = []
     for i in 0..<max(count, 0) {
       opened.append(try Border.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))
@@ -101,6 +104,29 @@ public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<
     memory: held.batch.memory, bytes: UInt64(held.batch.bytes), count: UInt64(held.batch.count),
     epoch: held.batch.cursor.epoch, position: held.batch.cursor.position,
     windows: UnsafePointer(held.windows), datasets: UnsafePointer(held.datasets))
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_batch_repeated(_ batch: OpaquePointer?) -> Int32 {
+  guard let batch else { return 0 }
+  let held = Unmanaged<HeldBatch>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
+  return held.batch.isRepeated ? 1 : 0
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_loader_set_part(
+  _ loader: OpaquePointer?, _ part: UnsafePointer<tp_part>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let part = try Border.need(part, "part").pointee
+    try made(loader).setPart(
+      rank: Int(part.rank), world: Int(part.world), worker: Int(part.worker),
+      workers: Int(part.workers), threads: Int(part.threads))
+    return TP_OK
+  }
 }
 
 /// `trajpack.h` says what it does.
