@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "tp_signal_polyphase": [c_int64, c_int64, c_int32, c_int64, _input, _output, _error],
     "tp_signal_moving_mean": [_times, _times, _real, _real, _input, _output, _error],
     "tp_signal_bins": [_times, _times, c_int32, _input, _output, _error],
-    "tp_signal_align": [_times, _times, c_int32, _real, c_int64, c_int64, c_int32, _void, _void, _error],
+    "tp_signal_align_rounded": [_times, _times, c_int32, _real, c_int64, c_int64, c_int32, _real, _void, _void, _error],
     "tp_signal_autocorrelation": [_series, c_int64, _void, _void, _error],
     "tp_signal_mutual_information": [_series, c_int64, c_int32, c_int64, _void, _long, _long, _error],
     "tp_signal_false_neighbours": [_series, c_int64, c_int64, c_int64, c_int32, _real, _real, _void, _long, _error],
@@ -90,7 +90,15 @@ def address(array: Array | None) -> Any:
 
 
 def floating(x: ArrayLike, name: str = "x") -> Array:
-    """Numbers by rows: float32 and float64 as they are, integers and float16 as float64."""
+    """Numbers by rows: float32 and float64 as they are, integers and float16 as float64. What a masked array masks is
+    NaN."""
+    if isinstance(x, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(x)
+        if x.dtype.kind in "fiub" and x.dtype.itemsize <= 8 and mask.any():
+            wide = np.float32 if x.dtype == np.float32 else np.float64
+            x = np.where(mask, wide(np.nan), np.asarray(x.data, wide))
+        else:
+            x = x.data
     try:
         array = np.asarray(x)
     except ValueError:
@@ -116,6 +124,8 @@ def taken(x: ArrayLike, observed: ArrayLike | None = None) -> tuple[Array, Input
     """The numbers, and the structure that looks at them (and keeps them)."""
     array = floating(x)
     mask = None if observed is None else booleans(observed, array.shape, "observed")
+    if isinstance(observed, np.ma.MaskedArray) and mask is not None:
+        mask &= ~np.ma.getmaskarray(observed)
     components = int(np.prod(array.shape[1:], dtype=np.int64))
     c = Input(0 if array.dtype == np.float32 else 1, len(array), components, address(array), address(mask))
     c.keep = (array, mask)

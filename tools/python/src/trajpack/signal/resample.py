@@ -109,12 +109,15 @@ def moving_mean(x: ArrayLike, source: Times | ArrayLike, target: Times | ArrayLi
 
 
 def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str = "mean", *,
-         observed: ArrayLike | None = None) -> Resampled:
+         observed: ArrayLike | None = None, angle: tuple[float, float] | None = None) -> Resampled:
     """A statistic of the rows in each bin ``[t, t + 1 / rate)`` of a regular clock, as ``pandas`` ``resample``.
 
     ``statistic``: ``mean``, ``sum``, ``min``, ``max``, ``first``, ``last``, ``count``. An empty bin is missing (its
-    count is 0).
+    count is 0). ``angle``: ``(period, lowest)`` of angles, whose mean is the circular one: the direction of the sum of
+    their unit vectors; missing where they cancel out.
     """
+    if angle is not None:
+        return _circular(x, source, clock, statistic, observed, angle)
     a = times_of(source)
     if not isinstance(clock, Times):
         raise UsageError("bins lie on a regular clock: give Times.regular(rate, count, start)")
@@ -128,21 +131,25 @@ def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str =
 
 def align(stream: Times | ArrayLike, reference: Times | ArrayLike,
           direction: Literal["backward", "forward", "nearest", "exact"] = "backward", *,
-          tolerance: float | Fraction | None = None, same: bool = True) -> Aligned:
+          tolerance: float | Fraction | None = None, same: bool = True, rounding: float | None = None) -> Aligned:
     """For each row of the reference the row of the stream that goes with it, as ``pandas.merge_asof``.
 
     ``direction``: the last row at or before it, the first at or after, the nearest, or ``exact``, which raises naming
     the first row without one. ``tolerance``: furthest apart, inclusive; a Fraction of seconds is compared exactly.
     ``same``: whether a row of the same time counts. Times may repeat; they may not go back.
+
+    ``rounding``: since times are rounded, a row that lies on the other side by up to so much time counts as of the same
+    time, within ``tolerance``: by default 0.001, and at most a quarter of the time between rows; what is given counts up
+    to half of it, and 0 compares exactly, as pandas does.
     """
     a, b = times_of(stream), times_of(reference)
     rows, offsets = np.empty(b.count, np.int32), np.empty(b.count)
     exact = tolerance if isinstance(tolerance, Fraction) else Fraction(0)
-    _ffi.call("tp_signal_align", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
+    _ffi.call("tp_signal_align_rounded", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
               -1.0 if isinstance(tolerance, Fraction) else _time(tolerance, "tolerance"),
               _ffi.whole(exact.numerator, "tolerance"),
               _ffi.whole(exact.denominator, "tolerance") if isinstance(tolerance, Fraction) else 0, int(same),
-              _ffi.address(rows), _ffi.address(offsets))
+              _time(rounding, "rounding"), _ffi.address(rows), _ffi.address(offsets))
     return Aligned(rows, offsets)
 
 
@@ -159,3 +166,23 @@ def _time(value: Any, name: str) -> float:
 def _require_rows(x: Array, times: Times, name: str) -> None:
     if len(x) != times.count:
         raise UsageError(f"'x' has {len(x)} rows and '{name}' {times.count} times: give one for each row")
+
+
+def _circular(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str, observed: ArrayLike | None,
+              angle: tuple[float, float]) -> Resampled:
+    """The circular mean of angles in bins."""
+    if statistic != "mean":
+        raise UsageError(f"'angle' is for the mean, and the {statistic} of angles goes without it")
+    turn = _ffi.reals(angle, "angle")
+    if turn.shape != (2,) or not turn[0] > 0:
+        raise UsageError("'angle' is (period, lowest), such as (360, 0)")
+    period, lowest = turn
+    values = _ffi.floating(x)
+    phase = np.asarray(values, np.float64) * (2 * np.pi / period)
+    cosine, mask = bins(np.cos(phase), source, clock, observed=observed)
+    sine, _ = bins(np.sin(phase), source, clock, observed=observed)
+    with np.errstate(invalid="ignore"):
+        seen = mask & (np.hypot(sine, cosine) > 1e-12)
+        mean = (np.arctan2(sine, cosine) * (period / (2 * np.pi)) - lowest) % period + lowest
+    mean = np.where(mean >= lowest + period, lowest, mean)  # rounding never reaches the open end
+    return Resampled(np.where(seen, mean, np.nan).astype(values.dtype), seen)
