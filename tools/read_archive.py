@@ -59,22 +59,103 @@ def crc32c(data):
     return crc ^ 0xFFFFFFFF
 
 
-# The dataset: manifest or journal.
+# The dataset: manifest or journal (sections 11 and 12).
+JOURNAL = b"trajpack journal 1\n"
+LONGEST_RECORD = 8 << 20
+LOST_SECTOR = 512
+
+
+def frame(data, at):
+    """The payload of the whole record at a byte; None where there is none."""
+    if at + 8 > len(data):
+        return None
+    length, crc = struct.unpack_from("<II", data, at)
+    if not 0 < length <= min(LONGEST_RECORD, len(data) - at - 8):
+        return None
+    payload = data[at + 8:at + 8 + length]
+    return payload if crc32c(payload) == crc else None
+
+
+def tail_damage(tail, start):
+    """What shows that the bytes behind the last whole record are not a part of one; None where they may be."""
+    if len(tail) > 8 + LONGEST_RECORD:
+        return "it is longer than a record"
+    if len(tail) <= 8:
+        return None
+    for at in range(1, len(tail) - 8):
+        if tail[at + 8:at + 9] == b"{":
+            length = struct.unpack_from("<I", tail, at)[0]
+            if length and tail[at + 7 + length:at + 8 + length] == b"}" and frame(tail, at):
+                return f"a whole record follows at byte {start + at}"
+    (length, crc), rest = struct.unpack_from("<II", tail), tail[8:]
+    edges = {0, len(tail), *range(-start % LOST_SECTOR, len(tail), LOST_SECTOR)}
+    edges = sorted(edges)
+    lost = any(not any(tail[a:b]) for a, b in zip(edges, edges[1:]))
+    whole = crc32c(rest) == crc or rest.startswith(b'{"type":"shard"') and rest.endswith(b"}")
+    if not whole and rest.endswith(b"}"):
+        try:
+            whole = isinstance(json.loads(rest), dict)
+        except ValueError:
+            whole = False
+    if whole and not lost:
+        return "its text is whole, but its length or checksum is not"
+    if length > LONGEST_RECORD or rest[0] not in b"\0{":
+        return "it does not begin as a record does"
+    return None if lost or length > len(rest) else "its bytes are all there, but do not match its checksum"
+
+
 def journal_records(data):
-    """The whole records of a journal; a tail that was cut off does not count (section 12)."""
-    magic = b"trajpack journal 1\n"
-    if magic.startswith(data) or not any(data):
+    """The whole records of a journal; a record that was cut off at the end does not count."""
+    if len(data) <= len(JOURNAL) and (JOURNAL.startswith(data) or not any(data)):
         return []
-    demand(data.startswith(magic), "the journal has another magic")
-    records, at = [], len(magic)
-    while at + 8 <= len(data):
-        length, crc = struct.unpack_from("<II", data, at)
-        payload = data[at + 8:at + 8 + length]
-        if length == 0 or len(payload) < length or crc32c(payload) != crc:
-            break
+    demand(data.startswith(JOURNAL), "the journal is damaged at byte 0: it has another magic")
+    records, at = [], len(JOURNAL)
+    while (payload := frame(data, at)) is not None:
         records.append(json.loads(payload))
-        at += 8 + length
+        at += 8 + len(payload)
+    damage = tail_damage(data[at:], at)
+    demand(damage is None, f"the journal is damaged: record {len(records)}, at byte {at}: {damage}")
+    check_records(records)
     return records
+
+
+def check_records(records):
+    demand(not records or records[0]["type"] == "plan", "the journal's first record is not the plan")
+    demand(all(r["type"] != "plan" for r in records[1:]), "the journal has a second plan")
+    names = [r["name"] for r in records if r["type"] == "shard"]
+    demand(len(set(names)) == len(names), "the journal names a shard twice")
+    if names and records[0]["format"] != "writer":
+        demand(names == [shard_name(n) for n in range(len(names))], "a record of the journal is missing")
+
+
+def shard_name(number):
+    return f"shard-{number:06d}.h5"
+
+
+def is_shard(name):
+    return name.startswith("shard-") and name.endswith(".h5")
+
+
+def unlisted(folder, listed, begun):
+    """The shards that a list does not name: {name: "superseded", "unacknowledged" or "orphan"}."""
+    def ids(name):
+        try:
+            shard = Shard(os.path.join(folder, name))
+            return {shard.string(row[0], row[1]) for row in shard.episodes.tolist()}
+        except (OSError, KeyError, ValueError, Damaged):
+            return None
+
+    found = {name: ids(name) for name in sorted(os.listdir(folder)) if is_shard(name) and name not in listed}
+    if not found:
+        return {}
+    known = set().union(*(ids(name) or set() for name in listed))
+    standing = {n: "orphan" if i is None or i - known else "superseded" for n, i in found.items()}
+    orphans = [name for name, what in standing.items() if what == "orphan"]
+    used = [int(n[6:-3]) for n in [*listed, *standing] if standing.get(n) != "orphan" and n[6:-3].isdecimal()]
+    if begun and len(orphans) == 1 and found[orphans[0]] is not None:
+        if orphans[0] == shard_name(max(used, default=-1) + 1):
+            standing[orphans[0]] = "unacknowledged"
+    return standing
 
 
 def open_dataset(path):
@@ -98,13 +179,17 @@ def open_dataset(path):
         with open(os.path.join(path, "journal"), "rb") as file:
             records = journal_records(file.read())
         entries, whole = [r for r in records if r["type"] == "shard"], {"complete": False}
+        lost = [n for n, w in unlisted(path, [e["name"] for e in entries], bool(records)).items() if w == "orphan"]
+        demand(not lost, f"the journal has lost records: it does not name {', '.join(lost)}")
     else:
         raise Damaged("the folder has neither a manifest nor a journal")
     paths = []
     for entry in entries:
         name = entry["name"]
-        demand(name.startswith("shard-") and name.endswith(".h5") and "/" not in name, "a shard's name is wrong")
-        paths.append(next(p for p in (os.path.join(path, name), os.path.join(above, name)) if os.path.exists(p)))
+        demand(is_shard(name) and "/" not in name, "a shard's name is wrong")
+        there = [p for p in (os.path.join(path, name), os.path.join(above, name)) if os.path.exists(p)]
+        demand(there, f"{name} is missing")
+        paths.append(there[0])
         demand(os.path.getsize(paths[-1]) == entry["bytes"], f"{name} has another size")
     return paths, whole
 

@@ -8,8 +8,11 @@ extension JSONValue {
   }
 
   /// Reads a JSON document from UTF-8 bytes; see ``init(parsing:)-(String)``.
-  public init(parsing bytes: [UInt8]) throws(TrajpackError) {
-    var parser = JSONParser(bytes: bytes)
+  ///
+  /// - Parameter mostValues: The most values (numbers, texts, objects, ...) that it may have. A value takes
+  ///   up to 48 bytes where its text may take two, so this, not the length, bounds the memory.
+  public init(parsing bytes: [UInt8], mostValues: Int = .max) throws(TrajpackError) {
+    var parser = JSONParser(bytes: bytes, room: mostValues, mostValues: mostValues)
     self = try parser.document()
   }
 }
@@ -17,8 +20,9 @@ extension JSONValue {
 private struct JSONParser {
   let bytes: [UInt8]
   var at = 0
-
-  init(bytes: [UInt8]) { self.bytes = bytes }
+  /// Values that may still come.
+  var room: Int
+  let mostValues: Int
 
   mutating func document() throws(TrajpackError) -> JSONValue {
     let value = try value(depth: 0)
@@ -32,7 +36,12 @@ private struct JSONParser {
   }
 
   mutating func skipSpace() {
-    while at < bytes.count, [0x20, 0x0A, 0x0D, 0x09].contains(bytes[at]) { at += 1 }
+    while at < bytes.count {
+      switch bytes[at] {
+      case 0x20, 0x0A, 0x0D, 0x09: at += 1
+      default: return
+      }
+    }
   }
 
   mutating func take(_ byte: UInt8) -> Bool {
@@ -44,6 +53,8 @@ private struct JSONParser {
 
   mutating func value(depth: Int) throws(TrajpackError) -> JSONValue {
     guard depth < 64 else { throw wrong("at most 64 levels of nesting") }
+    guard room > 0 else { throw wrong("at most \(mostValues) values") }
+    room -= 1
     skipSpace()
     guard at < bytes.count else { throw wrong("a value") }
     switch bytes[at] {
@@ -67,12 +78,18 @@ private struct JSONParser {
     at += 1
     var members: [JSONValue.Member] = []
     var names: Set<String> = []
+    // A set costs more than it saves for the few members that most objects have.
+    func isNew(_ name: String) -> Bool {
+      if members.count < 16 { return !members.contains { $0.name == name } }
+      if names.isEmpty { names = Set(members.map(\.name)) }
+      return names.insert(name).inserted
+    }
     if take(UInt8(ascii: "}")) { return .object(members) }
     repeat {
       skipSpace()
       guard at < bytes.count, bytes[at] == UInt8(ascii: "\"") else { throw wrong("a member name") }
       let name = try string()
-      guard names.insert(name).inserted else {
+      guard isNew(name) else {
         throw wrong("each member once, but '\(name)' comes twice")
       }
       guard take(UInt8(ascii: ":")) else { throw wrong("':'") }

@@ -13,9 +13,14 @@ public final class Dataset: Sendable {
   /// The manifest; `nil` for a single file or an unfinished conversion.
   public let manifest: Manifest?
   /// What the manifest or the journal says of each shard; none of a single file.
-  let entries: [Manifest.Entry]
+  public let entries: [Manifest.Entry]
   /// The file that lists the shards, as it was read; `nil` for a single file.
   let listing: ListingFile?
+  /// The folder of the list: the dataset's, or that of a replacement which is moving there.
+  public let listFolder: String
+
+  /// The file that lists the shards, for errors.
+  var list: String { isComplete ? "manifest" : "journal" }
 
   /// Why it is not complete, and what to do; `nil` where it is.
   public var unfinished: String? {
@@ -40,7 +45,11 @@ public final class Dataset: Sendable {
   }
 
   /// Opens a dataset. Only its manifest or journal is read.
-  public init(_ path: String) throws(TrajpackError) {
+  ///
+  /// - Parameter allowingOrphans: Opens an unfinished dataset also where shards show that its journal has
+  ///   lost records (``UnnamedShards``).
+  /// - Throws: A data error where manifest or journal are damaged.
+  public init(_ path: String, allowingOrphans: Bool = false) throws(TrajpackError) {
     self.path = path
     switch FileSystem.item(at: path) {
     case nil: throw TrajpackError(.usage, "\(path): does not exist")
@@ -48,22 +57,25 @@ public final class Dataset: Sendable {
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
-      (manifest, entries, listing) = (nil, [], nil)
+      (manifest, entries, listing, listFolder) = (nil, [], nil, path)
     case .folder:
       // A writer may just be between its journal and its manifest.
-      var found = try Listing(path)
-      for _ in 0..<8 where found == nil { found = try Listing(path) }
-      guard let found else {
-        throw TrajpackError(
-          .usage,
-          "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
-            + "make one with 'trajpack convert \(path) DST'")
+      var found = try Listing(path, allowingOrphans: allowingOrphans)
+      for _ in 0..<8 where found == nil {
+        found = try Listing(path, allowingOrphans: allowingOrphans)
       }
+      guard let found else { throw try Self.noDataset(path) }
       shardPaths = found.entries.map { "\(found.folder)/\($0.name)" }
       manifest = found.manifest
       (isComplete, isGrowing) = (found.manifest != nil, found.isGrowing)
-      (entries, listing) = (found.entries, found.file)
+      (entries, listing, listFolder) = (found.entries, found.file, found.folder)
     }
+  }
+
+  /// Some shard files, as a dataset.
+  init(shards: [String]) {
+    (path, listFolder, shardPaths) = (shards.first ?? "", "", shards)
+    (isComplete, isGrowing, manifest, entries, listing) = (true, false, nil, [], nil)
   }
 
   /// Opens a dataset and reads from it, again where it is replaced meanwhile.
@@ -86,6 +98,33 @@ public final class Dataset: Sendable {
     return listing == nil || listed == moved || FileSystem.item(at: listed) != nil ? listed : moved
   }
 
+  /// Refuses a folder of shards whose manifest or journal does not even begin as one, by what is wrong
+  /// with it.
+  public static func refuseDamagedList(
+    _ path: String, _ names: [String]
+  ) throws(TrajpackError) {
+    guard names.contains(where: Manifest.isShard) else { return }
+    if names.contains(Manifest.fileName) { _ = try Manifest(inFolder: path) }
+    if names.contains(Journal.fileName) { _ = try Journal.plan(inFolder: path) }
+    throw try noDataset(path)
+  }
+
+  /// The error of a folder that has neither a manifest nor a journal.
+  private static func noDataset(_ path: String) throws(TrajpackError) -> TrajpackError {
+    let shards = try FileSystem.names(in: path).filter { Manifest.isShard($0) }
+    guard let first = shards.first else {
+      return TrajpackError(
+        .usage,
+        "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
+          + "make one with 'trajpack convert \(path) DST'")
+    }
+    return TrajpackError(
+      .usage,
+      "\(path): holds shards (\(first)\(shards.count > 1 ? ", ..." : "")) but no \(Manifest.fileName); "
+        + "copy that too, or run 'trajpack repair \(path)', which lists them anew; each shard also "
+        + "opens by itself")
+  }
+
   /// Opens the shard of that number.
   ///
   /// - Throws: A data error where it is missing or is not the one that was listed, also because the
@@ -105,11 +144,11 @@ public final class Dataset: Sendable {
       shard = try Shard(path(ofShard: number))
     }
     try requireListed(number)
-    if let entry = manifest?.shards[number], entry.receipt.bytes != shard.file.length {
+    if !entries.isEmpty, entries[number].receipt.bytes != shard.file.length {
       throw TrajpackError(
         .data,
-        "\(shard.name): has \(shard.file.length) bytes where the manifest says "
-          + "\(entry.receipt.bytes); restore it from a copy")
+        "\(shard.name): has \(shard.file.length) bytes where the \(list) says "
+          + "\(entries[number].receipt.bytes); restore it from a copy")
     }
     return shard
   }

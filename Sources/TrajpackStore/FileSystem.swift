@@ -111,9 +111,14 @@ public enum FileSystem {
     guard fsync(fd) == 0 || errno == EINVAL else { throw .system("cannot be made durable", path) }
   }
 
-  /// Gives a finished file its name, replacing none, and makes the name durable.
-  public static func publish(_ temporary: String, as path: String) throws(TrajpackError) {
-    guard tp_rename_exclusive(temporary, path) == 0 else { throw .system("cannot be named", path) }
+  /// Gives a finished file its name and makes the name durable. A file of that name is an error, unless
+  /// `replacing` it.
+  public static func publish(
+    _ temporary: String, as path: String, replacing: Bool = false
+  ) throws(TrajpackError) {
+    let outcome =
+      replacing ? rename(temporary, path) : tp_rename_exclusive(temporary, path)
+    guard outcome == 0 else { throw .system("cannot be named", path) }
     try syncFolder(parent(of: path))
   }
 

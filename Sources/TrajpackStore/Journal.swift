@@ -2,46 +2,68 @@ import Glibc
 import TrajpackCodecs
 import TrajpackFormat
 
-/// The append-only file in which a conversion acknowledges each shard: records of length, CRC-32C and
-/// JSON. What is in it has been made durable; a record that was cut off is as if it were not there.
+/// The append-only file in which a writer acknowledges each shard: records of length, CRC-32C and JSON.
+/// What is in it has been made durable. `schemas/archive-format.md`, section 12.
 public final class Journal {
   /// The name of the file in a dataset's folder.
   public static let fileName = "journal"
-  private static let magic: [UInt8] = Array("trajpack journal 1\n".utf8)
+  static let magic: [UInt8] = Array("trajpack journal 1\n".utf8)
+  /// The most bytes of a record's JSON. A shard's has a few hundred; the plan has the options.
+  public static let longestRecord = 8 << 20
+  /// The most values (numbers, texts, members) in a record's JSON.
+  public static let mostValues = 1 << 20
+  /// The most bytes of a journal: about three million shards.
+  public static let longest = 1 << 30
 
+  private let folder: String
   private let path: String
   private var descriptor: Int32
-  /// Bytes of the whole records.
-  private var length = 0
-  /// The records that are there, in order.
-  public private(set) var records: [JSONValue]
+  /// Bytes of the whole records, the magic included.
+  private var length: Int
+  /// Whether the file must be cut to `length` before anything is appended: it has a torn tail.
+  private var mustCut = false
+  /// Whether a write, an fsync or a change of names has failed, so that nobody knows what the disk has.
+  private var isInDoubt = false
+  /// The first record, which says what is being written; `nil` in a journal that has just been made.
+  public private(set) var plan: JSONValue?
+  /// The shards that are acknowledged, in order.
+  public private(set) var shards: [Manifest.Entry]
 
   /// Opens the journal of a dataset for writing, and makes it where there is none. `anew` forgets what
-  /// it holds.
+  /// it holds. A torn tail stays in the file until something is appended.
   ///
-  /// - Throws: A usage error while another process writes the dataset.
+  /// - Throws: A usage error while another process writes the dataset, a data error where the journal is
+  ///   damaged; nothing is changed then.
   public init(inFolder folder: String, anew: Bool = false) throws(TrajpackError) {
+    self.folder = folder
     path = "\(folder)/\(Self.fileName)"
     let isNew = FileSystem.item(at: path) == nil
     descriptor = try DatasetLock.open(folder)
-    var failure: TrajpackError?
-    var found: (records: [JSONValue], length: Int) = ([], 0)
+    (length, shards) = (0, [])
     do throws(TrajpackError) {
-      if !anew { found = try Self.parse(try LocalFile(path)) }
-      // A torn tail goes, so that what is appended follows the last whole record.
-      guard ftruncate(descriptor, off_t(found.length)) == 0,
-        lseek(descriptor, off_t(found.length), SEEK_SET) >= 0
-      else { throw .system("cannot be shortened", path) }
-      length = max(found.length, Self.magic.count)
-      if found.length == 0 { try FileSystem.write(Self.magic, to: descriptor, path) }
-      try FileSystem.sync(descriptor, path)
-      if isNew { try FileSystem.syncFolder(folder) }
-    } catch { failure = error }
-    records = found.records
-    if let failure {
+      if !anew, !isNew {
+        let content = try JournalContent(try LocalFile(path))
+        (plan, shards, length) = (content.plan, content.shards, content.length)
+        mustCut = content.isTorn || length == 0
+      } else {
+        mustCut = true
+        try cut()
+        if isNew { try FileSystem.syncFolder(folder) }
+      }
+    } catch {
       close(descriptor)
-      throw failure
+      descriptor = -1
+      throw error
     }
+  }
+
+  /// Locks a dataset whose journal may be damaged. Nothing can be appended; ``replace(plan:shards:)`` makes
+  /// a new one.
+  init(lockingFolder folder: String) throws(TrajpackError) {
+    self.folder = folder
+    path = "\(folder)/\(Self.fileName)"
+    descriptor = try DatasetLock.open(folder)
+    (length, shards) = (0, [])
   }
 
   deinit { if descriptor >= 0 { close(descriptor) } }
@@ -57,98 +79,137 @@ public final class Journal {
     guard let file = try? LocalFile(path),
       let head = try? file.bytes(0..<min(file.length, magic.count))
     else { return false }
-    return magic.starts(with: head) || head.allSatisfy { $0 == 0 }
+    return magic.starts(with: head) || file.length <= magic.count && head.allSatisfy { $0 == 0 }
   }
 
-  /// Appends a record and makes it durable. What could not be written whole is taken away again.
-  public func append(_ record: JSONValue) throws(TrajpackError) {
-    let frame = Self.frame(record)
+  /// The plan in the journal of a dataset; `nil` where it has none yet.
+  ///
+  /// - Throws: A data error where the journal is damaged.
+  public static func plan(inFolder folder: String) throws(TrajpackError) -> JSONValue? {
+    try JournalContent(inFolder: folder).plan
+  }
+
+  /// Cuts the file behind its last whole record, durably.
+  private func cut() throws(TrajpackError) {
+    guard ftruncate(descriptor, off_t(length)) == 0,
+      lseek(descriptor, off_t(length), SEEK_SET) >= 0
+    else { throw .system("cannot be shortened", path) }
+    if length == 0 {
+      try FileSystem.write(Self.magic, to: descriptor, path)
+      length = Self.magic.count
+    }
+    try FileSystem.sync(descriptor, path)
+    mustCut = false
+  }
+
+  /// Appends the first record and makes it durable.
+  public func begin(_ plan: JSONValue) throws(TrajpackError) {
+    precondition(self.plan == nil, "a journal has one plan")
+    try append(plan)
+    self.plan = plan
+  }
+
+  /// Acknowledges a shard: appends its record and makes it durable.
+  public func acknowledge(_ shard: Manifest.Entry) throws(TrajpackError) {
+    try append(shard.record)
+    shards.append(shard)
+  }
+
+  /// Appends a record, durably or not at all.
+  private func append(_ record: JSONValue) throws(TrajpackError) {
+    let frame = try Self.frame(record)
+    guard descriptor >= 0 else {
+      throw TrajpackError(.usage, "\(folder): the journal belongs to the parent process")
+    }
+    try settle()
     do throws(TrajpackError) {
+      if mustCut || lseek(descriptor, 0, SEEK_CUR) != off_t(length) { try cut() }
       try FileSystem.write(frame, to: descriptor, path)
       try FileSystem.sync(descriptor, path)
     } catch {
-      // Nothing may follow a torn record, and nobody may read one that was not acknowledged.
-      if ftruncate(descriptor, off_t(length)) != 0 || lseek(descriptor, off_t(length), SEEK_SET) < 0
-      {
-        leaveToParent()
-      }
+      // Readers are not to see what was not acknowledged. That this cut is durable is not known either.
+      isInDoubt = true
+      _ = ftruncate(descriptor, off_t(length))
       throw error
     }
     length += frame.count
-    records.append(record)
   }
 
-  /// Puts other records in the place of all that are there, whole or not at all, durably. The lock is
-  /// held throughout.
-  public func replace(with records: [JSONValue]) throws(TrajpackError) {
-    let bytes = Self.magic + records.flatMap { Self.frame($0) }
-    let folder = FileSystem.parent(of: path)
+  /// After a failure, writes the whole journal again from memory, so that the disk has just what this
+  /// object says. Does nothing otherwise.
+  ///
+  /// A second fsync of the same file would prove nothing: after a failed one the kernel may have marked
+  /// the pages clean and dropped them, and then it reports success for bytes that the disk never got
+  /// (Rebello et al., "Can Applications Recover from fsync Failures?", ATC 2020).
+  public func settle() throws(TrajpackError) {
+    if isInDoubt { try rewrite() }
+  }
+
+  /// Puts other records in the place of all that are there, durably. The lock is held throughout.
+  ///
+  /// - Throws: Where that fails. `shards` then says which list readers see: the old one, or the new one,
+  ///   which may not be durable. Files of both must stay until ``settle()`` succeeds.
+  public func replace(plan: JSONValue, shards: [Manifest.Entry]) throws(TrajpackError) {
+    let before = (self.plan, self.shards)
+    (self.plan, self.shards) = (plan, shards)
+    try rewrite { (self.plan, self.shards) = before }
+  }
+
+  /// Writes what memory has into a new file and gives it the journal's name.
+  ///
+  /// - Parameter undo: Called where the old file keeps the name.
+  private func rewrite(undo: () -> Void = {}) throws(TrajpackError) {
     let temporary = "\(folder)/.tmp-\(Self.fileName)"
-    try FileSystem.remove(temporary)
-    let fresh = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
-    guard fresh >= 0 else { throw .system("cannot be made", temporary) }
+    var fresh: Int32 = -1
+    var written = 0
     do throws(TrajpackError) {
+      try FileSystem.remove(temporary)
+      fresh = open(temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
+      guard fresh >= 0 else { throw .system("cannot be made", temporary) }
       guard flock(fresh, LOCK_EX | LOCK_NB) == 0 else {
         throw .system("cannot be locked", temporary)
       }
-      try FileSystem.write(bytes, to: fresh, temporary)
+      written = try writeAll(to: fresh, temporary)
       try FileSystem.sync(fresh, temporary)
       guard rename(temporary, path) == 0 else { throw .system("cannot be named", path) }
     } catch {
-      close(fresh)
-      unlink(temporary)
+      if fresh >= 0 {
+        close(fresh)
+        unlink(temporary)
+      }
+      undo()
       throw error
     }
     close(descriptor)
     descriptor = fresh
-    length = bytes.count
-    self.records = records
+    (length, mustCut, isInDoubt) = (written, false, true)
     try FileSystem.syncFolder(folder)
+    isInDoubt = false
   }
 
-  private static func frame(_ record: JSONValue) -> [UInt8] {
+  private func writeAll(to fresh: Int32, _ name: String) throws(TrajpackError) -> Int {
+    var (buffer, written) = (Self.magic, 0)
+    if let plan { buffer += try Self.frame(plan) }
+    for shard in shards {
+      buffer += try Self.frame(shard.record)
+      guard buffer.count >= 1 << 16 else { continue }
+      try FileSystem.write(buffer, to: fresh, name)
+      written += buffer.count
+      buffer.removeAll(keepingCapacity: true)
+    }
+    try FileSystem.write(buffer, to: fresh, name)
+    return written + buffer.count
+  }
+
+  static func frame(_ record: JSONValue) throws(TrajpackError) -> [UInt8] {
     let payload = Array(record.text().utf8)
+    guard payload.count <= longestRecord else {
+      throw TrajpackError(
+        .usage,
+        "the plan of this dataset would have \(payload.count) bytes in its journal, where "
+          + "\(longestRecord) are the most; give fewer or shorter options")
+    }
     let crc = payload.withUnsafeBytes { CRC32C.of($0) }
     return littleEndian([UInt32(payload.count), crc]) + payload
-  }
-
-  /// The whole records of a journal, for readers.
-  public static func read(inFolder folder: String) throws(TrajpackError) -> [JSONValue] {
-    try parse(try LocalFile("\(folder)/\(fileName)")).records
-  }
-
-  private static func parse(
-    _ file: LocalFile
-  ) throws(TrajpackError) -> (records: [JSONValue], length: Int) {
-    guard file.length <= 1 << 30 else {
-      throw TrajpackError(.data, "\(file.path): is too long for a journal")
-    }
-    let bytes = try file.bytes(0..<file.length)
-    guard bytes.starts(with: magic) || magic.starts(with: bytes) else {
-      // A power cut may leave the length of the first write without its bytes.
-      if bytes.allSatisfy({ $0 == 0 }) { return ([], 0) }
-      throw TrajpackError(.data, "\(file.path): is no trajpack journal")
-    }
-    guard bytes.count >= magic.count else { return ([], 0) }
-    var records: [JSONValue] = []
-    var at = magic.count
-    while at + 8 <= bytes.count {
-      let (length, crc) = bytes.withUnsafeBytes { raw in
-        (
-          Int(UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: UInt32.self))),
-          UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self))
-        )
-      }
-      // Zeros where a power cut has lost the bytes are no record: the checksum of nothing is 0 too.
-      guard length > 0, length <= bytes.count - at - 8 else { break }
-      let payload = bytes[at + 8..<at + 8 + length]
-      guard payload.withUnsafeBytes({ CRC32C.of($0) }) == crc else { break }
-      records.append(
-        try within("\(file.path), record \(records.count)") { () throws(TrajpackError) in
-          try JSONValue(parsing: Array(payload))
-        })
-      at += 8 + length
-    }
-    return (records, at)
   }
 }

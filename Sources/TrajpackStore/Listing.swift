@@ -12,7 +12,7 @@ struct Listing {
   let file: ListingFile
 
   /// Reads the list; `nil` where there is none, or another one has come meanwhile.
-  init?(_ path: String) throws(TrajpackError) {
+  init?(_ path: String, allowingOrphans: Bool) throws(TrajpackError) {
     let replacement = Replacement.committedFolder(of: path)
     let folder = replacement ?? path
     self.folder = folder
@@ -21,10 +21,7 @@ struct Listing {
     do throws(TrajpackError) {
       if isManifest {
         let opened = try LocalFile(manifestPath)
-        guard opened.length <= 256 << 20 else {
-          throw TrajpackError(.data, "\(manifestPath): is too long for a manifest")
-        }
-        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
+        let manifest = try Manifest(inFolder: folder)
         self.manifest = manifest
         entries = manifest.shards
         isGrowing = false
@@ -34,17 +31,14 @@ struct Listing {
       let journal = "\(folder)/\(Journal.fileName)"
       guard FileSystem.item(at: journal) == .file else { return nil }
       file = try ListingFile(try LocalFile(journal), isJournal: true)
-      let records = try Journal.read(inFolder: folder)
-      var entries: [Manifest.Entry] = []
-      for (n, record) in records.enumerated() {
-        if let entry = try Manifest.Entry(record: record, number: n) { entries.append(entry) }
-      }
-      self.entries = entries
+      let list = try UnfinishedList(folder, allowingOrphans: allowingOrphans)
+      (entries, isGrowing) = (list.entries, list.isGrowing)
       manifest = nil
-      isGrowing = records.first?["format"]?.string == "writer"
     } catch {
       // The one that was there has gone, and the other one has come.
-      guard isManifest == (FileSystem.item(at: manifestPath) == .file) else { return nil }
+      guard isManifest == (FileSystem.item(at: manifestPath) == .file),
+        replacement == Replacement.committedFolder(of: path)
+      else { return nil }
       throw error
     }
     // A replacement empties the journal, and ends with a manifest.

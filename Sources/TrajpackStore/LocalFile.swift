@@ -207,7 +207,7 @@ extension TrajpackError {
     case ENOSPC, EDQUOT:
       return TrajpackError(
         .machine,
-        "\(path): \(what): no space is left on the disk; free some and run again with --resume")
+        "\(path): \(what): no space is left on the disk; free some and run again")
     case EMFILE, ENFILE:
       return TrajpackError(
         .machine,

@@ -43,7 +43,7 @@ public struct Manifest: Sendable, Equatable {
         return number
       }
       let digest = try reader.text("sha256")
-      guard digest.utf8.count == 64, digest.allSatisfy({ "0123456789abcdef".contains($0) }) else {
+      guard FileDigest(hexadecimal: digest) != nil else {
         throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(digest)'")
       }
       receipt = ShardWriter.Receipt(
@@ -56,11 +56,11 @@ public struct Manifest: Sendable, Equatable {
   public var shards: [Entry]
   /// Where the data came from and how it was converted; an object.
   public var source: JSONValue
-  /// The statistics of all shards together; an object.
-  public var statistics: JSONValue
+  /// The statistics of all shards together; an object, or `nil` where the manifest was read from a file.
+  public var statistics: JSONValue?
 
   /// A manifest.
-  public init(shards: [Entry], source: JSONValue, statistics: JSONValue) {
+  public init(shards: [Entry], source: JSONValue, statistics: JSONValue?) {
     self.shards = shards
     self.source = source
     self.statistics = statistics
@@ -72,29 +72,52 @@ public struct Manifest: Sendable, Equatable {
     return "shard-" + String(repeating: "0", count: max(6 - digits.count, 0)) + digits + ".h5"
   }
 
-  /// Whether a file of that name in a dataset's folder is trajpack's own, to be written anew.
-  public static func owns(_ name: String) -> Bool {
-    name == Journal.fileName || name.hasPrefix(".tmp-")
-      || (name.hasPrefix("shard-") && name.hasSuffix(".h5"))
+  /// Whether a file of that name in a dataset's folder is a shard.
+  public static func isShard(_ name: String) -> Bool {
+    name.hasPrefix("shard-") && name.hasSuffix(".h5")
   }
 
-  /// Ends the writing of a dataset: writes the manifest of its shards, then takes the journal away.
+  /// The number in the name of a shard; `nil` where trajpack did not name it.
+  static func number(ofShard name: String) -> Int? {
+    guard isShard(name) else { return nil }
+    let digits = name.dropFirst("shard-".count).dropLast(".h5".count)
+    guard (6...15).contains(digits.utf8.count), let number = Int(digits),
+      shardName(number) == name
+    else { return nil }
+    return number
+  }
+
+  /// Whether a file of that name in a dataset's folder is trajpack's own, to be written anew.
+  public static func owns(_ name: String) -> Bool {
+    name == Journal.fileName || name.hasPrefix(".tmp-") || isShard(name)
+  }
+
+  /// Ends the writing of a dataset: writes the manifest of its shards, removes the files that it does not
+  /// name any more, then the journal.
   public static func finish(
-    _ folder: String, shards: [Entry], source: JSONValue
+    _ folder: String, shards: [Entry], source: JSONValue, removing names: [String] = []
   ) throws(TrajpackError) {
     var statistics = DatasetStatistics()
     for entry in shards { try statistics.add(try Shard("\(folder)/\(entry.name)")) }
     let manifest = Manifest(shards: shards, source: source, statistics: statistics.json)
     try FileSystem.replace(
       "\(folder)/\(fileName)", with: Array((manifest.json.text(indent: 1) + "\n").utf8))
+    if !names.isEmpty {
+      for name in names { try FileSystem.remove("\(folder)/\(name)") }
+      // They go for good before the journal does: without it, they would be orphans.
+      try FileSystem.syncFolder(folder)
+    }
     try FileSystem.remove("\(folder)/\(Journal.fileName)")
     try FileSystem.syncFolder(folder)
   }
 
   /// A digest of the dataset's content: of its shards' names and digests.
   public var digest: String {
-    let lines = shards.map { "\($0.name) \($0.receipt.sha256)\n" }.joined()
-    return Array(lines.utf8).withUnsafeBytes { SHA256.of($0) }
+    var hash = SHA256()
+    for shard in shards {
+      Array("\(shard.name) \(shard.receipt.sha256)\n".utf8).withUnsafeBytes { hash.add($0) }
+    }
+    return hash.hexadecimal()
   }
 
   /// The JSON of the file; see `schemas/manifest.schema.json`.
@@ -114,30 +137,13 @@ public struct Manifest: Sendable, Equatable {
     return String(decoding: head, as: UTF8.self).contains("\"trajpack dataset\"")
   }
 
-  /// Reads a manifest.
+  /// Reads a manifest that is in memory; see ``init(inFolder:)`` for files.
   public init(json: JSONValue) throws(TrajpackError) {
     let reader = JSONReader(json, at: Self.fileName)
-    guard try reader.text("format") == "trajpack dataset" else {
-      throw reader.wrong("a trajpack dataset")
-    }
-    guard try reader.text("version").hasPrefix("1.") else {
-      throw TrajpackError(
-        .data,
-        "\(Self.fileName) has version \(try reader.text("version")), which this trajpack "
-          + "cannot read; use a newer one")
-    }
+    source = try Self.head(reader)
     shards = try reader.list("shards") { (r) throws(TrajpackError) in try Entry(r) }
-    guard Set(shards.map(\.name)).count == shards.count else {
-      throw reader.wrong("each shard once")
-    }
-    source = try reader.object("source")
     statistics = try reader.object("statistics")
-    guard try reader.text("digest") == digest else {
-      throw TrajpackError(
-        .data,
-        "\(Self.fileName) is damaged: its digest is not that of its shards; "
-          + "restore it from a copy")
-    }
+    try check(digest: try reader.text("digest"))
   }
 }
 

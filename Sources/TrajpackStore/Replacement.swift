@@ -82,9 +82,7 @@ public enum Replacement {
     let committed = "\(folder)/\(committedName)"
     let manifestFile = try LocalFile("\(committed)/\(Manifest.fileName)")
     let bytes = try manifestFile.bytes(0..<manifestFile.length)
-    let manifest = try within(manifestFile.path) { () throws(TrajpackError) in
-      try Manifest(json: JSONValue(parsing: bytes))
-    }
+    let manifest = try Manifest(inFolder: committed)
     let path = "\(folder)/\(Manifest.fileName)"
     if try !isFile(path, of: bytes) { try FileSystem.remove(path) }
     try lock.emptyJournal()

@@ -43,7 +43,8 @@ extension Shard {
         (parts.text, parts.textCount) = (memory, reading.count)
       case .memory(let memory):
         let stored = UnsafeRawBufferPointer(rebasing: memory.bytes[..<reading.count])
-        parts.schema = try JSONValue(parsing: inflate(schemaSection, "schema", stored))
+        parts.schema = try JSONValue(
+          parsing: inflate(schemaSection, "schema", stored), mostValues: maximumSchemaValues)
       }
     }
     return parts

@@ -51,6 +51,8 @@ public final class Shard: Sendable {
 
   /// The most that a compressed section may claim to hold.
   static let maximumSection = 64 << 20
+  /// The most values (numbers, texts, members) in a schema: some 300,000 channels.
+  static let maximumSchemaValues = 4 << 20
   /// The most that the sections together may take: a chunk table of 26 million rows.
   static let maximumIndex = 1 << 30
 

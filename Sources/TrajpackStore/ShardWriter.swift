@@ -12,11 +12,22 @@ public final class ShardWriter {
     /// Bytes of the file.
     public var bytes: Int
     /// SHA-256 of the file.
-    public var sha256: String
+    public let digest: FileDigest
     /// Episodes in it.
     public var episodes: Int
     /// Rows of all tracks.
     public var rows: Int
+
+    /// SHA-256 of the file, in 64 hexadecimal digits.
+    public var sha256: String { digest.hexadecimal }
+
+    /// What was committed; `sha256` has 64 hexadecimal digits.
+    public init(bytes: Int, sha256: String, episodes: Int, rows: Int) {
+      guard let digest = FileDigest(hexadecimal: sha256) else {
+        preconditionFailure("a SHA-256 has 64 hexadecimal digits")
+      }
+      (self.bytes, self.digest, self.episodes, self.rows) = (bytes, digest, episodes, rows)
+    }
   }
 
   struct Pending {
@@ -328,8 +339,13 @@ public final class ShardWriter {
 
   /// Writes what is left and the index, makes the file durable, and gives it its name.
   ///
-  /// - Parameter attributes: The schema's attributes; those it was begun with where `nil`.
-  public func commit(attributes: JSONValue? = nil) throws(TrajpackError) -> Receipt {
+  /// - Parameters:
+  ///   - attributes: The schema's attributes; those it was begun with where `nil`.
+  ///   - replacing: Replaces a file of that name, rather than refusing it.
+  ///   - expected: The SHA-256 that it must have; another file is not named.
+  public func commit(
+    attributes: JSONValue? = nil, replacing: Bool = false, expected: String? = nil
+  ) throws(TrajpackError) -> Receipt {
     try settle(nil)
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
@@ -347,7 +363,14 @@ public final class ShardWriter {
     let sections = try writeIndex()
     try backend.finish(rows: schema.blocks.map(\.rows))
     let receipt = try seal(sections)
-    try FileSystem.publish(temporary, as: path)
+    guard expected == nil || receipt.sha256 == expected else {
+      throw TrajpackError(
+        .data,
+        "\(path): was damaged, and the source gives another shard than the one that was acknowledged "
+          + "(SHA-256 \(receipt.sha256), acknowledged \(expected ?? "")); restore the shard from a copy, "
+          + "or use --overwrite to convert again")
+    }
+    try FileSystem.publish(temporary, as: path, replacing: replacing)
     isDone = true
     return receipt
   }

@@ -16,12 +16,16 @@ public struct Verification: Sendable {
     public init() {}
   }
 
-  /// Checks a shard: its index when it is opened, then every chunk, then, where the manifest has it, the
-  /// digest of the whole file.
+  /// Checks a shard: its index when it is opened, then every chunk, then, where the dataset lists it, the
+  /// digest of the whole file and its counts.
   ///
-  /// - Parameter advance: Told how many more bytes have been read.
+  /// - Parameters:
+  ///   - list: What lists it: "manifest" or "journal".
+  ///   - statistics: The shard's are added to them.
+  ///   - advance: Told how many more bytes have been read.
   public static func verify(
-    _ path: String, expected: Manifest.Entry?, pool: WorkerPool, isStopped: @Sendable () -> Bool,
+    _ path: String, expected: Manifest.Entry?, list: String,
+    statistics: inout DatasetStatistics, pool: WorkerPool, isStopped: @Sendable () -> Bool,
     advance: @escaping @Sendable (Int) -> Void
   ) throws(TrajpackError) -> Result {
     var result = Result()
@@ -35,7 +39,6 @@ public struct Verification: Sendable {
     let shard: Shard
     do throws(TrajpackError) {
       shard = try Shard(path)
-      var statistics = DatasetStatistics()
       try statistics.add(shard)
     } catch {
       guard error.fault != .machine else { throw error }
@@ -60,15 +63,37 @@ public struct Verification: Sendable {
     }
     result.bytes = shard.file.length
     let found = try digest.value()
-    if result.damages.isEmpty, let expected, expected.receipt.sha256 != found {
+    guard let expected else { return result }
+    if result.damages.isEmpty, expected.receipt.sha256 != found {
       result.damages.append(
         TrajpackError(
           .data,
           "\(shard.name): its data matches its checksums, but the file is not the one that was "
-            + "committed (SHA-256 \(found), manifest \(expected.receipt.sha256)); restore it from a copy"
+            + "committed (SHA-256 \(found), \(list) \(expected.receipt.sha256)); restore it from a copy"
         ))
+    } else if result.damages.isEmpty {
+      result.damages += counts(of: shard, expected.receipt, list)
     }
     return result
+  }
+
+  /// Compares what the list says of a shard with the shard, which is good.
+  private static func counts(
+    of shard: Shard, _ receipt: ShardWriter.Receipt, _ list: String
+  ) -> [TrajpackError] {
+    let index = shard.index
+    let rows = (0..<index.trackCount).reduce(0) { $0 + index.rows(ofTrack: $1).count }
+    let all = [
+      ("bytes", receipt.bytes, shard.file.length),
+      ("episodes", receipt.episodes, index.episodeCount),
+      ("rows", receipt.rows, rows),
+    ]
+    return all.filter { $0.1 != $0.2 }.map { what, listed, found in
+      TrajpackError(
+        .data,
+        "the \(list) is damaged: it says that \(shard.name) has \(listed) \(what), but it has \(found); "
+          + "restore the \(list) from a copy")
+    }
   }
 
   private static func check(

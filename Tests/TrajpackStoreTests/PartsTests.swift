@@ -6,52 +6,95 @@ import TrajpackTestSupport
 @testable import TrajpackStore
 
 @Suite struct JournalTests {
-  private let records: [JSONValue] = (0..<6).map {
-    .record([
-      "type": "shard", "n": .int(Int64($0)), "text": .string(String(repeating: "é", count: $0 * 3)),
-    ])
+  private let plan: JSONValue = .record(["type": "plan", "format": "writer", "of": "é"])
+  private let shards: [Manifest.Entry] = (0..<5).map {
+    Manifest.Entry(
+      name: Manifest.shardName($0),
+      receipt: .init(
+        bytes: 5000 + $0, sha256: String(repeating: "\($0)", count: 64), episodes: 1, rows: 7))
+  }
+
+  /// A journal of the plan and all shards, and where each record ends.
+  private func whole(_ scratch: Scratch) throws -> (bytes: [UInt8], ends: [Int]) {
+    var ends = [19]
+    let path = "\(scratch.path)/journal"
+    do {
+      let journal = try Journal(inFolder: scratch.path)
+      try journal.begin(plan)
+      ends.append(FileSystem.size(of: path))
+      for shard in shards {
+        try journal.acknowledge(shard)
+        ends.append(FileSystem.size(of: path))
+      }
+    }
+    return (try contents(path), ends)
   }
 
   @Test func cutAtEveryByteItKeepsTheWholeRecordsBefore() throws {
     let scratch = Scratch()
-    var ends = [19]
-    do {
-      let journal = try Journal(inFolder: scratch.path)
-      for record in records {
-        try journal.append(record)
-        ends.append(FileSystem.size(of: "\(scratch.path)/journal"))
-      }
-    }
-    let whole = try contents("\(scratch.path)/journal")
+    let (whole, ends) = try whole(scratch)
     for length in 0...whole.count {
       try FileSystem.replace("\(scratch.path)/journal", with: Array(whole[..<length]))
-      let kept = max(ends.lastIndex { $0 <= length } ?? 0, 0)
-      #expect(try Journal.read(inFolder: scratch.path) == Array(records[..<kept]))
-      // Opened for writing, the torn tail goes and the next record follows the last whole one.
+      let kept = ends.lastIndex { $0 <= length } ?? 0
+      let content = try JournalContent(inFolder: scratch.path)
+      #expect(content.plan == (kept > 0 ? plan : nil))
+      #expect(content.shards == Array(shards.prefix(max(kept - 1, 0))))
+      // Opened for writing, nothing changes before something is appended behind the last whole record.
       do {
         let journal = try Journal(inFolder: scratch.path)
-        #expect(journal.records == Array(records[..<kept]))
-        try journal.append(["after"])
+        #expect(try contents("\(scratch.path)/journal") == Array(whole[..<length]))
+        for record in [plan] + shards.map(\.record) {
+          if journal.plan == nil { try journal.begin(record) }
+        }
+        for shard in shards.dropFirst(journal.shards.count) { try journal.acknowledge(shard) }
       }
-      #expect(try Journal.read(inFolder: scratch.path) == Array(records[..<kept]) + [["after"]])
+      #expect(try contents("\(scratch.path)/journal") == whole)
     }
   }
 
-  @Test func aFlippedByteEndsItThereOrIsAnError() throws {
+  @Test func aFlippedBitAnywhereIsRefused() throws {
     let scratch = Scratch()
-    do {
-      let journal = try Journal(inFolder: scratch.path)
-      for record in records { try journal.append(record) }
-    }
-    let whole = try contents("\(scratch.path)/journal")
+    let (whole, _) = try whole(scratch)
     for at in whole.indices {
-      var bytes = whole
-      bytes[at] ^= 0x20
-      try FileSystem.replace("\(scratch.path)/journal", with: bytes)
-      do {
-        let found = try Journal.read(inFolder: scratch.path)
-        #expect(found == Array(records[..<found.count]) && found.count < records.count)
-      } catch { #expect(error.fault == .data && at < 19) }
+      for bit in [0, 5, 7] {
+        var bytes = whole
+        bytes[at] ^= 1 << bit
+        try FileSystem.replace("\(scratch.path)/journal", with: bytes)
+        #expect(failure { _ = try JournalContent(inFolder: scratch.path) }?.fault == .data)
+        #expect(failure { _ = try Journal(inFolder: scratch.path) }?.fault == .data)
+      }
+    }
+    #expect(try contents("\(scratch.path)/journal").count == whole.count)
+  }
+
+  @Test func lostSectorsOfTheLastRecordAreATornTail() throws {
+    let scratch = Scratch()
+    var random = SeededGenerator(seed: 5)
+    let (whole, ends) = try whole(scratch)
+    for padding in [0, 300, 700] {
+      // Another plan, so that the last record straddles sectors at other places.
+      let text = String(repeating: "x", count: padding)
+      let journal = try Journal(inFolder: scratch.path)
+      try journal.replace(
+        plan: .record(["type": "plan", "format": "writer", "of": .string(text)]), shards: shards)
+      let bytes = try contents("\(scratch.path)/journal")
+      let start = bytes.count - (whole.count - ends[ends.count - 2])
+      for _ in 0..<40 {
+        var torn = bytes
+        var (at, lost) = (start, false)
+        while at < torn.count {
+          let end = min(torn.count, (at / 512 + 1) * 512)
+          if Bool.random(using: &random) {
+            for i in at..<end { torn[i] = 0 }
+            lost = true
+          }
+          at = end
+        }
+        try FileSystem.replace("\(scratch.path)/journal", with: torn)
+        let content = try JournalContent(inFolder: scratch.path)
+        #expect(content.shards == (lost ? shards.dropLast() : shards))
+        #expect(content.isTorn == lost)
+      }
     }
   }
 
@@ -59,7 +102,7 @@ import TrajpackTestSupport
     let scratch = Scratch()
     let first = try Journal(inFolder: scratch.path)
     #expect(failure { _ = try Journal(inFolder: scratch.path) }?.fault == .usage)
-    try first.append(["still mine"])
+    try first.begin(plan)
   }
 
   @Test func theFileOfAnotherProgramIsLeftAlone() throws {

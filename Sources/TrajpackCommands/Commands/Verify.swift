@@ -6,11 +6,16 @@ struct Verify: Command {
   static let name = "verify"
   static let summary = "Check every stored byte of a dataset against its checksum."
   static let discussion = """
-    Reads the whole dataset: the index, every chunk, and the digest of each shard. Damage is named by \
-    shard, stream, episode, chunk and byte. Exits with 1 where anything is damaged.
+    Reads the whole dataset: the index, every chunk, the digest and the counts of each shard, and the \
+    statistics of the manifest. Damage is named by shard, stream, episode, chunk and byte. Exits with 1 \
+    where anything is damaged.
 
-    The digest of a shard stands in its dataset's manifest. Of a shard by itself the index and the chunks \
-    are checked, which is all that trajpack reads, but not what only other HDF5 programs look at.
+    Shards in the folder that the dataset does not list are named too. A crash may leave such as are \
+    superseded (a joined shard has their episodes) or unacknowledged (the writer stopped before it listed \
+    them); any other is an orphan, which counts as damage: the list has lost it, or it was put there.
+
+    The digest of a shard stands in its dataset's manifest or journal. Of a shard by itself the index and \
+    the chunks are checked, which is all that trajpack reads, but not what only other HDF5 programs look at.
     """
   static var examples: [Example] { [("trajpack verify ww", "Check a dataset after copying it.")] }
   static var parameters: [Parameter<Self>] {
@@ -28,20 +33,28 @@ struct Verify: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let opened = try Dataset(dataset)
+    let isFolder = FileSystem.item(at: dataset) == .folder
+    // Names first: what a writer has renamed by then is listed afterwards, but for its last shard.
+    let names = isFolder ? try FileSystem.names(in: dataset) : []
+    let opened = try Dataset(dataset, allowingOrphans: true)
+    let unnamed = try UnnamedShards(of: opened, names: names)
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     let progress = console.progress("verifying", items: "shards")
     progress.counters.expect(
       bytes: opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) },
       items: opened.shardPaths.count)
     var total = Verification.Result()
+    var statistics = DatasetStatistics()
     for (number, path) in opened.shardPaths.enumerated() {
       progress.counters.begin(FileSystem.name(of: path))
       let counters = progress.counters
       let result: Verification.Result
       do throws(TrajpackError) {
         result = try Verification.verify(
-          opened.path(ofShard: number), expected: opened.manifest?.shards[number], pool: pool,
+          opened.path(ofShard: number),
+          expected: opened.entries.isEmpty ? nil : opened.entries[number],
+          list: opened.manifest == nil ? "journal" : "manifest", statistics: &statistics,
+          pool: pool,
           isStopped: { Interrupt.isRequested }
         ) { counters.advance(bytes: $0, items: 0) }
       } catch {
@@ -60,12 +73,23 @@ struct Verify: Command {
       return
     }
     progress.finish("verified")
+    if let manifest = opened.manifest, total.damages.isEmpty {
+      total.damages = try ManifestCheck.damages(
+        of: manifest, inFolder: opened.listFolder, statistics: statistics)
+    }
+    do throws(TrajpackError) { try unnamed.refuseOrphans(in: dataset) } catch {
+      total.damages.append(error)
+    }
     // Not damage: the file of a name that was listed is another dataset's by now.
     if !total.damages.isEmpty, !opened.isCurrent {
       throw TrajpackError(
         .data, "\(dataset): was changed or replaced while it was verified; run verify again")
     }
-    if json { console.print(document(total, opened)) }
+    if json {
+      console.print(document(total, opened, unnamed))
+    } else {
+      for item in unnamed.items { console.print(Self.line(item)) }
+    }
     guard let first = total.damages.first else {
       if !json {
         console.print(
@@ -74,7 +98,7 @@ struct Verify: Command {
         )
       }
       if let unfinished = opened.unfinished { console.warn(unfinished) }
-      if !json, opened.manifest == nil {
+      if !json, opened.entries.isEmpty {
         console.print("without a manifest there is no digest to compare HDF5's own structures with")
       }
       return
@@ -83,11 +107,30 @@ struct Verify: Command {
     throw first
   }
 
-  private func document(_ total: Verification.Result, _ opened: Dataset) -> JSONValue {
+  private static func line(_ item: UnnamedShards.Item) -> String {
+    let what =
+      switch item.standing {
+      case .superseded: "other shards have its episodes"
+      case .unacknowledged: "its writer stopped before it listed it"
+      case .orphan: item.reason
+      }
+    return "\(item.name): not listed, \(item.standing.rawValue): \(what)".printable
+  }
+
+  private func document(
+    _ total: Verification.Result, _ opened: Dataset, _ unnamed: UnnamedShards
+  ) -> JSONValue {
     .record([
       "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
       "chunks": .int(Int64(total.chunks)), "bytes": .int(Int64(total.bytes)),
       "complete": .bool(opened.isComplete),
+      "unlisted": .array(
+        unnamed.items.map {
+          .record([
+            "name": .string($0.name), "standing": .string($0.standing.rawValue),
+            "reason": $0.reason.isEmpty ? nil : .string($0.reason),
+          ])
+        }),
       "damages": .array(total.damages.map { .string($0.message) }),
     ])
   }

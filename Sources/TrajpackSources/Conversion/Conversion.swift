@@ -39,7 +39,7 @@ public struct Conversion<Source: Importer>: Sendable {
     public var skipped: @Sendable (Recording) -> Void
     /// Whether the user wants to stop.
     public var isInterrupted: @Sendable () -> Bool
-    /// A sentence that a user should know before the work begins.
+    /// A sentence that a user should know.
     public var noted: @Sendable (String) -> Void
 
     /// Events that nobody looks at.
@@ -157,17 +157,17 @@ public struct Conversion<Source: Importer>: Sendable {
   private func run(in target: ConversionTarget) throws(TrajpackError) -> Outcome {
     let folder = target.folder
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
-    if let manifest = folder.finished {
-      try target.finish(manifest.shards, source: planRecord)
-      return Outcome(
-        shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0,
-        reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
+    let plan = plan
+    guard folder.done.count <= plan.count else {
+      throw TrajpackError(
+        .data,
+        "\(target.path): lists \(folder.done.count) shards where this conversion has \(plan.count); "
+          + "use --overwrite to replace it")
     }
-    let done = folder.done.count
-    let before = plan.prefix(done).flatMap { Array($0) }
+    let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { Array(plan[$0]) }
     events.planned(
-      source.recordings.count, total, before.count,
-      before.reduce(0) { $0 + source.recordings[$1].bytes })
+      source.recordings.count, total, kept.count,
+      kept.reduce(0) { $0 + source.recordings[$1].bytes })
     let pool = try WorkerPool(threads: options.jobs)
     var skipped = 0
     var shards = folder.done
@@ -175,18 +175,38 @@ public struct Conversion<Source: Importer>: Sendable {
     func note(_ schema: Schema) {
       for stream in schema.streams { streams[stream.name, default: []].append(stream) }
     }
-    for entry in shards { note(try Shard("\(target.path)/\(entry.name)").schema) }
-    for (number, range) in plan.enumerated().dropFirst(done) {
+    for (number, range) in plan.enumerated() {
       let name = Manifest.shardName(number)
       let path = "\(target.path)/\(name)"
-      guard let (receipt, schema, left) = try write(path, range, pool) else {
+      if number < shards.count, folder.damaged[number] == nil {
+        note(try Shard(path).schema)
+        continue
+      }
+      // A shard that was acknowledged and is damaged is made again from the source, and must come out equal.
+      let known = number < shards.count ? shards[number] : nil
+      guard
+        let (receipt, schema, left) = try write(
+          path, range, pool, expected: known?.receipt.sha256)
+      else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
+      }
+      skipped += left
+      if let found = folder.damaged[number] {
+        events.noted("\(found); it was written again from the source")
+        note(schema)
+        continue
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       try folder.acknowledge(entry)
       shards.append(entry)
       note(schema)
-      skipped += left
+    }
+    if let manifest = folder.finished {
+      try folder.leave()
+      try target.finish(shards, source: planRecord)
+      return Outcome(
+        shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
+        reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
@@ -216,7 +236,7 @@ public struct Conversion<Source: Importer>: Sendable {
 
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
-    _ path: String, _ range: Range<Int>, _ pool: WorkerPool
+    _ path: String, _ range: Range<Int>, _ pool: WorkerPool, expected: String?
   ) throws(TrajpackError) -> (ShardWriter.Receipt, schema: Schema, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
@@ -250,7 +270,7 @@ public struct Conversion<Source: Importer>: Sendable {
       return !events.isInterrupted()
     }
     if events.isInterrupted() { return nil }
-    return (try writer.commit(), schema, skipped)
+    return (try writer.commit(replacing: expected != nil, expected: expected), schema, skipped)
   }
 
   private func inOrder<Value: Sendable>(

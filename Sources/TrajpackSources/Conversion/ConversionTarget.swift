@@ -75,7 +75,10 @@ struct ConversionTarget {
 
   /// Says what becomes of the dataset that was to be replaced.
   func explain(_ error: TrajpackError) -> TrajpackError {
-    guard lock != nil else { return error }
+    guard lock != nil else {
+      return error.message.hasSuffix("run again")
+        ? TrajpackError(error.fault, error.message + " with --resume") : error
+    }
     let isCommitted =
       FileSystem.item(at: path) == nil
       && FileSystem.item(at: "\(destination)/\(Replacement.committedName)") != nil
@@ -94,7 +97,7 @@ struct ConversionTarget {
       return try Dataset(folder).manifest?.plan
     }
     guard FileSystem.item(at: "\(folder)/\(Journal.fileName)") == .file else { return nil }
-    return try Journal.read(inFolder: folder).first
+    return try Journal.plan(inFolder: folder)
   }
 
   /// Says so where the disk has less room than the old dataset takes: the new one is likely to need as much.

@@ -7,9 +7,11 @@ import TrajpackStore
 struct DatasetFolder {
   private let path: String
   private let wasThere: Bool
-  private let journal: Journal?
+  private let journal: Journal
   /// The shards that an earlier run has acknowledged.
   let done: [Manifest.Entry]
+  /// Those of them that are damaged, by number, each with a sentence that says what was found.
+  let damaged: [Int: String]
   /// The manifest, where an earlier run has finished.
   let finished: Manifest?
 
@@ -25,6 +27,7 @@ struct DatasetFolder {
     let isDataset =
       Journal.isJournal("\(path)/\(Journal.fileName)")
       || Manifest.isManifest("\(path)/\(Manifest.fileName)")
+    if !isDataset { try Dataset.refuseDamagedList(path, names) }
     guard names.isEmpty || resume && isDataset else {
       throw TrajpackError(
         .usage,
@@ -32,60 +35,38 @@ struct DatasetFolder {
           ? "\(path): holds a dataset already; use --resume to go on with it or --overwrite to replace it"
           : "\(path): is not empty; name a new folder for the dataset")
     }
-    if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
-      let manifest = try Dataset(path).manifest
-      guard let manifest, manifest.plan == plan else {
-        throw TrajpackError(
-          .usage,
-          "\(path): was made from other sources or with other options, so there is nothing to "
-            + "resume; use --overwrite to replace it")
-      }
-      // Stopped between the manifest and the end of the journal.
-      try FileSystem.remove("\(path)/\(Journal.fileName)")
-      try FileSystem.syncFolder(path)
-      (finished, journal, done) = (manifest, nil, [])
-      return
-    }
-    finished = nil
     let journal = try Journal(inFolder: path)
     self.journal = journal
-    if let first = journal.records.first {
-      guard first == plan else {
-        throw TrajpackError(
-          .usage,
-          "\(path): was begun from other sources or with other options; give the same ones to "
-            + "resume, or use --overwrite")
+    do throws(TrajpackError) {
+      let listed = try Self.listed(path, journal, plan)
+      (finished, done) = (listed.manifest, listed.shards)
+      try Self.removeLeftovers(path, done, isBegun: journal.plan != nil)
+      damaged = try Self.damaged(path, done)
+      if finished == nil, journal.plan == nil { try journal.begin(plan) }
+    } catch {
+      // A finished dataset, or a folder that was empty, has no journal of its own.
+      if !names.contains(Journal.fileName) {
+        unlink("\(path)/\(Journal.fileName)")
+        if !wasThere { rmdir(path) }
       }
-    } else {
-      try journal.append(plan)
-    }
-    var done: [Manifest.Entry] = []
-    for (n, record) in journal.records.enumerated() {
-      if let entry = try Manifest.Entry(record: record, number: n) { done.append(entry) }
-    }
-    for entry in done where FileSystem.size(of: "\(path)/\(entry.name)") != entry.receipt.bytes {
-      throw TrajpackError(
-        .data,
-        "\(path)/\(entry.name): is not the file that was acknowledged; use --overwrite to begin again"
-      )
-    }
-    self.done = done
-    // What was not acknowledged is made again: unfinished files, and a shard whose record was lost.
-    let kept = Set(done.map(\.name))
-    for name in try FileSystem.names(in: path)
-    where Manifest.owns(name) && !kept.contains(name) && name != Journal.fileName {
-      try FileSystem.remove("\(path)/\(name)")
+      throw error
     }
   }
 
   /// Makes it known that a shard is durable.
   func acknowledge(_ entry: Manifest.Entry) throws(TrajpackError) {
-    try journal?.append(entry.record)
+    try journal.acknowledge(entry)
   }
 
   /// Whether a shard has been acknowledged, now or by an earlier run.
   var hasShards: Bool {
-    finished != nil || journal?.records.contains { $0["type"]?.string == "shard" } ?? false
+    finished != nil || !journal.shards.isEmpty
+  }
+
+  /// Takes the journal away where the dataset was finished before.
+  func leave() throws(TrajpackError) {
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
+    try FileSystem.syncFolder(path)
   }
 
   /// Writes the manifest and takes the journal away.
@@ -95,9 +76,11 @@ struct DatasetFolder {
 
   /// Takes everything away again.
   func abandon() throws(TrajpackError) {
-    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
+    for name in try FileSystem.names(in: path)
+    where Manifest.owns(name) && name != Journal.fileName {
       try FileSystem.remove("\(path)/\(name)")
     }
+    try FileSystem.remove("\(path)/\(Journal.fileName)")
     if !wasThere { rmdir(path) }
   }
 }

@@ -23,9 +23,11 @@ extension DatasetAppender {
 
   /// Joins the last shards where 16 of one size, or enough to fill one, have come together.
   ///
-  /// A failure is kept for ``close()``: the episode that was just acknowledged is safe all the same.
+  /// A failure is kept for ``close()``: the episode that was just acknowledged is safe all the same. When 16
+  /// more shards have come, joining is tried again.
   func joinIfDue() {
-    guard joinFailure == nil else { return }
+    guard joinFailure == nil || shards.count >= joinsAgainAt else { return }
+    joinFailure = nil
     var isDue = true
     while isDue {
       isDue = false
@@ -35,7 +37,7 @@ extension DatasetAppender {
         do throws(TrajpackError) {
           try join(range)
           isDue = true
-        } catch { joinFailure = error }
+        } catch { (joinFailure, joinsAgainAt) = (error, shards.count + Self.fan) }
         break
       }
       if joinFailure != nil { return }
@@ -45,7 +47,8 @@ extension DatasetAppender {
   /// Joins all last shards that do not fill one.
   func joinRest() {
     let range = tail(Self.levels.count - 1).range
-    guard joinFailure == nil, range.count >= 2 else { return }
+    joinFailure = nil
+    guard range.count >= 2 else { return }
     do throws(TrajpackError) { try join(range) } catch { joinFailure = error }
   }
 
@@ -64,6 +67,7 @@ extension DatasetAppender {
   /// Writes the episodes of some shards into one, and has the journal name it instead of them.
   private func join(_ range: Range<Int>) throws(TrajpackError) {
     guard let schema else { return }
+    try journal.settle()
     let parts = Array(shards[range])
     var opened: [Shard] = []
     var blobBytes = [Int](repeating: 0, count: schema.plans.count)
@@ -82,17 +86,32 @@ extension DatasetAppender {
     let entry = try write(layout) { (writer) throws(TrajpackError) in
       try writer.append(contentsOf: opened)
     }
-    let before = shards
-    shards.replaceSubrange(range, with: [entry])
+    let before = retired
+    var list = shards
+    list.replaceSubrange(range, with: [entry])
+    retired = parts.map(\.name)
     do throws(TrajpackError) {
-      try journal.replace(with: records)
+      try journal.replace(plan: source, shards: list)
     } catch {
-      shards = before
+      // Readers may see the new list all the same, while a power cut may bring the old one back: then the
+      // files of both stay.
+      retired = journal.shards == list ? before + retired : before
+      if journal.shards == list { accept(list, entry, parts) }
       throw error
     }
+    accept(list, entry, parts)
+    for name in before {
+      do throws(TrajpackError) { try FileSystem.remove("\(path)/\(name)") } catch {
+        retired.append(name)
+      }
+    }
+  }
+
+  private func accept(_ list: [Manifest.Entry], _ entry: Manifest.Entry, _ parts: [Manifest.Entry])
+  {
+    shards = list
+    isNamed(entry)
     joins += 1
     joinedBytes += parts.reduce(0) { $0 + $1.receipt.bytes }
-    for name in retired { try FileSystem.remove("\(path)/\(name)") }
-    retired = parts.map(\.name)
   }
 }

@@ -8,6 +8,12 @@ extension DatasetAppender {
   /// - Returns: Whether that was so.
   func leaveAsFound() throws(TrajpackError) -> Bool {
     guard isOurs, shards.isEmpty || manifest != nil else { return false }
+    if let leftover {
+      try journal.settle()
+      // It goes for good before the journal does: without it, it would be an orphan.
+      try FileSystem.remove("\(path)/\(leftover)")
+      try FileSystem.syncFolder(path)
+    }
     try FileSystem.remove("\(path)/\(Journal.fileName)")
     if shards.isEmpty, !wasThere { rmdir(path) } else { try FileSystem.syncFolder(path) }
     return true
@@ -25,7 +31,11 @@ extension DatasetAppender {
     ])
   }
 
-  /// Looks at the shards that are there, and removes what was not acknowledged.
+  /// Looks at the shards that are there, and removes what a crash has left: shards that others supersede,
+  /// and one that was not acknowledged.
+  ///
+  /// - Throws: A data error where a listed shard is not the one that was acknowledged, or a shard is there
+  ///   that may hold acknowledged episodes (``UnnamedShards``). Nothing has been removed then.
   func takeStock() throws(TrajpackError) {
     var layouts: [(schema: Schema, hasStatistics: Bool)] = []
     var clocks: [String: Set<Rational?>] = [:]
@@ -59,15 +69,17 @@ extension DatasetAppender {
         firstJoinable -= 1
       }
     }
-    let kept = Set(shards.map(\.name))
-    for name in try FileSystem.names(in: path) where Manifest.owns(name) {
-      if !kept.contains(name), name != Journal.fileName {
-        try FileSystem.remove("\(path)/\(name)")
-      }
+    let names = try FileSystem.names(in: path)
+    let unnamed = try UnnamedShards(
+      in: path, names: names, listed: shards, isBegun: journal.plan != nil, comparing: true)
+    try unnamed.refuseOrphans(in: path)
+    for name in unnamed.items.map(\.name) + names.filter({ $0.hasPrefix(".tmp-") }) {
+      try FileSystem.remove("\(path)/\(name)")
     }
-    for name in kept {
-      let digits = name.dropFirst("shard-".count).dropLast(".h5".count)
-      if digits.count <= 15, let number = Int(digits) { nextNumber = max(nextNumber, number + 1) }
+    for entry in shards {
+      if let number = Manifest.number(ofShard: entry.name) {
+        nextNumber = max(nextNumber, number + 1)
+      }
     }
   }
 }

@@ -33,7 +33,7 @@ public final class DatasetAppender {
   let wasThere: Bool
   /// The manifest that a finished dataset has until the first episode is added.
   var manifest: Manifest?
-  private var source: JSONValue
+  private(set) var source: JSONValue
   /// The shards, in order.
   var shards: [Manifest.Entry] = []
   /// The first shard that may be joined with others: those before it were made otherwise.
@@ -41,10 +41,13 @@ public final class DatasetAppender {
   /// Shards whose rows lie in others now. Readers may just have read their names, so they go later.
   var retired: [String] = []
   var nextNumber = 0
+  /// A shard of the next number that was named but not acknowledged, because something failed then.
+  var leftover: String?
   /// How the blocks of new shards are shuffled; the next episode decides where it is `nil`.
   var shuffles: [Int]?
-  /// Why shards are not joined any more.
+  /// Why the last attempt to join shards failed, and how many there must be before the next one.
   var joinFailure: TrajpackError?
+  var joinsAgainAt = 0
   var joins = 0
   var joinedBytes = 0
   private var appended = 0
@@ -78,6 +81,7 @@ public final class DatasetAppender {
     let isDataset =
       names.contains(Manifest.fileName) && Manifest.isManifest("\(path)/\(Manifest.fileName)")
       || names.contains(Journal.fileName) && Journal.isJournal("\(path)/\(Journal.fileName)")
+    if !isDataset { try Dataset.refuseDamagedList(path, names) }
     guard names.isEmpty || isDataset else {
       throw TrajpackError(.usage, "\(path): is not empty and no dataset; name a new folder")
     }
@@ -89,25 +93,34 @@ public final class DatasetAppender {
     try FileSystem.makeFolder(path)
     journal = try Journal(inFolder: path)
     source = Self.plan(options, before: nil)
+    do throws(TrajpackError) {
+      try lookUp()
+      try takeStock()
+    } catch {
+      // A finished dataset, or a folder that is empty, has no journal of its own.
+      if !names.contains(Journal.fileName) { unlink("\(path)/\(Journal.fileName)") }
+      throw error
+    }
+    isOurs = true
+  }
+
+  /// Takes over the list of the dataset that is there.
+  private func lookUp() throws(TrajpackError) {
     if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
-      let manifest = try Dataset(path).manifest
+      let manifest = try Manifest(inFolder: path)
       self.manifest = manifest
-      shards = manifest?.shards ?? []
-      source = Self.plan(options, before: manifest?.source)
-    } else if let first = journal.records.first {
-      guard first["format"]?.string == "writer" else {
+      shards = manifest.shards
+      source = Self.plan(options, before: manifest.source)
+    } else if let plan = journal.plan {
+      guard plan["format"]?.string == "writer" else {
         throw TrajpackError(
           .usage,
           "\(path): a conversion into it has not finished; go on with 'trajpack convert --resume' first"
         )
       }
-      source = first
-      for (n, record) in journal.records.enumerated() {
-        if let entry = try Manifest.Entry(record: record, number: n) { shards.append(entry) }
-      }
+      source = plan
+      shards = journal.shards
     }
-    isOurs = true
-    try takeStock()
   }
 
   deinit { if isOpen { _ = try? leaveAsFound() } }
@@ -176,17 +189,14 @@ public final class DatasetAppender {
       throw TrajpackError(
         .usage, "episode '\(recorder.id)' has no rows; append some, or abandon it")
     }
+    try enterJournal()
     let layout = schema.layout(options.layout, blobBytes: recorder.textBytes)
     let entry = try write(layout) { (writer) throws(TrajpackError) in
       try writer.append(try recorder.draft(layout))
     }
-    do throws(TrajpackError) {
-      try leaveManifest()
-      try journal.append(entry.record)
-    } catch {
-      unlink("\(path)/\(entry.name)")
-      throw error
-    }
+    try leaveManifest()
+    try journal.acknowledge(entry)
+    isNamed(entry)
     shards.append(entry)
     appended += 1
     ids.insert(recorder.id)
@@ -195,6 +205,9 @@ public final class DatasetAppender {
   }
 
   /// Writes a shard under the next name.
+  ///
+  /// A failed attempt may have left a file of that name, which nothing lists. It is replaced by one that is
+  /// written from the recording again: to sync the old one again would prove nothing (``Journal/settle()``).
   func write(
     _ layout: Schema, _ fill: (ShardWriter) throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> Manifest.Entry {
@@ -204,17 +217,28 @@ public final class DatasetAppender {
       shuffles: shuffles, pool: pool, backend: backend)
     try fill(writer)
     shuffles = writer.shuffles
-    let receipt = try writer.commit()
-    nextNumber += 1
-    return Manifest.Entry(name: name, receipt: receipt)
+    let isOwn = leftover == name
+    leftover = name
+    return Manifest.Entry(name: name, receipt: try writer.commit(replacing: isOwn))
   }
 
-  /// The journal's records, as the shards are now.
-  var records: [JSONValue] { [source] + shards.map(\.record) }
+  /// Notes that the journal names the shard that was written last.
+  func isNamed(_ entry: Manifest.Entry) {
+    leftover = nil
+    nextNumber += 1
+  }
+
+  /// Has the journal name all shards, before another one is written.
+  private func enterJournal() throws(TrajpackError) {
+    // Whether the disk still has a record of a failed attempt is not known before this.
+    try journal.settle()
+    if manifest != nil || journal.plan == nil {
+      try journal.replace(plan: source, shards: shards)
+    }
+  }
 
   /// From a finished dataset to a growing one: the journal names all shards before the manifest goes.
   private func leaveManifest() throws(TrajpackError) {
-    if manifest != nil || journal.records.isEmpty { try journal.replace(with: records) }
     guard manifest != nil else { return }
     try FileSystem.remove("\(path)/\(Manifest.fileName)")
     try FileSystem.syncFolder(path)
@@ -232,9 +256,9 @@ public final class DatasetAppender {
       return
     }
     joinRest()
-    try Manifest.finish(path, shards: shards, source: source)
+    try Manifest.finish(
+      path, shards: shards, source: source, removing: retired + (leftover.map { [$0] } ?? []))
     isOpen = false
-    for name in retired { try FileSystem.remove("\(path)/\(name)") }
     if let joinFailure {
       throw joinFailure.within("\(path): all episodes are safe, but small shards stay as they are")
     }

@@ -239,13 +239,14 @@ def test_resume(writer, shim, reference, operations, tmp_path, memory):
 def old(specimen, tmp_path_factory):
     """A finished dataset of other content that takes two of the new one's names, and one more of its own."""
     folder = str(tmp_path_factory.mktemp("old") / "ds")
-    subprocess.run([specimen, folder, "--episodes", "2", "--rows", "9"], check=True, capture_output=True)
+    subprocess.run([specimen, folder, "--episodes", "3", "--rows", "9", "--shard-episodes", "1"], check=True,
+                   capture_output=True)
     files = contents(folder)
     document = json.loads(files["manifest.json"])
-    names = [entry["name"] for entry in document["shards"]]
     # One that the new dataset does not have must go, too.
-    document["shards"].append({**document["shards"][0], "name": "shard-000017.h5"})
-    files["shard-000017.h5"] = files[names[0]]
+    last = document["shards"][-1]
+    files["shard-000017.h5"] = files.pop(last["name"])
+    last["name"] = "shard-000017.h5"
     lines = "".join(f"{s['name']} {s['sha256']}\n" for s in document["shards"])
     document["digest"] = hashlib.sha256(lines.encode()).hexdigest()
     files["manifest.json"] = json.dumps(document).encode()

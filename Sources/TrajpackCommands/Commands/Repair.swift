@@ -1,0 +1,73 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// `trajpack repair`: lists the shards of a folder anew.
+struct Repair: Command {
+  static let name = "repair"
+  static let summary =
+    "List the shards of a dataset anew, where its manifest or journal is damaged or lost."
+  static let discussion = """
+    Checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
+    conversion that was not finished, a new journal, with which 'trajpack convert --resume' goes on. No shard \
+    is changed or removed. The old manifest and journal stay as *.before-repair.
+
+    Shards are listed by number. One whose episodes are all in newer shards, equal in every value, is left \
+    out, because a writer that joined shards had replaced it. Where two shards have an episode of the same id \
+    and other content, nothing is done.
+    """
+  static var examples: [Example] {
+    [("trajpack repair ww", "List the shards of ww anew.")]
+  }
+  static var parameters: [Parameter<Self>] {
+    [
+      .positional("DATASET", to: \.dataset, completes: .folders, help: "The folder of a dataset."),
+      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be listed, write nothing."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+  var dataset = ""
+  var dryRun = false
+  var jobs: Int?
+  var json = false
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
+    var repair = try DatasetRepair(dataset, pool: pool) { Interrupt.isRequested }
+    if Interrupt.isPending, Interrupt.wasObserved {
+      repair.leave()
+      console.warn("stopped; nothing was changed")
+      return
+    }
+    if dryRun { repair.leave() } else { try repair.write() }
+    if json { return console.print(document(repair)) }
+    for name in repair.superseded {
+      console.print("\(name): superseded, newer shards have its episodes".printable)
+    }
+    for (name, what) in repair.damaged {
+      console.print("\(name): damaged, not listed: \(what)".printable)
+    }
+    for name in repair.kept { console.print("\(name): what was there before".printable) }
+    let episodes = repair.listed.reduce(0) { $0 + $1.receipt.episodes }
+    console.print(
+      "\(dataset): \(Human.count(repair.listed.count, "shards")) with "
+        + "\(Human.count(episodes, "episodes")) \(dryRun ? "would be" : "are") listed"
+        + (repair.isUnfinished ? "; 'trajpack convert' with --resume goes on" : ""))
+    if !repair.damaged.isEmpty {
+      console.warn("move the damaged shards elsewhere before more is written to \(dataset)")
+    }
+  }
+
+  private func document(_ repair: DatasetRepair) -> JSONValue {
+    .record([
+      "dataset": .string(dataset), "written": .bool(!dryRun),
+      "complete": .bool(!repair.isUnfinished), "listed": .array(repair.listed.map(\.json)),
+      "superseded": .array(repair.superseded.map { .string($0) }),
+      "damaged": .array(
+        repair.damaged.map { .record(["name": .string($0.name), "what": .string($0.what)]) }),
+      "kept": .array(repair.kept.map { .string($0) }),
+    ])
+  }
+}

@@ -1,0 +1,78 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// What a conversion finds of an earlier run.
+extension DatasetFolder {
+  /// The shards that are acknowledged: those of the manifest, or of the journal.
+  ///
+  /// - Throws: A usage error where they were made by another plan.
+  static func listed(
+    _ path: String, _ journal: Journal, _ plan: JSONValue
+  ) throws(TrajpackError) -> (manifest: Manifest?, shards: [Manifest.Entry]) {
+    if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
+      let manifest = try Manifest(inFolder: path)
+      guard manifest.plan == plan else {
+        throw TrajpackError(
+          .usage,
+          "\(path): was made from other sources or with other options, so there is nothing to "
+            + "resume; use --overwrite to replace it")
+      }
+      for (number, entry) in manifest.shards.enumerated()
+      where entry.name != Manifest.shardName(number) {
+        throw TrajpackError(
+          .data,
+          "\(path)/\(Manifest.fileName): names \(entry.name) where \(Manifest.shardName(number)) is due; "
+            + "use --overwrite to replace the dataset")
+      }
+      return (manifest, manifest.shards)
+    }
+    guard journal.plan == nil || journal.plan == plan else {
+      throw TrajpackError(
+        .usage,
+        "\(path): was begun from other sources or with other options; give the same ones to "
+          + "resume, or use --overwrite")
+    }
+    return (nil, journal.shards)
+  }
+
+  /// Removes what was not acknowledged, which is made again: unfinished files, and a shard whose record
+  /// was lost.
+  ///
+  /// - Throws: A data error where a shard is there that may have been acknowledged; nothing is removed then.
+  static func removeLeftovers(
+    _ path: String, _ done: [Manifest.Entry], isBegun: Bool
+  ) throws(TrajpackError) {
+    let names = try FileSystem.names(in: path)
+    let unnamed = try UnnamedShards(
+      in: path, names: names, listed: done, isBegun: isBegun, comparing: true)
+    try unnamed.refuseOrphans(in: path)
+    for name in unnamed.items.map(\.name) + names.filter({ $0.hasPrefix(".tmp-") }) {
+      try FileSystem.remove("\(path)/\(name)")
+    }
+  }
+
+  /// The acknowledged shards that are not what they were, by number, each with a sentence.
+  static func damaged(
+    _ path: String, _ done: [Manifest.Entry]
+  ) throws(TrajpackError) -> [Int: String] {
+    var damaged: [Int: String] = [:]
+    for (number, entry) in done.enumerated() {
+      let shard = "\(path)/\(entry.name)"
+      switch FileSystem.item(at: shard) {
+      case nil: damaged[number] = "\(shard): was missing"
+      case .file:
+        let file = try LocalFile(shard)
+        if file.length != entry.receipt.bytes {
+          damaged[number] =
+            "\(shard): had \(file.length) bytes instead of \(entry.receipt.bytes)"
+        } else if try file.sha256() != entry.receipt.sha256 {
+          damaged[number] = "\(shard): was damaged (its SHA-256 was another)"
+        }
+      default:
+        throw TrajpackError(
+          .data, "\(shard): is no file, where the dataset has a shard; move it elsewhere")
+      }
+    }
+    return damaged
+  }
+}
