@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 
 extension Loader {
   /// Outputs, counts and options as JSON; `trajpack.h` names the members.
@@ -26,7 +27,7 @@ extension Loader {
       "outputs": .array(outputs.map(\.json)),
       "left_raw": .array(setup.layout.channels.filter(\.isLeftRaw).map { .string($0.path) }),
       "between_rows": betweenRows,
-      "tolerance": .double(setup.options.tolerance ?? LoaderOptions.defaultTolerance),
+      "tolerance": .double(setup.options.tolerance ?? StampRounding.usual),
       "options": setup.options.json,
     ])
   }
@@ -78,7 +79,8 @@ extension Loader {
       var seconds: Set<Double> = []
       for group in setup.layout.groups where group.stream == stream {
         for case .seconds(let offset) in group.offsets ?? [] {
-          let (_, rest) = (clock.snapped(offset, setup.options) * Instant(rate)).split
+          let (_, rest) =
+            (clock.snapped(offset, StampRounding(setup.options.tolerance)) * Instant(rate)).split
           if rest > 1e-9, rest < 1 - 1e-9 { seconds.insert(offset.value) }
         }
       }

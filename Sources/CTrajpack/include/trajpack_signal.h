@@ -70,6 +70,14 @@ int32_t tp_signal_align(const tp_signal_times *stream, const tp_signal_times *re
                    int32_t allows_same_time, int32_t *TP_SIGNAL_NULLABLE rows,
                    double *TP_SIGNAL_NULLABLE offsets, tp_signal_error *TP_SIGNAL_NULLABLE error);
 
+/* The same, where a row that lies on the other side of the reference by up to `rounding` counts as at its time,
+ * since times are rounded (< 0: 0.001, and at most a quarter of the time between rows; what is given counts up to half of
+ * it). */
+int32_t tp_signal_align_rounded(const tp_signal_times *stream, const tp_signal_times *reference, int32_t direction,
+                   double tolerance, int64_t tolerance_num, int64_t tolerance_den,
+                   int32_t allows_same_time, double rounding, int32_t *TP_SIGNAL_NULLABLE rows,
+                   double *TP_SIGNAL_NULLABLE offsets, tp_signal_error *TP_SIGNAL_NULLABLE error);
+
 /* A float64 buffer of rows * components, and its episodes as (first, end) row pairs. */
 typedef struct {
   const double *TP_SIGNAL_NULLABLE values;

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// Which rows of a track a window takes.
@@ -82,9 +83,9 @@ extension Planner {
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
     guard let begin = reference.instant(first) ?? reference.instant(0) else { return 0..<0 }
-    let start = own.first(near: begin, setup.options)
+    let start = own.first(near: begin, rounding)
     let end =
-      reference.instant(first + setup.length).map { own.first(near: $0, setup.options) } ?? own.rows
+      reference.instant(first + setup.length).map { own.first(near: $0, rounding) } ?? own.rows
     return start..<max(start, end)
   }
 
@@ -114,7 +115,7 @@ extension Planner {
         }
       case .seconds(let seconds):
         set(
-          t, moment: start.map { $0 + own.snapped(seconds, setup.options) }, own, group.hold,
+          t, moment: start.map { $0 + own.snapped(seconds, rounding) }, own, group.hold,
           reference, isEarly: seconds.numerator < 0, clamps: clamps, snaps: true)
       }
     }
@@ -164,11 +165,10 @@ extension Planner {
       if clamps { clamp(t, toFirst: isEarly, own) }
       return
     }
-    let options = setup.options
     // What rounding of floats adds up to at most.
-    let spare = moment.value.magnitude * 4 * Double.ulpOfOne
+    let spare = own.isExact(at: moment) ? 0 : moment.value.magnitude * 4 * Double.ulpOfOne
     func isNear(_ distance: Double, _ interval: Double) -> Bool {
-      distance <= options.tolerance(interval: interval) * (1 + 1e-9) + spare
+      distance <= rounding.limit(interval: interval) * (1 + 1e-9) + spare
     }
     func isFresh(_ age: Double) -> Bool {
       hold?.limit.map { age <= $0.value * (1 + 1e-9) + spare } ?? true
@@ -250,14 +250,21 @@ extension Planner {
 }
 
 extension TrackClock {
+  /// Whether distances of its rows from a moment are exact.
+  func isExact(at moment: Instant) -> Bool {
+    if case .real = self { return false }
+    if case .real = moment { return false }
+    return true
+  }
+
   /// A distance in time, or the whole number of rows of a regular clock that it is within the tolerance.
-  func snapped(_ seconds: Rational, _ options: LoaderOptions) -> Instant {
+  func snapped(_ seconds: Rational, _ rounding: StampRounding) -> Instant {
     guard case .regular(_, let rate, let period, _) = self else { return Instant(seconds) }
     let interval = period.value
     let steps = (Instant(seconds) * rate).value
     let whole = steps.rounded()
     guard
-      (steps - whole).magnitude * interval <= options.tolerance(interval: interval) * (1 + 1e-9),
+      (steps - whole).magnitude * interval <= rounding.limit(interval: interval) * (1 + 1e-9),
       let rows = Int(exactly: whole), rows.magnitude < 1 << 48
     else { return Instant(seconds) }
     return .exact(Int128(rows), 1) * period

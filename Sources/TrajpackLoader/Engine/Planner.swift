@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// Everything about a loader that never changes while it runs.
@@ -34,6 +35,8 @@ final class LoaderSetup: Sendable {
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
+  /// The option 'tolerance': the options themselves are too large to be copied for every row.
+  let rounding: StampRounding
   /// Clocks of tracks with explicit times, while they are likely to be asked for again.
   private var clocks: [UInt64: TrackClock] = [:]
   private var clockRows = 0
@@ -54,7 +57,10 @@ final class Planner {
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
 
-  init(_ setup: LoaderSetup) { self.setup = setup }
+  init(_ setup: LoaderSetup) {
+    self.setup = setup
+    rounding = StampRounding(setup.options.tolerance)
+  }
 
   /// Plans a batch of an epoch.
   ///

@@ -87,7 +87,7 @@ public struct LoaderOptions: Sendable {
   var reference: String?
   var rate: Rational?
   var align = Rules<Alignment>()
-  /// How far a row may lie from a moment and count as its own, in time; `nil` for ``defaultTolerance``.
+  /// How far a row may lie from a moment and count as its own, in time; `nil` for the usual.
   var tolerance: Double?
   var hold = Rules<Hold>()
   var staleness = Rules<Rational>()
@@ -144,23 +144,6 @@ public struct LoaderOptions: Sendable {
 
   /// The defaults.
   public init() {}
-
-  /// How far a row may lie from a moment where nobody has said: times that were rounded to thousandths lie
-  /// within it, be both rounded.
-  static let defaultTolerance = 0.001
-
-  /// The distance within which a row of a clock with that interval counts as lying at a moment.
-  ///
-  /// By default it is a quarter of the interval at most; one that was asked for a half, since beyond that
-  /// another row is nearer.
-  func tolerance(interval: Double) -> Double {
-    Self.tolerance(tolerance, interval: interval)
-  }
-
-  static func tolerance(_ given: Double?, interval: Double) -> Double {
-    let (asked, share) = given.map { ($0, 0.5) } ?? (Self.defaultTolerance, 0.25)
-    return interval > 0 ? min(asked, interval * share) : asked
-  }
 
   /// The most windows of a batch and rows of a window; beyond, it is a mistake.
   static let limit = 1 << 24

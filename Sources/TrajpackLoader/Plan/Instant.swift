@@ -10,9 +10,15 @@ enum Instant: Sendable {
 
   var value: Double {
     switch self {
-    case .exact(let n, let d): return Double(n) / Double(d)
+    case .exact(let n, let d): return Self.ratio(n, d)
     case .real(let x): return x
     }
+  }
+
+  /// A fraction as a double. Conversions of 128 bits take long, and most numbers need 64.
+  private static func ratio(_ n: Int128, _ d: Int128) -> Double {
+    let (a, b) = (Int64(truncatingIfNeeded: n), Int64(truncatingIfNeeded: d))
+    return Int128(a) == n && Int128(b) == d ? Double(a) / Double(b) : Double(n) / Double(d)
   }
 
   /// A fraction whose denominator is at least 1; `nil` where one of the numbers is not known.
@@ -60,7 +66,7 @@ enum Instant: Sendable {
     case .exact(let n, let d):
       var (q, r) = n.quotientAndRemainder(dividingBy: d)
       if r < 0 { (q, r) = (q - 1, r + d) }
-      return (Int(clamping: q), Double(r) / Double(d))
+      return (Int(clamping: q), Self.ratio(r, d))
     case .real(let x):
       guard x.magnitude < 1e15 else { return (x > 0 ? Int.max : Int.min, 0) }
       let whole = x.rounded(.down)

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// How many rows streams at their own rates have in the time of a window, at most.
@@ -9,7 +10,7 @@ struct NativeRows {
   let rate: Rational?
   /// The streams that are asked about.
   let streams: Set<String>
-  private let options: LoaderOptions
+  private let rounding: StampRounding
   private(set) var most: [String: Int] = [:]
 
   /// Looks at every episode; times are read where they are data.
@@ -21,7 +22,7 @@ struct NativeRows {
   ) throws(TrajpackError) {
     self.reference = reference
     self.length = length
-    self.options = options
+    rounding = StampRounding(options.tolerance)
     rate = options.rate
     self.streams = streams
     for stream in streams { most[stream] = stream == reference && rate == nil ? length : 1 }
@@ -80,8 +81,8 @@ struct NativeRows {
         return max(
           most,
           tracks.reduce(0) { sum, track in
-            sum + (end.map { track.first(near: $0, options) } ?? track.rows)
-              - track.first(near: begin, options)
+            sum + (end.map { track.first(near: $0, rounding) } ?? track.rows)
+              - track.first(near: begin, rounding)
           })
       }
     }
@@ -105,7 +106,7 @@ struct NativeRows {
         most = max(
           most,
           tracks.reduce(spare) { sum, track in
-            sum + track.first(near: end, options) - track.first(near: begin, options)
+            sum + track.first(near: end, rounding) - track.first(near: begin, rounding)
           })
       }
     }

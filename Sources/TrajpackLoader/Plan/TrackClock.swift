@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// The times of a track's rows.
@@ -104,7 +105,7 @@ enum TrackClock: Sendable {
   }
 
   /// The first row at or after a moment, or within the tolerance before it.
-  func first(near moment: Instant, _ options: LoaderOptions) -> Int {
+  func first(near moment: Instant, _ rounding: StampRounding) -> Int {
     let row = first(notBefore: moment)
     guard row > 0, let before = instant(row - 1) else { return row }
     let interval: Double
@@ -116,7 +117,7 @@ enum TrackClock: Sendable {
       interval = row > 1 ? (instant(row - 2).map { (before - $0).value } ?? 0) : 0
     }
     let spare = moment.value.magnitude * 4 * Double.ulpOfOne
-    let limit = options.tolerance(interval: interval) * (1 + 1e-9) + spare
+    let limit = rounding.limit(interval: interval) * (1 + 1e-9) + spare
     // Rows of one time belong together.
     return (moment - before).value <= limit ? first(notBefore: before) : row
   }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// The windows of one dataset: timelines of episodes, counted by prefix sums. Nothing is kept for a
@@ -213,7 +214,7 @@ struct WindowRule: Sendable {
       return reach
     }
     // What is within the tolerance of a row is that row. Beyond 2^40 rows, no window reaches.
-    let spare = LoaderOptions.tolerance(tolerance, interval: 1 / own) * own + 1e-9
+    let spare = StampRounding(tolerance).limit(interval: 1 / own) * own + 1e-9
     let most = 1 << 40
     let low = Int(clamping: (seconds.lowerBound * own + spare).rounded(.down))
     let high = Int(clamping: (seconds.upperBound * own - spare).rounded(.up))

@@ -29,14 +29,18 @@ public struct AlignPlan: Sendable {
   /// - Parameters:
   ///   - tolerance: the furthest a match may lie away, itself included; `nil` for any distance.
   ///   - allowsSameTime: whether a row at the reference's own time matches.
+  ///   - rounding: how far a row may lie on the other side of the reference and count as at its time, within the
+  ///     tolerance; `nil` compares exactly. It goes with `allowsSameTime`.
   /// - Throws: `.data` for times that go back, and in `exact` naming the first unmatched row.
   public init(
     _ stream: Times, to reference: Times, _ direction: Direction, tolerance: TimeSpan? = nil,
-    allowsSameTime: Bool = true
+    allowsSameTime: Bool = true, rounding: StampRounding? = nil
   ) throws(TrajpackError) {
     try stream.requireIncreasing("the stream", mayRepeat: true)
     try reference.requireIncreasing("the reference", mayRepeat: true)
     try tolerance?.requireNotNegative("tolerance")
+    let rounding = allowsSameTime ? rounding : nil
+    let roundsExact = tolerance == nil && direction == .exact
     let tolerance = tolerance ?? (direction == .exact ? .units(0) : nil)
     guard stream.count < Int(Int32.max) else {
       throw TrajpackError(.usage, "\(stream.count) rows in one plan: align in windows")
@@ -45,12 +49,15 @@ public struct AlignPlan: Sendable {
       switch pair {
       case .narrow(let a, let b, let unit):
         let limit = tolerance.map { Int64(clamping: $0.limit(unit: unit)) }
-        return AlignPlan(a, b, direction, limit, allowsSameTime, 1 / Double(unit))
+        return AlignPlan(
+          a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
       case .wide(let a, let b, let unit):
         let limit = tolerance?.limit(unit: unit)
-        return AlignPlan(a, b, direction, limit, allowsSameTime, 1 / Double(unit))
+        return AlignPlan(
+          a, b, direction, limit, allowsSameTime, 1 / Double(unit), rounding, roundsExact)
       case .floating(let a, let b):
-        return AlignPlan(a, b, direction, tolerance?.value, allowsSameTime, 1)
+        return AlignPlan(
+          a, b, direction, tolerance?.value, allowsSameTime, 1, rounding, roundsExact)
       }
     }
     if direction == .exact, let row = rows.firstIndex(of: -1) {
@@ -64,9 +71,25 @@ public struct AlignPlan: Sendable {
 
   private init<I: Instant>(
     _ stream: Axis<I>, _ reference: Axis<I>, _ direction: Direction, _ limit: I?,
-    _ same: Bool, _ tick: Double
+    _ same: Bool, _ tick: Double, _ rounding: StampRounding?, _ roundsExact: Bool
   ) {
     let n = stream.count
+    /// Whether a row lies at a time but for rounding; `step`: where its neighbour beyond that time is.
+    func isNear(_ row: Int, _ t: I, _ step: Int) -> Bool {
+      guard let rounding, stream.time(row) != t else { return false }
+      let distance = abs((stream.time(row) - t).asDouble * tick)
+      let other = (0..<n).contains(row + step) ? row + step : row - step
+      let interval =
+        (0..<n).contains(other)
+        ? abs((stream.time(other) - stream.time(row)).asDouble * tick) : 0
+      let spare = abs(t.asDouble * tick) * 4 * Double.ulpOfOne
+      return distance <= rounding.limit(interval: interval) * (1 + 1e-9) + spare
+    }
+    func fits(_ row: Int, _ t: I) -> Bool {
+      guard let limit else { return true }
+      let offset = stream.time(row) - t
+      return !(offset > limit || -offset > limit)
+    }
     var offsets = [Double](repeating: .nan, count: reference.count)
     rows = [Int32](unsafeUninitializedCapacity: reference.count) { rows, count in
       count = reference.count
@@ -79,8 +102,18 @@ public struct AlignPlan: Sendable {
         while after < n, same ? stream.time(after) < t : stream.time(after) <= t { after += 1 }
         var match = -1
         switch direction {
-        case .backward: match = before - 1
-        case .forward: match = after < n ? after : -1
+        case .backward:
+          match = before - 1
+          if before < n, isNear(before, t, -1), fits(before, t) {
+            match = before
+            while match + 1 < n, stream.time(match + 1) == stream.time(before) { match += 1 }
+          }
+        case .forward:
+          match = after < n ? after : -1
+          if after > 0, isNear(after - 1, t, 1), fits(after - 1, t) {
+            match = after - 1
+            while match > 0, stream.time(match - 1) == stream.time(after - 1) { match -= 1 }
+          }
         case .nearest, .exact:
           match = before - 1
           if after < n, match < 0 || stream.time(after) - t < t - stream.time(match) {
@@ -89,7 +122,8 @@ public struct AlignPlan: Sendable {
         }
         if match >= 0 {
           let offset = stream.time(match) - t
-          if let limit, offset > limit || -offset > limit {
+          let isMet = fits(match, t) || (roundsExact && isNear(match, t, offset < t - t ? 1 : -1))
+          if !isMet {
             match = -1
           } else {
             offsets[i] = offset.asDouble * tick

@@ -10,7 +10,7 @@ extension PlanProgram {
       try target.withTimes { (times) throws(TrajpackError) in
         try AlignPlan(
           source, to: times, step.direction.direction, tolerance: step.tolerance,
-          allowsSameTime: step.sameTime
+          allowsSameTime: step.sameTime, rounding: StampRounding(step.rounding?.value)
         ).rows.map { Int($0) }
       }
     }

@@ -208,6 +208,8 @@ package struct AlignStep: Sendable, Equatable {
   let direction: Direction
   let tolerance: TimeSpan?
   let sameTime: Bool
+  /// `nil` for the usual one.
+  let rounding: TimeSpan?
 
   init(_ r: inout PlanReader) throws(TrajpackError) {
     streams = try r.selection("streams", .all)
@@ -223,6 +225,7 @@ package struct AlignStep: Sendable, Equatable {
     direction = try r.choice("direction", .backward)
     tolerance = try r.span("tolerance")
     sameTime = try r.truth("same_time", true)
+    rounding = try r.span("rounding")
   }
 
   var json: JSONValue {
@@ -232,6 +235,7 @@ package struct AlignStep: Sendable, Equatable {
       .init("direction", .string(direction.rawValue)),
       .init("tolerance", tolerance.map { PlanNumber.json($0) } ?? .null),
       .init("same_time", .bool(sameTime)),
+      .init("rounding", rounding.map { PlanNumber.json($0) } ?? .null),
     ])
   }
 }

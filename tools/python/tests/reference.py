@@ -250,7 +250,8 @@ class Reference:
         tracks = [t for e in self.archive.episodes for t in e.tracks if t.stream == stream]
         end = how == "end"
         if how == "auto":
-            sparse = any(not isinstance(t.clock, Regular) for t in tracks) or max((t.rows for t in tracks), default=0) == 1
+            sparse = (any(not isinstance(t.clock, Regular) for t in tracks)
+                      or max((t.rows for t in tracks), default=0) == 1)
             end = sparse and channel.kind in ("label", "categorical", "event") and self._how(stream, channel) == "asof"
         age = rule(self.max_staleness, stream, channel.name)
         end = end and stream != self.reference
@@ -391,5 +392,8 @@ def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dt
     for index in np.ndindex(value.shape):
         one = x[index]
         gone = not watched[index] or math.isnan(one)
-        out[index] = (int(fill) if whole else info.min) if gone else info.max if one >= high else info.min if one <= low else int(one)
+        if gone:
+            out[index] = int(fill) if whole else info.min
+        else:
+            out[index] = info.max if one >= high else info.min if one <= low else int(one)
     return out

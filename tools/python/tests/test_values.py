@@ -68,7 +68,8 @@ def test_offsets_between_rows_are_said(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fps", FPS, ids=str)
 @pytest.mark.parametrize("start", [0.0, 12.3456])
-@pytest.mark.parametrize("rounded", [lambda t: np.round(t, 3), lambda t: np.floor(t * 1000) / 1000], ids=["round", "cut"])
+@pytest.mark.parametrize("rounded", [lambda t: np.round(t, 3), lambda t: np.floor(t * 1000) / 1000],
+                         ids=["round", "cut"])
 @pytest.mark.parametrize("ticks", [False, True])
 def test_rounded_stamps_pair_row_by_row(tmp_path: Path, fps: Fraction, start: float, rounded: Any, ticks: bool) -> None:
     rows = 240
@@ -105,7 +106,8 @@ def test_logs_are_pandas_as_of_joins(tmp_path: Path, seed: int) -> None:
     right = pandas.DataFrame({"t": log, "code": codes, "at": log})
 
     def check(want: pandas.DataFrame, **options: Any) -> None:
-        batch = whole(data, 150, channels=["frames/x", "log/code", "log/speed"], reference="frames", tolerance=0, **options)
+        batch = whole(data, 150, channels=["frames/x", "log/code", "log/speed"], reference="frames", tolerance=0,
+                      **options)
         gone = want["code"].isna().to_numpy()
         np.testing.assert_array_equal(batch["padding:log/code"][0], gone)
         np.testing.assert_array_equal(batch["log/code"][0][~gone], want["code"].to_numpy()[~gone])
@@ -158,7 +160,8 @@ def test_tolerance_zero_is_exact(tmp_path: Path) -> None:
 def test_missing_integers_take_what_is_asked_for(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     channels: dict[str, Any] = {f"s/{t}": {"dtype": t, "missing": True} for t in ("int32", "int64")}
-    values = {t: np.ma.masked_array(rng.integers(-90, 90, 64).astype(t), rng.random(64) < 0.3) for t in ("int32", "int64")}
+    values = {t: np.ma.masked_array(rng.integers(-90, 90, 64).astype(t), rng.random(64) < 0.3)
+              for t in ("int32", "int64")}
     values["int64"] = np.ma.masked_array(values["int64"].data + 2**60 + 1, values["int64"].mask)
     data = recorded(tmp_path / "a", {"s": {**values, "x": np.where(rng.random(64) < 0.3, np.nan, 1.5)}}, rate={"s": 10},
                     channels=channels)
@@ -201,7 +204,8 @@ def test_types_by_sort(tmp_path: Path) -> None:
 
 
 def test_masks_are_named_by_channel(tmp_path: Path) -> None:
-    data = recorded(tmp_path / "a", {"s": {"x": np.arange(40.0), "a": np.arange(40), "b": np.arange(40)}}, rate={"s": 10})
+    data = recorded(tmp_path / "a", {"s": {"x": np.arange(40.0), "a": np.arange(40), "b": np.arange(40)}},
+                    rate={"s": 10})
     loader = data.windows(offsets={"s/x": [-1, 0], "s/a": range(4)}, length=3, edge="pad", batch=2, shuffle=False)
     batch = loader.read([0, 39])
     shapes = {name: batch[name].shape[1] for name in batch if name.startswith("padding")}
@@ -265,12 +269,14 @@ def test_statistics_are_of_what_is_chosen(tmp_path: Path) -> None:
     def make(name: str, splits: list[str | None]) -> trajpack.Dataset:
         with trajpack.create(tmp_path / name, rate=10) as writer:
             for number, split in enumerate(splits):
-                with writer.episode(str(number), metadata={"level": number}, **({"split": split} if split else {})) as e:
+                more = {"split": split} if split else {}
+                with writer.episode(str(number), metadata={"level": number}, **more) as e:
                     e.extend({"s": {"x": np.arange(10.0) + 100 * number}})
         return trajpack.open(tmp_path / name)
 
     def mean(data: trajpack.Dataset, measured: list[int], **options: Any) -> None:
-        batch = data.windows(length=10, batch=1, normalize="standard", dtype="float64", shuffle=False, **options).read([0])
+        batch = data.windows(length=10, batch=1, normalize="standard", dtype="float64", shuffle=False,
+                             **options).read([0])
         x = np.concatenate([np.arange(10.0) + 100 * e for e in measured])
         got = batch["s/x"][0]
         np.testing.assert_allclose(got[9] - got[0], 9 / x.std(), rtol=1e-9)

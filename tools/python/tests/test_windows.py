@@ -35,7 +35,8 @@ def compare(archive: Archive, options: dict[str, Any], some: int = 24) -> int:
     reference = Reference(archive, **options)
     if "normalize" in options:
         # Whose statistics has to be said where some episodes are chosen.
-        options = {**options, "normalize_split": "train" if any(e.split == "train" for e in archive.episodes) else "all"}
+        has_train = any(e.split == "train" for e in archive.episodes)
+        options = {**options, "normalize_split": "train" if has_train else "all"}
     with tempfile.TemporaryDirectory() as folder:
         dataset = trajpack.open(archive.write(Path(folder) / "a.h5"))
         if not reference.windows:

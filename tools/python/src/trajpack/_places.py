@@ -204,8 +204,8 @@ class Places(Weighed):
     def locate(self, window: Any, dataset: Any = 0) -> tuple[Any, Any, Any]:
         """Where a window lies: episode (number), track of the reference stream, first row.
 
-        ``window`` and ``dataset`` may be arrays of whole numbers (``batch.windows``, ``batch.datasets``), and then so is
-        each of the three: int64, of their shape.
+        ``window`` and ``dataset`` may be arrays of whole numbers (``batch.windows``, ``batch.datasets``), and then so
+        is each of the three: int64, of their shape.
         """
         if np.ndim(window) == 0 and np.ndim(dataset) == 0:
             out = c_int64(), c_int64(), c_int64()

@@ -118,5 +118,6 @@ def arrays_of(given: Any, members: int) -> list[NDArray[np.float32]] | None:
             raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
         out.append(array.astype(np.float32))
     if len(out) != members:
-        raise UsageError(f"'window_weights' is a list of {len(out)} where {members} arrays are needed, one for each data set")
+        raise UsageError(
+            f"'window_weights' is a list of {len(out)} where {members} arrays are needed, one for each data set")
     return out

@@ -47,8 +47,8 @@ def _narrowed(name: str, array: Any) -> Any:
     missing = array == wide.min if array.dtype.kind == "i" else np.zeros(array.shape, bool)
     beyond = ~missing & ((array <= narrow.min if array.dtype.kind == "i" else False) | (array > narrow.max))
     if beyond.any():
-        raise UsageError(f"'{name}' holds {int(array[beyond][0])}, which the 32 bits of JAX do not: set jax_enable_x64, "
-                         "or leave it out with choose=")
+        raise UsageError(f"'{name}' holds {int(array[beyond][0])}, which the 32 bits of JAX do not: set "
+                         "jax_enable_x64, or leave it out with choose=")
     return np.where(missing, narrow.min, array).astype(narrow.dtype)
 
 

@@ -87,8 +87,8 @@ class Loader(Watched):
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
         Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
-        of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too, each
-        ``[B]`` (False).
+        of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too,
+        each ``[B]`` (False).
 
     Which windows, in which order:
 
@@ -209,7 +209,8 @@ class Loader(Watched):
             "plan": _options.plan(plan), "reference": reference,
             "rate": None if rate is None else _options.seconds(rate, "rate"),
             "align": align, "tolerance": None if tolerance is None else _options.seconds(tolerance, "tolerance"),
-            "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge, "entities": entities, "dtype": dtype, "normalize": normalize,
+            "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
+            "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
             "time": time, "meta": meta, "split": split, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),

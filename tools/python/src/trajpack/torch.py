@@ -200,8 +200,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         return {**loader.state_dict(), **({"worker": worker, "workers": workers} if workers > 1 else {})}
 
     def set_weights(self, weights: Any) -> None:
-        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live on
-        (``persistent_workers=True``) do not see them."""
+        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live
+        on (``persistent_workers=True``) do not see them."""
         self.loader.set_weights(weights)
 
     def state_dict(self) -> dict[str, int]:

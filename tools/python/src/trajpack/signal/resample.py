@@ -131,21 +131,25 @@ def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str =
 
 def align(stream: Times | ArrayLike, reference: Times | ArrayLike,
           direction: Literal["backward", "forward", "nearest", "exact"] = "backward", *,
-          tolerance: float | Fraction | None = None, same: bool = True) -> Aligned:
+          tolerance: float | Fraction | None = None, same: bool = True, rounding: float | None = None) -> Aligned:
     """For each row of the reference the row of the stream that goes with it, as ``pandas.merge_asof``.
 
     ``direction``: the last row at or before it, the first at or after, the nearest, or ``exact``, which raises naming
     the first row without one. ``tolerance``: furthest apart, inclusive; a Fraction of seconds is compared exactly.
     ``same``: whether a row of the same time counts. Times may repeat; they may not go back.
+
+    ``rounding``: since times are rounded, a row that lies on the other side by up to so much time counts as of the same
+    time, within ``tolerance``: by default 0.001, and at most a quarter of the time between rows; what is given counts up
+    to half of it, and 0 compares exactly, as pandas does.
     """
     a, b = times_of(stream), times_of(reference)
     rows, offsets = np.empty(b.count, np.int32), np.empty(b.count)
     exact = tolerance if isinstance(tolerance, Fraction) else Fraction(0)
-    _ffi.call("tp_signal_align", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
+    _ffi.call("tp_signal_align_rounded", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
               -1.0 if isinstance(tolerance, Fraction) else _time(tolerance, "tolerance"),
               _ffi.whole(exact.numerator, "tolerance"),
               _ffi.whole(exact.denominator, "tolerance") if isinstance(tolerance, Fraction) else 0, int(same),
-              _ffi.address(rows), _ffi.address(offsets))
+              _time(rounding, "rounding"), _ffi.address(rows), _ffi.address(offsets))
     return Aligned(rows, offsets)
 
 
