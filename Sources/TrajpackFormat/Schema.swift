@@ -64,6 +64,10 @@ public struct Stream: Sendable, Equatable {
 
   /// The position of the channel of that name.
   public func channel(named name: String) -> Int? { channels.firstIndex { $0.name == name } }
+  /// The number of each channel, by name.
+  package var channelNumbers: [String: Int] {
+    Dictionary(channels.indices.map { (channels[$0].name, $0) }) { first, _ in first }
+  }
 }
 
 /// One named array of a stream.

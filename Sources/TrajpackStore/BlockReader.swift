@@ -1,20 +1,28 @@
 import TrajpackCodecs
 import TrajpackFormat
 
-/// Reads rows of the blocks of a shard. It keeps the last chunk of each block, up to 64 MiB of them in
-/// all, so that reading on costs each chunk once. One thread at a time.
+/// Reads rows of the blocks of a shard. It keeps the chunks that were read last, up to 64 MiB of them, so
+/// that reading on costs each chunk once, and so does reading the same rows of one channel after the other.
+/// One thread at a time.
 public final class BlockReader {
-  private struct Cached {
+  private struct Key: Hashable {
+    var block: Int
     var chunk: Int
+  }
+
+  private struct Cached {
     var bytes: [UInt8]
     var shuffled: Bool
+    /// When it was asked for last, counted in requests.
+    var used: Int
   }
 
   private let shard: Shard
   private let decompressor = Decompressor(trustsCaller: true)
   private var stored: [UInt8] = []
-  private var cache: [Int: Cached] = [:]
+  private var cache: [Key: Cached] = [:]
   private var cachedBytes = 0
+  private var requests = 0
   private static let maximumCache = 64 << 20
 
   /// A reader of `shard`.
@@ -35,8 +43,9 @@ public final class BlockReader {
       let chunk = row / block.chunkRows
       let start = chunk * block.chunkRows
       let part = row - start..<min(rows.upperBound - start, block.chunkRows)
-      try load(chunk, block: number)
-      guard let cached = cache[number] else { return }
+      let key = Key(block: number, chunk: chunk)
+      try load(key)
+      guard let cached = cache[key] else { return }
       let out = destination + (row - rows.lowerBound) * stride
       cached.bytes.withUnsafeBytes { bytes in
         Self.copy(
@@ -81,15 +90,17 @@ public final class BlockReader {
     }
   }
 
-  private func load(_ chunk: Int, block number: Int) throws(TrajpackError) {
-    if cache[number]?.chunk == chunk { return }
+  private func load(_ key: Key) throws(TrajpackError) {
+    requests += 1
+    if cache[key] != nil {
+      cache[key]?.used = requests
+      return
+    }
+    let (number, chunk) = (key.block, key.chunk)
     let block = shard.schema.blocks[number]
     let place = shard.index.chunk(chunk, of: block)
-    var buffer = cache.removeValue(forKey: number)?.bytes ?? []
-    cachedBytes -= buffer.count
-    while cachedBytes + block.chunkBytes > Self.maximumCache, let other = cache.popFirst() {
-      cachedBytes -= other.value.bytes.count
-    }
+    var buffer: [UInt8] = []
+    if cachedBytes + block.chunkBytes > Self.maximumCache { buffer = makeRoom(block.chunkBytes) }
     if buffer.count != block.chunkBytes { buffer = [UInt8](repeating: 0, count: block.chunkBytes) }
     if stored.count < place.stored { stored = [UInt8](repeating: 0, count: place.stored) }
     var shuffled = false
@@ -106,7 +117,21 @@ public final class BlockReader {
     }
     if let failure { throw shard.damaged(chunk, block: number, failure) }
     cachedBytes += buffer.count
-    cache[number] = Cached(chunk: chunk, bytes: buffer, shuffled: shuffled)
+    cache[key] = Cached(bytes: buffer, shuffled: shuffled, used: requests)
+  }
+
+  /// Drops the older half of the chunks, or all where that is not enough for `count` bytes; gives the memory
+  /// of one of them, to be used again. Halves, so that finding the oldest costs little for each chunk.
+  private func makeRoom(_ count: Int) -> [UInt8] {
+    var spare: [UInt8] = []
+    let oldest = cache.sorted { $0.value.used < $1.value.used }
+    for (n, item) in oldest.enumerated()
+    where n < (oldest.count + 1) / 2 || cachedBytes + count > Self.maximumCache {
+      cache[item.key] = nil
+      cachedBytes -= item.value.bytes.count
+      if item.value.bytes.count == count { spare = item.value.bytes }
+    }
+    return spare
   }
 }
 

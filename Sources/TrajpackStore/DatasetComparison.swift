@@ -112,12 +112,11 @@ public struct DatasetComparison {
     let place =
       "stream '\(left.stream.name)'"
       + (left.track.entity.map { ", \($0.kind) \($0.index)" } ?? "")
-    // Channels that only say that nothing was observed are as good as absent ones.
+    var pairs = ChannelPairs()
+    let others = right.stream.channelNumbers
     for (number, channel) in left.stream.channels.enumerated() {
-      guard let other = right.stream.channel(named: channel.name) else {
-        if try hasValues(left, number) {
-          note(id, "\(place): channel '\(channel.name)' is only in \(a.name)")
-        }
+      guard let other = others[channel.name] else {
+        pairs.alone(number, note: "\(place): channel '\(channel.name)' is only in \(a.name)")
         continue
       }
       let twin = right.stream.channels[other]
@@ -125,19 +124,19 @@ public struct DatasetComparison {
         (channel.type == .bytes) == (twin.type == .bytes),
         (channel.categories == nil) == (twin.categories == nil)
       else {
-        note(id, "\(place): channel '\(channel.name)' differs in shape or kind")
+        pairs.differ("\(place): channel '\(channel.name)' differs in shape or kind")
         continue
       }
-      if let difference = try difference(left, number, right, other) {
-        note(id, "\(place), channel '\(channel.name)', \(difference)")
-      }
+      pairs.both(number, other, note: "\(place), channel '\(channel.name)', ")
     }
-    for (number, channel) in right.stream.channels.enumerated()
-    where left.stream.channel(named: channel.name) == nil {
-      if try hasValues(right, number) {
-        note(id, "\(place): channel '\(channel.name)' is only in \(b.name)")
-      }
+    try compare(left, right, &pairs)
+    var extra = ChannelPairs()
+    let known = left.stream.channelNumbers
+    for (number, channel) in right.stream.channels.enumerated() where known[channel.name] == nil {
+      extra.alone(number, note: "\(place): channel '\(channel.name)' is only in \(b.name)")
     }
+    try Self.look(right, &extra)
+    for found in pairs.notes + extra.notes { note(id, found) }
     if left.stream.blob != nil, right.stream.blob != nil {
       try compareFiles(id, place, left, right)
     }
@@ -169,55 +168,100 @@ public struct DatasetComparison {
     }
   }
 
-  private func hasValues(_ track: TrackReader, _ number: Int) throws(TrajpackError) -> Bool {
-    var found = false
-    try track.forEachRun { (rows) throws(TrajpackError) in
-      if found { return }
-      let values = try track.read(channel: number, rows: rows)
-      let width = values.channel.type == .bytes ? 1 : values.channel.elements
-      found = (0..<values.count).contains { row in
-        (0..<width).contains { element in
-          let value = values.value(row, element)
-          return value != .missing && !(values.channel.type == .bytes && value == .int(-1))
+  /// The channels of two tracks, and what was found of each.
+  private struct ChannelPairs {
+    struct Item {
+      var left: Int
+      /// `nil` where only one side has the channel.
+      var right: Int?
+      var note: String
+      /// What was found; nothing more is looked at then.
+      var found: String?
+    }
+    var items: [Item] = []
+
+    mutating func differ(_ note: String) { items.append(Item(left: 0, note: "", found: note)) }
+    mutating func alone(_ left: Int, note: String) { items.append(Item(left: left, note: note)) }
+    mutating func both(_ left: Int, _ right: Int, note: String) {
+      items.append(Item(left: left, right: right, note: note))
+    }
+
+    /// The sentences, in the order of the channels.
+    var notes: [String] { items.compactMap(\.found) }
+  }
+
+  /// Compares the channels of two tracks run by run, all channels of a run before the next, so that each
+  /// chunk is inflated once however many channels lie in it.
+  private mutating func compare(
+    _ left: TrackReader, _ right: TrackReader, _ pairs: inout ChannelPairs
+  ) throws(TrajpackError) {
+    try left.forEachRun { (rows) throws(TrajpackError) in
+      for i in pairs.items.indices where pairs.items[i].found == nil {
+        let item = pairs.items[i]
+        guard let other = item.right else {
+          if try Self.hasValues(left, item.left, rows) { pairs.items[i].found = item.note }
+          continue
+        }
+        if let found = try difference(left, item.left, right, other, rows) {
+          pairs.items[i].found = item.note + found
         }
       }
     }
-    return found
+  }
+
+  /// Finds the channels with values among those that only one side has: a channel that only says that nothing
+  /// was observed is as good as an absent one.
+  private static func look(
+    _ track: TrackReader, _ pairs: inout ChannelPairs
+  ) throws(TrajpackError) {
+    guard !pairs.items.isEmpty else { return }
+    try track.forEachRun { (rows) throws(TrajpackError) in
+      for i in pairs.items.indices where pairs.items[i].found == nil {
+        let item = pairs.items[i]
+        if try hasValues(track, item.left, rows) { pairs.items[i].found = item.note }
+      }
+    }
+  }
+
+  private static func hasValues(
+    _ track: TrackReader, _ number: Int, _ rows: Range<Int>
+  ) throws(TrajpackError) -> Bool {
+    let values = try track.read(channel: number, rows: rows)
+    let width = values.channel.type == .bytes ? 1 : values.channel.elements
+    return (0..<values.count).contains { row in
+      (0..<width).contains { element in
+        let value = values.value(row, element)
+        return value != .missing && !(values.channel.type == .bytes && value == .int(-1))
+      }
+    }
   }
 
   private mutating func difference(
-    _ left: TrackReader, _ leftNumber: Int, _ right: TrackReader, _ rightNumber: Int
+    _ left: TrackReader, _ leftNumber: Int, _ right: TrackReader, _ rightNumber: Int,
+    _ rows: Range<Int>
   ) throws(TrajpackError) -> String? {
-    var found: String?
-    var compared = 0
-    let names = (a.name, b.name)
-    try left.forEachRun { (rows) throws(TrajpackError) in
-      if found != nil { return }
-      let x = try left.read(channel: leftNumber, rows: rows)
-      let y = try right.read(channel: rightNumber, rows: rows)
-      // A row of bytes is one text, or a place: its offset and its size.
-      let width = x.channel.type == .bytes ? (x.channel.kind == .text ? 1 : 2) : x.channel.elements
-      compared += rows.count * width
-      if x.channel.kind != .text, x.stored == y.stored, x.bytes == y.bytes,
-        x.channel.storage.decimals == y.channel.storage.decimals,
-        x.channel.categories == y.channel.categories
-      {
-        return
-      }
-      for row in 0..<rows.count {
-        for element in 0..<width {
-          let (one, two) = (
-            try Self.text(x, row, element, left), try Self.text(y, row, element, right)
-          )
-          guard one != two else { continue }
-          let at = width > 1 ? ", element \(element)" : ""
-          found = "row \(rows.lowerBound + row)\(at): \(one) in \(names.0), \(two) in \(names.1)"
-          return
-        }
+    let x = try left.read(channel: leftNumber, rows: rows)
+    let y = try right.read(channel: rightNumber, rows: rows)
+    // A row of bytes is one text, or a place: its offset and its size.
+    let width = x.channel.type == .bytes ? (x.channel.kind == .text ? 1 : 2) : x.channel.elements
+    result.values += rows.count * width
+    if x.channel.kind != .text, x.stored == y.stored, x.bytes == y.bytes,
+      x.channel.storage.decimals == y.channel.storage.decimals,
+      x.channel.categories == y.channel.categories
+    {
+      return nil
+    }
+    for row in 0..<rows.count {
+      for element in 0..<width {
+        let (one, two) = (
+          try Self.text(x, row, element, left), try Self.text(y, row, element, right)
+        )
+        guard one != two else { continue }
+        let at = width > 1 ? ", element \(element)" : ""
+        return "row \(rows.lowerBound + row)\(at): \(one) in \(a.name), \(two) in \(b.name)"
       }
     }
-    result.values += compared
-    return found
+    return nil
   }
 
   /// A value in a form that is equal exactly where values are.

@@ -33,6 +33,8 @@ public struct DatasetSummary: Sendable {
     public var hasExplicitTimes = false
     /// Channels in the order of the first shard.
     public var channels: [ChannelSummary] = []
+    /// Where each channel is among them, by name.
+    fileprivate var places: [String: Int] = [:]
     /// Bytes of the stream's blob, in the file.
     public var blobBytes = 0
     /// Bytes in the file.
@@ -126,11 +128,10 @@ public struct DatasetSummary: Sendable {
   ) {
     let block = schema.blocks[channel.storage.block]
     let width = channel.type == .bytes ? 2 : channel.elements
-    let at =
-      streams[stream].channels.firstIndex { $0.channel.name == channel.name }
-      ?? streams[stream].channels.count
+    let at = streams[stream].places[channel.name] ?? streams[stream].channels.count
     if at == streams[stream].channels.count {
       streams[stream].channels.append(ChannelSummary(channel: channel))
+      streams[stream].places[channel.name] = at
     }
     streams[stream].channels[at].channel = channel
     streams[stream].channels[at].stored.insert(block.type)

@@ -208,14 +208,15 @@ def test_a_model_that_fails_gains_nothing(blown, tmp_path):
     words = ["--metric", "forecast.mae"]
     found = figures(report(truth, folder / "blown", *words))["forecast.mae"]
     assert found["value"] is None and found["count"] == 0
-    assert "3 of 4 episodes have no figure: 20 predicted values are not numbers" in found["reason"]
+    assert "3 of 4 episodes failed: 20 of 80 values failed" in found["reason"]
     assert by_episode(found) == {"a": None, "b": None, "c": None, "d": 0}
     text = run(truth, folder / "blown", *words)
-    assert "not computed: forecast.mae: 3 of 4 episodes have no figure" in text
+    assert "not computed: forecast.mae: 3 of 4 episodes failed" in text
     for form in ("text", "html", "markdown", "csv"):
-        assert "1 of 4 episodes" in run(truth, folder / "blown", *words, "--partial", "--format", form)
+        assert "3 of 4 episodes failed" in run(truth, folder / "blown", *words, "--format", form)
         assert "of 4 episodes" not in run(truth, folder / "sober", *words, "--format", form).replace("4 of 4 episodes", "")
-    assert figures(report(truth, folder / "blown", *words, "--partial"))["forecast.mae"]["value"] == 0
+    # To leave out episodes without predictions is not to leave out those that failed.
+    assert figures(report(truth, folder / "blown", *words, "--partial"))["forecast.mae"]["value"] is None
     # All of them have values without the rows that are no number.
     skipped = figures(report(truth, folder / "blown", *words, "--failed", "skip"))["forecast.mae"]
     assert skipped["value"] == 0 and skipped["count"] == 80 + 3 * 60
@@ -231,7 +232,7 @@ def test_a_model_that_fails_gains_nothing(blown, tmp_path):
 def test_the_truths_own_of_the_same_parts(blown):
     """The truth's own figure is of those episodes and windows that the predictions have a figure of."""
     values, truth, folder = blown
-    words = ["--metric", "attractor.path_length", "--map", "series=frames/x", "--partial"]
+    words = ["--metric", "attractor.path_length", "--map", "series=frames/x", "--failed", "skip"]
     def length(v):
         return np.linalg.norm(np.diff(v, axis=0), axis=1).sum()
     for kind in ("dead", "half"):
@@ -246,8 +247,8 @@ def test_the_truths_own_of_the_same_parts(blown):
     assert half["truth"] == pytest.approx(np.mean([length(v[:20]) for v in values.values()]))
     assert half["value"] == pytest.approx(2 * half["truth"])
     assert "4 of 8 windows" in run(truth, folder / "half", *words)
-    refused = figures(report(truth, folder / "half", *[w for w in words if w != "--partial"]))["attractor.path_length"]
-    assert refused["value"] is None and "1 of 2 windows has no figure" in refused["reason"]
+    refused = figures(report(truth, folder / "half", *[w for w in words if w not in ("--failed", "skip")]))["attractor.path_length"]
+    assert refused["value"] is None and "failed" in refused["reason"]
 
 
 def test_a_group_holds_what_does_not_fit(create, tmp_path):

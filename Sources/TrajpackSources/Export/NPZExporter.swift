@@ -37,9 +37,7 @@ public struct NPZExporter: Exporter {
           }
         }
       }
-      for number in track.stream.channels.indices {
-        try add(track, number, name, writer, folder)
-      }
+      for numbers in Self.groups(of: track) { try add(track, numbers, name, writer, folder) }
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
     }
     let schema = Array(document(episode, shard, tracks).text().utf8)
@@ -49,18 +47,91 @@ public struct NPZExporter: Exporter {
     try writer.finish()
   }
 
+  /// The most bytes of channels that are read together.
+  private static let groupBytes = 64 << 20
+
+  /// The channels of a track in order, as many together as fit into ``groupBytes``; a channel of bytes is alone.
+  /// An archive has one array after the other while a chunk has rows of many channels: read together, a chunk is
+  /// inflated once for all of them.
+  private static func groups(of track: TrackReader) -> [Range<Int>] {
+    let channels = track.stream.channels
+    var groups: [Range<Int>] = []
+    var (first, bytes) = (0, 0)
+    for (number, channel) in channels.enumerated() {
+      let type = track.shard.schema.blocks[channel.storage.block].type
+      let (size, isHuge) = (channel.elements * type.size).multipliedReportingOverflow(
+        by: track.count)
+      let isAlone = channel.type == .bytes || isHuge || size > groupBytes
+      if number > first, isAlone || bytes > groupBytes - size {
+        groups.append(first..<number)
+        (first, bytes) = (number, 0)
+      }
+      if isAlone {
+        groups.append(number..<number + 1)
+        first = number + 1
+      } else {
+        bytes += size
+      }
+    }
+    if first < channels.count { groups.append(first..<channels.count) }
+    return groups
+  }
+
   private func add(
-    _ track: TrackReader, _ number: Int, _ name: String, _ writer: NPZWriter,
+    _ track: TrackReader, _ numbers: Range<Int>, _ name: String, _ writer: NPZWriter,
     _ folder: ExportFolder
   ) throws(TrajpackError) {
-    let channel = track.stream.channels[number]
-    let path = "\(name)/\(channel.name)"
-    if channel.type == .bytes { return try addBytes(track, number, path, writer, folder) }
+    if numbers.count == 1 {
+      let channel = track.stream.channels[numbers.lowerBound]
+      let path = "\(name)/\(channel.name)"
+      if channel.type == .bytes {
+        return try addBytes(track, numbers.lowerBound, path, writer, folder)
+      }
+      return try add(channel, track, path, writer, .stored(numbers.lowerBound))
+    }
+    var runs: [[ChannelValues]] = numbers.map { _ in [] }
+    try track.forEachRun { (rows) throws(TrajpackError) in
+      for (i, number) in numbers.enumerated() {
+        runs[i].append(try track.read(channel: number, rows: rows))
+      }
+      try folder.goOn()
+    }
+    for (i, number) in numbers.enumerated() {
+      let channel = track.stream.channels[number]
+      try add(channel, track, "\(name)/\(channel.name)", writer, .gathered(runs[i]))
+      runs[i] = []
+    }
+  }
+
+  /// Where the rows of a channel are taken from.
+  private enum Rows {
+    /// From the shard: the channel's number.
+    case stored(Int)
+    /// From memory, in order.
+    case gathered([ChannelValues])
+
+    func forEachRun(
+      of track: TrackReader, _ body: (ChannelValues) throws(TrajpackError) -> Void
+    ) throws(TrajpackError) {
+      switch self {
+      case .stored(let number):
+        try track.forEachRun { (rows) throws(TrajpackError) in
+          try body(try track.read(channel: number, rows: rows))
+        }
+      case .gathered(let runs):
+        for values in runs { try body(values) }
+      }
+    }
+  }
+
+  /// Adds the array of a channel of numbers, and where integers were not observed the array that says so.
+  private func add(
+    _ channel: Channel, _ track: TrackReader, _ path: String, _ writer: NPZWriter, _ rows: Rows
+  ) throws(TrajpackError) {
     var hasMissing = false
     try writer.add(path, type: channel.type, shape: [track.count] + channel.shape) {
       (write) throws(TrajpackError) in
-      try track.forEachRun { (rows) throws(TrajpackError) in
-        let values = try track.read(channel: number, rows: rows)
+      try rows.forEachRun(of: track) { (values) throws(TrajpackError) in
         hasMissing = hasMissing || values.hasMissingIntegers
         try values.logicalBytes().withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
       }
@@ -68,9 +139,8 @@ public struct NPZExporter: Exporter {
     guard hasMissing else { return }
     try writer.add("\(path).observed", type: .bool, shape: [track.count] + channel.shape) {
       (write) throws(TrajpackError) in
-      try track.forEachRun { (rows) throws(TrajpackError) in
-        let values = try track.read(channel: number, rows: rows)
-        let mask = (0..<rows.count).flatMap { row in
+      try rows.forEachRun(of: track) { (values) throws(TrajpackError) in
+        let mask = (0..<values.count).flatMap { row in
           (0..<channel.elements).map { values.value(row, $0) == .missing ? UInt8(0) : 1 }
         }
         try mask.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }

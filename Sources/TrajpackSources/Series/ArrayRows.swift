@@ -12,6 +12,18 @@ final class InflatedCache: Sendable {
   /// Files whose bytes are kept: recordings come in order, so two are enough.
   private static let limit = 2
   private let entries = Mutex<[Entry]>([])
+  private let archives = Mutex<[(path: String, archive: NPZ)]>([])
+
+  /// The archive at a path, whose directory is read once for all of its arrays.
+  func archive(_ path: String) throws(TrajpackError) -> NPZ {
+    try archives.withLock { (archives) throws(TrajpackError) in
+      if let known = archives.first(where: { $0.path == path }) { return known.archive }
+      let archive = try NPZ(try LocalFile(path), as: "")
+      if archives.count == Self.limit { archives.removeFirst() }
+      archives.append((path, archive))
+      return archive
+    }
+  }
 
   /// What `make` gives for a part of a file.
   func spool(
@@ -65,7 +77,9 @@ extension ArraySet {
   func elements(
     _ item: Item, _ range: Range<Int>, of path: String, _ cache: InflatedCache
   ) throws(TrajpackError) -> ChannelRows {
-    let array = try Self.open(path, shape.isArchive, item.name)
+    let array =
+      shape.isArchive
+      ? try cache.archive(path).array(item.name) : try ArrayFile(try LocalFile(path), as: "")
     guard range.upperBound <= array.header.count else {
       throw TrajpackError(.data, "the file has changed while it was converted; run again")
     }

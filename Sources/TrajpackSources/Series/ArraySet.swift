@@ -45,14 +45,6 @@ struct ArraySet: Sendable {
   /// Arrays that say one thing of a recording: numbers without an axis, or one a recording.
   var constants: [Item]
 
-  /// Opens the array of that name.
-  static func open(_ path: String, _ isArchive: Bool, _ name: String) throws(TrajpackError)
-    -> ArrayFile
-  {
-    let file = try LocalFile(path)
-    return isArchive ? try NPZ(file, as: "").array(name) : try ArrayFile(file, as: "")
-  }
-
   /// Looks at the headers of a file.
   ///
   /// - Throws: A data error where an array is not read, a usage error where shapes and options
