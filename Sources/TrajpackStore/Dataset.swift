@@ -43,8 +43,7 @@ public final class Dataset: Sendable {
   public init(_ path: String) throws(TrajpackError) {
     self.path = path
     switch FileSystem.item(at: path) {
-    case nil: throw TrajpackError(.usage, "\(path): does not exist")
-    case .other: throw TrajpackError(.usage, "\(path): is neither a file nor a folder")
+    case nil, .other: throw FileSystem.noFile(at: path)
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
@@ -54,6 +53,16 @@ public final class Dataset: Sendable {
       var found = try Listing(path)
       for _ in 0..<8 where found == nil { found = try Listing(path) }
       guard let found else {
+        let names = try FileSystem.names(in: path)
+        for name in [Manifest.fileName, Journal.fileName] where names.contains(name) {
+          throw FileSystem.noFile(at: "\(path)/\(name)")
+        }
+        guard !names.contains(where: { $0.hasPrefix("shard-") && $0.hasSuffix(".h5") }) else {
+          throw TrajpackError(
+            .data,
+            "\(path): has shards, but neither \(Manifest.fileName) nor \(Journal.fileName) that lists them; "
+              + "restore \(Manifest.fileName) from a copy, or open the shards one by one")
+        }
         throw TrajpackError(
           .usage,
           "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
@@ -98,6 +107,7 @@ public final class Dataset: Sendable {
       try requireListed(number)
       // It may have moved just between the look and the opening.
       guard FileSystem.item(at: path(ofShard: number)) != nil else {
+        guard try !FileSystem.hasFile(shardPaths[number]) else { throw error }
         throw TrajpackError(
           .data,
           "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")

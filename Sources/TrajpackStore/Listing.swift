@@ -24,7 +24,13 @@ struct Listing {
         guard opened.length <= 256 << 20 else {
           throw TrajpackError(.data, "\(manifestPath): is too long for a manifest")
         }
-        let manifest = try Manifest(json: JSONValue(parsing: opened.bytes(0..<opened.length)))
+        let bytes = try opened.bytes(0..<opened.length)
+        let json: JSONValue
+        do throws(TrajpackError) { json = try JSONValue(parsing: bytes) } catch {
+          throw TrajpackError(
+            error.fault, "\(manifestPath): \(error.message); restore it from a copy")
+        }
+        let manifest = try Manifest(json: json)
         self.manifest = manifest
         entries = manifest.shards
         isGrowing = false

@@ -16,11 +16,17 @@ public final class LocalFile: Sendable {
   /// A pipe, a device or a folder is refused and never waited for.
   public init(_ path: String) throws(TrajpackError) {
     let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard fd >= 0 else { throw .system("cannot be opened", path) }
+    guard fd >= 0 else {
+      // A socket cannot be opened, and a link may lead nowhere.
+      guard errno == ENOENT || errno == ENXIO || errno == ELOOP else {
+        throw .system("cannot be opened", path)
+      }
+      throw FileSystem.noFile(at: path)
+    }
     var status = stat()
     guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
       close(fd)
-      throw TrajpackError(.usage, "\(path): is not a regular file")
+      throw FileSystem.noFile(at: path)
     }
     self.path = path
     self.length = Int(status.st_size)
@@ -94,7 +100,7 @@ extension TrajpackError {
     case ENOSPC, EDQUOT:
       return TrajpackError(
         .machine,
-        "\(path): \(what): no space is left on the disk; free some and run again with --resume")
+        "\(path): \(what): no space is left on the disk; free some and try again")
     default: return TrajpackError(.machine, "\(path): \(what): \(why.lowercased())")
     }
   }

@@ -32,18 +32,39 @@ public final class Spool: @unchecked Sendable {
 
   private func spill() throws(TrajpackError) {
     if descriptor < 0 {
-      let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+      let folder = TemporaryFolder.path
       descriptor = open(folder, O_TMPFILE_FLAGS | O_RDWR | O_CLOEXEC, 0o600)
       if descriptor < 0 {
         var template = Array("\(folder)/trajpack-XXXXXX".utf8CString)
         descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { throw .system("no temporary file can be made", folder) }
+        guard descriptor >= 0 else { throw TemporaryFolder.failure() }
         unlink(template)
       }
     }
-    try FileSystem.write(memory, to: descriptor, "a temporary file")
+    try requireRoom()
+    let path = "a temporary file in \(TemporaryFolder.description)"
+    try FileSystem.write(memory, to: descriptor, path)
     spilled += memory.count
     memory.removeAll(keepingCapacity: true)
+  }
+
+  /// The share of a file system, and the most bytes of it, that temporary files leave free: a file that
+  /// inflates to a thousand times its size must not fill the disk for everybody else.
+  static let reserve = (share: 20, most: 1 << 30)
+
+  /// Refuses to fill the disk of temporary files.
+  private func requireRoom() throws(TrajpackError) {
+    var status = statvfs()
+    guard fstatvfs(descriptor, &status) == 0, status.f_blocks > 0 else { return }
+    let unit = Double(status.f_frsize)
+    let total = Double(status.f_blocks) * unit
+    let free = Double(status.f_bavail) * unit
+    let reserve = min(total / Double(Self.reserve.share), Double(Self.reserve.most))
+    guard free - Double(memory.count) < reserve else { return }
+    throw TrajpackError(
+      .machine,
+      "temporary files need more room than \(TemporaryFolder.description) has (\(Int(free)) bytes are free, "
+        + "of which \(Int(reserve)) are left alone); set TMPDIR to a folder with more room")
   }
 
   /// Fills `buffer` from byte `offset` on; the bytes are there.

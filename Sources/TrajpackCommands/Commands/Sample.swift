@@ -80,7 +80,8 @@ struct Sample: Command {
     if let first = window.times.first, let last = window.times.last {
       title += ", \(Human.figure(first)) to \(Human.figure(last)) \(unit ?? "")"
     }
-    console.print(title.trimmedRight + "\n")
+    console.print(title.trimmedRight)
+    console.print("")
     var lines: [[String]] = []
     for column in window.columns {
       for element in 0..<min(column.shape.reduce(1, *), 4) {

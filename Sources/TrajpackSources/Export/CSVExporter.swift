@@ -13,8 +13,14 @@ public struct CSVExporter: Exporter {
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
 
+  /// Whether texts that a spreadsheet would compute get an apostrophe in front.
+  public var escapesFormulas: Bool
+
   /// An exporter.
-  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+  public init(mediaFolder: String? = nil, escapesFormulas: Bool = false) {
+    self.mediaFolder = mediaFolder
+    self.escapesFormulas = escapesFormulas
+  }
 
   /// Writes an episode; see ``Exporter``.
   public func write(
@@ -36,14 +42,14 @@ public struct CSVExporter: Exporter {
           let count = channel.type == .bytes ? 1 : channel.elements
           return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
         }
-      try file.write(header.map(StateExport.quoted).joined(separator: ",") + "\n")
+      try file.write(header.map(cell).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
       let form = try times.dateForm()
       try track.forEachRun { (rows) throws(TrajpackError) in
-        var lines = try times.texts(rows, as: form).map(StateExport.quoted)
+        var lines = try times.texts(rows, as: form).map { $0.csvCell() }
         for number in channels {
           let values = try track.read(channel: number, rows: rows)
-          for row in 0..<rows.count { lines[row] += try Self.cells(values, row, track) }
+          for row in 0..<rows.count { lines[row] += try cells(values, row, track) }
         }
         try file.write(lines.joined(separator: "\n") + "\n")
       }
@@ -51,15 +57,19 @@ public struct CSVExporter: Exporter {
     }
   }
 
-  private static func cells(
+  private func cell(_ text: String) -> String {
+    text.csvCell(escapingFormulas: escapesFormulas)
+  }
+
+  private func cells(
     _ values: ChannelValues, _ row: Int, _ track: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.type == .bytes {
       let text = String(decoding: try track.bytes(values, row) ?? [], as: UTF8.self)
-      return "," + StateExport.quoted(text)
+      return "," + cell(text)
     }
     if values.channel.categories != nil {
-      return "," + StateExport.quoted(values.category(row) ?? "")
+      return "," + cell(values.category(row) ?? "")
     }
     return (0..<values.channel.elements).map { element in
       let value = values.value(row, element)

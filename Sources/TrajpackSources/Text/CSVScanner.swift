@@ -35,6 +35,9 @@ public final class CSVScanner {
   /// The longest record that is read.
   public static let maximumRecord = 64 << 20
 
+  /// The most fields of a record: each costs memory, also where it is an empty one of a single byte.
+  public static let maximumFields = 1 << 16
+
   private let file: TextFile
   private let delimiter: UInt8
   // One thread uses a scanner, and nothing calls back while these are changed, so that the check of
@@ -137,6 +140,11 @@ public final class CSVScanner {
         let had = filled - position
         try refill()
         guard filled - position > had || fileOffset == end else { return false }
+      case .tooManyFields:
+        throw wrong(
+          at: position,
+          "the row that begins here has more than \(Self.maximumFields) cells; store such wide rows as .npy"
+        )
       case .openQuote:
         throw wrong(
           at: position,
@@ -152,7 +160,7 @@ public final class CSVScanner {
     }
   }
 
-  private enum Scan { case record(end: Int), more, openQuote, afterQuote(Int) }
+  private enum Scan { case record(end: Int), more, tooManyFields, openQuote, afterQuote(Int) }
 
   /// Finds the fields of the record at `position`.
   private func scan() -> Scan {
@@ -162,6 +170,7 @@ public final class CSVScanner {
     var at = position
     let (quote, lf, cr) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
     while true {
+      guard spans.count < Self.maximumFields else { return .tooManyFields }
       if at < filled, bytes[at] == quote {
         at += 1
         let start = at

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _ffi, _options
 from ._places import Places
-from ._words import counted
+from ._words import counted, lines_of
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -78,4 +78,4 @@ class Watched(Places):
                  f"now at {self.position:,} of epoch {self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]
-        return "\n".join(lines)
+        return lines_of(lines)
