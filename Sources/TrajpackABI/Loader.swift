@@ -136,6 +136,26 @@ public func tp_loader_set_weights(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_loader_replace_weights(
+  _ loader: OpaquePointer?, _ weights: UnsafePointer<UnsafePointer<Float>?>?,
+  _ counts: UnsafePointer<Int>?, _ datasets: Int, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let weights = try Border.need(weights, "weights")
+    let counts = try Border.need(counts, "counts")
+    var given: [UnsafeBufferPointer<Float>] = []
+    for dataset in 0..<max(datasets, 0) {
+      given.append(
+        UnsafeBufferPointer(
+          start: try Border.need(weights[dataset], "weights"), count: max(counts[dataset], 0)))
+    }
+    try made(loader).replaceWeights(given)
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_loader_read(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
   _ memory: UnsafeMutableRawPointer?, _ bytes: Int, _ error: UnsafeMutablePointer<tp_error>?
@@ -195,12 +215,36 @@ public func tp_loader_locate(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_loader_locate_all(
+  _ loader: OpaquePointer?, _ datasets: UnsafePointer<UInt32>?, _ windows: UnsafePointer<UInt64>?,
+  _ count: Int, _ episodes: UnsafeMutablePointer<Int64>?, _ tracks: UnsafeMutablePointer<Int64>?,
+  _ rows: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let windows = try Border.need(windows, "windows")
+    let datasets = try Border.need(datasets, "datasets")
+    let loader = try made(loader)
+    for i in 0..<max(count, 0) {
+      let found = try loader.locate(dataset: Int(datasets[i]), window: windows[i])
+      episodes?[i] = Int64(found.episode)
+      tracks?[i] = Int64(found.track)
+      rows?[i] = Int64(found.row)
+    }
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?)
 {
   guard let loader = try? made(loader), let state else { return }
+  let weights = loader.weightsState
   state.pointee = tp_state(
-    version: 1, digest: loader.digest, seed: loader.order.seed, epoch: loader.cursor.epoch,
-    position: loader.cursor.position)
+    version: 1, digest: weights.digest == 0 ? loader.digest : loader.baseDigest,
+    seed: loader.order.seed, epoch: loader.cursor.epoch, position: loader.cursor.position,
+    weights: weights.digest, weights_epoch: weights.epoch, later_weights: weights.laterDigest,
+    later_epoch: weights.laterEpoch)
 }
 
 /// `trajpack.h` says what it does.
@@ -219,7 +263,10 @@ public func tp_loader_set_state(
     }
     try made(loader).resume(
       WindowCursor(epoch: state.epoch, position: state.position), seed: state.seed,
-      digest: state.digest)
+      digest: state.digest,
+      weights: WeightsState(
+        digest: state.weights, epoch: state.weights_epoch, laterDigest: state.later_weights,
+        laterEpoch: state.later_epoch))
     return TP_OK
   }
 }

@@ -43,6 +43,38 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
     self.init(n, fraction.reduce(1) { scale, _ in scale * 10 })
   }
 
+  /// The simplest fraction that is the same float as `number`, by its continued fraction; a number that needs
+  /// a denominator of more than 31 bits is rounded to 1e-9. `nil` for what is not finite or needs more than
+  /// 53 bits before the point.
+  public init?(nearest number: Double) {
+    guard number.isFinite, number.magnitude < 0x1p53 else { return nil }
+    let sign: Int64 = number < 0 ? -1 : 1
+    var (before, last) = ((p: Int64(0), q: Int64(1)), (p: Int64(1), q: Int64(0)))
+    var rest = number.magnitude
+    while rest < 0x1p53 {
+      let whole = Int64(rest)
+      let (a, o1) = whole.multipliedReportingOverflow(by: last.p)
+      let (p, o2) = a.addingReportingOverflow(before.p)
+      let (b, o3) = whole.multipliedReportingOverflow(by: last.q)
+      let (q, o4) = b.addingReportingOverflow(before.q)
+      guard !o1, !o2, !o3, !o4, q < 1 << 31 else { break }
+      if Double(p) / Double(q) == number.magnitude {
+        self.init(sign * p, q)
+        return
+      }
+      (before, last) = (last, (p, q))
+      let fraction = rest - Double(whole)
+      guard fraction > 0 else { break }
+      rest = 1 / fraction
+    }
+    let parts = (number * 1e9).rounded()
+    guard let whole = Int64(exactly: parts) else {
+      self.init(Int64(number.rounded()))
+      return
+    }
+    self.init(whole, 1_000_000_000)
+  }
+
   /// The nearest double.
   public var value: Double { Double(numerator) / Double(denominator) }
 

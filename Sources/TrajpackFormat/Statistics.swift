@@ -30,6 +30,33 @@ public struct ComponentStatistics: Sendable, Equatable {
   /// The standard deviation (of the population); `nil` without values.
   public var deviation: Double? { count > 0 ? (m2 / Double(count)).squareRoot() : nil }
 
+  /// Whether the values vary no more than the rounding of their mean explains.
+  public var isConstant: Bool {
+    count > 0
+      && (minimum == maximum
+        || Self.isConstant(count: Double(count), mean: mean, variance: m2 / Double(count)))
+  }
+
+  /// scikit-learn's rule (`sklearn/preprocessing/_data.py`, `_is_constant_feature`): the variance of n equal
+  /// values, as it is computed, is at most `n eps variance + (n mean eps)^2`.
+  public static func isConstant(count n: Double, mean: Double, variance: Double) -> Bool {
+    let bound = n * mean * Double.ulpOfOne
+    return variance <= n * Double.ulpOfOne * variance + bound * bound
+  }
+
+  /// What a value is multiplied by after `center` is taken off, so that `spread` becomes 1: 1 where the
+  /// values are constant, or where `spread` is 0 or no number. Every normalisation goes by this.
+  public func scale(of spread: Double) -> Double {
+    guard !isConstant, spread > 0, (1 / spread).isFinite, spread.isFinite else { return 1 }
+    return 1 / spread
+  }
+
+  /// What is taken off a value: `center`, or the one value itself where there is only one, whose mean is
+  /// rounded. So a constant becomes 0.
+  public func shift(to center: Double) -> Double {
+    count > 0 && minimum == maximum ? minimum : center
+  }
+
   /// The share of values that were not observed.
   public var missingShare: Double {
     let all = Double(count) + Double(missing) + Double(infinite)

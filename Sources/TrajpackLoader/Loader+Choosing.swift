@@ -69,7 +69,7 @@ extension Loader {
       var text =
         "1 \(dataset.digest) \(reference) \(setup.past) \(setup.length) \(source.ruleText)"
       if let plan = options.plan { text += " plan=\(plan.digest)" }
-      for name in ["split", "episodes", "where", "windows_where"] {
+      for name in ["split", "episodes", "where", "windows_where", "tolerance"] {
         text += " \(name)=\((options.json[name] ?? .null).text())"
       }
       return text
@@ -126,19 +126,80 @@ extension Loader {
     }
   }
 
-  /// Gives the windows of a dataset weights, one each in their order, from the first batch on.
+  /// Gives the windows of a dataset weights, one each in their order, before the first batch.
   ///
   /// - Throws: A usage error for another number of weights, or one that is no weight.
   public func setWeights(
     dataset: Int, _ weights: UnsafeBufferPointer<Float>
   ) throws(TrajpackError) {
+    let table = try weightTable(dataset: dataset, weights)
+    seek(cursor)
+    order.weights[dataset] = table
+  }
+
+  /// Gives the windows of all datasets other weights, from the next epoch on; from the present one, where
+  /// nothing of it was given out yet.
+  ///
+  /// After a state that was saved with other weights, they take the place of these.
+  ///
+  /// - Throws: A usage error for another number of weights, for one that is no weight, or for others than a state
+  ///   was saved with; then nothing changes.
+  public func replaceWeights(_ weights: [UnsafeBufferPointer<Float>]) throws(TrajpackError) {
+    guard weights.count == setup.sources.count else {
+      throw TrajpackError(
+        .usage,
+        "\(counted(weights.count, "array")) of weights for \(counted(setup.sources.count, "dataset")): give one "
+          + "each")
+    }
+    var tables: [WeightTable?] = []
+    for (dataset, one) in weights.enumerated() {
+      tables.append(try weightTable(dataset: dataset, one))
+    }
+    let digest = WeightTable.digest(tables)
+    if let next = wanted.first {
+      guard digest == next.digest else {
+        throw TrajpackError(
+          .usage,
+          "these are not the weights that the state was saved with, which count from epoch \(next.epoch): give "
+            + "those")
+      }
+    }
+    seek(cursor)
+    if let next = wanted.first {
+      wanted.removeFirst()
+      if next.isLater {
+        order.later = (next.epoch, tables)
+      } else {
+        (order.weights, weightsEpoch) = (tables, next.epoch)
+      }
+      return
+    }
+    settleWeights()
+    if cursor.position == 0 {
+      (order.weights, order.later, weightsEpoch) = (tables, nil, cursor.epoch)
+    } else {
+      order.later = (cursor.epoch + 1, tables)
+    }
+  }
+
+  /// Forgets the weights of epochs that are over.
+  private func settleWeights() {
+    guard let later = order.later, later.epoch <= cursor.epoch else { return }
+    (order.weights, order.later, weightsEpoch) = (later.weights, nil, later.epoch)
+  }
+
+  private func weightTable(
+    dataset: Int, _ weights: UnsafeBufferPointer<Float>
+  ) throws(TrajpackError) -> WeightTable {
     guard setup.sources.indices.contains(dataset) else {
       throw TrajpackError(
         .usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
     }
-    guard case .given = setup.options.windowWeights else {
+    guard setup.options.windowWeights != nil else {
       throw TrajpackError(
-        .usage, "weights are taken where the option 'window_weights' is true, which it is not")
+        .usage,
+        "the loader was made without 'window_weights', so its windows have none: give it weights when it is made"
+      )
     }
     guard weights.count == windows[dataset] else {
       throw TrajpackError(
@@ -146,15 +207,17 @@ extension Loader {
         "\(counted(weights.count, "weight")) for \(counted(windows[dataset], "window")): give one each"
       )
     }
-    let table = try within("'window_weights'") { () throws(TrajpackError) in
-      try WeightTable(weights)
-    }
-    seek(cursor)
-    order.weights[dataset] = table
+    return try within("'window_weights'") { () throws(TrajpackError) in try WeightTable(weights) }
   }
 
   /// Refuses to give windows out while their weights are to come.
   public func checkWeights() throws(TrajpackError) {
+    if let next = wanted.first {
+      throw TrajpackError(
+        .usage,
+        "the state was saved with other weights of windows, which count from epoch \(next.epoch): give these with "
+          + "set_weights")
+    }
     guard case .given = setup.options.windowWeights,
       let dataset = order.weights.firstIndex(where: { $0 == nil })
     else { return }
@@ -162,5 +225,37 @@ extension Loader {
       .usage,
       "the windows of dataset \(dataset) have no weights yet: call tp_loader_set_weights before the "
         + "first batch")
+  }
+
+  /// The weights that count in the epoch of the next batch, and those that follow.
+  public var weightsState: WeightsState {
+    guard setup.options.windowWeights != nil else { return WeightsState() }
+    if let later = order.later, later.epoch <= cursor.epoch {
+      return WeightsState(digest: WeightTable.digest(later.weights), epoch: later.epoch)
+    }
+    return WeightsState(
+      digest: WeightTable.digest(order.weights), epoch: weightsEpoch,
+      laterDigest: order.later.map { WeightTable.digest($0.weights) } ?? 0,
+      laterEpoch: order.later?.epoch ?? 0)
+  }
+}
+
+/// Which weights of windows count, as a state says it; a digest of 0 is that of none.
+public struct WeightsState: Sendable, Equatable {
+  /// Of the weights of all datasets.
+  public var digest: UInt64 = 0
+  /// The epoch that they count from.
+  public var epoch: UInt64 = 0
+  /// Those that take their place.
+  public var laterDigest: UInt64 = 0
+  /// From this epoch on.
+  public var laterEpoch: UInt64 = 0
+
+  /// A state's.
+  public init(
+    digest: UInt64 = 0, epoch: UInt64 = 0, laterDigest: UInt64 = 0, laterEpoch: UInt64 = 0
+  ) {
+    (self.digest, self.epoch) = (digest, epoch)
+    (self.laterDigest, self.laterEpoch) = (laterDigest, laterEpoch)
   }
 }

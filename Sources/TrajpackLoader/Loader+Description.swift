@@ -23,17 +23,25 @@ extension Loader {
             ])
           })
       } ?? .null,
-      "outputs": .array(outputs.map(\.json)), "options": setup.options.json,
+      "outputs": .array(outputs.map(\.json)),
+      "left_raw": .array(setup.layout.channels.filter(\.isLeftRaw).map { .string($0.path) }),
+      "between_rows": betweenRows,
+      "tolerance": .double(setup.options.tolerance ?? LoaderOptions.defaultTolerance),
+      "options": setup.options.json,
     ])
   }
 
   /// Goes on from a state.
   ///
-  /// - Throws: A usage error where the state is of other data, or of another order.
+  /// Where the state was saved with other weights of windows, the loader goes there and wants these before it gives
+  /// anything out: see ``replaceWeights(_:)``.
+  ///
+  /// - Throws: A usage error where the state is of other data or of another order; then nothing changes.
   public func resume(
-    _ cursor: WindowCursor, seed: UInt64, digest: UInt64
+    _ cursor: WindowCursor, seed: UInt64, digest: UInt64, weights: WeightsState = WeightsState()
   ) throws(TrajpackError) {
-    guard digest == self.digest else {
+    // A state without weights is one of the whole digest, as all were once.
+    guard digest == (weights.digest == 0 ? self.digest : baseDigest) else {
       throw TrajpackError(
         .usage,
         "the state was saved with other data or with other options that decide the order (length, "
@@ -46,6 +54,38 @@ extension Loader {
           + "an epoch")
     }
     seek(cursor, seed: seed)
+    wanted = []
+    guard weights.digest != 0 else { return }
+    let own = weightsState
+    if own.digest == weights.digest {
+      order.weights = order.weights(inEpoch: cursor.epoch)
+      order.later = nil
+      weightsEpoch = weights.epoch
+    } else {
+      wanted.append((weights.digest, weights.epoch, false))
+    }
+    if weights.laterDigest != 0 { wanted.append((weights.laterDigest, weights.laterEpoch, true)) }
+  }
+}
+
+extension Loader {
+  /// Offsets in seconds that are no whole number of rows of a stream of one rate, within the tolerance: what lies
+  /// there is made by the channel's kind. `{stream: [seconds]}`.
+  private var betweenRows: JSONValue {
+    var found: [JSONValue.Member] = []
+    for (stream, rate) in setup.rates.sorted(by: { $0.key < $1.key }) {
+      let clock = TrackClock(start: .zero, rate: rate, rows: 1)
+      var seconds: Set<Double> = []
+      for group in setup.layout.groups where group.stream == stream {
+        for case .seconds(let offset) in group.offsets ?? [] {
+          let (_, rest) = (clock.snapped(offset, setup.options) * Instant(rate)).split
+          if rest > 1e-9, rest < 1 - 1e-9 { seconds.insert(offset.value) }
+        }
+      }
+      guard !seconds.isEmpty else { continue }
+      found.append(.init(stream, .array(seconds.sorted().map { .double($0) })))
+    }
+    return .object(found)
   }
 }
 

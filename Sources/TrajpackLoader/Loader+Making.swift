@@ -19,11 +19,13 @@ extension Loader {
         "'weights' has \(counted(weights.count, "number")) for \(counted(datasets.count, "dataset")); give "
           + "one each")
     }
-    if options.epochWindows != nil, options.weights == nil, options.windowWeights == nil {
+    if options.epochWindows != nil, options.weights == nil, options.windowWeights == nil,
+      options.replacement != true
+    {
       throw TrajpackError(
         .usage,
-        "'epoch_windows' is for mixtures and for 'window_weights': give 'weights' too, or leave it out"
-      )
+        "'epoch_windows' is for mixtures, for 'window_weights' and for 'replacement': give 'weights' or "
+          + "\"replacement\": true too, or leave it out")
     }
     let views =
       if let plan = options.plan {
@@ -47,16 +49,16 @@ extension Loader {
       streams: Set(
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
-        }.map(\.stream)), reference: reference, length: length, rate: options.rate)
+        }.map(\.stream)), reference: reference, length: length, options)
+    let filter = try EpisodeFilter(options, facts.splits)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
-        nativeRows: native.most,
-        statistics: try Self.statistics(datasets, options),
+        nativeRows: native.most, reference: reference, sparse: facts.sparse,
+        statistics: try Self.statistics(datasets, options, filter),
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
-    let filter = try EpisodeFilter(options, facts.splits)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0
     var sources: [WindowSource] = []
@@ -87,10 +89,11 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices)
+      choices: choices, rates: facts.singleRates)
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
+    order.hasReplacement = options.replacement == true
     for (d, table) in (try chooser.weigh(setup) ?? []).enumerated() { order.weights[d] = table }
     let cut = WindowCursor.Cut(
       batch: options.batch, rank: options.rank, world: options.world, dropLast: options.dropLast)
@@ -148,7 +151,7 @@ extension Loader {
     }
     return WindowRule(
       reach: low...high, seconds: seconds, stride: options.stride, edge: options.edge,
-      rate: options.rate)
+      rate: options.rate, tolerance: options.tolerance)
   }
 
   private static func noWindows(
@@ -189,7 +192,7 @@ extension Loader {
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",
       "where", "windows_where", "window_weights", "shuffle", "block_windows", "block_count",
-      "weights", "epoch_windows",
+      "weights", "epoch_windows", "tolerance", "replacement",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }

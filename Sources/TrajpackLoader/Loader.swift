@@ -25,13 +25,19 @@ public final class Loader: @unchecked Sendable {
   public let reference: String
   /// Rows of a window on the reference clock.
   public var length: Int { setup.length }
-  /// A digest of the datasets and of the options that decide the order.
+  /// A digest of the datasets and of the options that decide the order, and of the weights that count in the epoch
+  /// of the next batch.
   public var digest: UInt64 {
-    order.weights.reduce(baseDigest) { digest, table in
+    order.weights(inEpoch: cursor.epoch).reduce(baseDigest) { digest, table in
       table.map { Mixing.mix(digest ^ $0.digest) } ?? digest
     }
   }
-  private let baseDigest: UInt64
+  /// The same without weights.
+  public let baseDigest: UInt64
+  /// The epoch that the weights count from.
+  var weightsEpoch: UInt64
+  /// Weights that a state was saved with and that are not here yet.
+  var wanted: [(digest: UInt64, epoch: UInt64, isLater: Bool)] = []
 
   let setup: LoaderSetup
   private var memory: BatchMemory
@@ -56,6 +62,7 @@ public final class Loader: @unchecked Sendable {
     self.reference = reference
     baseDigest = digest
     cursor = WindowCursor(epoch: setup.options.epoch)
+    weightsEpoch = setup.options.epoch
     memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
     generation = tp_fork_generation()
   }

@@ -102,8 +102,9 @@ extension NormalizeStep {
         (middle, span) = (s.quantiles[4], s.quantiles[5] - s.quantiles[3])
       }
       for element in elements {
-        shift[element] = middle
-        scale[element] = span > 0 && (1 / span).isFinite ? 1 / span : 1
+        // minmax maps the smallest value to 0 anyway.
+        shift[element] = s.shift(to: middle)
+        scale[element] = s.scale(of: span)
       }
     }
     return Constants(channel: path, shift: shift, scale: scale)

@@ -77,8 +77,13 @@ public struct DatasetStatistics: Sendable {
 
   /// The components of a channel over all splits.
   public func all(_ channel: String) -> [ComponentStatistics] {
+    all(channel, of: splits.keys.sorted())
+  }
+
+  /// The components of a channel over some splits.
+  public func all(_ channel: String, of names: [String]) -> [ComponentStatistics] {
     var out: [ComponentStatistics] = []
-    for split in splits.keys.sorted() {
+    for split in names {
       guard let stats = splits[split]?[channel] else { continue }
       if out.isEmpty {
         out = stats

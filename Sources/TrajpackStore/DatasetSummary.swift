@@ -55,8 +55,9 @@ public struct DatasetSummary: Sendable {
   public private(set) var skeletons: [Skeleton] = []
   /// The statistics of all channels.
   public private(set) var statistics = DatasetStatistics()
-  /// The sum over episodes of the longest track's duration, in the unit of its stream; only regular clocks.
-  public private(set) var seconds = 0.0
+  /// For each unit of time: the sum over episodes of the longest duration of a track with a regular clock
+  /// that counts in this unit. A dataset whose streams count in different units has several.
+  public private(set) var durations: [String: Double] = [:]
   /// The sum over episodes of the rows of the track with the most rows.
   public private(set) var frames = 0
 
@@ -96,7 +97,7 @@ public struct DatasetSummary: Sendable {
       episodes += 1
       splits[episode.split, default: 0] += 1
       var most = 0
-      var longest = 0.0
+      var longest: [String: Double] = [:]
       for trackNumber in episode.tracks {
         let track = index.track(trackNumber)
         let at = numbers[track.stream]
@@ -109,13 +110,14 @@ public struct DatasetSummary: Sendable {
         most = max(most, track.rows.count)
         if case .regular(_, let rate) = track.clock {
           streams[at].rates.insert(rate)
-          longest = max(longest, Double(track.rows.count) / rate.value)
+          let unit = streams[at].stream.timeUnit
+          longest[unit] = max(longest[unit] ?? 0, Double(track.rows.count) / rate.value)
         } else {
           streams[at].hasExplicitTimes = true
         }
       }
       frames += most
-      seconds += longest
+      durations.merge(longest, uniquingKeysWith: +)
     }
   }
 

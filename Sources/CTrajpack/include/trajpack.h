@@ -124,20 +124,33 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                time one after the other, those of each entity by themselves, padded to the most rows
 //                that so much time can hold (explicit times are read once to know); its times then are
 //                [B, T, E] for entities
+//   "tolerance"  how far a row may lie from a moment, in time, and count as the one at it: for channels of whole
+//                rows (as-of), and for "offsets" in seconds of all. Default 0.001, but at most a quarter of
+//                the interval between rows; what is given counts up to half of it
+//   "hold"       how long a last row counts: "interval" (as the one before it), "end" (to the end of the
+//                episode), "auto" (default: "end" for labels, categories, events of streams with explicit times or
+//                one row), or {pattern: one of them}. "max_staleness": rows that are older do not count
 //   "edge"       "drop" (default): only windows that lie wholly inside | "pad": zeros outside |
 //                "clamp": the nearest row outside; both begin a window at every stride
 //   "entities"   the most entities of a stream in a window (number, or {stream pattern: number});
 //                default: the most that an episode has. Sorted by kind, then index; a longer list is cut.
-//   "dtype"      "float32" or {pattern: dtype}; default: the channels' own. To whole numbers, fractions are
+//   "dtype"      "float32" or {pattern: dtype}, where "float", "int" and "bool" stand for all channels of such
+//                types; default: the channels' own. To whole numbers, fractions are
 //                cut off, and what the type cannot hold becomes its nearest end
 //   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1), or
-//                {pattern: ..}; from the statistics of "normalize_split" (default "train" where the
-//                dataset has it, else all). The result is float32 unless a dtype is given.
+//                {pattern: ..}; from the statistics of "normalize_split" (default: "train" where the
+//                dataset has it, else the chosen splits, else all where all is chosen; "all": of all,
+//                whatever is chosen). The result is float32 unless a dtype is given. What does not vary
+//                becomes 0. Labels, categories, quaternions, matrices stay as they are, and images, depth,
+//                events, booleans that are not named
 //   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
 //                instead of their own
-//   "fill"       the number in floats that were not observed, instead of NaN
+//   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
+//                integers that can hold it), or {pattern: number}
 //   "masks"      true (default) | false | a list of "observed", "present", "padding"
 //   "time"       true: times of the rows of each stream, float64
+//   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
+//                (of its start), int64; "meta:time" (of its start), float64
 //
 //   Which windows, in which order
 //   "split"      a name, or a list of names
@@ -165,8 +178,9 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "rank", "world"  this one of so many; default 0 of 1. Window j of a step's global batch goes to rank
 //                j % world.
 //   "weights"    of the datasets of a mixture, by window
-//   "epoch_windows"  windows of an epoch of a mixture, or of weighted windows; default: as many as the
-//                datasets have together
+//   "epoch_windows"  windows of an epoch of a mixture, of weighted windows, or with "replacement"; default: as
+//                many as the datasets have together
+//   "replacement"  true: every window of an epoch is drawn anew from all, each with the same chance
 //
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
@@ -184,10 +198,13 @@ void tp_loader_free(tp_loader *loader);
 //  dataset, [{"candidates", "windows", "damaged", "bytes": of memory, "cache": path or null, "cached"}]
 //  or null, "outputs": [{"name", "dtype", "shape":
 //  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |
-//  "present" | "padding" | "time", "stream": name, "channel": name or null, "channels": of a feature
-//  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "options": as they were understood}
+//  "present" | "padding" | "time" | "meta", "stream": name, "channel": name or null, "channels": of a feature
+//  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "left_raw": channels that "normalize" leaves
+//  as they are, "between_rows": {stream: offsets in seconds that are no rows of it}, "tolerance",
+//  "options": as they were understood}
 // Outputs are C-contiguous, little-endian, at multiples of 64 bytes. Names: "state/hp",
-// "observed:state/hp", "present:npc", "padding:state", "time:state".
+// "observed:state/hp", "present:npc", "padding:state", "time:state"; where channels of a stream have different
+// rows, "padding:state/hp" and so on, which may be one array under several names.
 int32_t tp_loader_describe(const tp_loader *loader, char **json, tp_error *error);
 
 // Waits for the next batch. TP_OK: *batch is the caller's to free. TP_END: the epoch is over (once an
@@ -222,6 +239,12 @@ int32_t tp_loader_lend(tp_loader *loader, void *memory, size_t bytes, tp_error *
 int32_t tp_loader_set_weights(tp_loader *loader, uint32_t dataset, const float *weights, size_t count,
                               tp_error *error);
 
+// Gives the windows of all datasets other weights, from the next epoch on; from the present one, where nothing of
+// it was given out yet. After a state that was saved with other weights, it takes those of the state, and others
+// are a usage error. `weights` and `counts` have an element a dataset.
+int32_t tp_loader_replace_weights(tp_loader *loader, const float *const *weights,
+                                  const size_t *counts, size_t datasets, tp_error *error);
+
 // Reads given windows into the caller's memory of batch_bytes, in this thread: random access, for
 // map-style data sets. At most B numbers; `dataset` is the one of the mixture.
 int32_t tp_loader_read(tp_loader *loader, uint32_t dataset, const uint64_t *windows, size_t count,
@@ -236,6 +259,11 @@ int32_t tp_loader_order(const tp_loader *loader, uint64_t epoch, uint64_t first,
 int32_t tp_loader_locate(const tp_loader *loader, uint32_t dataset, uint64_t window, int64_t *episode,
                          int64_t *track, int64_t *row, tp_error *error);
 
+// The same for `count` windows: `datasets` and `windows` say which, the others have room for count or are null.
+int32_t tp_loader_locate_all(const tp_loader *loader, const uint32_t *datasets,
+                             const uint64_t *windows, size_t count, int64_t *episodes,
+                             int64_t *tracks, int64_t *rows, tp_error *error);
+
 // All that is needed to go on exactly, on any number of ranks and with any batch size.
 typedef struct tp_state {
   uint64_t version;   // 1
@@ -243,11 +271,16 @@ typedef struct tp_state {
   uint64_t seed;
   uint64_t epoch;
   uint64_t position;  // windows of the epoch that were given out, on all ranks
+  uint64_t weights;        // a digest of the weights of windows; 0: there are none, or `digest` has it
+  uint64_t weights_epoch;  // the epoch that they count from
+  uint64_t later_weights;  // those that take their place at the next epoch; 0 where none do
+  uint64_t later_epoch;
 } tp_state;
 // The state after the last batch that tp_loader_next gave out; all ranks have the same.
 void tp_loader_get_state(const tp_loader *loader, tp_state *state);
 // Goes to a state. A usage error where it is of other datasets or of another order. The state's seed is
-// taken over.
+// taken over. Where it was saved with other weights of windows, tp_loader_next and tp_loader_order are usage errors
+// until tp_loader_replace_weights has given those of the state.
 int32_t tp_loader_set_state(tp_loader *loader, const tp_state *state, tp_error *error);
 // Goes to a place of this loader's own order, whatever its digest.
 int32_t tp_loader_seek(tp_loader *loader, uint64_t epoch, uint64_t position, tp_error *error);

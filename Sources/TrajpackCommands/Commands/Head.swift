@@ -40,21 +40,18 @@ struct Head: Command {
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     if let episode { _ = try EpisodeSearch.find(episode, in: try Dataset(dataset)) }
-    let reading = try WindowReading(
-      dataset,
-      [
-        "channels": channels.isEmpty ? nil : .array(channels.map { .string($0) }),
-        "length": .int(Int64(rows)), "edge": "pad", "shuffle": "none", "batch": 1, "time": true,
-        "episodes": episode.map { .array([.string($0)]) }, "threads": 1,
-      ])
-    let windows = try reading.windows(0..<1)
+    var (reading, windows) = try read(reference: nil)
+    if let stream = Self.clock(of: reading, windows) {
+      (reading, windows) = try read(reference: stream)
+    }
     if json {
       console.print(reading.document(windows))
       return
     }
     guard let window = windows.first else { return }
     let columns = window.columns
-    var shown = columns.count
+    // A column takes at least a character and the two spaces before it.
+    var shown = min(columns.count, max(console.outputWidth / 3, 1))
     var table = Self.table(window, columns[...])
     // As many channels as the line has room for, at least one.
     while shown > 1, (table.lines().map(\.displayWidth).max() ?? 0) > console.outputWidth {
@@ -66,12 +63,49 @@ struct Head: Command {
     )
     console.print("")
     console.print(table)
+    if window.referenceTracks > 1 {
+      console.print(
+        "\nstream '\(reading.loader.reference.printable)' has \(window.referenceTracks) tracks here; "
+          + "these are the rows of the longest")
+    }
     if shown < columns.count {
       console.print("")
       console.print(
         "\(Human.count(columns.count - shown, "channels")) more: choose with --channels, see all with --json"
       )
     }
+  }
+
+  private func read(
+    reference: String?
+  ) throws(TrajpackError) -> (WindowReading, [WindowReading.Window]) {
+    let reading = try WindowReading(
+      dataset,
+      [
+        "channels": channels.isEmpty ? nil : .array(channels.map { .string($0) }),
+        "length": .int(Int64(rows)), "edge": "pad", "shuffle": "none", "batch": 1,
+        "episodes": episode.map { .array([.string($0)]) }, "threads": 1,
+        "reference": reference.map { .string($0) },
+      ])
+    return (reading, try reading.windows(0..<1))
+  }
+
+  /// A stream of the episode whose one track counts time in the same unit as the reference, where the
+  /// reference has several tracks: its clock covers them all. `nil` where the reference will do, or where
+  /// there is none.
+  private static func clock(
+    of reading: WindowReading, _ windows: [WindowReading.Window]
+  ) -> String? {
+    guard let window = windows.first, window.referenceTracks > 1,
+      let number = try? reading.opened.episode(id: window.episode),
+      let (shard, local, _) = try? reading.opened.episode(number)
+    else { return nil }
+    let tracks = shard.index.episode(local).tracks.map { shard.index.track($0) }
+    let unit = shard.schema.streams.first { $0.name == reading.loader.reference }?.timeUnit
+    return tracks.first { track in
+      track.entity == nil && shard.schema.streams[track.stream].timeUnit == unit
+        && tracks.count { $0.stream == track.stream } == 1
+    }.map { shard.schema.streams[$0.stream].name }
   }
 
   private static func table(
@@ -84,21 +118,25 @@ struct Head: Command {
       table.add(
         [
           String(window.first + row),
-          row < window.times.count ? Human.figure(window.times[row]) : "",
-        ] + columns.map { cell($0.rows[row]) })
+          window.dates[row] ?? (row < window.times.count ? Human.time(window.times[row]) : ""),
+        ] + columns.map { cell($0.rows[row], $0.categories) })
     }
     return table
   }
 
   /// Up to four elements of a row.
-  private static func cell(_ values: [ChannelValues.Value]?) -> String {
+  private static func cell(
+    _ values: [ChannelValues.Value]?, _ categories: [String]?
+  ) -> String {
     guard let values else { return "-" }
-    if values.count == 1 { return figure(values[0]) }
-    return values.prefix(4).map(figure).joined(separator: " ")
+    return values.prefix(4).map { figure($0, categories) }.joined(separator: " ")
       + (values.count > 4 ? " +\(values.count - 4)" : "")
   }
 
-  private static func figure(_ value: ChannelValues.Value) -> String {
+  private static func figure(_ value: ChannelValues.Value, _ categories: [String]?) -> String {
+    if let categories, case .int(let n) = value, categories.indices.contains(Int(n)) {
+      return categories[Int(n)].printable
+    }
     switch value {
     case .missing, .int, .uint: return value.description
     case .double, .float: return Human.figure(value.number)

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSources
 import TrajpackStore
 
 extension Info {
@@ -16,16 +17,17 @@ extension Info {
     var table = Table(
       .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"),
       .text("clock"))
+    let reader = BlockReader(shard)
     for number in episode.tracks {
       let track = shard.index.track(number)
       let entity = track.entity.map {
         "\($0.kind) \($0.index)\($0.type >= 0 ? " (type \($0.type))" : "")"
       }
       var (from, to) = ("", "")
-      if track.rows.count > 0, let first = track.clock.time(ofRow: 0),
-        let last = track.clock.time(ofRow: track.rows.count - 1)
-      {
-        (from, to) = (Self.short(first), Self.short(last))
+      if track.rows.count > 0 {
+        let times = TrackTimes(TrackReader(shard, track: number, reader: reader))
+        from = try Self.time(times, row: 0)
+        to = try Self.time(times, row: track.rows.count - 1)
       }
       table.add(
         shard.schema.streams[track.stream].name, entity ?? "", Human.count(track.rows.count), from,
@@ -33,6 +35,12 @@ extension Info {
         Self.clock(track.clock, unit: shard.schema.streams[track.stream].timeUnit))
     }
     console.print(table)
+  }
+
+  /// The time of a row as a date where the source wrote dates, else as a number that no digit is cut from.
+  private static func time(_ times: TrackTimes, row: Int) throws(TrajpackError) -> String {
+    if let date = try times.dates(row..<row + 1)?.first { return date }
+    return try times.doubles(row..<row + 1).first.map(Human.time) ?? ""
   }
 
   private static func clock(_ clock: Clock, unit: String) -> String {

@@ -7,7 +7,7 @@ struct Info: Command {
   static let summary = "Show what a dataset holds."
   static let discussion = """
     Streams, channels, shapes, kinds, units, clocks, entities, sizes and statistics, from the index \
-    alone: no data is read. With --episode, the tracks of one recording.
+    alone. With --episode, the tracks of one recording and the times of their first and last rows.
     """
   static var examples: [Example] {
     [
@@ -57,7 +57,9 @@ struct Info: Command {
   private func show(_ summary: DatasetSummary, of opened: Dataset, _ console: Console) {
     console.print(
       "\(dataset): \(Human.count(summary.episodes, "episodes")), \(Human.count(summary.frames, "frames")), "
-        + (summary.seconds > 0 ? "\(Human.duration(seconds: summary.seconds)), " : "")
+        + summary.durations.sorted { $0.key < $1.key }.map { unit, amount in
+          "\(TimeUnit.duration(amount, unit)), "
+        }.joined()
         + "\(Human.bytes(summary.bytes)) in "
         + "\(Human.count(opened.shardPaths.count, "shards"))\(opened.isComplete ? "" : " so far")")
     if let source = opened.manifest?.source, let format = source["format"]?.string {
@@ -98,6 +100,29 @@ struct Info: Command {
       }
     }
     console.print(channels)
+    let constant = summary.streams.flatMap { stream in
+      stream.channels.compactMap { entry in
+        let name = "\(stream.stream.name)/\(entry.channel.name)"
+        return Self.constant(name, entry.channel, summary.statistics.all(name))
+      }
+    }
+    guard !constant.isEmpty else { return }
+    let most = 12
+    console.print(
+      "\nconstant: " + constant.prefix(most).joined(separator: ", ")
+        + (constant.count > most ? " and \(constant.count - most) more (--json has all)" : ""))
+  }
+
+  /// The channel, or those of its components, whose values do not vary; `nil` where all do.
+  private static func constant(
+    _ name: String, _ channel: Channel, _ statistics: [ComponentStatistics]
+  ) -> String? {
+    let found = statistics.indices.filter { statistics[$0].isConstant }
+    guard !found.isEmpty else { return nil }
+    if found.count == statistics.count { return name.printable }
+    if found.count > 4 { return "\(name.printable) (\(found.count) of \(statistics.count))" }
+    let names = found.map { ComponentRule.name($0, of: channel) }
+    return "\(name.printable) (\(names.joined(separator: ", ")))"
   }
 
   /// What a plan did, and to what.

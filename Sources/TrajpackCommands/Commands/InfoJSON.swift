@@ -8,7 +8,10 @@ enum InfoJSON {
       "dataset": .string(dataset.path), "complete": .bool(dataset.isComplete),
       "digest": dataset.manifest.map { .string($0.digest) },
       "shards": .int(Int64(dataset.shardPaths.count)), "episodes": .int(Int64(summary.episodes)),
-      "frames": .int(Int64(summary.frames)), "seconds": .double(summary.seconds),
+      "frames": .int(Int64(summary.frames)),
+      "seconds": TimeUnit.seconds(summary.durations).map { .double($0) } ?? .null,
+      "durations": .object(
+        summary.durations.sorted { $0.key < $1.key }.map { .init($0.key, .double($0.value)) }),
       "bytes": .int(Int64(summary.bytes)),
       "splits": .object(
         summary.splits.sorted { $0.key < $1.key }.map { .init($0.key, .int(Int64($0.value))) }),
@@ -18,12 +21,14 @@ enum InfoJSON {
             "name": .string($0.name),
             "edges": .array($0.edges.map { .array($0.map { .int(Int64($0)) }) }),
           ])
-        }), "streams": .array(summary.streams.map { stream($0) }),
+        }), "streams": .array(summary.streams.map { stream($0, summary.statistics) }),
       "source": dataset.manifest?.source, "statistics": summary.statistics.json,
     ])
   }
 
-  private static func stream(_ stream: DatasetSummary.StreamSummary) -> JSONValue {
+  private static func stream(
+    _ stream: DatasetSummary.StreamSummary, _ statistics: DatasetStatistics
+  ) -> JSONValue {
     .record([
       "name": .string(stream.stream.name),
       "description": stream.stream.description.map { .string($0) },
@@ -37,11 +42,16 @@ enum InfoJSON {
       "codecs": .array(stream.codecs.sorted().map { .string($0) }),
       "chunk_rows": .array(stream.chunkRows.sorted().map { .int(Int64($0)) }),
       "stored_bytes": .int(Int64(stream.storedBytes)),
-      "channels": .array(stream.channels.map { channel($0) }),
+      "channels": .array(
+        stream.channels.map {
+          channel($0, statistics.all("\(stream.stream.name)/\($0.channel.name)"))
+        }),
     ])
   }
 
-  private static func channel(_ entry: DatasetSummary.ChannelSummary) -> JSONValue {
+  private static func channel(
+    _ entry: DatasetSummary.ChannelSummary, _ statistics: [ComponentStatistics]
+  ) -> JSONValue {
     let channel = entry.channel
     return .record([
       "name": .string(channel.name), "kind": .string(channel.kind.rawValue),
@@ -55,6 +65,8 @@ enum InfoJSON {
       "stored_as": .array(entry.stored.map(\.rawValue).sorted().map { .string($0) }),
       "raw_bytes": .int(Int64(entry.rawBytes)), "stored_bytes": .int(Int64(entry.storedBytes)),
       "shares_its_block": .bool(entry.isShared),
+      // A component each: whether its values do not vary.
+      "constant": statistics.isEmpty ? nil : .array(statistics.map { .bool($0.isConstant) }),
     ])
   }
 

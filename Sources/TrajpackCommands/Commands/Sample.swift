@@ -49,7 +49,7 @@ struct Sample: Command {
       [
         "channels": channels.isEmpty ? nil : .array(channels.map { .string($0) }),
         "length": .int(Int64(length)), "shuffle": "global", "seed": .int(Int64(seed)), "batch": 1,
-        "time": true, "episodes": episode.map { .array([.string($0)]) }, "threads": 1,
+        "episodes": episode.map { .array([.string($0)]) }, "threads": 1,
       ])
     let count = Int(min(UInt64(windows), reading.loader.order.epochWindows))
     if json {
@@ -77,8 +77,10 @@ struct Sample: Command {
     var title =
       "window \(window.number): episode \(window.episode.printable), rows \(window.first) to "
       + "\(window.first + reading.loader.length - 1)"
-    if let first = window.times.first, let last = window.times.last {
-      title += ", \(Human.figure(first)) to \(Human.figure(last)) \(unit ?? "")"
+    if let first = window.dates.first ?? nil, let last = window.dates.last ?? nil {
+      title += ", \(first) to \(last)"
+    } else if let first = window.times.first, let last = window.times.last {
+      title += ", \(Human.time(first)) to \(Human.time(last)) \((unit ?? "").printable)"
     }
     console.print(title.trimmedRight)
     console.print("")

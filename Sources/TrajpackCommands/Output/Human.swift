@@ -73,6 +73,18 @@ enum Human {
     }
   }
 
+  /// A time on a clock, with at most six digits after the point: `4.966667`, `1545437100.25`,
+  /// `1601772846458691584`.
+  static func time(_ value: Double) -> String {
+    guard value.isFinite else { return "\(value)" }
+    guard value.magnitude < 1e15, value == 0 || value.magnitude >= 1e-4 else {
+      return value.magnitude < 9e18 && value == value.rounded()
+        ? String(Int64(value)) : value.description
+    }
+    let rounded = (value * 1e6).rounded() / 1e6
+    return rounded == rounded.rounded() ? String(Int64(rounded)) : rounded.description
+  }
+
   /// One decimal below 10, none from there on.
   private static func rounded(_ value: Double) -> String {
     let tenths = Int((value * 10).rounded())

@@ -1,6 +1,7 @@
 import Glibc
 import TrajpackFormat
 import TrajpackLoader
+import TrajpackSources
 import TrajpackStore
 
 /// Windows of a dataset as training gets them: read by the loader, then taken apart again for people.
@@ -14,6 +15,8 @@ struct WindowReading {
     var units: String?
     var shape: [Int]
     var type: ElementType
+    /// The names of its numbers, where the channel has categories.
+    var categories: [String]?
     /// The elements of each row; `nil` where the row pads or the entity is absent.
     var rows: [[ChannelValues.Value]?]
 
@@ -28,6 +31,11 @@ struct WindowReading {
     /// The first row, on the reference clock.
     var first: Int
     var times: [Double]
+    /// The times as dates, where the source of the reference stream wrote dates.
+    var dates: [String?]
+    /// Tracks of the reference stream in the episode. Rows are those of one of them: where the stream has
+    /// entities, of the longest.
+    var referenceTracks: Int
     /// Which rows lie outside the recording.
     var padding: [Bool]
     var columns: [Column]
@@ -35,12 +43,37 @@ struct WindowReading {
 
   let opened: OpenDataset
   let loader: Loader
+  private let outputs: [String: Output]
+  /// The names of the categories of each channel that has some.
+  private let categories: [String: [String]]
 
   /// A reading of windows that the loader's options describe.
   init(_ dataset: String, _ options: KeyValuePairs<String, JSONValue?>) throws(TrajpackError) {
     opened = try OpenDataset(dataset)
-    loader = try Loader(
+    let loader = try Loader(
       [opened], try LoaderOptions(json: JSONValue.record(options).text()))
+    self.loader = loader
+    outputs = Dictionary(loader.outputs.map { ($0.name, $0) }) { first, _ in first }
+    categories = Self.categories(opened)
+  }
+
+  /// The categories of all channels; none for a channel whose shards name them differently, since the loader
+  /// gives the numbers of each shard.
+  private static func categories(_ opened: OpenDataset) -> [String: [String]] {
+    var out: [String: [String]] = [:]
+    var differ: Set<String> = []
+    for shard in opened.shards {
+      for stream in shard.schema.streams {
+        for channel in stream.channels {
+          guard let names = channel.categories else { continue }
+          let path = "\(stream.name)/\(channel.name)"
+          if let before = out.updateValue(names, forKey: path), before != names {
+            differ.insert(path)
+          }
+        }
+      }
+    }
+    return out.filter { !differ.contains($0.key) }
   }
 
   /// Windows by their places in the order.
@@ -65,33 +98,38 @@ struct WindowReading {
   private func window(
     _ number: UInt64, _ bytes: UnsafeRawBufferPointer
   ) throws(TrajpackError) -> Window {
-    let (episode, _, row) = try loader.locate(dataset: 0, window: number)
-    let (shard, local, _) = try opened.episode(episode)
+    let (episode, track, row) = try loader.locate(dataset: 0, window: number)
+    let (shard, local, firstTrack) = try opened.episode(episode)
     func flags(_ name: String) -> (Int) -> Bool? {
-      let output = loader.outputs.first { $0.name == name }
+      let output = outputs[name]
       return { i in output.map { bytes[$0.offset + i] != 0 } }
     }
     let length = loader.length
-    let isPadding = flags("padding:\(loader.reference)")
-    var times: [Double] = []
-    if let output = loader.outputs.first(where: { $0.name == "time:\(loader.reference)" }) {
-      times = (0..<length).map {
-        bytes.loadUnaligned(fromByteOffset: output.offset + $0 * 8, as: Double.self)
-      }
-    }
+    let reference = TrackReader(shard, track: track - firstTrack, reader: BlockReader(shard))
     var columns: [Column] = []
     for output in loader.outputs where output.role == .values {
       columns += Self.columns(
-        output, bytes, observed: flags("observed:\(output.name)"),
+        output, categories[output.name], bytes, observed: flags("observed:\(output.name)"),
         present: flags("present:\(output.stream)"), padding: flags("padding:\(output.stream)"))
     }
+    let rows = max(row, 0)..<max(min(row + length, reference.count), row, 0)
+    let clock = TrackTimes(reference)
+    let times = try clock.doubles(rows)
+    let dates = try clock.dates(rows)
+    let found = shard.index.episode(local)
     return Window(
-      number: number, episode: shard.index.episode(local).id, first: row, times: times,
-      padding: (0..<length).map { isPadding($0) ?? false }, columns: columns)
+      number: number, episode: found.id, first: row,
+      times: (row..<row + length).map { rows.contains($0) ? times[$0 - rows.lowerBound] : .nan },
+      dates: (row..<row + length).map { rows.contains($0) ? dates?[$0 - rows.lowerBound] : nil },
+      referenceTracks: found.tracks.count { number in
+        shard.schema.streams[shard.index.track(number).stream].name == loader.reference
+      },
+      padding: (row..<row + length).map { !rows.contains($0) }, columns: columns)
   }
 
   private static func columns(
-    _ output: Output, _ bytes: UnsafeRawBufferPointer, observed: (Int) -> Bool?,
+    _ output: Output, _ categories: [String]?, _ bytes: UnsafeRawBufferPointer,
+    observed: (Int) -> Bool?,
     present: (Int) -> Bool?, padding: (Int) -> Bool?
   ) -> [Column] {
     let slots = max(output.entities, 1)
@@ -110,7 +148,7 @@ struct WindowReading {
       if output.entities > 0, rows.allSatisfy({ $0 == nil }) { return nil }
       return Column(
         path: output.name, slot: output.entities > 0 ? slot : nil, units: output.units,
-        shape: shape, type: output.type, rows: rows)
+        shape: shape, type: output.type, categories: categories, rows: rows)
     }
   }
 
@@ -148,6 +186,8 @@ struct WindowReading {
             "window": .int(Int64(window.number)), "episode": .string(window.episode),
             "first_row": .int(Int64(window.first)),
             "times": .array(window.times.map(Self.json)),
+            "dates": window.dates.contains { $0 != nil }
+              ? .array(window.dates.map { $0.map { .string($0) } ?? .null }) : nil,
             "padding": .array(window.padding.map { .bool($0) }),
             "channels": .array(
               window.columns.map { column in
@@ -157,6 +197,7 @@ struct WindowReading {
                   "type": .string(column.type.rawValue),
                   "shape": .array(column.shape.map { .int(Int64($0)) }),
                   "units": column.units.map { .string($0) },
+                  "categories": column.categories.map { .array($0.map { .string($0) }) },
                   "rows": .array(
                     column.rows.map { row in row.map { .array($0.map(\.json)) } ?? .null }),
                 ])

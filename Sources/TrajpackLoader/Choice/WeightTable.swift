@@ -46,6 +46,13 @@ struct WeightTable: Sendable {
     (self.parts, self.before, self.total, self.digest) = (parts, before, total, digest)
   }
 
+  /// A number that the tables of other weights hardly have; 0 where there are none.
+  static func digest(_ tables: [WeightTable?]) -> UInt64 {
+    guard tables.contains(where: { $0 != nil }) else { return 0 }
+    let mixed = tables.reduce(Mixing.golden) { Mixing.mix($0 ^ ($1?.digest ?? 0)) }
+    return max(mixed, 1)
+  }
+
   /// The window that a random number draws.
   func draw(_ random: UInt64) -> UInt64 {
     let place = random.multipliedFullWidth(by: total).high

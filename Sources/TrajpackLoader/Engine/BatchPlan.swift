@@ -53,6 +53,8 @@ struct RowMap {
   var out: Int32
   var low: Int32
   var high: Int32
+  /// Whether channels that take whole rows take the later one.
+  var isDue: Bool
   var rest: Double
 }
 

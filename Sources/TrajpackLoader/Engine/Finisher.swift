@@ -95,7 +95,7 @@ final class Finisher {
         if map.rest > 0 {
           let next = UnsafeRawPointer(base + Int(map.high) * program.stagedRow)
           switch selected.blend {
-          case .asOf: break
+          case .asOf: if map.isDue { a = next }
           case .nearest: if map.rest > 0.5 { a = next }
           default: b = next
           }
@@ -120,6 +120,14 @@ final class Finisher {
       return
     }
     let count = selected.channel.elements
+    if b == nil, finish.stored == selected.type, finish.decimals == nil, !finish.stored.isFloat {
+      // Whole numbers stay exact: only what is missing is written anew.
+      out.copyMemory(from: a, byteCount: selected.rowBytes)
+      if let fill = selected.fill?.integer, finish.missing == .sentinel {
+        ElementWriting.fill(out, count: count, as: selected.type, with: fill)
+      }
+      return
+    }
     let reading = ElementReading(
       type: finish.stored, decimals: finish.decimals, missing: finish.missing)
     low.withUnsafeMutableBufferPointer { low in
@@ -139,7 +147,7 @@ final class Finisher {
           }
         }
       }
-      if let fill = selected.fill, selected.type.isFloat {
+      if let fill = selected.fill?.number {
         for i in 0..<count where x[i].isNaN { x[i] = fill }
       }
       ElementWriting.write(x, count: count, as: selected.type, to: out)
@@ -225,6 +233,28 @@ enum Blending {
 
 /// Doubles as elements of a type.
 package enum ElementWriting {
+  /// Puts `value` in place of each smallest integer, which says that nothing was observed.
+  static func fill(
+    _ out: UnsafeMutableRawPointer, count: Int, as type: ElementType, with value: Int
+  ) {
+    func each<T: FixedWidthInteger>(_ type: T.Type) {
+      let (missing, value) = (T.min.littleEndian, T(truncatingIfNeeded: value).littleEndian)
+      for i in 0..<count {
+        let byte = i * MemoryLayout<T>.size
+        if out.load(fromByteOffset: byte, as: T.self) == missing {
+          out.storeBytes(of: value, toByteOffset: byte, as: T.self)
+        }
+      }
+    }
+    switch type {
+    case .int8: each(Int8.self)
+    case .int16: each(Int16.self)
+    case .int32: each(Int32.self)
+    case .int64: each(Int64.self)
+    default: break  // the others have no number that says so
+    }
+  }
+
   /// Writes `count` elements. NaN becomes the smallest integer of an integer type; numbers beyond a type
   /// become its nearest.
   package static func write(

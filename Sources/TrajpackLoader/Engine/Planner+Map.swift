@@ -18,7 +18,7 @@ extension Planner {
     let clamps = clamps && setup.options.edge == .clamp && numbers.count > 0
     let shift = shift(window, track, numbers)
     if let offsets = group.offsets {
-      try map(offsets, window, track, numbers, shift, clamps: clamps)
+      try map(offsets, group, window, track, numbers, shift, clamps: clamps)
       if group.time != nil { try noteTimes(offsets.count, window.shard, track, numbers) }
       return .table
     }
@@ -26,7 +26,11 @@ extension Planner {
     if group.isNative, track != window.track || window.clock != nil {
       return try native(group, window, track, numbers)
     }
-    if let shift {
+    // Beyond its end a track that holds is looked up by time.
+    let isHeld =
+      group.hold?.toEnd == true
+      && shift.map { first + $0 + group.length > numbers.count } == true
+    if let shift, !isHeld {
       let source = first + shift
       if clamps, source < 0 || source + group.length > numbers.count {
         for t in 0..<group.length { set(t, row: source + t, of: numbers.count, clamps: true) }
@@ -40,7 +44,9 @@ extension Planner {
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
     for t in 0..<group.length {
-      set(t, moment: reference.instant(first + t), own, isEarly: first + t < 0, clamps: clamps)
+      set(
+        t, moment: reference.instant(first + t), own, group.hold, reference,
+        isEarly: first + t < 0, clamps: clamps, snaps: false)
     }
     return .table
   }
@@ -76,19 +82,26 @@ extension Planner {
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
     guard let begin = reference.instant(first) ?? reference.instant(0) else { return 0..<0 }
-    let start = own.first(notBefore: begin)
-    let end = reference.instant(first + setup.length).map { own.first(notBefore: $0) } ?? own.rows
+    let start = own.first(near: begin, setup.options)
+    let end =
+      reference.instant(first + setup.length).map { own.first(near: $0, setup.options) } ?? own.rows
     return start..<max(start, end)
   }
 
   private func map(
-    _ offsets: [LoaderOptions.Offset], _ window: WindowContext, _ track: Int,
+    _ offsets: [LoaderOptions.Offset], _ group: Group, _ window: WindowContext, _ track: Int,
     _ numbers: ShardIndex.TrackNumbers, _ shift: Int?, clamps: Bool
   ) throws(TrajpackError) {
     let reference = try self.reference(window)
     let own = try clock(window.shard, track, numbers)
     let start = reference.instant(window.anchor)
-    let row = shift.map { window.anchor + $0 } ?? start.flatMap { own.position($0)?.row }
+    var row = shift.map { window.anchor + $0 }
+    if row == nil {
+      // The first place is free until it is set below.
+      set(
+        0, moment: start, own, group.hold, reference, isEarly: false, clamps: false, snaps: true)
+      row = rows[0] >= 0 ? rows[0] : nil
+    }
     for (t, offset) in offsets.enumerated() {
       switch offset {
       case .rows(let rows):
@@ -97,11 +110,12 @@ extension Planner {
         } else {
           self.rows[t] = -1
           rests[t] = 0
+          isDue[t] = false
         }
       case .seconds(let seconds):
         set(
-          t, moment: start.map { $0 + Instant(seconds) }, own, isEarly: seconds.numerator < 0,
-          clamps: clamps)
+          t, moment: start.map { $0 + own.snapped(seconds, setup.options) }, own, group.hold,
+          reference, isEarly: seconds.numerator < 0, clamps: clamps, snaps: true)
       }
     }
   }
@@ -129,23 +143,77 @@ extension Planner {
 
   private func set(_ t: Int, row: Int, of count: Int, clamps: Bool) {
     rests[t] = 0
+    isDue[t] = false
     let isInside = row >= 0 && row < count
     rows[t] = isInside ? row : clamps ? min(max(row, 0), count - 1) : -1
     if !isInside, clamps { repeated[t] = true }
   }
 
+  /// Finds the row of a place by its moment.
+  ///
+  /// A row within the tolerance of the moment is the one at it: where the place `snaps`, for all channels;
+  /// else for those that take whole rows, while others are interpolated exactly.
   private func set(
-    _ t: Int, moment: Instant?, _ own: TrackClock, isEarly: Bool, clamps: Bool
+    _ t: Int, moment: Instant?, _ own: TrackClock, _ hold: RowHold?, _ reference: TrackClock,
+    isEarly: Bool, clamps: Bool, snaps: Bool
   ) {
     rests[t] = 0
     rows[t] = -1
-    if let moment, let (row, rest) = own.position(moment) {
+    isDue[t] = false
+    guard let moment, let position = own.position(moment) else {
+      if clamps { clamp(t, toFirst: isEarly, own) }
+      return
+    }
+    let options = setup.options
+    // What rounding of floats adds up to at most.
+    let spare = moment.value.magnitude * 4 * Double.ulpOfOne
+    func isNear(_ distance: Double, _ interval: Double) -> Bool {
+      distance <= options.tolerance(interval: interval) * (1 + 1e-9) + spare
+    }
+    func isFresh(_ age: Double) -> Bool {
+      hold?.limit.map { age <= $0.value * (1 + 1e-9) + spare } ?? true
+    }
+    switch position {
+    case .before(let early, let interval):
+      if isNear(early, interval) {
+        rows[t] = 0
+      } else if clamps {
+        clamp(t, toFirst: true, own)
+      }
+    case .inside(let row, let rest, let interval):
+      let isDueNext = rest > 0 && isNear((1 - rest) * interval, interval)
+      if isDueNext, snaps {
+        rows[t] = row + 1
+        return
+      }
+      guard isDueNext || isFresh(rest * interval) else { return }
       rows[t] = row
-      rests[t] = rest
-    } else if clamps {
-      let isBefore = moment.flatMap { moment in own.instant(0).map { moment < $0 } } ?? isEarly
-      rows[t] = isBefore ? 0 : own.rows - 1
-      repeated[t] = true
+      rests[t] = snaps && isNear(rest * interval, interval) ? 0 : rest
+      isDue[t] = isDueNext
+    case .after(let late, let interval):
+      let holds =
+        late == 0 || late < interval || isNear(late, interval)
+        || (hold?.toEnd == true && isInside(moment, reference))
+      if holds {
+        rows[t] = isFresh(late) ? own.rows - 1 : -1
+      } else if clamps {
+        clamp(t, toFirst: false, own)
+      }
+    }
+  }
+
+  private func clamp(_ t: Int, toFirst: Bool, _ own: TrackClock) {
+    rows[t] = toFirst ? 0 : own.rows - 1
+    repeated[t] = true
+  }
+
+  /// Whether a moment lies in the episode, as the reference counts it, and before the stream's next track.
+  private func isInside(_ moment: Instant, _ reference: TrackClock) -> Bool {
+    if let holdEnd, !(moment < holdEnd) { return false }
+    switch reference.position(moment) {
+    case .inside: return true
+    case .after(let late, let interval): return late == 0 || late < interval
+    case .before, nil: return false
     }
   }
 
@@ -178,5 +246,20 @@ extension Planner {
       plan.memory.storeBytes(
         of: time, toByteOffset: place.byte(window.number, t, 0), as: Double.self)
     }
+  }
+}
+
+extension TrackClock {
+  /// A distance in time, or the whole number of rows of a regular clock that it is within the tolerance.
+  func snapped(_ seconds: Rational, _ options: LoaderOptions) -> Instant {
+    guard case .regular(_, let rate, let period, _) = self else { return Instant(seconds) }
+    let interval = period.value
+    let steps = (Instant(seconds) * rate).value
+    let whole = steps.rounded()
+    guard
+      (steps - whole).magnitude * interval <= options.tolerance(interval: interval) * (1 + 1e-9),
+      let rows = Int(exactly: whole), rows.magnitude < 1 << 48
+    else { return Instant(seconds) }
+    return .exact(Int128(rows), 1) * period
   }
 }

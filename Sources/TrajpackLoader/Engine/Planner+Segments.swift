@@ -7,7 +7,8 @@ extension Planner {
     _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
   ) throws(TrajpackError) {
     let length = setup.layout.groups[g].length
-    if case .run(let source, let out, let count) = set {
+    if case .run(let source, let out, var count) = set {
+      while count > 0, covered[out + count - 1] { count -= 1 }
       guard count > 0 else { return }
       covered.withUnsafeMutableBufferPointer { $0[out..<out + count].update(repeating: true) }
       run(source: source, out: out, count: count, g, slot, window, numbers, plan)
@@ -18,6 +19,11 @@ extension Planner {
     var isBetween = false
     var (least, most) = (Int.max, -1)
     for t in 0..<length where rows[t] >= 0 {
+      // A later track of the stream has a row there.
+      guard !covered[t] else {
+        rows[t] = -1
+        continue
+      }
       covered[t] = true
       members += 1
       if t == 0 || rows[t] != rows[t - 1] + 1 || rows[t - 1] < 0 { runs += 1 }
@@ -64,7 +70,8 @@ extension Planner {
           next += 2
         }
         plan.maps.append(
-          RowMap(out: Int32(t), low: Int32(low), high: Int32(high), rest: rests[t]))
+          RowMap(
+            out: Int32(t), low: Int32(low), high: Int32(high), isDue: isDue[t], rest: rests[t]))
       }
       plan.finishes.append(
         Finish(

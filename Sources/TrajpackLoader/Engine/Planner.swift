@@ -13,11 +13,14 @@ final class LoaderSetup: Sendable {
   let length: Int
   /// How the windows of each dataset were chosen; `nil` where all are.
   let choices: [WindowChoice]?
+  /// The rates of streams that have one.
+  let rates: [String: Rational]
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil
+    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:]
   ) {
+    self.rates = rates
     self.choices = choices
     self.sources = sources
     shards = sources.flatMap(\.shards)
@@ -38,6 +41,8 @@ final class Planner {
   // Scratch of one group: the row of each place, and how far on the way to the next.
   var rows: [Int] = []
   var rests: [Double] = []
+  // Whether the next row is so near that channels of whole rows take it.
+  var isDue: [Bool] = []
   // What all tracks of a slot cover, and what of it repeats a nearest row.
   var covered: [Bool] = []
   var repeated: [Bool] = []
@@ -45,6 +50,8 @@ final class Planner {
   var ownTimes: [Double] = []
   /// The next free row of a group at its own rate.
   var nativeNext = 0
+  /// Where the stream's next track begins, up to which a row may be held.
+  var holdEnd: Instant?
   private var slotEntities: [Int] = []
 
   init(_ setup: LoaderSetup) { self.setup = setup }
@@ -87,6 +94,7 @@ final class Planner {
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
       anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
+    if let places = setup.layout.meta { try meta(places, place, context, plan) }
     for group in setup.layout.groups.indices {
       if setup.layout.groups[group].entities == 0 {
         try single(group, context, plan)
@@ -94,6 +102,20 @@ final class Planner {
         try entities(group, context, plan)
       }
     }
+  }
+
+  /// Writes which window it is.
+  private func meta(
+    _ places: MetaPlaces, _ place: WindowOrder.Place, _ window: WindowContext, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    func put<T>(_ value: T, _ place: Place) {
+      plan.memory.storeBytes(of: value, toByteOffset: place.byte(window.number, 0, 0), as: T.self)
+    }
+    put(Int64(place.dataset), places.dataset)
+    put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
+    put(Int64(window.anchor), places.row)
+    put(Int64(clamping: place.window), places.window)
+    put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
   }
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
@@ -146,17 +168,26 @@ final class Planner {
       try place(map, group: g, slot: 0, window, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
-      var only: Bool?
+      var count = 0
       for track in tracks {
         let numbers = window.shard.numbers(ofTrack: track)
-        guard numbers.stream == stream, numbers.count > 0 else { continue }
-        if only == nil {
-          only = !tracks.contains {
-            $0 > track && window.shard.numbers(ofTrack: $0).stream == stream
-          }
-        }
-        let map = try map(group, window, track, numbers, clamps: only == true)
+        if numbers.stream == stream, numbers.count > 0 { count += 1 }
+      }
+      // Rows at their own rate follow one another; of others, the later track's count where two have one.
+      func take(_ track: Int) throws(TrajpackError) {
+        let numbers = window.shard.numbers(ofTrack: track)
+        guard numbers.stream == stream, numbers.count > 0 else { return }
+        let map = try map(group, window, track, numbers, clamps: count == 1)
         try place(map, group: g, slot: 0, window, numbers, plan)
+        if group.hold?.toEnd == true, count > 1 {
+          holdEnd = try clock(window.shard, track, numbers).instant(0)
+        }
+      }
+      holdEnd = nil
+      if group.isNative || count == 1 {
+        for track in tracks { try take(track) }
+      } else {
+        for track in tracks.reversed() { try take(track) }
       }
     }
     finish(group: g, slot: 0, window, plan)
@@ -199,11 +230,17 @@ final class Planner {
     for slot in 0..<group.entities {
       reset(group.length)
       if slot < slotEntities.count {
-        for track in tracks {
+        func take(_ track: Int) throws(TrajpackError) {
           let numbers = shard.numbers(ofTrack: track)
-          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { continue }
+          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
           let map = try map(group, window, track, numbers, clamps: false)
           try place(map, group: g, slot: slot, window, numbers, plan)
+        }
+        holdEnd = nil
+        if group.isNative {
+          for track in tracks { try take(track) }
+        } else {
+          for track in tracks.reversed() { try take(track) }
         }
       }
       finish(group: g, slot: slot, window, plan)
@@ -268,6 +305,7 @@ final class Planner {
       covered = [Bool](repeating: false, count: length)
       rows = [Int](repeating: -1, count: length)
       rests = [Double](repeating: 0, count: length)
+      isDue = [Bool](repeating: false, count: length)
       repeated = [Bool](repeating: false, count: length)
       ownTimes = [Double](repeating: .nan, count: length)
     }

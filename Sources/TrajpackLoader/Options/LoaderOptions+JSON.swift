@@ -27,8 +27,22 @@ extension LoaderOptions {
       throw TrajpackError(
         .usage, "'window_weights' draws windows at random: leave 'shuffle' out, or at \"global\"")
     }
+    try checkReplacement()
     guard rank < world else {
       throw TrajpackError(.usage, "'rank' is \(rank), which must be below 'world', \(world)")
+    }
+  }
+
+  private func checkReplacement() throws(TrajpackError) {
+    guard let replacement else { return }
+    guard replacement || windowWeights == nil else {
+      throw TrajpackError(
+        .usage,
+        "'window_weights' draws windows with replacement: leave 'replacement' out, or true")
+    }
+    guard !replacement || shuffle == .global else {
+      throw TrajpackError(
+        .usage, "'replacement' draws windows at random: leave 'shuffle' out, or at \"global\"")
     }
   }
 
@@ -59,12 +73,11 @@ extension LoaderOptions {
     case "edge": edge = try option.choice()
     case "entities":
       entities = try option.rules { (o) throws(TrajpackError) in try o.integer(1...65536) }
-    case "dtype":
-      type = try option.rules { (o) throws(TrajpackError) in
-        let type: ElementType = try o.choice()
-        guard type != .bytes else { throw o.wrong("a type of numbers") }
-        return type
-      }
+    case "tolerance": tolerance = try option.span()
+    case "hold": hold = try option.rules { (o) throws(TrajpackError) in try o.choice() }
+    case "max_staleness":
+      staleness = try option.rules { (o) throws(TrajpackError) in try o.positive() }
+    case "dtype": type = try option.types()
     case "normalize": normalize = try option.rules { (o) throws(TrajpackError) in try o.choice() }
     case "normalize_split": normalizeSplit = try option.text()
     case "features":
@@ -72,9 +85,10 @@ extension LoaderOptions {
         let reader = OptionReader(name: "features.\(member.name)", value: member.value)
         features.append((member.name, try reader.patterns()))
       }
-    case "fill": fill = try option.number()
+    case "fill": fill = try option.rules { (o) throws(TrajpackError) in try o.fill() }
     case "masks": try setMasks(option)
     case "time": time = try option.truth()
+    case "meta": meta = try option.truth()
     default: try setOrder(name, option)
     }
   }
@@ -132,6 +146,7 @@ extension LoaderOptions {
         guard weight > 0, weight.isFinite else { throw o.wrong("positive numbers") }
         return weight
       }
+    case "replacement": replacement = try option.truth()
     case "epoch_windows": epochWindows = UInt64(try option.integer(1...1 << 50))
     case "threads": threads = try option.integer(0...1024)
     case "prefetch": prefetch = try option.integer(1...1024)
@@ -156,12 +171,14 @@ extension LoaderOptions {
   static let names = [
     "channels", "exclude", "length", "duration", "stride", "past", "future", "offsets", "plan",
     "reference",
-    "rate", "align", "edge", "entities", "dtype", "normalize", "normalize_split", "features",
+    "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
+    "normalize_split", "features",
     "fill",
-    "masks", "time", "split", "episodes", "where", "windows_where",
+    "masks", "time", "meta", "split", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
-    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "threads",
+    "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",
+    "threads",
     "prefetch",
     "cache", "on_error",
   ]

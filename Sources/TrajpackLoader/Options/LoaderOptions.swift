@@ -26,6 +26,48 @@ public struct LoaderOptions: Sendable {
     case seconds(Rational)
   }
 
+  /// How long a row counts after its time where no other follows.
+  public enum Hold: String, Sendable, CaseIterable {
+    /// Labels, categories, events and text of explicit times as `end`, all else as `interval`.
+    case auto
+    /// As long as the interval before it.
+    case interval
+    /// To the end of the episode.
+    case end
+  }
+
+  /// What stands in place of a value that was not observed.
+  struct Fill: Sendable {
+    var number: Double
+    /// The number, where it is whole.
+    var integer: Int?
+  }
+
+  /// The type of channels that a rule is for: by pattern, or of all floats, integers or booleans.
+  enum TypeTarget: Sendable {
+    case pattern(Pattern)
+    case floats, integers, booleans
+
+    func matches(stream: String, channel: Channel) -> Bool {
+      switch self {
+      case .pattern(let pattern): pattern.matches(stream: stream, channel: channel.name)
+      case .floats: channel.type.isFloat
+      case .booleans: channel.type == .bool
+      case .integers: !channel.type.isFloat && channel.type != .bool && channel.type != .bytes
+      }
+    }
+  }
+
+  /// Types by ``TypeTarget``; the first that matches counts.
+  struct TypeRules: Sendable {
+    var rules: [(target: TypeTarget, type: ElementType)] = []
+    var otherwise: ElementType?
+
+    func value(stream: String, channel: Channel) -> ElementType? {
+      rules.first { $0.target.matches(stream: stream, channel: channel) }?.type ?? otherwise
+    }
+  }
+
   /// What an episode's metadata must be.
   enum Condition: Sendable {
     case oneOf([JSONValue])
@@ -45,17 +87,22 @@ public struct LoaderOptions: Sendable {
   var reference: String?
   var rate: Rational?
   var align = Rules<Alignment>()
+  /// How far a row may lie from a moment and count as its own, in time; `nil` for ``defaultTolerance``.
+  var tolerance: Double?
+  var hold = Rules<Hold>()
+  var staleness = Rules<Rational>()
   var edge = Edge.drop
   var entities = Rules<Int>()
-  var type = Rules<ElementType>()
+  var type = TypeRules()
   var normalize = Rules<Normalization>()
   var normalizeSplit: String?
   var features: [(name: String, patterns: [Pattern])] = []
-  var fill: Double?
+  var fill = Rules<Fill>()
   var observed = true
   var present = true
   var padding = true
   var time = false
+  var meta = false
 
   var splits: [String]?
   var episodes: [Pattern]?
@@ -79,6 +126,7 @@ public struct LoaderOptions: Sendable {
   var world = 1
   var weights: [Double]?
   var epochWindows: UInt64?
+  var replacement: Bool?
 
   var threads = 0
   var prefetch = 4
@@ -90,6 +138,23 @@ public struct LoaderOptions: Sendable {
 
   /// The defaults.
   public init() {}
+
+  /// How far a row may lie from a moment where nobody has said: times that were rounded to thousandths lie
+  /// within it, be both rounded.
+  static let defaultTolerance = 0.001
+
+  /// The distance within which a row of a clock with that interval counts as lying at a moment.
+  ///
+  /// By default it is a quarter of the interval at most; one that was asked for a half, since beyond that
+  /// another row is nearer.
+  func tolerance(interval: Double) -> Double {
+    Self.tolerance(tolerance, interval: interval)
+  }
+
+  static func tolerance(_ given: Double?, interval: Double) -> Double {
+    let (asked, share) = given.map { ($0, 0.5) } ?? (Self.defaultTolerance, 0.25)
+    return interval > 0 ? min(asked, interval * share) : asked
+  }
 
   /// The most windows of a batch and rows of a window; beyond, it is a mistake.
   static let limit = 1 << 24

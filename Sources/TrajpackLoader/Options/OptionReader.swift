@@ -27,7 +27,9 @@ struct OptionReader {
   }
 
   func integer(_ range: ClosedRange<Int>) throws(TrajpackError) -> Int {
-    guard let number = value.int, range.contains(number) else {
+    // 8.0 is 8: arithmetic of arrays gives such numbers.
+    let whole = value.int ?? value.double.flatMap { Int(exactly: $0) }
+    guard let number = whole, range.contains(number) else {
       if range.lowerBound == .min { throw wrong("an integer") }
       throw wrong("an integer from \(range.lowerBound) to \(range.upperBound)")
     }
@@ -45,14 +47,73 @@ struct OptionReader {
   private func rational() -> Rational? {
     switch value {
     case .int(let number): return Rational(number)
-    case .double(let number): return Rational(decimal: number.description)
-    case .string(let text):
-      if text.hasPrefix("-"), let magnitude = Rational(decimal: text.dropFirst()) {
-        return Rational(-magnitude.numerator, magnitude.denominator)
-      }
-      return Rational(decimal: text)
+    case .double(let number): return Self.rational(number.description)
+    case .string(let text): return Self.rational(text)
     default: return nil
     }
+  }
+
+  /// The number that a text says: exact up to 15 decimals; beyond, it is a float that was printed, and the
+  /// simplest fraction that is the same float is meant: 0.03333333333333333 is 1/30.
+  private static func rational(_ text: String) -> Rational? {
+    let isNegative = text.hasPrefix("-")
+    let magnitude = isNegative ? String(text.dropFirst()) : text
+    guard magnitude.utf8.first.map({ $0 >= 0x30 && $0 <= 0x39 || $0 == 0x2e }) == true else {
+      return nil
+    }
+    guard
+      let number = Rational(decimal: magnitude)
+        ?? Double(magnitude).flatMap(Rational.init(nearest:))
+    else { return nil }
+    return isNegative ? Rational(-number.numerator, number.denominator) : number
+  }
+
+  /// A length of time from 0 up.
+  func span() throws(TrajpackError) -> Double {
+    guard let number = rational(), number.numerator >= 0 else {
+      throw wrong("a time of 0 or more, like 0.001")
+    }
+    return number.value
+  }
+
+  /// What stands in place of a value that was not observed.
+  func fill() throws(TrajpackError) -> LoaderOptions.Fill {
+    let number = try number()
+    return LoaderOptions.Fill(number: number, integer: value.int ?? Int(exactly: number))
+  }
+
+  /// A type of numbers that batches can have.
+  func elementType() throws(TrajpackError) -> ElementType {
+    if let name = value.string, ["float16", "bfloat16"].contains(name) {
+      throw TrajpackError(
+        .usage,
+        "option '\(self.name)' is \(name), which batches do not have: take float32, and make it \(name) on the "
+          + "device (tensor.to(torch.\(name)), or array.astype)")
+    }
+    let type: ElementType = try choice()
+    guard type != .bytes else { throw wrong("a type of numbers") }
+    return type
+  }
+
+  /// One type for all, or an object of types by pattern, or of "float", "int" and "bool" for all of a sort.
+  func types() throws(TrajpackError) -> LoaderOptions.TypeRules {
+    var rules = LoaderOptions.TypeRules()
+    guard let members = value.members else {
+      rules.otherwise = try elementType()
+      return rules
+    }
+    for member in members {
+      let reader = OptionReader(name: "\(name).\(member.name)", value: member.value)
+      let target: LoaderOptions.TypeTarget
+      switch member.name {
+      case "float": target = .floats
+      case "int": target = .integers
+      case "bool": target = .booleans
+      default: target = .pattern(Pattern(member.name))
+      }
+      rules.rules.append((target, try reader.elementType()))
+    }
+    return rules
   }
 
   func offset() throws(TrajpackError) -> LoaderOptions.Offset {
@@ -62,11 +123,9 @@ struct OptionReader {
       }
       return .rows(rows)
     }
-    var seconds = rational()
-    if case .double(let number) = value, number < 0 {
-      seconds = OptionReader(name: name, value: .string(number.description)).rational()
+    guard let seconds = rational() else {
+      throw wrong("a list of rows (integers) or seconds (fractions)")
     }
-    guard let seconds else { throw wrong("a list of rows (integers) or seconds (fractions)") }
     return .seconds(seconds)
   }
 

@@ -31,6 +31,16 @@ public struct WindowOrder: Sendable {
   let mixture: Mixture?
   /// Weights of the windows of each data set, where they have some: they are drawn instead of permuted.
   var weights: [WeightTable?]
+  /// Those that take their place from an epoch on.
+  var later: (epoch: UInt64, weights: [WeightTable?])?
+  /// Whether windows without weights are drawn, too, each with the same chance.
+  var hasReplacement = false
+
+  /// The weights in an epoch.
+  func weights(inEpoch epoch: UInt64) -> [WeightTable?] {
+    if let later, epoch >= later.epoch { return later.weights }
+    return weights
+  }
 
   /// An order of windows of data sets of `sizes`, none of them 0. Without weights every window comes
   /// once an epoch.
@@ -52,15 +62,19 @@ public struct WindowOrder: Sendable {
   /// of its own that changes every time.
   public func window(epoch: UInt64, position: UInt64) -> Place {
     let draw = epoch &* epochWindows &+ position
+    let isLater = later.map { epoch >= $0.epoch } == true
+    func table(_ dataset: Int) -> WeightTable? {
+      isLater ? later?.weights[dataset] : weights[dataset]
+    }
     if let mixture {
       let (dataset, number) = mixture.draw(draw)
       return Place(
         dataset: dataset,
-        window: weights[dataset].map { drawn($0, number, stream: UInt64(dataset)) }
+        window: table(dataset).map { drawn($0, number, stream: UInt64(dataset)) }
           ?? shuffled(number, of: sizes[dataset], stream: UInt64(dataset)))
     }
     // Without a mixture there are weights for one data set only.
-    if let table = weights[0] { return Place(dataset: 0, window: drawn(table, draw, stream: 0)) }
+    if let table = table(0) { return Place(dataset: 0, window: drawn(table, draw, stream: 0)) }
     var window = shuffled(draw, of: sizes.reduce(0, +), stream: 0)
     for (dataset, size) in sizes.enumerated() {
       if window < size { return Place(dataset: dataset, window: window) }
@@ -74,6 +88,9 @@ public struct WindowOrder: Sendable {
   }
 
   private func shuffled(_ draw: UInt64, of size: UInt64, stream: UInt64) -> UInt64 {
+    if hasReplacement {
+      return Mixing.seed(seed, stream, draw, 0x78).multipliedFullWidth(by: max(size, 1)).high
+    }
     let (round, place) = draw.quotientAndRemainder(dividingBy: max(size, 1))
     let seed = Mixing.seed(seed, stream, round)
     switch shuffle {

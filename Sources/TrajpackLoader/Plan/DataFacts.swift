@@ -31,6 +31,20 @@ struct DataFacts {
   /// The rates of a stream's tracks; `nil` where some have explicit times.
   func rates(_ stream: String) -> Set<Rational>? { rates[stream] ?? [] }
 
+  /// The rate of each stream that has one, and no other.
+  var singleRates: [String: Rational] {
+    var out: [String: Rational] = [:]
+    for name in rates.keys {
+      if let rates = rates(name), rates.count == 1 { out[name] = rates.first }
+    }
+    return out
+  }
+
+  /// Streams of explicit times, and those with a single row: logs, whose rows count until the next one comes.
+  var sparse: Set<String> {
+    Set(rates.keys.filter { rates($0) == nil || longest[$0] == 1 })
+  }
+
   /// Rows of a window that is given as a duration.
   ///
   /// - Throws: A usage error where the reference has no one rate.

@@ -5,6 +5,8 @@ struct Layout: Sendable {
   var groups: [Group] = []
   var channels: [SelectedChannel] = []
   var outputs: [Output] = []
+  /// Where the numbers of windows go.
+  var meta: MetaPlaces?
   /// Bytes of a batch.
   var bytes = 0
 
@@ -16,6 +18,10 @@ struct Layout: Sendable {
     var entities: [String: Int]
     /// The most rows that a stream at its own rate has in a window's time.
     var nativeRows: [String: Int]
+    /// The stream whose clock counts rows.
+    var reference = ""
+    /// Streams of explicit times, or of a single row, whose labels hold to the end of the episode.
+    var sparse: Set<String> = []
     /// The statistics to normalise by: `stream/channel` to components.
     var statistics: [String: [ComponentStatistics]]
     /// Why statistics say nothing of channels that a plan has made.
@@ -30,28 +36,23 @@ struct Layout: Sendable {
     for item in selection.items {
       let name = item.channel.name
       let align = options.align.value(stream: item.stream, channel: name) ?? .auto
-      let group = try self.group(
-        of: item, offsets: options.offsets.value(stream: item.stream, channel: name),
-        isNative: align == .native, options, facts)
-      var channel = SelectedChannel(
-        stream: item.stream, channel: item.channel, group: group, type: item.channel.type,
-        place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
-      if let rule = options.normalize.value(stream: item.stream, channel: name) {
-        let isNamed = options.normalize.rules.contains {
-          $0.pattern.matches(stream: item.stream, channel: name)
-        }
-        try channel.normalize(
-          by: rule, facts.statistics[item.path], isNamed: isNamed,
-          unmeasured: facts.unmeasured[item.path])
-        if !channel.scale.isEmpty { channel.type = .float32 }
-      }
       let feature = options.features.firstIndex { feature in
         feature.patterns.contains { $0.matches(stream: item.stream, channel: name) }
       }
       features.append(feature)
+      var channel = SelectedChannel(
+        stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
+        place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
+      if let rule = options.normalize.value(stream: item.stream, channel: name) {
+        try channel.normalize(
+          by: rule, facts.statistics[item.path],
+          isNamed: options.normalize.rules.contains { $0.pattern.text == item.path },
+          unmeasured: facts.unmeasured[item.path])
+        if !channel.scale.isEmpty { channel.type = .float32 }
+      }
       if feature != nil {
         channel.type = .float32
-      } else if let type = options.type.value(stream: item.stream, channel: name) {
+      } else if let type = options.type.value(stream: item.stream, channel: item.channel) {
         channel.type = type
       }
       guard channel.scale.isEmpty || channel.type.isFloat else {
@@ -60,21 +61,69 @@ struct Layout: Sendable {
           "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
             + "cut off: give it a float type, or leave it out of 'normalize'")
       }
-      channel.fill = options.fill
+      try channel.setFill(options.fill)
       channel.blend = Self.blend(item.channel, as: channel.type, align)
-      groups[group].channels.append(channels.count)
+      channel.group = try group(
+        of: item, offsets: options.offsets.value(stream: item.stream, channel: name),
+        isNative: align == .native,
+        hold: hold(of: channel, isNative: align == .native, options, facts), options, facts)
+      groups[channel.group].channels.append(channels.count)
       channels.append(channel)
     }
     try place(features, options)
     addMasks(options)
+    if options.meta { addMeta(options) }
+  }
+
+  /// How long rows of a channel count where no other follows.
+  ///
+  /// - Throws: A usage error where that is asked for of rows that end when their entity leaves, or of rows
+  ///   at their own rate.
+  private func hold(
+    of channel: SelectedChannel, isNative: Bool, _ options: LoaderOptions, _ facts: Facts
+  ) throws(TrajpackError) -> RowHold? {
+    let (stream, name) = (channel.stream, channel.channel.name)
+    let isEntities = facts.entities[stream] ?? 0 > 0
+    if isEntities || isNative {
+      for (option, patterns) in [
+        ("hold", options.hold.rules.map(\.pattern)),
+        ("max_staleness", options.staleness.rules.map(\.pattern)),
+      ] where patterns.contains(where: { $0.matches(stream: stream, channel: name) }) {
+        throw TrajpackError(
+          .usage,
+          "option '\(option)': '\(channel.path)' "
+            + (isEntities
+              ? "is of entities, whose rows end when they leave"
+              : "is to be 'native', with its own rows")
+            + ": leave it out")
+      }
+      return nil
+    }
+    let limit = options.staleness.value(stream: stream, channel: name)
+    // Beyond the end of the reference lies nothing, so it needs no hold.
+    var toEnd = false
+    if stream != facts.reference {
+      switch options.hold.value(stream: stream, channel: name) ?? .auto {
+      case .end: toEnd = true
+      case .interval: break
+      case .auto:
+        switch channel.channel.kind {
+        case .label, .categorical, .event, .text, .packet:
+          toEnd = channel.blend == .asOf && facts.sparse.contains(stream)
+        default: break
+        }
+      }
+    }
+    return toEnd || limit != nil ? RowHold(toEnd: toEnd, limit: limit) : nil
   }
 
   private mutating func group(
-    of item: Selection.Item, offsets: [LoaderOptions.Offset]?, isNative: Bool,
+    of item: Selection.Item, offsets: [LoaderOptions.Offset]?, isNative: Bool, hold: RowHold?,
     _ options: LoaderOptions, _ facts: Facts
   ) throws(TrajpackError) -> Int {
     if let at = groups.firstIndex(where: {
       $0.stream == item.stream && $0.offsets == offsets && $0.isNative == isNative
+        && $0.hold == hold
     }) {
       return at
     }
@@ -90,7 +139,7 @@ struct Layout: Sendable {
     let entities = most == 0 ? 0 : options.entities.value(stream: item.stream) ?? most
     groups.append(
       Group(
-        stream: item.stream, offsets: offsets, isNative: isNative, length: length,
+        stream: item.stream, offsets: offsets, isNative: isNative, hold: hold, length: length,
         entities: entities))
     return groups.count - 1
   }
@@ -177,31 +226,69 @@ struct Layout: Sendable {
         "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
         row: channel.channel.elements, slots: group.slots)
     }
-    var seen: [String: Int] = [:]
     for i in groups.indices {
       let group = groups[i]
-      // Groups of one stream that differ in their rows have masks of their own, numbered.
-      seen[group.stream, default: 0] += 1
-      let suffix = seen[group.stream] == 1 ? "" : "#\(seen[group.stream] ?? 1)"
-      let name = group.stream + suffix
       let time = [options.batch, group.length]
       if options.padding {
-        groups[i].padding = mask(
-          "padding:\(name)", .padding, .bool, time, group.stream, group, row: 1, slots: 1)
+        groups[i].padding = masks("padding", .padding, .bool, time, i, row: 1, slots: 1)
       }
       if options.present, group.entities > 0 {
-        groups[i].present = mask(
-          "present:\(name)", .present, .bool, time + [group.entities], group.stream, group, row: 1,
-          slots: group.slots)
+        groups[i].present = masks(
+          "present", .present, .bool, time + [group.entities], i, row: 1, slots: group.slots)
       }
       if options.time {
         // At their own rates, entities have times of their own.
         let isEach = group.isNative && group.entities > 0
-        groups[i].time = mask(
-          "time:\(name)", .time, .float64, time + (isEach ? [group.entities] : []), group.stream,
-          group, row: 8, slots: isEach ? group.slots : 1)
+        groups[i].time = masks(
+          "time", .time, .float64, time + (isEach ? [group.entities] : []), i, row: 8,
+          slots: isEach ? group.slots : 1)
       }
     }
+  }
+
+  /// The names of a group's masks: that of the stream, where it is the only one or the one of the window's own
+  /// rows, and where there are several that of each channel, too: all of one array.
+  private func maskNames(_ number: Int) -> [String] {
+    let group = groups[number]
+    let all = groups.filter { $0.stream == group.stream }
+    guard all.count > 1 else { return [group.stream] }
+    let isPlain = group.offsets == nil && !group.isNative && group.hold == nil
+    return (isPlain ? [group.stream] : []) + group.channels.map { channels[$0].path }
+  }
+
+  private mutating func masks(
+    _ prefix: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ number: Int,
+    row: Int, slots: Int
+  ) -> Place {
+    let names = maskNames(number).map { "\(prefix):\($0)" }
+    let group = groups[number]
+    let place = mask(
+      names[0], role, type, shape, group.stream, group, row: row, slots: slots)
+    // The others look at the same bytes.
+    let first = outputs[outputs.count - 1]
+    for name in names.dropFirst() {
+      var alias = first
+      alias.name = name
+      outputs.append(alias)
+    }
+    return place
+  }
+
+  private mutating func addMeta(_ options: LoaderOptions) {
+    var places: [Place] = []
+    for (name, type) in [
+      ("dataset", ElementType.int64), ("episode", .int64), ("row", .int64), ("time", .float64),
+      ("window", .int64),
+    ] {
+      places.append(
+        append(
+          Output(
+            name: "meta:\(name)", role: .meta, type: type, shape: [options.batch], offset: 0,
+            bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
+          row: 8, slots: 1, length: 1))
+    }
+    meta = MetaPlaces(
+      dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4])
   }
 
   private mutating func mask(
@@ -244,4 +331,13 @@ struct Layout: Sendable {
       offset: output.offset, windowStride: length * rowStride, rowStride: rowStride, slotStride: row
     )
   }
+}
+
+/// Where the numbers of a window go: arrays `[B]`.
+struct MetaPlaces: Sendable {
+  var dataset: Place
+  var episode: Place
+  var row: Place
+  var time: Place
+  var window: Place
 }

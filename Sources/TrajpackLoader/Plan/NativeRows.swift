@@ -9,17 +9,20 @@ struct NativeRows {
   let rate: Rational?
   /// The streams that are asked about.
   let streams: Set<String>
+  private let options: LoaderOptions
   private(set) var most: [String: Int] = [:]
 
   /// Looks at every episode; times are read where they are data.
   ///
   /// - Throws: A data error where times are damaged.
   init(
-    _ datasets: [[ShardView]], streams: Set<String>, reference: String, length: Int, rate: Rational?
+    _ datasets: [[ShardView]], streams: Set<String>, reference: String, length: Int,
+    _ options: LoaderOptions
   ) throws(TrajpackError) {
     self.reference = reference
     self.length = length
-    self.rate = rate
+    self.options = options
+    rate = options.rate
     self.streams = streams
     for stream in streams { most[stream] = stream == reference && rate == nil ? length : 1 }
     if streams.isEmpty { return }
@@ -77,12 +80,12 @@ struct NativeRows {
         return max(
           most,
           tracks.reduce(0) { sum, track in
-            sum + (end.map { track.first(notBefore: $0) } ?? track.rows)
-              - track.first(notBefore: begin)
+            sum + (end.map { track.first(near: $0, options) } ?? track.rows)
+              - track.first(near: begin, options)
           })
       }
     }
-    var most = Self.inSpan(tracks.filter(\.isExplicit), span)
+    var most = inSpan(tracks.filter(\.isExplicit), span)
     for case .regular(_, let rate, _, let count) in tracks {
       let (whole, rest) = (span * rate).split
       most += min(rest > 0 ? whole + 1 : max(whole, 1), count)
@@ -91,7 +94,7 @@ struct NativeRows {
   }
 
   /// The most rows in a span that begins at a row of one of the tracks: no other span has more.
-  private static func inSpan(_ tracks: [TrackClock], _ span: Instant) -> Int {
+  private func inSpan(_ tracks: [TrackClock], _ span: Instant) -> Int {
     var most = 0
     for track in tracks {
       for row in 0..<track.rows {
@@ -101,7 +104,9 @@ struct NativeRows {
         let spare = if case .real = end { 1 } else { 0 }
         most = max(
           most,
-          tracks.reduce(spare) { $0 + $1.first(notBefore: end) - $1.first(notBefore: begin) })
+          tracks.reduce(spare) { sum, track in
+            sum + track.first(near: end, options) - track.first(near: begin, options)
+          })
       }
     }
     return most

@@ -3,7 +3,7 @@ import TrajpackFormat
 /// One array of a batch.
 public struct Output: Sendable {
   /// What it holds.
-  public enum Role: String, Sendable { case values, observed, present, padding, time }
+  public enum Role: String, Sendable { case values, observed, present, padding, time, meta }
 
   /// The name: `state/hp`, `observed:state/hp`, `padding:state`, or a feature matrix's own.
   public var name: String
@@ -61,10 +61,20 @@ struct SelectedChannel: Sendable {
   /// Values become `(x - shift) · scale`, an element each; empty where they are not scaled.
   var shift: [Double] = []
   var scale: [Double] = []
-  var fill: Double?
+  var fill: LoaderOptions.Fill?
+  /// Why `normalize` leaves it as it is, where it would be scaled otherwise.
+  var isLeftRaw = false
 
   var path: String { "\(stream)/\(channel.name)" }
   var rowBytes: Int { channel.elements * type.size }
+}
+
+/// How long rows count where no other follows.
+struct RowHold: Sendable, Equatable {
+  /// Whether the last row counts to the end of the episode.
+  var toEnd: Bool
+  /// The longest that a row counts, in time.
+  var limit: Rational?
 }
 
 /// Channels of a stream whose rows are found in the same way.
@@ -73,6 +83,8 @@ struct Group: Sendable {
   /// Places in relation to the window's start, instead of the window's rows.
   var offsets: [LoaderOptions.Offset]?
   var isNative: Bool
+  /// `nil`: the last row counts as long as the interval before it.
+  var hold: RowHold?
   /// Rows of a window.
   var length: Int
   /// Room for entities; 0 where the stream belongs to the episode.

@@ -50,10 +50,15 @@ struct Selection {
     for (name, rules) in [
       ("offsets", options.offsets.rules.map(\.pattern)),
       ("align", options.align.rules.map(\.pattern)),
-      ("dtype", options.type.rules.map(\.pattern)),
+      ("hold", options.hold.rules.map(\.pattern)),
+      ("max_staleness", options.staleness.rules.map(\.pattern)),
+      ("fill", options.fill.rules.map(\.pattern)),
       ("normalize", options.normalize.rules.map(\.pattern)),
     ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
       for pattern in rules { try Self.check(pattern, name, items) }
+    }
+    for (target, _) in options.type.rules {
+      if case .pattern(let pattern) = target { try Self.check(pattern, "dtype", items) }
     }
     for (pattern, _) in options.entities.rules where !streams.contains(where: pattern.matches) {
       throw TrajpackError(

@@ -34,14 +34,26 @@ enum TrackClock: Sendable {
     }
   }
 
-  /// The last row at or before a moment, and how far the moment lies on the way to the next row, from 0
-  /// to 1. The last row holds for as long as the interval before it. `nil` outside.
-  func position(_ moment: Instant) -> (row: Int, rest: Double)? {
+  /// Where a moment lies among the rows.
+  enum Position {
+    /// That long before the first row; `interval` is that to the second row, 0 where there is none.
+    case before(Double, interval: Double)
+    /// At or after a row and before the next, `rest` of the way to it, from 0 to 1.
+    case inside(row: Int, rest: Double, interval: Double)
+    /// That long after the last row; `interval` is the one before it, 0 where there is none.
+    case after(Double, interval: Double)
+  }
+
+  /// Where a moment lies; `nil` where there are no rows.
+  func position(_ moment: Instant) -> Position? {
     switch self {
-    case .regular(let start, let rate, _, let rows):
+    case .regular(let start, let rate, let period, let rows):
+      guard rows > 0 else { return nil }
       let (row, rest) = ((moment - start) * rate).split
-      guard row >= 0, row < rows else { return nil }
-      return row == rows - 1 ? (row, 0) : (row, rest)
+      let interval = period.value
+      if row < 0 { return .before(((start - moment).value), interval: interval) }
+      guard row >= rows - 1 else { return .inside(row: row, rest: rest, interval: interval) }
+      return .after((Double(row - (rows - 1)) + rest) * interval, interval: interval)
     case .ticks(let times, let tick):
       return search(times.count, moment) { .exact(Int128(times[$0]), 1) * tick }
     case .real(let times):
@@ -65,22 +77,41 @@ enum TrackClock: Sendable {
     }
   }
 
-  private func search(
-    _ count: Int, _ moment: Instant, _ time: (Int) -> Instant
-  ) -> (row: Int, rest: Double)? {
-    guard count > 0, !(moment < time(0)) else { return nil }
+  /// The first row at or after a moment, or within the tolerance before it.
+  func first(near moment: Instant, _ options: LoaderOptions) -> Int {
+    let row = first(notBefore: moment)
+    guard row > 0, let before = instant(row - 1) else { return row }
+    let interval: Double
+    if case .regular(_, _, let period, _) = self {
+      interval = period.value
+    } else if let next = row < rows ? instant(row) : nil {
+      interval = (next - before).value
+    } else {
+      interval = row > 1 ? (instant(row - 2).map { (before - $0).value } ?? 0) : 0
+    }
+    let spare = moment.value.magnitude * 4 * Double.ulpOfOne
+    let limit = options.tolerance(interval: interval) * (1 + 1e-9) + spare
+    // Rows of one time belong together.
+    return (moment - before).value <= limit ? first(notBefore: before) : row
+  }
+
+  private func search(_ count: Int, _ moment: Instant, _ time: (Int) -> Instant) -> Position? {
+    guard count > 0 else { return nil }
+    func interval(after row: Int) -> Double {
+      count > 1 ? (time(row + 1) - time(row)).value : 0
+    }
+    if moment < time(0) {
+      return .before((time(0) - moment).value, interval: interval(after: 0))
+    }
     var (low, high) = (0, count)
     while high - low > 1 {
       let middle = (low + high) / 2
       if moment < time(middle) { high = middle } else { low = middle }
     }
     let since = (moment - time(low)).value
-    if low == count - 1 {
-      let hold = count > 1 ? (time(low) - time(low - 1)).value : 0
-      return since == 0 || since < hold ? (low, 0) : nil
-    }
-    let gap = (time(low + 1) - time(low)).value
-    return (low, gap > 0 ? since / gap : 0)
+    if low == count - 1 { return .after(since, interval: interval(after: max(low - 1, 0))) }
+    let gap = interval(after: low)
+    return .inside(row: low, rest: gap > 0 ? since / gap : 0, interval: gap)
   }
 }
 

@@ -146,7 +146,7 @@ struct WindowSource: Sendable {
   /// What decides which window has which number, as text.
   var ruleText: String {
     "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
-      + "\(rule.rate.map { "\($0)" } ?? "-") \(candidates)"
+      + "\(rule.rate.map { "\($0)" } ?? "-") \(rule.tolerance.map { "\($0)" } ?? "-") \(candidates)"
   }
 
   /// Where window `number` lies; it is below ``count``.
@@ -171,6 +171,8 @@ struct WindowRule: Sendable {
   var edge: LoaderOptions.Edge
   /// Rows a second of a grid that replaces the tracks' own clocks.
   var rate: Rational?
+  /// The option 'tolerance'.
+  var tolerance: Double?
 
   /// Whether tracks of as many rows have as many windows, whatever their clocks.
   var countsRows: Bool { rate == nil && (seconds == nil || edge != .drop) }
@@ -200,10 +202,11 @@ struct WindowRule: Sendable {
     } else {
       return reach
     }
-    // A hair off a whole row is that row.
+    // What is within the tolerance of a row is that row.
+    let spare = LoaderOptions.tolerance(tolerance, interval: 1 / own) * own + 1e-9
     let most = 1e12
-    let low = Int(min(max((seconds.lowerBound * own + 1e-9).rounded(.down), -most), most))
-    let high = Int(min(max((seconds.upperBound * own - 1e-9).rounded(.up), -most), most))
+    let low = Int(min(max((seconds.lowerBound * own + spare).rounded(.down), -most), most))
+    let high = Int(min(max((seconds.upperBound * own - spare).rounded(.up), -most), most))
     return min(reach.lowerBound, low)...max(reach.upperBound, high)
   }
 

@@ -76,7 +76,9 @@ struct JointSearch: ~Copyable {
       squares += value * value
     }
     let deviation = (squares / Double(max(rows - 1, 1))).squareRoot()
-    guard deviation > 0 else {
+    let isConstant = ComponentStatistics.isConstant(
+      count: Double(rows), mean: mean, variance: squares / Double(max(rows, 1)))
+    guard !isConstant else {
       throw TrajpackError(.data, "channel \(c) is constant: leave it out of the search")
     }
     return (mean, deviation)

@@ -108,7 +108,9 @@ struct Standardised {
       let difference = Double(x[row * stride]) - mean
       deviation += difference * difference
     }
-    deviation = (deviation / count).squareRoot()
+    let variance = deviation / count
+    let isConstant = ComponentStatistics.isConstant(count: count, mean: mean, variance: variance)
+    deviation = isConstant ? 0 : variance.squareRoot()
   }
 
   /// (x − mean) / deviation; 0 for a constant channel.

@@ -2,12 +2,12 @@ import TrajpackFormat
 import TrajpackStore
 
 /// The times of a track's rows, as numbers or as the text that the source had.
-struct TrackTimes {
+package struct TrackTimes {
   private let track: TrackReader
   private let channel: Int?
   private let form: DateForm?
 
-  init(_ track: TrackReader) {
+  package init(_ track: TrackReader) {
     self.track = track
     if case .regular = track.track.clock {
       channel = nil
@@ -18,7 +18,7 @@ struct TrackTimes {
   }
 
   /// The times of rows, in the unit of the stream.
-  func doubles(_ rows: Range<Int>) throws(TrajpackError) -> [Double] {
+  package func doubles(_ rows: Range<Int>) throws(TrajpackError) -> [Double] {
     if let channel {
       let values = try track.read(channel: channel, rows: rows).doubles()
       guard case .ticks(let tick) = track.track.clock else { return values }
@@ -32,21 +32,46 @@ struct TrackTimes {
   /// a time is no date of the years 1 to 9999.
   func dateForm() throws(TrajpackError) -> DateForm? {
     guard let form else { return nil }
-    var isSource = true
-    var digits = 0
-    var areDates = true
+    var fit = FormFit(form)
     try track.forEachRun { (rows) throws(TrajpackError) in
-      for instant in try instants(rows) {
-        guard let instant, DateForm.years.contains(instant.seconds) else {
-          areDates = false
-          return
-        }
-        isSource = isSource && instant.isExact && form.holds(instant.seconds, instant.nanoseconds)
-        while instant.nanoseconds % DateText.power(9 - digits) != 0 { digits += 1 }
-      }
+      for instant in try instants(rows) { fit.add(instant) }
     }
-    if !areDates { return nil }
-    return isSource ? form : form.complete(fractionDigits: digits)
+    return fit.form
+  }
+
+  /// The times of rows as dates, where the source wrote dates and the times are dates of the years 1 to
+  /// 9999; `nil` elsewhere. They have the form of the source where it gives these rows back, else that of
+  /// ISO 8601.
+  package func dates(_ rows: Range<Int>) throws(TrajpackError) -> [String]? {
+    guard let form else { return nil }
+    var fit = FormFit(form)
+    for instant in try instants(rows) { fit.add(instant) }
+    guard let fitting = fit.form else { return nil }
+    return try texts(rows, as: fitting)
+  }
+
+  /// Finds the form that gives times back.
+  private struct FormFit {
+    private let source: DateForm
+    private var isSource = true
+    private var digits = 0
+    private var areDates = true
+
+    init(_ source: DateForm) { self.source = source }
+
+    mutating func add(_ instant: Instant?) {
+      guard let instant, DateForm.years.contains(instant.seconds) else {
+        areDates = false
+        return
+      }
+      isSource = isSource && instant.isExact && source.holds(instant.seconds, instant.nanoseconds)
+      while instant.nanoseconds % DateText.power(9 - digits) != 0 { digits += 1 }
+    }
+
+    var form: DateForm? {
+      if !areDates { return nil }
+      return isSource ? source : source.complete(fractionDigits: digits)
+    }
   }
 
   /// The times of rows as text: as dates of that form, or as numbers.

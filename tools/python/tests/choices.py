@@ -1,11 +1,12 @@
 """Which windows pass a test, and what they weigh, worked out slowly: every value of every window is looked at."""
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from archive import Track
-from reference import Reference
+from reference import Reference, interval, limit
 
 STATISTICS = ("any", "all", "first", "last", "mean", "min", "max", "std", "missing")
 
@@ -51,7 +52,16 @@ def values(reference: Reference, window: int, stream: str, name: str) -> list[tu
 def within(reference: Reference, base: Track, first: int, track: Track, row: int) -> bool:
     if track is base:
         return first <= row < first + reference.total
-    return base.time(first) <= track.time(row) < base.time(first + reference.total)
+    begin, end = (first_near(track, base.time(r), reference.tolerance) for r in (first, first + reference.total))
+    return begin <= row < end
+
+
+def first_near(track: Track, moment: Fraction, tolerance: Fraction | None) -> int:
+    """The first row at or after a moment, or within the tolerance before it."""
+    row = sum(track.time(i) < moment for i in range(track.rows))
+    if row > 0 and moment - track.time(row - 1) <= limit(tolerance, interval(track, row - 1)):
+        row = sum(track.time(i) < track.time(row - 1) for i in range(track.rows))
+    return row
 
 
 def made(run: tuple[Any, np.ndarray], measure: dict[str, Any]) -> tuple[Any, np.ndarray]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -23,21 +24,61 @@ def rule(option: Any, stream: str, channel: str) -> Any:
     return next((v for k, v in option.items() if matches(k, stream, channel)), None)
 
 
-def position(track: Track, moment: Fraction) -> tuple[int, Fraction] | None:
-    """The last row at or before a moment and the way to the next; the last row holds for one interval."""
+def limit(tolerance: Fraction | None, interval: Fraction) -> Fraction:
+    """How far a row may lie from a moment and count as the one at it."""
+    asked, share = (Fraction(1, 1000), Fraction(1, 4)) if tolerance is None else (tolerance, Fraction(1, 2))
+    return min(asked, interval * share) if interval > 0 else asked
+
+
+@dataclass(frozen=True)
+class Hold:
+    """How long rows count: whether the last one does to the end of the episode, and the longest for any."""
+
+    end: bool = False
+    age: Fraction | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """A row of a track, the way to the next, whether that one is the one at the moment for whole rows, and whether it
+    only repeats the nearest row."""
+
+    track: Track
+    row: int
+    rest: Fraction = Fraction(0)
+    due: bool = False
+    repeats: bool = False
+
+
+def interval(track: Track, row: int) -> Fraction:
+    """From a row to the next; of the last row, that before it; 0 of an only one with a time of its own."""
+    if isinstance(track.clock, Regular):
+        return 1 / track.clock.rate
+    row = min(row, track.rows - 2)
+    return track.time(row + 1) - track.time(row) if row >= 0 else Fraction(0)
+
+
+def position(track: Track, moment: Fraction, tolerance: Fraction | None, hold: Hold | None = None,
+             inside: bool = False) -> Found | None:
+    """The row of a track at a moment. ``inside``: whether the last row may be held so long."""
     if track.rows == 0:
         return None
     times = [track.time(i) for i in range(track.rows)]
+
+    def near(distance: Fraction, row: int) -> bool:
+        return distance <= limit(tolerance, interval(track, row))
+
     if moment < times[0]:
-        return None
+        return Found(track, 0) if near(times[0] - moment, 0) else None
     row = max(i for i, t in enumerate(times) if t <= moment)
+    age = moment - times[row]
+    fresh = hold is None or hold.age is None or age <= hold.age
     if row < track.rows - 1:
-        return row, (moment - times[row]) / (times[row + 1] - times[row])
-    if isinstance(track.clock, Regular):
-        hold = 1 / track.clock.rate
-    else:
-        hold = times[-1] - times[-2] if track.rows > 1 else Fraction(0)
-    return (row, Fraction(0)) if moment == times[row] or moment < times[row] + hold else None
+        gap = times[row + 1] - times[row]
+        due = age > 0 and near(gap - age, row)
+        return Found(track, row, age / gap, due) if due or fresh else None
+    holds = age == 0 or age < interval(track, row) or near(age, row) or hold is not None and hold.end and inside
+    return Found(track, row) if holds and fresh else None
 
 
 def between(channel: Channel, how: str, is_float: bool) -> str:
@@ -117,6 +158,7 @@ class Reference:
                  align: Any = "auto", edge: str = "drop", entities: Any = None, dtype: Any = None,
                  fill: float | None = None, split: str | None = None, where: dict[str, Any] | None = None,
                  rate: Fraction | int | None = None, normalize: str | None = None,
+                 tolerance: Fraction | None = None, hold: Any = "auto", max_staleness: Any = None,
                  features: dict[str, list[str]] | None = None) -> None:
         self.archive = archive
         self.chosen = [(s, c) for s in archive.streams for c in s.channels
@@ -125,6 +167,7 @@ class Reference:
         self.offsets, self.align, self.dtype, self.fill = offsets or {}, align, dtype, fill
         self.rate = None if rate is None else Fraction(rate)
         self.features = features or {}
+        self.tolerance, self.hold, self.max_staleness = tolerance, hold, max_staleness
         self.scales = {(s.name, c.name): scale for s, c in self.chosen
                        if normalize and (scale := scales(archive, s, c, normalize)) is not None}
         tracks = [t for e in archive.episodes for t in e.tracks]
@@ -174,7 +217,7 @@ class Reference:
         for stream, channel in self.chosen:
             moments = self._moments(base, anchor, rule(self.offsets, stream.name, channel.name))
             slots = self._slots(episode, stream.name, base)
-            self._fill_channel(out, stream.name, channel, slots, moments)
+            self._fill_channel(out, stream.name, channel, slots, moments, base)
         for name in dict.fromkeys(s.name for s, _ in self.chosen):
             self._masks(out, name, episode, base, anchor)
         for name, patterns in self.features.items():
@@ -182,7 +225,7 @@ class Reference:
             out[name] = np.concatenate([v.reshape(len(v), -1) for v in map(out.pop, paths)], axis=1)
         return out
 
-    def _moments(self, base: Track, anchor: int, offsets: list[int] | None) -> list[tuple[int, Fraction | None]]:
+    def _moments(self, base: Track, anchor: int, offsets: Any) -> list[tuple[int, Fraction | None]]:
         """Row on the reference's clock, and its moment, of each place of a window."""
         rows = [anchor + o for o in offsets] if offsets is not None else [
             anchor - self.past + t for t in range(self.total)]
@@ -199,42 +242,76 @@ class Reference:
         found = [[t for t in tracks if t.entity == w] for w in who][:self.most[stream]]
         return found + [[]] * (self.most[stream] - len(found))
 
-    def _find(self, stream: str, tracks: list[Track], moment: tuple[int, Fraction | None]
-              ) -> tuple[Track, int, Fraction, bool] | None:
-        """Track, row, way to the next row, and whether it only repeats the nearest row."""
+    def _hold(self, stream: str, channel: Channel) -> Hold | None:
+        """How long rows of a channel count where no other follows."""
+        if self.most[stream] > 0:
+            return None
+        how = rule(self.hold, stream, channel.name) or "auto"
+        tracks = [t for e in self.archive.episodes for t in e.tracks if t.stream == stream]
+        end = how == "end"
+        if how == "auto":
+            sparse = any(not isinstance(t.clock, Regular) for t in tracks) or max((t.rows for t in tracks), default=0) == 1
+            end = sparse and channel.kind in ("label", "categorical", "event") and self._how(stream, channel) == "asof"
+        age = rule(self.max_staleness, stream, channel.name)
+        end = end and stream != self.reference
+        return Hold(end, age) if end or age is not None else None
+
+    def _target(self, stream: str, channel: Channel) -> np.dtype[Any]:
+        joined = any(matches(p, stream, channel.name) for patterns in self.features.values() for p in patterns)
+        return np.dtype("float32" if joined else rule(self.dtype, stream, channel.name)
+                        or ("float32" if (stream, channel.name) in self.scales else channel.type))
+
+    def _how(self, stream: str, channel: Channel) -> str:
+        return between(channel, rule(self.align, stream, channel.name) or "auto",
+                       self._target(stream, channel).kind == "f")
+
+    def _find(self, stream: str, tracks: list[Track], moment: tuple[int, Fraction | None], base: Track,
+              hold: Hold | None = None) -> Found | None:
+        """The row at a moment, of the latest track that has one."""
         row, time = moment
         with_rows = [t for t in tracks if t.rows > 0]
         found = None
-        for track in with_rows:
+        for number, track in enumerate(with_rows):
             if stream == self.reference and self.rate is None:
                 if 0 <= row < track.rows:
-                    found = (track, row, Fraction(0), False)
-            elif time is not None and (place := position(track, time)) is not None:
-                found = (track, *place, False)
+                    found = Found(track, row)
+            elif time is not None:
+                following = with_rows[number + 1].time(0) if number + 1 < len(with_rows) else None
+                inside = self._is_inside(base, time) and (following is None or time < following)
+                found = position(track, time, self.tolerance, hold, inside) or found
         if found is None and self.edge == "clamp" and self.most[stream] == 0 and len(with_rows) == 1:
             track = with_rows[0]
             own = stream == self.reference and self.rate is None
             early = row < 0 if time is None or own else time < track.time(0)
-            found = (track, 0 if early else track.rows - 1, Fraction(0), True)
+            if own or time is None or early or time >= track.time(track.rows - 1) and position(
+                    track, time, self.tolerance, None if hold is None else Hold(hold.end), self._is_inside(base, time)
+                    ) is None:  # what is only too old stays padding
+                found = Found(track, 0 if early else track.rows - 1, repeats=True)
         return found
 
+    def _is_inside(self, base: Track, time: Fraction) -> bool:
+        """Whether the reference has a row that counts then."""
+        if self.rate is not None:
+            start, step = base.time(0), 1 / self.rate
+            return start <= time < start + self._rows(base) * step
+        last = base.rows - 1
+        return base.time(0) <= time and (time <= base.time(last) or time < base.time(last) + interval(base, last))
+
     def _fill_channel(self, out: dict[str, np.ndarray], stream: str, channel: Channel, slots: list[list[Track]],
-                      moments: list[tuple[int, Fraction | None]]) -> None:
+                      moments: list[tuple[int, Fraction | None]], base: Track) -> None:
         peopled = self.most[stream] > 0
         scale = self.scales.get((stream, channel.name))
-        joined = any(matches(p, stream, channel.name) for patterns in self.features.values() for p in patterns)
-        target = np.dtype("float32" if joined else rule(self.dtype, stream, channel.name)
-                          or ("float32" if scale else channel.type))
-        how = between(channel, rule(self.align, stream, channel.name) or "auto", target.kind == "f")
+        target, how = self._target(stream, channel), self._how(stream, channel)
+        hold = self._hold(stream, channel)
         values = np.zeros((len(moments), len(slots), *channel.shape), target)
         seen = np.zeros(values.shape, bool)
         for t, moment in enumerate(moments):
             for s, tracks in enumerate(slots):
-                found = self._find(stream, tracks, moment)
+                found = self._find(stream, tracks, moment, base, hold)
                 if found is None:
                     continue
-                track, row, rest, _ = found
-                if rest > Fraction(1, 2) and how == "nearest":
+                track, row, rest = found.track, found.row, found.rest
+                if rest > Fraction(1, 2) and how == "nearest" or found.due and how == "asof":
                     row, rest = row + 1, Fraction(0)
                 stored = track.data[channel.name]
                 one = stored[row:row + 1]
@@ -257,35 +334,36 @@ class Reference:
             out[f"observed:{path}"] = seen if peopled else seen[:, 0]
 
     @staticmethod
-    def _time_of(found: tuple[Track, int, Fraction, bool]) -> float:
-        track, row, rest, _ = found
-        time = track.time(row)
-        return float(time + (track.time(row + 1) - time) * rest if rest else time)
+    def _time_of(found: Found) -> float:
+        time = found.track.time(found.row)
+        return float(time + (found.track.time(found.row + 1) - time) * found.rest if found.rest else time)
 
     def _masks(self, out: dict[str, np.ndarray], stream: str, episode: Episode, base: Track, anchor: int) -> None:
-        groups: list[Any] = []
+        groups: dict[Any, list[str]] = {}
         for s, c in self.chosen:
-            own = rule(self.offsets, s.name, c.name)
-            if s.name == stream and own not in groups:
-                groups.append(own)
-        for number, offsets in enumerate(groups):
-            name = stream + (f"#{number + 1}" if number else "")
+            if s.name == stream:
+                offsets = rule(self.offsets, s.name, c.name)
+                key = (None if offsets is None else tuple(offsets), self._hold(s.name, c))
+                groups.setdefault(key, []).append(f"{s.name}/{c.name}")
+        for (offsets, hold), paths in groups.items():
+            names = [stream] if len(groups) == 1 else paths + ([stream] if offsets is None and hold is None else [])
             moments = self._moments(base, anchor, offsets)
             slots = self._slots(episode, stream, base)
-            found = [[self._find(stream, tracks, m) for tracks in slots] for m in moments]
+            found = [[self._find(stream, tracks, m, base, hold) for tracks in slots] for m in moments]
             if offsets is None:
                 times = [np.nan if m[1] is None else float(m[1]) for m in moments]
             else:  # the times of the rows that are there
                 times = [next((self._time_of(f) for f in reversed(row) if f is not None), np.nan) for row in found]
-            out[f"time:{name}"] = np.array(times, float)
-            if self.most[stream]:
-                out[f"present:{name}"] = np.array([[f is not None for f in row] for row in found])
-                if offsets is None:
-                    out[f"padding:{name}"] = np.array([not 0 <= m[0] < self._rows(base) for m in moments])
+            for name in names:
+                out[f"time:{name}"] = np.array(times, float)
+                if self.most[stream]:
+                    out[f"present:{name}"] = np.array([[f is not None for f in row] for row in found])
+                    if offsets is None:
+                        out[f"padding:{name}"] = np.array([not 0 <= m[0] < self._rows(base) for m in moments])
+                    else:
+                        out[f"padding:{name}"] = np.array([all(f is None for f in row) for row in found])
                 else:
-                    out[f"padding:{name}"] = np.array([all(f is None for f in row) for row in found])
-            else:
-                out[f"padding:{name}"] = np.array([row[0] is None or row[0][3] for row in found])
+                    out[f"padding:{name}"] = np.array([row[0] is None or row[0].repeats for row in found])
 
 
 def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dtype[Any], fill: float | None
@@ -300,8 +378,10 @@ def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dt
         if fill is not None:
             out = np.where(np.isnan(out), fill, out)
         return out.astype(target)
+    whole = fill is not None and fill == int(fill) and np.iinfo(target).min <= fill <= np.iinfo(target).max \
+        if target.kind in "iu" else False
     if value.dtype == target:
-        return value
+        return np.where(watched, value, int(fill)).astype(target) if whole and channel.missing != "never" else value
     x = value.astype("f8")
     if target == np.dtype(bool):
         return watched & (x != 0)
@@ -311,5 +391,5 @@ def cast(value: np.ndarray, watched: np.ndarray, channel: Channel, target: np.dt
     for index in np.ndindex(value.shape):
         one = x[index]
         gone = not watched[index] or math.isnan(one)
-        out[index] = info.min if gone else info.max if one >= high else info.min if one <= low else int(one)
+        out[index] = (int(fill) if whole else info.min) if gone else info.max if one >= high else info.min if one <= low else int(one)
     return out

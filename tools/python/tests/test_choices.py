@@ -228,7 +228,7 @@ def test_draws_are_the_same_on_any_ranks_and_resume(random_archive: str) -> None
     ours, theirs = alone.next(), again.next()
     assert ours is not None and theirs is not None and ours.windows.tolist() == theirs.windows.tolist()
     assert ours.epoch == 1 and ours.windows.tolist() == alone.order(0, 6, epoch=1)[0].tolist() != order[:6]
-    with pytest.raises(trajpack.UsageError, match="other data or with other options"):
+    with pytest.raises(trajpack.UsageError, match="other weights of windows"):
         dataset.windows(batch=6, **{**options, "window_weights": np.arange(count) + 1}).load_state_dict(state)
 
 

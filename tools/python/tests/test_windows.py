@@ -33,6 +33,9 @@ def same(name: str, got: np.ndarray, want: np.ndarray) -> None:
 def compare(archive: Archive, options: dict[str, Any], some: int = 24) -> int:
     """Compares windows of all outputs; returns how many there are."""
     reference = Reference(archive, **options)
+    if "normalize" in options:
+        # Whose statistics has to be said where some episodes are chosen.
+        options = {**options, "normalize_split": "train" if any(e.split == "train" for e in archive.episodes) else "all"}
     with tempfile.TemporaryDirectory() as folder:
         dataset = trajpack.open(archive.write(Path(folder) / "a.h5"))
         if not reference.windows:
@@ -79,7 +82,15 @@ def options(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 3)) == 0:
         out["dtype"] = draw(st.sampled_from(["float32", "float64", "int32", "int16"]))
     if draw(st.integers(0, 3)) == 0:
-        out["fill"] = -1.5
+        out["fill"] = draw(st.sampled_from([-1.5, -1, 7.0]))
+    if out.get("dtype", "float").startswith("int"):
+        out["fill"] = -1  # what is missing has to be told apart
+    if draw(st.integers(0, 1)) == 0:
+        out["tolerance"] = draw(st.sampled_from([Fraction(0), Fraction(1, 1000), Fraction(1, 64), Fraction(1, 3)]))
+    if draw(st.integers(0, 1)) == 0:
+        out["hold"] = draw(st.sampled_from(["auto", "interval", "end"]))
+    if draw(st.integers(0, 2)) == 0:
+        out["max_staleness"] = draw(st.sampled_from([Fraction(1, 50), Fraction(1, 4), Fraction(2)]))
     if draw(st.integers(0, 3)) == 0:
         out["where"] = draw(st.sampled_from([{"level": [1, 2]}, {"who.name": "a"}, {"level": {"min": 2}},
                                              {"level": {"max": 2}, "who.name": ["a", "b"]}]))

@@ -36,7 +36,8 @@ class State(Structure):
     """tp_state"""
 
     _fields_ = [("version", c_uint64), ("digest", c_uint64), ("seed", c_uint64), ("epoch", c_uint64),
-                ("position", c_uint64)]
+                ("position", c_uint64), ("weights", c_uint64), ("weights_epoch", c_uint64),
+                ("later_weights", c_uint64), ("later_epoch", c_uint64)]
 
 
 _error = POINTER(Error)
@@ -70,10 +71,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_batch_free": (None, [c_void_p]),
     "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
     "tp_loader_set_weights": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, _error]),
+    "tp_loader_replace_weights": (_status, [c_void_p, POINTER(c_void_p), POINTER(c_size_t), c_size_t, _error]),
     "tp_loader_read": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, _error]),
     "tp_loader_order": (_status, [c_void_p, c_uint64, c_uint64, c_size_t, c_void_p, c_void_p, _error]),
     "tp_loader_locate": (_status, [c_void_p, c_uint32, c_uint64, POINTER(c_int64), POINTER(c_int64),
                                    POINTER(c_int64), _error]),
+    "tp_loader_locate_all": (_status, [c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, _error]),
     "tp_loader_get_state": (None, [c_void_p, POINTER(State)]),
     "tp_loader_set_state": (_status, [c_void_p, POINTER(State), _error]),
     "tp_loader_seek": (_status, [c_void_p, c_uint64, c_uint64, _error]),

@@ -75,6 +75,12 @@ class LoaderHandle:
         #: What ``windows_where`` left of each data set: ``candidates``, ``windows``, ``damaged``, ``bytes`` of memory,
         #: the file that it is kept in (``cache``), whether it was found there (``cached``); or None.
         self.choices: list[dict[str, Any]] | None = description["choices"]
+        #: Channels that ``normalize`` leaves as they are, because of what they mean.
+        self.left_raw: list[str] = description["left_raw"]
+        #: ``offsets`` in seconds that lie between rows of a stream: ``{stream: [seconds]}``.
+        self.between_rows: dict[str, list[float]] = description["between_rows"]
+        #: Seconds that a row may lie from a moment and count as the one at it.
+        self.tolerance: float = description["tolerance"]
         #: What identifies the data and the order, as ``state_dict`` has it.
         self.digest: Any = description["digest"]
         self._steps: int = description["steps"]

@@ -38,10 +38,19 @@ def seconds(value: Any, name: str) -> Any:
     raise UsageError(f"option '{name}' is {value!r}, but must be a number")
 
 
+def spans(value: Any, name: str) -> Any:
+    """A number of seconds, or ``{pattern: number}``."""
+    if isinstance(value, Mapping):
+        return {str(key): seconds(one, name) for key, one in value.items()}
+    return None if value is None else seconds(value, name)
+
+
 def offsets(value: Any) -> Any:
     """``{pattern: offsets}``: whole numbers are rows, floats, fractions and texts seconds."""
     if value is None:
         return None
+    if hasattr(value, "tolist") and not isinstance(value, Mapping):
+        value = value.tolist()
     if isinstance(value, Mapping):
         return {key: offsets(one) for key, one in value.items()}
     if isinstance(value, str) or not isinstance(value, Iterable):
@@ -55,20 +64,27 @@ def offsets(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Tuples, sets, ranges, arrays and numpy's numbers as JSON has them."""
+    """Tuples, sets, ranges, arrays, the numbers of numpy and torch, and the types of these and JAX as JSON has them."""
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (str, bool, int, float)) or value is None:
         return value
     if isinstance(value, type) or (type(value).__module__ == "numpy" and type(value).__name__.endswith("DType")):
         import numpy
-        return numpy.dtype(value).name
+        try:
+            return numpy.dtype(value).name
+        except TypeError:
+            raise UsageError(f"an option has the value {value!r}, which is no type of numbers") from None
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return value.tolist()
     if type(value).__module__.startswith("numpy") and hasattr(value, "name"):
         return value.name
-    if isinstance(value, Fraction):
+    if type(value).__module__ == "torch" and type(value).__name__ == "dtype":
+        return str(value).removeprefix("torch.")
+    if isinstance(value, (Fraction, Decimal)):
         return float(value)
+    if hasattr(value, "__index__"):
+        return value.__index__()
     if isinstance(value, Iterable):
         return [plain(one) for one in value]
     raise UsageError(f"an option has the value {value!r}, which is neither number, text, list nor dict")

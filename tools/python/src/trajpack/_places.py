@@ -9,21 +9,19 @@ import numpy as np
 
 from . import _ffi, _options
 from ._errors import UsageError
-from ._handle import LoaderHandle
+from ._weights import Weighed, members, state_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .dataset import Dataset
 
-_STATE = ("version", "digest", "seed", "epoch", "position")
 
-
-class Places(LoaderHandle):
+class Places(Weighed):
     """Where a loader is, and how it goes elsewhere."""
 
     def __reduce__(self) -> Any:
-        return _reopen, (type(self), self.datasets, self._given, self._weights, self.state_dict())
+        return _reopen, (type(self), self.datasets, self._given, self._weights, self._later, self.state_dict())
 
     def state_dict(self) -> dict[str, int]:
         """All that is needed to go on with the very next window: five whole numbers, the same on every rank."""
@@ -38,30 +36,21 @@ class Places(LoaderHandle):
                 state.epoch, state.position = view.epoch, view.position
             else:
                 self._library.tp_loader_get_state(self._pointer, byref(state))
-        return {name: getattr(state, name) for name in _STATE}
+        return members(state)
 
     def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Goes to a state: of the same data and order, on any number of ranks and with any batch size.
 
-        Raises ``UsageError`` where the data or the options that decide the order are others.
+        Raises ``UsageError`` where the data or the options that decide the order are others. Where only the weights of
+        windows are, the loader is at the state's place all the same, and gives batches when ``set_weights`` has given
+        it those.
         """
-        if not isinstance(state, Mapping):
-            raise UsageError(f"this is no state of a loader, which is a dict, but {type(state).__name__}")
-        lacking = [name for name in _STATE if name not in state]
-        if lacking:
-            raise UsageError(f"this is no state of a loader: '{lacking[0]}' is not in it")
-        try:
-            numbers = [int(state[name]) for name in _STATE]
-        except (TypeError, ValueError, OverflowError):
-            raise UsageError("this is no state of a loader: its values are whole numbers") from None
-        for name, number in zip(_STATE, numbers, strict=True):
-            if not 0 <= number < 2**64:
-                raise UsageError(f"this is no state of a loader: '{name}' is {number}, which is no count of 64 bits")
-        given = _ffi.State(*numbers)
+        given = state_of(state)
         with self._lock:
             self._open()
             self._drop()
             _ffi.call("tp_loader_set_state", self._pointer, byref(given))
+            self._check_weights()
 
     def seek(self, epoch: int, position: int = 0) -> None:
         """Goes to a window of an epoch, counted on all ranks."""
@@ -108,17 +97,42 @@ class Places(LoaderHandle):
                   windows.ctypes.data_as(c_void_p), datasets.ctypes.data_as(c_void_p))
         return windows, datasets
 
-    def locate(self, window: int, dataset: int = 0) -> tuple[int, int, int]:
-        """Where a window lies: episode (number), track of the reference stream, first row."""
-        out = c_int64(), c_int64(), c_int64()
-        _ffi.call("tp_loader_locate", self._open(), self._member(dataset), _options.whole(window, "window", 0),
-                  *map(byref, out))
-        return out[0].value, out[1].value, out[2].value
+    def locate(self, window: Any, dataset: Any = 0) -> tuple[Any, Any, Any]:
+        """Where a window lies: episode (number), track of the reference stream, first row.
+
+        ``window`` and ``dataset`` may be arrays of whole numbers (``batch.windows``, ``batch.datasets``), and then so is
+        each of the three: int64, of their shape.
+        """
+        if np.ndim(window) == 0 and np.ndim(dataset) == 0:
+            out = c_int64(), c_int64(), c_int64()
+            _ffi.call("tp_loader_locate", self._open(), self._member(dataset), _options.whole(window, "window", 0),
+                      *map(byref, out))
+            return out[0].value, out[1].value, out[2].value
+        windows, members = np.broadcast_arrays(np.asarray(window), np.asarray(dataset))
+        for name, array in (("window", windows), ("dataset", members)):
+            if array.size and (array.dtype.kind not in "iu" or array.dtype.kind == "i" and int(array.min()) < 0):
+                raise UsageError(f"'{name}' is an array of whole numbers from 0 up, or one of them")
+        if members.size:
+            self._member(int(members.max()))
+        numbers = np.ascontiguousarray(windows, np.uint64)
+        chosen = np.ascontiguousarray(members, np.uint32)
+        found = [np.empty(numbers.shape, np.int64) for _ in range(3)]
+        _ffi.call("tp_loader_locate_all", self._open(), chosen.ctypes.data_as(c_void_p),
+                  numbers.ctypes.data_as(c_void_p), numbers.size, *(f.ctypes.data_as(c_void_p) for f in found))
+        return found[0], found[1], found[2]
 
 
 def _reopen(kind: type[Places], datasets: tuple[Dataset, ...], options: bytes,
-            weights: list[NDArray[np.float32]] | None, state: dict[str, int]) -> Places:
+            weights: list[NDArray[np.float32]] | None, later: list[NDArray[np.float32]] | None,
+            state: dict[str, int]) -> Places:
     loader = kind.__new__(kind)
+    if later is not None and not state.get("later_weights"):
+        weights, later = later, None
     loader._start(list(datasets), options, weights)
-    loader.load_state_dict(state)
+    try:
+        loader.load_state_dict(state)
+    except UsageError:
+        if later is None:
+            raise
+        loader.set_weights(later)
     return loader

@@ -78,4 +78,8 @@ class Watched(Places):
                  f"now at {self.position:,} of epoch {self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]
+        if self.left_raw:
+            lines.append(f"  not normalised: {', '.join(self.left_raw)}")
+        lines += [f"  between rows of {stream}: {', '.join(f'{s:.6g}' for s in seconds)} s"
+                  for stream, seconds in self.between_rows.items()]
         return lines_of(lines)

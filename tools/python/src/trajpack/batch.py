@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Output:
-    """One array of every batch. ``shape`` is ``[B, T, (E,) ...]``; ``role`` is values, observed, present, padding or
-    time; ``entities`` is the length of axis 2, or 0."""
+    """One array of every batch. ``shape`` is ``[B, T, (E,) ...]``; ``role`` is values, observed, present, padding,
+    time or meta; ``entities`` is the length of axis 2, or 0."""
 
     name: str
     dtype: np.dtype[Any]
@@ -100,13 +100,23 @@ class Batch(Mapping[str, Any]):
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = self._arrays.get(name)
         if array is None:
-            output = self._outputs.get(name)
+            output = self._outputs.get(name) or self._mask_of_channel(name)
             if output is None:
                 raise KeyError(f"a batch has no '{name}'{nearest(name, self._outputs)}")
             shape = output.shape if self.count == output.shape[0] else (self.count, *output.shape[1:])
             array = np.ndarray(shape, output.dtype, self._memory, output.offset)
             self._arrays[name] = array
         return array
+
+    def _mask_of_channel(self, name: str) -> Output | None:
+        """The mask that a channel shares with all others of its stream: ``padding:frames`` for
+        ``padding:frames/action``."""
+        role, _, path = name.partition(":")
+        if path not in self._outputs or role not in ("padding", "present", "time"):
+            return None
+        output = self._outputs[path]
+        return next((m for m in self._outputs.values()
+                     if m.role == role and m.stream == output.stream and output.channel in m.channels), None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._outputs)
@@ -115,7 +125,7 @@ class Batch(Mapping[str, Any]):
         return len(self._outputs)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._outputs
+        return name in self._outputs or isinstance(name, str) and self._mask_of_channel(name) is not None
 
     @property
     def outputs(self) -> Mapping[str, Output]:

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ._errors import UsageError
 
 try:
@@ -24,12 +26,30 @@ def put(batch: Mapping[str, Any], sharding: Any = None) -> dict[str, jax.Array]:
     """The arrays of a batch on devices.
 
     ``sharding``: None for the default device, a ``Device``, or a ``Sharding`` of whole batches: axis 0 is then the
-    union of what all processes load. JAX turns float64 and int64 into 32 bits unless ``jax_enable_x64`` is set.
+    union of what all processes load.
+
+    JAX has 32 bits unless ``jax_enable_x64`` is set: float64 becomes float32, and 64-bit integers int32 and uint32,
+    where the smallest int64, which says that a value is missing, becomes the smallest int32. Raises ``UsageError`` for
+    integers that 32 bits do not hold.
     """
+    arrays = {name: _narrowed(name, batch[name]) for name in batch}
     if isinstance(sharding, jax.sharding.Sharding):
-        return {name: jax.make_array_from_process_local_data(sharding, batch[name])  # type: ignore[no-untyped-call]
-                for name in batch}
-    return {name: jax.device_put(batch[name], sharding) for name in batch}
+        return {name: jax.make_array_from_process_local_data(sharding, array)  # type: ignore[no-untyped-call]
+                for name, array in arrays.items()}
+    return {name: jax.device_put(array, sharding) for name, array in arrays.items()}
+
+
+def _narrowed(name: str, array: Any) -> Any:
+    """An array of 64-bit integers with 32 bits, where JAX would cut the upper half off; others as they are."""
+    if array.dtype.kind not in "iu" or array.dtype.itemsize < 8 or jax.config.jax_enable_x64:
+        return array
+    wide, narrow = np.iinfo(array.dtype), np.iinfo(f"{array.dtype.kind}4")
+    missing = array == wide.min if array.dtype.kind == "i" else np.zeros(array.shape, bool)
+    beyond = ~missing & ((array <= narrow.min if array.dtype.kind == "i" else False) | (array > narrow.max))
+    if beyond.any():
+        raise UsageError(f"'{name}' holds {int(array[beyond][0])}, which the 32 bits of JAX do not: set jax_enable_x64, "
+                         "or leave it out with choose=")
+    return np.where(missing, narrow.min, array).astype(narrow.dtype)
 
 
 def batches(loader: Loader, sharding: Any = None, *, ahead: int = 2,

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options, predicates
+from . import _ffi, _options, _weights, predicates
 from ._errors import UsageError
 from ._watching import Watched
 from .batch import Batch, empty, numbers
 from .dataset import Dataset
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .predicates import Test
 
 
@@ -38,7 +36,9 @@ class Loader(Watched):
         Rows from one window's start to the next (1). ``past``, ``future``: rows more, before and after (0).
     offsets
         ``{pattern: [...]}``: for these channels T is the number of offsets from the window's start. Integers are rows
-        of the channel's own clock, floats seconds: ``{"camera": [-1.0, 0.0], "state/action": range(16)}``.
+        of the channel's own clock, floats seconds: ``{"camera": [-1.0, 0.0], "state/action": range(16)}``. Seconds that
+        are rows but for rounding (``[i / fps for i in range(16)]``) give exactly these rows: see ``tolerance``; what
+        lies between rows is made as ``align`` says, and ``between_rows`` lists it.
     plan
         Steps of preparation, as ``trajpack apply`` takes them: a dict, or the path of a JSON file. They run on the
         rows that a window needs; everything else sees what they leave, as if the plan had been applied before. A mask
@@ -49,24 +49,44 @@ class Loader(Watched):
     align
         "auto" (by kind: linear, slerp, as-of), "nearest", "asof", "linear", "native" (at its own rate), or
         ``{pattern: one of them}``.
+    tolerance
+        Seconds that a row may lie from a moment and count as the one at it, so that times rounded to milliseconds do
+        not give labels of the row before: at most a quarter of the time between rows, 0.001 by default; what is given
+        counts up to half of it. It holds for channels that take whole rows (as-of), and for ``offsets`` in seconds of
+        all channels; numbers between rows are interpolated at the exact time.
+    hold, max_staleness
+        How long a last row counts: "interval" (as long as the time before it), "end" (to the end of the episode), or
+        "auto": "end" for labels, categories and events of streams with explicit times or a single row, which is how
+        logs are recorded; or ``{pattern: one of them}``. ``max_staleness``: rows older than so many seconds do not
+        count, what follows is padding; a number, or by pattern.
     edge
         "drop" (only windows that lie wholly inside), "pad" (zeros outside) or "clamp" (the nearest row outside).
     entities
         The most entities of a stream in a window, or ``{stream: number}``; by default the most that an episode has.
     dtype
-        "float32", or ``{pattern: dtype}``; by default the channels' own.
+        "float32", ``{"float": "float32"}`` for floats only (so that ids stay integers; "int" and "bool" likewise), or
+        ``{pattern: dtype}``; types of numpy, torch and JAX do, too. By default the channels' own.
     normalize
         "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), or ``{pattern: ...}``, from the statistics
-        of ``normalize_split`` ("train" where there is one, else all), as it was recorded,
-        whatever a plan does. The result is float32.
+        of ``normalize_split`` ("train" where there is one, else the split that is chosen, else all rows where all are
+        chosen), as it was recorded, whatever a plan does. Where ``episodes`` or ``where`` choose some of the rows that
+        were measured, it has to be said: "all", or the name of the split. The result is float32. What does not vary
+        becomes 0. Labels, categories, quaternions, matrices stay as they are, and images, depth, events, booleans that
+        are not named: ``left_raw`` lists them.
     features
         ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own.
     fill
-        The number in floats that were not observed, instead of NaN.
+        The number in place of what was not observed: of NaN in floats, of the smallest integer in integers that can
+        hold it; or ``{pattern: number}``. A ``dtype`` of integers that cannot say what is missing needs it.
     masks
-        True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``.
+        True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``. Where
+        channels of a stream have different rows, each has its own: ``padding:STREAM/CHANNEL``.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
+    meta
+        Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
+        of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too, each
+        ``[B]`` (False).
 
     Which windows, in which order:
 
@@ -79,7 +99,8 @@ class Loader(Watched):
         data sets from 64 MiB on). ``choices`` tells how many it left.
     window_weights
         Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
-        (a list of arrays for a mixture), or ``channel("state/reward").max()``.
+        (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
+        next epoch on.
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
         (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set.
@@ -93,7 +114,10 @@ class Loader(Watched):
     rank, world_size
         This process, of so many; from torch.distributed or JAX where they are set up, else 0 of 1.
     weights, epoch_windows
-        Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights``, too.
+        Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights`` and ``replacement``,
+        too.
+    replacement
+        True: every window of an epoch is drawn anew from all, each with the same chance.
 
     The engine:
 
@@ -122,15 +146,19 @@ class Loader(Watched):
         reference: str | None = None,
         rate: float | str | Fraction | None = None,
         align: str | Mapping[str, str] | None = None,
+        tolerance: float | str | Fraction | None = None,
+        hold: str | Mapping[str, str] | None = None,
+        max_staleness: float | str | Fraction | Mapping[str, float | str | Fraction] | None = None,
         edge: Literal["drop", "pad", "clamp"] | None = None,
         entities: int | Mapping[str, int] | None = None,
         dtype: Any = None,
         normalize: str | Mapping[str, str] | None = None,
         normalize_split: str | None = None,
         features: Mapping[str, str | Iterable[str]] | None = None,
-        fill: float | None = None,
+        fill: float | Mapping[str, float] | None = None,
         masks: bool | Iterable[str] | None = None,
         time: bool | None = None,
+        meta: bool | None = None,
         split: str | Iterable[str] | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
@@ -148,6 +176,7 @@ class Loader(Watched):
         world_size: int | None = None,
         weights: Iterable[float] | None = None,
         epoch_windows: int | None = None,
+        replacement: bool | None = None,
         threads: int | None = None,
         prefetch: int | None = None,
         cache: int | None = None,
@@ -156,22 +185,23 @@ class Loader(Watched):
         own, world = _options.rank(rank, world_size)
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
-        weighed = _weights(chances, len(members))
+        weighed = _weights.arrays_of(chances, len(members))
         given = {
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "length": length,
             "duration": None if duration is None else _options.seconds(duration, "duration"),
             "stride": stride, "past": past, "future": future, "offsets": _options.offsets(offsets),
             "plan": _options.plan(plan), "reference": reference,
             "rate": None if rate is None else _options.seconds(rate, "rate"),
-            "align": align, "edge": edge, "entities": entities, "dtype": dtype, "normalize": normalize,
+            "align": align, "tolerance": None if tolerance is None else _options.seconds(tolerance, "tolerance"),
+            "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge, "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "split": split, "episodes": _options.listed(episodes), "where": where,
+            "time": time, "meta": meta, "split": split, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
             "block_windows": block_windows, "block_count": block_count, "seed": seed, "epoch": epoch, "batch": batch,
             "drop_last": drop_last, "rank": own, "world": world, "weights": weights, "epoch_windows": epoch_windows,
-            "threads": threads, "prefetch": prefetch, "cache": cache, "on_error": on_error,
+            "replacement": replacement, "threads": threads, "prefetch": prefetch, "cache": cache, "on_error": on_error,
         }
         self._start(members, _options.encode(given), weighed)
 
@@ -243,24 +273,6 @@ def _masks(masks: bool | Iterable[str] | None) -> Any:
         return [masks]
     out = _options.plain(masks)
     return False if out == [] else out
-
-
-def _weights(given: Any, members: int) -> list[NDArray[np.float32]] | None:
-    """Arrays of weights, one a data set; None where they are none."""
-    if given is None or isinstance(given, Mapping):
-        return None
-    several = isinstance(given, (list, tuple)) and len(given) > 0 and not np.isscalar(given[0])
-    if not several and members > 1:
-        raise UsageError(f"'window_weights' of a mixture is a list of {members} arrays, one for each data set")
-    out = []
-    for one in given if several else [given]:
-        array = np.ascontiguousarray(one)
-        if array.ndim != 1 or array.dtype.kind not in "fiub":
-            raise UsageError("'window_weights' is an array of numbers, one for each window, or channel(name).mean()")
-        out.append(array.astype(np.float32))
-    if len(out) != members:
-        raise UsageError(f"'window_weights' is a list of {len(out)} where {members} arrays are needed, one for each data set")
-    return out
 
 
 __all__ = ["Loader"]

@@ -168,6 +168,11 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         self._named[0] = epoch
         self._named[1] += 1
 
+    def set_weights(self, weights: Any) -> None:
+        """Other weights of windows, from the next epoch on: see :meth:`trajpack.Loader.set_weights`. Workers that live on
+        (``persistent_workers=True``) do not see them."""
+        self.loader.set_weights(weights)
+
     def state_dict(self) -> dict[str, int]:
         """The place after the last batch that was given out in this process: whole numbers."""
         return self._here().state_dict()
@@ -181,4 +186,22 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
         return repr(self._here()).replace("trajpack.Loader", "trajpack.torch.WindowLoader", 1)
 
 
-__all__ = ["WindowDataset", "WindowLoader", "tensors"]
+def check_ranks(loader: Loader | WindowLoader) -> None:
+    """Raises ``UsageError`` where ranks of a process group of torch have loaders of other data, options, weights of
+    windows or places: the union of what they load would not be one order. Every rank has to call it; without a process
+    group it does nothing."""
+    distributed = torch.distributed
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return
+    own = loader.state_dict()
+    states: list[dict[str, int]] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(states, own)
+    for rank, state in enumerate(states):
+        differing = [name for name in own if state.get(name) != own[name]]
+        if differing or len(state) != len(own):
+            what = "weights of windows" if any("weights" in name for name in differing) else "data, options or places"
+            raise UsageError(f"rank {rank} has other {what} than rank {distributed.get_rank()} "
+                             f"({', '.join(differing) or 'weights'} differ): give all ranks the same")
+
+
+__all__ = ["WindowDataset", "WindowLoader", "check_ranks", "tensors"]
