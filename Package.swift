@@ -30,6 +30,8 @@ let package = Package(
   targets: [
     // System libraries and the few lines of C that Swift cannot say.
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CBZip2", providers: [.apt(["libbz2-dev"])]),
+    .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
@@ -51,7 +53,8 @@ let package = Package(
       dependencies: ["CZlib", "CZstd", "CLZ4", "CPlatform", "TrajpackFormat"],
       swiftSettings: strict),
     .target(
-      name: "TrajpackStore", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
+      name: "TrajpackStore",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CForkGuard", "CPlatform"],
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
@@ -108,8 +111,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal",
-        "TrajpackPrepare", "TrajpackHDF5", "TrajpackVideo",
+        "CZlib", "CBZip2", "CLZMA", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore",
+        "TrajpackSignal", "TrajpackPrepare", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 

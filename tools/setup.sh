@@ -6,7 +6,7 @@
 #   tools/setup.sh --python-only   .venv only
 set -euo pipefail
 
-packages=(libhdf5-dev zlib1g-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
+packages=(libhdf5-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
           ffmpeg hdf5-tools pkg-config)
 swift_needed=6.2
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

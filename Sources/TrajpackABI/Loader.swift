@@ -18,6 +18,9 @@ public func tp_loader_create(
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(loader, "loader")
     let datasets = try Border.need(datasets, "datasets")
+    guard count <= 65_535 else {
+      throw TrajpackError(.usage, "a loader takes at most 65,535 datasets, not \(count)")
+    }
     var opened: [OpenDataset] = []
     for i in 0..<max(count, 0) {
       opened.append(try Border.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))

@@ -50,7 +50,7 @@ public final class HDF5Backend: ShardBackend {
     unlink(path)
     let file = try HDF5Handle(
       tph5_create(path, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
-    reader = try LocalFile(path)
+    reader = try LocalFile(path, staysOpen: true)
     guard tph5_set_text(file.id, "format", "trajpack shard; see /index/schema") >= 0,
       tph5_set_text(
         file.id, "format_version", "\(ShardHeader.version.major).\(ShardHeader.version.minor)") >= 0

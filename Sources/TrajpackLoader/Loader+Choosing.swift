@@ -178,7 +178,7 @@ extension Loader {
     if cursor.position == 0 {
       (order.weights, order.later, weightsEpoch) = (tables, nil, cursor.epoch)
     } else {
-      order.later = (cursor.epoch + 1, tables)
+      order.later = (cursor.epoch &+ 1, tables)
     }
   }
 

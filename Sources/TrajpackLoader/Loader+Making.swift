@@ -68,7 +68,7 @@ extension Loader {
         shards.append(
           LoadedShard(
             shard, number: number, programs: programs[schemas.numbers[d][s]],
-            firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s]))
+            firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
       let source = try WindowSource(shards, rule, filter)
@@ -80,6 +80,8 @@ extension Loader {
     guard number < 1 << 16, programs.allSatisfy({ $0.reads.count < 256 }) else {
       throw TrajpackError(.usage, "a loader takes at most 65,535 shards, and 255 streams of each")
     }
+    let windows = sources.reduce(UInt64?(0)) { sum, source in sum?.adding(source.count) }
+    guard let windows, windows <= WindowSource.maximum else { throw WindowSource.tooMany }
     let chooser = Chooser(
       datasets: datasets, schemas: schemas.distinct, options: options, reference: reference,
       varying: ShardView.varying(views))

@@ -205,16 +205,7 @@ public final class Loader: @unchecked Sendable {
     try planner.plan(
       windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, epoch: cursor.epoch,
       into: plan)
-    worker.begin()
-    for item in 0..<plan.itemCount {
-      var failure: TrajpackError?
-      plan.segments.withUnsafeBufferPointer { segments in
-        do throws(TrajpackError) {
-          try worker.run(UnsafeBufferPointer(rebasing: segments[plan.segments(ofItem: item)]), plan)
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
-    }
+    if let failure = worker.run(0..<plan.itemCount, plan).first { throw failure.error }
     for window in windows.indices {
       if let failure = plan.failures[window] { throw failure }
       worker.finisher.run(plan, window: window)

@@ -122,9 +122,18 @@ extension PlanClock {
     }
   }
 
+  /// The most rows whose times are listed: 512 MiB of them.
+  private static let mostListed = 1 << 26
+
   /// The same times, listed: as ticks, or as floats.
   package func listed(as sort: Sort) throws(TrajpackError) -> PlanClock {
     guard case .regular(let clock, let first, let count) = self else { return self }
+    guard count <= Self.mostListed else {
+      throw TrajpackError(
+        .usage,
+        "the plan makes \(count) rows of a track whose times are listed one by one; use a lower rate"
+      )
+    }
     if sort == .ticks { return try picked(Array(0..<count)) }
     let shown = Clock.regular(start: clock.start, rate: clock.rate)
     return .floats(

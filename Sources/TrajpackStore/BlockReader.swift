@@ -111,6 +111,10 @@ public final class BlockReader {
 }
 
 extension Shard {
+  /// Why a chunk is damaged whose bytes are not those that were written.
+  package static let isOtherThanChecksum = TrajpackError(
+    .data, "its bytes do not match their checksum")
+
   /// Checks and inflates a stored chunk; says whether the result is still shuffled. A chunk whose bytes
   /// were checked before need not be checked again.
   package func inflate(
@@ -118,7 +122,7 @@ extension Shard {
     _ decompressor: Decompressor, into out: UnsafeMutableRawBufferPointer, isChecked: Bool = false
   ) throws(TrajpackError) -> Bool {
     guard isChecked || CRC32C.of(stored) == place.crc else {
-      throw TrajpackError(.data, "its bytes do not match their checksum")
+      throw Self.isOtherThanChecksum
     }
     let shuffles = block.shuffle > 1
     // A bit of the mask says that a filter was left out; the shuffle is the first where there is one.

@@ -68,9 +68,10 @@ struct ListingFile: Sendable {
 
   init(_ file: LocalFile, isJournal: Bool) throws(TrajpackError) {
     var status = stat()
-    guard fstat(file.descriptor, &status) == 0 else {
-      throw .system("cannot be looked at", file.path)
+    let result = try file.withDescriptor { (descriptor) throws(TrajpackError) in
+      fstat(descriptor, &status)
     }
+    guard result == 0 else { throw .system("cannot be looked at", file.path) }
     self.init(status, isJournal: isJournal)
   }
 

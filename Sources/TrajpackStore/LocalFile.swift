@@ -1,45 +1,159 @@
 import Glibc
+import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
 
 /// A regular file opened for reading at any place, by any thread.
+///
+/// Where many files are open, one that was not read for long is closed, and opened again when it is read: then it
+/// must be the same file, by device, inode, length and, where ``recognise(header:)`` was called, its first bytes.
 public final class LocalFile: Sendable {
   /// The path it was opened by.
   public let path: String
   /// Its length when it was opened, in bytes.
   public let length: Int
-  /// The file descriptor; it lives as long as this object.
-  public let descriptor: Int32
+
+  private let identity: Identity
+  private let open = OpenFile()
+  /// The path from the root, which leads to the file wherever the process goes; `nil` for a file that stays open.
+  private let absolute: String?
+  /// The CRC of the header, and a bit above it that says so; 0 for none.
+  private let header = Atomic<UInt64>(0)
+
+  private struct Identity: Sendable, Equatable {
+    var device: UInt64
+    var inode: UInt64
+    var length: Int
+
+    /// `nil` where it is no regular file.
+    init?(_ descriptor: Int32) {
+      var status = stat()
+      guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+      device = UInt64(status.st_dev)
+      inode = UInt64(status.st_ino)
+      length = Int(status.st_size)
+    }
+  }
 
   /// Opens a regular file; the corresponding C function is `open`.
   ///
   /// A pipe, a device or a folder is refused and never waited for.
-  public init(_ path: String) throws(TrajpackError) {
-    let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard fd >= 0 else {
+  ///
+  /// - Parameter staysOpen: Whether it is never closed before the end: a file that still grows could not be
+  ///   recognised.
+  public init(_ path: String, staysOpen: Bool = false) throws(TrajpackError) {
+    let descriptor = DescriptorPool.shared.open(path)
+    guard descriptor >= 0 else {
       // A socket cannot be opened, and a link may lead nowhere.
       guard errno == ENOENT || errno == ENXIO || errno == ELOOP else {
         throw .system("cannot be opened", path)
       }
       throw FileSystem.noFile(at: path)
     }
-    var status = stat()
-    guard fstat(fd, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      close(fd)
+    guard let identity = Identity(descriptor) else {
+      close(descriptor)
       throw FileSystem.noFile(at: path)
     }
     self.path = path
-    self.length = Int(status.st_size)
-    self.descriptor = fd
+    self.identity = identity
+    length = identity.length
+    absolute = staysOpen ? nil : path.hasPrefix("/") ? path : Self.folder.map { "\($0)/\(path)" }
+    if absolute == nil {
+      open.descriptor.store(descriptor, ordering: .sequentiallyConsistent)
+    } else {
+      _ = DescriptorPool.shared.add(open, descriptor)
+    }
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    if absolute == nil {
+      close(open.descriptor.load(ordering: .sequentiallyConsistent))
+    } else {
+      DescriptorPool.shared.remove(open)
+    }
+  }
+
+  /// The folder that the process is in; `nil` where that is gone.
+  private static var folder: String? {
+    guard let text = getcwd(nil, 0) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
+  /// Remembers the file's first ``ShardHeader/size`` bytes, by which it is recognised when it is opened again.
+  func recognise(header bytes: [UInt8]) {
+    header.store(Self.mark(bytes), ordering: .relaxed)
+  }
+
+  /// What stands for a header. Its own checksum at its end is left out: with it, the checksum of every header would be
+  /// the same number.
+  private static func mark(_ header: [UInt8]) -> UInt64 {
+    let crc = header.withUnsafeBytes {
+      CRC32C.of(UnsafeRawBufferPointer(rebasing: $0.prefix(ShardHeader.size - 4)))
+    }
+    return 1 << 32 | UInt64(crc)
+  }
+
+  /// Calls `body` with the descriptor, which stays open meanwhile.
+  package func withDescriptor<Result>(
+    _ body: (Int32) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    open.users.add(1, ordering: .sequentiallyConsistent)
+    defer { open.users.subtract(1, ordering: .sequentiallyConsistent) }
+    var descriptor = open.descriptor.load(ordering: .sequentiallyConsistent)
+    if descriptor < 0 { descriptor = try reopened() }
+    if !open.wasUsed.load(ordering: .relaxed) { open.wasUsed.store(true, ordering: .relaxed) }
+    return try body(descriptor)
+  }
+
+  private func reopened() throws(TrajpackError) -> Int32 {
+    let descriptor = DescriptorPool.shared.open(absolute ?? path)
+    guard descriptor >= 0 else {
+      guard errno == ENOENT || errno == ENOTDIR else {
+        throw .system("cannot be opened again", path)
+      }
+      throw TrajpackError(
+        .machine,
+        "\(path): is gone since it was opened (a writer joins small shards, and '--overwrite' replaces them); "
+          + "open the dataset again")
+    }
+    do throws(TrajpackError) {
+      guard Identity(descriptor) == identity else { throw replaced }
+      let expected = header.load(ordering: .relaxed)
+      if expected != 0 {
+        var bytes = [UInt8](repeating: 0, count: min(length, ShardHeader.size))
+        try bytes.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
+          try read(descriptor, at: 0, into: UnsafeMutableRawBufferPointer(buffer))
+        }
+        guard Self.mark(bytes) == expected else { throw replaced }
+      }
+    } catch {
+      close(descriptor)
+      throw error
+    }
+    return DescriptorPool.shared.add(open, descriptor)
+  }
+
+  private var replaced: TrajpackError {
+    TrajpackError(
+      .machine,
+      "\(path): is another file than the one that was opened; open the dataset again")
+  }
 
   /// Fills `buffer` from byte `offset` on; the corresponding C function is `pread`.
   ///
-  /// - Throws: A data error where the file ends before.
+  /// - Throws: A data error where the file ends before; a machine error where it had been closed, and the file at
+  ///   its path is gone or another one.
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
   {
+    try withDescriptor { (descriptor) throws(TrajpackError) in
+      try read(descriptor, at: offset, into: buffer)
+    }
+  }
+
+  private func read(
+    _ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) {
     var done = 0
     while done < buffer.count {
       let count = pread(
@@ -66,13 +180,9 @@ public final class LocalFile: Sendable {
         .data, "\(path): bytes \(range.lowerBound) to \(range.upperBound) lie outside the file")
     }
     var out = [UInt8](repeating: 0, count: range.count)
-    var failure: TrajpackError?
-    out.withUnsafeMutableBytes { buffer in
-      do throws(TrajpackError) { try read(at: range.lowerBound, into: buffer) } catch {
-        failure = error
-      }
+    try out.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
+      try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(buffer))
     }
-    if let failure { throw failure }
     return out
   }
 
@@ -101,6 +211,10 @@ extension TrajpackError {
       return TrajpackError(
         .machine,
         "\(path): \(what): no space is left on the disk; free some and try again")
+    case EMFILE, ENFILE:
+      return TrajpackError(
+        .machine,
+        "\(path): \(what): too many files are open; close some, or allow more with 'ulimit -n'")
     default: return TrajpackError(.machine, "\(path): \(what): \(why.lowercased())")
     }
   }

@@ -27,6 +27,7 @@ public final class Shard: Sendable {
     self.name = name
     (header, index) = try within(name) { () throws(TrajpackError) in
       let first = try file.bytes(0..<min(file.length, ShardHeader.size))
+      file.recognise(header: first)
       let header = try first.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
         try ShardHeader(bytes, actualLength: UInt64(file.length))
       }

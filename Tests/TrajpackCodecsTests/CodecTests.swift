@@ -114,7 +114,8 @@ import TrajpackTestSupport
 
   @Test func crc32cOfPartsIsCrcOfTheWhole() {
     var random = SeededGenerator(seed: 4)
-    for count in [0, 1, 7, 8, 3071, 3072, 3073, 10_000, 70_000] {
+    for count in [0, 1, 7, 8, 255, 511, 512, 513, 767, 768, 1023, 3071, 3072, 3073, 10_000, 70_000]
+    {
       let bytes = random.bytes(count)
       let cut = Int.random(in: 0...count, using: &random)
       let whole = bytes.withUnsafeBytes { CRC32C.of($0) }

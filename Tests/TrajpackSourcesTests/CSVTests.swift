@@ -53,7 +53,7 @@ import TrajpackTestSupport
     rows: [[String]], lines: [Int]
   ) {
     let scanner = CSVScanner(
-      TextFile(try LocalFile(path)), delimiter: Array(delimiter.utf8)[0], capacity: capacity)
+      TextFile(try LocalFile(path)), TableDialect(Array(delimiter.utf8)[0]), capacity: capacity)
     var rows: [[String]] = []
     var lines: [Int] = []
     while try scanner.next() {
@@ -63,6 +63,46 @@ import TrajpackTestSupport
     }
     #expect(try !scanner.next())
     return (rows, lines)
+  }
+
+  /// Tables whose cells are separated by runs of blanks, whose lines end in any way, with lines of comments.
+  @Test(arguments: 1...40) func dialectsComeBackWhateverTheBuffer(seed: Int) throws {
+    var random = SeededGenerator(seed: UInt64(seed))
+    let pick = { (words: [String]) in words.randomElement(using: &random) ?? "" }
+    var dialect = TableDialect(UInt8(ascii: ";"))
+    dialect.separatesByBlanks = Bool.random(using: &random)
+    dialect.skipsBlanks = !dialect.separatesByBlanks
+    dialect.endsAtReturn = Bool.random(using: &random)
+    dialect.comment = UInt8(ascii: "#")
+    dialect.cutsComments = Bool.random(using: &random)
+    if dialect.separatesByBlanks { dialect.delimiter = 0x20 }
+    let ends = dialect.endsAtReturn ? ["\r", "\n", "\r\n"] : ["\n", "\r\n", "\r\r\n"]
+    let blanks = ["", " ", "  ", "   "]
+    let width = Int.random(in: 2...4, using: &random)
+    var text = ""
+    var rows: [[String]] = []
+    for _ in 0..<Int.random(in: 1...20, using: &random) {
+      if pick(["", "#"]) == "#" { text += "# 1 \"2;" + pick(ends) }
+      let row = (0..<width).map { _ in pick(["1.5", "-2e3", "é", "a b", "x\"y\n", "0"]) }
+      let cells = row.map { cell in
+        cell.contains { " \"\n".contains($0) } ? "\"\(cell.replacing("\"", with: "\"\""))\"" : cell
+      }
+      let gap = { dialect.separatesByBlanks ? " " + pick(blanks) : ";" + pick(blanks) }
+      text += (dialect.separatesByBlanks ? pick(blanks) : "") + cells[0]
+      for cell in cells.dropFirst() { text += gap() + cell }
+      if dialect.separatesByBlanks { text += pick(blanks) }
+      if dialect.cutsComments, pick(["", "#"]) == "#" { text += "# the rest; \"" }
+      text += pick(ends)
+      rows.append(row)
+    }
+    let scratch = Scratch()
+    let path = try scratch.write("t.csv", text)
+    for capacity in [4, 5, 7, 8, 13, 31, 1 << 20] {
+      let scanner = CSVScanner(TextFile(try LocalFile(path)), dialect, capacity: capacity)
+      var found: [[String]] = []
+      while try scanner.next() { found.append((0..<scanner.count).map { scanner[$0].text }) }
+      #expect(found == rows, "capacity \(capacity)")
+    }
   }
 
   @Test(arguments: 1...60) func tablesComeBackWhateverTheBuffer(seed: Int) throws {

@@ -64,7 +64,10 @@ import TrajpackTestSupport
       switch values.value(i, 0) {
       case .missing: #expect(doubles[i].isNaN)
       case .int(let n):
-        #expect(Int64(texts[i].filter { !$0.isWhitespace }) == n, "\(texts[i]) became \(n)")
+        // An integer has no negative zero.
+        let plain = texts[i].filter { !$0.isWhitespace }
+        let isZero = n == 0 && strtod(plain, nil) == 0
+        #expect(Int64(plain) == n || isZero, "\(texts[i]) became \(n)")
       case .double(let n): #expect(n.bitPattern == doubles[i].bitPattern)
       case .uint, .float: Issue.record("a column of text is stored as neither")
       }
@@ -86,6 +89,12 @@ import TrajpackTestSupport
         continue
       }
       let wanted = strtod(plain, nil)
+      // Beside integers that are no doubles a zero loses its sign, and they keep their digits.
+      let areWide = texts.contains { text in
+        let whole = Int64(text.filter { !$0.isWhitespace })
+        return whole.map { Int64(exactly: Double($0)) != $0 } ?? false
+      }
+      if areWide, wanted == 0, value == 0 { continue }
       #expect(
         value.bitPattern == wanted.bitPattern, "'\(text)' in \(texts.prefix(6)) gave \(value)")
     }

@@ -273,8 +273,18 @@ class LeRobot(Peer):
         return {key: item[key].numpy() for key in CHANNELS}
 
 
-PEERS = {"trajpack": Trajpack, "trajpack + masks": TrajpackMasks, "trajpack zstd": TrajpackZstd,
-         "trajpack uncompressed": TrajpackPlain,
+def variants(kind, name):
+    """The loader as it is, and with each choice of how chunks are read and when they are checked."""
+    out = {name: kind}
+    for verify, mmap in (("first", False), ("never", False), ("always", True), ("first", True)):
+        options = {"verify": verify, **({"mmap": True} if mmap else {})}
+        title = f"{name}{' mmap' if mmap else ''} {verify}"
+        out[title] = type(title, (kind,), {"options": {**kind.options, **options}})
+    return out
+
+
+PEERS = {**variants(Trajpack, "trajpack"), "trajpack + masks": TrajpackMasks, "trajpack zstd": TrajpackZstd,
+         **variants(TrajpackPlain, "trajpack uncompressed"),
          "trajpack uncompressed + masks": TrajpackPlainMasks, "h5py zstd own chunks": H5py,
          "h5py zstd 32 frames": H5pyEqual, "h5py uncompressed": H5pyPlain, "numpy memory map": Memmap,
          "csv + npz": WildWorld, "tensorstore zarr3 zstd": TensorStore, "lance": Lance,

@@ -44,6 +44,9 @@ void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *pla
 // network or of a process (FUSE), for unknown ones, and where the system does not say.
 int tp_is_local(int descriptor);
 
+// The soft limit on open files (RLIMIT_NOFILE), at most 2^20.
+uint64_t tp_file_limit(void);
+
 // The processors that this process may use, at least 1.
 int tp_processors(void);
 

@@ -185,6 +185,11 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
 //   "cache"      bytes of inflated chunks to keep; default 192 MiB with "plan", 64 MiB for "block", else 0
+//   "verify"     when the checksum of a chunk is compared with its bytes: "always" (default): each time that it
+//                is read | "first": the first time that this loader reads it | "never". Chunks in the cache
+//                were compared when they were read. Index and manifest are compared always.
+//   "mmap"       true: shards are mapped into memory instead of read: faster, but a file that is cut or a
+//                disk that fails then ends the process with SIGBUS. Default: false
 //   "on_error"   "raise" (default) | "skip": windows that touch damaged data are left out of their
 //                batch, counted and named in the statistics
 int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const char *options,

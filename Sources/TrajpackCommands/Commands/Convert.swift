@@ -13,14 +13,6 @@ struct Convert: Command {
     case refuse, truncate, skip
   }
 
-  enum HeaderChoice: String, ArgumentChoice {
-    case auto, yes, no
-  }
-
-  enum AxisChoice: String, ArgumentChoice {
-    case auto, time, batch
-  }
-
   static let name = "convert"
   static let summary = "Convert recordings into a trajpack dataset."
   static let discussion = """
@@ -70,30 +62,9 @@ struct Convert: Command {
         "--rate", to: \.rate, value: "HZ",
         help:
           "Rows a second, as 30, 29.97 or 30000/1001: of series without times, or of WildWorld (30)."
-      ),
-      .option(
-        "--time", to: \.time, value: "NAME",
-        help: "The column or array of times, or 'none'; by default one called time, date or t."),
-      .option("--time-unit", to: \.timeUnit, value: "UNIT", help: "The unit of a series' times."),
-      .option(
-        "--episode-column", to: \.episodeColumn, value: "NAME",
-        help: "The column by which the rows of a table are cut into episodes."),
-      .option(
-        "--segment", to: \.segment, value: "N", in: 1..., help: "Cut series into pieces of N rows."),
-      .option("--header", to: \.header, value: "WHETHER", help: "Whether tables begin with names."),
-      .option(
-        "--delimiter", to: \.delimiter, value: "CHAR",
-        help: "What separates cells: one character, or 'tab'; by default the most frequent."),
-      .option(
-        "--leading-axis", to: \.leadingAxis, value: "WHAT",
-        help: "What the first axis of an array counts: time, or recordings."),
-      .option(
-        "--kind", to: \.kinds, value: "NAME=KIND",
-        help: "The kind of a series' channel."),
-      .option(
-        "--unit", to: \.units, value: "NAME=UNIT",
-        help: "The unit of a series' channel."),
+      )
     ]
+    parameters += TableReading.parameters.map { $0.lifted(\.tables) }
     parameters += Writing.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -109,15 +80,7 @@ struct Convert: Command {
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
   var rate: String?
-  var time: String?
-  var timeUnit: String?
-  var episodeColumn: String?
-  var segment: Int?
-  var header = HeaderChoice.auto
-  var delimiter: String?
-  var leadingAxis = AxisChoice.auto
-  var kinds: [String] = []
-  var units: [String] = []
+  var tables = TableReading()
   var dryRun = false
   var json = false
 
@@ -145,46 +108,9 @@ struct Convert: Command {
   }
 
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
-    var options = SeriesOptions()
+    var options = try tables.options()
     options.rate = try rateValue()
-    if let time { options.time = time == "none" ? .none : .named(time) }
-    options.timeUnit = timeUnit
-    options.episodeColumn = episodeColumn
-    options.segment = segment
-    options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
-    options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
-    if let delimiter {
-      let text = delimiter == "tab" ? "\t" : delimiter
-      guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A,
-        byte != 0x0D
-      else {
-        throw TrajpackError(.usage, "--delimiter: '\(delimiter)' is not one character, nor 'tab'")
-      }
-      options.delimiter = byte
-    }
-    for (name, kind) in try Self.pairs(kinds, "--kind") {
-      guard let known = Kind(rawValue: kind) else {
-        throw TrajpackError(
-          .usage,
-          "--kind: there is no kind '\(kind)'\(suggestion(for: kind, among: Kind.allCases.map(\.rawValue)))"
-        )
-      }
-      options.kinds[name] = known
-    }
-    for (name, unit) in try Self.pairs(units, "--unit") { options.units[name] = unit }
     return options
-  }
-
-  /// Splits `NAME=VALUE`.
-  private static func pairs(
-    _ texts: [String], _ option: String
-  ) throws(TrajpackError) -> [(String, String)] {
-    try texts.mapThrowing { (text) throws(TrajpackError) in
-      guard let equals = text.lastIndex(of: "="), equals > text.startIndex else {
-        throw TrajpackError(.usage, "\(option): '\(text)' is not NAME=VALUE")
-      }
-      return (String(text[..<equals]), String(text[text.index(after: equals)...]))
-    }
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
@@ -192,6 +118,9 @@ struct Convert: Command {
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
+      if let leftOut = ReadingLines.leftOut(LeftOut.json(of: importer.leftOut)) {
+        console.warn(leftOut)
+      }
       let plan = Conversion(importer, to: destination, options: options).plan
       console.print(
         "would convert \(Human.count(importer.recordings.count, "recordings")) (\(I.format.name), "
@@ -202,18 +131,21 @@ struct Convert: Command {
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
-    try report(outcome, console)
+    try report(outcome, importer.remarks, console)
   }
 
   private func report<I: Importer>(
-    _ outcome: Conversion<I>.Outcome, _ console: Console
+    _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console
   ) throws(TrajpackError) {
+    if let leftOut = ReadingLines.leftOut(outcome.leftOut) { console.warn(leftOut) }
     if json {
       console.print(
         .record([
           "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
           "skipped": .int(Int64(outcome.skipped)), "shards": .array(outcome.shards.map(\.json)),
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
+          "reading": outcome.reading, "left_out": outcome.leftOut,
+          "remarks": .array(remarks.map { .string($0) }),
         ]))
       return
     }
@@ -224,6 +156,9 @@ struct Convert: Command {
       "\(destination): \(Human.count(outcome.episodes, "episodes")), \(Human.bytes(outcome.bytes)) from "
         + "\(Human.bytes(outcome.sourceBytes)) (\(share) %), "
         + "\(Human.count(outcome.shards.count, "shards"))")
+    if !console.isQuiet {
+      for line in ReadingLines.lines(outcome.reading) { console.print(line) }
+    }
     console.note("look inside with 'trajpack info \(destination)'")
   }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 import TrajpackStore
 
@@ -16,7 +17,7 @@ struct WindowChoice: Sendable {
   static func make(
     _ setup: LoaderSetup, _ source: WindowSource, _ test: WindowTest<WindowQuestion>
   ) throws(TrajpackError) -> WindowChoice {
-    let bits = Results<UInt64>(count: Int((source.candidates + 63) / 64), repeating: 0)
+    let bits = try Results<UInt64>(count: Int((source.candidates + 63) / 64), repeating: 0)
     var number = -1
     let numbered = try test.mapped { _ in
       number += 1
@@ -44,7 +45,7 @@ struct WindowChoice: Sendable {
   static func numbers(
     _ setup: LoaderSetup, _ source: WindowSource, _ question: WindowQuestion
   ) throws(TrajpackError) -> Results<Float> {
-    let out = Results<Float>(count: Int(source.candidates), repeating: 0)
+    let out = try Results<Float>(count: Int(source.candidates), repeating: 0)
     _ = try each(setup, source, [question]) { range, found in
       for i in 0..<range.count where !found.isDamaged[i] {
         let number = found.answers[0][i]
@@ -64,12 +65,21 @@ struct WindowChoice: Sendable {
   final class Results<Element: BitwiseCopyable & Sendable>: @unchecked Sendable {
     let memory: UnsafeMutableBufferPointer<Element>
 
-    init(count: Int, repeating element: Element) {
-      memory = .allocate(capacity: max(count, 1))
+    /// - Throws: A machine error where there is no memory for so many.
+    init(count: Int, repeating element: Element) throws(TrajpackError) {
+      let size = max(count, 1).multiplied(by: MemoryLayout<Element>.stride)
+      guard let size, let start = malloc(size) else {
+        throw TrajpackError(
+          .machine,
+          "there is no memory to look at every window (8 bytes for each of \(count)); make 'stride' larger"
+        )
+      }
+      memory = UnsafeMutableBufferPointer(
+        start: start.assumingMemoryBound(to: Element.self), count: max(count, 1))
       memory.initialize(repeating: element)
     }
 
-    deinit { memory.deallocate() }
+    deinit { free(memory.baseAddress) }
   }
 
   /// Hands out ranges of windows to threads.

@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 
 /// Rows of one chunk that one window needs.
@@ -82,7 +83,7 @@ final class BatchPlan: @unchecked Sendable {
 
   init(memory: UnsafeMutableRawPointer) { self.memory = memory }
 
-  deinit { staging?.deallocate() }
+  deinit { free(staging) }
 
   /// Room in the staging area; a multiple of 16 bytes in.
   func stage(_ bytes: Int) -> Int {
@@ -92,7 +93,9 @@ final class BatchPlan: @unchecked Sendable {
   }
 
   /// Sorts the segments into items and makes the staging area.
-  func seal() {
+  ///
+  /// - Throws: A machine error where there is no memory for it.
+  func seal() throws(TrajpackError) {
     segments.sort { $0.key < $1.key }
     items.removeAll(keepingCapacity: true)
     var last: UInt64?
@@ -105,8 +108,13 @@ final class BatchPlan: @unchecked Sendable {
     }
     items.append(segments.count)
     if stagingBytes > capacity {
-      staging?.deallocate()
-      staging = .allocate(byteCount: stagingBytes, alignment: 64)
+      free(staging)
+      (staging, capacity) = (nil, 0)
+      guard posix_memalign(&staging, 64, stagingBytes) == 0 else {
+        throw TrajpackError(
+          .machine,
+          "there is no memory for \(stagingBytes) bytes of rows of a batch; make 'batch' smaller")
+      }
       capacity = stagingBytes
     }
   }

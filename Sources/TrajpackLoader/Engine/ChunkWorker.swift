@@ -24,16 +24,20 @@ final class ChunkWorker {
   var counters = Counters()
   let finisher: Finisher
   private let decompressor = Decompressor(trustsCaller: true)
-  var stored = Scratch()
+  var ahead = ReadAhead()
   private var inflated = Scratch()
+  /// Rows of chunks stored as they are, on their way to their place.
+  private var rows = Scratch()
   var places: [ShardIndex.Chunk] = []
-  /// Where the stored bytes of each block lie, in the file's mapping or in `stored`.
+  /// Where the stored bytes of each block lie, in the file's mapping or in `ahead`.
   var found: [UnsafeRawPointer] = []
   var sources: [ChunkSource] = []
   /// Eight a block: where its byte planes lie.
   var planes: [UnsafeRawPointer] = []
   private var viewers: [Int: TrackViewer] = [:]
-  /// The shard whose length was looked at since ``begin()``; -1 for none.
+  /// The items after the one that is done, as far as this thread took them.
+  private(set) var upcoming: (plan: BatchPlan, items: Range<Int>)?
+  /// The shard whose length was looked at for the items that are done; -1 for none.
   private var measured = -1
 
   init(_ setup: LoaderSetup, cache: ChunkCache?) {
@@ -42,13 +46,28 @@ final class ChunkWorker {
     finisher = Finisher(setup)
   }
 
-  /// Before some items, done one after the other at once.
-  func begin() { measured = -1 }
+  /// Does items of a plan, one after the other; those that failed, and why: a data error naming the chunk that is
+  /// damaged, a machine error where it cannot be read.
+  func run(_ items: Range<Int>, _ plan: BatchPlan) -> [(item: Int, error: TrajpackError)] {
+    var failures: [(item: Int, error: TrajpackError)] = []
+    measured = -1
+    plan.segments.withUnsafeBufferPointer { segments in
+      for item in items {
+        upcoming = (plan, item + 1..<items.upperBound)
+        do throws(TrajpackError) {
+          try run(UnsafeBufferPointer(rebasing: segments[plan.segments(ofItem: item)]), plan)
+        } catch { failures.append((item, error)) }
+      }
+    }
+    upcoming = nil
+    ahead.begin()
+    return failures
+  }
 
   /// Does one item of a plan: all segments of one chunk.
-  ///
-  /// - Throws: A data error naming the chunk that is damaged, a machine error where it cannot be read.
-  func run(_ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan) throws(TrajpackError) {
+  private func run(_ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan)
+    throws(TrajpackError)
+  {
     let first = segments[0]
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
@@ -156,7 +175,7 @@ final class ChunkWorker {
       counters.chunks += 1
       return Array(repeating: false, count: blocks.count)
     }
-    _ = try find(shard, read, chunk)
+    try find(shard, read, chunk)
     var shuffled: [Bool] = []
     for (i, block) in blocks.enumerated() {
       shuffled.append(
@@ -169,22 +188,19 @@ final class ChunkWorker {
     return shuffled
   }
 
-  /// Checks and inflates one block; says whether it is still shuffled.
+  /// Inflates one block that was checked where that was to be done; says whether it is still shuffled.
   func inflate(
     _ shard: LoadedShard, _ chunk: Int, _ block: BlockRead, _ place: ShardIndex.Chunk,
     _ bytes: UnsafeRawBufferPointer, into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) -> Bool {
-    let row = shard.firstChunks[block.block] + chunk
-    let isChecked = shard.isChecked(row)
     let isShuffled: Bool
     do throws(TrajpackError) {
       isShuffled = try shard.shard.inflate(
         bytes, place, shard.shard.schema.blocks[block.block], decompressor, into: out,
-        isChecked: isChecked)
+        isChecked: true)
     } catch {
       throw shard.shard.damaged(chunk, block: block.block, error)
     }
-    if !isChecked { shard.setChecked(row) }
     counters.bytesInflated += block.bytes
     counters.chunks += 1
     return isShuffled
@@ -227,8 +243,8 @@ final class ChunkWorker {
     return (plan.memory + byte, copy.place.rowStride)
   }
 
-  /// Rows of chunks that are neither compressed nor shuffled and whose checksum is known to be right: from
-  /// the file straight to their place.
+  /// Rows of chunks that are neither compressed nor shuffled and whose checksums need not be compared: from the file
+  /// straight to their place.
   private func readDirectly(
     _ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan, _ shard: LoadedShard, _ read: Int,
     _ chunk: Int
@@ -238,7 +254,13 @@ final class ChunkWorker {
     if let mapping { try look(at: mapping, shard) }
     places.removeAll(keepingCapacity: true)
     for block in blocks {
-      places.append(shard.index.chunk(row: shard.firstChunks[block.block] + chunk))
+      let place = shard.index.chunk(row: shard.firstChunks[block.block] + chunk)
+      guard place.stored == block.bytes else {
+        let why = TrajpackError(
+          .data, "the chunk holds \(place.stored) bytes where \(block.bytes) are expected")
+        throw shard.shard.damaged(chunk, block: block.block, why)
+      }
+      places.append(place)
     }
     for segment in segments {
       let program = segment.program._withUnsafeGuaranteedRef { $0 }
@@ -261,7 +283,7 @@ final class ChunkWorker {
             at: at, into: UnsafeMutableRawBufferPointer(start: to, count: bytes))
           continue
         }
-        let room = stored.room(bytes)
+        let room = rows.room(bytes)
         try shard.shard.file.read(
           at: at, into: UnsafeMutableRawBufferPointer(rebasing: room[..<bytes]))
         RowCopy.copy(

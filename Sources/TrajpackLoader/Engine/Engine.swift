@@ -273,16 +273,7 @@ final class Engine: @unchecked Sendable {
   /// Does some items; the lock is held before and after.
   private func run(_ items: Range<Int>, _ plan: BatchPlan, _ slot: Slot, _ worker: ChunkWorker) {
     lock.unlock()
-    var failures: [(item: Int, error: TrajpackError)] = []
-    worker.begin()
-    plan.segments.withUnsafeBufferPointer { segments in
-      for item in items {
-        do throws(TrajpackError) {
-          try worker.run(
-            UnsafeBufferPointer(rebasing: segments[plan.segments(ofItem: item)]), plan)
-        } catch { failures.append((item, error)) }
-      }
-    }
+    let failures = worker.run(items, plan)
     lock.lock()
     totals.counters.add(worker.counters)
     worker.counters = Counters()
@@ -307,7 +298,9 @@ final class Engine: @unchecked Sendable {
     }
     slot.doneItems += items.count
     guard slot.doneItems == plan.itemCount else { return }
-    if let error = plan.failures.lazy.compactMap({ $0 }).first {
+    // What is not the data's fault is never skipped.
+    let errors = plan.failures.compactMap { $0 }
+    if let error = errors.first(where: { $0.fault != .data }) ?? errors.first {
       totals.lastError = error
       if setup.options.skipsErrors, error.fault == .data {
         totals.skipped += plan.failures.count { $0 != nil }

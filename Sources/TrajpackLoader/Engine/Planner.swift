@@ -81,7 +81,7 @@ final class Planner {
       }
     }
     plan.finishStarts.append(plan.finishes.count)
-    plan.seal()
+    try plan.seal()
   }
 
   private func window(
@@ -124,11 +124,9 @@ final class Planner {
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
     let own = try clock(shard, track, numbers)
-    guard let first = own.instant(0), let last = own.instant(own.rows - 1) else { return own }
-    return .regular(
-      start: first, rate: Instant(rate),
-      period: .exact(Int128(rate.denominator), Int128(rate.numerator)),
-      rows: ((last - first) * Instant(rate)).split.whole + 1)
+    return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+      try own.grid(rate)
+    } ?? own
   }
 
   /// The clock of a track.

@@ -151,6 +151,8 @@ extension LoaderOptions {
     case "threads": threads = try option.integer(0...1024)
     case "prefetch": prefetch = try option.integer(1...1024)
     case "cache": cache = try option.integer(0...1 << 50)
+    case "verify": verify = try option.choice()
+    case "mmap": mapsFiles = try option.truth()
     case "on_error":
       switch try option.text() {
       case "raise": skipsErrors = false
@@ -180,6 +182,6 @@ extension LoaderOptions {
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",
     "threads",
     "prefetch",
-    "cache", "on_error",
+    "cache", "verify", "mmap", "on_error",
   ]
 }

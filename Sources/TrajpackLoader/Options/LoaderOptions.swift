@@ -128,6 +128,12 @@ public struct LoaderOptions: Sendable {
   var epochWindows: UInt64?
   var replacement: Bool?
 
+  /// When the checksum of a chunk is compared with its bytes.
+  public enum Verification: String, Sendable, CaseIterable { case always, first, never }
+  var verify = Verification.always
+  /// Whether shards are mapped into memory instead of read.
+  var mapsFiles = false
+
   var threads = 0
   var prefetch = 4
   var cache: Int?

@@ -118,7 +118,7 @@ struct OptionReader {
 
   func offset() throws(TrajpackError) -> LoaderOptions.Offset {
     if let rows = value.int {
-      guard abs(rows) <= LoaderOptions.limit else {
+      guard rows.magnitude <= LoaderOptions.limit else {
         throw wrong("nearer than \(LoaderOptions.limit) rows")
       }
       return .rows(rows)

@@ -19,8 +19,10 @@ public struct Mixture: Sendable {
   /// Weights that are fractions with a common denominator up to 4,096 are kept exactly, others in steps of
   /// 1/65,536.
   public init(weights: [Double]) {
-    let sum = weights.reduce(0, +)
-    let wanted = weights.map { $0 / sum }
+    // Divided by the largest first, so that no sum is infinite.
+    let largest = weights.max() ?? 1
+    let sum = weights.reduce(0) { $0 + $1 / largest }
+    let wanted = weights.map { $0 / largest / sum }
     shares = Self.shares(of: wanted)
     period = shares.reduce(0, +)
     let k = shares.count

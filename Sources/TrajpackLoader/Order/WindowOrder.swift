@@ -148,7 +148,7 @@ public struct WindowCursor: Sendable, Equatable {
     let step = UInt64(cut.batch * cut.world)
     let left = epochWindows > position ? epochWindows - position : 0
     guard left > 0, !cut.dropLast || left >= step else {
-      self = WindowCursor(epoch: epoch + 1)
+      self = WindowCursor(epoch: epoch &+ 1)
       return nil
     }
     let first = position + UInt64(cut.rank)

@@ -15,11 +15,14 @@ enum Instant: Sendable {
     }
   }
 
-  private static func fraction(_ n: Int128, _ d: Int128) -> Instant {
+  /// A fraction whose denominator is at least 1; `nil` where one of the numbers is not known.
+  private static func fraction(_ n: Int128?, _ d: Int128?) -> Instant? {
+    guard let n, let d else { return nil }
     // Lowest terms only where numbers become large; most never do.
     guard n.magnitude > 1 << 62 || d > 1 << 62 else { return .exact(n, d) }
     var (a, b) = (n.magnitude, d.magnitude)
     while b != 0 { (a, b) = (b, a % b) }
+    // It divides the denominator, so that it fits.
     let g = Int128(max(a, 1))
     return .exact(n / g, d / g)
   }
@@ -29,31 +32,29 @@ enum Instant: Sendable {
     guard case .exact(let n, let d) = a, case .exact(let m, let e) = b else {
       return .real(a.value + b.value)
     }
-    if d == e { return fraction(n &+ m, d) }
-    let (x, o1) = n.multipliedReportingOverflow(by: e)
-    let (y, o2) = m.multipliedReportingOverflow(by: d)
-    let (z, o3) = d.multipliedReportingOverflow(by: e)
-    let (s, o4) = x.addingReportingOverflow(y)
-    return o1 || o2 || o3 || o4 ? .real(a.value + b.value) : fraction(s, z)
+    if d == e { return fraction(n.adding(m), d) ?? .real(a.value + b.value) }
+    let sum = n.multiplied(by: e).flatMap { x in m.multiplied(by: d).flatMap { x.adding($0) } }
+    return fraction(sum, d.multiplied(by: e)) ?? .real(a.value + b.value)
   }
 
   static func - (a: Instant, b: Instant) -> Instant {
     switch b {
-    case .exact(let n, let d): return a + .exact(-n, d)
+    case .exact(let n, let d):
+      return n == .min ? .real(a.value - b.value) : a + .exact(-n, d)
     case .real(let x): return a + .real(-x)
     }
   }
 
+  /// The product of two, as doubles where the exact one is out of reach.
   static func * (a: Instant, b: Instant) -> Instant {
     guard case .exact(let n, let d) = a, case .exact(let m, let e) = b else {
       return .real(a.value * b.value)
     }
-    let (x, o1) = n.multipliedReportingOverflow(by: m)
-    let (z, o2) = d.multipliedReportingOverflow(by: e)
-    return o1 || o2 ? .real(a.value * b.value) : fraction(x, z)
+    return fraction(n.multiplied(by: m), d.multiplied(by: e)) ?? .real(a.value * b.value)
   }
 
-  /// The whole part below, and what is above it, from 0 to 1.
+  /// The whole part below, and what is above it, from 0 to 1. A number that an `Int` does not hold becomes the
+  /// nearest one that it does: nothing may be added to it without a check.
   var split: (whole: Int, rest: Double) {
     switch self {
     case .exact(let n, let d):

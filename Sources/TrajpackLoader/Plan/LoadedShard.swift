@@ -21,12 +21,15 @@ final class LoadedShard: @unchecked Sendable {
   let firstTrack: Int
   /// The first row of the chunk table of each block.
   let firstChunks: [Int]
-  /// The file in memory, where it can be.
+  /// The file in memory, where that is wanted and can be.
   let mapping: MappedFile?
-  private let checked: UnsafeMutablePointer<UInt8>
+  private let verify: LoaderOptions.Verification
+  /// A flag for each chunk that was found to be right; `nil` where that is of no use.
+  private let checked: UnsafeMutablePointer<UInt8>?
 
   init(
-    _ view: ShardView, number: Int, programs: ShardPrograms, firstEpisode: Int, firstTrack: Int
+    _ view: ShardView, number: Int, programs: ShardPrograms, firstEpisode: Int, firstTrack: Int,
+    _ options: LoaderOptions
   ) {
     let shard = view.shard
     self.shard = shard
@@ -40,16 +43,33 @@ final class LoadedShard: @unchecked Sendable {
     firstChunks = view.schema.blocks.map(\.firstChunk)
     let kinds = shard.schema.entityKinds
     kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
-    mapping = MappedFile(shard.file)
-    checked = .allocate(capacity: max(shard.index.chunkCount, 1))
-    checked.initialize(repeating: 0, count: max(shard.index.chunkCount, 1))
+    mapping = options.mapsFiles ? MappedFile(shard.file) : nil
+    verify = options.verify
+    let chunks = max(shard.index.chunkCount, 1)
+    checked = verify == .first ? .allocate(capacity: chunks) : nil
+    checked?.initialize(repeating: 0, count: chunks)
   }
 
-  deinit { checked.deallocate() }
+  deinit { checked?.deallocate() }
+
+  /// The shard, stream and episode of a track, for errors.
+  func place(ofTrack number: Int) -> String {
+    let numbers = numbers(ofTrack: number)
+    return "\(shard.name): stream '\(view.schema.streams[numbers.stream].name)', episode "
+      + "'\(index.episode(numbers.episode).id)'"
+  }
 
   /// The numbers of a track.
   func numbers(ofTrack number: Int) -> ShardIndex.TrackNumbers { view.numbers(ofTrack: number) }
 
-  func isChecked(_ row: Int) -> Bool { tp_flag_look(checked + row) != 0 }
-  func setChecked(_ row: Int) { tp_flag_set(checked + row) }
+  /// Whether the bytes of a chunk need not be compared with their checksum.
+  func isChecked(_ row: Int) -> Bool {
+    guard let checked else { return verify == .never }
+    return tp_flag_look(checked + row) != 0
+  }
+
+  /// Notes that a chunk was found to be right.
+  func setChecked(_ row: Int) {
+    if let checked { tp_flag_set(checked + row) }
+  }
 }

@@ -66,7 +66,7 @@ enum TrackClock: Sendable {
     switch self {
     case .regular(let start, let rate, _, let rows):
       let (row, rest) = ((moment - start) * rate).split
-      return min(max(rest > 0 ? row + 1 : row, 0), rows)
+      return row >= rows ? rows : max(rest > 0 ? row + 1 : row, 0)
     case .ticks, .real:
       var (low, high) = (0, rows)
       while low < high {
@@ -75,6 +75,32 @@ enum TrackClock: Sendable {
       }
       return low
     }
+  }
+
+  /// The most rows of a grid that replaces a track's own clock: as many as can be added to any other number of
+  /// rows that a loader counts.
+  static let maximumGrid = 1 << 48
+
+  /// A grid of `rate` rows a unit of time from the first row to the last; `nil` where there are no rows.
+  ///
+  /// - Throws: A usage error where it would have more than ``maximumGrid`` rows.
+  func grid(_ rate: Rational) throws(TrajpackError) -> TrackClock? {
+    guard rows > 0, let first = instant(0), let last = instant(rows - 1) else { return nil }
+    var span = last - first
+    // A late start may have no exact times, but how long the rows last is exact.
+    if case .regular(_, _, let period, let rows) = self {
+      span = .exact(Int128(rows - 1), 1) * period
+    }
+    let whole = (span * Instant(rate)).split.whole
+    guard (0..<Self.maximumGrid).contains(whole) else {
+      throw TrajpackError(
+        .usage,
+        "its rows span \(span.value), so that a grid of 'rate' \(rate) would have more than 2^48 rows; make "
+          + "'rate' lower")
+    }
+    return .regular(
+      start: first, rate: Instant(rate),
+      period: .exact(Int128(rate.denominator), Int128(rate.numerator)), rows: whole + 1)
   }
 
   /// The first row at or after a moment, or within the tolerance before it.

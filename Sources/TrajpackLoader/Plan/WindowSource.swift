@@ -30,6 +30,14 @@ struct WindowSource: Sendable {
   /// Timelines: tracks of the reference stream that windows are cut from.
   var timelines: Int { lines.count }
 
+  /// The most windows of a loader.
+  static let maximum = 1 << 60
+
+  /// The error of more.
+  static var tooMany: TrajpackError {
+    TrajpackError(.usage, "there are more than 2^60 windows; make 'stride' larger or 'rate' lower")
+  }
+
   /// Counts the windows of the episodes that `filter` keeps.
   init(
     _ shards: [LoadedShard], _ rule: WindowRule, _ filter: EpisodeFilter
@@ -72,8 +80,9 @@ struct WindowSource: Sendable {
       }
       guard last.windows > 0 else { return }
       lines.append(track, windows)
-      let (sum, overflow) = windows.addingReportingOverflow(last.windows)
-      guard !overflow else { throw TrajpackError(.data, "there are more than 2^63 windows") }
+      guard let sum = windows.adding(last.windows), sum <= Self.maximum else {
+        throw Self.tooMany
+      }
       windows = sum
     }
     for episode in 0..<index.episodeCount {
@@ -188,8 +197,9 @@ struct WindowRule: Sendable {
     } else {
       times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
     }
-    guard let first = times.instant(0), let last = times.instant(count - 1) else { return 0 }
-    return ((last - first) * Instant(rate)).split.whole + 1
+    return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+      try times.grid(rate)?.rows ?? 0
+    }
   }
 
   private func reach(_ clock: Clock) -> ClosedRange<Int> {
@@ -202,12 +212,12 @@ struct WindowRule: Sendable {
     } else {
       return reach
     }
-    // What is within the tolerance of a row is that row.
+    // What is within the tolerance of a row is that row. Beyond 2^40 rows, no window reaches.
     let spare = LoaderOptions.tolerance(tolerance, interval: 1 / own) * own + 1e-9
-    let most = 1e12
-    let low = Int(min(max((seconds.lowerBound * own + spare).rounded(.down), -most), most))
-    let high = Int(min(max((seconds.upperBound * own - spare).rounded(.up), -most), most))
-    return min(reach.lowerBound, low)...max(reach.upperBound, high)
+    let most = 1 << 40
+    let low = Int(clamping: (seconds.lowerBound * own + spare).rounded(.down))
+    let high = Int(clamping: (seconds.upperBound * own - spare).rounded(.up))
+    return min(reach.lowerBound, max(low, -most))...max(reach.upperBound, min(high, most))
   }
 
   /// Windows of a timeline of `rows`.

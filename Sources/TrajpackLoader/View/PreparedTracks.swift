@@ -184,7 +184,16 @@ extension ShardView {
           numbers.count = clock.count
           numbers.first = next[numbers.stream]
           let size = chunkRows[numbers.stream]
-          next[numbers.stream] += (clock.count + size - 1) / size * size
+          let chunks = clock.count / size + (clock.count % size == 0 ? 0 : 1)
+          guard let end = chunks.multiplied(by: size).flatMap({ next[numbers.stream].adding($0) }),
+            end < 1 << Segment.chunkBits
+          else {
+            throw TrajpackError(
+              .usage,
+              "\(shard.name): the plan makes more than 2^\(Segment.chunkBits) rows of stream "
+                + "'\(streams[numbers.stream].stream.name)'; resample to a lower rate")
+          }
+          next[numbers.stream] = end
         }
         tracks.append(numbers)
         firstRows.append(first)

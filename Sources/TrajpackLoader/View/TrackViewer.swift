@@ -19,6 +19,8 @@ final class TrackViewer {
   /// Their bytes: at most ``maximumWhole``, or those of one track.
   private(set) var wholeBytes = 0
   static let maximumWhole = 64 << 20
+  /// The most rows of a track that is made whole: more would take all memory before anything is said.
+  private static let mostWhole = 1 << 26
   /// The one of them that was made last, until its chunks are asked for.
   private var fresh: Whole?
 
@@ -116,6 +118,13 @@ final class TrackViewer {
     if episode.epoch != key.epoch { forget() }
     episode.epoch = key.epoch
     if let part = try episode.output(track, rows: rows) { return part }
+    guard prepared.tracks[track].count <= Self.mostWhole else {
+      throw TrajpackError(
+        .usage,
+        "\(view.shard.name): stream '\(prepared.streams[prepared.tracks[track].stream].stream.name)', episode "
+          + "'\(episode.episode.id)': the plan makes the whole track at once, and "
+          + "\(prepared.tracks[track].count) rows are too many for that; use a lower rate")
+    }
     let made = try episode.output(track)
     let bytes = made.clock.count * 8 + made.columns.reduce(0) { $0 + $1.bytes }
     if wholeBytes + bytes > Self.maximumWhole { forget() }

@@ -38,8 +38,8 @@ package struct EmbedStage: Sendable {
         guard let lag = lag.value(stream, channel).number,
           let dimension = dimension.value(stream, channel).number
         else { return nil }
-        guard channel.elements.multipliedReportingOverflow(by: dimension).partialValue < 1 << 22,
-          (dimension - 1) * lag < 1 << 30
+        guard let width = channel.elements.multiplied(by: dimension), width < 1 << 22,
+          let reach = (dimension - 1).multiplied(by: lag), reach < 1 << 30
         else {
           throw TrajpackError(
             .usage,

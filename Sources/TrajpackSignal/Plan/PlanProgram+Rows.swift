@@ -116,7 +116,9 @@ extension ResampleStage {
     // Three knots on either side are what Akima looks at.
     var reach = 4
     if case .path(_, let rules) = step.how {
-      if let gap = rules.gap { reach += Int(min(2 * gap.value * from.rate.value, 1e9)) + 2 }
+      if let gap = rules.gap {
+        reach += Int(clamping: min(2 * gap.value * from.rate.value, 1e9)) + 2
+      }
       // A filter reaches ten rows of the slower clock to either side.
       reach += Int((20 * max(1, ratio.value)).rounded(.up)) + 2
     } else {

@@ -99,18 +99,23 @@ extension ResampleStage {
       start = anchor
     } else {
       let row = try Self.row(anchor, .zero, rate)
-      let whole = isBins || row.isWhole ? row.floor : row.floor + 1
+      guard let whole = row.floor.adding(isBins || row.isWhole ? 0 : 1) else {
+        throw Self.tooManyRows(rate)
+      }
       start = try RegularClock(rate: rate).time(ofRow: whole)
     }
     let grid = try RegularClock(start: start, rate: rate)
     guard let (a, b) = span else { return (grid, 0..<0) }
     let (low, high) = (try Self.row(a, start, rate), try Self.row(b, start, rate))
-    let first = isBins || low.isWhole ? low.floor : low.floor + 1
-    guard high.floor - first < Int(Int32.max) - 1 else {
-      throw TrajpackError(
-        .usage, "a rate of \(rate) makes over 2^31 rows of one track: use a lower one")
-    }
-    return (grid, first..<max(high.floor + 1, first))
+    guard let first = low.floor.adding(isBins || low.isWhole ? 0 : 1),
+      let span = high.floor.subtracting(first), span < Int(Int32.max) - 1,
+      let end = high.floor.adding(1)
+    else { throw Self.tooManyRows(rate) }
+    return (grid, first..<max(end, first))
+  }
+
+  private static func tooManyRows(_ rate: Rational) -> TrajpackError {
+    TrajpackError(.usage, "a rate of \(rate) makes over 2^31 rows of one track: use a lower one")
   }
 
   /// Where a time lies among the rows of a grid, exactly.
@@ -130,7 +135,7 @@ extension ResampleStage {
         .usage, "the clocks and a rate of \(rate) have no common tick: use simpler numbers")
     }
     let rest = Int128.remainder(top, bottom)
-    guard let floor = Int(exactly: (top - rest) / bottom) else {
+    guard let floor = top.subtracting(rest).flatMap({ Int(exactly: $0 / bottom) }) else {
       throw TrajpackError(.usage, "a rate of \(rate) makes over 2^63 rows: use a lower one")
     }
     return (floor, rest == 0)
@@ -152,15 +157,17 @@ extension ResampleStage {
       return .floats([], first: 0, origin: start)
     }
     func time(_ row: Int) -> Double { start + Double(row) / step }
-    func clamped(_ place: Double) -> Int { Int(min(max(place, -1e15), 1e15)) }
-    var first = clamped(((a - start) * step).rounded(.down)) - 1
-    while time(first) < a { first += 1 }
-    var last = max(clamped(((b - start) * step).rounded(.up)) + 1, first - 1)
-    while last >= first, time(last) > b { last -= 1 }
-    guard last - first < Int(Int32.max) - 1 else {
-      throw TrajpackError(
-        .usage, "a rate of \(rate) makes over 2^31 rows of one track: use a lower one")
+    func row(_ time: Double) throws(TrajpackError) -> Double {
+      let place = (time - start) * step
+      guard place.magnitude < 1e15 else { throw Self.tooManyRows(rate) }
+      return place
     }
+    var first = Int(clamping: try row(a).rounded(.down)) - 1
+    var last = Int(clamping: try row(b).rounded(.up)) + 1
+    guard last - first < Int(Int32.max) - 1 else { throw Self.tooManyRows(rate) }
+    while time(first) < a { first += 1 }
+    last = max(last, first - 1)
+    while last >= first, time(last) > b { last -= 1 }
     return .floats(
       (0..<max(last - first + 1, 0)).map { time(first + $0) }, first: first, origin: time(0))
   }

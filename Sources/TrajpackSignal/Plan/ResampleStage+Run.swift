@@ -175,7 +175,7 @@ extension ResampleStage {
         "polyphase up \(up) down \(down), half length \(filter.halfLength), Kaiser beta \(filter.beta)"
       )
       let bridge = rules.gap.map { limit in
-        max(Int(min(limit.value * from.rate.value * (1 + 1e-12), 1e15)) - 1, 0)
+        max(Int(clamping: min(limit.value * from.rate.value * (1 + 1e-12), 1e15)) - 1, 0)
       }
       let whole = try column.mapped(vectors: 0) { (x, width, out, mask) throws(TrajpackError) in
         try filter.apply(
@@ -349,7 +349,7 @@ extension PlanColumn {
   fileprivate func counts() -> PlanColumn {
     var bytes: [UInt8] = []
     for x in doubles() {
-      let count = Int32(clamping: Int(x.isNaN ? 0 : x))
+      let count = Int32(clamping: x)
       for k in 0..<4 { bytes.append(UInt8(truncatingIfNeeded: count >> (8 * Int32(k)))) }
     }
     var made = self

@@ -223,7 +223,7 @@ extension ResamplePlan {
   /// How many missing rows the gap limit lets a filter bridge; without a limit, any number.
   fileprivate var bridgeRows: Int {
     guard let limit = gapLimit?.value, let piece = pieces.first, piece > 0 else { return .max / 2 }
-    return max(Int(min(limit / piece * (1 + 1e-12), 1e15)) - 1, 0)
+    return max(Int(clamping: min(limit / piece * (1 + 1e-12), 1e15)) - 1, 0)
   }
 }
 

@@ -169,7 +169,11 @@ extension Times {
       let top = Int128(clock.start.numerator) * Int128(clock.rate.numerator)
       let step = Int128(clock.rate.denominator) * Int128(clock.start.denominator)
       let bottom = Double(clock.start.denominator) * Double(clock.rate.numerator)
-      return (0..<count).map { (top &+ Int128($0) &* step).asDouble / bottom }
+      return (0..<count).map { row in
+        // Beyond 128 bits, in floating point.
+        let exact = step.multiplied(by: Int128(row)).flatMap { top.adding($0)?.asDouble }
+        return (exact ?? top.asDouble + Double(row) * step.asDouble) / bottom
+      }
     case .ticks(let ticks, let tick):
       return ticks.map { (Int128($0) * Int128(tick.numerator)).asDouble / Double(tick.denominator) }
     case .floats(let values): return Array(values)

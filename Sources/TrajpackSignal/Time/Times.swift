@@ -102,7 +102,9 @@ public enum Times {
         let (sum, beyond) = start.addingReportingOverflow(run)
         tick = overflow || beyond ? .max : sum
       case .ticks(let ticks, let own):
-        tick = Int128(ticks[row]) * Int128(own.numerator) * Int128(unit / own.denominator)
+        tick =
+          (Int128(ticks[row]) * Int128(own.numerator))
+          .multiplied(by: Int128(unit / own.denominator)) ?? .max
       case .floats: break
       }
       guard let narrow = Int64(exactly: tick) else {

@@ -70,6 +70,10 @@ public struct Conversion<Source: Importer>: Sendable {
     public var sourceBytes: Int
     /// Recordings that were left out.
     public var skipped: Int
+    /// How the source was read, as the manifest has it: an array of objects.
+    public var reading: JSONValue?
+    /// The files that were not taken, as the manifest has them, and how many there are.
+    public var leftOut: JSONValue?
 
     /// Episodes in all.
     public var episodes: Int { shards.reduce(0) { $0 + $1.receipt.episodes } }
@@ -155,7 +159,9 @@ public struct Conversion<Source: Importer>: Sendable {
     let total = source.recordings.reduce(0) { $0 + $1.bytes }
     if let manifest = folder.finished {
       try target.finish(manifest.shards, source: planRecord)
-      return Outcome(shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0)
+      return Outcome(
+        shards: manifest.shards, isComplete: true, sourceBytes: total, skipped: 0,
+        reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
     }
     let done = folder.done.count
     let before = plan.prefix(done).flatMap { Array($0) }
@@ -165,22 +171,35 @@ public struct Conversion<Source: Importer>: Sendable {
     let pool = try WorkerPool(threads: options.jobs)
     var skipped = 0
     var shards = folder.done
+    var streams: [String: [Stream]] = [:]
+    func note(_ schema: Schema) {
+      for stream in schema.streams { streams[stream.name, default: []].append(stream) }
+    }
+    for entry in shards { note(try Shard("\(target.path)/\(entry.name)").schema) }
     for (number, range) in plan.enumerated().dropFirst(done) {
       let name = Manifest.shardName(number)
-      guard let (receipt, left) = try write("\(target.path)/\(name)", range, pool) else {
+      let path = "\(target.path)/\(name)"
+      guard let (receipt, schema, left) = try write(path, range, pool) else {
         return Outcome(shards: shards, isComplete: false, sourceBytes: total, skipped: skipped)
       }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       try folder.acknowledge(entry)
       shards.append(entry)
+      note(schema)
       skipped += left
     }
     guard shards.contains(where: { $0.receipt.episodes > 0 }) else {
       throw TrajpackError(
         .data, "every recording of the source was left out, so no dataset was made")
     }
-    try target.finish(shards, source: planRecord)
-    return Outcome(shards: shards, isComplete: true, sourceBytes: total, skipped: skipped)
+    let reading = source.reading(of: streams)
+    let outcome = Outcome(
+      shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
+      reading: reading.isEmpty ? nil : .array(reading), leftOut: LeftOut.json(of: source.leftOut))
+    let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
+    try target.finish(
+      shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
+    return outcome
   }
 
   private func refuseDuplicates() throws(TrajpackError) {
@@ -198,7 +217,7 @@ public struct Conversion<Source: Importer>: Sendable {
   /// Writes a shard; `nil` where the user wants to stop.
   private func write(
     _ path: String, _ range: Range<Int>, _ pool: WorkerPool
-  ) throws(TrajpackError) -> (ShardWriter.Receipt, skipped: Int)? {
+  ) throws(TrajpackError) -> (ShardWriter.Receipt, schema: Schema, skipped: Int)? {
     let source = source
     var examined: [(Recording, Source.Examination)] = []
     var skipped = 0
@@ -231,7 +250,7 @@ public struct Conversion<Source: Importer>: Sendable {
       return !events.isInterrupted()
     }
     if events.isInterrupted() { return nil }
-    return (try writer.commit(), skipped)
+    return (try writer.commit(), schema, skipped)
   }
 
   private func inOrder<Value: Sendable>(

@@ -91,7 +91,7 @@ struct ConversionTarget {
   /// The plan of an unfinished or a finished conversion into a folder; `nil` where none is recorded.
   private static func plan(of folder: String) throws(TrajpackError) -> JSONValue? {
     if FileSystem.item(at: "\(folder)/\(Manifest.fileName)") == .file {
-      return try Dataset(folder).manifest?.source
+      return try Dataset(folder).manifest?.plan
     }
     guard FileSystem.item(at: "\(folder)/\(Journal.fileName)") == .file else { return nil }
     return try Journal.read(inFolder: folder).first

@@ -34,7 +34,7 @@ struct DatasetFolder {
     }
     if resume, FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Dataset(path).manifest
-      guard manifest?.source == plan else {
+      guard let manifest, manifest.plan == plan else {
         throw TrajpackError(
           .usage,
           "\(path): was made from other sources or with other options, so there is nothing to "
@@ -99,5 +99,13 @@ struct DatasetFolder {
       try FileSystem.remove("\(path)/\(name)")
     }
     if !wasThere { rmdir(path) }
+  }
+}
+
+extension Manifest {
+  /// The plan that the dataset was made from, without what the conversion says of its source.
+  var plan: JSONValue {
+    .object(
+      (source.members ?? []).filter { !["reading", "left_out"].contains($0.name) })
   }
 }

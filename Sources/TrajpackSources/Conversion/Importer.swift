@@ -61,6 +61,15 @@ public protocol Importer: Sendable {
   /// Sentences on what the source holds and is not read.
   var remarks: [String] { get }
 
+  /// The files of the source that are not taken.
+  var leftOut: [LeftOut] { get }
+
+  /// How the source was read, an object for each way: see ``Reading``.
+  ///
+  /// - Parameter streams: The streams of the shards that were written, by name, those of the same name
+  ///   in the order of the shards.
+  func reading(of streams: [String: [Stream]]) -> [JSONValue]
+
   /// Whether recording `number` must begin a shard, because one schema cannot hold it and the one before.
   func beginsShard(_ number: Int) -> Bool
 
@@ -84,6 +93,12 @@ public protocol Importer: Sendable {
 extension Importer {
   /// None; see ``Importer``.
   public var remarks: [String] { [] }
+
+  /// None; see ``Importer``.
+  public var leftOut: [LeftOut] { [] }
+
+  /// Nothing to say; see ``Importer``.
+  public func reading(of streams: [String: [Stream]]) -> [JSONValue] { [] }
 
   /// Never; see ``Importer``.
   public func beginsShard(_ number: Int) -> Bool { false }

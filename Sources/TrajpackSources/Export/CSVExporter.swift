@@ -42,7 +42,7 @@ public struct CSVExporter: Exporter {
           let count = channel.type == .bytes ? 1 : channel.elements
           return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
         }
-      try file.write(header.map(cell).joined(separator: ",") + "\n")
+      try file.write(header.map(name).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
       let form = try times.dateForm()
       try track.forEachRun { (rows) throws(TrajpackError) in
@@ -57,20 +57,23 @@ public struct CSVExporter: Exporter {
     }
   }
 
-  private func cell(_ text: String) -> String {
+  private func name(_ text: String) -> String {
     text.csvCell(escapingFormulas: escapesFormulas)
+  }
+
+  /// A text; an empty one is quoted, so that it is not taken for one that was not observed.
+  private func cell(_ text: String?) -> String {
+    guard let text else { return "" }
+    return text.isEmpty ? "\"\"" : name(text)
   }
 
   private func cells(
     _ values: ChannelValues, _ row: Int, _ track: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.type == .bytes {
-      let text = String(decoding: try track.bytes(values, row) ?? [], as: UTF8.self)
-      return "," + cell(text)
+      return "," + cell(try track.bytes(values, row).map { String(decoding: $0, as: UTF8.self) })
     }
-    if values.channel.categories != nil {
-      return "," + cell(values.category(row) ?? "")
-    }
+    if values.channel.categories != nil { return "," + cell(values.category(row)) }
     return (0..<values.channel.elements).map { element in
       let value = values.value(row, element)
       return value == .missing ? "," : ",\(value)"

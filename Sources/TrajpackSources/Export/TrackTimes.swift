@@ -76,10 +76,56 @@ package struct TrackTimes {
 
   /// The times of rows as text: as dates of that form, or as numbers.
   func texts(_ rows: Range<Int>, as form: DateForm?) throws(TrajpackError) -> [String] {
-    guard let form else { return try doubles(rows).map(\.description) }
+    guard let form else { return try numbers(rows) }
     return try instants(rows).map { instant in
       instant.map { form.text(seconds: $0.seconds, nanoseconds: $0.nanoseconds) } ?? ""
     }
+  }
+
+  /// The times of rows as numbers: the doubles that a reader has, but all digits of those that are exact and
+  /// have more than a double holds, such as nanoseconds since 1970.
+  private func numbers(_ rows: Range<Int>) throws(TrajpackError) -> [String] {
+    let doubles = try doubles(rows)
+    let exact: [(top: Int128, bottom: Int128)?]
+    switch track.track.clock {
+    case .float64: return doubles.map(\.description)
+    case .ticks(let tick):
+      let values = try track.read(channel: channel ?? 0, rows: rows)
+      exact = (0..<rows.count).map { row in
+        guard case .int(let n) = values.value(row, 0) else { return nil }
+        return (Int128(n) * Int128(tick.numerator), Int128(tick.denominator))
+      }
+    case .regular(let start, let rate):
+      let bottom = Instant.product(Int128(start.denominator), Int128(rate.numerator))
+      let first = Instant.product(Int128(start.numerator), Int128(rate.numerator))
+      let step = Instant.product(Int128(rate.denominator), Int128(start.denominator))
+      exact = rows.map { row in
+        guard let bottom, let top = Instant.sum(first, Instant.product(Int128(row), step)) else {
+          return nil
+        }
+        return (top, bottom)
+      }
+    }
+    return zip(doubles, exact).map { double, exact in
+      exact.flatMap { Self.longDecimal($0.top, $0.bottom) } ?? double.description
+    }
+  }
+
+  /// `top / bottom` as a decimal number of 16 digits or more; `nil` where it has fewer, or does not end.
+  private static func longDecimal(_ top: Int128, _ bottom: Int128) -> String? {
+    guard bottom > 0 else { return nil }
+    let (whole, start) = top.magnitude.quotientAndRemainder(dividingBy: bottom.magnitude)
+    var rest = start
+    var digits = ""
+    while rest != 0, digits.utf8.count < 18 {
+      let (next, overflow) = rest.multipliedReportingOverflow(by: 10)
+      if overflow { return nil }
+      rest = next % bottom.magnitude
+      digits += String(next / bottom.magnitude)
+    }
+    let text = String(whole)
+    guard rest == 0, (whole == 0 ? 0 : text.utf8.count) + digits.utf8.count > 15 else { return nil }
+    return (top < 0 ? "-" : "") + text + (digits.isEmpty ? "" : ".\(digits)")
   }
 
   /// A time since 1970-01-01, to the nearest nanosecond.

@@ -20,6 +20,8 @@ struct DateForm: Sendable, Hashable {
   var fractionDigits = 0
   /// What follows: nothing, `Z`, `+02:00`.
   var zone = ""
+  /// A form other than ISO 8601, of which only zeros, digits of the fraction and zone are said above.
+  var custom: DatePattern?
 
   init(dateSeparator: Character) { self.dateSeparator = dateSeparator }
 
@@ -51,8 +53,20 @@ struct DateForm: Sendable, Hashable {
   }
 
   /// The form as a pattern: `YYYY-MM-DD hh:mm:ss.ffffff+02:00`; `M`, `D` and `h` have no leading
-  /// zero.
+  /// zero. Other forms are written as `strptime` has them, with `%-d` for a day without a leading zero,
+  /// behind them the zone, and the digits of a fraction: `%d/%m/%Y %H:%M:%S.%f|UTC|3`.
   var pattern: String {
+    if let custom {
+      var text = custom.text
+      if isDatePadded == false {
+        text = text.replacing("%d", with: "%-d").replacing("%m", with: "%-m")
+      }
+      if isHourPadded == false {
+        text = text.replacing("%H", with: "%-H").replacing("%I", with: "%-I")
+      }
+      if zone.isEmpty && fractionDigits == 0 { return text }
+      return "\(text)|\(zone)|\(fractionDigits)"
+    }
     let padded = isDatePadded ?? true
     var text = "YYYY\(dateSeparator)\(padded ? "MM" : "M")\(dateSeparator)\(padded ? "DD" : "D")"
     guard let timeSeparator else { return text }
@@ -64,6 +78,21 @@ struct DateForm: Sendable, Hashable {
 
   /// The form that a pattern describes; `nil` where it is no such pattern.
   init?(pattern: String) {
+    if pattern.contains("%") {
+      var parts = pattern.split(separator: "|", omittingEmptySubsequences: false)
+      dateSeparator = "-"
+      if parts.count >= 3, let digits = Int(parts[parts.count - 1]) {
+        fractionDigits = min(max(digits, 0), 9)
+        zone = String(parts[parts.count - 2])
+        parts.removeLast(2)
+      }
+      let format = parts.joined(separator: "|")
+      guard let custom = DatePattern(format), zoneMinutes != nil else { return nil }
+      self.custom = custom
+      isDatePadded = format.contains("%-d") || format.contains("%-m") ? false : true
+      isHourPadded = format.contains("%-H") || format.contains("%-I") ? false : true
+      return
+    }
     var rest = Substring(pattern)
     func take(_ prefix: String) -> Bool {
       guard rest.hasPrefix(prefix) else { return false }
@@ -80,7 +109,7 @@ struct DateForm: Sendable, Hashable {
       return nil
     }
     if let separator = rest.first {
-      guard "T ".contains(separator) else { return nil }
+      guard "T t".contains(separator) else { return nil }
       rest.removeFirst()
       timeSeparator = separator
       isHourPadded = rest.hasPrefix("hh")
@@ -96,8 +125,8 @@ struct DateForm: Sendable, Hashable {
   }
 
   /// Minutes by which the zone is ahead of UTC; `nil` where it is no zone.
-  private var zoneMinutes: Int? {
-    if zone.isEmpty || zone == "Z" { return 0 }
+  var zoneMinutes: Int? {
+    if ["", "Z", "z", "UTC", "GMT", " UTC", " GMT"].contains(zone) { return 0 }
     let digits = zone.dropFirst().filter { $0 != ":" }
     guard let sign = zone.first, "+-".contains(sign), [2, 4].contains(digits.count),
       digits.allSatisfy({ $0.isASCII && $0.isNumber }), let hours = Int(digits.prefix(2)),
@@ -113,6 +142,7 @@ struct DateForm: Sendable, Hashable {
   /// Whether the form gives a time back exactly.
   func holds(_ seconds: Int64, _ nanoseconds: Int64) -> Bool {
     let local = Int(seconds) + (zoneMinutes ?? 0) * 60
+    if let custom { return custom.holds(self, local: local, nanoseconds: nanoseconds) }
     if timeSeparator == nil { return local % 86_400 == 0 && nanoseconds == 0 }
     if !hasSeconds { return local % 60 == 0 && nanoseconds == 0 }
     return nanoseconds % DateText.power(9 - fractionDigits) == 0
@@ -135,6 +165,7 @@ struct DateForm: Sendable, Hashable {
       return String(repeating: "0", count: max(width - text.count, 0)) + text
     }
     let local = Int(seconds) + (zoneMinutes ?? 0) * 60
+    if let custom { return custom.text(self, local: local, nanoseconds: nanoseconds) }
     let day = local >= 0 ? local / 86_400 : (local - 86_399) / 86_400
     let rest = local - day * 86_400
     let date = DateText.date(ofDay: day)

@@ -7,6 +7,16 @@ struct DateText: Sendable, Equatable {
   var nanoseconds: Int64
   /// How it was written.
   var form: DateForm
+  /// Whether the form does not write it with the same characters.
+  var needsText = false
+
+  /// A date that a ``DatePattern`` has read.
+  init(seconds: Int64, nanoseconds: Int64, form: DateForm, needsText: Bool) {
+    self.seconds = seconds
+    self.nanoseconds = nanoseconds
+    self.form = form
+    self.needsText = needsText
+  }
 
   /// Reads a date; `nil` where the text is none.
   init?(_ text: UnsafeBufferPointer<UInt8>) {
@@ -22,7 +32,7 @@ struct DateText: Sendable, Equatable {
     }
     seconds = Int64(Self.days(year.value, month.value, day.value)) * 86_400
     nanoseconds = 0
-    if let separator = reader.take("T ") {
+    if let separator = reader.take("T t") {
       guard let hour = reader.digits(1...2), reader.skip(":"), let minute = reader.digits(2...2),
         hour.value < 24, minute.value < 60, DateForm.note(hour, &form.isHourPadded)
       else { return nil }
@@ -71,9 +81,11 @@ struct DateText: Sendable, Equatable {
 }
 
 /// Reads the parts of a date.
-private struct DateReader {
+struct DateReader {
   let text: UnsafeBufferPointer<UInt8>
   var at = 0
+
+  init(text: UnsafeBufferPointer<UInt8>) { self.text = text }
 
   var isAtEnd: Bool { at == text.count }
 
@@ -103,11 +115,36 @@ private struct DateReader {
     return true
   }
 
-  /// Nothing, `Z`, `+02:00`, `+0200` or `+02`.
+  mutating func skip(_ byte: UInt8) -> Bool {
+    guard at < text.count, text[at] == byte else { return false }
+    at += 1
+    return true
+  }
+
+  mutating func skipBlanks() {
+    while at < text.count, text[at] == 0x20 || text[at] == 0x09 { at += 1 }
+  }
+
+  /// One of some ASCII words, in letters of any case.
+  mutating func word(_ words: [String]) -> (index: Int, text: String)? {
+    for (index, word) in words.enumerated() where at + word.utf8.count <= text.count {
+      let found = text[at..<at + word.utf8.count]
+      guard zip(found, word.utf8).allSatisfy({ $0 | 0x20 == $1 | 0x20 }) else { continue }
+      at += word.utf8.count
+      return (index, String(decoding: found, as: UTF8.self))
+    }
+    return nil
+  }
+
+  /// Nothing, `Z`, `UTC` or `GMT`, perhaps behind a space, `+02:00`, `+0200` or `+02`.
   mutating func zone() -> (text: String, minutes: Int)? {
     let start = at
     if isAtEnd { return ("", 0) }
     if skip("Z") { return ("Z", 0) }
+    for name in ["z", "UTC", "GMT", " UTC", " GMT"] where text[at...].starts(with: name.utf8) {
+      at += name.utf8.count
+      return (name, 0)
+    }
     guard let sign = take("+-"), let hours = digits(2...2) else { return nil }
     var minutes = 0
     if !isAtEnd {

@@ -13,10 +13,21 @@ extension SeriesImporter {
     }
     var tracks: [TrackDraft] = []
     switch (file.content, piece, examination.found) {
-    case (.table(let form), .table(let part), .table(let table)):
+    case (.table(let form), .table(let part), .table(let table, let others)):
       if let episode = part.episode { metadata.append(.init("episode", .string(episode))) }
       note("piece", part.piece)
       tracks.append(try draft(form, part, table, file, schema))
+      if !others.isEmpty {
+        let names = [file] + others.map { files[$0.file] }
+        metadata[0] = .init("file", .array(names.map { .string($0.place) }))
+      }
+      for other in others {
+        let file = files[other.file]
+        guard case .table(let form) = file.content else { continue }
+        try within(file.place) { () throws(TrajpackError) in
+          tracks.append(try draft(form, other.part, other.table, file, schema))
+        }
+      }
     case (.arrays(let set), .arrays(let part), .arrays(let times)):
       note("element", part.element)
       note("piece", part.piece)
@@ -59,7 +70,7 @@ extension SeriesImporter {
     }
     var rows = TableRows(form, table.time, schema, stream: stream)
     var track = try rows.read(
-      TextFile(file.path, cache), part, form, count: table.rows, clock: clock)
+      TextFile(file.path, cache), part, count: table.rows, clock: clock)
     // The stream says how dates are written; a track that writes them otherwise says so.
     if let pattern = table.time.form?.pattern,
       pattern != TablePlan.pattern(of: schema.streams[stream])

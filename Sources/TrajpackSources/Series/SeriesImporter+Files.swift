@@ -5,50 +5,14 @@ extension SeriesImporter {
   /// What a file is by its first bytes.
   enum Sniffed: Sendable { case table, array, archive, json, gzip }
 
-  /// Names that files of a folder must end in to be taken.
-  static let endings = [".csv", ".tsv", ".csv.gz", ".tsv.gz", ".npy", ".npz", ".json", ".json.gz"]
-
   /// Whether `path` is a file of series, or a folder with at least one.
   public static func recognises(_ path: String) -> Bool {
     switch FileSystem.item(at: path) {
     case .file: return ((try? sniff(LocalFile(path))) ?? nil) != nil
     case .folder:
-      let names = (try? FileSystem.names(in: path)) ?? []
-      return names.contains { name in
-        isPacked(name) || (hasEnding(name) && recognises(file: "\(path)/\(name)"))
-      }
+      return !WildWorldImporter.recognises(path) && SourceWalk.hasSeries(path) { recognises($0) }
     default: return false
     }
-  }
-
-  private static func recognises(file path: String) -> Bool {
-    FileSystem.item(at: path) == .file && recognises(path)
-  }
-
-  private static func hasEnding(_ name: String) -> Bool {
-    let lower = name.lowercased()
-    return !name.hasPrefix(".")
-      && endings.contains { lower.hasSuffix($0) && lower.count > $0.count }
-  }
-
-  /// Whether a name is that of an array which gzip has packed: such files are not read.
-  private static func isPacked(_ name: String) -> Bool {
-    let lower = name.lowercased()
-    return !name.hasPrefix(".") && [".npy.gz", ".npz.gz"].contains { lower.hasSuffix($0) }
-  }
-
-  /// A sentence for each folder with packed files.
-  static func packed(_ sources: [String]) throws(TrajpackError) -> [String] {
-    var sentences: [String] = []
-    for source in sources where FileSystem.item(at: source) == .folder {
-      let names = try FileSystem.names(in: source).filter(isPacked)
-      if names.isEmpty { continue }
-      let list = names.prefix(6).joined(separator: ", ")
-      sentences.append(
-        "\(source): left out \(list)\(names.count > 6 ? " and \(names.count - 6) more" : ""), "
-          + "packed by gzip; unpack them first (gunzip -k)")
-    }
-    return sentences
   }
 
   /// Looks at the first bytes of a file; `nil` where it is none of these.
@@ -66,15 +30,17 @@ extension SeriesImporter {
     let body = first.starts(with: [0xEF, 0xBB, 0xBF]) ? first.dropFirst(3) : first[...]
     let start = body.first { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }
     if start == UInt8(ascii: "{") { return .json }
+    if TextFile.packing(first) != nil { return .table }
     // Damage is told by the reader of what the name says.
     for (ending, sniffed): (String, Sniffed) in [
       (".npy", .array), (".npz", .archive), (".json", .json), (".gz", .gzip), (".csv", .table),
-      (".tsv", .table),
+      (".tsv", .table), (".psv", .table),
     ] where lower.hasSuffix(ending) {
       return sniffed
     }
-    let line = body.prefix { $0 != 0x0A }
-    guard !body.contains(0), line.contains(where: { ",\t;|".utf8.contains($0) }) else { return nil }
+    let isSeparated = body.contains { ",\t;|".utf8.contains($0) }
+    let mayBeAligned = body.contains(0x20) && body.contains { $0 &- UInt8(ascii: "0") < 10 }
+    guard !body.contains(0), isSeparated || mayBeAligned else { return nil }
     return .table
   }
 
@@ -88,46 +54,35 @@ extension SeriesImporter {
     return start == UInt8(ascii: "{") ? .json : .table
   }
 
-  /// The files of the sources, each with what it is called below its source.
-  static func paths(_ sources: [String]) throws(TrajpackError) -> [(path: String, place: String)] {
-    var paths: [(String, String)] = []
-    for source in sources {
-      switch FileSystem.item(at: source) {
-      case nil: throw TrajpackError(.usage, "\(source): does not exist")
-      case .other: throw TrajpackError(.usage, "\(source): is neither a file nor a folder")
-      case .file: paths.append((source, FileSystem.name(of: source)))
-      case .folder:
-        let names = try FileSystem.names(in: source).filter { name in
-          hasEnding(name) && FileSystem.item(at: "\(source)/\(name)") == .file
-        }
-        guard !names.isEmpty else {
-          if let remark = try packed([source]).first { throw TrajpackError(.data, remark) }
-          throw TrajpackError(
-            .data,
-            "\(source): holds no series (files named \(endings.map { "*\($0)" }.joined(separator: ", ")))"
-          )
-        }
-        let folder = source.hasSuffix("/") ? String(source.dropLast()) : source
-        paths += names.map { ("\(folder)/\($0)", $0) }
-      }
-    }
-    return paths
+  /// What a file holds, its recordings, and what the user should know of how it is read.
+  struct Look {
+    var content: Content
+    var pieces: [Piece]
+    var hints: [String] = []
+
+    /// Whether it is a table whose cells are numbers and dates for the most part.
+    var isTable = false
   }
 
-  /// What a file holds, and its recordings.
+  /// Looks at a file.
   static func look(
     _ path: String, _ options: SeriesOptions, _ cache: InflatedCache
-  ) throws(TrajpackError) -> (Content, [Piece]) {
+  ) throws(TrajpackError) -> Look {
     let file = try LocalFile(path)
     guard file.length > 0 else { throw TrajpackError(.data, "the file is empty; fetch it again") }
+    try refuseOthers(file)
     var sniffed = try sniff(file)
     let isPacked = sniffed == .gzip
     if isPacked { sniffed = try inner(file) }
+    if sniffed == .archive, !isPacked, try TextFile.isPackedTable(file) { sniffed = .table }
     switch sniffed {
     case .table:
       let text = try TextFile(path, cache)
-      let form = try TableForm(text, options)
-      return (.table(form), try TablePart.parts(of: text, form, options).map { .table($0) })
+      let look = try TableLook(text, options)
+      return Look(
+        content: .table(look.form),
+        pieces: try TablePart.parts(of: text, look.form, from: look.start, options)
+          .map { .table($0) }, hints: look.hints, isTable: look.isOfValues)
     case .array where isPacked, .archive where isPacked:
       throw TrajpackError(
         .data,
@@ -136,13 +91,38 @@ extension SeriesImporter {
     case .array, .archive:
       let isArchive = sniffed == .archive
       let set = try ArraySet(file, isArchive: isArchive, options)
-      return (.arrays(set), set.parts(options).map { .arrays($0) })
+      return Look(content: .arrays(set), pieces: set.parts(options).map { .arrays($0) })
     case .json, .gzip:
       let systems = try SystemsFile(file, isCompressed: isPacked)
-      return (.systems(systems), cut(systems, options))
+      return Look(content: .systems(systems), pieces: cut(systems, options))
     case nil:
       throw TrajpackError(
         .data, "is no table, numpy array or JSON of systems; see 'trajpack formats', or use --from")
+    }
+  }
+
+  /// Refuses by name what is often found in the place of a table.
+  private static func refuseOthers(_ file: LocalFile) throws(TrajpackError) {
+    let first = try file.bytes(0..<min(file.length, 512))
+    let text = String(decoding: first, as: UTF8.self).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
+    if text.hasPrefix("version https://git-lfs.github.com/spec/") {
+      throw TrajpackError(
+        .data, "is a Git LFS pointer, and not the file itself; fetch it with 'git lfs pull'")
+    }
+    let lower = text.lowercased()
+    if ["<!doctype", "<html", "<?xml", "<head"].contains(where: { lower.hasPrefix($0) }) {
+      throw TrajpackError(
+        .data, "is an HTML or XML page, and no table; fetch the file itself, not its page")
+    }
+    let marks: [(String, String)] = [
+      ("PAR1", "a Parquet file"), ("\u{89}HDF", "an HDF5 file"), ("MATLAB 5.0", "a MATLAB file"),
+      ("ARROW1", "an Arrow file"), ("SQLite format 3", "an SQLite database"),
+    ]
+    for (mark, name) in marks
+    where first.starts(with: mark.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) }) {
+      throw TrajpackError(
+        .data,
+        "is \(name), which is not read; write it as .npz or CSV first (see 'trajpack formats')")
     }
   }
 
@@ -158,10 +138,47 @@ extension SeriesImporter {
   }
 
   /// A file's name without its ending.
-  static func stem(_ place: String) -> String {
-    let lower = place.lowercased()
-    let ending = endings.filter { lower.hasSuffix($0) }.max { $0.count < $1.count }
-    return String(place.dropLast(ending?.count ?? 0))
+  static func stem(_ place: String) -> String { SourceWalk.stem(place) }
+
+  /// For each file, the files that make one episode with it; none where it is an episode by itself.
+  static func groups(
+    _ files: [File], _ pieces: [Int], _ options: SeriesOptions
+  ) throws(TrajpackError) -> [Int: [Int]] {
+    guard options.groupsFolders != false else { return [:] }
+    let isCut = options.segment != nil || options.episodeColumn != nil
+    guard !isCut else {
+      guard options.groupsFolders == nil else {
+        throw TrajpackError(
+          .usage, "--episode-per folder takes whole files; leave out --segment and --episode-column"
+        )
+      }
+      return [:]
+    }
+    var folders: [String: [Int]] = [:]
+    for (number, file) in files.enumerated() where file.place.contains("/") {
+      if case .table = file.content, pieces[number] == 1 {
+        folders[FileSystem.parent(of: file.place), default: []].append(number)
+      }
+    }
+    var counts: [String: Int] = [:]
+    for numbers in folders.values {
+      for name in Set(numbers.map({ FileSystem.name(of: files[$0].place) })) {
+        counts[name, default: 0] += 1
+      }
+    }
+    var groups: [Int: [Int]] = [:]
+    for numbers in folders.values where numbers.count > 1 {
+      let names = numbers.map { FileSystem.name(of: files[$0].place) }
+      guard Set(names.map(stem)).count == names.count,
+        options.groupsFolders == true || names.allSatisfy({ counts[$0, default: 0] > 1 })
+      else { continue }
+      for number in numbers { groups[number] = numbers }
+    }
+    if options.groupsFolders == true, groups.isEmpty {
+      throw TrajpackError(
+        .usage, "--episode-per folder: no folder below the source has several tables")
+    }
+    return groups
   }
 
   /// What episodes of each file are called after: its stem, or its whole name where another has the

@@ -26,11 +26,17 @@ extension SeriesImporter {
     for (recording, examination) in examined {
       let (file, piece) = try part(recording)
       switch (file.content, piece, examination.found) {
-      case (.table(let form), _, .table(let table)):
-        let i = place(layouts.stream(.table(form)))
-        var plan = planned[i].table ?? TablePlan(form, settings)
-        try within(recording.path) { () throws(TrajpackError) in try plan.add(table) }
-        planned[i].table = plan
+      case (.table(let form), _, .table(let table, let others)):
+        func add(_ form: TableForm, _ table: TableExamination) throws(TrajpackError) {
+          let i = place(layouts.stream(.table(form)))
+          var plan = planned[i].table ?? TablePlan(form, settings)
+          try within(recording.path) { () throws(TrajpackError) in try plan.add(table) }
+          planned[i].table = plan
+        }
+        try add(form, table)
+        for other in others {
+          if case .table(let form) = files[other.file].content { try add(form, other.table) }
+        }
       case (.arrays(let set), _, .arrays(let times)):
         for (group, time) in times.enumerated() {
           let suffix = set.shape.groups[group].suffix

@@ -7,7 +7,8 @@ public struct SeriesImporter: Importer {
   /// The format.
   public static let format = FormatDescription(
     name: "series",
-    summary: "tables (CSV, TSV, also .gz), arrays (.npy, .npz), dysts JSON (.json, .json.gz)",
+    summary:
+      "tables (CSV, TSV, text, also packed), arrays (.npy, .npz), dysts JSON (.json, .json.gz)",
     carries: "every column, array and time; dates with the form they were written in; text",
     reads: true, writes: false)
 
@@ -38,12 +39,15 @@ public struct SeriesImporter: Importer {
   struct Part: Sendable {
     var file: Int
     var piece: Piece
+    /// The tables that are further streams of the episode, and their rows.
+    var others: [(file: Int, part: TablePart)] = []
   }
 
   /// What an examination has found; its content is the importer's.
   public struct Examination: Sendable {
     enum Found: Sendable {
-      case table(TableExamination)
+      case table(
+        TableExamination, others: [(file: Int, part: TablePart, table: TableExamination)])
       case arrays([TimeAxis])
       case system
     }
@@ -53,8 +57,10 @@ public struct SeriesImporter: Importer {
 
   /// The recordings: files in the order of their names, episodes in the order of the file.
   public let recordings: [Recording]
-  /// The compressed arrays of folders, which are left out.
+  /// What the user should know of what was read: dates that were not taken, numbers that are text.
   public let remarks: [String]
+  /// The files of folders that are not read.
+  public let leftOut: [LeftOut]
   let settings: SeriesOptions
   let files: [File]
   let parts: [String: Part]
@@ -76,43 +82,90 @@ public struct SeriesImporter: Importer {
     settings = options
     let cache = InflatedCache()
     self.cache = cache
-    remarks = try Self.packed(sources)
     if let segment = options.segment, segment < 1 {
       throw TrajpackError(.usage, "--segment must be at least 1 row")
     }
-    var files: [File] = []
-    var layouts = SeriesLayouts()
-    var pieces: [[Piece]] = []
-    for (path, place) in try Self.paths(sources) {
-      let (content, cut) = try within(path) { () throws(TrajpackError) in
-        try Self.look(path, options, cache)
+    let walk = try SourceWalk(sources)
+    var remarks: [String] = []
+    var leftOut = walk.leftOut
+    var looked: [(file: File, pieces: [Piece], hints: [String])] = []
+    for found in walk.files {
+      let look: Look
+      do throws(TrajpackError) {
+        look = try Self.look(found.path, options, cache)
+        if found.isUncertain, !look.isTable {
+          throw TrajpackError(.data, "is text, and no table of numbers")
+        }
+      } catch {
+        guard found.isUncertain else { throw error.within(found.path) }
+        leftOut.append(LeftOut(path: found.place, why: error.message))
+        continue
       }
-      let file = File(
-        path: path, place: place, content: layouts.add(content, stem: Self.stem(place)))
+      looked.append(
+        (
+          File(path: found.path, place: found.place, content: look.content), look.pieces,
+          look.hints
+        ))
+    }
+    guard !looked.isEmpty else {
+      throw TrajpackError(
+        .data,
+        "\(sources.first ?? ""): holds no series; \(leftOut.first?.path ?? "") "
+          + "\(leftOut.first?.why ?? "")")
+    }
+    let groups = try Self.groups(looked.map(\.file), looked.map(\.pieces.count), options)
+    var layouts = SeriesLayouts()
+    var files: [File] = []
+    for (number, item) in looked.enumerated() {
+      var file = item.file
+      if case .table(var form) = file.content, groups[number] != nil {
+        form.stream = Self.stem(FileSystem.name(of: file.place))
+        file.content = .table(form)
+      }
+      file.content = layouts.add(file.content, stem: Self.stem(file.place))
       files.append(file)
-      pieces.append(cut)
+      for hint in item.hints where remarks.count < 20 {
+        let remark = "\(file.path): \(hint)"
+        if !remarks.contains(where: { $0.hasSuffix(": \(hint)") }) { remarks.append(remark) }
+      }
     }
     try Self.check(options, files, layouts)
     let names = Self.names(files)
     var recordings: [Recording] = []
     var parts: [String: Part] = [:]
     for (number, file) in files.enumerated() {
-      let size = FileSystem.size(of: file.path)
-      let fingerprint = Recording.fingerprint(of: file.path)
-      for piece in pieces[number] {
-        let id = Self.id(
-          piece, file, name: names[number], isOnly: files.count == 1, of: pieces[number].count)
+      let pieces = looked[number].pieces
+      let group = groups[number]
+      if let group, group.first != number { continue }
+      var size = FileSystem.size(of: file.path)
+      var fingerprint = Recording.fingerprint(of: file.path)
+      var others: [(file: Int, part: TablePart)] = []
+      for other in group?.dropFirst() ?? [] {
+        guard case .table(let part)? = looked[other].pieces.first else { continue }
+        others.append((other, part))
+        size += part.range.count
+        fingerprint += "; " + Recording.fingerprint(of: files[other].path)
+      }
+      for piece in pieces {
+        let id =
+          group == nil
+          ? Self.id(
+            piece, file, name: names[number], isOnly: files.count == 1, of: pieces.count)
+          : FileSystem.parent(of: file.place)
         recordings.append(
           Recording(
-            id: id, path: file.path, bytes: Self.bytes(piece, size, of: pieces[number].count),
+            id: id, path: group == nil ? file.path : FileSystem.parent(of: file.path),
+            bytes: group == nil ? Self.bytes(piece, size, of: pieces.count) : size,
             fingerprint: fingerprint))
-        parts[id] = Part(file: number, piece: piece)
+        parts[id] = Part(file: number, piece: piece, others: others)
       }
     }
     self.files = files
     self.layouts = layouts
     self.recordings = recordings
     self.parts = parts
+    self.remarks = remarks
+    self.leftOut = leftOut
   }
 
   func part(_ recording: Recording) throws(TrajpackError) -> (File, Piece) {
@@ -128,7 +181,17 @@ public struct SeriesImporter: Importer {
     switch (file.content, piece) {
     case (.table(let form), .table(let part)):
       let table = try TableExamination(TextFile(file.path, cache), part, form, settings)
-      return Examination(found: .table(table))
+      var others: [(file: Int, part: TablePart, table: TableExamination)] = []
+      for other in parts[recording.id]?.others ?? [] {
+        let file = files[other.file]
+        guard case .table(let form) = file.content else { continue }
+        try within(FileSystem.name(of: file.place)) { () throws(TrajpackError) in
+          let table = try TableExamination(
+            TextFile(file.path, cache), other.part, form, settings)
+          others.append((other.file, other.part, table))
+        }
+      }
+      return Examination(found: .table(table, others: others))
     case (.arrays(let set), .arrays(let part)):
       var times: [TimeAxis] = []
       for group in set.rows.indices {

@@ -41,6 +41,7 @@ struct SeriesLayouts: Sendable {
     numbers[key] = keys.count
     keys.append(key)
     var name = hint
+    if case .table(let form) = key, let stream = form.stream { name = stream }
     while hints.contains(name) { name += "_" }
     hints.append(name)
     return keys.count - 1
@@ -53,13 +54,16 @@ struct SeriesLayouts: Sendable {
     return suffix.isEmpty ? name : "\(name)/\(suffix)"
   }
 
+  /// The shapes, in the order in which files first had them, and the stream of each.
+  var all: [(key: Key, stream: String)] { keys.map { ($0, stream($0)) } }
+
   /// Every channel of values.
   var channelNames: Set<String> {
     var names: Set<String> = []
     for key in keys {
       switch key {
       case .table(let form):
-        for (i, name) in form.channelNames.enumerated() where i != form.time && i != form.episode {
+        for (i, name) in form.channelNames.enumerated() where form.isValue(i) {
           names.insert(name)
         }
       case .arrays(let shape): names.formUnion(shape.groups.flatMap(\.items).map(\.channel))

@@ -4,7 +4,8 @@ import TrajpackFormat
 public struct SeriesOptions: Sendable, Equatable {
   /// Which column or array holds the times.
   public enum Time: Sendable, Equatable {
-    /// The first that is called time, date, t, timestamp or datetime and holds dates or numbers.
+    /// The first that is called time, date, t, timestamp or datetime and holds dates or numbers; else the
+    /// only column of dates, where it is the first.
     case auto
     /// None: rows lie at the steps of a rate.
     case none
@@ -44,8 +45,27 @@ public struct SeriesOptions: Sendable, Equatable {
   public var segment: Int?
   /// Whether tables begin with a header.
   public var header = Header.auto
-  /// What separates cells; the most frequent of comma, tab, semicolon and bar where `nil`.
+  /// What separates cells; found by looking where `nil`.
   public var delimiter: UInt8?
+  /// Whether runs of spaces and tabs separate cells; found by looking where `nil`.
+  public var separatesByBlanks: Bool?
+  /// Words that stand for missing values among numbers, beside ``CellReader/usualWords``.
+  public var missing: [String] = []
+  /// The sign before the digits of a fraction, a point or a comma; found by looking where `nil`.
+  public var decimal: UInt8?
+  /// The sign between thousands; none where `nil`.
+  public var thousands: UInt8?
+  /// The byte from which on a line is a comment; where `nil`, `#` in files that begin with such lines.
+  public var comment: UInt8?
+  /// Lines before a table.
+  public var skippedRows = 0
+  /// Whether the row below the header has the units of the columns.
+  public var hasUnitsRow = false
+  /// How dates are written: `dmy`, `mdy`, `ymd`, or as `strptime` has it; found by looking where `nil`.
+  public var timeFormat: String?
+  /// Whether the files of a folder are the streams of one episode; where `nil`, they are if at least two
+  /// folders have files of the same names.
+  public var groupsFolders: Bool?
   /// What the first axis of an array counts.
   public var leadingAxis = LeadingAxis.auto
   /// The kind of a channel, by its name.
@@ -64,7 +84,7 @@ public struct SeriesOptions: Sendable, Equatable {
       case .none: .bool(false)
       case .named(let name): .string(name)
       }
-    return .record([
+    let members = JSONValue.record([
       "time": timeName, "rate": rate.map { .string($0.description) },
       "time_unit": timeUnit.map { .string($0) },
       "episode_column": episodeColumn.map { .string($0) },
@@ -75,12 +95,25 @@ public struct SeriesOptions: Sendable, Equatable {
         kinds.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value.rawValue)) }),
       "units": .object(units.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
     ])
+    // Only those that are given, so that a dataset made before there were any can be gone on with.
+    let later = JSONValue.record([
+      "blanks": separatesByBlanks.map { .bool($0) },
+      "missing": missing.isEmpty ? nil : .array(missing.map { .string($0) }),
+      "decimal": decimal.map { .int(Int64($0)) }, "thousands": thousands.map { .int(Int64($0)) },
+      "comment": comment.map { .int(Int64($0)) },
+      "skip_rows": skippedRows == 0 ? nil : .int(Int64(skippedRows)),
+      "units_row": hasUnitsRow ? .bool(true) : nil,
+      "time_format": timeFormat.map { .string($0) },
+      "group_folders": groupsFolders.map { .bool($0) },
+    ])
+    return .object((members.members ?? []) + (later.members ?? []))
   }
 
-  /// Whether a column or array of that name may hold the times.
+  /// Whether a column or array of that name may hold the times. A capital `T` is a temperature to many.
   func mayBeTime(_ name: String) -> Bool {
     switch time {
-    case .auto: return ["time", "date", "t", "timestamp", "datetime"].contains(name.lowercased())
+    case .auto:
+      return name == "t" || ["time", "date", "timestamp", "datetime"].contains(name.lowercased())
     case .none: return false
     case .named(let wanted): return name == wanted
     }

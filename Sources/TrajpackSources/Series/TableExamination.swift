@@ -19,12 +19,16 @@ struct TableExamination: Sendable {
     var hasEmpty = false
     /// The first text that is no number, and the byte where its row begins.
     var firstText: (offset: Int, text: String)?
+    /// How often words other than `nan` stood for a missing value.
+    var words: [String: Int] = [:]
     /// Bytes of all cells.
     var bytes = 0
   }
 
   /// Rows.
   var rows = 0
+  /// Rows without a time or a value, which are passed over.
+  var emptyRows = 0
   /// The columns of the table; those of times and episodes have no facts.
   var columns: [Column]
   /// The times.
@@ -40,68 +44,56 @@ struct TableExamination: Sendable {
     columns = Array(repeating: Column(), count: form.count)
     var seen = [Set<String>](repeating: [], count: form.count)
     let keepsText = names.map { [.text, .categorical, .label].contains(options.kinds[$0]) }
-    let plain = (0..<form.count).filter { $0 != form.time && $0 != form.episode }
+    let plain = (0..<form.count).filter(form.isValue)
+    let reader = form.numbers
     // Kept apart from the texts while they grow, because they are plain values.
     var facts = [NumberFacts](repeating: NumberFacts(), count: form.count)
     var bytes = [Int](repeating: 0, count: form.count)
-    let scanner = CSVScanner(file, delimiter: form.delimiter, range: part.range)
+    let scanner = CSVScanner(file, form.dialect, range: part.range)
     while try scanner.next() {
       try form.check(scanner, file)
+      if form.isEmptyRow(scanner) {
+        emptyRows += 1
+        continue
+      }
       for i in plain {
         let cell = scanner[i]
-        let number = NumberText(cell.bytes)
+        let number = reader.number(cell.bytes)
         facts[i].add(number)
         bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {
           guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {
             throw try TableForm.wrong(
               file, scanner.recordOffset,
-              "column '\(names[i])' is no text: it has a zero byte or is not UTF-8")
+              "column '\(names[i])' is no text: it has a zero byte, a line end without quotes or is not "
+                + "UTF-8")
           }
         }
       }
-      if let column = form.time {
-        try add(time: scanner[column], form, names[column], file, scanner.recordOffset)
-      }
+      if form.time != nil { try add(timeOf: scanner, form, part, file) }
       rows += 1
     }
     for i in plain { (columns[i].facts, columns[i].bytes) = (facts[i], bytes[i]) }
     for i in plain where columns[i].facts.hasText && columns[i].facts.hasNumbers {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
-      throw try TableForm.wrong(
-        file, text.offset,
-        "column '\(names[i])' has '\(TableForm.shown(text.text))', which is no number, among numbers; "
-          + "mend it, or say --kind '\(names[i])=text' to keep every cell as it stands")
+      throw try Self.textAmongNumbers(text, of: columns[i].texts, names[i], form, file)
     }
   }
 
   private mutating func add(
-    time cell: CSVScanner.Field, _ form: TableForm, _ name: String, _ file: TextFile, _ offset: Int
+    timeOf row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
   ) throws(TrajpackError) {
     let isForward: Bool
     if form.timeIsDate {
-      guard let date = DateText(cell.bytes) else {
-        throw try TableForm.wrong(
-          file, offset,
-          "the time '\(TableForm.shown(cell.text))' is no date of the form YYYY-MM-DD, with or "
-            + "without hh:mm:ss")
-      }
+      guard let date = form.date(row) else { throw try Self.noDate(row, form, file) }
       isForward = time.add(date)
     } else {
-      let number = NumberText(cell.bytes)
-      guard number.value.isFinite else {
-        throw try TableForm.wrong(
-          file, offset,
-          "the time '\(TableForm.shown(cell.text))' is no number; name another column with "
-            + "--time")
-      }
+      let number = form.numbers.number(row[form.time ?? 0].bytes)
+      guard number.value.isFinite else { throw try Self.noTime(row, form, file) }
       isForward = time.add(number)
     }
     guard isForward else {
-      throw try TableForm.wrong(
-        file, offset,
-        "the time '\(TableForm.shown(cell.text))' lies before that of the row before; sort the "
-          + "rows by time")
+      throw try Self.goesBack(row, form, part, file)
     }
   }
 }
@@ -115,7 +107,12 @@ extension TableExamination.Column {
       hasEmpty = true
       return true
     }
-    guard cell.isUTF8, !cell.bytes.contains(0) else { return false }
+    guard cell.isUTF8, !cell.bytes.contains(0),
+      cell.isQuoted || !cell.bytes.contains(UInt8(ascii: "\r"))
+    else { return false }
+    if form == .missing, NumberText(cell.bytes).form == .text {
+      words[cell.text, default: 0] += 1
+    }
     if form == .text, firstText == nil { firstText = (offset, cell.text) }
     guard !hasManyTexts else { return true }
     let text = cell.text

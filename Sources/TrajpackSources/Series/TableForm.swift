@@ -3,123 +3,86 @@ import TrajpackStore
 
 /// How a table of text is laid out, as its first records show.
 struct TableForm: Sendable, Hashable {
-  /// What separates cells.
-  var delimiter: UInt8
+  /// How the times of a table are written.
+  enum Times: Sendable, Hashable {
+    case numbers
+    /// Dates in this form; in ISO 8601 where `nil`.
+    case dates(DatePattern?)
+  }
+
+  /// How records and cells are cut.
+  var dialect: TableDialect
+  /// How numbers are written.
+  var numbers: CellReader
   /// Whether the first record names the columns.
   var hasHeader: Bool
   /// The names, as the header has them; empty where there is none.
   var header: [String]
   /// How many columns.
   var count: Int
-  /// The column of times, and whether they are dates.
+  /// Whether a delimiter behind the last cell of every row is passed over.
+  var hasTrailingDelimiter = false
+  /// The units that a row below the header names; empty where there is none.
+  var units: [String] = []
+  /// The column of times, and how they are written.
   var time: Int?
-  var timeIsDate = false
+  var times = Times.numbers
+  /// The column of the times of day that belong to the dates of ``time``.
+  var timeOfDay: Int?
+  /// The unit that the name of the column of times says, as in `time [ns]`.
+  var timeUnit: String?
   /// The column that names episodes.
   var episode: Int?
+  /// The stream that the table becomes, where the files of a folder make one episode.
+  var stream: String?
 
-  /// What a cell looks like.
-  private enum Look { case empty, number, date, text }
+  /// What separates cells.
+  var delimiter: UInt8 { dialect.delimiter }
 
-  /// Looks at the first two records of a file.
+  /// Whether times are dates.
+  var timeIsDate: Bool { if case .dates = times { time != nil } else { false } }
+
+  /// Looks at the first records of a file.
   ///
   /// - Throws: A data error where there is no row, or the options name what is not there.
   init(_ file: TextFile, _ options: SeriesOptions) throws(TrajpackError) {
-    guard file.length > 0 else { throw TrajpackError(.data, "the file is empty; fetch it again") }
-    if let given = options.delimiter {
-      delimiter = given
-    } else {
-      delimiter = try Self.delimiter(of: file)
-    }
-    let scanner = CSVScanner(file, delimiter: delimiter)
-    guard try scanner.next() else { throw TrajpackError(.data, "the file has no row") }
-    count = scanner.count
-    let (names, first) = try Self.record(scanner, file)
-    let body = try scanner.next() ? Self.record(scanner, file) : nil
-    switch options.header {
-    case .yes: hasHeader = true
-    case .no: hasHeader = false
-    case .auto:
-      let differs = zip(first, body?.looks ?? []).contains { $0 == .text && $1 != .text }
-      hasHeader = differs || first.allSatisfy { $0 == .text }
-    }
-    guard !hasHeader || body != nil else {
-      throw TrajpackError(.data, "the file has a header but no row")
-    }
-    header = hasHeader ? names : []
-    let looks = (hasHeader ? body?.looks : first) ?? first
-    try checkNames()
-    try findTime(looks, first: hasHeader ? body?.cells ?? [] : names, options)
-    if let name = options.episodeColumn {
-      episode = try column(name, "--episode-column")
-      guard episode != time else {
-        throw TrajpackError(
-          .usage, "column '\(name)' cannot both hold the times and name the episodes")
-      }
-    }
-    guard (0..<count).contains(where: { $0 != time && $0 != episode }) else {
-      throw TrajpackError(.data, "there is no column of values beside times and episodes")
-    }
+    self = try TableLook(file, options).form
   }
 
-  /// The text of a record's cells and what they look like.
-  private static func record(
-    _ scanner: CSVScanner, _ file: TextFile
-  ) throws(TrajpackError) -> (cells: [String], looks: [Look]) {
-    var cells: [String] = []
-    var looks: [Look] = []
-    for i in 0..<scanner.count {
-      guard scanner[i].isUTF8, !scanner[i].bytes.contains(0) else {
-        throw try wrong(
-          file, scanner.recordOffset,
-          "cell \(i + 1) is no text: it has a zero byte or is not UTF-8; save the file as UTF-8")
-      }
-      cells.append(scanner[i].text)
-      switch NumberText(scanner[i].bytes).form {
-      case .missing: looks.append(.empty)
-      case .text: looks.append(DateText(scanner[i].bytes) == nil ? .text : .date)
-      default: looks.append(.number)
-      }
-    }
-    return (cells, looks)
+  init(_ dialect: TableDialect, _ numbers: CellReader, header: [String]?, count: Int) {
+    self.dialect = dialect
+    self.numbers = numbers
+    hasHeader = header != nil
+    self.header = header ?? []
+    self.count = count
   }
 
-  private func checkNames() throws(TrajpackError) {
-    var seen: Set<String> = []
-    for name in header where !seen.insert(name).inserted {
-      throw TrajpackError(.data, "column '\(name)' comes twice in the header; rename one")
-    }
+  /// Whether a column holds values, and neither times nor the names of episodes.
+  func isValue(_ column: Int) -> Bool {
+    column != time && column != episode && column != timeOfDay
   }
 
-  private mutating func findTime(
-    _ looks: [Look], first: [String], _ options: SeriesOptions
-  ) throws(TrajpackError) {
-    if case .named(let name) = options.time {
-      let column = try column(name, "--time")
-      (time, timeIsDate) = (column, looks.indices.contains(column) && looks[column] == .date)
-      return
-    }
-    guard options.time == .auto else { return }
-    if !hasHeader {
-      // Without names only dates show that they are times.
-      if looks.first == .date { (time, timeIsDate) = (0, true) }
-      return
-    }
-    for (i, name) in header.enumerated() where looks.indices.contains(i) && options.mayBeTime(name)
-    {
-      // A cell that begins like a number is meant to be a time, and must be one.
-      let isMeant = first[i].first.map { $0.isNumber || "+-.".contains($0) } ?? false
-      guard looks[i] == .date || looks[i] == .number || isMeant else { continue }
-      let isDate = first[i].drop { $0.isNumber }.first.map { "-/:".contains($0) } ?? false
-      (time, timeIsDate) = (i, looks[i] == .date || (looks[i] == .text && isDate))
-      return
-    }
+  /// A name of the header without blanks and the `#` of a comment around it.
+  static func clean(_ name: String) -> String {
+    let trimmed = name.trimmingBlanks
+    guard trimmed.hasPrefix("#") else { return trimmed }
+    let rest = trimmed.drop { $0 == "#" }.trimmingBlanks
+    return rest.isEmpty ? trimmed : rest
   }
 
   /// The column of a name that an option gives.
-  private func column(_ name: String, _ option: String) throws(TrajpackError) -> Int {
+  func column(_ name: String, _ option: String) throws(TrajpackError) -> Int {
     if let i = header.firstIndex(of: name) { return i }
-    if !hasHeader, let i = (0..<count).first(where: { Self.unnamed($0) == name }) { return i }
-    let names = hasHeader ? header : (0..<count).map(Self.unnamed)
+    let cleaned = header.map(Self.clean)
+    if let i = cleaned.firstIndex(of: name) { return i }
+    let isUnnamed = { (i: Int) in !hasHeader || cleaned[i].isEmpty }
+    if let i = (0..<count).first(where: {
+      isUnnamed($0) && (Self.unnamed($0) == name || "Unnamed: \($0)" == name)
+    }) {
+      return i
+    }
+    let names = uniqueNames
+    if let i = names.firstIndex(of: name) { return i }
     let list = names.prefix(12).map { "'\($0)'" }.joined(separator: ", ")
     throw TrajpackError(
       .usage,
@@ -130,30 +93,66 @@ struct TableForm: Sendable, Hashable {
   /// What a column without a name is called.
   private static func unnamed(_ column: Int) -> String { "column\(column + 1)" }
 
+  /// The names of the columns, unique as pandas makes them: the second `x` is `x.1`.
+  var uniqueNames: [String] {
+    var seen: Set<String> = []
+    var next: [String: Int] = [:]
+    let cleaned = header.map(Self.clean)
+    let given = Set(cleaned)
+    return (0..<count).map { i in
+      let name = hasHeader && !cleaned[i].isEmpty ? cleaned[i] : Self.unnamed(i)
+      if seen.insert(name).inserted { return name }
+      var number = next[name, default: 1]
+      while given.contains("\(name).\(number)") || seen.contains("\(name).\(number)") {
+        number += 1
+      }
+      next[name] = number + 1
+      seen.insert("\(name).\(number)")
+      return "\(name).\(number)"
+    }
+  }
+
   /// The channel names of the columns, unique, and never that of the times.
   var channelNames: [String] {
     var seen: Set<String> = ["time", Self.timeText]
-    return (0..<count).map { i in
+    return uniqueNames.enumerated().map { i, unique in
       if i == time { return "time" }
-      var name = hasHeader && !header[i].isEmpty ? header[i] : Self.unnamed(i)
+      var name = unique
       while !seen.insert(name).inserted { name += "_" }
       return name
     }
   }
 
-  /// The candidate that separates the most cells of the first record.
-  private static func delimiter(of file: TextFile) throws(TrajpackError) -> UInt8 {
-    let start = try file.bytes(0..<min(file.length, 64 << 10))
-    let candidates = Array(",\t;|".utf8)
-    var counts = [0, 0, 0, 0]
-    var isQuoted = false
-    for byte in start {
-      if byte == UInt8(ascii: "\"") { isQuoted.toggle() }
-      if isQuoted { continue }
-      if byte == UInt8(ascii: "\n"), counts.contains(where: { $0 > 0 }) { break }
-      if let i = candidates.firstIndex(of: byte) { counts[i] += 1 }
-    }
-    let most = counts.max() ?? 0
-    return candidates[counts.firstIndex(of: most) ?? 0]
+  // MARK: Times
+
+  /// The text of the time of a row: of the day and the time of day, where they have columns of their own.
+  func timeText(_ row: CSVScanner) -> String {
+    guard let time else { return "" }
+    guard let timeOfDay else { return row[time].text }
+    return "\(row[time].text.trimmingBlanks) \(row[timeOfDay].text.trimmingBlanks)"
+  }
+
+  /// The date of a row; `nil` where there is none of the form.
+  @inline(__always)
+  func date(_ row: CSVScanner) -> DateText? {
+    guard case .dates(let pattern) = times, let time else { return nil }
+    if timeOfDay == nil { return Self.date(row[time].bytes, pattern) }
+    var text = timeText(row)
+    return text.withUTF8 { Self.date($0, pattern) }
+  }
+
+  private static func date(
+    _ text: UnsafeBufferPointer<UInt8>, _ pattern: DatePattern?
+  ) -> DateText? {
+    guard let pattern else { return DateText(text) }
+    return pattern.read(text)
+  }
+
+  /// Whether a row without a time has no value either: such rows, as spreadsheets leave them below a
+  /// table, are passed over.
+  @inline(__always)
+  func isEmptyRow(_ row: CSVScanner) -> Bool {
+    guard let time, row[time].bytes.isEmpty else { return false }
+    return (0..<row.count).allSatisfy { row[$0].bytes.isEmpty }
   }
 }

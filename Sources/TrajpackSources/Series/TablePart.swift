@@ -12,21 +12,21 @@ struct TablePart: Sendable {
 }
 
 extension TablePart {
-  /// Cuts a table into episodes, in one pass over its records where the options ask for a cut.
+  /// Cuts a table, whose rows begin at byte `start`, into episodes, in one pass over its records where the
+  /// options ask for a cut.
   static func parts(
-    of file: TextFile, _ form: TableForm, _ options: SeriesOptions
+    of file: TextFile, _ form: TableForm, from start: Int, _ options: SeriesOptions
   ) throws(TrajpackError) -> [TablePart] {
-    let scanner = CSVScanner(file, delimiter: form.delimiter)
-    if form.hasHeader { _ = try scanner.next() }
     guard form.episode != nil || options.segment != nil else {
-      let start = form.hasHeader ? try scanner.next() ? scanner.recordOffset : file.length : 0
       return [TablePart(range: start..<file.length)]
     }
+    let scanner = CSVScanner(file, form.dialect, range: start..<file.length)
     var parts: [TablePart] = []
     var seen: Set<String> = []
     var rows = 0
     while try scanner.next() {
       try form.check(scanner, file)
+      if form.isEmptyRow(scanner) { continue }
       var isNew = parts.isEmpty
       var episode: String?
       if let column = form.episode {
@@ -67,22 +67,15 @@ extension TableForm {
   static func wrong(
     _ file: TextFile, _ offset: Int, _ what: String
   ) throws(TrajpackError) -> TrajpackError {
-    var line = 1
-    let stream = file.stream(0..<min(offset, file.length))
-    try stream.forEachPiece { (bytes) throws(TrajpackError) in
-      for byte in bytes where byte == UInt8(ascii: "\n") { line += 1 }
-    }
-    return TrajpackError(.data, "line \(line): \(what)")
+    TrajpackError(.data, "line \(file.line(ofByte: offset)): \(what)")
   }
 
   /// Refuses a record with other than the expected cells, and rows that an empty line may stand
   /// for.
+  @inline(__always)
   func check(_ scanner: CSVScanner, _ file: TextFile) throws(TrajpackError) {
-    guard scanner.count == count else {
-      throw try Self.wrong(
-        file, scanner.recordOffset,
-        "has \(scanner.count) cell\(scanner.count == 1 ? "" : "s") where \(count) are expected; "
-          + "the file was cut or a cell is missing")
+    guard scanner.count == count || isPadded(scanner) else {
+      throw try wrongCount(scanner, file)
     }
     guard count > 1 || scanner.emptyLines == 0 else {
       throw try Self.wrong(
@@ -90,6 +83,28 @@ extension TableForm {
         "is empty, which in a table of one column may be a value that was not observed or nothing; "
           + "write nan, or delete it")
     }
+  }
+
+  /// Whether a row has only a delimiter more than it has cells, as all rows of the table have.
+  @inline(never)
+  private func isPadded(_ row: CSVScanner) -> Bool {
+    hasTrailingDelimiter && row.count == count + 1 && row[count].bytes.isEmpty
+  }
+
+  private func wrongCount(
+    _ row: CSVScanner, _ file: TextFile
+  ) throws(TrajpackError) -> TrajpackError {
+    let cells = "\(row.count) cell\(row.count == 1 ? "" : "s")"
+    var why = "the file was cut or a cell is missing"
+    if row.count > 0, row[0].bytes.first == UInt8(ascii: "#"), dialect.comment == nil {
+      why = "if lines that begin with # are comments, say --comment '#'"
+    } else if row.count == count + 1, row[count].bytes.isEmpty {
+      why = "there is a \(dialect.delimiterName) behind the last cell"
+    } else if dialect.delimiter == 0x20, !dialect.separatesByBlanks {
+      why = "if several blanks separate cells, say --delimiter blanks"
+    }
+    return try Self.wrong(
+      file, row.recordOffset, "has \(cells) where \(count) are expected; \(why)")
   }
 
   /// Text of a stranger as an error shows it: short and printable.

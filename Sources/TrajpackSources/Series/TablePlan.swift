@@ -8,6 +8,7 @@ struct TablePlan {
     var seen: Set<String> = []
     var hasManyTexts = false
     var hasEmpty = false
+    var words: [String: Int] = [:]
     var bytes = 0
   }
 
@@ -15,6 +16,7 @@ struct TablePlan {
   private let options: SeriesOptions
   private var columns: [Merged]
   private var rows = 0
+  private var emptyRows = 0
   private var times: [TimeFacts] = []
 
   /// How rows map to time.
@@ -38,7 +40,7 @@ struct TablePlan {
   /// - Throws: A data error where a column is text here and holds numbers elsewhere.
   mutating func add(_ part: TableExamination) throws(TrajpackError) {
     let names = form.channelNames
-    for i in columns.indices where i != form.time && i != form.episode {
+    for i in columns.indices where form.isValue(i) {
       let column = part.columns[i]
       columns[i].facts.merge(column.facts)
       let isText = [.text, .categorical, .label].contains(options.kinds[names[i]])
@@ -53,11 +55,13 @@ struct TablePlan {
       columns[i].hasManyTexts = columns[i].hasManyTexts || column.hasManyTexts
       columns[i].hasEmpty = columns[i].hasEmpty || column.hasEmpty
       columns[i].bytes += column.bytes
+      columns[i].words.merge(column.words, uniquingKeysWith: +)
       for text in column.texts where columns[i].texts.count <= TableExamination.maximumTexts {
         if columns[i].seen.insert(text).inserted { columns[i].texts.append(text) }
       }
     }
     rows += part.rows
+    emptyRows += part.emptyRows
     if form.time != nil { times.append(part.time) }
   }
 
@@ -88,12 +92,13 @@ struct TablePlan {
     let names = form.channelNames
     var channels: [ChannelPlan] = []
     if let column = form.time { channels += timeChannels(column) }
-    for i in columns.indices where i != form.time && i != form.episode {
-      channels.append(channel(names[i], columns[i]))
+    for i in columns.indices where form.isValue(i) {
+      channels.append(channel(names[i], columns[i], unit: form.units.isEmpty ? nil : form.units[i]))
     }
     let texts = channels.indices.filter { channels[$0].channel.type == .bytes }
     let unit =
-      form.time == nil ? options.stepUnit : (form.timeIsDate ? "s" : options.timeUnit ?? "time")
+      form.time == nil
+      ? options.stepUnit : (form.timeIsDate ? "s" : options.timeUnit ?? form.timeUnit ?? "time")
     return StreamPlan(
       Stream(name: name, timeUnit: unit, attributes: attributes), channels: channels,
       blobBytes: texts.isEmpty ? 0 : max(columns.reduce(0) { $0 + $1.bytes }, 1))
@@ -136,9 +141,10 @@ struct TablePlan {
     return channels
   }
 
-  private func channel(_ name: String, _ column: Merged) -> ChannelPlan {
+  private func channel(_ name: String, _ column: Merged, unit: String?) -> ChannelPlan {
+    let unit = unit.flatMap { $0.isEmpty ? nil : $0 }
     let kind = options.kinds[name]
-    let units = options.units[name]
+    let units = options.units[name] ?? unit
     let choice = column.facts.choice
     let isWord = kind == .text || (kind != nil && column.facts.hasText && column.facts.hasNumbers)
     if column.facts.hasText || isWord || choice == nil {
@@ -171,15 +177,38 @@ struct TablePlan {
       time = .record([
         "column": .int(Int64(column)),
         "date": form.timeIsDate ? .string(times.first?.form?.pattern ?? "") : nil,
+        "time_of_day": form.timeOfDay.map { .int(Int64($0)) },
       ])
     }
-    return .record([
+    let plain = JSONValue.record([
       "source": "table", "delimiter": .string(String(UnicodeScalar(form.delimiter))),
       "header": .bool(form.hasHeader),
       "columns": .array(
         form.hasHeader ? form.header.map { .string($0) } : form.channelNames.map { .string($0) }),
       "channels": .array(form.channelNames.map { .string($0) }), "time": time,
       "episode": form.episode.map { .int(Int64($0)) },
+    ])
+    return .object((plain.members ?? []) + (reading.members ?? []))
+  }
+
+  /// What the rows of the shard's recordings had beside plain cells, where there is any of it.
+  private var reading: JSONValue {
+    var words: [String: Int] = [:]
+    for column in columns where !column.facts.hasText {
+      words.merge(column.words, uniquingKeysWith: +)
+    }
+    let missing = words.sorted { $0.key < $1.key }.map { word, count in
+      JSONValue.Member(word, .int(Int64(count)))
+    }
+    return .record([
+      "decimal_comma": form.numbers.hasDecimalComma ? .bool(true) : nil,
+      "thousands": form.numbers.thousands.map { .string(String(UnicodeScalar($0))) },
+      "comment": form.dialect.comment.map { .string(String(UnicodeScalar($0))) },
+      "blanks": form.dialect.separatesByBlanks || form.dialect.skipsBlanks ? .bool(true) : nil,
+      "line_end": form.dialect.endsAtReturn ? .string("CR") : nil,
+      "trailing_delimiter": form.hasTrailingDelimiter ? .bool(true) : nil,
+      "empty_rows": emptyRows == 0 ? nil : .int(Int64(emptyRows)),
+      "missing": missing.isEmpty ? nil : .object(missing),
     ])
   }
 

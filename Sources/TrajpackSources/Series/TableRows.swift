@@ -6,6 +6,7 @@ struct TableRows {
   private enum Form {
     case category([String: Int32])
     case text
+    case timeText
     case ticks
   }
 
@@ -33,16 +34,19 @@ struct TableRows {
   private var spools: [Spool] = []
   private let texts = Spool()
   private let time: TimeFacts
+  private let form: TableForm
 
   /// Rows of a table of `form`, whose times are `time`, for a stream of a schema.
   init(_ form: TableForm, _ time: TimeFacts, _ schema: Schema, stream: Int) {
     self.stream = stream
     self.schema = schema
     self.time = time
+    self.form = form
     blocks = schema.rowBlocks(of: stream)
     rows = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
     spools = blocks.map { _ in Spool() }
-    for (column, name) in form.channelNames.enumerated() where column != form.episode {
+    for (column, name) in form.channelNames.enumerated()
+    where column != form.episode && column != form.timeOfDay {
       // The text of times, where it must be kept, has a channel beside them.
       for name in column == form.time ? [name, TableForm.timeText] : [name] {
         guard let number = schema.streams[stream].channel(named: name) else { continue }
@@ -52,7 +56,7 @@ struct TableRows {
         let offset = channel.storage.column * block.type.size
         let cell: Form
         if channel.type == .bytes {
-          cell = .text
+          cell = column == form.time ? .timeText : .text
         } else if let categories = channel.categories {
           cell = .category(
             Dictionary(
@@ -74,18 +78,20 @@ struct TableRows {
 
   /// Reads the rows of a part.
   mutating func read(
-    _ file: TextFile, _ part: TablePart, _ form: TableForm, count: Int, clock: Clock
+    _ file: TextFile, _ part: TablePart, count: Int, clock: Clock
   ) throws(TrajpackError) -> TrackDraft {
-    let scanner = CSVScanner(file, delimiter: form.delimiter, range: part.range)
+    let reader = form.numbers
+    let scanner = CSVScanner(file, form.dialect, range: part.range)
     var done = 0
     while try scanner.next() {
-      guard scanner.count == form.count, done < count else { throw Self.changed }
+      if form.isEmptyRow(scanner) { continue }
+      guard scanner.count >= form.count, done < count else { throw Self.changed }
       for cell in numbers {
-        let number = NumberText(scanner[cell.column].bytes)
+        let number = reader.number(scanner[cell.column].bytes)
         guard number.form != .text else { throw Self.changed }
         NumberFacts.store(number, cell.type, decimals: cell.decimals, at: cell.place)
       }
-      for cell in cells { try store(scanner[cell.column], cell) }
+      for cell in cells { try store(scanner, cell) }
       for (row, spool) in zip(rows, spools) { try spool.append(UnsafeRawBufferPointer(row.bytes)) }
       done += 1
     }
@@ -98,8 +104,9 @@ struct TableRows {
   private static let changed = TrajpackError(
     .data, "the file has changed while it was converted; run again")
 
-  private func store(_ field: CSVScanner.Field, _ cell: Cell) throws(TrajpackError) {
+  private func store(_ scanner: CSVScanner, _ cell: Cell) throws(TrajpackError) {
     let row = rows[cell.block].bytes
+    let field = scanner[cell.column]
     switch cell.form {
     case .category(let codes):
       var code = Int32.min
@@ -108,10 +115,11 @@ struct TableRows {
         code = known
       }
       row.storeBytes(of: code.littleEndian, toByteOffset: cell.offset, as: Int32.self)
-    case .text:
+    case .text, .timeText:
       var (offset, length) = (Int64(-1), Int64(0))
       if !field.bytes.isEmpty || field.isQuoted {
-        let text = Array(field.text.utf8)
+        var text = Array(field.text.utf8)
+        if case .timeText = cell.form { text = Array(form.timeText(scanner).utf8) }
         (offset, length) = (Int64(texts.count), Int64(text.count))
         try texts.append(text)
       }
@@ -119,8 +127,8 @@ struct TableRows {
       row.storeBytes(of: length.littleEndian, toByteOffset: cell.offset + 8, as: Int64.self)
     case .ticks:
       guard
-        let exact = DateText(field.bytes).map(TimeFacts.exact)
-          ?? TimeFacts.exact(NumberText(field.bytes))
+        let exact = form.date(scanner).map(TimeFacts.exact)
+          ?? TimeFacts.exact(form.numbers.number(field.bytes))
       else { throw Self.changed }
       row.storeBytes(of: time.ticks(exact).littleEndian, toByteOffset: cell.offset, as: Int64.self)
     }

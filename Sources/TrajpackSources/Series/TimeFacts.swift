@@ -42,6 +42,7 @@ struct TimeFacts: Sendable {
 
   /// Adds a date; `false` where it lies before the one before.
   mutating func add(_ date: DateText) -> Bool {
+    if date.needsText { hasManyForms = true }
     if let known = form {
       if let merged = known.merged(date.form) { form = merged } else { hasManyForms = true }
     } else {

@@ -4,8 +4,9 @@ import TrajpackStore
 
 /// Reads delimited text (RFC 4180) record by record, in flat memory.
 ///
-/// Fields may be quoted, with `""` for a quote inside; records end in LF or CRLF; a UTF-8 byte order
-/// mark is skipped. The file is read, not mapped: a file that shrinks meanwhile is an error, no trap.
+/// Fields may be quoted, with `""` for a quote inside; records end in LF, CRLF or CRCRLF, others as a
+/// ``TableDialect`` says; a UTF-8 byte order mark is skipped. The file is read, not mapped: a file that
+/// shrinks meanwhile is an error, no trap.
 public final class CSVScanner {
   /// A field of the current record: its bytes, without the quotes around it.
   public struct Field {
@@ -26,7 +27,7 @@ public final class CSVScanner {
     public var isUTF8: Bool { String(validating: bytes, as: UTF8.self) != nil }
   }
 
-  private struct Span {
+  struct Span {
     var start: Int
     var end: Int
     var flags: UInt8
@@ -39,42 +40,36 @@ public final class CSVScanner {
   public static let maximumFields = 1 << 16
 
   private let file: TextFile
+  let dialect: TableDialect
+  private let isPlain: Bool
   private let delimiter: UInt8
   // One thread uses a scanner, and nothing calls back while these are changed, so that the check of
   // exclusive access, a fifth of the time of a pass over numbers, finds nothing.
-  @exclusivity(unchecked) private var buffer: UnsafeMutableBufferPointer<UInt8>
-  @exclusivity(unchecked) private var filled = 0
-  @exclusivity(unchecked) private var position = 0
+  @exclusivity(unchecked) private(set) var buffer: UnsafeMutableBufferPointer<UInt8>
+  @exclusivity(unchecked) private(set) var filled = 0
+  @exclusivity(unchecked) private(set) var position = 0
   private var fileOffset: Int
   private let end: Int
-  @exclusivity(unchecked) private var spans: [Span] = []
+  @exclusivity(unchecked) var spans: [Span] = []
   private var started = false
 
   /// The number of the current record; 0 for the first.
   public private(set) var record = -1
   /// Empty lines that were passed over.
   public private(set) var emptyLines = 0
+  /// Lines of a comment that were passed over.
+  private(set) var commentLines = 0
   /// Where the current record begins in the file.
   public private(set) var recordOffset = 0
 
   /// The line of the file, from 1, on which the current record begins: for errors, so it is counted
   /// only then.
-  public var line: Int { Self.line(ofByte: recordOffset, in: file) }
-
-  private static func line(ofByte end: Int, in file: TextFile) -> Int {
-    var line = 1
-    var at = 0
-    while at < end, let part = try? file.bytes(at..<min(at + 1 << 20, end)) {
-      line += part.reduce(0) { $0 + ($1 == UInt8(ascii: "\n") ? 1 : 0) }
-      at += part.count
-    }
-    return line
-  }
+  public var line: Int { file.line(ofByte: recordOffset) }
 
   /// The error of a fault at byte `offset` of the buffer.
   private func wrong(at offset: Int, _ what: String) -> TrajpackError {
     let byte = fileOffset - filled + offset
-    return TrajpackError(.data, "line \(Self.line(ofByte: byte, in: file)) (byte \(byte)): \(what)")
+    return TrajpackError(.data, "line \(file.line(ofByte: byte)) (byte \(byte)): \(what)")
   }
 
   /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie
@@ -82,16 +77,18 @@ public final class CSVScanner {
   public convenience init(
     _ file: LocalFile, delimiter: UInt8 = UInt8(ascii: ","), range: Range<Int>? = nil
   ) {
-    self.init(TextFile(file), delimiter: delimiter, range: range)
+    self.init(TextFile(file), TableDialect(delimiter), range: range)
   }
 
   /// A scanner that reads up to `capacity` bytes at a time; small ones are for tests.
   init(
-    _ file: TextFile, delimiter: UInt8, range: Range<Int>? = nil, capacity: Int = 1 << 20
+    _ file: TextFile, _ dialect: TableDialect, range: Range<Int>? = nil, capacity: Int = 1 << 20
   ) {
     let range = (range ?? 0..<file.length).clamped(to: 0..<file.length)
     self.file = file
-    self.delimiter = delimiter
+    self.dialect = dialect
+    isPlain = dialect.isPlain
+    delimiter = dialect.delimiter
     fileOffset = range.lowerBound
     end = range.upperBound
     buffer = .allocate(capacity: min(max(range.count, 1), capacity))
@@ -126,7 +123,10 @@ public final class CSVScanner {
         try refill()
         if position == filled { return false }
       }
-      switch scan() {
+      switch isPlain ? scan() : scanDialect(atEnd: fileOffset == end) {
+      case .comment(let end):
+        position = end
+        commentLines += 1
       case .record(let end):
         recordOffset = fileOffset - filled + position
         position = end
@@ -160,7 +160,11 @@ public final class CSVScanner {
     }
   }
 
-  private enum Scan { case record(end: Int), more, tooManyFields, openQuote, afterQuote(Int) }
+  /// What lies at the position: a record or a line of a comment up to byte `end` of the buffer, one that
+  /// goes on behind the buffer, or a fault.
+  enum Scan {
+    case record(end: Int), comment(end: Int), more, tooManyFields, openQuote, afterQuote(Int)
+  }
 
   /// Finds the fields of the record at `position`.
   private func scan() -> Scan {
@@ -186,7 +190,7 @@ public final class CSVScanner {
           at += 1
         }
         spans.append(Span(start: start, end: at - 1, flags: flags))
-        if at < filled, bytes[at] == cr { at += 1 }
+        while at < filled, bytes[at] == cr { at += 1 }
         if at == filled { return atEnd ? .record(end: at) : .more }
         if bytes[at] == lf { return .record(end: at + 1) }
         guard bytes[at] == delimiter else { return .afterQuote(at) }
@@ -196,19 +200,25 @@ public final class CSVScanner {
         while at < filled, bytes[at] != delimiter, bytes[at] != lf { at += 1 }
         if at == filled {
           guard atEnd else { return .more }
-          spans.append(
-            Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          spans.append(Span(start: start, end: Self.trimmed(bytes, start, at), flags: 0))
           return .record(end: at)
         }
         if bytes[at] == lf {
-          spans.append(
-            Span(start: start, end: at > start && bytes[at - 1] == cr ? at - 1 : at, flags: 0))
+          spans.append(Span(start: start, end: Self.trimmed(bytes, start, at), flags: 0))
           return .record(end: at + 1)
         }
         spans.append(Span(start: start, end: at, flags: 0))
         at += 1
       }
     }
+  }
+
+  /// Where a field of bytes from `start` ends without the carriage returns before `end`.
+  @inline(__always)
+  static func trimmed(_ bytes: UnsafeMutablePointer<UInt8>, _ start: Int, _ end: Int) -> Int {
+    var end = end
+    while end > start, bytes[end - 1] == UInt8(ascii: "\r") { end -= 1 }
+    return end
   }
 
   /// Moves the record under way to the front and reads on behind it.

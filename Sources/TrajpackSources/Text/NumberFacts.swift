@@ -21,6 +21,9 @@ public struct NumberFacts: Sendable, Equatable {
   /// Whether any cell was a number.
   public private(set) var hasNumbers = false
   private var hasFraction = false
+  private var hasNegativeZero = false
+  /// Whether an integer is none of the doubles.
+  private var hasInexact = false
   private var hasInfinite = false
   private var hasWide = false
   private var hasWideInteger = false
@@ -47,10 +50,21 @@ public struct NumberFacts: Sendable, Equatable {
       if Double(Float(number.wide)) != number.wide { isFloat32 = false }
     case .integer, .decimal:
       hasNumbers = true
-      if number.form == .decimal { hasFraction = true }
+      if number.form == .decimal {
+        if number.mantissa == 0, number.isNegative {
+          hasNegativeZero = true
+        } else {
+          hasFraction = true
+        }
+      }
       if number.decimals > decimals { decimals = number.decimals }
       let value = number.value
       if value.magnitude > magnitude { magnitude = value.magnitude }
+      if value.magnitude >= 9_007_199_254_740_992, number.form == .integer,
+        Int64(exactly: value) != number.mantissa
+      {
+        hasInexact = true
+      }
       if isFloat32, Double(Float(value)) != value { isFloat32 = false }
     }
   }
@@ -61,6 +75,8 @@ public struct NumberFacts: Sendable, Equatable {
     hasText = hasText || other.hasText
     hasNumbers = hasNumbers || other.hasNumbers
     hasFraction = hasFraction || other.hasFraction
+    hasNegativeZero = hasNegativeZero || other.hasNegativeZero
+    hasInexact = hasInexact || other.hasInexact
     hasInfinite = hasInfinite || other.hasInfinite
     hasWide = hasWide || other.hasWide
     hasWideInteger = hasWideInteger || other.hasWideInteger
@@ -72,6 +88,9 @@ public struct NumberFacts: Sendable, Equatable {
   /// How numbers with these facts are stored; `nil` where integers and fractions together hold more than
   /// any type does, so that the text itself must be kept.
   public var choice: Choice? {
+    // The sign of a zero asks for floats, unless its column has integers that no float holds.
+    let isExact = !hasInexact && !hasWideInteger
+    let hasFraction = hasFraction || (hasNegativeZero && isExact)
     if hasWideInteger, !hasFraction { return nil }
     // A margin below 2^31 and 2^53 for the four special integers and the rounding of the product.
     if !hasWide, !hasFraction, !hasInfinite {
@@ -87,7 +106,7 @@ public struct NumberFacts: Sendable, Equatable {
     if !hasWide, scaled < 2_147_483_000 {
       return Choice(type: .float64, stored: .int32, decimals: decimals, missing: missing)
     }
-    if !hasFraction, magnitude > 9_007_199_254_740_992 { return nil }
+    if !hasFraction, hasInexact { return nil }
     if isFloat32 {
       return Choice(type: .float64, stored: .float32, decimals: nil, missing: missing)
     }
@@ -122,8 +141,9 @@ public struct NumberFacts: Sendable, Equatable {
       case .missing, .text, .wide: value = .min
       case .infinite: value = .min + (number.isNegative ? 3 : 2)
       case .integer, .decimal:
+        // An integer has no negative zero.
         value =
-          number.mantissa == 0 && number.isNegative && number.form == .decimal
+          number.mantissa == 0 && number.isNegative && number.form == .decimal && decimals != nil
           ? .min + 1 : scale(number, decimals ?? 0)
       }
       out.storeBytes(of: value.littleEndian, as: Int64.self)

@@ -44,6 +44,8 @@ public struct NumberText: Sendable, Equatable {
 
   /// Not observed.
   public static let missing = NumberText(.missing)
+  /// No number.
+  static let text = NumberText(.text)
 
   /// The nearest double; NaN where missing or no number.
   public var value: Double {

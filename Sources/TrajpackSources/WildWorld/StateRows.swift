@@ -140,13 +140,14 @@ struct StateRows {
           )
         }
         groups[cell.group].rows[cell.block].store(code.littleEndian, at: cell.offset)
-        if !isAbsent(text, i) { groups[cell.group].hasData = true }
+        if !WildWorldCell.isAbsent(text) { groups[cell.group].hasData = true }
       case .text:
         let text = field.text
         texts.append((i, Array(text.utf8)))
-        if !isAbsent(text, i) { groups[cell.group].hasData = true }
+        if !WildWorldCell.isAbsent(text) { groups[cell.group].hasData = true }
       }
     }
+    noteAbsent(scanner)
     for g in groups.indices where groups[g].hasData {
       let start = groups[g].texts.count
       if let last = groups[g].runs.last, last.first + last.count == frame,
@@ -170,14 +171,14 @@ struct StateRows {
     }
   }
 
-  /// Whether `text` is what stands for an absent entity: an empty, `nan` or `none` cell, and the same
-  /// one in every absent row of the column, so that it can be put back.
-  private mutating func isAbsent(_ text: String, _ i: Int) -> Bool {
-    guard groups[cells[i].group].kind != nil, text.isEmpty || text == "none" || text == "nan" else {
-      return false
+  /// Notes what stands in the text columns of entities that are not there: all their cells are empty, `nan`
+  /// or `none`. The first such text is put back in all their rows.
+  private mutating func noteAbsent(_ scanner: CSVScanner) {
+    guard groups.contains(where: { !$0.hasData }) else { return }
+    for i in cells.indices where cells[i].absent == nil && !groups[cells[i].group].hasData {
+      if case .numbers = cells[i].form { continue }
+      cells[i].absent = scanner[i].text
     }
-    if cells[i].absent == nil { cells[i].absent = text }
-    return cells[i].absent == text
   }
 
   /// Writes the numbers of a cell; says whether any was observed.
@@ -189,7 +190,7 @@ struct StateRows {
     var hasData = false
     row.withUnsafeMutableBytes { row in
       guard let start = row.baseAddress else { return }
-      if width > 1 || field.bytes.first == UInt8(ascii: "(") {
+      if width > 1 || "([".utf8.contains(field.bytes.first ?? 0) {
         let count = WildWorldCell.tuple(field.bytes) { element, number in
           guard element < width else { return }
           if number.form != .missing { hasData = true }
@@ -202,7 +203,7 @@ struct StateRows {
           }
         }
       } else {
-        let number = NumberText(field.bytes)
+        let number = WildWorldCell.number(field.bytes)
         if number.form != .missing { hasData = true }
         NumberFacts.store(number, type, decimals: decimals, at: start + offset)
       }

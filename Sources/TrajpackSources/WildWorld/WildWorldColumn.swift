@@ -104,18 +104,30 @@ struct WildWorldColumn: Sendable, Equatable {
   ]
 }
 
-/// A cell of a WildWorld `state.csv`: a number, a tuple of numbers in parentheses, or text.
+/// A cell of a WildWorld `state.csv`: a number, a tuple of numbers, or text.
 enum WildWorldCell {
+  /// The number of a cell; `None`, which Python writes for nothing, is missing.
+  @inline(__always)
+  static func number(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
+    let number = NumberText(bytes)
+    guard number.form == .text, bytes.elementsEqual("None".utf8) else { return number }
+    return .missing
+  }
+
+  /// Whether a text stands in cells of an entity that is not there.
+  static func isAbsent(_ text: String) -> Bool { ["", "none", "nan", "None"].contains(text) }
+
   /// Calls `each` for every number of a cell; says how many there were, 0 for a cell that is no tuple.
   ///
-  /// A tuple is one cell that holds `(1.0, nan, 3.0)`.
+  /// A tuple is one cell that holds `(1.0, nan, 3.0)`, as a list of Python `[1.0, 3.0]`, or as an array of
+  /// numpy `[1. 3.]`; its elements may be written as numpy 2 does, `np.float64(1.0)`.
   @inline(__always)
   static func tuple(
     _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, NumberText) -> Void
   ) -> Int {
     guard bytes.count >= 2, bytes[0] == UInt8(ascii: "("),
       bytes[bytes.count - 1] == UInt8(ascii: ")")
-    else { return 0 }
+    else { return list(bytes, each) }
     var count = 0
     var start = 1
     for at in 1..<bytes.count where bytes[at] == UInt8(ascii: ",") || at == bytes.count - 1 {
@@ -125,10 +137,48 @@ enum WildWorldCell {
       {
         break
       }
-      each(count, NumberText(UnsafeBufferPointer(rebasing: bytes[start..<at])))
+      each(count, element(UnsafeBufferPointer(rebasing: bytes[start..<at])))
       count += 1
       start = at + 1
     }
     return count
+  }
+
+  /// The numbers of a cell in brackets.
+  @inline(never)
+  private static func list(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, NumberText) -> Void
+  ) -> Int {
+    guard bytes.count >= 2, bytes[0] == UInt8(ascii: "["),
+      bytes[bytes.count - 1] == UInt8(ascii: "]")
+    else { return 0 }
+    let inner = bytes[1..<bytes.count - 1]
+    let isList = inner.contains(UInt8(ascii: ","))
+    let parts = inner.split { byte in
+      isList ? byte == UInt8(ascii: ",") : byte == 0x20 || byte == 0x09 || byte == 0x0A
+    }
+    let numbers = parts.map { element(UnsafeBufferPointer(rebasing: $0)) }
+    // A list of words, such as conditions, is text.
+    if numbers.contains(where: { $0.form == .text }) { return 0 }
+    for (i, number) in numbers.enumerated() { each(i, number) }
+    return numbers.count
+  }
+
+  /// A number of a tuple.
+  @inline(__always)
+  private static func element(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
+    let number = number(bytes)
+    return number.form == .text ? wrapped(bytes) : number
+  }
+
+  /// A number as the `repr` of numpy 2 has it.
+  @inline(never)
+  private static func wrapped(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
+    let text = bytes.drop { $0 == 0x20 }
+    if text.elementsEqual("None".utf8) { return .missing }
+    guard text.starts(with: "np.".utf8), text.last == UInt8(ascii: ")"),
+      let open = text.firstIndex(of: UInt8(ascii: "("))
+    else { return .text }
+    return NumberText(UnsafeBufferPointer(rebasing: text[open + 1..<text.endIndex - 1]))
   }
 }

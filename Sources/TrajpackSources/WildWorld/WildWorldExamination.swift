@@ -75,7 +75,8 @@ extension WildWorldExamination {
       guard scanner[i].isUTF8 else {
         throw TrajpackError(.data, "column \(i + 1) of the header is no UTF-8 text")
       }
-      let name = scanner[i].text
+      // pandas writes its index without a name.
+      let name = scanner[i].bytes.isEmpty ? "column\(i + 1)" : scanner[i].text
       guard names.insert(name).inserted else {
         throw TrajpackError(.data, "column '\(name)' comes twice in the header")
       }
@@ -112,7 +113,7 @@ extension WildWorldExamination.Column {
       if facts.hasText { throw textInTuple(cell, row) }
       return
     }
-    let number = NumberText(cell.bytes)
+    let number = WildWorldCell.number(cell.bytes)
     switch number.form {
     case .text: try note(cell, row, &seen)
     case .missing: if expected == nil { try note(cell, row, &seen) }

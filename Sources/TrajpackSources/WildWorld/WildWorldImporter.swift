@@ -44,6 +44,9 @@ public struct WildWorldImporter: Importer {
       "every column, joint, packet; entities as tracks; camera, quaternion and axis conventions",
     reads: true, writes: true)
 
+  /// The files beside those of the samples.
+  public let leftOut: [LeftOut]
+
   /// The samples, in the order of their folders.
   public let recordings: [Recording]
   let samples: [String: Sample]
@@ -61,9 +64,26 @@ public struct WildWorldImporter: Importer {
     ])
   }
 
-  /// Whether there is a sample, a part or a folder of parts at `path`.
+  /// Whether there is a sample, a part or a folder of parts at `path`. A `state.csv` by itself makes a sample
+  /// only with columns of the camera, an npc or a monster: other recorders write files of that name.
   public static func recognises(_ path: String) -> Bool {
-    ((try? sampleFolders(of: path))?.isEmpty ?? true) == false
+    ((try? sampleFolders(of: path))?.contains(where: isSample)) ?? false
+  }
+
+  /// Whether a folder has files of a sample, by their content where their names are not enough.
+  static func isSample(_ folder: String) -> Bool {
+    if fileNames.dropFirst().contains(where: { FileSystem.item(at: "\(folder)/\($0)") == .file }) {
+      return true
+    }
+    let path = "\(folder)/state.csv"
+    guard FileSystem.item(at: path) == .file, let file = try? LocalFile(path) else { return false }
+    let scanner = CSVScanner(file)
+    // A file that cannot be read is named by the importer.
+    guard (try? scanner.next()) == true else { return true }
+    return (0..<scanner.count).contains { i in
+      let name = scanner[i].text
+      return ["camera.", "npc.", "monster."].contains { name.hasPrefix($0) }
+    }
   }
 
   /// Looks for samples; only names and sizes are read, and the joint graphs.
@@ -71,6 +91,7 @@ public struct WildWorldImporter: Importer {
     self.settings = settings
     var recordings: [Recording] = []
     var samples: [String: Sample] = [:]
+    var leftOut: [LeftOut] = []
     for source in sources {
       guard FileSystem.item(at: source) == .folder else {
         throw TrajpackError(
@@ -99,15 +120,33 @@ public struct WildWorldImporter: Importer {
           Recording(
             id: id, path: folder, bytes: files.reduce(0) { $0 + FileSystem.size(of: $1) },
             fingerprint: lines.joined(separator: "; ")))
+        for name in try FileSystem.names(in: folder)
+        where !Self.fileNames.contains(name) && !name.hasPrefix(".") {
+          leftOut.append(
+            LeftOut(path: "\(id)/\(name)", why: "is no file of a WildWorld sample"))
+        }
         samples[folder] = Sample(
           folder: folder, edges: edges, place: "\(FileSystem.name(of: part))/\(id)")
       }
     }
     self.recordings = recordings
     self.samples = samples
+    self.leftOut = leftOut
   }
 
-  private static func isSample(_ folder: String) -> Bool {
+  /// How the samples were read.
+  public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
+    let names = recordings.prefix(3).map { JSONValue.string($0.id) }
+    return [
+      .record([
+        "type": "WildWorld samples", "files": .array(names), "count": .int(Int64(recordings.count)),
+        "rate": .string(settings.rate.description),
+        "note": .string("\(settings.rate) frames a second"),
+      ])
+    ]
+  }
+
+  private static func hasSampleFiles(_ folder: String) -> Bool {
     fileNames.contains { FileSystem.item(at: "\(folder)/\($0)") == .file }
   }
 
@@ -116,16 +155,16 @@ public struct WildWorldImporter: Importer {
     var trimmed = path
     while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
     guard FileSystem.item(at: trimmed) == .folder else { return [] }
-    if isSample(trimmed) { return [trimmed] }
+    if hasSampleFiles(trimmed) { return [trimmed] }
     func folders(_ path: String) throws(TrajpackError) -> [String] {
       try FileSystem.names(in: path).filter { !$0.hasPrefix(".") }.map { "\(path)/\($0)" }
         .filter { FileSystem.item(at: $0) == .folder }
     }
     let below = try folders(trimmed)
-    let samples = below.filter(isSample)
+    let samples = below.filter(hasSampleFiles)
     if !samples.isEmpty { return samples }
     var found: [String] = []
-    for part in below { found += try folders(part).filter(isSample) }
+    for part in below { found += try folders(part).filter(hasSampleFiles) }
     return found
   }
 

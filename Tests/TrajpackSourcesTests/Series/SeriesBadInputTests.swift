@@ -8,7 +8,6 @@ import TrajpackTestSupport
 @Suite struct SeriesBadInputTests {
   @Test(arguments: [
     ("a.csv", "", "empty"), ("a.csv", "time,x,y\n", "no row"),
-    ("a.csv", "time,x,x\n0,1,2\n", "'x'"),
     ("a.csv", "time,x\n0,1\0" + "2\n1,3\n", "line 2"),
     ("a.csv", "time,note\n0,\"open\n1,b\n", "never ends"),
     ("a.csv", "date,x\n2024-01-01,1\n2024-13-01,2\n", "line 3"),

@@ -124,6 +124,13 @@ class Loader(Watched):
     threads, prefetch, cache
         Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (192 MiB with a plan,
         64 MiB for "block", else 0).
+    verify
+        When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
+        first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.
+        Index and manifest are compared always.
+    mmap
+        True: map shards into memory instead of reading them. Faster, most of all for ``--codec none``; but a file that
+        is cut, or a disk that fails, then ends the process with SIGBUS. False by default.
     on_error
         "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
 
@@ -180,6 +187,8 @@ class Loader(Watched):
         threads: int | None = None,
         prefetch: int | None = None,
         cache: int | None = None,
+        verify: Literal["always", "first", "never"] | None = None,
+        mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         own, world = _options.rank(rank, world_size)
@@ -201,7 +210,8 @@ class Loader(Watched):
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
             "block_windows": block_windows, "block_count": block_count, "seed": seed, "epoch": epoch, "batch": batch,
             "drop_last": drop_last, "rank": own, "world": world, "weights": weights, "epoch_windows": epoch_windows,
-            "replacement": replacement, "threads": threads, "prefetch": prefetch, "cache": cache, "on_error": on_error,
+            "replacement": replacement, "threads": threads, "prefetch": prefetch, "cache": cache, "verify": verify,
+            "mmap": mmap, "on_error": on_error,
         }
         self._start(members, _options.encode(given), weighed)
 

@@ -1,0 +1,170 @@
+import TrajpackFormat
+import TrajpackSources
+
+/// How series are read: what the columns of tables and the arrays of files mean.
+struct TableReading: ArgumentSet {
+  enum HeaderChoice: String, ArgumentChoice {
+    case auto, yes, no
+  }
+
+  enum EpisodeChoice: String, ArgumentChoice {
+    case auto, file, folder
+  }
+
+  enum AxisChoice: String, ArgumentChoice {
+    case auto, time, batch
+  }
+
+  static var parameters: [Parameter<Self>] {
+    [
+      .option(
+        "--time", to: \.time, value: "NAME",
+        help: "The column or array of times, or 'none'; by default one called time, date or t."),
+      .option("--time-unit", to: \.timeUnit, value: "UNIT", help: "The unit of a series' times."),
+      .option(
+        "--episode-column", to: \.episodeColumn, value: "NAME",
+        help: "The column by which the rows of a table are cut into episodes."),
+      .option(
+        "--segment", to: \.segment, value: "N", in: 1..., help: "Cut series into pieces of N rows."),
+      .option(
+        "--episode-per", to: \.episodePer, value: "WHAT",
+        help:
+          "What an episode is: each file, or all tables of a folder as its streams; by default folders where two or more have files of the same names."
+      ),
+      .option("--header", to: \.header, value: "WHETHER", help: "Whether tables begin with names."),
+      .option(
+        "--delimiter", to: \.delimiter, value: "CHAR",
+        help:
+          "What separates cells: one character, 'tab', or 'blanks' for runs of spaces and tabs; by default what cuts all lines alike."
+      ),
+      .option(
+        "--time-format", to: \.timeFormat, value: "FORM",
+        help: "How dates are written: dmy, mdy, ymd, or a form like '%d/%m/%Y %H:%M'."),
+      .option(
+        "--missing", to: \.missing, value: "WORD",
+        help:
+          "A word that stands for a missing value among numbers, beside NA, N/A, null, None, ? and others."
+      ),
+      .option(
+        "--decimal", to: \.decimal, value: "CHAR",
+        help: "The decimal sign of tables: '.' or ','; by default found by looking."),
+      .option(
+        "--thousands", to: \.thousands, value: "CHAR",
+        help: "The sign between thousands in the numbers of tables."),
+      .option(
+        "--comment", to: \.comment, value: "CHAR",
+        help:
+          "The sign from which on a line of a table is a comment; by default # where tables begin with such lines."
+      ),
+      .option(
+        "--skip-rows", to: \.skipRows, value: "N", in: 0..., help: "Lines above the tables to skip."
+      ),
+      .flag(
+        "--units-row", to: \.unitsRow,
+        help: "Take the row below the header of tables as the units of the columns."),
+      .option(
+        "--leading-axis", to: \.leadingAxis, value: "WHAT",
+        help: "What the first axis of an array counts: time, or recordings."),
+      .option(
+        "--kind", to: \.kinds, value: "NAME=KIND",
+        help: "The kind of a series' channel."),
+      .option(
+        "--unit", to: \.units, value: "NAME=UNIT",
+        help: "The unit of a series' channel."),
+    ]
+  }
+
+  var time: String?
+  var timeUnit: String?
+  var episodeColumn: String?
+  var segment: Int?
+  var header = HeaderChoice.auto
+  var delimiter: String?
+  var episodePer = EpisodeChoice.auto
+  var timeFormat: String?
+  var missing: [String] = []
+  var decimal: String?
+  var thousands: String?
+  var comment: String?
+  var skipRows: Int?
+  var unitsRow = false
+  var leadingAxis = AxisChoice.auto
+  var kinds: [String] = []
+  var units: [String] = []
+
+  /// The options of the importer.
+  ///
+  /// - Throws: A usage error where a value is none of those that an option takes.
+  func options() throws(TrajpackError) -> SeriesOptions {
+    var options = SeriesOptions()
+    if let time { options.time = time == "none" ? .none : .named(time) }
+    options.timeUnit = timeUnit
+    options.episodeColumn = episodeColumn
+    options.segment = segment
+    options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
+    options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
+    try readTables(&options)
+    if delimiter == "blanks" {
+      options.separatesByBlanks = true
+    } else if let delimiter {
+      let text = delimiter == "tab" ? "\t" : delimiter
+      guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A,
+        byte != 0x0D
+      else {
+        throw TrajpackError(
+          .usage, "--delimiter: '\(delimiter)' is not one character, nor 'tab' or 'blanks'")
+      }
+      options.delimiter = byte
+    }
+    for (name, kind) in try Self.pairs(kinds, "--kind") {
+      guard let known = Kind(rawValue: kind) else {
+        throw TrajpackError(
+          .usage,
+          "--kind: there is no kind '\(kind)'\(suggestion(for: kind, among: Kind.allCases.map(\.rawValue)))"
+        )
+      }
+      options.kinds[name] = known
+    }
+    for (name, unit) in try Self.pairs(units, "--unit") { options.units[name] = unit }
+    return options
+  }
+
+  /// The options that say how tables are written.
+  private func readTables(_ options: inout SeriesOptions) throws(TrajpackError) {
+    func sign(_ text: String?, _ option: String) throws(TrajpackError) -> UInt8? {
+      guard let text else { return nil }
+      guard text.utf8.count == 1, let byte = text.utf8.first, byte >= 0x20, byte != 0x22 else {
+        throw TrajpackError(.usage, "\(option): '\(text)' is not one character")
+      }
+      return byte
+    }
+    options.groupsFolders = episodePer == .auto ? nil : episodePer == .folder
+    options.timeFormat = timeFormat
+    options.missing = missing
+    options.decimal = try sign(decimal, "--decimal")
+    options.thousands = try sign(thousands, "--thousands")
+    options.comment = try sign(comment, "--comment")
+    options.skippedRows = skipRows ?? 0
+    options.hasUnitsRow = unitsRow
+    let (point, comma) = (UInt8(ascii: "."), UInt8(ascii: ","))
+    guard options.decimal == nil || options.decimal == point || options.decimal == comma else {
+      throw TrajpackError(.usage, "--decimal: '\(decimal ?? "")' is neither '.' nor ','")
+    }
+    guard options.thousands == nil || options.thousands != (options.decimal ?? point) else {
+      throw TrajpackError(
+        .usage, "--thousands: '\(thousands ?? "")' is the decimal sign, too; say another --decimal")
+    }
+  }
+
+  /// Splits `NAME=VALUE`.
+  private static func pairs(
+    _ texts: [String], _ option: String
+  ) throws(TrajpackError) -> [(String, String)] {
+    try texts.mapThrowing { (text) throws(TrajpackError) in
+      guard let equals = text.lastIndex(of: "="), equals > text.startIndex else {
+        throw TrajpackError(.usage, "\(option): '\(text)' is not NAME=VALUE")
+      }
+      return (String(text[..<equals]), String(text[text.index(after: equals)...]))
+    }
+  }
+}

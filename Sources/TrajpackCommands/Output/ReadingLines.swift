@@ -1,0 +1,86 @@
+import TrajpackFormat
+
+/// How a source was read, in a line for each way: `a.csv: comma, header, time column 'date' (YYYY-MM-DD)`.
+enum ReadingLines {
+  /// The most lines that are printed.
+  private static let most = 12
+
+  static func lines(_ reading: JSONValue?) -> [String] {
+    let all = reading?.array ?? []
+    var lines = all.prefix(most).map(line)
+    if all.count > most {
+      lines.append(
+        "and \(all.count - most) other ways of reading; --json and the manifest have all")
+    }
+    return lines
+  }
+
+  private static func line(_ reading: JSONValue) -> String {
+    var parts: [String] = []
+    switch reading["type"]?.string {
+    case "table": parts += table(reading)
+    case "npz", "npy":
+      let names = (reading["arrays"]?.array ?? []).compactMap(\.string)
+      parts.append("\(names.count == 1 ? "array" : "arrays") \(listed(names))")
+    case let type?: parts.append(type)
+    case nil: break
+    }
+    if let time = reading["time"] { parts.append(self.time(time)) }
+    let texts = (reading["text"]?.array ?? []).compactMap(\.string)
+    if !texts.isEmpty {
+      parts.append("\(texts.count) text column\(texts.count == 1 ? "" : "s") \(listed(texts))")
+    }
+    if let missing = reading["missing"]?.members {
+      let words = missing.map { "\($0.value.int ?? 0) '\($0.name)'" }
+      parts.append("missing: \(words.joined(separator: ", "))")
+    }
+    if let rows = reading["empty_rows"]?.int { parts.append("\(rows) empty rows left out") }
+    if let note = reading["note"]?.string { parts.append(note) }
+    return "\(files(reading)): \(parts.joined(separator: ", "))".printable
+  }
+
+  private static func files(_ reading: JSONValue) -> String {
+    let names = (reading["files"]?.array ?? []).compactMap(\.string)
+    let count = reading["count"]?.int ?? names.count
+    let first = names.first ?? ""
+    return count > 1 ? "\(first) and \(Human.count(count - 1)) more" : first
+  }
+
+  private static func table(_ reading: JSONValue) -> [String] {
+    var parts = [reading["delimiter"]?.string ?? ""]
+    parts.append(reading["header"]?.bool == true ? "header" : "no header")
+    if reading["units_row"]?.bool == true { parts.append("units row") }
+    if reading["decimal_comma"]?.bool == true { parts.append("decimal comma") }
+    if let sign = reading["thousands"]?.string { parts.append("thousands '\(sign)'") }
+    if let mark = reading["comment"]?.string { parts.append("comments '\(mark)'") }
+    if reading["line_end"]?.string == "CR" { parts.append("lines end in CR") }
+    if reading["trailing_delimiter"]?.bool == true { parts.append("delimiter behind each row") }
+    return parts
+  }
+
+  private static func time(_ time: JSONValue) -> String {
+    guard let column = time["column"]?.string else { return "no times" }
+    let unit = time["unit"]?.string
+    let form = time["date"]?.string ?? (unit == "time" ? nil : unit)
+    let more = time["time_of_day"]?.string.map { " and '\($0)'" } ?? ""
+    return "time column '\(column)'\(more)\(form.map { " (\($0))" } ?? "")"
+  }
+
+  private static func listed(_ names: [String]) -> String {
+    names.prefix(4).map { "'\($0)'" }.joined(separator: ", ")
+      + (names.count > 4 ? " and \(names.count - 4) more" : "")
+  }
+
+  /// The files that were not taken, in a sentence; `nil` where there are none.
+  static func leftOut(_ value: JSONValue?) -> String? {
+    guard let count = value?["count"]?.int, count > 0 else { return nil }
+    let files = value?["files"]?.array ?? []
+    let names = files.prefix(6).map { file in
+      let why = file["why"]?.string ?? ""
+      return (file["file"]?.string ?? "")
+        + (why.hasPrefix("has no name") || why.hasPrefix("is no file of") ? "" : " (\(why))")
+    }
+    let more = count > names.count ? " and \(Human.count(count - names.count)) more" : ""
+    return "left out \(names.joined(separator: ", "))\(more)".printable
+  }
+}

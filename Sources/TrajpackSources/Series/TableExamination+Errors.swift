@@ -1,0 +1,118 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// What is wrong with a row, and the option that mends it.
+extension TableExamination {
+  static func noDate(
+    _ row: CSVScanner, _ form: TableForm, _ file: TextFile
+  ) throws(TrajpackError) -> TrajpackError {
+    var pattern: DatePattern?
+    if case .dates(let given) = form.times { pattern = given }
+    let wanted = pattern?.text ?? "YYYY-MM-DD, with or without hh:mm:ss"
+    return try TableForm.wrong(
+      file, row.recordOffset,
+      "the time '\(TableForm.shown(form.timeText(row)))' is no date of the form \(wanted); give another form "
+        + "with --time-format, or say --time none to keep the column as text")
+  }
+
+  static func noTime(
+    _ row: CSVScanner, _ form: TableForm, _ file: TextFile
+  ) throws(TrajpackError) -> TrajpackError {
+    try TableForm.wrong(
+      file, row.recordOffset,
+      "the time '\(TableForm.shown(form.timeText(row)))' is no number; name another column with --time, or "
+        + "say --time none")
+  }
+
+  /// The error of a time that lies before that of the row before. Names the column or the count of rows
+  /// that cuts the rows into recordings whose times go on, where one does.
+  static func goesBack(
+    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
+  ) throws(TrajpackError) -> TrajpackError {
+    let time = TableForm.shown(form.timeText(row))
+    let cut = part.episode == nil && part.piece == nil ? try cut(form, part, file) : nil
+    let sorting =
+      "sort the rows by time, or say --time none to keep them as they stand, without times"
+    return try TableForm.wrong(
+      file, row.recordOffset,
+      "the time '\(time)' lies before that of the row before; "
+        + (cut.map { "say \($0) to cut the rows into recordings whose times go on; else " } ?? "")
+        + sorting)
+  }
+
+  /// The option that cuts a table into recordings whose times go on.
+  private static func cut(
+    _ form: TableForm, _ part: TablePart, _ file: TextFile
+  ) throws(TrajpackError) -> String? {
+    let candidates = (0..<form.count).filter(form.isValue).prefix(32)
+    var isCut = [Int: Bool](uniqueKeysWithValues: candidates.map { ($0, true) })
+    var last = [Int: String]()
+    var seen = [Int: Set<String>]()
+    var returns: [Int] = []
+    var before: Double?
+    var count = 0
+    let scanner = CSVScanner(file, form.dialect, range: part.range)
+    while try scanner.next(), count < 10_000_000 {
+      guard scanner.count >= form.count, let now = seconds(scanner, form) else { return nil }
+      let isBack = now < before ?? now
+      if isBack { returns.append(count) }
+      for i in candidates where isCut[i] == true {
+        let text = scanner[i].text
+        if text == last[i] {
+          if isBack { isCut[i] = false }
+          continue
+        }
+        last[i] = text
+        if text.isEmpty || !seen[i, default: []].insert(text).inserted { isCut[i] = false }
+      }
+      before = now
+      count += 1
+    }
+    // A column that has another text in each row is no name of recordings.
+    let names = candidates.filter { isCut[$0] == true && (seen[$0]?.count ?? 0) * 2 <= count }
+    if let name = names.first { return "--episode-column '\(form.uniqueNames[name])'" }
+    guard let first = returns.first, first > 1, (returns.count + 1) * first == count,
+      returns.enumerated().allSatisfy({ ($0 + 1) * first == $1 })
+    else { return nil }
+    return "--segment \(first)"
+  }
+
+  private static func seconds(_ row: CSVScanner, _ form: TableForm) -> Double? {
+    if form.timeIsDate {
+      return form.date(row).map { Double($0.seconds) + Double($0.nanoseconds) / 1e9 }
+    }
+    let value = form.numbers.number(row[form.time ?? 0].bytes).value
+    return value.isFinite ? value : nil
+  }
+
+  /// The error of a text among numbers.
+  static func textAmongNumbers(
+    _ text: (offset: Int, text: String), of texts: [String], _ name: String, _ form: TableForm,
+    _ file: TextFile
+  ) throws(TrajpackError) -> TrajpackError {
+    let shown = TableForm.shown(text.text)
+    let words = texts.filter { TableSample.cell($0, form.numbers).look == .text }
+    let keeping = "--kind '\(name)=text' to keep every cell as it stands"
+    // A word of missing values is the only one of its column, and has no digits.
+    let isWord = words.count == 1 && !shown.contains { $0.isNumber }
+    var remedy =
+      isWord
+      ? "if it stands for a missing value, say --missing '\(shown)'; or say \(keeping)"
+      : "mend it, or say \(keeping)"
+    let isNumeric = text.text.utf8.allSatisfy { "0123456789,.+-eE".utf8.contains($0) }
+    if isNumeric, text.text.contains(",") {
+      let parts = text.text.split(separator: ",", omittingEmptySubsequences: false)
+      let areThousands = parts.dropFirst().allSatisfy { $0.prefix { $0 != "." }.count == 3 }
+      remedy =
+        areThousands
+        ? "if the comma stands between thousands, say --thousands ','"
+        : "if the comma is a decimal sign, say --decimal ','"
+      remedy += "; or say \(keeping)"
+    } else if text.text.hasPrefix("#"), form.dialect.comment == nil {
+      remedy = "if lines that begin with # are comments, say --comment '#'"
+    }
+    return try TableForm.wrong(
+      file, text.offset,
+      "column '\(name)' has '\(shown)', which is no number, among numbers; \(remedy)")
+  }
+}

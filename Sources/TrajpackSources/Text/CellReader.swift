@@ -1,0 +1,97 @@
+import TrajpackFormat
+
+/// How the numbers of a table are written: the decimal sign, a sign between thousands, and the words that
+/// stand for a value that was not observed.
+struct CellReader: Sendable, Hashable {
+  /// The words that stand for missing values among numbers: those of pandas (`na_values` of `read_csv`),
+  /// `?` of the UCI files, and what the C runtimes print for NaN. `nan` in any case is a number's.
+  static let usualWords = [
+    "NA", "N/A", "n/a", "<NA>", "#NA", "#N/A", "#N/A N/A", "NULL", "null", "None", "?", "nan(ind)",
+    "-nan(ind)", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN",
+  ]
+
+  /// Whether numbers have a comma where others have a point.
+  var hasDecimalComma = false
+  /// The sign between thousands, which is passed over.
+  var thousands: UInt8?
+  /// The words that stand for missing values, beside an empty cell and `nan`.
+  private var words: [[UInt8]] = Self.usualBytes
+
+  private static let usualBytes = usualWords.map { Array($0.utf8) }
+
+  init() {}
+
+  /// The reader that options ask for; the decimal comma may also be found by looking.
+  init(_ options: SeriesOptions) {
+    hasDecimalComma = options.decimal == UInt8(ascii: ",")
+    thousands = options.thousands
+    words += options.missing.map { Array($0.utf8) }
+  }
+
+  /// The number of a cell, which may have spaces around it.
+  @inline(__always)
+  func number(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+    if hasDecimalComma || thousands != nil { return translated(cell) }
+    let number = NumberText(cell)
+    return number.form == .text ? word(cell) : number
+  }
+
+  /// Whether a text stands for a missing value.
+  func isMissing(_ cell: some Sequence<UInt8>) -> Bool {
+    words.contains { $0.elementsEqual(cell) }
+  }
+
+  /// The number of a cell whose decimal sign is a comma, or that has signs between thousands.
+  private func translated(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+    let point = UInt8(ascii: ".")
+    guard cell.count <= 512 else { return word(cell) }
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: max(cell.count, 1)) { out in
+      var count = 0
+      var hasDigit = false
+      for byte in cell {
+        if byte == thousands {
+          // Only between digits, so that `,5` or `1,` are no numbers by accident.
+          guard hasDigit else { return word(cell) }
+          continue
+        }
+        if hasDecimalComma, byte == point { return word(cell) }
+        hasDigit = byte &- UInt8(ascii: "0") < 10
+        out[count] = hasDecimalComma && byte == UInt8(ascii: ",") ? point : byte
+        count += 1
+      }
+      if cell.last == thousands, thousands != nil { return word(cell) }
+      let number = NumberText(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(out)[..<count]))
+      return number.form == .text ? word(cell) : number
+    }
+  }
+
+  /// What a cell is that is no plain number: a missing value, an infinity of MSVC, a number with the
+  /// exponent of Fortran (`1.0D+05`) or the minus sign of Unicode, or text.
+  @inline(never)
+  private func word(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+    let trimmed = cell.drop { $0 == 0x20 || $0 == 0x09 }
+    guard let first = trimmed.first else { return .missing }
+    // Most texts begin with another letter.
+    let isSpecial = first <= UInt8(ascii: "9") || first == 0xE2
+    let mayBeWord = isSpecial || "<?NnIi".utf8.contains(first)
+    if !mayBeWord && !words.contains(where: { $0.first == first }) { return .text }
+    let end = trimmed.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? trimmed.startIndex
+    let text = UnsafeBufferPointer(rebasing: trimmed[...end])
+    if isMissing(text) { return .missing }
+    guard isSpecial else { return .text }
+    var bytes = Array(text)
+    if bytes.elementsEqual("1.#INF".utf8) || bytes.elementsEqual("-1.#INF".utf8) {
+      bytes = Array((first == UInt8(ascii: "-") ? "-inf" : "inf").utf8)
+    } else if bytes.starts(with: [0xE2, 0x88, 0x92]) {
+      bytes.replaceSubrange(0..<3, with: [UInt8(ascii: "-")])
+    } else if let d = bytes.firstIndex(where: { $0 | 0x20 == UInt8(ascii: "d") }),
+      bytes[..<d].contains(UInt8(ascii: ".")), d + 1 < bytes.count,
+      bytes[d + 1] == UInt8(ascii: "+") || bytes[d + 1] == UInt8(ascii: "-")
+    {
+      bytes[d] = UInt8(ascii: "e")
+    } else {
+      return .text
+    }
+    return bytes.withUnsafeBufferPointer { NumberText($0) }
+  }
+}
