@@ -170,7 +170,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",
-      dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport"],
+      dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport", "CPlatform"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackStoreTests",

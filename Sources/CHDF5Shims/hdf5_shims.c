@@ -1,4 +1,5 @@
 #include "hdf5_shims.h"
+#include "buffered_driver.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -53,7 +54,7 @@ hid_t tph5_create(const char *path, uint64_t user_block) {
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
   if (!register_filters()) return -1;
   hid_t access = H5Pcreate(H5P_FILE_ACCESS), creation = H5Pcreate(H5P_FILE_CREATE), file = -1;
-  if (access >= 0 && creation >= 0 &&
+  if (access >= 0 && creation >= 0 && tph5_buffered(access) >= 0 &&
       H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
       H5Pset_small_data_block_size(access, 0) >= 0 && H5Pset_userblock(creation, user_block) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0)

@@ -9,6 +9,16 @@ public final class Compressor {
   private let lz4: UnsafeMutableRawPointer?
   private let codec: Codec
   private let level: Int
+  private let search: Search
+
+  /// How lz4 looks for matches where no level is asked for.
+  public enum Search: Sendable {
+    /// As the default level does.
+    case thorough
+    /// At two places for each byte, one of them the row or column before (`tp_lz4_stride`): a seventh of the
+    /// time for 3 % more bytes (docs/decisions.md).
+    case quick
+  }
 
   /// The levels that a codec has, and its default.
   public static func levels(of codec: Codec) -> (range: ClosedRange<Int>, normal: Int) {
@@ -23,9 +33,12 @@ public final class Compressor {
   /// A compressor for one codec.
   ///
   /// - Throws: A usage error where the codec has no such level; a machine error without memory.
-  public init(_ codec: Codec, level: Int? = nil) throws(TrajpackError) {
+  public init(
+    _ codec: Codec, level: Int? = nil, search: Search = .thorough
+  ) throws(TrajpackError) {
     let (range, normal) = Self.levels(of: codec)
     self.codec = codec
+    self.search = level == nil ? search : .thorough
     self.level = level ?? normal
     guard range.contains(self.level) else {
       throw TrajpackError(
@@ -34,7 +47,9 @@ public final class Compressor {
     }
     lz4 =
       codec == .lz4
-      ? .allocate(byteCount: max(Int(LZ4_sizeofStateHC()), Int(LZ4_sizeofState())), alignment: 16)
+      ? .allocate(
+        byteCount: max(Int(LZ4_sizeofStateHC()), Int(LZ4_sizeofState()), LZ4Chunk.quickState),
+        alignment: 16)
       : nil
     guard codec == .zstd else {
       zstd = nil
@@ -68,9 +83,10 @@ public final class Compressor {
   ///   then begins a new block at each, and an lz4 chunk a new piece: the noise of low bytes is stored as it
   ///   is, and each of the others gets a table of its own. With zstd a skeleton's chunk becomes a tenth smaller
   ///   and is inflated twice as fast (docs/decisions.md), by every zstd there is.
+  /// - Parameter stride: After how many bytes a quick search may expect the same ones again; 0 where unknown.
   public func compress(
     _ source: UnsafeRawBufferPointer, into destination: UnsafeMutableRawBufferPointer,
-    planes: Int = 1
+    planes: Int = 1, stride: Int = 0
   ) throws(TrajpackError) -> Int? {
     let count: Int
     switch codec {
@@ -89,8 +105,9 @@ public final class Compressor {
       guard let lz4 else { return nil }
       count =
         LZ4Chunk.compress(
-          source, pieces: planes > 1 && source.count % planes == 0 ? planes : 1, level: level,
-          state: lz4, into: destination) ?? source.count
+          source, pieces: planes > 1 && source.count % planes == 0 ? planes : 1,
+          search == .quick ? .quick(stride: stride) : .level(level), state: lz4, into: destination)
+        ?? source.count
     case .gzip:
       var length = UInt(destination.count)
       let status = compress2(

@@ -148,16 +148,25 @@ extension LZ4Chunk {
     headerBytes + count + count / 200 + 24 * pieces + checksumBytes
   }
 
+  /// How matches are looked for.
+  enum Search {
+    /// By liblz4: 1 for its fast search, 2 to 12 for the thorough one.
+    case level(Int)
+    /// By `tp_lz4_stride`.
+    case quick(stride: Int)
+  }
+
+  /// Bytes of memory that a quick search needs.
+  static let quickState = 4 << TP_LZ4_BITS
+
   /// Compresses pieces of equal length. A piece that does not shrink by a sixteenth is stored as it is: the
   /// time to inflate it would buy next to nothing.
   ///
-  /// - Parameters:
-  ///   - level: 1 for the fast search, 2 to 12 for the thorough one.
-  ///   - state: `LZ4_sizeofStateHC()` bytes.
+  /// - Parameter state: `LZ4_sizeofStateHC()` bytes, and ``quickState`` at least.
   /// - Returns: The number of bytes; `nil` where there is no room, so that nothing is won.
   static func compress(
-    _ source: UnsafeRawBufferPointer, pieces: Int, level: Int, state: UnsafeMutableRawPointer,
-    into out: UnsafeMutableRawBufferPointer
+    _ source: UnsafeRawBufferPointer, pieces: Int, _ search: Search,
+    state: UnsafeMutableRawPointer, into out: UnsafeMutableRawBufferPointer
   ) -> Int? {
     let piece = source.count / pieces
     guard let from = source.baseAddress, let to = out.baseAddress, piece > 0,
@@ -171,13 +180,24 @@ extension LZ4Chunk {
       let (input, output) = (
         start.assumingMemoryBound(to: CChar.self), (to + at + 4).assumingMemoryBound(to: CChar.self)
       )
-      // Noise is found out by the fast search, which runs through it.
-      var count = LZ4_compress_fast_extState(
-        state, input, output, Int32(piece), Int32(piece - (level == 1 ? piece / 16 : piece / 64)), 1
-      )
-      if level > 1, count > 0 {
-        count = LZ4_compress_HC_extStateHC(
-          state, input, output, Int32(piece), Int32(piece - piece / 16), Int32(level))
+      var count: Int32
+      switch search {
+      case .level(let level):
+        // Noise is found out by the fast search, which runs through it.
+        count = LZ4_compress_fast_extState(
+          state, input, output, Int32(piece),
+          Int32(piece - (level == 1 ? piece / 16 : piece / 64)), 1)
+        if level > 1, count > 0 {
+          count = LZ4_compress_HC_extStateHC(
+            state, input, output, Int32(piece), Int32(piece - piece / 16), Int32(level))
+        }
+      case .quick(let stride):
+        // The first rows of a plane have all of its columns, so they tell noise.
+        let tells = pieces > 1 && stride > 0 && stride <= piece / 16
+        count = Int32(
+          tp_lz4_stride(
+            input, piece, output, piece - piece / 16, stride, tells ? piece / 8 : 0,
+            state.assumingMemoryBound(to: UInt32.self)))
       }
       if count <= 0 || count >= piece {
         (to + at + 4).copyMemory(from: start, byteCount: piece)

@@ -89,12 +89,15 @@ public struct ComponentStatistics: Sendable, Equatable {
   func share(below x: Double) -> Double {
     if x < minimum { return 0 }
     if x >= maximum { return 1 }
-    let xs = [minimum] + quantiles + [maximum]
-    let ps = [0] + Self.probabilities + [1]
-    // The last known point at or below x; equal quantiles are a jump, whose top counts.
-    guard let i = xs.lastIndex(where: { $0 <= x }), i + 1 < xs.count else { return 1 }
-    let width = xs[i + 1] - xs[i]
-    return width > 0 ? ps[i] + (ps[i + 1] - ps[i]) * ((x - xs[i]) / width) : ps[i]
+    // The known points are the minimum, the quantiles and the maximum. Of those at or below x the last one counts:
+    // equal quantiles are a jump, whose top counts.
+    let i = quantiles.lastIndex { $0 <= x }
+    let (low, from) = i.map { (quantiles[$0], Self.probabilities[$0]) } ?? (minimum, 0)
+    let next = i.map { $0 + 1 } ?? 0
+    let (high, to) =
+      next < quantiles.count ? (quantiles[next], Self.probabilities[next]) : (maximum, 1)
+    let width = high - low
+    return width > 0 ? from + (to - from) * ((x - low) / width) : from
   }
 
   /// The quantiles of the mixture of two, found by bisection of the mixture's distribution.

@@ -29,10 +29,8 @@ public final class HDF5Backend: ShardBackend {
 
   private let path: String
   private var file: HDF5Handle?
-  private let reader: LocalFile
   private var datasets: [DatasetBox] = []
   private var groups: Set<String> = []
-  private var proof: [UInt8] = []
 
   /// A box, because arrays cannot hold values that are not copyable.
   private final class DatasetBox {
@@ -50,7 +48,6 @@ public final class HDF5Backend: ShardBackend {
     unlink(path)
     let file = try HDF5Handle(
       tph5_create(path, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
-    reader = try LocalFile(path, staysOpen: true)
     guard tph5_set_text(file.id, "format", "trajpack shard; see /index/schema") >= 0,
       tph5_set_text(
         file.id, "format_version", "\(ShardHeader.version.major).\(ShardHeader.version.minor)") >= 0
@@ -135,8 +132,11 @@ public final class HDF5Backend: ShardBackend {
     else { throw .hdf5("\(path): a chunk of \(name) cannot be written") }
     // The chunk is the last thing allocated, or the first where metadata grew behind it.
     let base = ShardHeader.size
-    let candidates = [Int(after) - bytes.count, Int(before)].flatMap { [$0 + base, $0] }
-    for candidate in candidates where try lies(bytes, at: candidate) { return candidate }
+    for start in [Int(after) - bytes.count, Int(before)] {
+      for candidate in [start + base, start] where try lies(bytes, at: candidate) {
+        return candidate
+      }
+    }
     var mask: UInt32 = 0
     var address: haddr_t = 0
     var size: hsize_t = 0
@@ -150,25 +150,12 @@ public final class HDF5Backend: ShardBackend {
     throw TrajpackError(.machine, "\(path): a chunk of \(name) cannot be found again after writing")
   }
 
+  /// Whether the file has `bytes` at `offset`.
   private func lies(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(TrajpackError) -> Bool {
-    guard offset >= ShardHeader.size, offset + bytes.count <= FileSystem.size(of: path) else {
-      return false
-    }
-    if proof.count < bytes.count { proof = [UInt8](repeating: 0, count: bytes.count) }
-    var failure: TrajpackError?
-    let same = proof.withUnsafeMutableBytes { buffer in
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer[..<bytes.count])
-      do throws(TrajpackError) {
-        try reader.read(at: offset, into: part)
-      } catch {
-        failure = error
-        return false
-      }
-      guard let found = part.baseAddress, let wanted = bytes.baseAddress else { return true }
-      return memcmp(found, wanted, bytes.count) == 0
-    }
-    if let failure { throw failure }
-    return same
+    guard offset >= ShardHeader.size else { return false }
+    let found = tph5_lies(fileID, bytes.baseAddress, bytes.count, UInt64(offset))
+    guard found >= 0 else { throw .hdf5("\(path): cannot be read at byte \(offset)") }
+    return found == 1
   }
 
   /// See ``ShardBackend``: writes a section of the index.

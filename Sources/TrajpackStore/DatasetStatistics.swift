@@ -11,55 +11,24 @@ public struct DatasetStatistics: Sendable {
 
   /// Adds a shard's.
   public mutating func add(_ shard: Shard) throws(TrajpackError) {
-    guard let bytes = try shard.section(.statistics) else { return }
-    let quantileBytes = try shard.section(.quantiles) ?? []
-    let width = ComponentStatistics.probabilities.count
-    let rows = bytes.count / 88
-    guard bytes.count % 88 == 0, quantileBytes.count == rows * width * 4 else {
-      throw TrajpackError(.data, "\(shard.name): the statistics are damaged: rows are not whole")
-    }
+    guard let rows = try shard.statisticsRows() else { return }
     let schema = shard.schema
-    let numbers = bytes.withUnsafeBytes { raw in
-      (0..<rows * 11).map {
-        Double(
-          bitPattern: UInt64(
-            littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 8, as: UInt64.self)))
-      }
-    }
-    let quantiles = quantileBytes.withUnsafeBytes { raw in
-      (0..<rows * width).map {
-        Double(
-          Float(
-            bitPattern: UInt32(
-              littleEndian: raw.loadUnaligned(fromByteOffset: $0 * 4, as: UInt32.self))))
-      }
-    }
     var found: [String: [String: [ComponentStatistics]]] = [:]
-    for row in 0..<rows {
-      let n = Array(numbers[row * 11..<row * 11 + 11])
-      guard let split = Int(exactly: n[0]), let stream = Int(exactly: n[1]),
-        let channel = Int(exactly: n[2]), let component = Int(exactly: n[3]),
-        let count = Int(exactly: n[4]), let missing = Int(exactly: n[5]),
-        let infinite = Int(exactly: n[6]), (-1..<schema.splits.count).contains(split),
-        schema.streams.indices.contains(stream),
-        schema.streams[stream].channels.indices.contains(channel),
-        (0..<ComponentRule.count(of: schema.streams[stream].channels[channel])).contains(component),
-        count >= 0, missing >= 0, infinite >= 0
-      else { throw TrajpackError(.data, "\(shard.name): row \(row) of the statistics is damaged") }
+    for (number, row) in rows.enumerated() {
       var stats = ComponentStatistics()
-      stats.missing = missing
-      stats.infinite = infinite
-      if count > 0 {
-        stats.count = count
-        (stats.minimum, stats.maximum, stats.mean, stats.m2) = (n[7], n[8], n[9], n[10])
-        let q = Array(quantiles[row * width..<(row + 1) * width])
-        stats.quantiles = q.allSatisfy(\.isFinite) ? q : []
+      (stats.missing, stats.infinite) = (Int(row.moments.missing), Int(row.moments.infinite))
+      if row.moments.count > 0 {
+        stats.count = Int(row.moments.count)
+        (stats.minimum, stats.maximum) = (row.moments.minimum, row.moments.maximum)
+        (stats.mean, stats.m2) = (row.moments.mean, row.moments.m2)
+        stats.quantiles = row.quantiles
       }
-      let name = "\(schema.streams[stream].name)/\(schema.streams[stream].channels[channel].name)"
-      let splitName = split < 0 ? "" : schema.splits[split]
-      guard found[splitName, default: [:]][name, default: []].count == component else {
+      let stream = schema.streams[row.stream]
+      let name = "\(stream.name)/\(stream.channels[row.channel].name)"
+      let splitName = row.split < 0 ? "" : schema.splits[row.split]
+      guard found[splitName, default: [:]][name, default: []].count == row.component else {
         throw TrajpackError(
-          .data, "\(shard.name): row \(row) of the statistics is damaged: it is out of place")
+          .data, "\(shard.name): row \(number) of the statistics is damaged: it is out of place")
       }
       found[splitName, default: [:]][name, default: []].append(stats)
     }

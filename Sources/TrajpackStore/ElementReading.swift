@@ -22,13 +22,15 @@ package struct ElementReading: Sendable {
     floatMissing = channel.missing == .nan
   }
 
-  /// Reads `count` elements, `stride` bytes apart, as doubles; what was not observed as NaN.
+  /// Reads `count` elements, `stride` bytes apart, as doubles that come to lie `every` numbers apart; what was
+  /// not observed as NaN.
   package func doubles(
-    _ source: UnsafeRawPointer, count: Int, stride: Int, into out: UnsafeMutablePointer<Double>
+    _ source: UnsafeRawPointer, count: Int, stride: Int, into out: UnsafeMutablePointer<Double>,
+    every: Int = 1
   ) {
     func each<T>(_ type: T.Type, _ convert: (T) -> Double) {
       for i in 0..<count {
-        out[i] = convert(source.loadUnaligned(fromByteOffset: i * stride, as: type))
+        out[i * every] = convert(source.loadUnaligned(fromByteOffset: i * stride, as: type))
       }
     }
     func integers<T: FixedWidthInteger>(_ type: T.Type) {
@@ -52,6 +54,23 @@ package struct ElementReading: Sendable {
     case .float32: each(UInt32.self) { Double(Float(bitPattern: UInt32(littleEndian: $0))) }
     case .float64: each(UInt64.self) { Double(bitPattern: UInt64(littleEndian: $0)) }
     case .bytes: break
+    }
+  }
+
+  /// Appends `count` neighbouring elements as doubles.
+  func append(_ source: UnsafeRawPointer, count: Int, to out: inout [Double]) {
+    if type == .float32 {
+      for i in 0..<count {
+        let bits = source.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self)
+        out.append(Double(Float(bitPattern: UInt32(littleEndian: bits))))
+      }
+      return
+    }
+    let first = out.count
+    out.append(contentsOf: repeatElement(0, count: count))
+    out.withUnsafeMutableBufferPointer {
+      guard let base = $0.baseAddress else { return }
+      doubles(source, count: count, stride: type.size, into: base + first)
     }
   }
 }

@@ -216,11 +216,19 @@ public enum FileSystem {
 
   /// Writes all of `bytes` to an open file.
   public static func write(_ bytes: [UInt8], to fd: Int32, _ path: String) throws(TrajpackError) {
+    try bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
+      try write(bytes, to: fd, path)
+    }
+  }
+
+  /// Writes all of `bytes` to an open file.
+  static func write(
+    _ bytes: UnsafeRawBufferPointer, to fd: Int32, _ path: String
+  ) throws(TrajpackError) {
     var done = 0
     while done < bytes.count {
-      let count = bytes.withUnsafeBytes { buffer in
-        Glibc.write(fd, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done)
-      }
+      let count = Glibc.write(
+        fd, bytes.baseAddress.unsafelyUnwrapped + done, bytes.count - done)
       if count < 0 {
         if errno == EINTR { continue }
         throw .system("cannot be written", path)

@@ -189,10 +189,13 @@ public final class LocalFile: Sendable {
   /// The SHA-256 of the file, in hexadecimal digits.
   public func sha256() throws(TrajpackError) -> String {
     var hash = SHA256()
+    let buffer = ByteBuffer(max(min(length, 256 << 10), 1))
     var at = 0
     while at < length {
-      let part = try bytes(at..<min(at + 1 << 20, length))
-      part.withUnsafeBytes { hash.add($0) }
+      let part = UnsafeMutableRawBufferPointer(
+        rebasing: buffer.bytes[..<min(length - at, buffer.bytes.count)])
+      try read(at: at, into: part)
+      hash.add(UnsafeRawBufferPointer(part))
       at += part.count
     }
     return hash.hexadecimal()

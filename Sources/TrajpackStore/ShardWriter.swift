@@ -19,50 +19,64 @@ public final class ShardWriter {
     public var rows: Int
   }
 
-  private struct Pending {
-    var filled = 0
+  struct Pending {
+    /// The stream's blocks of rows, and the rows of a chunk of each.
+    let blocks: [Int]
+    let chunkRows: Int
+    /// The first row of the chunk that is being filled, and how many rows it has.
     var first = 0
-    var blocks: [Int: [UInt8]]
+    var filled = 0
+    /// Its rows, a buffer a block; none before the first row.
+    var buffers: [ByteBuffer] = []
     var spans: [StatisticsGatherer.Span] = []
   }
 
   /// The path the shard is to have.
   public let path: String
   private let temporary: String
-  private var schema: Schema
+  private(set) var schema: Schema
   private let pool: WorkerPool
   private let level: Int?
   private let compressors: CompressorPool
   private let backend: any ShardBackend
-  private var gatherer: StatisticsGatherer
-  private var index = IndexBuilder()
-  private var pending: [Pending]
-  private var blobs: [Int: (filled: [UInt8], rows: Int)] = [:]
-  private var queue: [(job: Deferred<ChunkJob.Outcome>, bytes: Int)] = []
+  var gatherer: StatisticsGatherer
+  var index = IndexBuilder()
+  var pending: [Pending]
+  private var blobs: [Int: (chunk: ByteBuffer, rows: Int)] = [:]
+  private var queue: [(jobs: Deferred<[ChunkJob.Outcome]>, bytes: Int)] = []
   private var queuedBytes = 0
   private var waiting: [ChunkJob] = []
   private var waitingBytes = 0
   private var chunks: [[Int64]]
   private var isDone = false
   private var isSettled = false
-  private var trackRows = 0
+  private var isTried: Bool
+  var trackRows = 0
 
   /// Begins a shard that is to be named `path`.
   ///
   /// - Parameters:
   ///   - schema: Its streams and blocks, without rows.
   ///   - level: The level of compression; the codec's own default where `nil`.
+  ///   - search: How lz4 looks for matches where no level is said.
+  ///   - shuffles: The shuffle of each block, where it is known; else the first episode decides.
   ///   - pool: The threads that compress.
   ///   - make: Makes the container.
   public init(
-    _ path: String, schema: Schema, level: Int?, pool: WorkerPool, backend make: MakeBackend
+    _ path: String, schema: Schema, level: Int?, search: Compressor.Search = .thorough,
+    shuffles: [Int]? = nil, pool: WorkerPool, backend make: MakeBackend
   ) throws(TrajpackError) {
     self.path = path
+    var schema = schema
+    for (number, shuffle) in (shuffles ?? []).enumerated() {
+      schema.blocks[number].shuffle = shuffle
+    }
+    isTried = shuffles != nil
     self.schema = schema
     self.pool = pool
     self.level = level
     temporary = "\(FileSystem.parent(of: path))/.tmp-\(FileSystem.name(of: path))"
-    compressors = CompressorPool(level: level)
+    compressors = CompressorPool(level: level, search: search)
     gatherer = StatisticsGatherer(schema)
     try FileSystem.remove(temporary)
     do throws(TrajpackError) {
@@ -73,23 +87,23 @@ public final class ShardWriter {
       throw error
     }
     chunks = Array(repeating: [], count: schema.blocks.count)
-    let blobNumbers = schema.blobs
     pending = schema.streams.indices.map { stream in
-      var blocks: [Int: [UInt8]] = [:]
-      for (number, block) in schema.blocks.enumerated()
-      where block.stream == stream && !blobNumbers.contains(number) {
-        blocks[number] = [UInt8](repeating: 0, count: block.chunkBytes)
-      }
-      return Pending(blocks: blocks)
+      let blocks = schema.rowBlocks(of: stream)
+      return Pending(
+        blocks: blocks, chunkRows: blocks.first.map { schema.blocks[$0].chunkRows } ?? 1)
     }
-    for blob in blobNumbers { blobs[blob] = ([], 0) }
   }
 
+  /// The shuffle of each block, where it was given or an episode has decided.
+  var shuffles: [Int]? { isTried ? schema.blocks.map(\.shuffle) : nil }
+
   /// Makes the datasets, once, before the first row is written.
-  private func settle(_ episode: EpisodeDraft?) throws(TrajpackError) {
+  func settle(_ episode: EpisodeDraft?) throws(TrajpackError) {
     guard !isSettled else { return }
     isSettled = true
-    if let episode { try ShuffleTrial(schema, compressors).settle(&schema, by: episode) }
+    if let episode, !isTried {
+      isTried = try ShuffleTrial(schema, compressors).settle(&schema, by: episode)
+    }
     for (number, block) in schema.blocks.enumerated() {
       try backend.create(block, level: level, note: Self.note(schema, number))
     }
@@ -127,87 +141,125 @@ public final class ShardWriter {
     }
   }
 
-  private func append(rows track: TrackDraft, split: String) throws(TrajpackError) {
+  /// Writes rows of a track. Where `split` is `nil` their statistics are known.
+  func append(rows track: TrackDraft, split: String?) throws(TrajpackError) {
     let stream = track.stream
-    let numbers = pending[stream].blocks.keys.sorted()
+    let (numbers, chunkRows) = (pending[stream].blocks, pending[stream].chunkRows)
     precondition(numbers.count == track.rows.count, "a draft has rows for each block of its stream")
-    guard let chunkRows = numbers.first.map({ schema.blocks[$0].chunkRows }) else { return }
     precondition(
       numbers.allSatisfy { schema.blocks[$0].chunkRows == chunkRows },
       "the blocks of a stream have chunks of the same rows")
+    guard !numbers.isEmpty else { return }
     var done = 0
     while done < track.count {
       let filled = pending[stream].filled
-      let count = min(chunkRows - filled, track.count - done)
-      for (source, number) in zip(track.rows, numbers) {
-        let size = schema.blocks[number].rowBytes
-        try Self.fill(
-          &pending[stream].blocks[number, default: []], at: filled * size, count: count * size
-        ) { (buffer) throws(TrajpackError) in
-          try source.spool.read(at: source.offset + done * size, into: buffer)
-        }
+      if filled == 0, track.count - done >= chunkRows,
+        let blocks = wholeChunk(of: track, numbers, from: done)
+      {
+        try send(
+          ChunkJob(
+            stream: stream, number: pending[stream].first / chunkRows, blocks: blocks,
+            spans: split.map { [.init(split: $0, rows: 0..<chunkRows)] } ?? [],
+            first: pending[stream].first))
+        pending[stream].first += chunkRows
+        done += chunkRows
+        continue
       }
-      pending[stream].spans.append(.init(split: split, rows: filled..<filled + count))
+      let count = min(chunkRows - filled, track.count - done)
+      if pending[stream].buffers.isEmpty {
+        pending[stream].buffers = numbers.map { ByteBuffer(schema.blocks[$0].chunkBytes) }
+      }
+      for (i, source) in track.rows.enumerated() {
+        let size = schema.blocks[numbers[i]].rowBytes
+        try source.spool.read(
+          at: source.offset + done * size,
+          into: UnsafeMutableRawBufferPointer(
+            rebasing: pending[stream].buffers[i].bytes[filled * size..<(filled + count) * size]))
+      }
+      if let split {
+        pending[stream].spans.append(.init(split: split, rows: filled..<filled + count))
+      }
       pending[stream].filled += count
       done += count
       if pending[stream].filled == chunkRows { try close(stream) }
     }
   }
 
-  private static func fill(
-    _ bytes: inout [UInt8], at offset: Int, count: Int,
-    _ read: (UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void
-  ) throws(TrajpackError) {
-    var failure: TrajpackError?
-    bytes.withUnsafeMutableBytes { buffer in
-      do throws(TrajpackError) {
-        try read(UnsafeMutableRawBufferPointer(rebasing: buffer[offset..<offset + count]))
-      } catch { failure = error }
+  /// The rows of a track that fill a chunk of each block, where all of them are in memory.
+  private func wholeChunk(
+    of track: TrackDraft, _ numbers: [Int], from row: Int
+  ) -> [(number: Int, rows: ChunkBytes)]? {
+    var blocks: [(number: Int, rows: ChunkBytes)] = []
+    for (source, number) in zip(track.rows, numbers) {
+      let block = schema.blocks[number]
+      guard
+        let bytes = source.spool.inMemory(
+          at: source.offset + row * block.rowBytes, count: block.chunkBytes)
+      else { return nil }
+      blocks.append((number, ChunkBytes(bytes, of: source.spool)))
     }
-    if let failure { throw failure }
+    return blocks
   }
 
   /// Hands a stream's rows to the pool, as a chunk of each block.
-  private func close(_ stream: Int) throws(TrajpackError) {
+  func close(_ stream: Int) throws(TrajpackError) {
     let part = pending[stream]
-    guard part.filled > 0,
-      let chunkRows = part.blocks.keys.first.map({ schema.blocks[$0].chunkRows })
-    else { return }
-    let fresh = part.blocks.mapValues { [UInt8](repeating: 0, count: $0.count) }
-    pending[stream] = Pending(filled: 0, first: part.first + part.filled, blocks: fresh)
+    guard part.filled > 0 else { return }
+    pending[stream].first += part.filled
+    pending[stream].filled = 0
+    pending[stream].buffers = []
+    pending[stream].spans = []
+    for (number, buffer) in zip(part.blocks, part.buffers) {
+      // Rows behind the last are 0.
+      let rest = buffer.bytes[(part.filled * schema.blocks[number].rowBytes)...]
+      UnsafeMutableRawBufferPointer(rebasing: rest).initializeMemory(as: UInt8.self, repeating: 0)
+    }
     try send(
       ChunkJob(
-        stream: stream, number: part.first / chunkRows, blocks: part.blocks, spans: part.spans,
+        stream: stream, number: part.first / part.chunkRows,
+        blocks: zip(part.blocks, part.buffers).map { ($0, ChunkBytes($1)) }, spans: part.spans,
         first: part.first))
   }
 
   private func append(
     bytes: TrackDraft.Bytes?, of stream: Int
   ) throws(TrajpackError) -> Range<Int> {
-    guard let number = schema.streams[stream].blob, let bytes else { return 0..<0 }
+    guard let bytes else { return 0..<0 }
+    return try append(text: bytes.count, of: stream) { (offset, buffer) throws(TrajpackError) in
+      try bytes.read(at: offset, into: buffer)
+    }
+  }
+
+  /// Writes `length` bytes into the blob of a stream, if it has one; says which they are in it.
+  func append(
+    text length: Int, of stream: Int,
+    _ read: (_ offset: Int, UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> Range<Int> {
+    guard let number = schema.streams[stream].blob else { return 0..<0 }
     let size = schema.blocks[number].chunkRows
-    var (filled, rows) = blobs[number] ?? ([], 0)
-    let first = rows
+    let first = blobs[number]?.rows ?? 0
+    var (chunk, rows) = blobs[number] ?? (ByteBuffer(size), 0)
     var done = 0
-    while done < bytes.count {
-      let count = min(size - filled.count, bytes.count - done)
-      let start = filled.count
-      filled += [UInt8](repeating: 0, count: count)
-      try Self.fill(&filled, at: start, count: count) { (buffer) throws(TrajpackError) in
-        try bytes.read(at: done, into: buffer)
-      }
+    while done < length {
+      let filled = rows % size
+      if filled == 0 { chunk = ByteBuffer(size) }
+      let count = min(size - filled, length - done)
+      try read(
+        done, UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled..<filled + count]))
       done += count
       rows += count
-      if filled.count == size {
-        try send(
-          ChunkJob(
-            stream: stream, number: (rows - 1) / size, blocks: [number: filled], spans: [], first: 0
-          ))
-        filled = []
-      }
+      if rows % size == 0 { try send(blob: number, chunk, rows: rows) }
     }
-    blobs[number] = (filled, rows)
+    blobs[number] = (chunk, rows)
     return first..<rows
+  }
+
+  /// Hands a chunk of a blob to the pool, the last one of `rows` bytes.
+  private func send(blob number: Int, _ chunk: ByteBuffer, rows: Int) throws(TrajpackError) {
+    try send(
+      ChunkJob(
+        stream: schema.blocks[number].stream, number: (rows - 1) / schema.blocks[number].chunkRows,
+        blocks: [(number, ChunkBytes(chunk))], spans: [], first: 0))
   }
 
   /// Bytes of rows that wait for a thread or for being written.
@@ -222,16 +274,19 @@ public final class ShardWriter {
 
   private func flush() throws(TrajpackError) {
     guard !waiting.isEmpty else { return }
-    for job in waiting {
-      let (schema, compressors, gatherer) = (schema, compressors, gatherer)
-      let bytes = job.bytes
-      queuedBytes += bytes
-      queue.append(
-        (pool.run { () throws(TrajpackError) in try job.run(schema, compressors, gatherer) }, bytes)
-      )
-    }
+    let (jobs, bytes) = (waiting, waitingBytes)
+    let (schema, compressors, gatherer) = (schema, compressors, gatherer)
     waiting = []
     waitingBytes = 0
+    queuedBytes += bytes
+    queue.append(
+      (
+        pool.run { () throws(TrajpackError) in
+          var outcomes: [ChunkJob.Outcome] = []
+          for job in jobs { outcomes.append(try job.run(schema, compressors, gatherer)) }
+          return outcomes
+        }, bytes
+      ))
     // Enough for every thread to have work while one chunk is written, whatever the size of chunks.
     while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1)
     {
@@ -239,22 +294,36 @@ public final class ShardWriter {
     }
   }
 
+  /// Writes all that was handed to the pool.
+  func drain() throws(TrajpackError) {
+    try flush()
+    while !queue.isEmpty { try writeNext() }
+  }
+
   private func writeNext() throws(TrajpackError) {
     let next = queue.removeFirst()
     queuedBytes -= next.bytes
-    let outcome = try next.job.value()
-    for packed in outcome.packed {
-      var offset = 0
-      try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
-        offset = try backend.write(
-          bytes, chunk: packed.number, block: packed.block, filterMask: packed.filterMask)
+    for outcome in try next.jobs.value() {
+      for packed in outcome.packed {
+        try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
+          try write(
+            bytes, chunk: packed.number, block: packed.block, raw: packed.raw,
+            filterMask: packed.filterMask, crc: packed.crc)
+        }
       }
-      chunks[packed.block] += [
-        Int64(offset), Int64(packed.bytes.count), Int64(packed.raw), Int64(packed.filterMask),
-        Int64(packed.crc),
-      ]
+      if let statistics = outcome.statistics { gatherer.merge(statistics) }
     }
-    if let statistics = outcome.statistics { gatherer.merge(statistics) }
+  }
+
+  /// Writes a compressed chunk, the next of its block.
+  func write(
+    _ bytes: UnsafeRawBufferPointer, chunk: Int, block: Int, raw: Int, filterMask: UInt32,
+    crc: UInt32
+  ) throws(TrajpackError) {
+    let offset = try backend.write(bytes, chunk: chunk, block: block, filterMask: filterMask)
+    chunks[block] += [
+      Int64(offset), Int64(bytes.count), Int64(raw), Int64(filterMask), Int64(crc),
+    ]
   }
 
   /// Writes what is left and the index, makes the file durable, and gives it its name.
@@ -265,19 +334,16 @@ public final class ShardWriter {
     if let attributes { schema.attributes = attributes }
     for stream in schema.streams.indices {
       try close(stream)
-      if let number = schema.streams[stream].blob, let (filled, rows) = blobs[number],
-        !filled.isEmpty
-      {
-        let size = schema.blocks[number].chunkRows
-        let padded = filled + [UInt8](repeating: 0, count: size - filled.count)
-        try send(
-          ChunkJob(
-            stream: stream, number: (rows - 1) / size, blocks: [number: padded], spans: [], first: 0
-          ))
+      guard let number = schema.streams[stream].blob, let (chunk, rows) = blobs[number] else {
+        continue
       }
+      let filled = rows % schema.blocks[number].chunkRows
+      guard filled > 0 else { continue }
+      UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled...])
+        .initializeMemory(as: UInt8.self, repeating: 0)
+      try send(blob: number, chunk, rows: rows)
     }
-    try flush()
-    while !queue.isEmpty { try writeNext() }
+    try drain()
     let sections = try writeIndex()
     try backend.finish(rows: schema.blocks.map(\.rows))
     let receipt = try seal(sections)
@@ -290,7 +356,8 @@ public final class ShardWriter {
     var first = 0
     for number in schema.blocks.indices {
       let stream = schema.blocks[number].stream
-      schema.blocks[number].rows = blobs[number]?.rows ?? pending[stream].first
+      schema.blocks[number].rows =
+        schema.streams[stream].blob == number ? blobs[number]?.rows ?? 0 : pending[stream].first
       schema.blocks[number].firstChunk = first
       first += schema.blocks[number].chunks
     }
@@ -314,7 +381,12 @@ public final class ShardWriter {
           "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
             + "than readers take; use a smaller --shard-size")
       }
-      var packed = codec == .none ? nil : try compressors.compress(bytes, codec)
+      var packed =
+        codec == .none
+        ? nil
+        : try bytes.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in
+          try compressors.compress(raw, codec)
+        }
       // What readers would take for a bomb is written as it is.
       if let count = packed?.count, bytes.count > Shard.mostInflated(stored: count) { packed = nil }
       let stored = packed ?? bytes

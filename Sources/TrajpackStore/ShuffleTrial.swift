@@ -25,15 +25,19 @@ struct ShuffleTrial {
     }
   }
 
-  /// Sets the shuffle of each candidate.
-  func settle(_ schema: inout Schema, by episode: EpisodeDraft) throws(TrajpackError) {
+  /// Sets the shuffle of each candidate; says whether the episode has a chunk of each.
+  func settle(_ schema: inout Schema, by episode: EpisodeDraft) throws(TrajpackError) -> Bool {
+    var isDecided = true
     for number in candidates {
       var block = schema.blocks[number]
       let chunks = try chunks(of: number, schema, episode)
-      guard !chunks.isEmpty else { continue }
+      guard !chunks.isEmpty else {
+        isDecided = false
+        continue
+      }
       func sum(_ block: Block) throws(TrajpackError) -> Int {
         var sum = 0
-        for chunk in chunks { sum += try cost(chunk, number, block) }
+        for chunk in chunks { sum += try cost(chunk.bytes, number, block) }
         return sum
       }
       let byRow = try sum(block)
@@ -41,13 +45,17 @@ struct ShuffleTrial {
       let byElement = try sum(block)
       if byElement <= byRow { schema.blocks[number] = block }
     }
+    return isDecided
   }
 
   /// What a chunk costs a reader, in nanoseconds, where a byte of the file takes one. An lz4 chunk takes 4 more for
   /// each sequence, and an eighth for each byte that is inflated and then copied again: measured together with
   /// what docs/decisions.md tells. zstd's time goes with its bytes.
-  private func cost(_ bytes: [UInt8], _ number: Int, _ block: Block) throws(TrajpackError) -> Int {
-    let packed = try compressors.pack(bytes, block: number, chunk: 0, block)
+  private func cost(
+    _ bytes: UnsafeMutableRawBufferPointer, _ number: Int, _ block: Block
+  ) throws(TrajpackError) -> Int {
+    let packed = try compressors.pack(
+      UnsafeRawBufferPointer(bytes), block: number, chunk: 0, block)
     guard block.codec == .lz4, packed.filterMask == 0 else { return packed.bytes.count }
     return try packed.bytes.withUnsafeBytesThrowing { (stored) throws(TrajpackError) in
       let work = try LZ4Chunk.work(stored, raw: packed.raw)
@@ -58,7 +66,7 @@ struct ShuffleTrial {
   /// Up to ``trials`` chunks of a block, from all over the first track that fills one.
   private func chunks(
     of number: Int, _ schema: Schema, _ episode: EpisodeDraft
-  ) throws(TrajpackError) -> [[UInt8]] {
+  ) throws(TrajpackError) -> [ByteBuffer] {
     let block = schema.blocks[number]
     let blobs = schema.blobs
     let numbers = schema.blocks.indices.filter {
@@ -72,16 +80,11 @@ struct ShuffleTrial {
     let rows = track.rows[place]
     let full = track.count / block.chunkRows
     let count = min(full, Self.trials)
-    var out: [[UInt8]] = []
+    var out: [ByteBuffer] = []
     for i in 0..<count {
-      var bytes = [UInt8](repeating: 0, count: block.chunkBytes)
-      var failure: TrajpackError?
-      bytes.withUnsafeMutableBytes { buffer in
-        do throws(TrajpackError) {
-          try rows.spool.read(at: rows.offset + i * full / count * block.chunkBytes, into: buffer)
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
+      let bytes = ByteBuffer(block.chunkBytes)
+      try rows.spool.read(
+        at: rows.offset + i * full / count * block.chunkBytes, into: bytes.bytes)
       out.append(bytes)
     }
     return out

@@ -1,9 +1,10 @@
+import CPlatform
 import TrajpackFormat
 
 /// Gathers the statistics of a shard from its chunks, in one pass.
 ///
-/// Chunks are looked at by many threads (``observe(_:)``); their partial results are merged in the
-/// order of the file (``merge(_:)``), so that the same rows always give the same bytes.
+/// Chunks are looked at by many threads (``observe(stream:chunk:first:spans:)``); their partial results are
+/// merged in the order of the file (``merge(_:)``), so that the same rows always give the same bytes.
 struct StatisticsGatherer: Sendable {
   /// Rows of one split in a chunk of a stream.
   struct Span: Sendable {
@@ -14,47 +15,51 @@ struct StatisticsGatherer: Sendable {
   /// What one chunk has to add.
   struct Partial: Sendable {
     var stream: Int
-    var splits: [String: [ComponentStatistics]]
-    var samples: [Sample]
+    var splits: [String: [tp_moments]] = [:]
+    var samples: [String: Samples] = [:]
   }
 
-  /// The components of one row, kept for the quantiles: those with the smallest keys are a uniform
+  /// Components of rows that are kept for the quantiles: the rows with the smallest keys are a uniform
   /// sample without replacement, whatever the order.
-  struct Sample: Sendable {
-    var key: UInt64
-    var split: String
-    var values: [Double]
+  struct Samples: Sendable {
+    var keys: [UInt64] = []
+    /// Those of each row that have quantiles, row by row.
+    var values: [Double] = []
   }
 
   /// Rows that are kept for each stream and split.
   static let sampleSize = 1024
 
-  private struct Component: Sendable {
+  /// Neighbouring components that are elements of one channel.
+  private struct Part: Sendable {
     var channel: Int
     var block: Int
-    var columns: [Int]
+    /// The first column, and how many there are.
+    var column: Int
+    var width: Int
+    /// Column i is of component i modulo this number.
+    var components: Int
     var reading: ElementReading
     var hasQuantiles: Bool
   }
 
   private let schema: Schema
-  private let components: [[Component]]
-  private var totals: [[String: [ComponentStatistics]]]
-  private var samples: [[String: [Sample]]]
+  private let parts: [[Part]]
+  private var totals: [[String: [tp_moments]]]
+  private var samples: [[String: Samples]]
   private var thresholds: [[String: UInt64]]
 
   init(_ schema: Schema) {
     self.schema = schema
-    components = schema.streams.map { stream in
-      stream.channels.enumerated().flatMap { number, channel -> [Component] in
-        let rows = ComponentRule.components(of: channel)
-        let reading = ElementReading(channel, stored: schema.blocks[channel.storage.block].type)
-        return rows.map { columns in
-          Component(
-            channel: number, block: channel.storage.block,
-            columns: columns.map { $0 + channel.storage.column }, reading: reading,
-            hasQuantiles: rows.count <= 64)
-        }
+    parts = schema.streams.map { stream in
+      stream.channels.enumerated().compactMap { number, channel in
+        let components = ComponentRule.count(of: channel)
+        guard components > 0 else { return nil }
+        return Part(
+          channel: number, block: channel.storage.block, column: channel.storage.column,
+          width: channel.elements, components: components,
+          reading: ElementReading(channel, stored: schema.blocks[channel.storage.block].type),
+          hasQuantiles: components <= 64)
       }
     }
     totals = Array(repeating: [:], count: schema.streams.count)
@@ -63,75 +68,162 @@ struct StatisticsGatherer: Sendable {
   }
 
   /// The key of a row (SplitMix64's finaliser).
-  private static func key(_ row: Int) -> UInt64 {
+  static func key(_ row: Int) -> UInt64 {
     var z = UInt64(bitPattern: Int64(row)) &+ 0x9E37_79B9_7F4A_7C15
     z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
     z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
     return z ^ (z >> 31)
   }
 
-  /// Looks at a chunk of a stream: the rows of its blocks, by block number. `first` is the number of
-  /// the chunk's first row in the stream.
+  /// Looks at a chunk of a stream: the rows of its blocks. `first` is the number of the chunk's first row in
+  /// the stream.
   func observe(
-    stream: Int, chunk: [Int: [UInt8]], first: Int, spans: [Span]
+    stream: Int, chunk: [(number: Int, rows: ChunkBytes)], first: Int, spans: [Span]
   ) -> Partial {
-    var partial = Partial(stream: stream, splits: [:], samples: [])
-    let most = spans.reduce(0) { max($0, $1.rows.count) }
-    withUnsafeTemporaryAllocation(of: Double.self, capacity: max(most, 1)) { values in
-      guard let out = values.baseAddress else { return }
-      for span in spans where !span.rows.isEmpty {
-        let threshold = thresholds[stream][span.split] ?? .max
-        let sampled = span.rows.filter { Self.key(first + $0) <= threshold }
-        let base = partial.samples.count
-        partial.samples += sampled.map {
-          Sample(key: Self.key(first + $0), split: span.split, values: [])
+    var partial = Partial(stream: stream)
+    for span in spans where !span.rows.isEmpty {
+      var found: [tp_moments] = []
+      for part in parts[stream] {
+        guard let rows = chunk.first(where: { $0.number == part.block })?.rows else { continue }
+        let size = schema.blocks[part.block].rowBytes
+        rows.withBytes { bytes in
+          moments(
+            of: part, bytes.baseAddress.unsafelyUnwrapped + span.rows.lowerBound * size,
+            rows: span.rows.count, stride: size, into: &found)
         }
-        var stats = partial.splits[span.split] ?? []
-        let fresh = stats.isEmpty
-        for (c, component) in components[stream].enumerated() {
-          var part = ComponentStatistics()
-          let block = schema.blocks[component.block]
-          guard let bytes = chunk[component.block] else { continue }
-          bytes.withUnsafeBytes { raw in
-            guard let start = raw.baseAddress else { return }
-            for (n, column) in component.columns.enumerated() {
-              component.reading.doubles(
-                start + span.rows.lowerBound * block.rowBytes + column * block.type.size,
-                count: span.rows.count, stride: block.rowBytes, into: out)
-              part.add(UnsafeBufferPointer(start: out, count: span.rows.count))
-              guard component.hasQuantiles else { continue }
-              for (s, row) in sampled.enumerated()
-              where Int(Self.key(first + row) >> 40) % component.columns.count == n {
-                partial.samples[base + s].values.append(out[row - span.rows.lowerBound])
-              }
-            }
-          }
-          if fresh { stats.append(part) } else { stats[c].merge(part) }
-        }
-        partial.splits[span.split] = stats
       }
+      if var known = partial.splits[span.split] {
+        Self.merge(found, into: &known)
+        partial.splits[span.split] = known
+      } else {
+        partial.splits[span.split] = found
+      }
+      let threshold = thresholds[stream][span.split] ?? .max
+      let sampled = span.rows.filter { Self.key(first + $0) <= threshold }
+      partial.samples[span.split, default: Samples()].keys += sampled.map { Self.key(first + $0) }
+      sample(
+        stream, chunk, rows: sampled, first: first,
+        into: &partial.samples[span.split, default: Samples()].values)
     }
     return partial
+  }
+
+  /// The values of some rows of a chunk that the quantiles are estimated from, row by row. Of a component
+  /// of several elements the key of the row says which one enters.
+  func sample(
+    _ stream: Int, _ chunk: [(number: Int, rows: ChunkBytes)], rows: [Int], first: Int,
+    into values: inout [Double]
+  ) {
+    struct Place {
+      var start: UnsafeRawPointer
+      var rowBytes: Int
+      /// Bytes of the elements of a turn, which are `count`.
+      var step: Int
+      var count: Int
+      var turns: Int
+      var reading: ElementReading
+    }
+    let places = parts[stream].filter(\.hasQuantiles).compactMap { part -> Place? in
+      let block = schema.blocks[part.block]
+      guard let rows = chunk.first(where: { $0.number == part.block })?.rows.bytes.baseAddress
+      else {
+        return nil
+      }
+      return Place(
+        start: rows + part.column * block.type.size, rowBytes: block.rowBytes,
+        step: part.components * block.type.size, count: part.components,
+        turns: part.width / part.components, reading: part.reading)
+    }
+    values.reserveCapacity(
+      values.count + rows.count * places.reduce(0) { $0 + $1.count })
+    places.withUnsafeBufferPointer { places in
+      for row in rows {
+        let pick = Int(Self.key(first + row) >> 40)
+        for place in places {
+          let turn = place.turns == 1 ? 0 : pick % place.turns
+          place.reading.append(
+            place.start + row * place.rowBytes + turn * place.step, count: place.count, to: &values)
+        }
+      }
+    }
+    withExtendedLifetime(chunk) {}
+  }
+
+  /// The blocks that rows for the quantiles are read from.
+  func sampledBlocks(of stream: Int) -> [Int] {
+    Set(parts[stream].filter(\.hasQuantiles).map(\.block)).sorted()
+  }
+
+  /// The components of a stream, in the order of the statistics.
+  func componentNumbers(of stream: Int) -> [(channel: Int, component: Int)] {
+    parts[stream].flatMap { part in (0..<part.components).map { (part.channel, $0) } }
+  }
+
+  /// Appends the moments of a part's components over `rows` rows that begin at `start`.
+  private func moments(
+    of part: Part, _ start: UnsafeRawPointer, rows: Int, stride: Int, into out: inout [tp_moments]
+  ) {
+    let size = schema.blocks[part.block].type.size
+    let columns = [tp_moments](unsafeUninitializedCapacity: part.width) { found, used in
+      used = part.width
+      let at = start + part.column * size
+      switch part.reading.type {
+      case .float32: tp_moments_f32(at, rows, stride, part.width, found.baseAddress)
+      case .float64: tp_moments_f64(at, rows, stride, part.width, found.baseAddress)
+      default:
+        // Integers become numbers first, some columns at a time.
+        let most = min(part.width, max(8, 4096 / rows / 8 * 8))
+        withUnsafeTemporaryAllocation(of: Double.self, capacity: rows * most) { numbers in
+          for first in Swift.stride(from: 0, to: part.width, by: most) {
+            let width = min(most, part.width - first)
+            for column in 0..<width {
+              part.reading.doubles(
+                at + (first + column) * size, count: rows, stride: stride,
+                into: numbers.baseAddress.unsafelyUnwrapped + column, every: width)
+            }
+            tp_moments_f64(
+              numbers.baseAddress, rows, width * 8, width,
+              found.baseAddress.unsafelyUnwrapped + first)
+          }
+        }
+      }
+    }
+    for component in 0..<part.components {
+      var sum = tp_moments.none
+      columns.withUnsafeBufferPointer {
+        tp_moments_add(
+          &sum, $0.baseAddress.unsafelyUnwrapped + component, part.width / part.components,
+          part.components)
+      }
+      out.append(sum)
+    }
+  }
+
+  private static func merge(_ more: [tp_moments], into known: inout [tp_moments]) {
+    for i in known.indices where i < more.count {
+      withUnsafePointer(to: more[i]) { tp_moments_add(&known[i], $0, 1, 1) }
+    }
   }
 
   /// Adds what a chunk has to add.
   mutating func merge(_ partial: Partial) {
     let stream = partial.stream
     for (split, stats) in partial.splits {
-      if var all = totals[stream][split] {
-        for i in all.indices { all[i].merge(stats[i]) }
-        totals[stream][split] = all
-      } else {
+      if totals[stream][split] == nil {
         totals[stream][split] = stats
+      } else {
+        Self.merge(stats, into: &totals[stream][split, default: []])
       }
     }
-    for sample in partial.samples {
-      samples[stream][sample.split, default: []].append(sample)
-    }
-    for (split, kept) in samples[stream] where kept.count > 2 * Self.sampleSize {
-      let best = Array(kept.sorted { $0.key < $1.key }.prefix(Self.sampleSize))
+    for (split, more) in partial.samples {
+      samples[stream][split, default: Samples()].keys += more.keys
+      samples[stream][split, default: Samples()].values += more.values
+      guard let kept = samples[stream][split], kept.keys.count > 2 * Self.sampleSize else {
+        continue
+      }
+      let best = kept.best(Self.sampleSize)
       samples[stream][split] = best
-      thresholds[stream][split] = best.last?.key
+      thresholds[stream][split] = best.keys.last
     }
   }
 
@@ -144,33 +236,24 @@ struct StatisticsGatherer: Sendable {
     var quantiles: [Float] = []
     let names = [""] + splits
     for (s, split) in names.enumerated() {
-      for stream in components.indices {
+      for stream in parts.indices {
         guard let stats = totals[stream][split] else { continue }
-        let kept = (samples[stream][split] ?? []).sorted { $0.key < $1.key }
-          .prefix(Self.sampleSize)
-        var within: [Int: Int] = [:]
-        var position = 0
-        for (c, component) in components[stream].enumerated() {
-          let stat = stats[c]
-          let number = within[component.channel, default: 0]
-          within[component.channel] = number + 1
-          moments += [
-            Double(s - 1), Double(stream), Double(component.channel), Double(number),
-            Double(stat.count), Double(stat.missing), Double(stat.infinite),
-            stat.count > 0 ? stat.minimum : .nan, stat.count > 0 ? stat.maximum : .nan,
-            stat.count > 0 ? stat.mean : .nan, stat.m2,
-          ]
-          var found: [Double] = []
-          if component.hasQuantiles {
-            found = kept.map { $0.values[position] }.filter(\.isFinite).sorted()
-            position += 1
-          }
-          quantiles += ComponentStatistics.probabilities.map { p in
-            guard !found.isEmpty else { return .nan }
-            let at = p * Double(found.count - 1)
-            let low = Int(at)
-            let high = min(low + 1, found.count - 1)
-            return Float(found[low] + (found[high] - found[low]) * (at - Double(low)))
+        let kept = (samples[stream][split] ?? Samples()).best(Self.sampleSize)
+        let found = kept.quantiles(ComponentStatistics.probabilities)
+        let none = [Float](repeating: .nan, count: ComponentStatistics.probabilities.count)
+        var (at, position) = (0, 0)
+        for part in parts[stream] {
+          for number in 0..<part.components {
+            let stat = stats[at]
+            at += 1
+            moments += [
+              Double(s - 1), Double(stream), Double(part.channel), Double(number),
+              Double(stat.count), Double(stat.missing), Double(stat.infinite),
+              stat.count > 0 ? stat.minimum : .nan, stat.count > 0 ? stat.maximum : .nan,
+              stat.count > 0 ? stat.mean : .nan, stat.m2,
+            ]
+            quantiles += part.hasQuantiles && position < found.count ? found[position] : none
+            if part.hasQuantiles { position += 1 }
           }
         }
       }
@@ -179,29 +262,58 @@ struct StatisticsGatherer: Sendable {
   }
 }
 
-extension ComponentStatistics {
-  /// Adds a run of values, NaN where not observed: two passes over the run, then one merge.
-  mutating func add(_ values: UnsafeBufferPointer<Double>) {
-    var part = ComponentStatistics()
-    var sum = 0.0
-    for value in values {
-      if value.isFinite {
-        sum += value
-        part.count += 1
-        if value < part.minimum { part.minimum = value }
-        if value > part.maximum { part.maximum = value }
-      } else if value.isNaN {
-        part.missing += 1
-      } else {
-        part.infinite += 1
+extension StatisticsGatherer.Samples {
+  /// Values of a row.
+  private var width: Int { keys.isEmpty ? 0 : values.count / keys.count }
+
+  /// The rows with the smallest keys, in the order of their keys.
+  func best(_ count: Int) -> Self {
+    let width = width
+    var best = Self()
+    best.values.reserveCapacity(min(count, keys.count) * width)
+    for i in keys.indices.sorted(by: { keys[$0] < keys[$1] }).prefix(count) {
+      best.keys.append(keys[i])
+      best.values += values[i * width..<(i + 1) * width]
+    }
+    return best
+  }
+
+  /// The quantiles of each value of a row: linear in the sorted finite ones, NaN where there are none.
+  func quantiles(_ probabilities: [Double]) -> [[Float]] {
+    var out: [[Float]] = []
+    let (width, lanes) = (width, 8)
+    var sorted = [Double](repeating: .infinity, count: keys.count * lanes)
+    for first in stride(from: 0, to: width, by: lanes) {
+      var counts = [Int](repeating: 0, count: lanes)
+      let columns = min(lanes, width - first)
+      for row in keys.indices {
+        for c in 0..<columns {
+          let value = values[row * width + first + c]
+          // What is not finite goes behind what is.
+          sorted[row * lanes + c] = value.isFinite ? value : .infinity
+          if value.isFinite { counts[c] += 1 }
+        }
+      }
+      sorted.withUnsafeMutableBufferPointer { tp_sort_lanes($0.baseAddress, keys.count) }
+      for c in 0..<columns {
+        out.append(
+          probabilities.map { p in
+            guard counts[c] > 0 else { return .nan }
+            let at = p * Double(counts[c] - 1)
+            let low = sorted[Int(at) * lanes + c]
+            let high = sorted[min(Int(at) + 1, counts[c] - 1) * lanes + c]
+            return Float(low + (high - low) * (at - Double(Int(at))))
+          })
       }
     }
-    if part.count > 0 {
-      part.mean = sum / Double(part.count)
-      for value in values where value.isFinite {
-        part.m2 += (value - part.mean) * (value - part.mean)
-      }
-    }
-    merge(part)
+    return out
+  }
+}
+
+extension tp_moments {
+  /// Of no numbers.
+  static var none: tp_moments {
+    tp_moments(
+      count: 0, missing: 0, infinite: 0, minimum: .infinity, maximum: -.infinity, mean: 0, m2: 0)
   }
 }

@@ -8,6 +8,10 @@
 // chunks are allocated at the end of the file one by one, and no object carries a time.
 hid_t tph5_create(const char *path, uint64_t user_block);
 
+// Whether `count` bytes at a place of such a file are these, in the file or on their way to it: 1, 0, or -1 where it
+// cannot be read.
+int tph5_lies(hid_t file, const void *bytes, size_t count, uint64_t offset);
+
 // A group without times.
 hid_t tph5_create_group(hid_t file, const char *path);
 

@@ -14,6 +14,33 @@ uint32_t tp_crc32c_join(uint32_t first, uint32_t second, size_t length);
 // the high half of one, sums modulo 65535.
 uint32_t tp_fletcher32(const void *bytes, size_t length);
 
+// Compresses `count` bytes into an LZ4 block of at most `room` bytes, looking for matches at the last place of the same
+// four bytes and `stride` bytes before (0: there only). Returns its bytes; 0 where it would be longer, where the first
+// `trial` bytes (0: none) do not become shorter by a sixteenth, or where there are fewer than 13 or more than
+// TP_LZ4_LONGEST. The same bytes on every machine.
+#define TP_LZ4_BITS 12
+#define TP_LZ4_LONGEST ((size_t)1 << 30)
+size_t tp_lz4_stride(const void *source, size_t count, void *destination, size_t room, size_t stride,
+                     size_t trial, uint32_t table[1 << TP_LZ4_BITS]);
+
+// The moments of a column's numbers: how many are finite, NaN, infinite; of the finite ones the least, the greatest, the
+// mean and the sum of squared distances from it (infinity, -infinity, 0 and 0 where there are none).
+typedef struct {
+  int64_t count, missing, infinite;
+  double minimum, maximum, mean, m2;
+} tp_moments;
+
+// The moments of `columns` columns side by side, of rows that are `stride` bytes apart: a pass for sums in the order of
+// the rows, and one for distances. The same bits on every machine.
+void tp_moments_f32(const void *values, size_t rows, size_t stride, size_t columns, tp_moments *out);
+void tp_moments_f64(const void *values, size_t rows, size_t stride, size_t columns, tp_moments *out);
+
+// Merges into one the first, the step-th, the 2 step-th ... of `more`, one by one (Chan, Golub, LeVeque 1979, eq. 1.5).
+void tp_moments_add(tp_moments *into, const tp_moments *more, size_t count, size_t step);
+
+// Sorts eight lists of `count` numbers, none NaN: number i of list c is values[8 * i + c].
+void tp_sort_lanes(double *values, size_t count);
+
 // SHA-256 (FIPS 180-4) of a stream of bytes. Uses the SHA extensions where the processor has them.
 typedef struct {
   uint32_t state[8];

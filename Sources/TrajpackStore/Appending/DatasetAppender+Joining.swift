@@ -5,8 +5,8 @@ extension DatasetAppender {
   static let fan = 16
   /// The most episodes of a shard that is still joined with others.
   static let mostEpisodes = 4096
-  /// Sizes: below 16, 256 and 4096 units. A shard of 4096 units is never rewritten again.
-  private static let levels = 3
+  /// Sizes: below 16, 256 and 2048 units. A shard of 2048 units is full: it is never rewritten again.
+  private static let levels = [fan, fan * fan, mostEpisodes / 2]
 
   /// The size of a shard: a 4096th of what fills one, in episodes or bytes.
   private func units(_ entry: Manifest.Entry) -> Int {
@@ -15,11 +15,11 @@ extension DatasetAppender {
   }
 
   private func level(_ entry: Manifest.Entry) -> Int {
-    var (level, limit) = (0, Self.fan)
     let size = units(entry)
-    while level < Self.levels, size >= limit { (level, limit) = (level + 1, limit * Self.fan) }
-    return level
+    return Self.levels.firstIndex { size < $0 } ?? Self.levels.count
   }
+
+  private func isFull(_ entry: Manifest.Entry) -> Bool { level(entry) == Self.levels.count }
 
   /// Joins the last shards where 16 of one size, or enough to fill one, have come together.
   ///
@@ -29,7 +29,7 @@ extension DatasetAppender {
     var isDue = true
     while isDue {
       isDue = false
-      for level in 0..<Self.levels {
+      for level in Self.levels.indices {
         let (range, size, alike) = tail(level)
         guard range.count >= 2, alike >= Self.fan || size >= Self.mostEpisodes else { continue }
         do throws(TrajpackError) {
@@ -44,7 +44,7 @@ extension DatasetAppender {
 
   /// Joins all last shards that do not fill one.
   func joinRest() {
-    let range = tail(Self.levels - 1).range
+    let range = tail(Self.levels.count - 1).range
     guard joinFailure == nil, range.count >= 2 else { return }
     do throws(TrajpackError) { try join(range) } catch { joinFailure = error }
   }
@@ -75,13 +75,12 @@ extension DatasetAppender {
       opened.append(shard)
     }
     let layout = schema.layout(options.layout, blobBytes: blobBytes)
+    // Chunks that are shuffled as the last shard's are copied as they are.
+    shuffles = opened.last?.schema.blocks.map(\.shuffle)
+    // A full shard is not joined again, so the episodes behind it may be shuffled otherwise.
+    defer { if shards.last.map(isFull) ?? false { shuffles = nil } }
     let entry = try write(layout) { (writer) throws(TrajpackError) in
-      for shard in opened {
-        let reader = BlockReader(shard)
-        for number in 0..<shard.index.episodeCount {
-          try writer.append(try shard.draft(ofEpisode: number, reader))
-        }
-      }
+      try writer.append(contentsOf: opened)
     }
     let before = shards
     shards.replaceSubrange(range, with: [entry])
@@ -95,56 +94,5 @@ extension DatasetAppender {
     joinedBytes += parts.reduce(0) { $0 + $1.receipt.bytes }
     for name in retired { try FileSystem.remove("\(path)/\(name)") }
     retired = parts.map(\.name)
-  }
-}
-
-extension Shard {
-  /// An episode as it was written, to be written again into a shard of the same layout.
-  func draft(
-    ofEpisode number: Int, _ reader: BlockReader
-  ) throws(TrajpackError) -> EpisodeDraft {
-    let episode = index.episode(number)
-    var drafts: [TrackDraft] = []
-    for number in episode.tracks {
-      let track = index.track(number)
-      var rows: [TrackDraft.Rows] = []
-      for block in schema.rowBlocks(of: track.stream) {
-        rows.append(.init(try spool(reader, block: block, rows: track.rows)))
-      }
-      var bytes: TrackDraft.Bytes?
-      if let blob = schema.streams[track.stream].blob {
-        bytes = .spool(try spool(reader, block: blob, rows: track.blob), 0..<track.blob.count)
-      }
-      drafts.append(
-        TrackDraft(
-          stream: track.stream, entity: track.entity, clock: track.clock, count: track.rows.count,
-          metadata: try Self.object(track.metadata), rows: rows, bytes: bytes))
-    }
-    return EpisodeDraft(
-      id: episode.id, split: episode.split, metadata: try Self.object(episode.metadata),
-      tracks: drafts)
-  }
-
-  private static func object(_ text: String) throws(TrajpackError) -> JSONValue {
-    text.isEmpty ? .object([]) : try JSONValue(parsing: text)
-  }
-
-  private func spool(
-    _ reader: BlockReader, block: Int, rows: Range<Int>
-  ) throws(TrajpackError) -> Spool {
-    let size = schema.blocks[block].rowBytes
-    let spool = Spool(limit: 1 << 20)
-    let perPiece = max((128 << 10) / size, 1)
-    let buffer = ByteBuffer(min(perPiece, max(rows.count, 1)) * size)
-    var first = rows.lowerBound
-    while first < rows.upperBound {
-      let end = min(first + perPiece, rows.upperBound)
-      let part = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<((end - first) * size)])
-      guard let out = part.baseAddress else { break }
-      try reader.read(block: block, rows: first..<end, columns: 0..<size, into: out, stride: size)
-      try spool.append(UnsafeRawBufferPointer(part))
-      first = end
-    }
-    return spool
   }
 }

@@ -27,7 +27,7 @@ extension DatasetAppender {
 
   /// Looks at the shards that are there, and removes what was not acknowledged.
   func takeStock() throws(TrajpackError) {
-    var layouts: [Schema] = []
+    var layouts: [(schema: Schema, hasStatistics: Bool)] = []
     var clocks: [String: Set<Rational?>] = [:]
     for entry in shards {
       guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
@@ -37,7 +37,7 @@ extension DatasetAppender {
       }
       let shard = try Shard("\(path)/\(entry.name)")
       for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }
-      layouts.append(shard.schema)
+      layouts.append((shard.schema, shard.header.section(.statistics) != nil))
       let known = shard.index.allClocks
       for number in 0..<shard.index.trackCount {
         let track = shard.index.numbers(ofTrack: number)
@@ -50,10 +50,12 @@ extension DatasetAppender {
       if let rate = found.first ?? nil { rates[stream] = rate }
     }
     if let last = layouts.last {
-      let schema = AppendSchema(last)
+      let schema = AppendSchema(last.schema)
       self.schema = schema
       firstJoinable = shards.count
-      while firstJoinable > 0, schema.lies(in: layouts[firstJoinable - 1], options.layout) {
+      while firstJoinable > 0, layouts[firstJoinable - 1].hasStatistics,
+        schema.lies(in: layouts[firstJoinable - 1].schema, options.layout)
+      {
         firstJoinable -= 1
       }
     }

@@ -41,6 +41,8 @@ public final class DatasetAppender {
   /// Shards whose rows lie in others now. Readers may just have read their names, so they go later.
   var retired: [String] = []
   var nextNumber = 0
+  /// How the blocks of new shards are shuffled; the next episode decides where it is `nil`.
+  var shuffles: [Int]?
   /// Why shards are not joined any more.
   var joinFailure: TrajpackError?
   var joins = 0
@@ -198,8 +200,10 @@ public final class DatasetAppender {
   ) throws(TrajpackError) -> Manifest.Entry {
     let name = Manifest.shardName(nextNumber)
     let writer = try ShardWriter(
-      "\(path)/\(name)", schema: layout, level: options.layout.level, pool: pool, backend: backend)
+      "\(path)/\(name)", schema: layout, level: options.layout.level, search: .quick,
+      shuffles: shuffles, pool: pool, backend: backend)
     try fill(writer)
+    shuffles = writer.shuffles
     let receipt = try writer.commit()
     nextNumber += 1
     return Manifest.Entry(name: name, receipt: receipt)

@@ -34,6 +34,8 @@ public final class EpisodeRecorder {
   private let metadata: JSONValue
   private let schema: AppendSchema
   private var tracks: [Track] = []
+  /// Of 64 MiB: an episode that has more goes through temporary files.
+  private let budget = Spool.Budget(64 << 20)
 
   /// Rows of all tracks.
   public var rows: Int { tracks.reduce(0) { $0 + $1.count } }
@@ -87,8 +89,9 @@ public final class EpisodeRecorder {
     tracks.append(
       Track(
         stream: stream, entity: entity, clock: clock, metadata: metadata,
-        channels: plan.channels.map { _ in Spool(limit: 1 << 20) },
-        text: plan.channels.contains { $0.channel.type == .bytes } ? Spool(limit: 1 << 20) : nil,
+        channels: plan.channels.map { _ in Spool(limit: 1 << 20, budget: budget) },
+        text: plan.channels.contains { $0.channel.type == .bytes }
+          ? Spool(limit: 1 << 20, budget: budget) : nil,
         last: try end(of: stream, entity, before: clock)))
     return tracks.count - 1
   }
