@@ -107,7 +107,7 @@ public final class Spool: @unchecked Sendable {
     guard free - Double(held) < reserve else { return }
     throw TrajpackError(
       .machine,
-      "temporary files need more room than \(TemporaryFolder.description) has (\(Int(free)) bytes are free, "
+      "temporary files need more room than there is in \(TemporaryFolder.description) (\(Int(free)) bytes are free, "
         + "of which \(Int(reserve)) are left alone); set TMPDIR to a folder with more room")
   }
 

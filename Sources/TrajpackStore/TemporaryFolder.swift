@@ -11,7 +11,7 @@ public enum TemporaryFolder {
 
   /// The folder as errors name it.
   public static var description: String {
-    getenv("TMPDIR").map { $0.pointee != 0 } ?? false ? "\(path) (TMPDIR)" : path
+    getenv("TMPDIR").map { $0.pointee != 0 } ?? false ? "\(path), which TMPDIR names" : path
   }
 
   /// The error of a file that could not be made there just now, from `errno`.
@@ -19,7 +19,7 @@ public enum TemporaryFolder {
     let why = String(cString: strerror(errno)).lowercased()
     return TrajpackError(
       .machine,
-      "no temporary file can be made in \(description): \(why); set TMPDIR to a folder with room that may "
+      "no temporary file can be made in \(description) (\(why)); set TMPDIR to a folder with room that may "
         + "be written")
   }
 }
