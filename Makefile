@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test check format build release install wheel bench bench-loader sanitize enso tables crash picture setup clean
+.PHONY: help demo test frameworks check format build release install wheel bench bench-loader sanitize enso tables crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ demo: setup release ## Convert a recording, prove the round trip, draw a picture
 
 test: setup ## Build and run every test (Swift, Python, documentation)
 	@$(PYTHON_HERE) tools/run_tests.py
+
+frameworks: setup ## Install torch, Lightning, accelerate, transformers, torchdata, JAX; test the loaders in their loops
+	@tools/setup.sh --frameworks
+	@swift build --quiet -c release
+	@$(PYTHON_HERE) tools/run_tests.py --only-frameworks
 
 check: setup ## Format, lint, and build without a warning
 	@tools/check.sh

@@ -1,8 +1,11 @@
 #!/usr/bin/env python3
 """Builds everything and runs every test: one line a suite, the whole output of what fails, and a closing line.
 
-    run_tests.py            all
-    run_tests.py NAME...    only the suites whose name contains one of these: swift, fixtures, tools
+    run_tests.py                      all
+    run_tests.py NAME...              only the suites whose name contains one of these: swift, fixtures, tools
+    run_tests.py --only-frameworks    the loaders in the loops of other frameworks; builds nothing
+
+These last run with all others where .venv-frameworks is there, and in CI, where it is made if pip finds torch.
 
 Logs and JUnit files stay in build/tests. Exits with 1 when anything fails.
 """
@@ -51,6 +54,27 @@ def step(name, command, junit=None):
     return passed, failed, skipped
 
 
+FRAMEWORKS = ROOT / ".venv-frameworks" / "bin" / "python"
+
+
+def frameworks():
+    """Tests the loaders in other people's loops; passed, failed, skipped."""
+    name, junit = "frameworks", OUT / "frameworks.xml"
+    if not (FRAMEWORKS.parents[1] / ".requirements").exists():
+        why = "'make frameworks' installs torch and the others, and runs them"
+        if os.environ.get("CI"):
+            done = subprocess.run([ROOT / "tools" / "setup.sh", "--frameworks"], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            said = [line for line in done.stdout.splitlines() if "ERROR" in line] or done.stdout.splitlines()[-1:]
+            why = said[-1] if done.returncode and said else ""
+        if why:
+            print(f"{name:<24}not run: {why}", flush=True)
+            return 0, 0, 0
+    folder = Path("tools") / "python" / "tests"
+    return step(name, [FRAMEWORKS, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}",
+                       folder / "frameworks", folder / "test_frameworks.py"], junit)
+
+
 def shown(log):
     """A log without the lines of what passed."""
     lines = [line for line in log.read_text(errors="replace").splitlines()
@@ -63,6 +87,10 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for old in OUT.glob("*.xml"):
         old.unlink()
+    if wanted == ["--only-frameworks"]:
+        passed, failed, skipped = frameworks()
+        print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+        return 1 if failed or not passed else 0
     suites = [("swift test", ["swift", "test", "--disable-xctest", "--skip-build", "--xunit-output", OUT / "swift.xml"],
                OUT / "swift.xml")]
     for folder in ("fixtures", "tools/tests", "tools/python/tests"):
@@ -81,6 +109,8 @@ def main():
             print("0 passed, 1 failed")
             return 1
     results = [step(*suite) for suite in suites]
+    if not wanted:
+        results.append(frameworks())
     passed, failed, skipped = (sum(column) for column in zip(*results, strict=True)) if results else (0, 1, 0)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0

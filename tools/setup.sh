@@ -4,6 +4,7 @@
 #   tools/setup.sh                 system packages, .venv, and a look at swift
 #   tools/setup.sh --apt-only      system packages only
 #   tools/setup.sh --python-only   .venv only
+#   tools/setup.sh --frameworks    .venv-frameworks only: torch and what trains with it; exit 3 where it is not to be had
 set -euo pipefail
 
 packages=(libhdf5-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
@@ -44,22 +45,36 @@ install_packages() {
     fail "apt-get could not install ${missing[*]}: see its message above"
 }
 
-install_python() {
-  local python=${PYTHON:-python3} requirements=$root/tools/requirements.txt stamp=$root/.venv/.requirements
+# A virtual environment with the packages of a file, made where it is not there or another one is wanted.
+# install_environment FOLDER REQUIREMENTS; 1 where pip cannot install them.
+install_environment() {
+  local python=${PYTHON:-python3} folder=$root/$1 requirements=$root/tools/$2
+  local stamp=$folder/.requirements
   command -v "$python" >/dev/null || fail "no $python here; install Python 3.11 or newer, or name one with PYTHON=..."
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "$("$python" --version) is too old; the pinned packages need 3.11 or newer: name one with PYTHON=..."
   local want
   want=$({ "$python" --version; cat "$requirements"; } | sha256sum | cut -d' ' -f1)
-  if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && "$root/.venv/bin/python" -c '' 2>/dev/null; then
+  if [ "$(cat "$stamp" 2>/dev/null || true)" = "$want" ] && "$folder/bin/python" -c '' 2>/dev/null; then
     return 0
   fi
-  echo "setup: installing the pinned Python packages into .venv"
-  "$python" -m venv --clear "$root/.venv" ||
-    fail "$python could not make .venv; on Debian: apt-get install python3-venv"
-  "$root/.venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
-    --requirement "$requirements" </dev/null || fail "pip could not install $requirements: see its message above"
+  echo "setup: installing the packages of tools/$2 into $1"
+  "$python" -m venv --clear "$folder" ||
+    fail "$python could not make $1; on Debian: apt-get install python3-venv"
+  "$folder/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
+    --requirement "$requirements" </dev/null || return 1
   echo "$want" >"$stamp"     # last: a setup that was cut short starts again
+}
+
+install_python() {
+  install_environment .venv requirements.txt || fail "pip could not install tools/requirements.txt: see its message above"
+}
+
+install_frameworks() {
+  install_environment .venv-frameworks requirements-frameworks.txt && return 0
+  rm -rf "$root/.venv-frameworks"
+  echo "setup: pip could not install tools/requirements-frameworks.txt from the registries it is configured for: see above" >&2
+  exit 3
 }
 
 check_swift() {
@@ -73,13 +88,14 @@ check_swift() {
     fail "swift $found is too old; install $swift_needed or newer from https://www.swift.org/install/linux/"
 }
 
-want_apt=1 want_python=1 want_swift=1
+want_apt=1 want_python=1 want_swift=1 want_frameworks=0
 case "${1:-}" in
   "") ;;
   --apt-only) want_python=0 want_swift=0 ;;
   --python-only) want_apt=0 want_swift=0 ;;
-  -h | --help) sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-  *) fail "no option $1; there are --apt-only and --python-only" ;;
+  --frameworks) want_apt=0 want_python=0 want_swift=0 want_frameworks=1 ;;
+  -h | --help) sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  *) fail "no option $1; there are --apt-only, --python-only and --frameworks" ;;
 esac
 [ $# -le 1 ] || fail "one option at most"
 
@@ -92,3 +108,4 @@ fi
 [ $want_apt = 0 ] || install_packages
 [ $want_python = 0 ] || install_python
 [ $want_swift = 0 ] || check_swift
+[ $want_frameworks = 0 ] || install_frameworks

@@ -108,6 +108,29 @@ public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_batch_repeated(_ batch: OpaquePointer?) -> Int32 {
+  guard let batch else { return 0 }
+  let held = Unmanaged<HeldBatch>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
+  return held.batch.isRepeated ? 1 : 0
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_loader_set_part(
+  _ loader: OpaquePointer?, _ part: UnsafePointer<tp_part>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let part = try Border.need(part, "part").pointee
+    try made(loader).setPart(
+      rank: Int(part.rank), world: Int(part.world), worker: Int(part.worker),
+      workers: Int(part.workers), threads: Int(part.threads))
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_batch_free(_ batch: OpaquePointer?) { Border.free(batch, as: HeldBatch.self) }
 
 /// `trajpack.h` says what it does.

@@ -99,16 +99,21 @@ extension Loader {
     for (d, table) in (try chooser.weigh(setup) ?? []).enumerated() { order.weights[d] = table }
     let cut = WindowCursor.Cut(
       batch: options.batch, rank: options.rank, world: options.world, dropLast: options.dropLast)
+    try Self.check(cut, order)
+    self.init(
+      setup, order: order, cut: cut, reference: reference,
+      digest: Self.digest(datasets, sources, options, reference: reference))
+  }
+
+  /// - Throws: A usage error where an epoch has no batch.
+  static func check(_ cut: WindowCursor.Cut, _ order: WindowOrder) throws(TrajpackError) {
     guard cut.steps(ofEpoch: order.epochWindows) > 0 else {
       throw TrajpackError(
         .usage,
         "an epoch has \(counted(order.epochWindows, "window")), too few for a whole batch of "
-          + "\(options.batch) on \(options.world == 1 ? "one rank" : "each of \(options.world) ranks"): "
+          + "\(cut.batch) on \(cut.world == 1 ? "one rank" : "each of \(cut.world) ranks"): "
           + "make 'batch' smaller, or turn 'drop_last' off")
     }
-    self.init(
-      setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference))
   }
 
   /// The stream whose clock counts rows.

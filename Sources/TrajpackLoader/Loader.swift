@@ -18,7 +18,7 @@ public final class Loader: @unchecked Sendable {
   /// The order.
   public internal(set) var order: WindowOrder
   /// How the order is cut.
-  public let cut: WindowCursor.Cut
+  public private(set) var cut: WindowCursor.Cut
   /// The place after the last batch that was given out.
   public private(set) var cursor: WindowCursor
   /// The reference stream, and the rows of a window on its clock.
@@ -38,6 +38,8 @@ public final class Loader: @unchecked Sendable {
   var weightsEpoch: UInt64
   /// Weights that a state was saved with and that are not here yet.
   var wanted: [(digest: UInt64, epoch: UInt64, isLater: Bool)] = []
+  /// Threads; 0 for as many as there are processors.
+  private var threads: Int
 
   let setup: LoaderSetup
   private var memory: BatchMemory
@@ -61,6 +63,7 @@ public final class Loader: @unchecked Sendable {
     self.cut = cut
     self.reference = reference
     baseDigest = digest
+    threads = setup.options.threads
     cursor = WindowCursor(epoch: setup.options.epoch)
     weightsEpoch = setup.options.epoch
     memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
@@ -141,13 +144,43 @@ public final class Loader: @unchecked Sendable {
     try checkWeights()
     tp_fork_gate_enter()
     defer { tp_fork_gate_leave() }
-    let engine = Engine(setup, order: order, cut: cut, memory: memory, from: cursor)
+    let engine = Engine(
+      setup, order: order, cut: cut, threads: threads, memory: memory, from: cursor)
     try engine.start()
     lock.locked {
       self.engine = engine
       if isCancelled { engine.cancel() }
     }
     return engine
+  }
+
+  /// Becomes another part of all who load: a rank of `world`, and a worker of `workers` on it. The place in
+  /// the order stays.
+  ///
+  /// - Parameter threads: 0 leaves their number as the options say it.
+  /// - Throws: A usage error where there is no such part, or where an epoch is too short for so many ranks.
+  public func setPart(
+    rank: Int, world: Int, worker: Int, workers: Int, threads: Int
+  ) throws(TrajpackError) {
+    let most = 1 << 20
+    guard (1...most).contains(world), (0..<world).contains(rank) else {
+      throw TrajpackError(.usage, "there is no rank \(rank) of \(world)")
+    }
+    guard (1...1 << 16).contains(workers), (0..<workers).contains(worker) else {
+      throw TrajpackError(.usage, "there is no worker \(worker) of \(workers)")
+    }
+    guard (0...1024).contains(threads) else {
+      throw TrajpackError(.usage, "'threads' is \(threads), but must be 0 to 1024")
+    }
+    var new = cut
+    (new.rank, new.world, new.worker, new.workers) = (rank, world, worker, workers)
+    try Self.check(new, order)
+    let count = threads > 0 ? threads : setup.options.threads
+    guard new != cut || count != self.threads else { return }
+    adopt()
+    stopEngine()
+    cut = new
+    self.threads = count
   }
 
   /// Goes to a place of the order.

@@ -174,9 +174,10 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "seed"       default 0;  "epoch": the epoch to begin with, default 0
 //   "batch"      windows of a batch on this rank; default 32
 //   "drop_last"  true (default): the last windows of an epoch that do not fill a batch on every rank are
-//                left out. false: they come as a smaller batch, which on some ranks may be empty.
+//                left out. false: they come as a smaller batch. A rank that would have none of the last
+//                windows gets one of another rank again, its rows marked as padding: tp_batch_repeated
 //   "rank", "world"  this one of so many; default 0 of 1. Window j of a step's global batch goes to rank
-//                j % world.
+//                j % world. tp_loader_set_part changes them.
 //   "weights"    of the datasets of a mixture, by window
 //   "epoch_windows"  windows of an epoch of a mixture, of weighted windows, or with "replacement"; default: as
 //                many as the datasets have together
@@ -231,8 +232,22 @@ typedef struct tp_batch_view {
   const uint32_t *datasets; // count numbers: the dataset of the mixture of each
 } tp_batch_view;
 void tp_batch_look(const tp_batch *batch, tp_batch_view *view);
+// 1 where its only window is one that another rank has too, because this rank had none left in the last
+// step of an epoch; all of its rows are padding. Else 0.
+int32_t tp_batch_repeated(const tp_batch *batch);
 // Gives its memory back to the loader. Null is allowed. The loader may be freed before.
 void tp_batch_free(tp_batch *batch);
+
+// Which part of the order a loader gives.
+typedef struct tp_part {
+  uint32_t rank, world;      // as the options of the same names
+  uint32_t worker, workers;  // of this rank: batches worker, worker + workers, .. of the rank, whole. 0 of 1 for
+                             // all of them. The state of a worker counts whole rounds of all workers; it is
+                             // for the same worker of as many.
+  uint32_t threads;          // 0: as the options say
+} tp_part;
+// Becomes another part; the place in the order stays. A usage error where an epoch is too short for so many ranks.
+int32_t tp_loader_set_part(tp_loader *loader, const tp_part *part, tp_error *error);
 
 // Lends memory for one batch (pinned memory, say): at least batch_bytes, at a multiple of 64. Lent
 // memory is used before the loader allocates its own, and must live until the loader and all batches

@@ -72,12 +72,15 @@ public final class Batch: @unchecked Sendable {
   public let windows: [UInt64]
   /// The dataset of each window.
   public let datasets: [UInt32]
+  /// Whether its only window is one that another rank has, so that this rank's batch is not empty. Its
+  /// rows are padding.
+  public let isRepeated: Bool
   private let pool: BatchMemory
   private let owned: UnsafeMutableRawPointer
 
   init(
     _ memory: UnsafeMutableRawPointer, bytes: Int, pool: BatchMemory, cursor: WindowCursor,
-    places: [WindowOrder.Place]
+    places: [WindowOrder.Place], isRepeated: Bool
   ) {
     owned = memory
     self.memory = UnsafeRawPointer(memory)
@@ -85,6 +88,7 @@ public final class Batch: @unchecked Sendable {
     self.pool = pool
     self.cursor = cursor
     count = places.count
+    self.isRepeated = isRepeated && !places.isEmpty
     windows = places.map(\.window)
     datasets = places.map { UInt32($0.dataset) }
   }

@@ -15,6 +15,8 @@ final class Engine: @unchecked Sendable {
     /// Where the batch begins, and the place after it.
     let cursor: WindowCursor
     let next: WindowCursor
+    /// Whether its only window is one that another rank has.
+    var isRepeated = false
     var nextItem = 0
     var doneItems = 0
     var isReady = false
@@ -72,8 +74,8 @@ final class Engine: @unchecked Sendable {
   let generation = tp_fork_generation()
 
   init(
-    _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, memory: BatchMemory,
-    from cursor: WindowCursor
+    _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, threads: Int,
+    memory: BatchMemory, from cursor: WindowCursor
   ) {
     self.setup = setup
     self.order = order
@@ -88,7 +90,7 @@ final class Engine: @unchecked Sendable {
     if setup.options.plan != nil { limit = 192 << 20 }
     limit = setup.options.cache ?? limit
     cache = limit > 0 ? ChunkCache(limit: limit) : nil
-    threadCount = setup.options.threads > 0 ? setup.options.threads : Int(tp_processors())
+    threadCount = threads > 0 ? threads : Int(tp_processors())
   }
 
   /// Starts the threads; the corresponding C function is `pthread_create`.
@@ -173,8 +175,14 @@ final class Engine: @unchecked Sendable {
     lock.unlock()
     guard let plan = slot.plan else { return .endOfEpoch(next: slot.next) }
     let places = compact(plan)
+    if slot.isRepeated {
+      for output in setup.layout.outputs where output.role == .padding && !places.isEmpty {
+        memset(plan.memory + output.offset, 1, output.windowBytes)
+      }
+    }
     let batch = Batch(
-      plan.memory, bytes: setup.layout.bytes, pool: memory, cursor: slot.cursor, places: places)
+      plan.memory, bytes: setup.layout.bytes, pool: memory, cursor: slot.cursor, places: places,
+      isRepeated: slot.isRepeated)
     lock.locked { if spare.count <= setup.options.prefetch { spare.append(plan) } }
     return .batch(batch, next: slot.next)
   }
@@ -232,12 +240,12 @@ final class Engine: @unchecked Sendable {
   /// Plans the next batch; the lock is held before and after.
   private func planNext(_ worker: ChunkWorker) {
     let begin = cursor
-    let places = cursor.next(cut, epochWindows: order.epochWindows)
+    let share = cursor.next(cut, epochWindows: order.epochWindows)
     let next = cursor
-    let old = places == nil ? nil : spare.popLast()
+    let old = share == nil ? nil : spare.popLast()
     lock.unlock()
     var slot: Slot
-    if let places {
+    if let share {
       var error: TrajpackError?
       var made: BatchPlan?
       do throws(TrajpackError) {
@@ -246,13 +254,14 @@ final class Engine: @unchecked Sendable {
         plan.memory = bytes
         made = plan
         try planner.plan(
-          places.map { order.window(epoch: begin.epoch, position: $0) }, epoch: begin.epoch,
-          into: plan)
+          share.places.map { order.window(epoch: begin.epoch, position: $0) },
+          epoch: begin.epoch, into: plan)
         for window in plan.places.indices where plan.remaining[window] == 0 {
           worker.finisher.run(plan, window: window)
         }
       } catch let failure { error = failure }
       slot = Slot(plan: made, cursor: begin, next: next)
+      slot.isRepeated = share.isRepeated
       slot.error = error
       slot.isReady = error != nil || made?.itemCount == 0
       if error != nil { slot.nextItem = .max }

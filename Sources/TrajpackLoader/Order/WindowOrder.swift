@@ -126,35 +126,64 @@ public struct WindowCursor: Sendable, Equatable {
     public var world: Int
     /// Whether the windows that do not fill a batch on every rank are left out.
     public var dropLast: Bool
+    /// Which worker of the rank this is: it gives the rank's batches `worker`, `worker + workers`, and so
+    /// on, whole.
+    public var worker: Int
+    /// How many workers the rank has.
+    public var workers: Int
 
     /// A cut.
-    public init(batch: Int, rank: Int = 0, world: Int = 1, dropLast: Bool = true) {
+    public init(
+      batch: Int, rank: Int = 0, world: Int = 1, dropLast: Bool = true, worker: Int = 0,
+      workers: Int = 1
+    ) {
       self.batch = batch
       self.rank = rank
       self.world = world
       self.dropLast = dropLast
+      self.worker = worker
+      self.workers = workers
     }
 
-    /// Steps of a whole epoch, the same on every rank.
+    /// Steps of a whole epoch, the same on every rank; those of all workers together.
     public func steps(ofEpoch windows: UInt64) -> UInt64 {
       let step = UInt64(batch * world)
       return dropLast ? windows / step : (windows + step - 1) / step
     }
   }
 
-  /// The places of the next batch, in order, after which the cursor is behind them; `nil` at the end of
-  /// the epoch, after which it is at the beginning of the next.
-  public mutating func next(_ cut: Cut, epochWindows: UInt64) -> [UInt64]? {
+  /// What a rank's next batch has.
+  public struct Share: Sendable, Equatable {
+    /// Places in the order.
+    public var places: [UInt64]
+    /// Whether the only place is one that another rank has: the last step of an epoch has fewer windows
+    /// than there are ranks, and no rank gets an empty batch.
+    public var isRepeated = false
+  }
+
+  /// The next batch, after which the cursor is behind it; `nil` at the end of the epoch, after which it is
+  /// at the beginning of the next.
+  ///
+  /// A worker's cursor moves by whole rounds: a step of each worker.
+  public mutating func next(_ cut: Cut, epochWindows: UInt64) -> Share? {
     let step = UInt64(cut.batch * cut.world)
+    let before = step * UInt64(cut.worker)
     let left = epochWindows > position ? epochWindows - position : 0
-    guard left > 0, !cut.dropLast || left >= step else {
+    guard left > before, !cut.dropLast || left - before >= step else {
       self = WindowCursor(epoch: epoch &+ 1)
       return nil
     }
-    let first = position + UInt64(cut.rank)
-    let places = (0..<UInt64(cut.batch)).map { first + $0 * UInt64(cut.world) }
-    position += min(step, left)
-    let end = position
-    return places.last.map { $0 < end } == true ? places : places.filter { $0 < end }
+    let begin = position + before
+    let count = min(step, left - before)
+    position += min(step * UInt64(cut.workers), left)
+    let first = begin + UInt64(cut.rank)
+    var places = (0..<UInt64(cut.batch)).map { first + $0 * UInt64(cut.world) }
+    if places.last.map({ $0 >= begin + count }) == true {
+      places.removeAll { $0 >= begin + count }
+    }
+    if places.isEmpty {
+      return Share(places: [begin + UInt64(cut.rank) % count], isRepeated: true)
+    }
+    return Share(places: places)
   }
 }

@@ -42,7 +42,7 @@ public struct CSVExporter: Exporter {
           let count = channel.type == .bytes ? 1 : channel.elements
           return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
         }
-      try file.write(header.map(name).joined(separator: ",") + "\n")
+      try file.write(header.map(quoted).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
       let form = try times.dateForm()
       try track.forEachRun { (rows) throws(TrajpackError) in
@@ -57,14 +57,14 @@ public struct CSVExporter: Exporter {
     }
   }
 
-  private func name(_ text: String) -> String {
+  private func quoted(_ text: String) -> String {
     text.csvCell(escapingFormulas: escapesFormulas)
   }
 
   /// A text; an empty one is quoted, so that it is not taken for one that was not observed.
   private func cell(_ text: String?) -> String {
     guard let text else { return "" }
-    return text.isEmpty ? "\"\"" : name(text)
+    return text.isEmpty ? "\"\"" : quoted(text)
   }
 
   private func cells(

@@ -167,7 +167,7 @@ d.destroy_process_group()
 
 
 @needs_torch
-def test_pinning_without_an_accelerator_is_refused(dataset: trajpack.Dataset) -> None:
+def test_pinning_without_an_accelerator_warns(dataset: trajpack.Dataset) -> None:
     import torch
 
     import trajpack.torch
@@ -175,8 +175,9 @@ def test_pinning_without_an_accelerator_is_refused(dataset: trajpack.Dataset) ->
         batch = next(iter(trajpack.torch.WindowLoader(dataset, pin_memory=True, **OPTIONS)))
         assert all(t.is_pinned() for t in batch.values())
     else:
-        with pytest.raises(trajpack.UsageError, match="pin_memory"):
-            trajpack.torch.WindowLoader(dataset, pin_memory=True, **OPTIONS)
+        with pytest.warns(UserWarning, match="pin_memory"):
+            loader = trajpack.torch.WindowLoader(dataset, pin_memory=True, batch=16, **OPTIONS)
+        assert len(list(loader)) == len(loader)
 
 
 def test_lent_memory_is_used_and_outlives_the_loader(dataset: trajpack.Dataset) -> None:
@@ -219,6 +220,14 @@ for sharding in (None, jax.devices()[0], spread):
             assert set(a) == set(b)
             for name in a:
                 np.testing.assert_array_equal(np.asarray(a[name]), b[name])
+for ahead in (0, 2):                  # epochs follow, whether or not the end is asked for
+    loader = ds.windows(**options)
+    for epoch in range(3):
+        ours = [b for _, b in zip(range(len(loader)), trajpack.jax.batches(loader, ahead=ahead))]
+        want = list(ds.windows(epoch=epoch, **options))
+        assert len(ours) == len(want)
+        for a, b in zip(ours, want):
+            np.testing.assert_array_equal(np.asarray(a["camera/pos"]), b["camera/pos"])
 one = next(trajpack.jax.batches(ds.windows(**options), choose=lambda n: n == "npc/hp"))
 assert list(one) == ["npc/hp"] and len(one["npc/hp"].devices()) == 1
 print(len(jax.devices()))

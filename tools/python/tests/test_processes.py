@@ -25,7 +25,7 @@ PATIENCE = 60
 def digest(loader: trajpack.Loader, batches: int | None = None) -> list[int]:
     """A number a batch that depends on every window in it."""
     out = []
-    for batch in loader:
+    while (batch := loader.next()) is not None:
         out.append(hash((tuple(batch.windows.tolist()), float(np.nan_to_num(batch["camera/pos"]).sum()))))
         if batches is not None and len(out) == batches:
             break

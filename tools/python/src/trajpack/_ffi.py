@@ -40,6 +40,13 @@ class State(Structure):
                 ("later_weights", c_uint64), ("later_epoch", c_uint64)]
 
 
+class Part(Structure):
+    """tp_part"""
+
+    _fields_ = [("rank", c_uint32), ("world", c_uint32), ("worker", c_uint32), ("workers", c_uint32),
+                ("threads", c_uint32)]
+
+
 _error = POINTER(Error)
 _text = POINTER(c_void_p)  # char **: kept as an address, because it has to be freed
 _status = c_int32
@@ -68,7 +75,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_loader_next": (_status, [c_void_p, POINTER(c_void_p), _error]),
     "tp_loader_wait": (_status, [c_void_p, c_int32]),
     "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
+    "tp_batch_repeated": (c_int32, [c_void_p]),
     "tp_batch_free": (None, [c_void_p]),
+    "tp_loader_set_part": (_status, [c_void_p, POINTER(Part), _error]),
     "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
     "tp_loader_set_weights": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, _error]),
     "tp_loader_replace_weights": (_status, [c_void_p, POINTER(c_void_p), POINTER(c_size_t), c_size_t, _error]),

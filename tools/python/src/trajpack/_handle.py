@@ -1,4 +1,4 @@
-"""A loader's life: the handle of the library, what it says of itself, its locks, fork, and its end."""
+"""A loader's life: the handle of the library, what it says of itself, its rank, its locks, fork, and its end."""
 from __future__ import annotations
 
 import os
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _ffi, _options
+from . import _ffi, _options, _ranks
 from ._errors import UsageError
 from ._patience import patiently
 from .batch import Output
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class LoaderHandle:
     """An open loader of the library: what it is made of, and how it ends."""
 
-    def _start(self, datasets: list[Dataset], options: bytes, weights: list[NDArray[np.float32]] | None) -> None:
+    def _start(self, datasets: list[Dataset], options: bytes, weights: list[NDArray[np.float32]] | None,
+               given: _ranks.Place | None, hint: _ranks.Place | None = None) -> None:
         library = _ffi.library()
         pointers = (c_void_p * max(len(datasets), 1))(*[d._pointer.value for d in datasets])
         pointer = c_void_p()
@@ -44,6 +45,11 @@ class LoaderHandle:
         self.datasets: tuple[Dataset, ...] = tuple(datasets)
         self._given = options
         self._weights = weights
+        # The rank that was asked for; that of the process which pickled it; the one that it was first used as.
+        self._asked, self._hint = given, hint
+        self._place: _ranks.Place | None = None
+        self._worker = (0, 1)
+        self._busy = self._closing = False
         self._renew()
         self._pending = c_void_p()
         self._library = library
@@ -54,8 +60,7 @@ class LoaderHandle:
 
     def _describe(self) -> None:
         description = _ffi.text("tp_loader_describe", self._pointer)
-        #: The options as they were understood.
-        self.options: dict[str, Any] = description["options"]
+        self._understood: dict[str, Any] = description["options"]
         #: The arrays of every batch, by name.
         self.outputs: Mapping[str, Output] = {o["name"]: Output.of(o) for o in description["outputs"]}
         #: Windows of each data set.
@@ -83,13 +88,53 @@ class LoaderHandle:
         self.tolerance: float = description["tolerance"]
         #: What identifies the data and the order, as ``state_dict`` has it.
         self.digest: Any = description["digest"]
-        self._steps: int = description["steps"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options as they were understood, with this process's ``rank`` and ``world``."""
+        rank, world = self._place or self._looked_up()
+        return {**self._understood, "rank": rank, "world": world}
+
+    def _looked_up(self) -> _ranks.Place:
+        """The rank that the loader would have, were it first used now."""
+        return self._asked or _ranks.found() or self._hint or (0, 1)
+
+    def _settle(self) -> _ranks.Place:
+        """Takes the rank at the first use; later it must be the same."""
+        now = self._looked_up()
+        if self._place is None:
+            self._become(now, (0, 1))
+        elif now != self._place:
+            raise _ranks.differs(self._place, now)
+        return now
+
+    def _become(self, place: _ranks.Place, worker: tuple[int, int]) -> None:
+        """Gives the part of a rank, or of one of its workers."""
+        threads = 0 if self._understood.get("threads") else _ranks.threads(worker[1])
+        part = _ffi.Part(*place, *worker, threads)
+        with self._lock:
+            self._idle()
+            _ffi.call("tp_loader_set_part", self._open(), byref(part))
+            self._place, self._worker = place, worker
+
+    def _batches(self, windows: int, world: int) -> int:
+        """Batches of so many windows on each rank."""
+        step = self.batch_size * world
+        return windows // step if self._understood.get("drop_last", True) else -(-windows // step)
 
     def _renew(self) -> None:
-        """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life."""
-        self._lock = threading.Lock()
-        self._life = threading.Lock()
+        """Locks of this process: one for what one thread at a time may do, one for the end of the loader's life. A
+        signal handler may come while its own thread holds them."""
+        self._lock = threading.RLock()
+        self._life = threading.RLock()
+        self._busy = False
         _all.add(self)
+
+    def _idle(self) -> None:
+        """With the lock held: raises where this thread is already in ``next``, so that this is a signal handler."""
+        if self._busy:
+            raise UsageError("the loader waits for a batch in this very thread; a signal handler may ask it for its "
+                             "state_dict(), epoch, position and stats(), cancel() and close() it, and nothing else")
 
     def cancel(self) -> None:
         """Makes a waiting ``next`` and every later one raise ``Cancelled`` at once, from any thread, until a state is
@@ -109,6 +154,7 @@ class LoaderHandle:
         if not array.flags.writeable:
             raise UsageError("memory that is lent must be writable")
         with self._lock:
+            self._idle()
             _ffi.call("tp_loader_lend", self._open(), array.ctypes.data_as(c_void_p), array.nbytes)
             self._lent.append(array)
 
@@ -116,6 +162,9 @@ class LoaderHandle:
         """Stops its threads and frees it. Batches that are still held stay valid."""
         self.cancel()
         with self._lock, self._life:
+            if self._busy:  # in a signal handler: who waits leaves first
+                self._closing = True
+                return
             if self._free.alive:
                 self._drop()
             self._free()

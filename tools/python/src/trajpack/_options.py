@@ -4,7 +4,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -97,19 +96,6 @@ def listed(value: Any) -> Any:
     return [plain(value)]
 
 
-def place() -> tuple[int, int]:
-    """This process's rank, and how many there are, where torch.distributed or JAX has been set up; else 0 of 1."""
-    torch = sys.modules.get("torch")
-    distributed = getattr(torch, "distributed", None)
-    if distributed is not None and distributed.is_available() and distributed.is_initialized():
-        return int(distributed.get_rank()), int(distributed.get_world_size())
-    jax = sys.modules.get("jax")
-    several = getattr(jax, "distributed", None)
-    if jax is not None and several is not None and several.is_initialized():
-        return int(jax.process_index()), int(jax.process_count())
-    return 0, 1
-
-
 def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:
     """A whole number from ``least`` to below ``end``."""
     try:
@@ -156,19 +142,12 @@ def named(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
-def rank(rank: int | None, world: int | None) -> tuple[int, int]:
-    """What was asked for, or this process's place."""
-    if rank is None and world is None:
-        return place()
-    if world is None:
-        raise UsageError("'rank' is given without 'world_size'; give both, or neither")
-    if rank is None:
-        raise UsageError("'world_size' is given without 'rank'; give both, or neither")
-    of = whole(world, "world_size", 1)
-    own = whole(rank, "rank", 0)
-    if own >= of:
-        raise UsageError(f"'rank' is {own}, but must be below 'world_size', which is {of}")
-    return own, of
+def seed(value: Any) -> Any:
+    """A seed of 64 bits, as the library has it: torch's from 2**63 on are the same bits as a negative number."""
+    if value is None or isinstance(value, bool) or not hasattr(value, "__index__"):
+        return value
+    number = int(value.__index__())
+    return number - 2**64 if 2**63 <= number < 2**64 else number
 
 
 def encode(options: Mapping[str, Any]) -> bytes:

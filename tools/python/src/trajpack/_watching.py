@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from . import _ffi, _options
+<<<<<<< HEAD
 from ._places import Places
 from ._words import counted, lines_of
+=======
+from ._passes import Passes
+from ._words import counted
+>>>>>>> main
 
 if TYPE_CHECKING:
     from .batch import Batch
 
 
-class Watched(Places):
+class Watched(Passes):
     """What a loader tells of its work."""
-
-    if TYPE_CHECKING:
-        def __iter__(self) -> Iterator[Batch]: ...
 
     def stats(self) -> dict[str, Any]:
         """``batches``, ``windows``, ``skipped``, ``bytes_read``, ``bytes_inflated``, ``chunks``, ``cache_hits``,
@@ -42,10 +44,11 @@ class Watched(Places):
         first two seconds. ``file``: instead of standard error.
         """
         from ._progress import ProgressLine
-        step = self.batch_size * int(self.options.get("world") or 1)
-        line = ProgressLine(label or f"epoch {self.epoch}", self._steps, self.position // step, file)
+        batches = iter(self)
+        step = self.batch_size * self._settle()[1]
+        line = ProgressLine(label or f"epoch {self.epoch}", len(self), self.position // step, file)
         try:
-            for batch in self:
+            for batch in batches:
                 yield batch
                 stats = self.stats()
                 line.advance(batch.count, stats["wait_data_seconds"] / max(stats["seconds"], 1e-9))
@@ -73,8 +76,10 @@ class Watched(Places):
     def __repr__(self) -> str:
         if not self._free.alive:
             return "<trajpack.Loader, closed>"
+        _, world = self._place or self._looked_up()
+        steps = self._batches(self.epoch_windows, world)
         lines = [f"<trajpack.Loader {', '.join(d.path for d in self.datasets)}: "
-                 f"{counted(self.windows, 'window')}, {counted(self._steps, 'batch')} of {self.batch_size} an epoch, "
+                 f"{counted(self.windows, 'window')}, {counted(steps, 'batch')} of {self.batch_size} an epoch, "
                  f"now at {self.position:,} of epoch {self.epoch}>"]
         lines += [f"  {o.name}: {o.dtype.name} {list(o.shape)}{' ' + o.units if o.units else ''}"
                   for o in self.outputs.values()]

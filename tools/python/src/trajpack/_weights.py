@@ -40,6 +40,7 @@ class Weighed(LoaderHandle):
         pointers = (c_void_p * len(arrays))(*[one.ctypes.data for one in arrays])
         counts = (c_size_t * len(arrays))(*[len(one) for one in arrays])
         with self._lock:
+            self._idle()
             self._open()
             before = self._in_force()
             _ffi.call("tp_loader_replace_weights", self._pointer, pointers, counts, len(arrays))

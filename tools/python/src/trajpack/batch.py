@@ -68,10 +68,15 @@ class Batch(Mapping[str, Any]):
     ``Loader.outputs`` lists.
     """
 
-    __slots__ = ("_arrays", "_memory", "_outputs", "count", "datasets", "epoch", "position", "windows")
+    __slots__ = ("_arrays", "_memory", "_outputs", "count", "datasets", "epoch", "position", "repeated", "windows")
 
-    def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8], count: int, epoch: int, position: int,
-                 windows: NDArray[np.uint64], datasets: NDArray[np.uint32]) -> None:
+    def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8] | None = None, count: int = 0,
+                 epoch: int = 0, position: int = 0, windows: NDArray[np.uint64] | None = None,
+                 datasets: NDArray[np.uint32] | None = None, repeated: bool = False) -> None:
+        if memory is None or windows is None or datasets is None:
+            # Trainers that move every batch make a mapping of its type from what they moved.
+            raise UsageError("a trajpack.Batch is numpy arrays of a loader, and cannot be made of others: for tensors "
+                             "that Lightning or accelerate move to a device, iterate a trajpack.torch.WindowLoader")
         self._outputs = outputs
         self._memory = memory
         self._arrays: dict[str, NDArray[Any]] = {}
@@ -85,6 +90,9 @@ class Batch(Mapping[str, Any]):
         self.windows = windows
         #: The data set of the mixture of each: ``[B]`` uint32.
         self.datasets = datasets
+        #: Whether its only window is one that another rank has as well, because none was left for this one at the end
+        #: of an epoch (``drop_last=False``): all of its rows are padding.
+        self.repeated = repeated
 
     @staticmethod
     def _take(pointer: int, outputs: Mapping[str, Output], lent: list[Any]) -> Batch:
@@ -95,7 +103,8 @@ class Batch(Mapping[str, Any]):
         windows = np.frombuffer(bytearray(string_at(view.windows, 8 * count)) if count else b"", np.uint64)
         datasets = np.frombuffer(bytearray(string_at(view.datasets, 4 * count)) if count else b"", np.uint32)
         memory = np.asarray(_Owner(pointer, view.memory, view.bytes, lent))
-        return Batch(outputs, memory, count, view.epoch, view.position, windows, datasets)
+        repeated = bool(_ffi.library().tp_batch_repeated(pointer))
+        return Batch(outputs, memory, count, view.epoch, view.position, windows, datasets, repeated)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         array = self._arrays.get(name)
@@ -170,18 +179,20 @@ class Batch(Mapping[str, Any]):
 
     def __reduce__(self) -> Any:
         return _rebuild, (dict(self._outputs), self._memory.tobytes(), self.count, self.epoch, self.position,
-                          self.windows, self.datasets)
+                          self.windows, self.datasets, self.repeated)
 
     def __repr__(self) -> str:
-        lines = [f"<trajpack.Batch of {counted(self.count, 'window')}, epoch {self.epoch}, position {self.position}>"]
+        more = ", repeated as padding" if self.repeated else ""
+        lines = [f"<trajpack.Batch of {counted(self.count, 'window')}, epoch {self.epoch}, position {self.position}"
+                 f"{more}>"]
         for name, output in self._outputs.items():
             lines.append(f"  {name}: {output.dtype.name} {[self.count, *output.shape[1:]]}")
         return lines_of(lines)
 
 
 def _rebuild(outputs: dict[str, Output], data: bytes, count: int, epoch: int, position: int,
-             windows: NDArray[np.uint64], datasets: NDArray[np.uint32]) -> Batch:
-    return Batch(outputs, np.frombuffer(bytearray(data), np.uint8), count, epoch, position, windows, datasets)
+             windows: NDArray[np.uint64], datasets: NDArray[np.uint32], repeated: bool = False) -> Batch:
+    return Batch(outputs, np.frombuffer(bytearray(data), np.uint8), count, epoch, position, windows, datasets, repeated)
 
 
 def empty(size: int) -> tuple[NDArray[np.uint8], c_void_p]:

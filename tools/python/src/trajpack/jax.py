@@ -54,7 +54,8 @@ def _narrowed(name: str, array: Any) -> Any:
 
 def batches(loader: Loader, sharding: Any = None, *, ahead: int = 2,
             choose: Callable[[str], bool] | None = None) -> Iterator[dict[str, jax.Array]]:
-    """One epoch of a loader on devices, ``ahead`` batches being copied while one is used.
+    """One epoch of a loader on devices, as ``for batch in loader`` gives it, ``ahead`` batches being copied while one
+    is used.
 
     ``choose``: which outputs to take, by name. ``loader.state_dict()`` is that of the batches that were taken from the
     loader, which are up to ``ahead`` more than were given out here: to resume exactly, use ``ahead=0``.

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from ctypes import byref
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options, _weights, predicates
+from . import _ffi, _options, _ranks, _weights, predicates
 from ._errors import UsageError
 from ._watching import Watched
 from .batch import Batch, empty, numbers
@@ -22,8 +21,11 @@ if TYPE_CHECKING:
 class Loader(Watched):
     """Windows of one data set, or of a mixture, in batches.
 
-    ``for batch in loader`` goes from where the loader is to the end of the epoch; the next ``for`` gives the next
-    epoch, in another order. After ``break`` the next ``for`` goes on with the next window; ``seek`` begins elsewhere.
+    ``for batch in loader`` is one epoch, of ``len(loader)`` batches; the next ``for`` is the next epoch, in another
+    order, whether or not the last one was asked for its end. After ``break`` it is the next epoch as well; with several
+    ranks it is the same one from its beginning, as with torch's ``DistributedSampler``, until ``set_epoch`` names
+    another. After ``load_state_dict`` or ``seek`` it goes on from there, once. ``next()`` gives batch after batch.
+    A new iteration ends an older one, which raises.
 
     What a window holds:
 
@@ -110,9 +112,12 @@ class Loader(Watched):
         Windows of a batch on this rank: B (32).
     drop_last
         True: the last windows of an epoch that fill no batch on every rank are left out. False: they come as a smaller
-        batch, which some ranks may get empty.
+        batch; a rank that would have none of them gets one of another rank's again, all of its rows marked as padding
+        (``batch.repeated``).
     rank, world_size
-        This process, of so many; from torch.distributed or JAX where they are set up, else 0 of 1.
+        This process, of so many. By default, at the first use: those of torch.distributed or JAX where they are set up,
+        else of torchrun's environment (``RANK``, ``WORLD_SIZE``), else 0 of 1; if they are others later, it raises.
+        Give data-parallel ones where there is tensor or pipeline parallelism.
     weights, epoch_windows
         Of a mixture: see :func:`trajpack.mixture`. ``epoch_windows`` goes with ``window_weights`` and ``replacement``,
         too.
@@ -122,7 +127,8 @@ class Loader(Watched):
     The engine:
 
     threads, prefetch, cache
-        Threads (as many as processors), batches ahead (4), bytes of inflated chunks to keep (192 MiB with a plan,
+        Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
+        with a plan,
         64 MiB for "block", else 0).
     verify
         When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
@@ -134,8 +140,9 @@ class Loader(Watched):
     on_error
         "raise", or "skip": windows that touch damaged data are left out, counted and named in ``stats()``.
 
-    Raises ``UsageError`` for options that cannot be, with the nearest name that can. Threads may share a loader: each
-    batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after ``fork``.
+    Raises ``UsageError`` for options that cannot be, with the nearest name that can. Threads may share a loader by its
+    ``next``: each batch goes to one of them. Pickling opens it again by path, at the same place. It may be used after
+    ``fork``.
     """
 
     @_options.named
@@ -191,7 +198,7 @@ class Loader(Watched):
         mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
-        own, world = _options.rank(rank, world_size)
+        place = _ranks.given(rank, world_size)
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
         weighed = _weights.arrays_of(chances, len(members))
@@ -208,40 +215,12 @@ class Loader(Watched):
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
-            "block_windows": block_windows, "block_count": block_count, "seed": seed, "epoch": epoch, "batch": batch,
-            "drop_last": drop_last, "rank": own, "world": world, "weights": weights, "epoch_windows": epoch_windows,
+            "block_windows": block_windows, "block_count": block_count, "seed": _options.seed(seed), "epoch": epoch,
+            "batch": batch, "drop_last": drop_last, "weights": weights, "epoch_windows": epoch_windows,
             "replacement": replacement, "threads": threads, "prefetch": prefetch, "cache": cache, "verify": verify,
             "mmap": mmap, "on_error": on_error,
         }
-        self._start(members, _options.encode(given), weighed)
-
-    def __len__(self) -> int:
-        """Batches of a whole epoch on this rank."""
-        return self._steps
-
-    def __iter__(self) -> Iterator[Batch]:
-        while (batch := self.next()) is not None:
-            yield batch
-
-    def next(self) -> Batch | None:
-        """The next batch; None at the end of the epoch, after which comes the first of the next.
-
-        Raises ``DataError`` naming the chunk where the data is damaged, ``Cancelled`` after ``cancel``.
-        """
-        with self._lock:
-            self._open()
-            # An interrupt between the call and its answer leaves a batch here, which is then the next.
-            if not self._pending.value:
-                # Between these, Python acts on Ctrl-C, however slow the disk is.
-                while self._library.tp_loader_wait(self._pointer, 100) == _ffi.WAITING:
-                    pass
-                status = self._library.tp_loader_next(self._pointer, byref(self._pending), byref(self._error))
-                if status == _ffi.END:
-                    return None
-                _ffi.check(status, self._error)
-            batch = Batch._take(self._pending.value, self.outputs, self._lent)  # type: ignore[arg-type]
-            self._pending.value = None
-            return batch
+        self._start(members, _options.encode(given), weighed, place)
 
     def read(self, windows: Any, dataset: int = 0) -> Batch:
         """Given windows, in the order that they are named, at most B of them: random access, in this thread.
@@ -254,6 +233,7 @@ class Loader(Watched):
             raise UsageError(f"{len(array)} windows were asked for at once, and a batch has room for {self.batch_size}")
         memory, to = empty(self.batch_bytes)
         with self._lock:
+            self._idle()
             self._open()
             _ffi.call("tp_loader_read", self._pointer, dataset, address, len(array), to, self.batch_bytes)
         return Batch(self.outputs, memory, len(array), self.epoch, 0, array,
