@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from . import _ffi, _options
-<<<<<<< HEAD
-from ._places import Places
-from ._words import counted, lines_of
-=======
 from ._passes import Passes
-from ._words import counted
->>>>>>> main
+from ._words import counted, lines_of
 
 if TYPE_CHECKING:
     from .batch import Batch
