@@ -12,8 +12,13 @@ public func tp_evaluate(
 ) -> Int32 {
   do throws(TrajpackError) {
     guard let evaluator else { throw TrajpackError(.usage, "no evaluator was named") }
-    let found = try Evaluator.named(String(cString: evaluator))
-    let scores = try found.scores(of: views(arrays, count), settings(options))
+    let name = String(cString: evaluator)
+    let found = try Evaluator.named(name)
+    let isScore = found.name != name
+    let scores = try found.scores(
+      of: views(arrays, count), settings(options),
+      wanted: { !isScore || $0 == name || $0.hasPrefix("\(name).") || name.hasPrefix("\($0).") }
+    ).filter { !isScore || $0.name == name || $0.name.hasPrefix("\(name).") }
     result?.pointee = duplicate(Score.json(scores))
     return 0
   } catch {

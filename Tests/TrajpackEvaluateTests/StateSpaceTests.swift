@@ -28,7 +28,7 @@ import TrajpackFormat
     try pieces(truth) { try stream.measure($0) }
     try pieces(truth) { try stream.count(truth: $0) }
     try pieces(generated) { try stream.count(generated: $0) }
-    let ours = stream.score()
+    let ours = try stream.score()
     let theirs = try #require(whole["attractor.d_stsp"])
     #expect(ours.count == theirs.count)
     let a = try #require(ours.value)
@@ -44,7 +44,7 @@ import TrajpackFormat
       var stream = try StateSpaceStream(columns: 3)
       try stream.count(truth: rows)
       #expect(throws: TrajpackError.self) { try stream.measure(rows) }
-      #expect(stream.score().reason == "the truth has fewer than two rows that are numbers")
+      #expect(try stream.score().reason == "the truth has fewer than two rows that are numbers")
       var pairs = try StateSpaceStream(columns: 2)
       #expect(throws: TrajpackError.self) { try pairs.measure(rows) }
     }

@@ -1,4 +1,5 @@
 import Testing
+import TrajpackEvaluate
 import TrajpackFormat
 import TrajpackTestSupport
 
@@ -19,7 +20,8 @@ import TrajpackTestSupport
       .init(length: Int.random(in: 1...100, using: &random), past: 3, stride: 2))
     request.horizons = maybe([1, 5, 100]) ?? []
     request.isPartial = Bool.random(using: &random)
-    request.nan = maybe("skip")
+    request.failed = maybe("skip")
+    request.preset = maybe("gtf")
     request.seed = maybe(Int.random(in: 0...Int.max, using: &random))
     (request.verdicts, request.labels, request.classes) = (maybe("v"), maybe("l"), maybe("c"))
     return request
@@ -113,7 +115,7 @@ import TrajpackTestSupport
       }
       #expect(Recipe.suites.contains(recipe.suite))
       for score in recipe.scores where !score.hasSuffix("_") && !score.hasSuffix(".") {
-        #expect(try MetricPlan.find(score).recipe.makes(score))
+        #expect(try Evaluator.named(MetricPlan.find(score).recipe.evaluator).makes(score))
       }
     }
     // Everything in the catalogue can be asked for; what compares reports has a command of its own.

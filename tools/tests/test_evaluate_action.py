@@ -137,6 +137,7 @@ def test_keyboard_pools_and_mouse_averages_clips():
     seen = np.array([[0.02, 0.009], [0, 0], [0, 1], [1, 1], [0, 0], [0, np.nan]])
     ours = values(
         "action.keyboard_mouse",
+        {"failed": "worst"},
         truth_keys=truth,
         predicted_keys=guess,
         truth_mouse=mouse,
@@ -153,12 +154,12 @@ def test_keys_and_movements_that_are_not_numbers():
     guess[0] = seen[0] = np.nan  # nothing was read off this frame: wrong, not unpressed
     truth[1] = mouse[1] = np.nan  # nobody knows
     arrays = dict(truth_keys=truth, predicted_keys=guess, truth_mouse=mouse, predicted_mouse=seen)
-    for rule, share, count in (("worst", 3 / 4, 4), ("skip", 1, 3), ("error", None, 0)):
-        for score in evaluate("action.keyboard_mouse", {"nan_predictions": rule}, **arrays).values():
+    for rule, share, count in (("worst", 3 / 4, 4), ("skip", 1, 3), ("withhold", None, 0)):
+        for score in evaluate("action.keyboard_mouse", {"failed": rule}, **arrays).values():
             assert (score["value"], score["count"]) == (share, count)
             details = score["details"]
             assert (details["missing_truth"], details["nan_predictions"]) == (1, 1)
-    ours = evaluate("action.keyboard_mouse", truth_mask=[0, 1, 1, 1, 0], **arrays)
+    ours = evaluate("action.keyboard_mouse", {"failed": "worst"}, truth_mask=[0, 1, 1, 1, 0], **arrays)
     assert {(s["value"], s["count"]) for s in ours.values()} == {(1, 2)}
 
 
@@ -189,7 +190,7 @@ def test_recogniser_knows_motion_wherever_it_happens():
 
     train, labels, lengths = corpus(6)
     joints, truth, rows = corpus(9)
-    options = {"heading": 1}
+    options = {"heading": 1, "up": 1}
     arrays = dict(train_joints=train, train_labels=labels, train_lengths=lengths)
     ours = values("action.recogniser", options, joints=joints, truth=truth, lengths=rows, **arrays)
     assert ours["action.frame_accuracy"] == 100

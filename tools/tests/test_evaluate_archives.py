@@ -217,7 +217,7 @@ def test_a_model_that_fails_gains_nothing(blown, tmp_path):
         assert "of 4 episodes" not in run(truth, folder / "sober", *words, "--format", form).replace("4 of 4 episodes", "")
     assert figures(report(truth, folder / "blown", *words, "--partial"))["forecast.mae"]["value"] == 0
     # All of them have values without the rows that are no number.
-    skipped = figures(report(truth, folder / "blown", *words, "--nan", "skip"))["forecast.mae"]
+    skipped = figures(report(truth, folder / "blown", *words, "--failed", "skip"))["forecast.mae"]
     assert skipped["value"] == 0 and skipped["count"] == 80 + 3 * 60
     # Nor is it better in a comparison.
     for name in ("sober", "blown"):

@@ -33,7 +33,8 @@ def test_point_figures_equal_dysts(seed):
     guess = truth + rng.normal(size=truth.shape)
     if seed == 4:  # ties
         truth, guess = np.round(truth), np.round(guess)
-    ours = values("forecast.errors", {"smape_scale": "0_100"}, truth=truth, prediction=guess)
+    dysts = {"smape_scale": "0_100", "keep_constant": True}
+    ours = values("forecast.errors", dysts, truth=truth, prediction=guess)
     theirs = metrics.compute_metrics(truth, guess, include=list(DYSTS.values()))
     for name, key in DYSTS.items():
         assert ours["forecast." + name] == pytest.approx(theirs[key], rel=1e-9), name
@@ -74,7 +75,7 @@ def test_point_figures_equal_their_definitions(seed):
     guess = truth + rng.normal(size=truth.shape)
     if seed == 4:
         truth, guess = np.round(truth), np.round(guess)
-    ours = values("forecast.errors", truth=truth, prediction=guess)
+    ours = values("forecast.errors", {"keep_constant": True}, truth=truth, prediction=guess)
     for name, expected in gilpin(truth, guess).items():
         assert ours["forecast." + name] == pytest.approx(expected, rel=1e-9), name
     # dysts 0.96 halves sMAPE unless told otherwise.
@@ -163,8 +164,8 @@ def test_masked_series_equal_shorter_ones():
         assert ours["forecast.hellinger"]["reason"]
     guess[3, 0] = np.nan
     refused = evaluate("forecast.errors", truth=truth, prediction=guess)["forecast.mse"]
-    assert refused["value"] is None and "1 predicted values" in refused["reason"]
-    skipped = evaluate("forecast.errors", {"nan_predictions": "skip"}, truth=truth, prediction=guess)
+    assert refused["value"] is None and "1 of 120 values failed" in refused["reason"]
+    skipped = evaluate("forecast.errors", {"failed": "skip"}, truth=truth, prediction=guess)
     assert skipped["forecast.mse"]["count"] == 119
 
 
@@ -206,7 +207,7 @@ def test_valid_prediction_time_under_five_conventions():
     guess = truth.copy()
     guess[70:] = np.nan
     assert set(
-        v for k, v in values("forecast.valid_time", truth=truth, prediction=guess).items() if "steps" in k
+        v for k, v in values("forecast.valid_time", {"failed": "worst"}, truth=truth, prediction=guess).items() if "steps" in k
     ) == {70.0}
 
 

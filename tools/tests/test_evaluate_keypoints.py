@@ -209,9 +209,9 @@ def test_every_rule_for_what_cannot_be_seen():
     assert score()["count"] == 6
     assert score()["details"]["frames_without_camera"] == 1
     tracks[1, 0] = np.nan
-    assert score()["value"] == pytest.approx(500 / 6)
-    assert score(nan_predictions="skip")["count"] == 5
-    assert score(nan_predictions="error")["value"] is None
+    assert score(failed="worst")["value"] == pytest.approx(500 / 6)
+    assert score(failed="skip")["count"] == 5
+    assert score(failed="withhold")["value"] is None
 
 
 def test_grids_scale_thresholds_and_clips_average():

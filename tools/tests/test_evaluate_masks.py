@@ -38,6 +38,7 @@ RULED = {
     ("keypoints.state_alignment", "mask"): ["points", "tracks"],
     ("keypoints.tap_vid", "mask"): ["truth", "tracks"],
     ("skeleton.plausibility", "mask"): ["joints"],
+    ("attractor.geometry", "mask"): ["series"],
     ("skeleton.pose", "truth_mask"): ["truth", "prediction"],
     ("state.alignment", "truth_mask"): ["truth", "prediction"],
 }

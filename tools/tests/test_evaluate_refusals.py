@@ -118,15 +118,19 @@ def test_nan_predictions(world, tmp_path):
         return arrays
     spoilt = write(tmp_path / "nan", spoil)
     words = ["--metric", "camera.ate.mean", "--metric", "keypoints.state_alignment", "--metric", "state.alignment"]
-    error, skip, worst = (figures(report(world, spoilt, *words, "--nan", rule)) for rule in ("error", "skip", "worst"))
+    error, skip, worst = (figures(report(world, spoilt, *words, "--failed", rule)) for rule in ("withhold", "skip", "worst"))
     clean = figures(report(world, GOOD, *words))
     for name in ("camera.ate.mean", "keypoints.state_alignment", "state.alignment"):
-        assert error[name]["value"] is None and "not numbers" in error[name]["reason"]
+        assert error[name]["value"] is None and "failed" in error[name]["reason"]
         assert error[name]["details"]["nan_predictions"] == skip[name]["details"]["nan_predictions"] > 0
         assert skip[name]["count"] < clean[name]["count"]
     for name in ("keypoints.state_alignment", "state.alignment"):
         assert worst[name]["count"] == clean[name]["count"] and worst[name]["value"] < skip[name]["value"]
-    assert worst["camera.ate.mean"]["value"] is None
+    # The residual of a fit at scale 0.
+    assert worst["camera.ate.mean"]["value"] > skip["camera.ate.mean"]["value"]
+    assert skip["camera.ate.mean"]["failed"]["unit"] == "poses" and skip["camera.ate.mean"]["failed"]["count"] == 30
+    message = run(world, spoilt, *words, "--failed", "error", code=1)
+    assert "poses failed" in message and "episode '000001'" in message
     assert skip["camera.ate.mean"]["details"]["nan_predictions"] == 30
 
 
@@ -182,8 +186,8 @@ def test_damaged_arrays(world, tmp_path):
     assert "has shape [150, 2], but the truth's frames hold [3]" in run(world, wide, "--metric", "camera.ate", code=2)
     # Of a prediction, it is one that is no number.
     zero = write(tmp_path / "z", lambda n, a: {**a, "camera/rot": np.where(np.arange(len(a["camera/rot"]))[:, None] == 40, 0, a["camera/rot"])})
-    error, skip = (figures(report(world, zero, "--metric", "camera.ate", "--nan", rule))["camera.ate.mean"] for rule in ("error", "skip"))
-    assert error["value"] is None and "2 estimated poses are not numbers" in error["reason"]
+    error, skip = (figures(report(world, zero, "--metric", "camera.ate", "--failed", rule))["camera.ate.mean"] for rule in ("withhold", "skip"))
+    assert error["value"] is None and "2 of 2 episodes failed" in error["reason"] or "2 of 385 poses failed" in error["reason"]
     assert skip["details"]["nan_predictions"] == 2
     single = write(tmp_path / "d", lambda n, a: {**a, "camera/pos": np.float64(3)})
     assert "camera/pos" in run(world, single, "--metric", "camera.ate", code=2)
@@ -233,7 +237,7 @@ def test_rerun_takes_no_other_request(world, tmp_path):
     run(world, GOOD, "--metric", "camera.ate", "-o", tmp_path / "a.json")
     assert "the same again" in run("--rerun", tmp_path / "a.json")
     for words, name in [(["--metric", "camera.ate"], "--metric"), (["--set", "alignment=none"], "--set"), (["--episodes", "000001"], "--episodes"),
-                        (["--window", "5"], "--window"), (["--horizons", "5"], "--horizons"), (["--nan", "skip"], "--nan"),
+                        (["--window", "5"], "--window"), (["--horizons", "5"], "--horizons"), (["--failed", "skip"], "--failed"),
                         (["--seed", "3"], "--seed"), (["--partial"], "--partial")]:
         message = run("--rerun", tmp_path / "a.json", *words, code=2)
         assert f"leave out {name}, or evaluate anew" in message

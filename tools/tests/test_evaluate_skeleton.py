@@ -88,7 +88,7 @@ def test_pck_measures_with_true_joints_alone():
     assert ours["skeleton.pck"] == pytest.approx((distance <= 0.03 * box[:, None])[mask].mean())
     # A joint that was not predicted still tells how large the true pose is.
     guess[:, 3] = np.nan
-    skip = {"alpha": 0.03, "nan_predictions": "skip"}
+    skip = {"alpha": 0.03, "failed": "skip"}
     ours = values("skeleton.pose", skip, truth=truth, prediction=guess)
     box = np.ptp(truth, axis=1).max(1)
     near = np.delete(distance <= 0.03 * box[:, None], 3, axis=1)
@@ -107,11 +107,11 @@ def test_joints_that_are_not_numbers_are_counted():
     mask = np.ones((10, 3), bool)
     mask[5] = False
     arrays = dict(joints=joints, mask=mask, bones=[[0, 1]])
-    skipped = evaluate("skeleton.plausibility", **arrays)["skeleton.ground_penetration"]
+    skipped = evaluate("skeleton.plausibility", {"failed": "skip", "up": 1}, **arrays)["skeleton.ground_penetration"]
     assert skipped["count"] == 26
     assert (skipped["details"]["masked"], skipped["details"]["nan_predictions"]) == (3, 1)
-    refused = evaluate("skeleton.plausibility", {"nan_predictions": "error"}, **arrays)
-    assert all("1 joints" in score["reason"] for score in refused.values())
+    refused = evaluate("skeleton.plausibility", {"up": 1}, **arrays)
+    assert all("1 of 27 joints" in score["reason"] for score in refused.values())
 
 
 def test_masked_joints_do_not_count():
@@ -134,7 +134,7 @@ def test_plausibility():
     joints[5:10, 2, 1] = 1  # and is lifted for five frames
     joints[0, 0, 1] = -0.5
     ours = values(
-        "skeleton.plausibility", {"rate": 30}, joints=joints, bones=[[0, 1]], feet=[2]
+        "skeleton.plausibility", {"rate": 30, "up": 1}, joints=joints, bones=[[0, 1]], feet=[2]
     )
     lengths = np.linalg.norm(joints[:, 0] - joints[:, 1], axis=1)
     drift = (np.abs(lengths - lengths.mean()) / lengths.mean()).mean()

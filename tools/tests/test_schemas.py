@@ -64,7 +64,7 @@ def evaluations(trajpack, work):
     suites = [w for s in ("camera", "pose", "state", "keypoints", "action", "depth", "control") for w in ("--suite", s)]
     for source, predictions, words in [
         (fixtures / "wildworld" / "data_part1", fixtures / "predictions" / "good",
-         [*suites, "--verdicts", verdicts, "--horizons", "10,60", "--partial", "--nan", "skip"]),
+         [*suites, "--verdicts", verdicts, "--horizons", "10,60", "--partial", "--failed", "skip"]),
         (fixtures / "series" / "lorenz_float64.npy", lines,
          ["--suite", "forecast", "--suite", "attractor", "--window", "20", "--stride", "10", "--seed", "3"]),
     ]:

@@ -136,7 +136,8 @@ extension Evaluate {
     console.print("")
     var options = Table(.text("option"), .text("default"), .text("what it decides"))
     for setting in evaluator.settings {
-      options.add(setting.name, setting.standard.text, setting.help)
+      let words = setting.choices.isEmpty ? "" : ": " + setting.choices.joined(separator: ", ")
+      options.add(setting.name, setting.standard.text, setting.help + words)
     }
     console.print(options)
   }

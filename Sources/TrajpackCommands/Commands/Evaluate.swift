@@ -5,7 +5,7 @@ import TrajpackStore
 /// `trajpack evaluate`: scores of predictions against an archive.
 struct Evaluate: Command {
   enum Format: String, ArgumentChoice { case text, json, html, markdown, csv }
-  enum NaN: String, ArgumentChoice { case error, skip, worst }
+  enum Failed: String, ArgumentChoice { case withhold, skip, worst, error }
 
   static let name = "evaluate"
   static let summary = "Score predictions against a dataset, or compare such scores."
@@ -48,6 +48,9 @@ struct Evaluate: Command {
         "--suite", "-s", to: \.request.suites, value: "NAME", choices: suites,
         help: "Compute every metric of this group that the inputs allow."),
       .option(
+        "--preset", to: \.request.preset, value: "NAME", choices: Preset.all.map(\.name),
+        help: "The conventions of a published benchmark, and its metrics where none is named."),
+      .option(
         "--set", to: \.request.settings, value: "[METRIC.]OPTION=VALUE",
         help: "Set an option of the metrics; --describe lists them."),
       .option(
@@ -80,8 +83,11 @@ struct Evaluate: Command {
         "--partial", to: \.request.isPartial,
         help: "Leave out episodes and frames without predictions, and count them."),
       .option(
-        "--nan", to: \.nan, value: "RULE",
-        help: "What a prediction does that is no number; each metric has a default."),
+        "--failed", to: \.failed, value: "RULE",
+        help: """
+          What a failed prediction does: no figure (withhold, the default), the figure of the others (skip), \
+          the worst there is (worst), or an error.
+          """),
       .option(
         "--seed", to: \.request.seed, value: "N", in: 0...Int.max,
         help: "Seed of all that is drawn."),
@@ -119,7 +125,7 @@ struct Evaluate: Command {
   var past = 0
   var stride = 1
   var horizons: [String] = []
-  var nan: NaN?
+  var failed: Failed?
   var format: Format?
   var output: String?
   var escapesFormulas = false
@@ -144,7 +150,7 @@ struct Evaluate: Command {
 
   /// Puts options that are several words of the request together.
   mutating func complete() throws(TrajpackError) {
-    request.nan = nan?.rawValue
+    request.failed = failed?.rawValue
     if let window {
       request.window = .init(length: window, past: past, stride: stride)
     } else if past != 0 || stride != 1 {
@@ -187,7 +193,9 @@ struct Evaluate: Command {
     let report: Report
     do throws(TrajpackError) { report = try evaluation.run() } catch {
       progress.cancel()
-      throw error
+      guard Interrupt.isRequested else { throw error }
+      console.warn("stopped; no report was made")
+      return nil
     }
     progress.cancel()
     guard !Interrupt.isRequested else {
@@ -228,7 +236,7 @@ struct Evaluate: Command {
     guard request != EvaluationRequest() else { return }
     let options = [
       "metrics": "--metric", "suites": "--suite", "settings": "--set", "maps": "--map",
-      "splits": "--split", "train_split": "--train-split", "nan_predictions": "--nan",
+      "splits": "--split", "train_split": "--train-split",
     ]
     let names = (request.json.members ?? []).map { options[$0.name] ?? "--\($0.name)" }
     throw TrajpackError(

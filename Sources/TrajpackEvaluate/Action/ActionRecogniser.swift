@@ -4,7 +4,7 @@ import TrajpackFormat
 /// Options of `action.recogniser`.
 struct ActionRecogniserOptions: EvaluationOptions {
   var root = 0
-  var up = 1
+  var up = UpAxis.unknown
   var heading = -1
   var radius = 2
   var spacing = 2
@@ -13,7 +13,7 @@ struct ActionRecogniserOptions: EvaluationOptions {
 
   static let table: [Option<Self>] = [
     .count("root", \.root, "joint that is moved to the origin", 0...100_000),
-    .count("up", \.up, "axis that points up: 0, 1 or 2", 0...2),
+    .choice("up", \.up, "axis that points up, for heading"),
     .count(
       "heading", \.heading,
       "joint whose direction from the root, seen from above, is turned to one side; −1 for none",
@@ -56,6 +56,10 @@ enum ActionRecogniser {
     else {
       throw TrajpackError(
         .usage, "both motions need the same joints, the root and heading joints among them")
+    }
+    guard options.heading < 0 || options.up != .unknown else {
+      throw TrajpackError(
+        .usage, "a heading needs the axis that points up; say it with up=0, 1 or 2")
     }
     let trainMask = try arrays.mask("train_mask", count: train.shape[0])
     let mask = try arrays.mask("mask", count: motion.shape[0])
@@ -145,7 +149,8 @@ enum ActionRecogniser {
       _ motion: Tensor, _ frame: Int, _ options: ActionRecogniserOptions
     ) -> (SIMD3<Double>) -> SIMD3<Double> {
       guard options.heading >= 0 else { return { $0 } }
-      let (a, b) = ((options.up + 1) % 3, (options.up + 2) % 3)
+      let up = options.up.index ?? 0
+      let (a, b) = ((up + 1) % 3, (up + 2) % 3)
       let along = joint(motion, frame, options.heading) - joint(motion, frame, options.root)
       let size = (along[a] * along[a] + along[b] * along[b]).squareRoot()
       guard size > 1e-9 else { return { $0 } }

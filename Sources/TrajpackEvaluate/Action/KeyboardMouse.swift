@@ -1,13 +1,13 @@
 import TrajpackFormat
 
 /// Options of `action.keyboard_mouse`.
-struct KeyboardMouseOptions: EvaluationOptions {
+struct KeyboardMouseOptions: PredictionOptions {
   var deadZone = 0.01
-  var nan = NaNRule.worst
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .number("dead_zone", \.deadZone, "yaw and pitch within ± this are 0", lowest: 0),
-    .choice("nan_predictions", \.nan, "what a NaN in a prediction does (worst: it is wrong)"),
+    failure(\.failed),
   ]
 }
 
@@ -42,7 +42,7 @@ enum KeyboardMouse {
     let truth: Tensor
     let prediction: Tensor
     let mask: UnsafeBufferPointer<UInt8>?
-    let nan: NaNRule
+    let rule: FailureRule
     /// Frames that are masked or have a true value that is not a number, and those with such a
     /// prediction.
     var missing: Set<Int> = []
@@ -63,7 +63,7 @@ enum KeyboardMouse {
       }
       let broken = !made.allSatisfy(\.isFinite)
       if broken { notNumbers.insert(frame) }
-      if broken, nan == .skip { return }
+      if broken, rule == .skip { return }
       tally.frames += 1
       if !broken, label(real) == label(made) { tally.correct += 1 }
     }
@@ -75,15 +75,15 @@ enum KeyboardMouse {
           Field("nan_predictions", .count(notNumbers.count)),
         ]
       let known = tallies.compactMap(\.share)
-      guard notNumbers.isEmpty || nan != .error else {
-        return Score(
-          name, missing: "\(notNumbers.count) predicted frames are not numbers", details: details)
-      }
+      var lost = Failures("frames", of: truth.shape[0] - missing.count)
+      for frame in notNumbers.sorted() { lost.add(frame, "frame \(frame) is not finite") }
       guard !known.isEmpty else {
         return Score(name, missing: "there is no frame that counts", details: details)
+          .failing(lost)
       }
       let count = tallies.map(\.frames).reduce(0, name == "action.keyboard" ? max : { $0 + $1 })
       return Score(name, Statistics.mean(known), count: count, details: details)
+        .failing(lost, worst: .counted)
     }
   }
 
@@ -113,7 +113,7 @@ enum KeyboardMouse {
     let b = try arrays.tensor(prediction, ranks: 2...2, lastAxis: columns)
     try a.requireSameShape(b)
     let mask = try arrays.mask("truth_mask", count: a.shape[0])
-    return Pair(truth: a, prediction: b, mask: mask, nan: options.nan)
+    return Pair(truth: a, prediction: b, mask: mask, rule: options.failed)
   }
 
   private static func keyboard(_ pair: Pair) -> Score {

@@ -2,15 +2,17 @@ import Glibc
 import TrajpackFormat
 
 /// Options of `attractor.arrow_of_time`.
-struct ArrowOptions: EvaluationOptions {
+struct ArrowOptions: PredictionOptions {
   var lag = 1
   var bins = 8
   var asymmetryLags: [Int] = [1, 2, 5, 10, 20]
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .count("lag", \.lag, "steps between the two points of a transition", 1...1_000_000),
     .count("bins", \.bins, "cells along each dimension, over the truth's range", 2...1000),
     .counts("asymmetry_lags", \.asymmetryLags, "lags of the time-asymmetry statistic", lowest: 1),
+    failure(\.failed),
   ]
 }
 
@@ -33,7 +35,8 @@ enum ArrowOfTime {
       .needed("truth", "T × D, or T", "true trajectory"),
       .needed("generated", "T' × D, or T'", "generated trajectory"),
     ],
-    ArrowOptions.self, scores)
+    ArrowOptions.self, partners: ["generated": "truth"], generated: "generated",
+    bounds: ["attractor.transition_divergence": 0.6931471805599453], scores)
 
   static func scores(
     _ arrays: Arrays, _ options: ArrowOptions

@@ -2,7 +2,7 @@ import Glibc
 import TrajpackFormat
 
 /// Options of `attractor.correlation_dimension`.
-struct CorrelationOptions: EvaluationOptions {
+struct CorrelationOptions: PredictionOptions {
   var theiler = 0
   var radii = 0
   var lowSum = 1e-3
@@ -12,6 +12,7 @@ struct CorrelationOptions: EvaluationOptions {
   var takensRadius: Double?
   var atRadii: [Double] = []
   var references = 0
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .count("theiler", \.theiler, "pairs at most this far apart in time do not count (w)"),
@@ -29,6 +30,7 @@ struct CorrelationOptions: EvaluationOptions {
       "at_radii", \.atRadii, "exactly these radii instead; the slope is then over all of them",
       above: 0, emptyAllowed: true),
     .count("references", \.references, "points that others are counted around; 0 for all"),
+    failure(\.failed),
   ]
 }
 
@@ -41,7 +43,8 @@ enum CorrelationDimension {
     "Correlation dimension: Grassberger–Procaccia slope with a Theiler window, and Takens' "
       + "estimator.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],
-    CorrelationOptions.self, scores)
+    CorrelationOptions.self, generated: "series",
+    scores)
 
   static func scores(
     _ arrays: Arrays, _ options: CorrelationOptions

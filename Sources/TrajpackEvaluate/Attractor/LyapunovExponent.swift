@@ -10,7 +10,7 @@ enum DivergenceRule: String, CaseIterable, Sendable {
 }
 
 /// Options of `attractor.lyapunov`.
-struct LyapunovOptions: EvaluationOptions {
+struct LyapunovOptions: PredictionOptions {
   var method = DivergenceRule.rosenstein
   var theiler = 10
   var firstStep = 0
@@ -19,6 +19,7 @@ struct LyapunovOptions: EvaluationOptions {
   var timeStep = 1.0
   var radius: Double?
   var minimumNeighbours = 5
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("method", \.method, "how divergence is followed"),
@@ -30,6 +31,7 @@ struct LyapunovOptions: EvaluationOptions {
     .optionalNumber("radius", \.radius, "radius of Kantz; none: 5 % of the largest σ", above: 0),
     .count(
       "minimum_neighbours", \.minimumNeighbours, "neighbours a point needs (Kantz)", 1...100_000),
+    failure(\.failed),
   ]
 }
 
@@ -39,7 +41,8 @@ enum LyapunovExponent {
     "attractor.lyapunov",
     "Largest Lyapunov exponent of a series (Rosenstein, Kantz): slope of the divergence curve.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],
-    LyapunovOptions.self, scores)
+    LyapunovOptions.self, generated: "series",
+    scores)
 
   static func scores(
     _ arrays: Arrays, _ options: LyapunovOptions

@@ -11,15 +11,17 @@ enum TangentKind: String, CaseIterable, Sendable {
 }
 
 /// Options of `attractor.lyapunov_spectrum`.
-struct LyapunovSpectrumOptions: EvaluationOptions {
+struct LyapunovSpectrumOptions: PredictionOptions {
   var kind = TangentKind.map
   var timeStep = 1.0
   var transient = 0
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("kind", \.kind, "what the matrices are"),
     .number("time_step", \.timeStep, "time between rows", above: 0),
     .count("transient", \.transient, "tangent steps before the logarithms count"),
+    failure(\.failed),
   ]
 }
 
@@ -30,7 +32,8 @@ enum LyapunovSpectrum {
     "attractor.lyapunov_spectrum",
     "Lyapunov spectrum from Jacobians along a trajectory, and the Kaplan–Yorke dimension.",
     [.needed("jacobians", "T × D × D", "Jacobians along the trajectory")],
-    LyapunovSpectrumOptions.self, scores)
+    LyapunovSpectrumOptions.self, generated: "jacobians",
+    scores)
 
   static func scores(
     _ arrays: Arrays, _ options: LyapunovSpectrumOptions

@@ -1,11 +1,12 @@
 import TrajpackFormat
 
 /// Options of `attractor.geometry`.
-struct GeometryOptions: EvaluationOptions {
+struct GeometryOptions: PredictionOptions {
   var axes: [Int] = [0, 1]
   var revisitRadius = 0.05
   var revisitStride = 10
   var revisitGap = 5
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .counts("axes", \.axes, "the two dimensions of hull area and correlation"),
@@ -14,6 +15,7 @@ struct GeometryOptions: EvaluationOptions {
     .count(
       "revisit_gap", \.revisitGap, "taken rows from one of a pair to the other, at least",
       1...1_000_000),
+    failure(\.failed),
   ]
 }
 
@@ -23,8 +25,12 @@ enum PhaseGeometry {
   static let evaluator = Evaluator(
     "attractor.geometry",
     "Convex-hull area, path length, centroid, spread, correlation, revisit rate, exploration.",
-    [.needed("series", "T × D", "a trajectory")],
-    GeometryOptions.self, scores)
+    [
+      .needed("series", "T × D", "a trajectory"),
+      .optional("mask", "T", "1 where the row counts; other rows are gaps"),
+    ],
+    GeometryOptions.self, generated: "series",
+    scores)
 
   static func scores(
     _ arrays: Arrays, _ options: GeometryOptions
@@ -34,8 +40,10 @@ enum PhaseGeometry {
       throw TrajpackError(.usage, "option axes takes two of \(whole.columns) dimensions")
     }
     // A row with a value that is not a number breaks the path in two.
+    let mask = try arrays.view("mask") == nil ? nil : arrays.mask("mask", count: whole.rows)
     let good = (0..<whole.rows).filter { row in
-      (0..<whole.columns).allSatisfy { whole[row, $0].isFinite }
+      mask.map { $0[row] != 0 } ?? true
+        && (0..<whole.columns).allSatisfy { whole[row, $0].isFinite }
     }
     let x = good.map { whole[$0, options.axes[0]] }
     let y = good.map { whole[$0, options.axes[1]] }

@@ -16,13 +16,14 @@ enum RecurrenceNorm: String, CaseIterable, Sendable {
 }
 
 /// Options of `attractor.recurrence`.
-struct RecurrenceOptions: EvaluationOptions {
+struct RecurrenceOptions: PredictionOptions {
   var radius = 1.0
   var norm = RecurrenceNorm.euclidean
   var diagonal = DiagonalRule.without
   var theiler = 0
   var minimumDiagonal = 2
   var minimumVertical = 2
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .number("radius", \.radius, "points at most this far apart recur (≤)", lowest: 0),
@@ -31,6 +32,7 @@ struct RecurrenceOptions: EvaluationOptions {
     .count("theiler", \.theiler, "diagonals |i − j| ≤ this hold no lines"),
     .count("minimum_diagonal", \.minimumDiagonal, "length of a diagonal line", 1...1_000_000),
     .count("minimum_vertical", \.minimumVertical, "length of a vertical line", 1...1_000_000),
+    failure(\.failed),
   ]
 }
 
@@ -43,7 +45,8 @@ enum Recurrence {
     "attractor.recurrence",
     "Recurrence quantification: RR, DET, L, L_max, ENTR, LAM, TT.",
     [.needed("series", "T × D, or T", "a trajectory, or delay vectors")],
-    RecurrenceOptions.self, scores)
+    RecurrenceOptions.self, generated: "series",
+    scores)
 
   static func scores(
     _ arrays: Arrays, _ options: RecurrenceOptions

@@ -10,10 +10,11 @@ enum SpectrumEdge: String, CaseIterable, Sendable {
 }
 
 /// Options of `attractor.spectrum`.
-struct SpectrumOptions: EvaluationOptions {
+struct SpectrumOptions: PredictionOptions {
   var sigma = 20.0
   var edge = SpectrumEdge.reflect
   var truncate = 4.0
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .number(
@@ -21,6 +22,7 @@ struct SpectrumOptions: EvaluationOptions {
       highest: 1e5),
     .choice("edge", \.edge, "how smoothing treats the ends"),
     .number("truncate", \.truncate, "σ at which the kernel ends", above: 0, highest: 20),
+    failure(\.failed),
   ]
 }
 
@@ -38,7 +40,8 @@ enum Spectrum {
       .needed("truth", "T × D, or T", "true trajectory"),
       .needed("generated", "as truth", "generated trajectory of the same length"),
     ],
-    SpectrumOptions.self, scores)
+    SpectrumOptions.self, partners: ["generated": "truth"], generated: "generated",
+    bounds: ["attractor.d_h": 1, "attractor.spectrum_correlation": -1], scores)
 
   static func scores(
     _ arrays: Arrays, _ options: SpectrumOptions

@@ -24,7 +24,7 @@ enum VisitCounter: String, CaseIterable, Sendable {
 }
 
 /// Options of `attractor.d_stsp`.
-struct StateSpaceOptions: EvaluationOptions {
+struct StateSpaceOptions: PredictionOptions {
   var method = DivergenceMethod.automatic
   var maximumBinned = 5
   var bins = 30
@@ -36,7 +36,7 @@ struct StateSpaceOptions: EvaluationOptions {
   var points = 10_000
   var samples = 1000
   var seed = 0
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("method", \.method, "count cells, or a Gaussian on each point"),
@@ -53,6 +53,6 @@ struct StateSpaceOptions: EvaluationOptions {
     .count("points", \.points, "points of a series used at most with Gaussians", 1...10_000_000),
     .count("samples", \.samples, "Monte Carlo samples", 1...100_000_000),
     .count("seed", \.seed, "seed of the samples (SplitMix64)"),
-    .choice("nan_predictions", \.nan, "what a NaN in the generated series does (worst: error)"),
+    failure(\.failed),
   ]
 }

@@ -91,7 +91,19 @@ public struct StateSpaceStream {
   }
 
   /// The score, with how many rows left the grid.
-  public func score() -> Score {
+  ///
+  /// - Throws: A data error for rows that are not finite, under `failed=error`.
+  public func score() throws(TrajpackError) -> Score {
+    let score = unsettled()
+    guard let lost = histograms?.generated.notNumbers, lost > 0 else { return score }
+    var failures = Failures("rows", of: (histograms?.generated).map { $0.inside + $0.outside } ?? 0)
+    failures.total += lost
+    for row in 0..<lost { failures.add(row, "generated rows are not finite") }
+    return try score.failing(failures).settled(options.failed).under(options.described)
+  }
+
+  /// The same, whatever rows are not finite.
+  func unsettled() -> Score {
     let name = StateSpaceDivergence.name
     guard let (own, other) = histograms else {
       return Score(name, missing: refusal ?? "nothing was counted").under(options.described)
@@ -113,10 +125,6 @@ public struct StateSpaceStream {
     _ own: StateSpaceHistogram, _ other: StateSpaceHistogram, _ details: [Field]
   ) -> Score {
     let name = StateSpaceDivergence.name
-    if other.notNumbers > 0, options.nan != .skip {
-      return Score(
-        name, missing: "\(other.notNumbers) generated rows hold NaN", details: details)
-    }
     let wraps = options.counter == .wrapping16
     guard let value = own.divergence(from: other, alpha: options.alpha, wraps: wraps) else {
       let reason =

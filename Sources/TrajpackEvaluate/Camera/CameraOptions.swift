@@ -26,6 +26,16 @@ enum PoseDirection: String, CaseIterable, Sendable {
   case worldToCamera = "world_to_camera"
 }
 
+/// The scale of the estimate's steps in a relative error of translation.
+enum StepScale: String, CaseIterable, Sendable {
+  /// That of the alignment: 1 without one, and with one that has no scale.
+  case alignment
+  /// None: steps as they are.
+  case none
+  /// The scale of the Sim(3) fit.
+  case umeyama
+}
+
 /// Which pairs of frames a relative error is taken over.
 enum PairChoice: String, CaseIterable, Sendable {
   /// Every frame i with i + Δ.
@@ -43,9 +53,11 @@ enum PathReduction: String, CaseIterable, Sendable {
 }
 
 /// Options of `camera.path`: ATE and RPE.
-struct CameraPathOptions: EvaluationOptions {
+struct CameraPathOptions: PredictionOptions {
   var alignment = PathAlignment.sim3
   var scaleTruth = false
+  var anySign = false
+  var stepScale = StepScale.alignment
   var firstPose = false
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
@@ -55,7 +67,7 @@ struct CameraPathOptions: EvaluationOptions {
   var dropTranslationAbove: Double?
   var minimumPairs = 1
   var reduction = PathReduction.meanOfPaths
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("alignment", \.alignment, "fit of the estimate to the truth before comparing"),
@@ -63,6 +75,11 @@ struct CameraPathOptions: EvaluationOptions {
       "scale_truth", \.scaleTruth,
       "put the inverse of the fitted scale on the truth instead (WildBench's formula has it there)"
     ),
+    .flag(
+      "negative_scale", \.anySign, "let alignment=scale and scale_l1 find a factor below 0"),
+    .choice(
+      "rpe_scale", \.stepScale,
+      "scale of the estimate's steps in relative errors, which need no other alignment"),
     .flag("first_pose", \.firstPose, "express both paths relative to their first pose first"),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
@@ -78,7 +95,7 @@ struct CameraPathOptions: EvaluationOptions {
       "minimum_pairs", \.minimumPairs, "relative error needs this many pairs (MIND: 8)",
       1...1_000_000),
     .choice("reduction", \.reduction, "how several paths become one figure"),
-    .choice("nan_predictions", \.nan, "what a NaN in the estimate does (worst: not available)"),
+    failure(\.failed),
   ]
 }
 
@@ -98,13 +115,13 @@ enum FrameReduction: String, CaseIterable, Sendable {
 }
 
 /// Options of `camera.control`: RotErr, TransErr, CamMC.
-struct CameraControlOptions: EvaluationOptions {
+struct CameraControlOptions: PredictionOptions {
   var relative = true
   var translationScale = TranslationScale.own
   var reduction = FrameReduction.sum
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .flag("relative", \.relative, "express both paths relative to their first pose"),
@@ -112,7 +129,7 @@ struct CameraControlOptions: EvaluationOptions {
     .choice("frames", \.reduction, "sum over frames, as published, or mean"),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
-    .choice("nan_predictions", \.nan, "what a NaN in the estimate does (worst: not available)"),
+    failure(\.failed),
   ]
 }
 
@@ -124,10 +141,11 @@ enum NormalisingPath: String, CaseIterable, Sendable {
 }
 
 /// Options of `camera.normalised`: WBench's nATE and WorldScore's camera score.
-struct NormalisedCameraOptions: EvaluationOptions {
+struct NormalisedCameraOptions: PredictionOptions {
   var samples = 0
   var measure = NormalisingPath.truth
   var alignment = PathAlignment.none
+  var anySign = false
   var firstPose = true
   var shortestPath = 0.5
   var smallestTurn = 10.0
@@ -135,7 +153,7 @@ struct NormalisedCameraOptions: EvaluationOptions {
   var worstDistance = 0.5
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .count(
@@ -143,6 +161,9 @@ struct NormalisedCameraOptions: EvaluationOptions {
       0...100_000),
     .choice("measure", \.measure, "whose length and turn nATE divides by (WBench: estimate)"),
     .choice("alignment", \.alignment, "fit of the estimate to the truth (WorldScore: scale_l1)"),
+    .flag(
+      "negative_scale", \.anySign,
+      "let alignment=scale and scale_l1 find a factor below 0, as WorldScore's code does"),
     .flag("first_pose", \.firstPose, "express both paths relative to their first pose first"),
     .number("shortest_path", \.shortestPath, "least path length to divide by (WBench)", above: 0),
     .number("smallest_turn", \.smallestTurn, "least total turn, degrees (WBench)", above: 0),
@@ -150,6 +171,6 @@ struct NormalisedCameraOptions: EvaluationOptions {
     .number("worst_distance", \.worstDistance, "distance that scores 0 (WorldScore)", above: 0),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
-    .choice("nan_predictions", \.nan, "what a NaN in the estimate does (worst: not available)"),
+    failure(\.failed),
   ]
 }

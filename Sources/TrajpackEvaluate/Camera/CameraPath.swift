@@ -31,7 +31,35 @@ struct PathPair {
   /// The frame number of each pose kept.
   var frames: [Int]
   var masked: Int
-  var notNumbers: Int
+  /// True poses whose estimate is not finite, with their frame numbers.
+  var lost: [(frame: Int, rotation: Matrix3, centre: SIMD3<Double>)] = []
+  /// The largest coordinate as it was given, by which rounding is judged.
+  var magnitude = (truth: 0.0, estimate: 0.0)
+  /// Relative error of the centres' arithmetic.
+  var precision = 0x1p-52
+
+  var notNumbers: Int { lost.count }
+  /// Poses whose truth is known.
+  var known: Int { frames.count + lost.count }
+
+  /// Both paths, and the lost poses, seen from their first pose.
+  func relativeToFirst() -> PathPair {
+    var copy = self
+    copy.truth = truth.relativeToFirst()
+    copy.estimate = estimate.relativeToFirst()
+    if let rotation = truth.rotations.first?.transposed, let centre = truth.centres.first {
+      copy.lost = lost.map { ($0.frame, rotation * $0.rotation, rotation * ($0.centre - centre)) }
+    }
+    return copy
+  }
+
+  /// How far each path spreads.
+  var spreads: (source: Spread, target: Spread) {
+    (
+      Spread(estimate.centres, magnitude: magnitude.estimate, precision: precision),
+      Spread(truth.centres, magnitude: magnitude.truth, precision: precision)
+    )
+  }
 }
 
 /// What all camera evaluators read: `T × 3` centres and `T × 4` quaternions (or `T × 3 × 3`
@@ -42,6 +70,8 @@ struct CameraInputs {
   let mask: UnsafeBufferPointer<UInt8>?
   let paths: Int
   let frames: Int
+  /// Whether an array of them is float32.
+  let isSingle: Bool
 
   static let inputs: [Evaluator.Input] = [
     .needed("truth_position", "[N ×] T × 3", "true positions (or translations of the pose)"),
@@ -74,6 +104,10 @@ struct CameraInputs {
       rotations = nil
     }
     mask = try arrays.mask("truth_mask", count: paths * frames)
+    isSingle = Self.inputs.contains { input in
+      if case .float? = arrays.view(input.name)?.elements { return true }
+      return false
+    }
   }
 
   /// One path with its estimate, frames that are masked or not numbers left out.
@@ -81,7 +115,9 @@ struct CameraInputs {
     _ path: Int, order: QuaternionOrder, direction: PoseDirection
   ) throws(TrajpackError) -> PathPair {
     let empty = CameraPath(rotations: [], centres: [])
-    var pair = PathPair(truth: empty, estimate: empty, frames: [], masked: 0, notNumbers: 0)
+    var pair = PathPair(truth: empty, estimate: empty, frames: [], masked: 0)
+    // A centre that is computed from a float32 rotation is no better than that.
+    if direction == .worldToCamera, isSingle { pair.precision = 0x1p-23 }
     pair.frames.reserveCapacity(frames)
     pair.truth.centres.reserveCapacity(frames)
     pair.estimate.centres.reserveCapacity(frames)
@@ -100,9 +136,11 @@ struct CameraInputs {
       let estimate = try pose(
         positions.estimate, rotations?.estimate, index, order, direction, isTruth: false)
       guard let estimate else {
-        pair.notNumbers += 1
+        pair.lost.append((frame, truth.rotation, truth.centre))
         continue
       }
+      pair.magnitude.truth = max(pair.magnitude.truth, length(truth.centre))
+      pair.magnitude.estimate = max(pair.magnitude.estimate, length(estimate.centre))
       pair.frames.append(frame)
       pair.truth.centres.append(truth.centre)
       pair.truth.rotations.append(truth.rotation)

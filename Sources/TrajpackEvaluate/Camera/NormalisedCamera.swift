@@ -28,40 +28,46 @@ enum NormalisedCamera {
     var frames = 0
     var notNumbers = 0
     var masked = 0
-    var failed: [Int] = []
+    var tallies = PathFailures(inputs)
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
         path, order: options.quaternionOrder, direction: options.direction)
       notNumbers += pair.notNumbers
       masked += pair.masked
-      if options.firstPose {
-        pair.truth = pair.truth.relativeToFirst()
-        pair.estimate = pair.estimate.relativeToFirst()
-      }
-      guard pair.frames.count > 0, let fit = options.alignment.fit(pair) else {
-        failed.append(path)
+      guard pair.known > 0 else { continue }
+      tallies.add(path, pair)
+      if options.firstPose { pair = pair.relativeToFirst() }
+      frames += pair.frames.count
+      let isWhole = pair.lost.isEmpty || options.failed != .worst
+      var values = [1.0, 1, 0, 0]
+      if pair.frames.count > 0 {
+        switch options.alignment.fit(pair, rotated: true, anySign: options.anySign) {
+        case .fit(let fit, _):
+          pair.estimate = pair.estimate.moved(by: fit)
+          if isWhole { values = figures(pair, options) }
+        case .failed(let cause, _):
+          tallies.add(path, pair, fit: cause)
+          if options.failed != .worst { continue }
+        }
+      } else if options.failed != .worst {
         continue
       }
-      pair.estimate = pair.estimate.moved(by: fit)
-      frames += pair.frames.count
-      let values = figures(pair, options)
       for index in values.indices { each[index].append(values[index]) }
     }
     let details = [
-      Field("paths", .count(inputs.paths)), Field("paths_not_aligned", .counts(failed)),
-      Field("masked_frames", .count(masked)), Field("nan_predictions", .count(notNumbers)),
+      Field("paths", .count(inputs.paths)), Field("masked_frames", .count(masked)),
+      Field("nan_predictions", .count(notNumbers)),
     ]
+    let failures = tallies.failures(fits: true)
     return names.indices.map { index in
-      if notNumbers > 0, options.nan != .skip {
-        return Score(
-          names[index], missing: "\(notNumbers) estimated poses are not numbers", details: details)
-      }
       guard !each[index].isEmpty else {
-        return Score(names[index], missing: "no path could be compared", details: details)
+        return Score(names[index], missing: "no path has a pose", details: details)
+          .failing(failures, worst: .counted)
       }
       return Score(
         names[index], Statistics.mean(each[index]), count: frames,
-        details: details + [Field("per_path", .numbers(each[index]))])
+        details: details + [Field("per_path", .numbers(each[index]))]
+      ).failing(failures, worst: .counted)
     }
   }
 
@@ -78,6 +84,8 @@ enum NormalisedCamera {
       truth = truth.resampled(options.samples)
       estimate = estimate.resampled(options.samples)
     }
+    // A path whose length is not finite stays as it is, and fits no other.
+    guard truth.count == estimate.count else { return [.nan, .nan, .nan, .nan] }
     var distance = 0.0
     var angle = 0.0
     for index in truth.centres.indices {

@@ -1,27 +1,72 @@
+/// What came of an alignment of an estimate to the truth.
+enum AlignedPath {
+  /// A similarity, and what it is called where it is not the whole of what was asked for.
+  case fit(Similarity, note: String?)
+  /// The fit degenerates because of the estimate; what it becomes at scale 0, where there is a fit.
+  case failed(String, collapsed: Similarity)
+}
+
 extension PathAlignment {
-  /// The similarity that carries the estimate onto the truth; nil when it does not exist (too few
-  /// points, points on a line, an estimate that never moves).
-  func fit(_ pair: PathPair) -> Similarity? {
+  /// The similarity that carries the estimate onto the truth.
+  ///
+  /// A truth on a line leaves the turn about it open, and one that stands still all but the
+  /// translation: then the orientations decide what they can, and the note says so. A factor that
+  /// would not be positive has failed, unless `anySign`.
+  func fit(_ pair: PathPair, rotated: Bool, anySign: Bool) -> AlignedPath {
     let truth = pair.truth.centres
     let estimate = pair.estimate.centres
+    let spreads = pair.spreads
     switch self {
-    case .none: return Similarity()
-    case .se3: return .fit(from: estimate, to: truth, scaled: false)
-    case .sim3: return .fit(from: estimate, to: truth, scaled: true)
-    case .scaleUmeyama:
-      guard let fit = Similarity.fit(from: estimate, to: truth, scaled: true) else { return nil }
-      return Similarity(scale: fit.scale)
-    case .scale:
+    case .none: return .fit(Similarity(), note: nil)
+    case .se3, .sim3, .scaleUmeyama:
+      let isWhole = self != .scaleUmeyama
+      switch Similarity.outcome(
+        from: estimate, to: truth, scaled: self != .se3, spreads: spreads)
+      {
+      case .failed(let cause): return .failed(cause, collapsed: collapsed(pair))
+      case .stillTarget(let fit):
+        return .fit(
+          isWhole ? fit : Similarity(), note: "the truth stands still: translation alone")
+      case .fit(let fit, let line):
+        guard isWhole else { return .fit(Similarity(scale: fit.scale), note: nil) }
+        guard let line else { return .fit(fit, note: nil) }
+        return .fit(
+          rotated ? fit.rolled(pair, about: line, through: spreads.target.mean) : fit,
+          note: "a path is a straight line: "
+            + (rotated
+              ? "the orientations decide the turn about it"
+              : "the turn about it is open, and the least is taken"))
+      }
+    case .scale, .scaleL1:
+      func reach(_ path: [SIMD3<Double>]) -> Double { path.map(length).max() ?? 0 }
+      guard reach(truth) > spreads.target.floor else {
+        return .fit(Similarity(), note: "the truth stands still: scale 1")
+      }
+      guard reach(estimate) > spreads.source.floor else {
+        return .failed("the estimate does not move, and the truth does", collapsed: collapsed(pair))
+      }
       var product = 0.0
       var square = 0.0
       for (p, q) in zip(truth, estimate) {
         product += dot(p, q)
         square += dot(q, q)
       }
-      return square > 0 ? Similarity(scale: product / square) : nil
-    case .scaleL1:
-      return Self.leastDistance(truth, estimate).map { Similarity(scale: $0) }
+      let scale = self == .scale ? product / square : Self.leastDistance(truth, estimate) ?? 0
+      guard scale.isFinite, scale > 0 || (anySign && scale != 0) else {
+        return .failed(
+          "the best scale is \(scale < 0 ? "negative" : "0"), the estimate runs the other way",
+          collapsed: collapsed(pair))
+      }
+      return .fit(Similarity(scale: scale), note: nil)
     }
+  }
+
+  /// What an estimate becomes at scale 0: the mean of the truth where a fit has a translation.
+  func collapsed(_ pair: PathPair) -> Similarity {
+    guard self == .se3 || self == .sim3 else { return Similarity(scale: 0) }
+    let all = pair.truth.centres + pair.lost.map(\.centre)
+    return Similarity(
+      scale: 0, translation: all.reduce(.zero, +) / Double(max(all.count, 1)))
   }
 
   /// The factor c that minimises Σ‖p − c p̂‖, a convex function: golden-section search inside
@@ -66,6 +111,35 @@ extension PathAlignment {
 }
 
 extension Similarity {
+  /// The same, turned about a line as the orientations fit best: of the rotations R(φ) about u,
+  /// the one that maximises Σ tr(Tᵀ R(φ) R E) over true and estimated orientations T and E.
+  func rolled(
+    _ pair: PathPair, about axis: SIMD3<Double>, through centre: SIMD3<Double>
+  ) -> Similarity {
+    var sum = Matrix3.zero
+    for (t, e) in zip(pair.truth.rotations, pair.estimate.rotations) {
+      let m = (rotation * e) * t.transposed
+      sum = Matrix3(sum.rows.0 + m.rows.0, sum.rows.1 + m.rows.1, sum.rows.2 + m.rows.2)
+    }
+    let cosine = sum.trace - dot(axis, sum * axis)
+    let sine =
+      axis.x * (sum.rows.1.z - sum.rows.2.y) + axis.y * (sum.rows.2.x - sum.rows.0.z)
+      + axis.z * (sum.rows.0.y - sum.rows.1.x)
+    let size = (cosine * cosine + sine * sine).squareRoot()
+    guard size > 1e-12 * Double(pair.truth.count) else { return self }
+    let roll = Matrix3.about(axis, cosine: cosine / size, sine: sine / size)
+    var copy = self
+    copy.rotation = roll * rotation
+    // The line passes through the truth's mean, which the turn leaves where it is.
+    copy.translation = centre + roll * (translation - centre)
+    return copy
+  }
+
+  /// A scale and a translation.
+  init(scale: Double, translation: SIMD3<Double>) {
+    self.init(rotation: .identity, scale: scale, translation: translation)
+  }
+
   /// A scale alone.
   init(scale: Double) { self.init(rotation: .identity, scale: scale, translation: .zero) }
 

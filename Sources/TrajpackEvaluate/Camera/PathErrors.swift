@@ -15,47 +15,39 @@ enum PathErrors {
     _ arrays: Arrays, _ options: CameraPathOptions
   ) throws(TrajpackError) -> [Score] {
     let inputs = try CameraInputs(arrays)
+    let rotated = inputs.rotations != nil
     var tally = Tallies()
+    var failures = (place: PathFailures(inputs), step: PathFailures(inputs))
     var masked = 0
     var notNumbers = 0
-    var failed: [Int] = []
     var fits: [Value] = []
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
         path, order: options.quaternionOrder, direction: options.direction)
       masked += pair.masked
       notNumbers += pair.notNumbers
-      if options.firstPose {
-        pair.truth = pair.truth.relativeToFirst()
-        pair.estimate = pair.estimate.relativeToFirst()
+      guard pair.known > 0 else { continue }
+      failures.place.add(path, pair)
+      failures.step.add(path, pair)
+      if options.firstPose { pair = pair.relativeToFirst() }
+      let aligned = options.alignment.fit(pair, rotated: rotated, anySign: options.anySign)
+      let stepped = options.stepScale.fit(pair, aligned, options.alignment, rotated: rotated)
+      if case .failed(let cause, _) = aligned, !pair.frames.isEmpty {
+        failures.place.add(path, pair, fit: cause)
       }
-      guard pair.frames.count > 0, let fit = options.alignment.fit(pair) else {
-        failed.append(path)
-        continue
+      if case .failed(let cause, _) = stepped, !pair.frames.isEmpty {
+        failures.step.add(path, pair, fit: cause)
       }
-      fits.append(fit.described)
-      pair.estimate = pair.estimate.moved(by: fit)
-      // Positions alone have no axes of their own: relative errors are taken in the truth's.
-      if inputs.rotations == nil { pair.estimate.rotations = pair.truth.rotations }
-      if options.scaleTruth, fit.scale != 0 {
-        pair.truth.centres = pair.truth.centres.map { $0 / fit.scale }
-        pair.estimate.centres = pair.estimate.centres.map { $0 / fit.scale }
-      }
-      tally.add(pair, options, rotated: inputs.rotations != nil)
+      fits.append(aligned.described)
+      tally.add(pair, aligned, stepped, options, rotated: rotated)
     }
     var details = [
       Field("paths", .count(inputs.paths)),
       Field("masked_frames", .count(masked)),
       Field("nan_predictions", .count(notNumbers)),
-      Field("paths_not_aligned", .counts(failed)),
     ]
     if inputs.paths == 1 { details.append(Field("alignment_fit", fits.first ?? .none)) }
-    if notNumbers > 0, options.nan != .skip {
-      return tally.refused(
-        "\(notNumbers) estimated poses are not numbers; "
-          + "nan_predictions=skip leaves them out", details, rotated: inputs.rotations != nil)
-    }
-    return tally.scores(options, details, rotated: inputs.rotations != nil)
+    return tally.scores(options, details, failures, rotated: rotated)
   }
 
   /// The four kinds of error.
@@ -67,19 +59,69 @@ enum PathErrors {
     var dropped = 0
     var unpaired = 0
 
-    mutating func add(_ pair: PathPair, _ options: CameraPathOptions, rotated: Bool) {
-      let (truth, estimate) = (pair.truth, pair.estimate)
-      position.add(truth.centres.indices.map { length(truth.centres[$0] - estimate.centres[$0]) })
-      if rotated {
-        angle.add(
-          truth.rotations.indices.map {
+    mutating func add(
+      _ pair: PathPair, _ aligned: AlignedPath, _ stepped: AlignedPath,
+      _ options: CameraPathOptions, rotated: Bool
+    ) {
+      let isWorst = options.failed == .worst
+      if let fit = aligned.similarity(isWorst) {
+        let divisor = options.scaleTruth && fit.scale != 0 ? fit.scale : 1
+        let (truth, estimate) = (pair.truth, pair.estimate.moved(by: fit))
+        var places = truth.centres.indices.map {
+          length(truth.centres[$0] - estimate.centres[$0]) / divisor
+        }
+        if isWorst {
+          let origin = options.alignment.collapsed(pair).translation
+          places += pair.lost.map { length($0.centre - origin) / divisor }
+        }
+        position.add(places)
+        if rotated {
+          var angles = truth.rotations.indices.map {
             degrees((truth.rotations[$0].transposed * estimate.rotations[$0]).angle)
-          })
+          }
+          if case .failed = aligned { angles = angles.map { _ in 180 } }
+          if isWorst { angles += pair.lost.map { _ in 180 } }
+          angle.add(angles)
+        }
       }
-      addRelative(pair, options)
+      addRelative(pair, stepped, options, rotated: rotated)
     }
 
-    private mutating func addRelative(_ pair: PathPair, _ options: CameraPathOptions) {
+    /// Relative errors. They need no alignment but a scale; of positions alone, which have no axes
+    /// of their own, the truth's are taken.
+    private mutating func addRelative(
+      _ original: PathPair, _ stepped: AlignedPath, _ options: CameraPathOptions, rotated: Bool
+    ) {
+      let isWorst = options.failed == .worst
+      var pair = original
+      let fit = stepped.similarity(isWorst)
+      let scale = fit?.scale ?? 1
+      let divisor = options.scaleTruth && scale != 0 ? scale : 1
+      if rotated {
+        pair.estimate.centres = pair.estimate.centres.map { scale * $0 }
+      } else {
+        pair.estimate = pair.estimate.moved(by: fit ?? Similarity())
+        pair.estimate.rotations = pair.truth.rotations
+      }
+      var isLost = [Bool](repeating: false, count: pair.frames.count)
+      if isWorst, !pair.lost.isEmpty {
+        // Poses that failed are put where they belong, to be counted at their worst.
+        let all =
+          (pair.frames.indices.map { ($0, pair.frames[$0]) }
+          + pair.lost.indices.map { (-1 - $0, pair.lost[$0].frame) }).sorted { $0.1 < $1.1 }
+        var whole = pair
+        whole.frames = all.map(\.1)
+        isLost = all.map { $0.0 < 0 }
+        whole.truth = CameraPath(
+          rotations: all.map {
+            $0.0 < 0 ? pair.lost[-1 - $0.0].rotation : pair.truth.rotations[$0.0]
+          },
+          centres: all.map { $0.0 < 0 ? pair.lost[-1 - $0.0].centre : pair.truth.centres[$0.0] })
+        whole.estimate = CameraPath(
+          rotations: all.map { $0.0 < 0 ? .identity : pair.estimate.rotations[$0.0] },
+          centres: all.map { $0.0 < 0 ? .zero : pair.estimate.centres[$0.0] })
+        pair = whole
+      }
       var steps: [Double] = []
       var turns: [Double] = []
       let places = pair.frames
@@ -99,7 +141,12 @@ enum PathErrors {
           }
           j = found
         }
-        let (step, turn) = relative(pair, i, j)
+        var (step, turn) = relative(pair, i, j)
+        if isLost[i] || isLost[j] {
+          step = length(pair.truth.centres[j] - pair.truth.centres[i])
+          turn = 180
+        }
+        step /= divisor
         if let limit = options.dropTranslationAbove, step > limit {
           dropped += 1
         } else if let limit = options.dropRotationAbove, turn > limit {
@@ -110,7 +157,7 @@ enum PathErrors {
         }
       }
       guard steps.count >= options.minimumPairs else { return }
-      step.add(steps)
+      if fit != nil { step.add(steps) }
       turn.add(turns)
     }
 
@@ -123,38 +170,79 @@ enum PathErrors {
       return (length(move), degrees((qRotation.transposed * (pi * p.rotations[j])).angle))
     }
 
-    func scores(_ options: CameraPathOptions, _ details: [Field], rotated: Bool) -> [Score] {
-      let reason = "no path could be compared: too few poses, or none that fit the alignment"
+    func scores(
+      _ options: CameraPathOptions, _ details: [Field],
+      _ failures: (place: PathFailures, step: PathFailures), rotated: Bool
+    ) -> [Score] {
+      let reason = "no path has a pose that counts"
       let pairless = "no path has \(options.minimumPairs) pairs of poses \(options.delta) apart"
-      var scores = position.scores(
-        "camera.ate", options.reduction, reason: reason, details: details)
+      // Without a fit a distance has no worst value; an angle has half a turn.
+      let place: Failures.Worst = options.alignment == .none ? .none : .counted
+      let hasScale =
+        options.stepScale == .umeyama
+        || options.stepScale == .alignment && options.alignment != .none
+          && options.alignment != .se3
+      func add(
+        _ name: String, _ tally: ErrorTally, _ why: String, _ fields: [Field], _ lost: Failures,
+        _ worst: Failures.Worst
+      ) -> [Score] {
+        tally.scores("camera.\(name)", options.reduction, reason: why, details: fields)
+          .map { $0.failing(lost, worst: worst) }
+      }
+      let all = failures.place.failures(fits: true)
+      var scores = add("ate", position, reason, details, all, place)
       let more =
         details + [
           Field("pairs_dropped", .count(dropped)), Field("poses_without_partner", .count(unpaired)),
         ]
       if rotated {
-        scores += angle.scores(
-          "camera.ate_rotation_degrees", options.reduction, reason: reason, details: details)
+        scores += add("ate_rotation_degrees", angle, reason, details, all, .counted)
       }
-      scores += step.scores(
-        "camera.rpe_translation", options.reduction, reason: pairless, details: more)
+      scores += add(
+        "rpe_translation", step, pairless, more, failures.step.failures(fits: true),
+        hasScale ? .counted : .none)
       if rotated {
-        scores += turn.scores(
-          "camera.rpe_rotation_degrees", options.reduction, reason: pairless, details: more)
+        scores += add(
+          "rpe_rotation_degrees", turn, pairless, more, failures.step.failures(fits: false),
+          .counted)
       }
       return scores
     }
+  }
+}
 
-    func refused(_ reason: String, _ details: [Field], rotated: Bool) -> [Score] {
-      let names =
-        rotated
-        ? ["ate", "ate_rotation_degrees", "rpe_translation", "rpe_rotation_degrees"]
-        : ["ate", "rpe_translation"]
-      return names.flatMap { name in
-        ErrorTally.figures.map {
-          Score("camera.\(name).\($0)", missing: reason, details: details)
-        }
-      }
+extension StepScale {
+  /// The scale of the steps of an estimate.
+  func fit(
+    _ pair: PathPair, _ aligned: AlignedPath, _ alignment: PathAlignment, rotated: Bool
+  ) -> AlignedPath {
+    switch self {
+    case .alignment:
+      // Poses know their own axes, so steps need no more than a scale.
+      return rotated && [.none, .se3].contains(alignment) ? .fit(Similarity(), note: nil) : aligned
+    case .none: return .fit(Similarity(), note: nil)
+    case .umeyama:
+      return PathAlignment.scaleUmeyama.fit(pair, rotated: rotated, anySign: false)
+    }
+  }
+}
+
+extension AlignedPath {
+  /// The similarity; where the fit failed, the one at scale 0 if that is to count.
+  func similarity(_ isWorst: Bool) -> Similarity? {
+    switch self {
+    case .fit(let fit, _): return fit
+    case .failed(_, let collapsed): return isWorst ? collapsed : nil
+    }
+  }
+
+  /// The fit as a detail of a report.
+  var described: Value {
+    switch self {
+    case .fit(let fit, let note):
+      guard let note, case .fields(let fields) = fit.described else { return fit.described }
+      return .fields(fields + [Field("note", .text(note))])
+    case .failed: return .none
     }
   }
 }

@@ -65,6 +65,10 @@ extension ArrayView {
 final class Arrays {
   private let views: [ArrayView]
   private var copies: [UnsafeMutableRawPointer] = []
+  /// Which scores are asked for.
+  var wanted: (String) -> Bool = { _ in true }
+  /// Whether the computation is to end.
+  var isInterrupted: () -> Bool = { false }
 
   init(_ views: [ArrayView]) { self.views = views }
 
@@ -243,5 +247,46 @@ struct Series {
   /// One column, copied.
   func column(_ index: Int) -> [Double] {
     (0..<rows).map { values[$0 * columns + index] }
+  }
+}
+
+extension Arrays {
+  /// Ends a long computation that is interrupted.
+  func checkInterrupted() throws(TrajpackError) {
+    if isInterrupted() { throw TrajpackError(.machine, "stopped before it was computed") }
+  }
+
+  /// The same call with the truth in place of predictions; `partners` is prediction to truth.
+  func withTruth(_ partners: [String: String]) throws(TrajpackError) -> Arrays {
+    let truth = Arrays(
+      try views.map { view throws(TrajpackError) in
+        guard let name = partners[view.name], let own = self.view(name) else { return view }
+        return try ArrayView(name: view.name, shape: own.shape, elements: own.elements)
+      })
+    truth.wanted = wanted
+    truth.isInterrupted = isInterrupted
+    return truth
+  }
+
+  /// The rows of a prediction that are not finite; a row whose `mask` is 0 is a gap, and is none.
+  func brokenRows(_ name: String) throws(TrajpackError) -> Failures {
+    var failures = Failures("rows")
+    guard let view = view(name), let rows = view.shape.first, rows > 0 else { return failures }
+    let mask = try self.view("mask") == nil ? nil : mask("mask", count: rows)
+    let width = view.shape.dropFirst().reduce(1, *)
+    func scan(_ isFinite: (Int) -> Bool) {
+      for row in 0..<rows where mask.map({ $0[row] != 0 }) ?? true {
+        failures.total += 1
+        var good = true
+        for index in row * width..<(row + 1) * width where !isFinite(index) { good = false }
+        if !good { failures.add(row, "row \(row) of “\(name)” is not finite") }
+      }
+    }
+    switch view.elements {
+    case .float(let buffer): scan { buffer[$0].isFinite }
+    case .double(let buffer): scan { buffer[$0].isFinite }
+    case .integer, .byte: failures.total = rows
+    }
+    return failures
   }
 }

@@ -21,6 +21,8 @@ public struct Evaluator: Sendable {
     public let name: String
     /// The value it has when nothing is said.
     public let standard: Value
+    /// The words that it takes, where it takes words.
+    public let choices: [String]
     /// What it decides.
     public let help: String
   }
@@ -37,8 +39,16 @@ public struct Evaluator: Sendable {
     @Sendable (Arrays, [(name: String, value: String)]) throws(TrajpackError) -> [Score]
 
   /// An evaluator with options of one type.
+  ///
+  /// - Parameters:
+  ///   - partners: Which array of the truth each array of a prediction is compared with. A figure
+  ///     that does not exist for the prediction and does for the truth in its place has failed.
+  ///   - generated: The prediction whose rows must be finite for all figures, where the evaluator
+  ///     does not count its parts itself.
+  ///   - bounds: The worst value of each bounded figure, for a prediction that failed as a whole.
   init<Options: EvaluationOptions>(
     _ name: String, _ summary: String, _ inputs: [Input], _ options: Options.Type,
+    partners: [String: String] = [:], generated: String? = nil, bounds: [String: Double] = [:],
     _ compute: @escaping @Sendable (Arrays, Options) throws(TrajpackError) -> [Score]
   ) {
     self.name = name
@@ -46,12 +56,38 @@ public struct Evaluator: Sendable {
     self.inputs = inputs
     let standard = Options()
     self.settings = Options.table.map { option in
-      Setting(name: option.name, standard: option.read(standard), help: option.help)
+      Setting(
+        name: option.name, standard: option.read(standard), choices: option.choices,
+        help: option.help)
     }
     self.body = { arrays, settings throws(TrajpackError) in
       let options = try Options(settings)
       let described = options.described
-      return try compute(arrays, options).map { $0.under(described) }
+      var scores = try compute(arrays, options)
+      guard let rule = (options as? any PredictionOptions)?.failed else {
+        return scores.map { $0.under(described) }
+      }
+      if let generated {
+        let broken = try arrays.brokenRows(generated)
+        scores = scores.map { score in
+          score.failing(broken, worst: bounds[score.name].map { .bound($0) } ?? .none)
+        }
+      }
+      // A figure without parts that failed may still not exist because of the prediction.
+      if !partners.isEmpty, scores.contains(where: { $0.value == nil && $0.failures == nil }) {
+        let own = try compute(arrays.withTruth(partners), options)
+        scores = scores.map { score in
+          guard score.value == nil, score.failures == nil,
+            own.first(where: { $0.name == score.name })?.value != nil
+          else { return score }
+          var failures = Failures("predictions", of: 1)
+          failures.add(0, score.reason ?? "it has no figure")
+          return score.failing(failures, worst: bounds[score.name].map { .bound($0) } ?? .none)
+        }
+      }
+      return try scores.map { score throws(TrajpackError) in
+        try score.settled(rule).under(described)
+      }
     }
   }
 
@@ -60,8 +96,15 @@ public struct Evaluator: Sendable {
   /// Throws a usage error for an array or option that is unknown, missing or of the wrong shape.
   /// A score that cannot be computed from well-formed input is not an error but a ``Score``
   /// without a value.
+  ///
+  /// - Parameters:
+  ///   - wanted: Which scores are asked for; an evaluator may leave others out.
+  ///   - isInterrupted: Asked during long computations, which end with a machine error once it
+  ///     says true.
   public func scores(
-    of arrays: [ArrayView], _ settings: [(name: String, value: String)] = []
+    of arrays: [ArrayView], _ settings: [(name: String, value: String)] = [],
+    wanted: @escaping (String) -> Bool = { _ in true },
+    isInterrupted: @escaping () -> Bool = { false }
   ) throws(TrajpackError) -> [Score] {
     for array in arrays where !inputs.contains(where: { $0.name == array.name }) {
       let known = inputs.map(\.name).joined(separator: ", ")
@@ -72,6 +115,8 @@ public struct Evaluator: Sendable {
       throw TrajpackError(.usage, "\(name) was given an array of the same name twice")
     }
     let held = Arrays(arrays)
+    held.wanted = wanted
+    held.isInterrupted = isInterrupted
     return try within(name) { () throws(TrajpackError) in
       for input in inputs where input.required { _ = try held.required(input.name) }
       return try body(held, settings)
@@ -81,6 +126,8 @@ public struct Evaluator: Sendable {
   /// The evaluator of that name.
   public static func named(_ name: String) throws(TrajpackError) -> Evaluator {
     guard let found = all.first(where: { $0.name == name }) else {
+      // A score's own name means the evaluator that computes it.
+      if let owner = all.first(where: { $0.makes(name) }) { return owner }
       let known = all.map(\.name).joined(separator: ", ")
       throw TrajpackError(.usage, "there is no evaluator “\(name)”; there are: \(known)")
     }
@@ -98,14 +145,4 @@ extension Evaluator.Input {
   }
 
   static let lengths = optional("lengths", "clips", "rows of each clip; one clip when left out")
-}
-
-/// What a NaN in a prediction does.
-enum NaNRule: String, CaseIterable, Sendable {
-  /// The score is not computed, and says how many there are.
-  case error
-  /// The value does not count, as if it were masked.
-  case skip
-  /// The value counts as the worst there is, where there is a worst.
-  case worst
 }

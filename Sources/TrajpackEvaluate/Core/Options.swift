@@ -19,6 +19,8 @@ struct Option<Owner: Sendable>: Sendable {
   let write: @Sendable (inout Owner, String) -> String?
   /// What values it takes, when the one it has is not one of them.
   let problem: @Sendable (Owner) -> String?
+  /// The words that it takes, where it takes words.
+  var choices: [String] = []
 }
 
 /// A writable key path that may cross threads.
@@ -147,7 +149,7 @@ extension Option {
         owner[keyPath: path] = value
         return nil
       },
-      problem: { _ in nil })
+      problem: { _ in nil }, choices: Choice.allCases.map(\.rawValue))
   }
 
   /// A list of real numbers, written with commas.

@@ -15,6 +15,10 @@ public struct Score: Sendable, Equatable {
   public internal(set) var options: [Field]
   /// What else is worth printing: per-clip values, shares, fitted transforms.
   public internal(set) var details: [Field]
+  /// The parts whose prediction failed, until the rule for them is applied.
+  var failures: Failures?
+  /// What such a part can count as.
+  var worst = Failures.Worst.none
 
   /// A score with a figure; a figure that is not finite becomes a score without one.
   init(_ name: String, _ value: Double, count: Int, details: [Field] = []) {

@@ -78,6 +78,7 @@ extension Evaluator {
     let entries = all.map { evaluator -> Value in
       .fields([
         Field("name", .text(evaluator.name)), Field("summary", .text(evaluator.summary)),
+        Field("scores", .list(evaluator.scores.map { .text($0) })),
         Field(
           "inputs",
           .list(
@@ -93,6 +94,7 @@ extension Evaluator {
             evaluator.settings.map { setting in
               .fields([
                 Field("name", .text(setting.name)), Field("default", setting.standard),
+                Field("choices", .list(setting.choices.map { .text($0) })),
                 Field("help", .text(setting.help)),
               ])
             })),

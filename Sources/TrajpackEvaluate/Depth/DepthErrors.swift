@@ -20,14 +20,14 @@ enum DepthSpace: String, CaseIterable, Sendable {
 }
 
 /// Options of `depth.errors`.
-struct DepthOptions: EvaluationOptions {
+struct DepthOptions: PredictionOptions {
   var alignment = DepthAlignment.none
   var space = DepthSpace.depth
   var predictionIsInverse = false
   var nearest = 1e-3
   var farthest = 1e9
   var reduction = PathReduction.meanOfPaths
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("alignment", \.alignment, "fit of each predicted image to the true one"),
@@ -36,7 +36,7 @@ struct DepthOptions: EvaluationOptions {
     .number("nearest", \.nearest, "true depth below this does not count", above: 0),
     .number("farthest", \.farthest, "true depth above this does not count", above: 0),
     .choice("images", \.reduction, "mean of each image's figures, or all pixels pooled"),
-    .choice("nan_predictions", \.nan, "what a NaN in a prediction does (worst: not available)"),
+    failure(\.failed),
   ]
 }
 
@@ -67,44 +67,66 @@ enum DepthErrors {
     let pixels = images > 0 ? truth.values.count / images : 0
     var tallies: [Tally] = []
     var notNumbers = 0
-    var unfitted = 0
+    var known = 0
+    var lost = Failures("pixels")
+    var unfitted = Failures("images")
     for image in 0..<images {
       var pairs: [(truth: Double, prediction: Double)] = []
+      var broken: [Double] = []
       for index in image * pixels..<(image + 1) * pixels {
         let d = truth.values[index]
         guard d >= options.nearest, d <= options.farthest, mask.map({ $0[index] != 0 }) ?? true
         else { continue }
         let p = prediction.values[index]
-        if p.isFinite { pairs.append((d, p)) } else { notNumbers += 1 }
+        if p.isFinite {
+          pairs.append((d, p))
+        } else {
+          lost.add(index, "the depth at index \(index) is not finite")
+          broken.append(d)
+        }
       }
-      guard !pairs.isEmpty else { continue }
-      guard let fit = fit(pairs, options) else {
-        unfitted += 1
-        continue
-      }
+      notNumbers += broken.count
+      lost.total += pairs.count + broken.count
+      guard !pairs.isEmpty || !broken.isEmpty else { continue }
+      known += 1
       var tally = Tally()
-      for pair in pairs { tally.add(pair.truth, fit(pair.prediction)) }
-      tallies.append(tally)
+      switch fit(pairs, options) {
+      case .fit(let fit): for pair in pairs { tally.add(pair.truth, fit(pair.prediction)) }
+      case .failed(let cause, let collapsed):
+        unfitted.add(image, cause)
+        if options.failed != .worst { continue }
+        for pair in pairs { tally.add(pair.truth, collapsed) }
+      }
+      // At scale 0 a fitted prediction is the constant that remains; nothing is within any δ.
+      if options.failed == .worst { for d in broken { tally.add(d, 0) } }
+      if tally.count > 0 { tallies.append(tally) }
     }
+    unfitted.total = known
+    let failures = lost.count > 0 ? lost.including(unfitted) : unfitted
     let details = [
-      Field("images", .count(images)), Field("images_not_fitted", .count(unfitted)),
-      Field("nan_predictions", .count(notNumbers)),
+      Field("images", .count(images)), Field("nan_predictions", .count(notNumbers)),
       Field("not_positive", .count(tallies.reduce(0) { $0 + $1.notPositive })),
     ]
-    return report(tallies, notNumbers, details, options)
+    var logs = Failures("pixels", of: tallies.reduce(0) { $0 + $1.count })
+    for pixel in 0..<tallies.reduce(0, { $0 + $1.notPositive }) {
+      logs.add(pixel, "a fitted depth is not above 0, and has no logarithm")
+    }
+    return report(tallies, details, options).map { score in
+      guard score.name != "depth.rmse_log" else {
+        return score.failing(failures.count > 0 ? failures : logs)
+      }
+      let isBounded = score.name.hasPrefix("depth.delta") || options.alignment != .none
+      return score.failing(failures, worst: isBounded ? .counted : .none)
+    }
   }
 
   private static func report(
-    _ tallies: [Tally], _ notNumbers: Int, _ details: [Field], _ options: DepthOptions
+    _ tallies: [Tally], _ details: [Field], _ options: DepthOptions
   ) -> [Score] {
     let count = tallies.reduce(0) { $0 + $1.count }
     let negative = tallies.reduce(0) { $0 + $1.notPositive }
     return names.indices.map { index in
       let name = "depth.\(names[index])"
-      if notNumbers > 0, options.nan != .skip {
-        return Score(
-          name, missing: "\(notNumbers) predicted depths are not numbers", details: details)
-      }
       guard count > 0 else {
         return Score(name, missing: "no pixel counts", details: details)
       }
@@ -120,10 +142,18 @@ enum DepthErrors {
     }
   }
 
-  /// What takes a prediction to a depth; nil when the fit does not exist.
+  /// What came of the fit of an image.
+  private enum Fit {
+    case fit((Double) -> Double)
+    /// It degenerates because of the prediction; the depth that it becomes at scale 0.
+    case failed(String, collapsed: Double)
+  }
+
+  /// What takes a prediction to a depth. A factor is above 0; a true image of one depth has no
+  /// slope, so that an offset alone is fitted to it.
   private static func fit(
     _ pairs: [(truth: Double, prediction: Double)], _ options: DepthOptions
-  ) -> ((Double) -> Double)? {
+  ) -> Fit {
     let inverse = options.space == .inverse
     // Into the space of the fit.
     let into: (Double) -> Double =
@@ -131,19 +161,31 @@ enum DepthErrors {
     let out: (Double) -> Double = inverse ? { 1 / $0 } : { $0 }
     let x = pairs.map { into($0.prediction) }
     let y = pairs.map { inverse ? 1 / $0.truth : $0.truth }
+    guard !pairs.isEmpty else { return .fit { out(into($0)) } }
+    let flat = "the predicted image is one depth, and the true one is not"
+    let wrong = "the best factor is not above 0"
     switch options.alignment {
-    case .none: return { out(into($0)) }
+    case .none: return .fit { out(into($0)) }
     case .median:
-      guard let a = Statistics.median(x), let b = Statistics.median(y), a != 0 else { return nil }
-      return { out(into($0) * (b / a)) }
+      guard let a = Statistics.median(x), let b = Statistics.median(y), (b / a).isFinite, b / a > 0
+      else { return .failed("its median is not above 0", collapsed: 0) }
+      return .fit { out(into($0) * (b / a)) }
     case .scale:
       let square = x.reduce(0) { $0 + $1 * $1 }
       let scale = zip(x, y).reduce(0) { $0 + $1.0 * $1.1 } / square
-      return scale.isFinite ? { out(into($0) * scale) } : nil
+      guard scale.isFinite, scale > 0 else { return .failed(wrong, collapsed: 0) }
+      return .fit { out(into($0) * scale) }
     case .scaleShift:
-      guard let slope = Statistics.slope(x, y), slope.isFinite else { return nil }
-      let shift = Statistics.mean(y) - slope * Statistics.mean(x)
-      return { out(into($0) * slope + shift) }
+      let (meanX, meanY) = (Statistics.mean(x), Statistics.mean(y))
+      func isFlat(_ values: [Double]) -> Bool {
+        Statistics.isConstant(values)
+      }
+      guard !isFlat(y) else { return .fit { out(into($0) - meanX + meanY) } }
+      guard !isFlat(x), let slope = Statistics.slope(x, y), slope.isFinite else {
+        return .failed(flat, collapsed: out(meanY))
+      }
+      guard slope > 0 else { return .failed(wrong, collapsed: out(meanY)) }
+      return .fit { out((into($0) - meanX) * slope + meanY) }
     }
   }
 

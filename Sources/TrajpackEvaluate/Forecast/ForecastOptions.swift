@@ -9,7 +9,7 @@ enum SMAPEScale: String, CaseIterable, Sendable {
 }
 
 /// Options of `forecast.errors`.
-struct ForecastOptions: EvaluationOptions {
+struct ForecastOptions: PredictionOptions {
   var smapeScale = SMAPEScale.twoHundred
   var epsilon = 1e-10
   var neighbours = 3
@@ -20,7 +20,8 @@ struct ForecastOptions: EvaluationOptions {
   var season = 1
   var horizons: [Int] = []
   var seed = 0
-  var nan = NaNRule.error
+  var keepConstant = false
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("smape_scale", \.smapeScale, "the scale of sMAPE"),
@@ -34,7 +35,10 @@ struct ForecastOptions: EvaluationOptions {
     .count("season", \.season, "steps of MASE's naive forecast", 1...1_000_000),
     .counts("horizons", \.horizons, "cumulative errors of the first h steps", lowest: 1),
     .count("seed", \.seed, "seed of the Monte Carlo samples (SplitMix64)"),
-    .choice("nan_predictions", \.nan, "what a NaN in a forecast does (worst: not available)"),
+    .flag(
+      "keep_constant", \.keepConstant,
+      "count constant channels and true zeros in relative figures, over epsilon, as dysts does"),
+    failure(\.failed),
   ]
 }
 
@@ -78,43 +82,65 @@ struct ForecastPair {
     }
   }
 
-  /// Pairs from a call's arrays, with how many true values are missing and how many predicted
-  /// values are not numbers.
+  /// Pairs from a call's arrays, with how many true values are missing and which predicted values
+  /// are not finite. What counts is listed only where that is not all.
   static func read(
     _ arrays: Arrays
-  ) throws(TrajpackError) -> (pairs: [ForecastPair], missing: Int, notNumbers: Int) {
+  ) throws(TrajpackError) -> (pairs: [ForecastPair], missing: Int, lost: Failures) {
     let truth = try arrays.tensor("truth", ranks: 1...3)
     let prediction = try arrays.tensor("prediction", ranks: 1...3)
     try truth.requireSameShape(prediction)
     let mask = try arrays.mask("truth_mask", count: truth.values.count)
     var missing = 0
-    var notNumbers = 0
+    var lost = Failures("values")
     var start = 0
     let predictions = prediction.series
     let pairs = truth.series.enumerated().map { index, series -> ForecastPair in
       let other = predictions[index]
+      defer { start += series.values.count }
+      if mask == nil, allFinite(series.values), allFinite(other.values) {
+        return ForecastPair(truth: series, prediction: other, counts: nil, known: nil)
+      }
       var counts = [Bool](repeating: true, count: series.values.count)
       var known = counts
-      var complete = true
       for entry in series.values.indices {
         if !series.values[entry].isFinite || mask.map({ $0[start + entry] == 0 }) ?? false {
           missing += 1
           known[entry] = false
+          counts[entry] = false
         } else if !other.values[entry].isFinite {
-          notNumbers += 1
-        } else {
-          continue
+          let step = entry / max(series.columns, 1)
+          lost.add(start + entry, "the value at step \(step) of series \(index) is not finite")
+          counts[entry] = false
         }
-        counts[entry] = false
-        complete = false
       }
-      start += series.values.count
-      return ForecastPair(
-        truth: series, prediction: other, counts: complete ? nil : counts,
-        known: complete ? nil : known)
+      return ForecastPair(truth: series, prediction: other, counts: counts, known: known)
     }
-    return (pairs, missing, notNumbers)
+    lost.total = truth.values.count - missing
+    return (pairs, missing, lost)
   }
+
+  /// Whether all values are finite: x · 0 is 0 for what is, and NaN for what is not.
+  private static func allFinite(_ values: UnsafeBufferPointer<Double>) -> Bool {
+    var sums = SIMD8<Double>.zero
+    let whole = values.count / 8 * 8
+    for start in stride(from: 0, to: whole, by: 8) {
+      var lane = SIMD8<Double>()
+      for at in 0..<8 { lane[at] = values[start + at] }
+      sums += lane * 0
+    }
+    var rest = sums.sum()
+    for index in whole..<values.count { rest += values[index] * 0 }
+    return rest == 0
+  }
+
+  /// The truth in place of the forecast.
+  var perfect: ForecastPair {
+    ForecastPair(truth: truth, prediction: truth, counts: known, known: known)
+  }
+
+  /// Whether a predicted value is not finite where the truth is known.
+  var isBroken: Bool { counts != known }
 
   static let inputs: [Evaluator.Input] = [
     .needed("truth", "[N ×] T × D, or T", "true series; N series, T steps, D dimensions"),

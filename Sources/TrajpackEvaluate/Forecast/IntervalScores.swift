@@ -1,13 +1,15 @@
 import TrajpackFormat
 
 /// Options of `forecast.intervals`.
-struct IntervalOptions: EvaluationOptions {
+struct IntervalOptions: PredictionOptions {
   var level = 0.05
   var season = 1
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .number("level", \.level, "share outside the interval, a of MSIS", above: 0, highest: 1),
     .count("season", \.season, "steps of the naive forecast below the line", 1...1_000_000),
+    failure(\.failed),
   ]
 }
 
@@ -37,24 +39,23 @@ enum IntervalScores {
     var sum = 0.0
     var inside = 0
     var count = 0
-    var notNumbers = 0
+    var lost = Failures("values")
     for index in truth.values.indices {
       let (y, l, u) = (truth.values[index], lower.values[index], upper.values[index])
       if !y.isFinite || mask.map({ $0[index] == 0 }) ?? false { continue }
+      lost.total += 1
       guard l.isFinite, u.isFinite else {
-        notNumbers += 1
+        lost.add(index, "the interval at index \(index) is not finite")
         continue
       }
       count += 1
       if y >= l, y <= u { inside += 1 }
       sum += u - l + 2 / options.level * (max(0, l - y) + max(0, y - u))
     }
-    let details = [Field("nan_predictions", .count(notNumbers))]
+    let details = [Field("nan_predictions", .count(lost.count))]
     let names = ["forecast.msis", "forecast.coverage"]
-    guard notNumbers == 0, count > 0 else {
-      let reason =
-        notNumbers > 0 ? "\(notNumbers) ends of intervals are not numbers" : "no value counts"
-      return names.map { Score($0, missing: reason, details: details) }
+    guard count > 0 else {
+      return names.map { Score($0, missing: "no value counts", details: details).failing(lost) }
     }
     let train = try arrays.tensor("train", ranks: 1...2).series[0]
     var naive = 0.0
@@ -73,7 +74,9 @@ enum IntervalScores {
         names[0], sum / Double(count) / (naive / Double(steps)), count: count, details: details)
       : Score(names[0], missing: "the training series never changes, or is too short")
     return [
-      msis, Score(names[1], Double(inside) / Double(count), count: count, details: details),
+      msis.failing(lost),
+      Score(names[1], Double(inside) / Double(count), count: count, details: details)
+        .failing(lost),
     ]
   }
 }
@@ -87,13 +90,15 @@ enum CRPSEstimator: String, CaseIterable, Sendable {
 }
 
 /// Options of `forecast.ensemble`.
-struct EnsembleOptions: EvaluationOptions {
+struct EnsembleOptions: PredictionOptions {
   var estimator = CRPSEstimator.nrg
   var quantiles: [Double] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("crps", \.estimator, "estimator of CRPS"),
     .numbers("quantiles", \.quantiles, "levels of the quantile loss, between 0 and 1", above: 0),
+    failure(\.failed),
   ]
 }
 
@@ -103,35 +108,38 @@ enum EnsembleScores {
   static let evaluator = Evaluator(
     "forecast.ensemble", "CRPS and weighted quantile loss of ensemble forecasts.",
     [
-      .needed("truth", "T", "true values"),
-      .needed("ensemble", "T × M", "members of the forecast of each value"),
-      .optional("truth_mask", "T", "1 where the true value exists"),
+      .needed("truth", "T [× D]", "true values"),
+      .needed("ensemble", "T [× D] × M", "members of the forecast of each value"),
+      .optional("truth_mask", "T [× D]", "1 where the true value exists"),
     ],
     EnsembleOptions.self, scores)
 
   static func scores(
     _ arrays: Arrays, _ options: EnsembleOptions
   ) throws(TrajpackError) -> [Score] {
-    let truth = try arrays.tensor("truth", ranks: 1...1).values
-    let ensemble = try arrays.tensor("ensemble", ranks: 2...2)
-    guard ensemble.shape[0] == truth.count, ensemble.shape[1] > 0,
-      options.quantiles.allSatisfy({ $0 < 1 })
+    let given = try arrays.tensor("truth", ranks: 1...2)
+    let truth = given.values
+    let ensemble = try arrays.tensor("ensemble", ranks: 2...3)
+    guard let members = ensemble.shape.last, Array(ensemble.shape.dropLast()) == given.shape,
+      members > 0, options.quantiles.allSatisfy({ $0 < 1 })
     else {
       throw TrajpackError(
-        .usage, "“ensemble” must be \(truth.count) × M, and quantiles lie below 1")
+        .usage,
+        "“ensemble” must be \(given.shape) and one axis of members more, not \(ensemble.shape), and "
+          + "quantiles lie below 1")
     }
     let mask = try arrays.mask("truth_mask", count: truth.count)
-    let members = ensemble.shape[1]
     var crps = 0.0
     var losses = [Double](repeating: 0, count: options.quantiles.count)
     var size = 0.0
     var count = 0
-    var notNumbers = 0
+    var lost = Failures("values")
     for (index, y) in truth.enumerated() {
       if !y.isFinite || mask.map({ $0[index] == 0 }) ?? false { continue }
       let sorted = ensemble.values[index * members..<(index + 1) * members].sorted()
+      lost.total += 1
       guard sorted.allSatisfy(\.isFinite) else {
-        notNumbers += 1
+        lost.add(index, "a member of the ensemble at index \(index) is not finite")
         continue
       }
       count += 1
@@ -143,13 +151,10 @@ enum EnsembleScores {
       }
     }
     let names = ["forecast.crps", "forecast.quantile_loss", "forecast.weighted_quantile_loss"]
-    let details = [Field("members", .count(members)), Field("nan_predictions", .count(notNumbers))]
-    guard notNumbers == 0, count > 0, options.estimator == .nrg || members > 1 else {
-      let reason =
-        notNumbers > 0
-        ? "\(notNumbers) ensembles hold a value that is not a number"
-        : count == 0 ? "no value counts" : "the fair estimator needs two members"
-      return names.map { Score($0, missing: reason, details: details) }
+    let details = [Field("members", .count(members)), Field("nan_predictions", .count(lost.count))]
+    guard count > 0, options.estimator == .nrg || members > 1 else {
+      let reason = count == 0 ? "no value counts" : "the fair estimator needs two members"
+      return names.map { Score($0, missing: reason, details: details).failing(lost) }
     }
     let levels = Field(
       "per_level",
@@ -162,7 +167,7 @@ enum EnsembleScores {
       size > 0
         ? Score(names[2], loss / size, count: count, details: details)
         : Score(names[2], missing: "every true value is 0", details: details),
-    ]
+    ].map { $0.failing(lost) }
   }
 
   /// CRPS of sorted members: ΣΣ|x_i − x_j| = 2 Σ (2i − M + 1) x_i.

@@ -12,74 +12,88 @@ enum PointErrors {
     ],
     ForecastOptions.self, scores)
 
+  /// The figures, in the order in which they are reported.
+  static let names =
+    PointSums.names + [
+      "spearman", "pearson", "kendall", "mutual_information", "kl_divergence", "hellinger", "mase",
+      "ope",
+    ]
+
+  /// The worst values of bounded figures, by series.
+  private static let bounds = [
+    "spearman": -1.0, "pearson": -1, "kendall": -1, "mutual_information": 0, "hellinger": 1,
+  ]
+
   static func scores(
     _ arrays: Arrays, _ options: ForecastOptions
   ) throws(TrajpackError) -> [Score] {
-    let (pairs, missing, notNumbers) = try ForecastPair.read(arrays)
+    let (pairs, missing, lost) = try ForecastPair.read(arrays)
+    guard !pairs.isEmpty else { return [] }
+    let wanted = names.filter { arrays.wanted("forecast.\($0)") }
     let details = [
       Field("series", .count(pairs.count)), Field("missing_truth", .count(missing)),
-      Field("nan_predictions", .count(notNumbers)),
+      Field("nan_predictions", .count(lost.count)),
     ]
-    let naive = try naiveError(arrays, pairs, options)
-    let results = pairs.map { figures($0, options, naive) }
-    guard let names = results.first?.map(\.name) else { return [] }
-    let total = pairs.reduce(0) { $0 + $1.truth.values.count } - missing - notNumbers
-    return names.indices.map { index in
-      let name = "forecast.\(names[index])"
-      if notNumbers > 0, options.nan != .skip {
-        return Score(
-          name,
-          missing: "\(notNumbers) predicted values are not numbers; nan_predictions=skip leaves "
-            + "them out", details: details)
-      }
-      let values = results.map { $0[index].value }
-      let known = values.compactMap { $0 }
-      guard !known.isEmpty else {
-        let reason =
-          total == 0
-          ? "no value counts"
-          : "undefined for these values (constant, too few, or beyond what float64 can square)"
-        return Score(name, missing: reason, details: details)
-      }
-      var fields = details
-      if values.count > 1 { fields.append(Field("per_series", .numbers(values))) }
-      if known.count < values.count {
-        fields.append(Field("series_undefined", .count(values.count - known.count)))
-      }
-      if let curve = horizons(names[index], pairs, options) { fields.append(curve) }
-      return Score(name, Statistics.mean(known), count: total, details: fields)
+    let naive = wanted.contains("mase") ? try naiveError(arrays, pairs, options) : nil
+    var results: [SeriesFigures] = []
+    for pair in pairs {
+      try arrays.checkInterrupted()
+      results.append(try SeriesFigures(pair, wanted, options, naive, arrays))
     }
+    let total = lost.total - lost.count
+    var scores: [Score] = []
+    for name in wanted {
+      var (failures, values) = (Failures("series", of: 0), [Double?]())
+      for (index, result) in results.enumerated() {
+        var value = result.values[name] ?? nil
+        let bound = options.failed == .worst ? bounds[name] : nil
+        if value == nil, !pairs[index].isEmpty {
+          // Undefined for the truth itself: no failure of the forecast.
+          let own = try SeriesFigures(pairs[index].perfect, [name], options, naive, arrays)
+          if own.values[name] ?? nil != nil {
+            failures.add(index, result.reason(name))
+            value = bound
+          } else {
+            failures.total -= 1
+          }
+        }
+        if pairs[index].isBroken, let bound { value = bound }
+        values.append(value)
+      }
+      failures.total += pairs.count { !$0.isEmpty }
+      let all = lost.count > 0 ? lost.including(failures) : failures
+      let worst: Failures.Worst = bounds[name] != nil || name == "smape" ? .counted : .none
+      scores.append(
+        score(name, values, results, pairs, total, details, options).failing(all, worst: worst))
+    }
+    return scores
   }
 
-  /// Each figure of one series, nil where it is undefined.
-  private static func figures(
-    _ pair: ForecastPair, _ options: ForecastOptions, _ naive: Double?
-  ) -> [(name: String, value: Double?)] {
-    let columns = (0..<pair.dimensions).map(pair.column)
-    let sums = PointSums(columns, options.epsilon)
-    func average(_ figure: ([Double], [Double]) -> Double?) -> Double? {
-      let each = columns.map { figure($0.truth, $0.prediction) }
-      let known = each.compactMap { $0 }
-      return known.count == each.count && !known.isEmpty ? Statistics.mean(known) : nil
+  private static func score(
+    _ name: String, _ values: [Double?], _ results: [SeriesFigures], _ pairs: [ForecastPair],
+    _ total: Int, _ details: [Field], _ options: ForecastOptions
+  ) -> Score {
+    var fields = details
+    let relative = ["nrmse", "hellinger"] + bounds.keys
+    if relative.contains(name) {
+      let constant = Set(results.flatMap(\.constant)).sorted()
+      if !constant.isEmpty { fields.append(Field("constant_channels", .counts(constant))) }
     }
-    let complete = pair.completeSteps
-    return sums.figures(options) + [
-      ("spearman", average { Statistics.pearson(Statistics.ranks($0), Statistics.ranks($1)) }),
-      ("pearson", average(Statistics.pearson)),
-      ("kendall", average(Statistics.kendall)),
-      (
-        "mutual_information",
-        average { MutualInformation.estimate($0, $1, neighbours: options.neighbours) }
-      ),
-      ("kl_divergence", MixtureDivergence.forecast(pair, complete, options)),
-      (
-        "hellinger",
-        complete.count == pair.steps
-          ? average { Spectrum.hellingerOfFirstBins($0, $1, bins: options.spectrumBins) } : nil
-      ),
-      ("mase", sums.count > 0 ? naive.map { sums.absolute / Double(sums.count) / $0 } : nil),
-      ("ope", sums.overDeviation),
-    ]
+    let zeros = results.reduce(0) { $0 + $1.zeros }
+    if name == "mape", zeros > 0 { fields.append(Field("true_zeros", .count(zeros))) }
+    let known = values.compactMap { $0 }
+    guard !known.isEmpty else {
+      let reason = total == 0 ? "no value counts" : results.first?.reason(name) ?? ""
+      return Score("forecast.\(name)", missing: reason, details: fields)
+    }
+    if values.count > 1 { fields.append(Field("per_series", .numbers(values))) }
+    if known.count < values.count {
+      fields.append(Field("series_undefined", .count(values.count - known.count)))
+    }
+    if let curve = horizons(name, pairs, options) { fields.append(curve) }
+    return Score(
+      "forecast.\(name)", Statistics.mean(known), count: name == "mape" ? total - zeros : total,
+      details: fields)
   }
 
   /// The mean |y_t − y_{t−m}| of the training series, or of the truth itself when there is none.
@@ -117,8 +131,9 @@ enum PointErrors {
         let entries = horizon * pair.dimensions
         let short = ForecastPair(
           truth: pair.truth.first(horizon), prediction: pair.prediction.first(horizon),
-          counts: pair.counts.map { Array($0[0..<entries]) }, known: nil)
-        let sums = PointSums((0..<short.dimensions).map(short.column), options.epsilon)
+          counts: pair.counts.map { Array($0[0..<entries]) },
+          known: pair.known.map { Array($0[0..<entries]) })
+        let sums = PointSums(short, options)
         return sums.figures(options).first { $0.name == name }?.value
       }
       return each.isEmpty ? nil : Statistics.mean(each)

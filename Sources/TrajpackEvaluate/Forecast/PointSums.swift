@@ -23,8 +23,27 @@ struct PointSums {
   private var errorDeviation = 0.0
   private var truthDeviation = 0.0
 
-  init(_ columns: [(truth: [Double], prediction: [Double])], _ epsilon: Double) {
-    for (truth, prediction) in columns {
+  /// The entries that count, by channel.
+  let columns: [(truth: [Double], prediction: [Double])]
+  /// Channels whose truth is constant.
+  let constant: [Int]
+  /// True values of 0.
+  private(set) var zeros = 0
+  /// Predicted values that are not finite, where they count as the worst.
+  private let lost: Int
+  private var scaledCount = 0
+  private var relativeCount = 0
+
+  init(_ pair: ForecastPair, _ options: ForecastOptions) {
+    let columns = (0..<pair.dimensions).map(pair.column)
+    self.columns = columns
+    constant = columns.indices.filter { Statistics.isConstant(columns[$0].truth) }
+    lost =
+      options.failed == .worst
+      ? zip(pair.known ?? [], pair.counts ?? []).count { $0 && !$1 } : 0
+    let epsilon = options.epsilon
+    for (number, (truth, prediction)) in columns.enumerated() {
+      let isScaled = options.keepConstant || !constant.contains(number)
       let variance = pow(Statistics.deviation(truth), 2) + epsilon
       let lowTruth = truth.min() ?? 0
       let lowPrediction = prediction.min() ?? 0
@@ -35,12 +54,19 @@ struct PointSums {
         absolute += abs(error)
         square += error * error
         signed += error
-        scaled += error * error / variance
+        if isScaled {
+          scaled += error * error / variance
+          scaledCount += 1
+        }
         let ratio = log((z - lowPrediction + epsilon + 1) / (y - lowTruth + epsilon + 1))
         logs += ratio * ratio
         let size = abs(y) + abs(z) + epsilon
         symmetric += size > 0 ? abs(error) / size : 0
-        relative += abs(error / (y + epsilon))
+        if y == 0 { zeros += 1 }
+        if y != 0 || options.keepConstant {
+          relative += abs(error / (y + epsilon))
+          relativeCount += 1
+        }
         truthSum += y
         truthAbsolute += abs(y)
         low = min(low, y)
@@ -65,15 +91,24 @@ struct PointSums {
 
   /// The figures in the order of ``names``, nil where nothing counts.
   func figures(_ options: ForecastOptions) -> [(name: String, value: Double?)] {
-    guard count > 0 else { return Self.names.map { ($0, nil) } }
+    guard count + lost > 0 else { return Self.names.map { ($0, nil) } }
     let n = Double(count)
     let e = options.epsilon
-    let smape = (options.smapeScale == .hundred ? 100 : 200) * symmetric / n
+    let keeps = options.keepConstant
+    let isFlat = constant.count == columns.count && high <= low
+    // A value that was not predicted is as far off as sMAPE can say.
+    let smape =
+      (options.smapeScale == .hundred ? 100 : 200) * (symmetric + Double(lost)) / (n + Double(lost))
     let values: [Double?] = [
-      square / n, absolute / n, (square / n).squareRoot(), (scaled / n).squareRoot(),
-      100 * absolute / n / (high - low + e), truthSquare > 0 ? 1 - square / truthSquare : nil,
-      (logs / n).squareRoot(), smape, 100 * relative / n, 100 * absolute / (truthAbsolute + e),
-      100 * (errorDeviation / n).squareRoot() / (truthSum / n + e),
+      square / n, absolute / n, (square / n).squareRoot(),
+      scaledCount > 0 ? (scaled / Double(scaledCount)).squareRoot() : nil,
+      isFlat && !keeps ? nil : 100 * absolute / n / (high - low + e),
+      truthSquare > 0 ? 1 - square / truthSquare : nil,
+      (logs / n).squareRoot(), smape,
+      relativeCount > 0 ? 100 * relative / Double(relativeCount) : nil,
+      truthAbsolute > 0 || keeps ? 100 * absolute / (truthAbsolute + e) : nil,
+      truthSum != 0 || keeps
+        ? 100 * (errorDeviation / n).squareRoot() / (truthSum / n + e) : nil,
     ]
     return zip(Self.names, values).map { name, value in
       (name, value.flatMap { $0.isFinite ? $0 : nil })

@@ -8,13 +8,15 @@ enum WarpingScale: String, CaseIterable, Sendable {
 }
 
 /// Options of `forecast.dtw`.
-struct TimeWarpingOptions: EvaluationOptions {
+struct TimeWarpingOptions: PredictionOptions {
   var band = -1
   var scale = WarpingScale.lengths
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .count("band", \.band, "steps the path may leave the diagonal; −1: any", -1...1_000_000),
     .choice("scale", \.scale, "what the cost is divided by"),
+    failure(\.failed),
   ]
 }
 
@@ -22,7 +24,9 @@ struct TimeWarpingOptions: EvaluationOptions {
 /// paths (Sakoe and Chiba 1978). Memory grows with one series, not with the product.
 enum TimeWarping {
   static let evaluator = Evaluator(
-    "forecast.dtw", "Dynamic time warping distance of two series, of any lengths.",
+    "forecast.dtw",
+    "Dynamic time warping distance of two series, of any lengths; time grows with T × T', or with "
+      + "T × band.",
     [
       .needed("truth", "T × D, or T", "true series"),
       .needed("prediction", "T' × D, or T'", "predicted series"),
@@ -44,39 +48,55 @@ enum TimeWarping {
     let rows = (0..<a.rows).filter { row in
       mask.map { $0[row] != 0 } ?? true && (0..<a.columns).allSatisfy { a[row, $0].isFinite }
     }
-    let broken = (0..<b.rows).filter { row in
-      !(0..<b.columns).allSatisfy { b[row, $0].isFinite }
-    }.count
+    var lost = Failures("rows", of: b.rows)
+    var others: [Int] = []
+    for row in 0..<b.rows {
+      if (0..<b.columns).allSatisfy({ b[row, $0].isFinite }) {
+        others.append(row)
+      } else {
+        lost.add(row, "row \(row) of the prediction is not finite")
+      }
+    }
     let details = [
-      Field("missing_truth", .count(a.rows - rows.count)), Field("nan_predictions", .count(broken)),
+      Field("missing_truth", .count(a.rows - rows.count)),
+      Field("nan_predictions", .count(lost.count)),
     ]
+    func score(_ score: Score) -> [Score] { [score.failing(lost)] }
     guard !rows.isEmpty, b.rows > 0 else {
-      return [Score(name, missing: "a series is empty", details: details)]
+      return score(Score(name, missing: "a series is empty", details: details))
     }
-    guard broken == 0 else {
-      let reason = "\(broken) predicted rows hold values that are not numbers"
-      return [Score(name, missing: reason, details: details)]
+    guard lost.count == 0 || options.failed == .skip, !others.isEmpty else {
+      return score(Score(name, missing: lost.sentence, details: details))
     }
-    guard let cost = cost(a, rows, b, band: options.band) else {
-      let reason = "no path fits a band of \(options.band)"
-      return [Score(name, missing: reason, details: details)]
+    let cost = try cost(a, rows, b, others, band: options.band, arrays)
+    guard let cost else {
+      let reason =
+        options.band < 0 || abs(rows.count - others.count) <= options.band
+        ? "the distances are too large for float64"
+        : "no path fits a band of \(options.band) between \(rows.count) and \(others.count) rows"
+      return score(Score(name, missing: reason, details: details))
     }
-    let divisor = options.scale == .lengths ? Double(rows.count + b.rows + 2) : 1
-    return [Score(name, cost / divisor, count: rows.count + b.rows, details: details)]
+    let divisor = options.scale == .lengths ? Double(rows.count + others.count + 2) : 1
+    return score(
+      Score(name, cost / divisor, count: rows.count + others.count, details: details))
   }
 
-  private static func cost(_ a: Series, _ rows: [Int], _ b: Series, band: Int) -> Double? {
-    var previous = [Double](repeating: .infinity, count: b.rows + 1)
+  private static func cost(
+    _ a: Series, _ rows: [Int], _ b: Series, _ others: [Int], band: Int, _ arrays: Arrays
+  ) throws(TrajpackError) -> Double? {
+    let count = others.count
+    var previous = [Double](repeating: .infinity, count: count + 1)
     var current = previous
     previous[0] = 0
     for (i, row) in rows.enumerated() {
+      if i % 16 == 0 { try arrays.checkInterrupted() }
       for place in current.indices { current[place] = .infinity }
       let low = band < 0 ? 0 : max(0, i - band)
-      let high = band < 0 ? b.rows : min(b.rows, i + band + 1)
+      let high = band < 0 ? count : min(count, i + band + 1)
       for j in low..<max(low, high) {
         var squared = 0.0
         for column in 0..<a.columns {
-          let difference = a[row, column] - b[j, column]
+          let difference = a[row, column] - b[others[j], column]
           squared += difference * difference
         }
         current[j + 1] =
@@ -84,6 +104,6 @@ enum TimeWarping {
       }
       swap(&previous, &current)
     }
-    return previous[b.rows].isFinite ? previous[b.rows] : nil
+    return previous[count].isFinite ? previous[count] : nil
   }
 }

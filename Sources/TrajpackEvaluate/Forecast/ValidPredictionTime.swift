@@ -1,11 +1,13 @@
 import TrajpackFormat
 
 /// Options of `forecast.valid_time`.
-struct ValidTimeOptions: EvaluationOptions {
+struct ValidTimeOptions: PredictionOptions {
   var smapeThreshold = 30.0
   var errorThreshold = 0.4
   var timeStep = 1.0
   var exponent: Double?
+  var firstSteps = 0
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .number("smape_threshold", \.smapeThreshold, "sMAPE above which a forecast fails", above: 0),
@@ -13,6 +15,10 @@ struct ValidTimeOptions: EvaluationOptions {
     .number("time_step", \.timeStep, "time between steps", above: 0),
     .optionalNumber(
       "lyapunov_exponent", \.exponent, "largest exponent, for Lyapunov times", above: 0),
+    .count(
+      "first_steps", \.firstSteps,
+      "steps that a forecast can be valid for; deviations are of the whole series; 0: all"),
+    failure(\.failed),
   ]
 }
 
@@ -23,7 +29,7 @@ struct ValidTimeOptions: EvaluationOptions {
 /// - `smape_cumulative_200`: mean over steps so far of sMAPE on 0…200 (Gilpin 2023, PhyxMamba)
 /// - `smape_cumulative_100`: the same on 0…100 (dysts 0.96)
 /// - `smape_instantaneous_200`: sMAPE of the step alone
-/// - `nrmse`: √(mean_d e_d²/σ_d²) of the step, σ of the truth
+/// - `nrmse`: √(mean_d e_d²/σ_d²) of the step, σ of the truth, over channels that change
 /// - `relative`: ‖e‖ / √⟨‖y‖²⟩ (Pathak et al. 2018)
 enum ValidPredictionTime {
   static let evaluator = Evaluator(
@@ -38,44 +44,71 @@ enum ValidPredictionTime {
   static func scores(
     _ arrays: Arrays, _ options: ValidTimeOptions
   ) throws(TrajpackError) -> [Score] {
-    let (pairs, missing, notNumbers) = try ForecastPair.read(arrays)
-    let results = pairs.map { steps($0, options) }
+    let (pairs, missing, lost) = try ForecastPair.read(arrays)
+    var results: [[Int?]] = []
+    for pair in pairs {
+      let isOut = pair.isBroken && options.failed == .skip
+      results.append(isOut ? names.map { _ in nil } : steps(pair, options))
+    }
+    let constant = Set(pairs.flatMap(constantChannels)).sorted()
     return names.indices.flatMap { index -> [Score] in
       let name = "forecast.vpt_\(names[index])"
-      let known = results.compactMap { $0?[index] }
-      let valid = zip(results, pairs).filter { $0.0 != nil }.map(\.1)
+      let values = results.map { $0[index] }
+      let known = values.compactMap { $0 }
+      let never = zip(values, pairs).count { value, pair in
+        value.map { $0 >= Self.limit(pair, options) } ?? false
+      }
       var details = [
         Field("series", .count(pairs.count)), Field("missing_truth", .count(missing)),
-        Field("nan_predictions", .count(notNumbers)),
-        Field(
-          "never_failed", .count(zip(known, valid).filter { $0.0 >= $0.1.steps }.count)),
+        Field("nan_predictions", .count(lost.count)), Field("never_failed", .count(never)),
       ]
       if pairs.count > 1 {
-        details.append(Field("per_series", .numbers(results.map { $0.map { Double($0[index]) } })))
+        details.append(Field("per_series", .numbers(values.map { $0.map(Double.init) })))
       }
+      if names[index] == "nrmse", !constant.isEmpty {
+        details.append(Field("constant_channels", .counts(constant)))
+      }
+      func failing(_ score: Score) -> Score { score.failing(lost, worst: .counted) }
       guard !known.isEmpty else {
-        let reason = "no series has a true value that counts"
-        return [
-          Score("\(name).steps", missing: reason), Score("\(name).lyapunov_times", missing: reason),
-        ]
+        let reason =
+          names[index] == "nrmse" && !constant.isEmpty
+          ? "every channel of the truth is constant" : "no series has a true value that counts"
+        return ["steps", "lyapunov_times"].map {
+          failing(Score("\(name).\($0)", missing: reason, details: details))
+        }
       }
       let mean = Statistics.mean(known.map { Double($0) })
-      let count = pairs.reduce(0) { $0 + $1.knownSteps }
+      let count = zip(pairs, values).reduce(0) { $0 + ($1.1 == nil ? 0 : $1.0.knownSteps) }
       let times =
         options.exponent.map {
-          Score(
-            "\(name).lyapunov_times", mean * options.timeStep * $0, count: count, details: details)
+          failing(
+            Score(
+              "\(name).lyapunov_times", mean * options.timeStep * $0, count: count,
+              details: details))
         }
         ?? Score("\(name).lyapunov_times", missing: "option lyapunov_exponent was not given")
-      return [Score("\(name).steps", mean, count: count, details: details), times]
+      return [failing(Score("\(name).steps", mean, count: count, details: details)), times]
     }
   }
 
-  /// The first failing step under each convention; nil when no true value counts.
-  private static func steps(_ pair: ForecastPair, _ options: ValidTimeOptions) -> [Int]? {
+  private static func limit(_ pair: ForecastPair, _ options: ValidTimeOptions) -> Int {
+    options.firstSteps > 0 ? min(options.firstSteps, pair.steps) : pair.steps
+  }
+
+  /// The channels whose truth never changes, by which no error can be divided.
+  private static func constantChannels(_ pair: ForecastPair) -> [Int] {
+    (0..<pair.dimensions).filter { dimension in
+      Statistics.isConstant(
+        (0..<pair.steps).map { $0 * pair.dimensions + dimension }
+          .filter { pair.known?[$0] ?? true }.map { pair.truth.values[$0] })
+    }
+  }
+
+  /// The first failing step under each convention; nil where no true value counts.
+  private static func steps(_ pair: ForecastPair, _ options: ValidTimeOptions) -> [Int?] {
     let dimensions = pair.dimensions
     let known = (0..<pair.steps * dimensions).filter { pair.known?[$0] ?? true }
-    guard !known.isEmpty else { return nil }
+    guard !known.isEmpty else { return names.map { _ in nil } }
     let deviations = (0..<dimensions).map { dimension in
       Statistics.deviation(
         known.filter { $0 % dimensions == dimension }.map { pair.truth.values[$0] })
@@ -83,23 +116,27 @@ enum ValidPredictionTime {
     var energy = 0.0
     for index in known { energy += pair.truth.values[index] * pair.truth.values[index] }
     let size = (energy * Double(dimensions) / Double(known.count)).squareRoot()
-    var failed = [Int](repeating: pair.steps, count: names.count)
+    let constant = constantChannels(pair)
+    let limit = Self.limit(pair, options)
+    var failed = [Int](repeating: limit, count: names.count)
     var sum = 0.0
     var terms = 0
-    for step in 0..<pair.steps {
-      let errors = StepErrors(pair, step, deviations, size)
+    for step in 0..<limit {
+      let errors = StepErrors(pair, step, deviations, size, constant)
       guard errors.count > 0 else { continue }
       sum += errors.symmetric
       terms += errors.count
       let cumulative = 200 * sum / Double(terms)
       let instantaneous = 200 * errors.symmetric / Double(errors.count)
       let values = [cumulative, cumulative / 2, instantaneous, errors.scaled, errors.relative]
-      for index in names.indices where failed[index] == pair.steps {
-        let limit = index < 3 ? options.smapeThreshold : options.errorThreshold
-        if !(values[index] <= limit) { failed[index] = step }
+      for index in names.indices where failed[index] == limit {
+        let threshold = index < 3 ? options.smapeThreshold : options.errorThreshold
+        if !(values[index] <= threshold) { failed[index] = step }
       }
     }
-    return failed
+    return names.indices.map { index in
+      names[index] == "nrmse" && constant.count == dimensions ? nil : failed[index]
+    }
   }
 
   /// The errors of one step over the dimensions whose truth counts.
@@ -109,8 +146,11 @@ enum ValidPredictionTime {
     var scaled = 0.0
     var relative = 0.0
 
-    init(_ pair: ForecastPair, _ step: Int, _ deviations: [Double], _ size: Double) {
+    init(
+      _ pair: ForecastPair, _ step: Int, _ deviations: [Double], _ size: Double, _ constant: [Int]
+    ) {
       var square = 0.0
+      var changing = 0
       var normalised = 0.0
       for dimension in 0..<pair.dimensions {
         let y = pair.truth[step, dimension]
@@ -122,11 +162,13 @@ enum ValidPredictionTime {
         let total = abs(y) + abs(z)
         symmetric += total == 0 ? 0 : abs(error) / total
         square += error * error
+        if constant.contains(dimension) { continue }
         let scaled = error / deviations[dimension]
         normalised += error == 0 ? 0 : scaled * scaled
+        changing += 1
       }
       guard count > 0 else { return }
-      scaled = (normalised / Double(count)).squareRoot()
+      scaled = changing > 0 ? (normalised / Double(changing)).squareRoot() : 0
       relative = square == 0 ? 0 : square.squareRoot() / size
       if symmetric.isNaN { symmetric = .infinity }
     }

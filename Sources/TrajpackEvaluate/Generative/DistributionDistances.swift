@@ -2,18 +2,17 @@ import Glibc
 import TrajpackFormat
 
 /// Options of `generative.distances`.
-struct DistributionOptions: EvaluationOptions {
+struct DistributionOptions: PredictionOptions {
   var bins = 50
   var lags = 64
   var skipsFirst = true
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .count("bins", \.bins, "bins of each marginal (MDD)", 1...100_000),
     .count("lags", \.lags, "lags of autocorrelation, from 0, at most (ACD)", 1...100_000),
     .flag("skip_first_step", \.skipsFirst, "MDD leaves out the first step, as TSGBench does"),
-    .choice(
-      "nan_predictions", \.nan, "what a NaN in a generated series does (worst: not available)"),
+    failure(\.failed),
   ]
 }
 
@@ -33,7 +32,7 @@ enum DistributionDistances {
       .needed("generated", "N' × T × D", "generated series"),
       .optional("truth_mask", "N × T × D", "1 where the real value exists"),
     ],
-    DistributionOptions.self, scores)
+    DistributionOptions.self, partners: ["generated": "real"], generated: "generated", scores)
 
   static func scores(
     _ arrays: Arrays, _ options: DistributionOptions
@@ -50,12 +49,6 @@ enum DistributionDistances {
     let details = [
       Field("missing_truth", .count(own.missing)), Field("nan_predictions", .count(other.missing)),
     ]
-    guard other.missing == 0 || options.nan == .skip else {
-      return names.map {
-        Score(
-          $0, missing: "\(other.missing) generated values are not numbers", details: details)
-      }
-    }
     guard own.count > 1, other.count > 1 else {
       return names.map { Score($0, missing: "a set is empty", details: details) }
     }

@@ -131,8 +131,8 @@ struct KeypointInputs {
             let offset = track * trackToGrid - truth.pixel * toGrid
             let squared = (offset * offset).sum()
             if !squared.isFinite, !track.x.isFinite || !track.y.isFinite {
-              tally.notNumbers += 1
-              if options.nan == .skip { continue }
+              tally.lost.add(index, "point \(keypoint) of frame \(frame) is not finite")
+              if options.failed == .skip { continue }
               missed = true
             }
             var bin = 0

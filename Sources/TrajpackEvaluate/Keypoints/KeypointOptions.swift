@@ -34,7 +34,7 @@ enum DepthMeaning: String, CaseIterable, Sendable {
 }
 
 /// Options of `keypoints.state_alignment`.
-struct StateAlignmentOptions: EvaluationOptions {
+struct StateAlignmentOptions: PredictionOptions {
   var thresholds: [Double] = [4, 8, 16, 32]
   var strict = false
   var firstFrame = false
@@ -57,7 +57,7 @@ struct StateAlignmentOptions: EvaluationOptions {
   var gridWidth = 1280.0
   var gridHeight = 720.0
   var invisible = UnseenRule.count
-  var nan = NaNRule.worst
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .numbers("thresholds", \.thresholds, "pixels within which a keypoint counts", above: 0),
@@ -84,7 +84,7 @@ struct StateAlignmentOptions: EvaluationOptions {
     .number("grid_width", \.gridWidth, "width of the grid the thresholds are on", above: 0),
     .number("grid_height", \.gridHeight, "height of it", above: 0),
     .choice("invisible", \.invisible, "tracks that the tracker calls invisible"),
-    .choice("nan_predictions", \.nan, "what a NaN in a track does"),
+    failure(\.failed),
   ]
 }
 
@@ -97,14 +97,14 @@ enum QueryMode: String, CaseIterable, Sendable {
 }
 
 /// Options of `keypoints.tap_vid`.
-struct TAPVidOptions: EvaluationOptions {
+struct TAPVidOptions: PredictionOptions {
   var thresholds: [Double] = [1, 2, 4, 8, 16]
   var mode = QueryMode.first
   var scaleX = 1.0
   var scaleY = 1.0
   var failure = 50.0
   var reduction = ClipReduction.meanOfClips
-  var nan = NaNRule.worst
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .numbers("thresholds", \.thresholds, "pixels, compared with <", above: 0),
@@ -113,6 +113,6 @@ struct TAPVidOptions: EvaluationOptions {
     .number("scale_y", \.scaleY, "both tracks' y are multiplied by this (256 / height)", above: 0),
     .number("failure", \.failure, "pixels at which a track is lost (survival)", above: 0),
     .choice("clips", \.reduction, "how the clips become one figure"),
-    .choice("nan_predictions", \.nan, "what a NaN in a track does"),
+    failure(\.failed),
   ]
 }

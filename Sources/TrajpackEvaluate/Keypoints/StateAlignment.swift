@@ -36,10 +36,13 @@ enum StateAlignment {
     let ceiling = try input.tracks(arrays, "truth_tracks", "truth_visibles")
     scores.append(report("keypoints.state_alignment_truth", input.tally(ceiling), options))
     let ratio = "keypoints.state_alignment_ratio"
+    let lost = scores[0].failures ?? scores[1].failures ?? Failures("keypoints")
     if let own = scores[0].value, let best = scores[1].value, best > 0 {
-      scores.append(Score(ratio, own / best, count: scores[0].count))
+      scores.append(
+        Score(ratio, own / best, count: scores[0].count).failing(lost, worst: .counted))
     } else {
-      scores.append(Score(ratio, missing: "the score or its ceiling is missing or zero"))
+      scores.append(
+        Score(ratio, missing: "the score or its ceiling is missing or zero").failing(lost))
     }
     return scores
   }
@@ -59,17 +62,17 @@ enum StateAlignment {
           })))
     let each = clips.map { $0.score }
     if clips.count > 1 { details.append(Field("per_clip", .numbers(each))) }
-    if total.notNumbers > 0, options.nan == .error {
-      return Score(
-        name, missing: "\(total.notNumbers) tracked points are not numbers", details: details)
-    }
+    var lost = total.lost
+    lost.total = total.counted + (options.failed == .skip ? lost.count : 0)
     guard let pooled = total.score else {
       return Score(name, missing: "no keypoint counts under these options", details: details)
+        .failing(lost)
     }
     let known = each.compactMap { $0 }
     return Score(
       name, options.reduction == .pooled ? pooled : Statistics.mean(known), count: total.counted,
-      details: details)
+      details: details
+    ).failing(lost, worst: .counted)
   }
 }
 
@@ -82,7 +85,7 @@ struct KeypointTally {
   var offScreen = 0
   var occluded = 0
   var invisible = 0
-  var notNumbers = 0
+  var lost = Failures("keypoints")
   var cameraless = 0
 
   init(_ thresholds: Int) { hits = [Int](repeating: 0, count: thresholds) }
@@ -101,7 +104,7 @@ struct KeypointTally {
     offScreen += other.offScreen
     occluded += other.occluded
     invisible += other.invisible
-    notNumbers += other.notNumbers
+    lost.merge(other.lost)
     cameraless += other.cameraless
   }
 
@@ -109,7 +112,7 @@ struct KeypointTally {
     [
       Field("masked", .count(masked)), Field("behind_camera", .count(behind)),
       Field("off_screen", .count(offScreen)), Field("occluded", .count(occluded)),
-      Field("tracker_invisible", .count(invisible)), Field("nan_predictions", .count(notNumbers)),
+      Field("tracker_invisible", .count(invisible)), Field("nan_predictions", .count(lost.count)),
       Field("frames_without_camera", .count(cameraless)),
     ]
   }

@@ -11,15 +11,15 @@ enum ValueNormaliser: String, CaseIterable, Sendable {
 }
 
 /// Options of `state.alignment`.
-struct StateValueOptions: EvaluationOptions {
+struct StateValueOptions: PredictionOptions {
   var normaliser = ValueNormaliser.range
   var clip = true
-  var nan = NaNRule.worst
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
     .choice("normaliser", \.normaliser, "what an error is divided by"),
     .flag("clip", \.clip, "an error above 1 counts as 1"),
-    .choice("nan_predictions", \.nan, "what a NaN in a prediction does (worst needs clip)"),
+    failure(\.failed),
   ]
 }
 
@@ -51,16 +51,18 @@ enum StateValues {
     var counts = [Int](repeating: 0, count: variables)
     var steps = [Double](repeating: 0, count: horizon * variables)
     var stepCounts = [Int](repeating: 0, count: horizon * variables)
-    var notNumbers = 0
+    var lost = Failures("values")
     for index in 0..<truth.values.count {
       let value = truth.values[index]
       if !value.isFinite || mask.map({ $0[index] == 0 }) ?? false { continue }
       let variable = index % variables
       guard let range = ranges[variable] else { continue }
       var error = abs(prediction.values[index] - value) / range
+      lost.total += 1
       if !error.isFinite {
-        notNumbers += 1
-        if options.nan == .skip { continue }
+        lost.add(
+          index, "the value of variable \(variable) at row \(index / variables) is not finite")
+        if options.failed == .skip { continue }
         error = 1
       }
       if options.clip { error = min(error, 1) }
@@ -77,22 +79,22 @@ enum StateValues {
       return known.isEmpty ? nil : 1 - Statistics.mean(known)
     }
     let details = [
-      Field("nan_predictions", .count(notNumbers)),
+      Field("nan_predictions", .count(lost.count)),
       Field("variables_without_range", .counts((0..<variables).filter { ranges[$0] == nil })),
       Field("per_variable", .numbers(each)), Field("per_horizon", .numbers(curve)),
     ]
     let name = "state.alignment"
-    if notNumbers > 0, options.nan == .error || (options.nan == .worst && !options.clip) {
-      return [
-        Score(name, missing: "\(notNumbers) predicted values are not numbers", details: details)
-      ]
-    }
     let known = each.compactMap { $0 }
     guard !known.isEmpty else {
-      return [Score(name, missing: "no variable has a true value and a range", details: details)]
+      return [
+        Score(name, missing: "no variable has a true value and a range", details: details)
+          .failing(lost)
+      ]
     }
+    // Without clip an error has no worst value.
     return [
       Score(name, Statistics.mean(known), count: counts.reduce(0, +), details: details)
+        .failing(lost, worst: options.clip ? .counted : .none)
     ]
   }
 

@@ -27,7 +27,7 @@ enum TAPVid {
     var evaluated = 0
     var sameVisibility = 0
     var visible = 0
-    var notNumbers = 0
+    var lost = Failures("points")
     var within: [Int]
     var truePositives: [Int]
     var falsePositives: [Int]
@@ -100,8 +100,8 @@ enum TAPVid {
       if seen, !truth[2 * index].isFinite || !truth[2 * index + 1].isFinite { continue }
       let broken = !tracks[2 * index].isFinite || !tracks[2 * index + 1].isFinite
       if broken {
-        tally.notNumbers += 1
-        if options.nan == .skip { continue }
+        tally.lost.add(index, "point \(point) of frame \(frame) is not finite")
+        if options.failed == .skip { continue }
       }
       tally.evaluated += 1
       if seen == said { tally.sameVisibility += 1 }
@@ -123,9 +123,10 @@ enum TAPVid {
   }
 
   private static func report(_ tallies: [Tally], _ options: TAPVidOptions) -> [Score] {
-    let notNumbers = tallies.reduce(0) { $0 + $1.notNumbers }
+    var lost = tallies.reduce(into: Failures("points")) { $0.merge($1.lost) }
+    lost.total = tallies.reduce(options.failed == .skip ? lost.count : 0) { $0 + $1.evaluated }
     let details = [
-      Field("clips", .count(tallies.count)), Field("nan_predictions", .count(notNumbers)),
+      Field("clips", .count(tallies.count)), Field("nan_predictions", .count(lost.count)),
     ]
     var scores: [Score] = []
     func add(
@@ -134,10 +135,6 @@ enum TAPVid {
       let full = "keypoints.\(name)"
       let parts = tallies.map(part).filter { $0.bottom > 0 }
       let count = parts.reduce(0) { $0 + $1.bottom }
-      if notNumbers > 0, options.nan == .error {
-        let reason = "\(notNumbers) tracked points are not numbers"
-        return scores.append(Score(full, missing: reason, details: details))
-      }
       guard count > 0 else {
         return scores.append(Score(full, missing: "there is no \(what)", details: details))
       }
@@ -162,7 +159,7 @@ enum TAPVid {
     }
     scores.append(averageJaccard(scores, options, tallies, details))
     add("survival", "visible track") { ($0.survived, $0.tracks) }
-    return scores
+    return scores.map { $0.failing(lost, worst: .counted) }
   }
 
   /// The mean over thresholds of the Jaccard scores just made.

@@ -47,6 +47,7 @@ struct Similarity {
     fit.translation = meanTarget - fit.scale * (fit.rotation * meanSource)
     return fit
   }
+
   /// The same in a plane, of points whose z is 0: x + iy ↦ a(x + iy) + b has the least squared
   /// error at a = Σ z̄w / Σ|z|² about the means. A turn in space could also mirror the plane, which
   /// is no turn of a picture. Nil when the source is one point.

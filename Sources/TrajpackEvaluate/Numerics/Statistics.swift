@@ -20,6 +20,13 @@ enum Statistics {
     return scale * (small / Double(values.count - correction)).squareRoot()
   }
 
+  /// Whether values are all the same, but for the rounding of their last bits.
+  static func isConstant(_ values: some Collection<Double>) -> Bool {
+    var (low, high) = (Double.infinity, -Double.infinity)
+    for value in values { (low, high) = (min(low, value), max(high, value)) }
+    return !(high - low > 0x1p-50 * max(abs(low), abs(high)))
+  }
+
   /// The median: the mean of the two middle values when there is an even number.
   static func median(_ values: [Double]) -> Double? { quantile(values.sorted(), 0.5) }
 

@@ -37,34 +37,40 @@ enum Plausibility {
     let feet = try indices(arrays, "feet", joints, pairs: false)
     var scores: [Score] = []
     if !bones.isEmpty { scores.append(drift(clips, bones, point)) }
-    if !feet.isEmpty { scores += sliding(clips, feet, options, point) }
-    scores.append(penetration(motion.shape[0], joints, options, point))
-    return counted(scores, motion, mask, options)
+    if let up = options.up.index {
+      if !feet.isEmpty { scores += sliding(clips, feet, up, options, point) }
+      scores.append(penetration(motion.shape[0], joints, up, options, point))
+    } else {
+      let reason = "which axis points up is not known; say it with up=0, 1 or 2"
+      let feet = feet.isEmpty ? [] : ["foot_sliding_per_frame"]
+      scores += (feet + ["ground_penetration"]).map { Score("skeleton.\($0)", missing: reason) }
+    }
+    return counted(scores, motion, mask)
   }
 
-  /// The scores with how many joints are masked and how many are not numbers; without figures if
-  /// those are errors.
+  /// The scores with how many joints are masked and how many failed.
   private static func counted(
-    _ scores: [Score], _ motion: Tensor, _ mask: UnsafeBufferPointer<UInt8>?,
-    _ options: PlausibilityOptions
+    _ scores: [Score], _ motion: Tensor, _ mask: UnsafeBufferPointer<UInt8>?
   ) -> [Score] {
     var masked = 0
-    var broken = 0
+    var broken = Failures("joints")
     for index in 0..<motion.shape[0] * motion.shape[1] {
       if let mask, mask[index] == 0 {
         masked += 1
-      } else if !motion.values[3 * index..<3 * index + 3].allSatisfy(\.isFinite) {
-        broken += 1
+        continue
+      }
+      broken.total += 1
+      if !motion.values[3 * index..<3 * index + 3].allSatisfy(\.isFinite) {
+        broken.add(
+          index,
+          "joint \(index % motion.shape[1]) of frame \(index / motion.shape[1]) is not finite")
       }
     }
-    let details = [Field("masked", .count(masked)), Field("nan_predictions", .count(broken))]
+    let details = [Field("masked", .count(masked)), Field("nan_predictions", .count(broken.count))]
     return scores.map { score in
-      guard broken == 0 || options.nan == .skip else {
-        return Score(score.name, missing: "\(broken) joints are not numbers", details: details)
-      }
       var score = score
       score.details += details
-      return score
+      return score.failing(broken)
     }
   }
 
@@ -113,7 +119,7 @@ enum Plausibility {
   }
 
   private static func sliding(
-    _ clips: [Range<Int>], _ feet: [Int], _ options: PlausibilityOptions,
+    _ clips: [Range<Int>], _ feet: [Int], _ up: Int, _ options: PlausibilityOptions,
     _ point: (Int, Int) -> SIMD3<Double>?
   ) -> [Score] {
     var sum = 0.0
@@ -122,11 +128,11 @@ enum Plausibility {
       for frame in clip.dropFirst() {
         for foot in feet {
           guard let now = point(frame, foot), let before = point(frame - 1, foot),
-            now[options.up] - options.ground < options.contactHeight,
-            before[options.up] - options.ground < options.contactHeight
+            now[up] - options.ground < options.contactHeight,
+            before[up] - options.ground < options.contactHeight
           else { continue }
           var step = now - before
-          step[options.up] = 0
+          step[up] = 0
           sum += length(step)
           count += 1
         }
@@ -142,7 +148,7 @@ enum Plausibility {
   }
 
   private static func penetration(
-    _ frames: Int, _ joints: Int, _ options: PlausibilityOptions,
+    _ frames: Int, _ joints: Int, _ up: Int, _ options: PlausibilityOptions,
     _ point: (Int, Int) -> SIMD3<Double>?
   ) -> Score {
     var sum = 0.0
@@ -153,7 +159,7 @@ enum Plausibility {
       for joint in 0..<joints {
         guard let place = point(frame, joint) else { continue }
         count += 1
-        let depth = options.ground - place[options.up]
+        let depth = options.ground - place[up]
         guard depth > options.penetrationTolerance else { continue }
         below += 1
         sum += depth

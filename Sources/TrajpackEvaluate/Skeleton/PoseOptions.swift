@@ -9,44 +9,57 @@ enum PCKNormaliser: String, CaseIterable, Sendable {
 }
 
 /// Options of `skeleton.pose`.
-struct PoseOptions: EvaluationOptions {
+struct PoseOptions: PredictionOptions {
   var root = -1
   var rate: Double?
   var alpha = 0.05
   var normaliser = PCKNormaliser.boundingBox
   var normaliserJoints: [Int] = []
   var strict = false
-  var nan = NaNRule.error
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
-    .count("root", \.root, "joint moved to the origin first; −1 for none", -1...100_000),
+    .count(
+      "root", \.root, "joint of each entity moved to the origin first; −1 for none", -1...100_000),
     .optionalNumber("rate", \.rate, "frames a second, for figures per second", above: 0),
     .number("alpha", \.alpha, "PCK: share of the normaliser", above: 0),
     .choice("normaliser", \.normaliser, "PCK: what distances are divided by"),
-    .counts("normaliser_joints", \.normaliserJoints, "PCK: the two joints of normaliser=joints"),
+    .counts(
+      "normaliser_joints", \.normaliserJoints, "PCK: the two joints of normaliser=joints, by entity"
+    ),
     .flag("strict", \.strict, "PCK: distance < (true) or ≤ (false)"),
-    .choice(
-      "nan_predictions", \.nan, "what a NaN in a predicted joint does (worst: not available)"),
+    failure(\.failed),
   ]
 }
 
+/// Which axis points up.
+enum UpAxis: String, CaseIterable, Sendable {
+  /// Nothing says which.
+  case unknown
+  case x = "0"
+  case y = "1"
+  case z = "2"
+
+  /// The axis.
+  var index: Int? { Int(rawValue) }
+}
+
 /// Options of `skeleton.plausibility`.
-struct PlausibilityOptions: EvaluationOptions {
-  var up = 1
+struct PlausibilityOptions: PredictionOptions {
+  var up: UpAxis = .unknown
   var ground = 0.0
   var contactHeight = 0.05
   var rate: Double?
   var penetrationTolerance = 0.0
-  var nan = NaNRule.skip
+  var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
-    .count("up", \.up, "axis that points up: 0, 1 or 2", 0...2),
+    .choice("up", \.up, "axis that points up; without it there is no ground"),
     .number("ground", \.ground, "height of the ground along it"),
     .number("contact_height", \.contactHeight, "a foot below this height touches", above: 0),
     .optionalNumber("rate", \.rate, "frames a second, for speeds", above: 0),
     .number(
       "penetration_tolerance", \.penetrationTolerance, "depth that does not count", lowest: 0),
-    .choice(
-      "nan_predictions", \.nan, "what a joint that is not a number does (worst: not available)"),
+    failure(\.failed),
   ]
 }

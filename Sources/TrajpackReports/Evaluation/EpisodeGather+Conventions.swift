@@ -38,6 +38,30 @@ extension EpisodeGather {
         }
       }
     }
+    if picture == nil, let width = plan.setting("true_width"),
+      let height = plan.setting("true_height")
+    {
+      for name in ["track", "grid"] {
+        out += [("\(name)_width", width), ("\(name)_height", height)]
+      }
+    }
+    if request.preset == "tapvid", plan.recipe.evaluator == "keypoints.tap_vid",
+      plan.setting("scale_x") == nil || plan.setting("scale_y") == nil
+    {
+      guard let (width, height) = picture else {
+        throw TrajpackError(
+          .usage,
+          "--preset tapvid: episode '\(truth.id)' has no video that says how large the picture is; say what brings it "
+            + "to 256 × 256 with --set scale_x=… --set scale_y=…")
+      }
+      out += [("scale_x", "\(256 / Double(width))"), ("scale_y", "\(256 / Double(height))")]
+    }
+    if let entry = (chosen["joints"] ?? chosen["truth"])?.first,
+      let up = truth.channel(entry)?.convention("up"),
+      let axis = ["x": "0", "y": "1", "z": "2"][up.lowercased()]
+    {
+      out.append(("up", axis))
+    }
     if let rate = frames.rate, rate > 0 {
       let unit = truth.tracks.first { $0.track.stream.name == frames.stream }?.track.stream.timeUnit
       if unit == "s" { out.append(("rate", "\(rate)")) }

@@ -59,14 +59,20 @@ extension EpisodeGather {
               "--map \(input.name): \(files.origin) has no array '\(name)' for episode '\(truth.id)'"
                 + Suggestion.text(for: name, among: files.names))
           }
+          let pose = try Self.pose(array, input)
           parts.append(
-            try fitted(array, name, names.count == 1 ? target : nil, frames, windows, files))
+            try fitted(
+              pose.array, name, names.count == 1 ? pose.target ?? target : nil, frames, windows,
+              files))
         }
         return try joined(parts, input, names)
       }
       for name in [input.name] + input.aliases {
         if let array = try files.array(name) {
-          return (try fitted(array, name, target, frames, windows, files), name)
+          let pose = try Self.pose(array, input)
+          return (
+            try fitted(pose.array, name, pose.target ?? target, frames, windows, files), name
+          )
         }
       }
       guard let mirrored, !mirrored.isEmpty else { return nil }
@@ -84,6 +90,34 @@ extension EpisodeGather {
       }
       return try joined(parts, input, mirrored.map(\.path))
     }
+  }
+
+  /// Rotations may be matrices, whatever the truth's are, and whole poses `[F, 4, 4]` or `[F, 3, 4]` hold both a
+  /// rotation and a position; with the shape that the frames then have.
+  private static func pose(
+    _ array: Numbers, _ input: Recipe.Input
+  ) throws(TrajpackError) -> (array: Numbers, target: [Int]?) {
+    let isRotation = input.content == .cameraRotation
+    guard isRotation || input.content == .cameraPosition, array.shape.count == 3 else {
+      return (array, nil)
+    }
+    let row = Array(array.shape.dropFirst())
+    if row == [3, 3], isRotation { return (array, array.shape) }
+    guard row == [4, 4] || row == [3, 4] else { return (array, nil) }
+    let shape = isRotation ? [array.rows, 3, 3] : [array.rows, 3]
+    let out = Numbers(shape: shape)
+    for frame in 0..<array.rows {
+      for r in 0..<3 {
+        let from = frame * array.width + 4 * r
+        if isRotation {
+          for c in 0..<3 { out.values[frame * 9 + 3 * r + c] = array.values[from + c] }
+        } else {
+          out.values[frame * 3 + r] = array.values[from + 3]
+        }
+      }
+    }
+    out.present = array.present
+    return (out, shape)
   }
 
   /// Parts side by side, all by frame or all by window.

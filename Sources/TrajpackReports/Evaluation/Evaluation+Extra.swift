@@ -80,6 +80,7 @@ extension Evaluation {
       try scorer.scores([Clip(arrays: arrays, rows: segments.count)], [:])
     }
     let all = try scores(arrays)
+    let coverage = try self.coverage(of: segments)
     var each: [(id: String, scores: [Score])] = []
     for id in evaluated {
       let own = segments.filter { $0.episode == id }
@@ -94,12 +95,54 @@ extension Evaluation {
         {
           name = prefix + (names[number].isEmpty ? "none" : names[number])
         }
-        return metric(score, plan, named: name) { id in
+        return metric(score, plan, named: name, coverage) { id in
           // Classes are numbered by episode, so only what all have is told of each.
           name == score.name ? each.first { $0.id == id }?.scores.first { $0.name == name } : nil
         }
       })
     add(inputs: [("verdicts", request.verdicts ?? "")], of: plan.recipe.evaluator)
+  }
+
+  /// How many segments the evaluated episodes have, and on how many of them there is a verdict: a segment of the
+  /// truth counts as judged where a verdict's rows begin with it or lie in it. Without actions in the truth the
+  /// segments are those of the file.
+  private func coverage(of verdicts: [Verdicts.Segment]) throws(TrajpackError) -> [Field] {
+    let known = verdicts.count { !$0.verdict.isNaN }
+    func fields(_ segments: Int, _ judged: Int) -> [Field] {
+      [
+        Field("segments", .count(segments)), Field("segments_with_verdict", .count(judged)),
+        Field(
+          "episodes_without_verdict", .count(evaluated.count - Set(verdicts.map(\.episode)).count)),
+      ]
+    }
+    guard let recipe = Recipe.all.first(where: { $0.evaluator == "action.segments" }),
+      let evaluator = try? Evaluator.named(recipe.evaluator)
+    else { return fields(verdicts.count, known) }
+    let plan = MetricPlan(recipe: recipe, evaluator: evaluator, isNamed: false)
+    var (segments, judged) = (0, 0)
+    var codes = ActionCodes()
+    for id in evaluated {
+      let recording = try truth.recording(id)
+      let gather = EpisodeGather(
+        plan: plan, truth: recording, predictions: .recording(recording), request: whole,
+        window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
+      guard case .gathered(var found)? = try? gather.run() else {
+        return fields(verdicts.count, known)
+      }
+      prepare(&found, plan, &codes)
+      let scores = try Scorer(plan: plan, settings: [], isPartial: true)
+        .scores(found.clips, [:])
+      let list = scores.first?.details.json["segments"]?.array ?? []
+      let own = verdicts.filter { $0.episode == id && !$0.verdict.isNaN }
+      segments += list.count
+      for item in list {
+        let (first, rows) = (item["first"]?.int ?? 0, item["frames"]?.int ?? 0)
+        if own.contains(where: { first <= $0.first && $0.first < first + rows }) { judged += 1 }
+      }
+    }
+    // A file that is cut otherwise has segments of its own.
+    guard judged > 0 else { return fields(verdicts.count, known) }
+    return fields(max(segments, judged), judged)
   }
 
   /// Refuses verdicts on rows that are not there: they are of another dataset.
@@ -152,13 +195,15 @@ extension Evaluation {
   }
 
   private func metric(
-    _ score: Score, _ plan: MetricPlan, named name: String, _ own: (String) -> Score?
+    _ score: Score, _ plan: MetricPlan, named name: String, _ more: [Field] = [],
+    _ own: (String) -> Score?
   ) -> Report.Metric {
     let meaning = ScoreMeaning(name, units: nil)
     return Report.Metric(
       name: name, evaluator: plan.recipe.evaluator, value: score.value, count: score.count,
       reason: score.reason, unit: meaning.unit, better: meaning.better, truth: nil,
-      pooling: "all segments together", options: score.options.json, details: score.details.json,
+      pooling: "all segments together", options: score.options.json,
+      details: (score.details + more).json,
       episodes: evaluated.compactMap { id in
         own(id).map {
           Report.EpisodeFigure(episode: id, value: $0.value, count: $0.count, reason: $0.reason)

@@ -22,6 +22,29 @@ extension Evaluation {
     }
   }
 
+  /// The episodes to draw: all of a few, else the first ones and the worst, those that failed last.
+  private func drawn(
+    _ gathered: [Gathered], by score: String
+  ) -> [(episode: Gathered, rank: String)] {
+    guard gathered.count > Self.shown else { return gathered.map { ($0, "") } }
+    let metric =
+      reportMetrics.last { $0.name == score } ?? reportMetrics.last { $0.name.hasPrefix(score) }
+    let isLower = metric?.better != "higher"
+    func badness(_ id: String) -> Double? {
+      guard let own = metric?.episodes.first(where: { $0.episode == id }) else { return nil }
+      if own.failed > 0 { return .infinity }
+      return own.value.map { isLower ? $0 : -$0 }
+    }
+    let ranked = gathered.compactMap { episode in badness(episode.id).map { (episode, $0) } }
+      .sorted { $0.1 < $1.1 }
+    let worst = ranked.suffix(Self.shown / 2)
+    let ids = Set(worst.map(\.0.id))
+    return gathered.filter { !ids.contains($0.id) }.prefix(Self.shown - worst.count).map {
+      ($0, "")
+    }
+      + worst.map { ($0.0, $0.1 == .infinity ? " (failed)" : " (among the worst)") }
+  }
+
   static func thinned(_ count: Int) -> [Int] {
     let step = max((count + points - 1) / points, 1)
     return Array(stride(from: 0, to: count, by: step))
@@ -33,7 +56,7 @@ extension Evaluation {
 
   /// Camera paths seen from above, the estimate fitted as the metric fits it.
   private func cameras(_ plan: MetricPlan, _ gathered: [Gathered]) -> [Figure] {
-    gathered.prefix(Self.shown).compactMap { episode in
+    drawn(gathered, by: "camera.ate.mean").compactMap { episode, rank in
       guard let truth = episode.clips.first?.arrays["truth_position"],
         let estimate = episode.clips.first?.arrays["estimate_position"]
       else { return nil }
@@ -53,7 +76,7 @@ extension Evaluation {
       let (a, b) = (path(truth, nil), path(estimate, fit))
       let unit = episode.units.map { " (\($0))" } ?? ""
       return Figure(
-        "Camera path of \(episode.id)\(fit == nil ? "" : ", the estimate aligned")",
+        "Camera path of \(episode.id)\(rank)\(fit == nil ? "" : ", the estimate aligned")",
         x: .init("xyz".map(String.init)[axes.0] + unit),
         y: .init("xyz".map(String.init)[axes.1] + unit),
         .paths([
@@ -102,7 +125,8 @@ extension Evaluation {
 
   /// Skeletons of frames from the best to the worst of the first episode.
   private func poses(_ gathered: [Gathered]) -> [Figure] {
-    guard let episode = gathered.first, let clip = episode.clips.first,
+    let worst = drawn(gathered, by: "skeleton.mpjpe").last?.episode
+    guard let episode = worst ?? gathered.first, let clip = episode.clips.first,
       let truth = clip.arrays["truth"], let prediction = clip.arrays["prediction"],
       truth.shape.count == 3, truth.shape == prediction.shape
     else { return [] }
@@ -144,14 +168,14 @@ extension Evaluation {
     }
     return [
       Figure(
-        "Skeletons of \(episode.id): the best, the median and the worst frame",
+        "Skeletons of \(episode.id)\(gathered.count > 1 ? ", the worst episode" : ""): the best, the median and the worst frame",
         x: .init("x"), y: .init("y"), .poses(poses),
         note: "mean distance of joints under each; seen along z")
     ]
   }
 
   private func attractors(_ gathered: [Gathered]) -> [Figure] {
-    gathered.prefix(Self.shown).compactMap { episode in
+    drawn(gathered, by: "attractor.d_stsp").compactMap { episode, rank in
       guard let clip = episode.clips.first, let truth = clip.arrays["truth"],
         let made = clip.arrays["generated"], truth.width >= 2, made.width == truth.width
       else { return nil }
@@ -165,7 +189,7 @@ extension Evaluation {
       }
       let (a, b) = (curve(truth), curve(made))
       return Figure(
-        "Attractor of \(episode.id)", x: .init("dimension 0"), y: .init("dimension \(last)"),
+        "Attractor of \(episode.id)\(rank)", x: .init("dimension 0"), y: .init("dimension \(last)"),
         .paths([
           .init("truth", .truth, x: a.x, y: a.y), .init("generated", .prediction, x: b.x, y: b.y),
         ]), note: Self.note(truth.rows, a.x.count))
@@ -173,7 +197,7 @@ extension Evaluation {
   }
 
   private func spectra(_ gathered: [Gathered]) -> [Figure] {
-    gathered.prefix(Self.shown).compactMap { episode in
+    drawn(gathered, by: "attractor.d_h").compactMap { episode, rank in
       guard let clip = episode.clips.first, let truth = clip.arrays["truth"],
         let made = clip.arrays["generated"]
       else { return nil }
@@ -195,7 +219,7 @@ extension Evaluation {
       }
       guard let a = curve(truth), let b = curve(made) else { return nil }
       return Figure(
-        "Power spectrum of \(episode.id), dimension 0",
+        "Power spectrum of \(episode.id)\(rank), dimension 0",
         x: .init(episode.frames.rate == nil ? "cycles a row" : "frequency (1/time)"),
         y: .init("power", isLogarithmic: true),
         .lines([
@@ -207,7 +231,8 @@ extension Evaluation {
   /// The first dimension of the first episodes, truth and forecast.
   private func series(_ gathered: [Gathered]) -> [Figure] {
     guard !reportFigures.contains(where: { $0.title.hasPrefix("Forecast of") }) else { return [] }
-    return gathered.prefix(2).compactMap { episode in
+    let score = reportMetrics.last { $0.evaluator.hasPrefix("forecast.") }?.name ?? ""
+    return drawn(gathered, by: score).compactMap { episode, rank in
       guard let clip = episode.clips.first, let truth = clip.arrays["truth"],
         let made = clip.arrays["prediction"], truth.width == made.width
       else { return nil }
@@ -216,7 +241,7 @@ extension Evaluation {
       func y(_ numbers: Numbers) -> [Double] { rows.map { numbers.values[$0 * numbers.width] } }
       let name = episode.entries["truth"]?.first?.path ?? "dimension 0"
       return Figure(
-        "Forecast of \(episode.id)\(request.window == nil ? "" : ", first window")",
+        "Forecast of \(episode.id)\(rank)\(request.window == nil ? "" : ", first window")",
         x: .init("row"),
         y: .init(name),
         .lines([

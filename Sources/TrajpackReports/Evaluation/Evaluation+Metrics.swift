@@ -2,8 +2,16 @@ import TrajpackEvaluate
 import TrajpackFormat
 
 extension Evaluation {
-  /// Evaluates one metric over all episodes.
+  /// Evaluates one metric over all episodes. What a group of metrics holds need not fit every archive: such a
+  /// metric has a reason in place of figures, and the others go on.
   func evaluate(_ plan: MetricPlan) throws(TrajpackError) {
+    do throws(TrajpackError) { try evaluateAll(plan) } catch {
+      guard error.fault == .usage, !plan.isNamed, !plan.isSet else { throw error }
+      return try refuse(plan, error.message)
+    }
+  }
+
+  private func evaluateAll(_ plan: MetricPlan) throws(TrajpackError) {
     var gathered: [Gathered] = []
     var lacking: [(id: String, reason: String)] = []
     var unpredicted: (id: String, reason: String)?
@@ -46,6 +54,7 @@ extension Evaluation {
     }
     var plan = plan
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
+    try Self.requirePicture(plan, first)
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
     if plan.recipe.evaluator == "action.segments", let classes {
@@ -53,12 +62,23 @@ extension Evaluation {
       try classes.arrays(keys: width).forEach { constants[$0.key] = $0.value }
     }
     if try train(plan, first.entries, &codes, &constants) == false { return }
-    add(inputs: first.sources, of: plan.recipe.evaluator)
-    do throws(TrajpackError) { try score(plan, gathered, lacking, constants) } catch {
-      // What a group of metrics holds need not fit every archive.
-      guard error.fault == .usage, !plan.isNamed, !plan.isSet else { throw error }
-      return try refuse(plan, error.message)
+    // Channels that only some episodes have are listed too, in the order of their columns.
+    var sources = first.sources
+    for episode in gathered.dropFirst() {
+      for (input, source) in episode.sources {
+        guard let at = sources.firstIndex(where: { $0.input == input }) else {
+          sources.append((input, source))
+          continue
+        }
+        let known = sources[at].source.split(separator: ", ").map(String.init)
+        let more = source.split(separator: ", ").map(String.init).filter { !known.contains($0) }
+        if !more.isEmpty { sources[at].source += ", " + more.joined(separator: ", ") }
+      }
     }
+    add(inputs: sources, of: plan.recipe.evaluator)
+    constants.merge(Self.entities(gathered, plan)) { own, _ in own }
+    Self.mask(&gathered, plan)
+    try score(plan, gathered, lacking, constants)
     if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
   }
 
@@ -111,6 +131,22 @@ extension Evaluation {
     return out
   }
 
+  /// Refuses keypoints that are projected into a picture of which nobody says how large it is.
+  private static func requirePicture(
+    _ plan: MetricPlan, _ first: Gathered
+  ) throws(TrajpackError) {
+    let names = ["true_width", "true_height"]
+    guard first.entries["intrinsics"] != nil,
+      plan.evaluator.settings.contains(where: { $0.name == names[0] }),
+      names.contains(where: { plan.setting($0) == nil })
+    else { return }
+    throw TrajpackError(
+      .usage,
+      "\(plan.recipe.evaluator): no episode has a video that says how large the camera's picture is; it is not "
+        + "guessed: say it with --set true_width=… --set true_height=… (and track_width, track_height, grid_width, "
+        + "grid_height where those differ)")
+  }
+
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
   func refuse(_ plan: MetricPlan, _ reason: String) throws(TrajpackError) {
     guard !plan.isNamed else {
@@ -130,18 +166,26 @@ extension Evaluation {
     _ constants: [String: Numbers]
   ) throws(TrajpackError) {
     let scorer = Scorer(
-      plan: plan, settings: plan.settings, isPartial: request.isPartial)
+      plan: plan, settings: plan.settings, isPartial: request.isPartial,
+      isInterrupted: isInterrupted)
     let alone = Self.alone(scorer, gathered)
+    let truths = plan.recipe.measuresOne ? try truthParts(scorer, gathered, constants) : []
     var each: [[Score]] = []
     for episode in gathered {
       each.append(
         try within("episode '\(episode.id)'") { () throws(TrajpackError) in
-          try alone.scores(episode.clips, constants)
+          let scores = try alone.scores(episode.clips, constants)
+          guard truths.indices.contains(each.count) else { return scores }
+          // A figure that the truth alone has, and the prediction has not.
+          let own = truths[each.count]
+          return try scores.map { score throws(TrajpackError) in
+            own.figure(score.name) == nil ? score : try score.failedAlone()
+          }
         })
     }
     let all = try pooled(scorer, gathered, each, constants, \.clips)
     let own =
-      plan.recipe.measuresOne ? try truthScores(scorer, gathered, each, constants) : []
+      plan.recipe.measuresOne ? try truthScores(scorer, gathered, each, truths, constants) : []
     let horizons = try horizons(scorer, gathered, constants)
     add(
       all.filter { plan.keeps($0.name) }.map { score in
@@ -155,7 +199,8 @@ extension Evaluation {
           episodes: zip(gathered, each).map { episode, scores in
             let own = scores.first { $0.name == score.name }
             return Report.EpisodeFigure(
-              episode: episode.id, value: own?.value, count: own?.count ?? 0, reason: own?.reason)
+              episode: episode.id, value: own?.value, count: own?.count ?? 0, reason: own?.reason,
+              failed: own?.failed?.count ?? 0)
           }
             + lacking.map { id, reason in
               Report.EpisodeFigure(episode: id, value: nil, count: 0, reason: reason)
@@ -163,16 +208,41 @@ extension Evaluation {
           horizons: horizons.map { rows, scores in
             let own = scores.first { $0.name == score.name }
             return Report.HorizonFigure(rows: rows, value: own?.value, count: own?.count ?? 0)
-          })
+          }, failed: Self.failed(score, zip(gathered.map(\.id), each).map { ($0, $1) }))
       })
+  }
+
+  /// The predictions that failed for a figure, with the ids of their episodes.
+  static func failed(
+    _ score: Score, _ episodes: [(id: String, scores: [Score])]
+  ) -> Report.Failed? {
+    guard let failed = score.failed else { return nil }
+    let ids = episodes.filter { id, scores in
+      (scores.first { $0.name == score.name }?.failed?.count ?? 0) > 0
+    }
+    return .init(
+      count: failed.count, of: failed.of, unit: failed.unit, episodes: ids.map(\.id),
+      cause: failed.cause, rule: failed.rule)
+  }
+
+  /// The truth's own scores of each episode. What is missing in it did not fail.
+  private func truthParts(
+    _ scorer: Scorer, _ gathered: [Gathered], _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [[Score]] {
+    var own = scorer
+    own.settings.append(("failed", "skip"))
+    var parts: [[Score]] = []
+    for episode in gathered { parts.append(try own.truthScores(episode, constants)) }
+    return parts
   }
 
   /// The truth's own scores, each figure over the episodes of whose predictions there is one too.
   private func truthScores(
-    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers]
+    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ parts: [[Score]],
+    _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
-    var parts: [[Score]] = []
-    for episode in gathered { parts.append(try scorer.truthScores(episode, constants)) }
+    var scorer = scorer
+    scorer.settings.append(("failed", "skip"))
     var out: [Score] = []
     for score in try pooled(scorer, gathered, parts, constants, \.truthClips) {
       let known = gathered.indices.filter { each[$0].figure(score.name) != nil }
@@ -203,8 +273,16 @@ extension Evaluation {
   ) throws(TrajpackError) -> [(rows: Int, scores: [Score])] {
     var out: [(rows: Int, scores: [Score])] = []
     for rows in request.horizons {
+      // Deviations stay those of the whole where a metric can stop early by itself.
+      let stops = scorer.plan.evaluator.settings.contains { $0.name == "first_steps" }
+      var scorer = scorer
+      if stops { scorer.settings.append(("first_steps", "\(rows)")) }
       let cut = gathered.map { episode in
         var copy = episode
+        if stops {
+          copy.clips = episode.clips.filter { $0.rows >= rows }
+          return copy
+        }
         copy.clips = episode.clips.filter { $0.rows >= rows }.map { clip in
           Clip(arrays: clip.arrays.mapValues { $0.rows(0..<rows) }, rows: rows)
         }

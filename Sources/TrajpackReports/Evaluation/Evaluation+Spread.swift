@@ -76,3 +76,47 @@ extension Evaluation {
     return bones.isEmpty ? nil : Numbers(shape: [bones.count / 2, 2], bones)
   }
 }
+
+extension Evaluation {
+  /// Which body each joint is of, for metrics that fit poses: entities in the order of the truth's channels.
+  static func entities(_ gathered: [Gathered], _ plan: MetricPlan) -> [String: Numbers] {
+    guard plan.evaluator.inputs.contains(where: { $0.name == "entities" }) else { return [:] }
+    var columns: [(path: String, width: Int)] = []
+    for episode in gathered {
+      for entry in episode.entries["truth"] ?? []
+      where !columns.contains(where: { $0.path == entry.path }) {
+        columns.append((entry.path, episode.widths[entry.path] ?? 0))
+      }
+    }
+    let axes = gathered.lazy.compactMap { $0.clips.first?.arrays["truth"]?.shape.last }.first ?? 3
+    guard columns.count > 1, axes > 0 else { return [:] }
+    let numbers = columns.enumerated().flatMap { number, column in
+      [Double](repeating: Double(number), count: column.width / axes)
+    }
+    return ["entities": Numbers(shape: [numbers.count], numbers)]
+  }
+
+  /// Masks what the truth does not hold, for metrics that measure one motion or series.
+  static func mask(_ gathered: inout [Gathered], _ plan: MetricPlan) {
+    guard plan.recipe.measuresOne, let input = plan.recipe.inputs.first?.name,
+      plan.evaluator.inputs.contains(where: { $0.name == "mask" })
+    else { return }
+    for at in gathered.indices
+    where gathered[at].clips.count == gathered[at].truthClips.count {
+      for clip in gathered[at].clips.indices {
+        guard let truth = gathered[at].truthClips[clip].arrays[input],
+          truth.rows == gathered[at].clips[clip].rows
+        else { continue }
+        let parts = truth.shape.count == 3 ? truth.shape[1] : 1
+        let width = parts > 0 ? truth.width / parts : 0
+        let mask = Numbers(shape: parts == 1 ? [truth.rows] : [truth.rows, parts])
+        for index in 0..<truth.rows * parts {
+          let range = index * width..<(index + 1) * width
+          mask.values[index] = truth.values[range].allSatisfy(\.isFinite) ? 1 : 0
+        }
+        gathered[at].clips[clip].arrays["mask"] = mask
+        gathered[at].truthClips[clip].arrays["mask"] = mask
+      }
+    }
+  }
+}

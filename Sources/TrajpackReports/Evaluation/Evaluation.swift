@@ -42,7 +42,7 @@ public final class Evaluation {
     guard !plans.isEmpty else {
       throw TrajpackError(
         .usage,
-        "name what to measure with --metric or --suite (\(Recipe.suites.joined(separator: ", "))); "
+        "name what to measure with --metric, --suite or --preset (\(Recipe.suites.joined(separator: ", "))); "
           + "'trajpack evaluate --list' shows the metrics")
     }
     guard Dataset.isDataset(truth) else {

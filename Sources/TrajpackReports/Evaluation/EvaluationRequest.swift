@@ -41,8 +41,10 @@ public struct EvaluationRequest: Sendable, Equatable {
   public var horizons: [Int] = []
   /// Whether missing episodes and shorter ones are left out and counted, instead of refused.
   public var isPartial = false
-  /// What a NaN in a prediction does: `error`, `skip` or `worst`; each metric's own default where nil.
-  public var nan: String?
+  /// What a failed prediction does: `withhold`, `skip`, `worst` or `error`; `withhold` where nil.
+  public var failed: String?
+  /// Conventions of a benchmark, by name; see ``Preset``.
+  public var preset: String?
   /// The seed of everything that is drawn; each metric's own default where nil.
   public var seed: Int?
   /// A file of verdicts, for `action.following` and `action.agreement`.
@@ -74,7 +76,8 @@ extension EvaluationRequest {
         ])
       },
       "horizons": horizons.isEmpty ? nil : .array(horizons.map { .int(Int64($0)) }),
-      "partial": isPartial ? .bool(true) : nil, "nan_predictions": nan.map { .string($0) },
+      "partial": isPartial ? .bool(true) : nil, "failed": failed.map { .string($0) },
+      "preset": preset.map { .string($0) },
       "seed": seed.map { .int(Int64($0)) }, "verdicts": verdicts.map { .string($0) },
       "labels": labels.map { .string($0) }, "classes": classes.map { .string($0) },
     ])
@@ -108,7 +111,12 @@ extension EvaluationRequest {
       case "partial":
         guard let truth = member.value.bool else { throw item.wrong("true or false") }
         isPartial = truth
-      case "nan_predictions": nan = try item.text()
+      case "failed": failed = try item.text()
+      case "preset": preset = try item.text()
+      // Reports of trajpack before 0.2.
+      case "nan_predictions":
+        let rule = try item.text()
+        failed = rule == "error" ? "withhold" : rule
       case "seed": seed = try item.integer()
       case "verdicts": verdicts = try item.text()
       case "labels": labels = try item.text()
@@ -128,8 +136,10 @@ extension EvaluationRequest {
     guard horizons.allSatisfy({ $0 > 0 }) else {
       throw TrajpackError(.usage, "a horizon is a number of rows, at least 1")
     }
-    if let nan, !["error", "skip", "worst"].contains(nan) {
-      throw TrajpackError(.usage, "what a NaN does is error, skip or worst, not '\(nan)'")
+    if let failed, !["withhold", "skip", "worst", "error"].contains(failed) {
+      throw TrajpackError(
+        .usage,
+        "what a failed prediction does is withhold, skip, worst or error, not '\(failed)'")
     }
     if let seed, seed < 0 { throw TrajpackError(.usage, "a seed is at least 0, not \(seed)") }
     if let longest = horizons.max(), let window, longest > window.length {

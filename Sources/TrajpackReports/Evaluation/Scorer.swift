@@ -7,6 +7,8 @@ struct Scorer {
   var settings: [(name: String, value: String)]
   /// Whether parts without a figure may be left out of a mean.
   var isPartial: Bool
+  /// Asked during long computations.
+  var isInterrupted: () -> Bool = { false }
 
   private var evaluator: Evaluator { plan.evaluator }
 
@@ -82,14 +84,16 @@ struct Scorer {
     where evaluator.inputs.contains(where: { $0.name == name }) {
       views.append(try numbers.view(name))
     }
-    let scores = try evaluator.scores(of: views, settings)
+    let scores = try evaluator.scores(
+      of: views, settings, wanted: plan.keeps, isInterrupted: isInterrupted)
     // The views borrow from the arrays.
     withExtendedLifetime(arrays) {}
     return scores
   }
 
-  /// Figures as means over parts. A part without a figure is left out and counted where the request or the
-  /// rule for what is no number says so; otherwise there is no mean, since a model would gain by failing.
+  /// Figures as means over parts. Parts that failed are counted; a part without a figure is left out where the
+  /// request or the rule for failed predictions says so. Otherwise there is no mean, since a model would gain by
+  /// failing.
   func means(_ parts: [[Score]], of what: String) -> [Score] {
     guard parts.count != 1 else { return parts[0] }
     var names: [String] = []
@@ -109,11 +113,22 @@ struct Scorer {
       }
       details.append(
         Field("nan_predictions", .count(own.reduce(0) { $0 + ($1.count("nan_predictions") ?? 0) })))
-      let isWhole = lacking == 0 || isPartial || own.contains { $0.skipsNotNumbers }
+      let lost = parts.indices.filter { index in
+        (parts[index].first { $0.name == name }?.failed?.count ?? 0) > 0
+      }
+      let first = own.lazy.compactMap(\.failed).first
+      if let first, !lost.isEmpty {
+        details.append(
+          first.described(count: lost.count, of: parts.count, unit: what, parts: lost))
+      }
+      let skips = own.contains { $0.skipsFailed }
+      let isWhole = lacking == 0 || skips || isPartial && (lost.isEmpty || first?.rule == "worst")
       var reason = own.first { $0.reason != nil }?.reason ?? "there is nothing to average"
       if !known.isEmpty, !isWhole {
         reason =
-          "\(lacking) of \(parts.count) \(what) \(lacking == 1 ? "has" : "have") no figure: \(reason)"
+          lost.isEmpty
+          ? "\(lacking) of \(parts.count) \(what) \(lacking == 1 ? "has" : "have") no figure: \(reason)"
+          : "\(lost.count) of \(parts.count) \(what) failed: \(reason)"
       }
       return Score(
         name: name, mean: isWhole ? known : [],
@@ -132,9 +147,9 @@ extension Score {
     return nil
   }
 
-  /// Whether predictions that are no number were to be left out.
-  var skipsNotNumbers: Bool {
-    options.contains { $0.name == "nan_predictions" && $0.value == .text("skip") }
+  /// Whether failed predictions were to be left out.
+  var skipsFailed: Bool {
+    options.contains { $0.name == "failed" && $0.value == .text("skip") }
   }
 }
 

@@ -96,13 +96,15 @@ public struct Page {
       --s4: #e6c35c; --s5: #9ad6ff } }
     body { margin: 0; background: var(--paper); color: var(--ink);
       font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif }
-    main { max-width: 1180px; margin: 0 auto; padding: 24px 20px 64px }
+    main { max-width: 1240px; margin: 0 auto; padding: 24px 20px 64px }
     h1 { font-size: 24px; margin: 0 0 4px } h2 { font-size: 18px; margin: 36px 0 8px }
     p { margin: 6px 0 } .note, .tick { color: var(--soft); font-size: 12px }
     .wide { overflow-x: auto } table { border-collapse: collapse; margin: 10px 0 }
     th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--rule);
       font-variant-numeric: tabular-nums; vertical-align: top }
-    th { color: var(--soft); font-weight: 600; font-size: 13px } .number { text-align: right }
+    th { color: var(--soft); font-weight: 600; font-size: 13px }
+    .number { text-align: right; white-space: nowrap }
+    td:first-child { overflow-wrap: anywhere }
     details { margin: 10px 0 } summary { cursor: pointer; color: var(--soft) }
     pre { background: var(--card); padding: 12px; overflow: auto; font-size: 12px; border-radius: 6px }
     .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));

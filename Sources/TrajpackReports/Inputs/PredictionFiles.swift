@@ -81,6 +81,7 @@ final class PredictionFiles {
     }
     // Ids may hold slashes: then their files lie in folders.
     var folders: Set<String> = [""]
+    let known = Set(truth)
     for id in truth where id.lastSlash != nil && id.leadsDown {
       folders.insert("\(FileSystem.parent(of: id))/")
     }
@@ -89,8 +90,10 @@ final class PredictionFiles {
         if FileSystem.item(at: "\(folder)/\(prefix)\(name)") == .file {
           add(name, below: prefix)
         } else if FileSystem.item(at: "\(folder)/\(prefix)\(name)/episode.npz") == .file {
-          // The layout of 'trajpack export --to npz'.
-          out.append((prefix + name, "\(prefix)\(name)/episode.npz"))
+          // The layout of 'trajpack export --to npz', which escapes what no folder's name can hold.
+          let id = prefix + name
+          let isKnown = known.contains(id)
+          out.append((isKnown ? id : prefix + name.unescaped, "\(id)/episode.npz"))
         }
       }
     }
@@ -224,5 +227,27 @@ extension Numbers {
     case .float64: return load(Double.self)
     case .bytes: return .nan
     }
+  }
+}
+
+extension String {
+  /// The text with `%2f` and the like as the bytes they stand for; itself where that is no text.
+  fileprivate var unescaped: String {
+    guard contains("%") else { return self }
+    let bytes = Array(utf8)
+    var out: [UInt8] = []
+    var at = 0
+    while at < bytes.count {
+      if bytes[at] == UInt8(ascii: "%"), at + 2 < bytes.count,
+        let byte = UInt8(String(decoding: bytes[at + 1...at + 2], as: UTF8.self), radix: 16)
+      {
+        out.append(byte)
+        at += 3
+      } else {
+        out.append(bytes[at])
+        at += 1
+      }
+    }
+    return String(validating: out, as: UTF8.self) ?? self
   }
 }

@@ -8,6 +8,7 @@ struct Verdicts {
   struct Segment {
     var id: String
     var episode: String
+    var first: Int
     var last: Int
     var frames: Int
     var verdict: Double
@@ -38,11 +39,24 @@ struct Verdicts {
       }
       segments.append(
         Segment(
-          id: id, episode: episode, last: last, frames: last - first + 1,
+          id: id, episode: episode, first: first, last: last, frames: last - first + 1,
           verdict: try Self.verdict(json["verdict"], place),
           className: try Self.name(reader, "class"), group: try Self.name(reader, "group")))
     }
     guard !segments.isEmpty else { throw TrajpackError(.data, "\(path): holds no verdict") }
+    try refuseOverlaps(path)
+  }
+
+  /// Refuses segments that share rows, which would count twice.
+  private func refuseOverlaps(_ path: String) throws(TrajpackError) {
+    let sorted = segments.sorted { ($0.episode, $0.first) < ($1.episode, $1.first) }
+    for (a, b) in zip(sorted, sorted.dropFirst())
+    where a.episode == b.episode && b.first <= a.last {
+      throw TrajpackError(
+        .data,
+        "\(path): segments '\(a.id)' and '\(b.id)' of episode '\(a.episode)' share rows \(b.first) to "
+          + "\(min(a.last, b.last)), which would count twice; leave one out")
+    }
   }
 
   /// A name that may be absent or null.

@@ -69,6 +69,8 @@ public struct CatalogueEntry: Sendable {
         evaluator.settings.map { setting in
           .record([
             "name": .string(setting.name), "default": setting.standard.json,
+            "choices": setting.choices.isEmpty
+              ? nil : .array(setting.choices.map { .string($0) }),
             "help": .string(setting.help),
           ])
         }),

@@ -44,6 +44,8 @@ struct MetricPlan {
         MetricPlan(recipe: recipe, evaluator: try .named(recipe.evaluator), isNamed: named))
       return plans.count - 1
     }
+    let preset = try request.preset.map { (name) throws(TrajpackError) in try Preset.named(name) }
+    let isOpen = request.metrics.isEmpty && request.suites.isEmpty
     for suite in request.suites {
       guard Recipe.suites.contains(suite) else {
         throw TrajpackError(
@@ -52,10 +54,10 @@ struct MetricPlan {
       }
       for recipe in Recipe.all where recipe.suite == suite { _ = try plan(recipe, named: false) }
     }
-    for name in request.metrics {
+    for name in isOpen ? preset?.metrics ?? [] : request.metrics {
       let (recipe, score) = try find(name)
       let isWhole = plans.contains { $0.recipe.evaluator == recipe.evaluator && $0.wanted.isEmpty }
-      let at = try plan(recipe, named: true)
+      let at = try plan(recipe, named: !(isOpen && preset != nil))
       if let score {
         if !isWhole { plans[at].wanted.append(score) }
       } else {
@@ -63,6 +65,7 @@ struct MetricPlan {
       }
     }
     try apply(request, &plans)
+    if let preset { try apply(preset, &plans) }
     let order = Evaluator.all.map(\.name)
     func place(_ plan: MetricPlan) -> Int {
       order.firstIndex(of: plan.recipe.evaluator) ?? order.count
@@ -73,12 +76,47 @@ struct MetricPlan {
   /// The recipe that a name of an evaluator or of a score means, and the score.
   static func find(_ name: String) throws(TrajpackError) -> (recipe: Recipe, score: String?) {
     if let recipe = Recipe.all.first(where: { $0.evaluator == name }) { return (recipe, nil) }
-    if let recipe = Recipe.all.first(where: { $0.makes(name) }) { return (recipe, name) }
+    if let recipe = Recipe.all.first(where: {
+      (try? Evaluator.named($0.evaluator))?.makes(name) == true
+    }) {
+      return (recipe, name)
+    }
     let names = Recipe.all.flatMap { [$0.evaluator] + $0.scores.filter { !$0.hasSuffix(".") } }
     throw TrajpackError(
       .usage,
       "there is no metric '\(name)' ('trajpack evaluate --list' shows all)"
         + Suggestion.text(for: name, among: names))
+  }
+
+  /// Sets the options of a preset, which --set must not contradict.
+  private static func apply(
+    _ preset: Preset, _ plans: inout [MetricPlan]
+  ) throws(TrajpackError) {
+    for text in preset.settings {
+      let (left, value) = try split(text, "--preset", "metric.option=value")
+      for at in plans.indices {
+        let prefix = "\(plans[at].recipe.evaluator)."
+        guard left.hasPrefix(prefix) else { continue }
+        let option = String(left.dropFirst(prefix.count))
+        if let own = plans[at].setting(option), own != value {
+          throw TrajpackError(
+            .usage,
+            "--set \(left)=\(own): the preset '\(preset.name)' has \(value) there; leave one of the two out"
+          )
+        }
+        plans[at].settings.append((option, value))
+      }
+    }
+    guard
+      plans.contains(where: { plan in
+        preset.settings.contains { $0.hasPrefix("\(plan.recipe.evaluator).") }
+      })
+    else {
+      throw TrajpackError(
+        .usage,
+        "--preset \(preset.name): has conventions for \(preset.metrics.joined(separator: ", ")), and none of them "
+          + "is asked for; leave --metric and --suite out to compute them")
+    }
   }
 
   private static func apply(
@@ -117,7 +155,8 @@ struct MetricPlan {
         guard let input = parts.last,
           plan.evaluator.inputs.contains(where: { $0.name == input })
         else { continue }
-        plans[at].maps[input] = pattern
+        // Given again, it adds to what was said before.
+        plans[at].maps[input] = plans[at].maps[input].map { "\($0),\(pattern)" } ?? pattern
         used = true
       }
       guard used else {
@@ -130,7 +169,7 @@ struct MetricPlan {
     }
     for at in plans.indices {
       if let seed = request.seed { plans[at].set("seed", "\(seed)") }
-      if let nan = request.nan { plans[at].set("nan_predictions", nan) }
+      if let failed = request.failed { plans[at].set("failed", failed) }
     }
   }
 
@@ -141,15 +180,5 @@ struct MetricPlan {
       throw TrajpackError(.usage, "\(option) takes \(form), not '\(text)'")
     }
     return (String(text[..<equals]), String(text[text.index(after: equals)...]))
-  }
-}
-
-extension Recipe {
-  /// Whether it has a score of that name, or scores whose names begin with it.
-  func makes(_ name: String) -> Bool {
-    scores.contains { score in
-      score == name || name.hasPrefix("\(score).")
-        || (score.hasSuffix("_") || score.hasSuffix(".")) && name.hasPrefix(score)
-    }
   }
 }

@@ -50,8 +50,6 @@ struct Recipe: Sendable {
 
   var evaluator: String
   var suite: String
-  /// What the names of its scores begin with.
-  var scores: [String]
   var pooling: Pooling
   /// Whether it takes several series of one length at once.
   var isBatched = false
@@ -60,6 +58,9 @@ struct Recipe: Sendable {
   var inputs: [Input]
   /// Inputs that the evaluator calls optional and that nothing can be computed without here.
   var needs: [String] = []
+
+  /// What the names of its scores begin with.
+  var scores: [String] { (try? Evaluator.named(evaluator))?.scores ?? [] }
 
   /// The input whose channels are the columns that all episodes share, where the evaluator needs that.
   var sharedColumns: String? {

@@ -18,6 +18,8 @@ public struct Comparison: Sendable {
     public var count: Int
     /// Episodes that either model was to be scored on.
     public var total = 0
+    /// Episodes left out because a model failed on them.
+    public var failed = 0
     /// Why there is no difference, or why neither model is called better.
     public var reason: String?
     /// Whether this model is better, by an interval that does not hold 0; nil where that is open.
@@ -34,6 +36,8 @@ public struct Comparison: Sendable {
     public var better: String?
     /// The models' figures.
     public var values: [Double?]
+    /// Of how many parts each figure is, where that is not all; see ``Report/share(_:)``.
+    public var shares: [String?] = []
     /// The differences of all models but the first.
     public var differences: [Difference]
   }
@@ -87,6 +91,7 @@ public struct Comparison: Sendable {
       rows.append(
         Row(
           name: name, unit: known?.unit, better: known?.better, values: own.map { $0?.value },
+          shares: zip(own, reports).map { metric, report in metric.flatMap(report.share) },
           differences: differences))
       if let figure = Self.figure(name, own, names) { figures.append(figure) }
     }
@@ -105,7 +110,19 @@ public struct Comparison: Sendable {
     }
     let figures = Dictionary(
       first.episodes.map { ($0.episode, $0.value) }, uniquingKeysWith: { a, _ in a })
-    let shared = other.episodes.filter { figures[$0.episode] != nil }
+    // Only episodes on which neither failed are pairs; where failing counts as the worst, all are.
+    let isWorst = first.options["failed"]?.string == "worst"
+    let lost =
+      isWorst
+      ? [] : Set((first.episodes + other.episodes).filter { $0.failed > 0 }.map(\.episode))
+    let shared = other.episodes.filter {
+      figures[$0.episode] != nil && !lost.contains($0.episode)
+    }
+    guard !shared.isEmpty || lost.isEmpty else {
+      var (difference, used) = none("a model failed on every episode that both have")
+      difference.failed = lost.count
+      return (difference, used)
+    }
     guard !shared.isEmpty else { return none("it has no figures by episode") }
     let a = Numbers(shape: [shared.count], shared.map { $0.value ?? .nan })
     let b = Numbers(
@@ -118,6 +135,7 @@ public struct Comparison: Sendable {
       value: score.value, low: details["low"]?.double, high: details["high"]?.double,
       shareHigher: details["share_of_samples_above_0"]?.double, count: score.count,
       reason: score.reason)
+    difference.failed = lost.count
     guard other.value != nil, first.value != nil else {
       if difference.value != nil {
         difference.reason = "a model has no figure of all: \(other.reason ?? first.reason ?? "")"
@@ -181,12 +199,15 @@ public struct Comparison: Sendable {
             "name": .string(row.name), "unit": row.unit.map { .string($0) } ?? .null,
             "better": row.better.map { .string($0) } ?? .null,
             "values": .array(row.values.map(number)),
+            "of": row.shares.contains { $0 != nil }
+              ? .array(row.shares.map { $0.map { .string($0) } ?? .null }) : nil,
             "differences": .array(
               row.differences.map { d in
                 .record([
                   "value": number(d.value), "low": number(d.low), "high": number(d.high),
                   "share_higher": number(d.shareHigher), "episodes": .int(Int64(d.count)),
                   "of_episodes": .int(Int64(d.total)),
+                  "failed_episodes": d.failed > 0 ? .int(Int64(d.failed)) : nil,
                   "better": d.isBetter.map { .bool($0) } ?? .null,
                   "reason": d.reason.map { .string($0) } ?? .null,
                 ])

@@ -97,11 +97,20 @@ extension Report.Metric {
       "unit": unit.map { .string($0) } ?? .null, "better": better.map { .string($0) } ?? .null,
       "truth": truth.map { .double($0) }, "pooling": .string(pooling), "options": options,
       "details": details,
+      "failed": failed.map { failed in
+        .record([
+          "count": .int(Int64(failed.count)), "of": .int(Int64(failed.of)),
+          "unit": .string(failed.unit),
+          "episodes": .array(failed.episodes.map { .string($0) }), "cause": .string(failed.cause),
+          "rule": .string(failed.rule),
+        ])
+      },
       "episodes": .array(
         episodes.map { figure in
           .record([
             "episode": .string(figure.episode), "value": number(figure.value),
             "count": .int(Int64(figure.count)), "reason": figure.reason.map { .string($0) },
+            "failed": figure.failed > 0 ? .int(Int64(figure.failed)) : nil,
           ])
         }),
       "horizons": horizons.isEmpty
@@ -143,7 +152,15 @@ extension Report.Metric {
     episodes = try reader.list("episodes") { (r) throws(TrajpackError) in
       Report.EpisodeFigure(
         episode: try r.text("episode"), value: try number(r, "value"),
-        count: try r.integer("count"), reason: try text(r, "reason"))
+        count: try r.integer("count"), reason: try text(r, "reason"),
+        failed: r.value["failed"] == nil ? 0 : try r.integer("failed"))
+    }
+    if reader.value["failed"] != nil {
+      let own = try reader.member("failed")
+      failed = .init(
+        count: try own.integer("count"), of: try own.integer("of"), unit: try own.text("unit"),
+        episodes: try own.list("episodes") { (r) throws(TrajpackError) in try r.text() },
+        cause: try own.text("cause"), rule: try own.text("rule"))
     }
     horizons =
       reader.value["horizons"] == nil

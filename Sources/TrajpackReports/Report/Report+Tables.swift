@@ -51,8 +51,25 @@ extension Report {
 
   /// Of how many episodes or windows a figure is, where that is not all of them: `1 of 4 episodes`.
   public func share(_ metric: Metric) -> String? {
+    if let failed = metric.failed, failed.rule != "skip" || metric.value == nil {
+      let what = "\(failed.count) of \(failed.of) \(failed.unit) failed"
+      return metric.value == nil ? what : what + ", counted as the worst"
+    }
     guard metric.value != nil else { return nil }
     var parts: [String] = []
+    if let failed = metric.failed, !["episodes", "windows"].contains(failed.unit) {
+      parts.append("\(failed.of - failed.count) of \(failed.of) \(failed.unit)")
+    }
+    if let series = metric.details["series"]?.int,
+      let lacking = metric.details["series_undefined"]?.int, lacking > 0
+    {
+      parts.append("\(series - lacking) of \(series) series")
+    }
+    if let segments = metric.details["segments"]?.int,
+      let judged = metric.details["segments_with_verdict"]?.int, judged < segments
+    {
+      parts.append("\(judged) of \(segments) segments")
+    }
     let count = metric.episodes.count { $0.value != nil }
     let all = metric.episodes.count + episodes.missing.count
     if !metric.episodes.isEmpty, count < all { parts.append("\(count) of \(all) episodes") }
@@ -125,6 +142,9 @@ extension Report {
       "truth \(truth.path), predictions \(predictions.path) (\(predictions.form)), "
         + "\(episodes.evaluated.count) of \(episodes.selected) episodes"
     ]
+    if let name = request.preset, let preset = try? Preset.named(name) {
+      out.append("preset \(name): \(preset.citation)")
+    }
     if !episodes.missing.isEmpty {
       out.append(
         "without predictions: \(episodes.missing.count) episodes (\(Evaluation.some(episodes.missing)))"
@@ -178,13 +198,17 @@ extension Comparison {
     }
     let rows = self.rows.map { row -> [String] in
       var cells = [row.name + (row.unit.map { " (\($0))" } ?? ""), row.better ?? ""]
-      cells += row.values.map(Report.short)
+      for (value, share) in zip(row.values, row.shares) {
+        cells.append(Report.short(value) + (share.map { " (\($0))" } ?? ""))
+      }
       for d in row.differences {
         let interval =
           d.low.flatMap { low in d.high.map { "\(Evaluation.short(low)) … \(Evaluation.short($0))" }
           } ?? ""
         let verdict = d.isBetter.map { $0 ? "better" : "worse" } ?? d.reason ?? ""
-        let pairs = d.count == d.total ? "\(d.count)" : "\(d.count) of \(d.total)"
+        let pairs =
+          (d.count == d.total ? "\(d.count)" : "\(d.count) of \(d.total)")
+          + (d.failed > 0 ? ", \(d.failed) failed" : "")
         cells += [Report.short(d.value), interval, pairs, verdict]
       }
       return cells
@@ -203,15 +227,39 @@ extension Comparison {
   /// What the intervals are.
   public var note: String {
     let confidence = options["confidence"]?.double ?? 0.95
-    return "Differences are means over episodes that both have, with paired bootstrap intervals of "
+    let failed = rows.contains { $0.differences.contains { $0.failed > 0 } }
+    return "Differences are means over episodes that both have"
+      + (failed ? " and on which neither failed" : "") + ", with paired bootstrap intervals of "
       + "\(Evaluation.short(100 * confidence)) % (\(options["bootstrap"]?.int ?? 0) samples, seed "
       + "\(options["seed"]?.int ?? 0)); figures of all episodes together can differ from such means."
+  }
+
+  /// The figures of all models, then the differences of each from the first: tables that fit a screen.
+  var tables: [(title: String, table: ReportTable)] {
+    let whole = table
+    let count = 2 + models.count
+    func part(_ columns: [Int]) -> ReportTable {
+      ReportTable(
+        head: columns.map { whole.head[$0] },
+        rows: whole.rows.map { row in columns.map { row[$0] } },
+        numbers: Set(columns.indices.filter { whole.numbers.contains(columns[$0]) }))
+    }
+    guard models.count > 2 else { return [("Figures", whole)] }
+    return [("Figures", part(Array(0..<count)))]
+      + models.indices.dropFirst().map { at in
+        let start = count + 4 * (at - 1)
+        return (whole.head[start], part([0, 1] + Array(start..<start + 4)))
+      }
   }
 
   /// As a page.
   public var html: String {
     var page = Page(title: "Comparison of \(models.joined(separator: ", "))")
-    page.table(table.head, table.rows, numbers: table.numbers)
+    // A table a model: one for all would be wider than a screen.
+    for table in tables {
+      page.heading(table.title)
+      page.table(table.table.head, table.table.rows, numbers: table.table.numbers)
+    }
     page.paragraph(note)
     page.heading("By episode")
     page.figures(figures)

@@ -46,6 +46,24 @@ public struct Report: Sendable, Equatable {
     public var count: Int
     /// Why there is no figure.
     public var reason: String?
+    /// How many of its parts failed.
+    public var failed = 0
+  }
+
+  /// The predictions that failed for a figure.
+  public struct Failed: Sendable, Equatable {
+    /// How many parts failed.
+    public var count: Int
+    /// Of how many.
+    public var of: Int
+    /// What the parts are, in the plural: `paths`, `poses`, `values`, `episodes`.
+    public var unit: String
+    /// The episodes with such parts.
+    public var episodes: [String]
+    /// What was wrong with the first.
+    public var cause: String
+    /// What was done: `withhold`, `skip` or `worst`.
+    public var rule: String
   }
 
   /// A metric's figure for the first rows of each window or episode.
@@ -86,6 +104,8 @@ public struct Report: Sendable, Equatable {
     public var episodes: [EpisodeFigure]
     /// The figures by horizon; empty where none was asked for.
     public var horizons: [HorizonFigure]
+    /// The predictions that failed; nil where none did.
+    public var failed: Failed?
   }
 
   /// The version of trajpack that made it.

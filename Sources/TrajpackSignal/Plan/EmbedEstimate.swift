@@ -74,6 +74,8 @@ extension EmbedStep {
       if dimension == nil, let lag = estimate.lag {
         try chooseDimension(x, episodes, longest, lag, threads, pause, &estimate)
       }
+      estimate.remarks += ValueRemarks.remarks(
+        x, episodes, lag: estimate.lag ?? 1, dimension: estimate.dimension ?? 2)
     }
     return estimate
   }

@@ -94,7 +94,7 @@ extension ResampleStage {
         if channel.mayMissInput, rules.gap == nil { return false }
       case .polyphase: if channel.mayMissInput, rules.gap == nil { return false }
       case .count, .since: return false
-      case .bin, .binRow: continue
+      case .bin, .binAngle, .binSphere, .binRow: continue
       }
     }
     return true

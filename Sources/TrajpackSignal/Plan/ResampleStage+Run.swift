@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 
 extension ResampleStage {
@@ -76,6 +77,28 @@ extension ResampleStage {
       case .rows, .binRow: return column.rows(try numbers(way))
       case .count, .since: return try events(column, way)
       case .bin(let statistic): return try binned(column.asFloats(), statistic)
+      case .binAngle(let range):
+        guard let bins else { return column }
+        return try column.asFloats().mapped(vectors: 0) {
+          (x, width, out, mask) throws(TrajpackError) in
+          try bins.applyMean(of: range, x, components: width, into: out, mask: mask)
+        } double: { (x, width, out, mask) throws(TrajpackError) in
+          try bins.applyMean(of: range, x, components: width, into: out, mask: mask)
+        } rows: {
+          bins.bins
+        }
+      case .binSphere(let areQuaternions):
+        guard let bins else { return column }
+        return try column.asFloats().mapped(vectors: column.channel.shape.last ?? 1) {
+          (x, width, out, mask) throws(TrajpackError) in
+          try bins.applySphereMean(
+            areQuaternions: areQuaternions, x, components: width, into: out, mask: mask)
+        } double: { (x, width, out, mask) throws(TrajpackError) in
+          try bins.applySphereMean(
+            areQuaternions: areQuaternions, x, components: width, into: out, mask: mask)
+        } rows: {
+          bins.bins
+        }
       case .path(let kind, let method, let rules):
         let resampler = try resampler(way, kind, method, rules)
         let size: Int
@@ -99,7 +122,7 @@ extension ResampleStage {
       let resampler = try Resampler(
         kind, from: source, to: target, method: method, edges: rules.edge.policy,
         gapLimit: rules.gap,
-        antiAliasing: rules.antiAlias)
+        antiAliasing: rules.antiAlias, clock: rules.clock)
       resamplers[way] = resampler
       var words = resampler.report.words
       if case .times = stage.step.target { words = "no filter: given times are not filtered for" }
@@ -246,7 +269,7 @@ extension ResampleStage.Way {
   fileprivate var isValue: Bool {
     switch self {
     case .path, .polyphase, .rows: true
-    case .count, .since, .bin, .binRow: false
+    case .count, .since, .bin, .binAngle, .binSphere, .binRow: false
     }
   }
 }
@@ -270,6 +293,13 @@ extension PlanClock {
   }
 }
 
+/// A number with six digits, as notes show it.
+private func rounded(_ value: Double) -> String {
+  guard value != 0, value.isFinite else { return "\(value)" }
+  let scale = pow(10, 5 - log10(abs(value)).rounded(.down))
+  return "\((value * scale).rounded() / scale)"
+}
+
 extension FilterReport {
   /// The filter in words.
   var words: String {
@@ -279,7 +309,13 @@ extension FilterReport {
       "polyphase up \(up) down \(down), half length \(half), Kaiser beta \(beta)"
     case .lowPass(let cutoff, let half, let beta):
       "low-pass at \(cutoff) of half the rate, half length \(half), Kaiser beta \(beta)"
-    case .movingMean(let width): "moving mean of the linear path over \(width)"
+    case .sinc(let cutoff, let half, let line):
+      "windowed sinc at \(rounded(cutoff)) of half the rate, half length \(rounded(half)) rows, Kaiser beta "
+        + "\(WindowedSinc.beta); period \(rounded(line.period)), stamps at most "
+        + "\(rounded(line.deviation)) from it"
+        + (line.skipped > 0 ? ", \(line.skipped) periods skipped" : "")
+    case .movingMean(let width):
+      "moving mean of the linear path over \(width), since the times have no regular clock"
     }
   }
 }

@@ -15,6 +15,9 @@ struct ResampleStage: Sendable {
     case since
     /// A statistic of each bin.
     case bin(BinStatistic)
+    /// The mean of each bin on a circle, or of unit vectors.
+    case binAngle(AngleRange)
+    case binSphere(areQuaternions: Bool)
     /// The first or last whole row of each bin.
     case binRow(isLast: Bool)
   }
@@ -90,6 +93,11 @@ struct ResampleStage: Sendable {
     switch wanted {
     case .first, .last: return .binRow(isLast: wanted == .last)
     case .count where channel.type != .bytes: return .bin(.count)
+    case .mean where channel.kind == .angle: return .binAngle(try channel.angleRange)
+    case .mean where [.direction, .quaternion].contains(channel.kind):
+      let size = channel.shape.last ?? 1
+      guard channel.kind == .direction ? 2...4 ~= size : size == 4 else { break }
+      return .binSphere(areQuaternions: channel.kind == .quaternion)
     default: break
     }
     let mayAdd = channel.kind == .event && wanted != .mean
@@ -163,7 +171,7 @@ struct ResampleStage: Sendable {
     case .since:
       channel = channel.derived(.scalar, .float64, "time since the last event")
       channel.missing = .nan
-    case .bin:
+    case .bin, .binAngle, .binSphere:
       channel.becomeFloat()
       channel.missing = .nan
     }

@@ -78,6 +78,8 @@ package struct ResampleStep: Sendable, Equatable {
     var gap: TimeSpan?
     /// Never with given times.
     var antiAlias: Bool
+    /// How the clock is taken for the choice of a filter.
+    var clock: ClockReading
   }
 
   package let streams: ChannelSelection
@@ -143,7 +145,7 @@ package struct ResampleStep: Sendable, Equatable {
       methods,
       PathRules(
         padding: padding, edge: try r.choice("edge", .missing), gap: try r.span("gap"),
-        antiAlias: antiAlias))
+        antiAlias: antiAlias, clock: try r.choice("clock", .auto)))
   }
 
   private static func times(_ r: inout PlanReader) throws(TrajpackError) -> [Double]? {
@@ -174,6 +176,8 @@ package struct ResampleStep: Sendable, Equatable {
         .init("gap", rules.gap.map { PlanNumber.json($0) } ?? .null),
         .init("anti_alias", .bool(rules.antiAlias)),
       ]
+      // Left out where it is the default, so that older plans keep their digests.
+      if rules.clock != .auto { members.append(.init("clock", .string(rules.clock.rawValue))) }
     case .bins(let bin, let label):
       members += [
         .init("bin", bin.json { .string($0.rawValue) }), .init("label", .string(label.rawValue)),

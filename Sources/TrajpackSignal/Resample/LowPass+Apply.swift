@@ -62,7 +62,8 @@ extension LowPass {
     }
     let column = Scratch<S>(rows)
     for c in 0..<components {
-      for run in bridged(x + c, seen.map { $0 + c }, components, rows, bridge, breaks, column) {
+      for run in Self.bridged(x + c, seen.map { $0 + c }, components, rows, bridge, breaks, column)
+      {
         // Output rows whose time lies in the run.
         let first = (run.lowerBound * up + down - 1) / down
         let last = min((run.upperBound - 1) * up / down + 1, count)
@@ -75,7 +76,7 @@ extension LowPass {
   }
 
   /// Copies a component, bridges short gaps by lines, and names the runs that are left.
-  private func bridged<S: Sample>(
+  static func bridged<S: Sample>(
     _ x: UnsafePointer<S>, _ seen: UnsafePointer<MaskByte>?, _ stride: Int, _ rows: Int,
     _ bridge: Int, _ breaks: [Int], _ column: borrowing Scratch<S>
   ) -> [Range<Int>] {

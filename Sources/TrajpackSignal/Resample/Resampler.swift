@@ -27,7 +27,9 @@ public enum FilterReport: Sendable, Hashable {
   case polyphase(up: Int, down: Int, halfLength: Int, beta: Double)
   /// A Kaiser low-pass at the source's rate, then the interpolation.
   case lowPass(cutoff: Double, halfLength: Int, beta: Double)
-  /// The moving mean of the linear path.
+  /// A windowed sinc through the rows of a clock that is regular, or near enough.
+  case sinc(cutoff: Double, halfLength: Double, line: ClockLine)
+  /// The moving mean of the linear path, where times have no regular clock.
   case movingMean(width: Double)
 }
 
@@ -40,16 +42,20 @@ public struct Resampler: Sendable {
   /// Which anti-aliasing filter runs.
   public let report: FilterReport
   private let filter: LowPass?
+  private let sinc: WindowedSinc?
+  /// The output's times, where the sinc asks for them.
+  private let outputs: [Double]
 
   /// - Parameters:
   ///   - kind: decides what is allowed and the default method.
   ///   - method: `nil` for the kind's default.
   ///   - antiAliasing: whether averaging kinds are low-passed where the rate goes down.
+  ///   - clock: how the source's clock is taken for the choice of the filter.
   /// - Throws: `.usage` where the method does not fit the kind.
   public init(
     _ kind: Kind, from source: Times, to target: Times, method: ResampleMethod? = nil,
     edges: EdgePolicy = .missing, gapLimit: TimeSpan? = nil, breaks: [Int] = [],
-    antiAliasing: Bool = true
+    antiAliasing: Bool = true, clock: ClockReading = .auto
   ) throws(TrajpackError) {
     let chosen: ResampleMethod
     if let method { chosen = method } else { chosen = try Self.defaultMethod(for: kind) }
@@ -57,7 +63,9 @@ public struct Resampler: Sendable {
     self.method = chosen
     plan = try ResamplePlan(
       from: source, to: target, edges: edges, gapLimit: gapLimit, breaks: breaks)
-    (report, filter) = try Self.antiAlias(chosen, source, target, edges, antiAliasing)
+    (report, filter, sinc) = try Self.antiAlias(
+      chosen, source, target, edges, antiAliasing, clock)
+    outputs = sinc == nil ? [] : target.seconds(onClockOf: source)
   }
 
   /// The method of a kind where none is asked for.
@@ -98,32 +106,44 @@ public struct Resampler: Sendable {
   }
 
   private static func antiAlias(
-    _ method: ResampleMethod, _ source: Times, _ target: Times, _ edges: EdgePolicy, _ wanted: Bool
-  ) throws(TrajpackError) -> (FilterReport, LowPass?) {
-    guard wanted else { return (.none("switched off"), nil) }
+    _ method: ResampleMethod, _ source: Times, _ target: Times, _ edges: EdgePolicy, _ wanted: Bool,
+    _ reading: ClockReading
+  ) throws(TrajpackError) -> (FilterReport, LowPass?, WindowedSinc?) {
+    guard wanted else { return (.none("switched off"), nil, nil) }
     switch method {
     case .interpolate(let how) where how.isSelection || how == .counter:
-      return (.none("rows are selected, not averaged"), nil)
-    case .sphere: return (.none("unit vectors are not averaged"), nil)
+      return (.none("rows are selected, not averaged"), nil, nil)
+    case .sphere: return (.none("unit vectors are not averaged"), nil, nil)
     case .interpolate, .angle: break
     }
-    guard let from = source.meanRate, let to = target.meanRate, to < from * (1 - 1e-12) else {
-      return (.none("the rate does not go down"), nil)
+    guard let to = target.meanRate, let mean = source.meanRate else {
+      return (.none("the rate does not go down"), nil, nil)
     }
-    guard case .regular(let a, _) = source else { return (.movingMean(width: 1 / to), nil) }
+    let line = ClockLine(source, reading)
+    let from = line.map { 1 / $0.period } ?? mean
+    guard to < from * (1 - 1e-12) else {
+      return (.none("the rate does not go down"), nil, nil)
+    }
+    guard let line else { return (.movingMean(width: 1 / to), nil, nil) }
     // Rows of the two clocks coincide at the start, and nothing stands outside the source.
-    if case .regular(let b, _) = target, a.start == b.start, edges == .missing,
-      case .interpolate = method
+    if reading != .explicit, case .regular(let a, _) = source, case .regular(let b, _) = target,
+      a.start == b.start, edges == .missing, case .interpolate = method
     {
       let (top, o1) = b.rate.numerator.multipliedReportingOverflow(by: a.rate.denominator)
       let (bottom, o2) = b.rate.denominator.multipliedReportingOverflow(by: a.rate.numerator)
       if !o1, !o2, let ratio = Rational(top, bottom), ratio.denominator <= 100_000 {
         let f = try LowPass(up: Int(ratio.numerator), down: Int(ratio.denominator))
-        return (.polyphase(up: f.up, down: f.down, halfLength: f.halfLength, beta: f.beta), f)
+        return (.polyphase(up: f.up, down: f.down, halfLength: f.halfLength, beta: f.beta), f, nil)
       }
     }
+    if edges == .missing || line.places != nil {
+      let sinc = WindowedSinc(line, rate: to)
+      return (
+        .sinc(cutoff: sinc.cutoff, halfLength: sinc.halfLength, line: line), nil, sinc
+      )
+    }
     let f = try LowPass(cutoff: to / from)
-    return (.lowPass(cutoff: f.cutoff, halfLength: f.halfLength, beta: f.beta), f)
+    return (.lowPass(cutoff: f.cutoff, halfLength: f.halfLength, beta: f.beta), f, nil)
   }
 
   /// Resamples; buffers as in ``ResamplePlan/apply(_:_:components:observed:into:mask:)-(Interpolation,_,_,_,_,_)``.
@@ -165,6 +185,12 @@ public struct Resampler: Sendable {
     case .movingMean(let width):
       try plan.applyMovingMean(
         width: width, input, components: components, observed: observed, into: output, mask: mask)
+    case .sinc:
+      let out = try output.require(plan.rows, components, "output")
+      let outMask = try mask.require(plan.rows, components, "mask")
+      sinc?.apply(
+        flat.pointer, plan, outputs, components: components, observed: seen,
+        bridge: bridgeRows, into: out, mask: outMask)
     case .polyphase, .lowPass:
       try filtered(input, components, observed, output, mask)
     case .none: break
@@ -208,6 +234,48 @@ public struct Resampler: Sendable {
         out[i] = has ? values[i] : .nan
         outMask[i] = has ? 1 : 0
       }
+    }
+  }
+}
+
+extension Resampler {
+  /// How many missing periods the gap limit lets the sinc bridge. Periods that were skipped are a gap, and without
+  /// a limit any number of missing ones is bridged, as of a regular clock.
+  private var bridgeRows: Int {
+    guard let limit = plan.gapLimit?.value, let period = sinc?.line.period else { return .max / 2 }
+    return max(Int(min(limit / period * (1 + 1e-12), 1e15)) - 1, 0)
+  }
+}
+
+extension Times {
+  /// These times as float64 on the scale that ``seconds(_:)`` has for another clock: ticks count from that clock's
+  /// first.
+  fileprivate func seconds(onClockOf source: Times) -> [Double] {
+    guard case .ticks(let ticks, let unit) = source, let first = ticks.first else {
+      if case .ticks(let own, let unit) = self { return own.map { Double($0) * unit.value } }
+      return (0..<count).map { seconds($0) }
+    }
+    if case .ticks(let own, let step) = self, step == unit {
+      return own.map { Double($0 - first) * unit.value }
+    }
+    let origin = Rational(wide: Int128(first) * Int128(unit.numerator), Int128(unit.denominator))
+    switch self {
+    case .regular(let clock, let count):
+      // Exact differences where they fit, so that epoch times keep their last digits.
+      return (0..<count).map { row in
+        if let origin, let time = try? clock.time(ofRow: row),
+          let away = Rational(
+            wide: Int128(time.numerator) * Int128(origin.denominator)
+              - Int128(origin.numerator) * Int128(time.denominator),
+            Int128(time.denominator) * Int128(origin.denominator))
+        {
+          return away.value
+        }
+        return clock.start.value + Double(row) / clock.rate.value - Double(first) * unit.value
+      }
+    case .ticks(let own, let step):
+      return own.map { Double($0) * step.value - Double(first) * unit.value }
+    case .floats(let values): return values.map { $0 - Double(first) * unit.value }
     }
   }
 }

@@ -19,6 +19,9 @@ struct EmbedSearch {
     /// With the rows that each of an episode's tracks has, looked at or not.
     var episodes: [(id: String, runs: Range<Int>, tracks: [Int])] = []
 
+    /// Whether all values are one.
+    var isConstant: Bool { x.allSatisfy { $0 == x[0] } }
+
     /// Adds a run of rows, cut where an entry is missing.
     mutating func append(_ values: [Double]) {
       var start = x.count
@@ -90,6 +93,7 @@ struct EmbedSearch {
     _ channels: [(stream: String, channel: Channel)], _ lags: PlanRules<PlanChoice>,
     _ dimensions: PlanRules<PlanChoice>
   ) throws(TrajpackError) -> EmbedStep {
+    var constants: [String] = []
     for (stream, channel) in channels {
       let path = "\(stream)/\(channel.name)"
       let lag = lags.value(stream, channel).number
@@ -104,9 +108,25 @@ struct EmbedSearch {
           "channel '\(path)' has \(channel.elements) numbers a row: give its tau and dimension")
       }
       try within("channel '\(path)'") { () throws(TrajpackError) in
-        let sample = try read(stream, channel, path)
+        var sample = try read(stream, channel, path)
+        // A constant has no delay; it is left out with a word, unless it alone was asked for.
+        let constant = sample.elements.filter(\.isConstant).count
+        if constant == sample.elements.count, channels.count > 1 {
+          return constants.append(path)
+        }
+        if constant < sample.elements.count { sample.elements.removeAll(where: \.isConstant) }
         try choose(sample, lag, dimension)
       }
+    }
+    guard !report.chosen.isEmpty else {
+      throw TrajpackError(
+        .data,
+        "every channel is constant (\(constants.joined(separator: ", "))), and has no delay: name others "
+          + "with 'channels'")
+    }
+    if !constants.isEmpty {
+      report.warnings.append(
+        "left out, since constant: \(constants.joined(separator: ", "))")
     }
     return step.resolved(report.chosen)
   }

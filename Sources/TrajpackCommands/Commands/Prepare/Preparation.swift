@@ -104,6 +104,9 @@ struct Preparation: ArgumentSet {
     console.print(
       "\(destination): \(Human.count(outcome.episodes, "episodes")), \(Human.bytes(outcome.bytes)), "
         + "\(Human.count(outcome.shards.count, "shards")); plan \(plan.digest.prefix(16))")
+    for note in (try? PreparationReport.notes(plan, Dataset(destination))) ?? [] {
+      console.print(note)
+    }
     console.note("look inside with 'trajpack info \(destination)'")
   }
 
@@ -169,6 +172,43 @@ struct Preparation: ArgumentSet {
 
 /// The JSON of `--report`.
 enum PreparationReport {
+  /// What was done to tracks, in words, each once with the streams that it was done to; of the first thousand
+  /// episodes.
+  static func notes(_ plan: Plan, _ dataset: Dataset) throws(TrajpackError) -> [String] {
+    var out: [(note: String, streams: [String], tracks: Int)] = []
+    var left = 1000
+    for number in dataset.shardPaths.indices where left > 0 {
+      let index = try dataset.shard(number).index
+      for n in 0..<min(index.episodeCount, left) {
+        left -= 1
+        let episode = index.episode(n)
+        guard !episode.metadata.isEmpty,
+          let last = try JSONValue(parsing: Array(episode.metadata.utf8))[PlanImporter.reportName]?
+            .array?.last, last["plan_digest"]?.string == plan.digest
+        else { continue }
+        for track in last["tracks"]?.array ?? [] {
+          let stream = track["stream"]?.string ?? ""
+          for note in (track["notes"]?.array ?? []).compactMap(\.string) {
+            let at = out.firstIndex { $0.note == note } ?? out.count
+            if at == out.count { out.append((note, [], 0)) }
+            if !out[at].streams.contains(stream) { out[at].streams.append(stream) }
+            out[at].tracks += 1
+          }
+        }
+      }
+    }
+    let most = 6
+    var lines = out.prefix(most).map { item in
+      let names = item.streams.prefix(4).joined(separator: ", ")
+      return "\(names)\(item.streams.count > 4 ? ", …" : ""): \(item.note)"
+        + (item.tracks > 1 ? " (\(Human.count(item.tracks, "tracks")))" : "")
+    }
+    if out.count > most {
+      lines.append("and \(out.count - most) more such notes, which --report FILE has")
+    }
+    return lines
+  }
+
   static func document(
     _ plan: Plan, _ choices: [EmbedReport], _ dataset: Dataset
   ) throws(TrajpackError) -> JSONValue {

@@ -76,6 +76,12 @@ struct Resample: Command {
       .option(
         "--gap", to: \.gap, value: "TIME",
         help: "Make nothing between observed rows further apart than this."),
+      .option(
+        "--clock", to: \.clock, value: "HOW", choices: ClockReading.allCases.map(\.rawValue),
+        help: """
+          For choosing a filter, take a clock as regular where its stamps lie on a line (auto), always, or never \
+          (explicit). Times are kept as they are.
+          """),
       .flag(
         "--no-anti-alias", to: \.noAntiAlias, help: "Do not low-pass where the rate goes down."),
     ] + Preparation.parameters.map { $0.lifted(\.preparation) }
@@ -96,6 +102,7 @@ struct Resample: Command {
   var padding: String?
   var gap: String?
   var noAntiAlias = false
+  var clock: String?
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let plan = try plan()
@@ -128,6 +135,7 @@ struct Resample: Command {
           "bin": try PlanWords.rules(bins, "--bin"), "label": label.map { .string($0) },
           "edge": edge.map { .string($0) }, "padding": padding.map { .string($0) },
           "gap": gap.map { .string($0) }, "anti_alias": noAntiAlias ? false : nil,
+          "clock": clock.map { .string($0) },
         ]), at: Self.name)
     ])
   }

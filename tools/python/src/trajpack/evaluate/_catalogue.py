@@ -30,6 +30,8 @@ class Setting:
     name: str
     default: Any
     help: str
+    #: The words that it takes, where it takes words.
+    choices: tuple[str, ...] = ()
 
 
 class Evaluator:
@@ -43,7 +45,9 @@ class Evaluator:
         self.summary: str = entry["summary"]
         self.inputs: dict[str, Input] = {i["name"]: Input(**i) for i in entry["inputs"]}
         self.options: dict[str, Setting] = {
-            o["name"]: Setting(o["name"], o["default"], o["help"]) for o in entry["options"]}
+            o["name"]: Setting(o["name"], o["default"], o["help"], tuple(o["choices"])) for o in entry["options"]}
+        #: The names of its scores, or what they begin with where they end in ``_`` or ``.``.
+        self.scores: tuple[str, ...] = tuple(entry["scores"])
         self._keywords = {self._keyword(name): name for name in self.options}
         self.__doc__ = self.explained
         kind = inspect.Parameter.KEYWORD_ONLY
@@ -56,7 +60,16 @@ class Evaluator:
     def _keyword(self, option: str) -> str:
         return f"{option}_option" if option in self.inputs else option
 
+    def makes(self, score: str) -> bool:
+        """Whether it has a score of that name, or scores whose names begin with it and a point."""
+        return any(own == score or score.startswith(f"{own}.") or (own[-1:] in "_." and score.startswith(own))
+                   for own in self.scores)
+
     def __call__(self, **given: Any) -> Scores:
+        return self.only(self.name, given)
+
+    def only(self, score: str, given: Mapping[str, Any]) -> Scores:
+        """The score of that name alone, and no other is computed where they are apart; all for the evaluator's name."""
         arrays, options = {}, {}
         for name, value in given.items():
             if name in self.inputs:
@@ -69,7 +82,7 @@ class Evaluator:
         for needed in self.inputs.values():
             if needed.required and needed.name not in arrays:
                 raise UsageError(f"{self.name} needs '{needed.name}': {needed.shape}, {needed.help}")
-        found = _native.evaluate(self.name, _arrays.split(arrays, self.inputs, self.name), options)
+        found = _native.evaluate(score, _arrays.split(arrays, self.inputs, self.name), options)
         return Scores(self.name, [Score(**score) for score in found])
 
     @property
@@ -82,6 +95,7 @@ class Evaluator:
         if self.options:
             lines += ["", "options:"]
             lines += [f"  {keyword}={self.options[name].default!r}: {self.options[name].help}"
+                      + (f" ({', '.join(self.options[name].choices)})" if self.options[name].choices else "")
                       for keyword, name in self._keywords.items()]
         return "\n".join(lines)
 
@@ -133,10 +147,16 @@ def catalogue() -> Catalogue:
 
 
 def score(evaluator: str, /, **arrays_and_options: Any) -> Scores:
-    """The scores of one evaluator: ``score("forecast.errors", truth=y, prediction=z, smape_scale="0_100")``.
+    """The scores of one evaluator: ``score("forecast.errors", truth=y, prediction=z, smape_scale="0_100")``, or one
+    score by its own name, without the work for the others: ``score("forecast.mse", truth=y, prediction=z)``.
 
     Arrays are anything numpy understands. Masked arrays hand their masks to the evaluator. ``catalogue()[name]`` says
     which arrays and options there are. A score that cannot be computed from good input has a reason instead of a value;
     input that cannot be right raises :class:`trajpack.UsageError` or :class:`trajpack.DataError`.
     """
-    return catalogue()[evaluator](**arrays_and_options)
+    known = catalogue()
+    if evaluator not in known:
+        owner = next((e for e in known.values() if e.makes(evaluator)), None)
+        if owner is not None:
+            return owner.only(evaluator, arrays_and_options)
+    return known[evaluator](**arrays_and_options)

@@ -34,7 +34,21 @@ class Score:
     def __str__(self) -> str:
         if self.value is None:
             return f"{self.name}: none, {self.reason}"
-        return f"{self.name} = {self.value:.6g}{self._interval()} (of {self.count:,})"
+        return f"{self.name} = {self.value:.6g}{self._interval()} (of {self.count:,}{self._marked()})"
+
+    @property
+    def failed(self) -> dict[str, Any] | None:
+        """The predictions that failed: ``count``, ``of``, ``unit``, ``ids`` (the first 1,000, from 0), ``cause`` and the
+        ``rule`` that was applied; None where none did."""
+        return self.details.get("failed")
+
+    def _marked(self) -> str:
+        lost = self.failed
+        if lost is None:
+            return ""
+        if lost["rule"] == "skip":
+            return f", {lost['of'] - lost['count']} of {lost['of']} {lost['unit']}"
+        return f", {lost['count']} of {lost['of']} {lost['unit']} failed, counted as the worst"
 
     def _interval(self) -> str:
         low, high = self.details.get("low"), self.details.get("high")

@@ -90,7 +90,15 @@ def address(array: Array | None) -> Any:
 
 
 def floating(x: ArrayLike, name: str = "x") -> Array:
-    """Numbers by rows: float32 and float64 as they are, integers and float16 as float64."""
+    """Numbers by rows: float32 and float64 as they are, integers and float16 as float64. What a masked array masks is
+    NaN."""
+    if isinstance(x, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(x)
+        if x.dtype.kind in "fiub" and x.dtype.itemsize <= 8 and mask.any():
+            wide = np.float32 if x.dtype == np.float32 else np.float64
+            x = np.where(mask, wide(np.nan), np.asarray(x.data, wide))
+        else:
+            x = x.data
     try:
         array = np.asarray(x)
     except ValueError:
@@ -116,6 +124,8 @@ def taken(x: ArrayLike, observed: ArrayLike | None = None) -> tuple[Array, Input
     """The numbers, and the structure that looks at them (and keeps them)."""
     array = floating(x)
     mask = None if observed is None else booleans(observed, array.shape, "observed")
+    if isinstance(observed, np.ma.MaskedArray) and mask is not None:
+        mask &= ~np.ma.getmaskarray(observed)
     components = int(np.prod(array.shape[1:], dtype=np.int64))
     c = Input(0 if array.dtype == np.float32 else 1, len(array), components, address(array), address(mask))
     c.keep = (array, mask)

@@ -70,6 +70,8 @@ def mask(mechanism: str, amount: float, x: ArrayLike, *, observed: ArrayLike | N
         out = np.ones(array.shape, np.uint8)
     else:
         out = _ffi.booleans(observed, array.shape, "observed").copy()
+    if isinstance(x, np.ma.MaskedArray):
+        out &= ~np.ma.getmaskarray(x)
     ns = None if numbers is None else _ffi.wholes(numbers, "numbers")
     ws = None if weights is None else _ffi.reals(weights, "weights")
     if ns is not None and ws is not None and len(ns) != len(ws):
@@ -94,6 +96,8 @@ def time_since(times: Times | ArrayLike, observed: ArrayLike, dtype: DTypeLike =
     """Time since each component was last observed, of ``observed``'s shape (GRU-D, Che et al. 2018): 0 in the first
     row."""
     given = np.asarray(observed)
+    if isinstance(observed, np.ma.MaskedArray):
+        given = given & ~np.ma.getmaskarray(observed)
     _, c = _ffi.taken(np.zeros(given.shape, dtype), given)
     t = times_of(times)
     if len(given) != t.count:
@@ -121,6 +125,11 @@ def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike =
         raise UsageError("'queries' must be one row of times") from None
     if q.ndim != 1 or np.isnan(q).any():
         raise UsageError("'queries' must be one row of times")
+    span = t.span()
+    if span is not None and q.size and (q.min() < -1e-9 * span or q.max() > span * (1 + 1e-9)):
+        first = int(np.argmax((q < -1e-9 * span) | (q > span * (1 + 1e-9))))
+        raise UsageError(f"query {first} is {q[first]}, but queries are times after the first row's, from 0 to {span}; "
+                         "subtract the first time from times of the series")
     out = np.empty((max(len(array) - 1, 0), 4 * c.components), array.dtype)
     values, slopes = (np.empty((len(q), c.components), array.dtype) for _ in range(2))
     _ffi.call("tp_signal_coefficients", _ffi.code(kind, "kind", ("natural", "hermite")), byref(t._c), byref(c),

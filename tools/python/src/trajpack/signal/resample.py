@@ -109,12 +109,15 @@ def moving_mean(x: ArrayLike, source: Times | ArrayLike, target: Times | ArrayLi
 
 
 def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str = "mean", *,
-         observed: ArrayLike | None = None) -> Resampled:
+         observed: ArrayLike | None = None, angle: tuple[float, float] | None = None) -> Resampled:
     """A statistic of the rows in each bin ``[t, t + 1 / rate)`` of a regular clock, as ``pandas`` ``resample``.
 
     ``statistic``: ``mean``, ``sum``, ``min``, ``max``, ``first``, ``last``, ``count``. An empty bin is missing (its
-    count is 0).
+    count is 0). ``angle``: ``(period, lowest)`` of angles, whose mean is the circular one: the direction of the sum of
+    their unit vectors; missing where they cancel out.
     """
+    if angle is not None:
+        return _circular(x, source, clock, statistic, observed, angle)
     a = times_of(source)
     if not isinstance(clock, Times):
         raise UsageError("bins lie on a regular clock: give Times.regular(rate, count, start)")
@@ -159,3 +162,23 @@ def _time(value: Any, name: str) -> float:
 def _require_rows(x: Array, times: Times, name: str) -> None:
     if len(x) != times.count:
         raise UsageError(f"'x' has {len(x)} rows and '{name}' {times.count} times: give one for each row")
+
+
+def _circular(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str, observed: ArrayLike | None,
+              angle: tuple[float, float]) -> Resampled:
+    """The circular mean of angles in bins."""
+    if statistic != "mean":
+        raise UsageError(f"'angle' is for the mean, and the {statistic} of angles goes without it")
+    turn = _ffi.reals(angle, "angle")
+    if turn.shape != (2,) or not turn[0] > 0:
+        raise UsageError("'angle' is (period, lowest), such as (360, 0)")
+    period, lowest = turn
+    values = _ffi.floating(x)
+    phase = np.asarray(values, np.float64) * (2 * np.pi / period)
+    cosine, mask = bins(np.cos(phase), source, clock, observed=observed)
+    sine, _ = bins(np.sin(phase), source, clock, observed=observed)
+    with np.errstate(invalid="ignore"):
+        seen = mask & (np.hypot(sine, cosine) > 1e-12)
+        mean = (np.arctan2(sine, cosine) * (period / (2 * np.pi)) - lowest) % period + lowest
+    mean = np.where(mean >= lowest + period, lowest, mean)  # rounding never reaches the open end
+    return Resampled(np.where(seen, mean, np.nan).astype(values.dtype), seen)

@@ -16,7 +16,8 @@ class Times:
     """The times of rows: ``Times.regular``, ``Times.ticks`` or ``Times.floats``.
 
     The first two are exact: what is computed from two exact clocks does not drift, however long the recording is.
-    Wherever times are asked for, an array of floats does too (seconds, or the unit of a system without seconds).
+    Wherever times are asked for, an array of floats does too (seconds, or the unit of a system without seconds), and
+    one of dates (``Times.dates``).
     """
 
     def __init__(self, form: int, count: int, a: Fraction = Fraction(0), b: Fraction = Fraction(1),
@@ -45,11 +46,26 @@ class Times:
     @staticmethod
     def floats(values: ArrayLike) -> Times:
         """Floating-point times, ``[rows]`` float64. float32 is refused: it cannot tell milliseconds apart after hours.
+        Masked times are refused: a row without a time has no place.
         """
+        if np.ma.is_masked(values):
+            raise UsageError("a time is masked; leave the rows without a time out")
         array = np.asarray(values)
         if array.ndim != 1 or array.dtype.kind not in "fiu" or array.dtype in (np.float32, np.float16):
             raise UsageError(f"times are {array.dtype} {list(array.shape)}, but must be float64, one for each row")
         return Times(2, len(array), values=np.ascontiguousarray(array, np.float64))
+
+    def span(self) -> float | None:
+        """Time from the first row to the last; None without rows."""
+        if self.count == 0:
+            return None
+        c = self._c
+        if c.form == 0:
+            return float(Fraction(self.count - 1) / Fraction(c.b_num, c.b_den))
+        values = self._values
+        assert values is not None
+        unit = float(Fraction(c.b_num, c.b_den)) if c.form == 1 else 1.0
+        return float(values[-1] - values[0]) * unit
 
     def __len__(self) -> int:
         return self.count
@@ -58,6 +74,38 @@ class Times:
         return f"<trajpack.signal.Times {['regular', 'ticks', 'floats'][self._c.form]}, {self.count} rows>"
 
 
+    @staticmethod
+    def dates(values: ArrayLike) -> Times:
+        """Dates, ``[rows]`` datetime64 (a pandas DatetimeIndex too): exact ticks of their unit since 1970, in
+        seconds. ``timedelta64`` likewise. ``NaT`` and masked dates are refused."""
+        if np.ma.is_masked(values):
+            raise UsageError("a date is masked; leave the rows without a date out")
+        zone = getattr(getattr(values, "dtype", None), "tz", None)
+        if zone is not None:
+            values = values.tz_convert("UTC").tz_localize(None)  # type: ignore[union-attr]
+        array = np.asarray(values)
+        if array.ndim != 1 or array.dtype.kind not in "mM":
+            raise UsageError(f"dates are one row of datetime64, not {array.dtype} {list(array.shape)}")
+        if np.isnat(array).any():
+            raise UsageError(f"date {int(np.isnat(array).argmax())} is NaT; leave the rows without a date out")
+        name, step = np.datetime_data(array.dtype)
+        if name not in _UNITS:
+            raise UsageError(f"dates in units of '{name}' have no fixed length; convert them with astype('M8[s]')")
+        return Times.ticks(array.astype(np.int64), _UNITS[name] * step)
+
+
+#: Seconds of the units of numpy's dates that have a fixed length.
+_UNITS = {"W": Fraction(604800), "D": Fraction(86400), "h": Fraction(3600), "m": Fraction(60), "s": Fraction(1),
+          "ms": Fraction(1, 10**3), "us": Fraction(1, 10**6), "ns": Fraction(1, 10**9), "ps": Fraction(1, 10**12)}
+
+
 def times_of(value: Times | ArrayLike) -> Times:
-    """What stands for times."""
-    return value if isinstance(value, Times) else Times.floats(value)
+    """What stands for times: ``Times``, dates, or floats."""
+    if isinstance(value, Times):
+        return value
+    dtype = getattr(value, "dtype", None)
+    if getattr(dtype, "kind", "") in ("m", "M"):
+        return Times.dates(value)
+    if dtype is None and isinstance(value, (list, tuple)) and value and isinstance(value[0], np.datetime64):
+        return Times.dates(np.asarray(value))
+    return Times.floats(value)

@@ -35,7 +35,7 @@ from . import (
     read_segments,
     write_segments,
 )
-from ._frames import frames
+from ._frames import first_row, frames
 from ._segments import refuse_strange
 
 EXAMPLES = """\
@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
         "--height", type=int, default=480, metavar="PX", help="height that videos are scaled down to (%(default)s)"
     )
     g.add_argument(
-        "--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0 (%(default)s)"
+        "--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0; -48 for a clip that begins at row 48 (%(default)s)"
     )
     g.add_argument("--prediction-step", type=float, default=1, metavar="N", help="generated frames a row (%(default)s)")
     g = p.add_argument_group("the judge")
@@ -132,6 +132,7 @@ def run(given: argparse.Namespace) -> int:
         return 0
     if given.out is None:
         raise UsageError("say where the verdicts go with --out")
+    segments = within_clip(segments, given)
     refuse_strange(segments)
     persistence = Persistence(attempts=given.attempts, backoff=given.backoff)
     labels = read_labels(given.labels) if given.labels else None
@@ -160,6 +161,22 @@ def run(given: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 1 if without else 0
+
+
+def within_clip(segments: list[Segment], given: argparse.Namespace) -> list[Segment]:
+    """The segments that begin in a clip of the recordings, where --prediction-start says that the generated video is
+    one; the others are counted."""
+    if given.prediction_start >= 0:
+        return segments
+    first = first_row(given.prediction_start, given.prediction_step)
+    inside = [s for s in segments if s.first >= first]
+    if len(inside) < len(segments):
+        say(given, f"{counted(len(segments) - len(inside), 'segment')} of {len(segments)} begin before row {first}, the "
+                   "first that is generated, and are left out")
+    if not inside:
+        raise UsageError(f"no segment begins at row {first} or later, where --prediction-start {given.prediction_start:g} "
+                         "puts the first generated frame")
+    return inside
 
 
 def the_segments(given: argparse.Namespace) -> list[Segment]:

@@ -26,9 +26,19 @@ def episode_segments(episode: Any, channels: Sequence[str] = WILDWORLD_ACTION, *
     for name in names:
         column = table[name]
         values = column[:]
-        if np.asarray(values).ndim != 1 or not hasattr(values, "dtype") or values.dtype.kind not in "iub":
+        seen = column.observed()
+        if np.asarray(values).ndim != 1 or not hasattr(values, "dtype") or values.dtype.kind not in "iubf":
             raise UsageError(f"an action channel holds a whole number a row, and '{column.channel.path}' does not")
-        columns.append((values.astype(np.int64), column.observed()))
+        if values.dtype.kind == "f":
+            # Ids that pandas wrote beside a missing one: 21.0.
+            seen = seen & np.isfinite(values)
+            values = np.where(seen, values, 0)
+            odd = (np.rint(values) != values) | (np.abs(values) > 2**53)
+            if odd.any():
+                row = int(odd.argmax())
+                raise UsageError(f"an action channel holds a whole number a row, and '{column.channel.path}' holds "
+                                 f"{values[row]} in row {row}")
+        columns.append((values.astype(np.int64), seen))
     places = _frames(table)
     length = int(places.max(initial=-1)) + 1
     actions = np.zeros((length, len(names)), np.int64)

@@ -1,6 +1,7 @@
 """Frames: encoded images of rows, from arrays, folders of images, or video files."""
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -126,15 +127,26 @@ class VideoFrames:
 
 
 class Stepped:
-    """Frames of another rate: row n is frame ``round(start + step * n)`` of ``frames``."""
+    """Frames of another rate, or of a clip of the rows: row n is frame ``round(start + step * n)`` of ``frames``. A
+    clip that begins at row k of a recording has ``start`` -k; rows before it have no frame."""
 
     def __init__(self, frames: Frames, start: float = 0.0, step: float = 1.0) -> None:
         self._frames = frames
-        self._start = number(start, "the first frame", least=0)
+        self._start = number(start, "the first frame")
         self._step = number(step, "the number of frames a row", above=0)
 
     def images(self, rows: Sequence[int]) -> list[Image]:
-        return self._frames.images([int(self._start + self._step * row + 0.5) for row in rows])
+        places = [math.floor(self._start + self._step * row + 0.5) for row in rows]
+        for row, place in zip(rows, places, strict=True):
+            if place < 0:
+                first = first_row(self._start, self._step)
+                raise DataError(f"row {row} lies before the first generated frame, which is of row {first}")
+        return self._frames.images(places)
+
+
+def first_row(start: float, step: float) -> int:
+    """The first row that has a frame where row n is frame ``round(start + step * n)``."""
+    return max(0, math.ceil((-0.5 - start) / step))
 
 
 def frames(source: Any, *, height: int = 480) -> Frames:
