@@ -31,7 +31,7 @@ def refused(done, sentence):
 
 @pytest.mark.parametrize("content", [
     b"a\n" + b"," * (20 << 20), b"a\n1\n" + b"," * (20 << 20) + b"\n", b"," * (20 << 20), b"1," * (10 << 20),
-    b'""' + b',""' * (5 << 20), b"a\n" + b";" * (20 << 20)], ids=["empty", "later", "head", "ones", "quoted", "semicolons"])
+    b'""' + b',""' * (5 << 20), b"a;b\n" + b";" * (20 << 20)], ids=["empty", "later", "head", "ones", "quoted", "semicolons"])
 def test_cells(trajpack, tmp_path, content):
     (tmp_path / "t.csv").write_bytes(content)
     refused(run(trajpack, tmp_path / "t.csv", tmp_path / "ds", "--rate", "1"), "more than 65536 cells")
