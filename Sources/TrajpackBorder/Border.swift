@@ -24,7 +24,7 @@ package enum Border {
     guard let error else { return }
     error.pointee.code = failure.fault.rawValue
     withUnsafeMutableBytes(of: &error.pointee.message) { out in
-      let text = Array(failure.message.utf8)
+      let text = Array(failure.message.printable.utf8)
       var count = min(text.count, out.count - 1)
       // Never in the middle of a character.
       while count > 0, count < text.count, text[count] & 0xC0 == 0x80 { count -= 1 }

@@ -22,7 +22,7 @@ public func tp_evaluate(
     result?.pointee = duplicate(Score.json(scores))
     return 0
   } catch {
-    result?.pointee = duplicate(error.message)
+    result?.pointee = duplicate(error.message.printable)
     return error.fault.rawValue
   }
 }

@@ -123,6 +123,12 @@ public struct ShardHeader: Sendable, Equatable {
   ///
   /// - Throws: A data error that says what the file is instead of a shard, or what is damaged.
   public init(_ bytes: UnsafeRawBufferPointer, actualLength: UInt64) throws(TrajpackError) {
+    if bytes.prefix(8).elementsEqual([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]) {
+      throw TrajpackError(
+        .data,
+        "the file is HDF5 but no trajpack shard, and trajpack does not read other HDF5; write what is "
+          + "in it as .npz or CSV (with h5py and numpy), which 'trajpack convert' takes")
+    }
     guard bytes.count >= Self.size else {
       throw TrajpackError(
         .data,
@@ -132,10 +138,6 @@ public struct ShardHeader: Sendable, Equatable {
       Value(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: type))
     }
     guard bytes.prefix(8).elementsEqual(Self.magic) else {
-      if bytes.prefix(8).elementsEqual([0x89, 0x48, 0x44, 0x46, 0x0D, 0x0A, 0x1A, 0x0A]) {
-        throw TrajpackError(
-          .data, "the file is HDF5 but no trajpack shard; convert it with 'trajpack convert'")
-      }
       if bytes.allSatisfy({ $0 == 0 }) {
         throw TrajpackError(.data, "the file begins with zeros: its writing was never finished")
       }

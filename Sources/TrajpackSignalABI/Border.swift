@@ -13,7 +13,7 @@ func border(
     if let error {
       withUnsafeMutableBytes(of: &error.pointee.message) { bytes in
         var last = 0
-        for (i, byte) in fault.message.utf8.prefix(bytes.count - 1).enumerated() {
+        for (i, byte) in fault.message.printable.utf8.prefix(bytes.count - 1).enumerated() {
           bytes[i] = byte
           last = i + 1
         }

@@ -52,8 +52,7 @@ public final class Dataset: Sendable {
   public init(_ path: String, allowingOrphans: Bool = false) throws(TrajpackError) {
     self.path = path
     switch FileSystem.item(at: path) {
-    case nil: throw TrajpackError(.usage, "\(path): does not exist")
-    case .other: throw TrajpackError(.usage, "\(path): is neither a file nor a folder")
+    case nil, .other: throw FileSystem.noFile(at: path)
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
@@ -111,7 +110,12 @@ public final class Dataset: Sendable {
 
   /// The error of a folder that has neither a manifest nor a journal.
   private static func noDataset(_ path: String) throws(TrajpackError) -> TrajpackError {
-    let shards = try FileSystem.names(in: path).filter { Manifest.isShard($0) }
+    let names = try FileSystem.names(in: path)
+    // A link that leads nowhere, or something that is no file.
+    for name in [Manifest.fileName, Journal.fileName] where names.contains(name) {
+      return FileSystem.noFile(at: "\(path)/\(name)")
+    }
+    let shards = names.filter { Manifest.isShard($0) }
     guard let first = shards.first else {
       return TrajpackError(
         .usage,
@@ -137,6 +141,7 @@ public final class Dataset: Sendable {
       try requireListed(number)
       // It may have moved just between the look and the opening.
       guard FileSystem.item(at: path(ofShard: number)) != nil else {
+        guard try !FileSystem.hasFile(shardPaths[number]) else { throw error }
         throw TrajpackError(
           .data,
           "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")

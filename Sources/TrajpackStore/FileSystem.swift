@@ -25,6 +25,47 @@ public enum FileSystem {
     return [UInt64(status.st_dev), UInt64(status.st_ino)]
   }
 
+  /// Whether there is a regular file at `path`.
+  ///
+  /// - Throws: ``noFile(at:)`` where something else is there, also a link that leads nowhere: it is never
+  ///   the same as an absent file.
+  public static func hasFile(_ path: String) throws(TrajpackError) -> Bool {
+    if item(at: path) == .file { return true }
+    var status = stat()
+    guard lstat(path, &status) != 0, errno == ENOENT || errno == ENOTDIR else {
+      throw noFile(at: path)
+    }
+    return false
+  }
+
+  /// The error that says why there is no regular file at `path`.
+  public static func noFile(at path: String) -> TrajpackError {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return .system("cannot be looked at", path) }
+    if status.st_mode & S_IFMT == S_IFLNK, stat(path, &status) != 0 {
+      guard errno == ENOENT || errno == ENOTDIR || errno == ELOOP else {
+        return .system("cannot be looked at", path)
+      }
+      var target = [CChar](repeating: 0, count: 4096)
+      let count = readlink(path, &target, target.count)
+      let name = String(
+        decoding: target.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+      return TrajpackError(
+        .data,
+        "\(path): is a link to '\(name)', where there is nothing; fetch what it stands for, or remove it"
+      )
+    }
+    let what: String
+    switch status.st_mode & S_IFMT {
+    case S_IFDIR: what = "is a folder, where a file is expected"
+    case S_IFIFO: what = "is a pipe and not a regular file"
+    case S_IFSOCK: what = "is a socket and not a regular file"
+    case S_IFCHR, S_IFBLK: what = "is a device and not a regular file"
+    default: what = "is not a regular file"
+    }
+    return TrajpackError(.data, "\(path): \(what); put a file with the data there, or remove it")
+  }
+
   /// Bytes of the file at `path`; 0 where there is none.
   public static func size(of path: String) -> Int {
     var status = stat()

@@ -43,10 +43,16 @@ public final class LocalFile: Sendable {
   ///   recognised.
   public init(_ path: String, staysOpen: Bool = false) throws(TrajpackError) {
     let descriptor = DescriptorPool.shared.open(path)
-    guard descriptor >= 0 else { throw .system("cannot be opened", path) }
+    guard descriptor >= 0 else {
+      // A socket cannot be opened, and a link may lead nowhere.
+      guard errno == ENOENT || errno == ENXIO || errno == ELOOP else {
+        throw .system("cannot be opened", path)
+      }
+      throw FileSystem.noFile(at: path)
+    }
     guard let identity = Identity(descriptor) else {
       close(descriptor)
-      throw TrajpackError(.usage, "\(path): is not a regular file")
+      throw FileSystem.noFile(at: path)
     }
     self.path = path
     self.identity = identity
@@ -207,7 +213,7 @@ extension TrajpackError {
     case ENOSPC, EDQUOT:
       return TrajpackError(
         .machine,
-        "\(path): \(what): no space is left on the disk; free some and run again")
+        "\(path): \(what): no space is left on the disk; free some and try again")
     case EMFILE, ENFILE:
       return TrajpackError(
         .machine,

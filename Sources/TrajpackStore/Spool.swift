@@ -65,26 +65,21 @@ public final class Spool: @unchecked Sendable {
 
   private func spill() throws(TrajpackError) {
     if descriptor < 0 { descriptor = try Self.temporaryFile() }
+    try requireRoom()
     try FileSystem.write(
-      UnsafeRawBufferPointer(start: memory, count: held), to: descriptor, "a temporary file")
+      UnsafeRawBufferPointer(start: memory, count: held), to: descriptor,
+      "a temporary file in \(TemporaryFolder.description)")
     spilled += held
     held = 0
   }
 
   private static func temporaryFile() throws(TrajpackError) -> Int32 {
-    let named = getenv("TMPDIR").map { String(cString: $0) }
-    let folder = named ?? "/tmp"
+    let folder = TemporaryFolder.path
     var descriptor = open(folder, O_TMPFILE_FLAGS | O_RDWR | O_CLOEXEC, 0o600)
     if descriptor < 0 {
       var template = Array("\(folder)/trajpack-XXXXXX".utf8CString)
       descriptor = mkstemp(&template)
-      guard descriptor >= 0 else {
-        let why = String(cString: strerror(errno)).lowercased()
-        throw TrajpackError(
-          .machine,
-          "no temporary file can be made in \(folder)\(named == nil ? "" : ", which TMPDIR names") (\(why)); "
-            + "set TMPDIR to a folder that can be written")
-      }
+      guard descriptor >= 0 else { throw TemporaryFolder.failure() }
       unlink(template)
     }
     return descriptor
@@ -95,6 +90,25 @@ public final class Spool: @unchecked Sendable {
   func inMemory(at offset: Int, count: Int) -> UnsafeRawBufferPointer? {
     guard offset >= spilled, offset + count <= self.count, let memory else { return nil }
     return UnsafeRawBufferPointer(start: memory + (offset - spilled), count: count)
+  }
+
+  /// The share of a file system, and the most bytes of it, that temporary files leave free: a file that
+  /// inflates to a thousand times its size must not fill the disk for everybody else.
+  static let reserve = (share: 20, most: 1 << 30)
+
+  /// Refuses to fill the disk of temporary files.
+  private func requireRoom() throws(TrajpackError) {
+    var status = statvfs()
+    guard fstatvfs(descriptor, &status) == 0, status.f_blocks > 0 else { return }
+    let unit = Double(status.f_frsize)
+    let total = Double(status.f_blocks) * unit
+    let free = Double(status.f_bavail) * unit
+    let reserve = min(total / Double(Self.reserve.share), Double(Self.reserve.most))
+    guard free - Double(held) < reserve else { return }
+    throw TrajpackError(
+      .machine,
+      "temporary files need more room than there is in \(TemporaryFolder.description) (\(Int(free)) bytes are free, "
+        + "of which \(Int(reserve)) are left alone); set TMPDIR to a folder with more room")
   }
 
   /// Fills `buffer` from byte `offset` on; the bytes are there.

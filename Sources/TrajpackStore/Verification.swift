@@ -29,7 +29,7 @@ public struct Verification: Sendable {
     advance: @escaping @Sendable (Int) -> Void
   ) throws(TrajpackError) -> Result {
     var result = Result()
-    guard FileSystem.item(at: path) != nil else {
+    guard try FileSystem.hasFile(path) else {
       result.damages = [
         TrajpackError(
           .data, "\(path): is missing, but the dataset lists it; restore it from a copy")

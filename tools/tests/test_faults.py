@@ -65,7 +65,7 @@ def whole_or_absent(folder, reference):
 def test_disk_full(trajpack, recordings, reference, small_disk, tmp_path, kibibytes):
     disk = small_disk(kibibytes)
     line = one_sentence(convert(trajpack, recordings, disk / "ds", "--shard-size", "1KB"), 3)
-    assert "no space is left on the disk; free some and run again with --resume" in line
+    assert "no space is left on the disk; free some and try again (the same command with --resume goes on)" in line
     kept = whole_or_absent(disk / "ds", reference)
     assert kept == 0 or kibibytes > 20
     # With room again, the same command goes on and ends in the same bytes.

@@ -28,13 +28,13 @@ struct Program: Sendable {
 
   private func dispatch(_ words: [String], _ console: Console) -> (place: String, code: Int32) {
     guard let word = words.first else {
-      console.print(overview(console))
+      console.print(lines: overview(console))
       return (Trajpack.name, 0)
     }
     let place = Trajpack.name
     switch word {
     case "--help", "-h":
-      console.print(overview(console))
+      console.print(lines: overview(console))
       return (place, 0)
     case "--version", "-V":
       console.print("\(Trajpack.name) \(version)")
@@ -55,7 +55,7 @@ struct Program: Sendable {
       var invocation = try Invocation<C>(words)
       console.apply(invocation.common)
       if invocation.common.wantsHelp {
-        console.print(Help(console.outputPaint, width: console.outputWidth).text(of: C.self))
+        console.print(lines: Help(console.outputPaint, width: console.outputWidth).text(of: C.self))
       } else if let builtIn = invocation.command as? any ProgramCommand {
         try builtIn.run(console, in: self)
       } else {
@@ -123,10 +123,10 @@ struct HelpCommand: ProgramCommand {
 
   func run(_ console: Console, in program: Program) throws(TrajpackError) {
     guard let command else {
-      console.print(program.overview(console))
+      console.print(lines: program.overview(console))
       return
     }
     let help = Help(console.outputPaint, width: console.outputWidth)
-    console.print(help.text(of: try program.command(named: command)))
+    console.print(lines: help.text(of: try program.command(named: command)))
   }
 }

@@ -119,7 +119,8 @@ extension Bench {
     } else {
       advice += "copying and finding rows takes most of the time"
     }
-    console.print("\n" + advice)
+    console.print("")
+    console.print(advice)
     console.print(
       "this is without Python; what a training loop adds is in loader.stats(): wait_data_seconds, "
         + "wait_consumer_seconds")

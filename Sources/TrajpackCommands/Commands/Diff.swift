@@ -92,10 +92,9 @@ struct Diff: Command {
     var settings = WildWorldImporter.Settings()
     settings.video = .link
     let importer = try Sources.importer([path], from: from, wildworld: settings)
-    let folder = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-    var template = Array("\(folder)/trajpack-diff-XXXXXX".utf8CString)
+    var template = Array("\(TemporaryFolder.path)/trajpack-diff-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
-      throw .system("no temporary folder can be made", folder)
+      throw TemporaryFolder.failure()
     }
     let made = String(
       decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -10,7 +10,7 @@ extension Evaluate {
     case .json: try put(report.text, console)
     case .html: try put(report.html, console)
     case .markdown: try put(report.markdown, console)
-    case .csv: try put(report.longTable.csv, console)
+    case .csv: try put(report.longTable.csv(escapingFormulas: escapesFormulas), console)
     case .text:
       var lines = report.summary.map(\.printable) + [""]
       lines += Self.lines(report.table, console, isFile: output != nil)
@@ -48,10 +48,10 @@ extension Evaluate {
     let isPlain = Set(names).count == names.count
     let comparison = try Comparison(reports, names: isPlain ? names : paths, settings: settings)
     switch try chosenFormat() {
-    case .json: try put(comparison.json.text(indent: 1) + "\n", console)
+    case .json: try put(comparison.json.text(indent: 1).printableJSON + "\n", console)
     case .html: try put(comparison.html, console)
     case .markdown: try put(comparison.markdown, console)
-    case .csv: try put(comparison.table.csv, console)
+    case .csv: try put(comparison.table.csv(escapingFormulas: escapesFormulas), console)
     case .text:
       let lines = Self.lines(comparison.table, console, isFile: output != nil)
       try put(lines.joined(separator: "\n") + "\n\n\(comparison.note)\n", console)
@@ -70,6 +70,14 @@ extension Evaluate {
   }
 
   private func chosenFormat() throws(TrajpackError) -> Format {
+    let chosen = try formatOfOutput()
+    guard !escapesFormulas || chosen == .csv else {
+      throw TrajpackError(.usage, "--csv-escape-formulas is for --format csv")
+    }
+    return chosen
+  }
+
+  private func formatOfOutput() throws(TrajpackError) -> Format {
     if let format { return format }
     guard let output else { return .text }
     let endings: [String: Format] = [

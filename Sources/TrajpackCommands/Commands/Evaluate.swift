@@ -106,6 +106,9 @@ struct Evaluate: Command {
       .option(
         "--output", "-o", to: \.output, value: "FILE", completes: .files,
         help: "Write the report to a file."),
+      .flag(
+        "--csv-escape-formulas", to: \.escapesFormulas,
+        help: "Put ' before cells of CSV that a spreadsheet would compute (= + - @)."),
       .option(
         "--rerun", to: \.rerun, value: "REPORT", completes: .files,
         help: "Make a JSON report again and compare every byte."),
@@ -125,6 +128,7 @@ struct Evaluate: Command {
   var failed: Failed?
   var format: Format?
   var output: String?
+  var escapesFormulas = false
   var rerun: String?
   var lists = false
   var describe: String?

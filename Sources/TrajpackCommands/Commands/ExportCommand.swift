@@ -28,6 +28,9 @@ struct ExportCommand: Command {
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
+      .flag(
+        "--csv-escape-formulas", to: \.escapesFormulas,
+        help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
     ]
   }
   var dataset = ""
@@ -35,14 +38,19 @@ struct ExportCommand: Command {
   var to: String?
   var episodes: [String] = []
   var media: String?
+  var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     try Destination.refuse(destination, in: dataset)
+    guard !escapesFormulas || to == "csv" else {
+      throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
+    }
     switch to {
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
-    case "csv": try export(CSVExporter(mediaFolder: media), opened, console)
+    case "csv":
+      try export(CSVExporter(mediaFolder: media, escapesFormulas: escapesFormulas), opened, console)
     default:
       throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
     }

@@ -59,8 +59,9 @@ struct Head: Command {
       table = Self.table(window, columns[..<shown])
     }
     console.print(
-      "episode \(window.episode.printable), on the clock of \(reading.loader.reference.printable)\n"
+      "episode \(window.episode.printable), on the clock of \(reading.loader.reference.printable)"
     )
+    console.print("")
     console.print(table)
     if window.referenceTracks > 1 {
       console.print(
@@ -68,8 +69,9 @@ struct Head: Command {
           + "these are the rows of the longest")
     }
     if shown < columns.count {
+      console.print("")
       console.print(
-        "\n\(Human.count(columns.count - shown, "channels")) more: choose with --channels, see all with --json"
+        "\(Human.count(columns.count - shown, "channels")) more: choose with --channels, see all with --json"
       )
     }
   }

@@ -12,7 +12,8 @@ extension Info {
       return
     }
     let split = episode.split.isEmpty ? "" : ", split \(episode.split.printable)"
-    console.print("episode \(episode.id.printable)\(split), in \(shard.name)\n")
+    console.print("episode \(episode.id.printable)\(split), in \(shard.name)")
+    console.print("")
     var table = Table(
       .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"),
       .text("clock"))

@@ -41,7 +41,7 @@ struct Info: Command {
       guard let plan = opened.manifest?.source["options"]?["plan"] else {
         throw TrajpackError(.usage, "\(dataset): was not prepared by a plan")
       }
-      console.print(plan.text(indent: 2))
+      console.write(plan.text(indent: 2).printableJSON + "\n")
       return
     }
     let (current, summary) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in

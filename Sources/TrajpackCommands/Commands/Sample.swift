@@ -82,7 +82,8 @@ struct Sample: Command {
     } else if let first = window.times.first, let last = window.times.last {
       title += ", \(Human.time(first)) to \(Human.time(last)) \((unit ?? "").printable)"
     }
-    console.print(title.trimmedRight + "\n")
+    console.print(title.trimmedRight)
+    console.print("")
     var lines: [[String]] = []
     for column in window.columns {
       for element in 0..<min(column.shape.reduce(1, *), 4) {

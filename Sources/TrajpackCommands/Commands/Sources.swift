@@ -17,9 +17,14 @@ enum Sources {
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
     series: SeriesOptions = SeriesOptions()
   ) throws(TrajpackError) -> any Importer {
-    for path in paths where FileSystem.item(at: path) == nil {
-      throw TrajpackError(.usage, "\(path): does not exist")
+    for path in paths where Dataset.isDataset(path) {
+      throw TrajpackError(
+        .usage,
+        "\(path): is a trajpack dataset already; 'trajpack export' writes its recordings in other formats, "
+          + "'trajpack apply' and 'resample' make another dataset of it, and 'cp -r' copies it")
     }
+    try SourceCheck.check(
+      paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
     var name = from
     if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }
@@ -27,6 +32,8 @@ enum Sources {
     case "series": return try SeriesImporter(paths, options: series)
     case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
     default:
+      // A file that may not be read is recognised as nothing.
+      try SourceCheck.check(paths, readable: true)
       throw TrajpackError(
         .data,
         "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "

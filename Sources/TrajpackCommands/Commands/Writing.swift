@@ -115,7 +115,9 @@ struct Writing: ArgumentSet {
       outcome = try Conversion(importer, to: destination, options: options, events: events).run()
     } catch {
       progress.cancel()
-      throw error
+      guard error.fault == .machine, !error.message.contains("--resume") else { throw error }
+      throw TrajpackError(
+        error.fault, "\(error.message) (the same command with --resume goes on)")
     }
     guard outcome.isComplete else {
       progress.cancel()

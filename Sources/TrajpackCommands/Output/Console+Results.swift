@@ -10,6 +10,6 @@ extension Console {
 
   /// A JSON document on standard output, indented for people on a terminal, on one line otherwise.
   func print(_ document: JSONValue) {
-    print(document.text(indent: isOutputTerminal ? 2 : nil))
+    write(document.text(indent: isOutputTerminal ? 2 : nil).printableJSON + "\n")
   }
 }

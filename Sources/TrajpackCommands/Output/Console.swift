@@ -5,7 +5,8 @@ import TrajpackFormat
 /// Where a command prints: results on standard output, everything said on the side (notes,
 /// warnings, progress, errors) on standard error. May be used from any thread.
 ///
-/// Text is printed as it is; names that come from files go through ``Swift/String/printable``.
+/// Whatever could drive a terminal is spelled out in all that is printed, but for the colours of
+/// ``Paint``; a line stays one line.
 struct Console: Sendable {
   private let screen: Screen
   private let environment: [String: String]
@@ -40,24 +41,33 @@ struct Console: Sendable {
   // MARK: Printing
 
   /// A line of the result, on standard output.
-  func print(_ line: String) { screen.write(line + "\n") }
+  func print(_ line: String) { screen.write(safe(line, outputPaint) + "\n") }
 
-  /// A part of the result as it is, on standard output.
+  /// Lines of the result that the program has made, on standard output.
+  func print(lines: String) { screen.write(lines.printableLines(colours: outputPaint.isOn) + "\n") }
+
+  /// A part of the result as it is, on standard output: a script, or a file for another program.
   func write(_ text: String) { screen.write(text) }
 
   /// A line said on the side, on standard error, unless `--quiet`.
   func note(_ line: String) {
-    if !isQuiet { screen.say(line) }
+    if !isQuiet { screen.say(safe(line, errorPaint)) }
   }
 
   /// A warning, on standard error, even with `--quiet`.
-  func warn(_ line: String) { screen.say("\(errorPaint.yellow("warning:")) \(line)") }
+  func warn(_ line: String) { report("\(errorPaint.yellow("warning:")) \(line)") }
 
   /// A line on standard error, come what may.
-  func report(_ line: String) { screen.say(line) }
+  func report(_ line: String) { screen.say(safe(line, errorPaint)) }
 
   /// The line at the bottom of the terminal that stays below all others; nil takes it away.
-  func setStatus(_ line: String?) { screen.setStatus(line) }
+  func setStatus(_ line: String?) { screen.setStatus(line.map { safe($0, errorPaint) }) }
+
+  /// A line without what could drive the terminal, or begin another line.
+  private func safe(_ line: String, _ paint: Paint) -> String {
+    guard paint.isOn else { return line.printable }
+    return line.replacing("\n", with: "\\n").printableLines(colours: true)
+  }
 
   /// Whether the reader of standard output has gone (`trajpack … | head`). What is printed from
   /// then on is dropped in silence; a command that would print for long can stop.

@@ -1,26 +1,6 @@
-// Text for a terminal: what is safe to print, how wide it is, and where to break it.
+// Text for a terminal: how wide it is, and where to break it.
 
 extension String {
-  /// The same text with everything that could drive a terminal or reorder a line spelled out:
-  /// control characters as `\n`, `\t`, `\x1b`, direction marks and line separators as `\u{202e}`.
-  /// For names that come from files.
-  var printable: String {
-    guard unicodeScalars.contains(where: \.drivesTerminal) else { return self }
-    var text = ""
-    for scalar in unicodeScalars {
-      switch scalar {
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case _ where !scalar.drivesTerminal: text.unicodeScalars.append(scalar)
-      case _ where scalar.value < 0x100:
-        text += "\\x" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
-      default: text += "\\u{" + String(scalar.value, radix: 16) + "}"
-      }
-    }
-    return text
-  }
-
   /// Columns on a terminal: 2 for East Asian wide characters and emoji, 0 for combining marks.
   var displayWidth: Int {
     if utf8.allSatisfy({ $0 < 0x80 }) { return utf8.count }
@@ -92,14 +72,6 @@ extension Character {
 }
 
 extension Unicode.Scalar {
-  fileprivate var drivesTerminal: Bool {
-    switch value {
-    case 0..<0x20, 0x7f..<0xa0: true
-    case 0x200e, 0x200f, 0x2028...0x202e, 0x2066...0x2069, 0x61c, 0xfeff: true
-    default: false
-    }
-  }
-
   fileprivate var displayWidth: Int {
     switch properties.generalCategory {
     case .nonspacingMark, .enclosingMark, .format, .control: return 0

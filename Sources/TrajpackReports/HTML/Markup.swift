@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 /// Text that grows tag by tag.
 struct Markup {
   private(set) var text = ""
@@ -40,14 +42,12 @@ struct Markup {
 
   static func escaped(_ text: String) -> String {
     var out = ""
-    for scalar in text.unicodeScalars {
+    for scalar in text.printableLines(colours: false).unicodeScalars {
       switch scalar {
       case "&": out += "&amp;"
       case "<": out += "&lt;"
       case ">": out += "&gt;"
       case "\"": out += "&quot;"
-      // What HTML cannot hold.
-      case "\u{0}"..<"\u{9}", "\u{B}", "\u{C}", "\u{E}"..<"\u{20}", "\u{7F}": out += "\u{FFFD}"
       default: out.unicodeScalars.append(scalar)
       }
     }

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackSources
 import TrajpackStore
 
 /// What a model said: an archive with the same episode ids, or files as `schemas/predictions.md` describes
@@ -15,8 +16,9 @@ enum Predictions {
     _ path: String, truth ids: [String], selected: [String]
   ) throws(TrajpackError) {
     guard FileSystem.item(at: path) != nil else {
-      throw TrajpackError(.usage, "\(path): does not exist")
+      throw FileSystem.noFile(at: path)
     }
+    if !Dataset.isDataset(path) { try SourceCheck.check([path]) }
     self =
       Dataset.isDataset(path)
       ? .archive(try Archive(path))

@@ -28,7 +28,7 @@ extension Report {
   }
 
   /// The text of the file: indented, with a line's end.
-  public var text: String { json.text(indent: 1) + "\n" }
+  public var text: String { json.text(indent: 1).printableJSON + "\n" }
 
   private static func json(_ frames: [(episode: String, frames: Int)]) -> JSONValue {
     .array(

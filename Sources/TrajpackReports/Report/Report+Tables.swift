@@ -9,25 +9,23 @@ public struct ReportTable: Sendable {
   /// Which columns are numbers.
   public var numbers: Set<Int>
 
-  /// As a table of Markdown; pipes in cells are escaped.
+  /// As a table of Markdown.
   public var markdown: String {
     func line(_ cells: [String]) -> String {
-      "| "
-        + cells.map { $0.replacing("|", with: "\\|").replacing("\n", with: " ") }.joined(
-          separator: " | ")
-        + " |\n"
+      "| " + cells.map(\.markdownText).joined(separator: " | ") + " |\n"
     }
     return line(head) + line(head.indices.map { numbers.contains($0) ? "---:" : "---" })
       + rows.map(line).joined()
   }
 
-  /// As CSV (RFC 4180).
-  public var csv: String {
-    func cell(_ text: String) -> String {
-      text.contains { ",\"\n\r".contains($0) }
-        ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
+  /// As CSV (RFC 4180); see ``Swift/String/csvCell(escapingFormulas:)``. Columns of numbers are as they are.
+  public func csv(escapingFormulas: Bool) -> String {
+    func line(_ cells: [String], isHead: Bool = false) -> String {
+      cells.enumerated().map { place, text in
+        text.csvCell(escapingFormulas: escapingFormulas && (isHead || !numbers.contains(place)))
+      }.joined(separator: ",") + "\n"
     }
-    return ([head] + rows).map { $0.map(cell).joined(separator: ",") + "\n" }.joined()
+    return line(head, isHead: true) + rows.map { line($0) }.joined()
   }
 }
 
@@ -176,10 +174,14 @@ extension Report {
 
   /// As Markdown.
   public var markdown: String {
-    var out = "# Evaluation\n\n" + summary.map { "- \($0)\n" }.joined() + "\n" + table.markdown
+    var out =
+      "# Evaluation\n\n" + summary.map { "- \($0.markdownText)\n" }.joined() + "\n" + table.markdown
     if let horizonTable { out += "\n" + horizonTable.markdown }
     if !reasons.isEmpty {
-      out += "\nNot computed:\n\n" + reasons.map { "- \($0.metrics): \($0.reason)\n" }.joined()
+      out +=
+        "\nNot computed:\n\n"
+        + reasons.map { "- \($0.metrics.markdownText): \($0.reason.markdownText)\n" }
+        .joined()
     }
     out += "\nOptions of each metric, digests \(truth.digest.prefix(12))… and "
     return out

@@ -75,10 +75,7 @@ struct ConversionTarget {
 
   /// Says what becomes of the dataset that was to be replaced.
   func explain(_ error: TrajpackError) -> TrajpackError {
-    guard lock != nil else {
-      return error.message.hasSuffix("run again")
-        ? TrajpackError(error.fault, error.message + " with --resume") : error
-    }
+    guard lock != nil else { return error }
     let isCommitted =
       FileSystem.item(at: path) == nil
       && FileSystem.item(at: "\(destination)/\(Replacement.committedName)") != nil

@@ -13,8 +13,14 @@ public struct CSVExporter: Exporter {
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
   public var mediaFolder: String?
 
+  /// Whether texts that a spreadsheet would compute get an apostrophe in front.
+  public var escapesFormulas: Bool
+
   /// An exporter.
-  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+  public init(mediaFolder: String? = nil, escapesFormulas: Bool = false) {
+    self.mediaFolder = mediaFolder
+    self.escapesFormulas = escapesFormulas
+  }
 
   /// Writes an episode; see ``Exporter``.
   public func write(
@@ -36,14 +42,14 @@ public struct CSVExporter: Exporter {
           let count = channel.type == .bytes ? 1 : channel.elements
           return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
         }
-      try file.write(header.map(StateExport.quoted).joined(separator: ",") + "\n")
+      try file.write(header.map(quoted).joined(separator: ",") + "\n")
       let times = TrackTimes(track)
       let form = try times.dateForm()
       try track.forEachRun { (rows) throws(TrajpackError) in
-        var lines = try times.texts(rows, as: form).map(StateExport.quoted)
+        var lines = try times.texts(rows, as: form).map { $0.csvCell() }
         for number in channels {
           let values = try track.read(channel: number, rows: rows)
-          for row in 0..<rows.count { lines[row] += try Self.cells(values, row, track) }
+          for row in 0..<rows.count { lines[row] += try cells(values, row, track) }
         }
         try file.write(lines.joined(separator: "\n") + "\n")
       }
@@ -51,13 +57,17 @@ public struct CSVExporter: Exporter {
     }
   }
 
-  /// A text; an empty one is quoted, so that it is not taken for one that was not observed.
-  private static func cell(_ text: String?) -> String {
-    guard let text else { return "" }
-    return text.isEmpty ? "\"\"" : StateExport.quoted(text)
+  private func quoted(_ text: String) -> String {
+    text.csvCell(escapingFormulas: escapesFormulas)
   }
 
-  private static func cells(
+  /// A text; an empty one is quoted, so that it is not taken for one that was not observed.
+  private func cell(_ text: String?) -> String {
+    guard let text else { return "" }
+    return text.isEmpty ? "\"\"" : quoted(text)
+  }
+
+  private func cells(
     _ values: ChannelValues, _ row: Int, _ track: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.type == .bytes {

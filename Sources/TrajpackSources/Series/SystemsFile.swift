@@ -18,7 +18,15 @@ struct SystemsFile: Sendable {
     var time: EvenTimes?
     /// What else is said of it.
     var others: [JSONValue.Member] = []
+    /// The bytes of those in the document.
+    var otherBytes = 0
   }
+
+  /// The most systems of a document.
+  static let mostSystems = 1 << 16
+  /// The most bytes of a document, besides times and values, that are kept as metadata: as values in memory they
+  /// take some seventy times as much.
+  static let mostOtherBytes = 1 << 20
 
   private let path: String
   private let isCompressed: Bool
@@ -36,11 +44,18 @@ struct SystemsFile: Sendable {
       throw json.wrong("an object of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}")
     }
     var systems: [System] = []
+    var otherBytes = 0
     try json.object { (json, name) throws(TrajpackError) in
       _ = try json.token()
       let start = json.position
+      guard systems.count < Self.mostSystems else {
+        throw TrajpackError(
+          .data, "the JSON has more than \(Self.mostSystems) systems; cut it into several files")
+      }
       var system = System(name: name, range: start..<start)
       try Self.read(&json, &system, time: { _ in }, values: { _ in })
+      otherBytes += system.otherBytes
+      try Self.checkOthers(otherBytes)
       system.range = start..<json.position
       systems.append(system)
     }
@@ -97,6 +112,15 @@ struct SystemsFile: Sendable {
     return (ChannelRows(spool: time.spool), ChannelRows(spool: values.spool))
   }
 
+  private static func checkOthers(_ bytes: Int) throws(TrajpackError) {
+    guard bytes <= mostOtherBytes else {
+      throw TrajpackError(
+        .data,
+        "the JSON holds more than \(mostOtherBytes) bytes besides 'time' and 'values'; leave out what is no "
+          + "description of the systems")
+    }
+  }
+
   /// Reads the value of a system.
   private static func read(
     _ json: inout JSONPull, _ system: inout System, time: (Double) throws(TrajpackError) -> Void,
@@ -149,7 +173,11 @@ struct SystemsFile: Sendable {
           system.width = count
           system.rows += 1
         }
-      default: system.others.append(.init(member, try json.value()))
+      default:
+        let start = json.position
+        system.others.append(.init(member, try json.value()))
+        system.otherBytes += json.position - start + member.utf8.count
+        try checkOthers(system.otherBytes)
       }
     }
     guard hasValues, system.rows > 0 else {

@@ -36,6 +36,9 @@ public final class CSVScanner {
   /// The longest record that is read.
   public static let maximumRecord = 64 << 20
 
+  /// The most fields of a record: each costs memory, also where it is an empty one of a single byte.
+  public static let maximumFields = 1 << 16
+
   private let file: TextFile
   let dialect: TableDialect
   private let isPlain: Bool
@@ -137,6 +140,11 @@ public final class CSVScanner {
         let had = filled - position
         try refill()
         guard filled - position > had || fileOffset == end else { return false }
+      case .tooManyFields:
+        throw wrong(
+          at: position,
+          "the row that begins here has more than \(Self.maximumFields) cells; store such wide rows as .npy"
+        )
       case .openQuote:
         throw wrong(
           at: position,
@@ -154,7 +162,9 @@ public final class CSVScanner {
 
   /// What lies at the position: a record or a line of a comment up to byte `end` of the buffer, one that
   /// goes on behind the buffer, or a fault.
-  enum Scan { case record(end: Int), comment(end: Int), more, openQuote, afterQuote(Int) }
+  enum Scan {
+    case record(end: Int), comment(end: Int), more, tooManyFields, openQuote, afterQuote(Int)
+  }
 
   /// Finds the fields of the record at `position`.
   private func scan() -> Scan {
@@ -164,6 +174,7 @@ public final class CSVScanner {
     var at = position
     let (quote, lf, cr) = (UInt8(ascii: "\""), UInt8(ascii: "\n"), UInt8(ascii: "\r"))
     while true {
+      guard spans.count < Self.maximumFields else { return .tooManyFields }
       if at < filled, bytes[at] == quote {
         at += 1
         let start = at

@@ -44,6 +44,7 @@ extension CSVScanner {
       return endOfLine(bytes, at, atEnd).map { .comment(end: $0) } ?? .more
     }
     while true {
+      guard spans.count < Self.maximumFields else { return .tooManyFields }
       if dialect.separatesByBlanks || dialect.skipsBlanks {
         while at < filled, isBlank(bytes[at]) { at += 1 }
         if at == filled, !atEnd { return .more }

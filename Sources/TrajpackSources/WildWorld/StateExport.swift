@@ -16,7 +16,7 @@ struct StateExport {
 
   func write(_ name: String, in folder: ExportFolder) throws(TrajpackError) {
     let file = try OutputFile(name, in: folder)
-    try file.write(columns.map(Self.quoted).joined(separator: ",") + "\n")
+    try file.write(columns.map { $0.csvCell() }.joined(separator: ",") + "\n")
     let plan = try columns.map { (name) throws(TrajpackError) in try column(name) }
     let run = min(tracks.reduce(2048) { min($0, $1.reader.runLength) }, 2048)
     var first = 0
@@ -61,7 +61,7 @@ struct StateExport {
     if let schema, schema.channels.indices.contains(number) {
       let channel = schema.channels[number]
       if channel.categories != nil || channel.type == .bytes {
-        filler = Self.quoted(absent?[name]?.string ?? "")
+        filler = (absent?[name]?.string ?? "").csvCell()
       } else if !channel.shape.isEmpty {
         let list = Array(repeating: "nan", count: channel.elements).joined(separator: ", ")
         filler = "\"(\(list))\""
@@ -93,17 +93,11 @@ struct StateExport {
     _ values: ChannelValues, _ row: Int, _ reader: TrackReader
   ) throws(TrajpackError) -> String {
     if values.channel.type == .bytes {
-      return Self.quoted(String(decoding: try reader.bytes(values, row) ?? [], as: UTF8.self))
+      return String(decoding: try reader.bytes(values, row) ?? [], as: UTF8.self).csvCell()
     }
-    if values.channel.categories != nil { return Self.quoted(values.category(row) ?? "") }
+    if values.channel.categories != nil { return (values.category(row) ?? "").csvCell() }
     if values.channel.shape.isEmpty { return values.value(row, 0).description }
     let list = (0..<values.channel.elements).map { values.value(row, $0).description }
     return "\"(\(list.joined(separator: ", ")))\""
-  }
-
-  /// A text as a cell (RFC 4180).
-  static func quoted(_ text: String) -> String {
-    guard text.utf8.contains(where: { [0x22, 0x2C, 0x0A, 0x0D].contains($0) }) else { return text }
-    return "\"\(text.replacing("\"", with: "\"\""))\""
   }
 }

@@ -53,6 +53,8 @@ public struct WildWorldImporter: Importer {
   let settings: Settings
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
+  /// The names of its videos.
+  public static let videoNames: Set<String> = ["rgb.mp4", "depth.mkv"]
 
   /// The settings that change what is written.
   public var options: JSONValue {
@@ -169,7 +171,7 @@ public struct WildWorldImporter: Importer {
   /// Reads `skeleton_edges.json` of a part: for each skeleton, pairs of joints.
   private static func edges(inPart part: String) throws(TrajpackError) -> [String: [[Int]]] {
     let path = "\(part)/skeleton_edges.json"
-    guard FileSystem.item(at: path) == .file else { return [:] }
+    guard try FileSystem.hasFile(path) else { return [:] }
     return try within(path) { () throws(TrajpackError) in
       let file = try LocalFile(path)
       guard file.length <= 64 << 20 else {
@@ -204,11 +206,11 @@ public struct WildWorldImporter: Importer {
     let sample = try sample(recording)
     var seen = WildWorldExamination()
     var counts: [(file: String, frames: Int?)] = []
-    func path(_ name: String) -> String? {
+    func path(_ name: String) throws(TrajpackError) -> String? {
       let path = "\(sample.folder)/\(name)"
-      return FileSystem.item(at: path) == .file ? path : nil
+      return try FileSystem.hasFile(path) ? path : nil
     }
-    if let csv = path("state.csv") {
+    if let csv = try path("state.csv") {
       let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
       guard rows > 0 else {
         throw TrajpackError(.data, "state.csv has a header but no row")
@@ -218,7 +220,7 @@ public struct WildWorldImporter: Importer {
     } else {
       counts.append(("state.csv", nil))
     }
-    if let npz = path("skeleton.npz") {
+    if let npz = try path("skeleton.npz") {
       let (arrays, frames) = try WildWorldExamination.arrays(of: npz, edges: sample.edges)
       seen.arrays = arrays
       counts.append(("skeleton.npz", frames))
@@ -226,7 +228,7 @@ public struct WildWorldImporter: Importer {
       counts.append(("skeleton.npz", nil))
     }
     for (stream, name) in WildWorldVideo.files {
-      guard settings.video != .drop, let file = path(name) else {
+      guard settings.video != .drop, let file = try path(name) else {
         counts.append((name, nil))
         continue
       }

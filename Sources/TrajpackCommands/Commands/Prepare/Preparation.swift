@@ -55,7 +55,7 @@ struct Preparation: ArgumentSet {
       for warning in resolver.reports.flatMap(\.warnings) { console.warn(warning) }
     }
     if printPlan {
-      console.print(resolved.json.text(indent: 2))
+      console.write(resolved.json.text(indent: 2).printableJSON + "\n")
       return
     }
     let outcome = try Writing.run(

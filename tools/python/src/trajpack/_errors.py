@@ -3,11 +3,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ._words import printable
+
 
 class TrajpackError(Exception):
     """What trajpack refuses. ``code`` is 1 for data, 2 for usage, 3 for the machine, 5 for cancelled."""
 
     code = 0
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class DataError(TrajpackError):

@@ -5,6 +5,8 @@ import sys
 import time
 from typing import Any, TextIO
 
+from ._words import printable
+
 _BEFORE, _AGAIN, _LINES = 2.0, 0.1, 10.0
 
 
@@ -12,7 +14,7 @@ class ProgressLine:
     """``label: 42 %, 1,344 of 3,200 batches, 12,345 windows/s, 3 s left``, from two seconds after the start on."""
 
     def __init__(self, label: str, total: int, done: int = 0, file: TextIO | None = None, clock: Any = None) -> None:
-        self._label, self._total, self._first, self._done = label, total, done, done
+        self._label, self._total, self._first, self._done = printable(label), total, done, done
         self._file = file if file is not None else sys.stderr
         self._now = clock or time.monotonic
         self._terminal = bool(getattr(self._file, "isatty", lambda: False)())

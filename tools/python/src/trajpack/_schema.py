@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ._errors import UsageError, nearest
-from ._words import counted
+from ._words import counted, lines_of, printable
 
 #: The dtypes that channels of numbers have.
 TYPES = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "bool")
@@ -35,7 +35,7 @@ class Channel:
     def __str__(self) -> str:
         shape = "".join(f"[{n}]" for n in self.shape)
         units = f" {self.units}" if self.units else ""
-        return f"{self.name}: {self.type}{shape} {self.kind}{units}"
+        return printable(f"{self.name}: {self.type}{shape} {self.kind}{units}")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Stream:
         head = f"{self.name}: {counted(self.rows, 'row')}, {counted(len(self.channels), 'channel')}"
         head += f", {self.rate} Hz" if self.rate and self.time_unit == "s" else ""
         head += f", up to {self.entities} entities" if self.entities else ""
-        return "\n  ".join([head, *map(str, self.channels.values())])
+        return lines_of([head, *(f"  {channel}" for channel in self.channels.values())])
 
 
 class Named(dict[str, Any]):

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import _ffi, _options
 from ._passes import Passes
-from ._words import counted
+from ._words import counted, lines_of
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -82,4 +82,4 @@ class Watched(Passes):
             lines.append(f"  not normalised: {', '.join(self.left_raw)}")
         lines += [f"  between rows of {stream}: {', '.join(f'{s:.6g}' for s in seconds)} s"
                   for stream, seconds in self.between_rows.items()]
-        return "\n".join(lines)
+        return lines_of(lines)

@@ -10,7 +10,7 @@ import numpy as np
 
 from . import _ffi
 from ._errors import UsageError, nearest
-from ._words import counted
+from ._words import counted, lines_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -187,7 +187,7 @@ class Batch(Mapping[str, Any]):
                  f"{more}>"]
         for name, output in self._outputs.items():
             lines.append(f"  {name}: {output.dtype.name} {[self.count, *output.shape[1:]]}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
 
 def _rebuild(outputs: dict[str, Output], data: bytes, count: int, epoch: int, position: int,

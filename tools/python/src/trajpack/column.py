@@ -10,6 +10,7 @@ import numpy as np
 from . import _ffi, _options
 from ._errors import UsageError, nearest
 from ._schema import TYPES, Channel
+from ._words import printable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,7 +83,7 @@ class Column:
             yield from self._read(first, min(1024, len(self) - first), None)[0]
 
     def __repr__(self) -> str:
-        return f"<trajpack.Column {self.channel.path} {self.shape} {self.channel.type}>"
+        return printable(f"<trajpack.Column {self.channel.path} {self.shape} {self.channel.type}>")
 
     def _take(self, index: Any, read: Any) -> Any:
         """Reads the rows that a numpy index names."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from . import _ffi, _options
 from ._errors import UsageError
 from ._schema import Named, Stream, streams
-from ._words import counted
+from ._words import counted, lines_of
 from .episode import Episode
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Dataset:
             rate = f", {stream.rate} a {stream.time_unit}" if stream.rate else ", explicit times"
             who = f", up to {stream.entities} entities" if stream.entities else ""
             lines.append(f"  {stream.name}: {counted(stream.rows, 'row')}{rate}{who}: {', '.join(shown[:8])}{more}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
     def _repr_html_(self) -> str:
         rows = []
@@ -229,7 +229,7 @@ class Episodes(Sequence["Episode"]):
             if len(shown) == 10:
                 break
         more = [f"  ... {self._count - len(shown):,} more"] if self._count > len(shown) else []
-        return "\n".join([counted(self._count, "episode"), *shown, *more])
+        return lines_of([counted(self._count, "episode"), *shown, *more])
 
 
 def _size(count: int) -> str:

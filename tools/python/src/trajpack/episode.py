@@ -12,7 +12,7 @@ import numpy as np
 from . import _ffi
 from ._errors import UsageError, nearest
 from ._schema import Stream, resolve
-from ._words import counted
+from ._words import counted, lines_of, printable
 from .column import Column
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Entity:
     type: int
 
     def __str__(self) -> str:
-        return f"{self.kind}.{self.index}"
+        return printable(f"{self.kind}.{self.index}")
 
 
 @dataclass(frozen=True)
@@ -147,7 +147,7 @@ class Episode:
             else:
                 who = ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in table)
                 lines.append(f"  {name}: {who}; {counted(len(table.stream.channels), 'channel')}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
 
 class Entities(Sequence["Table"]):
@@ -181,7 +181,8 @@ class Entities(Sequence["Table"]):
         return self._tables[which]
 
     def __repr__(self) -> str:
-        return f"{self.stream.name}: " + ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in self._tables)
+        return printable(
+            f"{self.stream.name}: " + ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in self._tables))
 
 
 class Table:
@@ -238,4 +239,4 @@ class Table:
     def __repr__(self) -> str:
         who = f" of {self.entity}" if self.entity else ""
         lines = [f"{self.stream.name}{who}: {counted(len(self), 'row')} in {counted(len(self.tracks), 'track')}"]
-        return "\n  ".join([*lines, *map(str, self.stream.channels.values())])
+        return lines_of([*lines, *(f"  {channel}" for channel in self.stream.channels.values())])

@@ -14,7 +14,7 @@ from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
 from ._spool import Spool
-from ._words import counted
+from ._words import counted, printable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -256,7 +256,7 @@ class Recording:
                 self.abandon()
 
     def __repr__(self) -> str:
-        return f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>"
+        return printable(f"<trajpack.Recording '{self.id}': {counted(self._rows, 'row')}, {self._state}>")
 
 
 __all__ = ["Recording"]
