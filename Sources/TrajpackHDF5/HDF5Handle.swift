@@ -54,7 +54,7 @@ extension TrajpackError {
       .machine,
       "\(what): "
         + (full
-          ? "no space is left on the disk; free some and run again with --resume"
+          ? "no space is left on the disk; free some and try again"
           : "HDF5 says: \(why)"))
   }
 }
