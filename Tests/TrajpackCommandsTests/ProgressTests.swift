@@ -178,7 +178,7 @@ private func deliver(_ signal: Int32) {
 
 @Suite struct InterruptTests {
   @Test func firstSignalIsAFlag() async {
-    await #expect(processExitsWith: .exitCode(130)) {
+    await #expect(processExitsWith: .exitCode(128 + SIGTERM)) {
       Interrupt.install()
       guard !Interrupt.isRequested else { exit(1) }
       deliver(SIGTERM)

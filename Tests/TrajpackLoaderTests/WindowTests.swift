@@ -34,7 +34,7 @@ import TrajpackTestSupport
       {"length": \(length), "past": \(past), "stride": \(stride), "edge": "\(edge.0)", "batch": 5,
        "drop_last": false, "shuffle": "\(seed % 2 == 0 ? "none" : "global")", "seed": \(seed), "threads": 3,
        "align": {"log/*": "asof", "camera/turn": "\(blend == .asOf ? "asof" : "nearest")"},
-       "cache": \(seed % 4 == 0 ? 100_000 : 0), "time": true, "reference": "state"}
+       "cache": \(seed % 4 == 0 ? 100_000 : 0), "time": true, "reference": "state", "hold": "interval"}
       """
     let slow = SlowReader(
       dataset, past: past, length: past + length, stride: stride, edge: edge.1)
