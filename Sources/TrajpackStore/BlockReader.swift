@@ -1,7 +1,7 @@
 import TrajpackCodecs
 import TrajpackFormat
 
-/// Reads rows of the blocks of a shard. It keeps the chunks that were read last, up to 64 MiB of them, so
+/// Reads rows of the blocks of a shard. It keeps the chunks that were read last, up to 24 MiB of them, so
 /// that reading on costs each chunk once, and so does reading the same rows of one channel after the other.
 /// One thread at a time.
 public final class BlockReader {
@@ -23,7 +23,7 @@ public final class BlockReader {
   private var cache: [Key: Cached] = [:]
   private var cachedBytes = 0
   private var requests = 0
-  private static let maximumCache = 64 << 20
+  private static let maximumCache = 24 << 20
 
   /// A reader of `shard`.
   public init(_ shard: Shard) { self.shard = shard }

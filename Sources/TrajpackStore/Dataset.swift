@@ -102,7 +102,7 @@ public final class Dataset: Sendable {
   public static func refuseDamagedList(
     _ path: String, _ names: [String]
   ) throws(TrajpackError) {
-    guard names.contains(where: Manifest.isShard) else { return }
+    guard names.contains(where: { Manifest.number(ofShard: $0) != nil }) else { return }
     if names.contains(Manifest.fileName) { _ = try Manifest(inFolder: path) }
     if names.contains(Journal.fileName) { _ = try Journal.plan(inFolder: path) }
     throw try noDataset(path)
@@ -115,7 +115,7 @@ public final class Dataset: Sendable {
     for name in [Manifest.fileName, Journal.fileName] where names.contains(name) {
       return FileSystem.noFile(at: "\(path)/\(name)")
     }
-    let shards = names.filter { Manifest.isShard($0) }
+    let shards = names.filter { Manifest.number(ofShard: $0) != nil }
     guard let first = shards.first else {
       return TrajpackError(
         .usage,

@@ -101,12 +101,13 @@ public struct TrackReader {
     return out
   }
 
-  /// How many rows of the stream's widest channel make some 8 MiB: 1 to 4096.
+  /// How many rows of the stream's widest block make some 4 MiB, so that a ``BlockReader`` keeps the chunks of
+  /// a run of several blocks: 1 to 4096.
   public var runLength: Int {
     let widest = stream.channels.reduce(1) {
       max($0, shard.schema.blocks[$1.storage.block].rowBytes)
     }
-    return min(max((8 << 20) / widest, 1), 4096)
+    return min(max((4 << 20) / widest, 1), 4096)
   }
 
   /// Calls `body` with runs of ``runLength`` rows, so that a track of any length is read in flat memory.

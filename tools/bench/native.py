@@ -21,7 +21,8 @@ class View(C.Structure):
 
 
 class State(C.Structure):
-    _fields_ = [(name, C.c_uint64) for name in ("version", "digest", "seed", "epoch", "position")]
+    _fields_ = [(name, C.c_uint64) for name in (
+        "version", "digest", "seed", "epoch", "position", "weights", "weights_epoch", "later_weights", "later_epoch")]
 
 
 class TrajpackError(Exception):

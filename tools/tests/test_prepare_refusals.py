@@ -12,7 +12,7 @@ from prepare_world import read, run
     (["resample", "--rate", "5", "--onto", "series"], 2, "must say once where to go"),
     (["resample", "--rate", "5", "--stream", "serie"], 2, "there is no stream 'serie'; did you mean 'series'?"),
     (["resample", "--onto", "camera"], 2, "there is no stream 'camera'"),
-    (["resample", "--rate", "5", "--bin", "mean"], 2, "'series/q': the mean of values of kind quaternion means"),
+    (["resample", "--rate", "5", "--bin", "mean"], 2, "'series/mode': the mean of values of kind label means"),
     (["resample", "--rate", "5", "--method", "series/mode=linear"], 2, "'series/mode': a channel of kind label"),
     (["resample", "--rate", "5", "--method", "linera"], 2, "did you mean 'linear'?"),
     (["resample", "--rate", "5", "--method", "kind:quaternion=squad"], 2, "their order is not declared"),

@@ -207,7 +207,7 @@ def test_what_is_not_a_source(trajpack, world, tmp_path):
     bare.mkdir()
     shutil.copy(world / "ds" / "shard-000000.h5", bare)
     done = run(trajpack, "verify", bare)
-    assert done.returncode == 1 and "restore manifest.json" in done.stderr and "convert" not in done.stderr
+    assert done.returncode == 2 and "run 'trajpack repair" in done.stderr and "convert" not in done.stderr
     with h5py.File(tmp_path / "foreign.h5", "w") as file:
         file["x"] = np.zeros(3)
     for command in ("info", "verify", "head"):
