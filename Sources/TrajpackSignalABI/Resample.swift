@@ -127,34 +127,7 @@ public func tp_signal_align(
   _ stream: UnsafePointer<tp_signal_times>, _ reference: UnsafePointer<tp_signal_times>,
   _ direction: Int32,
   _ tolerance: Double, _ numerator: Int64, _ denominator: Int64, _ same: Int32,
-  _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
-) -> Int32 {
-  align(
-    stream, reference, direction, tolerance, numerator, denominator, same, rounding: nil, rows,
-    offsets, error)
-}
-
-/// See `tp_signal_align_rounded` in trajpack_signal.h.
-@c(tp_signal_align_rounded) @implementation
-public func tp_signal_align_rounded(
-  _ stream: UnsafePointer<tp_signal_times>, _ reference: UnsafePointer<tp_signal_times>,
-  _ direction: Int32,
-  _ tolerance: Double, _ numerator: Int64, _ denominator: Int64, _ same: Int32,
   _ rounding: Double,
-  _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
-) -> Int32 {
-  align(
-    stream, reference, direction, tolerance, numerator, denominator, same,
-    rounding: StampRounding(rounding < 0 ? nil : rounding), rows, offsets, error)
-}
-
-private func align(
-  _ stream: UnsafePointer<tp_signal_times>, _ reference: UnsafePointer<tp_signal_times>,
-  _ direction: Int32,
-  _ tolerance: Double, _ numerator: Int64, _ denominator: Int64, _ same: Int32,
-  rounding: StampRounding?,
   _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
@@ -163,7 +136,8 @@ private func align(
     let plan = try AlignPlan(
       stream.pointee.times(), to: reference.pointee.times(),
       choose(direction, "direction", [0: .backward, 1: .forward, 2: .nearest, 3: .exact]),
-      tolerance: exact ?? span(tolerance), allowsSameTime: same != 0, rounding: rounding)
+      tolerance: exact ?? span(tolerance), allowsSameTime: same != 0,
+      rounding: StampRounding(rounding < 0 ? nil : rounding))
     for i in 0..<plan.rows.count {
       rows?[i] = plan.rows[i]
       offsets?[i] = plan.offsets[i]

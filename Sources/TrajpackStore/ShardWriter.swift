@@ -298,9 +298,9 @@ public final class ShardWriter {
           return outcomes
         }, bytes
       ))
-    // Enough for every thread to have work while one chunk is written, whatever the size of chunks.
-    while queue.count > 16 * pool.count + 64 || (queuedBytes > Self.maximumQueue && queue.count > 1)
-    {
+    // Each item has 256 KiB of rows or one larger chunk: enough for every thread to have work while one is
+    // written.
+    while queue.count > 4 * pool.count + 8 || (queuedBytes > Self.maximumQueue && queue.count > 1) {
       try writeNext()
     }
   }

@@ -64,16 +64,10 @@ int32_t tp_signal_bins(const tp_signal_times *source, const tp_signal_times *bin
                   const tp_signal_input *input, const tp_signal_output *output, tp_signal_error *TP_SIGNAL_NULLABLE error);
 
 /* direction: 0 backward 1 forward 2 nearest 3 exact. tolerance_den 0: tolerance_num is ignored and
- * tolerance (< 0: none) counts. */
+ * tolerance (< 0: none) counts. A row that lies on the other side of the reference by up to `rounding` counts as at its
+ * time, since times are rounded (0: exact; < 0: 0.001, and at most a quarter of the time between rows; what is given
+ * counts up to half of it). */
 int32_t tp_signal_align(const tp_signal_times *stream, const tp_signal_times *reference, int32_t direction,
-                   double tolerance, int64_t tolerance_num, int64_t tolerance_den,
-                   int32_t allows_same_time, int32_t *TP_SIGNAL_NULLABLE rows,
-                   double *TP_SIGNAL_NULLABLE offsets, tp_signal_error *TP_SIGNAL_NULLABLE error);
-
-/* The same, where a row that lies on the other side of the reference by up to `rounding` counts as at its time,
- * since times are rounded (< 0: 0.001, and at most a quarter of the time between rows; what is given counts up to half of
- * it). */
-int32_t tp_signal_align_rounded(const tp_signal_times *stream, const tp_signal_times *reference, int32_t direction,
                    double tolerance, int64_t tolerance_num, int64_t tolerance_den,
                    int32_t allows_same_time, double rounding, int32_t *TP_SIGNAL_NULLABLE rows,
                    double *TP_SIGNAL_NULLABLE offsets, tp_signal_error *TP_SIGNAL_NULLABLE error);

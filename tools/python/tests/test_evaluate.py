@@ -88,8 +88,11 @@ def test_masked_arrays_mask() -> None:
     assert found["forecast.mae"].value == pytest.approx(np.abs(truth - guess)[~(left | right)].mean())
     with pytest.raises(trajpack.UsageError, match="both say what counts"):
         evaluate.score("forecast.errors", truth=np.ma.array(truth, mask=left), prediction=guess, truth_mask=~left)
+    rows = evaluate.score("attractor.geometry", series=truth, mask=~left.any(axis=1))
+    masked = evaluate.score("attractor.geometry", series=np.ma.array(truth, mask=left))
+    assert masked.values_by_name == rows.values_by_name
     with pytest.raises(trajpack.UsageError, match="has no mask"):
-        evaluate.score("attractor.geometry", series=np.ma.array(truth, mask=left))
+        evaluate.score("attractor.spectrum", truth=np.ma.array(truth, mask=left), generated=guess)
     whole = evaluate.score("attractor.geometry", series=np.ma.array(truth, mask=False))
     assert whole.values_by_name == evaluate.score("attractor.geometry", series=truth).values_by_name
 

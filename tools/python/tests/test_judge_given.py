@@ -52,7 +52,7 @@ WRONG: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any], str]] = [
     (judge.FolderFrames, (3,), {}, "a folder of frames is given by its path, not as 3"),
     (judge.VideoFrames, (3,), {}, "a video is given by its path, not as 3"),
     (judge.VideoFrames, (__file__,), {"height": "a"}, "height of frames is a whole number from 1 to 65536, not 'a'"),
-    (judge.Stepped, (None, "a"), {}, "first frame is a number of at least 0, not 'a'"),
+    (judge.Stepped, (None, "a"), {}, "first frame is a number, not 'a'"),
     (judge.Stepped, (None, 0, 0), {}, "frames a row is a number above 0, not 0"),
     (judge.Asker, (3,), {}, "a judge is a judge.Judge, not int"),
     (asker, (), {"frame_count": "a"}, "frame_count, .* from 1 to 1000, not 'a'"),

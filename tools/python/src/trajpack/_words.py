@@ -4,7 +4,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 #: What could drive a terminal or reorder a line: as in the command line's output.
-_DRIVES = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x61C, 0xFEFF]
+_DRIVES = [*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A), 0x61C,
+           0xFEFF]
 _SPELLED = {code: f"\\x{code:02x}" if code < 0x100 else f"\\u{{{code:x}}}" for code in _DRIVES} | {
     ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"}
 

@@ -93,7 +93,8 @@ class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
     and in those that are made anew. An epoch that is named (``set_epoch``, ``sampler.set_epoch``) wins.
 
     ``pin_memory``: batches lie in page-locked memory, so that ``tensor.to(device, non_blocking=True)`` overlaps;
-    without an accelerator it warns and does nothing, as ``DataLoader`` does. ``transform``: what is done with each batch. Other
+    without an accelerator it warns and does nothing, as ``DataLoader`` does. ``transform``: what is done with each
+    batch. Other
     options are those of :class:`trajpack.Loader`, and so is what ``rank`` and ``world_size`` are.
     """
 

@@ -1,12 +1,15 @@
 """Whatever numpy understands, as the library takes it."""
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._errors import UsageError
+
+if TYPE_CHECKING:
+    from ._catalogue import Input
 
 
 def native(name: str, values: Any) -> np.ndarray[Any, Any]:
@@ -35,13 +38,13 @@ def native(name: str, values: Any) -> np.ndarray[Any, Any]:
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
 
 
-def split(arrays: dict[str, Any], inputs: Iterable[str], evaluator: str) -> dict[str, np.ndarray[Any, Any]]:
+def split(arrays: dict[str, Any], inputs: Mapping[str, Input], evaluator: str) -> dict[str, np.ndarray[Any, Any]]:
     """Arrays for the library; the masks of masked arrays become the evaluator's own masks.
 
     ``truth`` masks through ``truth_mask`` (or ``mask``), a prediction too: an element counts where neither side is
-    masked. An evaluator without such an input refuses, rather than let masked values count.
+    masked. Where the evaluator's mask has fewer axes than the array, as one of rows has, all elements must be there
+    for the row to count. An evaluator without such an input refuses, rather than let masked values count.
     """
-    known = set(inputs)
     out: dict[str, np.ndarray[Any, Any]] = {}
     counted: dict[str, np.ndarray[Any, Any]] = {}
     for name, values in arrays.items():
@@ -52,16 +55,30 @@ def split(arrays: dict[str, Any], inputs: Iterable[str], evaluator: str) -> dict
         masked = np.ma.getmaskarray(values)
         if not masked.any():
             continue
-        place = next((m for m in (f"{name}_mask", "truth_mask", "mask") if m in known), None)
+        place = next((m for m in (f"{name}_mask", "truth_mask", "mask") if m in inputs), None)
         if place is None:
             raise UsageError(f"'{name}' is masked, and {evaluator} has no mask; leave the masked rows out")
-        seen = ~masked
+        seen = _rows(~masked, _axes(inputs, name) - _axes(inputs, place))
         counted[place] = seen if place not in counted else _both(counted[place], seen, name)
     for place, seen in counted.items():
         if place in out:
             raise UsageError(f"a masked array and '{place}' both say what counts; give one of them")
         out[place] = seen.view(np.uint8)
     return out
+
+
+def _axes(inputs: Mapping[str, Input], name: str) -> int:
+    """How many axes an input has, an optional one included; those of another where it is as large as that."""
+    shape = inputs[name].shape
+    return _axes(inputs, shape[3:]) if shape[:3] == "as " and shape[3:] in inputs else shape.count("×") + 1
+
+
+def _rows(seen: np.ndarray[Any, Any], axes: int) -> np.ndarray[Any, Any]:
+    """Whether all elements along the last ``axes`` are there."""
+    if axes <= 0 or axes >= seen.ndim:
+        return seen
+    rows: np.ndarray[Any, Any] = seen.all(axis=tuple(range(seen.ndim - axes, seen.ndim)))
+    return rows
 
 
 def _both(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

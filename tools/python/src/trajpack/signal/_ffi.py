@@ -61,7 +61,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "tp_signal_polyphase": [c_int64, c_int64, c_int32, c_int64, _input, _output, _error],
     "tp_signal_moving_mean": [_times, _times, _real, _real, _input, _output, _error],
     "tp_signal_bins": [_times, _times, c_int32, _input, _output, _error],
-    "tp_signal_align_rounded": [_times, _times, c_int32, _real, c_int64, c_int64, c_int32, _real, _void, _void, _error],
+    "tp_signal_align": [_times, _times, c_int32, _real, c_int64, c_int64, c_int32, _real, _void, _void, _error],
     "tp_signal_autocorrelation": [_series, c_int64, _void, _void, _error],
     "tp_signal_mutual_information": [_series, c_int64, c_int32, c_int64, _void, _long, _long, _error],
     "tp_signal_false_neighbours": [_series, c_int64, c_int64, c_int64, c_int32, _real, _real, _void, _long, _error],

@@ -145,7 +145,7 @@ def align(stream: Times | ArrayLike, reference: Times | ArrayLike,
     a, b = times_of(stream), times_of(reference)
     rows, offsets = np.empty(b.count, np.int32), np.empty(b.count)
     exact = tolerance if isinstance(tolerance, Fraction) else Fraction(0)
-    _ffi.call("tp_signal_align_rounded", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
+    _ffi.call("tp_signal_align", byref(a._c), byref(b._c), _ffi.code(direction, "direction", DIRECTIONS),
               -1.0 if isinstance(tolerance, Fraction) else _time(tolerance, "tolerance"),
               _ffi.whole(exact.numerator, "tolerance"),
               _ffi.whole(exact.denominator, "tolerance") if isinstance(tolerance, Fraction) else 0, int(same),
