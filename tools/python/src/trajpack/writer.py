@@ -51,7 +51,7 @@ class Writer:
         ``{name: [(joint, joint), ...]}``, and what there is to say of the whole (a dict).
     codec, level, chunk_rows
         "lz4" (the default), "zstd", "gzip" or "none"; its level; rows of a chunk. lz4 without a level is searched
-        quickly; with one (6 is what ``convert`` takes) shards are some 3 % smaller and episodes take over twice as long.
+        quickly; with one (6 is what ``convert`` takes) shards are 3 % smaller and episodes take over twice as long.
     shard_bytes
         Small shards are joined until they have so many bytes (64 MiB).
     threads

@@ -38,8 +38,8 @@ class Score:
 
     @property
     def failed(self) -> dict[str, Any] | None:
-        """The predictions that failed: ``count``, ``of``, ``unit``, ``ids`` (the first 1,000, from 0), ``cause`` and the
-        ``rule`` that was applied; None where none did."""
+        """The predictions that failed: ``count``, ``of``, ``unit``, ``ids`` (the first 1,000, from 0), ``cause`` and
+        the ``rule`` that was applied; None where none did."""
         return self.details.get("failed")
 
     def _marked(self) -> str:

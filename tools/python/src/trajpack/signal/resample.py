@@ -139,8 +139,8 @@ def align(stream: Times | ArrayLike, reference: Times | ArrayLike,
     ``same``: whether a row of the same time counts. Times may repeat; they may not go back.
 
     ``rounding``: since times are rounded, a row that lies on the other side by up to so much time counts as of the same
-    time, within ``tolerance``: by default 0.001, and at most a quarter of the time between rows; what is given counts up
-    to half of it, and 0 compares exactly, as pandas does.
+    time, within ``tolerance``: by default 0.001, and at most a quarter of the time between rows; what is given counts
+    up to half of it, and 0 compares exactly, as pandas does.
     """
     a, b = times_of(stream), times_of(reference)
     rows, offsets = np.empty(b.count, np.int32), np.empty(b.count)
