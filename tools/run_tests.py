@@ -15,7 +15,6 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +34,7 @@ def counts(junit):
 
 def step(name, command, junit=None):
     """Runs a command into a log; says how it went; returns passed, failed, skipped."""
+    print(f"{name:<24}", end="", flush=True)
     log = OUT / (name.replace(" ", "-").replace("/", "-") + ".log")
     began = time.monotonic()
     environment = {**os.environ, "TRAJPACK_BIN": str(ROOT / ".build" / "release"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -48,10 +48,9 @@ def step(name, command, junit=None):
     outcome = "ok" if not junit and not failed else f"{passed} passed, {failed} failed" if junit else "failed"
     if skipped:
         outcome += f", {skipped} skipped"
-    text = f"{name:<24}{outcome:<30}{time.monotonic() - began:6.0f} s"
+    print(f"{outcome:<30}{time.monotonic() - began:6.0f} s", flush=True)
     if failed:
-        text += f"\n\n--- {log.relative_to(ROOT)}\n{shown(log)}\n---\n"
-    print(text, flush=True)
+        print(f"\n--- {log.relative_to(ROOT)}\n{shown(log)}\n---\n", flush=True)
     return passed, failed, skipped
 
 
@@ -109,14 +108,9 @@ def main():
         if failed:
             print("0 passed, 1 failed")
             return 1
-    # Two at a time, the longest first: each uses little more than a core.
-    suites.sort(key=lambda suite: "tools" not in suite[0])
-    print(f"two at a time, some minutes each: {', '.join(suite[0] for suite in suites)}", flush=True)
-    with ThreadPoolExecutor(2) as pool:
-        running = [pool.submit(step, *suite) for suite in suites]
-        if not wanted:
-            running.append(pool.submit(frameworks))
-        results = [suite.result() for suite in running]
+    results = [step(*suite) for suite in suites]
+    if not wanted:
+        results.append(frameworks())
     passed, failed, skipped = (sum(column) for column in zip(*results, strict=True)) if results else (0, 1, 0)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
     return 1 if failed else 0

@@ -66,7 +66,7 @@ def test_http_asks_again_where_that_may_help_and_tells_the_rest(serve: Callable[
     segments = [judge.Segment(n, n, 0, 1) for n in names]
     prompts = judge.Prompts()
     prompts._texts["default"] = "{episode} ?"
-    who = judge.HTTPJudge(stub.url, "m", timeout=1)
+    who = judge.HTTPJudge(stub.url, "m", timeout=4)
     found = dict(zip(names, judge.judge_segments(segments, asker(who, prompts=prompts), concurrency=3), strict=True))
     hang.set()
     assert [n for n in names if found[n].verdict is False] == names[:4]
