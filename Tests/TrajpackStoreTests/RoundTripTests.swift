@@ -145,13 +145,13 @@ import TrajpackTestSupport
 
   @Test func chunksOfManyMegabytesAreReadInShortRuns() throws {
     let scratch = Scratch()
-    // Rows of 3 MB: a run of 4096 would be 12 GB.
+    // Rows of 1.5 MB: a run of 4096 would be 6 GB.
     var schema = Schema(
       layingOut: [
         StreamPlan(
           Stream(name: "picture"),
           channels: [
-            ChannelPlan(Channel(name: "rgb", kind: .image, type: .uint8, shape: [1000, 1000, 3]))
+            ChannelPlan(Channel(name: "rgb", kind: .image, type: .uint8, shape: [500, 1000, 3]))
           ])
       ], options: LayoutOptions())
     schema.attributes = .object([])
@@ -159,7 +159,7 @@ import TrajpackTestSupport
       "\(scratch.path)/s.h5", schema: schema, level: 1, pool: try WorkerPool(threads: 2)
     ) { (path) throws(TrajpackError) in try RandomShard.backend(path) }
     let spool = Spool()
-    for row in 0..<6 { try spool.append([UInt8](repeating: UInt8(row), count: 3_000_000)) }
+    for row in 0..<6 { try spool.append([UInt8](repeating: UInt8(row), count: 1_500_000)) }
     try writer.append(
       EpisodeDraft(
         id: "e",

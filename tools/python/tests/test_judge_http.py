@@ -75,7 +75,8 @@ def test_http_asks_again_where_that_may_help_and_tells_the_rest(serve: Callable[
     assert "too many images" in found["large"].reason and "302" in found["moved"].reason
     asked = {n: stub.counts[f"{n} ?"] for n in names}
     assert asked == {"busy": 3, "slow": 2, "chatty": 2, "broken": 2, "cut": 3, "filtered": 1, "large": 1, "moved": 1}
-    assert stub.most <= 3
+    # Three, and the one that was given up, which the stub holds on to.
+    assert stub.most <= 4
 
 
 def test_http_ends_the_run_when_asking_on_is_no_use(serve: Callable[..., Stub],
