@@ -153,9 +153,9 @@ import TrajpackTestSupport
     let other = text.replacing("splits", with: "moods")
     try FileSystem.replace(manifestPath, with: Array(other.utf8))
     #expect(try Dataset(path).sideFiles.map(\.role) == ["moods"])
-    try FileSystem.replace(
-      manifestPath,
-      with: Array(other.replacing("\"name\": \"a\",", with: "\"name\": \"a\", \"required\": true,").utf8))
+    let required = other.replacing(
+      "\"name\": \"a\",", with: "\"name\": \"a\", \"required\": true,")
+    try FileSystem.replace(manifestPath, with: Array(required.utf8))
     #expect(failure { _ = try Dataset(path) }?.fault == .data)
   }
 
@@ -163,7 +163,8 @@ import TrajpackTestSupport
     try put("a", 1, isRequired: isRequired)
     var options = DatasetAppender.Options()
     options.mustBeNew = false
-    let text = #"{"streams": [{"name": "s", "channels": [{"name": "x", "kind": "scalar", "#
+    let text =
+      #"{"streams": [{"name": "s", "time_unit": "s", "channels": [{"name": "x", "kind": "scalar", "#
       + #""type": "float32", "shape": []}]}]}"#
     let scratch = Scratch()
     let schema = try AppendSchema(json: JSONValue(parsing: text))
@@ -202,12 +203,13 @@ import TrajpackTestSupport
     #expect(!growing.isComplete && growing.sideFiles.map(\.name) == ["s", "v"])
     #expect(try growing.content(.splits, named: "s") == .array([1]))
     #expect(Journal.isJournal("\(own)/journal"))
-    #expect(
-      try contents("\(own)/journal").starts(with: Array("trajpack journal \(isRequired ? 2 : 1)\n".utf8)))
+    let magic = "trajpack journal \(isRequired ? 2 : 1)\n"
+    #expect(try contents("\(own)/journal").starts(with: Array(magic.utf8)))
     #expect(failure { _ = try SideFileEditor(own) } != nil)
     try second.close()
     let after = try Dataset(own)
-    #expect(after.sideFiles == growing.sideFiles && after.manifest?.version == (isRequired ? "2.0" : "1.1"))
+    #expect(after.sideFiles == growing.sideFiles)
+    #expect(after.manifest?.version == (isRequired ? "2.0" : "1.1"))
   }
 
   @Test func repairListsThemAgain() throws {

@@ -7,8 +7,8 @@ struct Verify: Command {
   static let summary = "Check every stored byte of a dataset against its checksum."
   static let discussion = """
     Reads the whole dataset: the index, every chunk, the digest and the counts of each shard, the \
-    statistics of the manifest, and the side files (splits, values, clips, ...). Damage is named by shard, stream, episode, chunk and byte. Exits with 1 \
-    where anything is damaged.
+    statistics of the manifest, and the side files (splits, values, clips, ...). Damage is named by \
+    shard, stream, episode, chunk and byte. Exits with 1 where anything is damaged.
 
     Shards in the folder that the dataset does not list are named too. A crash may leave such as are \
     superseded (a joined shard has their episodes) or unacknowledged (the writer stopped before it listed \
@@ -96,7 +96,7 @@ struct Verify: Command {
       console.print(document(total, opened, unnamed, oldSideFiles))
     } else {
       for item in unnamed.items { console.print(Self.line(item)) }
-      for name in oldSideFiles { console.print("\(name): not listed, \(Self.oldSideFile)") }
+      for name in oldSideFiles { console.print("\(name): not listed, superseded: \(Self.oldSideFile)") }
     }
     guard let first = total.damages.first else {
       if !json {
@@ -119,7 +119,7 @@ struct Verify: Command {
   }
 
   private static let oldSideFile =
-    "superseded: it was replaced or removed; the next writer removes the file"
+    "a side file that was replaced or removed; the next writer deletes it"
 
   private static func line(_ item: UnnamedShards.Item) -> String {
     let what =
@@ -149,7 +149,7 @@ struct Verify: Command {
         }
           + oldSideFiles.map {
             .record([
-              "name": .string($0), "standing": "superseded", "reason": "a side file that was replaced",
+              "name": .string($0), "standing": "superseded", "reason": .string(Self.oldSideFile),
             ])
           }),
       "damages": .array(total.damages.map { .string($0.message) }),

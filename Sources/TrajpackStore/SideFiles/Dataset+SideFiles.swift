@@ -27,7 +27,8 @@ extension Dataset {
     } catch {
       guard !isCurrent else { throw error }
       throw TrajpackError(
-        .data, "\(path): has been changed since it was opened, and its \(entry.role) with it; open it again"
+        .data,
+        "\(path): has been changed since it was opened, and its \(entry.role) with it; open it again"
       )
     }
   }
