@@ -96,7 +96,9 @@ struct Verify: Command {
       console.print(document(total, opened, unnamed, oldSideFiles))
     } else {
       for item in unnamed.items { console.print(Self.line(item)) }
-      for name in oldSideFiles { console.print("\(name): not listed, superseded: \(Self.oldSideFile)") }
+      for name in oldSideFiles {
+        console.print("\(name): not listed, superseded: \(Self.oldSideFile)")
+      }
     }
     guard let first = total.damages.first else {
       if !json {
