@@ -50,13 +50,15 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let filter = try EpisodeFilter(options, facts.splits)
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter),
+        statistics: try Self.statistics(datasets, options, filter, selections),
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
@@ -71,9 +73,10 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, filter)
+      let own = selections[d] == nil ? filter : unsplit
+      let source = try WindowSource(shards, rule, own, split: selections[d])
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+        throw Self.noWindows(dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }
@@ -117,7 +120,7 @@ extension Loader {
   }
 
   /// The stream whose clock counts rows.
-  private static func reference(
+  static func reference(
     _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
@@ -162,15 +165,16 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
-    length: Int,
-    _ options: LoaderOptions
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
+    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
-    for shard in dataset.shards {
+    for (s, shard) in dataset.shards.enumerated() {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.keeps(shard.index, episode)) == true {
+      where split?.keeps(episode, shard: s) ?? true
+        && (try? filter.keeps(shard.index, episode)) == true
+      {
         kept += 1
       }
     }
@@ -179,6 +183,13 @@ extension Loader {
         .usage,
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
       )
+    }
+    if let split, split.cutsEpisodes {
+      return TrajpackError(
+        .usage,
+        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+          + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
+          + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
       .usage,
@@ -195,6 +206,7 @@ extension Loader {
   ) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",

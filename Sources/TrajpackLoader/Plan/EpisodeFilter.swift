@@ -2,23 +2,23 @@ import TrajpackFormat
 
 /// Which episodes windows are cut from.
 package struct EpisodeFilter: Sendable {
-  private let splits: [String]?
-  private let ids: [Pattern]?
-  private let conditions: [(path: [String], condition: LoaderOptions.Condition)]
+  private var splits: [String]?
+  private let ids: EpisodeIDs?
+  private let conditions: [EpisodeCondition]
 
   /// A filter.
   ///
+  /// - Parameter known: The splits of the shards; `nil` where a split scheme counts (``SplitSelection``), so that
+  ///   these do not.
   /// - Throws: A usage error for a split that there is not.
-  package init(_ options: LoaderOptions, _ known: [String]) throws(TrajpackError) {
-    splits = options.splits
-    ids = options.episodes
-    conditions = options.conditions.map { path, condition in
-      (path.split(separator: ".").map(String.init), condition)
-    }
-    for split in options.splits ?? [] where !known.contains(split) {
+  package init(_ options: LoaderOptions, _ known: [String]?) throws(TrajpackError) {
+    splits = known == nil ? nil : options.splits
+    ids = options.episodes.map { EpisodeIDs($0) }
+    conditions = options.conditions.map { EpisodeCondition(path: $0.path, $0.condition) }
+    for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
         .usage,
-        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
+        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known ?? []))")
     }
   }
 
@@ -33,23 +33,10 @@ package struct EpisodeFilter: Sendable {
       let split = index.split(ofEpisode: number)
       guard split >= 0, splits.contains(index.schema.splits[split]) else { return false }
     }
-    guard ids != nil || !conditions.isEmpty else { return true }
-    let episode = index.episode(number)
-    if let ids, !ids.contains(where: { $0.matches(episode.id) }) { return false }
-    guard !conditions.isEmpty else { return true }
-    let metadata = try within("metadata of episode '\(episode.id)'") { () throws(TrajpackError) in
-      episode.metadata.isEmpty ? JSONValue.object([]) : try JSONValue(parsing: episode.metadata)
+    if let ids, !ids.matches(index, number) { return false }
+    for condition in conditions {
+      guard try condition.holds(index, number) else { return false }
     }
-    return conditions.allSatisfy { path, condition in
-      let value = path.reduce(Optional(metadata)) { $0?[$1] }
-      switch condition {
-      case .oneOf(let values):
-        return values.contains { wanted in
-          if let a = wanted.double, let b = value?.double { return a == b }
-          return value == wanted || (value == nil && wanted == .null)
-        }
-      case .range(let low, let high): return value?.double.map { $0 >= low && $0 <= high } ?? false
-      }
-    }
+    return true
   }
 }
