@@ -65,6 +65,11 @@ struct Convert: Command {
       )
     ]
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters += Splitting.parameters.map { $0.lifted(\.splitting) }
+    parameters += [
+      .option(
+        "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
+    ]
     parameters += Writing.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -81,6 +86,8 @@ struct Convert: Command {
   var onMismatch = MismatchChoice.refuse
   var rate: String?
   var tables = TableReading()
+  var splitting = Splitting()
+  var scheme: String?
   var dryRun = false
   var json = false
 
@@ -114,7 +121,8 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
-    let options = try writing.options(of: I.self)
+    var options = try writing.options(of: I.self)
+    try prepareSplits(&options)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -131,6 +139,7 @@ struct Convert: Command {
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
+    try splitFinished()
     try report(outcome, importer.remarks, console)
   }
 

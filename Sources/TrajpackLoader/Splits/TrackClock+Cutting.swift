@@ -3,8 +3,8 @@ import TrajpackFormat
 extension TrackClock {
   /// The rows whose times lie in [`from`, `to`); `nil` is the beginning or the end.
   func rows(from: Instant?, to: Instant?) -> Range<Int> {
-    let first = from.map { first(notBefore: $0) } ?? 0
-    return first..<max(first, to.map { self.first(notBefore: $0) } ?? rows)
+    let begin = from.map { first(notBefore: $0) } ?? 0
+    return begin..<max(begin, to.map { first(notBefore: $0) } ?? rows)
   }
 
   /// The clock of some of the rows, which keep their times.
