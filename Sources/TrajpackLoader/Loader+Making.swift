@@ -76,7 +76,8 @@ extension Loader {
       let own = selections[d] == nil ? filter : unsplit
       let source = try WindowSource(shards, rule, own, split: selections[d])
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, own, selections[d], facts, reference: reference, length: length, options)
+        throw Self.noWindows(
+          dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }

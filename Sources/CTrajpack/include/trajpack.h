@@ -153,7 +153,11 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                (of its start), int64; "meta:time" (of its start), float64
 //
 //   Which windows, in which order
-//   "split"      a name, or a list of names
+//   "split"      a name, or a list of names: of a split scheme, or those that episodes were recorded with
+//   "scheme"     the split scheme ('trajpack split'); by default "default", where there is one, or the only
+//                one of a dataset whose episodes have no splits. Where it cuts episodes, rows from a window's
+//                start on lie in the split, those before it may lie in its context, and no other is seen
+//   "fold"       the fold that is "test" in a scheme of folds; the others are "train"
 //   "episodes"   ids or patterns of ids
 //   "where"      {"path.in.metadata": value | [values] | {"min": x, "max": y}}
 //   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.

@@ -10,7 +10,8 @@ extension Convert {
   func prepareSplits<I: Importer>(_ options: inout Conversion<I>.Options) throws(TrajpackError) {
     guard splitting.isGiven else {
       guard scheme == nil else {
-        throw TrajpackError(.usage, "--scheme names what --rule, --by or --folds make; give one of them")
+        throw TrajpackError(
+          .usage, "--scheme names what --rule, --by or --folds make; give one of them")
       }
       return
     }

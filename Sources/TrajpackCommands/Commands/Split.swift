@@ -31,7 +31,8 @@ struct Split: Command {
   static var parameters: [Parameter<Self>] {
     var parameters: [Parameter<Self>] = [
       .positional(
-        "DATASET", to: \.dataset, completes: .files, help: "A dataset; with --into, a single shard."),
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset; with --into, a single shard."
+      ),
       .option("--name", to: \.scheme, value: "SCHEME", help: "The name of the scheme."),
     ]
     parameters += Splitting.parameters.map { $0.lifted(\.splitting) }
@@ -48,7 +49,8 @@ struct Split: Command {
       .option(
         "--into", to: \.into, value: "DIR", completes: .folders,
         help: "Make a dataset of a single shard in this new folder, and split that."),
-      .flag("--list", to: \.lists, help: "List the schemes of the dataset, or show the one of --name."),
+      .flag(
+        "--list", to: \.lists, help: "List the schemes of the dataset, or show the one of --name."),
       .flag("--remove", to: \.removes, help: "Forget the scheme of this name."),
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would come of it, write nothing."),
       .flag("--json", to: \.json, help: "Print JSON."),
@@ -74,7 +76,8 @@ struct Split: Command {
       throw TrajpackError(.usage, "--list and --remove exclude each other; give one of them")
     }
     guard length != nil || past == nil && stride == nil else {
-      throw TrajpackError(.usage, "--past and --stride are for the windows that --length counts; give it too")
+      throw TrajpackError(
+        .usage, "--past and --stride are for the windows that --length counts; give it too")
     }
     if lists || removes {
       guard !splitting.isGiven, into == nil, !dryRun else {
@@ -198,7 +201,9 @@ struct Split: Command {
     let opened = try OpenDataset(dataset)
     let files = opened.dataset.sideFiles(.splits)
     if scheme != nil {
-      guard let found = try SplitScheme.find(name, in: opened.dataset, hasOwn: false) else { return }
+      guard let found = try SplitScheme.find(name, in: opened.dataset, hasOwn: false) else {
+        return
+      }
       return try report(found.scheme, dataset, console)
     }
     var all: [JSONValue] = []
@@ -210,7 +215,8 @@ struct Split: Command {
         .record([
           "scheme": .string(file.name), "splits": .array(found.splits.map { .string($0) }),
           "folds": found.folds > 0 ? .int(Int64(found.folds)) : nil,
-          "cuts_episodes": .bool(found.cutsEpisodes), "file": .string(file.file), "rule": found.rule,
+          "cuts_episodes": .bool(found.cutsEpisodes), "file": .string(file.file),
+          "rule": found.rule,
         ]))
       let rule = found.rule.text()
       table.add(

@@ -39,7 +39,8 @@ struct Splitting: ArgumentSet {
         help: "Draw so that recordings of one value (a subject, a 'folder') stay together."),
       .option(
         "--context", to: \.contexts, value: "[SPLIT=]ROWS",
-        help: "Rows, or a time like 2s, before a range that windows may see and that are no target."),
+        help: "Rows, or a time like 2s, before a range that windows may see and that are no target."
+      ),
       .option(
         "--split-stream", to: \.stream, value: "STREAM",
         help: "Count rows and shares of this stream; by default the one whose rows windows count."),
@@ -75,7 +76,8 @@ struct Splitting: ArgumentSet {
       var rest = self
       rest.file = nil
       guard !rest.isGiven else {
-        throw TrajpackError(.usage, "--rules says all of the rule; leave the other options of it out")
+        throw TrajpackError(
+          .usage, "--rules says all of the rule; leave the other options of it out")
       }
       let opened = try LocalFile(file)
       guard opened.length <= SideFile.longest else {
@@ -138,7 +140,9 @@ struct Splitting: ArgumentSet {
       let id = String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
       if !id.isEmpty { ids.append(id) }
     }
-    guard !ids.isEmpty else { throw TrajpackError(.usage, "\(path): has no id in it; write one a line") }
+    guard !ids.isEmpty else {
+      throw TrajpackError(.usage, "\(path): has no id in it; write one a line")
+    }
     return ids
   }
 }

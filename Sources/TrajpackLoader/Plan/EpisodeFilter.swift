@@ -18,7 +18,8 @@ package struct EpisodeFilter: Sendable {
     for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
         .usage,
-        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known ?? []))")
+        "option 'split': there is no split '\(split)'"
+          + Suggestion.text(for: split, among: known ?? []))
     }
   }
 

@@ -87,7 +87,9 @@ struct SplitDraw {
     let sum = shares.reduce(0) { $0 + $1.share }
     guard sum <= 1 + 1e-9 else {
       throw TrajpackError(
-        .usage, "the shares of the splits come to \(Int((sum * 100).rounded())) %; they can be 100 % at most")
+        .usage,
+        "the shares of the splits come to \(Int((sum * 100).rounded())) %; they can be 100 % at most"
+      )
     }
     if sum < 1 - 1e-9 { shares.append((nil, 1 - sum)) }
     var counts = [Double](repeating: 0, count: shares.count)
@@ -115,9 +117,11 @@ struct SplitDraw {
     guard units.count >= folds else {
       throw TrajpackError(
         .usage,
-        "\(resolver.dataset.dataset.path): \(folds) folds of \(counted(units.count, "episode"))"
-          + (groups == nil ? "" : " groups")
-          + ": there must be at least one for each; make 'folds' smaller, or cut rows with \"over\": \"rows\"")
+        "\(resolver.dataset.dataset.path): \(folds) folds of "
+          + (groups == nil
+            ? counted(units.count, "episode") : "\(counted(units.count, "group")) of episodes")
+          + ": there must be at least one for each; make 'folds' smaller, or cut rows with \"over\": \"rows\""
+      )
     }
     var out = SplitResolver.Whole(repeating: nil, count: all.count)
     if groups != nil {

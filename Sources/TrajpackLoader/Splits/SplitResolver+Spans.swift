@@ -45,7 +45,8 @@ extension SplitResolver {
         try Selection(schemas, options), schemas, DataFacts([dataset.shards.map { ShardView($0) }]),
         options)
     } catch {
-      throw TrajpackError(error.fault, error.message.replacing("option 'reference'", with: "'stream'"))
+      throw TrajpackError(
+        error.fault, error.message.replacing("option 'reference'", with: "'stream'"))
     }
   }
 
@@ -145,7 +146,9 @@ extension SplitResolver {
         }
       }
       guard !spans.isEmpty else { continue }
-      let sorted = spans.sorted { ($0.rows.lowerBound, $0.span.split) < ($1.rows.lowerBound, $1.span.split) }
+      let sorted = spans.sorted {
+        ($0.rows.lowerBound, $0.span.split) < ($1.rows.lowerBound, $1.span.split)
+      }
       for (a, b) in zip(sorted, sorted.dropFirst()) where b.rows.lowerBound < a.rows.upperBound {
         throw overlap(a, b, episode, stream)
       }
@@ -155,14 +158,16 @@ extension SplitResolver {
   }
 
   private func overlap(
-    _ a: (rows: Range<Int>, span: SplitScheme.Span), _ b: (rows: Range<Int>, span: SplitScheme.Span),
+    _ a: (rows: Range<Int>, span: SplitScheme.Span),
+    _ b: (rows: Range<Int>, span: SplitScheme.Span),
     _ episode: Episode, _ stream: String
   ) -> TrajpackError {
     let (one, other) = (rule.splits[a.span.split].name, rule.splits[b.span.split].name)
     let last = min(a.rows.upperBound, b.rows.upperBound)
     return TrajpackError(
       .usage,
-      (one == other ? "ranges of the split '\(one)' overlap" : "the splits '\(one)' and '\(other)' overlap")
+      (one == other
+        ? "ranges of the split '\(one)' overlap" : "the splits '\(one)' and '\(other)' overlap")
         + ": both have rows \(b.rows.lowerBound) to \(last - 1) of '\(stream)' in episode '\(episode.id)'; a row is "
         + "a target of one split (rows that may only be seen before it are its 'context')")
   }

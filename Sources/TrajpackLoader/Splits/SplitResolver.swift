@@ -194,7 +194,8 @@ struct SplitResolver {
         "\(dataset.dataset.path): '\(use)' goes by '\(path)', which \(lacking.count) of "
           + "\(counted(episodes.count, "episode")) do not have, '\(lacking[0])' for one"
           + (path == "folder"
-            ? ": the id of an episode in a folder is 'FOLDER/NAME'" : "; 'trajpack info --episode' shows what they have"))
+            ? ": the id of an episode in a folder is 'FOLDER/NAME'"
+            : "; 'trajpack info --episode' shows what they have"))
     }
     return out
   }

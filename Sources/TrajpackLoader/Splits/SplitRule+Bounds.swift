@@ -32,6 +32,19 @@ extension SplitRule.Bound {
   }
 }
 
+extension SplitRule.Bound {
+  /// Whether no recording has a row from `other` to this.
+  func isNever(behind other: SplitRule.Bound) -> Bool {
+    switch (other, self) {
+    case (.row(let a), .row(let b)): return (a < 0) == (b < 0) && b <= a
+    case (.share(let a, let x), .share(let b, let y)):
+      return x == y && (x ? b.value >= a.value : b.value <= a.value)
+    case (.time(let a, let x), .time(let b, let y)): return x == y && b.value <= a.value
+    default: return false
+    }
+  }
+}
+
 extension SplitRule.Context {
   /// Reads a number of rows, or a time with its unit.
   init(_ option: OptionReader) throws(TrajpackError) {
@@ -58,7 +71,9 @@ extension SplitRule {
     let unit = text.dropFirst(digits.count).drop { $0 == " " }
     guard !digits.isEmpty, let first = unit.first, first.isLetter else { return nil }
     let isNegative = digits.hasPrefix("-")
-    guard let number = Rational(decimal: isNegative ? digits.dropFirst() : digits) else { return nil }
+    guard let number = Rational(decimal: isNegative ? digits.dropFirst() : digits) else {
+      return nil
+    }
     return (
       isNegative ? Rational(-number.numerator, number.denominator) ?? number : number, String(unit)
     )

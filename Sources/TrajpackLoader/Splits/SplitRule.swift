@@ -61,7 +61,8 @@ package struct SplitRule: Sendable {
   package init(json: JSONValue) throws(TrajpackError) {
     self.json = json
     guard let members = json.members else {
-      throw TrajpackError(.usage, "a rule of splits must be an object, like {\"splits\": {\"train\": \"0:60%\"}}")
+      throw TrajpackError(
+        .usage, "a rule of splits must be an object, like {\"splits\": {\"train\": \"0:60%\"}}")
     }
     for member in members where member.value != .null {
       try set(member.name, OptionReader(name: member.name, value: member.value))
@@ -77,7 +78,8 @@ package struct SplitRule: Sendable {
           member.name == member.name.printable
         else {
           throw TrajpackError(
-            .usage, "\(String(reflecting: member.name)) cannot be the name of a split; use printable text")
+            .usage,
+            "\(String(reflecting: member.name)) cannot be the name of a split; use printable text")
         }
         let reader = OptionReader(name: "splits.\(member.name)", value: member.value)
         let selectors =
@@ -107,7 +109,8 @@ package struct SplitRule: Sendable {
     case "group": group = try option.text()
     default:
       throw TrajpackError(
-        .usage, "a rule of splits has no member '\(name)'\(Suggestion.text(for: name, among: Self.names))")
+        .usage,
+        "a rule of splits has no member '\(name)'\(Suggestion.text(for: name, among: Self.names))")
     }
   }
 
@@ -127,7 +130,8 @@ package struct SplitRule: Sendable {
     if let twice = splits.map(\.name).enumerated().first(where: { i, name in
       splits[..<i].contains { $0.name == name }
     }) {
-      throw TrajpackError(.usage, "the split '\(twice.element)' comes twice; give its parts as a list")
+      throw TrajpackError(
+        .usage, "the split '\(twice.element)' comes twice; give its parts as a list")
     }
     for name in contexts.keys.sorted() where !splits.contains(where: { $0.name == name }) {
       throw TrajpackError(
@@ -138,7 +142,9 @@ package struct SplitRule: Sendable {
     let draws = splits.contains { $0.selectors.contains(where: \.isShare) }
     guard draws || folds != nil && !foldsCutRows || stratify == nil && group == nil else {
       throw TrajpackError(
-        .usage, "'stratify' and 'group' are for shares of the episodes (train=80%) and for folds of episodes")
+        .usage,
+        "'stratify' and 'group' are for shares of the episodes (train=80%) and for folds of episodes"
+      )
     }
     guard stratify == nil || group == nil else {
       throw TrajpackError(
@@ -148,7 +154,8 @@ package struct SplitRule: Sendable {
     }
     guard !foldsCutRows || folds != nil && !isShuffled else {
       throw TrajpackError(
-        .usage, "'over' is for folds; stretches of rows are in order of time, so they are not shuffled")
+        .usage,
+        "'over' is for folds; stretches of rows are in order of time, so they are not shuffled")
     }
   }
 }
@@ -198,7 +205,8 @@ extension SplitRule.Selector {
     case "where":
       let pair = value.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard pair.count == 2, !pair[0].isEmpty else {
-        throw TrajpackError(.usage, "'\(text)' is no condition, like where:subject=3 or where:age=20..40")
+        throw TrajpackError(
+          .usage, "'\(text)' is no condition, like where:subject=3 or where:age=20..40")
       }
       self = .condition(path: String(pair[0]), Self.condition(String(pair[1])))
       return
@@ -206,7 +214,8 @@ extension SplitRule.Selector {
     }
     if parts.count == 1, !text.contains(".."), let share = Self.share(text) {
       guard share.numerator > 0, share.value <= 1 else {
-        throw TrajpackError(.usage, "'\(text)' is no share of the episodes; it must be above 0 % and at most 100 %")
+        throw TrajpackError(
+          .usage, "'\(text)' is no share of the episodes; it must be above 0 % and at most 100 %")
       }
       self = .share(share)
       return
@@ -251,8 +260,12 @@ extension SplitRule.Selector {
       }
       ends = (String(parts[0]), String(parts[1]))
     }
-    return .range(
-      from: ends.0.isEmpty ? nil : try SplitRule.Bound(ends.0),
-      to: ends.1.isEmpty ? nil : try SplitRule.Bound(ends.1))
+    let from = ends.0.isEmpty ? nil : try SplitRule.Bound(ends.0)
+    let to = ends.1.isEmpty ? nil : try SplitRule.Bound(ends.1)
+    if let from, let to, to.isNever(behind: from) {
+      throw TrajpackError(
+        .usage, "the range '\(text)' has nothing in it: its end does not come after its beginning")
+    }
+    return .range(from: from, to: to)
   }
 }

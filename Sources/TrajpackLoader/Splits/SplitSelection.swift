@@ -58,7 +58,8 @@ package struct SplitSelection: Sendable {
     guard let found = try SplitScheme.find(name, in: dataset.dataset, hasOwn: hasOwn) else {
       guard fold == nil else {
         throw TrajpackError(
-          .usage, "option 'fold': the splits of the shards have no folds; name a scheme that has some")
+          .usage,
+          "option 'fold': the splits of the shards have no folds; name a scheme that has some")
       }
       return nil
     }

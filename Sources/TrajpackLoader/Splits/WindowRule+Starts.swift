@@ -13,9 +13,10 @@ extension WindowRule {
     var times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
     if let rate {
       let own = times
-      times = try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
-        try own.grid(rate)
-      } ?? own
+      times =
+        try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+          try own.grid(rate)
+        } ?? own
     }
     let seen = times.rows(from: span.seenFrom, to: span.to)
     let targets = times.rows(from: span.from, to: span.to)

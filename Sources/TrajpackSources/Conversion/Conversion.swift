@@ -24,7 +24,10 @@ public struct Conversion<Source: Importer>: Sendable {
     /// Makes the side files of the dataset, when its shards are durable and before its manifest is written. It is
     /// given the folder and the shards, in order.
     public var sideFiles:
-      (@Sendable (_ folder: String, _ shards: [Manifest.Entry]) throws(TrajpackError) -> [SideFile])?
+      (
+        @Sendable (_ folder: String, _ shards: [Manifest.Entry]) throws(TrajpackError) ->
+          [SideFile]
+      )?
 
     /// The defaults.
     public init() {}
