@@ -51,13 +51,15 @@ extension Loader {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
     let filter = try EpisodeFilter(options, facts.splits)
+    let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
         statistics: try Self.statistics(datasets, options, filter),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
+        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0
@@ -71,7 +73,7 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, filter)
+      let source = try WindowSource(shards, rule, try filter.on(dataset))
       guard source.count > 0 else {
         throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
       }
@@ -91,7 +93,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates)
+      choices: choices, rates: facts.singleRates, values: values)
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
@@ -102,7 +104,7 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference))
+      digest: try Self.digest(datasets, sources, options, reference: reference))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -170,7 +172,7 @@ extension Loader {
     var kept = 0
     for shard in dataset.shards {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.keeps(shard.index, episode)) == true {
+      where (try? filter.on(dataset).keeps(shard.index, episode)) == true {
         kept += 1
       }
     }
@@ -192,7 +194,7 @@ extension Loader {
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
     reference: String
-  ) -> UInt64 {
+  ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
     for name in [
@@ -202,6 +204,12 @@ extension Loader {
       "weights", "epoch_windows", "tolerance", "replacement",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
+    }
+    // Values that were set later decide which windows there are, and are no part of the data's digest.
+    for dataset in datasets {
+      if let values = try dataset.digest(ofValues: options.valuesAskedFor) {
+        text += " values=\(values)"
+      }
     }
     return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
   }
