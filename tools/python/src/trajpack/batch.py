@@ -143,7 +143,8 @@ class Batch(Mapping[str, Any]):
         return len(self._outputs) + len(self._texts)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._outputs or name in self._texts or isinstance(name, str) and self._mask_of_channel(name) is not None
+        return (name in self._outputs or name in self._texts
+                or (isinstance(name, str) and self._mask_of_channel(name) is not None))
 
     @property
     def outputs(self) -> Mapping[str, Output]:
