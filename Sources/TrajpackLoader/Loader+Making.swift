@@ -180,6 +180,7 @@ extension Loader {
       return TrajpackError(
         .usage,
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+          + unknownValue(dataset, options)
       )
     }
     return TrajpackError(
@@ -188,6 +189,15 @@ extension Loader {
         + (kept == 1 ? "the only episode, which has " : "any of \(kept) episodes; the longest has ")
         + "\(counted(facts.longest[reference] ?? 0, "row")); make 'length' smaller or set 'edge' to 'pad'"
     )
+  }
+
+  /// The first name of 'where' that no episode has as a value, and the nearest that one has; empty where all are.
+  private static func unknownValue(_ dataset: OpenDataset, _ options: LoaderOptions) -> String {
+    guard let values = try? dataset.values(),
+      let name = options.conditions.map(\.path).first(where: { values[$0] == nil })
+    else { return "" }
+    return "; no recording has the value '\(name)'"
+      + Suggestion.text(for: name, among: values.names)
   }
 
   /// A digest of the content and of what decides which window has which number.

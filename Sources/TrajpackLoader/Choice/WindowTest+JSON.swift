@@ -18,7 +18,9 @@ extension OptionReader {
     var tests: [WindowTest<WindowQuestion>] = []
     for member in members where !Self.measureNames.contains(member.name) {
       // A recording has one value, so there is nothing to ask but what it is.
-      let asked = measure.isValue ? (member.name == "is" ? .first : nil) : WindowStatistic(rawValue: member.name)
+      let asked: WindowStatistic? =
+        measure.isValue
+        ? (member.name == "is" ? .first : nil) : WindowStatistic(rawValue: member.name)
       guard let statistic = asked else {
         throw TrajpackError(
           .usage,

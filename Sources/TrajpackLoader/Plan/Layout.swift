@@ -307,7 +307,8 @@ struct Layout: Sendable {
     where !names.insert(name).inserted {
       throw TrajpackError(
         .usage,
-        "option 'values': the batch has an array '\(name)' already; name the feature matrix otherwise")
+        "option 'values': the batch has an array '\(name)' already; name the feature matrix otherwise"
+      )
     }
     for (field, type) in facts.values {
       let value = try add(

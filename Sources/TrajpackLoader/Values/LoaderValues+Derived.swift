@@ -57,7 +57,8 @@ extension LoaderValues {
         guard facts.entities[stream.name] ?? 0 == 0 else {
           throw TrajpackError(
             .usage,
-            "option 'values': the texts of '\(name)' are of entities, so that a window has no one of them")
+            "option 'values': the texts of '\(name)' are of entities, so that a window has no one of them"
+          )
         }
         return .text(
           Text(
@@ -78,7 +79,8 @@ extension LoaderValues {
       let first = shard.index.tracks(ofEpisode: episode).first {
         shard.numbers(ofTrack: $0).stream == stream
       }
-      guard let first, case .regular(_, let rate) = shard.clocks[shard.numbers(ofTrack: first).clock]
+      guard let first,
+        case .regular(_, let rate) = shard.clocks[shard.numbers(ofTrack: first).clock]
       else { return nil }
       return rate.value
     }

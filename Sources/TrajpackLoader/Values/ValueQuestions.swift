@@ -53,7 +53,8 @@ extension Loader.Chooser {
     guard field.type != .array else {
       throw TrajpackError(
         .usage,
-        "option '\(option)': the value '\(name)' is \(field.typeText), which is no one number to compare")
+        "option '\(option)': the value '\(name)' is \(field.typeText), which is no one number to compare"
+      )
     }
     out.measure.numbers = column.numbers
     let isText = field.type == .text || field.type == .category
@@ -61,7 +62,8 @@ extension Loader.Chooser {
       guard !isText else {
         throw TrajpackError(
           .usage,
-          "option '\(option)': the value '\(name)' is a \(field.type.rawValue), which is compared with text")
+          "option '\(option)': the value '\(name)' is a \(field.type.rawValue), which is compared with text"
+        )
       }
       return out
     }

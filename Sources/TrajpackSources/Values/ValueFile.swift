@@ -95,7 +95,8 @@ public struct ValueFile: Sendable {
         "\(path): \(missing.count) of \(counted(ids.count, "recording")) "
           + "\(missing.count == 1 ? "has" : "have") no row: \(shown)"
           + (missing.count > 3 ? ", …" : "")
-          + "; add \(missing.count == 1 ? "it" : "them"), or say --values-partial to leave them without")
+          + "; add \(missing.count == 1 ? "it" : "them"), or say --values-partial to leave them without"
+      )
     }
     return found
   }
@@ -135,7 +136,7 @@ extension ValueFile {
       while try scanner.next() {
         try form.check(scanner, file)
         if form.isEmptyRow(scanner) { continue }
-        let line = try scanner.line
+        let line = scanner.line
         for i in 0..<form.count {
           let cell = scanner[i]
           guard cell.isUTF8 else {
@@ -156,7 +157,8 @@ extension ValueFile {
       }
       guard !lines.isEmpty else { throw TrajpackError(.data, "the table has no row") }
       var seen: Set<String> = []
-      for (i, name) in names.enumerated() where !seen.insert(name).inserted || !ValueField.isName(name) {
+      for (i, name) in names.enumerated() {
+        guard !seen.insert(name).inserted || !ValueField.isName(name) else { continue }
         throw TrajpackError(
           .data, "column \(i + 1): '\(name)' is no name of a value, or comes twice; rename it")
       }

@@ -23,6 +23,8 @@ public struct ValueAnnotations: Sendable, Equatable {
   public var isEmpty: Bool { table.columns.isEmpty && removed.isEmpty }
 
   private static let format = "trajpack values"
+  /// The name of the side file.
+  public static let sideFile = "values"
 
   /// The JSON of the side file; see `schemas/values.schema.json`.
   public var json: JSONValue {

@@ -60,8 +60,8 @@ struct ShardValues {
 
   /// What importers and plans note of an episode. A writer's own metadata may have such members, which are values.
   private static let notes: Set<String> = [
-    "file", "episode", "piece", "element", "system", "frames", "rate", "layout", "absent", "skeleton",
-    "prepared",
+    "file", "episode", "piece", "element", "system", "frames", "rate", "layout", "absent",
+    "skeleton", "prepared",
   ]
 
   init(_ shard: Shard, _ selection: ValueTable.Selection) throws(TrajpackError) {

@@ -81,6 +81,9 @@ class Values(Mapping[str, Any]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.fields)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.fields
+
     def __len__(self) -> int:
         return len(self.fields)
 
