@@ -68,7 +68,9 @@ public struct DatasetRepair {
       if let entry = try look(at: name, pool) { found.append(entry) }
     }
     try choose(found)
-    if let known = finished?.sideFiles ?? (try? JournalContent(inFolder: path))?.sideFiles {
+    let journal = try? JournalContent(inFolder: path)
+    // A journal without a plan is that of the lock.
+    if let known = finished?.sideFiles ?? (journal?.plan == nil ? nil : journal?.sideFiles) {
       for file in known {
         do throws(TrajpackError) {
           _ = try file.content(inFolder: path)

@@ -30,6 +30,12 @@ enum ReadingLines {
       return "\(files(reading)): \(parts.joined(separator: ", "))".printable
     }
     if let time = reading["time"] { parts.append(self.time(time)) }
+    let constants = (reading["constants"]?.array ?? []).compactMap(\.string)
+    if !constants.isEmpty {
+      parts.append("value\(constants.count == 1 ? "" : "s") of the recording \(listed(constants))")
+    }
+    let ends = (reading["cut_at"]?.array ?? []).compactMap(\.string)
+    if !ends.isEmpty { parts.append("cut at \(listed(ends))") }
     let texts = (reading["text"]?.array ?? []).compactMap(\.string)
     if !texts.isEmpty {
       parts.append("\(texts.count) text column\(texts.count == 1 ? "" : "s") \(listed(texts))")
