@@ -71,6 +71,7 @@ extension Loader {
     if filter.keepsAll { return }
     var (kept, others) = (0, 0)
     for dataset in datasets {
+      let filter = try filter.on(dataset)
       for shard in dataset.shards {
         for episode in 0..<shard.index.episodeCount {
           if let split {

@@ -103,6 +103,8 @@ public struct LoaderOptions: Sendable {
   var padding = true
   var time = false
   var meta = false
+  /// Values of recordings that batches carry.
+  var values: [String] = []
 
   var splits: [String]?
   /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.

@@ -1,10 +1,12 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// Which episodes windows are cut from.
 package struct EpisodeFilter: Sendable {
   private var splits: [String]?
   private let ids: EpisodeIDs?
-  private let conditions: [EpisodeCondition]
+  private let conditions: [(name: String, condition: LoaderOptions.Condition)]
+  private var values = EpisodeValues()
 
   /// A filter.
   ///
@@ -14,13 +16,23 @@ package struct EpisodeFilter: Sendable {
   package init(_ options: LoaderOptions, _ known: [String]?) throws(TrajpackError) {
     splits = known == nil ? nil : options.splits
     ids = options.episodes.map { EpisodeIDs($0) }
-    conditions = options.conditions.map { EpisodeCondition(path: $0.path, $0.condition) }
+    conditions = options.conditions.map { ($0.path, $0.condition) }
     for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
         .usage,
         "option 'split': there is no split '\(split)'"
           + Suggestion.text(for: split, among: known ?? []))
     }
+  }
+
+  /// The filter for the episodes of one dataset, whose values may have been set after it was written.
+  ///
+  /// - Throws: A data error where its side file of values is damaged.
+  package func on(_ dataset: OpenDataset) throws(TrajpackError) -> EpisodeFilter {
+    guard !conditions.isEmpty else { return self }
+    var out = self
+    out.values = try EpisodeValues(dataset)
+    return out
   }
 
   /// Whether every episode is kept.
@@ -35,9 +47,11 @@ package struct EpisodeFilter: Sendable {
       guard split >= 0, splits.contains(index.schema.splits[split]) else { return false }
     }
     if let ids, !ids.matches(index, number) { return false }
-    for condition in conditions {
-      guard try condition.holds(index, number) else { return false }
+    guard !conditions.isEmpty else { return true }
+    let episode = index.episode(number)
+    let metadata = try values.metadata(of: episode)
+    return conditions.allSatisfy { name, condition in
+      condition.holds(values.value(name, episode.id, metadata))
     }
-    return true
   }
 }

@@ -13,8 +13,10 @@ struct SplitResolver {
   let dataset: OpenDataset
   let rule: SplitRule
   let episodes: [Episode]
+  private let values: EpisodeValues
 
-  init(_ dataset: OpenDataset, _ rule: SplitRule) {
+  init(_ dataset: OpenDataset, _ rule: SplitRule) throws(TrajpackError) {
+    values = try EpisodeValues(dataset)
     self.dataset = dataset
     self.rule = rule
     var episodes: [Episode] = []
@@ -94,14 +96,14 @@ struct SplitResolver {
       for selector in selectors {
         switch selector {
         case .ids(let ids):
-          let known =
+          let all =
             places
             ?? Dictionary(
               zip(episodes.map(\.id), episodes.indices), uniquingKeysWith: { first, _ in first })
-          places = known
-          let strangers = ids.filter { known[$0] == nil }
+          places = all
+          let strangers = ids.filter { all[$0] == nil }
           guard strangers.isEmpty else { throw unknown(strangers, name) }
-          for id in ids { try take(known[id] ?? 0, split) }
+          for id in ids { try take(all[id] ?? 0, split) }
         case .pattern(let text):
           let pattern = Pattern(text)
           for i in episodes.indices where pattern.matches(episodes[i].id) { try take(i, split) }
@@ -110,8 +112,9 @@ struct SplitResolver {
             try take(i, split)
           }
         case .condition(let path, let condition):
-          let filter = EpisodeCondition(path: path, condition)
-          for i in episodes.indices where try holds(filter, i) { try take(i, split) }
+          for i in episodes.indices where condition.holds(try known(path, of: i)) {
+            try take(i, split)
+          }
         case .range, .share, .rest: break
         }
       }
@@ -157,9 +160,11 @@ struct SplitResolver {
         + (ids.count > 3 ? ", …" : ""))
   }
 
-  private func holds(_ condition: EpisodeCondition, _ episode: Int) throws(TrajpackError) -> Bool {
+  /// A value of an episode, or what a path leads to in its metadata; `nil` where there is none.
+  private func known(_ name: String, of episode: Int) throws(TrajpackError) -> JSONValue? {
     let e = episodes[episode]
-    return try condition.holds(dataset.shards[e.shard].index, e.number)
+    let found = dataset.shards[e.shard].index.episode(e.number)
+    return values.value(name, e.id, try values.metadata(of: found))
   }
 
   /// The value of an episode as text; `nil` where it has none.
@@ -169,9 +174,8 @@ struct SplitResolver {
       let parts = e.id.slashParts
       return parts.count > 1 ? parts[0] : nil
     }
-    let found = try EpisodeCondition.value(
-      path.split(separator: ".").map(String.init), dataset.shards[e.shard].index, e.number)
-    guard let found, found != .null else { return nil }
+    guard let found = try known(path, of: episode), found != .null else { return nil }
+    if let number = found.double, let whole = Int64(exactly: number) { return String(whole) }
     return found.string ?? found.text()
   }
 

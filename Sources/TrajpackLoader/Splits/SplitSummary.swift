@@ -22,7 +22,7 @@ package struct SplitSummary: Sendable {
 
   /// Counts.
   package init(_ scheme: SplitScheme, of dataset: OpenDataset) throws(TrajpackError) {
-    let resolver = SplitResolver(dataset, try SplitRule(json: scheme.rule))
+    let resolver = try SplitResolver(dataset, SplitRule(json: scheme.rule))
     stream = try resolver.stream()
     let names =
       scheme.folds > 0 ? (0..<scheme.folds).map { "fold \($0)" } : scheme.splits
