@@ -97,7 +97,7 @@ extension Conversion {
     outcome.isComplete = true
     if let manifest = target.folder.finished {
       try target.folder.leave()
-      try target.finish(outcome.shards, source: planRecord)
+      try target.finish(outcome.shards, source: planRecord, sideFiles: [])
       outcome.reading = manifest.source["reading"]
       outcome.leftOut = manifest.source["left_out"]
       return outcome
@@ -113,7 +113,8 @@ extension Conversion {
     outcome.leftOut = LeftOut.json(of: source.leftOut, failed: outcome.failed)
     let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
     try target.finish(
-      outcome.shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
+      outcome.shards, source: .object((planRecord.members ?? []) + (told.members ?? [])),
+      sideFiles: try options.sideFiles?(target.path, outcome.shards) ?? [])
     return outcome
   }
 

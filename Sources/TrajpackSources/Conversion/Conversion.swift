@@ -23,6 +23,13 @@ public struct Conversion<Source: Importer>: Sendable {
     public var overwrite = false
     /// Leave recordings out whose files are at fault, instead of stopping.
     public var skipsErrors = false
+    /// Makes the side files of the dataset, when its shards are durable and before its manifest is written. It is
+    /// given the folder and the shards, in order.
+    public var sideFiles:
+      (
+        @Sendable (_ folder: String, _ shards: [Manifest.Entry]) throws(TrajpackError) ->
+          [SideFile]
+      )?
 
     /// The defaults.
     public init() {}

@@ -75,9 +75,15 @@ struct DatasetFolder {
   }
 
   /// Writes the manifest and takes the journal away.
-  func finish(_ shards: [Manifest.Entry], source: JSONValue) throws(TrajpackError) {
-    try Manifest.finish(
-      path, shards: shards, source: source, sideFiles: journal.recordedSideFiles)
+  ///
+  /// - Parameter sideFiles: Those that were made now; the dataset's others stay.
+  func finish(
+    _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
+  ) throws(TrajpackError) {
+    let others = journal.recordedSideFiles.filter { old in
+      !sideFiles.contains { $0.role == old.role && $0.name == old.name }
+    }
+    try Manifest.finish(path, shards: shards, source: source, sideFiles: others + sideFiles)
   }
 
   /// Finishes a dataset again that was gone on with, where nothing was added to it.
