@@ -16,11 +16,14 @@ final class LoaderSetup: Sendable {
   let choices: [WindowChoice]?
   /// The rates of streams that have one.
   let rates: [String: Rational]
+  /// What frames of videos need; `nil` where none are wanted.
+  let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:]
+    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:], frames: FrameSetup? = nil
   ) {
+    self.frames = frames
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -35,6 +38,8 @@ final class LoaderSetup: Sendable {
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
+  /// Where frames of videos come from; shared with those who decode them.
+  var frameSource: FrameSource?
   /// The option 'tolerance': the options themselves are too large to be copied for every row.
   let rounding: StampRounding
   /// Clocks of tracks with explicit times, while they are likely to be asked for again.
@@ -169,7 +174,7 @@ final class Planner {
     reset(group.length)
     if isReference {
       let map = try map(group, window, window.track, window.reference, clamps: true)
-      try place(map, group: g, slot: 0, window, window.reference, plan)
+      try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
@@ -182,7 +187,7 @@ final class Planner {
         let numbers = window.shard.numbers(ofTrack: track)
         guard numbers.stream == stream, numbers.count > 0 else { return }
         let map = try map(group, window, track, numbers, clamps: count == 1)
-        try place(map, group: g, slot: 0, window, numbers, plan)
+        try place(map, group: g, slot: 0, window, track, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
         }
@@ -238,7 +243,7 @@ final class Planner {
           let numbers = shard.numbers(ofTrack: track)
           guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
           let map = try map(group, window, track, numbers, clamps: false)
-          try place(map, group: g, slot: slot, window, numbers, plan)
+          try place(map, group: g, slot: slot, window, track, numbers, plan)
         }
         holdEnd = nil
         if group.isNative {
