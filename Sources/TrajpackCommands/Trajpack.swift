@@ -15,7 +15,8 @@ public enum Trajpack {
         """,
       version: version,
       commands: [
-        Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self, Frame.self,
+        Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
+        Frame.self,
         Sample.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
         Evaluate.self, Formats.self,
       ])

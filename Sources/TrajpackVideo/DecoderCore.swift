@@ -40,6 +40,8 @@
     /// The packet that decoding began at.
     private var start = 0
     private var isDraining = false
+    /// Whether it was emptied before the last packet, so that it cannot go on.
+    private var hasEnded = false
     /// How many packets were given to the codec so far.
     private(set) var packetsSent = 0
     /// The frame that stands in `codec.frame`.
@@ -70,7 +72,7 @@
     }
 
     /// The frame that a decoder stands at, which it can go on from; nil where it must begin at a keyframe.
-    var position: Int? { next == nil ? nil : held }
+    var position: Int? { next == nil || hasEnded ? nil : held }
 
     /// Decodes `frames`, ascending and each once, and calls `each` with every one of them; `passing` is called
     /// with all pictures that come out, wanted or not.
@@ -86,6 +88,7 @@
         throw TrajpackError(
           .usage, "there is no frame \(wrong): the video has \(order.frameCount), counted from 0")
       }
+      if hasEnded { next = nil }
       self.policy = policy
       self.passing = passing
       wanted = frames[...]
@@ -180,6 +183,7 @@
       try codec.open(threads: threads)
       codec.flush()
       isDraining = false
+      hasEnded = false
       skipped.removeAll(keepingCapacity: true)
       start = packet
       next = packet
@@ -235,6 +239,7 @@
       }
       guard packet < index.packets.count, !policy.ends || packet <= lastPacket else {
         isDraining = true
+        hasEnded = packet < index.packets.count
         _ = codec.send(nil)
         return
       }

@@ -81,7 +81,8 @@
         throw TrajpackError(
           .data,
           "the picture is \(frame.pointee.width) × \(frame.pointee.height) pixels and the stream "
-            + "\(stream.width) × \(stream.height): a video that changes its size has no frames of one shape")
+            + "\(stream.width) × \(stream.height): a video that changes its size has no frames of one shape"
+        )
       }
       let source = AVPixelFormat(rawValue: frame.pointee.format)
       let (width, height) = try Self.size(output, of: stream)
@@ -225,7 +226,8 @@
         throw TrajpackError(.usage, "\(width) × \(height) is no size of a frame")
       }
       if output.format == .native, width != Int(stream.width) || height != Int(stream.height) {
-        throw TrajpackError(.usage, "native frames are not scaled: ask for 'gray8', 'gray16' or 'rgb24'")
+        throw TrajpackError(
+          .usage, "native frames are not scaled: ask for 'gray8', 'gray16' or 'rgb24'")
       }
       return (Int32(width), Int32(height))
     }

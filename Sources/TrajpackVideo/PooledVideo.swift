@@ -68,7 +68,9 @@
         }
       }
       let cached = wanted.count - left.count
-      guard !left.isEmpty else { return pool.count(frames: wanted.count, packets: 0, cached: cached) }
+      guard !left.isEmpty else {
+        return pool.count(frames: wanted.count, packets: 0, cached: cached)
+      }
       var frames: [Int] = []
       for one in left where frames.last != one.frame { frames.append(one.frame) }
       let decoder = try self.decoder(for: frames[0], threads: threads)

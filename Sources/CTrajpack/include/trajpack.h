@@ -106,8 +106,8 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 struct tpv_functions;
 int32_t tp_video_register(const struct tpv_functions *functions, tp_error *error);
 
-// Names the folder that linked videos lie in, as they lay below the folder that was converted. `allow_outside`: 1 where
-// links in it may lead out of it. A linked file must be the one that was converted: its length and SHA-256 are
+// Names the folder in which the folder that was converted lies, for linked videos. `allow_outside`: 1 where links in
+// it may lead out of it. A linked file must be the one that was converted: its length and SHA-256 are
 // compared when it is first opened, and again when it was touched.
 int32_t tp_dataset_set_media(tp_dataset *dataset, const char *folder, int32_t allow_outside,
                              tp_error *error);

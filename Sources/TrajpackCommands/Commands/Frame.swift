@@ -17,14 +17,15 @@ struct Frame: Command {
     [
       ("trajpack frame ww 000001 rgb 40 -o frame.png", "Frame 40 of rgb, of episode 000001."),
       (
-        "trajpack frame ww 000001 depth 40 -o depth.png --media recordings",
+        "trajpack frame ww 000001 depth 40 -o depth.png --media .",
         "Of a video that was linked."
       ),
     ]
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .positional("EPISODE", to: \.episode, completes: .nothing, help: "The id of an episode."),
       .positional("STREAM", to: \.stream, completes: .nothing, help: "The stream of a video."),
       .positional(
@@ -38,7 +39,7 @@ struct Frame: Command {
         help: "What the samples are."),
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "Where linked videos lie, as they lay below the folder that was converted."),
+        help: "The folder in which the folder that was converted lies, for linked videos."),
       .flag(
         "--allow-outside", to: \.allowsOutside,
         help: "Let links in that folder lead out of it."),
@@ -104,7 +105,8 @@ struct Frame: Command {
     }
     throw TrajpackError(
       .usage,
-      "there is no frame \(number): '\(stream)' of episode '\(episode)' has \(rows), counted from 0")
+      "there is no frame \(number): '\(stream)' of episode '\(episode)' has \(rows), counted from 0"
+    )
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws(TrajpackError) {

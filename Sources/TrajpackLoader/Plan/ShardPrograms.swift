@@ -238,7 +238,8 @@ final class ShardPrograms: Sendable {
     absent = streams.enumerated().map { g, stream in
       layout.groups[g].channels.filter { i in
         if layout.channels[i].isFrames { return !hasFrames(stream) }
-        return stream < 0 || schema.streams[stream].channel(named: layout.channels[i].channel.name) == nil
+        return stream < 0
+          || schema.streams[stream].channel(named: layout.channels[i].channel.name) == nil
       }
     }
   }

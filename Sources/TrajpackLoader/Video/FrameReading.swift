@@ -39,8 +39,9 @@ final class FrameReading: Sendable {
 public struct TrackFrames {
   /// Frames in the track.
   public let count: Int
-  /// What a frame is: its element type and shape; of native planes, bytes.
+  /// The type of a frame's elements: uint8 or uint16.
   public let type: ElementType
+  /// The shape of a frame; of native planes, their bytes.
   public let shape: [Int]
   /// `rgb24`, `gray8`, `gray16` or `native`.
   public let format: String

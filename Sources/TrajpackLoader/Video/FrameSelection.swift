@@ -46,7 +46,8 @@ struct FrameSelection: Sendable {
       if pattern.matches(stream) {
         return pattern.text.utf8.contains { !"*?/".utf8.contains($0) }
       }
-      return pattern.text.hasSuffix("/\(channelName)") && pattern.matches("\(stream)/\(channelName)")
+      return pattern.text.hasSuffix("/\(channelName)")
+        && pattern.matches("\(stream)/\(channelName)")
     }
   }
 
@@ -55,7 +56,9 @@ struct FrameSelection: Sendable {
   ) throws(TrajpackError) {
     var output = tpv_output()
     let channel = Self.channelName
-    if let pixels = options.pixels.value(stream: name, channel: channel) { output.format = pixels.code }
+    if let pixels = options.pixels.value(stream: name, channel: channel) {
+      output.format = pixels.code
+    }
     if let size = options.size.value(stream: name, channel: channel) {
       (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
     }
@@ -64,7 +67,8 @@ struct FrameSelection: Sendable {
     for track in 0..<view.index.trackCount {
       let numbers = view.index.numbers(ofTrack: track)
       guard numbers.stream == stream, numbers.count > 0 else { continue }
-      let place = "\(view.shard.name): stream '\(name)', episode "
+      let place =
+        "\(view.shard.name): stream '\(name)', episode "
         + "'\(view.index.episode(numbers.episode).id)'"
       let facts = try VideoFacts(view.index.track(track).metadata, at: place)
       // Most are alike.
@@ -139,7 +143,9 @@ extension SelectedChannel {
     func refuse(_ option: String, _ why: String) -> TrajpackError {
       TrajpackError(.usage, "option '\(option)': '\(path)' is frames of a video, \(why)")
     }
-    func names(_ pattern: Pattern) -> Bool { pattern.matches(stream: stream, channel: channel.name) }
+    func names(_ pattern: Pattern) -> Bool {
+      pattern.matches(stream: stream, channel: channel.name)
+    }
     if isFeature {
       throw refuse("features", "which are no columns of a feature matrix: leave it out")
     }

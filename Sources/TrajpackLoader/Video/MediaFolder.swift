@@ -43,7 +43,7 @@ public final class MediaFolder: Sendable {
     guard let folder else {
       throw TrajpackError(
         .usage,
-        "\(place): the video is linked, its file is '\(facts.file)': name the folder that was converted "
+        "\(place): the video is linked, its file is '\(facts.file)': name the folder in which that lies "
           + "(media=... in Python, --media on the command line)")
     }
     guard facts.file.leadsDown else {
@@ -54,7 +54,8 @@ public final class MediaFolder: Sendable {
     guard let real = Self.real(path) else {
       throw TrajpackError(
         .usage,
-        "\(place): the linked video \(path) is not there: name the folder that it was moved to, or put it back")
+        "\(place): the linked video \(path) is not there: name the folder in which it lies now, or put it back"
+      )
     }
     guard allowsOutside || real.hasPrefix(folder == "/" ? "/" : folder + "/") else {
       throw TrajpackError(
@@ -66,7 +67,8 @@ public final class MediaFolder: Sendable {
     let linked = LinkedVideo(file, place: place)
     let stamp = try linked.stamp()
     if state.withLock({ $0.checked[path] }) != stamp {
-      guard file.length == facts.bytes, try file.sha256() == facts.sha256, try linked.stamp() == stamp
+      guard file.length == facts.bytes, try file.sha256() == facts.sha256,
+        try linked.stamp() == stamp
       else {
         throw TrajpackError(
           .data,

@@ -96,7 +96,7 @@ def test_cut_packet_is_named(tmp_path: Path) -> None:
     np.testing.assert_array_equal(video.read([3], format="native")[0], truth[3])
 
 
-def test_linked_files(tmp_path: Path) -> None:
+def test_linked_files(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = make(tmp_path / "source" / "e", "h264")
     out = convert(tmp_path / "source", tmp_path / "out", "--video", "link")
     truth = np.frombuffer(decoded(path), np.uint8).reshape(30, -1)
@@ -107,7 +107,7 @@ def test_linked_files(tmp_path: Path) -> None:
     with pytest.raises(trajpack.UsageError, match="is not there"):
         trajpack.open(out, media=out).episode(0)["rgb"][0]
 
-    dataset = trajpack.open(out, media=tmp_path / "source")
+    dataset = trajpack.open(out, media=tmp_path)
     video = dataset.episode(0)["rgb"]
     np.testing.assert_array_equal(video.read([7], format="native")[0], truth[7])
     # Changed in place, as long as before: while it is open, and when it is opened again.
@@ -116,18 +116,19 @@ def test_linked_files(tmp_path: Path) -> None:
     with pytest.raises(trajpack.DataError, match="changed while it was read"):
         video[7]
     with pytest.raises(trajpack.DataError, match="is not the file that was converted"):
-        trajpack.open(out, media=tmp_path / "source").episode(0)["rgb"][0]
-    loader = trajpack.open(out, media=tmp_path / "source").windows(channels="rgb", length=4)
+        trajpack.open(out, media=tmp_path).episode(0)["rgb"][0]
+    loader = trajpack.open(out, media=tmp_path).windows(channels="rgb", length=4)
     with pytest.raises(trajpack.DataError, match="is not the file that was converted"):
         next(iter(loader))
     path.write_bytes(data)
 
     # A link that leads out of the folder.
-    os.rename(path, tmp_path / "elsewhere.mp4")
-    path.symlink_to(tmp_path / "elsewhere.mp4")
+    outside = tmp_path_factory.mktemp("outside") / "elsewhere.mp4"
+    shutil.move(path, outside)
+    path.symlink_to(outside)
     with pytest.raises(trajpack.UsageError, match="outside of the folder.*allow_outside"):
-        trajpack.open(out, media=tmp_path / "source").episode(0)["rgb"][0]
-    video = trajpack.open(out, media=tmp_path / "source", allow_outside=True).episode(0)["rgb"]
+        trajpack.open(out, media=tmp_path).episode(0)["rgb"][0]
+    video = trajpack.open(out, media=tmp_path, allow_outside=True).episode(0)["rgb"]
     np.testing.assert_array_equal(video.read([29], format="native")[0], truth[29])
 
 

@@ -36,7 +36,7 @@ def video_of(dataset: trajpack.Dataset, case: str) -> Any:
 def test_every_frame_in_any_order(world: tuple[Path, Path, Path], case: str) -> None:
     source, embedded, linked = world
     truth = decoded(source / case / make_videos.CASES[case][0])
-    for dataset in (trajpack.open(embedded), trajpack.open(linked, media=source)):
+    for dataset in (trajpack.open(embedded), trajpack.open(linked, media=source.parent)):
         video = video_of(dataset, case)
         frames = video.read(format="native")
         whole = np.frombuffer(truth, np.uint8).reshape(len(video), -1)
@@ -163,7 +163,7 @@ def test_picture(world: tuple[Path, Path, Path], tmp_path: Path, case: str, bits
     other = tmp_path / "linked.png"
     blind = subprocess.run([program(), "frame", linked, case, stream, "7", "-o", other], capture_output=True, text=True)
     assert blind.returncode == 2 and "--media" in blind.stderr and not other.exists()
-    subprocess.run([program(), "frame", linked, case, stream, "7", "-o", other, "--media", source], check=True,
+    subprocess.run([program(), "frame", linked, case, stream, "7", "-o", other, "--media", source.parent], check=True,
                    capture_output=True)
     assert other.read_bytes() == out.read_bytes()
 

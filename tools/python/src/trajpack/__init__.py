@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Video", "Writer", "channel", "create", "mixture",
-           "open", "version"]
+           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Video", "Writer", "channel", "create",
+           "mixture", "open", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",

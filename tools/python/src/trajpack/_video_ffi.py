@@ -1,4 +1,4 @@
-"""libtrajpack-video, which decodes frames and is the only library that links FFmpeg: loaded when frames are first wanted.
+"""libtrajpack-video, which decodes frames and alone links FFmpeg: loaded when frames are first wanted.
 
 The library is found in ``$TRAJPACK_VIDEO_LIBRARY``, else beside the one that reads.
 """

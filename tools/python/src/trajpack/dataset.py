@@ -25,8 +25,8 @@ def open(path: str | os.PathLike[str], media: str | os.PathLike[str] | None = No
          allow_outside: bool = False) -> Dataset:
     """Opens a data set: a folder of shards, or one shard.
 
-    ``media``: where linked videos lie, as they lay below the folder that was converted. ``allow_outside``: whether
-    links in that folder may lead out of it.
+    ``media``: for linked videos, the folder in which the folder that was converted lies. ``allow_outside``: whether
+    links in it may lead out of it.
 
     Raises ``UsageError`` where there is no such file, ``MachineError`` where it cannot be read, ``DataError`` where
     it is damaged.
