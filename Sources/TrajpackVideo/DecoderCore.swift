@@ -32,6 +32,8 @@
     private var wanted: ArraySlice<Int> = []
     private var lastPacket = 0
     private var policy = DecodePolicy()
+    /// The policy that the caller asked for, and the last packet for all of its frames.
+    private var asked = (DecodePolicy(), 0)
     private var passing: ((Int, UnsafeMutablePointer<AVFrame>) -> Void)?
     /// Frames whose packets were left out since decoding began at `start`.
     private var skipped: Set<Int> = []
@@ -61,7 +63,7 @@
       feed = PacketFeed(index, source)
       disposable = DisposablePackets(index.stream)
       codec = try CodecContext(index.stream, reorderDepth: order.reorderDepth)
-      try codec.open(threads: threads)
+      try codec.open(threads: index.stream.codec == "ffv1" ? 1 : threads)
     }
 
     /// The packets where decoding may begin, by their numbers.
@@ -92,7 +94,7 @@
       self.policy = policy
       self.passing = passing
       wanted = frames[...]
-      lastPacket = frames.reduce(0) { max($0, Int(order.packetOfFrame[$1])) }
+      asked = (policy, frames.reduce(0) { max($0, Int(order.packetOfFrame[$1])) })
       defer {
         self.passing = nil
         self.policy = DecodePolicy()
@@ -139,16 +141,20 @@
     /// lean on what came before it, until an earlier start no longer changes what is wrong.
     private func advance(to frame: Int) throws(TrajpackError) {
       if held == frame { return }
+      (policy, lastPacket) = asked
+      let packet = Int(order.packetOfFrame[frame])
       var key = key(for: frame)
       let goesOn =
-        next.map { $0 > key && (held ?? -1) < frame && !skipped.contains(frame) } ?? false
+        next.map {
+          $0 > key && (held ?? -1) < frame && !skipped.contains(frame)
+            && !(hasEnded && packet >= $0)
+        } ?? false
       guard var failure = attempt(frame, from: goesOn ? nil : key, threads) else { return }
-      if threads > 1 || goesOn || !skipped.isEmpty {
-        // Once more, with all packets and a single thread: it names the packet that is at fault.
-        policy.skips = false
-        guard let single = attempt(frame, from: key, 1) else { return }
-        failure = single
-      }
+      // Once more with a single thread, which names the packet that is at fault, with all packets up to the frame's own
+      // and none after it, which may be damaged.
+      (policy, lastPacket) = (DecodePolicy(skips: false, ends: true), packet)
+      guard let single = attempt(frame, from: key, 1) else { return }
+      failure = single
       var step = 1
       let nearest = key
       while key > 0 {
@@ -180,7 +186,7 @@
 
     private func restart(at packet: Int, threads: Int) throws(TrajpackError) {
       held = nil
-      try codec.open(threads: threads)
+      try codec.open(threads: isConcealing ? 1 : threads)
       codec.flush()
       isDraining = false
       hasEnded = false
@@ -219,6 +225,7 @@
           if isLeading { continue }
           throw fault(code)
         }
+        if isConcealing, tpv_log_line()[0] != 0 { throw fault(code) }
         let shown = codec.frame.pointee.pts
         guard shown >= 0, shown < Int64(order.frameCount) else { continue }
         if shown < Int64(order.frameOfPacket[start]) { continue }
@@ -269,7 +276,12 @@
       packetsSent += 1
       let code = codec.send(codec.packet)
       guard code >= 0 || isLeading else { throw fault(code) }
+      // FFV1 paints over slices whose checksums are wrong, and says so in its log alone.
+      if isConcealing, tpv_log_line()[0] != 0 { throw fault(code) }
     }
+
+    /// Whether the codec shows damaged pictures without a word but in its log, which is each thread's own.
+    private var isConcealing: Bool { index.stream.codec == "ffv1" }
 
     /// Whether the packet that was loaded makes a picture that nobody wants and nothing refers to.
     private func isDisposable(_ packet: Int) -> Bool {

