@@ -23,8 +23,8 @@ CODECS = {
 
 
 def make(folder: Path, codec: str, frames: int = 30) -> Path:
-    """A recording of one video and its rows; without checksums of its container, by which damage would be refused before
-    it is taken."""
+    """A recording of one video and its rows; without checksums of its container, which would refuse damage before it is
+    taken."""
     name, options = CODECS[codec]
     recording(folder, frames)
     ffmpeg("-f", "lavfi", "-i", "testsrc2=size=96x64:rate=30", "-frames:v", frames, *options.split(),
