@@ -51,14 +51,18 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let filter = try EpisodeFilter(options, facts.splits)
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
+    let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
+        statistics: try Self.statistics(datasets, options, filter, selections),
+        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0
@@ -72,9 +76,11 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, filter)
+      let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
+      let source = try WindowSource(shards, rule, own, split: selections[d])
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+        throw Self.noWindows(
+          dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }
@@ -92,7 +98,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates,
+      choices: choices, rates: facts.singleRates, values: values,
       frames: frames.streams.isEmpty
         ? nil
         : FrameSetup(
@@ -108,7 +114,7 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference))
+      digest: try Self.digest(datasets, sources, options, reference: reference))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -123,7 +129,7 @@ extension Loader {
   }
 
   /// The stream whose clock counts rows.
-  private static func reference(
+  static func reference(
     _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
@@ -168,15 +174,16 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
-    length: Int,
-    _ options: LoaderOptions
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
+    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
-    for shard in dataset.shards {
+    for (s, shard) in dataset.shards.enumerated() {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.keeps(shard.index, episode)) == true {
+      where split?.keeps(episode, shard: s) ?? true
+        && (try? filter.keeps(shard.index, episode)) == true
+      {
         kept += 1
       }
     }
@@ -184,7 +191,15 @@ extension Loader {
       return TrajpackError(
         .usage,
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+          + unknownValue(dataset, options)
       )
+    }
+    if let split, split.cutsEpisodes {
+      return TrajpackError(
+        .usage,
+        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+          + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
+          + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
       .usage,
@@ -194,13 +209,23 @@ extension Loader {
     )
   }
 
+  /// The first name of 'where' that no episode has as a value, and the nearest that one has; empty where all are.
+  private static func unknownValue(_ dataset: OpenDataset, _ options: LoaderOptions) -> String {
+    guard let values = try? dataset.values(),
+      let name = options.conditions.map(\.path).first(where: { values[$0] == nil })
+    else { return "" }
+    return "; no recording has the value '\(name)'"
+      + Suggestion.text(for: name, among: values.names)
+  }
+
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
     reference: String
-  ) -> UInt64 {
+  ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",
@@ -208,6 +233,12 @@ extension Loader {
       "weights", "epoch_windows", "tolerance", "replacement",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
+    }
+    // Values that were set later decide which windows there are, and are no part of the data's digest.
+    for dataset in datasets {
+      if let values = try dataset.digest(ofValues: options.valuesAskedFor) {
+        text += " values=\(values)"
+      }
     }
     return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
   }

@@ -108,8 +108,14 @@ public struct LoaderOptions: Sendable {
   var pixels = Rules<Pixels>()
   var layout = Rules<FrameLayout>()
   var frameCache: Int?
+  /// Values of recordings that batches carry.
+  var values: [String] = []
 
   var splits: [String]?
+  /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.
+  var scheme: String?
+  /// The fold that is the test, of a scheme of folds.
+  var fold: Int?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []
   var windowTest: WindowTest<WindowQuestion>?

@@ -42,10 +42,14 @@ extension Planner {
     let video = try frameSource.video(
       window.shard.shard, VideoKey(shard: window.shard.number, track: track),
       media: setup.media[window.shard.number])
-    guard video.frames == numbers.count else {
+    // A window of a split may see some rows of the track only, and counts them from the first of these.
+    let whole = window.shard.numbers(ofTrack: track)
+    guard video.frames == whole.count else {
       throw TrajpackError(
-        .data, "\(video.name): has \(video.frames) frames for \(counted(numbers.count, "row"))")
+        .data, "\(video.name): has \(video.frames) frames for \(counted(whole.count, "row"))")
     }
+    let cut = numbers.first - whole.first
+    let rows = rows.map { (out: $0.out, row: $0.row + cut) }
     var at = 0
     while at < rows.count {
       let first = rows[at]
@@ -60,7 +64,7 @@ extension Planner {
         Segment(
           key: Segment.key(
             shard: window.shard.number, read: program.read,
-            chunk: Segment.framesBit | (numbers.first + Int(group))),
+            chunk: Segment.framesBit | (whole.first + Int(group))),
           program: .passUnretained(program), row: Int32(first.row), count: Int32(count),
           window: Int32(window.number), slot: Int32(slot), outRow: Int32(first.out),
           isStaged: false, staging: track))
