@@ -28,6 +28,12 @@ public struct WildWorldImporter: Importer {
 
     /// The defaults.
     public init() {}
+
+    /// Reads what a manifest keeps of a conversion, but for what became of the videos.
+    public init(json: JSONValue) {
+      if let rule = json["on_mismatch"]?.string.flatMap(Mismatch.init) { mismatch = rule }
+      if let rate = json["rate"]?.string.flatMap({ Rational(decimal: $0) }) { self.rate = rate }
+    }
   }
 
   struct Sample: Sendable {
