@@ -50,7 +50,9 @@ struct TableReading: ArgumentSet {
         help: "The decimal sign of tables: '.' or ','; by default found by looking."),
       .option(
         "--thousands", to: \.thousands, value: "CHAR",
-        help: "The sign between thousands in the numbers of tables."),
+        help:
+          "The sign between thousands in the numbers of tables; 'space' also stands for spaces that do not break."
+      ),
       .option(
         "--comment", to: \.comment, value: "CHAR",
         help:
@@ -182,7 +184,11 @@ struct TableReading: ArgumentSet {
     if let timeFormat { options.timeFormat = timeFormat }
     if !missing.isEmpty { options.missing = missing }
     if decimal != nil { options.decimal = try sign(decimal, "--decimal") }
-    if thousands != nil { options.thousands = try sign(thousands, "--thousands") }
+    if thousands != nil {
+      // Spaces that do not break have several bytes.
+      let isSpace = ["\u{A0}", "\u{202F}", "\u{2009}", "space"].contains(thousands)
+      options.thousands = try sign(isSpace ? " " : thousands, "--thousands")
+    }
     if comment != nil { options.comment = try sign(comment, "--comment") }
     if let skipRows { options.skippedRows = skipRows }
     if unitsRow { options.hasUnitsRow = true }

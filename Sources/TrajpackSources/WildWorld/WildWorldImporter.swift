@@ -214,7 +214,11 @@ public struct WildWorldImporter: Importer {
     var counts: [(file: String, frames: Int?)] = []
     func path(_ name: String) throws(TrajpackError) -> String? {
       let path = "\(sample.folder)/\(name)"
-      return try FileSystem.hasFile(path) ? path : nil
+      guard try FileSystem.hasFile(path) else { return nil }
+      if try GitLFS.isPointer(LocalFile(path)) {
+        throw TrajpackError(.data, "\(name): \(GitLFS.refusal)")
+      }
+      return path
     }
     if let csv = try path("state.csv") {
       let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
