@@ -254,3 +254,27 @@ def test_torch_and_jax_get_values(ds: trajpack.Dataset) -> None:
         assert batch["task"] == want["task"] and isinstance(batch["task"], list)
         for name in ("label", "theta", "start", "observed:theta"):
             assert torch.equal(batch[name].nan_to_num(-1), torch.from_numpy(want[name]).nan_to_num(-1))
+
+
+def test_meta_says_who_is_in_each_place(tmp_path: Path) -> None:
+    path = tmp_path / "who"
+    with trajpack.create(path, rate={"world": 10, "npc": 10}) as writer:
+        for i in range(6):
+            with writer.episode(f"e{i}", split=["train", "test", None][i % 3]) as episode:
+                episode.extend({"world/x": np.arange(12.0)})
+                for who in range(1 + i % 3):
+                    episode.extend({"npc/hp": np.full(12, float(who))}, entity=("npc", who * 2, 20 + who),
+                                   time=np.arange(12) / 10)
+    ds = trajpack.open(path)
+    for shuffle in (True, False):
+        loader = ds.windows(length=4, batch=5, meta=True, shuffle=shuffle, drop_last=False)
+        splits, kinds = loader.outputs["meta:split"].categories, loader.outputs["meta:entity:npc"].categories
+        assert splits is not None and kinds == ("npc",)
+        for batch in loader:
+            who = batch["meta:entity:npc"]
+            assert who.shape == (batch.count, 3, 3) and who.dtype == np.int64
+            for k in range(batch.count):
+                i = int(batch["meta:id"][k][1:])
+                assert batch.names("meta:split")[k] == ["train", "test", None][i % 3]
+                want = [[0, 2 * n, 20 + n] if n <= i % 3 else [-1, -1, -1] for n in range(3)]
+                np.testing.assert_array_equal(who[k], want)
