@@ -157,10 +157,12 @@ def test_the_table_of_values_is_that_of_pandas(ds: trajpack.Dataset) -> None:
 
 @pytest.mark.parametrize("options, sentence", [
     ({"values": ["labell"]}, "did you mean 'label'"), ({"values": ["frames/x"]}, "name it in 'channels'"),
-    ({"values": ["rate:fram"]}, "no stream 'fram'"), ({"windows_where": value("labell") == "a"}, "did you mean 'label'"),
+    ({"values": ["rate:fram"]}, "no stream 'fram'"),
+    ({"windows_where": value("labell") == "a"}, "did you mean 'label'"),
     ({"windows_where": value("label") == "runn"}, "did you mean 'run'"),
     ({"windows_where": value("label") == 3}, "is compared with text"),
-    ({"windows_where": value("theta") == "a"}, "is a number"), ({"windows_where": value("start") == 1}, "no one number"),
+    ({"windows_where": value("theta") == "a"}, "is a number"),
+    ({"windows_where": value("start") == 1}, "no one number"),
 ])
 def test_what_is_no_value_is_refused(ds: trajpack.Dataset, options: Any, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
@@ -169,7 +171,8 @@ def test_what_is_no_value_is_refused(ds: trajpack.Dataset, options: Any, sentenc
 
 @pytest.mark.parametrize("given, sentence", [
     ({"label": "swim"}, "no category 'swim'"), ({"label": 3}, "is no text"), ({"start": [1, 2, 3]}, "the shape"),
-    ({"a": object()}, "is a number, a text, or an array"), ({"a\n": 1}, "a value's name"), ({"theta": "x"}, "is a text"),
+    ({"a": object()}, "is a number, a text, or an array"), ({"a\n": 1}, "a value's name"),
+    ({"theta": "x"}, "is a text"),
     ({"big": np.zeros(70_000)}, "at most 65,536"),
 ])
 def test_a_writer_refuses_what_is_no_value(tmp_path: Path, given: Any, sentence: str) -> None:

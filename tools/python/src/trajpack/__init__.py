@@ -34,7 +34,8 @@ __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
-           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer", "value": "predicates"}
+           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer",
+           "value": "predicates"}
 _MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 

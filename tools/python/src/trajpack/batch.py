@@ -70,7 +70,8 @@ class Batch(Mapping[str, Any]):
     ``Loader.outputs`` lists.
     """
 
-    __slots__ = ("_arrays", "_memory", "_outputs", "_texts", "count", "datasets", "epoch", "position", "repeated", "windows")
+    __slots__ = ("_arrays", "_memory", "_outputs", "_texts", "count", "datasets", "epoch", "position", "repeated",
+                 "windows")
 
     def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8] | None = None, count: int = 0,
                  epoch: int = 0, position: int = 0, windows: NDArray[np.uint64] | None = None,

@@ -137,8 +137,9 @@ def test_a_table_that_does_not_fit_is_refused(run, tmp_path, change, sentence):
 
 @pytest.mark.parametrize("words, sentence", [
     (["--remove", "labell"], "did you mean 'label'"), (["--set", "x"], "no NAME=VALUE"),
-    (["--set", "x=1", "--where", "label=swim"], "nothing was set"), (["--set", "x=[1,[2]]"], "no list of numbers"),
-    ([], "say what is known"), (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
+    (["--set", "x=1", "--where", "label=swim"], "no episode is left by label=swim"),
+    (["--set", "x=[1,[2]]"], "no list of numbers"), ([], "say what is known"),
+    (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
     (["--values-partial", "--set", "a=1"], "is for --values"),
 ])
 def test_what_cannot_be_set_is_refused(run, tmp_path, words, sentence):
@@ -183,7 +184,8 @@ def forecasts(run, tmp_path, steps=(0.02, 0.05, 0.1), known=True):
     rng = np.random.default_rng(3)
     for i, dt in enumerate(steps):
         x = np.sin(np.arange(80) * 0.2 + i)
-        pd.DataFrame({"time": np.round(np.arange(80) * dt, 6), "x": x}).to_csv(tmp_path / "truth" / f"s{i}.csv", index=False)
+        rows = pd.DataFrame({"time": np.round(np.arange(80) * dt, 6), "x": x})
+        rows.to_csv(tmp_path / "truth" / f"s{i}.csv", index=False)
         bad = x + np.where(np.arange(80) < 20 + 10 * i, 0, 3) + rng.normal(size=80) * 1e-9
         np.savez(tmp_path / "pred" / f"s{i}.npz", prediction=bad[:, None])
     pd.DataFrame({"id": [f"s{i}" for i in range(len(steps))], "lam": [0.5, 1.5, 2.5][:len(steps)],
