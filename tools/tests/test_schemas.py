@@ -34,6 +34,14 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
         found.append(("manifest.schema.json", json.loads((folder / "manifest.json").read_text())))
         found += [("schema.schema.json", read_archive.Shard(str(p)).schema) for p in folder.glob("*.h5")]
 
+    about = work / "about.csv"
+    about.write_text("id,label,theta,v.0,v.1\n" + "".join(f"00000{i},{'ab'[i % 2]},{i / 3},{i},0.5\n"
+                                                          for i in range(1, 6)))
+    subprocess.run([trajpack, "annotate", folders[0], "--values", about, "--set", "task=hunt"], check=True,
+                   capture_output=True)
+    side = json.loads(next(folders[0].glob("side-values-*.json")).read_text())
+    found += [("side-file.schema.json", side), ("values.schema.json", side["content"])]
+
     # A limit on the size of files stops a conversion behind its first shard: the journal stays.
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))

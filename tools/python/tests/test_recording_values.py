@@ -194,6 +194,19 @@ def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
     assert np.signbit(back["mixed"][1, 1])
 
 
+def test_a_writer_that_goes_on_has_the_values_of_the_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "on"
+    with trajpack.create(path, rate=1, values={"label": LABELS}) as writer:
+        writer.append("a", {"x": np.arange(4.0)}, values_of={"label": "run"})
+    with trajpack.create(path, mode="a", rate=1, values={"label": LABELS}) as writer:
+        writer.append("b", {"x": np.arange(4.0)}, values_of={"label": "sit"})
+        with pytest.raises(UsageError, match="no category 'swim'"):
+            writer.episode("c", values={"label": "swim"})
+    with pytest.raises(UsageError, match="not declared so there"):
+        trajpack.create(path, mode="a", rate=1, values={"label": ["swim"]})
+    assert trajpack.open(path).values["label"].tolist() == ["run", "sit"]
+
+
 def test_a_text_of_rows_holds_until_the_next(tmp_path: Path) -> None:
     """``stream/channel`` of a text is the last at or before the first row that is no ``past``."""
     rng = np.random.default_rng(5)
