@@ -19,8 +19,11 @@ import TrajpackTestSupport
   }
 
   private static func number(_ g: inout SeededGenerator) -> Double {
-    [0, -0.0, 5e-324, .infinity, -.infinity, 1 / 3, Double.random(in: -1e9...1e9, using: &g)]
-      .randomElement(using: &g) ?? 0
+    [
+      0, -0.0, .leastNonzeroMagnitude, .infinity, -.infinity, 1 / 3,
+      Double.random(in: -1e9...1e9, using: &g),
+    ]
+    .randomElement(using: &g) ?? 0
   }
 
   private static func randomCell(_ field: ValueField, _ g: inout SeededGenerator) -> EpisodeValue {
