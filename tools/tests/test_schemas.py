@@ -34,6 +34,12 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
         found.append(("manifest.schema.json", json.loads((folder / "manifest.json").read_text())))
         found += [("schema.schema.json", read_archive.Shard(str(p)).schema) for p in folder.glob("*.h5")]
 
+    run = [trajpack, "split", folders[0], "--rule", "train=0:60%", "--rule", "test=-20%:", "--context", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    found.append(("manifest.schema.json", json.loads((folders[0] / "manifest.json").read_text())))
+    for path in folders[0].glob("side-*.json"):
+        found.append(("side-file.schema.json", json.loads(path.read_text())))
+        found.append(("splits.schema.json", found[-1][1]["content"]))
     about = work / "about.csv"
     about.write_text("id,label,theta,v.0,v.1\n" + "".join(f"00000{i},{'ab'[i % 2]},{i / 3},{i},0.5\n"
                                                           for i in range(1, 6)))

@@ -163,6 +163,10 @@ def test_unfinished_and_single_shards_are_refused(run, tmp_path):
     series(tmp_path / "src", 3)
     run("convert", "src", "ds")
     assert "single shard" in run("annotate", "ds/shard-000000.h5", "--set", "a=1", code=2)
+    run("annotate", "ds/shard-000000.h5", "--set", "a=1", "--into", "one")
+    assert known(run, "one")["a"]["episodes"] == 3 and known(run, "ds") == {}
+    run("annotate", "ds/shard-000000.h5", "--remove", "b", "--into", "two", code=2)
+    assert not (tmp_path / "two").exists()
 
 
 def test_a_prepared_dataset_keeps_values(run, tmp_path):

@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackSources
@@ -45,6 +46,9 @@ struct Annotate: Command {
         "--units", to: \.units, value: "NAME=UNIT", help: "The units of a value."),
       .option(
         "--remove", to: \.removed, value: "NAME", help: "Take a value of all recordings away."),
+      .option(
+        "--into", to: \.into, value: "DIR", completes: .folders,
+        help: "Make a dataset of a single shard in this new folder, and set values there."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -56,10 +60,23 @@ struct Annotate: Command {
   var episodes: [String] = []
   var units: [String] = []
   var removed: [String] = []
+  var into: String?
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     try refuseIdle()
+    guard let into else { return try annotate(console) }
+    try Destination.refuse(into, in: dataset)
+    try Dataset.wrap(shard: dataset, into: into)
+    dataset = into
+    do throws(TrajpackError) { try annotate(console) } catch {
+      for name in (try? FileSystem.names(in: into)) ?? [] { unlink("\(into)/\(name)") }
+      rmdir(into)
+      throw error
+    }
+  }
+
+  private func annotate(_ console: Console) throws(TrajpackError) {
     let file = try values.map { (path) throws(TrajpackError) in try ValueFile(path) }
     let assigned = try assignments.mapThrowing { (text) throws(TrajpackError) in
       try Self.assignment(text)
