@@ -32,7 +32,8 @@ extension Loader {
       throw TrajpackError(
         .usage,
         "option 'plan': the split scheme '\(cutting.scheme)' cuts episodes, and the plan has steps that may take rows "
-          + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of each split")
+          + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of each split"
+      )
     }
     return out
   }
