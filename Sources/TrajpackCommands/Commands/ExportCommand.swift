@@ -34,6 +34,9 @@ struct ExportCommand: Command {
         "--fold", to: \.fold, value: "N", in: 0...1 << 20,
         help: "The fold that is the split 'test', of a scheme of folds."),
       .option(
+        "--where", to: \.conditions, value: "CONDITION",
+        help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
+      .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
       .flag(
@@ -48,12 +51,20 @@ struct ExportCommand: Command {
   var splits: [String] = []
   var scheme: String?
   var fold: Int?
+  var conditions: [String] = []
   var media: String?
   var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     try Destination.refuse(destination, in: dataset)
+    if !conditions.isEmpty {
+      guard episodes.isEmpty else {
+        throw TrajpackError(
+          .usage, "--where and --episode both choose recordings: give one of them")
+      }
+      episodes = try ValueConditions.ids(try OpenDataset(dataset), conditions)
+    }
     try chooseSplits()
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
@@ -101,7 +112,8 @@ struct ExportCommand: Command {
         if asked.isEmpty || asked.contains(id) { chosen.append(id) }
       }
     }
-    if let stranger = episodes.first(where: { !chosen.contains($0) }) {
+    let found = Set(chosen)
+    if conditions.isEmpty, let stranger = episodes.first(where: { !found.contains($0) }) {
       throw TrajpackError(
         .usage, "\(dataset): has no episode '\(stranger)' in the split \(list(splits, "or"))")
     }

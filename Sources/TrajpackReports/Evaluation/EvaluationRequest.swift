@@ -29,6 +29,8 @@ public struct EvaluationRequest: Sendable, Equatable {
   public var maps: [String] = []
   /// Patterns of episode ids; all where empty.
   public var episodes: [String] = []
+  /// Conditions on values of recordings; see ``ValueConditions``.
+  public var conditions: [String] = []
   /// Splits; all where empty.
   public var splits: [String] = []
   /// The split scheme that ``splits`` and ``trainSplit`` name parts of; the one that counts where none is named.
@@ -71,7 +73,8 @@ extension EvaluationRequest {
     }
     return .record([
       "metrics": texts(metrics), "suites": texts(suites), "settings": texts(settings),
-      "maps": texts(maps), "episodes": texts(episodes), "splits": texts(splits),
+      "maps": texts(maps), "episodes": texts(episodes), "where": texts(conditions),
+      "splits": texts(splits),
       "scheme": scheme.map { .string($0) }, "fold": fold.map { .int(Int64($0)) },
       "train_split": trainSplit.map { .string($0) }, "reference": reference.map { .string($0) },
       "window": window.map { window in
@@ -105,6 +108,7 @@ extension EvaluationRequest {
       case "settings": settings = try texts()
       case "maps": maps = try texts()
       case "episodes": episodes = try texts()
+      case "where": conditions = try texts()
       case "splits": splits = try texts()
       case "scheme": scheme = try item.text()
       case "fold": fold = try item.integer()

@@ -308,24 +308,3 @@ def test_plans_do_not_look_over_borders(tmp_path: Path) -> None:
     done = subprocess.run([program(), "apply", tmp_path / "ds", tmp_path / "out", "--plan", tmp_path / "plan.json"],
                           capture_output=True, text=True)
     assert done.returncode == 2 and "counts instead" in done.stderr and not (tmp_path / "out").exists()
-
-
-def test_standardised_by_the_target_rows_of_a_split(tmp_path: Path) -> None:
-    """As scikit-learn's StandardScaler, fitted to the training rows, makes them: every bit of float32."""
-    from sklearn.preprocessing import StandardScaler
-
-    data = np.random.default_rng(1).normal(size=(17_420, 7)).cumsum(0).astype("f4")
-    with trajpack.create(tmp_path / "ds", rate={"s": "1/3600"}) as writer:
-        writer.append("ett", {"s/x": data})
-    run(tmp_path / "ds", "--rule", "train=0:8640", "--rule", "val=8640:11520", "--rule", "test=11520:14400",
-        "--context", 96)
-    scaled = StandardScaler().fit(data[:8640].astype("f8")).transform(data.astype("f8")).astype("f4")
-    for name, first, count in [("train", 0, 8449), ("val", 8544, 2785), ("test", 11_424, 2785)]:
-        with trajpack.open(tmp_path / "ds").windows(split=name, past=96, length=96, shuffle=False, batch=500,
-                                                    drop_last=False, normalize="standard") as loader:
-            assert loader.windows == count
-            at = first
-            for batch in loader:
-                for window in batch["s/x"]:
-                    assert np.array_equal(window, scaled[at:at + 192])
-                    at += 1
