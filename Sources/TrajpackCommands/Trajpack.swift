@@ -12,8 +12,8 @@ public enum Trajpack {
       version: version,
       commands: [
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
-        Sample.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
-        Evaluate.self, Formats.self,
+        Sample.self, StatisticsCommand.self, ExportCommand.self, Diff.self, Verify.self,
+        Repair.self, Bench.self, Evaluate.self, Formats.self,
       ])
   }
 

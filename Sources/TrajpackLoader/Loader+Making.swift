@@ -51,13 +51,14 @@ extension Loader {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
     let filter = try EpisodeFilter(options, facts.splits)
+    let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
+        normalization: try NormalizationFit(datasets: datasets, options: options, filter: filter)
+          .statistics(selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0

@@ -70,6 +70,10 @@ final class Planner {
   ) throws(TrajpackError) {
     plan.places = places
     plan.epoch = epoch
+    plan.episodes.removeAll(keepingCapacity: true)
+    if !setup.layout.firstEpisodes.isEmpty {
+      plan.episodes = [Int](repeating: 0, count: places.count)
+    }
     plan.segments.removeAll(keepingCapacity: true)
     plan.finishes.removeAll(keepingCapacity: true)
     plan.finishStarts.removeAll(keepingCapacity: true)
@@ -97,6 +101,10 @@ final class Planner {
     let location = source.locate(place.window)
     let shard = location.shard
     let reference = shard.numbers(ofTrack: location.track)
+    if !plan.episodes.isEmpty {
+      plan.episodes[number] =
+        setup.layout.firstEpisodes[place.dataset] + shard.firstEpisode + reference.episode
+    }
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
       anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))

@@ -1,0 +1,67 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// The episodes of a scope in groups of one value, in the order of the values.
+struct EpisodeGroups {
+  /// What the episodes of each group have in common; `nil` where all are one group.
+  private(set) var values: [JSONValue?] = []
+  /// The episodes of each group, by their places in the scope.
+  private(set) var members: [[Int]] = []
+
+  /// - Throws: A data error where the metadata of an episode is no JSON; a usage error where no episode has the
+  ///   value.
+  init(
+    _ scope: StatisticsScope, by grouping: StatisticsRequest.Grouping?
+  ) throws(TrajpackError) {
+    switch grouping {
+    case nil:
+      values = [nil]
+      members = [Array(scope.episodes.indices)]
+    case .episode:
+      values = scope.episodes.map { .string(scope.id($0)) }
+      members = scope.episodes.indices.map { [$0] }
+    case .value(let path):
+      var found: [String: (value: JSONValue, members: [Int])] = [:]
+      for (number, episode) in scope.episodes.enumerated() {
+        let value = try Self.value(path, scope.shards[episode.shard], episode.local)
+        found[Self.key(value), default: (value, [])].members.append(number)
+      }
+      guard found.count > 1 || found[Self.key(.null)] == nil else {
+        throw TrajpackError(
+          .usage,
+          "no episode has a value '\(path)'; values of episodes are those of 'where', as in the metadata that "
+            + "'trajpack info --episodes --json' prints")
+      }
+      for item in found.values.sorted(by: { Self.precedes($0.value, $1.value) }) {
+        values.append(item.value)
+        members.append(item.members)
+      }
+    }
+  }
+
+  /// A value of an episode, by its path in the metadata; null where it has none.
+  static func value(
+    _ path: String, _ shard: Shard, _ episode: Int
+  ) throws(TrajpackError) -> JSONValue {
+    let record = shard.index.episode(episode)
+    guard !record.metadata.isEmpty else { return .null }
+    let metadata = try within("metadata of episode '\(record.id)'") { () throws(TrajpackError) in
+      try JSONValue(parsing: record.metadata)
+    }
+    return path.split(separator: ".").reduce(Optional(metadata)) { $0?[String($1)] } ?? .null
+  }
+
+  /// What is the same of equal values: 2 and 2.0 are.
+  static func key(_ value: JSONValue) -> String {
+    if let number = value.double, !number.isNaN { return "number \(number)" }
+    return value.text()
+  }
+
+  private static func precedes(_ a: JSONValue, _ b: JSONValue) -> Bool {
+    // What has no value comes last.
+    if (a == .null) != (b == .null) { return b == .null }
+    if let a = a.double, let b = b.double { return a < b }
+    if (a.double == nil) != (b.double == nil) { return a.double != nil }
+    return (a.string ?? a.text()) < (b.string ?? b.text())
+  }
+}

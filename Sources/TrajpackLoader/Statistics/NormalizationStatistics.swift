@@ -1,0 +1,246 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// What the values of a loader's channels are scaled by: statistics of the rows that it is fitted to.
+struct NormalizationStatistics: Sendable {
+  /// A channel's.
+  struct Fit: Sendable {
+    /// For each component, the elements of a row.
+    var components: [[Int]]
+    /// For each group of episodes (one where all are one), the components.
+    var groups: [[ComponentStatistics]]
+    /// Which of ``Grouping`` has the episodes of the groups; `nil` where all are one.
+    var grouping: Int?
+  }
+
+  /// Which episode is of which group.
+  struct Grouping: Sendable {
+    /// `episode`, or the path of a value.
+    var by: String
+    /// What each group has in common.
+    var values: [JSONValue]
+    /// The group of each episode, counted over all datasets; -1 where it is of none.
+    var groups: [Int32]
+  }
+
+  /// By `stream/channel`.
+  var fits: [String: Fit] = [:]
+  var groupings: [Grouping] = []
+  /// The number of each dataset's first episode, counted over all.
+  var firstEpisodes: [Int] = []
+}
+
+/// Finds statistics for what is to be normalised: those of the index where they are of the same rows, or measured.
+struct NormalizationFit {
+  let datasets: [OpenDataset]
+  let options: LoaderOptions
+  let filter: EpisodeFilter
+
+  /// A channel that is to be normalised.
+  private struct Need {
+    var path: String
+    var rule: NormalizationRule
+    var channel: MeasuredChannel
+  }
+
+  /// - Parameter unmeasured: channels that statistics say nothing of, by path.
+  /// - Throws: A usage error where an option does not fit the data; a data error for damage.
+  func statistics(
+    _ selection: Selection, unmeasured: Set<String>
+  ) throws(TrajpackError) -> NormalizationStatistics {
+    var out = NormalizationStatistics()
+    guard options.normalizes else { return out }
+    let needs = try needs(selection, unmeasured)
+    let rows = try fittedRows()
+    let isStored = { (need: Need) in
+      rows.splits != nil && need.rule.per == nil && need.rule.axes == nil
+        && !need.rule.method.needsQuantiles
+    }
+    if needs.contains(where: isStored), let splits = rows.splits {
+      let all = try Loader.statistics(datasets)
+      for need in needs where isStored(need) {
+        out.fits[need.path] = .init(
+          components: need.channel.components, groups: [all.all(need.path, of: splits)])
+      }
+    }
+    let rest = needs.filter { !isStored($0) }
+    guard !rest.isEmpty else { return out }
+    var firsts = [0]
+    for dataset in datasets { firsts.append(firsts[firsts.count - 1] + dataset.episodeCount) }
+    out.firstEpisodes = firsts
+    var groupings: [StatisticsRequest.Grouping?] = []
+    for need in rest where !groupings.contains(need.rule.per) { groupings.append(need.rule.per) }
+    for grouping in groupings {
+      try measure(rest.filter { $0.rule.per == grouping }, grouping, rows, into: &out)
+    }
+    return out
+  }
+
+  private func needs(
+    _ selection: Selection, _ unmeasured: Set<String>
+  ) throws(TrajpackError) -> [Need] {
+    var out: [Need] = []
+    for item in selection.items {
+      let channel = item.channel
+      guard let rule = options.normalize.value(stream: item.stream, channel: channel.name),
+        !unmeasured.contains(item.path),
+        SelectedChannel.isScaled(channel, isNamed: options.names(item.path))
+      else { continue }
+      let components =
+        if let axes = rule.axes {
+          try ComponentAxes.components(of: channel.shape, axes: axes, item.path)
+        } else {
+          ComponentRule.components(of: channel)
+        }
+      let most = ComponentAxes.quantileComponents.asked
+      guard !rule.method.needsQuantiles || components.count <= most else {
+        throw TrajpackError(
+          .usage,
+          "option 'normalize': channel '\(item.path)' has \(components.count) components, and quantiles are "
+            + "kept of at most \(most): take some together with 'axes', or choose 'standard' or 'minmax'")
+      }
+      out.append(
+        Need(
+          path: item.path, rule: rule,
+          channel: MeasuredChannel(
+            stream: item.stream, name: channel.name, shape: channel.shape,
+            components: components, hasQuantiles: rule.method.needsQuantiles)))
+    }
+    return out
+  }
+
+  // MARK: Which rows
+
+  /// The episodes that are measured.
+  private struct Rows {
+    /// The whole splits that they are, where they are; statistics of these are in the index.
+    var splits: [String]?
+    /// What they are, for errors.
+    var text: String
+    var keeps: (Shard, Int) throws(TrajpackError) -> Bool
+  }
+
+  /// The episodes of 'normalize_split'; else those of the training split, where there is one, that are chosen;
+  /// else those that are chosen. Where none of the training split is chosen, the chosen ones are for a test, and
+  /// all of the training split counts.
+  private func fittedRows() throws(TrajpackError) -> Rows {
+    var known: [String] = []
+    for split in datasets.flatMap({ $0.shards.flatMap(\.schema.splits) })
+    where !known.contains(split) { known.append(split) }
+    let all = known + [""]
+    if let split = options.normalizeSplit {
+      if known.contains(split) { return whole([split]) }
+      guard split == "all" else {
+        throw TrajpackError(
+          .usage,
+          "option 'normalize_split': there are no statistics of a split '\(split)'"
+            + Suggestion.text(for: split, among: known.sorted() + ["all"]))
+      }
+      return whole(all)
+    }
+    let filter = filter
+    if known.contains("train") {
+      let (kept, others) = try counts(of: "train")
+      if kept == 0 || others == 0 { return whole(["train"]) }
+      return Rows(splits: nil, text: "the chosen episodes of split 'train'") {
+        (shard, episode) throws(TrajpackError) in
+        try Self.isIn(["train"], shard, episode) && filter.keeps(shard.index, episode)
+      }
+    }
+    if let splits = options.splits, options.episodes == nil, options.conditions.isEmpty {
+      return whole(splits)
+    }
+    if try filter.keepsAll || counts(of: nil).others == 0 { return whole(all) }
+    return Rows(splits: nil, text: "the chosen episodes") {
+      (shard, episode) throws(TrajpackError) in try filter.keeps(shard.index, episode)
+    }
+  }
+
+  private func whole(_ splits: [String]) -> Rows {
+    let text =
+      splits.contains("")
+      ? "all episodes" : "split \(splits.map { "'\($0)'" }.joined(separator: ", "))"
+    return Rows(splits: splits, text: text) { (shard, episode) throws(TrajpackError) in
+      Self.isIn(splits, shard, episode)
+    }
+  }
+
+  private static func isIn(_ splits: [String], _ shard: Shard, _ episode: Int) -> Bool {
+    let own = shard.index.split(ofEpisode: episode)
+    return splits.contains(own < 0 ? "" : shard.schema.splits[own])
+  }
+
+  /// How many episodes of a split (of all) are chosen, and how many are not.
+  private func counts(of split: String?) throws(TrajpackError) -> (kept: Int, others: Int) {
+    var (kept, others) = (0, 0)
+    for shard in datasets.flatMap(\.shards) {
+      for episode in 0..<shard.index.episodeCount {
+        if let split, !Self.isIn([split], shard, episode) { continue }
+        if try filter.keeps(shard.index, episode) { kept += 1 } else { others += 1 }
+      }
+    }
+    return (kept, others)
+  }
+
+  // MARK: Measuring
+
+  private func measure(
+    _ needs: [Need], _ grouping: StatisticsRequest.Grouping?, _ rows: Rows,
+    into out: inout NormalizationStatistics
+  ) throws(TrajpackError) {
+    let filter = filter
+    // A recording that is normalised by itself is measured by itself, whatever its split.
+    let scope = try StatisticsScope(datasets) { (_, shard, episode) throws(TrajpackError) in
+      grouping == .episode
+        ? try filter.keeps(shard.index, episode) : try rows.keeps(shard, episode)
+    }
+    let groups = try EpisodeGroups(scope, by: grouping)
+    let found = try SubsetStatistics(scope.shards, needs.map(\.channel)).measure(
+      groups.members.map { $0.flatMap { scope.episodes[$0].parts } }, threads: options.threads)
+    for (number, need) in needs.enumerated() {
+      out.fits[need.path] = .init(
+        components: need.channel.components, groups: found.map { $0[number] },
+        grouping: grouping == nil ? nil : out.groupings.count)
+    }
+    guard let grouping else { return }
+    var table = [Int32](repeating: -1, count: out.firstEpisodes[datasets.count])
+    func place(_ dataset: Int, _ number: Int) -> Int { out.firstEpisodes[dataset] + number }
+    if case .value(let path) = grouping {
+      let places = Dictionary(
+        uniqueKeysWithValues: groups.values.enumerated().map {
+          (EpisodeGroups.key($0.element ?? .null), Int32($0.offset))
+        })
+      for (d, dataset) in datasets.enumerated() {
+        for (s, shard) in dataset.shards.enumerated() {
+          for local in 0..<shard.index.episodeCount where try filter.keeps(shard.index, local) {
+            let value = try EpisodeGroups.value(path, shard, local)
+            guard let group = places[EpisodeGroups.key(value)] else {
+              throw TrajpackError(
+                .usage,
+                "option 'normalize': episode '\(shard.index.episode(local).id)' has '\(path)' "
+                  + "\(value.text()), and no episode with it is in \(rows.text), whose statistics it would be "
+                  + "normalised by: name another 'normalize_split', or leave the episode out")
+            }
+            table[place(d, dataset.firstEpisodes[s] + local)] = group
+          }
+        }
+      }
+    } else {
+      for (group, members) in groups.members.enumerated() {
+        for member in members {
+          let episode = scope.episodes[member]
+          table[place(episode.dataset, episode.number)] = Int32(group)
+        }
+      }
+    }
+    out.groupings.append(
+      .init(by: grouping.text, values: groups.values.map { $0 ?? .null }, groups: table))
+  }
+}
+
+extension LoaderOptions {
+  /// Whether 'normalize' names a channel by its path.
+  func names(_ path: String) -> Bool {
+    normalize.rules.contains { $0.pattern.text == path }
+  }
+}
