@@ -29,9 +29,7 @@ extension Loader {
     }
     let views =
       if let plan = options.plan {
-        try ShardView.prepared(datasets.map(\.shards), by: plan) { () throws(TrajpackError) in
-          try Self.statistics(datasets)
-        }
+        try ShardView.prepared(datasets.map(\.shards), by: plan, threads: options.threads)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }

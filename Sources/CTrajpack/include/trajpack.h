@@ -158,12 +158,14 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "dtype"      "float32" or {pattern: dtype}, where "float", "int" and "bool" stand for all channels of such
 //                types; default: the channels' own. To whole numbers, fractions are
 //                cut off, and what the type cannot hold becomes its nearest end
-//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1), or
-//                {pattern: ..}; from the statistics of "normalize_split" (default: "train" where the
-//                dataset has it, else the chosen splits, else all where all is chosen; "all": of all,
-//                whatever is chosen). The result is float32 unless a dtype is given. What does not vary
-//                becomes 0. Labels, categories, quaternions, matrices stay as they are, and images, depth,
-//                events, booleans that are not named
+//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1) | "robust" (median 0, quartiles 1
+//                apart), or {"method", "axes": as for tp_dataset_measure, "per": "episode" or the path of a value of the
+//                metadata}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
+//                whatever is chosen); default: of "train", where the dataset has it, else of all, and of these of the
+//                chosen episodes only (where none of "train" is chosen, of all of it). What the index does not have
+//                is measured now. The result is float32 unless a dtype is given. What does not vary becomes 0. Labels,
+//                categories, quaternions, matrices stay as they are, and images, depth, events, booleans that are not
+//                named
 //   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
 //                instead of their own
 //   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in

@@ -97,7 +97,8 @@ struct NormalizationFit {
         throw TrajpackError(
           .usage,
           "option 'normalize': channel '\(item.path)' has \(components.count) components, and quantiles are "
-            + "kept of at most \(most): take some together with 'axes', or choose 'standard' or 'minmax'")
+            + "kept of at most \(most): take some together with 'axes', or choose 'standard' or 'minmax'"
+        )
       }
       out.append(
         Need(

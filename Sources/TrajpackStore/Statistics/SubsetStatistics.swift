@@ -160,6 +160,22 @@ public struct SubsetStatistics: Sendable {
     streams.map { $0.channels.reduce(0) { $0 + channels[$1].elements } }.max() ?? 1
   }
 
+  /// All rows of the episodes of a split, or of all episodes.
+  package static func parts(of shards: [Shard], split: String?) -> [TrackPart] {
+    var out: [TrackPart] = []
+    for (number, shard) in shards.enumerated() {
+      for episode in 0..<shard.index.episodeCount {
+        let own = shard.index.split(ofEpisode: episode)
+        if let split, (own < 0 ? "" : shard.schema.splits[own]) != split { continue }
+        for track in shard.index.tracks(ofEpisode: episode) {
+          let count = shard.index.numbers(ofTrack: track).count
+          if count > 0 { out.append(TrackPart(shard: number, track: track, rows: 0..<count)) }
+        }
+      }
+    }
+    return out
+  }
+
   // MARK: Units
 
   /// Rows of one stream that are read at once.

@@ -1,14 +1,14 @@
 import TrajpackFormat
 
 /// Which elements of a channel's rows have statistics together.
-enum ComponentAxes {
+package enum ComponentAxes {
   /// The elements of each component where `axes` of a row's shape keep statistics of their own, and all
   /// others are taken together: of rows `[C, H, W]`, axis 0 gives C components. Components are in the order of
   /// rows. Negative axes count from the last, as in numpy.
   ///
   /// - Parameter path: the channel, for errors.
   /// - Throws: A usage error for an axis that the shape does not have.
-  static func components(
+  package static func components(
     of shape: [Int], axes: [Int], _ path: String
   ) throws(TrajpackError) -> [[Int]] {
     var kept = [Bool](repeating: false, count: shape.count)
@@ -40,5 +40,5 @@ enum ComponentAxes {
 
   /// The most components of a channel whose quantiles are taken without being asked for, as in the statistics of
   /// a shard, and where they are asked for.
-  static let quantileComponents = (usual: 64, asked: 1024)
+  package static let quantileComponents = (usual: 64, asked: 1024)
 }
