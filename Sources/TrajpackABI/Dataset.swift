@@ -116,8 +116,10 @@ public func tp_dataset_measure(
   Border.run(error) { () throws(TrajpackError) in
     let out = try Border.need(json, "json")
     let request = try StatisticsRequest(json: try Border.string(options, "options"))
-    out.pointee = try Border.text(
-      try SubsetMeasurement(try opened(dataset), request).json.text())
+    let opened = try opened(dataset)
+    let measured = try SubsetMeasurement(opened, request)
+    if request.saves, !measured.isSaved { try measured.save(in: opened.dataset.path) }
+    out.pointee = try Border.text(measured.json.text())
     return TP_OK
   }
 }

@@ -92,9 +92,11 @@ int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *
 //   "by"         "episode", or the path of a value in the episode's metadata: statistics of each group
 //   "quantiles"  true, false; default: of channels with at most 64 components
 //   "threads"    default 0: the processors. The result does not depend on it
+//   "save"       true: keeps the result in a side file of the dataset (archive-format.md, section 11); the same request,
+//                and loaders that normalize by these rows, find it where the dataset is opened after that
 //
 // {"data_digest", "rows_digest": what identifies the rows, however they were chosen, "probabilities", "left_out":
-//  channels of bytes, "by", "groups": [{"value", "episodes", "rows": {stream: n}, "channels": {"stream/channel":
+//  channels of bytes, "by", "saved": whether a side file had it, "groups": [{"value", "episodes", "rows": {stream: n}, "channels": {"stream/channel":
 //  {"kind", "units", "shape", "axes", "count": [..], "missing", "infinite", "min", "max", "mean", "std", "quantiles",
 //  "quantiles_exact"}}}]}; a number for each component. Mean and std (of the population) are those of the exact sums.
 // Quantiles are exact (numpy's default method) up to 100,000 values; beyond, a rank is off by less than 0.1 %.

@@ -54,6 +54,9 @@ struct StatisticsCommand: Command {
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor."),
+      .flag(
+        "--save", to: \.save,
+        help: "Keep them in a side file of the dataset, where this and 'normalize' find them."),
       .flag("--json", to: \.json, help: "Print JSON, with every component."),
     ]
   }
@@ -67,6 +70,7 @@ struct StatisticsCommand: Command {
   var by = "stream"
   var quantiles = "auto"
   var jobs: Int?
+  var save = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -84,10 +88,12 @@ struct StatisticsCommand: Command {
       throw error
     }
     progress.finish("measured")
+    if save, !measured.isSaved { try measured.save(in: dataset) }
     if json {
       console.print(measured.json)
     } else {
       StatisticsTable(measured, dataset).print(console)
+      if measured.isSaved { console.note("saved before; nothing was read") }
     }
   }
 

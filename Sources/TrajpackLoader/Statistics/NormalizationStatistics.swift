@@ -145,13 +145,15 @@ struct NormalizationFit {
       if kept == 0 || others == 0 { return whole(["train"]) }
       return Rows(splits: nil, text: "the chosen episodes of split 'train'") {
         (shard, episode) throws(TrajpackError) in
-        try Self.isIn(["train"], shard, episode) && filter.keeps(shard.index, episode)
+        guard Self.isIn(["train"], shard, episode) else { return false }
+        return try filter.keeps(shard.index, episode)
       }
     }
     if let splits = options.splits, options.episodes == nil, options.conditions.isEmpty {
       return whole(splits)
     }
-    if try filter.keepsAll || counts(of: nil).others == 0 { return whole(all) }
+    if filter.keepsAll { return whole(all) }
+    if try counts(of: nil).others == 0 { return whole(all) }
     return Rows(splits: nil, text: "the chosen episodes") {
       (shard, episode) throws(TrajpackError) in try filter.keeps(shard.index, episode)
     }
@@ -194,6 +196,25 @@ struct NormalizationFit {
     let scope = try StatisticsScope(datasets) { (_, shard, episode) throws(TrajpackError) in
       grouping == .episode
         ? try filter.keeps(shard.index, episode) : try rows.keeps(shard, episode)
+    }
+    var needs = needs
+    if grouping == nil, datasets.count == 1,
+      !datasets[0].dataset.sideFiles(.statistics).isEmpty
+    {
+      let digest = scope.digest
+      var rest: [Need] = []
+      for need in needs {
+        guard
+          let saved = try SavedStatistics.components(
+            datasets[0], digest, need.channel, axes: need.rule.axes)
+        else {
+          rest.append(need)
+          continue
+        }
+        out.fits[need.path] = .init(components: need.channel.components, groups: [saved])
+      }
+      guard !rest.isEmpty else { return }
+      needs = rest
     }
     let groups = try EpisodeGroups(scope, by: grouping)
     let found = try SubsetStatistics(scope.shards, needs.map(\.channel)).measure(

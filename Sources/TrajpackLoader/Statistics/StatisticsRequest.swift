@@ -25,10 +25,12 @@ public struct StatisticsRequest: Sendable {
   var grouping: Grouping?
   /// `nil`: of channels with at most 64 components.
   var quantiles: Bool?
+  /// Whether the result is to be kept in a side file.
+  public private(set) var saves = false
 
   /// The members that a loader has as well.
   private static let shared = ["channels", "exclude", "split", "episodes", "where", "reference"]
-  private static let own = ["rows", "axes", "by", "quantiles", "threads"]
+  private static let own = ["rows", "axes", "by", "quantiles", "threads", "save"]
 
   /// Reads a request from JSON text.
   ///
@@ -80,6 +82,7 @@ public struct StatisticsRequest: Sendable {
       case let path: grouping = .value(path)
       }
     case "quantiles": quantiles = try option.truth()
+    case "save": saves = try option.truth()
     default: options.threads = try option.integer(0...1024)
     }
   }

@@ -8,7 +8,7 @@ extension SubsetMeasurement {
       "data_digest": .string(dataDigest), "rows_digest": .string(rowsDigest),
       "probabilities": .array(ComponentStatistics.probabilities.map { .double($0) }),
       "left_out": .array(leftOut.map { .string($0) }),
-      "by": by.map { .string($0) } ?? .null,
+      "by": by.map { .string($0) } ?? .null, "saved": .bool(isSaved),
       "groups": .array(groups.map(json)),
     ])
   }

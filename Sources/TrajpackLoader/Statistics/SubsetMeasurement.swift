@@ -41,6 +41,8 @@ public struct SubsetMeasurement: Sendable {
   public var dataDigest: String
   /// What identifies the rows.
   public var rowsDigest: String
+  /// Whether a side file had them, so that nothing was measured.
+  public var isSaved = false
 }
 
 extension SubsetMeasurement {
@@ -66,13 +68,23 @@ extension SubsetMeasurement {
         "\(dataset.dataset.path): no episode is left by 'split', 'episodes', 'where' and 'rows' (of "
           + "\(dataset.episodeCount))")
     }
+    channels = measured
+    leftOut = selection.leftOut
+    by = request.grouping?.text
+    dataDigest = dataset.digest
+    rowsDigest = scope.digest
+    let name = SavedStatistics.name(rowsDigest, measured, by: by)
+    if let saved = try SavedStatistics.groups(dataset, name, rowsDigest, measured) {
+      groups = saved
+      isSaved = true
+      return
+    }
     let groups = try EpisodeGroups(scope, by: request.grouping)
     let subset = try SubsetStatistics(
       dataset.shards, try measured.map { (m) throws(TrajpackError) in try m.measuredChannel() })
     let found = try subset.measure(
       groups.members.map { $0.flatMap { scope.episodes[$0].parts } },
       threads: request.options.threads, isStopped: isStopped, progress: progress)
-    channels = measured
     let streams = Set(selection.streams)
     self.groups = zip(groups.values, zip(groups.members, found)).map { value, rest in
       Group(
@@ -80,10 +92,6 @@ extension SubsetMeasurement {
         rows: scope.rowCounts(of: rest.0).filter { streams.contains($0.stream) },
         statistics: rest.1)
     }
-    leftOut = selection.leftOut
-    by = request.grouping?.text
-    dataDigest = dataset.digest
-    rowsDigest = scope.digest
   }
 
   private static func splits(_ schemas: [Schema]) -> [String] {

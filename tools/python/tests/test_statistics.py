@@ -20,12 +20,12 @@ SUBJECTS = ["b", "a", "b", "a", "a", "b"]
 class World:
     """Recordings of two streams, and every value of them."""
 
-    def __init__(self, path: Path, seed: int = 0, **options: Any) -> None:
+    def __init__(self, path: Path, seed: int = 0, factor: int = 1, **options: Any) -> None:
         rng = np.random.default_rng(seed)
         self.episodes: list[dict[str, np.ndarray]] = []
         with trajpack.create(path, rate={"s": 10, "slow": 2}, **options) as writer:
             for number, (split, subject) in enumerate(zip(SPLITS, SUBJECTS, strict=True)):
-                rows = int(rng.integers(40, 400))
+                rows = int(rng.integers(40, 400)) * factor
                 x = np.exp(rng.normal(size=rows) * 2).astype("f4") + number
                 x[rng.random(rows) < 0.05] = np.nan
                 u = rng.normal(size=(rows, 2, 3, 4)) * np.array([1, 50])[:, None, None] + 7
@@ -53,7 +53,7 @@ def check(found: dict[str, Any], columns: list[np.ndarray], exact: bool = True) 
         assert found["count"][i] == x.size and found["missing"][i] == np.isnan(flat).sum()
         assert found["min"][i] == x.min() and found["max"][i] == x.max()
         np.testing.assert_allclose(found["mean"][i], math.fsum(x) / x.size, rtol=2.3e-16)
-        np.testing.assert_allclose(found["std"][i], x.std(), rtol=1e-12)
+        np.testing.assert_allclose(found["std"][i], x.std(), rtol=1e-12, atol=1e-15 * abs(x).max())
         if exact and "quantiles" in found:
             np.testing.assert_array_equal(found["quantiles"][i], np.quantile(x, PROBABILITIES))
             assert found["quantiles_exact"][i]
@@ -125,8 +125,8 @@ def test_a_union_is_the_merge(world: World) -> None:
     np.testing.assert_allclose(both["std"][0], math.sqrt(variance), rtol=1e-12)
 
 
-def test_threads_and_shards_change_no_bit(tmp_path: Path, world: World) -> None:
-    cut = World(tmp_path / "cut", shard_bytes=1000)
+def test_threads_and_shards_change_no_bit(tmp_path: Path) -> None:
+    world, cut = World(tmp_path / "whole", factor=20), World(tmp_path / "cut", factor=20, shard_bytes=1 << 20)
     assert len(cut.data.shards) > 2 and len(world.data.shards) == 1
     for options in ({}, {"by": "subject"}, {"rows": (7, 90)}):
         first = world.data.statistics(threads=1, **options)
@@ -286,3 +286,29 @@ def test_a_pickled_loader_normalizes_alike(world: World) -> None:
 def test_mistakes_of_normalize_are_said(world: World, options: dict[str, Any], words: str) -> None:
     with pytest.raises(trajpack.UsageError, match=words):
         world.data.windows(length=1, batch=1, **options)
+
+
+def test_saved_statistics_are_found(tmp_path: Path) -> None:
+    world = World(tmp_path / "w")
+    before = world.data.statistics(episodes=["e0", "e4"], save=True)
+    by = world.data.statistics(channels="s/x", by="subject", save=True)
+    assert not before.saved and len(list((tmp_path / "w").glob("side-statistics-*.json"))) == 2
+    again = trajpack.open(tmp_path / "w")
+    assert again.digest == world.data.digest
+    found = again.statistics(where={"n": [0, 4]})          # said otherwise, the same rows
+    assert found.saved and found == before and found.rows == before.rows
+    assert again.statistics(channels="s/x", by="subject").saved and again.statistics(channels="s/x", by="subject") == by
+    for other in ({}, {"episodes": ["e0"]}, {"episodes": ["e0", "e4"], "rows": (0, 9)}, {"episodes": ["e0", "e4"], "axes": []}):
+        more = {"channels": "s/u"} if "axes" in other else {}
+        assert not again.statistics(**other, **more).saved
+    options: dict[str, Any] = dict(length=3, batch=8, episodes=["e0", "e4"], shuffle=False, normalize="robust")
+    one, two = next(iter(world.data.windows(**options))), next(iter(again.windows(**options)))
+    for name in one:
+        np.testing.assert_array_equal(one[name], two[name])
+    # It is the file that was used.
+    file = next(f for f in (tmp_path / "w").glob("side-statistics-*.json") if '"by":null' in f.read_text().replace(" ", ""))
+    file.write_text(file.read_text().replace("e", "f", 1))
+    with pytest.raises(trajpack.DataError, match="is damaged"):
+        again.statistics(where={"n": [0, 4]})
+    with pytest.raises(trajpack.UsageError, match="single shard"):
+        trajpack.open(next((tmp_path / "w").glob("shard-*.h5"))).statistics(save=True)

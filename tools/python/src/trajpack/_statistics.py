@@ -25,7 +25,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
         episodes: str | Iterable[str] | None = None, where: Mapping[str, Any] | None = None,
         rows: slice | tuple[int | None, int | None] | None = None, reference: str | None = None,
         axes: int | Iterable[int] | Mapping[str, int | Iterable[int]] | None = None, by: str | None = None,
-        quantiles: bool | None = None, threads: int | None = None,
+        quantiles: bool | None = None, threads: int | None = None, save: bool | None = None,
     ) -> Measured:
         """Measures a part of the data in one pass over its values: ``{"stream/channel": {"count", "missing", "min",
         "max", "mean", "std", "quantiles", "quantiles_exact", ...}}``, a list with a number for each component.
@@ -42,6 +42,9 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             "episode", or the path of a value in the episodes' metadata: ``{value: {channel: ...}}`` comes back.
         quantiles
             Whether there are some; by default of channels with at most 64 components.
+        save
+            True: keep them in a side file of the dataset. The same question, and loaders that normalize by these rows,
+            find them there once the dataset is opened again (``saved`` of the result).
 
         Mean and standard deviation (of the population) come from exact sums; ``threads``, shards and order change no
         bit. Quantiles, at ``probabilities``, are those of ``numpy.quantile`` up to 100,000 values of a component;
@@ -59,7 +62,8 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
         options = _options.encode({
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "split": split,
             "episodes": _options.listed(episodes), "where": where, "rows": bounds, "reference": reference,
-            "axes": axes, "by": by, "quantiles": quantiles, "threads": threads})
+            "axes": axes, "by": by, "quantiles": quantiles, "threads": threads,
+            "save": save})
         found: dict[str, Any] = {}
 
         def measure() -> None:
@@ -94,6 +98,8 @@ class Measured(dict[Any, Any]):
         self.probabilities: list[float] = found["probabilities"]
         #: Channels that were chosen and have no numbers.
         self.left_out: list[str] = found["left_out"]
+        #: Whether a side file had them, so that nothing was measured.
+        self.saved: bool = found["saved"]
         #: What identifies the data, and the rows of it.
         self.digests: tuple[str, str] = found["data_digest"], found["rows_digest"]
 
