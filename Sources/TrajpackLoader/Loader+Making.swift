@@ -50,13 +50,15 @@ extension Loader {
         }.map(\.stream)), reference: reference, length: length, options)
     let filter = try EpisodeFilter(options, facts.splits)
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
+    let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        normalization: try NormalizationFit(datasets: datasets, options: options, filter: filter)
-          .statistics(selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured))
+        normalization: try NormalizationFit(datasets, options, filter).statistics(
+          selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured,
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0
@@ -70,7 +72,7 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, filter)
+      let source = try WindowSource(shards, rule, try filter.on(dataset))
       guard source.count > 0 else {
         throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
       }
@@ -90,7 +92,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates)
+      choices: choices, rates: facts.singleRates, values: values)
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
@@ -101,7 +103,7 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference))
+      digest: try Self.digest(datasets, sources, options, reference: reference))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -169,7 +171,7 @@ extension Loader {
     var kept = 0
     for shard in dataset.shards {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.keeps(shard.index, episode)) == true {
+      where (try? filter.on(dataset).keeps(shard.index, episode)) == true {
         kept += 1
       }
     }
@@ -177,6 +179,7 @@ extension Loader {
       return TrajpackError(
         .usage,
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+          + unknownValue(dataset, options)
       )
     }
     return TrajpackError(
@@ -187,11 +190,20 @@ extension Loader {
     )
   }
 
+  /// The first name of 'where' that no episode has as a value, and the nearest that one has; empty where all are.
+  private static func unknownValue(_ dataset: OpenDataset, _ options: LoaderOptions) -> String {
+    guard let values = try? dataset.values(),
+      let name = options.conditions.map(\.path).first(where: { values[$0] == nil })
+    else { return "" }
+    return "; no recording has the value '\(name)'"
+      + Suggestion.text(for: name, among: values.names)
+  }
+
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
     reference: String
-  ) -> UInt64 {
+  ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
     for name in [
@@ -201,6 +213,12 @@ extension Loader {
       "weights", "epoch_windows", "tolerance", "replacement",
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
+    }
+    // Values that were set later decide which windows there are, and are no part of the data's digest.
+    for dataset in datasets {
+      if let values = try dataset.digest(ofValues: options.valuesAskedFor) {
+        text += " values=\(values)"
+      }
     }
     return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
   }

@@ -1,3 +1,4 @@
+import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
 import TrajpackStore
@@ -15,6 +16,9 @@ public final class OpenDataset: Sendable {
   public let firstTracks: [Int]
   /// A digest of the content: the manifest's, or of the headers, which hold the checksums of the indexes.
   public let digest: String
+  /// What is known of the episodes, once somebody has asked.
+  let cachedValues = Mutex<ValueTable?>(nil)
+  let cachedAnnotations = Mutex<ValueAnnotations??>(nil)
 
   /// Opens every shard of the dataset at `path`.
   public init(_ path: String) throws(TrajpackError) {

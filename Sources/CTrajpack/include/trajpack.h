@@ -69,6 +69,11 @@ int32_t tp_dataset_episodes(const tp_dataset *dataset, int64_t first, int64_t co
 int32_t tp_dataset_find_episode(const tp_dataset *dataset, const char *id, int64_t *episode,
                                 tp_error *error);
 
+// What is known of every recording: {"values": [{"name", "type": "number" | "integer" | "category" | "text" |
+// "array", "element", "shape", "units", "description", "categories", "cells": one for each episode, null where it
+// has none, arrays as flat lists}]}.
+int32_t tp_dataset_values(const tp_dataset *dataset, char **json, tp_error *error);
+
 // One episode: {"id", "split", "metadata", "tracks": [{"track": number for the functions below,
 // "stream", "entity": {"kind", "index", "type"} or null, "rows",
 // "clock": {"type": "regular", "start", "rate"} (texts "n" or "n/d") | {"type": "ticks", "tick"} |
@@ -176,11 +181,16 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "time"       true: times of the rows of each stream, float64
 //   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
 //                (of its start), int64; "meta:time" (of its start), float64
+//   "values"     names or patterns of values of recordings: [B, ..] each, by their names: numbers float64, integers
+//                int64, categories int32 codes, arrays [B, ..]; "observed:NAME" [B] says which recordings have it
+//                (where not: NaN, the smallest integer, -1). "rate:STREAM" is the rows a unit of time. Texts lie in
+//                no array: tp_loader_texts gives them; "time_unit:STREAM", and "stream/channel" of a text, which is
+//                the one that is valid at a window's first row after "past", are texts too
 //
 //   Which windows, in which order
 //   "split"      a name, or a list of names
 //   "episodes"   ids or patterns of ids
-//   "where"      {"path.in.metadata": value | [values] | {"min": x, "max": y}}
+//   "where"      {"value": v | [values] | {"min": x, "max": y}}: values of recordings, or paths in their metadata
 //   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.
 //                Asked of a channel (several together are all to hold): "any", "all" of its values,
 //                all of the "first" or "last" row, the "mean", "min", "max", "std" (over n) of them, or
@@ -189,9 +199,10 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                "of": "abs" | "norm" (a row's length) | "change" (from the row before), or a list.
 //                {"and": [..]}, {"or": [..]}, {"not": ..} join tests. What counts are values that were
 //                observed, of rows of any stream that lie within the window's time, of all entities;
-//                a window without any passes no test but "not".
+//                a window without any passes no test but "not". {"value": NAME, "is": ..} asks for a value
+//                of the window's recording, which is compared in the same way (a text with texts)
 //   "window_weights"  windows are drawn with replacement, with these chances: {"channel": ..,
-//                "statistic": "mean"}, or true: they come by tp_loader_set_weights
+//                "statistic": "mean"}, {"value": NAME}, or true: they come by tp_loader_set_weights
 //   "cache_dir"  where to keep what "windows_where" found; "" for nowhere. Default: $XDG_CACHE_HOME or
 //                ~/.cache, /trajpack, for datasets from 64 MiB on
 //   "shuffle"    "global" (default) | "block" | "none"
@@ -229,8 +240,9 @@ void tp_loader_free(tp_loader *loader);
 //  dataset, [{"candidates", "windows", "damaged", "bytes": of memory, "cache": path or null, "cached"}]
 //  or null, "outputs": [{"name", "dtype", "shape":
 //  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |
-//  "present" | "padding" | "time" | "meta", "stream": name, "channel": name or null, "channels": of a feature
-//  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "left_raw": channels that "normalize" leaves
+//  "present" | "padding" | "time" | "meta" | "value", "stream": name, "channel": name or null, "channels": of a
+//  feature matrix, "entities": length of axis 2 or 0, "units", "kind", "categories": names of the codes of a value,
+//  or null}], "texts": values that tp_loader_texts gives, [{"name", "description"}], "left_raw": channels that "normalize" leaves
 //  as they are, "between_rows": {stream: offsets in seconds that are no rows of it}, "tolerance",
 //  "options": as they were understood}
 // Outputs are C-contiguous, little-endian, at multiples of 64 bytes. Names: "state/hp",
@@ -315,6 +327,13 @@ int32_t tp_loader_locate(const tp_loader *loader, uint32_t dataset, uint64_t win
 int32_t tp_loader_locate_all(const tp_loader *loader, const uint32_t *datasets,
                              const uint64_t *windows, size_t count, int64_t *episodes,
                              int64_t *tracks, int64_t *rows, tp_error *error);
+
+// The texts that `count` windows have of a value, as UTF-8: that of window i is bytes[offsets[i] .. offsets[i + 1]),
+// and present[i] is 0 where it has none. `offsets` has room for count + 1, `present` for count; *bytes is the
+// caller's to free.
+int32_t tp_loader_texts(tp_loader *loader, const char *name, const uint32_t *datasets,
+                        const uint64_t *windows, size_t count, uint8_t **bytes, int64_t *offsets,
+                        uint8_t *present, tp_error *error);
 
 // All that is needed to go on exactly, on any number of ranks and with any batch size.
 typedef struct tp_state {

@@ -31,6 +31,7 @@ final class WindowAnswers {
       }
       let stream = question.measure.stream
       measures.append((question.measure, [q]))
+      if question.measure.isValue { continue }
       if let at = streams.firstIndex(where: { $0.0 == stream }) {
         streams[at].1.append(measures.count - 1)
       } else {
@@ -68,6 +69,14 @@ final class WindowAnswers {
     let contexts = part.anchors.map {
       WindowContext(
         number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock)
+    }
+    let episode = shard.firstEpisode + numbers.episode
+    for (measure, members) in measures where measure.isValue {
+      let x = measure.numbers.indices.contains(episode) ? measure.numbers[episode] : .nan
+      for q in members {
+        let answer = questions[q].rule.map { !x.isNaN && $0.holds(x) ? 1 : 0 } ?? x
+        for i in indices { answers[q][i] = answer }
+      }
     }
     for stream in streams {
       guard let number = shard.view.schema.stream(named: stream.name) else { continue }

@@ -16,11 +16,15 @@ final class LoaderSetup: Sendable {
   let choices: [WindowChoice]?
   /// The rates of streams that have one.
   let rates: [String: Rational]
+  /// The values of recordings that batches carry.
+  let values: LoaderValues
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:]
+    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
+    values: LoaderValues = LoaderValues()
   ) {
+    self.values = values
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -109,6 +113,7 @@ final class Planner {
       number: number, shard: shard, track: location.track, reference: reference,
       anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
+    if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {
       if setup.layout.groups[group].entities == 0 {
         try single(group, context, plan)
@@ -130,6 +135,23 @@ final class Planner {
     put(Int64(window.anchor), places.row)
     put(Int64(clamping: place.window), places.window)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
+  }
+
+  /// Writes what is known of the window's recording.
+  private func values(_ place: WindowOrder.Place, _ window: WindowContext, _ plan: BatchPlan) {
+    let episode = window.shard.firstEpisode + window.reference.episode
+    for (table, places) in zip(setup.values.tables, setup.layout.values) {
+      let size = table.rowBytes
+      table.bytes[place.dataset].withUnsafeBytes { bytes in
+        guard let start = bytes.baseAddress else { return }
+        (plan.memory + places.value.byte(window.number, 0, 0)).copyMemory(
+          from: start + episode * size, byteCount: size)
+      }
+      guard let observed = places.observed else { continue }
+      plan.memory.storeBytes(
+        of: table.present[place.dataset][episode],
+        toByteOffset: observed.byte(window.number, 0, 0), as: UInt8.self)
+    }
   }
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.

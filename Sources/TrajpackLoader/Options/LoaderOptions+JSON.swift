@@ -89,6 +89,7 @@ extension LoaderOptions {
     case "masks": try setMasks(option)
     case "time": time = try option.truth()
     case "meta": meta = try option.truth()
+    case "values": values = try option.texts()
     default: try setOrder(name, option)
     }
   }
@@ -176,7 +177,7 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "split", "episodes", "where", "windows_where",
+    "masks", "time", "meta", "values", "split", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",

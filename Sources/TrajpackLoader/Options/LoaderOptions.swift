@@ -100,6 +100,8 @@ public struct LoaderOptions: Sendable {
   var padding = true
   var time = false
   var meta = false
+  /// Values of recordings that batches carry.
+  var values: [String] = []
 
   var splits: [String]?
   var episodes: [Pattern]?

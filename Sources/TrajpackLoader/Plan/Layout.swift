@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// What a batch looks like: groups of channels, and where each array lies.
 struct Layout: Sendable {
@@ -7,6 +8,8 @@ struct Layout: Sendable {
   var outputs: [Output] = []
   /// Where the numbers of windows go.
   var meta: MetaPlaces?
+  /// Where the values of recordings go, in the order of the option's tables.
+  var values: [(value: Place, observed: Place?)] = []
   /// Bytes of a batch.
   var bytes = 0
   /// Which episode is of which group, where values are normalised in groups.
@@ -30,6 +33,10 @@ struct Layout: Sendable {
     var normalization: NormalizationStatistics
     /// Why statistics say nothing of channels that a plan has made.
     var unmeasured: [String: String] = [:]
+    /// The values of recordings that batches carry, and their types there.
+    var values: [(field: ValueField, type: ElementType)] = []
+    /// The names of texts, which lie in no array.
+    var texts: [String] = []
   }
 
   /// Lays out a batch.
@@ -78,6 +85,7 @@ struct Layout: Sendable {
     try place(features, options)
     addMasks(options)
     if options.meta { addMeta(options) }
+    try addValues(facts, options)
   }
 
   /// How long rows of a channel count where no other follows.
@@ -294,6 +302,36 @@ struct Layout: Sendable {
     }
     meta = MetaPlaces(
       dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4])
+  }
+
+  private mutating func addValues(
+    _ facts: Facts, _ options: LoaderOptions
+  ) throws(TrajpackError) {
+    var names = Set(outputs.map(\.name))
+    for name in facts.values.map(\.field.name) + facts.texts
+    where !names.insert(name).inserted {
+      throw TrajpackError(
+        .usage,
+        "option 'values': the batch has an array '\(name)' already; name the feature matrix otherwise"
+      )
+    }
+    for (field, type) in facts.values {
+      let value = try add(
+        Output(
+          name: field.name, role: .value, type: type, shape: [options.batch] + field.shape,
+          offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: field.units, kind: nil,
+          categories: field.type == .category ? field.categories : nil),
+        row: field.elements * type.size, slots: 1, length: 1)
+      var observed: Place?
+      if options.observed {
+        observed = append(
+          Output(
+            name: "observed:\(field.name)", role: .observed, type: .bool, shape: [options.batch],
+            offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
+          row: 1, slots: 1, length: 1)
+      }
+      values.append((value, observed))
+    }
   }
 
   private mutating func mask(

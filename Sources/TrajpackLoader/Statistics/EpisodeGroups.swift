@@ -20,35 +20,26 @@ struct EpisodeGroups {
     case .episode:
       values = scope.episodes.map { .string(scope.id($0)) }
       members = scope.episodes.indices.map { [$0] }
-    case .value(let path):
+    case .value(let name):
+      var lookups: [EpisodeFilter] = []
+      for dataset in scope.datasets { lookups.append(try EpisodeFilter.values(of: dataset)) }
       var found: [String: (value: JSONValue, members: [Int])] = [:]
       for (number, episode) in scope.episodes.enumerated() {
-        let value = try Self.value(path, scope.shards[episode.shard], episode.local)
+        let value = try lookups[episode.dataset].value(
+          name, scope.shards[episode.shard].index, episode.local)
         found[Self.key(value), default: (value, [])].members.append(number)
       }
       guard found.count > 1 || found[Self.key(.null)] == nil else {
         throw TrajpackError(
           .usage,
-          "no episode has a value '\(path)'; values of episodes are those of 'where', as in the metadata that "
-            + "'trajpack info --episodes --json' prints")
+          "no episode has a value '\(name)'; values of episodes are those of 'where', as "
+            + "'trajpack info --episodes --json' prints them")
       }
       for item in found.values.sorted(by: { Self.precedes($0.value, $1.value) }) {
         values.append(item.value)
         members.append(item.members)
       }
     }
-  }
-
-  /// A value of an episode, by its path in the metadata; null where it has none.
-  static func value(
-    _ path: String, _ shard: Shard, _ episode: Int
-  ) throws(TrajpackError) -> JSONValue {
-    let record = shard.index.episode(episode)
-    guard !record.metadata.isEmpty else { return .null }
-    let metadata = try within("metadata of episode '\(record.id)'") { () throws(TrajpackError) in
-      try JSONValue(parsing: record.metadata)
-    }
-    return path.split(separator: ".").reduce(Optional(metadata)) { $0?[String($1)] } ?? .null
   }
 
   /// What is the same of equal values: 2 and 2.0 are.

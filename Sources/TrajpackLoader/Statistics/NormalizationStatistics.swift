@@ -32,9 +32,23 @@ struct NormalizationStatistics: Sendable {
 
 /// Finds statistics for what is to be normalised: those of the index where they are of the same rows, or measured.
 struct NormalizationFit {
-  let datasets: [OpenDataset]
-  let options: LoaderOptions
-  let filter: EpisodeFilter
+  private let datasets: [OpenDataset]
+  private let options: LoaderOptions
+  private let filter: EpisodeFilter
+  /// The filter for the episodes of each dataset.
+  private let filters: [EpisodeFilter]
+
+  /// - Throws: A data error where a side file of values is damaged.
+  init(
+    _ datasets: [OpenDataset], _ options: LoaderOptions, _ filter: EpisodeFilter
+  ) throws(TrajpackError) {
+    self.datasets = datasets
+    self.options = options
+    self.filter = filter
+    var filters: [EpisodeFilter] = []
+    for dataset in datasets { filters.append(try filter.on(dataset)) }
+    self.filters = filters
+  }
 
   /// A channel that is to be normalised.
   private struct Need {
@@ -118,7 +132,7 @@ struct NormalizationFit {
     var splits: [String]?
     /// What they are, for errors.
     var text: String
-    var keeps: (Shard, Int) throws(TrajpackError) -> Bool
+    var keeps: (_ dataset: Int, Shard, Int) throws(TrajpackError) -> Bool
   }
 
   /// The episodes of 'normalize_split'; else those of the training split, where there is one, that are chosen;
@@ -139,14 +153,14 @@ struct NormalizationFit {
       }
       return whole(all)
     }
-    let filter = filter
+    let filters = filters
     if known.contains("train") {
       let (kept, others) = try counts(of: "train")
       if kept == 0 || others == 0 { return whole(["train"]) }
       return Rows(splits: nil, text: "the chosen episodes of split 'train'") {
-        (shard, episode) throws(TrajpackError) in
+        (dataset, shard, episode) throws(TrajpackError) in
         guard Self.isIn(["train"], shard, episode) else { return false }
-        return try filter.keeps(shard.index, episode)
+        return try filters[dataset].keeps(shard.index, episode)
       }
     }
     if let splits = options.splits, options.episodes == nil, options.conditions.isEmpty {
@@ -155,7 +169,8 @@ struct NormalizationFit {
     if filter.keepsAll { return whole(all) }
     if try counts(of: nil).others == 0 { return whole(all) }
     return Rows(splits: nil, text: "the chosen episodes") {
-      (shard, episode) throws(TrajpackError) in try filter.keeps(shard.index, episode)
+      (dataset, shard, episode) throws(TrajpackError) in
+      try filters[dataset].keeps(shard.index, episode)
     }
   }
 
@@ -163,7 +178,7 @@ struct NormalizationFit {
     let text =
       splits.contains("")
       ? "all episodes" : "split \(splits.map { "'\($0)'" }.joined(separator: ", "))"
-    return Rows(splits: splits, text: text) { (shard, episode) throws(TrajpackError) in
+    return Rows(splits: splits, text: text) { (_, shard, episode) throws(TrajpackError) in
       Self.isIn(splits, shard, episode)
     }
   }
@@ -176,10 +191,12 @@ struct NormalizationFit {
   /// How many episodes of a split (of all) are chosen, and how many are not.
   private func counts(of split: String?) throws(TrajpackError) -> (kept: Int, others: Int) {
     var (kept, others) = (0, 0)
-    for shard in datasets.flatMap(\.shards) {
-      for episode in 0..<shard.index.episodeCount {
-        if let split, !Self.isIn([split], shard, episode) { continue }
-        if try filter.keeps(shard.index, episode) { kept += 1 } else { others += 1 }
+    for (dataset, filter) in zip(datasets, filters) {
+      for shard in dataset.shards {
+        for episode in 0..<shard.index.episodeCount {
+          if let split, !Self.isIn([split], shard, episode) { continue }
+          if try filter.keeps(shard.index, episode) { kept += 1 } else { others += 1 }
+        }
       }
     }
     return (kept, others)
@@ -191,11 +208,12 @@ struct NormalizationFit {
     _ needs: [Need], _ grouping: StatisticsRequest.Grouping?, _ rows: Rows,
     into out: inout NormalizationStatistics
   ) throws(TrajpackError) {
-    let filter = filter
+    let filters = filters
     // A recording that is normalised by itself is measured by itself, whatever its split.
-    let scope = try StatisticsScope(datasets) { (_, shard, episode) throws(TrajpackError) in
+    let scope = try StatisticsScope(datasets) { (dataset, shard, episode) throws(TrajpackError) in
       grouping == .episode
-        ? try filter.keeps(shard.index, episode) : try rows.keeps(shard, episode)
+        ? try filters[dataset].keeps(shard.index, episode)
+        : try rows.keeps(dataset, shard, episode)
     }
     var needs = needs
     if grouping == nil, datasets.count == 1,
@@ -233,9 +251,10 @@ struct NormalizationFit {
           (EpisodeGroups.key($0.element ?? .null), Int32($0.offset))
         })
       for (d, dataset) in datasets.enumerated() {
+        let lookup = try EpisodeFilter.values(of: dataset)
         for (s, shard) in dataset.shards.enumerated() {
-          for local in 0..<shard.index.episodeCount where try filter.keeps(shard.index, local) {
-            let value = try EpisodeGroups.value(path, shard, local)
+          for local in 0..<shard.index.episodeCount where try filters[d].keeps(shard.index, local) {
+            let value = try lookup.value(path, shard.index, local)
             guard let group = places[EpisodeGroups.key(value)] else {
               throw TrajpackError(
                 .usage,

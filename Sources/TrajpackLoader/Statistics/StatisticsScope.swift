@@ -23,6 +23,7 @@ struct StatisticsScope {
     var parts: [TrackPart]
   }
 
+  let datasets: [OpenDataset]
   /// The shards of all datasets.
   let shards: [Shard]
   private(set) var episodes: [Episode] = []
@@ -37,6 +38,7 @@ struct StatisticsScope {
     _ datasets: [OpenDataset], rows: Rows? = nil, of streams: Set<String> = [],
     keeping keeps: (_ dataset: Int, _ shard: Shard, _ episode: Int) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) {
+    self.datasets = datasets
     shards = datasets.flatMap(\.shards)
     var place = 0
     for (d, dataset) in datasets.enumerated() {

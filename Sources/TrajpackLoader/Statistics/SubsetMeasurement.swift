@@ -58,7 +58,7 @@ extension SubsetMeasurement {
     let selection = try Selection(schemas, request.options, isAligned: false)
     let measured = try Self.channels(selection, request)
     let rows = try Self.rows(selection, request, dataset)
-    let filter = try EpisodeFilter(request.options, Self.splits(schemas))
+    let filter = try EpisodeFilter(request.options, Self.splits(schemas)).on(dataset)
     let scope = try StatisticsScope([dataset], rows: rows, of: Set(selection.streams)) {
       (_, shard, episode) throws(TrajpackError) in try filter.keeps(shard.index, episode)
     }

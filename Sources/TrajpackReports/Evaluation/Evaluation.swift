@@ -101,6 +101,7 @@ public final class Evaluation {
       for split in shard.schema.splits where !splits.contains(split) { splits.append(split) }
     }
     let filter = try EpisodeFilter(LoaderOptions(json: options.text()), splits)
+      .on(archive.data)
     var out: [String] = []
     for shard in archive.data.shards {
       for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {

@@ -22,6 +22,9 @@ public struct CSVExporter: Exporter {
     self.escapesFormulas = escapesFormulas
   }
 
+  /// As a table; see ``Exporter``.
+  public var valueTable: (isWritten: Bool, escapesFormulas: Bool) { (true, escapesFormulas) }
+
   /// Writes an episode; see ``Exporter``.
   public func write(
     _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder

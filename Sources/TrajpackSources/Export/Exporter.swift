@@ -11,11 +11,18 @@ public protocol Exporter: Sendable {
   func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder)
     throws(TrajpackError)
 
+  /// Whether what is known of the recordings is written as a table, too, and whether texts that a spreadsheet would
+  /// compute get an apostrophe in front there.
+  var valueTable: (isWritten: Bool, escapesFormulas: Bool) { get }
+
   /// Writes what belongs to all episodes beside their folders.
   func finish(_ shards: [Shard], into folder: String) throws(TrajpackError)
 }
 
 extension Exporter {
+  /// Not as a table; see ``Exporter``.
+  public var valueTable: (isWritten: Bool, escapesFormulas: Bool) { (false, false) }
+
   /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
 }
@@ -65,6 +72,9 @@ public struct Export: Sendable {
     var left = Set(ids)
     var count = 0
     var shards: [Shard] = []
+    var rows: [Int] = []
+    var names: [String] = []
+    var first = 0
     for number in dataset.shardPaths.indices {
       let shard = try dataset.shard(number)
       var isUsed = false
@@ -77,8 +87,11 @@ public struct Export: Sendable {
         }
         isUsed = true
         count += 1
+        rows.append(first + n)
+        names.append(episode.id)
       }
       if isUsed { shards.append(shard) }
+      first += shard.index.episodeCount
     }
     if let missing = left.sorted().first {
       throw TrajpackError(
@@ -87,6 +100,10 @@ public struct Export: Sendable {
           + "lists them")
     }
     try exporter.finish(shards, into: destination)
+    let (isTable, escapes) = exporter.valueTable
+    try ValueExport.write(
+      try dataset.values(.known).table.rows(rows), ids: names, asTable: isTable,
+      escapingFormulas: escapes, into: destination)
     try FileSystem.syncFolder(destination)
     return (count, true)
   }

@@ -15,6 +15,7 @@ from ._schema import Named, Stream, streams
 from ._words import counted, lines_of
 from ._statistics import Statistics
 from .episode import Episode
+from .values import Values
 
 if TYPE_CHECKING:
     from .loader import Loader
@@ -98,6 +99,11 @@ class Dataset:
         with a number for each component of the channel; from the index, no data is read. Called, it measures any part
         of the data: see :meth:`Statistics.__call__`."""
         return Statistics(self)
+
+    @cached_property
+    def values(self) -> Values:
+        """What is known of each episode: ``ds.values["label"]``, ``ds.values.to_pandas()``."""
+        return Values(self)
 
     # Episodes.
 
