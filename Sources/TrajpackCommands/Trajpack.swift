@@ -13,7 +13,7 @@ public enum Trajpack {
       commands: [
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Sample.self, StatisticsCommand.self, ExportCommand.self, Diff.self, Verify.self,
-        Repair.self, Bench.self, Evaluate.self, Annotate.self, Formats.self,
+        Repair.self, Bench.self, Evaluate.self, Annotate.self, Split.self, Formats.self,
       ])
   }
 

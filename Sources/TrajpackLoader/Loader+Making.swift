@@ -48,7 +48,9 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let filter = try EpisodeFilter(options, facts.splits)
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
@@ -56,7 +58,7 @@ extension Loader {
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        normalization: try NormalizationFit(datasets, options, filter).statistics(
+        normalization: try NormalizationFit(datasets, options, filter, selections).statistics(
           selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured,
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
@@ -72,9 +74,11 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, try filter.on(dataset))
+      let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
+      let source = try WindowSource(shards, rule, own, split: selections[d])
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+        throw Self.noWindows(
+          dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }
@@ -118,7 +122,7 @@ extension Loader {
   }
 
   /// The stream whose clock counts rows.
-  private static func reference(
+  static func reference(
     _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
@@ -163,15 +167,16 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
-    length: Int,
-    _ options: LoaderOptions
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
+    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
-    for shard in dataset.shards {
+    for (s, shard) in dataset.shards.enumerated() {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.on(dataset).keeps(shard.index, episode)) == true {
+      where split?.keeps(episode, shard: s) ?? true
+        && (try? filter.keeps(shard.index, episode)) == true
+      {
         kept += 1
       }
     }
@@ -181,6 +186,13 @@ extension Loader {
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
           + unknownValue(dataset, options)
       )
+    }
+    if let split, split.cutsEpisodes {
+      return TrajpackError(
+        .usage,
+        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+          + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
+          + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
       .usage,
@@ -206,6 +218,7 @@ extension Loader {
   ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",

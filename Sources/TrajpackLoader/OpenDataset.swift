@@ -21,7 +21,7 @@ public final class OpenDataset: Sendable {
   let cachedAnnotations = Mutex<ValueAnnotations??>(nil)
 
   /// Opens every shard of the dataset at `path`.
-  public init(_ path: String) throws(TrajpackError) {
+  public convenience init(_ path: String) throws(TrajpackError) {
     var dataset = try Dataset(path)
     var opened: [Shard]?
     while opened == nil {
@@ -33,8 +33,20 @@ public final class OpenDataset: Sendable {
         dataset = try Dataset(path)
       }
     }
+    try self.init(dataset, opened ?? [])
+  }
+
+  /// Opens shards that a conversion has made in a folder, before it has a manifest.
+  package convenience init(
+    _ folder: String, shards: [Manifest.Entry]
+  ) throws(TrajpackError) {
+    let dataset = Dataset(folder, shards: shards)
+    try self.init(dataset, try Self.open(dataset))
+  }
+
+  private init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
     self.dataset = dataset
-    let shards = opened ?? []
+    let path = dataset.path
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }

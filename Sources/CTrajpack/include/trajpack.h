@@ -87,7 +87,8 @@ int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *
 // Statistics of any part of a dataset, measured from its values in one pass. `options` is the JSON of an object; every
 // member may be left out:
 //
-//   "channels", "exclude", "split", "episodes", "where"  as for loaders: which channels, of which episodes
+//   "channels", "exclude", "split", "scheme", "fold", "episodes", "where"  as for loaders: which channels, of which
+//                episodes; of a split that cuts episodes its target rows, without context
 //   "rows"       [first, end]: rows from the first, before the end (null: to the last), counted in each episode on the
 //                stream "reference" (default: the first that is chosen and has no entities); of other streams the rows
 //                of that time
@@ -188,7 +189,11 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                the one that is valid at a window's first row after "past", are texts too
 //
 //   Which windows, in which order
-//   "split"      a name, or a list of names
+//   "split"      a name, or a list of names: of a split scheme, or those that episodes were recorded with
+//   "scheme"     the split scheme ('trajpack split'); by default "default", where there is one, or the only
+//                one of a dataset whose episodes have no splits. Where it cuts episodes, rows from a window's
+//                start on lie in the split, those before it may lie in its context, and no other is seen
+//   "fold"       the fold that is "test" in a scheme of folds; the others are "train"
 //   "episodes"   ids or patterns of ids
 //   "where"      {"value": v | [values] | {"min": x, "max": y}}: values of recordings, or paths in their metadata
 //   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.

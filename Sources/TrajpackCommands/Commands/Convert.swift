@@ -78,6 +78,11 @@ struct Convert: Command {
         help: "Recordings without a row in --values have none of them."),
     ]
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters += Splitting.parameters.map { $0.lifted(\.splitting) }
+    parameters += [
+      .option(
+        "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
+    ]
     parameters += Writing.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -96,6 +101,8 @@ struct Convert: Command {
   var values: String?
   var valuesPartial = false
   var tables = TableReading()
+  var splitting = Splitting()
+  var scheme: String?
   var dryRun = false
   var json = false
 
@@ -130,7 +137,8 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
-    let options = try writing.options(of: I.self)
+    var options = try writing.options(of: I.self)
+    try prepareSplits(&options)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -147,6 +155,7 @@ struct Convert: Command {
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
+    try splitFinished()
     try report(outcome, importer.remarks, console)
   }
 

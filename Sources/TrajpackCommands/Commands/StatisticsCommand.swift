@@ -31,6 +31,11 @@ struct StatisticsCommand: Command {
       .option(
         "--split", to: \.splits, value: "SPLIT", help: "Episodes of this split; can be repeated."),
       .option(
+        "--scheme", to: \.scheme, value: "NAME", help: "The split scheme that --split is of."),
+      .option(
+        "--fold", to: \.fold, value: "K", in: 0...1 << 20,
+        help: "The fold that is the test, of a scheme of folds."),
+      .option(
         "--episodes", "-e", to: \.episodes, value: "PATTERN",
         help: "Episodes of these ids (* and ? stand for others); can be repeated."),
       .option(
@@ -47,7 +52,7 @@ struct StatisticsCommand: Command {
         help: "Axes of a row that keep statistics of their own, as 0 or field/u=0,2."),
       .option(
         "--by", to: \.by, value: "WHAT",
-        help: "'episode', or a value of the episodes' metadata: statistics of each."),
+        help: "'episode', or the name of a value of the episodes: statistics of each."),
       .option(
         "--quantiles", to: \.quantiles, value: "WHICH", choices: ["auto", "all", "none"],
         help: "Of which channels; auto: of those with at most 64 components."),
@@ -62,6 +67,8 @@ struct StatisticsCommand: Command {
   }
   var dataset = ""
   var splits: [String] = []
+  var scheme: String?
+  var fold: Int?
   var episodes: [String] = []
   var rows: String?
   var reference: String?
@@ -102,7 +109,9 @@ struct StatisticsCommand: Command {
       list.isEmpty ? nil : .array(list.map { .string($0) })
     }
     return .record([
-      "split": texts(splits), "episodes": texts(episodes), "channels": texts(channels),
+      "split": texts(splits), "scheme": scheme.map { .string($0) },
+      "fold": fold.map { .int(Int64($0)) }, "episodes": texts(episodes),
+      "channels": texts(channels),
       "rows": try rows.map { (text) throws(TrajpackError) in try Self.rows(text) },
       "reference": reference.map { .string($0) }, "axes": try axesOption(), "by": .string(by),
       "quantiles": quantiles == "auto" ? nil : .bool(quantiles == "all"),

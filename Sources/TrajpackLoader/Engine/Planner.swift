@@ -60,6 +60,10 @@ final class Planner {
   /// Where the stream's next track begins, up to which a row may be held.
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
+  /// The span of a split that the window lies in.
+  var span: SplitSelection.Span?
+  /// Clocks of explicit times that were cut to such spans.
+  var cutClocks: [CutClock] = []
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
@@ -103,15 +107,13 @@ final class Planner {
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
-    let shard = location.shard
-    let reference = shard.numbers(ofTrack: location.track)
+    let context = try context(
+      number: number, location.shard, location.track, anchor: location.anchor, span: location.span)
     if !plan.episodes.isEmpty {
       plan.episodes[number] =
-        setup.layout.firstEpisodes[place.dataset] + shard.firstEpisode + reference.episode
+        setup.layout.firstEpisodes[place.dataset] + context.shard.firstEpisode
+        + context.reference.episode
     }
-    let context = WindowContext(
-      number: number, shard: shard, track: location.track, reference: reference,
-      anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {
@@ -132,7 +134,7 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.anchor), places.row)
+    put(Int64(window.anchor + window.cut), places.row)
     put(Int64(clamping: place.window), places.window)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
   }
@@ -159,14 +161,14 @@ final class Planner {
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
-    let own = try clock(shard, track, numbers)
+    let own = try wholeClock(shard, track, numbers)
     return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
       try own.grid(rate)
     } ?? own
   }
 
-  /// The clock of a track.
-  func clock(
+  /// The clock of a track, of all its rows.
+  func wholeClock(
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock {
     let clock = shard.clocks[numbers.clock]
@@ -204,13 +206,15 @@ final class Planner {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
       for track in tracks {
-        let numbers = window.shard.numbers(ofTrack: track)
+        guard window.shard.numbers(ofTrack: track).stream == stream else { continue }
+        let numbers = try numbers(window.shard, track)
         if numbers.stream == stream, numbers.count > 0 { count += 1 }
       }
       // Rows at their own rate follow one another; of others, the later track's count where two have one.
       func take(_ track: Int) throws(TrajpackError) {
-        let numbers = window.shard.numbers(ofTrack: track)
-        guard numbers.stream == stream, numbers.count > 0 else { return }
+        guard window.shard.numbers(ofTrack: track).stream == stream else { return }
+        let numbers = try numbers(window.shard, track)
+        guard numbers.count > 0 else { return }
         let map = try map(group, window, track, numbers, clamps: count == 1)
         try place(map, group: g, slot: 0, window, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
@@ -250,9 +254,9 @@ final class Planner {
     let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
     slotEntities.removeAll(keepingCapacity: true)
     for track in tracks {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
-        !slotEntities.contains(numbers.entity)
+      guard shard.numbers(ofTrack: track).stream == stream else { continue }
+      let numbers = try numbers(shard, track)
+      guard numbers.entity >= 0, numbers.count > 0, !slotEntities.contains(numbers.entity)
       else { continue }
       slotEntities.append(numbers.entity)
     }
@@ -265,8 +269,9 @@ final class Planner {
       reset(group.length)
       if slot < slotEntities.count {
         func take(_ track: Int) throws(TrajpackError) {
-          let numbers = shard.numbers(ofTrack: track)
-          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
+          guard shard.numbers(ofTrack: track).stream == stream else { return }
+          let numbers = try numbers(shard, track)
+          guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
           let map = try map(group, window, track, numbers, clamps: false)
           try place(map, group: g, slot: slot, window, numbers, plan)
         }
@@ -359,4 +364,6 @@ struct WindowContext {
   var anchor: Int
   /// The grid that replaces the track's own clock.
   var clock: TrackClock?
+  /// Rows of the reference that were cut off in front, because the window's split may not see them.
+  var cut = 0
 }

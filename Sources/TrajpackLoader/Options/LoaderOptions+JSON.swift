@@ -111,6 +111,8 @@ extension LoaderOptions {
   private mutating func setOrder(_ name: String, _ option: OptionReader) throws(TrajpackError) {
     switch name {
     case "split": splits = try option.texts()
+    case "scheme": scheme = try option.text()
+    case "fold": fold = try option.integer(0...1 << 20)
     case "episodes": episodes = try option.patterns()
     case "where":
       for member in try option.object() {
@@ -177,7 +179,8 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "values", "split", "episodes", "where", "windows_where",
+    "masks", "time", "meta", "values", "split", "scheme", "fold", "episodes", "where",
+    "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",

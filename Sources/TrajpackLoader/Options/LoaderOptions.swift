@@ -104,6 +104,10 @@ public struct LoaderOptions: Sendable {
   var values: [String] = []
 
   var splits: [String]?
+  /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.
+  var scheme: String?
+  /// The fold that is the test, of a scheme of folds.
+  var fold: Int?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []
   var windowTest: WindowTest<WindowQuestion>?

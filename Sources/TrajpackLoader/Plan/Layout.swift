@@ -237,7 +237,7 @@ struct Layout: Sendable {
         + channel.channel.shape
       channels[i].observed = mask(
         "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
-        row: channel.channel.elements, slots: group.slots)
+        [channel.channel.name], row: channel.channel.elements, slots: group.slots)
     }
     for i in groups.indices {
       let group = groups[i]
@@ -276,7 +276,8 @@ struct Layout: Sendable {
     let names = maskNames(number).map { "\(prefix):\($0)" }
     let group = groups[number]
     let place = mask(
-      names[0], role, type, shape, group.stream, group, row: row, slots: slots)
+      names[0], role, type, shape, group.stream, group,
+      group.channels.map { channels[$0].channel.name }, row: row, slots: slots)
     // The others look at the same bytes.
     let first = outputs[outputs.count - 1]
     for name in names.dropFirst() {
@@ -336,12 +337,12 @@ struct Layout: Sendable {
 
   private mutating func mask(
     _ name: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ stream: String,
-    _ group: Group, row: Int, slots: Int
+    _ group: Group, _ members: [String], row: Int, slots: Int
   ) -> Place {
     append(
       Output(
         name: name, role: role, type: type, shape: shape, offset: 0, bytes: 0, stream: stream,
-        channels: group.channels.map { channels[$0].channel.name },
+        channels: members,
         entities: slots > 1 || role == .present ? group.entities : 0,
         units: nil, kind: nil), row: row, slots: slots, length: group.length)
   }

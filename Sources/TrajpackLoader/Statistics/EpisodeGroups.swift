@@ -21,12 +21,12 @@ struct EpisodeGroups {
       values = scope.episodes.map { .string(scope.id($0)) }
       members = scope.episodes.indices.map { [$0] }
     case .value(let name):
-      var lookups: [EpisodeFilter] = []
-      for dataset in scope.datasets { lookups.append(try EpisodeFilter.values(of: dataset)) }
+      var lookups: [EpisodeValues] = []
+      for dataset in scope.datasets { lookups.append(try EpisodeValues(dataset)) }
       var found: [String: (value: JSONValue, members: [Int])] = [:]
       for (number, episode) in scope.episodes.enumerated() {
-        let value = try lookups[episode.dataset].value(
-          name, scope.shards[episode.shard].index, episode.local)
+        let value = try Self.value(
+          name, lookups[episode.dataset], scope.shards[episode.shard], episode.local)
         found[Self.key(value), default: (value, [])].members.append(number)
       }
       guard found.count > 1 || found[Self.key(.null)] == nil else {
@@ -40,6 +40,14 @@ struct EpisodeGroups {
         members.append(item.members)
       }
     }
+  }
+
+  /// The value of an episode of that name; null where it has none.
+  static func value(
+    _ name: String, _ values: EpisodeValues, _ shard: Shard, _ number: Int
+  ) throws(TrajpackError) -> JSONValue {
+    let episode = shard.index.episode(number)
+    return values.value(name, episode.id, try values.metadata(of: episode)) ?? .null
   }
 
   /// What is the same of equal values: 2 and 2.0 are.

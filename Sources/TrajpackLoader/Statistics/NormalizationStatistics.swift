@@ -35,18 +35,25 @@ struct NormalizationFit {
   private let datasets: [OpenDataset]
   private let options: LoaderOptions
   private let filter: EpisodeFilter
-  /// The filter for the episodes of each dataset.
+  /// The part of each dataset that windows are of, where a split scheme counts.
+  private let selections: [SplitSelection?]
+  /// The filter for the episodes of each dataset; where a split scheme counts, splits are no part of it.
   private let filters: [EpisodeFilter]
 
   /// - Throws: A data error where a side file of values is damaged.
   init(
-    _ datasets: [OpenDataset], _ options: LoaderOptions, _ filter: EpisodeFilter
+    _ datasets: [OpenDataset], _ options: LoaderOptions, _ filter: EpisodeFilter,
+    _ selections: [SplitSelection?]
   ) throws(TrajpackError) {
     self.datasets = datasets
     self.options = options
     self.filter = filter
+    self.selections = selections
     var filters: [EpisodeFilter] = []
-    for dataset in datasets { filters.append(try filter.on(dataset)) }
+    for (dataset, selection) in zip(datasets, selections) {
+      let own = selection == nil ? filter : try EpisodeFilter(options, nil)
+      filters.append(try own.on(dataset))
+    }
     self.filters = filters
   }
 
@@ -126,51 +133,101 @@ struct NormalizationFit {
 
   // MARK: Which rows
 
-  /// The episodes that are measured.
+  /// The episodes that are measured, and the rows of them.
   private struct Rows {
-    /// The whole splits that they are, where they are; statistics of these are in the index.
+    /// The whole splits of the shards that they are, where they are; statistics of these are in the index.
     var splits: [String]?
     /// What they are, for errors.
     var text: String
+    /// The part of each dataset by a split scheme, whose target rows count.
+    var selections: [SplitSelection?]
     var keeps: (_ dataset: Int, Shard, Int) throws(TrajpackError) -> Bool
   }
 
-  /// The episodes of 'normalize_split'; else those of the training split, where there is one, that are chosen;
-  /// else those that are chosen. Where none of the training split is chosen, the chosen ones are for a test, and
-  /// all of the training split counts.
+  /// The rows of 'normalize_split'; else those of the training split, where there is one, in the chosen episodes;
+  /// else those that are chosen. Where none of the episodes of the training split is chosen, the chosen ones are for
+  /// a test, and all of the training split counts.
   private func fittedRows() throws(TrajpackError) -> Rows {
     var known: [String] = []
     for split in datasets.flatMap({ $0.shards.flatMap(\.schema.splits) })
     where !known.contains(split) { known.append(split) }
     let all = known + [""]
+    var schemes: [SplitScheme?] = []
+    for dataset in datasets {
+      let hasOwn = dataset.shards.contains { $0.schema.splits.contains { !$0.isEmpty } }
+      schemes.append(
+        options.normalizeSplit == "all" && options.scheme == nil
+          ? nil
+          : try SplitScheme.find(options.scheme, in: dataset.dataset, hasOwn: hasOwn)?.scheme)
+    }
+    let named = schemes.compactMap { $0?.splits }.flatMap { $0 }
+    let wanted = options.normalizeSplit ?? "train"
+    if !named.contains(wanted), let split = options.normalizeSplit, split != "all",
+      !known.contains(split) || !named.isEmpty
+    {
+      throw TrajpackError(
+        .usage,
+        "option 'normalize_split': there are no statistics of a split '\(split)'"
+          + Suggestion.text(
+            for: split, among: (named.isEmpty ? known : named).sorted() + ["all"]))
+    }
+    if named.contains(wanted) { return try schemed(wanted) }
     if let split = options.normalizeSplit {
-      if known.contains(split) { return whole([split]) }
-      guard split == "all" else {
-        throw TrajpackError(
-          .usage,
-          "option 'normalize_split': there are no statistics of a split '\(split)'"
-            + Suggestion.text(for: split, among: known.sorted() + ["all"]))
-      }
-      return whole(all)
+      return known.contains(split) ? whole([split]) : whole(all)
     }
     let filters = filters
-    if known.contains("train") {
-      let (kept, others) = try counts(of: "train")
+    let chosen = { (dataset: Int, shard: Shard, episode: Int) throws(TrajpackError) -> Bool in
+      try filters[dataset].keeps(shard.index, episode)
+    }
+    if named.isEmpty, known.contains("train") {
+      let isTrain = { (_: Int, shard: Shard, episode: Int) in Self.isIn(["train"], shard, episode) }
+      let (kept, others) = try counts(of: isTrain)
       if kept == 0 || others == 0 { return whole(["train"]) }
-      return Rows(splits: nil, text: "the chosen episodes of split 'train'") {
-        (dataset, shard, episode) throws(TrajpackError) in
+      let none: [SplitSelection?] = datasets.map { _ in nil }
+      return Rows(
+        splits: nil, text: "the chosen episodes of split 'train'", selections: none
+      ) { (dataset, shard, episode) throws(TrajpackError) in
         guard Self.isIn(["train"], shard, episode) else { return false }
-        return try filters[dataset].keeps(shard.index, episode)
+        return try chosen(dataset, shard, episode)
       }
     }
-    if let splits = options.splits, options.episodes == nil, options.conditions.isEmpty {
-      return whole(splits)
+    if selections.allSatisfy({ $0 == nil }) {
+      if let splits = options.splits, options.episodes == nil, options.conditions.isEmpty {
+        return whole(splits)
+      }
+      if filter.keepsAll { return whole(all) }
+      if try counts(of: { _, _, _ in true }).others == 0 { return whole(all) }
     }
-    if filter.keepsAll { return whole(all) }
-    if try counts(of: nil).others == 0 { return whole(all) }
-    return Rows(splits: nil, text: "the chosen episodes") {
-      (dataset, shard, episode) throws(TrajpackError) in
-      try filters[dataset].keeps(shard.index, episode)
+    return Rows(splits: nil, text: "the chosen episodes", selections: selections, keeps: chosen)
+  }
+
+  /// The target rows of a split of a scheme, in the chosen episodes.
+  private func schemed(_ split: String) throws(TrajpackError) -> Rows {
+    var parts: [SplitSelection?] = []
+    for dataset in datasets {
+      parts.append(
+        try SplitSelection(dataset, scheme: options.scheme, splits: [split], fold: options.fold))
+    }
+    var firsts: [String: (dataset: Int, shard: Int)] = [:]
+    for (d, dataset) in datasets.enumerated() {
+      for (s, shard) in dataset.shards.enumerated() { firsts["\(d) \(shard.name)"] = (d, s) }
+    }
+    let isPart = { [parts] (dataset: Int, shard: Shard, episode: Int) -> Bool in
+      // Of a dataset without the scheme, the shards' own splits count.
+      guard let part = parts[dataset], let place = firsts["\(dataset) \(shard.name)"] else {
+        return Self.isIn([split], shard, episode)
+      }
+      return part.keeps(episode, shard: place.shard)
+    }
+    let filters = filters
+    let (kept, others) = try counts(of: isPart)
+    let isWhole = options.normalizeSplit != nil || kept == 0 || others == 0
+    return Rows(
+      splits: nil, text: isWhole ? "split '\(split)'" : "the chosen episodes of split '\(split)'",
+      selections: parts
+    ) { (dataset, shard, episode) throws(TrajpackError) in
+      guard isPart(dataset, shard, episode) else { return false }
+      return isWhole ? true : try filters[dataset].keeps(shard.index, episode)
     }
   }
 
@@ -178,8 +235,9 @@ struct NormalizationFit {
     let text =
       splits.contains("")
       ? "all episodes" : "split \(splits.map { "'\($0)'" }.joined(separator: ", "))"
-    return Rows(splits: splits, text: text) { (_, shard, episode) throws(TrajpackError) in
-      Self.isIn(splits, shard, episode)
+    let none: [SplitSelection?] = datasets.map { _ in nil }
+    return Rows(splits: splits, text: text, selections: none) {
+      (_, shard, episode) throws(TrajpackError) in Self.isIn(splits, shard, episode)
     }
   }
 
@@ -188,14 +246,15 @@ struct NormalizationFit {
     return splits.contains(own < 0 ? "" : shard.schema.splits[own])
   }
 
-  /// How many episodes of a split (of all) are chosen, and how many are not.
-  private func counts(of split: String?) throws(TrajpackError) -> (kept: Int, others: Int) {
+  /// How many episodes of a part are chosen, and how many are not.
+  private func counts(
+    of isPart: (Int, Shard, Int) -> Bool
+  ) throws(TrajpackError) -> (kept: Int, others: Int) {
     var (kept, others) = (0, 0)
-    for (dataset, filter) in zip(datasets, filters) {
+    for (d, dataset) in datasets.enumerated() {
       for shard in dataset.shards {
-        for episode in 0..<shard.index.episodeCount {
-          if let split, !Self.isIn([split], shard, episode) { continue }
-          if try filter.keeps(shard.index, episode) { kept += 1 } else { others += 1 }
+        for episode in 0..<shard.index.episodeCount where isPart(d, shard, episode) {
+          if try filters[d].keeps(shard.index, episode) { kept += 1 } else { others += 1 }
         }
       }
     }
@@ -208,10 +267,15 @@ struct NormalizationFit {
     _ needs: [Need], _ grouping: StatisticsRequest.Grouping?, _ rows: Rows,
     into out: inout NormalizationStatistics
   ) throws(TrajpackError) {
-    let filters = filters
-    // A recording that is normalised by itself is measured by itself, whatever its split.
-    let scope = try StatisticsScope(datasets) { (dataset, shard, episode) throws(TrajpackError) in
-      grouping == .episode
+    let (filters, selections) = (filters, selections)
+    // A recording that is normalised by itself is measured by itself, whatever its split; but only where it is in
+    // the split, where splits cut recordings.
+    let isCut = rows.selections.contains { $0?.cutsEpisodes == true }
+    let isEach = grouping == .episode
+    let scope = try StatisticsScope(
+      datasets, splits: isEach && !isCut ? selections : rows.selections
+    ) { (dataset, shard, episode) throws(TrajpackError) in
+      isEach
         ? try filters[dataset].keeps(shard.index, episode)
         : try rows.keeps(dataset, shard, episode)
     }
@@ -245,32 +309,36 @@ struct NormalizationFit {
     guard let grouping else { return }
     var table = [Int32](repeating: -1, count: out.firstEpisodes[datasets.count])
     func place(_ dataset: Int, _ number: Int) -> Int { out.firstEpisodes[dataset] + number }
-    if case .value(let path) = grouping {
-      let places = Dictionary(
-        uniqueKeysWithValues: groups.values.enumerated().map {
-          (EpisodeGroups.key($0.element ?? .null), Int32($0.offset))
-        })
-      for (d, dataset) in datasets.enumerated() {
-        let lookup = try EpisodeFilter.values(of: dataset)
-        for (s, shard) in dataset.shards.enumerated() {
-          for local in 0..<shard.index.episodeCount where try filters[d].keeps(shard.index, local) {
-            let value = try lookup.value(path, shard.index, local)
-            guard let group = places[EpisodeGroups.key(value)] else {
-              throw TrajpackError(
-                .usage,
-                "option 'normalize': episode '\(shard.index.episode(local).id)' has '\(path)' "
-                  + "\(value.text()), and no episode with it is in \(rows.text), whose statistics it would be "
-                  + "normalised by: name another 'normalize_split', or leave the episode out")
-            }
-            table[place(d, dataset.firstEpisodes[s] + local)] = group
-          }
-        }
-      }
-    } else {
+    var places: [String: Int32] = [:]
+    for (group, value) in groups.values.enumerated() {
+      places[EpisodeGroups.key(value ?? .null)] = Int32(group)
+    }
+    if isEach {
       for (group, members) in groups.members.enumerated() {
-        for member in members {
-          let episode = scope.episodes[member]
-          table[place(episode.dataset, episode.number)] = Int32(group)
+        let episode = scope.episodes[members[0]]
+        table[place(episode.dataset, episode.number)] = Int32(group)
+      }
+    }
+    for (d, dataset) in datasets.enumerated() {
+      let values = try EpisodeValues(dataset)
+      for (s, shard) in dataset.shards.enumerated() {
+        for local in 0..<shard.index.episodeCount {
+          guard selections[d]?.keeps(local, shard: s) ?? true,
+            try filters[d].keeps(shard.index, local)
+          else { continue }
+          let at = place(d, dataset.firstEpisodes[s] + local)
+          var what = "no rows"
+          if case .value(let name) = grouping {
+            let value = try EpisodeGroups.value(name, values, shard, local)
+            table[at] = places[EpisodeGroups.key(value)] ?? -1
+            what = "'\(name)' \(value.text()), and no episode with it is"
+          }
+          guard table[at] < 0 else { continue }
+          throw TrajpackError(
+            .usage,
+            "option 'normalize': episode '\(shard.index.episode(local).id)' has \(what) in \(rows.text), whose "
+              + "statistics it would be normalised by: name another 'normalize_split', or leave the episode out"
+          )
         }
       }
     }

@@ -29,7 +29,9 @@ public struct StatisticsRequest: Sendable {
   public private(set) var saves = false
 
   /// The members that a loader has as well.
-  private static let shared = ["channels", "exclude", "split", "episodes", "where", "reference"]
+  private static let shared = [
+    "channels", "exclude", "split", "scheme", "fold", "episodes", "where", "reference",
+  ]
   private static let own = ["rows", "axes", "by", "quantiles", "threads", "save"]
 
   /// Reads a request from JSON text.

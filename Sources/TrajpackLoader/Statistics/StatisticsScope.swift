@@ -30,12 +30,14 @@ struct StatisticsScope {
 
   /// The rows of the episodes that `keeps` is true for, in the order of the datasets.
   ///
-  /// - Parameter streams: those that are measured, whose times have to be good where `rows` are given.
-  ///
-  /// - Throws: A usage error where rows are counted on a stream that there is not, or that counts time in
-  ///   another unit; a data error where times that are needed are damaged.
+  /// - Parameters:
+  ///   - rows: Only these rows of each episode.
+  ///   - streams: Those that are measured, whose times have to be good where `rows` are given.
+  ///   - splits: Of each dataset, the part whose target rows count; `nil` for all rows.
+  /// - Throws: A data error where times that are needed are damaged.
   init(
     _ datasets: [OpenDataset], rows: Rows? = nil, of streams: Set<String> = [],
+    splits: [SplitSelection?],
     keeping keeps: (_ dataset: Int, _ shard: Shard, _ episode: Int) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) {
     self.datasets = datasets
@@ -44,9 +46,32 @@ struct StatisticsScope {
     for (d, dataset) in datasets.enumerated() {
       for (s, shard) in dataset.shards.enumerated() {
         let cut = try rows.map { (rows) throws(TrajpackError) in try RowCut(rows, shard) }
-        for local in 0..<shard.index.episodeCount where try keeps(d, shard, local) {
-          let parts = try Self.parts(shard, place, local, cut, streams)
-          guard rows == nil || !parts.isEmpty else { continue }
+        let reader = BlockReader(shard)
+        for local in 0..<shard.index.episodeCount {
+          guard splits[d]?.keeps(local, shard: s) ?? true, try keeps(d, shard, local) else {
+            continue
+          }
+          let span = try cut?.span(ofEpisode: local)
+          if cut != nil, span == nil { continue }
+          var parts: [TrackPart] = []
+          for track in shard.index.tracks(ofEpisode: local) {
+            var own = 0..<shard.index.numbers(ofTrack: track).count
+            if let cut, let span {
+              do throws(TrajpackError) {
+                own = try cut.rows(ofTrack: track, in: span)
+              } catch {
+                let stream = shard.index.numbers(ofTrack: track).stream
+                guard !streams.contains(shard.schema.streams[stream].name) else { throw error }
+                continue
+              }
+            }
+            let targets =
+              try splits[d]?.targetRows(ofTrack: track, shard: s, of: dataset, reader) ?? [own]
+            for rows in targets.map({ $0.clamped(to: own) }) where !rows.isEmpty {
+              parts.append(TrackPart(shard: place, track: track, rows: rows))
+            }
+          }
+          guard !parts.isEmpty || (rows == nil && splits[d]?.cutsEpisodes != true) else { continue }
           episodes.append(
             Episode(
               dataset: d, number: dataset.firstEpisodes[s] + local, shard: place, local: local,
@@ -55,28 +80,6 @@ struct StatisticsScope {
         place += 1
       }
     }
-  }
-
-  private static func parts(
-    _ shard: Shard, _ place: Int, _ episode: Int, _ cut: RowCut?, _ streams: Set<String>
-  ) throws(TrajpackError) -> [TrackPart] {
-    let tracks = shard.index.tracks(ofEpisode: episode)
-    let span = try cut?.span(ofEpisode: episode)
-    var out: [TrackPart] = []
-    for track in tracks {
-      let numbers = shard.index.numbers(ofTrack: track)
-      var rows = 0..<numbers.count
-      if let cut {
-        rows = 0..<0
-        do throws(TrajpackError) {
-          if let span { rows = try cut.rows(ofTrack: track, in: span) }
-        } catch {
-          guard !streams.contains(shard.schema.streams[numbers.stream].name) else { throw error }
-        }
-      }
-      if !rows.isEmpty { out.append(TrackPart(shard: place, track: track, rows: rows)) }
-    }
-    return out
   }
 
   /// Rows of each stream in some of the episodes, by their places.

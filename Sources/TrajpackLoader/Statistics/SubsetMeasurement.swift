@@ -58,8 +58,13 @@ extension SubsetMeasurement {
     let selection = try Selection(schemas, request.options, isAligned: false)
     let measured = try Self.channels(selection, request)
     let rows = try Self.rows(selection, request, dataset)
-    let filter = try EpisodeFilter(request.options, Self.splits(schemas)).on(dataset)
-    let scope = try StatisticsScope([dataset], rows: rows, of: Set(selection.streams)) {
+    let splits = try Loader.selections([dataset], request.options)
+    let filter = try EpisodeFilter(
+      request.options, splits[0] == nil ? Self.splits(schemas) : nil
+    ).on(dataset)
+    let scope = try StatisticsScope(
+      [dataset], rows: rows, of: Set(selection.streams), splits: splits
+    ) {
       (_, shard, episode) throws(TrajpackError) in try filter.keeps(shard.index, episode)
     }
     guard !scope.episodes.isEmpty else {

@@ -8,8 +8,12 @@ public protocol Exporter: Sendable {
   static var format: FormatDescription { get }
 
   /// Writes an episode into `folder`, which is empty and its own.
-  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder)
-    throws(TrajpackError)
+  ///
+  /// - Parameter reader: Reads the shard's blocks. The episodes of a shard share it and are written in the
+  ///   shard's order, so that a chunk with rows of several episodes is inflated once.
+  func write(
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
+  ) throws(TrajpackError)
 
   /// Whether what is known of the recordings is written as a table, too, and whether texts that a spreadsheet would
   /// compute get an apostrophe in front there.
@@ -77,12 +81,13 @@ public struct Export: Sendable {
     var first = 0
     for number in dataset.shardPaths.indices {
       let shard = try dataset.shard(number)
+      let reader = BlockReader(shard)
       var isUsed = false
       for n in 0..<shard.index.episodeCount {
         let episode = shard.index.episode(n)
         guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
         began(episode.id)
-        guard try write(exporter, episode, shard, destination, isInterrupted) else {
+        guard try write(exporter, episode, shard, reader, destination, isInterrupted) else {
           return (count, false)
         }
         isUsed = true
@@ -110,8 +115,8 @@ public struct Export: Sendable {
 
   /// Writes an episode; false where an interrupt came first, and nothing of it is left.
   private static func write(
-    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String,
-    _ isInterrupted: @escaping () -> Bool
+    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard,
+    _ reader: BlockReader, _ destination: String, _ isInterrupted: @escaping () -> Bool
   ) throws(TrajpackError) -> Bool {
     let name = try folderName(episode.id)
     guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
@@ -126,7 +131,7 @@ public struct Export: Sendable {
     do throws(TrajpackError) {
       try within("episode '\(episode.id)'") { () throws(TrajpackError) in
         try folder.goOn()
-        try exporter.write(episode, of: shard, into: folder)
+        try exporter.write(episode, of: shard, reader: reader, into: folder)
       }
       try FileSystem.syncFolder(temporary)
       guard rename(temporary, "\(destination)/\(name)") == 0 else {

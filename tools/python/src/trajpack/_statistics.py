@@ -22,6 +22,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
     def __call__(
         self, *, channels: str | Iterable[str | Mapping[str, str]] | None = None,
         exclude: str | Iterable[str] | None = None, split: str | Iterable[str] | None = None,
+        scheme: str | None = None, fold: int | None = None,
         episodes: str | Iterable[str] | None = None, where: Mapping[str, Any] | None = None,
         rows: slice | tuple[int | None, int | None] | None = None, reference: str | None = None,
         axes: int | Iterable[int] | Mapping[str, int | Iterable[int]] | None = None, by: str | None = None,
@@ -30,7 +31,8 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
         """Measures a part of the data in one pass over its values: ``{"stream/channel": {"count", "missing", "min",
         "max", "mean", "std", "quantiles", "quantiles_exact", ...}}``, a list with a number for each component.
 
-        ``channels``, ``exclude``, ``split``, ``episodes`` and ``where`` are those of :class:`trajpack.Loader`.
+        ``channels``, ``exclude``, ``split``, ``scheme``, ``fold``, ``episodes`` and ``where`` are those of
+        :class:`trajpack.Loader`; of a split that cuts recordings, its target rows count, without the context.
 
         rows
             ``slice(0, 8640)`` or ``(0, 8640)``: these rows of each episode, counted on the stream ``reference`` (by
@@ -39,7 +41,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             The axes of a row's shape that keep statistics of their own, a number or a list, or by pattern; all others
             are taken together: ``axes=0`` for rows ``[C, H, W]`` gives C components.
         by
-            "episode", or the path of a value in the episodes' metadata: ``{value: {channel: ...}}`` comes back.
+            "episode", or the name of a value of the episodes: ``{value: {channel: ...}}`` comes back.
         quantiles
             Whether there are some; by default of channels with at most 64 components.
         save
@@ -61,7 +63,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             bounds = [0 if rows[0] is None else rows[0], rows[1]]
         options = _options.encode({
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "split": split,
-            "episodes": _options.listed(episodes), "where": where, "rows": bounds, "reference": reference,
+            "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where, "rows": bounds, "reference": reference,
             "axes": axes, "by": by, "quantiles": quantiles, "threads": threads,
             "save": save})
         found: dict[str, Any] = {}

@@ -132,8 +132,7 @@ class Batch(Mapping[str, Any]):
         if path not in self._outputs or role not in ("padding", "present", "time"):
             return None
         output = self._outputs[path]
-        return next((m for m in self._outputs.values()
-                     if m.role == role and m.stream == output.stream and output.channel in m.channels), None)
+        return None if output.channel is None else self._outputs.get(f"{role}:{output.stream}")
 
     def __iter__(self) -> Iterator[str]:
         yield from self._outputs
@@ -174,13 +173,10 @@ class Batch(Mapping[str, Any]):
         return out
 
     def _masks(self, output: Output) -> Iterator[Output]:
-        for mask in self._outputs.values():
-            if mask.stream != output.stream or mask.role not in ("observed", "present", "padding"):
-                continue
-            if mask.role == "observed":
-                if mask.name == f"observed:{output.name}":
-                    yield mask
-            elif output.channel in mask.channels or not mask.channels:
+        # Where a stream's channels have several masks, each channel's own is there under its name.
+        for role in ("observed", "present", "padding"):
+            mask = self._outputs.get(f"{role}:{output.name}") or self._outputs.get(f"{role}:{output.stream}")
+            if mask is not None:
                 yield mask
 
     def copy(self) -> dict[str, NDArray[Any]]:

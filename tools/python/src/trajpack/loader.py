@@ -104,8 +104,14 @@ class Loader(Watched, Normalized):
 
     Which windows, in which order:
 
-    split, episodes, where
-        Names of splits; ids or patterns of ids; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
+    split, scheme, fold
+        Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
+        is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
+        (and ``future``) rows of a window lie in the split, and the ``past`` rows and negative ``offsets`` may reach
+        back by the split's context; nothing else of the episode is seen. ``fold``: the one that is "test" in a scheme
+        of folds, the others are "train".
+    episodes, where
+        Ids or patterns of ids; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
         recordings, or paths in their metadata.
     windows_where
         A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
@@ -189,6 +195,8 @@ class Loader(Watched, Normalized):
         meta: bool | None = None,
         values: str | Iterable[str] | None = None,
         split: str | Iterable[str] | None = None,
+        scheme: str | None = None,
+        fold: int | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
         windows_where: Test | Mapping[str, Any] | None = None,
@@ -227,8 +235,8 @@ class Loader(Watched, Normalized):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "values": _options.listed(values) or None,
-            "split": split, "episodes": _options.listed(episodes), "where": where,
+            "time": time, "meta": meta, "values": _options.listed(values) or None, "split": split, "scheme": scheme,
+            "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
