@@ -18,13 +18,16 @@ final class LoaderSetup: Sendable {
   let rates: [String: Rational]
   /// The values of recordings that batches carry.
   let values: LoaderValues
+  /// What frames of videos need; `nil` where none are wanted.
+  let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues()
+    values: LoaderValues = LoaderValues(), frames: FrameSetup? = nil
   ) {
     self.values = values
+    self.frames = frames
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -39,6 +42,8 @@ final class LoaderSetup: Sendable {
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
+  /// Where frames of videos come from; shared with those who decode them.
+  var frameSource: FrameSource?
   /// The option 'tolerance': the options themselves are too large to be copied for every row.
   let rounding: StampRounding
   /// Clocks of tracks with explicit times, while they are likely to be asked for again.
@@ -201,7 +206,7 @@ final class Planner {
     reset(group.length)
     if isReference {
       let map = try map(group, window, window.track, window.reference, clamps: true)
-      try place(map, group: g, slot: 0, window, window.reference, plan)
+      try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
@@ -216,7 +221,7 @@ final class Planner {
         let numbers = try numbers(window.shard, track)
         guard numbers.count > 0 else { return }
         let map = try map(group, window, track, numbers, clamps: count == 1)
-        try place(map, group: g, slot: 0, window, numbers, plan)
+        try place(map, group: g, slot: 0, window, track, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
         }
@@ -273,7 +278,7 @@ final class Planner {
           let numbers = try numbers(shard, track)
           guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
           let map = try map(group, window, track, numbers, clamps: false)
-          try place(map, group: g, slot: slot, window, numbers, plan)
+          try place(map, group: g, slot: slot, window, track, numbers, plan)
         }
         holdEnd = nil
         if group.isNative {

@@ -89,6 +89,11 @@ class Loader(Watched, Normalized):
     masks
         True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``. Where
         channels of a stream have different rows, each has its own: ``padding:STREAM/CHANNEL``.
+    size, pixels, layout
+        Of frames of videos, which come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing):
+        ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
+        "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
+        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. See docs/video.md.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
@@ -149,7 +154,7 @@ class Loader(Watched, Normalized):
     threads, prefetch, cache
         Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
         with a plan,
-        64 MiB for "block", else 0).
+        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (256 MiB for "block", else 0).
     verify
         When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
         first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.
@@ -191,6 +196,9 @@ class Loader(Watched, Normalized):
         features: Mapping[str, str | Iterable[str]] | None = None,
         fill: float | Mapping[str, float] | None = None,
         masks: bool | Iterable[str] | None = None,
+        size: Iterable[int] | Mapping[str, Iterable[int]] | None = None,
+        pixels: str | Mapping[str, str] | None = None,
+        layout: str | Mapping[str, str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         values: str | Iterable[str] | None = None,
@@ -217,6 +225,7 @@ class Loader(Watched, Normalized):
         threads: int | None = None,
         prefetch: int | None = None,
         cache: int | None = None,
+        frame_cache: int | None = None,
         verify: Literal["always", "first", "never"] | None = None,
         mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
@@ -235,8 +244,9 @@ class Loader(Watched, Normalized):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "values": _options.listed(values) or None, "split": split, "scheme": scheme,
-            "fold": fold, "episodes": _options.listed(episodes), "where": where,
+            "size": size, "pixels": pixels, "layout": layout, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "values": _options.listed(values) or None, "split": split, "scheme": scheme, "fold": fold,
+            "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
