@@ -312,3 +312,60 @@ def test_saved_statistics_are_found(tmp_path: Path) -> None:
         again.statistics(where={"n": [0, 4]})
     with pytest.raises(trajpack.UsageError, match="single shard"):
         trajpack.open(next((tmp_path / "w").glob("shard-*.h5"))).statistics(save=True)
+
+
+# Splits that cut recordings.
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
+    """The rule of Autoformer's loader for an hourly table, a tenth of its length."""
+    import subprocess
+
+    from places import program
+    path = tmp_path_factory.mktemp("split") / "ett"
+    x = np.cumsum(np.random.default_rng(9).normal(size=(1742, 3)), 0) * np.array([1, 30, 0.01])
+    with trajpack.create(path, rate=1) as writer, writer.episode("0") as episode:
+        episode.extend({"s": {"x": x}})
+    subprocess.run([program(), "split", path, "--rule", "train=0:864", "--rule", "val=864:1152", "--rule", "test=1152:1440",
+                    "--context", "12"], check=True, capture_output=True)
+    return path, x
+
+
+def test_statistics_of_target_rows(table: tuple[Path, np.ndarray]) -> None:
+    data, x = trajpack.open(table[0]), table[1]
+    for split, rows in (("train", slice(0, 864)), ("val", slice(864, 1152)), (["val", "test"], slice(864, 1440))):
+        found = data.statistics(split=split)
+        check(found["s/x"], list(x[rows].T))
+        assert data.statistics(rows=rows).digests == found.digests
+    check(data.statistics(split="val", rows=(1000, 1300))["s/x"], list(x[1000:1152].T))
+    check(data.statistics()["s/x"], list(x.T))
+    with pytest.raises(trajpack.UsageError, match="no split 'tset'"):
+        data.statistics(split="tset")
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_normalized_as_autoformer_does(table: tuple[Path, np.ndarray], split: str) -> None:
+    data, x = trajpack.open(table[0]), table[1]
+    scaled = StandardScaler().fit(x[:864]).transform(x).astype("f4")
+    loader = data.windows(past=12, length=12, split=split, normalize="standard", batch=64, shuffle=False, drop_last=False)
+    first, end = {"train": (0, 864), "val": (852, 1152), "test": (1140, 1440)}[split]
+    got = np.concatenate([b["s/x"] for b in loader])
+    want = np.stack([scaled[i:i + 24] for i in range(first, end - 23)])
+    assert got.shape == want.shape
+    assert (got == want).mean() > 0.999 and np.abs(got - want).max() <= np.spacing(np.float32(8))
+    back = loader.denormalize(got, "s/x")
+    np.testing.assert_allclose(back, np.stack([x[i:i + 24] for i in range(first, end - 23)]), rtol=1e-5, atol=1e-4)
+
+
+def test_which_rows_a_cut_recording_is_normalized_by(table: tuple[Path, np.ndarray]) -> None:
+    data, x = trajpack.open(table[0]), table[1]
+    for options, rows in (({"normalize_split": "val"}, slice(864, 1152)), ({"normalize_split": "all"}, slice(None)),
+                          ({}, slice(0, 864)), ({"split": "test"}, slice(0, 864))):
+        for rule in ("standard", "robust"):
+            scaler = {"standard": StandardScaler, "robust": RobustScaler}[rule]().fit(x[rows])
+            loader = data.windows(length=1, batch=1, normalize=rule, **options)
+            of = loader.normalization["s/x"]
+            np.testing.assert_allclose(of["shift"], scaler.mean_ if rule == "standard" else scaler.center_, rtol=1e-12)
+            np.testing.assert_allclose(1 / of["scale"], scaler.scale_, rtol=1e-12)
+    each = data.windows(length=1, batch=1, split="val", normalize={"method": "standard", "per": "episode"})
+    np.testing.assert_allclose(each.normalization["s/x"]["shift"][0], x[:864].mean(0), rtol=1e-12)
