@@ -5,7 +5,7 @@ taking turns, the page cache warm.
 Both give count, mean, standard deviation, extremes and nine quantiles of every component (64 of state, 540 elements of
 three skeletons taken by axis, 11 of camera). numpy reads whole channels into memory; trajpack goes through them in pieces.
 
-    statistics.py [--count 24] [--frames 1792] [--rounds 5] [--threads 2] [--codec lz4] [--work DIR]
+    measure.py [--count 24] [--frames 1792] [--rounds 5] [--threads 2] [--codec lz4] [--work DIR]
 """
 
 import argparse
@@ -34,16 +34,16 @@ from pathlib import Path
 import h5py, hdf5plugin, numpy as np
 PROBABILITIES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99]
 begin = time.perf_counter()
-def rows(name, keep):
-    parts = []
-    for path in sorted(Path(sys.argv[2]).glob("shard-*.h5")):
-        with h5py.File(path) as file:
-            file["streams/s"].visititems(lambda n, d: parts.append(d[...]) if keep(n, d) else None)
-    return np.concatenate(parts)
-state = rows("state", lambda n, d: isinstance(d, h5py.Dataset) and d.ndim == 2 and d.shape[1] == 64)
-camera = rows("camera", lambda n, d: isinstance(d, h5py.Dataset) and d.ndim == 2 and d.shape[1] == 11)
-skeleton = rows("skeleton", lambda n, d: isinstance(d, h5py.Dataset) and d.ndim > 2 and d.shape[-1] == 3)
-for x in (state, camera, skeleton.reshape(-1, 3)):
+parts = {}
+def take(name, item):
+    if isinstance(item, h5py.Dataset):
+        parts.setdefault(name, []).append(item[...])
+for path in sorted(Path(sys.argv[2]).glob("shard-*.h5")):
+    with h5py.File(path) as file:
+        file["streams/s"].visititems(take)
+for name in list(parts):
+    x = np.concatenate(parts.pop(name))
+    x = x.reshape(-1, x.shape[-1])                # columns, or the axes of joints
     x.mean(0, dtype=np.float64), x.std(0, dtype=np.float64), x.min(0), x.max(0), np.isnan(x).sum(0)
     if sys.argv[4] == "quantiles":
         np.quantile(x, PROBABILITIES, axis=0)
