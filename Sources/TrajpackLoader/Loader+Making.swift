@@ -36,7 +36,8 @@ extension Loader {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
     let schemas = Schemas(views)
-    let selection = try Selection(schemas.distinct, options)
+    let frames = try FrameSelection(views, options)
+    let selection = try Selection(schemas.distinct, options, frames: frames)
     let facts = DataFacts(views)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
@@ -50,16 +51,20 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let filter = try EpisodeFilter(options, facts.splits)
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
     let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter),
+        statistics: try Self.statistics(datasets, options, filter, selections),
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
-        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
+        splits: facts.splits,
+        kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     var number = 0
@@ -73,9 +78,11 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, try filter.on(dataset))
+      let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
+      let source = try WindowSource(shards, rule, own, split: selections[d])
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+        throw Self.noWindows(
+          dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }
@@ -93,7 +100,12 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values)
+      choices: choices, rates: facts.singleRates, values: values,
+      frames: frames.streams.isEmpty
+        ? nil
+        : FrameSetup(
+          frames, layout, media: datasets.flatMap { set in set.shards.map { _ in set.media } },
+          options))
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
@@ -119,7 +131,7 @@ extension Loader {
   }
 
   /// The stream whose clock counts rows.
-  private static func reference(
+  static func reference(
     _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
@@ -164,15 +176,16 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
-    length: Int,
-    _ options: LoaderOptions
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
+    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
-    for shard in dataset.shards {
+    for (s, shard) in dataset.shards.enumerated() {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.on(dataset).keeps(shard.index, episode)) == true {
+      where split?.keeps(episode, shard: s) ?? true
+        && (try? filter.keeps(shard.index, episode)) == true
+      {
         kept += 1
       }
     }
@@ -182,6 +195,13 @@ extension Loader {
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
           + unknownValue(dataset, options)
       )
+    }
+    if let split, split.cutsEpisodes {
+      return TrajpackError(
+        .usage,
+        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+          + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
+          + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
       .usage,
@@ -207,6 +227,7 @@ extension Loader {
   ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",

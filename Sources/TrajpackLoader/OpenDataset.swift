@@ -10,6 +10,10 @@ public final class OpenDataset: Sendable {
   public let dataset: Dataset
   /// Its shards.
   public let shards: [Shard]
+  /// Where its linked videos are.
+  public let media = MediaFolder()
+  /// Frames of its videos, for those who read episodes.
+  let frames = FrameReading()
   /// The number of each shard's first episode, and one more: all.
   public let firstEpisodes: [Int]
   /// The number of each shard's first track, and one more: all.
@@ -21,7 +25,7 @@ public final class OpenDataset: Sendable {
   let cachedAnnotations = Mutex<ValueAnnotations??>(nil)
 
   /// Opens every shard of the dataset at `path`.
-  public init(_ path: String) throws(TrajpackError) {
+  public convenience init(_ path: String) throws(TrajpackError) {
     var dataset = try Dataset(path)
     var opened: [Shard]?
     while opened == nil {
@@ -33,8 +37,20 @@ public final class OpenDataset: Sendable {
         dataset = try Dataset(path)
       }
     }
+    try self.init(dataset, opened ?? [])
+  }
+
+  /// Opens shards that a conversion has made in a folder, before it has a manifest.
+  package convenience init(
+    _ folder: String, shards: [Manifest.Entry]
+  ) throws(TrajpackError) {
+    let dataset = Dataset(folder, shards: shards)
+    try self.init(dataset, try Self.open(dataset))
+  }
+
+  private init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
     self.dataset = dataset
-    let shards = opened ?? []
+    let path = dataset.path
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }

@@ -34,6 +34,20 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
         found.append(("manifest.schema.json", json.loads((folder / "manifest.json").read_text())))
         found += [("schema.schema.json", read_archive.Shard(str(p)).schema) for p in folder.glob("*.h5")]
 
+    run = [trajpack, "split", folders[0], "--rule", "train=0:60%", "--rule", "test=-20%:", "--context", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    found.append(("manifest.schema.json", json.loads((folders[0] / "manifest.json").read_text())))
+    for path in folders[0].glob("side-*.json"):
+        found.append(("side-file.schema.json", json.loads(path.read_text())))
+        found.append(("splits.schema.json", found[-1][1]["content"]))
+    about = work / "about.csv"
+    about.write_text("id,label,theta,v.0,v.1\n" + "".join(f"00000{i},{'ab'[i % 2]},{i / 3},{i},0.5\n"
+                                                          for i in range(1, 6)))
+    subprocess.run([trajpack, "annotate", folders[0], "--values", about, "--set", "task=hunt"], check=True,
+                   capture_output=True)
+    side = json.loads(next(folders[0].glob("side-values-*.json")).read_text())
+    found += [("side-file.schema.json", side), ("values.schema.json", side["content"])]
+
     # A limit on the size of files stops a conversion behind its first shard: the journal stays.
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))
@@ -41,7 +55,7 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
     subprocess.run([trajpack, "convert", recordings, work / "stopped", "--shard-size", "1KB", "--chunk-rows", "64"],
                    preexec_fn=limit, capture_output=True)
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
-    assert [r["type"] for r in records][:2] == ["plan", "shard"]
+    assert [r["type"] for r in records][:3] == ["plan", "recordings", "shard"]
     found += [("journal-record.schema.json", r) for r in records]
     segments = work / "segments.json"
     subprocess.run([sys.executable, "-m", "trajpack.evaluate.judge", folders[0], "--save-segments", segments], check=True,

@@ -13,6 +13,10 @@ struct Convert: Command {
     case refuse, truncate, skip
   }
 
+  enum ErrorChoice: String, ArgumentChoice {
+    case stop, skip
+  }
+
   static let name = "convert"
   static let summary = "Convert recordings into a trajpack dataset."
   static let discussion = """
@@ -58,6 +62,11 @@ struct Convert: Command {
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
+      .option(
+        "--on-error", to: \.onError, value: "RULE",
+        help:
+          "Stop at the first recording whose files are at fault, or leave such recordings out and exit with 1."
+      ),
     ]
     parameters += Writing.work.map { $0.lifted(\.writing) }
     parameters += [
@@ -78,6 +87,11 @@ struct Convert: Command {
         help: "Recordings without a row in --values have none of them."),
     ]
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters += Splitting.parameters.map { $0.lifted(\.splitting) }
+    parameters += [
+      .option(
+        "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
+    ]
     parameters += Writing.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -92,10 +106,13 @@ struct Convert: Command {
   var writing = Writing()
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
+  var onError = ErrorChoice.stop
   var rate: String?
   var values: String?
   var valuesPartial = false
   var tables = TableReading()
+  var splitting = Splitting()
+  var scheme: String?
   var dryRun = false
   var json = false
 
@@ -126,11 +143,14 @@ struct Convert: Command {
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
     var options = try tables.options()
     options.rate = try rateValue()
+    options.skipsErrors = onError == .skip
     return options
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
-    let options = try writing.options(of: I.self)
+    var options = try writing.options(of: I.self)
+    options.skipsErrors = onError == .skip
+    try prepareSplits(&options)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -147,7 +167,16 @@ struct Convert: Command {
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
+    try splitFinished()
     try report(outcome, importer.remarks, console)
+    let failed = outcome.failed.filter { $0.rule == .error }
+    guard let first = failed.first else { return }
+    throw TrajpackError(
+      .data,
+      "\(Human.count(failed.count)) of \(Human.count(importer.recordings.count, "recordings")) "
+        + "\(failed.count == 1 ? "was" : "were") left out because of errors\(failed.count == 1 ? "" : ", the first"), "
+        + "\(first.path): \(first.why); mend \(failed.count == 1 ? "it" : "them") and run the same command "
+        + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
   }
 
   private func report<I: Importer>(
@@ -158,9 +187,11 @@ struct Convert: Command {
       console.print(
         .record([
           "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
-          "skipped": .int(Int64(outcome.skipped)), "shards": .array(outcome.shards.map(\.json)),
+          "skipped": .int(Int64(outcome.failed.count)),
+          "shards": .array(outcome.shards.map(\.json)),
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
           "reading": outcome.reading, "left_out": outcome.leftOut,
+          "failed": .array(outcome.failed.map(\.json)),
           "remarks": .array(remarks.map { .string($0) }),
         ]))
       return

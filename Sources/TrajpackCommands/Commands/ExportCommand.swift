@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackSources
 import TrajpackStore
 
@@ -26,6 +27,9 @@ struct ExportCommand: Command {
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Only this recording."),
       .option(
+        "--where", to: \.conditions, value: "CONDITION",
+        help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
+      .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
       .flag(
@@ -37,12 +41,20 @@ struct ExportCommand: Command {
   var destination = ""
   var to: String?
   var episodes: [String] = []
+  var conditions: [String] = []
   var media: String?
   var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     try Destination.refuse(destination, in: dataset)
+    if !conditions.isEmpty {
+      guard episodes.isEmpty else {
+        throw TrajpackError(
+          .usage, "--where and --episode both choose recordings: give one of them")
+      }
+      episodes = try ValueConditions.ids(try OpenDataset(dataset), conditions)
+    }
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }

@@ -65,10 +65,17 @@ final class WindowAnswers {
   ) throws(TrajpackError) {
     let shard = part.shard
     let numbers = shard.numbers(ofTrack: part.track)
-    let clock = try planner.referenceClock(shard, part.track, numbers)
-    let contexts = part.anchors.map {
-      WindowContext(
-        number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock)
+    var contexts: [WindowContext] = []
+    contexts.reserveCapacity(part.anchors.count)
+    for anchor in part.anchors {
+      guard let first = contexts.first else {
+        contexts.append(
+          try planner.context(number: 0, shard, part.track, anchor: anchor, span: part.span))
+        continue
+      }
+      var context = first
+      context.anchor = anchor - first.cut
+      contexts.append(context)
     }
     let episode = shard.firstEpisode + numbers.episode
     for (measure, members) in measures where measure.isValue {
@@ -84,11 +91,15 @@ final class WindowAnswers {
         WindowTallies(measures[m].members.map { questions[$0] }, windows: contexts.count)
       }
       for track in tracks(of: number, part.track, numbers, shard) {
-        let own = shard.numbers(ofTrack: track)
+        let own = try planner.numbers(shard, track)
+        let cut = own.first - shard.numbers(ofTrack: track).first
         for i in tallies.indices { tallies[i].begin(entity: own.entity) }
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(contexts.count)
-        for context in contexts { ranges.append(try planner.rows(within: context, track, own)) }
+        for context in contexts {
+          let rows = try planner.rows(within: context, track, own)
+          ranges.append(rows.lowerBound + cut..<rows.upperBound + cut)
+        }
         try read(stream.measures, shard, track, ranges, indices, into: &tallies)
       }
       for (i, m) in stream.measures.enumerated() {

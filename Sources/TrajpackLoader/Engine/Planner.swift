@@ -18,13 +18,16 @@ final class LoaderSetup: Sendable {
   let rates: [String: Rational]
   /// The values of recordings that batches carry.
   let values: LoaderValues
+  /// What frames of videos need; `nil` where none are wanted.
+  let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues()
+    values: LoaderValues = LoaderValues(), frames: FrameSetup? = nil
   ) {
     self.values = values
+    self.frames = frames
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -39,6 +42,8 @@ final class LoaderSetup: Sendable {
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
+  /// Where frames of videos come from; shared with those who decode them.
+  var frameSource: FrameSource?
   /// The option 'tolerance': the options themselves are too large to be copied for every row.
   let rounding: StampRounding
   /// Clocks of tracks with explicit times, while they are likely to be asked for again.
@@ -60,6 +65,10 @@ final class Planner {
   /// Where the stream's next track begins, up to which a row may be held.
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
+  /// The span of a split that the window lies in.
+  var span: SplitSelection.Span?
+  /// Clocks of explicit times that were cut to such spans.
+  var cutClocks: [CutClock] = []
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
@@ -99,11 +108,8 @@ final class Planner {
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
-    let shard = location.shard
-    let reference = shard.numbers(ofTrack: location.track)
-    let context = WindowContext(
-      number: number, shard: shard, track: location.track, reference: reference,
-      anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
+    let context = try context(
+      number: number, location.shard, location.track, anchor: location.anchor, span: location.span)
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {
@@ -124,8 +130,11 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.anchor), places.row)
+    put(Int64(window.anchor + window.cut), places.row)
     put(Int64(clamping: place.window), places.window)
+    let split = window.shard.index.split(ofEpisode: window.reference.episode)
+    let name = split < 0 ? nil : window.shard.index.schema.splits[split]
+    put(Int32(name.flatMap { places.splits[$0] } ?? -1), places.split)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
   }
 
@@ -151,14 +160,14 @@ final class Planner {
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
-    let own = try clock(shard, track, numbers)
+    let own = try wholeClock(shard, track, numbers)
     return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
       try own.grid(rate)
     } ?? own
   }
 
-  /// The clock of a track.
-  func clock(
+  /// The clock of a track, of all its rows.
+  func wholeClock(
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock {
     let clock = shard.clocks[numbers.clock]
@@ -191,20 +200,22 @@ final class Planner {
     reset(group.length)
     if isReference {
       let map = try map(group, window, window.track, window.reference, clamps: true)
-      try place(map, group: g, slot: 0, window, window.reference, plan)
+      try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
       for track in tracks {
-        let numbers = window.shard.numbers(ofTrack: track)
+        guard window.shard.numbers(ofTrack: track).stream == stream else { continue }
+        let numbers = try numbers(window.shard, track)
         if numbers.stream == stream, numbers.count > 0 { count += 1 }
       }
       // Rows at their own rate follow one another; of others, the later track's count where two have one.
       func take(_ track: Int) throws(TrajpackError) {
-        let numbers = window.shard.numbers(ofTrack: track)
-        guard numbers.stream == stream, numbers.count > 0 else { return }
+        guard window.shard.numbers(ofTrack: track).stream == stream else { return }
+        let numbers = try numbers(window.shard, track)
+        guard numbers.count > 0 else { return }
         let map = try map(group, window, track, numbers, clamps: count == 1)
-        try place(map, group: g, slot: 0, window, numbers, plan)
+        try place(map, group: g, slot: 0, window, track, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
         }
@@ -242,9 +253,9 @@ final class Planner {
     let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
     slotEntities.removeAll(keepingCapacity: true)
     for track in tracks {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
-        !slotEntities.contains(numbers.entity)
+      guard shard.numbers(ofTrack: track).stream == stream else { continue }
+      let numbers = try numbers(shard, track)
+      guard numbers.entity >= 0, numbers.count > 0, !slotEntities.contains(numbers.entity)
       else { continue }
       slotEntities.append(numbers.entity)
     }
@@ -252,15 +263,17 @@ final class Planner {
       let (a, b) = (shard.index.numbers(ofEntity: $0), shard.index.numbers(ofEntity: $1))
       return (shard.kindOrder[a.kind], a.index, a.type) < (shard.kindOrder[b.kind], b.index, b.type)
     }
+    if let place = group.entity { who(place, group, window, plan) }
     var anyone = [Bool](repeating: false, count: group.length)
     for slot in 0..<group.entities {
       reset(group.length)
       if slot < slotEntities.count {
         func take(_ track: Int) throws(TrajpackError) {
-          let numbers = shard.numbers(ofTrack: track)
-          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
+          guard shard.numbers(ofTrack: track).stream == stream else { return }
+          let numbers = try numbers(shard, track)
+          guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
           let map = try map(group, window, track, numbers, clamps: false)
-          try place(map, group: g, slot: slot, window, numbers, plan)
+          try place(map, group: g, slot: slot, window, track, numbers, plan)
         }
         holdEnd = nil
         if group.isNative {
@@ -297,6 +310,23 @@ final class Planner {
       }
     }
     if !group.isNative, let place = group.time { try times(group, place, window, stream, plan) }
+  }
+
+  /// Writes which entities the slots of a window are of; -1 where nobody is.
+  private func who(_ place: Place, _ group: Group, _ window: WindowContext, _ plan: BatchPlan) {
+    let index = window.shard.index
+    for slot in 0..<group.entities {
+      var numbers: (Int, Int, Int) = (-1, -1, -1)
+      if slot < slotEntities.count {
+        let entity = index.numbers(ofEntity: slotEntities[slot])
+        let kind = setup.layout.meta?.kinds[index.schema.entityKinds[entity.kind]] ?? -1
+        numbers = (kind, entity.index, entity.type)
+      }
+      let byte = place.byte(window.number, 0, slot)
+      for (i, number) in [numbers.0, numbers.1, numbers.2].enumerated() {
+        plan.memory.storeBytes(of: Int64(number), toByteOffset: byte + 8 * i, as: Int64.self)
+      }
+    }
   }
 
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.
@@ -351,4 +381,6 @@ struct WindowContext {
   var anchor: Int
   /// The grid that replaces the track's own clock.
   var clock: TrackClock?
+  /// Rows of the reference that were cut off in front, because the window's split may not see them.
+  var cut = 0
 }

@@ -103,10 +103,19 @@ public struct LoaderOptions: Sendable {
   var padding = true
   var time = false
   var meta = false
+  /// Height and width of frames, their samples and how these lie; bytes of decoded pictures to keep.
+  var size = Rules<[Int]>()
+  var pixels = Rules<Pixels>()
+  var layout = Rules<FrameLayout>()
+  var frameCache: Int?
   /// Values of recordings that batches carry.
   var values: [String] = []
 
   var splits: [String]?
+  /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.
+  var scheme: String?
+  /// The fold that is the test, of a scheme of folds.
+  var fold: Int?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []
   var windowTest: WindowTest<WindowQuestion>?

@@ -3,24 +3,25 @@ import TrajpackStore
 
 /// Which episodes windows are cut from.
 package struct EpisodeFilter: Sendable {
-  private let splits: [String]?
-  private let ids: [Pattern]?
+  private var splits: [String]?
+  private let ids: EpisodeIDs?
   private let conditions: [(name: String, condition: LoaderOptions.Condition)]
-  /// Values that were set on the dataset after it was written, and the row of each episode there.
-  private var annotations: ValueAnnotations?
-  private var rows: [String: Int] = [:]
+  private var values = EpisodeValues()
 
   /// A filter.
   ///
+  /// - Parameter known: The splits of the shards; `nil` where a split scheme counts (``SplitSelection``), so that
+  ///   these do not.
   /// - Throws: A usage error for a split that there is not.
-  package init(_ options: LoaderOptions, _ known: [String]) throws(TrajpackError) {
-    splits = options.splits
-    ids = options.episodes
+  package init(_ options: LoaderOptions, _ known: [String]?) throws(TrajpackError) {
+    splits = known == nil ? nil : options.splits
+    ids = options.episodes.map { EpisodeIDs($0) }
     conditions = options.conditions.map { ($0.path, $0.condition) }
-    for split in options.splits ?? [] where !known.contains(split) {
+    for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
         .usage,
-        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
+        "option 'split': there is no split '\(split)'"
+          + Suggestion.text(for: split, among: known ?? []))
     }
   }
 
@@ -28,10 +29,9 @@ package struct EpisodeFilter: Sendable {
   ///
   /// - Throws: A data error where its side file of values is damaged.
   package func on(_ dataset: OpenDataset) throws(TrajpackError) -> EpisodeFilter {
-    guard !conditions.isEmpty, let annotations = try dataset.annotations() else { return self }
+    guard !conditions.isEmpty else { return self }
     var out = self
-    out.annotations = annotations
-    for (row, id) in annotations.ids.enumerated() { out.rows[id] = row }
+    out.values = try EpisodeValues(dataset)
     return out
   }
 
@@ -46,47 +46,12 @@ package struct EpisodeFilter: Sendable {
       let split = index.split(ofEpisode: number)
       guard split >= 0, splits.contains(index.schema.splits[split]) else { return false }
     }
-    guard ids != nil || !conditions.isEmpty else { return true }
-    let episode = index.episode(number)
-    if let ids, !ids.contains(where: { $0.matches(episode.id) }) { return false }
+    if let ids, !ids.matches(index, number) { return false }
     guard !conditions.isEmpty else { return true }
-    let metadata = try within("metadata of episode '\(episode.id)'") { () throws(TrajpackError) in
-      episode.metadata.isEmpty ? JSONValue.object([]) : try JSONValue(parsing: episode.metadata)
-    }
+    let episode = index.episode(number)
+    let metadata = try values.metadata(of: episode)
     return conditions.allSatisfy { name, condition in
-      let value = value(name, episode.id, metadata)
-      switch condition {
-      case .oneOf(let values): return values.contains { Self.isEqual($0, value) }
-      case .range(let low, let high): return value?.double.map { $0 >= low && $0 <= high } ?? false
-      }
+      condition.holds(values.value(name, episode.id, metadata))
     }
-  }
-
-  /// The value of an episode, or what a path leads to in its metadata; `nil` where there is none.
-  private func value(_ name: String, _ id: String, _ metadata: JSONValue) -> JSONValue? {
-    if let annotations {
-      if let row = rows[id] {
-        switch annotations.table[name, row] {
-        case .missing: break
-        case .number(let x): return .double(x)
-        case let value: return value.json
-        }
-      }
-      if annotations.removed.contains(name) { return nil }
-    }
-    for member in [ValueTable.member, "constants"] {
-      if let value = metadata[member]?[name] { return value["value"] ?? value }
-    }
-    let path = name.split(separator: ".").map(String.init)
-    return path.reduce(Optional(metadata)) { $0?[$1] } ?? metadata["members"]?[name]
-  }
-
-  private static func isEqual(_ wanted: JSONValue, _ value: JSONValue?) -> Bool {
-    guard let value, value != .null else { return wanted == .null }
-    if let a = wanted.double, let b = value.double { return a == b }
-    // A truth value that became a value of the dataset is 0 or 1.
-    if let truth = wanted.bool, let number = value.int { return number == (truth ? 1 : 0) }
-    if let number = wanted.int, let truth = value.bool { return number == (truth ? 1 : 0) }
-    return value == wanted
   }
 }

@@ -33,6 +33,9 @@ struct Layout: Sendable {
     var values: [(field: ValueField, type: ElementType)] = []
     /// The names of texts, which lie in no array.
     var texts: [String] = []
+    /// The splits and the kinds of entities of all datasets, whose places in these lists are their codes.
+    var splits: [String] = []
+    var kinds: [String] = []
   }
 
   /// Lays out a batch.
@@ -50,14 +53,20 @@ struct Layout: Sendable {
       var channel = SelectedChannel(
         stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
         place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
-      if let rule = options.normalize.value(stream: item.stream, channel: name) {
+      channel.isFrames = item.isFrames
+      if item.isFrames {
+        try channel.checkFrameOptions(options, isFeature: feature != nil)
+        channel.isLeftRaw = options.normalizes
+      } else if let rule = options.normalize.value(stream: item.stream, channel: name) {
         try channel.normalize(
           by: rule, facts.statistics[item.path],
           isNamed: options.normalize.rules.contains { $0.pattern.text == item.path },
           unmeasured: facts.unmeasured[item.path])
         if !channel.scale.isEmpty { channel.type = .float32 }
       }
-      if feature != nil {
+      if item.isFrames {
+        channel.type = item.channel.type
+      } else if feature != nil {
         channel.type = .float32
       } else if let type = options.type.value(stream: item.stream, channel: item.channel) {
         channel.type = type
@@ -68,8 +77,9 @@ struct Layout: Sendable {
           "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
             + "cut off: give it a float type, or leave it out of 'normalize'")
       }
-      try channel.setFill(options.fill)
+      if !item.isFrames { try channel.setFill(options.fill) }
       channel.blend = Self.blend(item.channel, as: channel.type, align)
+      if item.isFrames { channel.blend = align == .asof ? .asOf : .nearest }
       channel.group = try group(
         of: item, offsets: options.offsets.value(stream: item.stream, channel: name),
         isNative: align == .native,
@@ -79,7 +89,7 @@ struct Layout: Sendable {
     }
     try place(features, options)
     addMasks(options)
-    if options.meta { addMeta(options) }
+    if options.meta { addMeta(facts, options) }
     try addValues(facts, options)
   }
 
@@ -283,7 +293,7 @@ struct Layout: Sendable {
     return place
   }
 
-  private mutating func addMeta(_ options: LoaderOptions) {
+  private mutating func addMeta(_ facts: Facts, _ options: LoaderOptions) {
     var places: [Place] = []
     for (name, type) in [
       ("dataset", ElementType.int64), ("episode", .int64), ("row", .int64), ("time", .float64),
@@ -296,8 +306,28 @@ struct Layout: Sendable {
             bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
           row: 8, slots: 1, length: 1))
     }
+    let split = append(
+      Output(
+        name: "meta:split", role: .meta, type: .int32, shape: [options.batch], offset: 0, bytes: 0,
+        stream: "", channels: [], entities: 0, units: nil, kind: nil, categories: facts.splits),
+      row: 4, slots: 1, length: 1)
     meta = MetaPlaces(
-      dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4])
+      dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4],
+      split: split, splits: codes(of: facts.splits), kinds: codes(of: facts.kinds))
+    var named: Set<String> = []
+    for i in groups.indices where groups[i].entities > 0 {
+      guard named.insert(groups[i].stream).inserted else { continue }
+      groups[i].entity = append(
+        Output(
+          name: "meta:entity:\(groups[i].stream)", role: .meta, type: .int64,
+          shape: [options.batch, groups[i].entities, 3], offset: 0, bytes: 0,
+          stream: groups[i].stream, channels: [], entities: 0, units: nil, kind: nil,
+          categories: facts.kinds), row: 24, slots: groups[i].entities, length: 1)
+    }
+  }
+
+  private func codes(of names: [String]) -> [String: Int] {
+    Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   private mutating func addValues(
@@ -379,4 +409,8 @@ struct MetaPlaces: Sendable {
   var row: Place
   var time: Place
   var window: Place
+  var split: Place
+  /// The code of each split and of each kind of entity.
+  var splits: [String: Int]
+  var kinds: [String: Int]
 }

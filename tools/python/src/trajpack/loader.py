@@ -83,12 +83,19 @@ class Loader(Watched):
     masks
         True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``. Where
         channels of a stream have different rows, each has its own: ``padding:STREAM/CHANNEL``.
+    size, pixels, layout
+        Of frames of videos, which come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing):
+        ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
+        "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
+        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. See docs/video.md.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
         Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
-        of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too,
-        each ``[B]`` (False).
+        of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
+        ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
+        for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
+        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False).
     values
         Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
         integers int64, categories int32 codes (``batch.names("label")``), and ``observed:NAME``, ``[B]`` bool: which
@@ -98,8 +105,14 @@ class Loader(Watched):
 
     Which windows, in which order:
 
-    split, episodes, where
-        Names of splits; ids or patterns of ids; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
+    split, scheme, fold
+        Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
+        is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
+        (and ``future``) rows of a window lie in the split, and the ``past`` rows and negative ``offsets`` may reach
+        back by the split's context; nothing else of the episode is seen. ``fold``: the one that is "test" in a scheme
+        of folds, the others are "train".
+    episodes, where
+        Ids or patterns of ids; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
         recordings, or paths in their metadata.
     windows_where
         A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
@@ -137,7 +150,7 @@ class Loader(Watched):
     threads, prefetch, cache
         Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
         with a plan,
-        64 MiB for "block", else 0).
+        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (256 MiB for "block", else 0).
     verify
         When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
         first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.
@@ -179,10 +192,15 @@ class Loader(Watched):
         features: Mapping[str, str | Iterable[str]] | None = None,
         fill: float | Mapping[str, float] | None = None,
         masks: bool | Iterable[str] | None = None,
+        size: Iterable[int] | Mapping[str, Iterable[int]] | None = None,
+        pixels: str | Mapping[str, str] | None = None,
+        layout: str | Mapping[str, str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         values: str | Iterable[str] | None = None,
         split: str | Iterable[str] | None = None,
+        scheme: str | None = None,
+        fold: int | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
         windows_where: Test | Mapping[str, Any] | None = None,
@@ -203,6 +221,7 @@ class Loader(Watched):
         threads: int | None = None,
         prefetch: int | None = None,
         cache: int | None = None,
+        frame_cache: int | None = None,
         verify: Literal["always", "first", "never"] | None = None,
         mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
@@ -221,8 +240,9 @@ class Loader(Watched):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "values": _options.listed(values) or None,
-            "split": split, "episodes": _options.listed(episodes), "where": where,
+            "size": size, "pixels": pixels, "layout": layout, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "values": _options.listed(values) or None, "split": split, "scheme": scheme, "fold": fold,
+            "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
