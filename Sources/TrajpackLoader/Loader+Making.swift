@@ -54,6 +54,7 @@ extension Loader {
     let unsplit = try EpisodeFilter(options, nil)
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
+    let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
     let layout = try Layout(
       selection, options,
       Layout.Facts(
@@ -62,7 +63,7 @@ extension Loader {
         normalization: try NormalizationFit(datasets, options, filter, selections).statistics(
           selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured,
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
-        splits: facts.splits,
+        splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
@@ -99,7 +100,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values,
+      choices: choices, rates: facts.singleRates, values: values, splits: lookup,
       frames: frames.streams.isEmpty
         ? nil
         : FrameSetup(
