@@ -178,9 +178,9 @@ def plan(value: Any) -> Any:
 
 
 def looks_at_all(options: bytes) -> bool:
-    """Whether every window has to be looked at before the first batch."""
+    """Whether rows have to be looked at before the first batch."""
     given = json.loads(options)
-    return "windows_where" in given or isinstance(given.get("window_weights"), dict)
+    return "windows_where" in given or "normalize" in given or isinstance(given.get("window_weights"), dict)
 
 
 def cores() -> int:
