@@ -29,9 +29,7 @@ extension Loader {
     }
     let views =
       if let plan = options.plan {
-        try ShardView.prepared(datasets.map(\.shards), by: plan) { () throws(TrajpackError) in
-          try Self.statistics(datasets)
-        }
+        try ShardView.prepared(datasets.map(\.shards), by: plan, threads: options.threads)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
@@ -54,16 +52,18 @@ extension Loader {
     let selections = try Self.selections(datasets, options)
     let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
     let unsplit = try EpisodeFilter(options, nil)
+    let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
+    let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter, selections),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
+        normalization: try NormalizationFit(datasets, options, filter, selections).statistics(
+          selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured,
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
-        splits: facts.splits,
+        splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
@@ -100,7 +100,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values,
+      choices: choices, rates: facts.singleRates, values: values, splits: lookup,
       frames: frames.streams.isEmpty
         ? nil
         : FrameSetup(

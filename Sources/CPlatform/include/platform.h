@@ -38,6 +38,10 @@ void tp_moments_f64(const void *values, size_t rows, size_t stride, size_t colum
 // Merges into one the first, the step-th, the 2 step-th ... of `more`, one by one (Chan, Golub, LeVeque 1979, eq. 1.5).
 void tp_moments_add(tp_moments *into, const tp_moments *more, size_t count, size_t step);
 
+// Sums over a[i] - b[i], in float64: of the squares and of the absolute values. The same bits on every machine.
+void tp_error_sums_f64(const double *a, const double *b, size_t count, double *square_sum, double *size_sum);
+void tp_error_sums_f32(const float *a, const float *b, size_t count, double *square_sum, double *size_sum);
+
 // Sorts eight lists of `count` numbers, none NaN: number i of list c is values[8 * i + c].
 void tp_sort_lanes(double *values, size_t count);
 
@@ -142,3 +146,36 @@ void tp_columns_pack(const int64_t *rows, size_t count, size_t columns, tp_colum
 
 // The first `count` numbers of a column.
 void tp_column_unpack(const tp_column *column, size_t count, int64_t *out);
+
+// The exact sums of finite doubles and of their squares: sum is the sum of sum[i] * 2^(32 i - 1074), squares that of
+// squares[i] * 2^(32 i - 2148). All digits but the last are in 0 ..< 2^32 between calls, so that equal sums are equal
+// bytes, whatever the order in which numbers were added and merged. Up to 2^63 numbers.
+#define TP_SUM_DIGITS 68
+#define TP_SQUARE_DIGITS 137
+typedef struct {
+  int64_t count, missing, infinite;
+  double minimum, maximum;
+  int64_t sum[TP_SUM_DIGITS], squares[TP_SQUARE_DIGITS];
+} tp_exact;
+
+// Of no numbers.
+void tp_exact_begin(tp_exact *total);
+
+// Adds numbers; NaN is counted as missing, an infinite one as infinite. `table` is room of tp_exact_table_bytes bytes,
+// aligned to 16, that is all zero before and after. The finite ones go to `finite`, in their order, where it is given.
+// Returns how many they are.
+size_t tp_exact_table_bytes(void);
+size_t tp_exact_add(tp_exact *total, const double *values, size_t count, void *table, double *finite);
+
+// Adds what another has counted.
+void tp_exact_merge(tp_exact *total, const tp_exact *more);
+
+// The mean, the sum of squared distances from it and the standard deviation of the population, each from the exact
+// sums and then rounded to a double; NaN of no numbers.
+void tp_exact_figures(const tp_exact *total, double *mean, double *m2, double *deviation);
+
+// Sorts numbers, none NaN, by way of room for as many; fewer than 2^32.
+void tp_sort_doubles(double *values, double *room, size_t count);
+
+// Every second number of two sorted lists of `count` numbers, merged: those at odd places, or at even ones.
+void tp_halve_sorted(const double *a, const double *b, size_t count, int odd, double *out);

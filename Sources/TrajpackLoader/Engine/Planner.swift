@@ -18,15 +18,18 @@ final class LoaderSetup: Sendable {
   let rates: [String: Rational]
   /// The values of recordings that batches carry.
   let values: LoaderValues
+  /// Which splits windows lie in, where batches say it.
+  let splits: SplitLookup?
   /// What frames of videos need; `nil` where none are wanted.
   let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues(), frames: FrameSetup? = nil
+    values: LoaderValues = LoaderValues(), splits: SplitLookup? = nil, frames: FrameSetup? = nil
   ) {
     self.values = values
+    self.splits = splits
     self.frames = frames
     self.rates = rates
     self.choices = choices
@@ -83,6 +86,10 @@ final class Planner {
   ) throws(TrajpackError) {
     plan.places = places
     plan.epoch = epoch
+    plan.episodes.removeAll(keepingCapacity: true)
+    if !setup.layout.firstEpisodes.isEmpty {
+      plan.episodes = [Int](repeating: 0, count: places.count)
+    }
     plan.segments.removeAll(keepingCapacity: true)
     plan.finishes.removeAll(keepingCapacity: true)
     plan.finishStarts.removeAll(keepingCapacity: true)
@@ -110,6 +117,11 @@ final class Planner {
     let location = source.locate(place.window)
     let context = try context(
       number: number, location.shard, location.track, anchor: location.anchor, span: location.span)
+    if !plan.episodes.isEmpty {
+      plan.episodes[number] =
+        setup.layout.firstEpisodes[place.dataset] + context.shard.firstEpisode
+        + context.reference.episode
+    }
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {
@@ -134,8 +146,12 @@ final class Planner {
     put(Int64(clamping: place.window), places.window)
     let split = window.shard.index.split(ofEpisode: window.reference.episode)
     let name = split < 0 ? nil : window.shard.index.schema.splits[split]
-    put(Int32(name.flatMap { places.splits[$0] } ?? -1), places.split)
-    put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
+    let moment = try reference(window).instant(window.anchor)
+    let code = setup.splits?.code(
+      dataset: place.dataset, episode: window.shard.firstEpisode + window.reference.episode,
+      own: name, at: moment)
+    put(Int32(code ?? -1), places.split)
+    put(moment?.value ?? .nan, places.time)
   }
 
   /// Writes what is known of the window's recording.
