@@ -43,6 +43,9 @@ extension Loader {
     if let duration = options.duration {
       rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
     }
+    let clips = try Self.clips(
+      datasets, views, options, reference: reference, splits: facts.splits)
+    if let clips { rows = clips.longest }
     let length = options.past + rows + options.future
     let native = try NativeRows(
       views,
@@ -60,6 +63,7 @@ extension Loader {
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
+    if let clips { try Self.check(clips, rule) }
     var number = 0
     var sources: [WindowSource] = []
     for (d, dataset) in datasets.enumerated() {
@@ -71,7 +75,12 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let source = try WindowSource(shards, rule, filter)
+      let source =
+        if let clips {
+          WindowSource(shards, rule, clips: clips.datasets[d], digest: clips.digest)
+        } else {
+          try WindowSource(shards, rule, filter)
+        }
       guard source.count > 0 else {
         throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
       }
@@ -87,11 +96,12 @@ extension Loader {
       varying: ShardView.varying(views))
     let choices = try chooser.choose(
       LoaderSetup(
-        sources: sources, layout: layout, options: options, past: options.past, length: length))
+        sources: sources, layout: layout, options: options, past: options.past, length: length,
+        clips: clips))
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates)
+      choices: choices, rates: facts.singleRates, clips: clips)
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
@@ -102,7 +112,7 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference))
+      digest: Self.digest(datasets, sources, options, reference: reference, clips: clips?.digest))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -130,7 +140,13 @@ extension Loader {
       }
       return name
     }
-    return selection.streams.first { facts.entities[$0] == 0 } ?? selection.streams[0]
+    let own = selection.streams.first { facts.entities[$0] == 0 }
+    if own == nil, options.clips != nil {
+      // Entities come and go; a clip is one of the recording.
+      let all = schemas.flatMap { $0.streams.map(\.name) }
+      if let stream = all.first(where: { facts.entities[$0] == 0 }) { return stream }
+    }
+    return own ?? selection.streams[0]
   }
 
   /// How windows are cut: the window's own rows, and offsets that reach beyond it.
@@ -191,7 +207,7 @@ extension Loader {
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
-    reference: String
+    reference: String, clips: String?
   ) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
@@ -203,6 +219,7 @@ extension Loader {
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
+    if let clips { text += " clips=\(clips)" }
     return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
   }
 }

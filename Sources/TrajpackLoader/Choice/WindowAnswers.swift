@@ -64,10 +64,12 @@ final class WindowAnswers {
   ) throws(TrajpackError) {
     let shard = part.shard
     let numbers = shard.numbers(ofTrack: part.track)
-    let clock = try planner.referenceClock(shard, part.track, numbers)
+    var clock = part.clip?.grid
+    if clock == nil { clock = try planner.referenceClock(shard, part.track, numbers) }
     let contexts = part.anchors.map {
       WindowContext(
-        number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock)
+        number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock,
+        clip: part.clip)
     }
     for stream in streams {
       guard let number = shard.view.schema.stream(named: stream.name) else { continue }

@@ -16,11 +16,14 @@ final class LoaderSetup: Sendable {
   let choices: [WindowChoice]?
   /// The rates of streams that have one.
   let rates: [String: Rational]
+  /// The clips that windows are; `nil` where they are none.
+  let clips: PlacedClips?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:]
+    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:], clips: PlacedClips? = nil
   ) {
+    self.clips = clips
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -53,6 +56,8 @@ final class Planner {
   var ownTimes: [Double] = []
   /// The next free row of a group at its own rate.
   var nativeNext = 0
+  /// Whether rows of a clip are found, none of which is farther away than half an interval.
+  var isNearest = false
   /// Where the stream's next track begins, up to which a row may be held.
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
@@ -97,9 +102,11 @@ final class Planner {
     let location = source.locate(place.window)
     let shard = location.shard
     let reference = shard.numbers(ofTrack: location.track)
+    var clock = location.clip?.grid
+    if clock == nil { clock = try referenceClock(shard, location.track, reference) }
     let context = WindowContext(
       number: number, shard: shard, track: location.track, reference: reference,
-      anchor: location.anchor, clock: try referenceClock(shard, location.track, reference))
+      anchor: location.anchor, clock: clock, clip: location.clip)
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     for group in setup.layout.groups.indices {
       if setup.layout.groups[group].entities == 0 {
@@ -119,7 +126,8 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.anchor), places.row)
+    put(Int64(window.clip?.row ?? window.anchor), places.row)
+    if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
   }
@@ -168,7 +176,8 @@ final class Planner {
     let isReference = stream == window.reference.stream
     reset(group.length)
     if isReference {
-      let map = try map(group, window, window.track, window.reference, clamps: true)
+      let map = limited(
+        try map(group, window, window.track, window.reference, clamps: true), group, window)
       try place(map, group: g, slot: 0, window, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
@@ -181,7 +190,8 @@ final class Planner {
       func take(_ track: Int) throws(TrajpackError) {
         let numbers = window.shard.numbers(ofTrack: track)
         guard numbers.stream == stream, numbers.count > 0 else { return }
-        let map = try map(group, window, track, numbers, clamps: count == 1)
+        let map = limited(
+          try map(group, window, track, numbers, clamps: count == 1), group, window)
         try place(map, group: g, slot: 0, window, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
@@ -237,7 +247,8 @@ final class Planner {
         func take(_ track: Int) throws(TrajpackError) {
           let numbers = shard.numbers(ofTrack: track)
           guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
-          let map = try map(group, window, track, numbers, clamps: false)
+          let map = limited(
+            try map(group, window, track, numbers, clamps: false), group, window)
           try place(map, group: g, slot: slot, window, numbers, plan)
         }
         holdEnd = nil
@@ -266,10 +277,12 @@ final class Planner {
     if let place = group.padding {
       // On the window's own rows, padding is what lies outside the recording; elsewhere, what nobody has.
       let rows = try reference(window).rows
+      let end = end(window)
       for t in 0..<group.length {
         let row = window.anchor - setup.past + t
         let isOutside =
-          group.offsets == nil && !group.isNative ? row < 0 || row >= rows : !anyone[t]
+          group.offsets == nil && !group.isNative
+          ? row < 0 || row >= rows || t >= end : !anyone[t]
         plan.memory.storeBytes(
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }
@@ -329,4 +342,6 @@ struct WindowContext {
   var anchor: Int
   /// The grid that replaces the track's own clock.
   var clock: TrackClock?
+  /// The clip that it is.
+  var clip: PlacedClip?
 }

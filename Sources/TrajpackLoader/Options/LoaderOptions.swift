@@ -104,6 +104,7 @@ public struct LoaderOptions: Sendable {
   var time = false
   var meta = false
 
+  var clips: ClipChoice?
   var splits: [String]?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []

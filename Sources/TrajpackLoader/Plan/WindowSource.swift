@@ -12,6 +12,8 @@ struct WindowSource: Sendable {
     var track: Int
     /// The row of the reference clock that is the window's start, of the track's rows.
     var anchor: Int
+    /// The clip that it is.
+    var clip: PlacedClip?
   }
 
   let shards: [LoadedShard]
@@ -20,6 +22,9 @@ struct WindowSource: Sendable {
   /// The track of each timeline, by its number in the shard, and the windows before it.
   private let lines: PackedTable
   private let rule: WindowRule
+  /// The clips that windows are, and what identifies them; `nil` where windows are cut by the rule.
+  let clips: [PlacedClip]?
+  private let clipDigest: String?
 
   /// Those that are chosen; all where `nil`.
   var chosen: WindowSet?
@@ -45,6 +50,8 @@ struct WindowSource: Sendable {
   ) throws(TrajpackError) {
     self.shards = shards
     self.rule = rule
+    clips = nil
+    clipDigest = nil
     var lines = PackedTable.Builder(columns: 2)
     var windows = 0
     for shard in shards {
@@ -55,6 +62,17 @@ struct WindowSource: Sendable {
     }
     self.lines = lines.table()
     candidates = UInt64(windows)
+  }
+
+  /// Windows that are clips, in the order of their list.
+  init(_ shards: [LoadedShard], _ rule: WindowRule, clips: [PlacedClip], digest: String) {
+    self.shards = shards
+    self.rule = rule
+    self.clips = clips
+    clipDigest = digest
+    shardStarts = [Int](repeating: 0, count: shards.count + 1)
+    lines = PackedTable.Builder(columns: 2).table()
+    candidates = UInt64(clips.count)
   }
 
   /// Windows before a timeline, or before one after the last.
@@ -112,6 +130,8 @@ struct WindowSource: Sendable {
     var first: UInt64
     /// Where each starts.
     var anchors: [Int]
+    /// The clip that the only one of them is.
+    var clip: PlacedClip?
   }
 
   /// Calls `body` with windows `range`, counted before some are chosen, a timeline at a time.
@@ -119,6 +139,16 @@ struct WindowSource: Sendable {
     _ range: Range<UInt64>, _ body: (Part) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard !range.isEmpty else { return }
+    if let clips {
+      for number in range {
+        let clip = clips[Int(number)]
+        try body(
+          Part(
+            shard: shards[clip.shard], track: clip.track, first: number, anchors: [clip.anchor],
+            clip: clip))
+      }
+      return
+    }
     var timeline = timeline(of: range.lowerBound)
     while timeline < lines.count, before(timeline) < range.upperBound {
       let (shard, track) = place(ofTimeline: timeline)
@@ -157,11 +187,17 @@ struct WindowSource: Sendable {
   var ruleText: String {
     "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
       + "\(rule.rate.map { "\($0)" } ?? "-") \(rule.tolerance.map { "\($0)" } ?? "-") \(candidates)"
+      + (clipDigest.map { " clips=\($0)" } ?? "")
   }
 
   /// Where window `number` lies; it is below ``count``.
   func locate(_ chosenNumber: UInt64) -> Location {
     let number = chosen?.select(chosenNumber) ?? chosenNumber
+    if let clips {
+      let clip = clips[Int(number)]
+      return Location(
+        shard: shards[clip.shard], track: clip.track, anchor: clip.anchor, clip: clip)
+    }
     let low = timeline(of: number)
     let (shard, track) = place(ofTimeline: low)
     let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
@@ -203,7 +239,7 @@ struct WindowRule: Sendable {
     }
   }
 
-  private func reach(_ clock: Clock) -> ClosedRange<Int> {
+  func reach(_ clock: Clock) -> ClosedRange<Int> {
     guard let seconds else { return reach }
     let own: Double
     if let rate {

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options, _ranks, _weights, predicates
+from . import _clips, _ffi, _options, _ranks, _weights, predicates
+from ._clips import Clipped
 from ._errors import UsageError
-from ._watching import Watched
 from .batch import Batch, empty, numbers
 from .dataset import Dataset
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from .predicates import Test
 
 
-class Loader(Watched):
+class Loader(Clipped):
     """Windows of one data set, or of a mixture, in batches.
 
     ``for batch in loader`` is one epoch, of ``len(loader)`` batches; the next ``for`` is the next epoch, in another
@@ -88,10 +88,15 @@ class Loader(Watched):
     meta
         Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
         of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too,
-        each ``[B]`` (False).
+        each ``[B]`` (False); of clips, ``meta:clip``, the number in the list, too.
 
     Which windows, in which order:
 
+    clips
+        Windows are these clips instead of all that fit: a list of dicts or tuples ``(episode, start, rows, rate)``, a
+        frame of pandas or polars, the path of a CSV or JSON file of them, or the name of a list that the data set has
+        (``docs/clips.md``). Row k lies at ``start + k / rate``; each channel gives its nearest row, the earlier of two
+        equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a stream.
     split, episodes, where
         Names of splits; ids or patterns of ids; ``{"path.in.metadata": value | [values] | {"min": x, "max": y}}``.
     windows_where
@@ -173,6 +178,7 @@ class Loader(Watched):
         masks: bool | Iterable[str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
+        clips: Any = None,
         split: str | Iterable[str] | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
@@ -212,7 +218,7 @@ class Loader(Watched):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "split": split, "episodes": _options.listed(episodes), "where": where,
+            "time": time, "meta": meta, "clips": _clips.given(clips), "split": split, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
