@@ -61,6 +61,7 @@ def crc32c(data):
 
 # The dataset: manifest or journal (sections 11 and 12).
 JOURNAL = b"trajpack journal 1\n"
+JOURNAL_2 = b"trajpack journal 2\n"  # of a dataset with a required side file
 LONGEST_RECORD = 8 << 20
 LOST_SECTOR = 512
 
@@ -106,9 +107,9 @@ def tail_damage(tail, start):
 
 def journal_records(data):
     """The whole records of a journal; a record that was cut off at the end does not count."""
-    if len(data) <= len(JOURNAL) and (JOURNAL.startswith(data) or not any(data)):
+    if len(data) <= len(JOURNAL) and (JOURNAL.startswith(data) or JOURNAL_2.startswith(data) or not any(data)):
         return []
-    demand(data.startswith(JOURNAL), "the journal is damaged at byte 0: it has another magic")
+    demand(data.startswith((JOURNAL, JOURNAL_2)), "the journal is damaged at byte 0: it has another magic")
     records, at = [], len(JOURNAL)
     while (payload := frame(data, at)) is not None:
         records.append(json.loads(payload))
@@ -158,6 +159,31 @@ def unlisted(folder, listed, begun):
     return standing
 
 
+def side_files(entries, *folders):
+    """The side files that a list names, each read and checked (section 11)."""
+    out, seen = [], set()
+    for entry in entries:
+        role, name, digest = entry["role"], entry["name"], entry["sha256"]
+        demand((role, name) not in seen, f"the {role} '{name}' come twice")
+        seen.add((role, name))
+        known = role in ("splits", "values", "clips", "vocabulary", "statistics")
+        demand(known or not entry.get("required"), f"{role} needs a newer reader")
+        demand(entry["file"] == f"side-{role}-{digest[:16]}.json", "a side file's name is wrong")
+        there = [p for p in (os.path.join(f, entry["file"]) for f in folders) if os.path.exists(p)]
+        demand(there, f"{entry['file']} is missing")
+        with open(there[0], "rb") as file:
+            data = file.read()
+        demand(len(data) == entry["bytes"] and hashlib.sha256(data).hexdigest() == digest,
+               f"{entry['file']} is not the file that was listed")
+        document = json.loads(data)
+        demand(document["format"] == "trajpack side file" and document["version"].startswith("1."),
+               f"{entry['file']} is of another format")
+        demand((document["role"], document["name"]) == (role, name), f"{entry['file']} is another one's")
+        out.append({"role": role, "name": name, "required": entry.get("required", False),
+                    "content": document["content"]})
+    return out
+
+
 def open_dataset(path):
     """What a path holds: its shards' paths, in order, and what is known of the whole."""
     if not os.path.isdir(path):
@@ -170,15 +196,20 @@ def open_dataset(path):
         with open(manifest, encoding="utf-8") as file:
             document = json.load(file)
         demand(document["format"] == "trajpack dataset", "the manifest is of another format")
-        demand(document["version"].startswith("1."), "the manifest is of another version")
+        demand(document["version"][:2] in ("1.", "2."), "the manifest is of another version")
         lines = "".join(f"{s['name']} {s['sha256']}\n" for s in document["shards"])
         digest = hashlib.sha256(lines.encode()).hexdigest()
         demand(digest == document["digest"], "the manifest's digest is not that of its shards")
         entries, whole = document["shards"], {"complete": True, "digest": digest, "source": document["source"]}
+        if "side_files" in document:
+            whole["side_files"] = side_files(document["side_files"], path, above)
     elif os.path.exists(os.path.join(path, "journal")):
         with open(os.path.join(path, "journal"), "rb") as file:
             records = journal_records(file.read())
         entries, whole = [r for r in records if r["type"] == "shard"], {"complete": False}
+        side = [r for r in records if r["type"] == "side_file"]
+        if side:
+            whole["side_files"] = side_files(side, path, above)
         lost = [n for n, w in unlisted(path, [e["name"] for e in entries], bool(records)).items() if w == "orphan"]
         demand(not lost, f"the journal has lost records: it does not name {', '.join(lost)}")
     else:

@@ -14,6 +14,8 @@ public final class Dataset: Sendable {
   public let manifest: Manifest?
   /// What the manifest or the journal says of each shard; none of a single file.
   public let entries: [Manifest.Entry]
+  /// The side files that the manifest or the journal lists; none of a single file. None has been read.
+  public let sideFiles: [SideFile]
   /// The file that lists the shards, as it was read; `nil` for a single file.
   let listing: ListingFile?
   /// The folder of the list: the dataset's, or that of a replacement which is moving there.
@@ -56,7 +58,7 @@ public final class Dataset: Sendable {
     case .file:
       shardPaths = [path]
       (isComplete, isGrowing) = (true, false)
-      (manifest, entries, listing, listFolder) = (nil, [], nil, path)
+      (manifest, entries, sideFiles, listing, listFolder) = (nil, [], [], nil, path)
     case .folder:
       // A writer may just be between its journal and its manifest.
       var found = try Listing(path, allowingOrphans: allowingOrphans)
@@ -68,6 +70,7 @@ public final class Dataset: Sendable {
       manifest = found.manifest
       (isComplete, isGrowing) = (found.manifest != nil, found.isGrowing)
       (entries, listing, listFolder) = (found.entries, found.file, found.folder)
+      sideFiles = found.sideFiles
     }
   }
 
@@ -75,6 +78,7 @@ public final class Dataset: Sendable {
   init(shards: [String]) {
     (path, listFolder, shardPaths) = (shards.first ?? "", "", shards)
     (isComplete, isGrowing, manifest, entries, listing) = (true, false, nil, [], nil)
+    sideFiles = []
   }
 
   /// Opens a dataset and reads from it, again where it is replaced meanwhile.

@@ -10,12 +10,15 @@ public struct DatasetRepair {
   public private(set) var listed: [Manifest.Entry] = []
   /// Shards whose episodes are, equal in every value, in those that are listed.
   public private(set) var superseded: [String] = []
-  /// Shards that are damaged, each with a sentence; they are not listed.
+  /// Shards and side files that are damaged, each with a sentence; they are not listed.
   public private(set) var damaged: [(name: String, what: String)] = []
   /// Whether the list is a journal, with which `convert --resume` goes on.
   public private(set) var isUnfinished = false
   /// What the old manifest and journal are called now.
   public private(set) var kept: [String] = []
+
+  /// The side files that are listed.
+  public private(set) var sideFiles: [SideFile] = []
 
   private let path: String
   private let lock: Journal
@@ -65,6 +68,23 @@ public struct DatasetRepair {
       if let entry = try look(at: name, pool) { found.append(entry) }
     }
     try choose(found)
+    let journal = try? JournalContent(inFolder: path)
+    // A journal without a plan is that of the lock.
+    if let known = finished?.sideFiles ?? (journal?.plan == nil ? nil : journal?.sideFiles) {
+      for file in known {
+        do throws(TrajpackError) {
+          _ = try file.content(inFolder: path)
+          sideFiles.append(file)
+        } catch {
+          guard error.fault != .machine else { throw error }
+          damaged.append((file.file, error.message))
+        }
+      }
+    } else {
+      let found = try SideFile.find(inFolder: path)
+      sideFiles = found.files
+      damaged += found.others
+    }
     isUnfinished =
       isConversion && listed.map(\.name) == listed.indices.map { Manifest.shardName($0) }
     if isConversion, !isUnfinished { plan = nil }
@@ -145,9 +165,10 @@ public struct DatasetRepair {
       try keep(name)
     }
     if isUnfinished {
+      lock.sideFiles = sideFiles
       try lock.replace(plan: source, shards: listed)
     } else {
-      try Manifest.finish(path, shards: listed, source: source)
+      try Manifest.finish(path, shards: listed, source: source, sideFiles: sideFiles)
     }
   }
 

@@ -8,6 +8,8 @@ public final class Journal {
   /// The name of the file in a dataset's folder.
   public static let fileName = "journal"
   static let magic: [UInt8] = Array("trajpack journal 1\n".utf8)
+  /// The magic of a journal with a side file that readers must know; it has the length of the other.
+  static let magicOfRequired: [UInt8] = Array("trajpack journal 2\n".utf8)
   /// The most bytes of a record's JSON. A shard's has a few hundred; the plan has the options.
   public static let longestRecord = 8 << 20
   /// The most values (numbers, texts, members) in a record's JSON.
@@ -28,6 +30,8 @@ public final class Journal {
   public private(set) var plan: JSONValue?
   /// The shards that are acknowledged, in order.
   public private(set) var shards: [Manifest.Entry]
+  /// The side files of the dataset that a writer goes on with. ``replace(plan:shards:)`` records them.
+  var sideFiles: [SideFile] = []
 
   /// Opens the journal of a dataset for writing, and makes it where there is none. `anew` forgets what
   /// it holds. A torn tail stays in the file until something is appended.
@@ -44,6 +48,7 @@ public final class Journal {
       if !anew, !isNew {
         let content = try JournalContent(try LocalFile(path))
         (plan, shards, length) = (content.plan, content.shards, content.length)
+        sideFiles = content.sideFiles
         mustCut = content.isTorn || length == 0
       } else {
         mustCut = true
@@ -79,7 +84,12 @@ public final class Journal {
     guard let file = try? LocalFile(path),
       let head = try? file.bytes(0..<min(file.length, magic.count))
     else { return false }
-    return magic.starts(with: head) || file.length <= magic.count && head.allSatisfy { $0 == 0 }
+    return isBeginning(head) || file.length <= magic.count && head.allSatisfy { $0 == 0 }
+  }
+
+  /// Whether a journal may begin so: with a magic, or the first bytes of one.
+  static func isBeginning(_ head: [UInt8]) -> Bool {
+    magic.starts(with: head) || magicOfRequired.starts(with: head)
   }
 
   /// The plan in the journal of a dataset; `nil` where it has none yet.
@@ -188,8 +198,11 @@ public final class Journal {
   }
 
   private func writeAll(to fresh: Int32, _ name: String) throws(TrajpackError) -> Int {
-    var (buffer, written) = (Self.magic, 0)
+    var (buffer, written) = (
+      sideFiles.contains(where: \.isRequired) ? Self.magicOfRequired : Self.magic, 0
+    )
     if let plan { buffer += try Self.frame(plan) }
+    for file in sideFiles { buffer += try Self.frame(file.record) }
     for shard in shards {
       buffer += try Self.frame(shard.record)
       guard buffer.count >= 1 << 16 else { continue }

@@ -7,6 +7,8 @@ struct JournalContent {
   private(set) var plan: JSONValue?
   /// The shards that are acknowledged, in order.
   private(set) var shards: [Manifest.Entry] = []
+  /// The side files of the dataset.
+  private(set) var sideFiles: [SideFile] = []
   /// Bytes of the magic and of the whole records; 0 where not even the magic is whole.
   private(set) var length = 0
   /// Whether a record behind them was cut off when its writer stopped.
@@ -31,9 +33,9 @@ struct JournalContent {
     }
     let magic = Journal.magic
     let head = try file.bytes(0..<min(file.length, magic.count))
-    guard head.count == magic.count, head == magic else {
+    guard head == magic || head == Journal.magicOfRequired else {
       // A writer that stopped at once leaves a part of the magic, or its length without its bytes.
-      if file.length <= magic.count, magic.starts(with: head) || head.allSatisfy({ $0 == 0 }) {
+      if file.length <= magic.count, Journal.isBeginning(head) || head.allSatisfy({ $0 == 0 }) {
         isTorn = !head.isEmpty
         return
       }
@@ -87,6 +89,9 @@ struct JournalContent {
         )
       }
       shards.append(entry)
+    } else if type == "side_file" {
+      sideFiles.append(
+        try SideFile(JSONReader(record, at: "\(file.path), record \(records), at byte \(length)")))
     }
     records += 1
   }

@@ -8,6 +8,7 @@ struct Listing {
   let folder: String
   let entries: [Manifest.Entry]
   let manifest: Manifest?
+  let sideFiles: [SideFile]
   let isGrowing: Bool
   let file: ListingFile
 
@@ -24,6 +25,7 @@ struct Listing {
         let manifest = try Manifest(inFolder: folder)
         self.manifest = manifest
         entries = manifest.shards
+        sideFiles = manifest.sideFiles
         isGrowing = false
         file = try ListingFile(opened, isJournal: false)
         return
@@ -32,7 +34,7 @@ struct Listing {
       guard FileSystem.item(at: journal) == .file else { return nil }
       file = try ListingFile(try LocalFile(journal), isJournal: true)
       let list = try UnfinishedList(folder, allowingOrphans: allowingOrphans)
-      (entries, isGrowing) = (list.entries, list.isGrowing)
+      (entries, sideFiles, isGrowing) = (list.entries, list.sideFiles, list.isGrowing)
       manifest = nil
     } catch {
       // The one that was there has gone, and the other one has come.

@@ -47,7 +47,7 @@ extension Manifest {
     var seen: Set<String> = []
     try stream.object { (stream, name) throws(TrajpackError) in
       switch name {
-      case "format", "version", "digest", "source", "shards", "statistics":
+      case "format", "version", "digest", "source", "shards", "statistics", "side_files":
         guard seen.insert(name).inserted else {
           throw stream.wrong("each member once, but '\(name)' comes twice")
         }
@@ -80,7 +80,9 @@ extension Manifest {
     guard let shards else {
       throw TrajpackError(.data, "\(fileName) is damaged: it has no member 'shards'")
     }
-    let manifest = Manifest(shards: shards, source: source, statistics: nil)
+    let manifest = Manifest(
+      shards: shards, source: source, statistics: nil, sideFiles: try sideFiles(reader),
+      readVersion: try reader.text("version"))
     try manifest.check(digest: try reader.text("digest"))
     return manifest
   }
@@ -90,13 +92,22 @@ extension Manifest {
     guard try reader.text("format") == "trajpack dataset" else {
       throw reader.wrong("a trajpack dataset")
     }
-    guard try reader.text("version").hasPrefix("1.") else {
+    let version = try reader.text("version")
+    guard version.hasPrefix("1.") || version.hasPrefix("2.") else {
       throw TrajpackError(
         .data,
-        "\(fileName) has version \(try reader.text("version")), which this trajpack "
+        "\(fileName) has version \(version), which this trajpack "
           + "cannot read; use a newer one")
     }
     return try reader.object("source")
+  }
+
+  /// The side files that a manifest lists.
+  static func sideFiles(_ reader: JSONReader) throws(TrajpackError) -> [SideFile] {
+    guard reader.value["side_files"] != nil else { return [] }
+    let files = try reader.list("side_files") { (r) throws(TrajpackError) in try SideFile(r) }
+    try SideFile.check(files)
+    return files
   }
 
   /// Checks that each shard comes once, and the digest of all.

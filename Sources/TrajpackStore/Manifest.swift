@@ -58,13 +58,32 @@ public struct Manifest: Sendable, Equatable {
   public var source: JSONValue
   /// The statistics of all shards together; an object, or `nil` where the manifest was read from a file.
   public var statistics: JSONValue?
+  /// The side files, each role and name once.
+  public var sideFiles: [SideFile]
+  /// The version that a manifest which was read from a file says; ``version`` where it was made here.
+  public private(set) var readVersion: String
+
+  /// The versions that this trajpack writes.
+  static let known = ["1.0", "1.1", "2.0"]
 
   /// A manifest.
-  public init(shards: [Entry], source: JSONValue, statistics: JSONValue?) {
+  public init(
+    shards: [Entry], source: JSONValue, statistics: JSONValue?, sideFiles: [SideFile] = [],
+    readVersion: String? = nil
+  ) {
     self.shards = shards
     self.source = source
     self.statistics = statistics
+    self.sideFiles = sideFiles
+    self.readVersion = readVersion ?? Self.version(of: sideFiles)
   }
+
+  private static func version(of sideFiles: [SideFile]) -> String {
+    sideFiles.isEmpty ? "1.0" : sideFiles.contains(where: \.isRequired) ? "2.0" : "1.1"
+  }
+
+  /// The version of the file: 1.0; with side files 1.1; 2.0 where a reader must know one of them.
+  public var version: String { Self.version(of: sideFiles) }
 
   /// The name of the shard of that number: six digits or more.
   public static func shardName(_ number: Int) -> String {
@@ -90,18 +109,20 @@ public struct Manifest: Sendable, Equatable {
   /// Whether a file of that name in a dataset's folder is trajpack's own, to be written anew.
   public static func owns(_ name: String) -> Bool {
     name == Journal.fileName || name.hasPrefix(".tmp-") || isShard(name)
+      || SideFile.isSideFile(name)
   }
 
   /// Ends the writing of a dataset: writes the manifest of its shards, removes the files that it does not
   /// name any more, then the journal.
   public static func finish(
-    _ folder: String, shards: [Entry], source: JSONValue, removing names: [String] = []
+    _ folder: String, shards: [Entry], source: JSONValue, sideFiles: [SideFile] = [],
+    removing names: [String] = []
   ) throws(TrajpackError) {
     var statistics = DatasetStatistics()
     for entry in shards { try statistics.add(try Shard("\(folder)/\(entry.name)")) }
-    let manifest = Manifest(shards: shards, source: source, statistics: statistics.json)
-    try FileSystem.replace(
-      "\(folder)/\(fileName)", with: Array((manifest.json.text(indent: 1) + "\n").utf8))
+    let manifest = Manifest(
+      shards: shards, source: source, statistics: statistics.json, sideFiles: sideFiles)
+    try manifest.write(toFolder: folder)
     if !names.isEmpty {
       for name in names { try FileSystem.remove("\(folder)/\(name)") }
       // They go for good before the journal does: without it, they would be orphans.
@@ -109,6 +130,12 @@ public struct Manifest: Sendable, Equatable {
     }
     try FileSystem.remove("\(folder)/\(Journal.fileName)")
     try FileSystem.syncFolder(folder)
+  }
+
+  /// Puts the file in a dataset's folder, in the place of the one that is there, durably.
+  func write(toFolder folder: String) throws(TrajpackError) {
+    try FileSystem.replace(
+      "\(folder)/\(Self.fileName)", with: Array((json.text(indent: 1) + "\n").utf8))
   }
 
   /// A digest of the dataset's content: of its shards' names and digests.
@@ -123,8 +150,10 @@ public struct Manifest: Sendable, Equatable {
   /// The JSON of the file; see `schemas/manifest.schema.json`.
   public var json: JSONValue {
     .record([
-      "format": "trajpack dataset", "version": "1.0", "digest": .string(digest),
-      "shards": .array(shards.map(\.json)), "source": source, "statistics": statistics,
+      "format": "trajpack dataset", "version": .string(version), "digest": .string(digest),
+      "shards": .array(shards.map(\.json)),
+      "side_files": sideFiles.isEmpty ? nil : .array(sideFiles.map(\.json)),
+      "source": source, "statistics": statistics,
     ])
   }
 
@@ -143,6 +172,8 @@ public struct Manifest: Sendable, Equatable {
     source = try Self.head(reader)
     shards = try reader.list("shards") { (r) throws(TrajpackError) in try Entry(r) }
     statistics = try reader.object("statistics")
+    sideFiles = try Self.sideFiles(reader)
+    readVersion = try reader.text("version")
     try check(digest: try reader.text("digest"))
   }
 }

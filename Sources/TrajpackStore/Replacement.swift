@@ -90,9 +90,12 @@ public enum Replacement {
     for entry in manifest.shards {
       try raise("\(committed)/\(entry.name)", to: "\(folder)/\(entry.name)")
     }
+    for file in manifest.sideFiles {
+      try raise("\(committed)/\(file.file)", to: "\(folder)/\(file.file)")
+    }
     try FileSystem.syncFolder(folder)
     try FileSystem.replace(path, with: bytes)
-    let kept = Set(manifest.shards.map(\.name))
+    let kept = Set(manifest.shards.map(\.name) + manifest.sideFiles.map(\.file))
     for name in try FileSystem.names(in: folder)
     where Manifest.owns(name) && !kept.contains(name) && name != Journal.fileName
       && name != buildName

@@ -158,6 +158,7 @@ public struct UnnamedShards: Sendable {
 /// The list of a dataset that is not finished: that of its journal.
 struct UnfinishedList {
   let entries: [Manifest.Entry]
+  let sideFiles: [SideFile]
   let isGrowing: Bool
 
   /// - Throws: A data error where the journal is damaged, or has lost records whose shards are there.
@@ -178,7 +179,8 @@ struct UnfinishedList {
         continue
       }
       try unnamed.refuseOrphans(in: folder)
-      (entries, isGrowing) = (content.shards, content.isGrowing)
+      try SideFile.check(content.sideFiles)
+      (entries, sideFiles, isGrowing) = (content.shards, content.sideFiles, content.isGrowing)
       return
     }
   }

@@ -121,7 +121,7 @@ def test_broken_schema(documents, change):
 
 
 @pytest.mark.parametrize("change", [
-    lambda m: m.update(version="2.0"), lambda m: m.update(digest="0" * 63),
+    lambda m: m.update(version="3.0"), lambda m: m.update(digest="0" * 63),
     lambda m: m["shards"][0].update(name="shard-/etc/x.h5"), lambda m: m["shards"][0].update(name="x.h5"),
     lambda m: m["shards"][0].update(bytes=10), lambda m: m["shards"][0].pop("sha256"),
     lambda m: m.update(statistics={"": {"a/b": {"count": [1]}}}),

@@ -9,7 +9,8 @@ struct Repair: Command {
   static let discussion = """
     Checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
     conversion that was not finished, a new journal, with which 'trajpack convert --resume' goes on. No shard \
-    is changed or removed. The old manifest and journal stay as *.before-repair.
+    is changed or removed. The old manifest and journal stay as *.before-repair. Side files (splits, values, \
+    clips, ...) that are whole are listed, too.
 
     Shards are listed by number. One whose episodes are all in newer shards, equal in every value, is left \
     out, because a writer that joined shards had replaced it. Where two shards have an episode of the same id \
@@ -53,10 +54,13 @@ struct Repair: Command {
     let episodes = repair.listed.reduce(0) { $0 + $1.receipt.episodes }
     console.print(
       "\(dataset): \(Human.count(repair.listed.count, "shards")) with "
-        + "\(Human.count(episodes, "episodes")) \(dryRun ? "would be" : "are") listed"
+        + "\(Human.count(episodes, "episodes"))"
+        + (repair.sideFiles.isEmpty
+          ? "" : " and \(Human.count(repair.sideFiles.count, "side files"))")
+        + " \(dryRun ? "would be" : "are") listed"
         + (repair.isUnfinished ? "; 'trajpack convert' with --resume goes on" : ""))
     if !repair.damaged.isEmpty {
-      console.warn("move the damaged shards elsewhere before more is written to \(dataset)")
+      console.warn("move the damaged files elsewhere before more is written to \(dataset)")
     }
   }
 
@@ -64,6 +68,7 @@ struct Repair: Command {
     .record([
       "dataset": .string(dataset), "written": .bool(!dryRun),
       "complete": .bool(!repair.isUnfinished), "listed": .array(repair.listed.map(\.json)),
+      "side_files": .array(repair.sideFiles.map(\.json)),
       "superseded": .array(repair.superseded.map { .string($0) }),
       "damaged": .array(
         repair.damaged.map { .record(["name": .string($0.name), "what": .string($0.what)]) }),

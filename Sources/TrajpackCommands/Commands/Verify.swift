@@ -6,9 +6,9 @@ struct Verify: Command {
   static let name = "verify"
   static let summary = "Check every stored byte of a dataset against its checksum."
   static let discussion = """
-    Reads the whole dataset: the index, every chunk, the digest and the counts of each shard, and the \
-    statistics of the manifest. Damage is named by shard, stream, episode, chunk and byte. Exits with 1 \
-    where anything is damaged.
+    Reads the whole dataset: the index, every chunk, the digest and the counts of each shard, the \
+    statistics of the manifest, and the side files (splits, values, clips, ...). Damage is named by \
+    shard, stream, episode, chunk and byte. Exits with 1 where anything is damaged.
 
     Shards in the folder that the dataset does not list are named too. A crash may leave such as are \
     superseded (a joined shard has their episodes) or unacknowledged (the writer stopped before it listed \
@@ -80,21 +80,34 @@ struct Verify: Command {
     do throws(TrajpackError) { try unnamed.refuseOrphans(in: dataset) } catch {
       total.damages.append(error)
     }
+    for file in opened.sideFiles {
+      do throws(TrajpackError) { _ = try opened.content(of: file) } catch {
+        total.damages.append(error)
+      }
+      total.bytes += file.bytes
+    }
+    let oldSideFiles = opened.unlistedSideFiles(names)
     // Not damage: the file of a name that was listed is another dataset's by now.
     if !total.damages.isEmpty, !opened.isCurrent {
       throw TrajpackError(
         .data, "\(dataset): was changed or replaced while it was verified; run verify again")
     }
     if json {
-      console.print(document(total, opened, unnamed))
+      console.print(document(total, opened, unnamed, oldSideFiles))
     } else {
       for item in unnamed.items { console.print(Self.line(item)) }
+      for name in oldSideFiles {
+        console.print("\(name): not listed, superseded: \(Self.oldSideFile)")
+      }
     }
     guard let first = total.damages.first else {
       if !json {
         console.print(
           "\(dataset): good; \(Human.count(opened.shardPaths.count, "shards")), "
-            + "\(Human.count(total.chunks, "chunks")), \(Human.bytes(total.bytes)) match their checksums"
+            + "\(Human.count(total.chunks, "chunks"))"
+            + (opened.sideFiles.isEmpty
+              ? "" : ", \(Human.count(opened.sideFiles.count, "side files"))")
+            + ", \(Human.bytes(total.bytes)) match their checksums"
         )
       }
       if let unfinished = opened.unfinished { console.warn(unfinished) }
@@ -107,6 +120,9 @@ struct Verify: Command {
     throw first
   }
 
+  private static let oldSideFile =
+    "a side file that was replaced or removed; the next writer deletes it"
+
   private static func line(_ item: UnnamedShards.Item) -> String {
     let what =
       switch item.standing {
@@ -118,11 +134,13 @@ struct Verify: Command {
   }
 
   private func document(
-    _ total: Verification.Result, _ opened: Dataset, _ unnamed: UnnamedShards
+    _ total: Verification.Result, _ opened: Dataset, _ unnamed: UnnamedShards,
+    _ oldSideFiles: [String]
   ) -> JSONValue {
     .record([
       "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
-      "chunks": .int(Int64(total.chunks)), "bytes": .int(Int64(total.bytes)),
+      "side_files": .int(Int64(opened.sideFiles.count)), "chunks": .int(Int64(total.chunks)),
+      "bytes": .int(Int64(total.bytes)),
       "complete": .bool(opened.isComplete),
       "unlisted": .array(
         unnamed.items.map {
@@ -130,7 +148,12 @@ struct Verify: Command {
             "name": .string($0.name), "standing": .string($0.standing.rawValue),
             "reason": $0.reason.isEmpty ? nil : .string($0.reason),
           ])
-        }),
+        }
+          + oldSideFiles.map {
+            .record([
+              "name": .string($0), "standing": "superseded", "reason": .string(Self.oldSideFile),
+            ])
+          }),
       "damages": .array(total.damages.map { .string($0.message) }),
     ])
   }

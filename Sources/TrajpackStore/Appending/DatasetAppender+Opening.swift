@@ -73,7 +73,9 @@ extension DatasetAppender {
     let unnamed = try UnnamedShards(
       in: path, names: names, listed: shards, isBegun: journal.plan != nil, comparing: true)
     try unnamed.refuseOrphans(in: path)
-    for name in unnamed.items.map(\.name) + names.filter({ $0.hasPrefix(".tmp-") }) {
+    let listed = Set(journal.sideFiles.map(\.file))
+    let sideFiles = names.filter { SideFile.isSideFile($0) && !listed.contains($0) }
+    for name in unnamed.items.map(\.name) + sideFiles + names.filter({ $0.hasPrefix(".tmp-") }) {
       try FileSystem.remove("\(path)/\(name)")
     }
     for entry in shards {

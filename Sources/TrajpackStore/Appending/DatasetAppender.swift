@@ -110,6 +110,7 @@ public final class DatasetAppender {
       let manifest = try Manifest(inFolder: path)
       self.manifest = manifest
       shards = manifest.shards
+      journal.sideFiles = manifest.sideFiles
       source = Self.plan(options, before: manifest.source)
     } else if let plan = journal.plan {
       guard plan["format"]?.string == "writer" else {
@@ -257,7 +258,8 @@ public final class DatasetAppender {
     }
     joinRest()
     try Manifest.finish(
-      path, shards: shards, source: source, removing: retired + (leftover.map { [$0] } ?? []))
+      path, shards: shards, source: source, sideFiles: journal.sideFiles,
+      removing: retired + (leftover.map { [$0] } ?? []))
     isOpen = false
     if let joinFailure {
       throw joinFailure.within("\(path): all episodes are safe, but small shards stay as they are")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +56,7 @@ def rows_of(times: Any, start: Fraction, rate: Fraction, where: str) -> int:
     if array.ndim == 0:
         return row_of(times, start, rate, where)
     rows = [row_of(t, start, rate, where) for t in array.tolist()]
-    if any(b - a != 1 for a, b in zip(rows, rows[1:], strict=False)):
+    if any(b - a != 1 for a, b in itertools.pairwise(rows)):
         raise DataError(f"{where}: the times are not one row of the clock apart; leave 'rate' out for explicit times, "
                         "or append what lies between gaps piece by piece")
     return rows[0] if rows else 0

@@ -157,7 +157,7 @@ class Places(Weighed):
 
     def _is_over(self) -> bool:
         """Whether no batch is left of the epoch."""
-        epoch, position = self._place_at()
+        _, position = self._place_at()
         _, world = self._place or self._looked_up()
         return position > 0 and self._batches(max(self.epoch_windows - position, 0), world) == 0
 
@@ -214,7 +214,7 @@ class Places(Weighed):
             return out[0].value, out[1].value, out[2].value
         windows, members = np.broadcast_arrays(np.asarray(window), np.asarray(dataset))
         for name, array in (("window", windows), ("dataset", members)):
-            if array.size and (array.dtype.kind not in "iu" or array.dtype.kind == "i" and int(array.min()) < 0):
+            if array.size and (array.dtype.kind not in "iu" or (array.dtype.kind == "i" and int(array.min()) < 0)):
                 raise UsageError(f"'{name}' is an array of whole numbers from 0 up, or one of them")
         if members.size:
             self._member(int(members.max()))

@@ -47,8 +47,8 @@ class Table:
     def __init__(self, epoch: int) -> None:
         self._head = torch.zeros(8, dtype=torch.int64)
         self._slots = torch.zeros(_SLOTS, _DONE + _MOST, dtype=torch.int64)
-        self._head.share_memory_()  # type: ignore[no-untyped-call]
-        self._slots.share_memory_()  # type: ignore[no-untyped-call]
+        self._head.share_memory_()
+        self._slots.share_memory_()
         self.wish(epoch, 0, None, named=True)
         self._name()
 
@@ -70,8 +70,8 @@ class Table:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__ = state
         if not self._head.is_shared():  # pickled by itself, not for a worker
-            self._head.share_memory_()  # type: ignore[no-untyped-call]
-            self._slots.share_memory_()  # type: ignore[no-untyped-call]
+            self._head.share_memory_()
+            self._slots.share_memory_()
             self._name()
 
     @property

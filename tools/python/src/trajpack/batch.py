@@ -134,7 +134,7 @@ class Batch(Mapping[str, Any]):
         return len(self._outputs)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._outputs or isinstance(name, str) and self._mask_of_channel(name) is not None
+        return name in self._outputs or (isinstance(name, str) and self._mask_of_channel(name) is not None)
 
     @property
     def outputs(self) -> Mapping[str, Output]:

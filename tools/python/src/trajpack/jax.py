@@ -34,7 +34,7 @@ def put(batch: Mapping[str, Any], sharding: Any = None) -> dict[str, jax.Array]:
     """
     arrays = {name: _narrowed(name, batch[name]) for name in batch}
     if isinstance(sharding, jax.sharding.Sharding):
-        return {name: jax.make_array_from_process_local_data(sharding, array)  # type: ignore[no-untyped-call]
+        return {name: jax.make_array_from_process_local_data(sharding, array)
                 for name, array in arrays.items()}
     return {name: jax.device_put(array, sharding) for name, array in arrays.items()}
 

@@ -39,7 +39,7 @@ def tensors(batch: Batch) -> dict[str, torch.Tensor]:
     return {name: torch.from_numpy(batch[name]) for name in batch}
 
 
-class WindowDataset(_data.Dataset):  # type: ignore[type-arg]
+class WindowDataset(_data.Dataset):
     """Windows by number, for ``DataLoader`` with a sampler of its own: ``dataset[7]`` is ``{"state/hp": Tensor
     [T, ...], ...}``. Options are those of :class:`trajpack.Loader`; order and batches are the ``DataLoader``'s.
 
@@ -82,7 +82,7 @@ class WindowDataset(_data.Dataset):  # type: ignore[type-arg]
         return out
 
 
-class WindowLoader(_data.IterableDataset):  # type: ignore[type-arg]
+class WindowLoader(_data.IterableDataset):
     """Batches of windows as dicts of tensors ``[B, T, (E,) ...]``.
 
     Iterate it as it is, or give it to ``DataLoader(loader, batch_size=None, num_workers=N)``: worker w of W gives the

@@ -77,8 +77,7 @@ def _rows(seen: np.ndarray[Any, Any], axes: int) -> np.ndarray[Any, Any]:
     """Whether all elements along the last ``axes`` are there."""
     if axes <= 0 or axes >= seen.ndim:
         return seen
-    rows: np.ndarray[Any, Any] = seen.all(axis=tuple(range(seen.ndim - axes, seen.ndim)))
-    return rows
+    return np.asarray(seen.all(axis=tuple(range(seen.ndim - axes, seen.ndim))))
 
 
 def _both(first: np.ndarray[Any, Any], second: np.ndarray[Any, Any], name: str) -> np.ndarray[Any, Any]:

@@ -227,7 +227,7 @@ def _train(network: nn.Module, loss: Callable[[], torch.Tensor], steps: int, rat
     optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     for _ in range(steps):
         optimiser.zero_grad()
-        loss().backward()  # type: ignore[no-untyped-call]
+        loss().backward()
         optimiser.step()
 
 
@@ -241,7 +241,7 @@ def _batch(side: _Series, size: int, draw: torch.Generator) -> _Series:
 
 
 def _hidden(side: _Series) -> int:
-    return max(side.values.shape[2] // 2, 1)
+    return max(int(side.values.shape[2]) // 2, 1)
 
 
 def _series(name: str, values: Any, lengths: Any) -> _Series:

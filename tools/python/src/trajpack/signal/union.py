@@ -31,7 +31,7 @@ class UnionBatch(NamedTuple):
     @property
     def observed(self) -> Mask:
         """Where there is a value."""
-        return self.presence == 1
+        return np.asarray(self.presence == 1)
 
     @property
     def present(self) -> Mask:
@@ -41,7 +41,7 @@ class UnionBatch(NamedTuple):
     @property
     def padding(self) -> Mask:
         """What lies outside a series' span and is there only because a batch is a rectangle."""
-        return self.presence == 3
+        return np.asarray(self.presence == 3)
 
 
 def union_batch(times: Sequence[Times | ArrayLike], values: Sequence[ArrayLike], *,

@@ -81,7 +81,8 @@ def parser() -> argparse.ArgumentParser:
         "--height", type=int, default=480, metavar="PX", help="height that videos are scaled down to (%(default)s)"
     )
     g.add_argument(
-        "--prediction-start", type=float, default=0, metavar="N", help="generated frame of row 0; -48 for a clip that begins at row 48 (%(default)s)"
+        "--prediction-start", type=float, default=0, metavar="N",
+        help="generated frame of row 0; -48 for a clip that begins at row 48 (%(default)s)",
     )
     g.add_argument("--prediction-step", type=float, default=1, metavar="N", help="generated frames a row (%(default)s)")
     g = p.add_argument_group("the judge")
@@ -171,11 +172,11 @@ def within_clip(segments: list[Segment], given: argparse.Namespace) -> list[Segm
     first = first_row(given.prediction_start, given.prediction_step)
     inside = [s for s in segments if s.first >= first]
     if len(inside) < len(segments):
-        say(given, f"{counted(len(segments) - len(inside), 'segment')} of {len(segments)} begin before row {first}, the "
-                   "first that is generated, and are left out")
+        say(given, f"{counted(len(segments) - len(inside), 'segment')} of {len(segments)} begin before row {first}, "
+                   "the first that is generated, and are left out")
     if not inside:
-        raise UsageError(f"no segment begins at row {first} or later, where --prediction-start {given.prediction_start:g} "
-                         "puts the first generated frame")
+        raise UsageError(f"no segment begins at row {first} or later, where --prediction-start "
+                         f"{given.prediction_start:g} puts the first generated frame")
     return inside
 
 
