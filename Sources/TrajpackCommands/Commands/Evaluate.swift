@@ -73,7 +73,9 @@ struct Evaluate: Command {
         help: "Count frames by the rows of this stream."),
       .option(
         "--clips", to: \.request.clips, value: "FILE", completes: .files,
-        help: "Score these clips instead of whole recordings; predictions have the clips' ids, or are cut alike."),
+        help:
+          "Score these clips instead of whole recordings; predictions have the clips' ids, or are cut alike."
+      ),
       .option(
         "--window", "-w", to: \.window, value: "ROWS", in: 1...16_777_215,
         help: "Cut windows of so many rows from the window's start on, as the loader does."),

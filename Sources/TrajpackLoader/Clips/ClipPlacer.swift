@@ -131,13 +131,16 @@ struct ClipPlacer {
     func named(_ unit: String) -> String { unit.isEmpty ? "no unit" : "'\(unit)'" }
     if case .seconds = clip.extent, unit != "s" {
       throw Refusal(
-        text: "has a length in seconds, but stream '\(reference)' counts time in \(named(unit)); give 'rows'")
+        text:
+          "has a length in seconds, but stream '\(reference)' counts time in \(named(unit)); give 'rows'"
+      )
     }
     var hasTime = clip.rate != nil || clip.unit != nil
     if case .time = clip.start { hasTime = true }
     guard hasTime, clip.unit ?? "s" != unit else { return }
     throw Refusal(
-      text: "has times in \(named(clip.unit ?? "s")), but stream '\(reference)' counts time in \(named(unit)); "
+      text:
+        "has times in \(named(clip.unit ?? "s")), but stream '\(reference)' counts time in \(named(unit)); "
         + (clip.unit == nil
           ? "say \"unit\": \"\(unit)\" if its times are in that, or give 'start_row'"
           : "give times in \(named(unit))"))
@@ -149,7 +152,8 @@ struct ClipPlacer {
     guard let first = own.instant(0), let last = own.instant(own.rows - 1) else {
       throw Refusal(text: "is of episode '\(clip.episode)', which has no row of '\(reference)'")
     }
-    let ends = "episode '\(clip.episode)' has rows of '\(reference)' from \(Self.shown(first)) to \(Self.shown(last))"
+    let ends =
+      "episode '\(clip.episode)' has rows of '\(reference)' from \(Self.shown(first)) to \(Self.shown(last))"
     let (start, row, isOnRow) = try begin(clip, own, ends)
     func count(_ rate: Rational) throws(Refusal) -> Int {
       switch clip.extent {
@@ -197,7 +201,8 @@ struct ClipPlacer {
     let free = max(whole, -1) + (isNext ? 2 : 1)
     guard rows <= free, free < TrackClock.maximumGrid else {
       throw Refusal(
-        text: "has \(counted(rows, "row")) at \(rate) a unit of time from \(Self.shown(start)) on, up to "
+        text:
+          "has \(counted(rows, "row")) at \(rate) a unit of time from \(Self.shown(start)) on, up to "
           + "\(Self.shown(start + .exact(Int128(rows - 1), 1) * period)), but \(ends)")
     }
     let anchor = max(((start - first) * Instant(rate)).split.whole, 0)
@@ -216,7 +221,8 @@ struct ClipPlacer {
     case .row(let row):
       guard let moment = own.instant(row), row < own.rows else {
         throw Refusal(
-          text: "begins at row \(row), but episode '\(clip.episode)' has \(counted(own.rows, "row")) of "
+          text:
+            "begins at row \(row), but episode '\(clip.episode)' has \(counted(own.rows, "row")) of "
             + "'\(reference)'")
       }
       return (moment, row, true)

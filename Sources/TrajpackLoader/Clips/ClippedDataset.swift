@@ -47,7 +47,8 @@ package final class ClippedDataset: Sendable {
   }
 
   /// The clock of the clip's rows: the reference track's own, or that of its instants.
-  private func clock(_ clip: PlacedClip, _ reader: BlockReader) throws(TrajpackError) -> TrackClock {
+  private func clock(_ clip: PlacedClip, _ reader: BlockReader) throws(TrajpackError) -> TrackClock
+  {
     if let grid = clip.grid { return grid }
     return try views[clip.shard].trackClock(clip.track, reader: reader)
   }
@@ -61,6 +62,15 @@ package final class ClippedDataset: Sendable {
     return (
       clock.instant(clip.anchor)?.value ?? .nan, clock.instant(clip.anchor + clip.rows)?.value
     )
+  }
+
+  /// Whether every track of the clip's episode has a regular clock.
+  package func isRegular(_ clip: PlacedClip) -> Bool {
+    let view = views[clip.shard]
+    return view.index.tracks(ofEpisode: clip.episode).allSatisfy { track in
+      if case .regular = view.clocks[view.numbers(ofTrack: track).clock] { return true }
+      return false
+    }
   }
 
   /// What a clip takes of one of its episode's tracks.
@@ -86,7 +96,8 @@ package final class ClippedDataset: Sendable {
     }
     guard let start = clock.instant(clip.anchor) else { return .rows(0..<0) }
     var first = own.first(near: start, rounding)
-    let end = clock.instant(clip.anchor + clip.rows).map { own.first(near: $0, rounding) } ?? own.rows
+    let end =
+      clock.instant(clip.anchor + clip.rows).map { own.first(near: $0, rounding) } ?? own.rows
     let holds = view.schema.streams[numbers.stream].channels.contains {
       [.label, .categorical, .text].contains($0.kind) && $0.name != "time"
     }
@@ -98,9 +109,11 @@ package final class ClippedDataset: Sendable {
 
   /// The clock of row `row` on of a track that was cut, or of instant `row` of a clip at another rate.
   ///
+  /// - Parameter fromZero: Whether times count from the clip's first row.
   /// - Throws: A usage error where the new start is no fraction of 64 bits.
   package func clock(
-    _ clip: PlacedClip, track: Int, from row: Int, atInstants: Bool, _ reader: BlockReader
+    _ clip: PlacedClip, track: Int, from row: Int, atInstants: Bool, fromZero: Bool,
+    _ reader: BlockReader
   ) throws(TrajpackError) -> Clock {
     let view = views[clip.shard]
     var own = view.clocks[view.numbers(ofTrack: track).clock]
@@ -112,10 +125,14 @@ package final class ClippedDataset: Sendable {
       moment = TrackClock(start: start, rate: rate, rows: row + 1).instant(row)
     }
     guard case .regular(_, let rate) = own else { return own }
+    if fromZero, let start = try clock(clip, reader).instant(clip.anchor) {
+      moment = moment.map { $0 - start }
+    }
     guard case .exact(let n, let d) = moment, let start = Rational(n, d) else {
       throw TrajpackError(
         .usage,
-        "clip '\(self.clip(clip).id)' begins at a time that is no fraction of 64 bits; round its start")
+        "clip '\(self.clip(clip).id)' begins at a time that is no fraction of 64 bits; round its start"
+      )
     }
     return .regular(start: start, rate: rate)
   }
@@ -210,7 +227,8 @@ extension ClippedDataset {
       guard numbers.entity < 0 else {
         throw TrajpackError(
           .usage,
-          "stream '\(name)' has rows of several entities, so a clip has no one row of it at an instant")
+          "stream '\(name)' has rows of several entities, so a clip has no one row of it at an instant"
+        )
       }
       let own = try view.trackClock(track, reader: reader)
       for k in 0..<clip.rows {

@@ -30,7 +30,8 @@ extension LoaderOptions {
     json = .object(
       members.map { member in
         member.name == "clips"
-          ? .init("clips", .record(["digest": .string(list.digest), "source": .string(list.source)]))
+          ? .init(
+            "clips", .record(["digest": .string(list.digest), "source": .string(list.source)]))
           : member
       })
   }
@@ -42,9 +43,9 @@ extension OptionReader {
     guard let text = value.string else {
       return .list(try ClipList(json: value, source: "option '\(name)'"))
     }
-    let isFile = text.contains("/") || [".csv", ".json", ".jsonl"].contains(where: text.hasSuffix)
-    guard isFile else { return .saved(text) }
-    return .list(try within("option '\(name)'") { () throws(TrajpackError) in try ClipList(file: text) })
+    guard ClipList.isPath(text) else { return .saved(text) }
+    return .list(
+      try within("option '\(name)'") { () throws(TrajpackError) in try ClipList(file: text) })
   }
 }
 
@@ -113,14 +114,19 @@ extension Loader {
 }
 
 extension Loader {
-  /// A list of clips that is saved in datasets.
+  /// A list of clips that is saved in datasets: in a mixture that of each under the same name.
   ///
-  /// - Throws: A usage error where there is none of that name.
+  /// - Throws: A usage error where a dataset has none of that name; a data error where its file is damaged.
   static func savedClips(
     _ name: String, _ datasets: [OpenDataset]
   ) throws(TrajpackError) -> ClipList {
-    throw TrajpackError(
-      .usage,
-      "option 'clips': '\(name)' is no file of clips, whose name ends in .csv, .json or .jsonl")
+    var clips: [Clip] = []
+    for (number, one) in datasets.enumerated() {
+      for var clip in try ClipList(saved: name, in: one.dataset).clips {
+        if datasets.count > 1 { clip.dataset = number }
+        clips.append(clip)
+      }
+    }
+    return try ClipList(clips, source: "clips '\(name)'")
   }
 }

@@ -18,7 +18,8 @@ extension Planner {
   ) throws(TrajpackError) -> RowSet {
     let clamps = clamps && setup.options.edge == .clamp && numbers.count > 0
     isNearest =
-      window.clip != nil && group.channels.allSatisfy { setup.layout.channels[$0].blend == .nearest }
+      window.clip != nil
+      && group.channels.allSatisfy { setup.layout.channels[$0].blend == .nearest }
     let shift = shift(window, track, numbers)
     if let offsets = group.offsets {
       try map(offsets, group, window, track, numbers, shift, clamps: clamps)

@@ -57,7 +57,8 @@ public struct ActionReader: Sendable {
     guard streams.count == 1, Set(given).count == given.count else {
       throw TrajpackError(
         .usage,
-        "an action is made of different channels of one stream, not of \(given.joined(separator: ", "))")
+        "an action is made of different channels of one stream, not of \(given.joined(separator: ", "))"
+      )
     }
     self.channels = given
     stream = streams[0]

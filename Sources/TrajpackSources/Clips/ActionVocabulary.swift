@@ -61,7 +61,9 @@ public struct ActionVocabulary: Sendable {
             }
             var tally = tallies[action] ?? (0, 0, 0, 0)
             tally.rows += 1
-            if tally.last != episodes { (tally.episodes, tally.last) = (tally.episodes + 1, episodes) }
+            if tally.last != episodes {
+              (tally.episodes, tally.last) = (tally.episodes + 1, episodes)
+            }
             if action != before { tally.runs += 1 }
             tallies[action] = tally
           }

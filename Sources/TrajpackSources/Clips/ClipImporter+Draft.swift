@@ -23,18 +23,20 @@ extension ClipImporter {
       return next - 1
     }
     let numbers = shard.index.tracks(ofEpisode: placed.episode)
+    let fromZero = clipped.isRegular(placed)
     for number in numbers {
       let track = TrackReader(shard, track: number, reader: reader)
       guard let stream = targets[track.track.stream], track.count > 0 else { continue }
       if track.stream.isVideo {
-        tracks.append(try whole(track, stream, placed, number, schema, reader))
+        tracks.append(try whole(track, stream, placed, number, schema, fromZero, reader))
         continue
       }
       switch try clipped.part(placed, track: number, reader) {
       case .rows(let rows):
         guard !rows.isEmpty else { continue }
         let clock = try clipped.clock(
-          placed, track: number, from: rows.lowerBound, atInstants: false, reader)
+          placed, track: number, from: rows.lowerBound, atInstants: false, fromZero: fromZero,
+          reader)
         tracks.append(try cut(track, stream, Array(rows), clock, schema))
       case .instants(let rows):
         // Where the track has no row there is a gap, and the next rows are a track of their own.
@@ -47,7 +49,7 @@ extension ClipImporter {
           var end = first + 1
           while end < rows.count, rows[end] >= 0 { end += 1 }
           let clock = try clipped.clock(
-            placed, track: number, from: first, atInstants: true, reader)
+            placed, track: number, from: first, atInstants: true, fromZero: fromZero, reader)
           tracks.append(try cut(track, stream, Array(rows[first..<end]), clock, schema))
           first = end
         }
@@ -57,19 +59,30 @@ extension ClipImporter {
       episode.metadata.isEmpty
       ? [] : try JSONValue(parsing: Array(episode.metadata.utf8)).members ?? []
     metadata.removeAll { $0.name == Self.metadataName }
-    metadata.append(.init(Self.metadataName, try facts(placed, clip, reader)))
+    if shard.schema.attributes["source"]?.string == "wildworld" {
+      // What a sample says of its frames is said of the clip's.
+      for at in metadata.indices {
+        if metadata[at].name == "frames" { metadata[at].value = .int(Int64(placed.rows)) }
+        if metadata[at].name == "rate", let rate = placed.rate {
+          metadata[at].value = .string(rate.description)
+        }
+      }
+    }
+    metadata.append(.init(Self.metadataName, try facts(placed, clip, fromZero, reader)))
     return EpisodeDraft(
       id: clip.id, split: episode.split, metadata: .object(metadata), tracks: tracks)
   }
 
   /// Where the clip comes from.
   private func facts(
-    _ placed: PlacedClip, _ clip: Clip, _ reader: BlockReader
+    _ placed: PlacedClip, _ clip: Clip, _ fromZero: Bool, _ reader: BlockReader
   ) throws(TrajpackError) -> JSONValue {
     .record([
       "episode": .string(clip.episode),
-      "start": .double(try clipped.span(placed, reader).start), "start_row": .int(Int64(placed.row)),
+      "start": .double(try clipped.span(placed, reader).start),
+      "start_row": .int(Int64(placed.row)),
       "rows": .int(Int64(placed.rows)), "rate": placed.rate.map { .string($0.description) },
+      "times": fromZero ? "clip" : "recording",
       "reference": .string(clipped.reference), "label": clip.label.map { .string($0) },
       "source_digest": .string(clipped.data.digest),
     ])
@@ -128,7 +141,7 @@ extension ClipImporter {
   /// A video as it is, and which of its frames are the clip's.
   private func whole(
     _ track: TrackReader, _ stream: Int, _ placed: PlacedClip, _ number: Int, _ schema: Schema,
-    _ reader: BlockReader
+    _ fromZero: Bool, _ reader: BlockReader
   ) throws(TrajpackError) -> TrackDraft {
     var channels: [ChannelRows] = []
     for number in track.stream.channels.indices {
@@ -151,7 +164,10 @@ extension ClipImporter {
     members.removeAll { $0.name == Self.metadataName }
     members.append(.init(Self.metadataName, frames))
     var draft = TrackDraft(
-      stream: stream, entity: track.track.entity, clock: track.track.clock, count: track.count,
+      stream: stream, entity: track.track.entity,
+      clock: try clipped.clock(
+        placed, track: number, from: 0, atInstants: false, fromZero: fromZero, reader),
+      count: track.count,
       metadata: .object(members), rows: [])
     draft.rows = try schema.blockRows(of: stream, channels, count: track.count)
     if track.track.blob.count > 0, schema.streams[stream].blob != nil {

@@ -16,6 +16,7 @@ public struct ClipProposer {
     public var perClass = 20
     /// Rows of the reference from one possible start to the next.
     public var stride = 1
+    /// Which of those that would do are taken.
     public var seed: UInt64 = 0
     /// The entity whose actions count.
     public var entity = 0
@@ -24,11 +25,13 @@ public struct ClipProposer {
     /// A channel or a value of the metadata whose value is the class; the action of most rows where `nil`.
     public var classOf: String?
 
+    /// Clips of so many rows.
     public init(length: Int) { self.length = length }
   }
 
   /// What was found of one class.
   public struct Class: Sendable {
+    /// What its clips are labelled with.
     public var label: String
     /// Starts that would do, overlapping ones each.
     public var starts: Int
@@ -119,7 +122,8 @@ public struct ClipProposer {
     let seed = id.utf8.reduce(ClipLine.mixed(options.seed)) { ClipLine.mixed($0 ^ UInt64($1)) }
     var found: [Candidate] = []
     var counts = [Int](repeating: 0, count: labels.count)
-    let last = line.rows - 1 - ClipLine.reach(options.length, of: ownRate, at: options.rate ?? ownRate)
+    let last =
+      line.rows - 1 - ClipLine.reach(options.length, of: ownRate, at: options.rate ?? ownRate)
     for row in stride(from: 0, through: last, by: options.stride) {
       var runs = 0
       var before: Int32 = -1

@@ -197,7 +197,8 @@ extension ClipList {
       case nil: return ""
       }
     }
-    let lines = [columns.joined(separator: ",")]
+    let lines =
+      [columns.joined(separator: ",")]
       + objects.map { object in columns.map { cell(object[$0]) }.joined(separator: ",") }
     return lines.joined(separator: "\n") + "\n"
   }

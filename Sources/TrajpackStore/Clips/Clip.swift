@@ -75,7 +75,7 @@ public struct Clip: Sendable, Equatable {
     }
     return .record([
       "id": .string(id), "episode": .string(episode), "start": time, "start_row": row,
-      "rows": rows, "seconds": seconds, "rate": rate.map { ClipNumber.json($0) },
+      "rows": rows, "seconds": seconds, "rate": rate.map { ClipNumber.exact($0) },
       "unit": unit.map { .string($0) }, "label": label.map { .string($0) },
       "dataset": dataset.map { .int(Int64($0)) },
     ])
@@ -91,7 +91,8 @@ public enum ClipNumber {
     guard !text.isEmpty, text.utf8.count <= 64,
       text.utf8.allSatisfy({ $0 < 0x3a && $0 > 0x2a && $0 != 0x2c || $0 == 0x65 || $0 == 0x45 })
     else { return nil }
-    let places = text.utf8.reversed().firstIndex(of: UInt8(ascii: "."))
+    let places =
+      text.utf8.reversed().firstIndex(of: UInt8(ascii: "."))
       .map { text.utf8.distance(from: $0.base, to: text.utf8.endIndex) } ?? 0
     if places <= 9, let exact = Rational(decimal: text) { return exact }
     return Double(text).flatMap { Rational(nearest: $0) }
@@ -112,6 +113,14 @@ public enum ClipNumber {
     if number.denominator == 1 { return String(number.numerator) }
     let text = number.value.description
     return Self.number(text) == number ? text : number.description
+  }
+
+  /// A rate as JSON: a number where a decimal of up to 9 places is exact, else the text of the fraction.
+  static func exact(_ number: Rational) -> JSONValue {
+    if number.denominator == 1 { return .int(number.numerator) }
+    let text = number.value.description
+    return Rational(decimal: text) == number && text.utf8.count <= 10
+      ? .double(number.value) : .string(number.description)
   }
 
   /// The same as JSON: a number where that is exact, else a text.

@@ -92,6 +92,28 @@ public struct ClipList: Sendable {
     try self.init(json: document, source: source)
   }
 
+  /// The list that a dataset has under a name, in a side file.
+  ///
+  /// - Throws: A usage error where it has none; a data error where the file is damaged.
+  public init(saved name: String, in dataset: Dataset) throws(TrajpackError) {
+    guard let content = try dataset.content(.clips, named: name) else {
+      let names = dataset.sideFiles(.clips).map(\.name)
+      let isFile = FileSystem.item(at: name) == .file
+      throw TrajpackError(
+        .usage,
+        "\(dataset.path): has no clips '\(name)'"
+          + (isFile
+            ? "; a file of clips has a name that ends in .csv, .json or .jsonl, or a / in it"
+            : Suggestion.text(for: name, among: names)))
+    }
+    try self.init(json: content, source: "clips '\(name)' of \(dataset.path)")
+  }
+
+  /// Whether a text means a file of clips, and not the name of a list that a dataset has.
+  public static func isPath(_ text: String) -> Bool {
+    text.contains("/") || [".csv", ".json", ".jsonl"].contains(where: text.hasSuffix)
+  }
+
   /// The objects of JSON lines; `nil` where the first line is no object of its own.
   private static func lines(
     _ body: [UInt8], _ source: String

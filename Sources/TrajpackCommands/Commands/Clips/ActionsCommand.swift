@@ -15,13 +15,14 @@ struct ActionsCommand: Command {
   static var examples: [Example] {
     [
       ("trajpack actions ww", "The most frequent actions of all entities."),
-      ("trajpack actions ww --names names.csv -o vocabulary.json", "With names, as a vocabulary."),
+      ("trajpack actions ww --names names.csv --save actions", "With names, kept in the dataset."),
       ("trajpack actions ds --channels state/key,state/mouse --json", "Of any channels, as JSON."),
     ]
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option(
         "--channels", "-c", to: \.channels, value: "CHANNELS",
         help: "The channels of an action, as state/bank,state/motion."),
@@ -40,6 +41,9 @@ struct ActionsCommand: Command {
       .option(
         "--output", "-o", to: \.output, value: "FILE", completes: .files,
         help: "Write the vocabulary as JSON."),
+      .option(
+        "--save", to: \.save, value: "NAME",
+        help: "Keep the vocabulary in the dataset under this name, in place of one that it has."),
       .flag("--json", to: \.json, help: "Print the vocabulary as JSON."),
     ]
   }
@@ -52,6 +56,7 @@ struct ActionsCommand: Command {
   var episodes: [String] = []
   var top = 20
   var output: String?
+  var save: String?
   var json = false
 
   static func channels(_ text: String?) -> [String] {
@@ -74,6 +79,11 @@ struct ActionsCommand: Command {
     if let output {
       try FileSystem.deliver(Array((vocabulary.json.text(indent: 1) + "\n").utf8), to: output)
     }
+    if let save {
+      let editor = try SideFileEditor(dataset)
+      try editor.put(.vocabulary, named: save, vocabulary.json)
+      try editor.commit()
+    }
     if json {
       console.print(vocabulary.json)
       return
@@ -82,12 +92,16 @@ struct ActionsCommand: Command {
     if let output {
       console.print("\(output): \(Human.count(vocabulary.entries.count, "actions"))")
     }
+    if let save {
+      console.print(
+        "\(dataset), vocabulary '\(save)': \(Human.count(vocabulary.entries.count, "actions"))")
+    }
   }
 
   private func show(_ vocabulary: ActionVocabulary, _ console: Console) {
     let hasNames = vocabulary.entries.contains { $0.name != nil }
-    var table = Table(columns:
-      [.number("id"), .text("action")] + (hasNames ? [.text("name")] : [])
+    var table = Table(
+      columns: [.number("id"), .text("action")] + (hasNames ? [.text("name")] : [])
         + [.number("rows"), .number("share"), .number("runs"), .number("episodes")])
     let order = vocabulary.entries.indices.sorted {
       (-vocabulary.entries[$0].rows, $0) < (-vocabulary.entries[$1].rows, $1)
@@ -112,7 +126,8 @@ struct ActionsCommand: Command {
     console.print(table)
     if order.count > top {
       console.print("")
-      console.print("\(Human.count(order.count - top, "more actions")): see all with --json or --top")
+      console.print(
+        "\(Human.count(order.count - top, "more actions")): see all with --json or --top")
     }
   }
 }
@@ -133,7 +148,9 @@ struct EpisodeChoice {
     ])
     filter = try EpisodeFilter(LoaderOptions(json: options.text()), known)
     for shard in data.shards {
-      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) { return }
+      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
+        return
+      }
     }
     throw TrajpackError(
       .usage, "\(data.dataset.path): no episode is left by --split and --episodes")

@@ -12,9 +12,11 @@ struct ClipListing {
 
   func run(_ console: Console) throws(TrajpackError) {
     let data = try OpenDataset(dataset)
-    let clipped = try ClippedDataset(data, try ClipArgument.list(list, of: dataset), reference: reference)
+    let clipped = try ClippedDataset(
+      data, try ClipArgument.list(list, of: dataset), reference: reference)
     var table = Table(
-      .text("clip"), .text("episode"), .number("row"), .number("rows"), .text("rate"), .text("label"))
+      .text("clip"), .text("episode"), .number("row"), .number("rows"), .text("rate"),
+      .text("label"))
     var objects: [JSONValue] = []
     for placed in clipped.clips {
       let clip = clipped.clip(placed)
@@ -24,7 +26,8 @@ struct ClipListing {
       if json {
         objects.append(
           .record([
-            "id": .string(clip.id), "episode": .string(clip.episode), "row": .int(Int64(placed.row)),
+            "id": .string(clip.id), "episode": .string(clip.episode),
+            "row": .int(Int64(placed.row)),
             "rows": .int(Int64(placed.rows)), "rate": placed.rate.map { .string($0.description) },
             "label": clip.label.map { .string($0) }, "stream": stream.map { .string($0) },
             "stream_rows": rows.map { .array($0.map { .int(Int64($0)) }) },

@@ -6,7 +6,8 @@ import TrajpackStore
 /// `trajpack clips`: proposes clips, or shows what a list of them takes.
 struct ClipsCommand: Command {
   static let name = "clips"
-  static let summary = "Propose clips of a dataset by their actions, or show what a list of clips takes."
+  static let summary =
+    "Propose clips of a dataset by their actions, or show what a list of clips takes."
   static let discussion = """
     Looks at every start at which --length rows at --rate fit, counts the runs of actions within, and takes up to \
     --per-class clips of each class, none of which shares rows with another. An action is a tuple of channels, by \
@@ -23,13 +24,17 @@ struct ClipsCommand: Command {
         "trajpack clips ww --length 81 --rate 16 --min-actions 2 --per-class 20 --seed 0 -o clips.csv",
         "Clips as WildBench has them."
       ),
-      ("trajpack clips ww --length 60 --class meta.stage -o clips.jsonl", "By a value of the recording."),
+      (
+        "trajpack clips ww --length 60 --class meta.stage -o clips.jsonl",
+        "By a value of the recording."
+      ),
       ("trajpack clips ww --list clips.csv --rows rgb", "The frames that each clip takes."),
     ]
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option(
         "--length", to: \.length, value: "ROWS", in: 1...Clip.mostRows, help: "Rows of a clip."),
       .option(
@@ -48,7 +53,8 @@ struct ClipsCommand: Command {
       .option(
         "--entity", to: \.entity, value: "N", in: 0...1_000_000,
         help: "The entity whose actions count."),
-      .option("--class", to: \.classOf, value: "NAME", help: "A channel, or a value of the metadata."),
+      .option(
+        "--class", to: \.classOf, value: "NAME", help: "A channel, or a value of the metadata."),
       .option(
         "--names", to: \.names, value: "FILE", completes: .files,
         help: "A table of actions as CSV: a column for each number, then 'name'."),
@@ -69,6 +75,9 @@ struct ClipsCommand: Command {
       .option(
         "--output", "-o", to: \.output, value: "FILE", completes: .files,
         help: "Write the list: .csv, .json or .jsonl; by default CSV on standard output."),
+      .option(
+        "--save", to: \.save, value: "NAME",
+        help: "Keep the list in the dataset under this name, in place of one that it has."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -90,12 +99,16 @@ struct ClipsCommand: Command {
   var list: String?
   var rows: String?
   var output: String?
+  var save: String?
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     if let list {
-      return try ClipListing(dataset: dataset, list: list, reference: reference, stream: rows, json: json)
-        .run(console)
+      try refuseProposing()
+      return try ClipListing(
+        dataset: dataset, list: list, reference: reference, stream: rows, json: json
+      )
+      .run(console)
     }
     guard rows == nil else {
       throw TrajpackError(.usage, "--rows is for --list, which names a list of clips")
@@ -106,7 +119,8 @@ struct ClipsCommand: Command {
     var options = ClipProposer.Options(length: length)
     if let rate {
       guard let number = ClipNumber.number(rate), number.numerator > 0 else {
-        throw TrajpackError(.usage, "--rate: '\(rate)' is no positive number such as 16 or 30000/1001")
+        throw TrajpackError(
+          .usage, "--rate: '\(rate)' is no positive number such as 16 or 30000/1001")
       }
       options.rate = number
     }
@@ -117,7 +131,8 @@ struct ClipsCommand: Command {
     let reader = try ActionReader(data, ActionsCommand.channels(actions))
     let filter = try EpisodeChoice(data, splits: splits, episodes: episodes)
     var proposer = try ClipProposer(
-      data, reader, try names.map { (path) throws(TrajpackError) in try ActionNames(path) }, options)
+      data, reader, try names.map { (path) throws(TrajpackError) in try ActionNames(path) }, options
+    )
     let found = try proposer.run(
       keeps: { (index, number) throws(TrajpackError) in try filter.keeps(index, number) },
       isInterrupted: { Interrupt.isRequested })
@@ -137,9 +152,30 @@ struct ClipsCommand: Command {
     tell(made, found.classes, skipped: proposer.skipped, console)
   }
 
+  /// Refuses options that a list that is given would leave without effect.
+  private func refuseProposing() throws(TrajpackError) {
+    let own = ClipsCommand()
+    for (name, isGiven) in [
+      ("--length", length != nil), ("--rate", rate != nil), ("--actions", actions != nil),
+      ("--class", classOf != nil), ("--names", names != nil), ("--output", output != nil),
+      ("--save", save != nil), ("--split", !splits.isEmpty), ("--episodes", !episodes.isEmpty),
+      ("--min-actions", minActions != own.minActions), ("--per-class", perClass != own.perClass),
+      ("--seed", seed != own.seed), ("--entity", entity != own.entity),
+      ("--stride", stride != own.stride),
+    ] where isGiven {
+      throw TrajpackError(
+        .usage, "--list shows a list that there is, and \(name) is for making one: leave it out")
+    }
+  }
+
   private func deliver(_ list: ClipList, _ console: Console) throws(TrajpackError) {
+    if let save {
+      let editor = try SideFileEditor(dataset)
+      try editor.put(.clips, named: save, list.json)
+      try editor.commit()
+    }
     guard let output else {
-      if !json { console.write(list.csv) }
+      if !json, save == nil { console.write(list.csv) }
       return
     }
     let text: String
@@ -161,8 +197,9 @@ struct ClipsCommand: Command {
       console.print(
         .record([
           "clips": .int(Int64(list.clips.count)), "output": output.map { .string($0) },
+          "saved": save.map { .string($0) },
           "digest": .string(list.digest), "skipped_episodes": .int(Int64(skipped)),
-          "list": output == nil ? .array(list.clips.map(\.json)) : nil,
+          "list": output == nil && save == nil ? .array(list.clips.map(\.json)) : nil,
           "classes": .array(
             classes.map {
               .record([
@@ -174,10 +211,10 @@ struct ClipsCommand: Command {
       return
     }
     func say(_ line: String) {
-      if output == nil { console.note(line) } else { console.print(line) }
+      if output == nil, save == nil { console.note(line) } else { console.print(line) }
     }
     say(
-      "\(output.map { "\($0): " } ?? "")\(Human.count(list.clips.count, "clips")) of "
+      "\((output ?? save.map { "\(dataset), clips '\($0)'" }).map { "\($0): " } ?? "")\(Human.count(list.clips.count, "clips")) of "
         + Human.count(classes.count, "classes"))
     for found in classes {
       say(
@@ -192,7 +229,8 @@ struct ClipsCommand: Command {
     }
     if skipped > 0 {
       console.warn(
-        "\(Human.count(skipped, "episodes")) left out: the reference has explicit times or several tracks there")
+        "\(Human.count(skipped, "episodes")) left out: the reference has explicit times or several tracks there"
+      )
     }
   }
 }

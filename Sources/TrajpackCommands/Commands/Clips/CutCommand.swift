@@ -7,8 +7,9 @@ struct CutCommand: Command {
   static let name = "cut"
   static let summary = "Make a dataset of clips: stretches of recordings by name."
   static let discussion = """
-    Each clip becomes an episode with the clip's id, its own times, and the metadata of the recording; its member \
-    'clip' says where it comes from. A clip at another rate takes of every stream with a regular clock the nearest \
+    Each clip becomes an episode with the clip's id, times that count from its first row, and the metadata of the \
+    recording; its member 'clip' says where it comes from. Where a stream of the recording has explicit times, all \
+    keep the recording's times. A clip at another rate takes of every stream with a regular clock the nearest \
     row of each instant start + k/rate, of two equally near ones the earlier; streams with explicit times keep \
     their own rows within the clip.
 
@@ -35,7 +36,8 @@ struct CutCommand: Command {
         help: "Count rows by this stream; by default the first without entities."),
       .option(
         "--video", to: \.video, value: "RULE",
-        help: "Keep videos whole, with the clip's frames in the metadata, or leave them out (none)."),
+        help: "Keep videos whole, with the clip's frames in the metadata, or leave them out (none)."
+      ),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ] + Writing.parameters.map { $0.lifted(\.writing) }
   }
@@ -91,6 +93,7 @@ struct CutCommand: Command {
 enum ClipArgument {
   /// The list of a file, or the one that the dataset has under that name.
   static func list(_ text: String, of dataset: String) throws(TrajpackError) -> ClipList {
-    try ClipList(file: text)
+    if ClipList.isPath(text) { return try ClipList(file: text) }
+    return try ClipList(saved: text, in: try Dataset(dataset))
   }
 }
