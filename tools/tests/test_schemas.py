@@ -50,7 +50,7 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
                        "TRAJPACK_LIBRARY": str(Path(trajpack).parent / "libtrajpack-c.so")})
     found.append(("segments.schema.json", json.loads(segments.read_text())))
     clips, words = work / "clips.json", work / "vocabulary.json"
-    for command in (["clips", folders[0], "--length", "20", "--rate", "16", "-o", clips], ["actions", folders[0], "-o", words]):
+    for command in (["clips", folders[0], "--length", "5", "--rate", "16", "-o", clips], ["actions", folders[0], "-o", words]):
         subprocess.run([trajpack, *command], check=True, capture_output=True)
     found.append(("clips.schema.json", json.loads(clips.read_text())))
     found.append(("clips.schema.json", json.loads(clips.read_text())["clips"]))

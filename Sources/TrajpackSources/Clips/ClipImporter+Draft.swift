@@ -61,10 +61,11 @@ extension ClipImporter {
     metadata.removeAll { $0.name == Self.metadataName }
     if shard.schema.attributes["source"]?.string == "wildworld" {
       // What a sample says of its frames is said of the clip's.
-      for at in metadata.indices {
-        if metadata[at].name == "frames" { metadata[at].value = .int(Int64(placed.rows)) }
-        if metadata[at].name == "rate", let rate = placed.rate {
-          metadata[at].value = .string(rate.description)
+      metadata = metadata.map { member in
+        switch (member.name, placed.rate) {
+        case ("frames", _): return .init("frames", .int(Int64(placed.rows)))
+        case ("rate", let rate?): return .init("rate", .string(rate.description))
+        default: return member
         }
       }
     }
