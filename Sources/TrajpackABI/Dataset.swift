@@ -93,6 +93,21 @@ public func tp_dataset_episode(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_dataset_values(
+  _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let table = try opened(dataset).values()
+    out.pointee = try Border.text(
+      JSONValue.record(["values": ValueAnnotations(ids: [], table: table).json["values"]]).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_dataset_statistics(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?

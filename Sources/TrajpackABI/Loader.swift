@@ -262,6 +262,43 @@ public func tp_loader_locate_all(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_loader_texts(
+  _ loader: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ datasets: UnsafePointer<UInt32>?,
+  _ windows: UnsafePointer<UInt64>?, _ count: Int,
+  _ bytes: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?,
+  _ offsets: UnsafeMutablePointer<Int64>?, _ present: UnsafeMutablePointer<UInt8>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(bytes, "bytes")
+    let offsets = try Border.need(offsets, "offsets")
+    let windows = try Border.need(windows, "windows")
+    let datasets = try Border.need(datasets, "datasets")
+    let count = max(count, 0)
+    let texts = try made(loader).texts(
+      try Border.string(name, "name"),
+      datasets: UnsafeBufferPointer(start: datasets, count: count).map { Int($0) },
+      windows: Array(UnsafeBufferPointer(start: windows, count: count)))
+    var joined: [UInt8] = []
+    offsets[0] = 0
+    for (i, text) in texts.enumerated() {
+      joined += text?.utf8.map { $0 } ?? []
+      offsets[i + 1] = Int64(joined.count)
+      present?[i] = text == nil ? 0 : 1
+    }
+    guard let memory = malloc(max(joined.count, 1)) else {
+      throw TrajpackError(.machine, "there is no memory for \(joined.count) bytes")
+    }
+    joined.withUnsafeBytes {
+      if let from = $0.baseAddress { memory.copyMemory(from: from, byteCount: joined.count) }
+    }
+    out.pointee = memory.assumingMemoryBound(to: UInt8.self)
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_loader_get_state(_ loader: OpaquePointer?, _ state: UnsafeMutablePointer<tp_state>?)
 {
   guard let loader = try? made(loader), let state else { return }

@@ -13,8 +13,8 @@ public enum Trajpack {
       commands: [
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Sample.self, ClipsCommand.self, CutCommand.self, ActionsCommand.self, ExportCommand.self,
-        Diff.self, Verify.self, Repair.self, Bench.self,
-        Evaluate.self, Formats.self,
+        Diff.self, Verify.self, Repair.self, Bench.self, Evaluate.self, Annotate.self, Split.self,
+        Formats.self,
       ])
   }
 

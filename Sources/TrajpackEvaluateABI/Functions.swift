@@ -10,6 +10,25 @@ public func tp_evaluate(
   _ options: UnsafePointer<CChar>?,
   _ result: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Int32 {
+  evaluate(evaluator, arrays, count, options, { false }, result)
+}
+
+/// `tp_evaluate_until`: the same, and the caller may end it.
+@c @implementation
+public func tp_evaluate_until(
+  _ evaluator: UnsafePointer<CChar>?, _ arrays: UnsafePointer<tp_array>?, _ count: Int64,
+  _ options: UnsafePointer<CChar>?,
+  _ stop: UnsafePointer<Int32>?,
+  _ result: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
+  evaluate(evaluator, arrays, count, options, { stop.map { $0.pointee != 0 } ?? false }, result)
+}
+
+private func evaluate(
+  _ evaluator: UnsafePointer<CChar>?, _ arrays: UnsafePointer<tp_array>?, _ count: Int64,
+  _ options: UnsafePointer<CChar>?, _ isInterrupted: @escaping () -> Bool,
+  _ result: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Int32 {
   do throws(TrajpackError) {
     guard let evaluator else { throw TrajpackError(.usage, "no evaluator was named") }
     let name = String(cString: evaluator)
@@ -17,7 +36,8 @@ public func tp_evaluate(
     let isScore = found.name != name
     let scores = try found.scores(
       of: views(arrays, count), settings(options),
-      wanted: { !isScore || $0 == name || $0.hasPrefix("\(name).") || name.hasPrefix("\($0).") }
+      wanted: { !isScore || $0 == name || $0.hasPrefix("\(name).") || name.hasPrefix("\($0).") },
+      isInterrupted: isInterrupted
     ).filter { !isScore || $0.name == name || $0.name.hasPrefix("\(name).") }
     result?.pointee = duplicate(Score.json(scores))
     return 0

@@ -165,6 +165,17 @@ extension PackedTable {
       if filled == rows.count { flush() }
     }
 
+    /// Adds a row of four columns.
+    @inline(__always)
+    package mutating func append(_ first: Int, _ second: Int, _ third: Int, _ fourth: Int) {
+      rows[filled] = Int64(first)
+      rows[filled + 1] = Int64(second)
+      rows[filled + 2] = Int64(third)
+      rows[filled + 3] = Int64(fourth)
+      filled += 4
+      if filled == rows.count { flush() }
+    }
+
     private mutating func flush() {
       if (packed + 1) * columns > blocks.lines.count { blocks.grow() }
       blocks.pack(packed, UnsafeBufferPointer(rebasing: rows[..<filled]))

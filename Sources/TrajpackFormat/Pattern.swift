@@ -9,6 +9,11 @@ package struct Pattern: Sendable, Equatable {
     bytes = Array(text.utf8)
   }
 
+  /// Whether it stands for one name alone: its own text.
+  package var isLiteral: Bool {
+    !bytes.contains(UInt8(ascii: "*")) && !bytes.contains(UInt8(ascii: "?"))
+  }
+
   /// Whether it stands for the channel of that stream.
   package func matches(stream: String, channel: String) -> Bool {
     matches(stream) || matches("\(stream)/\(channel)")

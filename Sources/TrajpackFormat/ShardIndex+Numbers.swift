@@ -80,6 +80,19 @@ extension ShardIndex {
   @inlinable
   package func split(ofEpisode number: Int) -> Int { episodes[number, 4] }
 
+  /// The id of an episode.
+  package func id(ofEpisode number: Int) -> String {
+    string(episodes[number, 0], episodes[number, 1])
+  }
+
+  /// Calls `body` with the UTF-8 of an episode's id.
+  package func withID<Result>(
+    ofEpisode number: Int, _ body: (UnsafeRawBufferPointer) -> Result
+  ) -> Result {
+    let first = episodes[number, 0]
+    return body(UnsafeRawBufferPointer(rebasing: text.bytes[first..<first + episodes[number, 1]]))
+  }
+
   /// The numbers of an entity.
   package func numbers(ofEntity number: Int) -> EntityNumbers {
     EntityNumbers(

@@ -23,7 +23,10 @@ extension Loader {
       }
       var choices: [WindowChoice] = []
       for (d, source) in setup.sources.enumerated() {
-        let choice = try choose(setup, source, datasets[d], test)
+        let own = try test.mapped { (question) throws(TrajpackError) in
+          try valued(question, d, "windows_where")
+        }
+        let choice = try choose(setup, source, datasets[d], own)
         guard choice.set.count > 0 else {
           throw TrajpackError(
             .usage,
@@ -53,7 +56,10 @@ extension Loader {
       guard let folder, !folder.isEmpty else {
         return try WindowChoice.make(setup, source, test)
       }
-      let file = WindowSetFile(folder: folder, describedBy: text(setup, source, dataset))
+      let file = WindowSetFile(
+        folder: folder,
+        describedBy: text(
+          setup, source, dataset, try dataset.digest(ofValues: options.valuesAskedFor)))
       if let kept = file.read(candidates: source.candidates) { return kept }
       var choice = try WindowChoice.make(setup, source, test)
       // What cannot be kept is found out again next time; what lacks damaged windows is not kept, for the
@@ -64,11 +70,12 @@ extension Loader {
 
     /// All that the choice depends on.
     private func text(
-      _ setup: LoaderSetup, _ source: WindowSource, _ dataset: OpenDataset
+      _ setup: LoaderSetup, _ source: WindowSource, _ dataset: OpenDataset, _ values: String?
     ) -> String {
       var text =
         "1 \(dataset.digest) \(reference) \(setup.past) \(setup.length) \(source.ruleText)"
       if let plan = options.plan { text += " plan=\(plan.digest)" }
+      if let values { text += " values=\(values)" }
       for name in ["split", "episodes", "where", "windows_where", "tolerance"] {
         text += " \(name)=\((options.json[name] ?? .null).text())"
       }
@@ -92,7 +99,8 @@ extension Loader {
       for (d, source) in setup.sources.enumerated() {
         tables.append(
           try within("\(datasets[d].dataset.path): 'window_weights'") { () throws(TrajpackError) in
-            let numbers = try WindowChoice.numbers(setup, source, question)
+            let own = try valued(question, d, "window_weights")
+            let numbers = try WindowChoice.numbers(setup, source, own)
             return try WeightTable(
               UnsafeBufferPointer(rebasing: numbers.memory[..<Int(source.count)]))
           })
@@ -103,6 +111,7 @@ extension Loader {
     private func resolved(
       _ question: WindowQuestion, _ all: [Selection.Item], _ option: String
     ) throws(TrajpackError) -> WindowQuestion {
+      if question.measure.isValue { return question }
       let out = try question.resolved(all, option: option)
       guard !varying.contains(out.measure.path) else {
         throw TrajpackError(

@@ -25,6 +25,13 @@ extension Loader {
           })
       } ?? .null,
       "outputs": .array(outputs.map(\.json)),
+      "texts": .array(
+        setup.values.texts.map { text in
+          .record([
+            "name": .string(text.name),
+            "description": text.description.map { .string($0) } ?? .null,
+          ])
+        }),
       "left_raw": .array(setup.layout.channels.filter(\.isLeftRaw).map { .string($0.path) }),
       "between_rows": betweenRows,
       "tolerance": .double(setup.options.tolerance ?? StampRounding.usual),
@@ -101,6 +108,7 @@ extension Output {
       "channels": .array(channels.map { .string($0) }), "entities": .int(Int64(entities)),
       "units": units.map { .string($0) } ?? .null,
       "kind": kind.map { .string($0.rawValue) } ?? .null,
+      "categories": categories.map { .array($0.map { .string($0) }) } ?? .null,
     ])
   }
 }

@@ -43,8 +43,13 @@ extension Loader {
     if let duration = options.duration {
       rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
     }
-    let clips = try Self.clips(
-      datasets, views, options, reference: reference, splits: facts.splits)
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
+    let clips = try Self.clips(datasets, views, options, reference: reference, selections) {
+      (d) throws(TrajpackError) in
+      try (selections[d] == nil ? filter : unsplit).on(datasets[d])
+    }
     if let clips { rows = clips.longest }
     let length = options.past + rows + options.future
     let native = try NativeRows(
@@ -53,14 +58,15 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let filter = try EpisodeFilter(options, facts.splits)
+    let values = try LoaderValues(options.values, datasets, views, facts)
     let layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:]))
+        statistics: try Self.statistics(datasets, options, filter, selections),
+        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }
@@ -75,14 +81,16 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
+      let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
       let source =
         if let clips {
-          WindowSource(shards, rule, clips: clips.datasets[d], digest: clips.digest)
+          WindowSource(shards, rule, clips: clips, dataset: d, split: selections[d])
         } else {
-          try WindowSource(shards, rule, filter)
+          try WindowSource(shards, rule, own, split: selections[d])
         }
       guard source.count > 0 else {
-        throw Self.noWindows(dataset, filter, facts, reference: reference, length: length, options)
+        throw Self.noWindows(
+          dataset, own, selections[d], facts, reference: reference, length: length, options)
       }
       sources.append(source)
     }
@@ -101,7 +109,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, clips: clips)
+      choices: choices, rates: facts.singleRates, values: values, clips: clips)
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)
@@ -112,7 +120,8 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: Self.digest(datasets, sources, options, reference: reference, clips: clips?.digest))
+      digest: try Self.digest(
+        datasets, sources, options, reference: reference, clips: clips?.digest))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -127,7 +136,7 @@ extension Loader {
   }
 
   /// The stream whose clock counts rows.
-  private static func reference(
+  static func reference(
     _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
@@ -178,15 +187,16 @@ extension Loader {
   }
 
   private static func noWindows(
-    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ facts: DataFacts, reference: String,
-    length: Int,
-    _ options: LoaderOptions
+    _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
+    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0
-    for shard in dataset.shards {
+    for (s, shard) in dataset.shards.enumerated() {
       for episode in 0..<shard.index.episodeCount
-      where (try? filter.keeps(shard.index, episode)) == true {
+      where split?.keeps(episode, shard: s) ?? true
+        && (try? filter.keeps(shard.index, episode)) == true
+      {
         kept += 1
       }
     }
@@ -194,7 +204,15 @@ extension Loader {
       return TrajpackError(
         .usage,
         "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+          + unknownValue(dataset, options)
       )
+    }
+    if let split, split.cutsEpisodes {
+      return TrajpackError(
+        .usage,
+        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+          + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
+          + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
       .usage,
@@ -204,13 +222,23 @@ extension Loader {
     )
   }
 
+  /// The first name of 'where' that no episode has as a value, and the nearest that one has; empty where all are.
+  private static func unknownValue(_ dataset: OpenDataset, _ options: LoaderOptions) -> String {
+    guard let values = try? dataset.values(),
+      let name = options.conditions.map(\.path).first(where: { values[$0] == nil })
+    else { return "" }
+    return "; no recording has the value '\(name)'"
+      + Suggestion.text(for: name, among: values.names)
+  }
+
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
     reference: String, clips: String?
-  ) -> UInt64 {
+  ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
+    for split in sources.compactMap(\.split) { text += " scheme=\(split.identity)" }
     for name in [
       "length", "duration", "stride", "past", "future", "offsets", "plan", "rate", "edge", "split",
       "episodes",
@@ -220,6 +248,12 @@ extension Loader {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
     if let clips { text += " clips=\(clips)" }
+    // Values that were set later decide which windows there are, and are no part of the data's digest.
+    for dataset in datasets {
+      if let values = try dataset.digest(ofValues: options.valuesAskedFor) {
+        text += " values=\(values)"
+      }
+    }
     return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
   }
 }

@@ -20,9 +20,16 @@ extension Loader {
   ///
   /// - Throws: A usage error where rows that are not chosen would enter without a word.
   static func statistics(
-    _ datasets: [OpenDataset], _ options: LoaderOptions, _ filter: EpisodeFilter
+    _ datasets: [OpenDataset], _ options: LoaderOptions, _ filter: EpisodeFilter,
+    _ selections: [SplitSelection?]
   ) throws(TrajpackError) -> [String: [ComponentStatistics]] {
     guard options.normalizes else { return [:] }
+    if options.normalizeSplit == nil, let split = selections.compactMap({ $0 }).first {
+      throw TrajpackError(
+        .usage,
+        "option 'normalize': there are no statistics of the splits of the scheme '\(split.scheme)', so values of the "
+          + "other splits would enter: say normalize_split=\"all\" where that is meant")
+    }
     let all = try statistics(datasets)
     if let split = options.normalizeSplit {
       if let found = all.splits[split] { return found }
@@ -64,6 +71,7 @@ extension Loader {
     if filter.keepsAll { return }
     var (kept, others) = (0, 0)
     for dataset in datasets {
+      let filter = try filter.on(dataset)
       for shard in dataset.shards {
         for episode in 0..<shard.index.episodeCount {
           if let split {

@@ -51,6 +51,7 @@ public final class Loader: @unchecked Sendable {
   /// What engines before the present one did.
   private var before = Engine.Totals()
   private let started = now()
+  lazy var textReader = TextReader(setup)
   private lazy var reader = (Planner(setup), ChunkWorker(setup, cache: nil))
 
   init(
@@ -245,7 +246,7 @@ public final class Loader: @unchecked Sendable {
     }
   }
 
-  private func check(_ window: UInt64, _ dataset: Int) throws(TrajpackError) {
+  func check(_ window: UInt64, _ dataset: Int) throws(TrajpackError) {
     guard window < setup.sources[dataset].count else {
       throw TrajpackError(
         .usage,

@@ -15,9 +15,9 @@ extension OpenDataset {
       for (number, stream) in shard.schema.streams.enumerated() {
         rows[stream.name, default: 0] += shard.index.streamRows[number]
         if let at = streams.firstIndex(where: { $0.name == stream.name }) {
-          for channel in stream.channels where streams[at].channel(named: channel.name) == nil {
-            streams[at].channels.append(channel)
-          }
+          if streams[at].channels == stream.channels { continue }
+          let known = streams[at].channelNumbers
+          streams[at].channels += stream.channels.filter { known[$0.name] == nil }
         } else {
           streams.append(stream)
         }

@@ -1,3 +1,4 @@
+import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
 import TrajpackStore
@@ -15,9 +16,12 @@ public final class OpenDataset: Sendable {
   public let firstTracks: [Int]
   /// A digest of the content: the manifest's, or of the headers, which hold the checksums of the indexes.
   public let digest: String
+  /// What is known of the episodes, once somebody has asked.
+  let cachedValues = Mutex<ValueTable?>(nil)
+  let cachedAnnotations = Mutex<ValueAnnotations??>(nil)
 
   /// Opens every shard of the dataset at `path`.
-  public init(_ path: String) throws(TrajpackError) {
+  public convenience init(_ path: String) throws(TrajpackError) {
     var dataset = try Dataset(path)
     var opened: [Shard]?
     while opened == nil {
@@ -29,8 +33,20 @@ public final class OpenDataset: Sendable {
         dataset = try Dataset(path)
       }
     }
+    try self.init(dataset, opened ?? [])
+  }
+
+  /// Opens shards that a conversion has made in a folder, before it has a manifest.
+  package convenience init(
+    _ folder: String, shards: [Manifest.Entry]
+  ) throws(TrajpackError) {
+    let dataset = Dataset(folder, shards: shards)
+    try self.init(dataset, try Self.open(dataset))
+  }
+
+  private init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
     self.dataset = dataset
-    let shards = opened ?? []
+    let path = dataset.path
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
     }

@@ -108,11 +108,9 @@ package final class EpisodeRows {
     let whole = try clock(number)
     let clock = rows.map { whole.slice($0) } ?? whole
     let time = streams[reader.track.stream].time
-    var columns: [PlanColumn] = []
-    for (i, _) in reader.stream.channels.enumerated() where i != time {
-      columns.append(PlanColumn(try reader.read(channel: i, rows: rows ?? 0..<reader.count)))
-    }
-    return PlanTrack(clock: clock, columns: columns)
+    let channels = reader.stream.channels.indices.filter { $0 != time }
+    let values = try reader.read(channels: channels, rows: rows ?? 0..<reader.count)
+    return PlanTrack(clock: clock, columns: values.map { PlanColumn($0) })
   }
 
   /// A track after all steps.

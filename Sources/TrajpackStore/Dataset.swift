@@ -81,6 +81,14 @@ public final class Dataset: Sendable {
     sideFiles = []
   }
 
+  /// Shards of a folder that is being written.
+  package init(_ folder: String, shards: [Manifest.Entry]) {
+    (path, listFolder) = (folder, folder)
+    shardPaths = shards.map { "\(folder)/\($0.name)" }
+    (isComplete, isGrowing, manifest, entries, listing) = (false, false, nil, shards, nil)
+    sideFiles = []
+  }
+
   /// Opens a dataset and reads from it, again where it is replaced meanwhile.
   public static func read<Result>(
     _ path: String, _ body: (Dataset) throws(TrajpackError) -> Result

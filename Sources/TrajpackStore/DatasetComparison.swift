@@ -19,18 +19,25 @@ public struct DatasetComparison {
     var places: [String: (shard: Int, episode: Int)] = [:]
     var order: [String] = []
     var open: (number: Int, shard: Shard, reader: BlockReader)?
+    /// What is known of the episodes, and the row of each.
+    var values: ValueTable
+    var rows: [String: Int] = [:]
 
     init(_ dataset: Dataset, _ name: String) throws(TrajpackError) {
       self.dataset = dataset
       self.name = name
+      var shards: [Shard] = []
       for number in dataset.shardPaths.indices {
         let shard = try dataset.shard(number)
+        shards.append(shard)
         for n in 0..<shard.index.episodeCount {
           let id = shard.index.episode(n).id
           places[id] = (number, n)
+          rows[id] = order.count
           order.append(id)
         }
       }
+      values = try ValueTable(shards, .known, annotations: try dataset.valueAnnotations())
     }
 
     /// The episode's tracks, and its shard kept open for the next one.
@@ -53,6 +60,7 @@ public struct DatasetComparison {
 
   private var a: Side
   private var b: Side
+  private let values: ValueComparison
   /// What was found so far.
   public private(set) var result = Result()
 
@@ -60,13 +68,15 @@ public struct DatasetComparison {
   public init(_ a: Dataset, _ b: Dataset, names: (String, String)) throws(TrajpackError) {
     self.a = try Side(a, names.0)
     self.b = try Side(b, names.1)
+    values = ValueComparison(self.a.values, self.b.values, names: names)
   }
 
   /// The ids of the episodes that the first one has, in order.
   public var ids: [String] { a.order }
 
-  /// Notes the episodes that only one of them has.
+  /// Notes the episodes that only one of them has, and values of them in other units.
   public mutating func compareIDs() {
+    result.differences += values.fields
     for id in a.order where b.places[id] == nil {
       result.differences.append("episode '\(id)' is only in \(a.name)")
     }
@@ -82,6 +92,11 @@ public struct DatasetComparison {
     result.episodes += 1
     if left.split != right.split {
       note(id, "has split '\(left.split)' in \(a.name) and '\(right.split)' in \(b.name)")
+    }
+    if let x = a.rows[id], let y = b.rows[id] {
+      let (found, count) = values.differences(x, y)
+      result.values += count
+      for sentence in found { note(id, sentence) }
     }
     let names = left.tracks.map { Self.key($0) }
     let others = right.tracks.map { Self.key($0) }

@@ -26,24 +26,65 @@ public struct TrackReader {
 
   /// Rows `rows` of a channel, counted from the track's first.
   public func read(channel number: Int, rows: Range<Int>) throws(TrajpackError) -> ChannelValues {
-    precondition(rows.lowerBound >= 0 && rows.upperBound <= count)
+    var bytes = [UInt8](repeating: 0, count: rows.count * rowBytes(ofChannel: number))
+    try read(channel: number, rows: rows, into: &bytes, at: 0)
+    return values(ofChannel: number, count: rows.count, bytes)
+  }
+
+  /// Rows `rows` of several channels. They are read run by run, all channels of a run, so that a chunk is inflated
+  /// once for all channels that lie in it, however long the track is.
+  public func read(
+    channels numbers: [Int], rows: Range<Int>
+  ) throws(TrajpackError) -> [ChannelValues] {
+    let widths = numbers.map { rowBytes(ofChannel: $0) }
+    var bytes = widths.map { [UInt8](repeating: 0, count: rows.count * $0) }
+    let size = runLength
+    var first = rows.lowerBound
+    while first < rows.upperBound {
+      let run = first..<min(first + size, rows.upperBound)
+      for (i, number) in numbers.enumerated() {
+        try read(
+          channel: number, rows: run, into: &bytes[i], at: (first - rows.lowerBound) * widths[i])
+      }
+      first = run.upperBound
+    }
+    return numbers.indices.map { i in
+      values(ofChannel: numbers[i], count: rows.count, bytes[i])
+    }
+  }
+
+  /// Stored bytes of a row of a channel.
+  private func rowBytes(ofChannel number: Int) -> Int {
     let channel = stream.channels[number]
-    let block = shard.schema.blocks[channel.storage.block]
-    let width = (channel.type == .bytes ? 2 : channel.elements) * block.type.size
-    let first = channel.storage.column * block.type.size
-    var bytes = [UInt8](repeating: 0, count: rows.count * width)
+    let size = shard.schema.blocks[channel.storage.block].type.size
+    return (channel.type == .bytes ? 2 : channel.elements) * size
+  }
+
+  private func values(ofChannel number: Int, count: Int, _ bytes: [UInt8]) -> ChannelValues {
+    let channel = stream.channels[number]
+    return ChannelValues(
+      channel: channel, stored: shard.schema.blocks[channel.storage.block].type, count: count,
+      bytes: bytes)
+  }
+
+  private func read(
+    channel number: Int, rows: Range<Int>, into bytes: inout [UInt8], at offset: Int
+  ) throws(TrajpackError) {
+    precondition(rows.lowerBound >= 0 && rows.upperBound <= count)
+    let storage = stream.channels[number].storage
+    let width = rowBytes(ofChannel: number)
+    let first = storage.column * shard.schema.blocks[storage.block].type.size
     let base = track.rows.lowerBound
     let failure = bytes.withUnsafeMutableBytes { buffer -> TrajpackError? in
       guard let out = buffer.baseAddress, !rows.isEmpty else { return nil }
       do throws(TrajpackError) {
         try reader.read(
-          block: channel.storage.block, rows: base + rows.lowerBound..<base + rows.upperBound,
-          columns: first..<first + width, into: out, stride: width)
+          block: storage.block, rows: base + rows.lowerBound..<base + rows.upperBound,
+          columns: first..<first + width, into: out + offset, stride: width)
         return nil
       } catch { return error }
     }
     if let failure { throw failure }
-    return ChannelValues(channel: channel, stored: block.type, count: rows.count, bytes: bytes)
   }
 
   /// The bytes of row `row` of a bytes channel, whose rows are `values`; `nil` where there are none.

@@ -34,6 +34,13 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
         found.append(("manifest.schema.json", json.loads((folder / "manifest.json").read_text())))
         found += [("schema.schema.json", read_archive.Shard(str(p)).schema) for p in folder.glob("*.h5")]
 
+    run = [trajpack, "split", folders[0], "--rule", "train=0:60%", "--rule", "test=-20%:", "--context", "2"]
+    subprocess.run(run, check=True, capture_output=True)
+    found.append(("manifest.schema.json", json.loads((folders[0] / "manifest.json").read_text())))
+    for path in folders[0].glob("side-*.json"):
+        found.append(("side-file.schema.json", json.loads(path.read_text())))
+        found.append(("splits.schema.json", found[-1][1]["content"]))
+
     # A limit on the size of files stops a conversion behind its first shard: the journal stays.
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (32 << 10, 32 << 10))

@@ -69,6 +69,11 @@ int32_t tp_dataset_episodes(const tp_dataset *dataset, int64_t first, int64_t co
 int32_t tp_dataset_find_episode(const tp_dataset *dataset, const char *id, int64_t *episode,
                                 tp_error *error);
 
+// What is known of every recording: {"values": [{"name", "type": "number" | "integer" | "category" | "text" |
+// "array", "element", "shape", "units", "description", "categories", "cells": one for each episode, null where it
+// has none, arrays as flat lists}]}.
+int32_t tp_dataset_values(const tp_dataset *dataset, char **json, tp_error *error);
+
 // One episode: {"id", "split", "metadata", "tracks": [{"track": number for the functions below,
 // "stream", "entity": {"kind", "index", "type"} or null, "rows",
 // "clock": {"type": "regular", "start", "rate"} (texts "n" or "n/d") | {"type": "ticks", "tick"} |
@@ -151,6 +156,11 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "time"       true: times of the rows of each stream, float64
 //   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
 //                (of its start), int64; "meta:time" (of its start), float64
+//   "values"     names or patterns of values of recordings: [B, ..] each, by their names: numbers float64, integers
+//                int64, categories int32 codes, arrays [B, ..]; "observed:NAME" [B] says which recordings have it
+//                (where not: NaN, the smallest integer, -1). "rate:STREAM" is the rows a unit of time. Texts lie in
+//                no array: tp_loader_texts gives them; "time_unit:STREAM", and "stream/channel" of a text, which is
+//                the one that is valid at a window's first row after "past", are texts too
 //
 //   Which windows, in which order
 //   "clips"      windows are clips: [{"episode", "start": time or "start_row", "rows" or "seconds", "rate", "unit",
@@ -161,9 +171,13 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                as-of. "past" and "future" are rows more at the clip's rate; "length", "duration", "stride" and
 //                "rate" have no place. Clips of several lengths need "edge": "pad". "meta" has "meta:clip", the
 //                number in the list
-//   "split"      a name, or a list of names
+//   "split"      a name, or a list of names: of a split scheme, or those that episodes were recorded with
+//   "scheme"     the split scheme ('trajpack split'); by default "default", where there is one, or the only
+//                one of a dataset whose episodes have no splits. Where it cuts episodes, rows from a window's
+//                start on lie in the split, those before it may lie in its context, and no other is seen
+//   "fold"       the fold that is "test" in a scheme of folds; the others are "train"
 //   "episodes"   ids or patterns of ids
-//   "where"      {"path.in.metadata": value | [values] | {"min": x, "max": y}}
+//   "where"      {"value": v | [values] | {"min": x, "max": y}}: values of recordings, or paths in their metadata
 //   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.
 //                Asked of a channel (several together are all to hold): "any", "all" of its values,
 //                all of the "first" or "last" row, the "mean", "min", "max", "std" (over n) of them, or
@@ -172,9 +186,10 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //                "of": "abs" | "norm" (a row's length) | "change" (from the row before), or a list.
 //                {"and": [..]}, {"or": [..]}, {"not": ..} join tests. What counts are values that were
 //                observed, of rows of any stream that lie within the window's time, of all entities;
-//                a window without any passes no test but "not".
+//                a window without any passes no test but "not". {"value": NAME, "is": ..} asks for a value
+//                of the window's recording, which is compared in the same way (a text with texts)
 //   "window_weights"  windows are drawn with replacement, with these chances: {"channel": ..,
-//                "statistic": "mean"}, or true: they come by tp_loader_set_weights
+//                "statistic": "mean"}, {"value": NAME}, or true: they come by tp_loader_set_weights
 //   "cache_dir"  where to keep what "windows_where" found; "" for nowhere. Default: $XDG_CACHE_HOME or
 //                ~/.cache, /trajpack, for datasets from 64 MiB on
 //   "shuffle"    "global" (default) | "block" | "none"
@@ -212,8 +227,9 @@ void tp_loader_free(tp_loader *loader);
 //  dataset, [{"candidates", "windows", "damaged", "bytes": of memory, "cache": path or null, "cached"}]
 //  or null, "outputs": [{"name", "dtype", "shape":
 //  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |
-//  "present" | "padding" | "time" | "meta", "stream": name, "channel": name or null, "channels": of a feature
-//  matrix, "entities": length of axis 2 or 0, "units", "kind"}], "left_raw": channels that "normalize" leaves
+//  "present" | "padding" | "time" | "meta" | "value", "stream": name, "channel": name or null, "channels": of a
+//  feature matrix, "entities": length of axis 2 or 0, "units", "kind", "categories": names of the codes of a value,
+//  or null}], "texts": values that tp_loader_texts gives, [{"name", "description"}], "left_raw": channels that "normalize" leaves
 //  as they are, "between_rows": {stream: offsets in seconds that are no rows of it}, "tolerance",
 //  "options": as they were understood}
 // Outputs are C-contiguous, little-endian, at multiples of 64 bytes. Names: "state/hp",
@@ -302,6 +318,13 @@ int32_t tp_loader_clips(const tp_loader *loader, uint32_t dataset, char **json, 
 // how many the clip has. An error for a stream of entities.
 int32_t tp_loader_clip_rows(const tp_loader *loader, uint32_t dataset, uint64_t window, const char *stream,
                             int64_t *rows, size_t room, size_t *count, tp_error *error);
+
+// The texts that `count` windows have of a value, as UTF-8: that of window i is bytes[offsets[i] .. offsets[i + 1]),
+// and present[i] is 0 where it has none. `offsets` has room for count + 1, `present` for count; *bytes is the
+// caller's to free.
+int32_t tp_loader_texts(tp_loader *loader, const char *name, const uint32_t *datasets,
+                        const uint64_t *windows, size_t count, uint8_t **bytes, int64_t *offsets,
+                        uint8_t *present, tp_error *error);
 
 // All that is needed to go on exactly, on any number of ranks and with any batch size.
 typedef struct tp_state {

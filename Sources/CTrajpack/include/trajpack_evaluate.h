@@ -31,6 +31,11 @@ typedef struct tp_array {
 int32_t tp_evaluate(const char *evaluator, const tp_array *arrays, int64_t count,
                      const char *options, char **result);
 
+/// The same, ended early where the caller wants: another thread may set `*stop` to other than 0, and the call then soon
+/// returns 3 (machine). Null never ends it.
+int32_t tp_evaluate_until(const char *evaluator, const tp_array *arrays, int64_t count,
+                          const char *options, const int32_t *stop, char **result);
+
 /// The catalogue as JSON: name, summary, inputs, options with their defaults. Free with tp_text_free of trajpack.h.
 char *tp_evaluators(void);
 

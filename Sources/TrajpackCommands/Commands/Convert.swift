@@ -34,6 +34,9 @@ struct Convert: Command {
       ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
       ("trajpack convert ETTh1.csv ett", "A table whose times are dates."),
       ("trajpack convert lorenz.npy lorenz --rate 100", "An array of T rows, 100 to a second."),
+      (
+        "trajpack convert runs ds --values labels.csv", "With a table of what is known of each run."
+      ),
     ]
   }
 
@@ -64,7 +67,22 @@ struct Convert: Command {
           "Rows a second, as 30, 29.97 or 30000/1001: of series without times, or of WildWorld (30)."
       )
     ]
+    parameters += [
+      .option(
+        "--values", to: \.values, value: "FILE", completes: .files,
+        help:
+          "What is known of the recordings: a table joined by id, or the values.json of an export."
+      ),
+      .flag(
+        "--values-partial", to: \.valuesPartial,
+        help: "Recordings without a row in --values have none of them."),
+    ]
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters += Splitting.parameters.map { $0.lifted(\.splitting) }
+    parameters += [
+      .option(
+        "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
+    ]
     parameters += Writing.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
@@ -80,13 +98,18 @@ struct Convert: Command {
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
   var rate: String?
+  var values: String?
+  var valuesPartial = false
   var tables = TableReading()
+  var splitting = Splitting()
+  var scheme: String?
   var dryRun = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let found = try Sources.importer(
-      sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions())
+      sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions(),
+      values: values, valuesPartial: valuesPartial)
     try convert(found, console)
   }
 
@@ -114,7 +137,8 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
-    let options = try writing.options(of: I.self)
+    var options = try writing.options(of: I.self)
+    try prepareSplits(&options)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -131,6 +155,7 @@ struct Convert: Command {
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
+    try splitFinished()
     try report(outcome, importer.remarks, console)
   }
 

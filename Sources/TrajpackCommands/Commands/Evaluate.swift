@@ -17,6 +17,8 @@ struct Evaluate: Command {
     Reports are JSON, text, a page of HTML, Markdown or CSV. A JSON report holds every option and the \
     digests of its inputs, so --rerun makes it again and compares every byte.
 
+    Metrics that measure one series, such as attractor.lyapunov, take TRUTH alone, too.
+
     'trajpack evaluate compare A.json B.json' puts models side by side, with paired bootstrap intervals \
     of their differences.
     """
@@ -35,6 +37,7 @@ struct Evaluate: Command {
         "trajpack evaluate ww clips-predicted --clips clips.csv --metric camera.ate",
         "Clips of a list: predictions have an episode or a file for each, by its id."
       ),
+      ("trajpack evaluate lorenz --metric attractor.lyapunov", "A property of recorded series."),
       ("trajpack evaluate --describe camera.path", "What a metric needs, and its options."),
       ("trajpack evaluate compare a.json b.json", "Two models side by side."),
     ]
@@ -44,7 +47,7 @@ struct Evaluate: Command {
     [
       .positional(
         "[INPUT...]", to: \.inputs,
-        help: "TRUTH and PREDICTIONS; or 'compare' and reports."),
+        help: "TRUTH and PREDICTIONS, or TRUTH alone; or 'compare' and reports."),
       .option(
         "--metric", "-m", to: \.request.metrics, value: "NAME",
         help: "Compute this metric, or all scores of this evaluator."),
@@ -147,12 +150,13 @@ struct Evaluate: Command {
     if let describe { return try show(describe, console) }
     if inputs.first == "compare" { return try compare(Array(inputs.dropFirst()), console) }
     if let rerun { return try again(rerun, console) }
-    guard inputs.count == 2 else {
+    guard (1...2).contains(inputs.count) else {
       throw TrajpackError(
         .usage, "two inputs are needed, TRUTH and PREDICTIONS, not \(inputs.count); see --help")
     }
     try complete()
-    let report = try evaluate(request, inputs[0], inputs[1], nil, console)
+    let report = try evaluate(
+      request, inputs[0], inputs.count == 2 ? inputs[1] : nil, nil, console)
     guard let report else { return }
     try write(report, console)
   }
@@ -175,7 +179,7 @@ struct Evaluate: Command {
 
   /// Runs an evaluation with a progress line; nil where it was interrupted.
   private func evaluate(
-    _ request: EvaluationRequest, _ truth: String, _ predictions: String,
+    _ request: EvaluationRequest, _ truth: String, _ predictions: String?,
     _ original: Report?, _ console: Console
   ) throws(TrajpackError) -> Report? {
     guard let clips = request.clips else {
@@ -183,7 +187,8 @@ struct Evaluate: Command {
         request, truth, predictions, original,
         names: original.map { ($0.truth.path, $0.predictions.path) }, nil, console)
     }
-    let names = original.map { ($0.truth.path, $0.predictions.path) } ?? (truth, predictions)
+    let names =
+      original.map { ($0.truth.path, $0.predictions.path) } ?? (truth, predictions ?? truth)
     return try ClippedInputs.cut(
       try ClipArgument.list(clips, of: truth), truth: truth, predictions: predictions,
       reference: request.reference, version: Trajpack.version,
@@ -194,7 +199,7 @@ struct Evaluate: Command {
   }
 
   private func evaluate(
-    _ request: EvaluationRequest, _ truth: String, _ predictions: String, _ original: Report?,
+    _ request: EvaluationRequest, _ truth: String, _ predictions: String?, _ original: Report?,
     names: (truth: String, predictions: String)?, _ clipped: ClippedInputs?, _ console: Console
   ) throws(TrajpackError) -> Report? {
     let evaluation = try Evaluation(

@@ -112,5 +112,10 @@ struct ExportCommand: Command {
     }
     progress.finish("exported")
     console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")
+    if ValueFile.isDocument("\(destination)/values.json") {
+      console.print(
+        "what is known of them is in \(to == "csv" ? "values.csv and " : "")values.json, which 'convert' takes back"
+      )
+    }
   }
 }

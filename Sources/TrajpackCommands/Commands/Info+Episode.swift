@@ -8,11 +8,14 @@ extension Info {
     let (shard, number) = try EpisodeSearch.find(id, in: opened)
     let episode = shard.index.episode(number)
     if json {
-      console.print(try document(episode, shard))
+      console.print(try document(episode, shard, try values(of: id, opened)))
       return
     }
     let split = episode.split.isEmpty ? "" : ", split \(episode.split.printable)"
     console.print("episode \(episode.id.printable)\(split), in \(shard.name)")
+    for (name, value) in try values(of: id, opened) {
+      console.print("\(name) = \(value.plainText)".printable)
+    }
     console.print("")
     var table = Table(
       .text("stream"), .text("entity"), .number("rows"), .number("from"), .number("to"),
@@ -51,10 +54,22 @@ extension Info {
     }
   }
 
-  private func document(_ episode: ShardIndex.Episode, _ shard: Shard) throws(TrajpackError)
-    -> JSONValue
-  {
+  /// The values of an episode, and their names.
+  private func values(
+    of id: String, _ opened: Dataset
+  ) throws(TrajpackError) -> [(name: String, value: EpisodeValue)] {
+    let (ids, table) = try opened.values(.known)
+    guard let row = ids.firstIndex(of: id) else { return [] }
+    return table.columns.compactMap { column in
+      column.cells[row] == .missing ? nil : (column.field.name, column.cells[row])
+    }
+  }
+
+  private func document(
+    _ episode: ShardIndex.Episode, _ shard: Shard, _ values: [(name: String, value: EpisodeValue)]
+  ) throws(TrajpackError) -> JSONValue {
     .record([
+      "values": .object(values.map { .init($0.name, $0.value.json) }),
       "id": .string(episode.id), "split": .string(episode.split), "shard": .string(shard.name),
       "metadata": episode.metadata.isEmpty ? .object([]) : try JSONValue(parsing: episode.metadata),
       "tracks": .array(

@@ -47,10 +47,12 @@ struct Info: Command {
     let (current, summary) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
       (opened, try DatasetSummary(opened))
     }
+    let values = try current.values(.known).table
     if json {
-      console.print(InfoJSON.document(current, summary))
+      console.print(InfoJSON.document(current, summary, values))
     } else {
       show(summary, of: current, console)
+      ValueLines.print(values, console)
     }
   }
 

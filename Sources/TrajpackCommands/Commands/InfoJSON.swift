@@ -3,7 +3,9 @@ import TrajpackStore
 
 /// The JSON of `trajpack info --json`.
 enum InfoJSON {
-  static func document(_ dataset: Dataset, _ summary: DatasetSummary) -> JSONValue {
+  static func document(
+    _ dataset: Dataset, _ summary: DatasetSummary, _ values: ValueTable
+  ) -> JSONValue {
     .record([
       "dataset": .string(dataset.path), "complete": .bool(dataset.isComplete),
       "digest": dataset.manifest.map { .string($0.digest) },
@@ -22,6 +24,7 @@ enum InfoJSON {
             "edges": .array($0.edges.map { .array($0.map { .int(Int64($0)) }) }),
           ])
         }), "streams": .array(summary.streams.map { stream($0, summary.statistics) }),
+      "values": ValueLines.json(values),
       "source": dataset.manifest?.source, "statistics": summary.statistics.json,
     ])
   }

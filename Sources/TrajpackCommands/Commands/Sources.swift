@@ -15,7 +15,38 @@ enum Sources {
   /// The importer for some sources: of the format that is named, or that their content shows.
   static func importer(
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
-    series: SeriesOptions = SeriesOptions()
+    series: SeriesOptions = SeriesOptions(), values: String? = nil, valuesPartial: Bool = false
+  ) throws(TrajpackError) -> any Importer {
+    let importer = try importer(paths, from: from, wildworld: wildworld, series: series)
+    guard valuesPartial == false || values != nil else {
+      throw TrajpackError(.usage, "--values-partial is for --values")
+    }
+    var given = values
+    if given == nil { given = try Self.exported(paths) }
+    guard let path = given else { return importer }
+    return try valued(importer, try ValueFile(path), isPartial: valuesPartial || values == nil)
+  }
+
+  private static func valued(
+    _ importer: some Importer, _ file: ValueFile, isPartial: Bool
+  ) throws(TrajpackError) -> any Importer {
+    try ValuedImporter(importer, file, isPartial: isPartial)
+  }
+
+  /// The values that an export wrote beside its recordings; `nil` where none of the sources has any.
+  private static func exported(_ paths: [String]) throws(TrajpackError) -> String? {
+    let found = paths.map { "\($0)/values.json" }.filter { ValueFile.isDocument($0) }
+    guard found.count < 2 else {
+      throw TrajpackError(
+        .usage,
+        "\(found.joined(separator: " and ")): each says what is known of its recordings; convert them apart, or "
+          + "give one file with --values")
+    }
+    return found.first
+  }
+
+  private static func importer(
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions
   ) throws(TrajpackError) -> any Importer {
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(

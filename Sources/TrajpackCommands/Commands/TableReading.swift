@@ -66,6 +66,25 @@ struct TableReading: ArgumentSet {
         "--leading-axis", to: \.leadingAxis, value: "WHAT",
         help: "What the first axis of an array counts: time, or recordings."),
       .option(
+        "--members", to: \.members, value: "NAMES",
+        help: "The members of .npz archives to read, as 'obs*,act*'; by default all."),
+      .option(
+        "--exclude-members", to: \.excludedMembers, value: "NAMES",
+        help: "The members of .npz archives to leave out, as 'infos/*'."),
+      .option(
+        "--constant", to: \.constants, value: "NAMES",
+        help: "Arrays that say something of the whole recording and have no rows."),
+      .option(
+        "--terminals", to: \.terminals, value: "NAMES",
+        help:
+          "Cut series into episodes behind rows where one of these arrays or columns is true, as 'terminals,timeouts'."
+      ),
+      .option(
+        "--episode-ends", to: \.episodeEnds, value: "NAME",
+        help:
+          "Cut the arrays of an archive into episodes at the ends that this array counts up, as [4, 10]."
+      ),
+      .option(
         "--kind", to: \.kinds, value: "NAME=KIND",
         help: "The kind of a series' channel."),
       .option(
@@ -89,6 +108,11 @@ struct TableReading: ArgumentSet {
   var skipRows: Int?
   var unitsRow = false
   var leadingAxis = AxisChoice.auto
+  var members: [String] = []
+  var excludedMembers: [String] = []
+  var constants: [String] = []
+  var terminals: [String] = []
+  var episodeEnds: String?
   var kinds: [String] = []
   var units: [String] = []
 
@@ -103,6 +127,11 @@ struct TableReading: ArgumentSet {
     options.segment = segment
     options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
     options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
+    options.members = try Self.names(members, "--members")
+    options.excludedMembers = try Self.names(excludedMembers, "--exclude-members")
+    options.constants = try Self.names(constants, "--constant")
+    options.terminals = try Self.names(terminals, "--terminals", signs: ",|")
+    options.episodeEnds = episodeEnds
     try readTables(&options)
     if delimiter == "blanks" {
       options.separatesByBlanks = true
@@ -154,6 +183,18 @@ struct TableReading: ArgumentSet {
       throw TrajpackError(
         .usage, "--thousands: '\(thousands ?? "")' is the decimal sign, too; say another --decimal")
     }
+  }
+
+  /// Splits lists of patterns of names, and drops blanks around each.
+  private static func names(
+    _ texts: [String], _ option: String, signs: String = ","
+  ) throws(TrajpackError) -> [String] {
+    let names = texts.flatMap { $0.split { signs.contains($0) } }
+      .map { String($0.drop { $0 == " " }).trimmedRight }.filter { !$0.isEmpty }
+    guard !names.isEmpty || texts.isEmpty else {
+      throw TrajpackError(.usage, "\(option): '\(texts.joined(separator: ","))' names nothing")
+    }
+    return names
   }
 
   /// Splits `NAME=VALUE`.

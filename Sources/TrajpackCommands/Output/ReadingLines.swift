@@ -22,10 +22,20 @@ enum ReadingLines {
     case "npz", "npy":
       let names = (reading["arrays"]?.array ?? []).compactMap(\.string)
       parts.append("\(names.count == 1 ? "array" : "arrays") \(listed(names))")
+    case "values": parts.append(values(reading))
     case let type?: parts.append(type)
     case nil: break
     }
+    if reading["type"]?.string == "values" {
+      return "\(files(reading)): \(parts.joined(separator: ", "))".printable
+    }
     if let time = reading["time"] { parts.append(self.time(time)) }
+    let constants = (reading["constants"]?.array ?? []).compactMap(\.string)
+    if !constants.isEmpty {
+      parts.append("value\(constants.count == 1 ? "" : "s") of the recording \(listed(constants))")
+    }
+    let ends = (reading["cut_at"]?.array ?? []).compactMap(\.string)
+    if !ends.isEmpty { parts.append("cut at \(listed(ends))") }
     let texts = (reading["text"]?.array ?? []).compactMap(\.string)
     if !texts.isEmpty {
       parts.append("\(texts.count) text column\(texts.count == 1 ? "" : "s") \(listed(texts))")
@@ -37,6 +47,19 @@ enum ReadingLines {
     if let rows = reading["empty_rows"]?.int { parts.append("\(rows) empty rows left out") }
     if let note = reading["note"]?.string { parts.append(note) }
     return "\(files(reading)): \(parts.joined(separator: ", "))".printable
+  }
+
+  /// What is known of recordings: the columns of its table, and their types.
+  private static func values(_ reading: JSONValue) -> String {
+    let columns = (reading["values"]?.array ?? []).map { value in
+      let type = value["type"]?.string ?? ""
+      let names = value["categories"]?.array.map { " of \($0.count)" } ?? ""
+      return "'\(value["name"]?.string ?? "")' \(type)\(names)"
+    }
+    let shown =
+      columns.prefix(12).joined(separator: ", ")
+      + (columns.count > 12 ? " and \(columns.count - 12) more" : "")
+    return "values \(shown)" + (reading["id"]?.string.map { ", joined by column '\($0)'" } ?? "")
   }
 
   private static func files(_ reading: JSONValue) -> String {

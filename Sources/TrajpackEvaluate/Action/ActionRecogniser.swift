@@ -167,6 +167,7 @@ enum ActionRecogniser {
     func vote(
       for other: Windows, _ place: Int, _ labels: UnsafeBufferPointer<Int64>, _ count: Int
     ) -> Int64 {
+      if Interruption.isRequested { return -1 }
       var nearest: [(squared: Float, label: Int64)] = []
       features.withUnsafeBufferPointer { own in
         other.features.withUnsafeBufferPointer { query in

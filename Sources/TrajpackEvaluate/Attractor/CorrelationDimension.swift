@@ -154,7 +154,7 @@ struct DistanceHistogram {
     let all = references == rows
     let nearSquare = nearRadius * nearRadius
     var squares = [Double](repeating: 0, count: rows)
-    for place in 0..<references {
+    for place in 0..<references where !Interruption.isRequested {
       let i = all ? place : place * rows / references
       let before = 0..<max(0, i - theiler)
       let ranges = all ? [before] : [before, min(rows, i + theiler + 1)..<rows]

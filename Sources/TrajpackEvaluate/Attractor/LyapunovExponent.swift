@@ -83,6 +83,7 @@ enum LyapunovExponent {
     var counts = [Int](repeating: 0, count: options.lastStep + 1)
     var points = 0
     for row in 0..<usable {
+      if row % 64 == 0, Interruption.isRequested { break }
       guard let near = tree.nearest(to: row, window: options.theiler) else { continue }
       points += 1
       for step in 0...options.lastStep {
@@ -103,7 +104,7 @@ enum LyapunovExponent {
     var sums = [Double](repeating: 0, count: options.lastStep + 1)
     var counts = [Int](repeating: 0, count: options.lastStep + 1)
     var points = 0
-    for row in 0..<usable {
+    for row in 0..<usable where !Interruption.isRequested {
       let near = (0..<usable).filter {
         abs($0 - row) > options.theiler && series.squaredDistance($0, row) < radius * radius
       }

@@ -61,6 +61,7 @@ enum LyapunovSpectrum {
     var frame = SquareMatrix.identity(size)
     var sums = [Double](repeating: 0, count: size)
     for step in 0..<steps {
+      if step % 64 == 0, Interruption.isRequested { break }
       frame =
         options.kind == .map
         ? matrix(step) * frame

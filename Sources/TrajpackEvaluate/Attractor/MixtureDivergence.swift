@@ -20,7 +20,7 @@ struct MixtureDivergence {
     var sum = 0.0
     var used = 0
     var point = [Double](repeating: 0, count: columns)
-    for _ in 0..<samples {
+    for _ in 0..<samples where !Interruption.isRequested {
       let row = random.below(rows)
       for column in 0..<columns {
         point[column] = own[row * columns + column] + deviation * random.normal()

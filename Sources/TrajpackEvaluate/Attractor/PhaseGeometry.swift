@@ -112,7 +112,7 @@ enum PhaseGeometry {
       .filter { good.contains($0) }
     var revisits = 0
     var pairs = 0
-    for (place, i) in taken.enumerated() {
+    for (place, i) in taken.enumerated() where !Interruption.isRequested {
       for j in taken[min(place + options.revisitGap, taken.count)...] {
         pairs += 1
         if series.squaredDistance(i, j).squareRoot() < options.revisitRadius { revisits += 1 }

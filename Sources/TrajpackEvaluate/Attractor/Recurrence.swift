@@ -64,9 +64,10 @@ enum Recurrence {
     var verticals = Lines(minimum: options.minimumVertical)
     let rows = series.rows
     for lag in (options.theiler + 1)..<max(rows, options.theiler + 1) {
+      if Interruption.isRequested { break }
       diagonals.scan(rows - lag) { recurs(series, $0, $0 + lag, options) }
     }
-    for column in 0..<rows {
+    for column in 0..<rows where !Interruption.isRequested {
       verticals.scan(rows) { row in
         abs(row - column) > options.theiler && recurs(series, row, column, options)
       }

@@ -52,7 +52,7 @@ enum Spectrum {
     let (a, b) = (truth.series[0], generated.series[0])
     let names = ["d_h", "log_spectral_distance", "spectrum_correlation"].map { "attractor.\($0)" }
     var each: [[Double?]] = [[], [], []]
-    for dimension in 0..<a.columns {
+    for dimension in 0..<a.columns where !Interruption.isRequested {
       guard let p = normalised(a.column(dimension), options),
         let q = normalised(b.column(dimension), options)
       else {
@@ -126,6 +126,7 @@ enum Spectrum {
     return padded.withUnsafeBufferPointer { padded in
       kernel.withUnsafeBufferPointer { kernel in
         (0..<count).map { place in
+          if place % 1024 == 0, Interruption.isRequested { return 0 }
           var sum = 0.0
           for offset in 0..<kernel.count { sum += kernel[offset] * padded[place + offset] }
           return sum

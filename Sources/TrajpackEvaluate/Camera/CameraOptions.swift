@@ -26,6 +26,21 @@ enum PoseDirection: String, CaseIterable, Sendable {
   case worldToCamera = "world_to_camera"
 }
 
+/// The camera's own axes in the rotations of an estimate.
+enum EstimateAxes: String, CaseIterable, Sendable {
+  /// Those of the truth.
+  case asTruth = "as_truth"
+  /// x right, y up, z backwards.
+  case opengl
+  /// x right, y down, z forwards.
+  case opencv
+
+  /// Whether rotations must be turned by half a turn about x to have the truth's axes.
+  func differ(from truth: CameraAxes) -> Bool {
+    self != .asTruth && rawValue != truth.rawValue
+  }
+}
+
 /// The scale of the estimate's steps in a relative error of translation.
 enum StepScale: String, CaseIterable, Sendable {
   /// That of the alignment: 1 without one, and with one that has no scale.
@@ -61,6 +76,8 @@ struct CameraPathOptions: PredictionOptions {
   var firstPose = false
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
+  var truthAxes = CameraAxes.openGL
+  var estimateAxes = EstimateAxes.asTruth
   var delta = 1
   var pairs = PairChoice.all
   var dropRotationAbove: Double?
@@ -83,6 +100,10 @@ struct CameraPathOptions: PredictionOptions {
     .flag("first_pose", \.firstPose, "express both paths relative to their first pose first"),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
+    .choice("truth_axes", \.truthAxes, "the camera's own axes in the true rotations"),
+    .choice(
+      "estimate_axes", \.estimateAxes,
+      "the same of the estimate, which is turned where they differ"),
     .count("delta", \.delta, "frames between the two poses of a relative error", 1...1_000_000),
     .choice("pairs", \.pairs, "pairs of a relative error"),
     .optionalNumber(
@@ -121,6 +142,8 @@ struct CameraControlOptions: PredictionOptions {
   var reduction = FrameReduction.sum
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
+  var truthAxes = CameraAxes.openGL
+  var estimateAxes = EstimateAxes.asTruth
   var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
@@ -129,6 +152,10 @@ struct CameraControlOptions: PredictionOptions {
     .choice("frames", \.reduction, "sum over frames, as published, or mean"),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
+    .choice("truth_axes", \.truthAxes, "the camera's own axes in the true rotations"),
+    .choice(
+      "estimate_axes", \.estimateAxes,
+      "the same of the estimate, which is turned where they differ"),
     failure(\.failed),
   ]
 }
@@ -153,6 +180,8 @@ struct NormalisedCameraOptions: PredictionOptions {
   var worstDistance = 0.5
   var quaternionOrder = QuaternionOrder.xyzw
   var direction = PoseDirection.cameraToWorld
+  var truthAxes = CameraAxes.openGL
+  var estimateAxes = EstimateAxes.asTruth
   var failed = FailureRule.withhold
 
   static let table: [Option<Self>] = [
@@ -171,6 +200,10 @@ struct NormalisedCameraOptions: PredictionOptions {
     .number("worst_distance", \.worstDistance, "distance that scores 0 (WorldScore)", above: 0),
     .choice("quaternion_order", \.quaternionOrder, "order of the numbers of a quaternion"),
     .choice("pose", \.direction, "what a pose maps"),
+    .choice("truth_axes", \.truthAxes, "the camera's own axes in the true rotations"),
+    .choice(
+      "estimate_axes", \.estimateAxes,
+      "the same of the estimate, which is turned where they differ"),
     failure(\.failed),
   ]
 }

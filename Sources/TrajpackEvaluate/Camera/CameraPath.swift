@@ -110,9 +110,14 @@ struct CameraInputs {
     }
   }
 
+  /// From OpenGL's axes of a camera to OpenCV's, and back: half a turn about x.
+  private static let turn = Matrix3(SIMD3(1, 0, 0), SIMD3(0, -1, 0), SIMD3(0, 0, -1))
+
   /// One path with its estimate, frames that are masked or not numbers left out.
+  ///
+  /// - Parameter turns: Whether the estimate's cameras have the other axes.
   func pair(
-    _ path: Int, order: QuaternionOrder, direction: PoseDirection
+    _ path: Int, order: QuaternionOrder, direction: PoseDirection, turns: Bool
   ) throws(TrajpackError) -> PathPair {
     let empty = CameraPath(rotations: [], centres: [])
     var pair = PathPair(truth: empty, estimate: empty, frames: [], masked: 0)
@@ -145,7 +150,9 @@ struct CameraInputs {
       pair.truth.centres.append(truth.centre)
       pair.truth.rotations.append(truth.rotation)
       pair.estimate.centres.append(estimate.centre)
-      pair.estimate.rotations.append(estimate.rotation)
+      let isTurned = turns && rotations != nil
+      pair.estimate.rotations.append(
+        isTurned ? estimate.rotation * Self.turn : estimate.rotation)
     }
     return pair
   }

@@ -31,7 +31,8 @@ enum NormalisedCamera {
     var tallies = PathFailures(inputs)
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
-        path, order: options.quaternionOrder, direction: options.direction)
+        path, order: options.quaternionOrder, direction: options.direction,
+        turns: options.estimateAxes.differ(from: options.truthAxes))
       notNumbers += pair.notNumbers
       masked += pair.masked
       guard pair.known > 0 else { continue }

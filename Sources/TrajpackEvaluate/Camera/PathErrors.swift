@@ -23,7 +23,8 @@ enum PathErrors {
     var fits: [Value] = []
     for path in 0..<inputs.paths {
       var pair = try inputs.pair(
-        path, order: options.quaternionOrder, direction: options.direction)
+        path, order: options.quaternionOrder, direction: options.direction,
+        turns: options.estimateAxes.differ(from: options.truthAxes))
       masked += pair.masked
       notNumbers += pair.notNumbers
       guard pair.known > 0 else { continue }

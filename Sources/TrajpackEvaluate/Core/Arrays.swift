@@ -67,8 +67,6 @@ final class Arrays {
   private var copies: [UnsafeMutableRawPointer] = []
   /// Which scores are asked for.
   var wanted: (String) -> Bool = { _ in true }
-  /// Whether the computation is to end.
-  var isInterrupted: () -> Bool = { false }
 
   init(_ views: [ArrayView]) { self.views = views }
 
@@ -251,11 +249,6 @@ struct Series {
 }
 
 extension Arrays {
-  /// Ends a long computation that is interrupted.
-  func checkInterrupted() throws(TrajpackError) {
-    if isInterrupted() { throw TrajpackError(.machine, "stopped before it was computed") }
-  }
-
   /// The same call with the truth in place of predictions; `partners` is prediction to truth.
   func withTruth(_ partners: [String: String]) throws(TrajpackError) -> Arrays {
     let truth = Arrays(
@@ -264,7 +257,6 @@ extension Arrays {
         return try ArrayView(name: view.name, shape: own.shape, elements: own.elements)
       })
     truth.wanted = wanted
-    truth.isInterrupted = isInterrupted
     return truth
   }
 

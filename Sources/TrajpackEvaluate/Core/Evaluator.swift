@@ -116,10 +116,11 @@ public struct Evaluator: Sendable {
     }
     let held = Arrays(arrays)
     held.wanted = wanted
-    held.isInterrupted = isInterrupted
     return try within(name) { () throws(TrajpackError) in
       for input in inputs where input.required { _ = try held.required(input.name) }
-      return try body(held, settings)
+      return try Interruption.watched(isInterrupted) { () throws(TrajpackError) in
+        try body(held, settings)
+      }
     }
   }
 

@@ -21,6 +21,7 @@ enum MutualInformation {
           var nearest = [Double](repeating: .infinity, count: neighbours)
           nearest.withUnsafeMutableBufferPointer { nearest in
             for index in 0..<count {
+              if index % 256 == 0, Interruption.isRequested { return }
               // Strictly nearer than the k-th neighbour; the point itself is among them.
               let radius = kthDistance(x, y, index, nearest).nextDown
               sum += Statistics.digamma(Double(within(x, x[index], radius)))

@@ -27,19 +27,24 @@ enum PointErrors {
   static func scores(
     _ arrays: Arrays, _ options: ForecastOptions
   ) throws(TrajpackError) -> [Score] {
+    let wanted = names.filter { arrays.wanted("forecast.\($0)") }
+    if wanted.allSatisfy(ErrorSums.names.contains), options.horizons.isEmpty,
+      let sums = try ErrorSums.all(arrays)
+    {
+      return wanted.map { score($0, sums) }
+    }
     let (pairs, missing, lost) = try ForecastPair.read(arrays)
     guard !pairs.isEmpty else { return [] }
-    let wanted = names.filter { arrays.wanted("forecast.\($0)") }
     let details = [
       Field("series", .count(pairs.count)), Field("missing_truth", .count(missing)),
       Field("nan_predictions", .count(lost.count)),
     ]
     let naive = wanted.contains("mase") ? try naiveError(arrays, pairs, options) : nil
     var results: [SeriesFigures] = []
-    for pair in pairs {
-      try arrays.checkInterrupted()
-      results.append(try SeriesFigures(pair, wanted, options, naive, arrays))
+    for pair in pairs where !Interruption.isRequested {
+      results.append(SeriesFigures(pair, wanted, options, naive))
     }
+    guard results.count == pairs.count else { return [] }
     let total = lost.total - lost.count
     var scores: [Score] = []
     for name in wanted {
@@ -49,7 +54,7 @@ enum PointErrors {
         let bound = options.failed == .worst ? bounds[name] : nil
         if value == nil, !pairs[index].isEmpty {
           // Undefined for the truth itself: no failure of the forecast.
-          let own = try SeriesFigures(pairs[index].perfect, [name], options, naive, arrays)
+          let own = SeriesFigures(pairs[index].perfect, [name], options, naive)
           if own.values[name] ?? nil != nil {
             failures.add(index, result.reason(name))
             value = bound
@@ -67,6 +72,19 @@ enum PointErrors {
         score(name, values, results, pairs, total, details, options).failing(all, worst: worst))
     }
     return scores
+  }
+
+  /// The figure of series whose every value counts.
+  private static func score(_ name: String, _ sums: [ErrorSums]) -> Score {
+    let values = sums.map { $0.figure(name) }
+    var fields = [
+      Field("series", .count(sums.count)), Field("missing_truth", .count(0)),
+      Field("nan_predictions", .count(0)),
+    ]
+    if values.count > 1 { fields.append(Field("per_series", .numbers(values))) }
+    return Score(
+      "forecast.\(name)", Statistics.mean(values), count: sums.reduce(0) { $0 + $1.count },
+      details: fields)
   }
 
   private static func score(

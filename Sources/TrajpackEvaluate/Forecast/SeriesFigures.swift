@@ -9,9 +9,8 @@ struct SeriesFigures {
   private(set) var zeros = 0
 
   init(
-    _ pair: ForecastPair, _ wanted: [String], _ options: ForecastOptions, _ naive: Double?,
-    _ arrays: Arrays
-  ) throws(TrajpackError) {
+    _ pair: ForecastPair, _ wanted: [String], _ options: ForecastOptions, _ naive: Double?
+  ) {
     if wanted.allSatisfy(["mse", "mae", "rmse"].contains) {
       let (square, absolute, count) = pair.errorSums
       let n = Double(count)
@@ -25,13 +24,12 @@ struct SeriesFigures {
     for (name, value) in sums.figures(options) where wanted.contains(name) { values[name] = value }
     let columns = sums.columns.indices.filter { !sums.constant.contains($0) }
       .map { sums.columns[$0] }
-    func average(
-      _ figure: ([Double], [Double]) -> Double?
-    ) throws(TrajpackError) -> Double? {
+    func average(_ figure: ([Double], [Double]) -> Double?) -> Double? {
       var known: [Double] = []
       for column in columns {
-        try arrays.checkInterrupted()
-        guard let value = figure(column.truth, column.prediction) else { return nil }
+        guard !Interruption.isRequested, let value = figure(column.truth, column.prediction) else {
+          return nil
+        }
         known.append(value)
       }
       return known.isEmpty ? nil : Statistics.mean(known)
@@ -39,13 +37,13 @@ struct SeriesFigures {
     for name in wanted where !PointSums.names.contains(name) {
       switch name {
       case "spearman":
-        values[name] = try average {
+        values[name] = average {
           Statistics.pearson(Statistics.ranks($0), Statistics.ranks($1))
         }
-      case "pearson": values[name] = try average(Statistics.pearson)
-      case "kendall": values[name] = try average(Statistics.kendall)
+      case "pearson": values[name] = average(Statistics.pearson)
+      case "kendall": values[name] = average(Statistics.kendall)
       case "mutual_information":
-        values[name] = try average {
+        values[name] = average {
           MutualInformation.estimate($0, $1, neighbours: options.neighbours)
         }
       case "kl_divergence":
@@ -53,7 +51,7 @@ struct SeriesFigures {
       case "hellinger":
         values[name] =
           pair.completeSteps.count == pair.steps
-          ? try average { Spectrum.hellingerOfFirstBins($0, $1, bins: options.spectrumBins) }
+          ? average { Spectrum.hellingerOfFirstBins($0, $1, bins: options.spectrumBins) }
           : .some(nil)
       case "mase":
         values[name] =

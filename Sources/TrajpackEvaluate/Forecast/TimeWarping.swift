@@ -68,8 +68,7 @@ enum TimeWarping {
     guard lost.count == 0 || options.failed == .skip, !others.isEmpty else {
       return score(Score(name, missing: lost.sentence, details: details))
     }
-    let cost = try cost(a, rows, b, others, band: options.band, arrays)
-    guard let cost else {
+    guard let cost = cost(a, rows, b, others, band: options.band) else {
       let reason =
         options.band < 0 || abs(rows.count - others.count) <= options.band
         ? "the distances are too large for float64"
@@ -82,14 +81,14 @@ enum TimeWarping {
   }
 
   private static func cost(
-    _ a: Series, _ rows: [Int], _ b: Series, _ others: [Int], band: Int, _ arrays: Arrays
-  ) throws(TrajpackError) -> Double? {
+    _ a: Series, _ rows: [Int], _ b: Series, _ others: [Int], band: Int
+  ) -> Double? {
     let count = others.count
     var previous = [Double](repeating: .infinity, count: count + 1)
     var current = previous
     previous[0] = 0
     for (i, row) in rows.enumerated() {
-      if i % 16 == 0 { try arrays.checkInterrupted() }
+      if i % 16 == 0, Interruption.isRequested { return nil }
       for place in current.indices { current[place] = .infinity }
       let low = band < 0 ? 0 : max(0, i - band)
       let high = band < 0 ? count : min(count, i + band + 1)

@@ -102,7 +102,7 @@ enum DistributionDistances {
     let (steps, dimensions) = (real.steps, real.dimensions)
     var sum = 0.0
     var count = 0
-    for dimension in 0..<dimensions {
+    for dimension in 0..<dimensions where !Interruption.isRequested {
       for step in (options.skipsFirst ? 1 : 0)..<max(steps, options.skipsFirst ? 1 : 0) {
         let a = real.slice(step, dimension)
         let b = made.slice(step, dimension)
@@ -149,6 +149,7 @@ enum DistributionDistances {
       .map { set.values[$0] - mean }
     var correlations: [Double] = []
     for lag in 0..<lags {
+      if Interruption.isRequested { return nil }
       var sum = 0.0
       var count = 0
       for series in 0..<set.series {

@@ -12,7 +12,7 @@ struct Bootstrap {
     var random = Random(seed: seed)
     var figures: [Double] = []
     var sample = [Int](repeating: 0, count: units)
-    for _ in 0..<repeats {
+    for _ in 0..<repeats where !Interruption.isRequested {
       for index in 0..<units { sample[index] = random.below(units) }
       if let value = figure(sample) { figures.append(value) }
     }

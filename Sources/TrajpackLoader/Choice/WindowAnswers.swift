@@ -31,6 +31,7 @@ final class WindowAnswers {
       }
       let stream = question.measure.stream
       measures.append((question.measure, [q]))
+      if question.measure.isValue { continue }
       if let at = streams.firstIndex(where: { $0.0 == stream }) {
         streams[at].1.append(measures.count - 1)
       } else {
@@ -64,12 +65,26 @@ final class WindowAnswers {
   ) throws(TrajpackError) {
     let shard = part.shard
     let numbers = shard.numbers(ofTrack: part.track)
-    var clock = part.clip?.grid
-    if clock == nil { clock = try planner.referenceClock(shard, part.track, numbers) }
-    let contexts = part.anchors.map {
-      WindowContext(
-        number: 0, shard: shard, track: part.track, reference: numbers, anchor: $0, clock: clock,
-        clip: part.clip)
+    var contexts: [WindowContext] = []
+    contexts.reserveCapacity(part.anchors.count)
+    for anchor in part.anchors {
+      guard let first = contexts.first else {
+        contexts.append(
+          try planner.context(
+            number: 0, shard, part.track, anchor: anchor, span: part.span, clip: part.clip))
+        continue
+      }
+      var context = first
+      context.anchor = anchor - first.cut
+      contexts.append(context)
+    }
+    let episode = shard.firstEpisode + numbers.episode
+    for (measure, members) in measures where measure.isValue {
+      let x = measure.numbers.indices.contains(episode) ? measure.numbers[episode] : .nan
+      for q in members {
+        let answer = questions[q].rule.map { !x.isNaN && $0.holds(x) ? 1 : 0 } ?? x
+        for i in indices { answers[q][i] = answer }
+      }
     }
     for stream in streams {
       guard let number = shard.view.schema.stream(named: stream.name) else { continue }
@@ -77,11 +92,15 @@ final class WindowAnswers {
         WindowTallies(measures[m].members.map { questions[$0] }, windows: contexts.count)
       }
       for track in tracks(of: number, part.track, numbers, shard) {
-        let own = shard.numbers(ofTrack: track)
+        let own = try planner.numbers(shard, track)
+        let cut = own.first - shard.numbers(ofTrack: track).first
         for i in tallies.indices { tallies[i].begin(entity: own.entity) }
         var ranges: [Range<Int>] = []
         ranges.reserveCapacity(contexts.count)
-        for context in contexts { ranges.append(try planner.rows(within: context, track, own)) }
+        for context in contexts {
+          let rows = try planner.rows(within: context, track, own)
+          ranges.append(rows.lowerBound + cut..<rows.upperBound + cut)
+        }
         try read(stream.measures, shard, track, ranges, indices, into: &tallies)
       }
       for (i, m) in stream.measures.enumerated() {

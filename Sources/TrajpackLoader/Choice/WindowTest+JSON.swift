@@ -17,14 +17,18 @@ extension OptionReader {
     let measure = try windowMeasure()
     var tests: [WindowTest<WindowQuestion>] = []
     for member in members where !Self.measureNames.contains(member.name) {
-      guard let statistic = WindowStatistic(rawValue: member.name) else {
+      // A recording has one value, so there is nothing to ask but what it is.
+      let asked: WindowStatistic? =
+        measure.isValue
+        ? (member.name == "is" ? .first : nil) : WindowStatistic(rawValue: member.name)
+      guard let statistic = asked else {
         throw TrajpackError(
           .usage,
           "option '\(name)': there is no '\(member.name)'"
             + Suggestion.text(
               for: member.name,
               among: ["and", "or", "not"] + Self.measureNames
-                + WindowStatistic.allCases.map(\.rawValue)))
+                + (measure.isValue ? ["is"] : WindowStatistic.allCases.map(\.rawValue))))
       }
       let reader = OptionReader(name: "\(name).\(member.name)", value: member.value)
       tests.append(
@@ -49,6 +53,9 @@ extension OptionReader {
         "option '\(name)': there is no '\(member.name)'"
           + Suggestion.text(for: member.name, among: Self.measureNames + ["statistic"]))
     }
+    if measure.isValue, value["statistic"] == nil {
+      return WindowQuestion(measure: measure, statistic: .first, rule: nil)
+    }
     let statistic: WindowStatistic = try OptionReader(
       name: "\(name).statistic", value: value["statistic"] ?? .null
     ).choice()
@@ -58,15 +65,23 @@ extension OptionReader {
     return WindowQuestion(measure: measure, statistic: statistic, rule: nil)
   }
 
-  private static let measureNames = ["channel", "component", "of"]
+  private static let measureNames = ["channel", "value", "component", "of"]
 
   private func windowMeasure() throws(TrajpackError) -> WindowMeasure {
     func member(_ name: String) -> OptionReader? {
       value[name].map { OptionReader(name: "\(self.name).\(name)", value: $0) }
     }
     _ = try object()
+    if let name = member("value") {
+      guard value["channel"] == nil, value["component"] == nil, value["of"] == nil else {
+        throw wrong("about a 'value' or a 'channel', and not both")
+      }
+      var measure = WindowMeasure(path: try name.text())
+      measure.isValue = true
+      return measure
+    }
     guard let channel = member("channel") else {
-      throw wrong("an object with a 'channel', or 'and', 'or', 'not'")
+      throw wrong("an object with a 'channel' or a 'value', or 'and', 'or', 'not'")
     }
     var measure = WindowMeasure(path: try channel.text())
     if let option = member("component") {

@@ -12,13 +12,17 @@ struct WindowMeasure: Sendable, Equatable {
     case change
   }
 
-  /// `stream/channel`, and the two apart when they are known.
+  /// `stream/channel`, and the two apart when they are known; the name of a value where ``isValue``.
   var path: String
   var stream = ""
   var channel = ""
   /// Elements of a row; all where `nil`.
   var components: [Int]?
   var steps: [Step] = []
+  /// Whether a value of the window's recording is looked at, instead of a channel.
+  var isValue = false
+  /// The number of each episode of a dataset, when the value is known; NaN where it has none.
+  var numbers: [Double] = []
 }
 
 /// What is said of the values of a window that were observed. NaN counts as not observed.

@@ -13,6 +13,9 @@ struct ClipPlacer {
   /// The stream whose rows count.
   let reference: String
   let rounding: StampRounding
+  /// Rows of a window before and after its clip.
+  var past = 0
+  var future = 0
 
   /// The clips of each dataset that `keeps` keeps, in the order of the list.
   ///
@@ -20,7 +23,7 @@ struct ClipPlacer {
   ///   times are damaged.
   func place(
     _ datasets: [OpenDataset], _ views: [[ShardView]],
-    keeps: (ShardIndex, Int) throws(TrajpackError) -> Bool
+    keeps: (_ dataset: Int, _ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) -> [[PlacedClip]] {
     let homes = episodes(datasets)
     var out = [[PlacedClip]](repeating: [], count: datasets.count)
@@ -30,7 +33,7 @@ struct ClipPlacer {
       func refuse(_ text: String) { faults.add("\(clip.place) \(text)") }
       guard let home = home(clip, homes, datasets, refuse) else { continue }
       let view = views[home.dataset][home.shard]
-      guard try keeps(view.index, home.episode) else { continue }
+      guard try keeps(home.dataset, home.shard, home.episode) else { continue }
       let key = home.dataset << 20 | home.shard
       let reader = readers[key] ?? BlockReader(view.shard)
       if readers.count > 16 { readers.removeAll() }
@@ -118,6 +121,12 @@ struct ClipPlacer {
       do throws(Refusal) {
         var placed = try place(clip, clock, rate: own)
         (placed.track, placed.episode) = (track, episode)
+        let line = placed.grid ?? clock
+        let last = placed.anchor + placed.rows - 1
+        placed.start = line.instant(placed.anchor) ?? .real(.nan)
+        placed.low = line.instant(placed.anchor - past) ?? line.instant(0) ?? placed.start
+        placed.high =
+          line.instant(last + future) ?? line.instant(line.rows - 1) ?? placed.start
         return .success(placed)
       } catch {
         // Of several tracks, what the longest one lacks is said.

@@ -35,7 +35,7 @@ package final class ClippedDataset: Sendable {
     let stream = try data.clipReference(reference)
     self.reference = stream
     let placer = ClipPlacer(list: list, reference: stream, rounding: rounding)
-    clips = try placer.place([data], [views]) { _, _ in true }[0]
+    clips = try placer.place([data], [views]) { _, _, _ in true }[0]
   }
 
   /// The clip's own entry.

@@ -55,21 +55,30 @@ extension Loader {
   /// - Throws: A usage error for clips that do not fit the datasets.
   static func clips(
     _ datasets: [OpenDataset], _ views: [[ShardView]], _ options: LoaderOptions,
-    reference: String, splits: [String]
+    reference: String, _ selections: [SplitSelection?],
+    filter: (_ dataset: Int) throws(TrajpackError) -> EpisodeFilter
   ) throws(TrajpackError) -> PlacedClips? {
     guard let choice = options.clips else { return nil }
     let list = try list(choice, datasets)
-    let filter = try EpisodeFilter(options, splits)
+    var filters: [EpisodeFilter] = []
+    for d in datasets.indices { filters.append(try filter(d)) }
     let placer = ClipPlacer(
-      list: list, reference: reference, rounding: StampRounding(options.tolerance))
-    let placed = try placer.place(datasets, views) { (index, episode) throws(TrajpackError) in
-      try filter.keeps(index, episode)
+      list: list, reference: reference, rounding: StampRounding(options.tolerance),
+      past: options.past, future: options.future)
+    var placed = try placer.place(datasets, views) { (d, s, episode) throws(TrajpackError) in
+      if let selection = selections[d], !selection.keeps(episode, shard: s) { return false }
+      return try filters[d].keeps(views[d][s].index, episode)
     }
+    for d in placed.indices {
+      guard let selection = selections[d] else { continue }
+      placed[d] = placed[d].compactMap { within(selection, $0, edge: options.edge) }
+    }
+    let keepsAll = filters.allSatisfy(\.keepsAll) && selections.allSatisfy { $0 == nil }
     for (dataset, clips) in zip(datasets, placed) where clips.isEmpty {
       throw TrajpackError(
         .usage,
         "\(dataset.dataset.path): none of \(counted(list.clips.count, "clip")) of \(list.source) is "
-          + (filter.keepsAll
+          + (keepsAll
             ? "of this dataset" : "left of this dataset by 'split', 'episodes' and 'where'"))
     }
     let clips = PlacedClips(list: list, datasets: placed, digest: list.digest)
@@ -80,6 +89,25 @@ extension Loader {
           + "many: set 'edge' to 'pad', so that shorter ones end in padding")
     }
     return clips
+  }
+
+  /// A clip that a split selects: its rows, and those of the window after it, lie in one span, and those before it
+  /// in what may be seen. Of clips that lie across a border nothing is given.
+  private static func within(
+    _ selection: SplitSelection, _ clip: PlacedClip, edge: LoaderOptions.Edge
+  ) -> PlacedClip? {
+    guard case .spans(let spans) = selection.part(ofEpisode: clip.episode, shard: clip.shard)
+    else { return clip }
+    for number in spans {
+      let span = selection.spans[number]
+      if let from = span.from, clip.start < from { continue }
+      if let to = span.to, !(clip.high < to) { continue }
+      if edge == .drop, let seen = span.seenFrom, clip.low < seen { continue }
+      var clip = clip
+      clip.span = number
+      return clip
+    }
+    return nil
   }
 
   private static func list(

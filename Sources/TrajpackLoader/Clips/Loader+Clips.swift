@@ -65,26 +65,29 @@ extension Loader {
           + Suggestion.text(for: name, among: shard.view.schema.streams.map(\.name)))
     }
     let planner = Planner(setup)
-    let reference = shard.numbers(ofTrack: location.track)
-    let own = try planner.clock(shard, location.track, reference)
-    let clock = clip.grid ?? own
+    let context = try planner.context(
+      number: 0, shard, location.track, anchor: location.anchor, span: location.span, clip: clip)
+    let clock = try planner.reference(context)
     var out = [Int](repeating: -1, count: clip.rows)
     var first = 0
-    for track in shard.index.tracks(ofEpisode: reference.episode) {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == stream, numbers.count > 0 else { continue }
-      guard numbers.entity < 0 else {
+    for track in shard.index.tracks(ofEpisode: context.reference.episode) {
+      let whole = shard.numbers(ofTrack: track)
+      guard whole.stream == stream, whole.count > 0 else { continue }
+      guard whole.entity < 0 else {
         throw TrajpackError(
           .usage,
           "stream '\(name)' has rows of several entities, so a clip has no one row of it at an instant; its batches "
             + "have them by entity")
       }
+      // Where a split cuts the recording, only rows that may be seen are found.
+      let numbers = try planner.numbers(shard, track)
       let own = try planner.clock(shard, track, numbers)
+      let before = first + numbers.first - whole.first
       for k in 0..<clip.rows {
-        guard let moment = clock.instant(clip.anchor + k) else { continue }
-        if let row = own.nearest(to: moment, planner.rounding) { out[k] = first + row }
+        guard let moment = clock.instant(context.anchor + k) else { continue }
+        if let row = own.nearest(to: moment, planner.rounding) { out[k] = before + row }
       }
-      first += numbers.count
+      first += whole.count
     }
     return out
   }

@@ -24,6 +24,12 @@ package struct PlacedClip: Sendable {
   var grid: TrackClock?
   /// Rows of that clock, or of the track.
   var clockRows: Int
+  /// The instants of the clip's first row, and of the window's first and last one.
+  var start: Instant = .real(.nan)
+  var low: Instant = .real(.nan)
+  var high: Instant = .real(.nan)
+  /// The span of a split that it lies in; `nil` where the whole episode is selected.
+  var span: Int?
 }
 
 /// Where the windows of a loader come from, when they are clips.

@@ -125,7 +125,7 @@ extension Planner {
   }
 
   /// Rows by which a track's clock is ahead of the reference's, where both count alike.
-  private func shift(
+  func wholeShift(
     _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) -> Int? {
     guard window.clock == nil else { return nil }

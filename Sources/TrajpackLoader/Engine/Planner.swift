@@ -18,12 +18,16 @@ final class LoaderSetup: Sendable {
   let rates: [String: Rational]
   /// The clips that windows are; `nil` where they are none.
   let clips: PlacedClips?
+  /// The values of recordings that batches carry.
+  let values: LoaderValues
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:], clips: PlacedClips? = nil
+    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
+    values: LoaderValues = LoaderValues(), clips: PlacedClips? = nil
   ) {
     self.clips = clips
+    self.values = values
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -61,6 +65,10 @@ final class Planner {
   /// Where the stream's next track begins, up to which a row may be held.
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
+  /// The span of a split that the window lies in.
+  var span: SplitSelection.Span?
+  /// Clocks of explicit times that were cut to such spans.
+  var cutClocks: [CutClock] = []
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
@@ -100,14 +108,11 @@ final class Planner {
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
-    let shard = location.shard
-    let reference = shard.numbers(ofTrack: location.track)
-    var clock = location.clip?.grid
-    if clock == nil { clock = try referenceClock(shard, location.track, reference) }
-    let context = WindowContext(
-      number: number, shard: shard, track: location.track, reference: reference,
-      anchor: location.anchor, clock: clock, clip: location.clip)
+    let context = try context(
+      number: number, location.shard, location.track, anchor: location.anchor, span: location.span,
+      clip: location.clip)
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
+    if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {
       if setup.layout.groups[group].entities == 0 {
         try single(group, context, plan)
@@ -126,10 +131,27 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.clip?.row ?? window.anchor), places.row)
+    put(Int64(window.clip?.row ?? window.anchor + window.cut), places.row)
     if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
+  }
+
+  /// Writes what is known of the window's recording.
+  private func values(_ place: WindowOrder.Place, _ window: WindowContext, _ plan: BatchPlan) {
+    let episode = window.shard.firstEpisode + window.reference.episode
+    for (table, places) in zip(setup.values.tables, setup.layout.values) {
+      let size = table.rowBytes
+      table.bytes[place.dataset].withUnsafeBytes { bytes in
+        guard let start = bytes.baseAddress else { return }
+        (plan.memory + places.value.byte(window.number, 0, 0)).copyMemory(
+          from: start + episode * size, byteCount: size)
+      }
+      guard let observed = places.observed else { continue }
+      plan.memory.storeBytes(
+        of: table.present[place.dataset][episode],
+        toByteOffset: observed.byte(window.number, 0, 0), as: UInt8.self)
+    }
   }
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
@@ -137,14 +159,14 @@ final class Planner {
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
-    let own = try clock(shard, track, numbers)
+    let own = try wholeClock(shard, track, numbers)
     return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
       try own.grid(rate)
     } ?? own
   }
 
-  /// The clock of a track.
-  func clock(
+  /// The clock of a track, of all its rows.
+  func wholeClock(
     _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
   ) throws(TrajpackError) -> TrackClock {
     let clock = shard.clocks[numbers.clock]
@@ -183,13 +205,15 @@ final class Planner {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
       for track in tracks {
-        let numbers = window.shard.numbers(ofTrack: track)
+        guard window.shard.numbers(ofTrack: track).stream == stream else { continue }
+        let numbers = try numbers(window.shard, track)
         if numbers.stream == stream, numbers.count > 0 { count += 1 }
       }
       // Rows at their own rate follow one another; of others, the later track's count where two have one.
       func take(_ track: Int) throws(TrajpackError) {
-        let numbers = window.shard.numbers(ofTrack: track)
-        guard numbers.stream == stream, numbers.count > 0 else { return }
+        guard window.shard.numbers(ofTrack: track).stream == stream else { return }
+        let numbers = try numbers(window.shard, track)
+        guard numbers.count > 0 else { return }
         let map = limited(
           try map(group, window, track, numbers, clamps: count == 1), group, window)
         try place(map, group: g, slot: 0, window, numbers, plan)
@@ -230,9 +254,9 @@ final class Planner {
     let tracks = shard.index.tracks(ofEpisode: window.reference.episode)
     slotEntities.removeAll(keepingCapacity: true)
     for track in tracks {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == stream, numbers.entity >= 0, numbers.count > 0,
-        !slotEntities.contains(numbers.entity)
+      guard shard.numbers(ofTrack: track).stream == stream else { continue }
+      let numbers = try numbers(shard, track)
+      guard numbers.entity >= 0, numbers.count > 0, !slotEntities.contains(numbers.entity)
       else { continue }
       slotEntities.append(numbers.entity)
     }
@@ -245,8 +269,9 @@ final class Planner {
       reset(group.length)
       if slot < slotEntities.count {
         func take(_ track: Int) throws(TrajpackError) {
-          let numbers = shard.numbers(ofTrack: track)
-          guard numbers.stream == stream, numbers.entity == slotEntities[slot] else { return }
+          guard shard.numbers(ofTrack: track).stream == stream else { return }
+          let numbers = try numbers(shard, track)
+          guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
           let map = limited(
             try map(group, window, track, numbers, clamps: false), group, window)
           try place(map, group: g, slot: slot, window, numbers, plan)
@@ -344,4 +369,6 @@ struct WindowContext {
   var clock: TrackClock?
   /// The clip that it is.
   var clip: PlacedClip?
+  /// Rows of the reference that were cut off in front, because the window's split may not see them.
+  var cut = 0
 }

@@ -90,6 +90,7 @@ extension LoaderOptions {
     case "masks": try setMasks(option)
     case "time": time = try option.truth()
     case "meta": meta = try option.truth()
+    case "values": values = try option.texts()
     default: try setOrder(name, option)
     }
   }
@@ -112,6 +113,8 @@ extension LoaderOptions {
     switch name {
     case "clips": clips = try option.clips()
     case "split": splits = try option.texts()
+    case "scheme": scheme = try option.text()
+    case "fold": fold = try option.integer(0...1 << 20)
     case "episodes": episodes = try option.patterns()
     case "where":
       for member in try option.object() {
@@ -178,7 +181,8 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "clips", "split", "episodes", "where", "windows_where",
+    "masks", "time", "meta", "values", "clips", "split", "scheme", "fold", "episodes", "where",
+    "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",

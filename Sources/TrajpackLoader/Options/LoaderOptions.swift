@@ -103,9 +103,15 @@ public struct LoaderOptions: Sendable {
   var padding = true
   var time = false
   var meta = false
+  /// Values of recordings that batches carry.
+  var values: [String] = []
 
   var clips: ClipChoice?
   var splits: [String]?
+  /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.
+  var scheme: String?
+  /// The fold that is the test, of a scheme of folds.
+  var fold: Int?
   var episodes: [Pattern]?
   var conditions: [(path: String, condition: Condition)] = []
   var windowTest: WindowTest<WindowQuestion>?

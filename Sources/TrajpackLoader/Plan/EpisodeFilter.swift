@@ -1,25 +1,38 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// Which episodes windows are cut from.
 package struct EpisodeFilter: Sendable {
-  private let splits: [String]?
-  private let ids: [Pattern]?
-  private let conditions: [(path: [String], condition: LoaderOptions.Condition)]
+  private var splits: [String]?
+  private let ids: EpisodeIDs?
+  private let conditions: [(name: String, condition: LoaderOptions.Condition)]
+  private var values = EpisodeValues()
 
   /// A filter.
   ///
+  /// - Parameter known: The splits of the shards; `nil` where a split scheme counts (``SplitSelection``), so that
+  ///   these do not.
   /// - Throws: A usage error for a split that there is not.
-  package init(_ options: LoaderOptions, _ known: [String]) throws(TrajpackError) {
-    splits = options.splits
-    ids = options.episodes
-    conditions = options.conditions.map { path, condition in
-      (path.split(separator: ".").map(String.init), condition)
-    }
-    for split in options.splits ?? [] where !known.contains(split) {
+  package init(_ options: LoaderOptions, _ known: [String]?) throws(TrajpackError) {
+    splits = known == nil ? nil : options.splits
+    ids = options.episodes.map { EpisodeIDs($0) }
+    conditions = options.conditions.map { ($0.path, $0.condition) }
+    for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
         .usage,
-        "option 'split': there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
+        "option 'split': there is no split '\(split)'"
+          + Suggestion.text(for: split, among: known ?? []))
     }
+  }
+
+  /// The filter for the episodes of one dataset, whose values may have been set after it was written.
+  ///
+  /// - Throws: A data error where its side file of values is damaged.
+  package func on(_ dataset: OpenDataset) throws(TrajpackError) -> EpisodeFilter {
+    guard !conditions.isEmpty else { return self }
+    var out = self
+    out.values = try EpisodeValues(dataset)
+    return out
   }
 
   /// Whether every episode is kept.
@@ -33,23 +46,12 @@ package struct EpisodeFilter: Sendable {
       let split = index.split(ofEpisode: number)
       guard split >= 0, splits.contains(index.schema.splits[split]) else { return false }
     }
-    guard ids != nil || !conditions.isEmpty else { return true }
-    let episode = index.episode(number)
-    if let ids, !ids.contains(where: { $0.matches(episode.id) }) { return false }
+    if let ids, !ids.matches(index, number) { return false }
     guard !conditions.isEmpty else { return true }
-    let metadata = try within("metadata of episode '\(episode.id)'") { () throws(TrajpackError) in
-      episode.metadata.isEmpty ? JSONValue.object([]) : try JSONValue(parsing: episode.metadata)
-    }
-    return conditions.allSatisfy { path, condition in
-      let value = path.reduce(Optional(metadata)) { $0?[$1] }
-      switch condition {
-      case .oneOf(let values):
-        return values.contains { wanted in
-          if let a = wanted.double, let b = value?.double { return a == b }
-          return value == wanted || (value == nil && wanted == .null)
-        }
-      case .range(let low, let high): return value?.double.map { $0 >= low && $0 <= high } ?? false
-      }
+    let episode = index.episode(number)
+    let metadata = try values.metadata(of: episode)
+    return conditions.allSatisfy { name, condition in
+      condition.holds(values.value(name, episode.id, metadata))
     }
   }
 }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// What a batch looks like: groups of channels, and where each array lies.
 struct Layout: Sendable {
@@ -7,6 +8,8 @@ struct Layout: Sendable {
   var outputs: [Output] = []
   /// Where the numbers of windows go.
   var meta: MetaPlaces?
+  /// Where the values of recordings go, in the order of the option's tables.
+  var values: [(value: Place, observed: Place?)] = []
   /// Bytes of a batch.
   var bytes = 0
 
@@ -26,6 +29,10 @@ struct Layout: Sendable {
     var statistics: [String: [ComponentStatistics]]
     /// Why statistics say nothing of channels that a plan has made.
     var unmeasured: [String: String] = [:]
+    /// The values of recordings that batches carry, and their types there.
+    var values: [(field: ValueField, type: ElementType)] = []
+    /// The names of texts, which lie in no array.
+    var texts: [String] = []
   }
 
   /// Lays out a batch.
@@ -75,6 +82,7 @@ struct Layout: Sendable {
     try place(features, options)
     addMasks(options)
     if options.meta { addMeta(options) }
+    try addValues(facts, options)
   }
 
   /// Rows of clips are the nearest to each instant, but those of logs count until the next one comes; `nil` where
@@ -239,7 +247,7 @@ struct Layout: Sendable {
         + channel.channel.shape
       channels[i].observed = mask(
         "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
-        row: channel.channel.elements, slots: group.slots)
+        [channel.channel.name], row: channel.channel.elements, slots: group.slots)
     }
     for i in groups.indices {
       let group = groups[i]
@@ -278,7 +286,8 @@ struct Layout: Sendable {
     let names = maskNames(number).map { "\(prefix):\($0)" }
     let group = groups[number]
     let place = mask(
-      names[0], role, type, shape, group.stream, group, row: row, slots: slots)
+      names[0], role, type, shape, group.stream, group,
+      group.channels.map { channels[$0].channel.name }, row: row, slots: slots)
     // The others look at the same bytes.
     let first = outputs[outputs.count - 1]
     for name in names.dropFirst() {
@@ -315,14 +324,44 @@ struct Layout: Sendable {
       clip: clip)
   }
 
+  private mutating func addValues(
+    _ facts: Facts, _ options: LoaderOptions
+  ) throws(TrajpackError) {
+    var names = Set(outputs.map(\.name))
+    for name in facts.values.map(\.field.name) + facts.texts
+    where !names.insert(name).inserted {
+      throw TrajpackError(
+        .usage,
+        "option 'values': the batch has an array '\(name)' already; name the feature matrix otherwise"
+      )
+    }
+    for (field, type) in facts.values {
+      let value = try add(
+        Output(
+          name: field.name, role: .value, type: type, shape: [options.batch] + field.shape,
+          offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: field.units, kind: nil,
+          categories: field.type == .category ? field.categories : nil),
+        row: field.elements * type.size, slots: 1, length: 1)
+      var observed: Place?
+      if options.observed {
+        observed = append(
+          Output(
+            name: "observed:\(field.name)", role: .observed, type: .bool, shape: [options.batch],
+            offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
+          row: 1, slots: 1, length: 1)
+      }
+      values.append((value, observed))
+    }
+  }
+
   private mutating func mask(
     _ name: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ stream: String,
-    _ group: Group, row: Int, slots: Int
+    _ group: Group, _ members: [String], row: Int, slots: Int
   ) -> Place {
     append(
       Output(
         name: name, role: role, type: type, shape: shape, offset: 0, bytes: 0, stream: stream,
-        channels: group.channels.map { channels[$0].channel.name },
+        channels: members,
         entities: slots > 1 || role == .present ? group.entities : 0,
         units: nil, kind: nil), row: row, slots: slots, length: group.length)
   }

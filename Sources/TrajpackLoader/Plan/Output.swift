@@ -3,7 +3,7 @@ import TrajpackFormat
 /// One array of a batch.
 public struct Output: Sendable {
   /// What it holds.
-  public enum Role: String, Sendable { case values, observed, present, padding, time, meta }
+  public enum Role: String, Sendable { case values, observed, present, padding, time, meta, value }
 
   /// The name: `state/hp`, `observed:state/hp`, `padding:state`, or a feature matrix's own.
   public var name: String
@@ -27,6 +27,8 @@ public struct Output: Sendable {
   public var units: String?
   /// The kind, where it is one channel.
   public var kind: Kind?
+  /// The names of the codes of a value that is a category.
+  public var categories: [String]?
 
   /// Bytes of one window.
   var windowBytes: Int { bytes / max(shape[0], 1) }

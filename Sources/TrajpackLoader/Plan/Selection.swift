@@ -19,20 +19,35 @@ struct Selection {
   init(_ schemas: [Schema], _ options: LoaderOptions) throws(TrajpackError) {
     self.schemas = schemas
     let all = try Self.merged(schemas)
+    let known = Set(all.flatMap { [$0.path, $0.stream] })
     for selector in options.channels {
+      if case .pattern(let pattern) = selector, known.contains(pattern.text) { continue }
       guard all.contains(where: { Self.matches(selector, $0) }) else {
         throw Self.nothing(selector, all)
       }
     }
     for pattern in options.exclude { try Self.check(pattern, "exclude", all) }
+    // Names that are written out are looked up; only patterns are held against each channel.
+    var named: Set<String> = []
+    var patterns: [LoaderOptions.Selector] = []
+    for selector in options.channels {
+      if case .pattern(let pattern) = selector, pattern.isLiteral {
+        named.insert(pattern.text)
+      } else {
+        patterns.append(selector)
+      }
+    }
+    var seen: Set<String> = []
     for item in all {
-      guard options.channels.contains(where: { Self.matches($0, item) }),
+      guard
+        named.contains(item.path) || named.contains(item.stream)
+          || patterns.contains(where: { Self.matches($0, item) }),
         !options.exclude.contains(where: {
           $0.matches(stream: item.stream, channel: item.channel.name)
         })
       else { continue }
       if item.channel.type == .bytes {
-        guard !options.channels.contains(where: { Self.names($0, item) }) else {
+        guard !named.contains(item.path) else {
           throw TrajpackError(
             .usage,
             "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
@@ -41,7 +56,7 @@ struct Selection {
         continue
       }
       items.append(item)
-      if !streams.contains(item.stream) { streams.append(item.stream) }
+      if seen.insert(item.stream).inserted { streams.append(item.stream) }
     }
     guard !items.isEmpty else {
       throw TrajpackError(
@@ -105,11 +120,6 @@ struct Selection {
       return pattern.matches(stream: item.stream, channel: item.channel.name)
     case .kind(let kind): return item.channel.kind == kind
     }
-  }
-
-  private static func names(_ selector: LoaderOptions.Selector, _ item: Item) -> Bool {
-    if case .pattern(let pattern) = selector { return pattern.text == item.path }
-    return false
   }
 
   private static func nothing(_ selector: LoaderOptions.Selector, _ all: [Item]) -> TrajpackError {

@@ -68,7 +68,11 @@ final class GroupProgram: @unchecked Sendable {
   let directFinishes: [ChannelFinish]
   let stagedFinishes: [ChannelFinish]
 
-  init(_ number: Int, _ layout: Layout, _ schema: Schema, read at: Int, _ read: StreamRead) {
+  /// - Parameter numbers: The numbers of the stream's channels by name.
+  init(
+    _ number: Int, _ layout: Layout, _ schema: Schema, _ numbers: [String: Int], read at: Int,
+    _ read: StreamRead
+  ) {
     group = number
     self.read = at
     chunkRows = read.chunkRows
@@ -79,14 +83,13 @@ final class GroupProgram: @unchecked Sendable {
     var directFinishes: [ChannelFinish] = []
     var stagedFinishes: [ChannelFinish] = []
     var (directRow, stagedRow) = (0, 0)
+    let sources = Dictionary(
+      uniqueKeysWithValues: read.blocks.enumerated().map { ($1.block, $0) })
     // In the order of their bytes, so that neighbours are copied in one go.
     let members = group.channels.compactMap { i -> (Int, Channel, Int)? in
-      guard let at = stream.channel(named: layout.channels[i].channel.name) else { return nil }
+      guard let at = numbers[layout.channels[i].channel.name] else { return nil }
       let channel = stream.channels[at]
-      guard let source = read.blocks.firstIndex(where: { $0.block == channel.storage.block }) else {
-        return nil
-      }
-      return (i, channel, source)
+      return sources[channel.storage.block].map { (i, channel, $0) }
     }.sorted { ($0.2, $0.1.storage.column) < ($1.2, $1.1.storage.column) }
     for (i, channel, source) in members {
       let selected = layout.channels[i]
@@ -205,14 +208,15 @@ final class ShardPrograms: Sendable {
     }
     self.reads = reads
     streams = layout.groups.map { schema.stream(named: $0.stream) ?? -1 }
+    let numbers = schema.streams.map(\.channelNumbers)
     groups = streams.enumerated().map { g, stream in
       reads.indices.filter { reads[$0].stream == stream }.map { r in
-        GroupProgram(g, layout, schema, read: r, reads[r])
+        GroupProgram(g, layout, schema, numbers[stream], read: r, reads[r])
       }.filter { !$0.staged.isEmpty }
     }
     absent = streams.enumerated().map { g, stream in
       layout.groups[g].channels.filter { i in
-        stream < 0 || schema.streams[stream].channel(named: layout.channels[i].channel.name) == nil
+        stream < 0 || numbers[stream][layout.channels[i].channel.name] == nil
       }
     }
   }

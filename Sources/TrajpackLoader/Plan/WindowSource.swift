@@ -14,17 +14,22 @@ struct WindowSource: Sendable {
     var anchor: Int
     /// The clip that it is.
     var clip: PlacedClip?
+    /// The span of the split that it lies in; `nil` where nothing is cut off.
+    var span: SplitSelection.Span?
   }
 
   let shards: [LoadedShard]
   /// The first timeline of each shard, and one more.
   private var shardStarts: [Int] = [0]
-  /// The track of each timeline, by its number in the shard, and the windows before it.
+  /// The track of each timeline, by its number in the shard, and the windows before it; where a split cuts episodes,
+  /// also its span (-1: none) and its first window's start.
   private let lines: PackedTable
   private let rule: WindowRule
   /// The clips that windows are, and what identifies them; `nil` where windows are cut by the rule.
   let clips: [PlacedClip]?
   private let clipDigest: String?
+  /// What a split scheme selects.
+  let split: SplitSelection?
 
   /// Those that are chosen; all where `nil`.
   var chosen: WindowSet?
@@ -46,17 +51,20 @@ struct WindowSource: Sendable {
 
   /// Counts the windows of the episodes that `filter` keeps.
   init(
-    _ shards: [LoadedShard], _ rule: WindowRule, _ filter: EpisodeFilter
+    _ shards: [LoadedShard], _ rule: WindowRule, _ filter: EpisodeFilter,
+    split: SplitSelection? = nil
   ) throws(TrajpackError) {
     self.shards = shards
     self.rule = rule
+    self.split = split
     clips = nil
     clipDigest = nil
-    var lines = PackedTable.Builder(columns: 2)
+    var lines = PackedTable.Builder(columns: split?.cutsEpisodes == true ? 4 : 2)
     var windows = 0
-    for shard in shards {
+    for (number, shard) in shards.enumerated() {
       if let stream = shard.programs.reference {
-        try Self.add(shard, stream: stream, rule, filter, to: &lines, &windows)
+        try Self.add(
+          shard, number, stream: stream, rule, filter, split, to: &lines, &windows)
       }
       shardStarts.append(lines.count)
     }
@@ -65,14 +73,18 @@ struct WindowSource: Sendable {
   }
 
   /// Windows that are clips, in the order of their list.
-  init(_ shards: [LoadedShard], _ rule: WindowRule, clips: [PlacedClip], digest: String) {
+  init(
+    _ shards: [LoadedShard], _ rule: WindowRule, clips: PlacedClips, dataset: Int,
+    split: SplitSelection?
+  ) {
     self.shards = shards
     self.rule = rule
-    self.clips = clips
-    clipDigest = digest
+    self.split = split
+    self.clips = clips.datasets[dataset]
+    clipDigest = clips.digest
     shardStarts = [Int](repeating: 0, count: shards.count + 1)
     lines = PackedTable.Builder(columns: 2).table()
-    candidates = UInt64(clips.count)
+    candidates = UInt64(clips.datasets[dataset].count)
   }
 
   /// Windows before a timeline, or before one after the last.
@@ -81,8 +93,8 @@ struct WindowSource: Sendable {
   }
 
   private static func add(
-    _ shard: LoadedShard, stream: Int, _ rule: WindowRule, _ filter: EpisodeFilter,
-    to lines: inout PackedTable.Builder, _ windows: inout Int
+    _ shard: LoadedShard, _ number: Int, stream: Int, _ rule: WindowRule, _ filter: EpisodeFilter,
+    _ split: SplitSelection?, to lines: inout PackedTable.Builder, _ windows: inout Int
   ) throws(TrajpackError) {
     // There may be millions: nothing is counted, copied or called for one that could be before.
     let index = shard.index
@@ -91,20 +103,34 @@ struct WindowSource: Sendable {
     let keepsAll = filter.keepsAll
     let countsRows = rule.countsRows
     var last = (rows: -1, windows: 0)
+    var part = SplitSelection.Part.whole
+    let cuts = split?.cutsEpisodes == true
+    func add(_ track: Int, _ count: Int, span: Int = -1, first: Int = 0) throws(TrajpackError) {
+      guard count > 0 else { return }
+      if cuts { lines.append(track, windows, span, first) } else { lines.append(track, windows) }
+      guard let sum = windows.adding(count), sum <= Self.maximum else { throw Self.tooMany }
+      windows = sum
+    }
     func take(_ track: Int, _ numbers: ShardIndex.TrackNumbers) throws(TrajpackError) {
+      if case .spans(let range) = part, let split {
+        for span in range {
+          let starts = try rule.starts(in: split.spans[span], shard, track)
+          try add(track, starts.count, span: span, first: starts.first)
+        }
+        return
+      }
       if numbers.count != last.rows || !countsRows {
         let clock = shard.clocks[numbers.clock]
         let rows = try rule.rows(of: numbers.count, clock, shard, track: track)
         last = (numbers.count, rule.windows(rows: rows, clock))
       }
-      guard last.windows > 0 else { return }
-      lines.append(track, windows)
-      guard let sum = windows.adding(last.windows), sum <= Self.maximum else {
-        throw Self.tooMany
-      }
-      windows = sum
+      try add(track, last.windows)
     }
     for episode in 0..<index.episodeCount {
+      if let split {
+        part = split.part(ofEpisode: episode, shard: number)
+        if case .nothing = part { continue }
+      }
       if !keepsAll, !(try filter.keeps(index, episode)) { continue }
       // A stream of entities counts time by the one that is there the longest.
       var longest: (track: Int, numbers: ShardIndex.TrackNumbers)?
@@ -132,6 +158,8 @@ struct WindowSource: Sendable {
     var anchors: [Int]
     /// The clip that the only one of them is.
     var clip: PlacedClip?
+    /// The span of the split that they lie in.
+    var span: SplitSelection.Span?
   }
 
   /// Calls `body` with windows `range`, counted before some are chosen, a timeline at a time.
@@ -145,21 +173,20 @@ struct WindowSource: Sendable {
         try body(
           Part(
             shard: shards[clip.shard], track: clip.track, first: number, anchors: [clip.anchor],
-            clip: clip))
+            clip: clip, span: clip.span.flatMap { split?.spans[$0] }))
       }
       return
     }
     var timeline = timeline(of: range.lowerBound)
     while timeline < lines.count, before(timeline) < range.upperBound {
       let (shard, track) = place(ofTimeline: timeline)
-      let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
       let first = max(range.lowerBound, before(timeline))
       let end = min(range.upperBound, before(timeline + 1))
       let numbers = Int(first - before(timeline))..<Int(end - before(timeline))
       try body(
         Part(
           shard: shard, track: track, first: first,
-          anchors: numbers.map { rule.anchor($0, clock) }))
+          anchors: numbers.map { anchor($0, timeline, shard, track) }, span: span(timeline)))
       timeline += 1
     }
   }
@@ -188,6 +215,7 @@ struct WindowSource: Sendable {
     "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
       + "\(rule.rate.map { "\($0)" } ?? "-") \(rule.tolerance.map { "\($0)" } ?? "-") \(candidates)"
       + (clipDigest.map { " clips=\($0)" } ?? "")
+      + (split.map { " \($0.identity)" } ?? "")
   }
 
   /// Where window `number` lies; it is below ``count``.
@@ -196,14 +224,27 @@ struct WindowSource: Sendable {
     if let clips {
       let clip = clips[Int(number)]
       return Location(
-        shard: shards[clip.shard], track: clip.track, anchor: clip.anchor, clip: clip)
+        shard: shards[clip.shard], track: clip.track, anchor: clip.anchor, clip: clip,
+        span: clip.span.flatMap { split?.spans[$0] })
     }
     let low = timeline(of: number)
     let (shard, track) = place(ofTimeline: low)
-    let clock = shard.clocks[shard.numbers(ofTrack: track).clock]
     return Location(
-      shard: shard, track: track,
-      anchor: rule.anchor(Int(number - before(low)), clock))
+      shard: shard, track: track, anchor: anchor(Int(number - before(low)), low, shard, track),
+      span: span(low))
+  }
+
+  /// The start of a window of a timeline.
+  private func anchor(_ number: Int, _ timeline: Int, _ shard: LoadedShard, _ track: Int) -> Int {
+    if lines.columns == 4, lines[timeline, 2] >= 0 {
+      return lines[timeline, 3] + number * rule.stride
+    }
+    return rule.anchor(number, shard.clocks[shard.numbers(ofTrack: track).clock])
+  }
+
+  private func span(_ timeline: Int) -> SplitSelection.Span? {
+    guard lines.columns == 4, lines[timeline, 2] >= 0 else { return nil }
+    return split?.spans[lines[timeline, 2]]
   }
 }
 

@@ -120,10 +120,8 @@ extension ShardView {
         out.append(stream)
         continue
       }
-      for channel in stream.channels
-      where !out[at].channels.contains(where: { $0.name == channel.name }) {
-        out[at].channels.append(channel)
-      }
+      let known = Set(out[at].channels.map(\.name))
+      out[at].channels += stream.channels.filter { !known.contains($0.name) }
     }
     return out
   }

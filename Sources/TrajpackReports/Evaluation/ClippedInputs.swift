@@ -19,17 +19,19 @@ public struct ClippedInputs {
   ///
   /// - Throws: A usage error for clips that do not fit; what `body` throws.
   public static func cut<Outcome>(
-    _ list: ClipList, truth: String, predictions: String, reference: String?, version: String,
+    _ list: ClipList, truth: String, predictions: String?, reference: String?, version: String,
     isInterrupted: @escaping @Sendable () -> Bool,
-    _ body: (String, String, ClippedInputs) throws(TrajpackError) -> Outcome?
+    _ body: (String, String?, ClippedInputs) throws(TrajpackError) -> Outcome?
   ) throws(TrajpackError) -> Outcome? {
     let own = try ClipImporter(truth, list, reference: reference, video: .none, version: version)
     let outcome = try ClipCut.temporary(own, isInterrupted: isInterrupted) {
       (folder) throws(TrajpackError) -> Outcome? in
       let digest = own.dataDigest
-      guard try isOfRecordings(predictions, list) else {
+      guard let predictions, try isOfRecordings(predictions, list) else {
         return try body(
-          folder, predictions, ClippedInputs(truth: digest, predictions: nil, list: list.digest))
+          folder, predictions,
+          ClippedInputs(
+            truth: digest, predictions: predictions == nil ? digest : nil, list: list.digest))
       }
       let other = try ClipImporter(
         predictions, list, reference: reference, video: .none, version: version)

@@ -22,6 +22,7 @@ extension EpisodeGather {
       try add(
         "camera_axes", "axes", entry, channel, ["opengl": "opengl", "opencv": "opencv"], &out)
     }
+    try addAxes(chosen["truth_rotation"]?.first, &out)
     if let entry = chosen["intrinsics"]?.first, let channel = truth.channel(entry) {
       // Who maps a channel that says nothing has read what the input takes.
       let said = channel.convention("order")
@@ -68,6 +69,38 @@ extension EpisodeGather {
       out.append(("time_step", "\(1 / rate)"))
     }
     return out
+  }
+
+  /// The camera's own axes of both sides, for metrics that turn the one into the other. Predictions in files say
+  /// nothing of theirs, which are the truth's then.
+  private func addAxes(
+    _ entry: Entry?, _ out: inout [(name: String, value: String)]
+  ) throws(TrajpackError) {
+    guard plan.evaluator.settings.contains(where: { $0.name == "estimate_axes" }), let entry,
+      let channel = truth.channel(entry)
+    else { return }
+    if Self.axes(of: channel) != nil || plan.setting("estimate_axes") != nil {
+      try add(
+        "truth_axes", "axes", entry, channel, ["opengl": "opengl", "opencv": "opencv"], &out)
+    }
+    if plan.maps["estimate_rotation"] == nil, case .recording(let recording) = predictions,
+      let own = recording.channel(entry), let said = Self.axes(of: own)
+    {
+      if let set = plan.setting("estimate_axes"), set != said {
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): the predictions of episode '\(truth.id)' say '\(said)' for the convention 'axes' "
+            + "of '\(entry.path)', so --set estimate_axes=\(set) would misread them; leave it out")
+      }
+      if said != Self.axes(of: channel) { out.append(("estimate_axes", said)) }
+    }
+  }
+
+  /// The axes of a camera that a channel says it has; nil where they are unknown.
+  static func axes(of channel: Channel) -> String? {
+    channel.convention("axes").map { $0.lowercased() }.flatMap {
+      ["opengl", "opencv"].contains($0) ? $0 : nil
+    }
   }
 
   private func add(

@@ -16,6 +16,7 @@ extension EpisodeGather {
     }
     let all = truth.entries
     var found: [Entry] = []
+    var seen: Set<Entry> = []
     for part in text.split(separator: ",") {
       let pattern = Pattern(String(part))
       let matching = all.filter { $0.matches(pattern) }
@@ -24,7 +25,7 @@ extension EpisodeGather {
           "the episode has no channel '\(part)'"
             + Suggestion.text(for: String(part), among: all.map(\.path)))
       }
-      for entry in matching where !found.contains(entry) { found.append(entry) }
+      for entry in matching where seen.insert(entry).inserted { found.append(entry) }
     }
     return .entries(found)
   }
@@ -82,8 +83,7 @@ extension EpisodeGather {
     let source = recording ?? truth
     var parts: [Numbers] = []
     var covered = [Bool](repeating: true, count: frames.count)
-    for entry in entries {
-      let (numbers, own) = try source.read(entry, on: frames)
+    for (numbers, own) in try source.read(entries, on: frames) {
       parts.append(numbers)
       for frame in covered.indices where !own[frame] { covered[frame] = false }
     }
@@ -98,12 +98,17 @@ extension EpisodeGather {
     }
     let width = parts.reduce(0) { $0 + $1.width }
     let tail = !isFlat && first.shape.count == 3 ? first.shape[2] : nil
-    let out = Numbers(shape: [first.rows] + (tail.map { [width / $0, $0] } ?? [width]))
-    for row in 0..<first.rows {
-      var at = row * width
+    let shape = [first.rows] + (tail.map { [width / $0, $0] } ?? [width])
+    if parts.count == 1 { return first.reshaped(shape) }
+    let out = Numbers(shape: shape)
+    // Some rows of all parts at a time, so that what is written stays near.
+    let run = max((1 << 15) / max(width, 1), 1)
+    for start in stride(from: 0, to: first.rows, by: run) {
+      var at = start * width
       for part in parts {
-        for index in 0..<part.width {
-          out.values[at + index] = part.values[row * part.width + index]
+        for row in 0..<min(run, first.rows - start) {
+          out.values.copy(
+            part.width, of: part.values, from: (start + row) * part.width, to: at + row * width)
         }
         at += part.width
       }

@@ -221,7 +221,8 @@ struct EpisodeGather {
       }
       var clip = Clip(arrays: [:], rows: rows.count)
       for (name, numbers) in arrays {
-        let part = numbers.rows(rows)
+        let part =
+          rows == 0..<numbers.rows && isWhole ? numbers.reshaped(numbers.shape) : numbers.rows(rows)
         // Frames in between that have no prediction have no truth either.
         if !isWhole, !isRun, request.window == nil, isTruth(name) {
           for (place, row) in rows.enumerated() where !usable[row] {

@@ -21,7 +21,9 @@ extension Evaluation {
       willRead(id)
       let recording = try truth.recording(id)
       let gather = EpisodeGather(
-        plan: plan, truth: recording, predictions: try predictions.episode(id), request: request,
+        plan: plan, truth: recording,
+        predictions: measuresTruth ? .recording(recording) : try predictions.episode(id),
+        request: request,
         window: { [self] (frames) throws(TrajpackError) in try windows(of: recording, frames) })
       switch try gather.run() {
       case .gathered(var found):
@@ -70,7 +72,8 @@ extension Evaluation {
           sources.append((input, source))
           continue
         }
-        let known = sources[at].source.split(separator: ", ").map(String.init)
+        guard source != sources[at].source else { continue }
+        let known = Set(sources[at].source.split(separator: ", ").map(String.init))
         let more = source.split(separator: ", ").map(String.init).filter { !known.contains($0) }
         if !more.isEmpty { sources[at].source += ", " + more.joined(separator: ", ") }
       }
@@ -120,7 +123,9 @@ extension Evaluation {
         guard known.value != value, plan.evaluator.settings.contains(where: { $0.name == name }),
           plan.setting(name) == nil
         else { continue }
-        let isConvention = ["quaternion_order", "pose", "camera_axes"].contains(name)
+        let isConvention = [
+          "quaternion_order", "pose", "camera_axes", "truth_axes", "estimate_axes",
+        ].contains(name)
         throw TrajpackError(
           .usage,
           "\(plan.recipe.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
@@ -169,7 +174,8 @@ extension Evaluation {
       plan: plan, settings: plan.settings, isPartial: request.isPartial,
       isInterrupted: isInterrupted)
     let alone = Self.alone(scorer, gathered)
-    let truths = plan.recipe.measuresOne ? try truthParts(scorer, gathered, constants) : []
+    let measuresBoth = plan.recipe.measuresOne && !measuresTruth
+    let truths = measuresBoth ? try truthParts(scorer, gathered, constants) : []
     var each: [[Score]] = []
     for episode in gathered {
       each.append(
@@ -185,7 +191,9 @@ extension Evaluation {
     }
     let all = try pooled(scorer, gathered, each, constants, \.clips)
     let own =
-      plan.recipe.measuresOne ? try truthScores(scorer, gathered, each, truths, constants) : []
+      measuresBoth
+      ? try truthScores(scorer, gathered, each, truths, constants)
+      : plan.recipe.measuresOne ? all : []
     let horizons = try horizons(scorer, gathered, constants)
     add(
       all.filter { plan.keeps($0.name) }.map { score in

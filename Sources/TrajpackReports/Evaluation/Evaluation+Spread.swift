@@ -4,13 +4,12 @@ extension Evaluation {
   /// means the same in each.
   static func spread(_ gathered: inout [Gathered], by input: String) {
     var all: [(path: String, width: Int)] = []
+    var seen: Set<String> = []
     var own: [[(path: String, width: Int)]] = []
     for episode in gathered {
       let columns = (episode.entries[input] ?? []).map { ($0.path, episode.widths[$0.path] ?? 1) }
       own.append(columns)
-      for column in columns where !all.contains(where: { $0.path == column.0 }) {
-        all.append(column)
-      }
+      for column in columns where seen.insert(column.0).inserted { all.append(column) }
     }
     if own.contains(where: { $0.map(\.path) != all.map(\.path) }) {
       var starts: [String: Int] = [:]
@@ -82,9 +81,10 @@ extension Evaluation {
   static func entities(_ gathered: [Gathered], _ plan: MetricPlan) -> [String: Numbers] {
     guard plan.evaluator.inputs.contains(where: { $0.name == "entities" }) else { return [:] }
     var columns: [(path: String, width: Int)] = []
+    var seen: Set<String> = []
     for episode in gathered {
       for entry in episode.entries["truth"] ?? []
-      where !columns.contains(where: { $0.path == entry.path }) {
+      where seen.insert(entry.path).inserted {
         columns.append((entry.path, episode.widths[entry.path] ?? 0))
       }
     }

@@ -18,6 +18,8 @@ public final class Evaluation {
   let truth: Archive
   let predictions: Predictions
   let plans: [MetricPlan]
+  /// Whether the predictions are the truth itself, which then is read and measured once.
+  let measuresTruth: Bool
   let verdicts: Verdicts?
   let classes: ActionClasses?
   private(set) var report: Report
@@ -27,14 +29,15 @@ public final class Evaluation {
   ///
   /// - Parameters:
   ///   - truth: The path of an archive.
-  ///   - predictions: The path of an archive, or of files as `schemas/predictions.md` describes them.
+  ///   - predictions: The path of an archive, or of files as `schemas/predictions.md` describes them; nil
+  ///     to measure the truth itself, by metrics that measure one series.
   ///   - version: The version of trajpack, for the report.
   ///   - names: What the report calls the two; their paths where nil.
   ///   - clipped: What the two were cut from, where they are clips.
   /// - Throws: A usage error for a metric, option, channel or episode that is not there; a data error
   ///   where an input is damaged.
   public init(
-    _ request: EvaluationRequest, truth: String, predictions: String, version: String,
+    _ request: EvaluationRequest, truth: String, predictions: String?, version: String,
     names: (truth: String, predictions: String)? = nil, clipped: ClippedInputs? = nil
   ) throws(TrajpackError) {
     try request.validate()
@@ -46,6 +49,13 @@ public final class Evaluation {
         "name what to measure with --metric, --suite or --preset (\(Recipe.suites.joined(separator: ", "))); "
           + "'trajpack evaluate --list' shows the metrics")
     }
+    if predictions == nil, let pair = plans.first(where: { !$0.recipe.measuresOne }) {
+      let alone = Recipe.all.filter(\.measuresOne).map(\.evaluator).joined(separator: ", ")
+      throw TrajpackError(
+        .usage,
+        "two inputs are needed, TRUTH and PREDICTIONS: \(pair.recipe.evaluator) compares them; one input is measured "
+          + "by itself by \(alone)")
+    }
     guard Dataset.isDataset(truth) else {
       throw TrajpackError(
         .usage,
@@ -54,15 +64,18 @@ public final class Evaluation {
     }
     self.truth = try Archive(truth)
     let selected = try Self.selected(self.truth, request)
-    self.predictions = try Predictions(
-      predictions, truth: self.truth.ids, selected: selected)
+    measuresTruth = predictions == nil || predictions == truth
+    self.predictions =
+      try measuresTruth
+      ? .archive(self.truth)
+      : Predictions(predictions ?? truth, truth: self.truth.ids, selected: selected)
     report = Report(
       version: version, request: request,
       truth: .init(
         path: names?.truth ?? truth, form: "archive",
         digest: clipped?.truth ?? self.truth.data.digest),
       predictions: .init(
-        path: names?.predictions ?? predictions, form: self.predictions.form,
+        path: names?.predictions ?? predictions ?? truth, form: self.predictions.form,
         digest: clipped?.predictions ?? self.predictions.digest),
       others: [], episodes: .init(), inputs: [], metrics: [], figures: [])
     verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
@@ -106,6 +119,7 @@ public final class Evaluation {
       for split in shard.schema.splits where !splits.contains(split) { splits.append(split) }
     }
     let filter = try EpisodeFilter(LoaderOptions(json: options.text()), splits)
+      .on(archive.data)
     var out: [String] = []
     for shard in archive.data.shards {
       for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {

@@ -15,8 +15,39 @@ public struct Page {
   /// A paragraph.
   public mutating func paragraph(_ text: String) { body.tag("p", text: text) }
 
-  /// A table; columns in `numbers` are set to the right.
+  /// The characters of a row that a screen of 1280 pixels has room for.
+  static let screen = 135
+
+  /// The characters that the widest row of some columns takes, spaces between columns included.
+  static func width(_ head: [String], _ rows: [[String]]) -> Int {
+    head.indices.reduce(0) { sum, column in
+      sum + 2 + rows.reduce(head[column].count) { max($0, $1[column].count) }
+    }
+  }
+
+  /// A table; columns in `numbers` are set to the right. Where all but the first are numbers, and too many for a
+  /// screen, some of them at a time make a table, each with the first column.
   public mutating func table(_ head: [String], _ rows: [[String]], numbers: Set<Int> = []) {
+    guard numbers == Set(1..<max(head.count, 2)), Self.width(head, rows) > Self.screen else {
+      return wholeTable(head, rows, numbers)
+    }
+    let first = Self.width([head[0]], rows.map { [$0[0]] })
+    var start = 1
+    while start < head.count {
+      var (end, width) = (start, first)
+      repeat {
+        width += Self.width([head[end]], rows.map { [$0[end]] })
+        end += 1
+      } while end < head.count
+        && width + Self.width([head[end]], rows.map { [$0[end]] }) <= Self.screen
+      wholeTable(
+        [head[0]] + head[start..<end], rows.map { [$0[0]] + $0[start..<end] },
+        Set(1..<end - start + 1))
+      start = end
+    }
+  }
+
+  private mutating func wholeTable(_ head: [String], _ rows: [[String]], _ numbers: Set<Int>) {
     body.tag("div", ["class": "wide"]) { out in
       out.tag("table") { out in
         out.tag("thead") { $0.row("th", head, numbers) }
@@ -103,8 +134,8 @@ public struct Page {
     th, td { text-align: left; padding: 4px 14px 4px 0; border-bottom: 1px solid var(--rule);
       font-variant-numeric: tabular-nums; vertical-align: top }
     th { color: var(--soft); font-weight: 600; font-size: 13px }
-    .number { text-align: right; white-space: nowrap }
-    td:first-child { overflow-wrap: anywhere }
+    .number { text-align: right; white-space: nowrap } .short { white-space: nowrap }
+    td { overflow-wrap: anywhere }
     details { margin: 10px 0 } summary { cursor: pointer; color: var(--soft) }
     pre { background: var(--card); padding: 12px; overflow: auto; font-size: 12px; border-radius: 6px }
     .figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 480px), 1fr));
@@ -135,7 +166,9 @@ extension Markup {
   fileprivate mutating func row(_ cell: String, _ texts: [String], _ numbers: Set<Int>) {
     tag("tr") { out in
       for (n, text) in texts.enumerated() {
-        out.tag(cell, numbers.contains(n) ? ["class": "number"] : [:], text: text)
+        // A name or a figure stays on one line; a sentence or a list of names may take several.
+        let style = numbers.contains(n) ? "number" : text.count <= 64 ? "short" : nil
+        out.tag(cell, style.map { ["class": $0] } ?? [:], text: text)
       }
     }
   }

@@ -7,6 +7,8 @@ final class Archive {
   let data: OpenDataset
   let ids: [String]
   private let numbers: [String: Int]
+  /// Reads the shard of the episode that was asked for last: its neighbours share chunks with it.
+  private var reader: (shard: Shard, blocks: BlockReader)?
 
   init(_ path: String) throws(TrajpackError) {
     data = try OpenDataset(path)
@@ -44,7 +46,12 @@ final class Archive {
     guard let number = numbers[id] else {
       throw TrajpackError(.usage, "\(data.dataset.path): there is no episode '\(id)'")
     }
-    return try Recording(data, number)
+    return try Recording(data, number) { [self] shard in
+      if let reader, reader.shard === shard { return reader.blocks }
+      let blocks = BlockReader(shard)
+      reader = (shard, blocks)
+      return blocks
+    }
   }
 }
 
@@ -64,7 +71,7 @@ struct Entry: Hashable {
 }
 
 /// The rows that an evaluation of an episode counts by: those of one track.
-struct Frames {
+struct Frames: Equatable {
   var count: Int
   var clock: Clock
   /// The times of all rows, where the clock does not give them.

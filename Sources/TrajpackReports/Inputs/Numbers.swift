@@ -36,6 +36,48 @@ struct Cells: RandomAccessCollection {
     }
   }
 
+  /// Takes over `count` elements of bytes, from `at` on.
+  func fill<Element: BitwiseCopyable>(
+    _ at: Int, _ bytes: UnsafeRawBufferPointer, _ count: Int, of type: Element.Type,
+    _ number: (Element) -> Double
+  ) {
+    precondition(
+      at >= 0 && count >= 0 && at <= self.count - count
+        && count * MemoryLayout<Element>.size <= bytes.count)
+    let out = memory.buffer
+    for index in 0..<count {
+      out[at + index] = number(
+        bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Element>.size, as: type))
+    }
+  }
+
+  /// Takes over rows of `width` numbers, each as the row that `places` names; -1 leaves one out.
+  func scatter(_ numbers: [Double], width: Int, to places: ArraySlice<Int>) {
+    precondition(numbers.count == places.count * width)
+    numbers.withUnsafeBufferPointer { numbers in
+      let out = memory.buffer
+      var from = 0
+      for place in places {
+        if place >= 0 {
+          precondition((place + 1) * width <= count)
+          for element in 0..<width { out[place * width + element] = numbers[from + element] }
+        }
+        from += width
+      }
+    }
+  }
+
+  /// Takes over numbers of other cells, from their `from` on, to `to` on.
+  func copy(_ count: Int, of other: Cells, from: Int, to: Int) {
+    precondition(
+      count >= 0 && from >= 0 && to >= 0 && from <= other.count - count
+        && to <= self.count - count)
+    guard count > 0, let own = memory.buffer.baseAddress,
+      let source = other.memory.buffer.baseAddress
+    else { return }
+    (own + to).update(from: source + from, count: count)
+  }
+
   /// The memory itself, which whoever borrows it must keep alive.
   var borrowed: UnsafeBufferPointer<Double> {
     UnsafeBufferPointer(rebasing: memory.buffer[0..<count])
@@ -62,22 +104,25 @@ final class Numbers {
     for (index, number) in numbers.enumerated() { values[index] = number }
   }
 
+  /// The memory of another array, in a shape of as many numbers.
+  private init(_ values: Cells, as shape: [Int]) {
+    precondition(shape.reduce(1, *) == values.count)
+    self.shape = shape
+    self.values = values
+  }
+
   /// The length of the first axis.
   var rows: Int { shape.first ?? 0 }
   /// Numbers of one row.
   var width: Int { shape.dropFirst().reduce(1, *) }
 
-  /// The same numbers in another shape of as many.
-  func reshaped(_ shape: [Int]) -> Numbers {
-    Numbers(shape: shape, Array(values))
-  }
+  /// The same numbers, in the same memory, in another shape of as many.
+  func reshaped(_ shape: [Int]) -> Numbers { Numbers(values, as: shape) }
 
   /// Some rows.
   func rows(_ range: Range<Int>) -> Numbers {
     let out = Numbers(shape: [range.count] + shape.dropFirst())
-    for index in 0..<out.values.count {
-      out.values[index] = values[range.lowerBound * width + index]
-    }
+    out.values.copy(out.values.count, of: values, from: range.lowerBound * width, to: 0)
     return out
   }
 
@@ -107,9 +152,13 @@ final class Numbers {
       filledWith: fill)
     var row = 0
     for part in parts {
+      if part.width == out.width {
+        out.values.copy(part.values.count, of: part.values, from: 0, to: row * out.width)
+        row += part.rows
+        continue
+      }
       for own in 0..<part.rows {
-        let (from, to) = (own * part.width, row * out.width)
-        for index in 0..<part.width { out.values[to + index] = part.values[from + index] }
+        out.values.copy(part.width, of: part.values, from: own * part.width, to: row * out.width)
         row += 1
       }
     }
@@ -122,9 +171,7 @@ final class Numbers {
     let longest = parts.map(\.rows).max() ?? 0
     let out = Numbers(shape: [parts.count, longest] + first.shape.dropFirst(), filledWith: fill)
     for (number, part) in parts.enumerated() {
-      for index in 0..<part.values.count {
-        out.values[number * out.width + index] = part.values[index]
-      }
+      out.values.copy(part.values.count, of: part.values, from: 0, to: number * out.width)
     }
     return out
   }

@@ -145,6 +145,7 @@ final class PredictionFiles {
         []
     var plain: [(name: String, read: () throws(TrajpackError) -> Numbers)] = []
     let known = Set(truth)
+    var positions: [String: Int] = [:]
     for name in archive.names {
       let read = { () throws(TrajpackError) in try Numbers(archive.array(name)) }
       // 'ID/NAME', where the id is one that the truth has: the longest that fits.
@@ -164,9 +165,10 @@ final class PredictionFiles {
         continue
       }
       let short = rest.joined(separator: "/")
-      if let at = found.firstIndex(where: { $0.id == id }) {
+      if let at = positions[id] {
         found[at].readers.append((short, read))
       } else {
+        positions[id] = found.count
         found.append((id, [(short, read)]))
       }
     }
@@ -203,7 +205,13 @@ extension Numbers {
     let out = values
     let type = array.type
     try array.read(leadingAxes: max(array.shape.count, 1)) { (bytes, count) throws(TrajpackError) in
-      for index in 0..<count { out[at + index] = Self.element(bytes, index, type) }
+      if type == .float64 {
+        out.fill(at, bytes, count, of: Double.self) { $0 }
+      } else if type == .float32 {
+        out.fill(at, bytes, count, of: Float.self) { Double($0) }
+      } else {
+        for index in 0..<count { out[at + index] = Self.element(bytes, index, type) }
+      }
       at += count
     }
   }

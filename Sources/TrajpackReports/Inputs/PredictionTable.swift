@@ -62,7 +62,8 @@ enum PredictionTable {
     let scanner = CSVScanner(file, delimiter: delimiter)
     guard try scanner.next() else { throw TrajpackError(.data, "the table is empty") }
     let head = (0..<scanner.count).map { scanner[$0].text }
-    if let twice = head.first(where: { name in head.count { $0 == name } > 1 }) {
+    var seen: Set<String> = []
+    if let twice = head.first(where: { !seen.insert($0).inserted }) {
       throw TrajpackError(.data, "the column '\(twice)' comes twice")
     }
     let episode = head.firstIndex(of: "episode")
@@ -119,6 +120,7 @@ enum PredictionTable {
   /// Columns that belong together: `pos.0`, `pos.1`, `pos.2` in any order.
   private static func columns(_ head: [String], except used: [Int?]) -> [Column] {
     var groups: [(name: String, cells: [Int: Int])] = []
+    var positions: [String: Int] = [:]
     var out: [Column] = []
     for (cell, name) in head.enumerated() where !used.contains(cell) {
       let dot = name.lastIndex(of: ".")
@@ -128,9 +130,10 @@ enum PredictionTable {
         continue
       }
       let base = String(name[..<dot])
-      if let at = groups.firstIndex(where: { $0.name == base }) {
+      if let at = positions[base] {
         groups[at].cells[index] = cell
       } else {
+        positions[base] = groups.count
         groups.append((base, [index: cell]))
       }
     }

@@ -78,11 +78,14 @@ final class PredictedArrays {
   /// Where the arrays come from, as errors say it.
   let origin: String
   private let readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]
+  private let positions: [String: Int]
   private var kept: [String: Numbers] = [:]
 
   init(_ origin: String, _ readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]) {
     self.origin = origin
     self.readers = readers
+    positions = Dictionary(
+      readers.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   var names: [String] { readers.map(\.name) }
@@ -93,12 +96,12 @@ final class PredictedArrays {
   /// The array of that name; nil where there is none.
   func array(_ name: String) throws(TrajpackError) -> Numbers? {
     if let known = kept[name] { return known }
-    guard let reader = readers.first(where: { $0.name == name }) else { return nil }
+    guard let reader = positions[name].map({ readers[$0] }) else { return nil }
     let numbers = try within("\(origin), '\(name)'") { () throws(TrajpackError) in
       try reader.read()
     }
     // What 'trajpack export' writes beside integers that were not all observed.
-    if let mask = readers.first(where: { $0.name == "\(name).observed" }) {
+    if let mask = positions["\(name).observed"].map({ readers[$0] }) {
       let observed = try mask.read()
       if observed.shape == numbers.shape {
         for index in 0..<numbers.values.count where observed.values[index] == 0 {

@@ -2,31 +2,42 @@ import TrajpackFormat
 import TrajpackStore
 
 extension Recording {
-  /// A channel's values on the frames, `[frames] + shape`, NaN where there are none; and where a track
-  /// of it covers a frame.
+  /// Channels' values on the frames, each `[frames] + shape`, NaN where there are none; and where a track of each
+  /// covers a frame. Channels of a track are read together, run by run, so that no chunk is inflated twice.
   ///
-  /// - Throws: A usage error where its rows do not lie on the frames.
-  func read(_ entry: Entry, on frames: Frames) throws(TrajpackError) -> (Numbers, [Bool]) {
-    var covered = [Bool](repeating: false, count: frames.count)
-    guard let channel = channel(entry) else { return (Numbers(shape: [frames.count]), covered) }
-    let out = Numbers(shape: [frames.count] + channel.shape)
-    let width = channel.elements
-    for (label, number, track) in tracks where label == entry.label {
-      guard let position = track.stream.channel(named: entry.channel) else { continue }
+  /// - Throws: A usage error where their rows do not lie on the frames.
+  func read(
+    _ entries: [Entry], on frames: Frames
+  ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
+    let nowhere = [Bool](repeating: false, count: frames.count)
+    var covered: [String: [Bool]] = [:]
+    var members: [String: [(numbers: Numbers, channel: Int)]] = [:]
+    let out = entries.map { entry -> Numbers in
+      guard let channel = channel(entry) else { return Numbers(shape: [frames.count]) }
+      return Numbers(shape: [frames.count] + channel.shape)
+    }
+    for (entry, numbers) in zip(entries, out) {
+      guard let track = firstTrack(entry.label),
+        let number = channelNumber(entry.channel, of: track)
+      else { continue }
+      members[entry.label, default: []].append((numbers, number))
+    }
+    for (label, number, track) in tracks {
+      guard let channels = members[label] else { continue }
       let places = try self.places(number, track, frames)
+      for frame in places where frame >= 0 {
+        covered[label, default: nowhere][frame] = true
+      }
       try track.forEachRun { (rows) throws(TrajpackError) in
-        let values = try track.read(channel: position, rows: rows).doubles()
-        for row in rows {
-          let frame = places[row]
-          guard frame >= 0 else { continue }
-          covered[frame] = true
-          for element in 0..<width {
-            out.values[frame * width + element] = values[(row - rows.lowerBound) * width + element]
-          }
+        for (numbers, channel) in channels {
+          let values = try track.read(channel: channel, rows: rows).doubles()
+          numbers.values.scatter(values, width: numbers.width, to: places[rows])
         }
       }
     }
-    return (out, covered)
+    return zip(entries, out).map { entry, numbers in
+      (numbers, channel(entry) == nil ? nowhere : covered[entry.label] ?? nowhere)
+    }
   }
 
   /// The frames of each row of an entry's tracks, track by track.
@@ -40,6 +51,14 @@ extension Recording {
 
   /// The frame of each row of a track, −1 for rows outside the frames.
   private func places(
+    _ number: Int, _ track: TrackReader, _ frames: Frames
+  ) throws(TrajpackError) -> [Int] {
+    try places(of: number, on: frames) { () throws(TrajpackError) in
+      try makePlaces(number, track, frames)
+    }
+  }
+
+  private func makePlaces(
     _ number: Int, _ track: TrackReader, _ frames: Frames
   ) throws(TrajpackError) -> [Int] {
     func refuse(_ why: String) -> TrajpackError {

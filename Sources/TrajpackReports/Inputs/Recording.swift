@@ -8,21 +8,37 @@ final class Recording {
   let id: String
   let schema: Schema
   private let data: OpenDataset
-  private let reader: BlockReader
-  private let shard: Shard
   /// Tracks by label; the same entity's tracks come in the order of time.
   private(set) var tracks: [(label: String, number: Int, track: TrackReader)] = []
-  private let firstTrack: Int
+  /// The first track of each label, by its position in `tracks`.
+  private var firstOfLabel: [String: Int] = [:]
+  /// The numbers of channels by name, of the streams that were asked for.
+  private var channelNumbers: [Int: [String: Int]] = [:]
+  /// The frame of each row of the tracks that were asked for, by their numbers in the dataset, on `placedOn`.
+  private var placed: [Int: [Int]] = [:]
+  private var placedOn: Frames?
 
-  init(_ data: OpenDataset, _ number: Int) throws(TrajpackError) {
+  /// Every channel that holds numbers.
+  private(set) lazy var entries: [Entry] = {
+    var seen: Set<String> = []
+    return tracks.flatMap { label, _, track in
+      seen.insert(label).inserted
+        ? track.stream.channels.filter { $0.type != .bytes }.map {
+          Entry(label: label, stream: track.stream.name, channel: $0.name)
+        } : []
+    }
+  }()
+
+  /// Episode `number` of `data`, read with `reader(shard)`.
+  init(
+    _ data: OpenDataset, _ number: Int, reader: (Shard) -> BlockReader
+  ) throws(TrajpackError) {
     let (shard, local, first) = try data.episode(number)
+    let reader = reader(shard)
     let episode = shard.index.episode(local)
     self.data = data
-    self.shard = shard
     id = episode.id
     schema = shard.schema
-    reader = BlockReader(shard)
-    firstTrack = first
     for track in episode.tracks {
       let opened = TrackReader(shard, track: track, reader: reader)
       tracks.append((opened.label(run: 0), first + track, opened))
@@ -42,34 +58,45 @@ final class Recording {
       }
       return key(a) < key(b)
     }.map(\.element)
-  }
-
-  /// Every channel that holds numbers.
-  var entries: [Entry] {
-    var seen: Set<Entry> = []
-    return tracks.flatMap { label, _, track in
-      track.stream.channels.filter { $0.type != .bytes }.map {
-        Entry(label: label, stream: track.stream.name, channel: $0.name)
-      }
-    }.filter { seen.insert($0).inserted }
-  }
-
-  func channel(_ entry: Entry) -> Channel? {
-    tracks.first { $0.label == entry.label }.flatMap { found in
-      found.track.stream.channel(named: entry.channel).map { found.track.stream.channels[$0] }
+    for (at, item) in tracks.enumerated() where firstOfLabel[item.label] == nil {
+      firstOfLabel[item.label] = at
     }
   }
 
+  func channel(_ entry: Entry) -> Channel? {
+    guard let track = firstTrack(entry.label), let number = channelNumber(entry.channel, of: track)
+    else { return nil }
+    return track.stream.channels[number]
+  }
+
+  /// The number of a channel in the stream of a track.
+  func channelNumber(_ name: String, of track: TrackReader) -> Int? {
+    let stream = track.track.stream
+    if channelNumbers[stream] == nil { channelNumbers[stream] = track.stream.channelNumbers }
+    return channelNumbers[stream]?[name]
+  }
+
+  func firstTrack(_ label: String) -> TrackReader? {
+    firstOfLabel[label].map { tracks[$0].track }
+  }
+
   /// Whose rows those of a label are.
-  func entity(_ label: String) -> Entity? {
-    tracks.first { $0.label == label }?.track.track.entity
+  func entity(_ label: String) -> Entity? { firstTrack(label)?.track.entity }
+
+  /// The frame of each row of a track, made once for all channels of the track.
+  func places(
+    of number: Int, on frames: Frames, make: () throws(TrajpackError) -> [Int]
+  ) throws(TrajpackError) -> [Int] {
+    if placedOn != frames { (placed, placedOn) = ([:], frames) }
+    if let known = placed[number] { return known }
+    let made = try make()
+    placed[number] = made
+    return made
   }
 
   /// The joint graph of an entry's stream.
   func bones(_ entry: Entry) -> [[Int]] {
-    guard let track = tracks.first(where: { $0.label == entry.label })?.track,
-      let name = track.stream.skeleton
-    else { return [] }
+    guard let name = firstTrack(entry.label)?.stream.skeleton else { return [] }
     return schema.skeleton(named: name)?.edges ?? []
   }
 

@@ -71,14 +71,18 @@ extension Report {
 
   private static func episodes(_ metrics: [Metric], _ page: inout Page) {
     var ids: [String] = []
-    for figure in metrics.flatMap(\.episodes) where !ids.contains(figure.episode) {
+    var seen: Set<String> = []
+    for figure in metrics.flatMap(\.episodes) where seen.insert(figure.episode).inserted {
       ids.append(figure.episode)
     }
     let shown = metrics.filter { !$0.episodes.isEmpty }
+    let columns = shown.map { metric in
+      Dictionary(
+        metric.episodes.map { ($0.episode, $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
     page.table(
       ["episode"] + shown.map(\.name),
-      ids.map { id in
-        [id] + shown.map { metric in short(metric.episodes.first { $0.episode == id }?.value) }
-      }, numbers: Set(1..<max(shown.count + 1, 2)))
+      ids.map { id in [id] + columns.map { short($0[id] ?? nil) } },
+      numbers: Set(1..<max(shown.count + 1, 2)))
   }
 }

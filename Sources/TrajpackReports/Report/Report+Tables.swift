@@ -244,7 +244,8 @@ extension Comparison {
         rows: whole.rows.map { row in columns.map { row[$0] } },
         numbers: Set(columns.indices.filter { whole.numbers.contains(columns[$0]) }))
     }
-    guard models.count > 2 else { return [("Figures", whole)] }
+    let fits = Page.width(whole.head, whole.rows) <= Page.screen
+    guard models.count > 2 || !fits else { return [("Figures", whole)] }
     return [("Figures", part(Array(0..<count)))]
       + models.indices.dropFirst().map { at in
         let start = count + 4 * (at - 1)

@@ -48,6 +48,8 @@ extension ResampleStage {
     var rowNumbers: [Way: [Int]] = [:]
     var bins: BinPlan?
     var notes: [String] = []
+    /// The rows that the new rows are at but for rounding.
+    var near: NearRows?
 
     init(
       _ stage: ResampleStage, _ clock: PlanClock, _ source: Times, _ targetClock: PlanClock,
@@ -58,6 +60,9 @@ extension ResampleStage {
       self.source = source
       self.target = target
       self.targetClock = targetClock
+      if case .onto = stage.step.target, source.count > 0 {
+        near = try NearRows(source, target, StampRounding(stage.step.rounding?.value))
+      }
       guard case .bins = stage.step.how else { return }
       let rate: Rational
       switch (stage.step.target, clock) {
@@ -103,7 +108,8 @@ extension ResampleStage {
         let resampler = try resampler(way, kind, method, rules)
         let size: Int
         if case .sphere = method { size = column.channel.shape.last ?? 1 } else { size = 0 }
-        return try column.asFloats().mapped(vectors: size) {
+        let floats = column.asFloats()
+        let made = try floats.mapped(vectors: size) {
           (x, width, out, mask) throws(TrajpackError) in
           try resampler.apply(x, components: width, into: out, mask: mask)
         } double: { (x, width, out, mask) throws(TrajpackError) in
@@ -111,6 +117,11 @@ extension ResampleStage {
         } rows: {
           resampler.plan.rows
         }
+        guard let near else { return made }
+        if case .interpolate(let how) = method, how.isSelection {
+          return made.taking(near.rows, of: floats)
+        }
+        return rules.edge == .missing ? made.taking(near.outside, of: floats) : made
       case .polyphase(let rules): return try filtered(column.asFloats(), rules)
       }
     }
@@ -147,6 +158,7 @@ extension ResampleStage {
           try plan.rowIndices(how, into: buffer)
         }
         result = rows.map { Int($0) }
+        for (i, row) in (near?.rows ?? []).enumerated() where row >= 0 { result[i] = row }
       case .binRow(let isLast):
         result = [Int](repeating: -1, count: bins?.bins ?? 0)
         for (row, bin) in (bins?.index ?? []).enumerated() where bin >= 0 {
@@ -218,7 +230,9 @@ extension ResampleStage {
 
     /// Events up to each row: how many since the row before, or how long ago the last one was.
     private func events(_ column: PlanColumn, _ way: Way) throws(TrajpackError) -> PlanColumn {
-      let plan = try AlignPlan(source, to: target, .backward)
+      var rounding: StampRounding?
+      if case .onto = stage.step.target { rounding = StampRounding(stage.step.rounding?.value) }
+      let plan = try AlignPlan(source, to: target, .backward, rounding: rounding)
       let width = column.channel.elements
       let x = column.doubles()
       var counts: [UInt8] = []
@@ -246,7 +260,7 @@ extension ResampleStage {
           continue
         }
         for (i, row) in plan.rows.enumerated() where row >= 0 && last[Int(row)] >= 0 {
-          since[i * width + c] = -plan.offsets[i] + 0
+          since[i * width + c] = max(-plan.offsets[i], 0) + 0
           since[i * width + c] += try clock.span(from: last[Int(row)], to: Int(row))
         }
       }
@@ -260,6 +274,33 @@ extension ResampleStage {
         made.values = .float64(since)
       }
       return made
+    }
+  }
+}
+
+/// The source row of each moment that lies beside it by no more than what times are rounded by.
+private struct NearRows {
+  /// The row; -1 where there is none, or one at the very moment.
+  var rows: [Int]
+  /// The same, of moments before the first row and after the last alone.
+  var outside: [Int]
+
+  init(
+    _ source: Times, _ target: Times, _ rounding: StampRounding
+  ) throws(TrajpackError) {
+    let later = try AlignPlan(source, to: target, .backward, rounding: rounding)
+    let earlier = try AlignPlan(source, to: target, .forward, rounding: rounding)
+    rows = [Int](repeating: -1, count: target.count)
+    outside = rows
+    for i in rows.indices {
+      let (after, before) = (later.offsets[i], -earlier.offsets[i])
+      if after > 0, !(before > 0 && before < after) {
+        rows[i] = Int(later.rows[i])
+        if rows[i] == 0 { outside[i] = 0 }
+      } else if before > 0 {
+        rows[i] = Int(earlier.rows[i])
+        if rows[i] == source.count - 1 { outside[i] = rows[i] }
+      }
     }
   }
 }
@@ -379,6 +420,28 @@ extension PlanColumn {
         }
       }
     }
+  }
+
+  /// The column with rows of another of the same floats in the place of some: -1 leaves a row as it is, and what was
+  /// not observed there leaves a number as it is.
+  fileprivate func taking(_ rows: [Int], of other: PlanColumn) -> PlanColumn {
+    let width = channel.elements
+    func taken<S: Sample>(_ x: [S], _ y: [S]) -> [S] {
+      var out = x
+      for (i, row) in rows.enumerated() where row >= 0 {
+        for k in 0..<width where !y[row * width + k].isNaN {
+          out[i * width + k] = y[row * width + k]
+        }
+      }
+      return out
+    }
+    var made = self
+    switch (values, other.values) {
+    case (.float32(let x), .float32(let y)): made.values = .float32(taken(x, y))
+    case (.float64(let x), .float64(let y)): made.values = .float64(taken(x, y))
+    default: break
+    }
+    return made
   }
 
   /// Whole floating-point numbers as int32.

@@ -85,6 +85,8 @@ package struct ResampleStep: Sendable, Equatable {
   package let streams: ChannelSelection
   package let target: Target
   let origin: Origin
+  /// With `onto`: how far a row may lie from a moment and count as at it; `nil` for the usual one.
+  let rounding: TimeSpan?
   let how: How
 
   init(_ r: inout PlanReader) throws(TrajpackError) {
@@ -112,6 +114,12 @@ package struct ResampleStep: Sendable, Equatable {
       target = .ratio(up: up ?? 1, down: down ?? 1)
     }
     self.origin = origin
+    rounding = try r.span("rounding")
+    guard rounding == nil || onto != nil else {
+      throw r.wrong(
+        "rounding", r.value("rounding") ?? .null,
+        "left out: it is for 'onto', another stream's times")
+    }
     if let bin = r.value("bin") {
       guard rate != nil || isRatio else {
         throw r.wrong("bin", bin, "left out with 'onto' and 'times': bins need a rate")
@@ -164,7 +172,10 @@ package struct ResampleStep: Sendable, Equatable {
       members += [.init("rate", PlanNumber.json(rate)), .init("origin", .string(origin.rawValue))]
     case .ratio(let up, let down):
       members += [.init("up", .int(Int64(up))), .init("down", .int(Int64(down)))]
-    case .onto(let stream): members.append(.init("onto", .string(stream)))
+    case .onto(let stream):
+      members.append(.init("onto", .string(stream)))
+      // Left out where it is the default, so that older plans keep their digests.
+      if let rounding { members.append(.init("rounding", PlanNumber.json(rounding))) }
     case .times(let times): members.append(.init("times", .array(times.map { .double($0) })))
     }
     switch how {

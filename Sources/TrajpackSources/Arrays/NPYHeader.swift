@@ -41,6 +41,33 @@ public struct NPYHeader: Sendable, Equatable {
   init(
     _ stream: some ByteStream, available: Int, _ origin: ByteOrigin
   ) throws(TrajpackError) {
+    try self.init(try Self.fields(stream, available: available, origin), available, origin)
+  }
+
+  /// The header that `fields` and the `available` bytes of the file make.
+  init(
+    _ fields: Fields, _ available: Int, _ origin: ByteOrigin
+  ) throws(TrajpackError) {
+    let kind = try Self.kind(fields.literal.descr, origin)
+    (type, isHalf, isBigEndian) = kind
+    isFortranOrder = fields.literal.fortranOrder
+    shape = fields.literal.shape
+    length = fields.length
+    try Self.check(
+      shape, storedSize, isHalf ? "float16" : type.rawValue, from: length, available, origin)
+  }
+
+  /// What the bytes before the elements say.
+  struct Fields {
+    var literal: NPYLiteral.Fields
+    /// Where the elements begin.
+    var length: Int
+  }
+
+  /// Reads the bytes before the elements of an array, whatever its type.
+  static func fields(
+    _ stream: some ByteStream, available: Int, _ origin: ByteOrigin
+  ) throws(TrajpackError) -> Fields {
     let magic = try stream.bytes(8)
     guard Self.recognises(magic) || magic.isEmpty else {
       throw origin.wrong("is no numpy array (it does not begin with '\\x93NUMPY'); check the file")
@@ -68,22 +95,20 @@ public struct NPYHeader: Sendable, Equatable {
     }
     let start = 8 + field.count
     var literal = NPYLiteral(text, at: start, origin)
-    let fields = try literal.header()
-    let kind = try Self.kind(fields.descr, origin)
-    (type, isHalf, isBigEndian) = kind
-    isFortranOrder = fields.fortranOrder
-    shape = fields.shape
-    self.length = start + length
-    try check(available - self.length, origin)
+    return Fields(literal: try literal.header(), length: start + length)
   }
 
-  /// Compares the shape with the bytes that are there.
-  private func check(_ there: Int, _ origin: ByteOrigin) throws(TrajpackError) {
+  /// Compares a shape with the bytes that are there: `available` in all, the elements from byte `start`.
+  static func check(
+    _ shape: [Int], _ size: Int, _ name: String, from start: Int, _ available: Int,
+    _ origin: ByteOrigin
+  ) throws(TrajpackError) {
+    let there = available - start
     guard shape.count <= Self.maximumRank else {
       throw origin.wrong("has \(shape.count) axes; at most \(Self.maximumRank) are read")
     }
     // A zero axis makes no elements, whatever the others claim; they must not overflow even so.
-    var bytes = storedSize
+    var bytes = size
     var fits = true
     for axis in shape where axis != 0 {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: axis)
@@ -96,14 +121,14 @@ public struct NPYHeader: Sendable, Equatable {
     if fits, shape.contains(0) { bytes = 0 }
     guard fits, bytes <= there else {
       throw origin.wrong(
-        "the array header claims shape \(shape) of \(storedName)"
+        "the array header claims shape \(shape) of \(name)"
           + "\(fits ? " (\(bytes) bytes)" : ""), but \(there) bytes follow it; the file was cut "
           + "short or its header is wrong")
     }
     guard bytes == there else {
       throw origin.wrong(
         "has \(there - bytes) bytes behind its array of shape \(shape), from byte "
-          + "\(length + bytes) on; "
+          + "\(start + bytes) on; "
           + "save it again with numpy.save")
     }
   }
@@ -121,17 +146,20 @@ public struct NPYHeader: Sendable, Equatable {
     if let type = types[code], "<>".contains(order) || (order == "|" && type.size == 1) {
       return (type, code == "f2", order == ">" && type.size > 1)
     }
-    let what =
-      switch code.first {
-      case "O": "Python objects (a pickle, which would run code when it is read)"
-      case "U", "S", "a": "text"
-      case "V": "records of several fields"
-      case "c": "complex numbers; save the real and imaginary parts"
-      case "M", "m": "dates; save them as int64"
-      default: "elements of type '\(printable(descr))'"
-      }
     throw origin.wrong(
-      "holds \(what), where only bool, int, uint and float of 16 to 64 bits are read")
+      "holds \(unread(descr)), where only bool, int, uint and float of 16 to 64 bits are read")
+  }
+
+  /// Elements of a type that is not read, in words.
+  static func unread(_ descr: String) -> String {
+    switch descr.dropFirst().first {
+    case "O": "Python objects (a pickle, which would run code when it is read)"
+    case "U", "S", "a": "text"
+    case "V": "records of several fields"
+    case "c": "complex numbers; save the real and imaginary parts"
+    case "M", "m": "dates; save them as int64"
+    default: "elements of type '\(printable(descr))'"
+    }
   }
 
   private static func printable(_ text: String) -> String {

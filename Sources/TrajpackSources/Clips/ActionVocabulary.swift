@@ -39,17 +39,17 @@ public struct ActionVocabulary: Sendable {
   ///   - isInterrupted: Asked between episodes; what is left then is not counted.
   public init(
     _ data: OpenDataset, _ reader: ActionReader, entity: Int?, names: ActionNames?,
-    keeps: (ShardIndex, Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
+    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
   ) throws(TrajpackError) {
     channels = reader.channels
     dataDigest = data.digest
     if let names { try names.check(channels) }
     var tallies: [[Int64]: (rows: Int, episodes: Int, runs: Int, last: Int)] = [:]
-    for shard in data.shards {
+    for (place, shard) in data.shards.enumerated() {
       let blocks = BlockReader(shard)
       for number in 0..<shard.index.episodeCount {
         guard !isInterrupted() else { return }
-        guard try keeps(shard.index, number) else { continue }
+        guard try keeps(place, number) else { continue }
         episodes += 1
         for track in try reader.tracks(shard, episode: number, entity: entity, blocks) {
           var before: [Int64]?

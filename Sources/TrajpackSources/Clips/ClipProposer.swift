@@ -76,11 +76,11 @@ public struct ClipProposer {
   ///
   /// - Returns: The clips, in the order of the dataset, and what there was of each class.
   public mutating func run(
-    keeps: (ShardIndex, Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
+    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
   ) throws(TrajpackError) -> (clips: [Clip], classes: [Class])? {
     for (number, shard) in data.shards.enumerated() {
       let blocks = BlockReader(shard)
-      for episode in 0..<shard.index.episodeCount where try keeps(shard.index, episode) {
+      for episode in 0..<shard.index.episodeCount where try keeps(number, episode) {
         guard !isInterrupted() else { return nil }
         try look(number, episode, blocks)
       }

@@ -21,6 +21,13 @@ public struct Conversion<Source: Importer>: Sendable {
     public var resume = false
     /// Replace the dataset that is there.
     public var overwrite = false
+    /// Makes the side files of the dataset, when its shards are durable and before its manifest is written. It is
+    /// given the folder and the shards, in order.
+    public var sideFiles:
+      (
+        @Sendable (_ folder: String, _ shards: [Manifest.Entry]) throws(TrajpackError) ->
+          [SideFile]
+      )?
 
     /// The defaults.
     public init() {}
@@ -203,7 +210,7 @@ public struct Conversion<Source: Importer>: Sendable {
     }
     if let manifest = folder.finished {
       try folder.leave()
-      try target.finish(shards, source: planRecord)
+      try target.finish(shards, source: planRecord, sideFiles: [])
       return Outcome(
         shards: shards, isComplete: true, sourceBytes: total, skipped: skipped,
         reading: manifest.source["reading"], leftOut: manifest.source["left_out"])
@@ -218,7 +225,8 @@ public struct Conversion<Source: Importer>: Sendable {
       reading: reading.isEmpty ? nil : .array(reading), leftOut: LeftOut.json(of: source.leftOut))
     let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
     try target.finish(
-      shards, source: .object((planRecord.members ?? []) + (told.members ?? [])))
+      shards, source: .object((planRecord.members ?? []) + (told.members ?? [])),
+      sideFiles: try options.sideFiles?(target.path, shards) ?? [])
     return outcome
   }
 

@@ -59,8 +59,10 @@ struct ConversionTarget {
   }
 
   /// Writes the manifest, and puts the dataset in the place of the old one.
-  func finish(_ shards: [Manifest.Entry], source: JSONValue) throws(TrajpackError) {
-    if folder.finished == nil { try folder.finish(shards, source: source) }
+  func finish(
+    _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
+  ) throws(TrajpackError) {
+    if folder.finished == nil { try folder.finish(shards, source: source, sideFiles: sideFiles) }
     if let lock { try Replacement.commit(destination, lock) }
   }
 

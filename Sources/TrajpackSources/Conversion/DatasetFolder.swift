@@ -70,8 +70,10 @@ struct DatasetFolder {
   }
 
   /// Writes the manifest and takes the journal away.
-  func finish(_ shards: [Manifest.Entry], source: JSONValue) throws(TrajpackError) {
-    try Manifest.finish(path, shards: shards, source: source)
+  func finish(
+    _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
+  ) throws(TrajpackError) {
+    try Manifest.finish(path, shards: shards, source: source, sideFiles: sideFiles)
   }
 
   /// Takes everything away again.

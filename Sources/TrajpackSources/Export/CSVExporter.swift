@@ -22,11 +22,13 @@ public struct CSVExporter: Exporter {
     self.escapesFormulas = escapesFormulas
   }
 
+  /// As a table; see ``Exporter``.
+  public var valueTable: (isWritten: Bool, escapesFormulas: Bool) { (true, escapesFormulas) }
+
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
   ) throws(TrajpackError) {
-    let reader = BlockReader(shard)
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     for (name, track) in labelled(tracks) {
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
@@ -49,7 +51,7 @@ public struct CSVExporter: Exporter {
         var lines = try times.texts(rows, as: form).map { $0.csvCell() }
         for number in channels {
           let values = try track.read(channel: number, rows: rows)
-          for row in 0..<rows.count { lines[row] += try cells(values, row, track) }
+          for row in 0..<rows.count { try append(values, row, track, to: &lines[row]) }
         }
         try file.write(lines.joined(separator: "\n") + "\n")
       }
@@ -67,16 +69,21 @@ public struct CSVExporter: Exporter {
     return text.isEmpty ? "\"\"" : quoted(text)
   }
 
-  private func cells(
-    _ values: ChannelValues, _ row: Int, _ track: TrackReader
-  ) throws(TrajpackError) -> String {
+  /// Appends the cells of a row of a channel, a comma before each.
+  private func append(
+    _ values: ChannelValues, _ row: Int, _ track: TrackReader, to line: inout String
+  ) throws(TrajpackError) {
     if values.channel.type == .bytes {
-      return "," + cell(try track.bytes(values, row).map { String(decoding: $0, as: UTF8.self) })
+      let text = try track.bytes(values, row).map { String(decoding: $0, as: UTF8.self) }
+      line += ",\(cell(text))"
+    } else if values.channel.categories != nil {
+      line += ",\(cell(values.category(row)))"
+    } else {
+      for element in 0..<values.channel.elements {
+        line += ","
+        let value = values.value(row, element)
+        if value != .missing { line += value.description }
+      }
     }
-    if values.channel.categories != nil { return "," + cell(values.category(row)) }
-    return (0..<values.channel.elements).map { element in
-      let value = values.value(row, element)
-      return value == .missing ? "," : ",\(value)"
-    }.joined()
   }
 }

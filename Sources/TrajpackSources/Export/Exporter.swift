@@ -8,14 +8,25 @@ public protocol Exporter: Sendable {
   static var format: FormatDescription { get }
 
   /// Writes an episode into `folder`, which is empty and its own.
-  func write(_ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder)
-    throws(TrajpackError)
+  ///
+  /// - Parameter reader: Reads the shard's blocks. The episodes of a shard share it and are written in the
+  ///   shard's order, so that a chunk with rows of several episodes is inflated once.
+  func write(
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
+  ) throws(TrajpackError)
+
+  /// Whether what is known of the recordings is written as a table, too, and whether texts that a spreadsheet would
+  /// compute get an apostrophe in front there.
+  var valueTable: (isWritten: Bool, escapesFormulas: Bool) { get }
 
   /// Writes what belongs to all episodes beside their folders.
   func finish(_ shards: [Shard], into folder: String) throws(TrajpackError)
 }
 
 extension Exporter {
+  /// Not as a table; see ``Exporter``.
+  public var valueTable: (isWritten: Bool, escapesFormulas: Bool) { (false, false) }
+
   /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
 }
@@ -65,20 +76,27 @@ public struct Export: Sendable {
     var left = Set(ids)
     var count = 0
     var shards: [Shard] = []
+    var rows: [Int] = []
+    var names: [String] = []
+    var first = 0
     for number in dataset.shardPaths.indices {
       let shard = try dataset.shard(number)
+      let reader = BlockReader(shard)
       var isUsed = false
       for n in 0..<shard.index.episodeCount {
         let episode = shard.index.episode(n)
         guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
         began(episode.id)
-        guard try write(exporter, episode, shard, destination, isInterrupted) else {
+        guard try write(exporter, episode, shard, reader, destination, isInterrupted) else {
           return (count, false)
         }
         isUsed = true
         count += 1
+        rows.append(first + n)
+        names.append(episode.id)
       }
       if isUsed { shards.append(shard) }
+      first += shard.index.episodeCount
     }
     if let missing = left.sorted().first {
       throw TrajpackError(
@@ -87,14 +105,18 @@ public struct Export: Sendable {
           + "lists them")
     }
     try exporter.finish(shards, into: destination)
+    let (isTable, escapes) = exporter.valueTable
+    try ValueExport.write(
+      try dataset.values(.known).table.rows(rows), ids: names, asTable: isTable,
+      escapingFormulas: escapes, into: destination)
     try FileSystem.syncFolder(destination)
     return (count, true)
   }
 
   /// Writes an episode; false where an interrupt came first, and nothing of it is left.
   private static func write(
-    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard, _ destination: String,
-    _ isInterrupted: @escaping () -> Bool
+    _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard,
+    _ reader: BlockReader, _ destination: String, _ isInterrupted: @escaping () -> Bool
   ) throws(TrajpackError) -> Bool {
     let name = try folderName(episode.id)
     guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
@@ -109,7 +131,7 @@ public struct Export: Sendable {
     do throws(TrajpackError) {
       try within("episode '\(episode.id)'") { () throws(TrajpackError) in
         try folder.goOn()
-        try exporter.write(episode, of: shard, into: folder)
+        try exporter.write(episode, of: shard, reader: reader, into: folder)
       }
       try FileSystem.syncFolder(temporary)
       guard rename(temporary, "\(destination)/\(name)") == 0 else {

@@ -21,10 +21,9 @@ public struct NPZExporter: Exporter {
 
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
   ) throws(TrajpackError) {
     let writer = try NPZWriter("episode.npz", in: folder)
-    let reader = BlockReader(shard)
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     for (name, track) in tracks {
       let times = TrackTimes(track)
@@ -32,8 +31,8 @@ public struct NPZExporter: Exporter {
         try writer.add("\(name)/time", type: .float64, shape: [track.count]) {
           (write) throws(TrajpackError) in
           try track.forEachRun { (rows) throws(TrajpackError) in
-            let values = try times.doubles(rows)
-            try Self.bytes(values).withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+            let values = try times.doubles(rows).map(\.bitPattern)
+            try littleEndian(values).withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
           }
         }
       }
@@ -173,7 +172,7 @@ public struct NPZExporter: Exporter {
     }
     try writer.add("\(path).offsets", type: .int64, shape: [offsets.count]) {
       (write) throws(TrajpackError) in
-      try offsets.flatMap { le($0) }.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+      try littleEndian(offsets).withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
     }
     try writer.add("\(path).bytes", type: .uint8, shape: [Int(offsets.last ?? 0)]) {
       (write) throws(TrajpackError) in
@@ -222,8 +221,6 @@ public struct NPZExporter: Exporter {
         }),
     ])
   }
-
-  static func bytes(_ values: [Double]) -> [UInt8] { values.flatMap { le($0.bitPattern) } }
 }
 
 extension ChannelValues {
@@ -232,20 +229,20 @@ extension ChannelValues {
   func logicalBytes() -> [UInt8] {
     if channel.type == stored, channel.storage.decimals == nil { return bytes }
     switch channel.type {
-    case .float64: return NPZExporter.bytes(doubles())
-    case .float32: return doubles().flatMap { le(Float($0).bitPattern) }
+    case .float64: return littleEndian(doubles().map(\.bitPattern))
+    case .float32: return littleEndian(doubles().map { Float($0).bitPattern })
     default:
       let size = channel.type.size
-      var out: [UInt8] = []
-      out.reserveCapacity(count * channel.elements * size)
-      for row in 0..<count {
-        for element in 0..<channel.elements {
-          var number: Int64 = size == 8 ? .min : -(1 << (size * 8 - 1))
-          if case .int(let n) = value(row, element) { number = n }
-          out += le(number).prefix(size)
-        }
+      let numbers = (0..<count * channel.elements).map { at -> Int64 in
+        if case .int(let n) = value(at / channel.elements, at % channel.elements) { return n }
+        return size == 8 ? .min : -(1 << (size * 8 - 1))
       }
-      return out
+      switch size {
+      case 1: return numbers.map { UInt8(truncatingIfNeeded: $0) }
+      case 2: return littleEndian(numbers.map { UInt16(truncatingIfNeeded: $0) })
+      case 4: return littleEndian(numbers.map { UInt32(truncatingIfNeeded: $0) })
+      default: return littleEndian(numbers)
+      }
     }
   }
 

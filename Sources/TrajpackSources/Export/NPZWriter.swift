@@ -14,10 +14,12 @@ final class NPZWriter {
   }
 
   private let file: OutputFile
+  private let deflater: Deflater
   private var members: [Member] = []
 
   init(_ name: String, in folder: ExportFolder) throws(TrajpackError) {
     file = try OutputFile(name, in: folder)
+    deflater = try Deflater(file)
   }
 
   /// Writes an array in C order; `body` is given a function that takes its bytes in order.
@@ -27,7 +29,7 @@ final class NPZWriter {
   ) throws(TrajpackError) {
     var member = Member(name: name + ".npy", crc: 0, packed: 0, raw: 0, offset: file.count)
     try file.write(localHeader(member))
-    let deflater = try Deflater(file)
+    try deflater.begin()
     let header = Self.header(type, shape)
     try header.withBytes { (bytes) throws(TrajpackError) in try deflater.add(bytes) }
     let size = shape.reduce(type.size, *)
@@ -96,7 +98,12 @@ func le<Integer: FixedWidthInteger>(_ value: Integer) -> [UInt8] {
   withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
-/// A raw deflate stream (RFC 1951) into a file.
+/// Integers' bytes, little-endian, one after the other.
+func littleEndian<Integer: FixedWidthInteger>(_ values: [Integer]) -> [UInt8] {
+  values.map(\.littleEndian).withUnsafeBytes { Array($0) }
+}
+
+/// Raw deflate streams (RFC 1951) into a file, one after the other.
 private final class Deflater {
   private let file: OutputFile
   private let stream = UnsafeMutablePointer<z_stream>.allocate(capacity: 1)
@@ -118,6 +125,14 @@ private final class Deflater {
   deinit {
     deflateEnd(stream)
     stream.deallocate()
+  }
+
+  /// Begins a new stream in the memory of the one before.
+  func begin() throws(TrajpackError) {
+    guard deflateReset(stream) == Z_OK else {
+      throw TrajpackError(.machine, "\(file.path): zlib cannot begin a stream")
+    }
+    (crc, raw, packed) = (0, 0, 0)
   }
 
   func add(_ bytes: UnsafeRawBufferPointer) throws(TrajpackError) {
@@ -148,7 +163,9 @@ private final class Deflater {
       throw TrajpackError(.machine, "\(file.path): zlib cannot compress: error \(status)")
     }
     packed += count
-    try file.write(Array(out[..<count]))
+    try out.withBytes { (bytes) throws(TrajpackError) in
+      try file.write(UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+    }
     return status
   }
 }

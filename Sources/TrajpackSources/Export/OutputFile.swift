@@ -40,6 +40,10 @@ final class OutputFile {
 
   /// Writes over bytes that were written before.
   func patch(_ bytes: [UInt8], at offset: Int) throws(TrajpackError) {
+    if offset >= flushed {
+      buffer.replaceSubrange(offset - flushed..<offset - flushed + bytes.count, with: bytes)
+      return
+    }
     try flush()
     guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
       throw .system("cannot be written", path)

@@ -18,7 +18,7 @@ final class InflatedCache: Sendable {
   func archive(_ path: String) throws(TrajpackError) -> NPZ {
     try archives.withLock { (archives) throws(TrajpackError) in
       if let known = archives.first(where: { $0.path == path }) { return known.archive }
-      let archive = try NPZ(try LocalFile(path), as: "")
+      let archive = try NPZ(try LocalFile(path), as: "", keepsOthers: true)
       if archives.count == Self.limit { archives.removeFirst() }
       archives.append((path, archive))
       return archive
@@ -49,10 +49,14 @@ final class InflatedCache: Sendable {
 struct ArrayPart: Sendable {
   /// The place along the first axis, where it counts recordings.
   var element: Int?
+  /// The number of the episode, where rows are cut into episodes.
+  var episode: Int?
   /// The number of the piece, where rows are cut in pieces.
   var piece: Int?
   /// The rows of a group that are taken; all of them where `nil`.
   var rows: Range<Int>?
+  /// The row at which the recording's clock begins, where it has steps.
+  var start = 0
 
   /// The rows of a group that has `count`.
   func range(_ count: Int) -> Range<Int> { rows ?? 0..<count }
@@ -62,13 +66,23 @@ extension ArraySet {
   /// The recordings of the file.
   func parts(_ options: SeriesOptions) -> [ArrayPart] {
     let elements: [Int?] = batch.map { Array(0..<$0) } ?? [nil]
-    guard let segment = options.segment, let count = rows.first, count > 0 else {
+    guard let count = rows.first, count > 0, cut != nil || options.segment != nil else {
       return elements.map { ArrayPart(element: $0) }
     }
+    let episodes = cut?.episodes ?? [0..<count]
     return elements.flatMap { element in
-      stride(from: 0, to: count, by: segment).map { first in
-        ArrayPart(
-          element: element, piece: first / segment, rows: first..<min(first + segment, count))
+      episodes.enumerated().flatMap { number, rows in
+        let episode = cut == nil ? nil : number
+        guard let segment = options.segment else {
+          return [
+            ArrayPart(element: element, episode: episode, rows: rows, start: rows.lowerBound)
+          ]
+        }
+        return stride(from: rows.lowerBound, to: rows.upperBound, by: segment).map { first in
+          ArrayPart(
+            element: element, episode: episode, piece: (first - rows.lowerBound) / segment,
+            rows: first..<min(first + segment, rows.upperBound), start: rows.lowerBound)
+        }
       }
     }
   }

@@ -42,8 +42,17 @@ struct ArraySet: Sendable {
   var batch: Int?
   /// Whether the times of a group are the same for all recordings of the batch.
   var sharesTime: [Bool]
-  /// Arrays that say one thing of a recording: numbers without an axis, or one a recording.
-  var constants: [Item]
+  /// What is known of whole recordings: numbers without an axis or one a recording, texts, and the arrays
+  /// that ``SeriesOptions/constants`` names.
+  var constants: [ArrayConstant] = []
+  /// Where rows are cut into episodes; `nil` where they are not.
+  var cut: ArrayCut?
+  /// The members that are not taken, each with the reason.
+  var leftOut: [(name: String, why: String)] = []
+  /// Every member of the archive.
+  var names: [String] = []
+  /// What a user should know of how the file is read.
+  var hints: [String] = []
 
   /// Looks at the headers of a file.
   ///
@@ -52,17 +61,23 @@ struct ArraySet: Sendable {
   init(
     _ file: LocalFile, isArchive: Bool, _ options: SeriesOptions
   ) throws(TrajpackError) {
-    var arrays: [(name: String, header: NPYHeader)] = []
-    if isArchive {
-      let archive = try NPZ(file, as: "")
-      for name in archive.names { arrays.append((name, try archive.array(name).header)) }
-      guard !arrays.isEmpty else { throw TrajpackError(.data, "the archive holds no array") }
-    } else {
-      arrays = [("values", try ArrayFile(file, as: "").header)]
+    var members = try ArrayMembers(file, isArchive: isArchive, options)
+    names = members.names
+    let ends = try options.episodeEnds.map { (name) throws(TrajpackError) in
+      try Self.take(name, &members)
     }
-    let most = arrays.map(\.header.shape.count).max() ?? 0
+    let cuts = ends != nil || !options.terminals.isEmpty
+    let arrays = members.arrays
+    let isNamed = { (name: String) in SeriesOptions.matches(options.constants, name) }
+    let most = arrays.filter { !isNamed($0.name) }.map(\.header.shape.count).max() ?? 0
     let isBatch =
-      options.leadingAxis == .batch || (options.leadingAxis == .auto && most >= 3)
+      options.leadingAxis == .batch || (options.leadingAxis == .auto && !cuts && most >= 3)
+    guard !cuts || !isBatch else {
+      throw TrajpackError(
+        .usage,
+        "--\(ends == nil ? "terminals" : "episode-ends") cuts arrays whose first axis is time; leave "
+          + "--leading-axis batch out")
+    }
     // Times: one axis, or one a recording; never the only array.
     let leading = isBatch ? 2 : 1
     let times = arrays.filter { array in
@@ -73,18 +88,18 @@ struct ArraySet: Sendable {
     if case .named(let name) = options.time, times.isEmpty {
       throw TrajpackError(
         .usage,
-        "--time: there is no array '\(name)' of one axis beside others; there are "
-          + arrays.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", "))
+        "--time: there is no array '\(name)' of one axis beside others; there are \(members.shapes)"
+      )
     }
     let time = times.first
-    let plain = arrays.filter { $0.name != time?.name }
+    let plain = arrays.filter { $0.name != time?.name && !isNamed($0.name) }
     if isBatch { batch = try Self.batch(plain, options) }
-    constants = plain.filter { $0.header.shape.count < leading }
-      .map { array in
-        var item = Self.item(array, leading: array.header.shape.count)
-        item.isPerRecording = array.header.shape.count == 1
-        return item
-      }
+    for array in arrays
+    where array.name != time?.name
+      && (isNamed(array.name) || array.header.shape.count < leading)
+    {
+      constants.append(try ArrayConstant(array, batch: batch))
+    }
     let series = plain.filter { $0.header.shape.count >= leading }
     guard !series.isEmpty else {
       throw TrajpackError(
@@ -103,11 +118,12 @@ struct ArraySet: Sendable {
     }
     let lengths = series.map { $0.header.shape[leading - 1] }
     let together = Set(lengths).count == 1
-    guard together || options.segment == nil else {
+    guard together || (options.segment == nil && !cuts) else {
+      let option = options.segment != nil ? "segment" : ends == nil ? "terminals" : "episode-ends"
       throw TrajpackError(
         .usage,
-        "--segment cannot cut arrays of different lengths "
-          + "(\(series.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")))")
+        "--\(option) cannot cut arrays of different lengths (\(ArrayMembers.shapes(series))); "
+          + "--exclude-members leaves some out, --constant makes them values of the recordings")
     }
     rows = together ? [lengths[0]] : lengths
     let items = series.map { Self.item($0, leading: leading) }
@@ -127,15 +143,80 @@ struct ArraySet: Sendable {
         throw TrajpackError(
           .data,
           "the times '\(time.name)' have shape \(time.header.shape), which is no time a row of "
-            + series.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")
-            + "; use --time none to keep them as values")
+            + ArrayMembers.shapes(series) + "; use --time none to keep them as values")
       }
     }
     shape = Shape(isArchive: isArchive, groups: groups)
+    try take(&members)
+    cut = try ArrayCut(members, ends, rows[0], options)
+    leftOut = members.leftOut
+    hints = self.hints(series, options)
+  }
+
+  /// The array that `--episode-ends` names.
+  private static func take(
+    _ pattern: String, _ members: inout ArrayMembers
+  ) throws(TrajpackError) -> ArrayMembers.Array {
+    let named = members.arrays.map(\.name).filter { Pattern(pattern).matches($0) }
+    guard named.count == 1, let array = members.take(named[0]) else {
+      throw TrajpackError(
+        .usage,
+        "--episode-ends: \(named.isEmpty ? "holds no array" : "holds \(named.count) arrays") '\(pattern)'; "
+          + "there are \(members.shapes)")
+    }
+    return array
+  }
+
+  /// Makes texts values of the recordings, where they can be.
+  private mutating func take(_ members: inout ArrayMembers) throws(TrajpackError) {
+    guard let archive = members.archive else { return }
+    for (name, text) in members.texts {
+      if let why = ArrayConstant.refusal(of: text, rows: Set(rows), batch: batch) {
+        members.leaveOut(text: name, why)
+      } else {
+        constants.append(try ArrayConstant(name, text, archive, batch: batch))
+      }
+    }
+  }
+
+  /// Names of arrays that say where episodes end.
+  private static let usualEnds = ["episode_ends"]
+  private static let usualTerminals = ["terminals", "timeouts", "dones", "terminated", "truncated"]
+
+  /// What a user should know: arrays of other lengths, and those that say where episodes end.
+  private func hints(_ series: [ArrayMembers.Array], _ options: SeriesOptions) -> [String] {
+    var hints: [String] = []
+    if rows.count > 1 {
+      let counts = Dictionary(grouping: rows, by: { $0 }).mapValues(\.count)
+      let most = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
+      let others = zip(series, rows).filter { $1 != most }.map(\.0)
+      hints.append(
+        "\(ArrayMembers.shapes(others)) \(others.count == 1 ? "has" : "have") other than \(most ?? 0) "
+          + "rows, so each array is a stream of its own; --constant makes an array a value of the recording"
+      )
+    }
+    if let cut {
+      if cut.unfinished > 0 {
+        hints.append(ArrayCut.unfinished(cut.unfinished, cut.members))
+      }
+    } else if batch == nil, options.segment == nil {
+      func last(_ name: String) -> String { name.slashParts.last ?? name }
+      let names = series.map(\.name)
+      if let ends = names.first(where: { Self.usualEnds.contains(last($0)) }) {
+        hints.append("--episode-ends '\(ends)' cuts the rows into episodes")
+      } else {
+        let found = names.filter { Self.usualTerminals.contains(last($0)) }
+        if !found.isEmpty {
+          hints.append(
+            "--terminals '\(found.joined(separator: ","))' cuts the rows into episodes")
+        }
+      }
+    }
+    return hints
   }
 
   private static func item(
-    _ array: (name: String, header: NPYHeader), leading: Int, channel: String? = nil
+    _ array: ArrayMembers.Array, leading: Int, channel: String? = nil
   ) -> Item {
     Item(
       name: array.name, channel: channel ?? (array.name == "time" ? "time_" : array.name),
@@ -145,15 +226,15 @@ struct ArraySet: Sendable {
 
   /// The recordings along the first axis, which all arrays that have one must agree on.
   private static func batch(
-    _ arrays: [(name: String, header: NPYHeader)], _ options: SeriesOptions
+    _ arrays: [ArrayMembers.Array], _ options: SeriesOptions
   ) throws(TrajpackError) -> Int {
     let counts = Set(arrays.compactMap(\.header.shape.first))
     guard counts.count == 1, let count = counts.first else {
       throw TrajpackError(
         .usage,
         "the arrays differ in recordings along their first axis ("
-          + arrays.map { "'\($0.name)' \($0.header.shape)" }.joined(separator: ", ")
-          + "); use --leading-axis time if it is time")
+          + ArrayMembers.shapes(arrays)
+          + "); use --leading-axis time if it is time, --constant for what is none a recording")
     }
     guard count > 0 else {
       throw TrajpackError(.data, "the first axis counts recordings, and there are none")

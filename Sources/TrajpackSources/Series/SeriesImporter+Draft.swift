@@ -15,6 +15,7 @@ extension SeriesImporter {
     switch (file.content, piece, examination.found) {
     case (.table(let form), .table(let part), .table(let table, let others)):
       if let episode = part.episode { metadata.append(.init("episode", .string(episode))) }
+      note("number", part.number)
       note("piece", part.piece)
       tracks.append(try draft(form, part, table, file, schema))
       if !others.isEmpty {
@@ -30,11 +31,12 @@ extension SeriesImporter {
       }
     case (.arrays(let set), .arrays(let part), .arrays(let times)):
       note("element", part.element)
+      note("episode", part.episode)
       note("piece", part.piece)
       for (group, time) in times.enumerated() {
         tracks.append(try draft(set, group, part, time, file, schema))
       }
-      if let constants = try constants(set, part, file) {
+      if let constants = try set.constants(part, of: file.path, cache) {
         metadata.append(.init("constants", constants))
       }
     case (.systems(let systems), .system(let number, let piece, let rows), _):
@@ -89,7 +91,8 @@ extension SeriesImporter {
       layouts.stream(.arrays(set.shape), suffix: shape.suffix), schema)
     let count = part.range(set.rows[group]).count
     var clock =
-      time.regularClock ?? Self.clock(settings.stepClock, from: part.rows?.lowerBound ?? 0)
+      time.regularClock
+      ?? Self.clock(settings.stepClock, from: (part.rows?.lowerBound ?? 0) - part.start)
     var channels: [ChannelRows] = []
     for channel in schema.streams[stream].channels {
       if let item = shape.items.first(where: { $0.channel == channel.name }) {
@@ -133,29 +136,6 @@ extension SeriesImporter {
     }
     try writer.flush()
     return ChannelRows(spool: writer.spool)
-  }
-
-  /// What arrays without rows say of a recording.
-  private func constants(
-    _ set: ArraySet, _ part: ArrayPart, _ file: File
-  ) throws(TrajpackError) -> JSONValue? {
-    guard !set.constants.isEmpty else { return nil }
-    var members: [JSONValue.Member] = []
-    for item in set.constants {
-      let i = item.isPerRecording ? part.element ?? 0 : 0
-      let rows = try set.elements(item, i..<i + 1, of: file.path, cache)
-      let bytes = ByteBuffer(item.type.size)
-      try rows.spool.read(at: rows.offset, into: bytes.bytes)
-      let value: JSONValue =
-        switch ArraySet.number(UnsafeRawBufferPointer(bytes.bytes), 0, item.type) {
-        case .whole(let value): Int64(exactly: value).map { .int($0) } ?? .string("\(value)")
-        case .double(let value):
-          value.isFinite ? .double(value) : .string("0x" + String(value.bitPattern, radix: 16))
-        }
-      members.append(
-        .init(item.name, .record(["dtype": .string(item.storedName), "value": value])))
-    }
-    return .object(members)
   }
 
   private func draft(

@@ -79,10 +79,13 @@ extension SeriesImporter {
     case .table:
       let text = try TextFile(path, cache)
       let look = try TableLook(text, options)
+      let (parts, unfinished) = try TablePart.parts(
+        of: text, look.form, from: look.start, options)
+      var hints = look.hints
+      if unfinished > 0 { hints.append(ArrayCut.unfinished(unfinished, options.terminals)) }
       return Look(
-        content: .table(look.form),
-        pieces: try TablePart.parts(of: text, look.form, from: look.start, options)
-          .map { .table($0) }, hints: look.hints, isTable: look.isOfValues)
+        content: .table(look.form), pieces: parts.map { .table($0) }, hints: hints,
+        isTable: look.isOfValues)
     case .array where isPacked, .archive where isPacked:
       throw TrajpackError(
         .data,
@@ -91,7 +94,8 @@ extension SeriesImporter {
     case .array, .archive:
       let isArchive = sniffed == .archive
       let set = try ArraySet(file, isArchive: isArchive, options)
-      return Look(content: .arrays(set), pieces: set.parts(options).map { .arrays($0) })
+      return Look(
+        content: .arrays(set), pieces: set.parts(options).map { .arrays($0) }, hints: set.hints)
     case .json, .gzip:
       let systems = try SystemsFile(file, isCompressed: isPacked)
       return Look(content: .systems(systems), pieces: cut(systems, options))
@@ -202,10 +206,12 @@ extension SeriesImporter {
     }
     switch (piece, file.content) {
     case (.table(let part), _):
-      let base = part.episode.map { isOnly ? $0 : "\(name)/\($0)" } ?? name
+      let base =
+        part.number.map { "\(name)/\(padded($0))" }
+        ?? part.episode.map { isOnly ? $0 : "\(name)/\($0)" } ?? name
       return part.piece.map { "\(base)/\(padded($0))" } ?? base
     case (.arrays(let part), _):
-      let base = part.element.map { "\(name)/\(padded($0))" } ?? name
+      let base = (part.element ?? part.episode).map { "\(name)/\(padded($0))" } ?? name
       return part.piece.map { "\(base)/\(padded($0))" } ?? base
     case (.system(let number, let piece, _), .systems(let systems)):
       let system = systems.systems[number].name
@@ -216,9 +222,39 @@ extension SeriesImporter {
   }
 
   /// The share of a file's bytes that a recording has.
-  static func bytes(_ piece: Piece, _ size: Int, of count: Int) -> Int {
-    if case .table(let part) = piece { return part.range.count }
-    return size / max(count, 1)
+  static func bytes(_ piece: Piece, _ content: Content, _ size: Int, of count: Int) -> Int {
+    switch (piece, content) {
+    case (.table(let part), _): return part.range.count
+    case (.arrays(let part), .arrays(let set)) where part.rows != nil && (set.rows.first ?? 0) > 0:
+      let share = Double(part.range(set.rows[0]).count) / Double(set.rows[0])
+      return Int(Double(size) * share / Double(set.batch ?? 1))
+    default: return size / max(count, 1)
+    }
+  }
+
+  /// Refuses patterns that stand for no member of an archive and no column.
+  private static func check(
+    _ options: SeriesOptions, namesOf files: [File]
+  ) throws(TrajpackError) {
+    let patterns = options.memberPatterns.filter { !$0.patterns.isEmpty }
+    guard let first = patterns.first else { return }
+    var members: Set<String> = []
+    var columns: Set<String> = []
+    for file in files {
+      switch file.content {
+      case .arrays(let set): members.formUnion(set.names)
+      case .table(let form) where !options.terminals.isEmpty: columns.formUnion(form.uniqueNames)
+      default: break
+      }
+    }
+    guard !members.isEmpty || !columns.isEmpty else {
+      throw TrajpackError(
+        .usage, "\(first.option) is for archives (.npz), and there is none in the source")
+    }
+    for (option, patterns) in patterns {
+      try SeriesOptions.check(
+        patterns, option, option == "--terminals" ? members.union(columns) : members)
+    }
   }
 
   /// Refuses options that say nothing to any file.
@@ -229,6 +265,7 @@ extension SeriesImporter {
     if options.episodeColumn != nil, !isTable {
       throw TrajpackError(.usage, "--episode-column is for tables, and there is none in the source")
     }
+    try check(options, namesOf: files)
     if case .named(let name) = options.time, name != "time",
       files.contains(where: { if case .systems = $0.content { true } else { false } })
     {

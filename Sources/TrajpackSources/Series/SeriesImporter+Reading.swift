@@ -7,7 +7,12 @@ extension SeriesImporter {
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
     var places: [String: [String]] = [:]
     var counts: [String: Int] = [:]
+    var sets: [String: ArraySet] = [:]
     for file in files {
+      if case .arrays(let set) = file.content {
+        let name = layouts.stream(.arrays(set.shape))
+        if sets[name] == nil { sets[name] = set }
+      }
       for name in self.streams(of: file) {
         counts[name, default: 0] += 1
         if places[name, default: []].count < 3 { places[name, default: []].append(file.place) }
@@ -26,6 +31,15 @@ extension SeriesImporter {
         members.append(.init("type", .string(shape.isArchive ? "npz" : "npy")))
         let items = shape.groups.flatMap(\.items).map(\.name)
         members.append(.init("arrays", .array(items.map { .string($0) })))
+        if let set = sets[name] {
+          let constants = set.constants.map(\.name)
+          if !constants.isEmpty {
+            members.append(.init("constants", .array(constants.map { .string($0) })))
+          }
+          if let cut = set.cut {
+            members.append(.init("cut_at", .array(cut.members.map { .string($0) })))
+          }
+        }
         let times = shape.groups.compactMap { $0.time?.name }
         members.append(.init("time", times.first.map { .record(["column": .string($0)]) } ?? .null))
       case .systems(_, let hasTime):
@@ -69,6 +83,8 @@ extension SeriesImporter {
         "type": "table", "delimiter": .string(form.dialect.delimiterName),
         "header": .bool(form.hasHeader), "time": time,
         "units_row": form.units.isEmpty ? nil : .bool(true),
+        "cut_at": settings.terminals.isEmpty
+          ? nil : .array(settings.terminals.map { .string($0) }),
       ]).members ?? []
     let said = ["decimal_comma", "thousands", "comment", "line_end", "trailing_delimiter"]
     for name in said {

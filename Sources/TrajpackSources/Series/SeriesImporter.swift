@@ -85,6 +85,11 @@ public struct SeriesImporter: Importer {
     if let segment = options.segment, segment < 1 {
       throw TrajpackError(.usage, "--segment must be at least 1 row")
     }
+    if !options.terminals.isEmpty, options.episodeEnds != nil || options.episodeColumn != nil {
+      let other = options.episodeEnds != nil ? "--episode-ends" : "--episode-column"
+      throw TrajpackError(
+        .usage, "--terminals and \(other) both cut series into episodes; give one of them")
+    }
     let walk = try SourceWalk(sources)
     var remarks: [String] = []
     var leftOut = walk.leftOut
@@ -136,6 +141,9 @@ public struct SeriesImporter: Importer {
     for (number, file) in files.enumerated() {
       let pieces = looked[number].pieces
       let group = groups[number]
+      if case .arrays(let set) = file.content {
+        leftOut += set.leftOut.map { LeftOut(path: "\(file.place):\($0.name)", why: $0.why) }
+      }
       if let group, group.first != number { continue }
       var size = FileSystem.size(of: file.path)
       var fingerprint = Recording.fingerprint(of: file.path)
@@ -155,7 +163,7 @@ public struct SeriesImporter: Importer {
         recordings.append(
           Recording(
             id: id, path: group == nil ? file.path : FileSystem.parent(of: file.path),
-            bytes: group == nil ? Self.bytes(piece, size, of: pieces.count) : size,
+            bytes: group == nil ? Self.bytes(piece, file.content, size, of: pieces.count) : size,
             fingerprint: fingerprint))
         parts[id] = Part(file: number, piece: piece, others: others)
       }

@@ -68,6 +68,16 @@ public struct SeriesOptions: Sendable, Equatable {
   public var groupsFolders: Bool?
   /// What the first axis of an array counts.
   public var leadingAxis = LeadingAxis.auto
+  /// Patterns of the members of an archive that are read; all where empty.
+  public var members: [String] = []
+  /// Patterns of the members of an archive that are left out.
+  public var excludedMembers: [String] = []
+  /// Patterns of arrays that are values of a whole recording, and have no rows.
+  public var constants: [String] = []
+  /// Arrays, or columns of tables, whose true rows end an episode.
+  public var terminals: [String] = []
+  /// The array of the rows behind which episodes end, counted from the start.
+  public var episodeEnds: String?
   /// The kind of a channel, by its name.
   public var kinds: [String: Kind] = [:]
   /// The units of a channel, by its name.
@@ -98,15 +108,22 @@ public struct SeriesOptions: Sendable, Equatable {
     // Only those that are given, so that a dataset made before there were any can be gone on with.
     let later = JSONValue.record([
       "blanks": separatesByBlanks.map { .bool($0) },
-      "missing": missing.isEmpty ? nil : .array(missing.map { .string($0) }),
+      "missing": Self.texts(missing),
       "decimal": decimal.map { .int(Int64($0)) }, "thousands": thousands.map { .int(Int64($0)) },
       "comment": comment.map { .int(Int64($0)) },
       "skip_rows": skippedRows == 0 ? nil : .int(Int64(skippedRows)),
       "units_row": hasUnitsRow ? .bool(true) : nil,
       "time_format": timeFormat.map { .string($0) },
       "group_folders": groupsFolders.map { .bool($0) },
+      "members": Self.texts(self.members), "exclude_members": Self.texts(excludedMembers),
+      "constants": Self.texts(constants), "terminals": Self.texts(terminals),
+      "episode_ends": episodeEnds.map { .string($0) },
     ])
     return .object((members.members ?? []) + (later.members ?? []))
+  }
+
+  private static func texts(_ texts: [String]) -> JSONValue? {
+    texts.isEmpty ? nil : .array(texts.map { .string($0) })
   }
 
   /// Whether a column or array of that name may hold the times. A capital `T` is a temperature to many.

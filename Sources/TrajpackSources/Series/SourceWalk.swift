@@ -73,7 +73,10 @@ struct SourceWalk {
       switch FileSystem.item(at: path) {
       case .folder: folders.append(name)
       case .file:
-        if Self.isPackedArray(name) {
+        if Self.isOfValues(name, folder) {
+          // What an export says of its recordings is none of them; 'convert' takes it beside them.
+          if level > 0 { leftOut.append(LeftOut(path: place + name, why: "values of recordings")) }
+        } else if Self.isPackedArray(name) {
           gzipped.append(name)
           leftOut.append(
             LeftOut(path: place + name, why: "packed by gzip; unpack it first with gunzip -k"))
@@ -134,6 +137,12 @@ struct SourceWalk {
 
   private static func isOfAnotherFormat(_ folder: String) -> Bool {
     Dataset.isDataset(folder) || WildWorldImporter.isSample(folder)
+  }
+
+  /// Whether a file is what an export says of its recordings.
+  private static func isOfValues(_ name: String, _ folder: String) -> Bool {
+    (name == ValueExport.document || name == ValueExport.table)
+      && ValueFile.isDocument("\(folder)/\(ValueExport.document)")
   }
 
   /// Whether a name says that a file is packed, and its first bytes do not.

@@ -5,6 +5,8 @@ import TrajpackStore
 struct TablePart: Sendable {
   /// The text of the episode column; `nil` where the table is not cut by one.
   var episode: String?
+  /// The number of the episode, where rows that end one cut the table.
+  var number: Int?
   /// The number of the piece, where rows are cut in pieces.
   var piece: Int?
   /// Where its records lie in the file; the header is not among them.
@@ -14,12 +16,16 @@ struct TablePart: Sendable {
 extension TablePart {
   /// Cuts a table, whose rows begin at byte `start`, into episodes, in one pass over its records where the
   /// options ask for a cut.
+  ///
+  /// - Returns: The episodes, and how many rows at the end no row of the terminals has ended.
   static func parts(
     of file: TextFile, _ form: TableForm, from start: Int, _ options: SeriesOptions
-  ) throws(TrajpackError) -> [TablePart] {
-    guard form.episode != nil || options.segment != nil else {
-      return [TablePart(range: start..<file.length)]
+  ) throws(TrajpackError) -> (parts: [TablePart], unfinished: Int) {
+    guard form.episode != nil || options.segment != nil || !options.terminals.isEmpty else {
+      return ([TablePart(range: start..<file.length)], 0)
     }
+    let terminals = try form.terminals(options)
+    var (number, isEnded) = (0, false)
     let scanner = CSVScanner(file, form.dialect, range: start..<file.length)
     var parts: [TablePart] = []
     var seen: Set<String> = []
@@ -48,17 +54,54 @@ extension TablePart {
           rows = 0
         }
       }
+      if isEnded {
+        (isNew, isEnded, rows) = (true, false, 0)
+        number += 1
+      }
       if let segment = options.segment, rows > 0, rows % segment == 0 { isNew = true }
       if isNew {
         let at = scanner.recordOffset
         if let last = parts.indices.last { parts[last].range = parts[last].range.lowerBound..<at }
         parts.append(
           TablePart(
-            episode: episode, piece: options.segment.map { rows / $0 }, range: at..<file.length))
+            episode: episode, number: terminals.isEmpty ? nil : number,
+            piece: options.segment.map { rows / $0 }, range: at..<file.length))
       }
       rows += 1
+      for column in terminals where try form.isTrue(scanner, column, file) { isEnded = true }
     }
-    return parts
+    return (parts, terminals.isEmpty || isEnded ? 0 : rows)
+  }
+}
+
+extension TableForm {
+  /// The columns whose true rows end an episode.
+  fileprivate func terminals(_ options: SeriesOptions) throws(TrajpackError) -> [Int] {
+    guard !options.terminals.isEmpty else { return [] }
+    let names = uniqueNames
+    let columns = (0..<count).filter { SeriesOptions.matches(options.terminals, names[$0]) }
+    guard !columns.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "--terminals: there is no column '\(options.terminals.joined(separator: "', '"))'"
+          + Suggestion.text(for: options.terminals[0], among: names))
+    }
+    return columns
+  }
+
+  /// Whether a cell says that its row ends an episode.
+  fileprivate func isTrue(
+    _ row: CSVScanner, _ column: Int, _ file: TextFile
+  ) throws(TrajpackError) -> Bool {
+    switch row[column].text.trimmingBlanks.lowercased() {
+    case "", "0", "0.0", "false": return false
+    case "1", "1.0", "true": return true
+    case let text:
+      throw try Self.wrong(
+        file, row.recordOffset,
+        "--terminals: '\(uniqueNames[column])' is '\(Self.shown(text))', where 0 and 1 (false and true) "
+          + "are possible")
+    }
   }
 }
 

@@ -120,10 +120,8 @@ final class EpisodeSource: Sendable {
           result.append(stream)
           continue
         }
-        for channel in stream.channels
-        where !result[i].channels.contains(where: { $0.name == channel.name }) {
-          result[i].channels.append(channel)
-        }
+        let known = Set(result[i].channels.map(\.name))
+        result[i].channels += stream.channels.filter { !known.contains($0.name) }
       }
     }
     return result

@@ -132,15 +132,13 @@ extension PlanImporter {
 
   /// The channels of a track as they are stored.
   private func copies(_ track: TrackReader) throws(TrajpackError) -> [ChannelRows] {
-    var result: [ChannelRows] = []
-    for number in track.stream.channels.indices {
-      let spool = Spool()
-      try track.forEachRun { (run) throws(TrajpackError) in
+    let spools = track.stream.channels.map { _ in Spool() }
+    try track.forEachRun { (run) throws(TrajpackError) in
+      for (number, spool) in spools.enumerated() {
         try spool.append(try track.read(channel: number, rows: run).bytes)
       }
-      result.append(ChannelRows(spool: spool))
     }
-    return result
+    return spools.map { ChannelRows(spool: $0) }
   }
 
   /// The bytes that rows of text and packets point into, as they are.

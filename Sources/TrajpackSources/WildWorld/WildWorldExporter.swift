@@ -14,7 +14,7 @@ public struct WildWorldExporter: Exporter {
 
   /// Writes an episode; see ``Exporter``.
   public func write(
-    _ episode: ShardIndex.Episode, of shard: Shard, into folder: ExportFolder
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
   ) throws(TrajpackError) {
     guard shard.schema.attributes["source"]?.string == "wildworld" else {
       throw TrajpackError(
@@ -27,7 +27,6 @@ public struct WildWorldExporter: Exporter {
     guard let rate = Rational(decimal: try metadata.text("rate")), rate.numerator > 0 else {
       throw metadata.wrong("a rate")
     }
-    let reader = BlockReader(shard)
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     let placed = try tracks.map { (track) throws(TrajpackError) in
       PlacedTrack(reader: track, first: try Self.frame(of: track, rate))

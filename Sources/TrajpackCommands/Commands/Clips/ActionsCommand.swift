@@ -70,7 +70,7 @@ struct ActionsCommand: Command {
     let vocabulary = try ActionVocabulary(
       data, reader, entity: entity,
       names: try names.map { (path) throws(TrajpackError) in try ActionNames(path) },
-      keeps: { (index, number) throws(TrajpackError) in try filter.keeps(index, number) },
+      keeps: { (shard, number) throws(TrajpackError) in try filter.keeps(shard, number) },
       isInterrupted: { Interrupt.isRequested })
     guard !Interrupt.isRequested else {
       console.warn("stopped; nothing was counted")
@@ -134,21 +134,34 @@ struct ActionsCommand: Command {
 
 /// Which episodes `--split` and `--episodes` choose.
 struct EpisodeChoice {
+  private let data: OpenDataset
   private let filter: EpisodeFilter
+  private let selection: SplitSelection?
 
-  /// - Throws: A usage error for a split that there is not, or where nothing is left.
+  /// - Throws: A usage error for a split that there is not or that cuts recordings, or where nothing is left.
   init(_ data: OpenDataset, splits: [String], episodes: [String]) throws(TrajpackError) {
+    self.data = data
     var known: [String] = []
     for shard in data.shards {
       for split in shard.schema.splits where !known.contains(split) { known.append(split) }
     }
+    let selection =
+      splits.isEmpty ? nil : try SplitSelection(data, scheme: nil, splits: splits, fold: nil)
+    if let selection, selection.cutsEpisodes {
+      throw TrajpackError(
+        .usage,
+        "--split: the split scheme '\(selection.scheme)' cuts recordings, and this command takes them whole; choose "
+          + "recordings with --episodes")
+    }
+    self.selection = selection
     let options = JSONValue.record([
       "split": splits.isEmpty ? nil : .array(splits.map { .string($0) }),
       "episodes": episodes.isEmpty ? nil : .array(episodes.map { .string($0) }),
     ])
-    filter = try EpisodeFilter(LoaderOptions(json: options.text()), known)
-    for shard in data.shards {
-      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
+    filter = try EpisodeFilter(
+      LoaderOptions(json: options.text()), selection == nil ? known : nil)
+    for shard in data.shards.indices {
+      for number in 0..<data.shards[shard].index.episodeCount where try keeps(shard, number) {
         return
       }
     }
@@ -156,7 +169,8 @@ struct EpisodeChoice {
       .usage, "\(data.dataset.path): no episode is left by --split and --episodes")
   }
 
-  func keeps(_ index: ShardIndex, _ number: Int) throws(TrajpackError) -> Bool {
-    try filter.keeps(index, number)
+  func keeps(_ shard: Int, _ number: Int) throws(TrajpackError) -> Bool {
+    if let selection, !selection.keeps(number, shard: shard) { return false }
+    return try filter.keeps(data.shards[shard].index, number)
   }
 }

@@ -134,7 +134,7 @@ struct ClipsCommand: Command {
       data, reader, try names.map { (path) throws(TrajpackError) in try ActionNames(path) }, options
     )
     let found = try proposer.run(
-      keeps: { (index, number) throws(TrajpackError) in try filter.keeps(index, number) },
+      keeps: { (shard, number) throws(TrajpackError) in try filter.keeps(shard, number) },
       isInterrupted: { Interrupt.isRequested })
     guard let found else {
       console.warn("stopped; no list was made")

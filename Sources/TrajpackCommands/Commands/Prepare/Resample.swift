@@ -45,6 +45,12 @@ struct Resample: Command {
         help: "Rows a unit of time: 200, 29.97, 30000/1001."),
       .option("--onto", to: \.onto, value: "STREAM", help: "The stream whose times are taken."),
       .option(
+        "--rounding", to: \.rounding, value: "TIME",
+        help: """
+          With --onto: a row so near to a moment counts as at it, since times are rounded (0.001, at most a quarter \
+          of the time between rows).
+          """),
+      .option(
         "--times", to: \.times, value: "T,T,...",
         help:
           "These times, in every recording: numbers, or dates where the source had dates. Never low-passed."
@@ -91,6 +97,7 @@ struct Resample: Command {
   var streams: [String] = []
   var rate: String?
   var onto: String?
+  var rounding: String?
   var times: String?
   var up: Int?
   var down: Int?
@@ -129,7 +136,8 @@ struct Resample: Command {
       try PlanStep(
         .record([
           "step": "resample", "streams": PlanWords.texts(streams), "rate": rate.map { .string($0) },
-          "onto": onto.map { .string($0) }, "times": times, "up": up.map { .int(Int64($0)) },
+          "onto": onto.map { .string($0) }, "rounding": rounding.map { .string($0) },
+          "times": times, "up": up.map { .int(Int64($0)) },
           "down": down.map { .int(Int64($0)) }, "origin": origin.map { .string($0) },
           "method": try PlanWords.rules(methods, "--method"),
           "bin": try PlanWords.rules(bins, "--bin"), "label": label.map { .string($0) },

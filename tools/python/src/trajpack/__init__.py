@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from .episode import Entities, Episode, Table
     from .loader import Loader
     from .mixture import mixture
-    from .predicates import channel
+    from .predicates import channel, value
     from .recording import Recording
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
            "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "channel", "create", "mixture",
-           "open", "version"]
+           "open", "value", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
-           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer"}
+           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer", "value": "predicates"}
 _MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 
@@ -47,15 +47,15 @@ def version() -> str:
 def __getattr__(name: str) -> Any:
     import importlib
     if name == "mixture":
-        from .mixture import mixture as value
+        from .mixture import mixture as found
     elif name in _PLACES:
-        value = getattr(importlib.import_module("." + _PLACES[name], __name__), name)
+        found = getattr(importlib.import_module("." + _PLACES[name], __name__), name)
     elif name in _MODULES:
         return importlib.import_module("." + name, __name__)
     else:
         raise AttributeError(f"module 'trajpack' has no attribute '{name}'")
-    globals()[name] = value
-    return value
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping
-from ctypes import byref, c_void_p
+from ctypes import byref, c_void_p, string_at
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,6 +63,8 @@ class LoaderHandle:
         self._understood: dict[str, Any] = description["options"]
         #: The arrays of every batch, by name.
         self.outputs: Mapping[str, Output] = {o["name"]: Output.of(o) for o in description["outputs"]}
+        #: Values of recordings that are texts: a list a batch.
+        self.texts: tuple[str, ...] = tuple(t["name"] for t in description["texts"])
         #: Windows of each data set.
         self.window_counts: tuple[int, ...] = tuple(description["windows"])
         #: Windows of all data sets together.
@@ -88,6 +90,24 @@ class LoaderHandle:
         self.tolerance: float = description["tolerance"]
         #: What identifies the data and the order, as ``state_dict`` has it.
         self.digest: Any = description["digest"]
+
+    def _texts_of(self, windows: NDArray[np.uint64], datasets: NDArray[np.uint32]) -> dict[str, list[str | None]]:
+        """The texts of some windows, by the names of the values."""
+        out: dict[str, list[str | None]] = {}
+        for name in self.texts:
+            memory = c_void_p()
+            offsets, present = np.empty(len(windows) + 1, np.int64), np.empty(len(windows), np.uint8)
+            _ffi.call("tp_loader_texts", self._open(), name.encode(), datasets.ctypes.data_as(c_void_p),
+                      windows.ctypes.data_as(c_void_p), len(windows), byref(memory),
+                      offsets.ctypes.data_as(c_void_p), present.ctypes.data_as(c_void_p))
+            try:
+                whole = string_at(memory.value, int(offsets[-1])) if memory.value and offsets[-1] else b""
+            finally:
+                _ffi.library().tp_bytes_free(memory)
+            bounds = offsets.tolist()
+            out[name] = [whole[low:high].decode("utf-8", "replace") if has else None
+                         for low, high, has in zip(bounds, bounds[1:], present.tolist(), strict=False)]
+        return out
 
     @property
     def options(self) -> dict[str, Any]:

@@ -124,7 +124,8 @@ class Passes(Places):
                 if status != _ffi.OK:
                     self._stuck = True
                     _ffi.check(status, self._error)
-            batch = Batch._take(self._pending.value, self.outputs, self._lent)  # type: ignore[arg-type]
+            batch = Batch._take(self._pending.value, self.outputs, self._lent,  # type: ignore[arg-type]
+                                self._texts_of)
             self._pending.value = None
             self._note()
             return batch

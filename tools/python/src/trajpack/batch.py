@@ -1,7 +1,7 @@
 """A batch: numpy arrays over the library's memory, which they keep alive."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ctypes import byref, c_void_p, string_at
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Output:
     """One array of every batch. ``shape`` is ``[B, T, (E,) ...]``; ``role`` is values, observed, present, padding,
-    time or meta; ``entities`` is the length of axis 2, or 0."""
+    time, meta or value (of the recording: ``[B, ...]``); ``entities`` is the length of axis 2, or 0; ``categories`` the
+    names of a value's codes."""
 
     name: str
     dtype: np.dtype[Any]
@@ -33,6 +34,7 @@ class Output:
     entities: int
     units: str | None
     kind: str | None
+    categories: tuple[str, ...] | None = None
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> Output:
@@ -41,7 +43,7 @@ class Output:
             document["name"], np.dtype(document["dtype"]), tuple(document["shape"]), document["offset"],
             document["bytes"], document["role"], document.get("stream") or None, document.get("channel"),
             tuple(document.get("channels") or ()), document.get("entities") or 0, document.get("units"),
-            document.get("kind"))
+            document.get("kind"), tuple(document["categories"]) if document.get("categories") is not None else None)
 
 
 class _Owner:
@@ -59,7 +61,7 @@ class _Owner:
 
 
 class Batch(Mapping[str, Any]):
-    """Windows, as a mapping from output names to numpy arrays ``[B, T, (E,) ...]``.
+    """Windows, as a mapping from output names to numpy arrays ``[B, T, (E,) ...]``; texts of ``values`` are lists.
 
     Arrays look at the memory that the library filled: nothing is copied, and the memory is used again once neither
     the batch nor any array of it is there. They may be written to, and torch and JAX take them by DLPack.
@@ -68,11 +70,12 @@ class Batch(Mapping[str, Any]):
     ``Loader.outputs`` lists.
     """
 
-    __slots__ = ("_arrays", "_memory", "_outputs", "count", "datasets", "epoch", "position", "repeated", "windows")
+    __slots__ = ("_arrays", "_memory", "_outputs", "_texts", "count", "datasets", "epoch", "position", "repeated", "windows")
 
     def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8] | None = None, count: int = 0,
                  epoch: int = 0, position: int = 0, windows: NDArray[np.uint64] | None = None,
-                 datasets: NDArray[np.uint32] | None = None, repeated: bool = False) -> None:
+                 datasets: NDArray[np.uint32] | None = None, repeated: bool = False,
+                 texts: dict[str, list[str | None]] | None = None) -> None:
         if memory is None or windows is None or datasets is None:
             # Trainers that move every batch make a mapping of its type from what they moved.
             raise UsageError("a trajpack.Batch is numpy arrays of a loader, and cannot be made of others: for tensors "
@@ -80,6 +83,7 @@ class Batch(Mapping[str, Any]):
         self._outputs = outputs
         self._memory = memory
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._texts = texts or {}
         #: Windows in it, the length of axis 0.
         self.count = count
         #: The epoch that it is of.
@@ -95,7 +99,8 @@ class Batch(Mapping[str, Any]):
         self.repeated = repeated
 
     @staticmethod
-    def _take(pointer: int, outputs: Mapping[str, Output], lent: list[Any]) -> Batch:
+    def _take(pointer: int, outputs: Mapping[str, Output], lent: list[Any],
+              texts: Callable[[NDArray[np.uint64], NDArray[np.uint32]], dict[str, list[str | None]]]) -> Batch:
         """Over a batch that the library gave out, which is now ours to free."""
         view = _ffi.BatchView()
         _ffi.library().tp_batch_look(pointer, byref(view))
@@ -104,14 +109,17 @@ class Batch(Mapping[str, Any]):
         datasets = np.frombuffer(bytearray(string_at(view.datasets, 4 * count)) if count else b"", np.uint32)
         memory = np.asarray(_Owner(pointer, view.memory, view.bytes, lent))
         repeated = bool(_ffi.library().tp_batch_repeated(pointer))
-        return Batch(outputs, memory, count, view.epoch, view.position, windows, datasets, repeated)
+        return Batch(outputs, memory, count, view.epoch, view.position, windows, datasets, repeated,
+                     texts(windows, datasets))
 
-    def __getitem__(self, name: str) -> NDArray[Any]:
+    def __getitem__(self, name: str) -> Any:
+        if name in self._texts:
+            return self._texts[name]
         array = self._arrays.get(name)
         if array is None:
             output = self._outputs.get(name) or self._mask_of_channel(name)
             if output is None:
-                raise KeyError(f"a batch has no '{name}'{nearest(name, self._outputs)}")
+                raise KeyError(f"a batch has no '{name}'{nearest(name, list(self))}")
             shape = output.shape if self.count == output.shape[0] else (self.count, *output.shape[1:])
             array = np.ndarray(shape, output.dtype, self._memory, output.offset)
             self._arrays[name] = array
@@ -124,17 +132,18 @@ class Batch(Mapping[str, Any]):
         if path not in self._outputs or role not in ("padding", "present", "time"):
             return None
         output = self._outputs[path]
-        return next((m for m in self._outputs.values()
-                     if m.role == role and m.stream == output.stream and output.channel in m.channels), None)
+        return None if output.channel is None else self._outputs.get(f"{role}:{output.stream}")
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._outputs)
+        yield from self._outputs
+        yield from self._texts
 
     def __len__(self) -> int:
-        return len(self._outputs)
+        return len(self._outputs) + len(self._texts)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._outputs or (isinstance(name, str) and self._mask_of_channel(name) is not None)
+        return (name in self._outputs or name in self._texts
+                or (isinstance(name, str) and self._mask_of_channel(name) is not None))
 
     @property
     def outputs(self) -> Mapping[str, Output]:
@@ -164,22 +173,30 @@ class Batch(Mapping[str, Any]):
         return out
 
     def _masks(self, output: Output) -> Iterator[Output]:
-        for mask in self._outputs.values():
-            if mask.stream != output.stream or mask.role not in ("observed", "present", "padding"):
-                continue
-            if mask.role == "observed":
-                if mask.name == f"observed:{output.name}":
-                    yield mask
-            elif output.channel in mask.channels or not mask.channels:
+        # Where a stream's channels have several masks, each channel's own is there under its name.
+        for role in ("observed", "present", "padding"):
+            mask = self._outputs.get(f"{role}:{output.name}") or self._outputs.get(f"{role}:{output.stream}")
+            if mask is not None:
                 yield mask
 
     def copy(self) -> dict[str, NDArray[Any]]:
         """Fresh arrays that hold none of the loader's memory."""
         return {name: self[name].copy() for name in self}
 
+    def names(self, value: str) -> list[str | None]:
+        """A value that is a category, or a text, as the names of the batch's windows; None where there is none."""
+        if value in self._texts:
+            return list(self._texts[value])
+        output = self._outputs.get(value)
+        if output is None or output.categories is None:
+            raise UsageError(f"'{value}' is no category or text of the batch"
+                             + nearest(value, [o.name for o in self._outputs.values() if o.categories is not None]))
+        names = output.categories
+        return [names[code] if code >= 0 else None for code in self[value].tolist()]
+
     def __reduce__(self) -> Any:
         return _rebuild, (dict(self._outputs), self._memory.tobytes(), self.count, self.epoch, self.position,
-                          self.windows, self.datasets, self.repeated)
+                          self.windows, self.datasets, self.repeated, self._texts)
 
     def __repr__(self) -> str:
         more = ", repeated as padding" if self.repeated else ""
@@ -187,12 +204,15 @@ class Batch(Mapping[str, Any]):
                  f"{more}>"]
         for name, output in self._outputs.items():
             lines.append(f"  {name}: {output.dtype.name} {[self.count, *output.shape[1:]]}")
+        lines += [f"  {name}: texts {[self.count]}" for name in self._texts]
         return lines_of(lines)
 
 
 def _rebuild(outputs: dict[str, Output], data: bytes, count: int, epoch: int, position: int,
-             windows: NDArray[np.uint64], datasets: NDArray[np.uint32], repeated: bool = False) -> Batch:
-    return Batch(outputs, np.frombuffer(bytearray(data), np.uint8), count, epoch, position, windows, datasets, repeated)
+             windows: NDArray[np.uint64], datasets: NDArray[np.uint32], repeated: bool = False,
+             texts: dict[str, list[str | None]] | None = None) -> Batch:
+    return Batch(outputs, np.frombuffer(bytearray(data), np.uint8), count, epoch, position, windows, datasets, repeated,
+                 texts)
 
 
 def empty(size: int) -> tuple[NDArray[np.uint8], c_void_p]:

@@ -14,6 +14,7 @@ from ._errors import UsageError
 from ._schema import Named, Stream, streams
 from ._words import counted, lines_of
 from .episode import Episode
+from .values import Values
 
 if TYPE_CHECKING:
     from .loader import Loader
@@ -96,6 +97,11 @@ class Dataset:
         """``{split: {"stream/channel": {"count", "missing", "min", "max", "mean", "std", "quantiles"}}}``, a list
         with a number for each component of the channel; from the index, no data is read."""
         return _ffi.text("tp_dataset_statistics", self._pointer)  # type: ignore[no-any-return]
+
+    @cached_property
+    def values(self) -> Values:
+        """What is known of each episode: ``ds.values["label"]``, ``ds.values.to_pandas()``."""
+        return Values(self)
 
     # Episodes.
 

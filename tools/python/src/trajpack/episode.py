@@ -67,6 +67,11 @@ class Episode:
     def __reduce__(self) -> Any:
         return Episode, (self.dataset, self.number)
 
+    @property
+    def values(self) -> dict[str, Any]:
+        """What is known of it, by name: see :attr:`Dataset.values`."""
+        return self.dataset.values.of(self.number)
+
     @cached_property
     def streams(self) -> dict[str, Table | Entities]:
         """The streams that this episode has, in the archive's order."""

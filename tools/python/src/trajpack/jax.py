@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def put(batch: Mapping[str, Any], sharding: Any = None) -> dict[str, jax.Array]:
-    """The arrays of a batch on devices.
+    """The arrays of a batch on devices; texts stay lists.
 
     ``sharding``: None for the default device, a ``Device``, or a ``Sharding`` of whole batches: axis 0 is then the
     union of what all processes load.
@@ -32,11 +32,12 @@ def put(batch: Mapping[str, Any], sharding: Any = None) -> dict[str, jax.Array]:
     where the smallest int64, which says that a value is missing, becomes the smallest int32. Raises ``UsageError`` for
     integers that 32 bits do not hold.
     """
-    arrays = {name: _narrowed(name, batch[name]) for name in batch}
+    texts = {name: batch[name] for name in batch if isinstance(batch[name], list)}
+    arrays = {name: _narrowed(name, batch[name]) for name in batch if name not in texts}
     if isinstance(sharding, jax.sharding.Sharding):
         return {name: jax.make_array_from_process_local_data(sharding, array)
-                for name, array in arrays.items()}
-    return {name: jax.device_put(array, sharding) for name, array in arrays.items()}
+                for name, array in arrays.items()} | texts
+    return {name: jax.device_put(array, sharding) for name, array in arrays.items()} | texts
 
 
 def _narrowed(name: str, array: Any) -> Any:

@@ -89,6 +89,12 @@ class Loader(Clipped):
         Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
         of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too,
         each ``[B]`` (False); of clips, ``meta:clip``, the number in the list, too.
+    values
+        Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
+        integers int64, categories int32 codes (``batch.names("label")``), and ``observed:NAME``, ``[B]`` bool: which
+        recordings have it (else NaN, the smallest integer, -1). Texts are lists, with None. ``"rate:STREAM"`` (rows a
+        unit of time) and ``"time_unit:STREAM"`` are those of the recording's stream; ``"stream/channel"`` of a text is
+        the one that is valid at the first row of the window after ``past``. A mixture has the values of all.
 
     Which windows, in which order:
 
@@ -97,10 +103,18 @@ class Loader(Clipped):
         frame of pandas or polars, the path of a CSV or JSON file of them, or the name of a list that the data set has
         (``docs/clips.md``). Row k lies at ``start + k / rate``; each channel gives its nearest row, the earlier of two
         equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a stream.
-    split, episodes, where
-        Names of splits; ids or patterns of ids; ``{"path.in.metadata": value | [values] | {"min": x, "max": y}}``.
+    split, scheme, fold
+        Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
+        is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
+        (and ``future``) rows of a window lie in the split, and the ``past`` rows and negative ``offsets`` may reach
+        back by the split's context; nothing else of the episode is seen. ``fold``: the one that is "test" in a scheme
+        of folds, the others are "train".
+    episodes, where
+        Ids or patterns of ids; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
+        recordings, or paths in their metadata.
     windows_where
-        A test of the values in a window: ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
+        A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
+        ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
         with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. All windows are looked at once, by
         all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
         data sets from 64 MiB on). ``choices`` tells how many it left.
@@ -179,7 +193,10 @@ class Loader(Clipped):
         time: bool | None = None,
         meta: bool | None = None,
         clips: Any = None,
+        values: str | Iterable[str] | None = None,
         split: str | Iterable[str] | None = None,
+        scheme: str | None = None,
+        fold: int | None = None,
         episodes: str | Iterable[str] | None = None,
         where: Mapping[str, Any] | None = None,
         windows_where: Test | Mapping[str, Any] | None = None,
@@ -218,7 +235,8 @@ class Loader(Clipped):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "clips": _clips.given(clips), "split": split, "episodes": _options.listed(episodes), "where": where,
+            "time": time, "meta": meta, "values": _options.listed(values) or None, "clips": _clips.given(clips),
+            "split": split, "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
@@ -243,8 +261,9 @@ class Loader(Clipped):
             self._idle()
             self._open()
             _ffi.call("tp_loader_read", self._pointer, dataset, address, len(array), to, self.batch_bytes)
-        return Batch(self.outputs, memory, len(array), self.epoch, 0, array,
-                     np.full(len(array), dataset, np.uint32))
+            members = np.full(len(array), dataset, np.uint32)
+            texts = self._texts_of(array, members)
+        return Batch(self.outputs, memory, len(array), self.epoch, 0, array, members, texts=texts)
 
 
 def _datasets(given: Any) -> list[Dataset]:

@@ -19,6 +19,16 @@ def channel(name: str) -> Values:
     return Values({"channel": str(name)})
 
 
+def value(name: str) -> Value:
+    """A value of the window's recording, to say which windows are wanted or how often.
+
+    >>> runs = (value("label") == "run") & (value("theta") > 0.5)
+    >>> dataset.windows(length=64, windows_where=runs)                      # doctest: +SKIP
+    >>> dataset.windows(length=64, window_weights=value("weight"))          # doctest: +SKIP
+    """
+    return Value({"value": str(name)})
+
+
 class Values:
     """The observed values of a channel in a window, or what is made of them."""
 
@@ -181,6 +191,50 @@ class Number:
         raise UsageError("a number of the window is neither true nor false; compare it: channel(name).mean() > x")
 
 
+class Value:
+    """A value of a recording: a weight of its windows, or compared a test."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, measure: dict[str, Any]) -> None:
+        #: As the option ``window_weights`` has it.
+        self.json: dict[str, Any] = measure
+
+    def _test(self, rule: Any) -> Test:
+        return Test({**self.json, "is": rule})
+
+    def __gt__(self, other: float) -> Test:
+        return self._test({"above": _number(other)})
+
+    def __ge__(self, other: float) -> Test:
+        return self._test({"min": _number(other)})
+
+    def __lt__(self, other: float) -> Test:
+        return self._test({"below": _number(other)})
+
+    def __le__(self, other: float) -> Test:
+        return self._test({"max": _number(other)})
+
+    def __eq__(self, other: object) -> Test:  # type: ignore[override]
+        return self._test(_scalar(other))
+
+    def __ne__(self, other: object) -> Test:  # type: ignore[override]
+        return ~self._test(_scalar(other))
+
+    def isin(self, values: Iterable[float | str]) -> Test:
+        """Whether it is one of some numbers or texts."""
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise UsageError(f"isin takes a list of numbers or texts, not {values!r}")
+        return self._test([_scalar(v) for v in values])
+
+    def between(self, low: float, high: float) -> Test:
+        """Whether it lies in ``[low, high]``."""
+        return self._test({"min": _number(low), "max": _number(high)})
+
+    def __bool__(self) -> bool:
+        raise UsageError("a value of recordings is neither true nor false; compare it: value(name) == x")
+
+
 class Test:
     """Which windows are wanted; joined by ``&``, ``|`` and ``~``."""
 
@@ -229,12 +283,12 @@ def plain(value: Any, name: str) -> Any:
     """A test or number of windows as JSON; what is JSON already stays."""
     if isinstance(value, (Comparison, Values)):
         raise UsageError(f"option '{name}' is about single values; say it of the window: .any(), .all(), .mean(), ...")
-    if isinstance(value, Number) and name == "windows_where":
+    if isinstance(value, (Number, Value)) and name == "windows_where":
         raise UsageError("option 'windows_where' is a test; compare the number: channel(name).mean() > x")
     if isinstance(value, Test) and name == "window_weights":
         raise UsageError("option 'window_weights' is a number, channel(name).mean(), not a test; a test belongs to "
                          "'windows_where'")
-    return value.json if isinstance(value, (Test, Number)) else value
+    return value.json if isinstance(value, (Test, Number, Value)) else value
 
 
-__all__ = ["Comparison", "Number", "Test", "Values", "channel"]
+__all__ = ["Comparison", "Number", "Test", "Value", "Values", "channel", "value"]

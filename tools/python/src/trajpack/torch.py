@@ -35,8 +35,8 @@ _MAP_ROOM = 64  # windows that WindowDataset reads at a time
 
 
 def tensors(batch: Batch) -> dict[str, torch.Tensor]:
-    """The arrays of a batch as tensors over the same memory, which they keep alive."""
-    return {name: torch.from_numpy(batch[name]) for name in batch}
+    """The arrays of a batch as tensors over the same memory, which they keep alive; texts are lists."""
+    return {name: value if isinstance(value := batch[name], list) else torch.from_numpy(value) for name in batch}
 
 
 class WindowDataset(_data.Dataset):

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _clocks, _declare, _ffi, _options, _write_ffi
+from . import values as _values
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._schema import Channel
@@ -47,6 +48,10 @@ class Writer:
     streams
         ``{stream: {...}}`` with some of rate, tick (of whole-numbered times, "1/1000000000"), time_unit, description,
         skeleton.
+    values
+        What is known of each recording: ``{"label": ["walk", "run"], "theta": {"units": "rad"}}``, a list of
+        categories, or a dict of ``type`` (number, integer, category, text, array), ``units``, ``description``,
+        ``categories``, ``shape``. Values that are not declared are what the episodes give.
     skeletons, attributes
         ``{name: [(joint, joint), ...]}``, and what there is to say of the whole (a dict).
     codec, level, chunk_rows
@@ -75,6 +80,7 @@ class Writer:
         streams: Mapping[str, Any] | None = None,
         skeletons: Mapping[str, Iterable[tuple[int, int]]] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
         codec: Literal["lz4", "zstd", "gzip", "none"] | None = None,
         level: int | None = None,
         chunk_rows: int | None = None,
@@ -97,6 +103,9 @@ class Writer:
                     about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
         self._skeletons = _declare.skeletons(skeletons)
         self._attributes = _options.plain(_options.members(attributes, "attributes"))
+        self._values = _values.declared(values)
+        if self._values:
+            self._attributes["values"] = self._values
         planned = None if schema is None else self._timed(_declare.declared(schema))
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level),
@@ -153,6 +162,8 @@ class Writer:
                     about.setdefault(key, Fraction(said))
             if self._everywhere is None and one["name"] in document["rates"]:
                 about.setdefault("rate", Fraction(document["rates"][one["name"]]))
+        # What a data set that is gone on with says of its values counts.
+        self._values = list((document.get("attributes") or {}).get("values") or [])
         self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
 
     def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:
@@ -206,7 +217,7 @@ class Writer:
     # Episodes.
 
     def episode(self, id: str, *, split: str | None = None, metadata: Mapping[str, Any] | None = None,
-                start: Any = 0) -> Recording:
+                values: Mapping[str, Any] | None = None, start: Any = 0) -> Recording:
         """Begins an episode, to be filled row by row or in pieces::
 
             with writer.episode("000001", split="train", metadata={"task": "pick"}) as episode:
@@ -214,7 +225,8 @@ class Writer:
                     episode.append(state=state, action=action)
 
         At the end of the block it is durable; an exception in the block abandons it. ``start``: the time of row 0 of
-        its regular clocks.
+        its regular clocks. ``values``: what is known of the recording, ``{"label": "run", "theta": 0.5, "start":
+        [1.0, 2.0]}``: numbers, texts, small arrays, by which windows are chosen and which batches carry.
 
         Raises ``UsageError`` where there is an episode of that id.
         """
@@ -223,17 +235,23 @@ class Writer:
         if split is not None and not isinstance(split, str):
             raise UsageError(f"an episode's split is a text, not {type(split).__name__}")
         known = _options.plain(_options.members(metadata, "metadata"))
+        if values is not None:
+            if "values" in known:
+                raise UsageError(f"episode '{id}': 'values' are given twice, also in the metadata")
+            if own := _values.written(values, self._values):
+                known["values"] = own
         with self._lock:
             return Recording(self, id, split or "", known, _clocks.exact(start, "start"))
 
     def append(self, id: str, values: Any = None, /, *, time: Any = None, split: str | None = None,
                metadata: Mapping[str, Any] | None = None, start: Any = 0, entity: EntityLike = None,
-               **channels: Any) -> None:
+               values_of: Mapping[str, Any] | None = None, **channels: Any) -> None:
         """A whole episode at once: arrays, a ``DataFrame``, or ``{stream: either}``. It is durable when this returns.
 
-        ``time``: the times of the rows, ``[rows]``, or ``{stream: times}``, for streams without a rate.
+        ``time``: the times of the rows, ``[rows]``, or ``{stream: times}``, for streams without a rate. ``values_of``:
+        the values of the recording, as ``episode(values=)`` has them.
         """
-        with self.episode(id, split=split, metadata=metadata, start=start) as recording:
+        with self.episode(id, split=split, metadata=metadata, values=values_of, start=start) as recording:
             recording.extend(values, time=time, entity=entity, **channels)
 
     def stats(self) -> dict[str, int]:

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_void_p
 from typing import Any
 
@@ -22,8 +23,11 @@ class Array(Structure):
                 ("type", c_int32)]
 
 
+#: Elements of all arrays from which on a call may take so long that Ctrl-C must end it.
+LONG_CALL = 1 << 14
+
 FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "tp_evaluate": (c_int32, [c_char_p, POINTER(Array), c_int64, c_char_p, POINTER(c_void_p)]),
+    "tp_evaluate_until": (c_int32, [c_char_p, POINTER(Array), c_int64, c_char_p, POINTER(c_int32), POINTER(c_void_p)]),
     "tp_evaluators": (c_void_p, []),
 }
 
@@ -49,14 +53,34 @@ def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options
         item.name, item.data = _ffi.name_bytes(name), values.ctypes.data
         item.shape, item.rank, item.type = shape, values.ndim, TYPES[str(values.dtype)]
     text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
-    result = c_void_p()
-    status = _evaluate.loaded().tp_evaluate(_ffi.name_bytes(evaluator), items, len(arrays), _ffi.name_bytes(text),
-                                            byref(result))
+    result, stop = c_void_p(), c_int32(0)
+    status = _interruptible(
+        lambda: _evaluate.loaded().tp_evaluate_until(_ffi.name_bytes(evaluator), items, len(arrays),
+                                                     _ffi.name_bytes(text), byref(stop), byref(result)),
+        stop, sum(values.size for values in arrays.values()) > LONG_CALL)
     answer = _evaluate.take(result.value)
     if status:
         raise from_status(status, answer)
     found: list[dict[str, Any]] = json.loads(answer)
     return found
+
+
+def _interruptible(call: Callable[[], int], stop: c_int32, is_long: bool) -> int:
+    """What ``call`` returns; a long one runs beside the main thread, which alone runs the handlers of signals: where
+    one raises, as that of Ctrl-C does, ``stop`` is set, and the error goes on once the call has ended."""
+    if not is_long or threading.current_thread() is not threading.main_thread():
+        return call()
+    status: list[int] = []
+    thread = threading.Thread(target=lambda: status.append(call()), name="trajpack.evaluate")
+    try:
+        thread.start()
+        thread.join()
+    except BaseException:
+        stop.value = 1
+        if thread.ident is not None:
+            thread.join()
+        raise
+    return status[0]
 
 
 def written(name: str, value: Any) -> str:

@@ -1,0 +1,54 @@
+import Glibc
+import TrajpackFormat
+
+/// Whether the computation of the calling thread is to end.
+///
+/// A long loop looks at ``isRequested`` now and then and breaks off; what it then returns is never seen, since
+/// ``watched(_:_:)`` throws in its place. So functions deep below an evaluator need no parameter for it.
+enum Interruption {
+  private final class Watch {
+    let isInterrupted: () -> Bool
+    var wasRequested = false
+
+    init(_ isInterrupted: @escaping () -> Bool) { self.isInterrupted = isInterrupted }
+  }
+
+  /// The watch of each thread.
+  private static let key: pthread_key_t = {
+    var key = pthread_key_t()
+    let status = pthread_key_create(&key, nil)
+    precondition(status == 0, "a process has room for a key of its threads")
+    return key
+  }()
+
+  /// Whether the call is to end. Costs a call of what was given to ``watched(_:_:)``.
+  static var isRequested: Bool {
+    guard let pointer = pthread_getspecific(key) else { return false }
+    let watch = Unmanaged<Watch>.fromOpaque(pointer).takeUnretainedValue()
+    if !watch.wasRequested { watch.wasRequested = watch.isInterrupted() }
+    return watch.wasRequested
+  }
+
+  /// Runs a computation that ends soon after `isInterrupted` says true.
+  ///
+  /// - Throws: A machine error where a loop broke off; else what `body` throws.
+  static func watched<Result>(
+    _ isInterrupted: @escaping () -> Bool, _ body: () throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    let watch = Watch(isInterrupted)
+    let outer = pthread_getspecific(key)
+    pthread_setspecific(key, Unmanaged.passUnretained(watch).toOpaque())
+    defer {
+      pthread_setspecific(key, outer)
+      withExtendedLifetime(watch) {}
+    }
+    let stopped = TrajpackError(.machine, "stopped before it was computed")
+    do throws(TrajpackError) {
+      let result = try body()
+      if watch.wasRequested { throw stopped }
+      return result
+    } catch {
+      throw watch.wasRequested ? stopped : error
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import TrajpackFormat
+
+/// Ids and patterns of ids. Whether an episode is among many ids is found by a hash of its bytes.
+struct EpisodeIDs: Sendable {
+  private let patterns: [Pattern]
+  /// The bytes of all ids, one after the other.
+  private let bytes: [UInt8]
+  /// Where each id ends in ``bytes``; the first one begins at 0.
+  private let ends: [Int]
+  /// The number of an id, and one more, by its hash; 0 is free. Its size is a power of two.
+  private let table: [UInt32]
+
+  init(_ given: [Pattern]) {
+    patterns = given.filter { $0.text.utf8.contains { $0 == 0x2A || $0 == 0x3F } }
+    var (bytes, ends) = ([UInt8](), [Int]())
+    for id in given where !id.text.utf8.contains(where: { $0 == 0x2A || $0 == 0x3F }) {
+      bytes += id.text.utf8
+      ends.append(bytes.count)
+    }
+    (self.bytes, self.ends) = (bytes, ends)
+    var size = 16
+    while size < 2 * ends.count { size *= 2 }
+    var table = [UInt32](repeating: 0, count: size)
+    bytes.withUnsafeBytes { bytes in
+      for id in ends.indices {
+        let own = UnsafeRawBufferPointer(rebasing: bytes[(id > 0 ? ends[id - 1] : 0)..<ends[id]])
+        var place = Self.hash(own) & (size - 1)
+        while table[place] > 0 { place = (place + 1) & (size - 1) }
+        table[place] = UInt32(id + 1)
+      }
+    }
+    self.table = table
+  }
+
+  /// Whether an episode is meant.
+  func matches(_ index: ShardIndex, _ number: Int) -> Bool {
+    if !ends.isEmpty, index.withID(ofEpisode: number, { holds($0) }) { return true }
+    guard !patterns.isEmpty else { return false }
+    let id = index.id(ofEpisode: number)
+    return patterns.contains { $0.matches(id) }
+  }
+
+  private func holds(_ id: UnsafeRawBufferPointer) -> Bool {
+    bytes.withUnsafeBytes { bytes in
+      var place = Self.hash(id) & (table.count - 1)
+      while table[place] > 0 {
+        let own = Int(table[place]) - 1
+        let first = own > 0 ? ends[own - 1] : 0
+        if ends[own] - first == id.count,
+          bytes[first..<ends[own]].elementsEqual(id)
+        {
+          return true
+        }
+        place = (place + 1) & (table.count - 1)
+      }
+      return false
+    }
+  }
+
+  /// FNV-1a, mixed.
+  private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    return Int(truncatingIfNeeded: Mixing.mix(hash) >> 1)
+  }
+}

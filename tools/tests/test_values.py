@@ -1,0 +1,164 @@
+"""Values of recordings through the program: convert, annotate, info, diff, export; pandas writes the tables."""
+import json
+import subprocess
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+
+@pytest.fixture
+def run(trajpack, tmp_path):
+    def run(*words, code=0):
+        done = subprocess.run([trajpack, *map(str, words)], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        assert done.returncode == code, done.stderr
+        return done.stdout if code == 0 else done.stderr
+    return run
+
+
+def series(folder, count, seed=0):
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for i in range(count):
+        pd.DataFrame({"time": np.arange(12) / 4, "x": rng.normal(size=12)}).to_csv(folder / f"r{i}.csv", index=False)
+
+
+def table(count):
+    return pd.DataFrame({
+        "id": [f"r{i}" for i in range(count)], "label": [["walk", "run"][i % 2] for i in range(count)],
+        "theta": [None if i == 2 else i / 3 for i in range(count)], "n": range(count),
+        "task": [f"say \"{i}\", then go" for i in range(count)], "v.0": np.arange(count) * 1.0,
+        "v.1": np.arange(count) + 0.25})
+
+
+def known(run, path):
+    return {v["name"]: v for v in json.loads(run("info", path, "--json"))["values"]}
+
+
+@pytest.mark.parametrize("sep", [",", "\t", ";"])
+def test_convert_joins_a_table_by_id(run, tmp_path, sep):
+    series(tmp_path / "src", 6)
+    table(6).sample(frac=1, random_state=1).to_csv(tmp_path / "labels.csv", index=False, sep=sep)
+    said = run("convert", "src", "ds", "--values", "labels.csv")
+    assert "values 'label' category of 2" in said and "joined by column 'id'" in said
+    found = known(run, "ds")
+    assert found["label"]["counts"] == {"walk": 3, "run": 3} and found["n"]["type"] == "integer"
+    assert found["theta"]["missing"] == 1 and found["task"]["type"] == "text"
+    assert (found["v"]["type"], found["v"]["shape"]) == ("array", [2])
+    assert np.isclose(found["theta"]["mean"], table(6).theta.mean())
+    one = json.loads(run("info", "ds", "--episode", "r3", "--json"))["values"]
+    assert one == {"label": "run", "theta": 1.0, "n": 3, "task": 'say "3", then go', "v": [3.0, 3.25]}
+
+
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_export_then_convert_gives_values_back(run, tmp_path, form):
+    series(tmp_path / "src", 5)
+    table(5).to_csv(tmp_path / "labels.csv", index=False)
+    run("convert", "src", "ds", "--values", "labels.csv")
+    run("annotate", "ds", "--set", "extra=[1,2.5]", "--units", "theta=rad", "--remove", "n")
+    run("export", "ds", "out", "--to", form)
+    schema = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(json.loads((tmp_path / "out" / "values.json").read_text()))
+    run("convert", "out", "back")
+    assert known(run, "back") == known(run, "ds")
+    if form == "csv":
+        pd.testing.assert_frame_equal(
+            pd.read_csv(tmp_path / "out" / "values.csv")[["id", "label", "theta", "task", "v.0", "v.1"]],
+            table(5)[["id", "label", "theta", "task", "v.0", "v.1"]])
+
+
+def test_diff_sees_values(run, differs, tmp_path):
+    series(tmp_path / "src", 4)
+    np.savez(tmp_path / "d.npz", x=np.arange(6.0).reshape(2, 3, 1), y=[1, 2])
+    run("convert", "d.npz", "mn")
+    assert "equal: 2 episodes, 8 values" in run("diff", "mn", "d.npz")
+    np.savez(tmp_path / "d.npz", x=np.arange(6.0).reshape(2, 3, 1), y=[8, 2])
+    assert "value 'y': 1 in mn, 8 in d.npz" in differs("mn", "d.npz")
+    table(4).to_csv(tmp_path / "labels.csv", index=False)
+    run("convert", "src", "a", "--values", "labels.csv")
+    run("convert", "src", "b")
+    assert "value 'label' ('walk') is only in a" in differs("a", "b")
+    run("annotate", "b", "--values", "labels.csv")
+    assert run("diff", "a", "b").startswith("equal")
+    run("annotate", "b", "--set", "theta=7", "--episode", "r1")
+    assert "value 'theta': 0.333" in differs("a", "b")
+
+
+@pytest.fixture
+def differs(trajpack, tmp_path):
+    """The differences, which stand in the output."""
+    def differs(a, b):
+        done = subprocess.run([trajpack, "diff", a, b], capture_output=True, text=True, timeout=120, cwd=tmp_path)
+        assert done.returncode == 1, done.stderr
+        return done.stdout
+    return differs
+
+
+def test_annotating_touches_no_shard_and_keeps_the_digest(run, tmp_path):
+    series(tmp_path / "src", 4)
+    run("convert", "src", "ds")
+    shard = (tmp_path / "ds" / "shard-000000.h5").read_bytes()
+    digest = json.loads(run("info", "ds", "--json"))["digest"]
+    table(4).to_csv(tmp_path / "labels.csv", index=False)
+    run("annotate", "ds", "--values", "labels.csv")
+    run("annotate", "ds", "--set", "label=sit", "--where", "n=3")
+    assert (tmp_path / "ds" / "shard-000000.h5").read_bytes() == shard
+    assert json.loads(run("info", "ds", "--json"))["digest"] == digest
+    assert known(run, "ds")["label"]["counts"] == {"walk": 2, "run": 1, "sit": 1}
+    side = json.loads(next((tmp_path / "ds").glob("side-values-*.json")).read_text())
+    schema = json.loads((ROOT / "schemas" / "values.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(side["content"])
+    run("verify", "ds")
+    for name in ("label", "theta", "n", "task", "v"):
+        run("annotate", "ds", "--remove", name)
+    assert known(run, "ds") == {}
+
+
+@pytest.mark.parametrize("change, sentence", [
+    (lambda t: t[t.id != "r1"], "1 of 4 recordings has no row: 'r1'"),
+    (lambda t: pd.concat([t, t.iloc[:1]]), "id 'r0' has two rows, lines 2 and 6"),
+    (lambda t: t.replace({"id": {"r1": "r11"}}), "1 row of 4 names an id that is no recording's: 'r11'; did you mean"),
+    (lambda t: t.iloc[:0], "no row"),
+    (lambda t: t[["id"]], "has one column"),
+    (lambda t: t.replace({"id": {"r1": None}}), "line 3: has no id"),
+])
+def test_a_table_that_does_not_fit_is_refused(run, tmp_path, change, sentence):
+    series(tmp_path / "src", 4)
+    change(table(4)).to_csv(tmp_path / "labels.csv", index=False)
+    message = run("convert", "src", "ds", "--values", "labels.csv", code=1)
+    assert sentence in message and message.count("\n") == 1 and not (tmp_path / "ds").exists()
+    run("convert", "src", "ds")
+    before = sorted(p.name for p in (tmp_path / "ds").iterdir())
+    assert sentence in run("annotate", "ds", "--values", "labels.csv", code=1)
+    assert sorted(p.name for p in (tmp_path / "ds").iterdir()) == before
+
+
+@pytest.mark.parametrize("words, sentence", [
+    (["--remove", "labell"], "did you mean 'label'"), (["--set", "x"], "no NAME=VALUE"),
+    (["--set", "x=1", "--where", "label=swim"], "nothing was set"), (["--set", "x=[1,[2]]"], "no list of numbers"),
+    ([], "say what is known"), (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
+    (["--values-partial", "--set", "a=1"], "is for --values"),
+])
+def test_what_cannot_be_set_is_refused(run, tmp_path, words, sentence):
+    series(tmp_path / "src", 3)
+    table(3).to_csv(tmp_path / "labels.csv", index=False)
+    run("convert", "src", "ds", "--values", "labels.csv")
+    assert sentence in run("annotate", "ds", *words, code=2)
+
+
+def test_a_damaged_side_file_of_values_is_named(run, tmp_path):
+    series(tmp_path / "src", 3)
+    run("convert", "src", "ds")
+    run("annotate", "ds", "--set", "a=1")
+    path = next((tmp_path / "ds").glob("side-values-*.json"))
+    path.write_bytes(path.read_bytes().replace(b'"a"', b'"b"'))
+    message = run("info", "ds", code=1)
+    assert path.name in message and "damaged" in message
+
+
+def test_unfinished_and_single_shards_are_refused(run, tmp_path):
+    series(tmp_path / "src", 3)
+    run("convert", "src", "ds")
+    assert "single shard" in run("annotate", "ds/shard-000000.h5", "--set", "a=1", code=2)
