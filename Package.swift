@@ -22,6 +22,9 @@ let package = Package(
       targets: ["TrajpackABI", "TrajpackSignalABI", "TrajpackEvaluateABI"]),
     // libtrajpack-write.so, which Python loads when it writes: the only one that links libhdf5.
     .library(name: "trajpack-write", type: .dynamic, targets: ["TrajpackWriterABI"]),
+    // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that links
+    // FFmpeg.
+    .library(name: "trajpack-video", type: .dynamic, targets: ["TrajpackVideoABI"]),
   ],
   traits: [
     .trait(name: "Video", description: "Demux, index and decode video with FFmpeg's libav*."),
@@ -43,6 +46,7 @@ let package = Package(
     .target(name: "CPlatform"),
     .target(name: "CForkGuard"),
     .target(name: "CTrajpack"),
+    .target(name: "CVideoTable"),
     .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
@@ -60,7 +64,7 @@ let package = Package(
       name: "TrajpackLoader",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackPrepare",
-        "CForkGuard", "CPlatform",
+        "CForkGuard", "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
     // Errors and texts at the border to C.
@@ -69,7 +73,8 @@ let package = Package(
     .target(
       name: "TrajpackABI",
       dependencies: [
-        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackLoader", "TrajpackBorder",
+        "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
+        "TrajpackBorder",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -102,8 +107,22 @@ let package = Package(
     // What needs FFmpeg or libhdf5.
     .target(
       name: "TrajpackVideo",
-      dependencies: [.target(name: "CFFmpegShims", condition: video), "TrajpackFormat"],
+      dependencies: [
+        .target(name: "CFFmpegShims", condition: video), "CForkGuard", "TrajpackFormat",
+      ],
       swiftSettings: strict),
+    // The table of functions by which a loader has frames.
+    .target(
+      name: "TrajpackVideoABI", dependencies: ["CVideoTable", "TrajpackVideo", "TrajpackFormat"],
+      exclude: ["exports.map"], swiftSettings: strict,
+      linkerSettings: [
+        .unsafeFlags(
+          [
+            "-static-stdlib", "-Xlinker", "--gc-sections", "-Xlinker",
+            "-soname=libtrajpack-video.so", "-Xlinker",
+            "--version-script=\(Context.packageDirectory)/Sources/TrajpackVideoABI/exports.map",
+          ], .when(configuration: .release))
+      ]),
     .target(
       name: "TrajpackHDF5",
       dependencies: ["CHDF5", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
@@ -144,7 +163,8 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
-        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports", "CVideoTable",
+        "TrajpackVideoABI",
       ],
       swiftSettings: strict),
     // The Swift runtime goes in, so that the program runs where no toolchain is.

@@ -50,5 +50,38 @@ static int refuse(AVFormatContext *format, AVIOContext **io, const char *url, in
   return AVERROR(EACCES);
 }
 
+void tpv_take_nearest(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, void *out,
+                      intptr_t out_width, intptr_t out_height, int bytes, int swap) {
+  for (intptr_t y = 0; y < out_height; y++) {
+    const uint8_t *row = from + (2 * y + 1) * height / (2 * out_height) * stride;
+    if (out_width == width && !swap) {
+      memcpy((uint8_t *)out + y * width * bytes, row, (size_t)(width * bytes));
+    } else if (bytes == 1) {
+      uint8_t *to = (uint8_t *)out + y * out_width;
+      for (intptr_t x = 0; x < out_width; x++) to[x] = row[(2 * x + 1) * width / (2 * out_width)];
+    } else {
+      uint8_t *to = (uint8_t *)out + y * out_width * 2;
+      for (intptr_t x = 0; x < out_width; x++) {
+        const uint8_t *at = row + (2 * x + 1) * width / (2 * out_width) * 2;
+        to[2 * x] = at[swap ? 1 : 0];
+        to[2 * x + 1] = at[swap ? 0 : 1];
+      }
+    }
+  }
+}
+
+void tpv_split_rgb(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, uint8_t *out) {
+  intptr_t plane = width * height;
+  for (intptr_t y = 0; y < height; y++) {
+    const uint8_t *row = from + y * stride;
+    uint8_t *to = out + y * width;
+    for (intptr_t x = 0; x < width; x++) {
+      to[x] = row[3 * x];
+      to[plane + x] = row[3 * x + 1];
+      to[2 * plane + x] = row[3 * x + 2];
+    }
+  }
+}
+
 void tpv_refuse_nested_files(AVFormatContext *format) { format->io_open = refuse; }
 #endif

@@ -15,7 +15,7 @@ public func tp_loader_create(
   _ datasets: UnsafePointer<OpaquePointer?>?, _ count: Int, _ options: UnsafePointer<CChar>?,
   _ loader: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  runWithFrames(error) { () throws(TrajpackError) in
     let out = try Border.need(loader, "loader")
     let datasets = try Border.need(datasets, "datasets")
     guard count <= 65_535 else {

@@ -1,3 +1,7 @@
+import CVideoTable
+import TrajpackLoader
+import TrajpackVideoABI
+
 /// The command line of trajpack.
 public enum Trajpack {
   static let name = "trajpack"
@@ -12,9 +16,9 @@ public enum Trajpack {
       version: version,
       commands: [
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
-        Sample.self, ClipsCommand.self, CutCommand.self, ActionsCommand.self, ExportCommand.self,
-        Diff.self, Verify.self, Repair.self, Bench.self, Evaluate.self, Annotate.self, Split.self,
-        Formats.self,
+        Frame.self, Sample.self, ClipsCommand.self, CutCommand.self, ActionsCommand.self,
+        ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self, Evaluate.self,
+        Annotate.self, Split.self, Formats.self,
       ])
   }
 
@@ -24,6 +28,8 @@ public enum Trajpack {
   ///   128 and the signal's number where one has stopped it (130 for Ctrl-C).
   public static func main(_ arguments: [String]) -> Int32 {
     Interrupt.install()
+    // The program holds the video library; archives without video never ask for it.
+    if let functions = tpv_functions_table() { try? VideoLibrary.register(functions) }
     return program.run(Array(arguments.dropFirst()), Console.standard)
   }
 }

@@ -36,7 +36,8 @@ extension Loader {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
     let schemas = Schemas(views)
-    let selection = try Selection(schemas.distinct, options)
+    let frames = try FrameSelection(views, options)
+    let selection = try Selection(schemas.distinct, options, frames: frames)
     let facts = DataFacts(views)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
@@ -109,7 +110,12 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values, clips: clips)
+      choices: choices, rates: facts.singleRates, values: values, clips: clips,
+      frames: frames.streams.isEmpty
+        ? nil
+        : FrameSetup(
+          frames, layout, media: datasets.flatMap { set in set.shards.map { _ in set.media } },
+          options))
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
       shuffle: options.shuffle, seed: options.seed)

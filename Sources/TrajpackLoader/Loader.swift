@@ -1,4 +1,5 @@
 import CForkGuard
+import CVideoTable
 import Glibc
 import TrajpackFormat
 import TrajpackStore
@@ -53,6 +54,8 @@ public final class Loader: @unchecked Sendable {
   private let started = now()
   lazy var textReader = TextReader(setup)
   private lazy var reader = (Planner(setup), ChunkWorker(setup, cache: nil))
+  /// Where ``read(dataset:windows:into:)`` has frames of videos from; another after a fork.
+  private var readerFrames: (generation: UInt64, source: FrameSource)?
 
   init(
     _ setup: LoaderSetup, order: WindowOrder, cut: WindowCursor.Cut, reference: String,
@@ -236,6 +239,12 @@ public final class Loader: @unchecked Sendable {
     for window in windows { try check(window, dataset) }
     let plan = BatchPlan(memory: start)
     let (planner, worker) = reader
+    if let frames = setup.frames, readerFrames?.generation != tp_fork_generation() {
+      if let old = readerFrames { _ = Unmanaged.passRetained(old.source) }
+      readerFrames = (tp_fork_generation(), try frames.source())
+    }
+    planner.frameSource = readerFrames?.source
+    worker.frameSource = readerFrames?.source
     try planner.plan(
       windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, epoch: cursor.epoch,
       into: plan)
@@ -276,11 +285,13 @@ public final class Loader: @unchecked Sendable {
   public var statistics: JSONValue {
     adopt()
     var (totals, cacheBytes, threads) = (before, 0, 0)
+    var frames = tpv_counts()
     lock.locked {
       totals = before
       guard let found = engine?.statistics() else { return }
       totals.add(found.totals)
       (cacheBytes, threads) = (found.cacheBytes, found.threads)
+      frames = engine?.frameCounts ?? frames
     }
     let counters = totals.counters
     func seconds(_ nanoseconds: UInt64) -> JSONValue { .double(Double(nanoseconds) / 1e9) }
@@ -293,6 +304,9 @@ public final class Loader: @unchecked Sendable {
       "wait_data_seconds": seconds(totals.dataWait),
       "wait_consumer_seconds": seconds(totals.consumerWait),
       "seconds": seconds(now() - started), "threads": .int(Int64(threads)),
+      "frames": .int(frames.frames), "frame_packets": .int(frames.packets),
+      "cached_frames": .int(frames.cached_frames),
+      "frame_bytes": .int(frames.frame_bytes), "decoder_bytes": .int(frames.decoder_bytes),
       "last_error": totals.lastError.map { .string($0.message) } ?? .null,
     ])
   }

@@ -10,6 +10,10 @@ public final class OpenDataset: Sendable {
   public let dataset: Dataset
   /// Its shards.
   public let shards: [Shard]
+  /// Where its linked videos are.
+  public let media = MediaFolder()
+  /// Frames of its videos, for those who read episodes.
+  let frames = FrameReading()
   /// The number of each shard's first episode, and one more: all.
   public let firstEpisodes: [Int]
   /// The number of each shard's first track, and one more: all.

@@ -1,7 +1,7 @@
 import TrajpackCodecs
 import TrajpackFormat
 
-/// Reads rows of the blocks of a shard. It keeps the chunks that were read last, up to 24 MiB of them, so
+/// Reads rows of the blocks of a shard. It keeps the chunks that were read last, up to 24 MiB of them by default, so
 /// that reading on costs each chunk once, and so does reading the same rows of one channel after the other.
 /// One thread at a time.
 public final class BlockReader {
@@ -23,10 +23,13 @@ public final class BlockReader {
   private var cache: [Key: Cached] = [:]
   private var cachedBytes = 0
   private var requests = 0
-  private static let maximumCache = 24 << 20
+  private let maximumCache: Int
 
-  /// A reader of `shard`.
-  public init(_ shard: Shard) { self.shard = shard }
+  /// A reader of `shard`, which keeps chunks of `cache` bytes at most, and always the one that it reads.
+  public init(_ shard: Shard, cache: Int = 24 << 20) {
+    self.shard = shard
+    maximumCache = cache
+  }
 
   /// Copies bytes `columns` of each of `rows` of block `number` to `destination`, a row every `stride`
   /// bytes.
@@ -100,7 +103,7 @@ public final class BlockReader {
     let block = shard.schema.blocks[number]
     let place = shard.index.chunk(chunk, of: block)
     var buffer: [UInt8] = []
-    if cachedBytes + block.chunkBytes > Self.maximumCache { buffer = makeRoom(block.chunkBytes) }
+    if cachedBytes + block.chunkBytes > maximumCache { buffer = makeRoom(block.chunkBytes) }
     if buffer.count != block.chunkBytes { buffer = [UInt8](repeating: 0, count: block.chunkBytes) }
     if stored.count < place.stored { stored = [UInt8](repeating: 0, count: place.stored) }
     var shuffled = false
@@ -126,7 +129,7 @@ public final class BlockReader {
     var spare: [UInt8] = []
     let oldest = cache.sorted { $0.value.used < $1.value.used }
     for (n, item) in oldest.enumerated()
-    where n < (oldest.count + 1) / 2 || cachedBytes + count > Self.maximumCache {
+    where n < (oldest.count + 1) / 2 || cachedBytes + count > maximumCache {
       cache[item.key] = nil
       cachedBytes -= item.value.bytes.count
       if item.value.bytes.count == count { spare = item.value.bytes }

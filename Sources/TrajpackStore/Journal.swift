@@ -30,6 +30,8 @@ public final class Journal {
   public private(set) var plan: JSONValue?
   /// The shards that are acknowledged, in order.
   public private(set) var shards: [Manifest.Entry]
+  /// What a conversion has recorded of the recordings of each shard, by the shard's name.
+  public private(set) var notes: [String: JSONValue] = [:]
   /// The side files of the dataset that a writer goes on with. ``replace(plan:shards:)`` records them.
   var sideFiles: [SideFile] = []
 
@@ -48,7 +50,7 @@ public final class Journal {
       if !anew, !isNew {
         let content = try JournalContent(try LocalFile(path))
         (plan, shards, length) = (content.plan, content.shards, content.length)
-        sideFiles = content.sideFiles
+        (sideFiles, notes) = (content.sideFiles, content.notes)
         mustCut = content.isTorn || length == 0
       } else {
         mustCut = true
@@ -115,19 +117,24 @@ public final class Journal {
   /// Appends the first record and makes it durable.
   public func begin(_ plan: JSONValue) throws(TrajpackError) {
     precondition(self.plan == nil, "a journal has one plan")
-    try append(plan)
+    try append([plan])
     self.plan = plan
   }
 
-  /// Acknowledges a shard: appends its record and makes it durable.
-  public func acknowledge(_ shard: Manifest.Entry) throws(TrajpackError) {
-    try append(shard.record)
+  /// Acknowledges a shard: appends its record, behind one of type `recordings` where `note` is given, and
+  /// makes them durable.
+  public func acknowledge(
+    _ shard: Manifest.Entry, note: JSONValue? = nil
+  ) throws(TrajpackError) {
+    try append((note.map { [$0] } ?? []) + [shard.record])
     shards.append(shard)
+    notes[shard.name] = note
   }
 
-  /// Appends a record, durably or not at all.
-  private func append(_ record: JSONValue) throws(TrajpackError) {
-    let frame = try Self.frame(record)
+  /// Appends records, durably or not at all.
+  private func append(_ records: [JSONValue]) throws(TrajpackError) {
+    var frame: [UInt8] = []
+    for record in records { frame += try Self.frame(record) }
     guard descriptor >= 0 else {
       throw TrajpackError(.usage, "\(folder): the journal belongs to the parent process")
     }
@@ -159,10 +166,25 @@ public final class Journal {
   ///
   /// - Throws: Where that fails. `shards` then says which list readers see: the old one, or the new one,
   ///   which may not be durable. Files of both must stay until ``settle()`` succeeds.
-  public func replace(plan: JSONValue, shards: [Manifest.Entry]) throws(TrajpackError) {
-    let before = (self.plan, self.shards)
-    (self.plan, self.shards) = (plan, shards)
-    try rewrite { (self.plan, self.shards) = before }
+  public func replace(
+    plan: JSONValue, shards: [Manifest.Entry], notes: [String: JSONValue] = [:]
+  ) throws(TrajpackError) {
+    let before = (self.plan, self.shards, self.notes)
+    (self.plan, self.shards, self.notes) = (plan, shards, notes)
+    try rewrite { (self.plan, self.shards, self.notes) = before }
+  }
+
+  /// The side files that the journal records.
+  public var recordedSideFiles: [SideFile] { sideFiles }
+
+  /// From a finished dataset to one that is gone on with: names all of its shards, before the manifest goes.
+  public func reopen(
+    _ manifest: Manifest, plan: JSONValue, notes: [String: JSONValue]
+  ) throws(TrajpackError) {
+    sideFiles = manifest.sideFiles
+    try replace(plan: plan, shards: manifest.shards, notes: notes)
+    try FileSystem.remove("\(folder)/\(Manifest.fileName)")
+    try FileSystem.syncFolder(folder)
   }
 
   /// Writes what memory has into a new file and gives it the journal's name.
@@ -204,6 +226,7 @@ public final class Journal {
     if let plan { buffer += try Self.frame(plan) }
     for file in sideFiles { buffer += try Self.frame(file.record) }
     for shard in shards {
+      if let note = notes[shard.name] { buffer += try Self.frame(note) }
       buffer += try Self.frame(shard.record)
       guard buffer.count >= 1 << 16 else { continue }
       try FileSystem.write(buffer, to: fresh, name)

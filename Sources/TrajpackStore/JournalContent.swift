@@ -9,6 +9,8 @@ struct JournalContent {
   private(set) var shards: [Manifest.Entry] = []
   /// The side files of the dataset.
   private(set) var sideFiles: [SideFile] = []
+  /// What a conversion has recorded of the recordings of each shard, by the shard's name.
+  private(set) var notes: [String: JSONValue] = [:]
   /// Bytes of the magic and of the whole records; 0 where not even the magic is whole.
   private(set) var length = 0
   /// Whether a record behind them was cut off when its writer stopped.
@@ -89,6 +91,8 @@ struct JournalContent {
         )
       }
       shards.append(entry)
+    } else if type == "recordings", let shard = record["shard"]?.string {
+      notes[shard] = record
     } else if type == "side_file" {
       sideFiles.append(
         try SideFile(JSONReader(record, at: "\(file.path), record \(records), at byte \(length)")))

@@ -124,22 +124,29 @@ public struct TrackReader {
 
   /// Bytes of the track's part of the stream's blob.
   public func bytes(_ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
-    guard let blob = stream.blob, !range.isEmpty else { return [] }
-    precondition(range.lowerBound >= 0 && range.upperBound <= track.blob.count)
+    guard stream.blob != nil, !range.isEmpty else { return [] }
     var out = [UInt8](repeating: 0, count: range.count)
-    let base = track.blob.lowerBound
     let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in
       guard let to = buffer.baseAddress else { return nil }
       do throws(TrajpackError) {
-        try reader.read(
-          block: blob, rows: base + range.lowerBound..<base + range.upperBound, columns: 0..<1,
-          into: to,
-          stride: 1)
+        try read(bytes: range, into: to)
         return nil
       } catch { return error }
     }
     if let failure { throw failure }
     return out
+  }
+
+  /// Copies bytes of the track's part of the stream's blob to `out`, which has room for them.
+  package func read(
+    bytes range: Range<Int>, into out: UnsafeMutableRawPointer
+  ) throws(TrajpackError) {
+    guard let blob = stream.blob, !range.isEmpty else { return }
+    precondition(range.lowerBound >= 0 && range.upperBound <= track.blob.count)
+    let base = track.blob.lowerBound
+    try reader.read(
+      block: blob, rows: base + range.lowerBound..<base + range.upperBound, columns: 0..<1,
+      into: out, stride: 1)
   }
 
   /// How many rows of the stream's widest block make some 4 MiB, so that a ``BlockReader`` keeps the chunks of

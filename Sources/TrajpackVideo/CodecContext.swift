@@ -61,6 +61,11 @@
       context.pointee.height = stream.height
       context.pointee.pix_fmt = av_get_pix_fmt(stream.pixelFormat)
       context.pointee.bits_per_coded_sample = stream.bitsPerCodedSample
+      // What the container says of colours, where the bits themselves say nothing (-22 for an unknown name).
+      let range = av_color_range_from_name(stream.colorRange)
+      if range >= 0 { context.pointee.color_range = AVColorRange(UInt32(range)) }
+      let matrix = av_color_space_from_name(stream.colorSpace)
+      if matrix >= 0 { context.pointee.colorspace = AVColorSpace(UInt32(matrix)) }
       // Coded pictures are larger than shown ones by less than two blocks.
       context.pointee.max_pixels = (Int64(stream.width) + 256) * (Int64(stream.height) + 256)
       context.pointee.has_b_frames = Int32(min(reorderDepth, 16))

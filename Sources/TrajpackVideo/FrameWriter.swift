@@ -17,14 +17,59 @@
     /// Bytes of one frame.
     static func bytes(_ output: VideoOutput, of stream: VideoStream) throws(TrajpackError) -> Int {
       let (width, height) = try size(output, of: stream)
-      guard let format = pixels(output.format, of: stream), format != AV_PIX_FMT_NONE else {
-        throw TrajpackError(.usage, "the pixel format \(stream.pixelFormat) is unknown")
+      let format = av_get_pix_fmt(stream.pixelFormat)
+      switch output.format {
+      case .rgb24: return Int(width) * Int(height) * 3
+      case .gray8, .gray16:
+        _ = try brightness(format, output.format)
+        return Int(width) * Int(height) * (output.format == .gray8 ? 1 : 2)
+      case .native:
+        guard format != AV_PIX_FMT_NONE else {
+          throw TrajpackError(.usage, "the pixel format '\(stream.pixelFormat)' is unknown")
+        }
+        let bytes = av_image_get_buffer_size(format, width, height, 1)
+        guard bytes > 0 else {
+          throw TrajpackError(.usage, "no frame of \(width) × \(height) pixels can be made")
+        }
+        return Int(bytes)
       }
-      let bytes = av_image_get_buffer_size(format, width, height, 1)
-      guard bytes > 0 else {
-        throw TrajpackError(.usage, "no frame of \(width) × \(height) pixels can be made")
+    }
+
+    /// What frames of a stream are unless somebody says otherwise: gray where they have nothing but brightness.
+    static func usual(of stream: VideoStream) -> VideoOutput.Format {
+      let format = av_get_pix_fmt(stream.pixelFormat)
+      guard let facts = av_pix_fmt_desc_get(format), facts.pointee.nb_components == 1 else {
+        return .rgb24
       }
-      return Int(bytes)
+      for gray in [VideoOutput.Format.gray8, .gray16]
+      where (try? brightness(format, gray)) != nil { return gray }
+      return .rgb24
+    }
+
+    /// Whether the first plane of a pixel format, which holds its brightness, is of the other byte order.
+    ///
+    /// - Throws: `.usage` where it is no plane of samples of that width.
+    private static func brightness(
+      _ format: AVPixelFormat, _ output: VideoOutput.Format
+    ) throws(TrajpackError) -> Bool {
+      let name = av_get_pix_fmt_name(format).map { String(cString: $0) } ?? "unknown"
+      let bytes: Int32 = output == .gray8 ? 1 : 2
+      guard let facts = av_pix_fmt_desc_get(format)?.pointee else {
+        throw TrajpackError(.usage, "the pixel format '\(name)' is unknown")
+      }
+      let first = facts.comp.0
+      let kinds =
+        AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BITSTREAM
+        | AV_PIX_FMT_FLAG_FLOAT | AV_PIX_FMT_FLAG_BAYER
+      guard facts.flags & UInt64(kinds) == 0, first.plane == 0, first.offset == 0, first.shift == 0,
+        first.step == bytes, output == .gray8 ? first.depth == 8 : (9...16).contains(first.depth)
+      else {
+        throw TrajpackError(
+          .usage,
+          "a video of the pixel format '\(name)' has no plane of brightness of \(output == .gray8 ? "8" : "9 to 16") "
+            + "bits, so it gives no '\(output.rawValue)': ask for 'rgb24' or 'native'")
+      }
+      return facts.flags & UInt64(AV_PIX_FMT_FLAG_BE) != 0
     }
 
     /// Fills `room`, which is as long as `bytes` says.
@@ -32,21 +77,39 @@
       _ frame: UnsafeMutablePointer<AVFrame>, _ stream: VideoStream, _ output: VideoOutput,
       into room: UnsafeMutableRawBufferPointer
     ) throws(TrajpackError) {
-      let source = AVPixelFormat(rawValue: frame.pointee.format)
       guard frame.pointee.width == stream.width, frame.pointee.height == stream.height else {
         throw TrajpackError(
           .data,
-          "frame \(frame.pointee.pts) is \(frame.pointee.width) × \(frame.pointee.height) "
-            + "pixels, the stream \(stream.width) × \(stream.height)")
+          "the picture is \(frame.pointee.width) × \(frame.pointee.height) pixels and the stream "
+            + "\(stream.width) × \(stream.height): a video that changes its size has no frames of one shape"
+        )
       }
+      let source = AVPixelFormat(rawValue: frame.pointee.format)
       let (width, height) = try Self.size(output, of: stream)
-      guard let wanted = Self.pixels(output.format, of: stream) else { return }
-      if source == wanted, width == stream.width, height == stream.height {
-        return try copy(frame, wanted, into: room)
+      switch output.format {
+      case .native:
+        guard source == av_get_pix_fmt(stream.pixelFormat) else {
+          throw TrajpackError(
+            .data, "the picture has another pixel format than the stream's \(stream.pixelFormat)")
+        }
+        try copy(frame, source, into: room)
+      case .gray8, .gray16:
+        let isSwapped = try Self.brightness(source, output.format)
+        guard let plane = frame.pointee.data.0, let out = room.baseAddress else { return }
+        tpv_take_nearest(
+          plane, Int(frame.pointee.linesize.0), Int(stream.width), Int(stream.height), out,
+          Int(width), Int(height), output.format == .gray8 ? 1 : 2, isSwapped ? 1 : 0)
+      case .rgb24: try colours(frame, source, width, height, output, into: room)
       }
-      guard output.format != .native else {
-        throw TrajpackError(
-          .data, "frame \(frame.pointee.pts) has another pixel format than \(stream.pixelFormat)")
+    }
+
+    private func colours(
+      _ frame: UnsafeMutablePointer<AVFrame>, _ source: AVPixelFormat, _ width: Int32,
+      _ height: Int32, _ output: VideoOutput, into room: UnsafeMutableRawBufferPointer
+    ) throws(TrajpackError) {
+      let wanted = AV_PIX_FMT_RGB24
+      if source == wanted, width == frame.pointee.width, height == frame.pointee.height {
+        return try put(frame, width, height, output, into: room)
       }
       let scaled = try target(wanted, width, height)
       try prepare(frame.pointee, source, wanted, width, height, output.scaling)
@@ -58,7 +121,8 @@
                 out.withMemoryRebound(to: UnsafeMutablePointer<UInt8>?.self, capacity: 8) { into in
                   withUnsafePointer(to: &scaled.pointee.linesize) { outLines in
                     outLines.withMemoryRebound(to: Int32.self, capacity: 8) { outStrides in
-                      sws_scale(scaler, planes, strides, 0, stream.height, into, outStrides)
+                      sws_scale(
+                        scaler, planes, strides, 0, frame.pointee.height, into, outStrides)
                     }
                   }
                 }
@@ -68,9 +132,21 @@
         }
       }
       guard rows == height else {
-        throw TrajpackError(.data, "frame \(frame.pointee.pts) cannot be converted")
+        throw TrajpackError(.data, "the picture cannot be converted")
       }
-      try copy(scaled, wanted, into: room)
+      try put(scaled, width, height, output, into: room)
+    }
+
+    /// Copies an RGB picture, side by side or as three planes.
+    private func put(
+      _ frame: UnsafeMutablePointer<AVFrame>, _ width: Int32, _ height: Int32,
+      _ output: VideoOutput, into room: UnsafeMutableRawBufferPointer
+    ) throws(TrajpackError) {
+      guard output.isPlanar else { return try copy(frame, AV_PIX_FMT_RGB24, into: room) }
+      guard let from = frame.pointee.data.0, let out = room.baseAddress else { return }
+      tpv_split_rgb(
+        from, Int(frame.pointee.linesize.0), Int(width), Int(height),
+        out.assumingMemoryBound(to: UInt8.self))
     }
 
     private func copy(
@@ -89,7 +165,7 @@
         }
       }
       guard Int(copied) == room.count else {
-        throw TrajpackError(.data, "frame \(frame.pointee.pts) cannot be copied")
+        throw TrajpackError(.data, "the picture cannot be copied")
       }
     }
 
@@ -129,7 +205,7 @@
         nil)
       guard let scaler else {
         throw TrajpackError(
-          .usage, "this pixel format cannot be converted: ask for native frames instead")
+          .usage, "this pixel format cannot be converted: ask for 'native' frames instead")
       }
       let isGray = av_pix_fmt_desc_get(source).map { $0.pointee.nb_components <= 2 } ?? false
       let isFull = isGray || frame.color_range == AVCOL_RANGE_JPEG
@@ -150,19 +226,10 @@
         throw TrajpackError(.usage, "\(width) × \(height) is no size of a frame")
       }
       if output.format == .native, width != Int(stream.width) || height != Int(stream.height) {
-        throw TrajpackError(.usage, "native frames are not scaled: ask for gray8 or rgb24")
+        throw TrajpackError(
+          .usage, "native frames are not scaled: ask for 'gray8', 'gray16' or 'rgb24'")
       }
       return (Int32(width), Int32(height))
-    }
-
-    private static func pixels(_ format: VideoOutput.Format, of stream: VideoStream)
-      -> AVPixelFormat?
-    {
-      switch format {
-      case .gray8: AV_PIX_FMT_GRAY8
-      case .rgb24: AV_PIX_FMT_RGB24
-      case .native: av_get_pix_fmt(stream.pixelFormat)
-      }
     }
   }
 #endif

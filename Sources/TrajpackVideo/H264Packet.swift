@@ -17,43 +17,9 @@ struct H264Packet {
       default: break
       }
     }
-    if extradata.count > 4, extradata[0] == 1 {
-      Self.prefixed(payload, lengthBytes: Int(extradata[4] & 3) + 1, visit)
-    } else {
-      Self.startCoded(payload, visit)
-    }
+    let isPrefixed = extradata.count > 4 && extradata[0] == 1
+    NALUnits.visit(payload, lengthBytes: isPrefixed ? Int(extradata[4] & 3) + 1 : nil, visit)
     isGradual = isRecovering && !isIDR
-  }
-
-  private static func prefixed(
-    _ payload: UnsafeRawBufferPointer, lengthBytes: Int,
-    _ visit: (Slice<UnsafeRawBufferPointer>) -> Void
-  ) {
-    var at = 0
-    while payload.count - at > lengthBytes {
-      let length = payload[at..<at + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
-      at += lengthBytes
-      guard length > 0, length <= payload.count - at else { return }
-      visit(payload[at..<at + length])
-      at += length
-    }
-  }
-
-  private static func startCoded(
-    _ payload: UnsafeRawBufferPointer, _ visit: (Slice<UnsafeRawBufferPointer>) -> Void
-  ) {
-    var begin: Int?
-    var at = 0
-    while at + 3 <= payload.count {
-      guard payload[at] == 0, payload[at + 1] == 0, payload[at + 2] == 1 else {
-        at += 1
-        continue
-      }
-      if let begin { visit(payload[begin..<at]) }
-      begin = at + 3
-      at += 3
-    }
-    if let begin { visit(payload[begin...]) }
   }
 
   /// Whether an SEI unit holds a recovery point (payload type 6) whose `recovery_frame_cnt`, an

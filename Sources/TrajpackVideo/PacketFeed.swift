@@ -89,7 +89,9 @@
     private func opened() throws(TrajpackError) -> Demuxer {
       if let demuxer { return demuxer }
       let fresh = try Demuxer(source)
-      guard Int(fresh.streamNumber) == index.streamNumber else { throw changed(0) }
+      guard index.streamNumber < 0 || Int(fresh.streamNumber) == index.streamNumber else {
+        throw changed(0)
+      }
       demuxer = fresh
       next = 0
       return fresh

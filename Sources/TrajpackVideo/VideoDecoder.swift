@@ -18,6 +18,7 @@ public final class VideoDecoder {
   public let order: VideoOrder
   #if Video
     private let core: DecoderCore
+    private let writer = FrameWriter()
   #endif
 
   /// A decoder of the video in `source`, which `index` describes.
@@ -81,8 +82,28 @@ public final class VideoDecoder {
     frameStride: Int? = nil
   ) throws(TrajpackError) {
     #if Video
-      do {
-        try core.decode(frames, output, buffer, frameStride: frameStride)
+      do throws(TrajpackError) {
+        let bytes = try FrameWriter.bytes(output, of: index.stream)
+        let stride = frameStride ?? bytes
+        let (last, overflow) = max(frames.count - 1, 0).multipliedReportingOverflow(by: stride)
+        guard stride >= bytes, !overflow, frames.isEmpty || buffer.count - bytes >= last else {
+          throw TrajpackError(
+            .usage,
+            "\(frames.count) frames of \(bytes) bytes, \(stride) apart, do not fit into "
+              + "\(buffer.count) bytes")
+        }
+        let slots = frames.indices.sorted { frames[$0] < frames[$1] }
+        var next = slots[...]
+        var wanted: [Int] = []
+        for slot in slots where wanted.last != frames[slot] { wanted.append(frames[slot]) }
+        try core.decode(wanted) { (frame, picture) throws(TrajpackError) in
+          while let slot = next.first, frames[slot] == frame {
+            next.removeFirst()
+            let room = UnsafeMutableRawBufferPointer(
+              rebasing: buffer[slot * stride..<slot * stride + bytes])
+            try writer.write(picture, index.stream, output, into: room)
+          }
+        }
       } catch {
         throw error.within(core.name)
       }

@@ -1,3 +1,6 @@
+#if Video
+  import CFFmpegShims
+#endif
 import TrajpackFormat
 
 /// Indexing of video files: the demuxer runs once, when a file is taken into an archive.
@@ -51,3 +54,37 @@ extension TrajpackError {
   static let noVideo = TrajpackError(
     .usage, "this build of trajpack has no video: build it with the package trait Video")
 }
+
+extension VideoFile {
+  /// The majors of libavcodec that this was built for and that it runs with; 0 in a build without video.
+  public static var libraryVersions: (built: Int, found: Int) {
+    #if Video
+      (Int(LIBAVCODEC_VERSION_MAJOR), Int(avcodec_version() >> 16))
+    #else
+      (0, 0)
+    #endif
+  }
+
+  /// Bits of the first component of a pixel format, by libavutil's name; 0 where it is unknown.
+  package static func bits(ofPixelFormat name: String) -> Int32 {
+    #if Video
+      av_pix_fmt_desc_get(av_get_pix_fmt(name))?.pointee.comp.0.depth ?? 0
+    #else
+      0
+    #endif
+  }
+}
+
+#if Video
+  extension VideoOutput {
+    /// Bytes of a frame of a stream; throws `.usage` where it cannot be made.
+    package func frameBytes(of stream: VideoStream) throws(TrajpackError) -> Int {
+      try FrameWriter.bytes(self, of: stream)
+    }
+  }
+
+  extension VideoOutput.Format {
+    /// What frames of a stream are unless somebody says otherwise: gray where they have nothing but brightness.
+    package static func usual(of stream: VideoStream) -> Self { FrameWriter.usual(of: stream) }
+  }
+#endif

@@ -37,6 +37,23 @@ public struct VideoOrder: Sendable, Equatable {
     reorderDepth = Self.depth(frames)
   }
 
+  /// The order of packets whose frames are known: `frames` has the frame of each packet in decode order, -1 where
+  /// it is never shown.
+  ///
+  /// Throws `.data` where the frames are not the numbers from 0 on, each once.
+  public init(frames: [Int32]) throws(TrajpackError) {
+    var packets = [Int32](repeating: -1, count: frames.count { $0 >= 0 })
+    for (packet, frame) in frames.enumerated() where frame >= 0 {
+      guard packets.indices.contains(Int(frame)), packets[Int(frame)] < 0 else {
+        throw TrajpackError(.data, "the packet table does not say which packet is which frame")
+      }
+      packets[Int(frame)] = Int32(packet)
+    }
+    packetOfFrame = packets
+    frameOfPacket = frames
+    reorderDepth = Self.depth(frames)
+  }
+
   /// How many frames there are.
   public var frameCount: Int { packetOfFrame.count }
 

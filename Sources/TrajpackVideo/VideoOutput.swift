@@ -1,21 +1,23 @@
 /// What decoded frames are written as. Rows lie one after the other with no padding.
 public struct VideoOutput: Sendable, Equatable {
   /// The samples of a frame.
-  public enum Format: Sendable, Equatable {
-    /// (height, width) uint8, brightness 0...255. An 8-bit gray video is copied as it is; other
-    /// formats are converted to full range.
+  public enum Format: String, Sendable, Equatable, CaseIterable {
+    /// (height, width) uint8: the stored samples of a gray video, or the brightness (Y) of a YUV one, never
+    /// converted to another range. 8 bits a sample.
     case gray8
-    /// (height, width, 3) uint8. The matrix is the one the stream states, BT.601 where it states
-    /// none (as ffmpeg does).
+    /// (height, width) uint16: the same for 9 to 16 bits a sample, never shifted.
+    case gray16
+    /// (height, width, 3) uint8 of full range. The matrix and range are those that the stream states; BT.601 and
+    /// limited range where it states none (as ffmpeg does); gray counts as full range.
     case rgb24
-    /// The decoder's own samples, bit for bit: the planes of the stream's pixel format one after
-    /// the other (gray: (height, width) uint8; gray10le to gray16le: uint16).
+    /// The decoder's own samples, bit for bit: the planes of the stream's pixel format one after the other.
     case native
   }
 
-  /// How pictures are scaled; only where the size differs from the stream's.
+  /// How colours are scaled; only where the size differs from the stream's. Gray samples are always taken from the
+  /// nearest place, so that no value appears that was not recorded.
   public enum Scaling: Sendable, Equatable {
-    /// The nearest sample: makes no new values, so the one for depth and labels.
+    /// The nearest sample: makes no new values.
     case nearest
     /// A triangle filter, widened when shrinking.
     case bilinear
@@ -29,13 +31,17 @@ public struct VideoOutput: Sendable, Equatable {
   public var width: Int?
   /// Height in pixels; nil for the stream's.
   public var height: Int?
-  /// How pictures are scaled.
+  /// How colours are scaled.
   public var scaling: Scaling
+  /// Whether colours are three planes (3, height, width) instead.
+  public var isPlanar: Bool
 
   /// An output in `format`, scaled to `width` × `height` where they are given.
   public init(
-    _ format: Format, width: Int? = nil, height: Int? = nil, scaling: Scaling = .bilinear
+    _ format: Format, width: Int? = nil, height: Int? = nil, scaling: Scaling = .bilinear,
+    isPlanar: Bool = false
   ) {
     (self.format, self.width, self.height, self.scaling) = (format, width, height, scaling)
+    self.isPlanar = isPlanar
   }
 }

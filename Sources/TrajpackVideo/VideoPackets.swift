@@ -96,7 +96,7 @@ public struct VideoIndex: Sendable, Equatable {
   public var byteCount: Int64 = 0
   /// The first video stream that is no cover picture.
   public var stream = VideoStream()
-  /// Its number in the container.
+  /// Its number in the container; -1 for the first video stream that is no cover picture.
   public var streamNumber = 0
   /// All the other streams.
   public var others: [VideoOtherStream] = []

@@ -1,4 +1,4 @@
-"""Builds the two libraries for the wheel, and tags it: one wheel for every Python on Linux."""
+"""Builds the three libraries for the wheel, and tags it: one wheel for every Python on Linux."""
 from __future__ import annotations
 
 import os
@@ -14,6 +14,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 LIBRARIES = {
     "libtrajpack.so": ("trajpack-c", "TRAJPACK_LIBRARY"),
     "libtrajpack-write.so": ("trajpack-write", "TRAJPACK_WRITE_LIBRARY"),
+    "libtrajpack-video.so": ("trajpack-video", "TRAJPACK_VIDEO_LIBRARY"),
 }
 
 
@@ -21,7 +22,7 @@ class LibraryHook(BuildHookInterface):
     """Puts the libraries into ``src/trajpack/_native``: those that the environment names, or a fresh release build.
 
     Only ``libtrajpack-write.so`` links libhdf5. It is loaded when something is written, so the wheel works for reading
-    where there is no libhdf5.
+    where there is no libhdf5. Only ``libtrajpack-video.so`` links FFmpeg, and is loaded when frames are wanted.
     """
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -48,7 +48,7 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
     subprocess.run([trajpack, "convert", recordings, work / "stopped", "--shard-size", "1KB", "--chunk-rows", "64"],
                    preexec_fn=limit, capture_output=True)
     records = read_archive.journal_records((work / "stopped" / "journal").read_bytes())
-    assert [r["type"] for r in records][:2] == ["plan", "shard"]
+    assert [r["type"] for r in records][:3] == ["plan", "recordings", "shard"]
     found += [("journal-record.schema.json", r) for r in records]
     segments = work / "segments.json"
     subprocess.run([sys.executable, "-m", "trajpack.evaluate.judge", folders[0], "--save-segments", segments], check=True,

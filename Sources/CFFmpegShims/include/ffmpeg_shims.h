@@ -36,6 +36,13 @@ const char *tpv_log_line(void);
 /// How many error lines a demuxer wrote on the calling thread since `tpv_log_clear`.
 int tpv_log_demuxer_errors(void);
 
+/// Copies samples of `bytes` (1 or 2) bytes from the nearest place, floor((x + 0.5) w / W): `out` is packed. `swap`
+/// turns the bytes of each around.
+void tpv_take_nearest(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, void *out,
+                      intptr_t out_width, intptr_t out_height, int bytes, int swap);
+/// Takes an RGB picture apart into three packed planes.
+void tpv_split_rgb(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, uint8_t *out);
+
 /// Makes `format` refuse to open any further file, whatever the bytes ask for.
 void tpv_refuse_nested_files(AVFormatContext *format);
 #endif

@@ -23,6 +23,7 @@ typedef enum tp_status {
   TP_END = 4,            // the epoch is over; the next call gives the first batch of the next one
   TP_CANCELLED = 5,      // tp_loader_cancel was called
   TP_WAITING = 6,        // tp_loader_wait: nothing is there yet
+  TP_NO_VIDEO = 7,       // frames of a video are wanted: call tp_video_register first, then call again
 } tp_status;
 
 // One sentence: what is wrong, where, and what to do about it. UTF-8, cut where it is too long.
@@ -103,6 +104,31 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
                               int64_t first, int64_t count, uint8_t **bytes, int64_t *offsets,
                               uint8_t *observed, tp_error *error);
 
+// ---- Frames of videos ----------------------------------------------------------------------------
+
+// Takes the functions of libtrajpack-video (trajpack_video.h: tpv_functions_table), which links FFmpeg. Without them a
+// loader of frames and the two functions below return TP_NO_VIDEO; nothing else needs them.
+struct tpv_functions;
+int32_t tp_video_register(const struct tpv_functions *functions, tp_error *error);
+
+// Names the folder in which the folder that was converted lies, for linked videos. `allow_outside`: 1 where links in
+// it may lead out of it. A linked file must be the one that was converted: its length and SHA-256 are
+// compared when it is first opened, and again when it was touched.
+int32_t tp_dataset_set_media(tp_dataset *dataset, const char *folder, int32_t allow_outside,
+                             tp_error *error);
+
+// {"frames", "dtype", "shape": of a frame, "format", "bytes": of a frame, "codec", "width", "height", "pixel_format",
+// "color_range", "color_space", "rotation": degrees clockwise or null; it is not applied, "groups": of pictures}.
+// `options` is the JSON of an object, or null: "format": "rgb24" | "gray8" | "gray16" | "native" (the decoder's planes one
+// after the other); by default gray where the video has nothing but brightness. "size": [height, width]; gray takes the
+// nearest sample, colours a triangle filter. "layout": "THWC" | "TCHW".
+int32_t tp_dataset_describe_frames(const tp_dataset *dataset, int64_t track, const char *options,
+                                   char **json, tp_error *error);
+// Decodes frames of a track, by their rows, in any order and with repetitions, one after the other into `memory`.
+int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const int64_t *frames,
+                               size_t count, const char *options, void *memory, size_t bytes,
+                               tp_error *error);
+
 // ---- Loaders -------------------------------------------------------------------------------------
 
 // Makes a loader of windows over one dataset, or over a mixture of several. `options` is the JSON of an
@@ -111,6 +137,8 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   What a window holds
 //   "channels"   ["state/*", "camera", "skeleton/em_*/joints", {"kind": "quaternion"}]: patterns
 //                (* and ?) of "stream/channel"; a stream's name alone is all of it. All, if left out.
+//                The name of a video's stream is its decoded frames; they come where it is named by more than
+//                wildcards. Its packets' columns come where they are named: "rgb/pts"
 //   "exclude"    patterns of what is left out after that
 //   "length"     rows of the reference clock, or "duration": seconds (number, or exact text "1001/30")
 //   "stride"     rows from one window's start to the next; default 1
@@ -153,6 +181,9 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
 //                integers that can hold it), or {pattern: number}
 //   "masks"      true (default) | false | a list of "observed", "present", "padding"
+//   "size"       [height, width] of frames of videos, or {pattern: ..}; default: the videos' own
+//   "pixels"     "rgb24" | "gray8" | "gray16", or {pattern: ..}; default: gray where a video has nothing but brightness
+//   "layout"     "THWC" (default) | "TCHW", or {pattern: ..}: how colours of frames lie
 //   "time"       true: times of the rows of each stream, float64
 //   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
 //                (of its start), int64; "meta:time" (of its start), float64
@@ -208,6 +239,7 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 //
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
+//   "frame_cache" bytes of decoded pictures to keep; default 256 MiB for "block", else 0
 //   "cache"      bytes of inflated chunks to keep; default 192 MiB with "plan", 64 MiB for "block", else 0
 //   "verify"     when the checksum of a chunk is compared with its bytes: "always" (default): each time that it
 //                is read | "first": the first time that this loader reads it | "never". Chunks in the cache

@@ -13,6 +13,10 @@ struct Convert: Command {
     case refuse, truncate, skip
   }
 
+  enum ErrorChoice: String, ArgumentChoice {
+    case stop, skip
+  }
+
   static let name = "convert"
   static let summary = "Convert recordings into a trajpack dataset."
   static let discussion = """
@@ -58,6 +62,11 @@ struct Convert: Command {
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
+      .option(
+        "--on-error", to: \.onError, value: "RULE",
+        help:
+          "Stop at the first recording whose files are at fault, or leave such recordings out and exit with 1."
+      ),
     ]
     parameters += Writing.work.map { $0.lifted(\.writing) }
     parameters += [
@@ -97,6 +106,7 @@ struct Convert: Command {
   var writing = Writing()
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
+  var onError = ErrorChoice.stop
   var rate: String?
   var values: String?
   var valuesPartial = false
@@ -133,11 +143,13 @@ struct Convert: Command {
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
     var options = try tables.options()
     options.rate = try rateValue()
+    options.skipsErrors = onError == .skip
     return options
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
     var options = try writing.options(of: I.self)
+    options.skipsErrors = onError == .skip
     try prepareSplits(&options)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
@@ -157,6 +169,14 @@ struct Convert: Command {
     guard let outcome else { return }
     try splitFinished()
     try report(outcome, importer.remarks, console)
+    let failed = outcome.failed.filter { $0.rule == .error }
+    guard let first = failed.first else { return }
+    throw TrajpackError(
+      .data,
+      "\(Human.count(failed.count)) of \(Human.count(importer.recordings.count, "recordings")) "
+        + "\(failed.count == 1 ? "was" : "were") left out because of errors\(failed.count == 1 ? "" : ", the first"), "
+        + "\(first.path): \(first.why); mend \(failed.count == 1 ? "it" : "them") and run the same command "
+        + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
   }
 
   private func report<I: Importer>(
@@ -167,9 +187,11 @@ struct Convert: Command {
       console.print(
         .record([
           "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
-          "skipped": .int(Int64(outcome.skipped)), "shards": .array(outcome.shards.map(\.json)),
+          "skipped": .int(Int64(outcome.failed.count)),
+          "shards": .array(outcome.shards.map(\.json)),
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
           "reading": outcome.reading, "left_out": outcome.leftOut,
+          "failed": .array(outcome.failed.map(\.json)),
           "remarks": .array(remarks.map { .string($0) }),
         ]))
       return

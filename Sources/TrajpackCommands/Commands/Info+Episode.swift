@@ -38,6 +38,9 @@ extension Info {
         Self.clock(track.clock, unit: shard.schema.streams[track.stream].timeUnit))
     }
     console.print(table)
+    let videos = try Self.videos(episode, shard, reader)
+    if !videos.isEmpty { console.print("") }
+    for line in videos { console.print(line) }
   }
 
   /// The time of a row as a date where the source wrote dates, else as a number that no digit is cut from.

@@ -1,3 +1,4 @@
+import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
 import TrajpackSources
@@ -88,6 +89,9 @@ struct Writing: ArgumentSet {
     return options
   }
 
+  /// The most recordings that are named when they are left out; the manifest has all.
+  private static let mostWarnings = 20
+
   /// Converts, with progress; `nil` where the user stopped it, which is said.
   ///
   /// - Parameter verb: What is done and has been done: `("converting", "converted")`.
@@ -104,9 +108,11 @@ struct Writing: ArgumentSet {
     }
     events.began = { counters.begin($0.id) }
     events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
-    events.skipped = { recording in
+    let warnings = Atomic(0)
+    events.skipped = { recording, failure in
       counters.advance(bytes: recording.bytes, items: 1)
-      console.warn("\(recording.path.printable): left out, its files differ in frames")
+      guard warnings.add(1, ordering: .relaxed).oldValue < mostWarnings else { return }
+      console.warn("\(recording.path.printable): left out: \(failure.why.printable)")
     }
     events.isInterrupted = { Interrupt.isRequested }
     events.noted = { console.warn($0.printable) }

@@ -94,10 +94,13 @@ enum ReadingLines {
       + (names.count > 4 ? " and \(names.count - 4) more" : "")
   }
 
-  /// The files that were not taken, in a sentence; `nil` where there are none.
+  /// The files that were not taken, in a sentence; `nil` where there are none. Recordings that failed have
+  /// sentences of their own.
   static func leftOut(_ value: JSONValue?) -> String? {
-    guard let count = value?["count"]?.int, count > 0 else { return nil }
-    let files = value?["files"]?.array ?? []
+    let listed = value?["files"]?.array ?? []
+    let files = listed.filter { $0["recording"] == nil }
+    let count = (value?["count"]?.int ?? 0) - (listed.count - files.count)
+    guard count > 0, !files.isEmpty else { return nil }
     let names = files.prefix(6).map { file in
       let why = file["why"]?.string ?? ""
       return (file["file"]?.string ?? "")

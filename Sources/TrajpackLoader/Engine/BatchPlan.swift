@@ -80,6 +80,8 @@ final class BatchPlan: @unchecked Sendable {
   /// Segments that each window waits for.
   var remaining: [Int32] = []
   var failures: [TrajpackError?] = []
+  /// How many of the items, the first ones, are frames of videos.
+  private(set) var frameItems = 0
 
   init(memory: UnsafeMutableRawPointer) { self.memory = memory }
 
@@ -96,14 +98,20 @@ final class BatchPlan: @unchecked Sendable {
   ///
   /// - Throws: A machine error where there is no memory for it.
   func seal() throws(TrajpackError) {
-    segments.sort { $0.key < $1.key }
+    if segments.contains(where: \.isFrames) {
+      segments.sort { ($0.isFrames ? 0 : 1, $0.key) < ($1.isFrames ? 0 : 1, $1.key) }
+    } else {
+      segments.sort { $0.key < $1.key }
+    }
     items.removeAll(keepingCapacity: true)
+    frameItems = 0
     var last: UInt64?
     for (i, segment) in segments.enumerated() {
       remaining[Int(segment.window)] += 1
       if segment.key != last {
         items.append(i)
         last = segment.key
+        if segment.isFrames { frameItems += 1 }
       }
     }
     items.append(segments.count)

@@ -23,6 +23,8 @@ final class ChunkWorker {
   let cache: ChunkCache?
   var counters = Counters()
   let finisher: Finisher
+  /// Where frames of videos come from.
+  var frameSource: FrameSource?
   private let decompressor = Decompressor(trustsCaller: true)
   var ahead = ReadAhead()
   private var inflated = Scratch()
@@ -69,6 +71,7 @@ final class ChunkWorker {
     throws(TrajpackError)
   {
     let first = segments[0]
+    if first.isFrames { return try decode(segments, plan) }
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
     let read = shard.programs.reads[first.read]

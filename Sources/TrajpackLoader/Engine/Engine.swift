@@ -1,5 +1,6 @@
 import CForkGuard
 import CPlatform
+import CVideoTable
 import Glibc
 import TrajpackFormat
 
@@ -70,6 +71,7 @@ final class Engine: @unchecked Sendable {
   private var totals = Totals()
   private var spare: [BatchPlan] = []
   private let planner: Planner
+  private var frameSource: FrameSource?
   /// The fork generation in which its threads were started.
   let generation = tp_fork_generation()
 
@@ -95,6 +97,8 @@ final class Engine: @unchecked Sendable {
 
   /// Starts the threads; the corresponding C function is `pthread_create`.
   func start() throws(TrajpackError) {
+    frameSource = try setup.frames?.source()
+    planner.frameSource = frameSource
     for _ in 0..<threadCount {
       var thread = pthread_t()
       let box = Unmanaged.passRetained(self)
@@ -211,10 +215,14 @@ final class Engine: @unchecked Sendable {
     lock.locked { (totals, cache?.count ?? 0, threadCount) }
   }
 
+  /// What was decoded so far.
+  var frameCounts: tpv_counts? { frameSource?.counts }
+
   // MARK: - The threads
 
   private func work() {
     let worker = ChunkWorker(setup, cache: cache)
+    worker.frameSource = frameSource
     lock.lock()
     while !isStopped {
       if !isPlanning, ring.count < setup.options.prefetch {
@@ -224,7 +232,10 @@ final class Engine: @unchecked Sendable {
       } else if let slot = ring.first(where: { $0.nextItem < $0.plan?.itemCount ?? 0 }),
         let plan = slot.plan
       {
-        let items = slot.nextItem..<slot.nextItem + share(of: plan.itemCount - slot.nextItem)
+        // Frames take so long that each is an item to be taken by itself.
+        let count =
+          slot.nextItem < plan.frameItems ? 1 : share(of: plan.itemCount - slot.nextItem)
+        let items = slot.nextItem..<slot.nextItem + count
         slot.nextItem = items.upperBound
         run(items, plan, slot, worker)
       } else {

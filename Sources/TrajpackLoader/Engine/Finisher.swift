@@ -12,7 +12,9 @@ final class Finisher {
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
-    let widest = setup.layout.channels.map(\.channel.elements).max() ?? 1
+    // Frames are no numbers that anything is made of.
+    let widest =
+      setup.layout.channels.filter { !$0.isFrames }.map(\.channel.elements).max() ?? 1
     low = [Double](repeating: 0, count: widest)
     high = low
   }

@@ -3,7 +3,7 @@ import TrajpackFormat
 extension Planner {
   /// Orders the rows of a set: segments of chunks, and what is to be done with them afterwards.
   func place(
-    _ set: RowSet, group g: Int, slot: Int, _ window: WindowContext,
+    _ set: RowSet, group g: Int, slot: Int, _ window: WindowContext, _ track: Int,
     _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
   ) throws(TrajpackError) {
     let length = setup.layout.groups[g].length
@@ -11,7 +11,7 @@ extension Planner {
       while count > 0, covered[out + count - 1] { count -= 1 }
       guard count > 0 else { return }
       covered.withUnsafeMutableBufferPointer { $0[out..<out + count].update(repeating: true) }
-      run(source: source, out: out, count: count, g, slot, window, numbers, plan)
+      try run(source: source, out: out, count: count, g, slot, window, track, numbers, plan)
       return
     }
     var runs = 0
@@ -42,12 +42,17 @@ extension Planner {
         }
         let first = t
         repeat { t += 1 } while t < length && rows[t] == rows[t - 1] + 1
-        run(
-          source: rows[first], out: first, count: t - first, g, slot, window, numbers, plan)
+        try run(
+          source: rows[first], out: first, count: t - first, g, slot, window, track, numbers, plan)
       }
       return
     }
     for program in window.shard.programs.groups[g] {
+      if program.frames != nil {
+        try frames(
+          frameRows(program, length: length), program, track, numbers, slot: slot, window, plan)
+        continue
+      }
       let base = plan.stage((isCompact ? most - least + 1 : 2 * members) * program.stagedRow)
       let firstMap = plan.maps.count
       if isCompact {
@@ -82,9 +87,15 @@ extension Planner {
 
   private func run(
     source: Int, out: Int, count: Int, _ g: Int, _ slot: Int, _ window: WindowContext,
-    _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
-  ) {
+    _ track: Int, _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
+  ) throws(TrajpackError) {
     for program in window.shard.programs.groups[g] {
+      if program.frames != nil {
+        try frames(
+          (0..<count).map { (out + $0, source + $0) }, program, track, numbers, slot: slot, window,
+          plan)
+        continue
+      }
       let base = program.directRow > 0 ? plan.stage(count * program.directRow) : 0
       segments(
         program, source: source, count: count, out: out, staging: base, isStaged: false, slot,

@@ -20,14 +20,17 @@ final class LoaderSetup: Sendable {
   let clips: PlacedClips?
   /// The values of recordings that batches carry.
   let values: LoaderValues
+  /// What frames of videos need; `nil` where none are wanted.
+  let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues(), clips: PlacedClips? = nil
+    values: LoaderValues = LoaderValues(), clips: PlacedClips? = nil, frames: FrameSetup? = nil
   ) {
     self.clips = clips
     self.values = values
+    self.frames = frames
     self.rates = rates
     self.choices = choices
     self.sources = sources
@@ -42,6 +45,8 @@ final class LoaderSetup: Sendable {
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
+  /// Where frames of videos come from; shared with those who decode them.
+  var frameSource: FrameSource?
   /// The option 'tolerance': the options themselves are too large to be copied for every row.
   let rounding: StampRounding
   /// Clocks of tracks with explicit times, while they are likely to be asked for again.
@@ -200,7 +205,7 @@ final class Planner {
     if isReference {
       let map = limited(
         try map(group, window, window.track, window.reference, clamps: true), group, window)
-      try place(map, group: g, slot: 0, window, window.reference, plan)
+      try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0
@@ -216,7 +221,7 @@ final class Planner {
         guard numbers.count > 0 else { return }
         let map = limited(
           try map(group, window, track, numbers, clamps: count == 1), group, window)
-        try place(map, group: g, slot: 0, window, numbers, plan)
+        try place(map, group: g, slot: 0, window, track, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
         }
@@ -274,7 +279,7 @@ final class Planner {
           guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
           let map = limited(
             try map(group, window, track, numbers, clamps: false), group, window)
-          try place(map, group: g, slot: slot, window, numbers, plan)
+          try place(map, group: g, slot: slot, window, track, numbers, plan)
         }
         holdEnd = nil
         if group.isNative {

@@ -90,6 +90,10 @@ extension LoaderOptions {
     case "masks": try setMasks(option)
     case "time": time = try option.truth()
     case "meta": meta = try option.truth()
+    case "size": size = try option.rules { (o) throws(TrajpackError) in try o.frameSize() }
+    case "pixels": pixels = try option.rules { (o) throws(TrajpackError) in try o.choice() }
+    case "layout": layout = try option.rules { (o) throws(TrajpackError) in try o.choice() }
+    case "frame_cache": frameCache = try option.integer(0...1 << 50)
     case "values": values = try option.texts()
     default: try setOrder(name, option)
     }
@@ -181,8 +185,8 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "values", "clips", "split", "scheme", "fold", "episodes", "where",
-    "windows_where",
+    "masks", "time", "meta", "size", "pixels", "layout", "frame_cache", "values", "clips", "split",
+    "scheme", "fold", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",

@@ -103,6 +103,11 @@ public struct LoaderOptions: Sendable {
   var padding = true
   var time = false
   var meta = false
+  /// Height and width of frames, their samples and how these lie; bytes of decoded pictures to keep.
+  var size = Rules<[Int]>()
+  var pixels = Rules<Pixels>()
+  var layout = Rules<FrameLayout>()
+  var frameCache: Int?
   /// Values of recordings that batches carry.
   var values: [String] = []
 

@@ -148,6 +148,13 @@ struct OptionReader {
     return out
   }
 
+  /// Height and width of frames.
+  func frameSize() throws(TrajpackError) -> [Int] {
+    let size = try list { (o) throws(TrajpackError) in try o.integer(1...1 << 15) }
+    guard size.count == 2 else { throw wrong("[height, width]") }
+    return size
+  }
+
   /// One text, or a list.
   func texts() throws(TrajpackError) -> [String] {
     if let text = value.string { return [text] }

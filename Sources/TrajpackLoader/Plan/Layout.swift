@@ -52,14 +52,20 @@ struct Layout: Sendable {
       var channel = SelectedChannel(
         stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
         place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
-      if let rule = options.normalize.value(stream: item.stream, channel: name) {
+      channel.isFrames = item.isFrames
+      if item.isFrames {
+        try channel.checkFrameOptions(options, isFeature: feature != nil)
+        channel.isLeftRaw = options.normalizes
+      } else if let rule = options.normalize.value(stream: item.stream, channel: name) {
         try channel.normalize(
           by: rule, facts.statistics[item.path],
           isNamed: options.normalize.rules.contains { $0.pattern.text == item.path },
           unmeasured: facts.unmeasured[item.path])
         if !channel.scale.isEmpty { channel.type = .float32 }
       }
-      if feature != nil {
+      if item.isFrames {
+        channel.type = item.channel.type
+      } else if feature != nil {
         channel.type = .float32
       } else if let type = options.type.value(stream: item.stream, channel: item.channel) {
         channel.type = type
@@ -70,8 +76,9 @@ struct Layout: Sendable {
           "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
             + "cut off: give it a float type, or leave it out of 'normalize'")
       }
-      try channel.setFill(options.fill)
+      if !item.isFrames { try channel.setFill(options.fill) }
       channel.blend = Self.blend(item.channel, as: channel.type, align)
+      if item.isFrames { channel.blend = align == .asof ? .asOf : .nearest }
       channel.group = try group(
         of: item, offsets: options.offsets.value(stream: item.stream, channel: name),
         isNative: align == .native,

@@ -66,8 +66,10 @@ struct SelectedChannel: Sendable {
   var fill: LoaderOptions.Fill?
   /// Why `normalize` leaves it as it is, where it would be scaled otherwise.
   var isLeftRaw = false
+  /// Whether its rows are decoded frames of a video.
+  var isFrames = false
 
-  var path: String { "\(stream)/\(channel.name)" }
+  var path: String { isFrames ? stream : "\(stream)/\(channel.name)" }
   var rowBytes: Int { channel.elements * type.size }
 }
 

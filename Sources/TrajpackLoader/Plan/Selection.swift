@@ -6,7 +6,10 @@ struct Selection {
   struct Item {
     var stream: String
     var channel: Channel
-    var path: String { "\(stream)/\(channel.name)" }
+    /// Whether its rows are packets of a video, or decoded frames of one.
+    var isOfVideo = false
+    var isFrames = false
+    var path: String { isFrames ? stream : "\(stream)/\(channel.name)" }
   }
 
   private(set) var items: [Item] = []
@@ -16,13 +19,17 @@ struct Selection {
   /// Selects.
   ///
   /// - Throws: A usage error where a pattern matches nothing, or a channel cannot be a part of a batch.
-  init(_ schemas: [Schema], _ options: LoaderOptions) throws(TrajpackError) {
+  init(
+    _ schemas: [Schema], _ options: LoaderOptions, frames: FrameSelection? = nil
+  ) throws(TrajpackError) {
     self.schemas = schemas
-    let all = try Self.merged(schemas)
+    let all = try Self.merged(schemas, frames)
     let known = Set(all.flatMap { [$0.path, $0.stream] })
     for selector in options.channels {
       if case .pattern(let pattern) = selector, known.contains(pattern.text) { continue }
-      guard all.contains(where: { Self.matches(selector, $0) }) else {
+      guard
+        all.contains(where: { Self.matches(selector, $0) || Self.isVideo($0, of: selector) })
+      else {
         throw Self.nothing(selector, all)
       }
     }
@@ -40,7 +47,8 @@ struct Selection {
     var seen: Set<String> = []
     for item in all {
       guard
-        named.contains(item.path) || named.contains(item.stream)
+        item.isFrames || named.contains(item.path)
+          || !item.isOfVideo && named.contains(item.stream)
           || patterns.contains(where: { Self.matches($0, item) }),
         !options.exclude.contains(where: {
           $0.matches(stream: item.stream, channel: item.channel.name)
@@ -60,7 +68,10 @@ struct Selection {
     }
     guard !items.isEmpty else {
       throw TrajpackError(
-        .usage, "no channel is left to load: 'channels' and 'exclude' leave nothing")
+        .usage,
+        "no channel is left to load: 'channels' and 'exclude' leave nothing"
+          + (all.contains(where: \.isOfVideo)
+            ? "; videos are decoded where 'channels' names their streams" : ""))
     }
     for (name, rules) in [
       ("offsets", options.offsets.rules.map(\.pattern)),
@@ -71,6 +82,13 @@ struct Selection {
       ("normalize", options.normalize.rules.map(\.pattern)),
     ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
       for pattern in rules { try Self.check(pattern, name, items) }
+    }
+    let framed = items.filter(\.isFrames)
+    for (name, rules) in [
+      ("size", options.size.rules.map(\.pattern)), ("pixels", options.pixels.rules.map(\.pattern)),
+      ("layout", options.layout.rules.map(\.pattern)),
+    ] {
+      for pattern in rules { try Self.check(pattern, name, framed) }
     }
     for (target, _) in options.type.rules {
       if case .pattern(let pattern) = target { try Self.check(pattern, "dtype", items) }
@@ -85,13 +103,22 @@ struct Selection {
   }
 
   /// All channels, merged by name.
-  static func merged(_ schemas: [Schema]) throws(TrajpackError) -> [Item] {
+  static func merged(
+    _ schemas: [Schema], _ frames: FrameSelection? = nil
+  ) throws(TrajpackError) -> [Item] {
     var all: [Item] = []
     var places: [String: Int] = [:]
     for schema in schemas {
       for stream in schema.streams {
+        if stream.isVideo, let channel = frames?.streams[stream.name]?.channel,
+          places[stream.name] == nil
+        {
+          places[stream.name] = all.count
+          all.append(
+            Item(stream: stream.name, channel: channel, isOfVideo: true, isFrames: true))
+        }
         for channel in stream.channels {
-          let item = Item(stream: stream.name, channel: channel)
+          let item = Item(stream: stream.name, channel: channel, isOfVideo: stream.isVideo)
           guard let at = places[item.path] else {
             places[item.path] = all.count
             all.append(item)
@@ -115,11 +142,20 @@ struct Selection {
   }
 
   private static func matches(_ selector: LoaderOptions.Selector, _ item: Item) -> Bool {
+    // Frames are among the items because they were asked for. Packets are for those who name them.
+    if item.isFrames { return true }
     switch selector {
     case .pattern(let pattern):
+      if item.isOfVideo, pattern.matches(item.stream) { return false }
       return pattern.matches(stream: item.stream, channel: item.channel.name)
-    case .kind(let kind): return item.channel.kind == kind
+    case .kind(let kind): return !item.isOfVideo && item.channel.kind == kind
     }
+  }
+
+  /// Whether an item is of a video whose stream a selector stands for: it may be left out all the same.
+  private static func isVideo(_ item: Item, of selector: LoaderOptions.Selector) -> Bool {
+    guard item.isOfVideo, case .pattern(let pattern) = selector else { return false }
+    return pattern.matches(item.stream)
   }
 
   private static func nothing(_ selector: LoaderOptions.Selector, _ all: [Item]) -> TrajpackError {

@@ -31,6 +31,7 @@ struct BlockRead {
 /// The blocks of one stream that have chunks of the same rows, and so are read together.
 struct StreamRead {
   var stream: Int
+  /// None for frames of a video.
   var blocks: [BlockRead] = []
   var bytes = 0
   var chunkRows: Int
@@ -67,6 +68,20 @@ final class GroupProgram: @unchecked Sendable {
   let stagedRow: Int
   let directFinishes: [ChannelFinish]
   let stagedFinishes: [ChannelFinish]
+  /// The channel of the layout whose rows are decoded frames; then nothing is copied.
+  let frames: Int?
+
+  /// Frames of a video.
+  init(_ number: Int, read: Int, frames: Int) {
+    group = number
+    self.read = read
+    self.frames = frames
+    chunkRows = 1
+    direct = Self.copy([])
+    staged = Self.copy([])
+    (directRow, stagedRow) = (0, 0)
+    (directFinishes, stagedFinishes) = ([], [])
+  }
 
   /// - Parameter numbers: The numbers of the stream's channels by name.
   init(
@@ -74,6 +89,7 @@ final class GroupProgram: @unchecked Sendable {
     _ read: StreamRead
   ) {
     group = number
+    frames = nil
     self.read = at
     chunkRows = read.chunkRows
     let group = layout.groups[number]
@@ -206,17 +222,27 @@ final class ShardPrograms: Sendable {
         reads[at].bytes += (b.chunkBytes + 63) / 64 * 64
       }
     }
-    self.reads = reads
-    streams = layout.groups.map { schema.stream(named: $0.stream) ?? -1 }
+    let streams = layout.groups.map { schema.stream(named: $0.stream) ?? -1 }
+    self.streams = streams
     let numbers = schema.streams.map(\.channelNumbers)
-    groups = streams.enumerated().map { g, stream in
+    var programs = streams.enumerated().map { g, stream in
       reads.indices.filter { reads[$0].stream == stream }.map { r in
         GroupProgram(g, layout, schema, numbers[stream], read: r, reads[r])
       }.filter { !$0.staged.isEmpty }
     }
+    func hasFrames(_ stream: Int) -> Bool { stream >= 0 && schema.streams[stream].isVideo }
+    for (number, channel) in layout.channels.enumerated()
+    where channel.isFrames && hasFrames(streams[channel.group]) {
+      programs[channel.group].append(
+        GroupProgram(channel.group, read: reads.count, frames: number))
+      reads.append(StreamRead(stream: streams[channel.group], chunkRows: 1))
+    }
+    groups = programs
+    self.reads = reads
     absent = streams.enumerated().map { g, stream in
       layout.groups[g].channels.filter { i in
-        stream < 0 || numbers[stream][layout.channels[i].channel.name] == nil
+        if layout.channels[i].isFrames { return !hasFrames(stream) }
+        return stream < 0 || numbers[stream][layout.channels[i].channel.name] == nil
       }
     }
   }

@@ -15,10 +15,11 @@ struct ConversionTarget {
   ///
   /// - Parameter note: Told what a user should know before the work begins.
   init(
-    _ destination: String, plan: JSONValue, resume: Bool, overwrite: Bool,
+    _ destination: String, _ source: SourceRecordings, resume: Bool, overwrite: Bool,
     note: (String) -> Void
   ) throws(TrajpackError) {
     self.destination = destination
+    let plan = source.plan
     let build = Replacement.buildFolder(of: destination)
     if resume || overwrite { try Replacement.recover(destination, discardingBuild: false) }
     let isDataset =
@@ -39,6 +40,8 @@ struct ConversionTarget {
             + "the dataset itself is the one to go on with")
         try Replacement.recover(destination, discardingBuild: true)
         lock = nil
+      } else if SourceRecordings.areAlike(begun, plan) {
+        lock = try DatasetLock(destination)
       } else {
         throw TrajpackError(
           .usage,
@@ -50,7 +53,7 @@ struct ConversionTarget {
     }
     path = lock == nil ? destination : build
     do throws(TrajpackError) {
-      folder = try DatasetFolder(path, plan: plan, resume)
+      folder = try DatasetFolder(path, source, resume)
     } catch {
       rmdir(build)
       try? lock?.removeJournal()
@@ -68,7 +71,7 @@ struct ConversionTarget {
 
   /// Leaves what is there for a resumption, or takes it away where nothing has been acknowledged.
   func stop() throws(TrajpackError) {
-    if !folder.hasShards {
+    if try !folder.restore(), !folder.hasShards {
       try folder.abandon()
       if lock != nil { rmdir(path) }
     }

@@ -3,15 +3,21 @@ import TrajpackStore
 
 /// What a conversion finds of an earlier run.
 extension DatasetFolder {
-  /// The shards that are acknowledged: those of the manifest, or of the journal.
+  /// The shards that are acknowledged: those of the manifest, or of the journal, and what they hold.
+  ///
+  /// A finished dataset from which recordings were left out that have been mended since, or to whose source others
+  /// were added, becomes an unfinished one.
   ///
   /// - Throws: A usage error where they were made by another plan.
   static func listed(
-    _ path: String, _ journal: Journal, _ plan: JSONValue
-  ) throws(TrajpackError) -> (manifest: Manifest?, shards: [Manifest.Entry]) {
+    _ path: String, _ journal: Journal, _ source: SourceRecordings
+  ) throws(TrajpackError) -> (
+    manifest: Manifest?, reopened: (shards: Int, bytes: [UInt8])?, shards: [Manifest.Entry],
+    point: ResumePoint
+  ) {
     if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
       let manifest = try Manifest(inFolder: path)
-      guard manifest.plan == plan else {
+      guard SourceRecordings.areAlike(manifest.plan, source.plan) else {
         throw TrajpackError(
           .usage,
           "\(path): was made from other sources or with other options, so there is nothing to "
@@ -24,15 +30,34 @@ extension DatasetFolder {
           "\(path)/\(Manifest.fileName): names \(entry.name) where \(Manifest.shardName(number)) is due; "
             + "use --overwrite to replace the dataset")
       }
-      return (manifest, manifest.shards)
+      guard manifest.plan == source.plan else {
+        let notes = try source.notes(of: manifest, in: path)
+        let point = try source.point(after: manifest.shards, notes, in: path)
+        let file = try LocalFile("\(path)/\(Manifest.fileName)")
+        let bytes = try file.bytes(0..<file.length)
+        try journal.reopen(manifest, plan: source.plan, notes: notes)
+        return (nil, (manifest.shards.count, bytes), manifest.shards, point)
+      }
+      let failed = FailedRecording.list(manifest.source["left_out"])
+      return (
+        manifest, nil, manifest.shards,
+        try source.finished(manifest.shards, in: path, failed)
+      )
     }
-    guard journal.plan == nil || journal.plan == plan else {
+    guard let plan = journal.plan else { return (nil, nil, [], source.start) }
+    guard SourceRecordings.areAlike(plan, source.plan) else {
       throw TrajpackError(
         .usage,
         "\(path): was begun from other sources or with other options; give the same ones to "
           + "resume, or use --overwrite")
     }
-    return (nil, journal.shards)
+    // Journals of earlier versions have no records of recordings.
+    if plan == source.plan, journal.notes.isEmpty {
+      let point = try source.point(after: journal.shards, in: path, [])
+      return (nil, nil, journal.shards, point)
+    }
+    let point = try source.point(after: journal.shards, journal.notes, in: path)
+    return (nil, nil, journal.shards, point)
   }
 
   /// Removes what was not acknowledged, which is made again: unfinished files, and a shard whose record

@@ -14,8 +14,12 @@ struct DatasetFolder {
   let damaged: [Int: String]
   /// The manifest, where an earlier run has finished.
   let finished: Manifest?
+  /// What the shards hold, and what is still to be converted.
+  let point: ResumePoint
+  /// The shards and the manifest's bytes of a finished dataset that is gone on with.
+  private let reopened: (shards: Int, bytes: [UInt8])?
 
-  init(_ path: String, plan: JSONValue, _ resume: Bool) throws(TrajpackError) {
+  init(_ path: String, _ source: SourceRecordings, _ resume: Bool) throws(TrajpackError) {
     self.path = path
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
@@ -38,14 +42,15 @@ struct DatasetFolder {
     let journal = try Journal(inFolder: path)
     self.journal = journal
     do throws(TrajpackError) {
-      let listed = try Self.listed(path, journal, plan)
-      (finished, done) = (listed.manifest, listed.shards)
+      let listed = try Self.listed(path, journal, source)
+      (finished, done, point) = (listed.manifest, listed.shards, listed.point)
+      reopened = listed.reopened
       try Self.removeLeftovers(path, done, isBegun: journal.plan != nil)
       damaged = try Self.damaged(path, done)
-      if finished == nil, journal.plan == nil { try journal.begin(plan) }
+      if finished == nil, journal.plan == nil { try journal.begin(source.plan) }
     } catch {
       // A finished dataset, or a folder that was empty, has no journal of its own.
-      if !names.contains(Journal.fileName) {
+      if !names.contains(Journal.fileName), journal.shards.isEmpty {
         unlink("\(path)/\(Journal.fileName)")
         if !wasThere { rmdir(path) }
       }
@@ -53,9 +58,9 @@ struct DatasetFolder {
     }
   }
 
-  /// Makes it known that a shard is durable.
-  func acknowledge(_ entry: Manifest.Entry) throws(TrajpackError) {
-    try journal.acknowledge(entry)
+  /// Makes it known that a shard is durable, and what it holds.
+  func acknowledge(_ entry: Manifest.Entry, note: JSONValue) throws(TrajpackError) {
+    try journal.acknowledge(entry, note: note)
   }
 
   /// Whether a shard has been acknowledged, now or by an earlier run.
@@ -70,10 +75,25 @@ struct DatasetFolder {
   }
 
   /// Writes the manifest and takes the journal away.
+  ///
+  /// - Parameter sideFiles: Those that were made now; the dataset's others stay.
   func finish(
     _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
   ) throws(TrajpackError) {
-    try Manifest.finish(path, shards: shards, source: source, sideFiles: sideFiles)
+    let others = journal.recordedSideFiles.filter { old in
+      !sideFiles.contains { $0.role == old.role && $0.name == old.name }
+    }
+    try Manifest.finish(path, shards: shards, source: source, sideFiles: others + sideFiles)
+  }
+
+  /// Finishes a dataset again that was gone on with, where nothing was added to it.
+  ///
+  /// - Returns: Whether that was so.
+  func restore() throws(TrajpackError) -> Bool {
+    guard let reopened, journal.shards.count == reopened.shards else { return false }
+    try FileSystem.replace("\(path)/\(Manifest.fileName)", with: reopened.bytes)
+    try leave()
+    return true
   }
 
   /// Takes everything away again.

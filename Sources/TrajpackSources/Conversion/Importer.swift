@@ -112,4 +112,26 @@ extension Recording {
     return "\(FileSystem.name(of: path)) \(status.st_size) "
       + "\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
   }
+
+  /// The file of the recordings that was changed last, if that was after the file at `path`; `nil` where the times
+  /// show none.
+  static func changed(_ recordings: [Recording], since path: String) -> String? {
+    var status = stat()
+    guard stat(path, &status) == 0 else { return nil }
+    var latest = (status.st_mtim.tv_sec, status.st_mtim.tv_nsec)
+    var found: String?
+    for recording in recordings {
+      for file in recording.fingerprint.split(separator: ";") {
+        let words = file.split(separator: " ")
+        let time = (words.last?.split(separator: ".") ?? []).compactMap { Int($0) }
+        guard time.count == 2, (time[0], time[1]) > latest, words.count > 2 else { continue }
+        latest = (time[0], time[1])
+        let isFolder = FileSystem.item(at: recording.path) == .folder
+        found =
+          isFolder
+          ? "\(recording.path)/\(words.dropLast(2).joined(separator: " "))" : recording.path
+      }
+    }
+    return found
+  }
 }

@@ -16,12 +16,18 @@ public struct LeftOut: Sendable, Equatable {
   /// The most files that a manifest lists; the others are counted.
   public static let mostListed = 1000
 
-  /// Files as a manifest has them: how many there are, and the first of them; `nil` where there are none.
-  public static func json(of files: [LeftOut]) -> JSONValue? {
-    guard !files.isEmpty else { return nil }
+  /// Files as a manifest has them: how many there are, all recordings that failed, and the first of the others;
+  /// `nil` where there are none.
+  public static func json(
+    of files: [LeftOut], failed: [FailedRecording] = []
+  ) -> JSONValue? {
+    guard !files.isEmpty || !failed.isEmpty else { return nil }
     let listed = files.prefix(mostListed).map { file in
       JSONValue.record(["file": .string(file.path), "why": .string(file.why)])
     }
-    return .record(["count": .int(Int64(files.count)), "files": .array(listed)])
+    return .record([
+      "count": .int(Int64(files.count + failed.count)),
+      "files": .array(failed.prefix(FailedRecording.mostListed).map(\.json) + listed),
+    ])
   }
 }

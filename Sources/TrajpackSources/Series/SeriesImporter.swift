@@ -64,6 +64,8 @@ public struct SeriesImporter: Importer {
   let settings: SeriesOptions
   let files: [File]
   let parts: [String: Part]
+  /// The files that could not be looked at, by the ids of their recordings.
+  let failures: [String: TrajpackError]
   let layouts: SeriesLayouts
   let cache: InflatedCache
 
@@ -94,6 +96,7 @@ public struct SeriesImporter: Importer {
     var remarks: [String] = []
     var leftOut = walk.leftOut
     var looked: [(file: File, pieces: [Piece], hints: [String])] = []
+    var failed: [FailedFile] = []
     for found in walk.files {
       let look: Look
       do throws(TrajpackError) {
@@ -102,7 +105,14 @@ public struct SeriesImporter: Importer {
           throw TrajpackError(.data, "is text, and no table of numbers")
         }
       } catch {
-        guard found.isUncertain else { throw error.within(found.path) }
+        guard found.isUncertain else {
+          guard options.skipsErrors, error.fault == .data else { throw error.within(found.path) }
+          failed.append(
+            FailedFile(
+              path: found.path, place: found.place, error: error,
+              fingerprint: Recording.fingerprint(of: found.path), before: looked.count))
+          continue
+        }
         leftOut.append(LeftOut(path: found.place, why: error.message))
         continue
       }
@@ -112,7 +122,9 @@ public struct SeriesImporter: Importer {
           look.hints
         ))
     }
+    Self.failWithFolders(&failed, &looked, options)
     guard !looked.isEmpty else {
+      if let first = failed.first { throw first.error.within(first.path) }
       throw TrajpackError(
         .data,
         "\(sources.first ?? ""): holds no series; \(leftOut.first?.path ?? "") "
@@ -138,7 +150,20 @@ public struct SeriesImporter: Importer {
     let names = Self.names(files)
     var recordings: [Recording] = []
     var parts: [String: Part] = [:]
+    var failures: [String: TrajpackError] = [:]
+    func addFailures(before number: Int) {
+      for file in failed where file.before == number {
+        var id = Self.stem(file.place)
+        if names.contains(id) || failures[id] != nil { id = file.place }
+        failures[id] = file.error
+        recordings.append(
+          Recording(
+            id: id, path: file.path, bytes: FileSystem.size(of: file.path),
+            fingerprint: file.fingerprint))
+      }
+    }
     for (number, file) in files.enumerated() {
+      addFailures(before: number)
       let pieces = looked[number].pieces
       let group = groups[number]
       if case .arrays(let set) = file.content {
@@ -168,6 +193,8 @@ public struct SeriesImporter: Importer {
         parts[id] = Part(file: number, piece: piece, others: others)
       }
     }
+    addFailures(before: files.count)
+    self.failures = failures
     self.files = files
     self.layouts = layouts
     self.recordings = recordings
@@ -185,6 +212,7 @@ public struct SeriesImporter: Importer {
 
   /// Reads the rows of a table, or the times of arrays, once.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
+    if let failure = failures[recording.id] { throw failure }
     let (file, piece) = try part(recording)
     switch (file.content, piece) {
     case (.table(let form), .table(let part)):

@@ -83,6 +83,10 @@ public struct SeriesOptions: Sendable, Equatable {
   /// The units of a channel, by its name.
   public var units: [String: String] = [:]
 
+  /// Whether files that cannot be read are recordings that fail, instead of stopping the conversion. It changes
+  /// nothing of what is written.
+  public var skipsErrors = false
+
   /// The defaults.
   public init() {}
 

@@ -97,7 +97,9 @@ struct WildWorldVideo: Sendable {
           case "pts": put(index.packets.pts[packet])
           case "dts": put(index.packets.dts[packet])
           case "duration": put(index.packets.duration[packet])
-          default: put(index.packets.flags[packet].contains(.keyframe) ? 1 : 0)
+          default:
+            let flags = index.packets.flags[packet]
+            put(flags.intersection([.keyframe, .gradual]) == .keyframe ? 1 : 0)
           }
         }
       }
@@ -108,12 +110,12 @@ struct WildWorldVideo: Sendable {
     let file = try LocalFile(path)
     return TrackDraft(
       stream: stream, clock: .regular(start: .zero, rate: rate), count: count,
-      metadata: try metadata(file, mode, place), rows: spools,
+      metadata: try metadata(file, mode, place, rows: count), rows: spools,
       bytes: mode == .embed ? .file(file) : nil)
   }
 
   private func metadata(
-    _ file: LocalFile, _ mode: VideoMode, _ place: String
+    _ file: LocalFile, _ mode: VideoMode, _ place: String, rows: Int
   ) throws(TrajpackError) -> JSONValue {
     let video = index.stream
     let digest = try file.sha256()
@@ -127,11 +129,32 @@ struct WildWorldVideo: Sendable {
       "color_space": .string(video.colorSpace),
       "time_base": .array([.int(Int64(video.timeBase.num)), .int(Int64(video.timeBase.den))]),
       "extradata": video.extradata.isEmpty ? nil : .string(hexadecimal(video.extradata)),
+      "rotation": video.rotation.map { .double($0) },
+      "needs_container": index.packets.flags.contains { $0.contains(.sideData) } ? true : nil,
+      "hidden_packets": hidden(rows: rows),
       "other_streams": index.others.isEmpty
         ? nil
         : .array(
           index.others.map { .record(["kind": .string($0.kind), "codec": .string($0.codec)]) }),
     ])
+  }
+
+  /// The packets that are no rows and that decoding the rows may need: those that are never shown, or after the last
+  /// row, up to the last packet that is a row. Offset, size, pts, dts and keyframe of each.
+  private func hidden(rows: Int) -> JSONValue? {
+    guard let last = order.packetOfFrame.prefix(rows).max() else { return nil }
+    let hidden = (0..<Int(last)).filter {
+      order.frameOfPacket[$0] < 0 || order.frameOfPacket[$0] >= rows
+    }
+    guard !hidden.isEmpty else { return nil }
+    return .array(
+      hidden.map { packet in
+        let isKey = index.packets.flags[packet].intersection([.keyframe, .gradual]) == .keyframe
+        return .array([
+          .int(index.packets.offset[packet]), .int(Int64(index.packets.size[packet])),
+          .int(index.packets.pts[packet]), .int(index.packets.dts[packet]), .int(isKey ? 1 : 0),
+        ])
+      })
   }
 
   private func hexadecimal(_ bytes: [UInt8]) -> String {

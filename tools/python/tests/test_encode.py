@@ -105,7 +105,7 @@ def test_weights_give_actions_the_same_share(wildworld: str) -> None:
     ({"vocabulary": [], "channels": PATHS}, "must be a list of actions"),
     ({"vocabulary": [["a"]], "channels": PATHS[:1]}, "entry 0 is no action, a list of whole numbers"),
     ({"vocabulary": [[1, 1]], "channels": ["npc/weapon_id", "state/quest.phase"]}, "different channels of one stream"),
-    ({"vocabulary": [[1]], "channels": ["npc/weapon"]}, "there is no channel 'npc/weapon'; did you mean 'npc/weapon_id'"),
+    ({"vocabulary": [[1]], "channels": ["npc/weapon"]}, "no channel 'npc/weapon'; did you mean 'npc/weapon_id'"),
     ({"vocabulary": [[1]], "channels": ["npc/pos"]}, "has no single number a row"),
     ({"vocabulary": [[1]], "channels": ["npc/weapon_id"], "name": "hp"}, "is there already: give another 'name'"),
     ({"vocabulary": [[1]], "channels": ["npc/weapon_id"], "as": "bits"}, "'bits'"),
@@ -119,6 +119,7 @@ def test_what_is_refused(wildworld: str, members: dict[str, Any], message: str) 
 
 def test_unknown_actions_are_refused_where_that_is_asked(wildworld: str) -> None:
     ds = trajpack.open(wildworld)
-    loader = ds.windows(length=2, batch=1, channels=["npc/action"], plan=plan([[99]], channels=PATHS[:1], unknown="refuse"))
+    recipe = plan([[99]], channels=PATHS[:1], unknown="refuse")
+    loader = ds.windows(length=2, batch=1, channels=["npc/action"], plan=recipe)
     with pytest.raises(trajpack.UsageError, match="is not in the vocabulary"):
         next(iter(loader))

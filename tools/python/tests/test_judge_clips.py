@@ -56,8 +56,8 @@ def test_the_judge_is_shown_frames_of_the_clip(wildworld: str, tmp_path: Path, p
     (tmp_path / "clips.json").write_text(json.dumps(CLIPS))
     out = tmp_path / "verdicts.jsonl"
     done = subprocess.run(
-        [sys.executable, "-m", "trajpack.evaluate.judge", wildworld, "--clips", tmp_path / "clips.json", "--judge", "command",
-         "--command", f"{sys.executable} {script}", "--truth", f"{tmp_path}/{{episode}}", "--prediction",
+        [sys.executable, "-m", "trajpack.evaluate.judge", wildworld, "--clips", tmp_path / "clips.json", "--judge",
+         "command", "--command", f"{sys.executable} {script}", "--truth", f"{tmp_path}/{{episode}}", "--prediction",
          f"{tmp_path}/{prediction}", "--out", out, "--concurrency", "1", "--frames", "3"],
         capture_output=True, text=True, env=surroundings())
     assert done.returncode == 0, done.stderr
@@ -66,8 +66,8 @@ def test_the_judge_is_shown_frames_of_the_clip(wildworld: str, tmp_path: Path, p
     assert {v.episode for v in verdicts.values()} == {"a", "b"}
     # And the verdicts count in an evaluation of the clips.
     report = json.loads(subprocess.run(
-        [program(), "evaluate", wildworld, wildworld, "--clips", tmp_path / "clips.json", "--metric", "action.following",
-         "--verdicts", out, "--format", "json"], check=True, capture_output=True, text=True).stdout)
+        [program(), "evaluate", wildworld, wildworld, "--clips", tmp_path / "clips.json", "--metric",
+         "action.following", "--verdicts", out, "--format", "json"], check=True, capture_output=True, text=True).stdout)
     figure = next(m for m in report["metrics"] if m["name"] == "action.following")
     assert figure["value"] == 100
 

@@ -26,15 +26,17 @@ if TYPE_CHECKING:
     from .mixture import mixture
     from .predicates import channel, value
     from .recording import Recording
+    from .video import Video
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Writer", "channel", "create", "mixture",
-           "open", "value", "version"]
+           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Video", "Writer", "channel", "create",
+           "mixture", "open", "value", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
-           "Recording": "recording", "Writer": "writer", "channel": "predicates", "create": "writer", "value": "predicates"}
+           "Recording": "recording", "Video": "video", "Writer": "writer", "channel": "predicates",
+           "create": "writer", "value": "predicates"}
 _MODULES = ("torch", "grain", "jax", "evaluate", "signal")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from ._errors import MachineError, UsageError, from_status
 
 ABI = 1
-OK, END, CANCELLED, WAITING = 0, 4, 5, 6
+OK, END, CANCELLED, WAITING, NO_VIDEO = 0, 4, 5, 6, 7
 
 
 class Error(Structure):
@@ -70,6 +70,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_dataset_times": (_status, [c_void_p, c_int64, c_int64, c_int64, c_void_p, _error]),
     "tp_dataset_read_bytes": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, POINTER(c_void_p), c_void_p,
                                         c_void_p, _error]),
+    "tp_video_register": (_status, [c_void_p, _error]),
+    "tp_dataset_set_media": (_status, [c_void_p, c_char_p, c_int32, _error]),
+    "tp_dataset_describe_frames": (_status, [c_void_p, c_int64, c_char_p, _text, _error]),
+    "tp_dataset_read_frames": (_status, [c_void_p, c_int64, c_void_p, c_size_t, c_char_p, c_void_p, c_size_t, _error]),
     "tp_loader_create": (_status, [POINTER(c_void_p), c_size_t, c_char_p, POINTER(c_void_p), _error]),
     "tp_loader_free": (None, [c_void_p]),
     "tp_loader_describe": (_status, [c_void_p, _text, _error]),
@@ -175,7 +179,12 @@ class Library:
     def call(self, name: str, *arguments: Any) -> None:
         """Calls a function that takes an error last, and raises it."""
         error = self._error()
-        check(getattr(self.loaded(), name)(*arguments, byref(error)), error)
+        status = getattr(self.loaded(), name)(*arguments, byref(error))
+        if status == NO_VIDEO:
+            from . import _video_ffi  # only where frames are wanted
+            _video_ffi.load()
+            status = getattr(self.loaded(), name)(*arguments, byref(error))
+        check(status, error)
 
     def text(self, name: str, *arguments: Any) -> Any:
         """Calls a function that gives JSON out last but the error, and parses it."""
@@ -199,6 +208,11 @@ def part(functions: Mapping[str, tuple[Any, list[Any]]], error: type[Structure] 
 
 _reader = part(FUNCTIONS)
 library, call, text = _reader.loaded, _reader.call, _reader.text
+
+
+def register_video(table: int) -> None:
+    """Gives the functions of libtrajpack-video to the library."""
+    call("tp_video_register", c_void_p(table))
 
 
 def path_bytes(path: str | os.PathLike[str]) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from . import _ffi, _options
 from ._errors import UsageError, nearest
 from ._schema import TYPES, Channel
+from ._take import take
 from ._words import printable
 
 if TYPE_CHECKING:
@@ -87,49 +88,7 @@ class Column:
 
     def _take(self, index: Any, read: Any) -> Any:
         """Reads the rows that a numpy index names."""
-        rest: tuple[Any, ...] = ()
-        if isinstance(index, tuple):
-            index, rest = (index[0], index[1:]) if index else (slice(None), ())
-        if index is Ellipsis:
-            index, rest = slice(None), (Ellipsis, *rest) if rest else ()
-        rows = len(self)
-        if isinstance(index, (int, np.integer)) and not isinstance(index, (bool, np.bool_)):
-            if not -rows <= index < rows:
-                raise IndexError(f"'{self.channel.path}' has {rows} rows, so there is no row {index}")
-            out = read(int(index) % rows, 1)[0]
-            return out[rest] if rest else out
-        if isinstance(index, slice):
-            steps = range(*index.indices(rows))
-            if not steps:
-                out = read(0, 0)
-            else:
-                low, high = min(steps[0], steps[-1]), max(steps[0], steps[-1])
-                out = read(low, high - low + 1)
-                if steps.step != 1:
-                    out = out[::steps.step]
-            return out[(slice(None), *rest)] if rest else out
-        wanted = np.asarray(index)
-        if wanted.dtype == bool:
-            if wanted.shape != (rows,):
-                raise IndexError(f"a mask of '{self.channel.path}' has {rows} elements, not {wanted.shape}")
-            wanted = np.flatnonzero(wanted)
-        if wanted.size == 0:
-            wanted = wanted.astype(np.int64)
-        if wanted.ndim != 1 or wanted.dtype.kind not in "iu":
-            raise IndexError(f"'{self.channel.path}' takes a row, a slice, a list of rows or a mask, not {index!r}")
-        if wanted.size and (wanted.min() < -rows or wanted.max() >= rows):
-            raise IndexError(f"'{self.channel.path}' has {rows} rows, and {index!r} has one outside")
-        wanted = np.where(wanted < 0, wanted + rows, wanted)
-        if wanted.size == 0:
-            out = read(0, 0)
-        elif int(wanted.max() - wanted.min()) < 4 * wanted.size + 4096:
-            low = int(wanted.min())
-            near = read(low, int(wanted.max()) - low + 1)
-            out = [near[i - low] for i in wanted] if isinstance(near, list) else near[wanted - low]
-        else:
-            parts = [read(int(i), 1) for i in wanted]
-            out = [p for part in parts for p in part] if isinstance(parts[0], list) else np.concatenate(parts)
-        return out[(slice(None), *rest)] if rest else out
+        return take(index, len(self), f"'{self.channel.path}'", read)
 
     def _runs(self, first: int, count: int) -> Iterator[tuple[Track, int, int, int]]:
         """Track, first row in it, rows, and where they go."""

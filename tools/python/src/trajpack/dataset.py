@@ -22,24 +22,34 @@ if TYPE_CHECKING:
 _PAGE = 4096
 
 
-def open(path: str | os.PathLike[str]) -> Dataset:
+def open(path: str | os.PathLike[str], media: str | os.PathLike[str] | None = None, *,
+         allow_outside: bool = False) -> Dataset:
     """Opens a data set: a folder of shards, or one shard.
+
+    ``media``: for linked videos, the folder in which the folder that was converted lies. ``allow_outside``: whether
+    links in it may lead out of it.
 
     Raises ``UsageError`` where there is no such file, ``MachineError`` where it cannot be read, ``DataError`` where
     it is damaged.
     """
-    return Dataset(path)
+    return Dataset(path, media, allow_outside=allow_outside)
 
 
 class Dataset:
     """An open data set. Any number of threads may use it, and so may the child of a fork; pickling opens it again
     by its path."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], media: str | os.PathLike[str] | None = None, *,
+                 allow_outside: bool = False) -> None:
         pointer = c_void_p()
         _ffi.call("tp_dataset_open", _ffi.path_bytes(path), byref(pointer))
         self._pointer = pointer
         self._free = weakref.finalize(self, _ffi.library().tp_dataset_free, pointer)
+        #: Where linked videos lie, and whether links there may lead out of it.
+        self.media: str | None = None if media is None else os.fspath(media)
+        self.allow_outside = allow_outside
+        if media is not None:
+            _ffi.call("tp_dataset_set_media", pointer, _ffi.path_bytes(media), int(bool(allow_outside)))
         #: The path it was opened by.
         self.path: str = os.fspath(path)
         self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", pointer)
@@ -47,7 +57,9 @@ class Dataset:
         self.streams: Mapping[str, Stream] = streams(self._description["streams"])
 
     def __reduce__(self) -> Any:
-        return Dataset, (os.path.abspath(self.path),)
+        if self.media is None:
+            return Dataset, (os.path.abspath(self.path),)
+        return _again, (os.path.abspath(self.path), os.path.abspath(self.media), self.allow_outside)
 
     # What it says of itself.
 
@@ -175,6 +187,10 @@ class Dataset:
         return (f"<p><b>{html.escape(self.path)}</b>: {counted(len(self), 'episode')}, {_size(self.bytes)}"
                 + ("" if self.complete else ", <b>not complete</b>")
                 + f"</p><table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>")
+
+
+def _again(path: str, media: str, allow_outside: bool) -> Dataset:
+    return Dataset(path, media, allow_outside=allow_outside)
 
 
 class Episodes(Sequence["Episode"]):

@@ -82,11 +82,12 @@ class Episode:
             if len(own) < len(tracks) or (not tracks and stream.entities):
                 found[name] = Entities(self, stream, [t for t in tracks if t.entity is not None])
             elif own:
-                found[name] = Table(self, stream, None, own)
+                found[name] = _table(self, stream, own)
         return {k: v for k, v in found.items() if isinstance(v, Table) or len(v)}
 
     def __getitem__(self, path: str) -> Any:
-        """``"stream"``: its :class:`Table` or :class:`Entities`; ``"stream/channel"``: a :class:`Column`."""
+        """``"stream"``: its :class:`Table`, :class:`Video` or :class:`Entities`; ``"stream/channel"``: a
+        :class:`Column`."""
         stream, channel = resolve(self.dataset.streams, path)
         if stream.name not in self.streams:
             raise UsageError(f"episode '{self.id}' has no rows of stream '{stream.name}'"
@@ -147,12 +148,22 @@ class Episode:
         lines = [f"<trajpack.Episode {self.id}{split}>"]
         for name, table in self.streams.items():
             if isinstance(table, Table):
+                if table.stream.attributes.get("video"):
+                    lines.append(f"  {table!r}")
+                    continue
                 channels = counted(len(table.stream.channels), "channel")
                 lines.append(f"  {name}: {counted(len(table), 'row')}, {channels}")
             else:
                 who = ", ".join(f"{t.entity} {counted(len(t), 'row')}" for t in table)
                 lines.append(f"  {name}: {who}; {counted(len(table.stream.channels), 'channel')}")
         return lines_of(lines)
+
+
+def _table(episode: Episode, stream: Stream, tracks: list[Track]) -> Table:
+    if stream.attributes.get("video"):
+        from .video import Video
+        return Video(episode, stream, None, tracks)
+    return Table(episode, stream, None, tracks)
 
 
 class Entities(Sequence["Table"]):

@@ -83,6 +83,11 @@ class Loader(Clipped):
     masks
         True, False, or some of "observed" ``[B, T, (E,) ...]``, "present" ``[B, T, E]``, "padding" ``[B, T]``. Where
         channels of a stream have different rows, each has its own: ``padding:STREAM/CHANNEL``.
+    size, pixels, layout
+        Of frames of videos, which come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing):
+        ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
+        "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
+        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. See docs/video.md.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
@@ -102,7 +107,8 @@ class Loader(Clipped):
         Windows are these clips instead of all that fit: a list of dicts or tuples ``(episode, start, rows, rate)``, a
         frame of pandas or polars, the path of a CSV or JSON file of them, or the name of a list that the data set has
         (``docs/clips.md``). Row k lies at ``start + k / rate``; each channel gives its nearest row, the earlier of two
-        equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a stream.
+        equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a
+        stream.
     split, scheme, fold
         Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
         is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
@@ -148,7 +154,7 @@ class Loader(Clipped):
     threads, prefetch, cache
         Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
         with a plan,
-        64 MiB for "block", else 0).
+        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (256 MiB for "block", else 0).
     verify
         When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
         first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.
@@ -190,6 +196,9 @@ class Loader(Clipped):
         features: Mapping[str, str | Iterable[str]] | None = None,
         fill: float | Mapping[str, float] | None = None,
         masks: bool | Iterable[str] | None = None,
+        size: Iterable[int] | Mapping[str, Iterable[int]] | None = None,
+        pixels: str | Mapping[str, str] | None = None,
+        layout: str | Mapping[str, str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         clips: Any = None,
@@ -217,6 +226,7 @@ class Loader(Clipped):
         threads: int | None = None,
         prefetch: int | None = None,
         cache: int | None = None,
+        frame_cache: int | None = None,
         verify: Literal["always", "first", "never"] | None = None,
         mmap: bool | None = None,
         on_error: Literal["raise", "skip"] | None = None,
@@ -235,8 +245,9 @@ class Loader(Clipped):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "time": time, "meta": meta, "values": _options.listed(values) or None, "clips": _clips.given(clips),
-            "split": split, "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where,
+            "size": size, "pixels": pixels, "layout": layout, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
+            "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,

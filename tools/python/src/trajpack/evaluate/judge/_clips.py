@@ -37,7 +37,8 @@ def clip_segments(dataset: Any, clips: Any, channels: Sequence[str] = WILDWORLD_
         raise UsageError(f"the action channels must be STREAM/CHANNEL of one stream, not {', '.join(channels)}")
     stream = streams.pop()
     loader = dataset.windows(clips=clips, channels=list(channels), edge="pad", batch=1, drop_last=False, shuffle=False)
-    video = next((s.name for s in dataset.streams.values() if any(c.kind == "packet" for c in s.channels.values())), None)
+    video = next((s.name for s in dataset.streams.values()
+                  if any(c.kind == "packet" for c in s.channels.values())), None)
     segments: list[Segment] = []
     places: dict[str, ClipPlace] = {}
     for number, clip in enumerate(loader.clips() or []):

@@ -1,0 +1,122 @@
+import CVideoTable
+import TrajpackFormat
+import TrajpackStore
+
+/// What a loader needs to have frames of videos.
+struct FrameSetup: Sendable {
+  /// Where linked videos of each shard are, by the number of the shard.
+  var media: [MediaFolder]
+  /// How the frames of each channel of the layout are written, by the number of the channel.
+  var outputs: [Int: tpv_output]
+  /// Bytes of decoded pictures to keep.
+  var cache: Int
+  /// Whether windows that follow are likely to want the frames that follow.
+  var goesOn: Bool
+
+  init(
+    _ selection: FrameSelection, _ layout: Layout, media: [MediaFolder], _ options: LoaderOptions
+  ) {
+    self.media = media
+    outputs = [:]
+    for (number, channel) in layout.channels.enumerated() where channel.isFrames {
+      outputs[number] = selection.streams[channel.stream]?.output
+    }
+    var isBlock = false
+    if case .block = options.shuffle { isBlock = true }
+    goesOn = options.shuffle != .global
+    cache = options.frameCache ?? (isBlock ? 256 << 20 : 0)
+  }
+
+  /// Where frames come from, for those who read together.
+  func source() throws(TrajpackError) -> FrameSource { try FrameSource(frameBytes: cache) }
+}
+
+extension Planner {
+  /// Orders frames `rows` of a video for the rows of a window: a segment for those that are neighbours and are decoded
+  /// from the same keyframe, so that one decoding serves all windows of the batch.
+  func frames(
+    _ rows: [(out: Int, row: Int)], _ program: GroupProgram, _ track: Int,
+    _ numbers: ShardIndex.TrackNumbers, slot: Int, _ window: WindowContext, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    guard let setup = setup.frames, let frameSource else { throw VideoLibrary.missing }
+    let video = try frameSource.video(
+      window.shard.shard, VideoKey(shard: window.shard.number, track: track),
+      media: setup.media[window.shard.number])
+    // A window of a split may see some rows of the track only, and counts them from the first of these.
+    let whole = window.shard.numbers(ofTrack: track)
+    guard video.frames == whole.count else {
+      throw TrajpackError(
+        .data, "\(video.name): has \(video.frames) frames for \(counted(whole.count, "row"))")
+    }
+    let cut = numbers.first - whole.first
+    let rows = rows.map { (out: $0.out, row: $0.row + cut) }
+    var at = 0
+    while at < rows.count {
+      let first = rows[at]
+      let group = video.groups[first.row]
+      var count = 1
+      while at + count < rows.count, rows[at + count].row == first.row + count,
+        rows[at + count].out == first.out + count, video.groups[first.row + count] == group
+      {
+        count += 1
+      }
+      plan.segments.append(
+        Segment(
+          key: Segment.key(
+            shard: window.shard.number, read: program.read,
+            chunk: Segment.framesBit | (whole.first + Int(group))),
+          program: .passUnretained(program), row: Int32(first.row), count: Int32(count),
+          window: Int32(window.number), slot: Int32(slot), outRow: Int32(first.out),
+          isStaged: false, staging: track))
+      at += count
+    }
+  }
+
+  /// The row of a video that each place of a window takes, of those in the planner's scratch: the nearest in time, or the
+  /// last one where `align` says "asof".
+  func frameRows(_ program: GroupProgram, length: Int) -> [(out: Int, row: Int)] {
+    guard let channel = program.frames else { return [] }
+    let blend = setup.layout.channels[channel].blend
+    var out: [(out: Int, row: Int)] = []
+    for t in 0..<length where rows[t] >= 0 {
+      let isNext = blend == .asOf ? isDue[t] : rests[t] > 0.5
+      out.append((t, rows[t] + (rests[t] > 0 && isNext ? 1 : 0)))
+    }
+    return out
+  }
+}
+
+extension Segment {
+  /// The bit of a chunk's number that says that it is frames.
+  static let framesBit = 1 << (Int(chunkBits) - 1)
+
+  /// Whether it is frames of a video: decoded first, because they take longest.
+  var isFrames: Bool { chunk & Self.framesBit != 0 }
+}
+
+extension ChunkWorker {
+  /// Does one item of a plan that is frames: all that windows of the batch want of one group of pictures.
+  func decode(
+    _ segments: UnsafeBufferPointer<Segment>, _ plan: BatchPlan
+  ) throws(TrajpackError) {
+    guard let setup = setup.frames, let frameSource else { throw VideoLibrary.missing }
+    let shard = self.setup.shards[segments[0].shard]
+    let track = segments[0].staging
+    let video = try frameSource.video(
+      shard.shard, VideoKey(shard: shard.number, track: track), media: setup.media[shard.number])
+    // Groups of channels with places of their own may want frames of the same video: they are written alike.
+    var frames: [tpv_frame] = []
+    var output: tpv_output?
+    for segment in segments {
+      let channel = segment.program._withUnsafeGuaranteedRef { $0.frames } ?? 0
+      output = setup.outputs[channel]
+      let place = self.setup.layout.channels[channel].place
+      for n in 0..<Int(segment.count) {
+        let byte = place.byte(Int(segment.window), Int(segment.outRow) + n, Int(segment.slot))
+        frames.append(tpv_frame(frame: Int64(Int(segment.row) + n), memory: plan.memory + byte))
+      }
+    }
+    guard let output else { return }
+    try frameSource.decode(video, frames, as: output, threads: 1, goesOn: setup.goesOn)
+  }
+}

@@ -1,0 +1,161 @@
+import CForkGuard
+import CPlatform
+import CVideoTable
+import Synchronization
+import TrajpackFormat
+import TrajpackStore
+
+/// Where those who read episodes have frames from: one source a dataset, and another one after a fork.
+final class FrameReading: Sendable {
+  private struct State {
+    var generation: UInt64 = 0
+    var source: FrameSource?
+  }
+  private let state = Mutex(State())
+
+  /// Bytes of decoded pictures that are kept: none, since an episode is read in pieces that do not overlap.
+  func source() throws(TrajpackError) -> FrameSource {
+    tp_fork_install()
+    // No child is born while the lock is held.
+    tp_fork_gate_enter()
+    defer { tp_fork_gate_leave() }
+    let now = tp_fork_generation()
+    let known = state.withLock { state -> FrameSource? in
+      if state.generation == now { return state.source }
+      // A lost thread may hold its locks.
+      if let old = state.source { _ = Unmanaged.passRetained(old) }
+      state.source = nil
+      state.generation = now
+      return nil
+    }
+    if let known { return known }
+    let made = try FrameSource(frameBytes: 0)
+    state.withLock { $0.source = made }
+    return made
+  }
+}
+
+/// Frames of one video track, for those who read an episode instead of windows.
+public struct TrackFrames {
+  /// Frames in the track.
+  public let count: Int
+  /// The type of a frame's elements: uint8 or uint16.
+  public let type: ElementType
+  /// The shape of a frame; of native planes, their bytes.
+  public let shape: [Int]
+  /// `rgb24`, `gray8`, `gray16` or `native`.
+  public let format: String
+  /// Bytes of a frame.
+  public let bytes: Int
+  private let source: FrameSource
+  private let video: OpenVideo
+  private let output: tpv_output
+
+  private static let formats: [(String, tpv_format)] = [
+    ("rgb24", TPV_RGB24), ("gray8", TPV_GRAY8), ("gray16", TPV_GRAY16), ("native", TPV_NATIVE),
+  ]
+
+  /// Opens the video of a track. `options`: the JSON of an object with "format" (`rgb24`, `gray8`, `gray16`, `native`;
+  /// by default gray where the video has nothing but brightness), "size" [height, width], and "layout" (`THWC`, `TCHW`).
+  ///
+  /// - Throws: A usage error where the track is no video or the output cannot be made; ``VideoLibrary/missing``.
+  public init(
+    _ dataset: OpenDataset, track: Int, options: String = "{}"
+  ) throws(TrajpackError) {
+    let (shard, number) = try dataset.track(track)
+    let stream = shard.schema.streams[shard.index.numbers(ofTrack: number).stream]
+    guard stream.isVideo else {
+      throw TrajpackError(.usage, "stream '\(stream.name)' is no video, so it has no frames")
+    }
+    var output = try Self.output(options)
+    source = try dataset.frames.source()
+    // Tracks are numbered through the dataset, so that these do.
+    video = try source.video(
+      shard, VideoKey(shard: 0, track: track), local: number, media: dataset.media)
+    count = video.frames
+    let layout = try video.facts.layout(output, name: video.name)
+    output = layout.output
+    self.output = output
+    bytes = Int(layout.bytes)
+    format =
+      Self.formats.first { Int32(bitPattern: $0.1.rawValue) == output.format }?.0 ?? "native"
+    if format == "native" {
+      (type, shape) = (.uint8, [bytes])
+    } else {
+      let frames = FrameSelection.Stream(output, stream.name)
+      (type, shape) = (frames.channel.type, frames.channel.shape)
+    }
+  }
+
+  private static func output(_ options: String) throws(TrajpackError) -> tpv_output {
+    var output = tpv_output()
+    let value: JSONValue
+    do throws(TrajpackError) {
+      value = try JSONValue(parsing: options)
+    } catch {
+      throw TrajpackError(.usage, "the options are no JSON: \(error.message)")
+    }
+    for member in value.members ?? [] where member.value != .null {
+      let option = OptionReader(name: member.name, value: member.value)
+      switch member.name {
+      case "format":
+        let name = try option.text()
+        guard let found = formats.first(where: { $0.0 == name }) else {
+          throw option.wrong(formats.map { "'\($0.0)'" }.joined(separator: ", "))
+        }
+        output.format = Int32(bitPattern: found.1.rawValue)
+      case "size":
+        let size = try option.frameSize()
+        (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
+      case "layout":
+        let layout: LoaderOptions.FrameLayout = try option.choice()
+        output.planar = layout == .TCHW ? 1 : 0
+      default:
+        throw TrajpackError(
+          .usage,
+          "there is no option '\(member.name)'"
+            + Suggestion.text(for: member.name, among: ["format", "size", "layout"]))
+      }
+    }
+    return output
+  }
+
+  /// Decodes frames, in any order and with repetitions, one after the other into `out`.
+  ///
+  /// - Throws: A usage error where there is no such frame or too little room; a data error naming frame and packet.
+  public func read(
+    _ frames: some Collection<Int>, into out: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) {
+    if let wrong = frames.first(where: { $0 < 0 || $0 >= count }) {
+      throw TrajpackError(
+        .usage, "\(video.name): there is no frame \(wrong): the video has \(count), counted from 0")
+    }
+    let (needed, overflow) = frames.count.multipliedReportingOverflow(by: bytes)
+    guard !overflow, out.count >= needed else {
+      throw TrajpackError(
+        .usage, "\(counted(frames.count, "frame")) of \(bytes) bytes do not fit into \(out.count)")
+    }
+    guard let start = out.baseAddress, needed > 0 else { return }
+    let wanted = frames.enumerated().map { number, frame in
+      tpv_frame(frame: Int64(frame), memory: start + number * bytes)
+    }
+    // Threads of the codec pay off over many frames.
+    let threads = wanted.count < 16 ? 1 : min(Int(tp_processors()), 8)
+    try source.decode(video, wanted, as: output, threads: threads, goesOn: true)
+  }
+
+  /// What is known of the video: members of a JSON object.
+  public var description: JSONValue {
+    .record([
+      "frames": .int(Int64(count)), "dtype": .string(type.rawValue),
+      "shape": .array(shape.map { .int(Int64($0)) }), "format": .string(format),
+      "bytes": .int(Int64(bytes)), "codec": .string(video.facts.codec),
+      "width": .int(Int64(video.facts.width)), "height": .int(Int64(video.facts.height)),
+      "pixel_format": .string(video.facts.pixelFormat),
+      "color_range": .string(video.facts.colorRange),
+      "color_space": .string(video.facts.colorSpace),
+      "rotation": video.facts.rotation.map { .double($0) } ?? .null,
+      "groups": .int(Int64((video.groups.max() ?? -1) + 1)),
+    ])
+  }
+}

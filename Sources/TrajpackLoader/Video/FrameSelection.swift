@@ -1,0 +1,164 @@
+import CVideoTable
+import TrajpackFormat
+import TrajpackStore
+
+/// The videos whose frames options ask for, and what frames of each are in a batch.
+///
+/// A video is asked for by a pattern of `channels` that stands for its stream's name and is more than wildcards, or by
+/// `stream/frame`. So the default, all channels, decodes nothing.
+struct FrameSelection: Sendable {
+  /// The name that the frames of a stream have beside its channels.
+  static let channelName = "frame"
+
+  /// Frames of one stream.
+  struct Stream: Sendable {
+    var output: tpv_output
+    var channel: Channel
+  }
+
+  private(set) var streams: [String: Stream] = [:]
+
+  /// Looks which videos are asked for and how large their frames are; reads metadata of tracks of these alone.
+  ///
+  /// - Throws: A usage error where frames of a stream have no common shape, or a plan changes the video;
+  ///   ``VideoLibrary/missing`` where frames are wanted and the library is not loaded.
+  init(_ views: [[ShardView]], _ options: LoaderOptions) throws(TrajpackError) {
+    for view in views.joined() {
+      for (number, stream) in view.schema.streams.enumerated() where stream.isVideo {
+        guard Self.asks(for: stream.name, options) else { continue }
+        guard !view.isPrepared(number) else {
+          throw TrajpackError(
+            .usage,
+            "the plan changes stream '\(stream.name)', so it has no frames that could be decoded: leave it out of the "
+              + "plan or of 'channels'")
+        }
+        try add(stream.name, number, view, options)
+      }
+    }
+  }
+
+  private static func asks(for stream: String, _ options: LoaderOptions) -> Bool {
+    guard
+      !options.exclude.contains(where: { $0.matches(stream: stream, channel: channelName) })
+    else { return false }
+    return options.channels.contains { selector in
+      guard case .pattern(let pattern) = selector else { return false }
+      if pattern.matches(stream) {
+        return pattern.text.utf8.contains { !"*?/".utf8.contains($0) }
+      }
+      return pattern.text.hasSuffix("/\(channelName)")
+        && pattern.matches("\(stream)/\(channelName)")
+    }
+  }
+
+  private mutating func add(
+    _ name: String, _ stream: Int, _ view: ShardView, _ options: LoaderOptions
+  ) throws(TrajpackError) {
+    var output = tpv_output()
+    let channel = Self.channelName
+    if let pixels = options.pixels.value(stream: name, channel: channel) {
+      output.format = pixels.code
+    }
+    if let size = options.size.value(stream: name, channel: channel) {
+      (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
+    }
+    let isPlanar = options.layout.value(stream: name, channel: channel) == .TCHW
+    var seen: VideoFacts?
+    for track in 0..<view.index.trackCount {
+      let numbers = view.index.numbers(ofTrack: track)
+      guard numbers.stream == stream, numbers.count > 0 else { continue }
+      let place =
+        "\(view.shard.name): stream '\(name)', episode "
+        + "'\(view.index.episode(numbers.episode).id)'"
+      let facts = try VideoFacts(view.index.track(track).metadata, at: place)
+      // Most are alike.
+      if let seen, seen.looksLike(facts) { continue }
+      seen = facts
+      var wanted = output
+      wanted.planar = isPlanar ? 1 : 0
+      let layout = try facts.layout(wanted, name: place)
+      let found = Stream(layout.output, name)
+      guard let known = streams[name] else {
+        streams[name] = found
+        continue
+      }
+      guard known.channel == found.channel else {
+        throw TrajpackError(
+          .usage,
+          "frames of '\(name)' are \(known.channel.type.rawValue) \(known.channel.shape) in one episode and "
+            + "\(found.channel.type.rawValue) \(found.channel.shape) in another (\(place)): give 'size' [height, width], "
+            + "and 'pixels' where some are gray")
+      }
+    }
+  }
+}
+
+extension FrameSelection.Stream {
+  init(_ output: tpv_output, _ name: String) {
+    self.output = output
+    let (height, width) = (Int(output.height), Int(output.width))
+    let isColour = output.format == Int32(bitPattern: TPV_RGB24.rawValue)
+    let shape =
+      isColour ? output.planar != 0 ? [3, height, width] : [height, width, 3] : [height, width]
+    channel = Channel(
+      name: FrameSelection.channelName, kind: .image,
+      type: output.format == Int32(bitPattern: TPV_GRAY16.rawValue) ? .uint16 : .uint8,
+      shape: shape, missing: .never)
+  }
+}
+
+extension VideoFacts {
+  /// Whether frames of both have one shape, whatever is asked for.
+  fileprivate func looksLike(_ other: VideoFacts) -> Bool {
+    (width, height, pixelFormat) == (other.width, other.height, other.pixelFormat)
+  }
+}
+
+extension TrajpackFormat.Stream {
+  /// Whether its rows are the packets of a video.
+  package var isVideo: Bool { attributes["video"]?.bool == true }
+}
+
+extension LoaderOptions {
+  /// How the samples of a frame lie: rows of colours, or a plane of each colour.
+  enum FrameLayout: String, Sendable, CaseIterable { case THWC, TCHW }
+
+  /// What the samples of a frame are.
+  enum Pixels: String, Sendable, CaseIterable {
+    case rgb24, gray8, gray16
+
+    var code: Int32 {
+      switch self {
+      case .rgb24: Int32(bitPattern: TPV_RGB24.rawValue)
+      case .gray8: Int32(bitPattern: TPV_GRAY8.rawValue)
+      case .gray16: Int32(bitPattern: TPV_GRAY16.rawValue)
+      }
+    }
+  }
+}
+
+extension SelectedChannel {
+  /// - Throws: A usage error where an option names frames that are for numbers.
+  func checkFrameOptions(_ options: LoaderOptions, isFeature: Bool) throws(TrajpackError) {
+    func refuse(_ option: String, _ why: String) -> TrajpackError {
+      TrajpackError(.usage, "option '\(option)': '\(path)' is frames of a video, \(why)")
+    }
+    func names(_ pattern: Pattern) -> Bool {
+      pattern.matches(stream: stream, channel: channel.name)
+    }
+    if isFeature {
+      throw refuse("features", "which are no columns of a feature matrix: leave it out")
+    }
+    for rule in options.normalize.rules where names(rule.pattern) {
+      throw refuse("normalize", "which have no statistics: scale them in the model")
+    }
+    for rule in options.fill.rules where names(rule.pattern) {
+      throw refuse("fill", "all of which were observed: leave it out")
+    }
+    for rule in options.type.rules {
+      if case .pattern(let pattern) = rule.target, names(pattern), rule.type != channel.type {
+        throw refuse("dtype", "which are \(channel.type.rawValue): leave it out")
+      }
+    }
+  }
+}

@@ -1,0 +1,132 @@
+import TrajpackFormat
+import TrajpackHDF5
+import TrajpackStore
+
+extension Conversion {
+  /// Converts.
+  ///
+  /// - Throws: The first error, in the order of the recordings; under ``Options/skipsErrors`` only those that are
+  ///   none of a recording's files. What was acknowledged stays; the same command with `resume` goes on behind it.
+  public func run() throws(TrajpackError) -> Outcome {
+    guard !source.recordings.isEmpty else {
+      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
+    }
+    try refuseDuplicates()
+    let recordings = SourceRecordings(source.recordings, plan: planRecord, shards: plan)
+    let target = try ConversionTarget(
+      destination, recordings, resume: options.resume, overwrite: options.overwrite,
+      note: events.noted)
+    do throws(TrajpackError) {
+      let outcome = try run(in: target, recordings)
+      if !outcome.isComplete { try target.stop() }
+      return outcome
+    } catch {
+      try? target.stop()
+      throw target.explain(error)
+    }
+  }
+
+  private func run(
+    in target: ConversionTarget, _ recordings: SourceRecordings
+  ) throws(TrajpackError) -> Outcome {
+    let folder = target.folder
+    let point = folder.point
+    let all = source.recordings
+    let total = all.reduce(0) { $0 + $1.bytes }
+    let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { point.done[$0] }
+    let settled = kept + point.failed.map(\.number)
+    events.planned(all.count, total, settled.count, settled.reduce(0) { $0 + all[$1].bytes })
+    let pool = try WorkerPool(threads: options.jobs)
+    var outcome = Outcome(
+      shards: folder.done, isComplete: false, sourceBytes: total, failed: point.failed)
+    var streams: [String: [Stream]] = [:]
+    func note(_ schema: Schema) {
+      for stream in schema.streams { streams[stream.name, default: []].append(stream) }
+    }
+    // What was left out since the last shard, for its record in the journal.
+    var untold = point.failed
+    for (step, range) in (point.done + shards(of: point.pending)).enumerated() {
+      let number = min(step, outcome.shards.count)
+      let name = Manifest.shardName(number)
+      let path = "\(target.path)/\(name)"
+      let known = step < folder.done.count ? folder.done[number] : nil
+      let changed = known == nil ? [] : point.changed[number] ?? []
+      if known != nil, folder.damaged[number] == nil, changed.isEmpty {
+        note(try Shard(path).schema)
+        continue
+      }
+      // A shard that was acknowledged and is damaged, or whose source was touched, is made again from the source,
+      // and must come out equal.
+      let written: Written?
+      do throws(TrajpackError) {
+        written = try write(path, range, pool, expected: known?.receipt.sha256)
+      } catch {
+        guard let first = changed.first, error.fault == .data else { throw error }
+        let file =
+          Recording.changed([all[first]], since: path) ?? all[first].path
+        throw TrajpackError(
+          .data,
+          "\(file): has changed since \(name) was made from it, and does not give the same shard "
+            + "(\(error.message)); put the old file back to go on, or use --overwrite")
+      }
+      guard let written else { return outcome }
+      outcome.failed += written.failed
+      untold += written.failed
+      if written.receipt != nil { note(written.schema) }
+      if known != nil {
+        let found =
+          folder.damaged[number] ?? "\(all[changed[0]].path): was touched since \(name) was made"
+        events.noted(
+          "\(found); it was written again from the source"
+            + (folder.damaged[number] == nil ? ", and is the same" : ""))
+        continue
+      }
+      guard let receipt = written.receipt else { continue }
+      let entry = Manifest.Entry(name: name, receipt: receipt)
+      try folder.acknowledge(entry, note: recordings.note(name, written.numbers, untold))
+      untold = []
+      outcome.shards.append(entry)
+    }
+    return try finish(outcome, target, streams)
+  }
+
+  private func finish(
+    _ outcome: Outcome, _ target: ConversionTarget, _ streams: [String: [Stream]]
+  ) throws(TrajpackError) -> Outcome {
+    var outcome = outcome
+    outcome.isComplete = true
+    if let manifest = target.folder.finished {
+      try target.folder.leave()
+      try target.finish(outcome.shards, source: planRecord, sideFiles: [])
+      outcome.reading = manifest.source["reading"]
+      outcome.leftOut = manifest.source["left_out"]
+      return outcome
+    }
+    guard outcome.shards.contains(where: { $0.receipt.episodes > 0 }) else {
+      let first = outcome.failed.first.map { "; \($0.path): \($0.why)" } ?? ""
+      throw TrajpackError(
+        .data, "every recording of the source was left out, so no dataset was made\(first)")
+    }
+    let reading = source.reading(of: streams)
+    outcome.reading = reading.isEmpty ? nil : .array(reading)
+    outcome.failed.sort { $0.number < $1.number }
+    outcome.leftOut = LeftOut.json(of: source.leftOut, failed: outcome.failed)
+    let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
+    try target.finish(
+      outcome.shards, source: .object((planRecord.members ?? []) + (told.members ?? [])),
+      sideFiles: try options.sideFiles?(target.path, outcome.shards) ?? [])
+    return outcome
+  }
+
+  private func refuseDuplicates() throws(TrajpackError) {
+    var seen: [String: String] = [:]
+    for recording in source.recordings {
+      if let first = seen.updateValue(recording.path, forKey: recording.id) {
+        throw TrajpackError(
+          .data,
+          "episode id '\(recording.id)' comes twice, from \(first) and from "
+            + "\(recording.path); convert them into two datasets or rename one")
+      }
+    }
+  }
+}
