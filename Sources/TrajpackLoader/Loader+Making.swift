@@ -67,7 +67,9 @@ extension Loader {
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
         statistics: try Self.statistics(datasets, options, filter, selections),
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
-        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name)))
+        values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
+        splits: facts.splits,
+        kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }

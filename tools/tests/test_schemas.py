@@ -40,6 +40,13 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
     for path in folders[0].glob("side-*.json"):
         found.append(("side-file.schema.json", json.loads(path.read_text())))
         found.append(("splits.schema.json", found[-1][1]["content"]))
+    about = work / "about.csv"
+    about.write_text("id,label,theta,v.0,v.1\n" + "".join(f"00000{i},{'ab'[i % 2]},{i / 3},{i},0.5\n"
+                                                          for i in range(1, 6)))
+    subprocess.run([trajpack, "annotate", folders[0], "--values", about, "--set", "task=hunt"], check=True,
+                   capture_output=True)
+    side = json.loads(next(folders[0].glob("side-values-*.json")).read_text())
+    found += [("side-file.schema.json", side), ("values.schema.json", side["content"])]
 
     # A limit on the size of files stops a conversion behind its first shard: the journal stays.
     def limit():

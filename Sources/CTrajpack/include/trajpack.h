@@ -186,7 +186,9 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "layout"     "THWC" (default) | "TCHW", or {pattern: ..}: how colours of frames lie
 //   "time"       true: times of the rows of each stream, float64
 //   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
-//                (of its start), int64; "meta:time" (of its start), float64
+//                (of its start), int64; "meta:time" (of its start), float64; "meta:split", int32, a code of its
+//                "categories" or -1; and for streams of entities "meta:entity:STREAM" [B, E, 3], int64: kind (a code
+//                of "categories"), index and type of each place, -1 for nobody. tp_loader_texts gives "meta:id"
 //   "values"     names or patterns of values of recordings: [B, ..] each, by their names: numbers float64, integers
 //                int64, categories int32 codes, arrays [B, ..]; "observed:NAME" [B] says which recordings have it
 //                (where not: NaN, the smallest integer, -1). "rate:STREAM" is the rows a unit of time. Texts lie in

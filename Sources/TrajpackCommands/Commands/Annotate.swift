@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackSources
@@ -36,8 +37,8 @@ struct Annotate: Command {
         "--set", to: \.assignments, value: "NAME=VALUE",
         help: "A number, a text, or a list of numbers as [1,2]."),
       .option(
-        "--where", to: \.conditions, value: "NAME=VALUE",
-        help: "Set only for recordings of which all of these hold."),
+        "--where", to: \.conditions, value: "CONDITION",
+        help: "Set only where this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Set only for these recordings: ids, or patterns with * and ?."),
@@ -45,6 +46,9 @@ struct Annotate: Command {
         "--units", to: \.units, value: "NAME=UNIT", help: "The units of a value."),
       .option(
         "--remove", to: \.removed, value: "NAME", help: "Take a value of all recordings away."),
+      .option(
+        "--into", to: \.into, value: "DIR", completes: .folders,
+        help: "Make a dataset of a single shard in this new folder, and set values there."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -56,10 +60,23 @@ struct Annotate: Command {
   var episodes: [String] = []
   var units: [String] = []
   var removed: [String] = []
+  var into: String?
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     try refuseIdle()
+    guard let into else { return try annotate(console) }
+    try Destination.refuse(into, in: dataset)
+    try Dataset.wrap(shard: dataset, into: into)
+    dataset = into
+    do throws(TrajpackError) { try annotate(console) } catch {
+      for name in (try? FileSystem.names(in: into)) ?? [] { unlink("\(into)/\(name)") }
+      rmdir(into)
+      throw error
+    }
+  }
+
+  private func annotate(_ console: Console) throws(TrajpackError) {
     let file = try values.map { (path) throws(TrajpackError) in try ValueFile(path) }
     let assigned = try assignments.mapThrowing { (text) throws(TrajpackError) in
       try Self.assignment(text)
@@ -152,34 +169,7 @@ struct Annotate: Command {
   /// The ids that `--where` and `--episode` choose; `nil` where all are.
   private func selected() throws(TrajpackError) -> Set<String>? {
     if conditions.isEmpty && episodes.isEmpty { return nil }
-    var members: [JSONValue.Member] = []
-    for text in conditions {
-      let (name, value) = try Self.pair(text, "--where")
-      var choices: [JSONValue] = [.string(value)]
-      if let number = Double(value) { choices.append(.double(number)) }
-      members.append(.init(name, .array(choices)))
-    }
-    var options: [JSONValue.Member] = [.init("where", .object(members))]
-    if !episodes.isEmpty {
-      options.append(.init("episodes", .array(episodes.map { .string($0) })))
-    }
-    let opened = try OpenDataset(dataset)
-    let filter = try EpisodeFilter(
-      LoaderOptions(json: JSONValue.object(options).text()), []
-    ).on(opened)
-    var out: Set<String> = []
-    for shard in opened.shards {
-      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
-        out.insert(shard.index.episode(number).id)
-      }
-    }
-    guard !out.isEmpty else {
-      throw TrajpackError(
-        .usage,
-        "\(dataset): no episode is left by --where and --episode (of \(opened.episodeCount)); nothing "
-          + "was set")
-    }
-    return out
+    return Set(try ValueConditions.ids(try OpenDataset(dataset), conditions, episodes: episodes))
   }
 
   private static func pair(

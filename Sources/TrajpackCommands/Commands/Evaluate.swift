@@ -59,13 +59,18 @@ struct Evaluate: Command {
         help: "The conventions of a published benchmark, and its metrics where none is named."),
       .option(
         "--set", to: \.request.settings, value: "[METRIC.]OPTION=VALUE",
-        help: "Set an option of the metrics; --describe lists them."),
+        help:
+          "Set an option of the metrics, or to a value of each recording as @NAME; --describe lists them."
+      ),
       .option(
         "--map", to: \.request.maps, value: "[METRIC:]INPUT=NAME",
         help: "Say which channels or arrays an input is."),
       .option(
         "--episodes", "-e", to: \.request.episodes, value: "PATTERN",
         help: "Only these recordings: an id, or a pattern with *."),
+      .option(
+        "--where", to: \.request.conditions, value: "CONDITION",
+        help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
       .option(
         "--split", to: \.request.splits, value: "NAME", help: "Only recordings of this split."),
       .option(

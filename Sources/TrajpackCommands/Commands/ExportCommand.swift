@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackSources
 import TrajpackStore
 
@@ -29,6 +30,9 @@ struct ExportCommand: Command {
         "--clips", to: \.clips, value: "FILE", completes: .files,
         help: "Export these clips instead of recordings, by their ids."),
       .option(
+        "--where", to: \.conditions, value: "CONDITION",
+        help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
+      .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
       .flag(
@@ -40,6 +44,7 @@ struct ExportCommand: Command {
   var destination = ""
   var to: String?
   var episodes: [String] = []
+  var conditions: [String] = []
   var media: String?
   var clips: String?
   var escapesFormulas = false
@@ -47,6 +52,17 @@ struct ExportCommand: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     try Destination.refuse(destination, in: dataset)
+    if !conditions.isEmpty {
+      guard clips == nil else {
+        throw TrajpackError(
+          .usage, "--where chooses recordings and --clips clips of them: leave one of them out")
+      }
+      guard episodes.isEmpty else {
+        throw TrajpackError(
+          .usage, "--where and --episode both choose recordings: give one of them")
+      }
+      episodes = try ValueConditions.ids(try OpenDataset(dataset), conditions)
+    }
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }

@@ -110,8 +110,9 @@ struct Info: Command {
     }
     guard !constant.isEmpty else { return }
     let most = 12
+    console.print("")
     console.print(
-      "\nconstant: " + constant.prefix(most).joined(separator: ", ")
+      "constant: " + constant.prefix(most).joined(separator: ", ")
         + (constant.count > most ? " and \(constant.count - most) more (--json has all)" : ""))
   }
 

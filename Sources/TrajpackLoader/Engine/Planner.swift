@@ -139,6 +139,9 @@ final class Planner {
     put(Int64(window.clip?.row ?? window.anchor + window.cut), places.row)
     if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
+    let split = window.shard.index.split(ofEpisode: window.reference.episode)
+    let name = split < 0 ? nil : window.shard.index.schema.splits[split]
+    put(Int32(name.flatMap { places.splits[$0] } ?? -1), places.split)
     put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
   }
 
@@ -269,6 +272,7 @@ final class Planner {
       let (a, b) = (shard.index.numbers(ofEntity: $0), shard.index.numbers(ofEntity: $1))
       return (shard.kindOrder[a.kind], a.index, a.type) < (shard.kindOrder[b.kind], b.index, b.type)
     }
+    if let place = group.entity { who(place, group, window, plan) }
     var anyone = [Bool](repeating: false, count: group.length)
     for slot in 0..<group.entities {
       reset(group.length)
@@ -318,6 +322,23 @@ final class Planner {
       }
     }
     if !group.isNative, let place = group.time { try times(group, place, window, stream, plan) }
+  }
+
+  /// Writes which entities the slots of a window are of; -1 where nobody is.
+  private func who(_ place: Place, _ group: Group, _ window: WindowContext, _ plan: BatchPlan) {
+    let index = window.shard.index
+    for slot in 0..<group.entities {
+      var numbers: (Int, Int, Int) = (-1, -1, -1)
+      if slot < slotEntities.count {
+        let entity = index.numbers(ofEntity: slotEntities[slot])
+        let kind = setup.layout.meta?.kinds[index.schema.entityKinds[entity.kind]] ?? -1
+        numbers = (kind, entity.index, entity.type)
+      }
+      let byte = place.byte(window.number, 0, slot)
+      for (i, number) in [numbers.0, numbers.1, numbers.2].enumerated() {
+        plan.memory.storeBytes(of: Int64(number), toByteOffset: byte + 8 * i, as: Int64.self)
+      }
+    }
   }
 
   /// Rows that no track covers hold nothing, and so do channels that the shard does not have.

@@ -33,6 +33,9 @@ struct Layout: Sendable {
     var values: [(field: ValueField, type: ElementType)] = []
     /// The names of texts, which lie in no array.
     var texts: [String] = []
+    /// The splits and the kinds of entities of all datasets, whose places in these lists are their codes.
+    var splits: [String] = []
+    var kinds: [String] = []
   }
 
   /// Lays out a batch.
@@ -88,7 +91,7 @@ struct Layout: Sendable {
     }
     try place(features, options)
     addMasks(options)
-    if options.meta { addMeta(options) }
+    if options.meta { addMeta(facts, options) }
     try addValues(facts, options)
   }
 
@@ -305,7 +308,7 @@ struct Layout: Sendable {
     return place
   }
 
-  private mutating func addMeta(_ options: LoaderOptions) {
+  private mutating func addMeta(_ facts: Facts, _ options: LoaderOptions) {
     var places: [Place] = []
     for (name, type) in [
       ("dataset", ElementType.int64), ("episode", .int64), ("row", .int64), ("time", .float64),
@@ -326,9 +329,28 @@ struct Layout: Sendable {
           stream: "", channels: [], entities: 0, units: nil, kind: nil),
         row: 8, slots: 1, length: 1)
     }
+    let split = append(
+      Output(
+        name: "meta:split", role: .meta, type: .int32, shape: [options.batch], offset: 0, bytes: 0,
+        stream: "", channels: [], entities: 0, units: nil, kind: nil, categories: facts.splits),
+      row: 4, slots: 1, length: 1)
     meta = MetaPlaces(
       dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4],
-      clip: clip)
+      clip: clip, split: split, splits: codes(of: facts.splits), kinds: codes(of: facts.kinds))
+    var named: Set<String> = []
+    for i in groups.indices where groups[i].entities > 0 {
+      guard named.insert(groups[i].stream).inserted else { continue }
+      groups[i].entity = append(
+        Output(
+          name: "meta:entity:\(groups[i].stream)", role: .meta, type: .int64,
+          shape: [options.batch, groups[i].entities, 3], offset: 0, bytes: 0,
+          stream: groups[i].stream, channels: [], entities: 0, units: nil, kind: nil,
+          categories: facts.kinds), row: 24, slots: groups[i].entities, length: 1)
+    }
+  }
+
+  private func codes(of names: [String]) -> [String: Int] {
+    Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   private mutating func addValues(
@@ -412,4 +434,8 @@ struct MetaPlaces: Sendable {
   var window: Place
   /// Of the clip in its list; `nil` where windows are none.
   var clip: Place?
+  var split: Place
+  /// The code of each split and of each kind of entity.
+  var splits: [String: Int]
+  var kinds: [String: Int]
 }

@@ -97,6 +97,8 @@ struct Group: Sendable {
   var padding: Place?
   var present: Place?
   var time: Place?
+  /// Who the entities are: kind, index and type of each.
+  var entity: Place?
 
   var slots: Int { max(entities, 1) }
 }

@@ -11,6 +11,15 @@ extension Loader {
   public func texts(
     _ name: String, datasets: [Int], windows: [UInt64]
   ) throws(TrajpackError) -> [String?] {
+    if name == "meta:id", setup.options.meta {
+      var ids: [String?] = []
+      for (dataset, window) in zip(datasets, windows) {
+        let location = try located(dataset, window)
+        let episode = location.shard.numbers(ofTrack: location.track).episode
+        ids.append(location.shard.index.episode(episode).id)
+      }
+      return ids
+    }
     guard let text = setup.values.texts.first(where: { $0.name == name }) else {
       throw TrajpackError(
         .usage,
@@ -20,12 +29,7 @@ extension Loader {
     var out: [String?] = []
     out.reserveCapacity(windows.count)
     for (dataset, window) in zip(datasets, windows) {
-      guard setup.sources.indices.contains(dataset) else {
-        throw TrajpackError(
-          .usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
-      }
-      try check(window, dataset)
-      let location = setup.sources[dataset].locate(window)
+      let location = try located(dataset, window)
       switch text.source {
       case .episodes(let texts):
         let shard = location.shard
@@ -36,6 +40,19 @@ extension Loader {
       }
     }
     return out
+  }
+}
+
+extension Loader {
+  private func located(
+    _ dataset: Int, _ window: UInt64
+  ) throws(TrajpackError) -> WindowSource.Location {
+    guard setup.sources.indices.contains(dataset) else {
+      throw TrajpackError(
+        .usage, "there is no dataset \(dataset) in a mixture of \(setup.sources.count)")
+    }
+    try check(window, dataset)
+    return setup.sources[dataset].locate(window)
   }
 }
 

@@ -5,6 +5,8 @@ import TrajpackLoader
 struct Clip {
   var arrays: [String: Numbers]
   var rows: Int
+  /// Options that its recording decides: a value of it, its rate.
+  var settings: [(name: String, value: String)] = []
 }
 
 /// What an evaluator gets of one episode.

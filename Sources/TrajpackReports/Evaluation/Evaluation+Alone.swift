@@ -15,7 +15,9 @@ extension Evaluation {
     ) throws(TrajpackError) -> [Score] {
       guard let ranges else { return try scorer.scores(clips, constants) }
       let narrow = clips.map { clip in
-        Clip(arrays: clip.arrays.mapValues { $0.columns(columns) }, rows: clip.rows)
+        Clip(
+          arrays: clip.arrays.mapValues { $0.columns(columns) }, rows: clip.rows,
+          settings: clip.settings)
       }
       return try scorer.scores(narrow, constants.merging(["ranges": ranges]) { a, _ in a })
     }

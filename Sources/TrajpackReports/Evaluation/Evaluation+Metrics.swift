@@ -56,6 +56,7 @@ extension Evaluation {
     }
     var plan = plan
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
+    try takeValues(&plan, &gathered)
     try Self.requirePicture(plan, first)
     if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
@@ -121,7 +122,7 @@ extension Evaluation {
           continue
         }
         guard known.value != value, plan.evaluator.settings.contains(where: { $0.name == name }),
-          plan.setting(name) == nil
+          plan.setting(name) == nil, !isOwn(name, plan)
         else { continue }
         let isConvention = [
           "quaternion_order", "pose", "camera_axes", "truth_axes", "estimate_axes",
@@ -133,7 +134,7 @@ extension Evaluation {
             + "--episodes\(isConvention ? "" : ", or say one with --set \(name)=…")")
       }
     }
-    return out
+    return out.filter { !isOwn($0.name, plan) }
   }
 
   /// Refuses keypoints that are projected into a picture of which nobody says how large it is.
@@ -202,7 +203,7 @@ extension Evaluation {
           name: score.name, evaluator: plan.recipe.evaluator, value: score.value,
           count: score.count, reason: score.reason, unit: meaning.unit, better: meaning.better,
           truth: own.figure(score.name),
-          pooling: plan.recipe.pooling.rawValue, options: score.options.json,
+          pooling: plan.recipe.pooling.rawValue, options: plan.told(score.options.json),
           details: score.details.json,
           episodes: zip(gathered, each).map { episode, scores in
             let own = scores.first { $0.name == score.name }
@@ -292,7 +293,9 @@ extension Evaluation {
           return copy
         }
         copy.clips = episode.clips.filter { $0.rows >= rows }.map { clip in
-          Clip(arrays: clip.arrays.mapValues { $0.rows(0..<rows) }, rows: rows)
+          Clip(
+            arrays: clip.arrays.mapValues { $0.rows(0..<rows) }, rows: rows,
+            settings: clip.settings)
         }
         return copy
       }.filter { !$0.clips.isEmpty }

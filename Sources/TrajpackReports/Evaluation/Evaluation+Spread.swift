@@ -26,7 +26,7 @@ extension Evaluation {
               arrays: clip.arrays.mapValues { numbers in
                 numbers.width == width
                   ? spread(numbers, own[at], starts, total: total) : numbers
-              }, rows: clip.rows)
+              }, rows: clip.rows, settings: clip.settings)
           }
         }
         gathered[at].clips = wide(gathered[at].clips)

@@ -110,6 +110,9 @@ public final class Evaluation {
     if !request.episodes.isEmpty {
       options.append(.init("episodes", .array(request.episodes.map { .string($0) })))
     }
+    if !request.conditions.isEmpty {
+      options.append(.init("where", try ValueConditions.json(request.conditions)))
+    }
     return try ids(archive, .object(options))
   }
 

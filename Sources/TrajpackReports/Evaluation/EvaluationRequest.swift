@@ -29,6 +29,8 @@ public struct EvaluationRequest: Sendable, Equatable {
   public var maps: [String] = []
   /// Patterns of episode ids; all where empty.
   public var episodes: [String] = []
+  /// Conditions on values of recordings; see ``ValueConditions``.
+  public var conditions: [String] = []
   /// Splits; all where empty.
   public var splits: [String] = []
   /// The split whose episodes are training data for metrics that need some.
@@ -69,7 +71,8 @@ extension EvaluationRequest {
     }
     return .record([
       "metrics": texts(metrics), "suites": texts(suites), "settings": texts(settings),
-      "maps": texts(maps), "episodes": texts(episodes), "splits": texts(splits),
+      "maps": texts(maps), "episodes": texts(episodes), "where": texts(conditions),
+      "splits": texts(splits),
       "train_split": trainSplit.map { .string($0) }, "reference": reference.map { .string($0) },
       "window": window.map { window in
         .record([
@@ -103,6 +106,7 @@ extension EvaluationRequest {
       case "settings": settings = try texts()
       case "maps": maps = try texts()
       case "episodes": episodes = try texts()
+      case "where": conditions = try texts()
       case "splits": splits = try texts()
       case "train_split": trainSplit = try item.text()
       case "reference": reference = try item.text()

@@ -18,6 +18,35 @@ struct Scorer {
   func scores(
     _ clips: [Clip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
+    var scorer = self
+    scorer.settings = try settings(of: clips)
+    return try scorer.scoresOfAll(clips, constants)
+  }
+
+  /// The settings, and those of the clips' recordings.
+  ///
+  /// - Throws: A usage error where recordings differ in what is one for all clips of a figure.
+  private func settings(
+    of clips: [Clip]
+  ) throws(TrajpackError) -> [(name: String, value: String)] {
+    guard let first = clips.first else { return settings }
+    for clip in clips.dropFirst() {
+      for (name, value) in first.settings {
+        let other = clip.settings.first { $0.name == name }?.value
+        guard other != value else { continue }
+        throw TrajpackError(
+          .usage,
+          "\(plan.recipe.evaluator): '\(name)' is \(value) in one recording and \(other ?? "unknown") in another, "
+            + "so they cannot be one figure; evaluate them apart with --episodes")
+      }
+    }
+    let own = Set(first.settings.map(\.name))
+    return settings.filter { !own.contains($0.name) } + first.settings
+  }
+
+  private func scoresOfAll(
+    _ clips: [Clip], _ constants: [String: Numbers]
+  ) throws(TrajpackError) -> [Score] {
     let isJoined = evaluator.inputs.contains { $0.name == "lengths" }
     if isJoined || plan.recipe.pooling == .joined {
       var arrays = constants
@@ -44,7 +73,11 @@ struct Scorer {
     _ clips: [Clip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [[Score]] {
     var each: [[Score]] = []
-    for clip in clips { each.append(try call(clip.arrays.merging(constants) { own, _ in own })) }
+    for clip in clips {
+      var scorer = self
+      scorer.settings = try settings(of: [clip])
+      each.append(try scorer.call(clip.arrays.merging(constants) { own, _ in own }))
+    }
     return each
   }
 

@@ -13,6 +13,8 @@ struct MetricPlan {
   var settings: [(name: String, value: String)] = []
   /// Whether options of its own were set.
   var isSet = false
+  /// Options that are a value of each recording: `@lambda`.
+  var named: [String: String] = [:]
   /// What is said of inputs with `--map`.
   var maps: [String: String] = [:]
 

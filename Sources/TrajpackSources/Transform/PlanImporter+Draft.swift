@@ -50,9 +50,14 @@ extension PlanImporter {
     }
     let used = Set(plans.compactMap(\.stream.skeleton))
     let isPlain = programs[number].allSatisfy(\.isIdentity)
+    var attributes =
+      isPlain
+      ? old.attributes
+      : .record(["source": "plan", ValueTable.member: old.attributes[ValueTable.member]])
+    if let annotations { attributes = annotations.attributes(attributes) }
     return Schema(
       layingOut: plans, skeletons: old.skeletons.filter { used.contains($0.name) },
-      attributes: isPlain ? old.attributes : .record(["source": "plan"]), options: layout)
+      attributes: attributes, options: layout)
   }
 
   /// Where the streams of a layout go.
@@ -110,6 +115,9 @@ extension PlanImporter {
     var metadata =
       rows.episode.metadata.isEmpty
       ? [] : try JSONValue(parsing: Array(rows.episode.metadata.utf8)).members ?? []
+    if let annotations {
+      metadata = annotations.metadata(metadata, row: valueRows[rows.episode.id])
+    }
     if !report.isEmpty {
       let before = metadata.first { $0.name == Self.reportName }?.value.array ?? []
       metadata.removeAll { $0.name == Self.reportName }

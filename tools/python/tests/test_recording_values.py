@@ -157,10 +157,12 @@ def test_the_table_of_values_is_that_of_pandas(ds: trajpack.Dataset) -> None:
 
 @pytest.mark.parametrize("options, sentence", [
     ({"values": ["labell"]}, "did you mean 'label'"), ({"values": ["frames/x"]}, "name it in 'channels'"),
-    ({"values": ["rate:fram"]}, "no stream 'fram'"), ({"windows_where": value("labell") == "a"}, "did you mean 'label'"),
+    ({"values": ["rate:fram"]}, "no stream 'fram'"),
+    ({"windows_where": value("labell") == "a"}, "did you mean 'label'"),
     ({"windows_where": value("label") == "runn"}, "did you mean 'run'"),
     ({"windows_where": value("label") == 3}, "is compared with text"),
-    ({"windows_where": value("theta") == "a"}, "is a number"), ({"windows_where": value("start") == 1}, "no one number"),
+    ({"windows_where": value("theta") == "a"}, "is a number"),
+    ({"windows_where": value("start") == 1}, "no one number"),
 ])
 def test_what_is_no_value_is_refused(ds: trajpack.Dataset, options: Any, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
@@ -169,7 +171,8 @@ def test_what_is_no_value_is_refused(ds: trajpack.Dataset, options: Any, sentenc
 
 @pytest.mark.parametrize("given, sentence", [
     ({"label": "swim"}, "no category 'swim'"), ({"label": 3}, "is no text"), ({"start": [1, 2, 3]}, "the shape"),
-    ({"a": object()}, "is a number, a text, or an array"), ({"a\n": 1}, "a value's name"), ({"theta": "x"}, "is a text"),
+    ({"a": object()}, "is a number, a text, or an array"), ({"a\n": 1}, "a value's name"),
+    ({"theta": "x"}, "is a text"),
     ({"big": np.zeros(70_000)}, "at most 65,536"),
 ])
 def test_a_writer_refuses_what_is_no_value(tmp_path: Path, given: Any, sentence: str) -> None:
@@ -189,6 +192,19 @@ def test_numbers_come_back_as_they_were(tmp_path: Path) -> None:
     for name, want in given.items():
         np.testing.assert_array_equal(back[name], want)
     assert np.signbit(back["mixed"][1, 1])
+
+
+def test_a_writer_that_goes_on_has_the_values_of_the_dataset(tmp_path: Path) -> None:
+    path = tmp_path / "on"
+    with trajpack.create(path, rate=1, values={"label": LABELS}) as writer:
+        writer.append("a", {"x": np.arange(4.0)}, values_of={"label": "run"})
+    with trajpack.create(path, mode="a", rate=1, values={"label": LABELS}) as writer:
+        writer.append("b", {"x": np.arange(4.0)}, values_of={"label": "sit"})
+        with pytest.raises(UsageError, match="no category 'swim'"):
+            writer.episode("c", values={"label": "swim"})
+    with pytest.raises(UsageError, match="not declared so there"):
+        trajpack.create(path, mode="a", rate=1, values={"label": ["swim"]})
+    assert trajpack.open(path).values["label"].tolist() == ["run", "sit"]
 
 
 def test_a_text_of_rows_holds_until_the_next(tmp_path: Path) -> None:
@@ -254,3 +270,27 @@ def test_torch_and_jax_get_values(ds: trajpack.Dataset) -> None:
         assert batch["task"] == want["task"] and isinstance(batch["task"], list)
         for name in ("label", "theta", "start", "observed:theta"):
             assert torch.equal(batch[name].nan_to_num(-1), torch.from_numpy(want[name]).nan_to_num(-1))
+
+
+def test_meta_says_who_is_in_each_place(tmp_path: Path) -> None:
+    path = tmp_path / "who"
+    with trajpack.create(path, rate={"world": 10, "npc": 10}) as writer:
+        for i in range(6):
+            with writer.episode(f"e{i}", split=["train", "test", None][i % 3]) as episode:
+                episode.extend({"world/x": np.arange(12.0)})
+                for who in range(1 + i % 3):
+                    episode.extend({"npc/hp": np.full(12, float(who))}, entity=("npc", who * 2, 20 + who),
+                                   time=np.arange(12) / 10)
+    ds = trajpack.open(path)
+    for shuffle in (True, False):
+        loader = ds.windows(length=4, batch=5, meta=True, shuffle=shuffle, drop_last=False)
+        splits, kinds = loader.outputs["meta:split"].categories, loader.outputs["meta:entity:npc"].categories
+        assert splits is not None and kinds == ("npc",)
+        for batch in loader:
+            who = batch["meta:entity:npc"]
+            assert who.shape == (batch.count, 3, 3) and who.dtype == np.int64
+            for k in range(batch.count):
+                i = int(batch["meta:id"][k][1:])
+                assert batch.names("meta:split")[k] == ["train", "test", None][i % 3]
+                want = [[0, 2 * n, 20 + n] if n <= i % 3 else [-1, -1, -1] for n in range(3)]
+                np.testing.assert_array_equal(who[k], want)

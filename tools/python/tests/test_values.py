@@ -232,6 +232,9 @@ def test_numbers_of_windows_come_along(tmp_path: Path) -> None:
         np.testing.assert_allclose(batch["meta:time"], rows / np.where(batch.datasets == 0, 10, 4))
         singles = [loader.locate(w, d) for w, d in zip(batch.windows.tolist(), batch.datasets.tolist(), strict=True)]
         assert singles == list(zip(*[x.tolist() for x in loader.locate(batch.windows, batch.datasets)], strict=True))
+        assert batch["meta:id"] == [loader.datasets[d].episodes[e].id
+                                    for d, e in zip(batch.datasets, episodes, strict=True)]
+        assert "meta:id" not in list(batch) and "meta:id" in batch and (batch["meta:split"] == -1).all()
         assert {loader.datasets[d].episodes[e].id for d, e in zip(batch.datasets, episodes, strict=True)} <= {
             "000", "001", "002"}
     with pytest.raises(trajpack.UsageError, match="there is no window"):

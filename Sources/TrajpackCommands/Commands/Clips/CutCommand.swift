@@ -65,6 +65,11 @@ struct CutCommand: Command {
     let outcome = try Writing.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
     guard let outcome else { return }
+    if try !Dataset(source).sideFiles(.values).isEmpty {
+      console.warn(
+        "values that 'trajpack annotate' has set of the recordings are not carried over; annotate the clips"
+      )
+    }
     if json {
       console.print(
         .record([

@@ -94,7 +94,7 @@ class LoaderHandle:
     def _texts_of(self, windows: NDArray[np.uint64], datasets: NDArray[np.uint32]) -> dict[str, list[str | None]]:
         """The texts of some windows, by the names of the values."""
         out: dict[str, list[str | None]] = {}
-        for name in self.texts:
+        for name in (*self.texts, *(("meta:id",) if "meta:episode" in self.outputs else ())):
             memory = c_void_p()
             offsets, present = np.empty(len(windows) + 1, np.int64), np.empty(len(windows), np.uint8)
             _ffi.call("tp_loader_texts", self._open(), name.encode(), datasets.ctypes.data_as(c_void_p),

@@ -70,7 +70,8 @@ class Batch(Mapping[str, Any]):
     ``Loader.outputs`` lists.
     """
 
-    __slots__ = ("_arrays", "_memory", "_outputs", "_texts", "count", "datasets", "epoch", "position", "repeated", "windows")
+    __slots__ = ("_arrays", "_memory", "_outputs", "_texts", "count", "datasets", "epoch", "position", "repeated",
+                 "windows")
 
     def __init__(self, outputs: Mapping[str, Output], memory: NDArray[np.uint8] | None = None, count: int = 0,
                  epoch: int = 0, position: int = 0, windows: NDArray[np.uint64] | None = None,
@@ -136,10 +137,11 @@ class Batch(Mapping[str, Any]):
 
     def __iter__(self) -> Iterator[str]:
         yield from self._outputs
-        yield from self._texts
+        # Ids are not among what a trainer moves to a device: batch["meta:id"] has them.
+        yield from (name for name in self._texts if name != "meta:id")
 
     def __len__(self) -> int:
-        return len(self._outputs) + len(self._texts)
+        return len(self._outputs) + len(self._texts) - ("meta:id" in self._texts)
 
     def __contains__(self, name: object) -> bool:
         return (name in self._outputs or name in self._texts
@@ -192,6 +194,8 @@ class Batch(Mapping[str, Any]):
             raise UsageError(f"'{value}' is no category or text of the batch"
                              + nearest(value, [o.name for o in self._outputs.values() if o.categories is not None]))
         names = output.categories
+        if self[value].ndim > 1:
+            raise UsageError(f"'{value}' has several names a window; outputs['{value}'].categories lists them")
         return [names[code] if code >= 0 else None for code in self[value].tolist()]
 
     def __reduce__(self) -> Any:
@@ -204,7 +208,7 @@ class Batch(Mapping[str, Any]):
                  f"{more}>"]
         for name, output in self._outputs.items():
             lines.append(f"  {name}: {output.dtype.name} {[self.count, *output.shape[1:]]}")
-        lines += [f"  {name}: texts {[self.count]}" for name in self._texts]
+        lines += [f"  {name}: texts {[self.count]}" for name in self if name in self._texts]
         return lines_of(lines)
 
 

@@ -239,7 +239,7 @@ class Episodes(Sequence["Episode"]):
     def to_pandas(self) -> Any:
         """A ``DataFrame`` with a row an episode: id (the index), split, rows, and the metadata's members."""
         import pandas
-        rows = [{"id": r["id"], "split": r["split"], "rows": r["rows"], **(r.get("metadata") or {})}
+        rows = [{"id": r["id"], "split": r["split"], "rows": r["rows"], **_spread(r.get("metadata") or {})}
                 for r in self.records()]
         return pandas.DataFrame(rows, columns=None if rows else ["id", "split", "rows"]).set_index("id")
 
@@ -252,6 +252,14 @@ class Episodes(Sequence["Episode"]):
                 break
         more = [f"  ... {self._count - len(shown):,} more"] if self._count > len(shown) else []
         return lines_of([counted(self._count, "episode"), *shown, *more])
+
+
+def _spread(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata with its values among its members; ``Dataset.values`` has their types, and those that were set later."""
+    values = metadata.get("values")
+    if not isinstance(values, dict):
+        return metadata
+    return {**{k: v for k, v in metadata.items() if k != "values"}, **values}
 
 
 def _size(count: int) -> str:

@@ -92,8 +92,11 @@ class Loader(Clipped):
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
         Whether ``meta:dataset``, ``meta:episode`` (numbers; ``ds.episodes[number].id``), ``meta:window`` (in the order
-        of its data set), ``meta:row`` (of the window's start), int64, and ``meta:time`` (of it), float64, come too,
-        each ``[B]`` (False); of clips, ``meta:clip``, the number in the list, too.
+        of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
+        ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
+        for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
+        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False). Of clips,
+        ``meta:clip``, ``[B]`` int64, the number in the list, comes too.
     values
         Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
         integers int64, categories int32 codes (``batch.names("label")``), and ``observed:NAME``, ``[B]`` bool: which

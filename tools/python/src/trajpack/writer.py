@@ -163,7 +163,12 @@ class Writer:
             if self._everywhere is None and one["name"] in document["rates"]:
                 about.setdefault("rate", Fraction(document["rates"][one["name"]]))
         # What a data set that is gone on with says of its values counts.
-        self._values = list((document.get("attributes") or {}).get("values") or [])
+        there = list((document.get("attributes") or {}).get("values") or [])
+        for one in self._values:
+            if one not in there:
+                raise UsageError(f"{self.path}: the value '{one['name']}' is not declared so there; leave it out of "
+                                 "'values', and set it with 'trajpack annotate'")
+        self._values = there
         self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
 
     def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:

@@ -137,8 +137,9 @@ def test_a_table_that_does_not_fit_is_refused(run, tmp_path, change, sentence):
 
 @pytest.mark.parametrize("words, sentence", [
     (["--remove", "labell"], "did you mean 'label'"), (["--set", "x"], "no NAME=VALUE"),
-    (["--set", "x=1", "--where", "label=swim"], "nothing was set"), (["--set", "x=[1,[2]]"], "no list of numbers"),
-    ([], "say what is known"), (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
+    (["--set", "x=1", "--where", "label=swim"], "no episode is left by label=swim"),
+    (["--set", "x=[1,[2]]"], "no list of numbers"), ([], "say what is known"),
+    (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
     (["--values-partial", "--set", "a=1"], "is for --values"),
 ])
 def test_what_cannot_be_set_is_refused(run, tmp_path, words, sentence):
@@ -162,3 +163,81 @@ def test_unfinished_and_single_shards_are_refused(run, tmp_path):
     series(tmp_path / "src", 3)
     run("convert", "src", "ds")
     assert "single shard" in run("annotate", "ds/shard-000000.h5", "--set", "a=1", code=2)
+    run("annotate", "ds/shard-000000.h5", "--set", "a=1", "--into", "one")
+    assert known(run, "one")["a"]["episodes"] == 3 and known(run, "ds") == {}
+    run("annotate", "ds/shard-000000.h5", "--remove", "b", "--into", "two", code=2)
+    assert not (tmp_path / "two").exists()
+
+
+def test_a_prepared_dataset_keeps_values(run, tmp_path):
+    series(tmp_path / "src", 4)
+    table(4).to_csv(tmp_path / "labels.csv", index=False)
+    run("convert", "src", "ds", "--values", "labels.csv")
+    run("resample", "ds", "plain", "--rate", "2")
+    assert known(run, "plain") == known(run, "ds")
+    run("annotate", "ds", "--set", "label=sit", "--episode", "r1", "--set", "extra=[1,2.5]", "--remove", "n")
+    run("resample", "ds", "made", "--rate", "2")
+    assert known(run, "made") == known(run, "ds") and "n" not in known(run, "made")
+    assert known(run, "made")["label"]["counts"] == {"walk": 2, "run": 1, "sit": 1}
+
+
+def forecasts(run, tmp_path, steps=(0.02, 0.05, 0.1), known=True):
+    """Recordings of different time steps and exponents, a dataset of them, and predictions that fail in the middle."""
+    (tmp_path / "truth").mkdir()
+    (tmp_path / "pred").mkdir()
+    rng = np.random.default_rng(3)
+    for i, dt in enumerate(steps):
+        x = np.sin(np.arange(80) * 0.2 + i)
+        rows = pd.DataFrame({"time": np.round(np.arange(80) * dt, 6), "x": x})
+        rows.to_csv(tmp_path / "truth" / f"s{i}.csv", index=False)
+        bad = x + np.where(np.arange(80) < 20 + 10 * i, 0, 3) + rng.normal(size=80) * 1e-9
+        np.savez(tmp_path / "pred" / f"s{i}.npz", prediction=bad[:, None])
+    pd.DataFrame({"id": [f"s{i}" for i in range(len(steps))], "lam": [0.5, 1.5, 2.5][:len(steps)],
+                  "kind": ["a", "b", "a"][:len(steps)]}).to_csv(tmp_path / "about.csv", index=False)
+    run("convert", "truth", "ds", *(["--values", "about.csv"] if known else []))
+
+
+def report(run, *words):
+    done = json.loads(run("evaluate", "ds", "pred", "--format", "json", *words))
+    return {m["name"]: m for m in done["metrics"]}
+
+
+def test_each_recording_has_its_own_exponent_and_step(run, tmp_path):
+    forecasts(run, tmp_path)
+    name = "forecast.vpt_nrmse_lyapunov_times"
+    both = report(run, "--metric", "forecast.vpt_nrmse", "--set", "lyapunov_exponent=@lam")
+    if name not in both:
+        name = next(n for n in both if n.endswith("lyapunov_times"))
+    figures = {e["episode"]: e["value"] for e in both[name]["episodes"]}
+    for i, (dt, lam) in enumerate(zip((0.02, 0.05, 0.1), (0.5, 1.5, 2.5), strict=True)):
+        alone = report(run, "--metric", "forecast.vpt_nrmse", "--episodes", f"s{i}", "--partial",
+                       "--set", f"lyapunov_exponent={lam}", "--set", f"time_step={dt}")
+        assert figures[f"s{i}"] == pytest.approx(alone[name]["value"], rel=1e-12)
+        assert figures[f"s{i}"] == pytest.approx((20 + 10 * i) * dt * lam, rel=0.1)
+    assert both[name]["value"] == pytest.approx(np.mean(list(figures.values())), rel=1e-12)
+    assert both[name]["options"]["lyapunov_exponent"] == "@lam"
+
+
+def test_recordings_are_scored_and_exported_where_a_value_says_so(run, tmp_path):
+    forecasts(run, tmp_path)
+    chosen = report(run, "--metric", "forecast.mse", "--where", "kind=a", "--where", "lam>=1", "--partial")
+    assert [e["episode"] for e in chosen["forecast.mse"]["episodes"]] == ["s2"]
+    run("export", "ds", "out", "--to", "csv", "--where", "lam<=1.5")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["s0", "s1"]
+    assert pd.read_csv(tmp_path / "out" / "values.csv")["id"].tolist() == ["s0", "s1"]
+    assert "did you mean 'kind'" in run("export", "ds", "no", "--to", "csv", "--where", "kin=a", code=2)
+
+
+@pytest.mark.parametrize("setting, sentence", [
+    ("lyapunov_exponent=@lamda", "did you mean 'lam'"), ("lyapunov_exponent=@kind", "lyapunov_exponent"),
+])
+def test_a_value_that_is_not_there_is_named(run, tmp_path, setting, sentence):
+    forecasts(run, tmp_path)
+    assert sentence in run("evaluate", "ds", "pred", "--metric", "forecast.vpt_nrmse", "--set", setting, code=2)
+
+
+def test_a_recording_without_the_value_is_named(run, tmp_path):
+    forecasts(run, tmp_path, known=False)
+    run("annotate", "ds", "--set", "lam=0.5", "--episode", "s0", "--episode", "s1")
+    message = run("evaluate", "ds", "pred", "--metric", "forecast.vpt_nrmse", "--set", "lyapunov_exponent=@lam", code=2)
+    assert "episode 's2' has no value 'lam'" in message
