@@ -99,7 +99,8 @@ let package = Package(
       swiftSettings: strict),
     // Scores of predictions against truth.
     .target(
-      name: "TrajpackEvaluate", dependencies: ["TrajpackFormat"], swiftSettings: strict),
+      name: "TrajpackEvaluate", dependencies: ["CPlatform", "TrajpackFormat"], swiftSettings: strict
+    ),
     .target(
       name: "TrajpackEvaluateABI",
       dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),

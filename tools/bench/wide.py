@@ -25,7 +25,7 @@ import sys, trajpack
 ds = trajpack.open(sys.argv[1])
 loader = ds.windows(length=16, stride=16, batch=4, shuffle="none", threads=1)
 for batch in loader:
-    sum(float(batch[name][0, 0]) for name in batch if name.startswith("table/"))
+    sum(float(batch[name].flat[0]) for name in batch)
 """
 
 

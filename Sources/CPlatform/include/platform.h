@@ -38,6 +38,10 @@ void tp_moments_f64(const void *values, size_t rows, size_t stride, size_t colum
 // Merges into one the first, the step-th, the 2 step-th ... of `more`, one by one (Chan, Golub, LeVeque 1979, eq. 1.5).
 void tp_moments_add(tp_moments *into, const tp_moments *more, size_t count, size_t step);
 
+// Sums over a[i] - b[i], in float64: of the squares and of the absolute values. The same bits on every machine.
+void tp_error_sums_f64(const double *a, const double *b, size_t count, double *square_sum, double *size_sum);
+void tp_error_sums_f32(const float *a, const float *b, size_t count, double *square_sum, double *size_sum);
+
 // Sorts eight lists of `count` numbers, none NaN: number i of list c is values[8 * i + c].
 void tp_sort_lanes(double *values, size_t count);
 

@@ -1,7 +1,7 @@
+import CPlatform
 import TrajpackFormat
 
-/// Σe² and Σ|e| of a series in one pass over the caller's arrays as they lie, in the types that they have: what MSE,
-/// MAE and RMSE need.
+/// Σe² and Σ|e| of a series in one pass over the caller's arrays as they lie: what MSE, MAE and RMSE need.
 struct ErrorSums {
   static let names = ["mse", "mae", "rmse"]
 
@@ -30,46 +30,20 @@ struct ErrorSums {
     guard series > 0, length > 0 else { return nil }
     var out: [ErrorSums] = []
     for number in 0..<series {
-      let range = number * length..<(number + 1) * length
-      let sums: ErrorSums
+      let start = number * length
+      var (square, absolute) = (0.0, 0.0)
       switch (truth.elements, prediction.elements) {
-      case (.double(let a), .double(let b)): sums = ErrorSums(a, b, range, { $0 }, { $0 })
+      case (.double(let a), .double(let b)):
+        guard let a = a.baseAddress, let b = b.baseAddress else { return nil }
+        tp_error_sums_f64(a + start, b + start, length, &square, &absolute)
       case (.float(let a), .float(let b)):
-        sums = ErrorSums(a, b, range, { Double($0) }, { Double($0) })
-      case (.double(let a), .float(let b)): sums = ErrorSums(a, b, range, { $0 }, { Double($0) })
-      case (.float(let a), .double(let b)): sums = ErrorSums(a, b, range, { Double($0) }, { $0 })
+        guard let a = a.baseAddress, let b = b.baseAddress else { return nil }
+        tp_error_sums_f32(a + start, b + start, length, &square, &absolute)
       default: return nil
       }
-      guard sums.square.isFinite, sums.absolute.isFinite else { return nil }
-      out.append(sums)
+      guard square.isFinite, absolute.isFinite else { return nil }
+      out.append(ErrorSums(square: square, absolute: absolute, count: length))
     }
     return out
-  }
-
-  @inline(__always)
-  private init<A, B>(
-    _ a: UnsafeBufferPointer<A>, _ b: UnsafeBufferPointer<B>, _ range: Range<Int>,
-    _ first: (A) -> Double, _ second: (B) -> Double
-  ) {
-    var squares = SIMD8<Double>.zero
-    var sizes = SIMD8<Double>.zero
-    let whole = range.lowerBound + range.count / 8 * 8
-    var start = range.lowerBound
-    while start < whole {
-      var lane = SIMD8<Double>()
-      for at in 0..<8 { lane[at] = first(a[start + at]) - second(b[start + at]) }
-      squares += lane * lane
-      sizes += lane.replacing(with: -lane, where: lane .< 0)
-      start += 8
-    }
-    var (square, absolute) = (squares.sum(), sizes.sum())
-    for index in whole..<range.upperBound {
-      let error = first(a[index]) - second(b[index])
-      square += error * error
-      absolute += abs(error)
-    }
-    self.square = square
-    self.absolute = absolute
-    count = range.count
   }
 }

@@ -145,6 +145,7 @@ final class Numbers {
   /// Arrays one after the other along the first axis; a second axis that differs is filled up with `fill`.
   static func joined(_ parts: [Numbers], filledWith fill: Double = .nan) -> Numbers {
     guard let first = parts.first else { return Numbers(shape: [0]) }
+    if parts.count == 1 { return first }
     let rest = Array(first.shape.dropFirst(2))
     let second = first.shape.count > 1 ? parts.map { $0.shape[1] }.max() : nil
     let out = Numbers(

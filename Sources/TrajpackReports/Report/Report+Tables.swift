@@ -249,7 +249,10 @@ extension Comparison {
     return [("Figures", part(Array(0..<count)))]
       + models.indices.dropFirst().map { at in
         let start = count + 4 * (at - 1)
-        return (whole.head[start], part([0, 1] + Array(start..<start + 4)))
+        var table = part([0, 1] + Array(start..<start + 4))
+        // The title has the names of the models, which may be long.
+        table.head[2] = "difference"
+        return (whole.head[start], table)
       }
   }
 
