@@ -60,6 +60,7 @@ extension Loader {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
     let values = try LoaderValues(options.values, datasets, views, facts)
+    let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
     let layout = try Layout(
       selection, options,
       Layout.Facts(
@@ -68,7 +69,7 @@ extension Loader {
         statistics: try Self.statistics(datasets, options, filter, selections),
         unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
-        splits: facts.splits,
+        splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
@@ -112,7 +113,7 @@ extension Loader {
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values, clips: clips,
+      choices: choices, rates: facts.singleRates, values: values, splits: lookup, clips: clips,
       frames: frames.streams.isEmpty
         ? nil
         : FrameSetup(

@@ -10,6 +10,7 @@ our scaler's flags; the start of each program is subtracted (a run over one fram
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,25 +40,41 @@ def make(folder: Path, frames: int, size: str, gop: int) -> None:
                      f"lossless=1:keyint={gop}:log-level=0", recording / "depth.mkv"]):
         command = ["ffmpeg", "-nostdin", "-v", "error", "-y", *source, "-frames:v", frames, *options]
         subprocess.run([str(word) for word in command], check=True)
-    subprocess.run([ROOT / ".build" / "release" / "trajpack", "convert", folder / "source", folder / "out", "--quiet"],
-                   check=True)
+    program = Path(os.environ.get("TRAJPACK_BIN", ROOT / ".build" / "release")) / "trajpack"
+    subprocess.run([program, "convert", folder / "source", folder / "out", "--quiet"], check=True)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
+class Taken(NamedTuple):
+    """Seconds of a clock, and of processors (this process and its children)."""
+
+    wall: float
+    cpu: float
+
+    def less(self, other: Taken) -> Taken:
+        return Taken(max(self.wall - other.wall, 1e-9), max(self.cpu - other.cpu, 1e-9))
+
+
+def ratio(theirs: Taken, ours: Taken) -> str:
+    return f"{theirs.wall / ours.wall:.2f} (cpu {theirs.cpu / ours.cpu:.2f})"
+
+
+def measured(work: Callable[[], object]) -> Taken:
+    def cpu() -> float:
+        return sum(os.times()[:4])
+    wall, before = time.perf_counter(), cpu()
     work()
-    return time.perf_counter() - start
+    return Taken(time.perf_counter() - wall, cpu() - before)
 
 
-def interleaved(rounds: int, works: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """The median seconds of each, run in turn."""
+def interleaved(rounds: int, works: dict[str, Callable[[], object]]) -> dict[str, Taken]:
+    """The medians of each, run in turn."""
     for work in works.values():
         work()
-    taken: dict[str, list[float]] = {name: [] for name in works}
+    taken: dict[str, list[Taken]] = {name: [] for name in works}
     for _ in range(rounds):
         for name, work in works.items():
-            taken[name].append(seconds(work))
-    return {name: statistics.median(t) for name, t in taken.items()}
+            taken[name].append(measured(work))
+    return {name: Taken(*(statistics.median(one) for one in zip(*t, strict=True))) for name, t in taken.items()}
 
 
 def ffmpeg(path: Path, *words: str) -> None:
@@ -76,9 +94,8 @@ def sequential(rounds: int, path: Path, video: trajpack.Video, size: str) -> Non
         found = interleaved(rounds, {
             "ours": ours, "ffmpeg": lambda words=words: ffmpeg(path, *words),
             "start": lambda words=words: ffmpeg(path, *words, "-frames:v", "1")})
-        theirs = found["ffmpeg"] - found["start"]
-        print(f"{path.name} {size} sequential {name}: {len(video) / found['ours']:.0f} frames/s, "
-              f"{theirs / found['ours']:.2f} x ffmpeg")
+        print(f"{path.name} {size} sequential {name}: {len(video) / found['ours'].wall:.0f} frames/s, "
+              f"{ratio(found['ffmpeg'].less(found['start']), found['ours'])} x ffmpeg", flush=True)
 
 
 def torchcodec(path: Path) -> Callable[[list[int]], object] | None:
@@ -136,9 +153,10 @@ def at_random(rounds: int, path: Path, video: trajpack.Video, size: str, count: 
                 peer(list(range(start, start + length)))
 
         found = interleaved(rounds, {name: lambda peer=peer: run(peer) for name, peer in peers.items()})
-        ratios = ", ".join(f"{found[name] / found['ours']:.2f} x {name}" for name in found if name != "ours")
+        ratios = ", ".join(f"{ratio(found[name], found['ours'])} x {name}" for name in found if name != "ours")
         print(f"{path.name} {size} random {'frames' if length == 1 else 'windows of 16'}: "
-              f"{found['ours'] / count * 1e3:.1f} ms each{', ' + ratios if ratios else ''}")
+              f"{found['ours'].wall / count * 1e3:.1f} ms each ({found['ours'].cpu / count * 1e3:.1f} of a processor)"
+              f"{', ' + ratios if ratios else ''}", flush=True)
 
 
 def main() -> None:

@@ -20,16 +20,20 @@ final class LoaderSetup: Sendable {
   let clips: PlacedClips?
   /// The values of recordings that batches carry.
   let values: LoaderValues
+  /// Which splits windows lie in, where batches say it.
+  let splits: SplitLookup?
   /// What frames of videos need; `nil` where none are wanted.
   let frames: FrameSetup?
 
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues(), clips: PlacedClips? = nil, frames: FrameSetup? = nil
+    values: LoaderValues = LoaderValues(), splits: SplitLookup? = nil,
+    clips: PlacedClips? = nil, frames: FrameSetup? = nil
   ) {
     self.clips = clips
     self.values = values
+    self.splits = splits
     self.frames = frames
     self.rates = rates
     self.choices = choices
@@ -141,8 +145,12 @@ final class Planner {
     put(Int64(clamping: place.window), places.window)
     let split = window.shard.index.split(ofEpisode: window.reference.episode)
     let name = split < 0 ? nil : window.shard.index.schema.splits[split]
-    put(Int32(name.flatMap { places.splits[$0] } ?? -1), places.split)
-    put(try reference(window).instant(window.anchor)?.value ?? .nan, places.time)
+    let moment = try reference(window).instant(window.anchor)
+    let code = setup.splits?.code(
+      dataset: place.dataset, episode: window.shard.firstEpisode + window.reference.episode,
+      own: name, at: moment)
+    put(Int32(code ?? -1), places.split)
+    put(moment?.value ?? .nan, places.time)
   }
 
   /// Writes what is known of the window's recording.

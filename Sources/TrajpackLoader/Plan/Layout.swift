@@ -336,7 +336,7 @@ struct Layout: Sendable {
       row: 4, slots: 1, length: 1)
     meta = MetaPlaces(
       dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4],
-      clip: clip, split: split, splits: codes(of: facts.splits), kinds: codes(of: facts.kinds))
+      clip: clip, split: split, kinds: codes(of: facts.kinds))
     var named: Set<String> = []
     for i in groups.indices where groups[i].entities > 0 {
       guard named.insert(groups[i].stream).inserted else { continue }
@@ -435,7 +435,6 @@ struct MetaPlaces: Sendable {
   /// Of the clip in its list; `nil` where windows are none.
   var clip: Place?
   var split: Place
-  /// The code of each split and of each kind of entity.
-  var splits: [String: Int]
+  /// The code of each kind of entity.
   var kinds: [String: Int]
 }

@@ -69,16 +69,18 @@ final class TextReader {
     let shard = location.shard
     let reference = shard.numbers(ofTrack: location.track)
     guard let number = shard.view.schema.stream(named: stream) else { return nil }
-    let grid = try planner.referenceClock(shard, location.track, reference)
-    var clock = grid
-    if clock == nil { clock = try planner.clock(shard, location.track, reference) }
-    guard let moment = clock?.instant(location.anchor) else { return nil }
+    // Where a split cuts the recording, only rows that the window may see count.
+    let window = try planner.context(
+      number: 0, shard, location.track, anchor: location.anchor, span: location.span)
+    guard let moment = try planner.reference(window).instant(window.anchor) else { return nil }
     var best: (track: Int, row: Int, time: Instant)?
     for track in shard.index.tracks(ofEpisode: reference.episode) {
-      let numbers = shard.numbers(ofTrack: track)
-      guard numbers.stream == number, numbers.count > 0 else { continue }
+      guard shard.numbers(ofTrack: track).stream == number else { continue }
+      let numbers = try planner.numbers(shard, track)
+      guard numbers.count > 0 else { continue }
       let own = try planner.clock(shard, track, numbers)
-      guard let row = row(own, moment), let time = own.instant(row) else { continue }
+      guard let found = row(own, moment), let time = own.instant(found) else { continue }
+      let row = found + numbers.first - shard.numbers(ofTrack: track).first
       // Of two tracks, the later row is the one that holds.
       if let best, time < best.time { continue }
       best = (track, row, time)

@@ -294,3 +294,30 @@ def test_meta_says_who_is_in_each_place(tmp_path: Path) -> None:
                 assert batch.names("meta:split")[k] == ["train", "test", None][i % 3]
                 want = [[0, 2 * n, 20 + n] if n <= i % 3 else [-1, -1, -1] for n in range(3)]
                 np.testing.assert_array_equal(who[k], want)
+
+
+def test_a_window_says_the_split_of_a_scheme_and_no_text_from_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "cut"
+    with trajpack.create(path, rate={"state": 10}) as writer:
+        for i in range(3):
+            with writer.episode(f"e{i}") as episode:
+                episode.extend({"state/x": np.arange(50.0)})
+                for k, t in enumerate((0.0, 2.0, 3.6)):
+                    episode.append({"caption/text": f"{k}"}, time=t)
+    subprocess.run([program(), "split", path, "--rule", "train=0:60%", "--rule", "test=60%:", "--context", "4",
+                    "--split-stream", "state"], check=True, capture_output=True, timeout=60)
+    ds = trajpack.open(path)
+    for split, first in (("train", 0), ("test", 30)):
+        loader = ds.windows(channels=["state"], split=split, past=2, length=3, values=["caption/text"], batch=4,
+                            meta=True, drop_last=False)
+        for batch in loader:
+            assert batch.names("meta:split") == [split] * batch.count
+            for k, row in enumerate(batch["meta:row"].tolist()):
+                assert row >= first and batch["state/x"][k, 2] == row
+                # Captions begin at rows 0, 20 and 36; of the test only rows from 30 - 4 on may be seen.
+                want = 0 if row < 20 else 1 if row < 36 else 2
+                assert batch["caption/text"][k] == (f"{want}" if split == "train" or want == 2 else None)
+    both = ds.windows(channels=["state"], length=3, batch=4, meta=True, drop_last=False)
+    for batch in both:
+        want = ["train" if row < 30 else "test" for row in batch["meta:row"].tolist()]
+        assert batch.names("meta:split") == want

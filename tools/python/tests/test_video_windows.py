@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trajpack
+from places import program
 from video_world import convert, ffmpeg, needs_ffmpeg, recording
 
 pytestmark = needs_ffmpeg
@@ -240,3 +242,27 @@ assert ds.episode(0)["rgb"][3].shape == (64, 96, 3) and maps()
     run = subprocess.run([sys.executable, script], capture_output=True, text=True,
                          env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
     assert run.returncode == 0, run.stderr
+
+
+def test_split_that_cuts_recordings(root: Path, tmp_path: Path) -> None:
+    """Frames of a window of a part are those of the whole recording, and beyond its end there are none."""
+    shutil.copytree(root / "embed", tmp_path / "ds")
+    subprocess.run([program(), "split", tmp_path / "ds", "--rule", "train=0:50%", "--rule", "test=50%:"], check=True,
+                   capture_output=True)
+    dataset = trajpack.open(tmp_path / "ds")
+    for name in ("train", "test"):
+        loader = dataset.windows(channels=["rgb", "depth", "state/hp"], length=4, batch=4, split=name, edge="pad",
+                                 shuffle=False, drop_last=False)
+        seen = set()
+        for batch in loader:
+            for window in range(batch.count):
+                for t in np.flatnonzero(~batch["padding:rgb"][window]).tolist():
+                    # Row n of state holds n, and every recording has another colour.
+                    row = int(batch["state/hp"][window, t])
+                    same = [e for e in range(3) if row < ROWS[e] and np.array_equal(
+                        batch["rgb"][window, t], dataset.episode(e)["rgb"][row])]
+                    assert len(same) == 1, (name, row, same)
+                    np.testing.assert_array_equal(batch["depth"][window, t], dataset.episode(same[0])["depth"][row])
+                    seen.add((same[0], row))
+        halves = [range(n // 2) if name == "train" else range(n // 2, n) for n in ROWS]
+        assert seen == {(e, row) for e, rows in enumerate(halves) for row in rows}
