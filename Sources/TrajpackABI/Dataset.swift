@@ -123,6 +123,24 @@ public func tp_dataset_statistics(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_dataset_measure(
+  _ dataset: OpaquePointer?, _ options: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let request = try StatisticsRequest(json: try Border.string(options, "options"))
+    let opened = try opened(dataset)
+    let measured = try SubsetMeasurement(opened, request)
+    if request.saves, !measured.isSaved { try measured.save(in: opened.dataset.path) }
+    out.pointee = try Border.text(measured.json.text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_dataset_read(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
   _ count: Int64, _ dtype: UnsafePointer<CChar>?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,

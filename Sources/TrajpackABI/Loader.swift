@@ -50,6 +50,19 @@ public func tp_loader_describe(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_loader_normalization(
+  _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    out.pointee = try Border.text(try made(loader).normalization.text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_loader_next(
   _ loader: OpaquePointer?, _ batch: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<tp_error>?

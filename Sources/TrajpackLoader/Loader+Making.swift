@@ -29,9 +29,7 @@ extension Loader {
     }
     let views =
       if let plan = options.plan {
-        try ShardView.prepared(datasets.map(\.shards), by: plan) { () throws(TrajpackError) in
-          try Self.statistics(datasets)
-        }
+        try ShardView.prepared(datasets.map(\.shards), by: plan, threads: options.threads)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
@@ -59,6 +57,7 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
+    let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
     let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
     let layout = try Layout(
@@ -66,8 +65,8 @@ extension Loader {
       Layout.Facts(
         length: length, entities: facts.entities,
         nativeRows: native.most, reference: reference, sparse: facts.sparse,
-        statistics: try Self.statistics(datasets, options, filter, selections),
-        unmeasured: options.normalizes ? ShardView.unmeasured(views) : [:],
+        normalization: try NormalizationFit(datasets, options, filter, selections).statistics(
+          selection, unmeasured: Set(unmeasured.keys)), unmeasured: unmeasured,
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
         splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))

@@ -7,7 +7,7 @@ extension Plan {
   ///
   /// - Throws: `.usage` or `.data` where a step has nothing to measure.
   package func normalized(
-    by statistics: DatasetStatistics, of streams: [PlanStream]
+    by statistics: FittedStatistics, of streams: [PlanStream]
   ) throws(TrajpackError) -> Plan {
     var steps: [PlanStep] = []
     for (number, step) in self.steps.enumerated() {
@@ -33,16 +33,16 @@ extension NormalizeStep {
   /// - Parameter before: the steps before this one, which leave nothing open.
   /// - Throws: `.usage` or `.data`, naming what cannot be measured.
   package func resolved(
-    after before: Plan, _ originals: [PlanStream], _ statistics: DatasetStatistics
+    after before: Plan, _ originals: [PlanStream], _ statistics: FittedStatistics
   ) throws(TrajpackError) -> NormalizeStep {
-    let splits = statistics.splits.keys.filter { !$0.isEmpty }.sorted()
+    let splits = statistics.splits
     guard split == "all" || splits.contains(split) else {
       throw TrajpackError(
         .usage,
         "the dataset has no split '\(split)'\(Suggestion.text(for: split, among: splits)); write "
           + "\"split\": \"all\" to use every episode, by which training sees the test")
     }
-    var constants: [Constants] = []
+    var wanted: [(isNamed: Bool, channel: MeasuredChannel)] = []
     for program in try before.programs(for: originals) {
       for channel in program.outputs where channels.contains(program.stream, channel) {
         let path = "\(program.stream)/\(channel.name)"
@@ -55,14 +55,33 @@ extension NormalizeStep {
               + "source's statistics say nothing of: normalise numbers, before they are embedded")
         }
         let components =
-          split == "all" ? statistics.all(path) : statistics.splits[split]?[path] ?? []
-        guard let found = try measured(path, original, components) else {
-          guard isNamed else { continue }
-          throw TrajpackError(
-            .data, "channel '\(path)' has no observed value in split '\(split)' to measure")
-        }
-        constants.append(found)
+          if let axes {
+            try ComponentAxes.components(of: original.shape, axes: axes, path)
+          } else {
+            ComponentRule.components(of: original)
+          }
+        wanted.append(
+          (
+            isNamed,
+            MeasuredChannel(
+              stream: program.stream, name: channel.name, shape: original.shape,
+              components: components, hasQuantiles: method.needsQuantiles)
+          ))
       }
+    }
+    let found = try statistics.components(
+      of: wanted.map(\.channel), split: split == "all" ? nil : split,
+      isStored: axes == nil && !method.needsQuantiles)
+    var constants: [Constants] = []
+    for ((isNamed, channel), components) in zip(wanted, found) {
+      guard components.count == channel.components.count,
+        components.allSatisfy({ $0.count > 0 })
+      else {
+        guard isNamed else { continue }
+        throw TrajpackError(
+          .data, "channel '\(channel.path)' has no observed value in split '\(split)' to measure")
+      }
+      constants.append(self.constants(channel, components))
     }
     guard !constants.isEmpty else {
       throw TrajpackError(.usage, "no channel is left to normalise: name some with 'channels'")
@@ -80,33 +99,69 @@ extension NormalizeStep {
     }
   }
 
-  private func measured(
-    _ path: String, _ channel: Channel, _ statistics: [ComponentStatistics]
-  ) throws(TrajpackError) -> Constants? {
-    let components = ComponentRule.components(of: channel)
-    guard statistics.count == components.count, statistics.allSatisfy({ $0.count > 0 }) else {
-      return nil
-    }
-    var shift = [Double](repeating: 0, count: channel.elements)
-    var scale = [Double](repeating: 1, count: channel.elements)
-    for (elements, s) in zip(components, statistics) {
-      let (middle, span): (Double, Double)
-      switch method {
-      case .zscore: (middle, span) = (s.mean, s.deviation ?? 0)
-      case .minmax: (middle, span) = (s.minimum, s.maximum - s.minimum)
-      case .robust:
-        guard s.quantiles.count == ComponentStatistics.probabilities.count else {
-          throw TrajpackError(
-            .data, "channel '\(path)' has no quartiles among its statistics: use zscore or minmax")
+  private func constants(
+    _ channel: MeasuredChannel, _ statistics: [ComponentStatistics]
+  ) -> Constants {
+    let elements = channel.shape.reduce(1, *)
+    var shift = [Double](repeating: 0, count: elements)
+    var scale = [Double](repeating: 1, count: elements)
+    for (elements, s) in zip(channel.components, statistics) {
+      let q = s.quantiles
+      let (middle, span): (Double, Double) =
+        switch method {
+        case .standard, .zscore: (s.mean, s.deviation ?? 0)
+        case .minmax: (s.minimum, s.maximum - s.minimum)
+        case .quantile: (q[0], q[q.count - 1] - q[0])
+        case .robust: (q[4], q[5] - q[3])
         }
-        (middle, span) = (s.quantiles[4], s.quantiles[5] - s.quantiles[3])
-      }
       for element in elements {
         // minmax maps the smallest value to 0 anyway.
         shift[element] = s.shift(to: middle)
         scale[element] = s.scale(of: span)
       }
     }
-    return Constants(channel: path, shift: shift, scale: scale)
+    return Constants(channel: channel.path, shift: shift, scale: scale)
+  }
+}
+
+/// The statistics that the steps of a plan are fitted to: those of the index where they will do, else measured.
+package struct FittedStatistics {
+  private let shards: [Shard]
+  private let threads: Int
+
+  /// Of the episodes of some shards.
+  package init(_ shards: [Shard], threads: Int = 0) {
+    self.shards = shards
+    self.threads = threads
+  }
+
+  /// The splits that episodes have.
+  var splits: [String] {
+    Set(shards.flatMap(\.schema.splits)).filter { !$0.isEmpty }.sorted()
+  }
+
+  /// The components of channels in a split (`nil`: in all episodes).
+  ///
+  /// - Parameter isStored: whether they are those of the index.
+  /// - Throws: A usage error where a channel has too many components for quantiles; a data error for damage.
+  func components(
+    of channels: [MeasuredChannel], split: String?, isStored: Bool
+  ) throws(TrajpackError) -> [[ComponentStatistics]] {
+    if isStored {
+      var stored = DatasetStatistics()
+      for shard in shards { try stored.add(shard) }
+      return channels.map { channel in
+        split.map { stored.splits[$0]?[channel.path] ?? [] } ?? stored.all(channel.path)
+      }
+    }
+    let most = ComponentAxes.quantileComponents.asked
+    for channel in channels where channel.hasQuantiles && channel.components.count > most {
+      throw TrajpackError(
+        .usage,
+        "channel '\(channel.path)' has \(channel.components.count) components, and quantiles are kept of at most "
+          + "\(most): take some together with 'axes', or choose 'standard' or 'minmax'")
+    }
+    let parts = SubsetStatistics.parts(of: shards, split: split)
+    return try SubsetStatistics(shards, channels).measure([parts], threads: threads)[0]
   }
 }

@@ -76,7 +76,8 @@ public struct DatasetStatistics: Sendable {
       })
   }
 
-  private static func json(_ stats: [ComponentStatistics]) -> JSONValue {
+  /// The figures of components, an array a figure; null where there is none.
+  package static func json(_ stats: [ComponentStatistics]) -> JSONValue {
     func each(_ value: (ComponentStatistics) -> JSONValue) -> JSONValue { .array(stats.map(value)) }
     func figure(_ value: @escaping (ComponentStatistics) -> Double?) -> JSONValue {
       each { s in s.count > 0 ? value(s).map { .double($0) } ?? .null : .null }

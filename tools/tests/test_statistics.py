@@ -118,3 +118,76 @@ def test_manifest_statistics(dataset):
                 np.testing.assert_allclose(variance, finite.var(), rtol=1e-9, atol=wide)
                 for q in figures.get("quantiles", [[]] * (n + 1))[n]:
                     assert finite.min() - 1e-6 <= q <= finite.max() + 1e-6
+
+
+def measured(trajpack, *words, code=0):
+    done = subprocess.run([trajpack, "statistics", *map(str, words)], capture_output=True, text=True,
+                          env={**os.environ, "COLUMNS": "200", "LC_ALL": "C.UTF-8"})
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def test_measured_statistics(trajpack, dataset):
+    """Every channel of every kind of storage, over all episodes and over each split, against the second reader."""
+    shards = [read_archive.Shard(path) for path in read_archive.open_dataset(dataset)[0]]
+    names = sorted({n for shard in shards for n in shard.schema["splits"]})
+    compared = 0
+    for split in [None, *names]:
+        wanted = {}
+        for shard in shards:
+            for (number, s, c, n), values, _ in shard_rows(shard):
+                own = "" if number < 0 else shard.schema["splits"][number]
+                if split in (None, own):
+                    stream = shard.schema["streams"][s]
+                    name = f"{stream['name']}/{stream['channels'][c]['name']}"
+                    wanted.setdefault(name, {}).setdefault(n, []).append((own, values.reshape(-1)))
+        document = json.loads(measured(trajpack, dataset, "--json", *(["--split", split] if split else [])))
+        found = document["groups"][0]["channels"]
+        assert wanted.keys() <= found.keys()
+        for name, components in wanted.items():
+            for n, parts in components.items():
+                values = np.concatenate([p for _, p in parts])
+                x = values[np.isfinite(values)]
+                figures = {k: found[name][k][n] for k in ("count", "missing", "min", "max", "mean", "std")}
+                assert figures["count"] == x.size and figures["missing"] == np.isnan(values).sum(), name
+                if not x.size:
+                    assert figures["mean"] is None
+                    continue
+                assert figures["min"] == x.min() and figures["max"] == x.max()
+                np.testing.assert_allclose(figures["mean"], x.mean(), rtol=1e-13, atol=1e-13 * np.abs(x).max())
+                np.testing.assert_allclose(figures["std"], x.std(), rtol=1e-9, atol=1e-13 * np.abs(x).max())
+                if "quantiles" in found[name]:
+                    np.testing.assert_allclose(found[name]["quantiles"][n], np.quantile(x, PROBABILITIES), rtol=1e-15,
+                                               atol=0)
+                    compared += 1
+    assert compared > 100
+
+
+def test_table_of_statistics(trajpack, dataset):
+    out = measured(trajpack, dataset)
+    assert "median" in out and "episodes; rows:" in out
+    by = measured(trajpack, dataset, "--by", "episode", "--quantiles", "none")
+    assert by.splitlines()[2].startswith("episode ")
+    alike = [measured(trajpack, dataset, "--json", "--jobs", jobs) for jobs in (1, 3)]
+    assert alike[0] == alike[1]
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["--rows", "5"], "no range of rows"), (["--rows", "9:3"], "first below end"), (["--split", "nope"], "no split 'nope'"),
+    (["--axes", "x"], "has no axes"), (["--channels", "nope"], "no channel matches 'nope'"),
+    (["--by", "nope"], "has a value 'nope'"), (["--axes", "0", "--axes", "1"], "give it alone"),
+])
+def test_mistakes(trajpack, dataset, words, says):
+    assert says in measured(trajpack, dataset, *words, code=2)
+
+
+def test_damage_is_named(trajpack, tmp_path, specimen):
+    out = tmp_path / "ds"
+    subprocess.run([specimen, out, "--episodes", "3", "--rows", "60"], check=True, capture_output=True)
+    shard = next(out.glob("shard-*.h5"))
+    chunk = next(c for c in read_archive.Shard(str(shard)).chunks.tolist() if c[1] > 8)
+    raw = bytearray(shard.read_bytes())
+    raw[chunk[0] + 4] ^= 0xFF
+    shard.write_bytes(raw)
+    error = measured(trajpack, out, code=1)
+    assert f"at byte {chunk[0]} is damaged" in error and "shard-" in error

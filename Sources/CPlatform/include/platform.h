@@ -146,3 +146,36 @@ void tp_columns_pack(const int64_t *rows, size_t count, size_t columns, tp_colum
 
 // The first `count` numbers of a column.
 void tp_column_unpack(const tp_column *column, size_t count, int64_t *out);
+
+// The exact sums of finite doubles and of their squares: sum is the sum of sum[i] * 2^(32 i - 1074), squares that of
+// squares[i] * 2^(32 i - 2148). All digits but the last are in 0 ..< 2^32 between calls, so that equal sums are equal
+// bytes, whatever the order in which numbers were added and merged. Up to 2^63 numbers.
+#define TP_SUM_DIGITS 68
+#define TP_SQUARE_DIGITS 137
+typedef struct {
+  int64_t count, missing, infinite;
+  double minimum, maximum;
+  int64_t sum[TP_SUM_DIGITS], squares[TP_SQUARE_DIGITS];
+} tp_exact;
+
+// Of no numbers.
+void tp_exact_begin(tp_exact *total);
+
+// Adds numbers; NaN is counted as missing, an infinite one as infinite. `table` is room of tp_exact_table_bytes bytes,
+// aligned to 16, that is all zero before and after. The finite ones go to `finite`, in their order, where it is given.
+// Returns how many they are.
+size_t tp_exact_table_bytes(void);
+size_t tp_exact_add(tp_exact *total, const double *values, size_t count, void *table, double *finite);
+
+// Adds what another has counted.
+void tp_exact_merge(tp_exact *total, const tp_exact *more);
+
+// The mean, the sum of squared distances from it and the standard deviation of the population, each from the exact
+// sums and then rounded to a double; NaN of no numbers.
+void tp_exact_figures(const tp_exact *total, double *mean, double *m2, double *deviation);
+
+// Sorts numbers, none NaN, by way of room for as many; fewer than 2^32.
+void tp_sort_doubles(double *values, double *room, size_t count);
+
+// Every second number of two sorted lists of `count` numbers, merged: those at odd places, or at even ones.
+void tp_halve_sorted(const double *a, const double *b, size_t count, int odd, double *out);

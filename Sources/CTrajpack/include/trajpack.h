@@ -85,6 +85,30 @@ int32_t tp_dataset_episode(const tp_dataset *dataset, int64_t episode, char **js
 // the split "" is that of episodes that have none.
 int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *error);
 
+// Statistics of any part of a dataset, measured from its values in one pass. `options` is the JSON of an object; every
+// member may be left out:
+//
+//   "channels", "exclude", "split", "scheme", "fold", "episodes", "where"  as for loaders: which channels, of which
+//                episodes; of a split that cuts episodes its target rows, without context
+//   "rows"       [first, end]: rows from the first, before the end (null: to the last), counted in each episode on the
+//                stream "reference" (default: the first that is chosen and has no entities); of other streams the rows
+//                of that time
+//   "axes"       axes of a row's shape that keep statistics of their own, a number, a list, or {pattern: ..}; all others
+//                are taken together: [0] of rows [C, H, W] gives C components. Default: each element its own, points by
+//                axis, images and depth as a whole
+//   "by"         "episode", or the path of a value in the episode's metadata: statistics of each group
+//   "quantiles"  true, false; default: of channels with at most 64 components
+//   "threads"    default 0: the processors. The result does not depend on it
+//   "save"       true: keeps the result in a side file of the dataset (archive-format.md, section 11); the same request,
+//                and loaders that normalize by these rows, find it where the dataset is opened after that
+//
+// {"data_digest", "rows_digest": what identifies the rows, however they were chosen, "probabilities", "left_out":
+//  channels of bytes, "by", "saved": whether a side file had it, "groups": [{"value", "episodes", "rows": {stream: n}, "channels": {"stream/channel":
+//  {"kind", "units", "shape", "axes", "count": [..], "missing", "infinite", "min", "max", "mean", "std", "quantiles",
+//  "quantiles_exact"}}}]}; a number for each component. Mean and std (of the population) are those of the exact sums.
+// Quantiles are exact (numpy's default method) up to 100,000 values; beyond, a rank is off by less than 0.1 %.
+int32_t tp_dataset_measure(const tp_dataset *dataset, const char *options, char **json, tp_error *error);
+
 // Reads rows [first, first + count) of a track's channel into `memory`: rows of the channel's shape,
 // packed, as `dtype` ("float32", ...; null for the channel's own type). What was not observed is NaN in
 // floats and the smallest integer in integers. `observed` may be null, or room for a byte an element:
@@ -170,12 +194,14 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "dtype"      "float32" or {pattern: dtype}, where "float", "int" and "bool" stand for all channels of such
 //                types; default: the channels' own. To whole numbers, fractions are
 //                cut off, and what the type cannot hold becomes its nearest end
-//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1), or
-//                {pattern: ..}; from the statistics of "normalize_split" (default: "train" where the
-//                dataset has it, else the chosen splits, else all where all is chosen; "all": of all,
-//                whatever is chosen). The result is float32 unless a dtype is given. What does not vary
-//                becomes 0. Labels, categories, quaternions, matrices stay as they are, and images, depth,
-//                events, booleans that are not named
+//   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1) | "robust" (median 0, quartiles 1
+//                apart), or {"method", "axes": as for tp_dataset_measure, "per": "episode" or the path of a value of the
+//                metadata}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
+//                whatever is chosen); default: of "train", where the dataset has it, else of all, and of these of the
+//                chosen episodes only (where none of "train" is chosen, of all of it). What the index does not have
+//                is measured now. The result is float32 unless a dtype is given. What does not vary becomes 0. Labels,
+//                categories, quaternions, matrices stay as they are, and images, depth, events, booleans that are not
+//                named
 //   "features"   {name: [patterns]}: these channels side by side in one [B, T, F] float32 output
 //                instead of their own
 //   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
@@ -270,6 +296,13 @@ void tp_loader_free(tp_loader *loader);
 // "observed:state/hp", "present:npc", "padding:state", "time:state"; where channels of a stream have different
 // rows, "padding:state/hp" and so on, which may be one array under several names.
 int32_t tp_loader_describe(const tp_loader *loader, char **json, tp_error *error);
+
+// What "normalize" has done: a value x became (x - shift) * scale. {"channels": {"stream/channel": {"method", "axes",
+// "grouping": its number or null, "shape": of a row, "shift", "scale": a number an element of a row, those of each group
+// one after the other}}, "groupings": [{"by", "values": what each group has in common, "groups": the group of each
+// episode, counted over all datasets, or -1}], "first_episodes": the number of each dataset's first episode,
+// "features": {name: [{"channel", "elements", "slots": entities, or 1}]}}
+int32_t tp_loader_normalization(const tp_loader *loader, char **json, tp_error *error);
 
 // Waits for the next batch. TP_OK: *batch is the caller's to free. TP_END: the epoch is over (once an
 // epoch). An error stays: the same call gives it again until tp_loader_set_state.

@@ -67,6 +67,8 @@ final class BatchPlan: @unchecked Sendable {
   var places: [WindowOrder.Place] = []
   /// The epoch that the windows belong to.
   var epoch: UInt64 = 0
+  /// The episode of each window, counted over all datasets; empty where nobody asks.
+  var episodes: [Int] = []
   var segments: [Segment] = []
   /// Where each item's segments begin, and one more.
   var items: [Int] = []

@@ -51,6 +51,7 @@ final class Finisher {
     for channel in program.directFinishes {
       let selected = setup.layout.channels[channel.channel]
       if observeInPlace(channel, selected, finish, plan) { continue }
+      let group = group(of: selected, window: Int(finish.window), plan)
       for n in 0..<Int(finish.count) {
         let t = Int(finish.outRow) + n
         let out = plan.memory + selected.place.byte(Int(finish.window), t, Int(finish.slot))
@@ -59,7 +60,7 @@ final class Finisher {
         } else if let staging = plan.staging {
           let from = UnsafeRawPointer(
             staging + finish.staging + n * program.directRow + channel.staging)
-          write(from, nil, 0, channel, selected, to: out)
+          write(from, nil, 0, channel, selected, group: group, to: out)
           observe(from, channel, selected, finish, t, plan)
         }
       }
@@ -89,6 +90,7 @@ final class Finisher {
     guard let staging = plan.staging else { return }
     for channel in program.stagedFinishes {
       let selected = setup.layout.channels[channel.channel]
+      let group = group(of: selected, window: Int(finish.window), plan)
       for n in first..<first + Int(finish.count) {
         let map = plan.maps[n]
         let base = staging + finish.staging + channel.staging
@@ -104,7 +106,7 @@ final class Finisher {
         }
         let out =
           plan.memory + selected.place.byte(Int(finish.window), Int(map.out), Int(finish.slot))
-        write(a, b, map.rest, channel, selected, to: out)
+        write(a, b, map.rest, channel, selected, group: group, to: out)
         guard selected.observed != nil else { continue }
         observe(a, channel, selected, finish, Int(map.out), plan)
         if let b { observe(b, channel, selected, finish, Int(map.out), plan, joins: true) }
@@ -112,10 +114,16 @@ final class Finisher {
     }
   }
 
+  /// The group by whose statistics a window's values of a channel are normalised.
+  private func group(of selected: SelectedChannel, window: Int, _ plan: BatchPlan) -> Int {
+    guard let grouping = selected.grouping else { return 0 }
+    return max(Int(setup.layout.groupings[grouping].groups[plan.episodes[window]]), 0)
+  }
+
   /// Writes one row of a channel, between rows `a` and `b` where there are two.
   private func write(
     _ a: UnsafeRawPointer, _ b: UnsafeRawPointer?, _ rest: Double, _ finish: ChannelFinish,
-    _ selected: SelectedChannel, to out: UnsafeMutableRawPointer
+    _ selected: SelectedChannel, group: Int, to out: UnsafeMutableRawPointer
   ) {
     if finish.isPlain, b == nil {
       out.copyMemory(from: a, byteCount: selected.rowBytes)
@@ -142,10 +150,11 @@ final class Finisher {
           Blending.blend(x, y, rest, count: count, selected.blend)
         }
       }
-      if selected.scale.count == count {
+      if !selected.scale.isEmpty {
         selected.shift.withUnsafeBufferPointer { shift in
           selected.scale.withUnsafeBufferPointer { scale in
-            for i in 0..<count { x[i] = (x[i] - shift[i]) * scale[i] }
+            let at = group * count
+            for i in 0..<count { x[i] = (x[i] - shift[at + i]) * scale[at + i] }
           }
         }
       }

@@ -92,6 +92,10 @@ final class Planner {
   ) throws(TrajpackError) {
     plan.places = places
     plan.epoch = epoch
+    plan.episodes.removeAll(keepingCapacity: true)
+    if !setup.layout.firstEpisodes.isEmpty {
+      plan.episodes = [Int](repeating: 0, count: places.count)
+    }
     plan.segments.removeAll(keepingCapacity: true)
     plan.finishes.removeAll(keepingCapacity: true)
     plan.finishStarts.removeAll(keepingCapacity: true)
@@ -120,6 +124,11 @@ final class Planner {
     let context = try context(
       number: number, location.shard, location.track, anchor: location.anchor, span: location.span,
       clip: location.clip)
+    if !plan.episodes.isEmpty {
+      plan.episodes[number] =
+        setup.layout.firstEpisodes[place.dataset] + context.shard.firstEpisode
+        + context.reference.episode
+    }
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {

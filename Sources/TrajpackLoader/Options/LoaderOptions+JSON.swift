@@ -79,7 +79,7 @@ extension LoaderOptions {
     case "max_staleness":
       staleness = try option.rules { (o) throws(TrajpackError) in try o.positive() }
     case "dtype": type = try option.types()
-    case "normalize": normalize = try option.rules { (o) throws(TrajpackError) in try o.choice() }
+    case "normalize": normalize = try option.normalizations()
     case "normalize_split": normalizeSplit = try option.text()
     case "features":
       for member in try option.object() {

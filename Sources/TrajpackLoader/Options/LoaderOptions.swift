@@ -17,9 +17,6 @@ public struct LoaderOptions: Sendable {
   /// What happens at the ends of a recording.
   public enum Edge: String, Sendable, CaseIterable { case drop, pad, clamp }
 
-  /// How values are scaled.
-  public enum Normalization: String, Sendable, CaseIterable { case standard, minmax, quantile }
-
   /// One place of a channel in relation to the window's start.
   enum Offset: Sendable, Equatable {
     case rows(Int)
@@ -94,7 +91,7 @@ public struct LoaderOptions: Sendable {
   var edge = Edge.drop
   var entities = Rules<Int>()
   var type = TypeRules()
-  var normalize = Rules<Normalization>()
+  var normalize = Rules<NormalizationRule>()
   var normalizeSplit: String?
   var features: [(name: String, patterns: [Pattern])] = []
   var fill = Rules<Fill>()

@@ -12,6 +12,10 @@ struct Layout: Sendable {
   var values: [(value: Place, observed: Place?)] = []
   /// Bytes of a batch.
   var bytes = 0
+  /// Which episode is of which group, where values are normalised in groups.
+  var groupings: [NormalizationStatistics.Grouping] = []
+  /// The number of each dataset's first episode, counted over all; empty where nothing is normalised in groups.
+  var firstEpisodes: [Int] = []
 
   /// What the layout needs to know of the data.
   struct Facts {
@@ -25,8 +29,8 @@ struct Layout: Sendable {
     var reference = ""
     /// Streams of explicit times, or of a single row, whose labels hold to the end of the episode.
     var sparse: Set<String> = []
-    /// The statistics to normalise by: `stream/channel` to components.
-    var statistics: [String: [ComponentStatistics]]
+    /// What values are normalised by.
+    var normalization: NormalizationStatistics
     /// Why statistics say nothing of channels that a plan has made.
     var unmeasured: [String: String] = [:]
     /// The values of recordings that batches carry, and their types there.
@@ -42,6 +46,8 @@ struct Layout: Sendable {
   ///
   /// - Throws: A usage error where an option does not fit a channel.
   init(_ selection: Selection, _ options: LoaderOptions, _ facts: Facts) throws(TrajpackError) {
+    groupings = facts.normalization.groupings
+    if !groupings.isEmpty { firstEpisodes = facts.normalization.firstEpisodes }
     var features: [Int?] = []
     for item in selection.items {
       let name = item.channel.name
@@ -61,8 +67,7 @@ struct Layout: Sendable {
         channel.isLeftRaw = options.normalizes
       } else if let rule = options.normalize.value(stream: item.stream, channel: name) {
         try channel.normalize(
-          by: rule, facts.statistics[item.path],
-          isNamed: options.normalize.rules.contains { $0.pattern.text == item.path },
+          by: rule, facts.normalization, isNamed: options.names(item.path),
           unmeasured: facts.unmeasured[item.path])
         if !channel.scale.isEmpty { channel.type = .float32 }
       }

@@ -1,20 +1,29 @@
 import TrajpackFormat
 
 extension SelectedChannel {
-  /// Finds what to subtract and to multiply by, an element each.
+  /// Whether a channel is one that can be scaled, and is: names, ids and rotations cannot be, events, images,
+  /// depth and booleans are where the channel is named.
+  static func isScaled(_ channel: Channel, isNamed: Bool) -> Bool {
+    switch channel.kind {
+    case .categorical, .label, .packet, .text, .quaternion, .matrix: false
+    case .event, .image, .depth: isNamed
+    default: channel.type != .bool || isNamed
+    }
+  }
+
+  /// Finds what to subtract and to multiply by, an element each, for each group.
   ///
   /// `standard` is `(x - mean) / std`; `minmax` and `quantile` map the smallest and largest value, or the
-  /// 1 % and 99 % quantiles, to -1 and 1. A component that does not vary becomes 0. Names, ids
-  /// and rotations cannot be scaled; events, images, depth and booleans are where the channel is named.
+  /// 1 % and 99 % quantiles, to -1 and 1; `robust` is `(x - median) / (q75 - q25)`. A component that does not
+  /// vary becomes 0.
   ///
   /// - Parameter unmeasured: why statistics say nothing of it.
   /// - Throws: A usage error where the channel has no such statistics.
   mutating func normalize(
-    by rule: LoaderOptions.Normalization, _ statistics: [ComponentStatistics]?, isNamed: Bool,
+    by rule: NormalizationRule, _ statistics: NormalizationStatistics, isNamed: Bool,
     unmeasured: String? = nil
   ) throws(TrajpackError) {
-    switch channel.kind {
-    case .categorical, .label, .packet, .text, .quaternion, .matrix:
+    guard Self.isScaled(channel, isNamed: isNamed) else {
       guard !isNamed else {
         throw TrajpackError(
           .usage,
@@ -23,23 +32,13 @@ extension SelectedChannel {
       }
       isLeftRaw = true
       return
-    case .event, .image, .depth:
-      guard isNamed else {
-        isLeftRaw = true
-        return
-      }
-    default: break
-    }
-    guard channel.type != .bool || isNamed else {
-      isLeftRaw = true
-      return
     }
     if let unmeasured {
       throw TrajpackError(.usage, "option 'normalize': channel '\(path)' \(unmeasured)")
     }
-    let components = ComponentRule.components(of: channel)
-    guard let statistics, statistics.count == components.count,
-      statistics.contains(where: { $0.count > 0 })
+    let fit = statistics.fits[path]
+    guard let fit, fit.groups.contains(where: { $0.contains { $0.count > 0 } }),
+      fit.groups.allSatisfy({ $0.count == fit.components.count })
     else {
       guard isNamed else {
         isLeftRaw = true
@@ -50,26 +49,35 @@ extension SelectedChannel {
         "channel '\(path)' has no statistics of the split to normalise by; choose another with "
           + "'normalize_split'")
     }
-    var shift = [Double](repeating: 0, count: channel.elements)
-    var scale = [Double](repeating: 1, count: channel.elements)
-    for (elements, s) in zip(components, statistics) where s.count > 0 {
-      var (low, high) = (s.minimum, s.maximum)
-      var middle = s.mean
-      var spread = s.deviation ?? 0
-      if rule == .quantile, let first = s.quantiles.first, let last = s.quantiles.last {
-        (low, high) = (first, last)
-      }
-      if rule != .standard {
-        middle = low + (high - low) / 2
-        spread = (high - low) / 2
-      }
-      for element in elements where element < channel.elements {
-        shift[element] = s.shift(to: middle)
-        scale[element] = s.scale(of: spread)
+    shift = [Double](repeating: 0, count: fit.groups.count * channel.elements)
+    scale = [Double](repeating: 1, count: shift.count)
+    for (group, components) in fit.groups.enumerated() {
+      for (elements, s) in zip(fit.components, components) where s.count > 0 {
+        let (middle, spread) = Self.middle(of: s, rule.method)
+        for element in elements where element < channel.elements {
+          shift[group * channel.elements + element] = s.shift(to: middle)
+          scale[group * channel.elements + element] = s.scale(of: spread)
+        }
       }
     }
-    self.shift = shift
-    self.scale = scale
+    grouping = fit.grouping
+    self.rule = rule
+  }
+
+  /// What becomes 0, and the distance from it that becomes 1.
+  private static func middle(
+    of s: ComponentStatistics, _ method: NormalizationRule.Method
+  ) -> (middle: Double, spread: Double) {
+    func between(_ low: Double, _ high: Double) -> (Double, Double) {
+      (low + (high - low) / 2, (high - low) / 2)
+    }
+    let q = s.quantiles
+    switch method {
+    case .quantile where q.count == 9: return between(q[0], q[8])
+    case .robust where q.count == 9: return (q[4], q[5] - q[3])
+    case .minmax: return between(s.minimum, s.maximum)
+    default: return (s.mean, s.deviation ?? 0)
+    }
   }
 }
 

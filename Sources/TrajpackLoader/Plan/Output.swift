@@ -60,9 +60,14 @@ struct SelectedChannel: Sendable {
   var place: Place
   var observed: Place?
   var blend: Blend
-  /// Values become `(x - shift) · scale`, an element each; empty where they are not scaled.
+  /// Values become `(x - shift) · scale`, an element each, those of each group one after the other; empty where
+  /// they are not scaled.
   var shift: [Double] = []
   var scale: [Double] = []
+  /// Which of the layout's groupings says what group an episode is of; `nil` where all is one group.
+  var grouping: Int?
+  /// How it was normalised.
+  var rule: NormalizationRule?
   var fill: LoaderOptions.Fill?
   /// Why `normalize` leaves it as it is, where it would be scaled otherwise.
   var isLeftRaw = false

@@ -14,13 +14,17 @@ struct Selection {
 
   private(set) var items: [Item] = []
   private(set) var streams: [String] = []
+  /// Channels of bytes that patterns have chosen, as `stream/channel`.
+  private(set) var leftOut: [String] = []
   private let schemas: [Schema]
 
   /// Selects.
   ///
+  /// - Parameter isAligned: whether streams have to count time in one unit.
   /// - Throws: A usage error where a pattern matches nothing, or a channel cannot be a part of a batch.
   init(
-    _ schemas: [Schema], _ options: LoaderOptions, frames: FrameSelection? = nil
+    _ schemas: [Schema], _ options: LoaderOptions, frames: FrameSelection? = nil,
+    isAligned: Bool = true
   ) throws(TrajpackError) {
     self.schemas = schemas
     let all = try Self.merged(schemas, frames)
@@ -61,6 +65,7 @@ struct Selection {
             "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
               + "batch; read them from the episode")
         }
+        leftOut.append(item.path)
         continue
       }
       items.append(item)
@@ -99,7 +104,7 @@ struct Selection {
         "option 'entities': no selected stream matches '\(pattern.text)'"
           + Suggestion.text(for: pattern.text, among: streams))
     }
-    try checkUnits()
+    if isAligned { try checkUnits() }
   }
 
   /// All channels, merged by name.
@@ -170,7 +175,7 @@ struct Selection {
     }
   }
 
-  private static func check(
+  static func check(
     _ pattern: Pattern, _ option: String, _ items: [Item]
   ) throws(TrajpackError) {
     let found = items.contains { pattern.matches(stream: $0.stream, channel: $0.channel.name) }

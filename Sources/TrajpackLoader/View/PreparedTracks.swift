@@ -66,8 +66,7 @@ extension ShardView {
   ///
   /// - Throws: A usage error where a step does not fit the data; a data error where times are damaged.
   static func prepared(
-    _ shards: [[Shard]], by plan: Plan,
-    statistics: () throws(TrajpackError) -> DatasetStatistics
+    _ shards: [[Shard]], by plan: Plan, threads: Int = 0
   ) throws(TrajpackError) -> [[ShardView]] {
     var layouts: [(schema: Schema, sorts: [Set<PlanClock.Sort>])] = []
     var numbers: [[Int]] = []
@@ -90,7 +89,10 @@ extension ShardView {
     // A step that names nothing is a mistake, which one layout alone does not show.
     let all = Self.merged(layouts.map { $0.schema.planStreams($0.sorts) })
     var plan = plan
-    if plan.unresolved != nil { plan = try plan.normalized(by: try statistics(), of: all) }
+    if plan.unresolved != nil {
+      plan = try plan.normalized(
+        by: FittedStatistics(shards.flatMap { $0 }, threads: threads), of: all)
+    }
     _ = try plan.programs(for: all)
     var made: [([(stream: PlanStream, time: Int?)], [PlanProgram], [PlanClock.Sort?])] = []
     for layout in layouts {

@@ -181,7 +181,17 @@ package struct SelectStep: Sendable, Equatable {
 
 /// Shifts and scales channels by statistics of the training split.
 package struct NormalizeStep: Sendable, Equatable {
-  package enum Method: String, Sendable, CaseIterable { case zscore, minmax, robust }
+  package enum Method: String, Sendable, CaseIterable {
+    /// Mean 0, standard deviation 1; `zscore` is an older name of it.
+    case standard, zscore
+    /// The smallest and the largest value, or the 1 % and the 99 % quantile, become 0 and 1.
+    case minmax, quantile
+    /// Median 0, quartiles 1 apart.
+    case robust
+
+    /// Whether it goes by quantiles.
+    package var needsQuantiles: Bool { self == .quantile || self == .robust }
+  }
 
   /// What is taken off, and then multiplied by, for each element of a row.
   package struct Constants: Sendable, Equatable {
@@ -198,6 +208,8 @@ package struct NormalizeStep: Sendable, Equatable {
 
   package let channels: ChannelSelection
   package let method: Method
+  /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
+  package let axes: [Int]?
   /// The split whose statistics are used; `all` is every episode, by which training sees the test.
   package let split: String
   /// Chosen from the data; `nil` before.
@@ -207,6 +219,14 @@ package struct NormalizeStep: Sendable, Equatable {
     channels = try r.selection(
       "channels", ChannelSelection([.kind(.scalar), .kind(.position)]))
     method = try r.choice("method", .zscore)
+    axes = try r.value("axes").map { (value) throws(TrajpackError) in
+      let list = value.array ?? [value]
+      let axes = list.compactMap(\.int)
+      guard axes.count == list.count, axes.allSatisfy({ (-64...63).contains($0) }) else {
+        throw r.wrong("axes", value, "an axis of a row's shape, or a list of some")
+      }
+      return axes
+    }
     split = try r.text("split") ?? "train"
     guard let given = r.value("constants") else { return }
     var list: [Constants] = []
@@ -239,6 +259,7 @@ package struct NormalizeStep: Sendable, Equatable {
   var json: JSONValue {
     .record([
       "step": "normalize", "channels": channels.json, "method": .string(method.rawValue),
+      "axes": axes.map { .array($0.map { .int(Int64($0)) }) },
       "split": .string(split),
       "constants": constants.map { list in
         .object(

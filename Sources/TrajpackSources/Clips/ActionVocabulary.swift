@@ -39,7 +39,8 @@ public struct ActionVocabulary: Sendable {
   ///   - isInterrupted: Asked between episodes; what is left then is not counted.
   public init(
     _ data: OpenDataset, _ reader: ActionReader, entity: Int?, names: ActionNames?,
-    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
+    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool,
+    isInterrupted: () -> Bool = { false }
   ) throws(TrajpackError) {
     channels = reader.channels
     dataDigest = data.digest

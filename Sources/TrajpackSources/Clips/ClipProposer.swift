@@ -76,7 +76,8 @@ public struct ClipProposer {
   ///
   /// - Returns: The clips, in the order of the dataset, and what there was of each class.
   public mutating func run(
-    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool, isInterrupted: () -> Bool = { false }
+    keeps: (_ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool,
+    isInterrupted: () -> Bool = { false }
   ) throws(TrajpackError) -> (clips: [Clip], classes: [Class])? {
     for (number, shard) in data.shards.enumerated() {
       let blocks = BlockReader(shard)

@@ -26,6 +26,7 @@ public struct PlanResolver {
   public mutating func importer(
     _ plan: Plan, version: String
   ) throws(TrajpackError) -> (PlanImporter, Plan)? {
+    try plan.refuseFits(to: source.dataset)
     var wasStopped = false
     let isInterrupted = isInterrupted
     let resolved: Plan
@@ -80,12 +81,10 @@ public struct PlanResolver {
     return Plan(steps: steps)
   }
 
-  /// The statistics that the dataset carries.
-  private func statistics() throws(TrajpackError) -> DatasetStatistics {
-    var statistics = DatasetStatistics()
-    for number in source.dataset.shardPaths.indices {
-      try statistics.add(try source.shard(number))
-    }
-    return statistics
+  /// The statistics that the dataset carries, or that are measured.
+  private func statistics() throws(TrajpackError) -> FittedStatistics {
+    var shards: [Shard] = []
+    for number in source.dataset.shardPaths.indices { shards.append(try source.shard(number)) }
+    return FittedStatistics(shards, threads: threads)
   }
 }

@@ -13,6 +13,7 @@ from . import _ffi, _options
 from ._errors import UsageError
 from ._schema import Named, Stream, streams
 from ._words import counted, lines_of
+from ._statistics import Statistics
 from .episode import Episode
 from .values import Values
 
@@ -105,10 +106,11 @@ class Dataset:
                                   for s in self._description.get("skeletons") or []})
 
     @cached_property
-    def statistics(self) -> dict[str, dict[str, dict[str, Any]]]:
+    def statistics(self) -> Statistics:
         """``{split: {"stream/channel": {"count", "missing", "min", "max", "mean", "std", "quantiles"}}}``, a list
-        with a number for each component of the channel; from the index, no data is read."""
-        return _ffi.text("tp_dataset_statistics", self._pointer)  # type: ignore[no-any-return]
+        with a number for each component of the channel; from the index, no data is read. Called, it measures any part
+        of the data: see :meth:`Statistics.__call__`."""
+        return Statistics(self)
 
     @cached_property
     def values(self) -> Values:

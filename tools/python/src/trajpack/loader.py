@@ -11,6 +11,7 @@ import numpy as np
 from . import _clips, _ffi, _options, _ranks, _weights, predicates
 from ._clips import Clipped
 from ._errors import UsageError
+from ._normalization import Normalized
 from .batch import Batch, empty, numbers
 from .dataset import Dataset
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .predicates import Test
 
 
-class Loader(Clipped):
+class Loader(Clipped, Normalized):
     """Windows of one data set, or of a mixture, in batches.
 
     ``for batch in loader`` is one epoch, of ``len(loader)`` batches; the next ``for`` is the next epoch, in another
@@ -69,12 +70,17 @@ class Loader(Clipped):
         "float32", ``{"float": "float32"}`` for floats only (so that ids stay integers; "int" and "bool" likewise), or
         ``{pattern: dtype}``; types of numpy, torch and JAX do, too. By default the channels' own.
     normalize
-        "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), or ``{pattern: ...}``, from the statistics
-        of ``normalize_split`` ("train" where there is one, else the split that is chosen, else all rows where all are
-        chosen), as it was recorded, whatever a plan does. Where ``episodes`` or ``where`` choose some of the rows that
-        were measured, it has to be said: "all", or the name of the split. The result is float32. What does not vary
-        becomes 0. Labels, categories, quaternions, matrices stay as they are, and images, depth, events, booleans that
-        are not named: ``left_raw`` lists them.
+        "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), "robust" (median 0, quartiles 1 apart), or
+        ``{"method": one of them, "axes": ..., "per": ...}``, or either of them by pattern. ``axes``: the axes of a
+        row's shape that keep statistics of their own, all others being taken together: 0 for ``[C, H, W]`` by channel.
+        ``per``: "episode", each recording by its own statistics, or a value of the episodes' metadata, each value by
+        those of its episodes. The statistics are those of what was recorded, whatever a plan does, in the training
+        split (where there is one) or else in all episodes, and of these of the chosen ones only (``split``,
+        ``episodes``, ``where``; where none of the training split is chosen, of all of it). ``normalize_split`` names
+        another split, or "all". What is not in the index (a part of a split, quantiles, ``axes``, ``per``) is measured
+        when the loader is made. The result is float32. What does not vary becomes 0. Labels, categories, quaternions,
+        matrices stay as they are, and images, depth, events, booleans that are not named: ``left_raw`` lists them.
+        :meth:`denormalize` is the inverse.
     features
         ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own.
     fill
@@ -194,7 +200,7 @@ class Loader(Clipped):
         edge: Literal["drop", "pad", "clamp"] | None = None,
         entities: int | Mapping[str, int] | None = None,
         dtype: Any = None,
-        normalize: str | Mapping[str, str] | None = None,
+        normalize: str | Mapping[str, Any] | None = None,
         normalize_split: str | None = None,
         features: Mapping[str, str | Iterable[str]] | None = None,
         fill: float | Mapping[str, float] | None = None,

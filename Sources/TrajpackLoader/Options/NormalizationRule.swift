@@ -1,0 +1,59 @@
+import TrajpackFormat
+
+/// How the values of a channel are scaled.
+struct NormalizationRule: Sendable {
+  /// What becomes 0, and what 1.
+  enum Method: String, Sendable, CaseIterable {
+    /// The mean and the standard deviation.
+    case standard
+    /// The smallest and the largest value become -1 and 1.
+    case minmax
+    /// The 1 % and the 99 % quantile become -1 and 1.
+    case quantile
+    /// The median, and the distance between the quartiles.
+    case robust
+
+    /// Whether it goes by quantiles.
+    var needsQuantiles: Bool { self == .quantile || self == .robust }
+  }
+
+  var method: Method
+  /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
+  var axes: [Int]?
+  /// What has statistics of its own; `nil` where all is one.
+  var per: StatisticsRequest.Grouping?
+}
+
+extension OptionReader {
+  /// A method, `{"method", "axes", "per"}`, or either of them by pattern.
+  func normalizations() throws(TrajpackError) -> Rules<NormalizationRule> {
+    // With one of the others, 'method' is no pattern.
+    if value["method"] != nil, value["axes"] != nil || value["per"] != nil {
+      var rules = Rules<NormalizationRule>()
+      rules.otherwise = try normalization()
+      return rules
+    }
+    return try rules { (o) throws(TrajpackError) in try o.normalization() }
+  }
+
+  private func normalization() throws(TrajpackError) -> NormalizationRule {
+    guard let members = value.members else { return NormalizationRule(method: try choice()) }
+    var rule = NormalizationRule(method: .standard)
+    for member in members where member.value != .null {
+      let reader = OptionReader(name: "\(name).\(member.name)", value: member.value)
+      switch member.name {
+      case "method": rule.method = try reader.choice()
+      case "axes": rule.axes = try reader.axes()
+      case "per":
+        let path = try reader.text()
+        rule.per = path == "episode" ? .episode : .value(path)
+      default:
+        throw TrajpackError(
+          .usage,
+          "option '\(name)' has no member '\(member.name)'"
+            + Suggestion.text(for: member.name, among: ["method", "axes", "per"]))
+      }
+    }
+    return rule
+  }
+}
