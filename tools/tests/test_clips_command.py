@@ -307,3 +307,29 @@ def test_what_cannot_be_is_refused(ww, bench, tmp_path, words, message):
 
 def test_nothing_fits(ww):
     assert "fits into any recording" in run("clips", ww, "--length", 81, "--rate", 16, code=1)
+
+
+def test_clips_lie_in_one_split_and_see_no_other(ww, tmp_path):
+    """Clips across a border are left out, and no row at or after it is the nearest of an instant before it."""
+    copy = tmp_path / "ww"
+    subprocess.run(["cp", "-r", ww, copy], check=True)
+    run("split", copy, "--name", "half", "--rule", "a=0:50%", "--rule", "b=50%:", "--length", 4)
+    ds = tp.open(copy)
+    # The border of 000001 is at row 75, at 2.5 s; at 7 rows a second 17/7 s lies nearest to row 73.
+    clips = [{"id": f"c{row}", "episode": "000001", "start_row": row, "rows": 10, "rate": 7} for row in range(0, 100, 5)]
+    whole = ds.windows(clips=clips, channels=["camera"], batch=1).clips()
+    parts = {name: ds.windows(clips=clips, channels=["camera"], batch=1, split=name, scheme="half", shuffle=False,
+                              drop_last=False, meta=True) for name in "ab"}
+    last = {c["id"]: c["start_row"] + Fraction(9 * 30, 7) for c in clips}
+    assert len(whole) == len(clips)
+    assert [c["id"] for c in parts["a"].clips()] == [c["id"] for c in clips if last[c["id"]] < 75]
+    assert [c["id"] for c in parts["b"].clips()] == [c["id"] for c in clips if c["start_row"] >= 75]
+    for name, loader in parts.items():
+        for number, clip in enumerate(loader.clips()):
+            batch = loader.read([number])
+            rows = loader.clip_rows(number, "camera")
+            seen = rows[~batch["padding:camera"][0]]
+            assert (seen < 75).all() if name == "a" else (seen >= 75).all()
+            assert batch["meta:row"][0] == clip["row"] == rows[0]
+            np.testing.assert_array_equal(batch["camera/pos"][0][rows >= 0],
+                                          ds.episode("000001")["camera/pos"][:][rows[rows >= 0]])
