@@ -264,3 +264,65 @@ def test_single_shards_and_unfinished_datasets(trajpack, people, tmp_path):
     assert "is there already" in run(trajpack, "split", shard, "--rule", "a=50%", "--into", tmp_path / "one", code=2)
     os.remove(tmp_path / "one" / "manifest.json")
     assert run(trajpack, "split", tmp_path / "one", "--rule", "a=50%", code=2)
+
+
+def test_evaluate_info_and_export_go_by_it(trajpack, tmp_path):
+    chance = np.random.default_rng(0)
+    arrays = {f"e{i}": chance.normal(size=(50 + i, 2)) for i in range(4)}
+    wrong = {name: a + chance.normal(size=a.shape) for name, a in arrays.items()}
+    for folder, given in [("truth", arrays), ("predicted", wrong)]:
+        (tmp_path / folder).mkdir()
+        for name, array in given.items():
+            np.save(tmp_path / folder / f"{name}.npy", array)
+    for folder in ("truth", "predicted"):
+        run(trajpack, "convert", tmp_path / folder, tmp_path / f"{folder}.ds", "--quiet", "--rate", "1")
+    truth = tmp_path / "truth.ds"
+    run(trajpack, "split", truth, "--name", "rows", "--rule", "a=0:40%", "--rule", "b=40%:", "--context", "3")
+    run(trajpack, "split", truth, "--name", "whole", "--rule", "a=id:e0,e2", "--rule", "b=rest")
+
+    def mse(*options):
+        told = json.loads(run(trajpack, "evaluate", truth, tmp_path / "predicted.ds", "--metric", "forecast.mse",
+                              "--format", "json", *options))
+        metric = next(m for m in told["metrics"] if m["name"] == "forecast.mse")
+        return metric["value"]
+
+    def want(pieces):
+        return np.mean([np.mean([np.mean((arrays[n][r] - wrong[n][r]) ** 2) for r in rows]) for n, rows in pieces])
+
+    rows = {n: [slice(len(a) * 40 // 100, None)] for n, a in arrays.items()}
+    assert mse("--split", "b", "--scheme", "rows") == pytest.approx(want(rows.items()), rel=1e-9)
+    windows = {n: [slice(r, r + 5) for r in range(len(a) * 40 // 100, len(a) - 4, 5)] for n, a in arrays.items()}
+    assert mse("--split", "b", "--scheme", "rows", "--window", "5", "--past", "3", "--stride", "5") == pytest.approx(
+        want(windows.items()), rel=1e-9)
+    assert mse("--split", "a", "--scheme", "whole") == pytest.approx(
+        want([(n, [slice(None)]) for n in ("e0", "e2")]), rel=1e-9)
+    assert "says nothing without a split" in run(trajpack, "evaluate", truth, tmp_path / "predicted.ds", "--metric",
+                                                 "forecast.mse", "--scheme", "rows", code=2)
+    assert "split schemes: rows, whole" in run(trajpack, "info", truth)
+    assert json.loads(run(trajpack, "info", truth, "--json"))["split_schemes"] == ["rows", "whole"]
+    run(trajpack, "export", truth, tmp_path / "out", "--to", "npz", "--split", "a", "--scheme", "whole")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir() if p.is_dir()) == ["e0", "e2"]
+    assert "cuts recordings" in run(trajpack, "export", truth, tmp_path / "cut", "--to", "npz", "--split", "a",
+                                    "--scheme", "rows", code=2)
+    assert "no split 'c'" in run(trajpack, "export", truth, tmp_path / "cut", "--to", "npz", "--split", "c", "--scheme",
+                                 "whole", code=2)
+
+
+def test_values_of_recordings_choose(trajpack, people):
+    table = os.path.join(os.path.dirname(people), "values.csv")
+    names = ids(people)
+    with open(table, "w") as file:
+        file.write("id,subject,age\n" + "".join(f"{n},{s},{20 + i}\n" for i, (n, s) in enumerate(
+            zip(names, SUBJECTS, strict=True))))
+    run(trajpack, "annotate", people, "--values", table)
+    subject = dict(zip(names, SUBJECTS, strict=True))
+    for seed in range(3):
+        made, _ = scheme(trajpack, people, "--rule", "train=60%", "--rule", "test=40%", "--group", "subject",
+                         "--split-seed", seed)
+        assert len({(subject[n], s) for n, s in made["episodes"]}) == 7 and len(made["episodes"]) == 41
+    made, _ = scheme(trajpack, people, "--by", "subject")
+    assert all(made["splits"][s] == subject[n] for n, s in made["episodes"])
+    made, _ = scheme(trajpack, people, "--rule", "s=where:subject=s3", "--rule", "rest=rest")
+    assert {n for n, s in made["episodes"] if s == 0} == {n for n in names if subject[n] == "s3"}
+    made, _ = scheme(trajpack, people, "--rule", "old=where:age=40..", "--rule", "young=where:age=..39")
+    assert {n for n, s in made["episodes"] if s == 0} == set(names[20:])

@@ -68,7 +68,14 @@ struct Evaluate: Command {
         "--where", to: \.request.conditions, value: "CONDITION",
         help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
       .option(
-        "--split", to: \.request.splits, value: "NAME", help: "Only recordings of this split."),
+        "--split", to: \.request.splits, value: "NAME",
+        help: "Only this split: its recordings, or its rows where a scheme cuts them."),
+      .option(
+        "--scheme", to: \.request.scheme, value: "NAME",
+        help: "The split scheme; by default 'default', or the recordings' own splits."),
+      .option(
+        "--fold", to: \.request.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
       .option(
         "--train-split", to: \.request.trainSplit, value: "NAME",
         help: "Training data, for metrics that need some."),

@@ -26,6 +26,13 @@ struct ExportCommand: Command {
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Only this recording."),
+      .option("--split", to: \.splits, value: "NAME", help: "Only recordings of this split."),
+      .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme; by default 'default', or the recordings' own splits."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
       .option(
         "--where", to: \.conditions, value: "CONDITION",
         help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
@@ -41,6 +48,9 @@ struct ExportCommand: Command {
   var destination = ""
   var to: String?
   var episodes: [String] = []
+  var splits: [String] = []
+  var scheme: String?
+  var fold: Int?
   var conditions: [String] = []
   var media: String?
   var escapesFormulas = false
@@ -55,6 +65,7 @@ struct ExportCommand: Command {
       }
       episodes = try ValueConditions.ids(try OpenDataset(dataset), conditions)
     }
+    try chooseSplits()
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
@@ -66,6 +77,50 @@ struct ExportCommand: Command {
     default:
       throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
     }
+  }
+
+  /// The recordings of the splits that were named.
+  private mutating func chooseSplits() throws(TrajpackError) {
+    guard !splits.isEmpty else {
+      guard scheme == nil, fold == nil else {
+        throw TrajpackError(
+          .usage, "--scheme and --fold say nothing without a split; name one with --split")
+      }
+      return
+    }
+    let data = try OpenDataset(dataset)
+    let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
+    if let selection, selection.cutsEpisodes {
+      throw TrajpackError(
+        .usage,
+        "\(dataset): the split scheme '\(selection.scheme)' cuts recordings, and an export holds whole ones; "
+          + "leave --split out, or read its windows with the loader")
+    }
+    var own: [String] = []
+    for shard in data.shards {
+      for split in shard.schema.splits where !own.contains(split) { own.append(split) }
+    }
+    let options = JSONValue.record(["split": .array(splits.map { .string($0) })])
+    let filter = try EpisodeFilter(
+      LoaderOptions(json: options.text()), selection == nil ? own : nil)
+    let asked = Set(episodes)
+    var chosen: [String] = []
+    for (place, shard) in data.shards.enumerated() {
+      for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
+        guard selection?.keeps(number, shard: place) ?? true else { continue }
+        let id = shard.index.episode(number).id
+        if asked.isEmpty || asked.contains(id) { chosen.append(id) }
+      }
+    }
+    let found = Set(chosen)
+    if conditions.isEmpty, let stranger = episodes.first(where: { !found.contains($0) }) {
+      throw TrajpackError(
+        .usage, "\(dataset): has no episode '\(stranger)' in the split \(list(splits, "or"))")
+    }
+    guard !chosen.isEmpty else {
+      throw TrajpackError(.usage, "\(dataset): no episode is in the split \(list(splits, "or"))")
+    }
+    episodes = chosen
   }
 
   private func export(

@@ -77,6 +77,8 @@ struct Info: Command {
           + named.sorted { $0.key < $1.key }.map { "\($0.key.printable) \($0.value)" }
           .joined(separator: ", "))
     }
+    let schemes = opened.sideFiles(.splits).map(\.name.printable)
+    if !schemes.isEmpty { console.print("split schemes: \(schemes.joined(separator: ", "))") }
     console.print("")
     var streams = Table(
       .text("stream"), .number("rows"), .number("tracks"), .text("of"), .text("clock"),

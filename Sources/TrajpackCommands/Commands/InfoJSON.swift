@@ -17,6 +17,7 @@ enum InfoJSON {
       "bytes": .int(Int64(summary.bytes)),
       "splits": .object(
         summary.splits.sorted { $0.key < $1.key }.map { .init($0.key, .int(Int64($0.value))) }),
+      "split_schemes": .array(dataset.sideFiles(.splits).map { .string($0.name) }),
       "skeletons": .array(
         summary.skeletons.map {
           .record([

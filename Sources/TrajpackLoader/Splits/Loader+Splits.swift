@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 
@@ -11,6 +12,11 @@ extension Loader {
   static func selections(
     _ datasets: [OpenDataset], _ options: LoaderOptions
   ) throws(TrajpackError) -> [SplitSelection?] {
+    if let plan = options.plan {
+      for dataset in datasets {
+        try plan.refuseFits(to: dataset.dataset, scheme: options.scheme)
+      }
+    }
     guard options.splits != nil || options.scheme != nil || options.fold != nil else {
       return datasets.map { _ in nil }
     }
@@ -20,12 +26,14 @@ extension Loader {
         try SplitSelection(
           dataset, scheme: options.scheme, splits: options.splits, fold: options.fold))
     }
-    if let plan = options.plan, let cutting = out.compactMap({ $0 }).first(where: \.cutsEpisodes) {
+    // Constants change a row by itself; other steps look at its neighbours.
+    let far = (options.plan?.steps ?? []).map(\.name).filter { $0 != "normalize" }
+    if let cutting = out.compactMap({ $0 }).first(where: \.cutsEpisodes), !far.isEmpty {
       throw TrajpackError(
         .usage,
-        "option 'plan': the split scheme '\(cutting.scheme)' cuts episodes, and the steps of a plan "
-          + "(\(plan.steps.map(\.name).joined(separator: ", "))) may take rows from beyond a border; apply the plan "
-          + "to the episodes of each split, or leave it out")
+        "option 'plan': the split scheme '\(cutting.scheme)' cuts episodes, and the plan has steps that may take rows "
+          + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of each split"
+      )
     }
     return out
   }

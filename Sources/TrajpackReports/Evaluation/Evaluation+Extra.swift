@@ -20,7 +20,8 @@ extension Evaluation {
       try refuse(plan, "it needs training data; name the split of the truth with --train-split")
       return false
     }
-    let ids = try Self.ids(truth, .object([.init("split", .array([.string(split)]))]))
+    let chosen = try Self.selection(truth, request, splits: [split])
+    let ids = try Self.ids(truth, .object([.init("split", .array([.string(split)]))]), chosen)
     // The very channels that are evaluated, of the truth alone.
     var own = plan
     own.recipe.inputs.removeAll { $0.side == .prediction && $0.mirrors != "train_joints" }
@@ -32,7 +33,9 @@ extension Evaluation {
       let recording = try truth.recording(id)
       let gather = EpisodeGather(
         plan: own, truth: recording, predictions: .recording(recording), request: whole,
-        window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
+        window: { [truth] (frames) throws(TrajpackError) in
+          try Self.spans(of: recording, frames, in: truth, chosen)
+        })
       guard case .gathered(var found) = try gather.run() else { continue }
       prepare(&found, plan, &codes)
       parts += found.clips

@@ -24,6 +24,8 @@ public final class Evaluation {
   let classes: ActionClasses?
   private(set) var report: Report
   var windowRows: [String: [Int: [Int]]] = [:]
+  /// What a split scheme selects, when it has been found.
+  private var chosenSplits: SplitSelection??
 
   /// Opens both inputs and decides what is evaluated. No channel is read.
   ///
@@ -108,19 +110,24 @@ public final class Evaluation {
     if !request.conditions.isEmpty {
       options.append(.init("where", try ValueConditions.json(request.conditions)))
     }
-    return try ids(archive, .object(options))
+    return try ids(
+      archive, .object(options), try selection(archive, request, splits: request.splits))
   }
 
-  static func ids(_ archive: Archive, _ options: JSONValue) throws(TrajpackError) -> [String] {
+  static func ids(
+    _ archive: Archive, _ options: JSONValue, _ selection: SplitSelection?
+  ) throws(TrajpackError) -> [String] {
     var splits: [String] = []
     for shard in archive.data.shards {
       for split in shard.schema.splits where !splits.contains(split) { splits.append(split) }
     }
-    let filter = try EpisodeFilter(LoaderOptions(json: options.text()), splits)
-      .on(archive.data)
+    let filter = try EpisodeFilter(
+      LoaderOptions(json: options.text()), selection == nil ? splits : nil
+    ).on(archive.data)
     var out: [String] = []
-    for shard in archive.data.shards {
+    for (place, shard) in archive.data.shards.enumerated() {
       for number in 0..<shard.index.episodeCount where try filter.keeps(shard.index, number) {
+        guard selection?.keeps(number, shard: place) ?? true else { continue }
         out.append(shard.index.episode(number).id)
       }
     }
@@ -216,7 +223,12 @@ extension Evaluation {
   /// The windows of an episode's frames, from their starts on: those that the loader cuts, or one of all
   /// frames.
   func windows(of recording: Recording, _ frames: Frames) throws(TrajpackError) -> [Range<Int>] {
-    guard let window = request.window else { return frames.count > 0 ? [0..<frames.count] : [] }
+    guard let window = request.window else {
+      if chosenSplits == nil {
+        chosenSplits = .some(try Self.selection(truth, request, splits: request.splits))
+      }
+      return try Self.spans(of: recording, frames, in: truth, chosenSplits ?? nil)
+    }
     let all = try windows(of: frames.stream, window)
     let tracks = Set(recording.tracks.map(\.number))
     var out: [Range<Int>] = []
@@ -238,6 +250,9 @@ extension Evaluation {
       "channels": .array([.string(stream)]), "reference": .string(stream),
       "length": .int(Int64(window.length)), "past": .int(Int64(window.past)),
       "stride": .int(Int64(window.stride)), "edge": "drop", "shuffle": "none", "batch": 1,
+      "split": request.splits.isEmpty ? nil : .array(request.splits.map { .string($0) }),
+      "scheme": request.splits.isEmpty ? nil : request.scheme.map { .string($0) },
+      "fold": request.splits.isEmpty ? nil : request.fold.map { .int(Int64($0)) },
       "drop_last": false, "masks": false, "threads": 1,
     ])
     let loader = try Loader([truth.data], LoaderOptions(json: options.text()))

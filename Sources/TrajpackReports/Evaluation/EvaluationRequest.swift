@@ -33,6 +33,10 @@ public struct EvaluationRequest: Sendable, Equatable {
   public var conditions: [String] = []
   /// Splits; all where empty.
   public var splits: [String] = []
+  /// The split scheme that ``splits`` and ``trainSplit`` name parts of; the one that counts where none is named.
+  public var scheme: String?
+  /// The fold that is the test, of a scheme of folds.
+  public var fold: Int?
   /// The split whose episodes are training data for metrics that need some.
   public var trainSplit: String?
   /// The stream whose rows are the frames; chosen by each metric where nil.
@@ -71,6 +75,7 @@ extension EvaluationRequest {
       "metrics": texts(metrics), "suites": texts(suites), "settings": texts(settings),
       "maps": texts(maps), "episodes": texts(episodes), "where": texts(conditions),
       "splits": texts(splits),
+      "scheme": scheme.map { .string($0) }, "fold": fold.map { .int(Int64($0)) },
       "train_split": trainSplit.map { .string($0) }, "reference": reference.map { .string($0) },
       "window": window.map { window in
         .record([
@@ -105,6 +110,8 @@ extension EvaluationRequest {
       case "episodes": episodes = try texts()
       case "where": conditions = try texts()
       case "splits": splits = try texts()
+      case "scheme": scheme = try item.text()
+      case "fold": fold = try item.integer()
       case "train_split": trainSplit = try item.text()
       case "reference": reference = try item.text()
       case "window":
@@ -136,6 +143,10 @@ extension EvaluationRequest {
       guard window.length > 0, window.past >= 0, window.stride > 0, window.length < 1 << 24,
         window.past < 1 << 24
       else { throw TrajpackError(.usage, "a window has a length and a stride of at least 1 row") }
+    }
+    guard scheme == nil && fold == nil || !splits.isEmpty || trainSplit != nil else {
+      throw TrajpackError(
+        .usage, "a split scheme or a fold says nothing without a split; name one with --split")
     }
     guard horizons.allSatisfy({ $0 > 0 }) else {
       throw TrajpackError(.usage, "a horizon is a number of rows, at least 1")

@@ -26,6 +26,7 @@ public struct PlanResolver {
   public mutating func importer(
     _ plan: Plan, version: String
   ) throws(TrajpackError) -> (PlanImporter, Plan)? {
+    try plan.refuseFits(to: source.dataset)
     var wasStopped = false
     let isInterrupted = isInterrupted
     let resolved: Plan

@@ -284,3 +284,27 @@ def test_windows_are_chosen_by_what_the_split_may_see(tmp_path: Path) -> None:
                              channels="s") as loader:
             rows = [int(b["meta:row"][0]) for b in loader]
         assert rows == [r for r in range(90, 158) if values[r - 4:r + 3].max() > 1.5]
+
+
+def test_plans_do_not_look_over_borders(tmp_path: Path) -> None:
+    values = np.arange(60.0)
+    with trajpack.create(tmp_path / "ds", rate={"s": 1}) as writer:
+        writer.append("e", {"s/x": values})
+    run(tmp_path / "ds", "--name", "s", "--rule", "train=0:50%", "--rule", "test=50%:", "--context", 2)
+    dataset = trajpack.open(tmp_path / "ds")
+    scaled = {"steps": [{"step": "normalize", "channels": ["s/x"],
+                         "constants": {"s/x": {"shift": [1.0], "scale": [0.5]}}}]}
+    with dataset.windows(split="test", length=3, past=2, batch=1, shuffle=False, plan=scaled) as loader:
+        got = np.stack([b["s/x"][0] for b in loader])
+    np.testing.assert_allclose(got, np.stack([(values[i:i + 5] - 1) * 0.5 for i in range(28, 56)]))
+    filtered = {"steps": [{"step": "resample", "channels": ["s/x"], "up": 1, "down": 2}]}
+    with pytest.raises(trajpack.UsageError, match="from beyond a border"):
+        dataset.windows(split="test", length=3, plan=filtered)
+    fitted = {"steps": [{"step": "normalize", "channels": ["s/x"]}]}
+    with pytest.raises(trajpack.UsageError, match="counts instead"):
+        dataset.windows(split="test", scheme="s", length=3, plan=fitted)
+    run(tmp_path / "ds", "--rule", "train=0:50%", "--rule", "test=50%:")
+    (tmp_path / "plan.json").write_text(json.dumps(fitted))
+    done = subprocess.run([program(), "apply", tmp_path / "ds", tmp_path / "out", "--plan", tmp_path / "plan.json"],
+                          capture_output=True, text=True)
+    assert done.returncode == 2 and "counts instead" in done.stderr and not (tmp_path / "out").exists()

@@ -62,8 +62,13 @@ def offsets(value: Any) -> Any:
     return out
 
 
+_PLAIN = frozenset([str, bool, int, float, type(None)])
+
+
 def plain(value: Any) -> Any:
     """Tuples, sets, ranges, arrays, the numbers of numpy and torch, and the types of these and JAX as JSON has them."""
+    if isinstance(value, (list, tuple)) and _PLAIN.issuperset(map(type, value)):
+        return list(value)  # ids may be many
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (str, bool, int, float)) or value is None:
