@@ -206,4 +206,16 @@ private func deliver(_ signal: Int32) {
       exit(4)
     }
   }
+
+  @Test func bytesThatWereReadMoveProgressWithinAFile() {
+    let counters = ProgressCounters()
+    counters.expect(bytes: 100, items: 2)
+    counters.read(bytes: 30)
+    #expect(counters.snapshot.bytes == 15)
+    counters.advance(bytes: 40, items: 1)
+    #expect(counters.snapshot.bytes == 40)
+    counters.read(bytes: 1000)
+    #expect(counters.snapshot.bytes == 100)
+    #expect(counters.snapshot.items == 1)
+  }
 }

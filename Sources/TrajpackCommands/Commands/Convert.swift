@@ -123,7 +123,8 @@ struct Convert: Command {
     try convert(found, console)
   }
 
-  private func rateValue() throws(TrajpackError) -> Rational? {
+  /// The rate that `--rate` gives.
+  static func rate(_ rate: String?) throws(TrajpackError) -> Rational? {
     guard let rate else { return nil }
     guard let value = Rational(decimal: rate), value.numerator > 0 else {
       throw TrajpackError(
@@ -136,13 +137,13 @@ struct Convert: Command {
     var settings = WildWorldImporter.Settings()
     settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
-    if let rate = try rateValue() { settings.rate = rate }
+    if let rate = try Self.rate(rate) { settings.rate = rate }
     return settings
   }
 
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
     var options = try tables.options()
-    options.rate = try rateValue()
+    options.rate = try Self.rate(rate)
     options.skipsErrors = onError == .skip
     return options
   }

@@ -11,6 +11,9 @@ struct Diff: Command {
     Compares by episode, stream, entity, channel and row; how the values are chunked, compressed and \
     stored does not matter. Videos are compared by their digests. Says where the first difference of each \
     channel is, and exits with 1 where there is any.
+
+    Recordings that are compared with a dataset are read with the options that its manifest keeps of its \
+    conversion; those that are given here count before them.
     """
   static var examples: [Example] {
     [
@@ -19,25 +22,45 @@ struct Diff: Command {
     ]
   }
   static var parameters: [Parameter<Self>] {
-    [
+    var parameters: [Parameter<Self>] = [
       .positional("A", to: \.first, completes: .files, help: "A dataset, a shard, or recordings."),
       .positional("B", to: \.second, completes: .files, help: "A dataset, a shard, or recordings."),
       .option(
         "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
-        help: "The recordings' format."),
-      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+        help: "The recordings' format; by default that of the dataset's manifest."),
+      .option(
+        "--rate", to: \.rate, value: "HZ", help: "Rows a second, as 30, 29.97 or 30000/1001."),
+      .option(
+        "--on-mismatch", to: \.onMismatch, value: "RULE",
+        help: "What to do with a recording whose files differ in frames."),
+      .option(
+        "--values", to: \.values, value: "FILE", completes: .files,
+        help: "What is known of the recordings: the table that was given to convert."),
+      .flag(
+        "--values-partial", to: \.valuesPartial,
+        help: "Recordings without a row in --values have none of them."),
     ]
+    parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    return parameters + [.flag("--json", to: \.json, help: "Print the outcome as JSON.")]
   }
   var first = ""
   var second = ""
   var from: String?
+  var rate: String?
+  var onMismatch: Convert.MismatchChoice?
+  var values: String?
+  var valuesPartial = false
+  var tables = TableReading()
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     var scratch: [String] = []
     defer { for folder in scratch { Self.remove(folder) } }
-    let a = try open(first, &scratch, console)
-    let b = try open(second, &scratch, console)
+    let plan = try [first, second].mapThrowing { (path) throws(TrajpackError) in
+      Dataset.isDataset(path) ? try Dataset(path).manifest?.source : nil
+    }.compactMap(\.self).first { Sources.readable.contains($0["format"]?.string ?? "") }
+    let a = try open(first, plan, &scratch, console)
+    let b = try open(second, plan, &scratch, console)
     var comparison = try DatasetComparison(a, b, names: (first, second))
     comparison.compareIDs()
     let progress = console.progress("comparing", items: "episodes")
@@ -85,13 +108,37 @@ struct Diff: Command {
   }
 
   /// Opens a dataset, or converts recordings into one for the comparison, their videos left in place.
+  ///
+  /// - Parameter plan: How the other side was converted; its options count where the command line says nothing.
   private func open(
-    _ path: String, _ scratch: inout [String], _ console: Console
+    _ path: String, _ plan: JSONValue?, _ scratch: inout [String], _ console: Console
   ) throws(TrajpackError) -> Dataset {
     if Dataset.isDataset(path) { return try Dataset(path) }
-    var settings = WildWorldImporter.Settings()
+    var planned = plan?["format"]?.string
+    // An export in another format is read as what it is.
+    if planned == WildWorldImporter.format.name, !WildWorldImporter.recognises(path) {
+      planned = nil
+    }
+    let format = from ?? planned
+    let kept = plan?["format"]?.string == format ? plan?["options"] : nil
+    let rate = try Convert.rate(rate)
+    var settings = WildWorldImporter.Settings(
+      json: format == WildWorldImporter.format.name ? kept ?? .object([]) : .object([]))
     settings.video = .link
-    let importer = try Sources.importer([path], from: from, wildworld: settings)
+    if let rate { settings.rate = rate }
+    if let rule = onMismatch.flatMap({ WildWorldImporter.Mismatch(rawValue: $0.rawValue) }) {
+      settings.mismatch = rule
+    }
+    var series = SeriesOptions()
+    if let kept, format == SeriesImporter.format.name { series = try SeriesOptions(json: kept) }
+    series = try tables.options(over: series)
+    if let rate { series.rate = rate }
+    // What the conversion left out is left out here, too, unless it has been mended.
+    let leftOut = (plan?["left_out"]?["files"]?.array ?? []).contains { $0["recording"] != nil }
+    series.skipsErrors = leftOut
+    let importer = try Sources.importer(
+      [path], from: format, wildworld: settings, series: series, values: values,
+      valuesPartial: valuesPartial)
     var template = Array("\(TemporaryFolder.path)/trajpack-diff-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {
       throw TemporaryFolder.failure()
@@ -99,15 +146,21 @@ struct Diff: Command {
     let made = String(
       decoding: template.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     scratch.append(made)
-    try convert(importer, to: made)
+    try convert(importer, to: made, skipsErrors: leftOut, console)
     return try Dataset(made)
   }
 
-  private func convert<I: Importer>(_ importer: I, to folder: String) throws(TrajpackError) {
+  private func convert<I: Importer>(
+    _ importer: I, to folder: String, skipsErrors: Bool, _ console: Console
+  ) throws(TrajpackError) {
     var options = Conversion<I>.Options()
     options.layout.level = 1
+    options.skipsErrors = skipsErrors
     var events = Conversion<I>.Events()
     events.isInterrupted = { Interrupt.isRequested }
+    events.skipped = { recording, failure in
+      console.warn("\(recording.path.printable): is not compared: \(failure.why.printable)")
+    }
     let outcome = try Conversion(importer, to: folder, options: options, events: events).run()
     guard outcome.isComplete else {
       throw TrajpackError(.usage, "stopped while reading the recordings")

@@ -50,7 +50,9 @@ struct TableReading: ArgumentSet {
         help: "The decimal sign of tables: '.' or ','; by default found by looking."),
       .option(
         "--thousands", to: \.thousands, value: "CHAR",
-        help: "The sign between thousands in the numbers of tables."),
+        help:
+          "The sign between thousands in the numbers of tables; 'space' also stands for spaces that do not break."
+      ),
       .option(
         "--comment", to: \.comment, value: "CHAR",
         help:
@@ -118,23 +120,32 @@ struct TableReading: ArgumentSet {
 
   /// The options of the importer.
   ///
+  /// - Parameter base: Those that count where the command line says nothing.
   /// - Throws: A usage error where a value is none of those that an option takes.
-  func options() throws(TrajpackError) -> SeriesOptions {
-    var options = SeriesOptions()
+  func options(over base: SeriesOptions = SeriesOptions()) throws(TrajpackError) -> SeriesOptions {
+    var options = base
     if let time { options.time = time == "none" ? .none : .named(time) }
-    options.timeUnit = timeUnit
-    options.episodeColumn = episodeColumn
-    options.segment = segment
-    options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
-    options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
-    options.members = try Self.names(members, "--members")
-    options.excludedMembers = try Self.names(excludedMembers, "--exclude-members")
-    options.constants = try Self.names(constants, "--constant")
-    options.terminals = try Self.names(terminals, "--terminals", signs: ",|")
-    options.episodeEnds = episodeEnds
+    if let timeUnit { options.timeUnit = timeUnit }
+    if let episodeColumn { options.episodeColumn = episodeColumn }
+    if let segment { options.segment = segment }
+    if header != .auto {
+      options.header = SeriesOptions.Header(rawValue: header.rawValue) ?? .auto
+    }
+    if leadingAxis != .auto {
+      options.leadingAxis = SeriesOptions.LeadingAxis(rawValue: leadingAxis.rawValue) ?? .auto
+    }
+    if !members.isEmpty { options.members = try Self.names(members, "--members") }
+    if !excludedMembers.isEmpty {
+      options.excludedMembers = try Self.names(excludedMembers, "--exclude-members")
+    }
+    if !constants.isEmpty { options.constants = try Self.names(constants, "--constant") }
+    if !terminals.isEmpty {
+      options.terminals = try Self.names(terminals, "--terminals", signs: ",|")
+    }
+    if let episodeEnds { options.episodeEnds = episodeEnds }
     try readTables(&options)
     if delimiter == "blanks" {
-      options.separatesByBlanks = true
+      (options.separatesByBlanks, options.delimiter) = (true, nil)
     } else if let delimiter {
       let text = delimiter == "tab" ? "\t" : delimiter
       guard text.utf8.count == 1, let byte = text.utf8.first, byte != 0x22, byte != 0x0A,
@@ -143,7 +154,9 @@ struct TableReading: ArgumentSet {
         throw TrajpackError(
           .usage, "--delimiter: '\(delimiter)' is not one character, nor 'tab' or 'blanks'")
       }
-      options.delimiter = byte
+      (options.delimiter, options.separatesByBlanks) = (
+        byte, base.separatesByBlanks.map { _ in false }
+      )
     }
     for (name, kind) in try Self.pairs(kinds, "--kind") {
       guard let known = Kind(rawValue: kind) else {
@@ -167,14 +180,18 @@ struct TableReading: ArgumentSet {
       }
       return byte
     }
-    options.groupsFolders = episodePer == .auto ? nil : episodePer == .folder
-    options.timeFormat = timeFormat
-    options.missing = missing
-    options.decimal = try sign(decimal, "--decimal")
-    options.thousands = try sign(thousands, "--thousands")
-    options.comment = try sign(comment, "--comment")
-    options.skippedRows = skipRows ?? 0
-    options.hasUnitsRow = unitsRow
+    if episodePer != .auto { options.groupsFolders = episodePer == .folder }
+    if let timeFormat { options.timeFormat = timeFormat }
+    if !missing.isEmpty { options.missing = missing }
+    if decimal != nil { options.decimal = try sign(decimal, "--decimal") }
+    if thousands != nil {
+      // Spaces that do not break have several bytes.
+      let isSpace = ["\u{A0}", "\u{202F}", "\u{2009}", "space"].contains(thousands)
+      options.thousands = try sign(isSpace ? " " : thousands, "--thousands")
+    }
+    if comment != nil { options.comment = try sign(comment, "--comment") }
+    if let skipRows { options.skippedRows = skipRows }
+    if unitsRow { options.hasUnitsRow = true }
     let (point, comma) = (UInt8(ascii: "."), UInt8(ascii: ","))
     guard options.decimal == nil || options.decimal == point || options.decimal == comma else {
       throw TrajpackError(.usage, "--decimal: '\(decimal ?? "")' is neither '.' nor ','")

@@ -107,6 +107,7 @@ struct Writing: ArgumentSet {
       if doneItems > 0 { counters.resume(bytes: doneBytes, items: doneItems) }
     }
     events.began = { counters.begin($0.id) }
+    events.read = { counters.read(bytes: $0) }
     events.wrote = { counters.advance(bytes: $0.bytes, items: 1) }
     let warnings = Atomic(0)
     events.skipped = { recording, failure in

@@ -4,6 +4,7 @@ import Synchronization
 final class ProgressCounters: Sendable {
   private let bytes = Atomic<Int>(0)
   private let items = Atomic<Int>(0)
+  private let readBytes = Atomic<Int>(0)
   private let totalBytes = Atomic<Int>(0)
   private let totalItems = Atomic<Int>(0)
   private let resumedBytes = Atomic<Int>(0)
@@ -49,12 +50,19 @@ final class ProgressCounters: Sendable {
     items.wrappingAdd(newItems, ordering: .relaxed)
   }
 
+  /// Counts bytes that were read of files which are read twice until they are done, so that progress moves within
+  /// one large file.
+  func read(bytes newBytes: Int) { readBytes.wrappingAdd(newBytes, ordering: .relaxed) }
+
   /// Names what is being worked on; the name may come from a file.
   func begin(_ name: String) { item.withLock { $0 = name } }
 
   var snapshot: Snapshot {
-    Snapshot(
-      bytes: bytes.load(ordering: .relaxed), items: items.load(ordering: .relaxed),
+    let resumed = resumedBytes.load(ordering: .relaxed)
+    let read = min(
+      resumed + readBytes.load(ordering: .relaxed) / 2, totalBytes.load(ordering: .relaxed))
+    return Snapshot(
+      bytes: max(bytes.load(ordering: .relaxed), read), items: items.load(ordering: .relaxed),
       totalBytes: totalBytes.load(ordering: .relaxed),
       totalItems: totalItems.load(ordering: .relaxed),
       resumedBytes: resumedBytes.load(ordering: .relaxed),

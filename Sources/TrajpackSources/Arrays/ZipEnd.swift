@@ -13,6 +13,7 @@ struct ZipEnd {
     }
     let magic = try file.bytes(0..<4).little(0, as: UInt32.self)
     guard magic == 0x0403_4B50 || magic == 0x0605_4B50 else {
+      if try GitLFS.isPointer(file) { throw origin.wrong(GitLFS.refusal) }
       throw origin.wrong("is no zip archive (it does not begin with 'PK'); check the file")
     }
     let start = max(file.length - 22 - 65_535, 0)

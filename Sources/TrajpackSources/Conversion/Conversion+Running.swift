@@ -36,6 +36,7 @@ extension Conversion {
     let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { point.done[$0] }
     let settled = kept + point.failed.map(\.number)
     events.planned(all.count, total, settled.count, settled.reduce(0) { $0 + all[$1].bytes })
+    if let read = events.read { source.watchReads(read) }
     let pool = try WorkerPool(threads: options.jobs)
     var outcome = Outcome(
       shards: folder.done, isComplete: false, sourceBytes: total, failed: point.failed)

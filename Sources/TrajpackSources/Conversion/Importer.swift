@@ -76,6 +76,9 @@ public protocol Importer: Sendable {
   /// Options that change what is written, for the plan's digest; an object.
   var options: JSONValue { get }
 
+  /// Has `body` told how many bytes of recordings were read, while they are examined and drafted, from any thread.
+  func watchReads(_ body: @escaping @Sendable (Int) -> Void)
+
   /// Looks at a recording; `nil` where the options say that it is to be left out.
   func examine(_ recording: Recording) throws(TrajpackError) -> Examination?
 
@@ -96,6 +99,9 @@ extension Importer {
 
   /// None; see ``Importer``.
   public var leftOut: [LeftOut] { [] }
+
+  /// Nobody is told; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) {}
 
   /// Nothing to say; see ``Importer``.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] { [] }

@@ -12,7 +12,14 @@ final class InflatedCache: Sendable {
   /// Files whose bytes are kept: recordings come in order, so two are enough.
   private static let limit = 2
   private let entries = Mutex<[Entry]>([])
+  private let watch = Mutex<(@Sendable (Int) -> Void)?>(nil)
   private let archives = Mutex<[(path: String, archive: NPZ)]>([])
+
+  /// Has `body` told how many bytes of tables were read, whenever some were.
+  func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.withLock { $0 = body } }
+
+  /// Notes that bytes of a table were read.
+  func didRead(_ count: Int) { watch.withLock { $0 }?(count) }
 
   /// The archive at a path, whose directory is read once for all of its arrays.
   func archive(_ path: String) throws(TrajpackError) -> NPZ {

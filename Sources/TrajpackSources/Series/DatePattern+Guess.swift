@@ -66,6 +66,7 @@ extension DatePattern {
       case nil: return year == "%Y" ? [day, month] : []
       }
     }
+    if let quarters = quarterForm(&reader) { return [quarters] }
     guard let first = reader.digits(1...8) else { return [] }
     guard let separator = reader.take("-/. ") else {
       guard areDigits || !reader.isAtEnd else { return [] }
@@ -93,6 +94,26 @@ extension DatePattern {
     case (2, 2), (1, 2): return orders(sign, year: "%y")
     default: return []
     }
+  }
+
+  /// The form of a quarter at the beginning, as `2020Q1`, `2020-Q1` or `Q1 2020`; `nil` where there is none.
+  private static func quarterForm(_ reader: inout DateReader) -> String? {
+    var other = reader
+    let year = other.digits(4...4)
+    let before = year == nil ? nil : other.take("-/. ")
+    guard let letter = other.take("Qq"), let number = other.digits(1...1),
+      (1...4).contains(number.value)
+    else { return nil }
+    var form = "\(letter)%q"
+    if year != nil {
+      form = "%Y\(before.map(String.init) ?? "")\(form)"
+    } else {
+      let behind = other.take("-/. ")
+      guard other.digits(4...4) != nil else { return nil }
+      form += "\(behind.map(String.init) ?? "")%Y"
+    }
+    reader = other
+    return form
   }
 
   /// The form of the time of day and the zone behind the day; `nil` where something else stands there.

@@ -1,8 +1,8 @@
 /// A form of dates as `strptime` writes it: `%d/%m/%Y %H:%M`.
 ///
 /// Taken are `%Y %y %m %d %H %I %M %S %f %p %b %B %z %%`, `%F` for `%Y-%m-%d`, `%T` for `%H:%M:%S`; `%-d`,
-/// `%-m`, `%-H` and `%-I` are written without a leading zero, `%P` is a `%p` in small letters. What is not
-/// there counts as in 1970-01-01 00:00:00.
+/// `%-m`, `%-H` and `%-I` are written without a leading zero, `%P` is a `%p` in small letters, `%q` a quarter, which
+/// counts as the first of its months. What is not there counts as in 1970-01-01 00:00:00.
 struct DatePattern: Sendable, Hashable {
   /// A part of the form.
   enum Token: Sendable, Hashable {
@@ -10,6 +10,7 @@ struct DatePattern: Sendable, Hashable {
     case year
     /// Two digits: 69 to 99 are of the last century, as POSIX has it.
     case shortYear
+    case quarter
     case month, day, hour, hour12, minute, second
     /// Digits of a second, 1 to 9.
     case fraction
@@ -67,6 +68,7 @@ struct DatePattern: Sendable, Hashable {
     switch code {
     case "Y": .year
     case "y": .shortYear
+    case "q": .quarter
     case "m": .month
     case "d": .day
     case "H": .hour
@@ -86,7 +88,7 @@ struct DatePattern: Sendable, Hashable {
 
   /// Whether the form has no day of the calendar, only a time of day.
   var isTimeOfDay: Bool {
-    !tokens.contains { [.year, .shortYear, .month, .day].contains($0) }
+    !tokens.contains { [.year, .shortYear, .quarter, .month, .day].contains($0) }
   }
 
   private struct Parts {
@@ -144,6 +146,11 @@ struct DatePattern: Sendable, Hashable {
     case .literal(let byte): return reader.skip(byte)
     case .year: return set(reader.digits(4...4)?.value, &parts.year)
     case .shortYear: return set(two().map { $0 + ($0 < 69 ? 2000 : 1900) }, &parts.year)
+    case .quarter:
+      guard let quarter = reader.digits(1...1)?.value, (1...4).contains(quarter) else {
+        return false
+      }
+      return set(3 * quarter - 2, &parts.month)
     case .month: return set(number(&form.isDatePadded), &parts.month)
     case .day: return set(number(&form.isDatePadded), &parts.day)
     case .hour, .hour12: return set(number(&form.isHourPadded), &parts.hour)
@@ -194,6 +201,7 @@ struct DatePattern: Sendable, Hashable {
         let year = String(date.year)
         part = String(repeating: "0", count: max(4 - year.count, 0)) + year
       case .shortYear: part = digits(date.year % 100, true)
+      case .quarter: part = String((date.month + 2) / 3)
       case .month: part = digits(date.month, isDatePadded)
       case .day: part = digits(date.day, isDatePadded)
       case .hour: part = digits(rest / 3600, isHourPadded)

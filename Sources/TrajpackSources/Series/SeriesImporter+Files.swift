@@ -107,12 +107,9 @@ extension SeriesImporter {
 
   /// Refuses by name what is often found in the place of a table.
   private static func refuseOthers(_ file: LocalFile) throws(TrajpackError) {
+    if try GitLFS.isPointer(file) { throw TrajpackError(.data, GitLFS.refusal) }
     let first = try file.bytes(0..<min(file.length, 512))
     let text = String(decoding: first, as: UTF8.self).drop { $0.isWhitespace || $0 == "\u{FEFF}" }
-    if text.hasPrefix("version https://git-lfs.github.com/spec/") {
-      throw TrajpackError(
-        .data, "is a Git LFS pointer, and not the file itself; fetch it with 'git lfs pull'")
-    }
     let lower = text.lowercased()
     if ["<!doctype", "<html", "<?xml", "<head"].contains(where: { lower.hasPrefix($0) }) {
       throw TrajpackError(

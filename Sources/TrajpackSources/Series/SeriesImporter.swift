@@ -210,6 +210,9 @@ public struct SeriesImporter: Importer {
     return (files[part.file], part.piece)
   }
 
+  /// Tells of the bytes of tables; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { cache.watchReads(body) }
+
   /// Reads the rows of a table, or the times of arrays, once.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     if let failure = failures[recording.id] { throw failure }

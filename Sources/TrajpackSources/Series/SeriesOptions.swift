@@ -90,46 +90,6 @@ public struct SeriesOptions: Sendable, Equatable {
   /// The defaults.
   public init() {}
 
-  /// The options that change what is written, for the digest of a plan.
-  var json: JSONValue {
-    let timeName: JSONValue =
-      switch time {
-      case .auto: .bool(true)
-      case .none: .bool(false)
-      case .named(let name): .string(name)
-      }
-    let members = JSONValue.record([
-      "time": timeName, "rate": rate.map { .string($0.description) },
-      "time_unit": timeUnit.map { .string($0) },
-      "episode_column": episodeColumn.map { .string($0) },
-      "segment": segment.map { .int(Int64($0)) }, "header": .string(header.rawValue),
-      "delimiter": delimiter.map { .int(Int64($0)) },
-      "leading_axis": .string(leadingAxis.rawValue),
-      "kinds": .object(
-        kinds.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value.rawValue)) }),
-      "units": .object(units.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
-    ])
-    // Only those that are given, so that a dataset made before there were any can be gone on with.
-    let later = JSONValue.record([
-      "blanks": separatesByBlanks.map { .bool($0) },
-      "missing": Self.texts(missing),
-      "decimal": decimal.map { .int(Int64($0)) }, "thousands": thousands.map { .int(Int64($0)) },
-      "comment": comment.map { .int(Int64($0)) },
-      "skip_rows": skippedRows == 0 ? nil : .int(Int64(skippedRows)),
-      "units_row": hasUnitsRow ? .bool(true) : nil,
-      "time_format": timeFormat.map { .string($0) },
-      "group_folders": groupsFolders.map { .bool($0) },
-      "members": Self.texts(self.members), "exclude_members": Self.texts(excludedMembers),
-      "constants": Self.texts(constants), "terminals": Self.texts(terminals),
-      "episode_ends": episodeEnds.map { .string($0) },
-    ])
-    return .object((members.members ?? []) + (later.members ?? []))
-  }
-
-  private static func texts(_ texts: [String]) -> JSONValue? {
-    texts.isEmpty ? nil : .array(texts.map { .string($0) })
-  }
-
   /// Whether a column or array of that name may hold the times. A capital `T` is a temperature to many.
   func mayBeTime(_ name: String) -> Bool {
     switch time {

@@ -168,7 +168,9 @@ extension TableLook {
   private func mayBeDates(_ column: Int) -> Bool {
     let cells = cells(column)
     guard let first = cells.first, first.look != .number else { return false }
-    return first.look == .date || first.text.first?.isNumber ?? false
+    guard first.look != .date, let sign = first.text.first else { return first.look == .date }
+    return sign.isNumber
+      || (sign.lowercased() == "q" && first.text.dropFirst().first?.isNumber == true)
   }
 
   private func goesOn(_ column: Int, _ times: TableForm.Times) -> Bool {

@@ -12,7 +12,8 @@ struct CellReader: Sendable, Hashable {
 
   /// Whether numbers have a comma where others have a point.
   var hasDecimalComma = false
-  /// The sign between thousands, which is passed over.
+  /// The sign between thousands, which is passed over; a space stands for the spaces of Unicode that do not break
+  /// (U+00A0, U+202F, U+2009), too.
   var thousands: UInt8?
   /// The words that stand for missing values, beside an empty cell and `nan`.
   private var words: [[UInt8]] = Self.usualBytes
@@ -45,6 +46,9 @@ struct CellReader: Sendable, Hashable {
   private func translated(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
     let point = UInt8(ascii: ".")
     guard cell.count <= 512 else { return word(cell) }
+    if thousands == 0x20, cell.contains(where: { $0 == 0x20 || $0 >= 0x80 }) {
+      return spaced(cell)
+    }
     return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: max(cell.count, 1)) { out in
       var count = 0
       var hasDigit = false
@@ -63,6 +67,35 @@ struct CellReader: Sendable, Hashable {
       let number = NumberText(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(out)[..<count]))
       return number.form == .text ? word(cell) : number
     }
+  }
+
+  /// The UTF-8 of the spaces that stand between thousands.
+  private static let spaces: [[UInt8]] = [
+    [0x20], [0xC2, 0xA0], [0xE2, 0x80, 0xAF], [0xE2, 0x80, 0x89],
+  ]
+
+  /// The number of a cell with spaces between thousands.
+  @inline(never)
+  private func spaced(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+    var rest = Array(cell)[...]
+    while rest.first == 0x20 || rest.first == 0x09 { rest.removeFirst() }
+    while rest.last == 0x20 || rest.last == 0x09 { rest.removeLast() }
+    var bytes: [UInt8] = []
+    while let byte = rest.first {
+      if let space = Self.spaces.first(where: { rest.starts(with: $0) }) {
+        rest = rest.dropFirst(space.count)
+        guard let last = bytes.last, last &- UInt8(ascii: "0") < 10, let next = rest.first,
+          next &- UInt8(ascii: "0") < 10
+        else { return word(cell) }
+        continue
+      }
+      bytes.append(byte)
+      rest.removeFirst()
+    }
+    var plain = self
+    plain.thousands = nil
+    let number = bytes.withUnsafeBufferPointer { plain.number($0) }
+    return number.form == .text ? word(cell) : number
   }
 
   /// What a cell is that is no plain number: a missing value, an infinity of MSVC, a number with the

@@ -8,6 +8,8 @@ struct TextFile: Sendable {
   private let source: Source
   /// Bytes of the text.
   let length: Int
+  /// Told of what is read; `nil` where nobody asks.
+  private var watch: InflatedCache?
 
   init(_ file: LocalFile) {
     source = .file(file)
@@ -36,6 +38,7 @@ struct TextFile: Sendable {
     let isArchive = first.starts(with: [0x50, 0x4B, 3, 4])
     guard let packing = Self.packing(first) ?? (isArchive ? .zip : nil) else {
       self.init(file)
+      watch = cache
       return
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
@@ -56,6 +59,7 @@ struct TextFile: Sendable {
       return spool
     }
     self.init(spool)
+    watch = cache
   }
 
   /// Whether a zip archive holds one file, and that no array.
@@ -86,6 +90,7 @@ struct TextFile: Sendable {
 
   /// Fills `buffer` from byte `offset` on; the bytes are there.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+    defer { watch?.didRead(buffer.count) }
     switch source {
     case .file(let file): try file.read(at: offset, into: buffer)
     case .spool(let spool): try spool.read(at: offset, into: buffer)

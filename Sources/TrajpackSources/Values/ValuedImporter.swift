@@ -28,6 +28,9 @@ public struct ValuedImporter<Source: Importer>: Importer {
     self.rows = rows
   }
 
+  /// Tells of the bytes of recordings; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { source.watchReads(body) }
+
   /// The recordings; see ``Importer``.
   public var recordings: [Recording] { source.recordings }
   /// See ``Importer``.

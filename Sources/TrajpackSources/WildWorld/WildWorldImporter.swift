@@ -28,6 +28,12 @@ public struct WildWorldImporter: Importer {
 
     /// The defaults.
     public init() {}
+
+    /// Reads what a manifest keeps of a conversion, but for what became of the videos.
+    public init(json: JSONValue) {
+      if let rule = json["on_mismatch"]?.string.flatMap(Mismatch.init) { mismatch = rule }
+      if let rate = json["rate"]?.string.flatMap({ Rational(decimal: $0) }) { self.rate = rate }
+    }
   }
 
   struct Sample: Sendable {
@@ -208,7 +214,11 @@ public struct WildWorldImporter: Importer {
     var counts: [(file: String, frames: Int?)] = []
     func path(_ name: String) throws(TrajpackError) -> String? {
       let path = "\(sample.folder)/\(name)"
-      return try FileSystem.hasFile(path) ? path : nil
+      guard try FileSystem.hasFile(path) else { return nil }
+      if try GitLFS.isPointer(LocalFile(path)) {
+        throw TrajpackError(.data, "\(name): \(GitLFS.refusal)")
+      }
+      return path
     }
     if let csv = try path("state.csv") {
       let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))

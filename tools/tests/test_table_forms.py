@@ -1,0 +1,52 @@
+"""Forms of tables: quarters as dates, spaces between thousands; files that Git LFS has not fetched."""
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_tables import one, run
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+
+
+@pytest.mark.parametrize("form", ["{y}Q{q}", "{y}-Q{q}", "{y} Q{q}", "Q{q} {y}", "Q{q}-{y}", "{y}q{q}", "{y}/Q{q}"])
+def test_quarters_are_dates(trajpack, tmp_path, form):
+    quarters = pd.period_range("1998Q3", periods=11, freq="Q")
+    cells = [form.format(y=p.year, q=p.quarter) for p in quarters]
+    reading, arrays = one(trajpack, tmp_path, "date,x\n" + "".join(f"{c},{i}\n" for i, c in enumerate(cells)))
+    want = quarters.to_timestamp().as_unit("s").asi8
+    assert np.array_equal(arrays["time"], want) and reading["time"]["column"] == "date"
+    run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "csv", "--to", "csv")
+    assert [line.split(",")[0] for line in (tmp_path / "csv" / "a" / "series.csv").read_text().splitlines()[1:]] == cells
+
+
+@pytest.mark.parametrize("cells", [["2020Q1", "2020Q5"], ["Q0 2020", "Q1 2020"], ["Q1", "Q2"], ["20Q1", "20Q2"]])
+def test_what_is_no_quarter_is_text(trajpack, tmp_path, cells):
+    reading, _ = one(trajpack, tmp_path, "name,x\n" + "".join(f"{c},1\n" for c in cells))
+    assert reading["text"] == ["name"] and reading["time"] is None
+
+
+@pytest.mark.parametrize("space", [" ", "\u00a0", "\u202f", "\u2009"])
+@pytest.mark.parametrize("comma", [False, True])
+def test_spaces_between_thousands(trajpack, tmp_path, space, comma):
+    values = [1234.5, 12.25, 1234567.75, -98765.0, 0.5]
+    texts = [f"{v:,}".replace(",", "_").replace(".", "," if comma else ".").replace("_", space) for v in values]
+    text = "t;x\n" + "".join(f"{i};{t}\n" for i, t in enumerate(texts))
+    options = ["--decimal", ","] if comma else []
+    _, arrays = one(trajpack, tmp_path, text, "--thousands", space, *options, "--delimiter", ";")
+    assert np.array_equal(arrays["x"], values)
+
+
+def test_files_that_were_not_fetched_are_named(trajpack, recordings, tmp_path):
+    for name in ("state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"):
+        source = tmp_path / name.replace(".", "_")
+        shutil.copytree(recordings, source)
+        found = sorted(source.rglob(name))
+        if not found:
+            continue
+        found[0].write_text(POINTER)
+        said = run(trajpack, "convert", source, tmp_path / "ds", fails=True)
+        assert name in said and "Git LFS pointer" in said and "git lfs pull" in said
+    for name in ("a.npz", "a.npy", "a.csv", "a.json"):
+        (tmp_path / name).write_text(POINTER)
+        assert "Git LFS pointer" in run(trajpack, "convert", tmp_path / name, tmp_path / "ds", fails=True)
