@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Format and lint Swift, build with warnings as errors, and check C and shell. Says nothing of what is well.
+# Format and lint Swift, build with warnings as errors, and check C, shell and Python. Says nothing of what is well.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -16,4 +16,6 @@ import ast, pathlib, sys
 for path in sorted(p for root in sys.argv[1:] for p in pathlib.Path(root).rglob("*.py")):
     ast.parse(path.read_text(), str(path))
 PYTHON
+.venv/bin/ruff check --quiet --config tools/python/pyproject.toml tools/python/src
+(cd tools/python && ../../.venv/bin/mypy --no-error-summary --cache-dir ../../build/mypy)
 echo "check: good"

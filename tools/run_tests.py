@@ -110,6 +110,8 @@ def main():
             return 1
     results = [step(*suite) for suite in suites]
     if not wanted:
+        results.append(step("make check", ["tools/check.sh"]))
+    if not wanted:
         results.append(frameworks())
     passed, failed, skipped = (sum(column) for column in zip(*results, strict=True)) if results else (0, 1, 0)
     print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))

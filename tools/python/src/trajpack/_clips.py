@@ -71,8 +71,8 @@ class Clipped(Watched):
         """The clips that windows of data set ``dataset`` are, in the order of their numbers; None without ``clips``.
 
         Each is a dict of ``id``, ``episode``, ``start`` or ``start_row``, ``rows``, what was given of ``rate``,
-        ``unit`` and ``label``; ``number``, its place in the list, as ``meta:clip`` has it; and ``row``, the row of the reference
-        stream nearest to its start.
+        ``unit`` and ``label``; ``number``, its place in the list, as ``meta:clip`` has it; and ``row``, the row of the
+        reference stream nearest to its start.
         """
         out: list[dict[str, Any]] | None = _ffi.text("tp_loader_clips", self._open(), self._member(dataset))
         return out

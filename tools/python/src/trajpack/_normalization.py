@@ -94,7 +94,8 @@ class Normalized:
                 if found is not None:
                     flat = {**found, "shape": [part["elements"]]}
                 shift, scale = self._constants(flat, values, windows, datasets, name)
-                columns.append((np.concatenate([shift] * part["slots"], -1), np.concatenate([scale] * part["slots"], -1)))
+                columns.append((np.concatenate([shift] * part["slots"], -1),
+                                np.concatenate([scale] * part["slots"], -1)))
             leading = max((c[0].shape[:-1] for c in columns), key=len)
             shift = np.concatenate([np.broadcast_to(c[0], (*leading, c[0].shape[-1])) for c in columns], -1)
             scale = np.concatenate([np.broadcast_to(c[1], (*leading, c[1].shape[-1])) for c in columns], -1)
@@ -125,7 +126,7 @@ class Normalized:
         first = np.asarray(self._normalization["first_episodes"], np.int64)
         groups = np.asarray(grouping["groups"], np.int64)[first[members] + episodes]
         between = (1,) * (rank - 1 - len(shape))
-        return tuple(n[groups].reshape(len(groups), *between, *shape) for n in numbers)  # type: ignore[return-value]
+        return tuple(n[groups].reshape(len(groups), *between, *shape) for n in numbers)
 
 
 def _grouping(description: Mapping[str, Any], channel: Mapping[str, Any]) -> Any:

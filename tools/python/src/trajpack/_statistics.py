@@ -63,7 +63,8 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             bounds = [0 if rows[0] is None else rows[0], rows[1]]
         options = _options.encode({
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "split": split,
-            "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where, "rows": bounds, "reference": reference,
+            "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where,
+            "rows": bounds, "reference": reference,
             "axes": axes, "by": by, "quantiles": quantiles, "threads": threads,
             "save": save})
         found: dict[str, Any] = {}

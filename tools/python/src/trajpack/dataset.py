@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, overload
 from . import _ffi, _options
 from ._errors import UsageError
 from ._schema import Named, Stream, streams
-from ._words import counted, lines_of
 from ._statistics import Statistics
+from ._words import counted, lines_of
 from .episode import Episode
 from .values import Values
 

@@ -57,7 +57,8 @@ class Video(Table):
     @property
     def dtype(self) -> np.dtype[Any]:
         """uint8, or uint16 where samples have more than 8 bits."""
-        return np.dtype(self._described["dtype"])
+        kind: np.dtype[Any] = np.dtype(self._described["dtype"])
+        return kind
 
     def __getitem__(self, index: Any) -> Any:
         """A frame, or frames, by a row, a slice, a list of rows or a mask; a :class:`Column` by its name."""

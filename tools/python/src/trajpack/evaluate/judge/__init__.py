@@ -27,8 +27,8 @@ from ._verdicts import Verdict, read_verdicts, write_verdicts
 
 __all__ = [
     "ActionRule", "Answer", "ArrayFrames", "Asker", "Cache", "ClipFrames", "ClipPlace", "CommandJudge", "FolderFrames",
-    "Frames", "FunctionJudge", "HTTPJudge", "Image", "Judge", "KEY_VARIABLE", "NoVerdict", "PLACEHOLDERS", "Persistence",
-    "Prompts", "RecordedJudge", "Request", "Segment", "Stepped", "TryAgain", "Verdict", "VideoFrames",
+    "Frames", "FunctionJudge", "HTTPJudge", "Image", "Judge", "KEY_VARIABLE", "NoVerdict", "PLACEHOLDERS",
+    "Persistence", "Prompts", "RecordedJudge", "Request", "Segment", "Stepped", "TryAgain", "Verdict", "VideoFrames",
     "WILDWORLD_ACTION", "agreement", "clip_segments", "cut", "episode_segments", "following", "judge_segments", "named",
     "parse_answer", "png", "read_labels", "read_rules", "read_segments", "read_verdicts", "write_segments",
     "write_verdicts"]

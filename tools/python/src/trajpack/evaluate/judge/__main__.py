@@ -72,7 +72,7 @@ def parser() -> argparse.ArgumentParser:
         help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}], or CSV'
     )
     g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
-    g.add_argument("--clips", metavar="FILE", help="judge these clips of a data set: a list as CSV, JSON or JSON lines, "
+    g.add_argument("--clips", metavar="FILE", help="judge these clips of a dataset: a list as CSV, JSON or JSON lines, "
                    "or the name of one that the data set has")
     g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")
     g.add_argument("--save-segments", metavar="FILE", help="write the segments; without --judge nothing else is done")

@@ -49,11 +49,10 @@ def clip_segments(dataset: Any, clips: Any, channels: Sequence[str] = WILDWORLD_
             seen = seen & batch[f"present:{stream}"][0, :length, slot]
         columns = []
         for path in channels:
-            def rows(name: str) -> Any:
-                array = batch[name][0, :length]
-                return array if slot is None else array[:, slot]
-            own = seen & rows(f"observed:{path}") if f"observed:{path}" in batch else seen
-            columns.append(whole_numbers(rows(path), own, path))
+            own = seen
+            if f"observed:{path}" in batch:
+                own = seen & _rows(batch[f"observed:{path}"], length, slot)
+            columns.append(whole_numbers(_rows(batch[path], length, slot), own, path))
         observed = np.logical_and.reduce([own for _, own in columns])
         actions = np.stack([values for values, _ in columns], 1)
         actions[~observed] = 0
@@ -61,6 +60,11 @@ def clip_segments(dataset: Any, clips: Any, channels: Sequence[str] = WILDWORLD_
         frames = loader.clip_rows(number, video or loader.reference)
         places[clip["id"]] = ClipPlace(clip["episode"], tuple(frames.tolist()))
     return segments, places
+
+
+def _rows(array: Any, length: int, slot: int | None) -> Any:
+    """The first rows of the only window of a batch, those of one entity where the stream has several."""
+    return array[0, :length] if slot is None else array[0, :length, slot]
 
 
 def _slot(episode: Any, stream: str, entity: int) -> int | None:
