@@ -132,7 +132,7 @@ let package = Package(
       name: "TrajpackSources",
       dependencies: [
         "CZlib", "CBZip2", "CLZMA", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore",
-        "TrajpackSignal", "TrajpackPrepare", "TrajpackHDF5", "TrajpackVideo",
+        "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 

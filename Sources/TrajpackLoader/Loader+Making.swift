@@ -42,6 +42,14 @@ extension Loader {
     if let duration = options.duration {
       rows = try facts.rows(of: duration, reference: reference, rate: options.rate)
     }
+    let selections = try Self.selections(datasets, options)
+    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    let unsplit = try EpisodeFilter(options, nil)
+    let clips = try Self.clips(datasets, views, options, reference: reference, selections) {
+      (d) throws(TrajpackError) in
+      try (selections[d] == nil ? filter : unsplit).on(datasets[d])
+    }
+    if let clips { rows = clips.longest }
     let length = options.past + rows + options.future
     let native = try NativeRows(
       views,
@@ -49,9 +57,6 @@ extension Loader {
         selection.items.filter {
           options.align.value(stream: $0.stream, channel: $0.channel.name) == .native
         }.map(\.stream)), reference: reference, length: length, options)
-    let selections = try Self.selections(datasets, options)
-    let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
-    let unsplit = try EpisodeFilter(options, nil)
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
     let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
@@ -67,6 +72,7 @@ extension Loader {
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
+    if let clips { try Self.check(clips, rule) }
     var number = 0
     var sources: [WindowSource] = []
     for (d, dataset) in datasets.enumerated() {
@@ -79,7 +85,12 @@ extension Loader {
         number += 1
       }
       let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
-      let source = try WindowSource(shards, rule, own, split: selections[d])
+      let source =
+        if let clips {
+          WindowSource(shards, rule, clips: clips, dataset: d, split: selections[d])
+        } else {
+          try WindowSource(shards, rule, own, split: selections[d])
+        }
       guard source.count > 0 else {
         throw Self.noWindows(
           dataset, own, selections[d], facts, reference: reference, length: length, options)
@@ -96,11 +107,12 @@ extension Loader {
       varying: ShardView.varying(views))
     let choices = try chooser.choose(
       LoaderSetup(
-        sources: sources, layout: layout, options: options, past: options.past, length: length))
+        sources: sources, layout: layout, options: options, past: options.past, length: length,
+        clips: clips))
     for (d, choice) in (choices ?? []).enumerated() { sources[d].chosen = choice.set }
     let setup = LoaderSetup(
       sources: sources, layout: layout, options: options, past: options.past, length: length,
-      choices: choices, rates: facts.singleRates, values: values, splits: lookup,
+      choices: choices, rates: facts.singleRates, values: values, splits: lookup, clips: clips,
       frames: frames.streams.isEmpty
         ? nil
         : FrameSetup(
@@ -116,7 +128,8 @@ extension Loader {
     try Self.check(cut, order)
     self.init(
       setup, order: order, cut: cut, reference: reference,
-      digest: try Self.digest(datasets, sources, options, reference: reference))
+      digest: try Self.digest(
+        datasets, sources, options, reference: reference, clips: clips?.digest))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -144,7 +157,13 @@ extension Loader {
       }
       return name
     }
-    return selection.streams.first { facts.entities[$0] == 0 } ?? selection.streams[0]
+    let own = selection.streams.first { facts.entities[$0] == 0 }
+    if own == nil, options.clips != nil {
+      // Entities come and go; a clip is one of the recording.
+      let all = schemas.flatMap { $0.streams.map(\.name) }
+      if let stream = all.first(where: { facts.entities[$0] == 0 }) { return stream }
+    }
+    return own ?? selection.streams[0]
   }
 
   /// How windows are cut: the window's own rows, and offsets that reach beyond it.
@@ -223,7 +242,7 @@ extension Loader {
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
-    reference: String
+    reference: String, clips: String?
   ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
@@ -236,6 +255,7 @@ extension Loader {
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
+    if let clips { text += " clips=\(clips)" }
     // Values that were set later decide which windows there are, and are no part of the data's digest.
     for dataset in datasets {
       if let values = try dataset.digest(ofValues: options.valuesAskedFor) {

@@ -276,7 +276,8 @@ public final class Loader: @unchecked Sendable {
     let shard = location.shard
     let numbers = shard.numbers(ofTrack: location.track)
     return (
-      shard.firstEpisode + numbers.episode, shard.firstTrack + location.track, location.anchor
+      shard.firstEpisode + numbers.episode, shard.firstTrack + location.track,
+      location.clip?.row ?? location.anchor
     )
   }
 

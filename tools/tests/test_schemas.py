@@ -63,6 +63,12 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
                        **os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"),
                        "TRAJPACK_LIBRARY": str(Path(trajpack).parent / "libtrajpack-c.so")})
     found.append(("segments.schema.json", json.loads(segments.read_text())))
+    clips, words = work / "clips.json", work / "vocabulary.json"
+    for command in (["clips", folders[0], "--length", "5", "--rate", "16", "-o", clips], ["actions", folders[0], "-o", words]):
+        subprocess.run([trajpack, *command], check=True, capture_output=True)
+    found.append(("clips.schema.json", json.loads(clips.read_text())))
+    found.append(("clips.schema.json", json.loads(clips.read_text())["clips"]))
+    found.append(("vocabulary.schema.json", json.loads(words.read_text())))
     found += [("plan.schema.json", p) for p in SCHEMAS["plan.schema.json"]["examples"]]
     return found + evaluations(trajpack, work)
 

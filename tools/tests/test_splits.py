@@ -179,8 +179,8 @@ def test_times_and_dates(trajpack, tmp_path):
     assert [s["rows"] for s in told["splits"]] == [240, 252, 228]
     assert [s["windows"] for s in told["splits"]] == [240 - 28, 248, 224]
     np.save(tmp_path / "r.npy", np.zeros((100, 1)))
-    run(trajpack, "convert", tmp_path / "r.npy", tmp_path / "r", "--quiet", "--rate", "10", "--scheme", "times", "--rule",
-        "a=0s:2500ms", "--rule", "b=2.5s:0.1min")
+    run(trajpack, "convert", tmp_path / "r.npy", tmp_path / "r", "--quiet", "--rate", "10", "--scheme", "times",
+        "--rule", "a=0s:2500ms", "--rule", "b=2.5s:0.1min")
     told = json.loads(run(trajpack, "split", tmp_path / "r", "--list", "--name", "times", "--json"))
     assert [s["rows"] for s in told["splits"]] == [25, 35] and told["in_none"]["rows"] == 40
 
@@ -193,7 +193,8 @@ def test_convert_writes_the_scheme_with_the_manifest(trajpack, tmp_path):
     assert json.loads(manifest)["version"] == "2.0"
     run(trajpack, "convert", tmp_path / "a.npy", tmp_path / "ds", "--quiet", *rule, "--resume")
     assert (tmp_path / "ds" / "manifest.json").read_bytes() == manifest
-    said = run(trajpack, "convert", tmp_path / "a.npy", tmp_path / "ds", "--quiet", "--rule", "a=0:20%", "--resume", code=2)
+    said = run(trajpack, "convert", tmp_path / "a.npy", tmp_path / "ds", "--quiet", "--rule", "a=0:20%", "--resume",
+               code=2)
     assert "another rule" in said
     run(trajpack, "convert", tmp_path / "a.npy", tmp_path / "ds", "--quiet", "--rule", "a=0:20%", "--overwrite")
     assert len([n for n in os.listdir(tmp_path / "ds") if n.startswith("side-")]) == 1

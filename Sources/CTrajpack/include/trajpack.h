@@ -222,6 +222,14 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                the one that is valid at a window's first row after "past", are texts too
 //
 //   Which windows, in which order
+//   "clips"      windows are clips: [{"episode", "start": time or "start_row", "rows" or "seconds", "rate", "unit",
+//                "id", "label", "dataset"}] (schemas/clips.schema.json), or the path of a file of them (.csv, .json,
+//                .jsonl), or the name of a list that the dataset has. Row k of a clip lies at start + k / rate,
+//                and each channel gives its nearest row, of two equally near ones the earlier, unless
+//                "align" says otherwise; labels, categories, events and text of streams with explicit times are
+//                as-of. "past" and "future" are rows more at the clip's rate; "length", "duration", "stride" and
+//                "rate" have no place. Clips of several lengths need "edge": "pad". "meta" has "meta:clip", the
+//                number in the list
 //   "split"      a name, or a list of names: of a split scheme, or those that episodes were recorded with
 //   "scheme"     the split scheme ('trajpack split'); by default "default", where there is one, or the only
 //                one of a dataset whose episodes have no splits. Where it cuts episodes, rows from a window's
@@ -366,6 +374,17 @@ int32_t tp_loader_locate(const tp_loader *loader, uint32_t dataset, uint64_t win
 int32_t tp_loader_locate_all(const tp_loader *loader, const uint32_t *datasets,
                              const uint64_t *windows, size_t count, int64_t *episodes,
                              int64_t *tracks, int64_t *rows, tp_error *error);
+
+// The clips that windows of a dataset are, in the order of their numbers: [{"id", "episode", "start" or "start_row",
+// "rows", and "rate", "unit", "label" where they were given, "number": its place in the list, "row": the row of the
+// reference stream nearest to its start}], or null without "clips".
+int32_t tp_loader_clips(const tp_loader *loader, uint32_t dataset, char **json, tp_error *error);
+
+// The rows of a stream that are nearest to the instants of a clip, of two equally near ones the earlier; -1
+// where it has none. They count from the first row that the stream has in the episode. `room`: of `rows`; *count:
+// how many the clip has. An error for a stream of entities.
+int32_t tp_loader_clip_rows(const tp_loader *loader, uint32_t dataset, uint64_t window, const char *stream,
+                            int64_t *rows, size_t room, size_t *count, tp_error *error);
 
 // The texts that `count` windows have of a value, as UTF-8: that of window i is bytes[offsets[i] .. offsets[i + 1]),
 // and present[i] is 0 where it has none. `offsets` has room for count + 1, `present` for count; *bytes is the

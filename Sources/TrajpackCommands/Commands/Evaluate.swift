@@ -33,6 +33,10 @@ struct Evaluate: Command {
         "trajpack evaluate lorenz forecasts --metric forecast.mse --window 100 --past 20 --horizons 10,50,100",
         "Windows as the loader cuts them, and figures of their first rows."
       ),
+      (
+        "trajpack evaluate ww clips-predicted --clips clips.csv --metric camera.ate",
+        "Clips of a list: predictions have an episode or a file for each, by its id."
+      ),
       ("trajpack evaluate lorenz --metric attractor.lyapunov", "A property of recorded series."),
       ("trajpack evaluate --describe camera.path", "What a metric needs, and its options."),
       ("trajpack evaluate compare a.json b.json", "Two models side by side."),
@@ -82,6 +86,11 @@ struct Evaluate: Command {
       .option(
         "--reference", to: \.request.reference, value: "STREAM",
         help: "Count frames by the rows of this stream."),
+      .option(
+        "--clips", to: \.request.clips, value: "FILE", completes: .files,
+        help:
+          "Score these clips instead of whole recordings; predictions have the clips' ids, or are cut alike."
+      ),
       .option(
         "--window", "-w", to: \.window, value: "ROWS", in: 1...16_777_215,
         help: "Cut windows of so many rows from the window's start on, as the loader does."),
@@ -185,9 +194,29 @@ struct Evaluate: Command {
     _ request: EvaluationRequest, _ truth: String, _ predictions: String?,
     _ original: Report?, _ console: Console
   ) throws(TrajpackError) -> Report? {
+    guard let clips = request.clips else {
+      return try evaluate(
+        request, truth, predictions, original,
+        names: original.map { ($0.truth.path, $0.predictions.path) }, nil, console)
+    }
+    let names =
+      original.map { ($0.truth.path, $0.predictions.path) } ?? (truth, predictions ?? truth)
+    return try ClippedInputs.cut(
+      try ClipArgument.list(clips, of: truth), truth: truth, predictions: predictions,
+      reference: request.reference, version: Trajpack.version,
+      isInterrupted: { Interrupt.isRequested }
+    ) { (truth, predictions, clipped) throws(TrajpackError) in
+      try evaluate(request, truth, predictions, original, names: names, clipped, console)
+    }
+  }
+
+  private func evaluate(
+    _ request: EvaluationRequest, _ truth: String, _ predictions: String?, _ original: Report?,
+    names: (truth: String, predictions: String)?, _ clipped: ClippedInputs?, _ console: Console
+  ) throws(TrajpackError) -> Report? {
     let evaluation = try Evaluation(
-      request, truth: truth, predictions: predictions, version: Trajpack.version,
-      names: original.map { ($0.truth.path, $0.predictions.path) })
+      request, truth: truth, predictions: predictions, version: Trajpack.version, names: names,
+      clipped: clipped)
     if let original {
       let known =
         [original.truth.digest, original.predictions.digest] + original.others.map(\.digest)

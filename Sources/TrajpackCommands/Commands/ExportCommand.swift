@@ -34,6 +34,9 @@ struct ExportCommand: Command {
         "--fold", to: \.fold, value: "N", in: 0...1 << 20,
         help: "The fold that is the split 'test', of a scheme of folds."),
       .option(
+        "--clips", to: \.clips, value: "FILE", completes: .files,
+        help: "Export these clips instead of recordings, by their ids."),
+      .option(
         "--where", to: \.conditions, value: "CONDITION",
         help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
       .option(
@@ -53,12 +56,17 @@ struct ExportCommand: Command {
   var fold: Int?
   var conditions: [String] = []
   var media: String?
+  var clips: String?
   var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let opened = try Dataset(dataset)
     try Destination.refuse(destination, in: dataset)
     if !conditions.isEmpty {
+      guard clips == nil else {
+        throw TrajpackError(
+          .usage, "--where chooses recordings and --clips clips of them: leave one of them out")
+      }
       guard episodes.isEmpty else {
         throw TrajpackError(
           .usage, "--where and --episode both choose recordings: give one of them")
@@ -69,6 +77,30 @@ struct ExportCommand: Command {
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
+    guard let clips else { return try export(opened, console) }
+    guard let to, Sources.writable.contains(to) else { return try export(opened, console) }
+    // A WildWorld sample has as many frames of video as rows, which no whole video has.
+    let importer = try ClipImporter(
+      dataset, try ClipArgument.list(clips, of: dataset),
+      video: to == "wildworld" ? .none : .whole, version: Trajpack.version)
+    let done = try ClipCut.temporary(importer, isInterrupted: { Interrupt.isRequested }) {
+      (folder) throws(TrajpackError) -> Bool in
+      try export(try Dataset(folder), console)
+      return true
+    }
+    guard done != nil else {
+      console.warn("stopped; nothing was written")
+      return
+    }
+    guard !importer.videos.isEmpty else { return }
+    console.print(
+      "\(list(importer.videos, "and")): "
+        + (to == "wildworld"
+          ? "videos are left out, because they cannot be cut between keyframes"
+          : "videos are whole; the clip's frames are in the metadata ('clip')"))
+  }
+
+  private func export(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
     switch to {
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)

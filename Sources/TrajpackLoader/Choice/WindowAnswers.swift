@@ -70,7 +70,8 @@ final class WindowAnswers {
     for anchor in part.anchors {
       guard let first = contexts.first else {
         contexts.append(
-          try planner.context(number: 0, shard, part.track, anchor: anchor, span: part.span))
+          try planner.context(
+            number: 0, shard, part.track, anchor: anchor, span: part.span, clip: part.clip))
         continue
       }
       var context = first

@@ -17,6 +17,9 @@ extension Planner {
     clamps: Bool
   ) throws(TrajpackError) -> RowSet {
     let clamps = clamps && setup.options.edge == .clamp && numbers.count > 0
+    isNearest =
+      window.clip != nil
+      && group.channels.allSatisfy { setup.layout.channels[$0].blend == .nearest }
     let shift = shift(window, track, numbers)
     if let offsets = group.offsets {
       try map(offsets, group, window, track, numbers, shift, clamps: clamps)
@@ -78,14 +81,14 @@ extension Planner {
     let first = window.anchor - setup.past
     func inside(_ row: Int) -> Int { min(max(row, 0), numbers.count) }
     if let shift = shift(window, track, numbers) {
-      return inside(first + shift)..<inside(first + shift + setup.length)
+      return inside(first + shift)..<inside(first + shift + end(window))
     }
     let own = try clock(window.shard, track, numbers)
     let reference = try self.reference(window)
     guard let begin = reference.instant(first) ?? reference.instant(0) else { return 0..<0 }
     let start = own.first(near: begin, rounding)
     let end =
-      reference.instant(first + setup.length).map { own.first(near: $0, rounding) } ?? own.rows
+      reference.instant(first + end(window)).map { own.first(near: $0, rounding) } ?? own.rows
     return start..<max(start, end)
   }
 
@@ -175,7 +178,7 @@ extension Planner {
     }
     switch position {
     case .before(let early, let interval):
-      if isNear(early, interval) {
+      if isNear(early, interval) || isNearest && early < interval / 2 {
         rows[t] = 0
       } else if clamps {
         clamp(t, toFirst: true, own)
@@ -192,7 +195,8 @@ extension Planner {
       isDue[t] = isDueNext
     case .after(let late, let interval):
       let holds =
-        late == 0 || late < interval || isNear(late, interval)
+        late == 0 || late < interval && !(isNearest && late > interval / 2)
+        || isNear(late, interval)
         || (hold?.toEnd == true && isInside(moment, reference))
       if holds {
         rows[t] = isFresh(late) ? own.rows - 1 : -1

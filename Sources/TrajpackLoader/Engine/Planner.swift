@@ -16,6 +16,8 @@ final class LoaderSetup: Sendable {
   let choices: [WindowChoice]?
   /// The rates of streams that have one.
   let rates: [String: Rational]
+  /// The clips that windows are; `nil` where they are none.
+  let clips: PlacedClips?
   /// The values of recordings that batches carry.
   let values: LoaderValues
   /// Which splits windows lie in, where batches say it.
@@ -26,8 +28,10 @@ final class LoaderSetup: Sendable {
   init(
     sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
     choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues(), splits: SplitLookup? = nil, frames: FrameSetup? = nil
+    values: LoaderValues = LoaderValues(), splits: SplitLookup? = nil,
+    clips: PlacedClips? = nil, frames: FrameSetup? = nil
   ) {
+    self.clips = clips
     self.values = values
     self.splits = splits
     self.frames = frames
@@ -65,6 +69,8 @@ final class Planner {
   var ownTimes: [Double] = []
   /// The next free row of a group at its own rate.
   var nativeNext = 0
+  /// Whether rows of a clip are found, none of which is farther away than half an interval.
+  var isNearest = false
   /// Where the stream's next track begins, up to which a row may be held.
   var holdEnd: Instant?
   private var slotEntities: [Int] = []
@@ -116,7 +122,8 @@ final class Planner {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
     let context = try context(
-      number: number, location.shard, location.track, anchor: location.anchor, span: location.span)
+      number: number, location.shard, location.track, anchor: location.anchor, span: location.span,
+      clip: location.clip)
     if !plan.episodes.isEmpty {
       plan.episodes[number] =
         setup.layout.firstEpisodes[place.dataset] + context.shard.firstEpisode
@@ -142,7 +149,8 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.anchor + window.cut), places.row)
+    put(Int64(window.clip?.row ?? window.anchor + window.cut), places.row)
+    if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
     let split = window.shard.index.split(ofEpisode: window.reference.episode)
     let name = split < 0 ? nil : window.shard.index.schema.splits[split]
@@ -215,7 +223,8 @@ final class Planner {
     let isReference = stream == window.reference.stream
     reset(group.length)
     if isReference {
-      let map = try map(group, window, window.track, window.reference, clamps: true)
+      let map = limited(
+        try map(group, window, window.track, window.reference, clamps: true), group, window)
       try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
@@ -230,7 +239,8 @@ final class Planner {
         guard window.shard.numbers(ofTrack: track).stream == stream else { return }
         let numbers = try numbers(window.shard, track)
         guard numbers.count > 0 else { return }
-        let map = try map(group, window, track, numbers, clamps: count == 1)
+        let map = limited(
+          try map(group, window, track, numbers, clamps: count == 1), group, window)
         try place(map, group: g, slot: 0, window, track, numbers, plan)
         if group.hold?.toEnd == true, count > 1 {
           holdEnd = try clock(window.shard, track, numbers).instant(0)
@@ -288,7 +298,8 @@ final class Planner {
           guard shard.numbers(ofTrack: track).stream == stream else { return }
           let numbers = try numbers(shard, track)
           guard numbers.entity == slotEntities[slot], numbers.count > 0 else { return }
-          let map = try map(group, window, track, numbers, clamps: false)
+          let map = limited(
+            try map(group, window, track, numbers, clamps: false), group, window)
           try place(map, group: g, slot: slot, window, track, numbers, plan)
         }
         holdEnd = nil
@@ -317,10 +328,12 @@ final class Planner {
     if let place = group.padding {
       // On the window's own rows, padding is what lies outside the recording; elsewhere, what nobody has.
       let rows = try reference(window).rows
+      let end = end(window)
       for t in 0..<group.length {
         let row = window.anchor - setup.past + t
         let isOutside =
-          group.offsets == nil && !group.isNative ? row < 0 || row >= rows : !anyone[t]
+          group.offsets == nil && !group.isNative
+          ? row < 0 || row >= rows || t >= end : !anyone[t]
         plan.memory.storeBytes(
           of: isOutside ? 1 : 0, toByteOffset: place.byte(window.number, t, 0), as: UInt8.self)
       }
@@ -397,6 +410,8 @@ struct WindowContext {
   var anchor: Int
   /// The grid that replaces the track's own clock.
   var clock: TrackClock?
+  /// The clip that it is.
+  var clip: PlacedClip?
   /// Rows of the reference that were cut off in front, because the window's split may not see them.
   var cut = 0
 }

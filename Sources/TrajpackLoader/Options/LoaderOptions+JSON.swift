@@ -19,6 +19,7 @@ extension LoaderOptions {
     for member in members where member.value != .null {
       try set(member.name, OptionReader(name: member.name, value: member.value))
     }
+    try checkClips()
     if length == nil, duration == nil { length = 1 }
     guard length == nil || duration == nil else {
       throw TrajpackError(.usage, "'length' and 'duration' say the same: give one of them")
@@ -114,6 +115,7 @@ extension LoaderOptions {
 
   private mutating func setOrder(_ name: String, _ option: OptionReader) throws(TrajpackError) {
     switch name {
+    case "clips": clips = try option.clips()
     case "split": splits = try option.texts()
     case "scheme": scheme = try option.text()
     case "fold": fold = try option.integer(0...1 << 20)
@@ -183,8 +185,8 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "size", "pixels", "layout", "frame_cache", "values", "split", "scheme",
-    "fold", "episodes", "where", "windows_where",
+    "masks", "time", "meta", "size", "pixels", "layout", "frame_cache", "values", "clips", "split",
+    "scheme", "fold", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",
     "epoch", "batch", "drop_last", "rank", "world", "weights", "epoch_windows", "replacement",

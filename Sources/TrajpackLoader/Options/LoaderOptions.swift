@@ -108,6 +108,7 @@ public struct LoaderOptions: Sendable {
   /// Values of recordings that batches carry.
   var values: [String] = []
 
+  var clips: ClipChoice?
   var splits: [String]?
   /// The split scheme that 'split' names parts of; `nil` for the one that counts where none is named.
   var scheme: String?

@@ -51,7 +51,9 @@ struct Layout: Sendable {
     var features: [Int?] = []
     for item in selection.items {
       let name = item.channel.name
-      let align = options.align.value(stream: item.stream, channel: name) ?? .auto
+      let align =
+        options.align.value(stream: item.stream, channel: name)
+        ?? Self.alignOfClips(item, options, facts) ?? .auto
       let feature = options.features.firstIndex { feature in
         feature.patterns.contains { $0.matches(stream: item.stream, channel: name) }
       }
@@ -96,6 +98,19 @@ struct Layout: Sendable {
     addMasks(options)
     if options.meta { addMeta(facts, options) }
     try addValues(facts, options)
+  }
+
+  /// Rows of clips are the nearest to each instant, but those of logs count until the next one comes; `nil` where
+  /// windows are no clips.
+  private static func alignOfClips(
+    _ item: Selection.Item, _ options: LoaderOptions, _ facts: Facts
+  ) -> LoaderOptions.Alignment? {
+    guard options.clips != nil else { return nil }
+    switch item.channel.kind {
+    case .label, .categorical, .event, .text:
+      return facts.sparse.contains(item.stream) ? nil : .nearest
+    default: return .nearest
+    }
   }
 
   /// How long rows of a channel count where no other follows.
@@ -311,6 +326,14 @@ struct Layout: Sendable {
             bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
           row: 8, slots: 1, length: 1))
     }
+    var clip: Place?
+    if options.clips != nil {
+      clip = append(
+        Output(
+          name: "meta:clip", role: .meta, type: .int64, shape: [options.batch], offset: 0, bytes: 0,
+          stream: "", channels: [], entities: 0, units: nil, kind: nil),
+        row: 8, slots: 1, length: 1)
+    }
     let split = append(
       Output(
         name: "meta:split", role: .meta, type: .int32, shape: [options.batch], offset: 0, bytes: 0,
@@ -318,7 +341,7 @@ struct Layout: Sendable {
       row: 4, slots: 1, length: 1)
     meta = MetaPlaces(
       dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4],
-      split: split, kinds: codes(of: facts.kinds))
+      clip: clip, split: split, kinds: codes(of: facts.kinds))
     var named: Set<String> = []
     for i in groups.indices where groups[i].entities > 0 {
       guard named.insert(groups[i].stream).inserted else { continue }
@@ -414,6 +437,8 @@ struct MetaPlaces: Sendable {
   var row: Place
   var time: Place
   var window: Place
+  /// Of the clip in its list; `nil` where windows are none.
+  var clip: Place?
   var split: Place
   /// The code of each kind of entity.
   var kinds: [String: Int]

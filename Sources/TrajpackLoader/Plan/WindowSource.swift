@@ -12,6 +12,8 @@ struct WindowSource: Sendable {
     var track: Int
     /// The row of the reference clock that is the window's start, of the track's rows.
     var anchor: Int
+    /// The clip that it is.
+    var clip: PlacedClip?
     /// The span of the split that it lies in; `nil` where nothing is cut off.
     var span: SplitSelection.Span?
   }
@@ -23,6 +25,9 @@ struct WindowSource: Sendable {
   /// also its span (-1: none) and its first window's start.
   private let lines: PackedTable
   private let rule: WindowRule
+  /// The clips that windows are, and what identifies them; `nil` where windows are cut by the rule.
+  let clips: [PlacedClip]?
+  private let clipDigest: String?
   /// What a split scheme selects.
   let split: SplitSelection?
 
@@ -52,6 +57,8 @@ struct WindowSource: Sendable {
     self.shards = shards
     self.rule = rule
     self.split = split
+    clips = nil
+    clipDigest = nil
     var lines = PackedTable.Builder(columns: split?.cutsEpisodes == true ? 4 : 2)
     var windows = 0
     for (number, shard) in shards.enumerated() {
@@ -63,6 +70,21 @@ struct WindowSource: Sendable {
     }
     self.lines = lines.table()
     candidates = UInt64(windows)
+  }
+
+  /// Windows that are clips, in the order of their list.
+  init(
+    _ shards: [LoadedShard], _ rule: WindowRule, clips: PlacedClips, dataset: Int,
+    split: SplitSelection?
+  ) {
+    self.shards = shards
+    self.rule = rule
+    self.split = split
+    self.clips = clips.datasets[dataset]
+    clipDigest = clips.digest
+    shardStarts = [Int](repeating: 0, count: shards.count + 1)
+    lines = PackedTable.Builder(columns: 2).table()
+    candidates = UInt64(clips.datasets[dataset].count)
   }
 
   /// Windows before a timeline, or before one after the last.
@@ -134,6 +156,8 @@ struct WindowSource: Sendable {
     var first: UInt64
     /// Where each starts.
     var anchors: [Int]
+    /// The clip that the only one of them is.
+    var clip: PlacedClip?
     /// The span of the split that they lie in.
     var span: SplitSelection.Span?
   }
@@ -143,6 +167,16 @@ struct WindowSource: Sendable {
     _ range: Range<UInt64>, _ body: (Part) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard !range.isEmpty else { return }
+    if let clips {
+      for number in range {
+        let clip = clips[Int(number)]
+        try body(
+          Part(
+            shard: shards[clip.shard], track: clip.track, first: number, anchors: [clip.anchor],
+            clip: clip, span: clip.span.flatMap { split?.spans[$0] }))
+      }
+      return
+    }
     var timeline = timeline(of: range.lowerBound)
     while timeline < lines.count, before(timeline) < range.upperBound {
       let (shard, track) = place(ofTimeline: timeline)
@@ -180,12 +214,19 @@ struct WindowSource: Sendable {
   var ruleText: String {
     "\(rule.reach) \(rule.seconds.map { "\($0)" } ?? "-") \(rule.stride) \(rule.edge.rawValue) "
       + "\(rule.rate.map { "\($0)" } ?? "-") \(rule.tolerance.map { "\($0)" } ?? "-") \(candidates)"
+      + (clipDigest.map { " clips=\($0)" } ?? "")
       + (split.map { " \($0.identity)" } ?? "")
   }
 
   /// Where window `number` lies; it is below ``count``.
   func locate(_ chosenNumber: UInt64) -> Location {
     let number = chosen?.select(chosenNumber) ?? chosenNumber
+    if let clips {
+      let clip = clips[Int(number)]
+      return Location(
+        shard: shards[clip.shard], track: clip.track, anchor: clip.anchor, clip: clip,
+        span: clip.span.flatMap { split?.spans[$0] })
+    }
     let low = timeline(of: number)
     let (shard, track) = place(ofTimeline: low)
     return Location(

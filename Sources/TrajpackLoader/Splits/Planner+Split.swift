@@ -14,13 +14,16 @@ extension Planner {
 
   /// The window that starts at a row of a timeline.
   func context(
-    number: Int, _ shard: LoadedShard, _ track: Int, anchor: Int, span: SplitSelection.Span?
+    number: Int, _ shard: LoadedShard, _ track: Int, anchor: Int, span: SplitSelection.Span?,
+    clip: PlacedClip? = nil
   ) throws(TrajpackError) -> WindowContext {
     self.span = span
     let whole = shard.numbers(ofTrack: track)
-    let grid = try referenceClock(shard, track, whole)
+    var grid = clip?.grid
+    if grid == nil { grid = try referenceClock(shard, track, whole) }
     var context = WindowContext(
-      number: number, shard: shard, track: track, reference: whole, anchor: anchor, clock: grid)
+      number: number, shard: shard, track: track, reference: whole, anchor: anchor, clock: grid,
+      clip: clip)
     guard let span else { return context }
     context.reference = try numbers(shard, track)
     if let grid {

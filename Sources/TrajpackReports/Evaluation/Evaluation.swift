@@ -35,11 +35,12 @@ public final class Evaluation {
   ///     to measure the truth itself, by metrics that measure one series.
   ///   - version: The version of trajpack, for the report.
   ///   - names: What the report calls the two; their paths where nil.
+  ///   - clipped: What the two were cut from, where they are clips.
   /// - Throws: A usage error for a metric, option, channel or episode that is not there; a data error
   ///   where an input is damaged.
   public init(
     _ request: EvaluationRequest, truth: String, predictions: String?, version: String,
-    names: (truth: String, predictions: String)? = nil
+    names: (truth: String, predictions: String)? = nil, clipped: ClippedInputs? = nil
   ) throws(TrajpackError) {
     try request.validate()
     self.request = request
@@ -73,15 +74,19 @@ public final class Evaluation {
     report = Report(
       version: version, request: request,
       truth: .init(
-        path: names?.truth ?? truth, form: "archive", digest: self.truth.data.digest),
+        path: names?.truth ?? truth, form: "archive",
+        digest: clipped?.truth ?? self.truth.data.digest),
       predictions: .init(
         path: names?.predictions ?? predictions ?? truth, form: self.predictions.form,
-        digest: self.predictions.digest),
+        digest: clipped?.predictions ?? self.predictions.digest),
       others: [], episodes: .init(), inputs: [], metrics: [], figures: [])
     verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
     classes = try request.classes.map { (path) throws(TrajpackError) in try ActionClasses(path) }
     for path in [request.verdicts, request.labels, request.classes].compactMap({ $0 }) {
       report.others.append(.init(path: path, form: "files", digest: try LocalFile(path).sha256()))
+    }
+    if let clipped, let path = request.clips {
+      report.others.append(.init(path: path, form: "files", digest: clipped.list))
     }
     try choose(selected)
   }

@@ -51,6 +51,8 @@ public struct EvaluationRequest: Sendable, Equatable {
   public var failed: String?
   /// Conventions of a benchmark, by name; see ``Preset``.
   public var preset: String?
+  /// A list of clips, a file or the name of one that the dataset has: the episodes are these clips.
+  public var clips: String?
   /// The seed of everything that is drawn; each metric's own default where nil.
   public var seed: Int?
   /// A file of verdicts, for `action.following` and `action.agreement`.
@@ -83,6 +85,7 @@ extension EvaluationRequest {
           "stride": .int(Int64(window.stride)),
         ])
       },
+      "clips": clips.map { .string($0) },
       "horizons": horizons.isEmpty ? nil : .array(horizons.map { .int(Int64($0)) }),
       "partial": isPartial ? .bool(true) : nil, "failed": failed.map { .string($0) },
       "preset": preset.map { .string($0) },
@@ -118,6 +121,7 @@ extension EvaluationRequest {
         window = Window(
           length: try item.integer("length"), past: try item.integer("past"),
           stride: try item.integer("stride"))
+      case "clips": clips = try item.text()
       case "horizons": horizons = try item.integers()
       case "partial":
         guard let truth = member.value.bool else { throw item.wrong("true or false") }

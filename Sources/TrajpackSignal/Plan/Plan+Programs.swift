@@ -31,6 +31,7 @@ extension PlanStep {
     case .mask(let step): (step.channels, false)
     case .timeSince(let step): (step.channels, false)
     case .elapsed(let step): (step.channels, false)
+    case .encode(let step): (step.selection, false)
     case .path(let step): (step.channels, false)
     case .normalize(let step): (step.channels, false)
     case .select(let step): (step.channels, false)
@@ -126,6 +127,13 @@ extension PlanProgram {
       }
       outputs.append(stage.output)
       return stages.append(.elapsed(stage))
+    case .encode(let step):
+      guard let stage = try EncodeStage(step, stream, outputs, isVideo: isVideo) else { break }
+      if stage.columns.contains(where: { varying.contains(outputs[$0].name) }) {
+        varying.insert(stage.output.name)
+      }
+      outputs.append(stage.output)
+      return stages.append(.encode(stage))
     case .path(let step):
       guard let stage = try PathStage(step, stream, outputs, isVideo: isVideo) else { break }
       for part in stage.parts {

@@ -65,13 +65,14 @@ package enum PlanStep: Sendable, Equatable {
   case mask(MaskStep)
   case timeSince(TimeSinceStep)
   case elapsed(ElapsedStep)
+  case encode(EncodeStep)
   case path(PathStep)
   case normalize(NormalizeStep)
   case select(SelectStep)
 
   /// The names of all steps.
   static let names = [
-    "resample", "align", "quantise", "embed", "mask", "time_since", "elapsed", "path",
+    "resample", "align", "quantise", "embed", "mask", "time_since", "elapsed", "encode", "path",
     "normalize", "select",
   ]
 
@@ -91,6 +92,7 @@ package enum PlanStep: Sendable, Equatable {
     case "mask": self = .mask(try MaskStep(&reader))
     case "time_since": self = .timeSince(try TimeSinceStep(&reader))
     case "elapsed": self = .elapsed(try ElapsedStep(&reader))
+    case "encode": self = .encode(try EncodeStep(&reader))
     case "path": self = .path(try PathStep(&reader))
     case "normalize": self = .normalize(try NormalizeStep(&reader))
     case "select": self = .select(try SelectStep(&reader))
@@ -111,6 +113,7 @@ package enum PlanStep: Sendable, Equatable {
     case .mask(let step): step.json
     case .timeSince(let step): step.json
     case .elapsed(let step): step.json
+    case .encode(let step): step.json
     case .path(let step): step.json
     case .normalize(let step): step.json
     case .select(let step): step.json

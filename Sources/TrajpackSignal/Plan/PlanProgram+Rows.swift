@@ -52,7 +52,7 @@ extension PlanProgram.Stage {
   /// Whether output rows need input rows nearby only.
   fileprivate var isLocal: Bool {
     switch self {
-    case .keep, .select, .normalize, .embed: return true
+    case .keep, .select, .normalize, .embed, .encode: return true
     case .mask(let stage): return stage.isLocal
     case .align, .quantise, .timeSince, .elapsed, .path: return false
     case .resample(let stage): return stage.isLocal

@@ -30,6 +30,7 @@ public struct PlanProgram: Sendable {
     case mask(MaskStage)
     case timeSince(columns: [Int], suffix: String)
     case elapsed(ElapsedStage)
+    case encode(EncodeStage)
     case path(PathStage)
     case normalize([Int: NormalizeStep.Constants])
     case select([Int])
@@ -111,6 +112,7 @@ public struct PlanProgram: Sendable {
         case .mask(let stage): try stage.run(&track, key)
         case .timeSince(let columns, let suffix): try timeSince(columns, suffix, &track)
         case .elapsed(let stage): try stage.run(&track)
+        case .encode(let stage): try stage.run(&track)
         case .path(let stage): try stage.run(&track)
         case .normalize(let constants): try normalize(constants, &track)
         case .select(let columns): track.columns = columns.map { track.columns[$0] }
@@ -139,7 +141,7 @@ public struct PlanProgram: Sendable {
     _ number: Int, _ clock: PlanClock, _ key: PlanKey, _ reference: Reference
   ) throws(TrajpackError) -> PlanClock {
     switch stages[number] {
-    case .keep, .mask, .timeSince, .elapsed, .path, .normalize, .select: return clock
+    case .keep, .mask, .timeSince, .elapsed, .encode, .path, .normalize, .select: return clock
     case .resample(let stage):
       return try stage.target(
         of: clock, isEntity: key.entity != nil
@@ -194,7 +196,7 @@ extension PlanProgram {
     var sort = sort
     for number in 0..<(steps ?? stages.count) {
       switch stages[number] {
-      case .keep, .mask, .timeSince, .elapsed, .path, .normalize, .select, .embed: break
+      case .keep, .mask, .timeSince, .elapsed, .encode, .path, .normalize, .select, .embed: break
       case .quantise: sort = .ticks
       case .align(let step):
         var sorts: Set<PlanClock.Sort> = []

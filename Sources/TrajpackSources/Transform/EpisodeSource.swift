@@ -81,7 +81,7 @@ final class EpisodeSource: Sendable {
   }
 
   /// Whether rows of the one can be written by the schema of the other.
-  private static func areAlike(_ a: Schema, _ b: Schema) -> Bool {
+  static func areAlike(_ a: Schema, _ b: Schema) -> Bool {
     a.streams == b.streams && a.skeletons == b.skeletons
       && a.blocks.map(\.type) == b.blocks.map(\.type) && a.attributes == b.attributes
   }

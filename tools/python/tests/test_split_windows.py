@@ -151,7 +151,8 @@ def loading(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.integers(0, 2 ** 32), loading(), st.integers(0, 6), st.integers(20, 60), st.integers(0, 20), st.integers(0, 2))
+@given(st.integers(0, 2 ** 32), loading(), st.integers(0, 6), st.integers(20, 60), st.integers(0, 20),
+       st.integers(0, 2))
 def test_a_split_is_as_if_the_rest_were_not_there(seed: int, options: dict[str, Any], context: int, first: int,
                                                   more: int, which: int) -> None:
     archive = worlds.archive(seed, most=40)
@@ -289,17 +290,17 @@ def test_windows_are_chosen_by_what_the_split_may_see(tmp_path: Path) -> None:
 def test_plans_do_not_look_over_borders(tmp_path: Path) -> None:
     values = np.arange(60.0)
     with trajpack.create(tmp_path / "ds", rate={"s": 1}) as writer:
-        writer.append("e", {"s/x": values})
+        writer.append("e", {"s/x": values}, split="train")
     run(tmp_path / "ds", "--name", "s", "--rule", "train=0:50%", "--rule", "test=50%:", "--context", 2)
     dataset = trajpack.open(tmp_path / "ds")
     scaled = {"steps": [{"step": "normalize", "channels": ["s/x"],
                          "constants": {"s/x": {"shift": [1.0], "scale": [0.5]}}}]}
-    with dataset.windows(split="test", length=3, past=2, batch=1, shuffle=False, plan=scaled) as loader:
+    with dataset.windows(split="test", scheme="s", length=3, past=2, batch=1, shuffle=False, plan=scaled) as loader:
         got = np.stack([b["s/x"][0] for b in loader])
     np.testing.assert_allclose(got, np.stack([(values[i:i + 5] - 1) * 0.5 for i in range(28, 56)]))
-    filtered = {"steps": [{"step": "resample", "channels": ["s/x"], "up": 1, "down": 2}]}
+    filtered = {"steps": [{"step": "resample", "streams": ["s"], "up": 1, "down": 2}]}
     with pytest.raises(trajpack.UsageError, match="from beyond a border"):
-        dataset.windows(split="test", length=3, plan=filtered)
+        dataset.windows(split="test", scheme="s", length=3, plan=filtered)
     fitted = {"steps": [{"step": "normalize", "channels": ["s/x"]}]}
     with pytest.raises(trajpack.UsageError, match="counts instead"):
         dataset.windows(split="test", scheme="s", length=3, plan=fitted)
@@ -308,3 +309,24 @@ def test_plans_do_not_look_over_borders(tmp_path: Path) -> None:
     done = subprocess.run([program(), "apply", tmp_path / "ds", tmp_path / "out", "--plan", tmp_path / "plan.json"],
                           capture_output=True, text=True)
     assert done.returncode == 2 and "counts instead" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_standardised_by_the_target_rows_of_a_split(tmp_path: Path) -> None:
+    """As scikit-learn's StandardScaler, fitted to the training rows, makes them: every bit of float32."""
+    from sklearn.preprocessing import StandardScaler
+
+    data = np.random.default_rng(1).normal(size=(17_420, 7)).cumsum(0).astype("f4")
+    with trajpack.create(tmp_path / "ds", rate={"s": "1/3600"}) as writer:
+        writer.append("ett", {"s/x": data})
+    run(tmp_path / "ds", "--rule", "train=0:8640", "--rule", "val=8640:11520", "--rule", "test=11520:14400",
+        "--context", 96)
+    scaled = StandardScaler().fit(data[:8640].astype("f8")).transform(data.astype("f8")).astype("f4")
+    for name, first, count in [("train", 0, 8449), ("val", 8544, 2785), ("test", 11_424, 2785)]:
+        with trajpack.open(tmp_path / "ds").windows(split=name, past=96, length=96, shuffle=False, batch=500,
+                                                    drop_last=False, normalize="standard") as loader:
+            assert loader.windows == count
+            at = first
+            for batch in loader:
+                for window in batch["s/x"]:
+                    assert np.array_equal(window, scaled[at:at + 192])
+                    at += 1

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from . import _ffi, _options, _ranks, _weights, predicates
+from . import _clips, _ffi, _options, _ranks, _weights, predicates
+from ._clips import Clipped
 from ._errors import UsageError
 from ._normalization import Normalized
-from ._watching import Watched
 from .batch import Batch, empty, numbers
 from .dataset import Dataset
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .predicates import Test
 
 
-class Loader(Watched, Normalized):
+class Loader(Clipped, Normalized):
     """Windows of one data set, or of a mixture, in batches.
 
     ``for batch in loader`` is one epoch, of ``len(loader)`` batches; the next ``for`` is the next epoch, in another
@@ -101,7 +101,8 @@ class Loader(Watched, Normalized):
         of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
         ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
         for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
-        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False).
+        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False). Of clips,
+        ``meta:clip``, ``[B]`` int64, the number in the list, comes too.
     values
         Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
         integers int64, categories int32 codes (``batch.names("label")``), and ``observed:NAME``, ``[B]`` bool: which
@@ -111,6 +112,12 @@ class Loader(Watched, Normalized):
 
     Which windows, in which order:
 
+    clips
+        Windows are these clips instead of all that fit: a list of dicts or tuples ``(episode, start, rows, rate)``, a
+        frame of pandas or polars, the path of a CSV or JSON file of them, or the name of a list that the data set has
+        (``docs/clips.md``). Row k lies at ``start + k / rate``; each channel gives its nearest row, the earlier of two
+        equally near ones, unless ``align`` says otherwise. ``clips()`` lists them, ``clip_rows`` their rows of a
+        stream.
     split, scheme, fold
         Names of splits: of a split scheme (``trajpack split``), or those that episodes were recorded with. ``scheme``
         is its name; without one ``default`` counts, where there is one. Where a scheme cuts episodes, the ``length``
@@ -203,6 +210,7 @@ class Loader(Watched, Normalized):
         layout: str | Mapping[str, str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
+        clips: Any = None,
         values: str | Iterable[str] | None = None,
         split: str | Iterable[str] | None = None,
         scheme: str | None = None,
@@ -247,8 +255,8 @@ class Loader(Watched, Normalized):
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
             "size": size, "pixels": pixels, "layout": layout, "frame_cache": frame_cache, "time": time, "meta": meta,
-            "values": _options.listed(values) or None, "split": split, "scheme": scheme, "fold": fold,
-            "episodes": _options.listed(episodes), "where": where,
+            "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
+            "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,

@@ -13,6 +13,7 @@ from __future__ import annotations
 from ._archive import WILDWORLD_ACTION, episode_segments
 from ._cache import Cache
 from ._callable import FunctionJudge
+from ._clips import ClipFrames, ClipPlace, clip_segments
 from ._command import CommandJudge
 from ._frames import ArrayFrames, FolderFrames, Frames, Image, Stepped, VideoFrames, png
 from ._http import KEY_VARIABLE, HTTPJudge
@@ -25,9 +26,9 @@ from ._segments import ActionRule, Segment, cut, named, read_rules, read_segment
 from ._verdicts import Verdict, read_verdicts, write_verdicts
 
 __all__ = [
-    "ActionRule", "Answer", "ArrayFrames", "Asker", "Cache", "CommandJudge", "FolderFrames", "Frames",
-    "FunctionJudge", "HTTPJudge", "Image", "Judge", "KEY_VARIABLE", "NoVerdict", "PLACEHOLDERS", "Persistence",
+    "ActionRule", "Answer", "ArrayFrames", "Asker", "Cache", "ClipFrames", "ClipPlace", "CommandJudge", "FolderFrames",
+    "Frames", "FunctionJudge", "HTTPJudge", "Image", "Judge", "KEY_VARIABLE", "NoVerdict", "PLACEHOLDERS", "Persistence",
     "Prompts", "RecordedJudge", "Request", "Segment", "Stepped", "TryAgain", "Verdict", "VideoFrames",
-    "WILDWORLD_ACTION", "agreement", "cut", "episode_segments", "following", "judge_segments", "named",
+    "WILDWORLD_ACTION", "agreement", "clip_segments", "cut", "episode_segments", "following", "judge_segments", "named",
     "parse_answer", "png", "read_labels", "read_rules", "read_segments", "read_verdicts", "write_segments",
     "write_verdicts"]

@@ -35,6 +35,7 @@ from . import (
     read_segments,
     write_segments,
 )
+from ._clips import ClipFrames, clip_segments
 from ._frames import first_row, frames
 from ._segments import refuse_strange
 
@@ -45,6 +46,8 @@ examples:
   python -m trajpack.evaluate.judge segments.json --judge command --command './my-judge --fast' \\
       --truth 'truth/{episode}' --prediction 'generated/{episode}' --out verdicts.jsonl
   python -m trajpack.evaluate.judge ww --save-segments segments.json
+  python -m trajpack.evaluate.judge ww --clips clips.csv --judge command --command ./my-judge \\
+      --truth 'recordings/{episode}/rgb.mp4' --prediction 'generated/{clip}.mp4' --out verdicts.jsonl
 
 Run the same command again to go on where it stopped. Exit codes: 0 every segment has a verdict, 1 some have none (the
 file says why) or data is damaged, 2 usage, 3 the machine or the judge refused, 130 interrupted.
@@ -69,11 +72,14 @@ def parser() -> argparse.ArgumentParser:
         help='action table: [{"action": [3, "*", 12], "class": "attack", "name": "slash"}], or CSV'
     )
     g.add_argument("--minimum-length", type=int, default=1, metavar="N", help="rows a segment must have (%(default)s)")
+    g.add_argument("--clips", metavar="FILE", help="judge these clips of a data set: a list as CSV, JSON or JSON lines, "
+                   "or the name of one that the data set has")
     g.add_argument("--episodes", nargs="+", metavar="ID", help="episodes, * and ? stand for anything")
     g.add_argument("--save-segments", metavar="FILE", help="write the segments; without --judge nothing else is done")
     g = p.add_argument_group("frames")
     g.add_argument(
-        "--truth", metavar="PLACE", help="recorded frames: a video or a folder of images, {episode} in its name"
+        "--truth", metavar="PLACE", help="recorded frames: a video or a folder of images, {episode} in its name; with "
+        "--clips frames of a clip by {clip}, or of its recording by {episode}"
     )
     g.add_argument("--prediction", metavar="PLACE", help="generated frames, likewise")
     g.add_argument("--frames", type=int, default=8, metavar="N", help="frames shown of a segment at most (%(default)s)")
@@ -190,6 +196,11 @@ def the_segments(given: argparse.Namespace) -> list[Segment]:
     dataset = open(given.source)
     channels = list(WILDWORLD_ACTION) if given.actions is None else [c.strip() for c in given.actions.split(",")]
     segments: list[Segment] = []
+    if given.clips is not None:
+        segments, given.places = clip_segments(dataset, given.clips, channels, entity=given.entity or 0, rules=rules,
+                                               minimum_length=given.minimum_length)
+        wanted = chosen(given, dict.fromkeys(s.episode for s in segments))
+        return [s for s in segments if s.episode in wanted]
     for id in chosen(given, dataset.episodes.ids):
         segments += episode_segments(dataset.episode(id), channels, entity=given.entity or 0, rules=rules,
                                      minimum_length=given.minimum_length)
@@ -239,7 +250,7 @@ def refuse_idle(given: argparse.Namespace) -> None:
         if getattr(given, name) is not None and given.judge not in judges:
             other = f", not for --judge {given.judge}; leave it out" if given.judge else "; say who judges"
             raise UsageError(f"--{name.replace('_', '-')} is for --judge {' or '.join(judges)}{other}")
-    for name in ("actions", "entity"):
+    for name in ("actions", "entity", "clips"):
         if getattr(given, name) is not None and is_segments(given.source):
             raise UsageError(
                 f"--{name} is for data sets, whose episodes are cut; {given.source} holds segments already")
@@ -249,13 +260,23 @@ def place(template: str | None, option: str, given: argparse.Namespace) -> Any:
     """From an episode's id to its frames."""
     if template is None:
         return None
-    if "{episode}" not in template:
-        raise UsageError(f"{option} must have {{episode}} in it, not only {template!r}")
+    if "{episode}" not in template and (given.clips is None or "{clip}" not in template):
+        wanted = "{episode}" if given.clips is None else "{clip} or {episode}"
+        raise UsageError(f"{option} must have {wanted} in it, not only {template!r}")
 
     def find(episode: str) -> Any:
-        if "/" in episode or episode in (".", ".."):
-            raise UsageError(f"the episode id {episode!r} is no part of a path")
-        held = frames(template.replace("{episode}", episode), height=given.height)
+        clip = given.places[episode] if given.clips is not None else None
+        names = {"{episode}": episode if clip is None else clip.episode, "{clip}": episode}
+        if clip is None:
+            del names["{clip}"]
+        path = template
+        for word, name in names.items():
+            if word in path and ("/" in name or name in (".", "..")):
+                raise UsageError(f"the {'clip' if word == '{clip}' else 'episode'} id {name!r} is no part of a path")
+            path = path.replace(word, name)
+        held = frames(path, height=given.height)
+        if clip is not None and "{clip}" not in template:
+            return ClipFrames(held, clip.frames, episode)
         if option == "--prediction" and (given.prediction_start, given.prediction_step) != (0, 1):
             held = Stepped(held, given.prediction_start, given.prediction_step)
         return held

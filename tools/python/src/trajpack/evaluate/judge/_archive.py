@@ -27,18 +27,7 @@ def episode_segments(episode: Any, channels: Sequence[str] = WILDWORLD_ACTION, *
         column = table[name]
         values = column[:]
         seen = column.observed()
-        if np.asarray(values).ndim != 1 or not hasattr(values, "dtype") or values.dtype.kind not in "iubf":
-            raise UsageError(f"an action channel holds a whole number a row, and '{column.channel.path}' does not")
-        if values.dtype.kind == "f":
-            # Ids that pandas wrote beside a missing one: 21.0.
-            seen = seen & np.isfinite(values)
-            values = np.where(seen, values, 0)
-            odd = (np.rint(values) != values) | (np.abs(values) > 2**53)
-            if odd.any():
-                row = int(odd.argmax())
-                raise UsageError(f"an action channel holds a whole number a row, and '{column.channel.path}' holds "
-                                 f"{values[row]} in row {row}")
-        columns.append((values.astype(np.int64), seen))
+        columns.append(whole_numbers(values, seen, column.channel.path))
     places = _frames(table)
     length = int(places.max(initial=-1)) + 1
     actions = np.zeros((length, len(names)), np.int64)
@@ -48,6 +37,22 @@ def episode_segments(episode: Any, channels: Sequence[str] = WILDWORLD_ACTION, *
         actions[places, number] = values
     actions[~observed] = 0
     return cut(actions, episode.id, observed=observed, rules=rules, minimum_length=minimum_length)
+
+
+def whole_numbers(values: Any, seen: Any, path: str) -> tuple[Any, Any]:
+    """An action channel's rows as int64, and where they were observed."""
+    if np.asarray(values).ndim != 1 or not hasattr(values, "dtype") or values.dtype.kind not in "iubf":
+        raise UsageError(f"an action channel holds a whole number a row, and '{path}' does not")
+    if values.dtype.kind == "f":
+        # Ids that pandas wrote beside a missing one: 21.0.
+        seen = seen & np.isfinite(values)
+        values = np.where(seen, values, 0)
+        odd = (np.rint(values) != values) | (np.abs(values) > 2**53)
+        if odd.any():
+            row = int(odd.argmax())
+            raise UsageError(f"an action channel holds a whole number a row, and '{path}' holds {values[row]} in row "
+                             f"{row}")
+    return values.astype(np.int64), seen
 
 
 def _table(episode: Any, channels: Sequence[str], entity: int) -> tuple[Any, list[str]]:

@@ -1,0 +1,37 @@
+import CTrajpack
+import TrajpackBorder
+import TrajpackFormat
+import TrajpackLoader
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_loader_clips(
+  _ loader: OpaquePointer?, _ dataset: UInt32,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let loader = try Border.object(loader, Loader.self, "loader")
+    out.pointee = try Border.text(try loader.clips(dataset: Int(dataset)).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_loader_clip_rows(
+  _ loader: OpaquePointer?, _ dataset: UInt32, _ window: UInt64,
+  _ stream: UnsafePointer<CChar>?, _ rows: UnsafeMutablePointer<Int64>?, _ room: Int,
+  _ count: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let rows = try Border.need(rows, "rows")
+    let count = try Border.need(count, "count")
+    let loader = try Border.object(loader, Loader.self, "loader")
+    count.pointee = try loader.rows(
+      ofClip: window, dataset: Int(dataset), stream: try Border.string(stream, "stream"),
+      into: UnsafeMutableBufferPointer(start: rows, count: max(room, 0)))
+    return TP_OK
+  }
+}
