@@ -13,7 +13,8 @@ CASES = {
     "segment": ("time,x\n" + "".join(f"{t},{t % 5}\n" for t in range(20)), ["--segment", "6"]),
     "rate": ("x,y\n1,2\n3,4\n5,6\n", ["--rate", "100"]),
     "fraction": ("x,y\n1,2\n3,4\n5,6\n", ["--rate", "30000/1001", "--time-unit", "s"]),
-    "episodes": ("run;t;x;k\n" + TABLE + "\n", ["--episode-column", "run", "--time", "t", "--delimiter", ";", "--decimal", ","]),
+    "episodes": ("run;t;x;k\n" + TABLE + "\n",
+                 ["--episode-column", "run", "--time", "t", "--delimiter", ";", "--decimal", ","]),
     "no time": ("time,x\n3,1\n2,2\n", ["--time", "none"]),
     "kind": ("time,x,k\n0,1,2\n1,2,3\n", ["--kind", "k=label", "--unit", "x=m/s"]),
     "text": ("time,x\n0,1\n1,2\n", ["--kind", "x=text"]),
@@ -39,8 +40,8 @@ def test_tables(trajpack, tmp_path, name):
     assert (code, out[:6]) == (0, "equal:"), out + error
     assert run(trajpack, "diff", source, tmp_path / "ds")[0] == 0
     last = max(i for i, c in enumerate(text) if c.isdigit())
-    source.write_text(text[:last] + str((int(text[last]) + 1) % 2 if name == "terminals" else (int(text[last]) + 1) % 10)
-                      + text[last + 1:])
+    digit = (int(text[last]) + 1) % (2 if name == "terminals" else 10)
+    source.write_text(f"{text[:last]}{digit}{text[last + 1:]}")
     assert run(trajpack, "diff", tmp_path / "ds", source)[0] == 1
 
 
@@ -58,10 +59,11 @@ def test_what_is_given_counts_before_the_manifest(trajpack, tmp_path):
 
 def test_arrays(trajpack, tmp_path):
     rng = np.random.default_rng(0)
-    parts = {"obs": rng.normal(size=(12, 3)), "done": np.arange(12) % 5 == 4, "theta": np.arange(4.0), "name": np.array("a"),
-             "meta": np.array({}, object), "skip": np.ones(12)}
+    parts = {"obs": rng.normal(size=(12, 3)), "done": np.arange(12) % 5 == 4, "theta": np.arange(4.0),
+             "name": np.array("a"), "meta": np.array({}, object), "skip": np.ones(12)}
     np.savez(tmp_path / "a.npz", **parts)
-    options = ["--terminals", "done", "--constant", "theta", "--exclude-members", "skip", "--rate", "50", "--segment", "2"]
+    options = ["--terminals", "done", "--constant", "theta", "--exclude-members", "skip", "--rate", "50",
+               "--segment", "2"]
     assert run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "ds", *options)[0] == 0
     code, out, error = run(trajpack, "diff", tmp_path / "ds", tmp_path / "a.npz")
     assert code == 0, out + error

@@ -21,7 +21,8 @@ def table(path, seed, rows=6):
     path.write_text("time,x,y\n" + "".join(f"{t},{chance.random():.6f},{chance.randint(0, 9)}\n" for t in range(rows)))
 
 
-BAD = ["", "time,x,y\n", "time,x,y\n0,1,2\n1,2\n", "time,x,y\n0,1,2\n1,wrong,2\n2,1.5,2\n", "time,x,y\n0,1,2\n5,1,2\n1,1,2\n",
+BAD = ["", "time,x,y\n", "time,x,y\n0,1,2\n1,2\n", "time,x,y\n0,1,2\n1,wrong,2\n2,1.5,2\n",
+       "time,x,y\n0,1,2\n5,1,2\n1,1,2\n",
        "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "<!DOCTYPE html>\n<html></html>\n"]
 
 
