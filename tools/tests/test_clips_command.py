@@ -92,7 +92,8 @@ def test_actions_that_are_refused(ww, words, message):
 
 def test_names_that_are_refused(ww, tmp_path):
     table = tmp_path / "names.csv"
-    for text, message in (("a,b\n1,2\n", "ends in 'name'"), ("a,name\n1,x\n", "has 1 column of numbers, and actions are"),
+    for text, message in (("a,b\n1,2\n", "ends in 'name'"),
+                          ("a,name\n1,x\n", "has 1 column of numbers, and actions are"),
                           ("a,b,c,name\n1,2,x,y\n", "line 2 has 'x' where an action has a whole number or *"),
                           ("a,b,c,name\n1,2,3,\n", "line 2 has no name")):
         table.write_text(text)
@@ -316,7 +317,8 @@ def test_clips_lie_in_one_split_and_see_no_other(ww, tmp_path):
     run("split", copy, "--name", "half", "--rule", "a=0:50%", "--rule", "b=50%:", "--length", 4)
     ds = tp.open(copy)
     # The border of 000001 is at row 75, at 2.5 s; at 7 rows a second 17/7 s lies nearest to row 73.
-    clips = [{"id": f"c{row}", "episode": "000001", "start_row": row, "rows": 10, "rate": 7} for row in range(0, 100, 5)]
+    clips = [{"id": f"c{row}", "episode": "000001", "start_row": row, "rows": 10, "rate": 7}
+             for row in range(0, 100, 5)]
     whole = ds.windows(clips=clips, channels=["camera"], batch=1).clips()
     parts = {name: ds.windows(clips=clips, channels=["camera"], batch=1, split=name, scheme="half", shuffle=False,
                               drop_last=False, meta=True) for name in "ab"}

@@ -74,7 +74,13 @@ extension SubsetMeasurement {
           + "\(dataset.episodeCount))")
     }
     channels = measured
+    // The tables of packets of a video are measured where they are named.
+    let videos = schemas.flatMap(\.streams).filter(\.isVideo).map(\.name)
     leftOut = selection.leftOut
+    for video in videos
+    where request.options.isAll && !selection.streams.contains(video) && !leftOut.contains(video) {
+      leftOut.append(video)
+    }
     by = request.grouping?.text
     dataDigest = dataset.digest
     rowsDigest = scope.digest
