@@ -149,6 +149,14 @@ def test_what_cannot_be_set_is_refused(run, tmp_path, words, sentence):
     assert sentence in run("annotate", "ds", *words, code=2)
 
 
+def test_an_empty_cell_is_not_counted_as_set(run, tmp_path):
+    series(tmp_path / "src", 3)
+    (tmp_path / "labels.csv").write_text("id,theta\nr0,1.5\nr1,\nr2,2.5\n")
+    run("convert", "src", "ds")
+    assert "'theta' (number) set for 2 of 3 episodes" in run("annotate", "ds", "--values", "labels.csv")
+    assert known(run, "ds")["theta"]["episodes"] == 2
+
+
 def test_a_damaged_side_file_of_values_is_named(run, tmp_path):
     series(tmp_path / "src", 3)
     run("convert", "src", "ds")

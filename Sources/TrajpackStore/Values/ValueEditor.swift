@@ -41,7 +41,7 @@ public final class ValueEditor {
 
   /// Sets a value of some episodes; `nil` leaves an episode as it is. The others keep theirs.
   ///
-  /// - Returns: How many episodes it was set for.
+  /// - Returns: How many episodes were given one; those whose cell is missing are none of them.
   @discardableResult
   public func set(_ field: ValueField, _ cells: [EpisodeValue?]) -> Int {
     let isWhole = cells.allSatisfy { $0 != nil }
@@ -62,7 +62,7 @@ public final class ValueEditor {
       annotations.removed.append(field.name)
     }
     table.set(column)
-    return cells.count { $0 != nil }
+    return cells.count { ($0 ?? .missing) != .missing }
   }
 
   /// Removes a value of all episodes.

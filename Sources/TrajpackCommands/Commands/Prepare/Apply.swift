@@ -9,8 +9,8 @@ struct Apply: Command {
   static let discussion = """
     A plan is JSON: {"steps": [{"step": "resample", "streams": "eeg", "rate": 200}, {"step": "mask", \
     "mechanism": "rows", "amount": 0.3, "seed": 1}]}. Steps are resample, align, quantise, embed, mask, \
-    time_since, elapsed, path, normalize and select; schemas/plan.schema.json describes them, docs/signal.md explains \
-    them, and --print-plan of this and of the commands named after steps prints one with every default.
+    time_since, elapsed, path, encode, normalize and select; schemas/plan.schema.json describes them, docs/signal.md \
+    explains them, and --print-plan of this and of the commands named after steps prints one with every default.
 
     The new dataset carries the plan in that form, the source's digest and the version; \
     'trajpack info' shows them.
