@@ -17,8 +17,10 @@ LONG = {
     "attractor.lyapunov": (100_000, ["--set", "method=kantz"]),
     "forecast.mutual_information": (2_000_000, []),
 }
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start.
 PYTHON = """
-import numpy as np, sys, trajpack.evaluate
+import numpy as np, signal, sys, trajpack.evaluate
+signal.signal(signal.SIGINT, signal.default_int_handler)
 x = np.random.default_rng(0).normal(size=(int(sys.argv[2]), 2))
 names = {"forecast.dtw": ("truth", "prediction"), "forecast.mutual_information": ("truth", "prediction")}
 print("begins", flush=True)
