@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test frameworks check format build release install wheel bench bench-loader sanitize enso tables crash picture setup clean
+.PHONY: help demo test frameworks check format build release install wheel bench bench-loader sanitize enso tables laws crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,12 @@ enso: setup ## Recompute a published table: make enso FOLDER=... (tools/checks/e
 	@test -n "$(FOLDER)" || { echo "make enso FOLDER=...: the folder with phase_space_metrics.csv" >&2; exit 2; }
 	@swift build --quiet -c release --product trajpack-c
 	@$(PYTHON_HERE) tools/checks/enso.py "$(FOLDER)"
+
+laws: setup release ## The loader's laws over many more random archives than make test takes
+	@swift build --quiet -c release --product trajpack-c
+	@swift build --quiet -c release --product specimen
+	@cd tools/python && TRAJPACK_EXAMPLES=400 TRAJPACK_BIN=$(CURDIR)/.build/release ../../$(PYTHON_HERE) -m pytest -q \
+	  -p no:cacheprovider tests/test_windows.py tests/test_split_windows.py tests/test_choices.py tests/test_native.py
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release

@@ -1,6 +1,7 @@
 """Windows chosen and weighed by their values, against the slow reference; draws against their chances."""
 from __future__ import annotations
 
+import os
 import pickle
 import tempfile
 from pathlib import Path
@@ -17,7 +18,7 @@ from reference import Reference
 import trajpack
 from trajpack import channel
 
-SOME = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=int(os.environ.get("TRAJPACK_EXAMPLES", "20")), deadline=None, suppress_health_check=list(HealthCheck))
 EDGES = {"hp": [-500.0, 0.0, 300.0], "pos": [-0.7, 0.0, 0.7], "rot": [-0.3, 0.3], "yaw": [0.0], "heading": [10.0],
          "mode": [0, 1, 2], "score": [100, 500], "wide": [200, 700], "flag": [0, 1], "plain": [0.0], "count": [300, 800],
          "time": [5.0, 400.0]}

@@ -17,7 +17,7 @@ from reference import Reference
 
 import trajpack
 
-EXAMPLES = int(os.environ.get("TRAJPACK_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("TRAJPACK_EXAMPLES", "40"))
 
 
 def same(name: str, got: np.ndarray, want: np.ndarray) -> None:
