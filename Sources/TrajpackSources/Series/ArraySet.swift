@@ -190,9 +190,14 @@ struct ArraySet: Sendable {
       let counts = Dictionary(grouping: rows, by: { $0 }).mapValues(\.count)
       let most = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
       let others = zip(series, rows).filter { $1 != most }.map(\.0)
+      // Arrays that share nothing but their first axis are more often rows of one recording.
+      let isGuess = batch != nil && options.leadingAxis == .auto
       hints.append(
         "\(ArrayMembers.shapes(others)) \(others.count == 1 ? "has" : "have") other than \(most ?? 0) "
           + "rows, so each array is a stream of its own; --constant makes an array a value of the recording"
+          + (isGuess
+            ? "; the first axis is taken to count recordings: where it is time, say --leading-axis time"
+            : "")
       )
     }
     if let cut {
