@@ -205,3 +205,14 @@ def test_other_members_are_named(trajpack, tmp_path):
         archive.writestr("readme.txt", "hello")
     done = subprocess.run([trajpack, "convert", tmp_path / "a.npz", tmp_path / "ds"], capture_output=True, text=True)
     assert done.returncode == 0 and "a.npz:readme.txt (is no numpy array)" in done.stderr
+
+
+def test_arrays_that_share_only_their_first_axis_are_said_to_be_a_guess(trajpack, tmp_path):
+    rows = np.arange(6.0)
+    np.savez(tmp_path / "robot.npz", state=np.tile(rows[:, None], 4), image=np.tile(rows[:, None, None], (1, 3, 2)))
+    convert = [trajpack, "convert", tmp_path / "robot.npz", "--quiet"]
+    guessed = subprocess.run([*convert, tmp_path / "a"], capture_output=True, text=True)
+    said = subprocess.run([*convert, tmp_path / "b", "--leading-axis", "time"], capture_output=True, text=True)
+    assert guessed.returncode == said.returncode == 0
+    assert "where it is time, say --leading-axis time" in guessed.stderr and "6 episodes" in guessed.stdout
+    assert "leading-axis" not in said.stderr and "1 episode" in said.stdout
