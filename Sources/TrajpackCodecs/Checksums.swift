@@ -25,12 +25,17 @@ public struct SHA256 {
     tp_sha256_add(&hash, bytes.baseAddress, bytes.count)
   }
 
-  /// The digest as 64 lower-case hexadecimal digits.
-  public mutating func hexadecimal() -> String {
+  /// The digest, 32 bytes.
+  public mutating func digest() -> [UInt8] {
     var digest = [UInt8](repeating: 0, count: 32)
     tp_sha256_end(&hash, &digest)
+    return digest
+  }
+
+  /// The digest as 64 lower-case hexadecimal digits.
+  public mutating func hexadecimal() -> String {
     let digits = Array("0123456789abcdef")
-    return String(digest.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    return String(digest().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
   }
 
   /// The digest of `bytes`.

@@ -110,7 +110,7 @@ public struct DatasetRepair {
       return Manifest.Entry(
         name: name,
         receipt: .init(
-          bytes: result.bytes, sha256: try LocalFile(file).sha256(), episodes: index.episodeCount,
+          bytes: result.bytes, digest: try LocalFile(file).digest(), episodes: index.episodeCount,
           rows: (0..<index.trackCount).reduce(0) { $0 + index.rows(ofTrack: $1).count }))
     } catch {
       guard error.fault != .machine else { throw error }

@@ -1,3 +1,5 @@
+import TrajpackCodecs
+
 /// A SHA-256 in 32 bytes, because a list may have a million of them.
 public struct FileDigest: Sendable, Equatable {
   private var words: (UInt64, UInt64, UInt64, UInt64)
@@ -15,6 +17,13 @@ public struct FileDigest: Sendable, Equatable {
       }
       words[i / 16] = words[i / 16] << 4 | UInt64(value)
     }
+    self.words = (words[0], words[1], words[2], words[3])
+  }
+
+  /// The digest of what was added to `hash`.
+  init(_ hash: inout SHA256) {
+    var words = [UInt64](repeating: 0, count: 4)
+    for (i, byte) in hash.digest().enumerated() { words[i / 8] = words[i / 8] << 8 | UInt64(byte) }
     self.words = (words[0], words[1], words[2], words[3])
   }
 

@@ -38,10 +38,7 @@ public final class LocalFile: Sendable {
   /// Opens a regular file; the corresponding C function is `open`.
   ///
   /// A pipe, a device or a folder is refused and never waited for.
-  ///
-  /// - Parameter staysOpen: Whether it is never closed before the end: a file that still grows could not be
-  ///   recognised.
-  public init(_ path: String, staysOpen: Bool = false) throws(TrajpackError) {
+  public init(_ path: String) throws(TrajpackError) {
     let descriptor = DescriptorPool.shared.open(path)
     guard descriptor >= 0 else {
       // A socket cannot be opened, and a link may lead nowhere.
@@ -57,7 +54,7 @@ public final class LocalFile: Sendable {
     self.path = path
     self.identity = identity
     length = identity.length
-    absolute = staysOpen ? nil : path.hasPrefix("/") ? path : Self.folder.map { "\($0)/\(path)" }
+    absolute = path.hasPrefix("/") ? path : Self.folder.map { "\($0)/\(path)" }
     if absolute == nil {
       open.descriptor.store(descriptor, ordering: .sequentiallyConsistent)
     } else {
@@ -187,7 +184,10 @@ public final class LocalFile: Sendable {
   }
 
   /// The SHA-256 of the file, in hexadecimal digits.
-  public func sha256() throws(TrajpackError) -> String {
+  public func sha256() throws(TrajpackError) -> String { try digest().hexadecimal }
+
+  /// The SHA-256 of the file, read from the beginning.
+  func digest() throws(TrajpackError) -> FileDigest {
     var hash = SHA256()
     let buffer = ByteBuffer(max(min(length, 256 << 10), 1))
     var at = 0
@@ -198,7 +198,7 @@ public final class LocalFile: Sendable {
       hash.add(UnsafeRawBufferPointer(part))
       at += part.count
     }
-    return hash.hexadecimal()
+    return FileDigest(&hash)
   }
 }
 

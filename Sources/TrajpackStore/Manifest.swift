@@ -42,12 +42,12 @@ public struct Manifest: Sendable, Equatable {
         guard (0...1 << 40).contains(number) else { throw reader.wrong("a possible '\(name)'") }
         return number
       }
-      let digest = try reader.text("sha256")
-      guard FileDigest(hexadecimal: digest) != nil else {
-        throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(digest)'")
+      let sha256 = try reader.text("sha256")
+      guard let digest = FileDigest(hexadecimal: sha256) else {
+        throw reader.wrong("a SHA-256 of 64 hexadecimal digits, not '\(sha256)'")
       }
       receipt = ShardWriter.Receipt(
-        bytes: try count("bytes"), sha256: digest, episodes: try count("episodes"),
+        bytes: try count("bytes"), digest: digest, episodes: try count("episodes"),
         rows: try count("rows"))
     }
   }

@@ -21,11 +21,8 @@ public final class ShardWriter {
     /// SHA-256 of the file, in 64 hexadecimal digits.
     public var sha256: String { digest.hexadecimal }
 
-    /// What was committed; `sha256` has 64 hexadecimal digits.
-    public init(bytes: Int, sha256: String, episodes: Int, rows: Int) {
-      guard let digest = FileDigest(hexadecimal: sha256) else {
-        preconditionFailure("a SHA-256 has 64 hexadecimal digits")
-      }
+    /// What was committed.
+    public init(bytes: Int, digest: FileDigest, episodes: Int, rows: Int) {
       (self.bytes, self.digest, self.episodes, self.rows) = (bytes, digest, episodes, rows)
     }
   }
@@ -450,7 +447,7 @@ public final class ShardWriter {
     try FileSystem.write(header.bytes(), to: fd, temporary)
     try FileSystem.sync(fd, temporary)
     return Receipt(
-      bytes: length, sha256: try LocalFile(temporary).sha256(), episodes: index.episodeCount,
+      bytes: length, digest: try LocalFile(temporary).digest(), episodes: index.episodeCount,
       rows: trackRows)
   }
 }

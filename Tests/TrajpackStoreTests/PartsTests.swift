@@ -5,13 +5,21 @@ import TrajpackTestSupport
 
 @testable import TrajpackStore
 
+/// The SHA-256 that is one digit, 64 times.
+private func digest(_ digit: Int) -> FileDigest {
+  guard let digest = FileDigest(hexadecimal: String(repeating: "\(digit)", count: 64)) else {
+    fatalError("\(digit) is no digit")
+  }
+  return digest
+}
+
 @Suite struct JournalTests {
   private let plan: JSONValue = .record(["type": "plan", "format": "writer", "of": "é"])
   private let shards: [Manifest.Entry] = (0..<5).map {
     Manifest.Entry(
       name: Manifest.shardName($0),
       receipt: .init(
-        bytes: 5000 + $0, sha256: String(repeating: "\($0)", count: 64), episodes: 1, rows: 7))
+        bytes: 5000 + $0, digest: digest($0), episodes: 1, rows: 7))
   }
 
   /// A journal of the plan and all shards, and where each record ends.
@@ -120,9 +128,7 @@ import TrajpackTestSupport
   private func entry(_ number: Int) -> Manifest.Entry {
     Manifest.Entry(
       name: "shard-00000\(number).h5",
-      receipt: .init(
-        bytes: 100 + number, sha256: String(repeating: "\(number)", count: 64), episodes: number,
-        rows: 9))
+      receipt: .init(bytes: 100 + number, digest: digest(number), episodes: number, rows: 9))
   }
 
   @Test func comesBackFromItsJSON() throws {

@@ -112,7 +112,7 @@ import TrajpackTestSupport
         name: "shard-000000.h5",
         receipt: .init(
           bytes: FileSystem.size(of: "\(path)/shard-000000.h5"),
-          sha256: try LocalFile("\(path)/shard-000000.h5").sha256(), episodes: 1, rows: 1)))
+          digest: try LocalFile("\(path)/shard-000000.h5").digest(), episodes: 1, rows: 1)))
     #expect(failure { _ = try SideFileEditor(path) }?.message.contains("--resume") == true)
   }
 

@@ -90,30 +90,25 @@ struct VideoFacts: Sendable, Equatable {
   func withStream<Result>(
     name: String, _ body: (UnsafePointer<tpv_stream>) throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
-    var result: Swift.Result<Result, TrajpackError>?
     let texts = [name, codec, pixelFormat, colorRange, colorSpace].map { Array($0.utf8CString) }
-    texts[0].withUnsafeBufferPointer { name in
-      texts[1].withUnsafeBufferPointer { codec in
-        texts[2].withUnsafeBufferPointer { pixels in
-          texts[3].withUnsafeBufferPointer { range in
-            texts[4].withUnsafeBufferPointer { matrix in
-              extradata.withUnsafeBufferPointer { extradata in
+    return try texts[0].withUnsafeBufferPointer { (name) throws(TrajpackError) in
+      try texts[1].withUnsafeBufferPointer { (codec) throws(TrajpackError) in
+        try texts[2].withUnsafeBufferPointer { (pixels) throws(TrajpackError) in
+          try texts[3].withUnsafeBufferPointer { (range) throws(TrajpackError) in
+            try texts[4].withUnsafeBufferPointer { (matrix) throws(TrajpackError) in
+              try extradata.withUnsafeBufferPointer { (extradata) throws(TrajpackError) in
                 var stream = tpv_stream(
                   name: name.baseAddress, codec: codec.baseAddress,
                   pixel_format: pixels.baseAddress, color_range: range.baseAddress,
                   color_space: matrix.baseAddress, width: Int32(width), height: Int32(height),
                   extradata: extradata.baseAddress, extradata_bytes: extradata.count)
-                do throws(TrajpackError) {
-                  result = .success(try body(&stream))
-                } catch { result = .failure(error) }
+                return try body(&stream)
               }
             }
           }
         }
       }
     }
-    guard let result else { preconditionFailure("the body was called") }
-    return try result.get()
   }
 }
 

@@ -25,7 +25,7 @@ extension Dataset {
       let entry = Manifest.Entry(
         name: name,
         receipt: .init(
-          bytes: shard.file.length, sha256: try shard.file.sha256(), episodes: index.episodeCount,
+          bytes: shard.file.length, digest: try shard.file.digest(), episodes: index.episodeCount,
           rows: (0..<index.trackCount).reduce(0) { $0 + index.rows(ofTrack: $1).count }))
       let codec = shard.schema.blocks.first?.codec ?? .none
       try Manifest.finish(

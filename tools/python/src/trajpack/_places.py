@@ -1,6 +1,7 @@
 """A loader's place in the order: state, epochs, the order itself, and pickling, which keeps the place."""
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from ctypes import byref, c_int64, c_void_p
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ class Epochs:
         return len(self._loader)
 
 
-class Places(Weighed):
+class Places(Weighed, ABC):
     """Where a loader is, and how it goes elsewhere."""
 
     #: What ``state_dict`` gives: kept beside the library's, so that nobody waits for it.
@@ -150,10 +151,10 @@ class Places(Weighed):
         """What was set counts no longer: a batch was given, or another epoch was named."""
         self._resumed, self._named, self._ended = False, False, None
 
+    @abstractmethod
     def _turn(self) -> None:
         """Goes from an epoch of which all batches were given out to the beginning of the next; what is read ahead of
         it stays. With the lock held."""
-        raise NotImplementedError
 
     def _is_over(self) -> bool:
         """Whether no batch is left of the epoch."""
