@@ -58,7 +58,7 @@ extension NormalizeStep {
           if let axes {
             try ComponentAxes.components(of: original.shape, axes: axes, path)
           } else {
-            ComponentRule.components(of: original)
+            StatisticsComponents.components(of: original)
           }
         wanted.append(
           (

@@ -126,7 +126,7 @@ public enum FileSystem {
 
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
-    var parts = path.slashParts
+    var parts = path.pathComponents
     while parts.count > 1, parts.last == "" { parts.removeLast() }
     guard parts.count > 1 else { return parts == [""] && !path.isEmpty ? "/" : "." }
     parts.removeLast()
@@ -135,7 +135,7 @@ public enum FileSystem {
 
   /// The last part of `path`.
   public static func name(of path: String) -> String {
-    path.slashParts.last { !$0.isEmpty } ?? path
+    path.pathComponents.last { !$0.isEmpty } ?? path
   }
 
   /// Makes the bytes of an open file durable; the corresponding C function is `fsync`.

@@ -76,7 +76,7 @@ public final class Journal {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Closes the file without giving the lock up, in the child of a fork: it is the parent's.
-  package func leaveToParent() {
+  package func abandonAfterFork() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
   }

@@ -3,6 +3,7 @@ import CPlatform
 import CVideoTable
 import Glibc
 import TrajpackFormat
+import TrajpackStore
 
 /// Threads that fill a ring of batches, a few ahead of the consumer, in order.
 ///
@@ -55,7 +56,7 @@ final class Engine: @unchecked Sendable {
   }
 
   // Everything below is changed under the lock only, but for the plans of slots.
-  private let lock = Lock()
+  private let lock = ConditionLock()
   private let setup: LoaderSetup
   private let order: WindowOrder
   private let cut: WindowCursor.Cut

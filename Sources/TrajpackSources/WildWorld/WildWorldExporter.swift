@@ -29,7 +29,7 @@ public struct WildWorldExporter: Exporter {
     }
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     let placed = try tracks.map { (track) throws(TrajpackError) in
-      PlacedTrack(reader: track, first: try Self.frame(of: track, rate))
+      FrameTrack(reader: track, first: try Self.frame(of: track, rate))
     }
     // Frames in which nothing is there have no rows; what metadata merely claims is not written for ever.
     let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
@@ -76,7 +76,7 @@ public struct WildWorldExporter: Exporter {
   }
 
   private func writeSkeleton(
-    _ metadata: JSONReader, _ tracks: [PlacedTrack], frames: Int, _ folder: ExportFolder
+    _ metadata: JSONReader, _ tracks: [FrameTrack], frames: Int, _ folder: ExportFolder
   ) throws(TrajpackError) {
     let writer = try NPZWriter("skeleton.npz", in: folder)
     let arrays = try metadata.list("skeleton") { (r) throws(TrajpackError) in
@@ -147,7 +147,7 @@ public struct WildWorldExporter: Exporter {
 }
 
 /// A track and the frame at which it begins.
-struct PlacedTrack {
+struct FrameTrack {
   var reader: TrackReader
   var first: Int
 }

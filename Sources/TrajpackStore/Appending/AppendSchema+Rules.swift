@@ -16,7 +16,7 @@ extension AppendSchema {
     var paths: Set<String> = []
     for plan in plans {
       let name = plan.stream.name
-      guard Self.isName(name), name.leadsDown else {
+      guard Self.isName(name), name.isRelativeDescendant else {
         throw Self.refused(
           "\(String(reflecting: name)) cannot be the name of a stream; use printable text of at most "
             + "\(Self.longestName) bytes with no empty part between slashes")

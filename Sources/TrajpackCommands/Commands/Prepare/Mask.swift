@@ -80,13 +80,13 @@ struct Mask: Command {
     return Plan(steps: [
       try PlanStep(
         .record([
-          "step": "mask", "channels": PlanWords.texts(channels),
+          "step": "mask", "channels": PlanOptionParsing.texts(channels),
           "mechanism": mechanism.map { .string($0) }, "amount": amount.map { .double($0) },
           "seed": number(seed), "length": number(length), "width": number(width),
           "count": number(count), "slope": slope.map { .double($0) },
           "offset": offset.map { .double($0) }, "cycle": cycle.map { .double($0) },
           "phase": phase.map { .double($0) }, "scale": scale.map { .double($0) },
-          "drivers": try PlanWords.rules(drivers, "--driver") { word in
+          "drivers": try PlanOptionParsing.rules(drivers, "--driver") { word in
             Double(word).map { .double($0) } ?? .string(word)
           },
         ]), at: Self.name)
