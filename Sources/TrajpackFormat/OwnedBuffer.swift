@@ -1,4 +1,4 @@
-/// Memory that is freed with the last who looks into it.
+/// A heap allocation, freed when its last reference goes away.
 public final class OwnedBuffer: @unchecked Sendable {
   // Written once before it is shared, only read afterwards.
   /// The bytes.

@@ -50,7 +50,7 @@ extension ShardIndex {
       }
       // No two ids are the same text, so together they are no longer than all text.
       guard episode[1] <= textCount - idBytes else {
-        throw damaged("episodes", row, "has the id of another")
+        throw damaged("episodes", row, "has the id of another row: ids are unique")
       }
       idBytes += episode[1]
       let split = episode[4]

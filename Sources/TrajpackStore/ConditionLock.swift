@@ -50,5 +50,7 @@ package final class ConditionLock: @unchecked Sendable {
   package func wakeAll(_ waiter: Waiter = .worker) {
     pthread_cond_broadcast(conditions + waiter.rawValue)
   }
-  package func wakeOne(_ waiter: Waiter = .worker) { pthread_cond_signal(conditions + waiter.rawValue) }
+  package func wakeOne(_ waiter: Waiter = .worker) {
+    pthread_cond_signal(conditions + waiter.rawValue)
+  }
 }

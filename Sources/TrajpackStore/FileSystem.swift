@@ -159,7 +159,7 @@ public enum FileSystem {
   ) throws(TrajpackError) {
     let outcome =
       replacing ? rename(temporary, path) : tp_rename_exclusive(temporary, path)
-    guard outcome == 0 else { throw .system("cannot be named", path) }
+    guard outcome == 0 else { throw .system("cannot be renamed into place", path) }
     try syncFolder(parent(of: path))
   }
 
@@ -197,7 +197,7 @@ public enum FileSystem {
       throw error
     }
     guard rename(temporary, path) == 0 else {
-      let failure = TrajpackError.system("cannot be named", path)
+      let failure = TrajpackError.system("cannot be renamed into place", path)
       unlink(temporary)
       throw failure
     }

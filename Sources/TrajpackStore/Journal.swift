@@ -203,7 +203,9 @@ public final class Journal {
       }
       written = try writeAll(to: fresh, temporary)
       try FileSystem.sync(fresh, temporary)
-      guard rename(temporary, path) == 0 else { throw .system("cannot be named", path) }
+      guard rename(temporary, path) == 0 else {
+        throw .system("cannot be renamed into place", path)
+      }
     } catch {
       if fresh >= 0 {
         close(fresh)

@@ -83,7 +83,7 @@ final class ChunkWorker {
     if let cache {
       let entry = try cached(cache, shard, first, epoch: epoch)
       point(at: entry.bytes, read.blocks, entry.shuffled)
-      // Who else has an entry may give it away, but nobody fills it again before this one lets go.
+      // Other threads may evict this entry; holding it keeps its buffer from being reused.
       withExtendedLifetime(entry) { copy(segments, plan, read.blocks) }
       return
     }

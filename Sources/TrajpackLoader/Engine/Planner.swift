@@ -62,7 +62,7 @@ final class Planner {
   var rests: [Double] = []
   // Whether the next row is so near that channels of whole rows take it.
   var isDue: [Bool] = []
-  // What all tracks of a slot cover, and what of it repeats a nearest row.
+  // Which output rows have data, and which of those repeat the nearest row.
   var covered: [Bool] = []
   var repeated: [Bool] = []
   // The times of rows that are counted on the stream's own clock.

@@ -121,7 +121,7 @@ public struct Normalisation: Sendable, Hashable, Codable {
       guard channel.scope == .training || leaksAllData else {
         throw TrajpackError(
           .usage,
-          "statistics of component \(c) come from all data, by which training sees the test: "
+          "statistics of component \(c) come from all data, which leaks test data into training: "
             + "measure the training split, or say leaksAllData")
       }
       let (middle, span): (Double, Double)

@@ -59,7 +59,9 @@ struct DystsFile: Sendable {
       system.range = start..<json.position
       systems.append(system)
     }
-    guard try json.token() == nil else { throw json.wrong("nothing more after the document") }
+    guard try json.token() == nil else {
+      throw json.wrong("the end of the text after the document")
+    }
     guard !systems.isEmpty else { throw TrajpackError(.data, "the JSON names no system") }
     self.systems = systems
   }

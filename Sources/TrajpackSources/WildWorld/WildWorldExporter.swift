@@ -31,7 +31,8 @@ public struct WildWorldExporter: Exporter {
     let placed = try tracks.map { (track) throws(TrajpackError) in
       FrameTrack(reader: track, first: try Self.frame(of: track, rate))
     }
-    // Frames in which nothing is there have no rows; what metadata merely claims is not written for ever.
+    // Frames in which nothing is there have no rows. The count ends at the last row: metadata may
+    // claim more.
     let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
     let longest = placed.reduce(0) { max($0, $1.reader.count) }
     guard frames >= last, frames - longest <= Self.maximumAbsent else {

@@ -246,10 +246,10 @@ public final class DatasetAppender {
     manifest = nil
   }
 
-  /// Joins what is small, writes the manifest and gives the dataset free. Without an episode, a folder that
-  /// was new goes away again, and a finished dataset stays as it was.
+  /// Compacts small shards, writes the manifest and releases the lock. Without an episode, a folder that
+  /// was new is removed again, and a finished dataset stays as it was.
   ///
-  /// - Throws: What kept shards from being joined, after the dataset has been finished without that.
+  /// - Throws: The error that kept shards from being compacted, after the dataset has been finished without.
   public func close() throws(TrajpackError) {
     guard isOpen else { return }
     if try rollBackIfUnchanged() {

@@ -192,10 +192,14 @@ public final class EpisodeRecorder {
       let time =
         channels[i].type == .int64
         ? Double(bits) * tick : Double(bitPattern: UInt64(bitPattern: bits))
-      guard time >= last, time.isFinite else {
+      guard time.isFinite else {
+        throw refused(
+          track.stream, "row \(track.count + n): the time is \(time), which is not finite")
+      }
+      guard time >= last else {
         throw refused(
           track.stream,
-          "the time of row \(track.count + n) is \(time), before the one before it, or none")
+          "row \(track.count + n): time \(time) is earlier than that of the row before, \(last)")
       }
       last = time
     }

@@ -12,7 +12,8 @@ struct Mask: Command {
     of threads, of a part of the dataset, and in a loader's windows.
 
     entries: each with probability AMOUNT. exact: exactly that fraction. rows: that fraction of whole \
-    rows; 0.3 is part of 0.5 of the same seed. kept-rows: each row is kept with that probability. \
+    rows; with the same seed, the mask of 0.3 is a subset of that of 0.5. kept-rows: each row is \
+    kept with that probability. \
     blocks: of --length rows and --width neighbouring numbers. channels: --count whole ones. drivers: \
     by the values of others (MAR). value: by its own (MNAR). above: beyond mean + --offset deviations. \
     time: kept with probability exp(3 sin(CYCLE t + PHASE)) / SCALE, t from 0 to 1 over a track (MNAR).
