@@ -191,7 +191,7 @@ def _intrinsics(K: ArrayLike) -> Floats:
         fixed = np.stack([k[..., 1, 0], k[..., 2, 0], k[..., 2, 1], k[..., 2, 2] - 1], -1)
         if (np.abs(fixed[np.isfinite(fixed)]) > 1e-9).any():
             raise UsageError("'K' must be [[fx, skew, cx], [0, fy, cy], [0, 0, 1]]")
-        k = np.where(np.isfinite(fixed).all(-1, keepdims=True)[..., None], k, np.nan)
+        k = k + np.where(np.isfinite(fixed), 0.0, np.nan).sum(-1, keepdims=True)[..., None]
         return np.stack([k[..., 0, 0], k[..., 1, 1], k[..., 0, 2], k[..., 1, 2], k[..., 0, 1]], -1)
     if k.shape[-1] != 4:
         raise UsageError(f"'K' is {list(k.shape)}, but must be [..., 4] (fx, fy, cx, cy) or [..., 3, 3]")
