@@ -44,10 +44,9 @@ struct Info: Command {
       console.write(plan.text(indent: 2).printableJSON + "\n")
       return
     }
-    let (current, summary) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
-      (opened, try DatasetSummary(opened))
+    let (current, summary, values) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
+      (opened, try DatasetSummary(opened), try opened.values(.known).table)
     }
-    let values = try current.values(.known).table
     if json {
       console.print(InfoJSON.document(current, summary, values))
     } else {
