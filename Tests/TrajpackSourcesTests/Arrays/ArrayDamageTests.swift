@@ -87,7 +87,7 @@ import TrajpackTestSupport
     try refused(header("'|f8'", "(12,)"), "'|f8'")
     try refused(header("[('x', '<f8')]", "(12,)"), "fields")
     try refused(header("'<f8'", "(12,)").replacing("False", with: "exit"), "True or False")
-    try refused(header("'<f8'", "(12,)") + " + 1", "the end of the text")
+    try refused(header("'<f8'", "(12,)") + " + 1", "nothing more")
     try refused("{'descr': '<f8', 'shape': (12,)}", "fortran_order")
     try refused("{'descr': '<f8', 'descr': '<f8', 'shape': (12,)}", "once")
     try refused("", "'{'")
