@@ -17,9 +17,7 @@ let package = Package(
     .executable(name: "trajpack", targets: ["trajpack"]),
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
     // but the functions of the headers in CTrajpack comes out.
-    .library(
-      name: "trajpack-c", type: .dynamic,
-      targets: ["TrajpackABI", "TrajpackSignalABI", "TrajpackEvaluateABI"]),
+    .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
     // libtrajpack-write.so, which Python loads when it writes: the only one that links libhdf5.
     .library(name: "trajpack-write", type: .dynamic, targets: ["TrajpackWriterABI"]),
     // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that links
@@ -67,7 +65,7 @@ let package = Package(
         "CForkGuard", "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
-    // Errors and texts at the border to C.
+    // Errors, texts and handles of the C interface.
     .target(
       name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
       swiftSettings: strict),
@@ -75,7 +73,7 @@ let package = Package(
       name: "TrajpackABI",
       dependencies: [
         "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
-        "TrajpackCInterface",
+        "TrajpackSignal", "TrajpackEvaluate", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -87,7 +85,7 @@ let package = Package(
           ], .when(configuration: .release))
       ]),
 
-    // Pure functions over buffers, and their C face.
+    // Pure functions over buffers.
     .target(
       name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
@@ -95,16 +93,10 @@ let package = Package(
     .target(
       name: "TrajpackPrepare", dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSignal"],
       swiftSettings: strict),
-    .target(
-      name: "TrajpackSignalABI", dependencies: ["TrajpackSignal", "TrajpackFormat", "CTrajpack"],
-      swiftSettings: strict),
     // Scores of predictions against truth.
     .target(
       name: "TrajpackEvaluate", dependencies: ["CPlatform", "TrajpackFormat"], swiftSettings: strict
     ),
-    .target(
-      name: "TrajpackEvaluateABI",
-      dependencies: ["CTrajpack", "TrajpackEvaluate", "TrajpackFormat"], swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(

@@ -1,4 +1,4 @@
-"""The functions of libtrajpack, as ``trajpack.h`` declares them.
+"""libtrajpack, loaded when it is first asked for, and its errors as exceptions.
 
 ``ctypes.CDLL`` releases the GIL during every call. The library is found in ``$TRAJPACK_LIBRARY``, else in this
 package, else in the release build of the checkout that this file lies in.
@@ -9,101 +9,12 @@ import ctypes
 import json
 import os
 from collections.abc import Callable, Mapping
-from ctypes import POINTER, Structure, byref, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import byref, c_void_p
 from pathlib import Path
 from typing import Any
 
+from ._bindings import TP_ABI, TP_NO_VIDEO, TP_OK, TRAJPACK, Error
 from ._errors import MachineError, UsageError, from_status
-
-ABI = 1
-OK, END, CANCELLED, WAITING, NO_VIDEO = 0, 4, 5, 6, 7
-
-
-class Error(Structure):
-    """tp_error"""
-
-    _fields_ = [("code", c_int32), ("message", c_char * 1024)]
-
-
-class BatchView(Structure):
-    """tp_batch_view"""
-
-    _fields_ = [("memory", c_void_p), ("bytes", c_uint64), ("count", c_uint64), ("epoch", c_uint64),
-                ("position", c_uint64), ("windows", c_void_p), ("datasets", c_void_p)]
-
-
-class State(Structure):
-    """tp_state"""
-
-    _fields_ = [("version", c_uint64), ("digest", c_uint64), ("seed", c_uint64), ("epoch", c_uint64),
-                ("position", c_uint64), ("weights", c_uint64), ("weights_epoch", c_uint64),
-                ("later_weights", c_uint64), ("later_epoch", c_uint64)]
-
-
-class Part(Structure):
-    """tp_part"""
-
-    _fields_ = [("rank", c_uint32), ("world", c_uint32), ("worker", c_uint32), ("workers", c_uint32),
-                ("threads", c_uint32)]
-
-
-_error = POINTER(Error)
-_text = POINTER(c_void_p)  # char **: kept as an address, because it has to be freed
-_status = c_int32
-
-# Name: result, arguments. The order of the header.
-FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "tp_version": (c_char_p, []),
-    "tp_abi": (c_int32, []),
-    "tp_text_free": (None, [c_void_p]),
-    "tp_bytes_free": (None, [c_void_p]),
-    "tp_dataset_open": (_status, [c_char_p, POINTER(c_void_p), _error]),
-    "tp_dataset_free": (None, [c_void_p]),
-    "tp_dataset_describe": (_status, [c_void_p, _text, _error]),
-    "tp_dataset_episodes": (_status, [c_void_p, c_int64, c_int64, _text, _error]),
-    "tp_dataset_find_episode": (_status, [c_void_p, c_char_p, POINTER(c_int64), _error]),
-    "tp_dataset_episode": (_status, [c_void_p, c_int64, _text, _error]),
-    "tp_dataset_values": (_status, [c_void_p, _text, _error]),
-    "tp_dataset_statistics": (_status, [c_void_p, _text, _error]),
-    "tp_dataset_measure": (_status, [c_void_p, c_char_p, _text, _error]),
-    "tp_dataset_read": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, c_char_p, c_void_p, c_size_t,
-                                  c_void_p, c_size_t, _error]),
-    "tp_dataset_times": (_status, [c_void_p, c_int64, c_int64, c_int64, c_void_p, _error]),
-    "tp_dataset_read_bytes": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, POINTER(c_void_p), c_void_p,
-                                        c_void_p, _error]),
-    "tp_video_register": (_status, [c_void_p, _error]),
-    "tp_dataset_set_media": (_status, [c_void_p, c_char_p, c_int32, _error]),
-    "tp_dataset_describe_frames": (_status, [c_void_p, c_int64, c_char_p, _text, _error]),
-    "tp_dataset_read_frames": (_status, [c_void_p, c_int64, c_void_p, c_size_t, c_char_p, c_void_p, c_size_t, _error]),
-    "tp_loader_create": (_status, [POINTER(c_void_p), c_size_t, c_char_p, POINTER(c_void_p), _error]),
-    "tp_loader_free": (None, [c_void_p]),
-    "tp_loader_describe": (_status, [c_void_p, _text, _error]),
-    "tp_loader_normalization": (_status, [c_void_p, _text, _error]),
-    "tp_loader_next": (_status, [c_void_p, POINTER(c_void_p), _error]),
-    "tp_loader_wait": (_status, [c_void_p, c_int32]),
-    "tp_batch_look": (None, [c_void_p, POINTER(BatchView)]),
-    "tp_batch_repeated": (c_int32, [c_void_p]),
-    "tp_batch_free": (None, [c_void_p]),
-    "tp_loader_set_part": (_status, [c_void_p, POINTER(Part), _error]),
-    "tp_loader_lend": (_status, [c_void_p, c_void_p, c_size_t, _error]),
-    "tp_loader_set_weights": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, _error]),
-    "tp_loader_replace_weights": (_status, [c_void_p, POINTER(c_void_p), POINTER(c_size_t), c_size_t, _error]),
-    "tp_loader_read": (_status, [c_void_p, c_uint32, c_void_p, c_size_t, c_void_p, c_size_t, _error]),
-    "tp_loader_order": (_status, [c_void_p, c_uint64, c_uint64, c_size_t, c_void_p, c_void_p, _error]),
-    "tp_loader_locate": (_status, [c_void_p, c_uint32, c_uint64, POINTER(c_int64), POINTER(c_int64),
-                                   POINTER(c_int64), _error]),
-    "tp_loader_locate_all": (_status, [c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, _error]),
-    "tp_loader_clips": (_status, [c_void_p, c_uint32, _text, _error]),
-    "tp_loader_clip_rows": (_status, [c_void_p, c_uint32, c_uint64, c_char_p, c_void_p, c_size_t, POINTER(c_size_t),
-                                      _error]),
-    "tp_loader_texts": (_status, [c_void_p, c_char_p, c_void_p, c_void_p, c_size_t, POINTER(c_void_p), c_void_p,
-                                  c_void_p, _error]),
-    "tp_loader_get_state": (None, [c_void_p, POINTER(State)]),
-    "tp_loader_set_state": (_status, [c_void_p, POINTER(State), _error]),
-    "tp_loader_seek": (_status, [c_void_p, c_uint64, c_uint64, _error]),
-    "tp_loader_stats": (_status, [c_void_p, _text, _error]),
-    "tp_loader_cancel": (None, [c_void_p]),
-}
 
 
 def find() -> Path:
@@ -148,7 +59,7 @@ def bind(path: Path, functions: Mapping[str, tuple[Any, list[Any]]], needs: str 
 
 def check(status: int, error: Any) -> None:
     """Raises what a status other than TP_OK stands for."""
-    if status != OK:
+    if status != TP_OK:
         raise from_status(status, error.message.decode("utf-8", "replace"))
 
 
@@ -157,13 +68,13 @@ class Library:
     ``text`` frees the JSON that they give.
 
     ``interface``: the function that tells its number, and the one that this package needs. ``free``: the function that
-    frees texts. ``error``: the structure that functions take last. ``needs``: what to say where it cannot be loaded.
+    frees texts. ``needs``: what to say where it cannot be loaded.
     """
 
     def __init__(self, find: Callable[[], Path], functions: Mapping[str, tuple[Any, list[Any]]],
-                 interface: tuple[str, int], free: str, *, error: type[Structure] = Error, needs: str = "") -> None:
+                 interface: tuple[str, int], free: str, *, needs: str = "") -> None:
         self._find, self._functions, self._interface, self._free = find, functions, interface, free
-        self._error, self._needs = error, needs
+        self._needs = needs
         self._loaded: ctypes.CDLL | None = None
 
     def loaded(self) -> ctypes.CDLL:
@@ -180,9 +91,9 @@ class Library:
 
     def call(self, name: str, *arguments: Any) -> None:
         """Calls a function that takes an error last, and raises it."""
-        error = self._error()
+        error = Error()
         status = getattr(self.loaded(), name)(*arguments, byref(error))
-        if status == NO_VIDEO:
+        if status == TP_NO_VIDEO:
             from . import _video_ffi  # only where frames are wanted
             _video_ffi.load()
             status = getattr(self.loaded(), name)(*arguments, byref(error))
@@ -202,13 +113,13 @@ class Library:
             getattr(self.loaded(), self._free)(c_void_p(address))
 
 
-def part(functions: Mapping[str, tuple[Any, list[Any]]], error: type[Structure] = Error) -> Library:
-    """libtrajpack, as one of its headers declares it."""
-    needed = {name: FUNCTIONS[name] for name in ("tp_abi", "tp_text_free")}
-    return Library(find, {**functions, **needed}, ("tp_abi", ABI), "tp_text_free", error=error)
+def part(functions: Mapping[str, tuple[Any, list[Any]]]) -> Library:
+    """libtrajpack, with the functions of one of its headers."""
+    needed = {name: TRAJPACK[name] for name in ("tp_abi", "tp_text_free")}
+    return Library(find, {**functions, **needed}, ("tp_abi", TP_ABI), "tp_text_free")
 
 
-_reader = part(FUNCTIONS)
+_reader = part(TRAJPACK)
 library, call, text = _reader.loaded, _reader.call, _reader.text
 
 

@@ -53,7 +53,7 @@ class LoaderHandle:
         self._renew()
         self._pending = c_void_p()
         self._library = library
-        self._error = _ffi.Error()
+        self._error = _bindings.Error()
         for number, one in enumerate(weights or []):
             _ffi.call("tp_loader_set_weights", pointer, number, one.ctypes.data_as(c_void_p), len(one))
         self._describe()
@@ -131,7 +131,7 @@ class LoaderHandle:
     def _become(self, place: _ranks.Place, worker: tuple[int, int]) -> None:
         """Gives the part of a rank, or of one of its workers."""
         threads = 0 if self._understood.get("threads") else _ranks.threads(worker[1])
-        part = _ffi.Part(*place, *worker, threads)
+        part = _bindings.Part(*place, *worker, threads)
         with self._lock:
             self._idle()
             _ffi.call("tp_loader_set_part", self._open(), byref(part))

@@ -115,13 +115,13 @@ class Passes(Places):
             # An interrupt between the call and its answer leaves a batch here, which is then the next.
             if not self._pending.value:
                 # Between these, Python acts on Ctrl-C, however slow the disk is.
-                while self._library.tp_loader_wait(self._pointer, 100) == _ffi.WAITING:
+                while self._library.tp_loader_wait(self._pointer, 100) == _bindings.TP_WAITING:
                     pass
                 status = self._library.tp_loader_next(self._pointer, byref(self._pending), byref(self._error))
-                if status == _ffi.END:
+                if status == _bindings.TP_END:
                     self._note()
                     return None
-                if status != _ffi.OK:
+                if status != _bindings.TP_OK:
                     self._stuck = True
                     _ffi.check(status, self._error)
             batch = Batch._take(self._pending.value, self.outputs, self._lent,  # type: ignore[arg-type]

@@ -71,7 +71,7 @@ class Places(Weighed, ABC):
 
     def _note(self) -> None:
         """Keeps the library's state, with the lock held."""
-        state = _ffi.State()
+        state = _bindings.State()
         self._library.tp_loader_get_state(self._pointer, byref(state))
         self._now = members(state)
 

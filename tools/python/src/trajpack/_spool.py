@@ -100,7 +100,7 @@ class Spool:
                 "entity": None if who is None else {"kind": who.kind, "index": who.index, "type": who.type},
             }), byref(track))
             lane.track = track.value
-        columns = (_write_ffi.Column * len(channels))()
+        columns = (_bindings.Column * len(channels))()
         held: list[Any] = []
         for column, channel in zip(columns, channels, strict=True):
             if channel.name == "time" and times is not None:

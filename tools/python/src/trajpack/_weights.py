@@ -71,8 +71,8 @@ class Weighed(LoaderHandle):
         later = self._later
         return later if later is not None and not self._state().later_weights else self._weights
 
-    def _state(self) -> _ffi.State:
-        state = _ffi.State()
+    def _state(self) -> _bindings.State:
+        state = _bindings.State()
         self._library.tp_loader_get_state(self._open(), byref(state))
         return state
 
@@ -81,13 +81,13 @@ class Weighed(LoaderHandle):
         _ffi.call("tp_loader_order", self._open(), 0, 0, 0, byref(c_uint64()), None)
 
 
-def members(state: _ffi.State) -> dict[str, int]:
+def members(state: _bindings.State) -> dict[str, int]:
     """A state as Python has it: five whole numbers, and four more where windows have weights."""
     names = _PLACE + _WEIGHTS if state.weights else _PLACE
     return {name: getattr(state, name) for name in names}
 
 
-def state_of(given: Any) -> _ffi.State:
+def state_of(given: Any) -> _bindings.State:
     """The state that a dict says."""
     if not isinstance(given, Mapping):
         raise UsageError(f"this is no state of a loader, which is a dict, but {type(given).__name__}")
@@ -101,7 +101,7 @@ def state_of(given: Any) -> _ffi.State:
     for name, number in numbers.items():
         if not 0 <= number < 2**64:
             raise UsageError(f"this is no state of a loader: '{name}' is {number}, which is no count of 64 bits")
-    return _ffi.State(**numbers)
+    return _bindings.State(**numbers)
 
 
 def arrays_of(given: Any, members: int) -> list[NDArray[np.float32]] | None:

@@ -103,7 +103,7 @@ class Batch(Mapping[str, Any]):
     def _take(pointer: int, outputs: Mapping[str, Output], lent: list[Any],
               texts: Callable[[NDArray[np.uint64], NDArray[np.uint32]], dict[str, list[str | None]]]) -> Batch:
         """Over a batch that the library gave out, which is now ours to free."""
-        view = _ffi.BatchView()
+        view = _bindings.BatchView()
         _ffi.library().tp_batch_look(pointer, byref(view))
         count = view.count
         windows = np.frombuffer(bytearray(string_at(view.windows, 8 * count)) if count else b"", np.uint64)

@@ -156,7 +156,7 @@ class _Cameras:
             self._form = _ffi.code(order, "order", _ORDERS)
         self._pose = _ffi.code(_SHORT.get(direction, direction), "direction", _DIRECTIONS)
         self._axes = _ffi.code(str(axes).lower(), "axes", _AXES)
-        self.c = _ffi.Camera()
+        self.c = _bindings.SignalCamera()
 
     def broadcast(self, lead: tuple[int, ...], name: str) -> tuple[int, ...]:
         """The leading axes of cameras and points together, and ``self.c`` over as many frames."""
@@ -170,7 +170,7 @@ class _Cameras:
                              + ", ".join(f"{n} {list(s)}" for n, s in shapes.items())) from None
         arrays = [np.ascontiguousarray(np.broadcast_to(a, (*out, *a.shape[a.ndim - inner:])))
                   for a, inner in ((self._intrinsics, 1), (self._position, 1), (self._rotation, width))]
-        self.c = _ffi.Camera(int(np.prod(out, dtype=np.int64)), *(_ffi.address(a) for a in arrays), self._form,
+        self.c = _bindings.SignalCamera(int(np.prod(out, dtype=np.int64)), *(_ffi.address(a) for a in arrays), self._form,
                              self._pose, self._axes)
         self.c.keep = arrays
         return out

@@ -210,7 +210,7 @@ def _joint(name: str, x: ArrayLike, episodes: ArrayLike | None, *arguments: Any)
     return JointEmbedding(found, figures[~np.isnan(figures)])
 
 
-def _lags(max_lag: int, c: _ffi.Series) -> Floats:
+def _lags(max_lag: int, c: _bindings.SignalSeries) -> Floats:
     """Room for a number for each lag; for no more than there are rows, because the library refuses larger lags."""
     number = _ffi.whole(max_lag, "max_lag")
     if number < 0:

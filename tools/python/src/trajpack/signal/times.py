@@ -26,7 +26,7 @@ class Times:
             _ffi.whole(number, "clock")
         self._values = values
         self.count = count
-        self._c = _ffi.CTimes(form, count, a.numerator, a.denominator, b.numerator, b.denominator,
+        self._c = _bindings.SignalTimes(form, count, a.numerator, a.denominator, b.numerator, b.denominator,
                               _ffi.address(values))
 
     @staticmethod

@@ -65,7 +65,7 @@ def union_batch(times: Sequence[Times | ArrayLike], values: Sequence[ArrayLike],
     arrays = [_ffi.floating(x, f"values[{i}]") for i, x in enumerate(values)]
     shape, dtype = arrays[0].shape[1:], np.result_type(*arrays)
     clocks = [times_of(t) for t in times]
-    inputs = (_ffi.Input * count)()
+    inputs = (_bindings.SignalInput * count)()
     keep: list[object] = []
     there = (c_void_p * count)()
     for i, (array, clock) in enumerate(zip(arrays, clocks, strict=True)):
@@ -85,7 +85,7 @@ def union_batch(times: Sequence[Times | ArrayLike], values: Sequence[ArrayLike],
     at, ticks = np.empty(room, np.float64), np.empty(room, np.int64)
     out, presence = np.empty(count * room * components, dtype), np.empty(count * room * components, np.uint8)
     unit, rows = c_int64(), c_int64()
-    _ffi.call("tp_signal_union", (_ffi.CTimes * count)(*[c._c for c in clocks]), inputs, there, count,
+    _ffi.call("tp_signal_union", (_bindings.SignalTimes * count)(*[c._c for c in clocks]), inputs, there, count,
               _ffi.address(at), _ffi.address(ticks), byref(unit), _ffi.address(out), _ffi.address(presence),
               byref(rows))
     n = rows.value

@@ -1,4 +1,5 @@
 import CTrajpack
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackSignal
 
@@ -37,9 +38,9 @@ public func tp_signal_mask(
   _ code: Int32, _ amount: Double, _ list: UnsafePointer<Int64>?,
   _ weights: UnsafePointer<Double>?, _ count: Int64, _ seed: UInt64, _ stream: UInt64,
   _ input: UnsafePointer<tp_signal_input>, _ mask: UnsafeMutablePointer<UInt8>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let numbers = UnsafeBufferPointer(start: list, count: list == nil ? 0 : Int(count))
     let factors = UnsafeBufferPointer(start: weights, count: weights == nil ? 0 : Int(count))
     let how = try mechanism(code, amount, numbers.map { Int($0) }, Array(factors))
@@ -58,7 +59,7 @@ public func tp_signal_mask(
 @c(tp_signal_random) @implementation
 public func tp_signal_random(
   _ seed: UInt64, _ stream: UInt64, _ count: Int64, _ words: UnsafeMutablePointer<UInt64>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   let random = CounterRandom(seed: seed, stream: stream)
   for i in 0..<Int(count) { words[i] = random.word(i) }
@@ -69,9 +70,9 @@ public func tp_signal_random(
 @c(tp_signal_time_since) @implementation
 public func tp_signal_time_since(
   _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
-  _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let i = input.pointee
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       guard let mask = i.mask else {
@@ -92,9 +93,9 @@ public func tp_signal_coefficients(
   _ kind: Int32, _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
   _ coefficients: UnsafeMutableRawPointer?, _ queries: UnsafePointer<Double>?, _ count: Int64,
   _ path: UnsafeMutableRawPointer?, _ derivative: UnsafeMutableRawPointer?,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let i = input.pointee
     let at = Array(UnsafeBufferPointer(start: queries, count: queries == nil ? 0 : Int(count)))
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
@@ -116,9 +117,9 @@ public func tp_signal_coefficients(
 @c(tp_signal_rectilinear) @implementation
 public func tp_signal_rectilinear(
   _ input: UnsafePointer<tp_signal_input>, _ timeComponent: Int64, _ lookAhead: Int32,
-  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try rectilinearPath(
@@ -136,9 +137,9 @@ public func tp_signal_quantise(
   _ times: UnsafePointer<tp_signal_times>, _ quantum: Double,
   _ input: UnsafePointer<tp_signal_input>,
   _ ticks: UnsafeMutablePointer<Int64>, _ output: UnsafePointer<tp_signal_output>,
-  _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
     guard case .floats(let at) = try times.pointee.times() else {
       throw TrajpackError(.usage, "quantising takes floating-point times: give form 2")
@@ -163,9 +164,9 @@ public func tp_signal_union(
   _ unionTimes: UnsafeMutablePointer<Double>, _ ticks: UnsafeMutablePointer<Int64>,
   _ ticksPerUnit: UnsafeMutablePointer<Int64>, _ values: UnsafeMutableRawPointer,
   _ presence: UnsafeMutablePointer<UInt8>, _ rows: UnsafeMutablePointer<Int64>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     guard count > 0, count < 1 << 32 else {
       throw TrajpackError(.usage, "\(count) series: give one or more")
     }

@@ -1,4 +1,5 @@
 import CTrajpack
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackSignal
 
@@ -31,9 +32,9 @@ extension tp_signal_series {
 public func tp_signal_autocorrelation(
   _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64,
   _ values: UnsafeMutablePointer<Double>, _ lags: UnsafeMutablePointer<Int64>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let result = try Autocorrelation(
       s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
@@ -51,9 +52,9 @@ public func tp_signal_mutual_information(
   _ parameter: Int64,
   _ values: UnsafeMutablePointer<Double>, _ bins: UnsafeMutablePointer<Int64>,
   _ minimum: UnsafeMutablePointer<Int64>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let how: MutualInformation.Estimator = try choose(
       estimator, "estimator",
@@ -73,9 +74,9 @@ public func tp_signal_false_neighbours(
   _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ ratio: Double, _ size: Double, _ values: UnsafeMutablePointer<Double>,
   _ dimension: UnsafeMutablePointer<Int64>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
       lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
@@ -94,9 +95,9 @@ public func tp_signal_cao(
   _ series: UnsafePointer<tp_signal_series>, _ lag: Int64, _ maxDimension: Int64, _ window: Int64,
   _ threads: Int32, _ metric: Int32, _ values: UnsafeMutablePointer<Double>,
   _ dimension: UnsafeMutablePointer<Int64>, _ isStochastic: UnsafeMutablePointer<Int32>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
       lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
@@ -131,9 +132,9 @@ public func tp_signal_mdop(
   _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ window: Int64, _ ratio: Double,
   _ threshold: Double, _ maxCycles: Int64, _ coordinates: UnsafeMutablePointer<Int64>,
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let result = try MDOP(
       s.buffer, components: Int(s.components), maxLag: Int(maxLag), window: Int(window),
@@ -149,9 +150,9 @@ public func tp_signal_pecuzal(
   _ series: UnsafePointer<tp_signal_series>, _ maxLag: Int64, _ window: Int64, _ threshold: Double,
   _ economic: Int32, _ coordinates: UnsafeMutablePointer<Int64>,
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     var options = PECUZAL.Options()
     options.maxLag = Int(maxLag)
@@ -168,9 +169,9 @@ public func tp_signal_pecuzal(
 @c(tp_signal_noise_amplification) @implementation
 public func tp_signal_noise_amplification(
   _ series: UnsafePointer<tp_signal_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
-  _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     value.pointee = try noiseAmplification(
       s.buffer, dimension: Int(s.components), maxHorizon: Int(maxHorizon), neighbours: Int(k),
@@ -182,9 +183,9 @@ public func tp_signal_noise_amplification(
 @c(tp_signal_augmented_covariance) @implementation
 public func tp_signal_augmented_covariance(
   _ series: UnsafePointer<tp_signal_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
-  _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let covariance = try AugmentedCovariance(order: Int(order), lag: Int(lag))
     let (size, overflow) = Int(order).multipliedReportingOverflow(by: Int(s.components))
@@ -204,9 +205,9 @@ public func tp_signal_embed(
   _ series: UnsafePointer<tp_signal_series>, _ coordinates: UnsafePointer<Int64>,
   _ dimension: Int64,
   _ backward: Int32, _ skipsShort: Int32, _ output: UnsafeMutablePointer<Double>?,
-  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let s = series.pointee
     let pairs = (0..<Int(dimension)).map {
       DelayCoordinate(channel: Int(coordinates[2 * $0]), lag: Int(coordinates[2 * $0 + 1]))

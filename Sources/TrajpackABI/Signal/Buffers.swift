@@ -2,28 +2,6 @@ import CTrajpack
 import TrajpackFormat
 import TrajpackSignal
 
-/// Runs the body and turns its error into a code and a sentence.
-func border(
-  _ error: UnsafeMutablePointer<tp_signal_error>?, _ body: () throws(TrajpackError) -> Void
-) -> Int32 {
-  do {
-    try body()
-    return 0
-  } catch let fault {
-    if let error {
-      withUnsafeMutableBytes(of: &error.pointee.message) { bytes in
-        var last = 0
-        for (i, byte) in fault.message.printable.utf8.prefix(bytes.count - 1).enumerated() {
-          bytes[i] = byte
-          last = i + 1
-        }
-        bytes[last] = 0
-      }
-    }
-    return fault.fault.rawValue
-  }
-}
-
 extension tp_signal_times {
   func times() throws(TrajpackError) -> Times {
     guard count >= 0, count < 1 << 48 else {

@@ -1,4 +1,5 @@
 import CTrajpack
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackSignal
 
@@ -21,9 +22,9 @@ public func tp_signal_resample(
   _ method: Int32,
   _ edges: Int32, _ gap: Double, _ breaks: UnsafePointer<Int64>?, _ breakCount: Int64,
   _ angle: UnsafePointer<Double>?, _ input: UnsafePointer<tp_signal_input>,
-  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let rows = UnsafeBufferPointer(start: breaks, count: breaks == nil ? 0 : Int(breakCount))
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(),
@@ -57,9 +58,9 @@ public func tp_signal_resample(
 public func tp_signal_polyphase(
   _ up: Int64, _ down: Int64, _ edges: Int32, _ bridge: Int64,
   _ input: UnsafePointer<tp_signal_input>,
-  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let filter = try LowPass(up: Int(up), down: Int(down))
     let policy: FilterEdges = try choose(
       edges, "edges", [0: .zero, 1: .hold, 2: .reflect, 3: .line, 4: .mean])
@@ -80,9 +81,9 @@ public func tp_signal_moving_mean(
   _ source: UnsafePointer<tp_signal_times>, _ target: UnsafePointer<tp_signal_times>,
   _ width: Double,
   _ gap: Double, _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(), gapLimit: span(gap))
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
@@ -101,9 +102,9 @@ public func tp_signal_bins(
   _ source: UnsafePointer<tp_signal_times>, _ bins: UnsafePointer<tp_signal_times>,
   _ statistic: Int32,
   _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     guard case .regular(let clock, let count) = try bins.pointee.times() else {
       throw TrajpackError(.usage, "bins lie on a regular clock: give form 0")
     }
@@ -129,9 +130,9 @@ public func tp_signal_align(
   _ tolerance: Double, _ numerator: Int64, _ denominator: Int64, _ same: Int32,
   _ rounding: Double,
   _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let exact = denominator == 0 ? nil : Rational(numerator, denominator).map(TimeSpan.exact)
     let plan = try AlignPlan(
       stream.pointee.times(), to: reference.pointee.times(),

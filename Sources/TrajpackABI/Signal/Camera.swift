@@ -1,4 +1,5 @@
 import CTrajpack
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackSignal
 
@@ -65,9 +66,9 @@ private func point(_ values: UnsafePointer<Double>, _ n: Int) -> SIMD3<Double> {
 public func tp_signal_project(
   _ camera: UnsafePointer<tp_signal_camera>, _ points: UnsafePointer<Double>, _ count: Int64,
   _ near: Double, _ pixels: UnsafeMutablePointer<Double>, _ depths: UnsafeMutablePointer<Double>,
-  _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     for (frame, camera) in try camera.pointee.cameras().enumerated() {
       for n in frame * each..<(frame + 1) * each {
@@ -84,9 +85,9 @@ public func tp_signal_project(
 public func tp_signal_project_bones(
   _ camera: UnsafePointer<tp_signal_camera>, _ points: UnsafePointer<Double>, _ count: Int64,
   _ bones: UnsafePointer<Int64>, _ bone_count: Int64, _ near: Double,
-  _ segments: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ segments: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     let edges = try camera.pointee.each(bone_count)
     for n in 0..<2 * edges where bones[n] < 0 || bones[n] >= count {
@@ -113,9 +114,9 @@ public func tp_signal_project_bones(
 public func tp_signal_unproject(
   _ camera: UnsafePointer<tp_signal_camera>, _ pixels: UnsafePointer<Double>,
   _ depths: UnsafePointer<Double>, _ count: Int64, _ measured: Int32,
-  _ points: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
+  _ points: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  CInterface.call(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     let kind: CameraDepth = try choose(measured, "measured", [0: .axis, 1: .ray])
     for (frame, camera) in try camera.pointee.cameras().enumerated() {
