@@ -72,7 +72,7 @@ let package = Package(
       name: "TrajpackValidate",
       dependencies: ["CPlatform", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
       swiftSettings: strict),
-    // Errors and texts at the border to C.
+    // Errors, texts and handles of the C interface.
     .target(
       name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
       swiftSettings: strict),

@@ -172,8 +172,8 @@ extension Conversion {
         queue.append(pool.run { () throws(TrajpackError) in try work(item) })
         next += 1
       }
-      let deferred = queue.removeFirst()
-      guard try take(number, try deferred.value()) else { return }
+      let future = queue.removeFirst()
+      guard try take(number, try future.value()) else { return }
     }
   }
 }
