@@ -3,7 +3,7 @@ import TrajpackStore
 
 /// Reads JSON (RFC 8259) piece by piece from a stream, so that a file of millions of numbers needs
 /// no memory. `NaN`, `Infinity` and `-Infinity` are numbers too, as Python writes them.
-struct JSONPull {
+struct JSONTokenizer {
   private let stream: any ByteStream
   private let buffer = ByteBuffer(64 << 10)
   private var filled = 0
@@ -64,7 +64,7 @@ struct JSONPull {
 
   /// Reads an object: `each` is called behind the name of each member and reads its value.
   mutating func object(
-    _ each: (inout JSONPull, String) throws(TrajpackError) -> Void
+    _ each: (inout JSONTokenizer, String) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     try expect("{")
     var names: Set<String> = []
@@ -84,7 +84,7 @@ struct JSONPull {
 
   /// Reads an array: `each` is called at the start of each element and reads it.
   mutating func array(
-    _ each: (inout JSONPull) throws(TrajpackError) -> Void
+    _ each: (inout JSONTokenizer) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     try expect("[")
     if try take("]") { return }
@@ -109,7 +109,7 @@ struct JSONPull {
     default: break
     }
     guard Self.isNumber(number) else { throw wrong("a number") }
-    let text = number.withUnsafeBufferPointer { NumberText($0) }
+    let text = number.withUnsafeBufferPointer { DecimalLiteral($0) }
     guard text.value.isFinite else { throw wrong("a number that fits in 64 bits") }
     return text.value
   }

@@ -5,7 +5,7 @@ import TrajpackSources
 import TrajpackStore
 
 /// What the commands that write a dataset share: how it is laid out, going on, and the run itself.
-struct Writing: ArgumentSet {
+struct WriteOptions: ArgumentSet {
   enum CodecChoice: String, ArgumentChoice {
     case lz4, zstd, gzip, none
   }

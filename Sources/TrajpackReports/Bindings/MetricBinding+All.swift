@@ -1,7 +1,7 @@
-extension Recipe {
+extension MetricBinding {
   /// How each evaluator is fed. `action.following` and `action.agreement` read verdicts instead, and
   /// `compare.paired` reports.
-  static let all: [Recipe] = camera + keypoints + poses + forecasts + attractors + actions
+  static let all: [MetricBinding] = camera + keypoints + poses + forecasts + attractors + actions
 
   private static let cameraInputs: [Input] = [
     .truth("truth_position", .cameraPosition), .truth("truth_rotation", .cameraRotation),
@@ -9,22 +9,22 @@ extension Recipe {
     .mirror("estimate_rotation", "truth_rotation", .cameraRotation),
   ]
 
-  private static let camera: [Recipe] = [
-    Recipe(
+  private static let camera: [MetricBinding] = [
+    MetricBinding(
       evaluator: "camera.path", suite: "camera", pooling: .stacked, isBatched: true,
       inputs: cameraInputs),
-    Recipe(
+    MetricBinding(
       evaluator: "camera.control", suite: "camera", pooling: .stacked,
       isBatched: true, inputs: cameraInputs,
       needs: ["truth_rotation", "estimate_rotation"]),
-    Recipe(
+    MetricBinding(
       evaluator: "camera.normalised", suite: "camera", pooling: .stacked, isBatched: true,
       inputs: cameraInputs,
       needs: ["truth_rotation", "estimate_rotation"]),
   ]
 
-  private static let keypoints: [Recipe] = [
-    Recipe(
+  private static let keypoints: [MetricBinding] = [
+    MetricBinding(
       evaluator: "keypoints.state_alignment", suite: "keypoints", pooling: .joined,
       inputs: [
         .array("tracks"), .array("visibles", padding: 0), .array("truth_tracks"),
@@ -34,13 +34,13 @@ extension Recipe {
         .truth("mask", .named, padding: 0), .truth("occlusion", .named, padding: 0),
         .truth("depth", .named),
       ]),
-    Recipe(
+    MetricBinding(
       evaluator: "keypoints.tap_vid", suite: "keypoints", pooling: .joined,
       inputs: [
         .truth("truth", .named), .truth("truth_visibles", .named, padding: 0), .array("tracks"),
         .array("visibles", padding: 0),
       ]),
-    Recipe(
+    MetricBinding(
       evaluator: "state.alignment", suite: "state",
       pooling: .stacked, isBatched: true,
       inputs: [
@@ -48,32 +48,32 @@ extension Recipe {
       ]),
   ]
 
-  private static let poses: [Recipe] = [
-    Recipe(
+  private static let poses: [MetricBinding] = [
+    MetricBinding(
       evaluator: "skeleton.pose", suite: "pose", pooling: .joined,
       inputs: [.truth("truth", .joints), .mirror("prediction", "truth", .joints, ["joints"])]),
-    Recipe(
+    MetricBinding(
       evaluator: "skeleton.plausibility", suite: "pose", pooling: .joined, measuresOne: true,
       inputs: [.mirror("joints", "joints", .joints, ["prediction"])]),
-    Recipe(
+    MetricBinding(
       evaluator: "depth.errors", suite: "depth", pooling: .joined,
       inputs: [.truth("truth", .depth), .mirror("prediction", "truth", .depth, ["depth"])]),
   ]
 
-  private static let forecasts: [Recipe] = [
-    Recipe(
+  private static let forecasts: [MetricBinding] = [
+    MetricBinding(
       evaluator: "forecast.errors", suite: "forecast", pooling: .mean, isBatched: true,
       inputs: [.truth("truth", .values), .mirror("prediction", "truth", .values, ["forecast"])]),
-    Recipe(
+    MetricBinding(
       evaluator: "forecast.intervals", suite: "forecast", pooling: .mean,
       inputs: [.truth("truth", .values), .array("lower"), .array("upper")]),
-    Recipe(
+    MetricBinding(
       evaluator: "forecast.ensemble", suite: "forecast", pooling: .mean,
       inputs: [.truth("truth", .values), .array("ensemble")]),
-    Recipe(
+    MetricBinding(
       evaluator: "forecast.dtw", suite: "forecast", pooling: .mean,
       inputs: [.truth("truth", .values), .mirror("prediction", "truth", .values, ["forecast"])]),
-    Recipe(
+    MetricBinding(
       evaluator: "forecast.valid_time", suite: "forecast",
       pooling: .mean, isBatched: true,
       inputs: [.truth("truth", .values), .mirror("prediction", "truth", .values, ["forecast"])]),
@@ -86,31 +86,31 @@ extension Recipe {
     .mirror("series", "series", .values, ["prediction", "generated"])
   ]
 
-  private static let attractors: [Recipe] = [
-    Recipe(
+  private static let attractors: [MetricBinding] = [
+    MetricBinding(
       evaluator: "attractor.d_stsp", suite: "attractor",
       pooling: .mean, inputs: pair),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.spectrum", suite: "attractor", pooling: .mean, inputs: pair),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.arrow_of_time", suite: "attractor", pooling: .mean,
       inputs: pair),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.correlation_dimension", suite: "attractor", pooling: .mean,
       measuresOne: true, inputs: one),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.lyapunov", suite: "attractor",
       pooling: .mean, measuresOne: true, inputs: one),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.lyapunov_spectrum", suite: "attractor", pooling: .mean,
       inputs: [.array("jacobians")]),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.recurrence", suite: "attractor", pooling: .mean, measuresOne: true,
       inputs: one),
-    Recipe(
+    MetricBinding(
       evaluator: "attractor.geometry", suite: "attractor", pooling: .mean, measuresOne: true,
       inputs: one),
-    Recipe(
+    MetricBinding(
       evaluator: "generative.distances", suite: "generative",
       pooling: .stacked, isBatched: true,
       inputs: [
@@ -118,24 +118,24 @@ extension Recipe {
       ]),
   ]
 
-  private static let actions: [Recipe] = [
-    Recipe(
+  private static let actions: [MetricBinding] = [
+    MetricBinding(
       evaluator: "action.segments", suite: "action",
       pooling: .joined, inputs: [.truth("actions", .actions)]),
-    Recipe(
+    MetricBinding(
       evaluator: "action.segmentation", suite: "action", pooling: .joined,
       inputs: [.truth("truth", .actions), .mirror("prediction", "truth", .actions, ["actions"])]),
-    Recipe(
+    MetricBinding(
       evaluator: "action.recogniser", suite: "action", pooling: .joined,
       inputs: [
         .truth("truth", .actions), .mirror("joints", "train_joints", .joints, ["prediction"]),
       ]),
-    Recipe(
+    MetricBinding(
       evaluator: "action.following", suite: "action",
       pooling: .joined, inputs: []),
-    Recipe(
+    MetricBinding(
       evaluator: "action.agreement", suite: "action", pooling: .joined, inputs: []),
-    Recipe(
+    MetricBinding(
       evaluator: "action.keyboard_mouse", suite: "control", pooling: .joined,
       inputs: [
         .truth("truth_keys", .keys), .mirror("predicted_keys", "truth_keys", .keys),

@@ -33,12 +33,15 @@ extension tp_signal_times {
     switch form {
     case 0:
       guard let start = Rational(a_num, a_den), let rate = Rational(b_num, b_den) else {
-        throw TrajpackError(.usage, "a clock of \(a_num)/\(a_den), \(b_num)/\(b_den): zero below")
+        throw TrajpackError(
+          .usage,
+          "a clock that starts at \(a_num)/\(a_den) s with rate \(b_num)/\(b_den) Hz: a denominator is zero"
+        )
       }
       return .regular(try RegularClock(start: start, rate: rate), count: n)
     case 1:
       guard let unit = Rational(b_num, b_den) else {
-        throw TrajpackError(.usage, "ticks of \(b_num)/\(b_den) s: zero below")
+        throw TrajpackError(.usage, "ticks of \(b_num)/\(b_den) s: the denominator is zero")
       }
       let ticks = values?.assumingMemoryBound(to: Int64.self)
       return .ticks(UnsafeBufferPointer(start: ticks, count: n), unit: unit)

@@ -1,14 +1,14 @@
 import TrajpackFormat
 import TrajpackLoader
 
-extension EpisodeGather {
+extension MetricInputBuilder {
   /// Whether a map is numbers, for inputs that are no channel: `3,7`.
   static func isLiteral(_ text: String) -> Bool {
     !text.isEmpty && text.allSatisfy { $0.isNumber && $0.isASCII || $0 == "," }
   }
 
   /// The entries of the truth that an input is.
-  func entries(_ input: Recipe.Input) throws(TrajpackError) -> ChannelChoice.Choice {
+  func entries(_ input: MetricBinding.Input) throws(TrajpackError) -> ChannelChoice.Choice {
     // What a mirrored input is called in the truth is said of the truth's own.
     guard let text = plan.maps[input.name], input.side == .truth || input.mirrors == input.name
     else {
@@ -31,7 +31,7 @@ extension EpisodeGather {
   }
 
   /// Those of the truth's entries that the predictions have too; all where that is not to be seen.
-  func narrowed(_ entries: [Entry], _ input: Recipe.Input) -> [Entry] {
+  func narrowed(_ entries: [Entry], _ input: MetricBinding.Input) -> [Entry] {
     guard [.values, .states, .joints].contains(input.content) else { return entries }
     if plan.maps[input.name] != nil, input.mirrors != input.name { return entries }
     let names = Set(predictions.names)
@@ -77,7 +77,7 @@ extension EpisodeGather {
 
   /// Entries as one array, a row a frame; and where all of them are covered by a track.
   func combined(
-    _ entries: [Entry], _ content: Recipe.Content, _ frames: Frames,
+    _ entries: [Entry], _ content: MetricBinding.Content, _ frames: Frames,
     from recording: Recording? = nil
   ) throws(TrajpackError) -> (numbers: Numbers, covered: [Bool]) {
     let source = recording ?? truth
@@ -91,7 +91,7 @@ extension EpisodeGather {
   }
 
   /// Arrays side by side: joints after joints, numbers after numbers; one alone keeps its shape.
-  static func combined(_ parts: [Numbers], _ content: Recipe.Content) -> Numbers {
+  static func combined(_ parts: [Numbers], _ content: MetricBinding.Content) -> Numbers {
     let isFlat = [.values, .states, .actions].contains(content)
     guard let first = parts.first, parts.count > 1 || isFlat else {
       return parts.first ?? Numbers(shape: [0])

@@ -3,7 +3,7 @@ import TrajpackStore
 
 /// Trajectories of systems in JSON, plain or gzip: `{system: {time: […], values: [[…], …]}}`, as
 /// dysts (Gilpin 2021) keeps its reference trajectories.
-struct SystemsFile: Sendable {
+struct DystsFile: Sendable {
   /// One system.
   struct System: Sendable {
     /// Its name.
@@ -15,7 +15,7 @@ struct SystemsFile: Sendable {
     /// Numbers of a row; `nil` where rows are plain numbers.
     var width: Int?
     /// Its times; `nil` where it has none.
-    var time: EvenTimes?
+    var time: ClockDetector?
     /// What else is said of it.
     var others: [JSONValue.Member] = []
     /// The bytes of those in the document.
@@ -39,7 +39,7 @@ struct SystemsFile: Sendable {
   init(_ file: LocalFile, isCompressed: Bool) throws(TrajpackError) {
     path = file.path
     self.isCompressed = isCompressed
-    var json = JSONPull(try Self.stream(file, isCompressed))
+    var json = JSONTokenizer(try Self.stream(file, isCompressed))
     guard try json.token() == UInt8(ascii: "{") else {
       throw json.wrong("an object of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}")
     }
@@ -59,7 +59,9 @@ struct SystemsFile: Sendable {
       system.range = start..<json.position
       systems.append(system)
     }
-    guard try json.token() == nil else { throw json.wrong("nothing more after the document") }
+    guard try json.token() == nil else {
+      throw json.wrong("the end of the text after the document")
+    }
     guard !systems.isEmpty else { throw TrajpackError(.data, "the JSON names no system") }
     self.systems = systems
   }
@@ -83,7 +85,7 @@ struct SystemsFile: Sendable {
       return FileStream(file, system.range.clamped(to: 0..<file.length))
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
-      let spool = Spool()
+      let spool = RowSpool()
       try Self.stream(LocalFile(path), true).forEachPiece { (bytes) throws(TrajpackError) in
         try spool.append(bytes)
       }
@@ -97,7 +99,7 @@ struct SystemsFile: Sendable {
     of system: System, _ cache: InflatedCache
   ) throws(TrajpackError) -> (time: ChannelRows, values: ChannelRows) {
     var (time, values) = (SpoolWriter(), SpoolWriter())
-    var json = JSONPull(try stream(of: system, cache), at: system.range.lowerBound)
+    var json = JSONTokenizer(try stream(of: system, cache), at: system.range.lowerBound)
     var again = System(name: system.name, range: system.range)
     try Self.read(&json, &again) { (value) throws(TrajpackError) in
       try time.append(value)
@@ -123,7 +125,8 @@ struct SystemsFile: Sendable {
 
   /// Reads the value of a system.
   private static func read(
-    _ json: inout JSONPull, _ system: inout System, time: (Double) throws(TrajpackError) -> Void,
+    _ json: inout JSONTokenizer, _ system: inout System,
+    time: (Double) throws(TrajpackError) -> Void,
     values: (Double) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     let name = TableForm.shown(system.name)
@@ -134,7 +137,7 @@ struct SystemsFile: Sendable {
     try json.object { (json, member) throws(TrajpackError) in
       switch member {
       case "time":
-        var times = EvenTimes()
+        var times = ClockDetector()
         try json.array { (json) throws(TrajpackError) in
           let value = try json.double()
           guard times.add(value) else {
@@ -192,11 +195,11 @@ struct SystemsFile: Sendable {
 
 /// A range of a spool.
 final class SpoolStream: ByteStream {
-  private let spool: Spool
+  private let spool: RowSpool
   private var range: Range<Int>
 
   /// The bytes `range` of `spool`, which lie in it.
-  init(_ spool: Spool, _ range: Range<Int>) {
+  init(_ spool: RowSpool, _ range: Range<Int>) {
     self.spool = spool
     self.range = range
   }

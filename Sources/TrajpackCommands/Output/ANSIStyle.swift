@@ -1,5 +1,5 @@
 /// Colours and weights, or nothing at all where they are off.
-struct Paint: Sendable {
+struct ANSIStyle: Sendable {
   let isOn: Bool
 
   func bold(_ text: String) -> String { wrap(text, "1") }

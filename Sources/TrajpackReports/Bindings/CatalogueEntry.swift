@@ -3,25 +3,25 @@ import TrajpackFormat
 
 /// A metric as help shows it.
 public struct CatalogueEntry: Sendable {
-  private let recipe: Recipe
+  private let binding: MetricBinding
   /// The evaluator.
   public let evaluator: Evaluator
 
-  init(_ recipe: Recipe) throws(TrajpackError) {
-    self.recipe = recipe
-    evaluator = try .named(recipe.evaluator)
+  init(_ binding: MetricBinding) throws(TrajpackError) {
+    self.binding = binding
+    evaluator = try .named(binding.evaluator)
   }
 
   /// The suite it belongs to.
-  public var suite: String { recipe.suite }
+  public var suite: String { binding.suite }
   /// The names of its scores, or what they begin with where they end in `_` or `.`.
-  public var scores: [String] { recipe.scores }
+  public var scores: [String] { binding.scores }
   /// How the figures of episodes become one.
-  public var pooling: String { recipe.pooling.rawValue }
+  public var pooling: String { binding.pooling.rawValue }
 
   /// Where an input comes from when nothing is said.
   public func source(of input: String) -> String {
-    guard let own = recipe.inputs.first(where: { $0.name == input }) else {
+    guard let own = binding.inputs.first(where: { $0.name == input }) else {
       switch input {
       case "lengths": return "the episodes"
       case "bones": return "the skeletons' graphs"
@@ -80,12 +80,12 @@ public struct CatalogueEntry: Sendable {
 
 extension EvaluationRequest {
   /// The names of suites.
-  public static var suiteNames: [String] { Recipe.suites }
+  public static var suiteNames: [String] { MetricBinding.suites }
 
   /// Every metric, by suite.
   public static var entries: [CatalogueEntry] {
-    Recipe.suites.flatMap { suite in
-      Recipe.all.filter { $0.suite == suite }.compactMap { try? CatalogueEntry($0) }
+    MetricBinding.suites.flatMap { suite in
+      MetricBinding.all.filter { $0.suite == suite }.compactMap { try? CatalogueEntry($0) }
     }
   }
 
@@ -96,7 +96,7 @@ extension EvaluationRequest {
   ///
   /// - Throws: A usage error that suggests what was meant.
   public static func entry(_ name: String) throws(TrajpackError) -> CatalogueEntry {
-    try CatalogueEntry(MetricPlan.find(name).recipe)
+    try CatalogueEntry(MetricPlan.find(name).binding)
   }
 }
 

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// What must be known of all numbers of a column to choose how they are stored. Facts merge.
-public struct NumberFacts: Sendable, Equatable {
+public struct ColumnProfile: Sendable, Equatable {
   /// How a column of numbers is stored.
   public struct Choice: Sendable, Equatable {
     /// The type that readers give.
@@ -36,7 +36,7 @@ public struct NumberFacts: Sendable, Equatable {
 
   /// Adds a number.
   @inline(__always)
-  public mutating func add(_ number: NumberText) {
+  public mutating func add(_ number: DecimalLiteral) {
     switch number.form {
     case .missing: hasMissing = true
     case .text: hasText = true
@@ -70,7 +70,7 @@ public struct NumberFacts: Sendable, Equatable {
   }
 
   /// Adds what other numbers have shown.
-  public mutating func merge(_ other: NumberFacts) {
+  public mutating func merge(_ other: ColumnProfile) {
     hasMissing = hasMissing || other.hasMissing
     hasText = hasText || other.hasText
     hasNumbers = hasNumbers || other.hasNumbers
@@ -119,7 +119,7 @@ public struct NumberFacts: Sendable, Equatable {
   /// Writes a number as a column of that choice stores it.
   @inline(__always)
   public static func store(
-    _ number: NumberText, _ stored: ElementType, decimals: Int?, at out: UnsafeMutableRawPointer
+    _ number: DecimalLiteral, _ stored: ElementType, decimals: Int?, at out: UnsafeMutableRawPointer
   ) {
     switch stored {
     case .int32:
@@ -155,7 +155,7 @@ public struct NumberFacts: Sendable, Equatable {
   }
 
   @inline(__always)
-  private static func scale(_ number: NumberText, _ decimals: Int) -> Int64 {
+  private static func scale(_ number: DecimalLiteral, _ decimals: Int) -> Int64 {
     var value = number.mantissa
     for _ in number.decimals..<max(decimals, number.decimals) { value = value &* 10 }
     return value

@@ -3,7 +3,7 @@ import TrajpackSources
 import TrajpackStore
 
 /// The formats there are, and which of them a path holds.
-enum Sources {
+enum FormatRegistry {
   static let formats: [FormatDescription] = [
     WildWorldImporter.format, SeriesImporter.format,
     NPZExporter.format, CSVExporter.format,
@@ -89,7 +89,7 @@ struct Formats: Command {
     if json {
       console.print(
         .array(
-          Sources.formats.map { format in
+          FormatRegistry.formats.map { format in
             .record([
               "name": .string(format.name), "summary": .string(format.summary),
               "carries": .string(format.carries), "reads": .bool(format.reads),
@@ -100,7 +100,7 @@ struct Formats: Command {
     }
     var table = Table(
       .text("format"), .text("reads"), .text("writes"), .text("what it is and what is carried"))
-    for format in Sources.formats {
+    for format in FormatRegistry.formats {
       table.add(
         format.name, format.reads ? "yes" : "", format.writes ? "yes" : "",
         "\(format.summary); \(format.carries)")

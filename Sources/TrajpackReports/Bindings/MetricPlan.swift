@@ -4,7 +4,7 @@ import TrajpackLoader
 
 /// One evaluator of a request: which of its scores are wanted, its settings and its maps.
 struct MetricPlan {
-  var recipe: Recipe
+  var binding: MetricBinding
   var evaluator: Evaluator
   /// Names of scores, or what they begin with; all where empty.
   var wanted: [String] = []
@@ -37,29 +37,34 @@ struct MetricPlan {
   /// - Throws: A usage error that suggests what was meant.
   static func all(_ request: EvaluationRequest) throws(TrajpackError) -> [MetricPlan] {
     var plans: [MetricPlan] = []
-    func plan(_ recipe: Recipe, named: Bool) throws(TrajpackError) -> Int {
-      if let at = plans.firstIndex(where: { $0.recipe.evaluator == recipe.evaluator }) {
+    func plan(_ binding: MetricBinding, named: Bool) throws(TrajpackError) -> Int {
+      if let at = plans.firstIndex(where: { $0.binding.evaluator == binding.evaluator }) {
         plans[at].isNamed = plans[at].isNamed || named
         return at
       }
       plans.append(
-        MetricPlan(recipe: recipe, evaluator: try .named(recipe.evaluator), isNamed: named))
+        MetricPlan(binding: binding, evaluator: try .named(binding.evaluator), isNamed: named))
       return plans.count - 1
     }
     let preset = try request.preset.map { (name) throws(TrajpackError) in try Preset.named(name) }
     let isOpen = request.metrics.isEmpty && request.suites.isEmpty
     for suite in request.suites {
-      guard Recipe.suites.contains(suite) else {
+      guard MetricBinding.suites.contains(suite) else {
         throw TrajpackError(
-          .usage, "there is no suite '\(suite)'\(Suggestion.text(for: suite, among: Recipe.suites))"
+          .usage,
+          "there is no suite '\(suite)'\(Suggestion.text(for: suite, among: MetricBinding.suites))"
         )
       }
-      for recipe in Recipe.all where recipe.suite == suite { _ = try plan(recipe, named: false) }
+      for binding in MetricBinding.all where binding.suite == suite {
+        _ = try plan(binding, named: false)
+      }
     }
     for name in isOpen ? preset?.metrics ?? [] : request.metrics {
-      let (recipe, score) = try find(name)
-      let isWhole = plans.contains { $0.recipe.evaluator == recipe.evaluator && $0.wanted.isEmpty }
-      let at = try plan(recipe, named: !(isOpen && preset != nil))
+      let (binding, score) = try find(name)
+      let isWhole = plans.contains {
+        $0.binding.evaluator == binding.evaluator && $0.wanted.isEmpty
+      }
+      let at = try plan(binding, named: !(isOpen && preset != nil))
       if let score {
         if !isWhole { plans[at].wanted.append(score) }
       } else {
@@ -70,20 +75,25 @@ struct MetricPlan {
     if let preset { try apply(preset, &plans) }
     let order = Evaluator.all.map(\.name)
     func place(_ plan: MetricPlan) -> Int {
-      order.firstIndex(of: plan.recipe.evaluator) ?? order.count
+      order.firstIndex(of: plan.binding.evaluator) ?? order.count
     }
     return plans.sorted { place($0) < place($1) }
   }
 
-  /// The recipe that a name of an evaluator or of a score means, and the score.
-  static func find(_ name: String) throws(TrajpackError) -> (recipe: Recipe, score: String?) {
-    if let recipe = Recipe.all.first(where: { $0.evaluator == name }) { return (recipe, nil) }
-    if let recipe = Recipe.all.first(where: {
+  /// The binding that a name of an evaluator or of a score means, and the score.
+  static func find(_ name: String) throws(TrajpackError) -> (binding: MetricBinding, score: String?)
+  {
+    if let binding = MetricBinding.all.first(where: { $0.evaluator == name }) {
+      return (binding, nil)
+    }
+    if let binding = MetricBinding.all.first(where: {
       (try? Evaluator.named($0.evaluator))?.makes(name) == true
     }) {
-      return (recipe, name)
+      return (binding, name)
     }
-    let names = Recipe.all.flatMap { [$0.evaluator] + $0.scores.filter { !$0.hasSuffix(".") } }
+    let names = MetricBinding.all.flatMap {
+      [$0.evaluator] + $0.scores.filter { !$0.hasSuffix(".") }
+    }
     throw TrajpackError(
       .usage,
       "there is no metric '\(name)' ('trajpack evaluate --list' shows all)"
@@ -97,7 +107,7 @@ struct MetricPlan {
     for text in preset.settings {
       let (left, value) = try split(text, "--preset", "metric.option=value")
       for at in plans.indices {
-        let prefix = "\(plans[at].recipe.evaluator)."
+        let prefix = "\(plans[at].binding.evaluator)."
         guard left.hasPrefix(prefix) else { continue }
         let option = String(left.dropFirst(prefix.count))
         if let own = plans[at].setting(option), own != value {
@@ -111,7 +121,7 @@ struct MetricPlan {
     }
     guard
       plans.contains(where: { plan in
-        preset.settings.contains { $0.hasPrefix("\(plan.recipe.evaluator).") }
+        preset.settings.contains { $0.hasPrefix("\(plan.binding.evaluator).") }
       })
     else {
       throw TrajpackError(
@@ -129,7 +139,7 @@ struct MetricPlan {
       var used = false
       for at in plans.indices {
         let plan = plans[at]
-        let prefix = "\(plan.recipe.evaluator)."
+        let prefix = "\(plan.binding.evaluator)."
         let option = left.hasPrefix(prefix) ? String(left.dropFirst(prefix.count)) : left
         guard plan.evaluator.settings.contains(where: { $0.name == option }) else { continue }
         plans[at].settings.append((option, value))
@@ -138,7 +148,7 @@ struct MetricPlan {
       }
       guard used else {
         let known = plans.flatMap { plan in
-          plan.evaluator.settings.map { "\(plan.recipe.evaluator).\($0.name)" }
+          plan.evaluator.settings.map { "\(plan.binding.evaluator).\($0.name)" }
             + plan.evaluator.settings.map(\.name)
         }
         throw TrajpackError(
@@ -153,7 +163,7 @@ struct MetricPlan {
       var used = false
       for at in plans.indices {
         let plan = plans[at]
-        if parts.count == 2, parts[0] != plan.recipe.evaluator { continue }
+        if parts.count == 2, parts[0] != plan.binding.evaluator { continue }
         guard let input = parts.last,
           plan.evaluator.inputs.contains(where: { $0.name == input })
         else { continue }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// Options that follow from what the archive says of its channels. What it does not say is not guessed.
-extension EpisodeGather {
+extension MetricInputBuilder {
   /// The options that conventions, clocks and pictures decide, where the request does not set them.
   ///
   /// - Throws: A usage error where a convention is unknown.
@@ -46,7 +46,7 @@ extension EpisodeGather {
         out += [("\(name)_width", width), ("\(name)_height", height)]
       }
     }
-    if request.preset == "tapvid", plan.recipe.evaluator == "keypoints.tap_vid",
+    if request.preset == "tapvid", plan.binding.evaluator == "keypoints.tap_vid",
       plan.setting("scale_x") == nil || plan.setting("scale_y") == nil
     {
       guard let (width, height) = picture else {
@@ -89,7 +89,7 @@ extension EpisodeGather {
       if let set = plan.setting("estimate_axes"), set != said {
         throw TrajpackError(
           .usage,
-          "\(plan.recipe.evaluator): the predictions of episode '\(truth.id)' say '\(said)' for the convention 'axes' "
+          "\(plan.binding.evaluator): the predictions of episode '\(truth.id)' say '\(said)' for the convention 'axes' "
             + "of '\(entry.path)', so --set estimate_axes=\(set) would misread them; leave it out")
       }
       if said != Self.axes(of: channel) { out.append(("estimate_axes", said)) }
@@ -114,7 +114,7 @@ extension EpisodeGather {
       {
         throw TrajpackError(
           .usage,
-          "\(plan.recipe.evaluator): episode '\(truth.id)': '\(entry.path)' says '\(said)' for the "
+          "\(plan.binding.evaluator): episode '\(truth.id)': '\(entry.path)' says '\(said)' for the "
             + "convention '\(convention)', so --set \(option)=\(set) would misread it; leave it out"
         )
       }
@@ -124,7 +124,7 @@ extension EpisodeGather {
       let what = channel.convention(convention).map { "says '\($0)'" } ?? "does not say"
       throw TrajpackError(
         .usage,
-        "\(plan.recipe.evaluator): '\(entry.path)' \(what) for the convention '\(convention)' (known: "
+        "\(plan.binding.evaluator): '\(entry.path)' \(what) for the convention '\(convention)' (known: "
           + "\(known.keys.sorted().joined(separator: ", "))); it is not guessed: say what it is with "
           + "--set \(setting.name)=\(known.values.sorted().joined(separator: "|"))")
     }

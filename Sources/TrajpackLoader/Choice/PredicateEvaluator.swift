@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// Finds out about windows of one dataset, many at a time. It keeps its readers and belongs to one thread.
-final class WindowAnswers {
+final class PredicateEvaluator {
   private let source: WindowSource
   private let setup: LoaderSetup
   private let questions: [WindowQuestion]
@@ -114,7 +114,7 @@ final class WindowAnswers {
   /// The tracks whose rows count: the reference's own, or all of the stream in the episode, those of one
   /// entity together.
   private func tracks(
-    of stream: Int, _ reference: Int, _ numbers: ShardIndex.TrackNumbers, _ shard: LoadedShard
+    of stream: Int, _ reference: Int, _ numbers: ShardIndex.TrackRecord, _ shard: LoadedShard
   ) -> [Int] {
     if stream == numbers.stream, numbers.entity < 0 { return [reference] }
     let all = shard.index.tracks(ofEpisode: numbers.episode).filter {
@@ -189,7 +189,7 @@ final class WindowAnswers {
   }
 }
 
-extension WindowAnswers {
+extension PredicateEvaluator {
   /// Values of a track, as they were recorded or as a plan leaves them.
   private struct ValueReader {
     let stream: TrajpackFormat.Stream
@@ -203,7 +203,7 @@ extension WindowAnswers {
     /// Whether a plan makes the rows.
     var isMade: Bool { viewer != nil }
 
-    init(_ answers: WindowAnswers, _ shard: LoadedShard, _ track: Int) {
+    init(_ answers: PredicateEvaluator, _ shard: LoadedShard, _ track: Int) {
       self.track = track
       let numbers = shard.numbers(ofTrack: track)
       stream = shard.view.schema.streams[numbers.stream]

@@ -2,7 +2,7 @@ import TrajpackEvaluate
 
 /// Where an evaluator's arrays come from when an archive and predictions are compared, and how the figures
 /// of several episodes become one.
-struct Recipe: Sendable {
+struct MetricBinding: Sendable {
   /// What an input holds, which decides the channels that it is by default.
   enum Content: Sendable {
     /// The camera: `camera/pos`, `camera/rot`, `camera/K`.
@@ -79,14 +79,16 @@ struct Recipe: Sendable {
   ]
 }
 
-extension Recipe.Input {
-  static func truth(_ name: String, _ content: Recipe.Content, padding: Double = .nan) -> Self {
+extension MetricBinding.Input {
+  static func truth(_ name: String, _ content: MetricBinding.Content, padding: Double = .nan)
+    -> Self
+  {
     Self(name: name, side: .truth, content: content, padding: padding)
   }
 
   /// The same channels as those of a truth input, from the predictions.
   static func mirror(
-    _ name: String, _ truth: String, _ content: Recipe.Content, _ aliases: [String] = [],
+    _ name: String, _ truth: String, _ content: MetricBinding.Content, _ aliases: [String] = [],
     padding: Double = .nan
   ) -> Self {
     Self(

@@ -1,5 +1,5 @@
-/// Memory that is freed with the last who looks into it.
-public final class IndexMemory: @unchecked Sendable {
+/// A heap allocation, freed when its last reference goes away.
+public final class OwnedBuffer: @unchecked Sendable {
   // Written once before it is shared, only read afterwards.
   /// The bytes.
   public let bytes: UnsafeMutableRawBufferPointer

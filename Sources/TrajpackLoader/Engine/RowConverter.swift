@@ -5,7 +5,7 @@ import TrajpackStore
 
 /// Makes values of rows that are not taken as they are: other types, scales, moments between rows; and
 /// what says that something was not observed. One thread at a time.
-final class Finisher {
+final class RowConverter {
   private let setup: LoaderSetup
   private var low: [Double] = []
   private var high: [Double] = []
@@ -35,7 +35,7 @@ final class Finisher {
     }
   }
 
-  private func clear(_ channel: Int, _ finish: Finish, _ plan: BatchPlan) {
+  private func clear(_ channel: Int, _ finish: ConversionTask, _ plan: BatchPlan) {
     let selected = setup.layout.channels[channel]
     for t in Int(finish.outRow)..<Int(finish.outRow + finish.count) {
       let byte = selected.place.byte(Int(finish.window), t, Int(finish.slot))
@@ -47,7 +47,7 @@ final class Finisher {
     }
   }
 
-  private func convert(_ program: GroupProgram, _ finish: Finish, _ plan: BatchPlan) {
+  private func convert(_ program: GroupProgram, _ finish: ConversionTask, _ plan: BatchPlan) {
     for channel in program.directFinishes {
       let selected = setup.layout.channels[channel.channel]
       if observeInPlace(channel, selected, finish, plan) { continue }
@@ -69,7 +69,8 @@ final class Finisher {
 
   /// Looks for NaN in all rows at once, where they and their mask lie side by side.
   private func observeInPlace(
-    _ channel: ChannelFinish, _ selected: SelectedChannel, _ finish: Finish, _ plan: BatchPlan
+    _ channel: ChannelConversion, _ selected: SelectedChannel, _ finish: ConversionTask,
+    _ plan: BatchPlan
   ) -> Bool {
     guard channel.staging < 0, channel.missing == .nan, let mask = selected.observed,
       selected.place.rowStride == selected.rowBytes, mask.rowStride == selected.channel.elements
@@ -86,7 +87,9 @@ final class Finisher {
     return true
   }
 
-  private func blend(_ program: GroupProgram, _ first: Int, _ finish: Finish, _ plan: BatchPlan) {
+  private func blend(
+    _ program: GroupProgram, _ first: Int, _ finish: ConversionTask, _ plan: BatchPlan
+  ) {
     guard let staging = plan.staging else { return }
     for channel in program.stagedFinishes {
       let selected = setup.layout.channels[channel.channel]
@@ -122,7 +125,7 @@ final class Finisher {
 
   /// Writes one row of a channel, between rows `a` and `b` where there are two.
   private func write(
-    _ a: UnsafeRawPointer, _ b: UnsafeRawPointer?, _ rest: Double, _ finish: ChannelFinish,
+    _ a: UnsafeRawPointer, _ b: UnsafeRawPointer?, _ rest: Double, _ finish: ChannelConversion,
     _ selected: SelectedChannel, group: Int, to out: UnsafeMutableRawPointer
   ) {
     if finish.isPlain, b == nil {
@@ -166,7 +169,8 @@ final class Finisher {
   }
 
   private func observe(
-    _ from: UnsafeRawPointer, _ finish: ChannelFinish, _ selected: SelectedChannel, _ job: Finish,
+    _ from: UnsafeRawPointer, _ finish: ChannelConversion, _ selected: SelectedChannel,
+    _ job: ConversionTask,
     _ t: Int, _ plan: BatchPlan, joins: Bool = false
   ) {
     guard let place = selected.observed else { return }

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackSources
 
 /// Options of the command line as members of a plan's JSON.
-enum PlanWords {
+enum PlanOptionParsing {
   /// `auto`, or `state/hp=linear` and `*=auto`: one value for all channels, or values by selector.
   static func rules(
     _ words: [String], _ option: String, _ value: (String) -> JSONValue = { .string($0) }

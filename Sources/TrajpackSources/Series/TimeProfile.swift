@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// What the times of a recording have shown: whether they go on, whether they are even, and how
 /// exactly they are known.
-struct TimeFacts: Sendable {
+struct TimeProfile: Sendable {
   /// Times are counted in this part of a unit while they are exact.
   static let scale: Int128 = 1_000_000_000_000_000_000
   static let scaleDigits = 18
@@ -18,7 +18,7 @@ struct TimeFacts: Sendable {
   /// Whether the dates differ in form, so that their text must be kept.
   private(set) var hasManyForms = false
   /// What must be known to store the times as numbers.
-  private(set) var numbers = NumberFacts()
+  private(set) var numbers = ColumnProfile()
   private var first: Int128 = 0
   private var last: Int128 = 0
   private var lastValue = -Double.infinity
@@ -26,7 +26,7 @@ struct TimeFacts: Sendable {
   private var isEven = true
 
   /// Adds a number; `false` where it lies before the one before.
-  mutating func add(_ number: NumberText) -> Bool {
+  mutating func add(_ number: DecimalLiteral) -> Bool {
     numbers.add(number)
     guard isExact, let exact = Self.exact(number) else {
       isExact = false
@@ -52,7 +52,7 @@ struct TimeFacts: Sendable {
   }
 
   /// A number as a count of ``scale``; `nil` where it is not exact.
-  static func exact(_ number: NumberText) -> Int128? {
+  static func exact(_ number: DecimalLiteral) -> Int128? {
     guard number.form == .integer || number.form == .decimal, number.decimals <= scaleDigits else {
       return nil
     }

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// What the indexes say about the streams of all datasets, from the tallies of each shard.
-struct DataFacts {
+struct StreamProfile {
   /// The most entities of each stream in an episode; 0 where it belongs to the episode.
   private(set) var entities: [String: Int] = [:]
   /// The rates of each stream's tracks; `nil` where some have explicit times.

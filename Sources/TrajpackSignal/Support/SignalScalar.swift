@@ -4,10 +4,10 @@ import TrajpackFormat
 ///
 /// Every generic function of this layer is specialised for both, so that nothing is boxed.
 /// Weights are always computed in `Double` and rounded once to the channel's type.
-public protocol Sample: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {}
+public protocol SignalScalar: BinaryFloatingPoint, SIMDScalar, Codable, Sendable {}
 
-extension Float: Sample {}
-extension Double: Sample {}
+extension Float: SignalScalar {}
+extension Double: SignalScalar {}
 
 /// One byte an entry of a mask: 1 where the entry is observed, 0 where it is missing.
 public typealias MaskByte = UInt8

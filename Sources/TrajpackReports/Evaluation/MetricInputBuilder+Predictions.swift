@@ -1,10 +1,10 @@
 import TrajpackFormat
 import TrajpackLoader
 
-extension EpisodeGather {
+extension MetricInputBuilder {
   /// The predictions that an input is, and what they are called; nil where there are none.
   func predicted(
-    _ input: Recipe.Input, _ chosen: [String: [Entry]], _ arrays: [String: Numbers],
+    _ input: MetricBinding.Input, _ chosen: [String: [Entry]], _ arrays: [String: Numbers],
     _ frames: Frames, _ windows: [Range<Int>]
   ) throws(TrajpackError) -> (Predicted, String)? {
     let mirrored = input.mirrors.flatMap { chosen[$0] ?? chosen[input.name] }
@@ -100,7 +100,7 @@ extension EpisodeGather {
   /// Rotations may be matrices, whatever the truth's are, and whole poses `[F, 4, 4]` or `[F, 3, 4]` hold both a
   /// rotation and a position; with the shape that the frames then have.
   private static func pose(
-    _ array: Numbers, _ input: Recipe.Input
+    _ array: Numbers, _ input: MetricBinding.Input
   ) throws(TrajpackError) -> (array: Numbers, target: [Int]?) {
     let isRotation = input.content == .cameraRotation
     guard isRotation || input.content == .cameraPosition, array.shape.count == 3 else {
@@ -127,7 +127,7 @@ extension EpisodeGather {
 
   /// Parts side by side, all by frame or all by window.
   private func joined(
-    _ parts: [Predicted], _ input: Recipe.Input, _ names: [String]
+    _ parts: [Predicted], _ input: MetricBinding.Input, _ names: [String]
   ) throws(TrajpackError) -> (Predicted, String) {
     var whole: [Numbers] = []
     var cut: [[Numbers]] = []

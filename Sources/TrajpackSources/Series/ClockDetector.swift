@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// What times that were recorded as doubles have shown: whether they go on, and whether a clock
 /// gives every one of them, bit for bit.
-struct EvenTimes: Sendable {
+struct ClockDetector: Sendable {
   private(set) var count = 0
   private var first = 0.0
   private var last = -Double.infinity
@@ -26,7 +26,7 @@ struct EvenTimes: Sendable {
   var regularClock: Clock? {
     guard isEven, count > 0 else { return nil }
     let clock = count == 1 ? Self.clock(first, first + 1) : candidate
-    guard case .regular(let start, let rate) = clock, TimeFacts.isExact(start, rate, rows: count),
+    guard case .regular(let start, let rate) = clock, TimeProfile.isExact(start, rate, rows: count),
       clock?.time(ofRow: 0)?.bitPattern == first.bitPattern
     else { return nil }
     return clock
@@ -34,10 +34,10 @@ struct EvenTimes: Sendable {
 
   /// The clock of two times, taken as the shortest decimals that are read as these doubles.
   private static func clock(_ first: Double, _ second: Double) -> Clock? {
-    func number(_ value: Double) -> NumberText {
-      Array("\(value)".utf8).withUnsafeBufferPointer { NumberText($0) }
+    func number(_ value: Double) -> DecimalLiteral {
+      Array("\(value)".utf8).withUnsafeBufferPointer { DecimalLiteral($0) }
     }
-    var facts = TimeFacts()
+    var facts = TimeProfile()
     guard facts.add(number(first)), facts.add(number(second)) else { return nil }
     return facts.regularClock
   }
@@ -48,9 +48,9 @@ enum TimeAxis: Sendable {
   /// There are none.
   case none
   /// Integers.
-  case whole(TimeFacts)
+  case whole(TimeProfile)
   /// Doubles.
-  case doubles(EvenTimes)
+  case doubles(ClockDetector)
 
   /// The clock of even times.
   var regularClock: Clock? {

@@ -2,7 +2,7 @@ import Glibc
 import TrajpackFormat
 
 /// A number as text says it: exactly, as digits and a power of ten, where it has at most 18 digits.
-public struct NumberText: Sendable, Equatable {
+public struct DecimalLiteral: Sendable, Equatable {
   /// What the text is.
   public enum Form: UInt8, Sendable {
     /// Nothing, or `nan` in any case: a value that was not observed.
@@ -43,9 +43,9 @@ public struct NumberText: Sendable, Equatable {
   }
 
   /// Not observed.
-  public static let missing = NumberText(.missing)
+  public static let missing = DecimalLiteral(.missing)
   /// No number.
-  static let text = NumberText(.text)
+  static let text = DecimalLiteral(.text)
 
   /// The nearest double; NaN where missing or no number.
   public var value: Double {
@@ -164,7 +164,7 @@ public struct NumberText: Sendable, Equatable {
 
   private static func word(
     _ text: UnsafeBufferPointer<UInt8>, negative: Bool
-  ) -> NumberText {
+  ) -> DecimalLiteral {
     let letters = text.drop { $0 == UInt8(ascii: "-") || $0 == UInt8(ascii: "+") }
     func matches(_ word: StaticString) -> Bool {
       letters.count == word.utf8CodeUnitCount
@@ -172,7 +172,9 @@ public struct NumberText: Sendable, Equatable {
           .allSatisfy { $0 | 0x20 == $1 }
     }
     if matches("nan") { return .missing }
-    if matches("inf") || matches("infinity") { return NumberText(.infinite, negative: negative) }
-    return NumberText(.text)
+    if matches("inf") || matches("infinity") {
+      return DecimalLiteral(.infinite, negative: negative)
+    }
+    return DecimalLiteral(.text)
   }
 }

@@ -4,7 +4,7 @@ import TrajpackFormat
 
 /// What every function of the border does: run Swift code, and turn what it throws into a status and a
 /// sentence.
-package enum Border {
+package enum CInterface {
   /// Runs `body`; an error goes to `error`, where there is one, and its code is the result.
   package static func run(
     _ error: UnsafeMutablePointer<tp_error>?,

@@ -39,7 +39,7 @@ struct Gathered {
 }
 
 /// Reads what an evaluator takes from an episode of the truth and its predictions.
-struct EpisodeGather {
+struct MetricInputBuilder {
   let plan: MetricPlan
   let truth: Recording
   let predictions: PredictedEpisode
@@ -62,8 +62,8 @@ struct EpisodeGather {
   func run() throws(TrajpackError) -> Outcome {
     var chosen: [String: [Entry]] = [:]
     var reasons: [String: String] = [:]
-    for input in plan.recipe.inputs where plan.maps[input.name].map({ !Self.isLiteral($0) }) ?? true
-    {
+    for input in plan.binding.inputs
+    where plan.maps[input.name].map({ !Self.isLiteral($0) }) ?? true {
       guard input.side == .truth || input.mirrors == input.name || input.mirrors == "train_joints"
       else { continue }
       switch try entries(input) {
@@ -71,14 +71,14 @@ struct EpisodeGather {
       case .none(let reason): reasons[input.name] = reason
       }
     }
-    if plan.recipe.evaluator == "action.recogniser" { chosen["joints"] = ofOneEntity(chosen) }
+    if plan.binding.evaluator == "action.recogniser" { chosen["joints"] = ofOneEntity(chosen) }
     // Keypoints that are given need no camera.
     if chosen["points"] != nil {
       for name in ["joints", "camera_rotation", "camera_position", "intrinsics"] {
         chosen[name] = nil
       }
     }
-    for input in plan.recipe.inputs where input.side == .prediction {
+    for input in plan.binding.inputs where input.side == .prediction {
       guard let mirrored = input.mirrors, let own = chosen[mirrored] ?? chosen[input.name] else {
         continue
       }
@@ -106,7 +106,7 @@ struct EpisodeGather {
     var own: [String: Numbers] = [:]
     var windowed: [String: [Numbers]] = [:]
     var usable = [Bool](repeating: true, count: frames.count)
-    for input in plan.recipe.inputs {
+    for input in plan.binding.inputs {
       guard let entries = chosen[input.name], !entries.isEmpty else { continue }
       let numbers = try combined(entries, input.content, frames).numbers
       if input.side == .truth {
@@ -116,7 +116,7 @@ struct EpisodeGather {
         own[input.name] = numbers
       }
     }
-    for input in plan.recipe.inputs where input.side == .prediction {
+    for input in plan.binding.inputs where input.side == .prediction {
       guard
         let (found, source) = try predicted(
           input, chosen, arrays.merging(own) { truth, _ in truth }, frames, windows)
@@ -133,7 +133,7 @@ struct EpisodeGather {
       }
     }
     // A channel that only one side has cannot be compared.
-    for input in plan.recipe.inputs where input.side == .prediction {
+    for input in plan.binding.inputs where input.side == .prediction {
       guard let mirrored = input.mirrors, mirrored != input.name else { continue }
       let isThere = arrays[input.name] != nil || windowed[input.name] != nil
       if isThere, arrays[mirrored] == nil, mirrored != "train_joints" {
@@ -146,11 +146,11 @@ struct EpisodeGather {
       }
     }
     let found = Set(arrays.keys).union(windowed.keys)
-    for input in plan.recipe.inputs where isNeeded(input.name) && !found.contains(input.name) {
+    for input in plan.binding.inputs where isNeeded(input.name) && !found.contains(input.name) {
       return lack(input.name, reasons)
     }
-    guard !found.isEmpty else { return lack(plan.recipe.inputs[0].name, reasons) }
-    if plan.recipe.evaluator == "keypoints.state_alignment",
+    guard !found.isEmpty else { return lack(plan.binding.inputs[0].name, reasons) }
+    if plan.binding.evaluator == "keypoints.state_alignment",
       found.isDisjoint(with: ["joints", "points"])
     {
       return lack("joints", reasons)
@@ -158,7 +158,7 @@ struct EpisodeGather {
     gathered.cut = usable.count { !$0 }
     guard gathered.cut == 0 || request.isPartial else { throw uneven(usable) }
     literals(into: &gathered)
-    if plan.recipe.measuresOne {
+    if plan.binding.measuresOne {
       cutClips(&gathered, own, [:], windows, usable)
       gathered.truthClips = gathered.clips
       gathered.clips = []
@@ -171,7 +171,7 @@ struct EpisodeGather {
   }
 
   private func isNeeded(_ input: String) -> Bool {
-    plan.recipe.needs.contains(input)
+    plan.binding.needs.contains(input)
       || plan.evaluator.inputs.contains { $0.name == input && $0.required }
   }
 
@@ -180,14 +180,14 @@ struct EpisodeGather {
     let first = usable.firstIndex(of: false) ?? 0
     return TrajpackError(
       .usage,
-      "\(plan.recipe.evaluator): episode '\(truth.id)' has \(usable.count) frames, and \(missing) of them "
+      "\(plan.binding.evaluator): episode '\(truth.id)' has \(usable.count) frames, and \(missing) of them "
         + "have no prediction, the first of these frame \(first); predict all, or leave them out with --partial"
     )
   }
 
   private func lack(_ input: String, _ reasons: [String: String]) -> Outcome {
     if let reason = reasons[input] { return .lacking("input '\(input)': \(reason)") }
-    guard let own = plan.recipe.inputs.first(where: { $0.name == input }) else {
+    guard let own = plan.binding.inputs.first(where: { $0.name == input }) else {
       return .lacking("input '\(input)' was not given")
     }
     if let mirrored = own.mirrors, let reason = reasons[mirrored] {
@@ -241,6 +241,6 @@ struct EpisodeGather {
   }
 
   private func isTruth(_ name: String) -> Bool {
-    plan.recipe.inputs.contains { $0.name == name && $0.side == .truth }
+    plan.binding.inputs.contains { $0.name == name && $0.side == .truth }
   }
 }

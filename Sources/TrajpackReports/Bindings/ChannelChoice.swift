@@ -9,7 +9,7 @@ enum ChannelChoice {
     case none(String)
   }
 
-  static func entries(_ content: Recipe.Content, of recording: Recording) -> Choice {
+  static func entries(_ content: MetricBinding.Content, of recording: Recording) -> Choice {
     func all(_ fits: (Entry, Channel) -> Bool) -> [Entry] {
       recording.entries.filter { entry in
         recording.channel(entry).map { fits(entry, $0) } ?? false

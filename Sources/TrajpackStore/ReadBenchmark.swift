@@ -3,7 +3,7 @@ import TrajpackFormat
 
 /// Reads everything in a shard once, in the order of the file, by several threads, as far as a stage says:
 /// so the cost of each stage can be told apart.
-public struct SequentialScan: Sendable {
+public struct ReadBenchmark: Sendable {
   /// How far each chunk is taken.
   public enum Stage: Int, Sendable, CaseIterable {
     /// Its bytes are read.
@@ -52,7 +52,7 @@ public struct SequentialScan: Sendable {
     }
     pieces.sort { $0.place.offset < $1.place.offset }
     let tools = ScanTools()
-    var jobs: [Deferred<Measure>] = []
+    var jobs: [Future<Measure>] = []
     var first = 0
     for i in pieces.indices {
       let end = pieces[i].place.offset + pieces[i].place.stored
@@ -128,10 +128,10 @@ private final class ScanTools: @unchecked Sendable {
   final class Tool {
     let checking = Decompressor()
     let trusting = Decompressor(trustsCaller: true)
-    private var buffers: [IndexMemory] = (0..<3).map { _ in IndexMemory(count: 1 << 20) }
+    private var buffers: [OwnedBuffer] = (0..<3).map { _ in OwnedBuffer(count: 1 << 20) }
 
     private func buffer(_ i: Int, _ count: Int) -> UnsafeMutableRawBufferPointer {
-      if buffers[i].bytes.count < count { buffers[i] = IndexMemory(count: count) }
+      if buffers[i].bytes.count < count { buffers[i] = OwnedBuffer(count: count) }
       return UnsafeMutableRawBufferPointer(rebasing: buffers[i].bytes[..<count])
     }
     func stored(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(0, count) }
@@ -139,7 +139,7 @@ private final class ScanTools: @unchecked Sendable {
     func rows(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(2, count) }
   }
 
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   private var free: [Tool] = []
 
   func borrow() -> Tool { monitor.locked { free.popLast() } ?? Tool() }

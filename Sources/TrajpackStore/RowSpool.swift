@@ -3,7 +3,7 @@ import TrajpackFormat
 
 /// Bytes that are written once in order and read back once, in memory while they are few and in an
 /// unnamed temporary file beyond. So a recording of any length passes through little memory.
-public final class Spool: @unchecked Sendable {
+public final class RowSpool: @unchecked Sendable {
   /// Bytes of memory that several spools may hold beyond their own limits. One thread at a time.
   final class Budget {
     fileprivate var left: Int
