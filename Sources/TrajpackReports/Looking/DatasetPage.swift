@@ -116,7 +116,7 @@ public struct DatasetPage: Sendable {
     outcome.frames = plan.budget.frames
     try file.write(PageText.head(title: FileSystem.name(of: data.dataset.path)))
     let pool = try WorkerPool(threads: max(min(WorkerPool.processors, 8), 1))
-    var waiting: [Deferred<EpisodeSketch>] = []
+    var waiting: [Future<EpisodeSketch>] = []
     var head = PageHead(plan)
     var next = 0
     while next < chosen.count || !waiting.isEmpty {
