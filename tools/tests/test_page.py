@@ -86,6 +86,8 @@ def test_entities_are_absent_where_they_are(page):
     actions = lanes["npc", 0]["actions"]
     assert actions[0][0] == 0 and actions[-1][1] == pytest.approx(5)
     assert all(a[1] == b[0] and a[2] != b[2] for a, b in zip(actions, actions[1:]))
+    listed = {a["text"] for a in page.head["actions"]["top"]}
+    assert {a[2] for e in page.episodes for x in e["lanes"] if x["kind"] == "npc" for a in x["actions"]} == listed
 
 
 def frames_of(sample, stream, numbers, size):
@@ -254,13 +256,16 @@ def test_pictures_beside_the_page(trajpack, ww, tmp_path):
 
 
 def test_the_page_stays_below_its_limit(trajpack, ww, tmp_path):
-    sizes = []
-    for limit in ("200KiB", "100KiB", "60KiB"):
-        run(trajpack, "page", ww, "-o", tmp_path / f"{limit}.html", "--limit", limit)
-        sizes.append((tmp_path / f"{limit}.html").stat().st_size)
-    assert sizes[0] < 200 * 1024 and sizes[1] < 100 * 1024 and sizes[0] > sizes[1] >= sizes[2]
-    small = Page(tmp_path / "100KiB.html").episodes[0]["strips"]
-    assert all(len(s["frames"]) <= 3 for s in small)
+    sizes, frames = [], []
+    for limit in (1000, 250, 160, 110):
+        out = tmp_path / f"{limit}.html"
+        done = run(trajpack, "page", ww, "-o", out, "--limit", f"{limit}KiB")
+        sizes.append(out.stat().st_size)
+        assert sizes[-1] < limit * 1024 and "larger than --limit" not in done.stderr
+        frames.append([len(s["frames"]) * s["w"] for s in Page(out).episodes[0]["strips"]])
+    assert sizes == sorted(sizes, reverse=True) and frames[0] > frames[-1]
+    done = run(trajpack, "page", ww, "-o", tmp_path / "least.html", "--limit", "10KiB")
+    assert "larger than --limit" in done.stderr and "no room for pictures" in done.stderr
 
 
 def test_what_cannot_be_shown_is_said(trajpack, ww, tmp_path):

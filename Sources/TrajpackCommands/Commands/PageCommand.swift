@@ -126,6 +126,11 @@ struct PageCommand: Command {
       console.warn(
         "\(Human.count(outcome.blind, "episodes")) without pictures: \(outcome.reason ?? "")")
     }
+    if outcome.bytes > limit.bytes {
+      console.warn(
+        "the page is larger than --limit \(Human.bytes(limit.bytes)): this is the least that so many episodes take"
+      )
+    }
     if outcome.frames == 0, !hasNoPictures, outcome.blind == 0 {
       console.warn(
         "there was no room for pictures below \(Human.bytes(limit.bytes)): give a larger --limit, or --folder"

@@ -64,11 +64,15 @@ public struct DatasetPage: Sendable {
       PageBudget(
         episodes: 1, bytes: .max, videos: 0, curves: 0, lanes: 0, skeletons: 0, pictures: false))
     let entities = summary.streams.map { $0.entityKinds.values.reduce(0, +) }.max() ?? 0
-    // Pictures beside the page do not count.
+    // Pictures beside the page do not count; its fixed parts take some 64 KiB.
     var budget = PageBudget(
-      episodes: episodes.count, bytes: options.bytes / 10 * 9, videos: videos.count,
+      episodes: episodes.count, bytes: max(options.bytes - (1 << 16), 0) / 10 * 9,
+      videos: videos.count,
       curves: all.plots.reduce(0) { $0 + $1.components.count }, lanes: entities,
-      skeletons: summary.streams.contains { $0.stream.skeleton != nil } ? 2 * entities : 0,
+      skeletons: summary.streams.reduce(0) { sum, stream in
+        stream.stream.skeleton == nil
+          ? sum : sum + stream.entityKinds.values.reduce(0, +)
+      },
       pictures: options.hasPictures && !options.hasFolder)
     if !options.hasPictures { budget.frames = 0 }
     plan = PagePlan(summary, budget)

@@ -78,6 +78,27 @@ enum Base64 {
   private static let digits = Array(
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
+  /// The bytes of a text that ``text(_:)`` has made.
+  static func bytes(_ text: String) -> [UInt8] {
+    var out: [UInt8] = []
+    var (word, bits) = (0, 0)
+    for digit in text.utf8 where digit != 0x3D {
+      word = (word << 6 | values[Int(digit)]) & 0xFFFFFF
+      bits += 6
+      if bits >= 8 {
+        bits -= 8
+        out.append(UInt8(word >> bits & 255))
+      }
+    }
+    return out
+  }
+
+  private static let values: [Int] = {
+    var out = [Int](repeating: 0, count: 256)
+    for (value, digit) in digits.enumerated() { out[Int(digit)] = value }
+    return out
+  }()
+
   static func text(_ bytes: [UInt8]) -> String {
     var out: [UInt8] = []
     out.reserveCapacity((bytes.count + 2) / 3 * 4)

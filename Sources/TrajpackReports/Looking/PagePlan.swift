@@ -69,9 +69,11 @@ struct PagePlan: Sendable {
             coordinates: (0..<place.shape[0]).map { (place.name, $0) }))
       }
     }
-    more += max(plots.count - budget.plots, 0)
-    plots = Array(plots.prefix(budget.plots))
     if paths.isEmpty { addPortrait(summary) } else { mapAxes(summary) }
+    // Curves say more than strips where there is not room for all.
+    plots = plots.filter { !$0.isStrip } + plots.filter(\.isStrip)
+    more = max(plots.count - budget.plots, 0)
+    plots = Array(plots.prefix(budget.plots))
   }
 
   /// The position of what a stream is about: a point of 2 or 3 coordinates.
@@ -151,7 +153,9 @@ struct PagePlan: Sendable {
     let held = channels.filter { Self.isHeld($0) }
     let motion = ["motion_bank_id", "motion_id"]
     if motion.allSatisfy({ name in held.contains { $0.name == name } }) {
-      lane.actions = motion
+      // WildWorld's action of a character is its weapon, bank and motion; that of a monster has no weapon.
+      let hasWeapon = held.contains { $0.name == "weapon_id" }
+      lane.actions = (hasWeapon ? ["weapon_id"] : []) + motion
     } else if let name = held.first(where: { $0.name.lowercased().contains("action") })
       ?? held.first(where: { varies($0) != nil && !$0.name.hasSuffix("_id") })
     {
@@ -221,6 +225,9 @@ struct PageBudget: Sendable, Equatable {
   /// Whether frames are those that decoding can begin at, near the places that are wanted: much cheaper.
   var keyframesOnly = false
 
+  /// For a film of one episode: no pictures, few curves.
+  static let film = PageBudget(plots: 6, points: 1600, frames: 0)
+
   /// Levels from rich to poor.
   private static let levels = [
     PageBudget(),
@@ -247,11 +254,13 @@ struct PageBudget: Sendable, Equatable {
   ) {
     self =
       Self.levels.first { level in
-        let lines = min(curves, level.plots)
-        var each = 400 + level.bins * 8 / 3 * (lines * 2 + lanes) + level.points * 6 * (lanes + 1)
-        // A pixel takes some 0.16 bytes, and base64 a third more.
-        let picture = level.width * level.width * 9 / 16 * 16 / 100 * 4 / 3
-        if pictures { each += level.frames * videos * (picture + skeletons * 420) }
+        // Base64 makes four bytes of three; a pixel of a small picture takes some 0.15 bytes, its head 600. Measured.
+        var each = 700 + level.bins * 8 / 3 * (min(curves, 3 * level.plots) + lanes)
+        each += level.points * 16 / 3 * (lanes + 1)
+        if pictures, level.frames > 0 {
+          let picture = level.width * level.width * 9 / 16 / 5
+          each += videos * (820 + level.frames * picture) + level.frames * skeletons * 150
+        }
         return each * episodes < bytes
       } ?? Self.levels[Self.levels.count - 1]
   }
