@@ -53,7 +53,7 @@ extension PageText {
     add(names, el("h1", "", H.title));
     const shown = H.episodes.length;
     add(names, el("p", "sub", (H.source ? `made from ${H.source} · ` : "") + `digest ${H.digest}`
-      + (shown < H.all ? ` · ${many(shown)} of ${many(H.all)} episodes are shown` : "")));
+      + (shown < H.all ? ` · ${many(shown)} of ${many(H.all)} episodes are shown; statistics, actions and schemes are of all` : "")));
     const theme = el("button", "", "light / dark");
     theme.onclick = () => {
       const dark = getComputedStyle(document.documentElement).colorScheme === "dark"
