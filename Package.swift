@@ -146,8 +146,8 @@ let package = Package(
     .target(
       name: "TrajpackReports",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
-        "TrajpackSources",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackLoader",
+        "TrajpackEvaluate", "TrajpackSources",
       ], swiftSettings: strict),
 
     .target(
