@@ -43,7 +43,8 @@ def build_products(libraries: Path) -> dict[str, str]:
     swift = shutil.which("swift") or fail("no swift here; run tools/setup.sh")
     scratch = os.environ.get("TRAJPACK_WHEEL_SCRATCH") or ROOT / ".build" / "wheel"
     # Only our archives are found, so that nothing of the machine is linked but what every Linux has.
-    environment = {**os.environ, "PKG_CONFIG_LIBDIR": str(libraries / "lib" / "pkgconfig"), "PKG_CONFIG_PATH": ""}
+    # (SwiftPM looks into PKG_CONFIG_PATH first, and does not heed PKG_CONFIG_LIBDIR.)
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(libraries / "lib" / "pkgconfig")}
     command = [swift, "build", "-c", "release", "--package-path", ROOT, "--scratch-path", scratch,
                "-Xlinker", f"-L{libraries / 'lib'}"]
     for product in PRODUCTS:

@@ -125,6 +125,9 @@ ffmpeg_options=(--prefix=/usr --disable-everything --disable-autodetect --disabl
 build_ffmpeg() {
   CFLAGS='' ./configure "${ffmpeg_options[@]}" --pkg-config-flags=--static
   grep -q '^#define FFMPEG_LICENSE "LGPL version 2.1 or later"' config.h
+  # hypot of the old version, which glibc 2.34 has, too (Sources/CPlatform/hypot.c).
+  case "$(uname -m)" in x86_64) oldest=GLIBC_2.2.5 ;; aarch64) oldest=GLIBC_2.17 ;; esac
+  printf '#ifndef __ASSEMBLER__\n__asm__(".symver hypot, hypot@%s");\n#endif\n' "$oldest" >>config.h
   # Its libraries look for each other where they lie.
   LD_RUN_PATH='$ORIGIN' make -j"$jobs"
   make install DESTDIR="$work/ffmpeg-installed"
