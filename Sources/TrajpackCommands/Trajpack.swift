@@ -19,7 +19,7 @@ public enum Trajpack {
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
         Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self,
-        PageCommand.self, RenderCommand.self, Formats.self,
+        PageCommand.self, RenderCommand.self, Formats.self, Demo.self,
       ])
   }
 

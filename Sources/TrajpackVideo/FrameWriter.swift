@@ -10,13 +10,14 @@
     private var scratch: UnsafeMutablePointer<AVFrame>?
 
     deinit {
-      sws_freeContext(scaler)
-      av_frame_free(&scratch)
+      if scaler != nil { sws_freeContext(scaler) }
+      if scratch != nil { av_frame_free(&scratch) }
     }
 
     /// Bytes of one frame.
     static func bytes(_ output: VideoOutput, of stream: VideoStream) throws(TrajpackError) -> Int {
       let (width, height) = try size(output, of: stream)
+      try FFmpeg.load()
       let format = av_get_pix_fmt(stream.pixelFormat)
       switch output.format {
       case .rgb24: return Int(width) * Int(height) * 3
@@ -36,7 +37,8 @@
     }
 
     /// What frames of a stream are unless somebody says otherwise: gray where they have nothing but brightness.
-    static func usual(of stream: VideoStream) -> VideoOutput.Format {
+    static func usual(of stream: VideoStream) throws(TrajpackError) -> VideoOutput.Format {
+      try FFmpeg.load()
       let format = av_get_pix_fmt(stream.pixelFormat)
       guard let facts = av_pix_fmt_desc_get(format), facts.pointee.nb_components == 1 else {
         return .rgb24

@@ -244,7 +244,7 @@ public func tpv_versions(
     fileprivate init(_ output: tpv_output, _ stream: VideoStream) throws(TrajpackError) {
       let format: Format? =
         output.format == 0
-        ? .usual(of: stream) : Format.allCases.first { $0.code == output.format }
+        ? try .usual(of: stream) : Format.allCases.first { $0.code == output.format }
       guard let format else {
         throw TrajpackError(.usage, "there is no format of frames number \(output.format)")
       }

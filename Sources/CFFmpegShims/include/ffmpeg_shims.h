@@ -27,6 +27,10 @@ static inline int tpv_strict_decoding(void) {
   return AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
 }
 
+/// Loads FFmpeg's libraries unless they are loaded: 1, or 0 with a sentence in `message`. Whoever calls a function of
+/// FFmpeg before that loads them, too, but the process ends where they are missing.
+int tpv_load(char *message, size_t size);
+
 /// Takes libav's log away from stderr, once a process: the last error line of each thread is kept.
 void tpv_silence(void);
 /// Forgets the calling thread's error lines.

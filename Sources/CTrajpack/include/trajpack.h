@@ -130,7 +130,7 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 
 // ---- Frames of videos ----------------------------------------------------------------------------
 
-// Takes the functions of libtrajpack-video (trajpack_video.h: tpv_functions_table), which links FFmpeg. Without them a
+// Takes the functions of libtrajpack-video (trajpack_video.h: tpv_functions_table), which uses FFmpeg. Without them a
 // loader of frames and the two functions below return TP_NO_VIDEO; nothing else needs them.
 struct tpv_functions;
 int32_t tp_video_register(const struct tpv_functions *functions, tp_error *error);

@@ -1,6 +1,7 @@
-// libtrajpack-video: decoded frames by their packet table. The only library of trajpack that links FFmpeg.
+// libtrajpack-video: decoded frames by their packet table. The only library of trajpack that uses FFmpeg,
+// which it loads when it is first needed.
 //
-// libtrajpack links no FFmpeg. Whoever wants frames loads this library, asks tpv_functions for its table and gives
+// libtrajpack uses no FFmpeg. Whoever wants frames loads this library, asks tpv_functions for its table and gives
 // that to tp_video_register (trajpack.h), once a process. A function that can fail returns 0, or the code of a
 // tp_status (1 data, 2 usage, 3 machine) and fills the error. A pool and a video may be used by any number of threads at
 // once. Nothing here starts threads but a decoder that is asked to use several.
@@ -110,7 +111,8 @@ typedef struct tpv_functions {
 
 // The table; lives as long as the library.
 const tpv_functions *tpv_functions_table(void);
-// The majors of libavcodec that the library was built for and that it has found; they must be equal.
+// The majors of libavcodec that the library was built for and that it has loaded: equal, or the second is 0 where none is
+// there.
 void tpv_versions(int32_t *built, int32_t *found);
 
 #ifdef __cplusplus
