@@ -65,6 +65,16 @@ extension VideoFile {
     #endif
   }
 
+  /// The library that decodes, by name and version; empty in a build without video.
+  public static var decoderVersion: String {
+    #if Video
+      let version = avcodec_version()
+      return "libavcodec \(version >> 16).\(version >> 8 & 255).\(version & 255)"
+    #else
+      ""
+    #endif
+  }
+
   /// Bits of the first component of a pixel format, by libavutil's name; 0 where it is unknown.
   package static func bits(ofPixelFormat name: String) -> Int32 {
     #if Video
