@@ -66,6 +66,17 @@ extension VideoFile {
     #endif
   }
 
+  /// The library that decodes, by name and version; empty in a build without video and where FFmpeg is missing.
+  public static var decoderVersion: String {
+    #if Video
+      guard FFmpeg.isThere else { return "" }
+      let version = avcodec_version()
+      return "libavcodec \(version >> 16).\(version >> 8 & 255).\(version & 255)"
+    #else
+      ""
+    #endif
+  }
+
   /// Bits of the first component of a pixel format, by libavutil's name; 0 where it is unknown or FFmpeg is
   /// missing.
   package static func bits(ofPixelFormat name: String) -> Int32 {

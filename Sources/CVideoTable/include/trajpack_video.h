@@ -53,8 +53,9 @@ typedef enum tpv_format {
 } tpv_format;
 typedef struct tpv_output {
   int32_t format;
-  int32_t width, height;  // 0: the stream's. Gray takes the nearest sample; colours a triangle filter
+  int32_t width, height;  // 0: the stream's, or the crop's. Gray takes the nearest sample; colours a triangle filter
   int32_t planar;         // 1: colours as [3, height, width]
+  int32_t crop_width, crop_height;  // 0: the whole; else the size of the part that is taken before scaling
 } tpv_output;
 // The same, settled for a stream: no 0 but `planar`, and the bytes of a frame.
 typedef struct tpv_layout {
@@ -66,6 +67,8 @@ typedef struct tpv_layout {
 typedef struct tpv_frame {
   int64_t frame;
   void *memory;
+  int32_t left, top;  // of the part, where the output is cropped
+  int32_t mirrored;   // 1: left and right are swapped, after cropping
 } tpv_frame;
 
 typedef struct tpv_request {
@@ -91,7 +94,7 @@ typedef struct tpv_counts {
 typedef struct tpv_pool tpv_pool;
 typedef struct tpv_video tpv_video;
 
-#define TPV_ABI 1
+#define TPV_ABI 2
 typedef struct tpv_functions {
   int32_t abi;
   int32_t (*layout)(const tpv_stream *stream, const tpv_output *output, tpv_layout *layout,

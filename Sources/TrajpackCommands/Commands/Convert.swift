@@ -10,7 +10,7 @@ struct Convert: Command {
   }
 
   enum MismatchChoice: String, ArgumentChoice {
-    case refuse, truncate, skip
+    case refuse, truncate, time, skip
   }
 
   enum ErrorChoice: String, ArgumentChoice {
@@ -62,6 +62,9 @@ struct Convert: Command {
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
+      .flag(
+        "--frame-hashes", to: \.frameHashes,
+        help: "Decode videos, and keep a checksum of each frame for 'verify --frames'."),
       .option(
         "--on-error", to: \.onError, value: "RULE",
         help:
@@ -106,6 +109,7 @@ struct Convert: Command {
   var writing = WriteOptions()
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
+  var frameHashes = false
   var onError = ErrorChoice.stop
   var rate: String?
   var values: String?
@@ -136,6 +140,7 @@ struct Convert: Command {
   private func wildworldSettings() throws(TrajpackError) -> WildWorldImporter.Settings {
     var settings = WildWorldImporter.Settings()
     settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+    settings.hashesFrames = frameHashes
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
     if let rate = try Self.rate(rate) { settings.rate = rate }
     return settings
@@ -149,6 +154,14 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    guard !frameHashes || I.format.name == WildWorldImporter.format.name,
+      !frameHashes || video != .drop
+    else {
+      throw TrajpackError(
+        .usage,
+        "--frame-hashes is for recordings with videos that are kept: leave it out"
+          + (video == .drop ? ", or give --video embed or link" : ""))
+    }
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip
     try prepareSplits(&options)

@@ -48,6 +48,8 @@ struct WildWorldExamination: Sendable {
   var videos: [WildWorldVideo] = []
   /// Frames that are taken over.
   var frames = 0
+  /// Whether rows and frames of videos belong together by time, because their numbers differ.
+  var isByTime = false
 }
 
 extension WildWorldExamination {

@@ -28,13 +28,15 @@ public struct WildWorldExporter: Exporter {
       throw metadata.wrong("a rate")
     }
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
-    let placed = try tracks.map { (track) throws(TrajpackError) in
+    // Frames of a video may count by times of their own.
+    let videos = tracks.filter(\.stream.isVideo)
+    let placed = try tracks.filter { !$0.stream.isVideo }.map { (track) throws(TrajpackError) in
       FrameTrack(reader: track, first: try Self.frame(of: track, rate))
     }
     // Frames in which nothing is there have no rows. The count ends at the last row: metadata may
     // claim more.
     let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
-    let longest = placed.reduce(0) { max($0, $1.reader.count) }
+    let longest = (placed.map(\.reader) + videos).reduce(0) { max($0, $1.count) }
     guard frames >= last, frames - longest <= Self.maximumAbsent else {
       throw metadata.wrong("a number of frames that fits the tracks, not \(frames)")
     }
@@ -51,8 +53,8 @@ public struct WildWorldExporter: Exporter {
       try writeSkeleton(metadata, placed, frames: frames, folder)
     }
     for (stream, name) in WildWorldVideo.files {
-      guard let track = placed.first(where: { $0.reader.stream.name == stream }) else { continue }
-      try VideoExport.write(track.reader, mediaFolder: mediaFolder, as: name, in: folder)
+      guard let track = videos.first(where: { $0.stream.name == stream }) else { continue }
+      try VideoExport.write(track, mediaFolder: mediaFolder, as: name, in: folder)
     }
   }
 

@@ -28,7 +28,7 @@ extension WildWorldImporter {
       tracks.append(
         try video.draft(
           stream: stream, schema: schema, rate: settings.rate, mode: settings.video,
-          limit: seen.frames,
+          limit: seen.isByTime ? nil : seen.frames,
           place: "\(sample.place)/\(file)"))
     }
     return EpisodeDraft(

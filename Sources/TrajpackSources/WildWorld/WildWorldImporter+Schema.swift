@@ -35,7 +35,10 @@ extension WildWorldImporter {
       let videos = examined.flatMap { $0.1.seen.videos.filter { $0.stream == stream } }
       guard !videos.isEmpty else { continue }
       let bytes = settings.video == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
-      plans.append(WildWorldVideo.plan(stream, bytes: bytes))
+      plans.append(
+        WildWorldVideo.plan(
+          stream, bytes: bytes, hashes: settings.hashesFrames,
+          times: examined.contains { $0.1.seen.isByTime }))
     }
     var layouts: [[String]] = []
     for (_, result) in examined {

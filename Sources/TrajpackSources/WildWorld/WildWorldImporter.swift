@@ -13,6 +13,8 @@ public struct WildWorldImporter: Importer {
     case refuse
     /// The frames that all files have are taken.
     case truncate
+    /// Videos keep all of their frames, at the times that their containers state.
+    case time
     /// The sample is left out.
     case skip
   }
@@ -23,6 +25,8 @@ public struct WildWorldImporter: Importer {
     public var video = VideoMode.embed
     /// What happens where files differ in frames.
     public var mismatch = Mismatch.refuse
+    /// Whether a checksum of each decoded frame is kept.
+    public var hashesFrames = false
     /// Frames a second; the data set's README says 30.
     public var rate = Rational(30) ?? .one
 
@@ -32,6 +36,7 @@ public struct WildWorldImporter: Importer {
     /// Reads what a manifest keeps of a conversion, but for what became of the videos.
     public init(json: JSONValue) {
       if let rule = json["on_mismatch"]?.string.flatMap(Mismatch.init) { mismatch = rule }
+      hashesFrames = json["frame_hashes"]?.bool ?? false
       if let rate = json["rate"]?.string.flatMap({ Rational(decimal: $0) }) { self.rate = rate }
     }
   }
@@ -67,6 +72,7 @@ public struct WildWorldImporter: Importer {
     .record([
       "video": .string(settings.video.rawValue), "on_mismatch": .string(settings.mismatch.rawValue),
       "rate": .string(settings.rate.description),
+      "frame_hashes": settings.hashesFrames ? true : nil,
     ])
   }
 
@@ -254,17 +260,31 @@ public struct WildWorldImporter: Importer {
       switch settings.mismatch {
       case .skip: return nil
       case .truncate: break
-      case .refuse:
-        let list = counts.map { file, frames in
-          "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
+      case .time:
+        let rows = Set(counts.filter { !Self.videoNames.contains($0.file) }.compactMap(\.frames))
+        guard rows.count < 2 else { throw Self.differ(counts) }
+        guard let rows = rows.first else {
+          // Nothing but videos: each has its own count.
+          seen.frames = known.max() ?? 0
+          seen.isByTime = true
+          break
         }
-        throw TrajpackError(
-          .data,
-          "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
-            + "--on-mismatch truncate or skip")
+        seen.frames = rows
+        seen.isByTime = true
+      case .refuse: throw Self.differ(counts)
       }
     }
     return WildWorldExaminationResult(seen)
+  }
+
+  private static func differ(_ counts: [(file: String, frames: Int?)]) -> TrajpackError {
+    let list = counts.map { file, frames in
+      "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
+    }
+    return TrajpackError(
+      .data,
+      "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
+        + "--on-mismatch truncate, time (videos, by the times of their frames) or skip")
   }
 }
 
