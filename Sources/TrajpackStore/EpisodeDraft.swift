@@ -10,15 +10,19 @@ public struct EpisodeDraft: Sendable {
   public var metadata: JSONValue
   /// The tracks, in the order in which they are written.
   public var tracks: [TrackDraft]
+  /// What a user should know of how the recording was read; nothing of it is written.
+  public var remarks: [String]
 
   /// A recording.
   public init(
-    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = []
+    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = [],
+    remarks: [String] = []
   ) {
     self.id = id
     self.split = split
     self.metadata = metadata
     self.tracks = tracks
+    self.remarks = remarks
   }
 }
 

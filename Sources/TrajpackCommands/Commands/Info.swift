@@ -48,11 +48,16 @@ struct Info: Command {
       (opened, try DatasetSummary(opened))
     }
     let values = try current.values(.known).table
+    let remarks = try Self.videoRemarks(current)
     if json {
-      console.print(InfoJSON.document(current, summary, values))
+      console.print(InfoJSON.document(current, summary, values, remarks))
     } else {
       show(summary, of: current, console)
       ValueLines.print(values, console)
+      for remark in remarks.prefix(20) { console.warn(remark.printable) }
+      if remarks.count > 20 {
+        console.warn("and \(remarks.count - 20) more like it; --json has all")
+      }
     }
   }
 

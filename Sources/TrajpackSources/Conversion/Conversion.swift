@@ -81,6 +81,9 @@ public struct Conversion<Source: Importer>: Sendable {
     public var sourceBytes: Int
     /// Recordings that were left out, by this run or earlier ones.
     public var failed: [FailedRecording]
+    /// What a user should know of how recordings were read, each sentence once with the recordings that it is true of:
+    /// those of this run.
+    public var remarks: [String] = []
     /// How the source was read, as the manifest has it: an array of objects.
     public var reading: JSONValue?
     /// The files that were not taken, as the manifest has them, and how many there are.

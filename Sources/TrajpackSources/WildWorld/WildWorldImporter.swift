@@ -57,6 +57,7 @@ public struct WildWorldImporter: Importer {
   public let recordings: [Recording]
   let samples: [String: Sample]
   let settings: Settings
+  let watch = ReadWatch()
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
   /// The names of its videos.
@@ -140,6 +141,9 @@ public struct WildWorldImporter: Importer {
     self.leftOut = leftOut
   }
 
+  /// Tells of bytes that are read; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.tell(body) }
+
   /// How the samples were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
     let names = recordings.prefix(3).map { JSONValue.string($0.id) }
@@ -221,7 +225,7 @@ public struct WildWorldImporter: Importer {
       return path
     }
     if let csv = try path("state.csv") {
-      let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
+      let (columns, rows) = try WildWorldExamination.columns(of: watch.file(csv))
       guard rows > 0 else {
         throw TrajpackError(.data, "state.csv has a header but no row")
       }
@@ -231,8 +235,15 @@ public struct WildWorldImporter: Importer {
       counts.append(("state.csv", nil))
     }
     if let npz = try path("skeleton.npz") {
-      let (arrays, frames) = try WildWorldExamination.arrays(of: npz, edges: sample.edges)
+      let (arrays, frames, others) = try WildWorldExamination.arrays(
+        of: npz, edges: sample.edges)
       seen.arrays = arrays
+      if !others.isEmpty {
+        seen.remarks.append(
+          "skeleton.npz: left out "
+            + others.prefix(6).map { "'\($0)'" }.joined(separator: ", ")
+            + (others.count > 6 ? " and \(others.count - 6) more" : "") + " (no joints)")
+      }
       counts.append(("skeleton.npz", frames))
     } else {
       counts.append(("skeleton.npz", nil))
@@ -243,9 +254,12 @@ public struct WildWorldImporter: Importer {
         continue
       }
       let video = try within(name) { () throws(TrajpackError) in
-        try WildWorldVideo(stream: stream, path: file)
+        try WildWorldVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)
+      if let said = video.spacing.flatMap({ $0.sentence(of: name, at: settings.rate) }) {
+        seen.remarks.append(said)
+      }
       counts.append((name, video.frames))
     }
     let known = counts.compactMap(\.frames)
@@ -253,7 +267,12 @@ public struct WildWorldImporter: Importer {
     if Set(known).count > 1 {
       switch settings.mismatch {
       case .skip: return nil
-      case .truncate: break
+      case .truncate:
+        let list = counts.compactMap { file, frames in frames.map { "\(file) \($0)" } }
+        seen.remarks.append(
+          "the files differ in frames: \(list.joined(separator: ", ")); the first \(seen.frames) are taken"
+            + (seen.videos.contains { $0.frames > seen.frames }
+              ? ", and videos are kept whole" : ""))
       case .refuse:
         let list = counts.map { file, frames in
           "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
