@@ -198,7 +198,10 @@ struct ArraySet: Sendable {
 
   /// Names of arrays that say where episodes end.
   private static let usualEnds = ["episode_ends"]
-  private static let usualTerminals = ["terminals", "timeouts", "dones", "terminated", "truncated"]
+  private static let usualTerminals = [
+    "terminals", "timeouts", "dones", "terminated", "truncated", "terminal", "done", "terminations",
+    "truncations", "is_terminal", "is_last",
+  ]
 
   /// What a user should know: arrays of other lengths, and those that say where episodes end.
   private func hints(_ series: [ArrayMembers.Array], _ options: SeriesOptions) -> [String] {

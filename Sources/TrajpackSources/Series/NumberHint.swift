@@ -24,7 +24,8 @@ enum NumberHint {
     let bare = cells.map { cell in
       String(cell.filter { $0 != "%" && !currencies.contains($0) && !spaces.contains($0) })
     }
-    if zip(cells, bare).allSatisfy({ $0 != $1 && digits($1, besides: [",", "."]) }) {
+    let haveSigns = cells.allSatisfy { $0.contains { $0 == "%" || currencies.contains($0) } }
+    if haveSigns, bare.allSatisfy({ digits($0, besides: [",", "."]) }) {
       let sign = cells[0].contains("%") ? "percent" : "currency"
       return "no option passes over signs of \(sign): take them out of the cells to have numbers"
     }

@@ -28,8 +28,10 @@ public struct FrameSpacing: Sendable, Equatable {
     let plain = steps.filter { $0 <= 1.5 * usual }
     let mean = plain.reduce(0, +) / Double(plain.count)
     guard mean > 0 else { return nil }
-    rate = 1 / (mean * tick)
     uncertainty = 1 / (mean * Double(plain.count))
+    // 60.1 of a second of whole milliseconds is 60.
+    let found = 1 / (mean * tick)
+    rate = abs(found - found.rounded()) <= found * uncertainty ? found.rounded() : found
     for (number, step) in steps.enumerated() where step > 1.5 * usual {
       gaps += 1
       if step * tick > longest?.seconds ?? 0 { longest = (number + 1, step * tick) }
