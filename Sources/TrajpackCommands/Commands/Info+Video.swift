@@ -50,7 +50,8 @@ extension Info {
       said.append(text)
     }
     if let frames = metadata["file_frames"]?.int, frames > track.rows.count {
-      said.append("\(file): the file has \(frames) frames and the recording \(track.rows.count) rows")
+      said.append(
+        "\(file): the file has \(frames) frames and the recording \(track.rows.count) rows")
     }
     return said.isEmpty ? nil : said.joined(separator: "; ")
   }

@@ -133,7 +133,8 @@ struct ArraySet: Sendable {
       throw TrajpackError(
         .usage,
         "the arrays share only their first axis (\(ArrayMembers.shapes(series))): if it is time, say --leading-axis "
-          + "time; if it counts recordings, --leading-axis batch, and --constant for what has no rows")
+          + "time; if it counts recordings, --leading-axis batch, and --constant for what has no rows"
+      )
     }
     guard together || (options.segment == nil && !cuts) else {
       let option = options.segment != nil ? "segment" : ends == nil ? "terminals" : "episode-ends"
@@ -228,7 +229,7 @@ struct ArraySet: Sendable {
         hints.append(ArrayCut.unfinished(cut.unfinished, cut.members))
       }
     } else if batch == nil, options.segment == nil {
-      func last(_ name: String) -> String { name.slashParts.last ?? name }
+      func last(_ name: String) -> String { name.pathComponents.last ?? name }
       let names = series.map(\.name)
       if let ends = names.first(where: { Self.usualEnds.contains(last($0)) }) {
         hints.append("--episode-ends '\(ends)' cuts the rows into episodes")
@@ -267,7 +268,7 @@ struct ArraySet: Sendable {
     guard counts.count == 1, let count = counts.first else { return false }
     return arrays.contains { array in
       guard timeShape(array.header, 1) == [count] else { return false }
-      let last = array.name.slashParts.last ?? array.name
+      let last = array.name.pathComponents.last ?? array.name
       let isTime = array.header.dates != nil || options.mayBeTime(array.name)
       return usualTerminals.contains(last) || (isTime && !seconds.contains(count))
     }

@@ -48,5 +48,5 @@ public final class ColumnTable {
   public func text(_ column: Int) -> String { scanner[column].text }
 
   /// The number of a cell; its form is `.text` where it is none.
-  public func number(_ column: Int) -> NumberText { form.numbers.number(scanner[column].bytes) }
+  public func number(_ column: Int) -> DecimalLiteral { form.numbers.number(scanner[column].bytes) }
 }

@@ -53,7 +53,9 @@ enum NumberHint {
   /// Whether a text has digits, and nothing else but signs of numbers and `others`.
   private static func digits(_ text: String, besides others: Set<Character>) -> Bool {
     text.contains { $0.isASCII && $0.isNumber }
-      && text.allSatisfy { ($0.isASCII && $0.isNumber) || "+-eE".contains($0) || others.contains($0) }
+      && text.allSatisfy {
+        ($0.isASCII && $0.isNumber) || "+-eE".contains($0) || others.contains($0)
+      }
   }
 
   /// Whether a text is a number, or one whose groups of three digits are separated by one of the signs.

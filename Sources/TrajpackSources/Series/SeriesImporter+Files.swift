@@ -97,7 +97,7 @@ extension SeriesImporter {
       return Look(
         content: .arrays(set), pieces: set.parts(options).map { .arrays($0) }, hints: set.hints)
     case .json, .gzip:
-      let systems = try SystemsFile(file, isCompressed: isPacked)
+      let systems = try DystsFile(file, isCompressed: isPacked)
       return Look(content: .systems(systems), pieces: cut(systems, options))
     case nil:
       throw TrajpackError(
@@ -126,7 +126,8 @@ extension SeriesImporter {
     if first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF]) {
       throw TrajpackError(
         .data,
-        "is text in UTF-16, as Excel's 'Unicode text' is; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
+        "is text in UTF-16, as Excel's 'Unicode text' is; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+      )
     }
     let isZip = first.starts(with: [0x50, 0x4B, 3, 4])
     let isOffice =
@@ -147,7 +148,7 @@ extension SeriesImporter {
     }
   }
 
-  private static func cut(_ file: SystemsFile, _ options: SeriesOptions) -> [Piece] {
+  private static func cut(_ file: DystsFile, _ options: SeriesOptions) -> [Piece] {
     file.systems.enumerated().flatMap { number, system -> [Piece] in
       guard let segment = options.segment else {
         return [.system(number, piece: nil, rows: 0..<system.rows)]

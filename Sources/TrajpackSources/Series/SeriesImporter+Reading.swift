@@ -47,7 +47,8 @@ extension SeriesImporter {
             "time",
             times.first.map {
               .record([
-                "column": .string($0), "date": dates.map { $0.isSpan ? nil : .string($0.name) } ?? nil,
+                "column": .string($0),
+                "date": dates.map { $0.isSpan ? nil : .string($0.name) } ?? nil,
                 "unit": dates == nil ? nil : "s",
               ])
             } ?? .null))

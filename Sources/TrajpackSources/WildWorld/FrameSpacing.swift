@@ -82,6 +82,7 @@ public struct FrameSpacing: Sendable, Equatable {
     return "\(file) \(said.joined(separator: "; it ")); frames and rows are paired by number"
   }
 
+  /// Whether two say the same.
   public static func == (a: Self, b: Self) -> Bool {
     a.rate == b.rate && a.gaps == b.gaps && a.longest?.frame == b.longest?.frame
       && a.longest?.seconds == b.longest?.seconds
