@@ -1,19 +1,17 @@
-"""Sources as people have them: what is in an archive beside plain numbers, videos whose times are not the clock's, samples
-that were cut, cells that would be numbers, and predictions in the tables of others. Witnesses: numpy, h5py through the
-package, ffmpeg."""
+"""Sources as people have them: archives with more than plain numbers, videos whose times are not the clock's, samples
+that were cut, cells that would be numbers, and predictions in the tables of others. Witnesses: numpy and ffmpeg."""
 import json
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
-from world_video import film
-
 import trajpack as package
+from world_video import film
 
 
 def run(trajpack, *command, code=0):
-    done = subprocess.run([trajpack, *map(str, command)], capture_output=True, text=True)
+    done = subprocess.run([trajpack, *map(str, command)], capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     return done
 
@@ -31,7 +29,7 @@ UNITS = ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"]
 @pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("seed", range(2))
 def test_dates_of_numpy_are_times(trajpack, tmp_path, unit, seed):
-    """The same instants as numpy's, of any unit, before and after 1970, at even and uneven steps, in either byte order."""
+    """The same instants as numpy's, of any unit, before and after 1970, even or not, in either byte order."""
     rng = np.random.default_rng([UNITS.index(unit), seed])
     most = {"Y": 60, "M": 700, "W": 3000, "D": 20_000}.get(unit, 10**6)
     steps = np.full(9, int(rng.integers(1, 5))) if seed else rng.integers(1, 5, 9)
@@ -139,15 +137,16 @@ def test_a_video_of_another_rate_is_said(trajpack, sample, tmp_path, name, rate)
 def test_gaps_of_a_video_are_said(trajpack, sample, tmp_path):
     film(sample / "rgb.mp4", "30", 12, gap=(4, 9))
     _, said, _ = converted(trajpack, sample.parent, tmp_path / "ds")
-    assert said["remarks"] == ["000001: rgb.mp4 has 1 gap in its times, the longest 0.333 s before frame 4; frames and "
-                               "rows are paired by number"]
+    text = "000001: rgb.mp4 has 1 gap in its times, the longest 0.333 s before frame 4; "
+    assert said["remarks"] == [text + "frames and rows are paired by number"]
     assert json.loads(run(trajpack, "info", tmp_path / "ds", "--json").stdout)["remarks"] == said["remarks"]
 
 
 def test_what_truncate_cuts_is_said_wherever_it_goes(trajpack, sample, tmp_path):
     film(sample / "rgb.mp4", "30", 20)
     _, said, _ = converted(trajpack, sample.parent, tmp_path / "ds", "--on-mismatch", "truncate")
-    assert said["remarks"][0].startswith("000001: the files differ in frames: state.csv 12, skeleton.npz 12, rgb.mp4 20")
+    text = "000001: the files differ in frames: state.csv 12, skeleton.npz 12, rgb.mp4 20"
+    assert said["remarks"][0].startswith(text)
     assert "20 frames and the recording 12 rows" in run(trajpack, "info", tmp_path / "ds").stderr
     for form in ("wildworld", "npz", "csv"):
         done = run(trajpack, "export", tmp_path / "ds", tmp_path / form, "--to", form)
@@ -188,10 +187,12 @@ def test_joints_of_double_precision(trajpack, sample, tmp_path, mixed):
 # Cells that would be numbers
 
 @pytest.mark.parametrize("cells, option", [
-    (["1\u00a0234", "2\u00a0345"], "--thousands space"), (["1\u202f234,5", "12\u202f345,6"], "--thousands space --decimal ','"),
+    (["1\u00a0234", "2\u00a0345"], "--thousands space"),
+    (["1\u202f234,5", "12\u202f345,6"], "--thousands space --decimal ','"),
     (["1 234", "2 999"], "--thousands space"), (["1'234.5", "2'345.5"], "--thousands \"'\""),
     (["1.234,5", "2.345,25"], "--decimal ',' --thousands '.'"), (["1,234.5", "2,345.5"], "--thousands ','"),
-    (["12%", "13 %"], "signs of percent"), (["$1.5", "$2"], "signs of currency"), (["3 €", "4 €"], "signs of currency"),
+    (["12%", "13 %"], "signs of percent"), (["$1.5", "$2"], "signs of currency"),
+    (["3 €", "4 €"], "signs of currency"),
 ])
 def test_text_that_would_be_numbers_is_hinted_at(trajpack, tmp_path, cells, option):
     (tmp_path / "a.csv").write_text("time;x\n" + "".join(f"{i};{cell}\n" for i, cell in enumerate(cells)))
@@ -207,21 +208,24 @@ def test_text_that_would_be_numbers_is_hinted_at(trajpack, tmp_path, cells, opti
         assert data.episode("a")["series/x"][:].ravel().tolist() == [float(c) for c in plain]
 
 
-@pytest.mark.parametrize("cells", [["a b", "c d"], ["10 12", "11 14"], ["12 Main", "13 Main"], ["1 23", "4 56"], ["-", "x"]])
+@pytest.mark.parametrize(
+    "cells", [["a b", "c d"], ["10 12", "11 14"], ["12 Main", "13 Main"], ["1 23", "4 56"], ["-", "x"]])
 def test_other_text_is_not_hinted_at(trajpack, tmp_path, cells):
     (tmp_path / "a.csv").write_text("time;x\n" + "".join(f"{i};{cell}\n" for i, cell in enumerate(cells)))
     assert converted(trajpack, tmp_path / "a.csv", tmp_path / "a")[1]["remarks"] == []
 
 
 def test_files_that_are_no_tables_are_named(trajpack, tmp_path):
-    for name, content, word in [("u.csv", "a\tb\n1\t2\n".encode("utf-16"), "UTF-16"), ("x.csv", b"\xd0\xcf\x11\xe0" * 200, "Excel")]:
+    text, book = "a\tb\n1\t2\n".encode("utf-16"), b"\xd0\xcf\x11\xe0" * 200
+    for name, content, word in [("u.csv", text, "UTF-16"), ("x.csv", book, "Excel")]:
         (tmp_path / name).write_bytes(content)
         assert word in run(trajpack, "convert", tmp_path / name, tmp_path / "o", "--from", "series", code=1).stderr
 
 
 # Tables of predictions
 
-@pytest.mark.parametrize("form", ["plain", "semicolon", "decimal", "tab", "bar", "words", "comment", "index", "text", "cr", "gzip"])
+@pytest.mark.parametrize(
+    "form", ["plain", "semicolon", "decimal", "tab", "bar", "words", "comment", "index", "text", "cr", "gzip"])
 def test_predictions_are_cut_as_tables_are(trajpack, tmp_path, form):
     """The figure is that of numpy whatever the table's form, where `convert` reads it."""
     import gzip
@@ -246,8 +250,8 @@ def test_predictions_are_cut_as_tables_are(trajpack, tmp_path, form):
         lines.insert(0, "# made by a model")
     text = ("\r" if form == "cr" else "\n").join([*lines, ""]).encode()
     (tmp_path / "p.csv").write_bytes(gzip.compress(text) if form == "gzip" else text)
-    done = run(trajpack, "evaluate", tmp_path / "ds", tmp_path / "p.csv", "--metric", "forecast.mae", "--failed", "skip",
-               "-f", "json")
+    done = run(trajpack, "evaluate", tmp_path / "ds", tmp_path / "p.csv", "--metric", "forecast.mae", "--failed",
+               "skip", "-f", "json")
     metric = json.loads(done.stdout)["metrics"][0]
     assert metric["value"] == pytest.approx(np.abs(truth - guess)[counted].mean(), rel=1e-12)
 
@@ -258,3 +262,75 @@ def test_text_in_a_column_of_predictions_is_named(trajpack, tmp_path):
     (tmp_path / "p.csv").write_text("series/x\n1\n2\nbad\n")
     done = run(trajpack, "evaluate", tmp_path / "ds", tmp_path / "p.csv", "--metric", "forecast.mae", code=1)
     assert "line 4: column 'series/x' holds 'bad', which is no number" in done.stderr
+
+
+# What one run of several metrics, or of several channels, must not lose
+
+def test_pictures_of_two_sizes_cost_what_needs_one_size(trajpack, recordings, tmp_path):
+    """Keypoints have a reason and no figure, the camera has its figures."""
+    for number, size in ((1, "64x48"), (2, "96x64")):
+        folder = tmp_path / "part" / f"00000{number}"
+        shutil.copytree(f"{recordings}/00000{number}", folder)
+        film(folder / "rgb.mp4", "30", 12, size=size)
+    shutil.copy(f"{recordings}/skeleton_edges.json", tmp_path / "part")
+    converted(trajpack, tmp_path / "part", tmp_path / "ds")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "x", "--to", "npz")
+    (tmp_path / "p").mkdir()
+    for number in (1, 2):
+        z = np.load(tmp_path / "x" / f"00000{number}" / "episode.npz")
+        joints = {name.split("]")[0]: z[name].shape[1] for name in z.files if name.endswith("/joints")}
+        np.savez(tmp_path / "p" / f"00000{number}.npz", tracks=np.zeros((12, sum(joints.values()), 2)),
+                 visibles=np.ones((12, sum(joints.values())), bool),
+                 **{name: z[name] for name in z.files if name.startswith("camera/")})
+    done = run(trajpack, "evaluate", tmp_path / "ds", tmp_path / "p", "--suite", "keypoints", "--suite", "camera",
+               "-f", "json")
+    report = json.loads(done.stdout)
+    found = {m["name"]: m for m in report["metrics"]}
+    assert found["camera.ate.rmse"]["value"] == pytest.approx(0, abs=1e-9)
+    lost = found["keypoints.state_alignment"]
+    assert lost["value"] is None and "'true_width' is 64 in episode '000001' and 96 in '000002'" in lost["reason"]
+
+
+@pytest.mark.parametrize("form", ["npz", "archive", "csv"])
+def test_several_metrics_give_what_each_gives(trajpack, tmp_path, form):
+    """They share what is read; no metric may see what another has made of it (constant channels, missing values)."""
+    rng = np.random.default_rng(3)
+    walk = rng.normal(size=(3, 60, 3)).cumsum(1)
+    walk[..., 2] = 4
+    guess = walk + rng.normal(size=walk.shape) * .1
+    guess[1, 20] = np.nan
+    np.savez(tmp_path / "t.npz", x=walk)
+    run(trajpack, "convert", tmp_path / "t.npz", tmp_path / "t")
+    (tmp_path / "p" / "t").mkdir(parents=True)
+    lines = ["episode,row,series/x.0,series/x.1,series/x.2"]
+    for e in range(3):
+        np.savez(tmp_path / "p" / "t" / f"{e}.npz", **{"series/x": guess[e]})
+        lines += [f"t/{e},{row}," + ",".join(map(repr, map(float, values))) for row, values in enumerate(guess[e])]
+    (tmp_path / "p.csv").write_text("\n".join(lines) + "\n")
+    if form == "archive":
+        (tmp_path / "other").mkdir()
+        np.savez(tmp_path / "other" / "t.npz", x=guess)
+        run(trajpack, "convert", tmp_path / "other" / "t.npz", tmp_path / "pa")
+    predictions = {"npz": tmp_path / "p", "csv": tmp_path / "p.csv", "archive": tmp_path / "pa"}[form]
+
+    def figures(*names):
+        options = [word for name in names for word in ("--metric", name)]
+        said = run(trajpack, "evaluate", tmp_path / "t", predictions, *options, "--failed", "skip", "-f", "json").stdout
+        return {m["name"]: (m["value"], m["count"]) for m in json.loads(said)["metrics"]}
+
+    names = ["forecast.mae", "attractor.hull_area", "forecast.dtw", "state.alignment", "forecast.valid_time"]
+    apart = {}
+    for name in names:
+        apart |= figures(name)
+    assert figures(*names) == apart == figures(*reversed(names))
+
+
+def test_one_channel_that_cannot_be_embedded_costs_itself(trajpack, tmp_path):
+    t = np.arange(400) * .3
+    np.savez(tmp_path / "a.npz", x=np.sin(t) + .5 * np.sin(2.3 * t), y=(t > 60) * 1., z=np.full(400, 2.))
+    run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "a")
+    done = run(trajpack, "embed", tmp_path / "a", tmp_path / "e")
+    assert "left out series/y: " in done.stderr and "left out, since constant: series/z" in done.stderr
+    named = ["--channel", "series/y", "--channel", "series/x"]
+    done = run(trajpack, "embed", tmp_path / "a", tmp_path / "f", *named, code=1)
+    assert "series/y" in done.stderr
