@@ -26,6 +26,17 @@ public struct EpisodeDraft: Sendable {
   }
 }
 
+extension EpisodeDraft {
+  /// Bytes of its rows, as a schema lays them out, and of what they point into.
+  public func byteCount(in schema: Schema) -> Int {
+    tracks.reduce(0) { sum, track in
+      let blocks = schema.rowBlocks(of: track.stream)
+      let row = blocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
+      return sum + row * track.count + (track.bytes?.count ?? 0)
+    }
+  }
+}
+
 /// One entity's contiguous rows of a stream, ready to be written.
 public struct TrackDraft: Sendable {
   /// Rows of one block: packed rows that begin at a byte of a spool.

@@ -60,6 +60,11 @@ extension Conversion {
         switch found {
         case .value(let draft):
           events.began(recording)
+          if let read = events.read {
+            // What is written counts like another reading of the files.
+            let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
+            writer.tookBytes = { read(Int(Double($0) * share)) }
+          }
           try writer.append(draft)
           remarks += draft.remarks.map { (recording.id, $0) }
           if told.insert(recording.id).inserted { events.wrote(recording) }

@@ -42,7 +42,8 @@ public struct Conversion<Source: Importer>: Sendable {
       @Sendable (_ items: Int, _ bytes: Int, _ doneItems: Int, _ doneBytes: Int) -> Void
     /// A recording is being written.
     public var began: @Sendable (Recording) -> Void
-    /// Bytes of recordings were read: once when they are examined, and again when they are drafted.
+    /// Bytes of recordings were read: once when they are examined, and again when they are drafted; and once more as
+    /// their rows are written.
     public var read: (@Sendable (Int) -> Void)?
     /// A recording has been written.
     public var wrote: @Sendable (Recording) -> Void

@@ -3,8 +3,8 @@ import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
 
-/// Tells of bytes of recordings that are read, so that progress moves within one large file. Half of what is told counts
-/// as done: what is read twice, when it is examined and when it is drafted, is told as it is.
+/// Tells of bytes of recordings that are read, so that progress moves within one large file. Each byte of a file is told
+/// twice: as it is read when it is examined and again when it is drafted, or doubly where it is read once.
 final class ReadWatch: Sendable {
   private let body = Mutex<(@Sendable (Int) -> Void)?>(nil)
 
