@@ -1,5 +1,6 @@
 // The functions of FFmpeg that trajpack calls, each with the library that has it; they are loaded when they are first
 // needed (CLazyLoading). A function that is not here cannot be linked: add a line.
+FUNCTION(avutil, av_buffer_alloc)
 FUNCTION(avutil, av_color_range_from_name)
 FUNCTION(avutil, av_color_range_name)
 FUNCTION(avutil, av_color_space_from_name)

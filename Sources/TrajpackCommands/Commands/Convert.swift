@@ -193,10 +193,17 @@ struct Convert: Command {
         + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
   }
 
+  /// The most remarks on recordings that are printed.
+  private static let mostRemarks = 20
+
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console
   ) throws(TrajpackError) {
     if let leftOut = ReadingLines.leftOut(outcome.leftOut) { console.warn(leftOut) }
+    for remark in outcome.remarks.prefix(Self.mostRemarks) { console.warn(remark.printable) }
+    if outcome.remarks.count > Self.mostRemarks {
+      console.warn("and \(outcome.remarks.count - Self.mostRemarks) more like it; --json has all")
+    }
     if json {
       console.print(
         .record([
@@ -206,7 +213,7 @@ struct Convert: Command {
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
           "reading": outcome.reading, "left_out": outcome.leftOut,
           "failed": .array(outcome.failed.map(\.json)),
-          "remarks": .array(remarks.map { .string($0) }),
+          "remarks": .array((remarks + outcome.remarks).map { .string($0) }),
         ]))
       return
     }

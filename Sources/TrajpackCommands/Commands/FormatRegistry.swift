@@ -65,6 +65,7 @@ enum FormatRegistry {
     default:
       // A file that may not be read is recognised as nothing.
       try SourceCheck.check(paths, readable: true)
+      for path in paths { try SeriesImporter.refuseKnown(path) }
       throw TrajpackError(
         .data,
         "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "

@@ -81,12 +81,13 @@ struct DystsFile: Sendable {
     of system: System, _ cache: InflatedCache
   ) throws(TrajpackError) -> any ByteStream {
     guard isCompressed else {
-      let file = try LocalFile(path)
+      let file = try cache.watch.file(path, times: 2)
       return FileStream(file, system.range.clamped(to: 0..<file.length))
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
       let spool = RowSpool()
-      try Self.stream(LocalFile(path), true).forEachPiece { (bytes) throws(TrajpackError) in
+      try Self.stream(cache.watch.file(path, times: 2), true).forEachPiece {
+        (bytes) throws(TrajpackError) in
         try spool.append(bytes)
       }
       return spool

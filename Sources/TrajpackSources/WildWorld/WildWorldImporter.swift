@@ -62,6 +62,7 @@ public struct WildWorldImporter: Importer {
   public let recordings: [Recording]
   let samples: [String: Sample]
   let settings: Settings
+  let watch = ReadWatch()
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
   /// The names of its videos.
@@ -146,6 +147,9 @@ public struct WildWorldImporter: Importer {
     self.leftOut = leftOut
   }
 
+  /// Tells of bytes that are read; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.tell(body) }
+
   /// How the samples were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
     let names = recordings.prefix(3).map { JSONValue.string($0.id) }
@@ -227,7 +231,7 @@ public struct WildWorldImporter: Importer {
       return path
     }
     if let csv = try path("state.csv") {
-      let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
+      let (columns, rows) = try WildWorldExamination.columns(of: watch.file(csv))
       guard rows > 0 else {
         throw TrajpackError(.data, "state.csv has a header but no row")
       }
@@ -237,8 +241,15 @@ public struct WildWorldImporter: Importer {
       counts.append(("state.csv", nil))
     }
     if let npz = try path("skeleton.npz") {
-      let (arrays, frames) = try WildWorldExamination.arrays(of: npz, edges: sample.edges)
+      let (arrays, frames, others) = try WildWorldExamination.arrays(
+        of: npz, edges: sample.edges)
       seen.arrays = arrays
+      if !others.isEmpty {
+        seen.remarks.append(
+          "skeleton.npz: left out "
+            + others.prefix(6).map { "'\($0)'" }.joined(separator: ", ")
+            + (others.count > 6 ? " and \(others.count - 6) more" : "") + " (no joints)")
+      }
       counts.append(("skeleton.npz", frames))
     } else {
       counts.append(("skeleton.npz", nil))
@@ -249,7 +260,7 @@ public struct WildWorldImporter: Importer {
         continue
       }
       let video = try within(name) { () throws(TrajpackError) in
-        try WildWorldVideo(stream: stream, path: file)
+        try WildWorldVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)
       counts.append((name, video.frames))
@@ -259,7 +270,12 @@ public struct WildWorldImporter: Importer {
     if Set(known).count > 1 {
       switch settings.mismatch {
       case .skip: return nil
-      case .truncate: break
+      case .truncate:
+        let list = counts.compactMap { file, frames in frames.map { "\(file) \($0)" } }
+        seen.remarks.append(
+          "the files differ in frames: \(list.joined(separator: ", ")); the first \(seen.frames) are taken"
+            + (seen.videos.contains { $0.frames > seen.frames }
+              ? ", and videos are kept whole" : ""))
       case .time:
         let rows = Set(counts.filter { !Self.videoNames.contains($0.file) }.compactMap(\.frames))
         guard rows.count < 2 else { throw Self.differ(counts) }
@@ -272,6 +288,14 @@ public struct WildWorldImporter: Importer {
         seen.frames = rows
         seen.isByTime = true
       case .refuse: throw Self.differ(counts)
+      }
+    }
+    if !seen.isByTime {
+      for video in seen.videos {
+        let name = FileSystem.name(of: video.path)
+        if let said = video.spacing.flatMap({ $0.sentence(of: name, at: settings.rate) }) {
+          seen.remarks.append(said)
+        }
       }
     }
     return WildWorldExaminationResult(seen)

@@ -24,20 +24,29 @@ struct WildWorldVideo: Sendable {
   var index: VideoIndex
   /// Its frames in the order of presentation.
   var order: VideoOrder
+  private let watch: ReadWatch
 
   /// The files of a sample and the streams that they become.
   static let files = [("rgb", "rgb.mp4"), ("depth", "depth.mkv")]
 
   /// Demuxes a file once, in flat memory.
-  init(stream: String, path: String) throws(TrajpackError) {
+  init(stream: String, path: String, _ watch: ReadWatch) throws(TrajpackError) {
     self.stream = stream
     self.path = path
-    index = try VideoFile.index(path: path)
+    self.watch = watch
+    index = try VideoFile.index(WatchedVideo(path, watch))
     order = try VideoOrder(index.packets)
   }
 
   /// Frames, in the count of which the files of a sample must agree.
   var frames: Int { order.frameCount }
+
+  /// How far apart its frames are; `nil` where their times are not known.
+  var spacing: FrameSpacing? {
+    FrameSpacing(
+      order.packetOfFrame.map { index.packets.pts[Int($0)] },
+      tick: Double(index.stream.timeBase.num) / Double(index.stream.timeBase.den))
+  }
 
   /// The channel of checksums of decoded frames.
   static let hashName = "frame_crc32c"
@@ -133,7 +142,7 @@ struct WildWorldVideo: Sendable {
       stream: stream, clock: limit == nil ? try clock() : .regular(start: .zero, rate: rate),
       count: count,
       metadata: try metadata(
-        file, mode, place, rows: count, isHashed: isHashed, byTime: limit == nil),
+        file, mode, place, rows: count, isHashed: isHashed, rate: rate, byTime: limit == nil),
       rows: spools,
       bytes: mode == .embed ? .file(file) : nil)
   }
@@ -183,10 +192,11 @@ struct WildWorldVideo: Sendable {
   }
 
   private func metadata(
-    _ file: LocalFile, _ mode: VideoMode, _ place: String, rows: Int, isHashed: Bool, byTime: Bool
+    _ file: LocalFile, _ mode: VideoMode, _ place: String, rows: Int, isHashed: Bool,
+    rate: Rational, byTime: Bool
   ) throws(TrajpackError) -> JSONValue {
     let video = index.stream
-    let digest = try file.sha256()
+    let digest = try watch.file(path).sha256()
     return .record([
       "file": .string(place), "bytes": .int(Int64(file.length)),
       "sha256": .string(digest),
@@ -202,6 +212,9 @@ struct WildWorldVideo: Sendable {
       "frame_hash": isHashed ? Self.hashFacts(video.codec) : nil,
       "needs_container": index.packets.flags.contains { $0.contains(.sideData) } ? true : nil,
       "hidden_packets": hidden(rows: rows),
+      // Only where they are not what the clock and the rows say.
+      FrameSpacing.member: byTime ? nil : spacing.flatMap { $0.json(at: rate) },
+      "file_frames": order.frameCount > rows ? .int(Int64(order.frameCount)) : nil,
       "other_streams": index.others.isEmpty
         ? nil
         : .array(
