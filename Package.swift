@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "CForkGuard"),
     .target(name: "CTrajpack"),
     .target(name: "CVideoTable"),
-    .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
+    .target(name: "CHDF5Shims", dependencies: ["CHDF5", "CZstd", "CLZ4"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
 
     // The format and the reading path.

@@ -1,5 +1,6 @@
 // The macros of libhdf5 as functions, and the few calls whose types Swift does not import.
 #pragma once
+#include "hdf5_reader.h"
 #include <hdf5.h>
 #include <stddef.h>
 #include <stdint.h>
