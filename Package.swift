@@ -67,14 +67,20 @@ let package = Package(
         "CForkGuard", "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
+    // Rules on what the numbers of a dataset mean, and reports of what breaks them.
+    .target(
+      name: "TrajpackValidate",
+      dependencies: ["CPlatform", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
+      swiftSettings: strict),
     // Errors and texts at the border to C.
     .target(
-      name: "TrajpackBorder", dependencies: ["CTrajpack", "TrajpackFormat"], swiftSettings: strict),
+      name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackABI",
       dependencies: [
         "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
-        "TrajpackBorder",
+        "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -147,7 +153,7 @@ let package = Package(
     .target(
       name: "TrajpackWriterABI",
       dependencies: [
-        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackBorder",
+        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -164,8 +170,8 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
-        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports", "CVideoTable",
-        "TrajpackVideoABI",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackValidate", "CVideoTable", "TrajpackVideoABI",
       ],
       swiftSettings: strict),
     // The Swift runtime goes in, so that the program runs where no toolchain is.

@@ -79,7 +79,7 @@ struct ChunkJob: Sendable {
 
 /// Compressors that threads borrow.
 final class CompressorPool: @unchecked Sendable {
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   private var free: [Codec: [Compressor]] = [:]
   private let level: Int?
   private let search: Compressor.Search
