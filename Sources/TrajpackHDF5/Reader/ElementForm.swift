@@ -3,6 +3,12 @@ import CHDF5Shims
 
 /// What the elements of a dataset or an attribute are, as they are sent.
 struct ElementForm {
+  /// A member of a record.
+  struct Field {
+    var name: String
+    var form: ElementForm
+  }
+
   /// `i`, `u` and `f`: numbers of ``size`` bytes; `b`: truth values of a byte; `s`: text; `v`: bytes of any length;
   /// `o`: ``size`` bytes; `r`: references to objects; `k`: records of ``fields``; `?`: not read.
   var sort: Character
@@ -11,7 +17,7 @@ struct ElementForm {
   var axes: [Int] = []
   /// Names of the numbers of an enumeration.
   var names: [(name: String, value: Int)] = []
-  var fields: [(name: String, form: ElementForm)] = []
+  var fields: [Field] = []
   /// Whether the numbers are the two parts of complex ones.
   var isComplex = false
   /// What it is called where it is not read.
@@ -115,7 +121,7 @@ struct ElementForm {
     for i in 0..<UInt32(count) {
       guard let name = H5Tget_member_name(type, i) else { continue }
       let member = H5Tget_member_type(type, i)
-      out.fields.append((String(cString: name), ElementForm(member, depth: depth + 1)))
+      out.fields.append(Field(name: String(cString: name), form: ElementForm(member, depth: depth + 1)))
       H5Tclose(member)
       H5free_memory(name)
     }
