@@ -74,11 +74,11 @@ struct MappedLayout {
         where moved.contains(Key(stream: stream.name, channel: channel.channel.name)) {
           var own = stream
           let name = channel.channel.name
-          let place = stream.name.slashParts.last.map { String($0) } == name
+          let place = stream.name.pathComponents.last.map { String($0) } == name
           own.name =
             stream.name == TreeLayout.main || place
             ? (place ? stream.name : name) : "\(stream.name)/\(name)"
-          channel.channel.name = String(name.slashParts.last ?? "")
+          channel.channel.name = String(name.pathComponents.last ?? "")
           own.channels = [channel]
           out.append(own)
         }

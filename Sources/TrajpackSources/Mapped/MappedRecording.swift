@@ -131,7 +131,12 @@ public struct MappingOptions: Sendable, Equatable {
   public init() {}
 
   /// Whether anything says how arrays of an unknown file are to be mapped.
-  public var isMapping: Bool { episodes != nil || ends != nil || !axes.isEmpty || !map.isEmpty }
+  public var isMapping: Bool {
+    episodes != nil || ends != nil || !terminals.isEmpty || isOfTrees
+  }
+
+  /// Whether some option is for trees alone, and not for tables and archives of arrays.
+  public var isOfTrees: Bool { episodes != nil || !axes.isEmpty || !map.isEmpty }
 
   /// For the plan of a conversion.
   public var json: JSONValue {

@@ -8,7 +8,7 @@ enum MappedRows {
     of stream: MappedStream, _ recording: MappedRecording
   ) throws(TrajpackError) -> TimeAxis {
     guard case .array(let source, let type, let tick, _) = stream.time else { return .none }
-    var (whole, doubles) = (TimeFacts(), EvenTimes())
+    var (whole, doubles) = (TimeProfile(), ClockDetector())
     var row = 0
     func wrong() -> TrajpackError {
       TrajpackError(
@@ -39,14 +39,14 @@ enum MappedRows {
   }
 
   /// The rows of a source.
-  static func packed(_ source: RowSource) throws(TrajpackError) -> Spool {
+  static func packed(_ source: RowSource) throws(TrajpackError) -> RowSpool {
     switch source {
     case .tree(let part): return try part.spool()
     case .made(let make):
-      let spool = Spool()
+      let spool = RowSpool()
       try spool.append(try make())
       return spool
-    case .texts: return Spool()
+    case .texts: return RowSpool()
     }
   }
 
@@ -55,7 +55,7 @@ enum MappedRows {
     of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int, _ recording: MappedRecording
   ) throws(TrajpackError) -> TrackDraft {
     let laid = schema.streams[number]
-    let blob = Spool()
+    let blob = RowSpool()
     var filled = 0
     var clock: Clock
     switch stream.time {
@@ -97,7 +97,7 @@ enum MappedRows {
   }
 
   private static func texts(
-    _ source: RowSource, _ stream: MappedStream, _ recording: MappedRecording, _ blob: Spool,
+    _ source: RowSource, _ stream: MappedStream, _ recording: MappedRecording, _ blob: RowSpool,
     _ filled: inout Int
   ) throws(TrajpackError) -> ChannelRows {
     var writer = SpoolWriter()
@@ -126,7 +126,7 @@ enum MappedRows {
   }
 }
 
-extension Spool {
+extension RowSpool {
   /// Hands over the elements in pieces of whole ones.
   func forEachPiece(
     of type: ElementType, _ body: (UnsafeRawBufferPointer, Int) throws(TrajpackError) -> Void
@@ -143,7 +143,7 @@ extension Spool {
   }
 
   /// The elements as those of a type that holds them.
-  func converted(from: ElementType, to: ElementType) throws(TrajpackError) -> Spool {
+  func converted(from: ElementType, to: ElementType) throws(TrajpackError) -> RowSpool {
     if from == to { return self }
     var writer = SpoolWriter()
     try forEachPiece(of: from) { (bytes, count) throws(TrajpackError) in

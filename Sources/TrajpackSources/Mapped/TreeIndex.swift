@@ -46,8 +46,8 @@ struct TreeIndex {
 
   /// The objects right below one.
   func children(_ path: String) -> [TreeNode] {
-    let level = path == "/" || path.isEmpty ? 1 : path.slashParts.count
-    return below(path).filter { $0.path.slashParts.count == level + 1 }
+    let level = path == "/" || path.isEmpty ? 1 : path.pathComponents.count
+    return below(path).filter { $0.path.pathComponents.count == level + 1 }
   }
 
   /// The groups right below one whose names match, numbers in names by size.

@@ -97,7 +97,7 @@ struct TreeLayout {
         }
         continue
       }
-      let parts = item.place.slashParts
+      let parts = item.place.pathComponents
       let width = item.part.rowShape.reduce(item.part.type.size, *)
       let name =
         width >= Self.wideRow
@@ -136,7 +136,7 @@ struct TreeLayout {
       channels: items.map { item in
         let channel =
           item.place == name
-          ? String(item.place.slashParts.last ?? "")
+          ? String(item.place.pathComponents.last ?? "")
           : item.place.hasPrefix(name + "/") ? String(item.place.dropFirst(name.utf8.count + 1)) : item.place
         return MappedChannel(Self.channel(channel, item, options), .tree(item.part))
       })

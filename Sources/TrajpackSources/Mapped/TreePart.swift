@@ -57,16 +57,19 @@ struct TreePart: Sendable {
   private static let turned = 8 << 20
 
   /// The rows of numbers, one after the other.
-  func spool() throws(TrajpackError) -> Spool {
-    let spool = Spool()
+  func spool() throws(TrajpackError) -> RowSpool {
+    let spool = RowSpool()
     guard let type = node.array?.type else { return spool }
-    func add(_ bytes: UnsafeRawBufferPointer) throws(TrajpackError) {
-      guard let scaling else { return try spool.append(bytes) }
-      try spool.append(Self.scaled(bytes, type, scaling))
-    }
     if isStraight {
-      try tree.read(node, part, add)
+      try tree.read(node, part) { (bytes) throws(TrajpackError) in
+        guard let scaling else { return try spool.append(bytes) }
+        try spool.append(Self.scaled(bytes, type, scaling))
+      }
       return spool
+    }
+    func add(_ bytes: [UInt8]) throws(TrajpackError) {
+      guard let scaling else { return try spool.append(bytes) }
+      try spool.append(bytes.withUnsafeBytes { Self.scaled($0, type, scaling) })
     }
     let row = rowShape.reduce(type.size, *)
     let step = max(Self.turned / max(row, 1), 1)
@@ -78,7 +81,7 @@ struct TreePart: Sendable {
       bytes.reserveCapacity(some[time].count * row)
       try tree.read(node, some) { (piece) throws(TrajpackError) in bytes.append(contentsOf: piece) }
       let turned = turn(bytes, some.map(\.count), size: type.size)
-      try turned.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in try add(raw) }
+      try add(turned)
     }
     return spool
   }

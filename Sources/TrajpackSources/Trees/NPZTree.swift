@@ -50,10 +50,8 @@ final class NPZTree: ArrayTree {
       throw TrajpackError(.data, "\(path): \(node.path): is no array of numbers")
     }
     let whole = try cache.spool(path, node.path) { () throws(TrajpackError) in
-      let file =
-        try archive.map { (archive) throws(TrajpackError) in try archive.array(node.name(below: "/")) }
-        ?? ArrayFile(try LocalFile(path))
-      return try file.spool()
+      guard let archive else { return try ArrayFile(try LocalFile(path)).spool() }
+      return try archive.array(node.name(below: "/")).spool()
     }
     try ArrayGather(shape: array.shape, part: part, size: type.size).read(whole, body)
   }
@@ -80,7 +78,7 @@ struct ArrayGather {
 
   /// Hands over the elements of the part, in the order of C.
   func read(
-    _ spool: Spool, _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
+    _ spool: RowSpool, _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     // Axes from here on are whole, so that their elements lie together.
     var whole = shape.count

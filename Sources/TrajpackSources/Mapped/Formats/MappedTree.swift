@@ -8,7 +8,9 @@ enum MappedTree: MappedFormat {
     carries: "the arrays that the options name", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    options.isMapping && !(files.trees.isEmpty && archives(files).isEmpty)
+    // Without axes or a map, an archive of arrays is a series, which knows ends and terminals, too.
+    files.trees.isEmpty
+      ? options.isOfTrees && !archives(files).isEmpty : options.isMapping
   }
 
   private static func archives(_ files: SourceFiles) -> [SourceFiles.File] {
@@ -20,7 +22,7 @@ enum MappedTree: MappedFormat {
   ) throws(TrajpackError) -> MappedSource {
     guard options.isMapping else {
       throw TrajpackError(
-        .usage, "--from tree needs one of --episodes, --ends, --axes and --map; 'trajpack inspect' proposes them")
+        .usage, "--from tree needs one of --episodes, --ends, --terminals, --axes and --map; 'trajpack inspect' proposes them")
     }
     var source = MappedSource(recordings: [])
     let arrays = archives(files)
@@ -76,10 +78,10 @@ struct TreeMapping {
   /// A group an episode.
   private mutating func byGroups(_ pattern: String) throws(TrajpackError) -> [MappedRecording] {
     let wanted = Pattern(pattern.hasPrefix("/") ? String(pattern.dropFirst()) : pattern)
-    let depth = wanted.text.slashParts.count
+    let depth = wanted.text.pathComponents.count
     let groups = index.tree.nodes.filter { node in
       let path = String(node.path.dropFirst())
-      return node.isGroup && path.slashParts.count == depth && wanted.matches(path)
+      return node.isGroup && path.pathComponents.count == depth && wanted.matches(path)
     }.sorted { NaturalOrder.isBefore($0.path, $1.path) }
     guard !groups.isEmpty else { throw missing("--episodes", "'\(pattern)' matches no group") }
     // The part of the path that all share says nothing.

@@ -108,7 +108,7 @@ enum NetCDF4: MappedFormat {
       var item = TreeLayout.Item(node: node, place: place, part: part)
       item.units = node["units"]?.text
       item.description = node["long_name"]?.text
-      let others = dims.enumerated().filter { $0.offset != axis }.map { String($0.element.slashParts.last ?? "") }
+      let others = dims.enumerated().filter { $0.offset != axis }.map { String($0.element.pathComponents.last ?? "") }
       if !others.isEmpty { item.conventions.append(.init("axes", .string(others.joined(separator: ", ")))) }
       let width = part.rowShape.reduce(part.type.size, *)
       let name = String(rows.dropFirst(rows.hasPrefix(base) ? prefix : 1))
@@ -162,7 +162,7 @@ enum NetCDF4: MappedFormat {
       return
     }
     part.scaling = scaling(node, array)
-    let name = String(place.slashParts.last ?? "")
+    let name = String(place.pathComponents.last ?? "")
     let channel = Channel(
       name: name, kind: array.type == nil ? .text : .scalar, type: part.type, shape: array.type == nil ? [] : array.shape,
       units: node["units"]?.text, missing: part.type.isFloat ? .nan : .never)

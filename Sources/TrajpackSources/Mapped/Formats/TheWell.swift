@@ -27,7 +27,7 @@ enum TheWell: MappedFormat {
       }
       var facts = TreeFacts()
       facts.add(root, skipping: ["n_trajectories"])
-      let folder = file.place.slashParts.dropLast().last.map { String($0) } ?? ""
+      let folder = file.place.pathComponents.dropLast().last.map { String($0) } ?? ""
       let isSplit = ["train", "valid", "test"].contains(folder)
       var recordings: [MappedRecording] = []
       for sample in 0..<samples {
@@ -94,7 +94,7 @@ enum TheWell: MappedFormat {
       item.conventions.append(.init("dim_varying", .string(dims.map(String.init).joined(separator: ","))))
     }
     let width = part.rowShape.reduce(part.type.size, *)
-    let stream = width >= 4096 ? label : String(label.slashParts.first ?? "")
+    let stream = width >= 4096 ? label : String(label.pathComponents.first ?? "")
     let name = width >= 4096 ? node.name : String(label.dropFirst(stream.utf8.count + 1))
     let channel = MappedChannel(TreeLayout.channel(name, item, options), .tree(part))
     if let i = streams.firstIndex(where: { $0.name == stream }) {
