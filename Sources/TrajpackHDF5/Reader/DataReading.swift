@@ -5,11 +5,13 @@ import Glibc
 /// Sends the elements of a part of a dataset, in the order of C.
 struct DataReading {
   /// Bytes that are read at once.
-  private static let piece = 4 << 20
+  static let piece = 4 << 20
   /// The most bytes of a chunk beyond what the file's own size explains.
   private static let mostChunk = 64 << 20
 
   let file: hid_t
+  /// Memory for ``piece`` bytes, one for all reading: the heap of a process with a limit must not be left in pieces.
+  let buffer: UnsafeMutableRawBufferPointer
   let path: String
   let field: String
   let start: [Int]
@@ -77,10 +79,8 @@ struct DataReading {
       })
     else { return "has another shape than before" }
     if count.contains(0) { return nil }
-    let buffer = UnsafeMutableRawBufferPointer.allocate(
-      byteCount: Self.piece + values.memoryBytes, alignment: 64)
-    defer { buffer.deallocate() }
-    return read(start, count, axis: 0, (dataset, space, memory, values, chunk), buffer, &frames)
+    guard values.memoryBytes <= Self.piece else { return "has elements of \(values.memoryBytes) bytes" }
+    return read(start, count, axis: 0, (dataset, space, memory, values, chunk), &frames)
   }
 
   private typealias Open = (
@@ -88,12 +88,12 @@ struct DataReading {
   )
 
   private func read(
-    _ start: [Int], _ count: [Int], axis: Int, _ open: Open, _ buffer: UnsafeMutableRawBufferPointer,
+    _ start: [Int], _ count: [Int], axis: Int, _ open: Open,
     _ frames: inout Frames
   ) -> String? {
     let elements = count.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1 }
     if elements <= Self.piece / open.values.memoryBytes {
-      return readOnce(start, count, elements, open, buffer, &frames)
+      return readOnce(start, count, elements, open, &frames)
     }
     guard axis < count.count else { return "has elements that are too large" }
     // Whole runs along this axis, or one step of it and the next axis.
@@ -103,7 +103,7 @@ struct DataReading {
     let end = start[axis] + count[axis]
     while start[axis] < end {
       part[axis] = min(run, end - start[axis])
-      if let wrong = read(start, part, axis: axis + 1, open, buffer, &frames) { return wrong }
+      if let wrong = read(start, part, axis: axis + 1, open, &frames) { return wrong }
       start[axis] += part[axis]
     }
     return nil
@@ -111,7 +111,7 @@ struct DataReading {
 
   private func readOnce(
     _ start: [Int], _ count: [Int], _ elements: Int, _ open: Open,
-    _ buffer: UnsafeMutableRawBufferPointer, _ frames: inout Frames
+    _ frames: inout Frames
   ) -> String? {
     // A second for the work, and as long as the bytes of the chunks take.
     tph5_allow(1000 + UInt64(Self.piece + open.chunk * 4) / 20_000)

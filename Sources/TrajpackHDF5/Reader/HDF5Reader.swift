@@ -19,6 +19,7 @@ public enum HDF5Reader {
     let file = tph5_open_descriptor(task.file)
     guard file >= 0 else { fail("is no HDF5 file that can be read; it is damaged or cut", &frames) }
     let bytes = Int(lseek(task.file, 0, SEEK_END))
+    let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: DataReading.piece, alignment: 64)
     while true {
       tph5_allow(0)
       var wrong: String?
@@ -31,8 +32,9 @@ public enum HDF5Reader {
         let rank = frames.receiveInteger()
         let start = (0..<rank).map { _ in frames.receiveInteger() }
         let count = (0..<rank).map { _ in frames.receiveInteger() }
-        wrong = DataReading(file: file, path: path, field: field, start: start, count: count)
-          .send(&frames, fileBytes: bytes)
+        wrong = DataReading(
+          file: file, buffer: buffer, path: path, field: field, start: start, count: count
+        ).send(&frames, fileBytes: bytes)
       default: _exit(0)
       }
       if let wrong { frames.send("E", Array(wrong.utf8)) } else { frames.send("Z", []) }

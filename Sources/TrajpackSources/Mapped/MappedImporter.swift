@@ -147,6 +147,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
         }
       }
     }
+    let bytes = examined.reduce(0) { $0 + $1.0.bytes }
     let plans = streams.map { item -> StreamPlan in
       var channels: [ChannelPlan] = []
       let unit: String
@@ -163,7 +164,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
       let stream = Stream(
         name: item.first.name, timeUnit: unit, attributes: .object(item.first.attributes))
       return StreamPlan(
-        stream, channels: channels, blobBytes: 64 << 20,
+        stream, channels: channels, blobBytes: bytes,
         blobIsText: item.first.channels.allSatisfy { $0.channel.kind != .packet && $0.channel.kind != .image })
     }
     var attributes: [JSONValue.Member] = [.init("source", .string(Mapped.format.name))]

@@ -37,6 +37,10 @@ struct TreeLayout {
     var units: String?
     var conventions: [JSONValue.Member] = []
     var description: String?
+    /// The type of the channel, where it is another than that of the array and holds its numbers.
+    var type: ElementType?
+    /// Whether it is a stream of its own.
+    var isApart = false
   }
 
   /// The arrays below a group as items; constants become values, and what cannot be read is left out.
@@ -100,7 +104,7 @@ struct TreeLayout {
       let parts = item.place.pathComponents
       let width = item.part.rowShape.reduce(item.part.type.size, *)
       let name =
-        width >= Self.wideRow
+        width >= Self.wideRow || item.isApart || Self.isPicture(item)
         ? item.place : parts.count > 1 ? String(parts[0]) : Self.main
       if let i = groups.firstIndex(where: { $0.name == name }) {
         groups[i].items.append(item)
@@ -125,6 +129,13 @@ struct TreeLayout {
     return streams
   }
 
+  /// Whether rows are pictures, which are read one by one.
+  private static func isPicture(_ item: Item) -> Bool {
+    let shape = item.part.rowShape
+    return item.kind == .packet || item.node.array?.form == .bytes
+      || (item.part.type == .uint8 && shape.count == 3 && [1, 3, 4].contains(shape[2]))
+  }
+
   private static func first(_ value: JSONValue) -> JSONValue {
     if let all = value.array, all.count == 1 { return all[0] }
     return value
@@ -138,8 +149,15 @@ struct TreeLayout {
           item.place == name
           ? String(item.place.pathComponents.last ?? "")
           : item.place.hasPrefix(name + "/") ? String(item.place.dropFirst(name.utf8.count + 1)) : item.place
-        return MappedChannel(Self.channel(channel, item, options), .tree(item.part))
+        return Self.mapped(channel, item, options)
       })
+  }
+
+  /// The channel of an item, and where its rows come from.
+  static func mapped(_ name: String, _ item: Item, _ options: MappingOptions) -> MappedChannel {
+    var mapped = MappedChannel(channel(name, item, options), .tree(item.part))
+    if let type = item.type { mapped.channel.type = type }
+    return mapped
   }
 
   /// The channel of an item.

@@ -52,13 +52,15 @@ enum Matlab73: MappedFormat {
     var facts = TreeFacts()
     var leftOut: [LeftOut] = []
 
-    mutating func add(_ node: TreeNode, as name: String, level: Int) throws(TrajpackError) {
+    mutating func add(
+      _ node: TreeNode, as name: String, level: Int, isCell: Bool = false
+    ) throws(TrajpackError) {
       guard level < 8 else { return leave(name, "lies too deep in cells and structs") }
       guard options.takes(node.path) else { return }
       let kind = node["MATLAB_class"]?.text ?? ""
       if node.isGroup {
         if kind != "struct", node["MATLAB_sparse"] != nil { return leave(name, "is sparse, which is not read") }
-        for child in index.children(node.path) { try add(child, as: "\(name)/\(child.name)", level: level + 1) }
+        for child in index.children(node.path) { try add(child, as: "\(name)/\(child.name)", level: level + 1, isCell: isCell) }
         return
       }
       guard let array = node.array else { return leave(name, "cannot be read") }
@@ -70,7 +72,7 @@ enum Matlab73: MappedFormat {
         for (i, target) in targets.enumerated() {
           guard let object = index[target] else { continue }
           let number = targets.count == 1 ? name : "\(name)/\(i)"
-          try add(object, as: number, level: level + 1)
+          try add(object, as: number, level: level + 1, isCell: targets.count > 1)
         }
         return
       case .text, .bytes: return leave(name, "is text that MATLAB does not write")
@@ -103,7 +105,8 @@ enum Matlab73: MappedFormat {
       if shape.count == 2, shape[1] == 1 { order = [axes[0]] }
       part.order = order + Array(array.shape.indices.suffix(parts))
       var item = TreeLayout.Item(node: node, place: name, part: part)
-      if kind == "logical" { item.kind = .label }
+      if kind == "logical", array.type == .uint8 { (item.kind, item.type) = (.label, .bool) }
+      item.isApart = isCell
       items.append(item)
     }
 

@@ -68,18 +68,14 @@ enum TheWell: MappedFormat {
     let label = String(node.path.dropFirst())
     let fixed = bySample ? [0: place.sample] : [:]
     if !byTime {
-      let part = TreePart(tree, node, time: axes < array.shape.count ? axes : 0, at: fixed)
-      let count = array.shape.dropFirst(axes).reduce(1, *)
-      if count <= 1024 {
-        let value = try part.value(shape: Array(array.shape.dropFirst(axes)))
-        if let json = value.json { recording.values.append(.init(label, json)) }
-        return
-      }
-      // What does not change is a stream of one row.
       var whole = TreePart(tree, node)
       if bySample { whole.part[0] = place.sample..<place.sample + 1 }
       let shape = Array(array.shape.dropFirst(axes))
-      if !bySample { whole.order = Array(array.shape.indices) }
+      if shape.reduce(1, *) <= 1024 {
+        if let json = try whole.value(shape: shape).json { recording.values.append(.init(label, json)) }
+        return
+      }
+      // What does not change is a stream of one row.
       let channel = Channel(
         name: node.name, kind: .scalar, type: whole.type, shape: shape, missing: whole.type.isFloat ? .nan : .never)
       streams.append(
