@@ -29,12 +29,13 @@ int tph5_spawn(const char *path, const char *argument, int control) {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = -1;
   char *arguments[] = {"trajpack", (char *)argument, NULL};
-  char *environment[] = {"HDF5_PLUGIN_PRELOAD=::", "HDF5_USE_FILE_LOCKING=FALSE", NULL};
+  char *environment[] = {"HDF5_PLUGIN_PRELOAD=::", "HDF5_USE_FILE_LOCKING=FALSE", "SWIFT_BACKTRACE=enable=no", NULL};
   // Where the descriptor is 3 already, the copy would keep its mark to be closed.
   int from = control == 3 ? dup(control) : control;
   int failed = posix_spawn_file_actions_adddup2(&actions, from, 3) ||
                posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", 0, 0) ||
                posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", 1, 0) ||
+               posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", 1, 0) ||
                posix_spawn_file_actions_addclosefrom_np(&actions, 4) ||
                posix_spawn(&pid, path, &actions, &attributes, arguments, environment);
   if (from != control) close(from);

@@ -13,7 +13,8 @@ typedef struct {
 } tph5_task;
 
 // Starts program `path` with one argument and `control` as its descriptor 3, in a process group of its own so that
-// Ctrl-C does not reach it. All other descriptors but the standard error are closed. Returns its pid, or -1.
+// Ctrl-C does not reach it. All other descriptors are closed; what libhdf5 prints
+// when it dies is heard by nobody. Returns its pid, or -1.
 int tph5_spawn(const char *path, const char *argument, int control);
 
 // Two ends of a connection, or -1.

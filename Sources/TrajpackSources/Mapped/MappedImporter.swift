@@ -118,15 +118,27 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     return source.recordings[number]
   }
 
+  /// Errors without the path of the recording, which the conversion says.
+  private static func without<Result>(
+    _ path: String, _ body: () throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    do throws(TrajpackError) {
+      return try body()
+    } catch {
+      guard error.message.hasPrefix("\(path): ") else { throw error }
+      throw TrajpackError(error.fault, String(error.message.dropFirst(path.count + 2)))
+    }
+  }
+
   /// Reads the times of the streams that have their own.
   func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let mapped = try mapped(recording)
-    if let failure = mapped.failure { throw failure }
-    var times: [TimeAxis] = []
-    for stream in mapped.streams {
-      try times.append(MappedRows.axis(of: stream, mapped))
+    return try Self.without(recording.path) { () throws(TrajpackError) in
+      if let failure = mapped.failure { throw failure }
+      var times: [TimeAxis] = []
+      for stream in mapped.streams { times.append(try MappedRows.axis(of: stream, mapped)) }
+      return Examination(times: times)
     }
-    return Examination(times: times)
   }
 
   /// A stream for each that some recording of the shard has.
@@ -178,10 +190,13 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
     let mapped = try mapped(recording)
-    var tracks: [TrackDraft] = []
-    for (stream, time) in zip(mapped.streams, examination.times) {
-      guard let number = schema.stream(named: stream.name) else { continue }
-      tracks.append(try MappedRows.track(of: stream, time, schema, number, mapped))
+    let tracks = try Self.without(recording.path) { () throws(TrajpackError) in
+      var tracks: [TrackDraft] = []
+      for (stream, time) in zip(mapped.streams, examination.times) {
+        guard let number = schema.stream(named: stream.name) else { continue }
+        tracks.append(try MappedRows.track(of: stream, time, schema, number, mapped))
+      }
+      return tracks
     }
     var metadata = mapped.metadata
     let values = mapped.values.compactMap { member -> JSONValue.Member? in

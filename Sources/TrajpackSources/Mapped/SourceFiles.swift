@@ -28,7 +28,7 @@ final class SourceFiles: Sendable {
   let all: [File]
   /// The files that are HDF5.
   let trees: [File]
-  private let opened = Mutex<[String: HDF5File]>([:])
+  private let opened = Mutex<[String: Result<HDF5File, TrajpackError>]>([:])
 
   private static let endings = [
     ".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".cdf", ".mat", ".nwb", ".hd5",
@@ -74,10 +74,15 @@ final class SourceFiles: Sendable {
   ///
   /// - Throws: A data error where it is damaged.
   func tree(_ file: File) throws(TrajpackError) -> HDF5File {
-    if let known = opened.withLock({ $0[file.path] }) { return known }
-    let tree = try HDF5File(file.path)
-    opened.withLock { $0[file.path] = tree }
-    return tree
+    if let known = opened.withLock({ $0[file.path] }) { return try known.get() }
+    do throws(TrajpackError) {
+      let tree = try HDF5File(file.path)
+      opened.withLock { $0[file.path] = .success(tree) }
+      return tree
+    } catch {
+      opened.withLock { $0[file.path] = .failure(error) }
+      throw error
+    }
   }
 
   /// The tree of the first HDF5 file that is whole; `nil` where there is none.

@@ -67,7 +67,11 @@ final class GuardedReader: @unchecked Sendable {
     try receive(path) { (letter, bytes) throws(TrajpackError) in
       guard letter == UInt8(ascii: "N") else { return }
       var message = ReaderMessage(Array(bytes))
-      nodes.append(try message.node())
+      do throws(TrajpackError) {
+        nodes.append(try message.node())
+      } catch {
+        throw error.within(path)
+      }
     }
     return nodes
   }
