@@ -87,7 +87,7 @@ enum MappedRows {
         clock = channel.type == .int64 ? .ticks(tick) : .float64
       } else {
         throw TrajpackError(
-          .data, "\(recording.path): '\(recording.id)' has no channel '\(channel.name)' in '\(stream.name)'")
+          .data, "\(recording.path): '\(recording.id)' has no times for '\(stream.name)', and other recordings have")
       }
     }
     var draft = TrackDraft(stream: number, clock: clock, count: stream.count, rows: [])
