@@ -19,7 +19,8 @@ public enum Trajpack {
         Convert.self, Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
-        Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self, Formats.self, Inspect.self,
+        Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self, Formats.self,
+        Inspect.self,
       ])
   }
 

@@ -66,6 +66,13 @@ enum FormatRegistry {
     {
       return mapped
     }
+    if name == nil {
+      for path in paths {
+        guard let known = UnreadFormat.name(of: path) else { continue }
+        throw TrajpackError(
+          .data, "\(path): is \(known), which is not read; 'trajpack formats' lists what is")
+      }
+    }
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,

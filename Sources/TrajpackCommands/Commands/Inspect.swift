@@ -19,7 +19,8 @@ struct Inspect: Command {
     [
       .positional("FILE", to: \.file, completes: .files, help: "An HDF5 file, .npz or .npy."),
       .option(
-        "--lines", to: \.most, value: "N", in: 1..., help: "The most lines of the tree that are printed."),
+        "--lines", to: \.most, value: "N", in: 1...,
+        help: "The most lines of the tree that are printed."),
       .flag("--json", to: \.json, help: "Print all of it as JSON."),
     ]
   }
@@ -37,7 +38,8 @@ struct Inspect: Command {
           "objects": .array(
             found.lines.map { line in
               .record([
-                "path": .string(line.path), "what": line.what.isEmpty ? "group" : .string(line.what),
+                "path": .string(line.path),
+                "what": line.what.isEmpty ? "group" : .string(line.what),
                 "more": line.more.isEmpty ? nil : .string(line.more),
               ])
             }),
@@ -51,7 +53,8 @@ struct Inspect: Command {
     for line in found.lines.prefix(most) {
       let name = line.path == "/" ? "/" : line.path.pathComponents.last.map { String($0) } ?? ""
       table.add(
-        String(repeating: "  ", count: max(line.level - 1, 0)) + name + (line.what.isEmpty && line.path != "/" ? "/" : ""),
+        String(repeating: "  ", count: max(line.level - 1, 0)) + name
+          + (line.what.isEmpty && line.path != "/" ? "/" : ""),
         line.what, line.more)
     }
     console.print(table)

@@ -37,7 +37,8 @@ struct DataReading {
     H5Pclose(creation)
     guard chunk <= max(Self.mostChunk, 2 * fileBytes), chunk < 1 << 32 else {
       H5Dclose(dataset)
-      return "has chunks of \(chunk) bytes, more than is read of such a file; write it anew with smaller ones"
+      return
+        "has chunks of \(chunk) bytes, more than is read of such a file; write it anew with smaller ones"
     }
     if chunk > 1 << 20 {
       H5Dclose(dataset)
@@ -55,7 +56,9 @@ struct DataReading {
     var fileType = type
     var form = ElementForm(type)
     if !field.isEmpty {
-      guard let i = form.fields.firstIndex(where: { $0.name == field }) else { return "has no '\(field)'" }
+      guard let i = form.fields.firstIndex(where: { $0.name == field }) else {
+        return "has no '\(field)'"
+      }
       fileType = H5Tget_member_type(type, UInt32(i))
       form = form.fields[i].form
     }
@@ -79,7 +82,9 @@ struct DataReading {
       })
     else { return "has another shape than before" }
     if count.contains(0) { return nil }
-    guard values.memoryBytes <= Self.piece else { return "has elements of \(values.memoryBytes) bytes" }
+    guard values.memoryBytes <= Self.piece else {
+      return "has elements of \(values.memoryBytes) bytes"
+    }
     return read(start, count, axis: 0, (dataset, space, memory, values, chunk), &frames)
   }
 
@@ -91,7 +96,9 @@ struct DataReading {
     _ start: [Int], _ count: [Int], axis: Int, _ open: Open,
     _ frames: inout Frames
   ) -> String? {
-    let elements = count.reduce(1) { $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1 }
+    let elements = count.reduce(1) {
+      $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
+    }
     if elements <= Self.piece / open.values.memoryBytes {
       return readOnce(start, count, elements, open, &frames)
     }
@@ -116,7 +123,8 @@ struct DataReading {
     // A second for the work, and as long as the bytes of the chunks take.
     tph5_allow(1000 + UInt64(Self.piece + open.chunk * 4) / 20_000)
     let rank = Int32(count.count)
-    let target = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, count.map { hsize_t($0) }, nil)
+    let target =
+      rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, count.map { hsize_t($0) }, nil)
     defer { H5Sclose(target) }
     if rank > 0 {
       H5Sselect_hyperslab(

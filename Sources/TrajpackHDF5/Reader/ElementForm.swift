@@ -88,7 +88,9 @@ struct ElementForm {
     defer { H5Tclose(base) }
     var form = ElementForm(base, depth: depth + 1)
     let count = H5Tget_nmembers(type)
-    guard "iu".contains(form.sort), count >= 0, count <= 65536 else { return .unread("an enumeration") }
+    guard "iu".contains(form.sort), count >= 0, count <= 65536 else {
+      return .unread("an enumeration")
+    }
     let width = H5Tget_size(base)
     let order = H5Tget_order(base)
     for i in 0..<UInt32(count) {
@@ -121,7 +123,8 @@ struct ElementForm {
     for i in 0..<UInt32(count) {
       guard let name = H5Tget_member_name(type, i) else { continue }
       let member = H5Tget_member_type(type, i)
-      out.fields.append(Field(name: String(cString: name), form: ElementForm(member, depth: depth + 1)))
+      out.fields.append(
+        Field(name: String(cString: name), form: ElementForm(member, depth: depth + 1)))
       H5Tclose(member)
       H5free_memory(name)
     }

@@ -133,7 +133,9 @@ enum HDF5Attributes {
     } else {
       out.append(contentsOf: bytes)
     }
-    if values.isAllocated, total > 0 { H5Dvlen_reclaim(memory, space, hid_t(0), buffer.baseAddress) }
+    if values.isAllocated, total > 0 {
+      H5Dvlen_reclaim(memory, space, hid_t(0), buffer.baseAddress)
+    }
   }
 
   private static func isOfReferences(_ type: hid_t) -> Bool {
@@ -158,7 +160,8 @@ enum HDF5Names {
     var index = H5_INDEX_NAME
     let creation = H5Gget_create_plist(group)
     var order: UInt32 = 0
-    if H5Pget_link_creation_order(creation, &order) >= 0, order & UInt32(H5P_CRT_ORDER_INDEXED) != 0 {
+    if H5Pget_link_creation_order(creation, &order) >= 0, order & UInt32(H5P_CRT_ORDER_INDEXED) != 0
+    {
       index = H5_INDEX_CRT_ORDER
     }
     H5Pclose(creation)

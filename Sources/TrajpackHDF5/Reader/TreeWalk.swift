@@ -46,7 +46,9 @@ struct TreeWalk {
       let place = "\(path)/\(name)"
       guard place.utf8.count <= 4096 else { return "an object has a path of more than 4096 bytes" }
       var info = H5L_info_t()
-      guard H5Lget_info(group, name, &info, hid_t(0)) >= 0 else { return "link \(place) is damaged" }
+      guard H5Lget_info(group, name, &info, hid_t(0)) >= 0 else {
+        return "link \(place) is damaged"
+      }
       var target = ""
       switch info.type {
       case H5L_TYPE_HARD: break
@@ -63,7 +65,8 @@ struct TreeWalk {
       guard object >= 0 else {
         frames.send(
           "N",
-          Self.unread(place, target.isEmpty ? "is damaged" : "a link to '\(target)', which is not there"))
+          Self.unread(
+            place, target.isEmpty ? "is damaged" : "a link to '\(target)', which is not there"))
         continue
       }
       defer { H5Oclose(object) }
@@ -143,7 +146,9 @@ struct TreeWalk {
     _ creation: hid_t, _ rank: Int32
   ) -> (chunk: [Int], text: String, wrong: String) {
     let layout = H5Pget_layout(creation)
-    if layout == H5D_VIRTUAL { return ([], "virtual", "lies in other files, which are never opened") }
+    if layout == H5D_VIRTUAL {
+      return ([], "virtual", "lies in other files, which are never opened")
+    }
     if H5Pget_external_count(creation) > 0 {
       return ([], "external", "lies in other files, which are never opened")
     }
@@ -155,7 +160,9 @@ struct TreeWalk {
       var (flags, parameters, settings): (UInt32, Int, UInt32) = (0, 0, 0)
       var name = [CChar](repeating: 0, count: 64)
       let id = H5Pget_filter2(creation, i, &flags, &parameters, nil, 63, &name, &settings)
-      let known = [1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset"]
+      let known = [
+        1: "gzip", 2: "shuffle", 3: "fletcher32", 4: "szip", 5: "nbit", 6: "scaleoffset",
+      ]
       let own = [32000: "lzf", 32004: "lz4", 32015: "zstd"]
       if let text = known[Int(id)] ?? own[Int(id)], H5Zfilter_avail(id) > 0 {
         names.append(text)

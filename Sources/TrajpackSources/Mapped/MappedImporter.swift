@@ -45,7 +45,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     recordings = source.recordings.map {
       Recording(id: $0.id, path: $0.path, bytes: $0.bytes, fingerprint: $0.fingerprint)
     }
-    remarks = source.remarks
+    remarks =
+      source.remarks + (files.trees.isEmpty ? [] : [HDF5File.missingGuard].compactMap(\.self))
     leftOut = source.leftOut
     fields = Self.fields(&source.recordings)
     self.source = source
@@ -64,7 +65,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
         names.insert(stream.name)
       }
     }
-    for name in options.kinds.keys.sorted() + options.units.keys.sorted() where !names.contains(name) {
+    for name in options.kinds.keys.sorted() + options.units.keys.sorted()
+    where !names.contains(name) {
       throw TrajpackError(
         .usage,
         "there is no channel '\(name)' to give a kind or units; there are "
@@ -79,7 +81,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     for number in recordings.indices {
       var kept: [JSONValue.Member] = []
       for member in recordings[number].values {
-        guard ValueField.isName(member.name), let plain = EpisodeValue.plain(member.value, named: member.name),
+        guard ValueField.isName(member.name),
+          let plain = EpisodeValue.plain(member.value, named: member.name),
           plain.field.elements <= 1024
         else {
           recordings[number].metadata.append(member)
@@ -103,9 +106,10 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     [
       .record([
         "type": .string(Mapped.format.name), "count": .int(Int64(recordings.count)),
-        "files": .array(Array(Set(recordings.map { FileSystem.name(of: $0.path) })).sorted().prefix(3).map {
-          .string($0)
-        }),
+        "files": .array(
+          Array(Set(recordings.map { FileSystem.name(of: $0.path) })).sorted().prefix(3).map {
+            .string($0)
+          }),
         "note": source.note.isEmpty ? nil : .string(source.note),
       ])
     ]
@@ -169,7 +173,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
         unit = name
         if !item.isRegular {
           channels.append(
-            ChannelPlan(Channel(name: "time", kind: .scalar, type: type.isFloat ? .float64 : .int64)))
+            ChannelPlan(
+              Channel(name: "time", kind: .scalar, type: type.isFloat ? .float64 : .int64)))
         }
       }
       channels += item.first.channels.map { ChannelPlan($0.channel) }
@@ -177,7 +182,9 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
         name: item.first.name, timeUnit: unit, attributes: .object(item.first.attributes))
       return StreamPlan(
         stream, channels: channels, blobBytes: bytes,
-        blobIsText: item.first.channels.allSatisfy { $0.channel.kind != .packet && $0.channel.kind != .image })
+        blobIsText: item.first.channels.allSatisfy {
+          $0.channel.kind != .packet && $0.channel.kind != .image
+        })
     }
     var attributes: [JSONValue.Member] = [.init("source", .string(Mapped.format.name))]
     attributes += source.attributes
@@ -200,7 +207,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     }
     var metadata = mapped.metadata
     let values = mapped.values.compactMap { member -> JSONValue.Member? in
-      guard let plain = EpisodeValue.plain(member.value, named: member.name), plain.value != .missing,
+      guard let plain = EpisodeValue.plain(member.value, named: member.name),
+        plain.value != .missing,
         let field = fields.first(where: { $0.name == member.name })
       else { return nil }
       return .init(member.name, plain.value.cast(to: field).json)

@@ -68,7 +68,9 @@ struct MappedLayout {
       var out: [MappedStream] = []
       for stream in recordings[number].streams {
         var rest = stream
-        rest.channels.removeAll { moved.contains(Key(stream: stream.name, channel: $0.channel.name)) }
+        rest.channels.removeAll {
+          moved.contains(Key(stream: stream.name, channel: $0.channel.name))
+        }
         if !rest.channels.isEmpty { out.append(rest) }
         for var channel in stream.channels
         where moved.contains(Key(stream: stream.name, channel: channel.channel.name)) {
@@ -113,7 +115,8 @@ struct MappedLayout {
         let stream = recordings[number].streams[i].name
         for c in recordings[number].streams[i].channels.indices {
           var channel = recordings[number].streams[i].channels[c].channel
-          guard let facts = channels[Key(stream: stream, channel: channel.name)], let first = facts.first
+          guard let facts = channels[Key(stream: stream, channel: channel.name)],
+            let first = facts.first
           else { continue }
           if facts.types.count > 1 {
             channel.type = facts.wide ?? channel.type

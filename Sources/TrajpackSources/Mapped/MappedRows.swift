@@ -31,7 +31,8 @@ enum MappedRows {
     guard row == stream.count else {
       throw TrajpackError(
         .data,
-        "\(recording.path): '\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'")
+        "\(recording.path): '\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'"
+      )
     }
     if type.isFloat { return .doubles(doubles) }
     // Ticks of other sizes are kept as they are.
@@ -52,7 +53,8 @@ enum MappedRows {
 
   /// A stream's rows as those of a schema.
   static func track(
-    of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int, _ recording: MappedRecording
+    of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int,
+    _ recording: MappedRecording
   ) throws(TrajpackError) -> TrackDraft {
     let laid = schema.streams[number]
     let blob = RowSpool()
@@ -87,7 +89,9 @@ enum MappedRows {
         clock = channel.type == .int64 ? .ticks(tick) : .float64
       } else {
         throw TrajpackError(
-          .data, "\(recording.path): '\(recording.id)' has no times for '\(stream.name)', and other recordings have")
+          .data,
+          "\(recording.path): '\(recording.id)' has no times for '\(stream.name)', and other recordings have"
+        )
       }
     }
     var draft = TrackDraft(stream: number, clock: clock, count: stream.count, rows: [])
@@ -118,7 +122,8 @@ enum MappedRows {
     guard rows == stream.count else {
       throw TrajpackError(
         .data,
-        "\(recording.path): '\(stream.name)' of '\(recording.id)' has \(rows) texts for \(stream.count) rows")
+        "\(recording.path): '\(stream.name)' of '\(recording.id)' has \(rows) texts for \(stream.count) rows"
+      )
     }
     filled = at
     try writer.flush()

@@ -85,7 +85,9 @@ struct TreeFacts {
       MappedStream(
         name: name, count: 1, time: MappedStream.steps,
         channels: [
-          MappedChannel(Channel(name: "text", kind: .text, type: .bytes), .texts { () throws(TrajpackError) in [bytes] })
+          MappedChannel(
+            Channel(name: "text", kind: .text, type: .bytes),
+            .texts { () throws(TrajpackError) in [bytes] })
         ]))
   }
 }

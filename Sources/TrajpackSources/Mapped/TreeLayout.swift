@@ -47,7 +47,8 @@ struct TreeLayout {
   ///
   /// - Parameter skipping: Paths below the group that are not taken.
   mutating func items(
-    _ nodes: some Sequence<TreeNode>, below base: String, skipping: (String) -> Bool = { _ in false }
+    _ nodes: some Sequence<TreeNode>, below base: String,
+    skipping: (String) -> Bool = { _ in false }
   ) throws(TrajpackError) -> [Item] {
     let prefix = base == "/" || base.isEmpty ? "/" : base + "/"
     var items: [Item] = []
@@ -148,7 +149,8 @@ struct TreeLayout {
         let channel =
           item.place == name
           ? String(item.place.pathComponents.last ?? "")
-          : item.place.hasPrefix(name + "/") ? String(item.place.dropFirst(name.utf8.count + 1)) : item.place
+          : item.place.hasPrefix(name + "/")
+            ? String(item.place.dropFirst(name.utf8.count + 1)) : item.place
         return Self.mapped(channel, item, options)
       })
   }

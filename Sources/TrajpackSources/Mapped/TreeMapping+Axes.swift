@@ -17,7 +17,8 @@ extension TreeMapping {
       let axes = (halves.last ?? "").split { $0 == "," || $0 == " " }.map { $0.lowercased() }
       guard axes.filter({ $0 == "time" }).count == 1, Set(axes).count == axes.count else {
         throw TrajpackError(
-          .usage, "--axes: '\(text)' does not name each axis once, 'time' among them, as env,traj,time,dim")
+          .usage,
+          "--axes: '\(text)' does not name each axis once, 'time' among them, as env,traj,time,dim")
       }
       if halves.count == 2 { named[halves[0]] = axes } else { all.append(axes) }
     }
@@ -32,7 +33,9 @@ extension TreeMapping {
     for node in index.below("/") where options.takes(node.path) && node.path != time?.path {
       guard let array = node.array else { continue }
       let place = String(node.path.dropFirst())
-      guard let axes = named[place] ?? named[node.name] ?? all.first(where: { $0.count == array.shape.count }),
+      guard
+        let axes = named[place] ?? named[node.name]
+          ?? all.first(where: { $0.count == array.shape.count }),
         axes.count == array.shape.count, array.type != nil, array.count > 0
       else {
         var why = "has no declared axes (\(array.text))"
@@ -44,16 +47,20 @@ extension TreeMapping {
     }
     guard let first = taken.first else {
       throw TrajpackError(
-        .usage, "\(file.path): --axes: no array has as many axes; 'trajpack inspect' shows their shapes")
+        .usage,
+        "\(file.path): --axes: no array has as many axes; 'trajpack inspect' shows their shapes")
     }
     // The axes that count recordings, and how long each is.
     let counted = first.axes.filter { Self.recordingAxes.contains($0) }
     var sizes: [String: Int] = [:]
     for (node, axes) in taken {
-      for (axis, size) in zip(axes, node.array?.shape ?? []) where Self.recordingAxes.contains(axis) {
+      for (axis, size) in zip(axes, node.array?.shape ?? []) where Self.recordingAxes.contains(axis)
+      {
         guard counted.contains(axis), sizes[axis] == nil || sizes[axis] == size else {
           throw TrajpackError(
-            .data, "\(file.path): \(node.path): its axis '\(axis)' has \(size) elements, and that of others \(sizes[axis] ?? 0)")
+            .data,
+            "\(file.path): \(node.path): its axis '\(axis)' has \(size) elements, and that of others \(sizes[axis] ?? 0)"
+          )
         }
         sizes[axis] = size
       }
@@ -62,11 +69,13 @@ extension TreeMapping {
   }
 
   private func recordings(
-    _ taken: [(node: TreeNode, axes: [String])], _ counted: [String], _ sizes: [Int], _ time: TreeNode?
+    _ taken: [(node: TreeNode, axes: [String])], _ counted: [String], _ sizes: [Int],
+    _ time: TreeNode?
   ) throws(TrajpackError) -> [MappedRecording] {
     let total = sizes.reduce(1, *)
     guard total <= 10_000_000 else {
-      throw TrajpackError(.usage, "\(file.path): --axes makes \(total) recordings of it; check which axis is which")
+      throw TrajpackError(
+        .usage, "\(file.path): --axes makes \(total) recordings of it; check which axis is which")
     }
     var out: [MappedRecording] = []
     for number in 0..<total {
@@ -91,7 +100,9 @@ extension TreeMapping {
         let item = TreeLayout.Item(node: node, place: label, part: part)
         let width = part.rowShape.reduce(part.type.size, *)
         let channel = MappedChannel(TreeLayout.channel(label, item, options), .tree(part))
-        let main = recording.streams.firstIndex { $0.name == TreeLayout.main && $0.count == part.count }
+        let main = recording.streams.firstIndex {
+          $0.name == TreeLayout.main && $0.count == part.count
+        }
         if let main, width < 4096 {
           recording.streams[main].channels.append(channel)
         } else {
@@ -110,7 +121,8 @@ extension TreeMapping {
 
   /// Times of all recordings, or an array of them with the same axes before that of time.
   private func clock(
-    _ recording: inout MappedRecording, _ time: TreeNode, _ counted: [String], _ sizes: [Int], _ place: [String: Int]
+    _ recording: inout MappedRecording, _ time: TreeNode, _ counted: [String], _ sizes: [Int],
+    _ place: [String: Int]
   ) throws(TrajpackError) {
     let shape = time.array?.shape ?? []
     let part: TreePart
@@ -122,15 +134,19 @@ extension TreeMapping {
       part = TreePart(index.tree, time, time: shape.count - 1, at: fixed)
     } else {
       throw TrajpackError(
-        .data, "\(file.path): the times '\(time.path)' have the shape \(shape), which is neither one list nor one for each recording")
+        .data,
+        "\(file.path): the times '\(time.path)' have the shape \(shape), which is neither one list nor one for each recording"
+      )
     }
     for i in recording.streams.indices {
       guard recording.streams[i].count == part.count else {
         throw TrajpackError(
           .data,
-          "\(file.path): '\(time.path)' has \(part.count) times for the \(recording.streams[i].count) rows of '\(recording.streams[i].name)'")
+          "\(file.path): '\(time.path)' has \(part.count) times for the \(recording.streams[i].count) rows of '\(recording.streams[i].name)'"
+        )
       }
-      recording.streams[i].time = .array(.tree(part), part.type, tick: .one, unit: options.timeUnit ?? "time")
+      recording.streams[i].time = .array(
+        .tree(part), part.type, tick: .one, unit: options.timeUnit ?? "time")
     }
   }
 }

@@ -30,7 +30,10 @@ struct TreePart: Sendable {
   }
 
   /// Rows that count along axis `time`, at a place of some other axes; all others are a row's shape, in order.
-  init(_ tree: any ArrayTree, _ node: TreeNode, time: Int, rows: Range<Int>? = nil, at place: [Int: Int] = [:]) {
+  init(
+    _ tree: any ArrayTree, _ node: TreeNode, time: Int, rows: Range<Int>? = nil,
+    at place: [Int: Int] = [:]
+  ) {
     self.init(tree, node)
     for (axis, index) in place { part[axis] = index..<index + 1 }
     if let rows { part[time] = rows }
@@ -124,7 +127,8 @@ struct TreePart: Sendable {
         case .whole(let n): stored = Double(n)
         case .double(let x): stored = x
         }
-        let value = scaling.missing.contains(stored) ? .nan : stored * scaling.scale + scaling.offset
+        let value =
+          scaling.missing.contains(stored) ? .nan : stored * scaling.scale + scaling.offset
         withUnsafeBytes(of: value.bitPattern.littleEndian) { raw in
           for j in 0..<8 { out[i * 8 + j] = raw[j] }
         }

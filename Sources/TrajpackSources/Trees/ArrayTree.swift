@@ -46,7 +46,9 @@ struct TreeNode: Sendable {
   var isGroup: Bool { content == .group }
 
   /// The last part of the path.
-  var name: String { String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...]) }
+  var name: String {
+    String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+  }
 
   /// The path of the group it lies in; empty for the root and what lies in it.
   var parent: String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }

@@ -33,13 +33,16 @@ final class GuardedReader: @unchecked Sendable {
     var ends: [Int32] = [-1, -1]
     guard tph5_connection(&ends) == 0 else { throw .system("no connection can be made", path) }
     defer { close(ends[1]) }
-    let wanted = Self.memory.least + Self.memory.perByte * min(Int(status.st_size), Self.memory.most)
+    let wanted =
+      Self.memory.least + Self.memory.perByte * min(Int(status.st_size), Self.memory.most)
     let task = tph5_task(
       file: file, channel: ends[1], memory: UInt64(min(wanted, Self.memory.most)))
     channel = ends[0]
     guard Self.start(task) else {
       throw TrajpackError(
-        .machine, "\(path): the process that reads it cannot be started (\(String(cString: strerror(errno))))")
+        .machine,
+        "\(path): the process that reads it cannot be started (\(String(cString: strerror(errno))))"
+      )
     }
   }
 
@@ -144,7 +147,9 @@ final class GuardedReader: @unchecked Sendable {
     let head = ByteBuffer(5)
     var buffer = ByteBuffer(64 << 10)
     while true {
-      guard fill(UnsafeMutableRawBufferPointer(rebasing: head.bytes[..<5])) else { throw failure(place) }
+      guard fill(UnsafeMutableRawBufferPointer(rebasing: head.bytes[..<5])) else {
+        throw failure(place)
+      }
       let letter = head.bytes[0]
       let count = Int(
         UInt32(littleEndian: head.bytes.loadUnaligned(fromByteOffset: 1, as: UInt32.self)))
@@ -155,7 +160,8 @@ final class GuardedReader: @unchecked Sendable {
       switch letter {
       case UInt8(ascii: "Z"): return
       case UInt8(ascii: "E"):
-        throw TrajpackError(.data, "\(place): \(String(decoding: part.prefix(4096), as: UTF8.self))")
+        throw TrajpackError(
+          .data, "\(place): \(String(decoding: part.prefix(4096), as: UTF8.self))")
       default:
         do throws(TrajpackError) {
           try body(letter, UnsafeRawBufferPointer(part))

@@ -11,8 +11,10 @@ final class NPZTree: ArrayTree {
 
   /// Whether a file is one, by its first bytes.
   static func recognises(_ path: String) -> Bool {
-    guard let file = try? LocalFile(path), let first = try? file.bytes(0..<min(file.length, 8)) else { return false }
-    return NPYHeader.recognises(first) || (first.starts(with: [0x50, 0x4B, 3, 4]) && path.hasSuffix(".npz"))
+    guard let file = try? LocalFile(path), let first = try? file.bytes(0..<min(file.length, 8))
+    else { return false }
+    return NPYHeader.recognises(first)
+      || (first.starts(with: [0x50, 0x4B, 3, 4]) && path.hasSuffix(".npz"))
   }
 
   /// Reads the headers of the arrays.
@@ -24,7 +26,9 @@ final class NPZTree: ArrayTree {
       archive = nil
       let header = try ArrayFile(file).header
       nodes.append(
-        TreeNode(path: "/values", content: .array(TreeArray(form: .numbers(header.type), shape: header.shape))))
+        TreeNode(
+          path: "/values",
+          content: .array(TreeArray(form: .numbers(header.type), shape: header.shape))))
     } else {
       let archive = try NPZ(file, keepsOthers: true)
       self.archive = archive
@@ -36,7 +40,8 @@ final class NPZTree: ArrayTree {
         case .text: form = .unread("text, which options of mapping do not take")
         case .objects: form = .unread("Python objects, which are never read")
         }
-        nodes.append(TreeNode(path: "/" + name, content: .array(TreeArray(form: form, shape: shape))))
+        nodes.append(
+          TreeNode(path: "/" + name, content: .array(TreeArray(form: form, shape: shape))))
       }
     }
     self.nodes = nodes
@@ -59,7 +64,8 @@ final class NPZTree: ArrayTree {
   func readTexts(
     _ node: TreeNode, _ part: [Range<Int>], _ body: ([UInt8]) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
-    throw TrajpackError(.data, "\(path): \(node.path): is text, which options of mapping do not take")
+    throw TrajpackError(
+      .data, "\(path): \(node.path): is text, which options of mapping do not take")
   }
 }
 
@@ -88,7 +94,9 @@ struct ArrayGather {
     let outer = Array(part.prefix(max(whole - 1, 0)))
     guard run > 0, !outer.contains(where: \.isEmpty) else { return }
     var strides = [Int](repeating: size, count: shape.count)
-    for axis in shape.indices.dropLast().reversed() { strides[axis] = strides[axis + 1] * shape[axis + 1] }
+    for axis in shape.indices.dropLast().reversed() {
+      strides[axis] = strides[axis + 1] * shape[axis + 1]
+    }
     var index = outer.map(\.lowerBound)
     let piece = 1 << 20
     let buffer = ByteBuffer(min(run, piece))

@@ -92,7 +92,8 @@ struct ReaderMessage {
     let wrong = try text()
     for axis in axes { shape.append(axis) }
     guard shape.allSatisfy({ $0 >= 0 }),
-      shape.reduce((1, false), { $0.1 ? $0 : $0.0.multipliedReportingOverflow(by: max($1, 1)) }).1 == false
+      shape.reduce((1, false), { $0.1 ? $0 : $0.0.multipliedReportingOverflow(by: max($1, 1)) }).1
+        == false
     else { throw Self.wrong }
     var array = TreeArray(form: Self.form(sort, size, note), shape: shape)
     if !wrong.isEmpty { array.form = .unread(wrong) }

@@ -5,7 +5,8 @@ import TrajpackStore
 enum ALOHA: MappedFormat {
   static let format = FormatDescription(
     name: "aloha", summary: "ALOHA and ACT episodes (HDF5, a file each)",
-    carries: "every array; compressed pictures as their JPEG bytes, with a note that red and blue are swapped in them",
+    carries:
+      "every array; compressed pictures as their JPEG bytes, with a note that red and blue are swapped in them",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -32,7 +33,9 @@ enum ALOHA: MappedFormat {
         try Pictures.find(&items[i])
         guard items[i].part.isPadded else { continue }
         items[i].conventions.append(
-          .init("decoded_channels", "bgr: the pictures were given to the JPEG encoder as if red were blue"))
+          .init(
+            "decoded_channels",
+            "bgr: the pictures were given to the JPEG encoder as if red were blue"))
         isSwapped = true
       }
       recording.streams = try layout.streams(items, rows: rows)
@@ -50,7 +53,8 @@ enum ALOHA: MappedFormat {
     }
     if options.rate == nil {
       source.remarks.append(
-        "the files do not say how many steps there are in a second; rows are numbered (ALOHA's own code records 50: --rate 50)")
+        "the files do not say how many steps there are in a second; rows are numbered (ALOHA's own code records 50: --rate 50)"
+      )
     }
     source.leftOut += files.others()
     return source

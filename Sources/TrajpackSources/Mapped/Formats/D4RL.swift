@@ -6,7 +6,8 @@ import TrajpackStore
 enum D4RL: MappedFormat {
   static let format = FormatDescription(
     name: "d4rl", summary: "D4RL datasets (flat HDF5)",
-    carries: "every array of steps, the unfinished last episode too; scalars of metadata", reads: true, writes: false)
+    carries: "every array of steps, the unfinished last episode too; scalars of metadata",
+    reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let tree = files.first else { return false }
@@ -22,7 +23,9 @@ enum D4RL: MappedFormat {
       guard let rows = index.array("/rewards")?.shape.first, rows > 0 else {
         throw TrajpackError(.data, "\(file.path): has no /rewards, as D4RL files do")
       }
-      let ends = ["/terminals", "/timeouts"].compactMap { index[$0] }.filter { $0.array?.shape.first == rows }
+      let ends = ["/terminals", "/timeouts"].compactMap { index[$0] }.filter {
+        $0.array?.shape.first == rows
+      }
       let (ranges, isUnfinished) = try Cuts.byEnds(index.tree, ends, rows)
       if isUnfinished, let last = ranges.last {
         source.remarks.append(
@@ -31,7 +34,8 @@ enum D4RL: MappedFormat {
       }
       if index.array("/timeouts") == nil {
         source.remarks.append(
-          "\(file.path): has no timeouts, so episodes that ran out of time are joined with the next")
+          "\(file.path): has no timeouts, so episodes that ran out of time are joined with the next"
+        )
       }
       var layout = TreeLayout(index.tree, options)
       layout.time = MappedStream.time(rate: options.rate)
@@ -39,7 +43,9 @@ enum D4RL: MappedFormat {
       items.removeAll { item in
         guard item.part.count != rows else { return false }
         source.leftOut.append(
-          LeftOut(path: "\(FileSystem.name(of: file.path)):\(item.node.path)", why: "has other rows than the steps"))
+          LeftOut(
+            path: "\(FileSystem.name(of: file.path)):\(item.node.path)",
+            why: "has other rows than the steps"))
         return true
       }
       source.leftOut += layout.leftOut
@@ -93,20 +99,24 @@ enum Cuts {
     for end in try tree.value(node).integers ?? [] {
       guard end > first, end <= rows else {
         throw TrajpackError(
-          .data, "\(tree.path): \(node.path): episode \(ranges.count) ends behind row \(end), which is not in \(first) to \(rows)")
+          .data,
+          "\(tree.path): \(node.path): episode \(ranges.count) ends behind row \(end), which is not in \(first) to \(rows)"
+        )
       }
       ranges.append(first..<Int(end))
       first = Int(end)
     }
     guard first == rows else {
-      throw TrajpackError(.data, "\(tree.path): \(node.path): the last episode ends behind row \(first) of \(rows)")
+      throw TrajpackError(
+        .data, "\(tree.path): \(node.path): the last episode ends behind row \(first) of \(rows)")
     }
     return ranges
   }
 
   /// A recording for each range of rows.
   static func recordings(
-    _ file: SourceFiles.File, _ files: SourceFiles, _ ranges: [Range<Int>], _ items: [TreeLayout.Item],
+    _ file: SourceFiles.File, _ files: SourceFiles, _ ranges: [Range<Int>],
+    _ items: [TreeLayout.Item],
     _ layout: inout TreeLayout
   ) throws(TrajpackError) -> [MappedRecording] {
     let width = String(max(ranges.count - 1, 0)).count
@@ -121,7 +131,8 @@ enum Cuts {
         return item
       }
       recording.streams = try layout.streams(own)
-      recording.metadata.append(.init("rows", .array([.int(Int64(range.lowerBound)), .int(Int64(range.upperBound))])))
+      recording.metadata.append(
+        .init("rows", .array([.int(Int64(range.lowerBound)), .int(Int64(range.upperBound))])))
       out.append(recording)
     }
     return out

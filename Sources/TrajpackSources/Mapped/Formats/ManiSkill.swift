@@ -6,7 +6,8 @@ import TrajpackStore
 enum ManiSkill: MappedFormat {
   static let format = FormatDescription(
     name: "maniskill", summary: "ManiSkill trajectories (HDF5 and JSON)",
-    carries: "every array, T+1 observations beside T actions; what the JSON says of an episode as values",
+    carries:
+      "every array, T+1 observations beside T actions; what the JSON says of an episode as values",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -32,7 +33,8 @@ enum ManiSkill: MappedFormat {
         for episode in document["episodes"]?.array ?? [] {
           if let id = episode["episode_id"]?.int { known[id] = episode }
         }
-        for member in document.members ?? [] where member.name != "episodes" && files.trees.count == 1 {
+        for member in document.members ?? []
+        where member.name != "episodes" && files.trees.count == 1 {
           source.attributes.append(member)
         }
       }
@@ -48,7 +50,8 @@ enum ManiSkill: MappedFormat {
           items[i].kind = .matrix
           items[i].conventions = [.init("pose", "camera-to-world"), .init("axes", "OpenGL")]
         }
-        recording.streams = try layout.streams(items, rows: index.array("\(group.path)/actions")?.shape.first)
+        recording.streams = try layout.streams(
+          items, rows: index.array("\(group.path)/actions")?.shape.first)
         source.leftOut += layout.leftOut
         var facts = TreeFacts()
         facts.add(group)

@@ -4,7 +4,8 @@ import TrajpackStore
 /// Files of layouts of one's own, HDF5 or archives of numpy arrays, mapped by options.
 enum MappedTree: MappedFormat {
   static let format = FormatDescription(
-    name: "tree", summary: "any HDF5 file or .npz, mapped by --episodes, --ends, --axes, --time and --map",
+    name: "tree",
+    summary: "any HDF5 file or .npz, mapped by --episodes, --ends, --axes, --time and --map",
     carries: "the arrays that the options name", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -22,16 +23,23 @@ enum MappedTree: MappedFormat {
   ) throws(TrajpackError) -> MappedSource {
     guard options.isMapping else {
       throw TrajpackError(
-        .usage, "--from tree needs one of --episodes, --ends, --terminals, --axes and --map; 'trajpack inspect' proposes them")
+        .usage,
+        "--from tree needs one of --episodes, --ends, --terminals, --axes and --map; 'trajpack inspect' proposes them"
+      )
     }
     var source = MappedSource(recordings: [])
     let arrays = archives(files)
     for file in files.trees + arrays {
       do throws(TrajpackError) {
         let tree: any ArrayTree
-        if arrays.contains(where: { $0.path == file.path }) { tree = try NPZTree(file.path) } else { tree = try files.tree(file) }
+        if arrays.contains(where: { $0.path == file.path }) {
+          tree = try NPZTree(file.path)
+        } else {
+          tree = try files.tree(file)
+        }
         var mapping = TreeMapping(
-          index: TreeIndex(tree), options: options, file: file, isOnly: files.trees.count + arrays.count == 1)
+          index: TreeIndex(tree), options: options, file: file,
+          isOnly: files.trees.count + arrays.count == 1)
         var found = try mapping.recordings()
         let share = max(FileSystem.size(of: file.path) / max(found.count, 1), 1)
         for i in found.indices { found[i].bytes = share }
@@ -69,10 +77,13 @@ struct TreeMapping {
   }
 
   private func missing(_ option: String, _ what: String) -> TrajpackError {
-    let arrays = index.tree.nodes.filter { $0.array != nil }.prefix(8).map { String($0.path.dropFirst()) }
+    let arrays = index.tree.nodes.filter { $0.array != nil }.prefix(8).map {
+      String($0.path.dropFirst())
+    }
     return TrajpackError(
       .usage,
-      "\(file.path): \(option) \(what); 'trajpack inspect' shows its arrays, as \(arrays.joined(separator: ", "))")
+      "\(file.path): \(option) \(what); 'trajpack inspect' shows its arrays, as \(arrays.joined(separator: ", "))"
+    )
   }
 
   /// A group an episode.
@@ -90,7 +101,8 @@ struct TreeMapping {
     var out: [MappedRecording] = []
     for (group, name) in zip(groups, names) {
       out.append(
-        try recording(group.path, id: prefix + (common > 0 ? String(group.path.dropFirst(common + 1)) : name)))
+        try recording(
+          group.path, id: prefix + (common > 0 ? String(group.path.dropFirst(common + 1)) : name)))
     }
     return out
   }
@@ -100,12 +112,16 @@ struct TreeMapping {
     index[base == "/" ? path : "\(base)/\(path)"] ?? index[path]
   }
 
-  private mutating func recording(_ base: String, id: String) throws(TrajpackError) -> MappedRecording {
+  private mutating func recording(_ base: String, id: String) throws(TrajpackError)
+    -> MappedRecording
+  {
     var recording = MappedRecording(file, id: id)
     var layout = TreeLayout(index.tree, options)
     layout.time = MappedStream.time(rate: options.rate)
     let time = options.time.flatMap { $0 == "none" ? nil : node($0, below: base) }
-    if let name = options.time, name != "none", time == nil { throw missing("--time", "'\(name)' is no array of '\(id)'") }
+    if let name = options.time, name != "none", time == nil {
+      throw missing("--time", "'\(name)' is no array of '\(id)'")
+    }
     let items = try layout.items(index.below(base), below: base) { place in
       time.map { $0.path == (base == "/" ? "/" + place : "\(base)/\(place)") } ?? false
     }
@@ -125,10 +141,13 @@ struct TreeMapping {
     var streams: [MappedStream] = []
     for text in options.map {
       let (stream, channel, path) = try Self.parts(of: text)
-      guard let node = node(path, below: base), let array = node.array, array.isRead, !array.shape.isEmpty else {
+      guard let node = node(path, below: base), let array = node.array, array.isRead,
+        !array.shape.isEmpty
+      else {
         throw missing("--map", "'\(path)' is no array with rows")
       }
-      let item = TreeLayout.Item(node: node, place: channel, part: TreePart(index.tree, node, rows: rows))
+      let item = TreeLayout.Item(
+        node: node, place: channel, part: TreePart(index.tree, node, rows: rows))
       let made = MappedChannel(TreeLayout.channel(channel, item, options), .tree(item.part))
       if let i = streams.firstIndex(where: { $0.name == stream }) {
         guard streams[i].count == item.part.count else {
@@ -141,19 +160,25 @@ struct TreeMapping {
       } else {
         streams.append(
           MappedStream(
-            name: stream, count: item.part.count, time: MappedStream.time(rate: options.rate), channels: [made]))
+            name: stream, count: item.part.count, time: MappedStream.time(rate: options.rate),
+            channels: [made]))
       }
     }
     return streams
   }
 
   /// What `stream/channel=path` says.
-  static func parts(of text: String) throws(TrajpackError) -> (stream: String, channel: String, path: String) {
+  static func parts(of text: String) throws(TrajpackError) -> (
+    stream: String, channel: String, path: String
+  ) {
     let halves = text.split(separator: "=", maxSplits: 1).map { String($0) }
-    guard halves.count == 2, let slash = halves[0].firstIndex(of: "/"), slash > halves[0].startIndex,
+    guard halves.count == 2, let slash = halves[0].firstIndex(of: "/"),
+      slash > halves[0].startIndex,
       halves[0].index(after: slash) < halves[0].endIndex
     else { throw TrajpackError(.usage, "--map: '\(text)' is not STREAM/CHANNEL=PATH") }
-    return (String(halves[0][..<slash]), String(halves[0][halves[0].index(after: slash)...]), halves[1])
+    return (
+      String(halves[0][..<slash]), String(halves[0][halves[0].index(after: slash)...]), halves[1]
+    )
   }
 
   /// Gives streams of as many rows the times of an array.
@@ -161,7 +186,8 @@ struct TreeMapping {
     _ streams: inout [MappedStream], _ time: TreeNode, _ rows: Range<Int>?, _ id: String
   ) throws(TrajpackError) {
     let axis = TreePart(index.tree, time, rows: rows)
-    guard axis.node.array?.type != nil, axis.order.count == 1 || axis.rowShape.reduce(1, *) == 1 else {
+    guard axis.node.array?.type != nil, axis.order.count == 1 || axis.rowShape.reduce(1, *) == 1
+    else {
       throw missing("--time", "'\(time.path)' has not one number a row")
     }
     var hasTime = false
@@ -171,7 +197,9 @@ struct TreeMapping {
     }
     guard hasTime else {
       throw TrajpackError(
-        .data, "\(file.path): '\(time.path)' has \(axis.count) times, and no stream of '\(id)' has as many rows")
+        .data,
+        "\(file.path): '\(time.path)' has \(axis.count) times, and no stream of '\(id)' has as many rows"
+      )
     }
   }
 
@@ -187,27 +215,37 @@ struct TreeMapping {
       skipped.insert(String(node.path.dropFirst()))
     }
     let ends = try options.ends.map { (name) throws(TrajpackError) in
-      guard let node = index[name], node.array?.type != nil else { throw missing("--ends", "'\(name)' is no array of numbers") }
+      guard let node = index[name], node.array?.type != nil else {
+        throw missing("--ends", "'\(name)' is no array of numbers")
+      }
       skipped.insert(String(node.path.dropFirst()))
       return node
     }
     var items = try layout.items(index.below("/"), below: "/") { skipped.contains($0) }
     let terminals = items.filter { item in
-      options.terminals.contains { Pattern($0).matches(item.place) || Pattern($0).matches(item.node.name) }
+      options.terminals.contains {
+        Pattern($0).matches(item.place) || Pattern($0).matches(item.node.name)
+      }
     }.map(\.node)
     let rows: Int
     if let ends {
       rows = Int(try index.tree.value(ends).integers?.last ?? 0)
     } else {
-      guard let first = terminals.first?.array?.shape.first else { throw missing("--terminals", "matches no array") }
+      guard let first = terminals.first?.array?.shape.first else {
+        throw missing("--terminals", "matches no array")
+      }
       rows = first
     }
     for item in items where item.part.count != rows {
       leftOut.append(
-        LeftOut(path: "\(file.place):\(item.node.path)", why: "has \(item.part.count) rows, and the episodes \(rows)"))
+        LeftOut(
+          path: "\(file.place):\(item.node.path)",
+          why: "has \(item.part.count) rows, and the episodes \(rows)"))
     }
     items.removeAll { $0.part.count != rows }
-    guard !items.isEmpty else { throw missing("--ends", "counts \(rows) rows, and no array has as many") }
+    guard !items.isEmpty else {
+      throw missing("--ends", "counts \(rows) rows, and no array has as many")
+    }
     let ranges: [Range<Int>]
     if let ends {
       ranges = try Cuts.byCounts(index.tree, ends, rows)

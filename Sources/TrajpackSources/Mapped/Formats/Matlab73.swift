@@ -5,7 +5,8 @@ import TrajpackStore
 enum Matlab73: MappedFormat {
   static let format = FormatDescription(
     name: "matlab73", summary: "MATLAB files of version 7.3 (HDF5)",
-    carries: "numeric arrays, cells and structs of them; scalars and texts as values", reads: true, writes: false)
+    carries: "numeric arrays, cells and structs of them; scalars and texts as values", reads: true,
+    writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let tree = files.first else { return false }
@@ -29,7 +30,9 @@ enum Matlab73: MappedFormat {
         let rows = part.count
         for item in reader.items where item.part.count != rows {
           source.leftOut.append(
-            LeftOut(path: "\(reader.file):\(item.place)", why: "has \(item.part.count) rows where there are \(rows) times"))
+            LeftOut(
+              path: "\(reader.file):\(item.place)",
+              why: "has \(item.part.count) rows where there are \(rows) times"))
         }
         reader.items.removeAll { $0.part.count != rows }
       }
@@ -59,8 +62,12 @@ enum Matlab73: MappedFormat {
       guard options.takes(node.path) else { return }
       let kind = node["MATLAB_class"]?.text ?? ""
       if node.isGroup {
-        if kind != "struct", node["MATLAB_sparse"] != nil { return leave(name, "is sparse, which is not read") }
-        for child in index.children(node.path) { try add(child, as: "\(name)/\(child.name)", level: level + 1, isCell: isCell) }
+        if kind != "struct", node["MATLAB_sparse"] != nil {
+          return leave(name, "is sparse, which is not read")
+        }
+        for child in index.children(node.path) {
+          try add(child, as: "\(name)/\(child.name)", level: level + 1, isCell: isCell)
+        }
         return
       }
       guard let array = node.array else { return leave(name, "cannot be read") }

@@ -5,7 +5,8 @@ import TrajpackStore
 enum Minari: MappedFormat {
   static let format = FormatDescription(
     name: "minari", summary: "Minari datasets (HDF5 storage)",
-    carries: "every array, T+1 observations beside T actions, texts; JPEG pictures as their bytes; seeds and options "
+    carries:
+      "every array, T+1 observations beside T actions, texts; JPEG pictures as their bytes; seeds and options "
       + "as values", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -36,7 +37,8 @@ enum Minari: MappedFormat {
         layout.time = MappedStream.time(rate: options.rate)
         var items = try layout.items(index.below(group.path), below: group.path)
         for i in items.indices { try Pictures.find(&items[i]) }
-        recording.streams = try layout.streams(items, rows: index.array("\(group.path)/rewards")?.shape.first)
+        recording.streams = try layout.streams(
+          items, rows: index.array("\(group.path)/rewards")?.shape.first)
         source.leftOut += layout.leftOut
         var facts = TreeFacts()
         facts.add(group)
@@ -64,7 +66,9 @@ enum Minari: MappedFormat {
         source.attributes.append(member)
       } else {
         source.leftOut.append(
-          LeftOut(path: "metadata.json: \(member.name)", why: "has \(length) bytes; the metadata of a shard is not for that"))
+          LeftOut(
+            path: "metadata.json: \(member.name)",
+            why: "has \(length) bytes; the metadata of a shard is not for that"))
       }
     }
   }
@@ -76,14 +80,19 @@ enum Pictures {
   static func find(_ item: inout TreeLayout.Item) throws(TrajpackError) {
     guard let array = item.node.array else { return }
     let isBytes = array.form == .bytes && array.shape.count == 1
-    guard isBytes || (array.type == .uint8 && array.shape.count == 2 && array.shape[1] > 16) else { return }
+    guard isBytes || (array.type == .uint8 && array.shape.count == 2 && array.shape[1] > 16) else {
+      return
+    }
     var first: [UInt8] = []
     var part = item.part.part
     part[0] = part[0].lowerBound..<min(part[0].lowerBound + 1, part[0].upperBound)
     if isBytes {
-      try item.part.tree.readTexts(item.node, part) { (bytes) throws(TrajpackError) in first = bytes }
+      try item.part.tree.readTexts(item.node, part) { (bytes) throws(TrajpackError) in first = bytes
+      }
     } else {
-      try item.part.tree.read(item.node, part) { (bytes) throws(TrajpackError) in first += Array(bytes) }
+      try item.part.tree.read(item.node, part) { (bytes) throws(TrajpackError) in
+        first += Array(bytes)
+      }
     }
     let encoding: String
     if first.starts(with: [0xFF, 0xD8, 0xFF]) {

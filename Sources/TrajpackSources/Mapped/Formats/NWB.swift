@@ -6,7 +6,8 @@ import TrajpackStore
 enum NWB: MappedFormat {
   static let format = FormatDescription(
     name: "nwb", summary: "Neurodata Without Borders (HDF5)",
-    carries: "every time series in its unit, tables of intervals, texts and numbers of the session as values",
+    carries:
+      "every time series in its unit, tables of intervals, texts and numbers of the session as values",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -31,10 +32,13 @@ enum NWB: MappedFormat {
       var facts = TreeFacts()
       if let version = index["/"]?["nwb_version"]?.json { facts.add("nwb_version", version) }
       var done: [String] = []
-      for group in index.below("/") where group.isGroup && !group.path.hasPrefix("/specifications") {
+      for group in index.below("/") where group.isGroup && !group.path.hasPrefix("/specifications")
+      {
         if let data = index["\(group.path)/data"], data.array != nil {
           done.append(group.path)
-          if let stream = try series(group, data, index, options, &source, file) { recording.streams.append(stream) }
+          if let stream = try series(group, data, index, options, &source, file) {
+            recording.streams.append(stream)
+          }
           for name in ["comments", "description"] {
             if let text = group[name]?.text, text != "no comments", text != "no description" {
               facts.add("\(group.path.dropFirst())/\(name)", .string(text))
@@ -45,15 +49,20 @@ enum NWB: MappedFormat {
           recording.streams += try table(group, index, options, &source)
         }
       }
-      for node in index.below("/") where !node.path.hasPrefix("/specifications") && options.takes(node.path) {
-        guard let array = node.array, !done.contains(where: { node.path.hasPrefix($0 + "/") }) else { continue }
+      for node in index.below("/")
+      where !node.path.hasPrefix("/specifications") && options.takes(node.path) {
+        guard let array = node.array, !done.contains(where: { node.path.hasPrefix($0 + "/") })
+        else { continue }
         if array.isRead, array.count > 0, array.count <= 1024 {
           if let json = try index.tree.value(node).json {
-            facts.add(String(node.path.dropFirst()), json.array?.count == 1 ? json.array?[0] ?? json : json)
+            facts.add(
+              String(node.path.dropFirst()), json.array?.count == 1 ? json.array?[0] ?? json : json)
           }
         } else {
           source.leftOut.append(
-            LeftOut(path: "\(FileSystem.name(of: file.path)):\(node.path)", why: "is no time series or table (\(array.text))"))
+            LeftOut(
+              path: "\(FileSystem.name(of: file.path)):\(node.path)",
+              why: "is no time series or table (\(array.text))"))
         }
       }
       recording.values = facts.values
@@ -69,7 +78,8 @@ enum NWB: MappedFormat {
     _ source: inout MappedSource, _ file: SourceFiles.File
   ) throws(TrajpackError) -> MappedStream? {
     func leave(_ why: String) {
-      source.leftOut.append(LeftOut(path: "\(FileSystem.name(of: file.path)):\(group.path)", why: why))
+      source.leftOut.append(
+        LeftOut(path: "\(FileSystem.name(of: file.path)):\(group.path)", why: why))
     }
     guard options.takes(data.path), let array = data.array else { return nil }
     if let external = index["\(group.path)/external_file"], external.array != nil {
@@ -77,10 +87,15 @@ enum NWB: MappedFormat {
       leave("its pictures are in \(names.joined(separator: ", ")), which is not read with it")
       return nil
     }
-    guard array.isRead, let rows = array.shape.first, rows > 0, array.shape.dropFirst().reduce(1, *) > 0,
+    guard array.isRead, let rows = array.shape.first, rows > 0,
+      array.shape.dropFirst().reduce(1, *) > 0,
       array.type != nil || array.shape.count == 1
     else {
-      if case .unread(let why) = array.form { leave(why) } else { leave("has no rows (\(array.text))") }
+      if case .unread(let why) = array.form {
+        leave(why)
+      } else {
+        leave("has no rows (\(array.text))")
+      }
       return nil
     }
     var part = TreePart(index.tree, data)
@@ -97,7 +112,8 @@ enum NWB: MappedFormat {
     if let times = index["\(group.path)/timestamps"], times.array?.shape == [rows] {
       let axis = TreePart(index.tree, times)
       time = .array(.tree(axis), axis.type, tick: .one, unit: "s")
-    } else if let start = index["\(group.path)/starting_time"], let rate = start["rate"]?.number, rate > 0,
+    } else if let start = index["\(group.path)/starting_time"], let rate = start["rate"]?.number,
+      rate > 0,
       let exact = Rational(nearest: rate), let first = try index.tree.value(start).number,
       let begin = Rational(nearest: first)
     {
@@ -121,7 +137,8 @@ enum NWB: MappedFormat {
     let items = try layout.items(index.below(group.path), below: group.path)
     source.leftOut += layout.leftOut
     let name = String(group.path.dropFirst())
-    let ragged = Set(items.map(\.place).filter { $0.hasSuffix("_index") }.map { String($0.dropLast(6)) })
+    let ragged = Set(
+      items.map(\.place).filter { $0.hasSuffix("_index") }.map { String($0.dropLast(6)) })
     var streams: [MappedStream] = []
     var columns: [MappedChannel] = []
     var rows = 0
@@ -129,18 +146,23 @@ enum NWB: MappedFormat {
       let channel = MappedChannel(TreeLayout.channel(item.place, item, options), .tree(item.part))
       if ragged.contains(item.place) {
         streams.append(
-          MappedStream(name: "\(name)/\(item.place)", count: item.part.count, time: MappedStream.steps, channels: [channel]))
+          MappedStream(
+            name: "\(name)/\(item.place)", count: item.part.count, time: MappedStream.steps,
+            channels: [channel]))
       } else {
         if columns.isEmpty { rows = item.part.count }
         guard item.part.count == rows else {
           throw TrajpackError(
-            .data, "\(index.tree.path): \(item.node.path): has \(item.part.count) rows beside columns of \(rows)")
+            .data,
+            "\(index.tree.path): \(item.node.path): has \(item.part.count) rows beside columns of \(rows)"
+          )
         }
         columns.append(channel)
       }
     }
     if !columns.isEmpty {
-      streams.insert(MappedStream(name: name, count: rows, time: MappedStream.steps, channels: columns), at: 0)
+      streams.insert(
+        MappedStream(name: name, count: rows, time: MappedStream.steps, channels: columns), at: 0)
     }
     return streams
   }

@@ -6,18 +6,22 @@ import TrajpackStore
 enum NetCDF4: MappedFormat {
   static let format = FormatDescription(
     name: "netcdf4", summary: "NetCDF-4 (also xarray's)",
-    carries: "every variable, unpacked; coordinates; attributes; groups with a time of their own as recordings",
+    carries:
+      "every variable, unpacked; coordinates; attributes; groups with a time of their own as recordings",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let tree = files.first else { return false }
     return tree.nodes.first?["_NCProperties"] != nil
-      || tree.nodes.contains { $0["CLASS"]?.text == "DIMENSION_SCALE" && $0["_Netcdf4Dimid"] != nil }
+      || tree.nodes.contains {
+        $0["CLASS"]?.text == "DIMENSION_SCALE" && $0["_Netcdf4Dimid"] != nil
+      }
   }
 
   /// Attributes that the library keeps for itself, or that are said in other ways.
   private static let technical: Set<String> = [
-    "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "CLASS", "NAME", "REFERENCE_LIST", "DIMENSION_LIST",
+    "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "CLASS", "NAME", "REFERENCE_LIST",
+    "DIMENSION_LIST",
     "_FillValue", "missing_value", "scale_factor", "add_offset", "units", "_nc3_strict",
   ]
 
@@ -33,7 +37,8 @@ enum NetCDF4: MappedFormat {
       guard own.isEmpty, !groups.isEmpty else {
         return [try recording("/", file, file.stem, index, options, &source)]
       }
-      return try groups.sorted { NaturalOrder.isBefore($0.name, $1.name) }.mapThrowing { (group) throws(TrajpackError) in
+      return try groups.sorted { NaturalOrder.isBefore($0.name, $1.name) }.mapThrowing {
+        (group) throws(TrajpackError) in
         try recording(group.path, file, files.prefix(file) + group.name, index, options, &source)
       }
     }
@@ -55,7 +60,8 @@ enum NetCDF4: MappedFormat {
     dimensions(node, index).first { path in
       guard let scale = index[path] else { return false }
       let units = scale["units"]?.text ?? ""
-      return units.contains(" since ") || scale["standard_name"]?.text == "time" || scale["axis"]?.text == "T"
+      return units.contains(" since ") || scale["standard_name"]?.text == "time"
+        || scale["axis"]?.text == "T"
         || ["time", "t"].contains(scale.name.lowercased())
     }
   }
@@ -66,7 +72,8 @@ enum NetCDF4: MappedFormat {
   }
 
   private static func recording(
-    _ base: String, _ file: SourceFiles.File, _ id: String, _ index: TreeIndex, _ options: MappingOptions,
+    _ base: String, _ file: SourceFiles.File, _ id: String, _ index: TreeIndex,
+    _ options: MappingOptions,
     _ source: inout MappedSource
   ) throws(TrajpackError) -> MappedRecording {
     var recording = MappedRecording(file, id: id)
@@ -76,7 +83,8 @@ enum NetCDF4: MappedFormat {
     let prefix = base == "/" ? 1 : base.utf8.count + 1
     var streams: [MappedStream] = []
     func leave(_ node: TreeNode, _ why: String) {
-      source.leftOut.append(LeftOut(path: "\(FileSystem.name(of: file.path)):\(node.path)", why: why))
+      source.leftOut.append(
+        LeftOut(path: "\(FileSystem.name(of: file.path)):\(node.path)", why: why))
     }
     for node in index.below(base) where options.takes(node.path) && !isBare(node) {
       guard let array = node.array else {
@@ -86,7 +94,11 @@ enum NetCDF4: MappedFormat {
       let place = String(node.path.dropFirst(prefix))
       let dims = dimensions(node, index)
       guard array.isRead, array.type != nil || array.shape.count <= 1 else {
-        if case .unread(let why) = array.form { leave(node, why) } else { leave(node, "has several texts a row") }
+        if case .unread(let why) = array.form {
+          leave(node, why)
+        } else {
+          leave(node, "has several texts a row")
+        }
         continue
       }
       for (name, value) in node.attributes where !technical.contains(name) {
@@ -108,12 +120,17 @@ enum NetCDF4: MappedFormat {
       var item = TreeLayout.Item(node: node, place: place, part: part)
       item.units = node["units"]?.text
       item.description = node["long_name"]?.text
-      let others = dims.enumerated().filter { $0.offset != axis }.map { String($0.element.pathComponents.last ?? "") }
-      if !others.isEmpty { item.conventions.append(.init("axes", .string(others.joined(separator: ", ")))) }
+      let others = dims.enumerated().filter { $0.offset != axis }.map {
+        String($0.element.pathComponents.last ?? "")
+      }
+      if !others.isEmpty {
+        item.conventions.append(.init("axes", .string(others.joined(separator: ", "))))
+      }
       let width = part.rowShape.reduce(part.type.size, *)
       let name = String(rows.dropFirst(rows.hasPrefix(base) ? prefix : 1))
       let stream = width >= 4096 ? place : name
-      let channel = MappedChannel(TreeLayout.channel(width >= 4096 ? node.name : place, item, options), .tree(part))
+      let channel = MappedChannel(
+        TreeLayout.channel(width >= 4096 ? node.name : place, item, options), .tree(part))
       if let i = streams.firstIndex(where: { $0.name == stream }) {
         streams[i].channels.append(channel)
       } else {
@@ -123,16 +140,19 @@ enum NetCDF4: MappedFormat {
     recording.values = facts.values
     recording.streams = streams + facts.streams
     guard !recording.streams.isEmpty else {
-      throw TrajpackError(.data, "\(file.path): has no variable along an axis of time; map it with --axes")
+      throw TrajpackError(
+        .data, "\(file.path): has no variable along an axis of time; map it with --axes")
     }
     return recording
   }
 
   private static func stream(
-    _ name: String, _ count: Int, _ channel: MappedChannel, _ rows: String, _ index: TreeIndex, _ options: MappingOptions
+    _ name: String, _ count: Int, _ channel: MappedChannel, _ rows: String, _ index: TreeIndex,
+    _ options: MappingOptions
   ) throws(TrajpackError) -> MappedStream {
     guard let scale = index[rows], !isBare(scale), let array = scale.array, array.type != nil else {
-      return MappedStream(name: name, count: count, time: MappedStream.time(rate: options.rate), channels: [channel])
+      return MappedStream(
+        name: name, count: count, time: MappedStream.time(rate: options.rate), channels: [channel])
     }
     let axis = TreePart(index.tree, scale)
     let units = scale["units"]?.text ?? ""
@@ -140,16 +160,21 @@ enum NetCDF4: MappedFormat {
     let short = ["seconds": "s", "second": "s", "sec": "s", "secs": "s", "s": "s"]
     var stream = MappedStream(
       name: name, count: count,
-      time: .array(.tree(axis), axis.type, tick: .one, unit: options.timeUnit ?? short[word] ?? (word.isEmpty ? "time" : word)),
+      time: .array(
+        .tree(axis), axis.type, tick: .one,
+        unit: options.timeUnit ?? short[word] ?? (word.isEmpty ? "time" : word)),
       channels: [channel])
     // What the times count from: calendars are not turned into another.
     if !units.isEmpty { stream.attributes.append(.init("time_units", .string(units))) }
-    if let calendar = scale["calendar"]?.text { stream.attributes.append(.init("calendar", .string(calendar))) }
+    if let calendar = scale["calendar"]?.text {
+      stream.attributes.append(.init("calendar", .string(calendar)))
+    }
     return stream
   }
 
   private static func constant(
-    _ node: TreeNode, _ array: TreeArray, _ place: String, _ part: inout TreePart, _ options: MappingOptions,
+    _ node: TreeNode, _ array: TreeArray, _ place: String, _ part: inout TreePart,
+    _ options: MappingOptions,
     _ facts: inout TreeFacts, _ streams: inout [MappedStream]
   ) throws(TrajpackError) {
     if array.count <= 1024 {
@@ -164,7 +189,8 @@ enum NetCDF4: MappedFormat {
     part.scaling = scaling(node, array)
     let name = String(place.pathComponents.last ?? "")
     let channel = Channel(
-      name: name, kind: array.type == nil ? .text : .scalar, type: part.type, shape: array.type == nil ? [] : array.shape,
+      name: name, kind: array.type == nil ? .text : .scalar, type: part.type,
+      shape: array.type == nil ? [] : array.shape,
       units: node["units"]?.text, missing: part.type.isFloat ? .nan : .never)
     streams.append(
       MappedStream(
@@ -174,7 +200,9 @@ enum NetCDF4: MappedFormat {
 
   private static func scaling(_ node: TreeNode, _ array: TreeArray) -> TreePart.Scaling? {
     let (scale, offset) = (node["scale_factor"]?.number, node["add_offset"]?.number)
-    let missing = ["_FillValue", "missing_value"].compactMap { node[$0]?.number }.filter { !$0.isNaN }
+    let missing = ["_FillValue", "missing_value"].compactMap { node[$0]?.number }.filter {
+      !$0.isNaN
+    }
     guard array.type != nil, scale != nil || offset != nil || !missing.isEmpty else { return nil }
     return TreePart.Scaling(scale: scale ?? 1, offset: offset ?? 0, missing: missing)
   }

@@ -6,7 +6,8 @@ import TrajpackStore
 enum Robomimic: MappedFormat {
   static let format = FormatDescription(
     name: "robomimic", summary: "robomimic, LIBERO and Isaac Lab (HDF5)",
-    carries: "every array, next_obs too; tasks, attributes and masks as values; train and valid as splits",
+    carries:
+      "every array, next_obs too; tasks, attributes and masks as values; train and valid as splits",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -60,14 +61,17 @@ enum Robomimic: MappedFormat {
     }
     if !hasRate {
       source.remarks.append(
-        "the files do not say how many steps there are in a second; rows are numbered (give --rate where it is known)")
+        "the files do not say how many steps there are in a second; rows are numbered (give --rate where it is known)"
+      )
     }
     source.leftOut += files.others()
     return source
   }
 
   /// The names of demonstrations in each mask.
-  private static func masks(_ index: TreeIndex) throws(TrajpackError) -> [(name: String, demos: Set<String>)] {
+  private static func masks(_ index: TreeIndex) throws(TrajpackError) -> [(
+    name: String, demos: Set<String>
+  )] {
     var masks: [(name: String, demos: Set<String>)] = []
     for node in index.children("/mask") where node.array?.form == .text {
       masks.append((node.name, Set(try index.tree.value(node).texts ?? [])))
@@ -79,7 +83,8 @@ enum Robomimic: MappedFormat {
   private static let splits = ["train", "valid", "val", "test"]
 
   private static func mark(
-    _ recording: inout MappedRecording, _ demo: String, _ masks: [(name: String, demos: Set<String>)]
+    _ recording: inout MappedRecording, _ demo: String,
+    _ masks: [(name: String, demos: Set<String>)]
   ) {
     let own = masks.filter { splits.contains($0.name) && $0.demos.contains(demo) }
     if own.count == 1 { recording.split = own[0].name }

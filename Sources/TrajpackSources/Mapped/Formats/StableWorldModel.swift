@@ -22,18 +22,22 @@ enum StableWorldModel: MappedFormat {
         let counts = try index.tree.value(lengths).integers,
         let firsts = try index.tree.value(offsets).integers, counts.count == firsts.count
       else {
-        throw TrajpackError(.data, "\(file.path): /ep_len and /ep_offset are not two lists of one length")
+        throw TrajpackError(
+          .data, "\(file.path): /ep_len and /ep_offset are not two lists of one length")
       }
       var layout = TreeLayout(index.tree, options)
       layout.time = MappedStream.time(rate: options.rate)
-      let items = try layout.items(index.below("/"), below: "/") { ["ep_len", "ep_offset"].contains($0) }
+      let items = try layout.items(index.below("/"), below: "/") {
+        ["ep_len", "ep_offset"].contains($0)
+      }
       let rows = items.map(\.part.count).min() ?? 0
       var ranges: [Range<Int>] = []
       for (first, count) in zip(firsts, counts) {
         guard first >= 0, count > 0, first <= Int64(rows), count <= Int64(rows) - first else {
           throw TrajpackError(
             .data,
-            "\(file.path): episode \(ranges.count) is rows \(first) to \(first &+ count) of columns that have \(rows)")
+            "\(file.path): episode \(ranges.count) is rows \(first) to \(first &+ count) of columns that have \(rows)"
+          )
         }
         ranges.append(Int(first)..<Int(first + count))
       }

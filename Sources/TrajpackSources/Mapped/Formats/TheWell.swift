@@ -6,13 +6,15 @@ import TrajpackStore
 enum TheWell: MappedFormat {
   static let format = FormatDescription(
     name: "the-well", summary: "The Well (HDF5 fields of simulations)",
-    carries: "every field, scalar, grid and boundary; each trajectory a recording; the folder as split",
+    carries:
+      "every field, scalar, grid and boundary; each trajectory a recording; the folder as split",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let tree = files.first else { return false }
     let index = TreeIndex(tree)
-    return index["/t0_fields"] != nil && index["/dimensions"] != nil && index["/"]?["n_trajectories"] != nil
+    return index["/t0_fields"] != nil && index["/dimensions"] != nil
+      && index["/"]?["n_trajectories"] != nil
   }
 
   static func read(
@@ -23,7 +25,9 @@ enum TheWell: MappedFormat {
       guard let root = index["/"], let samples = root["n_trajectories"]?.integer, samples > 0,
         let times = index["/dimensions/time"], let steps = times.array?.shape.last, steps > 0
       else {
-        throw TrajpackError(.data, "\(file.path): has no trajectories or no /dimensions/time, as files of The Well do")
+        throw TrajpackError(
+          .data, "\(file.path): has no trajectories or no /dimensions/time, as files of The Well do"
+        )
       }
       var facts = TreeFacts()
       facts.add(root, skipping: ["n_trajectories"])
@@ -36,11 +40,15 @@ enum TheWell: MappedFormat {
         recording.split = isSplit ? folder : ""
         recording.values = facts.values
         var streams: [MappedStream] = []
-        let axis = TreePart(index.tree, times, time: (times.array?.shape.count ?? 1) - 1, at: times.array?.shape.count == 2 ? [0: sample] : [:])
-        let time = MappedStream.Time.array(.tree(axis), axis.type, tick: .one, unit: options.timeUnit ?? "time")
+        let axis = TreePart(
+          index.tree, times, time: (times.array?.shape.count ?? 1) - 1,
+          at: times.array?.shape.count == 2 ? [0: sample] : [:])
+        let time = MappedStream.Time.array(
+          .tree(axis), axis.type, tick: .one, unit: options.timeUnit ?? "time")
         for node in index.below("/") where options.takes(node.path) {
           guard let array = node.array, node.path != times.path else { continue }
-          try add(node, array, (samples, steps, sample), time, index.tree, options, &recording, &streams)
+          try add(
+            node, array, (samples, steps, sample), time, index.tree, options, &recording, &streams)
         }
         recording.streams = streams
         recordings.append(recording)
@@ -60,10 +68,12 @@ enum TheWell: MappedFormat {
     let (bySample, byTime) = (varies("sample_varying"), varies("time_varying"))
     let axes = (bySample ? 1 : 0) + (byTime ? 1 : 0)
     let sizes = [(bySample, place.samples), (byTime, place.steps)].filter(\.0).map(\.1)
-    guard array.type != nil, array.shape.count >= axes, Array(array.shape.prefix(axes)) == sizes else {
+    guard array.type != nil, array.shape.count >= axes, Array(array.shape.prefix(axes)) == sizes
+    else {
       throw TrajpackError(
         .data,
-        "\(tree.path): \(node.path): its shape \(array.shape) does not begin with the \(sizes) that it says to vary over")
+        "\(tree.path): \(node.path): its shape \(array.shape) does not begin with the \(sizes) that it says to vary over"
+      )
     }
     let label = String(node.path.dropFirst())
     let fixed = bySample ? [0: place.sample] : [:]
@@ -72,22 +82,27 @@ enum TheWell: MappedFormat {
       if bySample { whole.part[0] = place.sample..<place.sample + 1 }
       let shape = Array(array.shape.dropFirst(axes))
       if shape.reduce(1, *) <= 1024 {
-        if let json = try whole.value(shape: shape).json { recording.values.append(.init(label, json)) }
+        if let json = try whole.value(shape: shape).json {
+          recording.values.append(.init(label, json))
+        }
         return
       }
       // What does not change is a stream of one row.
       let channel = Channel(
-        name: node.name, kind: .scalar, type: whole.type, shape: shape, missing: whole.type.isFloat ? .nan : .never)
+        name: node.name, kind: .scalar, type: whole.type, shape: shape,
+        missing: whole.type.isFloat ? .nan : .never)
       streams.append(
         MappedStream(
-          name: label, count: 1, time: MappedStream.steps, channels: [MappedChannel(channel, .tree(whole))],
+          name: label, count: 1, time: MappedStream.steps,
+          channels: [MappedChannel(channel, .tree(whole))],
           attributes: [.init("constant", true)]))
       return
     }
     let part = TreePart(tree, node, time: axes - 1, at: fixed)
     var item = TreeLayout.Item(node: node, place: label, part: part)
     if let dims = node["dim_varying"]?.integers {
-      item.conventions.append(.init("dim_varying", .string(dims.map(String.init).joined(separator: ","))))
+      item.conventions.append(
+        .init("dim_varying", .string(dims.map(String.init).joined(separator: ","))))
     }
     let width = part.rowShape.reduce(part.type.size, *)
     let stream = width >= 4096 ? label : String(label.pathComponents.first ?? "")
@@ -106,7 +121,8 @@ extension TreePart {
   func value(shape: [Int]) throws(TrajpackError) -> TreeValue {
     let spool = try spool()
     let bytes = ByteBuffer(max(spool.count, 1))
-    try spool.read(at: 0, into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<spool.count]))
+    try spool.read(
+      at: 0, into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<spool.count]))
     return TreeValue(Array(bytes.bytes[..<spool.count]), type, shape)
   }
 }
