@@ -53,7 +53,8 @@ let package = Package(
     // libhdf5 and FFmpeg are not linked but loaded when they are first needed: the functions that trajpack calls are
     // listed and defined in CHDF5Shims and CFFmpegShims. Without pkgConfig, which would link them.
     .target(name: "CLazyLoading"),
-    .target(name: "CHDF5Shims", dependencies: ["CHDF5", "CLazyLoading"]),
+    .target(
+      name: "CHDF5Shims", dependencies: ["CHDF5", "CLazyLoading", "CZstd", "CLZ4"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg", "CLazyLoading"]),
 
     // The format and the reading path.
@@ -143,7 +144,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "CBZip2", "CLZMA", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore",
+        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs",
+        "TrajpackStore",
         "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),

@@ -1,5 +1,6 @@
 // The macros of libhdf5 as functions, and the few calls whose types Swift does not import.
 #pragma once
+#include "hdf5_reader.h"
 #if __has_include(<hdf5.h>)
 #include <hdf5.h>
 #else

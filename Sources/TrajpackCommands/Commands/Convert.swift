@@ -123,6 +123,7 @@ struct Convert: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let found = try FormatRegistry.importer(
       sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions(),
+      mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
       values: values, valuesPartial: valuesPartial)
     try convert(found, console)
   }

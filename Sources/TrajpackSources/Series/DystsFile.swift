@@ -41,7 +41,10 @@ struct DystsFile: Sendable {
     self.isCompressed = isCompressed
     var json = JSONTokenizer(try Self.stream(file, isCompressed))
     guard try json.token() == UInt8(ascii: "{") else {
-      throw json.wrong("an object of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}")
+      throw TrajpackError(
+        .data,
+        "is JSON, and no file of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}; see 'trajpack formats'"
+      )
     }
     var systems: [System] = []
     var otherBytes = 0
@@ -132,7 +135,10 @@ struct DystsFile: Sendable {
   ) throws(TrajpackError) {
     let name = TableForm.shown(system.name)
     guard try json.token() == UInt8(ascii: "{") else {
-      throw json.wrong("an object with 'time' and 'values' for the system '\(name)'")
+      throw TrajpackError(
+        .data,
+        "is JSON, and no file of systems: its '\(name)' is no object with 'time' and 'values'; see 'trajpack formats'"
+      )
     }
     var hasValues = false
     try json.object { (json, member) throws(TrajpackError) in

@@ -209,7 +209,9 @@ struct Validate: Command {
     if let rate = try Convert.rate(rate) { settings.rate = rate }
     var series = try tables.options()
     series.rate = try Convert.rate(rate)
-    return try FormatRegistry.importer([path], from: from, wildworld: settings, series: series)
+    let mapping = try tables.mapping(rate: series.rate)
+    return try FormatRegistry.importer(
+      [path], from: from, wildworld: settings, series: series, mapping: mapping)
   }
 
   private func source(
