@@ -1,7 +1,10 @@
 #define _GNU_SOURCE
 #include "hdf5_reader.h"
-#if H5_VERSION_GE(1, 13, 0)
+#include "loading.h"
+#if __has_include(<H5FDdevelop.h>)
 #include <H5FDdevelop.h>
+#elif __has_include(<hdf5/serial/H5FDdevelop.h>)
+#include <hdf5/serial/H5FDdevelop.h>
 #endif
 #include <errno.h>
 #include <signal.h>
@@ -29,7 +32,12 @@ int tph5_spawn(const char *path, const char *argument, int control) {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   pid_t pid = -1;
   char *arguments[] = {"trajpack", (char *)argument, NULL};
-  char *environment[] = {"HDF5_PLUGIN_PRELOAD=::", "HDF5_USE_FILE_LOCKING=FALSE", "SWIFT_BACKTRACE=enable=no", NULL};
+  // It looks for libhdf5 where this process does.
+  char libraries[4096] = "LD_LIBRARY_PATH=";
+  const char *folders = getenv("LD_LIBRARY_PATH");
+  if (folders && strlen(folders) < sizeof libraries - strlen(libraries)) strcat(libraries, folders);
+  char *environment[] = {"HDF5_PLUGIN_PRELOAD=::", "HDF5_USE_FILE_LOCKING=FALSE", "SWIFT_BACKTRACE=enable=no",
+                         folders ? libraries : NULL, NULL};
   // Where the descriptor is 3 already, the copy would keep its mark to be closed.
   int from = control == 3 ? dup(control) : control;
   int failed = posix_spawn_file_actions_adddup2(&actions, from, 3) ||

@@ -29,12 +29,13 @@ static const char *const files[] = {
 #define TEXT(x) TEXT_OF(x)
 #define TEXT_OF(x) #x
 #define VERSION TEXT(H5_VERS_MAJOR) "." TEXT(H5_VERS_MINOR) "." TEXT(H5_VERS_RELEASE)
+#define PURPOSE "writing, and reading HDF5 of other software, need libhdf5"
 #define REMEDY \
   "install libhdf5 " VERSION " (on Debian and Ubuntu: apt-get install libhdf5-" ABI "-1), or take trajpack's wheel, " \
   "which has it"
 
 static tpl_library hdf5 = {
-    .purpose = "writing needs libhdf5",
+    .purpose = PURPOSE,
     .remedy = REMEDY,
     .files = files,
     .symbols = symbols,
@@ -48,7 +49,7 @@ int tph5_load(char *message, size_t size) {
   if (H5get_libversion(&major, &minor, &release) >= 0 && major == H5_VERS_MAJOR && minor == H5_VERS_MINOR &&
       release == H5_VERS_RELEASE)
     return 1;
-  snprintf(message, size, "writing needs libhdf5: the one here is %u.%u.%u; " REMEDY, major, minor, release);
+  snprintf(message, size, PURPOSE ": the one here is %u.%u.%u; " REMEDY, major, minor, release);
   return 0;
 }
 

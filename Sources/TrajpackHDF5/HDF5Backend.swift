@@ -57,7 +57,7 @@ public final class HDF5Backend: ShardBackend {
     try makeGroups(of: "/index/x")
   }
 
-  private static func loadLibrary() throws(TrajpackError) {
+  static func loadLibrary() throws(TrajpackError) {
     var text = [CChar](repeating: 0, count: 1024)
     guard tph5_load(&text, text.count) == 0 else { return }
     throw TrajpackError(

@@ -1,7 +1,11 @@
 // What the reader of foreign HDF5 files needs of the system and of libhdf5: a process of its own for each file that
 // holds nothing but the file, and the macros of libhdf5 as functions.
 #pragma once
+#if __has_include(<hdf5.h>)
 #include <hdf5.h>
+#else
+#include <hdf5/serial/hdf5.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
 

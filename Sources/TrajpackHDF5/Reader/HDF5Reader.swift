@@ -1,6 +1,7 @@
 import CHDF5
 import CHDF5Shims
 import Glibc
+import TrajpackFormat
 
 /// The process that reads foreign HDF5 files. libhdf5 has crashed on damaged files in every version so far, so it
 /// reads them where it can do no harm: in a process for each file, that has nothing but the file.
@@ -10,8 +11,15 @@ public enum HDF5Reader {
 
   /// Serves until the other side closes the connection; never returns.
   public static func serve() -> Never {
+    // Loaded once, before the processes for files are forked, which cannot open a library any more.
+    let missing: String?
+    do throws(TrajpackError) {
+      try HDF5Backend.loadLibrary()
+      missing = nil
+    } catch { missing = error.message }
     let task = tph5_next_task()
     var frames = Frames(task.channel)
+    if let missing { fail(missing, &frames) }
     guard tph5_confine(task) >= 0 else {
       fail("the process that reads the file cannot be limited", &frames)
     }
