@@ -18,9 +18,9 @@ let package = Package(
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
     // but the functions of the headers in CTrajpack comes out.
     .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
-    // libtrajpack-write.so, which Python loads when it writes: the only one that links libhdf5.
+    // libtrajpack-write.so, which Python loads when it writes: the only one that uses libhdf5.
     .library(name: "trajpack-write", type: .dynamic, targets: ["TrajpackWriterABI"]),
-    // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that links
+    // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that uses
     // FFmpeg.
     .library(name: "trajpack-video", type: .dynamic, targets: ["TrajpackVideoABI"]),
   ],
@@ -35,9 +35,9 @@ let package = Package(
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CHDF5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
-      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      name: "CFFmpeg",
       providers: [
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
@@ -45,8 +45,15 @@ let package = Package(
     .target(name: "CForkGuard"),
     .target(name: "CTrajpack"),
     .target(name: "CVideoTable"),
-    .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
-    .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
+    // The recordings of `trajpack demo`, taken into the program as they lie in fixtures.
+    .target(
+      name: "CDemo", cSettings: [.headerSearchPath("../../fixtures/wildworld/data_part1")]),
+    // libhdf5 and FFmpeg are not linked but loaded when they are first needed: the functions that trajpack calls are
+    // listed and defined in CHDF5Shims and CFFmpegShims. Without pkgConfig, which would link them.
+    .target(name: "CLazyLoading"),
+    .target(
+      name: "CHDF5Shims", dependencies: ["CHDF5", "CLazyLoading", "CZstd", "CLZ4"]),
+    .target(name: "CFFmpegShims", dependencies: ["CFFmpeg", "CLazyLoading"]),
 
     // The format and the reading path.
     .target(name: "TrajpackFormat", dependencies: ["CPlatform"], swiftSettings: strict),
@@ -64,6 +71,11 @@ let package = Package(
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackPrepare",
         "CForkGuard", "CPlatform", "CVideoTable",
       ],
+      swiftSettings: strict),
+    // Rules on what the numbers of a dataset mean, and reports of what breaks them.
+    .target(
+      name: "TrajpackValidate",
+      dependencies: ["CPlatform", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
       swiftSettings: strict),
     // Errors, texts and handles of the C interface.
     .target(
@@ -124,7 +136,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "CBZip2", "CLZMA", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore",
+        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs",
+        "TrajpackStore",
         "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
@@ -133,8 +146,8 @@ let package = Package(
     .target(
       name: "TrajpackReports",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
-        "TrajpackSources",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackLoader",
+        "TrajpackEvaluate", "TrajpackSources",
       ], swiftSettings: strict),
 
     .target(
@@ -157,8 +170,8 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
-        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports", "CVideoTable",
-        "TrajpackVideoABI",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackValidate", "CVideoTable", "CDemo", "TrajpackVideoABI",
       ],
       swiftSettings: strict),
     // The Swift runtime goes in, so that the program runs where no toolchain is.
