@@ -16,6 +16,7 @@ import ast, pathlib, sys
 for path in sorted(p for root in sys.argv[1:] for p in pathlib.Path(root).rglob("*.py")):
     ast.parse(path.read_text(), str(path))
 PYTHON
+.venv/bin/python tools/python/generate_bindings.py --check
 .venv/bin/ruff check --quiet --config tools/python/pyproject.toml tools/python/src
 (cd tools/python && ../../.venv/bin/mypy --no-error-summary --cache-dir ../../build/mypy)
 echo "check: good"

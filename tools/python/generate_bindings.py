@@ -17,6 +17,7 @@ HEADERS = ["trajpack.h", "trajpack_signal.h", "trajpack_evaluate.h", "trajpack_w
 OUT = Path(__file__).resolve().parent / "src" / "trajpack" / "_bindings.py"
 NUMBERS = {"int32_t": "c_int32", "int64_t": "c_int64", "uint32_t": "c_uint32", "uint64_t": "c_uint64",
            "uint8_t": "c_uint8", "size_t": "c_size_t", "double": "c_double", "float": "c_float"}
+CTYPES = ["POINTER", "Structure", "c_char", "c_char_p", *sorted(set(NUMBERS.values()) - {"c_uint8", "c_float"}), "c_void_p"]
 IDENTIFIER = r"[A-Za-z_]\w*"
 
 
@@ -89,8 +90,7 @@ def generated():
             structures[name] = [(n, field_type(kind, stars, length)) for kind, stars, n, length in fields]
     lines = ['"""What the C headers declare. Written by tools/python/generate_bindings.py; do not edit."""',
              "from __future__ import annotations", "",
-             "from ctypes import (POINTER, Structure, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32,",
-             "                    c_uint64, c_void_p)", "from typing import Any", ""]
+             "from ctypes import (", *(f"    {name}," for name in CTYPES), ")", "from typing import Any", ""]
     for header, text in texts.items():
         lines += [f"# {header}"] + [f"{name} = {value}" for name, value in constants(text)]
     for name, fields in structures.items():

@@ -12,8 +12,7 @@ import pytest
 from places import ROOT, surroundings
 
 import trajpack
-from trajpack import evaluate
-from trajpack.evaluate import _native
+from trajpack import _bindings, evaluate
 
 
 def path(seed: int = 0) -> dict[str, np.ndarray]:
@@ -25,7 +24,7 @@ def path(seed: int = 0) -> dict[str, np.ndarray]:
 def test_every_function_of_the_header_is_declared() -> None:
     header = (ROOT / "Sources" / "CTrajpack" / "include" / "trajpack_evaluate.h").read_text()
     declared = set(re.findall(r"\b(tp_\w+)\s*\(", re.sub(r"//[^\n]*", "", header)))
-    assert declared == set(_native.FUNCTIONS)
+    assert declared == set(_bindings.TRAJPACK_EVALUATE)
 
 
 def test_the_catalogue_says_how_each_is_called() -> None:

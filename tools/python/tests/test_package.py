@@ -1,6 +1,7 @@
 """The package itself: its declarations, its imports, its data sets, its sentences."""
 from __future__ import annotations
 
+import ctypes
 import json
 import pickle
 import re
@@ -14,7 +15,7 @@ import worlds
 from places import ROOT, program, surroundings
 
 import trajpack
-from trajpack import _ffi
+from trajpack import _bindings, _ffi
 
 HEADER = ROOT / "Sources" / "CTrajpack" / "include" / "trajpack.h"
 SOURCE = ROOT / "tools" / "python" / "src"
@@ -29,15 +30,38 @@ def functions() -> dict[str, str]:
 
 def test_every_function_of_the_header_is_declared() -> None:
     declared = functions()
-    assert declared.keys() == _ffi.FUNCTIONS.keys()
+    assert declared.keys() == _bindings.TRAJPACK.keys()
     for name, parameters in declared.items():
         count = 0 if parameters in ("", "void") else parameters.count(",") + 1
-        assert len(_ffi.FUNCTIONS[name][1]) == count, name
+        assert len(_bindings.TRAJPACK[name][1]) == count, name
 
 
 def test_the_interface_is_that_of_the_header() -> None:
-    assert int(re.search(r"#define TP_ABI (\d+)", HEADER.read_text())[1]) == _ffi.ABI == _ffi.library().tp_abi()
+    assert int(re.search(r"#define TP_ABI (\d+)", HEADER.read_text())[1]) == _bindings.TP_ABI == _ffi.library().tp_abi()
     assert re.fullmatch(r"\d+\.\d+\.\d+", trajpack.version())
+
+
+def test_structures_lie_as_the_c_compiler_lays_them(tmp_path: Path) -> None:
+    """Size and offsets of every structure of the headers, which gcc knows without generate_bindings.py."""
+    structures = [one for one in vars(_bindings).values()
+                  if isinstance(one, type) and issubclass(one, ctypes.Structure) and one is not ctypes.Structure]
+    assert len(structures) > 8
+    lines = [f'#include "{header.name}"' for header in sorted(HEADER.parent.glob("trajpack*.h"))]
+    lines += ["#include <stddef.h>", "#include <stdio.h>", "int main(void) {"]
+    for one in structures:
+        lines.append(f'  printf("%zu", sizeof({one.__doc__}));')
+        lines += [f'  printf(" %zu", offsetof({one.__doc__}, {field[0]}));' for field in one._fields_]
+        lines.append('  puts("");')
+    (tmp_path / "lay.c").write_text("\n".join([*lines, "}", ""]))
+    subprocess.run(["cc", "-I", HEADER.parent, "-o", tmp_path / "lay", tmp_path / "lay.c"], check=True)
+    laid = subprocess.run([tmp_path / "lay"], check=True, capture_output=True, text=True).stdout.splitlines()
+    for one, line in zip(structures, laid, strict=True):
+        offsets = [getattr(one, field[0]).offset for field in one._fields_]
+        assert [ctypes.sizeof(one), *offsets] == [int(n) for n in line.split()], one.__doc__
+
+
+def test_the_bindings_are_what_the_headers_say() -> None:
+    subprocess.run([sys.executable, ROOT / "tools" / "python" / "generate_bindings.py", "--check"], check=True)
 
 
 def test_importing_imports_nothing_else() -> None:

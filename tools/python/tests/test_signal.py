@@ -13,7 +13,8 @@ from places import ROOT, surroundings
 
 import trajpack
 import trajpack.signal as ts
-from trajpack.signal import Times, _ffi
+from trajpack import _bindings
+from trajpack.signal import Times
 
 HEADER = ROOT / "Sources" / "CTrajpack" / "include" / "trajpack_signal.h"
 CLOCK = Times.regular(10, 20)
@@ -23,7 +24,7 @@ X = np.random.default_rng(0).normal(size=(20, 2))
 def test_every_function_of_the_header_is_declared() -> None:
     text = re.sub(r"/\*.*?\*/", "", HEADER.read_text(), flags=re.S)
     declared = {name: " ".join(p.split()).count(",") + 1 for name, p in re.findall(r"\b(tp_signal_\w+)\s*\(([^)]*)\)\s*;", text)}
-    assert declared == {name: len(arguments) for name, arguments in _ffi.FUNCTIONS.items()}
+    assert declared == {name: len(arguments) for name, (_, arguments) in _bindings.TRAJPACK_SIGNAL.items()}
 
 
 def test_it_comes_with_the_package_when_asked_for() -> None:

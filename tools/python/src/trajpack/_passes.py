@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ctypes import byref
 
-from . import _ffi, _ranks
+from . import _bindings, _ffi, _ranks
 from ._errors import UsageError
 from ._places import Places
 from .batch import Batch

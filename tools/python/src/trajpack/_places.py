@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _ffi, _options, _ranks
+from . import _bindings, _ffi, _options, _ranks
 from ._errors import UsageError
 from ._weights import Weighed, members, state_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _clocks, _columns, _ffi, _options, _write_ffi
+from . import _bindings, _clocks, _columns, _ffi, _options, _write_ffi
 from ._columns import Rows
 from ._errors import DataError, UsageError
 

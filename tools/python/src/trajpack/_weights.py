@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _ffi
+from . import _bindings, _ffi
 from ._errors import UsageError
 from ._handle import LoaderHandle
 

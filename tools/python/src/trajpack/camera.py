@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from . import _bindings
 from ._errors import UsageError
 from .signal import _ffi
 from .signal._ffi import Floats
@@ -170,8 +171,8 @@ class _Cameras:
                              + ", ".join(f"{n} {list(s)}" for n, s in shapes.items())) from None
         arrays = [np.ascontiguousarray(np.broadcast_to(a, (*out, *a.shape[a.ndim - inner:])))
                   for a, inner in ((self._intrinsics, 1), (self._position, 1), (self._rotation, width))]
-        self.c = _bindings.SignalCamera(int(np.prod(out, dtype=np.int64)), *(_ffi.address(a) for a in arrays), self._form,
-                             self._pose, self._axes)
+        self.c = _bindings.SignalCamera(int(np.prod(out, dtype=np.int64)), *(_ffi.address(a) for a in arrays),
+                                        self._form, self._pose, self._axes)
         self.c.keep = arrays
         return out
 

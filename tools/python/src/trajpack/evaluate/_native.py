@@ -4,37 +4,23 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_void_p
+from ctypes import addressof, byref, c_int32, c_int64, c_void_p
 from typing import Any
 
 import numpy as np
 
 from .. import _ffi
+from .._bindings import TRAJPACK_EVALUATE, Array
 from .._errors import UsageError, from_status
 
 TYPES = {np.dtype(name): code for code, name in enumerate(("float32", "float64", "int64", "uint8"))}
 MOST_AXES = 8
-
-
-class Array(Structure):
-    """tp_array"""
-
-    _fields_ = [("name", c_char_p), ("data", c_void_p), ("shape", POINTER(c_int64)), ("rank", c_int32),
-                ("type", c_int32)]
-
-
 #: Elements of all arrays from which on a call may take so long that Ctrl-C must end it.
 LONG_CALL = 1 << 14
 #: What is over before one could press it: a pass over the arrays.
 QUICK = {"forecast.mse", "forecast.mae", "forecast.rmse"}
 
-FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
-    "tp_evaluate": (c_int32, [c_char_p, POINTER(Array), c_int64, c_char_p, POINTER(c_void_p)]),
-    "tp_evaluate_until": (c_int32, [c_char_p, POINTER(Array), c_int64, c_char_p, POINTER(c_int32), POINTER(c_void_p)]),
-    "tp_evaluators": (c_void_p, []),
-}
-
-_evaluate = _ffi.part(FUNCTIONS)
+_evaluate = _ffi.part(TRAJPACK_EVALUATE)
 
 
 def evaluators() -> list[dict[str, Any]]:
@@ -54,7 +40,7 @@ def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options
         shape = (c_int64 * max(values.ndim, 1))(*values.shape)
         keep.append(shape)
         item.name, item.data = _ffi.name_bytes(name), values.ctypes.data
-        item.shape, item.rank, item.type = shape, values.ndim, TYPES[values.dtype]
+        item.shape, item.rank, item.type = addressof(shape), values.ndim, TYPES[values.dtype]
     text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
     result, stop = c_void_p(), c_int32(0)
     status = _interruptible(

@@ -87,8 +87,9 @@ def series(x: ArrayLike, channel: int = 0, episodes: ArrayLike | None = None) ->
         if given.ndim != 2 or given.shape[1] != 2 or given.dtype.kind not in "iu":
             raise UsageError("'episodes' must be pairs of rows, (first, end), for each episode: integers [episodes, 2]")
         runs = np.ascontiguousarray(given, np.int64)
-    c = SignalSeries(address(array), len(array), int(np.prod(array.shape[1:], dtype=np.int64)), whole(channel, "channel"),
-               address(runs), 0 if runs is None else len(runs))
+    channels = int(np.prod(array.shape[1:], dtype=np.int64))
+    c = SignalSeries(address(array), len(array), channels, whole(channel, "channel"), address(runs),
+                     0 if runs is None else len(runs))
     c.keep = (array, runs)
     return c
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _bindings
 from .._errors import UsageError
 from . import _ffi
 from ._ffi import Array, Floats

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import _clocks
+from .. import _bindings, _clocks
 from .._errors import UsageError
 from . import _ffi
 

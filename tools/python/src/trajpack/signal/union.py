@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .. import _bindings
 from .._errors import UsageError
 from . import _ffi
 from ._ffi import Array, Floats, Mask
