@@ -8,7 +8,7 @@ swift build --quiet --build-tests           # Package.swift makes every warning 
 
 mapfile -t flags < <(pkg-config --cflags hdf5 zlib libzstd liblz4 libavformat libavcodec libswscale libavutil | tr ' ' '\n' | grep . || true)
 for file in Sources/C*/*.c; do
-  clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I "$(dirname "$file")/include" "$file"
+  clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I Sources/CLazyLoading/include -I "$(dirname "$file")/include" "$file"
 done
 for script in tools/*.sh .ci/run; do bash -n "$script"; done
 .venv/bin/python - tools fixtures <<'PYTHON'
