@@ -64,14 +64,15 @@ def field_type(kind, stars, length):
     return NUMBERS[kind]
 
 
-def argument_type(kind, stars, structures):
+def argument_type(declaration, structures):
+    kind, stars = declarators(declaration)[0][:2]
     if stars == 0:
         return NUMBERS[kind]
     if stars == 2:
         return "POINTER(c_void_p)" if kind not in NUMBERS or kind == "uint8_t" else "c_void_p"
     if kind in structures:
         return f"POINTER({python_name(kind)})"
-    return "c_char_p" if kind == "char" else "c_void_p"
+    return "c_char_p" if kind == "char" and re.search(r"\bconst\b", declaration) else "c_void_p"
 
 
 def result_type(kind, stars, is_const):
@@ -103,7 +104,7 @@ def generated():
         pattern = rf"(const\s+)?({IDENTIFIER})\s*([\s*]*)\b(tpw?_\w+)\s*\(([^()]*)\)\s*;"
         for const, kind, stars, name, arguments in re.findall(pattern, stripped(text)):
             types = [] if arguments.strip() in ("", "void") else [
-                argument_type(*declarators(a)[0][:2], structures) for a in arguments.split(",")]
+                argument_type(a, structures) for a in arguments.split(",")]
             line = f'    "{name}": ({result_type(kind, stars.count("*"), bool(const))}, ['
             indent = " " * 8
             if len(line) + len(", ".join(types)) + 3 <= 120:

@@ -199,7 +199,7 @@ class Column(Structure):
 TRAJPACK: dict[str, tuple[Any, list[Any]]] = {
     "tp_version": (c_char_p, []),
     "tp_abi": (c_int32, []),
-    "tp_text_free": (None, [c_char_p]),
+    "tp_text_free": (None, [c_void_p]),
     "tp_bytes_free": (None, [c_void_p]),
     "tp_dataset_open": (c_int32, [c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_free": (None, [c_void_p]),
@@ -350,7 +350,7 @@ TRAJPACK_EVALUATE: dict[str, tuple[Any, list[Any]]] = {
 #: The functions of trajpack_write.h: result, arguments.
 TRAJPACK_WRITE: dict[str, tuple[Any, list[Any]]] = {
     "tpw_abi": (c_int32, []),
-    "tpw_text_free": (None, [c_char_p]),
+    "tpw_text_free": (None, [c_void_p]),
     "tpw_writer_open": (c_int32, [c_char_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_writer_free": (None, [c_void_p]),
     "tpw_writer_leave": (None, [c_void_p]),
