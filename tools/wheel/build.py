@@ -3,7 +3,8 @@
 
 Libraries of tools/wheel/libraries.sh, the program and the three libraries linked with them in a scratch folder of their
 own (.build/wheel, or TRAJPACK_WHEEL_SCRATCH), the wheel by hatchling, its tag by auditwheel. The same sources and tools
-give the same bytes, in another scratch folder, too. Runs with the Python of .venv-wheel.
+give the same bytes, in another scratch folder, too, as far as the compiler repeats itself.
+Runs with the Python of .venv-wheel.
 """
 from __future__ import annotations
 
