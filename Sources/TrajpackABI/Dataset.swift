@@ -141,6 +141,43 @@ public func tp_dataset_measure(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_dataset_side_file(
+  _ dataset: OpaquePointer?, _ role: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let role = try Border.string(role, "role")
+    guard let role = SideFile.Role(rawValue: role) else {
+      throw TrajpackError(
+        .usage,
+        "there is no role '\(role)' of side files"
+          + Suggestion.text(for: role, among: SideFile.Role.allCases.map(\.rawValue)))
+    }
+    let name = try name.map { (name) throws(TrajpackError) in try Border.string(name, "name") }
+    out.pointee = try Border.text(try opened(dataset).dataset.content(role, called: name).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_dataset_split(
+  _ dataset: OpaquePointer?, _ options: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  Border.run(error) { () throws(TrajpackError) in
+    let out = try Border.need(json, "json")
+    let request = try SplitRequest(json: try Border.string(options, "options"))
+    out.pointee = try Border.text(try request.run(on: try opened(dataset).dataset.path).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_dataset_read(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
   _ count: Int64, _ dtype: UnsafePointer<CChar>?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,

@@ -131,7 +131,8 @@ struct Split: Command {
     let opened = try OpenDataset(path)
     var summary = try SplitSummary(made, of: opened)
     if length != nil {
-      for i in summary.lines.indices.dropLast() {
+      // The stretch before fold 0 is never a test.
+      for i in summary.lines.indices.dropLast().dropFirst(made.foldsGrow ? 1 : 0) {
         summary.lines[i].windows = try windows(made, i, opened, console)
       }
     }
@@ -144,7 +145,7 @@ struct Split: Command {
   ) throws(TrajpackError) -> UInt64 {
     let options = JSONValue.record([
       "scheme": .string(name), "split": .string(made.folds > 0 ? "test" : made.splits[number]),
-      "fold": made.folds > 0 ? .int(Int64(number)) : nil,
+      "fold": made.folds > 0 ? .int(Int64(made.foldsGrow ? number - 1 : number)) : nil,
       "length": length.map { .int(Int64($0)) }, "past": past.map { .int(Int64($0)) },
       "stride": stride.map { .int(Int64($0)) }, "batch": 1,
       "reference": splitting.stream.map { .string($0) },
@@ -161,7 +162,10 @@ struct Split: Command {
   private func show(
     _ summary: SplitSummary, _ made: SplitScheme, _ opened: OpenDataset, _ console: Console
   ) {
-    if json { return console.print(document(summary, made, opened)) }
+    if json {
+      return console.print(
+        summary.json(of: made, named: name, dataset: into ?? dataset, isWritten: !dryRun))
+    }
     var columns: [Table.Column] = [
       .text(made.folds > 0 ? "fold" : "split"), .number("episodes"), .number("rows"),
     ]
@@ -177,24 +181,6 @@ struct Split: Command {
       "split scheme '\(name.printable)' of \(into ?? dataset)\(dryRun ? ", not written" : ""), rows of "
         + "'\(summary.stream.printable)':")
     console.print(table)
-  }
-
-  private func document(
-    _ summary: SplitSummary, _ made: SplitScheme, _ opened: OpenDataset
-  ) -> JSONValue {
-    func line(_ line: SplitSummary.Line) -> JSONValue {
-      .record([
-        "name": line.name.map { .string($0) }, "episodes": .int(Int64(line.episodes)),
-        "rows": .int(Int64(line.rows)), "windows": line.windows.map { .int(Int64(clamping: $0)) },
-      ])
-    }
-    return .record([
-      "dataset": .string(into ?? dataset), "scheme": .string(name), "written": .bool(!dryRun),
-      "folds": made.folds > 0 ? .int(Int64(made.folds)) : nil,
-      "cuts_episodes": .bool(made.cutsEpisodes), "stream": .string(summary.stream),
-      "splits": .array(summary.lines.dropLast().map(line)),
-      "in_none": summary.lines.last.map(line), "rule": made.rule,
-    ])
   }
 
   private func list(_ console: Console) throws(TrajpackError) {

@@ -31,7 +31,9 @@ struct TrackCopy {
         guard let low = some.min(), let high = some.max() else { continue }
         let values = try track.read(channel: number, rows: low..<high + 1)
         let width = values.bytes.count / max(values.count, 1)
-        if values.channel.type != .bytes, some.count == high + 1 - low, some.elementsEqual(low...high) {
+        if values.channel.type != .bytes, some.count == high + 1 - low,
+          some.elementsEqual(low...high)
+        {
           try spool.append(values.bytes)
           continue
         }

@@ -142,7 +142,8 @@ public struct SplitImporter: Importer {
     for part in parts where !ids.insert(part.id).inserted {
       throw TrajpackError(
         .usage,
-        "\(data.dataset.path): two parts of recordings would have the id '\(part.id)'; take the splits one by one")
+        "\(data.dataset.path): two parts of recordings would have the id '\(part.id)'; take the splits one by one"
+      )
     }
     guard !parts.isEmpty else {
       throw TrajpackError(

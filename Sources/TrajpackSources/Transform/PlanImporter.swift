@@ -32,7 +32,10 @@ public struct PlanImporter: Importer {
     try self.init(try EpisodeSource(dataset), plan, version: version)
   }
 
-  init(_ source: EpisodeSource, _ plan: Plan, version: String) throws(TrajpackError) {
+  /// - Parameter fittedBy: What names the split scheme that steps were fitted to; `nil` for none.
+  init(
+    _ source: EpisodeSource, _ plan: Plan, version: String, fittedBy: String? = nil
+  ) throws(TrajpackError) {
     self.source = source
     self.plan = plan
     // A step that names nothing is a mistake, which one shard alone does not show.
@@ -59,6 +62,7 @@ public struct PlanImporter: Importer {
       "plan": plan.json, "plan_digest": .string(plan.digest),
       "source_digest": .string(source.digest), "source": source.dataset.manifest?.source,
       "trajpack": .string(version), "values": values.digest.map { .string($0) },
+      "scheme": fittedBy.map { .string($0) },
     ])
   }
 

@@ -17,8 +17,14 @@ struct Preparation: ArgumentSet {
     var parameters = (Writing.layout + Writing.work).map { $0.lifted(\Self.writing) }
     parameters += [
       .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme whose rows steps are fitted to; by default the one that counts."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
+      .option(
         "--report", to: \.report, value: "FILE", completes: .files,
-        help: "Write what was chosen, and what was done to each track, as JSON.")
+        help: "Write what was chosen, and what was done to each track, as JSON."),
     ]
     parameters += Writing.again.map { $0.lifted(\Self.writing) }
     parameters += [
@@ -33,6 +39,8 @@ struct Preparation: ArgumentSet {
   var source = ""
   var destination = ""
   var writing = Writing()
+  var scheme: String?
+  var fold: Int?
   var report: String?
   var printPlan = false
   var json = false
@@ -44,7 +52,8 @@ struct Preparation: ArgumentSet {
     let dataset = try Dataset(source)
     try Destination.refuse(destination, in: source)
     var resolver = try PlanResolver(
-      dataset, threads: options.jobs, isInterrupted: { Interrupt.isRequested })
+      dataset, threads: options.jobs, scheme: (scheme, fold),
+      isInterrupted: { Interrupt.isRequested })
     if plan.unresolved != nil { console.note("looking at \(source) for what the plan leaves open") }
     guard let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version) else {
       console.warn("stopped while looking; nothing was written")
