@@ -41,7 +41,7 @@ extension Loader {
     let schemas = Schemas(views)
     let frames = try FrameSelection(views, options)
     let selection = try Selection(schemas.distinct, options, frames: frames)
-    let facts = DataFacts(views)
+    let facts = StreamProfile(views)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
     if let duration = options.duration {
@@ -65,7 +65,7 @@ extension Loader {
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
     let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
-    let layout = try Layout(
+    var layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
@@ -75,6 +75,7 @@ extension Loader {
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
         splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
+    try layout.follow(frames, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }
@@ -150,7 +151,7 @@ extension Loader {
 
   /// The stream whose clock counts rows.
   static func reference(
-    _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
+    _ selection: Selection, _ schemas: [Schema], _ facts: StreamProfile, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
       let names = schemas.flatMap { $0.streams.map(\.name) }
@@ -173,7 +174,8 @@ extension Loader {
 
   /// How windows are cut: the window's own rows, and offsets that reach beyond it.
   private static func rule(
-    _ layout: Layout, _ options: LoaderOptions, _ facts: DataFacts, reference: String, length: Int
+    _ layout: Layout, _ options: LoaderOptions, _ facts: StreamProfile, reference: String,
+    length: Int
   ) -> WindowRule {
     var low = 0
     var high = 0
@@ -201,7 +203,7 @@ extension Loader {
 
   private static func noWindows(
     _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
-    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
+    _ facts: StreamProfile, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0

@@ -39,13 +39,13 @@ public func tp_signal_mask(
   _ input: UnsafePointer<tp_signal_input>, _ mask: UnsafeMutablePointer<UInt8>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let numbers = UnsafeBufferPointer(start: list, count: list == nil ? 0 : Int(count))
     let factors = UnsafeBufferPointer(start: weights, count: weights == nil ? 0 : Int(count))
     let how = try mechanism(code, amount, numbers.map { Int($0) }, Array(factors))
     let i = input.pointee
     let out = UnsafeMutableBufferPointer(start: mask, count: i.entries)
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try how.apply(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components), mask: out, seed: seed,
         stream: stream)
@@ -71,9 +71,9 @@ public func tp_signal_time_since(
   _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let i = input.pointee
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       guard let mask = i.mask else {
         throw TrajpackError(.usage, "time since observed needs a mask")
       }
@@ -94,10 +94,10 @@ public func tp_signal_coefficients(
   _ path: UnsafeMutableRawPointer?, _ derivative: UnsafeMutableRawPointer?,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let i = input.pointee
     let at = Array(UnsafeBufferPointer(start: queries, count: queries == nil ? 0 : Int(count)))
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let result = try PathCoefficients<S>(
         choose(kind, "kind", [0: .naturalCubic, 1: .hermiteBackward]), times.pointee.times(),
         i.buffer(type), components: Int(i.components), observed: i.mask)
@@ -118,9 +118,9 @@ public func tp_signal_rectilinear(
   _ input: UnsafePointer<tp_signal_input>, _ timeComponent: Int64, _ lookAhead: Int32,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try rectilinearPath(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components),
         timeComponent: Int(timeComponent), observed: i.mask, allowsLookingAhead: lookAhead != 0,
@@ -138,12 +138,12 @@ public func tp_signal_quantise(
   _ ticks: UnsafeMutablePointer<Int64>, _ output: UnsafePointer<tp_signal_output>,
   _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
     guard case .floats(let at) = try times.pointee.times() else {
       throw TrajpackError(.usage, "quantising takes floating-point times: give form 2")
     }
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let result = try QuantisedSeries<S>(
         at, quantum: quantum, i.buffer(type), components: Int(i.components), observed: i.mask)
       ticks.update(from: result.ticks, count: result.ticks.count)
@@ -165,7 +165,7 @@ public func tp_signal_union(
   _ presence: UnsafeMutablePointer<UInt8>, _ rows: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     guard count > 0, count < 1 << 32 else {
       throw TrajpackError(.usage, "\(count) series: give one or more")
     }
@@ -176,7 +176,7 @@ public func tp_signal_union(
           .usage, "series \(i) has other components or another type than series 0: give all alike")
       }
     }
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       var batch: [BatchSeries<S>] = []
       for i in 0..<Int(count) {
         let input = inputs[i]

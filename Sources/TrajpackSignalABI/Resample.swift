@@ -23,13 +23,13 @@ public func tp_signal_resample(
   _ angle: UnsafePointer<Double>?, _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let rows = UnsafeBufferPointer(start: breaks, count: breaks == nil ? 0 : Int(breakCount))
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(),
       edges: choose(edges, "edges", edgePolicies), gapLimit: span(gap), breaks: rows.map { Int($0) }
     )
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       let (values, out) = (i.buffer(type), o.buffer(type, i.components))
       let mask = o.masks(i.components)
@@ -59,11 +59,11 @@ public func tp_signal_polyphase(
   _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let filter = try LowPass(up: Int(up), down: Int(down))
     let policy: FilterEdges = try choose(
       edges, "edges", [0: .zero, 1: .hold, 2: .reflect, 3: .line, 4: .mean])
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try filter.apply(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components), observed: i.mask,
@@ -82,10 +82,10 @@ public func tp_signal_moving_mean(
   _ gap: Double, _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(), gapLimit: span(gap))
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try plan.applyMovingMean(
         width: width, i.buffer(type), components: Int(i.components), observed: i.mask,
@@ -103,7 +103,7 @@ public func tp_signal_bins(
   _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     guard case .regular(let clock, let count) = try bins.pointee.times() else {
       throw TrajpackError(.usage, "bins lie on a regular clock: give form 0")
     }
@@ -111,7 +111,7 @@ public func tp_signal_bins(
     let wanted: BinStatistic = try choose(
       statistic, "statistic",
       [0: .mean, 1: .sum, 2: .minimum, 3: .maximum, 4: .first, 5: .last, 6: .count])
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try plan.apply(
         wanted, i.buffer(type), components: Int(i.components), observed: i.mask,
@@ -131,7 +131,7 @@ public func tp_signal_align(
   _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let exact = denominator == 0 ? nil : Rational(numerator, denominator).map(TimeSpan.exact)
     let plan = try AlignPlan(
       stream.pointee.times(), to: reference.pointee.times(),

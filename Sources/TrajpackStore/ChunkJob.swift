@@ -79,7 +79,7 @@ struct ChunkJob: Sendable {
 
 /// Compressors that threads borrow.
 final class CompressorPool: @unchecked Sendable {
-  private let monitor = Monitor()
+  private let lock = ConditionLock()
   private var free: [Codec: [Compressor]] = [:]
   private let level: Int?
   private let search: Compressor.Search
@@ -136,12 +136,12 @@ final class CompressorPool: @unchecked Sendable {
     _ source: UnsafeRawBufferPointer, _ codec: Codec, planes: Int = 1, stride: Int = 0
   ) throws(TrajpackError) -> [UInt8]? {
     let compressor: Compressor
-    if let idle = monitor.locked({ free[codec]?.popLast() }) {
+    if let idle = lock.locked({ free[codec]?.popLast() }) {
       compressor = idle
     } else {
       compressor = try Compressor(codec, level: codec == .none ? nil : level, search: search)
     }
-    defer { monitor.locked { free[codec, default: []].append(compressor) } }
+    defer { lock.locked { free[codec, default: []].append(compressor) } }
     var failure: TrajpackError?
     var count: Int?
     let bound = Compressor.bound(source.count)

@@ -10,15 +10,30 @@ public struct EpisodeDraft: Sendable {
   public var metadata: JSONValue
   /// The tracks, in the order in which they are written.
   public var tracks: [TrackDraft]
+  /// What a user should know of how the recording was read; nothing of it is written.
+  public var remarks: [String]
 
   /// A recording.
   public init(
-    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = []
+    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = [],
+    remarks: [String] = []
   ) {
     self.id = id
     self.split = split
     self.metadata = metadata
     self.tracks = tracks
+    self.remarks = remarks
+  }
+}
+
+extension EpisodeDraft {
+  /// Bytes of its rows, as a schema lays them out, and of what they point into.
+  public func byteCount(in schema: Schema) -> Int {
+    tracks.reduce(0) { sum, track in
+      let blocks = schema.rowBlocks(of: track.stream)
+      let row = blocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
+      return sum + row * track.count + (track.bytes?.count ?? 0)
+    }
   }
 }
 
@@ -27,12 +42,12 @@ public struct TrackDraft: Sendable {
   /// Rows of one block: packed rows that begin at a byte of a spool.
   public struct Rows: Sendable {
     /// The bytes.
-    public var spool: Spool
+    public var spool: RowSpool
     /// Where the first row begins.
     public var offset: Int
 
     /// Rows that begin at byte `offset` of `spool`.
-    public init(_ spool: Spool, offset: Int = 0) {
+    public init(_ spool: RowSpool, offset: Int = 0) {
       self.spool = spool
       self.offset = offset
     }
@@ -40,7 +55,7 @@ public struct TrackDraft: Sendable {
 
   /// The bytes that rows of bytes channels point into.
   public enum Bytes: Sendable {
-    case spool(Spool, Range<Int>)
+    case spool(RowSpool, Range<Int>)
     case file(LocalFile)
 
     /// How many.

@@ -2,55 +2,26 @@ import CPlatform
 import Glibc
 import TrajpackFormat
 
-/// A mutex and a condition, for what `Synchronization.Mutex` cannot do: wait.
-final class Monitor: @unchecked Sendable {
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-  init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(condition)
-    pthread_mutex_destroy(mutex)
-    condition.deallocate()
-    mutex.deallocate()
-  }
-
-  func locked<Result>(_ body: () -> Result) -> Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
-  }
-
-  /// Gives the lock up until ``wakeAll()``; the caller holds it.
-  func wait() { pthread_cond_wait(condition, mutex) }
-  func wakeAll() { pthread_cond_broadcast(condition) }
-  func wakeOne() { pthread_cond_signal(condition) }
-}
-
 /// The result of work that another thread does.
-public final class Deferred<Value: Sendable>: @unchecked Sendable {
-  private let monitor = Monitor()
+public final class Future<Value: Sendable>: @unchecked Sendable {
+  private let lock = ConditionLock()
   private var result: Result<Value, TrajpackError>?
 
   init() {}
 
   func fulfil(_ result: Result<Value, TrajpackError>) {
-    monitor.locked {
+    lock.locked {
       self.result = result
-      monitor.wakeAll()
+      lock.wakeAll()
     }
   }
 
   /// Waits for the result.
   public func value() throws(TrajpackError) -> Value {
-    let result: Result<Value, TrajpackError> = monitor.locked {
+    let result: Result<Value, TrajpackError> = lock.locked {
       while true {
         if let result = self.result { return result }
-        monitor.wait()
+        lock.wait()
       }
     }
     return try result.get()
@@ -60,16 +31,16 @@ public final class Deferred<Value: Sendable>: @unchecked Sendable {
 /// A fixed number of threads that take work in the order it came.
 public final class WorkerPool: Sendable {
   private final class Queue: @unchecked Sendable {
-    let monitor = Monitor()
+    let lock = ConditionLock()
     var jobs: [@Sendable () -> Void] = []
     var head = 0
     var closed = false
 
     func next() -> (@Sendable () -> Void)? {
-      monitor.locked {
+      lock.locked {
         while head == jobs.count {
           if closed { return nil }
-          monitor.wait()
+          lock.wait()
         }
         let job = jobs[head]
         head += 1
@@ -116,9 +87,9 @@ public final class WorkerPool: Sendable {
   }
 
   deinit {
-    queue.monitor.locked {
+    queue.lock.locked {
       queue.closed = true
-      queue.monitor.wakeAll()
+      queue.lock.wakeAll()
     }
     for thread in threads { pthread_join(thread, nil) }
   }
@@ -126,19 +97,19 @@ public final class WorkerPool: Sendable {
   /// Has a thread do `work`, after what was asked before.
   public func run<Value: Sendable>(
     _ work: @escaping @Sendable () throws(TrajpackError) -> Value
-  ) -> Deferred<Value> {
-    let deferred = Deferred<Value>()
-    queue.monitor.locked {
+  ) -> Future<Value> {
+    let future = Future<Value>()
+    queue.lock.locked {
       queue.jobs.append {
         do throws(TrajpackError) {
-          deferred.fulfil(.success(try work()))
+          future.fulfil(.success(try work()))
         } catch {
-          deferred.fulfil(.failure(error))
+          future.fulfil(.failure(error))
         }
       }
-      queue.monitor.wakeOne()
+      queue.lock.wakeOne()
     }
-    return deferred
+    return future
   }
 
   /// Has the threads do `work` for every number below `count`, and waits until all is done.

@@ -10,7 +10,7 @@ struct Convert: Command {
   }
 
   enum MismatchChoice: String, ArgumentChoice {
-    case refuse, truncate, skip
+    case refuse, truncate, time, skip
   }
 
   enum ErrorChoice: String, ArgumentChoice {
@@ -51,10 +51,10 @@ struct Convert: Command {
         help: "Recordings: files or folders of one format."),
       .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The format, where content does not tell."),
     ]
-    parameters += Writing.layout.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.layout.map { $0.lifted(\.writing) }
     parameters += [
       .option(
         "--video", to: \.video, value: "MODE",
@@ -62,13 +62,16 @@ struct Convert: Command {
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
+      .flag(
+        "--frame-hashes", to: \.frameHashes,
+        help: "Decode videos, and keep a checksum of each frame for 'verify --frames'."),
       .option(
         "--on-error", to: \.onError, value: "RULE",
         help:
           "Stop at the first recording whose files are at fault, or leave such recordings out and exit with 1."
       ),
     ]
-    parameters += Writing.work.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.work.map { $0.lifted(\.writing) }
     parameters += [
       .option(
         "--rate", to: \.rate, value: "HZ",
@@ -92,7 +95,7 @@ struct Convert: Command {
       .option(
         "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
     ]
-    parameters += Writing.again.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
@@ -103,9 +106,10 @@ struct Convert: Command {
   var sources: [String] = []
   var destination = ""
   var from: String?
-  var writing = Writing()
+  var writing = WriteOptions()
   var video = VideoChoice.embed
   var onMismatch = MismatchChoice.refuse
+  var frameHashes = false
   var onError = ErrorChoice.stop
   var rate: String?
   var values: String?
@@ -117,8 +121,9 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let found = try Sources.importer(
+    let found = try FormatRegistry.importer(
       sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions(),
+      mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
       values: values, valuesPartial: valuesPartial)
     try convert(found, console)
   }
@@ -136,6 +141,7 @@ struct Convert: Command {
   private func wildworldSettings() throws(TrajpackError) -> WildWorldImporter.Settings {
     var settings = WildWorldImporter.Settings()
     settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+    settings.hashesFrames = frameHashes
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
     if let rate = try Self.rate(rate) { settings.rate = rate }
     return settings
@@ -149,6 +155,14 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    guard !frameHashes || I.format.name == WildWorldImporter.format.name,
+      !frameHashes || video != .drop
+    else {
+      throw TrajpackError(
+        .usage,
+        "--frame-hashes is for recordings with videos that are kept: leave it out"
+          + (video == .drop ? ", or give --video embed or link" : ""))
+    }
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip
     try prepareSplits(&options)
@@ -164,7 +178,7 @@ struct Convert: Command {
           + "\(Human.bytes(total))) into \(Human.count(plan.count, "shards")) at \(destination)")
       return
     }
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }
@@ -180,10 +194,17 @@ struct Convert: Command {
         + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
   }
 
+  /// The most remarks on recordings that are printed.
+  private static let mostRemarks = 20
+
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console
   ) throws(TrajpackError) {
     if let leftOut = ReadingLines.leftOut(outcome.leftOut) { console.warn(leftOut) }
+    for remark in outcome.remarks.prefix(Self.mostRemarks) { console.warn(remark.printable) }
+    if outcome.remarks.count > Self.mostRemarks {
+      console.warn("and \(outcome.remarks.count - Self.mostRemarks) more like it; --json has all")
+    }
     if json {
       console.print(
         .record([
@@ -193,7 +214,7 @@ struct Convert: Command {
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
           "reading": outcome.reading, "left_out": outcome.leftOut,
           "failed": .array(outcome.failed.map(\.json)),
-          "remarks": .array(remarks.map { .string($0) }),
+          "remarks": .array((remarks + outcome.remarks).map { .string($0) }),
         ]))
       return
     }

@@ -26,7 +26,8 @@ struct ExportCommand: Command {
       .positional(
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .positional("DST", to: \.destination, completes: .folders, help: "A new folder."),
-      .option("--to", to: \.to, value: "FORMAT", choices: Sources.writable, help: "The format."),
+      .option(
+        "--to", to: \.to, value: "FORMAT", choices: FormatRegistry.writable, help: "The format."),
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Only this recording."),
@@ -90,7 +91,7 @@ struct ExportCommand: Command {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
     guard let clips else { return try export(opened, console) }
-    guard let to, Sources.writable.contains(to) else { return try export(opened, console) }
+    guard let to, FormatRegistry.writable.contains(to) else { return try export(opened, console) }
     // A WildWorld sample has as many frames of video as rows, which no whole video has.
     let importer = try ClipImporter(
       dataset, try ClipArgument.list(clips, of: dataset),
@@ -119,13 +120,14 @@ struct ExportCommand: Command {
     case "csv":
       try export(CSVExporter(mediaFolder: media, escapesFormulas: escapesFormulas), opened, console)
     default:
-      throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
+      throw TrajpackError(
+        .usage, "name the format with --to: \(list(FormatRegistry.writable, "or"))")
     }
   }
 
   /// The parts of recordings in the splits that were named, where a scheme cuts recordings; else `nil`.
   private func cutSplits() throws(TrajpackError) -> SplitImporter? {
-    guard !splits.isEmpty, let to, Sources.writable.contains(to) else { return nil }
+    guard !splits.isEmpty, let to, FormatRegistry.writable.contains(to) else { return nil }
     let data = try OpenDataset(dataset)
     let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
     guard let selection, selection.cutsEpisodes else { return nil }
@@ -209,9 +211,11 @@ struct ExportCommand: Command {
     let progress = console.progress("exporting", items: "episodes")
     let counters = progress.counters
     let (count, isComplete): (Int, Bool)
+    var remarks: [String: (first: String, count: Int)] = [:]
     do throws(TrajpackError) {
       (count, isComplete) = try Export.run(
-        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested }
+        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested },
+        noted: { id, text in remarks[text, default: (id, 0)].count += 1 }
       ) { id in
         counters.begin(id)
         counters.advance(bytes: 0, items: 1)
@@ -230,6 +234,11 @@ struct ExportCommand: Command {
       return
     }
     progress.finish("exported")
+    for (text, (first, count)) in remarks.sorted(by: { $0.value.first < $1.value.first }).prefix(20)
+    {
+      console.warn("\(first)\(count > 1 ? " and \(count - 1) more" : ""): \(text)".printable)
+    }
+    if remarks.count > 20 { console.warn("and \(remarks.count - 20) more like it") }
     console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")
     if ValueFile.isDocument("\(destination)/values.json") {
       console.print(

@@ -21,6 +21,8 @@ struct VideoFacts: Sendable, Equatable {
   var needsContainer: Bool
   /// Packets that are no rows but that the decoder needs: offset, size, pts, dts, keyframe.
   var hidden: [[Int]] = []
+  /// What has decoded the frames whose checksums are kept, where that matters.
+  var hashDecoder: String?
   /// Degrees clockwise that a player turns the pictures; frames are as they are stored.
   var rotation: Double?
 
@@ -51,6 +53,7 @@ struct VideoFacts: Sendable, Equatable {
     sha256 = try reader.text("sha256")
     needsContainer = reader.value["needs_container"]?.bool ?? false
     rotation = reader.value["rotation"]?.double
+    hashDecoder = reader.value["frame_hash"]?["decoder"]?.string
     if let digits = try reader.optionalText("extradata") {
       guard let bytes = Self.bytes(digits), bytes.count <= Self.maximumExtradata else {
         throw try reader.member("extradata").wrong("hexadecimal digits")

@@ -20,11 +20,11 @@ struct TrackCopy {
 
   /// Chosen rows, which may come in any order and several times.
   func rows(_ rows: [Int], _ clock: Clock) throws(TrajpackError) -> TrackDraft {
-    let text = Spool()
+    let text = RowSpool()
     var filled = 0
     var channels: [ChannelRows] = []
     for number in track.stream.channels.indices {
-      let spool = Spool()
+      let spool = RowSpool()
       let piece = 4096
       for first in stride(from: 0, to: rows.count, by: piece) {
         let some = rows[first..<min(first + piece, rows.count)]
@@ -73,7 +73,7 @@ struct TrackCopy {
   func whole(_ clock: Clock, frames: JSONValue?) throws(TrajpackError) -> TrackDraft {
     var channels: [ChannelRows] = []
     for number in track.stream.channels.indices {
-      let spool = Spool()
+      let spool = RowSpool()
       try track.forEachRun { (run) throws(TrajpackError) in
         try spool.append(try track.read(channel: number, rows: run).bytes)
       }
@@ -89,7 +89,7 @@ struct TrackCopy {
       metadata: .object(members), rows: [])
     draft.rows = try schema.blockRows(of: stream, channels, count: track.count)
     if track.track.blob.count > 0, schema.streams[stream].blob != nil {
-      let spool = Spool()
+      let spool = RowSpool()
       var at = 0
       while at < track.track.blob.count {
         let end = min(at + 1 << 20, track.track.blob.count)

@@ -12,6 +12,8 @@ extension Conversion {
     var numbers: [Int]
     /// Those that were left out.
     var failed: [FailedRecording]
+    /// What a user should know of those that it holds, in order.
+    var remarks: [(id: String, text: String)] = []
   }
 
   /// Recordings of a shard while it is made: what is known of those that are taken, and those that are not.
@@ -46,6 +48,7 @@ extension Conversion {
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
       let (source, taken) = (source, batch.taken)
       var bad: (at: Int, error: TrajpackError)?
+      var remarks: [(id: String, text: String)] = []
       try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
         try Self.trying(skips) { () throws(TrajpackError) in
           try within(taken[at].recording.path) { () throws(TrajpackError) in
@@ -57,7 +60,13 @@ extension Conversion {
         switch found {
         case .value(let draft):
           events.began(recording)
+          if let read = events.read {
+            // What is written counts like another reading of the files.
+            let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
+            writer.tookBytes = { read(Int(Double($0) * share)) }
+          }
           try writer.append(draft)
+          remarks += draft.remarks.map { (recording.id, $0) }
           if told.insert(recording.id).inserted { events.wrote(recording) }
         case .error(let error):
           bad = (at, error)
@@ -73,7 +82,7 @@ extension Conversion {
       }
       return Written(
         receipt: try writer.commit(replacing: expected != nil, expected: expected),
-        schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed)
+        schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed, remarks: remarks)
     }
   }
 
@@ -164,7 +173,7 @@ extension Conversion {
     _ work: @escaping @Sendable (Int) throws(TrajpackError) -> Value,
     each take: (Int, Value) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) {
-    var queue: [Deferred<Value>] = []
+    var queue: [Future<Value>] = []
     var next = range.lowerBound
     for number in range {
       while next < range.upperBound, next - number <= ahead {
@@ -172,8 +181,8 @@ extension Conversion {
         queue.append(pool.run { () throws(TrajpackError) in try work(item) })
         next += 1
       }
-      let deferred = queue.removeFirst()
-      guard try take(number, try deferred.value()) else { return }
+      let future = queue.removeFirst()
+      guard try take(number, try future.value()) else { return }
     }
   }
 }

@@ -40,6 +40,11 @@ enum VideoExport {
       guard let mediaFolder else { return }
       try copy(linked: metadata, from: mediaFolder, as: name, in: folder, &hash)
     }
+    if let frames = try metadata.optionalInteger("file_frames"), frames > track.count {
+      folder.note(
+        "\(name) is given back whole, with \(frames) frames where the recording has \(track.count) rows; "
+          + "'trajpack convert --on-mismatch truncate' cuts it again")
+    }
     guard hash.hexadecimal() == wanted else {
       throw TrajpackError(
         .data,
@@ -55,7 +60,7 @@ enum VideoExport {
     _ hash: inout SHA256
   ) throws(TrajpackError) {
     let name = try metadata.text("file")
-    guard name.leadsDown else {
+    guard name.isRelativeDescendant else {
       throw metadata.wrong("a path below the media folder, not '\(name)'")
     }
     let source = try LocalFile("\(media)/\(name)")

@@ -100,7 +100,7 @@ extension SeriesImporter {
       } else if let item = shape.time {
         let rows = try set.rows(item, group: group, part, of: file.path, cache)
         channels.append(try Self.times(rows, item.type, count))
-        clock = channel.type == .int64 ? .ticks(.one) : .float64
+        clock = channel.type == .int64 ? .ticks(item.dates?.tick ?? .one) : .float64
       }
     }
     return TrackDraft(
@@ -139,7 +139,7 @@ extension SeriesImporter {
   }
 
   private func draft(
-    _ systems: SystemsFile, _ system: SystemsFile.System, _ rows: Range<Int>, _ schema: Schema
+    _ systems: DystsFile, _ system: DystsFile.System, _ rows: Range<Int>, _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
     let stream = try stream(layouts.stream(SeriesLayouts.key(system)), schema)
     var (time, values) = try systems.rows(of: system, cache)

@@ -7,7 +7,7 @@ extension SeriesImporter {
     var name: String
     var table: TablePlan?
     var arrays: (set: ArraySet, group: Int)?
-    var system: SystemsFile.System?
+    var system: DystsFile.System?
     var axes: [TimeAxis] = []
   }
 
@@ -60,7 +60,7 @@ extension SeriesImporter {
 
   /// The times of rows of a system, as they decide its clock: those of a piece are not looked at
   /// again.
-  func axis(of system: SystemsFile.System, _ rows: Range<Int>) -> TimeAxis {
+  func axis(of system: DystsFile.System, _ rows: Range<Int>) -> TimeAxis {
     guard let time = system.time, settings.time != .none else { return .none }
     return .doubles(time)
   }
@@ -79,7 +79,7 @@ extension SeriesImporter {
       let shape = set.shape.groups[group]
       if let time = shape.time {
         hasTime = true
-        unit = settings.timeUnit ?? "time"
+        unit = time.dates == nil ? settings.timeUnit ?? "time" : "s"
         if !isRegular {
           channels.append(
             ChannelPlan(
@@ -99,7 +99,10 @@ extension SeriesImporter {
             ])
           }),
         "time": shape.time.map {
-          .record(["name": .string($0.name), "dtype": .string($0.storedName)])
+          .record([
+            "name": .string($0.name), "dtype": .string($0.storedName),
+            "date": $0.dates.map { $0.isSpan ? nil : "YYYY-MM-DD hh:mm:ss" } ?? nil,
+          ])
         },
       ])
     } else {

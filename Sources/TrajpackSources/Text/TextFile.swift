@@ -3,13 +3,13 @@ import TrajpackStore
 
 /// The text of a file, to be read at any place: its bytes, or what they inflate to.
 struct TextFile: Sendable {
-  private enum Source { case file(LocalFile), spool(Spool) }
+  private enum Source { case file(LocalFile), spool(RowSpool) }
 
   private let source: Source
   /// Bytes of the text.
   let length: Int
   /// Told of what is read; `nil` where nobody asks.
-  private var watch: InflatedCache?
+  private var watch: ReadWatch?
 
   init(_ file: LocalFile) {
     source = .file(file)
@@ -38,11 +38,11 @@ struct TextFile: Sendable {
     let isArchive = first.starts(with: [0x50, 0x4B, 3, 4])
     guard let packing = Self.packing(first) ?? (isArchive ? .zip : nil) else {
       self.init(file)
-      watch = cache
+      watch = cache.watch
       return
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
-      let spool = Spool()
+      let spool = RowSpool()
       let stream: any ByteStream
       let (range, origin) = (0..<file.length, ByteOrigin(name: ""))
       switch packing {
@@ -59,7 +59,7 @@ struct TextFile: Sendable {
       return spool
     }
     self.init(spool)
-    watch = cache
+    watch = cache.watch
   }
 
   /// Whether a zip archive holds one file, and that no array.
@@ -83,7 +83,7 @@ struct TextFile: Sendable {
     return members[0]
   }
 
-  init(_ spool: Spool) {
+  init(_ spool: RowSpool) {
     source = .spool(spool)
     length = spool.count
   }

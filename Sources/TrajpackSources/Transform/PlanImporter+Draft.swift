@@ -138,7 +138,7 @@ extension PlanImporter {
 
   /// The channels of a track as they are stored.
   private func copies(_ track: TrackReader) throws(TrajpackError) -> [ChannelRows] {
-    let spools = track.stream.channels.map { _ in Spool() }
+    let spools = track.stream.channels.map { _ in RowSpool() }
     try track.forEachRun { (run) throws(TrajpackError) in
       for (number, spool) in spools.enumerated() {
         try spool.append(try track.read(channel: number, rows: run).bytes)
@@ -149,7 +149,7 @@ extension PlanImporter {
 
   /// The bytes that rows of text and packets point into, as they are.
   private func blob(_ track: TrackReader) throws(TrajpackError) -> TrackDraft.Bytes {
-    let spool = Spool()
+    let spool = RowSpool()
     let length = track.track.blob.count
     var at = 0
     while at < length {

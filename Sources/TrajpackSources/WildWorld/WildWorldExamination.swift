@@ -12,7 +12,7 @@ struct WildWorldExamination: Sendable {
     /// Elements of a tuple; 1 for plain cells, `nil` where every cell is empty.
     var width: Int?
     /// The numbers.
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     /// The different texts, in the order of their first row; only where a cell is no number.
     var texts: [String] = []
     /// Whether there were more texts than a categorical channel takes.
@@ -38,6 +38,8 @@ struct WildWorldExamination: Sendable {
     var entity: Entity
     /// Joints.
     var joints: Int
+    /// The type of its elements: float32 or float64.
+    var type = ElementType.float32
   }
 
   /// The columns of `state.csv`, in its order; `nil` where the sample has none.
@@ -48,6 +50,10 @@ struct WildWorldExamination: Sendable {
   var videos: [WildWorldVideo] = []
   /// Frames that are taken over.
   var frames = 0
+  /// Whether rows and frames of videos belong together by time, because their numbers differ.
+  var isByTime = false
+  /// What a user should know.
+  var remarks: [String] = []
 }
 
 extension WildWorldExamination {
@@ -137,7 +143,7 @@ extension WildWorldExamination.Column {
         .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'"
       )
     }
-    if NumberText(cell.bytes).form == .text {
+    if DecimalLiteral(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
         throw TrajpackError(
           .data,

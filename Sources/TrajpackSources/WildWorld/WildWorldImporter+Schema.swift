@@ -7,7 +7,7 @@ extension WildWorldImporter {
   private struct Merged {
     var place: WildWorldColumn
     var width: Int?
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     var texts: [String] = []
     var seen: Set<String> = []
     var hasManyTexts = false
@@ -35,7 +35,10 @@ extension WildWorldImporter {
       let videos = examined.flatMap { $0.1.seen.videos.filter { $0.stream == stream } }
       guard !videos.isEmpty else { continue }
       let bytes = settings.video == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
-      plans.append(WildWorldVideo.plan(stream, bytes: bytes))
+      plans.append(
+        WildWorldVideo.plan(
+          stream, bytes: bytes, hashes: settings.hashesFrames,
+          times: examined.contains { $0.1.seen.isByTime }))
     }
     var layouts: [[String]] = []
     for (_, result) in examined {
@@ -129,7 +132,7 @@ extension WildWorldImporter {
   private func skeletons(
     _ examined: [(Recording, WildWorldExaminationResult)], _ graphs: inout [String: [[Int]]]
   ) throws(TrajpackError) -> [StreamPlan] {
-    var joints: [String: (count: Int, source: String, graph: String?)] = [:]
+    var joints: [String: (count: Int, source: String, graph: String?, type: ElementType)] = [:]
     for (recording, result) in examined {
       let edges = try sample(recording).edges
       for array in result.seen.arrays ?? [] {
@@ -152,7 +155,12 @@ extension WildWorldImporter {
           }
           graphs[array.graph] = graph
         }
-        joints[stream] = (array.joints, recording.path, graph == nil ? nil : array.graph)
+        // float64 holds what is float32 in other recordings.
+        let isDouble = array.type == .float64 || joints[stream]?.type == .float64
+        joints[stream] = (
+          array.joints, recording.path, graph == nil ? nil : array.graph,
+          isDouble ? .float64 : .float32
+        )
       }
     }
     return joints.sorted { $0.key < $1.key }.map { name, known in
@@ -161,7 +169,7 @@ extension WildWorldImporter {
         channels: [
           ChannelPlan(
             Channel(
-              name: "joints", kind: .position, type: .float32, shape: [known.count, 3],
+              name: "joints", kind: .position, type: known.type, shape: [known.count, 3],
               units: "game units",
               conventions: [.init("frame", "world"), .init("scale", "game units")], missing: .nan))
         ])

@@ -53,7 +53,7 @@ struct CutCommand: Command {
         help: "Keep videos whole, with the clip's frames in the metadata, or leave them out (none)."
       ),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ] + Writing.parameters.map { $0.lifted(\.writing) }
+    ] + WriteOptions.parameters.map { $0.lifted(\.writing) }
   }
 
   enum VideoChoice: String, ArgumentChoice { case whole, none }
@@ -67,7 +67,7 @@ struct CutCommand: Command {
   var reference: String?
   var video = VideoChoice.whole
   var json = false
-  var writing = Writing()
+  var writing = WriteOptions()
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     guard (clips != nil) != !splits.isEmpty else {
@@ -88,7 +88,7 @@ struct CutCommand: Command {
     let importer = try ClipImporter(
       source, list, reference: reference, video: video == .none ? .none : .whole,
       version: Trajpack.version)
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
     if let outcome { say(outcome, "clips", importer.videos, "clip", console) }
   }
@@ -106,7 +106,7 @@ struct CutCommand: Command {
         "\(source): no split scheme counts, and the splits of the shards are of whole recordings; make a scheme with "
           + "'trajpack split', or name one with --scheme")
     }
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "episodes", console)
     if let outcome { say(outcome, "episodes", importer.videos, "part", console) }
   }
