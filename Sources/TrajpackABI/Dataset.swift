@@ -156,7 +156,8 @@ public func tp_dataset_side_file(
           + Suggestion.text(for: role, among: SideFile.Role.allCases.map(\.rawValue)))
     }
     let name = try name.map { (name) throws(TrajpackError) in try CInterface.string(name, "name") }
-    out.pointee = try CInterface.text(try opened(dataset).dataset.content(role, called: name).text())
+    out.pointee = try CInterface.text(
+      try opened(dataset).dataset.content(role, called: name).text())
     return TP_OK
   }
 }

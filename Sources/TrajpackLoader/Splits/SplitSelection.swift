@@ -31,6 +31,8 @@ package struct SplitSelection: Sendable {
 
   /// The scheme's name.
   package let scheme: String
+  /// The digest of the scheme's side file.
+  package let digest: String
   /// What decides the selection, as text: the scheme's digest, the splits and the fold.
   package let identity: String
   /// The spans of all episodes, one after the other.
@@ -98,6 +100,7 @@ package struct SplitSelection: Sendable {
     self.spans = spans
     self.counts = counts
     self.scheme = found.name
+    digest = found.digest
     identity =
       "\(found.digest) \(splits.map { "\($0)" } ?? "all") \(fold.map { "\($0)" } ?? "-")"
   }

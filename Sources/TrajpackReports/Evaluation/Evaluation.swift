@@ -96,6 +96,7 @@ public final class Evaluation {
     if let clipped, let path = request.clips {
       report.others.append(.init(path: path, form: "files", digest: clipped.list))
     }
+    report.others += try besideShards(clipped)
     try choose(selected)
   }
 

@@ -30,6 +30,9 @@ public struct ClipImporter: Importer {
   /// What identifies the cutting: the list, the source's digest, and the version of trajpack.
   public let options: JSONValue
 
+  /// Changes when the values do that were set of the recordings later; `nil` where there are none.
+  public var valuesDigest: String? { values.digest }
+
   /// Finds the clips of a list in a dataset.
   ///
   /// - Throws: A usage error for a dataset that has not finished, or clips that do not fit it.
