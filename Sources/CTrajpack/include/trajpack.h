@@ -207,7 +207,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                cut off, and what the type cannot hold becomes its nearest end
 //   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1) | "robust" (median 0, quartiles 1
 //                apart), or {"method", "axes": as for tp_dataset_measure, "per": "episode" or the path of a value of the
-//                metadata}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
+//                metadata, "range": [low, high] of minmax and quantile}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
 //                whatever is chosen); default: of "train", where the dataset has it, else of all, and of these of the
 //                chosen episodes only (where none of "train" is chosen, of all of it). What the index does not have
 //                is measured now. The result is float32 unless a dtype is given. What does not vary becomes 0. Labels,

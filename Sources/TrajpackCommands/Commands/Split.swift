@@ -193,13 +193,19 @@ struct Split: Command {
       return try report(found.scheme, dataset, console)
     }
     var all: [JSONValue] = []
+    var remarks: [String] = []
     var table = Table(.text("scheme"), .text("splits"), .text("of"), .text("rule"))
     for file in files {
       let found = try SplitScheme(
         json: try opened.dataset.content(of: file), at: "\(dataset)/\(file.file): content")
+      let left = found.episodesInNone(of: opened)
+      if left > 0 {
+        remarks.append(
+          "\(file.name.printable): \(Human.count(left, "episodes")) \(left == 1 ? "is" : "are") in none")
+      }
       all.append(
         .record([
-          "scheme": .string(file.name), "splits": .array(found.splits.map { .string($0) }),
+          "scheme": .string(file.name), "episodes_in_none": .int(Int64(left)), "splits": .array(found.splits.map { .string($0) }),
           "folds": found.folds > 0 ? .int(Int64(found.folds)) : nil,
           "cuts_episodes": .bool(found.cutsEpisodes), "file": .string(file.file),
           "rule": found.rule,
@@ -215,6 +221,7 @@ struct Split: Command {
     }
     if files.isEmpty { return console.print("\(dataset): has no split schemes") }
     console.print(table)
+    for remark in remarks { console.print(remark) }
   }
 
   private func remove(_ console: Console) throws(TrajpackError) {

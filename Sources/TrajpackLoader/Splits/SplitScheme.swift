@@ -59,6 +59,15 @@ package struct SplitScheme: Sendable {
 }
 
 extension SplitScheme {
+  /// How many episodes have no part in any split: those that no rule took, and those that were added after the scheme
+  /// was made.
+  package func episodesInNone(of dataset: OpenDataset) -> Int {
+    let known = Set(episodes.map(\.id))
+    return dataset.shards.reduce(0) { sum, shard in
+      sum + (0..<shard.index.episodeCount).count { !known.contains(shard.index.id(ofEpisode: $0)) }
+    }
+  }
+
   /// The content of the side file.
   package var json: JSONValue {
     var whole: [JSONValue] = []

@@ -238,3 +238,75 @@ def test_encode_takes_a_vocabulary_of_the_dataset(wildworld: str, tmp_path: Path
         with pytest.raises(trajpack.UsageError, match="have other actions"):
             trajpack.mixture([ds, trajpack.open(tmp_path / "other")], length=5, batch=1, channels=["npc"],
                              plan={"steps": [{"step": "encode", "vocabulary": "words"}]})
+
+
+def test_what_a_split_holds_is_shown(tmp_path: Path) -> None:
+    arrays = series(tmp_path / "ds", [50, 61, 40])
+    ds = tmp_path / "ds"
+    run("annotate", ds, "--set", "level=1", "--episode", "e0")
+    run("annotate", ds, "--set", "level=2", "--episode", "e1", "--episode", "e2")
+    trajpack.open(ds).split({"a": "0:40%", "b": "40%:"}, context=5)
+    trajpack.open(ds).split({"x": ["e0", "e2"], "y": ["e1"]}, name="ids")
+    trajpack.open(ds).split(folds=4, over="rows", name="folds")
+    cut = {name: int(len(array) * 0.4) for name, array in arrays.items()}
+    rows = np.concatenate([array[cut[name]:] for name, array in arrays.items()])
+    told = json.loads(run("info", ds, "--split", "b", "--json"))
+    assert (told["scheme"], told["cuts_episodes"], told["episodes"]) == ("default", True, 3)
+    found = told["statistics"]["groups"][0]["channels"]["s/x"]
+    np.testing.assert_allclose(found["mean"], rows.mean(axis=0), rtol=1e-14)
+    assert found["min"] == rows.min(axis=0).tolist() and told["statistics"]["groups"][0]["rows"] == {"s": len(rows)}
+    assert next(v for v in told["values"] if v["name"] == "level")["max"] == 2
+    text = run("info", ds, "--split", "b")
+    assert "split 'b' of the split scheme 'default': of each recording the rows in it" in text and "level" in text
+    listed = json.loads(run("info", ds, "--split", "b", "--episodes", "--json"))
+    assert [(e["id"], e["rows"], e["of"]) for e in listed] == [
+        (name, len(a) - cut[name], len(a)) for name, a in arrays.items()]
+    told = json.loads(run("info", ds, "--split", "x", "--scheme", "ids", "--json"))
+    assert told["episodes"] == 2 and next(v for v in told["values"] if v["name"] == "level")["episodes"] == 2
+    fold = json.loads(run("info", ds, "--split", "test", "--scheme", "folds", "--fold", "1", "--json"))
+    assert fold["statistics"]["groups"][0]["rows"]["s"] == sum(len(np.array_split(a, 4)[1]) for a in arrays.values())
+    for words, sentence in [(["--split", "c"], "has no split 'c'"), (["--scheme", "ids"], "name one with --split"),
+                            (["--split", "b", "--episode", "e0"], "--split shows a part"),
+                            (["--split", "test", "--scheme", "folds"], "say with 'fold' which of 0 to 3")]:
+        assert sentence in run("info", ds, *words, code=2)
+    # The same rows, by their values.
+    told = json.loads(run("statistics", ds, "--where", "level>=2", "--json"))["groups"][0]
+    assert told["episodes"] == 2 and told["rows"]["s"] == 101
+    told = json.loads(run("statistics", ds, "--where", "level=1", "--split", "b", "--json"))["groups"][0]
+    np.testing.assert_allclose(told["channels"]["s/x"]["mean"], arrays["e0"][cut["e0"]:].mean(axis=0), rtol=1e-14)
+    assert "no episode is left" in run("statistics", ds, "--where", "level=9", code=2)
+    # Recordings whose shards say the split.
+    with trajpack.create(tmp_path / "own", rate={"s": 10}) as writer:
+        for name, array in arrays.items():
+            writer.append(name, {"s/x": array}, split="train" if name == "e0" else "test")
+    told = json.loads(run("info", tmp_path / "own", "--split", "test", "--json"))
+    assert told["episodes"] == 2 and "scheme" not in told
+    assert len(json.loads(run("info", tmp_path / "own", "--split", "test", "--episodes", "--json"))) == 2
+    assert "did you mean 'train'" in run("info", tmp_path / "own", "--split", "trian", "--episodes", code=2)
+
+
+def test_reports_say_by_which_rows_they_were_made(tmp_path: Path) -> None:
+    series(tmp_path / "ds", [50, 61])
+    series(tmp_path / "model", [50, 61], seed=1)
+    run("annotate", tmp_path / "ds", "--set", "level=1")
+    ds = trajpack.open(tmp_path / "ds")
+    ds.split({"a": "0:50%", "b": "50%:"})
+
+    def report(name: str, *options: str) -> Path:
+        run("evaluate", tmp_path / "ds", tmp_path / "model", "--metric", "forecast.mse", "-o", tmp_path / name, *options)
+        return tmp_path / name
+
+    whole, a = report("whole.json"), report("a.json", "--split", "a", "--where", "level=1")
+    files = {f["name"] if f["role"] == "splits" else f["role"]: f["sha256"]
+             for f in json.loads((tmp_path / "ds" / "manifest.json").read_text())["side_files"]}
+    assert json.loads(whole.read_text())["others"] == []
+    assert json.loads(a.read_text())["others"] == [
+        {"path": "split scheme default", "form": "files", "digest": files["default"]},
+        {"path": "values", "form": "files", "digest": files["values"]}]
+    assert "the same again" in run("evaluate", "--rerun", a)
+    run("evaluate", "compare", a, report("again.json", "--split", "a"))
+    for other in (whole, report("b.json", "--split", "b")):
+        assert "is of other rows than" in run("evaluate", "compare", a, other, code=2)
+    ds.split({"a": "0:60%", "b": "60%:"})
+    assert "split scheme default changed since the report" in run("evaluate", "--rerun", a, code=1)
+    assert "is of other rows than" in run("evaluate", "compare", a, report("later.json", "--split", "a"), code=2)
