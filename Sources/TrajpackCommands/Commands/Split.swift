@@ -201,11 +201,13 @@ struct Split: Command {
       let left = found.episodesInNone(of: opened)
       if left > 0 {
         remarks.append(
-          "\(file.name.printable): \(Human.count(left, "episodes")) \(left == 1 ? "is" : "are") in none")
+          "\(file.name.printable): \(Human.count(left, "episodes")) \(left == 1 ? "is" : "are") in none"
+        )
       }
       all.append(
         .record([
-          "scheme": .string(file.name), "episodes_in_none": .int(Int64(left)), "splits": .array(found.splits.map { .string($0) }),
+          "scheme": .string(file.name), "episodes_in_none": .int(Int64(left)),
+          "splits": .array(found.splits.map { .string($0) }),
           "folds": found.folds > 0 ? .int(Int64(found.folds)) : nil,
           "cuts_episodes": .bool(found.cutsEpisodes), "file": .string(file.file),
           "rule": found.rule,

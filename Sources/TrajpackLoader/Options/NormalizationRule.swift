@@ -65,7 +65,8 @@ extension OptionReader {
     guard rule.range == nil || rule.method == .minmax || rule.method == .quantile else {
       throw TrajpackError(
         .usage,
-        "option '\(name).range': '\(rule.method.rawValue)' has no range; 'minmax' and 'quantile' do")
+        "option '\(name).range': '\(rule.method.rawValue)' has no range; 'minmax' and 'quantile' do"
+      )
     }
     return rule
   }
