@@ -26,7 +26,10 @@ extension Evaluation {
     }
     let asksValues =
       !request.conditions.isEmpty
-      || plans.contains { $0.settings.contains { $0.value.hasPrefix("@") } }
+      || plans.contains {
+        $0.settings.contains { $0.value.hasPrefix("@") }
+          || $0.maps.values.contains(where: MetricInputBuilder.isValue)
+      }
     let values =
       clipped.map(\.values) ?? truth.data.dataset.sideFiles(.values).first?.sha256
     if asksValues, let values {

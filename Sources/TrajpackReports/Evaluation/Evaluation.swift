@@ -24,6 +24,8 @@ public final class Evaluation {
   let classes: ActionClasses?
   private(set) var report: Report
   var windowRows: [String: [Int: [Int]]] = [:]
+  /// The numbers of values by episode, of those that were asked for.
+  var valueNumbers: [String: [String: Double]] = [:]
   /// What a split scheme selects, when it has been found.
   private var chosenSplits: SplitSelection??
 
