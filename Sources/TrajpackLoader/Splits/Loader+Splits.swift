@@ -21,8 +21,7 @@ extension Loader {
         try SplitSelection(
           dataset, scheme: options.scheme, splits: options.splits, fold: options.fold))
     }
-    // Some steps change a row by itself; others look at its neighbours.
-    let far = (options.plan?.steps ?? []).map(\.name).filter { !rowwise.contains($0) }
+    let far = options.plan?.stepsThatLookAround ?? []
     if let cutting = out.compactMap({ $0 }).first(where: \.cutsEpisodes), !far.isEmpty {
       throw TrajpackError(
         .usage,
@@ -32,9 +31,13 @@ extension Loader {
     }
     return out
   }
+}
 
-  /// The steps of a plan that make a row of that row alone.
-  private static let rowwise: Set<String> = ["normalize", "select", "encode"]
+extension Plan {
+  /// The names of the steps that do not make a row of that row alone, but look at its neighbours.
+  package var stepsThatLookAround: [String] {
+    steps.map(\.name).filter { !["normalize", "select", "encode"].contains($0) }
+  }
 }
 
 extension SchemedRows {

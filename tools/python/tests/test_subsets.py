@@ -310,3 +310,19 @@ def test_reports_say_by_which_rows_they_were_made(tmp_path: Path) -> None:
     ds.split({"a": "0:60%", "b": "60%:"})
     assert "split scheme default changed since the report" in run("evaluate", "--rerun", a, code=1)
     assert "is of other rows than" in run("evaluate", "compare", a, report("later.json", "--split", "a"), code=2)
+
+
+def test_steps_that_look_around_say_that_they_went_over_borders(tmp_path: Path) -> None:
+    series(tmp_path / "ds", [50, 61])
+    assert "borders" not in run("resample", tmp_path / "ds", tmp_path / "a", "--rate", "20")
+    trajpack.open(tmp_path / "ds").split({"a": ["e0"], "b": ["e1"]})
+    told = run("resample", tmp_path / "ds", tmp_path / "b", "--rate", "20")
+    assert "borders" not in told and "not carried: split scheme 'default' of" in told
+    trajpack.open(tmp_path / "ds").split({"train": "0:50%", "b": "50%:"})
+    assert "resample went over the borders of the split scheme 'default'" in run(
+        "resample", tmp_path / "ds", tmp_path / "c", "--rate", "20")
+    (tmp_path / "plan.json").write_text(json.dumps({"steps": [{"step": "normalize"}]}))
+    told = run("apply", tmp_path / "ds", tmp_path / "d", "--plan", tmp_path / "plan.json")
+    assert "borders" not in told and "not carried" in told
+    told = json.loads(run("apply", tmp_path / "ds", tmp_path / "e", "--plan", tmp_path / "plan.json", "--json"))
+    assert told["not_carried"] == ["split scheme 'default'"]

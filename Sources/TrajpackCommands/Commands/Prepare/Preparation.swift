@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackSignal
 import TrajpackSources
 import TrajpackStore
@@ -76,7 +77,22 @@ struct Preparation: ArgumentSet {
         try PreparationReport.document(
           resolved, resolver.reports, try Dataset(destination)), to: report)
     }
-    show(outcome, resolved, resolver.reports, console)
+    show(outcome, resolved, resolver.reports, Self.left(of: dataset), console)
+    let far = resolved.stepsThatLookAround
+    for file in dataset.sideFiles(.splits) where !json && !far.isEmpty && file.isRequired {
+      guard try SplitScheme(json: try dataset.content(of: file), at: file.file).cutsEpisodes
+      else { continue }
+      console.warn(
+        "\(far.joined(separator: ", ")) went over the borders of the split scheme '\(file.name.printable)': for "
+          + "rows of one split only, make a dataset of it first: 'trajpack cut \(source) DATASET --split …'"
+      )
+    }
+  }
+
+  /// What lies beside the shards of the source and is not in what was made of it.
+  private static func left(of source: Dataset) -> [String] {
+    [(SideFile.Role.splits, "split scheme"), (.clips, "clip list"), (.vocabulary, "vocabulary")]
+      .flatMap { role, noun in source.sideFiles(role).map { "\(noun) '\($0.name)'" } }
   }
 
   /// Refuses a report that could not be written, before the work begins.
@@ -98,7 +114,7 @@ struct Preparation: ArgumentSet {
 
   private func show(
     _ outcome: Conversion<PlanImporter>.Outcome, _ plan: Plan, _ reports: [EmbedReport],
-    _ console: Console
+    _ left: [String], _ console: Console
   ) {
     if json {
       console.print(
@@ -107,6 +123,7 @@ struct Preparation: ArgumentSet {
           "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
           "plan": plan.json, "plan_digest": .string(plan.digest),
           "choices": reports.isEmpty ? nil : .array(reports.map(\.json)),
+          "not_carried": left.isEmpty ? nil : .array(left.map { .string($0) }),
         ]))
       return
     }
@@ -115,6 +132,10 @@ struct Preparation: ArgumentSet {
         + "\(Human.count(outcome.shards.count, "shards")); plan \(plan.digest.prefix(16))")
     for note in (try? PreparationReport.notes(plan, Dataset(destination))) ?? [] {
       console.print(note)
+    }
+    if !left.isEmpty {
+      console.note(
+        "not carried: \(left.joined(separator: ", ").printable) of \(source); make them again")
     }
     console.note("look inside with 'trajpack info \(destination)'")
   }
