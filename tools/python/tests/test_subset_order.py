@@ -47,7 +47,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> trajpack.Dataset:
     subprocess.run([program(), "split", folder / "a.h5", "--into", folder / "ds", "--rule", "train=60%", "--rule",
                     "test=rest", "--name", "ids", "--split-stream", "s0"], check=True, capture_output=True)
     ds = trajpack.open(folder / "ds")
-    long = [e.id for e in ds.episodes if e["s0"].rows >= 24]
+    long = [e.id for e in ds.episodes if sum(t.rows for t in e["s0"].tracks) >= 24]
     ds.split({"a": ["0:30%", "70%:"], "b": "30%:70%"}, name="rows", context=3, stream="s0")
     ds.split(folds=3, name="folds")
     ds.split(folds=3, over="rows", name="of rows", stream="s0")

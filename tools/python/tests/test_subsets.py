@@ -324,5 +324,20 @@ def test_steps_that_look_around_say_that_they_went_over_borders(tmp_path: Path) 
     (tmp_path / "plan.json").write_text(json.dumps({"steps": [{"step": "normalize"}]}))
     told = run("apply", tmp_path / "ds", tmp_path / "d", "--plan", tmp_path / "plan.json")
     assert "borders" not in told and "not carried" in told
-    told = json.loads(run("apply", tmp_path / "ds", tmp_path / "e", "--plan", tmp_path / "plan.json", "--json"))
+    told = json.loads(run("apply", tmp_path / "ds", tmp_path / "e", "--plan", tmp_path / "plan.json", "--json", "--quiet"))
     assert told["not_carried"] == ["split scheme 'default'"]
+
+
+def test_diff_sees_schemes_that_split_otherwise(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        series(tmp_path / name, [50, 61])
+    one, two = (trajpack.open(tmp_path / name) for name in ("a", "b"))
+    one.split({"x": "0:50%", "y": "50%:"})
+    told = run("diff", tmp_path / "a", tmp_path / "b")
+    assert "equal" in told and f"split scheme 'default' is only in {tmp_path / 'a'}" in told
+    two.split({"x": "0:50%", "y": "50%:"})
+    assert "only in" not in run("diff", tmp_path / "a", tmp_path / "b")
+    two.split({"x": ":50%", "y": "50%:100%"})
+    assert "equal" in run("diff", tmp_path / "a", tmp_path / "b")
+    two.split({"x": "0:51%", "y": "51%:"})
+    assert "split scheme 'default': splits otherwise" in run("diff", tmp_path / "a", tmp_path / "b", code=1)
