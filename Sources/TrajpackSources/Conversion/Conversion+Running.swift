@@ -8,10 +8,7 @@ extension Conversion {
   /// - Throws: The first error, in the order of the recordings; under ``Options/skipsErrors`` only those that are
   ///   none of a recording's files. What was acknowledged stays; the same command with `resume` goes on behind it.
   public func run() throws(TrajpackError) -> Outcome {
-    guard !source.recordings.isEmpty else {
-      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
-    }
-    try refuseDuplicates()
+    try check()
     let recordings = SourceRecordings(
       source.recordings, plan: taskRecord,
       shards: options.task.map { Array(plan[$0]) } ?? plan)
@@ -150,7 +147,11 @@ extension Conversion {
     }
   }
 
-  private func refuseDuplicates() throws(TrajpackError) {
+  /// Refuses a source without recordings, or with an id that comes twice.
+  public func check() throws(TrajpackError) {
+    guard !source.recordings.isEmpty else {
+      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
+    }
     var seen: [String: String] = [:]
     for recording in source.recordings {
       if let first = seen.updateValue(recording.path, forKey: recording.id) {

@@ -12,6 +12,13 @@ extension ConversionJob {
   public func assemble(_ state: JobState) throws(TrajpackError) -> String {
     let folder = "\(path)/\(Self.assemblyName)"
     try Self.requireFree(document.destination)
+    guard !state.shards.isEmpty else {
+      let first = FailedRecording.list(state.leftOut.first).first
+      throw TrajpackError(
+        .data,
+        "every recording of the sources was left out, so no dataset was made"
+          + (first.map { "; \($0.path): \($0.why)" } ?? ""))
+    }
     try FileSystem.makeFolder(folder)
     guard FileSystem.item(at: "\(folder)/\(Manifest.fileName)") == nil else { return folder }
     for shard in state.shards {

@@ -56,7 +56,8 @@ public struct ConversionJob: Sendable {
     guard FileSystem.item(at: path) == nil else {
       throw TrajpackError(
         .usage,
-        "\(path): is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it")
+        "\(path): is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it"
+      )
     }
     try FileSystem.makeFolder(path)
     do throws(TrajpackError) {
@@ -89,7 +90,8 @@ public struct ConversionJob: Sendable {
     default:
       throw TrajpackError(
         .usage,
-        "\(destination): is there already, and is no empty folder; name a new folder for the dataset")
+        "\(destination): is there already, and is no empty folder; name a new folder for the dataset"
+      )
     }
   }
 

@@ -157,7 +157,8 @@ public struct JobDocument: Sendable, Equatable {
     let content = (json.members ?? []).filter { $0.name != "digest" }
     guard json["digest"]?.string == Self.digest(of: content) else {
       throw TrajpackError(
-        .data, "\(path): is damaged or was changed: its digest is not that of its content; \(remedy)")
+        .data,
+        "\(path): is damaged or was changed: its digest is not that of its content; \(remedy)")
     }
     let reader = JSONReader(json, at: path)
     program = try reader.text("trajpack")
