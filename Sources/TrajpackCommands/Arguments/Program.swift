@@ -42,7 +42,7 @@ struct Program: Sendable {
     default:
       do throws(TrajpackError) {
         // The commands of a group have names of two words.
-        let group = group(word)
+        let group = self.group(word)
         if !group.isEmpty, words.count < 2 || ["--help", "-h"].contains(words[1]) {
           console.print(lines: overview(of: word, group, console))
           return ("\(place) \(word)", 0)
@@ -82,7 +82,7 @@ struct Program: Sendable {
   func command(named name: String) throws(TrajpackError) -> any Command.Type {
     if let command = commands.first(where: { $0.name == name }) { return command }
     let words = name.split(separator: " ", maxSplits: 1).map(String.init)
-    let group = words.first.map { group($0) } ?? []
+    let group = words.first.map { self.group($0) } ?? []
     if let first = words.first, !group.isEmpty {
       let names = group.map { String($0.name.dropFirst(first.count + 1)) }
       let other = words.count > 1 ? "not '\(words[1])'" : "which is missing"

@@ -68,7 +68,7 @@ extension ConversionJob {
       try FileSystem.syncFolder(path)
     }
     for number in document.tasks.indices {
-      let folder = folder(ofTask: number)
+      let folder = self.folder(ofTask: number)
       guard FileSystem.item(at: folder) == .folder else { continue }
       for name in try FileSystem.names(in: folder) where Manifest.owns(name) {
         try FileSystem.remove("\(folder)/\(name)")
