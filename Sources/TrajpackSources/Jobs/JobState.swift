@@ -118,7 +118,12 @@ public struct JobState: Sendable {
       shards.append(
         Shard(
           file: file, entry: Manifest.Entry(name: name, receipt: entry.receipt),
-          note: content.notes[entry.name]))
+          note: content.notes[entry.name].map { note in
+            .object(
+              (note.members ?? []).map {
+                $0.name == "shard" ? .init("shard", .string(name)) : $0
+              })
+          }))
     }
     if let last = content.completion?["left_out"] { leftOut.append(last) }
     return task
