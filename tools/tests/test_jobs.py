@@ -358,3 +358,20 @@ def test_an_interrupted_worker_goes_on(trajpack, runs, whole, tmp_path, start):
     run(trajpack, job, f"0-{count - 1}")
     finish(trajpack, job)
     assert digests(tmp_path / "ds") == whole
+
+
+def test_the_script_of_the_guide(trajpack, runs, whole, tmp_path):
+    """The script for Slurm, with Slurm's environment simulated."""
+    guide = (ROOT / "docs" / "scale.md").read_text()
+    script = guide.split("```sh\n")[1].split("```")[0]
+    (tmp_path / "convert.sbatch").write_text(script)
+    assert script.startswith("#!/bin/bash\n") and "#SBATCH --array=0-2" in script
+    job, count = plan(trajpack, runs, tmp_path, "--tasks", 3)
+    assert count == 3
+    environment = {**os.environ, "PATH": f"{Path(trajpack).parent}:{os.environ['PATH']}", "JOB": str(job),
+                   "SLURM_ARRAY_JOB_ID": "7", "SLURM_CPUS_PER_TASK": "1"}
+    for task in (2, 0, 0, 1):                                             # one was requeued
+        subprocess.run(["bash", "convert.sbatch"], cwd=tmp_path, check=True, stdout=subprocess.DEVNULL,
+                       env={**environment, "SLURM_ARRAY_TASK_ID": str(task)})
+    finish(trajpack, job)
+    assert digests(tmp_path / "ds") == whole
