@@ -210,6 +210,8 @@ TRAJPACK: dict[str, tuple[Any, list[Any]]] = {
     "tp_dataset_episode": (c_int32, [c_void_p, c_int64, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_statistics": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_measure": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
+    "tp_dataset_side_file": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
+    "tp_dataset_split": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_read": (c_int32, [
         c_void_p, c_int64, c_char_p, c_int64, c_int64, c_char_p, c_void_p, c_size_t, c_void_p, c_size_t,
         POINTER(Error)
