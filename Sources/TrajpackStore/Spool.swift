@@ -73,7 +73,8 @@ public final class Spool: @unchecked Sendable {
     held = 0
   }
 
-  private static func temporaryFile() throws(TrajpackError) -> Int32 {
+  /// An unnamed temporary file, open for reading and writing.
+  package static func temporaryFile() throws(TrajpackError) -> Int32 {
     let folder = TemporaryFolder.path
     var descriptor = open(folder, O_TMPFILE_FLAGS | O_RDWR | O_CLOEXEC, 0o600)
     if descriptor < 0 {

@@ -5,10 +5,6 @@ import TrajpackStore
 
 /// `trajpack convert`: recordings into a dataset.
 struct Convert: Command {
-  enum VideoChoice: String, ArgumentChoice {
-    case embed, link, drop
-  }
-
   enum MismatchChoice: String, ArgumentChoice {
     case refuse, truncate, skip
   }
@@ -34,6 +30,10 @@ struct Convert: Command {
         "trajpack convert data_part1 ww --video link",
         "Leave videos where they are, keep their index."
       ),
+      (
+        "trajpack convert data_part1 ww --video depth=chunks",
+        "Take videos in, depth as samples that any window reads quickly."
+      ),
       ("trajpack convert data_part1 ww --resume", "Go on after a stop."),
       ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
       ("trajpack convert ETTh1.csv ett", "A table whose times are dates."),
@@ -58,7 +58,9 @@ struct Convert: Command {
     parameters += [
       .option(
         "--video", to: \.video, value: "MODE",
-        help: "Take videos in, leave them where they are, or leave them out."),
+        help:
+          "Take videos in (embed), leave them where they are (link) or out (drop); and STREAM=FORM stores one as 'trajpack transcode' does: depth=chunks, rgb=h264:gop=15,crf=20. May be given again."
+      ),
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
@@ -104,7 +106,7 @@ struct Convert: Command {
   var destination = ""
   var from: String?
   var writing = Writing()
-  var video = VideoChoice.embed
+  var video: [String] = []
   var onMismatch = MismatchChoice.refuse
   var onError = ErrorChoice.stop
   var rate: String?
@@ -117,8 +119,10 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    let (settings, targets) = try wildworldSettings()
     let found = try Sources.importer(
-      sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions(),
+      sources, from: from, wildworld: settings, transcoding: targets,
+      threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
       values: values, valuesPartial: valuesPartial)
     try convert(found, console)
   }
@@ -133,12 +137,32 @@ struct Convert: Command {
     return value
   }
 
-  private func wildworldSettings() throws(TrajpackError) -> WildWorldImporter.Settings {
+  private func wildworldSettings() throws(TrajpackError) -> (
+    WildWorldImporter.Settings, [String: VideoTarget]
+  ) {
     var settings = WildWorldImporter.Settings()
-    settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+    var targets: [String: VideoTarget] = [:]
+    for word in video {
+      let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2 else {
+        guard let mode = VideoMode(rawValue: word) else {
+          throw TrajpackError(
+            .usage, "--video: '\(word)' is not embed, link, drop or STREAM=FORM, as depth=chunks")
+        }
+        settings.video = mode
+        continue
+      }
+      let names = WildWorldImporter.videoStreams
+      guard names.contains(parts[0]) else {
+        throw TrajpackError(
+          .usage, "--video: there is no video '\(parts[0])'\(suggestion(for: parts[0], among: names))")
+      }
+      targets[parts[0]] = try VideoTarget(parts[1])
+      if targets[parts[0]] != .keep { settings.embedded.insert(parts[0]) }
+    }
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
     if let rate = try Self.rate(rate) { settings.rate = rate }
-    return settings
+    return (settings, targets)
   }
 
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {

@@ -46,24 +46,30 @@ extension Conversion {
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
       let (source, taken) = (source, batch.taken)
       var bad: (at: Int, error: TrajpackError)?
-      try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
-        try Self.trying(skips) { () throws(TrajpackError) in
-          try within(taken[at].recording.path) { () throws(TrajpackError) in
-            try source.draft(taken[at].recording, taken[at].examination, schema)
+      do throws(TrajpackError) {
+        try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
+          try Self.trying(skips) { () throws(TrajpackError) in
+            try within(taken[at].recording.path) { () throws(TrajpackError) in
+              try source.draft(taken[at].recording, taken[at].examination, schema)
+            }
           }
+        } each: { (at, found) throws(TrajpackError) in
+          let recording = taken[at].recording
+          switch found {
+          case .value(let draft):
+            events.began(recording)
+            try writer.append(draft)
+            if told.insert(recording.id).inserted { events.wrote(recording) }
+          case .error(let error):
+            bad = (at, error)
+            return false
+          }
+          return !events.isInterrupted()
         }
-      } each: { (at, found) throws(TrajpackError) in
-        let recording = taken[at].recording
-        switch found {
-        case .value(let draft):
-          events.began(recording)
-          try writer.append(draft)
-          if told.insert(recording.id).inserted { events.wrote(recording) }
-        case .error(let error):
-          bad = (at, error)
-          return false
-        }
-        return !events.isInterrupted()
+      } catch {
+        // A draft that takes long ends itself when the user wants to stop.
+        if events.isInterrupted() { return nil }
+        throw error
       }
       if events.isInterrupted() { return nil }
       if let bad {
@@ -71,9 +77,15 @@ extension Conversion {
         leaveOut(bad.at, bad.error, &batch)
         continue
       }
+      let receipt = try writer.commit(replacing: expected != nil, expected: expected)
+      do throws(TrajpackError) {
+        try source.check(shard: path)
+      } catch {
+        try? FileSystem.remove(path)
+        throw error
+      }
       return Written(
-        receipt: try writer.commit(replacing: expected != nil, expected: expected),
-        schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed)
+        receipt: receipt, schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed)
     }
   }
 

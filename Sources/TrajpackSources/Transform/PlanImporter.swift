@@ -27,14 +27,18 @@ public struct PlanImporter: Importer {
 
   /// Binds a plan to a dataset.
   ///
+  /// - Parameter foldsValues: Whether values that were set on the dataset afterwards become those of the shards.
   /// - Throws: `.usage` where a step does not fit what the dataset holds, or is unresolved.
   public init(
-    _ dataset: Dataset, _ plan: Plan, version: String
+    _ dataset: Dataset, _ plan: Plan, version: String, foldsValues: Bool = true
   ) throws(TrajpackError) {
-    try self.init(try EpisodeSource(dataset), plan, version: version)
+    try self.init(
+      try EpisodeSource(dataset), plan, version: version, foldsValues: foldsValues)
   }
 
-  init(_ source: EpisodeSource, _ plan: Plan, version: String) throws(TrajpackError) {
+  init(
+    _ source: EpisodeSource, _ plan: Plan, version: String, foldsValues: Bool = true
+  ) throws(TrajpackError) {
     self.source = source
     self.plan = plan
     // A step that names nothing is a mistake, which one shard alone does not show.
@@ -55,7 +59,7 @@ public struct PlanImporter: Importer {
     }
     numbers = Dictionary(
       source.places.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-    let annotations = try source.dataset.valueAnnotations()
+    let annotations = foldsValues ? try source.dataset.valueAnnotations() : nil
     self.annotations = annotations
     valueRows = Dictionary(
       (annotations?.ids ?? []).enumerated().map { ($1, $0) },

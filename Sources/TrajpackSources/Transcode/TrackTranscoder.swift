@@ -1,0 +1,250 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+import TrajpackVideo
+
+/// Makes of a video track that is about to be written one that is stored in another way.
+struct TrackTranscoder {
+  let target: VideoTarget
+  /// Threads of a decoder.
+  let threads: Int
+  let proof: FrameProof
+  let isStopped: @Sendable () -> Bool
+
+  /// - Parameters:
+  ///   - bytes: The video's bytes, of the archive or of a file of its own.
+  ///   - key: What its frames are called in the proof.
+  /// - Throws: A usage error where its frames cannot be stored so; a machine error where frames that come out are not
+  ///   those that went in.
+  func run(
+    _ draft: TrackDraft, _ bytes: TrackDraft.Bytes, _ schema: Schema, name: String, key: String
+  ) throws(TrajpackError) -> TrackDraft {
+    let metadata = JSONReader(draft.metadata, at: "\(name): metadata")
+    var packets = try PacketColumns(draft, schema)
+    let source = try SourceFrames(
+      bytes, metadata, packets: packets, name: name, asGray: target == .chunks, threads: threads)
+    var draft = draft
+    note(&draft.metadata, metadata)
+    switch target {
+    case .keep: return draft
+    case .chunks:
+      try chunk(&draft, source, &packets, name, key)
+      try packets.put(into: &draft, schema)
+    case .lossless, .lossy:
+      let encoding = try encoding(source, draft, name)
+      let encoded = try encode(source, encoding, count: packets.count, name)
+      let index = try VideoFile.index(encoded)
+      try check(encoded, index, source, count: packets.count, name)
+      try describe(&draft, index, encoded, packets.count)
+      try fill(&packets, index, name)
+      try packets.put(into: &draft, schema)
+      draft.bytes = .made(encoded)
+    }
+    return draft
+  }
+
+  /// What the video was, for whoever wants to know.
+  private func note(_ metadata: inout JSONValue, _ old: JSONReader) {
+    var from = JSONValue.object([])
+    for name in ["codec", "container", "pixel_format", "bytes", "sha256", "stored", "time_base"] {
+      from.set(name, old.value[name])
+    }
+    metadata.set("transcoded", .record(["to": .string(target.text), "from": from]))
+  }
+
+  private func chunk(
+    _ draft: inout TrackDraft, _ source: SourceFrames, _ packets: inout PacketColumns,
+    _ name: String, _ key: String
+  ) throws(TrajpackError) {
+    let frames = try Self.stored(source, count: packets.count, name: name)
+    var metadata = draft.metadata
+    let bits = Int(source.stream.bitsPerComponent)
+    for (name, value) in [
+      ("stored", "embed"), ("container", .string(StoredFrames.codec)),
+      ("codec", .string(StoredFrames.codec)), ("prediction", .string(frames.prediction.rawValue)),
+      ("bits", .int(Int64(bits))), ("bytes", .int(Int64(packets.count * frames.bytes))),
+      ("pixel_format", .string(bits == 8 ? "gray" : "gray\(bits)le")),
+    ] as [(String, JSONValue)] {
+      metadata.set(name, value)
+    }
+    for name in ["extradata", "needs_container", "hidden_packets", "other_streams"] {
+      metadata.set(name, nil)
+    }
+    draft.metadata = metadata
+    draft.bytes = .made(
+      ChunkedFrames(source, frames, count: packets.count, proof: proof, key: key))
+    for frame in 0..<packets.count {
+      packets.offset[frame] = Int64(frame * frames.bytes)
+      packets.size[frame] = Int64(frames.bytes)
+      packets.dts[frame] = PacketColumns.absent
+      packets.keyframe[frame] = 1
+    }
+  }
+
+  /// Frames that a prediction is chosen by.
+  private static let trialFrames = 8
+
+  /// How frames of a source are stored: with the prediction by which some of them become smaller.
+  ///
+  /// - Throws: A usage error where frames are more than brightness.
+  static func stored(
+    _ source: SourceFrames, count: Int, name: String
+  ) throws(TrajpackError) -> StoredFrames {
+    let bits = source.stream.bitsPerComponent
+    guard source.stream.pixelFormat.hasPrefix("gray"), (8...16).contains(bits) else {
+      throw colours(name, source.stream.pixelFormat)
+    }
+    var frames = StoredFrames(
+      prediction: .none, width: Int(source.stream.width), height: Int(source.stream.height),
+      sampleBytes: bits > 8 ? 2 : 1)
+    let compressor = try Compressor(.zstd, level: ShardWriter.framesLevel)
+    var best = Int.max
+    var chosen = StoredFrames.Prediction.none
+    for prediction in StoredFrames.Prediction.allCases {
+      frames.prediction = prediction
+      var size = 0
+      let room = ByteBuffer(frames.bytes)
+      let predicted = ByteBuffer(frames.bytes)
+      let packed = ByteBuffer(Compressor.bound(frames.bytes))
+      guard let from = room.bytes.baseAddress, let to = predicted.bytes.baseAddress else { break }
+      for frame in 0..<min(count, trialFrames) {
+        try source.read(frame..<frame + 1, into: room.bytes)
+        frames.predict(from, into: to)
+        size +=
+          try compressor.compress(UnsafeRawBufferPointer(predicted.bytes), into: packed.bytes)
+          ?? frames.bytes
+      }
+      if size < best { (best, chosen) = (size, prediction) }
+    }
+    frames.prediction = chosen
+    return frames
+  }
+
+  static func colours(_ name: String, _ pixelFormat: String) -> TrajpackError {
+    TrajpackError(
+      .usage,
+      "\(name): its pixel format is '\(pixelFormat)', and 'chunks' are for videos that have nothing but brightness "
+        + "(gray): take 'intra' or 'gop:N', which are lossless too")
+  }
+
+  func encoding(
+    _ source: SourceFrames, _ draft: TrackDraft, _ name: String
+  ) throws(TrajpackError) -> VideoEncoding {
+    let pixels = source.stream.pixelFormat
+    guard case .regular(_, let rate) = draft.clock else {
+      throw TrajpackError(
+        .usage,
+        "\(name): its frames have times of their own, which a video of a constant rate would lose: take 'chunks' or 'keep'"
+      )
+    }
+    var codec = VideoEncoding.Codec.h264(crf: 0)
+    var gop = 1
+    switch target {
+    case .lossless(let length, let wanted):
+      (gop, codec) = (length, .lossless(wanted ?? VideoTarget.Codec(for: pixels, gop: length)))
+    case .lossy(let length, let crf):
+      guard !pixels.hasPrefix("gray") else { throw Self.lossyDepth(name, target) }
+      (gop, codec) = (length, .h264(crf: crf))
+    case .keep, .chunks: break
+    }
+    let file = draft.metadata["file"]?.string ?? ""
+    let isMP4 =
+      [".mp4", ".mov", ".m4v"].contains { file.hasSuffix($0) } && codec != .lossless(.ffv1)
+    return VideoEncoding(
+      codec: codec, gop: gop, stream: source.stream, rate: rate, isMP4: isMP4)
+  }
+
+  static func lossyDepth(_ name: String, _ target: VideoTarget) -> TrajpackError {
+    TrajpackError(
+      .usage,
+      "\(name): is depth, or has nothing but brightness, and '\(target.text)' is lossy: an error of one step in depth is no "
+        + "small error; take 'chunks', 'intra' or 'gop:N'")
+  }
+
+  func encode(
+    _ source: SourceFrames, _ encoding: VideoEncoding, count: Int, _ name: String
+  ) throws(TrajpackError) -> EncodedVideo {
+    let isStopped = isStopped
+    return try encoding.encode(name) { (write) throws(TrajpackError) in
+      try source.forEach(count: count) { (_, bytes) throws(TrajpackError) in
+        guard !isStopped() else { throw TrajpackError(.usage, "stopped") }
+        try write(bytes)
+      }
+    }
+  }
+
+  /// Decodes the new video and compares it with the source, frame by frame; of a lossy one it counts frames.
+  private func check(
+    _ encoded: EncodedVideo, _ index: VideoIndex, _ source: SourceFrames, count: Int, _ name: String
+  ) throws(TrajpackError) {
+    let decoder = try VideoDecoder(index: index, source: encoded, threads: threads)
+    func fail(_ why: String) -> TrajpackError {
+      TrajpackError(
+        .machine,
+        "\(name): the encoder gave \(why), so '\(target.text)' cannot be used for it; nothing was written; take 'chunks' "
+          + "or 'intra:ffv1'")
+    }
+    guard decoder.frameCount == count else {
+      throw fail("\(decoder.frameCount) frames for \(count)")
+    }
+    guard target.isLossless else { return }
+    guard index.stream.pixelFormat == source.stream.pixelFormat else {
+      throw fail("the pixel format \(index.stream.pixelFormat) for \(source.stream.pixelFormat)")
+    }
+    let bytes = try decoder.frameBytes(VideoOutput(.native))
+    guard bytes == source.frameBytes else { throw fail("frames of another size") }
+    let piece = min(max((16 << 20) / bytes, 1), 32)
+    let (mine, theirs) = (ByteBuffer(piece * bytes), ByteBuffer(piece * bytes))
+    for first in stride(from: 0, to: count, by: piece) {
+      let frames = first..<min(first + piece, count)
+      let size = frames.count * bytes
+      let left = UnsafeMutableRawBufferPointer(rebasing: mine.bytes[..<size])
+      let right = UnsafeMutableRawBufferPointer(rebasing: theirs.bytes[..<size])
+      try source.read(frames, into: left)
+      try decoder.decode(frames: Array(frames), as: VideoOutput(.native), into: right)
+      guard !isStopped() else { throw TrajpackError(.usage, "stopped") }
+      for (number, frame) in frames.enumerated() {
+        let range = number * bytes..<(number + 1) * bytes
+        guard left[range].elementsEqual(right[range]) else {
+          throw fail("another frame \(frame)")
+        }
+      }
+    }
+  }
+
+  private func describe(
+    _ draft: inout TrackDraft, _ index: VideoIndex, _ encoded: EncodedVideo, _ count: Int
+  ) throws(TrajpackError) {
+    let order = try VideoOrder(index.packets)
+    var metadata = draft.metadata
+    for member in VideoRecord(index: index, order: order).members(
+      rows: count, bytes: encoded.count, sha256: try encoded.sha256())
+    {
+      metadata.set(member.0, member.1)
+    }
+    for name in ["prediction", "bits"] { metadata.set(name, nil) }
+    metadata.set("stored", "embed")
+    if index.container.hasPrefix("matroska"), let file = metadata["file"]?.string,
+      let dot = file.lastIndex(of: "."), !file.hasSuffix(".mkv"), !file.hasSuffix(".webm")
+    {
+      metadata.set("file", .string(file[..<dot] + ".mkv"))
+    }
+    draft.metadata = metadata
+  }
+
+  private func fill(
+    _ packets: inout PacketColumns, _ index: VideoIndex, _ name: String
+  ) throws(TrajpackError) {
+    let order = try VideoOrder(index.packets)
+    for frame in 0..<packets.count {
+      let packet = Int(order.packetOfFrame[frame])
+      packets.offset[frame] = index.packets.offset[packet]
+      packets.size[frame] = Int64(index.packets.size[packet])
+      packets.pts[frame] = index.packets.pts[packet]
+      packets.dts[frame] = index.packets.dts[packet]
+      packets.duration[frame] = index.packets.duration[packet]
+      packets.keyframe[frame] = index.packets.flags[packet].isExactKeyframe ? 1 : 0
+    }
+  }
+}
