@@ -69,12 +69,13 @@ let package = Package(
       swiftSettings: strict),
     // Errors and texts at the border to C.
     .target(
-      name: "TrajpackBorder", dependencies: ["CTrajpack", "TrajpackFormat"], swiftSettings: strict),
+      name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackABI",
       dependencies: [
         "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
-        "TrajpackBorder",
+        "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -147,7 +148,7 @@ let package = Package(
     .target(
       name: "TrajpackWriterABI",
       dependencies: [
-        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackBorder",
+        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [

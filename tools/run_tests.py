@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,9 +33,16 @@ def counts(junit):
     return len(cases) - failed - skipped, failed, skipped
 
 
+def together(*steps):
+    """Runs steps at the same time; passed, failed, skipped of each."""
+    if sys.stdout.isatty():
+        print(f"{' and '.join(name for name, *_ in steps)} ..."[:79].ljust(79), end="\r", flush=True)
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return list(pool.map(lambda some: step(*some), steps))
+
+
 def step(name, command, junit=None):
     """Runs a command into a log; says how it went; returns passed, failed, skipped."""
-    print(f"{name:<24}", end="", flush=True)
     log = OUT / (name.replace(" ", "-").replace("/", "-") + ".log")
     began = time.monotonic()
     environment = {**os.environ, "TRAJPACK_BIN": str(ROOT / ".build" / "release"), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -48,9 +56,10 @@ def step(name, command, junit=None):
     outcome = "ok" if not junit and not failed else f"{passed} passed, {failed} failed" if junit else "failed"
     if skipped:
         outcome += f", {skipped} skipped"
-    print(f"{outcome:<30}{time.monotonic() - began:6.0f} s", flush=True)
+    said = f"{name:<30}{outcome:<36}{time.monotonic() - began:6.0f} s"
     if failed:
-        print(f"\n--- {log.relative_to(ROOT)}\n{shown(log)}\n---\n", flush=True)
+        said += f"\n\n--- {log.relative_to(ROOT)}\n{shown(log)}\n---\n"
+    print(said, flush=True)
     return passed, failed, skipped
 
 
@@ -68,11 +77,11 @@ def frameworks():
             said = [line for line in done.stdout.splitlines() if "ERROR" in line] or done.stdout.splitlines()[-1:]
             why = said[-1] if done.returncode and said else ""
         if why:
-            print(f"{name:<24}not run: {why}", flush=True)
+            print(f"{name:<30}not run: {why}", flush=True)
             return 0, 0, 0
     folder = Path("tools") / "python" / "tests"
-    return step(name, [FRAMEWORKS, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}",
-                       folder / "frameworks", folder / "test_frameworks.py"], junit)
+    return together((name, [FRAMEWORKS, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}",
+                            folder / "frameworks", folder / "test_frameworks.py"], junit))[0]
 
 
 def shown(log):
@@ -80,6 +89,13 @@ def shown(log):
     lines = [line for line in log.read_text(errors="replace").splitlines()
              if not line.startswith(("◇", "✔", "Test Case", "[")) and " PASSED" not in line]
     return "\n".join(lines[-400:])
+
+
+def pytest(name, places):
+    """A suite of pytest: its name, command and JUnit file."""
+    junit = OUT / f"{name.replace('/', '-').replace(' ', '-')}.xml"
+    return (f"pytest {name}", [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}",
+                               *places], junit)
 
 
 def main():
@@ -91,26 +107,26 @@ def main():
         passed, failed, skipped = frameworks()
         print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
         return 1 if failed or not passed else 0
-    suites = [("swift test", ["swift", "test", "--disable-xctest", "--skip-build", "--xunit-output", OUT / "swift.xml"],
-               OUT / "swift.xml")]
-    for folder in ("fixtures", "tools/tests", "tools/python/tests"):
-        if (ROOT / folder).is_dir():
-            junit = OUT / f"{folder.replace('/', '-')}.xml"
-            suites.append((
-                f"pytest {folder}",
-                [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}", folder], junit))
-    suites = [s for s in suites if not wanted or any(w in s[0] for w in wanted)]
+    suites = [[("swift test", ["swift", "test", "--disable-xctest", "--skip-build", "--xunit-output", OUT / "swift.xml"],
+                OUT / "swift.xml")],
+              [pytest("fixtures", ["fixtures"])],
+              # Two at a time: most of these tests wait for one small program after the other.
+              [pytest(f"tools/tests {part + 1} of 2", sorted((ROOT / "tools" / "tests").rglob("test_*.py"))[part::2])
+               for part in range(2)],
+              # Alone: some of these have deadlines.
+              [pytest("tools/python/tests", ["tools/python/tests"])]]
+    suites = [some for some in suites if not wanted or any(w in suite[0] for w in wanted for suite in some)]
 
     # The Swift tests are built for debugging, where every check is on; what Python drives is what users run.
     for name, command in (("swift build", ["swift", "build", "--build-tests"]),
                           ("swift build -c release", ["swift", "build", "-c", "release"])):
-        _, failed, _ = step(name, command)
+        [(_, failed, _)] = together((name, command))
         if failed:
             print("0 passed, 1 failed")
             return 1
-    results = [step(*suite) for suite in suites]
+    results = [result for some in suites for result in together(*some)]
     if not wanted:
-        results.append(step("make check", ["tools/check.sh"]))
+        results += together(("make check", ["tools/check.sh"]))
     if not wanted:
         results.append(frameworks())
     passed, failed, skipped = (sum(column) for column in zip(*results, strict=True)) if results else (0, 1, 0)

@@ -1,5 +1,5 @@
 import CTrajpack
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackLoader
 
@@ -10,10 +10,10 @@ public func tp_loader_clips(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    let loader = try Border.object(loader, Loader.self, "loader")
-    out.pointee = try Border.text(try loader.clips(dataset: Int(dataset)).text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    let loader = try CInterface.object(loader, Loader.self, "loader")
+    out.pointee = try CInterface.text(try loader.clips(dataset: Int(dataset)).text())
     return TP_OK
   }
 }
@@ -25,12 +25,12 @@ public func tp_loader_clip_rows(
   _ stream: UnsafePointer<CChar>?, _ rows: UnsafeMutablePointer<Int64>?, _ room: Int,
   _ count: UnsafeMutablePointer<Int>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let rows = try Border.need(rows, "rows")
-    let count = try Border.need(count, "count")
-    let loader = try Border.object(loader, Loader.self, "loader")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let rows = try CInterface.need(rows, "rows")
+    let count = try CInterface.need(count, "count")
+    let loader = try CInterface.object(loader, Loader.self, "loader")
     count.pointee = try loader.rows(
-      ofClip: window, dataset: Int(dataset), stream: try Border.string(stream, "stream"),
+      ofClip: window, dataset: Int(dataset), stream: try CInterface.string(stream, "stream"),
       into: UnsafeMutableBufferPointer(start: rows, count: max(room, 0)))
     return TP_OK
   }

@@ -1,12 +1,12 @@
 import CTrajpack
 import Glibc
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackStore
 
 private func opened(_ dataset: OpaquePointer?) throws(TrajpackError) -> OpenDataset {
-  try Border.object(dataset, OpenDataset.self, "dataset")
+  try CInterface.object(dataset, OpenDataset.self, "dataset")
 }
 
 /// `trajpack.h` says what it does.
@@ -15,9 +15,9 @@ public func tp_dataset_open(
   _ path: UnsafePointer<CChar>?, _ dataset: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(dataset, "dataset")
-    out.pointee = Border.handle(try OpenDataset(try Border.string(path, "path")))
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(dataset, "dataset")
+    out.pointee = CInterface.handle(try OpenDataset(try CInterface.string(path, "path")))
     return TP_OK
   }
 }
@@ -25,7 +25,7 @@ public func tp_dataset_open(
 /// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_free(_ dataset: OpaquePointer?) {
-  Border.free(dataset, as: OpenDataset.self)
+  CInterface.free(dataset, as: OpenDataset.self)
 }
 
 /// `trajpack.h` says what it does.
@@ -34,9 +34,9 @@ public func tp_dataset_describe(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try opened(dataset).description.text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try opened(dataset).description.text())
     return TP_OK
   }
 }
@@ -48,8 +48,8 @@ public func tp_dataset_episodes(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
     let opened = try opened(dataset)
     guard first >= 0, count >= 0, first <= opened.episodeCount,
       count <= Int64(opened.episodeCount) - first
@@ -59,7 +59,7 @@ public func tp_dataset_episodes(
         "\(counted(count, "episode")) from \(first) on \(count == 1 ? "is" : "are") asked for; the dataset has "
           + "\(opened.episodeCount)")
     }
-    out.pointee = try Border.text(try opened.episodes(Int(first)..<Int(first + count)).text())
+    out.pointee = try CInterface.text(try opened.episodes(Int(first)..<Int(first + count)).text())
     return TP_OK
   }
 }
@@ -70,9 +70,9 @@ public func tp_dataset_find_episode(
   _ dataset: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ episode: UnsafeMutablePointer<Int64>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(episode, "episode")
-    out.pointee = Int64(try opened(dataset).episode(id: try Border.string(id, "id")))
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(episode, "episode")
+    out.pointee = Int64(try opened(dataset).episode(id: try CInterface.string(id, "id")))
     return TP_OK
   }
 }
@@ -84,9 +84,9 @@ public func tp_dataset_episode(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try opened(dataset).describe(episode: Int(episode)).text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try opened(dataset).describe(episode: Int(episode)).text())
     return TP_OK
   }
 }
@@ -97,10 +97,10 @@ public func tp_dataset_values(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
     let table = try opened(dataset).values()
-    out.pointee = try Border.text(
+    out.pointee = try CInterface.text(
       JSONValue.record(["values": ValueAnnotations(ids: [], table: table).json["values"]]).text())
     return TP_OK
   }
@@ -112,11 +112,11 @@ public func tp_dataset_statistics(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
     var statistics = DatasetStatistics()
     for shard in try opened(dataset).shards { try statistics.add(shard) }
-    out.pointee = try Border.text(statistics.json.text())
+    out.pointee = try CInterface.text(statistics.json.text())
     return TP_OK
   }
 }
@@ -128,13 +128,13 @@ public func tp_dataset_measure(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    let request = try StatisticsRequest(json: try Border.string(options, "options"))
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    let request = try StatisticsRequest(json: try CInterface.string(options, "options"))
     let opened = try opened(dataset)
     let measured = try SubsetMeasurement(opened, request)
     if request.saves, !measured.isSaved { try measured.save(in: opened.dataset.path) }
-    out.pointee = try Border.text(measured.json.text())
+    out.pointee = try CInterface.text(measured.json.text())
     return TP_OK
   }
 }
@@ -147,13 +147,13 @@ public func tp_dataset_read(
   _ observed: UnsafeMutablePointer<UInt8>?, _ observed_bytes: Int,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     let rows = try TrackRows(
-      try opened(dataset), track: Int(track), channel: try Border.string(channel, "channel"),
+      try opened(dataset), track: Int(track), channel: try CInterface.string(channel, "channel"),
       first: Int(first), count: Int(count))
     var type: ElementType?
     if let dtype {
-      let name = try Border.string(dtype, "dtype")
+      let name = try CInterface.string(dtype, "dtype")
       guard let found = ElementType(rawValue: name), found != .bytes else {
         throw TrajpackError(
           .usage,
@@ -177,8 +177,8 @@ public func tp_dataset_times(
   _ dataset: OpaquePointer?, _ track: Int64, _ first: Int64, _ count: Int64,
   _ times: UnsafeMutablePointer<Double>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(times, "times")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(times, "times")
     try TrackRows.times(
       try opened(dataset), track: Int(track), first: Int(first), count: Int(count), into: out)
     return TP_OK
@@ -193,11 +193,11 @@ public func tp_dataset_read_bytes(
   _ offsets: UnsafeMutablePointer<Int64>?, _ observed: UnsafeMutablePointer<UInt8>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(bytes, "bytes")
-    let offsets = try Border.need(offsets, "offsets")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(bytes, "bytes")
+    let offsets = try CInterface.need(offsets, "offsets")
     let rows = try TrackRows(
-      try opened(dataset), track: Int(track), channel: try Border.string(channel, "channel"),
+      try opened(dataset), track: Int(track), channel: try CInterface.string(channel, "channel"),
       first: Int(first), count: Int(count))
     let all = try rows.bytes()
     var joined: [UInt8] = []

@@ -1,12 +1,12 @@
 import CTrajpack
 import Glibc
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackStore
 
 private func made(_ loader: OpaquePointer?) throws(TrajpackError) -> Loader {
-  try Border.object(loader, Loader.self, "loader")
+  try CInterface.object(loader, Loader.self, "loader")
 }
 
 /// `trajpack.h` says what it does.
@@ -16,24 +16,24 @@ public func tp_loader_create(
   _ loader: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   runWithFrames(error) { () throws(TrajpackError) in
-    let out = try Border.need(loader, "loader")
-    let datasets = try Border.need(datasets, "datasets")
+    let out = try CInterface.need(loader, "loader")
+    let datasets = try CInterface.need(datasets, "datasets")
     guard count <= 65_535 else {
       throw TrajpackError(.usage, "a loader takes at most 65,535 datasets, not \(count)")
     }
     var opened: [OpenDataset] = []
     for i in 0..<max(count, 0) {
-      opened.append(try Border.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))
+      opened.append(try CInterface.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))
     }
-    let text = options == nil ? "{}" : try Border.string(options, "options")
-    out.pointee = Border.handle(try Loader(opened, try LoaderOptions(json: text)))
+    let text = options == nil ? "{}" : try CInterface.string(options, "options")
+    out.pointee = CInterface.handle(try Loader(opened, try LoaderOptions(json: text)))
     return TP_OK
   }
 }
 
 /// `trajpack.h` says what it does.
 @c @implementation
-public func tp_loader_free(_ loader: OpaquePointer?) { Border.free(loader, as: Loader.self) }
+public func tp_loader_free(_ loader: OpaquePointer?) { CInterface.free(loader, as: Loader.self) }
 
 /// `trajpack.h` says what it does.
 @c @implementation
@@ -41,9 +41,9 @@ public func tp_loader_describe(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try made(loader).description.text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try made(loader).description.text())
     return TP_OK
   }
 }
@@ -54,9 +54,9 @@ public func tp_loader_normalization(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try made(loader).normalization.text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try made(loader).normalization.text())
     return TP_OK
   }
 }
@@ -67,12 +67,12 @@ public func tp_loader_next(
   _ loader: OpaquePointer?, _ batch: UnsafeMutablePointer<OpaquePointer?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(batch, "batch")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(batch, "batch")
     out.pointee = nil
     switch try made(loader).next() {
     case .batch(let batch):
-      out.pointee = Border.handle(HeldBatch(batch))
+      out.pointee = CInterface.handle(BatchHandle(batch))
       return TP_OK
     case .endOfEpoch: return TP_END
     case .cancelled: return TP_CANCELLED
@@ -89,7 +89,7 @@ public func tp_loader_wait(_ loader: OpaquePointer?, _ milliseconds: Int32) -> I
 }
 
 /// A batch with its lists where C can look at them.
-private final class HeldBatch {
+private final class BatchHandle {
   let batch: Batch
   let windows: UnsafeMutablePointer<UInt64>
   let datasets: UnsafeMutablePointer<UInt32>
@@ -112,7 +112,7 @@ private final class HeldBatch {
 @c @implementation
 public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<tp_batch_view>?) {
   guard let batch, let view else { return }
-  let held = Unmanaged<HeldBatch>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
+  let held = Unmanaged<BatchHandle>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
   view.pointee = tp_batch_view(
     memory: held.batch.memory, bytes: UInt64(held.batch.bytes), count: UInt64(held.batch.count),
     epoch: held.batch.cursor.epoch, position: held.batch.cursor.position,
@@ -123,7 +123,7 @@ public func tp_batch_look(_ batch: OpaquePointer?, _ view: UnsafeMutablePointer<
 @c @implementation
 public func tp_batch_repeated(_ batch: OpaquePointer?) -> Int32 {
   guard let batch else { return 0 }
-  let held = Unmanaged<HeldBatch>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
+  let held = Unmanaged<BatchHandle>.fromOpaque(UnsafeRawPointer(batch)).takeUnretainedValue()
   return held.batch.isRepeated ? 1 : 0
 }
 
@@ -133,8 +133,8 @@ public func tp_loader_set_part(
   _ loader: OpaquePointer?, _ part: UnsafePointer<tp_part>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let part = try Border.need(part, "part").pointee
+  CInterface.run(error) { () throws(TrajpackError) in
+    let part = try CInterface.need(part, "part").pointee
     try made(loader).setPart(
       rank: Int(part.rank), world: Int(part.world), worker: Int(part.worker),
       workers: Int(part.workers), threads: Int(part.threads))
@@ -144,7 +144,7 @@ public func tp_loader_set_part(
 
 /// `trajpack.h` says what it does.
 @c @implementation
-public func tp_batch_free(_ batch: OpaquePointer?) { Border.free(batch, as: HeldBatch.self) }
+public func tp_batch_free(_ batch: OpaquePointer?) { CInterface.free(batch, as: BatchHandle.self) }
 
 /// `trajpack.h` says what it does.
 @c @implementation
@@ -152,8 +152,8 @@ public func tp_loader_lend(
   _ loader: OpaquePointer?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let memory = try Border.need(memory, "memory")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let memory = try CInterface.need(memory, "memory")
     try made(loader).lend(UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)))
     return TP_OK
   }
@@ -165,8 +165,8 @@ public func tp_loader_set_weights(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ weights: UnsafePointer<Float>?, _ count: Int,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let weights = try Border.need(weights, "weights")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let weights = try CInterface.need(weights, "weights")
     try made(loader).setWeights(
       dataset: Int(dataset), UnsafeBufferPointer(start: weights, count: max(count, 0)))
     return TP_OK
@@ -179,14 +179,14 @@ public func tp_loader_replace_weights(
   _ loader: OpaquePointer?, _ weights: UnsafePointer<UnsafePointer<Float>?>?,
   _ counts: UnsafePointer<Int>?, _ datasets: Int, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let weights = try Border.need(weights, "weights")
-    let counts = try Border.need(counts, "counts")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let weights = try CInterface.need(weights, "weights")
+    let counts = try CInterface.need(counts, "counts")
     var given: [UnsafeBufferPointer<Float>] = []
     for dataset in 0..<max(datasets, 0) {
       given.append(
         UnsafeBufferPointer(
-          start: try Border.need(weights[dataset], "weights"), count: max(counts[dataset], 0)))
+          start: try CInterface.need(weights[dataset], "weights"), count: max(counts[dataset], 0)))
     }
     try made(loader).replaceWeights(given)
     return TP_OK
@@ -199,9 +199,9 @@ public func tp_loader_read(
   _ loader: OpaquePointer?, _ dataset: UInt32, _ windows: UnsafePointer<UInt64>?, _ count: Int,
   _ memory: UnsafeMutableRawPointer?, _ bytes: Int, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let windows = try Border.need(windows, "windows")
-    let memory = try Border.need(memory, "memory")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let windows = try CInterface.need(windows, "windows")
+    let memory = try CInterface.need(memory, "memory")
     try made(loader).read(
       dataset: Int(dataset),
       windows: Array(UnsafeBufferPointer(start: windows, count: max(count, 0))),
@@ -217,8 +217,8 @@ public func tp_loader_order(
   _ windows: UnsafeMutablePointer<UInt64>?, _ datasets: UnsafeMutablePointer<UInt32>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let windows = try Border.need(windows, "windows")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let windows = try CInterface.need(windows, "windows")
     try made(loader).checkWeights()
     let order = try made(loader).order
     guard count >= 0, first <= order.epochWindows, UInt64(count) <= order.epochWindows - first
@@ -243,7 +243,7 @@ public func tp_loader_locate(
   _ episode: UnsafeMutablePointer<Int64>?, _ track: UnsafeMutablePointer<Int64>?,
   _ row: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     let found = try made(loader).locate(dataset: Int(dataset), window: window)
     episode?.pointee = Int64(found.episode)
     track?.pointee = Int64(found.track)
@@ -259,9 +259,9 @@ public func tp_loader_locate_all(
   _ count: Int, _ episodes: UnsafeMutablePointer<Int64>?, _ tracks: UnsafeMutablePointer<Int64>?,
   _ rows: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let windows = try Border.need(windows, "windows")
-    let datasets = try Border.need(datasets, "datasets")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let windows = try CInterface.need(windows, "windows")
+    let datasets = try CInterface.need(datasets, "datasets")
     let loader = try made(loader)
     for i in 0..<max(count, 0) {
       let found = try loader.locate(dataset: Int(datasets[i]), window: windows[i])
@@ -282,14 +282,14 @@ public func tp_loader_texts(
   _ offsets: UnsafeMutablePointer<Int64>?, _ present: UnsafeMutablePointer<UInt8>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(bytes, "bytes")
-    let offsets = try Border.need(offsets, "offsets")
-    let windows = try Border.need(windows, "windows")
-    let datasets = try Border.need(datasets, "datasets")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(bytes, "bytes")
+    let offsets = try CInterface.need(offsets, "offsets")
+    let windows = try CInterface.need(windows, "windows")
+    let datasets = try CInterface.need(datasets, "datasets")
     let count = max(count, 0)
     let texts = try made(loader).texts(
-      try Border.string(name, "name"),
+      try CInterface.string(name, "name"),
       datasets: UnsafeBufferPointer(start: datasets, count: count).map { Int($0) },
       windows: Array(UnsafeBufferPointer(start: windows, count: count)))
     var joined: [UInt8] = []
@@ -329,8 +329,8 @@ public func tp_loader_set_state(
   _ loader: OpaquePointer?, _ state: UnsafePointer<tp_state>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let state = try Border.need(state, "state").pointee
+  CInterface.run(error) { () throws(TrajpackError) in
+    let state = try CInterface.need(state, "state").pointee
     guard state.version == 1 else {
       throw TrajpackError(
         .usage,
@@ -353,7 +353,7 @@ public func tp_loader_seek(
   _ loader: OpaquePointer?, _ epoch: UInt64, _ position: UInt64,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     try made(loader).seek(WindowCursor(epoch: epoch, position: position))
     return TP_OK
   }
@@ -365,9 +365,9 @@ public func tp_loader_stats(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try made(loader).statistics.text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try made(loader).statistics.text())
     return TP_OK
   }
 }

@@ -1,7 +1,7 @@
 import CTrajpack
 import CVideoTable
 import Glibc
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackLoader
 
@@ -10,7 +10,7 @@ func runWithFrames(
   _ error: UnsafeMutablePointer<tp_error>?, _ body: () throws(TrajpackError) -> tp_status
 ) -> Int32 {
   var lacksLibrary = false
-  let status = Border.run(error) { () throws(TrajpackError) in
+  let status = CInterface.run(error) { () throws(TrajpackError) in
     do throws(TrajpackError) {
       return try body()
     } catch let failure {
@@ -26,8 +26,8 @@ func runWithFrames(
 public func tp_video_register(
   _ functions: UnsafePointer<tpv_functions>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    try VideoLibrary.register(try Border.need(functions, "functions"))
+  CInterface.run(error) { () throws(TrajpackError) in
+    try VideoLibrary.register(try CInterface.need(functions, "functions"))
     return TP_OK
   }
 }
@@ -38,9 +38,9 @@ public func tp_dataset_set_media(
   _ dataset: OpaquePointer?, _ folder: UnsafePointer<CChar>?, _ allow_outside: Int32,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    try Border.object(dataset, OpenDataset.self, "dataset").media.set(
-      try Border.string(folder, "folder"), allowsOutside: allow_outside != 0)
+  CInterface.run(error) { () throws(TrajpackError) in
+    try CInterface.object(dataset, OpenDataset.self, "dataset").media.set(
+      try CInterface.string(folder, "folder"), allowsOutside: allow_outside != 0)
     return TP_OK
   }
 }
@@ -53,11 +53,11 @@ public func tp_dataset_describe_frames(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   runWithFrames(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
+    let out = try CInterface.need(json, "json")
     let frames = try TrackFrames(
-      try Border.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
-      options: options == nil ? "{}" : try Border.string(options, "options"))
-    out.pointee = try Border.text(frames.description.text())
+      try CInterface.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
+      options: options == nil ? "{}" : try CInterface.string(options, "options"))
+    out.pointee = try CInterface.text(frames.description.text())
     return TP_OK
   }
 }
@@ -70,10 +70,10 @@ public func tp_dataset_read_frames(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   runWithFrames(error) { () throws(TrajpackError) in
-    let numbers = try Border.need(frames, "frames")
+    let numbers = try CInterface.need(frames, "frames")
     let video = try TrackFrames(
-      try Border.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
-      options: options == nil ? "{}" : try Border.string(options, "options"))
+      try CInterface.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
+      options: options == nil ? "{}" : try CInterface.string(options, "options"))
     try video.read(
       UnsafeBufferPointer(start: numbers, count: max(count, 0)).map { Int($0) },
       into: UnsafeMutableRawBufferPointer(start: memory, count: max(bytes, 0)))

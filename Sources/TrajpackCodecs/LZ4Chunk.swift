@@ -163,7 +163,7 @@ extension LZ4Chunk {
   /// time to inflate it would buy next to nothing.
   ///
   /// - Parameter state: `LZ4_sizeofStateHC()` bytes, and ``quickState`` at least.
-  /// - Returns: The number of bytes; `nil` where there is no room, so that nothing is won.
+  /// - Returns: The number of bytes; `nil` where the output would not be smaller than the input.
   static func compress(
     _ source: UnsafeRawBufferPointer, pieces: Int, _ search: Search,
     state: UnsafeMutableRawPointer, into out: UnsafeMutableRawBufferPointer
@@ -183,7 +183,7 @@ extension LZ4Chunk {
       var count: Int32
       switch search {
       case .level(let level):
-        // Noise is found out by the fast search, which runs through it.
+        // The fast search comes first: it rejects incompressible data quickly.
         count = LZ4_compress_fast_extState(
           state, input, output, Int32(piece),
           Int32(piece - (level == 1 ? piece / 16 : piece / 64)), 1)

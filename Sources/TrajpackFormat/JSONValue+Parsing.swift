@@ -27,7 +27,7 @@ private struct JSONParser {
   mutating func document() throws(TrajpackError) -> JSONValue {
     let value = try value(depth: 0)
     skipSpace()
-    guard at == bytes.count else { throw wrong("nothing more after the document") }
+    guard at == bytes.count else { throw wrong("the end of the text after the document") }
     return value
   }
 

@@ -1,8 +1,8 @@
 import CPlatform
 
-/// A table of int64 columns in little memory: each column of 512 rows is a line and, where it is none, the
-/// few bytes by which its numbers differ from one. A million episodes of one length take no memory for a
-/// row, and others a few bytes.
+/// A table of int64 columns in little memory: each column is stored per 512 rows as a linear fit plus the
+/// residuals, in as few bytes as they need. A million episodes of one length take no memory for a row, and
+/// others a few bytes.
 public struct PackedTable: Sendable {
   /// Columns of a row.
   public let columns: Int
@@ -38,7 +38,7 @@ public struct PackedTable: Sendable {
     guard let lines, row >= 0, row < count else { return 0 }
     let line = lines[(row &>> Self.blockShift) &* columns &+ column]
     let place = row & (Self.blockRows &- 1)
-    // A line without bytes points at some that its mask clears.
+    // With width 0 the pointer is a dummy; the mask makes the residual 0.
     let rest =
       UnsafeRawPointer(line.bytes).unsafelyUnwrapped
       .loadUnaligned(fromByteOffset: place &* Int(line.width), as: UInt64.self) & line.mask

@@ -1,6 +1,6 @@
 /// A channel that has no place yet: what it is, and the type it is to be stored as.
 public struct ChannelPlan: Sendable, Equatable {
-  /// The channel; its storage is the layout's to say, but for the decimals.
+  /// The channel. The layout fills in `storage`; only `decimals` is read here.
   public var channel: Channel
   /// The type of the stored elements; not used for ``ElementType/bytes``.
   public var stored: ElementType

@@ -51,11 +51,11 @@ extension ShardIndex {
 
   /// Checks pieces of the episodes with `check`; a piece that throws leaves `nil`.
   func checkPieces<Found: Sendable>(
-    _ pieces: Int, _ sharing: Sharing,
+    _ pieces: Int, _ sharing: ParallelFor,
     _ check: @escaping @Sendable (Range<Int>) throws(TrajpackError) -> Found
   ) -> [Found]? {
     let count = episodes.count
-    let slots = Slots<Found>(pieces)
+    let slots = ResultBuffer<Found>(pieces)
     sharing(pieces) { piece in
       slots[piece] = try? check(count * piece / pieces..<count * (piece + 1) / pieces)
     }
@@ -64,7 +64,7 @@ extension ShardIndex {
   }
 
   /// A place for each piece's result.
-  private final class Slots<Value>: @unchecked Sendable {
+  private final class ResultBuffer<Value>: @unchecked Sendable {
     // Each place is written by one thread, and read when all are done.
     private let places: UnsafeMutableBufferPointer<Value?>
 

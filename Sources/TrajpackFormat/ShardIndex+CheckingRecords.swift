@@ -10,7 +10,7 @@ extension ShardIndex {
   }
 
   func checkEpisodes(
-    pieces: Int, _ sharing: Sharing
+    pieces: Int, _ sharing: ParallelFor
   ) throws(TrajpackError) -> [SplitTally] {
     if pieces > 1,
       let found = checkPieces(
@@ -50,7 +50,7 @@ extension ShardIndex {
       }
       // No two ids are the same text, so together they are no longer than all text.
       guard episode[1] <= textCount - idBytes else {
-        throw damaged("episodes", row, "has the id of another")
+        throw damaged("episodes", row, "has the id of another row: ids are unique")
       }
       idBytes += episode[1]
       let split = episode[4]
@@ -69,7 +69,7 @@ extension ShardIndex {
   }
 
   /// Where the tracks of a stream begin in a piece, and where the next one has to.
-  private struct Following: Sendable {
+  private struct ContiguityCheck: Sendable {
     var first = -1
     var next = 0
 
@@ -83,7 +83,7 @@ extension ShardIndex {
     }
 
     /// Whether a piece follows this one, which then holds both.
-    mutating func follows(_ piece: Following) -> Bool {
+    mutating func follows(_ piece: ContiguityCheck) -> Bool {
       piece.first < 0 || follows(piece.first, piece.next - piece.first)
     }
   }
@@ -93,14 +93,14 @@ extension ShardIndex {
     let count: Int
     let blobBytes: Int
     let times: ElementType?
-    var rows: Following
-    var bytes: Following
-    var tally = StreamTally()
+    var rows: ContiguityCheck
+    var bytes: ContiguityCheck
+    var tally = StreamSummary()
   }
 
   func checkTracks(
-    pieces: Int, _ sharing: Sharing
-  ) throws(TrajpackError) -> [StreamTally] {
+    pieces: Int, _ sharing: ParallelFor
+  ) throws(TrajpackError) -> [StreamSummary] {
     if pieces > 1,
       let found = checkPieces(
         pieces, sharing, { (rows) throws(TrajpackError) in try self.checkTracks(rows) }),
@@ -119,7 +119,7 @@ extension ShardIndex {
   }
 
   /// The tallies of all pieces; `nil` where one does not follow the other, or rows are left over.
-  private func joined(_ pieces: [[StreamFound]]) -> [StreamTally]? {
+  private func joined(_ pieces: [[StreamFound]]) -> [StreamSummary]? {
     var all = pieces[0]
     for piece in pieces.dropFirst() {
       for stream in all.indices {
@@ -135,7 +135,7 @@ extension ShardIndex {
   /// Checks the tracks of some episodes, whose rows have been checked.
   private func checkTracks(_ range: Range<Int>) throws(TrajpackError) -> [StreamFound] {
     // Only a piece that begins later may begin with rows that are not the first.
-    let start = Following(first: range.lowerBound == 0 ? 0 : -1)
+    let start = ContiguityCheck(first: range.lowerBound == 0 ? 0 : -1)
     var found = schema.streams.enumerated().map { number, stream in
       StreamFound(
         count: streamRows[number], blobBytes: stream.blob.map { schema.blocks[$0].rows } ?? 0,
@@ -158,7 +158,7 @@ extension ShardIndex {
       let owner = owners.row(episode)
       for row in owner[5]..<owner[5] + owner[6] {
         let numbers = rows.row(row)
-        let track = TrackNumbers(numbers)
+        let track = TrackRecord(numbers)
         guard track.episode == episode, track.stream >= 0, track.stream < streams.count,
           track.entity >= -1, track.entity < entities, track.clock >= 0, track.clock < clocks
         else { throw damaged("tracks", row, "names something unknown") }
@@ -173,7 +173,7 @@ extension ShardIndex {
   /// What is wrong with a track of a stream.
   @inline(__always)
   private func check(
-    _ numbers: TableRows.Row, _ track: TrackNumbers, sort: Int, _ stream: inout StreamFound
+    _ numbers: TableRows.Row, _ track: TrackRecord, sort: Int, _ stream: inout StreamFound
   ) -> StaticString? {
     guard sort == 0 || stream.times == (sort == 1 ? .int64 : .float64) else {
       return "has a clock of times in a stream without them"
@@ -195,7 +195,7 @@ extension ShardIndex {
   }
 
   /// The rate of a clock as it is written; `nil` for explicit times.
-  func rate(ofClock row: Int) -> StreamTally.Rate {
+  func rate(ofClock row: Int) -> StreamSummary.Rate {
     clocks[row, 0] == 0 ? (clocks[row, 3], clocks[row, 4]) : nil
   }
 }

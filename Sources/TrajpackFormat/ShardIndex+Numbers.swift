@@ -2,7 +2,7 @@
 extension ShardIndex {
   /// A row of the track table.
   @usableFromInline
-  package struct TrackNumbers: Sendable {
+  package struct TrackRecord: Sendable {
     @usableFromInline package let episode: Int
     @usableFromInline package let stream: Int
     /// The row of the entity table; -1 for a stream of the episode itself.
@@ -51,11 +51,11 @@ extension ShardIndex {
 
     /// The numbers of a track.
     @inlinable
-    package func numbers(ofTrack number: Int) -> TrackNumbers { TrackNumbers(tracks.row(number)) }
+    package func numbers(ofTrack number: Int) -> TrackRecord { TrackRecord(tracks.row(number)) }
   }
 
   /// A row of the entity table: the number of its kind, its index and its type.
-  package struct EntityNumbers: Sendable {
+  package struct EntityRecord: Sendable {
     package let kind: Int
     package let index: Int
     package let type: Int
@@ -63,8 +63,8 @@ extension ShardIndex {
 
   /// The numbers of a track.
   @inlinable
-  package func numbers(ofTrack number: Int) -> TrackNumbers {
-    TrackNumbers(
+  package func numbers(ofTrack number: Int) -> TrackRecord {
+    TrackRecord(
       episode: tracks[number, 0], stream: tracks[number, 1], entity: tracks[number, 2],
       clock: tracks[number, 3], first: tracks[number, 4], count: tracks[number, 5])
   }
@@ -94,8 +94,8 @@ extension ShardIndex {
   }
 
   /// The numbers of an entity.
-  package func numbers(ofEntity number: Int) -> EntityNumbers {
-    EntityNumbers(
+  package func numbers(ofEntity number: Int) -> EntityRecord {
+    EntityRecord(
       kind: entities[number, 0], index: entities[number, 1], type: entities[number, 2])
   }
 

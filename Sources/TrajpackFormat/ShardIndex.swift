@@ -12,11 +12,11 @@ public struct ShardIndex: Sendable {
   /// The number of tracks.
   public var trackCount: Int { tracks.count }
   /// What the tracks of each stream are like.
-  package private(set) var streamTallies: [StreamTally] = []
+  package private(set) var streamTallies: [StreamSummary] = []
   /// The episodes of each split; the first number is that of those without one.
   package private(set) var splitTallies: [SplitTally] = []
 
-  let text: IndexMemory
+  let text: OwnedBuffer
   let textCount: Int
   @usableFromInline let episodes: PackedTable
   @usableFromInline let tracks: PackedTable
@@ -51,7 +51,7 @@ public struct ShardIndex: Sendable {
     /// The JSON of the schema.
     public var schema: JSONValue
     /// The bytes that tables point into, the first `textCount` of `text`.
-    public var text: IndexMemory
+    public var text: OwnedBuffer
     /// How many they are.
     public var textCount: Int
     /// The tables that there are.
@@ -59,7 +59,7 @@ public struct ShardIndex: Sendable {
 
     /// The parts of an index.
     public init(
-      schema: JSONValue, text: IndexMemory, textCount: Int,
+      schema: JSONValue, text: OwnedBuffer, textCount: Int,
       tables: [ShardHeader.SectionID: PackedTable]
     ) {
       self.schema = schema
@@ -70,14 +70,14 @@ public struct ShardIndex: Sendable {
   }
 
   /// Does work number 0, 1 and so on, on several threads or one, and returns when all is done.
-  public typealias Sharing = (_ count: Int, _ work: @escaping @Sendable (Int) -> Void) -> Void
+  public typealias ParallelFor = (_ count: Int, _ work: @escaping @Sendable (Int) -> Void) -> Void
 
   /// Checks the parts of an index of a file of `fileLength` bytes, in `pieces` that are shared out.
   ///
   /// - Throws: A data error naming the row of the table that breaks a rule.
   public init(
     _ parts: Parts, fileLength: UInt64, pieces: Int = 1,
-    sharing: Sharing = { count, work in (0..<count).forEach(work) }
+    sharing: ParallelFor = { count, work in (0..<count).forEach(work) }
   ) throws(TrajpackError) {
     func table(_ id: ShardHeader.SectionID, _ columns: Int) -> PackedTable {
       parts.tables[id] ?? PackedTable(columns: columns)

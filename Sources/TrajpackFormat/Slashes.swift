@@ -3,7 +3,7 @@
 
 extension StringProtocol {
   /// The parts between slashes, empty ones too.
-  package var slashParts: [String] {
+  package var pathComponents: [String] {
     unicodeScalars.split(separator: "/", omittingEmptySubsequences: false).map { part in
       var text = String.UnicodeScalarView()
       text.append(contentsOf: part)
@@ -15,7 +15,7 @@ extension StringProtocol {
   package var lastSlash: Index? { unicodeScalars.lastIndex(of: "/") }
 
   /// Whether it is a path that leads down from a folder and nowhere else: no part is empty, `.` or `..`.
-  package var leadsDown: Bool {
-    slashParts.allSatisfy { !["", ".", ".."].contains($0) } && !utf8.contains(0)
+  package var isRelativeDescendant: Bool {
+    pathComponents.allSatisfy { !["", ".", ".."].contains($0) } && !utf8.contains(0)
   }
 }

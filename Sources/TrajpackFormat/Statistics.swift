@@ -122,7 +122,7 @@ public struct ComponentStatistics: Sendable, Equatable {
 }
 
 /// Which numbers of a channel are one component of its statistics.
-public enum ComponentRule {
+public enum StatisticsComponents {
   /// The components of a channel: for each, the elements of a row that belong to it. Points and
   /// directions of many (a skeleton's joints) are gathered by axis; of all else each element is its own.
   /// Channels without numbers to average have none.

@@ -8,7 +8,7 @@ package final class TableRows {
   // In memory of its own, where Swift does not count who looks at it.
   @usableFromInline let block: UnsafeMutablePointer<Int>
   private let wanted: [Int]
-  /// The constant that each column is full of.
+  /// Per column: its value where the whole column is constant.
   private var constants: [Int64?]
 
   /// Looks at `columns` of a table only, or at all of them.

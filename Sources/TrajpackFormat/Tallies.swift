@@ -1,5 +1,5 @@
 /// What the tracks of one stream of a shard are like.
-package struct StreamTally: Sendable {
+package struct StreamSummary: Sendable {
   /// Tracks.
   package private(set) var tracks = 0
   /// The most rows of a track.
@@ -25,7 +25,7 @@ package struct StreamTally: Sendable {
 
   /// Counts a track; those of an episode come one after the other.
   @inline(__always)
-  package mutating func add(_ track: ShardIndex.TrackNumbers, rate: (_ clock: Int) -> Rate) {
+  package mutating func add(_ track: ShardIndex.TrackRecord, rate: (_ clock: Int) -> Rate) {
     tracks += 1
     longest = max(longest, track.count)
     if track.clock != clock { change(track.clock, rate(track.clock)) }
@@ -55,7 +55,7 @@ package struct StreamTally: Sendable {
   }
 
   /// Adds the tracks of other episodes.
-  package mutating func add(_ other: StreamTally) {
+  package mutating func add(_ other: StreamSummary) {
     tracks += other.tracks
     longest = max(longest, other.longest)
     entities = max(entities, other.entities)

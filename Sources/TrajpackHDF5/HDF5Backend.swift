@@ -58,7 +58,7 @@ public final class HDF5Backend: ShardBackend {
 
   private func makeGroups(of path: String) throws(TrajpackError) {
     var group = ""
-    for part in path.slashParts.dropLast() where !part.isEmpty {
+    for part in path.pathComponents.dropLast() where !part.isEmpty {
       group += "/" + part
       guard groups.insert(group).inserted else { continue }
       _ = try HDF5Handle(tph5_create_group(fileID, group), .group, "\(self.path): group \(group)")

@@ -36,7 +36,7 @@ extension Loader {
     let schemas = Schemas(views)
     let frames = try FrameSelection(views, options)
     let selection = try Selection(schemas.distinct, options, frames: frames)
-    let facts = DataFacts(views)
+    let facts = StreamProfile(views)
     let reference = try Self.reference(selection, schemas.distinct, facts, options)
     var rows = options.length ?? 1
     if let duration = options.duration {
@@ -145,7 +145,7 @@ extension Loader {
 
   /// The stream whose clock counts rows.
   static func reference(
-    _ selection: Selection, _ schemas: [Schema], _ facts: DataFacts, _ options: LoaderOptions
+    _ selection: Selection, _ schemas: [Schema], _ facts: StreamProfile, _ options: LoaderOptions
   ) throws(TrajpackError) -> String {
     if let name = options.reference {
       let names = schemas.flatMap { $0.streams.map(\.name) }
@@ -168,7 +168,8 @@ extension Loader {
 
   /// How windows are cut: the window's own rows, and offsets that reach beyond it.
   private static func rule(
-    _ layout: Layout, _ options: LoaderOptions, _ facts: DataFacts, reference: String, length: Int
+    _ layout: Layout, _ options: LoaderOptions, _ facts: StreamProfile, reference: String,
+    length: Int
   ) -> WindowRule {
     var low = 0
     var high = 0
@@ -196,7 +197,7 @@ extension Loader {
 
   private static func noWindows(
     _ dataset: OpenDataset, _ filter: EpisodeFilter, _ split: SplitSelection?,
-    _ facts: DataFacts, reference: String, length: Int, _ options: LoaderOptions
+    _ facts: StreamProfile, reference: String, length: Int, _ options: LoaderOptions
   ) -> TrajpackError {
     let path = dataset.dataset.path
     var kept = 0

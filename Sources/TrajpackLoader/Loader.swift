@@ -45,7 +45,7 @@ public final class Loader: @unchecked Sendable {
   let setup: LoaderSetup
   private var memory: BatchMemory
   private var engine: Engine?
-  private var lock = Lock()
+  private var lock = ConditionLock()
   private var generation: UInt64
   private var isCancelled = false
   private var delivered = (batches: 0, windows: 0)
@@ -92,14 +92,14 @@ public final class Loader: @unchecked Sendable {
   }
 
   /// After a fork nothing that a lost thread may hold is touched again.
-  private func adopt() {
+  private func restartAfterFork() {
     guard generation != tp_fork_generation() else { return }
     generation = tp_fork_generation()
     _ = Unmanaged.passRetained(lock)
     _ = Unmanaged.passRetained(memory)
     if let engine { _ = Unmanaged.passRetained(engine) }
     engine = nil
-    lock = Lock()
+    lock = ConditionLock()
     memory = BatchMemory(bytes: setup.layout.bytes, spareLimit: setup.options.prefetch + 2)
   }
 
@@ -142,7 +142,7 @@ public final class Loader: @unchecked Sendable {
 
   /// The engine, started where it is not running; `nil` after ``cancel()``.
   private func running() throws(TrajpackError) -> Engine? {
-    adopt()
+    restartAfterFork()
     if lock.locked({ isCancelled }) { return nil }
     if let engine { return engine }
     try checkWeights()
@@ -181,7 +181,7 @@ public final class Loader: @unchecked Sendable {
     try Self.check(new, order)
     let count = threads > 0 ? threads : setup.options.threads
     guard new != cut || count != self.threads else { return }
-    adopt()
+    restartAfterFork()
     stopEngine()
     cut = new
     self.threads = count
@@ -189,7 +189,7 @@ public final class Loader: @unchecked Sendable {
 
   /// Goes to a place of the order.
   public func seek(_ cursor: WindowCursor, seed: UInt64? = nil) {
-    adopt()
+    restartAfterFork()
     stopEngine()
     lock.locked { isCancelled = false }
     if let seed { order.seed = seed }
@@ -198,7 +198,7 @@ public final class Loader: @unchecked Sendable {
 
   /// Makes ``next()`` return at once, now and until ``seek(_:seed:)``.
   public func cancel() {
-    adopt()
+    restartAfterFork()
     lock.locked {
       isCancelled = true
       engine?.cancel()
@@ -283,7 +283,7 @@ public final class Loader: @unchecked Sendable {
 
   /// What the loader has done: members of a JSON object; `trajpack.h` names them.
   public var statistics: JSONValue {
-    adopt()
+    restartAfterFork()
     var (totals, cacheBytes, threads) = (before, 0, 0)
     var frames = tpv_counts()
     lock.locked {

@@ -5,7 +5,7 @@ import TrajpackStore
 extension OpenDataset {
   /// The dataset: streams, channels, splits, shards.
   public var description: JSONValue {
-    let facts = DataFacts([shards.map { ShardView($0) }])
+    let facts = StreamProfile([shards.map { ShardView($0) }])
     var streams: [TrajpackFormat.Stream] = []
     var rows: [String: Int] = [:]
     var tracks: [String: Int] = [:]

@@ -40,7 +40,7 @@ extension NormalizeStep {
       throw TrajpackError(
         .usage,
         "the dataset has no split '\(split)'\(Suggestion.text(for: split, among: splits)); write "
-          + "\"split\": \"all\" to use every episode, by which training sees the test")
+          + "\"split\": \"all\" to use every episode, which leaks test data into training")
     }
     var wanted: [(isNamed: Bool, channel: MeasuredChannel)] = []
     for program in try before.programs(for: originals) {
@@ -58,7 +58,7 @@ extension NormalizeStep {
           if let axes {
             try ComponentAxes.components(of: original.shape, axes: axes, path)
           } else {
-            ComponentRule.components(of: original)
+            StatisticsComponents.components(of: original)
           }
         wanted.append(
           (

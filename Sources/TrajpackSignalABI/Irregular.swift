@@ -45,7 +45,7 @@ public func tp_signal_mask(
     let how = try mechanism(code, amount, numbers.map { Int($0) }, Array(factors))
     let i = input.pointee
     let out = UnsafeMutableBufferPointer(start: mask, count: i.entries)
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try how.apply(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components), mask: out, seed: seed,
         stream: stream)
@@ -73,7 +73,7 @@ public func tp_signal_time_since(
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let i = input.pointee
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       guard let mask = i.mask else {
         throw TrajpackError(.usage, "time since observed needs a mask")
       }
@@ -97,7 +97,7 @@ public func tp_signal_coefficients(
   border(error) { () throws(TrajpackError) in
     let i = input.pointee
     let at = Array(UnsafeBufferPointer(start: queries, count: queries == nil ? 0 : Int(count)))
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let result = try PathCoefficients<S>(
         choose(kind, "kind", [0: .naturalCubic, 1: .hermiteBackward]), times.pointee.times(),
         i.buffer(type), components: Int(i.components), observed: i.mask)
@@ -120,7 +120,7 @@ public func tp_signal_rectilinear(
 ) -> Int32 {
   border(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try rectilinearPath(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components),
         timeComponent: Int(timeComponent), observed: i.mask, allowsLookingAhead: lookAhead != 0,
@@ -143,7 +143,7 @@ public func tp_signal_quantise(
     guard case .floats(let at) = try times.pointee.times() else {
       throw TrajpackError(.usage, "quantising takes floating-point times: give form 2")
     }
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let result = try QuantisedSeries<S>(
         at, quantum: quantum, i.buffer(type), components: Int(i.components), observed: i.mask)
       ticks.update(from: result.ticks, count: result.ticks.count)
@@ -176,7 +176,7 @@ public func tp_signal_union(
           .usage, "series \(i) has other components or another type than series 0: give all alike")
       }
     }
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       var batch: [BatchSeries<S>] = []
       for i in 0..<Int(count) {
         let input = inputs[i]

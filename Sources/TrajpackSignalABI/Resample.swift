@@ -29,7 +29,7 @@ public func tp_signal_resample(
       from: source.pointee.times(), to: target.pointee.times(),
       edges: choose(edges, "edges", edgePolicies), gapLimit: span(gap), breaks: rows.map { Int($0) }
     )
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       let (values, out) = (i.buffer(type), o.buffer(type, i.components))
       let mask = o.masks(i.components)
@@ -63,7 +63,7 @@ public func tp_signal_polyphase(
     let filter = try LowPass(up: Int(up), down: Int(down))
     let policy: FilterEdges = try choose(
       edges, "edges", [0: .zero, 1: .hold, 2: .reflect, 3: .line, 4: .mean])
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try filter.apply(
         i.buffer(type), rows: Int(i.rows), components: Int(i.components), observed: i.mask,
@@ -85,7 +85,7 @@ public func tp_signal_moving_mean(
   border(error) { () throws(TrajpackError) in
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(), gapLimit: span(gap))
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try plan.applyMovingMean(
         width: width, i.buffer(type), components: Int(i.components), observed: i.mask,
@@ -111,7 +111,7 @@ public func tp_signal_bins(
     let wanted: BinStatistic = try choose(
       statistic, "statistic",
       [0: .mean, 1: .sum, 2: .minimum, 3: .maximum, 4: .first, 5: .last, 6: .count])
-    func run<S: Sample>(_ type: S.Type) throws(TrajpackError) {
+    func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       let (i, o) = (input.pointee, output.pointee)
       try plan.apply(
         wanted, i.buffer(type), components: Int(i.components), observed: i.mask,

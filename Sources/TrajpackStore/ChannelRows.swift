@@ -3,11 +3,11 @@ import TrajpackFormat
 /// The rows of one channel, packed, ready to be laid into blocks.
 package struct ChannelRows {
   /// The bytes.
-  package var spool: Spool
+  package var spool: RowSpool
   /// Where the first row begins.
   package var offset: Int
 
-  package init(spool: Spool, offset: Int = 0) {
+  package init(spool: RowSpool, offset: Int = 0) {
     self.spool = spool
     self.offset = offset
   }
@@ -37,7 +37,7 @@ extension Schema {
         out.append(.init(channels[inside[0]].spool, offset: channels[inside[0]].offset))
         continue
       }
-      let spool = Spool()
+      let spool = RowSpool()
       let perPiece = max((128 << 10) / block.rowBytes, 1)
       let rows = ByteBuffer(perPiece * block.rowBytes)
       for first in stride(from: 0, to: count, by: perPiece) {

@@ -79,7 +79,7 @@ struct ChunkJob: Sendable {
 
 /// Compressors that threads borrow.
 final class CompressorPool: @unchecked Sendable {
-  private let monitor = Monitor()
+  private let monitor = ConditionLock()
   private struct Kind: Hashable {
     var codec: Codec
     var level: Int?

@@ -51,7 +51,7 @@ public final class DatasetLock {
       temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)
     guard fresh >= 0 else { throw .system("cannot be made", temporary) }
     guard flock(fresh, LOCK_EX | LOCK_NB) == 0, rename(temporary, path) == 0 else {
-      let failure = TrajpackError.system("cannot be named", path)
+      let failure = TrajpackError.system("cannot be renamed into place", path)
       close(fresh)
       unlink(temporary)
       throw failure

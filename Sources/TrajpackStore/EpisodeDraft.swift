@@ -27,12 +27,12 @@ public struct TrackDraft: Sendable {
   /// Rows of one block: packed rows that begin at a byte of a spool.
   public struct Rows: Sendable {
     /// The bytes.
-    public var spool: Spool
+    public var spool: RowSpool
     /// Where the first row begins.
     public var offset: Int
 
     /// Rows that begin at byte `offset` of `spool`.
-    public init(_ spool: Spool, offset: Int = 0) {
+    public init(_ spool: RowSpool, offset: Int = 0) {
       self.spool = spool
       self.offset = offset
     }
@@ -40,7 +40,7 @@ public struct TrackDraft: Sendable {
 
   /// The bytes that rows of bytes channels point into.
   public enum Bytes: Sendable {
-    case spool(Spool, Range<Int>)
+    case spool(RowSpool, Range<Int>)
     case file(LocalFile)
     case made(any MadeBytes)
 

@@ -126,7 +126,7 @@ public enum FileSystem {
 
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
-    var parts = path.slashParts
+    var parts = path.pathComponents
     while parts.count > 1, parts.last == "" { parts.removeLast() }
     guard parts.count > 1 else { return parts == [""] && !path.isEmpty ? "/" : "." }
     parts.removeLast()
@@ -135,7 +135,7 @@ public enum FileSystem {
 
   /// The last part of `path`.
   public static func name(of path: String) -> String {
-    path.slashParts.last { !$0.isEmpty } ?? path
+    path.pathComponents.last { !$0.isEmpty } ?? path
   }
 
   /// Makes the bytes of an open file durable; the corresponding C function is `fsync`.
@@ -159,7 +159,7 @@ public enum FileSystem {
   ) throws(TrajpackError) {
     let outcome =
       replacing ? rename(temporary, path) : tp_rename_exclusive(temporary, path)
-    guard outcome == 0 else { throw .system("cannot be named", path) }
+    guard outcome == 0 else { throw .system("cannot be renamed into place", path) }
     try syncFolder(parent(of: path))
   }
 
@@ -197,7 +197,7 @@ public enum FileSystem {
       throw error
     }
     guard rename(temporary, path) == 0 else {
-      let failure = TrajpackError.system("cannot be named", path)
+      let failure = TrajpackError.system("cannot be renamed into place", path)
       unlink(temporary)
       throw failure
     }

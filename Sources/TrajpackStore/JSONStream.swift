@@ -171,6 +171,6 @@ struct JSONStream {
 
   /// Refuses more behind the document.
   mutating func end() throws(TrajpackError) {
-    guard try token() == nil else { throw wrong("nothing more after the document") }
+    guard try token() == nil else { throw wrong("the end of the text after the document") }
   }
 }

@@ -76,7 +76,7 @@ public final class Journal {
   deinit { if descriptor >= 0 { close(descriptor) } }
 
   /// Closes the file without giving the lock up, in the child of a fork: it is the parent's.
-  package func leaveToParent() {
+  package func abandonAfterFork() {
     if descriptor >= 0 { close(descriptor) }
     descriptor = -1
   }
@@ -203,7 +203,9 @@ public final class Journal {
       }
       written = try writeAll(to: fresh, temporary)
       try FileSystem.sync(fresh, temporary)
-      guard rename(temporary, path) == 0 else { throw .system("cannot be named", path) }
+      guard rename(temporary, path) == 0 else {
+        throw .system("cannot be renamed into place", path)
+      }
     } catch {
       if fresh >= 0 {
         close(fresh)

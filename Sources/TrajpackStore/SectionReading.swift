@@ -27,7 +27,7 @@ struct IndexSource: Sendable {
 struct SectionReading: Sendable {
   /// What becomes of the bytes.
   enum Place: Sendable {
-    case memory(IndexMemory)
+    case memory(OwnedBuffer)
     case table(PackedTable.Packer)
   }
 
@@ -54,11 +54,11 @@ struct SectionReading: Sendable {
   }
 
   /// Memory in large pages where it is large: small ones take longer to come by than their bytes to read.
-  private static func room(_ count: Int) -> IndexMemory {
-    guard count >= 4 << 20 else { return IndexMemory(count: count) }
+  private static func room(_ count: Int) -> OwnedBuffer {
+    guard count >= 4 << 20 else { return OwnedBuffer(count: count) }
     let bytes = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 2 << 20)
     madvise(bytes.baseAddress, count, 14)  // MADV_HUGEPAGE
-    return IndexMemory(bytes)
+    return OwnedBuffer(bytes)
   }
 
   /// Bytes that are read at once: whole blocks of a table.
@@ -74,7 +74,7 @@ struct SectionReading: Sendable {
 
   /// Reads all, and gives the checksum of each.
   static func read(
-    _ readings: [SectionReading], _ source: IndexSource, _ sharing: ShardIndex.Sharing
+    _ readings: [SectionReading], _ source: IndexSource, _ sharing: ShardIndex.ParallelFor
   ) throws(TrajpackError) -> [UInt32] {
     var pieces: [Piece] = []
     for (number, reading) in readings.enumerated() {

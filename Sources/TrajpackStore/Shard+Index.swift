@@ -5,7 +5,7 @@ import TrajpackFormat
 extension Shard {
   /// Reads the sections that every reader needs, checks their checksums and packs the tables.
   static func load(
-    _ header: ShardHeader, _ file: LocalFile, _ sharing: ShardIndex.Sharing
+    _ header: ShardHeader, _ file: LocalFile, _ sharing: ShardIndex.ParallelFor
   ) throws(TrajpackError) -> ShardIndex.Parts {
     let wanted: [ShardHeader.SectionID] = [
       .schema, .text, .episodes, .tracks, .entities, .clocks, .chunks,
@@ -34,7 +34,7 @@ extension Shard {
     let sums = try SectionReading.read(
       readings, IndexSource(file, start..<end), sharing)
     var parts = ShardIndex.Parts(
-      schema: .null, text: IndexMemory(count: 0), textCount: 0, tables: [:])
+      schema: .null, text: OwnedBuffer(count: 0), textCount: 0, tables: [:])
     for (reading, sum) in zip(readings, sums) {
       try check(reading.section, "\(reading.id)", sum)
       switch reading.place {

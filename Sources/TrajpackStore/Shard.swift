@@ -36,7 +36,7 @@ public final class Shard: Sendable {
       let pool =
         rows >= 2 << 20 && WorkerPool.processors > 1
         ? try WorkerPool(threads: min(WorkerPool.processors, 8)) : nil
-      let sharing: ShardIndex.Sharing = { count, work in
+      let sharing: ShardIndex.ParallelFor = { count, work in
         if let pool { pool.forEach(count, work) } else { (0..<count).forEach(work) }
       }
       let parts = try Self.load(header, file, sharing)
@@ -57,13 +57,13 @@ public final class Shard: Sendable {
   static let maximumIndex = 1 << 30
 
   /// The most bytes that a compressed section of so many stored bytes may claim to hold.
-  static func mostInflated(stored: Int) -> Int { (stored + 64) << 12 }
+  static func maximumInflatedSize(stored: Int) -> Int { (stored + 64) << 12 }
 
   static func inflate(
     _ section: ShardHeader.Section, _ name: String, _ bytes: UnsafeRawBufferPointer
   ) throws(TrajpackError) -> [UInt8] {
     guard let codec = Codec(rawValue: section.codec), codec != .lz4, section.raw <= maximumSection,
-      section.raw <= mostInflated(stored: Int(section.stored))
+      section.raw <= maximumInflatedSize(stored: Int(section.stored))
     else { throw TrajpackError(.data, "section '\(name)' claims \(section.raw) bytes") }
     var out = [UInt8](repeating: 0, count: Int(section.raw))
     let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in

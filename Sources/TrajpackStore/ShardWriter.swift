@@ -51,7 +51,7 @@ public final class ShardWriter {
   var index = IndexBuilder()
   var pending: [Pending]
   private var blobs: [Int: (chunk: ByteBuffer, rows: Int)] = [:]
-  private var queue: [(jobs: Deferred<[ChunkJob.Outcome]>, bytes: Int)] = []
+  private var queue: [(jobs: Future<[ChunkJob.Outcome]>, bytes: Int)] = []
   private var queuedBytes = 0
   private var waiting: [ChunkJob] = []
   private var waitingBytes = 0
@@ -428,7 +428,9 @@ public final class ShardWriter {
           try compressors.compress(raw, codec)
         }
       // What readers would take for a bomb is written as it is.
-      if let count = packed?.count, bytes.count > Shard.mostInflated(stored: count) { packed = nil }
+      if let count = packed?.count, bytes.count > Shard.maximumInflatedSize(stored: count) {
+        packed = nil
+      }
       let stored = packed ?? bytes
       var offset = 0
       try stored.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in

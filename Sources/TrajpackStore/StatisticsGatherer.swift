@@ -53,7 +53,7 @@ struct StatisticsGatherer: Sendable {
     self.schema = schema
     parts = schema.streams.map { stream in
       stream.channels.enumerated().compactMap { number, channel in
-        let components = ComponentRule.count(of: channel)
+        let components = StatisticsComponents.count(of: channel)
         guard components > 0 else { return nil }
         return Part(
           channel: number, block: channel.storage.block, column: channel.storage.column,

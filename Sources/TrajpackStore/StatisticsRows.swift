@@ -47,7 +47,8 @@ extension Shard {
         let infinite = Int(exactly: n[6]), (-1..<schema.splits.count).contains(split),
         schema.streams.indices.contains(stream),
         schema.streams[stream].channels.indices.contains(channel),
-        (0..<ComponentRule.count(of: schema.streams[stream].channels[channel])).contains(component),
+        (0..<StatisticsComponents.count(of: schema.streams[stream].channels[channel])).contains(
+          component),
         count >= 0, missing >= 0, infinite >= 0
       else { throw TrajpackError(.data, "\(name): row \(row) of the statistics is damaged") }
       var moments = tp_moments.none

@@ -46,7 +46,7 @@ public struct Verification: Sendable {
       return result
     }
     let digest = pool.run { () throws(TrajpackError) in try shard.file.sha256() }
-    var jobs: [Deferred<[TrajpackError]>] = []
+    var jobs: [Future<[TrajpackError]>] = []
     for (number, block) in shard.schema.blocks.enumerated() {
       for first in stride(from: 0, to: block.chunks, by: 256) {
         let range = first..<min(first + 256, block.chunks)

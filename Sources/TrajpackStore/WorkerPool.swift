@@ -2,38 +2,9 @@ import CPlatform
 import Glibc
 import TrajpackFormat
 
-/// A mutex and a condition, for what `Synchronization.Mutex` cannot do: wait.
-final class Monitor: @unchecked Sendable {
-  private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-  private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
-
-  init() {
-    pthread_mutex_init(mutex, nil)
-    pthread_cond_init(condition, nil)
-  }
-
-  deinit {
-    pthread_cond_destroy(condition)
-    pthread_mutex_destroy(mutex)
-    condition.deallocate()
-    mutex.deallocate()
-  }
-
-  func locked<Result>(_ body: () -> Result) -> Result {
-    pthread_mutex_lock(mutex)
-    defer { pthread_mutex_unlock(mutex) }
-    return body()
-  }
-
-  /// Gives the lock up until ``wakeAll()``; the caller holds it.
-  func wait() { pthread_cond_wait(condition, mutex) }
-  func wakeAll() { pthread_cond_broadcast(condition) }
-  func wakeOne() { pthread_cond_signal(condition) }
-}
-
 /// The result of work that another thread does.
-public final class Deferred<Value: Sendable>: @unchecked Sendable {
-  private let monitor = Monitor()
+public final class Future<Value: Sendable>: @unchecked Sendable {
+  private let monitor = ConditionLock()
   private var result: Result<Value, TrajpackError>?
 
   init() {}
@@ -60,7 +31,7 @@ public final class Deferred<Value: Sendable>: @unchecked Sendable {
 /// A fixed number of threads that take work in the order it came.
 public final class WorkerPool: Sendable {
   private final class Queue: @unchecked Sendable {
-    let monitor = Monitor()
+    let monitor = ConditionLock()
     var jobs: [@Sendable () -> Void] = []
     var head = 0
     var closed = false
@@ -126,8 +97,8 @@ public final class WorkerPool: Sendable {
   /// Has a thread do `work`, after what was asked before.
   public func run<Value: Sendable>(
     _ work: @escaping @Sendable () throws(TrajpackError) -> Value
-  ) -> Deferred<Value> {
-    let deferred = Deferred<Value>()
+  ) -> Future<Value> {
+    let deferred = Future<Value>()
     queue.monitor.locked {
       queue.jobs.append {
         do throws(TrajpackError) {

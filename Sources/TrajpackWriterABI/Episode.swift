@@ -1,6 +1,6 @@
 import CTrajpack
 import Glibc
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackStore
 
@@ -17,7 +17,7 @@ private final class HeldEpisode {
 }
 
 private func held(_ episode: OpaquePointer?) throws(TrajpackError) -> HeldEpisode {
-  try Border.object(episode, HeldEpisode.self, "episode")
+  try CInterface.object(episode, HeldEpisode.self, "episode")
 }
 
 /// `trajpack_write.h` says what it does.
@@ -26,14 +26,14 @@ public func tpw_episode_begin(
   _ writer: OpaquePointer?, _ json: UnsafePointer<CChar>?,
   _ episode: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(episode, "episode")
-    let document = try JSONValue(parsing: try Border.string(json, "json"))
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(episode, "episode")
+    let document = try JSONValue(parsing: try CInterface.string(json, "json"))
     let writer = try made(writer)
     let recorder = try writer.begin(
       id: document["id"]?.string ?? "", split: document["split"]?.string ?? "",
       metadata: document["metadata"] ?? .object([]))
-    out.pointee = Border.handle(HeldEpisode(writer, recorder))
+    out.pointee = CInterface.handle(HeldEpisode(writer, recorder))
     return TP_OK
   }
 }
@@ -44,9 +44,10 @@ public func tpw_episode_track(
   _ episode: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ track: UnsafeMutablePointer<Int64>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(track, "track")
-    let reader = JSONReader(try JSONValue(parsing: try Border.string(json, "json")), at: "a track")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(track, "track")
+    let reader = JSONReader(
+      try JSONValue(parsing: try CInterface.string(json, "json")), at: "a track")
     var entity: Entity?
     if reader.value["entity"] != nil {
       let member = try reader.member("entity")
@@ -87,9 +88,9 @@ public func tpw_episode_rows(
   _ columns: UnsafePointer<tpw_column>?, _ columnCount: Int,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     let columns = UnsafeBufferPointer(
-      start: try Border.need(columns, "columns"), count: max(columnCount, 0))
+      start: try CInterface.need(columns, "columns"), count: max(columnCount, 0))
     try held(episode).recorder.append(
       track: Int(track), count: Int(count),
       columns: columns.map { column in
@@ -106,7 +107,7 @@ public func tpw_episode_rows(
 public func tpw_episode_commit(
   _ episode: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     let episode = try held(episode)
     guard !episode.isDone else {
       throw TrajpackError(.usage, "episode '\(episode.recorder.id)' has been committed")
@@ -122,5 +123,5 @@ public func tpw_episode_commit(
 public func tpw_episode_free(_ episode: OpaquePointer?) {
   guard episode != nil, let held = try? held(episode) else { return }
   if !held.isDone { held.writer.abandon(held.recorder) }
-  Border.free(episode, as: HeldEpisode.self)
+  CInterface.free(episode, as: HeldEpisode.self)
 }

@@ -1,12 +1,12 @@
 import CTrajpack
 import Glibc
-import TrajpackBorder
+import TrajpackCInterface
 import TrajpackFormat
 import TrajpackHDF5
 import TrajpackStore
 
 func made(_ writer: OpaquePointer?) throws(TrajpackError) -> DatasetAppender {
-  try Border.object(writer, DatasetAppender.self, "writer")
+  try CInterface.object(writer, DatasetAppender.self, "writer")
 }
 
 /// `trajpack_write.h` says what it does.
@@ -23,12 +23,12 @@ public func tpw_writer_open(
   _ path: UnsafePointer<CChar>?, _ options: UnsafePointer<CChar>?,
   _ writer: UnsafeMutablePointer<OpaquePointer?>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(writer, "writer")
-    let text = options == nil ? "{}" : try Border.string(options, "options")
-    out.pointee = Border.handle(
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(writer, "writer")
+    let text = options == nil ? "{}" : try CInterface.string(options, "options")
+    out.pointee = CInterface.handle(
       try DatasetAppender(
-        try Border.string(path, "path"), options: try DatasetAppender.Options(json: text)
+        try CInterface.string(path, "path"), options: try DatasetAppender.Options(json: text)
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) })
     return TP_OK
   }
@@ -37,12 +37,12 @@ public func tpw_writer_open(
 /// `trajpack_write.h` says what it does.
 @c @implementation
 public func tpw_writer_free(_ writer: OpaquePointer?) {
-  Border.free(writer, as: DatasetAppender.self)
+  CInterface.free(writer, as: DatasetAppender.self)
 }
 
 /// `trajpack_write.h` says what it does.
 @c @implementation
-public func tpw_writer_leave(_ writer: OpaquePointer?) { try? made(writer).leaveToParent() }
+public func tpw_writer_leave(_ writer: OpaquePointer?) { try? made(writer).abandonAfterFork() }
 
 /// `trajpack_write.h` says what it does.
 @c @implementation
@@ -50,8 +50,8 @@ public func tpw_writer_schema(
   _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
     let writer = try made(writer)
     var json = writer.schema?.json ?? .null
     if case .object(let members) = json {
@@ -59,7 +59,7 @@ public func tpw_writer_schema(
         .map { JSONValue.Member($0.key, .string($0.value.description)) }
       json = .object(members + [JSONValue.Member("rates", .object(rates))])
     }
-    out.pointee = try Border.text(json.text())
+    out.pointee = try CInterface.text(json.text())
     return TP_OK
   }
 }
@@ -69,8 +69,8 @@ public func tpw_writer_schema(
 public func tpw_writer_declare(
   _ writer: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let text = try Border.string(json, "json")
+  CInterface.run(error) { () throws(TrajpackError) in
+    let text = try CInterface.string(json, "json")
     try made(writer).declare(try AppendSchema(json: try JSONValue(parsing: text)))
     return TP_OK
   }
@@ -82,9 +82,9 @@ public func tpw_writer_counts(
   _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    let out = try Border.need(json, "json")
-    out.pointee = try Border.text(try made(writer).counts.text())
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    out.pointee = try CInterface.text(try made(writer).counts.text())
     return TP_OK
   }
 }
@@ -94,8 +94,8 @@ public func tpw_writer_counts(
 public func tpw_writer_refuse_taken(
   _ writer: OpaquePointer?, _ id: UnsafePointer<CChar>?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
-    try made(writer).refuseTaken(try Border.string(id, "id"))
+  CInterface.run(error) { () throws(TrajpackError) in
+    try made(writer).refuseTaken(try CInterface.string(id, "id"))
     return TP_OK
   }
 }
@@ -105,7 +105,7 @@ public func tpw_writer_refuse_taken(
 public func tpw_writer_close(
   _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  Border.run(error) { () throws(TrajpackError) in
+  CInterface.run(error) { () throws(TrajpackError) in
     try made(writer).close()
     return TP_OK
   }

@@ -117,13 +117,13 @@ struct RowPacker {
   ) throws(TrajpackError) -> TrackDraft {
     var spools: [TrackDraft.Rows] = []
     for number in numbers {
-      let spool = Spool()
+      let spool = RowSpool()
       try spool.append(bytes[number] ?? [])
       spools.append(.init(spool))
     }
     var part: TrackDraft.Bytes?
     if schema.streams[stream].blob != nil {
-      let spool = Spool()
+      let spool = RowSpool()
       try spool.append(blob)
       part = .spool(spool, 0..<blob.count)
     }

@@ -67,7 +67,7 @@ import TrajpackTestSupport
       }
       return try ShardIndex(
         ShardIndex.Parts(
-          schema: JSONValue(parsing: schema), text: IndexMemory(count: text), textCount: text,
+          schema: JSONValue(parsing: schema), text: OwnedBuffer(count: text), textCount: text,
           tables: tables), fileLength: 1 << 24, pieces: pieces)
     }
 

@@ -91,7 +91,7 @@ final class Archive {
     func add(_ stream: Int, _ entity: Entity?, _ clock: Clock, _ count: Int) throws {
       var spools: [TrackDraft.Rows] = []
       for number in schema.blocks.indices where schema.blocks[number].stream == stream {
-        let spool = Spool()
+        let spool = RowSpool()
         try spool.append(bytes(schema, number, count, &random))
         spools.append(.init(spool))
       }

@@ -105,21 +105,21 @@ import TrajpackTestSupport
   }
 
   @Test func everyRecipeFitsItsEvaluator() throws {
-    let all = Set(Recipe.all.map(\.evaluator))
-    #expect(all.count == Recipe.all.count)
-    for recipe in Recipe.all {
-      let entry = try EvaluationRequest.entry(recipe.evaluator)
+    let all = Set(MetricBinding.all.map(\.evaluator))
+    #expect(all.count == MetricBinding.all.count)
+    for binding in MetricBinding.all {
+      let entry = try EvaluationRequest.entry(binding.evaluator)
       let known = Set(entry.evaluator.inputs.map(\.name))
-      for input in recipe.inputs {
-        #expect(known.contains(input.name), "\(recipe.evaluator): \(input.name)")
+      for input in binding.inputs {
+        #expect(known.contains(input.name), "\(binding.evaluator): \(input.name)")
       }
-      #expect(Recipe.suites.contains(recipe.suite))
-      for score in recipe.scores where !score.hasSuffix("_") && !score.hasSuffix(".") {
-        #expect(try Evaluator.named(MetricPlan.find(score).recipe.evaluator).makes(score))
+      #expect(MetricBinding.suites.contains(binding.suite))
+      for score in binding.scores where !score.hasSuffix("_") && !score.hasSuffix(".") {
+        #expect(try Evaluator.named(MetricPlan.find(score).binding.evaluator).makes(score))
       }
     }
     // Everything in the catalogue can be asked for; what compares reports has a command of its own.
-    #expect(EvaluationRequest.entries.count == Recipe.all.count)
+    #expect(EvaluationRequest.entries.count == MetricBinding.all.count)
   }
 
   @Test func numbersAreShort() {

@@ -26,20 +26,20 @@ import TrajpackTestSupport
     "0e5", "-0e5", "1e18", "1e19", "123456789012345678e-10", " 5", "5 ", "\t5.5\t",
   ]
 
-  private static func parse(_ text: String) -> NumberText {
-    Array(text.utf8).withUnsafeBufferPointer { NumberText($0) }
+  private static func parse(_ text: String) -> DecimalLiteral {
+    Array(text.utf8).withUnsafeBufferPointer { DecimalLiteral($0) }
   }
 
   /// The column as it would be stored and read again.
   private static func stored(_ texts: [String]) throws -> [Double]? {
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     // Facts merge: halves give the same as the whole.
-    var second = NumberFacts()
+    var second = ColumnProfile()
     for (i, text) in texts.enumerated() {
       if i % 2 == 0 { facts.add(parse(text)) } else { second.add(parse(text)) }
     }
     facts.merge(second)
-    var whole = NumberFacts()
+    var whole = ColumnProfile()
     for text in texts { whole.add(parse(text)) }
     #expect(facts == whole)
     guard let choice = facts.choice else { return nil }
@@ -47,7 +47,7 @@ import TrajpackTestSupport
     bytes.withUnsafeMutableBytes { raw in
       guard let start = raw.baseAddress else { return }
       for (i, text) in texts.enumerated() {
-        NumberFacts.store(
+        ColumnProfile.store(
           parse(text), choice.stored, decimals: choice.decimals, at: start + i * choice.stored.size)
       }
     }

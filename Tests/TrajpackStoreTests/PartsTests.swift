@@ -173,7 +173,7 @@ private func digest(_ digit: Int) -> FileDigest {
   @Test(arguments: [0, 1, 7, 1000, 1 << 20]) func anyRangeComesBackBeyondAnyLimit(limit: Int) throws
   {
     var random = SeededGenerator(seed: UInt64(limit) + 5)
-    let spool = Spool(limit: limit)
+    let spool = RowSpool(limit: limit)
     var all: [UInt8] = []
     for _ in 0..<60 {
       let part = random.bytes(Int.random(in: 0...400, using: &random))
@@ -236,7 +236,7 @@ private func digest(_ digit: Int) -> FileDigest {
   }
 
   private final class Log: @unchecked Sendable {
-    private let monitor = Monitor()
+    private let monitor = ConditionLock()
     private var list: [Int] = []
     func add(_ n: Int) { monitor.locked { list.append(n) } }
     var entries: [Int] { monitor.locked { list } }

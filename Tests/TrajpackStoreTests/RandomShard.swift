@@ -138,12 +138,12 @@ struct RandomShard {
         // Tracks begin in the middle of their spools, as tracks of a long recording do.
         var rows: [TrackDraft.Rows] = []
         for (_, bytes) in track.rows.sorted(by: { $0.key < $1.key }) {
-          let spool = Spool(limit: 1000)
+          let spool = RowSpool(limit: 1000)
           try spool.append([1, 2, 3, 4, 5])
           try spool.append(bytes)
           rows.append(.init(spool, offset: 5))
         }
-        let texts = Spool(limit: 100)
+        let texts = RowSpool(limit: 100)
         try texts.append([9])
         try texts.append(track.texts)
         draft.tracks.append(

@@ -158,7 +158,7 @@ import TrajpackTestSupport
     let writer = try ShardWriter(
       "\(scratch.path)/s.h5", schema: schema, level: 1, pool: try WorkerPool(threads: 2)
     ) { (path) throws(TrajpackError) in try RandomShard.backend(path) }
-    let spool = Spool()
+    let spool = RowSpool()
     for row in 0..<6 { try spool.append([UInt8](repeating: UInt8(row), count: 1_500_000)) }
     try writer.append(
       EpisodeDraft(

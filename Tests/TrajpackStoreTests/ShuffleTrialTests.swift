@@ -26,7 +26,7 @@ import TrajpackTestSupport
         withUnsafeBytes(of: bits) { bytes += Array($0) }
       }
     }
-    let spool = Spool()
+    let spool = RowSpool()
     try spool.append(bytes)
     try writer.append(
       EpisodeDraft(

@@ -48,7 +48,7 @@ import TrajpackTestSupport
         var end = first
         while end < range.upperBound, rows[end].split == rows[first].split { end += 1 }
         let spools = Self.schema.blocks.enumerated().map { number, _ in
-          let spool = Spool()
+          let spool = RowSpool()
           for row in rows[first..<end] {
             let part = number == 0 ? row.values[..<4] : row.values[4...]
             try? spool.append(littleEndian(part.map(\.bitPattern)))
@@ -192,10 +192,12 @@ import TrajpackTestSupport
     for shape in [[], [1], [3], [4], [7], [2, 3], [5, 4, 3]] {
       for type in [ElementType.float32, .bytes, .uint8] {
         let channel = Channel(name: "c", kind: kind, type: type, shape: shape)
-        let components = ComponentRule.components(of: channel)
-        #expect(ComponentRule.count(of: channel) == components.count)
+        let components = StatisticsComponents.components(of: channel)
+        #expect(StatisticsComponents.count(of: channel) == components.count)
         #expect(type == .bytes || Set(components.joined()) == Set(0..<channel.elements))
-        for component in 0...components.count + 2 { _ = ComponentRule.name(component, of: channel) }
+        for component in 0...components.count + 2 {
+          _ = StatisticsComponents.name(component, of: channel)
+        }
       }
     }
   }

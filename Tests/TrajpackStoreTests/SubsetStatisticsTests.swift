@@ -175,7 +175,7 @@ import TrajpackTestSupport
         (path) throws(TrajpackError) in try RandomShard.backend(path)
       }
       for episode in range.0..<range.1 {
-        let spool = Spool()
+        let spool = RowSpool()
         let values = rows[episode]
         try spool.append(littleEndian(values.map(\.bitPattern)))
         try writer.append(

@@ -179,7 +179,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "align"      "auto" (by kind: linear, slerp, as-of) | "nearest" | "asof" | "linear" | "native", or
 //                {pattern: one of them}; "native" leaves a stream at its own rate: its rows in the window's
 //                time one after the other, those of each entity by themselves, padded to the most rows
-//                that so much time can hold (explicit times are read once to know); its times then are
+//                of a window of this duration (explicit times are read once to know); its times then are
 //                [B, T, E] for entities
 //   "tolerance"  how far a row may lie from a moment, in time, and count as the one at it: for channels of whole
 //                rows (as-of), and for "offsets" in seconds of all. Default 0.001, but at most a quarter of
@@ -238,7 +238,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "episodes"   ids or patterns of ids
 //   "where"      {"value": v | [values] | {"min": x, "max": y}}: values of recordings, or paths in their metadata
 //   "windows_where"  a test of the values in a window: {"channel": "state/hp", "mean": {"min": 0.5}}.
-//                Asked of a channel (several together are all to hold): "any", "all" of its values,
+//                Tests on one channel (several are ANDed): "any", "all" of its values,
 //                all of the "first" or "last" row, the "mean", "min", "max", "std" (over n) of them, or
 //                what share is "missing". Compared with a number, truth or category, a list of them, or
 //                {"min", "max"} (inclusive), {"above", "below"}. "component": elements of a row;

@@ -159,6 +159,29 @@ int32_t tp_signal_union(const tp_signal_times *times, const tp_signal_input *inp
                    double *union_times, int64_t *ticks, int64_t *ticks_per_unit, void *values,
                    uint8_t *presence, int64_t *rows, tp_signal_error *TP_SIGNAL_NULLABLE error);
 
+/* A pinhole camera a frame. intrinsics: fx fy cx cy skew; positions: 3 numbers; rotations: 4 numbers (rotation_form 0
+ * quaternions x y z w, 1 w x y z) or 9 (2 matrices by rows). pose: 0 camera-to-world 1 world-to-camera. axes of the
+ * camera: 0 OpenGL (x right, y up, z backward) 1 OpenCV (x right, y down, z forward). A frame with a number that is not
+ * finite has no camera: what comes out of it is NaN. */
+typedef struct {
+  int64_t frames;
+  const double *intrinsics, *positions, *rotations;
+  int32_t rotation_form, pose, axes;
+} tp_signal_camera;
+
+/* points: frames * count * 3, world. pixels: frames * count * 2, NaN where z <= near; depths: z, frames * count. */
+int32_t tp_signal_project(const tp_signal_camera *camera, const double *points, int64_t count, double near_plane,
+                     double *pixels, double *depths, tp_signal_error *TP_SIGNAL_NULLABLE error);
+/* bones: pairs of the count points of a frame. segments: frames * bone_count * 4: u v of both ends, cut at z = near
+ * where one end lies at z <= near, NaN where both do. */
+int32_t tp_signal_project_bones(const tp_signal_camera *camera, const double *points, int64_t count,
+                           const int64_t *bones, int64_t bone_count, double near_plane, double *segments,
+                           tp_signal_error *TP_SIGNAL_NULLABLE error);
+/* measured: 0 depths along the axis 1 along the ray. points: frames * count * 3, world. */
+int32_t tp_signal_unproject(const tp_signal_camera *camera, const double *pixels, const double *depths,
+                       int64_t count, int32_t measured, double *points,
+                       tp_signal_error *TP_SIGNAL_NULLABLE error);
+
 #ifdef __clang__
 #pragma clang assume_nonnull end
 #endif

@@ -1,9 +1,9 @@
 /// The help of one command, laid out for a terminal of `width` columns.
 struct Help {
-  let paint: Paint
+  let paint: ANSIStyle
   let width: Int
 
-  init(_ paint: Paint, width: Int) {
+  init(_ paint: ANSIStyle, width: Int) {
     self.paint = paint
     self.width = min(max(width, 40), 100)
   }

@@ -35,18 +35,18 @@ struct Bench: Command {
     let shards = try opened.shardPaths.indices.mapThrowing { (n) throws(TrajpackError) in
       try opened.shard(n)
     }
-    var times: [SequentialScan.Stage: [Double]] = [:]
+    var times: [ReadBenchmark.Stage: [Double]] = [:]
     var bytes = 0
     var codec: [Double] = []
     let progress = console.progress("measuring", items: "rounds")
     progress.counters.expect(bytes: 0, items: rounds)
     for _ in 0..<rounds where !Interrupt.isRequested {
-      for stage in SequentialScan.Stage.allCases {
+      for stage in ReadBenchmark.Stage.allCases {
         let clock = ContinuousClock()
         let start = clock.now
-        var measure = SequentialScan.Measure()
+        var measure = ReadBenchmark.Measure()
         for shard in shards {
-          let part = try SequentialScan.run(shard, stage, pool: pool)
+          let part = try ReadBenchmark.run(shard, stage, pool: pool)
           measure.bytes += part.bytes
           measure.codecSeconds += part.codecSeconds
         }
@@ -58,7 +58,7 @@ struct Bench: Command {
     }
     progress.cancel()
     let (open, window) = try openings()
-    let medians = SequentialScan.Stage.allCases.map { Self.median(times[$0] ?? []) }
+    let medians = ReadBenchmark.Stage.allCases.map { Self.median(times[$0] ?? []) }
     let loaded = Interrupt.isRequested ? nil : try loading(console)
     if json {
       console.print(

@@ -51,10 +51,10 @@ struct Convert: Command {
         help: "Recordings: files or folders of one format."),
       .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The format, where content does not tell."),
     ]
-    parameters += Writing.layout.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.layout.map { $0.lifted(\.writing) }
     parameters += [
       .option(
         "--video", to: \.video, value: "MODE",
@@ -70,7 +70,7 @@ struct Convert: Command {
           "Stop at the first recording whose files are at fault, or leave such recordings out and exit with 1."
       ),
     ]
-    parameters += Writing.work.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.work.map { $0.lifted(\.writing) }
     parameters += [
       .option(
         "--rate", to: \.rate, value: "HZ",
@@ -94,7 +94,7 @@ struct Convert: Command {
       .option(
         "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
     ]
-    parameters += Writing.again.map { $0.lifted(\.writing) }
+    parameters += WriteOptions.again.map { $0.lifted(\.writing) }
     parameters += [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
@@ -105,7 +105,7 @@ struct Convert: Command {
   var sources: [String] = []
   var destination = ""
   var from: String?
-  var writing = Writing()
+  var writing = WriteOptions()
   var video: [String] = []
   var onMismatch = MismatchChoice.refuse
   var onError = ErrorChoice.stop
@@ -120,7 +120,7 @@ struct Convert: Command {
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let (settings, targets) = try wildworldSettings()
-    let found = try Sources.importer(
+    let found = try FormatRegistry.importer(
       sources, from: from, wildworld: settings, transcoding: targets,
       threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
       values: values, valuesPartial: valuesPartial)
@@ -188,7 +188,7 @@ struct Convert: Command {
           + "\(Human.bytes(total))) into \(Human.count(plan.count, "shards")) at \(destination)")
       return
     }
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("converting", "converted"), items: "recordings",
       console)
     guard let outcome else { return }

@@ -12,7 +12,7 @@ enum Destination {
       throw TrajpackError(
         .usage, "\(destination): is the source itself, which is never changed; name a new folder")
     }
-    // Beside a file that belongs to no dataset there is room.
+    // A folder with unrelated files may be used as destination.
     let marks = [Journal.fileName, Manifest.fileName].map { "\(folder)/\($0)" }
     guard !isFile || marks.contains(where: { FileSystem.item(at: $0) == .file }) else { return }
     var above = destination

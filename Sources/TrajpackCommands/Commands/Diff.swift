@@ -28,7 +28,7 @@ struct Diff: Command {
       .positional("A", to: \.first, completes: .files, help: "A dataset, a shard, or recordings."),
       .positional("B", to: \.second, completes: .files, help: "A dataset, a shard, or recordings."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The recordings' format; by default that of the dataset's manifest."),
       .option(
         "--rate", to: \.rate, value: "HZ", help: "Rows a second, as 30, 29.97 or 30000/1001."),
@@ -69,7 +69,7 @@ struct Diff: Command {
     defer { for folder in scratch { Self.remove(folder) } }
     let plan = try [first, second].mapThrowing { (path) throws(TrajpackError) in
       Dataset.isDataset(path) ? try Dataset(path).manifest?.source : nil
-    }.compactMap(\.self).first { Sources.readable.contains($0["format"]?.string ?? "") }
+    }.compactMap(\.self).first { FormatRegistry.readable.contains($0["format"]?.string ?? "") }
     let a = try open(first, plan, &scratch, console)
     let b = try open(second, plan, &scratch, console)
     var comparison = try DatasetComparison(a, b, names: (first, second))
@@ -169,7 +169,7 @@ struct Diff: Command {
     // What the conversion left out is left out here, too, unless it has been mended.
     let leftOut = (plan?["left_out"]?["files"]?.array ?? []).contains { $0["recording"] != nil }
     series.skipsErrors = leftOut
-    let importer = try Sources.importer(
+    let importer = try FormatRegistry.importer(
       [path], from: format, wildworld: settings, series: series, values: values,
       valuesPartial: valuesPartial)
     var template = Array("\(TemporaryFolder.path)/trajpack-diff-XXXXXX".utf8CString)

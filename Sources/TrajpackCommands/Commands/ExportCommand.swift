@@ -22,7 +22,8 @@ struct ExportCommand: Command {
       .positional(
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .positional("DST", to: \.destination, completes: .folders, help: "A new folder."),
-      .option("--to", to: \.to, value: "FORMAT", choices: Sources.writable, help: "The format."),
+      .option(
+        "--to", to: \.to, value: "FORMAT", choices: FormatRegistry.writable, help: "The format."),
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Only this recording."),
@@ -78,7 +79,7 @@ struct ExportCommand: Command {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
     guard let clips else { return try export(opened, console) }
-    guard let to, Sources.writable.contains(to) else { return try export(opened, console) }
+    guard let to, FormatRegistry.writable.contains(to) else { return try export(opened, console) }
     // A WildWorld sample has as many frames of video as rows, which no whole video has.
     let importer = try ClipImporter(
       dataset, try ClipArgument.list(clips, of: dataset),
@@ -107,7 +108,8 @@ struct ExportCommand: Command {
     case "csv":
       try export(CSVExporter(mediaFolder: media, escapesFormulas: escapesFormulas), opened, console)
     default:
-      throw TrajpackError(.usage, "name the format with --to: \(list(Sources.writable, "or"))")
+      throw TrajpackError(
+        .usage, "name the format with --to: \(list(FormatRegistry.writable, "or"))")
     }
   }
 

@@ -25,7 +25,8 @@ struct Head: Command {
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option(
         "--rows", "-n", to: \.rows, value: "N", in: 1...10_000, help: "How many rows."),
-      .option("--episode", to: \.episode, value: "ID", help: "Of this one; else of the first."),
+      .option(
+        "--episode", to: \.episode, value: "ID", help: "The episode to print (default: the first)."),
       .option(
         "--channels", "-c", to: \.channels, value: "PATTERN",
         help: "Of these streams and channels (* and ? stand for others)."),

@@ -44,10 +44,9 @@ struct Info: Command {
       console.write(plan.text(indent: 2).printableJSON + "\n")
       return
     }
-    let (current, summary) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
-      (opened, try DatasetSummary(opened))
+    let (current, summary, values) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
+      (opened, try DatasetSummary(opened), try opened.values(.known).table)
     }
-    let values = try current.values(.known).table
     if json {
       console.print(InfoJSON.document(current, summary, values))
     } else {
@@ -126,7 +125,7 @@ struct Info: Command {
     guard !found.isEmpty else { return nil }
     if found.count == statistics.count { return name.printable }
     if found.count > 4 { return "\(name.printable) (\(found.count) of \(statistics.count))" }
-    let names = found.map { ComponentRule.name($0, of: channel) }
+    let names = found.map { StatisticsComponents.name($0, of: channel) }
     return "\(name.printable) (\(names.joined(separator: ", ")))"
   }
 
@@ -177,7 +176,8 @@ struct Info: Command {
     guard stats.count > 1, stats.count <= (delays.count == stats.count ? 10 : 4) else { return }
     for (i, component) in stats.enumerated() {
       table.add(
-        "  \(delays.count == stats.count ? delays[i] : ComponentRule.name(i, of: channel))", "", "",
+        "  \(delays.count == stats.count ? delays[i] : StatisticsComponents.name(i, of: channel))",
+        "", "",
         "", Self.short(component.minimum),
         Self.short(component.mean), Self.short(component.maximum), "", "")
     }

@@ -46,7 +46,7 @@ struct Transcode: Command {
         help: "The folder in which the folder that was converted lies, for linked videos."),
       .flag(
         "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-    ] + Writing.parameters.map { $0.lifted(\.writing) } + [
+    ] + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
@@ -57,7 +57,7 @@ struct Transcode: Command {
   var targets: [String] = []
   var media: String?
   var allowsOutside = false
-  var writing = Writing()
+  var writing = WriteOptions()
   var dryRun = false
   var json = false
 
@@ -84,7 +84,7 @@ struct Transcode: Command {
     running.sideFiles = { (folder, shards) throws(TrajpackError) in
       try carried.write(folder, shards)
     }
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, running, verb: ("transcoding", "transcoded"), items: "recordings",
       console)
     guard let outcome else { return }

@@ -6,7 +6,7 @@ import TrajpackFormat
 /// warnings, progress, errors) on standard error. May be used from any thread.
 ///
 /// Whatever could drive a terminal is spelled out in all that is printed, but for the colours of
-/// ``Paint``; a line stays one line.
+/// ``ANSIStyle``; a line stays one line.
 struct Console: Sendable {
   private let screen: Screen
   private let environment: [String: String]
@@ -64,7 +64,7 @@ struct Console: Sendable {
   func setStatus(_ line: String?) { screen.setStatus(line.map { safe($0, errorPaint) }) }
 
   /// A line without what could drive the terminal, or begin another line.
-  private func safe(_ line: String, _ paint: Paint) -> String {
+  private func safe(_ line: String, _ paint: ANSIStyle) -> String {
     guard paint.isOn else { return line.printable }
     return line.replacing("\n", with: "\\n").printableLines(colours: true)
   }
@@ -94,8 +94,8 @@ struct Console: Sendable {
   /// Columns for text on standard error.
   var errorWidth: Int { width(of: screen.errors) }
 
-  var outputPaint: Paint { paint(for: screen.output) }
-  var errorPaint: Paint { paint(for: screen.errors) }
+  var outputPaint: ANSIStyle { paint(for: screen.output) }
+  var errorPaint: ANSIStyle { paint(for: screen.errors) }
 
   /// Whether the locale says UTF-8.
   var isUTF8: Bool {
@@ -108,13 +108,13 @@ struct Console: Sendable {
     stream.width ?? environment["COLUMNS"].flatMap { Int($0) }.flatMap { $0 > 0 ? $0 : nil } ?? 80
   }
 
-  private func paint(for stream: any OutputStream) -> Paint {
+  private func paint(for stream: any OutputStream) -> ANSIStyle {
     switch colour {
-    case .always: return Paint(isOn: true)
-    case .never: return Paint(isOn: false)
+    case .always: return ANSIStyle(isOn: true)
+    case .never: return ANSIStyle(isOn: false)
     case .auto:
       let isWanted = (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
-      return Paint(isOn: isWanted && stream.isTerminal)
+      return ANSIStyle(isOn: isWanted && stream.isTerminal)
     }
   }
 }

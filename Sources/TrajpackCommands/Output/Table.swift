@@ -33,7 +33,7 @@ struct Table: Sendable {
   mutating func add(_ cells: String...) { add(cells) }
 
   /// The lines, titles first. Where `width` is given, the widest texts are cut until a line fits.
-  func lines(_ paint: Paint = Paint(isOn: false), width: Int? = nil) -> [String] {
+  func lines(_ paint: ANSIStyle = ANSIStyle(isOn: false), width: Int? = nil) -> [String] {
     guard !rows.isEmpty else { return [] }
     let titles = columns.map(\.title)
     var widths = columns.indices.map { index in

@@ -84,7 +84,7 @@ struct WindowChoice: Sendable {
 
   /// Hands out ranges of windows to threads.
   private final class Work: @unchecked Sendable {
-    private let lock = Lock()
+    private let lock = ConditionLock()
     private var next: UInt64 = 0
     private var hasFailed = false
     private let count: UInt64
@@ -110,7 +110,7 @@ struct WindowChoice: Sendable {
   /// Answers questions about all windows, and sums what `body` makes of each range.
   private static func each(
     _ setup: LoaderSetup, _ source: WindowSource, _ questions: [WindowQuestion],
-    _ body: @escaping @Sendable (Range<UInt64>, WindowAnswers) -> Int
+    _ body: @escaping @Sendable (Range<UInt64>, PredicateEvaluator) -> Int
   ) throws(TrajpackError) -> Int {
     // Some 65,536 rows at a time: enough that the rows that neighbours share weigh nothing.
     let windows = max(65_536 / UInt64(setup.options.stride), 1)
@@ -119,7 +119,7 @@ struct WindowChoice: Sendable {
     let pool = try WorkerPool(threads: threads)
     let parts = (0..<pool.count).map { _ in
       pool.run { () throws(TrajpackError) in
-        let answers = WindowAnswers(setup, source, questions)
+        let answers = PredicateEvaluator(setup, source, questions)
         var sum = 0
         while let range = work.take() {
           do throws(TrajpackError) {

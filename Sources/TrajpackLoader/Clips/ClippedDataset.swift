@@ -156,7 +156,7 @@ extension OpenDataset {
   ///
   /// - Throws: A usage error for a stream that is not there.
   package func clipReference(_ name: String?) throws(TrajpackError) -> String {
-    let facts = DataFacts([shards.map { ShardView($0) }])
+    let facts = StreamProfile([shards.map { ShardView($0) }])
     var names: [String] = []
     for shard in shards {
       for stream in shard.schema.streams where !names.contains(stream.name) {

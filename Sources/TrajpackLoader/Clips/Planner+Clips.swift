@@ -8,7 +8,7 @@ extension Planner {
   }
 
   /// Rows of a track, without those after the end of a clip that is shorter than others.
-  func limited(_ set: RowSet, _ group: Group, _ window: WindowContext) -> RowSet {
+  func limited(_ set: RowSelection, _ group: Group, _ window: WindowContext) -> RowSelection {
     guard window.clip != nil, group.offsets == nil else { return set }
     let end = end(window)
     guard end < group.length else { return set }

@@ -1,11 +1,12 @@
 import CForkGuard
 import Glibc
 import TrajpackFormat
+import TrajpackStore
 
 /// Memory for batches, used again and again: what was lent first, then what it allocates itself.
 final class BatchMemory: @unchecked Sendable {
   // Changed under its lock only.
-  private let lock = Lock()
+  private let lock = ConditionLock()
   private let bytes: Int
   private let spareLimit: Int
   private let generation = tp_fork_generation()

@@ -30,7 +30,7 @@ struct Segment {
 }
 
 /// What is left to do for a window when its rows are there.
-struct Finish {
+struct ConversionTask {
   enum Work {
     /// Rows `outRow ..< outRow + count` of a group hold nothing.
     case clear(group: Int)
@@ -50,7 +50,7 @@ struct Finish {
 }
 
 /// Which two staged rows a row of a window lies between.
-struct RowMap {
+struct RowInterpolation {
   var out: Int32
   var low: Int32
   var high: Int32
@@ -72,10 +72,10 @@ final class BatchPlan: @unchecked Sendable {
   var segments: [Segment] = []
   /// Where each item's segments begin, and one more.
   var items: [Int] = []
-  var finishes: [Finish] = []
+  var finishes: [ConversionTask] = []
   /// Where each window's finishes begin, and one more.
   var finishStarts: [Int] = []
-  var maps: [RowMap] = []
+  var maps: [RowInterpolation] = []
   private(set) var staging: UnsafeMutableRawPointer?
   private var capacity = 0
   var stagingBytes = 0

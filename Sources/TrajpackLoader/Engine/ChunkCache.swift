@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// Inflated chunks that are kept for the windows to come, up to a number of bytes; the longest unused go
 /// first.
@@ -21,7 +22,7 @@ final class ChunkCache: @unchecked Sendable {
     deinit { bytes.deallocate() }
   }
 
-  private let lock = Lock()
+  private let lock = ConditionLock()
   /// The most bytes that are kept.
   let limit: Int
   private var entries: [Key: Entry] = [:]

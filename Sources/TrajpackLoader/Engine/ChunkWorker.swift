@@ -22,7 +22,7 @@ final class ChunkWorker {
   let setup: LoaderSetup
   let cache: ChunkCache?
   var counters = Counters()
-  let finisher: Finisher
+  let finisher: RowConverter
   /// Where frames of videos come from.
   var frameSource: FrameSource?
   private let decompressor = Decompressor(trustsCaller: true)
@@ -45,7 +45,7 @@ final class ChunkWorker {
   init(_ setup: LoaderSetup, cache: ChunkCache?) {
     self.setup = setup
     self.cache = cache
-    finisher = Finisher(setup)
+    finisher = RowConverter(setup)
   }
 
   /// Does items of a plan, one after the other; those that failed, and why: a data error naming the chunk that is
@@ -83,7 +83,7 @@ final class ChunkWorker {
     if let cache {
       let entry = try cached(cache, shard, first, epoch: epoch)
       point(at: entry.bytes, read.blocks, entry.shuffled)
-      // Who else has an entry may give it away, but nobody fills it again before this one lets go.
+      // Other threads may evict this entry; holding it keeps its buffer from being reused.
       withExtendedLifetime(entry) { copy(segments, plan, read.blocks) }
       return
     }

@@ -3,12 +3,13 @@ import CPlatform
 import CVideoTable
 import Glibc
 import TrajpackFormat
+import TrajpackStore
 
 /// Threads that fill a ring of batches, a few ahead of the consumer, in order.
 ///
 /// A thread without work plans the next batch where there is room for one, otherwise takes the next item
 /// of the oldest batch that has one left. So all threads are busy across the borders of batches, and
-/// nothing is read that nobody is about to ask for.
+/// no chunk is read before a batch in flight needs it.
 final class Engine: @unchecked Sendable {
   /// One place of the ring.
   final class Slot {
@@ -55,7 +56,7 @@ final class Engine: @unchecked Sendable {
   }
 
   // Everything below is changed under the lock only, but for the plans of slots.
-  private let lock = Lock()
+  private let lock = ConditionLock()
   private let setup: LoaderSetup
   private let order: WindowOrder
   private let cut: WindowCursor.Cut
@@ -88,7 +89,8 @@ final class Engine: @unchecked Sendable {
     // Only a pool of blocks comes back to the same chunks soon, but not in the same batch.
     var limit = 0
     if case .block = setup.options.shuffle { limit = 64 << 20 }
-    // What a plan has made is dear, whole tracks above all.
+    // Output of a plan is expensive to compute again, whole tracks above all, so the default cache
+    // is larger with a plan.
     if setup.options.plan != nil { limit = 192 << 20 }
     limit = setup.options.cache ?? limit
     cache = limit > 0 ? ChunkCache(limit: limit) : nil
@@ -141,7 +143,7 @@ final class Engine: @unchecked Sendable {
     }
   }
 
-  /// Waits until ``next()`` would not, but no longer than that; whether it would not.
+  /// Waits for a batch, but no longer than that; true where ``next()`` will now return at once.
   func wait(nanoseconds: UInt64) -> Bool {
     lock.locked {
       let start = now()

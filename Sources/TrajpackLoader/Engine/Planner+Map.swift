@@ -3,7 +3,7 @@ import TrajpackSignal
 import TrajpackStore
 
 /// Which rows of a track a window takes.
-enum RowSet {
+enum RowSelection {
   /// Neighbouring rows: from `source` on to the window's rows from `out` on.
   case run(source: Int, out: Int, count: Int)
   /// Those in the planner's scratch; -1 for none.
@@ -13,9 +13,9 @@ enum RowSet {
 extension Planner {
   /// Finds the rows of a track that a group's places in a window take.
   func map(
-    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers,
+    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackRecord,
     clamps: Bool
-  ) throws(TrajpackError) -> RowSet {
+  ) throws(TrajpackError) -> RowSelection {
     let clamps = clamps && setup.options.edge == .clamp && numbers.count > 0
     isNearest =
       window.clip != nil
@@ -58,8 +58,8 @@ extension Planner {
   /// Rows at their own rate, one after the other from the window's first place on: those of all tracks of
   /// an entity follow one another.
   private func native(
-    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
-  ) throws(TrajpackError) -> RowSet {
+    _ group: Group, _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackRecord
+  ) throws(TrajpackError) -> RowSelection {
     let own = try rows(within: window, track, numbers)
     let out = nativeNext
     let count = min(own.count, group.length - out)
@@ -76,7 +76,7 @@ extension Planner {
 
   /// The rows of a track that lie within the time of a window.
   func rows(
-    within window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    within window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) -> Range<Int> {
     let first = window.anchor - setup.past
     func inside(_ row: Int) -> Int { min(max(row, 0), numbers.count) }
@@ -94,7 +94,7 @@ extension Planner {
 
   private func map(
     _ offsets: [LoaderOptions.Offset], _ group: Group, _ window: WindowContext, _ track: Int,
-    _ numbers: ShardIndex.TrackNumbers, _ shift: Int?, clamps: Bool
+    _ numbers: ShardIndex.TrackRecord, _ shift: Int?, clamps: Bool
   ) throws(TrajpackError) {
     let reference = try self.reference(window)
     let own = try clock(window.shard, track, numbers)
@@ -126,7 +126,7 @@ extension Planner {
 
   /// Rows by which a track's clock is ahead of the reference's, where both count alike.
   func wholeShift(
-    _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) -> Int? {
     guard window.clock == nil else { return nil }
     if track == window.track { return 0 }
@@ -222,7 +222,7 @@ extension Planner {
   }
 
   private func noteTimes(
-    _ length: Int, _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ length: Int, _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) {
     let own = try clock(shard, track, numbers)
     for t in 0..<length where rows[t] >= 0 {

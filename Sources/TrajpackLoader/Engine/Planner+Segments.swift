@@ -3,8 +3,8 @@ import TrajpackFormat
 extension Planner {
   /// Orders the rows of a set: segments of chunks, and what is to be done with them afterwards.
   func place(
-    _ set: RowSet, group g: Int, slot: Int, _ window: WindowContext, _ track: Int,
-    _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
+    _ set: RowSelection, group g: Int, slot: Int, _ window: WindowContext, _ track: Int,
+    _ numbers: ShardIndex.TrackRecord, _ plan: BatchPlan
   ) throws(TrajpackError) {
     let length = setup.layout.groups[g].length
     if case .run(let source, let out, var count) = set {
@@ -75,11 +75,11 @@ extension Planner {
           next += 2
         }
         plan.maps.append(
-          RowMap(
+          RowInterpolation(
             out: Int32(t), low: Int32(low), high: Int32(high), isDue: isDue[t], rest: rests[t]))
       }
       plan.finishes.append(
-        Finish(
+        ConversionTask(
           work: .blend(.passUnretained(program), first: firstMap), window: Int32(window.number),
           slot: Int32(slot), outRow: 0, count: Int32(plan.maps.count - firstMap), staging: base))
     }
@@ -87,7 +87,7 @@ extension Planner {
 
   private func run(
     source: Int, out: Int, count: Int, _ g: Int, _ slot: Int, _ window: WindowContext,
-    _ track: Int, _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
+    _ track: Int, _ numbers: ShardIndex.TrackRecord, _ plan: BatchPlan
   ) throws(TrajpackError) {
     for program in window.shard.programs.groups[g] {
       if program.frames != nil {
@@ -103,7 +103,7 @@ extension Planner {
         numbers, plan)
       if !program.directFinishes.isEmpty {
         plan.finishes.append(
-          Finish(
+          ConversionTask(
             work: .convert(.passUnretained(program)), window: Int32(window.number),
             slot: Int32(slot),
             outRow: Int32(out), count: Int32(count), staging: base))
@@ -114,7 +114,7 @@ extension Planner {
   /// Cuts neighbouring rows at the borders of chunks.
   private func segments(
     _ program: GroupProgram, source: Int, count: Int, out: Int, staging: Int, isStaged: Bool,
-    _ slot: Int, _ window: WindowContext, _ numbers: ShardIndex.TrackNumbers, _ plan: BatchPlan
+    _ slot: Int, _ window: WindowContext, _ numbers: ShardIndex.TrackRecord, _ plan: BatchPlan
   ) {
     let rowBytes = isStaged ? program.stagedRow : program.directRow
     let begin = numbers.first + source

@@ -62,7 +62,7 @@ final class Planner {
   var rests: [Double] = []
   // Whether the next row is so near that channels of whole rows take it.
   var isDue: [Bool] = []
-  // What all tracks of a slot cover, and what of it repeats a nearest row.
+  // Which output rows have data, and which of those repeat the nearest row.
   var covered: [Bool] = []
   var repeated: [Bool] = []
   // The times of rows that are counted on the stream's own clock.
@@ -181,7 +181,7 @@ final class Planner {
 
   /// The clock that counts a window's rows; `nil` where it is the track's own and nobody has asked.
   func referenceClock(
-    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
     let own = try wholeClock(shard, track, numbers)
@@ -192,7 +192,7 @@ final class Planner {
 
   /// The clock of a track, of all its rows.
   func wholeClock(
-    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) -> TrackClock {
     let clock = shard.clocks[numbers.clock]
     if case .regular(let start, let rate) = clock {
@@ -371,14 +371,14 @@ final class Planner {
         let first = t
         while t < length, !covered[t] { t += 1 }
         plan.finishes.append(
-          Finish(
+          ConversionTask(
             work: .clear(group: g), window: Int32(window.number), slot: Int32(slot),
             outRow: Int32(first), count: Int32(t - first), staging: 0))
       }
     }
     for channel in window.shard.programs.absent[g] {
       plan.finishes.append(
-        Finish(
+        ConversionTask(
           work: .clearChannel(channel), window: Int32(window.number), slot: Int32(slot), outRow: 0,
           count: Int32(length), staging: 0))
     }
@@ -406,7 +406,7 @@ struct WindowContext {
   var number: Int
   var shard: LoadedShard
   var track: Int
-  var reference: ShardIndex.TrackNumbers
+  var reference: ShardIndex.TrackRecord
   var anchor: Int
   /// The grid that replaces the track's own clock.
   var clock: TrackClock?

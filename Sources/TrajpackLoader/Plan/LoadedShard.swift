@@ -60,7 +60,7 @@ final class LoadedShard: @unchecked Sendable {
   }
 
   /// The numbers of a track.
-  func numbers(ofTrack number: Int) -> ShardIndex.TrackNumbers { view.numbers(ofTrack: number) }
+  func numbers(ofTrack number: Int) -> ShardIndex.TrackRecord { view.numbers(ofTrack: number) }
 
   /// Whether the bytes of a chunk need not be compared with their checksum.
   func isChecked(_ row: Int) -> Bool {

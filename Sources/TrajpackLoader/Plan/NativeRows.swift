@@ -101,7 +101,7 @@ struct NativeRows {
       for row in 0..<track.rows {
         guard let begin = track.instant(row) else { continue }
         let end = begin + span
-        // Sums of doubles may be a hair off, and then there is one more.
+        // Rounding of a sum may admit one more row; reserve it.
         let spare = if case .real = end { 1 } else { 0 }
         most = max(
           most,

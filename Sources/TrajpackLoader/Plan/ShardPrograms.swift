@@ -40,7 +40,7 @@ struct StreamRead {
 }
 
 /// What is done with a channel's rows after they were copied.
-struct ChannelFinish {
+struct ChannelConversion {
   /// The channel of the layout.
   var channel: Int
   /// How its elements are stored.
@@ -66,8 +66,8 @@ final class GroupProgram: @unchecked Sendable {
   /// Bytes of a row of the staging area, for either.
   let directRow: Int
   let stagedRow: Int
-  let directFinishes: [ChannelFinish]
-  let stagedFinishes: [ChannelFinish]
+  let directFinishes: [ChannelConversion]
+  let stagedFinishes: [ChannelConversion]
   /// The channel of the layout whose rows are decoded frames; then nothing is copied.
   let frames: Int?
 
@@ -96,8 +96,8 @@ final class GroupProgram: @unchecked Sendable {
     let stream = schema.streams[read.stream]
     var direct: [ColumnCopy] = []
     var staged: [ColumnCopy] = []
-    var directFinishes: [ChannelFinish] = []
-    var stagedFinishes: [ChannelFinish] = []
+    var directFinishes: [ChannelConversion] = []
+    var stagedFinishes: [ChannelConversion] = []
     var (directRow, stagedRow) = (0, 0)
     let sources = Dictionary(
       uniqueKeysWithValues: read.blocks.enumerated().map { ($1.block, $0) })
@@ -124,7 +124,7 @@ final class GroupProgram: @unchecked Sendable {
         staged.place = Place(offset: byte, windowStride: 0, rowStride: 0, slotStride: 0)
         return staged
       }
-      var finish = ChannelFinish(
+      var finish = ChannelConversion(
         channel: i, stored: block.type, decimals: channel.storage.decimals, staging: stagedRow,
         isPlain: isPlain, missing: channel.missing)
       staged.append(staging(at: stagedRow))

@@ -111,7 +111,7 @@ struct WindowSource: Sendable {
       guard let sum = windows.adding(count), sum <= Self.maximum else { throw Self.tooMany }
       windows = sum
     }
-    func take(_ track: Int, _ numbers: ShardIndex.TrackNumbers) throws(TrajpackError) {
+    func take(_ track: Int, _ numbers: ShardIndex.TrackRecord) throws(TrajpackError) {
       if case .spans(let range) = part, let split {
         for span in range {
           let starts = try rule.starts(in: split.spans[span], shard, track)
@@ -133,7 +133,7 @@ struct WindowSource: Sendable {
       }
       if !keepsAll, !(try filter.keeps(index, episode)) { continue }
       // A stream of entities counts time by the one that is there the longest.
-      var longest: (track: Int, numbers: ShardIndex.TrackNumbers)?
+      var longest: (track: Int, numbers: ShardIndex.TrackRecord)?
       for track in list.tracks(ofEpisode: episode) {
         let numbers = prepared?[track] ?? list.numbers(ofTrack: track)
         guard numbers.stream == stream else { continue }

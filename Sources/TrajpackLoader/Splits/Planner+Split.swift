@@ -40,7 +40,7 @@ extension Planner {
   /// The numbers of a track, of the rows that the window may see.
   func numbers(
     _ shard: LoadedShard, _ track: Int
-  ) throws(TrajpackError) -> ShardIndex.TrackNumbers {
+  ) throws(TrajpackError) -> ShardIndex.TrackRecord {
     var numbers = shard.numbers(ofTrack: track)
     guard let span else { return numbers }
     let rows = try wholeClock(shard, track, numbers).rows(from: span.seenFrom, to: span.to)
@@ -51,7 +51,7 @@ extension Planner {
 
   /// The clock of a track, of the rows that the window may see.
   func clock(
-    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) -> TrackClock {
     guard let span else { return try wholeClock(shard, track, numbers) }
     let whole = try wholeClock(shard, track, shard.numbers(ofTrack: track))
@@ -70,7 +70,7 @@ extension Planner {
 
   /// Rows by which a track's clock is ahead of the reference's, where both count alike.
   func shift(
-    _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackNumbers
+    _ window: WindowContext, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) -> Int? {
     let shift = wholeShift(window, track, numbers)
     guard span != nil, track != window.track else { return shift }

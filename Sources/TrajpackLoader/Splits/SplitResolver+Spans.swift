@@ -42,7 +42,8 @@ extension SplitResolver {
     options.reference = rule.stream
     do throws(TrajpackError) {
       return try Loader.reference(
-        try Selection(schemas, options), schemas, DataFacts([dataset.shards.map { ShardView($0) }]),
+        try Selection(schemas, options), schemas,
+        StreamProfile([dataset.shards.map { ShardView($0) }]),
         options)
     } catch {
       throw TrajpackError(

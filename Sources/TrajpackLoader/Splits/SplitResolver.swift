@@ -171,7 +171,7 @@ struct SplitResolver {
   func value(_ path: String, of episode: Int) throws(TrajpackError) -> String? {
     let e = episodes[episode]
     if path == "folder" {
-      let parts = e.id.slashParts
+      let parts = e.id.pathComponents
       return parts.count > 1 ? parts[0] : nil
     }
     guard let found = try known(path, of: episode), found != .null else { return nil }

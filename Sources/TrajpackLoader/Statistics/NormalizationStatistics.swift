@@ -111,7 +111,7 @@ struct NormalizationFit {
         if let axes = rule.axes {
           try ComponentAxes.components(of: channel.shape, axes: axes, item.path)
         } else {
-          ComponentRule.components(of: channel)
+          StatisticsComponents.components(of: channel)
         }
       let most = ComponentAxes.quantileComponents.asked
       guard !rule.method.needsQuantiles || components.count <= most else {

@@ -141,7 +141,7 @@ extension SubsetMeasurement {
   ) throws(TrajpackError) -> StatisticsScope.Rows? {
     guard let rows = request.rows else { return nil }
     let streams = dataset.shards.flatMap(\.schema.streams)
-    let entities = DataFacts([dataset.shards.map { ShardView($0) }]).entities
+    let entities = StreamProfile([dataset.shards.map { ShardView($0) }]).entities
     let name =
       request.options.reference
       ?? selection.streams.first { entities[$0] == 0 } ?? selection.streams[0]
@@ -166,7 +166,7 @@ extension SubsetMeasurement.Measured {
   /// For each component, the elements of a row.
   func components() throws(TrajpackError) -> [[Int]] {
     if let axes { return try ComponentAxes.components(of: channel.shape, axes: axes, path) }
-    return ComponentRule.components(of: channel)
+    return StatisticsComponents.components(of: channel)
   }
 
   func measuredChannel() throws(TrajpackError) -> MeasuredChannel {
@@ -178,7 +178,9 @@ extension SubsetMeasurement.Measured {
   /// A name for each component: its index along the axes that were kept, or what the kind says.
   public var componentNames: [String] {
     guard let axes else {
-      return (0..<ComponentRule.count(of: channel)).map { ComponentRule.name($0, of: channel) }
+      return (0..<StatisticsComponents.count(of: channel)).map {
+        StatisticsComponents.name($0, of: channel)
+      }
     }
     let rank = channel.shape.count
     let sizes = Set(axes.map { $0 < 0 ? $0 + rank : $0 }).sorted().map { channel.shape[$0] }

@@ -12,7 +12,7 @@ extension LoaderValues {
   ///
   /// - Throws: A usage error where there is no such stream, or its rows are of entities.
   static func derived(
-    _ name: String, _ datasets: [OpenDataset], _ views: [[ShardView]], _ facts: DataFacts
+    _ name: String, _ datasets: [OpenDataset], _ views: [[ShardView]], _ facts: StreamProfile
   ) throws(TrajpackError) -> Derived? {
     let streams = views.joined().flatMap(\.schema.streams)
     for prefix in ["rate:", "time_unit:"] where name.hasPrefix(prefix) {

@@ -41,7 +41,7 @@ struct LoaderValues: Sendable {
   ///
   /// - Throws: A usage error where there is no such value in any dataset.
   init(
-    _ names: [String], _ datasets: [OpenDataset], _ views: [[ShardView]], _ facts: DataFacts
+    _ names: [String], _ datasets: [OpenDataset], _ views: [[ShardView]], _ facts: StreamProfile
   ) throws(TrajpackError) {
     guard !names.isEmpty else { return }
     var all: [ValueTable] = []

@@ -36,7 +36,7 @@ extension Planner {
   /// from the same keyframe, so that one decoding serves all windows of the batch.
   func frames(
     _ rows: [(out: Int, row: Int)], _ program: GroupProgram, _ track: Int,
-    _ numbers: ShardIndex.TrackNumbers, slot: Int, _ window: WindowContext, _ plan: BatchPlan
+    _ numbers: ShardIndex.TrackRecord, slot: Int, _ window: WindowContext, _ plan: BatchPlan
   ) throws(TrajpackError) {
     guard let setup = setup.frames, let frameSource else { throw VideoLibrary.missing }
     let video = try frameSource.video(

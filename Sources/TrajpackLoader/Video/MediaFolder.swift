@@ -46,7 +46,7 @@ public final class MediaFolder: Sendable {
         "\(place): the video is linked, its file is '\(facts.file)': name the folder in which that lies "
           + "(media=... in Python, --media on the command line)")
     }
-    guard facts.file.leadsDown else {
+    guard facts.file.isRelativeDescendant else {
       throw TrajpackError(
         .data, "\(place): the linked file's name '\(facts.file)' leads out of the folder of videos")
     }

@@ -11,7 +11,7 @@ final class PreparedTracks: Sendable {
   /// The sort of explicit times of each stream.
   let explicit: [PlanClock.Sort?]
   /// The tracks; those of prepared streams have rows as if each began a chunk.
-  let tracks: [ShardIndex.TrackNumbers]
+  let tracks: [ShardIndex.TrackRecord]
   /// The number of each track's first row among those that the plan counts.
   let firstRows: [Int]
   /// Rows of a chunk of each stream.
@@ -23,7 +23,7 @@ final class PreparedTracks: Sendable {
 
   fileprivate init(
     streams: [(stream: PlanStream, time: Int?)], programs: [PlanProgram],
-    explicit: [PlanClock.Sort?], tracks: [ShardIndex.TrackNumbers], firstRows: [Int],
+    explicit: [PlanClock.Sort?], tracks: [ShardIndex.TrackRecord], firstRows: [Int],
     chunkRows: [Int], columns: [Int?]
   ) {
     self.streams = streams
@@ -161,7 +161,7 @@ extension ShardView {
     var clocks = shard.index.allClocks
     var known: [Clock: Int] = [:]
     for (number, clock) in clocks.enumerated() { known[clock] = known[clock] ?? number }
-    var tracks: [ShardIndex.TrackNumbers] = []
+    var tracks: [ShardIndex.TrackRecord] = []
     var firstRows: [Int] = []
     var next = schema.streams.map { _ in 0 }
     let reader = BlockReader(shard)

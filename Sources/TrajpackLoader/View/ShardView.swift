@@ -29,14 +29,14 @@ final class ShardView: Sendable {
   var index: ShardIndex { shard.index }
 
   /// The numbers of a track.
-  func numbers(ofTrack number: Int) -> ShardIndex.TrackNumbers {
+  func numbers(ofTrack number: Int) -> ShardIndex.TrackRecord {
     prepared?.tracks[number] ?? shard.index.numbers(ofTrack: number)
   }
 
   /// What the tracks of each stream are like.
-  var tallies: [StreamTally] {
+  var tallies: [StreamSummary] {
     guard let prepared else { return shard.index.streamTallies }
-    var tallies = schema.streams.map { _ in StreamTally() }
+    var tallies = schema.streams.map { _ in StreamSummary() }
     for track in prepared.tracks {
       tallies[track.stream].add(track) { number in
         guard case .regular(_, let rate) = clocks[number] else { return nil }

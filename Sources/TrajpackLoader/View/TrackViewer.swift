@@ -21,7 +21,7 @@ final class TrackViewer {
   static let maximumWhole = 64 << 20
   /// The most rows of a track that is made whole: more would take all memory before anything is said.
   private static let mostWhole = 1 << 26
-  /// The one of them that was made last, until its chunks are asked for.
+  /// The most recently made whole track, kept until its first chunk is read.
   private var fresh: Whole?
 
   init(_ view: ShardView, _ prepared: PreparedTracks) {

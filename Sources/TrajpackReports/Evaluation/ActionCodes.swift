@@ -22,7 +22,7 @@ extension Evaluation {
     func column(_ values: [Double]) -> Numbers { Numbers(shape: [values.count], values) }
     for at in gathered.clips.indices {
       var arrays = gathered.clips[at].arrays
-      switch plan.recipe.evaluator {
+      switch plan.binding.evaluator {
       case "action.segments":
         guard let actions = arrays["actions"] else { continue }
         let known = (0..<actions.rows).map { row in

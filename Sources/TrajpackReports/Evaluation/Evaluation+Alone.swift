@@ -25,7 +25,7 @@ extension Evaluation {
 
   static func alone(_ scorer: Scorer, _ gathered: [Gathered]) -> Alone {
     let normaliser = scorer.plan.setting("normaliser") ?? "range"
-    guard scorer.plan.recipe.evaluator == "state.alignment", gathered.count > 1,
+    guard scorer.plan.binding.evaluator == "state.alignment", gathered.count > 1,
       normaliser == "range"
     else { return Alone(scorer: scorer) }
     let clips = gathered.flatMap(\.clips).compactMap { $0.arrays["truth"] }

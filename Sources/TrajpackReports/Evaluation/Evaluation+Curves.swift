@@ -10,7 +10,7 @@ extension Evaluation {
       let sorted = points.sorted { $0.0 < $1.0 }
       series.append(.init(name, role, x: sorted.map(\.0), y: sorted.map(\.1)))
     }
-    let own = reportMetrics.filter { $0.evaluator == plan.recipe.evaluator }
+    let own = reportMetrics.filter { $0.evaluator == plan.binding.evaluator }
     for metric in own {
       guard let members = metric.details["within"]?.members else { continue }
       let isTruth = metric.name.hasSuffix("_truth")

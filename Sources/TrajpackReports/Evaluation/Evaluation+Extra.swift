@@ -24,14 +24,14 @@ extension Evaluation {
     let ids = try Self.ids(truth, .object([.init("split", .array([.string(split)]))]), chosen)
     // The very channels that are evaluated, of the truth alone.
     var own = plan
-    own.recipe.inputs.removeAll { $0.side == .prediction && $0.mirrors != "train_joints" }
-    for input in own.recipe.inputs {
+    own.binding.inputs.removeAll { $0.side == .prediction && $0.mirrors != "train_joints" }
+    for input in own.binding.inputs {
       own.maps[input.name] = entries[input.name]?.map(\.path).joined(separator: ",")
     }
     var parts: [Clip] = []
     for id in ids {
       let recording = try truth.recording(id)
-      let gather = EpisodeGather(
+      let gather = MetricInputBuilder(
         plan: own, truth: recording, predictions: .recording(recording), request: whole,
         window: { [truth] (frames) throws(TrajpackError) in
           try Self.spans(of: recording, frames, in: truth, chosen)
@@ -54,7 +54,7 @@ extension Evaluation {
       constants["train_labels"] = .joined(truths)
       constants["train_lengths"] = Numbers(shape: [parts.count], parts.map { Double($0.rows) })
     }
-    add(inputs: [("train", "split \(split): \(ids.count) episodes")], of: plan.recipe.evaluator)
+    add(inputs: [("train", "split \(split): \(ids.count) episodes")], of: plan.binding.evaluator)
     return true
   }
 
@@ -75,7 +75,7 @@ extension Evaluation {
     guard !segments.isEmpty else {
       return try refuse(plan, "no verdict is of an episode that is evaluated")
     }
-    if plan.recipe.evaluator == "action.agreement" { return try agree(plan, segments) }
+    if plan.binding.evaluator == "action.agreement" { return try agree(plan, segments) }
     let (arrays, names) = Verdicts.arrays(segments)
     let scorer = Scorer(
       plan: plan, settings: plan.settings, isPartial: request.isPartial)
@@ -103,7 +103,7 @@ extension Evaluation {
           name == score.name ? each.first { $0.id == id }?.scores.first { $0.name == name } : nil
         }
       })
-    add(inputs: [("verdicts", request.verdicts ?? "")], of: plan.recipe.evaluator)
+    add(inputs: [("verdicts", request.verdicts ?? "")], of: plan.binding.evaluator)
   }
 
   /// How many segments the evaluated episodes have, and on how many of them there is a verdict: a segment of the
@@ -118,15 +118,15 @@ extension Evaluation {
           "episodes_without_verdict", .count(evaluated.count - Set(verdicts.map(\.episode)).count)),
       ]
     }
-    guard let recipe = Recipe.all.first(where: { $0.evaluator == "action.segments" }),
-      let evaluator = try? Evaluator.named(recipe.evaluator)
+    guard let binding = MetricBinding.all.first(where: { $0.evaluator == "action.segments" }),
+      let evaluator = try? Evaluator.named(binding.evaluator)
     else { return fields(verdicts.count, known) }
-    let plan = MetricPlan(recipe: recipe, evaluator: evaluator, isNamed: false)
+    let plan = MetricPlan(binding: binding, evaluator: evaluator, isNamed: false)
     var (segments, judged) = (0, 0)
     var codes = ActionCodes()
     for id in evaluated {
       let recording = try truth.recording(id)
-      let gather = EpisodeGather(
+      let gather = MetricInputBuilder(
         plan: plan, truth: recording, predictions: .recording(recording), request: whole,
         window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
       guard case .gathered(var found)? = try? gather.run() else {
@@ -194,7 +194,7 @@ extension Evaluation {
     )
     .scores([Clip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
     add(scores.filter { plan.keeps($0.name) }.map { metric($0, plan, named: $0.name) { _ in nil } })
-    add(inputs: [("judge", request.verdicts ?? ""), ("humans", path)], of: plan.recipe.evaluator)
+    add(inputs: [("judge", request.verdicts ?? ""), ("humans", path)], of: plan.binding.evaluator)
   }
 
   private func metric(
@@ -203,7 +203,7 @@ extension Evaluation {
   ) -> Report.Metric {
     let meaning = ScoreMeaning(name, units: nil)
     return Report.Metric(
-      name: name, evaluator: plan.recipe.evaluator, value: score.value, count: score.count,
+      name: name, evaluator: plan.binding.evaluator, value: score.value, count: score.count,
       reason: score.reason, unit: meaning.unit, better: meaning.better, truth: nil,
       pooling: "all segments together", options: score.options.json,
       details: (score.details + more).json,

@@ -10,7 +10,7 @@ extension Evaluation {
   private static let points = 1500
 
   func figures(_ plan: MetricPlan, _ gathered: [Gathered]) -> [Figure] {
-    switch plan.recipe.evaluator {
+    switch plan.binding.evaluator {
     case "camera.path": return cameras(plan, gathered)
     case "skeleton.pose": return poses(gathered)
     case "attractor.d_stsp": return attractors(gathered)

@@ -20,7 +20,7 @@ extension Evaluation {
       guard !isInterrupted() else { return }
       willRead(id)
       let recording = try truth.recording(id)
-      let gather = EpisodeGather(
+      let gather = MetricInputBuilder(
         plan: plan, truth: recording,
         predictions: measuresTruth ? .recording(recording) : try predictions.episode(id),
         request: request,
@@ -48,7 +48,7 @@ extension Evaluation {
           + "with --partial")
     }
     try Self.checkInputs(gathered, plan)
-    if plan.recipe.suite == "generative", request.window == nil,
+    if plan.binding.suite == "generative", request.window == nil,
       Set(gathered.flatMap { $0.clips.map(\.rows) }).count > 1
     {
       return try refuse(
@@ -58,9 +58,9 @@ extension Evaluation {
     for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
     try takeValues(&plan, &gathered)
     try Self.requirePicture(plan, first)
-    if let input = plan.recipe.sharedColumns { Self.spread(&gathered, by: input) }
+    if let input = plan.binding.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
-    if plan.recipe.evaluator == "action.segments", let classes {
+    if plan.binding.evaluator == "action.segments", let classes {
       let width = gathered[0].clips[0].arrays["actions"]?.width ?? 0
       try classes.arrays(keys: width).forEach { constants[$0.key] = $0.value }
     }
@@ -79,11 +79,11 @@ extension Evaluation {
         if !more.isEmpty { sources[at].source += ", " + more.joined(separator: ", ") }
       }
     }
-    add(inputs: sources, of: plan.recipe.evaluator)
+    add(inputs: sources, of: plan.binding.evaluator)
     constants.merge(Self.entities(gathered, plan)) { own, _ in own }
     Self.mask(&gathered, plan)
     try score(plan, gathered, lacking, constants)
-    if !plan.recipe.inputs.isEmpty { add(figures(plan, gathered)) }
+    if !plan.binding.inputs.isEmpty { add(figures(plan, gathered)) }
   }
 
   /// Refuses episodes of which some have an array that others have not: their figures would mean different
@@ -102,7 +102,7 @@ extension Evaluation {
       let (has, lacks) = names(first).contains(odd) ? (first.id, other.id) : (other.id, first.id)
       throw TrajpackError(
         .usage,
-        "\(plan.recipe.evaluator): there is an input '\(odd)' for episode '\(has)' and none for '\(lacks)', so they "
+        "\(plan.binding.evaluator): there is an input '\(odd)' for episode '\(has)' and none for '\(lacks)', so they "
           + "cannot be one figure; give it for all or for none")
     }
   }
@@ -129,7 +129,7 @@ extension Evaluation {
         ].contains(name)
         throw TrajpackError(
           .usage,
-          "\(plan.recipe.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
+          "\(plan.binding.evaluator): '\(name)' is \(known.value) in episode '\(sources[name] ?? "")' and "
             + "\(value) in '\(episode.id)', so they cannot be one figure; evaluate them apart with "
             + "--episodes\(isConvention ? "" : ", or say one with --set \(name)=…")")
       }
@@ -148,7 +148,7 @@ extension Evaluation {
     else { return }
     throw TrajpackError(
       .usage,
-      "\(plan.recipe.evaluator): no episode has a video that says how large the camera's picture is; it is not "
+      "\(plan.binding.evaluator): no episode has a video that says how large the camera's picture is; it is not "
         + "guessed: say it with --set true_width=… --set true_height=… (and track_width, track_height, grid_width, "
         + "grid_height where those differ)")
   }
@@ -156,13 +156,13 @@ extension Evaluation {
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
   func refuse(_ plan: MetricPlan, _ reason: String) throws(TrajpackError) {
     guard !plan.isNamed else {
-      throw TrajpackError(.usage, "\(plan.recipe.evaluator): \(reason)")
+      throw TrajpackError(.usage, "\(plan.binding.evaluator): \(reason)")
     }
     add([
       Report.Metric(
-        name: plan.recipe.evaluator, evaluator: plan.recipe.evaluator, value: nil, count: 0,
+        name: plan.binding.evaluator, evaluator: plan.binding.evaluator, value: nil, count: 0,
         reason: reason, unit: nil, better: nil, truth: nil,
-        pooling: plan.recipe.pooling.rawValue, options: .object([]), details: .object([]),
+        pooling: plan.binding.pooling.rawValue, options: .object([]), details: .object([]),
         episodes: [], horizons: [])
     ])
   }
@@ -175,7 +175,7 @@ extension Evaluation {
       plan: plan, settings: plan.settings, isPartial: request.isPartial,
       isInterrupted: isInterrupted)
     let alone = Self.alone(scorer, gathered)
-    let measuresBoth = plan.recipe.measuresOne && !measuresTruth
+    let measuresBoth = plan.binding.measuresOne && !measuresTruth
     let truths = measuresBoth ? try truthParts(scorer, gathered, constants) : []
     var each: [[Score]] = []
     for episode in gathered {
@@ -194,16 +194,16 @@ extension Evaluation {
     let own =
       measuresBoth
       ? try truthScores(scorer, gathered, each, truths, constants)
-      : plan.recipe.measuresOne ? all : []
+      : plan.binding.measuresOne ? all : []
     let horizons = try horizons(scorer, gathered, constants)
     add(
       all.filter { plan.keeps($0.name) }.map { score in
         let meaning = ScoreMeaning(score.name, units: gathered.first?.units)
         return Report.Metric(
-          name: score.name, evaluator: plan.recipe.evaluator, value: score.value,
+          name: score.name, evaluator: plan.binding.evaluator, value: score.value,
           count: score.count, reason: score.reason, unit: meaning.unit, better: meaning.better,
           truth: own.figure(score.name),
-          pooling: plan.recipe.pooling.rawValue, options: plan.told(score.options.json),
+          pooling: plan.binding.pooling.rawValue, options: plan.told(score.options.json),
           details: score.details.json,
           episodes: zip(gathered, each).map { episode, scores in
             let own = scores.first { $0.name == score.name }
@@ -266,13 +266,13 @@ extension Evaluation {
     return out
   }
 
-  /// The figures of all episodes together, as the recipe pools them.
+  /// The figures of all episodes together, as the binding pools them.
   private func pooled(
     _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers],
     _ clips: (Gathered) -> [Clip]
   ) throws(TrajpackError) -> [Score] {
     if gathered.count == 1 { return each[0] }
-    guard scorer.plan.recipe.pooling != .mean else { return scorer.means(each, of: "episodes") }
+    guard scorer.plan.binding.pooling != .mean else { return scorer.means(each, of: "episodes") }
     return try scorer.scores(gathered.flatMap(clips), constants)
   }
 

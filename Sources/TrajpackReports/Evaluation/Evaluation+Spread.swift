@@ -98,7 +98,7 @@ extension Evaluation {
 
   /// Masks what the truth does not hold, for metrics that measure one motion or series.
   static func mask(_ gathered: inout [Gathered], _ plan: MetricPlan) {
-    guard plan.recipe.measuresOne, let input = plan.recipe.inputs.first?.name,
+    guard plan.binding.measuresOne, let input = plan.binding.inputs.first?.name,
       plan.evaluator.inputs.contains(where: { $0.name == "mask" })
     else { return }
     for at in gathered.indices

@@ -4,7 +4,7 @@ import TrajpackStore
 extension Evaluation {
   /// Whether an option is each recording's own where episodes are scored one by one: how far its rows lie apart.
   static func isOwn(_ name: String, _ plan: MetricPlan) -> Bool {
-    plan.recipe.pooling == .mean && ["rate", "time_step"].contains(name)
+    plan.binding.pooling == .mean && ["rate", "time_step"].contains(name)
       && plan.setting(name) == nil
   }
 

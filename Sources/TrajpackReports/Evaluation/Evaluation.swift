@@ -48,14 +48,14 @@ public final class Evaluation {
     guard !plans.isEmpty else {
       throw TrajpackError(
         .usage,
-        "name what to measure with --metric, --suite or --preset (\(Recipe.suites.joined(separator: ", "))); "
+        "name what to measure with --metric, --suite or --preset (\(MetricBinding.suites.joined(separator: ", "))); "
           + "'trajpack evaluate --list' shows the metrics")
     }
-    if predictions == nil, let pair = plans.first(where: { !$0.recipe.measuresOne }) {
-      let alone = Recipe.all.filter(\.measuresOne).map(\.evaluator).joined(separator: ", ")
+    if predictions == nil, let pair = plans.first(where: { !$0.binding.measuresOne }) {
+      let alone = MetricBinding.all.filter(\.measuresOne).map(\.evaluator).joined(separator: ", ")
       throw TrajpackError(
         .usage,
-        "two inputs are needed, TRUTH and PREDICTIONS: \(pair.recipe.evaluator) compares them; one input is measured "
+        "two inputs are needed, TRUTH and PREDICTIONS: \(pair.binding.evaluator) compares them; one input is measured "
           + "by itself by \(alone)")
     }
     guard Dataset.isDataset(truth) else {
@@ -93,7 +93,7 @@ public final class Evaluation {
 
   /// How often an episode is read: the steps of a progress bar.
   public var readings: Int {
-    report.episodes.evaluated.count * plans.count { !$0.recipe.inputs.isEmpty }
+    report.episodes.evaluated.count * plans.count { !$0.binding.inputs.isEmpty }
   }
 
   /// The digests of the inputs, to be compared with those of an older report.
@@ -190,7 +190,7 @@ public final class Evaluation {
   ///   data error where an input is damaged.
   public func run() throws(TrajpackError) -> Report {
     for plan in plans {
-      if plan.recipe.inputs.isEmpty {
+      if plan.binding.inputs.isEmpty {
         try judge(plan)
       } else {
         try evaluate(plan)

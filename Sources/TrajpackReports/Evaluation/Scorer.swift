@@ -36,7 +36,7 @@ struct Scorer {
         guard other != value else { continue }
         throw TrajpackError(
           .usage,
-          "\(plan.recipe.evaluator): '\(name)' is \(value) in one recording and \(other ?? "unknown") in another, "
+          "\(plan.binding.evaluator): '\(name)' is \(value) in one recording and \(other ?? "unknown") in another, "
             + "so they cannot be one figure; evaluate them apart with --episodes")
       }
     }
@@ -48,7 +48,7 @@ struct Scorer {
     _ clips: [Clip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
     let isJoined = evaluator.inputs.contains { $0.name == "lengths" }
-    if isJoined || plan.recipe.pooling == .joined {
+    if isJoined || plan.binding.pooling == .joined {
       var arrays = constants
       for (name, parts) in columns(clips) {
         arrays[name] = .joined(parts, filledWith: padding(name))
@@ -58,9 +58,9 @@ struct Scorer {
       }
       return try call(arrays)
     }
-    if plan.recipe.isBatched {
+    if plan.binding.isBatched {
       var arrays = constants
-      let isAlone = clips.count == 1 && plan.recipe.suite != "generative"
+      let isAlone = clips.count == 1 && plan.binding.suite != "generative"
       for (name, parts) in columns(clips) {
         arrays[name] = isAlone ? parts[0] : .stacked(parts, filledWith: padding(name))
       }
@@ -85,7 +85,7 @@ struct Scorer {
   func truthScores(
     _ episode: Gathered, _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
-    let isOne = plan.recipe.pooling == .mean && !plan.recipe.isBatched
+    let isOne = plan.binding.pooling == .mean && !plan.binding.isBatched
     guard isOne, episode.clips.count > 1, episode.clips.count == episode.truthClips.count else {
       return try scores(episode.truthClips, constants)
     }
@@ -99,7 +99,7 @@ struct Scorer {
   }
 
   private func padding(_ input: String) -> Double {
-    plan.recipe.inputs.first { $0.name == input }?.padding ?? .nan
+    plan.binding.inputs.first { $0.name == input }?.padding ?? .nan
   }
 
   /// The arrays of each name, clip by clip. An array that only some clips have cannot be joined.

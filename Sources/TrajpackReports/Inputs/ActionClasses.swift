@@ -65,7 +65,7 @@ struct ActionClasses {
         throw TrajpackError(.data, "line \(scanner.line): the class is empty")
       }
       for cell in 0..<keys {
-        let text = NumberText(scanner[cell].bytes)
+        let text = DecimalLiteral(scanner[cell].bytes)
         if scanner[cell].text == "*" {
           row.key.append(-1)
           continue

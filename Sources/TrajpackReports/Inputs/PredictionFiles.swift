@@ -82,7 +82,7 @@ final class PredictionFiles {
     // Ids may hold slashes: then their files lie in folders.
     var folders: Set<String> = [""]
     let known = Set(truth)
-    for id in truth where id.lastSlash != nil && id.leadsDown {
+    for id in truth where id.lastSlash != nil && id.isRelativeDescendant {
       folders.insert("\(FileSystem.parent(of: id))/")
     }
     for prefix in folders.sorted() where FileSystem.item(at: "\(folder)/\(prefix)") == .folder {
@@ -149,7 +149,7 @@ final class PredictionFiles {
     for name in archive.names {
       let read = { () throws(TrajpackError) in try Numbers(archive.array(name)) }
       // 'ID/NAME', where the id is one that the truth has: the longest that fits.
-      var parts = name.slashParts
+      var parts = name.pathComponents
       var rest: [String] = []
       var id: String?
       while parts.count > 1 {

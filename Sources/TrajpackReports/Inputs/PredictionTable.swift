@@ -90,7 +90,7 @@ enum PredictionTable {
       }
       var number = parts[place].rows.count
       if let row {
-        let text = NumberText(scanner[row].bytes)
+        let text = DecimalLiteral(scanner[row].bytes)
         guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
           throw TrajpackError(
             .data, "line \(scanner.line): '\(scanner[row].text)' is no number of a row")
@@ -100,7 +100,7 @@ enum PredictionTable {
       parts[place].rows.append(number)
       for (c, column) in columns.enumerated() {
         for cell in column.cells {
-          let text = NumberText(scanner[cell].bytes)
+          let text = DecimalLiteral(scanner[cell].bytes)
           guard text.form != .text else {
             throw TrajpackError(
               .data,

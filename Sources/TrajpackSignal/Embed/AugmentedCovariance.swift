@@ -34,7 +34,7 @@ public struct AugmentedCovariance: Sendable, Hashable {
   /// delayed by `k` lags.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func matrix<S: Sample>(
+  public func matrix<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, rows: Int, components: Int, estimator: Estimator = .aboutZero,
     into output: UnsafeMutableBufferPointer<Double>
   ) throws(TrajpackError) {

@@ -11,7 +11,7 @@ public struct Autocorrelation: Sendable {
   ///   episode reaches.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0, maxLag: Int,
     episodes: Episodes
   ) throws(TrajpackError) {
@@ -74,7 +74,7 @@ struct Series: ~Copyable {
 
   var count: Int { x.count }
 
-  init<S: Sample>(
+  init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, _ components: Int, _ channel: Int, _ episodes: Episodes
   ) throws(TrajpackError) {
     let rows = components > 0 ? values.count / components : 0

@@ -107,7 +107,7 @@ public struct DelayEmbedding: Sendable, Hashable {
 
 /// The delay vectors of a buffer without a copy of it. A uniform embedding, and so a Hankel
 /// matrix, is a strided view: `rowStride` and `lagStride` entries, ready for any array library.
-public struct DelayView<S: Sample> {
+public struct DelayView<S: SignalScalar> {
   private let base: UnsafePointer<S>
   private let components: Int
   private let offsets: [Int]

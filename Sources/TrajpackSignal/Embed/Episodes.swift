@@ -26,7 +26,7 @@ public struct Episodes: Sendable, Hashable {
   var longest: Int { runs.map(\.count).max() ?? 0 }
 
   /// Refuses NaN, infinities and what squares to one in a channel, naming episode and row.
-  func requireFinite<S: Sample>(
+  func requireFinite<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ components: Int, _ channel: Int
   ) throws(TrajpackError) {
     for (i, run) in runs.enumerated() {

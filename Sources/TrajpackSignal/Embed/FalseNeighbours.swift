@@ -17,7 +17,7 @@ public struct FalseNeighbours: Sendable {
   ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0,
     search: DimensionSearch, ratio: Double = 10, size: Double = 2, episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}
@@ -72,7 +72,7 @@ public struct Cao: Sendable {
   ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0,
     search: DimensionSearch, metric: Metric = .maximum, episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}

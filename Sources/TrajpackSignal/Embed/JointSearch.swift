@@ -26,7 +26,7 @@ struct JointSearch: ~Copyable {
   private(set) var chosen: [ChosenCoordinate] = []
 
   /// - Throws: `.data` for missing values or a constant channel, `.usage` for sizes.
-  init<S: Sample>(
+  init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, _ components: Int, _ episodes: Episodes
   ) throws(TrajpackError) {
     // All that may be refused comes first: a value that cannot be copied is made whole or not at all.
@@ -63,7 +63,7 @@ struct JointSearch: ~Copyable {
     self.z = z
   }
 
-  private static func scale<S: Sample>(
+  private static func scale<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ components: Int, _ c: Int, _ episodes: Episodes
   ) throws(TrajpackError) -> (mean: Double, deviation: Double) {
     let rows = episodes.runs.rowCount

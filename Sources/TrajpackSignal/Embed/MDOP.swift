@@ -21,7 +21,7 @@ public struct MDOP: Sendable {
   ///   - pause: asked between units of work; what it throws ends the search.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, maxLag: Int, window: Int = 1,
     ratio: Double = 2, threshold: Double = 0.05, maxCycles: Int = 50, episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}

@@ -32,7 +32,7 @@ public struct MutualInformation: Sendable {
   /// - Throws: `.data` for missing values, `.usage` for a lag that no episode reaches.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0, maxLag: Int,
     estimator: Estimator = .equalBins(64), episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}

@@ -41,7 +41,7 @@ public struct PECUZAL: Sendable {
   /// - Throws: `.usage` for too few rows; `.data` where vectors repeat exactly.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public init<S: Sample>(
+  public init<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int = 1, options: Options,
     episodes: Episodes, pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {

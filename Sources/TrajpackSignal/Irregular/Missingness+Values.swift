@@ -3,7 +3,7 @@ import TrajpackFormat
 extension Missingness {
   /// The mechanisms that look at values. Statistics are of the entries observed before, in plain
   /// sums from the first row on, so that they are the same everywhere.
-  func dropByValues<S: Sample>(
+  func dropByValues<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ m: UnsafeMutablePointer<MaskByte>, _ rows: Int, _ components: Int,
     _ random: CounterRandom
   ) throws(TrajpackError) {
@@ -94,7 +94,7 @@ struct Standardised {
   private(set) var mean = 0.0
   private(set) var deviation = 0.0
 
-  init<S: Sample>(
+  init<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ m: UnsafePointer<MaskByte>, _ rows: Int, stride: Int
   ) {
     var count = 0.0
@@ -114,7 +114,7 @@ struct Standardised {
   }
 
   /// (x − mean) / deviation; 0 for a constant channel.
-  func scores<S: Sample>(_ x: UnsafePointer<S>, _ rows: Int, stride: Int) -> [Double] {
+  func scores<S: SignalScalar>(_ x: UnsafePointer<S>, _ rows: Int, stride: Int) -> [Double] {
     (0..<rows).map { deviation > 0 ? (Double(x[$0 * stride]) - mean) / deviation : 0 }
   }
 }

@@ -44,7 +44,7 @@ public enum Missingness: Sendable, Hashable, Codable {
   /// - Throws: `.usage` where a parameter is out of its range, naming it.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, rows: Int, components: Int,
     mask: UnsafeMutableBufferPointer<MaskByte>, seed: UInt64, stream: UInt64 = 0
   ) throws(TrajpackError) {

@@ -7,7 +7,7 @@ import TrajpackFormat
 ///
 /// A missing entry (mask 0 or NaN) is no knot; before the first observation of a component the
 /// path stands at it, after the last one too.
-public struct PathCoefficients<S: Sample>: Sendable {
+public struct PathCoefficients<S: SignalScalar>: Sendable {
   /// Which path.
   public enum Kind: Sendable, Hashable {
     /// The natural cubic spline through the observations.
@@ -132,7 +132,7 @@ public struct PathCoefficients<S: Sample>: Sendable {
 }
 
 /// Fills one component's missing entries.
-struct Filler<S: Sample> {
+struct Filler<S: SignalScalar> {
   private let x: UnsafePointer<S>
   private let seen: UnsafePointer<MaskByte>?
   private let stride: Int
@@ -198,7 +198,7 @@ struct Filler<S: Sample> {
 ///   takes its first observation as `torchcde` does; or the time has missing entries.
 @specialized(where S == Float)
 @specialized(where S == Double)
-public func rectilinearPath<S: Sample>(
+public func rectilinearPath<S: SignalScalar>(
   _ values: UnsafeBufferPointer<S>, rows: Int, components: Int, timeComponent: Int,
   observed: UnsafeBufferPointer<MaskByte>? = nil, allowsLookingAhead: Bool = false,
   into output: UnsafeMutableBufferPointer<S>

@@ -10,7 +10,7 @@ import TrajpackFormat
 /// - Throws: `.data` for times that do not increase.
 @specialized(where S == Float)
 @specialized(where S == Double)
-public func timeSinceObserved<S: Sample>(
+public func timeSinceObserved<S: SignalScalar>(
   _ times: Times, mask: UnsafeBufferPointer<MaskByte>, components: Int,
   into output: UnsafeMutableBufferPointer<S>
 ) throws(TrajpackError) {

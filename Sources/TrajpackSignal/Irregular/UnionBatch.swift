@@ -13,7 +13,7 @@ public enum Presence: UInt8, Sendable, CaseIterable {
 }
 
 /// One series of a batch; buffers are borrowed.
-public struct BatchSeries<S: Sample> {
+public struct BatchSeries<S: SignalScalar> {
   /// Increasing times.
   public let times: Times
   /// Rows times components.
@@ -37,7 +37,7 @@ public struct BatchSeries<S: Sample> {
 
 /// Series with different times side by side on the sorted union of their times (the batching of
 /// latent ODEs, Rubanova et al. 2019).
-public struct UnionBatch<S: Sample>: Sendable {
+public struct UnionBatch<S: SignalScalar>: Sendable {
   /// The union of the times at which any series has an observed value.
   public let times: [Double]
   /// The same, exactly, in ticks of `1 / ticksPerUnit`; `nil` where a series has floats for times,
@@ -145,7 +145,7 @@ public struct UnionBatch<S: Sample>: Sendable {
 
 /// Times rounded to a grid, rows of one grid time averaged (latent ODEs' rule: `round(t / q) · q`,
 /// half to even).
-public struct QuantisedSeries<S: Sample>: Sendable {
+public struct QuantisedSeries<S: SignalScalar>: Sendable {
   /// Grid numbers; the time is the number times the quantum.
   public let ticks: [Int64]
   /// Rows times components; NaN where nothing is observed.

@@ -33,7 +33,7 @@ public struct ChannelStatistics: Sendable, Hashable, Codable {
   /// - Throws: `.data` for a component without any observed value, or with an infinite one.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public static func measure<S: Sample>(
+  public static func measure<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, rows: Int, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, scope: Scope
   ) throws(TrajpackError) -> [ChannelStatistics] {
@@ -121,7 +121,7 @@ public struct Normalisation: Sendable, Hashable, Codable {
       guard channel.scope == .training || leaksAllData else {
         throw TrajpackError(
           .usage,
-          "statistics of component \(c) come from all data, by which training sees the test: "
+          "statistics of component \(c) come from all data, which leaks test data into training: "
             + "measure the training split, or say leaksAllData")
       }
       let (middle, span): (Double, Double)
@@ -145,7 +145,7 @@ public struct Normalisation: Sendable, Hashable, Codable {
   /// Normalises in place; NaN stays NaN.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ values: UnsafeMutableBufferPointer<S>, rows: Int, inverse: Bool = false
   ) throws(TrajpackError) {
     let components = shift.count

@@ -275,7 +275,7 @@ extension EmbedStep.Coordinate {
   var stream: String { String(channel[..<(channel.lastSlash ?? channel.endIndex)]) }
   /// The part after it.
   var name: String {
-    channel.slashParts.last ?? channel
+    channel.pathComponents.last ?? channel
   }
 
   var json: JSONValue {

@@ -210,7 +210,7 @@ package struct NormalizeStep: Sendable, Equatable {
   package let method: Method
   /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
   package let axes: [Int]?
-  /// The split whose statistics are used; `all` is every episode, by which training sees the test.
+  /// The split whose statistics are used; `all` is every episode, which leaks test data into training.
   package let split: String
   /// Chosen from the data; `nil` before.
   package var constants: [Constants]?

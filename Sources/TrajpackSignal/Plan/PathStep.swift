@@ -91,7 +91,7 @@ struct PathStage: Sendable {
   }
 
   /// `rows` times 4 (or 2) times `width`; NaN where nothing was observed.
-  private func path<S: Sample>(
+  private func path<S: SignalScalar>(
     _ x: [S], _ width: Int, _ clock: PlanClock
   ) throws(TrajpackError) -> [S] {
     let rows = clock.count
@@ -123,7 +123,7 @@ struct PathStage: Sendable {
   }
 
   /// The pieces from each row to the next; that of the last row is the piece before it, going on.
-  private func cubic<S: Sample>(
+  private func cubic<S: SignalScalar>(
     _ x: [S], _ width: Int, _ clock: PlanClock
   ) throws(TrajpackError) -> [S] {
     if clock.count == 1 { return x + [S](repeating: 0, count: 3 * width) }
@@ -152,7 +152,7 @@ struct PathStage: Sendable {
   }
 
   /// What holds before a row's time, and from then on.
-  private func jumps<S: Sample>(
+  private func jumps<S: SignalScalar>(
     _ x: [S], _ first: [Int], _ rows: Int
   ) throws(TrajpackError) -> [S] {
     let width = first.count

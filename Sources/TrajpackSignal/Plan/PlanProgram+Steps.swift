@@ -151,7 +151,7 @@ extension PlanColumn {
   /// The mean of what was observed in each run of rows, summed in double.
   fileprivate func means(_ runs: [Range<Int>]) -> PlanColumn {
     let width = channel.elements
-    func mean<S: Sample>(_ x: [S]) -> [S] {
+    func mean<S: SignalScalar>(_ x: [S]) -> [S] {
       var out: [S] = []
       out.reserveCapacity(runs.count * width)
       for run in runs {

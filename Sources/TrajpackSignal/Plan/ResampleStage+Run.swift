@@ -44,8 +44,8 @@ extension ResampleStage {
     let source: Times
     let target: Times
     let targetClock: PlanClock
-    var resamplers: [Way: Resampler] = [:]
-    var rowNumbers: [Way: [Int]] = [:]
+    var resamplers: [ChannelMethod: Resampler] = [:]
+    var rowNumbers: [ChannelMethod: [Int]] = [:]
     var bins: BinPlan?
     var notes: [String] = []
     /// The rows that the new rows are at but for rounding.
@@ -77,7 +77,9 @@ extension ResampleStage {
         source, bins: try grid.clock.starting(atRow: grid.rows.lowerBound), count: grid.rows.count)
     }
 
-    mutating func column(_ column: PlanColumn, _ way: Way) throws(TrajpackError) -> PlanColumn {
+    mutating func column(_ column: PlanColumn, _ way: ChannelMethod) throws(TrajpackError)
+      -> PlanColumn
+    {
       switch way {
       case .rows, .binRow: return column.rows(try numbers(way))
       case .count, .since: return try events(column, way)
@@ -127,7 +129,7 @@ extension ResampleStage {
     }
 
     private mutating func resampler(
-      _ way: Way, _ kind: Kind, _ method: ResampleMethod, _ rules: ResampleStep.PathRules
+      _ way: ChannelMethod, _ kind: Kind, _ method: ResampleMethod, _ rules: ResampleStep.PathRules
     ) throws(TrajpackError) -> Resampler {
       if let known = resamplers[way] { return known }
       let resampler = try Resampler(
@@ -146,7 +148,7 @@ extension ResampleStage {
     }
 
     /// The source row of each output row; -1 for none.
-    private mutating func numbers(_ way: Way) throws(TrajpackError) -> [Int] {
+    private mutating func numbers(_ way: ChannelMethod) throws(TrajpackError) -> [Int] {
       if let known = rowNumbers[way] { return known }
       var result: [Int] = []
       switch way {
@@ -229,7 +231,9 @@ extension ResampleStage {
     }
 
     /// Events up to each row: how many since the row before, or how long ago the last one was.
-    private func events(_ column: PlanColumn, _ way: Way) throws(TrajpackError) -> PlanColumn {
+    private func events(_ column: PlanColumn, _ way: ChannelMethod) throws(TrajpackError)
+      -> PlanColumn
+    {
       var rounding: StampRounding?
       if case .onto = stage.step.target { rounding = StampRounding(stage.step.rounding?.value) }
       let plan = try AlignPlan(source, to: target, .backward, rounding: rounding)
@@ -305,7 +309,7 @@ private struct NearRows {
   }
 }
 
-extension ResampleStage.Way {
+extension ResampleStage.ChannelMethod {
   /// Whether it gives values of the channel at other times, and not something else about it.
   fileprivate var isValue: Bool {
     switch self {
@@ -317,7 +321,7 @@ extension ResampleStage.Way {
 
 extension PlanColumn {
   /// The column as it is, in the type that its way gives.
-  fileprivate func kept(_ way: ResampleStage.Way) -> PlanColumn {
+  fileprivate func kept(_ way: ResampleStage.ChannelMethod) -> PlanColumn {
     if case .rows = way { return self }
     return asFloats()
   }
@@ -385,7 +389,7 @@ extension PlanColumn {
     return result
   }
 
-  private static func mapped<S: Sample>(
+  private static func mapped<S: SignalScalar>(
     _ x: [S], _ width: Int, _ vectors: Int, _ rows: Int, _ body: Body<S>
   ) throws(TrajpackError) -> [S] {
     var out = [S](repeating: .nan, count: rows * width)
@@ -410,7 +414,7 @@ extension PlanColumn {
     return out
   }
 
-  private static func run<S: Sample>(
+  private static func run<S: SignalScalar>(
     _ x: [S], _ width: Int, _ out: inout [S], _ mask: inout [MaskByte], _ body: Body<S>
   ) throws(TrajpackError) {
     try x.withUnsafeBufferPointer { (x) throws(TrajpackError) in
@@ -426,7 +430,7 @@ extension PlanColumn {
   /// not observed there leaves a number as it is.
   fileprivate func taking(_ rows: [Int], of other: PlanColumn) -> PlanColumn {
     let width = channel.elements
-    func taken<S: Sample>(_ x: [S], _ y: [S]) -> [S] {
+    func taken<S: SignalScalar>(_ x: [S], _ y: [S]) -> [S] {
       var out = x
       for (i, row) in rows.enumerated() where row >= 0 {
         for k in 0..<width where !y[row * width + k].isNaN {

@@ -3,7 +3,7 @@ import TrajpackFormat
 /// A resampling step bound to the channels of a stream.
 struct ResampleStage: Sendable {
   /// How one channel goes to the new clock.
-  enum Way: Sendable, Hashable {
+  enum ChannelMethod: Sendable, Hashable {
     /// Values are made by a resampler of the kind.
     case path(Kind, ResampleMethod, ResampleStep.PathRules)
     /// A polyphase filter between regular clocks.
@@ -24,7 +24,7 @@ struct ResampleStage: Sendable {
 
   let step: ResampleStep
   let stream: String
-  let ways: [Way]
+  let ways: [ChannelMethod]
   let inputs: [Channel]
   private(set) var outputs: [Channel]
 
@@ -35,7 +35,7 @@ struct ResampleStage: Sendable {
     self.stream = stream
     inputs = channels
     outputs = channels
-    var ways: [Way] = []
+    var ways: [ChannelMethod] = []
     for channel in channels {
       do throws(TrajpackError) {
         ways.append(try Self.way(step, stream, channel))
@@ -49,7 +49,7 @@ struct ResampleStage: Sendable {
 
   private static func way(
     _ step: ResampleStep, _ stream: String, _ channel: Channel
-  ) throws(TrajpackError) -> Way {
+  ) throws(TrajpackError) -> ChannelMethod {
     switch step.how {
     case .bins(let rules, _): return try bin(rules.value(stream, channel), channel)
     case .path(let methods, let rules):
@@ -84,7 +84,9 @@ struct ResampleStage: Sendable {
     }
   }
 
-  private static func bin(_ wanted: PlanBin, _ channel: Channel) throws(TrajpackError) -> Way {
+  private static func bin(_ wanted: PlanBin, _ channel: Channel) throws(TrajpackError)
+    -> ChannelMethod
+  {
     if wanted == .auto {
       if channel.isAveraged { return .bin(.mean) }
       if channel.kind == .event, channel.type != .bytes { return .bin(.sum) }
@@ -155,7 +157,7 @@ struct ResampleStage: Sendable {
     }
   }
 
-  private func settle(_ channel: inout Channel, _ way: Way) {
+  private func settle(_ channel: inout Channel, _ way: ChannelMethod) {
     switch way {
     case .path(_, let method, _):
       channel.becomeFloat()

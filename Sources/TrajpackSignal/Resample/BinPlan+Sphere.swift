@@ -4,7 +4,7 @@ import TrajpackFormat
 extension BinPlan {
   /// The circular mean of the angles of each bin: the direction of the sum of their unit vectors. NaN
   /// where a bin has no observed value, or where they cancel out.
-  public func applyMean<S: Sample>(
+  public func applyMean<S: SignalScalar>(
     of range: AngleRange, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>
@@ -37,7 +37,7 @@ extension BinPlan {
   /// The mean of the unit vectors of each bin, `components` numbers each: of directions the unit
   /// vector along their sum; of quaternions, whose sign means nothing, the eigenvector of Σ q qᵀ
   /// with the largest eigenvalue (Markley et al. 2007), with the sign of the bin's first.
-  public func applySphereMean<S: Sample>(
+  public func applySphereMean<S: SignalScalar>(
     areQuaternions: Bool, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>

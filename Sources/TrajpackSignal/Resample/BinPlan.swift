@@ -80,7 +80,7 @@ public struct BinPlan: Sendable {
   /// One statistic of every bin and component; NaN and mask 0 where a bin has no observed value.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ statistic: BinStatistic, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>

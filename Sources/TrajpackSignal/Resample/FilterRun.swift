@@ -2,7 +2,7 @@ import CPlatform
 
 /// One run of rows of a few neighbouring components, filtered block by block: a block's samples
 /// are copied, lanes side by side, with edges added and the background taken off.
-struct FilterRun<S: Sample>: ~Copyable {
+struct FilterRun<S: SignalScalar>: ~Copyable {
   private let filter: LowPass
   private let x: UnsafePointer<S>
   private let run: Range<Int>

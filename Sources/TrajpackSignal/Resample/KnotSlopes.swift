@@ -4,7 +4,7 @@ import TrajpackFormat
 ///
 /// All piecewise cubic methods here are C¹, so a piece is given by the values and slopes at its
 /// two ends and one evaluation serves them all.
-struct KnotSlopes<S: Sample> {
+struct KnotSlopes<S: SignalScalar> {
   /// Values, `rows` times `components`.
   let x: UnsafePointer<S>
   let rows: Int

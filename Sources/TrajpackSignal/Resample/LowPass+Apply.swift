@@ -27,7 +27,7 @@ extension LowPass {
   ///   - breaks: rows before which a new run begins.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, rows: Int, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, edges: FilterEdges = .hold, bridge: Int = 0,
     breaks: [Int] = [], into output: UnsafeMutableBufferPointer<S>,
@@ -76,7 +76,7 @@ extension LowPass {
   }
 
   /// Copies a component, bridges short gaps by lines, and names the runs that are left.
-  static func bridged<S: Sample>(
+  static func bridged<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ seen: UnsafePointer<MaskByte>?, _ stride: Int, _ rows: Int,
     _ bridge: Int, _ breaks: [Int], _ column: borrowing Scratch<S>
   ) -> [Range<Int>] {

@@ -70,7 +70,7 @@ public struct LowPass: Sendable {
       taps[i] = cutoff * (place == 0 ? 1 : sin(angle) / angle) * window
       sum += taps[i]
     }
-    // Whole vectors of eight; the taps beyond the filter are zero and meet the oldest samples.
+    // Padded to a multiple of eight with zero taps, which apply to the oldest samples.
     width = ((count + up - 1) / up + 7) / 8 * 8
     var phases = [Double](repeating: 0, count: up * width)
     for i in 0..<count {

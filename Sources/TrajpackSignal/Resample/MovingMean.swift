@@ -7,7 +7,7 @@ extension ResamplePlan {
   /// - Parameter width: the window, usually the spacing of the output.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func applyMovingMean<S: Sample>(
+  public func applyMovingMean<S: SignalScalar>(
     width: Double, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>

@@ -18,7 +18,7 @@ public struct AngleRange: Sendable, Hashable {
   }
 
   /// The value brought into the range; rounding never reaches its open end.
-  @inline(__always) public func wrap<S: Sample>(_ value: S) -> S {
+  @inline(__always) public func wrap<S: SignalScalar>(_ value: S) -> S {
     let turns = ((Double(value) - low) / period).rounded(.down)
     if turns == 0 { return value }
     let wrapped = S(Double(value) - turns * period)
@@ -40,7 +40,7 @@ extension ResamplePlan {
   /// Buffers as in ``apply(_:_:components:observed:into:mask:)``; knots come back bit for bit.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     angles range: AngleRange, _ method: Interpolation, _ values: UnsafeBufferPointer<S>,
     components: Int, observed: UnsafeBufferPointer<MaskByte>? = nil,
     into output: UnsafeMutableBufferPointer<S>, mask: UnsafeMutableBufferPointer<MaskByte>
@@ -67,7 +67,7 @@ extension ResamplePlan {
     }
   }
 
-  func unwrap<S: Sample>(
+  func unwrap<S: SignalScalar>(
     _ range: AngleRange, _ x: UnsafePointer<S>, _ seen: UnsafePointer<MaskByte>?,
     _ components: Int, _ out: UnsafeMutablePointer<S>
   ) {

@@ -15,7 +15,7 @@ extension ResamplePlan {
   /// - Throws: `.usage` where a buffer has another size.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ method: Interpolation, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>
@@ -35,7 +35,7 @@ extension ResamplePlan {
   }
 
   /// Whether no entry is missing: four independent sums, so that it runs at memory speed.
-  static func isComplete<S: Sample>(
+  static func isComplete<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ seen: UnsafePointer<MaskByte>?, _ count: Int
   ) -> Bool {
     var lowest: MaskByte = 1
@@ -54,7 +54,7 @@ extension ResamplePlan {
     return true
   }
 
-  private func complete<S: Sample>(
+  private func complete<S: SignalScalar>(
     _ method: Interpolation, _ x: UnsafePointer<S>, _ components: Int,
     _ out: UnsafeMutablePointer<S>
   ) {
@@ -91,7 +91,7 @@ extension ResamplePlan {
     }
   }
 
-  private func select<S: Sample>(
+  private func select<S: SignalScalar>(
     _ method: Interpolation, _ x: UnsafePointer<S>, _ components: Int,
     _ out: UnsafeMutablePointer<S>
   ) {
@@ -107,7 +107,7 @@ extension ResamplePlan {
     }
   }
 
-  private func linear<S: Sample>(
+  private func linear<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ components: Int, _ out: UnsafeMutablePointer<S>
   ) {
     left.withUnsafeBufferPointer { left in
@@ -130,7 +130,7 @@ extension ResamplePlan {
     }
   }
 
-  private func holdBeforeRestarts<S: Sample>(
+  private func holdBeforeRestarts<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ components: Int, _ out: UnsafeMutablePointer<S>
   ) {
     for row in 0..<rows where left[row] >= 0 && fraction[row] != 0 {
@@ -142,7 +142,7 @@ extension ResamplePlan {
   }
 
   /// Cubic Hermite pieces from values and slopes.
-  func hermite<S: Sample>(
+  func hermite<S: SignalScalar>(
     _ x: UnsafePointer<S>, _ d: UnsafePointer<S>, _ components: Int,
     _ out: UnsafeMutablePointer<S>
   ) {

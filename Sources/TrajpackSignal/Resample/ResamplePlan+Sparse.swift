@@ -5,7 +5,7 @@ extension ResamplePlan {
   ///
   /// The brackets of the plan are carried over to the remaining knots: lengths are summed along
   /// the bridge, which keeps the relative precision of the fraction.
-  func sparse<S: Sample>(
+  func sparse<S: SignalScalar>(
     _ method: Interpolation, _ x: UnsafePointer<S>, _ seen: UnsafePointer<MaskByte>?,
     stride: Int, _ out: UnsafeMutablePointer<S>
   ) {
@@ -49,7 +49,7 @@ extension ResamplePlan {
 }
 
 /// The observed entries of one component, with the lengths between them.
-struct SparseKnots<S: Sample>: ~Copyable {
+struct SparseKnots<S: SignalScalar>: ~Copyable {
   let values: Scratch<S>
   private(set) var count = 0
   /// The source row of each knot.

@@ -22,7 +22,7 @@ extension ResamplePlan {
   /// - Throws: `.usage` for other component counts, or `squad` in an unknown order.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ path: SpherePath, _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>
@@ -78,7 +78,7 @@ extension ResamplePlan {
 }
 
 /// Unit vectors at the observed rows.
-private struct SphereKnots<S: Sample>: ~Copyable {
+private struct SphereKnots<S: SignalScalar>: ~Copyable {
   /// Where some rows are missing: those that are not.
   private let rows: SparseKnots<S>?
   var point: [Quaternion] = []

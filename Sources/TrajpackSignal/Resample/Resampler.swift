@@ -149,7 +149,7 @@ public struct Resampler: Sendable {
   /// Resamples; buffers as in ``ResamplePlan/apply(_:_:components:observed:into:mask:)-(Interpolation,_,_,_,_,_)``.
   @specialized(where S == Float)
   @specialized(where S == Double)
-  public func apply<S: Sample>(
+  public func apply<S: SignalScalar>(
     _ values: UnsafeBufferPointer<S>, components: Int,
     observed: UnsafeBufferPointer<MaskByte>? = nil, into output: UnsafeMutableBufferPointer<S>,
     mask: UnsafeMutableBufferPointer<MaskByte>
@@ -200,7 +200,7 @@ public struct Resampler: Sendable {
     }
   }
 
-  private func filtered<S: Sample>(
+  private func filtered<S: SignalScalar>(
     _ input: UnsafeBufferPointer<S>, _ components: Int,
     _ observed: UnsafeBufferPointer<MaskByte>?, _ output: UnsafeMutableBufferPointer<S>,
     _ mask: UnsafeMutableBufferPointer<MaskByte>

@@ -31,7 +31,7 @@ struct WindowedSinc: Sendable {
   /// Each component is filtered run by run, as ``LowPass/apply`` does: rows that are missing and
   /// periods that were skipped end a run, unless `bridge` of them or fewer lie between two rows,
   /// and the end value goes on beyond a run. Weights sum to one, so that a constant stays one.
-  func apply<S: Sample>(
+  func apply<S: SignalScalar>(
     _ values: UnsafePointer<S>, _ plan: ResamplePlan, _ target: [Double], components: Int,
     observed: UnsafePointer<MaskByte>?, bridge: Int, into out: UnsafeMutablePointer<S>,
     mask: UnsafeMutablePointer<MaskByte>
@@ -68,7 +68,7 @@ struct WindowedSinc: Sendable {
     }
   }
 
-  private func value<S: Sample>(
+  private func value<S: SignalScalar>(
     _ column: UnsafePointer<S>, _ run: Range<Int>, _ place: Double
   ) -> S {
     let low = Int((place - halfLength).rounded(.up))

@@ -48,8 +48,8 @@ extension ArrayFile {
   /// The elements as they lie in the file, but little-endian and of the type that readers get.
   private func converted(
     _ stream: any ByteStream, _ elements: NPYElements
-  ) throws(TrajpackError) -> Spool {
-    let spool = Spool(limit: Self.turnedInMemory)
+  ) throws(TrajpackError) -> RowSpool {
+    let spool = RowSpool(limit: Self.turnedInMemory)
     let raw = ByteBuffer(Self.run * header.storedSize)
     let out = ByteBuffer(Self.run * header.type.size)
     var done = 0

@@ -88,8 +88,8 @@ public struct ArrayFile: Sendable {
   static let keptInMemory = 1 << 20
 
   /// The elements in C order, as ``read(leadingAxes:_:)`` gives them.
-  public func spool() throws(TrajpackError) -> Spool {
-    let spool = Spool(limit: Self.keptInMemory)
+  public func spool() throws(TrajpackError) -> RowSpool {
+    let spool = RowSpool(limit: Self.keptInMemory)
     try read(leadingAxes: shape.count) { (bytes, _) throws(TrajpackError) in try spool.append(bytes)
     }
     return spool
@@ -110,10 +110,10 @@ public struct ArrayFile: Sendable {
 extension ArrayFile {
   /// The elements `range` in C order, as ``read(leadingAxes:_:)`` gives them; `nil` where they
   /// cannot be reached without reading all: in an archive, or in Fortran order.
-  func spool(elements range: Range<Int>) throws(TrajpackError) -> Spool? {
+  func spool(elements range: Range<Int>) throws(TrajpackError) -> RowSpool? {
     guard case .file(let file) = place, !isTurned else { return nil }
     let elements = NPYElements(header, origin)
-    let spool = Spool(limit: Self.keptInMemory)
+    let spool = RowSpool(limit: Self.keptInMemory)
     let run = 32 << 10
     let raw = ByteBuffer(min(range.count, run) * header.storedSize)
     let out = ByteBuffer(min(range.count, run) * header.type.size)

@@ -93,11 +93,11 @@ extension ClipImporter {
   private func cut(
     _ track: TrackReader, _ stream: Int, _ rows: [Int], _ clock: Clock, _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
-    let text = Spool()
+    let text = RowSpool()
     var filled = 0
     var channels: [ChannelRows] = []
     for number in track.stream.channels.indices {
-      let spool = Spool()
+      let spool = RowSpool()
       let piece = 4096
       for first in stride(from: 0, to: rows.count, by: piece) {
         let some = rows[first..<min(first + piece, rows.count)]
@@ -146,7 +146,7 @@ extension ClipImporter {
   ) throws(TrajpackError) -> TrackDraft {
     var channels: [ChannelRows] = []
     for number in track.stream.channels.indices {
-      let spool = Spool()
+      let spool = RowSpool()
       try track.forEachRun { (run) throws(TrajpackError) in
         try spool.append(try track.read(channel: number, rows: run).bytes)
       }
@@ -172,7 +172,7 @@ extension ClipImporter {
       metadata: .object(members), rows: [])
     draft.rows = try schema.blockRows(of: stream, channels, count: track.count)
     if track.track.blob.count > 0, schema.streams[stream].blob != nil {
-      let spool = Spool()
+      let spool = RowSpool()
       var at = 0
       while at < track.track.blob.count {
         let end = min(at + 1 << 20, track.track.blob.count)

@@ -176,7 +176,7 @@ extension Conversion {
     _ work: @escaping @Sendable (Int) throws(TrajpackError) -> Value,
     each take: (Int, Value) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) {
-    var queue: [Deferred<Value>] = []
+    var queue: [Future<Value>] = []
     var next = range.lowerBound
     for number in range {
       while next < range.upperBound, next - number <= ahead {

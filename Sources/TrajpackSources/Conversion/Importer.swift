@@ -97,22 +97,22 @@ public protocol Importer: Sendable {
 }
 
 extension Importer {
-  /// None; see ``Importer``.
+  /// No remarks.
   public var remarks: [String] { [] }
 
-  /// None; see ``Importer``.
+  /// Nothing left out.
   public var leftOut: [LeftOut] { [] }
 
-  /// Nobody is told; see ``Importer``.
+  /// Reports no progress within a recording.
   public func watchReads(_ body: @escaping @Sendable (Int) -> Void) {}
 
-  /// Nothing to say; see ``Importer``.
+  /// No description of how streams were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] { [] }
 
-  /// Not looked at; see ``Importer``.
+  /// No check of written shards.
   public func check(shard path: String) {}
 
-  /// Never; see ``Importer``.
+  /// One schema holds all recordings.
   public func beginsShard(_ number: Int) -> Bool { false }
 }
 

@@ -135,7 +135,7 @@ public struct Export: Sendable {
       }
       try FileSystem.syncFolder(temporary)
       guard rename(temporary, "\(destination)/\(name)") == 0 else {
-        throw .system("cannot be named", "\(destination)/\(name)")
+        throw .system("cannot be renamed into place", "\(destination)/\(name)")
       }
       return true
     } catch {

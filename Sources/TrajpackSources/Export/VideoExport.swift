@@ -106,7 +106,7 @@ enum VideoExport {
     _ hash: inout SHA256
   ) throws(TrajpackError) {
     let name = try metadata.text("file")
-    guard name.leadsDown else {
+    guard name.isRelativeDescendant else {
       throw metadata.wrong("a path below the media folder, not '\(name)'")
     }
     let source = try LocalFile("\(media)/\(name)")

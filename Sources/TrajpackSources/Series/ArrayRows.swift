@@ -6,7 +6,7 @@ import TrajpackStore
 final class InflatedCache: Sendable {
   private struct Entry {
     var path: String
-    var spools: [String: Spool]
+    var spools: [String: RowSpool]
   }
 
   /// Files whose bytes are kept: recordings come in order, so two are enough.
@@ -34,8 +34,8 @@ final class InflatedCache: Sendable {
 
   /// What `make` gives for a part of a file.
   func spool(
-    _ path: String, _ name: String, _ make: () throws(TrajpackError) -> Spool
-  ) throws(TrajpackError) -> Spool {
+    _ path: String, _ name: String, _ make: () throws(TrajpackError) -> RowSpool
+  ) throws(TrajpackError) -> RowSpool {
     try entries.withLock { (entries) throws(TrajpackError) in
       var i = entries.firstIndex { $0.path == path }
       if i == nil {
@@ -43,7 +43,7 @@ final class InflatedCache: Sendable {
         entries.append(Entry(path: path, spools: [:]))
         i = entries.count - 1
       }
-      guard let i else { return Spool() }
+      guard let i else { return RowSpool() }
       if let known = entries[i].spools[name] { return known }
       let spool = try make()
       entries[i].spools[name] = spool
@@ -131,7 +131,7 @@ extension ArraySet {
     guard let item = shape.groups[group].time else { return .none }
     let rows = try rows(item, group: group, part, of: path, cache)
     let count = part.range(self.rows[group]).count
-    var (whole, doubles) = (TimeFacts(), EvenTimes())
+    var (whole, doubles) = (TimeProfile(), ClockDetector())
     let perPiece = 32 << 10
     let bytes = ByteBuffer(min(max(count, 1), perPiece) * item.type.size)
     for row in 0..<count {

@@ -205,7 +205,7 @@ struct ArraySet: Sendable {
         hints.append(ArrayCut.unfinished(cut.unfinished, cut.members))
       }
     } else if batch == nil, options.segment == nil {
-      func last(_ name: String) -> String { name.slashParts.last ?? name }
+      func last(_ name: String) -> String { name.pathComponents.last ?? name }
       let names = series.map(\.name)
       if let ends = names.first(where: { Self.usualEnds.contains(last($0)) }) {
         hints.append("--episode-ends '\(ends)' cuts the rows into episodes")

@@ -139,7 +139,7 @@ extension SeriesImporter {
   }
 
   private func draft(
-    _ systems: SystemsFile, _ system: SystemsFile.System, _ rows: Range<Int>, _ schema: Schema
+    _ systems: DystsFile, _ system: DystsFile.System, _ rows: Range<Int>, _ schema: Schema
   ) throws(TrajpackError) -> TrackDraft {
     let stream = try stream(layouts.stream(SeriesLayouts.key(system)), schema)
     var (time, values) = try systems.rows(of: system, cache)

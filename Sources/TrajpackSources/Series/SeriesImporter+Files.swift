@@ -97,7 +97,7 @@ extension SeriesImporter {
       return Look(
         content: .arrays(set), pieces: set.parts(options).map { .arrays($0) }, hints: set.hints)
     case .json, .gzip:
-      let systems = try SystemsFile(file, isCompressed: isPacked)
+      let systems = try DystsFile(file, isCompressed: isPacked)
       return Look(content: .systems(systems), pieces: cut(systems, options))
     case nil:
       throw TrajpackError(
@@ -127,7 +127,7 @@ extension SeriesImporter {
     }
   }
 
-  private static func cut(_ file: SystemsFile, _ options: SeriesOptions) -> [Piece] {
+  private static func cut(_ file: DystsFile, _ options: SeriesOptions) -> [Piece] {
     file.systems.enumerated().flatMap { number, system -> [Piece] in
       guard let segment = options.segment else {
         return [.system(number, piece: nil, rows: 0..<system.rows)]

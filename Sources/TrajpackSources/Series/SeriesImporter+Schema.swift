@@ -7,7 +7,7 @@ extension SeriesImporter {
     var name: String
     var table: TablePlan?
     var arrays: (set: ArraySet, group: Int)?
-    var system: SystemsFile.System?
+    var system: DystsFile.System?
     var axes: [TimeAxis] = []
   }
 
@@ -60,7 +60,7 @@ extension SeriesImporter {
 
   /// The times of rows of a system, as they decide its clock: those of a piece are not looked at
   /// again.
-  func axis(of system: SystemsFile.System, _ rows: Range<Int>) -> TimeAxis {
+  func axis(of system: DystsFile.System, _ rows: Range<Int>) -> TimeAxis {
     guard let time = system.time, settings.time != .none else { return .none }
     return .doubles(time)
   }

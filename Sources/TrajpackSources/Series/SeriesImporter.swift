@@ -16,7 +16,7 @@ public struct SeriesImporter: Importer {
   enum Content: Sendable {
     case table(TableForm)
     case arrays(ArraySet)
-    case systems(SystemsFile)
+    case systems(DystsFile)
   }
 
   /// A file of the source.

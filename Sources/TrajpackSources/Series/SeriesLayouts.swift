@@ -32,7 +32,7 @@ struct SeriesLayouts: Sendable {
   }
 
   /// The shape of a system.
-  static func key(_ system: SystemsFile.System) -> Key {
+  static func key(_ system: DystsFile.System) -> Key {
     .systems(width: system.width, hasTime: system.time != nil)
   }
 

@@ -120,8 +120,8 @@ struct SourceWalk {
       for file in files { counts[file.place, default: 0] += 1 }
       var isChanged = false
       for i in files.indices where counts[files[i].place, default: 0] > 1 {
-        let parts = files[i].path.slashParts.filter { !$0.isEmpty && $0 != "." }
-        let depth = files[i].place.slashParts.count
+        let parts = files[i].path.pathComponents.filter { !$0.isEmpty && $0 != "." }
+        let depth = files[i].place.pathComponents.count
         guard parts.count > depth, parts[parts.count - 1 - depth] != ".." else { continue }
         files[i].place = parts.suffix(depth + 1).joined(separator: "/")
         isChanged = true

@@ -3,7 +3,7 @@ import TrajpackStore
 
 /// Gathers bytes before they go into a spool.
 struct SpoolWriter {
-  let spool = Spool()
+  let spool = RowSpool()
   private let buffer = ByteBuffer(64 << 10)
   private var filled = 0
 

@@ -9,7 +9,7 @@ struct TableExamination: Sendable {
   /// What the cells of a column have shown.
   struct Column: Sendable {
     /// The numbers.
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     /// The different texts in the order of their first rows, `nan` and `""` among them, for the
     /// case that the column is one of text.
     var texts: [String] = []
@@ -32,7 +32,7 @@ struct TableExamination: Sendable {
   /// The columns of the table; those of times and episodes have no facts.
   var columns: [Column]
   /// The times.
-  var time = TimeFacts()
+  var time = TimeProfile()
 
   /// Reads the rows of a part once.
   ///
@@ -47,7 +47,7 @@ struct TableExamination: Sendable {
     let plain = (0..<form.count).filter(form.isValue)
     let reader = form.numbers
     // Kept apart from the texts while they grow, because they are plain values.
-    var facts = [NumberFacts](repeating: NumberFacts(), count: form.count)
+    var facts = [ColumnProfile](repeating: ColumnProfile(), count: form.count)
     var bytes = [Int](repeating: 0, count: form.count)
     let scanner = CSVScanner(file, form.dialect, range: part.range)
     while try scanner.next() {
@@ -101,7 +101,7 @@ struct TableExamination: Sendable {
 extension TableExamination.Column {
   /// Keeps the text of a cell that is no number; `false` where it is no text either.
   fileprivate mutating func note(
-    _ cell: CSVScanner.Field, _ form: NumberText.Form, at offset: Int, _ seen: inout Set<String>
+    _ cell: CSVScanner.Field, _ form: DecimalLiteral.Form, at offset: Int, _ seen: inout Set<String>
   ) -> Bool {
     if cell.bytes.isEmpty, !cell.isQuoted {
       hasEmpty = true
@@ -110,7 +110,7 @@ extension TableExamination.Column {
     guard cell.isUTF8, !cell.bytes.contains(0),
       cell.isQuoted || !cell.bytes.contains(UInt8(ascii: "\r"))
     else { return false }
-    if form == .missing, NumberText(cell.bytes).form == .text {
+    if form == .missing, DecimalLiteral(cell.bytes).form == .text {
       words[cell.text, default: 0] += 1
     }
     if form == .text, firstText == nil { firstText = (offset, cell.text) }

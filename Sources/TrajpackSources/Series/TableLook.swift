@@ -100,7 +100,7 @@ struct TableLook {
     var dialect = begin.dialect
     dialect.comment = nil
     dialect.cutsComments = false
-    let spool = Spool()
+    let spool = RowSpool()
     try spool.append(comment)
     let scanner = CSVScanner(TextFile(spool), dialect)
     guard (try? scanner.next()) == true, scanner.count == row.count, row.count > 1 else {

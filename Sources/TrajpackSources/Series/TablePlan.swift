@@ -3,7 +3,7 @@ import TrajpackFormat
 /// How a table's columns become channels: what all its parts in a shard have shown together.
 struct TablePlan {
   private struct Merged {
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     var texts: [String] = []
     var seen: Set<String> = []
     var hasManyTexts = false
@@ -17,7 +17,7 @@ struct TablePlan {
   private var columns: [Merged]
   private var rows = 0
   private var emptyRows = 0
-  private var times: [TimeFacts] = []
+  private var times: [TimeProfile] = []
 
   /// How rows map to time.
   enum Axis: Equatable {
@@ -116,7 +116,7 @@ struct TablePlan {
             description: form.timeIsDate
               ? "ticks of the clock since 1970-01-01" : "times in ticks of the clock")))
     case .float64:
-      var facts = NumberFacts()
+      var facts = ColumnProfile()
       for time in times { facts.merge(time.numbers) }
       var choice = facts.choice ?? .init(type: .float64, stored: .float64, missing: .never)
       if choice.type != .float64 {

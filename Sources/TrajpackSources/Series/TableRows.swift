@@ -31,20 +31,20 @@ struct TableRows {
   private var numbers: [NumberCell] = []
   private var cells: [Cell] = []
   private var rows: [ByteBuffer] = []
-  private var spools: [Spool] = []
-  private let texts = Spool()
-  private let time: TimeFacts
+  private var spools: [RowSpool] = []
+  private let texts = RowSpool()
+  private let time: TimeProfile
   private let form: TableForm
 
   /// Rows of a table of `form`, whose times are `time`, for a stream of a schema.
-  init(_ form: TableForm, _ time: TimeFacts, _ schema: Schema, stream: Int) {
+  init(_ form: TableForm, _ time: TimeProfile, _ schema: Schema, stream: Int) {
     self.stream = stream
     self.schema = schema
     self.time = time
     self.form = form
     blocks = schema.rowBlocks(of: stream)
     rows = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
-    spools = blocks.map { _ in Spool() }
+    spools = blocks.map { _ in RowSpool() }
     for (column, name) in form.channelNames.enumerated()
     where column != form.episode && column != form.timeOfDay {
       // The text of times, where it must be kept, has a channel beside them.
@@ -89,7 +89,7 @@ struct TableRows {
       for cell in numbers {
         let number = reader.number(scanner[cell.column].bytes)
         guard number.form != .text else { throw Self.changed }
-        NumberFacts.store(number, cell.type, decimals: cell.decimals, at: cell.place)
+        ColumnProfile.store(number, cell.type, decimals: cell.decimals, at: cell.place)
       }
       for cell in cells { try store(scanner, cell) }
       for (row, spool) in zip(rows, spools) { try spool.append(UnsafeRawBufferPointer(row.bytes)) }
@@ -127,8 +127,8 @@ struct TableRows {
       row.storeBytes(of: length.littleEndian, toByteOffset: cell.offset + 8, as: Int64.self)
     case .ticks:
       guard
-        let exact = form.date(scanner).map(TimeFacts.exact)
-          ?? TimeFacts.exact(form.numbers.number(field.bytes))
+        let exact = form.date(scanner).map(TimeProfile.exact)
+          ?? TimeProfile.exact(form.numbers.number(field.bytes))
       else { throw Self.changed }
       row.storeBytes(of: time.ticks(exact).littleEndian, toByteOffset: cell.offset, as: Int64.self)
     }

@@ -31,9 +31,9 @@ struct CellReader: Sendable, Hashable {
 
   /// The number of a cell, which may have spaces around it.
   @inline(__always)
-  func number(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+  func number(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     if hasDecimalComma || thousands != nil { return translated(cell) }
-    let number = NumberText(cell)
+    let number = DecimalLiteral(cell)
     return number.form == .text ? word(cell) : number
   }
 
@@ -43,7 +43,7 @@ struct CellReader: Sendable, Hashable {
   }
 
   /// The number of a cell whose decimal sign is a comma, or that has signs between thousands.
-  private func translated(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+  private func translated(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     let point = UInt8(ascii: ".")
     guard cell.count <= 512 else { return word(cell) }
     if thousands == 0x20, cell.contains(where: { $0 == 0x20 || $0 >= 0x80 }) {
@@ -64,7 +64,7 @@ struct CellReader: Sendable, Hashable {
         count += 1
       }
       if cell.last == thousands, thousands != nil { return word(cell) }
-      let number = NumberText(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(out)[..<count]))
+      let number = DecimalLiteral(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(out)[..<count]))
       return number.form == .text ? word(cell) : number
     }
   }
@@ -76,7 +76,7 @@ struct CellReader: Sendable, Hashable {
 
   /// The number of a cell with spaces between thousands.
   @inline(never)
-  private func spaced(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+  private func spaced(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     var rest = Array(cell)[...]
     while rest.first == 0x20 || rest.first == 0x09 { rest.removeFirst() }
     while rest.last == 0x20 || rest.last == 0x09 { rest.removeLast() }
@@ -101,7 +101,7 @@ struct CellReader: Sendable, Hashable {
   /// What a cell is that is no plain number: a missing value, an infinity of MSVC, a number with the
   /// exponent of Fortran (`1.0D+05`) or the minus sign of Unicode, or text.
   @inline(never)
-  private func word(_ cell: UnsafeBufferPointer<UInt8>) -> NumberText {
+  private func word(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     let trimmed = cell.drop { $0 == 0x20 || $0 == 0x09 }
     guard let first = trimmed.first else { return .missing }
     // Most texts begin with another letter.
@@ -125,6 +125,6 @@ struct CellReader: Sendable, Hashable {
     } else {
       return .text
     }
-    return bytes.withUnsafeBufferPointer { NumberText($0) }
+    return bytes.withUnsafeBufferPointer { DecimalLiteral($0) }
   }
 }

@@ -3,7 +3,7 @@ import TrajpackStore
 
 /// The text of a file, to be read at any place: its bytes, or what they inflate to.
 struct TextFile: Sendable {
-  private enum Source { case file(LocalFile), spool(Spool) }
+  private enum Source { case file(LocalFile), spool(RowSpool) }
 
   private let source: Source
   /// Bytes of the text.
@@ -42,7 +42,7 @@ struct TextFile: Sendable {
       return
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
-      let spool = Spool()
+      let spool = RowSpool()
       let stream: any ByteStream
       let (range, origin) = (0..<file.length, ByteOrigin(name: ""))
       switch packing {
@@ -83,7 +83,7 @@ struct TextFile: Sendable {
     return members[0]
   }
 
-  init(_ spool: Spool) {
+  init(_ spool: RowSpool) {
     source = .spool(spool)
     length = spool.count
   }

@@ -84,7 +84,7 @@ struct VideoEncoding: Sendable {
     _ name: String,
     _ frames: ((UnsafeRawBufferPointer) throws(TrajpackError) -> Void) throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> EncodedVideo {
-    let descriptor = try Spool.temporaryFile()
+    let descriptor = try RowSpool.temporaryFile()
     do throws(TrajpackError) {
       if codec == .lossless(.ffv1) {
         let writer = try FFV1Writer(

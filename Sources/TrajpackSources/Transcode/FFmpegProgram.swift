@@ -29,7 +29,7 @@ struct FFmpegProgram: Sendable {
     _ arguments: [String], output: Int32,
     feed: ((UnsafeRawBufferPointer) throws(TrajpackError) -> Void) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
-    let complaints = try Spool.temporaryFile()
+    let complaints = try RowSpool.temporaryFile()
     defer { close(complaints) }
     var ends: [Int32] = [-1, -1]
     // A socket instead of a pipe: writing to a child that has gone is an error and no signal.

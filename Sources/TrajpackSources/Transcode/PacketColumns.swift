@@ -86,7 +86,7 @@ struct PacketColumns: Sendable {
           }
         }
       }
-      let spool = Spool()
+      let spool = RowSpool()
       try spool.append(UnsafeRawBufferPointer(rows))
       draft.rows[at] = TrackDraft.Rows(spool)
     }

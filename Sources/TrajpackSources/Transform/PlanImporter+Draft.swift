@@ -140,7 +140,7 @@ extension PlanImporter {
 
   /// The channels of a track as they are stored.
   private func copies(_ track: TrackReader) throws(TrajpackError) -> [ChannelRows] {
-    let spools = track.stream.channels.map { _ in Spool() }
+    let spools = track.stream.channels.map { _ in RowSpool() }
     try track.forEachRun { (run) throws(TrajpackError) in
       for (number, spool) in spools.enumerated() {
         try spool.append(try track.read(channel: number, rows: run).bytes)

@@ -26,7 +26,7 @@ struct TrackWriter {
     if self.clock == nil {
       self.clock = try clock.stored()
       channels = (0..<piece.columns.count + (times == nil ? 0 : 1)).map { _ in
-        ChannelRows(spool: Spool())
+        ChannelRows(spool: RowSpool())
       }
     }
     var next = 0

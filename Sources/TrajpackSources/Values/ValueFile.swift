@@ -109,7 +109,7 @@ extension ValueFile {
     var id = 0
     var lines: [Int] = []
     private var texts: [[String?]]
-    private var numbers: [[NumberText]]
+    private var numbers: [[DecimalLiteral]]
     private var units: [String]
 
     init(_ file: TextFile) throws(TrajpackError) {

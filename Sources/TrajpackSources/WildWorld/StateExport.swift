@@ -6,10 +6,10 @@ struct StateExport {
   let columns: [String]
   let absent: JSONValue?
   let frames: Int
-  let tracks: [PlacedTrack]
+  let tracks: [FrameTrack]
 
   private struct Column {
-    var tracks: [PlacedTrack]
+    var tracks: [FrameTrack]
     var channel: Int
     var filler: String
   }

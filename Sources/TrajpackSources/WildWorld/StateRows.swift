@@ -20,8 +20,8 @@ struct StateRows {
     var slot: Int
     var blocks: [Int]
     var rows: [[UInt8]]
-    var spools: [Spool]
-    var texts = Spool()
+    var spools: [RowSpool]
+    var texts = RowSpool()
     var runs: [Run] = []
     var hasData = false
     var type = -1
@@ -100,14 +100,14 @@ struct StateRows {
           if channel.type == .bytes {
             at.storeBytes(of: Int64(-1).littleEndian, as: Int64.self)
           } else {
-            NumberFacts.store(.missing, block.type, decimals: channel.storage.decimals, at: at)
+            ColumnProfile.store(.missing, block.type, decimals: channel.storage.decimals, at: at)
           }
         }
       }
     }
     return Group(
       stream: stream, kind: place.slot < 0 ? nil : place.stream, slot: place.slot, blocks: blocks,
-      rows: rows, spools: blocks.map { _ in Spool() })
+      rows: rows, spools: blocks.map { _ in RowSpool() })
   }
 
   /// Adds a row.
@@ -128,7 +128,7 @@ struct StateRows {
         if hasData {
           groups[cell.group].hasData = true
           if groups[cell.group].typeColumn == i {
-            groups[cell.group].type = Int(NumberText(field.bytes).mantissa)
+            groups[cell.group].type = Int(DecimalLiteral(field.bytes).mantissa)
           }
         }
       case .category(let codes):
@@ -194,18 +194,18 @@ struct StateRows {
         let count = WildWorldCell.tuple(field.bytes) { element, number in
           guard element < width else { return }
           if number.form != .missing { hasData = true }
-          NumberFacts.store(number, type, decimals: decimals, at: start + offset + element * size)
+          ColumnProfile.store(number, type, decimals: decimals, at: start + offset + element * size)
         }
         if count == 0 {
           for element in 0..<width {
-            NumberFacts.store(
+            ColumnProfile.store(
               .missing, type, decimals: decimals, at: start + offset + element * size)
           }
         }
       } else {
         let number = WildWorldCell.number(field.bytes)
         if number.form != .missing { hasData = true }
-        NumberFacts.store(number, type, decimals: decimals, at: start + offset)
+        ColumnProfile.store(number, type, decimals: decimals, at: start + offset)
       }
     }
     return hasData

@@ -108,8 +108,8 @@ struct WildWorldColumn: Sendable, Equatable {
 enum WildWorldCell {
   /// The number of a cell; `None`, which Python writes for nothing, is missing.
   @inline(__always)
-  static func number(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
-    let number = NumberText(bytes)
+  static func number(_ bytes: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
+    let number = DecimalLiteral(bytes)
     guard number.form == .text, bytes.elementsEqual("None".utf8) else { return number }
     return .missing
   }
@@ -123,7 +123,7 @@ enum WildWorldCell {
   /// numpy `[1. 3.]`; its elements may be written as numpy 2 does, `np.float64(1.0)`.
   @inline(__always)
   static func tuple(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, NumberText) -> Void
+    _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, DecimalLiteral) -> Void
   ) -> Int {
     guard bytes.count >= 2, bytes[0] == UInt8(ascii: "("),
       bytes[bytes.count - 1] == UInt8(ascii: ")")
@@ -147,7 +147,7 @@ enum WildWorldCell {
   /// The numbers of a cell in brackets.
   @inline(never)
   private static func list(
-    _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, NumberText) -> Void
+    _ bytes: UnsafeBufferPointer<UInt8>, _ each: (Int, DecimalLiteral) -> Void
   ) -> Int {
     guard bytes.count >= 2, bytes[0] == UInt8(ascii: "["),
       bytes[bytes.count - 1] == UInt8(ascii: "]")
@@ -166,19 +166,19 @@ enum WildWorldCell {
 
   /// A number of a tuple.
   @inline(__always)
-  private static func element(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
+  private static func element(_ bytes: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     let number = number(bytes)
     return number.form == .text ? wrapped(bytes) : number
   }
 
   /// A number as the `repr` of numpy 2 has it.
   @inline(never)
-  private static func wrapped(_ bytes: UnsafeBufferPointer<UInt8>) -> NumberText {
+  private static func wrapped(_ bytes: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
     let text = bytes.drop { $0 == 0x20 }
     if text.elementsEqual("None".utf8) { return .missing }
     guard text.starts(with: "np.".utf8), text.last == UInt8(ascii: ")"),
       let open = text.firstIndex(of: UInt8(ascii: "("))
     else { return .text }
-    return NumberText(UnsafeBufferPointer(rebasing: text[open + 1..<text.endIndex - 1]))
+    return DecimalLiteral(UnsafeBufferPointer(rebasing: text[open + 1..<text.endIndex - 1]))
   }
 }

@@ -12,7 +12,7 @@ struct WildWorldExamination: Sendable {
     /// Elements of a tuple; 1 for plain cells, `nil` where every cell is empty.
     var width: Int?
     /// The numbers.
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     /// The different texts, in the order of their first row; only where a cell is no number.
     var texts: [String] = []
     /// Whether there were more texts than a categorical channel takes.
@@ -137,7 +137,7 @@ extension WildWorldExamination.Column {
         .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'"
       )
     }
-    if NumberText(cell.bytes).form == .text {
+    if DecimalLiteral(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
         throw TrajpackError(
           .data,

@@ -29,9 +29,10 @@ public struct WildWorldExporter: Exporter {
     }
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     let placed = try tracks.map { (track) throws(TrajpackError) in
-      PlacedTrack(reader: track, first: try Self.frame(of: track, rate))
+      FrameTrack(reader: track, first: try Self.frame(of: track, rate))
     }
-    // Frames in which nothing is there have no rows; what metadata merely claims is not written for ever.
+    // Frames in which nothing is there have no rows. The count ends at the last row: metadata may
+    // claim more.
     let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
     let longest = placed.reduce(0) { max($0, $1.reader.count) }
     guard frames >= last, frames - longest <= Self.maximumAbsent else {
@@ -76,7 +77,7 @@ public struct WildWorldExporter: Exporter {
   }
 
   private func writeSkeleton(
-    _ metadata: JSONReader, _ tracks: [PlacedTrack], frames: Int, _ folder: ExportFolder
+    _ metadata: JSONReader, _ tracks: [FrameTrack], frames: Int, _ folder: ExportFolder
   ) throws(TrajpackError) {
     let writer = try NPZWriter("skeleton.npz", in: folder)
     let arrays = try metadata.list("skeleton") { (r) throws(TrajpackError) in
@@ -147,7 +148,7 @@ public struct WildWorldExporter: Exporter {
 }
 
 /// A track and the frame at which it begins.
-struct PlacedTrack {
+struct FrameTrack {
   var reader: TrackReader
   var first: Int
 }

@@ -7,7 +7,7 @@ extension WildWorldImporter {
   private struct Merged {
     var place: WildWorldColumn
     var width: Int?
-    var facts = NumberFacts()
+    var facts = ColumnProfile()
     var texts: [String] = []
     var seen: Set<String> = []
     var hasManyTexts = false

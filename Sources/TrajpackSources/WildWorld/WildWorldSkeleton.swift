@@ -92,7 +92,7 @@ struct SkeletonRows {
     var count: Int
   }
 
-  let spool = Spool()
+  let spool = RowSpool()
   private(set) var runs: [Run] = []
   private var frame = 0
   private let rowBytes: Int

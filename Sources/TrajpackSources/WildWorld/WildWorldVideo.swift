@@ -103,7 +103,7 @@ struct WildWorldVideo: Sendable {
           }
         }
       }
-      let spool = Spool()
+      let spool = RowSpool()
       try spool.append(rows)
       spools.append(.init(spool))
     }

@@ -16,7 +16,7 @@ extension AppendSchema {
     var paths: Set<String> = []
     for plan in plans {
       let name = plan.stream.name
-      guard Self.isName(name), name.leadsDown else {
+      guard Self.isName(name), name.isRelativeDescendant else {
         throw Self.refused(
           "\(String(reflecting: name)) cannot be the name of a stream; use printable text of at most "
             + "\(Self.longestName) bytes with no empty part between slashes")
@@ -93,7 +93,8 @@ extension AppendSchema {
     }
     switch channel.missing {
     case .sentinel where type != .int32 && type != .int64:
-      return "may be missing, which \(type.rawValue) cannot say; use int32, int64 or a float"
+      return
+        "may be missing, and \(type.rawValue) has no missing value; use int32, int64 or a float"
     case .nan where !type.isFloat:
       return "may be missing as NaN, which \(type.rawValue) has not; use a float"
     default: break

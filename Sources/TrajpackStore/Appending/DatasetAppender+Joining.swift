@@ -86,23 +86,23 @@ extension DatasetAppender {
     let entry = try write(layout) { (writer) throws(TrajpackError) in
       try writer.append(contentsOf: opened)
     }
-    let before = retired
+    let before = supersededShards
     var list = shards
     list.replaceSubrange(range, with: [entry])
-    retired = parts.map(\.name)
+    supersededShards = parts.map(\.name)
     do throws(TrajpackError) {
       try journal.replace(plan: source, shards: list)
     } catch {
       // Readers may see the new list all the same, while a power cut may bring the old one back: then the
       // files of both stay.
-      retired = journal.shards == list ? before + retired : before
+      supersededShards = journal.shards == list ? before + supersededShards : before
       if journal.shards == list { accept(list, entry, parts) }
       throw error
     }
     accept(list, entry, parts)
     for name in before {
       do throws(TrajpackError) { try FileSystem.remove("\(path)/\(name)") } catch {
-        retired.append(name)
+        supersededShards.append(name)
       }
     }
   }

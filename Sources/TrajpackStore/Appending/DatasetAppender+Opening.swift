@@ -6,7 +6,7 @@ extension DatasetAppender {
   /// Where no episode was added: a finished dataset stays finished, and a folder that was new goes away.
   ///
   /// - Returns: Whether that was so.
-  func leaveAsFound() throws(TrajpackError) -> Bool {
+  func rollBackIfUnchanged() throws(TrajpackError) -> Bool {
     guard isOurs, shards.isEmpty || manifest != nil else { return false }
     if let leftover {
       try journal.settle()
@@ -36,7 +36,7 @@ extension DatasetAppender {
   ///
   /// - Throws: A data error where a listed shard is not the one that was acknowledged, or a shard is there
   ///   that may hold acknowledged episodes (``UnnamedShards``). Nothing has been removed then.
-  func takeStock() throws(TrajpackError) {
+  func loadExistingShards() throws(TrajpackError) {
     var layouts: [(schema: Schema, hasStatistics: Bool)] = []
     var clocks: [String: Set<Rational?>] = [:]
     for entry in shards {

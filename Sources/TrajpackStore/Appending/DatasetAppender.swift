@@ -39,7 +39,7 @@ public final class DatasetAppender {
   /// The first shard that may be joined with others: those before it were made otherwise.
   var firstJoinable = 0
   /// Shards whose rows lie in others now. Readers may just have read their names, so they go later.
-  var retired: [String] = []
+  var supersededShards: [String] = []
   var nextNumber = 0
   /// A shard of the next number that was named but not acknowledged, because something failed then.
   var leftover: String?
@@ -95,7 +95,7 @@ public final class DatasetAppender {
     source = Self.plan(options, before: nil)
     do throws(TrajpackError) {
       try lookUp()
-      try takeStock()
+      try loadExistingShards()
     } catch {
       // A finished dataset, or a folder that is empty, has no journal of its own.
       if !names.contains(Journal.fileName) { unlink("\(path)/\(Journal.fileName)") }
@@ -124,7 +124,7 @@ public final class DatasetAppender {
     }
   }
 
-  deinit { if isOpen { _ = try? leaveAsFound() } }
+  deinit { if isOpen { _ = try? rollBackIfUnchanged() } }
 
   private func usable() throws(TrajpackError) {
     guard isOpen else { throw TrajpackError(.usage, "\(path): the writer is closed") }
@@ -246,20 +246,20 @@ public final class DatasetAppender {
     manifest = nil
   }
 
-  /// Joins what is small, writes the manifest and gives the dataset free. Without an episode, a folder that
-  /// was new goes away again, and a finished dataset stays as it was.
+  /// Compacts small shards, writes the manifest and releases the lock. Without an episode, a folder that
+  /// was new is removed again, and a finished dataset stays as it was.
   ///
-  /// - Throws: What kept shards from being joined, after the dataset has been finished without that.
+  /// - Throws: The error that kept shards from being compacted, after the dataset has been finished without.
   public func close() throws(TrajpackError) {
     guard isOpen else { return }
-    if try leaveAsFound() {
+    if try rollBackIfUnchanged() {
       isOpen = false
       return
     }
     joinRest()
     try Manifest.finish(
       path, shards: shards, source: source, sideFiles: journal.sideFiles,
-      removing: retired + (leftover.map { [$0] } ?? []))
+      removing: supersededShards + (leftover.map { [$0] } ?? []))
     isOpen = false
     if let joinFailure {
       throw joinFailure.within("\(path): all episodes are safe, but small shards stay as they are")
@@ -267,7 +267,7 @@ public final class DatasetAppender {
   }
 
   /// In the child of a fork, which may do nothing else with this: lets go of the lock, which is the parent's.
-  public func leaveToParent() { journal.leaveToParent() }
+  public func abandonAfterFork() { journal.abandonAfterFork() }
 
   /// Counts: `{"episodes", "appended", "rows", "bytes", "shards", "joins", "joined_bytes"}`.
   public var counts: JSONValue {

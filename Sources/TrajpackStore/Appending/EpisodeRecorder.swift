@@ -23,8 +23,8 @@ public final class EpisodeRecorder {
     var clock: Clock
     var metadata: JSONValue
     var count = 0
-    var channels: [Spool]
-    var text: Spool?
+    var channels: [RowSpool]
+    var text: RowSpool?
     var last = -Double.infinity
   }
 
@@ -35,7 +35,7 @@ public final class EpisodeRecorder {
   private let schema: AppendSchema
   private var tracks: [Track] = []
   /// Of 64 MiB: an episode that has more goes through temporary files.
-  private let budget = Spool.Budget(64 << 20)
+  private let budget = RowSpool.Budget(64 << 20)
 
   /// Rows of all tracks.
   public var rows: Int { tracks.reduce(0) { $0 + $1.count } }
@@ -89,9 +89,9 @@ public final class EpisodeRecorder {
     tracks.append(
       Track(
         stream: stream, entity: entity, clock: clock, metadata: metadata,
-        channels: plan.channels.map { _ in Spool(limit: 1 << 20, budget: budget) },
+        channels: plan.channels.map { _ in RowSpool(limit: 1 << 20, budget: budget) },
         text: plan.channels.contains { $0.channel.type == .bytes }
-          ? Spool(limit: 1 << 20, budget: budget) : nil,
+          ? RowSpool(limit: 1 << 20, budget: budget) : nil,
         last: try end(of: stream, entity, before: clock)))
     return tracks.count - 1
   }
@@ -192,10 +192,14 @@ public final class EpisodeRecorder {
       let time =
         channels[i].type == .int64
         ? Double(bits) * tick : Double(bitPattern: UInt64(bitPattern: bits))
-      guard time >= last, time.isFinite else {
+      guard time.isFinite else {
+        throw refused(
+          track.stream, "row \(track.count + n): the time is \(time), which is not finite")
+      }
+      guard time >= last else {
         throw refused(
           track.stream,
-          "the time of row \(track.count + n) is \(time), before the one before it, or none")
+          "row \(track.count + n): time \(time) is earlier than that of the row before, \(last)")
       }
       last = time
     }

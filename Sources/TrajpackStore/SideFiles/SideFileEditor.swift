@@ -104,7 +104,7 @@ public final class SideFileEditor {
     sideFiles.remove(at: at)
   }
 
-  /// Replaces the manifest by one that lists the side files as they are now, durably, and gives the dataset free. A
+  /// Replaces the manifest by one that lists the side files as they are now, durably, and releases the lock. A
   /// list that is as it was stays. Files that are not listed any more are removed by the next writer, because readers
   /// may just have read their names.
   public func commit() throws(TrajpackError) {

@@ -229,7 +229,7 @@ public struct SubsetStatistics: Sendable {
   }
 
   private final class Tools: @unchecked Sendable {
-    private let monitor = Monitor()
+    private let monitor = ConditionLock()
     private var free: [Tool] = []
     func borrow() -> Tool { monitor.locked { free.popLast() } ?? Tool() }
     func giveBack(_ tool: Tool) { monitor.locked { free.append(tool) } }
@@ -376,7 +376,7 @@ public struct SubsetStatistics: Sendable {
     let all = components()
     let units = units(of: group)
     let wave = 2 * pool.count
-    var jobs: [(rows: Int, values: Deferred<[Loaded]>)] = []
+    var jobs: [(rows: Int, values: Future<[Loaded]>)] = []
     var started = 0
     func start() {
       for unit in units[started..<min(started + wave, units.count)] {

@@ -76,7 +76,7 @@ public final class ValueEditor {
     }
   }
 
-  /// Makes it durable, all at once, and gives the dataset free.
+  /// Writes all changes durably in one step and releases the lock.
   public func commit() throws(TrajpackError) {
     if annotations.isEmpty {
       if try editor.dataset.valueAnnotations() != nil {

@@ -23,7 +23,7 @@ import TrajpackTestSupport
     ("a.json", "{\"A\": {\"values\": [[01]]}}", "a number"),
     ("a.json", "{\"A\": {\"values\": [[1e999]]}}", "fits"),
     ("a.json", "{\"A\": 1}", "'A'"), ("a.json", "{}", "no system"),
-    ("a.json", "{\"A\": {\"values\": [1]}} x", "nothing more"),
+    ("a.json", "{\"A\": {\"values\": [1]}} x", "the end of the text"),
     ("a.json", "{\"A\": {\"time\": [2, 1], \"values\": [1, 2]}}", "time 1"),
     ("a.json", "{\"A\": {\"values\": [1]}, \"A\": {\"values\": [1]}}", "twice"),
     (

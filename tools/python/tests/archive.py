@@ -10,6 +10,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -114,12 +115,18 @@ class Track:
     data: dict[str, np.ndarray]  # as stored, [rows, *shape]
     entity: tuple[str, int, int] | None = None
 
-    def time(self, row: int) -> Fraction:
+    @cached_property
+    def times(self) -> list[Fraction]:
+        """The time of every row, exact."""
         if isinstance(self.clock, Regular):
-            return self.clock.start + row / self.clock.rate
+            return [self.clock.start + row / self.clock.rate for row in range(self.rows)]
         if isinstance(self.clock, Ticks):
-            return int(self.data["time"][row]) * self.clock.tick
-        return Fraction(float(self.data["time"][row]))
+            return [int(tick) * self.clock.tick for tick in self.data["time"]]
+        return [Fraction(float(time)) for time in self.data["time"]]
+
+    def time(self, row: int) -> Fraction:
+        # Rows before the first and after the last have times under a rate.
+        return self.times[row] if 0 <= row < self.rows else self.clock.start + row / self.clock.rate
 
 
 @dataclass

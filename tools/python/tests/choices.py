@@ -1,6 +1,7 @@
 """Which windows pass a test, and what they weigh, worked out slowly: every value of every window is looked at."""
 from __future__ import annotations
 
+from bisect import bisect_left
 from fractions import Fraction
 from typing import Any
 
@@ -58,9 +59,9 @@ def within(reference: Reference, base: Track, first: int, track: Track, row: int
 
 def first_near(track: Track, moment: Fraction, tolerance: Fraction | None) -> int:
     """The first row at or after a moment, or within the tolerance before it."""
-    row = sum(track.time(i) < moment for i in range(track.rows))
+    row = bisect_left(track.times, moment)
     if row > 0 and moment - track.time(row - 1) <= limit(tolerance, interval(track, row - 1)):
-        row = sum(track.time(i) < track.time(row - 1) for i in range(track.rows))
+        row = bisect_left(track.times, track.time(row - 1))
     return row
 
 

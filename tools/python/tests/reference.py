@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import fnmatch
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -63,14 +64,14 @@ def position(track: Track, moment: Fraction, tolerance: Fraction | None, hold: H
     """The row of a track at a moment. ``inside``: whether the last row may be held so long."""
     if track.rows == 0:
         return None
-    times = [track.time(i) for i in range(track.rows)]
+    times = track.times
 
     def near(distance: Fraction, row: int) -> bool:
         return distance <= limit(tolerance, interval(track, row))
 
     if moment < times[0]:
         return Found(track, 0) if near(times[0] - moment, 0) else None
-    row = max(i for i, t in enumerate(times) if t <= moment)
+    row = bisect_right(times, moment) - 1
     age = moment - times[row]
     fresh = hold is None or hold.age is None or age <= hold.age
     if row < track.rows - 1:

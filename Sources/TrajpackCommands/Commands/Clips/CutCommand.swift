@@ -39,7 +39,7 @@ struct CutCommand: Command {
         help: "Keep videos whole, with the clip's frames in the metadata, or leave them out (none)."
       ),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ] + Writing.parameters.map { $0.lifted(\.writing) }
+    ] + WriteOptions.parameters.map { $0.lifted(\.writing) }
   }
 
   enum VideoChoice: String, ArgumentChoice { case whole, none }
@@ -50,7 +50,7 @@ struct CutCommand: Command {
   var reference: String?
   var video = VideoChoice.whole
   var json = false
-  var writing = Writing()
+  var writing = WriteOptions()
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     guard let clips else {
@@ -62,7 +62,7 @@ struct CutCommand: Command {
     let importer = try ClipImporter(
       source, list, reference: reference, video: video == .none ? .none : .whole,
       version: Trajpack.version)
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
     guard let outcome else { return }
     if try !Dataset(source).sideFiles(.values).isEmpty {

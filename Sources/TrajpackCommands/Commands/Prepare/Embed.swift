@@ -113,9 +113,10 @@ struct Embed: Command {
       try PlanStep(
         .record([
           "step": "embed", "method": method.map { .string($0) },
-          "channels": PlanWords.texts(channels),
-          "tau": try PlanWords.rules(tau, "--tau", PlanWords.number),
-          "dimension": try PlanWords.rules(dimension, "--dimension", PlanWords.number),
+          "channels": PlanOptionParsing.texts(channels),
+          "tau": try PlanOptionParsing.rules(tau, "--tau", PlanOptionParsing.number),
+          "dimension": try PlanOptionParsing.rules(
+            dimension, "--dimension", PlanOptionParsing.number),
           "coordinates": coordinates.isEmpty
             ? nil
             : .array(

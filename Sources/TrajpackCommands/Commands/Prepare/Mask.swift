@@ -12,7 +12,8 @@ struct Mask: Command {
     of threads, of a part of the dataset, and in a loader's windows.
 
     entries: each with probability AMOUNT. exact: exactly that fraction. rows: that fraction of whole \
-    rows; 0.3 is part of 0.5 of the same seed. kept-rows: each row is kept with that probability. \
+    rows; with the same seed, the mask of 0.3 is a subset of that of 0.5. kept-rows: each row is \
+    kept with that probability. \
     blocks: of --length rows and --width neighbouring numbers. channels: --count whole ones. drivers: \
     by the values of others (MAR). value: by its own (MNAR). above: beyond mean + --offset deviations. \
     time: kept with probability exp(3 sin(CYCLE t + PHASE)) / SCALE, t from 0 to 1 over a track (MNAR).
@@ -80,13 +81,13 @@ struct Mask: Command {
     return Plan(steps: [
       try PlanStep(
         .record([
-          "step": "mask", "channels": PlanWords.texts(channels),
+          "step": "mask", "channels": PlanOptionParsing.texts(channels),
           "mechanism": mechanism.map { .string($0) }, "amount": amount.map { .double($0) },
           "seed": number(seed), "length": number(length), "width": number(width),
           "count": number(count), "slope": slope.map { .double($0) },
           "offset": offset.map { .double($0) }, "cycle": cycle.map { .double($0) },
           "phase": phase.map { .double($0) }, "scale": scale.map { .double($0) },
-          "drivers": try PlanWords.rules(drivers, "--driver") { word in
+          "drivers": try PlanOptionParsing.rules(drivers, "--driver") { word in
             Double(word).map { .double($0) } ?? .string(word)
           },
         ]), at: Self.name)

@@ -14,13 +14,13 @@ struct Preparation: ArgumentSet {
   }
 
   static var parameters: [Parameter<Self>] {
-    var parameters = (Writing.layout + Writing.work).map { $0.lifted(\Self.writing) }
+    var parameters = (WriteOptions.layout + WriteOptions.work).map { $0.lifted(\Self.writing) }
     parameters += [
       .option(
         "--report", to: \.report, value: "FILE", completes: .files,
         help: "Write what was chosen, and what was done to each track, as JSON.")
     ]
-    parameters += Writing.again.map { $0.lifted(\Self.writing) }
+    parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
     parameters += [
       .flag(
         "--print-plan", to: \.printPlan,
@@ -32,7 +32,7 @@ struct Preparation: ArgumentSet {
 
   var source = ""
   var destination = ""
-  var writing = Writing()
+  var writing = WriteOptions()
   var report: String?
   var printPlan = false
   var json = false
@@ -58,7 +58,7 @@ struct Preparation: ArgumentSet {
       console.write(resolved.json.text(indent: 2).printableJSON + "\n")
       return
     }
-    let outcome = try Writing.run(
+    let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("preparing", "prepared"), items: "episodes",
       console)
     guard let outcome else { return }

@@ -131,16 +131,19 @@ struct Resample: Command {
         "--padding \(padding): is for --method polyphase, which is not here; leave it out, or add that"
       )
     }
-    let times = try times.map { (t) throws(TrajpackError) in try PlanWords.times(t, "--times") }
+    let times = try times.map { (t) throws(TrajpackError) in
+      try PlanOptionParsing.times(t, "--times")
+    }
     return Plan(steps: [
       try PlanStep(
         .record([
-          "step": "resample", "streams": PlanWords.texts(streams), "rate": rate.map { .string($0) },
+          "step": "resample", "streams": PlanOptionParsing.texts(streams),
+          "rate": rate.map { .string($0) },
           "onto": onto.map { .string($0) }, "rounding": rounding.map { .string($0) },
           "times": times, "up": up.map { .int(Int64($0)) },
           "down": down.map { .int(Int64($0)) }, "origin": origin.map { .string($0) },
-          "method": try PlanWords.rules(methods, "--method"),
-          "bin": try PlanWords.rules(bins, "--bin"), "label": label.map { .string($0) },
+          "method": try PlanOptionParsing.rules(methods, "--method"),
+          "bin": try PlanOptionParsing.rules(bins, "--bin"), "label": label.map { .string($0) },
           "edge": edge.map { .string($0) }, "padding": padding.map { .string($0) },
           "gap": gap.map { .string($0) }, "anti_alias": noAntiAlias ? false : nil,
           "clock": clock.map { .string($0) },

@@ -7,7 +7,8 @@
 
 ``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
 data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to
-those frameworks; ``trajpack.signal`` resamples, aligns, embeds and masks arrays, and ``trajpack.evaluate`` scores them.
+those frameworks; ``trajpack.camera`` projects points into pictures and back, ``trajpack.signal`` resamples, aligns,
+embeds and masks arrays, and ``trajpack.evaluate`` scores them.
 Importing this package imports nothing else: numpy comes with the first data set, a framework with its module.
 """
 from __future__ import annotations
@@ -37,7 +38,7 @@ _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "d
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
            "Recording": "recording", "Video": "video", "Writer": "writer", "channel": "predicates",
            "create": "writer", "value": "predicates"}
-_MODULES = ("torch", "grain", "jax", "evaluate", "signal")
+_MODULES = ("torch", "grain", "jax", "camera", "evaluate", "signal")
 
 
 def version() -> str:

@@ -52,7 +52,16 @@ class Series(Structure):
     keep: Any
 
 
+class Camera(Structure):
+    """tp_signal_camera"""
+
+    _fields_ = [("frames", c_int64), ("intrinsics", c_void_p), ("positions", c_void_p), ("rotations", c_void_p),
+                ("rotation_form", c_int32), ("pose", c_int32), ("axes", c_int32)]
+    keep: Any
+
+
 _times, _input, _output, _series, _error = (POINTER(t) for t in (CTimes, Input, Output, Series, Error))
+_camera = POINTER(Camera)
 _long, _real, _void = POINTER(c_int64), c_double, c_void_p
 
 # Name: arguments. All return a status. The order of the header.
@@ -78,6 +87,9 @@ FUNCTIONS: dict[str, list[Any]] = {
     "tp_signal_rectilinear": [_input, c_int64, c_int32, _output, _error],
     "tp_signal_quantise": [_times, _real, _input, _void, _output, _long, _error],
     "tp_signal_union": [_times, _input, _void, c_int64, _void, _void, _long, _void, _void, _long, _error],
+    "tp_signal_project": [_camera, _void, c_int64, _real, _void, _void, _error],
+    "tp_signal_project_bones": [_camera, _void, c_int64, _void, c_int64, _real, _void, _error],
+    "tp_signal_unproject": [_camera, _void, _void, c_int64, c_int32, _void, _error],
 }
 
 _signal = _ffi.part({name: (c_int32, arguments) for name, arguments in FUNCTIONS.items()}, Error)

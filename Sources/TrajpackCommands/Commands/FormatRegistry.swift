@@ -1,0 +1,119 @@
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+
+/// The formats there are, and which of them a path holds.
+enum FormatRegistry {
+  static let formats: [FormatDescription] = [
+    WildWorldImporter.format, SeriesImporter.format,
+    NPZExporter.format, CSVExporter.format,
+  ]
+
+  static var readable: [String] { formats.filter(\.reads).map(\.name) }
+  static var writable: [String] { formats.filter(\.writes).map(\.name) }
+
+  /// The importer for some sources: of the format that is named, or that their content shows.
+  static func importer(
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
+    transcoding targets: [String: VideoTarget] = [:], threads: Int = 1,
+    series: SeriesOptions = SeriesOptions(), values: String? = nil, valuesPartial: Bool = false
+  ) throws(TrajpackError) -> any Importer {
+    var importer = try importer(paths, from: from, wildworld: wildworld, series: series)
+    if !targets.isEmpty {
+      guard let samples = importer as? WildWorldImporter else {
+        throw TrajpackError(
+          .usage, "--video STREAM=FORM is for recordings with videos, and these have none")
+      }
+      importer = try TranscodingImporter(
+        samples, targets, threads: threads, isStopped: { Interrupt.isRequested })
+    }
+    guard valuesPartial == false || values != nil else {
+      throw TrajpackError(.usage, "--values-partial is for --values")
+    }
+    var given = values
+    if given == nil { given = try Self.exported(paths) }
+    guard let path = given else { return importer }
+    return try valued(importer, try ValueFile(path), isPartial: valuesPartial || values == nil)
+  }
+
+  private static func valued(
+    _ importer: some Importer, _ file: ValueFile, isPartial: Bool
+  ) throws(TrajpackError) -> any Importer {
+    try ValuedImporter(importer, file, isPartial: isPartial)
+  }
+
+  /// The values that an export wrote beside its recordings; `nil` where none of the sources has any.
+  private static func exported(_ paths: [String]) throws(TrajpackError) -> String? {
+    let found = paths.map { "\($0)/values.json" }.filter { ValueFile.isDocument($0) }
+    guard found.count < 2 else {
+      throw TrajpackError(
+        .usage,
+        "\(found.joined(separator: " and ")): each says what is known of its recordings; convert them apart, or "
+          + "give one file with --values")
+    }
+    return found.first
+  }
+
+  private static func importer(
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions
+  ) throws(TrajpackError) -> any Importer {
+    for path in paths where Dataset.isDataset(path) {
+      throw TrajpackError(
+        .usage,
+        "\(path): is a trajpack dataset already; 'trajpack export' writes its recordings in other formats, "
+          + "'trajpack apply' and 'resample' make another dataset of it, and 'cp -r' copies it")
+    }
+    try SourceCheck.check(
+      paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
+    var name = from
+    if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
+    if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }
+    switch name {
+    case "series": return try SeriesImporter(paths, options: series)
+    case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
+    default:
+      // A file that may not be read is recognised as nothing.
+      try SourceCheck.check(paths, readable: true)
+      throw TrajpackError(
+        .data,
+        "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
+          + "name the format with --from")
+    }
+  }
+}
+
+/// `trajpack formats`: what can be read and written.
+struct Formats: Command {
+  static let name = "formats"
+  static let summary = "List the formats that trajpack reads and writes."
+  static var examples: [Example] {
+    [("trajpack formats", "Show every format and what of it is carried.")]
+  }
+  static var parameters: [Parameter<Self>] {
+    [.flag("--json", to: \.json, help: "Print the list as JSON.")]
+  }
+  var json = false
+
+  mutating func run(_ console: Console) {
+    if json {
+      console.print(
+        .array(
+          FormatRegistry.formats.map { format in
+            .record([
+              "name": .string(format.name), "summary": .string(format.summary),
+              "carries": .string(format.carries), "reads": .bool(format.reads),
+              "writes": .bool(format.writes),
+            ])
+          }))
+      return
+    }
+    var table = Table(
+      .text("format"), .text("reads"), .text("writes"), .text("what it is and what is carried"))
+    for format in FormatRegistry.formats {
+      table.add(
+        format.name, format.reads ? "yes" : "", format.writes ? "yes" : "",
+        "\(format.summary); \(format.carries)")
+    }
+    console.print(table)
+  }
+}
