@@ -53,7 +53,9 @@ public struct TrackDraft: Sendable {
       }
     }
 
-    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer)
+      throws(TrajpackError)
+    {
       switch self {
       case .spool(let spool, let range):
         try spool.read(at: range.lowerBound + offset, into: buffer)

@@ -157,10 +157,11 @@ public final class FFV1Writer {
     private func fill(
       _ picture: UnsafeMutablePointer<AVFrame>, _ bytes: UnsafeRawBufferPointer
     ) throws(TrajpackError) {
-      var planes: (
-        UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?,
-        UnsafeMutablePointer<UInt8>?
-      ) = (nil, nil, nil, nil)
+      var planes:
+        (
+          UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt8>?,
+          UnsafeMutablePointer<UInt8>?
+        ) = (nil, nil, nil, nil)
       var lines: (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
       let format = AVPixelFormat(rawValue: picture.pointee.format)
       let (width, height) = (picture.pointee.width, picture.pointee.height)

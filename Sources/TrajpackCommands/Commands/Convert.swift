@@ -155,7 +155,8 @@ struct Convert: Command {
       let names = WildWorldImporter.videoStreams
       guard names.contains(parts[0]) else {
         throw TrajpackError(
-          .usage, "--video: there is no video '\(parts[0])'\(suggestion(for: parts[0], among: names))")
+          .usage,
+          "--video: there is no video '\(parts[0])'\(suggestion(for: parts[0], among: names))")
       }
       targets[parts[0]] = try VideoTarget(parts[1])
       if targets[parts[0]] != .keep { settings.embedded.insert(parts[0]) }

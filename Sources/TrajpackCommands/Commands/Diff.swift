@@ -127,7 +127,7 @@ struct Diff: Command {
     let folder = MediaFolder()
     if Dataset.isDataset(path) {
       if let media { try folder.set(media, allowsOutside: allowsOutside) }
-    } else {
+    } else if WildWorldImporter.recognises(path) {
       var trimmed = path
       while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
       // What is converted calls videos by the folder of the part: part/sample/file.

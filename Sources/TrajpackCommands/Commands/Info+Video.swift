@@ -27,8 +27,8 @@ extension Info {
           + (isChunked
             ? "each by itself"
             : keys > 0
-            ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys)))"
-            : "no keyframe")
+              ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys)))"
+              : "no keyframe")
           + ", \(bytes) \(isLinked ? "linked" : isChunked ? "before compression" : "embedded")"
           + (rotation.map { ", rotation by \(Human.figure($0))° not applied" } ?? "")).printable)
     }

@@ -6,7 +6,8 @@ import TrajpackStore
 /// `trajpack transcode`: a dataset whose videos are stored in another way.
 struct Transcode: Command {
   static let name = "transcode"
-  static let summary = "Store the videos of a dataset in another way: cheap at random, depth without loss."
+  static let summary =
+    "Store the videos of a dataset in another way: cheap at random, depth without loss."
   static let discussion = """
     Makes a new dataset with everything that the old one has; only the videos named with --stream are stored as the \
     --to behind it says:
@@ -113,7 +114,8 @@ struct Transcode: Command {
     guard !streams.isEmpty, streams.count == targets.count else {
       throw TrajpackError(
         .usage,
-        "give a --to for each --stream, as --stream depth --to chunks: there are \(streams.count) and \(targets.count)")
+        "give a --to for each --stream, as --stream depth --to chunks: there are \(streams.count) and \(targets.count)"
+      )
     }
     var pairs: [String: VideoTarget] = [:]
     for (stream, target) in zip(streams, targets) {

@@ -32,7 +32,8 @@ public struct FrameComparison {
       == (y.bytes, y.output.format, y.output.width, y.output.height)
     let isNative = output.format != 0
     guard isAlike, !isNative || a.facts.pixelFormat == b.facts.pixelFormat else {
-      return "frames are \(a.facts.width) × \(a.facts.height) \(a.facts.pixelFormat) and \(b.facts.width) × "
+      return
+        "frames are \(a.facts.width) × \(a.facts.height) \(a.facts.pixelFormat) and \(b.facts.width) × "
         + "\(b.facts.height) \(b.facts.pixelFormat)"
     }
     let bytes = Int(x.bytes)

@@ -52,7 +52,8 @@ extension StoredFrames {
     let name = try reader.text("prediction")
     guard let prediction = Prediction(rawValue: name) else {
       throw try reader.member("prediction").wrong(
-        "\(Prediction.allCases.map { "'\($0)'" }.joined(separator: " or ")), not '\(name)'; use a newer trajpack")
+        "\(Prediction.allCases.map { "'\($0)'" }.joined(separator: " or ")), not '\(name)'; use a newer trajpack"
+      )
     }
     self.init(
       prediction: prediction, width: width, height: height, sampleBytes: bits > 8 ? 2 : 1)
@@ -84,7 +85,8 @@ extension StoredFrames {
       throw TrajpackError(
         .usage,
         "\(name): its frames are stored as samples of \(sampleBytes * 8) bits, which are "
-          + "'\(sampleBytes == 1 ? "gray8" : "gray16")' or 'native', not colours or samples of another size")
+          + "'\(sampleBytes == 1 ? "gray8" : "gray16")' or 'native', not colours or samples of another size"
+      )
     }
     if output.width == 0 { output.width = Int32(width) }
     if output.height == 0 { output.height = Int32(height) }

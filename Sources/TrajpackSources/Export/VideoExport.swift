@@ -62,7 +62,8 @@ enum VideoExport {
     guard case .regular(_, let rate) = track.track.clock else {
       throw TrajpackError(
         .usage,
-        "stream '\(track.stream.name)': its frames have times of their own, which a video of a constant rate would lose")
+        "stream '\(track.stream.name)': its frames have times of their own, which a video of a constant rate would lose"
+      )
     }
     var stream = VideoStream()
     stream.pixelFormat = try metadata.text("pixel_format")

@@ -28,7 +28,8 @@ public final class CarriedSideFiles: Sendable {
     for file in dataset.sideFiles {
       guard let role = SideFile.Role(rawValue: file.role) else {
         left.withLock {
-          $0.append("\(file.role) '\(file.name)' is not carried over: this trajpack does not know the role")
+          $0.append(
+            "\(file.role) '\(file.name)' is not carried over: this trajpack does not know the role")
         }
         continue
       }
@@ -38,7 +39,8 @@ public final class CarriedSideFiles: Sendable {
         if channels.contains(where: { name in changed.contains { name.hasPrefix("\($0)/") } }) {
           left.withLock {
             $0.append(
-              "statistics '\(file.name)' are not carried over: they are of packets that have changed")
+              "statistics '\(file.name)' are not carried over: they are of packets that have changed"
+            )
           }
           continue
         }

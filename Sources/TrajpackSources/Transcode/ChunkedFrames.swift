@@ -121,7 +121,8 @@ final class FrameProof: Sendable {
         throw TrajpackError(
           .machine,
           "\(track.shard.name): frame \(frame) of '\(track.stream.name)', episode '\(episode)', is not the one that was "
-            + "decoded; this is a fault of trajpack or of the machine, and the dataset was not written")
+            + "decoded; this is a fault of trajpack or of the machine, and the dataset was not written"
+        )
       }
     }
   }

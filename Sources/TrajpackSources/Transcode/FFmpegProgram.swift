@@ -60,11 +60,14 @@ struct FFmpegProgram: Sendable {
     guard status == 0, !hasGone else {
       var text = [UInt8](repeating: 0, count: 1000)
       let count = pread(complaints, &text, text.count, 0)
-      let line = String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(
-        separator: "\n"
-      ).first.map { String($0) } ?? "it said nothing"
+      let line =
+        String(decoding: text.prefix(max(count, 0)), as: UTF8.self).split(
+          separator: "\n"
+        ).first.map { String($0) } ?? "it said nothing"
       throw TrajpackError(
-        .machine, "\(path): could not encode the video: \(line.printable) (\(arguments.joined(separator: " ")))")
+        .machine,
+        "\(path): could not encode the video: \(line.printable) (\(arguments.joined(separator: " ")))"
+      )
     }
   }
 

@@ -101,7 +101,8 @@ final class SourceFrames: @unchecked Sendable {
     for first in stride(from: 0, to: count, by: piece) {
       let frames = first..<min(first + piece, count)
       try read(
-        frames, into: UnsafeMutableRawBufferPointer(rebasing: room.bytes[..<(frames.count * frameBytes)]))
+        frames,
+        into: UnsafeMutableRawBufferPointer(rebasing: room.bytes[..<(frames.count * frameBytes)]))
       for frame in frames {
         let at = (frame - first) * frameBytes
         try body(frame, UnsafeRawBufferPointer(rebasing: room.bytes[at..<at + frameBytes]))

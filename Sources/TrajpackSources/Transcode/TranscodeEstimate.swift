@@ -12,8 +12,9 @@ public struct TranscodeEstimate: Sendable {
   public var stream: String
   /// What it is to be stored as.
   public var target: VideoTarget
-  /// The recording that the sample is of, and its frames.
+  /// The recording that the sample is of.
   public var episode: String
+  /// Frames of the sample.
   public var frames: Int
   /// Bytes of these frames.
   public var bytes: (before: Int, after: Int)
