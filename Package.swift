@@ -67,6 +67,11 @@ let package = Package(
         "CForkGuard", "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
+    // Rules on what the numbers of a dataset mean, and reports of what breaks them.
+    .target(
+      name: "TrajpackValidate",
+      dependencies: ["CPlatform", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
+      swiftSettings: strict),
     // Errors and texts at the border to C.
     .target(
       name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
@@ -165,8 +170,8 @@ let package = Package(
       name: "TrajpackCommands",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
-        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports", "CVideoTable",
-        "TrajpackVideoABI",
+        "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
+        "TrajpackValidate", "CVideoTable", "TrajpackVideoABI",
       ],
       swiftSettings: strict),
     // The Swift runtime goes in, so that the program runs where no toolchain is.

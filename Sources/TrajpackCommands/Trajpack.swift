@@ -19,7 +19,7 @@ public enum Trajpack {
         Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
-        Evaluate.self, Annotate.self, Split.self, Formats.self,
+        Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self, Formats.self,
       ])
   }
 

@@ -97,7 +97,7 @@ public struct Manifest: Sendable, Equatable {
   }
 
   /// The number in the name of a shard; `nil` where trajpack did not name it.
-  static func number(ofShard name: String) -> Int? {
+  package static func number(ofShard name: String) -> Int? {
     guard isShard(name) else { return nil }
     let digits = name.dropFirst("shard-".count).dropLast(".h5".count)
     guard (6...15).contains(digits.utf8.count), let number = Int(digits),

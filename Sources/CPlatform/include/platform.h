@@ -35,6 +35,18 @@ typedef struct {
 void tp_moments_f32(const void *values, size_t rows, size_t stride, size_t columns, tp_moments *out);
 void tp_moments_f64(const void *values, size_t rows, size_t stride, size_t columns, tp_moments *out);
 
+// What one pass over a column tells of it: how many numbers are finite, NaN, infinite, not whole, below the least normal
+// float32; of steps from one row to the next, how many are finite and how many are zero; extremes and sums of the finite
+// ones, and of the finite steps' sizes. `turn` is the largest step that the next one takes back in part: the lesser of
+// the two.
+typedef struct {
+  int64_t finite, missing, infinite, fractions, tiny, moves, same;
+  double minimum, maximum, sum, size_sum, step, step_sum, turn;
+} tp_column_facts;
+
+// Looks at `count` numbers; `carry` numbers before `values` (0 to 2) are the rows before them.
+void tp_column_look(const double *values, size_t carry, size_t count, tp_column_facts *out);
+
 // Merges into one the first, the step-th, the 2 step-th ... of `more`, one by one (Chan, Golub, LeVeque 1979, eq. 1.5).
 void tp_moments_add(tp_moments *into, const tp_moments *more, size_t count, size_t step);
 

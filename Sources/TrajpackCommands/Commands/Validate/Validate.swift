@@ -1,0 +1,272 @@
+import Glibc
+import TrajpackFormat
+import TrajpackSources
+import TrajpackStore
+import TrajpackValidate
+
+/// `trajpack validate`: rules on what the numbers mean.
+struct Validate: Command {
+  enum Format: String, ArgumentChoice {
+    case text, json, sarif, junit, github, html
+  }
+  enum FailChoice: String, ArgumentChoice {
+    case error, warning, suggestion
+  }
+
+  static let name = "validate"
+  static let summary =
+    "Check what the numbers of a dataset mean, or of recordings before conversion."
+  static let discussion = """
+    Reads every row once and has rules look at them: times, values, geometry, labels, splits, files. Findings are \
+    named by stream, channel, episode and rows, equal ones as one with the first three places. 'trajpack rules' \
+    lists the rules, 'trajpack rules RULE' explains one.
+
+    Exits with 1 where a finding is at least as bad as --fail-on. Recordings that are no dataset yet are read as \
+    'trajpack convert' would read them, with the same options, and nothing is written.
+
+    A configuration (--config, by default trajpack-validate.json where it is there) chooses rules and adds rules of \
+    its own; docs/validate.md says how.
+    """
+  static var examples: [Example] {
+    [
+      ("trajpack validate ww", "All rules that concern the data."),
+      ("trajpack validate recordings/data_part1", "Recordings before they are converted."),
+      ("trajpack validate ww --select time,values.nan --fail-on warning", "Some rules, strictly."),
+      ("trajpack validate ww --format sarif > findings.sarif", "For GitHub's code scanning."),
+      ("trajpack validate ww --sample 5% --seed 1", "A twentieth of the episodes."),
+    ]
+  }
+  static var parameters: [Parameter<Self>] {
+    var parameters: [Parameter<Self>] = [
+      .positional(
+        "DATASET...", to: \.paths, completes: .files,
+        help: "Datasets, shards, or recordings that 'trajpack convert' reads."),
+      .option(
+        "--profile", to: \.profile, value: "NAME", choices: Rule.profiles,
+        help: "Rules of a kind of data; by default those of the format that the data came from."),
+      .option(
+        "--config", to: \.config, value: "FILE", completes: .files,
+        help: "Rules and their settings; by default trajpack-validate.json, if it is there."),
+      .option(
+        "--select", to: \.select, value: "RULES",
+        help: "Only these rules: ids, families or patterns, with commas; can be repeated."),
+      .option(
+        "--ignore", to: \.ignore, value: "RULES", help: "Not these rules; can be repeated."),
+      .option("--fail-on", to: \.failOn, value: "SEVERITY", help: "What makes the exit code 1."),
+      .option(
+        "--sample", to: \.sample, value: "SHARE",
+        help: "Only this share of the episodes, as 5% or 0.05, drawn by their ids."),
+      .option("--seed", to: \.seed, value: "N", in: 0..., help: "Draws another sample."),
+      .option(
+        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
+        help: "Threads; by default one a processor. The report is the same with any number."),
+      .option("--format", to: \.format, value: "FORMAT", help: "How the report is written."),
+      .option(
+        "--baseline", to: \.baseline, value: "FILE", completes: .files,
+        help: "Leave out findings that this file knows, unless they have become more."),
+      .option(
+        "--write-baseline", to: \.writeBaseline, value: "FILE", completes: .files,
+        help: "Write the findings of now to this file, as a baseline."),
+      .option(
+        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        help: "The format of recordings, where content does not tell."),
+      .option(
+        "--rate", to: \.rate, value: "HZ",
+        help: "Rows a second of recordings, as 30, 29.97 or 30000/1001."),
+    ]
+    parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters.append(.flag("--json", to: \.json, help: "The same as --format json."))
+    return parameters
+  }
+  var paths: [String] = []
+  var profile: String?
+  var config: String?
+  var select: [String] = []
+  var ignore: [String] = []
+  var failOn = FailChoice.error
+  var sample: String?
+  var seed = 0
+  var jobs: Int?
+  var format = Format.text
+  var baseline: String?
+  var writeBaseline: String?
+  var from: String?
+  var rate: String?
+  var tables = TableReading()
+  var json = false
+
+  private static let defaultConfig = "trajpack-validate.json"
+
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    if json {
+      guard format == .text || format == .json else {
+        throw TrajpackError(.usage, "--json and --format \(format.rawValue) do not go together")
+      }
+      format = .json
+    }
+    let config = try configuration()
+    let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+    let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
+    var outcomes: [Validation.Outcome] = []
+    for path in paths where !Interrupt.isRequested {
+      outcomes.append(try validate(path, config, pool, console))
+    }
+    var report = ValidationReport(
+      outcomes, config, failOn: Severity(rawValue: failOn.rawValue) ?? .error)
+    if let writeBaseline {
+      guard !Interrupt.isPending else { return console.warn("stopped; no baseline was written") }
+      try FileSystem.replace(
+        writeBaseline, with: Array((report.baseline.text(indent: 2) + "\n").utf8))
+      console.note("\(writeBaseline): knows \(Human.count(report.findings.count, "findings"))")
+      report.outcomes.indices.forEach { report.outcomes[$0].findings = [] }
+    }
+    if let (path, document) = known { try report.leaveOut(baseline: document, at: path) }
+    try print(report, console)
+    if Interrupt.isPending, Interrupt.wasObserved {
+      console.warn("stopped; what was not read is not checked")
+    }
+    guard report.failures > 0 else { return }
+    throw TrajpackError(
+      .data,
+      "\(paths.count == 1 ? paths[0] : "\(paths.count) datasets"): \(Human.count(report.failures, "findings")) "
+        + "of severity \(failOn.rawValue)\(failOn == .error ? "" : " or worse"); "
+        + "'trajpack rules RULE' explains a rule")
+  }
+
+  private func configuration() throws(TrajpackError) -> ValidateConfig {
+    var result = ValidateConfig()
+    var path = config
+    if path == nil, FileSystem.item(at: Self.defaultConfig) == .file { path = Self.defaultConfig }
+    if let path { result = try ValidateConfig(json: try Self.document(path), at: path) }
+    func names(_ words: [String]) -> [String] {
+      words.flatMap { $0.split(separator: ",").map(String.init) }
+    }
+    if !select.isEmpty { result.select = names(select) }
+    result.ignore += names(ignore)
+    if let profile { result.profile = profile }
+    result.seed = UInt64(seed)
+    if let sample {
+      let isShare = sample.hasSuffix("%")
+      guard let number = Double(isShare ? String(sample.dropLast()) : sample),
+        case let share = isShare ? number / 100 : number, share > 0, share <= 1
+      else {
+        throw TrajpackError(.usage, "--sample '\(sample)' is no share above 0, like 5% or 0.05")
+      }
+      result.share = share
+    }
+    return result
+  }
+
+  private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
+    let file = try LocalFile(path)
+    guard file.length <= 64 << 20 else {
+      throw TrajpackError(.data, "\(path): is longer than 64 MiB")
+    }
+    return try within(path) { () throws(TrajpackError) in
+      try JSONValue(parsing: try file.bytes(0..<file.length), mostValues: 4 << 20)
+    }
+  }
+
+  private func validate(
+    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ console: Console
+  ) throws(TrajpackError) -> Validation.Outcome {
+    let progress = console.progress("validating", items: "episodes")
+    let counters = progress.counters
+    func planned(_ bytes: Int, _ episodes: Int) { counters.expect(bytes: 0, items: episodes) }
+    func took(_ about: EpisodeAbout, _ rows: Int) {
+      counters.begin(about.id)
+      counters.advance(bytes: 0, items: 1)
+    }
+    let outcome: Validation.Outcome
+    do throws(TrajpackError) {
+      if FileSystem.item(at: path) == nil { throw FileSystem.noFile(at: path) }
+      if Dataset.isDataset(path) || Self.holdsShards(path) {
+        outcome = try Validation.archive(
+          path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
+          progress: took)
+      } else {
+        let importer = try importer(path)
+        for remark in importer.remarks { console.warn(remark.printable) }
+        outcome = try source(importer, path, config, pool, planned, took)
+      }
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    progress.finish("validated")
+    return outcome
+  }
+
+  /// Whether a folder is a dataset whose list is lost.
+  private static func holdsShards(_ path: String) -> Bool {
+    guard FileSystem.item(at: path) == .folder, let names = try? FileSystem.names(in: path) else {
+      return false
+    }
+    return names.contains { Manifest.number(ofShard: $0) != nil }
+  }
+
+  private func importer(_ path: String) throws(TrajpackError) -> any Importer {
+    var settings = WildWorldImporter.Settings()
+    if let rate = try Convert.rate(rate) { settings.rate = rate }
+    var series = try tables.options()
+    series.rate = try Convert.rate(rate)
+    return try Sources.importer([path], from: from, wildworld: settings, series: series)
+  }
+
+  private func source(
+    _ importer: some Importer, _ path: String, _ config: ValidateConfig, _ pool: WorkerPool,
+    _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
+  ) throws(TrajpackError) -> Validation.Outcome {
+    try SourceValidation(source: importer, name: path, config: config, pool: pool).run(
+      isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
+  }
+
+  private func print(_ report: ValidationReport, _ console: Console) throws(TrajpackError) {
+    switch format {
+    case .json: console.print(report.json)
+    case .sarif:
+      console.write(
+        report.sarif(in: Self.workingFolder, version: Trajpack.version).text(indent: 2)
+          .printableJSON
+          + "\n")
+    case .junit: console.write(report.junit)
+    case .html: console.write(report.html)
+    case .github:
+      // A line a finding; what drives a terminal is spelled out.
+      for line in report.github.split(separator: "\n") { console.print(String(line)) }
+    case .text: text(report, console)
+    }
+  }
+
+  private static var workingFolder: String {
+    guard let folder = getcwd(nil, 0) else { return "" }
+    defer { free(folder) }
+    return String(cString: folder)
+  }
+
+  private func text(_ report: ValidationReport, _ console: Console) {
+    let paint = console.outputPaint
+    for outcome in report.outcomes {
+      for finding in outcome.findings {
+        let word = finding.severity.rawValue
+        let severity =
+          finding.severity == .error
+          ? paint.red(word) : finding.severity == .warning ? paint.yellow(word) : word
+        console.print("\(severity) \(finding.rule): \(finding.sentence.printable)")
+        for place in finding.places where !place.sentence.isEmpty {
+          console.print("  \(place.sentence.printable)")
+        }
+      }
+      if outcome.dropped > 0 {
+        console.print("\(outcome.dropped) more findings, each different from these, are not listed")
+      }
+      for sentence in outcome.unchecked {
+        console.print("not checked: \(sentence.printable)")
+      }
+      console.print("\(outcome.dataset): \(outcome.summary)")
+    }
+    if report.known > 0 {
+      console.print("\(Human.count(report.known, "findings")) of the baseline are left out")
+    }
+  }
+}

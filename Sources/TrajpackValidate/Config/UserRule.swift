@@ -1,0 +1,246 @@
+import TrajpackFormat
+
+/// A rule of the user's configuration.
+public struct UserRule: Sendable {
+  /// What it asks of the data.
+  enum Condition: Sendable {
+    case expression(Expression)
+    case range(String, low: Double?, high: Double?)
+    case units(String, String)
+    case monotonic(String, isRising: Bool, isStrict: Bool)
+    case required([String])
+    case rate(String, Rational)
+    case rows(String, least: Int?, most: Int?)
+  }
+
+  var id: String
+  var severity: Severity
+  var summary: String?
+  var remedy: String?
+  var condition: Condition
+
+  /// The rule, as the engine runs it.
+  func rule() -> Rule {
+    let what = Self.words(condition)
+    let check: Rule.Check
+    switch condition {
+    case .expression(let expression):
+      check = .track { ExpressionCheck($0, expression) }
+    case .range(let pattern, let low, let high):
+      check = .track {
+        ColumnCheck($0, pattern, what) { facts in
+          facts.minimum < low ?? -.infinity || facts.maximum > high ?? .infinity
+        } isBad: { here, _ in
+          here < low ?? -.infinity || here > high ?? .infinity
+        }
+      }
+    case .monotonic(let pattern, let isRising, let isStrict):
+      check = .track {
+        ColumnCheck($0, pattern, what) { _ in
+          true
+        } isBad: { here, before in
+          let step = isRising ? here - before : before - here
+          return step < 0 || (isStrict && step == 0)
+        }
+      }
+    case .units(let pattern, let units):
+      check = .track { UnitCheck($0, Pattern(pattern), units) }
+    case .rate(let pattern, let rate):
+      check = .track { RateCheck($0, Pattern(pattern), rate) }
+    case .required(let patterns):
+      check = .episode { episode, hits in
+        for pattern in patterns where !Self.has(episode, pattern) {
+          hits.add(
+            Hit(
+              stream: nil, channel: nil, entity: nil, what: "there is no '\(pattern)'", count: 1,
+              places: [(nil, [], nil)]))
+        }
+      }
+    case .rows(let pattern, let least, let most):
+      check = .episode { episode, hits in
+        for facts in episode.tracks where Pattern(pattern).matches(facts.track.stream.name) {
+          let rows = facts.track.rows
+          guard rows < least ?? 0 || rows > most ?? .max else { continue }
+          hits.add(what, facts.track, values: [Double(rows)])
+        }
+      }
+    }
+    return Rule(
+      "user.\(id)", severity, summary ?? what, reason: "The configuration asks for it.",
+      example: what, remedy: remedy ?? "Correct the data, or the rule.", check: check)
+  }
+
+  private static func has(_ episode: EpisodeFacts, _ pattern: String) -> Bool {
+    let wanted = Pattern(pattern)
+    return episode.tracks.contains { facts in
+      let stream = facts.track.stream
+      return facts.track.rows > 0
+        && (wanted.matches(stream.name)
+          || stream.channels.contains { wanted.matches(stream: stream.name, channel: $0.name) })
+    }
+  }
+
+  /// What breaks the rule, in words.
+  private static func words(_ condition: Condition) -> String {
+    switch condition {
+    case .expression(let expression): return "not '\(expression.text)'"
+    case .range(_, let low, let high):
+      return "outside \(low.map(\.description) ?? "...") to \(high.map(\.description) ?? "...")"
+    case .units(_, let units): return "not in '\(units)'"
+    case .monotonic(_, let isRising, let isStrict):
+      return isRising
+        ? (isStrict ? "does not rise" : "falls") : (isStrict ? "does not fall" : "rises")
+    case .required(let patterns): return "without \(patterns.joined(separator: ", "))"
+    case .rate(_, let rate): return "not \(rate) rows a unit of time"
+    case .rows(_, let least, let most):
+      return "rows outside \(least.map(String.init) ?? "0") to \(most.map(String.init) ?? "...")"
+    }
+  }
+}
+
+/// An expression, row by row.
+private final class ExpressionCheck: TrackCheck {
+  private let track: TrackContext
+  private let expression: Expression
+  private let columns: [TrackContext.Columns]
+  private let elements: Int
+  private var spots = Spots()
+
+  init?(_ track: TrackContext, _ expression: Expression) {
+    guard track.stream.name == expression.stream else { return nil }
+    var columns: [TrackContext.Columns] = []
+    var elements = 1
+    for reference in expression.references {
+      guard let found = track.columns(named: reference.channel), !found.isField else { return nil }
+      if let element = reference.element {
+        guard element < found.count else { return nil }
+      } else if found.count > 1 {
+        guard elements == 1 || elements == found.count else { return nil }
+        elements = found.count
+      }
+      columns.append(found)
+    }
+    self.track = track
+    self.expression = expression
+    self.columns = columns
+    self.elements = elements
+  }
+
+  func add(_ run: TrackRun) {
+    for element in 0..<elements {
+      let values = zip(columns, expression.references).map { columns, reference in
+        run.column(columns, reference.element ?? (columns.count > 1 ? element : 0))
+      }
+      for row in 0..<run.count {
+        let truth = expression.value(expression.root) { number, before in
+          row - before >= -run.carry ? values[number][row - before] : .nan
+        }
+        if truth == 0 { spots.add(run.first + row, values[0][row]) }
+      }
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    hits.add("not '\(expression.text)'", track, channel: columns.first?.channel, spots)
+  }
+}
+
+/// A condition on each value of some channels, and the value before it.
+private final class ColumnCheck: TrackCheck {
+  private let track: TrackContext
+  private let columns: [TrackContext.Columns]
+  private let what: String
+  private let isSuspect: (ColumnFacts) -> Bool
+  private let isBad: (_ here: Double, _ before: Double) -> Bool
+  private var spots: [Spots]
+
+  init?(
+    _ track: TrackContext, _ pattern: String, _ what: String,
+    _ isSuspect: @escaping (ColumnFacts) -> Bool, isBad: @escaping (Double, Double) -> Bool
+  ) {
+    let wanted = Pattern(pattern)
+    columns = track.columns.filter {
+      wanted.matches(stream: track.stream.name, channel: track.stream.channels[$0.channel].name)
+    }
+    guard !columns.isEmpty else { return nil }
+    self.track = track
+    self.what = what
+    self.isSuspect = isSuspect
+    self.isBad = isBad
+    spots = Array(repeating: Spots(), count: columns.count)
+  }
+
+  func add(_ run: TrackRun) {
+    for (i, columns) in columns.enumerated() {
+      for element in 0..<columns.count {
+        var facts = ColumnFacts()
+        facts.add(run.facts[columns.first + element])
+        guard isSuspect(facts) else { continue }
+        let column = run.column(columns, element)
+        let width = columns.isField ? columns.elements : 1
+        for at in 0..<run.length(columns) {
+          let before = !columns.isField && at - 1 >= -run.carry ? column[at - 1] : .nan
+          if isBad(column[at], before) { spots[i].add(run.first + at / width, column[at]) }
+        }
+      }
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for (i, columns) in columns.enumerated() {
+      hits.add(what, track, channel: columns.channel, spots[i])
+    }
+  }
+}
+
+private final class UnitCheck: TrackCheck {
+  private let track: TrackContext
+  private let wanted: Pattern
+  private let units: String
+
+  init?(_ track: TrackContext, _ wanted: Pattern, _ units: String) {
+    guard
+      track.stream.channels.contains(where: {
+        wanted.matches(stream: track.stream.name, channel: $0.name)
+      })
+    else { return nil }
+    self.track = track
+    self.wanted = wanted
+    self.units = units
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for (c, channel) in track.stream.channels.enumerated()
+    where wanted.matches(stream: track.stream.name, channel: channel.name) && channel.units != units
+    {
+      hits.add(
+        "not in '\(units)'", track, channel: c,
+        note: channel.units.map { "its units are '\($0)'" } ?? "it has no units")
+    }
+  }
+}
+
+private final class RateCheck: TrackCheck {
+  private let track: TrackContext
+  private let rate: Rational
+
+  init?(_ track: TrackContext, _ wanted: Pattern, _ rate: Rational) {
+    guard wanted.matches(track.stream.name), track.rows > 0 else { return nil }
+    self.track = track
+    self.rate = rate
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    if case .regular(_, let found) = track.clock {
+      guard found != rate else { return }
+      hits.add("not \(rate) rows a unit of time", track, values: [found.value])
+    } else if let times = facts.times, track.rows > 1, times.upperBound > times.lowerBound {
+      // Explicit times have the rate where as many rows came as it asks for, within one.
+      let expected = (times.upperBound - times.lowerBound) * rate.value + 1
+      guard (Double(track.rows) - expected).magnitude > 1 else { return }
+      hits.add(
+        "not \(rate) rows a unit of time", track,
+        values: [Double(track.rows - 1) / (times.upperBound - times.lowerBound)])
+    }
+  }
+}

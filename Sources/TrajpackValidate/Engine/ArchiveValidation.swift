@@ -1,0 +1,172 @@
+import TrajpackCodecs
+import TrajpackFormat
+import TrajpackStore
+
+extension Validation {
+  /// Looks at a dataset or a single shard: its files, and the rows of its episodes.
+  ///
+  /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
+  public static func archive(
+    _ path: String, _ config: ValidateConfig, pool: WorkerPool,
+    isStopped: () -> Bool = { false },
+    planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
+    progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
+  ) throws(TrajpackError) -> Outcome {
+    let isFolder = FileSystem.item(at: path) == .folder
+    let names = isFolder ? try FileSystem.names(in: path) : []
+    let dataset: Dataset
+    do throws(TrajpackError) { dataset = try Dataset(path, allowingOrphans: true) } catch {
+      guard error.fault == .data else { throw error }
+      let run = try Validation(path, profile: nil, config, pool: pool)
+      run.report("container.damage", "the dataset cannot be opened", Self.file(nil, error))
+      return try run.finish()
+    }
+    var shards: [Shard?] = []
+    var failures: [TrajpackError?] = []
+    for number in dataset.shardPaths.indices {
+      do throws(TrajpackError) {
+        shards.append(try dataset.shard(number))
+        failures.append(nil)
+      } catch {
+        guard error.fault == .data else { throw error }
+        shards.append(nil)
+        failures.append(error)
+      }
+    }
+    let profile = shards.compactMap { $0 }.first?.schema.attributes["source"]?.string
+    let run = try Validation(path, profile: profile, config, pool: pool, progress: progress)
+    planned(
+      shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
+      shards.reduce(0) { $0 + ($1?.index.episodeCount ?? 0) })
+    for (path, failure) in zip(dataset.shardPaths, failures) {
+      guard let failure else { continue }
+      run.report(
+        "container.damage", "a shard cannot be opened", file(FileSystem.name(of: path), failure))
+    }
+    try run.checkLists(of: dataset, path, names, shards)
+    for shard in shards.compactMap({ $0 }) {
+      var batch: [Int] = []
+      var bytes = 0
+      for episode in 0..<shard.index.episodeCount {
+        guard !isStopped() else { return try run.finish(isStopped: true) }
+        if run.takes(shard.index.id(ofEpisode: episode)) {
+          batch.append(episode)
+          bytes += Self.bytes(of: episode, in: shard)
+        }
+        if bytes >= batchBytes || batch.count >= 256 || episode == shard.index.episodeCount - 1 {
+          try run.add(batch, of: shard)
+          (batch, bytes) = ([], 0)
+        }
+      }
+      if config.share == 1 { try run.checkBlobs(of: shard, pool) }
+    }
+    return try run.finish()
+  }
+
+  /// Rows of neighbouring episodes are read by one thread, up to so many bytes: they share chunks.
+  private static let batchBytes = 2 << 20
+
+  private static func bytes(of episode: Int, in shard: Shard) -> Int {
+    shard.index.tracks(ofEpisode: episode).reduce(0) { sum, number in
+      let track = shard.index.numbers(ofTrack: number)
+      let row = shard.schema.rowBlocks(of: track.stream).reduce(0) {
+        $0 + shard.schema.blocks[$1].rowBytes
+      }
+      return sum + row * track.count
+    }
+  }
+
+  private func add(_ episodes: [Int], of shard: Shard) throws(TrajpackError) {
+    try add(episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name) {
+      () throws(TrajpackError) in
+      let reader = BlockReader(shard)
+      return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
+    }
+  }
+
+  static func file(_ shard: String?, _ error: TrajpackError) -> Place {
+    Place(shard: shard, episode: nil, values: [], note: error.message)
+  }
+
+  /// Manifest, journal, side files, and shards that nothing lists.
+  private func checkLists(
+    of dataset: Dataset, _ path: String, _ names: [String], _ shards: [Shard?]
+  ) throws(TrajpackError) {
+    if let why = dataset.unfinished {
+      report(
+        "container.unfinished", "the dataset is not finished",
+        Place(shard: nil, episode: nil, values: [], note: why))
+    }
+    let isWhole = shards.allSatisfy { $0 != nil }
+    if runs("container.manifest") {
+      for (shard, entry) in zip(shards, dataset.entries) {
+        guard let shard else { continue }
+        let rows = (0..<shard.index.trackCount).reduce(0) {
+          $0 + shard.index.rows(ofTrack: $1).count
+        }
+        let wrong = [
+          ("episodes", entry.receipt.episodes, shard.index.episodeCount),
+          ("rows", entry.receipt.rows, rows),
+        ].first { $0.1 != $0.2 }
+        guard let (what, listed, found) = wrong else { continue }
+        report(
+          "container.manifest", "a list and a shard disagree",
+          Place(
+            shard: shard.name, episode: nil, values: [],
+            note: "\(listed) \(what) are listed, but the shard has \(found)"))
+      }
+      if let manifest = dataset.manifest, isWhole {
+        var statistics = DatasetStatistics()
+        do throws(TrajpackError) {
+          for shard in shards.compactMap({ $0 }) { try statistics.add(shard) }
+          for damage in try ManifestCheck.damages(
+            of: manifest, inFolder: dataset.listFolder, statistics: statistics)
+          {
+            report("container.manifest", "the manifest is damaged", Self.file(nil, damage))
+          }
+        } catch {
+          guard error.fault == .data else { throw error }
+          report("container.damage", "stored statistics are damaged", Self.file(nil, error))
+        }
+      }
+    }
+    guard !names.isEmpty else { return }
+    for item in try UnnamedShards(of: dataset, names: names).items where item.standing == .orphan {
+      report(
+        "container.orphan", "a shard in the folder is not listed",
+        Place(shard: item.name, episode: nil, values: [], note: item.reason))
+    }
+    for side in dataset.sideFiles {
+      do throws(TrajpackError) { _ = try dataset.content(of: side) } catch {
+        guard error.fault == .data else { throw error }
+        report("container.damage", "a side file is damaged", Self.file(nil, error))
+      }
+    }
+  }
+
+  /// The chunks of packets and texts, which rules do not look into: their checksums.
+  private func checkBlobs(of shard: Shard, _ pool: WorkerPool) throws(TrajpackError) {
+    guard runs("container.damage") else { return }
+    var jobs: [Deferred<TrajpackError?>] = []
+    for number in shard.schema.blobs.sorted() {
+      let block = shard.schema.blocks[number]
+      for first in stride(from: 0, to: block.chunks, by: 64) {
+        jobs.append(
+          pool.run { () throws(TrajpackError) in
+            for chunk in first..<min(first + 64, block.chunks) {
+              let place = shard.index.chunk(chunk, of: block)
+              let stored = try shard.file.bytes(place.offset..<place.offset + place.stored)
+              guard stored.withUnsafeBytes({ CRC32C.of($0) }) == place.crc else {
+                return shard.damaged(chunk, block: number, Shard.isOtherThanChecksum)
+              }
+            }
+            return nil
+          })
+      }
+    }
+    for job in jobs {
+      guard let damage = try job.value() else { continue }
+      report("container.damage", "stored data is damaged", Self.file(shard.name, damage))
+    }
+  }
+}

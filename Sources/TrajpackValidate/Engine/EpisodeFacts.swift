@@ -1,0 +1,99 @@
+import CPlatform
+import TrajpackFormat
+
+/// What one pass over a column of a track told.
+struct ColumnFacts: Sendable {
+  /// Numbers that are finite, not observed (or NaN), and infinite.
+  var finite = 0
+  var missing = 0
+  var infinite = 0
+  /// Finite numbers that are not whole, and that are smaller than any normal float32 and not 0.
+  var fractions = 0
+  var tiny = 0
+  /// Steps between two finite rows, and those of them that are 0.
+  var moves = 0
+  var same = 0
+  var minimum = Double.infinity
+  var maximum = -Double.infinity
+  var sum = 0.0
+  /// The sum of the sizes.
+  var sizeSum = 0.0
+  /// The largest step, and the sum of the sizes of all.
+  var step = 0.0
+  var stepSum = 0.0
+
+  var mean: Double { finite > 0 ? sum / Double(finite) : 0 }
+  var meanSize: Double { finite > 0 ? sizeSum / Double(finite) : 0 }
+  var meanStep: Double { moves > 0 ? stepSum / Double(moves) : 0 }
+  var isConstant: Bool { finite > 0 && minimum == maximum }
+
+  mutating func add(_ more: tp_column_facts) {
+    finite += Int(more.finite)
+    missing += Int(more.missing)
+    infinite += Int(more.infinite)
+    fractions += Int(more.fractions)
+    tiny += Int(more.tiny)
+    moves += Int(more.moves)
+    same += Int(more.same)
+    minimum = min(minimum, more.minimum)
+    maximum = max(maximum, more.maximum)
+    sum += more.sum
+    sizeSum += more.size_sum
+    step = max(step, more.step)
+    stepSum += more.step_sum
+  }
+
+  /// Of all columns of a channel together.
+  mutating func add(_ other: ColumnFacts) {
+    finite += other.finite
+    missing += other.missing
+    infinite += other.infinite
+    fractions += other.fractions
+    tiny += other.tiny
+    moves += other.moves
+    same += other.same
+    minimum = min(minimum, other.minimum)
+    maximum = max(maximum, other.maximum)
+    sum += other.sum
+    sizeSum += other.sizeSum
+    step = max(step, other.step)
+    stepSum += other.stepSum
+  }
+}
+
+/// What is known of a track when all its rows were read.
+struct TrackFacts {
+  let track: TrackContext
+  /// Of each column.
+  var columns: [ColumnFacts]
+  /// A checksum of the values of each channel.
+  var checksums: [UInt32]
+  /// The first and last time of a track with explicit times.
+  var times: ClosedRange<Double>?
+  /// Hashes of some windows of its rows, by their content.
+  var windows: [UInt64] = []
+
+  /// What is known of all columns of a channel together.
+  func facts(_ columns: TrackContext.Columns) -> ColumnFacts {
+    var out = ColumnFacts()
+    for element in 0..<columns.count { out.add(self.columns[columns.first + element]) }
+    return out
+  }
+}
+
+/// What is known of an episode when all its rows were read.
+struct EpisodeFacts {
+  let about: EpisodeAbout
+  /// In the order of the episode.
+  var tracks: [TrackFacts]
+
+  /// The place of the episode in a finding.
+  func place(
+    _ track: TrackContext? = nil, rows: Range<Int>? = nil, values: [Double] = [],
+    note: String? = nil
+  ) -> Place {
+    Place(
+      shard: about.shard, episode: about.id, entity: track?.entityName, rows: rows, values: values,
+      note: note)
+  }
+}

@@ -1,0 +1,87 @@
+import TrajpackFormat
+
+/// What came of one episode: what each rule found, and what is remembered for rules that compare episodes.
+struct EpisodeOutcome: @unchecked Sendable {
+  var facts: EpisodeFacts
+  /// For each active rule, what it found.
+  var hits: [Int: [Hit]] = [:]
+  var rows = 0
+  var values = 0
+  /// The active rules that had something to look at.
+  var applied: Set<Int> = []
+  /// Why the rest of it could not be read.
+  var failure: TrajpackError?
+}
+
+extension EpisodeOutcome {
+  /// Reads an episode once, in runs of rows, and has all rules look at it.
+  init(_ data: any EpisodeData, _ rules: [Rule], _ config: ValidateConfig) {
+    facts = EpisodeFacts(about: data.about, tracks: [])
+    for number in data.about.tracks.indices {
+      do throws(TrajpackError) {
+        try look(TrackContext(data.about, track: number, config), data, rules)
+      } catch {
+        failure = error
+        return
+      }
+    }
+    for (number, rule) in rules.enumerated() {
+      guard case .episode(let check) = rule.check else { continue }
+      var found = Hits()
+      check(facts, &found)
+      if !found.list.isEmpty { hits[number, default: []] += found.list }
+    }
+  }
+
+  private mutating func look(
+    _ track: TrackContext, _ data: any EpisodeData, _ rules: [Rule]
+  ) throws(TrajpackError) {
+    var checks: [(rule: Int, check: any TrackCheck)] = []
+    for (number, rule) in rules.enumerated() {
+      guard case .track(let make) = rule.check, let check = make(track) else { continue }
+      checks.append((number, check))
+      applied.insert(number)
+    }
+    let run = TrackRun(track)
+    var known = TrackFacts(
+      track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
+      checksums: [])
+    let windows = WindowHashes(track)
+    while try run.advance(data) {
+      for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
+      windows?.add(run)
+      for (_, check) in checks { check.add(run) }
+    }
+    known.checksums = run.checksums
+    known.windows = windows?.hashes ?? []
+    known.times = TrackTimes.span(track, known)
+    for (number, check) in checks {
+      var found = Hits()
+      check.finish(known, &found)
+      if !found.list.isEmpty { hits[number, default: []] += found.list }
+    }
+    rows += track.rows
+    values += known.columns.reduce(0) { $0 + $1.finite + $1.missing + $1.infinite }
+    facts.tracks.append(known)
+  }
+}
+
+/// When the rows of a track are.
+enum TrackTimes {
+  /// From the first row to the last; `nil` where there are none, or no times.
+  static func span(_ track: TrackContext, _ facts: TrackFacts) -> ClosedRange<Double>? {
+    guard track.rows > 0 else { return nil }
+    if case .regular = track.clock {
+      guard let first = track.clock.time(ofRow: 0),
+        let last = track.clock.time(ofRow: track.rows - 1), first <= last
+      else { return nil }
+      return first...last
+    }
+    guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0 else { return nil }
+    let known = facts.facts(track.columns[track.columnsOfChannel[channel]])
+    guard known.finite > 0 else { return nil }
+    var scale = 1.0
+    if case .ticks(let tick) = track.clock { scale = tick.value }
+    return known.minimum * scale...known.maximum * scale
+  }
+}

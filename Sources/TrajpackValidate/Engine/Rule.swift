@@ -1,0 +1,106 @@
+import TrajpackFormat
+
+/// How bad a finding is.
+public enum Severity: String, Sendable, CaseIterable, Comparable {
+  /// Something could be better.
+  case suggestion
+  /// A model will probably learn something wrong.
+  case warning
+  /// The data is wrong.
+  case error
+
+  private var rank: Int { self == .suggestion ? 0 : self == .warning ? 1 : 2 }
+
+  /// Suggestions are less than warnings, and warnings less than errors.
+  public static func < (a: Severity, b: Severity) -> Bool { a.rank < b.rank }
+}
+
+/// Something that holds of good data, how it is checked, and what to say where it does not hold.
+///
+/// A rule is one file in `Rules/` and one line in ``Rule/all``. Its page in `docs/rules/` is made of the same text.
+public struct Rule: Sendable {
+  /// How a rule looks at data.
+  enum Check: Sendable {
+    /// At the rows of each track, in one pass; `nil` where it does not concern a track.
+    case track(@Sendable (TrackContext) -> (any TrackCheck)?)
+    /// At each episode, when its rows have been read.
+    case episode(@Sendable (EpisodeFacts, inout Hits) -> Void)
+    /// At what is remembered of all episodes.
+    case dataset(@Sendable () -> any DatasetCheck)
+    /// At files, while they are opened and read: the engine itself reports these.
+    case container
+  }
+
+  /// `family.name`.
+  public let id: String
+  /// How bad it is by default.
+  public let severity: Severity
+  /// What is wrong, in a few words.
+  public let summary: String
+  /// Why it matters.
+  public let reason: String
+  /// What it looks like, and what it does not report.
+  public let example: String
+  /// What to do.
+  public let remedy: String
+  /// Rules that find the same fault, too.
+  public let implies: [String]
+  /// The profile that it belongs to; `nil` for all data.
+  public let profile: String?
+  let check: Check
+
+  init(
+    _ id: String, _ severity: Severity, _ summary: String, reason: String, example: String,
+    remedy: String, implies: [String] = [], profile: String? = nil, check: Check
+  ) {
+    self.id = id
+    self.severity = severity
+    self.summary = summary
+    self.reason = reason
+    self.example = example
+    self.remedy = remedy
+    self.implies = implies
+    self.profile = profile
+    self.check = check
+  }
+
+  /// The part of the id before the dot.
+  public var family: String { String(id.prefix { $0 != "." }) }
+
+  /// The rule of that id.
+  ///
+  /// - Throws: A usage error that names the nearest id.
+  public static func named(_ id: String) throws(TrajpackError) -> Rule {
+    if let rule = all.first(where: { $0.id == id }) { return rule }
+    throw TrajpackError(
+      .usage,
+      "there is no rule '\(id)'" + Suggestion.text(for: id, among: all.map(\.id))
+        + "; 'trajpack rules' lists them")
+  }
+
+  /// The profiles that rules belong to.
+  public static var profiles: [String] {
+    Set(all.compactMap(\.profile)).sorted()
+  }
+}
+
+/// Looks at the rows of one track, a run at a time.
+protocol TrackCheck: AnyObject {
+  /// Takes the next rows.
+  func add(_ run: TrackRun)
+  /// Says what was found, when all rows have been taken.
+  func finish(_ facts: TrackFacts, _ hits: inout Hits)
+}
+
+extension TrackCheck {
+  /// What is known of the columns is enough.
+  func add(_ run: TrackRun) {}
+}
+
+/// Remembers something of each episode, in the order of the dataset, and compares.
+protocol DatasetCheck: AnyObject {
+  /// Takes the next episode.
+  func add(_ episode: EpisodeFacts)
+  /// Says what was found.
+  func finish(_ hits: inout DatasetHits)
+}

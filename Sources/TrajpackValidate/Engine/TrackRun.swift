@@ -1,0 +1,162 @@
+import CPlatform
+import TrajpackFormat
+import TrajpackStore
+
+/// Some rows of a track, as columns of numbers, and the two rows before them. What was not observed is NaN.
+final class TrackRun {
+  let track: TrackContext
+  /// The first row, counted from the track's first.
+  private(set) var first = 0
+  /// Rows.
+  private(set) var count = 0
+  /// Rows before ``first`` that the columns have, too: 0 to 2.
+  private(set) var carry = 0
+  /// What one pass over each column told.
+  private(set) var facts: [tp_column_facts]
+  private let capacity: Int
+  private let numbers: ByteBuffer
+  private let blocks: [(number: Int, rowBytes: Int, bytes: ByteBuffer)]
+  private var blockPlaces: [Int: Int] = [:]
+  /// Checksums of what was read of each channel so far.
+  private(set) var checksums: [UInt32]
+
+  /// Bytes of numbers that are held at once, so that they stay in a processor's cache.
+  private static let target = 1 << 20
+
+  init(_ track: TrackContext) {
+    self.track = track
+    let cells = max(
+      track.columns.reduce(0) { $0 + max($1.count, $1.isField ? $1.elements : 1) }, 1)
+    let schema = track.about.schema
+    let rowBlocks = schema.rowBlocks(of: track.streamNumber)
+    let rowBytes = rowBlocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
+    let rows = min(Self.target / 8 / cells, (4 << 20) / max(rowBytes, 1))
+    let capacity = min(max(rows, 64, 1), 16_384, max(track.rows, 1))
+    self.capacity = capacity
+    let fields = track.columns.reduce(0) { $0 + ($1.isField ? $1.elements : 0) }
+    numbers = ByteBuffer(8 * ((capacity + 2) * (track.columnCount + 1) + fields * capacity))
+    blocks = rowBlocks.map { number in
+      let size = schema.blocks[number].rowBytes
+      return (number, size, ByteBuffer(size * capacity))
+    }
+    for (place, block) in blocks.enumerated() { blockPlaces[block.number] = place }
+    facts = Array(repeating: tp_column_facts(), count: track.columnCount)
+    checksums = Array(repeating: 0, count: track.stream.channels.count)
+  }
+
+  /// Each column has its rows and two before them; those of fields are long, and lie behind all others.
+  private var base: UnsafeMutablePointer<Double> {
+    numbers.bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Double.self)
+  }
+
+  /// The numbers of a column; row ``first`` is number 0, and ``carry`` rows lie before it. Of a field all elements of
+  /// the rows, and nothing before them.
+  func column(_ columns: TrackContext.Columns, _ element: Int = 0) -> UnsafePointer<Double> {
+    UnsafePointer(place(columns, element))
+  }
+
+  /// How many numbers a column has.
+  func length(_ columns: TrackContext.Columns) -> Int {
+    columns.isField ? count * columns.elements : count
+  }
+
+  private func place(
+    _ columns: TrackContext.Columns, _ element: Int
+  ) -> UnsafeMutablePointer<Double> {
+    guard columns.isField else {
+      return base + (columns.first + element) * (capacity + 2) + 2
+    }
+    var at = (track.columnCount + 1) * (capacity + 2)
+    for other in track.columns where other.isField {
+      if other.channel == columns.channel { break }
+      at += other.elements * capacity
+    }
+    return base + at
+  }
+
+  /// The integer that is stored for a channel without elements in a row of the run.
+  func integer(_ channel: Int, row: Int) -> Int64? {
+    let place = track.columnsOfChannel[channel]
+    guard place >= 0, let block = blockPlaces[track.columns[place].block] else { return nil }
+    let columns = track.columns[place]
+    guard columns.size == 8 else { return nil }
+    let raw = UnsafeRawBufferPointer(blocks[block].bytes.bytes)
+    return Int64(
+      littleEndian: raw.loadUnaligned(
+        fromByteOffset: row * blocks[block].rowBytes + columns.offset, as: Int64.self))
+  }
+
+  /// Reads the next rows; `false` where there are none.
+  func advance(_ data: any EpisodeData) throws(TrajpackError) -> Bool {
+    keepLast()
+    first += count
+    count = min(capacity, track.rows - first)
+    guard count > 0 else { return false }
+    for block in blocks {
+      guard let to = block.bytes.bytes.baseAddress else { continue }
+      try data.read(track: track.number, block: block.number, rows: first..<first + count, into: to)
+    }
+    for columns in track.columns { load(columns) }
+    checkPictures()
+    return true
+  }
+
+  /// Moves the last two rows of each column before the next ones.
+  private func keepLast() {
+    guard count > 0 else { return }
+    let kept = min(carry + count, 2)
+    for columns in track.columns where !columns.isField {
+      for element in 0..<columns.count {
+        let column = place(columns, element)
+        for i in 0..<kept { column[i - kept] = column[count - kept + i] }
+      }
+    }
+    carry = kept
+  }
+
+  private func load(_ columns: TrackContext.Columns) {
+    guard let at = blockPlaces[columns.block], let bytes = blocks[at].bytes.bytes.baseAddress
+    else { return }
+    let rowBytes = blocks[at].rowBytes
+    if columns.isField {
+      let to = place(columns, 0)
+      for row in 0..<count {
+        columns.reading.doubles(
+          bytes + row * rowBytes + columns.offset, count: columns.elements, stride: columns.size,
+          into: to + row * columns.elements)
+      }
+      tp_column_look(to, 0, count * columns.elements, &facts[columns.first])
+      note(columns, to, count * columns.elements)
+      return
+    }
+    for element in 0..<columns.count {
+      let to = place(columns, element)
+      columns.reading.doubles(
+        bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+      tp_column_look(to, carry, count, &facts[columns.first + element])
+      note(columns, to, count)
+    }
+  }
+
+  private func note(
+    _ columns: TrackContext.Columns, _ values: UnsafeMutablePointer<Double>, _ count: Int
+  ) {
+    checksums[columns.channel] = tp_crc32c(checksums[columns.channel], values, count * 8)
+  }
+
+  /// Pictures and texts are told apart by their stored rows.
+  private func checkPictures() {
+    for (c, channel) in track.stream.channels.enumerated()
+    where track.columnsOfChannel[c] < 0 && channel.type != .bytes {
+      guard let at = blockPlaces[channel.storage.block],
+        let bytes = blocks[at].bytes.bytes.baseAddress
+      else { continue }
+      let size = track.about.schema.blocks[channel.storage.block].type.size
+      for row in 0..<count {
+        checksums[c] = tp_crc32c(
+          checksums[c], bytes + row * blocks[at].rowBytes + channel.storage.column * size,
+          channel.elements * size)
+      }
+    }
+  }
+}

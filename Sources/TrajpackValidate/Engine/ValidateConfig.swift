@@ -1,0 +1,69 @@
+import TrajpackFormat
+
+/// Which rules are run, and what is known of the data that it does not say itself.
+public struct ValidateConfig: Sendable {
+  /// Ids, families or patterns of the rules to run; all where it is empty.
+  public var select: [String] = []
+  /// Ids, families or patterns of the rules not to run.
+  public var ignore: [String] = []
+  /// Severities other than the rules' own, by id.
+  public var severities: [String: Severity] = [:]
+  /// The profile whose rules are run too; where `nil`, the one of the importer that made the data.
+  public var profile: String?
+  /// Rows of the windows that will be trained on.
+  public var window: Int?
+  /// The user's own rules.
+  public var rules: [UserRule] = []
+  /// The share of episodes that are read.
+  public var share = 1.0
+  /// The seed by which they are drawn.
+  public var seed: UInt64 = 0
+
+  /// All rules on all episodes.
+  public init() {}
+
+  /// Whether `patterns` name a rule: by its id, its family, or with `*` and `?`.
+  static func names(_ patterns: [String], _ id: String) -> Bool {
+    patterns.contains { pattern in
+      pattern == id || id.hasPrefix(pattern + ".") || Pattern(pattern).matches(id)
+    }
+  }
+
+  /// The rules to run on data of a profile, with their severities, in their order.
+  ///
+  /// - Throws: A usage error where a pattern names no rule.
+  func active(profile found: String?) throws(TrajpackError) -> [(rule: Rule, severity: Severity)] {
+    let all = Rule.all + rules.map { $0.rule() }
+    for pattern in select + ignore + severities.keys.sorted() {
+      guard all.contains(where: { Self.names([pattern], $0.id) }) else {
+        throw TrajpackError(
+          .usage,
+          "there is no rule '\(pattern)'"
+            + Suggestion.text(for: pattern, among: all.map(\.id)) + "; 'trajpack rules' lists them")
+      }
+    }
+    let profile = self.profile ?? found
+    return all.compactMap { rule in
+      // A rule that is selected by its whole id runs whatever the profile.
+      let isWanted =
+        select.isEmpty
+        ? rule.profile == nil || rule.profile == profile
+        : Self.names(select, rule.id)
+          && (rule.profile == nil || rule.profile == profile || select.contains(rule.id))
+      guard isWanted, !Self.names(ignore, rule.id) else { return nil }
+      return (rule, severities[rule.id] ?? rule.severity)
+    }
+  }
+
+  /// Whether an episode is among those that are read: by a hash of seed and id, so that it does not depend on the
+  /// others.
+  func takes(_ id: String) -> Bool {
+    guard share < 1 else { return true }
+    var hash = 0xcbf2_9ce4_8422_2325 ^ seed &* 0x9e37_79b9_7f4a_7c15
+    for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    hash = (hash ^ hash >> 33) &* 0xff51_afd7_ed55_8ccd
+    hash = (hash ^ hash >> 33) &* 0xc4ce_b9fe_1a85_ec53
+    hash ^= hash >> 33
+    return Double(hash >> 11) * 0x1p-53 < share
+  }
+}

@@ -1,0 +1,203 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Runs rules over episodes, several at once, and gathers what they find in the order of the episodes: the same
+/// report with any number of threads.
+public final class Validation {
+  /// What came of it.
+  public struct Outcome: Sendable {
+    /// The dataset or source, as it was named.
+    public var dataset: String
+    /// What was found.
+    public var findings: [Finding]
+    /// Findings that are not listed, because there were too many different ones.
+    public var dropped = 0
+    /// Episodes that were read.
+    public var episodes = 0
+    /// All episodes that there are.
+    public var allEpisodes = 0
+    /// Rows of all tracks that were read.
+    public var rows = 0
+    /// Numbers that were looked at.
+    public var values = 0
+    /// The ids of the rules that were run.
+    public var rules: [String]
+    /// The profile whose rules were run, too.
+    public var profile: String?
+    /// What was not checked, a sentence each.
+    public var unchecked: [String] = []
+    /// Whether the user stopped it.
+    public var isStopped = false
+
+    /// How many findings are of a severity.
+    public func count(_ severity: Severity) -> Int {
+      findings.count { $0.severity == severity }
+    }
+  }
+
+  /// Makes some episodes ready to be read one after the other, on one of the threads.
+  public typealias Opening = @Sendable () throws(TrajpackError) -> [any EpisodeData]
+
+  private struct Work {
+    var ids: [String]
+    var shard: String?
+    var outcomes: Deferred<[EpisodeOutcome]>
+  }
+
+  private let config: ValidateConfig
+  private let pool: WorkerPool
+  private let rules: [Rule]
+  private let severities: [Severity]
+  private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
+  private var list: FindingList
+  private var outcome: Outcome
+  private var queue: [Work] = []
+  private var applied: Set<Int> = []
+  private let progress: (EpisodeAbout, Int) -> Void
+
+  /// Prepares to look at data of a profile.
+  ///
+  /// - Parameters:
+  ///   - profile: The profile that the data itself names, as `wildworld`.
+  ///   - progress: Told of each episode and its rows.
+  /// - Throws: A usage error where the configuration names no rule.
+  public init(
+    _ dataset: String, profile: String?, _ config: ValidateConfig, pool: WorkerPool,
+    progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
+  ) throws(TrajpackError) {
+    self.config = config
+    self.pool = pool
+    self.progress = progress
+    let active = try config.active(profile: profile)
+    rules = active.map(\.rule)
+    severities = active.map(\.severity)
+    list = FindingList(dataset)
+    outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
+    let used = config.profile ?? profile
+    if rules.contains(where: { $0.profile != nil && $0.profile == used }) { outcome.profile = used }
+    for (number, rule) in rules.enumerated() {
+      if case .dataset(let make) = rule.check { datasetChecks.append((number, make())) }
+    }
+  }
+
+  /// Whether an episode is among those that are drawn, so that it is to be added. Counts it.
+  public func takes(_ id: String) -> Bool {
+    outcome.allEpisodes += 1
+    return config.takes(id)
+  }
+
+  /// Takes the next episodes, which one thread reads. Waits where many are under way.
+  public func add(
+    _ ids: [String], shard: String?, _ open: @escaping Opening
+  ) throws(TrajpackError) {
+    guard !ids.isEmpty else { return }
+    let (rules, config) = (rules, config)
+    let deferred = pool.run { () throws(TrajpackError) in
+      try open().map { EpisodeOutcome($0, rules, config) }
+    }
+    queue.append(Work(ids: ids, shard: shard, outcomes: deferred))
+    while queue.count > 2 * pool.count { try settle() }
+  }
+
+  /// Waits for the oldest episodes under way, and takes what was found.
+  private func settle() throws(TrajpackError) {
+    let work = queue.removeFirst()
+    outcome.episodes += work.ids.count
+    do throws(TrajpackError) {
+      for found in try work.outcomes.value() { try take(found) }
+    } catch {
+      guard error.fault == .data else { throw error }
+      damaged(error, shard: work.shard, episode: work.ids.count == 1 ? work.ids[0] : nil)
+    }
+  }
+
+  private func take(_ found: EpisodeOutcome) throws(TrajpackError) {
+    outcome.rows += found.rows
+    outcome.values += found.values
+    applied.formUnion(found.applied)
+    let about = found.facts.about
+    for number in found.hits.keys.sorted() {
+      for hit in found.hits[number] ?? [] {
+        list.add(
+          rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,
+          count: hit.count,
+          hit.places.map {
+            Place(
+              shard: about.shard, episode: about.id, entity: hit.entity, rows: $0.rows,
+              values: $0.values, note: $0.note)
+          })
+      }
+    }
+    if let failure = found.failure {
+      guard failure.fault == .data else { throw failure }
+      damaged(failure, shard: about.shard, episode: about.id)
+    } else {
+      for (_, check) in datasetChecks { check.add(found.facts) }
+    }
+    progress(about, found.rows)
+  }
+
+  private func damaged(_ error: TrajpackError, shard: String?, episode: String?) {
+    report(
+      shard == nil ? "container.unreadable" : "container.damage",
+      shard == nil ? "a recording cannot be read" : "stored data is damaged",
+      Place(shard: shard, episode: episode, values: [], note: error.message))
+  }
+
+  /// Adds a finding of the engine itself.
+  func report(_ id: String, _ what: String, _ place: Place) {
+    guard let number = rules.firstIndex(where: { $0.id == id }) else { return }
+    list.add(
+      rules[number], severities[number], stream: nil, channel: nil, what, count: 1, [place])
+  }
+
+  /// Adds the finding of a recording that could not be read.
+  public func unreadable(_ path: String, _ error: TrajpackError) {
+    report(
+      "container.unreadable", "a recording cannot be read",
+      Place(
+        shard: nil, episode: nil, values: [],
+        note: error.message.hasPrefix(path) ? error.message : "\(path): \(error.message)"))
+  }
+
+  /// Says what was not looked at.
+  public func unchecked(_ sentence: String) { outcome.unchecked.append(sentence) }
+
+  /// Whether a rule is run.
+  func runs(_ id: String) -> Bool { rules.contains { $0.id == id } }
+
+  /// Takes what is still under way, compares episodes, and ends.
+  public func finish(isStopped: Bool = false) throws(TrajpackError) -> Outcome {
+    while !queue.isEmpty { try settle() }
+    if config.share < 1 {
+      outcome.unchecked.append(
+        "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes were not drawn, and not read"
+      )
+    }
+    for (number, rule) in rules.enumerated() where rule.id.hasPrefix("user.") {
+      guard case .track = rule.check, !applied.contains(number) else { continue }
+      outcome.unchecked.append(
+        "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names"
+      )
+    }
+    if isStopped {
+      outcome.isStopped = true
+    } else {
+      for (number, check) in datasetChecks {
+        var hits = DatasetHits()
+        check.finish(&hits)
+        for hit in hits.list {
+          list.add(
+            rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,
+            count: hit.count, tracks: hit.tracks, hit.places)
+        }
+      }
+    }
+    outcome.findings = list.findings.sorted { a, b in
+      // The worst first; else as they were found.
+      a.severity > b.severity
+    }
+    outcome.dropped = list.dropped
+    return outcome
+  }
+}

@@ -1,0 +1,120 @@
+import TrajpackFormat
+
+extension ValidationReport {
+  /// The report as JSON.
+  public var json: JSONValue {
+    .record([
+      "datasets": .array(outcomes.map(\.json)),
+      "findings": .array(findings.map(\.json)),
+      "counts": .record([
+        "error": .int(Int64(count(.error))), "warning": .int(Int64(count(.warning))),
+        "suggestion": .int(Int64(count(.suggestion))), "known": .int(Int64(known)),
+      ]),
+      "fail_on": .string(failOn.rawValue), "failures": .int(Int64(failures)),
+    ])
+  }
+
+  /// The fingerprints of all findings, as a baseline that knows them.
+  public var baseline: JSONValue {
+    .record([
+      "trajpack_baseline": 1,
+      "findings": .array(
+        findings.map {
+          .record([
+            "fingerprint": .string($0.fingerprint), "rule": .string($0.rule),
+            "subject": $0.subject.map { .string($0) }, "what": .string($0.what),
+            "count": .int(Int64($0.count)),
+          ])
+        }),
+    ])
+  }
+
+  /// Leaves out the findings that a baseline knows, unless they have become more.
+  ///
+  /// - Throws: A usage error where it is no baseline.
+  public mutating func leaveOut(baseline: JSONValue, at path: String) throws(TrajpackError) {
+    guard baseline["trajpack_baseline"]?.int == 1, let list = baseline["findings"]?.array else {
+      throw TrajpackError(
+        .usage, "\(path): is no baseline; --write-baseline \(path) makes one of what is found now")
+    }
+    var known: [String: Int] = [:]
+    for item in list {
+      guard let fingerprint = item["fingerprint"]?.string else { continue }
+      known[fingerprint] = max(known[fingerprint] ?? 0, item["count"]?.int ?? 0)
+    }
+    for number in outcomes.indices {
+      let before = outcomes[number].findings.count
+      outcomes[number].findings.removeAll {
+        $0.count <= known[$0.fingerprint] ?? -1
+      }
+      self.known += before - outcomes[number].findings.count
+    }
+  }
+}
+
+extension Validation.Outcome {
+  var json: JSONValue {
+    .record([
+      "dataset": .string(dataset), "episodes": .int(Int64(episodes)),
+      "all_episodes": .int(Int64(allEpisodes)), "rows": .int(Int64(rows)),
+      "values": .int(Int64(values)), "profile": profile.map { .string($0) },
+      "rules": .array(rules.map { .string($0) }),
+      "unchecked": .array(unchecked.map { .string($0) }),
+      "dropped": dropped > 0 ? .int(Int64(dropped)) : nil,
+      "stopped": isStopped ? .bool(true) : nil,
+    ])
+  }
+}
+
+extension Finding {
+  var json: JSONValue {
+    .record([
+      "rule": .string(rule), "severity": .string(severity.rawValue), "dataset": .string(dataset),
+      "stream": stream.map { .string($0) }, "channel": channel.map { .string($0) },
+      "what": .string(what), "count": .int(Int64(count)), "tracks": .int(Int64(tracks)),
+      "fingerprint": .string(fingerprint), "places": .array(places.map(\.json)),
+    ])
+  }
+}
+
+extension Place {
+  var json: JSONValue {
+    .record([
+      "shard": shard.map { .string($0) }, "episode": episode.map { .string($0) },
+      "entity": entity.map { .string($0) },
+      "rows": rows.map { .array([.int(Int64($0.lowerBound)), .int(Int64($0.upperBound))]) },
+      "values": values.isEmpty ? nil : .array(values.map(Self.number)),
+      "note": note.map { .string($0) },
+    ])
+  }
+
+  /// A number; a word where JSON has none.
+  private static func number(_ value: Double) -> JSONValue {
+    if value.isFinite { return .double(value) }
+    return .string(value.isNaN ? "NaN" : value < 0 ? "-Infinity" : "Infinity")
+  }
+}
+
+extension Rule {
+  /// The rule as JSON.
+  public var json: JSONValue {
+    .record([
+      "id": .string(id), "severity": .string(severity.rawValue), "summary": .string(summary),
+      "reason": .string(reason), "example": .string(example), "remedy": .string(remedy),
+      "implies": .array(implies.map { .string($0) }), "profile": profile.map { .string($0) },
+    ])
+  }
+
+  /// The rule as a page of Markdown, for `docs/rules/`.
+  public var page: String {
+    var out = "# \(id)\n\n**\(severity.rawValue)**: \(summary)."
+    if let profile { out += " Only with the profile `\(profile)`." }
+    out += "\n\n\(reason)\n\n## Example\n\n\(example)\n\n## Remedy\n\n\(remedy)\n"
+    if !implies.isEmpty {
+      out +=
+        "\n## See also\n\nThe same fault may be found by "
+        + implies.map { "[\($0)](\($0).md)" }.joined(separator: ", ") + ".\n"
+    }
+    return out
+  }
+}

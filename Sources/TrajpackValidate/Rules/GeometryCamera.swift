@@ -1,0 +1,121 @@
+import TrajpackFormat
+
+extension Rule {
+  static let geometryAngleUnits = Rule(
+    "geometry.angle-units", .error, "angles in radians have values of degrees",
+    reason: "Sine and cosine of degrees taken as radians are noise.",
+    example: """
+      A channel in 'rad' with values between -180 and 180, or one in 'deg' that never passes 3.15 and varies by more than 6. \
+      Radians are reported where values pass 30 and lie within 360, and steps between rows are large, too: unwrapped radians of many turns move by less than \
+      half a turn a row.
+      """,
+    remedy: "Correct the units of the channel, or the values.",
+    implies: ["values.units"],
+    check: .track { AngleCheck($0) })
+
+  static let geometryIntrinsics = Rule(
+    "geometry.intrinsics", .error, "camera intrinsics that no camera has",
+    reason: "Points are projected to the wrong place, or behind the picture.",
+    example: """
+      A focal length of zero or less, or a principal point outside the picture (where the episode has one video whose size is \
+      known). Intrinsics of another size of the picture are found so, too.
+      """,
+    remedy: "Write the intrinsics of the pictures that are stored, in pixels.",
+    check: .track { IntrinsicsCheck($0) })
+}
+
+private final class AngleCheck: TrackCheck {
+  private let track: TrackContext
+  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+
+  init?(_ track: TrackContext) {
+    items = track.quantities.filter {
+      $0.channel.kind == .angle && !$0.columns.isField && $0.channel.units != nil
+    }
+    guard !items.isEmpty, track.rows >= 8 else { return nil }
+    self.track = track
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for item in items {
+      let found = facts.facts(item.columns)
+      let size = max(found.maximum, -found.minimum)
+      let (units, what): (Set<String>, String)
+      switch item.channel.units ?? "" {
+      case "rad", "radian", "radians":
+        // More than a turn in some row: no track of radians moves so between two rows.
+        guard size > 30, size <= 360.001, found.step > 6.2832 * 1.01 else { continue }
+        (units, what) = (["rad"], "angles in radians that look like degrees (extremes)")
+      case "deg", "degree", "degrees", "°":
+        guard size <= 3.1416, found.maximum - found.minimum > 6 else { continue }
+        (units, what) = (["deg"], "angles in degrees that look like radians (extremes)")
+      default: continue
+      }
+      _ = units
+      hits.add(
+        what, track, channel: item.columns.channel, count: found.finite, rows: 0..<track.rows,
+        values: [found.minimum, found.maximum])
+    }
+  }
+}
+
+private final class IntrinsicsCheck: TrackCheck {
+  private let track: TrackContext
+  private let items: [(channel: Channel, columns: TrackContext.Columns, at: [Int])]
+  private let size: (width: Double, height: Double)?
+  private var focal: [Spots]
+  private var outside: [Spots]
+
+  init?(_ track: TrackContext) {
+    items = track.quantities.compactMap { channel, columns in
+      guard channel.kind == .intrinsics, !columns.isField else { return nil }
+      if channel.convention("order") == "fx fy cx cy", columns.count == 4 {
+        return (channel, columns, [0, 1, 2, 3])
+      }
+      return channel.shape == [3, 3] ? (channel, columns, [0, 4, 2, 5]) : nil
+    }
+    guard !items.isEmpty else { return nil }
+    self.track = track
+    size = Self.pictureSize(track.about)
+    focal = Array(repeating: Spots(), count: items.count)
+    outside = focal
+  }
+
+  /// The size of the only video; `nil` where there are none or several of different sizes.
+  private static func pictureSize(_ about: EpisodeAbout) -> (width: Double, height: Double)? {
+    var found: [(Double, Double)] = []
+    for track in about.tracks {
+      guard about.schema.streams[track.stream].channels.contains(where: { $0.kind == .packet }),
+        let json = try? JSONValue(parsing: track.metadata),
+        let width = json["width"]?.double ?? json["video"]?["width"]?.double,
+        let height = json["height"]?.double ?? json["video"]?["height"]?.double
+      else { continue }
+      found.append((width, height))
+    }
+    guard let first = found.first, found.allSatisfy({ $0 == first }) else { return nil }
+    return (first.0, first.1)
+  }
+
+  func add(_ run: TrackRun) {
+    for (i, item) in items.enumerated() {
+      let columns = item.at.map { run.column(item.columns, $0) }
+      for row in 0..<run.count {
+        let (fx, fy, cx, cy) = (columns[0][row], columns[1][row], columns[2][row], columns[3][row])
+        if fx <= 0 || fy <= 0 { focal[i].add(run.first + row, min(fx, fy)) }
+        guard let size else { continue }
+        if cx < 0 || cx > size.width || cy < 0 || cy > size.height {
+          outside[i].add(run.first + row, cx < 0 || cx > size.width ? cx : cy)
+        }
+      }
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for (i, item) in items.enumerated() {
+      hits.add("focal lengths of zero or less", track, channel: item.columns.channel, focal[i])
+      hits.add(
+        "the principal point lies outside the picture", track, channel: item.columns.channel,
+        outside[i])
+    }
+  }
+}

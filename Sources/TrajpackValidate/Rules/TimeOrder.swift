@@ -1,0 +1,94 @@
+import TrajpackFormat
+
+extension Rule {
+  static let timeBackwards = Rule(
+    "time.backwards", .error, "times go back",
+    reason: """
+      Rows are not in the order in which they happened: windows over them show a future before its past, and streams \
+      cannot be joined by time.
+      """,
+    example:
+      "Times 0.0, 0.1, 0.3, 0.2. A table that lists the newest row first has all its times go back.",
+    remedy:
+      "Sort the rows of the source by time, or cut the recording where its clock was set anew.",
+    implies: ["time.gap", "time.jitter"],
+    check: .track { TimeOrderCheck($0, wanted: .backwards) })
+
+  static let timeMissing = Rule(
+    "time.missing", .error, "rows have no time",
+    reason:
+      "A row without a time belongs nowhere: it can neither be joined with other streams nor resampled.",
+    example: "An empty cell in the column of times.",
+    remedy: "Remove these rows from the source, or give them times.",
+    implies: ["time.gap"],
+    check: .track { TimeOrderCheck($0, wanted: .missing) })
+
+  static let timeDuplicate = Rule(
+    "time.duplicate", .warning, "neighbouring rows have the same time",
+    reason: """
+      One of them was probably written twice, or times were rounded. A derivative over these rows divides by zero, and \
+      joins by time take one of them by chance.
+      """,
+    example:
+      "Times 0.1, 0.2, 0.2, 0.3. Streams most of whose rows share times (events) are not reported.",
+    remedy: "Remove repeated rows, or keep more digits of the times.",
+    implies: ["time.jitter"],
+    check: .track { TimeOrderCheck($0, wanted: .duplicate) })
+}
+
+/// Compares each explicit time with the one before.
+private final class TimeOrderCheck: TrackCheck {
+  enum Wanted { case backwards, missing, duplicate }
+
+  private let track: TrackContext
+  private let wanted: Wanted
+  private let columns: TrackContext.Columns
+  private let channel: Int
+  private let isTicks: Bool
+  private var last: Double?
+  private var lastTick: Int64?
+  private var spots = Spots()
+
+  init?(_ track: TrackContext, wanted: Wanted) {
+    guard let channel = track.timeChannel, track.columnsOfChannel[channel] >= 0, track.rows > 1
+    else { return nil }
+    self.track = track
+    self.wanted = wanted
+    self.channel = channel
+    columns = track.columns[track.columnsOfChannel[channel]]
+    if case .ticks = track.clock { isTicks = true } else { isTicks = false }
+  }
+
+  func add(_ run: TrackRun) {
+    let times = run.column(columns)
+    for row in 0..<run.count {
+      let time = times[row]
+      guard time.isFinite else {
+        if wanted == .missing { spots.add(run.first + row, time) }
+        continue
+      }
+      // Doubles cannot tell two nanoseconds of this century apart.
+      let tick = isTicks ? run.integer(channel, row: row) : nil
+      let isLess: Bool
+      let isEqual: Bool
+      if let tick, let before = lastTick {
+        (isLess, isEqual) = (tick < before, tick == before)
+      } else {
+        (isLess, isEqual) = (last.map { time < $0 } ?? false, last == time)
+      }
+      if wanted == .backwards, isLess { spots.add(run.first + row, time) }
+      if wanted == .duplicate, isEqual { spots.add(run.first + row, time) }
+      (last, lastTick) = (time, tick)
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    switch wanted {
+    case .backwards: hits.add("times go back", track, channel: channel, spots)
+    case .missing: hits.add("rows have no time", track, channel: channel, spots)
+    case .duplicate:
+      guard spots.count * 2 < track.rows else { return }
+      hits.add("neighbouring rows have the same time", track, channel: channel, spots)
+    }
+  }
+}
