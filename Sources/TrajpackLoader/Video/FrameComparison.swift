@@ -1,4 +1,5 @@
 import CVideoTable
+import Glibc
 import TrajpackFormat
 import TrajpackStore
 
@@ -56,7 +57,9 @@ public struct FrameComparison {
       try source.decode(b, frames(other), as: y.output, threads: 2, goesOn: true)
       for number in 0..<count {
         let range = number * bytes..<(number + 1) * bytes
-        guard !mine.bytes[range].elementsEqual(theirs.bytes[range]) else { continue }
+        guard memcmp(from + range.lowerBound, other + range.lowerBound, bytes) != 0 else {
+          continue
+        }
         let at = zip(mine.bytes[range], theirs.bytes[range]).enumerated().first {
           $1.0 != $1.1
         }

@@ -147,7 +147,7 @@ extension Validation {
   /// The chunks of packets and texts, which rules do not look into: their checksums.
   private func checkBlobs(of shard: Shard, _ pool: WorkerPool) throws(TrajpackError) {
     guard runs("container.damage") else { return }
-    var jobs: [Deferred<TrajpackError?>] = []
+    var jobs: [Future<TrajpackError?>] = []
     for number in shard.schema.blobs.sorted() {
       let block = shard.schema.blocks[number]
       for first in stride(from: 0, to: block.chunks, by: 64) {

@@ -41,7 +41,7 @@ public final class Validation {
   private struct Work {
     var ids: [String]
     var shard: String?
-    var outcomes: Deferred<[EpisodeOutcome]>
+    var outcomes: Future<[EpisodeOutcome]>
   }
 
   private let config: ValidateConfig

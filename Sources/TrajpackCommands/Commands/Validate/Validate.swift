@@ -68,7 +68,7 @@ struct Validate: Command {
         "--write-baseline", to: \.writeBaseline, value: "FILE", completes: .files,
         help: "Write the findings of now to this file, as a baseline."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: Sources.readable,
+        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
         "--rate", to: \.rate, value: "HZ",
@@ -210,7 +210,7 @@ struct Validate: Command {
     if let rate = try Convert.rate(rate) { settings.rate = rate }
     var series = try tables.options()
     series.rate = try Convert.rate(rate)
-    return try Sources.importer([path], from: from, wildworld: settings, series: series)
+    return try FormatRegistry.importer([path], from: from, wildworld: settings, series: series)
   }
 
   private func source(
