@@ -3,7 +3,7 @@
 #   make demo     set up, build, convert a recording, prove that nothing is lost, draw a picture
 #   make test     set up, build, and run every test
 #
-# Needs Swift 6.2 or newer and Python 3.11 or newer; tools/setup.sh installs the rest, once. With everything in place
+# Needs Python 3.11 or newer; tools/setup.sh installs the rest, once, Swift too. With everything in place
 # nothing here uses the network.
 
 SHELL := /bin/bash
@@ -11,8 +11,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# swift.org's archives are often unpacked to /opt/swift without a line in any profile.
-export PATH := $(PATH):/opt/swift/usr/bin:$(HOME)/.local/share/swiftly/bin
+# swift.org's archives are often unpacked to /opt/swift without a line in any profile; the last is where setup.sh does.
+export PATH := $(PATH):/opt/swift/usr/bin:$(HOME)/.local/share/swiftly/bin:$(HOME)/.local/share/trajpack/swift/usr/bin
 PYTHON_HERE := .venv/bin/python
 # Lines of SwiftPM that say nothing when all is well.
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
@@ -50,9 +50,9 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 	@install -D -m 755 .build/release/trajpack "$(PREFIX)/bin/trajpack"
 	@echo "installed $(PREFIX)/bin/trajpack"
 
-wheel: setup ## One wheel for every Python, with both libraries, into tools/python/dist
-	@$(PYTHON_HERE) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir tools/python/dist ./tools/python
-	@ls tools/python/dist/*.whl
+wheel: setup ## One wheel for every Python and Linux, with the program and all it needs, into tools/python/dist
+	@tools/setup.sh --wheel
+	@.venv-wheel/bin/python tools/wheel/build.py
 
 bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py

@@ -20,9 +20,9 @@ let package = Package(
     .library(
       name: "trajpack-c", type: .dynamic,
       targets: ["TrajpackABI", "TrajpackSignalABI", "TrajpackEvaluateABI"]),
-    // libtrajpack-write.so, which Python loads when it writes: the only one that links libhdf5.
+    // libtrajpack-write.so, which Python loads when it writes: the only one that uses libhdf5.
     .library(name: "trajpack-write", type: .dynamic, targets: ["TrajpackWriterABI"]),
-    // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that links
+    // libtrajpack-video.so, which Python loads when frames of a video are first asked for: the only one that uses
     // FFmpeg.
     .library(name: "trajpack-video", type: .dynamic, targets: ["TrajpackVideoABI"]),
   ],
@@ -37,9 +37,9 @@ let package = Package(
     .systemLibrary(name: "CLZMA", pkgConfig: "liblzma", providers: [.apt(["liblzma-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
-    .systemLibrary(name: "CHDF5", pkgConfig: "hdf5", providers: [.apt(["libhdf5-dev"])]),
+    .systemLibrary(name: "CHDF5", providers: [.apt(["libhdf5-dev"])]),
     .systemLibrary(
-      name: "CFFmpeg", pkgConfig: "libavformat libavcodec libswscale libavutil",
+      name: "CFFmpeg",
       providers: [
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
@@ -47,8 +47,15 @@ let package = Package(
     .target(name: "CForkGuard"),
     .target(name: "CTrajpack"),
     .target(name: "CVideoTable"),
-    .target(name: "CHDF5Shims", dependencies: ["CHDF5"]),
-    .target(name: "CFFmpegShims", dependencies: ["CFFmpeg"]),
+    // The recordings of `trajpack demo`, taken into the program as they lie in fixtures.
+    .target(
+      name: "CDemo", cSettings: [.headerSearchPath("../../fixtures/wildworld/data_part1")]),
+    // libhdf5 and FFmpeg are not linked but loaded when they are first needed: the functions that trajpack calls are
+    // listed and defined in CHDF5Shims and CFFmpegShims. Without pkgConfig, which would link them.
+    .target(name: "CLazyLoading"),
+    .target(
+      name: "CHDF5Shims", dependencies: ["CHDF5", "CLazyLoading", "CZstd", "CLZ4"]),
+    .target(name: "CFFmpegShims", dependencies: ["CFFmpeg", "CLazyLoading"]),
 
     // The format and the reading path.
     .target(name: "TrajpackFormat", dependencies: ["CPlatform"], swiftSettings: strict),
@@ -72,7 +79,7 @@ let package = Package(
       name: "TrajpackValidate",
       dependencies: ["CPlatform", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore"],
       swiftSettings: strict),
-    // Errors and texts at the border to C.
+    // Errors, texts and handles of the C interface.
     .target(
       name: "TrajpackCInterface", dependencies: ["CTrajpack", "TrajpackFormat"],
       swiftSettings: strict),
@@ -137,7 +144,8 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "CBZip2", "CLZMA", "TrajpackFormat", "TrajpackCodecs", "TrajpackStore",
+        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs",
+        "TrajpackStore",
         "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
@@ -146,8 +154,8 @@ let package = Package(
     .target(
       name: "TrajpackReports",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackEvaluate",
-        "TrajpackSources",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackLoader",
+        "TrajpackEvaluate", "TrajpackSources",
       ], swiftSettings: strict),
 
     .target(
@@ -171,7 +179,7 @@ let package = Package(
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
         "TrajpackHDF5", "TrajpackSources", "TrajpackEvaluate", "TrajpackReports",
-        "TrajpackValidate", "CVideoTable", "TrajpackVideoABI",
+        "TrajpackValidate", "CVideoTable", "CDemo", "TrajpackVideoABI",
       ],
       swiftSettings: strict),
     // The Swift runtime goes in, so that the program runs where no toolchain is.

@@ -83,5 +83,18 @@ void tpv_split_rgb(const uint8_t *from, intptr_t stride, intptr_t width, intptr_
   }
 }
 
+void tpv_mirror(uint8_t *picture, intptr_t width, intptr_t height, intptr_t pixel) {
+  for (intptr_t y = 0; y < height; y++) {
+    uint8_t *row = picture + y * width * pixel;
+    for (intptr_t x = 0; x < width / 2; x++) {
+      for (intptr_t i = 0; i < pixel; i++) {
+        uint8_t *a = row + x * pixel + i, *b = row + (width - 1 - x) * pixel + i, kept = *a;
+        *a = *b;
+        *b = kept;
+      }
+    }
+  }
+}
+
 void tpv_refuse_nested_files(AVFormatContext *format) { format->io_open = refuse; }
 #endif

@@ -1,1 +1,6 @@
+// Debian and Ubuntu keep a libhdf5 for each kind of machine, so that its headers lie in a folder of their own.
+#if __has_include(<hdf5.h>)
 #include <hdf5.h>
+#else
+#include <hdf5/serial/hdf5.h>
+#endif

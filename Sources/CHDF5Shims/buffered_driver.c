@@ -1,4 +1,5 @@
 #include "buffered_driver.h"
+#include "loading.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -6,7 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #if H5_VERSION_GE(1, 13, 0)
+#if __has_include(<H5FDdevelop.h>)
 #include <H5FDdevelop.h>
+#else
+#include <hdf5/serial/H5FDdevelop.h>
+#endif
 #endif
 
 // A file driver for libhdf5 that keeps the end of the file in memory and writes it in whole aligned pieces. Chunks come

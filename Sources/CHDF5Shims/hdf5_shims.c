@@ -1,5 +1,6 @@
 #include "hdf5_shims.h"
 #include "buffered_driver.h"
+#include "loading.h"
 #include <stdio.h>
 #include <string.h>
 

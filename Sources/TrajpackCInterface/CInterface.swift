@@ -2,8 +2,8 @@ import CTrajpack
 import Glibc
 import TrajpackFormat
 
-/// What every function of the border does: run Swift code, and turn what it throws into a status and a
-/// sentence.
+/// What every function of the C interface does: run Swift code, and turn what it throws into a status and
+/// a sentence.
 package enum CInterface {
   /// Runs `body`; an error goes to `error`, where there is one, and its code is the result.
   package static func run(

@@ -1,4 +1,5 @@
 import CVideoTable
+import TrajpackHDF5
 import TrajpackLoader
 import TrajpackVideoABI
 
@@ -19,7 +20,8 @@ public enum Trajpack {
         Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
-        Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self, Formats.self,
+        Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self,
+        PageCommand.self, RenderCommand.self, Formats.self, Inspect.self, Demo.self,
       ])
   }
 
@@ -28,6 +30,8 @@ public enum Trajpack {
   /// - Returns: the exit code: 0 good, 1 the data is at fault, 2 the command line, 3 the machine,
   ///   128 and the signal's number where one has stopped it (130 for Ctrl-C).
   public static func main(_ arguments: [String]) -> Int32 {
+    // The process that reads foreign HDF5 files is this program, too.
+    if arguments.dropFirst().first == HDF5Reader.argument { HDF5Reader.serve() }
     Interrupt.install()
     // The program holds the video library; archives without video never ask for it.
     if let functions = tpv_functions_table() { try? VideoLibrary.register(functions) }

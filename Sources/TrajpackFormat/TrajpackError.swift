@@ -45,3 +45,14 @@ public func within<Result>(
     throw error.within(place())
   }
 }
+
+extension Sequence {
+  /// `map` with a typed error.
+  package func mapThrowing<Result>(
+    _ transform: (Element) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> [Result] {
+    var out: [Result] = []
+    for element in self { out.append(try transform(element)) }
+    return out
+  }
+}

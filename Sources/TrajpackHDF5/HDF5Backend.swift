@@ -46,6 +46,7 @@ public final class HDF5Backend: ShardBackend {
     guard fd >= 0 else { throw .system("cannot be made", path) }
     close(fd)
     unlink(path)
+    try Self.loadLibrary()
     let file = try HDF5Handle(
       tph5_create(path, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
     guard tph5_set_text(file.id, "format", "trajpack shard; see /index/schema") >= 0,
@@ -54,6 +55,14 @@ public final class HDF5Backend: ShardBackend {
     else { throw .hdf5("\(path): an attribute cannot be written") }
     self.file = consume file
     try makeGroups(of: "/index/x")
+  }
+
+  static func loadLibrary() throws(TrajpackError) {
+    var text = [CChar](repeating: 0, count: 1024)
+    guard tph5_load(&text, text.count) == 0 else { return }
+    throw TrajpackError(
+      .machine,
+      String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self))
   }
 
   private func makeGroups(of path: String) throws(TrajpackError) {

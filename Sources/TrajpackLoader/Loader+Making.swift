@@ -60,7 +60,7 @@ extension Loader {
     let unmeasured = options.normalizes ? ShardView.unmeasured(views) : [:]
     let values = try LoaderValues(options.values, datasets, views, facts)
     let lookup = options.meta ? try SplitLookup(datasets, options, own: facts.splits) : nil
-    let layout = try Layout(
+    var layout = try Layout(
       selection, options,
       Layout.Facts(
         length: length, entities: facts.entities,
@@ -70,6 +70,7 @@ extension Loader {
         values: values.tables.map { ($0.field, $0.type) }, texts: values.texts.map(\.name),
         splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
+    try layout.follow(frames, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }

@@ -3,7 +3,7 @@ import TrajpackFormat
 import TrajpackSignal
 
 /// Runs the body and turns its error into a code and a sentence.
-func border(
+func withCError(
   _ error: UnsafeMutablePointer<tp_signal_error>?, _ body: () throws(TrajpackError) -> Void
 ) -> Int32 {
   do {

@@ -67,7 +67,7 @@ public func tp_signal_project(
   _ near: Double, _ pixels: UnsafeMutablePointer<Double>, _ depths: UnsafeMutablePointer<Double>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     for (frame, camera) in try camera.pointee.cameras().enumerated() {
       for n in frame * each..<(frame + 1) * each {
@@ -86,7 +86,7 @@ public func tp_signal_project_bones(
   _ bones: UnsafePointer<Int64>, _ bone_count: Int64, _ near: Double,
   _ segments: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     let edges = try camera.pointee.each(bone_count)
     for n in 0..<2 * edges where bones[n] < 0 || bones[n] >= count {
@@ -115,7 +115,7 @@ public func tp_signal_unproject(
   _ depths: UnsafePointer<Double>, _ count: Int64, _ measured: Int32,
   _ points: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let each = try camera.pointee.each(count)
     let kind: CameraDepth = try choose(measured, "measured", [0: .axis, 1: .ray])
     for (frame, camera) in try camera.pointee.cameras().enumerated() {

@@ -33,7 +33,7 @@ public func tp_signal_autocorrelation(
   _ values: UnsafeMutablePointer<Double>, _ lags: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let result = try Autocorrelation(
       s.buffer, components: Int(s.components), channel: Int(s.channel), maxLag: Int(maxLag),
@@ -53,7 +53,7 @@ public func tp_signal_mutual_information(
   _ minimum: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let how: MutualInformation.Estimator = try choose(
       estimator, "estimator",
@@ -75,7 +75,7 @@ public func tp_signal_false_neighbours(
   _ dimension: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
       lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
@@ -96,7 +96,7 @@ public func tp_signal_cao(
   _ dimension: UnsafeMutablePointer<Int64>, _ isStochastic: UnsafeMutablePointer<Int32>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let search = try DimensionSearch(
       lag: Int(lag), maxDimension: Int(maxDimension), window: Int(window), threads: Int(threads))
@@ -133,7 +133,7 @@ public func tp_signal_mdop(
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
   _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let result = try MDOP(
       s.buffer, components: Int(s.components), maxLag: Int(maxLag), window: Int(window),
@@ -151,7 +151,7 @@ public func tp_signal_pecuzal(
   _ statistics: UnsafeMutablePointer<Double>, _ capacity: Int64,
   _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     var options = PECUZAL.Options()
     options.maxLag = Int(maxLag)
@@ -170,7 +170,7 @@ public func tp_signal_noise_amplification(
   _ series: UnsafePointer<tp_signal_series>, _ maxHorizon: Int64, _ k: Int64, _ window: Int64,
   _ value: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     value.pointee = try noiseAmplification(
       s.buffer, dimension: Int(s.components), maxHorizon: Int(maxHorizon), neighbours: Int(k),
@@ -184,7 +184,7 @@ public func tp_signal_augmented_covariance(
   _ series: UnsafePointer<tp_signal_series>, _ order: Int64, _ lag: Int64, _ estimator: Int32,
   _ matrix: UnsafeMutablePointer<Double>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let covariance = try AugmentedCovariance(order: Int(order), lag: Int(lag))
     let (size, overflow) = Int(order).multipliedReportingOverflow(by: Int(s.components))
@@ -206,7 +206,7 @@ public func tp_signal_embed(
   _ backward: Int32, _ skipsShort: Int32, _ output: UnsafeMutablePointer<Double>?,
   _ count: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let s = series.pointee
     let pairs = (0..<Int(dimension)).map {
       DelayCoordinate(channel: Int(coordinates[2 * $0]), lag: Int(coordinates[2 * $0 + 1]))

@@ -39,7 +39,7 @@ public func tp_signal_mask(
   _ input: UnsafePointer<tp_signal_input>, _ mask: UnsafeMutablePointer<UInt8>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let numbers = UnsafeBufferPointer(start: list, count: list == nil ? 0 : Int(count))
     let factors = UnsafeBufferPointer(start: weights, count: weights == nil ? 0 : Int(count))
     let how = try mechanism(code, amount, numbers.map { Int($0) }, Array(factors))
@@ -71,7 +71,7 @@ public func tp_signal_time_since(
   _ times: UnsafePointer<tp_signal_times>, _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafeMutableRawPointer, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let i = input.pointee
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       guard let mask = i.mask else {
@@ -94,7 +94,7 @@ public func tp_signal_coefficients(
   _ path: UnsafeMutableRawPointer?, _ derivative: UnsafeMutableRawPointer?,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let i = input.pointee
     let at = Array(UnsafeBufferPointer(start: queries, count: queries == nil ? 0 : Int(count)))
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
@@ -118,7 +118,7 @@ public func tp_signal_rectilinear(
   _ input: UnsafePointer<tp_signal_input>, _ timeComponent: Int64, _ lookAhead: Int32,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
       try rectilinearPath(
@@ -138,7 +138,7 @@ public func tp_signal_quantise(
   _ ticks: UnsafeMutablePointer<Int64>, _ output: UnsafePointer<tp_signal_output>,
   _ rows: UnsafeMutablePointer<Int64>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let (i, o) = (input.pointee, output.pointee)
     guard case .floats(let at) = try times.pointee.times() else {
       throw TrajpackError(.usage, "quantising takes floating-point times: give form 2")
@@ -165,7 +165,7 @@ public func tp_signal_union(
   _ presence: UnsafeMutablePointer<UInt8>, _ rows: UnsafeMutablePointer<Int64>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     guard count > 0, count < 1 << 32 else {
       throw TrajpackError(.usage, "\(count) series: give one or more")
     }

@@ -23,7 +23,7 @@ public func tp_signal_resample(
   _ angle: UnsafePointer<Double>?, _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let rows = UnsafeBufferPointer(start: breaks, count: breaks == nil ? 0 : Int(breakCount))
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(),
@@ -59,7 +59,7 @@ public func tp_signal_polyphase(
   _ input: UnsafePointer<tp_signal_input>,
   _ output: UnsafePointer<tp_signal_output>, _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let filter = try LowPass(up: Int(up), down: Int(down))
     let policy: FilterEdges = try choose(
       edges, "edges", [0: .zero, 1: .hold, 2: .reflect, 3: .line, 4: .mean])
@@ -82,7 +82,7 @@ public func tp_signal_moving_mean(
   _ gap: Double, _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let plan = try ResamplePlan(
       from: source.pointee.times(), to: target.pointee.times(), gapLimit: span(gap))
     func run<S: SignalScalar>(_ type: S.Type) throws(TrajpackError) {
@@ -103,7 +103,7 @@ public func tp_signal_bins(
   _ input: UnsafePointer<tp_signal_input>, _ output: UnsafePointer<tp_signal_output>,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     guard case .regular(let clock, let count) = try bins.pointee.times() else {
       throw TrajpackError(.usage, "bins lie on a regular clock: give form 0")
     }
@@ -131,7 +131,7 @@ public func tp_signal_align(
   _ rows: UnsafeMutablePointer<Int32>?, _ offsets: UnsafeMutablePointer<Double>?,
   _ error: UnsafeMutablePointer<tp_signal_error>?
 ) -> Int32 {
-  border(error) { () throws(TrajpackError) in
+  withCError(error) { () throws(TrajpackError) in
     let exact = denominator == 0 ? nil : Rational(numerator, denominator).map(TimeSpan.exact)
     let plan = try AlignPlan(
       stream.pointee.times(), to: reference.pointee.times(),

@@ -79,7 +79,7 @@ struct ChunkJob: Sendable {
 
 /// Compressors that threads borrow.
 final class CompressorPool: @unchecked Sendable {
-  private let monitor = ConditionLock()
+  private let lock = ConditionLock()
   private struct Kind: Hashable {
     var codec: Codec
     var level: Int?
@@ -151,12 +151,12 @@ final class CompressorPool: @unchecked Sendable {
   ) throws(TrajpackError) -> [UInt8]? {
     let kind = Kind(codec: codec, level: codec == .none ? nil : level)
     let compressor: Compressor
-    if let idle = monitor.locked({ free[kind]?.popLast() }) {
+    if let idle = lock.locked({ free[kind]?.popLast() }) {
       compressor = idle
     } else {
       compressor = try Compressor(codec, level: kind.level, search: search)
     }
-    defer { monitor.locked { free[kind, default: []].append(compressor) } }
+    defer { lock.locked { free[kind, default: []].append(compressor) } }
     var failure: TrajpackError?
     var count: Int?
     let bound = Compressor.bound(source.count)

@@ -10,15 +10,30 @@ public struct EpisodeDraft: Sendable {
   public var metadata: JSONValue
   /// The tracks, in the order in which they are written.
   public var tracks: [TrackDraft]
+  /// What a user should know of how the recording was read; nothing of it is written.
+  public var remarks: [String]
 
   /// A recording.
   public init(
-    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = []
+    id: String, split: String = "", metadata: JSONValue = .object([]), tracks: [TrackDraft] = [],
+    remarks: [String] = []
   ) {
     self.id = id
     self.split = split
     self.metadata = metadata
     self.tracks = tracks
+    self.remarks = remarks
+  }
+}
+
+extension EpisodeDraft {
+  /// Bytes of its rows, as a schema lays them out, and of what they point into.
+  public func byteCount(in schema: Schema) -> Int {
+    tracks.reduce(0) { sum, track in
+      let blocks = schema.rowBlocks(of: track.stream)
+      let row = blocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
+      return sum + row * track.count + (track.bytes?.count ?? 0)
+    }
   }
 }
 

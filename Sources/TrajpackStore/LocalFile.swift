@@ -14,6 +14,7 @@ public final class LocalFile: Sendable {
   public let length: Int
 
   private let identity: Identity
+  private let didRead: (@Sendable (Int) -> Void)?
   private let open = OpenFile()
   /// The path from the root, which leads to the file wherever the process goes; `nil` for a file that stays open.
   private let absolute: String?
@@ -38,7 +39,11 @@ public final class LocalFile: Sendable {
   /// Opens a regular file; the corresponding C function is `open`.
   ///
   /// A pipe, a device or a folder is refused and never waited for.
-  public init(_ path: String) throws(TrajpackError) {
+  ///
+  /// - Parameter didRead: Told of the bytes of each read.
+  public init(
+    _ path: String, didRead: (@Sendable (Int) -> Void)? = nil
+  ) throws(TrajpackError) {
     let descriptor = DescriptorPool.shared.open(path)
     guard descriptor >= 0 else {
       // A socket cannot be opened, and a link may lead nowhere.
@@ -52,6 +57,7 @@ public final class LocalFile: Sendable {
       throw FileSystem.noFile(at: path)
     }
     self.path = path
+    self.didRead = didRead
     self.identity = identity
     length = identity.length
     absolute = path.hasPrefix("/") ? path : Self.folder.map { "\($0)/\(path)" }
@@ -146,6 +152,7 @@ public final class LocalFile: Sendable {
     try withDescriptor { (descriptor) throws(TrajpackError) in
       try read(descriptor, at: offset, into: buffer)
     }
+    didRead?(buffer.count)
   }
 
   private func read(

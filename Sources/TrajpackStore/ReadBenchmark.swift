@@ -139,9 +139,9 @@ private final class ScanTools: @unchecked Sendable {
     func rows(_ count: Int) -> UnsafeMutableRawBufferPointer { buffer(2, count) }
   }
 
-  private let monitor = ConditionLock()
+  private let lock = ConditionLock()
   private var free: [Tool] = []
 
-  func borrow() -> Tool { monitor.locked { free.popLast() } ?? Tool() }
-  func giveBack(_ tool: Tool) { monitor.locked { free.append(tool) } }
+  func borrow() -> Tool { lock.locked { free.popLast() } ?? Tool() }
+  func giveBack(_ tool: Tool) { lock.locked { free.append(tool) } }
 }

@@ -60,6 +60,8 @@ public final class ShardWriter {
   private var isSettled = false
   private var isTried: Bool
   var trackRows = 0
+  /// Told how many bytes of rows and blobs of an episode were taken, while it is appended.
+  public var tookBytes: ((Int) -> Void)?
 
   /// Begins a shard that is to be named `path`.
   ///
@@ -178,8 +180,11 @@ public final class ShardWriter {
       numbers.allSatisfy { schema.blocks[$0].chunkRows == chunkRows },
       "the blocks of a stream have chunks of the same rows")
     guard !numbers.isEmpty else { return }
+    let rowBytes = numbers.reduce(0) { $0 + schema.blocks[$1].rowBytes }
     var done = 0
     while done < track.count {
+      let before = done
+      defer { tookBytes?((done - before) * rowBytes) }
       let filled = pending[stream].filled
       if filled == 0, track.count - done >= chunkRows,
         let blocks = wholeChunk(of: track, numbers, from: done)
@@ -276,6 +281,7 @@ public final class ShardWriter {
         done, UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled..<filled + count]))
       done += count
       rows += count
+      tookBytes?(count)
       if rows % size == 0 { try send(blob: number, chunk, rows: rows) }
     }
     blobs[number] = (chunk, rows)

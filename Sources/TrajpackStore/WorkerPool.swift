@@ -4,24 +4,24 @@ import TrajpackFormat
 
 /// The result of work that another thread does.
 public final class Future<Value: Sendable>: @unchecked Sendable {
-  private let monitor = ConditionLock()
+  private let lock = ConditionLock()
   private var result: Result<Value, TrajpackError>?
 
   init() {}
 
   func fulfil(_ result: Result<Value, TrajpackError>) {
-    monitor.locked {
+    lock.locked {
       self.result = result
-      monitor.wakeAll()
+      lock.wakeAll()
     }
   }
 
   /// Waits for the result.
   public func value() throws(TrajpackError) -> Value {
-    let result: Result<Value, TrajpackError> = monitor.locked {
+    let result: Result<Value, TrajpackError> = lock.locked {
       while true {
         if let result = self.result { return result }
-        monitor.wait()
+        lock.wait()
       }
     }
     return try result.get()
@@ -31,16 +31,16 @@ public final class Future<Value: Sendable>: @unchecked Sendable {
 /// A fixed number of threads that take work in the order it came.
 public final class WorkerPool: Sendable {
   private final class Queue: @unchecked Sendable {
-    let monitor = ConditionLock()
+    let lock = ConditionLock()
     var jobs: [@Sendable () -> Void] = []
     var head = 0
     var closed = false
 
     func next() -> (@Sendable () -> Void)? {
-      monitor.locked {
+      lock.locked {
         while head == jobs.count {
           if closed { return nil }
-          monitor.wait()
+          lock.wait()
         }
         let job = jobs[head]
         head += 1
@@ -87,9 +87,9 @@ public final class WorkerPool: Sendable {
   }
 
   deinit {
-    queue.monitor.locked {
+    queue.lock.locked {
       queue.closed = true
-      queue.monitor.wakeAll()
+      queue.lock.wakeAll()
     }
     for thread in threads { pthread_join(thread, nil) }
   }
@@ -98,18 +98,18 @@ public final class WorkerPool: Sendable {
   public func run<Value: Sendable>(
     _ work: @escaping @Sendable () throws(TrajpackError) -> Value
   ) -> Future<Value> {
-    let deferred = Future<Value>()
-    queue.monitor.locked {
+    let future = Future<Value>()
+    queue.lock.locked {
       queue.jobs.append {
         do throws(TrajpackError) {
-          deferred.fulfil(.success(try work()))
+          future.fulfil(.success(try work()))
         } catch {
-          deferred.fulfil(.failure(error))
+          future.fulfil(.failure(error))
         }
       }
-      queue.monitor.wakeOne()
+      queue.lock.wakeOne()
     }
-    return deferred
+    return future
   }
 
   /// Has the threads do `work` for every number below `count`, and waits until all is done.

@@ -15,6 +15,7 @@
     private var threads = 0
 
     init(_ stream: VideoStream, reorderDepth: Int) throws(TrajpackError) {
+      try FFmpeg.load()
       tpv_silence()
       guard let descriptor = avcodec_descriptor_get_by_name(stream.codec),
         descriptor.pointee.type == AVMEDIA_TYPE_VIDEO,

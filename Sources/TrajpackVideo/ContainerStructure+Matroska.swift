@@ -219,6 +219,7 @@
   extension VideoByteSource {
     /// The CRC-32 of IEEE 802.3 over a range of bytes (libavutil's `av_crc`), in flat memory.
     fileprivate func crc32(from: Int64, to end: Int64) throws(TrajpackError) -> UInt32 {
+      try FFmpeg.load()
       let table = av_crc_get_table(AV_CRC_32_IEEE_LE)
       let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
       defer { room.deallocate() }

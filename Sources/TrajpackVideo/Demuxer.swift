@@ -31,6 +31,7 @@
     private static let bufferBytes = 1 << 16
 
     init(_ source: any VideoByteSource) throws(TrajpackError) {
+      try FFmpeg.load()
       input = DemuxerInput(source)
       tpv_silence()
       tpv_log_clear()

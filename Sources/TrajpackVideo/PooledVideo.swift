@@ -9,8 +9,13 @@
     package struct Wanted {
       package var frame: Int
       package var memory: UnsafeMutableRawPointer
-      package init(frame: Int, memory: UnsafeMutableRawPointer) {
-        (self.frame, self.memory) = (frame, memory)
+      /// Which part of it, where the output is cropped.
+      package var place: VideoOutput.Place
+      package init(
+        frame: Int, memory: UnsafeMutableRawPointer,
+        place: VideoOutput.Place = VideoOutput.Place()
+      ) {
+        (self.frame, self.memory, self.place) = (frame, memory, place)
       }
     }
 
@@ -56,7 +61,8 @@
       let bytes = try within(name) { () throws(TrajpackError) in
         try FrameWriter.bytes(output, of: index.stream)
       }
-      let writer = FrameWriter()
+      let writer = pool.takeWriter()
+      defer { pool.giveWriter(writer) }
       var left: [Wanted] = []
       for one in wanted.sorted(by: { $0.frame < $1.frame }) {
         guard let picture = pool.picture(number, one.frame) else {
@@ -64,7 +70,7 @@
           continue
         }
         try within("\(name): frame \(one.frame)") { () throws(TrajpackError) in
-          try write(picture.frame, output, bytes, one.memory, writer)
+          try write(picture.frame, output, bytes, one, writer)
         }
       }
       let cached = wanted.count - left.count
@@ -93,10 +99,14 @@
           passing: keeps ? passing : nil
         ) { (frame, picture) throws(TrajpackError) in
           guard let first = next.first else { return }
-          try write(picture, output, bytes, first.memory, writer)
+          try write(picture, output, bytes, first, writer)
           next.removeFirst()
           while let more = next.first, more.frame == frame {
-            more.memory.copyMemory(from: first.memory, byteCount: bytes)
+            if more.place == first.place {
+              more.memory.copyMemory(from: first.memory, byteCount: bytes)
+            } else {
+              try write(picture, output, bytes, more, writer)
+            }
             next.removeFirst()
           }
         }
@@ -105,11 +115,11 @@
 
     private func write(
       _ picture: UnsafeMutablePointer<AVFrame>, _ output: VideoOutput, _ bytes: Int,
-      _ memory: UnsafeMutableRawPointer, _ writer: FrameWriter
+      _ wanted: Wanted, _ writer: FrameWriter
     ) throws(TrajpackError) {
       try writer.write(
-        picture, index.stream, output,
-        into: UnsafeMutableRawBufferPointer(start: memory, count: bytes))
+        picture, index.stream, output, at: wanted.place,
+        into: UnsafeMutableRawBufferPointer(start: wanted.memory, count: bytes))
     }
 
     private func decoder(for frame: Int, threads: Int) throws(TrajpackError) -> PooledDecoder {

@@ -56,19 +56,33 @@ extension TrajpackError {
 }
 
 extension VideoFile {
-  /// The majors of libavcodec that this was built for and that it runs with; 0 in a build without video.
+  /// The majors of libavcodec that this was built for and that it runs with; the latter 0 where FFmpeg
+  /// is missing, both in a build without video.
   public static var libraryVersions: (built: Int, found: Int) {
     #if Video
-      (Int(LIBAVCODEC_VERSION_MAJOR), Int(avcodec_version() >> 16))
+      (Int(LIBAVCODEC_VERSION_MAJOR), FFmpeg.isThere ? Int(avcodec_version() >> 16) : 0)
     #else
       (0, 0)
     #endif
   }
 
-  /// Bits of the first component of a pixel format, by libavutil's name; 0 where it is unknown.
+  /// The library that decodes, by name and version; empty in a build without video and where FFmpeg is missing.
+  public static var decoderVersion: String {
+    #if Video
+      guard FFmpeg.isThere else { return "" }
+      let version = avcodec_version()
+      return "libavcodec \(version >> 16).\(version >> 8 & 255).\(version & 255)"
+    #else
+      ""
+    #endif
+  }
+
+  /// Bits of the first component of a pixel format, by libavutil's name; 0 where it is unknown or FFmpeg is
+  /// missing.
   package static func bits(ofPixelFormat name: String) -> Int32 {
     #if Video
-      av_pix_fmt_desc_get(av_get_pix_fmt(name))?.pointee.comp.0.depth ?? 0
+      FFmpeg.isThere
+        ? av_pix_fmt_desc_get(av_get_pix_fmt(name))?.pointee.comp.0.depth ?? 0 : 0
     #else
       0
     #endif
@@ -85,6 +99,8 @@ extension VideoFile {
 
   extension VideoOutput.Format {
     /// What frames of a stream are unless somebody says otherwise: gray where they have nothing but brightness.
-    package static func usual(of stream: VideoStream) -> Self { FrameWriter.usual(of: stream) }
+    package static func usual(of stream: VideoStream) throws(TrajpackError) -> Self {
+      try FrameWriter.usual(of: stream)
+    }
   }
 #endif

@@ -35,13 +35,40 @@ public struct VideoOutput: Sendable, Equatable {
   public var scaling: Scaling
   /// Whether colours are three planes (3, height, width) instead.
   public var isPlanar: Bool
+  /// The size of the part of each picture that is wanted, taken before scaling; nil for the whole. Where it lies is said with
+  /// each frame.
+  public var crop: Size?
+
+  /// A size in pixels.
+  public struct Size: Sendable, Equatable {
+    /// Columns.
+    public var width: Int
+    /// Rows.
+    public var height: Int
+    /// A size.
+    public init(width: Int, height: Int) { (self.width, self.height) = (width, height) }
+  }
+
+  /// Where the part of a picture lies, and whether it is mirrored left to right afterwards.
+  public struct Place: Sendable, Equatable {
+    /// Columns to its left.
+    public var left = 0
+    /// Rows above it.
+    public var top = 0
+    /// Whether it is mirrored.
+    public var isMirrored = false
+    /// A place.
+    public init(left: Int = 0, top: Int = 0, isMirrored: Bool = false) {
+      (self.left, self.top, self.isMirrored) = (left, top, isMirrored)
+    }
+  }
 
   /// An output in `format`, scaled to `width` × `height` where they are given.
   public init(
     _ format: Format, width: Int? = nil, height: Int? = nil, scaling: Scaling = .bilinear,
-    isPlanar: Bool = false
+    isPlanar: Bool = false, crop: Size? = nil
   ) {
     (self.format, self.width, self.height, self.scaling) = (format, width, height, scaling)
-    self.isPlanar = isPlanar
+    (self.isPlanar, self.crop) = (isPlanar, crop)
   }
 }

@@ -34,7 +34,10 @@
       var counts = Counts()
       var nextVideo: UInt64 = 0
       var pictures = PictureCache()
+      /// Idle writers with their scalers, which take long to make.
+      var writers: [FrameWriter] = []
     }
+    private static let maximumWriters = 16
 
     let limits: Limits
     private let state = Mutex(State())
@@ -108,6 +111,14 @@
         state.counts.frames += frames
         state.counts.packets += packets
         state.counts.cachedFrames += cached
+      }
+    }
+
+    func takeWriter() -> FrameWriter { state.withLock { $0.writers.popLast() } ?? FrameWriter() }
+
+    func giveWriter(_ writer: FrameWriter) {
+      state.withLock { state in
+        if state.writers.count < Self.maximumWriters { state.writers.append(writer) }
       }
     }
 

@@ -104,8 +104,11 @@ public func tpv_versions(
       }
       layout.pointee = tpv_layout(
         output: tpv_output(
-          format: wanted.format.code, width: Int32(wanted.width ?? Int(video.width)),
-          height: Int32(wanted.height ?? Int(video.height)), planar: wanted.isPlanar ? 1 : 0),
+          format: wanted.format.code,
+          width: Int32(wanted.width ?? wanted.crop?.width ?? Int(video.width)),
+          height: Int32(wanted.height ?? wanted.crop?.height ?? Int(video.height)),
+          planar: wanted.isPlanar ? 1 : 0, crop_width: Int32(wanted.crop?.width ?? 0),
+          crop_height: Int32(wanted.crop?.height ?? 0)),
         bytes: Int64(bytes))
     }
   }
@@ -166,7 +169,11 @@ public func tpv_versions(
         guard let memory = one.memory else {
           throw TrajpackError(.usage, "the memory of frame \(one.frame) is null")
         }
-        wanted.append(.init(frame: Int(one.frame), memory: memory))
+        wanted.append(
+          .init(
+            frame: Int(one.frame), memory: memory,
+            place: VideoOutput.Place(
+              left: Int(one.left), top: Int(one.top), isMirrored: one.mirrored != 0)))
       }
       let context = request.context
       try video.decode(
@@ -244,13 +251,15 @@ public func tpv_versions(
     fileprivate init(_ output: tpv_output, _ stream: VideoStream) throws(TrajpackError) {
       let format: Format? =
         output.format == 0
-        ? .usual(of: stream) : Format.allCases.first { $0.code == output.format }
+        ? try .usual(of: stream) : Format.allCases.first { $0.code == output.format }
       guard let format else {
         throw TrajpackError(.usage, "there is no format of frames number \(output.format)")
       }
       self.init(
         format, width: output.width == 0 ? nil : Int(output.width),
-        height: output.height == 0 ? nil : Int(output.height), isPlanar: output.planar != 0)
+        height: output.height == 0 ? nil : Int(output.height), isPlanar: output.planar != 0,
+        crop: output.crop_width == 0 && output.crop_height == 0
+          ? nil : Size(width: Int(output.crop_width), height: Int(output.crop_height)))
     }
   }
 #endif

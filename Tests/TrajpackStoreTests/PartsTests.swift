@@ -236,9 +236,9 @@ private func digest(_ digit: Int) -> FileDigest {
   }
 
   private final class Log: @unchecked Sendable {
-    private let monitor = ConditionLock()
+    private let lock = ConditionLock()
     private var list: [Int] = []
-    func add(_ n: Int) { monitor.locked { list.append(n) } }
-    var entries: [Int] { monitor.locked { list } }
+    func add(_ n: Int) { lock.locked { list.append(n) } }
+    var entries: [Int] { lock.locked { list } }
   }
 }

@@ -30,7 +30,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> CInt {
     packed[id] = packer.table
     at += length
   }
-  let text = IndexMemory(count: rest.count - at)
+  let text = OwnedBuffer(count: rest.count - at)
   text.bytes.copyBytes(from: rest[at...])
   let parts = ShardIndex.Parts(
     schema: schema, text: text, textCount: rest.count - at, tables: packed)
@@ -51,8 +51,8 @@ private func look(at index: ShardIndex) {
     for chunk in 0..<block.chunks { _ = index.chunk(chunk, of: block) }
   }
   for channel in index.schema.streams.flatMap(\.channels) where channel.elements < 1000 {
-    for component in 0...ComponentRule.count(of: channel) {
-      _ = ComponentRule.name(component, of: channel)
+    for component in 0...StatisticsComponents.count(of: channel) {
+      _ = StatisticsComponents.name(component, of: channel)
     }
   }
   _ = index.schema.json.text()

@@ -220,7 +220,8 @@ def test_every_option_of_convert_is_explained():
     """The guides leave no option of `trajpack convert` out."""
     code, helped = run(["trajpack", "convert", "--help"], ROOT)
     assert code == 0
-    guide = "".join((ROOT / "docs" / name).read_text() for name in ("convert.md", "series.md", "splits.md", "values.md"))
+    guide = "".join((ROOT / "docs" / name).read_text() for name in (
+        "convert.md", "series.md", "splits.md", "values.md", "formats/tree.md"))
     options = set(re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", helped, re.M)) - {"--help", "--color", "--quiet"}
     assert len(options) > 8, f"--help lists only {options}"
     assert not (missing := sorted(o for o in options if o not in guide)), f"the guides do not explain {missing}"

@@ -2,8 +2,10 @@
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +112,14 @@ def test_bombs_leave_room(trajpack, tmp_path, name):
     code, said, memory = run(trajpack, path, tmp_path / "ds", "--rate", "1", environment=environment)
     assert code == 3 and "temporary files need more room" in said and "TMPDIR" in said, (code, said)
     assert memory < BOUND and not (tmp_path / "ds").exists()
+
+
+def test_the_page_on_security_names_limits_that_are_there():
+    """Each `Type.member` of SECURITY.md is declared: a renaming of the type must not leave the page behind."""
+    root = Path(__file__).resolve().parents[2]
+    named = re.findall(r"`([A-Z]\w+)\.(\w+)`", (root / "SECURITY.md").read_text())
+    assert len(named) > 4
+    sources = "\n".join(path.read_text() for path in (root / "Sources").rglob("*.swift"))
+    for type_name, member in named:
+        assert re.search(rf"\b(struct|class|enum|extension) {type_name}\b", sources), type_name
+        assert re.search(rf"\b(let|var|func) {member}\b", sources), f"{type_name}.{member}"

@@ -27,6 +27,10 @@ static inline int tpv_strict_decoding(void) {
   return AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
 }
 
+/// Loads FFmpeg's libraries unless they are loaded: 1, or 0 with a sentence in `message`. Whoever calls a function of
+/// FFmpeg before that loads them, too, but the process ends where they are missing.
+int tpv_load(char *message, size_t size);
+
 /// Takes libav's log away from stderr, once a process: the last error line of each thread is kept.
 void tpv_silence(void);
 /// Forgets the calling thread's error lines.
@@ -42,6 +46,28 @@ void tpv_take_nearest(const uint8_t *from, intptr_t stride, intptr_t width, intp
                       intptr_t out_width, intptr_t out_height, int bytes, int swap);
 /// Takes an RGB picture apart into three packed planes.
 void tpv_split_rgb(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, uint8_t *out);
+
+/// How swscale computes RGB of full range from YUV of 8 bits.
+typedef struct tpv_rgb_matrix {
+  int32_t y, offset, v_r, v_g, u_g, u_b;
+} tpv_rgb_matrix;
+/// The matrix by libswscale's coefficients (`sws_getCoefficients`) and the range of the samples.
+tpv_rgb_matrix tpv_rgb_matrix_make(const int coefficients[4], int is_full);
+/// A picture of three planes of 8 bits, and the part of it that is wanted. `sub_x`, `sub_y`: 1 where chroma has half as many
+/// samples; that side is even and at least 8 then.
+typedef struct tpv_yuv_picture {
+  const uint8_t *luma, *chroma[2];
+  intptr_t luma_stride, chroma_stride[2];
+  intptr_t width, height;
+  intptr_t left, top, out_width, out_height;
+  int32_t sub_x, sub_y;
+} tpv_yuv_picture;
+/// The bytes that swscale gives with `SWS_BILINEAR | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT` for RGB24 of the
+/// same size, some twenty times as fast: packed, or as three planes; a part is the same part of the whole.
+void tpv_yuv_to_rgb(const tpv_yuv_picture *from, tpv_rgb_matrix matrix, int planar, uint8_t *out);
+
+/// Mirrors packed rows of `pixel` bytes a pixel left to right, in place.
+void tpv_mirror(uint8_t *picture, intptr_t width, intptr_t height, intptr_t pixel);
 
 /// Makes `format` refuse to open any further file, whatever the bytes ask for.
 void tpv_refuse_nested_files(AVFormatContext *format);

@@ -1,8 +1,16 @@
 // The macros of libhdf5 as functions, and the few calls whose types Swift does not import.
 #pragma once
+#include "hdf5_reader.h"
+#if __has_include(<hdf5.h>)
 #include <hdf5.h>
+#else
+#include <hdf5/serial/hdf5.h>
+#endif
 #include <stddef.h>
 #include <stdint.h>
+
+// Loads libhdf5 unless it is loaded; the functions below need that. 1, or 0 with a sentence in `message`.
+int tph5_load(char *message, size_t size);
 
 // A file that must not exist yet, in the file format of 1.10, with a user block of `user_block` bytes;
 // chunks are allocated at the end of the file one by one, and no object carries a time.

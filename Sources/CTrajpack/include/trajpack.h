@@ -130,7 +130,7 @@ int32_t tp_dataset_read_bytes(const tp_dataset *dataset, int64_t track, const ch
 
 // ---- Frames of videos ----------------------------------------------------------------------------
 
-// Takes the functions of libtrajpack-video (trajpack_video.h: tpv_functions_table), which links FFmpeg. Without them a
+// Takes the functions of libtrajpack-video (trajpack_video.h: tpv_functions_table), which uses FFmpeg. Without them a
 // loader of frames and the two functions below return TP_NO_VIDEO; nothing else needs them.
 struct tpv_functions;
 int32_t tp_video_register(const struct tpv_functions *functions, tp_error *error);
@@ -145,7 +145,7 @@ int32_t tp_dataset_set_media(tp_dataset *dataset, const char *folder, int32_t al
 // "color_range", "color_space", "rotation": degrees clockwise or null; it is not applied, "groups": of pictures}.
 // `options` is the JSON of an object, or null: "format": "rgb24" | "gray8" | "gray16" | "native" (the decoder's planes one
 // after the other); by default gray where the video has nothing but brightness. "size": [height, width]; gray takes the
-// nearest sample, colours a triangle filter. "layout": "THWC" | "TCHW".
+// nearest sample, colours a triangle filter. "crop": [top, left, height, width], which is scaled. "layout": "THWC" | "TCHW".
 int32_t tp_dataset_describe_frames(const tp_dataset *dataset, int64_t track, const char *options,
                                    char **json, tp_error *error);
 // Decodes frames of a track, by their rows, in any order and with repetitions, one after the other into `memory`.
@@ -208,6 +208,13 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                integers that can hold it), or {pattern: number}
 //   "masks"      true (default) | false | a list of "observed", "present", "padding"
 //   "size"       [height, width] of frames of videos, or {pattern: ..}; default: the videos' own
+//   "crop"       [height, width] of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
+//                shared by all its videos, or [top, left, height, width]; or {pattern: ..}. "size" scales it
+//   "flip"       how likely a window's pictures are mirrored left to right, default 0; refused beside channels of positions,
+//                directions, quaternions, angles, matrices or actions, unless "flip_world" names them
+//   "flip_world" {pattern: what each of the channel's last elements is multiplied by in mirrored windows, a number or a list}
+//   "pixels_of"  {pattern: the video of whose pixels the channel's numbers are}. Intrinsics, and positions of units "px" that
+//                end in 2, follow what is done to the pictures; default: the video, where all are cut and scaled alike
 //   "pixels"     "rgb24" | "gray8" | "gray16", or {pattern: ..}; default: gray where a video has nothing but brightness
 //   "layout"     "THWC" (default) | "TCHW", or {pattern: ..}: how colours of frames lie
 //   "time"       true: times of the rows of each stream, float64

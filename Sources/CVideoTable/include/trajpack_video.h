@@ -1,6 +1,7 @@
-// libtrajpack-video: decoded frames by their packet table. The only library of trajpack that links FFmpeg.
+// libtrajpack-video: decoded frames by their packet table. The only library of trajpack that uses FFmpeg,
+// which it loads when it is first needed.
 //
-// libtrajpack links no FFmpeg. Whoever wants frames loads this library, asks tpv_functions for its table and gives
+// libtrajpack uses no FFmpeg. Whoever wants frames loads this library, asks tpv_functions for its table and gives
 // that to tp_video_register (trajpack.h), once a process. A function that can fail returns 0, or the code of a
 // tp_status (1 data, 2 usage, 3 machine) and fills the error. A pool and a video may be used by any number of threads at
 // once. Nothing here starts threads but a decoder that is asked to use several.
@@ -52,8 +53,9 @@ typedef enum tpv_format {
 } tpv_format;
 typedef struct tpv_output {
   int32_t format;
-  int32_t width, height;  // 0: the stream's. Gray takes the nearest sample; colours a triangle filter
+  int32_t width, height;  // 0: the stream's, or the crop's. Gray takes the nearest sample; colours a triangle filter
   int32_t planar;         // 1: colours as [3, height, width]
+  int32_t crop_width, crop_height;  // 0: the whole; else the size of the part that is taken before scaling
 } tpv_output;
 // The same, settled for a stream: no 0 but `planar`, and the bytes of a frame.
 typedef struct tpv_layout {
@@ -65,6 +67,8 @@ typedef struct tpv_layout {
 typedef struct tpv_frame {
   int64_t frame;
   void *memory;
+  int32_t left, top;  // of the part, where the output is cropped
+  int32_t mirrored;   // 1: left and right are swapped, after cropping
 } tpv_frame;
 
 typedef struct tpv_request {
@@ -90,7 +94,7 @@ typedef struct tpv_counts {
 typedef struct tpv_pool tpv_pool;
 typedef struct tpv_video tpv_video;
 
-#define TPV_ABI 1
+#define TPV_ABI 2
 typedef struct tpv_functions {
   int32_t abi;
   int32_t (*layout)(const tpv_stream *stream, const tpv_output *output, tpv_layout *layout,
@@ -110,7 +114,8 @@ typedef struct tpv_functions {
 
 // The table; lives as long as the library.
 const tpv_functions *tpv_functions_table(void);
-// The majors of libavcodec that the library was built for and that it has found; they must be equal.
+// The majors of libavcodec that the library was built for and that it has loaded: equal, or the second is 0 where none is
+// there.
 void tpv_versions(int32_t *built, int32_t *found);
 
 #ifdef __cplusplus

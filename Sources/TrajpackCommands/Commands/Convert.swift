@@ -6,7 +6,7 @@ import TrajpackStore
 /// `trajpack convert`: recordings into a dataset.
 struct Convert: Command {
   enum MismatchChoice: String, ArgumentChoice {
-    case refuse, truncate, skip
+    case refuse, truncate, time, skip
   }
 
   enum ErrorChoice: String, ArgumentChoice {
@@ -64,6 +64,9 @@ struct Convert: Command {
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
+      .flag(
+        "--frame-hashes", to: \.frameHashes,
+        help: "Decode videos, and keep a checksum of each frame for 'verify --frames'."),
       .option(
         "--on-error", to: \.onError, value: "RULE",
         help:
@@ -108,6 +111,7 @@ struct Convert: Command {
   var writing = WriteOptions()
   var video: [String] = []
   var onMismatch = MismatchChoice.refuse
+  var frameHashes = false
   var onError = ErrorChoice.stop
   var rate: String?
   var values: String?
@@ -123,6 +127,7 @@ struct Convert: Command {
     let found = try FormatRegistry.importer(
       sources, from: from, wildworld: settings, transcoding: targets,
       threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
+      mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
       values: values, valuesPartial: valuesPartial)
     try convert(found, console)
   }
@@ -161,6 +166,7 @@ struct Convert: Command {
       targets[parts[0]] = try VideoTarget(parts[1])
       if targets[parts[0]] != .keep { settings.embedded.insert(parts[0]) }
     }
+    settings.hashesFrames = frameHashes
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
     if let rate = try Self.rate(rate) { settings.rate = rate }
     return (settings, targets)
@@ -174,6 +180,14 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    guard !frameHashes || I.format.name == WildWorldImporter.format.name,
+      !frameHashes || video != .drop
+    else {
+      throw TrajpackError(
+        .usage,
+        "--frame-hashes is for recordings with videos that are kept: leave it out"
+          + (video == .drop ? ", or give --video embed or link" : ""))
+    }
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip
     try prepareSplits(&options)
@@ -205,10 +219,17 @@ struct Convert: Command {
         + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
   }
 
+  /// The most remarks on recordings that are printed.
+  private static let mostRemarks = 20
+
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console
   ) throws(TrajpackError) {
     if let leftOut = ReadingLines.leftOut(outcome.leftOut) { console.warn(leftOut) }
+    for remark in outcome.remarks.prefix(Self.mostRemarks) { console.warn(remark.printable) }
+    if outcome.remarks.count > Self.mostRemarks {
+      console.warn("and \(outcome.remarks.count - Self.mostRemarks) more like it; --json has all")
+    }
     if json {
       console.print(
         .record([
@@ -218,7 +239,7 @@ struct Convert: Command {
           "source_bytes": .int(Int64(outcome.sourceBytes)), "bytes": .int(Int64(outcome.bytes)),
           "reading": outcome.reading, "left_out": outcome.leftOut,
           "failed": .array(outcome.failed.map(\.json)),
-          "remarks": .array(remarks.map { .string($0) }),
+          "remarks": .array((remarks + outcome.remarks).map { .string($0) }),
         ]))
       return
     }

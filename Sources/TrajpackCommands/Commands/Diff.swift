@@ -169,8 +169,13 @@ struct Diff: Command {
     // What the conversion left out is left out here, too, unless it has been mended.
     let leftOut = (plan?["left_out"]?["files"]?.array ?? []).contains { $0["recording"] != nil }
     series.skipsErrors = leftOut
+    var mapping = MappingOptions()
+    if let kept, MappedFormats.formats.contains(where: { $0.name == format }) {
+      mapping = MappingOptions(json: kept)
+    }
+    mapping = try tables.mapping(over: mapping, rate: rate, skipsErrors: leftOut)
     let importer = try FormatRegistry.importer(
-      [path], from: format, wildworld: settings, series: series, values: values,
+      [path], from: format, wildworld: settings, series: series, mapping: mapping, values: values,
       valuesPartial: valuesPartial)
     var template = Array("\(TemporaryFolder.path)/trajpack-diff-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else {

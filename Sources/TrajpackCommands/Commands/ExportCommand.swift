@@ -163,9 +163,11 @@ struct ExportCommand: Command {
     let progress = console.progress("exporting", items: "episodes")
     let counters = progress.counters
     let (count, isComplete): (Int, Bool)
+    var remarks: [String: (first: String, count: Int)] = [:]
     do throws(TrajpackError) {
       (count, isComplete) = try Export.run(
-        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested }
+        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested },
+        noted: { id, text in remarks[text, default: (id, 0)].count += 1 }
       ) { id in
         counters.begin(id)
         counters.advance(bytes: 0, items: 1)
@@ -184,6 +186,11 @@ struct ExportCommand: Command {
       return
     }
     progress.finish("exported")
+    for (text, (first, count)) in remarks.sorted(by: { $0.value.first < $1.value.first }).prefix(20)
+    {
+      console.warn("\(first)\(count > 1 ? " and \(count - 1) more" : ""): \(text)".printable)
+    }
+    if remarks.count > 20 { console.warn("and \(remarks.count - 20) more like it") }
     console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")
     if ValueFile.isDocument("\(destination)/values.json") {
       console.print(

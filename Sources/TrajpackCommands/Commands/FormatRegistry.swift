@@ -4,10 +4,10 @@ import TrajpackStore
 
 /// The formats there are, and which of them a path holds.
 enum FormatRegistry {
-  static let formats: [FormatDescription] = [
-    WildWorldImporter.format, SeriesImporter.format,
-    NPZExporter.format, CSVExporter.format,
-  ]
+  static let formats: [FormatDescription] =
+    [WildWorldImporter.format, SeriesImporter.format] + MappedFormats.formats + [
+      NPZExporter.format, CSVExporter.format,
+    ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }
   static var writable: [String] { formats.filter(\.writes).map(\.name) }
@@ -16,9 +16,11 @@ enum FormatRegistry {
   static func importer(
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
     transcoding targets: [String: VideoTarget] = [:], threads: Int = 1,
-    series: SeriesOptions = SeriesOptions(), values: String? = nil, valuesPartial: Bool = false
+    series: SeriesOptions = SeriesOptions(), mapping: MappingOptions = MappingOptions(),
+    values: String? = nil, valuesPartial: Bool = false
   ) throws(TrajpackError) -> any Importer {
-    var importer = try importer(paths, from: from, wildworld: wildworld, series: series)
+    var importer = try importer(
+      paths, from: from, wildworld: wildworld, series: series, mapping: mapping)
     if !targets.isEmpty {
       guard let samples = importer as? WildWorldImporter else {
         throw TrajpackError(
@@ -55,7 +57,8 @@ enum FormatRegistry {
   }
 
   private static func importer(
-    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions
+    _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions,
+    mapping: MappingOptions
   ) throws(TrajpackError) -> any Importer {
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
@@ -67,6 +70,24 @@ enum FormatRegistry {
       paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
     var name = from
     if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
+    if name != "wildworld", name != "series",
+      let mapped = try MappedFormats.importer(paths, from: name, mapping)
+    {
+      return mapped
+    }
+    if name == nil {
+      for path in paths {
+        guard let known = UnreadFormat.name(of: path) else { continue }
+        throw TrajpackError(
+          .data, "\(path): is \(known), which is not read; 'trajpack formats' lists what is")
+      }
+    }
+    if mapping.isOfTrees {
+      throw TrajpackError(
+        .usage,
+        "--episodes, --axes and --map are for HDF5 files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+      )
+    }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }
     switch name {
     case "series": return try SeriesImporter(paths, options: series)
@@ -74,6 +95,7 @@ enum FormatRegistry {
     default:
       // A file that may not be read is recognised as nothing.
       try SourceCheck.check(paths, readable: true)
+      for path in paths { try SeriesImporter.refuseKnown(path) }
       throw TrajpackError(
         .data,
         "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "

@@ -141,14 +141,3 @@ enum EpisodeSearch {
         + "'trajpack info \(dataset.path) --episodes' lists them")
   }
 }
-
-extension Sequence {
-  /// `map` with a typed error.
-  func mapThrowing<Result>(
-    _ transform: (Element) throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> [Result] {
-    var out: [Result] = []
-    for element in self { out.append(try transform(element)) }
-    return out
-  }
-}

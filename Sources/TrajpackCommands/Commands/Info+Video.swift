@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackLoader
+import TrajpackSources
 import TrajpackStore
 
 extension Info {
@@ -31,8 +32,61 @@ extension Info {
               : "no keyframe")
           + ", \(bytes) \(isLinked ? "linked" : isChunked ? "before compression" : "embedded")"
           + (rotation.map { ", rotation by \(Human.figure($0))° not applied" } ?? "")).printable)
+      if let said = remark(track.track, track.stream, metadata.value) {
+        lines.append("  \(said)".printable)
+      }
     }
     return lines
+  }
+
+  /// Where the times of a video's frames are not those of its rows, or its file has more frames; `nil` where neither
+  /// is so.
+  private static func remark(
+    _ track: ShardIndex.Track, _ stream: Stream, _ metadata: JSONValue
+  ) -> String? {
+    let file = FileSystem.name(of: metadata["file"]?.string ?? stream.name)
+    var said: [String] = []
+    if case .regular(_, let rate) = track.clock,
+      let spacing = FrameSpacing(json: metadata[FrameSpacing.member]),
+      let text = spacing.sentence(of: file, at: rate)
+    {
+      said.append(text)
+    }
+    if let frames = metadata["file_frames"]?.int, frames > track.rows.count {
+      said.append(
+        "\(file): the file has \(frames) frames and the recording \(track.rows.count) rows")
+    }
+    return said.isEmpty ? nil : said.joined(separator: "; ")
+  }
+
+  /// What a user should know of the videos of a dataset, each sentence once with the first recording that it is true
+  /// of and their number. Only metadata is read.
+  static func videoRemarks(_ dataset: Dataset) throws(TrajpackError) -> [String] {
+    var texts: [String] = []
+    var ids: [String: (first: String, count: Int)] = [:]
+    for number in dataset.shardPaths.indices {
+      let shard = try dataset.shard(number)
+      let videos = shard.schema.streams.map(\.isVideo)
+      guard videos.contains(true) else { continue }
+      for number in 0..<shard.index.episodeCount {
+        let episode = shard.index.episode(number)
+        for track in episode.tracks.map(shard.index.track) where videos[track.stream] {
+          // Most videos have nothing to say.
+          guard
+            track.metadata.contains("\"\(FrameSpacing.member)\"")
+              || track.metadata.contains("\"file_frames\""),
+            let text = remark(
+              track, shard.schema.streams[track.stream], try JSONValue(parsing: track.metadata))
+          else { continue }
+          if ids[text] == nil { texts.append(text) }
+          ids[text, default: (episode.id, 0)].count += 1
+        }
+      }
+    }
+    return texts.map { text in
+      let (first, count) = ids[text] ?? ("", 1)
+      return "\(first)\(count > 1 ? " and \(count - 1) more" : ""): \(text)"
+    }
   }
 
   /// Frames at which decoding may begin.

@@ -44,14 +44,22 @@ struct Info: Command {
       console.write(plan.text(indent: 2).printableJSON + "\n")
       return
     }
-    let (current, summary, values) = try Dataset.read(dataset) { (opened) throws(TrajpackError) in
-      (opened, try DatasetSummary(opened), try opened.values(.known).table)
+    let (current, summary, values, remarks) = try Dataset.read(dataset) {
+      (opened) throws(TrajpackError) in
+      (
+        opened, try DatasetSummary(opened), try opened.values(.known).table,
+        try Self.videoRemarks(opened)
+      )
     }
     if json {
-      console.print(InfoJSON.document(current, summary, values))
+      console.print(InfoJSON.document(current, summary, values, remarks))
     } else {
       show(summary, of: current, console)
       ValueLines.print(values, console)
+      for remark in remarks.prefix(20) { console.warn(remark.printable) }
+      if remarks.count > 20 {
+        console.warn("and \(remarks.count - 20) more like it; --json has all")
+      }
     }
   }
 

@@ -4,7 +4,7 @@ import TrajpackStore
 /// The JSON of `trajpack info --json`.
 enum InfoJSON {
   static func document(
-    _ dataset: Dataset, _ summary: DatasetSummary, _ values: ValueTable
+    _ dataset: Dataset, _ summary: DatasetSummary, _ values: ValueTable, _ remarks: [String]
   ) -> JSONValue {
     .record([
       "dataset": .string(dataset.path), "complete": .bool(dataset.isComplete),
@@ -26,6 +26,7 @@ enum InfoJSON {
           ])
         }), "streams": .array(summary.streams.map { stream($0, summary.statistics) }),
       "values": ValueLines.json(values),
+      "remarks": .array(remarks.map { .string($0) }),
       "source": dataset.manifest?.source, "statistics": summary.statistics.json,
     ])
   }

@@ -82,7 +82,20 @@ struct TableReading: ArgumentSet {
           "Cut series into episodes behind rows where one of these arrays or columns is true, as 'terminals,timeouts'."
       ),
       .option(
-        "--episode-ends", to: \.episodeEnds, value: "NAME",
+        "--episodes", to: \.episodes, value: "PATTERN",
+        help:
+          "Of an HDF5 file: the groups that are an episode each, as 'data/demo_*'; '/' for a file an episode."
+      ),
+      .option(
+        "--axes", to: \.axes, value: "AXES",
+        help:
+          "What the axes of arrays are, as 'env,traj,time,dim' or 'X=traj,time,dim': time counts rows, env, traj, episode, trial, run, sample, batch and seed count recordings, all others are the shape of a row."
+      ),
+      .option(
+        "--map", to: \.map, value: "STREAM/CHANNEL=PATH",
+        help: "Take this array as that channel, and only those that are given so."),
+      .option(
+        "--episode-ends", "--ends", to: \.episodeEnds, value: "NAME",
         help:
           "Cut the arrays of an archive into episodes at the ends that this array counts up, as [4, 10]."
       ),
@@ -115,6 +128,9 @@ struct TableReading: ArgumentSet {
   var constants: [String] = []
   var terminals: [String] = []
   var episodeEnds: String?
+  var episodes: String?
+  var axes: [String] = []
+  var map: [String] = []
   var kinds: [String] = []
   var units: [String] = []
 
@@ -168,6 +184,30 @@ struct TableReading: ArgumentSet {
       options.kinds[name] = known
     }
     for (name, unit) in try Self.pairs(units, "--unit") { options.units[name] = unit }
+    return options
+  }
+
+  /// The options of formats that map arrays to streams.
+  ///
+  /// - Parameter base: Those that count where the command line says nothing.
+  func mapping(
+    over base: MappingOptions = MappingOptions(), rate: Rational?, skipsErrors: Bool = false
+  ) throws(TrajpackError) -> MappingOptions {
+    let series = try options()
+    var options = base
+    if let episodes { options.episodes = episodes }
+    if let episodeEnds { options.ends = episodeEnds }
+    if !axes.isEmpty { options.axes = axes }
+    if !map.isEmpty { options.map = map }
+    if let time { options.time = time }
+    if let timeUnit { options.timeUnit = timeUnit }
+    if let rate { options.rate = rate }
+    if !members.isEmpty { options.members = series.members }
+    if !excludedMembers.isEmpty { options.excluded = series.excludedMembers }
+    if !terminals.isEmpty { options.terminals = series.terminals }
+    options.kinds.merge(series.kinds) { _, new in new }
+    options.units.merge(series.units) { _, new in new }
+    options.skipsErrors = options.skipsErrors || skipsErrors
     return options
   }
 

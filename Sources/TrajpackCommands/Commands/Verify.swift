@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackStore
 
 /// `trajpack verify`: every stored byte against its checksum.
@@ -14,10 +15,20 @@ struct Verify: Command {
     superseded (a joined shard has their episodes) or unacknowledged (the writer stopped before it listed \
     them); any other is an orphan, which counts as damage: the list has lost it, or it was put there.
 
+    With --frames videos are decoded too, all frames or a sample, and compared with the checksums that \
+    'convert --frame-hashes' has kept; a frame that differs is named by episode, stream and number.
+
     The digest of a shard stands in its dataset's manifest or journal. Of a shard by itself the index and \
     the chunks are checked, which is all that trajpack reads, but not what only other HDF5 programs look at.
     """
-  static var examples: [Example] { [("trajpack verify ww", "Check a dataset after copying it.")] }
+  static var examples: [Example] {
+    [
+      ("trajpack verify ww", "Check a dataset after copying it."),
+      (
+        "trajpack verify ww --frames --sample 1% --seed 3", "Decode a hundredth of the frames, too."
+      ),
+    ]
+  }
   static var parameters: [Parameter<Self>] {
     [
       .positional(
@@ -25,14 +36,34 @@ struct Verify: Command {
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor."),
+      .flag(
+        "--frames", to: \.frames, help: "Decode videos, and compare frames with their checksums."),
+      .option(
+        "--sample", to: \.sample, value: "SHARE",
+        help: "With --frames: decode a share of each video's frames, as 1% or 0.01."),
+      .option(
+        "--seed", to: \.seed, value: "N", in: 0...Int.max,
+        help: "With --sample: decides which frames (0)."),
+      .option(
+        "--media", to: \.media, value: "DIR", completes: .folders,
+        help: "With --frames: the folder in which linked videos lie."),
+      .flag(
+        "--allow-outside", to: \.allowsOutside,
+        help: "With --media: links in it may lead out of it."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
   var dataset = ""
   var jobs: Int?
+  var frames = false
+  var sample: String?
+  var seed: Int?
+  var media: String?
+  var allowsOutside = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    let frameSample = try frameSample()
     let isFolder = FileSystem.item(at: dataset) == .folder
     // Names first: what a writer has renamed by then is listed afterwards, but for its last shard.
     let names = isFolder ? try FileSystem.names(in: dataset) : []
@@ -92,8 +123,18 @@ struct Verify: Command {
       throw TrajpackError(
         .data, "\(dataset): was changed or replaced while it was verified; run verify again")
     }
+    var decoded: FrameVerification.Result?
+    if let frameSample, total.damages.isEmpty {
+      decoded = try verifyFrames(frameSample, pool, console)
+      total.damages += decoded?.damages ?? []
+      if Interrupt.isPending, Interrupt.wasObserved {
+        console.warn("stopped; frames that were not decoded are not checked")
+        if let first = total.damages.first { throw first }
+        return
+      }
+    }
     if json {
-      console.print(document(total, opened, unnamed, oldSideFiles))
+      console.print(document(total, opened, unnamed, oldSideFiles, decoded))
     } else {
       for item in unnamed.items { console.print(Self.line(item)) }
       for name in oldSideFiles {
@@ -110,6 +151,7 @@ struct Verify: Command {
             + ", \(Human.bytes(total.bytes)) match their checksums"
         )
       }
+      if !json, let decoded { console.print("\(dataset): \(Self.line(decoded))") }
       if let unfinished = opened.unfinished { console.warn(unfinished) }
       if !json, opened.entries.isEmpty {
         console.print("without a manifest there is no digest to compare HDF5's own structures with")
@@ -135,12 +177,18 @@ struct Verify: Command {
 
   private func document(
     _ total: Verification.Result, _ opened: Dataset, _ unnamed: UnnamedShards,
-    _ oldSideFiles: [String]
+    _ oldSideFiles: [String], _ decoded: FrameVerification.Result?
   ) -> JSONValue {
     .record([
       "dataset": .string(dataset), "shards": .int(Int64(opened.shardPaths.count)),
       "side_files": .int(Int64(opened.sideFiles.count)), "chunks": .int(Int64(total.chunks)),
       "bytes": .int(Int64(total.bytes)),
+      "frames": decoded.map {
+        .record([
+          "videos": .int(Int64($0.videos)), "matching": .int(Int64($0.matching)),
+          "without_checksum": .int(Int64($0.unhashed)),
+        ])
+      },
       "complete": .bool(opened.isComplete),
       "unlisted": .array(
         unnamed.items.map {

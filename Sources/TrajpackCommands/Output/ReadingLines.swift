@@ -22,6 +22,9 @@ enum ReadingLines {
     case "npz", "npy":
       let names = (reading["arrays"]?.array ?? []).compactMap(\.string)
       parts.append("\(names.count == 1 ? "array" : "arrays") \(listed(names))")
+      if let count = reading["recordings"]?.int {
+        parts.append("first axis \(Human.count(count, "recordings"))")
+      }
     case "values": parts.append(values(reading))
     case let type?: parts.append(type)
     case nil: break

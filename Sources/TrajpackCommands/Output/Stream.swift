@@ -42,7 +42,7 @@ struct Descriptor: OutputStream {
   }
 }
 
-/// Keeps what is written, for tests.
+/// Keeps what is written.
 final class Recording: OutputStream {
   private let bytes = Mutex<[UInt8]>([])
   let isTerminal: Bool

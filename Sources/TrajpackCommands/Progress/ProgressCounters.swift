@@ -50,8 +50,8 @@ final class ProgressCounters: Sendable {
     items.wrappingAdd(newItems, ordering: .relaxed)
   }
 
-  /// Counts bytes that were read of files which are read twice until they are done, so that progress moves within
-  /// one large file.
+  /// Counts bytes of files each of which is told three times until it is done, examined, drafted and written, so that
+  /// progress moves within one large file.
   func read(bytes newBytes: Int) { readBytes.wrappingAdd(newBytes, ordering: .relaxed) }
 
   /// Names what is being worked on; the name may come from a file.
@@ -60,7 +60,7 @@ final class ProgressCounters: Sendable {
   var snapshot: Snapshot {
     let resumed = resumedBytes.load(ordering: .relaxed)
     let read = min(
-      resumed + readBytes.load(ordering: .relaxed) / 2, totalBytes.load(ordering: .relaxed))
+      resumed + readBytes.load(ordering: .relaxed) / 3, totalBytes.load(ordering: .relaxed))
     return Snapshot(
       bytes: max(bytes.load(ordering: .relaxed), read), items: items.load(ordering: .relaxed),
       totalBytes: totalBytes.load(ordering: .relaxed),

@@ -76,6 +76,9 @@ final class BatchPlan: @unchecked Sendable {
   /// Where each window's finishes begin, and one more.
   var finishStarts: [Int] = []
   var maps: [RowInterpolation] = []
+  /// Which windows are mirrored, and what becomes of pixels in each: a map for each stream of frames that others follow.
+  var mirrored: [Bool] = []
+  var pixelMaps: [PixelMap] = []
   private(set) var staging: UnsafeMutableRawPointer?
   private var capacity = 0
   var stagingBytes = 0

@@ -101,6 +101,11 @@ final class Planner {
     plan.finishStarts.removeAll(keepingCapacity: true)
     plan.maps.removeAll(keepingCapacity: true)
     plan.stagingBytes = 0
+    if let frames = setup.frames, frames.follows {
+      plan.mirrored = [Bool](repeating: false, count: places.count)
+      plan.pixelMaps = [PixelMap](
+        repeating: PixelMap(), count: places.count * frames.followed.count)
+    }
     plan.remaining = [Int32](repeating: 0, count: places.count)
     plan.failures = [TrajpackError?](repeating: nil, count: places.count)
     for (number, place) in places.enumerated() {
@@ -129,6 +134,7 @@ final class Planner {
         setup.layout.firstEpisodes[place.dataset] + context.shard.firstEpisode
         + context.reference.episode
     }
+    try geometry(context, plan)
     if let places = setup.layout.meta { try meta(places, place, context, plan) }
     if !setup.layout.values.isEmpty { values(place, context, plan) }
     for group in setup.layout.groups.indices {

@@ -60,7 +60,7 @@ final class RowConverter {
         } else if let staging = plan.staging {
           let from = UnsafeRawPointer(
             staging + finish.staging + n * program.directRow + channel.staging)
-          write(from, nil, 0, channel, selected, group: group, to: out)
+          write(from, nil, 0, channel, selected, group: group, Int(finish.window), plan, to: out)
           observe(from, channel, selected, finish, t, plan)
         }
       }
@@ -109,7 +109,8 @@ final class RowConverter {
         }
         let out =
           plan.memory + selected.place.byte(Int(finish.window), Int(map.out), Int(finish.slot))
-        write(a, b, map.rest, channel, selected, group: group, to: out)
+        write(
+          a, b, map.rest, channel, selected, group: group, Int(finish.window), plan, to: out)
         guard selected.observed != nil else { continue }
         observe(a, channel, selected, finish, Int(map.out), plan)
         if let b { observe(b, channel, selected, finish, Int(map.out), plan, joins: true) }
@@ -126,14 +127,17 @@ final class RowConverter {
   /// Writes one row of a channel, between rows `a` and `b` where there are two.
   private func write(
     _ a: UnsafeRawPointer, _ b: UnsafeRawPointer?, _ rest: Double, _ finish: ChannelConversion,
-    _ selected: SelectedChannel, group: Int, to out: UnsafeMutableRawPointer
+    _ selected: SelectedChannel, group: Int, _ window: Int, _ plan: BatchPlan,
+    to out: UnsafeMutableRawPointer
   ) {
     if finish.isPlain, b == nil {
       out.copyMemory(from: a, byteCount: selected.rowBytes)
       return
     }
     let count = selected.channel.elements
-    if b == nil, finish.stored == selected.type, finish.decimals == nil, !finish.stored.isFloat {
+    if b == nil, finish.stored == selected.type, finish.decimals == nil, !finish.stored.isFloat,
+      selected.following == nil
+    {
       // Whole numbers stay exact: only what is missing is written anew.
       out.copyMemory(from: a, byteCount: selected.rowBytes)
       if let fill = selected.fill?.integer, finish.missing == .sentinel {
@@ -153,6 +157,9 @@ final class RowConverter {
           Blending.blend(x, y, rest, count: count, selected.blend)
         }
       }
+      if let following = selected.following {
+        follow(following, x, count: count, window, plan)
+      }
       if !selected.scale.isEmpty {
         selected.shift.withUnsafeBufferPointer { shift in
           selected.scale.withUnsafeBufferPointer { scale in
@@ -166,6 +173,21 @@ final class RowConverter {
       }
       ElementWriting.write(x, count: count, as: selected.type, to: out)
     }
+  }
+
+  /// Changes values as the window's pictures were.
+  private func follow(
+    _ following: FrameFollowing, _ x: UnsafeMutablePointer<Double>, count: Int, _ window: Int,
+    _ plan: BatchPlan
+  ) {
+    guard let frames = setup.frames, frames.follows else { return }
+    var map = PixelMap()
+    if case .pixels(let target, _) = following,
+      let number = frames.followed.firstIndex(of: target)
+    {
+      map = plan.pixelMaps[window * frames.followed.count + number]
+    }
+    following.apply(x, count: count, map, isMirrored: plan.mirrored[window])
   }
 
   private func observe(

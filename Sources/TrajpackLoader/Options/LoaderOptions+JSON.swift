@@ -93,6 +93,19 @@ extension LoaderOptions {
     case "size": size = try option.rules { (o) throws(TrajpackError) in try o.frameSize() }
     case "pixels": pixels = try option.rules { (o) throws(TrajpackError) in try o.choice() }
     case "layout": layout = try option.rules { (o) throws(TrajpackError) in try o.choice() }
+    case "crop": crop = try option.rules { (o) throws(TrajpackError) in try o.frameCrop() }
+    case "flip":
+      flip = try option.number()
+      guard (0...1).contains(flip) else { throw option.wrong("a probability, 0 to 1") }
+    case "flip_world":
+      guard option.value.members != nil else { throw option.wrong("an object of patterns") }
+      flipWorld = try option.rules { (o) throws(TrajpackError) in
+        o.value.double != nil
+          ? [try o.finite()] : try o.list { (o) throws(TrajpackError) in try o.finite() }
+      }
+    case "pixels_of":
+      guard option.value.members != nil else { throw option.wrong("an object of patterns") }
+      pixelsOf = try option.rules { (o) throws(TrajpackError) in try o.text() }
     case "frame_cache": frameCache = try option.integer(0...1 << 50)
     case "values": values = try option.texts()
     default: try setOrder(name, option)
@@ -185,7 +198,8 @@ extension LoaderOptions {
     "rate", "align", "tolerance", "hold", "max_staleness", "edge", "entities", "dtype", "normalize",
     "normalize_split", "features",
     "fill",
-    "masks", "time", "meta", "size", "pixels", "layout", "frame_cache", "values", "clips", "split",
+    "masks", "time", "meta", "size", "pixels", "layout", "crop", "flip", "flip_world",
+    "pixels_of", "frame_cache", "values", "clips", "split",
     "scheme", "fold", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",

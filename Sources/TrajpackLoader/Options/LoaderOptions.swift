@@ -104,6 +104,12 @@ public struct LoaderOptions: Sendable {
   var size = Rules<[Int]>()
   var pixels = Rules<Pixels>()
   var layout = Rules<FrameLayout>()
+  /// The part of pictures that is taken, [height, width] or [top, left, height, width]; how likely a window is mirrored, and by
+  /// what values of the world are multiplied then; whose pixels channels hold.
+  var crop = Rules<[Int]>()
+  var flip = 0.0
+  var flipWorld = Rules<[Double]>()
+  var pixelsOf = Rules<String>()
   var frameCache: Int?
   /// Values of recordings that batches carry.
   var values: [String] = []

@@ -155,6 +155,21 @@ struct OptionReader {
     return size
   }
 
+  /// What is cut out of frames: [height, width], or [top, left, height, width].
+  func frameCrop() throws(TrajpackError) -> [Int] {
+    let crop = try list { (o) throws(TrajpackError) in try o.integer(0...1 << 15) }
+    guard crop.count == 2 || crop.count == 4, crop.suffix(2).allSatisfy({ $0 > 0 }) else {
+      throw wrong("[height, width], or [top, left, height, width]")
+    }
+    return crop
+  }
+
+  func finite() throws(TrajpackError) -> Double {
+    let value = try number()
+    guard value.isFinite else { throw wrong("finite numbers") }
+    return value
+  }
+
   /// One text, or a list.
   func texts() throws(TrajpackError) -> [String] {
     if let text = value.string { return [text] }

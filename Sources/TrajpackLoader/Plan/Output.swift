@@ -73,6 +73,8 @@ struct SelectedChannel: Sendable {
   var isLeftRaw = false
   /// Whether its rows are decoded frames of a video.
   var isFrames = false
+  /// What becomes of its values when pictures are cut, scaled or mirrored.
+  var following: FrameFollowing?
 
   var path: String { isFrames ? stream : "\(stream)/\(channel.name)" }
   var rowBytes: Int { channel.elements * type.size }

@@ -91,7 +91,7 @@ struct Selection {
     let framed = items.filter(\.isFrames)
     for (name, rules) in [
       ("size", options.size.rules.map(\.pattern)), ("pixels", options.pixels.rules.map(\.pattern)),
-      ("layout", options.layout.rules.map(\.pattern)),
+      ("layout", options.layout.rules.map(\.pattern)), ("crop", options.crop.rules.map(\.pattern)),
     ] {
       for pattern in rules { try Self.check(pattern, name, framed) }
     }

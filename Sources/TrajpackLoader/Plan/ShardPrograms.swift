@@ -112,7 +112,7 @@ final class GroupProgram: @unchecked Sendable {
       let block = schema.blocks[channel.storage.block]
       let isPlain =
         block.type == selected.type && channel.storage.decimals == nil && selected.scale.isEmpty
-        && (selected.fill == nil || channel.missing == .never)
+        && (selected.fill == nil || channel.missing == .never) && selected.following == nil
       let width = channel.elements * block.type.size
       let copy = ColumnCopy(
         source: source, column: channel.storage.column * block.type.size, width: width,

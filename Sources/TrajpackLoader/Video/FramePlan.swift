@@ -8,6 +8,14 @@ struct FrameSetup: Sendable {
   var media: [MediaFolder]
   /// How the frames of each channel of the layout are written, by the number of the channel.
   var outputs: [Int: tpv_output]
+  /// What is cut out of the frames of each channel.
+  var crops: [Int: FrameCrop?]
+  /// How likely a window is mirrored.
+  var flip: Double
+  var seed: UInt64
+  /// The channels of frames whose pixels other channels hold, and whether any channel follows pictures.
+  var followed: [Int]
+  var follows: Bool
   /// Bytes of decoded pictures to keep.
   var cache: Int
   /// Whether windows that follow are likely to want the frames that follow.
@@ -18,9 +26,20 @@ struct FrameSetup: Sendable {
   ) {
     self.media = media
     outputs = [:]
+    crops = [:]
+    (flip, seed) = (options.flip, options.seed)
     for (number, channel) in layout.channels.enumerated() where channel.isFrames {
       outputs[number] = selection.streams[channel.stream]?.output
+      crops[number] = FrameCrop(
+        options.crop.value(stream: channel.stream, channel: channel.channel.name))
     }
+    followed = Set(
+      layout.channels.compactMap {
+        guard case .pixels(let channel, _)? = $0.following else { return nil }
+        return channel
+      }
+    ).sorted()
+    follows = layout.channels.contains { $0.following != nil }
     var isBlock = false
     if case .block = options.shuffle { isBlock = true }
     goesOn = options.shuffle != .global
@@ -107,13 +126,25 @@ extension ChunkWorker {
     // Groups of channels with places of their own may want frames of the same video: they are written alike.
     var frames: [tpv_frame] = []
     var output: tpv_output?
+    var placed: (window: Int32, draw: FrameDraw)?
     for segment in segments {
       let channel = segment.program._withUnsafeGuaranteedRef { $0.frames } ?? 0
       output = setup.outputs[channel]
       let place = self.setup.layout.channels[channel].place
+      let draw: FrameDraw
+      if let placed, placed.window == segment.window {
+        draw = placed.draw
+      } else {
+        draw = setup.draw(Int(segment.window), plan)
+        placed = (segment.window, draw)
+      }
+      let part = setup.place(channel, draw, video.facts)
       for n in 0..<Int(segment.count) {
         let byte = place.byte(Int(segment.window), Int(segment.outRow) + n, Int(segment.slot))
-        frames.append(tpv_frame(frame: Int64(Int(segment.row) + n), memory: plan.memory + byte))
+        frames.append(
+          tpv_frame(
+            frame: Int64(Int(segment.row) + n), memory: plan.memory + byte, left: Int32(part.left),
+            top: Int32(part.top), mirrored: draw.isMirrored ? 1 : 0))
       }
     }
     guard let output else { return }

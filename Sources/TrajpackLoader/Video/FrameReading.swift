@@ -50,13 +50,15 @@ public struct TrackFrames {
   private let source: FrameSource
   private let video: OpenVideo
   private let output: tpv_output
+  private let crop: FrameCrop?
 
   private static let formats: [(String, tpv_format)] = [
     ("rgb24", TPV_RGB24), ("gray8", TPV_GRAY8), ("gray16", TPV_GRAY16), ("native", TPV_NATIVE),
   ]
 
   /// Opens the video of a track. `options`: the JSON of an object with "format" (`rgb24`, `gray8`, `gray16`, `native`;
-  /// by default gray where the video has nothing but brightness), "size" [height, width], and "layout" (`THWC`, `TCHW`).
+  /// by default gray where the video has nothing but brightness), "crop" [top, left, height, width], "size" [height, width], and
+  /// "layout" (`THWC`, `TCHW`).
   ///
   /// - Throws: A usage error where the track is no video or the output cannot be made; ``VideoLibrary/missing``.
   public init(
@@ -67,12 +69,25 @@ public struct TrackFrames {
     guard stream.isVideo else {
       throw TrajpackError(.usage, "stream '\(stream.name)' is no video, so it has no frames")
     }
-    var output = try Self.output(options)
-    source = dataset.frames.source()
+    let (asked, crop) = try Self.output(options)
+    var output = asked
+    source = try dataset.frames.source()
     // Tracks are numbered through the dataset, so that these do.
     video = try source.video(
       shard, VideoKey(shard: 0, track: track), local: number, media: dataset.media)
     count = video.frames
+    if let cut = crop {
+      guard let at = cut.fixed, at.left + cut.width <= video.facts.width,
+        at.top + cut.height <= video.facts.height
+      else {
+        throw TrajpackError(
+          .usage,
+          "\(video.name): a crop of \(cut.width) × \(cut.height) pixels does not lie inside frames of "
+            + "\(video.facts.width) × \(video.facts.height)")
+      }
+      (output.crop_width, output.crop_height) = (Int32(cut.width), Int32(cut.height))
+    }
+    self.crop = crop
     let layout = try video.facts.layout(output, name: video.name)
     output = layout.output
     self.output = output
@@ -87,8 +102,11 @@ public struct TrackFrames {
     }
   }
 
-  private static func output(_ options: String) throws(TrajpackError) -> tpv_output {
+  private static func output(
+    _ options: String
+  ) throws(TrajpackError) -> (tpv_output, FrameCrop?) {
     var output = tpv_output()
+    var crop: FrameCrop?
     let value: JSONValue
     do throws(TrajpackError) {
       value = try JSONValue(parsing: options)
@@ -107,6 +125,10 @@ public struct TrackFrames {
       case "size":
         let size = try option.frameSize()
         (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
+      case "crop":
+        let numbers = try option.frameCrop()
+        guard numbers.count == 4 else { throw option.wrong("[top, left, height, width]") }
+        crop = FrameCrop(numbers)
       case "layout":
         let layout: LoaderOptions.FrameLayout = try option.choice()
         output.planar = layout == .TCHW ? 1 : 0
@@ -114,10 +136,10 @@ public struct TrackFrames {
         throw TrajpackError(
           .usage,
           "there is no option '\(member.name)'"
-            + Suggestion.text(for: member.name, among: ["format", "size", "layout"]))
+            + Suggestion.text(for: member.name, among: ["format", "size", "crop", "layout"]))
       }
     }
-    return output
+    return (output, crop)
   }
 
   /// Decodes frames, in any order and with repetitions, one after the other into `out`.
@@ -137,12 +159,20 @@ public struct TrackFrames {
     }
     guard let start = out.baseAddress, needed > 0 else { return }
     let wanted = frames.enumerated().map { number, frame in
-      tpv_frame(frame: Int64(frame), memory: start + number * bytes)
+      tpv_frame(
+        frame: Int64(frame), memory: start + number * bytes, left: Int32(crop?.fixed?.left ?? 0),
+        top: Int32(crop?.fixed?.top ?? 0), mirrored: 0)
     }
     // Threads of the codec pay off over many frames.
     let threads = wanted.count < 16 ? 1 : min(Int(tp_processors()), 8)
     try source.decode(video, wanted, as: output, threads: threads, goesOn: true)
   }
+
+  /// The shard, stream and episode, for errors.
+  var name: String { video.name }
+
+  /// What has decoded the frames whose checksums are kept, where decoders may differ.
+  var hashDecoder: String? { video.facts.hashDecoder }
 
   /// What is known of the video: members of a JSON object.
   public var description: JSONValue {

@@ -14,6 +14,22 @@ struct FrameSelection: Sendable {
   struct Stream: Sendable {
     var output: tpv_output
     var channel: Channel
+    /// The size of the stored pictures, of the first episode that has them, and what is cut out of them.
+    var width = 0
+    var height = 0
+    var crop: [Int]?
+
+    /// Whether pixels lie elsewhere in what is given out.
+    var isChanged: Bool {
+      crop != nil || Int(output.width) != width || Int(output.height) != height
+    }
+    /// Whether pixels of both go to the same places.
+    func changesLike(_ other: Stream?) -> Bool {
+      guard let other else { return false }
+      return (width, height, output.width, output.height)
+        == (other.width, other.height, other.output.width, other.output.height)
+        && crop == other.crop
+    }
   }
 
   private(set) var streams: [String: Stream] = [:]
@@ -62,6 +78,10 @@ struct FrameSelection: Sendable {
     if let size = options.size.value(stream: name, channel: channel) {
       (output.height, output.width) = (Int32(size[0]), Int32(size[1]))
     }
+    let crop = options.crop.value(stream: name, channel: channel)
+    if let crop = FrameCrop(crop) {
+      (output.crop_height, output.crop_width) = (Int32(crop.height), Int32(crop.width))
+    }
     let isPlanar = options.layout.value(stream: name, channel: channel) == .TCHW
     var seen: VideoFacts?
     for track in 0..<view.index.trackCount {
@@ -77,7 +97,16 @@ struct FrameSelection: Sendable {
       var wanted = output
       wanted.planar = isPlanar ? 1 : 0
       let layout = try facts.layout(wanted, name: place)
-      let found = Stream(layout.output, name)
+      var found = Stream(layout.output, name)
+      (found.width, found.height, found.crop) = (facts.width, facts.height, crop)
+      if let crop, crop.count == 4,
+        crop[0] + crop[2] > facts.height || crop[1] + crop[3] > facts.width
+      {
+        throw TrajpackError(
+          .usage,
+          "\(place): a crop of \(crop[3]) × \(crop[2]) pixels at left \(crop[1]), top \(crop[0]) does not lie inside "
+            + "frames of \(facts.width) × \(facts.height)")
+      }
       guard let known = streams[name] else {
         streams[name] = found
         continue

@@ -23,6 +23,8 @@ struct VideoFacts: Sendable, Equatable {
   var hidden: [[Int]] = []
   /// How frames lie in the archive that are stored as samples; `nil` where they are packets of a video codec.
   var stored: StoredFrames?
+  /// What has decoded the frames whose checksums are kept, where that matters.
+  var hashDecoder: String?
   /// Degrees clockwise that a player turns the pictures; frames are as they are stored.
   var rotation: Double?
 
@@ -54,6 +56,7 @@ struct VideoFacts: Sendable, Equatable {
     sha256 = try reader.text("sha256")
     needsContainer = reader.value["needs_container"]?.bool ?? false
     rotation = reader.value["rotation"]?.double
+    hashDecoder = reader.value["frame_hash"]?["decoder"]?.string
     if let digits = try reader.optionalText("extradata") {
       guard let bytes = Self.bytes(digits), bytes.count <= Self.maximumExtradata else {
         throw try reader.member("extradata").wrong("hexadecimal digits")

@@ -2,7 +2,7 @@ import CVideoTable
 import Synchronization
 import TrajpackFormat
 
-/// The functions of libtrajpack-video, which links FFmpeg and is loaded only where frames are wanted.
+/// The functions of libtrajpack-video, which uses FFmpeg and is loaded only where frames are wanted.
 public enum VideoLibrary {
   private static let table = Atomic<UInt>(0)
 

@@ -80,6 +80,14 @@ public final class Evaluation {
         path: names?.predictions ?? predictions ?? truth, form: self.predictions.form,
         digest: clipped?.predictions ?? self.predictions.digest),
       others: [], episodes: .init(), inputs: [], metrics: [], figures: [])
+    if plans.count(where: { !$0.binding.inputs.isEmpty }) > 1 {
+      self.truth.cache = ReadCache()
+      switch self.predictions {
+      case .archive(let archive) where archive !== self.truth: archive.cache = ReadCache()
+      case .archive: break
+      case .files(let files): files.cache = ReadCache()
+      }
+    }
     verdicts = try request.verdicts.map { (path) throws(TrajpackError) in try Verdicts(path) }
     classes = try request.classes.map { (path) throws(TrajpackError) in try ActionClasses(path) }
     for path in [request.verdicts, request.labels, request.classes].compactMap({ $0 }) {

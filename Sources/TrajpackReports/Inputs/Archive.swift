@@ -9,6 +9,8 @@ final class Archive {
   private let numbers: [String: Int]
   /// Reads the shard of the episode that was asked for last: its neighbours share chunks with it.
   private var reader: (shard: Shard, blocks: BlockReader)?
+  /// Where several metrics are computed: what one has read, for the next.
+  var cache: ReadCache?
 
   init(_ path: String) throws(TrajpackError) {
     data = try OpenDataset(path)
@@ -46,12 +48,14 @@ final class Archive {
     guard let number = numbers[id] else {
       throw TrajpackError(.usage, "\(data.dataset.path): there is no episode '\(id)'")
     }
-    return try Recording(data, number) { [self] shard in
+    let recording = try Recording(data, number) { [self] shard in
       if let reader, reader.shard === shard { return reader.blocks }
       let blocks = BlockReader(shard)
       reader = (shard, blocks)
       return blocks
     }
+    recording.cache = cache
+    return recording
   }
 }
 

@@ -11,6 +11,8 @@ final class PredictionFiles {
   private var episodes: [String: PredictedArrays] = [:]
   /// The episode that was asked for last: what is read of others is let go.
   private var last: PredictedArrays?
+  /// Where several metrics are computed: room for what one has read.
+  var cache: ReadCache?
 
   static let extensions = ["npz", "npy", "csv", "tsv", "jsonl"]
 
@@ -55,7 +57,8 @@ final class PredictionFiles {
     guard let found = episodes[id] else {
       throw TrajpackError(.usage, "\(path): there are no predictions of episode '\(id)'")
     }
-    if let last, last !== found { last.forget() }
+    if let last, last !== found { last.forget(cache) }
+    found.isShared = cache != nil
     last = found
     return found
   }
@@ -114,7 +117,7 @@ final class PredictionFiles {
       return [(id, PredictedArrays(path, [("prediction", reader(array))]))]
     case "csv", "tsv":
       return try PredictionTable.read(
-        file, delimiter: UInt8(ascii: ending == "csv" ? "," : "\t"), selected)
+        file, delimiter: ending == "tsv" ? UInt8(ascii: "\t") : nil, selected)
     case "jsonl": return try PredictionLines.read(file)
     default:
       throw TrajpackError(

@@ -5,12 +5,15 @@ import TrajpackStore
 /// Predictions in a CSV or TSV file: a row a frame, a column a number.
 ///
 /// The column `NAME` is a scalar, `NAME.0`, `NAME.1`, … together an array. A column `episode` says whose
-/// frame it is, a column `row` which; an empty cell and `nan` are no number.
+/// frame it is, a column `row` which; an empty cell, `nan` and the other words for missing values are no number. Cells
+/// are cut, and numbers read, as `trajpack convert` does it. A column of text is an error once it is asked for.
 enum PredictionTable {
   private struct Column {
     var name: String
     /// The numbers of a row, as columns of the file.
     var cells: [Int]
+    /// The first cell that is no number.
+    var fault: String?
   }
 
   private struct Part {
@@ -20,7 +23,7 @@ enum PredictionTable {
   }
 
   static func read(
-    _ file: LocalFile, delimiter: UInt8, _ truth: [String]
+    _ file: LocalFile, delimiter: UInt8?, _ truth: [String]
   ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
     let (columns, parts) = try within(file.path) { () throws(TrajpackError) in
       try scan(file, delimiter, truth)
@@ -36,6 +39,7 @@ enum PredictionTable {
         (
           columns[number].name,
           { () throws(TrajpackError) in
+            if let fault = columns[number].fault { throw TrajpackError(.data, fault) }
             let count = columns[number].cells.count
             let out = Numbers(shape: [rows] + (count == 1 ? [] : [count]))
             if part.rows.count < rows {
@@ -57,30 +61,25 @@ enum PredictionTable {
   }
 
   private static func scan(
-    _ file: LocalFile, _ delimiter: UInt8, _ truth: [String]
+    _ file: LocalFile, _ delimiter: UInt8?, _ truth: [String]
   ) throws(TrajpackError) -> ([Column], [Part]) {
-    let scanner = CSVScanner(file, delimiter: delimiter)
-    guard try scanner.next() else { throw TrajpackError(.data, "the table is empty") }
-    let head = (0..<scanner.count).map { scanner[$0].text }
+    let table = try ColumnTable(file, delimiter: delimiter)
+    let head = table.names
     var seen: Set<String> = []
-    if let twice = head.first(where: { !seen.insert($0).inserted }) {
+    if let twice = head.first(where: { !$0.isEmpty && !seen.insert($0).inserted }) {
       throw TrajpackError(.data, "the column '\(twice)' comes twice")
     }
     let episode = head.firstIndex(of: "episode")
     let row = head.firstIndex(of: "row")
-    let columns = columns(head, except: [episode, row, head.firstIndex(of: "time")])
+    var columns = columns(head, except: [episode, row, head.firstIndex(of: "time")])
     guard !columns.isEmpty else { throw TrajpackError(.data, "the table has no column of numbers") }
     var parts: [Part] = []
     var places: [String: Int] = [:]
     let alone =
       episode == nil
       ? try PredictionFiles.only(truth, "the table", "it has no column 'episode'") : ""
-    while try scanner.next() {
-      guard scanner.count == head.count else {
-        throw TrajpackError(
-          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(head.count)")
-      }
-      let id = episode.map { scanner[$0].text } ?? alone
+    while try table.next() {
+      let id = episode.map { table.text($0) } ?? alone
       let place = places[id] ?? parts.count
       if place == parts.count {
         places[id] = place
@@ -90,22 +89,20 @@ enum PredictionTable {
       }
       var number = parts[place].rows.count
       if let row {
-        let text = DecimalLiteral(scanner[row].bytes)
+        let text = table.number(row)
         guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
           throw TrajpackError(
-            .data, "line \(scanner.line): '\(scanner[row].text)' is no number of a row")
+            .data, "line \(table.line): '\(table.text(row))' is no number of a row")
         }
         number = Int(text.mantissa)
       }
       parts[place].rows.append(number)
       for (c, column) in columns.enumerated() {
         for cell in column.cells {
-          let text = DecimalLiteral(scanner[cell].bytes)
-          guard text.form != .text else {
-            throw TrajpackError(
-              .data,
-              "line \(scanner.line): column '\(head[cell])' holds '\(scanner[cell].text)', which "
-                + "is no number")
+          let text = table.number(cell)
+          if text.form == .text, columns[c].fault == nil {
+            columns[c].fault =
+              "line \(table.line): column '\(head[cell])' holds '\(table.text(cell))', which is no number"
           }
           parts[place].numbers[c].append(text.value)
         }

@@ -80,6 +80,10 @@ final class PredictedArrays {
   private let readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]
   private let positions: [String: Int]
   private var kept: [String: Numbers] = [:]
+  /// Whether several metrics take the arrays, so that each gets a copy.
+  var isShared = false
+  /// What stays for the metrics that follow.
+  private var lasting: Set<String> = []
 
   init(_ origin: String, _ readers: [(name: String, read: () throws(TrajpackError) -> Numbers)]) {
     self.origin = origin
@@ -90,12 +94,24 @@ final class PredictedArrays {
 
   var names: [String] { readers.map(\.name) }
 
-  /// Lets go of what was read.
-  func forget() { kept = [:] }
+  /// Lets go of what was read, but for what there is room for.
+  func forget(_ cache: ReadCache?) {
+    guard let cache else {
+      kept = [:]
+      return
+    }
+    for (name, numbers) in kept where !lasting.contains(name) {
+      if cache.takeRoom(for: numbers.values.count) {
+        lasting.insert(name)
+      } else {
+        kept[name] = nil
+      }
+    }
+  }
 
   /// The array of that name; nil where there is none.
   func array(_ name: String) throws(TrajpackError) -> Numbers? {
-    if let known = kept[name] { return known }
+    if let known = kept[name] { return isShared ? known.copied : known }
     guard let reader = positions[name].map({ readers[$0] }) else { return nil }
     let numbers = try within("\(origin), '\(name)'") { () throws(TrajpackError) in
       try reader.read()
@@ -109,7 +125,7 @@ final class PredictedArrays {
         }
       }
     }
-    kept[name] = numbers
+    kept[name] = isShared ? numbers.copied : numbers
     return numbers
   }
 }

@@ -9,6 +9,20 @@ extension Recording {
   func read(
     _ entries: [Entry], on frames: Frames
   ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
+    guard let cache else { return try readAnew(entries, on: frames) }
+    var out = entries.map { cache.find(id, $0, frames) }
+    let missing = entries.indices.filter { out[$0] == nil }
+    for (at, found) in zip(missing, try readAnew(missing.map { entries[$0] }, on: frames)) {
+      cache.keep(id, entries[at], frames, found.numbers, found.covered)
+      out[at] = found
+    }
+    return out.compactMap(\.self)
+  }
+
+  private func readAnew(
+    _ entries: [Entry], on frames: Frames
+  ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
+    guard !entries.isEmpty else { return [] }
     let nowhere = [Bool](repeating: false, count: frames.count)
     var covered: [String: [Bool]] = [:]
     var members: [String: [(numbers: Numbers, channel: Int)]] = [:]

@@ -17,6 +17,8 @@ final class Recording {
   /// The frame of each row of the tracks that were asked for, by their numbers in the dataset, on `placedOn`.
   private var placed: [Int: [Int]] = [:]
   private var placedOn: Frames?
+  /// What was read of it before; `nil` where nothing is kept.
+  var cache: ReadCache?
 
   /// Every channel that holds numbers.
   private(set) lazy var entries: [Entry] = {

@@ -33,9 +33,15 @@ public struct ArrayFile: Sendable {
 
   /// Opens an array of an archive. Only its header is read.
   public init(_ member: ZipArchive.Member) throws(TrajpackError) {
+    try self.init(member, readsDates: false)
+  }
+
+  /// Opens an array of an archive, which may hold dates.
+  init(_ member: ZipArchive.Member, readsDates: Bool) throws(TrajpackError) {
     place = .member(member)
     origin = member.origin
-    header = try NPYHeader(ZipMemberStream(member), available: member.size, origin)
+    header = try NPYHeader(
+      ZipMemberStream(member), available: member.size, origin, readsDates: readsDates)
   }
 
   /// Whether the order of the file differs from the order of reading.

@@ -36,11 +36,19 @@ struct NPYElements {
       case 4: swap(UInt32.self)
       default: swap(UInt64.self)
       }
+    } else if header.dates != nil {
+      out.copyMemory(from: source)
     } else {
       out.copyMemory(from: source)
       guard header.type == .bool, let wrong = source.firstIndex(where: { $0 > 1 }) else { return }
       throw origin.wrong(
         "element \(first + wrong) of a bool array is \(source[wrong]), where 0 and 1 are possible")
+    }
+    guard let months = header.dates?.months else { return }
+    for i in 0..<count {
+      let value = Int64(littleEndian: out.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self))
+      out.storeBytes(
+        of: NPYDates.days(value, months: months).littleEndian, toByteOffset: 8 * i, as: Int64.self)
     }
   }
 

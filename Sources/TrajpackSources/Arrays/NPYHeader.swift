@@ -14,9 +14,11 @@ public struct NPYHeader: Sendable, Equatable {
   public let shape: [Int]
   /// Where the elements begin.
   public let length: Int
+  /// What integers count that are dates or spans of time; `nil` of numbers.
+  let dates: NPYDates?
 
   /// numpy's name of the type as it lies in the file: `float16`, `int32`.
-  public var storedName: String { isHalf ? "float16" : type.rawValue }
+  public var storedName: String { dates?.name ?? (isHalf ? "float16" : type.rawValue) }
   /// Bytes of an element in the file.
   public var storedSize: Int { isHalf ? 2 : type.size }
   /// Elements; the product is known to fit.
@@ -36,18 +38,34 @@ public struct NPYHeader: Sendable, Equatable {
 
   /// Reads the header from the start of `stream`, which holds `available` bytes in all.
   ///
+  /// - Parameter readsDates: Whether dates are read, as integers.
   /// - Throws: A data error where the header is damaged, the type is one that is not read, or the
   ///   shape does not fit the bytes that are there.
   init(
-    _ stream: some ByteStream, available: Int, _ origin: ByteOrigin
+    _ stream: some ByteStream, available: Int, _ origin: ByteOrigin, readsDates: Bool = false
   ) throws(TrajpackError) {
-    try self.init(try Self.fields(stream, available: available, origin), available, origin)
+    try self.init(
+      try Self.fields(stream, available: available, origin), available, origin,
+      readsDates: readsDates)
   }
 
   /// The header that `fields` and the `available` bytes of the file make.
   init(
-    _ fields: Fields, _ available: Int, _ origin: ByteOrigin
+    _ fields: Fields, _ available: Int, _ origin: ByteOrigin, readsDates: Bool = false
   ) throws(TrajpackError) {
+    let descr = fields.literal.descr
+    if readsDates, let order = descr.first, "<>".contains(order),
+      let dates = NPYDates(String(descr.dropFirst()))
+    {
+      (type, isHalf, isBigEndian) = (.int64, false, order == ">")
+      isFortranOrder = fields.literal.fortranOrder
+      shape = fields.literal.shape
+      length = fields.length
+      self.dates = dates
+      try Self.check(shape, 8, dates.name, from: length, available, origin)
+      return
+    }
+    dates = nil
     let kind = try Self.kind(fields.literal.descr, origin)
     (type, isHalf, isBigEndian) = kind
     isFortranOrder = fields.literal.fortranOrder

@@ -8,13 +8,15 @@ public struct NPZ: Sendable {
   /// Members that are no arrays, by their whole names.
   let others: [String]
   private let members: [String: ZipArchive.Member]
+  private let readsDates: Bool
   private let origin: ByteOrigin
 
   /// Opens an archive. Only its directory is read.
   ///
   /// - Parameters:
   ///   - name: How errors call the file; its path where `nil`.
-  ///   - keepsOthers: Whether members that are no arrays are listed in ``others`` instead of refused.
+  ///   - keepsOthers: Whether members that are no arrays are listed in ``others`` instead of refused, and dates are
+  ///     read, as integers.
   /// - Throws: A data error that says what is damaged, or names a member that is no array.
   public init(
     _ file: LocalFile, as name: String? = nil, keepsOthers: Bool = false
@@ -38,13 +40,14 @@ public struct NPZ: Sendable {
     }
     self.names = names
     self.others = others
+    readsDates = keepsOthers
     self.members = members
   }
 
   /// The array of that name. Only its header is read.
   public func array(_ name: String) throws(TrajpackError) -> ArrayFile {
     guard let member = members[name] else { throw origin.wrong("holds no array '\(name)'") }
-    return try ArrayFile(member)
+    return try ArrayFile(member, readsDates: readsDates)
   }
 
   /// What the member of that name holds. Only its header is read.
@@ -57,7 +60,8 @@ public struct NPZ: Sendable {
         ZipMemberStream(member), available: member.size, member.origin)
       if fields.literal.descr.dropFirst().first == "O" { return .objects }
       if let text = try NPYText(fields, member.size, member.origin) { return .text(text) }
-      return .numbers(try NPYHeader(fields, member.size, member.origin))
+      return .numbers(
+        try NPYHeader(fields, member.size, member.origin, readsDates: readsDates))
     } catch {
       throw TrajpackError(
         error.fault, "\(error.message); --exclude-members '\(name)' leaves it out")

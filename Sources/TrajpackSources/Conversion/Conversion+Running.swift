@@ -46,6 +46,7 @@ extension Conversion {
     }
     // What was left out since the last shard, for its record in the journal.
     var untold = point.failed
+    var remarks: [(id: String, text: String)] = []
     for (step, range) in (point.done + shards(of: point.pending)).enumerated() {
       let number = min(step, outcome.shards.count)
       let name = Manifest.shardName(number)
@@ -72,6 +73,8 @@ extension Conversion {
       }
       guard let written else { return outcome }
       outcome.failed += written.failed
+      remarks += written.remarks
+      outcome.remarks = Self.gathered(remarks)
       untold += written.failed
       if written.receipt != nil { note(written.schema) }
       if known != nil {
@@ -117,6 +120,20 @@ extension Conversion {
       outcome.shards, source: .object((planRecord.members ?? []) + (told.members ?? [])),
       sideFiles: try options.sideFiles?(target.path, outcome.shards) ?? [])
     return outcome
+  }
+
+  /// Each sentence once, in the order of the recordings, with the first of them that it is true of and their number.
+  private static func gathered(_ remarks: [(id: String, text: String)]) -> [String] {
+    var texts: [String] = []
+    var ids: [String: (first: String, count: Int)] = [:]
+    for (id, text) in remarks {
+      if ids[text] == nil { texts.append(text) }
+      ids[text, default: (id, 0)].count += 1
+    }
+    return texts.map { text in
+      guard let (first, count) = ids[text] else { return text }
+      return "\(first)\(count > 1 ? " and \(count - 1) more" : ""): \(text)"
+    }
   }
 
   private func refuseDuplicates() throws(TrajpackError) {

@@ -12,6 +12,8 @@ extension Conversion {
     var numbers: [Int]
     /// Those that were left out.
     var failed: [FailedRecording]
+    /// What a user should know of those that it holds, in order.
+    var remarks: [(id: String, text: String)] = []
   }
 
   /// Recordings of a shard while it is made: what is known of those that are taken, and those that are not.
@@ -46,6 +48,7 @@ extension Conversion {
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
       let (source, taken) = (source, batch.taken)
       var bad: (at: Int, error: TrajpackError)?
+      var remarks: [(id: String, text: String)] = []
       do throws(TrajpackError) {
         try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
           try Self.trying(skips) { () throws(TrajpackError) in
@@ -58,7 +61,13 @@ extension Conversion {
           switch found {
           case .value(let draft):
             events.began(recording)
+            if let read = events.read {
+              // What is written counts like another reading of the files.
+              let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
+              writer.tookBytes = { read(Int(Double($0) * share)) }
+            }
             try writer.append(draft)
+            remarks += draft.remarks.map { (recording.id, $0) }
             if told.insert(recording.id).inserted { events.wrote(recording) }
           case .error(let error):
             bad = (at, error)
@@ -85,7 +94,8 @@ extension Conversion {
         throw error
       }
       return Written(
-        receipt: receipt, schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed)
+        receipt: receipt, schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed,
+        remarks: remarks)
     }
   }
 
@@ -184,8 +194,8 @@ extension Conversion {
         queue.append(pool.run { () throws(TrajpackError) in try work(item) })
         next += 1
       }
-      let deferred = queue.removeFirst()
-      guard try take(number, try deferred.value()) else { return }
+      let future = queue.removeFirst()
+      guard try take(number, try future.value()) else { return }
     }
   }
 }

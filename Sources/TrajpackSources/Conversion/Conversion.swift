@@ -42,7 +42,8 @@ public struct Conversion<Source: Importer>: Sendable {
       @Sendable (_ items: Int, _ bytes: Int, _ doneItems: Int, _ doneBytes: Int) -> Void
     /// A recording is being written.
     public var began: @Sendable (Recording) -> Void
-    /// Bytes of recordings were read: once when they are examined, and again when they are drafted.
+    /// Bytes of recordings were read: once when they are examined, and again when they are drafted; and once more as
+    /// their rows are written.
     public var read: (@Sendable (Int) -> Void)?
     /// A recording has been written.
     public var wrote: @Sendable (Recording) -> Void
@@ -81,6 +82,9 @@ public struct Conversion<Source: Importer>: Sendable {
     public var sourceBytes: Int
     /// Recordings that were left out, by this run or earlier ones.
     public var failed: [FailedRecording]
+    /// What a user should know of how recordings were read, each sentence once with the recordings that it is true of:
+    /// those of this run.
+    public var remarks: [String] = []
     /// How the source was read, as the manifest has it: an array of objects.
     public var reading: JSONValue?
     /// The files that were not taken, as the manifest has them, and how many there are.

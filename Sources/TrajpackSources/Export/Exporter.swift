@@ -37,11 +37,16 @@ public final class ExportFolder {
   private let isInterrupted: () -> Bool
   /// Whether an interrupt ended the writing.
   private(set) var isStopped = false
+  /// What a user should know of what was written.
+  private(set) var remarks: [String] = []
 
   init(_ path: String, isInterrupted: @escaping () -> Bool) {
     self.path = path
     self.isInterrupted = isInterrupted
   }
+
+  /// Notes a sentence for the user.
+  func note(_ remark: String) { remarks.append(remark) }
 
   /// Ends the writing after an interrupt, by an error that only ``Export`` sees.
   func goOn() throws(TrajpackError) {
@@ -59,10 +64,12 @@ public struct Export: Sendable {
   ///   - ids: The episodes; all where empty.
   ///   - began: Told of each episode before it is written.
   ///   - isInterrupted: Asked often, also within an episode, which then is not there at all.
+  ///   - noted: Told a sentence of an episode that a user should know.
   /// - Returns: How many episodes were written, and whether that is all that were asked for.
   public static func run(
     _ exporter: some Exporter, _ dataset: Dataset, ids: [String], to destination: String,
-    isInterrupted: @escaping () -> Bool, began: (String) -> Void
+    isInterrupted: @escaping () -> Bool,
+    noted: (_ id: String, _ text: String) -> Void = { _, _ in }, began: (String) -> Void
   ) throws(TrajpackError) -> (episodes: Int, isComplete: Bool) {
     if FileSystem.item(at: destination) != nil {
       guard FileSystem.item(at: destination) == .folder,
@@ -87,9 +94,10 @@ public struct Export: Sendable {
         let episode = shard.index.episode(n)
         guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
         began(episode.id)
-        guard try write(exporter, episode, shard, reader, destination, isInterrupted) else {
-          return (count, false)
-        }
+        guard
+          let remarks = try write(exporter, episode, shard, reader, destination, isInterrupted)
+        else { return (count, false) }
+        for remark in remarks { noted(episode.id, remark) }
         isUsed = true
         count += 1
         rows.append(first + n)
@@ -113,11 +121,12 @@ public struct Export: Sendable {
     return (count, true)
   }
 
-  /// Writes an episode; false where an interrupt came first, and nothing of it is left.
+  /// Writes an episode, and returns what a user should know; `nil` where an interrupt came first, and nothing of it is
+  /// left.
   private static func write(
     _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard,
     _ reader: BlockReader, _ destination: String, _ isInterrupted: @escaping () -> Bool
-  ) throws(TrajpackError) -> Bool {
+  ) throws(TrajpackError) -> [String]? {
     let name = try folderName(episode.id)
     guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
       throw TrajpackError(
@@ -137,12 +146,12 @@ public struct Export: Sendable {
       guard rename(temporary, "\(destination)/\(name)") == 0 else {
         throw .system("cannot be renamed into place", "\(destination)/\(name)")
       }
-      return true
+      return folder.remarks
     } catch {
       for file in (try? FileSystem.names(in: temporary)) ?? [] { unlink("\(temporary)/\(file)") }
       rmdir(temporary)
       if (try? FileSystem.names(in: destination))?.isEmpty == true { rmdir(destination) }
-      if folder.isStopped { return false }
+      if folder.isStopped { return nil }
       throw error
     }
   }

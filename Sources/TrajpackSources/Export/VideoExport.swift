@@ -46,6 +46,11 @@ enum VideoExport {
       guard let mediaFolder else { return }
       try copy(linked: metadata, from: mediaFolder, as: name, in: folder, &hash)
     }
+    if let frames = try metadata.optionalInteger("file_frames"), frames > track.count {
+      folder.note(
+        "\(name) is given back whole, with \(frames) frames where the recording has \(track.count) rows; "
+          + "'trajpack convert --on-mismatch truncate' cuts it again")
+    }
     guard hash.hexadecimal() == wanted else {
       throw TrajpackError(
         .data,

@@ -12,20 +12,15 @@ final class InflatedCache: Sendable {
   /// Files whose bytes are kept: recordings come in order, so two are enough.
   private static let limit = 2
   private let entries = Mutex<[Entry]>([])
-  private let watch = Mutex<(@Sendable (Int) -> Void)?>(nil)
+  /// Told of what is read.
+  let watch = ReadWatch()
   private let archives = Mutex<[(path: String, archive: NPZ)]>([])
-
-  /// Has `body` told how many bytes of tables were read, whenever some were.
-  func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.withLock { $0 = body } }
-
-  /// Notes that bytes of a table were read.
-  func didRead(_ count: Int) { watch.withLock { $0 }?(count) }
 
   /// The archive at a path, whose directory is read once for all of its arrays.
   func archive(_ path: String) throws(TrajpackError) -> NPZ {
     try archives.withLock { (archives) throws(TrajpackError) in
       if let known = archives.first(where: { $0.path == path }) { return known.archive }
-      let archive = try NPZ(try LocalFile(path), as: "", keepsOthers: true)
+      let archive = try NPZ(watch.file(path, times: 2), as: "", keepsOthers: true)
       if archives.count == Self.limit { archives.removeFirst() }
       archives.append((path, archive))
       return archive
@@ -100,7 +95,8 @@ extension ArraySet {
   ) throws(TrajpackError) -> ChannelRows {
     let array =
       shape.isArchive
-      ? try cache.archive(path).array(item.name) : try ArrayFile(try LocalFile(path), as: "")
+      ? try cache.archive(path).array(item.name)
+      : try ArrayFile(cache.watch.file(path, times: 2), as: "")
     guard range.upperBound <= array.header.count else {
       throw TrajpackError(.data, "the file has changed while it was converted; run again")
     }
@@ -143,7 +139,9 @@ extension ArraySet {
       }
       let isForward =
         switch Self.number(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type) {
-        case .whole(let value): whole.add(whole: value)
+        case .whole(let value):
+          item.dates.map { whole.add(Int64(truncatingIfNeeded: value), of: $0.tick) }
+            ?? whole.add(whole: value)
         case .double(let value): doubles.add(value)
         }
       guard isForward else {

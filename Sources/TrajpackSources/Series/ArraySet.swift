@@ -17,6 +17,8 @@ struct ArraySet: Sendable {
     var row: [Int]
     /// Whether an array without rows has a number for each recording of a batch.
     var isPerRecording = false
+    /// What the integers of times count that are dates or spans.
+    var dates: NPYDates?
   }
 
   /// Arrays of one length, which share a clock.
@@ -71,19 +73,27 @@ struct ArraySet: Sendable {
     let isNamed = { (name: String) in SeriesOptions.matches(options.constants, name) }
     let most = arrays.filter { !isNamed($0.name) }.map(\.header.shape.count).max() ?? 0
     let isBatch =
-      options.leadingAxis == .batch || (options.leadingAxis == .auto && !cuts && most >= 3)
+      options.leadingAxis == .batch
+      || (options.leadingAxis == .auto && !cuts && most >= 3
+        && !Self.countsRows(arrays.filter { !isNamed($0.name) }, options))
     guard !cuts || !isBatch else {
       throw TrajpackError(
         .usage,
         "--\(ends == nil ? "terminals" : "episode-ends") cuts arrays whose first axis is time; leave "
           + "--leading-axis batch out")
     }
-    // Times: one axis, or one a recording; never the only array.
+    // Times: one axis, or one a recording, perhaps with a last axis of one; never the only array.
     let leading = isBatch ? 2 : 1
-    let times = arrays.filter { array in
-      let rank = array.header.shape.count
-      return isArchive && options.mayBeTime(array.name) && (rank == 1 || rank == leading)
+    func mayBeTimes(_ array: ArrayMembers.Array) -> Bool {
+      let rank = Self.timeShape(array.header, leading).count
+      return isArchive && (rank == 1 || rank == leading) && !isNamed(array.name)
         && arrays.contains { $0.name != array.name && $0.header.shape.count >= leading }
+    }
+    var times = arrays.filter { options.mayBeTime($0.name) && mayBeTimes($0) }
+    if times.isEmpty, options.time == .auto {
+      // Dates can be nothing else.
+      let dates = arrays.filter { $0.header.dates?.isSpan == false && mayBeTimes($0) }
+      if dates.count == 1 { times = dates }
     }
     if case .named(let name) = options.time, times.isEmpty {
       throw TrajpackError(
@@ -92,6 +102,7 @@ struct ArraySet: Sendable {
       )
     }
     let time = times.first
+    try Self.checkDates(arrays, time?.name)
     let plain = arrays.filter { $0.name != time?.name && !isNamed($0.name) }
     if isBatch { batch = try Self.batch(plain, options) }
     for array in arrays
@@ -118,6 +129,13 @@ struct ArraySet: Sendable {
     }
     let lengths = series.map { $0.header.shape[leading - 1] }
     let together = Set(lengths).count == 1
+    guard together || !isBatch || options.leadingAxis == .batch else {
+      throw TrajpackError(
+        .usage,
+        "the arrays share only their first axis (\(ArrayMembers.shapes(series))): if it is time, say --leading-axis "
+          + "time; if it counts recordings, --leading-axis batch, and --constant for what has no rows"
+      )
+    }
     guard together || (options.segment == nil && !cuts) else {
       let option = options.segment != nil ? "segment" : ends == nil ? "terminals" : "episode-ends"
       throw TrajpackError(
@@ -130,15 +148,15 @@ struct ArraySet: Sendable {
     var groups =
       together
       ? [Group(suffix: "", items: items)] : items.map { Group(suffix: $0.channel, items: [$0]) }
-    sharesTime = groups.map { _ in time?.header.shape.count == 1 }
+    let timeShape = time.map { Self.timeShape($0.header, leading) } ?? []
+    sharesTime = groups.map { _ in timeShape.count == 1 }
     if let time {
       var used = false
-      for i in groups.indices where time.header.shape.last == rows[i] {
-        groups[i].time = Self.item(time, leading: 1, channel: "time")
+      for i in groups.indices where timeShape.last == rows[i] {
+        groups[i].time = Self.item(time, leading: time.header.shape.count, channel: "time")
         used = true
       }
-      guard used, time.header.type != .bool,
-        time.header.shape.count == 1 || time.header.shape[0] == batch
+      guard used, time.header.type != .bool, timeShape.count == 1 || timeShape[0] == batch
       else {
         throw TrajpackError(
           .data,
@@ -181,7 +199,10 @@ struct ArraySet: Sendable {
 
   /// Names of arrays that say where episodes end.
   private static let usualEnds = ["episode_ends"]
-  private static let usualTerminals = ["terminals", "timeouts", "dones", "terminated", "truncated"]
+  private static let usualTerminals = [
+    "terminals", "timeouts", "dones", "terminated", "truncated", "terminal", "done", "terminations",
+    "truncations", "is_terminal", "is_last",
+  ]
 
   /// What a user should know: arrays of other lengths, and those that say where episodes end.
   private func hints(_ series: [ArrayMembers.Array], _ options: SeriesOptions) -> [String] {
@@ -190,15 +211,18 @@ struct ArraySet: Sendable {
       let counts = Dictionary(grouping: rows, by: { $0 }).mapValues(\.count)
       let most = counts.max { ($0.value, $0.key) < ($1.value, $1.key) }?.key
       let others = zip(series, rows).filter { $1 != most }.map(\.0)
-      // Arrays that share nothing but their first axis are more often rows of one recording.
-      let isGuess = batch != nil && options.leadingAxis == .auto
       hints.append(
         "\(ArrayMembers.shapes(others)) \(others.count == 1 ? "has" : "have") other than \(most ?? 0) "
           + "rows, so each array is a stream of its own; --constant makes an array a value of the recording"
-          + (isGuess
-            ? "; the first axis is taken to count recordings: where it is time, say --leading-axis time"
-            : "")
       )
+    }
+    let each = constants.filter(\.isPerRecording).map(\.name)
+    if let batch, options.leadingAxis == .auto, !each.isEmpty {
+      hints.append(
+        "the first axis is taken to count \(batch) recordings of \(rows[0]) rows, with a value of "
+          + each.prefix(4).map { "'\($0)'" }.joined(separator: ", ")
+          + (each.count > 4 ? " and \(each.count - 4) more" : "")
+          + " for each; if it is time, say --leading-axis time")
     }
     if let cut {
       if cut.unfinished > 0 {
@@ -226,7 +250,41 @@ struct ArraySet: Sendable {
     Item(
       name: array.name, channel: channel ?? (array.name == "time" ? "time_" : array.name),
       type: array.header.type, storedName: array.header.storedName,
-      row: Array(array.header.shape.dropFirst(leading)))
+      row: Array(array.header.shape.dropFirst(leading)), dates: array.header.dates)
+  }
+
+  /// The shape of times, without a last axis of one behind the leading axes.
+  private static func timeShape(_ header: NPYHeader, _ leading: Int) -> [Int] {
+    let shape = header.shape
+    return shape.count > 1 && shape.count <= leading + 1 && shape.last == 1
+      ? shape.dropLast() : shape
+  }
+
+  /// Whether an archive itself says that the first axis is time: it has times along it, or marks of the ends of
+  /// episodes, and all arrays of one axis or more share it.
+  private static func countsRows(_ arrays: [ArrayMembers.Array], _ options: SeriesOptions) -> Bool {
+    let counts = Set(arrays.compactMap(\.header.shape.first))
+    let seconds = Set(arrays.filter { $0.header.shape.count > 1 }.map { $0.header.shape[1] })
+    guard counts.count == 1, let count = counts.first else { return false }
+    return arrays.contains { array in
+      guard timeShape(array.header, 1) == [count] else { return false }
+      let last = array.name.pathComponents.last ?? array.name
+      let isTime = array.header.dates != nil || options.mayBeTime(array.name)
+      return usualTerminals.contains(last) || (isTime && !seconds.contains(count))
+    }
+  }
+
+  /// Refuses dates that are no times: nothing else could be done with them.
+  private static func checkDates(
+    _ arrays: [ArrayMembers.Array], _ time: String?
+  ) throws(TrajpackError) {
+    for array in arrays where array.name != time {
+      guard let dates = array.header.dates else { continue }
+      throw TrajpackError(
+        .data,
+        "member '\(array.name)' holds \(dates.name), which is read as times only: --time '\(array.name)' takes it "
+          + "for the times of its rows, --exclude-members '\(array.name)' leaves it out")
+    }
   }
 
   /// The recordings along the first axis, which all arrays that have one must agree on.

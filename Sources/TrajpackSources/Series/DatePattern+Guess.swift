@@ -67,10 +67,18 @@ extension DatePattern {
       }
     }
     if let quarters = quarterForm(&reader) { return [quarters] }
-    guard let first = reader.digits(1...8) else { return [] }
-    guard let separator = reader.take("-/. ") else {
+    if let month = monthForm(&reader) { return [month] }
+    guard let first = reader.digits(1...14) else { return [] }
+    var behind = reader
+    guard first.count != 8 || behind.take(" ") == nil, let separator = reader.take("-/. ") else {
       guard areDigits || !reader.isAtEnd else { return [] }
-      return first.count == 8 ? ["%Y%m%d"] : first.count == 6 && areDigits ? ["%Y%m"] : []
+      switch first.count {
+      case 8: return ["%Y%m%d"]
+      case 6 where areDigits: return ["%Y%m"]
+      case 12 where areDigits: return ["%Y%m%d%H%M"]
+      case 14 where areDigits: return ["%Y%m%d%H%M%S"]
+      default: return []
+      }
     }
     let sign = String(separator)
     if first.count <= 2, let name = reader.word(months.map { String($0.prefix(3)) }) {
@@ -94,6 +102,32 @@ extension DatePattern {
     case (2, 2), (1, 2): return orders(sign, year: "%y")
     default: return []
     }
+  }
+
+  /// Whether a text begins with the first letters of a month.
+  static func beginsWithMonth(_ text: String) -> Bool {
+    let start = text.prefix(3).lowercased()
+    return months.contains { $0.prefix(3).lowercased() == start }
+  }
+
+  /// The form of a month by name at the beginning, as `Mar 2024` or `March 1, 2024`; `nil` where there is none.
+  private static func monthForm(_ reader: inout DateReader) -> String? {
+    var other = reader
+    guard let name = other.word(months.map { String($0.prefix(3)) }) else { return nil }
+    let rest = String(months[name.index].dropFirst(3))
+    let isLong = !rest.isEmpty && other.word([rest]) != nil
+    guard let separator = other.take("-/. ") else { return nil }
+    let form = "\(isLong ? "%B" : "%b")\(separator)"
+    guard let number = other.digits(1...4) else { return nil }
+    if number.count == 4 {
+      reader = other
+      return form + "%Y"
+    }
+    guard number.count < 3 else { return nil }
+    let comma = other.skip(UInt8(ascii: ",")) ? "," : ""
+    guard let behind = other.take("-/. "), other.digits(4...4) != nil else { return nil }
+    reader = other
+    return "\(form)%d\(comma)\(behind)%Y"
   }
 
   /// The form of a quarter at the beginning, as `2020Q1`, `2020-Q1` or `Q1 2020`; `nil` where there is none.

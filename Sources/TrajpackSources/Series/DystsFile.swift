@@ -41,7 +41,10 @@ struct DystsFile: Sendable {
     self.isCompressed = isCompressed
     var json = JSONTokenizer(try Self.stream(file, isCompressed))
     guard try json.token() == UInt8(ascii: "{") else {
-      throw json.wrong("an object of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}")
+      throw TrajpackError(
+        .data,
+        "is JSON, and no file of systems, {name: {\"time\": [...], \"values\": [[...], ...]}}; see 'trajpack formats'"
+      )
     }
     var systems: [System] = []
     var otherBytes = 0
@@ -81,12 +84,13 @@ struct DystsFile: Sendable {
     of system: System, _ cache: InflatedCache
   ) throws(TrajpackError) -> any ByteStream {
     guard isCompressed else {
-      let file = try LocalFile(path)
+      let file = try cache.watch.file(path, times: 2)
       return FileStream(file, system.range.clamped(to: 0..<file.length))
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
       let spool = RowSpool()
-      try Self.stream(LocalFile(path), true).forEachPiece { (bytes) throws(TrajpackError) in
+      try Self.stream(cache.watch.file(path, times: 2), true).forEachPiece {
+        (bytes) throws(TrajpackError) in
         try spool.append(bytes)
       }
       return spool
@@ -131,7 +135,10 @@ struct DystsFile: Sendable {
   ) throws(TrajpackError) {
     let name = TableForm.shown(system.name)
     guard try json.token() == UInt8(ascii: "{") else {
-      throw json.wrong("an object with 'time' and 'values' for the system '\(name)'")
+      throw TrajpackError(
+        .data,
+        "is JSON, and no file of systems: its '\(name)' is no object with 'time' and 'values'; see 'trajpack formats'"
+      )
     }
     var hasValues = false
     try json.object { (json, member) throws(TrajpackError) in

@@ -100,7 +100,7 @@ extension SeriesImporter {
       } else if let item = shape.time {
         let rows = try set.rows(item, group: group, part, of: file.path, cache)
         channels.append(try Self.times(rows, item.type, count))
-        clock = channel.type == .int64 ? .ticks(.one) : .float64
+        clock = channel.type == .int64 ? .ticks(item.dates?.tick ?? .one) : .float64
       }
     }
     return TrackDraft(

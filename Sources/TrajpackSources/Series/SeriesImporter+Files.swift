@@ -105,6 +105,14 @@ extension SeriesImporter {
     }
   }
 
+  /// Refuses by name the kinds of files that are known and not read.
+  ///
+  /// - Throws: A data error for such a file.
+  public static func refuseKnown(_ path: String) throws(TrajpackError) {
+    guard FileSystem.item(at: path) == .file else { return }
+    try within(path) { () throws(TrajpackError) in try refuseOthers(LocalFile(path)) }
+  }
+
   /// Refuses by name what is often found in the place of a table.
   private static func refuseOthers(_ file: LocalFile) throws(TrajpackError) {
     if try GitLFS.isPointer(file) { throw TrajpackError(.data, GitLFS.refusal) }
@@ -114,6 +122,19 @@ extension SeriesImporter {
     if ["<!doctype", "<html", "<?xml", "<head"].contains(where: { lower.hasPrefix($0) }) {
       throw TrajpackError(
         .data, "is an HTML or XML page, and no table; fetch the file itself, not its page")
+    }
+    if first.starts(with: [0xFF, 0xFE]) || first.starts(with: [0xFE, 0xFF]) {
+      throw TrajpackError(
+        .data,
+        "is text in UTF-16, as Excel's 'Unicode text' is; save it as UTF-8 (iconv -f UTF-16 -t UTF-8)"
+      )
+    }
+    let isZip = first.starts(with: [0x50, 0x4B, 3, 4])
+    let isOffice =
+      first.starts(with: [0xD0, 0xCF, 0x11, 0xE0])
+      || isZip && (text.contains("[Content_Types].xml") || text.contains("opendocument"))
+    if isOffice || isZip && file.path.lowercased().hasSuffix(".xlsx") {
+      throw TrajpackError(.data, "is an Excel or Office file; save the sheet as CSV first")
     }
     let marks: [(String, String)] = [
       ("PAR1", "a Parquet file"), ("\u{89}HDF", "an HDF5 file"), ("MATLAB 5.0", "a MATLAB file"),

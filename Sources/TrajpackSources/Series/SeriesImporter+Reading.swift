@@ -41,7 +41,20 @@ extension SeriesImporter {
           }
         }
         let times = shape.groups.compactMap { $0.time?.name }
-        members.append(.init("time", times.first.map { .record(["column": .string($0)]) } ?? .null))
+        let dates = shape.groups.lazy.compactMap { $0.time?.dates }.first
+        members.append(
+          .init(
+            "time",
+            times.first.map {
+              .record([
+                "column": .string($0),
+                "date": dates.map { $0.isSpan ? nil : .string($0.name) } ?? nil,
+                "unit": dates == nil ? nil : "s",
+              ])
+            } ?? .null))
+        if let batch = sets[name]?.batch {
+          members.append(.init("recordings", .int(Int64(batch))))
+        }
       case .systems(_, let hasTime):
         members.append(.init("type", .string("dysts")))
         let isTimed = hasTime && settings.time != .none

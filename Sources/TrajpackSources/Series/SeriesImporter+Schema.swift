@@ -79,7 +79,7 @@ extension SeriesImporter {
       let shape = set.shape.groups[group]
       if let time = shape.time {
         hasTime = true
-        unit = settings.timeUnit ?? "time"
+        unit = time.dates == nil ? settings.timeUnit ?? "time" : "s"
         if !isRegular {
           channels.append(
             ChannelPlan(
@@ -99,7 +99,10 @@ extension SeriesImporter {
             ])
           }),
         "time": shape.time.map {
-          .record(["name": .string($0.name), "dtype": .string($0.storedName)])
+          .record([
+            "name": .string($0.name), "dtype": .string($0.storedName),
+            "date": $0.dates.map { $0.isSpan ? nil : "YYYY-MM-DD hh:mm:ss" } ?? nil,
+          ])
         },
       ])
     } else {

@@ -211,7 +211,7 @@ public struct SeriesImporter: Importer {
   }
 
   /// Tells of the bytes of tables; see ``Importer``.
-  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { cache.watchReads(body) }
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { cache.watch.tell(body) }
 
   /// Reads the rows of a table, or the times of arrays, once.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {

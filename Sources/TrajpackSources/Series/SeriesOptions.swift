@@ -94,7 +94,8 @@ public struct SeriesOptions: Sendable, Equatable {
   func mayBeTime(_ name: String) -> Bool {
     switch time {
     case .auto:
-      return name == "t" || ["time", "date", "timestamp", "datetime"].contains(name.lowercased())
+      return name == "t"
+        || ["time", "date", "timestamp", "timestamps", "datetime"].contains(name.lowercased())
     case .none: return false
     case .named(let wanted): return name == wanted
     }

@@ -99,15 +99,8 @@ extension TableExamination {
       isWord
       ? "if it stands for a missing value, say --missing '\(shown)'; or say \(keeping)"
       : "mend it, or say \(keeping)"
-    let isNumeric = text.text.utf8.allSatisfy { "0123456789,.+-eE".utf8.contains($0) }
-    if isNumeric, text.text.contains(",") {
-      let parts = text.text.split(separator: ",", omittingEmptySubsequences: false)
-      let areThousands = parts.dropFirst().allSatisfy { $0.prefix { $0 != "." }.count == 3 }
-      remedy =
-        areThousands
-        ? "if the comma stands between thousands, say --thousands ','"
-        : "if the comma is a decimal sign, say --decimal ','"
-      remedy += "; or say \(keeping)"
+    if let option = NumberHint.remedy([text.text]) {
+      remedy = "\(option); or say \(keeping)"
     } else if text.text.hasPrefix("#"), form.dialect.comment == nil {
       remedy = "if lines that begin with # are comments, say --comment '#'"
     }

@@ -43,7 +43,8 @@ struct TableHeader {
     let areYears = Self.areYears(numbers.map { first[$0].whole })
     let repeats = body.contains { row in
       let below = numbers.map { row.indices.contains($0) ? row[$0].whole : nil }
-      return Self.isSequence(below) || Self.areYears(below)
+      // Counts below years repeat no years.
+      return Self.areYears(below) || !areYears && Self.isSequence(below)
     }
     guard isSequence || areYears, !repeats, numbers.count >= 2 else {
       self.init(false)

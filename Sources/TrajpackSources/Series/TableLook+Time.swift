@@ -67,14 +67,14 @@ extension TableLook {
     }
   }
 
-  /// Whether whole numbers are all days of the calendar, as 20160131 or, by the month, 201601.
+  /// Whether whole numbers are all days of the calendar, as 20160131 or, by the month, 201601; or times of day with them,
+  /// as 201601312359 or 20160131235959.
   private func areCalendarDigits(_ cells: [TableSample.Cell]) -> Bool {
     !cells.isEmpty
       && cells.allSatisfy { cell in
-        guard let whole = cell.whole, [6, 8].contains(cell.text.trimmingBlanks.count) else {
-          return false
-        }
-        return (1800...2200).contains(whole / (whole > 999_999 ? 10_000 : 100))
+        let digits = cell.text.trimmingBlanks
+        guard cell.whole != nil, [6, 8, 12, 14].contains(digits.count) else { return false }
+        return Int(digits.prefix(4)).map { (1800...2200).contains($0) } ?? false
       }
   }
 
@@ -103,6 +103,7 @@ extension TableLook {
       let isDate = cells(i).first?.text.drop { $0.isNumber }.first.map { "-/:".contains($0) }
       let found = try times(of: i, and: nil, areDigits: true)
       take(i, found ?? (isDate ?? false ? .dates(nil) : .numbers))
+      hintAtDays(i)
       return
     }
     try takeOnlyDates()
@@ -116,13 +117,7 @@ extension TableLook {
   private mutating func takeDateAndTime() throws(TrajpackError) -> Bool {
     let lower = names.map { $0.lowercased() }
     guard let day = lower.firstIndex(of: "date"), let time = lower.firstIndex(of: "time"),
-      !cells(day).isEmpty,
-      cells(time).allSatisfy({ cell in
-        var parts = cell.text.split(separator: ":", omittingEmptySubsequences: false)
-        if parts.count == 1 { parts = cell.text.split(separator: ".") }
-        return parts.count >= 2 && parts[0].count <= 2 && parts[1].count == 2
-          && cell.look != .number
-      }), !cells(time).isEmpty
+      !cells(day).isEmpty, !cells(time).isEmpty, areTimesOfDay(cells(time))
     else { return false }
     guard let found = try times(of: day, and: time, areDigits: true), found != .numbers else {
       return false
@@ -130,6 +125,30 @@ extension TableLook {
     take(day, found)
     form.timeOfDay = time
     return true
+  }
+
+  /// Whether cells are times of day: 23:59, 23.59.59, or digits of one length, 2359 or 235959.
+  private func areTimesOfDay(_ cells: [TableSample.Cell]) -> Bool {
+    let lengths = Set(cells.map { $0.text.trimmingBlanks.utf8.count })
+    if lengths == [4] || lengths == [6], cells.allSatisfy({ $0.whole != nil }) { return true }
+    return cells.allSatisfy { cell in
+      var parts = cell.text.split(separator: ":", omittingEmptySubsequences: false)
+      if parts.count == 1 { parts = cell.text.split(separator: ".") }
+      return parts.count >= 2 && parts[0].count <= 2 && parts[1].count == 2
+        && cell.look != .number
+    }
+  }
+
+  /// Says that rows of one day have one time, where another column seems to have the rest of it.
+  private mutating func hintAtDays(_ column: Int) {
+    let days = cells(column).map(\.text)
+    let others = ["time", "hour", "hours", "hr", "hhmm", "time of day"]
+    guard form.timeIsDate, Set(days).count < days.count,
+      let other = names.first(where: { others.contains($0.lowercased()) && $0 != names[column] })
+    else { return }
+    hints.append(
+      "rows of one day have the same time, as column '\(other)' is read as values: times of day are taken as hh:mm, or "
+        + "as digits of one length (0059, 1300), from a column 'Time' beside 'Date'")
   }
 
   /// Takes the only column of dates where it is the first and they go on; names it where not.
@@ -169,7 +188,7 @@ extension TableLook {
     let cells = cells(column)
     guard let first = cells.first, first.look != .number else { return false }
     guard first.look != .date, let sign = first.text.first else { return first.look == .date }
-    return sign.isNumber
+    return sign.isNumber || DatePattern.beginsWithMonth(first.text)
       || (sign.lowercased() == "q" && first.text.dropFirst().first?.isNumber == true)
   }
 

@@ -63,6 +63,13 @@ struct TableLook {
       if !isTrailing {
         header = [""] + names
         count += 1
+        if names.count == 1, begin.dialect.delimiter == UInt8(ascii: ","),
+          body.allSatisfy({ $0.allSatisfy { $0.whole != nil } })
+        {
+          hints.append(
+            "each row has 2 cells and the header names 1 column, so the first cells were taken for the names of rows; "
+              + "if the comma is the decimal sign, say --delimiter ';' --decimal ','")
+        }
       }
     }
     form = TableForm(begin.dialect, numbers, header: header, count: count)
@@ -168,19 +175,14 @@ struct TableLook {
 
   /// Says which columns of text would be numbers with another option.
   private mutating func hintAtNumbers() {
-    let digits = Set("0123456789.,+-eE ".utf8)
     for i in 0..<form.count where form.isValue(i) {
       let cells = sample.column(i, from: top).filter { $0.look != .empty }
       guard let first = cells.first, cells.allSatisfy({ $0.look == .text }),
-        cells.allSatisfy({ $0.text.utf8.allSatisfy(digits.contains) && $0.text.contains(",") })
+        let remedy = NumberHint.remedy(cells.map(\.text))
       else { continue }
-      let parts = cells.flatMap { $0.text.split(separator: ",").dropFirst() }
-      let areThousands = parts.allSatisfy { $0.prefix { $0 != "." }.count == 3 }
       hints.append(
-        "column '\(form.uniqueNames[i])' is read as text ('\(TableForm.shown(first.text))'); if its comma "
-          + (areThousands
-            ? "stands between thousands, say --thousands ','"
-            : "is the decimal sign, say --decimal ','"))
+        "column '\(form.uniqueNames[i])' is read as text ('\(TableForm.shown(first.text))'); \(remedy)"
+      )
     }
   }
 

@@ -40,6 +40,16 @@ struct TimeProfile: Sendable {
     add(value * Self.scale, digits: 0, Double(value))
   }
 
+  /// Adds a count of ticks of so many seconds; `false` where it lies before the one before, or too far away.
+  mutating func add(_ ticks: Int64, of tick: Rational) -> Bool {
+    let (wide, overflow) = Int128(ticks).multipliedReportingOverflow(
+      by: Self.scale / Int128(tick.denominator) * Int128(tick.numerator))
+    guard ticks != NPYDates.none, !overflow else { return false }
+    var digits = 0
+    while Self.power(digits) < Int128(tick.denominator) { digits += 1 }
+    return add(wide, digits: digits, Double(ticks) * tick.value)
+  }
+
   /// Adds a date; `false` where it lies before the one before.
   mutating func add(_ date: DateText) -> Bool {
     if date.needsText { hasManyForms = true }

@@ -9,7 +9,7 @@ struct TextFile: Sendable {
   /// Bytes of the text.
   let length: Int
   /// Told of what is read; `nil` where nobody asks.
-  private var watch: InflatedCache?
+  private var watch: ReadWatch?
 
   init(_ file: LocalFile) {
     source = .file(file)
@@ -38,7 +38,7 @@ struct TextFile: Sendable {
     let isArchive = first.starts(with: [0x50, 0x4B, 3, 4])
     guard let packing = Self.packing(first) ?? (isArchive ? .zip : nil) else {
       self.init(file)
-      watch = cache
+      watch = cache.watch
       return
     }
     let spool = try cache.spool(path, "") { () throws(TrajpackError) in
@@ -59,7 +59,7 @@ struct TextFile: Sendable {
       return spool
     }
     self.init(spool)
-    watch = cache
+    watch = cache.watch
   }
 
   /// Whether a zip archive holds one file, and that no array.

@@ -62,7 +62,7 @@ struct EmbedSearch {
   mutating func run() throws(TrajpackError) -> EmbedStep {
     switch step.shape {
     case .uniform(let selection, let lags, let dimensions):
-      return try uniform(try channels(selection), lags, dimensions)
+      return try uniform(try channels(selection), selection, lags, dimensions)
     case .joint(let selection, let method, let name):
       return try joint(try channels(selection), method, name)
     case .list: return step
@@ -90,10 +90,11 @@ struct EmbedSearch {
   }
 
   private mutating func uniform(
-    _ channels: [(stream: String, channel: Channel)], _ lags: PlanRules<PlanChoice>,
-    _ dimensions: PlanRules<PlanChoice>
+    _ channels: [(stream: String, channel: Channel)], _ selection: ChannelSelection,
+    _ lags: PlanRules<PlanChoice>, _ dimensions: PlanRules<PlanChoice>
   ) throws(TrajpackError) -> EmbedStep {
     var constants: [String] = []
+    var others: [(path: String, why: String)] = []
     for (stream, channel) in channels {
       let path = "\(stream)/\(channel.name)"
       let lag = lags.value(stream, channel).number
@@ -115,8 +116,21 @@ struct EmbedSearch {
           return constants.append(path)
         }
         if constant < sample.elements.count { sample.elements.removeAll(where: \.isConstant) }
-        try choose(sample, lag, dimension)
+        let known = report
+        do throws(TrajpackError) {
+          try choose(sample, lag, dimension)
+        } catch {
+          // One that was not named, among others: it is left out with the reason.
+          guard error.fault == .data, channels.count > 1, !selection.names(stream, channel) else {
+            throw error
+          }
+          report = known
+          others.append((path, error.message))
+        }
       }
+    }
+    if let first = others.first, report.chosen.isEmpty {
+      throw TrajpackError(.data, "channel '\(first.path)': \(first.why)")
     }
     guard !report.chosen.isEmpty else {
       throw TrajpackError(
@@ -128,6 +142,7 @@ struct EmbedSearch {
       report.warnings.append(
         "left out, since constant: \(constants.joined(separator: ", "))")
     }
+    for (path, why) in others { report.warnings.append("left out \(path): \(why)") }
     return step.resolved(report.chosen)
   }
 

@@ -38,6 +38,8 @@ struct WildWorldExamination: Sendable {
     var entity: Entity
     /// Joints.
     var joints: Int
+    /// The type of its elements: float32 or float64.
+    var type = ElementType.float32
   }
 
   /// The columns of `state.csv`, in its order; `nil` where the sample has none.
@@ -48,6 +50,10 @@ struct WildWorldExamination: Sendable {
   var videos: [WildWorldVideo] = []
   /// Frames that are taken over.
   var frames = 0
+  /// Whether rows and frames of videos belong together by time, because their numbers differ.
+  var isByTime = false
+  /// What a user should know.
+  var remarks: [String] = []
 }
 
 extension WildWorldExamination {

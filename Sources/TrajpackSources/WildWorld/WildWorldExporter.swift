@@ -28,13 +28,15 @@ public struct WildWorldExporter: Exporter {
       throw metadata.wrong("a rate")
     }
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
-    let placed = try tracks.map { (track) throws(TrajpackError) in
+    // Frames of a video may count by times of their own.
+    let videos = tracks.filter(\.stream.isVideo)
+    let placed = try tracks.filter { !$0.stream.isVideo }.map { (track) throws(TrajpackError) in
       FrameTrack(reader: track, first: try Self.frame(of: track, rate))
     }
     // Frames in which nothing is there have no rows. The count ends at the last row: metadata may
     // claim more.
     let last = placed.reduce(0) { max($0, $1.first + $1.reader.count) }
-    let longest = placed.reduce(0) { max($0, $1.reader.count) }
+    let longest = (placed.map(\.reader) + videos).reduce(0) { max($0, $1.count) }
     guard frames >= last, frames - longest <= Self.maximumAbsent else {
       throw metadata.wrong("a number of frames that fits the tracks, not \(frames)")
     }
@@ -51,8 +53,8 @@ public struct WildWorldExporter: Exporter {
       try writeSkeleton(metadata, placed, frames: frames, folder)
     }
     for (stream, name) in WildWorldVideo.files {
-      guard let track = placed.first(where: { $0.reader.stream.name == stream }) else { continue }
-      try VideoExport.write(track.reader, mediaFolder: mediaFolder, as: name, in: folder)
+      guard let track = videos.first(where: { $0.stream.name == stream }) else { continue }
+      try VideoExport.write(track, mediaFolder: mediaFolder, as: name, in: folder)
     }
   }
 
@@ -83,22 +85,25 @@ public struct WildWorldExporter: Exporter {
     let arrays = try metadata.list("skeleton") { (r) throws(TrajpackError) in
       guard
         let array = WildWorldExamination.Array(
-          key: try r.text("key"), joints: try r.integer("joints"))
+          key: try r.text("key"), joints: try r.integer("joints"),
+          of: r.value["type"]?.string == "float64" ? .float64 : .float32)
       else { throw r.wrong("the key of an array") }
       return array
     }
     for array in arrays {
-      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 12 + 1)
+      guard array.joints > 0, array.joints <= 1 << 20, frames <= Int.max / (array.joints * 24 + 1)
       else {
         throw TrajpackError(.data, "metadata.skeleton is damaged: \(array.joints) joints")
       }
-      let rowBytes = array.joints * 12
+      let rowBytes = array.joints * 3 * array.type.size
       let absent = [UInt8](
-        (0..<array.joints * 3).flatMap { _ in le(SkeletonRows.nan) })
+        (0..<array.joints * 3).flatMap { _ in
+          array.type == .float64 ? le(SkeletonRows.longNaN) : le(SkeletonRows.nan)
+        })
       let runs = tracks.filter {
         $0.reader.stream.name.hasPrefix("skeleton/") && $0.reader.track.entity == array.entity
       }
-      try writer.add(array.key, type: .float32, shape: [frames, array.joints, 3]) {
+      try writer.add(array.key, type: array.type, shape: [frames, array.joints, 3]) {
         (write) throws(TrajpackError) in
         var frame = 0
         func fill(to end: Int) throws(TrajpackError) {
@@ -117,10 +122,12 @@ public struct WildWorldExporter: Exporter {
           try fill(to: run.first)
           try run.reader.forEachRun { (rows) throws(TrajpackError) in
             let values = try run.reader.read(channel: 0, rows: rows)
-            guard values.stored == .float32, values.bytes.count == rows.count * rowBytes else {
-              throw TrajpackError(.data, "the joints of '\(array.key)' are no float32")
+            var bytes = values.bytes
+            if values.stored == .float64, array.type == .float32 { bytes = Self.narrowed(bytes) }
+            guard values.stored.isFloat, bytes.count == rows.count * rowBytes else {
+              throw TrajpackError(.data, "the joints of '\(array.key)' are no \(array.type)")
             }
-            try values.bytes.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
+            try bytes.withBytes { (bytes) throws(TrajpackError) in try write(bytes) }
           }
           frame = run.first + run.reader.count
         }
@@ -128,6 +135,21 @@ public struct WildWorldExporter: Exporter {
       }
     }
     try writer.finish()
+  }
+
+  /// The float32 of each float64, which was one when it was converted.
+  private static func narrowed(_ bytes: [UInt8]) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: bytes.count / 2)
+    out.withUnsafeMutableBytes { out in
+      bytes.withUnsafeBytes { bytes in
+        for at in stride(from: 0, to: out.count, by: 4) {
+          let bits = bytes.loadUnaligned(fromByteOffset: 2 * at, as: UInt64.self)
+          let value = Float(Double(bitPattern: UInt64(littleEndian: bits)))
+          out.storeBytes(of: value.bitPattern.littleEndian, toByteOffset: at, as: UInt32.self)
+        }
+      }
+    }
+    return out
   }
 
   /// Writes what belongs to all episodes; see ``Exporter``.

@@ -29,7 +29,7 @@ extension WildWorldImporter {
         try video.draft(
           stream: stream, schema: schema, rate: settings.rate,
           mode: settings.mode(of: video.stream),
-          limit: seen.frames,
+          limit: seen.isByTime ? nil : seen.frames,
           place: "\(sample.place)/\(file)"))
     }
     return EpisodeDraft(
@@ -39,16 +39,21 @@ extension WildWorldImporter {
         "layout": layout.map { .int(Int64($0)) }, "absent": absent,
         "skeleton": seen.arrays.map { arrays in
           .array(
-            arrays.map { .record(["key": .string($0.key), "joints": .int(Int64($0.joints))]) })
+            arrays.map {
+              .record([
+                "key": .string($0.key), "joints": .int(Int64($0.joints)),
+                "type": $0.type == .float32 ? nil : .string($0.type.rawValue),
+              ])
+            })
         },
-      ]), tracks: tracks)
+      ]), tracks: tracks, remarks: seen.remarks)
   }
 
   private func stateRows(
     _ sample: Sample, _ columns: [WildWorldExamination.Column], _ schema: Schema, limit: Int
   ) throws(TrajpackError) -> StateRows {
     var state = StateRows(columns, schema)
-    let scanner = CSVScanner(try LocalFile("\(sample.folder)/state.csv"))
+    let scanner = CSVScanner(try watch.file("\(sample.folder)/state.csv"))
     _ = try scanner.next()
     var frame = 0
     while frame < limit, try scanner.next() {
@@ -90,9 +95,11 @@ extension WildWorldImporter {
     _ sample: Sample, _ array: WildWorldExamination.Array, _ schema: Schema, limit: Int
   ) throws(TrajpackError) -> [TrackDraft] {
     guard let stream = schema.stream(named: array.stream(sample.edges)) else { return [] }
-    let rowBytes = array.joints * 12
-    var rows = SkeletonRows(rowBytes: rowBytes)
-    let archive = try NPZ(LocalFile("\(sample.folder)/skeleton.npz"), as: "skeleton.npz")
+    let stored = schema.streams[stream].channels.first?.type ?? array.type
+    let rowBytes = array.joints * 3 * stored.size
+    var rows = SkeletonRows(joints: array.joints, array.type, as: stored)
+    let archive = try NPZ(
+      watch.file("\(sample.folder)/skeleton.npz", times: 2), as: "skeleton.npz")
     try archive.array(array.key).read { (bytes, _) throws(TrajpackError) in
       try rows.append(bytes, limit: limit)
     }

@@ -36,7 +36,10 @@ extension WildWorldImporter {
       guard !videos.isEmpty else { continue }
       let bytes =
         settings.mode(of: stream) == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
-      plans.append(WildWorldVideo.plan(stream, bytes: bytes))
+      plans.append(
+        WildWorldVideo.plan(
+          stream, bytes: bytes, hashes: settings.hashesFrames,
+          times: examined.contains { $0.1.seen.isByTime }))
     }
     var layouts: [[String]] = []
     for (_, result) in examined {
@@ -130,7 +133,7 @@ extension WildWorldImporter {
   private func skeletons(
     _ examined: [(Recording, WildWorldExaminationResult)], _ graphs: inout [String: [[Int]]]
   ) throws(TrajpackError) -> [StreamPlan] {
-    var joints: [String: (count: Int, source: String, graph: String?)] = [:]
+    var joints: [String: (count: Int, source: String, graph: String?, type: ElementType)] = [:]
     for (recording, result) in examined {
       let edges = try sample(recording).edges
       for array in result.seen.arrays ?? [] {
@@ -153,7 +156,12 @@ extension WildWorldImporter {
           }
           graphs[array.graph] = graph
         }
-        joints[stream] = (array.joints, recording.path, graph == nil ? nil : array.graph)
+        // float64 holds what is float32 in other recordings.
+        let isDouble = array.type == .float64 || joints[stream]?.type == .float64
+        joints[stream] = (
+          array.joints, recording.path, graph == nil ? nil : array.graph,
+          isDouble ? .float64 : .float32
+        )
       }
     }
     return joints.sorted { $0.key < $1.key }.map { name, known in
@@ -162,7 +170,7 @@ extension WildWorldImporter {
         channels: [
           ChannelPlan(
             Channel(
-              name: "joints", kind: .position, type: .float32, shape: [known.count, 3],
+              name: "joints", kind: .position, type: known.type, shape: [known.count, 3],
               units: "game units",
               conventions: [.init("frame", "world"), .init("scale", "game units")], missing: .nan))
         ])

@@ -13,6 +13,8 @@ public struct WildWorldImporter: VideoImporter {
     case refuse
     /// The frames that all files have are taken.
     case truncate
+    /// Videos keep all of their frames, at the times that their containers state.
+    case time
     /// The sample is left out.
     case skip
   }
@@ -25,6 +27,8 @@ public struct WildWorldImporter: VideoImporter {
     public var embedded: Set<String> = []
     /// What happens where files differ in frames.
     public var mismatch = Mismatch.refuse
+    /// Whether a checksum of each decoded frame is kept.
+    public var hashesFrames = false
     /// Frames a second; the data set's README says 30.
     public var rate = Rational(30) ?? .one
 
@@ -37,6 +41,7 @@ public struct WildWorldImporter: VideoImporter {
     /// Reads what a manifest keeps of a conversion, but for what became of the videos.
     public init(json: JSONValue) {
       if let rule = json["on_mismatch"]?.string.flatMap(Mismatch.init) { mismatch = rule }
+      hashesFrames = json["frame_hashes"]?.bool ?? false
       if let rate = json["rate"]?.string.flatMap({ Rational(decimal: $0) }) { self.rate = rate }
     }
   }
@@ -62,6 +67,7 @@ public struct WildWorldImporter: VideoImporter {
   public let recordings: [Recording]
   let samples: [String: Sample]
   let settings: Settings
+  let watch = ReadWatch()
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
   /// The names of its videos.
@@ -75,6 +81,7 @@ public struct WildWorldImporter: VideoImporter {
     .record([
       "video": .string(settings.video.rawValue), "on_mismatch": .string(settings.mismatch.rawValue),
       "rate": .string(settings.rate.description),
+      "frame_hashes": settings.hashesFrames ? true : nil,
     ])
   }
 
@@ -148,6 +155,9 @@ public struct WildWorldImporter: VideoImporter {
     self.samples = samples
     self.leftOut = leftOut
   }
+
+  /// Tells of bytes that are read; see ``Importer``.
+  public func watchReads(_ body: @escaping @Sendable (Int) -> Void) { watch.tell(body) }
 
   /// How the samples were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] {
@@ -257,7 +267,7 @@ public struct WildWorldImporter: VideoImporter {
       return path
     }
     if let csv = try path("state.csv") {
-      let (columns, rows) = try WildWorldExamination.columns(of: LocalFile(csv))
+      let (columns, rows) = try WildWorldExamination.columns(of: watch.file(csv))
       guard rows > 0 else {
         throw TrajpackError(.data, "state.csv has a header but no row")
       }
@@ -267,8 +277,15 @@ public struct WildWorldImporter: VideoImporter {
       counts.append(("state.csv", nil))
     }
     if let npz = try path("skeleton.npz") {
-      let (arrays, frames) = try WildWorldExamination.arrays(of: npz, edges: sample.edges)
+      let (arrays, frames, others) = try WildWorldExamination.arrays(
+        of: npz, edges: sample.edges)
       seen.arrays = arrays
+      if !others.isEmpty {
+        seen.remarks.append(
+          "skeleton.npz: left out "
+            + others.prefix(6).map { "'\($0)'" }.joined(separator: ", ")
+            + (others.count > 6 ? " and \(others.count - 6) more" : "") + " (no joints)")
+      }
       counts.append(("skeleton.npz", frames))
     } else {
       counts.append(("skeleton.npz", nil))
@@ -279,7 +296,7 @@ public struct WildWorldImporter: VideoImporter {
         continue
       }
       let video = try within(name) { () throws(TrajpackError) in
-        try WildWorldVideo(stream: stream, path: file)
+        try WildWorldVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)
       counts.append((name, video.frames))
@@ -289,18 +306,45 @@ public struct WildWorldImporter: VideoImporter {
     if Set(known).count > 1 {
       switch settings.mismatch {
       case .skip: return nil
-      case .truncate: break
-      case .refuse:
-        let list = counts.map { file, frames in
-          "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
+      case .truncate:
+        let list = counts.compactMap { file, frames in frames.map { "\(file) \($0)" } }
+        seen.remarks.append(
+          "the files differ in frames: \(list.joined(separator: ", ")); the first \(seen.frames) are taken"
+            + (seen.videos.contains { $0.frames > seen.frames }
+              ? ", and videos are kept whole" : ""))
+      case .time:
+        let rows = Set(counts.filter { !Self.videoNames.contains($0.file) }.compactMap(\.frames))
+        guard rows.count < 2 else { throw Self.differ(counts) }
+        guard let rows = rows.first else {
+          // Nothing but videos: each has its own count.
+          seen.frames = known.max() ?? 0
+          seen.isByTime = true
+          break
         }
-        throw TrajpackError(
-          .data,
-          "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
-            + "--on-mismatch truncate or skip")
+        seen.frames = rows
+        seen.isByTime = true
+      case .refuse: throw Self.differ(counts)
+      }
+    }
+    if !seen.isByTime {
+      for video in seen.videos {
+        let name = FileSystem.name(of: video.path)
+        if let said = video.spacing.flatMap({ $0.sentence(of: name, at: settings.rate) }) {
+          seen.remarks.append(said)
+        }
       }
     }
     return WildWorldExaminationResult(seen)
+  }
+
+  private static func differ(_ counts: [(file: String, frames: Int?)]) -> TrajpackError {
+    let list = counts.map { file, frames in
+      "\(file) \(frames.map(String.init) ?? "(absent or left out)")"
+    }
+    return TrajpackError(
+      .data,
+      "the files differ in frames: \(list.joined(separator: ", ")); mend them, or use "
+        + "--on-mismatch truncate, time (videos, by the times of their frames) or skip")
   }
 }
 

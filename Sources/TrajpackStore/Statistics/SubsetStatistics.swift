@@ -229,10 +229,10 @@ public struct SubsetStatistics: Sendable {
   }
 
   private final class Tools: @unchecked Sendable {
-    private let monitor = ConditionLock()
+    private let lock = ConditionLock()
     private var free: [Tool] = []
-    func borrow() -> Tool { monitor.locked { free.popLast() } ?? Tool() }
-    func giveBack(_ tool: Tool) { monitor.locked { free.append(tool) } }
+    func borrow() -> Tool { lock.locked { free.popLast() } ?? Tool() }
+    func giveBack(_ tool: Tool) { lock.locked { free.append(tool) } }
   }
 
   /// What is known so far of one component. One thread at a time.

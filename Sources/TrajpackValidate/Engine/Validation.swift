@@ -92,10 +92,10 @@ public final class Validation {
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
     let (rules, config) = (rules, config)
-    let deferred = pool.run { () throws(TrajpackError) in
+    let future = pool.run { () throws(TrajpackError) in
       try open().map { EpisodeOutcome($0, rules, config) }
     }
-    queue.append(Work(ids: ids, shard: shard, outcomes: deferred))
+    queue.append(Work(ids: ids, shard: shard, outcomes: future))
     while queue.count > 2 * pool.count { try settle() }
   }
 

@@ -174,9 +174,9 @@ def test_metadata_that_claim_too_much(tmp_path: Path) -> None:
 def test_flat_memory_over_many_videos(tmp_path: Path) -> None:
     """Decoders and packet tables of 1,000 videos are bounded: by the loader's own count, and by what the process holds.
 
-    A decoder of this size takes 1.4 MB, so keeping them all takes 1.4 GB: the bound on the process is wide, because it has to
-    tell that from an allocator's gaps and nothing less. The allocator gives back what is free before anything is measured, and
-    growth counts from when the caches are full."""
+    A decoder of this size takes 1.4 MB, so keeping them all takes 1.4 GB: the bound on the process is wide, because it
+    has to tell that from an allocator's gaps and nothing less. The allocator gives back what is free before anything is
+    measured, and growth counts from when the caches are full."""
     first = make(tmp_path / "source" / "e0", "h264", frames=8)
     for number in range(1, 1000):
         folder = recording(tmp_path / "source" / f"e{number}", 8)

@@ -4,13 +4,12 @@ import TrajpackSources
 import TrajpackStore
 import TrajpackValidate
 
+extension Severity: ArgumentChoice {}
+
 /// `trajpack validate`: rules on what the numbers mean.
 struct Validate: Command {
   enum Format: String, ArgumentChoice {
     case text, json, sarif, junit, github, html
-  }
-  enum FailChoice: String, ArgumentChoice {
-    case error, warning, suggestion
   }
 
   static let name = "validate"
@@ -83,7 +82,7 @@ struct Validate: Command {
   var config: String?
   var select: [String] = []
   var ignore: [String] = []
-  var failOn = FailChoice.error
+  var failOn = Severity.error
   var sample: String?
   var seed = 0
   var jobs: Int?
@@ -112,7 +111,7 @@ struct Validate: Command {
       outcomes.append(try validate(path, config, pool, console))
     }
     var report = ValidationReport(
-      outcomes, config, failOn: Severity(rawValue: failOn.rawValue) ?? .error)
+      outcomes, config, failOn: failOn)
     if let writeBaseline {
       guard !Interrupt.isPending else { return console.warn("stopped; no baseline was written") }
       try FileSystem.replace(
@@ -210,7 +209,9 @@ struct Validate: Command {
     if let rate = try Convert.rate(rate) { settings.rate = rate }
     var series = try tables.options()
     series.rate = try Convert.rate(rate)
-    return try FormatRegistry.importer([path], from: from, wildworld: settings, series: series)
+    let mapping = try tables.mapping(rate: series.rate)
+    return try FormatRegistry.importer(
+      [path], from: from, wildworld: settings, series: series, mapping: mapping)
   }
 
   private func source(
@@ -266,7 +267,8 @@ struct Validate: Command {
       console.print("\(outcome.dataset): \(outcome.summary)")
     }
     if report.known > 0 {
-      console.print("\(Human.count(report.known, "findings")) of the baseline are left out")
+      console.print(
+        "left out, because the baseline has them: \(Human.count(report.known, "findings"))")
     }
   }
 }

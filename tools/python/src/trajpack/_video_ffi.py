@@ -1,4 +1,4 @@
-"""libtrajpack-video, which decodes frames and alone links FFmpeg: loaded when frames are first wanted.
+"""libtrajpack-video, which decodes frames and alone loads FFmpeg: loaded when frames are first wanted.
 
 The library is found in ``$TRAJPACK_VIDEO_LIBRARY``, else beside the one that reads.
 """
@@ -56,8 +56,7 @@ def load() -> None:
     if not table:
         raise MachineError(f"{path} was built without video: build it with the package trait Video")
     if built.value != found.value:
-        raise MachineError(f"{path} was built for {_release(built.value)} and has found {_release(found.value)}: "
-                           "install the one that it was built for")
+        raise MachineError(f"{path} was built for {_release(built.value)} and finds none{_needs()}")
     _ffi.register_video(table)
     _loaded = library
 

@@ -94,6 +94,13 @@ class Loader(Clipped, Normalized):
         ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
         "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
         ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. See docs/video.md.
+    crop, flip, flip_world, pixels_of
+        ``crop``: ``(height, width)`` of the stored picture, at a place drawn for each window from (seed, epoch, window)
+        and shared by all its videos, or ``(top, left, height, width)``; then ``size`` scales it. ``flip``: how likely a
+        window is mirrored left to right (0), refused beside channels that tell left from right unless ``flip_world``
+        says what their numbers are multiplied by: ``{"player/pos": [-1, 1, 1], "state/action": 1}``. Intrinsics, and
+        points in pixels, follow ``size``, ``crop`` and ``flip``; ``pixels_of``: of which video they are
+        (``{"camera/K": "rgb"}``), where several differ.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
@@ -208,6 +215,10 @@ class Loader(Clipped, Normalized):
         size: Iterable[int] | Mapping[str, Iterable[int]] | None = None,
         pixels: str | Mapping[str, str] | None = None,
         layout: str | Mapping[str, str] | None = None,
+        crop: Iterable[int] | Mapping[str, Iterable[int]] | None = None,
+        flip: float | None = None,
+        flip_world: Mapping[str, float | Iterable[float]] | None = None,
+        pixels_of: Mapping[str, str] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         clips: Any = None,
@@ -254,7 +265,8 @@ class Loader(Clipped, Normalized):
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
-            "size": size, "pixels": pixels, "layout": layout, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
+            "pixels_of": pixels_of, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
             "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),

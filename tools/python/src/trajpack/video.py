@@ -67,7 +67,8 @@ class Video(Table):
         return take(index, len(self), f"'{self.stream.name}'", self._run, self._rows)
 
     def read(self, frames: Iterable[int] | None = None, format: Format | None = None,
-             size: tuple[int, int] | None = None, layout: Literal["THWC", "TCHW"] | None = None) -> NDArray[Any]:
+             size: tuple[int, int] | None = None, layout: Literal["THWC", "TCHW"] | None = None,
+             crop: tuple[int, int, int, int] | None = None) -> NDArray[Any]:
         """Frames by their numbers, in any order and with repetitions; all by default.
 
         format
@@ -79,13 +80,16 @@ class Video(Table):
             ``(height, width)``; gray takes the nearest sample, floor((x + 0.5) w / W); colours a triangle filter.
         layout
             "THWC" or "TCHW" for colours.
+        crop
+            ``(top, left, height, width)`` of the stored picture, which ``size`` scales then.
         """
         wanted = list(range(len(self))) if frames is None else [_options.whole(f, "frames") for f in frames]
         for frame in wanted:
             if not 0 <= frame < len(self):
                 raise UsageError(f"'{self.stream.name}' has {counted(len(self), 'frame')}, so there is no frame "
                                  f"{frame}")
-        given = {"format": format, "size": None if size is None else list(size), "layout": layout}
+        given = {"format": format, "size": None if size is None else list(size), "layout": layout,
+                 "crop": None if crop is None else list(crop)}
         chosen = {k: v for k, v in given.items() if v is not None}
         return self._decode(wanted, json.dumps(chosen).encode(), self._describe(json.dumps(chosen).encode()))
 

@@ -34,6 +34,8 @@ def native(name: str, values: Any) -> np.ndarray[Any, Any]:
         array = array.astype(np.float64, copy=False)
     elif kind not in "iuf":
         raise UsageError(f"'{name}' holds {array.dtype}, not numbers")
+    if array.flags.c_contiguous and array.dtype.isnative:
+        return array
     # A byte order that is not the machine's goes with astype above, but not for float32 and views.
     return np.ascontiguousarray(array, array.dtype.newbyteorder("=")).reshape(array.shape)
 

@@ -154,9 +154,15 @@ def score(evaluator: str, /, **arrays_and_options: Any) -> Scores:
     which arrays and options there are. A score that cannot be computed from good input has a reason instead of a value;
     input that cannot be right raises :class:`trajpack.UsageError` or :class:`trajpack.DataError`.
     """
+    return _owner(evaluator).only(evaluator, arrays_and_options)
+
+
+@cache
+def _owner(name: str) -> Evaluator:
+    """The evaluator of that name, or the one that makes the score of that name."""
     known = catalogue()
-    if evaluator not in known:
-        owner = next((e for e in known.values() if e.makes(evaluator)), None)
+    if name not in known:
+        owner = next((e for e in known.values() if e.makes(name)), None)
         if owner is not None:
-            return owner.only(evaluator, arrays_and_options)
-    return known[evaluator](**arrays_and_options)
+            return owner
+    return known[name]

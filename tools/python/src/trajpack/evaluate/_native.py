@@ -12,7 +12,7 @@ import numpy as np
 from .. import _ffi
 from .._errors import UsageError, from_status
 
-TYPES = {"float32": 0, "float64": 1, "int64": 2, "uint8": 3}
+TYPES = {np.dtype(name): code for code, name in enumerate(("float32", "float64", "int64", "uint8"))}
 MOST_AXES = 8
 
 
@@ -54,7 +54,7 @@ def evaluate(evaluator: str, arrays: Mapping[str, np.ndarray[Any, Any]], options
         shape = (c_int64 * max(values.ndim, 1))(*values.shape)
         keep.append(shape)
         item.name, item.data = _ffi.name_bytes(name), values.ctypes.data
-        item.shape, item.rank, item.type = shape, values.ndim, TYPES[str(values.dtype)]
+        item.shape, item.rank, item.type = shape, values.ndim, TYPES[values.dtype]
     text = "\n".join(f"{name}={written(name, value)}" for name, value in options.items())
     result, stop = c_void_p(), c_int32(0)
     status = _interruptible(

@@ -1,0 +1,139 @@
+import CVideoTable
+import TrajpackFormat
+
+extension Layout {
+  /// Finds the channels whose values follow what is done to pictures: intrinsics and pixels when they are cut, scaled or
+  /// mirrored, and what `flip_world` names.
+  ///
+  /// - Throws: A usage error where it is not clear which pictures pixels are of, where a channel cannot follow, or where a
+  ///   mirrored window would hold something that says left from right.
+  mutating func follow(
+    _ selection: FrameSelection, _ options: LoaderOptions
+  ) throws(TrajpackError) {
+    let frames = channels.indices.filter { channels[$0].isFrames }
+    try check(options, hasFrames: !frames.isEmpty)
+    guard !frames.isEmpty else { return }
+    let changes = frames.filter {
+      selection.streams[channels[$0].stream].map { $0.isChanged } ?? false
+    }
+    guard !changes.isEmpty || options.flip > 0 else { return }
+    for i in channels.indices where !channels[i].isFrames {
+      if let target = try target(i, frames, selection, options) {
+        guard channels[i].type.isFloat else {
+          throw TrajpackError(
+            .usage,
+            "'\(channels[i].path)' is pixels of pictures that are cut, scaled or mirrored, which \(channels[i].type) "
+              + "cannot hold: give it a float type by 'dtype'")
+        }
+        channels[i].following = .pixels(of: target, try form(i))
+      } else if options.flip > 0 {
+        try mirror(i, options)
+      }
+    }
+  }
+
+  private func check(_ options: LoaderOptions, hasFrames: Bool) throws(TrajpackError) {
+    let given = [
+      ("flip", options.flip > 0), ("flip_world", !options.flipWorld.rules.isEmpty),
+      ("pixels_of", !options.pixelsOf.rules.isEmpty),
+    ]
+    for (name, isGiven) in given where isGiven && !hasFrames {
+      throw TrajpackError(
+        .usage,
+        "option '\(name)' is for windows with frames of a video: name one in 'channels', or leave it out"
+      )
+    }
+    for (name, patterns) in [
+      ("flip_world", options.flipWorld.rules.map(\.pattern)),
+      ("pixels_of", options.pixelsOf.rules.map(\.pattern)),
+    ] {
+      for pattern in patterns
+      where !channels.contains(where: {
+        !$0.isFrames && pattern.matches(stream: $0.stream, channel: $0.channel.name)
+      }) {
+        throw TrajpackError(
+          .usage,
+          "option '\(name)': no selected channel matches '\(pattern.text)'"
+            + Suggestion.text(
+              for: pattern.text, among: channels.filter { !$0.isFrames }.map(\.path)))
+      }
+    }
+  }
+
+  /// The frames whose pixels a channel holds; nil where it holds none.
+  private func target(
+    _ i: Int, _ frames: [Int], _ selection: FrameSelection, _ options: LoaderOptions
+  ) throws(TrajpackError) -> Int? {
+    let channel = channels[i].channel
+    if let name = options.pixelsOf.value(stream: channels[i].stream, channel: channel.name) {
+      guard let found = frames.first(where: { channels[$0].stream == name }) else {
+        throw TrajpackError(
+          .usage,
+          "option 'pixels_of': '\(channels[i].path)' is to be pixels of '\(name)', of which the window has no frames"
+            + Suggestion.text(for: name, among: frames.map { channels[$0].stream }))
+      }
+      return found
+    }
+    let isPixels = ["px", "pixel", "pixels"].contains(channel.units ?? "")
+    guard
+      channel.kind == .intrinsics
+        || channel.kind == .position && isPixels && channel.shape.last == 2
+    else { return nil }
+    let all = frames.map { selection.streams[channels[$0].stream] }
+    if all.allSatisfy({ $0?.changesLike(all[0]) ?? false }) { return frames[0] }
+    throw TrajpackError(
+      .usage,
+      "'\(channels[i].path)' follows pictures that are cut, scaled or mirrored, and "
+        + frames.map { "'\(channels[$0].stream)'" }.joined(separator: " and ")
+        + " are so each in its own way: say whose pixels it holds by "
+        + "pixels_of={\"\(channels[i].path)\": \"\(channels[frames[0]].stream)\"}")
+  }
+
+  private func form(_ i: Int) throws(TrajpackError) -> PixelForm {
+    let channel = channels[i].channel
+    if channel.kind == .intrinsics {
+      if channel.shape == [3, 3] { return .matrix }
+      let order = channel.conventions.first { $0.name == "order" }?.value
+      if channel.shape == [4], order == "fx fy cx cy" { return .four }
+    } else if channel.shape.last == 2 {
+      return .points
+    }
+    throw TrajpackError(
+      .usage,
+      "'\(channels[i].path)' cannot follow pictures that are cut, scaled or mirrored: intrinsics must be [4] of the order "
+        + "'fx fy cx cy' or [3, 3], and points must end in 2: leave it out of 'channels'")
+  }
+
+  private mutating func mirror(_ i: Int, _ options: LoaderOptions) throws(TrajpackError) {
+    let (stream, channel) = (channels[i].stream, channels[i].channel)
+    if let factors = options.flipWorld.value(stream: stream, channel: channel.name) {
+      guard channel.elements % factors.count == 0 else {
+        throw TrajpackError(
+          .usage,
+          "option 'flip_world': '\(channels[i].path)' has \(counted(channel.elements, "number")) a row, which "
+            + "\(counted(factors.count, "factor")) do not divide")
+      }
+      guard factors.contains(where: { $0 != 1 }) else { return }
+      guard channels[i].type.isFloat else {
+        throw TrajpackError(
+          .usage,
+          "option 'flip_world': '\(channels[i].path)' is \(channels[i].type), which is not multiplied: give it a float "
+            + "type by 'dtype', or the factor 1 to keep it")
+      }
+      channels[i].following = .mirrored(factors)
+      return
+    }
+    let isAction = "\(stream)/\(channel.name)".lowercased().split(separator: "/").contains {
+      $0.hasPrefix("action") || $0.hasSuffix("action") || $0.hasSuffix("actions")
+    }
+    switch channel.kind {
+    case .position, .direction, .quaternion, .angle, .matrix: break
+    default: guard isAction else { return }
+    }
+    throw TrajpackError(
+      .usage,
+      "option 'flip': '\(channels[i].path)' (\(isAction ? "actions" : channel.kind.rawValue)) tells left from right, and "
+        + "would contradict mirrored pictures: say by flip_world={\"\(channels[i].path)\": [factors]} what its numbers "
+        + "are multiplied by (1 keeps them), or leave it out of 'channels'")
+  }
+}

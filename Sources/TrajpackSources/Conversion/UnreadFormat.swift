@@ -1,0 +1,105 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Formats that people have and that are not read, so that they can be called by their names.
+public enum UnreadFormat {
+  /// What a file or folder is, by its content; `nil` where it is none of these.
+  public static func name(of path: String) -> String? {
+    switch FileSystem.item(at: path) {
+    case .file: return file(path)
+    case .folder: return folder(path)
+    default: return nil
+    }
+  }
+
+  /// What files begin with.
+  private static let marks: [(mark: [UInt8], name: String)] = [
+    ([0x89, 0x4D, 0x43, 0x41, 0x50, 0x30, 0x0D, 0x0A], "an MCAP file"),
+    (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
+    (Array("ARROW1".utf8), "an Arrow file"),
+    (Array("SQLite format 3\0".utf8), "an SQLite database (perhaps of rosbag2)"),
+    (
+      Array("MATLAB 5.0 MAT-file".utf8),
+      "a MATLAB file of version 5 (save it with -v7.3, or as .npz)"
+    ),
+    (Array("CDF\u{1}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
+    (Array("CDF\u{2}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
+    (Array("CDF\u{5}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
+    ([0xFF] + Array("BIOSEMI".utf8), "a BDF recording"), (Array("HIERARCHY".utf8), "a BVH motion"),
+    (Array("GDF ".utf8), "a GDF recording"), (Array("RRF2".utf8), "a Rerun recording"),
+    (Array("RRF0".utf8), "a Rerun recording"),
+  ]
+
+  private static func file(_ path: String) -> String? {
+    guard let file = try? LocalFile(path), let first = try? file.bytes(0..<min(file.length, 512))
+    else { return nil }
+    if let found = marks.first(where: { first.starts(with: $0.mark) }) { return found.name }
+    if isEDF(first) { return "an EDF recording" }
+    if first.count > 3, first[1] == 0x50, first[0] == 2, path.lowercased().hasSuffix(".c3d") {
+      return "a C3D motion"
+    }
+    if path.lowercased().hasSuffix(".ts") || path.lowercased().hasSuffix(".tsf"),
+      isHeadedByAt(first)
+    {
+      return "a file of time series with an @ header (.ts, .tsf)"
+    }
+    return nil
+  }
+
+  /// The header of EDF: version 0, and the bytes of the header as a number that fits the number of signals.
+  private static func isEDF(_ first: [UInt8]) -> Bool {
+    guard first.count >= 256, first.starts(with: Array("0       ".utf8)) else { return false }
+    func number(_ range: Range<Int>) -> Int? {
+      Int(String(decoding: first[range], as: UTF8.self).split(separator: " ").first ?? "")
+    }
+    guard let bytes = number(184..<192), let signals = number(252..<256) else { return false }
+    return bytes == 256 * (signals + 1)
+  }
+
+  /// Whether the first line that is no comment begins with an at sign and a letter.
+  private static func isHeadedByAt(_ first: [UInt8]) -> Bool {
+    let lines = String(decoding: first, as: UTF8.self).split(whereSeparator: \.isNewline)
+    guard let line = lines.first(where: { !$0.hasPrefix("#") }) else { return false }
+    return line.hasPrefix("@") && line.dropFirst().first?.isLetter == true
+  }
+
+  private static func folder(_ path: String) -> String? {
+    func has(_ name: String) -> Bool { FileSystem.item(at: "\(path)/\(name)") == .file }
+    func json(_ name: String) -> JSONValue? {
+      guard let file = try? LocalFile("\(path)/\(name)"), file.length <= 16 << 20,
+        let bytes = try? file.bytes(0..<file.length)
+      else { return nil }
+      return try? JSONValue(parsing: bytes)
+    }
+    if let version = json("meta/info.json")?["codebase_version"]?.string {
+      return "a LeRobot \(version) dataset"
+    }
+    if has("dataset_info.json"), has("features.json") { return "a TFDS dataset (RLDS among them)" }
+    if has("metadata.yaml"), let names = try? FileSystem.names(in: path),
+      names.contains(where: {
+        $0.hasSuffix(".db3") || $0.hasSuffix(".mcap") || $0.hasSuffix(".db3.zstd")
+      })
+    {
+      return "a ROS 2 bag"
+    }
+    if has(".zgroup") || has(".zarray") || has("zarr.json") { return "a Zarr store" }
+    if json("metadata.json")?["data_format"]?.string == "arrow"
+      || json("data/metadata.json")?["data_format"]?.string == "arrow"
+    {
+      return "a Minari dataset in Arrow storage (minari can write it anew with data_format='hdf5')"
+    }
+    let below = ((try? FileSystem.names(in: path)) ?? []).filter { !$0.hasPrefix(".") }
+    // A folder of such files, and of none that is read.
+    let files = below.prefix(64).map { "\(path)/\($0)" }.filter { FileSystem.item(at: $0) == .file }
+    // JSON beside them describes them.
+    let others = files.filter {
+      !$0.lowercased().hasSuffix(".json") && !$0.lowercased().hasSuffix(".jsonl")
+    }
+    if let first = others.lazy.compactMap({ file($0) }).first,
+      !others.contains(where: { SeriesImporter.recognises($0) && file($0) == nil })
+    {
+      return "a folder of which one file is \(first)"
+    }
+    return nil
+  }
+}

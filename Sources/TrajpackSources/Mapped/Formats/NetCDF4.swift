@@ -1,0 +1,209 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// NetCDF-4: HDF5 whose axes have names. The axis of time counts rows; packed numbers are unpacked, and what is filled
+/// is not observed. Conventions after CF 1.8.
+enum NetCDF4: MappedFormat {
+  static let format = FormatDescription(
+    name: "netcdf4", summary: "NetCDF-4 (also xarray's)",
+    carries:
+      "every variable, unpacked; coordinates; attributes; groups with a time of their own as recordings",
+    reads: true, writes: false)
+
+  static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
+    guard !options.isMapping, let tree = files.first else { return false }
+    return tree.nodes.first?["_NCProperties"] != nil
+      || tree.nodes.contains {
+        $0["CLASS"]?.text == "DIMENSION_SCALE" && $0["_Netcdf4Dimid"] != nil
+      }
+  }
+
+  /// Attributes that the library keeps for itself, or that are said in other ways.
+  private static let technical: Set<String> = [
+    "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "CLASS", "NAME", "REFERENCE_LIST",
+    "DIMENSION_LIST",
+    "_FillValue", "missing_value", "scale_factor", "add_offset", "units", "_nc3_strict",
+  ]
+
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    var source = MappedSource(recordings: [])
+    source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
+      let own = index.children("/").filter { $0.array != nil }
+      let groups = index.children("/").filter { group in
+        group.isGroup && index.children(group.path).contains { time(of: $0, index) == $0.path }
+      }
+      guard own.isEmpty, !groups.isEmpty else {
+        return [try recording("/", file, file.stem, index, options, &source)]
+      }
+      return try groups.sorted { NaturalOrder.isBefore($0.name, $1.name) }.mapThrowing {
+        (group) throws(TrajpackError) in
+        try recording(group.path, file, files.prefix(file) + group.name, index, options, &source)
+      }
+    }
+    source.leftOut += files.others()
+    return source
+  }
+
+  /// The paths of the dimensions of a variable; empty where one is not known.
+  private static func dimensions(_ node: TreeNode, _ index: TreeIndex) -> [String] {
+    guard let array = node.array else { return [] }
+    if let list = node["DIMENSION_LIST"]?.texts, list.count == array.shape.count { return list }
+    if node["CLASS"]?.text == "DIMENSION_SCALE", array.shape.count == 1 { return [node.path] }
+    return []
+  }
+
+  /// The path of the dimension of time of a variable: one whose coordinate counts units since a date, or is called
+  /// time or t, or has the standard name.
+  private static func time(of node: TreeNode, _ index: TreeIndex) -> String? {
+    dimensions(node, index).first { path in
+      guard let scale = index[path] else { return false }
+      let units = scale["units"]?.text ?? ""
+      return units.contains(" since ") || scale["standard_name"]?.text == "time"
+        || scale["axis"]?.text == "T"
+        || ["time", "t"].contains(scale.name.lowercased())
+    }
+  }
+
+  /// Whether a dimension has no coordinate of its own.
+  private static func isBare(_ node: TreeNode) -> Bool {
+    node["NAME"]?.text?.hasPrefix("This is a netCDF dimension but not a netCDF variable") ?? false
+  }
+
+  private static func recording(
+    _ base: String, _ file: SourceFiles.File, _ id: String, _ index: TreeIndex,
+    _ options: MappingOptions,
+    _ source: inout MappedSource
+  ) throws(TrajpackError) -> MappedRecording {
+    var recording = MappedRecording(file, id: id)
+    var facts = TreeFacts()
+    if let root = index["/"] { facts.add(root, skipping: technical) }
+    if base != "/", let group = index[base] { facts.add(group, skipping: technical) }
+    let prefix = base == "/" ? 1 : base.utf8.count + 1
+    var streams: [MappedStream] = []
+    func leave(_ node: TreeNode, _ why: String) {
+      source.leftOut.append(
+        LeftOut(path: "\(FileSystem.name(of: file.path)):\(node.path)", why: why))
+    }
+    for node in index.below(base) where options.takes(node.path) && !isBare(node) {
+      guard let array = node.array else {
+        if case .unread(let why) = node.content { leave(node, why) }
+        continue
+      }
+      let place = String(node.path.dropFirst(prefix))
+      let dims = dimensions(node, index)
+      guard array.isRead, array.type != nil || array.shape.count <= 1 else {
+        if case .unread(let why) = array.form {
+          leave(node, why)
+        } else {
+          leave(node, "has several texts a row")
+        }
+        continue
+      }
+      for (name, value) in node.attributes where !technical.contains(name) {
+        if let json = value.json { facts.add("\(place)/\(name)", json) }
+      }
+      let rows = time(of: node, index)
+      if rows == node.path { continue }  // the times themselves
+      var part = TreePart(index.tree, node)
+      guard let rows, let axis = dims.firstIndex(of: rows) else {
+        try constant(node, array, place, &part, options, &facts, &streams)
+        continue
+      }
+      if array.count == 0 {
+        leave(node, "has no elements (\(array.text))")
+        continue
+      }
+      part = TreePart(index.tree, node, time: axis)
+      part.scaling = scaling(node, array)
+      var item = TreeLayout.Item(node: node, place: place, part: part)
+      item.units = node["units"]?.text
+      item.description = node["long_name"]?.text
+      let others = dims.enumerated().filter { $0.offset != axis }.map {
+        String($0.element.pathComponents.last ?? "")
+      }
+      if !others.isEmpty {
+        item.conventions.append(.init("axes", .string(others.joined(separator: ", "))))
+      }
+      let width = part.rowShape.reduce(part.type.size, *)
+      let name = String(rows.dropFirst(rows.hasPrefix(base) ? prefix : 1))
+      let stream = width >= 4096 ? place : name
+      let channel = MappedChannel(
+        TreeLayout.channel(width >= 4096 ? node.name : place, item, options), .tree(part))
+      if let i = streams.firstIndex(where: { $0.name == stream }) {
+        streams[i].channels.append(channel)
+      } else {
+        streams.append(try self.stream(stream, part.count, channel, rows, index, options))
+      }
+    }
+    recording.values = facts.values
+    recording.streams = streams + facts.streams
+    guard !recording.streams.isEmpty else {
+      throw TrajpackError(
+        .data, "\(file.path): has no variable along an axis of time; map it with --axes")
+    }
+    return recording
+  }
+
+  private static func stream(
+    _ name: String, _ count: Int, _ channel: MappedChannel, _ rows: String, _ index: TreeIndex,
+    _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedStream {
+    guard let scale = index[rows], !isBare(scale), let array = scale.array, array.type != nil else {
+      return MappedStream(
+        name: name, count: count, time: MappedStream.time(rate: options.rate), channels: [channel])
+    }
+    let axis = TreePart(index.tree, scale)
+    let units = scale["units"]?.text ?? ""
+    let word = String(units.split(separator: " ").first ?? "")
+    let short = ["seconds": "s", "second": "s", "sec": "s", "secs": "s", "s": "s"]
+    var stream = MappedStream(
+      name: name, count: count,
+      time: .array(
+        .tree(axis), axis.type, tick: .one,
+        unit: options.timeUnit ?? short[word] ?? (word.isEmpty ? "time" : word)),
+      channels: [channel])
+    // What the times count from: calendars are not turned into another.
+    if !units.isEmpty { stream.attributes.append(.init("time_units", .string(units))) }
+    if let calendar = scale["calendar"]?.text {
+      stream.attributes.append(.init("calendar", .string(calendar)))
+    }
+    return stream
+  }
+
+  private static func constant(
+    _ node: TreeNode, _ array: TreeArray, _ place: String, _ part: inout TreePart,
+    _ options: MappingOptions,
+    _ facts: inout TreeFacts, _ streams: inout [MappedStream]
+  ) throws(TrajpackError) {
+    if array.count <= 1024 {
+      if array.type != nil, !array.shape.isEmpty, let scaling = scaling(node, array) {
+        part.scaling = scaling
+        if let json = try part.value(shape: array.shape).json { facts.add(place, json) }
+      } else if let json = try part.tree.value(node).json {
+        facts.add(place, json)
+      }
+      return
+    }
+    part.scaling = scaling(node, array)
+    let name = String(place.pathComponents.last ?? "")
+    let channel = Channel(
+      name: name, kind: array.type == nil ? .text : .scalar, type: part.type,
+      shape: array.type == nil ? [] : array.shape,
+      units: node["units"]?.text, missing: part.type.isFloat ? .nan : .never)
+    streams.append(
+      MappedStream(
+        name: place, count: array.type == nil ? array.count : 1, time: MappedStream.steps,
+        channels: [MappedChannel(channel, .tree(part))], attributes: [.init("constant", true)]))
+  }
+
+  private static func scaling(_ node: TreeNode, _ array: TreeArray) -> TreePart.Scaling? {
+    let (scale, offset) = (node["scale_factor"]?.number, node["add_offset"]?.number)
+    let missing = ["_FillValue", "missing_value"].compactMap { node[$0]?.number }.filter {
+      !$0.isNaN
+    }
+    guard array.type != nil, scale != nil || offset != nil || !missing.isEmpty else { return nil }
+    return TreePart.Scaling(scale: scale ?? 1, offset: offset ?? 0, missing: missing)
+  }
+}

@@ -1,0 +1,187 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// A recording of another format, before its rows are read: its streams, and where their rows come from.
+struct MappedRecording: Sendable {
+  var id: String
+  var path: String
+  var bytes = 0
+  var fingerprint = ""
+  var split = ""
+  /// What is known of the recording: texts, numbers, truth values and lists of numbers.
+  var values: [JSONValue.Member] = []
+  var metadata: [JSONValue.Member] = []
+  var streams: [MappedStream] = []
+  /// Why it cannot be read.
+  var failure: TrajpackError?
+}
+
+/// Rows that share a clock.
+struct MappedStream: Sendable {
+  /// How rows map to time.
+  enum Time: Sendable {
+    /// By a rate, or by the number of the row.
+    case regular(Clock, unit: String)
+    /// Each has its own, as doubles or whole numbers of an array; those of integers are `tick` units each.
+    case array(RowSource, ElementType, tick: Rational, unit: String)
+  }
+
+  var name: String
+  var count: Int
+  var time: Time
+  var channels: [MappedChannel]
+  var attributes: [JSONValue.Member] = []
+
+  /// Rows that have no times.
+  static let steps = Time.regular(.regular(start: .zero, rate: .one), unit: "step")
+
+  /// The time of rows at a rate; steps where there is none.
+  static func time(rate: Rational?, start: Rational = .zero) -> Time {
+    rate.map { .regular(.regular(start: start, rate: $0), unit: "s") } ?? steps
+  }
+}
+
+/// A named array of a stream.
+struct MappedChannel: Sendable {
+  var channel: Channel
+  var source: RowSource
+  /// The type of the rows as the source gives them.
+  var sourceType: ElementType
+
+  init(_ channel: Channel, _ source: RowSource) {
+    self.channel = channel
+    self.source = source
+    sourceType = channel.type
+  }
+
+  /// Whether another is the same but for its type.
+  func isLike(_ other: MappedChannel) -> Bool {
+    channel.shape == other.channel.shape
+      && (channel.type == .bytes) == (other.channel.type == .bytes)
+  }
+}
+
+/// Where rows come from.
+enum RowSource: Sendable {
+  /// A part of an array of a tree.
+  case tree(TreePart)
+  /// Made when they are asked for: packed rows, little-endian.
+  case made(@Sendable () throws(TrajpackError) -> [UInt8])
+  /// Texts or bytes, one a row, made when they are asked for.
+  case texts(@Sendable () throws(TrajpackError) -> [[UInt8]])
+}
+
+/// What a format has found in a source.
+struct MappedSource: Sendable {
+  var recordings: [MappedRecording]
+  /// Sentences that a user should know.
+  var remarks: [String] = []
+  var leftOut: [LeftOut] = []
+  /// What is said of the source as a whole; members of the schema's attributes.
+  var attributes: [JSONValue.Member] = []
+  /// How it was read, in a sentence.
+  var note = ""
+}
+
+/// A format that is read by mapping its arrays to streams. To add one is a file with such a type, and a line in
+/// ``MappedFormats``.
+protocol MappedFormat: Sendable {
+  /// What `trajpack formats` says of it.
+  static var format: FormatDescription { get }
+
+  /// Whether the files are of this format, by their content. Errors of damaged files are thrown by ``read(_:_:)``.
+  static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool
+
+  /// Finds the recordings.
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource
+}
+
+/// What the command line says of how arrays are mapped.
+public struct MappingOptions: Sendable, Equatable {
+  /// A pattern of the groups that are one episode each; `/` for a file an episode.
+  public var episodes: String?
+  /// The array of the rows behind which episodes end.
+  public var ends: String?
+  /// The axes of arrays, as `env,traj,time,dim` or `X=env,traj,time,dim`.
+  public var axes: [String] = []
+  /// The array of times.
+  public var time: String?
+  /// The unit of times.
+  public var timeUnit: String?
+  /// Arrays and the channels that they become, as `stream/channel=path`.
+  public var map: [String] = []
+  /// Rows in a second.
+  public var rate: Rational?
+  /// Patterns of arrays that are read; all where empty.
+  public var members: [String] = []
+  /// Patterns of arrays that are left out.
+  public var excluded: [String] = []
+  /// Patterns of arrays whose true rows end an episode.
+  public var terminals: [String] = []
+  /// The kind of a channel, by its name.
+  public var kinds: [String: Kind] = [:]
+  /// The units of a channel, by its name.
+  public var units: [String: String] = [:]
+  /// Whether files that cannot be read are recordings that fail.
+  public var skipsErrors = false
+
+  /// None.
+  public init() {}
+
+  /// Whether anything says how arrays of an unknown file are to be mapped.
+  public var isMapping: Bool {
+    episodes != nil || ends != nil || !terminals.isEmpty || isOfTrees
+  }
+
+  /// Whether some option is for trees alone, and not for tables and archives of arrays.
+  public var isOfTrees: Bool { episodes != nil || !axes.isEmpty || !map.isEmpty }
+
+  /// For the plan of a conversion.
+  public var json: JSONValue {
+    func list(_ texts: [String]) -> JSONValue? {
+      texts.isEmpty ? nil : .array(texts.map { .string($0) })
+    }
+    func object(_ pairs: [String: String]) -> JSONValue? {
+      pairs.isEmpty
+        ? nil : .object(pairs.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) })
+    }
+    return .record([
+      "episodes": episodes.map { .string($0) }, "ends": ends.map { .string($0) },
+      "axes": list(axes), "time": time.map { .string($0) },
+      "time_unit": timeUnit.map { .string($0) }, "map": list(map),
+      "rate": rate.map { .string($0.description) }, "members": list(members),
+      "exclude_members": list(excluded), "terminals": list(terminals),
+      "kinds": object(kinds.mapValues(\.rawValue)), "units": object(units),
+    ])
+  }
+
+  /// What ``json`` has kept.
+  public init(json: JSONValue) {
+    func list(_ name: String) -> [String] { (json[name]?.array ?? []).compactMap(\.string) }
+    episodes = json["episodes"]?.string
+    ends = json["ends"]?.string
+    axes = list("axes")
+    time = json["time"]?.string
+    timeUnit = json["time_unit"]?.string
+    map = list("map")
+    rate = json["rate"]?.string.flatMap { Rational(decimal: $0) }
+    members = list("members")
+    excluded = list("exclude_members")
+    terminals = list("terminals")
+    for member in json["kinds"]?.members ?? [] {
+      kinds[member.name] = member.value.string.flatMap { Kind(rawValue: $0) }
+    }
+    for member in json["units"]?.members ?? [] { units[member.name] = member.value.string }
+  }
+
+  /// Whether an array of that path is to be read.
+  func takes(_ path: String) -> Bool {
+    let name = path.hasPrefix("/") ? String(path.dropFirst()) : path
+    func isNamed(_ patterns: [String]) -> Bool {
+      patterns.contains { Pattern($0).matches(name) || Pattern("*/\($0)").matches(name) }
+    }
+    return (members.isEmpty || isNamed(members)) && !isNamed(excluded)
+  }
+}

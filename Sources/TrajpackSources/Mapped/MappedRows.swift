@@ -1,0 +1,174 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Reads the rows of streams.
+enum MappedRows {
+  /// The times of a stream, as they decide its clock.
+  static func axis(
+    of stream: MappedStream, _ recording: MappedRecording
+  ) throws(TrajpackError) -> TimeAxis {
+    guard case .array(let source, let type, let tick, _) = stream.time else { return .none }
+    var (whole, doubles) = (TimeProfile(), ClockDetector())
+    var row = 0
+    func wrong() -> TrajpackError {
+      TrajpackError(
+        .data,
+        "\(recording.path): the times of '\(stream.name)' in '\(recording.id)' go back, or are none, at row \(row)"
+      )
+    }
+    let rows = try packed(source)
+    try rows.forEachPiece(of: type) { (bytes, count) throws(TrajpackError) in
+      for i in 0..<count {
+        let isForward =
+          switch ArraySet.number(bytes, i, type) {
+          case .whole(let value): whole.add(whole: value)
+          case .double(let value): doubles.add(value)
+          }
+        guard isForward else { throw wrong() }
+        row += 1
+      }
+    }
+    guard row == stream.count else {
+      throw TrajpackError(
+        .data,
+        "\(recording.path): '\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'"
+      )
+    }
+    if type.isFloat { return .doubles(doubles) }
+    // Ticks of other sizes are kept as they are.
+    return tick == .one ? .whole(whole) : .none
+  }
+
+  /// The rows of a source.
+  static func packed(_ source: RowSource) throws(TrajpackError) -> RowSpool {
+    switch source {
+    case .tree(let part): return try part.spool()
+    case .made(let make):
+      let spool = RowSpool()
+      try spool.append(try make())
+      return spool
+    case .texts: return RowSpool()
+    }
+  }
+
+  /// A stream's rows as those of a schema.
+  static func track(
+    of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int,
+    _ recording: MappedRecording
+  ) throws(TrajpackError) -> TrackDraft {
+    let laid = schema.streams[number]
+    let blob = RowSpool()
+    var filled = 0
+    var clock: Clock
+    switch stream.time {
+    case .regular(let known, _): clock = known
+    case .array: clock = time.regularClock ?? .float64
+    }
+    var channels: [ChannelRows] = []
+    for channel in laid.channels {
+      if let own = stream.channels.first(where: { $0.channel.name == channel.name }) {
+        if channel.type == .bytes {
+          channels.append(try texts(own.source, stream, recording, blob, &filled))
+          continue
+        }
+        var rows = try packed(own.source)
+        let size = channel.elements * own.sourceType.size * stream.count
+        guard rows.count == size else {
+          throw TrajpackError(
+            .data,
+            "\(recording.path): '\(channel.name)' of '\(recording.id)' has \(rows.count) bytes where "
+              + "\(stream.count) rows need \(size)")
+        }
+        if own.sourceType != channel.type {
+          rows = try rows.converted(from: own.sourceType, to: channel.type)
+        }
+        channels.append(ChannelRows(spool: rows))
+      } else if case .array(let source, let type, let tick, _) = stream.time {
+        let rows = try packed(source)
+        channels.append(ChannelRows(spool: try rows.converted(from: type, to: channel.type)))
+        clock = channel.type == .int64 ? .ticks(tick) : .float64
+      } else {
+        throw TrajpackError(
+          .data,
+          "\(recording.path): '\(recording.id)' has no times for '\(stream.name)', and other recordings have"
+        )
+      }
+    }
+    var draft = TrackDraft(stream: number, clock: clock, count: stream.count, rows: [])
+    draft.rows = try schema.blockRows(of: number, channels, count: stream.count)
+    if laid.blob != nil { draft.bytes = .spool(blob, 0..<filled) }
+    return draft
+  }
+
+  private static func texts(
+    _ source: RowSource, _ stream: MappedStream, _ recording: MappedRecording, _ blob: RowSpool,
+    _ filled: inout Int
+  ) throws(TrajpackError) -> ChannelRows {
+    var writer = SpoolWriter()
+    var rows = 0
+    var at = filled
+    func add(_ text: [UInt8]) throws(TrajpackError) {
+      try blob.append(text)
+      try writer.append(Int64(at))
+      try writer.append(Int64(text.count))
+      at += text.count
+      rows += 1
+    }
+    switch source {
+    case .tree(let part): try part.texts(add)
+    case .texts(let make): for text in try make() { try add(text) }
+    case .made: break
+    }
+    guard rows == stream.count else {
+      throw TrajpackError(
+        .data,
+        "\(recording.path): '\(stream.name)' of '\(recording.id)' has \(rows) texts for \(stream.count) rows"
+      )
+    }
+    filled = at
+    try writer.flush()
+    return ChannelRows(spool: writer.spool)
+  }
+}
+
+extension RowSpool {
+  /// Hands over the elements in pieces of whole ones.
+  func forEachPiece(
+    of type: ElementType, _ body: (UnsafeRawBufferPointer, Int) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    let step = 32 << 10
+    let total = count / type.size
+    let bytes = ByteBuffer(step * type.size)
+    for first in stride(from: 0, to: total, by: step) {
+      let some = min(step, total - first)
+      let part = UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<(some * type.size)])
+      try read(at: first * type.size, into: part)
+      try body(UnsafeRawBufferPointer(part), some)
+    }
+  }
+
+  /// The elements as those of a type that holds them.
+  func converted(from: ElementType, to: ElementType) throws(TrajpackError) -> RowSpool {
+    if from == to { return self }
+    var writer = SpoolWriter()
+    try forEachPiece(of: from) { (bytes, count) throws(TrajpackError) in
+      for i in 0..<count {
+        switch (ArraySet.number(bytes, i, from), to) {
+        case (.whole(let n), .float64): try writer.append(Double(n))
+        case (.whole(let n), .float32): try writer.append(Float(n).bitPattern)
+        case (.double(let x), .float32): try writer.append(Float(x).bitPattern)
+        case (.double(let x), _): try writer.append(x)
+        case (.whole(let n), .int8), (.whole(let n), .uint8), (.whole(let n), .bool):
+          try writer.append(UInt8(truncatingIfNeeded: n))
+        case (.whole(let n), .int16), (.whole(let n), .uint16):
+          try writer.append(UInt16(truncatingIfNeeded: n))
+        case (.whole(let n), .int32), (.whole(let n), .uint32):
+          try writer.append(UInt32(truncatingIfNeeded: n))
+        case (.whole(let n), _): try writer.append(UInt64(truncatingIfNeeded: n))
+        }
+      }
+    }
+    try writer.flush()
+    return writer.spool
+  }
+}

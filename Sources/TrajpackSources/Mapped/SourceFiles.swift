@@ -1,0 +1,132 @@
+import Synchronization
+import TrajpackFormat
+import TrajpackStore
+
+/// The files of a source, and their trees as far as they were asked for.
+final class SourceFiles: Sendable {
+  /// A file.
+  struct File: Sendable {
+    var path: String
+    /// What it is called below the source.
+    var place: String
+    /// The place without the ending of the name.
+    var stem: String { Self.stem(place) }
+
+    static func stem(_ place: String) -> String {
+      let name = FileSystem.name(of: place)
+      guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return place }
+      return String(place.dropLast(name[dot...].count))
+    }
+  }
+
+  /// How deep folders are looked into, and the most files.
+  private static let mostLevels = 8
+
+  /// What the user has named.
+  let sources: [String]
+  /// All files, in the order of their names, numbers in them by size.
+  let all: [File]
+  /// The files that are HDF5.
+  let trees: [File]
+  private let opened = Mutex<[String: Result<HDF5File, TrajpackError>]>([:])
+
+  private static let endings = [
+    ".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".cdf", ".mat", ".nwb", ".hd5",
+  ]
+
+  /// Looks at names, and at the first bytes of files that may be HDF5.
+  init(_ sources: [String]) throws(TrajpackError) {
+    self.sources = sources
+    var all: [File] = []
+    for source in sources {
+      switch FileSystem.item(at: source) {
+      case .file: all.append(File(path: source, place: FileSystem.name(of: source)))
+      case .folder:
+        var folder = source
+        while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+        try Self.walk(folder, "", 0, &all)
+      default: continue
+      }
+    }
+    self.all = all
+    let named = all.filter { file in
+      sources.contains(file.path) || Self.endings.contains { file.place.lowercased().hasSuffix($0) }
+    }
+    trees = named.filter { HDF5File.recognises($0.path) }
+  }
+
+  private static func walk(
+    _ folder: String, _ place: String, _ level: Int, _ all: inout [File]
+  ) throws(TrajpackError) {
+    guard level < mostLevels, !Dataset.isDataset(folder) else { return }
+    let names = try FileSystem.names(in: folder).filter { !$0.hasPrefix(".") }
+    for name in NaturalOrder.sorted(names) {
+      let path = "\(folder)/\(name)"
+      switch FileSystem.item(at: path) {
+      case .file: all.append(File(path: path, place: place + name))
+      case .folder: try walk(path, "\(place)\(name)/", level + 1, &all)
+      default: continue
+      }
+    }
+  }
+
+  /// The tree of a file.
+  ///
+  /// - Throws: A data error where it is damaged.
+  func tree(_ file: File) throws(TrajpackError) -> HDF5File {
+    if let known = opened.withLock({ $0[file.path] }) { return try known.get() }
+    do throws(TrajpackError) {
+      let tree = try HDF5File(file.path)
+      opened.withLock { $0[file.path] = .success(tree) }
+      return tree
+    } catch {
+      opened.withLock { $0[file.path] = .failure(error) }
+      throw error
+    }
+  }
+
+  /// The tree of the first HDF5 file that is whole; `nil` where there is none.
+  var first: HDF5File? {
+    for file in trees.prefix(4) {
+      if let tree = try? tree(file) { return tree }
+    }
+    return nil
+  }
+
+  /// Files that are no HDF5 and that a format does not use, as left out.
+  func others(but used: Set<String> = []) -> [LeftOut] {
+    let read = Set(trees.map(\.path)).union(used)
+    return all.filter { !read.contains($0.path) }.map {
+      LeftOut(path: $0.place, why: "is no file of this format")
+    }
+  }
+}
+
+/// Names in the order of the numbers in them: `demo_2` before `demo_10`.
+enum NaturalOrder {
+  static func sorted(_ names: [String]) -> [String] { names.sorted(by: isBefore) }
+
+  static func isBefore(_ a: String, _ b: String) -> Bool {
+    let (a, b) = (Array(a.utf8), Array(b.utf8))
+    func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+    var (i, j) = (0, 0)
+    while i < a.count, j < b.count {
+      guard isDigit(a[i]), isDigit(b[j]) else {
+        if a[i] != b[j] { return a[i] < b[j] }
+        i += 1
+        j += 1
+        continue
+      }
+      let first = a[i...].prefix(while: isDigit)
+      let second = b[j...].prefix(while: isDigit)
+      let x = first.drop { $0 == UInt8(ascii: "0") }
+      let y = second.drop { $0 == UInt8(ascii: "0") }
+      if x.count != y.count { return x.count < y.count }
+      if !x.elementsEqual(y) { return x.lexicographicallyPrecedes(y) }
+      i += first.count
+      j += second.count
+    }
+    if i < a.count || j < b.count { return i == a.count }
+    return a.lexicographicallyPrecedes(b)
+  }
+}

@@ -1,0 +1,171 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// What `trajpack inspect` says of a file: its arrays, the format it is, and the options that would map it.
+public struct TreeInspection: Sendable {
+  /// An object of the tree.
+  public struct Line: Sendable {
+    /// Where it lies.
+    public var path: String
+    /// How deep.
+    public var level: Int
+    /// Its type and shape, or why it is not read; empty for a group.
+    public var what: String
+    /// How it is stored; attributes of a group.
+    public var more: String
+  }
+
+  /// The objects, groups before what lies in them.
+  public var lines: [Line]
+  /// The format that its content shows; `nil` for none.
+  public var format: String?
+  /// The options that map it, as they are typed; `nil` where none can be told, or none are needed.
+  public var options: String?
+  /// Why these options.
+  public var why: String?
+  /// What is missing of the guard on this machine.
+  public var missingGuard: String?
+
+  /// Looks at a file.
+  ///
+  /// - Throws: A data error where it is no tree or damaged.
+  public init(_ path: String) throws(TrajpackError) {
+    guard FileSystem.item(at: path) == .file else {
+      if FileSystem.item(at: path) == .folder {
+        throw TrajpackError(.usage, "\(path): is a folder; inspect one of its files")
+      }
+      throw FileSystem.noFile(at: path)
+    }
+    let tree: any ArrayTree
+    if HDF5File.recognises(path) {
+      tree = try HDF5File(path)
+      missingGuard = HDF5File.missingGuard
+      let files = try SourceFiles([path])
+      format = MappedFormats.all.first { $0.recognises(files, MappingOptions()) }?.format.name
+    } else if NPZTree.recognises(path) {
+      tree = try NPZTree(path)
+      format = "series"
+    } else {
+      throw TrajpackError(
+        .data,
+        "\(path): is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz or .npy")
+    }
+    lines = tree.nodes.map(Self.line)
+    let index = TreeIndex(tree)
+    if format == nil || format == "series" {
+      (options, why) = try Self.proposal(index, isSeries: format != nil)
+    }
+  }
+
+  private static func line(_ node: TreeNode) -> Line {
+    let level = node.path == "/" ? 0 : node.path.pathComponents.count - 1
+    var more = node.array?.storage ?? ""
+    if !node.target.isEmpty { more = "link to \(node.target)" }
+    if node.isGroup, !node.attributes.isEmpty {
+      let names = node.attributes.prefix(6).map(\.name).joined(separator: ", ")
+      more =
+        "attributes \(names)\(node.attributes.count > 6 ? " and \(node.attributes.count - 6) more" : "")"
+    }
+    let what: String
+    switch node.content {
+    case .group: what = ""
+    case .array(let array):
+      if case .unread(let why) = array.form { what = "not read: \(why)" } else { what = array.text }
+    case .unread(let why): what = "not read: \(why)"
+    }
+    return Line(path: node.path, level: level, what: what, more: more)
+  }
+
+  /// The options that map a tree whose layout is not known.
+  private static func proposal(
+    _ index: TreeIndex, isSeries: Bool
+  ) throws(TrajpackError) -> (String?, String?) {
+    let arrays = index.below("/").filter {
+      ($0.array?.isRead ?? false) && $0.array?.shape.isEmpty == false
+    }
+    guard !arrays.isEmpty else { return (nil, nil) }
+    if let (pattern, count, first) = groups(index) {
+      return (
+        "--episodes '\(pattern)'" + time(index.below(first), first),
+        "\(count) groups are called alike and hold arrays"
+      )
+    }
+    if let ends = try ends(index, arrays) {
+      return (
+        "--ends \(quoted(String(ends.path.dropFirst())))" + time(arrays[...], "/"),
+        "it counts up to the rows of other arrays"
+      )
+    }
+    let marks = ["terminals", "timeouts", "terminations", "truncations", "dones", "done"]
+    let found = arrays.filter { marks.contains($0.name.lowercased()) && $0.array?.shape.count == 1 }
+    if !found.isEmpty, !isSeries {
+      return (
+        "--terminals \(found.map { String($0.path.dropFirst()) }.joined(separator: ","))",
+        "they mark the ends of episodes"
+      )
+    }
+    let wide = arrays.filter {
+      ($0.array?.shape.count ?? 0) >= 3 && $0.array?.type?.isFloat == true
+    }
+    if let first = wide.first?.array,
+      wide.allSatisfy({ $0.array?.shape.first == first.shape.first })
+    {
+      let axes = [3: "traj,time,dim", 4: "env,traj,time,dim"][first.shape.count]
+      if let axes {
+        return (
+          "--axes \(axes)" + time(arrays[...], "/"),
+          "check which axis is time: the shape is \(first.shape)"
+        )
+      }
+    }
+    return isSeries
+      ? (nil, nil) : ("--episodes /" + time(arrays[...], "/"), "the file is taken as one episode")
+  }
+
+  private static func quoted(_ text: String) -> String {
+    text.contains { " '*()&;$".contains($0) } ? "'\(text.replacing("'", with: "'\\''"))'" : text
+  }
+
+  /// The groups of one name and different numbers below one group, most of them.
+  private static func groups(_ index: TreeIndex) -> (pattern: String, count: Int, first: String)? {
+    var counts: [String: (count: Int, first: String)] = [:]
+    for node in index.below("/")
+    where node.isGroup && index.below(node.path).contains(where: { $0.array != nil }) {
+      let stem = node.name.reversed().drop { $0.isNumber }.reversed()
+      guard stem.count < node.name.count else { continue }
+      let pattern =
+        String(node.parent.dropFirst()) + (node.parent.isEmpty ? "" : "/") + String(stem) + "*"
+      counts[pattern] = ((counts[pattern]?.count ?? 0) + 1, counts[pattern]?.first ?? node.path)
+    }
+    let best = counts.max { ($0.value.count, $1.key) < ($1.value.count, $0.key) }
+    return best.map { ($0.key, $0.value.count, $0.value.first) }
+  }
+
+  private static func ends(_ index: TreeIndex, _ arrays: [TreeNode]) throws(TrajpackError)
+    -> TreeNode?
+  {
+    for node in arrays {
+      guard let array = node.array, array.shape.count == 1, let type = array.type, !type.isFloat,
+        type != .bool,
+        array.count > 0, array.count <= 1 << 20, node.name.lowercased().contains("end")
+      else { continue }
+      let counts = try index.tree.value(node).integers ?? []
+      let rises = zip(counts, counts.dropFirst()).allSatisfy { $0 < $1 }
+      if rises, let last = counts.last,
+        arrays.contains(where: { $0.array?.shape.first == Int(last) })
+      {
+        return node
+      }
+    }
+    return nil
+  }
+
+  private static func time(_ nodes: some Sequence<TreeNode>, _ base: String) -> String {
+    let names = ["time", "t", "timestamp", "timestamps", "times"]
+    let found = nodes.first { node in
+      names.contains(node.name.lowercased()) && node.array?.shape.count == 1
+        && node.array?.type != nil
+    }
+    return found.map { " --time \(quoted($0.name(below: base)))" } ?? ""
+  }
+}

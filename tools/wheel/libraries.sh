@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Builds the libraries that go into the wheel from Debian's source packages, and prints the folder that has them:
+#   lib/       libz libbz2 liblzma liblz4 libzstd as archives, with pkg-config files that name no other folder
+#   shared/    FFmpeg (LGPL, with dav1d inside) and libhdf5, with names that no other library has
+#   licenses/  their licence texts, and SOURCES.txt: versions and options
+#
+#   tools/wheel/libraries.sh [--print]     --print: only say which folder that would be
+#
+# The result is kept in ${TRAJPACK_CACHE:-~/.cache/trajpack}/libraries-<key>; the key is made of this script, the
+# sources' versions and the compiler, so that nothing is built twice. 5 minutes on two processors. Needs apt (for the
+# sources, whose signatures it checks), gcc and make; meson and ninja come from .venv-wheel, nasm from Debian's package.
+# No package is installed.
+set -euo pipefail
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+suite=bookworm   # glibc 2.36; a newer one would raise what the wheel needs
+sources=(zlib bzip2 xz-utils lz4 libzstd dav1d hdf5 ffmpeg)
+cache=${TRAJPACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/trajpack}
+jobs=$(nproc)
+
+fail() { echo "wheel: $1" >&2; exit 1; }
+say() { echo "wheel: $1" >&2; }
+for tool in apt-get dpkg-source cc make; do
+  command -v $tool >/dev/null || fail "no $tool here; the libraries are built on Debian or Ubuntu with gcc, make and dpkg-dev"
+done
+mkdir -p "$cache"
+exec 8>"$cache/libraries.lock"
+flock 8
+
+# apt with lists of its own: the machine's are left alone, and need no deb-src lines.
+apt="$cache/apt"
+keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+[ -f $keyring ] || fail "no $keyring here; apt-get install debian-archive-keyring"
+mkdir -p "$apt/lists/partial" "$apt/archives/partial" "$apt/sources"
+for kind in deb deb-src; do
+  echo "$kind [signed-by=$keyring] http://deb.debian.org/debian $suite main"
+  echo "$kind [signed-by=$keyring] http://deb.debian.org/debian $suite-updates main"
+  echo "$kind [signed-by=$keyring] http://deb.debian.org/debian-security $suite-security main"
+done >"$apt/sources.list"
+: >"$apt/status"
+own_apt() {
+  local command=$1
+  shift
+  "$command" -q -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- -o Dir::State::lists="$apt/lists" \
+    -o Dir::State::status="$apt/status" -o Dir::Cache="$apt" -o Dir::Cache::archives="$apt/archives" \
+    -o APT::Sandbox::User="$(id -un)" "$@"
+}
+own_apt apt-get update >"$apt/update.log" 2>&1 || say "apt-get update failed (see $apt/update.log); going on with the lists at hand"
+
+versions=$(for s in "${sources[@]}"; do
+  v=$(own_apt apt-cache showsrc --only-source "$s" 2>/dev/null | sed -n 's/^Version: //p' | sort -V | tail -n 1)
+  [ -n "$v" ] || fail "apt knows no source package $s of $suite: is there a network?"
+  echo "$s $v"
+done)
+key=$({ cat "${BASH_SOURCE[0]}"; echo "$versions"; cc --version; uname -m; } | sha256sum | cut -c1-16)
+out=$cache/libraries-$key
+if [ "${1:-}" = --print ] || [ -f "$out/complete" ]; then echo "$out"; exit 0; fi
+
+work=$cache/build-$key
+rm -rf "$work"
+mkdir -p "$work/prefix/lib" "$work/licenses"
+prefix=$work/prefix
+meson=$root/.venv-wheel/bin/meson
+[ -x "$meson" ] || fail "no $meson here; run tools/setup.sh --wheel"
+export PATH=$root/.venv-wheel/bin:$work/nasm/usr/bin:$PATH
+
+say "fetching the sources of ${versions//$'\n'/, }"
+cd "$apt/sources"
+while read -r s v; do
+  own_apt apt-get source --download-only --only-source "$s=$v" >"$work/fetch.log" 2>&1 || { cat "$work/fetch.log" >&2; fail "the source of $s $v cannot be fetched"; }
+  file=${s}_${v#*:}.dsc
+  dpkg-source --no-check -x "$file" "$work/$s" >>"$work/fetch.log" 2>&1 || fail "$file cannot be unpacked: see $work/fetch.log"
+  cp "$work/$s/debian/copyright" "$work/licenses/$s.txt"
+done <<<"$versions"
+(cd "$apt/archives" && own_apt apt-get download nasm >"$work/fetch.log" 2>&1) || fail "nasm cannot be fetched: see $work/fetch.log"
+dpkg -x "$(ls -t "$apt"/archives/nasm_*.deb | head -n 1)" "$work/nasm"
+
+# Paths are given in the environment, because FFmpeg keeps its options in the library.
+export CFLAGS="-O2 -fPIC" CPATH=$prefix/include LIBRARY_PATH=$prefix/lib PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig
+export SOURCE_DATE_EPOCH=0
+build() {
+  say "building $1"
+  local code=0
+  # Not "( ... ) || ...", within which no command but the last would count.
+  set +e
+  (set -ex; cd "$work/$1"; "build_$1") >"$work/$1.log" 2>&1
+  code=$?
+  set -e
+  [ $code = 0 ] || { tail -n 20 "$work/$1.log" >&2; fail "$1 cannot be built: see $work/$1.log"; }
+}
+build_zlib() { ./configure --static --prefix="$prefix"; make -j"$jobs" libz.a; cp libz.a "$prefix/lib"; cp zlib.h zconf.h "$prefix/include"; }
+build_bzip2() { make -j"$jobs" libbz2.a CFLAGS="$CFLAGS -D_FILE_OFFSET_BITS=64"; cp libbz2.a "$prefix/lib"; }
+build_xz-utils() {
+  ./configure --disable-shared --enable-static --with-pic --disable-nls --disable-doc --disable-scripts --disable-xz \
+    --disable-xzdec --disable-lzmadec --disable-lzmainfo --prefix="$prefix"
+  make -j"$jobs" -C src/liblzma
+  cp src/liblzma/.libs/liblzma.a "$prefix/lib"
+}
+build_lz4() { make -j"$jobs" -C lib liblz4.a; cp lib/liblz4.a "$prefix/lib"; }
+build_libzstd() { make -j"$jobs" -C lib libzstd.a; cp lib/libzstd.a "$prefix/lib"; }
+build_dav1d() {
+  CFLAGS=-fPIC "$meson" setup build --prefix="$prefix" --libdir=lib --buildtype=release -Ddefault_library=static \
+    -Denable_tools=false -Denable_tests=false
+  ninja -C build install
+}
+build_hdf5() {
+  ./configure --prefix="$prefix" --enable-build-mode=production --disable-shared --enable-static --with-pic \
+    --enable-threadsafe --disable-hl --disable-cxx --disable-fortran --disable-java --disable-tools --disable-tests \
+    --without-szlib --with-zlib="$prefix" --disable-embedded-libinfo --enable-linux-lfs \
+    --with-default-plugindir=/usr/local/hdf5/lib/plugin
+  make -j"$jobs" -C src
+  hdf5_soname=libhdf5-trajpack.so.103
+  cc -shared -o "$work/$hdf5_soname" -Wl,-soname,$hdf5_soname -Wl,--whole-archive src/.libs/libhdf5.a \
+    -Wl,--no-whole-archive "$prefix/lib/libz.a" -Wl,--exclude-libs,libz.a -Wl,--as-needed -Wl,-z,relro -lpthread -ldl -lm
+}
+# Nothing of the GPL, no network, no device: what the demuxers of TrajpackVideo name, decoders for what is found in them,
+# and encoders and muxers that need no further library.
+ffmpeg_options=(--prefix=/usr --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-debug
+  --disable-network --disable-avdevice --disable-avfilter --disable-swresample --disable-postproc --disable-static
+  --enable-shared --enable-pic --build-suffix=-trajpack --enable-zlib --enable-libdav1d --enable-protocol=file,pipe
+  --enable-decoder=h264,hevc,vp8,vp9,libdav1d,ffv1,mjpeg,png,gif,mpeg1video,mpeg2video,mpeg4,huffyuv,ffvhuff,rawvideo
+  --enable-parser=h264,hevc,vp8,vp9,av1,mjpeg,png,gif,mpegvideo,mpeg4video
+  --enable-demuxer=mov,matroska,avi,mpegts,mpegps,flv,ivf,ogg,nut,asf,mxf,gif,yuv4mpegpipe
+  --enable-encoder=ffv1,mjpeg,png,gif,rawvideo --enable-muxer=mov,mp4,matroska,webm,gif
+  --enable-bsf=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe,vp9_superframe_split,av1_frame_split,extract_extradata)
+build_ffmpeg() {
+  CFLAGS='' ./configure "${ffmpeg_options[@]}" --pkg-config-flags=--static
+  grep -q '^#define FFMPEG_LICENSE "LGPL version 2.1 or later"' config.h
+  # hypot of the old version, which glibc 2.34 has, too (Sources/CPlatform/hypot.c).
+  case "$(uname -m)" in x86_64) oldest=GLIBC_2.2.5 ;; aarch64) oldest=GLIBC_2.17 ;; esac
+  printf '#ifndef __ASSEMBLER__\n__asm__(".symver hypot, hypot@%s");\n#endif\n' "$oldest" >>config.h
+  # Its libraries look for each other where they lie.
+  LD_RUN_PATH='$ORIGIN' make -j"$jobs"
+  make install DESTDIR="$work/ffmpeg-installed"
+}
+mkdir -p "$prefix/include"
+while read -r s _; do build "$s"; done <<<"$versions"
+
+mkdir -p "$work/result/lib/pkgconfig" "$work/result/shared"
+cp "$prefix"/lib/lib{z,bz2,lzma,lz4,zstd}.a "$work/result/lib"
+cp "$work"/libhdf5-trajpack.so.* "$work/result/shared"
+for file in "$work"/ffmpeg-installed/usr/lib/lib*.so; do
+  cp "$(readlink -f "$file")" "$work/result/shared/$(readelf -d "$file" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')"
+done
+strip --strip-unneeded "$work"/result/shared/*
+for name in zlib:z liblzma:lzma liblz4:lz4 libzstd:zstd; do
+  printf 'Name: %s\nDescription: the archive for the wheel\nVersion: 1\nLibs: -L%s/lib -l%s\n' \
+    "${name%:*}" "$out" "${name#*:}" >"$work/result/lib/pkgconfig/${name%:*}.pc"
+done
+{
+  echo "Libraries in this wheel, built from Debian's source packages (https://packages.debian.org/source/$suite/NAME and"
+  echo "https://snapshot.debian.org), which have the complete source and Debian's changes:"
+  echo
+  while read -r s v; do echo "  $s $v"; done <<<"$versions"
+  echo
+  echo "FFmpeg is under the LGPL 2.1 or later. Its libraries are files of their own (libav*-trajpack.so.*, "
+  echo "libswscale-trajpack.so.*), so that they can be replaced. They were configured with"
+  echo
+  printf '  %s\n' "${ffmpeg_options[@]}"
+} >"$work/licenses/SOURCES.txt"
+cp -r "$work/licenses" "$work/result/licenses"
+touch "$work/result/complete"
+rm -rf "$out"
+mv "$work/result" "$out"
+rm -rf "$work"
+echo "$out"
