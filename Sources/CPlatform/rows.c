@@ -43,8 +43,8 @@ void tp_rows_predict(const void *from, size_t width, size_t height, int bytes, i
   }
 }
 
-void tp_take_part(const void *from, size_t stride, const tp_part *part, size_t out_width, size_t out_height, int bytes,
-                  void *out) {
+void tp_take_part(const void *from, size_t stride, const tp_picture_part *part, size_t out_width, size_t out_height,
+                  int bytes, void *out) {
   for (size_t y = 0; y < out_height; y++) {
     size_t row = part->top + (2 * y + 1) * part->height / (2 * out_height);
     const uint8_t *source = (const uint8_t *)from + (row * stride + part->left) * (size_t)bytes;

@@ -16,9 +16,9 @@ public final class FFV1Writer {
     private var io: UnsafeMutablePointer<AVIOContext>?
     private var picture: UnsafeMutablePointer<AVFrame>?
     private var packet: UnsafeMutablePointer<AVPacket>?
-    private var timeBase = AVRational(num: 1, den: 1)
+    private let timeBase: AVRational
+    private let isConstant: Bool
     private let frameBytes: Int
-    private var count: Int64 = 0
   #endif
 
   /// Begins a file at the start of `descriptor`, which is open for writing and can be positioned; the caller closes it.
@@ -26,24 +26,27 @@ public final class FFV1Writer {
   /// - Parameters:
   ///   - stream: Width, height, pixel format, range and matrix of the pictures.
   ///   - gop: Every so many pictures one is a keyframe; 1 for all.
-  ///   - rate: Pictures a second, numerator and denominator.
+  ///   - tick: The unit of the times of pictures: seconds, numerator and denominator. The file has them to the millisecond.
+  ///   - isConstant: Whether each picture is shown for one tick.
   /// - Throws: `.usage` for a pixel format that FFV1 does not have, and in a build without video.
   public init(
-    _ descriptor: Int32, _ stream: VideoStream, gop: Int, rate: (Int64, Int64)
+    _ descriptor: Int32, _ stream: VideoStream, gop: Int, tick: (Int64, Int64), isConstant: Bool
   ) throws(TrajpackError) {
     #if Video
+      try FFmpeg.load()
       tpv_silence()
       self.descriptor = descriptor
       let pixels = av_get_pix_fmt(stream.pixelFormat)
       let size = av_image_get_buffer_size(pixels, stream.width, stream.height, 1)
       frameBytes = Int(max(size, 0))
       guard let encoder = avcodec_find_encoder(AV_CODEC_ID_FFV1), size > 0,
-        let num = Int32(exactly: rate.1), let den = Int32(exactly: rate.0), num > 0, den > 0
+        let num = Int32(exactly: tick.0), let den = Int32(exactly: tick.1), num > 0, den > 0
       else {
         throw TrajpackError(
           .usage, "this FFmpeg cannot write FFV1 of the pixel format '\(stream.pixelFormat)'")
       }
       timeBase = AVRational(num: num, den: den)
+      self.isConstant = isConstant
       codec = avcodec_alloc_context3(encoder)
       picture = av_frame_alloc()
       packet = av_packet_alloc()
@@ -77,8 +80,9 @@ public final class FFV1Writer {
     #endif
   }
 
-  /// Adds a picture: its planes one after the other, without padding.
-  public func append(_ bytes: UnsafeRawBufferPointer) throws(TrajpackError) {
+  /// Adds a picture, its planes one after the other without padding, that is shown at a time, in ticks, no earlier than
+  /// the one before.
+  public func append(_ bytes: UnsafeRawBufferPointer, at time: Int64) throws(TrajpackError) {
     #if Video
       guard bytes.count == frameBytes, let codec, let picture else {
         throw TrajpackError(
@@ -86,10 +90,9 @@ public final class FFV1Writer {
       }
       try Self.check(av_frame_make_writable(picture), "a picture")
       try fill(picture, bytes)
-      picture.pointee.pts = count
-      count += 1
+      picture.pointee.pts = time
       tpv_log_clear()
-      try Self.check(avcodec_send_frame(codec, picture), "picture \(count - 1)")
+      try Self.check(avcodec_send_frame(codec, picture), "the picture at tick \(time)")
       try drain()
     #endif
   }
@@ -148,7 +151,9 @@ public final class FFV1Writer {
       format.pointee.pb = io
       format.pointee.flags |= AVFMT_FLAG_BITEXACT | AVFMT_FLAG_CUSTOM_IO
       stream.pointee.time_base = timeBase
-      stream.pointee.avg_frame_rate = AVRational(num: timeBase.den, den: timeBase.num)
+      if isConstant {
+        stream.pointee.avg_frame_rate = AVRational(num: timeBase.den, den: timeBase.num)
+      }
       try Self.check(
         avcodec_parameters_from_context(stream.pointee.codecpar, codec), "the stream")
       try Self.check(avformat_write_header(format, nil), "the beginning of the file")
@@ -197,7 +202,7 @@ public final class FFV1Writer {
         let code = avcodec_receive_packet(codec, packet)
         if code == tpv_error_again() || code == tpv_error_eof() { return }
         try Self.check(code, "a packet")
-        packet.pointee.duration = 1
+        packet.pointee.duration = isConstant ? 1 : 0
         packet.pointee.stream_index = 0
         guard let stream = format.pointee.streams[0] else { return }
         av_packet_rescale_ts(packet, timeBase, stream.pointee.time_base)

@@ -77,11 +77,11 @@ void tp_rows_predict(const void *samples, size_t width, size_t height, int bytes
 typedef struct {
   size_t left, top, width, height;
   int mirrored;
-} tp_part;
+} tp_picture_part;
 // Copies a part of a picture of rows of `stride` samples, scaled to another size by the nearest sample:
 // floor((x + 0.5) w / W). `out` is packed.
-void tp_take_part(const void *from, size_t stride, const tp_part *part, size_t out_width, size_t out_height, int bytes,
-                  void *out);
+void tp_take_part(const void *from, size_t stride, const tp_picture_part *part, size_t out_width, size_t out_height,
+                  int bytes, void *out);
 
 // renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
 int tp_rename_exclusive(const char *from, const char *to);

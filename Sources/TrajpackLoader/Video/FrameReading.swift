@@ -71,7 +71,7 @@ public struct TrackFrames {
     }
     let (asked, crop) = try Self.output(options)
     var output = asked
-    source = try dataset.frames.source()
+    source = dataset.frames.source()
     // Tracks are numbered through the dataset, so that these do.
     video = try source.video(
       shard, VideoKey(shard: 0, track: track), local: number, media: dataset.media)

@@ -277,7 +277,7 @@ final class FrameSource: Sendable {
         stored.restore(from, into: to)
         last = frame.frame
       }
-      stored.write(to, as: output, into: frame)
+      try stored.write(to, as: output, into: frame, name: video.name)
     }
     let count = Int64(frames.count)
     state.withLock { $0.storedFrames += count }

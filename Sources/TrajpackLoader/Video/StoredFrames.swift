@@ -79,6 +79,10 @@ extension StoredFrames {
     switch tpv_format(rawValue: UInt32(bitPattern: output.format)) {
     case own: break
     case TPV_NATIVE:
+      guard output.crop_width == 0, output.width == 0, output.height == 0 else {
+        throw TrajpackError(
+          .usage, "\(name): native frames are not cropped or scaled: ask for 'gray8' or 'gray16'")
+      }
       (output.width, output.height) = (Int32(width), Int32(height))
       return tpv_layout(output: output, bytes: Int64(bytes))
     default:
@@ -87,6 +91,18 @@ extension StoredFrames {
         "\(name): its frames are stored as samples of \(sampleBytes * 8) bits, which are "
           + "'\(sampleBytes == 1 ? "gray8" : "gray16")' or 'native', not colours or samples of another size"
       )
+    }
+    if output.crop_width > 0 || output.crop_height > 0 {
+      guard (1...width).contains(Int(output.crop_width)),
+        (1...height).contains(Int(output.crop_height))
+      else {
+        throw TrajpackError(
+          .usage,
+          "\(name): a crop of \(output.crop_width) × \(output.crop_height) pixels does not fit into frames of "
+            + "\(width) × \(height)")
+      }
+      if output.width == 0 { output.width = output.crop_width }
+      if output.height == 0 { output.height = output.crop_height }
     }
     if output.width == 0 { output.width = Int32(width) }
     if output.height == 0 { output.height = Int32(height) }
@@ -98,14 +114,31 @@ extension StoredFrames {
       output: output, bytes: Int64(output.width) * Int64(output.height) * Int64(sampleBytes))
   }
 
-  /// Writes samples as `output`, which ``layout(_:name:)`` has settled, asks for: the nearest sample of each place.
-  func write(_ samples: UnsafeRawPointer, as output: tpv_output, into frame: tpv_frame) {
+  /// Writes samples as `output`, which ``layout(_:name:)`` has settled, asks for: the nearest sample of each place of the part
+  /// that `frame` names.
+  ///
+  /// - Throws: A usage error where that part does not lie inside the frame.
+  func write(
+    _ samples: UnsafeRawPointer, as output: tpv_output, into frame: tpv_frame, name: String
+  ) throws(TrajpackError) {
     guard let out = frame.memory else { return }
     guard output.format != Int32(bitPattern: TPV_NATIVE.rawValue) else {
       out.copyMemory(from: samples, byteCount: bytes)
       return
     }
-    var part = tp_part(left: 0, top: 0, width: width, height: height, mirrored: 0)
+    var part = tp_picture_part(
+      left: 0, top: 0, width: width, height: height, mirrored: frame.mirrored)
+    if output.crop_width > 0 {
+      let (left, top) = (Int(frame.left), Int(frame.top))
+      (part.width, part.height) = (Int(output.crop_width), Int(output.crop_height))
+      guard left >= 0, top >= 0, left <= width - part.width, top <= height - part.height else {
+        throw TrajpackError(
+          .usage,
+          "\(name): a crop of \(part.width) × \(part.height) pixels at (\(left), \(top)) does not lie inside the picture "
+            + "of \(width) × \(height)")
+      }
+      (part.left, part.top) = (left, top)
+    }
     tp_take_part(
       samples, width, &part, Int(output.width), Int(output.height), Int32(sampleBytes), out)
   }
