@@ -220,7 +220,7 @@ struct Convert: Command {
   }
 
   /// The most remarks on recordings that are printed.
-  private static let mostRemarks = 20
+  static let mostRemarks = 20
 
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console

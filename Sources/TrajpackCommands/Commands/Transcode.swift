@@ -90,6 +90,11 @@ struct Transcode: Command {
       console)
     guard let outcome else { return }
     for left in carried.leftOut { console.warn(left) }
+    for remark in outcome.remarks.prefix(Convert.mostRemarks) { console.warn(remark.printable) }
+    if outcome.remarks.count > Convert.mostRemarks {
+      console.warn(
+        "and \(outcome.remarks.count - Convert.mostRemarks) more like it; --json has all")
+    }
     let before = opened.dataset.manifest?.shards.reduce(0) { $0 + $1.receipt.bytes }
     if json {
       console.print(
@@ -99,6 +104,7 @@ struct Transcode: Command {
           "source_bytes": before.map { .int(Int64($0)) },
           "estimates": .array(estimates.map(\.json)),
           "left_out": .array(carried.leftOut.map { .string($0) }),
+          "remarks": .array(outcome.remarks.map { .string($0) }),
         ]))
       return
     }

@@ -79,7 +79,9 @@ extension StoredFrames {
     switch tpv_format(rawValue: UInt32(bitPattern: output.format)) {
     case own: break
     case TPV_NATIVE:
-      guard output.crop_width == 0, output.width == 0, output.height == 0 else {
+      guard output.crop_width == 0, [0, Int32(width)].contains(output.width),
+        [0, Int32(height)].contains(output.height)
+      else {
         throw TrajpackError(
           .usage, "\(name): native frames are not cropped or scaled: ask for 'gray8' or 'gray16'")
       }

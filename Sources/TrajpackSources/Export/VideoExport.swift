@@ -64,19 +64,16 @@ enum VideoExport {
     stored track: TrackReader, _ frames: StoredFrames, _ metadata: JSONReader, as name: String,
     in folder: ExportFolder
   ) throws(TrajpackError) {
-    guard case .regular(_, let rate) = track.track.clock else {
-      throw TrajpackError(
-        .usage,
-        "stream '\(track.stream.name)': its frames have times of their own, which a video of a constant rate would lose"
-      )
-    }
+    let times = try FrameTimes(
+      try pts(track), base: try metadata.timeBase(), clock: track.track.clock,
+      name: "stream '\(track.stream.name)'")
     var stream = VideoStream()
     stream.pixelFormat = try metadata.text("pixel_format")
     (stream.width, stream.height) = (Int32(frames.width), Int32(frames.height))
     stream.colorRange = try metadata.optionalText("color_range") ?? "unknown"
     stream.colorSpace = try metadata.optionalText("color_space") ?? "unknown"
     let encoding = VideoEncoding(
-      codec: .lossless(.ffv1), gop: 1, stream: stream, rate: rate, isMP4: false)
+      codec: .lossless(.ffv1), gop: 1, stream: stream, times: times, isMP4: false)
     let (stored, samples) = (ByteBuffer(frames.bytes), ByteBuffer(frames.bytes))
     guard let from = stored.bytes.baseAddress, let to = samples.bytes.baseAddress else { return }
     let encoded = try encoding.encode("stream '\(track.stream.name)'") {
@@ -103,6 +100,19 @@ enum VideoExport {
       at += part.count
     }
     try file.finish()
+  }
+
+  /// The times of presentation of a track's frames.
+  private static func pts(_ track: TrackReader) throws(TrajpackError) -> [Int64] {
+    guard let channel = track.stream.channel(named: "pts") else {
+      throw TrajpackError(
+        .data, "the stream '\(track.stream.name)' of a video has no channel 'pts'")
+    }
+    let values = try track.read(channel: channel, rows: 0..<track.count)
+    return (0..<track.count).map {
+      if case .int(let time) = values.value($0, 0) { return time }
+      return PacketColumns.absent
+    }
   }
 
   /// Copies a linked file from below the folder that the user named. The name comes from the archive, so

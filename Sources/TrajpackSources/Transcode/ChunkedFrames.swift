@@ -12,6 +12,9 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
   private let frameCount: Int
   private let proof: FrameProof
   private let key: String
+  /// CRC-32C of each frame as it was when it was converted; empty where none is known.
+  private let kept: [Int64]
+  private let name: String
   /// Predicted frames that were made last.
   private let room: ByteBuffer
   private let perPiece: Int
@@ -21,10 +24,11 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
   private var sums: [UInt32] = []
 
   init(
-    _ source: SourceFrames, _ frames: StoredFrames, count: Int, proof: FrameProof, key: String
+    _ source: SourceFrames, _ frames: StoredFrames, count: Int, kept: [Int64], proof: FrameProof,
+    key: String, name: String
   ) {
     (self.source, self.frames, frameCount) = (source, frames, count)
-    (self.proof, self.key) = (proof, key)
+    (self.proof, self.key, self.kept, self.name) = (proof, key, kept, name)
     perPiece = min(max((8 << 20) / frames.bytes, 1), 32)
     room = ByteBuffer(perPiece * frames.bytes)
   }
@@ -58,7 +62,11 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
       frames.predict(from + number * frames.bytes, into: out)
       // Each frame counts once, in order, however often it is read.
       guard frame == hashed else { continue }
-      sums.append(CRC32C.of(bytes))
+      let sum = CRC32C.of(bytes)
+      guard kept.isEmpty || kept[frame] == Int64(sum) else {
+        throw TrackTranscoder.differs(frame, name)
+      }
+      sums.append(sum)
       hash.add(UnsafeRawBufferPointer(start: out, count: frames.bytes))
       hashed += 1
     }

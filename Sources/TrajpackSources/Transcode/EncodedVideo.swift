@@ -73,7 +73,7 @@ struct VideoEncoding: Sendable {
   var codec: Codec
   var gop: Int
   var stream: VideoStream
-  var rate: Rational
+  var times: FrameTimes
   /// Whether the file is an mp4; else it is Matroska.
   var isMP4: Bool
 
@@ -88,8 +88,13 @@ struct VideoEncoding: Sendable {
     do throws(TrajpackError) {
       if codec == .lossless(.ffv1) {
         let writer = try FFV1Writer(
-          descriptor, stream, gop: gop, rate: (rate.numerator, rate.denominator))
-        try frames { (bytes) throws(TrajpackError) in try writer.append(bytes) }
+          descriptor, stream, gop: gop, tick: times.tick,
+          isConstant: times.isConstant)
+        var frame = 0
+        try frames { (bytes) throws(TrajpackError) in
+          try writer.append(bytes, at: times.ticks(of: frame))
+          frame += 1
+        }
         try writer.finish()
       } else {
         let program = try FFmpegProgram(for: codec == .lossless(.hevc) ? "HEVC" : "H.264")
@@ -107,7 +112,8 @@ struct VideoEncoding: Sendable {
   private var arguments: [String] {
     var words = [
       "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", stream.pixelFormat, "-s",
-      "\(stream.width)x\(stream.height)", "-r", "\(rate.numerator)/\(rate.denominator)",
+      "\(stream.width)x\(stream.height)", "-r",
+      "\(times.tick.1)/\(times.tick.0)",
     ]
     words += ["-i", "pipe:0", "-an", "-threads", "2", "-pix_fmt", stream.pixelFormat]
     if ["tv", "pc"].contains(stream.colorRange) { words += ["-color_range", stream.colorRange] }

@@ -10,6 +10,8 @@ struct PacketColumns: Sendable {
   var dts: [Int64] = []
   var duration: [Int64] = []
   var keyframe: [Int64] = []
+  /// CRC-32C of the decoded frames; empty where the stream has none.
+  var hashes: [Int64] = []
 
   /// Frames.
   var count: Int { offset.count }
@@ -20,13 +22,21 @@ struct PacketColumns: Sendable {
       ("duration", 0, \.duration), ("keyframe", 0, \.keyframe),
     ]
 
+  /// The columns that a stream has.
+  private static func columns(of stream: Stream) -> [(
+    name: String, element: Int, path: any WritableKeyPath<PacketColumns, [Int64]> & Sendable
+  )] {
+    let hashes = WildWorldVideo.hashName
+    return columns + (stream.channel(named: hashes) == nil ? [] : [(hashes, 0, \.hashes)])
+  }
+
   init() {}
 
   /// Reads those of a draft.
   ///
   /// - Throws: A data error where the stream has no such columns.
   init(_ draft: TrackDraft, _ schema: Schema) throws(TrajpackError) {
-    for (name, element, path) in Self.columns {
+    for (name, element, path) in Self.columns(of: schema.streams[draft.stream]) {
       let (rows, block, first) = try Self.place(draft, schema, name, element)
       var values: [Int64] = []
       values.reserveCapacity(draft.count)
@@ -38,10 +48,17 @@ struct PacketColumns: Sendable {
           rebasing: buffer.bytes[..<(draft.count * block.rowBytes)]))
       for row in 0..<draft.count {
         let at = row * block.rowBytes + first
-        values.append(
-          size == 8
-            ? Int64(littleEndian: buffer.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self))
-            : Int64(buffer.bytes[at]))
+        switch size {
+        case 8:
+          values.append(
+            Int64(littleEndian: buffer.bytes.loadUnaligned(fromByteOffset: at, as: Int64.self)))
+        case 4:
+          values.append(
+            Int64(
+              UInt32(
+                littleEndian: buffer.bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))))
+        default: values.append(Int64(buffer.bytes[at]))
+        }
       }
       self[keyPath: path] = values
     }
@@ -54,7 +71,7 @@ struct PacketColumns: Sendable {
     let blocks = schema.rowBlocks(of: draft.stream)
     guard let number = stream.channel(named: name),
       let at = blocks.firstIndex(of: stream.channels[number].storage.block),
-      [1, 8].contains(schema.blocks[blocks[at]].type.size)
+      [1, 4, 8].contains(schema.blocks[blocks[at]].type.size)
     else {
       throw TrajpackError(
         .data, "the stream '\(stream.name)' of a video has no channel '\(name)' of packets")
@@ -73,16 +90,19 @@ struct PacketColumns: Sendable {
       let buffer = ByteBuffer(max(count * block.rowBytes, 1))
       let rows = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<(count * block.rowBytes)])
       try draft.rows[at].spool.read(at: draft.rows[at].offset, into: rows)
-      for (name, element, path) in Self.columns {
+      for (name, element, path) in Self.columns(of: schema.streams[draft.stream]) {
         let place = try Self.place(draft, schema, name, element)
         guard place.block == block else { continue }
         let values = self[keyPath: path]
         for row in 0..<count {
           let to = row * block.rowBytes + place.first
-          if block.type.size == 8 {
-            rows.storeBytes(of: values[row].littleEndian, toByteOffset: to, as: Int64.self)
-          } else {
-            rows[to] = UInt8(truncatingIfNeeded: values[row])
+          switch block.type.size {
+          case 8: rows.storeBytes(of: values[row].littleEndian, toByteOffset: to, as: Int64.self)
+          case 4:
+            rows.storeBytes(
+              of: UInt32(truncatingIfNeeded: values[row]).littleEndian, toByteOffset: to,
+              as: UInt32.self)
+          default: rows[to] = UInt8(truncatingIfNeeded: values[row])
           }
         }
       }

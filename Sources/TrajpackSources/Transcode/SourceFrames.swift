@@ -28,6 +28,8 @@ final class DraftVideo: VideoByteSource, @unchecked Sendable {
 final class SourceFrames: @unchecked Sendable {
   /// What is known of its pictures.
   let stream: VideoStream
+  /// Whether its own samples have the other byte order than those that ``read(_:into:)`` gives.
+  let isSwapped: Bool
   /// Bytes of a frame as ``read(_:into:)`` gives it.
   let frameBytes: Int
   private let output: VideoOutput
@@ -54,6 +56,7 @@ final class SourceFrames: @unchecked Sendable {
       output = VideoOutput(frames.sampleBytes == 1 ? .gray8 : .gray16)
       decoder = nil
       stored = (frames, bytes, packets.offset)
+      isSwapped = false
       return
     }
     let source = DraftVideo(bytes, name: name)
@@ -70,6 +73,7 @@ final class SourceFrames: @unchecked Sendable {
     frameBytes = try decoder.frameBytes(output)
     self.decoder = decoder
     stored = nil
+    isSwapped = asGray && index.stream.pixelFormat.hasSuffix("be")
   }
 
   /// Decodes frames one after the other into `room`.

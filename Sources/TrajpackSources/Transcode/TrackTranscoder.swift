@@ -20,29 +20,72 @@ struct TrackTranscoder {
   ///   those that went in.
   func run(
     _ draft: TrackDraft, _ bytes: TrackDraft.Bytes, _ schema: Schema, name: String, key: String
-  ) throws(TrajpackError) -> TrackDraft {
+  ) throws(TrajpackError) -> (TrackDraft, remarks: [String]) {
     let metadata = JSONReader(draft.metadata, at: "\(name): metadata")
     var packets = try PacketColumns(draft, schema)
     let source = try SourceFrames(
       bytes, metadata, packets: packets, name: name, asGray: target == .chunks, threads: threads)
     var draft = draft
     note(&draft.metadata, metadata)
+    let remarks = remarks(draft, name)
     switch target {
-    case .keep: return draft
+    case .keep: return (draft, [])
     case .chunks:
       try chunk(&draft, source, &packets, name, key)
       try packets.put(into: &draft, schema)
     case .lossless, .lossy:
-      let encoding = try encoding(source, draft, name)
-      let encoded = try encode(source, encoding, count: packets.count, name)
+      let encoding = try encoding(source, draft, packets, name)
+      let encoded = try encode(source, encoding, packets, count: packets.count, name)
       let index = try VideoFile.index(encoded)
-      try check(encoded, index, source, count: packets.count, name)
+      try check(encoded, index, source, &packets, name)
       try describe(&draft, index, encoded, packets.count)
       try fill(&packets, index, name)
+      if let frame = encoding.times.difference(
+        from: packets.pts,
+        tick: Double(index.stream.timeBase.num) / Double(max(index.stream.timeBase.den, 1)))
+      {
+        throw fail("another time of frame \(frame)", name)
+      }
       try packets.put(into: &draft, schema)
       draft.bytes = .made(encoded)
     }
-    return draft
+    // Whatever decodes what was made gives these frames.
+    if var hash = draft.metadata["frame_hash"] {
+      hash.set("decoder", nil)
+      draft.metadata.set("frame_hash", hash)
+    }
+    return (draft, remarks)
+  }
+
+  /// What the file had besides the rows' frames, which stays behind.
+  private func remarks(_ draft: TrackDraft, _ name: String) -> [String] {
+    var remarks: [String] = []
+    if let frames = draft.metadata["file_frames"]?.int, frames > draft.count {
+      remarks.append(
+        "\(name): the \(counted(frames - draft.count, "frame")) of the file that no row belongs to are not kept")
+    }
+    for other in draft.metadata["other_streams"]?.array ?? [] {
+      let (kind, codec) = (other["kind"]?.string ?? "other", other["codec"]?.string ?? "unknown")
+      remarks.append("\(name): the \(kind) of the file (\(codec)) is not kept")
+    }
+    if target != .chunks, draft.metadata["rotation"] != nil {
+      remarks.append("\(name): its rotation is kept in the metadata, not in the new video file")
+    }
+    return remarks
+  }
+
+  static func differs(_ frame: Int, _ name: String) -> TrajpackError {
+    TrajpackError(
+      .data,
+      "\(name): frame \(frame) decodes to other pixels than when it was converted, by its checksum; run "
+        + "'trajpack verify --frames' on the source")
+  }
+
+  private func fail(_ why: String, _ name: String) -> TrajpackError {
+    TrajpackError(
+      .machine,
+      "\(name): the encoder gave \(why), so '\(target.text)' cannot be used for it; nothing was written; take 'chunks' "
+        + "or 'intra:ffv1'")
   }
 
   /// What the video was, for whoever wants to know.
@@ -69,12 +112,31 @@ struct TrackTranscoder {
     ] as [(String, JSONValue)] {
       metadata.set(name, value)
     }
-    for name in ["extradata", "needs_container", "hidden_packets", "other_streams"] {
+    for name in ["extradata", "needs_container", "hidden_packets", "other_streams", "file_frames"] {
       metadata.set(name, nil)
     }
     draft.metadata = metadata
+    if source.isSwapped, !packets.hashes.isEmpty {
+      // The checksums that are kept are of samples of the other byte order.
+      let kept = packets.hashes
+      let count = packets.count
+      var sums: [Int64] = []
+      let swapped = ByteBuffer(source.frameBytes)
+      try source.forEach(count: count) { (frame, bytes) throws(TrajpackError) in
+        for i in stride(from: 0, to: bytes.count - 1, by: 2) {
+          (swapped.bytes[i], swapped.bytes[i + 1]) = (bytes[i + 1], bytes[i])
+        }
+        guard Int64(CRC32C.of(UnsafeRawBufferPointer(swapped.bytes))) == kept[frame] else {
+          throw Self.differs(frame, name)
+        }
+        sums.append(Int64(CRC32C.of(bytes)))
+      }
+      packets.hashes = sums
+    }
     draft.bytes = .made(
-      ChunkedFrames(source, frames, count: packets.count, proof: proof, key: key))
+      ChunkedFrames(
+        source, frames, count: packets.count, kept: packets.hashes, proof: proof, key: key,
+        name: name))
     for frame in 0..<packets.count {
       packets.offset[frame] = Int64(frame * frames.bytes)
       packets.size[frame] = Int64(frames.bytes)
@@ -130,15 +192,11 @@ struct TrackTranscoder {
   }
 
   func encoding(
-    _ source: SourceFrames, _ draft: TrackDraft, _ name: String
+    _ source: SourceFrames, _ draft: TrackDraft, _ packets: PacketColumns, _ name: String
   ) throws(TrajpackError) -> VideoEncoding {
     let pixels = source.stream.pixelFormat
-    guard case .regular(_, let rate) = draft.clock else {
-      throw TrajpackError(
-        .usage,
-        "\(name): its frames have times of their own, which a video of a constant rate would lose: take 'chunks' or 'keep'"
-      )
-    }
+    let base = try JSONReader(draft.metadata, at: "\(name): metadata").timeBase()
+    let times = try FrameTimes(packets.pts, base: base, clock: draft.clock, name: name)
     var codec = VideoEncoding.Codec.h264(crf: 0)
     var gop = 1
     switch target {
@@ -149,11 +207,18 @@ struct TrackTranscoder {
       (gop, codec) = (length, .h264(crf: crf))
     case .keep, .chunks: break
     }
+    if case .own(_, _, let frame) = times, codec != .lossless(.ffv1) {
+      throw TrajpackError(
+        .usage,
+        "\(name): its frames are not evenly spaced in time (the first step that differs leads to frame \(frame)), and the "
+          + "program 'ffmpeg' would encode them at a constant rate: take 'chunks', 'intra:ffv1', 'gop:N,codec=ffv1' or "
+          + "'keep', which keep their times")
+    }
     let file = draft.metadata["file"]?.string ?? ""
     let isMP4 =
       [".mp4", ".mov", ".m4v"].contains { file.hasSuffix($0) } && codec != .lossless(.ffv1)
     return VideoEncoding(
-      codec: codec, gop: gop, stream: source.stream, rate: rate, isMP4: isMP4)
+      codec: codec, gop: gop, stream: source.stream, times: times, isMP4: isMP4)
   }
 
   static func lossyDepth(_ name: String, _ target: VideoTarget) -> TrajpackError {
@@ -164,32 +229,38 @@ struct TrackTranscoder {
   }
 
   func encode(
-    _ source: SourceFrames, _ encoding: VideoEncoding, count: Int, _ name: String
+    _ source: SourceFrames, _ encoding: VideoEncoding, _ packets: PacketColumns, count: Int,
+    _ name: String
   ) throws(TrajpackError) -> EncodedVideo {
     let isStopped = isStopped
+    let kept = packets.hashes
     return try encoding.encode(name) { (write) throws(TrajpackError) in
-      try source.forEach(count: count) { (_, bytes) throws(TrajpackError) in
+      try source.forEach(count: count) { (frame, bytes) throws(TrajpackError) in
         guard !isStopped() else { throw TrajpackError(.usage, "stopped") }
+        guard kept.isEmpty || kept[frame] == Int64(CRC32C.of(bytes)) else {
+          throw Self.differs(frame, name)
+        }
         try write(bytes)
       }
     }
   }
 
-  /// Decodes the new video and compares it with the source, frame by frame; of a lossy one it counts frames.
+  /// Decodes the new video and compares it with the source, frame by frame; of a lossy one it counts frames and makes their
+  /// checksums where the source has some.
   private func check(
-    _ encoded: EncodedVideo, _ index: VideoIndex, _ source: SourceFrames, count: Int, _ name: String
+    _ encoded: EncodedVideo, _ index: VideoIndex, _ source: SourceFrames,
+    _ packets: inout PacketColumns, _ name: String
   ) throws(TrajpackError) {
     let decoder = try VideoDecoder(index: index, source: encoded, threads: threads)
-    func fail(_ why: String) -> TrajpackError {
-      TrajpackError(
-        .machine,
-        "\(name): the encoder gave \(why), so '\(target.text)' cannot be used for it; nothing was written; take 'chunks' "
-          + "or 'intra:ffv1'")
-    }
+    let count = packets.count
+    func fail(_ why: String) -> TrajpackError { self.fail(why, name) }
     guard decoder.frameCount == count else {
       throw fail("\(decoder.frameCount) frames for \(count)")
     }
-    guard target.isLossless else { return }
+    guard target.isLossless else {
+      if !packets.hashes.isEmpty { packets.hashes = try hashes(decoder, count: count) }
+      return
+    }
     guard index.stream.pixelFormat == source.stream.pixelFormat else {
       throw fail("the pixel format \(index.stream.pixelFormat) for \(source.stream.pixelFormat)")
     }
@@ -213,17 +284,32 @@ struct TrackTranscoder {
     }
   }
 
+  /// CRC-32C of the decoded frames.
+  private func hashes(_ decoder: VideoDecoder, count: Int) throws(TrajpackError) -> [Int64] {
+    let room = ByteBuffer(try decoder.frameBytes(VideoOutput(.native)))
+    var hashes: [Int64] = []
+    for frame in 0..<count {
+      guard !isStopped() else { throw TrajpackError(.usage, "stopped") }
+      try decoder.decode(frames: [frame], as: VideoOutput(.native), into: room.bytes)
+      hashes.append(Int64(CRC32C.of(UnsafeRawBufferPointer(room.bytes))))
+    }
+    return hashes
+  }
+
   private func describe(
     _ draft: inout TrackDraft, _ index: VideoIndex, _ encoded: EncodedVideo, _ count: Int
   ) throws(TrajpackError) {
     let order = try VideoOrder(index.packets)
     var metadata = draft.metadata
+    // A fact of the frames, wherever they lie.
+    let rotation = metadata["rotation"]
     for member in VideoRecord(index: index, order: order).members(
       rows: count, bytes: encoded.count, sha256: try encoded.sha256())
     {
       metadata.set(member.0, member.1)
     }
-    for name in ["prediction", "bits"] { metadata.set(name, nil) }
+    metadata.set("rotation", rotation)
+    for name in ["prediction", "bits", "file_frames"] { metadata.set(name, nil) }
     metadata.set("stored", "embed")
     if index.container.hasPrefix("matroska"), let file = metadata["file"]?.string,
       let dot = file.lastIndex(of: "."), !file.hasSuffix(".mkv"), !file.hasSuffix(".webm")

@@ -113,8 +113,8 @@ extension TranscodingImporter {
     case .lossless, .lossy:
       let transcoder = TrackTranscoder(
         target: target, threads: 1, proof: FrameProof(), isStopped: { false })
-      let encoding = try transcoder.encoding(source, track, name)
-      let encoded = try transcoder.encode(source, encoding, count: count, name)
+      let encoding = try transcoder.encoding(source, track, packets, name)
+      let encoded = try transcoder.encode(source, encoding, packets, count: count, name)
       let decoder = try VideoDecoder(
         index: VideoFile.index(encoded), source: encoded, threads: 1)
       let bytes = try decoder.frameBytes(VideoOutput(.native))

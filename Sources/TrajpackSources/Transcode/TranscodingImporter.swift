@@ -139,8 +139,10 @@ public struct TranscodingImporter<Source: VideoImporter>: Importer {
       }
       let transcoder = TrackTranscoder(
         target: target, threads: threads, proof: proof, isStopped: isStopped)
-      draft.tracks[number] = try transcoder.run(
+      let (changed, remarks) = try transcoder.run(
         track, bytes, schema, name: name, key: FrameProof.key(recording.id, stream, number))
+      draft.tracks[number] = changed
+      draft.remarks += remarks
     }
     return draft
   }
