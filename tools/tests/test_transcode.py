@@ -4,11 +4,15 @@ import os
 import shutil
 import struct
 import subprocess
+import time
 
 import h5py
 import hdf5plugin  # noqa: F401
 import numpy as np
 import pytest
+import read_archive
+from test_frame_hashes import forge, make_videos
+from test_video import column
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
 
@@ -208,3 +212,202 @@ def test_colours(trajpack, tmp_path):
     assert "a keyframe every 6," in run(trajpack, "info", tmp_path / "lossy", "--episode", "x")
     done = subprocess.run([trajpack, "diff", tmp_path / "ds", tmp_path / "lossy"], check=False, capture_output=True, text=True)
     assert done.returncode == 1 and "frame 0 differs" in done.stdout
+
+
+def columns(path, *names):
+    """Of each track of a dataset's video: episode -> columns, metadata and clock."""
+    found = {}
+    for shard in read_archive.open_dataset(str(path))[0]:
+        shard = read_archive.Shard(shard)
+        for track in shard.tracks:
+            stream = shard.schema["streams"][track[1]]
+            if stream.get("attributes", {}).get("video"):
+                metadata = shard.metadata(track[6], track[7])
+                found[metadata["file"].split("/")[-2]] = {n: column(shard, stream, n, track) for n in names}, metadata
+    return found
+
+
+def shown(path):
+    """The times of presentation that ffprobe finds, in seconds since the first."""
+    done = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of",
+                           "csv=p=0", path], check=True, capture_output=True, text=True)
+    times = np.sort([float(line.strip(",")) for line in done.stdout.split()])
+    return times - times[0]
+
+
+def uneven(folder, times, pixels="gray", name="depth.mkv"):
+    """A recording of one lossless video whose frames are shown at given milliseconds."""
+    frames = pictures(len(times), 48, 64, "edges")
+    path = record(folder, frames, pixels, name="even.mkv")
+    steps = "+".join(f"eq(N\\,{i})*{t}" for i, t in enumerate(times))
+    subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", "-bsf:v", f"setts=ts={steps}", folder / name], check=True)
+    path.unlink()
+    np.testing.assert_allclose(shown(folder / name), np.subtract(times, times[0]) / 1000, atol=1e-9)
+    return frames
+
+
+def test_times_are_kept_or_refused(trajpack, tmp_path):
+    """Uneven times under a regular clock, another rate than the rows', and rows that have a time."""
+    cases = {"gap": [0, 33, 67, 100, 400, 433, 467, 500], "twice": [0, 33, 33, 67, 100, 133],
+             "slow": [round(i * 1000 / 12) for i in range(25)], "film": [round(i * 1001 / 24) for i in range(49)],
+             "late": [round(500 + i * 1000 / 30) for i in range(20)]}
+    frames = {name: uneven(tmp_path / "part" / name, times) for name, times in cases.items()}
+    run(trajpack, "convert", "--quiet", tmp_path / "part", tmp_path / "ds", "--frame-hashes")
+    before = columns(tmp_path / "ds", "pts")
+    for form in ("chunks", "intra", "gop:3,codec=ffv1"):
+        out, back = tmp_path / form / "ds", tmp_path / form / "back"
+        run(trajpack, "transcode", tmp_path / "ds", out, "--stream", "depth", "--to", form, "--quiet")
+        if form == "chunks":
+            assert {n: c["pts"] for n, (c, _) in columns(out, "pts").items()} == {n: c["pts"] for n, (c, _) in before.items()}
+        assert {n: m.get("frame_times") for n, (_, m) in columns(out).items()} == \
+            {n: m.get("frame_times") for n, (_, m) in before.items()}
+        run(trajpack, "export", out, back, "--to", "wildworld")
+        for name, times in cases.items():
+            np.testing.assert_allclose(shown(back / name / "depth.mkv"), np.subtract(times, times[0]) / 1000, atol=0.0011)
+            assert np.array_equal(rawvideo(back / name / "depth.mkv", "gray", (48, 64)), frames[name])
+    for name, times in cases.items():
+        run(trajpack, "convert", "--quiet", tmp_path / "part" / name, tmp_path / name / "ds")
+        words = ("transcode", "--quiet", tmp_path / name / "ds", tmp_path / name / "out", "--stream", "depth", "--to", "gop:4")
+        if name in ("gap", "twice"):
+            said = run(trajpack, *words, code=2)
+            assert "not evenly spaced" in said and f"frame {4 if name == 'gap' else 2}" in said and "'chunks'" in said
+            assert not (tmp_path / name / "out").exists()
+            continue
+        run(trajpack, *words)
+        run(trajpack, "export", tmp_path / name / "out", tmp_path / name / "back", "--to", "wildworld")
+        np.testing.assert_allclose(shown(tmp_path / name / "back" / name / "depth.mkv"),
+                                   np.subtract(times, times[0]) / 1000, atol=0.0011)
+
+
+def test_rows_by_time_stay_at_their_times(trajpack, tmp_path):
+    folder = tmp_path / "part" / "e"
+    uneven(folder, [round(i * 1000 / 12) for i in range(25)])
+    (folder / "state.csv").write_text("camera.hp,speed\n" + "".join(f"{i},{i}\n" for i in range(60)))
+    run(trajpack, "convert", tmp_path / "part", tmp_path / "ds", "--quiet", "--on-mismatch", "time")
+    times = columns(tmp_path / "ds", "time")["e"][0]["time"]
+    for form in ("chunks", "intra", "gop:5"):
+        run(trajpack, "transcode", "--quiet", tmp_path / "ds", tmp_path / form, "--stream", "depth", "--to", form)
+        (found, metadata), = columns(tmp_path / form, "time").values()
+        assert found["time"] == times and metadata["frames_by"] == "time"
+        assert "equal" in run(trajpack, "diff", tmp_path / "ds", tmp_path / form)
+
+
+@pytest.fixture(scope="module")
+def hashed(trajpack, tmp_path_factory):
+    """Videos of many kinds with checksums of their frames."""
+    root = tmp_path_factory.mktemp("hashed")
+    for case in ("b-frames", "ffv1", "ffv1-16", "hevc-10", "hevc-lossless", "mjpeg", "rotated", "missing-last"):
+        make_videos.make(case, root / "source" / case)
+    frames = pictures(5, 33, 51, "noise", 65535)
+    record(root / "source" / "swapped", frames.byteswap(), "gray16be", codec=("-c:v", "png"))
+    run(trajpack, "convert", root / "source", root / "ds", "--quiet", "--frame-hashes")
+    return root / "ds", frames
+
+
+@pytest.mark.parametrize("form", ["chunks", "intra:ffv1", "h264:gop=6,crf=30"])
+def test_checksums_of_frames_survive(trajpack, hashed, tmp_path, form):
+    source, frames = hashed
+    gray = {"ffv1", "ffv1-16", "hevc-10", "hevc-lossless", "missing-last"}
+    before = columns(source, "frame_crc32c")
+    kept = gray if form == "chunks" else set() if form.startswith("h264") else set(before) - {"swapped"}
+    names = (gray | {"swapped"}) if form == "chunks" else {"b-frames", "rotated"} if form.startswith("h264") else kept
+    some = tmp_path / "some"
+    root = tmp_path / "part"
+    for name in names:
+        shutil.copytree(source.parent / "source" / name, root / name)
+    run(trajpack, "convert", root, some, "--quiet", "--frame-hashes")
+    streams = sorted({m["file"].split("/")[-1].split(".")[0] for _, m in columns(some).values()})
+    words = [w for s in streams for w in ("--stream", s, "--to", form)]
+    said = json.loads(run(trajpack, "transcode", some, tmp_path / "out", *words, "--json"))
+    after = columns(tmp_path / "out", "frame_crc32c")
+    assert set(after) == names
+    for name in names:
+        assert (after[name][0] == before[name][0]) == (name in kept), name
+        assert after[name][1]["frame_hash"] == {"algorithm": "CRC-32C", "of": "native planes"}
+        assert after[name][1].get("rotation") == before[name][1].get("rotation")
+    assert any("rotation" in text for text in said["remarks"]) == ("rotated" in names)
+    found = json.loads(run(trajpack, "verify", tmp_path / "out", "--frames", "--json"))
+    assert found["frames"]["without_checksum"] == 0 and found["frames"]["matching"] == sum(len(c["frame_crc32c"]) for c, _ in after.values())
+    if form == "chunks":
+        assert np.array_equal(stored(tmp_path / "out" / "shard-000000.h5")["swapped", "depth"], frames)
+
+
+def test_a_source_that_decodes_otherwise_is_refused(trajpack, tmp_path):
+    """Checksums of the conversion are compared while frames are read."""
+    record(tmp_path / "part" / "x", pictures(12, 48, 64, "edges"))
+    run(trajpack, "convert", tmp_path / "part", tmp_path / "ds", "--quiet", "--frame-hashes", "--codec", "none")
+    forge(tmp_path / "ds" / "shard-000000.h5", tmp_path / "forged.h5", 7)
+    for form in ("chunks", "intra"):
+        said = run(trajpack, "transcode", tmp_path / "forged.h5", tmp_path / form, "--stream", "depth", "--to", form, "--quiet", code=1)
+        assert "frame 7 decodes to other pixels than when it was converted" in said
+        assert not list(tmp_path.glob(f"{form}/shard*"))
+
+
+def test_what_a_file_has_besides_frames_is_said(trajpack, tmp_path):
+    video = tmp_path / "part" / "x" / "rgb.mp4"
+    video.parent.mkdir(parents=True)
+    (video.parent / "state.csv").write_text("speed\n" + "".join(f"{i}\n" for i in range(20)))
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30", "-f", "lavfi", "-i",
+                    "sine=duration=0.8", "-frames:v", "24", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", video],
+                   check=True)
+    run(trajpack, "convert", "--quiet", tmp_path / "part", tmp_path / "ds", "--on-mismatch", "truncate")
+    said = json.loads(run(trajpack, "transcode", tmp_path / "ds", tmp_path / "out", "--stream", "rgb", "--to", "gop:4",
+                          "--json"))["remarks"]
+    assert any("audio" in text and "aac" in text for text in said) and any("the 4 frames" in text for text in said)
+    (_, metadata), = columns(tmp_path / "out").values()
+    assert "file_frames" not in metadata and "other_streams" not in metadata
+
+
+def test_side_files_of_every_role(trajpack, depth, tmp_path):
+    part = tmp_path / "part"
+    shutil.copytree(depth[0], part)
+    for name, frames in depth[1].items():
+        (part / name / "state.csv").write_text("camera.hp,act\n" + "".join(f"{i},{i // 4}\n" for i in range(len(frames))))
+    source = tmp_path / "source"
+    run(trajpack, "convert", "--quiet", part, source)
+    (tmp_path / "values.csv").write_text("id,speed\na,1.5\nb,2\nc,3\nd,4\n")
+    run(trajpack, "annotate", source, "--values", tmp_path / "values.csv")
+    run(trajpack, "split", source, "--name", "halves", "--rule", "train=0:50%", "--rule", "test=rest")
+    run(trajpack, "clips", source, "--length", "5", "--rows", "camera", "--save", "short", "-o", tmp_path / "c.csv")
+    run(trajpack, "statistics", source, "--channels", "camera/hp", "--save")
+    run(trajpack, "statistics", source, "--channels", "depth/pts", "--save")
+    done = subprocess.run([trajpack, "transcode", source, tmp_path / "out", "--stream", "depth", "--to", "chunks"], check=True,
+                          capture_output=True, text=True)
+    before, after = (json.loads((d / "manifest.json").read_text()) for d in (source, tmp_path / "out"))
+    roles = [(s["role"], s["name"]) for s in before["side_files"]]
+    assert {r for r, _ in roles} == {"splits", "values", "clips", "statistics"}
+    carried = [(s["role"], s["name"]) for s in after["side_files"]]
+    lost = [pair for pair in roles if pair not in carried]
+    assert len(lost) == 1 and lost[0][0] == "statistics" and f"statistics '{lost[0][1]}' are not carried over" in done.stderr
+    assert after["version"] == before["version"]
+    run(trajpack, "verify", "--quiet", tmp_path / "out")
+    for words in (("info", "--json"), ("clips", "--list", "short", "--json")):
+        assert json.loads(run(trajpack, words[0], tmp_path / "out", *words[1:]))
+    # Saved statistics are found as those of this data, not measured again.
+    digest = after["digest"]
+    saved = next(s for s in after["side_files"] if s["role"] == "statistics")
+    assert json.loads((tmp_path / "out" / saved["file"]).read_text())["content"]["data_digest"] == digest
+
+
+def test_a_killed_transcode_goes_on(trajpack, tmp_path):
+    """Killed behind each acknowledged shard: what is resumed is the same dataset, byte for byte."""
+    part = tmp_path / "part"
+    for number in range(6):
+        record(part / f"e{number}", pictures(40, 96, 128, "edges", seed=number))
+    run(trajpack, "convert", "--quiet", part, tmp_path / "ds")
+    words = ["--stream", "depth", "--to", "chunks", "--shard-size", "1", "--jobs", "1", "--quiet"]
+    run(trajpack, "transcode", tmp_path / "ds", tmp_path / "whole", *words)
+    whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+    assert sum(name.startswith("shard-") for name in whole) == 6
+    for after in (1, 3, 5):
+        out = tmp_path / f"killed{after}"
+        child = subprocess.Popen([trajpack, "transcode", tmp_path / "ds", out, *words])
+        while child.poll() is None and len(list(out.glob("shard-*.h5"))) < after:
+            time.sleep(0.001)
+        child.kill()
+        child.wait()
+        if not (out / "manifest.json").exists():
+            assert run(trajpack, "transcode", tmp_path / "ds", out, *words, code=2)
+            assert "another" in run(trajpack, "transcode", tmp_path / "ds", out, *words[:3], "intra", *words[4:], "--resume", code=2)
+        run(trajpack, "transcode", tmp_path / "ds", out, *words, "--resume")
+        assert {p.name: p.read_bytes() for p in out.iterdir()} == whole

@@ -180,13 +180,17 @@ struct Convert: Command {
   }
 
   private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    // A video that is to be stored in another way is taken in, whatever becomes of the others.
+    let isDropped =
+      video.last { !$0.contains("=") } == VideoMode.drop.rawValue
+      && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
     guard !frameHashes || I.format.name == WildWorldImporter.format.name,
-      !frameHashes || video != .drop
+      !frameHashes || !isDropped
     else {
       throw TrajpackError(
         .usage,
         "--frame-hashes is for recordings with videos that are kept: leave it out"
-          + (video == .drop ? ", or give --video embed or link" : ""))
+          + (isDropped ? ", or give --video embed or link" : ""))
     }
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,15 +33,25 @@ def test_episode(wildworld: str, chunked: str) -> None:
         assert b.info["codec"] == "chunks" and b.info["groups"] == len(b)
         with pytest.raises(trajpack.UsageError, match="gray8"):
             b.read([0], format="rgb24")
+        for crop, size in (((3, 5, 60, 70), None), ((0, 0, 180, 320), (90, 160)), ((100, 200, 80, 120), (33, 7))):
+            assert np.array_equal(a.read([7, 3], crop=crop, size=size), b.read([7, 3], crop=crop, size=size))
+        for options in ({"crop": (100, 200, 81, 120)}, {"format": "native", "size": (9, 9)},
+                        {"format": "native", "crop": (0, 0, 9, 9)}):
+            for frames in (a, b):
+                with pytest.raises(trajpack.UsageError, match="crop"):
+                    frames.read([0], **options)
 
 
-@pytest.mark.parametrize("size", [None, (45, 80)])
-def test_windows(wildworld: str, chunked: str, size: tuple[int, int] | None) -> None:
+@pytest.mark.parametrize("options", [
+    {}, {"size": (45, 80)}, {"crop": (90, 120)}, {"crop": (11, 7, 90, 120), "size": (30, 40)},
+    {"crop": (64, 64), "size": (100, 50), "flip": 0.5, "flip_world": {"camera/pos": (-1, 1, 1)}},
+    {"flip": 1.0, "channels": ["depth"]},
+])
+def test_windows(wildworld: str, chunked: str, options: dict[str, Any]) -> None:
     batches = []
     for path in (wildworld, chunked):
-        options = {} if size is None else {"size": size}
-        loader = trajpack.open(path).windows(channels=["depth", "camera/pos"], length=12, batch=3, seed=4,
-                                             past=2, **options)
+        loader = trajpack.open(path).windows(**{"channels": ["depth", "camera/pos"], **options}, length=12, batch=3, seed=4,
+                                             past=2)
         batches.append([{k: np.array(v) for k, v in batch.items()} for batch in loader])
     assert len(batches[0]) == len(batches[1]) > 3
     for a, b in zip(*batches, strict=True):
