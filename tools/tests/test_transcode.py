@@ -25,7 +25,8 @@ def run(trajpack, *words, code=0, **options):
 
 
 def rawvideo(path, pixels, shape):
-    done = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", pixels, "-"],
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-vsync", "passthrough", "-f", "rawvideo",
+                           "-pix_fmt", pixels, "-"],
                           check=True, capture_output=True)
     return np.frombuffer(done.stdout, "u1" if pixels == "gray" else "<u2").reshape(-1, *shape)
 
@@ -368,7 +369,7 @@ def test_side_files_of_every_role(trajpack, depth, tmp_path):
     (tmp_path / "values.csv").write_text("id,speed\na,1.5\nb,2\nc,3\nd,4\n")
     run(trajpack, "annotate", source, "--values", tmp_path / "values.csv")
     run(trajpack, "split", source, "--name", "halves", "--rule", "train=0:50%", "--rule", "test=50%:100%")
-    run(trajpack, "clips", source, "--length", "5", "--rows", "camera", "--save", "short", "-o", tmp_path / "c.csv")
+    run(trajpack, "clips", source, "--length", "5", "--save", "short", "-o", tmp_path / "c.csv")
     run(trajpack, "statistics", source, "--channels", "camera/hp", "--save")
     run(trajpack, "statistics", source, "--channels", "depth/pts", "--save")
     done = subprocess.run([trajpack, "transcode", source, tmp_path / "out", "--stream", "depth", "--to", "chunks"], check=True,
