@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test frameworks check format build release install wheel bench bench-loader sanitize enso tables laws crash picture setup clean
+.PHONY: help demo test frameworks check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,10 @@ install: release ## Copy the program to PREFIX/bin (~/.local/bin)
 wheel: setup ## One wheel for every Python and Linux, with the program and all it needs, into tools/python/dist
 	@tools/setup.sh --wheel
 	@.venv-wheel/bin/python tools/wheel/build.py
+
+wheel-test: wheel ## Test that wheel: files of all codecs, HDF5, writing; as root also in a bare Debian without network (fetches one)
+	@TRAJPACK_WHEEL=$$(echo $(CURDIR)/tools/python/dist/*.whl) $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/test_wheel.py
+	@if [ "$$(id -u)" = 0 ]; then tools/wheel/bare.sh tools/python/dist/*.whl; fi
 
 bench: setup release ## Count the sizes behind docs/decisions.md, and race pandas, polars and h5py
 	@$(PYTHON_HERE) tools/bench/layout.py

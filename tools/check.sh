@@ -8,9 +8,9 @@ swift build --quiet --build-tests           # Package.swift makes every warning 
 
 mapfile -t flags < <(pkg-config --cflags hdf5 zlib libzstd liblz4 libavformat libavcodec libswscale libavutil | tr ' ' '\n' | grep . || true)
 for file in Sources/C*/*.c; do
-  clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I "$(dirname "$file")/include" "$file"
+  clang -fsyntax-only -std=gnu17 -Wall -Wextra -Werror "${flags[@]}" -I Sources/CLazyLoading/include -I "$(dirname "$file")/include" "$file"
 done
-for script in tools/*.sh .ci/run; do bash -n "$script"; done
+for script in tools/*.sh tools/wheel/*.sh .ci/run; do bash -n "$script"; done
 .venv/bin/python - tools fixtures <<'PYTHON'
 import ast, pathlib, sys
 for path in sorted(p for root in sys.argv[1:] for p in pathlib.Path(root).rglob("*.py")):

@@ -45,6 +45,9 @@ static tpl_library hdf5 = {
 int tph5_load(char *message, size_t size) {
   unsigned major, minor, release;
   if (!tpl_load(&hdf5, message, size)) return 0;
+  // Before any other call, which would make the library close its files when the process ends: one whose closing has
+  // failed kills the process then.
+  H5dont_atexit();
   // libhdf5 ends the process where its release is another than that of the headers.
   if (H5get_libversion(&major, &minor, &release) >= 0 && major == H5_VERS_MAJOR && minor == H5_VERS_MINOR &&
       release == H5_VERS_RELEASE)

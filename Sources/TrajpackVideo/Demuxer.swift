@@ -113,6 +113,16 @@
         throw TrajpackError(
           .data, "holds no video stream, only \(format.pointee.nb_streams) of other kinds")
       }
+      // The packets of these containers are no frames: it takes the codec to find where one begins.
+      let container = format.pointee.iformat.map { String(cString: $0.pointee.name) }
+      if container == "mpeg" || container == "mpegts",
+        try stream.pointee.codecpar.pointee.codec_id == AV_CODEC_ID_NONE
+      {
+        throw TrajpackError(
+          .data,
+          "its video has no codec that FFmpeg recognises, and without one an MPEG stream cannot be divided into "
+            + "frames; write it anew as mp4 or Matroska, or leave it out")
+      }
     }
 
     private func refusal(_ code: Int32) -> TrajpackError {

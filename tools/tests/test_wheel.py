@@ -1,5 +1,5 @@
-"""A wheel of `make wheel`, where there is one: in tools/python/dist, or the file that TRAJPACK_WHEEL names. Building it takes
-minutes and is not done here."""
+"""The wheel that TRAJPACK_WHEEL names: `make wheel-test`. Building one takes minutes and is not done here; test_wheel_parts.py
+tests without one."""
 import hashlib
 import os
 import re
@@ -17,10 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def wheel():
     named = os.environ.get("TRAJPACK_WHEEL")
-    found = [Path(named)] if named else sorted((ROOT / "tools" / "python" / "dist").glob("*-manylinux_*.whl"))
-    if not found:
-        pytest.skip("there is no wheel: make wheel")
-    return found[-1]
+    if not named:
+        pytest.skip("TRAJPACK_WHEEL names no wheel: make wheel-test")
+    return Path(named)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +62,9 @@ def test_installed(wheel, unpacked, tmp_path):
     program.chmod(0o755)
     environment = {"PATH": f"{program.parent}:/usr/bin:/bin", "PYTHONPATH": str(folder), "HOME": str(tmp_path)}
     subprocess.run([program, "demo", tmp_path / "tour"], check=True, capture_output=True, env=environment)
-    done = subprocess.run([sys.executable, ROOT / "tools/wheel/bare_check.py", tmp_path / "tour"], env=environment,
+    samples = tmp_path / "samples"
+    subprocess.run([sys.executable, ROOT / "tools/wheel/samples.py", samples], check=True, capture_output=True)
+    done = subprocess.run([sys.executable, ROOT / "tools/wheel/bare_check.py", tmp_path / "tour", samples], env=environment,
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

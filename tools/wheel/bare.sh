@@ -4,7 +4,8 @@
 #   tools/wheel/bare.sh WHEEL [SUITE]     SUITE: bookworm (Python 3.11), trixie (3.13), ...
 #
 # The root is made once by debootstrap (minbase, python3-venv), in ${TRAJPACK_CACHE:-~/.cache/trajpack}/bare-SUITE; numpy comes from PyPI.
-# Needs root, debootstrap (its package is unpacked where it is not installed) and a network for these.
+# Needs root, debootstrap (its package is unpacked where it is not installed) and a network for these, and ffmpeg, with
+# which samples.py makes videos of every codec here.
 set -euo pipefail
 fail() { echo "bare: $1" >&2; exit 1; }
 [ $# -ge 1 ] && [ -f "$1" ] || fail "name a wheel: tools/wheel/bare.sh WHEEL [SUITE]"
@@ -33,6 +34,7 @@ version=$(chroot "$bare" python3 -c 'import sys; print("%d.%d" % sys.version_inf
 rm -rf "$bare/work" && mkdir -p "$bare/work/wheels"
 cp "$wheel" "$bare/work/wheels"
 cp "$root/tools/wheel/bare_check.py" "$bare/work"
+"$root/.venv/bin/python" "$root/tools/wheel/samples.py" "$bare/work/samples" 2>"$cache/samples.log" || fail "the samples cannot be made: see $cache/samples.log"
 "$root/.venv/bin/python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps --python-version "$version" \
   --dest "$bare/work/wheels" numpy || fail "numpy for Python $version cannot be fetched"
 
@@ -46,6 +48,6 @@ unshare --mount --net --pid --fork --kill-child bash -euo pipefail -c '
     venv/bin/pip install --quiet --disable-pip-version-check --no-index --find-links wheels trajpack
     trajpack --version
     trajpack demo tour >tour.txt
-    python bare_check.py tour
+    python bare_check.py tour samples
     echo \"bare: good in Debian $2, Python $3\"
   "' bare "$bare" "$suite" "$version"

@@ -1,4 +1,12 @@
-"""What `tools/wheel/bare.sh` and tools/tests/test_wheel.py run with an installed wheel, after `trajpack demo DIR`."""
+"""What `tools/wheel/bare.sh` and tools/tests/test_wheel.py run with an installed wheel, after `trajpack demo DIR`:
+
+    bare_check.py DIR [SAMPLES]     SAMPLES: what tools/wheel/samples.py has made
+
+Everything that docs/packaging.md says of the wheel; ends at the first thing that is not so.
+"""
+import hashlib
+import json
+import shutil
 import subprocess
 import sys
 import time
@@ -7,35 +15,94 @@ from pathlib import Path
 import numpy as np
 import trajpack
 
-tour = Path(sys.argv[1])
-native = Path(trajpack.__file__).parent / "_native"
+TOUR = Path(sys.argv[1])
+SAMPLES = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+NATIVE = Path(trajpack.__file__).parent / "_native"
 
 
 def loaded():
     return {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
 
 
-dataset = trajpack.open(tour / "ww")
-batch = next(iter(dataset.windows(channels=["state", "camera"], duration=0.5, batch=4)))
-assert batch["camera/pos"].shape == (4, 15, 3), batch["camera/pos"].shape
-assert not [p for p in loaded() if "libav" in p or "hdf5" in p], "FFmpeg or libhdf5 is loaded before it is needed"
+def run(*arguments, fails=0):
+    """What the program prints; on the error output where it must end with the code ``fails``."""
+    done = subprocess.run(["trajpack", *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    assert done.returncode == fails, (arguments, done.returncode, done.stdout[-500:] + done.stderr)
+    return done.stderr if fails else done.stdout
 
-frames = dataset.episode("000002")["rgb"][10:12]
-assert frames.shape == (2, 180, 320, 3) and frames.std() > 1
-depth = dataset.episode("000002")["depth"][0]
-assert depth.ndim == 2, depth.shape
 
-with trajpack.create(tour / "mine", rate=50) as writer:
-    writer.append("one", x=np.arange(100.0))
-assert np.array_equal(trajpack.open(tour / "mine").episode("one")["frames/x"][:], np.arange(100.0))
-for name in ("libavcodec", "libavformat", "libavutil", "libswscale", "libhdf5"):
-    found = [p for p in loaded() if name in p]
-    assert found and all(Path(p).parent == native for p in found), (name, found)
+def check_package():
+    dataset = trajpack.open(TOUR / "ww")
+    batch = next(iter(dataset.windows(channels=["state", "camera"], duration=0.5, batch=4)))
+    assert batch["camera/pos"].shape == (4, 15, 3), batch["camera/pos"].shape
+    assert not [p for p in loaded() if "libav" in p or "hdf5" in p], "FFmpeg or libhdf5 is loaded before it is needed"
 
-# The program, too, uses those of the package.
-for arguments in (["convert", "--quiet", tour / "recordings", tour / "again"], ["verify", tour / "again"],
-                  ["frame", tour / "again", "000001", "rgb", "3", "-o", tour / "three.png"]):
-    subprocess.run(["trajpack", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
+    frames = dataset.episode("000002")["rgb"][10:12]
+    assert frames.shape == (2, 180, 320, 3) and frames.std() > 1
+    depth = dataset.episode("000002")["depth"][0]
+    assert depth.ndim == 2, depth.shape
+    batch = next(iter(dataset.windows(channels=["state", "rgb"], length=2, batch=2)))
+    assert batch["rgb"].ndim == 5, batch["rgb"].shape
+
+    draw = np.random.default_rng(1)
+    truth = {f"e{n}": {"x": draw.normal(size=(50 + n, 3)), "image": draw.integers(0, 256, (50 + n, 8, 6, 3), "u1")}
+             for n in range(3)}
+    with trajpack.create(TOUR / "mine", rate=50) as writer:
+        for name, values in truth.items():
+            writer.append(name, values)
+    mine = trajpack.open(TOUR / "mine")
+    for name, values in truth.items():
+        for channel, data in values.items():
+            assert np.array_equal(mine.episode(name)[f"frames/{channel}"][:], data), (name, channel)
+    for name in ("libavcodec", "libavformat", "libavutil", "libswscale", "libhdf5"):
+        found = [p for p in loaded() if name in p]
+        assert found and all(Path(p).parent == NATIVE for p in found), (name, found)
+
+
+def check_program():
+    """The program, too, uses the libraries of the package."""
+    run("verify", TOUR / "mine")
+    run("convert", "--quiet", "--frame-hashes", TOUR / "recordings", TOUR / "again")
+    run("verify", "--frames", TOUR / "again")
+    run("frame", TOUR / "again", "000001", "rgb", "3", "-o", TOUR / "three.png")
+    run("page", TOUR / "again", "-o", TOUR / "page.html", "--quiet")
+    assert "data:image/jpeg;base64," in (TOUR / "page.html").read_text()
+    for kind, begins in (("png", b"\x89PNG"), ("gif", b"GIF89a")):
+        file = TOUR / f"film.{kind}"
+        run("render", TOUR / "again", "000002", "-o", file, "--frames", "0:3" if kind == "gif" else "1", "--quiet")
+        assert file.read_bytes().startswith(begins), file
+    # The one thing that the wheel leaves to the machine: an encoder of H.264 is under the GPL.
+    film = TOUR / "film.mp4"
+    if shutil.which("ffmpeg"):
+        run("render", TOUR / "again", "000002", "-o", film, "--frames", "0:2", "--quiet")
+    else:
+        said = run("render", TOUR / "again", "000002", "-o", film, "--frames", "0:2", "--quiet", fails=3)
+        assert "'ffmpeg', which is not in PATH" in said and not film.exists(), said
+
+
+def check_samples():
+    """Videos of all codecs and containers, frame for frame, and HDF5 of other software."""
+    truth = json.loads((SAMPLES / "truth.json").read_text())
+    run("convert", "--quiet", SAMPLES / "videos", TOUR / "videos")
+    dataset = trajpack.open(TOUR / "videos")
+    assert sorted(dataset.episodes.ids) == sorted(truth["videos"])
+    for case, wanted in truth["videos"].items():
+        frames = dataset.episode(case)[wanted["stream"]].read(format="native")
+        assert hashlib.sha256(np.ascontiguousarray(frames)).hexdigest() == wanted["sha256"], case
+    for name, options in (("robomimic", []), ("filters", ["--episodes", "runs/*"])):
+        file = SAMPLES / "hdf5" / f"{name}.hdf5"
+        run("inspect", file)
+        run("convert", "--quiet", file, TOUR / name, *options)
+        run("diff", TOUR / name, file)
+        made = trajpack.open(TOUR / name)
+        assert sorted(made.episodes.ids) == sorted(truth["hdf5"][name])
+        for episode, total in truth["hdf5"][name].items():
+            steps = made.episode(episode)["steps"]
+            channels = ["actions"] if name == "robomimic" else list(steps)
+            assert channels
+            for channel in channels:
+                assert np.isclose(np.nansum(steps[channel][:]), total), (name, episode, channel)
+    print(f"{len(truth['videos'])} videos decoded to the bytes that ffmpeg gives; HDF5 of robomimic and 7 filters")
 
 
 def least(*command):
@@ -48,7 +115,16 @@ def least(*command):
     return 1000 * min(times)
 
 
-python = sys.executable
-none = least(python, "-c", "pass")
-print(f"trajpack --version {least('trajpack', '--version'):.1f} ms; import trajpack {least(python, '-c', 'import trajpack') - none:.1f} ms, "
-      f"import numpy {least(python, '-c', 'import numpy') - none:.1f} ms")
+def check_times():
+    """Bounds that only a fault passes: 5 ms and a tenth of numpy's import are usual."""
+    version = least("trajpack", "--version")
+    none, ours, numpy = (least(sys.executable, "-c", code) for code in ("pass", "import trajpack", "import numpy"))
+    print(f"trajpack --version {version:.1f} ms; import trajpack {ours - none:.1f} ms, import numpy {numpy - none:.1f} ms")
+    assert version < 30 and ours < 1.5 * numpy, (version, ours, numpy)
+
+
+check_package()
+check_program()
+if SAMPLES:
+    check_samples()
+check_times()

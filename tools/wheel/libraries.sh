@@ -113,13 +113,15 @@ build_hdf5() {
     -Wl,--no-whole-archive "$prefix/lib/libz.a" -Wl,--exclude-libs,libz.a -Wl,--as-needed -Wl,-z,relro -lpthread -ldl -lm
 }
 # Nothing of the GPL, no network, no device: what the demuxers of TrajpackVideo name, decoders for what is found in them,
-# and encoders and muxers that need no further library.
+# and encoders and muxers that need no further library. The demuxers m4v, mpegvideo, h264 and hevc only recognise codecs
+# within MPEG streams.
 ffmpeg_options=(--prefix=/usr --disable-everything --disable-autodetect --disable-programs --disable-doc --disable-debug
   --disable-network --disable-avdevice --disable-avfilter --disable-swresample --disable-postproc --disable-static
   --enable-shared --enable-pic --build-suffix=-trajpack --enable-zlib --enable-libdav1d --enable-protocol=file,pipe
   --enable-decoder=h264,hevc,vp8,vp9,libdav1d,ffv1,mjpeg,png,gif,mpeg1video,mpeg2video,mpeg4,huffyuv,ffvhuff,rawvideo
-  --enable-parser=h264,hevc,vp8,vp9,av1,mjpeg,png,gif,mpegvideo,mpeg4video
-  --enable-demuxer=mov,matroska,avi,mpegts,mpegps,flv,ivf,ogg,nut,asf,mxf,gif,yuv4mpegpipe
+  --enable-decoder=theora,flv,h263,msmpeg4v2,msmpeg4v3,wmv1,wmv2,wmv3,vc1,prores,dnxhd
+  --enable-parser=h264,hevc,vp8,vp9,av1,mjpeg,png,gif,mpegvideo,mpeg4video,vp3,h263,vc1,dnxhd
+  --enable-demuxer=mov,matroska,avi,mpegts,mpegps,flv,ivf,ogg,nut,asf,mxf,gif,yuv4mpegpipe,m4v,mpegvideo,h264,hevc
   --enable-encoder=ffv1,mjpeg,png,gif,rawvideo --enable-muxer=mov,mp4,matroska,webm,gif
   --enable-bsf=h264_mp4toannexb,hevc_mp4toannexb,vp9_superframe,vp9_superframe_split,av1_frame_split,extract_extradata)
 build_ffmpeg() {

@@ -71,8 +71,9 @@ extension Finding {
     .record([
       "rule": .string(rule), "severity": .string(severity.rawValue), "dataset": .string(dataset),
       "stream": stream.map { .string($0) }, "channel": channel.map { .string($0) },
-      "what": .string(what), "count": .int(Int64(count)), "tracks": .int(Int64(tracks)),
-      "fingerprint": .string(fingerprint), "places": .array(places.map(\.json)),
+      "what": .string(what), "message": .string(sentence), "count": .int(Int64(count)),
+      "tracks": .int(Int64(tracks)), "fingerprint": .string(fingerprint),
+      "places": .array(places.map(\.json)),
     ])
   }
 }

@@ -16,7 +16,7 @@ import TrajpackTestSupport
     ("a.csv", "time,x\n0,1\ninf,2\n", "'inf'"), ("a.csv", "x,y\n1,2\n3\n", "line 3"),
     ("a.csv", "x,y\n1,2\n\"a\nb\",4\n5,6,7\n", "line 5"),
     ("a.csv", "t\n1\n2\n", "no column of values"),
-    ("a.csv", "x,y\n1,2\n3,n/k\n", "'n/k'"), ("a.json", "[[1]]", "byte 0"),
+    ("a.csv", "x,y\n1,2\n3,n/k\n", "'n/k'"), ("a.json", "[[1]]", "no file of systems"),
     ("a.json", "{\"A\": {\"time\": [1], \"values\": [[1], [2]]}}", "'A' has 1 times and 2 rows"),
     ("a.json", "{\"A\": {\"values\": [[1], [2, 3]]}}", "row 1"),
     ("a.json", "{\"A\": {\"time\": [1]}}", "no 'values'"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import trajpack
+from places import program
 from video_world import convert, decoded, ffmpeg, needs_ffmpeg, recording
 
 pytestmark = needs_ffmpeg
@@ -201,3 +203,16 @@ def test_flat_memory_over_many_videos(tmp_path: Path) -> None:
     assert 0 < max(counted) <= 64 << 20
     assert max(counted[2:]) - counted[1] < 8 << 20, counted
     assert max(held[2:]) - held[1] < 64 << 20, held
+
+
+def test_mpeg_stream_of_an_unknown_codec(tmp_path: Path) -> None:
+    """Its packets are pieces of no certain size, and were once taken for frames."""
+    folder = recording(tmp_path / "in" / "one", 12)
+    source = ("-f", "lavfi", "-i", "testsrc2=size=160x96:rate=30", "-frames:v", 12)
+    ffmpeg(*source, "-c:v", "huffyuv", "-pix_fmt", "yuv422p", "-f", "vob", folder / "depth.mkv")
+    done = subprocess.run([program(), "convert", tmp_path / "in", tmp_path / "out"], capture_output=True, text=True)
+    assert done.returncode == 1 and "no codec that FFmpeg recognises" in done.stderr and "depth.mkv" in done.stderr
+    assert not (tmp_path / "out").exists()
+    ffmpeg(*source, "-c:v", "mpeg2video", "-f", "vob", folder / "depth.mkv")
+    dataset = trajpack.open(convert(tmp_path / "in", tmp_path / "out"))
+    assert len(dataset.episode("one")["depth"]) == 12 and dataset.episode("one")["depth"][3].std() > 1

@@ -7,8 +7,9 @@
 
 ``open`` gives a :class:`Dataset`, ``Dataset.windows`` a :class:`Loader`, ``mixture`` a loader over several
 data sets; ``create`` gives a :class:`Writer`. ``trajpack.torch``, ``trajpack.grain`` and ``trajpack.jax`` fit them to
-those frameworks; ``trajpack.camera`` projects points into pictures and back, ``trajpack.signal`` resamples, aligns,
-embeds and masks arrays, and ``trajpack.evaluate`` scores them.
+those frameworks; ``validate`` has rules look at what the numbers mean, as objects or as tests of pytest.
+``trajpack.camera`` projects points into pictures and back, ``trajpack.signal`` resamples, aligns, embeds and masks
+arrays, and ``trajpack.evaluate`` scores them.
 Importing this package imports nothing else: numpy comes with the first data set, a framework with its module.
 """
 from __future__ import annotations
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
     from .mixture import mixture
     from .predicates import channel, value
     from .recording import Recording
+    from .validation import Finding, Place, Report, validate
     from .video import Video
     from .writer import Writer, create
 
-__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Loader", "MachineError",
-           "Output", "Recording", "Table", "TrajpackError", "UsageError", "Video", "Writer", "channel", "create",
-           "mixture", "open", "value", "version"]
+__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Finding", "Loader",
+           "MachineError", "Output", "Place", "Recording", "Report", "Table", "TrajpackError", "UsageError", "Video",
+           "Writer", "channel", "create", "mixture", "open", "validate", "value", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
            "Recording": "recording", "Video": "video", "Writer": "writer", "channel": "predicates",
-           "create": "writer", "value": "predicates"}
+           "create": "writer", "value": "predicates", "Finding": "validation", "Place": "validation",
+           "Report": "validation", "validate": "validation"}
 _MODULES = ("torch", "grain", "jax", "camera", "evaluate", "signal")
 
 
