@@ -35,8 +35,9 @@ def record(folder, frames, pixels="gray", codec=("-c:v", "ffv1"), name="depth.mk
     """A recording of one video, made of given frames."""
     folder.mkdir(parents=True)
     height, width = frames.shape[1:3]
-    subprocess.run(["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", "30",
-                    "-i", "-", *codec, "-pix_fmt", pixels, folder / name], check=True, input=frames.tobytes())
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "rawvideo", "-pix_fmt", pixels, "-s",
+                    f"{width}x{height}", "-r", "30", "-i", "-", *codec, "-pix_fmt", pixels, folder / name],
+                   check=True, input=frames.tobytes())
     return folder / name
 
 
@@ -192,7 +193,8 @@ def test_refusals(trajpack, archive, tmp_path):
     assert "'fast'" in refused("--stream", "depth", "--to", "fast")
     assert "gop=N" in refused("--stream", "depth", "--to", "h264:crf=3")
     assert "given twice" in refused("--stream", "depth", "--to", "chunks", "--stream", "depth", "--to", "intra")
-    assert "apt-get install ffmpeg" in refused("--stream", "depth", "--to", "gop:4", env={**os.environ, "PATH": "/none"})
+    assert "apt-get install ffmpeg" in refused("--stream", "depth", "--to", "gop:4",
+                                                env={**os.environ, "PATH": "/none"})
     # FFV1 and chunks need no program.
     for form in ("intra", "chunks"):
         run(trajpack, "transcode", archive, tmp_path / form, "--stream", "depth", "--to", form,
@@ -211,7 +213,8 @@ def test_colours(trajpack, tmp_path):
     assert "equal" in run(trajpack, "diff", tmp_path / "ds", tmp_path / "intra")
     run(trajpack, "transcode", tmp_path / "ds", tmp_path / "lossy", "--stream", "rgb", "--to", "h264:gop=6,crf=30")
     assert "a keyframe every 6," in run(trajpack, "info", tmp_path / "lossy", "--episode", "x")
-    done = subprocess.run([trajpack, "diff", tmp_path / "ds", tmp_path / "lossy"], check=False, capture_output=True, text=True)
+    done = subprocess.run([trajpack, "diff", tmp_path / "ds", tmp_path / "lossy"], check=False, capture_output=True,
+                          text=True)
     assert done.returncode == 1 and "frame 0 differs" in done.stdout
 
 
@@ -241,7 +244,8 @@ def uneven(folder, times, pixels="gray", name="depth.mkv"):
     frames = pictures(len(times), 48, 64, "edges")
     path = record(folder, frames, pixels, name="even.mkv")
     steps = "+".join(f"eq(N\\,{i})*{t}" for i, t in enumerate(times))
-    subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", "-bsf:v", f"setts=ts={steps}", folder / name], check=True)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-c", "copy", "-bsf:v", f"setts=ts={steps}", folder / name],
+                   check=True)
     path.unlink()
     np.testing.assert_allclose(shown(folder / name), np.subtract(times, times[0]) / 1000, atol=1e-9)
     return frames
@@ -259,16 +263,19 @@ def test_times_are_kept_or_refused(trajpack, tmp_path):
         out, back = tmp_path / form / "ds", tmp_path / form / "back"
         run(trajpack, "transcode", tmp_path / "ds", out, "--stream", "depth", "--to", form, "--quiet")
         if form == "chunks":
-            assert {n: c["pts"] for n, (c, _) in columns(out, "pts").items()} == {n: c["pts"] for n, (c, _) in before.items()}
+            after = columns(out, "pts")
+            assert {n: c["pts"] for n, (c, _) in after.items()} == {n: c["pts"] for n, (c, _) in before.items()}
         assert {n: m.get("frame_times") for n, (_, m) in columns(out).items()} == \
             {n: m.get("frame_times") for n, (_, m) in before.items()}
         run(trajpack, "export", out, back, "--to", "wildworld")
         for name, times in cases.items():
-            np.testing.assert_allclose(shown(back / name / "depth.mkv"), np.subtract(times, times[0]) / 1000, atol=0.0011)
+            np.testing.assert_allclose(shown(back / name / "depth.mkv"), np.subtract(times, times[0]) / 1000,
+                                       atol=0.0011)
             assert np.array_equal(rawvideo(back / name / "depth.mkv", "gray", (48, 64)), frames[name])
     for name, times in cases.items():
         run(trajpack, "convert", "--quiet", tmp_path / "part" / name, tmp_path / name / "ds")
-        words = ("transcode", "--quiet", tmp_path / name / "ds", tmp_path / name / "out", "--stream", "depth", "--to", "gop:4")
+        words = ("transcode", "--quiet", tmp_path / name / "ds", tmp_path / name / "out", "--stream", "depth",
+                 "--to", "gop:4")
         if name in ("gap", "twice"):
             said = run(trajpack, *words, code=2)
             assert "not evenly spaced" in said and f"frame {4 if name == 'gap' else 2}" in said and "'chunks'" in said
@@ -328,7 +335,8 @@ def test_checksums_of_frames_survive(trajpack, hashed, tmp_path, form):
         assert after[name][1].get("rotation") == before[name][1].get("rotation")
     assert any("rotation" in text for text in said["remarks"]) == ("rotated" in names)
     found = json.loads(run(trajpack, "verify", tmp_path / "out", "--frames", "--json"))
-    assert found["frames"]["without_checksum"] == 0 and found["frames"]["matching"] == sum(len(c["frame_crc32c"]) for c, _ in after.values())
+    assert found["frames"]["without_checksum"] == 0
+    assert found["frames"]["matching"] == sum(len(c["frame_crc32c"]) for c, _ in after.values())
     if form == "chunks":
         assert np.array_equal(stored(tmp_path / "out" / "shard-000000.h5")["swapped", "depth"], frames)
 
@@ -339,7 +347,8 @@ def test_a_source_that_decodes_otherwise_is_refused(trajpack, tmp_path):
     run(trajpack, "convert", tmp_path / "part", tmp_path / "ds", "--quiet", "--frame-hashes", "--codec", "none")
     forge(tmp_path / "ds" / "shard-000000.h5", tmp_path / "forged.h5", 7)
     for form in ("chunks", "intra"):
-        said = run(trajpack, "transcode", tmp_path / "forged.h5", tmp_path / form, "--stream", "depth", "--to", form, "--quiet", code=1)
+        said = run(trajpack, "transcode", tmp_path / "forged.h5", tmp_path / form, "--stream", "depth", "--to", form,
+                   "--quiet", code=1)
         assert "frame 7 decodes to other pixels than when it was converted" in said
         assert not list(tmp_path.glob(f"{form}/shard*"))
 
@@ -349,8 +358,8 @@ def test_what_a_file_has_besides_frames_is_said(trajpack, tmp_path):
     video.parent.mkdir(parents=True)
     (video.parent / "state.csv").write_text("speed\n" + "".join(f"{i}\n" for i in range(20)))
     subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30", "-f", "lavfi", "-i",
-                    "sine=duration=0.8", "-frames:v", "24", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", video],
-                   check=True)
+                    "sine=duration=0.8", "-frames:v", "24", "-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac",
+                    video], check=True)
     run(trajpack, "convert", "--quiet", tmp_path / "part", tmp_path / "ds", "--on-mismatch", "truncate")
     said = json.loads(run(trajpack, "transcode", tmp_path / "ds", tmp_path / "out", "--stream", "rgb", "--to", "gop:4",
                           "--json"))["remarks"]
@@ -363,7 +372,8 @@ def test_side_files_of_every_role(trajpack, depth, tmp_path):
     part = tmp_path / "part"
     shutil.copytree(depth[0], part)
     for name, frames in depth[1].items():
-        (part / name / "state.csv").write_text("camera.hp,act\n" + "".join(f"{i},{i // 4}\n" for i in range(len(frames))))
+        rows = "".join(f"{i},{i // 4}\n" for i in range(len(frames)))
+        (part / name / "state.csv").write_text(f"camera.hp,act\n{rows}")
     source = tmp_path / "source"
     run(trajpack, "convert", "--quiet", part, source)
     (tmp_path / "values.csv").write_text("id,speed\na,1.5\nb,2\nc,3\nd,4\n")
@@ -372,14 +382,15 @@ def test_side_files_of_every_role(trajpack, depth, tmp_path):
     run(trajpack, "clips", source, "--length", "5", "--save", "short", "-o", tmp_path / "c.csv")
     run(trajpack, "statistics", source, "--channels", "camera/hp", "--save")
     run(trajpack, "statistics", source, "--channels", "depth/pts", "--save")
-    done = subprocess.run([trajpack, "transcode", source, tmp_path / "out", "--stream", "depth", "--to", "chunks"], check=True,
-                          capture_output=True, text=True)
+    done = subprocess.run([trajpack, "transcode", source, tmp_path / "out", "--stream", "depth", "--to", "chunks"],
+                          check=True, capture_output=True, text=True)
     before, after = (json.loads((d / "manifest.json").read_text()) for d in (source, tmp_path / "out"))
     roles = [(s["role"], s["name"]) for s in before["side_files"]]
     assert {r for r, _ in roles} == {"splits", "values", "clips", "statistics"}
     carried = [(s["role"], s["name"]) for s in after["side_files"]]
     lost = [pair for pair in roles if pair not in carried]
-    assert len(lost) == 1 and lost[0][0] == "statistics" and f"statistics '{lost[0][1]}' are not carried over" in done.stderr
+    assert len(lost) == 1 and lost[0][0] == "statistics"
+    assert f"statistics '{lost[0][1]}' are not carried over" in done.stderr
     assert after["version"] == before["version"]
     run(trajpack, "verify", "--quiet", tmp_path / "out")
     for words in (("info", "--json"), ("clips", "--list", "short", "--json")):
@@ -409,6 +420,7 @@ def test_a_killed_transcode_goes_on(trajpack, tmp_path):
         child.wait()
         if not (out / "manifest.json").exists():
             assert run(trajpack, "transcode", tmp_path / "ds", out, *words, code=2)
-            assert "other options" in run(trajpack, "transcode", tmp_path / "ds", out, *words[:3], "intra", *words[4:], "--resume", code=2)
+            others = (*words[:3], "intra", *words[4:], "--resume")
+            assert "other options" in run(trajpack, "transcode", tmp_path / "ds", out, *others, code=2)
         run(trajpack, "transcode", tmp_path / "ds", out, *words, "--resume")
         assert {p.name: p.read_bytes() for p in out.iterdir()} == whole

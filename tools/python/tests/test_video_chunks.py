@@ -38,7 +38,7 @@ def test_episode(wildworld: str, chunked: str) -> None:
         for options in ({"crop": (100, 200, 81, 120)}, {"format": "native", "size": (9, 9)},
                         {"format": "native", "crop": (0, 0, 9, 9)}):
             for frames in (a, b):
-                with pytest.raises(trajpack.UsageError, match="crop|scaled"):
+                with pytest.raises(trajpack.UsageError, match=r"crop|scaled"):
                     frames.read([0], **options)
 
 
@@ -50,8 +50,8 @@ def test_episode(wildworld: str, chunked: str) -> None:
 def test_windows(wildworld: str, chunked: str, options: dict[str, Any]) -> None:
     batches = []
     for path in (wildworld, chunked):
-        loader = trajpack.open(path).windows(**{"channels": ["depth", "camera/pos"], **options}, length=12, batch=3, seed=4,
-                                             past=2)
+        loader = trajpack.open(path).windows(**{"channels": ["depth", "camera/pos"], **options}, length=12, batch=3,
+                                             seed=4, past=2)
         batches.append([{k: np.array(v) for k, v in batch.items()} for batch in loader])
     assert len(batches[0]) == len(batches[1]) > 3
     for a, b in zip(*batches, strict=True):
