@@ -52,7 +52,7 @@ INLINE void take(state *s, numbers v, numbers before, numbers earlier) {
   s->turn = (turns & (least > s->turn) & (least < (none + INFINITY))) ? least : s->turn;
 }
 
-void tp_column_look(const double *values, size_t carry, size_t count, tp_column_facts *out) {
+INLINE void look(const double *values, size_t carry, size_t count, tp_column_facts *out) {
   const numbers none = {0, 0, 0, 0};
   state s;
   memset(&s, 0, sizeof s);
@@ -87,4 +87,21 @@ void tp_column_look(const double *values, size_t carry, size_t count, tp_column_
   }
   f.infinite = (int64_t)count - f.finite - f.missing;
   *out = f;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("avx2"))) static void look_avx2(const double *values, size_t carry, size_t count,
+                                                      tp_column_facts *out) {
+  look(values, carry, count, out);
+}
+#endif
+
+void tp_column_look(const double *values, size_t carry, size_t count, tp_column_facts *out) {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("avx2")) {
+    look_avx2(values, carry, count, out);
+    return;
+  }
+#endif
+  look(values, carry, count, out);
 }

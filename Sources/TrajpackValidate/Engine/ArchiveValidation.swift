@@ -79,7 +79,11 @@ extension Validation {
   private func add(_ episodes: [Int], of shard: Shard) throws(TrajpackError) {
     try add(episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name) {
       () throws(TrajpackError) in
-      let reader = BlockReader(shard)
+      // Rows are read in order: the chunks at hand and the ones before are enough.
+      let chunks = shard.schema.blocks.indices.reduce(0) {
+        $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
+      }
+      let reader = BlockReader(shard, cache: min(max(2 * chunks, 1 << 20), 24 << 20))
       return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
     }
   }

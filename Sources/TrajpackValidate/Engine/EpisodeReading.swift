@@ -15,11 +15,20 @@ struct EpisodeOutcome: @unchecked Sendable {
 
 extension EpisodeOutcome {
   /// Reads an episode once, in runs of rows, and has all rules look at it.
-  init(_ data: any EpisodeData, _ rules: [Rule], _ config: ValidateConfig) {
-    facts = EpisodeFacts(about: data.about, tracks: [])
-    for number in data.about.tracks.indices {
+  ///
+  /// - Parameter layouts: How streams of the schema lie in columns, by number: kept from episode to episode.
+  init(
+    _ data: any EpisodeData, _ rules: [Rule], _ config: ValidateConfig,
+    layouts: inout [Int: TrackContext.Layout]
+  ) {
+    let about = data.about
+    facts = EpisodeFacts(about: about, tracks: [])
+    for number in about.tracks.indices {
+      let stream = about.tracks[number].stream
+      let layout = layouts[stream] ?? TrackContext.Layout(about.schema, stream: stream)
+      layouts[stream] = layout
       do throws(TrajpackError) {
-        try look(TrackContext(data.about, track: number, config), data, rules)
+        try look(TrackContext(about, track: number, layout, config), data, rules)
       } catch {
         failure = error
         return
@@ -42,11 +51,12 @@ extension EpisodeOutcome {
       checks.append((number, check))
       applied.insert(number)
     }
-    let run = TrackRun(track)
+    let isCompared = rules.contains { $0.family == "learning" }
+    let run = TrackRun(track, isCompared: isCompared)
     var known = TrackFacts(
       track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
       checksums: [])
-    let windows = WindowHashes(track)
+    let windows = isCompared ? WindowHashes(track) : nil
     while try run.advance(data) {
       for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
       windows?.add(run)

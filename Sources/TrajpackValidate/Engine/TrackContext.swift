@@ -32,71 +32,87 @@ final class TrackContext {
   let entity: Entity?
   let rows: Int
   let config: ValidateConfig
-  /// The channels that are looked at as numbers.
-  let columns: [Columns]
-  /// The columns of each channel, -1 for those that are not looked at.
-  let columnsOfChannel: [Int]
-  /// Columns of all channels together.
-  let columnCount: Int
+  /// How its channels lie in columns.
+  let layout: Layout
   /// The channel of explicit times.
   let timeChannel: Int?
+  /// The channels whose values mean something on a scale, with their columns; not the times.
+  let quantities: [(channel: Channel, columns: Columns)]
+
+  /// The channels that are looked at as numbers.
+  var columns: [Columns] { layout.columns }
+  /// The columns of each channel, -1 for those that are not looked at.
+  var columnsOfChannel: [Int] { layout.columnsOfChannel }
+  /// Columns of all channels together.
+  var columnCount: Int { layout.columnCount }
 
   /// Elements of a row from which on a channel is looked at as a whole.
   static let mostElements = 4096
 
-  init(_ about: EpisodeAbout, track number: Int, _ config: ValidateConfig) {
+  /// How the channels of a stream lie in columns: the same for all of its tracks.
+  final class Layout: Sendable {
+    let columns: [Columns]
+    let columnsOfChannel: [Int]
+    let columnCount: Int
+    /// Those whose values mean something on a scale.
+    fileprivate let measures: [(channel: Channel, columns: Columns)]
+
+    init(_ schema: Schema, stream number: Int) {
+      let stream = schema.streams[number]
+      var columns: [Columns] = []
+      var places = [Int](repeating: -1, count: stream.channels.count)
+      var next = 0
+      for (c, channel) in stream.channels.enumerated() where TrackContext.isNumeric(channel) {
+        let block = schema.blocks[channel.storage.block]
+        let isField = channel.elements > TrackContext.mostElements
+        places[c] = columns.count
+        columns.append(
+          Columns(
+            channel: c, first: next, count: isField ? 1 : channel.elements,
+            elements: channel.elements,
+            isField: isField, reading: ElementReading(channel, stored: block.type),
+            block: channel.storage.block, offset: channel.storage.column * block.type.size,
+            size: block.type.size))
+        next += isField ? 1 : channel.elements
+      }
+      self.columns = columns
+      columnsOfChannel = places
+      columnCount = next
+      measures = columns.compactMap { columns in
+        let channel = stream.channels[columns.channel]
+        switch channel.kind {
+        case .scalar, .position, .direction, .quaternion, .angle, .matrix, .intrinsics:
+          return channel.type == .bool ? nil : (channel, columns)
+        default: return nil
+        }
+      }
+    }
+  }
+
+  init(_ about: EpisodeAbout, track number: Int, _ layout: Layout, _ config: ValidateConfig) {
     let track = about.tracks[number]
     self.about = about
     self.number = number
     self.config = config
+    self.layout = layout
     streamNumber = track.stream
     let stream = about.schema.streams[track.stream]
     self.stream = stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)
-    var columns: [Columns] = []
-    var places = [Int](repeating: -1, count: stream.channels.count)
-    var next = 0
-    for (c, channel) in stream.channels.enumerated() {
-      guard Self.isNumeric(channel) else { continue }
-      let block = about.schema.blocks[channel.storage.block]
-      let isField = channel.elements > Self.mostElements
-      places[c] = columns.count
-      columns.append(
-        Columns(
-          channel: c, first: next, count: isField ? 1 : channel.elements,
-          elements: channel.elements,
-          isField: isField, reading: ElementReading(channel, stored: block.type),
-          block: channel.storage.block, offset: channel.storage.column * block.type.size,
-          size: block.type.size))
-      next += isField ? 1 : channel.elements
-    }
-    self.columns = columns
-    columnsOfChannel = places
-    columnCount = next
     if case .regular = track.clock {
       timeChannel = nil
     } else {
       timeChannel = stream.channel(named: "time")
     }
+    let time = timeChannel
+    quantities =
+      time == nil ? layout.measures : layout.measures.filter { $0.columns.channel != time }
   }
 
   /// Whether a channel's elements are looked at as numbers: not pictures, packets and text.
   static func isNumeric(_ channel: Channel) -> Bool {
     channel.type != .bytes && channel.kind != .image && channel.kind != .depth
       && channel.kind != .packet && channel.kind != .text
-  }
-
-  /// The channels whose values mean something on a scale, with their columns; not the times.
-  var quantities: [(channel: Channel, columns: Columns)] {
-    columns.compactMap { columns in
-      let channel = stream.channels[columns.channel]
-      guard columns.channel != timeChannel else { return nil }
-      switch channel.kind {
-      case .scalar, .position, .direction, .quaternion, .angle, .matrix, .intrinsics:
-        return channel.type == .bool ? nil : (channel, columns)
-      default: return nil
-      }
-    }
   }
 
   /// The columns of a channel of that name.

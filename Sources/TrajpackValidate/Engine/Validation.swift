@@ -93,7 +93,8 @@ public final class Validation {
     guard !ids.isEmpty else { return }
     let (rules, config) = (rules, config)
     let future = pool.run { () throws(TrajpackError) in
-      try open().map { EpisodeOutcome($0, rules, config) }
+      var layouts: [Int: TrackContext.Layout] = [:]
+      return try open().map { EpisodeOutcome($0, rules, config, layouts: &layouts) }
     }
     queue.append(Work(ids: ids, shard: shard, outcomes: future))
     while queue.count > 2 * pool.count { try settle() }

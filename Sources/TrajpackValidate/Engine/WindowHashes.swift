@@ -9,11 +9,15 @@ final class WindowHashes {
   static let most = 32
   /// The columns that are hashed: the first few of continuous values.
   private let chosen: [(columns: TrackContext.Columns, element: Int)]
-  private var recent = [UInt64](repeating: 0, count: length)
-  private var filled = 0
-  private var rolling: UInt64 = 0
-  private var heap: Set<UInt64> = []
-  private var largest: UInt64 = .max
+  /// What changes from row to row; taken out of the object while rows are added.
+  fileprivate struct State {
+    var recent: [UInt64] = []
+    var filled = 0
+    var rolling: UInt64 = 0
+    /// The smallest hashes so far, in order.
+    var smallest: [UInt64] = []
+  }
+  private var state = State()
 
   /// `nil` where the track has no column of continuous values.
   init?(_ track: TrackContext) {
@@ -24,12 +28,13 @@ final class WindowHashes {
       .flatMap { item in (0..<min(item.columns.count, 3)).map { (item.columns, $0) } }
     chosen = Array(all.prefix(3))
     guard !chosen.isEmpty else { return nil }
+    state.recent = Array(repeating: 0, count: Self.length)
   }
 
   /// The smallest hashes, in order.
-  var hashes: [UInt64] { heap.sorted() }
+  var hashes: [UInt64] { state.smallest }
 
-  private static func mixed(_ value: UInt64) -> UInt64 {
+  fileprivate static func mixed(_ value: UInt64) -> UInt64 {
     var x = value
     x = (x ^ x >> 33) &* 0xff51_afd7_ed55_8ccd
     x = (x ^ x >> 33) &* 0xc4ce_b9fe_1a85_ec53
@@ -40,6 +45,9 @@ final class WindowHashes {
     // Rows that stay as they are, or hold whole numbers only, look alike everywhere: they tell nothing.
     let columns = chosen.map { run.column($0.columns, $0.element) }
     let hasBefore = run.carry > 0
+    var state = State()
+    swap(&state, &self.state)
+    defer { swap(&state, &self.state) }
     for row in 0..<run.count {
       var hash: UInt64 = 0
       var tells = false
@@ -52,29 +60,33 @@ final class WindowHashes {
         }
       }
       guard tells else {
-        (filled, rolling) = (0, 0)
+        (state.filled, state.rolling) = (0, 0)
         continue
       }
-      push(hash)
+      state.push(hash)
     }
   }
 
-  /// Adds a row to the window: a polynomial of the last ``length`` rows.
-  private func push(_ hash: UInt64) {
-    let at = filled % Self.length
-    if filled >= Self.length { rolling = rolling &- recent[at] &* Self.power }
-    recent[at] = hash
-    rolling = rolling &* Self.factor &+ hash
-    filled += 1
-    guard filled >= Self.length else { return }
-    let window = Self.mixed(rolling)
-    guard window < largest || heap.count < Self.most else { return }
-    heap.insert(window)
-    if heap.count > Self.most, let top = heap.max() { heap.remove(top) }
-    if heap.count == Self.most { largest = heap.max() ?? .max }
-  }
-
-  private static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+  fileprivate static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
   /// The factor to the power of ``length`` less one, times the factor once more when a row is added.
-  private static let power: UInt64 = (0..<length - 1).reduce(1) { p, _ in p &* factor }
+  fileprivate static let power: UInt64 = (0..<length - 1).reduce(1) { p, _ in p &* factor }
+}
+
+extension WindowHashes.State {
+  /// Adds a row to the window: a polynomial of the last ``WindowHashes/length`` rows.
+  fileprivate mutating func push(_ hash: UInt64) {
+    let at = filled % WindowHashes.length
+    if filled >= WindowHashes.length { rolling = rolling &- recent[at] &* WindowHashes.power }
+    recent[at] = hash
+    rolling = rolling &* WindowHashes.factor &+ hash
+    filled += 1
+    guard filled >= WindowHashes.length else { return }
+    let window = WindowHashes.mixed(rolling)
+    let isFull = smallest.count == WindowHashes.most
+    if isFull, let last = smallest.last, window >= last { return }
+    let place = smallest.firstIndex { $0 >= window } ?? smallest.count
+    if place < smallest.count, smallest[place] == window { return }
+    if isFull { smallest.removeLast() }
+    smallest.insert(window, at: place)
+  }
 }
