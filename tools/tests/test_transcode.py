@@ -254,7 +254,7 @@ def uneven(folder, times, pixels="gray", name="depth.mkv"):
 def test_times_are_kept_or_refused(trajpack, tmp_path):
     """Uneven times under a regular clock, another rate than the rows', and rows that have a time."""
     cases = {"gap": [0, 33, 67, 100, 400, 433, 467, 500], "twice": [0, 33, 33, 67, 100, 133],
-             "slow": [round(i * 1000 / 12) for i in range(25)], "film": [round(i * 1001 / 24) for i in range(49)],
+             "slow": [round(i * 1000 / 12) for i in range(25)], "film": [int(i * 1001 / 24 + .5) for i in range(49)],
              "late": [round(500 + i * 1000 / 30) for i in range(20)]}
     frames = {name: uneven(tmp_path / "part" / name, times) for name, times in cases.items()}
     run(trajpack, "convert", "--quiet", tmp_path / "part", tmp_path / "ds", "--frame-hashes")
@@ -379,7 +379,8 @@ def test_side_files_of_every_role(trajpack, depth, tmp_path):
     (tmp_path / "values.csv").write_text("id,speed\na,1.5\nb,2\nc,3\nd,4\n")
     run(trajpack, "annotate", source, "--values", tmp_path / "values.csv")
     run(trajpack, "split", source, "--name", "halves", "--rule", "train=0:50%", "--rule", "test=50%:100%")
-    run(trajpack, "clips", source, "--length", "5", "--save", "short", "-o", tmp_path / "c.csv")
+    run(trajpack, "clips", source, "--actions", "state/act", "--entity", "0", "--length", "5", "--save", "short", "-o",
+        tmp_path / "c.csv")
     run(trajpack, "statistics", source, "--channels", "camera/hp", "--save")
     run(trajpack, "statistics", source, "--channels", "depth/pts", "--save")
     done = subprocess.run([trajpack, "transcode", source, tmp_path / "out", "--stream", "depth", "--to", "chunks"],
