@@ -92,7 +92,8 @@ laws: setup release ## The loader's laws over many more random archives than mak
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release
-	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash
+	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash \
+	  tools/tests/test_jobs.py
 
 picture: setup release ## Draw docs/picture.png again
 	@tools/demo.sh --picture docs/picture.png

@@ -141,6 +141,44 @@ public func tp_dataset_measure(
 
 /// `trajpack.h` says what it does.
 @c @implementation
+public func tp_dataset_side_file(
+  _ dataset: OpaquePointer?, _ role: UnsafePointer<CChar>?, _ name: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    let role = try CInterface.string(role, "role")
+    guard let role = SideFile.Role(rawValue: role) else {
+      throw TrajpackError(
+        .usage,
+        "there is no role '\(role)' of side files"
+          + Suggestion.text(for: role, among: SideFile.Role.allCases.map(\.rawValue)))
+    }
+    let name = try name.map { (name) throws(TrajpackError) in try CInterface.string(name, "name") }
+    out.pointee = try CInterface.text(
+      try opened(dataset).dataset.content(role, called: name).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_dataset_split(
+  _ dataset: OpaquePointer?, _ options: UnsafePointer<CChar>?,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(json, "json")
+    let request = try SplitRequest(json: try CInterface.string(options, "options"))
+    out.pointee = try CInterface.text(try request.run(on: try opened(dataset).dataset.path).text())
+    return TP_OK
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
 public func tp_dataset_read(
   _ dataset: OpaquePointer?, _ track: Int64, _ channel: UnsafePointer<CChar>?, _ first: Int64,
   _ count: Int64, _ dtype: UnsafePointer<CChar>?, _ memory: UnsafeMutableRawPointer?, _ bytes: Int,

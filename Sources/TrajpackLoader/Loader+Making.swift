@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackPrepare
 import TrajpackStore
 
 extension Loader {
@@ -29,7 +30,11 @@ extension Loader {
     }
     let views =
       if let plan = options.plan {
-        try ShardView.prepared(datasets.map(\.shards), by: plan, threads: options.threads)
+        try ShardView.prepared(
+          datasets.map(\.shards),
+          by: try plan.naming(datasets.map(\.dataset)), threads: options.threads,
+          scheme: try plan.fitsSplit
+            ? SchemedRows(datasets, scheme: options.scheme, fold: options.fold) : nil)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }

@@ -48,6 +48,10 @@ extension OpenDataset {
       "bytes": .int(Int64(shards.reduce(0) { $0 + $1.file.length })),
       "shards": .array(shards.map { .string($0.name) }),
       "splits": .object(splits.map { .init($0.name, .int(Int64($0.count))) }),
+      "side_files": .object(
+        SideFile.Role.allCases.map { role in
+          .init(role.rawValue, .array(dataset.sideFiles(role).map { .string($0.name) }))
+        }),
       "attributes": shards[0].schema.attributes,
       "skeletons": .array(
         skeletons.map { skeleton in

@@ -124,20 +124,52 @@ extension NormalizeStep {
   }
 }
 
+/// The target rows of the splits of a scheme, for steps that are fitted to them.
+package struct SchemedRows: Sendable {
+  /// What names the scheme and the fold, with the scheme's digest.
+  package let identity: String
+  /// The splits.
+  package let splits: [String]
+  /// The rows of a split, those before it that are only seen left out.
+  package let parts: @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
+
+  /// Rows of splits.
+  package init(
+    identity: String, splits: [String],
+    parts: @escaping @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
+  ) {
+    (self.identity, self.splits, self.parts) = (identity, splits, parts)
+  }
+}
+
+extension Plan {
+  /// Whether a step is to be fitted to the rows of a split.
+  package var fitsSplit: Bool {
+    steps.contains { step in
+      if case .normalize(let step) = step { return step.constants == nil && step.split != "all" }
+      return step.unresolved != nil
+    }
+  }
+}
+
 /// The statistics that the steps of a plan are fitted to: those of the index where they will do, else measured.
 package struct FittedStatistics {
   private let shards: [Shard]
   private let threads: Int
+  private let scheme: SchemedRows?
 
   /// Of the episodes of some shards.
-  package init(_ shards: [Shard], threads: Int = 0) {
+  ///
+  /// - Parameter scheme: The rows of splits by a scheme, where one counts instead of the shards' own splits.
+  package init(_ shards: [Shard], threads: Int = 0, scheme: SchemedRows? = nil) {
     self.shards = shards
     self.threads = threads
+    self.scheme = scheme
   }
 
-  /// The splits that episodes have.
+  /// The splits that there are.
   var splits: [String] {
-    Set(shards.flatMap(\.schema.splits)).filter { !$0.isEmpty }.sorted()
+    scheme?.splits ?? Set(shards.flatMap(\.schema.splits)).filter { !$0.isEmpty }.sorted()
   }
 
   /// The components of channels in a split (`nil`: in all episodes).
@@ -147,7 +179,8 @@ package struct FittedStatistics {
   func components(
     of channels: [MeasuredChannel], split: String?, isStored: Bool
   ) throws(TrajpackError) -> [[ComponentStatistics]] {
-    if isStored {
+    let isSchemed = split != nil && scheme != nil
+    if isStored, !isSchemed {
       var stored = DatasetStatistics()
       for shard in shards { try stored.add(shard) }
       return channels.map { channel in
@@ -161,7 +194,12 @@ package struct FittedStatistics {
         "channel '\(channel.path)' has \(channel.components.count) components, and quantiles are kept of at most "
           + "\(most): take some together with 'axes', or choose 'standard' or 'minmax'")
     }
-    let parts = SubsetStatistics.parts(of: shards, split: split)
+    let parts =
+      if let split, let scheme {
+        try scheme.parts(split)
+      } else {
+        SubsetStatistics.parts(of: shards, split: split)
+      }
     return try SubsetStatistics(shards, channels).measure([parts], threads: threads)[0]
   }
 }

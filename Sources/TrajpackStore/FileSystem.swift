@@ -82,6 +82,13 @@ public enum FileSystem {
       ).partialValue)
   }
 
+  /// The folder that the process is in.
+  public static func workingFolder() throws(TrajpackError) -> String {
+    guard let text = getcwd(nil, 0) else { throw .system("cannot be found", "the working folder") }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
   /// The names in a folder, sorted, so that every run sees the same order.
   public static func names(in folder: String) throws(TrajpackError) -> [String] {
     guard let directory = opendir(folder) else { throw .system("cannot be listed", folder) }

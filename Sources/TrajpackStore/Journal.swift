@@ -32,6 +32,8 @@ public final class Journal {
   public private(set) var shards: [Manifest.Entry]
   /// What a conversion has recorded of the recordings of each shard, by the shard's name.
   public private(set) var notes: [String: JSONValue] = [:]
+  /// The record that ends the journal of a task of a job; `nil` while shards of it are still to be written.
+  public private(set) var completion: JSONValue?
   /// The side files of the dataset that a writer goes on with. ``replace(plan:shards:)`` records them.
   var sideFiles: [SideFile] = []
 
@@ -50,7 +52,7 @@ public final class Journal {
       if !anew, !isNew {
         let content = try JournalContent(try LocalFile(path))
         (plan, shards, length) = (content.plan, content.shards, content.length)
-        (sideFiles, notes) = (content.sideFiles, content.notes)
+        (sideFiles, notes, completion) = (content.sideFiles, content.notes, content.completion)
         mustCut = content.isTorn || length == 0
       } else {
         mustCut = true
@@ -129,6 +131,15 @@ public final class Journal {
     try append((note.map { [$0] } ?? []) + [shard.record])
     shards.append(shard)
     notes[shard.name] = note
+  }
+
+  /// Ends the journal of a task of a job, durably.
+  ///
+  /// - Parameter leftOut: What was left out behind the last shard, as a record of type `recordings` has it.
+  public func complete(leftOut: JSONValue?) throws(TrajpackError) {
+    let record = JSONValue.record(["type": "complete", "left_out": leftOut])
+    try append([record])
+    completion = record
   }
 
   /// Appends records, durably or not at all.
@@ -235,6 +246,7 @@ public final class Journal {
       written += buffer.count
       buffer.removeAll(keepingCapacity: true)
     }
+    if let completion { buffer += try Self.frame(completion) }
     try FileSystem.write(buffer, to: fresh, name)
     return written + buffer.count
   }

@@ -2,15 +2,17 @@ import TrajpackCodecs
 import TrajpackFormat
 
 /// What a journal says, read record by record, so that its length costs no memory.
-struct JournalContent {
+public struct JournalContent {
   /// The first record; `nil` where there is none.
-  private(set) var plan: JSONValue?
+  public private(set) var plan: JSONValue?
   /// The shards that are acknowledged, in order.
-  private(set) var shards: [Manifest.Entry] = []
+  public private(set) var shards: [Manifest.Entry] = []
   /// The side files of the dataset.
   private(set) var sideFiles: [SideFile] = []
   /// What a conversion has recorded of the recordings of each shard, by the shard's name.
-  private(set) var notes: [String: JSONValue] = [:]
+  public private(set) var notes: [String: JSONValue] = [:]
+  /// The record that ends the journal of a task of a job.
+  public private(set) var completion: JSONValue?
   /// Bytes of the magic and of the whole records; 0 where not even the magic is whole.
   private(set) var length = 0
   /// Whether a record behind them was cut off when its writer stopped.
@@ -22,7 +24,7 @@ struct JournalContent {
   /// Reads the journal of a dataset.
   ///
   /// - Throws: A data error where it is damaged, which names record and byte.
-  init(inFolder folder: String) throws(TrajpackError) {
+  public init(inFolder folder: String) throws(TrajpackError) {
     try self.init(try LocalFile("\(folder)/\(Journal.fileName)"))
   }
 
@@ -93,6 +95,8 @@ struct JournalContent {
       shards.append(entry)
     } else if type == "recordings", let shard = record["shard"]?.string {
       notes[shard] = record
+    } else if type == "complete" {
+      completion = record
     } else if type == "side_file" {
       sideFiles.append(
         try SideFile(JSONReader(record, at: "\(file.path), record \(records), at byte \(length)")))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 
 import numpy as np
@@ -83,6 +84,31 @@ def test_recogniser(create, tmp_path):
     swapped = {"test": {"joints": np.concatenate([moves[0], moves[1]]), "action": np.zeros(120, int)}}
     wrong = figures(report(truth, series(create, tmp_path / "wrong", swapped, channels=channels), *words))
     assert wrong["action.frame_accuracy"]["value"] < 5
+
+
+def test_recogniser_of_classes_of_recordings(trajpack, create, tmp_path):
+    """Labels that belong to recordings, set after the dataset was written."""
+    t = np.arange(60)[:, None, None] / 10
+    rng = np.random.default_rng(4)
+    base = rng.normal(size=(1, 5, 3))
+    moves = {"still": base + 0.0 * t, "wave": base + np.sin(3 * t + np.arange(5)[:, None])}
+    channels = {"frames/joints": {"kind": "position", "units": "m"}}
+    episodes = {f"{split}_{label}": {"joints": move} for split in ("train", "test") for label, move in moves.items()}
+    truth = series(create, tmp_path / "truth", episodes, lambda n: n.split("_")[0], channels)
+    words = ["--split", "test", "--metric", "action.recogniser", "--train-split", "train", "--map", "truth=@label"]
+    assert "no value 'label'" in run(truth, truth, *words, "--partial", code=2)
+    for label in moves:
+        subprocess.run([trajpack, "annotate", truth, "--set", f"label={label}", "--episode", f"train_{label}",
+                        "--episode", f"test_{label}"], check=True, capture_output=True)
+    made = report(truth, truth, *words, "--partial")
+    assert figures(made)["action.frame_accuracy"]["value"] > 95
+    assert figures(made)["action.frame_accuracy"]["count"] == 120 and [o["path"] for o in made["others"]] == ["values"]
+    swapped = {"test_still": {"joints": moves["wave"]}, "test_wave": {"joints": moves["still"]}}
+    wrong = report(truth, series(create, tmp_path / "wrong", swapped, channels=channels), *words)
+    assert figures(wrong)["action.frame_accuracy"]["value"] < 5
+    error = run(truth, truth, "--split", "test", "--metric", "action.recogniser", "--train-split", "train", "--partial",
+                "--map", "truth=@lable", code=2)
+    assert "did you mean 'label'" in error
 
 
 def test_keys_mouse_depth_and_tracks(create, tmp_path):

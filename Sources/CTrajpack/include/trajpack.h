@@ -109,6 +109,17 @@ int32_t tp_dataset_statistics(const tp_dataset *dataset, char **json, tp_error *
 // Quantiles are exact (numpy's default method) up to 100,000 values; beyond, a rank is off by less than 0.1 %.
 int32_t tp_dataset_measure(const tp_dataset *dataset, const char *options, char **json, tp_error *error);
 
+// What a side file of the dataset holds (archive-format.md, section 11): `role` is "splits", "values", "clips",
+// "vocabulary" or "statistics"; of a null `name` the only one of its role.
+int32_t tp_dataset_side_file(const tp_dataset *dataset, const char *role, const char *name, char **json,
+                             tp_error *error);
+
+// Writes a split scheme beside the shards, under the writer's lock, or forgets one; this open dataset stays as it was.
+// `options` is the JSON of {"name": "default" by default, "rule": as in splits.schema.json, "dry_run": true to write
+// nothing, "remove": true to forget the scheme}. What the scheme comes to: {"dataset", "scheme", "written", "folds",
+// "cuts_episodes", "stream", "splits": [{"name", "episodes", "rows"}], "in_none": {"episodes", "rows"}, "rule"}.
+int32_t tp_dataset_split(const tp_dataset *dataset, const char *options, char **json, tp_error *error);
+
 // Reads rows [first, first + count) of a track's channel into `memory`: rows of the channel's shape,
 // packed, as `dtype` ("float32", ...; null for the channel's own type). What was not observed is NaN in
 // floats and the smallest integer in integers. `observed` may be null, or room for a byte an element:
@@ -196,7 +207,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                cut off, and what the type cannot hold becomes its nearest end
 //   "normalize"  "standard" | "minmax" (to -1..1) | "quantile" (1 % .. 99 % to -1..1) | "robust" (median 0, quartiles 1
 //                apart), or {"method", "axes": as for tp_dataset_measure, "per": "episode" or the path of a value of the
-//                metadata}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
+//                metadata, "range": [low, high] of minmax and quantile}, or {pattern: either}; from the statistics of "normalize_split" (a split, or "all": of all,
 //                whatever is chosen); default: of "train", where the dataset has it, else of all, and of these of the
 //                chosen episodes only (where none of "train" is chosen, of all of it). What the index does not have
 //                is measured now. The result is float32 unless a dtype is given. What does not vary becomes 0. Labels,

@@ -58,7 +58,7 @@ struct CompletionOutline {
   var entries: [Entry]
 
   init(_ program: Program) {
-    entries = program.commands.map { CompletionOutline.entry($0) }
+    entries = Self.grouped(program.commands.map { CompletionOutline.entry($0) })
     // What `help` takes is the commands themselves.
     let names = entries.map(\.name)
     for index in entries.indices where entries[index].name == HelpCommand.name {
@@ -68,6 +68,35 @@ struct CompletionOutline {
         return shape
       }
     }
+  }
+
+  /// The commands of a group as one, whose first argument is the second word of their names.
+  private static func grouped(_ entries: [Entry]) -> [Entry] {
+    var grouped: [Entry] = []
+    for entry in entries {
+      let words = entry.name.split(separator: " ").map(String.init)
+      guard words.count == 2 else {
+        grouped.append(entry)
+        continue
+      }
+      if grouped.last?.name != words[0] {
+        let word = ParameterShape(
+          names: ["COMMAND"], role: .positional, isRequired: true, help: "What to do.")
+        grouped.append(Entry(name: words[0], summary: entry.summary, shapes: [word]))
+      }
+      let last = grouped.count - 1
+      grouped[last].shapes[0].choices.append(words[1])
+      let known = Set(grouped[last].shapes.flatMap(\.names))
+      grouped[last].shapes += entry.options.filter { known.isDisjoint(with: $0.names) }
+      let isOther = grouped[last].positional.count == 1
+      if isOther {
+        grouped[last].shapes.append(
+          ParameterShape(
+            names: ["PATH"], role: .positional, isRepeated: true, completion: .files,
+            help: "Files and folders."))
+      }
+    }
+    return grouped
   }
 
   private static func entry<C: Command>(_: C.Type) -> Entry {

@@ -41,8 +41,15 @@ struct Program: Sendable {
       return (place, 0)
     default:
       do throws(TrajpackError) {
-        let command = try command(named: word)
-        return ("\(place) \(command.name)", start(command, Array(words.dropFirst()), console))
+        // The commands of a group have names of two words.
+        let group = self.group(word)
+        if !group.isEmpty, words.count < 2 || ["--help", "-h"].contains(words[1]) {
+          console.print(lines: overview(of: word, group, console))
+          return ("\(place) \(word)", 0)
+        }
+        let length = group.isEmpty ? 1 : 2
+        let command = try command(named: words.prefix(length).joined(separator: " "))
+        return ("\(place) \(command.name)", start(command, Array(words.dropFirst(length)), console))
       } catch {
         return (place, report(error, at: place, console))
       }
@@ -54,6 +61,10 @@ struct Program: Sendable {
     do throws(TrajpackError) {
       var invocation = try Invocation<C>(words)
       console.apply(invocation.common)
+      if var command = invocation.command as? any RecordedCommand {
+        command.words = words
+        if let command = command as? C { invocation.command = command }
+      }
       if invocation.common.wantsHelp {
         console.print(lines: Help(console.outputPaint, width: console.outputWidth).text(of: C.self))
       } else if let builtIn = invocation.command as? any ProgramCommand {
@@ -70,11 +81,35 @@ struct Program: Sendable {
   /// The command called `name`, or a usage error that suggests one.
   func command(named name: String) throws(TrajpackError) -> any Command.Type {
     if let command = commands.first(where: { $0.name == name }) { return command }
+    let words = name.split(separator: " ", maxSplits: 1).map(String.init)
+    let group = words.first.map { self.group($0) } ?? []
+    if let first = words.first, !group.isEmpty {
+      let names = group.map { String($0.name.dropFirst(first.count + 1)) }
+      let other = words.count > 1 ? "not '\(words[1])'" : "which is missing"
+      throw TrajpackError(
+        .usage,
+        "behind '\(first)' comes \(list(names)), \(other); see '\(Trajpack.name) \(first) --help'")
+    }
     let what = name.hasPrefix("-") ? "option" : "command"
     let names = commands.map { $0.name } + ["--help", "--version"]
     throw TrajpackError(
       .usage,
       "no \(what) '\(name)'\(suggestion(for: name, among: names)); see '\(Trajpack.name) --help'")
+  }
+
+  /// The commands whose names begin with a word and have another one.
+  func group(_ word: String) -> [any Command.Type] {
+    commands.filter { $0.name.hasPrefix("\(word) ") }
+  }
+
+  /// What a group of commands says of itself.
+  func overview(of word: String, _ group: [any Command.Type], _ console: Console) -> String {
+    let help = Help(console.outputPaint, width: console.outputWidth)
+    let usage = help.heading("Usage:") + " \(Trajpack.name) \(word) COMMAND [OPTIONS] [ARGUMENTS]"
+    let parts = help.section("Commands", group.map { ($0.name, $0.summary) })
+    let more = help.wrap(
+      "'\(Trajpack.name) help \(word) COMMAND' explains a command, with examples.")
+    return ([usage] + parts + [more]).joined(separator: "\n\n")
   }
 
   private func report(_ error: TrajpackError, at place: String, _ console: Console) -> Int32 {
@@ -107,6 +142,12 @@ extension ProgramCommand {
   }
 }
 
+/// A command that keeps the words of its command line.
+protocol RecordedCommand: Command {
+  /// The words behind the command's name.
+  var words: [String] { get set }
+}
+
 /// `trajpack help COMMAND`.
 struct HelpCommand: ProgramCommand {
   static let name = "help"
@@ -116,17 +157,25 @@ struct HelpCommand: ProgramCommand {
     [("trajpack help completions", "How to make the shell complete trajpack's command lines.")]
   }
   static var parameters: [Parameter<Self>] {
-    [.positional("[COMMAND]", to: \.command, completes: .nothing, help: "The command to explain.")]
+    [
+      .positional(
+        "[COMMAND...]", to: \.command, completes: .nothing, help: "The command to explain.")
+    ]
   }
 
-  var command: String?
+  var command: [String] = []
 
   func run(_ console: Console, in program: Program) throws(TrajpackError) {
-    guard let command else {
+    guard let first = command.first else {
       console.print(lines: program.overview(console))
       return
     }
+    let group = program.group(first)
+    if command.count == 1, !group.isEmpty {
+      console.print(lines: program.overview(of: first, group, console))
+      return
+    }
     let help = Help(console.outputPaint, width: console.outputWidth)
-    console.print(lines: help.text(of: try program.command(named: command)))
+    console.print(lines: help.text(of: try program.command(named: command.joined(separator: " "))))
   }
 }

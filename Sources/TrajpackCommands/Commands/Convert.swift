@@ -45,6 +45,15 @@ struct Convert: Command {
   }
 
   static var parameters: [Parameter<Self>] {
+    let again = WriteOptions.again.map { $0.lifted(\Self.writing) }
+    return conversion + again + [
+      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+
+  /// What says how recordings are converted, for this command and for jobs.
+  static var conversion: [Parameter<Self>] {
     var parameters: [Parameter<Self>] = [
       .positional(
         "SRC...", to: \.sources, completes: .files,
@@ -97,11 +106,6 @@ struct Convert: Command {
       .option(
         "--scheme", to: \.scheme, value: "NAME", help: "The name of the split scheme (default).")
     ]
-    parameters += WriteOptions.again.map { $0.lifted(\.writing) }
-    parameters += [
-      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
-      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ]
     return parameters
   }
 
@@ -123,13 +127,17 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    try convert(try importer(), console)
+  }
+
+  /// What reads the sources.
+  func importer() throws(TrajpackError) -> any Importer {
     let (settings, targets) = try wildworldSettings()
-    let found = try FormatRegistry.importer(
+    return try FormatRegistry.importer(
       sources, from: from, wildworld: settings, transcoding: targets,
       threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
       mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
       values: values, valuesPartial: valuesPartial)
-    try convert(found, console)
   }
 
   /// The rate that `--rate` gives.
@@ -179,7 +187,10 @@ struct Convert: Command {
     return options
   }
 
-  private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+  /// The options of the conversion.
+  ///
+  /// - Throws: A usage error where they contradict each other.
+  func options<I: Importer>(of importer: I) throws(TrajpackError) -> Conversion<I>.Options {
     // A video that is to be stored in another way is taken in, whatever becomes of the others.
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
@@ -195,6 +206,11 @@ struct Convert: Command {
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip
     try prepareSplits(&options)
+    return options
+  }
+
+  private func convert<I: Importer>(_ importer: I, _ console: Console) throws(TrajpackError) {
+    let options = try options(of: importer)
     for remark in importer.remarks { console.warn(remark.printable) }
     let total = importer.recordings.reduce(0) { $0 + $1.bytes }
     if dryRun {
@@ -212,15 +228,26 @@ struct Convert: Command {
       console)
     guard let outcome else { return }
     try splitFinished()
-    try report(outcome, importer.remarks, console)
+    try report(
+      outcome, of: importer, again: "run the same command with --resume, which adds", console)
+  }
+
+  /// Says what came of a conversion.
+  ///
+  /// - Parameter again: How recordings that were left out are added, before "it" or "them".
+  /// - Throws: A data error where recordings were left out because of errors.
+  func report<I: Importer>(
+    _ outcome: Conversion<I>.Outcome, of importer: I, again: String, _ console: Console
+  ) throws(TrajpackError) {
+    report(outcome, importer.remarks, console)
     let failed = outcome.failed.filter { $0.rule == .error }
     guard let first = failed.first else { return }
     throw TrajpackError(
       .data,
       "\(Human.count(failed.count)) of \(Human.count(importer.recordings.count, "recordings")) "
         + "\(failed.count == 1 ? "was" : "were") left out because of errors\(failed.count == 1 ? "" : ", the first"), "
-        + "\(first.path): \(first.why); mend \(failed.count == 1 ? "it" : "them") and run the same command "
-        + "with --resume, which adds \(failed.count == 1 ? "it" : "them")")
+        + "\(first.path): \(first.why); mend \(failed.count == 1 ? "it" : "them") and "
+        + "\(again) \(failed.count == 1 ? "it" : "them")")
   }
 
   /// The most remarks on recordings that are printed.
@@ -228,7 +255,7 @@ struct Convert: Command {
 
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console
-  ) throws(TrajpackError) {
+  ) {
     if let leftOut = ReadingLines.leftOut(outcome.leftOut) { console.warn(leftOut) }
     for remark in outcome.remarks.prefix(Self.mostRemarks) { console.warn(remark.printable) }
     if outcome.remarks.count > Self.mostRemarks {

@@ -92,7 +92,10 @@ struct Diff: Command {
       progress.counters.advance(bytes: 0, items: 1)
     }
     progress.cancel()
-    let result = comparison.result
+    var result = comparison.result
+    if Dataset.isDataset(first), Dataset.isDataset(second) {
+      result.differences += try schemes(a, b, console)
+    }
     if Interrupt.isRequested {
       console.warn(
         "stopped after \(Human.count(result.episodes, "episodes")); nothing is said of the others")
@@ -138,6 +141,30 @@ struct Diff: Command {
       try folder.set(base, allowsOutside: true)
     }
     return folder
+  }
+
+  /// The split schemes of the same name that split otherwise. Of one that only one side has is told.
+  private func schemes(
+    _ a: Dataset, _ b: Dataset, _ console: Console
+  ) throws(TrajpackError) -> [String] {
+    var out: [String] = []
+    let (own, other) = (a.sideFiles(.splits), b.sideFiles(.splits))
+    for file in own {
+      guard let twin = other.first(where: { $0.name == file.name }) else {
+        console.note("split scheme '\(file.name.printable)' is only in \(first)")
+        continue
+      }
+      guard twin.sha256 != file.sha256 else { continue }
+      // What it was made by may be said otherwise.
+      let (one, two) = (try a.content(of: file), try b.content(of: twin))
+      if ["splits", "folds", "grow", "episodes", "spans"].contains(where: { one[$0] != two[$0] }) {
+        out.append("split scheme '\(file.name)': splits otherwise")
+      }
+    }
+    for file in other where !own.contains(where: { $0.name == file.name }) {
+      console.note("split scheme '\(file.name.printable)' is only in \(second)")
+    }
+    return out
   }
 
   /// Opens a dataset, or converts recordings into one for the comparison, their videos left in place.

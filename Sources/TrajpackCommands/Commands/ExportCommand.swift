@@ -10,11 +10,15 @@ struct ExportCommand: Command {
   static let discussion = """
     Writes a folder an episode. WildWorld samples come back with equal values in state.csv, equal bits in \
     skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
+
+    --split of a scheme that cuts recordings writes the rows that lie in the split, without the context before \
+    it. Where several parts of a recording do, each is a folder ID@NUMBER; the metadata's member 'part' says which.
     """
   static var examples: [Example] {
     [
       ("trajpack export ww back --to wildworld", "Give back WildWorld samples."),
       ("trajpack export ww one --to npz --episode 000002", "One recording as numpy arrays."),
+      ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
     ]
   }
   static var parameters: [Parameter<Self>] {
@@ -27,7 +31,9 @@ struct ExportCommand: Command {
       .option(
         "--episode", "-e", to: \.episodes, value: "ID",
         help: "Only this recording."),
-      .option("--split", to: \.splits, value: "NAME", help: "Only recordings of this split."),
+      .option(
+        "--split", to: \.splits, value: "NAME",
+        help: "Only recordings of this split, or the parts of them that lie in it."),
       .option(
         "--scheme", to: \.scheme, value: "NAME",
         help: "The split scheme; by default 'default', or the recordings' own splits."),
@@ -74,6 +80,12 @@ struct ExportCommand: Command {
       }
       episodes = try ValueConditions.ids(try OpenDataset(dataset), conditions)
     }
+    guard splits.isEmpty || clips == nil else {
+      throw TrajpackError(
+        .usage,
+        "--split chooses rows of recordings and --clips clips of them: leave one of them out")
+    }
+    if let parts = try cutSplits() { return try export(parts, console) }
     try chooseSplits()
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
@@ -113,6 +125,48 @@ struct ExportCommand: Command {
     }
   }
 
+  /// The parts of recordings in the splits that were named, where a scheme cuts recordings; else `nil`.
+  private func cutSplits() throws(TrajpackError) -> SplitImporter? {
+    guard !splits.isEmpty, let to, FormatRegistry.writable.contains(to) else { return nil }
+    let data = try OpenDataset(dataset)
+    let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
+    guard let selection, selection.cutsEpisodes else { return nil }
+    for id in episodes { _ = try data.episode(id: id) }
+    // A WildWorld sample begins at 0 and has as many frames of video as rows, which no whole video has.
+    return try SplitImporter(
+      dataset,
+      .init(
+        splits: splits, scheme: scheme, fold: fold, episodes: Set(episodes),
+        hasVideos: to != "wildworld", countsFromZero: to == "wildworld"),
+      version: Trajpack.version)
+  }
+
+  /// Writes parts of recordings by way of a dataset that lasts as long.
+  private mutating func export(
+    _ parts: SplitImporter, _ console: Console
+  ) throws(TrajpackError) {
+    episodes = []
+    let command = self
+    let done = try ClipCut.temporary(parts, isInterrupted: { Interrupt.isRequested }) {
+      (folder) throws(TrajpackError) -> Bool in
+      try command.export(try Dataset(folder), console)
+      return true
+    }
+    guard done != nil else {
+      console.warn("stopped; nothing was written")
+      return
+    }
+    console.print(
+      "rows of the split scheme '\(parts.scheme.printable)' only; which part of its recording each is stands in its "
+        + "metadata ('part')")
+    guard !parts.videos.isEmpty else { return }
+    console.print(
+      "\(list(parts.videos, "and")): "
+        + (to == "wildworld"
+          ? "videos are left out, because they cannot be cut between keyframes"
+          : "videos are whole; the part's frames are in the track's metadata ('clip')"))
+  }
+
   /// The recordings of the splits that were named.
   private mutating func chooseSplits() throws(TrajpackError) {
     guard !splits.isEmpty else {
@@ -124,12 +178,6 @@ struct ExportCommand: Command {
     }
     let data = try OpenDataset(dataset)
     let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
-    if let selection, selection.cutsEpisodes {
-      throw TrajpackError(
-        .usage,
-        "\(dataset): the split scheme '\(selection.scheme)' cuts recordings, and an export holds whole ones; "
-          + "leave --split out, or read its windows with the loader")
-    }
     var own: [String] = []
     for shard in data.shards {
       for split in shard.schema.splits where !own.contains(split) { own.append(split) }

@@ -7,12 +7,14 @@ struct Info: Command {
   static let summary = "Show what a dataset holds."
   static let discussion = """
     Streams, channels, shapes, kinds, units, clocks, entities, sizes and statistics, from the index \
-    alone. With --episode, the tracks of one recording and the times of their first and last rows.
+    alone. With --episode, the tracks of one recording and the times of their first and last rows. With --split, \
+    the recordings of a split, its rows without context, and their statistics, measured.
     """
   static var examples: [Example] {
     [
       ("trajpack info ww", "Streams and channels with their statistics."),
       ("trajpack info ww --episode 000002", "The tracks of one recording."),
+      ("trajpack info ww --split val --scheme paper", "What a split of a scheme holds."),
       ("trajpack info ww --json", "All of it, for a program."),
     ]
   }
@@ -22,6 +24,15 @@ struct Info: Command {
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option("--episode", "-e", to: \.episode, value: "ID", help: "Show this recording."),
       .flag("--episodes", to: \.episodes, help: "List the recordings."),
+      .option(
+        "--split", to: \.split, value: "NAME",
+        help: "Only this split: its recordings, or its rows where a scheme cuts them."),
+      .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme; by default 'default', or the recordings' own splits."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
       .flag(
         "--plan", to: \.plan, help: "Print the plan that prepared it, for 'trajpack apply'."),
       .flag("--json", to: \.json, help: "Print JSON."),
@@ -30,10 +41,24 @@ struct Info: Command {
   var dataset = ""
   var episode: String?
   var episodes = false
+  var split: String?
+  var scheme: String?
+  var fold: Int?
   var plan = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    guard split != nil || (scheme == nil && fold == nil) else {
+      throw TrajpackError(
+        .usage, "--scheme and --fold say nothing without a split; name one with --split")
+    }
+    if let split {
+      guard episode == nil, !plan else {
+        throw TrajpackError(
+          .usage, "--split shows a part of the dataset, and --episode and --plan something else")
+      }
+      return try show(split: split, console)
+    }
     let opened = try Dataset(dataset)
     if let episode { return try show(episode, of: opened, console) }
     if episodes { return try list(opened, console) }

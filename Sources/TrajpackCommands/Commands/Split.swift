@@ -131,7 +131,8 @@ struct Split: Command {
     let opened = try OpenDataset(path)
     var summary = try SplitSummary(made, of: opened)
     if length != nil {
-      for i in summary.lines.indices.dropLast() {
+      // The stretch before fold 0 is never a test.
+      for i in summary.lines.indices.dropLast().dropFirst(made.foldsGrow ? 1 : 0) {
         summary.lines[i].windows = try windows(made, i, opened, console)
       }
     }
@@ -144,7 +145,7 @@ struct Split: Command {
   ) throws(TrajpackError) -> UInt64 {
     let options = JSONValue.record([
       "scheme": .string(name), "split": .string(made.folds > 0 ? "test" : made.splits[number]),
-      "fold": made.folds > 0 ? .int(Int64(number)) : nil,
+      "fold": made.folds > 0 ? .int(Int64(made.foldsGrow ? number - 1 : number)) : nil,
       "length": length.map { .int(Int64($0)) }, "past": past.map { .int(Int64($0)) },
       "stride": stride.map { .int(Int64($0)) }, "batch": 1,
       "reference": splitting.stream.map { .string($0) },
@@ -161,7 +162,10 @@ struct Split: Command {
   private func show(
     _ summary: SplitSummary, _ made: SplitScheme, _ opened: OpenDataset, _ console: Console
   ) {
-    if json { return console.print(document(summary, made, opened)) }
+    if json {
+      return console.print(
+        summary.json(of: made, named: name, dataset: into ?? dataset, isWritten: !dryRun))
+    }
     var columns: [Table.Column] = [
       .text(made.folds > 0 ? "fold" : "split"), .number("episodes"), .number("rows"),
     ]
@@ -179,24 +183,6 @@ struct Split: Command {
     console.print(table)
   }
 
-  private func document(
-    _ summary: SplitSummary, _ made: SplitScheme, _ opened: OpenDataset
-  ) -> JSONValue {
-    func line(_ line: SplitSummary.Line) -> JSONValue {
-      .record([
-        "name": line.name.map { .string($0) }, "episodes": .int(Int64(line.episodes)),
-        "rows": .int(Int64(line.rows)), "windows": line.windows.map { .int(Int64(clamping: $0)) },
-      ])
-    }
-    return .record([
-      "dataset": .string(into ?? dataset), "scheme": .string(name), "written": .bool(!dryRun),
-      "folds": made.folds > 0 ? .int(Int64(made.folds)) : nil,
-      "cuts_episodes": .bool(made.cutsEpisodes), "stream": .string(summary.stream),
-      "splits": .array(summary.lines.dropLast().map(line)),
-      "in_none": summary.lines.last.map(line), "rule": made.rule,
-    ])
-  }
-
   private func list(_ console: Console) throws(TrajpackError) {
     let opened = try OpenDataset(dataset)
     let files = opened.dataset.sideFiles(.splits)
@@ -207,13 +193,21 @@ struct Split: Command {
       return try report(found.scheme, dataset, console)
     }
     var all: [JSONValue] = []
+    var remarks: [String] = []
     var table = Table(.text("scheme"), .text("splits"), .text("of"), .text("rule"))
     for file in files {
       let found = try SplitScheme(
         json: try opened.dataset.content(of: file), at: "\(dataset)/\(file.file): content")
+      let left = found.episodesInNone(of: opened)
+      if left > 0 {
+        remarks.append(
+          "\(file.name.printable): \(Human.count(left, "episodes")) \(left == 1 ? "is" : "are") in none"
+        )
+      }
       all.append(
         .record([
-          "scheme": .string(file.name), "splits": .array(found.splits.map { .string($0) }),
+          "scheme": .string(file.name), "episodes_in_none": .int(Int64(left)),
+          "splits": .array(found.splits.map { .string($0) }),
           "folds": found.folds > 0 ? .int(Int64(found.folds)) : nil,
           "cuts_episodes": .bool(found.cutsEpisodes), "file": .string(file.file),
           "rule": found.rule,
@@ -229,6 +223,7 @@ struct Split: Command {
     }
     if files.isEmpty { return console.print("\(dataset): has no split schemes") }
     console.print(table)
+    for remark in remarks { console.print(remark) }
   }
 
   private func remove(_ console: Console) throws(TrajpackError) {

@@ -6,7 +6,7 @@ import TrajpackStore
 /// How a dataset is to be split, as 'split' and 'convert' take it.
 struct Splitting: ArgumentSet {
   enum OverChoice: String, ArgumentChoice {
-    case episodes, rows
+    case episodes, rows, time
   }
 
   static var parameters: [Parameter<Self>] {
@@ -26,7 +26,10 @@ struct Splitting: ArgumentSet {
         help: "Folds of a cross-validation, each once the test."),
       .option(
         "--over", to: \.over, value: "WHAT",
-        help: "Whether folds are sets of recordings or stretches of the rows of each."),
+        help: """
+          Whether folds are sets of recordings or stretches of the rows of each; time: stretches of which only those \
+          before the test are for training.
+          """),
       .flag("--shuffle-folds", to: \.shuffles, help: "Draw which recordings a fold has."),
       .option(
         "--split-seed", to: \.seed, value: "N", in: 0...Int.max,
@@ -144,13 +147,5 @@ struct Splitting: ArgumentSet {
       throw TrajpackError(.usage, "\(path): has no id in it; write one a line")
     }
     return ids
-  }
-}
-
-extension SplitScheme {
-  /// Whether a reader that does not know of the scheme would read the dataset wrongly.
-  func isRequired(as name: String, of dataset: OpenDataset) -> Bool {
-    cutsEpisodes
-      || name == Self.defaultName && dataset.shards.contains { !$0.schema.splits.isEmpty }
   }
 }

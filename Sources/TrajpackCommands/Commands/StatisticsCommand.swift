@@ -39,6 +39,9 @@ struct StatisticsCommand: Command {
         "--episodes", "-e", to: \.episodes, value: "PATTERN",
         help: "Episodes of these ids (* and ? stand for others); can be repeated."),
       .option(
+        "--where", to: \.conditions, value: "CONDITION",
+        help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
+      .option(
         "--rows", to: \.rows, value: "A:B",
         help: "Rows A to before B of each episode; one of them may be left out."),
       .option(
@@ -70,6 +73,7 @@ struct StatisticsCommand: Command {
   var scheme: String?
   var fold: Int?
   var episodes: [String] = []
+  var conditions: [String] = []
   var rows: String?
   var reference: String?
   var channels: [String] = []
@@ -112,6 +116,7 @@ struct StatisticsCommand: Command {
       "split": texts(splits), "scheme": scheme.map { .string($0) },
       "fold": fold.map { .int(Int64($0)) }, "episodes": texts(episodes),
       "channels": texts(channels),
+      "where": conditions.isEmpty ? nil : try ValueConditions.json(conditions),
       "rows": try rows.map { (text) throws(TrajpackError) in try Self.rows(text) },
       "reference": reference.map { .string($0) }, "axes": try axesOption(), "by": .string(by),
       "quantiles": quantiles == "auto" ? nil : .bool(quantiles == "all"),

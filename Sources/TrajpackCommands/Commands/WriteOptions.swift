@@ -94,10 +94,13 @@ struct WriteOptions: ArgumentSet {
 
   /// Converts, with progress; `nil` where the user stopped it, which is said.
   ///
-  /// - Parameter verb: What is done and has been done: `("converting", "converted")`.
+  /// - Parameters:
+  ///   - verb: What is done and has been done: `("converting", "converted")`.
+  ///   - again: What goes on after a stop.
   static func run<I: Importer>(
     _ importer: I, to destination: String, _ options: Conversion<I>.Options,
-    verb: (doing: String, done: String), items: String, _ console: Console
+    verb: (doing: String, done: String), items: String,
+    again: String? = nil, _ console: Console
   ) throws(TrajpackError) -> Conversion<I>.Outcome? {
     let progress = console.progress(verb.doing, items: items)
     var events = Conversion<I>.Events()
@@ -124,14 +127,14 @@ struct WriteOptions: ArgumentSet {
       progress.cancel()
       guard error.fault == .machine, !error.message.contains("--resume") else { throw error }
       throw TrajpackError(
-        error.fault, "\(error.message) (the same command with --resume goes on)")
+        error.fault, "\(error.message) (\(again ?? "the same command with --resume") goes on)")
     }
     guard outcome.isComplete else {
       progress.cancel()
-      console.warn(
-        "stopped after \(Human.count(outcome.episodes, "episodes")); the same command with --resume "
-          + (options.overwrite ? "instead of --overwrite goes on" : "goes on")
-      )
+      let again =
+        again ?? "the same command with --resume"
+        + (options.overwrite ? " instead of --overwrite" : "")
+      console.warn("stopped after \(Human.count(outcome.episodes, "episodes")); \(again) goes on")
       return nil
     }
     progress.finish(verb.done)

@@ -128,7 +128,7 @@ package final class ClippedDataset: Sendable {
     if fromZero, let start = try clock(clip, reader).instant(clip.anchor) {
       moment = moment.map { $0 - start }
     }
-    guard case .exact(let n, let d) = moment, let start = Rational(n, d) else {
+    guard case .exact(let n, let d) = moment, let start = Rational(wide: n, d) else {
       throw TrajpackError(
         .usage,
         "clip '\(self.clip(clip).id)' begins at a time that is no fraction of 64 bits; round its start"
@@ -140,7 +140,7 @@ package final class ClippedDataset: Sendable {
 
 extension Rational {
   /// A fraction of wide numbers; `nil` where it does not fit 64 bits in lowest terms.
-  fileprivate init?(_ n: Int128, _ d: Int128) {
+  init?(wide n: Int128, _ d: Int128) {
     var (a, b) = (n.magnitude, d.magnitude)
     while b != 0 { (a, b) = (b, a % b) }
     let g = Int128(max(a, 1))

@@ -20,6 +20,8 @@ struct NormalizationRule: Sendable {
   var method: Method
   /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
   var axes: [Int]?
+  /// What `minmax` and `quantile` make of the two values; -1 and 1 where `nil`.
+  var range: (low: Double, high: Double)?
   /// What has statistics of its own; `nil` where all is one.
   var per: StatisticsRequest.Grouping?
 }
@@ -28,7 +30,7 @@ extension OptionReader {
   /// A method, `{"method", "axes", "per"}`, or either of them by pattern.
   func normalizations() throws(TrajpackError) -> Rules<NormalizationRule> {
     // With one of the others, 'method' is no pattern.
-    if value["method"] != nil, value["axes"] != nil || value["per"] != nil {
+    if value["method"] != nil, ["axes", "per", "range"].contains(where: { value[$0] != nil }) {
       var rules = Rules<NormalizationRule>()
       rules.otherwise = try normalization()
       return rules
@@ -44,6 +46,12 @@ extension OptionReader {
       switch member.name {
       case "method": rule.method = try reader.choice()
       case "axes": rule.axes = try reader.axes()
+      case "range":
+        let ends = (member.value.array ?? []).compactMap(\.double)
+        guard ends.count == 2, member.value.array?.count == 2, ends[0] < ends[1],
+          ends.allSatisfy({ $0.magnitude <= 1e15 })
+        else { throw reader.wrong("two numbers, the smaller first, like [0, 1]") }
+        rule.range = (ends[0], ends[1])
       case "per":
         let path = try reader.text()
         rule.per = path == "episode" ? .episode : .value(path)
@@ -51,8 +59,14 @@ extension OptionReader {
         throw TrajpackError(
           .usage,
           "option '\(name)' has no member '\(member.name)'"
-            + Suggestion.text(for: member.name, among: ["method", "axes", "per"]))
+            + Suggestion.text(for: member.name, among: ["method", "axes", "per", "range"]))
       }
+    }
+    guard rule.range == nil || rule.method == .minmax || rule.method == .quantile else {
+      throw TrajpackError(
+        .usage,
+        "option '\(name).range': '\(rule.method.rawValue)' has no range; 'minmax' and 'quantile' do"
+      )
     }
     return rule
   }

@@ -14,8 +14,8 @@ extension SelectedChannel {
   /// Finds what to subtract and to multiply by, an element each, for each group.
   ///
   /// `standard` is `(x - mean) / std`; `minmax` and `quantile` map the smallest and largest value, or the
-  /// 1 % and 99 % quantiles, to -1 and 1; `robust` is `(x - median) / (q75 - q25)`. A component that does not
-  /// vary becomes 0.
+  /// 1 % and 99 % quantiles, to -1 and 1, or the ends of a `range`; `robust` is `(x - median) / (q75 - q25)`. A
+  /// component that does not vary becomes 0, or the lower end.
   ///
   /// - Parameter unmeasured: why statistics say nothing of it.
   /// - Throws: A usage error where the channel has no such statistics.
@@ -54,9 +54,16 @@ extension SelectedChannel {
     for (group, components) in fit.groups.enumerated() {
       for (elements, s) in zip(fit.components, components) where s.count > 0 {
         let (middle, spread) = Self.middle(of: s, rule.method)
+        var (shift, scale) = (s.shift(to: middle), s.scale(of: spread))
+        if let range = rule.range {
+          // The middle and the half become those of the range; one value its lower end.
+          let isOne = scale == 1 && !(spread > 0) || s.isConstant
+          if !isOne { scale *= (range.high - range.low) / 2 }
+          shift -= (isOne ? range.low : range.low + (range.high - range.low) / 2) / scale
+        }
         for element in elements where element < channel.elements {
-          shift[group * channel.elements + element] = s.shift(to: middle)
-          scale[group * channel.elements + element] = s.scale(of: spread)
+          self.shift[group * channel.elements + element] = shift
+          self.scale[group * channel.elements + element] = scale
         }
       }
     }

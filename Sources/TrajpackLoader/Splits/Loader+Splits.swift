@@ -12,11 +12,6 @@ extension Loader {
   static func selections(
     _ datasets: [OpenDataset], _ options: LoaderOptions
   ) throws(TrajpackError) -> [SplitSelection?] {
-    if let plan = options.plan {
-      for dataset in datasets {
-        try plan.refuseFits(to: dataset.dataset, scheme: options.scheme)
-      }
-    }
     guard options.splits != nil || options.scheme != nil || options.fold != nil else {
       return datasets.map { _ in nil }
     }
@@ -26,15 +21,77 @@ extension Loader {
         try SplitSelection(
           dataset, scheme: options.scheme, splits: options.splits, fold: options.fold))
     }
-    // Constants change a row by itself; other steps look at its neighbours.
-    let far = (options.plan?.steps ?? []).map(\.name).filter { $0 != "normalize" }
+    let far = options.plan?.stepsThatLookAround ?? []
     if let cutting = out.compactMap({ $0 }).first(where: \.cutsEpisodes), !far.isEmpty {
       throw TrajpackError(
         .usage,
         "option 'plan': the split scheme '\(cutting.scheme)' cuts episodes, and the plan has steps that may take rows "
-          + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of each split"
+          + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of the split: 'trajpack cut --split'"
       )
     }
     return out
+  }
+}
+
+extension Plan {
+  /// The names of the steps that do not make a row of that row alone, but look at its neighbours.
+  package var stepsThatLookAround: [String] {
+    steps.map(\.name).filter { !["normalize", "select", "encode"].contains($0) }
+  }
+}
+
+extension SchemedRows {
+  /// The rows of splits by the scheme that counts; of a dataset in which none does, by its shards' own splits.
+  ///
+  /// - Parameters:
+  ///   - scheme: The scheme's name; `nil` for the one that counts where none is named.
+  ///   - fold: The fold that is the test, of a scheme of folds.
+  /// - Returns: `nil` where no scheme counts in any dataset.
+  /// - Throws: A usage error where there is no such scheme, or several and none is named.
+  package init?(
+    _ datasets: [OpenDataset], scheme: String?, fold: Int?
+  ) throws(TrajpackError) {
+    var found: [(name: String, digest: String, scheme: SplitScheme)?] = []
+    for dataset in datasets {
+      let hasOwn = dataset.shards.contains { $0.schema.splits.contains { !$0.isEmpty } }
+      found.append(try SplitScheme.find(scheme, in: dataset.dataset, hasOwn: hasOwn))
+    }
+    guard found.contains(where: { $0 != nil }) else { return nil }
+    var splits: [String] = []
+    for (dataset, scheme) in zip(datasets, found) {
+      let own = scheme?.scheme.splits ?? dataset.shards.flatMap(\.schema.splits)
+      for split in own where !split.isEmpty && !splits.contains(split) { splits.append(split) }
+    }
+    let schemes = found.map { $0.map { (name: $0.name, splits: $0.scheme.splits) } }
+    let identity = found.compactMap { $0 }.map { "\($0.name) \($0.digest)" }.joined(separator: ", ")
+    self.init(
+      identity: identity + (fold.map { ", fold \($0)" } ?? ""), splits: splits
+    ) { (split) throws(TrajpackError) in
+      var out: [TrackPart] = []
+      var first = 0
+      for (dataset, scheme) in zip(datasets, schemes) {
+        defer { first += dataset.shards.count }
+        guard let scheme else {
+          out += SubsetStatistics.parts(of: dataset.shards, split: split).map {
+            TrackPart(shard: $0.shard + first, track: $0.track, rows: $0.rows)
+          }
+          continue
+        }
+        guard scheme.splits.contains(split),
+          let selection = try SplitSelection(
+            dataset, scheme: scheme.name, splits: [split], fold: fold)
+        else { continue }
+        for (number, shard) in dataset.shards.enumerated() {
+          let reader = BlockReader(shard)
+          for track in 0..<shard.index.trackCount {
+            out += try selection.targetRows(ofTrack: track, shard: number, of: dataset, reader).map
+            {
+              TrackPart(shard: number + first, track: track, rows: $0)
+            }
+          }
+        }
+      }
+      return out
+    }
   }
 }

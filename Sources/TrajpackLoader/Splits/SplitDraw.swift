@@ -156,4 +156,12 @@ struct SplitDraw {
     let first = fold * size + min(fold, more)
     return first..<first + size + (fold < more ? 1 : 0)
   }
+
+  /// The elements of a stretch where `count` in a row are cut into one that is only for training and a test for each
+  /// fold, all tests as long as each other: scikit-learn's `TimeSeriesSplit`.
+  static func step(_ part: Int, of folds: Int, count: Int) -> Range<Int> {
+    let size = count / (folds + 1)
+    let first = count - folds * size
+    return part == 0 ? 0..<first : first + (part - 1) * size..<first + part * size
+  }
 }

@@ -28,11 +28,13 @@ struct SplitLookup: Sendable {
         schemes.append(nil)
         continue
       }
-      let count = scheme.folds > 0 ? scheme.folds : scheme.splits.count
-      let all = (0..<count).map { number in
-        guard scheme.folds > 0 else { return code(scheme.splits[number]) }
-        guard let fold = options.fold else { return code("fold \(number)") }
-        return code(number == fold ? "test" : "train")
+      let all = (0..<scheme.parts).map { number in
+        guard scheme.folds > 0, let fold = options.fold else {
+          return code(scheme.name(ofPart: number))
+        }
+        let test = scheme.foldsGrow ? fold + 1 : fold
+        if scheme.foldsGrow, number > test { return -1 }
+        return code(number == test ? "test" : "train")
       }
       var byID: [String: SplitScheme.Assignment] = [:]
       for (id, assignment) in scheme.episodes {

@@ -93,15 +93,19 @@ extension SplitResolver {
     var out: [(id: String, assignment: SplitScheme.Assignment)] = []
     for episode in episodes {
       let line = try line(episode, stream)
-      guard line.rows >= folds else {
+      let parts = rule.foldsGrow ? folds + 1 : folds
+      guard line.rows >= parts else {
         throw TrajpackError(
           .usage,
           "\(dataset.dataset.path): \(folds) folds of the \(counted(line.rows, "row")) of '\(stream)' in episode "
             + "'\(episode.id)': there must be at least one for each; make 'folds' smaller")
       }
       var spans: [SplitScheme.Span] = []
-      for fold in 0..<folds {
-        let rows = SplitDraw.block(fold, of: folds, count: line.rows)
+      for fold in 0..<parts {
+        let rows =
+          rule.foldsGrow
+          ? SplitDraw.step(fold, of: folds, count: line.rows)
+          : SplitDraw.block(fold, of: folds, count: line.rows)
         let from = rows.lowerBound == 0 ? nil : line.instant(rows.lowerBound)
         spans.append(
           SplitScheme.Span(

@@ -36,6 +36,7 @@ struct SplitResolver {
     var scheme = SplitScheme(splits: rule.splits.map(\.name), rule: rule.json)
     if let folds = rule.folds {
       (scheme.splits, scheme.folds) = (SplitScheme.foldSplits, folds)
+      scheme.foldsGrow = rule.foldsGrow
       if rule.foldsCutRows {
         scheme.episodes = try spans(ofFolds: folds)
       } else {

@@ -38,6 +38,8 @@ package struct SplitRule: Sendable {
   var folds: Int?
   /// Whether folds are stretches of each episode's rows, not sets of episodes.
   var foldsCutRows = false
+  /// Whether the training rows of a fold are only those before its test, as of scikit-learn's `TimeSeriesSplit`.
+  var foldsGrow = false
   /// What windows may see before a span.
   var context = Context.rows(0)
   /// Contexts of single splits.
@@ -93,7 +95,8 @@ package struct SplitRule: Sendable {
       switch try option.text() {
       case "episodes": foldsCutRows = false
       case "rows": foldsCutRows = true
-      default: throw option.wrong("'episodes' or 'rows'")
+      case "time": (foldsCutRows, foldsGrow) = (true, true)
+      default: throw option.wrong("'episodes', 'rows' or 'time'")
       }
     case "context": context = try Context(option)
     case "contexts":

@@ -31,10 +31,23 @@ package struct SplitScheme: Sendable {
   package var splits: [String]
   /// How many folds there are; 0 where the scheme has none.
   package var folds = 0
+  /// Whether stretch 0 of a scheme of folds is never a test, the test of fold f is stretch f + 1, and only those before
+  /// it are its training rows.
+  package var foldsGrow = false
   /// What it was made by.
   package var rule: JSONValue
   /// What belongs to a split of each episode that has a part in one, by id.
   var episodes: [(id: String, assignment: Assignment)] = []
+
+  /// The numbers that parts of episodes may have: splits, or stretches of folds.
+  var parts: Int { folds > 0 ? folds + (foldsGrow ? 1 : 0) : splits.count }
+
+  /// What the part of a number is called: the split, or `fold 0`.
+  func name(ofPart number: Int) -> String {
+    guard folds > 0 else { return splits[number] }
+    guard foldsGrow else { return "fold \(number)" }
+    return number == 0 ? "before fold 0" : "fold \(number - 1)"
+  }
 
   /// Whether a split ends or begins inside an episode.
   package var cutsEpisodes: Bool {
@@ -46,6 +59,15 @@ package struct SplitScheme: Sendable {
 }
 
 extension SplitScheme {
+  /// How many episodes have no part in any split: those that no rule took, and those that were added after the scheme
+  /// was made.
+  package func episodesInNone(of dataset: OpenDataset) -> Int {
+    let known = Set(episodes.map(\.id))
+    return dataset.shards.reduce(0) { sum, shard in
+      sum + (0..<shard.index.episodeCount).count { !known.contains(shard.index.id(ofEpisode: $0)) }
+    }
+  }
+
   /// The content of the side file.
   package var json: JSONValue {
     var whole: [JSONValue] = []
@@ -69,7 +91,8 @@ extension SplitScheme {
     }
     return .record([
       "splits": .array(splits.map { .string($0) }),
-      "folds": folds > 0 ? .int(Int64(folds)) : nil, "rule": rule, "episodes": .array(whole),
+      "folds": folds > 0 ? .int(Int64(folds)) : nil, "grow": foldsGrow ? true : nil, "rule": rule,
+      "episodes": .array(whole),
       "spans": cut.isEmpty ? nil : .array(cut),
     ])
   }
@@ -81,11 +104,12 @@ extension SplitScheme {
     let reader = JSONReader(json, at: path)
     splits = try reader.list("splits") { (r) throws(TrajpackError) in try r.text() }
     folds = try reader.optionalInteger("folds") ?? 0
+    foldsGrow = json["grow"]?.bool ?? false
     rule = try reader.object("rule")
     guard !splits.isEmpty, Set(splits).count == splits.count, (0...1 << 20).contains(folds),
       folds == 0 || splits == Self.foldSplits
     else { throw reader.wrong("splits of different names") }
-    let numbers = 0..<(folds > 0 ? folds : splits.count)
+    let numbers = 0..<parts
     var seen: Set<String> = []
     func entry(
       _ r: JSONReader

@@ -31,6 +31,8 @@ package struct SplitSelection: Sendable {
 
   /// The scheme's name.
   package let scheme: String
+  /// The digest of the scheme's side file.
+  package let digest: String
   /// What decides the selection, as text: the scheme's digest, the splits and the fold.
   package let identity: String
   /// The spans of all episodes, one after the other.
@@ -98,6 +100,7 @@ package struct SplitSelection: Sendable {
     self.spans = spans
     self.counts = counts
     self.scheme = found.name
+    digest = found.digest
     identity =
       "\(found.digest) \(splits.map { "\($0)" } ?? "all") \(fold.map { "\($0)" } ?? "-")"
   }
@@ -112,7 +115,7 @@ package struct SplitSelection: Sendable {
       }
       return Set(scheme.splits.indices.filter { splits?.contains(scheme.splits[$0]) ?? true })
     }
-    guard let splits else { return Set(0..<scheme.folds) }
+    guard let splits else { return Set(0..<scheme.parts) }
     guard let fold else {
       throw TrajpackError(
         .usage,
@@ -125,8 +128,11 @@ package struct SplitSelection: Sendable {
         "option 'fold': the split scheme '\(name)' has folds 0 to \(scheme.folds - 1), not \(fold)")
     }
     var out: Set<Int> = []
-    if splits.contains("test") { out.insert(fold) }
-    if splits.contains("train") { out.formUnion((0..<scheme.folds).filter { $0 != fold }) }
+    let test = scheme.foldsGrow ? fold + 1 : fold
+    if splits.contains("test") { out.insert(test) }
+    if splits.contains("train") {
+      out.formUnion((0..<scheme.parts).filter { scheme.foldsGrow ? $0 < test : $0 != test })
+    }
     return out
   }
 

@@ -24,8 +24,7 @@ package struct SplitSummary: Sendable {
   package init(_ scheme: SplitScheme, of dataset: OpenDataset) throws(TrajpackError) {
     let resolver = try SplitResolver(dataset, SplitRule(json: scheme.rule))
     stream = try resolver.stream()
-    let names =
-      scheme.folds > 0 ? (0..<scheme.folds).map { "fold \($0)" } : scheme.splits
+    let names = (0..<scheme.parts).map { scheme.name(ofPart: $0) }
     lines = names.map { Line(name: $0) } + [Line()]
     let assignments = Dictionary(
       scheme.episodes.map { ($0.id, $0.assignment) }, uniquingKeysWith: { first, _ in first })

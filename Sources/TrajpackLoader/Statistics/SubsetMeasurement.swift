@@ -33,6 +33,8 @@ public struct SubsetMeasurement: Sendable {
   public var channels: [Measured]
   /// At least one.
   public var groups: [Group]
+  /// The episodes that have rows in it, by number in the dataset.
+  public var episodes: [Int]
   /// Channels of bytes that were chosen and have no numbers, as `stream/channel`.
   public var leftOut: [String]
   /// What the groups are of: `episode`, or an episode value; `nil` where all is one.
@@ -82,6 +84,7 @@ extension SubsetMeasurement {
       leftOut.append(video)
     }
     by = request.grouping?.text
+    episodes = scope.episodes.map(\.number)
     dataDigest = dataset.digest
     rowsDigest = scope.digest
     let name = SavedStatistics.name(rowsDigest, measured, by: by)

@@ -64,9 +64,10 @@ final class PreparedTracks: Sendable {
 extension ShardView {
   /// Shards as a plan leaves them, all that are laid out alike by the same programs.
   ///
+  /// - Parameter scheme: The rows of splits that steps are fitted to, where a scheme counts.
   /// - Throws: A usage error where a step does not fit the data; a data error where times are damaged.
   static func prepared(
-    _ shards: [[Shard]], by plan: Plan, threads: Int = 0
+    _ shards: [[Shard]], by plan: Plan, threads: Int = 0, scheme: SchemedRows? = nil
   ) throws(TrajpackError) -> [[ShardView]] {
     var layouts: [(schema: Schema, sorts: [Set<PlanClock.Sort>])] = []
     var numbers: [[Int]] = []
@@ -91,7 +92,7 @@ extension ShardView {
     var plan = plan
     if plan.unresolved != nil {
       plan = try plan.normalized(
-        by: FittedStatistics(shards.flatMap { $0 }, threads: threads), of: all)
+        by: FittedStatistics(shards.flatMap { $0 }, threads: threads, scheme: scheme), of: all)
     }
     _ = try plan.programs(for: all)
     var made: [([(stream: PlanStream, time: Int?)], [PlanProgram], [PlanClock.Sort?])] = []

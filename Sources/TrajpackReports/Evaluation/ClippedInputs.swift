@@ -12,6 +12,8 @@ public struct ClippedInputs {
   public let predictions: String?
   /// The digest of the list.
   public let list: String
+  /// The digest of the values that were set on the truth's recordings later; `nil` where there are none.
+  public let values: String?
 
   /// Cuts both and calls `body` with the paths to be evaluated; `nil` where it was stopped.
   ///
@@ -31,7 +33,8 @@ public struct ClippedInputs {
         return try body(
           folder, predictions,
           ClippedInputs(
-            truth: digest, predictions: predictions == nil ? digest : nil, list: list.digest))
+            truth: digest, predictions: predictions == nil ? digest : nil, list: list.digest,
+            values: own.valuesDigest))
       }
       let other = try ClipImporter(
         predictions, list, reference: reference, video: .none, version: version)
@@ -39,7 +42,9 @@ public struct ClippedInputs {
         (given) throws(TrajpackError) -> Outcome? in
         try body(
           folder, given,
-          ClippedInputs(truth: digest, predictions: other.dataDigest, list: list.digest))
+          ClippedInputs(
+            truth: digest, predictions: other.dataDigest, list: list.digest,
+            values: own.valuesDigest))
       }
       return inner ?? nil
     }

@@ -26,6 +26,7 @@ extension Evaluation {
     var own = plan
     own.binding.inputs.removeAll { $0.side == .prediction && $0.mirrors != "train_joints" }
     for input in own.binding.inputs {
+      if own.maps[input.name].map(MetricInputBuilder.isValue) == true { continue }
       own.maps[input.name] = entries[input.name]?.map(\.path).joined(separator: ",")
     }
     var parts: [Clip] = []
@@ -35,6 +36,9 @@ extension Evaluation {
         plan: own, truth: recording, predictions: .recording(recording), request: whole,
         window: { [truth] (frames) throws(TrajpackError) in
           try Self.spans(of: recording, frames, in: truth, chosen)
+        },
+        value: { [self] (name, option) throws(TrajpackError) in
+          try number(name, of: id, option)
         })
       guard case .gathered(var found) = try gather.run() else { continue }
       prepare(&found, plan, &codes)
@@ -128,7 +132,10 @@ extension Evaluation {
       let recording = try truth.recording(id)
       let gather = MetricInputBuilder(
         plan: plan, truth: recording, predictions: .recording(recording), request: whole,
-        window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] })
+        window: { (frames) throws(TrajpackError) in frames.count > 0 ? [0..<frames.count] : [] },
+        value: { [self] (name, option) throws(TrajpackError) in
+          try number(name, of: id, option)
+        })
       guard case .gathered(var found)? = try? gather.run() else {
         return fields(verdicts.count, known)
       }

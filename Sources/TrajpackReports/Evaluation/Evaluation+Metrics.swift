@@ -24,7 +24,10 @@ extension Evaluation {
         plan: plan, truth: recording,
         predictions: measuresTruth ? .recording(recording) : try predictions.episode(id),
         request: request,
-        window: { [self] (frames) throws(TrajpackError) in try windows(of: recording, frames) })
+        window: { [self] (frames) throws(TrajpackError) in try windows(of: recording, frames) },
+        value: { [self] (name, option) throws(TrajpackError) in
+          try number(name, of: id, option)
+        })
       switch try gather.run() {
       case .gathered(var found):
         prepare(&found, plan, &codes)

@@ -13,6 +13,31 @@ extension Evaluation {
       archive.data, scheme: request.scheme, splits: splits, fold: request.fold)
   }
 
+  /// What lies beside the shards of the truth and decides figures: the split scheme, and values that were set later,
+  /// where they are asked for. The digest of the dataset says nothing of them.
+  func besideShards(_ clipped: ClippedInputs?) throws(TrajpackError) -> [Report.Input] {
+    var out: [Report.Input] = []
+    if let split = request.splits.first ?? request.trainSplit,
+      let selection = try Self.selection(truth, request, splits: [split])
+    {
+      out.append(
+        .init(
+          path: Report.schemePrefix + selection.scheme, form: "files", digest: selection.digest))
+    }
+    let asksValues =
+      !request.conditions.isEmpty
+      || plans.contains {
+        $0.settings.contains { $0.value.hasPrefix("@") }
+          || $0.maps.values.contains(where: MetricInputBuilder.isValue)
+      }
+    let values =
+      clipped.map(\.values) ?? truth.data.dataset.sideFiles(.values).first?.sha256
+    if asksValues, let values {
+      out.append(.init(path: "values", form: "files", digest: values))
+    }
+    return out
+  }
+
   /// The frames of an episode that count: all, or those of each span of its splits.
   static func spans(
     of recording: Recording, _ frames: Frames, in archive: Archive, _ selection: SplitSelection?

@@ -8,6 +8,32 @@ extension Evaluation {
       && plan.setting(name) == nil
   }
 
+  /// The number of a value of an episode; of a category or a text its code, the same for all episodes.
+  ///
+  /// - Throws: A usage error where there is no such value, or it is an array.
+  func number(
+    _ name: String, of id: String, _ option: String
+  ) throws(TrajpackError) -> Double {
+    if valueNumbers[name] == nil {
+      let table = try truth.data.values()
+      guard let column = table[name] else { throw table.unknown(name, option) }
+      guard column.field.type != .array else {
+        throw TrajpackError(
+          .usage,
+          "\(option): the value is \(column.field.typeText), and a class or number is needed")
+      }
+      valueNumbers[name] = Dictionary(
+        zip(truth.ids, column.numbers), uniquingKeysWith: { first, _ in first })
+    }
+    guard let number = valueNumbers[name]?[id], !number.isNaN else {
+      throw TrajpackError(
+        .usage,
+        "\(option): episode '\(id)' has no value '\(name)'; set it with 'trajpack annotate', or leave the episode "
+          + "out with --episodes")
+    }
+    return number
+  }
+
   /// Gives clips the options that are their recordings' own: values that `--set option=@NAME` names, and what
   /// ``isOwn(_:_:)`` says.
   ///

@@ -24,6 +24,8 @@ public final class Evaluation {
   let classes: ActionClasses?
   private(set) var report: Report
   var windowRows: [String: [Int: [Int]]] = [:]
+  /// The numbers of values by episode, of those that were asked for.
+  var valueNumbers: [String: [String: Double]] = [:]
   /// What a split scheme selects, when it has been found.
   private var chosenSplits: SplitSelection??
 
@@ -96,6 +98,7 @@ public final class Evaluation {
     if let clipped, let path = request.clips {
       report.others.append(.init(path: path, form: "files", digest: clipped.list))
     }
+    report.others += try besideShards(clipped)
     try choose(selected)
   }
 

@@ -7,6 +7,25 @@ extension MetricInputBuilder {
     !text.isEmpty && text.allSatisfy { $0.isNumber && $0.isASCII || $0 == "," }
   }
 
+  /// Whether a map is a value of the recording: `@label`.
+  static func isValue(_ text: String) -> Bool { text.hasPrefix("@") }
+
+  /// A value of the recording in every frame, `[frames, 1]`.
+  ///
+  /// - Throws: A usage error where the recording has no such value, or the input is none that the truth has as labels.
+  func labels(_ input: MetricBinding.Input, _ frames: Frames) throws(TrajpackError) -> Numbers {
+    let option = "--map \(input.name)=\(plan.maps[input.name] ?? "")"
+    guard input.side == .truth, input.content == .actions else {
+      throw TrajpackError(
+        .usage,
+        "\(option): \(plan.binding.evaluator) takes channels as '\(input.name)'; a value of the recording can stand "
+          + "for the actions of the truth only")
+    }
+    let number = try value(String((plan.maps[input.name] ?? "").dropFirst()), option)
+    return Numbers(
+      shape: [frames.count, 1], [Double](repeating: number, count: frames.count))
+  }
+
   /// The entries of the truth that an input is.
   func entries(_ input: MetricBinding.Input) throws(TrajpackError) -> ChannelChoice.Choice {
     // What a mirrored input is called in the truth is said of the truth's own.
@@ -61,8 +80,8 @@ extension MetricInputBuilder {
 
   /// The joints of the entity whose actions are recognised; those of the first where it has none.
   func ofOneEntity(_ chosen: [String: [Entry]]) -> [Entry]? {
-    guard let joints = chosen["joints"], let action = chosen["truth"]?.first else { return nil }
-    let entity = truth.entity(action.label)
+    guard let joints = chosen["joints"] else { return nil }
+    let entity = chosen["truth"]?.first.flatMap { truth.entity($0.label) }
     let same = joints.filter { entity != nil && truth.entity($0.label) == entity }
     return Array((same.isEmpty ? joints : same).prefix(1))
   }

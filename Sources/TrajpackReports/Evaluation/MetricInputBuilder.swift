@@ -45,6 +45,8 @@ struct MetricInputBuilder {
   let predictions: PredictedEpisode
   let request: EvaluationRequest
   let window: (Frames) throws(TrajpackError) -> [Range<Int>]
+  /// The number of a value of the recording, of a category or text its code, as option `option` needs it.
+  let value: (_ name: String, _ option: String) throws(TrajpackError) -> Double
 
   /// An array of a prediction: by frame, or by window.
   enum Predicted {
@@ -63,7 +65,7 @@ struct MetricInputBuilder {
     var chosen: [String: [Entry]] = [:]
     var reasons: [String: String] = [:]
     for input in plan.binding.inputs
-    where plan.maps[input.name].map({ !Self.isLiteral($0) }) ?? true {
+    where plan.maps[input.name].map({ !Self.isLiteral($0) && !Self.isValue($0) }) ?? true {
       guard input.side == .truth || input.mirrors == input.name || input.mirrors == "train_joints"
       else { continue }
       switch try entries(input) {
@@ -115,6 +117,10 @@ struct MetricInputBuilder {
       } else {
         own[input.name] = numbers
       }
+    }
+    for input in plan.binding.inputs where plan.maps[input.name].map(Self.isValue) == true {
+      arrays[input.name] = try labels(input, frames)
+      gathered.sources.append((input.name, plan.maps[input.name] ?? ""))
     }
     for input in plan.binding.inputs where input.side == .prediction {
       guard

@@ -69,6 +69,12 @@ public struct Comparison: Sendable {
         "\(name) is of another truth than \(names[0]) (digests \(report.truth.digest.prefix(12))… and "
           + "\(first.truth.digest.prefix(12))…); models are compared on the same one")
     }
+    for (report, name) in zip(reports, names) where !report.hasSameRows(as: first) {
+      throw TrajpackError(
+        .usage,
+        "\(name) is of other rows than \(names[0]): they go by different splits, folds or split schemes; models are "
+          + "compared on the same ones")
+    }
     models = names
     rows = []
     figures = []
@@ -215,5 +221,14 @@ public struct Comparison: Sendable {
           ])
         }),
     ])
+  }
+}
+
+extension Report {
+  /// Whether it is of the same rows of each episode as another, where a split scheme may cut episodes.
+  fileprivate func hasSameRows(as other: Report) -> Bool {
+    guard schemeDigest != nil || other.schemeDigest != nil else { return true }
+    return schemeDigest == other.schemeDigest && request.splits == other.request.splits
+      && request.fold == other.request.fold
   }
 }

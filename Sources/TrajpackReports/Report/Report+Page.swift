@@ -40,7 +40,7 @@ extension Report {
       [
         ["truth", truth.path, truth.digest],
         ["predictions (\(predictions.form))", predictions.path, predictions.digest],
-      ] + others.map { ["verdicts, labels or classes", $0.path, $0.digest] })
+      ] + others.map { ["beside them", $0.path, $0.digest] })
     page.table(
       ["evaluator", "input", "from"], inputs.map { [$0.evaluator, $0.input, $0.source] })
     page.folded("What was asked for, and every option that was used") { page in

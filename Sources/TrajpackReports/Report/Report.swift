@@ -3,6 +3,14 @@ import TrajpackFormat
 /// What an evaluation found: figures with how many values they come from, and all that is needed to read
 /// them, draw them, and make them again. `schemas/report.schema.json` is its JSON.
 public struct Report: Sendable, Equatable {
+  /// What the path of a split scheme among ``others`` begins with.
+  static let schemePrefix = "split scheme "
+
+  /// The digest of the split scheme that it goes by; `nil` for none.
+  var schemeDigest: String? {
+    others.first { $0.path.hasPrefix(Self.schemePrefix) && $0.form == "files" }?.digest
+  }
+
   /// One side of the comparison.
   public struct Input: Sendable, Equatable {
     /// The path as it was given.

@@ -9,7 +9,10 @@ package struct EncodeStep: Sendable, Equatable {
     case weight
   }
 
-  /// The channels that make up an action, in order, as `stream/channel`.
+  /// The vocabulary of the dataset that is meant, before it is read; then `nil`.
+  package let named: String?
+  /// The channels that make up an action, in order, as `stream/channel`; none where a vocabulary that is not read yet
+  /// says them.
   let channels: [String]
   /// The actions; the place of one is its number.
   let vocabulary: [[Int64]]
@@ -25,23 +28,30 @@ package struct EncodeStep: Sendable, Equatable {
     guard let given else {
       throw TrajpackError(
         .usage,
-        "\(r.path) has no 'vocabulary': a list of actions, or what 'trajpack actions --output' writes"
+        "\(r.path) has no 'vocabulary': a list of actions, what 'trajpack actions --output' writes, or the "
+          + "name that 'trajpack actions --save' keeps it under"
       )
     }
+    named = given.string
     let entries = given["entries"]?.array
-    (vocabulary, counts) = try Self.actions(entries ?? given.array, entries != nil, given, r)
+    (vocabulary, counts) =
+      given.string == nil
+      ? try Self.actions(entries ?? given.array, entries != nil, given, r) : ([], [])
     if let own = r.value("channels") {
       channels = try Self.texts(own, "channels", r)
     } else if let own = given["channels"] {
       channels = try Self.texts(own, "vocabulary.channels", r)
+    } else if named != nil {
+      channels = []
     } else {
       throw TrajpackError(
         .usage,
         "\(r.path) has no 'channels': the channels that make up an action, in the order of its numbers"
       )
     }
-    guard Set(channels).count == channels.count,
-      Set(channels.map { $0.prefix(upTo: $0.lastIndex(of: "/") ?? $0.startIndex) }).count == 1,
+    guard channels.isEmpty && named != nil || Set(channels).count == channels.count,
+      channels.isEmpty
+        || Set(channels.map { $0.prefix(upTo: $0.lastIndex(of: "/") ?? $0.startIndex) }).count == 1,
       channels.allSatisfy({ $0.contains("/") })
     else {
       throw TrajpackError(
@@ -49,9 +59,8 @@ package struct EncodeStep: Sendable, Equatable {
         "\(r.path).channels must be different channels of one stream, as stream/channel, not "
           + channels.joined(separator: ", "))
     }
-    guard let width = vocabulary.first?.count, vocabulary.allSatisfy({ $0.count == width }),
-      width == channels.count
-    else {
+    let width = channels.count
+    guard vocabulary.allSatisfy({ $0.count == width }) else {
       throw TrajpackError(
         .usage,
         "\(r.path).vocabulary has an action of another number of channels than \(channels.count)")
@@ -60,7 +69,7 @@ package struct EncodeStep: Sendable, Equatable {
       throw TrajpackError(.usage, "\(r.path).vocabulary names an action twice")
     }
     form = try r.choice("as", .index)
-    guard form != .weight || !counts.isEmpty else {
+    guard form != .weight || !counts.isEmpty || named != nil else {
       throw TrajpackError(
         .usage,
         "\(r.path).as is 'weight', which needs how many rows have each action: give the vocabulary that "
@@ -109,20 +118,39 @@ package struct EncodeStep: Sendable, Equatable {
     ChannelSelection(channels.map { .pattern(Pattern($0)) })
   }
 
+  var unresolved: String? {
+    named.map { "the vocabulary '\($0)' is not read yet" }
+  }
+
+  /// The step with a vocabulary in the place of its name.
+  ///
+  /// - Parameter path: What errors call the step.
+  /// - Throws: A usage error where the vocabulary does not fit the step.
+  package func reading(_ vocabulary: JSONValue, at path: String) throws(TrajpackError) -> PlanStep {
+    let members = (json.members ?? []).map { member in
+      member.name == "vocabulary" ? .init("vocabulary", vocabulary) : member
+    }
+    return try PlanStep(.object(members), at: path)
+  }
+
   var json: JSONValue {
     .record([
-      "step": "encode", "channels": .array(channels.map { .string($0) }),
-      "vocabulary": counts.isEmpty
-        ? .array(vocabulary.map(Self.json))
-        : .record([
-          "entries": .array(
-            zip(vocabulary, counts).map { action, rows in
-              .record(["action": Self.json(action), "rows": .int(Int64(rows))])
-            })
-        ]),
-      "as": .string(form.rawValue), "unknown": refusesUnknown ? "refuse" : "missing",
-      "name": .string(name),
+      "step": "encode",
+      "channels": channels.isEmpty ? nil : .array(channels.map { .string($0) }),
+      "vocabulary": named.map { .string($0) } ?? given, "as": .string(form.rawValue),
+      "unknown": refusesUnknown ? "refuse" : "missing", "name": .string(name),
     ])
+  }
+
+  private var given: JSONValue {
+    counts.isEmpty
+      ? .array(vocabulary.map(Self.json))
+      : .record([
+        "entries": .array(
+          zip(vocabulary, counts).map { action, rows in
+            .record(["action": Self.json(action), "rows": .int(Int64(rows))])
+          })
+      ])
   }
 
   private static func json(_ action: [Int64]) -> JSONValue { .array(action.map { .int($0) }) }

@@ -127,6 +127,7 @@ package enum PlanStep: Sendable, Equatable {
     switch self {
     case .embed(let step): step.unresolved
     case .normalize(let step): step.unresolved
+    case .encode(let step): step.unresolved
     default: nil
     }
   }

@@ -37,7 +37,7 @@ extension ClipImporter {
         let clock = try clipped.clock(
           placed, track: number, from: rows.lowerBound, atInstants: false, fromZero: fromZero,
           reader)
-        tracks.append(try cut(track, stream, Array(rows), clock, schema))
+        tracks.append(try TrackCopy(track, stream, schema).rows(Array(rows), clock))
       case .instants(let rows):
         // Where the track has no row there is a gap, and the next rows are a track of their own.
         var first = 0
@@ -50,7 +50,7 @@ extension ClipImporter {
           while end < rows.count, rows[end] >= 0 { end += 1 }
           let clock = try clipped.clock(
             placed, track: number, from: first, atInstants: true, fromZero: fromZero, reader)
-          tracks.append(try cut(track, stream, Array(rows[first..<end]), clock, schema))
+          tracks.append(try TrackCopy(track, stream, schema).rows(Array(rows[first..<end]), clock))
           first = end
         }
       }
@@ -59,6 +59,7 @@ extension ClipImporter {
       episode.metadata.isEmpty
       ? [] : try JSONValue(parsing: Array(episode.metadata.utf8)).members ?? []
     metadata.removeAll { $0.name == Self.metadataName }
+    metadata = values.metadata(metadata, of: episode.id)
     if shard.schema.attributes["source"]?.string == "wildworld" {
       // What a sample says of its frames is said of the clip's.
       metadata = metadata.map { member in
@@ -89,70 +90,11 @@ extension ClipImporter {
     ])
   }
 
-  /// Chosen rows of a track.
-  private func cut(
-    _ track: TrackReader, _ stream: Int, _ rows: [Int], _ clock: Clock, _ schema: Schema
-  ) throws(TrajpackError) -> TrackDraft {
-    let text = RowSpool()
-    var filled = 0
-    var channels: [ChannelRows] = []
-    for number in track.stream.channels.indices {
-      let spool = RowSpool()
-      let piece = 4096
-      for first in stride(from: 0, to: rows.count, by: piece) {
-        let some = rows[first..<min(first + piece, rows.count)]
-        guard let low = some.min(), let high = some.max() else { continue }
-        let values = try track.read(channel: number, rows: low..<high + 1)
-        let width = values.bytes.count / max(values.count, 1)
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(some.count * width)
-        for row in some {
-          guard values.channel.type == .bytes else {
-            bytes += values.bytes[(row - low) * width..<(row - low + 1) * width]
-            continue
-          }
-          // Texts are laid one after the other anew; rows say where.
-          guard let own = try track.bytes(values, row - low) else {
-            bytes += values.bytes[(row - low) * width..<(row - low + 1) * width]
-            continue
-          }
-          try text.append(own)
-          for number in [Int64(filled), Int64(own.count)] {
-            withUnsafeBytes(of: number.littleEndian) { bytes += $0 }
-          }
-          filled += own.count
-        }
-        try spool.append(bytes)
-      }
-      channels.append(ChannelRows(spool: spool))
-    }
-    var draft = TrackDraft(
-      stream: stream, entity: track.track.entity, clock: clock, count: rows.count,
-      metadata: try metadata(track), rows: [])
-    draft.rows = try schema.blockRows(of: stream, channels, count: rows.count)
-    if schema.streams[stream].blob != nil { draft.bytes = .spool(text, 0..<filled) }
-    return draft
-  }
-
-  private func metadata(_ track: TrackReader) throws(TrajpackError) -> JSONValue {
-    track.track.metadata.isEmpty
-      ? .object([]) : try JSONValue(parsing: Array(track.track.metadata.utf8))
-  }
-
   /// A video as it is, and which of its frames are the clip's.
   private func whole(
     _ track: TrackReader, _ stream: Int, _ placed: PlacedClip, _ number: Int, _ schema: Schema,
     _ fromZero: Bool, _ reader: BlockReader
   ) throws(TrajpackError) -> TrackDraft {
-    var channels: [ChannelRows] = []
-    for number in track.stream.channels.indices {
-      let spool = RowSpool()
-      try track.forEachRun { (run) throws(TrajpackError) in
-        try spool.append(try track.read(channel: number, rows: run).bytes)
-      }
-      channels.append(ChannelRows(spool: spool))
-    }
-    var members = try metadata(track).members ?? []
     let frames: JSONValue
     switch try clipped.part(placed, track: number, reader) {
     case .rows(let rows):
@@ -162,25 +104,8 @@ extension ClipImporter {
     case .instants(let rows):
       frames = .record(["rows": .array(rows.map { .int(Int64($0)) })])
     }
-    members.removeAll { $0.name == Self.metadataName }
-    members.append(.init(Self.metadataName, frames))
-    var draft = TrackDraft(
-      stream: stream, entity: track.track.entity,
-      clock: try clipped.clock(
-        placed, track: number, from: 0, atInstants: false, fromZero: fromZero, reader),
-      count: track.count,
-      metadata: .object(members), rows: [])
-    draft.rows = try schema.blockRows(of: stream, channels, count: track.count)
-    if track.track.blob.count > 0, schema.streams[stream].blob != nil {
-      let spool = RowSpool()
-      var at = 0
-      while at < track.track.blob.count {
-        let end = min(at + 1 << 20, track.track.blob.count)
-        try spool.append(try track.bytes(at..<end))
-        at = end
-      }
-      draft.bytes = .spool(spool, 0..<track.track.blob.count)
-    }
-    return draft
+    let clock = try clipped.clock(
+      placed, track: number, from: 0, atInstants: false, fromZero: fromZero, reader)
+    return try TrackCopy(track, stream, schema).whole(clock, frames: frames)
   }
 }

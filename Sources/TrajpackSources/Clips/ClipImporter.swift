@@ -23,10 +23,15 @@ public struct ClipImporter: Importer {
   let layouts: [Int]
   let schemas: [Schema]
   private let numbers: [String: Int]
+  /// What was set of the recordings after they were written.
+  let values: CarriedValues
   /// The recordings, one a clip.
   public let recordings: [Recording]
   /// What identifies the cutting: the list, the source's digest, and the version of trajpack.
   public let options: JSONValue
+
+  /// Changes when the values do that were set of the recordings later; `nil` where there are none.
+  public var valuesDigest: String? { values.digest }
 
   /// Finds the clips of a list in a dataset.
   ///
@@ -49,6 +54,8 @@ public struct ClipImporter: Importer {
       schemas.append(shard.schema)
       return schemas.count - 1
     }
+    let values = try CarriedValues(data.dataset)
+    self.values = values
     self.clipped = clipped
     self.video = video
     self.schemas = schemas
@@ -67,6 +74,7 @@ public struct ClipImporter: Importer {
       "clips_digest": .string(list.digest), "source_digest": .string(data.digest),
       "reference": .string(clipped.reference), "video": .string(video.rawValue),
       "source": data.dataset.manifest?.source, "trajpack": .string(version),
+      "values": values.digest.map { .string($0) },
     ])
   }
 
@@ -91,23 +99,8 @@ public struct ClipImporter: Importer {
   ) throws(TrajpackError) -> Schema {
     guard let first = examined.first?.1.value else { return Schema() }
     let old = schemas[layouts[first]]
-    var plans: [StreamPlan] = []
-    for stream in old.streams where keeps(stream) {
-      var new = stream
-      new.blob = nil
-      plans.append(
-        StreamPlan(
-          new,
-          channels: stream.channels.map {
-            ChannelPlan($0, stored: old.blocks[$0.storage.block].type)
-          },
-          blobBytes: stream.blob.map { old.blocks[$0].rows } ?? 0,
-          blobIsText: stream.blob.map { old.blocks[$0].codec != .none } ?? true))
-    }
-    let used = Set(plans.compactMap(\.stream.skeleton))
-    return Schema(
-      layingOut: plans, skeletons: old.skeletons.filter { used.contains($0.name) },
-      attributes: old.attributes, options: layout)
+    return TrackCopy.schema(
+      old, layout, attributes: values.attributes(old.attributes), keeps: keeps)
   }
 
   func keeps(_ stream: TrajpackFormat.Stream) -> Bool { video == .whole || !stream.isVideo }

@@ -8,14 +8,13 @@ extension Conversion {
   /// - Throws: The first error, in the order of the recordings; under ``Options/skipsErrors`` only those that are
   ///   none of a recording's files. What was acknowledged stays; the same command with `resume` goes on behind it.
   public func run() throws(TrajpackError) -> Outcome {
-    guard !source.recordings.isEmpty else {
-      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
-    }
-    try refuseDuplicates()
-    let recordings = SourceRecordings(source.recordings, plan: planRecord, shards: plan)
+    try check()
+    let recordings = SourceRecordings(
+      source.recordings, plan: taskRecord,
+      shards: options.task.map { Array(plan[$0]) } ?? plan)
     let target = try ConversionTarget(
       destination, recordings, resume: options.resume, overwrite: options.overwrite,
-      note: events.noted)
+      comparesBytes: options.comparesBytes, note: events.noted)
     do throws(TrajpackError) {
       let outcome = try run(in: target, recordings)
       if !outcome.isComplete { try target.stop() }
@@ -32,10 +31,11 @@ extension Conversion {
     let folder = target.folder
     let point = folder.point
     let all = source.recordings
-    let total = all.reduce(0) { $0 + $1.bytes }
+    let own = recordings.shards.joined()
+    let total = own.reduce(0) { $0 + all[$1].bytes }
     let kept = folder.done.indices.filter { folder.damaged[$0] == nil }.flatMap { point.done[$0] }
     let settled = kept + point.failed.map(\.number)
-    events.planned(all.count, total, settled.count, settled.reduce(0) { $0 + all[$1].bytes })
+    events.planned(own.count, total, settled.count, settled.reduce(0) { $0 + all[$1].bytes })
     if let read = events.read { source.watchReads(read) }
     let pool = try WorkerPool(threads: options.jobs)
     var outcome = Outcome(
@@ -91,7 +91,18 @@ extension Conversion {
       untold = []
       outcome.shards.append(entry)
     }
+    guard options.task == nil else {
+      try target.folder.complete(leftOut: untold)
+      outcome.isComplete = true
+      outcome.failed.sort { $0.number < $1.number }
+      return outcome
+    }
     return try finish(outcome, target, streams)
+  }
+
+  /// The plan as the journal of a task has it: with the shards that are its own.
+  private var taskRecord: JSONValue {
+    options.task.map { planRecord.limited(to: $0) } ?? planRecord
   }
 
   private func finish(
@@ -136,7 +147,11 @@ extension Conversion {
     }
   }
 
-  private func refuseDuplicates() throws(TrajpackError) {
+  /// Refuses a source without recordings, or with an id that comes twice.
+  public func check() throws(TrajpackError) {
+    guard !source.recordings.isEmpty else {
+      throw TrajpackError(.data, "there is no recording in the source; see 'trajpack formats'")
+    }
     var seen: [String: String] = [:]
     for recording in source.recordings {
       if let first = seen.updateValue(recording.path, forKey: recording.id) {

@@ -23,6 +23,11 @@ public struct Conversion<Source: Importer>: Sendable {
     public var overwrite = false
     /// Leave recordings out whose files are at fault, instead of stopping.
     public var skipsErrors = false
+    /// The shards of the plan that are written, those of a task of a job; all where `nil`. The folder then gets no
+    /// manifest, and its journal says that the task is complete.
+    public var task: Range<Int>?
+    /// Compares the bytes of an earlier run's shards with their SHA-256; else only their lengths.
+    public var comparesBytes = true
     /// Makes the side files of the dataset, when its shards are durable and before its manifest is written. It is
     /// given the folder and the shards, in order.
     public var sideFiles:
@@ -138,7 +143,7 @@ public struct Conversion<Source: Importer>: Sendable {
   }
 
   /// What identifies the conversion: the same plan gives the same bytes.
-  var planRecord: JSONValue {
+  public var planRecord: JSONValue {
     let digest = SourceRecordings.digest(
       source.recordings.lazy.map { ($0.id, $0.fingerprint) })
     return .record([

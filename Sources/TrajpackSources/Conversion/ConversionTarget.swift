@@ -16,7 +16,7 @@ struct ConversionTarget {
   /// - Parameter note: Told what a user should know before the work begins.
   init(
     _ destination: String, _ source: SourceRecordings, resume: Bool, overwrite: Bool,
-    note: (String) -> Void
+    comparesBytes: Bool, note: (String) -> Void
   ) throws(TrajpackError) {
     self.destination = destination
     let plan = source.plan
@@ -53,7 +53,7 @@ struct ConversionTarget {
     }
     path = lock == nil ? destination : build
     do throws(TrajpackError) {
-      folder = try DatasetFolder(path, source, resume)
+      folder = try DatasetFolder(path, source, resume, comparesBytes: comparesBytes)
     } catch {
       rmdir(build)
       try? lock?.removeJournal()

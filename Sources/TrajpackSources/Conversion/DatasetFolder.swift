@@ -19,7 +19,9 @@ struct DatasetFolder {
   /// The shards and the manifest's bytes of a finished dataset that is gone on with.
   private let reopened: (shards: Int, bytes: [UInt8])?
 
-  init(_ path: String, _ source: SourceRecordings, _ resume: Bool) throws(TrajpackError) {
+  init(
+    _ path: String, _ source: SourceRecordings, _ resume: Bool, comparesBytes: Bool
+  ) throws(TrajpackError) {
     self.path = path
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
@@ -46,7 +48,7 @@ struct DatasetFolder {
       (finished, done, point) = (listed.manifest, listed.shards, listed.point)
       reopened = listed.reopened
       try Self.removeLeftovers(path, done, isBegun: journal.plan != nil)
-      damaged = try Self.damaged(path, done)
+      damaged = try Self.damaged(path, done, comparesBytes: comparesBytes)
       if finished == nil, journal.plan == nil { try journal.begin(source.plan) }
     } catch {
       // A finished dataset, or a folder that was empty, has no journal of its own.
@@ -63,9 +65,15 @@ struct DatasetFolder {
     try journal.acknowledge(entry, note: note)
   }
 
+  /// Makes it known that every shard of a task is durable, and which recordings were left out behind the last.
+  func complete(leftOut: [FailedRecording]) throws(TrajpackError) {
+    guard journal.completion == nil else { return }
+    try journal.complete(leftOut: FailedRecording.json(of: leftOut))
+  }
+
   /// Whether a shard has been acknowledged, now or by an earlier run.
   var hasShards: Bool {
-    finished != nil || !journal.shards.isEmpty
+    finished != nil || !journal.shards.isEmpty || journal.completion != nil
   }
 
   /// Takes the journal away where the dataset was finished before.

@@ -52,6 +52,12 @@ public struct FailedRecording: Sendable, Equatable {
     (self.number, self.fingerprint) = (number, fingerprint)
   }
 
+  /// The `left_out` of a journal's record; `nil` where there are none.
+  static func json(of failed: [FailedRecording]) -> JSONValue? {
+    guard !failed.isEmpty else { return nil }
+    return .record(["count": .int(Int64(failed.count)), "files": .array(failed.map(\.json))])
+  }
+
   /// The failed recordings of a manifest's or a record's `left_out`.
   static func list(_ leftOut: JSONValue?) -> [FailedRecording] {
     (leftOut?["files"]?.array ?? []).compactMap { FailedRecording($0) }

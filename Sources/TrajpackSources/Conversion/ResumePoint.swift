@@ -61,14 +61,12 @@ struct SourceRecordings {
       "ids": .array(numbers.map { .string(recordings[$0].id) }),
       "fingerprints": .array(
         numbers.map { .string(Self.mark(recordings[$0].fingerprint)) }),
-      "left_out": failed.isEmpty
-        ? nil
-        : .record(["count": .int(Int64(failed.count)), "files": .array(failed.map(\.json))]),
+      "left_out": FailedRecording.json(of: failed),
     ])
   }
 
   /// Nothing is done.
-  var start: ResumePoint { ResumePoint(pending: Array(recordings.indices)) }
+  var start: ResumePoint { ResumePoint(pending: Array(shards.joined())) }
 
   /// After shards of which only the plan is known, which is that of these recordings: the first shards of it.
   func point(
@@ -130,12 +128,24 @@ struct SourceRecordings {
 
   /// After shards of whose recordings the journal has records.
   ///
+  /// - Parameter completion: The record that ends the journal of a task, with what was left out behind its last shard.
   /// - Throws: A usage error that names a recording which a shard holds and the source does not.
   func point(
-    after shards: [Manifest.Entry], _ notes: [String: JSONValue], in path: String
+    after shards: [Manifest.Entry], _ notes: [String: JSONValue], completion: JSONValue? = nil,
+    in path: String
   ) throws(TrajpackError) -> ResumePoint {
     var point = ResumePoint()
     var isDone = [Bool](repeating: false, count: recordings.count)
+    func takeLeftOut(_ record: JSONValue?) {
+      for var failure in FailedRecording.list(record?["left_out"]) {
+        guard let i = numbers[failure.id], !isDone[i],
+          recordings[i].fingerprint == failure.fingerprint
+        else { continue }
+        failure.number = i
+        isDone[i] = true
+        point.failed.append(failure)
+      }
+    }
     for (number, entry) in shards.enumerated() {
       guard let note = notes[entry.name], let ids = note["ids"]?.array,
         let marks = note["fingerprints"]?.array, ids.count == marks.count
@@ -152,16 +162,10 @@ struct SourceRecordings {
         }
       }
       point.done.append(own)
-      for var failure in FailedRecording.list(note["left_out"]) {
-        guard let i = numbers[failure.id], !isDone[i],
-          recordings[i].fingerprint == failure.fingerprint
-        else { continue }
-        failure.number = i
-        isDone[i] = true
-        point.failed.append(failure)
-      }
+      takeLeftOut(note)
     }
-    point.pending = recordings.indices.filter { !isDone[$0] }
+    takeLeftOut(completion)
+    point.pending = self.shards.joined().filter { !isDone[$0] }
     return point
   }
 

@@ -41,22 +41,25 @@ struct EmbedSearch {
   private let before: Plan
   let step: EmbedStep
   private let threads: Int
+  /// The training rows by a split scheme, where one counts.
+  private let training: SearchedRows?
   /// Asked between units of work; what it throws ends the search.
   let pause: () throws(TrajpackError) -> Void
   var report: EmbedReport
 
   init(
     _ source: EpisodeSource, _ before: Plan, _ step: EmbedStep, threads: Int,
-    pause: @escaping () throws(TrajpackError) -> Void
+    of training: SearchedRows?, pause: @escaping () throws(TrajpackError) -> Void
   ) {
     self.source = source
     self.before = before
     self.step = step
     self.pause = pause
+    self.training = training
     self.threads = min(max(threads, 1), 256)
     report = EmbedReport(
       lagBy: step.search.lagBy.rawValue, dimensionBy: step.search.dimensionBy.rawValue,
-      split: source.places.contains { $0.split == "train" } ? "train" : "")
+      split: training != nil || source.places.contains { $0.split == "train" } ? "train" : "")
   }
 
   mutating func run() throws(TrajpackError) -> EmbedStep {
@@ -240,7 +243,9 @@ struct EmbedSearch {
     let programs = try source.layouts.map { (layout) throws(TrajpackError) in
       try before.programs(for: EpisodeSource.streams(layout).map(\.stream), areAll: false)
     }
-    let places = source.places.filter { report.split.isEmpty || $0.split == report.split }
+    let places = source.places.filter {
+      training?.has($0) ?? (report.split.isEmpty || $0.split == report.split)
+    }
     let each = max(step.search.rows / max(places.count, 1), 1000)
     let stride = max((places.count * each + step.search.rows - 1) / step.search.rows, 1)
     report.episodes = (looked: (places.count + stride - 1) / stride, of: places.count)
@@ -250,30 +255,39 @@ struct EmbedSearch {
       try episode(place.id)
       var left = each
       for number in rows.episode.tracks where left > 0 {
-        guard rows.streams[rows.shard.index.track(number).stream].stream.name == stream,
-          let piece = try piece(rows, number, channels, left)
-        else { continue }
-        left -= piece.runs.reduce(0) { $0 + $1.count }
-        try track(piece)
+        let own = rows.shard.index.track(number)
+        guard rows.streams[own.stream].stream.name == stream else { continue }
+        for part in try training?.rows(ofTrack: number, place) ?? [0..<own.rows.count]
+        where left > 0 {
+          guard let piece = try piece(rows, number, channels, left, part) else { continue }
+          left -= piece.runs.reduce(0) { $0 + $1.count }
+          try track(piece)
+        }
       }
     }
   }
 
-  /// Up to `limit` rows of a track.
+  /// Up to `limit` of some rows of a track.
   private func piece(
-    _ rows: EpisodeRows, _ number: Int, _ channels: [String], _ limit: Int
+    _ rows: EpisodeRows, _ number: Int, _ channels: [String], _ limit: Int, _ own: Range<Int>
   ) throws(TrajpackError) -> Piece? {
     let reader = rows.track(number)
     let made: PlanTrack
-    var count = reader.count
+    var count = own.count
     if rows.programs[reader.track.stream].isIdentity {
       let numbers = channels.compactMap { reader.stream.channel(named: $0) }
-      let part = 0..<min(limit, reader.count)
+      let part = own.prefix(limit)
       made = PlanTrack(
         clock: try rows.clock(number).slice(part),
         columns: try numbers.map { (i) throws(TrajpackError) in
           PlanColumn(try reader.read(channel: i, rows: part))
         })
+    } else if own.count < reader.count {
+      throw TrajpackError(
+        .usage,
+        "lags and dimensions are chosen in the training rows of the split scheme '\(training?.scheme ?? "")', and "
+          + "steps before this one may bring rows from beyond its borders into them; embed first, or give the numbers"
+      )
     } else {
       made = try rows.output(number)
       count = made.clock.count

@@ -54,7 +54,7 @@ extension PlanImporter {
       isPlain
       ? old.attributes
       : .record(["source": "plan", ValueTable.member: old.attributes[ValueTable.member]])
-    if let annotations { attributes = annotations.attributes(attributes) }
+    attributes = values.attributes(attributes)
     return Schema(
       layingOut: plans, skeletons: old.skeletons.filter { used.contains($0.name) },
       attributes: attributes, options: layout)
@@ -115,9 +115,7 @@ extension PlanImporter {
     var metadata =
       rows.episode.metadata.isEmpty
       ? [] : try JSONValue(parsing: Array(rows.episode.metadata.utf8)).members ?? []
-    if let annotations {
-      metadata = annotations.metadata(metadata, row: valueRows[rows.episode.id])
-    }
+    metadata = values.metadata(metadata, of: rows.episode.id)
     if !report.isEmpty {
       let before = metadata.first { $0.name == Self.reportName }?.value.array ?? []
       metadata.removeAll { $0.name == Self.reportName }

@@ -1,4 +1,3 @@
-import TrajpackCodecs
 import TrajpackFormat
 import TrajpackSignal
 import TrajpackStore
@@ -16,9 +15,8 @@ public struct PlanImporter: Importer {
   /// For each layout, what the plan does to its streams.
   let programs: [[PlanProgram]]
   private let numbers: [String: Int]
-  /// Values that were set on the dataset after it was written, and the row of each episode.
-  let annotations: ValueAnnotations?
-  let valueRows: [String: Int]
+  /// Values that were set on the dataset after it was written.
+  let values: CarriedValues
   /// The recordings, one an episode.
   public let recordings: [Recording]
   /// What identifies the preparation: the canonical plan, the source's digest and own origin, and the
@@ -36,8 +34,10 @@ public struct PlanImporter: Importer {
       try EpisodeSource(dataset), plan, version: version, foldsValues: foldsValues)
   }
 
+  /// - Parameter fittedBy: What names the split scheme that steps were fitted to; `nil` for none.
   init(
-    _ source: EpisodeSource, _ plan: Plan, version: String, foldsValues: Bool = true
+    _ source: EpisodeSource, _ plan: Plan, version: String, foldsValues: Bool = true,
+    fittedBy: String? = nil
   ) throws(TrajpackError) {
     self.source = source
     self.plan = plan
@@ -59,18 +59,13 @@ public struct PlanImporter: Importer {
     }
     numbers = Dictionary(
       source.places.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-    let annotations = foldsValues ? try source.dataset.valueAnnotations() : nil
-    self.annotations = annotations
-    valueRows = Dictionary(
-      (annotations?.ids ?? []).enumerated().map { ($1, $0) },
-      uniquingKeysWith: { first, _ in first })
-    let values = annotations.map { all in
-      Array(all.json.text().utf8).withUnsafeBytes { SHA256.of($0) }
-    }
+    let values = try CarriedValues(foldsValues ? source.dataset : nil)
+    self.values = values
     options = .record([
       "plan": plan.json, "plan_digest": .string(plan.digest),
       "source_digest": .string(source.digest), "source": source.dataset.manifest?.source,
-      "trajpack": .string(version), "values": values.map { .string($0) },
+      "trajpack": .string(version), "values": values.digest.map { .string($0) },
+      "scheme": fittedBy.map { .string($0) },
     ])
   }
 

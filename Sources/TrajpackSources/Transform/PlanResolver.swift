@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
@@ -8,17 +9,25 @@ public struct PlanResolver {
   private let source: EpisodeSource
   private let threads: Int
   private let isInterrupted: () -> Bool
+  private let scheme: (name: String?, fold: Int?)
+  private var fits: SchemedRows?
+  private var selection: SearchedRows?
   /// How lags and dimensions were chosen, a report for each embedding that left some open.
   public private(set) var reports: [EmbedReport] = []
 
   /// A resolver for a dataset.
   ///
-  /// - Parameter isInterrupted: Asked often, also within a search.
+  /// - Parameters:
+  ///   - scheme: The split scheme whose rows steps are fitted to, and the fold that is its test; `nil` for the one that
+  ///     counts where none is named.
+  ///   - isInterrupted: Asked often, also within a search.
   public init(
-    _ dataset: Dataset, threads: Int, isInterrupted: @escaping () -> Bool = { false }
+    _ dataset: Dataset, threads: Int, scheme: (name: String?, fold: Int?) = (nil, nil),
+    isInterrupted: @escaping () -> Bool = { false }
   ) throws(TrajpackError) {
     source = try EpisodeSource(dataset)
     self.threads = threads
+    self.scheme = scheme
     self.isInterrupted = isInterrupted
   }
 
@@ -26,7 +35,18 @@ public struct PlanResolver {
   public mutating func importer(
     _ plan: Plan, version: String
   ) throws(TrajpackError) -> (PlanImporter, Plan)? {
-    try plan.refuseFits(to: source.dataset)
+    let plan = try plan.naming([source.dataset])
+    if plan.fitsSplit {
+      let data = try OpenDataset(source.dataset.path)
+      fits = try SchemedRows([data], scheme: scheme.name, fold: scheme.fold)
+      if fits?.splits.contains("train") == true {
+        selection = try SearchedRows(data, scheme.name, scheme.fold)
+      }
+    } else if scheme.name != nil || scheme.fold != nil {
+      throw TrajpackError(
+        .usage,
+        "no step of the plan is fitted to a split, so that a scheme says nothing; leave it out")
+    }
     var wasStopped = false
     let isInterrupted = isInterrupted
     let resolved: Plan
@@ -40,7 +60,9 @@ public struct PlanResolver {
       guard wasStopped else { throw error }
       return nil
     }
-    return (try PlanImporter(source, resolved, version: version), resolved)
+    return (
+      try PlanImporter(source, resolved, version: version, fittedBy: fits?.identity), resolved
+    )
   }
 
   /// The plan with nothing left open.
@@ -69,7 +91,8 @@ public struct PlanResolver {
         steps.append(
           .embed(
             try within(place) { () throws(TrajpackError) in
-              var search = EmbedSearch(source, before, step, threads: threads, pause: pause)
+              var search = EmbedSearch(
+                source, before, step, threads: threads, of: selection, pause: pause)
               let resolved = try search.run()
               report = search.report
               return resolved
@@ -85,6 +108,35 @@ public struct PlanResolver {
   private func statistics() throws(TrajpackError) -> FittedStatistics {
     var shards: [Shard] = []
     for number in source.dataset.shardPaths.indices { shards.append(try source.shard(number)) }
-    return FittedStatistics(shards, threads: threads)
+    return FittedStatistics(shards, threads: threads, scheme: fits)
+  }
+}
+
+/// The training rows of a split scheme, in which lags and dimensions are looked for.
+struct SearchedRows {
+  private let data: OpenDataset
+  private let selection: SplitSelection
+
+  /// - Returns: `nil` where the shards' own splits count.
+  init?(_ data: OpenDataset, _ scheme: String?, _ fold: Int?) throws(TrajpackError) {
+    guard
+      let selection = try SplitSelection(data, scheme: scheme, splits: ["train"], fold: fold)
+    else { return nil }
+    (self.data, self.selection) = (data, selection)
+  }
+
+  /// The scheme's name.
+  var scheme: String { selection.scheme }
+
+  /// Whether an episode has such rows.
+  func has(_ place: EpisodeSource.Place) -> Bool {
+    selection.keeps(place.number, shard: place.shard)
+  }
+
+  /// Those of a track, counted from its first.
+  func rows(ofTrack track: Int, _ place: EpisodeSource.Place) throws(TrajpackError) -> [Range<Int>]
+  {
+    try selection.targetRows(
+      ofTrack: track, shard: place.shard, of: data, BlockReader(data.shards[place.shard]))
   }
 }

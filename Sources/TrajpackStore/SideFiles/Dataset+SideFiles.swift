@@ -33,6 +33,37 @@ extension Dataset {
     }
   }
 
+  /// The content of the side file of a role and a name.
+  ///
+  /// - Parameter name: `nil` for the only one of the role.
+  /// - Throws: A usage error where there is none of that name, or several and none is named; a data error where the
+  ///   file is missing or damaged.
+  public func content(
+    _ role: SideFile.Role, called name: String?
+  ) throws(TrajpackError) -> JSONValue {
+    let files = sideFiles(role)
+    if let file = files.first(where: { $0.name == name ?? files[0].name }),
+      name != nil || files.count == 1
+    {
+      return try content(of: file)
+    }
+    guard !files.isEmpty else {
+      throw TrajpackError(
+        .usage, "\(path): has no side file of the role '\(role.rawValue)'\(role.maker(path))")
+    }
+    let names = files.map(\.name)
+    guard let name else {
+      throw TrajpackError(
+        .usage,
+        "\(path): has several side files of the role '\(role.rawValue)': name one of "
+          + names.map { "'\($0)'" }.joined(separator: ", "))
+    }
+    throw TrajpackError(
+      .usage,
+      "\(path): there is no side file '\(name)' of the role '\(role.rawValue)'"
+        + Suggestion.text(for: name, among: names))
+  }
+
   /// The names of side files in the folder that the dataset does not list: those that others have replaced, which
   /// the next writer removes.
   ///
@@ -40,5 +71,18 @@ extension Dataset {
   public func unlistedSideFiles(_ names: [String]) -> [String] {
     let listed = Set(sideFiles.map(\.file))
     return names.filter { SideFile.isSideFile($0) && !listed.contains($0) }
+  }
+}
+
+extension SideFile.Role {
+  /// What makes one, for errors.
+  fileprivate func maker(_ path: String) -> String {
+    switch self {
+    case .splits: "; 'trajpack split \(path)' makes one"
+    case .values: "; 'trajpack annotate \(path)' makes one"
+    case .clips: "; 'trajpack clips \(path) --save NAME' makes one"
+    case .vocabulary: "; 'trajpack actions \(path) --save NAME' makes one"
+    case .statistics: "; 'trajpack statistics \(path) --save' makes one"
+    }
   }
 }

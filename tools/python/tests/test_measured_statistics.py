@@ -195,6 +195,29 @@ def test_sklearn_agrees(world: World, method: str, options: dict[str, Any], fitt
             np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("ends", [(0, 1), (-3, 0.5), (2, 7)])
+def test_ranges(world: World, ends: tuple[float, float]) -> None:
+    rows = world.rows("slow/y", [0, 1, 4])
+    scaler = MinMaxScaler(ends).fit(rows)
+    low, high = np.quantile(rows, [0.01, 0.99], axis=0)
+    rule = {"range": list(ends)}
+    for e, got in values(world.data, "slow/y", normalize={"method": "minmax", **rule}).items():
+        raw = world.episodes[e]["slow/y"].astype("f8")
+        np.testing.assert_allclose(got, scaler.transform(raw), rtol=1e-9, atol=1e-9)
+    for e, got in values(world.data, "slow/y", normalize={"slow/*": {"method": "quantile", **rule}}).items():
+        raw = world.episodes[e]["slow/y"].astype("f8")
+        want = ends[0] + (raw - low) / (high - low) * (ends[1] - ends[0])
+        np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6)
+    loader = world.data.windows(channels=["slow/y"], length=1, batch=4, normalize={"method": "minmax", **rule},
+                                dtype="float64")
+    batch = next(iter(loader))
+    plain = world.data.windows(channels=["slow/y"], length=1, batch=4, dtype="float64").read(batch.windows.tolist())
+    np.testing.assert_allclose(loader.denormalize(batch["slow/y"], "slow/y"), plain["slow/y"], rtol=1e-9, atol=1e-9)
+    for wrong in ({"method": "standard", **rule}, {"method": "minmax", "range": [1, 0]}, {"method": "minmax", "range": 3}):
+        with pytest.raises(trajpack.UsageError, match="range"):
+            world.data.windows(channels=["slow/y"], length=1, normalize={"slow/y": wrong})
+
+
 @pytest.mark.parametrize("axes", [0, [0, 2], []])
 def test_axes_of_fields(world: World, axes: Any) -> None:
     kept = [1 + a for a in ([axes] if isinstance(axes, int) else axes)]

@@ -302,13 +302,27 @@ def test_plans_do_not_look_over_borders(tmp_path: Path) -> None:
     with pytest.raises(trajpack.UsageError, match="from beyond a border"):
         dataset.windows(split="test", scheme="s", length=3, plan=filtered)
     fitted = {"steps": [{"step": "normalize", "channels": ["s/x"]}]}
-    with pytest.raises(trajpack.UsageError, match="counts instead"):
-        dataset.windows(split="test", scheme="s", length=3, plan=fitted)
-    run(tmp_path / "ds", "--rule", "train=0:50%", "--rule", "test=50%:")
+    train = values[:30]
+    scaled_values = (values - train.mean()) / train.std()
+    with dataset.windows(split="test", scheme="s", length=3, past=2, batch=1, shuffle=False, plan=fitted) as loader:
+        got = np.stack([b["s/x"][0] for b in loader])
+    np.testing.assert_allclose(got, np.stack([scaled_values[i:i + 5] for i in range(28, 56)]), rtol=1e-12)
     (tmp_path / "plan.json").write_text(json.dumps(fitted))
-    done = subprocess.run([program(), "apply", tmp_path / "ds", tmp_path / "out", "--plan", tmp_path / "plan.json"],
-                          capture_output=True, text=True)
-    assert done.returncode == 2 and "counts instead" in done.stderr and not (tmp_path / "out").exists()
+
+    def apply(name: str, *options: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([program(), "apply", tmp_path / "ds", tmp_path / name, "--plan", tmp_path / "plan.json",
+                               *options], capture_output=True, text=True)
+
+    # Two schemes, neither of them the default, and shards that have splits of their own: those count.
+    assert apply("own").returncode == 0 and apply("out", "--scheme", "s").returncode == 0
+    out = trajpack.open(tmp_path / "out")
+    np.testing.assert_allclose(out.episode("e")["s"]["x"][:], scaled_values, rtol=1e-12)
+    np.testing.assert_allclose(trajpack.open(tmp_path / "own").episode("e")["s"]["x"][:],
+                               (values - values.mean()) / values.std(), rtol=1e-12)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["source"]["options"]["scheme"].startswith("s ")
+    unknown = apply("no", "--scheme", "t")
+    assert unknown.returncode == 2 and "no split scheme 't'" in unknown.stderr and not (tmp_path / "no").exists()
 
 
 def test_standardised_by_the_target_rows_of_a_split(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import TrajpackStore
 /// `trajpack cut`: clips of a dataset as a dataset of their own.
 struct CutCommand: Command {
   static let name = "cut"
-  static let summary = "Make a dataset of clips: stretches of recordings by name."
+  static let summary = "Make a dataset of clips or splits: stretches of recordings."
   static let discussion = """
     Each clip becomes an episode with the clip's id, times that count from its first row, and the metadata of the \
     recording; its member 'clip' says where it comes from. Where a stream of the recording has explicit times, all \
@@ -16,12 +16,17 @@ struct CutCommand: Command {
     A video is kept as the whole file, with the clip's frames in the track's metadata ('clip'), because frames \
     depend on those before; --video none leaves videos out.
 
-    'trajpack clips' proposes lists, and schemas/clips.schema.json describes them.
+    With --split the stretches are those of a split scheme: each recording's rows in the splits, with its id (ID@0, \
+    ID@1, ... where there are several) and its times, in the split of that name. Rows of the context are not taken.
+
+    'trajpack clips' proposes lists, and schemas/clips.schema.json describes them. Values of the recordings are \
+    those of the new dataset, also what 'trajpack annotate' has set.
     """
   static var examples: [Example] {
     [
       ("trajpack cut ww bench --clips clips.csv", "The clips of a list, as a dataset."),
       ("trajpack cut ww bench --clips clips.csv --video none", "Without the videos."),
+      ("trajpack cut ett val --split val", "What lies in a split, as a dataset."),
     ]
   }
   static var parameters: [Parameter<Self>] {
@@ -31,6 +36,15 @@ struct CutCommand: Command {
       .option(
         "--clips", to: \.clips, value: "FILE", completes: .files,
         help: "The list: CSV, JSON or JSON lines, or the name of a list that the dataset has."),
+      .option(
+        "--split", to: \.splits, value: "NAME",
+        help: "Instead of clips, what lies in this split; can be repeated."),
+      .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme; by default the one that counts."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
       .option(
         "--reference", to: \.reference, value: "STREAM",
         help: "Count rows by this stream; by default the first without entities."),
@@ -47,47 +61,78 @@ struct CutCommand: Command {
   var source = ""
   var destination = ""
   var clips: String?
+  var splits: [String] = []
+  var scheme: String?
+  var fold: Int?
   var reference: String?
   var video = VideoChoice.whole
   var json = false
   var writing = WriteOptions()
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let clips else {
-      throw TrajpackError(.usage, "name the list with --clips; 'trajpack clips' proposes one")
+    guard (clips != nil) != !splits.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        clips == nil
+          ? "name the list with --clips, or a split with --split; 'trajpack clips' proposes a list"
+          : "--clips and --split both say what is cut; give one of them")
+    }
+    try Destination.refuse(destination, in: source)
+    guard let clips else { return try cutSplits(console) }
+    guard scheme == nil, fold == nil else {
+      throw TrajpackError(
+        .usage, "--scheme and --fold say nothing without a split; name one with --split")
     }
     let options = try writing.options(of: ClipImporter.self)
-    try Destination.refuse(destination, in: source)
     let list = try ClipArgument.list(clips, of: source)
     let importer = try ClipImporter(
       source, list, reference: reference, video: video == .none ? .none : .whole,
       version: Trajpack.version)
     let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
-    guard let outcome else { return }
-    if try !Dataset(source).sideFiles(.values).isEmpty {
-      console.warn(
-        "values that 'trajpack annotate' has set of the recordings are not carried over; annotate the clips"
-      )
+    if let outcome { say(outcome, "clips", importer.videos, "clip", console) }
+  }
+
+  private func cutSplits(_ console: Console) throws(TrajpackError) {
+    guard reference == nil else {
+      throw TrajpackError(.usage, "--reference counts the rows of clips; leave it out with --split")
     }
+    let options = try writing.options(of: SplitImporter.self)
+    let choice = SplitImporter.Choice(
+      splits: splits, scheme: scheme, fold: fold, hasVideos: video == .whole)
+    guard let importer = try SplitImporter(source, choice, version: Trajpack.version) else {
+      throw TrajpackError(
+        .usage,
+        "\(source): no split scheme counts, and the splits of the shards are of whole recordings; make a scheme with "
+          + "'trajpack split', or name one with --scheme")
+    }
+    let outcome = try WriteOptions.run(
+      importer, to: destination, options, verb: ("cutting", "cut"), items: "episodes", console)
+    if let outcome { say(outcome, "episodes", importer.videos, "part", console) }
+  }
+
+  private func say<I: Importer>(
+    _ outcome: Conversion<I>.Outcome, _ items: String, _ videos: [String], _ what: String,
+    _ console: Console
+  ) {
     if json {
       console.print(
         .record([
           "dataset": .string(destination), "episodes": .int(Int64(outcome.episodes)),
           "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
-          "videos": .array(importer.videos.map { .string($0) }),
-          "video": .string(importer.videos.isEmpty ? "none" : video.rawValue),
+          "videos": .array(videos.map { .string($0) }),
+          "video": .string(videos.isEmpty ? "none" : video.rawValue),
         ]))
       return
     }
     console.print(
-      "\(destination): \(Human.count(outcome.episodes, "clips")), \(Human.bytes(outcome.bytes)), "
+      "\(destination): \(Human.count(outcome.episodes, items)), \(Human.bytes(outcome.bytes)), "
         + Human.count(outcome.shards.count, "shards"))
-    if !importer.videos.isEmpty {
+    if !videos.isEmpty {
       console.print(
         video == .none
-          ? "left out: videos \(importer.videos.joined(separator: ", "))"
-          : "\(importer.videos.joined(separator: ", ")): each video is kept whole; its frames of the clip are in the "
+          ? "left out: videos \(videos.joined(separator: ", "))"
+          : "\(videos.joined(separator: ", ")): each video is kept whole; its frames of the \(what) are in the "
             + "track's metadata ('clip')")
     }
     console.note("look inside with 'trajpack info \(destination)'")

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackSignal
 import TrajpackSources
 import TrajpackStore
@@ -17,8 +18,14 @@ struct Preparation: ArgumentSet {
     var parameters = (WriteOptions.layout + WriteOptions.work).map { $0.lifted(\Self.writing) }
     parameters += [
       .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme whose rows steps are fitted to; by default the one that counts."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
+      .option(
         "--report", to: \.report, value: "FILE", completes: .files,
-        help: "Write what was chosen, and what was done to each track, as JSON.")
+        help: "Write what was chosen, and what was done to each track, as JSON."),
     ]
     parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
     parameters += [
@@ -33,6 +40,8 @@ struct Preparation: ArgumentSet {
   var source = ""
   var destination = ""
   var writing = WriteOptions()
+  var scheme: String?
+  var fold: Int?
   var report: String?
   var printPlan = false
   var json = false
@@ -44,7 +53,8 @@ struct Preparation: ArgumentSet {
     let dataset = try Dataset(source)
     try Destination.refuse(destination, in: source)
     var resolver = try PlanResolver(
-      dataset, threads: options.jobs, isInterrupted: { Interrupt.isRequested })
+      dataset, threads: options.jobs, scheme: (scheme, fold),
+      isInterrupted: { Interrupt.isRequested })
     if plan.unresolved != nil { console.note("looking at \(source) for what the plan leaves open") }
     guard let (importer, resolved) = try resolver.importer(plan, version: Trajpack.version) else {
       console.warn("stopped while looking; nothing was written")
@@ -67,7 +77,22 @@ struct Preparation: ArgumentSet {
         try PreparationReport.document(
           resolved, resolver.reports, try Dataset(destination)), to: report)
     }
-    show(outcome, resolved, resolver.reports, console)
+    show(outcome, resolved, resolver.reports, Self.left(of: dataset), console)
+    let far = resolved.stepsThatLookAround
+    for file in dataset.sideFiles(.splits) where !json && !far.isEmpty && file.isRequired {
+      guard try SplitScheme(json: try dataset.content(of: file), at: file.file).cutsEpisodes
+      else { continue }
+      console.warn(
+        "\(far.joined(separator: ", ")) went over the borders of the split scheme '\(file.name.printable)': for "
+          + "rows of one split only, make a dataset of it first: 'trajpack cut \(source) DATASET --split …'"
+      )
+    }
+  }
+
+  /// What lies beside the shards of the source and is not in what was made of it.
+  private static func left(of source: Dataset) -> [String] {
+    [(SideFile.Role.splits, "split scheme"), (.clips, "clip list"), (.vocabulary, "vocabulary")]
+      .flatMap { role, noun in source.sideFiles(role).map { "\(noun) '\($0.name)'" } }
   }
 
   /// Refuses a report that could not be written, before the work begins.
@@ -89,7 +114,7 @@ struct Preparation: ArgumentSet {
 
   private func show(
     _ outcome: Conversion<PlanImporter>.Outcome, _ plan: Plan, _ reports: [EmbedReport],
-    _ console: Console
+    _ left: [String], _ console: Console
   ) {
     if json {
       console.print(
@@ -98,6 +123,7 @@ struct Preparation: ArgumentSet {
           "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
           "plan": plan.json, "plan_digest": .string(plan.digest),
           "choices": reports.isEmpty ? nil : .array(reports.map(\.json)),
+          "not_carried": left.isEmpty ? nil : .array(left.map { .string($0) }),
         ]))
       return
     }
@@ -106,6 +132,10 @@ struct Preparation: ArgumentSet {
         + "\(Human.count(outcome.shards.count, "shards")); plan \(plan.digest.prefix(16))")
     for note in (try? PreparationReport.notes(plan, Dataset(destination))) ?? [] {
       console.print(note)
+    }
+    if !left.isEmpty {
+      console.note(
+        "not carried: \(left.joined(separator: ", ").printable) of \(source); make them again")
     }
     console.note("look inside with 'trajpack info \(destination)'")
   }

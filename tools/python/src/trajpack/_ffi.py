@@ -66,6 +66,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "tp_dataset_values": (_status, [c_void_p, _text, _error]),
     "tp_dataset_statistics": (_status, [c_void_p, _text, _error]),
     "tp_dataset_measure": (_status, [c_void_p, c_char_p, _text, _error]),
+    "tp_dataset_side_file": (_status, [c_void_p, c_char_p, c_char_p, _text, _error]),
+    "tp_dataset_split": (_status, [c_void_p, c_char_p, _text, _error]),
     "tp_dataset_read": (_status, [c_void_p, c_int64, c_char_p, c_int64, c_int64, c_char_p, c_void_p, c_size_t,
                                   c_void_p, c_size_t, _error]),
     "tp_dataset_times": (_status, [c_void_p, c_int64, c_int64, c_int64, c_void_p, _error]),

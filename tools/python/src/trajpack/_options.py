@@ -37,6 +37,11 @@ def seconds(value: Any, name: str) -> Any:
     raise UsageError(f"option '{name}' is {value!r}, but must be a number")
 
 
+def decimal(value: float) -> Decimal:
+    """A float as it prints: 0.1 is a tenth."""
+    return Decimal(repr(float(value)))
+
+
 def spans(value: Any, name: str) -> Any:
     """A number of seconds, or ``{pattern: number}``."""
     if isinstance(value, Mapping):

@@ -9,7 +9,7 @@ from ctypes import byref, c_int64, c_void_p
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _ffi, _options
+from . import _ffi, _options, _subsets
 from ._errors import UsageError
 from ._schema import Named, Stream, streams
 from ._statistics import Statistics
@@ -42,20 +42,24 @@ class Dataset:
 
     def __init__(self, path: str | os.PathLike[str], media: str | os.PathLike[str] | None = None, *,
                  allow_outside: bool = False) -> None:
-        pointer = c_void_p()
-        _ffi.call("tp_dataset_open", _ffi.path_bytes(path), byref(pointer))
-        self._pointer = pointer
-        self._free = weakref.finalize(self, _ffi.library().tp_dataset_free, pointer)
+        self._open(os.fspath(path))
         #: Where linked videos lie, and whether links there may lead out of it.
         self.media: str | None = None if media is None else os.fspath(media)
         self.allow_outside = allow_outside
         if media is not None:
-            _ffi.call("tp_dataset_set_media", pointer, _ffi.path_bytes(media), int(bool(allow_outside)))
+            _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(media), int(bool(allow_outside)))
         #: The path it was opened by.
         self.path: str = os.fspath(path)
-        self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", pointer)
+        self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", self._pointer)
         #: The streams by name.
         self.streams: Mapping[str, Stream] = streams(self._description["streams"])
+
+    def _open(self, path: str) -> None:
+        pointer = c_void_p()
+        _ffi.call("tp_dataset_open", _ffi.path_bytes(path), byref(pointer))
+        self._pointer = pointer
+        # What was opened before is freed with this object: others may look at it now.
+        self._free = weakref.finalize(self, _ffi.library().tp_dataset_free, pointer)
 
     def __reduce__(self) -> Any:
         if self.media is None:
@@ -116,6 +120,62 @@ class Dataset:
     def values(self) -> Values:
         """What is known of each episode: ``ds.values["label"]``, ``ds.values.to_pandas()``."""
         return Values(self)
+
+    # What lies beside the shards.
+
+    @property
+    def side_files(self) -> dict[str, list[str]]:
+        """The names of what lies beside the shards, by role: splits, values, clips, vocabulary, statistics."""
+        return {role: list(names) for role, names in self._description["side_files"].items()}
+
+    @property
+    def schemes(self) -> dict[str, dict[str, Any]]:
+        """The split schemes by name: ``{"splits", "folds", "rule", "cuts_episodes"}`` of each."""
+        return _subsets.schemes(self)
+
+    def vocabulary(self, name: str | None = None) -> dict[str, Any]:
+        """A vocabulary of actions that ``trajpack actions --save`` has kept, as ``vocabulary.schema.json`` describes it;
+        without a name the only one."""
+        return _subsets.content(self, "vocabulary", name)
+
+    def split(
+        self, splits: Mapping[str, Any] | None = None, *, name: str = "default", by: str | None = None,
+        folds: int | None = None, over: str | None = None, shuffle: bool = False, seed: int | None = None,
+        stratify: str | None = None, group: str | None = None, context: int | str | None = None,
+        contexts: Mapping[str, int | str] | None = None, stream: str | None = None, dry_run: bool = False,
+    ) -> dict[str, Any]:
+        """Writes a split scheme beside the shards, as ``trajpack split`` does, and says what it comes to.
+
+        ``splits``: what belongs to each: a text (``"0:60%"``, ``"2016-07-01.."``, ``"where:label=run"``, ``"rest"``), a
+        slice of rows, a share of the episodes (``0.8``), a list of ids, or a list of texts and slices. Or ``by``, a value;
+        or ``folds``, ``over`` "episodes", "rows", or "time" (train on what comes before, as scikit-learn's
+        TimeSeriesSplit). ``context``: rows, or a time, that windows may see before a range; ``contexts`` of single
+        splits. Loaders that are made of this object afterwards know the scheme. ``dry_run`` writes nothing.
+
+        Raises ``UsageError`` where splits overlap, one is empty, or an id is not there.
+        """
+        rule = {"by": by, "folds": folds, "over": over, "shuffle": shuffle, "seed": seed, "stratify": stratify,
+                "group": group, "context": context, "contexts": contexts, "stream": stream}
+        found: dict[str, Any] = _ffi.text("tp_dataset_split", self._pointer,
+                                          _subsets.request(name, splits, rule, dry_run))
+        if not dry_run:
+            self._reopen()
+        return found
+
+    def remove_split(self, name: str = "default") -> None:
+        """Forgets a split scheme."""
+        _ffi.text("tp_dataset_split", self._pointer, _options.encode({"name": name, "remove": True}))
+        self._reopen()
+
+    def _reopen(self) -> None:
+        """Opens the same path again, to see what lies beside the shards now."""
+        before = self.digest
+        self._open(self.path)
+        if self.media is not None:
+            _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(self.media), int(bool(self.allow_outside)))
+        self._description = _ffi.text("tp_dataset_describe", self._pointer)
+        if self.digest != before:
+            raise UsageError(f"{self.path}: another program has changed its recordings meanwhile; open it again")
 
     # Episodes.
 

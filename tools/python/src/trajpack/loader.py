@@ -71,7 +71,8 @@ class Loader(Clipped, Normalized):
         ``{pattern: dtype}``; types of numpy, torch and JAX do, too. By default the channels' own.
     normalize
         "standard", "minmax" (to -1..1), "quantile" (1 % .. 99 % to -1..1), "robust" (median 0, quartiles 1 apart), or
-        ``{"method": one of them, "axes": ..., "per": ...}``, or either of them by pattern. ``axes``: the axes of a
+        ``{"method": one of them, "axes": ..., "per": ..., "range": ...}``, or either of them by pattern. ``range``: what
+        minmax and quantile map to instead of ``[-1, 1]``. ``axes``: the axes of a
         row's shape that keep statistics of their own, all others being taken together: 0 for ``[C, H, W]`` by channel.
         ``per``: "episode", each recording by its own statistics, or a value of the episodes' metadata, each value by
         those of its episodes. The statistics are those of what was recorded, whatever a plan does, in the training
