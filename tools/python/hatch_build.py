@@ -56,7 +56,8 @@ class LibraryHook(BuildHookInterface):
     def _place(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
         if shutil.which("strip"):
-            subprocess.run(["strip", "--strip-unneeded", target], check=True)
+            # The section is a hash of how each module was compiled, in which folder, too.
+            subprocess.run(["strip", "--strip-unneeded", "--remove-section=.swift_modhash", target], check=True)
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Leaves no copy in the source tree that would be taken for the newest build, but for an editable install."""

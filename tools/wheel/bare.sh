@@ -41,7 +41,7 @@ cp "$root/tools/wheel/bare_check.py" "$bare/work"
 # A namespace of its own: without a network, with /proc, and nothing of the machine's.
 unshare --mount --net --pid --fork --kill-child bash -euo pipefail -c '
   mount -t proc proc "$1/proc"
-  exec env -i PATH=/work/venv/bin:/usr/bin:/bin HOME=/root chroot "$1" bash -euo pipefail -c "
+  exec env -i PATH=/work/venv/bin:/usr/bin:/bin HOME=/root "$(command -v chroot)" "$1" bash -euo pipefail -c "
     cd /work
     ! command -v swift >/dev/null && ! ls /usr/lib/*/libhdf5* /usr/lib/*/libav* >/dev/null 2>&1
     python3 -m venv venv

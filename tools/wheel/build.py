@@ -3,7 +3,8 @@
 
 Libraries of tools/wheel/libraries.sh, the program and the three libraries linked with them in a scratch folder of their
 own (.build/wheel, or TRAJPACK_WHEEL_SCRATCH), the wheel by hatchling, its tag by auditwheel. The same sources and tools
-give the same bytes. Runs with the Python of .venv-wheel.
+give the same bytes, in another scratch folder, too, as far as the compiler repeats itself.
+Runs with the Python of .venv-wheel.
 """
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def build_products(libraries: Path) -> dict[str, str]:
     # (SwiftPM looks into PKG_CONFIG_PATH first, and does not heed PKG_CONFIG_LIBDIR.)
     environment = {**os.environ, "PKG_CONFIG_PATH": str(libraries / "lib" / "pkgconfig")}
     command = [swift, "build", "-c", "release", "--package-path", ROOT, "--scratch-path", scratch,
-               "-Xlinker", f"-L{libraries / 'lib'}"]
+               "-Xlinker", f"-L{libraries / 'lib'}",
+               # An id would be made of debug information, too, in which folders are named.
+               "-Xlinker", "--build-id=none"]
     for product in PRODUCTS:
         name = product.removeprefix("lib").removesuffix(".so")
         print(f"wheel: building {product}", flush=True)

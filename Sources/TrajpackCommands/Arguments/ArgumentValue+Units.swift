@@ -31,14 +31,14 @@ struct ByteSize: ArgumentValue, Comparable, Hashable {
     return (0...power).reduce(1) { unit, _ in unit * base }
   }
 
+  private static let units: [(name: String, bytes: Int)] = [
+    ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("GB", 1_000_000_000), ("MB", 1_000_000),
+    ("kB", 1000),
+  ]
+
   /// The shortest spelling that gives back the same number.
   var argumentText: String {
-    for (name, unit) in [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)]
-    where bytes != 0 && bytes % unit == 0 {
-      return "\(bytes / unit)\(name)"
-    }
-    for (name, unit) in [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1000)]
-    where bytes != 0 && bytes % unit == 0 {
+    for (name, unit) in Self.units where bytes != 0 && bytes % unit == 0 {
       return "\(bytes / unit)\(name)"
     }
     return "\(bytes)"

@@ -89,7 +89,22 @@ enum ReadingLines {
     let unit = time["unit"]?.string
     let form = time["date"]?.string ?? (unit == "time" ? nil : unit)
     let more = time["time_of_day"]?.string.map { " and '\($0)'" } ?? ""
-    return "time column '\(column)'\(more)\(form.map { " (\($0))" } ?? "")"
+    return "time column '\(column)'\(more)\(form.map { " (\(written($0)))" } ?? "")"
+  }
+
+  /// A form of dates for people: the manifest's `%d/%m/%Y %H:%M:%S.%f|UTC|3` names the zone and the digits of the
+  /// fraction behind the form.
+  private static func written(_ form: String) -> String {
+    let parts = form.split(separator: "|", omittingEmptySubsequences: false)
+    guard form.contains("%"), parts.count >= 3, let digits = parts.last.flatMap({ Int($0) })
+    else { return form }
+    let zone = parts[parts.count - 2]
+    let plain = parts.dropLast(2).joined(separator: "|")
+    let more = [
+      digits > 0 ? "\(digits) digits of a second" : nil,
+      zone.isEmpty ? nil : "zone \(zone.trimmingPrefix(" "))",
+    ].compactMap(\.self)
+    return more.isEmpty ? plain : "\(plain), \(more.joined(separator: ", "))"
   }
 
   private static func listed(_ names: [String]) -> String {

@@ -61,6 +61,8 @@ public struct SubsetStatistics: Sendable {
   private let streams: [(name: String, channels: [Int])]
   /// For each shard, the number of each of `streams` in it, -1 where it has none.
   private let streamNumbers: [[Int]]
+  /// For each shard, the place of each of `channels` in its stream, -1 where it has none.
+  private let channelNumbers: [[Int]]
 
   /// Rows that are taken at once: so many that the channels' values take some 4 MiB.
   private static let unitBytes = 4 << 20
@@ -87,14 +89,21 @@ public struct SubsetStatistics: Sendable {
         shard.schema.streams.firstIndex { $0.name == stream.name } ?? -1
       }
     }
+    var channelNumbers: [[Int]] = []
+    channelNumbers.reserveCapacity(shards.count)
     for (shard, numbers) in zip(shards, streamNumbers) {
+      var inStream = [Int](repeating: -1, count: channels.count)
       for (stream, number) in zip(streams, numbers) where number >= 0 {
-        for wanted in stream.channels.map({ channels[$0] }) {
-          guard
-            let found = shard.schema.streams[number].channels.first(where: {
-              $0.name == wanted.name
-            }), found.type == .bytes || found.shape != wanted.shape
-          else { continue }
+        let stored = shard.schema.streams[number].channels
+        // A lookup a channel, since tables have tens of thousands of them.
+        let places = Dictionary(
+          stored.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
+        for place in stream.channels {
+          let wanted = channels[place]
+          guard let at = places[wanted.name] else { continue }
+          inStream[place] = at
+          let found = stored[at]
+          guard found.type == .bytes || found.shape != wanted.shape else { continue }
           throw TrajpackError(
             .usage,
             "channel '\(wanted.path)' has rows of shape \(found.shape) in \(shard.name) and of "
@@ -102,7 +111,9 @@ public struct SubsetStatistics: Sendable {
               + "channels, or episodes of one of them")
         }
       }
+      channelNumbers.append(inStream)
     }
+    self.channelNumbers = channelNumbers
   }
 
   /// Measures groups of rows, each by itself; the rows of a group are taken in their order.
@@ -286,9 +297,9 @@ public struct SubsetStatistics: Sendable {
       for part in unit.parts {
         let shard = shards[part.shard]
         let stream = shard.schema.streams[streamNumbers[part.shard][unit.stream]]
-        guard let channel = stream.channels.first(where: { $0.name == wanted.name }) else {
-          continue
-        }
+        let place = channelNumbers[part.shard][number]
+        guard place >= 0 else { continue }
+        let channel = stream.channels[place]
         let block = channel.storage.block
         let type = shard.schema.blocks[block].type
         let (width, column) = (elements * type.size, channel.storage.column * type.size)

@@ -3,13 +3,15 @@ extension Rule {
   public static let all: [Rule] = [
     .containerDamage, .containerManifest, .containerOrphan, .containerUnfinished,
     .containerUnreadable,
-    .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeLength,
-    .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesStuck, .valuesSpike, .valuesSentinel,
+    .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
+    .timeLength,
+    .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesDead, .valuesStuck, .valuesSpike,
+    .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
     .valuesOverMaximum, .valuesMotionFrame,
     .geometryQuaternionNorm, .geometryQuaternionSign, .geometryRotation, .geometryAngleUnits,
     .geometryIntrinsics, .geometrySkeletonEdges, .geometryBoneLength,
     .labelsVocabulary,
-    .learningDuplicate, .learningLeakage, .learningShort,
+    .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort,
   ]
 }

@@ -126,6 +126,11 @@ def _(all: list[dict[str, Any]]) -> None:
     all[4]["camera"] = {k: v[:-1] for k, v in all[4]["camera"].items()}
 
 
+@fault("time.rounded", "a clock rounded to milliseconds")
+def _(all: list[dict[str, Any]]) -> None:
+    all[4]["times"] = np.round(np.arange(ROWS) * 0.0203, 3)
+
+
 @fault("values.nan", "NaN where none is declared")
 def _(all: list[dict[str, Any]]) -> None:
     all[4]["state"]["force"][7] = np.nan
@@ -139,6 +144,11 @@ def _(all: list[dict[str, Any]]) -> None:
 @fault("values.missing", "a sensor that was unplugged")
 def _(all: list[dict[str, Any]]) -> None:
     all[4]["state"]["temp"][:] = np.nan
+
+
+@fault("values.dead", "a sensor that was never switched on")
+def _(all: list[dict[str, Any]]) -> None:
+    all[4]["state"]["force"][:] = 3.25
 
 
 @fault("values.stuck", "a sensor that stands still for 80 rows")
@@ -250,6 +260,13 @@ def _(all: list[dict[str, Any]]) -> None:
         part[stream] = {k: v[60:200] for k, v in part[stream].items()}
     part["times"] = part["times"][:140]
     all[9] = {**part, "id": "part", "split": "test"}
+
+
+@fault("learning.unlike-splits", "a test split from another season")
+def _(all: list[dict[str, Any]]) -> None:
+    for item in all[5:]:
+        item["split"] = "test"
+        item["state"]["temp"] += 40
 
 
 def forged(path: Path, change: Callable[[dict[str, np.ndarray]], None] | None = None) -> str:

@@ -158,3 +158,33 @@ def test_refusals_are_the_packages_exceptions(number: int) -> None:
     with pytest.raises(trajpack.TrajpackError, match=words) as caught:
         make()
     assert type(caught.value) is kind and str(caught.value)
+
+
+def test_dates_of_every_form_are_the_same_times() -> None:
+    """numpy's, pandas' with and without a zone, as index, column and list, and Python's own."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    naive = np.datetime64("2021-03-28T00:30:00", "us") + np.cumsum(rng.integers(1, 10**8, 30)).astype("m8[us]")
+    asked = naive[:-1] + np.diff(naive) // 2
+    x = rng.normal(size=30)
+    wanted = ts.resample(x, naive, asked).values
+    zone = pd.DatetimeIndex(naive, tz="UTC").tz_convert("Europe/Berlin")
+    asked_zone = pd.DatetimeIndex(asked, tz="UTC").tz_convert("Europe/Berlin")
+    seconds = (naive - naive[0]).astype(np.int64) / 1e6
+    np.testing.assert_allclose(wanted, np.interp((asked - naive[0]).astype(np.int64) / 1e6, seconds, x), rtol=1e-12)
+    along = ts.path("natural", seconds, x, queries=(asked - naive[0]).astype(np.int64) / 1e6).values
+    for times, queries in ((pd.DatetimeIndex(naive), pd.DatetimeIndex(asked)), (zone, asked_zone),
+                           (pd.Series(zone), pd.Series(asked_zone)), (list(zone), list(asked_zone)),
+                           (zone.to_pydatetime().tolist(), asked_zone.to_pydatetime().tolist()),
+                           (naive.tolist(), asked.tolist()), (list(naive), list(asked))):
+        np.testing.assert_array_equal(ts.resample(x, times, queries).values, wanted)
+        # A path's queries count from the first row, unless they are dates.
+        np.testing.assert_allclose(ts.path("natural", times, x, queries=queries).values, along, rtol=1e-9, atol=1e-12)
+    frame = pd.Series(x, index=naive).resample("20s", origin=pd.Timestamp(naive[0])).mean()
+    for start in (naive[0], naive[0].item(), zone[0]):
+        bins = ts.bins(x, naive, Times.regular(Fraction(1, 20), len(frame), start=start))
+        np.testing.assert_allclose(bins.values, frame.to_numpy(), rtol=1e-12)
+    with pytest.raises(trajpack.UsageError, match="ends before the first date"):
+        ts.bins(x, naive, Times.regular(1, 100))
+    with pytest.raises(trajpack.UsageError, match="no dates"):
+        ts.path("natural", seconds, x, queries=asked)

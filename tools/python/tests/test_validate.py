@@ -80,6 +80,18 @@ def test_a_planted_fault_is_found_by_its_rule(name: str, planted: dict[str, Any]
         assert 1 <= len(finding["places"]) <= 3 and finding["count"] >= 1
 
 
+def test_neighbours_of_faults_give_no_finding(tmp_path: Path) -> None:
+    """A sensor at rest at an end of its range, times in milliseconds that need no rounding, splits that overlap."""
+    episodes = [clean(n) for n in range(EPISODES)]
+    lowest = min(item["state"]["force"].min() for n, item in enumerate(episodes) if n != 4)
+    episodes[4]["state"]["force"][:] = lowest
+    episodes[3]["times"] = np.round(np.arange(len(episodes[3]["times"])) * 0.021, 3)
+    for n, item in enumerate(episodes):
+        item["split"] = "train" if n < 5 else "test"
+        item["state"]["temp"] += 40 * (n in (2, 3, 5, 6, 8))
+    assert found(write(tmp_path / "ds", episodes)) == set()
+
+
 def test_skeleton_whose_bones_lead_nowhere(good: str, tmp_path: Path) -> None:
     edges = [(0, 1), (1, 2), (2, 9)]
     assert found(write(tmp_path / "ds", [clean(n) for n in range(2)], edges)) == {"geometry.skeleton-edges"}

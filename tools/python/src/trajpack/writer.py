@@ -230,8 +230,8 @@ class Writer:
                     episode.append(state=state, action=action)
 
         At the end of the block it is durable; an exception in the block abandons it. ``start``: the time of row 0 of
-        its regular clocks. ``values``: what is known of the recording, ``{"label": "run", "theta": 0.5, "start":
-        [1.0, 2.0]}``: numbers, texts, small arrays, by which windows are chosen and which batches carry.
+        its regular clocks, 0 for None. ``values``: what is known of the recording, ``{"label": "run", "theta": 0.5,
+        "start": [1.0, 2.0]}``: numbers, texts, small arrays, by which windows are chosen and which batches carry.
 
         Raises ``UsageError`` where there is an episode of that id.
         """
@@ -246,7 +246,7 @@ class Writer:
             if own := _values.written(values, self._values):
                 known["values"] = own
         with self._lock:
-            return Recording(self, id, split or "", known, _clocks.exact(start, "start"))
+            return Recording(self, id, split or "", known, _clocks.exact(0 if start is None else start, "start"))
 
     def append(self, id: str, values: Any = None, /, *, time: Any = None, split: str | None = None,
                metadata: Mapping[str, Any] | None = None, start: Any = 0, entity: EntityLike = None,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from .._errors import UsageError
 from . import _ffi
 from ._ffi import Array, Mask
-from .times import Times, times_of
+from .times import Times, date_times, times_of
 
 MECHANISMS = ("entries", "exact", "rows", "kept-rows", "listed", "blocks", "channels", "drivers", "value", "above",
               "time")
@@ -113,14 +113,17 @@ def path(kind: str, times: Times | ArrayLike, x: ArrayLike, queries: ArrayLike =
     differences).
 
     Missing entries are no knots; before a component's first observation, and after its last, the path stands there.
-    ``queries``: times after the first row's at which it is evaluated. A component without any observation is refused.
+    ``queries``: times after the first row's at which it is evaluated, or dates where ``times`` are dates. A component
+    without any observation is refused.
     """
     t = times_of(times)
     array, c = _ffi.taken(x, observed)
     if len(array) != t.count:
         raise UsageError(f"'x' has {len(array)} rows and 'times' {t.count}: give one for each row")
+    dates = date_times(queries)
+    given = queries if dates is None else t.since_first(dates)
     try:
-        q = np.ascontiguousarray(np.atleast_1d(np.asarray(queries, np.float64)))
+        q = np.ascontiguousarray(np.atleast_1d(np.asarray(given, np.float64)))
     except (TypeError, ValueError):
         raise UsageError("'queries' must be one row of times") from None
     if q.ndim != 1 or np.isnan(q).any():

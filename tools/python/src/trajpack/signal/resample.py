@@ -121,6 +121,7 @@ def bins(x: ArrayLike, source: Times | ArrayLike, clock: Times, statistic: str =
     a = times_of(source)
     if not isinstance(clock, Times):
         raise UsageError("bins lie on a regular clock: give Times.regular(rate, count, start)")
+    a.require_overlap(clock)
     array, c = _ffi.taken(x, observed)
     _require_rows(array, a, "source")
     out, mask, o = _ffi.made(array, clock.count)
