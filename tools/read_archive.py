@@ -406,7 +406,7 @@ def header(data):
     demand(len(data) >= 4096 and data[:8] == MAGIC, "the file is no trajpack shard")
     demand(crc32c(data[:4092]) == struct.unpack_from("<I", data, 4092)[0], "the header's checksum is wrong")
     major, minor, size, features, length, count = struct.unpack_from("<HHIQQI", data, 8)
-    demand(major == 1 and features & ~1 == 0, f"the version {major}.{minor} needs a newer reader")
+    demand(major == 1 and features & ~3 == 0, f"the version {major}.{minor} needs a newer reader")
     demand(size == 4096 and length == len(data), "the length is wrong")
     demand(count <= 40, "there are too many sections")
     names = ("id", "codec", "offset", "stored", "raw", "crc")

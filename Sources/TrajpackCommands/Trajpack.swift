@@ -16,8 +16,8 @@ public enum Trajpack {
         """,
       version: version,
       commands: [
-        Convert.self, JobPlan.self, JobRun.self, JobStatus.self, JobFinish.self, Resample.self,
-        Embed.self, Mask.self, Apply.self, Info.self, Head.self,
+        Convert.self, JobPlan.self, JobRun.self, JobStatus.self, JobFinish.self, Transcode.self,
+        Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
         Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self,

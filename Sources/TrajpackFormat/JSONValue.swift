@@ -34,6 +34,19 @@ public enum JSONValue: Sendable, Equatable {
     return members.first { $0.name == name }?.value
   }
 
+  /// Sets a member of an object, in the place of one of that name; a `nil` value takes it away.
+  package mutating func set(_ name: String, _ value: JSONValue?) {
+    guard case .object(var members) = self else { return }
+    let place = members.firstIndex { $0.name == name }
+    switch (place, value) {
+    case (let at?, let value?): members[at] = Member(name, value)
+    case (let at?, nil): members.remove(at: at)
+    case (nil, let value?): members.append(Member(name, value))
+    case (nil, nil): return
+    }
+    self = .object(members)
+  }
+
   /// The text, where this is a string.
   public var string: String? {
     if case .string(let text) = self { return text }

@@ -11,6 +11,14 @@ extension Schema {
   }
 }
 
+extension Stream {
+  /// The attribute of streams of which some track has its frames as samples in chunks instead of packets.
+  public static let chunkedFramesName = "chunked_frames"
+
+  /// Whether a reader has to know how frames are stored as samples.
+  public var hasChunkedFrames: Bool { attributes[Self.chunkedFramesName] == .bool(true) }
+}
+
 extension Schema {
   /// The most a chunk may hold before compression. A header that claims more is refused before
   /// anything is allocated.

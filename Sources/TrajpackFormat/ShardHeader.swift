@@ -20,7 +20,9 @@ public struct ShardHeader: Sendable, Equatable {
     public init(rawValue: UInt64) { self.rawValue = rawValue }
     /// Some block has the codec `lz4`.
     public static let lz4 = Features(rawValue: 1)
-    static let known: Features = [.lz4]
+    /// Tracks of some stream hold their frames as samples in chunks, not as packets of a video codec.
+    public static let chunkedFrames = Features(rawValue: 2)
+    static let known: Features = [.lz4, .chunkedFrames]
   }
 
   /// The parts of the index.

@@ -241,7 +241,7 @@ public final class Loader: @unchecked Sendable {
     let (planner, worker) = reader
     if let frames = setup.frames, readerFrames?.generation != tp_fork_generation() {
       if let old = readerFrames { _ = Unmanaged.passRetained(old.source) }
-      readerFrames = (tp_fork_generation(), try frames.source())
+      readerFrames = (tp_fork_generation(), frames.source())
     }
     planner.frameSource = readerFrames?.source
     worker.frameSource = readerFrames?.source

@@ -80,12 +80,19 @@ struct ChunkJob: Sendable {
 /// Compressors that threads borrow.
 final class CompressorPool: @unchecked Sendable {
   private let lock = ConditionLock()
-  private var free: [Codec: [Compressor]] = [:]
+  private struct Kind: Hashable {
+    var codec: Codec
+    var level: Int?
+  }
+  private var free: [Kind: [Compressor]] = [:]
   private let level: Int?
+  /// Blocks of which each has a level of its own where none is said.
+  private let levels: [Int: Int]
   private let search: Compressor.Search
 
-  init(level: Int?, search: Compressor.Search) {
+  init(level: Int?, levels: [Int: Int] = [:], search: Compressor.Search) {
     self.level = level
+    self.levels = levels
     self.search = search
   }
 
@@ -116,7 +123,8 @@ final class CompressorPool: @unchecked Sendable {
         planes: block.codec == .lz4 || source.count / planes >= Block.planeBytes ? planes : 1,
         // The same number of the row before, or the same byte of the column before.
         stride: !shuffles
-          ? block.rowBytes : planes > 1 ? block.elements : block.chunkRows * block.type.size)
+          ? block.rowBytes : planes > 1 ? block.elements : block.chunkRows * block.type.size,
+        level: level ?? levels[number])
       var mask: UInt32 = 0
       if packed == nil {
         // The chunk does not shrink: it is stored shuffled, and the mask says that the filters after the
@@ -135,13 +143,20 @@ final class CompressorPool: @unchecked Sendable {
   func compress(
     _ source: UnsafeRawBufferPointer, _ codec: Codec, planes: Int = 1, stride: Int = 0
   ) throws(TrajpackError) -> [UInt8]? {
+    try compress(source, codec, planes: planes, stride: stride, level: level)
+  }
+
+  private func compress(
+    _ source: UnsafeRawBufferPointer, _ codec: Codec, planes: Int, stride: Int, level: Int?
+  ) throws(TrajpackError) -> [UInt8]? {
+    let kind = Kind(codec: codec, level: codec == .none ? nil : level)
     let compressor: Compressor
-    if let idle = lock.locked({ free[codec]?.popLast() }) {
+    if let idle = lock.locked({ free[kind]?.popLast() }) {
       compressor = idle
     } else {
-      compressor = try Compressor(codec, level: codec == .none ? nil : level, search: search)
+      compressor = try Compressor(codec, level: kind.level, search: search)
     }
-    defer { lock.locked { free[codec, default: []].append(compressor) } }
+    defer { lock.locked { free[kind, default: []].append(compressor) } }
     var failure: TrajpackError?
     var count: Int?
     let bound = Compressor.bound(source.count)

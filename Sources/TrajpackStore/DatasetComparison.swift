@@ -58,6 +58,15 @@ public struct DatasetComparison {
     }
   }
 
+  /// Compares the frames of two video tracks whose files differ: a sentence on the first that differs, or `nil` where all
+  /// are equal; of an error it throws it.
+  public typealias FrameComparison = (
+    _ id: String, _ left: TrackReader, _ right: TrackReader
+  ) throws(TrajpackError) -> String?
+
+  /// Where it is given, videos that differ as files are decoded and compared frame by frame.
+  public var compareFrames: FrameComparison?
+
   private var a: Side
   private var b: Side
   private let values: ValueComparison
@@ -127,6 +136,13 @@ public struct DatasetComparison {
     let place =
       "stream '\(left.stream.name)'"
       + (left.track.entity.map { ", \($0.kind) \($0.index)" } ?? "")
+    if let compareFrames, left.stream.blob != nil, left.stream.attributes["video"] == .bool(true),
+      right.stream.attributes["video"] == .bool(true), try !Self.isSameFile(left, right)
+    {
+      result.values += left.count
+      if let found = try compareFrames(id, left, right) { note(id, "\(place): \(found)") }
+      return
+    }
     var pairs = ChannelPairs()
     let others = right.stream.channelNumbers
     for (number, channel) in left.stream.channels.enumerated() {
@@ -155,6 +171,16 @@ public struct DatasetComparison {
     if left.stream.blob != nil, right.stream.blob != nil {
       try compareFiles(id, place, left, right)
     }
+  }
+
+  /// Whether the metadata of two videos name the same file.
+  private static func isSameFile(
+    _ left: TrackReader, _ right: TrackReader
+  ) throws(TrajpackError) -> Bool {
+    func digest(_ track: TrackReader) throws(TrajpackError) -> JSONValue? {
+      try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata)["sha256"]
+    }
+    return try digest(left) == digest(right)
   }
 
   /// Videos are compared by the digests of their files: of the bytes that are stored, where they are, for

@@ -57,20 +57,25 @@ public struct TrackDraft: Sendable {
   public enum Bytes: Sendable {
     case spool(RowSpool, Range<Int>)
     case file(LocalFile)
+    case made(any MadeBytes)
 
     /// How many.
     public var count: Int {
       switch self {
       case .spool(_, let range): return range.count
       case .file(let file): return file.length
+      case .made(let bytes): return bytes.count
       }
     }
 
-    func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+    package func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer)
+      throws(TrajpackError)
+    {
       switch self {
       case .spool(let spool, let range):
         try spool.read(at: range.lowerBound + offset, into: buffer)
       case .file(let file): try file.read(at: offset, into: buffer)
+      case .made(let bytes): try bytes.read(at: offset, into: buffer)
       }
     }
   }

@@ -73,6 +73,7 @@ public final class RowSpool: @unchecked Sendable {
     held = 0
   }
 
+  /// An unnamed temporary file, open for reading and writing.
   package static func temporaryFile() throws(TrajpackError) -> Int32 {
     let folder = TemporaryFolder.path
     var descriptor = open(folder, O_TMPFILE_FLAGS | O_RDWR | O_CLOEXEC, 0o600)

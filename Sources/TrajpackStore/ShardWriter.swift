@@ -86,7 +86,15 @@ public final class ShardWriter {
     self.pool = pool
     self.level = level
     temporary = "\(FileSystem.parent(of: path))/.tmp-\(FileSystem.name(of: path))"
-    compressors = CompressorPool(level: level, search: search)
+    // Frames are the bulk of an archive and are read more often than written: zstd looks harder for them.
+    let levels = schema.streams.compactMap { stream -> Int? in
+      guard stream.hasChunkedFrames, let blob = stream.blob, schema.blocks[blob].codec == .zstd
+      else { return nil }
+      return blob
+    }
+    compressors = CompressorPool(
+      level: level, levels: Dictionary(uniqueKeysWithValues: levels.map { ($0, Self.framesLevel) }),
+      search: search)
     gatherer = StatisticsGatherer(schema)
     try FileSystem.remove(temporary)
     do throws(TrajpackError) {
@@ -103,6 +111,9 @@ public final class ShardWriter {
         blocks: blocks, chunkRows: blocks.first.map { schema.blocks[$0].chunkRows } ?? 1)
     }
   }
+
+  /// The level of zstd for frames that are stored as samples (docs/video.md has the measurement).
+  public static let framesLevel = 12
 
   /// The shuffle of each block, where it was given or an episode has decided.
   var shuffles: [Int]? { isTried ? schema.blocks.map(\.shuffle) : nil }
@@ -145,10 +156,19 @@ public final class ShardWriter {
       index.addTrack(
         stream: track.stream, entity: track.entity, clock: track.clock,
         rows: first..<first + track.count,
-        metadata: track.metadata == .object([]) ? "" : track.metadata.text(), blob: blob)
+        metadata: try Self.metadata(of: track), blob: blob)
       try append(rows: track, split: episode.split)
       trackRows += track.count
     }
+  }
+
+  /// The metadata of a track whose bytes were written.
+  private static func metadata(of track: TrackDraft) throws(TrajpackError) -> String {
+    var metadata = track.metadata
+    if case .made(let bytes) = track.bytes {
+      for fact in try bytes.facts() { metadata.set(fact.name, fact.value) }
+    }
+    return metadata == .object([]) ? "" : metadata.text()
   }
 
   /// Writes rows of a track. Where `split` is `nil` their statistics are known.
@@ -443,6 +463,13 @@ public final class ShardWriter {
     return sections
   }
 
+  private var features: ShardHeader.Features {
+    var features: ShardHeader.Features = []
+    if schema.blocks.contains(where: { $0.codec == .lz4 }) { features.insert(.lz4) }
+    if schema.streams.contains(where: \.hasChunkedFrames) { features.insert(.chunkedFrames) }
+    return features
+  }
+
   /// Writes the header into the user block and takes the digest of the whole.
   private func seal(_ sections: [ShardHeader.Section]) throws(TrajpackError) -> Receipt {
     let fd = open(temporary, O_RDWR | O_CLOEXEC)
@@ -451,7 +478,7 @@ public final class ShardWriter {
     let length = FileSystem.size(of: temporary)
     let header = ShardHeader(
       fileLength: UInt64(length), sections: sections,
-      features: schema.blocks.contains { $0.codec == .lz4 } ? .lz4 : [])
+      features: features)
     try FileSystem.write(header.bytes(), to: fd, temporary)
     try FileSystem.sync(fd, temporary)
     return Receipt(

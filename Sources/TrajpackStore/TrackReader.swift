@@ -8,12 +8,15 @@ public struct TrackReader {
   public let track: ShardIndex.Track
   /// The track's stream.
   public let stream: TrajpackFormat.Stream
+  /// The track's number in the shard.
+  package let number: Int
   private let reader: BlockReader
 
   /// A reader of track `number` of a shard; `reader` is shared between tracks that are read in turn.
   public init(_ shard: Shard, track number: Int, reader: BlockReader) {
     self.shard = shard
     self.reader = reader
+    self.number = number
     track = shard.index.track(number)
     stream = shard.schema.streams[track.stream]
   }

@@ -80,10 +80,9 @@ def test_hashes_are_of_what_ffmpeg_decodes(trajpack, world):
     assert seen <= some["frames"]["matching"] < frames / 3
 
 
-def test_a_frame_that_differs(trajpack, tmp_path):
-    """Packets are what they were; the checksum says that the picture was another one."""
-    run(trajpack, "convert", SAMPLE, tmp_path / "out", "--quiet", "--frame-hashes", "--codec", "none")
-    data = (tmp_path / "out" / "shard-000000.h5").read_bytes()
+def forge(shard, out, frame):
+    """A shard whose checksum of a frame of depth is another one."""
+    data = shard.read_bytes()
     forged = mutate.Forgery(data)
     number, stream = next((i, s) for i, s in enumerate(forged.schema["streams"]) if s["name"] == "depth")
     channel = next(c for c in stream["channels"] if c["name"] == "frame_crc32c")
@@ -93,12 +92,18 @@ def test_a_frame_that_differs(trajpack, tmp_path):
     stored = bytearray(forged.body[entry[0]:entry[0] + entry[1]])
     width = entry[2] // block["chunk_rows"]
     plane = block["chunk_rows"] if entry[3] == 0 and block.get("shuffle", 0) > 1 else 0
-    # Row 77: a byte of its number, wherever the shuffle puts it.
-    at = 77 if plane else 77 * width
+    # Row `frame`: a byte of its number, wherever the shuffle puts it.
+    at = frame if plane else frame * width
     stored[at] ^= 1
     forged.body[entry[0]:entry[0] + entry[1]] = stored
     entry[4] = mutate.crc32c(stored)
-    (tmp_path / "forged.h5").write_bytes(forged.bytes())
+    out.write_bytes(forged.bytes())
+
+
+def test_a_frame_that_differs(trajpack, tmp_path):
+    """Packets are what they were; the checksum says that the picture was another one."""
+    run(trajpack, "convert", SAMPLE, tmp_path / "out", "--quiet", "--frame-hashes", "--codec", "none")
+    forge(tmp_path / "out" / "shard-000000.h5", tmp_path / "forged.h5", 77)
     run(trajpack, "verify", tmp_path / "forged.h5")
     said = run(trajpack, "verify", tmp_path / "forged.h5", "--frames", code=1).stderr
     assert "stream 'depth', episode '000001': frame 77 decodes to other pixels" in said

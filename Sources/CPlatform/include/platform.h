@@ -67,6 +67,22 @@ void tp_sha256_begin(tp_sha256 *hash);
 void tp_sha256_add(tp_sha256 *hash, const void *bytes, size_t length);
 void tp_sha256_end(tp_sha256 *hash, uint8_t digest[32]);
 
+// A frame of samples of 1 or 2 bytes and how an archive stores it (archive-format.md, section 9): 16-bit ones as the low bytes
+// of all samples and then the high ones; with `is_up` each sample as its difference from the one above. `stored` and `out`
+// do not overlap; samples lie at a multiple of their size.
+void tp_rows_restore(const void *stored, size_t width, size_t height, int bytes, int is_up, void *out);
+void tp_rows_predict(const void *samples, size_t width, size_t height, int bytes, int is_up, void *out);
+
+// A part of a picture; `mirrored`: left and right are swapped.
+typedef struct {
+  size_t left, top, width, height;
+  int mirrored;
+} tp_picture_part;
+// Copies a part of a picture of rows of `stride` samples, scaled to another size by the nearest sample:
+// floor((x + 0.5) w / W). `out` is packed.
+void tp_take_part(const void *from, size_t stride, const tp_picture_part *part, size_t out_width, size_t out_height,
+                  int bytes, void *out);
+
 // renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
 int tp_rename_exclusive(const char *from, const char *to);
 

@@ -5,10 +5,6 @@ import TrajpackStore
 
 /// `trajpack convert`: recordings into a dataset.
 struct Convert: Command {
-  enum VideoChoice: String, ArgumentChoice {
-    case embed, link, drop
-  }
-
   enum MismatchChoice: String, ArgumentChoice {
     case refuse, truncate, time, skip
   }
@@ -33,6 +29,10 @@ struct Convert: Command {
       (
         "trajpack convert data_part1 ww --video link",
         "Leave videos where they are, keep their index."
+      ),
+      (
+        "trajpack convert data_part1 ww --video depth=chunks",
+        "Take videos in, depth as samples that any window reads quickly."
       ),
       ("trajpack convert data_part1 ww --resume", "Go on after a stop."),
       ("trajpack convert data_part1 ww --codec gzip", "For readers of HDF5 without any plug-in."),
@@ -67,7 +67,9 @@ struct Convert: Command {
     parameters += [
       .option(
         "--video", to: \.video, value: "MODE",
-        help: "Take videos in, leave them where they are, or leave them out."),
+        help:
+          "Take videos in (embed), leave them where they are (link) or out (drop); and STREAM=FORM stores one as 'trajpack transcode' does: depth=chunks, rgb=h264:gop=15,crf=20. May be given again."
+      ),
       .option(
         "--on-mismatch", to: \.onMismatch, value: "RULE",
         help: "What to do with a recording whose files differ in frames."),
@@ -111,7 +113,7 @@ struct Convert: Command {
   var destination = ""
   var from: String?
   var writing = WriteOptions()
-  var video = VideoChoice.embed
+  var video: [String] = []
   var onMismatch = MismatchChoice.refuse
   var frameHashes = false
   var onError = ErrorChoice.stop
@@ -130,8 +132,10 @@ struct Convert: Command {
 
   /// What reads the sources.
   func importer() throws(TrajpackError) -> any Importer {
-    try FormatRegistry.importer(
-      sources, from: from, wildworld: try wildworldSettings(), series: try seriesOptions(),
+    let (settings, targets) = try wildworldSettings()
+    return try FormatRegistry.importer(
+      sources, from: from, wildworld: settings, transcoding: targets,
+      threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
       mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
       values: values, valuesPartial: valuesPartial)
   }
@@ -146,13 +150,34 @@ struct Convert: Command {
     return value
   }
 
-  private func wildworldSettings() throws(TrajpackError) -> WildWorldImporter.Settings {
+  private func wildworldSettings() throws(TrajpackError) -> (
+    WildWorldImporter.Settings, [String: VideoTarget]
+  ) {
     var settings = WildWorldImporter.Settings()
-    settings.video = VideoMode(rawValue: video.rawValue) ?? .embed
+    var targets: [String: VideoTarget] = [:]
+    for word in video {
+      let parts = word.split(separator: "=", maxSplits: 1).map(String.init)
+      guard parts.count == 2 else {
+        guard let mode = VideoMode(rawValue: word) else {
+          throw TrajpackError(
+            .usage, "--video: '\(word)' is not embed, link, drop or STREAM=FORM, as depth=chunks")
+        }
+        settings.video = mode
+        continue
+      }
+      let names = WildWorldImporter.videoStreams
+      guard names.contains(parts[0]) else {
+        throw TrajpackError(
+          .usage,
+          "--video: there is no video '\(parts[0])'\(suggestion(for: parts[0], among: names))")
+      }
+      targets[parts[0]] = try VideoTarget(parts[1])
+      if targets[parts[0]] != .keep { settings.embedded.insert(parts[0]) }
+    }
     settings.hashesFrames = frameHashes
     settings.mismatch = WildWorldImporter.Mismatch(rawValue: onMismatch.rawValue) ?? .refuse
     if let rate = try Self.rate(rate) { settings.rate = rate }
-    return settings
+    return (settings, targets)
   }
 
   private func seriesOptions() throws(TrajpackError) -> SeriesOptions {
@@ -166,13 +191,17 @@ struct Convert: Command {
   ///
   /// - Throws: A usage error where they contradict each other.
   func options<I: Importer>(of importer: I) throws(TrajpackError) -> Conversion<I>.Options {
+    // A video that is to be stored in another way is taken in, whatever becomes of the others.
+    let isDropped =
+      video.last { !$0.contains("=") } == VideoMode.drop.rawValue
+      && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
     guard !frameHashes || I.format.name == WildWorldImporter.format.name,
-      !frameHashes || video != .drop
+      !frameHashes || !isDropped
     else {
       throw TrajpackError(
         .usage,
         "--frame-hashes is for recordings with videos that are kept: leave it out"
-          + (video == .drop ? ", or give --video embed or link" : ""))
+          + (isDropped ? ", or give --video embed or link" : ""))
     }
     var options = try writing.options(of: I.self)
     options.skipsErrors = onError == .skip
@@ -222,7 +251,7 @@ struct Convert: Command {
   }
 
   /// The most remarks on recordings that are printed.
-  private static let mostRemarks = 20
+  static let mostRemarks = 20
 
   private func report<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ remarks: [String], _ console: Console

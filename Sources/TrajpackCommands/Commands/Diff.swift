@@ -1,5 +1,6 @@
 import Glibc
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackSources
 import TrajpackStore
 
@@ -9,7 +10,8 @@ struct Diff: Command {
   static let summary = "Compare two datasets, or a dataset and its source, in every value."
   static let discussion = """
     Compares by episode, stream, entity, channel and row; how the values are chunked, compressed and \
-    stored does not matter. Videos are compared by their digests. Says where the first difference of each \
+    stored does not matter. Videos are compared by their digests; where these differ, as after 'trajpack transcode', frame \
+    by frame. Says where the first difference of each \
     channel is, and exits with 1 where there is any.
 
     Recordings that are compared with a dataset are read with the options that its manifest keeps of its \
@@ -41,6 +43,13 @@ struct Diff: Command {
         help: "Recordings without a row in --values have none of them."),
     ]
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
+    parameters += [
+      .option(
+        "--media", to: \.media, value: "DIR", completes: .folders,
+        help: "The folder in which the folder that was converted lies, for linked videos."),
+      .flag(
+        "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
+    ]
     return parameters + [.flag("--json", to: \.json, help: "Print the outcome as JSON.")]
   }
   var first = ""
@@ -51,6 +60,8 @@ struct Diff: Command {
   var values: String?
   var valuesPartial = false
   var tables = TableReading()
+  var media: String?
+  var allowsOutside = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -62,6 +73,10 @@ struct Diff: Command {
     let a = try open(first, plan, &scratch, console)
     let b = try open(second, plan, &scratch, console)
     var comparison = try DatasetComparison(a, b, names: (first, second))
+    let frames = FrameComparison(try folder(first), try folder(second))
+    comparison.compareFrames = { (_, left, right) throws(TrajpackError) in
+      try frames.difference(left, right)
+    }
     comparison.compareIDs()
     let progress = console.progress("comparing", items: "episodes")
     progress.counters.expect(bytes: 0, items: comparison.ids.count)
@@ -108,6 +123,24 @@ struct Diff: Command {
         .data, "\(first) and \(second) differ in \(Human.count(result.differences.count, "places"))"
       )
     }
+  }
+
+  /// Where linked videos of one side are: below the folder that holds the recordings, or below --media.
+  private func folder(_ path: String) throws(TrajpackError) -> MediaFolder {
+    let folder = MediaFolder()
+    if Dataset.isDataset(path) {
+      if let media { try folder.set(media, allowsOutside: allowsOutside) }
+    } else if WildWorldImporter.recognises(path) {
+      var trimmed = path
+      while trimmed.count > 1, trimmed.hasSuffix("/") { trimmed.removeLast() }
+      // What is converted calls videos by the folder of the part: part/sample/file.
+      let isSample = WildWorldImporter.isOneSample(trimmed)
+      let isPart = WildWorldImporter.isPart(trimmed)
+      let base =
+        isSample ? "\(trimmed)/../.." : isPart ? "\(trimmed)/.." : trimmed
+      try folder.set(base, allowsOutside: true)
+    }
+    return folder
   }
 
   /// The split schemes of the same name that split otherwise. Of one that only one side has is told.

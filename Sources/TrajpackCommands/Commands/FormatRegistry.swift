@@ -15,11 +15,20 @@ enum FormatRegistry {
   /// The importer for some sources: of the format that is named, or that their content shows.
   static func importer(
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings,
+    transcoding targets: [String: VideoTarget] = [:], threads: Int = 1,
     series: SeriesOptions = SeriesOptions(), mapping: MappingOptions = MappingOptions(),
     values: String? = nil, valuesPartial: Bool = false
   ) throws(TrajpackError) -> any Importer {
-    let importer = try importer(
+    var importer = try importer(
       paths, from: from, wildworld: wildworld, series: series, mapping: mapping)
+    if !targets.isEmpty {
+      guard let samples = importer as? WildWorldImporter else {
+        throw TrajpackError(
+          .usage, "--video STREAM=FORM is for recordings with videos, and these have none")
+      }
+      importer = try TranscodingImporter(
+        samples, targets, threads: threads, isStopped: { Interrupt.isRequested })
+    }
     guard valuesPartial == false || values != nil else {
       throw TrajpackError(.usage, "--values-partial is for --values")
     }

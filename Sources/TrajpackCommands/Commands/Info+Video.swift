@@ -20,14 +20,17 @@ extension Info {
       let pixels = try metadata.optionalText("pixel_format") ?? ""
       let bytes = Human.bytes(try metadata.integer("bytes"))
       let isLinked = try metadata.text("stored") == "link"
+      let isChunked = try metadata.text("codec") == "chunks"
       let rotation = metadata.value["rotation"]?.double
       lines.append(
         ("\(track.stream.name): \(try metadata.text("codec")), \(size) \(pixels), "
           + "\(Human.count(track.count, "frames")), "
-          + (keys > 0
-            ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys)))"
-            : "no keyframe")
-          + ", \(bytes) \(isLinked ? "linked" : "embedded")"
+          + (isChunked
+            ? "each by itself"
+            : keys > 0
+              ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys)))"
+              : "no keyframe")
+          + ", \(bytes) \(isLinked ? "linked" : isChunked ? "before compression" : "embedded")"
           + (rotation.map { ", rotation by \(Human.figure($0))° not applied" } ?? "")).printable)
       if let said = remark(track.track, track.stream, metadata.value) {
         lines.append("  \(said)".printable)

@@ -99,7 +99,7 @@ final class Engine: @unchecked Sendable {
 
   /// Starts the threads; the corresponding C function is `pthread_create`.
   func start() throws(TrajpackError) {
-    frameSource = try setup.frames?.source()
+    frameSource = setup.frames?.source()
     planner.frameSource = frameSource
     for _ in 0..<threadCount {
       var thread = pthread_t()

@@ -47,7 +47,7 @@ struct FrameSetup: Sendable {
   }
 
   /// Where frames come from, for those who read together.
-  func source() throws(TrajpackError) -> FrameSource { try FrameSource(frameBytes: cache) }
+  func source() -> FrameSource { FrameSource(frameBytes: cache) }
 }
 
 extension Planner {

@@ -14,7 +14,7 @@ final class FrameReading: Sendable {
   private let state = Mutex(State())
 
   /// Bytes of decoded pictures that are kept: none, since an episode is read in pieces that do not overlap.
-  func source() throws(TrajpackError) -> FrameSource {
+  func source() -> FrameSource {
     tp_fork_install()
     // No child is born while the lock is held.
     tp_fork_gate_enter()
@@ -29,7 +29,7 @@ final class FrameReading: Sendable {
       return nil
     }
     if let known { return known }
-    let made = try FrameSource(frameBytes: 0)
+    let made = FrameSource(frameBytes: 0)
     state.withLock { $0.source = made }
     return made
   }
@@ -71,7 +71,7 @@ public struct TrackFrames {
     }
     let (asked, crop) = try Self.output(options)
     var output = asked
-    source = try dataset.frames.source()
+    source = dataset.frames.source()
     // Tracks are numbered through the dataset, so that these do.
     video = try source.video(
       shard, VideoKey(shard: 0, track: track), local: number, media: dataset.media)
@@ -185,7 +185,9 @@ public struct TrackFrames {
       "color_range": .string(video.facts.colorRange),
       "color_space": .string(video.facts.colorSpace),
       "rotation": video.facts.rotation.map { .double($0) } ?? .null,
-      "groups": .int(Int64((video.groups.max() ?? -1) + 1)),
+      "groups": .int(
+        Int64(video.facts.stored == nil ? (video.groups.max() ?? -1) + 1 : Int32(clamping: count))),
+      "prediction": video.facts.stored.map { .string($0.prediction.rawValue) },
     ])
   }
 }

@@ -139,7 +139,9 @@ extension FrameSelection.Stream {
 extension VideoFacts {
   /// Whether frames of both have one shape, whatever is asked for.
   fileprivate func looksLike(_ other: VideoFacts) -> Bool {
-    (width, height, pixelFormat) == (other.width, other.height, other.pixelFormat)
+    (width, height, pixelFormat, stored) == (
+      other.width, other.height, other.pixelFormat, other.stored
+    )
   }
 }
 

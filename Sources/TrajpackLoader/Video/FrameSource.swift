@@ -20,15 +20,18 @@ final class OpenVideo: @unchecked Sendable {
   let groups: [Int32]
   /// Bytes of memory that it takes, decoders aside.
   let bytes: Int
-  fileprivate let handle: OpaquePointer
+  /// `nil` for frames that are stored as samples, which have `places` instead.
+  fileprivate let handle: OpaquePointer?
+  /// Where each of the stored frames begins among the track's bytes.
+  fileprivate let places: [Int64]
   fileprivate let shard: Shard
   fileprivate let track: Int
   fileprivate let linked: LinkedVideo?
-  private let functions: tpv_functions
-  private let pool: PoolHandle
+  private let engine: VideoEngine?
 
   fileprivate init(
-    _ shard: Shard, track: Int, media: MediaFolder, _ functions: tpv_functions, _ pool: PoolHandle
+    _ shard: Shard, track: Int, media: MediaFolder,
+    _ engine: () throws(TrajpackError) -> VideoEngine
   ) throws(TrajpackError) {
     let numbers = shard.index.track(track)
     name =
@@ -36,14 +39,23 @@ final class OpenVideo: @unchecked Sendable {
       + "'\(shard.index.episode(numbers.episode).id)'"
     self.shard = shard
     self.track = track
-    (self.functions, self.pool) = (functions, pool)
     let facts = try VideoFacts(numbers.metadata, at: name)
     self.facts = facts
-    linked = facts.isLinked ? try media.open(facts, place: name) : nil
     let reader = TrackReader(shard, track: track, reader: BlockReader(shard, cache: 4 << 20))
     let table = try VideoPacketTable(reader, facts, place: name)
     frames = reader.count
     bytes = table.bytes
+    if let stored = facts.stored {
+      (handle, self.engine, linked) = (nil, nil, nil)
+      places = try Self.places(table, stored, name)
+      groups = (0..<Int32(frames)).map { $0 / Self.storedGroup }
+      return
+    }
+    places = []
+    let engine = try engine()
+    self.engine = engine
+    let (functions, pool) = (engine.functions, engine.pool)
+    linked = facts.isLinked ? try media.open(facts, place: name) : nil
     let length = linked.map { $0.file.length } ?? numbers.blob.count
     var opened: OpaquePointer?
     try facts.withStream(name: name) { (stream) throws(TrajpackError) in
@@ -88,7 +100,39 @@ final class OpenVideo: @unchecked Sendable {
     groups = found
   }
 
-  deinit { functions.free(handle) }
+  deinit { if let handle { engine?.functions.free(handle) } }
+
+  /// Stored frames that a thread reads together.
+  private static let storedGroup: Int32 = 8
+
+  private static func places(
+    _ table: VideoPacketTable, _ stored: StoredFrames, _ name: String
+  ) throws(TrajpackError) -> [Int64] {
+    var places = [Int64](repeating: -1, count: table.frame.count)
+    for (packet, frame) in table.frame.enumerated() {
+      guard places.indices.contains(Int(frame)), table.offset[packet] >= 0,
+        Int(table.size[packet]) == stored.bytes
+      else {
+        throw TrajpackError(
+          .data,
+          "\(name), frame \(frame): has \(table.size[packet]) bytes at \(table.offset[packet]), where stored frames of "
+            + "\(stored.width) × \(stored.height) have \(stored.bytes)")
+      }
+      places[Int(frame)] = table.offset[packet]
+    }
+    return places
+  }
+}
+
+/// The library of video codecs and a pool of its decoders.
+private final class VideoEngine: Sendable {
+  let functions: tpv_functions
+  let pool: PoolHandle
+
+  init(frameBytes: Int, decoderBytes: Int) throws(TrajpackError) {
+    functions = try VideoLibrary.functions()
+    pool = try PoolHandle(functions, frameBytes: frameBytes, decoderBytes: decoderBytes)
+  }
 }
 
 /// The pool of decoders, freed with the last video of it.
@@ -115,6 +159,10 @@ final class FrameSource: Sendable {
     var bytes = 0
     var clock: UInt64 = 0
     var readers: [BlockReaderOf] = []
+    /// Made for the first video that is packets.
+    var engine: VideoEngine?
+    /// Frames that were stored as samples and given out.
+    var storedFrames: Int64 = 0
   }
   private struct BlockReaderOf: @unchecked Sendable {
     // One thread has it at a time.
@@ -122,8 +170,7 @@ final class FrameSource: Sendable {
     var reader: BlockReader
   }
 
-  private let functions: tpv_functions
-  private let pool: PoolHandle
+  private let frameBytes: Int
   private let state = Mutex(State())
 
   /// Bytes of packet tables that are kept, and of idle decoders.
@@ -131,11 +178,17 @@ final class FrameSource: Sendable {
   static let decoderBytes = 64 << 20
 
   /// - Parameter frameBytes: Bytes of decoded pictures to keep.
+  init(frameBytes: Int) { self.frameBytes = frameBytes }
+
   /// - Throws: ``VideoLibrary/missing`` where the library is not loaded.
-  init(frameBytes: Int) throws(TrajpackError) {
-    functions = try VideoLibrary.functions()
-    pool = try PoolHandle(
-      functions, frameBytes: frameBytes, decoderBytes: Self.decoderBytes)
+  private func engine() throws(TrajpackError) -> VideoEngine {
+    if let known = state.withLock({ $0.engine }) { return known }
+    let made = try VideoEngine(frameBytes: frameBytes, decoderBytes: Self.decoderBytes)
+    return state.withLock { state in
+      if let other = state.engine { return other }
+      state.engine = made
+      return made
+    }
   }
 
   /// Opens the video of a track, or finds it open. `local`: the track's number in the shard, where the key has another.
@@ -152,7 +205,7 @@ final class FrameSource: Sendable {
     }
     if let known { return known }
     let made = try OpenVideo(
-      shard, track: local ?? key.track, media: media, functions, pool)
+      shard, track: local ?? key.track, media: media, engine)
     var gone: [OpenVideo] = []
     let kept = state.withLock { state -> OpenVideo in
       if let other = state.videos[key]?.video { return other }
@@ -183,6 +236,10 @@ final class FrameSource: Sendable {
     try video.linked?.check()
     let reading = PacketReading(video, reader(for: video))
     defer { give(reading.reader, of: video) }
+    if let stored = video.facts.stored {
+      return try read(video, stored, frames, as: output, reading)
+    }
+    let functions = try engine().functions
     var request = tpv_request()
     request.output = output
     request.threads = Int32(threads)
@@ -200,10 +257,39 @@ final class FrameSource: Sendable {
     try video.linked?.check()
   }
 
+  /// Reads frames that are stored as samples.
+  private func read(
+    _ video: OpenVideo, _ stored: StoredFrames, _ frames: [tpv_frame], as output: tpv_output,
+    _ reading: PacketReading
+  ) throws(TrajpackError) {
+    let packed = ByteBuffer(stored.bytes)
+    let samples = ByteBuffer(stored.bytes)
+    guard let from = packed.bytes.baseAddress, let to = samples.bytes.baseAddress else { return }
+    var last: Int64 = -1
+    for frame in frames.sorted(by: { $0.frame < $1.frame }) {
+      if frame.frame != last {
+        guard video.places.indices.contains(Int(frame.frame)) else {
+          throw TrajpackError(.usage, "\(video.name): there is no frame \(frame.frame)")
+        }
+        try within("\(video.name), frame \(frame.frame)") { () throws(TrajpackError) in
+          try reading.read(video.places[Int(frame.frame)], into: packed.bytes)
+        }
+        stored.restore(from, into: to)
+        last = frame.frame
+      }
+      try stored.write(to, as: output, into: frame, name: video.name)
+    }
+    let count = Int64(frames.count)
+    state.withLock { $0.storedFrames += count }
+  }
+
   /// What was decoded and what is held.
   var counts: tpv_counts {
+    let (engine, stored) = state.withLock { ($0.engine, $0.storedFrames) }
     var counts = tpv_counts()
-    functions.pool_counts(pool.pointer, &counts)
+    if let engine { engine.functions.pool_counts(engine.pool.pointer, &counts) }
+    counts.frames += stored
+    counts.packets += stored
     return counts
   }
 

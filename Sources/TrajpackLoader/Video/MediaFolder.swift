@@ -85,6 +85,11 @@ public final class MediaFolder: Sendable {
     return linked
   }
 
+  /// The file of a linked video whose track has these metadata, compared with its length and SHA-256; see above.
+  package func file(_ metadata: JSONValue, place: String) throws(TrajpackError) -> LocalFile {
+    try open(try VideoFacts(metadata.text(), at: place), place: place).file
+  }
+
   private static func real(_ path: String) -> String? {
     guard !path.utf8.contains(0), let found = realpath(path, nil) else { return nil }
     defer { free(found) }

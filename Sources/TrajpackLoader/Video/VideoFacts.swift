@@ -21,6 +21,8 @@ struct VideoFacts: Sendable, Equatable {
   var needsContainer: Bool
   /// Packets that are no rows but that the decoder needs: offset, size, pts, dts, keyframe.
   var hidden: [[Int]] = []
+  /// How frames lie in the archive that are stored as samples; `nil` where they are packets of a video codec.
+  var stored: StoredFrames?
   /// What has decoded the frames whose checksums are kept, where that matters.
   var hashDecoder: String?
   /// Degrees clockwise that a player turns the pictures; frames are as they are stored.
@@ -47,6 +49,7 @@ struct VideoFacts: Sendable, Equatable {
         .data, "\(place): \(width) × \(height) pixels is no size of a picture that can be decoded")
     }
     container = try reader.optionalText("container") ?? ""
+    stored = try StoredFrames(reader, codec: codec, width: width, height: height)
     isLinked = try reader.text("stored") == "link"
     file = try reader.text("file")
     bytes = try reader.integer("bytes")
@@ -118,6 +121,7 @@ struct VideoFacts: Sendable, Equatable {
 extension VideoFacts {
   /// What frames of a video are, with what `output` leaves open settled.
   func layout(_ output: tpv_output, name: String) throws(TrajpackError) -> tpv_layout {
+    if let stored { return try stored.layout(output, name: name) }
     let functions = try VideoLibrary.functions()
     var output = output
     var layout = tpv_layout()

@@ -140,9 +140,11 @@ struct CarriedValues: Sendable {
   private let annotations: ValueAnnotations?
   private let rows: [String: Int]
 
+  /// None where `dataset` is `nil`.
+  ///
   /// - Throws: A data error where the side file of values is damaged.
-  init(_ dataset: Dataset) throws(TrajpackError) {
-    let annotations = try dataset.valueAnnotations()
+  init(_ dataset: Dataset?) throws(TrajpackError) {
+    let annotations = try dataset?.valueAnnotations()
     self.annotations = annotations
     rows = Dictionary(
       (annotations?.ids ?? []).enumerated().map { ($1, $0) },

@@ -49,30 +49,36 @@ extension Conversion {
       let (source, taken) = (source, batch.taken)
       var bad: (at: Int, error: TrajpackError)?
       var remarks: [(id: String, text: String)] = []
-      try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
-        try Self.trying(skips) { () throws(TrajpackError) in
-          try within(taken[at].recording.path) { () throws(TrajpackError) in
-            try source.draft(taken[at].recording, taken[at].examination, schema)
+      do throws(TrajpackError) {
+        try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
+          try Self.trying(skips) { () throws(TrajpackError) in
+            try within(taken[at].recording.path) { () throws(TrajpackError) in
+              try source.draft(taken[at].recording, taken[at].examination, schema)
+            }
           }
-        }
-      } each: { (at, found) throws(TrajpackError) in
-        let recording = taken[at].recording
-        switch found {
-        case .value(let draft):
-          events.began(recording)
-          if let read = events.read {
-            // What is written counts like another reading of the files.
-            let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
-            writer.tookBytes = { read(Int(Double($0) * share)) }
+        } each: { (at, found) throws(TrajpackError) in
+          let recording = taken[at].recording
+          switch found {
+          case .value(let draft):
+            events.began(recording)
+            if let read = events.read {
+              // What is written counts like another reading of the files.
+              let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
+              writer.tookBytes = { read(Int(Double($0) * share)) }
+            }
+            try writer.append(draft)
+            remarks += draft.remarks.map { (recording.id, $0) }
+            if told.insert(recording.id).inserted { events.wrote(recording) }
+          case .error(let error):
+            bad = (at, error)
+            return false
           }
-          try writer.append(draft)
-          remarks += draft.remarks.map { (recording.id, $0) }
-          if told.insert(recording.id).inserted { events.wrote(recording) }
-        case .error(let error):
-          bad = (at, error)
-          return false
+          return !events.isInterrupted()
         }
-        return !events.isInterrupted()
+      } catch {
+        // A draft that takes long ends itself when the user wants to stop.
+        if events.isInterrupted() { return nil }
+        throw error
       }
       if events.isInterrupted() { return nil }
       if let bad {
@@ -80,9 +86,16 @@ extension Conversion {
         leaveOut(bad.at, bad.error, &batch)
         continue
       }
+      let receipt = try writer.commit(replacing: expected != nil, expected: expected)
+      do throws(TrajpackError) {
+        try source.check(shard: path)
+      } catch {
+        try? FileSystem.remove(path)
+        throw error
+      }
       return Written(
-        receipt: try writer.commit(replacing: expected != nil, expected: expected),
-        schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed, remarks: remarks)
+        receipt: receipt, schema: schema, numbers: batch.taken.map(\.number), failed: batch.failed,
+        remarks: remarks)
     }
   }
 

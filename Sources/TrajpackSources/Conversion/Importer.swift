@@ -87,6 +87,9 @@ public protocol Importer: Sendable {
     for examined: [(Recording, Examination)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema
 
+  /// Looks at a shard that was written from the drafts, before it is acknowledged; what it throws ends the conversion.
+  func check(shard path: String) throws(TrajpackError)
+
   /// Reads a recording into rows of a schema.
   func draft(
     _ recording: Recording, _ examination: Examination, _ schema: Schema
@@ -105,6 +108,9 @@ extension Importer {
 
   /// No description of how streams were read.
   public func reading(of streams: [String: [Stream]]) -> [JSONValue] { [] }
+
+  /// No check of written shards.
+  public func check(shard path: String) {}
 
   /// One schema holds all recordings.
   public func beginsShard(_ number: Int) -> Bool { false }

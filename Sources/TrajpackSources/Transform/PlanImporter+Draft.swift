@@ -108,7 +108,7 @@ extension PlanImporter {
         draft.rows = try schema.blockRows(of: stream, written.channels, count: written.count)
       }
       if track.blob.count > 0, schema.streams[stream].blob != nil {
-        draft.bytes = try blob(rows.track(number))
+        draft.bytes = .made(ArchivedBytes(rows.shard, track: number))
       }
       tracks.append(draft)
     }
@@ -145,18 +145,5 @@ extension PlanImporter {
       }
     }
     return spools.map { ChannelRows(spool: $0) }
-  }
-
-  /// The bytes that rows of text and packets point into, as they are.
-  private func blob(_ track: TrackReader) throws(TrajpackError) -> TrackDraft.Bytes {
-    let spool = RowSpool()
-    let length = track.track.blob.count
-    var at = 0
-    while at < length {
-      let end = min(at + 1 << 20, length)
-      try spool.append(try track.bytes(at..<end))
-      at = end
-    }
-    return .spool(spool, 0..<length)
   }
 }

@@ -25,16 +25,19 @@ public struct PlanImporter: Importer {
 
   /// Binds a plan to a dataset.
   ///
+  /// - Parameter foldsValues: Whether values that were set on the dataset afterwards become those of the shards.
   /// - Throws: `.usage` where a step does not fit what the dataset holds, or is unresolved.
   public init(
-    _ dataset: Dataset, _ plan: Plan, version: String
+    _ dataset: Dataset, _ plan: Plan, version: String, foldsValues: Bool = true
   ) throws(TrajpackError) {
-    try self.init(try EpisodeSource(dataset), plan, version: version)
+    try self.init(
+      try EpisodeSource(dataset), plan, version: version, foldsValues: foldsValues)
   }
 
   /// - Parameter fittedBy: What names the split scheme that steps were fitted to; `nil` for none.
   init(
-    _ source: EpisodeSource, _ plan: Plan, version: String, fittedBy: String? = nil
+    _ source: EpisodeSource, _ plan: Plan, version: String, foldsValues: Bool = true,
+    fittedBy: String? = nil
   ) throws(TrajpackError) {
     self.source = source
     self.plan = plan
@@ -56,7 +59,7 @@ public struct PlanImporter: Importer {
     }
     numbers = Dictionary(
       source.places.enumerated().map { ($1.id, $0) }, uniquingKeysWith: { first, _ in first })
-    let values = try CarriedValues(source.dataset)
+    let values = try CarriedValues(foldsValues ? source.dataset : nil)
     self.values = values
     options = .record([
       "plan": plan.json, "plan_digest": .string(plan.digest),

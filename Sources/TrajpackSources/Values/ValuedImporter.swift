@@ -60,6 +60,9 @@ public struct ValuedImporter<Source: Importer>: Importer {
   }
 
   /// See ``Importer``.
+  public func check(shard path: String) throws(TrajpackError) { try source.check(shard: path) }
+
+  /// See ``Importer``.
   public func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     try source.examine(recording)
   }

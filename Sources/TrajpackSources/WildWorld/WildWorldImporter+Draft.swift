@@ -27,7 +27,8 @@ extension WildWorldImporter {
       let file = WildWorldVideo.files.first { $0.0 == video.stream }?.1 ?? ""
       tracks.append(
         try video.draft(
-          stream: stream, schema: schema, rate: settings.rate, mode: settings.video,
+          stream: stream, schema: schema, rate: settings.rate,
+          mode: settings.mode(of: video.stream),
           limit: seen.isByTime ? nil : seen.frames,
           place: "\(sample.place)/\(file)"))
     }

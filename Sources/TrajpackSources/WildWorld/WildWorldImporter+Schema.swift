@@ -34,7 +34,8 @@ extension WildWorldImporter {
     for (stream, _) in WildWorldVideo.files {
       let videos = examined.flatMap { $0.1.seen.videos.filter { $0.stream == stream } }
       guard !videos.isEmpty else { continue }
-      let bytes = settings.video == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
+      let bytes =
+        settings.mode(of: stream) == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
       plans.append(
         WildWorldVideo.plan(
           stream, bytes: bytes, hashes: settings.hashesFrames,

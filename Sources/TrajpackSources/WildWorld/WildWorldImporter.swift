@@ -6,7 +6,7 @@ import TrajpackVideo
 /// and `depth.mkv` (any may be missing), a `data_part<x>` folder of samples, or a folder of parts.
 ///
 /// Layout and conventions: README of https://github.com/AlayaLab/WildWorld, read 2026-07-20.
-public struct WildWorldImporter: Importer {
+public struct WildWorldImporter: VideoImporter {
   /// What happens where the files of a sample differ in frames.
   public enum Mismatch: String, Sendable, CaseIterable {
     /// The conversion stops.
@@ -23,6 +23,8 @@ public struct WildWorldImporter: Importer {
   public struct Settings: Sendable {
     /// What becomes of the videos.
     public var video = VideoMode.embed
+    /// Streams that are taken in whatever is said of videos: they are transcoded.
+    public var embedded: Set<String> = []
     /// What happens where files differ in frames.
     public var mismatch = Mismatch.refuse
     /// Whether a checksum of each decoded frame is kept.
@@ -32,6 +34,9 @@ public struct WildWorldImporter: Importer {
 
     /// The defaults.
     public init() {}
+
+    /// What becomes of the video of a stream.
+    func mode(of stream: String) -> VideoMode { embedded.contains(stream) ? .embed : video }
 
     /// Reads what a manifest keeps of a conversion, but for what became of the videos.
     public init(json: JSONValue) {
@@ -67,6 +72,9 @@ public struct WildWorldImporter: Importer {
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
   /// The names of its videos.
   public static let videoNames: Set<String> = ["rgb.mp4", "depth.mkv"]
+
+  /// The streams that they become.
+  public static let videoStreams = ["rgb", "depth"]
 
   /// The settings that change what is written.
   public var options: JSONValue {
@@ -123,7 +131,8 @@ public struct WildWorldImporter: Importer {
         if graphs[part] == nil { graphs[part] = try Self.edges(inPart: part) }
         let edges = graphs[part] ?? [:]
         let files = Self.fileNames.filter { name in
-          !(settings.video != .embed && (name.hasSuffix(".mp4") || name.hasSuffix(".mkv")))
+          WildWorldVideo.files.first { $0.1 == name }.map { settings.mode(of: $0.0) == .embed }
+            ?? true
         }.map { "\(folder)/\($0)" }
         let id = FileSystem.name(of: folder)
         var lines = Self.fileNames.map { Recording.fingerprint(of: "\(folder)/\($0)") }
@@ -160,6 +169,14 @@ public struct WildWorldImporter: Importer {
         "note": .string("\(settings.rate) frames a second"),
       ])
     ]
+  }
+
+  /// Whether a folder is one sample.
+  public static func isOneSample(_ folder: String) -> Bool { hasSampleFiles(folder) }
+
+  /// Whether a folder is a part: samples lie in it.
+  public static func isPart(_ folder: String) -> Bool {
+    ((try? FileSystem.names(in: folder)) ?? []).contains { hasSampleFiles("\(folder)/\($0)") }
   }
 
   private static func hasSampleFiles(_ folder: String) -> Bool {
@@ -210,6 +227,25 @@ public struct WildWorldImporter: Importer {
     }
   }
 
+  /// What is known of the videos of a sample.
+  public func videos(
+    _ recording: Recording, _ examination: WildWorldExaminationResult
+  ) -> [VideoSummary] {
+    examination.seen.videos.map { video in
+      VideoSummary(
+        stream: video.stream, width: Int(video.index.stream.width),
+        height: Int(video.index.stream.height), pixelFormat: video.index.stream.pixelFormat,
+        frames: min(video.frames, examination.seen.frames), bytes: Int(video.index.byteCount))
+    }
+  }
+
+  /// There is none: what is transcoded is embedded; see ``VideoImporter``.
+  public func linked(
+    _ metadata: JSONValue, name: String
+  ) throws(TrajpackError) -> TrackDraft.Bytes {
+    throw TrajpackError(.usage, "\(name): the video is not taken in, so it cannot be transcoded")
+  }
+
   func sample(_ recording: Recording) throws(TrajpackError) -> Sample {
     guard let sample = samples[recording.path] else {
       throw TrajpackError(.usage, "the recording is not of this source")
@@ -255,7 +291,7 @@ public struct WildWorldImporter: Importer {
       counts.append(("skeleton.npz", nil))
     }
     for (stream, name) in WildWorldVideo.files {
-      guard settings.video != .drop, let file = try path(name) else {
+      guard settings.mode(of: stream) != .drop, let file = try path(name) else {
         counts.append((name, nil))
         continue
       }

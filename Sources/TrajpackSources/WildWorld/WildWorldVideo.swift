@@ -129,7 +129,7 @@ struct WildWorldVideo: Sendable {
           case "time": put(index.packets.pts[packet] &- first)
           default:
             let flags = index.packets.flags[packet]
-            put(flags.intersection([.keyframe, .gradual]) == .keyframe ? 1 : 0)
+            put(flags.isExactKeyframe ? 1 : 0)
           }
         }
       }
@@ -195,53 +195,25 @@ struct WildWorldVideo: Sendable {
     _ file: LocalFile, _ mode: VideoMode, _ place: String, rows: Int, isHashed: Bool,
     rate: Rational, byTime: Bool
   ) throws(TrajpackError) -> JSONValue {
-    let video = index.stream
     let digest = try watch.file(path).sha256()
-    return .record([
-      "file": .string(place), "bytes": .int(Int64(file.length)),
-      "sha256": .string(digest),
-      "stored": .string(mode.rawValue), "container": .string(index.container),
-      "codec": .string(video.codec), "width": .int(Int64(video.width)),
-      "height": .int(Int64(video.height)),
-      "pixel_format": .string(video.pixelFormat), "color_range": .string(video.colorRange),
-      "color_space": .string(video.colorSpace),
-      "time_base": .array([.int(Int64(video.timeBase.num)), .int(Int64(video.timeBase.den))]),
-      "extradata": video.extradata.isEmpty ? nil : .string(hexadecimal(video.extradata)),
-      "rotation": video.rotation.map { .double($0) },
-      "frames_by": byTime ? "time" : nil,
-      "frame_hash": isHashed ? Self.hashFacts(video.codec) : nil,
-      "needs_container": index.packets.flags.contains { $0.contains(.sideData) } ? true : nil,
-      "hidden_packets": hidden(rows: rows),
-      // Only where they are not what the clock and the rows say.
-      FrameSpacing.member: byTime ? nil : spacing.flatMap { $0.json(at: rate) },
-      "file_frames": order.frameCount > rows ? .int(Int64(order.frameCount)) : nil,
-      "other_streams": index.others.isEmpty
-        ? nil
-        : .array(
-          index.others.map { .record(["kind": .string($0.kind), "codec": .string($0.codec)]) }),
-    ])
-  }
-
-  /// The packets that are no rows and that decoding the rows may need: those that are never shown, or after the last
-  /// row, up to the last packet that is a row. Offset, size, pts, dts and keyframe of each.
-  private func hidden(rows: Int) -> JSONValue? {
-    guard let last = order.packetOfFrame.prefix(rows).max() else { return nil }
-    let hidden = (0..<Int(last)).filter {
-      order.frameOfPacket[$0] < 0 || order.frameOfPacket[$0] >= rows
+    let members = VideoRecord(index: index, order: order).members(
+      rows: rows, bytes: file.length, sha256: digest)
+    var metadata = JSONValue.record(["file": .string(place)])
+    for (name, value) in members {
+      metadata.set(name, value)
+      switch name {
+      case "sha256": metadata.set("stored", .string(mode.rawValue))
+      case "rotation":
+        metadata.set("frames_by", byTime ? "time" : nil)
+        metadata.set("frame_hash", isHashed ? Self.hashFacts(index.stream.codec) : nil)
+      case "hidden_packets":
+        // Only where they are not what the clock and the rows say.
+        metadata.set(FrameSpacing.member, byTime ? nil : spacing.flatMap { $0.json(at: rate) })
+        metadata.set(
+          "file_frames", order.frameCount > rows ? .int(Int64(order.frameCount)) : nil)
+      default: break
+      }
     }
-    guard !hidden.isEmpty else { return nil }
-    return .array(
-      hidden.map { packet in
-        let isKey = index.packets.flags[packet].intersection([.keyframe, .gradual]) == .keyframe
-        return .array([
-          .int(index.packets.offset[packet]), .int(Int64(index.packets.size[packet])),
-          .int(index.packets.pts[packet]), .int(index.packets.dts[packet]), .int(isKey ? 1 : 0),
-        ])
-      })
-  }
-
-  private func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef")
-    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    return metadata
   }
 }
