@@ -91,7 +91,7 @@ final class ParquetFile: Sendable {
 
   /// Hands over the pages of a leaf, of all row groups, one after another.
   func read(
-    _ column: ParquetColumn, _ body: (borrowing ParquetPage) throws(TrajpackError) -> Void
+    _ column: ParquetColumn, _ body: (ParquetPage) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     for group in metadata.groups.indices { try read(column, group: group, body) }
   }
@@ -99,7 +99,7 @@ final class ParquetFile: Sendable {
   /// Hands over the pages of a leaf in a row group.
   func read(
     _ column: ParquetColumn, group: Int,
-    _ body: (borrowing ParquetPage) throws(TrajpackError) -> Void
+    _ body: (ParquetPage) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     var pages = ParquetPages(file, column, metadata.groups[group].chunks[column.number])
     while true {

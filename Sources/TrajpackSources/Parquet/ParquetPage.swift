@@ -289,7 +289,7 @@ struct ParquetPages {
         page.present = page.definition.reduce(0) { $0 + ($1 == most ? 1 : 0) }
       }
     }
-    try values(header.encoding, values, &page)
+    try self.values(header.encoding, values, &page)
   }
 
   /// The bits of levels up to a number.
