@@ -18,13 +18,19 @@ enum LeRobot: MappedFormat {
   private static let numbering = ["timestamp", "frame_index", "episode_index", "index"]
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    !options.isMapping && !files.sources.isEmpty
+    !files.sources.isEmpty
       && files.sources.allSatisfy { LeRobotInfo.recognises($0) }
   }
 
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
+    guard !options.isMapping, options.time == nil, options.timeUnit == nil else {
+      throw TrajpackError(
+        .usage,
+        "--episodes, --ends, --terminals, --axes, --map and --time are not for LeRobot datasets, which say all of it"
+      )
+    }
     guard options.rate == nil else {
       throw TrajpackError(
         .usage, "--rate: a LeRobot dataset states its own rate (fps of meta/info.json)")
@@ -68,7 +74,8 @@ enum LeRobot: MappedFormat {
     for episode in episodes {
       let path = "\(folder)/\(episode.file)"
       var recording = MappedRecording(
-        id: prefix + "episode_" + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
+        id: prefix + "episode_"
+          + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
           + "\(episode.index)", path: path)
       recording.bytes = max(bytes / max(rows, 1) * episode.length, 1)
       recording.fingerprint = Recording.fingerprint(of: path)
@@ -146,7 +153,8 @@ enum LeRobot: MappedFormat {
           guard let place = places[numbers[row]] else {
             throw TrajpackError(
               .data,
-              "\(table.file.path): row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name")
+              "\(table.file.path): row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
+            )
           }
           withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
         }
@@ -172,7 +180,8 @@ enum LeRobot: MappedFormat {
           throw TrajpackError(
             .data,
             "\(table.file.path): row \(range.lowerBound + row): 'timestamp' is \(time) s where row \(row) of episode "
-              + "\(episode.index) lies at \(Double(row) / rate) s by the \(info.fps) frames a second of meta/info.json")
+              + "\(episode.index) lies at \(Double(row) / rate) s by the \(info.fps) frames a second of meta/info.json"
+          )
         }
       }
     }
@@ -181,7 +190,8 @@ enum LeRobot: MappedFormat {
       where number != row {
         throw TrajpackError(
           .data,
-          "\(table.file.path): row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected")
+          "\(table.file.path): row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected"
+        )
       }
     }
   }

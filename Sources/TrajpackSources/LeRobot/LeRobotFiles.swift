@@ -36,7 +36,8 @@ final class LeRobotFiles: Sendable {
     guard rows.count == episode.length else {
       throw TrajpackError(
         .data,
-        "\(path): episode \(episode.index) has \(rows.count) rows, and \(episode.length) in the dataset's metadata")
+        "\(path): episode \(episode.index) has \(rows.count) rows, and \(episode.length) in the dataset's metadata"
+      )
     }
     return (table, rows)
   }
@@ -49,7 +50,8 @@ final class LeRobotFiles: Sendable {
       guard ranges.updateValue(first..<row + 1, forKey: numbers[row]) == nil else {
         throw TrajpackError(
           .data,
-          "\(table.file.path): the rows of episode \(numbers[row]) do not lie together (row \(first))")
+          "\(table.file.path): the rows of episode \(numbers[row]) do not lie together (row \(first))"
+        )
       }
       first = row + 1
     }

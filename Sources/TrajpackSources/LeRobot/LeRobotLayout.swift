@@ -46,7 +46,8 @@ struct LeRobotLayout {
       else {
         throw TrajpackError(
           .data,
-          "\(file.path): column '\(column.name)' is absent or of another type than in \(first.path)")
+          "\(file.path): column '\(column.name)' is absent or of another type than in \(first.path)"
+        )
       }
     }
   }
@@ -143,7 +144,8 @@ struct LeRobotLayout {
   ) -> (ElementType, Channel.Missing) {
     if own.isFloat { return (own, .nan) }
     let stated = ElementType(rawValue: feature.type) ?? own
-    let type = stated.isFloat || stated == .bytes || (stated == .bool) != (own == .bool) ? own : stated
+    let type =
+      stated.isFloat || stated == .bytes || (stated == .bool) != (own == .bool) ? own : stated
     guard nullable.contains(leaf.name) else { return (type, .never) }
     switch type {
     case .bool: return (.int8, .sentinel)

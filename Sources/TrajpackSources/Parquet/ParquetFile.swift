@@ -41,7 +41,8 @@ final class ParquetFile: Sendable {
       }
       guard end[4...].elementsEqual(Self.mark) else {
         throw TrajpackError(
-          .data, "the file does not end with PAR1; it was cut short, or its writer did not finish it")
+          .data,
+          "the file does not end with PAR1; it was cut short, or its writer did not finish it")
       }
       let count = end[..<4].reversed().reduce(0) { $0 << 8 | Int($1) }
       guard count > 0, count <= file.length - 12 else {
@@ -79,7 +80,9 @@ final class ParquetFile: Sendable {
   /// The columns of the table, in order.
   var names: [String] {
     var names: [String] = []
-    for column in metadata.columns where names.last != column.path[0] { names.append(column.path[0]) }
+    for column in metadata.columns where names.last != column.path[0] {
+      names.append(column.path[0])
+    }
     return names
   }
 

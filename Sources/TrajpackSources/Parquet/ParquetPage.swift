@@ -39,7 +39,8 @@ struct ParquetPages {
 
   private static let encodings = [
     0: "PLAIN", 2: "PLAIN_DICTIONARY", 3: "RLE", 4: "BIT_PACKED", 5: "DELTA_BINARY_PACKED",
-    6: "DELTA_LENGTH_BYTE_ARRAY", 7: "DELTA_BYTE_ARRAY", 8: "RLE_DICTIONARY", 9: "BYTE_STREAM_SPLIT",
+    6: "DELTA_LENGTH_BYTE_ARRAY", 7: "DELTA_BYTE_ARRAY", 8: "RLE_DICTIONARY",
+    9: "BYTE_STREAM_SPLIT",
   ]
   private static let codecs = [
     0: "UNCOMPRESSED", 1: "SNAPPY", 2: "GZIP", 3: "LZO", 4: "BROTLI", 5: "LZ4", 6: "ZSTD",
@@ -113,7 +114,8 @@ struct ParquetPages {
           }
         }
         hasDictionary = true
-      default: continue  // an index page, or a kind of a later version that says it may be passed over
+      // An index page, or a kind of a later version.
+      default: continue
       }
     }
     return false

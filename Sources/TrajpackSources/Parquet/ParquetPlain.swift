@@ -3,7 +3,8 @@ import TrajpackFormat
 /// Values that stand one after another (Parquet's PLAIN encoding).
 enum ParquetPlain {
   static func read(
-    _ bytes: UnsafeRawBufferPointer, _ column: ParquetColumn, _ count: Int, _ page: inout ParquetPage
+    _ bytes: UnsafeRawBufferPointer, _ column: ParquetColumn, _ count: Int,
+    _ page: inout ParquetPage
   ) throws(TrajpackError) {
     func short() -> TrajpackError {
       TrajpackError(
