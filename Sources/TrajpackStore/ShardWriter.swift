@@ -497,7 +497,7 @@ func littleEndian<Integer: FixedWidthInteger>(_ numbers: [Integer]) -> [UInt8] {
 
 extension Array where Element == UInt8 {
   /// `withUnsafeBytes` with a typed error, which the standard library's cannot throw.
-  func withUnsafeBytesThrowing<Result>(
+  package func withUnsafeBytesThrowing<Result>(
     _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
     let outcome: Swift.Result<Result, TrajpackError> = withUnsafeBytes { bytes in

@@ -162,7 +162,6 @@ def test_known_formats_are_named(trajpack, tmp_path, name, content, word):
 
 
 @pytest.mark.parametrize("files,word", [
-    ({"meta/info.json": '{"codebase_version": "v3.0"}'}, "a LeRobot v3.0 dataset"),
     ({"dataset_info.json": "{}", "features.json": "{}"}, "a TFDS dataset"),
     ({"zarr.json": "{}"}, "a Zarr store"), ({"metadata.json": '{"data_format": "arrow"}'}, "Minari dataset in Arrow"),
 ])

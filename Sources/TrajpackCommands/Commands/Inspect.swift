@@ -4,9 +4,9 @@ import TrajpackSources
 /// `trajpack inspect`: the arrays of a foreign file, and how it can be converted.
 struct Inspect: Command {
   static let name = "inspect"
-  static let summary = "Show the arrays of an HDF5 file or .npz, and the options that map it."
+  static let summary = "Show the arrays of an HDF5, .npz or Parquet file, and how to map it."
   static let discussion = """
-    Prints every group and array with its type and shape, says which format it is, and where it is none that is \
+    Prints every group and array, or column, with its type and shape, says which format it is, and where it is none that is \
     known proposes the options of 'trajpack convert' that map its arrays to episodes and streams.
     """
   static var examples: [Example] {
@@ -17,7 +17,8 @@ struct Inspect: Command {
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("FILE", to: \.file, completes: .files, help: "An HDF5 file, .npz or .npy."),
+      .positional(
+        "FILE", to: \.file, completes: .files, help: "An HDF5, .npz, .npy or Parquet file."),
       .option(
         "--lines", to: \.most, value: "N", in: 1...,
         help: "The most lines of the tree that are printed."),

@@ -71,9 +71,6 @@ public enum UnreadFormat {
       else { return nil }
       return try? JSONValue(parsing: bytes)
     }
-    if let version = json("meta/info.json")?["codebase_version"]?.string {
-      return "a LeRobot \(version) dataset"
-    }
     if has("dataset_info.json"), has("features.json") { return "a TFDS dataset (RLDS among them)" }
     if has("metadata.yaml"), let names = try? FileSystem.names(in: path),
       names.contains(where: {

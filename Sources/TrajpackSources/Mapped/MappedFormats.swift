@@ -4,7 +4,8 @@ import TrajpackStore
 /// The formats that map arrays to streams; the first that recognises a source reads it.
 public enum MappedFormats {
   static let all: [any MappedFormat.Type] = [
-    Robomimic.self, ManiSkill.self, Minari.self, ALOHA.self, StableWorldModel.self, TheWell.self,
+    LeRobot.self, Robomimic.self, ManiSkill.self, Minari.self, ALOHA.self, StableWorldModel.self,
+    TheWell.self,
     PDEBench.self,
     NWB.self, Matlab73.self, NetCDF4.self, D4RL.self, MappedTree.self,
   ]

@@ -67,8 +67,8 @@ enum RowSource: Sendable {
   case tree(TreePart)
   /// Made when they are asked for: packed rows, little-endian.
   case made(@Sendable () throws(TrajpackError) -> [UInt8])
-  /// Texts or bytes, one a row, made when they are asked for.
-  case texts(@Sendable () throws(TrajpackError) -> [[UInt8]])
+  /// Texts or bytes, one a row, made when they are asked for; `nil` where there is none.
+  case texts(@Sendable () throws(TrajpackError) -> [[UInt8]?])
 }
 
 /// What a format has found in a source.

@@ -107,12 +107,16 @@ enum MappedRows {
     var writer = SpoolWriter()
     var rows = 0
     var at = filled
-    func add(_ text: [UInt8]) throws(TrajpackError) {
+    func add(_ text: [UInt8]?) throws(TrajpackError) {
+      rows += 1
+      guard let text else {
+        try writer.append(Int64(-1))
+        return try writer.append(Int64(0))
+      }
       try blob.append(text)
       try writer.append(Int64(at))
       try writer.append(Int64(text.count))
       at += text.count
-      rows += 1
     }
     switch source {
     case .tree(let part): try part.texts(add)

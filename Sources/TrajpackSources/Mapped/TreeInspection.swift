@@ -36,6 +36,10 @@ public struct TreeInspection: Sendable {
       }
       throw FileSystem.noFile(at: path)
     }
+    if ParquetFile.recognises(path) {
+      lines = Self.lines(try ParquetFile(path))
+      return
+    }
     let tree: any ArrayTree
     if HDF5File.recognises(path) {
       tree = try HDF5File(path)
@@ -48,13 +52,31 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data,
-        "\(path): is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz or .npy")
+        "\(path): is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz, .npy or Parquet"
+      )
     }
     lines = tree.nodes.map(Self.line)
     let index = TreeIndex(tree)
     if format == nil || format == "series" {
       (options, why) = try Self.proposal(index, isSeries: format != nil)
     }
+  }
+
+  /// The columns of a Parquet file.
+  private static func lines(_ file: ParquetFile) -> [Line] {
+    let groups = file.metadata.groups.count
+    let head = Line(
+      path: "/", level: 0, what: "\(file.rows) rows",
+      more: "\(groups) row group\(groups == 1 ? "" : "s"), by \(file.metadata.createdBy)")
+    return [head]
+      + file.columns.map { column in
+        let type =
+          column.physical.name + (column.logical.map { " (\($0))" } ?? "")
+          + (column.repetition > 0 ? ", lists of \(column.repetition) levels" : "")
+        return Line(
+          path: "/" + column.path[0], level: 1, what: type,
+          more: file.mayHaveNulls(column) ? "may have nulls" : "")
+      }
   }
 
   private static func line(_ node: TreeNode) -> Line {

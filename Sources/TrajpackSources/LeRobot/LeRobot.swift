@@ -1,0 +1,215 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// LeRobot datasets of versions 3.0, 2.1 and 2.0: tables of all features but videos. Layout after lerobot 0.6.1 and
+/// 0.3.3; see `docs/formats/lerobot.md`.
+enum LeRobot: MappedFormat {
+  static let format = FormatDescription(
+    name: "lerobot", summary: "LeRobot datasets (v3.0, v2.1)",
+    carries:
+      "every number, text and embedded picture, tasks, splits; null as not observed; videos are left out and named",
+    reads: true, writes: false)
+
+  /// The most tasks that are categories of a channel.
+  private static let mostCategories = 4096
+  /// Seconds by which a timestamp may differ from the number of its row divided by the rate, as in lerobot.
+  private static let tolerance = 1e-4
+  /// Columns that number rows and episodes, which is what rows and episodes of an archive are.
+  private static let numbering = ["timestamp", "frame_index", "episode_index", "index"]
+
+  static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
+    !files.sources.isEmpty
+      && files.sources.allSatisfy { LeRobotInfo.recognises($0) }
+  }
+
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    guard !options.isMapping, options.time == nil, options.timeUnit == nil else {
+      throw TrajpackError(
+        .usage,
+        "--episodes, --ends, --terminals, --axes, --map and --time are not for LeRobot datasets, which say all of it"
+      )
+    }
+    guard options.rate == nil else {
+      throw TrajpackError(
+        .usage, "--rate: a LeRobot dataset states its own rate (fps of meta/info.json)")
+    }
+    var source = MappedSource(recordings: [])
+    for path in files.sources {
+      var folder = path
+      while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
+      let prefix = files.sources.count > 1 ? "\(FileSystem.name(of: folder))/" : ""
+      try read(folder, prefix, options, &source)
+    }
+    return source
+  }
+
+  private static func read(
+    _ folder: String, _ prefix: String, _ options: MappingOptions, _ source: inout MappedSource
+  ) throws(TrajpackError) {
+    let info = try LeRobotInfo(folder)
+    let episodes = try info.episodes()
+    let tables = LeRobotFiles(folder)
+    var layout = LeRobotLayout(info, options)
+    var known: [String: TrajpackError?] = [:]
+    for episode in episodes where known[episode.file] == nil {
+      do throws(TrajpackError) {
+        try layout.look(ParquetFile("\(folder)/\(episode.file)"))
+        known[episode.file] = .some(nil)
+      } catch {
+        guard options.skipsErrors, error.fault == .data else { throw error }
+        known[episode.file] = error
+      }
+    }
+    let columns = try layout.columns()
+    source.leftOut += layout.leftOut.map { LeftOut(path: "\(prefix)\($0.path)", why: $0.why) }
+    if !layout.videos.isEmpty {
+      source.remarks.append(
+        "\(folder): the videos \(layout.videos.map { "'\($0)'" }.joined(separator: ", ")) are left out; "
+          + "videos of LeRobot datasets are not read")
+    }
+    let rows = episodes.reduce(0) { $0 + $1.length }
+    let bytes = known.keys.reduce(0) { $0 + FileSystem.size(of: "\(folder)/\($1)") }
+    for episode in episodes {
+      let path = "\(folder)/\(episode.file)"
+      var recording = MappedRecording(
+        id: prefix + "episode_"
+          + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
+          + "\(episode.index)", path: path)
+      recording.bytes = max(bytes / max(rows, 1) * episode.length, 1)
+      recording.fingerprint = Recording.fingerprint(of: path)
+      recording.split = info.split(episode.index)
+      recording.failure = known[episode.file] ?? nil
+      if episode.tasks.count == 1 {
+        recording.values.append(.init("task", .string(episode.tasks[0])))
+      }
+      recording.metadata.append(.init("tasks", .array(episode.tasks.map { .string($0) })))
+      recording.streams = streams(episode, columns, tables, info)
+      source.recordings.append(recording)
+    }
+    for name in ["codebase_version", "robot_type", "fps"] {
+      guard let value = info.json[name], value != .null,
+        !source.attributes.contains(where: { $0.name == name })
+      else { continue }
+      source.attributes.append(.init(name, value))
+    }
+    source.note = "LeRobot \(info.version), \(info.fps) frames a second"
+  }
+
+  private static func streams(
+    _ episode: LeRobotEpisode, _ columns: [LeRobotLayout.Column], _ tables: LeRobotFiles,
+    _ info: LeRobotInfo
+  ) -> [MappedStream] {
+    var steps: [MappedChannel] = []
+    var streams: [MappedStream] = []
+    let time = MappedStream.time(rate: info.fps)
+    for column in columns {
+      let channel = MappedChannel(column.channel, rows(episode, column, tables, info))
+      if column.isPicture {
+        streams.append(
+          MappedStream(name: column.name, count: episode.length, time: time, channels: [channel]))
+      } else {
+        steps.append(channel)
+      }
+    }
+    let main = MappedStream(
+      name: TreeLayout.main, count: episode.length, time: time, channels: steps)
+    return (steps.isEmpty ? [] : [main]) + streams
+  }
+
+  private static func rows(
+    _ episode: LeRobotEpisode, _ column: LeRobotLayout.Column, _ tables: LeRobotFiles,
+    _ info: LeRobotInfo
+  ) -> RowSource {
+    switch column.content {
+    case .texts(let leaf):
+      .texts { () throws(TrajpackError) in
+        let (table, range) = try tables.rows(episode)
+        try check(episode, table, range, info)
+        guard let own = table.file.column(leaf) else {
+          throw TrajpackError(.data, "\(table.file.path): has no column '\(leaf)'")
+        }
+        let texts = try table.texts(own)
+        var out: [[UInt8]?] = []
+        for row in range { out.append(try texts.text(row)) }
+        return out
+      }
+    case .numbers(let shape):
+      .made { () throws(TrajpackError) in
+        let (table, range) = try tables.rows(episode)
+        try check(episode, table, range, info)
+        let rows = try table.rows(
+          column.name, shape: shape, as: column.channel.type, missing: column.channel.missing)
+        return try table.bytes(rows, range)
+      }
+    case .categories(let places):
+      .made { () throws(TrajpackError) in
+        let (table, range) = try tables.rows(episode)
+        try check(episode, table, range, info)
+        let numbers = try table.integers(column.name)
+        var out: [UInt8] = []
+        for row in range {
+          guard let place = places[numbers[row]] else {
+            throw TrajpackError(
+              .data,
+              "\(table.file.path): row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
+            )
+          }
+          withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
+        }
+        return out
+      }
+    }
+  }
+
+  /// Compares the times and numbers of rows with the clock.
+  private static func check(
+    _ episode: LeRobotEpisode, _ table: ParquetTable, _ range: Range<Int>, _ info: LeRobotInfo
+  ) throws(TrajpackError) {
+    let rate = Double(info.fps.numerator) / Double(info.fps.denominator)
+    if !table.file.leaves("timestamp").isEmpty {
+      let rows = try table.rows("timestamp", shape: [], as: .float64, missing: .nan)
+      let times = try table.bytes(rows, range).withUnsafeBytes { bytes in
+        (0..<range.count).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
+      }
+      for (row, time) in times.enumerated() {
+        // float32 has less than 1e-4 s of precision beyond 1000 s.
+        let room = max(tolerance, Double(row) / rate * 1.2e-7)
+        guard abs(time - Double(row) / rate) <= room else {
+          throw TrajpackError(
+            .data,
+            "\(table.file.path): row \(range.lowerBound + row): 'timestamp' is \(time) s where row \(row) of episode "
+              + "\(episode.index) lies at \(Double(row) / rate) s by the \(info.fps) frames a second of meta/info.json"
+          )
+        }
+      }
+    }
+    if !table.file.leaves("frame_index").isEmpty {
+      for (row, number) in try table.integers("frame_index")[range].enumerated()
+      where number != row {
+        throw TrajpackError(
+          .data,
+          "\(table.file.path): row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected"
+        )
+      }
+    }
+  }
+
+  /// Whether a column is not a channel, because it numbers rows.
+  static func isNumbering(_ name: String) -> Bool { numbering.contains(name) }
+
+  /// The texts of a column of indices: their order as categories, and the place of each number.
+  static func categories(
+    _ info: LeRobotInfo, _ name: String
+  ) throws(TrajpackError) -> ([String], [Int64: Int32])? {
+    guard name.hasSuffix("_index") else { return nil }
+    let texts = try info.texts(String(name.dropLast(6)), name)
+    guard !texts.isEmpty, texts.count <= mostCategories, Set(texts.values).count == texts.count
+    else { return nil }
+    let order = texts.keys.sorted()
+    var places: [Int64: Int32] = [:]
+    for (place, number) in order.enumerated() { places[number] = Int32(place) }
+    return (order.map { texts[$0] ?? "" }, places)
+  }
+}

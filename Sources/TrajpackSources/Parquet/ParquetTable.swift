@@ -1,0 +1,162 @@
+import Synchronization
+import TrajpackFormat
+import TrajpackStore
+
+/// The columns of a Parquet file as rows; each is decoded when it is first asked for, and kept in a temporary file
+/// where it is long.
+final class ParquetTable: Sendable {
+  /// Rows of numbers.
+  struct Rows: Sendable {
+    var spool: RowSpool
+    var rowBytes: Int
+  }
+
+  /// Texts or bytes.
+  struct Texts: Sendable {
+    var spool: RowSpool
+    /// Where each ends in the spool.
+    var ends: [Int]
+    /// The rows that have none.
+    var absent: Set<Int>
+
+    func text(_ row: Int) throws(TrajpackError) -> [UInt8]? {
+      if absent.contains(row) { return nil }
+      let start = row == 0 ? 0 : ends[row - 1]
+      var failure: TrajpackError?
+      let bytes = [UInt8](unsafeUninitializedCapacity: ends[row] - start) { buffer, count in
+        do throws(TrajpackError) {
+          count = ends[row] - start
+          let part = UnsafeMutableRawBufferPointer(
+            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+          try spool.read(at: start, into: part)
+        } catch { failure = error }
+      }
+      if let failure { throw failure }
+      return bytes
+    }
+  }
+
+  let file: ParquetFile
+  private let numbers = Mutex<[String: Rows]>([:])
+  private let texts = Mutex<[String: Texts]>([:])
+
+  init(_ path: String) throws(TrajpackError) { file = try ParquetFile(path) }
+
+  /// The column of a name that has one leaf.
+  func column(_ name: String) throws(TrajpackError) -> ParquetColumn {
+    let leaves = file.leaves(name)
+    guard let first = leaves.first else {
+      throw TrajpackError(.data, "\(file.path): has no column '\(name)'")
+    }
+    guard leaves.count == 1 else {
+      throw TrajpackError(.data, "\(file.path): column '\(name)' is a struct, not numbers or text")
+    }
+    return first
+  }
+
+  /// Rows of numbers of a shape, each as `type`.
+  func rows(
+    _ name: String, shape: [Int], as type: ElementType, missing: Channel.Missing
+  ) throws(TrajpackError) -> Rows {
+    let column = try column(name)
+    return try numbers.withLock { (known) throws(TrajpackError) in
+      if let rows = known[name] { return rows }
+      var builder = try ParquetRowBuilder(file, column, shape, type, missing)
+      try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
+      let rows = try builder.finish()
+      known[name] = rows
+      return rows
+    }
+  }
+
+  /// Whole numbers, one a row.
+  func integers(_ name: String) throws(TrajpackError) -> [Int64] {
+    let rows = try rows(name, shape: [], as: .int64, missing: .never)
+    var bytes = [UInt8](repeating: 0, count: rows.spool.count)
+    try fill(&bytes, rows.spool, 0)
+    return bytes.withUnsafeBytes { bytes in
+      (0..<bytes.count / 8).map {
+        Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self))
+      }
+    }
+  }
+
+  /// The packed bytes of some rows.
+  func bytes(_ rows: Rows, _ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: range.count * rows.rowBytes)
+    try fill(&bytes, rows.spool, range.lowerBound * rows.rowBytes)
+    return bytes
+  }
+
+  private func fill(
+    _ bytes: inout [UInt8], _ spool: RowSpool, _ offset: Int
+  ) throws(TrajpackError) {
+    var failure: TrajpackError?
+    bytes.withUnsafeMutableBytes { out in
+      do throws(TrajpackError) { try spool.read(at: offset, into: out) } catch { failure = error }
+    }
+    if let failure { throw failure }
+  }
+
+  /// Texts or bytes, one a row: those of a leaf without lists.
+  func texts(_ column: ParquetColumn) throws(TrajpackError) -> Texts {
+    try texts.withLock { (known) throws(TrajpackError) in
+      if let found = known[column.name] { return found }
+      guard column.repetition == 0, column.physical == .bytes else {
+        throw TrajpackError(
+          .data, "\(file.path): column '\(column.name)' holds no text and no bytes")
+      }
+      let spool = RowSpool()
+      var ends: [Int] = []
+      var absent: Set<Int> = []
+      var last = 0
+      try file.read(column) { (page) throws(TrajpackError) in
+        try spool.append(page.values)
+        var next = 0
+        for i in 0..<page.count {
+          if page.definition.isEmpty || page.definition[i] == column.definition {
+            last += page.bytes(next).count
+            next += 1
+          } else {
+            absent.insert(ends.count)
+          }
+          ends.append(last)
+        }
+      }
+      guard ends.count == file.rows else {
+        throw TrajpackError(
+          .data, "\(file.path): column '\(column.name)' has \(ends.count) rows of \(file.rows)")
+      }
+      let found = Texts(spool: spool, ends: ends, absent: absent)
+      known[column.name] = found
+      return found
+    }
+  }
+
+  /// Texts of a column whose rows are lists of text, or texts.
+  func lists(_ name: String) throws(TrajpackError) -> [[String]] {
+    let column = try column(name)
+    guard column.physical == .bytes, column.repetition < 2 else {
+      throw TrajpackError(.data, "\(file.path): column '\(name)' holds no lists of text")
+    }
+    var out: [[String]] = []
+    try file.read(column) { (page) throws(TrajpackError) in
+      var next = 0
+      for i in 0..<page.count {
+        if page.repetition.isEmpty || page.repetition[i] == 0 { out.append([]) }
+        guard page.definition.isEmpty || page.definition[i] == column.definition else { continue }
+        guard !out.isEmpty else {
+          throw TrajpackError(.data, "\(file.path): column '\(name)' begins inside a list")
+        }
+        out[out.count - 1].append(
+          String(decoding: page.values[page.bytes(next)], as: UTF8.self))
+        next += 1
+      }
+    }
+    guard out.count == file.rows else {
+      throw TrajpackError(
+        .data, "\(file.path): column '\(name)' has \(out.count) rows of \(file.rows)")
+    }
+    return out
+  }
+}
