@@ -106,7 +106,8 @@ struct ParquetPages {
         guard header.encoding == 0 || header.encoding == 2 else { throw unread(header.encoding) }
         let stored = try file.bytes(start..<position)
         try stored.withUnsafeBytesThrowing { (stored) throws(TrajpackError) in
-          try decompressed(stored, header.raw) { (bytes) throws(TrajpackError) in
+          try Self.decompressed(stored, header.raw, chunk.codec, decompressor) {
+            (bytes) throws(TrajpackError) in
             guard header.values >= 0 else {
               throw TrajpackError(.data, "the dictionary does not state how many values it has")
             }
@@ -189,11 +190,12 @@ struct ParquetPages {
     return header
   }
 
-  private mutating func decompressed(
-    _ stored: UnsafeRawBufferPointer, _ count: Int,
+  /// Has `body` see what the stored bytes of a page decompress to.
+  private static func decompressed(
+    _ stored: UnsafeRawBufferPointer, _ count: Int, _ codec: Int, _ decompressor: Decompressor,
     _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
-    if chunk.codec == 0 {
+    if codec == 0 {
       guard stored.count == count else {
         throw TrajpackError(
           .data, "a page that is not compressed has \(stored.count) bytes and states \(count)")
@@ -202,14 +204,14 @@ struct ParquetPages {
     }
     let bytes = ByteBuffer(max(count, 1))
     let room = UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<count])
-    switch chunk.codec {
+    switch codec {
     case 1: try Snappy.decompress(stored, into: room)
     case 2: try Gzip.decompress(stored, into: room)
     case 6: try decompressor.decompress(stored, .zstd, into: room)
     default:
       throw TrajpackError(
         .data,
-        "the codec \(Self.codecs[chunk.codec] ?? "number \(chunk.codec)") is not read; "
+        "the codec \(codecs[codec] ?? "number \(codec)") is not read; "
           + "UNCOMPRESSED, SNAPPY, GZIP and ZSTD are")
     }
     try body(UnsafeRawBufferPointer(room))
@@ -222,7 +224,8 @@ struct ParquetPages {
     var found = ParquetPage()
     swap(&found, &page)
     defer { swap(&found, &page) }
-    try decompressed(stored, header.raw) { (bytes) throws(TrajpackError) in
+    try Self.decompressed(stored, header.raw, chunk.codec, decompressor) {
+      (bytes) throws(TrajpackError) in
       var at = 0
       func levels(_ most: UInt8, _ encoding: Int) throws(TrajpackError) -> UnsafeRawBufferPointer? {
         guard most > 0 else { return nil }
@@ -258,7 +261,8 @@ struct ParquetPages {
       column.repetition > 0 ? repetition : nil, column.definition > 0 ? definition : nil
     )
     if header.isCompressed, chunk.codec != 0, !rest.isEmpty {
-      try decompressed(rest, header.raw - r - d) { (bytes) throws(TrajpackError) in
+      try Self.decompressed(rest, header.raw - r - d, chunk.codec, decompressor) {
+        (bytes) throws(TrajpackError) in
         try fill(&found, header, levels.0, levels.1, bytes)
       }
     } else {
