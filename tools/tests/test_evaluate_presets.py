@@ -3,6 +3,7 @@
 The formulas are transcribed with numpy and scipy from the papers and repositories that the presets cite; none of our
 options appear in them. Episodes are scored alone and averaged.
 """
+import shutil
 import sys
 
 import numpy as np
@@ -254,3 +255,28 @@ def test_every_preset_is_tested_here():
     said = run("world", "made", "--preset", "none", code=2)
     names = said.split("is not ")[1].split(";")[0].replace(" or ", ", ").split(", ")
     assert len(names) >= 8 and all(f"test_{name}" in globals() for name in names)
+
+
+def test_the_picture_of_another_camera_is_not_guessed(tmp_path):
+    """A recording without a video has the picture of those with one where its principal point is theirs, else none."""
+    source = ROOT / "fixtures" / "wildworld" / "data_part1"
+    (tmp_path / "made").mkdir()
+    for name in ("000001", "000003"):
+        shutil.copytree(source / name, tmp_path / "part" / name)
+        with np.load(source / name / "skeleton.npz") as skeleton:
+            arrays = [skeleton[key] for key in skeleton]
+        tracks = np.zeros((len(arrays[0]), sum(a.shape[1] for a in arrays), 2))
+        np.savez(tmp_path / "made" / f"{name}.npz", tracks=tracks)
+    words = [tmp_path / "made", "--metric", "keypoints.state_alignment"]
+    same = convert(tmp_path / "part", tmp_path / "same")
+    assert "no episode has a video" in run(same, *words, "-e", "000003", code=2)
+    sized = run(same, *words)
+    table = tmp_path / "part" / "000003" / "state.csv"
+    text = table.read_text()
+    assert text.count("160.0") > 10
+    table.write_text(text.replace("160.0", "320.0"))
+    other = convert(tmp_path / "part", tmp_path / "other")
+    said = run(other, *words, code=2)
+    assert "episode '000003' has another camera" in said and "--set true_width" in said
+    assert sized != run(other, *words, "--set", "true_width=640", "--set", "true_height=180", "--set", "track_width=320",
+                        "--set", "track_height=180", "--set", "grid_width=320", "--set", "grid_height=180")

@@ -58,9 +58,10 @@ extension Evaluation {
         plan, "the episodes differ in length; cut windows of one length with --window")
     }
     var plan = plan
-    for (name, value) in try Self.derived(gathered, plan) { plan.set(name, value) }
+    let derived = try Self.derived(gathered, plan)
+    try Self.requirePictures(gathered, plan)
+    for (name, value) in derived { plan.set(name, value) }
     try takeValues(&plan, &gathered)
-    try Self.requirePicture(plan, first)
     if let input = plan.binding.sharedColumns { Self.spread(&gathered, by: input) }
     var constants = gathered.first?.constants ?? [:]
     if plan.binding.evaluator == "action.segments", let classes {
@@ -110,8 +111,7 @@ extension Evaluation {
     }
   }
 
-  /// The options that the episodes' conventions, clocks and pictures decide. A recording without pictures
-  /// says nothing of their size.
+  /// The options that the episodes' conventions, clocks and pictures decide.
   private static func derived(
     _ gathered: [Gathered], _ plan: MetricPlan
   ) throws(TrajpackError) -> [(name: String, value: String)] {
@@ -140,20 +140,47 @@ extension Evaluation {
     return out.filter { !isOwn($0.name, plan) }
   }
 
-  /// Refuses keypoints that are projected into a picture of which nobody says how large it is.
-  private static func requirePicture(
-    _ plan: MetricPlan, _ first: Gathered
+  /// Refuses keypoints that are projected into a picture of which nobody says how large it is. A recording without
+  /// a video has the picture of one with a video where their cameras have the same principal points.
+  private static func requirePictures(
+    _ gathered: [Gathered], _ plan: MetricPlan
   ) throws(TrajpackError) {
     let names = ["true_width", "true_height"]
-    guard first.entries["intrinsics"] != nil,
-      plan.evaluator.settings.contains(where: { $0.name == names[0] }),
+    guard plan.evaluator.settings.contains(where: { $0.name == names[0] }),
       names.contains(where: { plan.setting($0) == nil })
+    else { return }
+    func saysSize(_ episode: Gathered) -> Bool { episode.derived.contains { $0.name == names[0] } }
+    let known = gathered.filter(saysSize).reduce(into: Set<[Double]>()) {
+      $0.formUnion(principalPoints($1))
+    }
+    guard
+      let unknown = gathered.first(where: {
+        $0.entries["intrinsics"] != nil && !saysSize($0)
+          && (known.isEmpty || !principalPoints($0).isSubset(of: known))
+      })
     else { return }
     throw TrajpackError(
       .usage,
-      "\(plan.binding.evaluator): no episode has a video that says how large the camera's picture is; it is not "
-        + "guessed: say it with --set true_width=… --set true_height=… (and track_width, track_height, grid_width, "
-        + "grid_height where those differ)")
+      "\(plan.binding.evaluator): "
+        + (known.isEmpty
+          ? "no episode has a video"
+          : "episode '\(unknown.id)' has another camera than those with videos, and no video")
+        + " that says how large the camera's picture is; it is not guessed: say it with --set true_width=… --set "
+        + "true_height=… (and track_width, track_height, grid_width, grid_height where those differ)"
+        + (known.isEmpty ? "" : ", or evaluate it apart with --episodes"))
+  }
+
+  /// The principal points of a recording's camera, `[c_x, c_y]` in pixels.
+  private static func principalPoints(_ episode: Gathered) -> Set<[Double]> {
+    var out: Set<[Double]> = []
+    for clip in episode.clips {
+      guard let numbers = clip.arrays["intrinsics"], numbers.width == 4 else { continue }
+      for row in 0..<numbers.rows {
+        let point = [numbers.values[row * 4 + 2], numbers.values[row * 4 + 3]]
+        if point.allSatisfy(\.isFinite) { out.insert(point) }
+      }
+    }
+    return out
   }
 
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
