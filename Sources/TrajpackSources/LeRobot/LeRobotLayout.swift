@@ -147,10 +147,9 @@ struct LeRobotLayout {
     let type =
       stated.isFloat || stated == .bytes || (stated == .bool) != (own == .bool) ? own : stated
     guard nullable.contains(leaf.name) else { return (type, .never) }
+    // Only int32 and int64 have a sentinel.
     switch type {
-    case .bool: return (.int8, .sentinel)
-    case .uint8: return (.int16, .sentinel)
-    case .uint16: return (.int32, .sentinel)
+    case .bool, .int8, .uint8, .int16, .uint16: return (.int32, .sentinel)
     case .uint32, .uint64: return (.int64, .sentinel)
     default: return (type, .sentinel)
     }

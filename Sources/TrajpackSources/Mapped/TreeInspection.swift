@@ -74,7 +74,7 @@ public struct TreeInspection: Sendable {
           column.physical.name + (column.logical.map { " (\($0))" } ?? "")
           + (column.repetition > 0 ? ", lists of \(column.repetition) levels" : "")
         return Line(
-          path: "/" + column.path[0], level: 1, what: type,
+          path: "/\(column.name)", level: 1, what: type,
           more: file.mayHaveNulls(column) ? "may have nulls" : "")
       }
   }
