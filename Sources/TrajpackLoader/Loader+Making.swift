@@ -49,6 +49,7 @@ extension Loader {
     }
     let selections = try Self.selections(datasets, options)
     let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
+    try filter.checkIDs(datasets)
     let unsplit = try EpisodeFilter(options, nil)
     let clips = try Self.clips(datasets, views, options, reference: reference, selections) {
       (d) throws(TrajpackError) in

@@ -63,6 +63,9 @@ def documents(trajpack, specimen, recordings, tmp_path_factory):
                        **os.environ, "PYTHONPATH": str(ROOT / "tools" / "python" / "src"),
                        "TRAJPACK_LIBRARY": str(Path(trajpack).parent / "libtrajpack-c.so")})
     found.append(("segments.schema.json", json.loads(segments.read_text())))
+    subprocess.run([trajpack, "job", "plan", recordings, work / "divided", "--tasks", "2", "-q"], check=True,
+                   capture_output=True)
+    found.append(("job.schema.json", json.loads((work / "divided.job" / "job.json").read_text())))
     clips, words = work / "clips.json", work / "vocabulary.json"
     for command in (["clips", folders[0], "--length", "5", "--rate", "16", "-o", clips], ["actions", folders[0], "-o", words]):
         subprocess.run([trajpack, *command], check=True, capture_output=True)

@@ -35,6 +35,24 @@ package struct EpisodeFilter: Sendable {
     return out
   }
 
+  /// Checks that every id and pattern of ids is of some episode.
+  ///
+  /// - Throws: A usage error that names one that is not, and the nearest ids that there are.
+  package func checkIDs(_ datasets: [OpenDataset]) throws(TrajpackError) {
+    guard let ids, let missing = ids.unmatched(in: datasets) else { return }
+    var near: [String] = []
+    for shard in datasets.lazy.flatMap(\.shards) where near.count < 10_000 {
+      near += (0..<min(shard.index.episodeCount, 10_000)).map { shard.index.id(ofEpisode: $0) }
+    }
+    let isPattern = missing.contains { $0 == "*" || $0 == "?" }
+    throw TrajpackError(
+      .usage,
+      "option 'episodes': \(datasets.map(\.dataset.path).joined(separator: ", ")): "
+        + (isPattern
+          ? "no episode matches '\(missing)'"
+          : "there is no episode '\(missing)'\(Suggestion.text(for: missing, among: near))"))
+  }
+
   /// Whether every episode is kept.
   var keepsAll: Bool { splits == nil && ids == nil && conditions.isEmpty }
 

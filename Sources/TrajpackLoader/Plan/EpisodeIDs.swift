@@ -34,26 +34,50 @@ struct EpisodeIDs: Sendable {
 
   /// Whether an episode is meant.
   func matches(_ index: ShardIndex, _ number: Int) -> Bool {
-    if !ends.isEmpty, index.withID(ofEpisode: number, { holds($0) }) { return true }
+    if !ends.isEmpty, index.withID(ofEpisode: number, { place(of: $0) }) != nil { return true }
     guard !patterns.isEmpty else { return false }
     let id = index.id(ofEpisode: number)
     return patterns.contains { $0.matches(id) }
   }
 
-  private func holds(_ id: UnsafeRawBufferPointer) -> Bool {
+  /// The first id or pattern that no episode of `datasets` has; `nil` where each has one.
+  func unmatched(in datasets: [OpenDataset]) -> String? {
+    var seen = [Bool](repeating: false, count: ends.count)
+    var open = patterns
+    for shard in datasets.lazy.flatMap(\.shards) {
+      for number in 0..<shard.index.episodeCount {
+        if !ends.isEmpty, let place = shard.index.withID(ofEpisode: number, { place(of: $0) }) {
+          seen[place] = true
+        }
+        guard !open.isEmpty else { continue }
+        let id = shard.index.id(ofEpisode: number)
+        open.removeAll { $0.matches(id) }
+      }
+    }
+    for number in seen.indices where !seen[number] {
+      let id = Array(bytes[first(of: number)..<ends[number]])
+      // Of an id that is given twice, the first is found.
+      let found = id.withUnsafeBytes { place(of: $0) }.map { seen[$0] } ?? false
+      if !found { return String(decoding: id, as: UTF8.self) }
+    }
+    return open.first?.text
+  }
+
+  private func first(of place: Int) -> Int { place > 0 ? ends[place - 1] : 0 }
+
+  private func place(of id: UnsafeRawBufferPointer) -> Int? {
     bytes.withUnsafeBytes { bytes in
       var place = Self.hash(id) & (table.count - 1)
       while table[place] > 0 {
         let own = Int(table[place]) - 1
-        let first = own > 0 ? ends[own - 1] : 0
-        if ends[own] - first == id.count,
-          bytes[first..<ends[own]].elementsEqual(id)
+        if ends[own] - first(of: own) == id.count,
+          bytes[first(of: own)..<ends[own]].elementsEqual(id)
         {
-          return true
+          return own
         }
         place = (place + 1) & (table.count - 1)
       }
-      return false
+      return nil
     }
   }
 

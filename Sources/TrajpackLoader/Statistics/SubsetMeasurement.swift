@@ -64,6 +64,7 @@ extension SubsetMeasurement {
     let filter = try EpisodeFilter(
       request.options, splits[0] == nil ? Self.splits(schemas) : nil
     ).on(dataset)
+    try filter.checkIDs([dataset])
     let scope = try StatisticsScope(
       [dataset], rows: rows, of: Set(selection.streams), splits: splits
     ) {

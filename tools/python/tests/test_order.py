@@ -1,6 +1,7 @@
 """Laws of the order: every window once, the same on any number of ranks, resumed anywhere; mixtures in their shares."""
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -191,5 +192,9 @@ def test_filters_on_metadata(dataset: Any) -> None:
         with dataset.windows(channels=["s0"], edge="pad", batch=1, where=where, drop_last=False) as one:
             found = {one.locate(w)[0] for w in range(one.windows)}
         assert found <= wanted and found
-    with dataset.windows(channels=["s0"], edge="pad", batch=1, episodes=["e00[1]", "e003", "e01*"]) as one:
+    with dataset.windows(channels=["s0"], edge="pad", batch=1, episodes=["e003", "e003", "e01*"]) as one:
         assert {dataset.episodes[one.locate(w)[0]].id for w in range(one.windows)} <= {"e003", "e010", "e011"}
+    # Brackets are no pattern; what no episode has is said, though others are left.
+    for missing, said in [("e00[1]", "there is no episode 'e00[1]'"), ("e0033", "'e003'"), ("f*", "no episode matches 'f*'")]:
+        with pytest.raises(trajpack.UsageError, match=re.escape(said)):
+            dataset.windows(channels=["s0"], edge="pad", batch=1, episodes=["e003", missing])
