@@ -267,7 +267,7 @@ import TrajpackTestSupport
       (#"{"channels": ["state/hpp"]}"#, "did you mean 'state/hp'"),
       (#"{"split": "trian"}"#, "did you mean 'train'"),
       (#"{"length": 100000}"#, "fits into any of"),
-      (#"{"episodes": ["nobody"]}"#, "no episode is left"),
+      (#"{"episodes": ["nobody"]}"#, "there is no episode 'nobody'"),
       (#"{"rank": 2, "world": 2}"#, "below 'world'"),
       (#"{"reference": "stat"}"#, "did you mean 'state'"),
       (#"{"shuffle": "globl"}"#, "'global'"), ("[1]", "must be an object"), ("{", "no JSON"),

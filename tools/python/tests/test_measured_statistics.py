@@ -154,7 +154,7 @@ def test_ranks_of_many_values(tmp_path: Path, shape: str) -> None:
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"split": "tarin"}, "no split 'tarin'.*train"), ({"episodes": ["zzz"]}, "no episode is left"),
+    ({"split": "tarin"}, "no split 'tarin'.*train"), ({"episodes": ["zzz"]}, "there is no episode 'zzz'"),
     ({"channels": "s/xx"}, "no channel matches 's/xx'"), ({"rows": (5, 5)}, "first below end"),
     ({"rows": (-1, 5)}, "from 0 to"), ({"rows": slice(0, 9, 2)}, "step of 2"), ({"rows": (10**6, None)}, "no episode is left"),
     ({"channels": "s/u", "axes": 3}, "no axis 3"), ({"axes": 0}, "no axis 0"), ({"by": "nothing"}, "has a value 'nothing'"),

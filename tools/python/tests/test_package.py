@@ -235,7 +235,7 @@ SENTENCES = [
     (lambda d: d.windows(length=10_000), "10000 rows"),
     (lambda d: d.windows(length=3, duration=1.0), "'duration'"),
     (lambda d: d.windows(edge="wrap"), "'edge'"),
-    (lambda d: d.windows(episodes=["nobody"]), "no episode is left"),
+    (lambda d: d.windows(episodes=["nobody"]), "there is no episode 'nobody'"),
     (lambda d: d.windows(split="train"), "train"),
     (lambda d: d.windows(rank=3, world_size=2), "'rank'"),
     (lambda d: d.windows(rank=3), "'world_size'"),
