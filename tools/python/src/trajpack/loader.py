@@ -133,8 +133,8 @@ class Loader(Clipped, Normalized):
         back by the split's context; nothing else of the episode is seen. ``fold``: the one that is "test" in a scheme
         of folds, the others are "train".
     episodes, where
-        Ids or patterns of ids (``*``, ``?``), each of some episode; ``{"label": value | [values] | {"min": x, "max": y}}``: values of
-        recordings, or paths in their metadata.
+        Ids or patterns of ids (``*``, ``?``), each of some episode; ``{"label": value | [values] | {"min": x, "max":
+        y}}``: values of recordings, or paths in their metadata.
     windows_where
         A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
         ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
