@@ -208,10 +208,10 @@ class Library:
     """The C interface, with numbers as they come."""
 
     def __init__(self):
-        from trajpack import _ffi
-        self.ffi = _ffi
+        from trajpack import _bindings, _ffi
+        self.bindings = _bindings
         self.raw = _ffi.library()
-        self.error = _ffi.Error()
+        self.error = _bindings.Error()
 
     def status(self, name, *arguments):
         return getattr(self.raw, name)(*arguments, ctypes.byref(self.error))
@@ -263,7 +263,7 @@ class Library:
             self.status("tp_loader_order", loader, r.choice(BIG) % 2**64, 0, 4, numbers, None)
             self.status("tp_loader_seek", loader, r.choice(BIG) % 2**64, r.choice(BIG) % 2**64)
             self.batches(loader, 2)
-            state = self.ffi.State()
+            state = self.bindings.State()
             self.raw.tp_loader_get_state(loader, ctypes.byref(state))
             state.epoch, state.position = r.choice(BIG) % 2**64, r.choice(BIG) % 2**64
             self.status("tp_loader_set_state", loader, ctypes.byref(state))

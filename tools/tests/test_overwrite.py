@@ -137,7 +137,7 @@ def test_a_writer_ends_what_was_begun(world, trajpack, tmp_path):
     ("SIGINT", 130, "stopping"), ("SIGTERM", 143, "stopped by a signal"), ("SIGHUP", 129, "stopped by a signal")])
 def test_signals(world, trajpack, tmp_path, name, code, sentence):
     """A signal leaves the old dataset; --resume instead of --overwrite ends in the new one."""
-    many = series(tmp_path / "many", 1.5, count=200)
+    many = series(tmp_path / "many", 1.5, count=1000)
     fresh = tmp_path / "fresh"
     assert world.convert(many, fresh).returncode == 0
     process = subprocess.Popen(

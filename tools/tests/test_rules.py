@@ -226,8 +226,8 @@ def test_rule(trajpack, tmp_path, rule):
 
 
 @pytest.mark.parametrize("header, code", [
-    ({}, 0), ({"minor": 7}, 0), ({"major": 2}, 1), ({"features": 1}, 0), ({"features": 2}, 1), ({"features": 2**63}, 1),
-    ({"length": 9999}, 1), ({"count": 41}, 1)])
+    ({}, 0), ({"minor": 7}, 0), ({"major": 2}, 1), ({"features": 1}, 0), ({"features": 3}, 0), ({"features": 4}, 1),
+    ({"features": 2**63}, 1), ({"length": 9999}, 1), ({"count": 41}, 1)])
 def test_versions(trajpack, tmp_path, header, code):
     """Section 14: a higher minor version is read, another major version or an unknown feature refused."""
     data = BASES[0].read_bytes()
