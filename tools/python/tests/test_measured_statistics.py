@@ -116,7 +116,7 @@ def test_groups_are_those_of_pandas(world: World) -> None:
 
 def test_a_union_is_the_merge(world: World) -> None:
     one, two, both = (world.data.statistics(channels=["s/x"], quantiles=False, episodes=e)["s/x"]
-                      for e in (["e0", "e3"], ["e1", "e2"], ["e[0]", "e0", "e1", "e2", "e3"]))
+                      for e in (["e0", "e3"], ["e1", "e2"], ["e0", "e0", "e1", "e2", "e3"]))
     (n, m), (a, b), (s, t) = ([x[k][0] for x in (one, two)] for k in ("count", "mean", "std"))
     assert both["count"][0] == n + m and both["min"][0] == min(one["min"][0], two["min"][0])
     mean = (n * a + m * b) / (n + m)
