@@ -33,6 +33,20 @@ def test_normalize(trajpack, source, made, tmp_path):
                     one(out, name)[1][channel][0], (recording(name)[channel] - shift) / scale, atol=tolerance)
 
 
+def test_a_plan_comes_through_a_pipe(trajpack, source, tmp_path):
+    """Standard input as '-', and a shell's <(command), give what a file gives."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"steps": [{"step": "resample", "rate": 10}]}))
+    printed = run(trajpack, "apply", source, tmp_path / "no", "--plan", plan, "--print-plan")
+    for script in ('"$0" apply "$1" no --plan - --print-plan < "$2"', 'cat "$2" | "$0" apply "$1" no --plan - --print-plan',
+                   '"$0" apply "$1" no --plan <(cat "$2") --print-plan'):
+        done = subprocess.run(["bash", "-c", script, trajpack, source, plan], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, printed), done.stderr
+    done = subprocess.run([trajpack, "apply", source, tmp_path / "no", "--plan", "-"], input="{", capture_output=True,
+                          text=True)
+    assert done.returncode != 0 and "standard input" in done.stderr and done.stderr.count("\n") == 1
+
+
 def test_stopped_and_resumed(trajpack, tmp_path):
     """Of a run that is cut off only whole shards have the name of one, and --resume ends in the same bytes."""
     source = convert(trajpack, tmp_path, names="ba")

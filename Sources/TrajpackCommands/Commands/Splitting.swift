@@ -82,12 +82,8 @@ struct Splitting: ArgumentSet {
         throw TrajpackError(
           .usage, "--rules says all of the rule; leave the other options of it out")
       }
-      let opened = try LocalFile(file)
-      guard opened.length <= SideFile.longest else {
-        throw TrajpackError(.usage, "\(file): is too long for a rule")
-      }
-      let bytes = try opened.bytes(0..<opened.length)
-      return try within(file) { () throws(TrajpackError) in
+      let bytes = try OptionFile.bytes(file, most: SideFile.longest, what: "a rule")
+      return try within(OptionFile.name(file)) { () throws(TrajpackError) in
         do throws(TrajpackError) {
           return try SplitRule(json: JSONValue(parsing: bytes, mostValues: SideFile.mostValues))
         } catch { throw TrajpackError(.usage, error.message) }
@@ -134,17 +130,14 @@ struct Splitting: ArgumentSet {
 
   /// The ids in a file, one a line.
   private static func ids(_ path: String) throws(TrajpackError) -> [String] {
-    let file = try LocalFile(path)
-    guard file.length <= SideFile.longest else {
-      throw TrajpackError(.usage, "\(path): is too long for a list of ids")
-    }
+    let bytes = try OptionFile.bytes(path, most: SideFile.longest, what: "a list of ids")
     var ids: [String] = []
-    for line in try file.bytes(0..<file.length).split(separator: UInt8(ascii: "\n")) {
+    for line in bytes.split(separator: UInt8(ascii: "\n")) {
       let id = String(decoding: line.last == 0x0D ? line.dropLast() : line, as: UTF8.self)
       if !id.isEmpty { ids.append(id) }
     }
     guard !ids.isEmpty else {
-      throw TrajpackError(.usage, "\(path): has no id in it; write one a line")
+      throw TrajpackError(.usage, "\(OptionFile.name(path)): has no id in it; write one a line")
     }
     return ids
   }

@@ -12,12 +12,15 @@ struct Transcode: Command {
     Makes a new dataset with everything that the old one has; only the videos named with --stream are stored as the \
     --to behind it says:
 
-    keep               the file as it is
-    chunks             samples in compressed chunks of the archive: the cheapest at random, read by h5py and numpy \
-    without any video library; for videos that have nothing but brightness, such as depth
-    intra, gop:N       a lossless video with a keyframe at every frame, or at every N-th; H.264, HEVC or FFV1 by the \
-    pixel format, or as intra:CODEC and gop:N,codec=CODEC say
-    h264:gop=N,crf=C   H.264 that is like the source to the eye, for colours; depth is refused
+    'keep': the file as it is.
+
+    'chunks': samples in compressed chunks of the archive, the cheapest at random, which h5py and numpy read without \
+    a video library; for videos that have nothing but brightness, such as depth.
+
+    'intra', 'gop:N': a lossless video with a keyframe at every frame, or at every N-th; H.264, HEVC or FFV1 by the \
+    pixel format, or as 'intra:CODEC' and 'gop:N,codec=CODEC' say.
+
+    'h264:gop=N,crf=C': H.264 that is like the source to the eye, for colours; depth is refused.
 
     What is lossless is proved while it runs: every frame is decoded from the new form and compared with the source's. \
     Before it starts it prints the size and the cost of a random window of 16 frames of both, measured on a sample. H.264 and \

@@ -24,7 +24,9 @@ struct Apply: Command {
 
   static var parameters: [Parameter<Self>] {
     Preparation.places.map { $0.lifted(\.preparation) } + [
-      .option("--plan", "-p", to: \.plan, value: "FILE", completes: .files, help: "The plan.")
+      .option(
+        "--plan", "-p", to: \.plan, value: "FILE", completes: .files,
+        help: "The plan; '-' is standard input.")
     ] + Preparation.parameters.map { $0.lifted(\.preparation) }
   }
 
@@ -39,12 +41,9 @@ struct Apply: Command {
   }
 
   static func read(_ path: String) throws(TrajpackError) -> Plan {
-    let file = try LocalFile(path)
-    guard file.length <= 64 << 20 else {
-      throw TrajpackError(.usage, "\(path): is too long for a plan")
-    }
-    return try within(path) { () throws(TrajpackError) in
-      try Plan(json: try JSONValue(parsing: try file.bytes(0..<file.length)))
+    let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a plan")
+    return try within(OptionFile.name(path)) { () throws(TrajpackError) in
+      try Plan(json: try JSONValue(parsing: bytes))
     }
   }
 }

@@ -157,12 +157,9 @@ struct Validate: Command {
   }
 
   private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
-    let file = try LocalFile(path)
-    guard file.length <= 64 << 20 else {
-      throw TrajpackError(.data, "\(path): is longer than 64 MiB")
-    }
-    return try within(path) { () throws(TrajpackError) in
-      try JSONValue(parsing: try file.bytes(0..<file.length), mostValues: 4 << 20)
+    let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
+    return try within(OptionFile.name(path)) { () throws(TrajpackError) in
+      try JSONValue(parsing: bytes, mostValues: 4 << 20)
     }
   }
 
