@@ -147,10 +147,11 @@ class Dataset:
         """Writes a split scheme beside the shards, as ``trajpack split`` does, and says what it comes to.
 
         ``splits``: what belongs to each: a text (``"0:60%"``, ``"2016-07-01.."``, ``"where:label=run"``, ``"rest"``), a
-        slice of rows, a share of the episodes (``0.8``), a list of ids, or a list of texts and slices. Or ``by``, a
-        value; or ``folds``, ``over`` "episodes", "rows", or "time" (train on what comes before, as scikit-learn's
-        TimeSeriesSplit). ``context``: rows, or a time, that windows may see before a range; ``contexts`` of single
-        splits. Loaders that are made of this object afterwards know the scheme. ``dry_run`` writes nothing.
+        slice of rows, a share of the episodes (``0.8``), a list of ids (a list of nothing but texts), or a list of
+        slices, shares and texts. Or ``by``, a value; or ``folds``, ``over`` "episodes", "rows", or "time" (train on
+        what comes before, as scikit-learn's TimeSeriesSplit). ``context``: rows, or a time, that windows may see before
+        a range; ``contexts`` of single splits. Loaders that are made of this object afterwards know the scheme.
+        ``dry_run`` writes nothing.
 
         Raises ``UsageError`` where splits overlap, one is empty, or an id is not there.
         """
