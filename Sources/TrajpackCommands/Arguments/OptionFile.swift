@@ -24,14 +24,26 @@ enum OptionFile {
       guard file.length <= most else { throw tooLong }
       return try file.bytes(0..<file.length)
     }
-    let descriptor = path == standardInput ? dup(0) : open(path, O_RDONLY | O_CLOEXEC)
+    // A pipe that nobody writes to is at its end at once, instead of being waited for.
+    let descriptor =
+      path == standardInput ? dup(0) : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard descriptor >= 0 else { throw .system("cannot be opened", name(path)) }
     defer { close(descriptor) }
     var (out, room) = ([UInt8](), [UInt8](repeating: 0, count: 1 << 16))
     while true {
       let count = room.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
-      if count == 0 { return out }
+      if count == 0 {
+        if out.isEmpty, path != standardInput { throw FileSystem.noFile(at: path) }
+        return out
+      }
       if count < 0 {
+        if errno == EAGAIN {
+          var one = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+          guard poll(&one, 1, -1) >= 0 || errno == EINTR && !Interrupt.isRequested else {
+            throw .system("cannot be read", name(path))
+          }
+          continue
+        }
         guard errno == EINTR, !Interrupt.isRequested else {
           throw .system("cannot be read", name(path))
         }
