@@ -114,6 +114,16 @@ def test_bombs_leave_room(trajpack, tmp_path, name):
     assert memory < BOUND and not (tmp_path / "ds").exists()
 
 
+def test_the_pages_for_contributors_name_files_that_are_there():
+    root = Path(__file__).resolve().parents[2]
+    files = [str(path.relative_to(root)) for path in (root / "Sources").rglob("*.swift")]
+    named = [name for page in ("CONTRIBUTING.md", "docs/architecture.md")
+             for name in re.findall(r"`([\w/+]+\.swift)`", (root / page).read_text())]
+    assert len(named) > 20
+    for name in set(named) - {"Type+Aspect.swift", "Package.swift"}:
+        assert any(("/" + file).endswith("/" + name) for file in files), name
+
+
 def test_the_page_on_security_names_limits_that_are_there():
     """Each `Type.member` of SECURITY.md is declared: a renaming of the type must not leave the page behind."""
     root = Path(__file__).resolve().parents[2]
