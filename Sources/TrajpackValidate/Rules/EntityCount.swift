@@ -2,12 +2,12 @@ import TrajpackFormat
 
 extension Rule {
   static let entityCount = Rule(
-    "geometry.entity-count", .error, "there are not as many entities as the recording counts",
+    "geometry.entity-count", .error, "there are fewer entities than the recording counts",
     reason:
       "An entity was lost, or two were taken for one: its rows are missing or of another body from there on.",
     example: """
       'npc.count' says 2, and only one npc has a row at that time. Channels NAME.count of a stream of the episode are compared with the tracks of entities of kind NAME, \
-      where both have regular clocks; rows without a count are passed over.
+      where both have regular clocks; rows without a count are passed over. An entity that has a track and is not counted may be there without values, and is not reported.
       """,
     remedy: "Find the entity that is missing in the source, or correct the count.",
     check: .track { EntityCountCheck($0) })
@@ -17,7 +17,7 @@ extension Rule {
     reason: "Nothing has less than none: an overflow, a wrong column or a marker of missing values.",
     example: "hp of -14, or -1 monsters. Channels hp, sp, max_*, *.count and *_count are looked at.",
     remedy: "Mark these rows as missing in the source, or export the columns again.",
-    implies: ["values.sentinel"],
+    implies: ["values.sentinel", "values.spike"],
     profile: "wildworld",
     check: .track { NegativeCheck($0) })
 }
@@ -65,7 +65,7 @@ private final class EntityCountCheck: TrackCheck {
       let column = run.column(item.columns)
       for row in 0..<run.count where column[row].isFinite {
         let there = item.spans.count { $0.contains(run.first + row) }
-        if column[row] != Double(there) { spots[i].add(run.first + row, column[row]) }
+        if column[row] > Double(there) { spots[i].add(run.first + row, column[row]) }
       }
     }
   }
@@ -73,7 +73,7 @@ private final class EntityCountCheck: TrackCheck {
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
       hits.add(
-        "counts other than the tracks of '\(item.kind)'", track, channel: item.columns.channel,
+        "counts more than there are tracks of '\(item.kind)'", track, channel: item.columns.channel,
         spots[i])
     }
   }

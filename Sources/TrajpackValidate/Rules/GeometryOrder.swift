@@ -9,7 +9,7 @@ extension Rule {
       """,
     example: """
       A body that drives where it faces: in its own axes its velocity always has one direction. By the order that the channel says the \
-      directions point everywhere (their mean has a length below 0.5), by the other one they agree (0.9 or more). Tested \
+      directions point everywhere (their mean has a length below 0.75), by the other one they agree (0.9 or more). Tested \
       where a stream has one position of 3 and one quaternion that says its order, and the body moves in 64 rows or more; \
       what does not move as it faces is not reported, nor is what hardly turns. Cameras are tested by 'geometry.projection', too.
       """,
@@ -79,7 +79,7 @@ private final class OrderCheck: TrackCheck {
     let agreement = sums.map { ($0 * $0).sum().squareRoot() / Double(rows) }
     let (said, other) =
       isLast ? (agreement[0], agreement[1]) : (agreement[1], agreement[0])
-    guard said < 0.5, other >= 0.9 else { return }
+    guard said < 0.75, other >= 0.9 else { return }
     hits.add(
       "rotations fit the motion as \(isLast ? "wxyz" : "xyzw"), and say \(isLast ? "xyzw" : "wxyz")",
       track, channel: turn.channel, count: rows, values: [said, other],

@@ -335,7 +335,7 @@ def _(all: list[dict[str, Any]]) -> None:
 def _(all: list[dict[str, Any]]) -> None:
     for item in all:
         item["state"]["mode"] = item["state"]["mode"] % 2
-    all[0]["state"]["mode"][148:150] = 2
+    all[0]["state"]["mode"][48:50] = 2
 
 
 @fault("labels.short-segment", "a label that flips for a row")

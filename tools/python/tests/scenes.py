@@ -1,17 +1,18 @@
 """Datasets for the rules of `trajpack validate` that need a world of their own: cameras, entities, plans, statistics."""
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import trajpack
-from archive import Archive, Channel, Episode, Real, Stream, Track
+from archive import Archive, Channel, Episode, Real, Regular, Stream, Track
 from fault_world import smooth
 
 #: The rules whose faults are planted by test_validate_rules.py.
 OTHERS = {"geometry.projection", "geometry.entity-count", "learning.drift", "learning.normalization"}
-WIDTH, HEIGHT, ROWS = 640, 480, 120
+WIDTH, HEIGHT, ROWS = 640, 480, 40
 
 
 def rotation(rng: np.random.Generator) -> np.ndarray:
@@ -31,7 +32,7 @@ def quaternion(m: np.ndarray) -> np.ndarray:
 
 
 def filmed(path: Path, seed: int, said: dict[str, str], true: dict[str, str], form: str = "matrix") -> str:
-    """Two recordings of a skeleton that a camera looks at. Poses are stored as ``true`` says, and say ``said``."""
+    """Eight recordings of a skeleton that a camera looks at. Poses are stored as ``true`` says, and say ``said``."""
     rng = np.random.default_rng(seed)
     channels: dict[str, dict[str, Any]] = {
         "camera/K": {"kind": "intrinsics", "units": "px", "conventions": {"order": "fx fy cx cy"}},
@@ -41,7 +42,7 @@ def filmed(path: Path, seed: int, said: dict[str, str], true: dict[str, str], fo
         del channels["camera/pos"]
     with trajpack.create(path, rate=30, channels=channels, streams={"body": {"skeleton": "worm"}},
                          skeletons={"worm": [(i, i + 1) for i in range(9)]}) as writer:
-        for number in range(2):
+        for number in range(8):
             turn, away = rotation(rng), rng.normal(size=3) * 20
             # In the camera's OpenCV axes: before it, and within the picture.
             middle = np.array([0, 0, 6]) + np.stack([smooth(rng, ROWS, 0.3) for _ in range(3)], 1)
@@ -101,14 +102,26 @@ class Wrong(Archive):
 def counted(path: Path, change: tuple[int, int, float] | None) -> str:
     rng = np.random.default_rng(4)
     channels = [Channel("time", "float64"), Channel("level", "float64", missing="nan"),
-                Channel("pos", "float32", (5, 3), kind="position"), Channel("adc", "int16")]
+                Channel("pos", "float32", (3,), kind="position"), Channel("adc", "int16")]
     episodes = []
     for number in range(5):
         level = smooth(rng, 64)
         level[rng.random(64) < 0.1] = np.nan
         data = {"time": np.arange(64) * 0.1, "level": level, "adc": rng.integers(-900, 900, 64).astype(np.int16),
-                "pos": np.cumsum(rng.normal(0, 0.1, (64, 5, 3)), 0).astype(np.float32)}
+                "pos": np.cumsum(rng.normal(0, 0.1, (64, 3)), 0).astype(np.float32)}
         episodes.append(Episode(f"{number}", [Track("log", 64, Real(), data)], split="train" if number < 3 else "test"))
     shard = Wrong([Stream("log", channels)], episodes)
     shard.change = change
     return str(shard.write(path))
+
+
+def crowd(path: Path, counts: list[int], spans: list[tuple[int, int]]) -> str:
+    """A recording that counts npcs, and a track for each from a row to before another."""
+    rng = np.random.default_rng(2)
+    streams = [Stream("state", [Channel("npc.count", "int32", kind="label")]), Stream("npc", [Channel("speed")])]
+    tracks = [Track("state", len(counts), Regular(Fraction(0), Fraction(30)),
+                    {"npc.count": np.array(counts, np.int32)})]
+    for number, (first, end) in enumerate(spans):
+        tracks.append(Track("npc", end - first, Regular(Fraction(first, 30), Fraction(30)),
+                            {"speed": smooth(rng, end - first).astype(np.float32)}, entity=("npc", number, 1)))
+    return str(Archive(streams, [Episode("only", tracks)]).write(path))

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fault_world import EPISODES, clean, write
-from scenes import alike, counted, drifting, filmed, quaternion, rotation
+from scenes import alike, counted, crowd, drifting, filmed, quaternion, rotation
 from test_validate import found, report, run
 
 POSES = [{"pose": p, "axes": a} for p in ("camera-to-world", "world-to-camera") for a in ("OpenGL", "OpenCV")]
 
 
-@pytest.mark.parametrize("said, true", itertools.product(range(4), range(4)))
+@pytest.mark.parametrize("said, true", list(itertools.product(range(4), range(4))))
 def test_a_pose_of_another_convention_is_named(said: int, true: int, tmp_path: Path) -> None:
     out = report(filmed(tmp_path / "ds", 7 * said + true, POSES[said], POSES[true]))
     if said == true:
@@ -78,13 +78,13 @@ def test_stored_statistics_that_are_not_those_of_the_data(change: tuple[int, int
 
 
 def test_entities_are_as_many_as_the_recording_counts(tmp_path: Path) -> None:
-    import shutil
-
-    from places import ROOT
-    folder = tmp_path / "data_part1"
-    shutil.copytree(ROOT / "fixtures" / "wildworld" / "data_part1", folder)
-    rules = ("--select", "geometry.entity-count,wildworld.negative")
-    assert found(folder, *rules) == set()
+    spans = [(0, 60), (20, 60)]
+    counts = [1] * 20 + [2] * 40
+    assert found(crowd(tmp_path / "good.h5", counts, spans)) == set()
+    assert found(crowd(tmp_path / "fewer.h5", [1] * 60, spans)) == set()
+    (finding,) = report(crowd(tmp_path / "lost.h5", counts, [(0, 60), (24, 60)]), code=1)["findings"]
+    assert finding["rule"] == "geometry.entity-count" and finding["places"][0]["rows"] == [20, 24]
+    assert finding["channel"] == "npc.count" and finding["places"][0]["values"][0] == 2
 
 
 def test_clean_data_of_other_seeds_gives_no_finding(tmp_path: Path) -> None:
