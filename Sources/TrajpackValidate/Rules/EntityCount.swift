@@ -14,8 +14,10 @@ extension Rule {
 
   static let negativeCount = Rule(
     "wildworld.negative", .error, "a count or hit points are negative",
-    reason: "Nothing has less than none: an overflow, a wrong column or a marker of missing values.",
-    example: "hp of -14, or -1 monsters. Channels hp, sp, max_*, *.count and *_count are looked at.",
+    reason:
+      "Nothing has less than none: an overflow, a wrong column or a marker of missing values.",
+    example:
+      "hp of -14, or -1 monsters. Channels hp, sp, max_*, *.count and *_count are looked at.",
     remedy: "Mark these rows as missing in the source, or export the columns again.",
     implies: ["values.sentinel", "values.spike"],
     profile: "wildworld",

@@ -2,7 +2,8 @@ import TrajpackFormat
 
 extension Rule {
   static let geometryProjection = Rule(
-    "geometry.projection", .warning, "skeletons are outside the picture, and inside by another convention",
+    "geometry.projection", .warning,
+    "skeletons are outside the picture, and inside by another convention",
     reason: """
       Camera-to-world taken for world-to-camera, or OpenGL's axes for OpenCV's, put every point behind the camera or beside the \
       picture: what is rendered, projected or learned from it has nothing to do with the video.

@@ -24,7 +24,8 @@ extension Rule {
       for step in options["plan"]?["steps"]?.array ?? []
       where step["step"]?.string == "normalize" && step["split"]?.string == "all" {
         let channels = step["channels"]?.array?.compactMap(\.string)
-        found.append(channels?.joined(separator: ", ") ?? step["channels"]?.string ?? "all channels")
+        found.append(
+          channels?.joined(separator: ", ") ?? step["channels"]?.string ?? "all channels")
       }
       next = options["source"]
     }

@@ -45,7 +45,9 @@ extension Rule {
           hits.add(
             "its clock drifts against that of another stream", facts.track,
             values: [b.upperBound, a.upperBound],
-            note: "ends at \(b.upperBound), '\(other.track.stream.name)' at \(a.upperBound), after as many rows")
+            note:
+              "ends at \(b.upperBound), '\(other.track.stream.name)' at \(a.upperBound), after as many rows"
+          )
           break
         }
       }

@@ -71,7 +71,8 @@ private final class TypeCheck: TrackCheck {
     for (i, item) in items.enumerated() {
       let known = facts.facts(item.columns)
       if !isNarrow {
-        guard fits[i], fine[i] >= 200, fine[i] * 2 > known.finite, known.fractions * 2 > known.finite, known.infinite == 0
+        guard fits[i], fine[i] >= 200, fine[i] * 2 > known.finite,
+          known.fractions * 2 > known.finite, known.infinite == 0
         else { continue }
         hits.add(
           "every value is a float32, and stored as float64", track, channel: item.columns.channel,
