@@ -1,4 +1,4 @@
-"""Datasets for the rules of `trajpack validate` that need a world of their own: cameras, entities, plans, statistics."""
+"""Datasets for the rules of `trajpack validate` that need a world of their own: cameras, entities, plans, counts."""
 from __future__ import annotations
 
 from fractions import Fraction
