@@ -138,8 +138,8 @@ public struct Track: Sendable {
       }
       guard let text = String(validating: bytes, as: UTF8.self) else {
         throw TrajpackError(
-          .data,
-          "\(dataset.dataset.path): row \(rows.lowerBound + i) of '\(stream)/\(channel)' is no UTF-8; read it "
+          .data, file: dataset.dataset.path,
+          "row \(rows.lowerBound + i) of '\(stream)/\(channel)' is no UTF-8; read it "
             + "with another program")
       }
       out.append(text)

@@ -33,14 +33,28 @@ package enum CInterface {
   ) {
     guard let error else { return }
     error.pointee.code = failure.fault.rawValue
-    withUnsafeMutableBytes(of: &error.pointee.message) { out in
-      let text = Array(failure.message.printable.utf8)
-      var count = min(text.count, out.count - 1)
-      // Never in the middle of a character.
-      while count > 0, count < text.count, text[count] & 0xC0 == 0x80 { count -= 1 }
-      text.withUnsafeBytes { out.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-      out[count] = 0
+    withUnsafeMutableBytes(of: &error.pointee.message) { write(failure.message.printable, to: $0) }
+    withUnsafeMutableBytes(of: &error.pointee.place) { out in
+      let place = failure.place
+      // A document that is cut is none; what is longest is the path.
+      let texts = [
+        place,
+        ErrorPlace(
+          stream: place.stream, channel: place.channel, line: place.line,
+          row: place.row, byte: place.byte), ErrorPlace(),
+      ]
+      .map { $0.isEmpty ? "" : $0.json.text() }
+      write(texts.first { $0.utf8.count < out.count } ?? "", to: out)
     }
+  }
+
+  /// Writes text and a zero byte, cut where it is too long, never in the middle of a character.
+  private static func write(_ text: String, to out: UnsafeMutableRawBufferPointer) {
+    let text = Array(text.utf8)
+    var count = min(text.count, out.count - 1)
+    while count > 0, count < text.count, text[count] & 0xC0 == 0x80 { count -= 1 }
+    text.withUnsafeBytes { out.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+    out[count] = 0
   }
 
   /// Text that the caller frees.

@@ -32,7 +32,9 @@ private struct JSONParser {
   }
 
   func wrong(_ expected: String) -> TrajpackError {
-    TrajpackError(.data, "the JSON is damaged at byte \(at): expected \(expected)")
+    TrajpackError(
+      .data, "the JSON is damaged at byte \(at): expected \(expected)",
+      at: ErrorPlace(byte: at))
   }
 
   mutating func skipSpace() {

@@ -14,20 +14,60 @@ public struct TrajpackError: Error, Sendable, Equatable, CustomStringConvertible
     case machine = 3
   }
 
+  /// The parts, in one object, so that functions that throw stay cheap: an error is one word.
+  private final class Parts: Sendable {
+    let fault: Fault
+    let message: String
+    let place: ErrorPlace
+
+    init(_ fault: Fault, _ message: String, _ place: ErrorPlace) {
+      (self.fault, self.message, self.place) = (fault, message, place)
+    }
+  }
+
+  private let parts: Parts
+
   /// Whose fault it is.
-  public let fault: Fault
+  public var fault: Fault { parts.fault }
   /// What is wrong, where, and what to do: one sentence.
-  public let message: String
+  public var message: String { parts.message }
+  /// Where it is, for programs; the sentence says it, too.
+  public var place: ErrorPlace { parts.place }
 
   /// An error with its sentence.
   public init(_ fault: Fault, _ message: String) {
-    self.fault = fault
-    self.message = message
+    parts = Parts(fault, message, ErrorPlace())
   }
 
-  /// The same error, with the place it happened in put in front: `shard-000001.h5: …`.
-  public func within(_ place: String) -> TrajpackError {
-    TrajpackError(fault, "\(place): \(message)")
+  /// An error with its sentence, and the place that the sentence names.
+  public init(_ fault: Fault, _ message: String, at place: ErrorPlace) {
+    parts = Parts(fault, message, place)
+  }
+
+  /// An error of a file: its name comes before the sentence, and is its place.
+  public init(_ fault: Fault, file: String, _ message: String) {
+    parts = Parts(fault, "\(file): \(message)", ErrorPlace(file: file))
+  }
+
+  /// An error of a file, with what the sentence says of the place in it.
+  public init(_ fault: Fault, file: String, _ message: String, at place: ErrorPlace) {
+    parts = Parts(fault, "\(file): \(message)", place.completed(by: ErrorPlace(file: file)))
+  }
+
+  /// The same error, with the place it happened in put in front: `shard-000001.h5: …`. What `place` says counts
+  /// where the error does not say it itself.
+  public func within(_ text: String, at place: ErrorPlace = ErrorPlace()) -> TrajpackError {
+    TrajpackError(fault, "\(text): \(message)", at: parts.place.completed(by: place))
+  }
+
+  /// The same error and sentence, with a place that the sentence names already.
+  public func at(_ place: ErrorPlace) -> TrajpackError {
+    TrajpackError(fault, message, at: parts.place.completed(by: place))
+  }
+
+  /// Whether both are the same fault, sentence and place.
+  public static func == (a: TrajpackError, b: TrajpackError) -> Bool {
+    a.fault == b.fault && a.message == b.message && a.place == b.place
   }
 
   /// The text that people read.
@@ -37,12 +77,39 @@ public struct TrajpackError: Error, Sendable, Equatable, CustomStringConvertible
 /// Runs `body`, naming `place` in front of the sentence of any error it throws.
 @inlinable
 public func within<Result>(
-  _ place: @autoclosure () -> String, _ body: () throws(TrajpackError) -> Result
+  _ text: @autoclosure () -> String, at place: @autoclosure () -> ErrorPlace = ErrorPlace(),
+  _ body: () throws(TrajpackError) -> Result
 ) throws(TrajpackError) -> Result {
   do {
     return try body()
   } catch {
-    throw error.within(place())
+    throw error.within(text(), at: place())
+  }
+}
+
+/// Runs `body`, naming `file` in front of the sentence of any error it throws, and in its place.
+@inlinable
+public func within<Result>(
+  file: @autoclosure () -> String, _ body: () throws(TrajpackError) -> Result
+) throws(TrajpackError) -> Result {
+  do {
+    return try body()
+  } catch {
+    let file = file()
+    throw error.within(file, at: ErrorPlace(file: file))
+  }
+}
+
+/// Runs `body`, naming the episode in front of the sentence of any error it throws, and in its place.
+@inlinable
+public func within<Result>(
+  episode: @autoclosure () -> String, _ body: () throws(TrajpackError) -> Result
+) throws(TrajpackError) -> Result {
+  do {
+    return try body()
+  } catch {
+    let id = episode()
+    throw error.within("episode '\(id)'", at: ErrorPlace(episode: id))
   }
 }
 

@@ -156,7 +156,8 @@ public final class HDF5Backend: ShardBackend {
         return candidate
       }
     }
-    throw TrajpackError(.machine, "\(path): a chunk of \(name) cannot be found again after writing")
+    throw TrajpackError(
+      .machine, file: path, "a chunk of \(name) cannot be found again after writing")
   }
 
   /// Whether the file has `bytes` at `offset`.

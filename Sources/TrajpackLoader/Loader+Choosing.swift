@@ -29,8 +29,8 @@ extension Loader {
         let choice = try choose(setup, source, datasets[d], own)
         guard choice.set.count > 0 else {
           throw TrajpackError(
-            .usage,
-            "\(datasets[d].dataset.path): none of \(counted(source.candidates, "window")) passes "
+            .usage, file: datasets[d].dataset.path,
+            "none of \(counted(source.candidates, "window")) passes "
               + "'windows_where'; make its bounds wider"
               + (choice.damaged > 0
                 ? " (\(choice.damaged) of them \(choice.damaged == 1 ? "touches" : "touch") damaged data)"

@@ -218,21 +218,21 @@ extension Loader {
     }
     if kept == 0 {
       return TrajpackError(
-        .usage,
-        "\(path): no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
+        .usage, file: path,
+        "no episode is left by 'split', 'episodes' and 'where' (of \(dataset.episodeCount))"
           + unknownValue(dataset, options)
       )
     }
     if let split, split.cutsEpisodes {
       return TrajpackError(
-        .usage,
-        "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
+        .usage, file: path,
+        "no window of \(counted(length, "row")) of '\(reference)' fits into the spans of the split "
           + "scheme '\(split.scheme)' in \(counted(kept, "episode")); make 'length' smaller, give the splits more "
           + "'context' for 'past', or set 'edge' to 'pad'")
     }
     return TrajpackError(
-      .usage,
-      "\(path): no window of \(counted(length, "row")) of '\(reference)' fits into "
+      .usage, file: path,
+      "no window of \(counted(length, "row")) of '\(reference)' fits into "
         + (kept == 1 ? "the only episode, which has " : "any of \(kept) episodes; the longest has ")
         + "\(counted(facts.longest[reference] ?? 0, "row")); make 'length' smaller or set 'edge' to 'pad'"
     )

@@ -154,7 +154,9 @@ extension OpenDataset {
     _ text: String, _ shard: Shard, _ id: String
   ) throws(TrajpackError) -> JSONValue {
     if text.isEmpty { return .object([]) }
-    return try within("\(shard.name), metadata of episode '\(id)'") { () throws(TrajpackError) in
+    return try within(
+      "\(shard.name), metadata of episode '\(id)'", at: ErrorPlace(file: shard.name, episode: id)
+    ) { () throws(TrajpackError) in
       try JSONValue(parsing: text)
     }
   }

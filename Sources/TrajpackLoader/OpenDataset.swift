@@ -52,7 +52,7 @@ public final class OpenDataset: Sendable {
     self.dataset = dataset
     let path = dataset.path
     guard !shards.isEmpty else {
-      throw TrajpackError(.usage, "\(path): the dataset has no shards yet")
+      throw TrajpackError(.usage, file: path, "the dataset has no shards yet")
     }
     var episodes = [0]
     var tracks = [0]
@@ -128,7 +128,8 @@ public final class OpenDataset: Sendable {
       }
     }
     throw TrajpackError(
-      .usage, "\(dataset.path): there is no episode '\(id)'\(Suggestion.text(for: id, among: near))"
+      .usage, file: dataset.path,
+      "there is no episode '\(id)'\(Suggestion.text(for: id, among: near))"
     )
   }
 }

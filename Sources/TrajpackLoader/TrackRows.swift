@@ -154,8 +154,8 @@ public struct TrackRows {
     }
     guard let channel = reader.stream.channel(named: "time") else {
       throw TrajpackError(
-        .data,
-        "\(shard.name): stream '\(reader.stream.name)' has explicit times but no channel 'time'")
+        .data, file: shard.name,
+        "stream '\(reader.stream.name)' has explicit times but no channel 'time'")
     }
     let values = try reader.read(channel: channel, rows: rows)
     guard case .ticks(let tick) = reader.track.clock else {

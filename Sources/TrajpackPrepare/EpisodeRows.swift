@@ -69,8 +69,8 @@ package final class EpisodeRows {
   private func times(_ reader: TrackReader) throws(TrajpackError) -> ChannelValues {
     guard let time = reader.stream.channel(named: "time") else {
       throw TrajpackError(
-        .data,
-        "\(shard.name): stream '\(reader.stream.name)' has explicit times but no channel 'time'")
+        .data, file: shard.name,
+        "stream '\(reader.stream.name)' has explicit times but no channel 'time'")
     }
     return try reader.read(channel: time, rows: 0..<reader.count)
   }

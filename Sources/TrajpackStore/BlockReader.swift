@@ -172,6 +172,9 @@ extension Shard {
       why.fault,
       "\(name): stream '\(stream)'\(episode.map { ", episode '\($0)'" } ?? ""): chunk \(chunk) of "
         + "\(block.path) at byte \(place.offset) is damaged: \(why.message); "
-        + "restore the shard from a copy or convert the source again")
+        + "restore the shard from a copy or convert the source again",
+      at: ErrorPlace(
+        file: name, episode: episode, stream: stream, row: chunk * block.chunkRows,
+        byte: place.offset))
   }
 }

@@ -130,13 +130,13 @@ public final class Dataset: Sendable {
     let shards = names.filter { Manifest.number(ofShard: $0) != nil }
     guard let first = shards.first else {
       return TrajpackError(
-        .usage,
-        "\(path): is no trajpack dataset (it has no \(Manifest.fileName)); "
+        .usage, file: path,
+        "is no trajpack dataset (it has no \(Manifest.fileName)); "
           + "make one with 'trajpack convert \(path) DST'")
     }
     return TrajpackError(
-      .usage,
-      "\(path): holds shards (\(first)\(shards.count > 1 ? ", ..." : "")) but no \(Manifest.fileName); "
+      .usage, file: path,
+      "holds shards (\(first)\(shards.count > 1 ? ", ..." : "")) but no \(Manifest.fileName); "
         + "copy that too, or run 'trajpack repair \(path)', which lists them anew; each shard also "
         + "opens by itself")
   }
@@ -155,16 +155,16 @@ public final class Dataset: Sendable {
       guard FileSystem.item(at: path(ofShard: number)) != nil else {
         guard try !FileSystem.hasFile(shardPaths[number]) else { throw error }
         throw TrajpackError(
-          .data,
-          "\(shardPaths[number]): is missing, but the dataset lists it; restore it from a copy")
+          .data, file: shardPaths[number],
+          "is missing, but the dataset lists it; restore it from a copy")
       }
       shard = try Shard(path(ofShard: number))
     }
     try requireListed(number)
     if !entries.isEmpty, entries[number].receipt.bytes != shard.file.length {
       throw TrajpackError(
-        .data,
-        "\(shard.name): has \(shard.file.length) bytes where the \(list) says "
+        .data, file: shard.name,
+        "has \(shard.file.length) bytes where the \(list) says "
           + "\(entries[number].receipt.bytes); restore it from a copy")
     }
     return shard
@@ -181,8 +181,8 @@ public final class Dataset: Sendable {
     let now = try Dataset(path).entries.first { $0.name == entry.name }
     guard now == nil || now == entry else {
       throw TrajpackError(
-        .data,
-        "\(path): has been replaced by another dataset since it was opened; open it again")
+        .data, file: path, "has been replaced by another dataset since it was opened; open it again"
+      )
     }
   }
 }

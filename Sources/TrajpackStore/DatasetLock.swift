@@ -24,12 +24,13 @@ public final class DatasetLock {
     guard descriptor >= 0 else { throw .system("cannot be opened", path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
-      throw TrajpackError(.usage, "\(folder): another process is writing this dataset; wait for it")
+      throw TrajpackError(
+        .usage, file: folder, "another process is writing this dataset; wait for it")
     }
     guard isAt(path, descriptor) else {
       close(descriptor)
       throw TrajpackError(
-        .usage, "\(folder): another process has just written this dataset; look at it first")
+        .usage, file: folder, "another process has just written this dataset; look at it first")
     }
     return descriptor
   }

@@ -34,12 +34,12 @@ public struct DatasetRepair {
   ) throws(TrajpackError) {
     self.path = path
     guard FileSystem.item(at: path) == .folder else {
-      throw TrajpackError(.usage, "\(path): is no folder; name the folder of a dataset")
+      throw TrajpackError(.usage, file: path, "is no folder; name the folder of a dataset")
     }
     let names = try FileSystem.names(in: path)
     let shards = names.filter { Manifest.isShard($0) }
     guard !shards.isEmpty else {
-      throw TrajpackError(.usage, "\(path): has no shards, so there is nothing to list")
+      throw TrajpackError(.usage, file: path, "has no shards, so there is nothing to list")
     }
     hadJournal = names.contains(Journal.fileName)
     lock = try Journal(lockingFolder: path)
@@ -136,8 +136,8 @@ public struct DatasetRepair {
         "\(path)/\(entry.name)", known, others.map { "\(path)/\($0)" })
       guard difference.isEmpty, known.count == ids.count else {
         throw TrajpackError(
-          .data,
-          "\(path): \(entry.name) and \(others[0]) both have episode '\(known[0])', and "
+          .data, file: path,
+          "\(entry.name) and \(others[0]) both have episode '\(known[0])', and "
             + (difference.isEmpty
               ? "only one has '\(ids.first { holders[$0] == nil } ?? "")'" : difference)
             + "; move one of them elsewhere; nothing was changed")
@@ -151,7 +151,8 @@ public struct DatasetRepair {
   public mutating func write() throws(TrajpackError) {
     guard !listed.isEmpty else {
       throw TrajpackError(
-        .data, "\(path): no shard is whole, so there is nothing to list; restore them from a copy")
+        .data, file: path,
+        "no shard is whole, so there is nothing to list; restore them from a copy")
     }
     let schema = try Shard("\(path)/\(listed[0].name)").schema
     let source =

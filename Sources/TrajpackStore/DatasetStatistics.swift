@@ -21,7 +21,7 @@ public struct DatasetStatistics: Sendable {
       let splitName = row.split < 0 ? "" : schema.splits[row.split]
       guard found[splitName, default: [:]][name, default: []].count == row.component else {
         throw TrajpackError(
-          .data, "\(shard.name): row \(number) of the statistics is damaged: it is out of place")
+          .data, file: shard.name, "row \(number) of the statistics is damaged: it is out of place")
       }
       found[splitName, default: [:]][name, default: []].append(stats)
     }

@@ -51,8 +51,8 @@ public enum FileSystem {
       let name = String(
         decoding: target.prefix(max(count, 0)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
       return TrajpackError(
-        .data,
-        "\(path): is a link to '\(name)', where there is nothing; fetch what it stands for, or remove it"
+        .data, file: path,
+        "is a link to '\(name)', where there is nothing; fetch what it stands for, or remove it"
       )
     }
     let what: String
@@ -63,7 +63,7 @@ public enum FileSystem {
     case S_IFCHR, S_IFBLK: what = "is a device and not a regular file"
     default: what = "is not a regular file"
     }
-    return TrajpackError(.data, "\(path): \(what); put a file with the data there, or remove it")
+    return TrajpackError(.data, file: path, "\(what); put a file with the data there, or remove it")
   }
 
   /// Bytes of the file at `path`; 0 where there is none.

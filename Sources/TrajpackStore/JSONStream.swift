@@ -19,7 +19,9 @@ struct JSONStream {
 
   /// The error of a file that says something else than `expected`.
   func wrong(_ expected: String) -> TrajpackError {
-    TrajpackError(.data, "the JSON is damaged at byte \(start + next): expected \(expected)")
+    TrajpackError(
+      .data, "the JSON is damaged at byte \(start + next): expected \(expected)",
+      at: ErrorPlace(byte: start + next))
   }
 
   /// The next byte, without taking it; `nil` at the end.

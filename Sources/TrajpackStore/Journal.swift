@@ -147,7 +147,7 @@ public final class Journal {
     var frame: [UInt8] = []
     for record in records { frame += try Self.frame(record) }
     guard descriptor >= 0 else {
-      throw TrajpackError(.usage, "\(folder): the journal belongs to the parent process")
+      throw TrajpackError(.usage, file: folder, "the journal belongs to the parent process")
     }
     try settle()
     do throws(TrajpackError) {

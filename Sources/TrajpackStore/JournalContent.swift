@@ -31,8 +31,8 @@ public struct JournalContent {
   init(_ file: LocalFile) throws(TrajpackError) {
     guard file.length <= Journal.longest else {
       throw TrajpackError(
-        .data,
-        "\(file.path): has \(file.length) bytes, where a journal has at most \(Journal.longest); "
+        .data, file: file.path,
+        "has \(file.length) bytes, where a journal has at most \(Journal.longest); "
           + Self.remedy(file))
     }
     let magic = Journal.magic
@@ -44,9 +44,9 @@ public struct JournalContent {
         return
       }
       throw TrajpackError(
-        .data,
-        "\(file.path): is damaged at byte 0: it does not begin as a trajpack journal does; "
-          + Self.remedy(file))
+        .data, file: file.path,
+        "is damaged at byte 0: it does not begin as a trajpack journal does; "
+          + Self.remedy(file), at: ErrorPlace(byte: 0))
     }
     length = magic.count
     shards.reserveCapacity(file.length / Manifest.shortestEntry)
@@ -59,9 +59,9 @@ public struct JournalContent {
       let tail = try JournalTail(file, from: length)
       if let damage = tail.damage {
         throw TrajpackError(
-          .data,
-          "\(file.path): record \(records), at byte \(length), is damaged: \(damage); "
-            + Self.remedy(file))
+          .data, file: file.path,
+          "record \(records), at byte \(length), is damaged: \(damage); "
+            + Self.remedy(file), at: ErrorPlace(file: file.path, byte: length))
       }
       isTorn = true
     }
@@ -69,13 +69,18 @@ public struct JournalContent {
 
   private mutating func take(_ payload: ArraySlice<UInt8>, _ file: LocalFile) throws(TrajpackError)
   {
-    let record = try within("\(file.path), record \(records), at byte \(length)") {
+    let record = try within(
+      "\(file.path), record \(records), at byte \(length)",
+      at: ErrorPlace(file: file.path, byte: length)
+    ) {
       () throws(TrajpackError) in
       try JSONValue(parsing: Array(payload), mostValues: Journal.mostValues)
     }
     func damaged(_ what: String) -> TrajpackError {
       TrajpackError(
-        .data, "\(file.path): record \(records), at byte \(length), \(what); " + Self.remedy(file))
+        .data, file: file.path,
+        "record \(records), at byte \(length), \(what); " + Self.remedy(file),
+        at: ErrorPlace(byte: length))
     }
     let type = record["type"]?.string
     if records == 0 {

@@ -116,8 +116,8 @@ public final class LocalFile: Sendable {
         throw .system("cannot be opened again", path)
       }
       throw TrajpackError(
-        .machine,
-        "\(path): is gone since it was opened (a writer joins small shards, and '--overwrite' replaces them); "
+        .machine, file: path,
+        "is gone since it was opened (a writer joins small shards, and '--overwrite' replaces them); "
           + "open the dataset again")
     }
     do throws(TrajpackError) {
@@ -139,8 +139,7 @@ public final class LocalFile: Sendable {
 
   private var replaced: TrajpackError {
     TrajpackError(
-      .machine,
-      "\(path): is another file than the one that was opened; open the dataset again")
+      .machine, file: path, "is another file than the one that was opened; open the dataset again")
   }
 
   /// Fills `buffer` from byte `offset` on; the corresponding C function is `pread`.
@@ -169,8 +168,8 @@ public final class LocalFile: Sendable {
       }
       guard count > 0 else {
         throw TrajpackError(
-          .data,
-          "\(path): the file ends at byte \(offset + done), where \(buffer.count - done) more "
+          .data, file: path,
+          "the file ends at byte \(offset + done), where \(buffer.count - done) more "
             + "bytes are expected; it was cut while it was read")
       }
       done += count
@@ -181,7 +180,7 @@ public final class LocalFile: Sendable {
   public func bytes(_ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
     guard range.lowerBound >= 0, range.upperBound <= length else {
       throw TrajpackError(
-        .data, "\(path): bytes \(range.lowerBound) to \(range.upperBound) lie outside the file")
+        .data, file: path, "bytes \(range.lowerBound) to \(range.upperBound) lie outside the file")
     }
     var out = [UInt8](repeating: 0, count: range.count)
     try out.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
@@ -215,17 +214,16 @@ extension TrajpackError {
     let code = errno
     let why = String(cString: strerror(code))
     switch code {
-    case ENOENT, ENOTDIR: return TrajpackError(.usage, "\(path): does not exist")
-    case EISDIR: return TrajpackError(.usage, "\(path): is a folder")
+    case ENOENT, ENOTDIR: return TrajpackError(.usage, file: path, "does not exist")
+    case EISDIR: return TrajpackError(.usage, file: path, "is a folder")
     case ENOSPC, EDQUOT:
       return TrajpackError(
-        .machine,
-        "\(path): \(what): no space is left on the disk; free some and try again")
+        .machine, file: path, "\(what): no space is left on the disk; free some and try again")
     case EMFILE, ENFILE:
       return TrajpackError(
-        .machine,
-        "\(path): \(what): too many files are open; close some, or allow more with 'ulimit -n'")
-    default: return TrajpackError(.machine, "\(path): \(what): \(why.lowercased())")
+        .machine, file: path,
+        "\(what): too many files are open; close some, or allow more with 'ulimit -n'")
+    default: return TrajpackError(.machine, file: path, "\(what): \(why.lowercased())")
     }
   }
 }

@@ -20,15 +20,15 @@ extension Manifest {
       "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
     guard file.length <= Self.longest else {
       throw TrajpackError(
-        .data,
-        "\(file.path): has \(file.length) bytes, where a manifest has at most \(Self.longest); "
+        .data, file: file.path,
+        "has \(file.length) bytes, where a manifest has at most \(Self.longest); "
           + remedy)
     }
     let head = try file.bytes(0..<min(file.length, 16))
     guard !head.allSatisfy({ $0 == 0 }) else {
       throw TrajpackError(
-        .data,
-        "\(file.path): is damaged: it \(head.isEmpty ? "is empty" : "begins with zeros"); \(remedy)"
+        .data, file: file.path,
+        "is damaged: it \(head.isEmpty ? "is empty" : "begins with zeros"); \(remedy)"
       )
     }
     do throws(TrajpackError) {

@@ -25,7 +25,7 @@ public final class Shard: Sendable {
     let name = FileSystem.name(of: path)
     self.file = file
     self.name = name
-    (header, index) = try within(name) { () throws(TrajpackError) in
+    (header, index) = try within(file: name) { () throws(TrajpackError) in
       let first = try file.bytes(0..<min(file.length, ShardHeader.size))
       file.recognise(header: first)
       let header = try first.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
@@ -79,7 +79,7 @@ public final class Shard: Sendable {
   /// Reads a section that is not needed to open the shard; `nil` where the shard has none.
   public func section(_ id: ShardHeader.SectionID) throws(TrajpackError) -> [UInt8]? {
     guard let section = header.section(id) else { return nil }
-    return try within(name) { () throws(TrajpackError) in
+    return try within(file: name) { () throws(TrajpackError) in
       let bytes = try file.bytes(Int(section.offset)..<Int(section.offset + section.stored))
       return try bytes.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in
         try Self.check(section, "\(id)", CRC32C.of(raw))

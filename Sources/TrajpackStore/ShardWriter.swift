@@ -388,8 +388,8 @@ public final class ShardWriter {
     let receipt = try seal(sections)
     guard expected == nil || receipt.sha256 == expected else {
       throw TrajpackError(
-        .data,
-        "\(path): was damaged, and the source gives another shard than the one that was acknowledged "
+        .data, file: path,
+        "was damaged, and the source gives another shard than the one that was acknowledged "
           + "(SHA-256 \(receipt.sha256), acknowledged \(expected ?? "")); restore the shard from a copy, "
           + "or use --overwrite to convert again")
     }

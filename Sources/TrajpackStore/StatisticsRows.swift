@@ -110,7 +110,7 @@ extension StatisticsGatherer {
         })
       else {
         throw TrajpackError(
-          .data, "\(shard.name): row \(next) of the statistics is damaged: it is out of place")
+          .data, file: shard.name, "row \(next) of the statistics is damaged: it is out of place")
       }
       merge(
         Partial(

@@ -101,20 +101,20 @@ public struct TrackReader {
     guard size >= 0, offset <= track.blob.count, size <= Int64(track.blob.count) - offset else {
       if isLinked {
         throw TrajpackError(
-          .usage,
-          "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)': the video is linked, so "
+          .usage, file: shard.name,
+          "stream '\(stream.name)', channel '\(values.channel.name)': the video is linked, so "
             + "its packets lie in its own file and not in the archive; read that file, or convert again "
             + "and leave --video at embed")
       }
       throw TrajpackError(
-        .data,
-        "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+        .data, file: shard.name,
+        "stream '\(stream.name)', channel '\(values.channel.name)', row "
           + "\(track.rows.lowerBound + row): points outside the track's bytes")
     }
     guard size <= Self.maximumBytes else {
       throw TrajpackError(
-        .data,
-        "\(shard.name): stream '\(stream.name)', channel '\(values.channel.name)', row "
+        .data, file: shard.name,
+        "stream '\(stream.name)', channel '\(values.channel.name)', row "
           + "\(track.rows.lowerBound + row): claims \(size) bytes, more than a row may have")
     }
     return try bytes(Int(offset)..<Int(offset + size))

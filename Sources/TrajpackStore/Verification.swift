@@ -32,7 +32,7 @@ public struct Verification: Sendable {
     guard try FileSystem.hasFile(path) else {
       result.damages = [
         TrajpackError(
-          .data, "\(path): is missing, but the dataset lists it; restore it from a copy")
+          .data, file: path, "is missing, but the dataset lists it; restore it from a copy")
       ]
       return result
     }
@@ -67,8 +67,8 @@ public struct Verification: Sendable {
     if result.damages.isEmpty, expected.receipt.sha256 != found {
       result.damages.append(
         TrajpackError(
-          .data,
-          "\(shard.name): its data matches its checksums, but the file is not the one that was "
+          .data, file: shard.name,
+          "its data matches its checksums, but the file is not the one that was "
             + "committed (SHA-256 \(found), \(list) \(expected.receipt.sha256)); restore it from a copy"
         ))
     } else if result.damages.isEmpty {

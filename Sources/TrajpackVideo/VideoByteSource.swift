@@ -71,7 +71,7 @@ public final class VideoFileBytes: VideoByteSource {
     var facts = stat()
     guard fstat(opened, &facts) == 0, facts.st_mode & S_IFMT == S_IFREG else {
       close(opened)
-      throw TrajpackError(.usage, "\(path): is no regular file, so it cannot be a video file")
+      throw TrajpackError(.usage, file: path, "is no regular file, so it cannot be a video file")
     }
     name = path
     byteCount = Int64(facts.st_size)

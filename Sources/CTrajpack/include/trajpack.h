@@ -30,6 +30,9 @@ typedef enum tp_status {
 typedef struct tp_error {
   int32_t code;
   char message[1024];
+  // Where it is, as far as that is known: {"file", "episode", "stream", "channel", "line": from 1, "row": from 0,
+  // "byte": from 0}, each only where it is known; "" where nothing is.
+  char place[1024];
 } tp_error;
 
 typedef struct tp_dataset tp_dataset;
@@ -38,7 +41,7 @@ typedef struct tp_batch tp_batch;
 
 // The version of the library, "1.0.0", and of this header's functions: it grows when one changes.
 const char *tp_version(void);
-#define TP_ABI 1
+#define TP_ABI 2
 int32_t tp_abi(void);
 
 // Frees text that a function gave out. Null is allowed.

@@ -74,6 +74,16 @@ struct Program: Sendable {
       }
       return 0
     } catch {
+      // A program that reads JSON has the place in it; a document that was printed already stays the only one.
+      if words.prefix(while: { $0 != "--" }).contains("--json"), !console.hasPrinted {
+        console.print(
+          .record([
+            "error": .record([
+              "code": .int(Int64(error.fault.rawValue)), "message": .string(error.message),
+              "place": error.place.json,
+            ])
+          ]))
+      }
       return report(error, at: "\(Trajpack.name) \(C.name)", console)
     }
   }

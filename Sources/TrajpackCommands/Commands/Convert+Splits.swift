@@ -35,8 +35,8 @@ extension Convert {
       let found = try SplitScheme.find(schemeName, in: dataset, hasOwn: false)
       guard found?.scheme.rule == rule.json else {
         throw TrajpackError(
-          .usage,
-          "\(destination): has a split scheme '\(schemeName)' that another rule made; the dataset is whole, and "
+          .usage, file: destination,
+          "has a split scheme '\(schemeName)' that another rule made; the dataset is whole, and "
             + "'trajpack split' gives it this one")
       }
       return

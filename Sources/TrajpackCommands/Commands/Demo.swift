@@ -46,7 +46,8 @@ struct Demo: Command {
   private func makeFolder() throws(TrajpackError) {
     if FileSystem.item(at: folder) == .folder {
       guard try FileSystem.names(in: folder).isEmpty else {
-        throw TrajpackError(.usage, "\(folder): is not empty: name a folder that is not there yet")
+        throw TrajpackError(
+          .usage, file: folder, "is not empty: name a folder that is not there yet")
       }
     } else {
       guard mkdir(folder, 0o777) == 0 else { throw .system("cannot be made", folder) }
@@ -151,7 +152,7 @@ private struct DemoTour {
         if errno == EINTR { continue }
         throw .system("cannot be read", path)
       }
-      guard count > 0 else { throw TrajpackError(.data, "\(path): ends before its size says") }
+      guard count > 0 else { throw TrajpackError(.data, file: path, "ends before its size says") }
       done += count
     }
     return bytes

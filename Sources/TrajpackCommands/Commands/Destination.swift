@@ -10,7 +10,8 @@ enum Destination {
     guard let own = FileSystem.identity(of: folder) else { return }
     if FileSystem.identity(of: destination) == own {
       throw TrajpackError(
-        .usage, "\(destination): is the source itself, which is never changed; name a new folder")
+        .usage, file: destination, "is the source itself, which is never changed; name a new folder"
+      )
     }
     // A folder with unrelated files may be used as destination.
     let marks = [Journal.fileName, Manifest.fileName].map { "\(folder)/\($0)" }
@@ -23,8 +24,8 @@ enum Destination {
     while let identity = FileSystem.identity(of: above), identity != last {
       guard identity != own else {
         throw TrajpackError(
-          .usage,
-          "\(destination): lies in the source \(folder), which is never changed; name a folder "
+          .usage, file: destination,
+          "lies in the source \(folder), which is never changed; name a folder "
             + "elsewhere")
       }
       last = identity

@@ -265,8 +265,8 @@ struct Evaluate: Command {
     guard report.text == text else {
       let changed = zip(report.metrics, original.metrics).first { $0.0 != $0.1 }?.0.name
       throw TrajpackError(
-        .data,
-        "\(path): the report comes out otherwise"
+        .data, file: path,
+        "the report comes out otherwise"
           + (report.version != original.version
             ? ": it was made by trajpack \(original.version), this is \(report.version)" : "")
           + (changed.map { "; the first figure that differs is \($0)" } ?? ""))
@@ -294,7 +294,7 @@ struct Evaluate: Command {
   static func report(_ path: String) throws(TrajpackError) -> (Report, String) {
     let file = try LocalFile(path)
     guard file.length <= 1 << 30 else {
-      throw TrajpackError(.data, "\(path): is too long for a report")
+      throw TrajpackError(.data, file: path, "is too long for a report")
     }
     let bytes = try file.bytes(0..<file.length)
     let report = try within(path) { () throws(TrajpackError) in

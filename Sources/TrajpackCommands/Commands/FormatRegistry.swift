@@ -62,8 +62,8 @@ enum FormatRegistry {
   ) throws(TrajpackError) -> any Importer {
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
-        .usage,
-        "\(path): is a trajpack dataset already; 'trajpack export' writes its recordings in other formats, "
+        .usage, file: path,
+        "is a trajpack dataset already; 'trajpack export' writes its recordings in other formats, "
           + "'trajpack apply' and 'resample' make another dataset of it, and 'cp -r' copies it")
     }
     try SourceCheck.check(
@@ -79,7 +79,7 @@ enum FormatRegistry {
       for path in paths {
         guard let known = UnreadFormat.name(of: path) else { continue }
         throw TrajpackError(
-          .data, "\(path): is \(known), which is not read; 'trajpack formats' lists what is")
+          .data, file: path, "is \(known), which is not read; 'trajpack formats' lists what is")
       }
     }
     if mapping.isOfTrees {

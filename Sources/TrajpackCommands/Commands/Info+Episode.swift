@@ -136,8 +136,8 @@ enum EpisodeSearch {
       }
     }
     throw TrajpackError(
-      .usage,
-      "\(dataset.path): has no episode '\(id)'\(suggestion(for: id, among: ids)); "
+      .usage, file: dataset.path,
+      "has no episode '\(id)'\(suggestion(for: id, among: ids)); "
         + "'trajpack info \(dataset.path) --episodes' lists them")
   }
 }

@@ -144,8 +144,7 @@ struct Transcode: Command {
     }
     for name in targets.keys.sorted() where !names.contains(name) {
       throw TrajpackError(
-        .usage,
-        "\(source): has no video '\(name)'\(suggestion(for: name, among: names))")
+        .usage, file: source, "has no video '\(name)'\(suggestion(for: name, among: names))")
     }
   }
 }

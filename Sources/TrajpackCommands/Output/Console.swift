@@ -73,6 +73,9 @@ struct Console: Sendable {
   /// then on is dropped in silence; a command that would print for long can stop.
   var isOutputClosed: Bool { screen.isOutputClosed }
 
+  /// Whether anything was printed on standard output.
+  var hasPrinted: Bool { screen.hasWritten }
+
   /// Sends what is still buffered.
   ///
   /// - Throws: a machine error when standard output could not take everything (disk full).

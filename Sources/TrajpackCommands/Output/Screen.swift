@@ -10,6 +10,7 @@ final class Screen: Sendable {
 
   private struct State {
     var buffer: [UInt8] = []
+    var hasWritten = false
     /// The `errno` that ended standard output; `EPIPE` when its reader has gone.
     var failure: Int32 = 0
     var status: String?
@@ -28,6 +29,7 @@ final class Screen: Sendable {
     state.withLock { state in
       guard state.failure == 0 else { return }
       state.buffer += text.utf8
+      state.hasWritten = true
       if state.buffer.count >= Screen.bufferLimit || output.isTerminal { flush(&state) }
     }
   }
@@ -48,6 +50,9 @@ final class Screen: Sendable {
       state.status = line
     }
   }
+
+  /// Whether anything was written on standard output.
+  var hasWritten: Bool { state.withLock { $0.hasWritten } }
 
   var isOutputClosed: Bool { state.withLock { $0.failure == EPIPE } }
 

@@ -171,7 +171,7 @@ extension OpenDataset {
       return name
     }
     guard let first = names.first(where: { facts.entities[$0] == 0 }) ?? names.first else {
-      throw TrajpackError(.usage, "\(dataset.path): the dataset has no stream")
+      throw TrajpackError(.usage, file: dataset.path, "the dataset has no stream")
     }
     return first
   }

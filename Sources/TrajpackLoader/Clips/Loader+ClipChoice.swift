@@ -76,16 +76,16 @@ extension Loader {
     let keepsAll = filters.allSatisfy(\.keepsAll) && selections.allSatisfy { $0 == nil }
     for (dataset, clips) in zip(datasets, placed) where clips.isEmpty {
       throw TrajpackError(
-        .usage,
-        "\(dataset.dataset.path): none of \(counted(list.clips.count, "clip")) of \(list.source) is "
+        .usage, file: dataset.dataset.path,
+        "none of \(counted(list.clips.count, "clip")) of \(list.source) is "
           + (keepsAll
             ? "of this dataset" : "left of this dataset by 'split', 'episodes' and 'where'"))
     }
     let clips = PlacedClips(list: list, datasets: placed, digest: list.digest)
     guard clips.longest == clips.shortest || options.edge == .pad else {
       throw TrajpackError(
-        .usage,
-        "\(list.source): clips have \(clips.shortest) to \(clips.longest) rows, and all windows of a batch have as "
+        .usage, file: list.source,
+        "clips have \(clips.shortest) to \(clips.longest) rows, and all windows of a batch have as "
           + "many: set 'edge' to 'pad', so that shorter ones end in padding")
     }
     return clips

@@ -32,8 +32,8 @@ final class MappedFile: @unchecked Sendable {
       var status = stat()
       guard fstat(descriptor, &status) == 0, Int(status.st_size) >= file.length else {
         throw TrajpackError(
-          .data,
-          "\(file.path): the file was cut while it was read (\(status.st_size) bytes of "
+          .data, file: file.path,
+          "the file was cut while it was read (\(status.st_size) bytes of "
             + "\(file.length)); restore it from a copy")
       }
     }

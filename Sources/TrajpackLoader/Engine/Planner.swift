@@ -191,7 +191,8 @@ final class Planner {
   ) throws(TrajpackError) -> TrackClock? {
     guard let rate = setup.options.rate else { return nil }
     let own = try wholeClock(shard, track, numbers)
-    return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+    return try within(shard.place(ofTrack: track), at: shard.errorPlace(ofTrack: track)) {
+      () throws(TrajpackError) in
       try own.grid(rate)
     } ?? own
   }

@@ -23,7 +23,9 @@ struct EpisodeValues: Sendable {
   ///
   /// - Throws: A data error where it is no JSON.
   func metadata(of episode: ShardIndex.Episode) throws(TrajpackError) -> JSONValue {
-    try within("metadata of episode '\(episode.id)'") { () throws(TrajpackError) in
+    try within(
+      "metadata of episode '\(episode.id)'", at: ErrorPlace(episode: episode.id)
+    ) { () throws(TrajpackError) in
       episode.metadata.isEmpty ? JSONValue.object([]) : try JSONValue(parsing: episode.metadata)
     }
   }

@@ -59,6 +59,14 @@ final class LoadedShard: @unchecked Sendable {
       + "'\(index.episode(numbers.episode).id)'"
   }
 
+  /// The same for programs.
+  func errorPlace(ofTrack number: Int) -> ErrorPlace {
+    let numbers = numbers(ofTrack: number)
+    return ErrorPlace(
+      file: shard.name, episode: index.episode(numbers.episode).id,
+      stream: view.schema.streams[numbers.stream].name)
+  }
+
   /// The numbers of a track.
   func numbers(ofTrack number: Int) -> ShardIndex.TrackRecord { view.numbers(ofTrack: number) }
 

@@ -152,8 +152,8 @@ extension TrackClock {
     let track = TrackReader(shard, track: number, reader: reader)
     func refuse(_ what: String) -> TrajpackError {
       TrajpackError(
-        .data,
-        "\(shard.name): stream '\(track.stream.name)', episode "
+        .data, file: shard.name,
+        "stream '\(track.stream.name)', episode "
           + "'\(shard.index.episode(track.track.episode).id)': \(what)")
     }
     if case .regular(let start, let rate) = clock {

@@ -275,7 +275,8 @@ struct WindowRule: Sendable {
     } else {
       times = try shard.view.trackClock(track, reader: BlockReader(shard.shard))
     }
-    return try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+    return try within(shard.place(ofTrack: track), at: shard.errorPlace(ofTrack: track)) {
+      () throws(TrajpackError) in
       try times.grid(rate)?.rows ?? 0
     }
   }

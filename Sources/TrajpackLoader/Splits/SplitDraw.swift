@@ -116,8 +116,8 @@ struct SplitDraw {
     let units = units(of: all)
     guard units.count >= folds else {
       throw TrajpackError(
-        .usage,
-        "\(resolver.dataset.dataset.path): \(folds) folds of "
+        .usage, file: resolver.dataset.dataset.path,
+        "\(folds) folds of "
           + (groups == nil
             ? counted(units.count, "episode") : "\(counted(units.count, "group")) of episodes")
           + ": there must be at least one for each; make 'folds' smaller, or cut rows with \"over\": \"rows\""

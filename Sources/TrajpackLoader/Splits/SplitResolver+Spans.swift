@@ -96,8 +96,8 @@ extension SplitResolver {
       let parts = rule.foldsGrow ? folds + 1 : folds
       guard line.rows >= parts else {
         throw TrajpackError(
-          .usage,
-          "\(dataset.dataset.path): \(folds) folds of the \(counted(line.rows, "row")) of '\(stream)' in episode "
+          .usage, file: dataset.dataset.path,
+          "\(folds) folds of the \(counted(line.rows, "row")) of '\(stream)' in episode "
             + "'\(episode.id)': there must be at least one for each; make 'folds' smaller")
       }
       var spans: [SplitScheme.Span] = []
@@ -184,8 +184,8 @@ extension SplitResolver {
     func needRows() throws(TrajpackError) {
       guard line.rows > 0 else {
         throw TrajpackError(
-          .usage,
-          "\(dataset.dataset.path): the episode '\(episode.id)' has no rows of '\(stream)', by which rows are counted; "
+          .usage, file: dataset.dataset.path,
+          "the episode '\(episode.id)' has no rows of '\(stream)', by which rows are counted; "
             + "name another stream with 'stream'")
       }
     }

@@ -75,8 +75,8 @@ struct SplitResolver {
     }
     guard let empty = isFilled.firstIndex(of: false) else { return }
     throw TrajpackError(
-      .usage,
-      "\(dataset.dataset.path): the split '\(scheme.splits[empty])' is empty: nothing of the "
+      .usage, file: dataset.dataset.path,
+      "the split '\(scheme.splits[empty])' is empty: nothing of the "
         + "\(counted(episodes.count, "episode")) belongs to it; leave it out, or change its rule")
   }
 
@@ -155,8 +155,8 @@ struct SplitResolver {
         + (Suggestion.text(for: id, among: known).hasPrefix("; did") ? ")" : "")
     }
     return TrajpackError(
-      .usage,
-      "\(dataset.dataset.path): \(ids.count) of the ids of the split '\(split)' "
+      .usage, file: dataset.dataset.path,
+      "\(ids.count) of the ids of the split '\(split)' "
         + "\(ids.count == 1 ? "is" : "are") not in the dataset: \(some.joined(separator: ", "))"
         + (ids.count > 3 ? ", …" : ""))
   }
@@ -195,8 +195,8 @@ struct SplitResolver {
     }
     guard lacking.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(dataset.dataset.path): '\(use)' goes by '\(path)', which \(lacking.count) of "
+        .usage, file: dataset.dataset.path,
+        "'\(use)' goes by '\(path)', which \(lacking.count) of "
           + "\(counted(episodes.count, "episode")) do not have, '\(lacking[0])' for one"
           + (path == "folder"
             ? ": the id of an episode in a folder is 'FOLDER/NAME'"

@@ -194,15 +194,15 @@ extension SplitScheme {
         wanted = files[0].name
       } else {
         throw TrajpackError(
-          .usage,
-          "\(dataset.path): has several split schemes, none of them named '\(defaultName)': name one of "
+          .usage, file: dataset.path,
+          "has several split schemes, none of them named '\(defaultName)': name one of "
             + files.map { "'\($0.name)'" }.joined(separator: ", "))
       }
     }
     guard let wanted, let file = files.first(where: { $0.name == wanted }) else {
       throw TrajpackError(
-        .usage,
-        "\(dataset.path): there is no split scheme '\(wanted ?? "")'"
+        .usage, file: dataset.path,
+        "there is no split scheme '\(wanted ?? "")'"
           + (files.isEmpty
             ? "; it has none: make one with 'trajpack split'"
             : Suggestion.text(for: wanted ?? "", among: files.map(\.name))))

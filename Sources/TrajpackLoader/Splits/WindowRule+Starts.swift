@@ -14,7 +14,8 @@ extension WindowRule {
     if let rate {
       let own = times
       times =
-        try within(shard.place(ofTrack: track)) { () throws(TrajpackError) in
+        try within(shard.place(ofTrack: track), at: shard.errorPlace(ofTrack: track)) {
+          () throws(TrajpackError) in
           try own.grid(rate)
         } ?? own
     }

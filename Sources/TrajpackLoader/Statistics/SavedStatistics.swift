@@ -73,8 +73,8 @@ enum SavedStatistics {
 
   private static func damaged(_ dataset: Dataset, _ name: String) -> TrajpackError {
     TrajpackError(
-      .data,
-      "\(dataset.path): the saved statistics '\(name)' are not those of its name; measure them again with "
+      .data, file: dataset.path,
+      "the saved statistics '\(name)' are not those of its name; measure them again with "
         + "'trajpack statistics --save' by a trajpack that wrote them")
   }
 
@@ -148,7 +148,8 @@ extension SubsetMeasurement {
     guard editor.dataset.manifest?.digest == dataDigest else {
       try editor.close()
       throw TrajpackError(
-        .usage, "\(path): was changed while it was measured, so nothing was saved; measure it again"
+        .usage, file: path,
+        "was changed while it was measured, so nothing was saved; measure it again"
       )
     }
     try editor.put(

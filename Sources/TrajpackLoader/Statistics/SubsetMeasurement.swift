@@ -72,8 +72,8 @@ extension SubsetMeasurement {
     }
     guard !scope.episodes.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(dataset.dataset.path): no episode is left by 'split', 'episodes', 'where' and 'rows' (of "
+        .usage, file: dataset.dataset.path,
+        "no episode is left by 'split', 'episodes', 'where' and 'rows' (of "
           + "\(dataset.episodeCount))")
     }
     channels = measured

@@ -53,8 +53,8 @@ public enum ValueConditions {
     }
     guard !out.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(dataset.dataset.path): no episode is left by \(conditions.joined(separator: " and ")) (of "
+        .usage, file: dataset.dataset.path,
+        "no episode is left by \(conditions.joined(separator: " and ")) (of "
           + "\(dataset.episodeCount))"
           + (try unknown(dataset, conditions)))
     }

@@ -65,7 +65,7 @@ extension Planner {
     let whole = window.shard.numbers(ofTrack: track)
     guard video.frames == whole.count else {
       throw TrajpackError(
-        .data, "\(video.name): has \(video.frames) frames for \(counted(whole.count, "row"))")
+        .data, file: video.name, "has \(video.frames) frames for \(counted(whole.count, "row"))")
     }
     let cut = numbers.first - whole.first
     let rows = rows.map { (out: $0.out, row: $0.row + cut) }

@@ -81,8 +81,8 @@ public struct TrackFrames {
         at.top + cut.height <= video.facts.height
       else {
         throw TrajpackError(
-          .usage,
-          "\(video.name): a crop of \(cut.width) × \(cut.height) pixels does not lie inside frames of "
+          .usage, file: video.name,
+          "a crop of \(cut.width) × \(cut.height) pixels does not lie inside frames of "
             + "\(video.facts.width) × \(video.facts.height)")
       }
       (output.crop_width, output.crop_height) = (Int32(cut.width), Int32(cut.height))
@@ -150,7 +150,8 @@ public struct TrackFrames {
   ) throws(TrajpackError) {
     if let wrong = frames.first(where: { $0 < 0 || $0 >= count }) {
       throw TrajpackError(
-        .usage, "\(video.name): there is no frame \(wrong): the video has \(count), counted from 0")
+        .usage, file: video.name,
+        "there is no frame \(wrong): the video has \(count), counted from 0")
     }
     let (needed, overflow) = frames.count.multipliedReportingOverflow(by: bytes)
     guard !overflow, out.count >= needed else {

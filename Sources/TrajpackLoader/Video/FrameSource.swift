@@ -269,7 +269,7 @@ final class FrameSource: Sendable {
     for frame in frames.sorted(by: { $0.frame < $1.frame }) {
       if frame.frame != last {
         guard video.places.indices.contains(Int(frame.frame)) else {
-          throw TrajpackError(.usage, "\(video.name): there is no frame \(frame.frame)")
+          throw TrajpackError(.usage, file: video.name, "there is no frame \(frame.frame)")
         }
         try within("\(video.name), frame \(frame.frame)") { () throws(TrajpackError) in
           try reading.read(video.places[Int(frame.frame)], into: packed.bytes)

@@ -24,7 +24,7 @@ public final class MediaFolder: Sendable {
   public func set(_ folder: String, allowsOutside: Bool) throws(TrajpackError) {
     guard let real = Self.real(folder), Self.isFolder(real) else {
       throw TrajpackError(
-        .usage, "\(folder): there is no such folder, in which linked videos could lie")
+        .usage, file: folder, "there is no such folder, in which linked videos could lie")
     }
     state.withLock {
       $0.folder = real

@@ -190,8 +190,8 @@ extension ShardView {
             end < 1 << Segment.chunkBits
           else {
             throw TrajpackError(
-              .usage,
-              "\(shard.name): the plan makes more than 2^\(Segment.chunkBits) rows of stream "
+              .usage, file: shard.name,
+              "the plan makes more than 2^\(Segment.chunkBits) rows of stream "
                 + "'\(streams[numbers.stream].stream.name)'; resample to a lower rate")
           }
           next[numbers.stream] = end

@@ -120,8 +120,8 @@ final class TrackViewer {
     if let part = try episode.output(track, rows: rows) { return part }
     guard prepared.tracks[track].count <= Self.mostWhole else {
       throw TrajpackError(
-        .usage,
-        "\(view.shard.name): stream '\(prepared.streams[prepared.tracks[track].stream].stream.name)', episode "
+        .usage, file: view.shard.name,
+        "stream '\(prepared.streams[prepared.tracks[track].stream].stream.name)', episode "
           + "'\(episode.episode.id)': the plan makes the whole track at once, and "
           + "\(prepared.tracks[track].count) rows are too many for that; use a lower rate")
     }

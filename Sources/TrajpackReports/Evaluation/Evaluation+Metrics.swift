@@ -210,7 +210,7 @@ extension Evaluation {
     var each: [[Score]] = []
     for episode in gathered {
       each.append(
-        try within("episode '\(episode.id)'") { () throws(TrajpackError) in
+        try within(episode: episode.id) { () throws(TrajpackError) in
           let scores = try alone.scores(episode.clips, constants)
           guard truths.indices.contains(each.count) else { return scores }
           // A figure that the truth alone has, and the prediction has not.

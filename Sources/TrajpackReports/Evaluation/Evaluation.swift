@@ -149,8 +149,8 @@ public final class Evaluation {
     }
     guard !out.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(archive.data.dataset.path): no episode fits the selection"
+        .usage, file: archive.data.dataset.path,
+        "no episode fits the selection"
           + Suggestion.text(
             for: options["episodes"]?.array?.first?.string ?? "", among: archive.ids))
     }
@@ -169,15 +169,15 @@ public final class Evaluation {
     let path = report.predictions.path
     guard !report.episodes.evaluated.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(path): has no prediction of any of the \(selected.count) episodes; it has "
+        .usage, file: path,
+        "has no prediction of any of the \(selected.count) episodes; it has "
           + Self.some(predicted) + ", the truth has " + Self.some(selected))
     }
     guard !request.isPartial else { return }
     guard report.episodes.missing.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(path): \(report.episodes.missing.count) of \(selected.count) episodes have no prediction ("
+        .usage, file: path,
+        "\(report.episodes.missing.count) of \(selected.count) episodes have no prediction ("
           + Self.some(report.episodes.missing)
           + "); predict them, select with --episodes or --split, or "
           + "count what is there with --partial")
@@ -185,8 +185,8 @@ public final class Evaluation {
     let strangers = report.episodes.extra.filter { !truth.holds($0) }
     guard strangers.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(path): holds \(strangers.count) episodes that the truth has not (\(Self.some(strangers))); remove "
+        .usage, file: path,
+        "holds \(strangers.count) episodes that the truth has not (\(Self.some(strangers))); remove "
           + "them, or leave them out with --partial")
     }
   }

@@ -14,7 +14,7 @@ struct ActionClasses {
 
   init(_ path: String) throws(TrajpackError) {
     self.path = path
-    let rows = try within(path) { () throws(TrajpackError) in
+    let rows = try within(file: path) { () throws(TrajpackError) in
       let file = try LocalFile(path)
       let start = try file.bytes(0..<min(file.length, 4096))
         .first { ![0x20, 0x09, 0x0A, 0x0D, 0xEF, 0xBB, 0xBF].contains($0) }
@@ -58,11 +58,13 @@ struct ActionClasses {
     while try scanner.next() {
       guard scanner.count == width else {
         throw TrajpackError(
-          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(width)")
+          .data, "line \(scanner.line): has \(scanner.count) cells, the header \(width)",
+          at: ErrorPlace(line: scanner.line))
       }
       var row: Row = ([], scanner[keys].text)
       guard !row.label.isEmpty else {
-        throw TrajpackError(.data, "line \(scanner.line): the class is empty")
+        throw TrajpackError(
+          .data, "line \(scanner.line): the class is empty", at: ErrorPlace(line: scanner.line))
       }
       for cell in 0..<keys {
         let text = DecimalLiteral(scanner[cell].bytes)
@@ -109,8 +111,8 @@ struct ActionClasses {
   func arrays(keys count: Int) throws(TrajpackError) -> [String: Numbers] {
     guard keys[0].count == count else {
       throw TrajpackError(
-        .usage,
-        "\(path): has \(keys[0].count) columns of an action, but an action id here has \(count) numbers"
+        .usage, file: path,
+        "has \(keys[0].count) columns of an action, but an action id here has \(count) numbers"
       )
     }
     return [

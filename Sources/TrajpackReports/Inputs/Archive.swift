@@ -46,7 +46,7 @@ final class Archive {
   /// An episode that is there.
   func recording(_ id: String) throws(TrajpackError) -> Recording {
     guard let number = numbers[id] else {
-      throw TrajpackError(.usage, "\(data.dataset.path): there is no episode '\(id)'")
+      throw TrajpackError(.usage, file: data.dataset.path, "there is no episode '\(id)'")
     }
     let recording = try Recording(data, number) { [self] shard in
       if let reader, reader.shard === shard { return reader.blocks }

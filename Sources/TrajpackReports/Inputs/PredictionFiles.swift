@@ -23,8 +23,8 @@ final class PredictionFiles {
       let files = try Self.members(of: path, truth)
       guard !files.isEmpty else {
         throw TrajpackError(
-          .usage,
-          "\(path): holds no predictions; name a file after each episode "
+          .usage, file: path,
+          "holds no predictions; name a file after each episode "
             + "('\(selected.first ?? "ID").npz', or .npy, .csv, .jsonl), or give an archive")
       }
       for (id, file) in files {
@@ -55,7 +55,7 @@ final class PredictionFiles {
 
   func arrays(_ id: String) throws(TrajpackError) -> PredictedArrays {
     guard let found = episodes[id] else {
-      throw TrajpackError(.usage, "\(path): there are no predictions of episode '\(id)'")
+      throw TrajpackError(.usage, file: path, "there are no predictions of episode '\(id)'")
     }
     if let last, last !== found { last.forget(cache) }
     found.isShared = cache != nil
@@ -121,8 +121,8 @@ final class PredictionFiles {
     case "jsonl": return try PredictionLines.read(file)
     default:
       throw TrajpackError(
-        .usage,
-        "\(path): is no archive and its name does not end in .npz, .npy, .csv, .tsv or .jsonl")
+        .usage, file: path,
+        "is no archive and its name does not end in .npz, .npy, .csv, .tsv or .jsonl")
     }
   }
 
@@ -132,8 +132,8 @@ final class PredictionFiles {
   ) throws(TrajpackError) -> String {
     guard selected.count == 1, let id = selected.first else {
       throw TrajpackError(
-        .usage,
-        "\(path): \(why) and \(selected.count) episodes are evaluated; put a file named after each "
+        .usage, file: path,
+        "\(why) and \(selected.count) episodes are evaluated; put a file named after each "
           + "episode into a folder")
     }
     return id
@@ -181,8 +181,8 @@ final class PredictionFiles {
     }
     if let stray = plain.first {
       throw TrajpackError(
-        .data,
-        "\(file.path): array '\(stray.name)' is not named after an episode of the truth, as "
+        .data, file: file.path,
+        "array '\(stray.name)' is not named after an episode of the truth, as "
           + "'\(found[0].id)/…' is")
     }
     return found.map { ($0.id, PredictedArrays(file.path, $0.readers)) }

@@ -25,7 +25,7 @@ enum PredictionLines {
           (member.name, try Numbers(json: member.value, at: "\(place).arrays.\(member.name)")))
       }
     }
-    guard !found.isEmpty else { throw TrajpackError(.data, "\(file.path): holds no line") }
+    guard !found.isEmpty else { throw TrajpackError(.data, file: file.path, "holds no line") }
     return found.map { id, arrays in
       (
         id,
@@ -43,7 +43,7 @@ enum PredictionLines {
     _ file: LocalFile, _ body: (JSONValue, String) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard file.length <= most else {
-      throw TrajpackError(.usage, "\(file.path): is too long; split it by episode")
+      throw TrajpackError(.usage, file: file.path, "is too long; split it by episode")
     }
     let bytes = try file.bytes(0..<file.length)
     var number = 0
@@ -51,7 +51,8 @@ enum PredictionLines {
       number += 1
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
       let place = "\(file.path), line \(number)"
-      let value = try within(place) { () throws(TrajpackError) in
+      let value = try within(place, at: ErrorPlace(file: file.path, line: number)) {
+        () throws(TrajpackError) in
         try JSONValue(parsing: Array(line))
       }
       try body(value, place)

@@ -25,15 +25,14 @@ enum PredictionTable {
   static func read(
     _ file: LocalFile, delimiter: UInt8?, _ truth: [String]
   ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
-    let (columns, parts) = try within(file.path) { () throws(TrajpackError) in
+    let (columns, parts) = try within(file: file.path) { () throws(TrajpackError) in
       try scan(file, delimiter, truth)
     }
     return try parts.map { (part) throws(TrajpackError) in
       let rows = (part.rows.max() ?? -1) + 1
       guard rows <= max(4 * part.rows.count + 1000, 0) else {
         throw TrajpackError(
-          .data,
-          "\(file.path): episode '\(part.id)' has row \(rows - 1), but \(part.rows.count) rows")
+          .data, file: file.path, "episode '\(part.id)' has row \(rows - 1), but \(part.rows.count) rows")
       }
       let readers = columns.indices.map { number in
         (
@@ -92,7 +91,8 @@ enum PredictionTable {
         let text = table.number(row)
         guard text.form == .integer, text.mantissa >= 0, text.mantissa < 1 << 40 else {
           throw TrajpackError(
-            .data, "line \(table.line): '\(table.text(row))' is no number of a row")
+            .data, "line \(table.line): '\(table.text(row))' is no number of a row",
+            at: ErrorPlace(line: table.line))
         }
         number = Int(text.mantissa)
       }

@@ -43,7 +43,7 @@ struct Verdicts {
           verdict: try Self.verdict(json["verdict"], place),
           className: try Self.name(reader, "class"), group: try Self.name(reader, "group")))
     }
-    guard !segments.isEmpty else { throw TrajpackError(.data, "\(path): holds no verdict") }
+    guard !segments.isEmpty else { throw TrajpackError(.data, file: path, "holds no verdict") }
     try refuseOverlaps(path)
   }
 
@@ -53,8 +53,8 @@ struct Verdicts {
     for (a, b) in zip(sorted, sorted.dropFirst())
     where a.episode == b.episode && b.first <= a.last {
       throw TrajpackError(
-        .data,
-        "\(path): segments '\(a.id)' and '\(b.id)' of episode '\(a.episode)' share rows \(b.first) to "
+        .data, file: path,
+        "segments '\(a.id)' and '\(b.id)' of episode '\(a.episode)' share rows \(b.first) to "
           + "\(min(a.last, b.last)), which would count twice; leave one out")
     }
   }

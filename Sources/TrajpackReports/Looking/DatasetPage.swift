@@ -200,8 +200,8 @@ private final class PageFile {
         let failure =
           errno == EEXIST
           ? TrajpackError(
-            .usage,
-            "\(folder): is there already, and pictures would go there: remove it, or name another page"
+            .usage, file: folder,
+            "is there already, and pictures would go there: remove it, or name another page"
           )
           : TrajpackError.system("cannot be made", folder)
         close(descriptor)

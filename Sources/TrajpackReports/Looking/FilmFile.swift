@@ -14,7 +14,8 @@ public enum FilmFile {
       let ending = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
       guard path.contains("."), let form = Form(rawValue: ending) else {
         throw TrajpackError(
-          .usage, "\(path): cannot tell what to write: name a file that ends in .mp4, .gif or .png")
+          .usage, file: path,
+          "cannot tell what to write: name a file that ends in .mp4, .gif or .png")
       }
       self = form
     }

@@ -79,8 +79,8 @@ package struct MaskStep: Sendable, Equatable {
       scale = try r.number("scale") ?? scale
       guard abs(cycle) <= 1e6, abs(phase) <= 1e6, scale > 0 else {
         throw TrajpackError(
-          .usage,
-          "\(r.path): 'cycle' \(cycle) and 'phase' \(phase) may be 1e6 from 0 at most, and 'scale' "
+          .usage, file: r.path,
+          "'cycle' \(cycle) and 'phase' \(phase) may be 1e6 from 0 at most, and 'scale' "
             + "\(scale) must be above 0")
       }
     case .drivers:

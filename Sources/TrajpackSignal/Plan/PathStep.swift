@@ -84,7 +84,8 @@ struct PathStage: Sendable {
         case .opaque: break
         }
       } catch {
-        throw error.within("channel '\(column.channel.name)'")
+        throw error.within(
+          "channel '\(column.channel.name)'", at: ErrorPlace(channel: column.channel.name))
       }
       track.columns.append(made)
     }

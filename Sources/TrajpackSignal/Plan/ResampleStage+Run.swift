@@ -20,7 +20,9 @@ extension ResampleStage {
               isSame && ways[i].isValue
                 ? column.kept(ways[i]) : try work.column(column, ways[i]))
           } catch {
-            throw error.within("channel '\(stream)/\(column.channel.name)'")
+            throw error.within(
+              "channel '\(stream)/\(column.channel.name)'",
+              at: ErrorPlace(stream: stream, channel: column.channel.name))
           }
         }
         notes = work.notes

@@ -40,7 +40,9 @@ struct ResampleStage: Sendable {
       do throws(TrajpackError) {
         ways.append(try Self.way(step, stream, channel))
       } catch {
-        throw error.within("channel '\(stream)/\(channel.name)'")
+        throw error.within(
+          "channel '\(stream)/\(channel.name)'",
+          at: ErrorPlace(stream: stream, channel: channel.name))
       }
     }
     self.ways = ways

@@ -18,12 +18,12 @@ public struct ActionNames: Sendable {
     let file = try LocalFile(path)
     let scanner = CSVScanner(file)
     func refuse(_ what: String) -> TrajpackError {
-      TrajpackError(.usage, "\(path): line \(scanner.line) \(what)")
+      TrajpackError(.usage, file: path, "line \(scanner.line) \(what)")
     }
     guard try scanner.next(), scanner.count >= 2, scanner[scanner.count - 1].text == "name" else {
       throw TrajpackError(
-        .usage,
-        "\(path): the header of a table of actions has a column for each number of an action and ends in 'name', "
+        .usage, file: path,
+        "the header of a table of actions has a column for each number of an action and ends in 'name', "
           + "or 'class' and 'name'")
     }
     let columns = scanner.count
@@ -55,8 +55,8 @@ public struct ActionNames: Sendable {
   public func check(_ channels: [String]) throws(TrajpackError) {
     guard width == channels.count else {
       throw TrajpackError(
-        .usage,
-        "\(path): has \(counted(width, "column")) of numbers, and actions are made of "
+        .usage, file: path,
+        "has \(counted(width, "column")) of numbers, and actions are made of "
           + "\(counted(channels.count, "channel")): \(channels.joined(separator: ", "))")
     }
   }

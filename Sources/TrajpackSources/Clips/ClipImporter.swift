@@ -43,7 +43,7 @@ public struct ClipImporter: Importer {
     let data = try OpenDataset(path)
     guard data.dataset.isComplete else {
       throw TrajpackError(
-        .usage, "\(path): its conversion has not finished; go on with it by --resume first")
+        .usage, file: path, "its conversion has not finished; go on with it by --resume first")
     }
     let clipped = try ClippedDataset(data, list, reference: reference)
     var schemas: [Schema] = []

@@ -52,7 +52,7 @@ extension Conversion {
       do throws(TrajpackError) {
         try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
           try Self.trying(skips) { () throws(TrajpackError) in
-            try within(taken[at].recording.path) { () throws(TrajpackError) in
+            try within(file: taken[at].recording.path) { () throws(TrajpackError) in
               try source.draft(taken[at].recording, taken[at].examination, schema)
             }
           }
@@ -108,7 +108,8 @@ extension Conversion {
     try inOrder(0..<numbers.count, pool, ahead: pool.count * 4) { (at) throws(TrajpackError) in
       let recording = recordings[numbers[at]]
       return try Self.trying(skips) { () throws(TrajpackError) in
-        try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+        try within(file: recording.path) { () throws(TrajpackError) in try source.examine(recording)
+        }
       }
     } each: { (at, found) throws(TrajpackError) in
       let (number, recording) = (numbers[at], recordings[numbers[at]])

@@ -44,8 +44,8 @@ struct ConversionTarget {
         lock = try DatasetLock(destination)
       } else {
         throw TrajpackError(
-          .usage,
-          "\(destination): a conversion with --overwrite was begun here from other sources or with "
+          .usage, file: destination,
+          "a conversion with --overwrite was begun here from other sources or with "
             + "other options; give the same ones to resume it, or use --overwrite to begin again")
       }
     } else {

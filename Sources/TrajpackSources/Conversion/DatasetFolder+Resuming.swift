@@ -19,8 +19,8 @@ extension DatasetFolder {
       let manifest = try Manifest(inFolder: path)
       guard SourceRecordings.areAlike(manifest.plan, source.plan) else {
         throw TrajpackError(
-          .usage,
-          "\(path): was made from other sources or with other options, so there is nothing to "
+          .usage, file: path,
+          "was made from other sources or with other options, so there is nothing to "
             + "resume; use --overwrite to replace it")
       }
       for (number, entry) in manifest.shards.enumerated()
@@ -47,8 +47,8 @@ extension DatasetFolder {
     guard let plan = journal.plan else { return (nil, nil, [], source.start) }
     guard SourceRecordings.areAlike(plan, source.plan) else {
       throw TrajpackError(
-        .usage,
-        "\(path): was begun from other sources or with other options; give the same ones to "
+        .usage, file: path,
+        "was begun from other sources or with other options; give the same ones to "
           + "resume, or use --overwrite")
     }
     // Journals of earlier versions have no records of recordings.

@@ -24,7 +24,7 @@ struct DatasetFolder {
   ) throws(TrajpackError) {
     self.path = path
     if let item = FileSystem.item(at: path), item != .folder {
-      throw TrajpackError(.usage, "\(path): is not a folder; name a new folder for the dataset")
+      throw TrajpackError(.usage, file: path, "is not a folder; name a new folder for the dataset")
     }
     wasThere = FileSystem.item(at: path) != nil
     try FileSystem.makeFolder(path)

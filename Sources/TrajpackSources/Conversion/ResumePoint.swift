@@ -74,8 +74,8 @@ struct SourceRecordings {
   ) throws(TrajpackError) -> ResumePoint {
     guard shards.count <= self.shards.count else {
       throw TrajpackError(
-        .data,
-        "\(path): lists \(shards.count) shards where this conversion has \(self.shards.count); "
+        .data, file: path,
+        "lists \(shards.count) shards where this conversion has \(self.shards.count); "
           + "use --overwrite to replace it")
     }
     var point = ResumePoint(failed: failed)
@@ -214,8 +214,8 @@ struct SourceRecordings {
 
   private static func other(_ path: String, _ what: String) -> TrajpackError {
     TrajpackError(
-      .usage,
-      "\(path): was made from other sources or with other options; \(what)give the same ones to "
+      .usage, file: path,
+      "was made from other sources or with other options; \(what)give the same ones to "
         + "resume, or use --overwrite")
   }
 }

@@ -76,7 +76,7 @@ public struct Export: Sendable {
         try FileSystem.names(in: destination).isEmpty
       else {
         throw TrajpackError(
-          .usage, "\(destination): exists already; name a new folder for the export")
+          .usage, file: destination, "exists already; name a new folder for the export")
       }
     }
     try FileSystem.makeFolder(destination)
@@ -108,8 +108,8 @@ public struct Export: Sendable {
     }
     if let missing = left.sorted().first {
       throw TrajpackError(
-        .usage,
-        "\(dataset.path): has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
+        .usage, file: dataset.path,
+        "has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
           + "lists them")
     }
     try exporter.finish(shards, into: destination)
@@ -138,7 +138,7 @@ public struct Export: Sendable {
     let folder = ExportFolder(temporary, isInterrupted: isInterrupted)
     try FileSystem.makeFolder(temporary)
     do throws(TrajpackError) {
-      try within("episode '\(episode.id)'") { () throws(TrajpackError) in
+      try within(episode: episode.id) { () throws(TrajpackError) in
         try folder.goOn()
         try exporter.write(episode, of: shard, reader: reader, into: folder)
       }

@@ -130,7 +130,7 @@ private final class Deflater {
   /// Begins a new stream in the memory of the one before.
   func begin() throws(TrajpackError) {
     guard deflateReset(stream) == Z_OK else {
-      throw TrajpackError(.machine, "\(file.path): zlib cannot begin a stream")
+      throw TrajpackError(.machine, file: file.path, "zlib cannot begin a stream")
     }
     (crc, raw, packed) = (0, 0, 0)
   }
@@ -160,7 +160,7 @@ private final class Deflater {
       return (status, buffer.count - Int(stream.pointee.avail_out))
     }
     guard status == Z_OK || status == Z_STREAM_END || status == Z_BUF_ERROR else {
-      throw TrajpackError(.machine, "\(file.path): zlib cannot compress: error \(status)")
+      throw TrajpackError(.machine, file: file.path, "zlib cannot compress: error \(status)")
     }
     packed += count
     try out.withBytes { (bytes) throws(TrajpackError) in

@@ -24,8 +24,8 @@ public struct ConversionJob: Sendable {
     let name = FileSystem.name(of: destination)
     guard !["", "/", ".", ".."].contains(name) else {
       throw TrajpackError(
-        .usage,
-        "\(destination): the folder of a job is named after the dataset's; give that by its name")
+        .usage, file: destination,
+        "the folder of a job is named after the dataset's; give that by its name")
     }
     return FileSystem.parent(of: destination) + "/" + name + ".job"
   }
@@ -36,8 +36,8 @@ public struct ConversionJob: Sendable {
     let file = isFolder ? "\(path)/\(JobDocument.fileName)" : path
     guard FileSystem.item(at: file) == .file else {
       throw TrajpackError(
-        .usage,
-        "\(path): is no job; 'trajpack job plan' makes one, a folder with \(JobDocument.fileName)")
+        .usage, file: path,
+        "is no job; 'trajpack job plan' makes one, a folder with \(JobDocument.fileName)")
     }
     let folder = isFolder ? path : FileSystem.parent(of: file)
     // Absolute, because the process goes to the folder of the plan.
@@ -55,8 +55,8 @@ public struct ConversionJob: Sendable {
     try Self.requireFree(document.destination)
     guard FileSystem.item(at: path) == nil else {
       throw TrajpackError(
-        .usage,
-        "\(path): is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it"
+        .usage, file: path,
+        "is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it"
       )
     }
     try FileSystem.makeFolder(path)
@@ -65,8 +65,8 @@ public struct ConversionJob: Sendable {
         FileSystem.identity(of: document.destination)?[0] != FileSystem.identity(of: path)?[0]
       {
         throw TrajpackError(
-          .usage,
-          "\(document.destination): is the root of a file system, and the job beside it is on another one; "
+          .usage, file: document.destination,
+          "is the root of a file system, and the job beside it is on another one; "
             + "name a folder within it")
       }
       try FileSystem.replace("\(path)/\(Self.recordingsName)", with: Self.lines(of: recordings))
@@ -89,8 +89,8 @@ public struct ConversionJob: Sendable {
     case .folder where try FileSystem.names(in: destination).isEmpty: return
     default:
       throw TrajpackError(
-        .usage,
-        "\(destination): is there already, and is no empty folder; name a new folder for the dataset"
+        .usage, file: destination,
+        "is there already, and is no empty folder; name a new folder for the dataset"
       )
     }
   }
@@ -124,15 +124,15 @@ public struct ConversionJob: Sendable {
   ) throws(TrajpackError) {
     guard document.program == program else {
       throw TrajpackError(
-        .usage,
-        "\(path): was planned by trajpack \(document.program) and this is \(program), which may make other "
+        .usage, file: path,
+        "was planned by trajpack \(document.program) and this is \(program), which may make other "
           + "bytes; run all of the job with one version, or plan it again")
     }
     let found = conversion.planRecord
     guard found != document.plan || conversion.plan.count != document.shards else { return }
     throw TrajpackError(
-      .data,
-      "\(path): \(try difference(conversion.source.recordings, found)), since the job was planned; put the old "
+      .data, file: path,
+      "\(try difference(conversion.source.recordings, found)), since the job was planned; put the old "
         + "state back, or remove \(path) and plan it again")
   }
 
@@ -181,12 +181,12 @@ public struct ConversionJob: Sendable {
     let bytes = try file.bytes(0..<file.length)
     var marks: [String: String] = [:]
     for line in bytes.split(separator: UInt8(ascii: "\n")) {
-      let pair = try within(file.path) { () throws(TrajpackError) in
+      let pair = try within(file: file.path) { () throws(TrajpackError) in
         try JSONValue(parsing: Array(line)).array ?? []
       }
       guard pair.count == 2, let id = pair[0].string, let mark = pair[1].string else {
         throw TrajpackError(
-          .data, "\(file.path): is damaged; remove \(path) and plan the job again")
+          .data, file: file.path, "is damaged; remove \(path) and plan the job again")
       }
       marks[id] = mark
     }

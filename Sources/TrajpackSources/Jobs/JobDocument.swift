@@ -143,22 +143,22 @@ public struct JobDocument: Sendable, Equatable {
         parsing: try file.bytes(0..<file.length), mostValues: Self.mostValues)
     } catch {
       guard error.fault == .data else { throw error }
-      throw TrajpackError(.data, "\(path): is damaged (\(error.message)); \(remedy)")
+      throw TrajpackError(.data, file: path, "is damaged (\(error.message)); \(remedy)")
     }
     guard json["format"]?.string == "trajpack job" else {
-      throw TrajpackError(.data, "\(path): is no job of 'trajpack job plan'")
+      throw TrajpackError(.data, file: path, "is no job of 'trajpack job plan'")
     }
     guard let version = json["version"]?.string, version.hasPrefix("1.") else {
       throw TrajpackError(
-        .data,
-        "\(path): has version \(json["version"]?.string ?? "none"), which this trajpack cannot read; run the "
+        .data, file: path,
+        "has version \(json["version"]?.string ?? "none"), which this trajpack cannot read; run the "
           + "job with the trajpack that planned it")
     }
     let content = (json.members ?? []).filter { $0.name != "digest" }
     guard json["digest"]?.string == Self.digest(of: content) else {
       throw TrajpackError(
-        .data,
-        "\(path): is damaged or was changed: its digest is not that of its content; \(remedy)")
+        .data, file: path,
+        "is damaged or was changed: its digest is not that of its content; \(remedy)")
     }
     let reader = JSONReader(json, at: path)
     program = try reader.text("trajpack")

@@ -128,7 +128,7 @@ enum LeRobot: MappedFormat {
         let (table, range) = try tables.rows(episode)
         try check(episode, table, range, info)
         guard let own = table.file.column(leaf) else {
-          throw TrajpackError(.data, "\(table.file.path): has no column '\(leaf)'")
+          throw TrajpackError(.data, file: table.file.path, "has no column '\(leaf)'")
         }
         let texts = try table.texts(own)
         var out: [[UInt8]?] = []
@@ -152,8 +152,8 @@ enum LeRobot: MappedFormat {
         for row in range {
           guard let place = places[numbers[row]] else {
             throw TrajpackError(
-              .data,
-              "\(table.file.path): row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
+              .data, file: table.file.path,
+              "row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
             )
           }
           withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
@@ -178,8 +178,8 @@ enum LeRobot: MappedFormat {
         let room = max(tolerance, Double(row) / rate * 1.2e-7)
         guard abs(time - Double(row) / rate) <= room else {
           throw TrajpackError(
-            .data,
-            "\(table.file.path): row \(range.lowerBound + row): 'timestamp' is \(time) s where row \(row) of episode "
+            .data, file: table.file.path,
+            "row \(range.lowerBound + row): 'timestamp' is \(time) s where row \(row) of episode "
               + "\(episode.index) lies at \(Double(row) / rate) s by the \(info.fps) frames a second of meta/info.json"
           )
         }
@@ -189,8 +189,8 @@ enum LeRobot: MappedFormat {
       for (row, number) in try table.integers("frame_index")[range].enumerated()
       where number != row {
         throw TrajpackError(
-          .data,
-          "\(table.file.path): row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected"
+          .data, file: table.file.path,
+          "row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected"
         )
       }
     }

@@ -80,7 +80,7 @@ extension LeRobotInfo {
       // The text is the index that pandas keeps, whose column has various names.
       let text = table.file.columns.first { $0.physical == .bytes && $0.repetition == 0 }
       guard let text else {
-        throw TrajpackError(.data, "\(table.file.path): has no column of text")
+        throw TrajpackError(.data, file: table.file.path, "has no column of text")
       }
       let texts = try table.texts(text)
       for (row, number) in numbers.enumerated() {
@@ -102,7 +102,7 @@ extension LeRobotInfo {
     let path = "\(folder)/\(name)"
     let file = try LocalFile(path)
     guard file.length <= 64 << 20 else {
-      throw TrajpackError(.data, "\(path): has \(file.length) bytes, too many for metadata")
+      throw TrajpackError(.data, file: path, "has \(file.length) bytes, too many for metadata")
     }
     var out: [(JSONValue, String)] = []
     let all = try file.bytes(0..<file.length)

@@ -35,8 +35,8 @@ final class LeRobotFiles: Sendable {
     let rows = ranges[Int64(episode.index)] ?? 0..<0
     guard rows.count == episode.length else {
       throw TrajpackError(
-        .data,
-        "\(path): episode \(episode.index) has \(rows.count) rows, and \(episode.length) in the dataset's metadata"
+        .data, file: path,
+        "episode \(episode.index) has \(rows.count) rows, and \(episode.length) in the dataset's metadata"
       )
     }
     return (table, rows)
@@ -49,8 +49,8 @@ final class LeRobotFiles: Sendable {
     for row in numbers.indices where row + 1 == numbers.count || numbers[row + 1] != numbers[row] {
       guard ranges.updateValue(first..<row + 1, forKey: numbers[row]) == nil else {
         throw TrajpackError(
-          .data,
-          "\(table.file.path): the rows of episode \(numbers[row]) do not lie together (row \(first))"
+          .data, file: table.file.path,
+          "the rows of episode \(numbers[row]) do not lie together (row \(first))"
         )
       }
       first = row + 1

@@ -33,7 +33,7 @@ struct LeRobotInfo: Sendable {
   }
 
   static func read(_ path: String) throws(TrajpackError) -> JSONValue {
-    try within(path) { () throws(TrajpackError) in
+    try within(file: path) { () throws(TrajpackError) in
       let file = try LocalFile(path)
       guard file.length <= 64 << 20 else {
         throw TrajpackError(.data, "has \(file.length) bytes, too many for metadata")
@@ -46,7 +46,7 @@ struct LeRobotInfo: Sendable {
     self.folder = folder
     let path = "\(folder)/meta/info.json"
     json = try Self.read(path)
-    func wrong(_ what: String) -> TrajpackError { TrajpackError(.data, "\(path): \(what)") }
+    func wrong(_ what: String) -> TrajpackError { TrajpackError(.data, file: path, "\(what)") }
     version = json["codebase_version"]?.string ?? ""
     guard version == "v3.0" || version == "v2.1" || version == "v2.0" else {
       throw wrong(

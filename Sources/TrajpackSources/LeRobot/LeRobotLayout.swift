@@ -45,8 +45,8 @@ struct LeRobotLayout {
         other.repetition == column.repetition
       else {
         throw TrajpackError(
-          .data,
-          "\(file.path): column '\(column.name)' is absent or of another type than in \(first.path)"
+          .data, file: file.path,
+          "column '\(column.name)' is absent or of another type than in \(first.path)"
         )
       }
     }
@@ -71,8 +71,7 @@ struct LeRobotLayout {
       let leaves = first.leaves(feature.name)
       guard !leaves.isEmpty else {
         throw TrajpackError(
-          .data,
-          "\(first.path): has no column '\(feature.name)', which meta/info.json declares")
+          .data, file: first.path, "has no column '\(feature.name)', which meta/info.json declares")
       }
       if feature.type == "image" {
         if let leaf = leaves.first(where: { $0.path.last == "bytes" && $0.repetition == 0 }) {

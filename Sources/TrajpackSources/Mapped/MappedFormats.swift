@@ -32,8 +32,8 @@ public enum MappedFormats {
       // A tree that cannot be opened says why.
       _ = try files.tree(file)
       throw TrajpackError(
-        .data,
-        "\(file.path): is an HDF5 file of a layout that is not known; 'trajpack inspect \(file.path)' shows its "
+        .data, file: file.path,
+        "is an HDF5 file of a layout that is not known; 'trajpack inspect \(file.path)' shows its "
           + "tree and the options that map it")
     }
     return nil

@@ -36,7 +36,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     var numbers: [String: Int] = [:]
     for (number, recording) in source.recordings.enumerated() {
       guard numbers.updateValue(number, forKey: recording.id) == nil else {
-        throw TrajpackError(.data, "\(recording.path): two recordings are called '\(recording.id)'")
+        throw TrajpackError(
+          .data, file: recording.path, "two recordings are called '\(recording.id)'")
       }
     }
     try Self.check(options, source, first)

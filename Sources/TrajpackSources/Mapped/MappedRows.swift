@@ -12,9 +12,10 @@ enum MappedRows {
     var row = 0
     func wrong() -> TrajpackError {
       TrajpackError(
-        .data,
-        "\(recording.path): the times of '\(stream.name)' in '\(recording.id)' go back, or are none, at row \(row)"
-      )
+        .data, file: recording.path,
+        "the times of '\(stream.name)' in '\(recording.id)' go back, or are none, at row \(row)",
+        at: ErrorPlace(
+          file: recording.path, episode: recording.id, stream: stream.name, row: row))
     }
     let rows = try packed(source)
     try rows.forEachPiece(of: type) { (bytes, count) throws(TrajpackError) in
@@ -30,8 +31,8 @@ enum MappedRows {
     }
     guard row == stream.count else {
       throw TrajpackError(
-        .data,
-        "\(recording.path): '\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'"
+        .data, file: recording.path,
+        "'\(recording.id)' has \(row) times for the \(stream.count) rows of '\(stream.name)'"
       )
     }
     if type.isFloat { return .doubles(doubles) }
@@ -75,8 +76,8 @@ enum MappedRows {
         let size = channel.elements * own.sourceType.size * stream.count
         guard rows.count == size else {
           throw TrajpackError(
-            .data,
-            "\(recording.path): '\(channel.name)' of '\(recording.id)' has \(rows.count) bytes where "
+            .data, file: recording.path,
+            "'\(channel.name)' of '\(recording.id)' has \(rows.count) bytes where "
               + "\(stream.count) rows need \(size)")
         }
         if own.sourceType != channel.type {
@@ -89,8 +90,8 @@ enum MappedRows {
         clock = channel.type == .int64 ? .ticks(tick) : .float64
       } else {
         throw TrajpackError(
-          .data,
-          "\(recording.path): '\(recording.id)' has no times for '\(stream.name)', and other recordings have"
+          .data, file: recording.path,
+          "'\(recording.id)' has no times for '\(stream.name)', and other recordings have"
         )
       }
     }
@@ -125,8 +126,8 @@ enum MappedRows {
     }
     guard rows == stream.count else {
       throw TrajpackError(
-        .data,
-        "\(recording.path): '\(stream.name)' of '\(recording.id)' has \(rows) texts for \(stream.count) rows"
+        .data, file: recording.path,
+        "'\(stream.name)' of '\(recording.id)' has \(rows) texts for \(stream.count) rows"
       )
     }
     filled = at

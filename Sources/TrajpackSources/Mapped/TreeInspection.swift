@@ -32,7 +32,7 @@ public struct TreeInspection: Sendable {
   public init(_ path: String) throws(TrajpackError) {
     guard FileSystem.item(at: path) == .file else {
       if FileSystem.item(at: path) == .folder {
-        throw TrajpackError(.usage, "\(path): is a folder; inspect one of its files")
+        throw TrajpackError(.usage, file: path, "is a folder; inspect one of its files")
       }
       throw FileSystem.noFile(at: path)
     }
@@ -51,8 +51,8 @@ public struct TreeInspection: Sendable {
       format = "series"
     } else {
       throw TrajpackError(
-        .data,
-        "\(path): is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz, .npy or Parquet"
+        .data, file: path,
+        "is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz, .npy or Parquet"
       )
     }
     lines = tree.nodes.map(Self.line)

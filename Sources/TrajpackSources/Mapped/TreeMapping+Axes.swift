@@ -26,7 +26,7 @@ extension TreeMapping {
     var time: TreeNode?
     if let name = options.time, name != "none" {
       guard let node = index[name], node.array?.type != nil else {
-        throw TrajpackError(.usage, "\(file.path): --time '\(name)' is no array of numbers")
+        throw TrajpackError(.usage, file: file.path, "--time '\(name)' is no array of numbers")
       }
       time = node
     }
@@ -47,8 +47,8 @@ extension TreeMapping {
     }
     guard let first = taken.first else {
       throw TrajpackError(
-        .usage,
-        "\(file.path): --axes: no array has as many axes; 'trajpack inspect' shows their shapes")
+        .usage, file: file.path,
+        "--axes: no array has as many axes; 'trajpack inspect' shows their shapes")
     }
     // The axes that count recordings, and how long each is.
     let counted = first.axes.filter { Self.recordingAxes.contains($0) }
@@ -58,8 +58,8 @@ extension TreeMapping {
       {
         guard counted.contains(axis), sizes[axis] == nil || sizes[axis] == size else {
           throw TrajpackError(
-            .data,
-            "\(file.path): \(node.path): its axis '\(axis)' has \(size) elements, and that of others \(sizes[axis] ?? 0)"
+            .data, file: file.path,
+            "\(node.path): its axis '\(axis)' has \(size) elements, and that of others \(sizes[axis] ?? 0)"
           )
         }
         sizes[axis] = size
@@ -75,7 +75,8 @@ extension TreeMapping {
     let total = sizes.reduce(1, *)
     guard total <= 10_000_000 else {
       throw TrajpackError(
-        .usage, "\(file.path): --axes makes \(total) recordings of it; check which axis is which")
+        .usage, file: file.path, "--axes makes \(total) recordings of it; check which axis is which"
+      )
     }
     var out: [MappedRecording] = []
     for number in 0..<total {
@@ -134,15 +135,15 @@ extension TreeMapping {
       part = TreePart(index.tree, time, time: shape.count - 1, at: fixed)
     } else {
       throw TrajpackError(
-        .data,
-        "\(file.path): the times '\(time.path)' have the shape \(shape), which is neither one list nor one for each recording"
+        .data, file: file.path,
+        "the times '\(time.path)' have the shape \(shape), which is neither one list nor one for each recording"
       )
     }
     for i in recording.streams.indices {
       guard recording.streams[i].count == part.count else {
         throw TrajpackError(
-          .data,
-          "\(file.path): '\(time.path)' has \(part.count) times for the \(recording.streams[i].count) rows of '\(recording.streams[i].name)'"
+          .data, file: file.path,
+          "'\(time.path)' has \(part.count) times for the \(recording.streams[i].count) rows of '\(recording.streams[i].name)'"
         )
       }
       recording.streams[i].time = .array(

@@ -30,7 +30,7 @@ final class ParquetFile: Sendable {
     self.path = path
     let file = try LocalFile(path)
     self.file = file
-    metadata = try within(path) { () throws(TrajpackError) in
+    metadata = try within(file: path) { () throws(TrajpackError) in
       if try GitLFS.isPointer(file) { throw TrajpackError(.data, GitLFS.refusal) }
       guard file.length >= 12, try file.bytes(0..<4) == Self.mark else {
         throw TrajpackError(.data, "is no Parquet file: it does not begin with PAR1")
@@ -62,8 +62,8 @@ final class ParquetFile: Sendable {
       for (chunk, column) in zip(group.chunks, metadata.columns)
       where chunk.bytes > file.length || chunk.offset > file.length - chunk.bytes {
         throw TrajpackError(
-          .data,
-          "\(path): column '\(column.name)' of row group \(number) is said to lie at bytes \(chunk.offset) to "
+          .data, file: path,
+          "column '\(column.name)' of row group \(number) is said to lie at bytes \(chunk.offset) to "
             + "\(chunk.offset &+ chunk.bytes), and the file has \(file.length)")
       }
     }
@@ -107,7 +107,10 @@ final class ParquetFile: Sendable {
     var pages = ParquetPages(file, column, metadata.groups[group].chunks[column.number])
     while true {
       let at = pages.position
-      let isMore = try within("\(path): column '\(column.name)', row group \(group), byte \(at)") {
+      let isMore = try within(
+        "\(path): column '\(column.name)', row group \(group), byte \(at)",
+        at: ErrorPlace(file: path, channel: column.name, byte: at)
+      ) {
         () throws(TrajpackError) in try pages.next()
       }
       guard isMore else { return }

@@ -33,14 +33,14 @@ struct ParquetRowBuilder {
   ) throws(TrajpackError) {
     guard let own = Self.type(column), own.isFloat == type.isFloat else {
       throw TrajpackError(
-        .data,
-        "\(file.path): column '\(column.name)' holds \(column.physical.name), where \(type.rawValue) is stated"
+        .data, file: file.path,
+        "column '\(column.name)' holds \(column.physical.name), where \(type.rawValue) is stated"
       )
     }
     guard Int(column.repetition) == shape.count else {
       throw TrajpackError(
-        .data,
-        "\(file.path): column '\(column.name)' holds lists of \(column.repetition) levels, where the shape \(shape) is "
+        .data, file: file.path,
+        "column '\(column.name)' holds lists of \(column.repetition) levels, where the shape \(shape) is "
           + "stated")
     }
     self.file = file
@@ -62,7 +62,9 @@ struct ParquetRowBuilder {
   }
 
   private func wrong(_ what: String) -> TrajpackError {
-    TrajpackError(.data, "\(file.path): column '\(column.name)', row \(max(rows - 1, 0)): \(what)")
+    TrajpackError(
+      .data, file: file.path, "column '\(column.name)', row \(max(rows - 1, 0)): \(what)",
+      at: ErrorPlace(file: file.path, channel: column.name, row: max(rows - 1, 0)))
   }
 
   /// Adds the rows of a page; a row may go on in the next.
@@ -202,7 +204,7 @@ struct ParquetRowBuilder {
     let rowBytes = elements * type.size
     guard rows == file.rows, writer.spool.count == rows * rowBytes else {
       throw TrajpackError(
-        .data, "\(file.path): column '\(column.name)' has \(rows) rows of \(file.rows)")
+        .data, file: file.path, "column '\(column.name)' has \(rows) rows of \(file.rows)")
     }
     return ParquetTable.Rows(spool: writer.spool, rowBytes: rowBytes)
   }

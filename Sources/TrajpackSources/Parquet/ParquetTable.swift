@@ -46,10 +46,11 @@ final class ParquetTable: Sendable {
   func column(_ name: String) throws(TrajpackError) -> ParquetColumn {
     let leaves = file.leaves(name)
     guard let first = leaves.first else {
-      throw TrajpackError(.data, "\(file.path): has no column '\(name)'")
+      throw TrajpackError(.data, file: file.path, "has no column '\(name)'")
     }
     guard leaves.count == 1 else {
-      throw TrajpackError(.data, "\(file.path): column '\(name)' is a struct, not numbers or text")
+      throw TrajpackError(
+        .data, file: file.path, "column '\(name)' is a struct, not numbers or text")
     }
     return first
   }
@@ -104,7 +105,7 @@ final class ParquetTable: Sendable {
       if let found = known[column.name] { return found }
       guard column.repetition == 0, column.physical == .bytes else {
         throw TrajpackError(
-          .data, "\(file.path): column '\(column.name)' holds no text and no bytes")
+          .data, file: file.path, "column '\(column.name)' holds no text and no bytes")
       }
       let spool = RowSpool()
       var ends: [Int] = []
@@ -125,7 +126,7 @@ final class ParquetTable: Sendable {
       }
       guard ends.count == file.rows else {
         throw TrajpackError(
-          .data, "\(file.path): column '\(column.name)' has \(ends.count) rows of \(file.rows)")
+          .data, file: file.path, "column '\(column.name)' has \(ends.count) rows of \(file.rows)")
       }
       let found = Texts(spool: spool, ends: ends, absent: absent)
       known[column.name] = found
@@ -137,7 +138,7 @@ final class ParquetTable: Sendable {
   func lists(_ name: String) throws(TrajpackError) -> [[String]] {
     let column = try column(name)
     guard column.physical == .bytes, column.repetition < 2 else {
-      throw TrajpackError(.data, "\(file.path): column '\(name)' holds no lists of text")
+      throw TrajpackError(.data, file: file.path, "column '\(name)' holds no lists of text")
     }
     var out: [[String]] = []
     try file.read(column) { (page) throws(TrajpackError) in
@@ -146,7 +147,7 @@ final class ParquetTable: Sendable {
         if page.repetition.isEmpty || page.repetition[i] == 0 { out.append([]) }
         guard page.definition.isEmpty || page.definition[i] == column.definition else { continue }
         guard !out.isEmpty else {
-          throw TrajpackError(.data, "\(file.path): column '\(name)' begins inside a list")
+          throw TrajpackError(.data, file: file.path, "column '\(name)' begins inside a list")
         }
         out[out.count - 1].append(
           String(decoding: page.values[page.bytes(next)], as: UTF8.self))
@@ -155,7 +156,7 @@ final class ParquetTable: Sendable {
     }
     guard out.count == file.rows else {
       throw TrajpackError(
-        .data, "\(file.path): column '\(name)' has \(out.count) rows of \(file.rows)")
+        .data, file: file.path, "column '\(name)' has \(out.count) rows of \(file.rows)")
     }
     return out
   }

@@ -39,7 +39,8 @@ public final class ColumnTable {
         && scanner[form.count].bytes.isEmpty
     guard isWhole else {
       throw TrajpackError(
-        .data, "line \(line): has \(scanner.count) cells, the header \(names.count)")
+        .data, "line \(line): has \(scanner.count) cells, the header \(names.count)",
+        at: ErrorPlace(line: line))
     }
     return true
   }

@@ -27,7 +27,9 @@ struct JSONTokenizer {
 
   /// The error of a document that says something else than `expected`.
   func wrong(_ expected: String) -> TrajpackError {
-    TrajpackError(.data, "the JSON is damaged at byte \(position): expected \(expected)")
+    TrajpackError(
+      .data, "the JSON is damaged at byte \(position): expected \(expected)",
+      at: ErrorPlace(byte: position))
   }
 
   /// The next byte, without taking it; `nil` at the end.
@@ -189,7 +191,8 @@ struct JSONTokenizer {
         byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "]") || byte == UInt8(ascii: "}")
       if depth == 0, !isQuoted, isClosed { break }
     }
-    return try within("a value at byte \(first)") { () throws(TrajpackError) in
+    return try within("a value at byte \(first)", at: ErrorPlace(byte: first)) {
+      () throws(TrajpackError) in
       try JSONValue(parsing: text)
     }
   }

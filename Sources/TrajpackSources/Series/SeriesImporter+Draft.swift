@@ -25,7 +25,7 @@ extension SeriesImporter {
       for other in others {
         let file = files[other.file]
         guard case .table(let form) = file.content else { continue }
-        try within(file.place) { () throws(TrajpackError) in
+        try within(file: file.place) { () throws(TrajpackError) in
           tracks.append(try draft(form, other.part, other.table, file, schema))
         }
       }

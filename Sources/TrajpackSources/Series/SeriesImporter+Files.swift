@@ -110,7 +110,7 @@ extension SeriesImporter {
   /// - Throws: A data error for such a file.
   public static func refuseKnown(_ path: String) throws(TrajpackError) {
     guard FileSystem.item(at: path) == .file else { return }
-    try within(path) { () throws(TrajpackError) in try refuseOthers(LocalFile(path)) }
+    try within(file: path) { () throws(TrajpackError) in try refuseOthers(LocalFile(path)) }
   }
 
   /// Refuses by name what is often found in the place of a table.

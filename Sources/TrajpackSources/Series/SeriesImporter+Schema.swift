@@ -30,7 +30,7 @@ extension SeriesImporter {
         func add(_ form: TableForm, _ table: TableExamination) throws(TrajpackError) {
           let i = place(layouts.stream(.table(form)))
           var plan = planned[i].table ?? TablePlan(form, settings)
-          try within(recording.path) { () throws(TrajpackError) in try plan.add(table) }
+          try within(file: recording.path) { () throws(TrajpackError) in try plan.add(table) }
           planned[i].table = plan
         }
         try add(form, table)

@@ -106,7 +106,9 @@ public struct SeriesImporter: Importer {
         }
       } catch {
         guard found.isUncertain else {
-          guard options.skipsErrors, error.fault == .data else { throw error.within(found.path) }
+          guard options.skipsErrors, error.fault == .data else {
+            throw error.within(found.path, at: ErrorPlace(file: found.path))
+          }
           failed.append(
             FailedFile(
               path: found.path, place: found.place, error: error,
@@ -124,7 +126,9 @@ public struct SeriesImporter: Importer {
     }
     Self.failWithFolders(&failed, &looked, options)
     guard !looked.isEmpty else {
-      if let first = failed.first { throw first.error.within(first.path) }
+      if let first = failed.first {
+        throw first.error.within(first.path, at: ErrorPlace(file: first.path))
+      }
       throw TrajpackError(
         .data,
         "\(sources.first ?? ""): holds no series; \(leftOut.first?.path ?? "") "

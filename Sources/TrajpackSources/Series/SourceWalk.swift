@@ -37,13 +37,13 @@ struct SourceWalk {
   init(_ sources: [String]) throws(TrajpackError) {
     for source in sources {
       switch FileSystem.item(at: source) {
-      case nil: throw TrajpackError(.usage, "\(source): does not exist")
-      case .other: throw TrajpackError(.usage, "\(source): is neither a file nor a folder")
+      case nil: throw TrajpackError(.usage, file: source, "does not exist")
+      case .other: throw TrajpackError(.usage, file: source, "is neither a file nor a folder")
       case .file: files.append(File(path: source, place: FileSystem.name(of: source)))
       case .folder:
         guard !Dataset.isDataset(source) else {
           throw TrajpackError(
-            .usage, "\(source): is a trajpack dataset already; look at it with 'trajpack info'")
+            .usage, file: source, "is a trajpack dataset already; look at it with 'trajpack info'")
         }
         var folder = source
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
@@ -53,8 +53,8 @@ struct SourceWalk {
           if let remark = packed.first { throw TrajpackError(.data, remark) }
           let names = ["csv", "tsv", "psv", "txt", "dat", "npy", "npz", "json"]
           throw TrajpackError(
-            .data,
-            "\(source): holds no series (files named \(names.map { "*.\($0)" }.joined(separator: ", ")), also "
+            .data, file: source,
+            "holds no series (files named \(names.map { "*.\($0)" }.joined(separator: ", ")), also "
               + "packed as .gz, .bz2, .xz or .zip)")
         }
       }

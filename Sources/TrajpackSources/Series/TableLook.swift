@@ -150,7 +150,8 @@ struct TableLook {
       .data,
       "line \(file.line(ofByte: sample.offsets[0])): has \(first) cell\(first == 1 ? "" : "s") where "
         + "\(usual) follow; if the first \(lines == 1 ? "line is" : "\(lines) lines are") no part of the table, "
-        + "say --skip-rows \(lines)")
+        + "say --skip-rows \(lines)",
+      at: ErrorPlace(line: file.line(ofByte: sample.offsets[0]), byte: sample.offsets[0]))
   }
 
   /// Whether numbers have decimal commas: some cells are numbers only that way, none has a point, and
@@ -214,7 +215,8 @@ struct TableLook {
       throw TrajpackError(
         .data,
         "line \(file.line(ofByte: start)): has '\(TableForm.shown(text))' where numbers follow; if this row "
-          + "names the units of the columns, say --units-row")
+          + "names the units of the columns, say --units-row",
+        at: ErrorPlace(line: file.line(ofByte: start), byte: start))
     }
   }
 }

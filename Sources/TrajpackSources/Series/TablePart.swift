@@ -110,7 +110,8 @@ extension TableForm {
   static func wrong(
     _ file: TextFile, _ offset: Int, _ what: String
   ) throws(TrajpackError) -> TrajpackError {
-    TrajpackError(.data, "line \(file.line(ofByte: offset)): \(what)")
+    let line = file.line(ofByte: offset)
+    return TrajpackError(.data, "line \(line): \(what)", at: ErrorPlace(line: line, byte: offset))
   }
 
   /// Refuses a record with other than the expected cells, and rows that an empty line may stand

@@ -67,7 +67,7 @@ public struct SplitImporter: Importer {
     let data = try OpenDataset(path)
     guard data.dataset.isComplete else {
       throw TrajpackError(
-        .usage, "\(path): its conversion has not finished; go on with it by --resume first")
+        .usage, file: path, "its conversion has not finished; go on with it by --resume first")
     }
     var selections: [SplitSelection] = []
     for split in choice.splits {
@@ -141,14 +141,14 @@ public struct SplitImporter: Importer {
     }
     for part in parts where !ids.insert(part.id).inserted {
       throw TrajpackError(
-        .usage,
-        "\(data.dataset.path): two parts of recordings would have the id '\(part.id)'; take the splits one by one"
+        .usage, file: data.dataset.path,
+        "two parts of recordings would have the id '\(part.id)'; take the splits one by one"
       )
     }
     guard !parts.isEmpty else {
       throw TrajpackError(
-        .usage,
-        "\(data.dataset.path): no row of "
+        .usage, file: data.dataset.path,
+        "no row of "
           + (choice.episodes.isEmpty ? "an episode" : "the chosen episodes")
           + " is in the split \(choice.splits.map { "'\($0)'" }.joined(separator: " or "))")
     }

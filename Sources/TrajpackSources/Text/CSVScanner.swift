@@ -69,7 +69,9 @@ public final class CSVScanner {
   /// The error of a fault at byte `offset` of the buffer.
   private func wrong(at offset: Int, _ what: String) -> TrajpackError {
     let byte = fileOffset - filled + offset
-    return TrajpackError(.data, "line \(file.line(ofByte: byte)) (byte \(byte)): \(what)")
+    let line = file.line(ofByte: byte)
+    return TrajpackError(
+      .data, "line \(line) (byte \(byte)): \(what)", at: ErrorPlace(line: line, byte: byte))
   }
 
   /// A scanner of a file whose fields are separated by `delimiter`, or of whole records of it that lie

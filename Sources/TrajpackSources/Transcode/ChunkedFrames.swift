@@ -117,7 +117,7 @@ final class FrameProof: Sendable {
       track.track.blob.count == frames.bytes * expected.count
     else {
       throw TrajpackError(
-        .machine, "\(track.shard.name): the frames of episode '\(episode)' were not written")
+        .machine, file: track.shard.name, "the frames of episode '\(episode)' were not written")
     }
     let (stored, samples) = (ByteBuffer(frames.bytes), ByteBuffer(frames.bytes))
     guard let from = stored.bytes.baseAddress, let to = samples.bytes.baseAddress else { return }
@@ -127,8 +127,8 @@ final class FrameProof: Sendable {
       frames.restore(from, into: to)
       guard CRC32C.of(UnsafeRawBufferPointer(samples.bytes)) == sum else {
         throw TrajpackError(
-          .machine,
-          "\(track.shard.name): frame \(frame) of '\(track.stream.name)', episode '\(episode)', is not the one that was "
+          .machine, file: track.shard.name,
+          "frame \(frame) of '\(track.stream.name)', episode '\(episode)', is not the one that was "
             + "decoded; this is a fault of trajpack or of the machine, and the dataset was not written"
         )
       }

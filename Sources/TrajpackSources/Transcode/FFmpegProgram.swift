@@ -65,8 +65,8 @@ struct FFmpegProgram: Sendable {
           separator: "\n"
         ).first.map { String($0) } ?? "it said nothing"
       throw TrajpackError(
-        .machine,
-        "\(path): could not encode the video: \(line.printable) (\(arguments.joined(separator: " ")))"
+        .machine, file: path,
+        "could not encode the video: \(line.printable) (\(arguments.joined(separator: " ")))"
       )
     }
   }
@@ -95,7 +95,7 @@ struct FFmpegProgram: Sendable {
     var child = pid_t()
     let code = posix_spawn(&child, path, &actions, &attributes, &words, environ)
     guard code == 0 else {
-      throw TrajpackError(.machine, "\(path): cannot be run: \(String(cString: strerror(code)))")
+      throw TrajpackError(.machine, file: path, "cannot be run: \(String(cString: strerror(code)))")
     }
     return child
   }

@@ -39,7 +39,8 @@ final class EpisodeSource: Sendable {
   init(_ dataset: Dataset) throws(TrajpackError) {
     guard dataset.isComplete else {
       throw TrajpackError(
-        .usage, "\(dataset.path): its conversion has not finished; go on with it by --resume first")
+        .usage, file: dataset.path,
+        "its conversion has not finished; go on with it by --resume first")
     }
     self.dataset = dataset
     var places: [Place] = []

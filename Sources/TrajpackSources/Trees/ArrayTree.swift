@@ -201,7 +201,8 @@ extension ArrayTree {
   /// - Throws: A data error where it has more elements than a value may have, or is damaged.
   func value(_ node: TreeNode) throws(TrajpackError) -> TreeValue {
     guard let array = node.array, array.count <= 1 << 20 else {
-      throw TrajpackError(.data, "\(path): \(node.path): is no array of up to 1,048,576 elements")
+      throw TrajpackError(
+        .data, file: path, "\(node.path): is no array of up to 1,048,576 elements")
     }
     let all = array.shape.map { 0..<$0 }
     guard let type = array.type else {

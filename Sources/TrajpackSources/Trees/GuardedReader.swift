@@ -40,8 +40,8 @@ final class GuardedReader: @unchecked Sendable {
     channel = ends[0]
     guard Self.start(task) else {
       throw TrajpackError(
-        .machine,
-        "\(path): the process that reads it cannot be started (\(String(cString: strerror(errno))))"
+        .machine, file: path,
+        "the process that reads it cannot be started (\(String(cString: strerror(errno))))"
       )
     }
   }
@@ -73,7 +73,7 @@ final class GuardedReader: @unchecked Sendable {
       do throws(TrajpackError) {
         nodes.append(try message.node())
       } catch {
-        throw error.within(path)
+        throw error.within(path, at: ErrorPlace(file: path))
       }
     }
     return nodes

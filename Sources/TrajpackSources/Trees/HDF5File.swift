@@ -45,7 +45,7 @@ final class HDF5File: ArrayTree {
   ) throws(TrajpackError) {
     guard let array = node.array else { return }
     if case .unread(let why) = array.form {
-      throw TrajpackError(.data, "\(path): \(node.path): \(why)")
+      throw TrajpackError(.data, file: path, "\(node.path): \(why)")
     }
     let expected = part.reduce(1) { $0 * $1.count } * (array.type?.size ?? 0)
     var got = 0
@@ -53,12 +53,13 @@ final class HDF5File: ArrayTree {
     try reader.read(node, part) { (bytes) throws(TrajpackError) in
       got += bytes.count
       guard array.type == nil || got <= expected else {
-        throw TrajpackError(.data, "\(path): \(node.path): has more elements than its shape says")
+        throw TrajpackError(
+          .data, file: path, "\(node.path): has more elements than its shape says")
       }
       try body(bytes)
     }
     guard array.type == nil || got == expected else {
-      throw TrajpackError(.data, "\(path): \(node.path): has fewer elements than its shape says")
+      throw TrajpackError(.data, file: path, "\(node.path): has fewer elements than its shape says")
     }
     IdleReaders.give(path, reader)
   }
@@ -72,7 +73,7 @@ final class HDF5File: ArrayTree {
       try body(Array(bytes))
     }
     guard count == part.reduce(1, { $0 * $1.count }) else {
-      throw TrajpackError(.data, "\(path): \(node.path): has fewer elements than its shape says")
+      throw TrajpackError(.data, file: path, "\(node.path): has fewer elements than its shape says")
     }
   }
 }

@@ -52,7 +52,7 @@ final class NPZTree: ArrayTree {
     _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard let array = node.array, let type = array.type else {
-      throw TrajpackError(.data, "\(path): \(node.path): is no array of numbers")
+      throw TrajpackError(.data, file: path, "\(node.path): is no array of numbers")
     }
     let whole = try cache.spool(path, node.path) { () throws(TrajpackError) in
       guard let archive else { return try ArrayFile(try LocalFile(path)).spool() }
@@ -65,7 +65,7 @@ final class NPZTree: ArrayTree {
     _ node: TreeNode, _ part: [Range<Int>], _ body: ([UInt8]) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     throw TrajpackError(
-      .data, "\(path): \(node.path): is text, which options of mapping do not take")
+      .data, file: path, "\(node.path): is text, which options of mapping do not take")
   }
 }
 

@@ -22,7 +22,7 @@ public struct ValueFile: Sendable {
     self.path = path
     if Self.isDocument(path) {
       let file = try LocalFile(path)
-      values = try within(path) { () throws(TrajpackError) in
+      values = try within(file: path) { () throws(TrajpackError) in
         try ValueAnnotations(
           json: try JSONValue(parsing: try file.bytes(0..<file.length)), at: "the document")
       }
@@ -30,12 +30,12 @@ public struct ValueFile: Sendable {
       return
     }
     guard FileSystem.item(at: path) != nil else { throw FileSystem.noFile(at: path) }
-    let table = try within(path) { () throws(TrajpackError) in
+    let table = try within(file: path) { () throws(TrajpackError) in
       try Cells(TextFile(path, InflatedCache()))
     }
     idColumn = table.names[table.id]
     lines = table.lines
-    values = try within(path) { () throws(TrajpackError) in try table.values() }
+    values = try within(file: path) { () throws(TrajpackError) in try table.values() }
   }
 
   /// Whether a file is the JSON of values.
@@ -81,8 +81,8 @@ public struct ValueFile: Sendable {
     if let first = surplus.first {
       let shown = surplus.prefix(3).map { "'\(values.ids[$0])'" }.joined(separator: ", ")
       throw TrajpackError(
-        .data,
-        "\(path): \(counted(surplus.count, "row")) of \(values.ids.count) "
+        .data, file: path,
+        "\(counted(surplus.count, "row")) of \(values.ids.count) "
           + "\(surplus.count == 1 ? "names an id that is" : "name ids that are") no recording's: \(shown)"
           + (surplus.count > 3 ? ", …" : "")
           + Suggestion.text(for: values.ids[first], among: Array(ids.prefix(10_000))))
@@ -91,8 +91,8 @@ public struct ValueFile: Sendable {
     guard isPartial || missing.isEmpty else {
       let shown = missing.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
       throw TrajpackError(
-        .data,
-        "\(path): \(missing.count) of \(counted(ids.count, "recording")) "
+        .data, file: path,
+        "\(missing.count) of \(counted(ids.count, "recording")) "
           + "\(missing.count == 1 ? "has" : "have") no row: \(shown)"
           + (missing.count > 3 ? ", …" : "")
           + "; add \(missing.count == 1 ? "it" : "them"), or say --values-partial to leave them without"
@@ -140,18 +140,23 @@ extension ValueFile {
         for i in 0..<form.count {
           let cell = scanner[i]
           guard cell.isUTF8 else {
-            throw TrajpackError(.data, "line \(line): column '\(names[i])' is no UTF-8 text")
+            throw TrajpackError(
+              .data, "line \(line): column '\(names[i])' is no UTF-8 text",
+              at: ErrorPlace(channel: names[i], line: line))
           }
           let isEmpty = cell.bytes.isEmpty && !cell.isQuoted
           texts[i].append(isEmpty ? nil : cell.text)
           numbers[i].append(isEmpty ? .missing : form.numbers.number(cell.bytes))
         }
         guard let text = texts[id].last, let own = text, !own.isEmpty else {
-          throw TrajpackError(.data, "line \(line): has no id in column '\(names[id])'")
+          throw TrajpackError(
+            .data, "line \(line): has no id in column '\(names[id])'",
+            at: ErrorPlace(channel: names[id], line: line))
         }
         if let first = rows.updateValue(line, forKey: own) {
           throw TrajpackError(
-            .data, "id '\(own)' has two rows, lines \(first) and \(line); leave one")
+            .data, "id '\(own)' has two rows, lines \(first) and \(line); leave one",
+            at: ErrorPlace(line: line))
         }
         lines.append(line)
       }

@@ -65,7 +65,7 @@ extension WildWorldExamination {
   /// - Returns: The columns and the number of rows.
   /// - Throws: A data error naming the line and column of a cell that cannot be kept.
   static func columns(of file: LocalFile) throws(TrajpackError) -> (columns: [Column], rows: Int) {
-    try within("state.csv") { () throws(TrajpackError) in try columns(scanning: file) }
+    try within(file: "state.csv") { () throws(TrajpackError) in try columns(scanning: file) }
   }
 
   private static func columns(
@@ -95,7 +95,8 @@ extension WildWorldExamination {
         throw TrajpackError(
           .data,
           "line \(scanner.line) (byte \(scanner.recordOffset)) has \(scanner.count) cells "
-            + "where the header has \(columns.count); the file was cut or a cell is missing")
+            + "where the header has \(columns.count); the file was cut or a cell is missing",
+          at: ErrorPlace(line: scanner.line, byte: scanner.recordOffset))
       }
       for i in columns.indices {
         try columns[i].add(scanner[i], scanner, &seen[i])
@@ -136,18 +137,21 @@ extension WildWorldExamination.Column {
   ) throws(TrajpackError) {
     let text = cell.text
     guard cell.isUTF8 else {
-      throw TrajpackError(.data, "line \(row.line), column '\(name)': the text is no UTF-8")
+      throw TrajpackError(
+        .data, "line \(row.line), column '\(name)': the text is no UTF-8", at: place(row))
     }
     if let expected {
       throw TrajpackError(
-        .data, "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'"
-      )
+        .data,
+        "line \(row.line), column '\(name)' must hold \(expected) but has the text '\(text)'",
+        at: place(row))
     }
     if DecimalLiteral(cell.bytes).form == .text {
       guard (width ?? 1) == 1 else {
         throw TrajpackError(
           .data,
-          "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers")
+          "line \(row.line), column '\(name)': '\(text)' is no tuple of \(width ?? 0) numbers",
+          at: place(row))
       }
       width = 1
     }
@@ -157,17 +161,19 @@ extension WildWorldExamination.Column {
     hasManyTexts = seen.count > WildWorldExamination.maximumTexts
   }
 
+  private func place(_ row: CSVScanner) -> ErrorPlace { ErrorPlace(channel: name, line: row.line) }
+
   private func arity(_ count: Int, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
       .data,
       "line \(row.line), column '\(name)' has \(count) number\(count == 1 ? "" : "s") where "
-        + "\(width ?? documented ?? 0) are expected")
+        + "\(width ?? documented ?? 0) are expected", at: place(row))
   }
 
   private func textInTuple(_ cell: CSVScanner.Field, _ row: CSVScanner) -> TrajpackError {
     TrajpackError(
       .data,
       "line \(row.line), column '\(name)': the tuple '\(cell.text)' holds something that is "
-        + "no number")
+        + "no number", at: place(row))
   }
 }

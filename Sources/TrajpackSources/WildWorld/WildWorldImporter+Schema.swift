@@ -79,8 +79,8 @@ extension WildWorldImporter {
         if let width = column.width {
           if let other = merged[number].width, other != width {
             throw TrajpackError(
-              .data,
-              "\(recording.path): state.csv: column '\(column.name)' has \(width) numbers a cell, but "
+              .data, file: recording.path,
+              "state.csv: column '\(column.name)' has \(width) numbers a cell, but "
                 + "the same column of \(merged[number].source) has \(other)")
           }
           merged[number].width = width
@@ -142,16 +142,16 @@ extension WildWorldImporter {
         if let known = joints[stream] {
           guard known.count == array.joints else {
             throw TrajpackError(
-              .data,
-              "\(recording.path): skeleton.npz: array '\(array.key)' has \(array.joints) joints, but "
+              .data, file: recording.path,
+              "skeleton.npz: array '\(array.key)' has \(array.joints) joints, but "
                 + "the same skeleton has \(known.count) in \(known.source)")
           }
         }
         if let graph {
           guard (graphs[array.graph] ?? graph) == graph else {
             throw TrajpackError(
-              .data,
-              "\(recording.path): '\(array.graph)' of skeleton_edges.json differs from that of another "
+              .data, file: recording.path,
+              "'\(array.graph)' of skeleton_edges.json differs from that of another "
                 + "part; convert the parts into two datasets")
           }
           graphs[array.graph] = graph

@@ -116,13 +116,13 @@ public struct WildWorldImporter: VideoImporter {
     for source in sources {
       guard FileSystem.item(at: source) == .folder else {
         throw TrajpackError(
-          .usage, "\(source): is no folder; name a WildWorld sample or data_part folder")
+          .usage, file: source, "is no folder; name a WildWorld sample or data_part folder")
       }
       let folders = try Self.sampleFolders(of: source)
       guard !folders.isEmpty else {
         throw TrajpackError(
-          .data,
-          "\(source): holds no WildWorld sample (a folder with "
+          .data, file: source,
+          "holds no WildWorld sample (a folder with "
             + "\(Self.fileNames.joined(separator: ", ")))")
       }
       var graphs: [String: [String: [[Int]]]] = [:]
@@ -205,7 +205,7 @@ public struct WildWorldImporter: VideoImporter {
   private static func edges(inPart part: String) throws(TrajpackError) -> [String: [[Int]]] {
     let path = "\(part)/skeleton_edges.json"
     guard try FileSystem.hasFile(path) else { return [:] }
-    return try within(path) { () throws(TrajpackError) in
+    return try within(file: path) { () throws(TrajpackError) in
       let file = try LocalFile(path)
       guard file.length <= 64 << 20 else {
         throw TrajpackError(.data, "the file is too long for joint graphs")
@@ -295,7 +295,7 @@ public struct WildWorldImporter: VideoImporter {
         counts.append((name, nil))
         continue
       }
-      let video = try within(name) { () throws(TrajpackError) in
+      let video = try within(file: name) { () throws(TrajpackError) in
         try WildWorldVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)

@@ -73,7 +73,7 @@ public final class DatasetAppender {
     self.backend = backend
     _ = try Compressor(options.layout.codec, level: options.layout.level)
     if let item = FileSystem.item(at: path), item != .folder {
-      throw TrajpackError(.usage, "\(path): is not a folder; name the folder of a dataset")
+      throw TrajpackError(.usage, file: path, "is not a folder; name the folder of a dataset")
     }
     wasThere = FileSystem.item(at: path) != nil
     if !options.mustBeNew { try Replacement.recover(path, discardingBuild: true) }
@@ -83,11 +83,11 @@ public final class DatasetAppender {
       || names.contains(Journal.fileName) && Journal.isJournal("\(path)/\(Journal.fileName)")
     if !isDataset { try Dataset.refuseDamagedList(path, names) }
     guard names.isEmpty || isDataset else {
-      throw TrajpackError(.usage, "\(path): is not empty and no dataset; name a new folder")
+      throw TrajpackError(.usage, file: path, "is not empty and no dataset; name a new folder")
     }
     guard !isDataset || !options.mustBeNew else {
       throw TrajpackError(
-        .usage, "\(path): holds a dataset already; append to it, or name a new folder")
+        .usage, file: path, "holds a dataset already; append to it, or name a new folder")
     }
     pool = try WorkerPool(threads: options.jobs)
     try FileSystem.makeFolder(path)
@@ -115,8 +115,8 @@ public final class DatasetAppender {
     } else if let plan = journal.plan {
       guard plan["format"]?.string == "writer" else {
         throw TrajpackError(
-          .usage,
-          "\(path): a conversion into it has not finished; go on with 'trajpack convert --resume' first"
+          .usage, file: path,
+          "a conversion into it has not finished; go on with 'trajpack convert --resume' first"
         )
       }
       source = plan
@@ -127,14 +127,14 @@ public final class DatasetAppender {
   deinit { if isOpen { _ = try? rollBackIfUnchanged() } }
 
   private func usable() throws(TrajpackError) {
-    guard isOpen else { throw TrajpackError(.usage, "\(path): the writer is closed") }
+    guard isOpen else { throw TrajpackError(.usage, file: path, "the writer is closed") }
   }
 
   /// Declares what rows are, before the first episode.
   public func declare(_ schema: AppendSchema) throws(TrajpackError) {
     try usable()
     guard self.schema == nil else {
-      throw TrajpackError(.usage, "\(path): the dataset has a schema already")
+      throw TrajpackError(.usage, file: path, "the dataset has a schema already")
     }
     self.schema = schema
   }
@@ -147,7 +147,7 @@ public final class DatasetAppender {
   ) throws(TrajpackError) -> EpisodeRecorder {
     try usable()
     guard let schema else {
-      throw TrajpackError(.usage, "\(path): no schema has been declared for the dataset")
+      throw TrajpackError(.usage, file: path, "no schema has been declared for the dataset")
     }
     try refuseTaken(id)
     guard split.isEmpty || AppendSchema.isName(split) else {
@@ -171,8 +171,8 @@ public final class DatasetAppender {
     }
     guard !ids.contains(id), !recording.contains(id) else {
       throw TrajpackError(
-        .usage,
-        "\(path): there is an episode '\(id)' \(ids.contains(id) ? "already" : "being recorded"); "
+        .usage, file: path,
+        "there is an episode '\(id)' \(ids.contains(id) ? "already" : "being recorded"); "
           + "give another id")
     }
   }

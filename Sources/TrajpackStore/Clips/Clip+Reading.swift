@@ -88,8 +88,8 @@ extension ClipList {
     let records = try records(body, source)
     guard let header = records.first?.cells, header.contains("episode") else {
       throw TrajpackError(
-        .usage,
-        "\(source): is no list of clips: CSV has a header with the columns episode, start (or start_row), rows "
+        .usage, file: source,
+        "is no list of clips: CSV has a header with the columns episode, start (or start_row), rows "
           + "(or seconds), and perhaps rate, id, label")
     }
     for name in header where !Clip.names.contains(name) {
@@ -101,15 +101,15 @@ extension ClipList {
             + Suggestion.text(for: name, among: Clip.names))
     }
     guard Set(header).count == header.count else {
-      throw TrajpackError(.usage, "\(source): the header names a column twice")
+      throw TrajpackError(.usage, file: source, "the header names a column twice")
     }
     var out: [(String, JSONValue)] = []
     out.reserveCapacity(records.count)
     for record in records.dropFirst() {
       guard record.cells.count == header.count else {
         throw TrajpackError(
-          .usage,
-          "\(source): line \(record.line) has \(counted(record.cells.count, "cell")), and the header \(header.count)"
+          .usage, file: source,
+          "line \(record.line) has \(counted(record.cells.count, "cell")), and the header \(header.count)"
         )
       }
       out.append(
@@ -133,7 +133,7 @@ extension ClipList {
     var (at, line, first) = (0, 1, 1)
     func text(_ bytes: some Collection<UInt8>) throws(TrajpackError) -> String {
       guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw TrajpackError(.usage, "\(source): line \(line) is no UTF-8 text")
+        throw TrajpackError(.usage, file: source, "line \(line) is no UTF-8 text")
       }
       return text
     }
@@ -144,7 +144,7 @@ extension ClipList {
         at += 1
         while true {
           guard at < body.count else {
-            throw TrajpackError(.usage, "\(source): a quote of line \(first) has no end")
+            throw TrajpackError(.usage, file: source, "a quote of line \(first) has no end")
           }
           if body[at] == quote {
             guard at + 1 < body.count, body[at + 1] == quote else { break }
@@ -170,7 +170,7 @@ extension ClipList {
         isEnd = true
         line += 1
       } else if body[at] != comma {
-        throw TrajpackError(.usage, "\(source): line \(line) has text after a quoted cell")
+        throw TrajpackError(.usage, file: source, "line \(line) has text after a quoted cell")
       } else if at + 1 == body.count {
         // A comma at the very end leaves an empty cell after it.
         cells.append("")

@@ -21,7 +21,7 @@ public struct ClipList: Sendable {
     self.clips = clips
     self.source = source
     guard !clips.isEmpty else {
-      throw TrajpackError(.usage, "\(source): there is no clip in it; give at least one")
+      throw TrajpackError(.usage, file: source, "there is no clip in it; give at least one")
     }
     var first: [String: Int] = [:]
     var faults = ClipFaults(source)
@@ -47,15 +47,15 @@ public struct ClipList: Sendable {
         entries = [json]
       } else if let format = json["format"], format != .string(Self.format) {
         throw TrajpackError(
-          .usage, "\(source): its 'format' is \(format.text()), but must be \"\(Self.format)\"")
+          .usage, file: source, "its 'format' is \(format.text()), but must be \"\(Self.format)\"")
       } else {
         entries = json["clips"]?.array
       }
     }
     guard let entries else {
       throw TrajpackError(
-        .usage,
-        "\(source): must be a list of clips, like "
+        .usage, file: source,
+        "must be a list of clips, like "
           + "[{\"episode\": \"000001\", \"start\": 3.5, \"rows\": 81, \"rate\": 16}]")
     }
     try self.init(entries.enumerated().map { ("clip \($0)", $1) }, source: source)
@@ -67,7 +67,7 @@ public struct ClipList: Sendable {
   public init(file path: String) throws(TrajpackError) {
     let file = try LocalFile(path)
     guard file.length <= Self.mostBytes else {
-      throw TrajpackError(.usage, "\(path): is too long for a list of clips (over 256 MiB)")
+      throw TrajpackError(.usage, file: path, "is too long for a list of clips (over 256 MiB)")
     }
     try self.init(bytes: try file.bytes(0..<file.length), source: path)
   }
@@ -84,7 +84,7 @@ public struct ClipList: Sendable {
       try self.init(entries, source: source)
       return
     }
-    let document = try within(source) { () throws(TrajpackError) in
+    let document = try within(file: source) { () throws(TrajpackError) in
       do throws(TrajpackError) { return try JSONValue(parsing: body) } catch {
         throw TrajpackError(.usage, "is neither CSV, JSON nor JSON lines: \(error.message)")
       }
@@ -100,8 +100,8 @@ public struct ClipList: Sendable {
       let names = dataset.sideFiles(.clips).map(\.name)
       let isFile = FileSystem.item(at: name) == .file
       throw TrajpackError(
-        .usage,
-        "\(dataset.path): has no clips '\(name)'"
+        .usage, file: dataset.path,
+        "has no clips '\(name)'"
           + (isFile
             ? "; a file of clips has a name that ends in .csv, .json or .jsonl, or a / in it"
             : Suggestion.text(for: name, among: names)))
@@ -126,7 +126,7 @@ public struct ClipList: Sendable {
         out.append(("line \(number + 1)", try JSONValue(parsing: Array(line))))
       } catch {
         if out.isEmpty { return nil }
-        throw TrajpackError(.usage, "\(source): line \(number + 1) is no JSON: \(error.message)")
+        throw TrajpackError(.usage, file: source, "line \(number + 1) is no JSON: \(error.message)")
       }
     }
     // A document on one line is none of JSON lines.
@@ -179,8 +179,8 @@ package struct ClipFaults {
     guard count > 0 else { return }
     let more = count - sentences.count
     throw TrajpackError(
-      .usage,
-      "\(source): " + sentences.joined(separator: ". ")
+      .usage, file: source,
+      "" + sentences.joined(separator: ". ")
         + (more > 0 ? ". And \(more) more clips are wrong" : ""))
   }
 }

@@ -27,8 +27,8 @@ extension Dataset {
     } catch {
       guard !isCurrent else { throw error }
       throw TrajpackError(
-        .data,
-        "\(path): has been changed since it was opened, and its \(entry.role) with it; open it again"
+        .data, file: path,
+        "has been changed since it was opened, and its \(entry.role) with it; open it again"
       )
     }
   }
@@ -49,18 +49,18 @@ extension Dataset {
     }
     guard !files.isEmpty else {
       throw TrajpackError(
-        .usage, "\(path): has no side file of the role '\(role.rawValue)'\(role.maker(path))")
+        .usage, file: path, "has no side file of the role '\(role.rawValue)'\(role.maker(path))")
     }
     let names = files.map(\.name)
     guard let name else {
       throw TrajpackError(
-        .usage,
-        "\(path): has several side files of the role '\(role.rawValue)': name one of "
+        .usage, file: path,
+        "has several side files of the role '\(role.rawValue)': name one of "
           + names.map { "'\($0)'" }.joined(separator: ", "))
     }
     throw TrajpackError(
-      .usage,
-      "\(path): there is no side file '\(name)' of the role '\(role.rawValue)'"
+      .usage, file: path,
+      "there is no side file '\(name)' of the role '\(role.rawValue)'"
         + Suggestion.text(for: name, among: names))
   }
 

@@ -9,11 +9,12 @@ extension Dataset {
   public static func wrap(shard path: String, into folder: String) throws(TrajpackError) {
     guard FileSystem.item(at: path) == .file else {
       throw TrajpackError(
-        .usage, "\(path): is no single shard; '--into' is for one, a dataset is changed where it is"
+        .usage, file: path,
+        "is no single shard; '--into' is for one, a dataset is changed where it is"
       )
     }
     guard FileSystem.item(at: folder) == nil else {
-      throw TrajpackError(.usage, "\(folder): is there already; name a new folder")
+      throw TrajpackError(.usage, file: folder, "is there already; name a new folder")
     }
     let shard = try Shard(path)
     let index = shard.index

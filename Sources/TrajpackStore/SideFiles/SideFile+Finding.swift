@@ -40,7 +40,7 @@ extension SideFile {
       throw TrajpackError(.data, "\(folder)/\(file): is damaged: it has \(opened.length) bytes")
     }
     let bytes = try opened.bytes(0..<opened.length)
-    self = try within("\(folder)/\(file)") { () throws(TrajpackError) in
+    self = try within(file: "\(folder)/\(file)") { () throws(TrajpackError) in
       let document = try JSONValue(parsing: bytes, mostValues: Self.mostValues)
       let digest = bytes.withUnsafeBytes { SHA256.of($0) }
       let entry = try SideFile(

@@ -156,19 +156,18 @@ public struct SideFile: Sendable, Equatable {
     let path = "\(folder)/\(file)"
     let remedy = "restore it from a copy, or remove the \(role) '\(name)' from the dataset"
     guard try FileSystem.hasFile(path) else {
-      throw TrajpackError(.data, "\(path): is missing, but the dataset lists it; \(remedy)")
+      throw TrajpackError(.data, file: path, "is missing, but the dataset lists it; \(remedy)")
     }
     let opened = try LocalFile(path)
     guard opened.length == bytes else {
       throw TrajpackError(
-        .data,
-        "\(path): has \(opened.length) bytes where the dataset lists \(bytes); \(remedy)")
+        .data, file: path, "has \(opened.length) bytes where the dataset lists \(bytes); \(remedy)")
     }
     let text = try opened.bytes(0..<bytes)
     guard text.withUnsafeBytes({ SHA256.of($0) }) == sha256 else {
-      throw TrajpackError(.data, "\(path): is damaged (its SHA-256 is another); \(remedy)")
+      throw TrajpackError(.data, file: path, "is damaged (its SHA-256 is another); \(remedy)")
     }
-    return try within(path) { () throws(TrajpackError) in
+    return try within(file: path) { () throws(TrajpackError) in
       try Self.content(of: text, role: role, name: name)
     }
   }

@@ -48,8 +48,8 @@ public final class SideFileEditor {
     guard dataset.manifest != nil else {
       if let unfinished = dataset.unfinished { throw TrajpackError(.usage, unfinished) }
       throw TrajpackError(
-        .usage,
-        "\(dataset.path): is a single shard, which is never changed; name a folder for a dataset of it with "
+        .usage, file: dataset.path,
+        "is a single shard, which is never changed; name a folder for a dataset of it with "
           + "'--into DIR'")
     }
     guard let version = dataset.manifest?.readVersion, Manifest.known.contains(version) else {
@@ -97,8 +97,8 @@ public final class SideFileEditor {
     else {
       let names = sideFiles.filter { $0.role == role.rawValue }.map { "'\($0.name)'" }
       throw TrajpackError(
-        .usage,
-        "\(path): has no \(role.rawValue) '\(name)'; it has "
+        .usage, file: path,
+        "has no \(role.rawValue) '\(name)'; it has "
           + (names.isEmpty ? "none" : names.joined(separator: ", ")))
     }
     sideFiles.remove(at: at)

@@ -6,7 +6,7 @@ extension Dataset {
   /// - Throws: A data error where their side file is missing or damaged.
   public func valueAnnotations() throws(TrajpackError) -> ValueAnnotations? {
     guard let content = try content(.values, named: ValueAnnotations.sideFile) else { return nil }
-    return try within(path) { () throws(TrajpackError) in
+    return try within(file: path) { () throws(TrajpackError) in
       try ValueAnnotations(json: content, at: "its values")
     }
   }

@@ -55,7 +55,7 @@ public struct ValueAnnotations: Sendable, Equatable {
     let version = try reader.text("version")
     guard version.hasPrefix("1.") else {
       throw TrajpackError(
-        .data, "\(path): version \(version) of values is not known; use a newer trajpack")
+        .data, file: path, "version \(version) of values is not known; use a newer trajpack")
     }
     ids = try reader.list("episodes") { (r) throws(TrajpackError) in try r.text() }
     guard Set(ids).count == ids.count else {

@@ -85,7 +85,10 @@ struct ShardValues {
     of episode: ShardIndex.Episode
   ) throws(TrajpackError) -> [(field: ValueField, value: EpisodeValue)] {
     guard !episode.metadata.isEmpty else { return [] }
-    let metadata = try within("\(shard.name), metadata of episode '\(episode.id)'") {
+    let metadata = try within(
+      "\(shard.name), metadata of episode '\(episode.id)'",
+      at: ErrorPlace(file: shard.name, episode: episode.id)
+    ) {
       () throws(TrajpackError) in try JSONValue(parsing: episode.metadata)
     }
     var out: [(field: ValueField, value: EpisodeValue)] = []

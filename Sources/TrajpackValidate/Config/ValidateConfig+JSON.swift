@@ -31,7 +31,7 @@ extension ValidateConfig {
     for (number, item) in list.enumerated() {
       let rule = try UserRule(ConfigReader(item, "\(path): rules[\(number)]"))
       guard ids.insert(rule.id).inserted else {
-        throw TrajpackError(.usage, "\(path): rules[\(number)]: the id '\(rule.id)' comes twice")
+        throw TrajpackError(.usage, file: path, "rules[\(number)]: the id '\(rule.id)' comes twice")
       }
       rules.append(rule)
     }
@@ -49,15 +49,15 @@ struct ConfigReader {
   }
 
   func wrong(_ expected: String) -> TrajpackError {
-    TrajpackError(.usage, "\(path): expected \(expected)")
+    TrajpackError(.usage, file: path, "expected \(expected)")
   }
 
   func only(_ names: [String]) throws(TrajpackError) {
     guard let members = value.members else { throw wrong("an object") }
     for member in members where !names.contains(member.name) {
       throw TrajpackError(
-        .usage,
-        "\(path): there is no '\(member.name)'" + Suggestion.text(for: member.name, among: names))
+        .usage, file: path,
+        "there is no '\(member.name)'" + Suggestion.text(for: member.name, among: names))
     }
   }
 

@@ -35,7 +35,8 @@ extension ValidationReport {
   public mutating func leaveOut(baseline: JSONValue, at path: String) throws(TrajpackError) {
     guard baseline["trajpack_baseline"]?.int == 1, let list = baseline["findings"]?.array else {
       throw TrajpackError(
-        .usage, "\(path): is no baseline; --write-baseline \(path) makes one of what is found now")
+        .usage, file: path,
+        "is no baseline; --write-baseline \(path) makes one of what is found now")
     }
     var known: [String: Int] = [:]
     for item in list {

@@ -166,7 +166,7 @@ struct EpisodeChoice {
       }
     }
     throw TrajpackError(
-      .usage, "\(data.dataset.path): no episode is left by --split and --episodes")
+      .usage, file: data.dataset.path, "no episode is left by --split and --episodes")
   }
 
   func keeps(_ shard: Int, _ number: Int) throws(TrajpackError) -> Bool {

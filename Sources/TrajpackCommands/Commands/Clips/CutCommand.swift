@@ -102,8 +102,8 @@ struct CutCommand: Command {
       splits: splits, scheme: scheme, fold: fold, hasVideos: video == .whole)
     guard let importer = try SplitImporter(source, choice, version: Trajpack.version) else {
       throw TrajpackError(
-        .usage,
-        "\(source): no split scheme counts, and the splits of the shards are of whole recordings; make a scheme with "
+        .usage, file: source,
+        "no split scheme counts, and the splits of the shards are of whole recordings; make a scheme with "
           + "'trajpack split', or name one with --scheme")
     }
     let outcome = try WriteOptions.run(

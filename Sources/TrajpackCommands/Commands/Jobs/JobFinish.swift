@@ -63,8 +63,8 @@ struct JobFinish: Command {
     let (missing, all) = (state.missing, state.tasks.count)
     let damage = missing.first { !$0.why.isEmpty }.map { "; task \($0.number): \($0.why)" } ?? ""
     return TrajpackError(
-      .data,
-      "\(job.path): \(missing.count) of \(Human.count(all, "tasks")) \(missing.count == 1 ? "is" : "are") not "
+      .data, file: job.path,
+      "\(missing.count) of \(Human.count(all, "tasks")) \(missing.count == 1 ? "is" : "are") not "
         + "complete: \(state.resubmit)\(damage); run \(missing.count == 1 ? "it" : "them") with 'trajpack job run "
         + "\(job.path) --task \(state.resubmit)'")
   }

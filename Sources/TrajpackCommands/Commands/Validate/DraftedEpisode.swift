@@ -69,7 +69,7 @@ struct SourceValidation<Source: Importer> {
         case .success(nil):
           run.unreadable(
             found.recording.path,
-            TrajpackError(.data, "\(found.recording.path): its files differ in frames"))
+            TrajpackError(.data, file: found.recording.path, "its files differ in frames"))
         case .failure(let error): run.unreadable(found.recording.path, error)
         }
       }
@@ -88,7 +88,7 @@ struct SourceValidation<Source: Importer> {
         guard !isStopped() else { return try run.finish(isStopped: true) }
         let source = source
         try run.add([recording.id], shard: nil) { () throws(TrajpackError) in
-          let draft = try within(recording.path) { () throws(TrajpackError) in
+          let draft = try within(file: recording.path) { () throws(TrajpackError) in
             try source.draft(recording, examination, schema)
           }
           return [DraftedEpisode(draft, schema)]

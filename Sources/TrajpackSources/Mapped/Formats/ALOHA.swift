@@ -22,7 +22,7 @@ enum ALOHA: MappedFormat {
     var isSwapped = false
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
       guard let actions = index.array("/action"), let rows = actions.shape.first else {
-        throw TrajpackError(.data, "\(file.path): has no /action, as episodes of ALOHA do")
+        throw TrajpackError(.data, file: file.path, "has no /action, as episodes of ALOHA do")
       }
       var recording = MappedRecording(file, id: file.stem)
       var layout = TreeLayout(index.tree, options)

@@ -21,7 +21,7 @@ enum D4RL: MappedFormat {
     var source = MappedSource(recordings: [])
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
       guard let rows = index.array("/rewards")?.shape.first, rows > 0 else {
-        throw TrajpackError(.data, "\(file.path): has no /rewards, as D4RL files do")
+        throw TrajpackError(.data, file: file.path, "has no /rewards, as D4RL files do")
       }
       let ends = ["/terminals", "/timeouts"].compactMap { index[$0] }.filter {
         $0.array?.shape.first == rows
@@ -67,7 +67,7 @@ enum Cuts {
     var isEnd = [Bool](repeating: false, count: rows)
     for node in ends {
       guard let array = node.array, let type = array.type, array.count == rows else {
-        throw TrajpackError(.data, "\(tree.path): \(node.path): has other rows than the steps")
+        throw TrajpackError(.data, file: tree.path, "\(node.path): has other rows than the steps")
       }
       var row = 0
       try tree.read(node, array.shape.map { 0..<$0 }) { (bytes) throws(TrajpackError) in
@@ -99,8 +99,8 @@ enum Cuts {
     for end in try tree.value(node).integers ?? [] {
       guard end > first, end <= rows else {
         throw TrajpackError(
-          .data,
-          "\(tree.path): \(node.path): episode \(ranges.count) ends behind row \(end), which is not in \(first) to \(rows)"
+          .data, file: tree.path,
+          "\(node.path): episode \(ranges.count) ends behind row \(end), which is not in \(first) to \(rows)"
         )
       }
       ranges.append(first..<Int(end))
@@ -108,7 +108,8 @@ enum Cuts {
     }
     guard first == rows else {
       throw TrajpackError(
-        .data, "\(tree.path): \(node.path): the last episode ends behind row \(first) of \(rows)")
+        .data, file: tree.path, "\(node.path): the last episode ends behind row \(first) of \(rows)"
+      )
     }
     return ranges
   }

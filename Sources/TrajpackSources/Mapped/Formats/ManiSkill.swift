@@ -26,7 +26,7 @@ enum ManiSkill: MappedFormat {
       var known: [Int: JSONValue] = [:]
       if FileSystem.item(at: beside) == .file {
         used.insert(beside)
-        let document = try within(beside) { () throws(TrajpackError) in
+        let document = try within(file: beside) { () throws(TrajpackError) in
           let json = try LocalFile(beside)
           return try JSONValue(parsing: try json.bytes(0..<json.length))
         }
@@ -39,7 +39,9 @@ enum ManiSkill: MappedFormat {
         }
       }
       let groups = index.groups("/", "traj_*")
-      guard !groups.isEmpty else { throw TrajpackError(.data, "\(file.path): has no trajectory") }
+      guard !groups.isEmpty else {
+        throw TrajpackError(.data, file: file.path, "has no trajectory")
+      }
       var recordings: [MappedRecording] = []
       for group in groups {
         var recording = MappedRecording(file, id: files.prefix(file) + group.name)

@@ -81,8 +81,8 @@ struct TreeMapping {
       String($0.path.dropFirst())
     }
     return TrajpackError(
-      .usage,
-      "\(file.path): \(option) \(what); 'trajpack inspect' shows its arrays, as \(arrays.joined(separator: ", "))"
+      .usage, file: file.path,
+      "\(option) \(what); 'trajpack inspect' shows its arrays, as \(arrays.joined(separator: ", "))"
     )
   }
 
@@ -152,8 +152,8 @@ struct TreeMapping {
       if let i = streams.firstIndex(where: { $0.name == stream }) {
         guard streams[i].count == item.part.count else {
           throw TrajpackError(
-            .data,
-            "\(file.path): \(node.path) has \(item.part.count) rows, and the others of stream '\(stream)' have "
+            .data, file: file.path,
+            "\(node.path) has \(item.part.count) rows, and the others of stream '\(stream)' have "
               + "\(streams[i].count); give it a stream of its own")
         }
         streams[i].channels.append(made)
@@ -197,8 +197,8 @@ struct TreeMapping {
     }
     guard hasTime else {
       throw TrajpackError(
-        .data,
-        "\(file.path): '\(time.path)' has \(axis.count) times, and no stream of '\(id)' has as many rows"
+        .data, file: file.path,
+        "'\(time.path)' has \(axis.count) times, and no stream of '\(id)' has as many rows"
       )
     }
   }

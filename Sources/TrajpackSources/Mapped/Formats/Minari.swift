@@ -29,7 +29,7 @@ enum Minari: MappedFormat {
         if files.trees.count == 1 { try describe(beside, &source) }
       }
       let groups = index.groups("/", "episode_*")
-      guard !groups.isEmpty else { throw TrajpackError(.data, "\(file.path): has no episode") }
+      guard !groups.isEmpty else { throw TrajpackError(.data, file: file.path, "has no episode") }
       var recordings: [MappedRecording] = []
       for group in groups {
         var recording = MappedRecording(file, id: files.prefix(file) + group.name)
@@ -56,7 +56,7 @@ enum Minari: MappedFormat {
   private static let longMember = 4096
 
   private static func describe(_ path: String, _ source: inout MappedSource) throws(TrajpackError) {
-    let document = try within(path) { () throws(TrajpackError) in
+    let document = try within(file: path) { () throws(TrajpackError) in
       let file = try LocalFile(path)
       return try JSONValue(parsing: try file.bytes(0..<file.length))
     }

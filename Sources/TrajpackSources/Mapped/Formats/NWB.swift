@@ -26,7 +26,7 @@ enum NWB: MappedFormat {
     var source = MappedSource(recordings: [])
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
       guard index["/"]?["nwb_version"] != nil else {
-        throw TrajpackError(.data, "\(file.path): does not say which version of NWB it is")
+        throw TrajpackError(.data, file: file.path, "does not say which version of NWB it is")
       }
       var recording = MappedRecording(file, id: file.stem)
       var facts = TreeFacts()
@@ -153,8 +153,8 @@ enum NWB: MappedFormat {
         if columns.isEmpty { rows = item.part.count }
         guard item.part.count == rows else {
           throw TrajpackError(
-            .data,
-            "\(index.tree.path): \(item.node.path): has \(item.part.count) rows beside columns of \(rows)"
+            .data, file: index.tree.path,
+            "\(item.node.path): has \(item.part.count) rows beside columns of \(rows)"
           )
         }
         columns.append(channel)

@@ -141,7 +141,7 @@ enum NetCDF4: MappedFormat {
     recording.streams = streams + facts.streams
     guard !recording.streams.isEmpty else {
       throw TrajpackError(
-        .data, "\(file.path): has no variable along an axis of time; map it with --axes")
+        .data, file: file.path, "has no variable along an axis of time; map it with --axes")
     }
     return recording
   }

@@ -33,7 +33,7 @@ enum PDEBench: MappedFormat {
         }
       }
       guard let times = index["/t-coordinate"], let length = times.array?.shape.first else {
-        throw TrajpackError(.data, "\(file.path): has no /t-coordinate, as files of PDEBench do")
+        throw TrajpackError(.data, file: file.path, "has no /t-coordinate, as files of PDEBench do")
       }
       let fields = index.children("/").filter {
         !$0.name.hasSuffix("-coordinate") && ($0.array?.shape.count ?? 0) >= 3
@@ -43,10 +43,11 @@ enum PDEBench: MappedFormat {
           $0.array?.shape[0] == samples && $0.array?.shape[1] == steps && $0.array?.type != nil
         })
       else {
-        throw TrajpackError(.data, "\(file.path): has no fields of one number of samples and steps")
+        throw TrajpackError(
+          .data, file: file.path, "has no fields of one number of samples and steps")
       }
       guard length >= steps else {
-        throw TrajpackError(.data, "\(file.path): has \(length) times for \(steps) steps")
+        throw TrajpackError(.data, file: file.path, "has \(length) times for \(steps) steps")
       }
       if length > steps { isLonger = true }
       var facts = TreeFacts()

@@ -23,7 +23,7 @@ enum Robomimic: MappedFormat {
     var hasRate = true
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
       guard let data = index["/data"] else {
-        throw TrajpackError(.data, "\(file.path): has no group /data, as robomimic files do")
+        throw TrajpackError(.data, file: file.path, "has no group /data, as robomimic files do")
       }
       let environment = JSONValue(document: data["env_args"]?.text)
       let problem = JSONValue(document: data["problem_info"]?.text)
@@ -36,7 +36,7 @@ enum Robomimic: MappedFormat {
       for value in facts.values where files.trees.count == 1 { source.attributes.append(value) }
       let demos = index.groups("/data", "demo_*")
       guard !demos.isEmpty else {
-        throw TrajpackError(.data, "\(file.path): has no demonstration in /data")
+        throw TrajpackError(.data, file: file.path, "has no demonstration in /data")
       }
       var recordings: [MappedRecording] = []
       for demo in demos {

@@ -23,7 +23,7 @@ enum StableWorldModel: MappedFormat {
         let firsts = try index.tree.value(offsets).integers, counts.count == firsts.count
       else {
         throw TrajpackError(
-          .data, "\(file.path): /ep_len and /ep_offset are not two lists of one length")
+          .data, file: file.path, "/ep_len and /ep_offset are not two lists of one length")
       }
       var layout = TreeLayout(index.tree, options)
       layout.time = MappedStream.time(rate: options.rate)
@@ -35,8 +35,8 @@ enum StableWorldModel: MappedFormat {
       for (first, count) in zip(firsts, counts) {
         guard first >= 0, count > 0, first <= Int64(rows), count <= Int64(rows) - first else {
           throw TrajpackError(
-            .data,
-            "\(file.path): episode \(ranges.count) is rows \(first) to \(first &+ count) of columns that have \(rows)"
+            .data, file: file.path,
+            "episode \(ranges.count) is rows \(first) to \(first &+ count) of columns that have \(rows)"
           )
         }
         ranges.append(Int(first)..<Int(first + count))

@@ -26,7 +26,8 @@ enum TheWell: MappedFormat {
         let times = index["/dimensions/time"], let steps = times.array?.shape.last, steps > 0
       else {
         throw TrajpackError(
-          .data, "\(file.path): has no trajectories or no /dimensions/time, as files of The Well do"
+          .data, file: file.path,
+          "has no trajectories or no /dimensions/time, as files of The Well do"
         )
       }
       var facts = TreeFacts()
@@ -71,8 +72,8 @@ enum TheWell: MappedFormat {
     guard array.type != nil, array.shape.count >= axes, Array(array.shape.prefix(axes)) == sizes
     else {
       throw TrajpackError(
-        .data,
-        "\(tree.path): \(node.path): its shape \(array.shape) does not begin with the \(sizes) that it says to vary over"
+        .data, file: tree.path,
+        "\(node.path): its shape \(array.shape) does not begin with the \(sizes) that it says to vary over"
       )
     }
     let label = String(node.path.dropFirst())

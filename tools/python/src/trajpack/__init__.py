@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._errors import Cancelled, DataError, MachineError, TrajpackError, UsageError
+from ._errors import Cancelled, DataError, ErrorPlace, MachineError, TrajpackError, UsageError
 from ._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .video import Video
     from .writer import Writer, create
 
-__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Finding", "Loader",
+__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "ErrorPlace", "Finding", "Loader",
            "MachineError", "Output", "Place", "Recording", "Report", "Table", "TrajpackError", "UsageError", "Video",
            "Writer", "channel", "create", "mixture", "open", "validate", "value", "version"]
 

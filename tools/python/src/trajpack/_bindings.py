@@ -17,7 +17,7 @@ from ctypes import (
 from typing import Any
 
 # trajpack.h
-TP_ABI = 1
+TP_ABI = 2
 TP_OK = 0
 TP_ERROR_DATA = 1
 TP_ERROR_USAGE = 2
@@ -42,6 +42,7 @@ class Error(Structure):
     _fields_ = [
         ("code", c_int32),
         ("message", c_char * 1024),
+        ("place", c_char * 1024),
     ]
     #: Objects whose memory the fields point into.
     keep: Any

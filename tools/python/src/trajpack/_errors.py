@@ -1,15 +1,38 @@
 """The exceptions: one sentence each, the same that the command line prints."""
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ._words import printable
 
 
+@dataclass(frozen=True)
+class ErrorPlace:
+    """Where an error is; what is not known is None. The sentence says the same to people."""
+
+    file: str | None = None
+    """A path, as it was given or found; a shard by its name."""
+    episode: str | None = None
+    """An id."""
+    stream: str | None = None
+    channel: str | None = None
+    """A channel without its stream, or a column of a table."""
+    line: int | None = None
+    """A line of a text file, from 1 on."""
+    row: int | None = None
+    """A row of a track, table or array, from 0 on."""
+    byte: int | None = None
+    """A byte of the file, from 0 on."""
+
+
 class TrajpackError(Exception):
-    """What trajpack refuses. ``code`` is 1 for data, 2 for usage, 3 for the machine, 5 for cancelled."""
+    """What trajpack refuses. ``code`` is 1 for data, 2 for usage, 3 for the machine, 5 for cancelled; ``place`` is where
+    it is, as far as that is known."""
 
     code = 0
+    place = ErrorPlace()
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -42,12 +65,15 @@ class Cancelled(TrajpackError):
 _CLASSES = {1: DataError, 2: UsageError, 3: MachineError, 5: Cancelled}
 
 
-def from_status(status: int, message: str) -> TrajpackError:
-    """The exception of a status of the library."""
+def from_status(status: int, message: str, place: str = "") -> TrajpackError:
+    """The exception of a status of the library. ``place``: the JSON of its place, or nothing."""
     kind = _CLASSES.get(status)
     if kind is None:
         return TrajpackError(f"the library answered with the unknown status {status}: {message}")
-    return kind(message or ("the loader was cancelled" if status == 5 else "no reason was given"))
+    error = kind(message or ("the loader was cancelled" if status == 5 else "no reason was given"))
+    if place:
+        error.place = ErrorPlace(**json.loads(place))
+    return error
 
 
 def nearest(name: object, known: Iterable[str]) -> str:

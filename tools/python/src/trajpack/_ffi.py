@@ -60,7 +60,7 @@ def bind(path: Path, functions: Mapping[str, tuple[Any, list[Any]]], needs: str 
 def check(status: int, error: Any) -> None:
     """Raises what a status other than TP_OK stands for."""
     if status != TP_OK:
-        raise from_status(status, error.message.decode("utf-8", "replace"))
+        raise from_status(status, error.message.decode("utf-8", "replace"), error.place.decode())
 
 
 class Library:

@@ -253,13 +253,15 @@ def _sentence(said: str) -> str:
 
 
 def _report(code: int, out: bytes, said: str) -> Report:
-    if not out.strip() or code not in (0, 1):
+    if not out.strip() or code not in (0, 1, 2, 3):
         raise from_status(code, _sentence(said)) if code else MachineError("the program gave no report")
     remarks = said.splitlines()
     if code == 1 and remarks:
         remarks.pop()                    # the sentence that there are failures
     try:
         document = json.loads(out)
+        if code > 1 or "error" in document:
+            raise from_status(code, _sentence(said), json.dumps(document.get("error", {}).get("place", {})))
         return Report(tuple(map(_finding, document["findings"])), tuple(map(_checked, document["datasets"])),
                       document["fail_on"], document["counts"]["known"],
                       tuple(line.removeprefix("trajpack validate: ") for line in remarks))
