@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from .video import Video
     from .writer import Writer, create
 
-__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "ErrorPlace", "Finding", "Loader",
-           "MachineError", "Output", "Place", "Recording", "Report", "Table", "TrajpackError", "UsageError", "Video",
+__all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "ErrorPlace", "Finding",
+           "Loader", "MachineError", "Output", "Place", "Recording", "Report", "Table", "TrajpackError", "UsageError", "Video",
            "Writer", "channel", "create", "mixture", "open", "validate", "value", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",

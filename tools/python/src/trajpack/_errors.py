@@ -28,8 +28,8 @@ class ErrorPlace:
 
 
 class TrajpackError(Exception):
-    """What trajpack refuses. ``code`` is 1 for data, 2 for usage, 3 for the machine, 5 for cancelled; ``place`` is where
-    it is, as far as that is known."""
+    """What trajpack refuses. ``code`` is 1 for data, 2 for usage, 3 for the machine, 5 for cancelled; ``place`` is
+    where it is, as far as that is known."""
 
     code = 0
     place = ErrorPlace()
