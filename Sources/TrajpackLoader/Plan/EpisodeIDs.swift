@@ -40,27 +40,32 @@ struct EpisodeIDs: Sendable {
     return patterns.contains { $0.matches(id) }
   }
 
-  /// The first id or pattern that no episode of `datasets` has; `nil` where each has one.
-  func unmatched(in datasets: [OpenDataset]) -> String? {
+  /// The ids, and then the patterns, that no episode of `datasets` has, in the order in which they are given.
+  func unmatched(in datasets: [OpenDataset]) -> [String] {
     var seen = [Bool](repeating: false, count: ends.count)
+    var left = ends.count
     var open = patterns
     for shard in datasets.lazy.flatMap(\.shards) {
       for number in 0..<shard.index.episodeCount {
-        if !ends.isEmpty, let place = shard.index.withID(ofEpisode: number, { place(of: $0) }) {
+        if left > 0, let place = shard.index.withID(ofEpisode: number, { place(of: $0) }),
+          !seen[place]
+        {
           seen[place] = true
+          left -= 1
         }
         guard !open.isEmpty else { continue }
         let id = shard.index.id(ofEpisode: number)
         open.removeAll { $0.matches(id) }
       }
     }
+    var missing: [String] = []
     for number in seen.indices where !seen[number] {
       let id = Array(bytes[first(of: number)..<ends[number]])
       // Of an id that is given twice, the first is found.
       let found = id.withUnsafeBytes { place(of: $0) }.map { seen[$0] } ?? false
-      if !found { return String(decoding: id, as: UTF8.self) }
+      if !found { missing.append(String(decoding: id, as: UTF8.self)) }
     }
-    return open.first?.text
+    return missing + open.map(\.text)
   }
 
   private func first(of place: Int) -> Int { place > 0 ? ends[place - 1] : 0 }
