@@ -202,6 +202,11 @@ public final class Validation {
   /// Takes what is still under way, compares episodes, and ends.
   public func finish(isStopped: Bool = false) throws(TrajpackError) -> Outcome {
     while !queue.isEmpty { try settle() }
+    if config.episodes != nil, config.share == 1, outcome.allEpisodes > outcome.episodes {
+      outcome.unchecked.append(
+        "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes are not in the split, and were "
+          + "not read")
+    }
     if config.share < 1 {
       outcome.unchecked.append(
         "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes were not drawn, and not read"
