@@ -169,7 +169,7 @@ def test_values_come_back_where_ids_are_paths(run, tmp_path, form):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "m.npz", x=rng.normal(size=(4, 6, 2)), theta=rng.normal(size=4))
     run("convert", "m.npz", "ds", "--leading-axis", "batch")
-    assert "/" in json.loads(run("info", "ds", "--episodes", "--json"))["episodes"][0]["id"]
+    assert "/" in json.loads(run("info", "ds", "--episodes", "--json"))[0]["id"]
     run("export", "ds", "out", "--to", form)
     run("convert", "out", "back", "--quiet")
     assert known(run, "back")["theta"]["mean"] == known(run, "ds")["theta"]["mean"]

@@ -58,6 +58,9 @@ public struct ValidateConfig: Sendable {
     }
   }
 
+  /// Whether all episodes are read.
+  var readsAll: Bool { share == 1 && episodes == nil }
+
   /// Whether an episode is among those that are read: of those that are drawn by a hash of seed and id, so that it
   /// does not depend on the others.
   func takes(_ id: String) -> Bool {

@@ -79,7 +79,7 @@ public final class Validation {
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
     stored =
-      config.share == 1 && rules.contains { $0.id == Rule.containerStatistics.id }
+      config.readsAll && rules.contains { $0.id == Rule.containerStatistics.id }
       ? StoredStatisticsCheck() : nil
     let used = config.profile ?? profile
     if rules.contains(where: { $0.profile != nil && $0.profile == used }) { outcome.profile = used }

@@ -117,7 +117,7 @@ def test_constants_are_spread_over_fields(tmp_path: Path, axes: Any, shift: Any,
 
 def test_a_prepared_dataset_keeps_what_holds_of_it(tmp_path: Path) -> None:
     with trajpack.create(tmp_path / "ds", rate={"s": 10, "other": 10},
-                         channels={"s/action": {"kind": "category"}}) as writer:
+                         channels={"s/action": {"kind": "label"}}) as writer:
         for name in ("a", "b"):
             with writer.episode(name) as episode:
                 episode.extend({"s": {"x": np.arange(40.0), "action": (np.arange(40) // 7).astype("i4")},
@@ -131,6 +131,8 @@ def test_a_prepared_dataset_keeps_what_holds_of_it(tmp_path: Path) -> None:
     run("clips", tmp_path / "ds", "--length", 5, "--actions", "s/action", "--min-actions", 1, "--save", "rows")
     run("clips", tmp_path / "ds", "--length", 5, "--rate", 5, "--actions", "s/action", "--min-actions", 1, "--save", "times")
     normalize = {"step": "normalize", "channels": "s/x", "split": "train"}
+
+    ds = trajpack.open(tmp_path / "ds")
 
     def made(name: str, *steps: dict[str, Any], over: bool = False) -> tuple[trajpack.Dataset, str]:
         words = ["--over-borders"] if over else []
@@ -165,12 +167,12 @@ def test_a_prepared_dataset_keeps_what_holds_of_it(tmp_path: Path) -> None:
     assert "the split scheme 'cut' cuts recordings, and resample may make rows from beyond its borders" in refused
     assert "trajpack cut" in refused and "--over-borders" in refused and not (tmp_path / "no").exists()
     finer, said = made("finer", {"step": "resample", "rate": 20}, over=True)
-    assert files(finer) == {("splits", "default"), ("vocabulary", "moves"), ("clips", "times")}
+    assert files(finer) == {("splits", "default"), ("vocabulary", "moves"), ("clips", "rows"), ("clips", "times")}
     assert "splits 'cut' are not carried over: it cuts recordings, and resample went over its borders" in said
     told = json.loads(run("resample", tmp_path / "ds", tmp_path / "json", "--rate", "20", "--over-borders", "--json",
                           "--quiet"))
-    assert told["carried"] == ["splits 'default'", "vocabulary 'moves'", "clips 'times'"]
-    assert len(told["not_carried"]) == 3
+    assert told["carried"] == ["splits 'default'", "vocabulary 'moves'", "clips 'rows'", "clips 'times'"]
+    assert len(told["not_carried"]) == 2
 
 
 def test_each_split_that_was_cut_out_may_be_filtered(tmp_path: Path) -> None:
