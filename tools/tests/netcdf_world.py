@@ -1,5 +1,5 @@
-"""Writes NetCDF files by netCDF4, and what it reads of them; a program of its own, because its HDF5 and that of h5py do not
-get on in one process. Arguments: a folder, the form, a seed, whether time is unlimited."""
+"""Writes NetCDF files by netCDF4, and what it reads of them; a program of its own, because its HDF5 and that of h5py do
+not get on in one process. Arguments: a folder, the form, a seed, whether time is unlimited."""
 import sys
 from pathlib import Path
 

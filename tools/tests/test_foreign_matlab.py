@@ -76,7 +76,8 @@ def test_version_5(trajpack, tmp_path, seed, compressed):
 
 def test_version_4(trajpack, tmp_path):
     random = np.random.default_rng(3)
-    variables = {f"x_{t}": array(random, (7, 3), t) for t in ["float64", "float32", "int32", "int16", "uint16", "uint8"]}
+    types = ["float64", "float32", "int32", "int16", "uint16", "uint8"]
+    variables = {f"x_{t}": array(random, (7, 3), t) for t in types}
     variables["z"] = array(random, (7, 2), "float64") + 2j
     scipy.io.savemat(tmp_path / "a.mat", {**variables, "fs": 250.0, "word": "some text"}, format="4")
     _, episodes, values = converted(trajpack, tmp_path, tmp_path / "a.mat")
