@@ -1,7 +1,7 @@
 """Functions of Python as rules of ``trajpack.validate``: how they are found, run, and what they find.
 
-The command knows them by id and severity (``"python"`` in the configuration), chooses among them as among its own, and leaves
-the running to this module.
+The command knows them by id and severity (``"python"`` in the configuration), chooses among them as among its own,
+and leaves the running to this module.
 """
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from ._errors import DataError, MachineError, TrajpackError, UsageError
 
 if TYPE_CHECKING:
-    from .dataset import Episode
+    from .episode import Episode
 
 Severity = Literal["error", "warning", "suggestion"]
-Found = "str | Problem"
 _ID = re.compile(r"[a-z0-9._-]{1,64}")
 _MOST_PLACES = 3
 
@@ -197,7 +196,8 @@ def _add(found: dict[tuple[str | None, str | None, str], dict[str, Any]], proble
     item["seen"].add((episode, problem.entity))
     item["tracks"] = len(item["seen"])
     if len(item["places"]) < _MOST_PLACES:
-        item["places"].append({"episode": episode, "entity": problem.entity, "values": [*map(float, problem.values)][:3],
+        item["places"].append({"episode": episode, "entity": problem.entity,
+                               "values": [*map(float, problem.values)][:3],
                                "rows": [rows.start, rows.stop] if rows else None, "note": problem.note})
     subject = "/".join(word for word in (problem.stream, problem.channel) if word)
     count, tracks = item["count"], item["tracks"]

@@ -181,9 +181,10 @@ class Rule:
 
 
 def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str] = (), ignore: str | Iterable[str] = (),
-             rules: Iterable[Any] = (), config: PathName | Mapping[str, Any] | None = None, baseline: PathName | None = None,
-             profile: str | None = None, fail_on: Severity = "error", sample: float | None = None, seed: int = 0,
-             jobs: int | None = None, source: str | None = None, rate: str | float | None = None) -> Report:
+             rules: Iterable[Any] = (), config: PathName | Mapping[str, Any] | None = None,
+             baseline: PathName | None = None, profile: str | None = None, fail_on: Severity = "error",
+             sample: float | None = None, seed: int = 0, jobs: int | None = None, source: str | None = None,
+             rate: str | float | None = None) -> Report:
     """Has rules look at what the numbers of a dataset mean, or of recordings before conversion.
 
     Args:
