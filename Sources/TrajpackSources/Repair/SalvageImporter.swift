@@ -22,10 +22,13 @@ public struct SalvageImporter: Importer {
 
   /// What became of an episode.
   public struct Fate: Sendable {
+    /// Its id.
     public var id: String
+    /// The file that has it.
     public var shard: String
-    /// Rows that are kept, and that there are, over all tracks.
+    /// Rows that are kept, over all tracks.
     public var kept: Int
+    /// Rows that there are.
     public var rows: Int
     /// Values that are not observed now.
     public var masked = 0
