@@ -114,9 +114,12 @@ package struct FittedStatistics {
       var own: [String?] = []
       for episode in 0..<shard.index.episodeCount {
         let id = shard.index.id(ofEpisode: episode)
-        let name = isEach ? id : try value.flatMap { (value) throws(TrajpackError) in
-          try Self.name(of: value(per, number, episode))
-        }
+        let name =
+          isEach
+          ? id
+          : try value.flatMap { (value) throws(TrajpackError) in
+            try Self.name(of: value(per, number, episode))
+          }
         own.append(name)
         if !isEach, let name { episodes[id] = name }
       }
@@ -125,7 +128,8 @@ package struct FittedStatistics {
     guard isEach || !episodes.isEmpty else {
       throw TrajpackError(
         .usage,
-        "no episode has a value '\(per)' to normalise by; 'trajpack info' shows the values that there are")
+        "no episode has a value '\(per)' to normalise by; 'trajpack info' shows the values that there are"
+      )
     }
     var order: [String] = []
     var members: [String: [TrackPart]] = [:]

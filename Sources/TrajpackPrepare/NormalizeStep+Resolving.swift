@@ -95,7 +95,8 @@ extension NormalizeStep {
           guard Self.isMeasured(channel, components) else {
             throw TrajpackError(
               .data,
-              "channel '\(channel.path)' has no observed value to measure where '\(per)' is '\(group.name)'")
+              "channel '\(channel.path)' has no observed value to measure where '\(per)' is '\(group.name)'"
+            )
           }
           constants.append(self.constants(channel, components))
         }

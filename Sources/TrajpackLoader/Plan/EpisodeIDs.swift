@@ -77,7 +77,8 @@ struct EpisodeIDs: Sendable {
       while table[place] > 0 {
         let own = Int(table[place]) - 1
         let begin = first(of: own)
-        if ends[own] - begin == id.count, let known = bytes.baseAddress, let wanted = id.baseAddress,
+        if ends[own] - begin == id.count, let known = bytes.baseAddress,
+          let wanted = id.baseAddress,
           memcmp(known + begin, wanted, id.count) == 0
         {
           return own

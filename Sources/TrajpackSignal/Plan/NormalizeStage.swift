@@ -89,7 +89,8 @@ extension NormalizeStep.Constants {
       let kept = axes.map { $0 < 0 ? $0 + shape.count : $0 }
       guard Set(kept).count == kept.count, kept.allSatisfy({ shape.indices.contains($0) }) else {
         throw TrajpackError(
-          .usage, "channel '\(self.channel)' has rows of shape \(shape), which have no axes \(axes)")
+          .usage, "channel '\(self.channel)' has rows of shape \(shape), which have no axes \(axes)"
+        )
       }
       components = kept.reduce(1) { $0 * shape[$1] }
       places = (0..<elements).map { element in

@@ -30,7 +30,8 @@ struct Preparation: ArgumentSet {
     parameters += [
       .flag(
         "--over-borders", to: \.overBorders,
-        help: "Where a split scheme cuts recordings: make rows of other rows (filters, splines, bins, delays) also "
+        help:
+          "Where a split scheme cuts recordings: make rows of other rows (filters, splines, bins, delays) also "
           + "from beyond its borders; the scheme is not carried over then.")
     ]
     parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }

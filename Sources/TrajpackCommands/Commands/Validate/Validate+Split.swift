@@ -43,7 +43,8 @@ extension Validate {
     return try SourceValidation(
       source: importer, name: path, config: config, pool: pool,
       profile: data.shards.first?.schema.attributes["source"]?.string,
-      unchecked: "files and videos, of which no part is a split's; rows count from the beginning of each part"
+      unchecked:
+        "files and videos, of which no part is a split's; rows count from the beginning of each part"
     ).run(isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 

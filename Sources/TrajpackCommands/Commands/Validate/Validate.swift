@@ -58,7 +58,8 @@ struct Validate: Command {
         help: "Only this share of the episodes, as 5% or 0.05, drawn by their ids."),
       .option(
         "--split", to: \.splits, value: "NAME",
-        help: "Only what lies in this split of a dataset: its episodes, or its rows where a scheme cuts them; can be "
+        help:
+          "Only what lies in this split of a dataset: its episodes, or its rows where a scheme cuts them; can be "
           + "repeated."),
       .option(
         "--scheme", to: \.scheme, value: "NAME",
