@@ -122,7 +122,7 @@ STAMPS = {"exact": lambda t: t, "rounded": lambda t: np.round(t, 3), "epoch": la
 
 
 @pytest.mark.parametrize("stamps", STAMPS)
-@pytest.mark.parametrize("rate, up, down", [(29.9, 3, 20), (30, 2, 1), (25, 4, 5)])
+@pytest.mark.parametrize("rate, up, down", [(29.9, 3, 20), (30, 2, 1), (27.5, 4, 5)])
 def test_stamps_of_a_regular_clock_have_a_rate(trajpack, tmp_path, stamps, rate, up, down):
     """`linspace` and stamps rounded to milliseconds: the clock is regular but for its rounding."""
     t = np.linspace(0, 299 / rate, 300)
@@ -130,7 +130,8 @@ def test_stamps_of_a_regular_clock_have_a_rate(trajpack, tmp_path, stamps, rate,
     np.savez(tmp_path / "a.npz", time=STAMPS[stamps](t), x=x)
     run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "ds", "--quiet")
     said = run(trajpack, "resample", tmp_path / "ds", tmp_path / "out", "--up", up, "--down", down)
-    assert "times taken as regular: period" in said and f"polyphase up {up} down {down}" in said
+    assert "times taken as regular: period" in said
+    assert (f"polyphase up {up} down {down}" if down > up else "no filter") in said
     times, channels = one(tmp_path / "out", "a")
     count = 299 * up // down + 1
     np.testing.assert_allclose(times - times[0], np.arange(count) * down / up / rate, atol=2e-3, rtol=0)
@@ -138,7 +139,7 @@ def test_stamps_of_a_regular_clock_have_a_rate(trajpack, tmp_path, stamps, rate,
         np.testing.assert_allclose(times, np.arange(count) * down / up / rate, atol=1e-9)
     # The same filter as for a clock that is regular from the start.
     run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "even", "--quiet", "--time", "none", "--exclude-members", "time",
-        "--rate", str(rate).replace("29.9", "299/10"))
+        "--rate", rate)
     run(trajpack, "resample", tmp_path / "even", tmp_path / "even-out", "--up", up, "--down", down)
     np.testing.assert_array_equal(one(tmp_path / "even-out", "a")[1]["x"][0], channels["x"][0])
     # And --method polyphase filters from it to a rate.

@@ -38,7 +38,7 @@ def test_spaces_between_thousands(trajpack, tmp_path, space, comma):
     assert np.array_equal(arrays["x"], values)
 
 
-@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009", "\u3000", "\ufeff", " \u00a0 ", "\t\u2003"])
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009", "\u3000", " \u00a0 ", "\t\u2003"])
 @pytest.mark.parametrize("options", [[], ["--thousands", "space"], ["--decimal", ","]])
 def test_spaces_around_numbers_and_dates(trajpack, tmp_path, space, options):
     """Padding of any kind: as Python's `float` reads numbers."""
@@ -47,8 +47,7 @@ def test_spaces_around_numbers_and_dates(trajpack, tmp_path, space, options):
     if "--decimal" in options:
         cells = [c.replace(".", ",") for c in cells]
     days = [f"2020-01-0{i + 1}" for i in range(len(cells))]
-    assert [float(space + c.replace(",", ".") + space) for c in cells if c not in ("", "NA")] == [v for v in values if v == v] or (
-        "\ufeff" in space)
+    assert [float(space + c.replace(",", ".") + space) for c in cells if c not in ("", "NA")] == [v for v in values if v == v]
     rows = "".join(f"{space}{d}{space};{space}{c}{space};{c}{space}\n" for d, c in zip(days, cells))
     reading, arrays = one(trajpack, tmp_path, f"date;x;{space}y{space}\n{rows}", "--delimiter", ";", *options)
     assert reading["text"] == [] and reading["time"]["column"] == "date"

@@ -93,12 +93,10 @@ struct CellReader: Sendable, Hashable {
     }
   }
 
-  /// The UTF-8 of Unicode's spaces (U+00A0, U+2000 to U+200B, U+202F, U+205F, U+3000) and of its byte order mark.
+  /// The UTF-8 of Unicode's spaces: U+00A0, U+2000 to U+200A, U+202F, U+205F, U+3000.
   static let padding: [[UInt8]] =
-    [
-      [0xC2, 0xA0], [0xE2, 0x80, 0xAF], [0xE2, 0x81, 0x9F], [0xE3, 0x80, 0x80], [0xEF, 0xBB, 0xBF],
-    ]
-    + (0x80...0x8B).map { [0xE2, 0x80, $0] }
+    [[0xC2, 0xA0], [0xE2, 0x80, 0xAF], [0xE2, 0x81, 0x9F], [0xE3, 0x80, 0x80]]
+    + (0x80...0x8A).map { [0xE2, 0x80, $0] }
 
   /// The number of a cell with spaces between thousands.
   @inline(never)
@@ -126,17 +124,18 @@ struct CellReader: Sendable, Hashable {
   /// exponent of Fortran (`1.0D+05`) or the minus sign of Unicode, or text.
   @inline(never)
   private func word(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
-    let isPadded = cell.first.map { $0 >= 0x80 } == true || cell.last.map { $0 >= 0x80 } == true
-    let trimmed = isPadded ? Self.trimmed(cell) : cell.drop { $0 == 0x20 || $0 == 0x09 }
+    var trimmed = cell.drop { $0 == 0x20 || $0 == 0x09 }
+    while let last = trimmed.last, last == 0x20 || last == 0x09 { trimmed.removeLast() }
+    let isPadded = trimmed.first ?? 0 >= 0x80 || trimmed.last ?? 0 >= 0x80
+    if isPadded { trimmed = Self.trimmed(cell) }
     guard let first = trimmed.first else { return .missing }
     // Most texts begin with another letter.
     let isSpecial = first <= UInt8(ascii: "9") || first == 0xE2
     let mayBeWord = isSpecial || "<?NnIi".utf8.contains(first)
     if !mayBeWord && !words.contains(where: { $0.first == first }) { return .text }
-    let end = trimmed.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? trimmed.startIndex
-    let text = UnsafeBufferPointer(rebasing: trimmed[...end])
+    let text = UnsafeBufferPointer(rebasing: trimmed)
     if isMissing(text) { return .missing }
-    if text.count < cell.count, isPadded {
+    if isPadded, text.count < cell.count {
       let number = number(text)
       if number.form != .text { return number }
     }
