@@ -54,7 +54,9 @@ def test_spaces_around_numbers_and_dates(trajpack, tmp_path, space, options):
     assert np.array_equal(arrays["x"], values, equal_nan=True) and np.array_equal(arrays["y"], values, equal_nan=True)
     run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "csv", "--to", "csv")
     lines = (tmp_path / "csv" / "a" / "series.csv").read_text().splitlines()
-    assert lines[0] == "time,x,y" and [line.split(",")[0] for line in lines[1:]] == days
+    # How dates were written is kept.
+    assert lines[0] == "time,time (text),x,y"
+    assert [line.split(",")[:2] for line in lines[1:]] == [[d, f"{space}{d}{space}"] for d in days]
 
 
 def test_text_keeps_its_spaces(trajpack, tmp_path):

@@ -22,6 +22,7 @@ struct DateText: Sendable, Equatable {
   init?(_ text: UnsafeBufferPointer<UInt8>) {
     var reader = DateReader(text: text)
     reader.skipBlanks()
+    needsText = reader.at > 0
     guard let year = reader.digits(4...4), let dash = reader.take("-/"),
       let month = reader.digits(1...2), reader.skip(dash), let day = reader.digits(1...2),
       (1...9999).contains(year.value), (1...12).contains(month.value),
@@ -55,8 +56,10 @@ struct DateText: Sendable, Equatable {
       form.zone = zone.text
       seconds -= Int64(zone.minutes * 60)
     }
+    let end = reader.at
     reader.skipBlanks()
     guard reader.isAtEnd else { return nil }
+    needsText = needsText || end < text.count
   }
 
   static func power(_ exponent: Int) -> Int64 { (0..<exponent).reduce(1) { p, _ in p * 10 } }
