@@ -12,7 +12,7 @@ OK, END, CANCELLED = 0, 4, 5
 
 
 class Error(C.Structure):
-    _fields_ = [("code", C.c_int32), ("message", C.c_char * 1024)]
+    _fields_ = [("code", C.c_int32), ("message", C.c_char * 1024), ("place", C.c_char * 1024)]
 
 
 class View(C.Structure):

@@ -94,5 +94,7 @@ def verify(trajpack, folder):
     import json
     done = subprocess.run([trajpack, "verify", folder, "--json"], capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
-    report = json.loads(done.stdout) if done.stdout else {"unlisted": [], "damages": []}
+    report = json.loads(done.stdout)
+    if "error" in report:
+        report = {"unlisted": []}
     return done.returncode, {u["name"]: u["standing"] for u in report["unlisted"]}, done.stderr

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "ErrorPlace", "Finding",
            "Loader", "MachineError", "Output", "Place", "Problem", "Recording", "Report", "Table", "TrajpackError",
-           "UsageError", "Video", "Writer", "channel", "create", "mixture", "open", "rule", "validate", "value", "version"]
+           "UsageError", "Video", "Writer", "channel", "create", "mixture", "open", "rule", "validate", "value",
+           "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",

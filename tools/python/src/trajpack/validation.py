@@ -328,10 +328,16 @@ def _report(code: int, out: bytes, said: str) -> Report:
     remarks = said.splitlines()
     if code == 1 and remarks:
         remarks.pop()                    # the sentence that there are failures
+    refused = None
     try:
         document = json.loads(out)
         if code > 1 or "error" in document:
-            raise from_status(code, _sentence(said), json.dumps(document.get("error", {}).get("place", {})))
+            refused = json.dumps(document.get("error", {}).get("place", {}))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        document = {}
+    if refused is not None:
+        raise from_status(code, _sentence(said), refused)
+    try:
         return Report(tuple(map(_finding, document["findings"])), tuple(map(_checked, document["datasets"])),
                       document["fail_on"], document["counts"]["known"],
                       tuple(line.removeprefix("trajpack validate: ") for line in remarks))
