@@ -14,7 +14,6 @@ public enum UnreadFormat {
 
   /// What files begin with.
   private static let marks: [(mark: [UInt8], name: String)] = [
-    ([0x89, 0x4D, 0x43, 0x41, 0x50, 0x30, 0x0D, 0x0A], "an MCAP file"),
     (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
     (Array("SQLite format 3\0".utf8), "an SQLite database (perhaps of rosbag2)"),

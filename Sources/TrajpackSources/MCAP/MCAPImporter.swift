@@ -20,8 +20,8 @@ public struct MCAPImporter: Importer {
   public static let format = FormatDescription(
     name: "mcap", summary: "MCAP files",
     carries:
-      "every topic as a stream, with log times and stamps; ROS 2 (CDR) and ROS 1 messages; topics that are not "
-      + "read are named",
+      "every topic as a stream, with log times and stamps; messages of ROS 2 and ROS 1, protocol buffers, JSON; topics "
+      + "that are not read are named",
     reads: true, writes: false)
 
   /// The recordings, a file each.

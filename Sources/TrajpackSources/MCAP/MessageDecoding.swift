@@ -89,6 +89,11 @@ final class MessageDecoding {
     case ("ros1", "ros1msg"):
       let types = try StructTypes.ros(try text(channel), channel.typeName, isROS1: true)
       return try CDRDecoder(types, channel.typeName, isROS1: true)
+    case ("cdr", "ros2idl"):
+      let types = try StructTypes.idl(try text(channel), channel.typeName)
+      return try CDRDecoder(types, channel.typeName, isROS1: false)
+    case ("protobuf", "protobuf"): return try ProtobufDecoder(channel.schema, channel.typeName)
+    case ("json", _): return JSONMessageDecoder(channel.typeName)
     case (_, ""):
       throw TrajpackError(
         .data, "has messages of the encoding '\(channel.encoding)' and no schema")
@@ -96,7 +101,7 @@ final class MessageDecoding {
       throw TrajpackError(
         .data,
         "has messages of the encoding '\(channel.encoding)' with a schema of '\(channel.schemaEncoding)'; "
-          + "read are cdr with ros2msg, and ros1 with ros1msg")
+          + "read are cdr with ros2msg or ros2idl, protobuf, json, and ros1 with ros1msg")
     }
   }
 

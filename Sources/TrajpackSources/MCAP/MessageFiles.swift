@@ -76,7 +76,12 @@ struct MessageFiles {
     for name in names {
       let path = "\(folder)/\(name)"
       switch FileSystem.item(at: path) {
-      case .file: try add(path, place + name, isNamed: false)
+      case .file:
+        guard name.lowercased().hasSuffix(".mcap") else {
+          leftOut.append(LeftOut(path: place + name, why: "is no MCAP file"))
+          continue
+        }
+        try add(path, place + name, isNamed: false)
       case .folder: try walk(path, "\(place)\(name)/", level + 1)
       default: continue
       }

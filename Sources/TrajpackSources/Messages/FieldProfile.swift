@@ -30,8 +30,10 @@ struct FieldProfile: Sendable {
   var isUTF8 = true
   /// Whether the same text comes twice in one list.
   var hasTwice = false
-  /// Whether the recordings do not agree on what it is.
+  /// Whether the messages or the recordings do not agree on what it is.
   var conflicts = false
+  /// Whether it has whole numbers in some messages and others elsewhere.
+  var mixesTypes = false
 
   init(_ field: MessageField) { self.field = field }
 
@@ -39,6 +41,10 @@ struct FieldProfile: Sendable {
   mutating func observe(_ values: MessageRow.Values) {
     guard values.isPresent else { return }
     present += 1
+    if values.isBroken {
+      conflicts = true
+      return
+    }
     let count = values.items / max(field.elements, 1)
     if field.isList {
       if count == 0 {
@@ -53,7 +59,11 @@ struct FieldProfile: Sendable {
     }
     switch field.content {
     case .text: observeTexts(values)
-    case .number(let type): observe(type, values)
+    case .number(let type):
+      let own = field.isDynamic && type != .bool ? values.type : type
+      observe(own, values)
+      // Whole numbers among others become doubles, where these hold them.
+      if own != type { mixesTypes = true }
     case .unknown: break
     }
   }
@@ -144,9 +154,10 @@ struct FieldProfile: Sendable {
     case (.text, .text): break
     case (.number, .text), (.text, .number): conflicts = true
     }
-    if other.field.content != .unknown, field.shape != other.field.shape { conflicts = true }
+    if other.field.content != .unknown, field.content != .unknown, field.shape != other.field.shape { conflicts = true }
     if field.isList != other.field.isList { conflicts = true }
     conflicts = conflicts || other.conflicts
+    mixesTypes = mixesTypes || other.mixesTypes
     if field.group != other.field.group { field.group = -1 }
     field.isKey = field.isKey && other.field.isKey && field.group >= 0
     present += other.present
@@ -179,8 +190,7 @@ struct FieldProfile: Sendable {
   }
 
   /// Whether doubles hold its whole numbers.
-  private var isExactInDoubles: Bool {
-    guard case .number(let type) = field.content, !type.isFloat else { return true }
+  var isExactInDoubles: Bool {
     return !isHuge && (low > high || (low >= -(1 << 53) && high <= 1 << 53))
   }
 }

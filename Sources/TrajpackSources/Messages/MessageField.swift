@@ -21,6 +21,10 @@ struct MessageField: Sendable, Equatable {
   var group = -1
   /// Whether it names the items of its group.
   var isKey = false
+  /// Whether the type of its numbers is that of each message's ``MessageRow/Values/type``.
+  var isDynamic = false
+  /// Whether its text is JSON.
+  var isJSON = false
   /// Whether it is a time or a duration in ns.
   var isTime = false
   var kind = Kind.scalar

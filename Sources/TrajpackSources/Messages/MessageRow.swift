@@ -35,6 +35,8 @@ final class MessageRow {
     var items = 0
     /// Whether the message has the field.
     var isPresent = false
+    /// Whether an item of a list lacks the field, or it is of another kind than in messages before.
+    var isBroken = false
     /// The type of the numbers, where it is found message by message.
     var type = ElementType.float64
 
@@ -91,6 +93,7 @@ final class MessageRow {
       values[i].lengths.used = 0
       values[i].items = 0
       values[i].isPresent = false
+      values[i].isBroken = false
     }
   }
 

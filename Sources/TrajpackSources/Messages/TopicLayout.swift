@@ -60,15 +60,23 @@ struct TopicLayout {
   private mutating func plan(_ seen: FieldProfile) {
     let field = seen.field
     guard !seen.conflicts else {
-      leftOut.append((field.path, "is of different kinds or shapes in different messages"))
+      leftOut.append((field.path, "is of different kinds or shapes in different messages, or absent from items of a list"))
       return
     }
     let name = Self.channelName(field.path)
     switch field.content {
     case .unknown: empty.append(field.path)
     case .text: planText(seen, name)
-    case .number(let type):
+    case .number(var type):
       guard seen.present > 0 else { return }
+      if seen.mixesTypes {
+        guard seen.isExactInDoubles else {
+          leftOut.append(
+            (field.path, "has numbers with a point and whole ones beyond 2^53, which no type holds"))
+          return
+        }
+        type = .float64
+      }
       if field.isList, seen.items == nil { return empty.append(field.path) }
       var channel = Channel(
         name: name, kind: field.kind, type: type, shape: field.shape, units: field.units,
@@ -107,15 +115,11 @@ struct TopicLayout {
   ) -> (ElementType, Channel.Missing)? {
     switch type {
     case .float32, .float64: return (type, .nan)
-    case .bool: return (.int8, .sentinel)
-    case .uint8: return (.int16, .sentinel)
-    case .uint16: return (.int32, .sentinel)
-    case .uint32: return (.int64, .sentinel)
-    case .uint64: return seen.isHuge ? nil : (.int64, .sentinel)
-    case .int8: return (seen.low == Int64(Int8.min) ? .int16 : type, .sentinel)
-    case .int16: return (seen.low == Int64(Int16.min) ? .int32 : type, .sentinel)
+    case .bool, .int8, .uint8, .int16, .uint16: return (.int32, .sentinel)
     case .int32: return (seen.low == Int64(Int32.min) ? .int64 : type, .sentinel)
+    case .uint32: return (.int64, .sentinel)
     case .int64: return seen.low == .min ? nil : (type, .sentinel)
+    case .uint64: return seen.isHuge ? nil : (.int64, .sentinel)
     case .bytes: return nil
     }
   }
@@ -141,14 +145,14 @@ struct TopicLayout {
       add(channel)
       return
     }
-    if !isBytes, items.upperBound * field.elements <= Self.mostPadded {
+    if !isBytes, items.upperBound * field.elements <= Self.mostPadded,
+      Self.missing(type, seen) != nil
+    {
       var lengths = "\(channel.name).length"
       while !taken.insert(lengths).inserted { lengths += "_" }
       channel.shape = [items.upperBound] + field.shape
       channel.conventions.append(.init(Self.lengths, .string(lengths)))
-      let before = channels.count
       addNumbers(&channel, seen, isPartial: true)
-      guard channels.count > before else { return }
       add(
         Channel(
           name: lengths, kind: .label, type: .int32,
@@ -182,6 +186,10 @@ struct TopicLayout {
       add(
         Channel(
           name: name, kind: .text, type: .bytes, description: "a list of texts, as JSON"))
+      return
+    }
+    if field.isJSON {
+      add(Channel(name: name, kind: .text, type: .bytes, description: "JSON"))
       return
     }
     if let texts = seen.texts, texts.count * 2 <= profile.rows, !texts.isEmpty {

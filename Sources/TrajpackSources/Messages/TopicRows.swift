@@ -22,6 +22,8 @@ final class TopicRows {
     var field: Int
     var at: UnsafeMutableRawPointer
     var channel: Int
+    /// Whether the type of the numbers is that of each message.
+    var isDynamic: Bool
     var form: Form
   }
 
@@ -114,7 +116,8 @@ final class TopicRows {
     guard let i = laid.channel(named: TopicLayout.channelName(field.path)) else { return [] }
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {
-      Cell(field: number, at: place(laid.channels[i], in: rows), channel: i, form: form)
+      Cell(field: number, at: place(laid.channels[i], in: rows), channel: i,
+        isDynamic: field.isDynamic, form: form)
     }
     switch field.content {
     case .unknown: return []
@@ -189,6 +192,10 @@ final class TopicRows {
     count += 1
   }
 
+  private func type(_ from: ElementType, _ values: MessageRow.Values) -> ElementType {
+    from == .bool ? from : values.type
+  }
+
   private func store(_ cell: Cell, _ row: MessageRow) throws(TrajpackError) {
     let values = row.values[cell.field]
     let bytes = values.data.bytes
@@ -196,10 +203,11 @@ final class TopicRows {
     case .numbers(let from, let to, let count):
       if values.items == 0 { return }
       guard values.items == count else { throw Self.changed }
-      Self.copy(bytes, 0, count, from, to, cell.at)
+      Self.copy(bytes, 0, count, cell.isDynamic ? type(from, values) : from, to, cell.at)
     case .list(let from, let to, let most):
       guard values.items <= most else { throw Self.changed }
-      Self.copy(bytes, 0, values.items, from, to, cell.at)
+      Self.copy(
+        bytes, 0, values.items, cell.isDynamic ? type(from, values) : from, to, cell.at)
     case .named(let from, let to, let width, let key, let places):
       if values.items == 0 { return }
       var item = 0
@@ -207,7 +215,8 @@ final class TopicRows {
       try row.values[key].texts { (text) throws(TrajpackError) in
         guard let place = places[String(decoding: text, as: UTF8.self)] else { throw Self.changed }
         Self.copy(
-          bytes, item * width, width, from, to, cell.at + place * width * to.size)
+          bytes, item * width, width, cell.isDynamic ? type(from, values) : from, to,
+          cell.at + place * width * to.size)
         item += 1
       }
     case .category(let codes):
