@@ -5,7 +5,8 @@ import TrajpackStore
 /// The formats there are, and which of them a path holds.
 enum FormatRegistry {
   static let formats: [FormatDescription] =
-    [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats + [
+    [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
+    + [
       NPZExporter.format, CSVExporter.format,
     ]
 

@@ -105,12 +105,12 @@ extension MCAPImporter {
       if entry.topic < 0 {
         guard let place = places[entry.channel.topic] else { throw Self.changed }
         entry.topic = place
-        entry.rows = topics[place].add(decoder.type)
+        entry.rows = topics[place].add()
       }
-      let before = decoder.type.fields.count
       try decoding.decode(message, entry)
-      if decoder.type.fields.count > before {
-        topics[entry.topic].extend(entry.rows, decoder.type, from: before)
+      if entry.revision != decoder.type.revision {
+        topics[entry.topic].update(entry.rows, decoder.type)
+        entry.revision = decoder.type.revision
       }
       try topics[entry.topic].append(message, entry.row, decoder: entry.rows, stamp: entry.stamp)
     }

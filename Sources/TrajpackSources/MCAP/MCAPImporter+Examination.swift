@@ -37,8 +37,9 @@ extension MCAPImporter {
         }
         topics[entry.topic].begin(entry.channel, decoder.type)
       }
-      while entry.map.count < decoder.type.fields.count {
-        entry.map.append(topics[entry.topic].place(decoder.type.fields[entry.map.count]))
+      if entry.revision != decoder.type.revision {
+        entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
+        entry.revision = decoder.type.revision
       }
       topics[entry.topic].observe(
         message, entry.row, decoder.type, entry.map, stamp: entry.stamp)

@@ -46,7 +46,8 @@ public struct MCAPImporter: Importer {
     guard !options.isMapping, options.timeUnit == nil else {
       throw TrajpackError(
         .usage,
-        "--episodes, --ends, --terminals, --axes, --map and --time-unit are not for recordings of messages")
+        "--episodes, --ends, --terminals, --axes, --map and --time-unit are not for recordings of messages"
+      )
     }
     guard options.rate == nil else {
       throw TrajpackError(

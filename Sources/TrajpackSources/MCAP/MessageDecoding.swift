@@ -14,6 +14,8 @@ final class MessageDecoding {
     let stamp: Int?
     /// What the user of this class numbers its fields by.
     var map: [Int] = []
+    /// The revision of the type for which that was done.
+    var revision = -1
     var topic = -1
     var rows = -1
 

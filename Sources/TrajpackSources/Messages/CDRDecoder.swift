@@ -87,7 +87,9 @@ final class CDRDecoder: MessageDecoder {
       base = .time
     }
     /// The number of the field for a step; -1 where it is not kept.
-    func add(_ content: MessageField.Content, _ typeName: String, _ shape: [Int], isTime: Bool = false)
+    func add(
+      _ content: MessageField.Content, _ typeName: String, _ shape: [Int], isTime: Bool = false
+    )
       throws(TrajpackError) -> Int
     {
       if place.dropped { return -1 }
@@ -295,7 +297,9 @@ final class CDRDecoder: MessageDecoder {
       if !isROS1 { first = start + (at - start + size - 1) / size * size }
       guard count <= (bytes.count - first) / size, let base = bytes.baseAddress else {
         throw TrajpackError(
-          .data, "ends at byte \(bytes.count) of its data, where \(count) numbers of \(size) bytes should be")
+          .data,
+          "ends at byte \(bytes.count) of its data, where \(count) numbers of \(size) bytes should be"
+        )
       }
       at = first + count * size
       return base + first

@@ -154,7 +154,10 @@ struct FieldProfile: Sendable {
     case (.text, .text): break
     case (.number, .text), (.text, .number): conflicts = true
     }
-    if other.field.content != .unknown, field.content != .unknown, field.shape != other.field.shape { conflicts = true }
+    if other.field.content != .unknown, field.content != .unknown, field.shape != other.field.shape
+    {
+      conflicts = true
+    }
     if field.isList != other.field.isList { conflicts = true }
     conflicts = conflicts || other.conflicts
     mixesTypes = mixesTypes || other.mixesTypes
@@ -163,9 +166,10 @@ struct FieldProfile: Sendable {
     present += other.present
     empty += other.empty
     if let theirs = other.items {
-      items = items.map {
-        min($0.lowerBound, theirs.lowerBound)...max($0.upperBound, theirs.upperBound)
-      } ?? theirs
+      items =
+        items.map {
+          min($0.lowerBound, theirs.lowerBound)...max($0.upperBound, theirs.upperBound)
+        } ?? theirs
     }
     low = min(low, other.low)
     high = max(high, other.high)

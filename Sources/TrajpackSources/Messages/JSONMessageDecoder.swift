@@ -173,6 +173,7 @@ final class JSONMessageDecoder: MessageDecoder {
         case (_, .unknown): return place
         case (.unknown, _):
           type.fields[place].content = content
+          type.revision += 1
           return place
         case (.text, .text), (.number(.bool), .number(.bool)): return place
         case (.number(let a), .number(let b)) where a != .bool && b != .bool: return place

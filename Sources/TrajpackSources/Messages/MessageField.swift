@@ -44,12 +44,15 @@ struct MessageType: Sendable {
   var leftOut: [(path: String, why: String)] = []
   /// Lists of structs so far.
   var groups = 0
+  /// Changes when fields are added, or become known better.
+  var revision = 0
 
   /// Adds a field.
   ///
   /// - Returns: Its number.
   mutating func add(_ field: MessageField) -> Int {
     fields.append(field)
+    revision += 1
     return fields.count - 1
   }
 
@@ -93,7 +96,7 @@ enum FieldMeanings {
       field.kind = .quaternion
       field.conventions = [.init("order", "xyzw")]
     default:
-      if name == "translation" && field.shape == [3] { field.kind = .position }
+      if ["position", "translation"].contains(name), field.shape == [3] { field.kind = .position }
     }
     if field.isTime {
       field.kind = .label

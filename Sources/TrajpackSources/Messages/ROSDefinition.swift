@@ -58,7 +58,8 @@ struct StructTypes: Sendable {
           out.types[current, default: []].append(field)
         }
       } catch {
-        throw TrajpackError(.data, "line \(number + 1) of the definition of \(name) \(error.message)")
+        throw TrajpackError(
+          .data, "line \(number + 1) of the definition of \(name) \(error.message)")
       }
     }
     return out

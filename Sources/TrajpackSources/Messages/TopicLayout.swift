@@ -60,7 +60,11 @@ struct TopicLayout {
   private mutating func plan(_ seen: FieldProfile) {
     let field = seen.field
     guard !seen.conflicts else {
-      leftOut.append((field.path, "is of different kinds or shapes in different messages, or absent from items of a list"))
+      leftOut.append(
+        (
+          field.path,
+          "is of different kinds or shapes in different messages, or absent from items of a list"
+        ))
       return
     }
     let name = Self.channelName(field.path)
@@ -72,7 +76,8 @@ struct TopicLayout {
       if seen.mixesTypes {
         guard seen.isExactInDoubles else {
           leftOut.append(
-            (field.path, "has numbers with a point and whole ones beyond 2^53, which no type holds"))
+            (field.path, "has numbers with a point and whole ones beyond 2^53, which no type holds")
+          )
           return
         }
         type = .float64

@@ -98,16 +98,14 @@ final class TopicRows {
   }
 
   /// Takes a decoder whose messages come: its number, for ``append(_:_:decoder:stamp:)``.
-  func add(_ type: MessageType) -> Int {
-    var own: [Cell] = []
-    for number in type.fields.indices { own += cells(number, type) }
-    cells.append(own)
+  func add() -> Int {
+    cells.append([])
     return cells.count - 1
   }
 
-  /// Takes the fields that a decoder has found since.
-  func extend(_ decoder: Int, _ type: MessageType, from first: Int) {
-    for number in first..<type.fields.count { cells[decoder] += cells(number, type) }
+  /// Finds the places of the fields of a decoder's type.
+  func update(_ decoder: Int, _ type: MessageType) {
+    cells[decoder] = type.fields.indices.flatMap { cells($0, type) }
   }
 
   private func cells(_ number: Int, _ type: MessageType) -> [Cell] {
@@ -116,7 +114,8 @@ final class TopicRows {
     guard let i = laid.channel(named: TopicLayout.channelName(field.path)) else { return [] }
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {
-      Cell(field: number, at: place(laid.channels[i], in: rows), channel: i,
+      Cell(
+        field: number, at: place(laid.channels[i], in: rows), channel: i,
         isDynamic: field.isDynamic, form: form)
     }
     switch field.content {
@@ -134,7 +133,8 @@ final class TopicRows {
       ]
     case .number(let from):
       if channel.type == .bytes { return [cell(.bytes, i)] }
-      if let names = channel.conventions.first(where: { $0.name == TopicLayout.names })?.value.array,
+      if let names = channel.conventions.first(where: { $0.name == TopicLayout.names })?.value
+        .array,
         let key = type.fields.firstIndex(where: { $0.isKey && $0.group == field.group })
       {
         let places = names.enumerated().map { ($1.string ?? "", $0) }
@@ -179,7 +179,8 @@ final class TopicRows {
     }
     let since = time.subtractingReportingOverflow(origin)
     guard !since.overflow else {
-      throw TrajpackError(.data, "a message has the time \(time) ns, which is too far off the others")
+      throw TrajpackError(
+        .data, "a message has the time \(time) ns, which is too far off the others")
     }
     timePlace?.storeBytes(of: since.partialValue.littleEndian, as: Int64.self)
     for fixed in times {
