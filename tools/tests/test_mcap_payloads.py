@@ -48,7 +48,6 @@ class Buffers:
         part.field.add(name="at", number=3, type=F.TYPE_MESSAGE, type_name=f".toy{seed}.Vector", label=F.LABEL_OPTIONAL)
         root = file.message_type.add(name="Root")
         self.kinds = {}
-        root.oneof_decl.add(name="_maybe")
         for n in range(int(random.integers(4, 14))):
             kind = int(random.choice(list(SCALARS)))
             form = str(random.choice(["once", "once", "list", "maybe", "unpacked"]))
@@ -58,18 +57,15 @@ class Buffers:
                 field.options.packed = form == "list"
             if form == "maybe":
                 field.proto3_optional = True
-                field.oneof_index = root.oneof_decl.add(name=f"_f{n}") and len(root.oneof_decl) - 1
+                root.oneof_decl.add(name=f"_f{n}")
+                field.oneof_index = len(root.oneof_decl) - 1
             self.kinds[f"f{n}"] = (kind, form)
-        del root.oneof_decl[0]
-        for field in root.field:
-            if field.proto3_optional:
-                field.oneof_index -= 1
         for name, n, kind, extra in [
             ("timestamp", 900, F.TYPE_MESSAGE, ".google.protobuf.Timestamp"), ("text", 901, F.TYPE_STRING, ""),
             ("blob", 902, F.TYPE_BYTES, ""), ("word", 903, F.TYPE_ENUM, f".toy{seed}.Word"),
             ("where", 904, F.TYPE_MESSAGE, f".toy{seed}.Vector"),
         ]:
-            root.field.add(name=name, number=n, type=kind, type_name=extra, label=F.LABEL_OPTIONAL)
+            root.field.add(name=name, number=n, type=kind, label=F.LABEL_OPTIONAL, **({"type_name": extra} if extra else {}))
         root.field.add(name="parts", number=905, type=F.TYPE_MESSAGE, type_name=f".toy{seed}.Part", label=F.LABEL_REPEATED)
         root.field.add(name="words", number=906, type=F.TYPE_ENUM, type_name=f".toy{seed}.Word", label=F.LABEL_REPEATED)
         pool = descriptor_pool.DescriptorPool()
@@ -267,7 +263,7 @@ def test_messages_of_ros1(trajpack, tmp_path, seed):
 def test_lists_within_lists_are_left_out_and_named(trajpack, tmp_path):
     import struct
     text = "Row[] rows\nfloat64 x\n" + "=" * 80 + "\nMSG: toy/Row\nint32[] cells\nint32 n"
-    data = b"\0\1\0\0" + struct.pack("<I", 2) + struct.pack("<Iiii", 2, 5, 6, 1) + struct.pack("<Ii", 0, 2) + struct.pack("<d", 3.5)
+    data = b"\0\1\0\0" + struct.pack("<I", 2) + struct.pack("<Iiii", 2, 5, 6, 1) + struct.pack("<Iii", 0, 2, 0) + struct.pack("<d", 3.5)
     path = write(tmp_path / "n.mcap", [("/n", "cdr", "toy/msg/N", "ros2msg", text.encode(), [(START + i, START + i, data) for i in range(3)])])
     outcome, arrays, _ = converted(trajpack, tmp_path, path)
     assert any("'rows.cells' is a list within a list" in r for r in outcome["remarks"])

@@ -16,7 +16,7 @@ public enum UnreadFormat {
   private static let marks: [(mark: [UInt8], name: String)] = [
     (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
-    (Array("SQLite format 3\0".utf8), "an SQLite database (perhaps of rosbag2)"),
+    (Array("SQLite format 3\0".utf8), "an SQLite database that is no ROS 2 bag"),
     (
       Array("MATLAB 5.0 MAT-file".utf8),
       "a MATLAB file of version 5 (save it with -v7.3, or as .npz)"
@@ -94,11 +94,9 @@ public enum UnreadFormat {
     }
     if has("dataset_info.json"), has("features.json") { return "a TFDS dataset (RLDS among them)" }
     if has("metadata.yaml"), let names = try? FileSystem.names(in: path),
-      names.contains(where: {
-        $0.hasSuffix(".db3") || $0.hasSuffix(".mcap") || $0.hasSuffix(".db3.zstd")
-      })
+      names.contains(where: { $0.hasSuffix(".db3.zstd") || $0.hasSuffix(".mcap.zstd") })
     {
-      return "a ROS 2 bag"
+      return "a ROS 2 bag whose files are compressed ('zstd -d' makes files that are read)"
     }
     if has(".zgroup") || has(".zarray") || has("zarr.json") { return "a Zarr store" }
     if json("metadata.json")?["data_format"]?.string == "arrow"

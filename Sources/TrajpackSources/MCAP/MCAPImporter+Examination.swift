@@ -53,7 +53,12 @@ extension MCAPImporter {
       throw TrajpackError(
         .usage, "--members and --exclude-members leave no topic; there are \(names)")
     }
-    let (clocks, origin, remarks) = clocks(topics)
+    var (clocks, origin, remarks) = clocks(topics)
+    let count = contents.reduce(0) { $0 + $1.messages }
+    if let counted = item.messages, counted != count {
+      remarks.insert(
+        "\(ROSBagFolder.metadata) counts \(counted) messages, and the files hold \(count)", at: 0)
+    }
     return Examination(
       topics: topics, clocks: clocks, origin: origin, contents: contents, skipped: skipped,
       remarks: contents.compactMap { $0.cut.map { "the file \($0)" } } + remarks

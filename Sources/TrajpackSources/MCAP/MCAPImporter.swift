@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Reads MCAP files: every topic as a stream. See `docs/formats/mcap.md`.
+/// Reads MCAP files and ROS 2 bags: every topic as a stream. See `docs/formats/mcap.md`.
 public struct MCAPImporter: Importer {
   /// What a first reading of a recording has shown; its content is the importer's.
   public struct Examination: Sendable {
@@ -18,7 +18,7 @@ public struct MCAPImporter: Importer {
 
   /// The format.
   public static let format = FormatDescription(
-    name: "mcap", summary: "MCAP files",
+    name: "mcap", summary: "MCAP files, and ROS 2 bags (MCAP, SQLite)",
     carries:
       "every topic as a stream, with log times and stamps; messages of ROS 2 and ROS 1, protocol buffers, JSON; topics "
       + "that are not read are named",
@@ -66,7 +66,7 @@ public struct MCAPImporter: Importer {
     settings = options
     let files = try MessageFiles(sources)
     guard !files.items.isEmpty else {
-      throw TrajpackError(.data, "\(sources.first ?? ""): holds no MCAP file")
+      throw TrajpackError(.data, "\(sources.first ?? ""): holds no MCAP file and no ROS 2 bag")
     }
     leftOut = files.leftOut
     recordings = files.items.map { item in
@@ -110,11 +110,23 @@ public struct MCAPImporter: Importer {
     _ item: MessageFiles.Item, checks: Bool, _ decoding: MessageDecoding,
     _ message: (MessageRecord) throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> [MCAPContents] {
+    if let failure = item.failure {
+      throw TrajpackError(
+        failure.fault, String(failure.message.dropFirst(item.path.count + 2)))
+    }
     var all: [MCAPContents] = []
     for path in item.files {
       decoding.begin()
-      var file = MCAPFile(try watch.file(path), checks: checks)
+      let source = try watch.file(path)
       do throws(TrajpackError) {
+        if ROSBagDatabase.recognises(path) {
+          all.append(
+            try ROSBagDatabase(source).read(
+              channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
+              message: message))
+          continue
+        }
+        var file = MCAPFile(source, checks: checks)
         all.append(
           try file.read(
             channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },

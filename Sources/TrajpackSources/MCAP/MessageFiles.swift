@@ -12,6 +12,10 @@ struct MessageFiles {
     var place: String
     /// The files, in order.
     var files: [String]
+    /// How many messages the metadata of a bag count.
+    var messages: Int?
+    /// Why it cannot be read.
+    var failure: TrajpackError?
   }
 
   private(set) var items: [Item] = []
@@ -21,14 +25,14 @@ struct MessageFiles {
   /// Whether a path is a file of messages, or a folder of which the first files are, beside none of another format.
   static func recognises(_ path: String) -> Bool {
     switch FileSystem.item(at: path) {
-    case .file: return MCAPFile.recognises(path)
-    case .folder:
-      guard let found = try? MessageFiles([path]), let first = found.items.first else {
-        return false
-      }
-      return MCAPFile.recognises(first.files.first ?? "")
+    case .file: return isMessages(path)
+    case .folder: return (try? MessageFiles([path]))?.items.isEmpty == false
     default: return false
     }
+  }
+
+  private static func isMessages(_ path: String) -> Bool {
+    MCAPFile.recognises(path) || ROSBagDatabase.recognises(path)
   }
 
   /// Looks at names, and at the first bytes of files.
@@ -52,11 +56,11 @@ struct MessageFiles {
   }
 
   private mutating func add(_ path: String, _ place: String, isNamed: Bool) throws(TrajpackError) {
-    guard MCAPFile.recognises(path) else {
+    guard Self.isMessages(path) else {
       if isNamed {
         // A file that cannot be opened says why.
         _ = try LocalFile(path)
-        throw TrajpackError(.data, "\(path): is no MCAP file")
+        throw TrajpackError(.data, "\(path): is no MCAP file, and no database of rosbag2")
       }
       leftOut.append(LeftOut(path: place, why: "is no MCAP file"))
       return
@@ -67,17 +71,40 @@ struct MessageFiles {
         files: [path]))
   }
 
+  private mutating func add(
+    bag folder: String, _ place: String, _ names: [String]
+  ) throws(TrajpackError) {
+    let name = FileSystem.name(of: folder)
+    var item = Item(id: name, path: folder, place: place.isEmpty ? name : place, files: [])
+    if item.place.hasSuffix("/") { item.place.removeLast() }
+    do throws(TrajpackError) {
+      let bag = try ROSBagFolder(folder, names)
+      item.files = bag.files.map { "\(folder)/\($0)" }
+      item.messages = bag.messages
+      for other in bag.others {
+        leftOut.append(
+          LeftOut(path: place + other, why: "is not named by \(ROSBagFolder.metadata)"))
+      }
+    } catch {
+      item.failure = error
+    }
+    items.append(item)
+  }
+
   private mutating func walk(
     _ folder: String, _ place: String, _ level: Int
   ) throws(TrajpackError) {
     guard level < Self.deepest, !Dataset.isDataset(folder) else { return }
     let names = NaturalOrder.sorted(
       try FileSystem.names(in: folder).filter { !$0.hasPrefix(".") })
+    let isBag = names.contains(ROSBagFolder.metadata) && names.contains(where: ROSBagFolder.isNamed)
+    if isBag { try add(bag: folder, place, names) }
     for name in names {
       let path = "\(folder)/\(name)"
       switch FileSystem.item(at: path) {
       case .file:
-        guard name.lowercased().hasSuffix(".mcap") else {
+        if isBag, ROSBagFolder.isNamed(name) || name == ROSBagFolder.metadata { continue }
+        guard ROSBagFolder.isNamed(name) else {
           leftOut.append(LeftOut(path: place + name, why: "is no MCAP file"))
           continue
         }

@@ -119,7 +119,12 @@ final class TopicRows {
         isDynamic: field.isDynamic, form: form)
     }
     switch field.content {
-    case .unknown: return []
+    case .unknown:
+      // Lists that were empty so far.
+      if channel.type == .bytes { return [cell(channel.kind == .text ? .texts : .bytes, i)] }
+      guard let name = channel.convention(TopicLayout.lengths), let j = laid.channel(named: name)
+      else { return [] }
+      return [cell(.length(width: 1), j)]
     case .text:
       if channel.type == .bytes {
         return [cell(field.isList || !field.shape.isEmpty ? .texts : .text, i)]
