@@ -4,8 +4,9 @@
     messages.py [--messages 60000] [--rounds 5] [--work DIR]
 
 Two files, chunks of zstd: protocol buffers (poses, and joint states of seven joints) read by `mcap` with
-`mcap-protobuf-support`; the same in CDR of ROS 2 read by `mcap-ros2-support` and by `rosbags`. The peers decode each message and drop it; trajpack
-reads the file twice, and writes, checks and fsyncs a dataset. Whole processes in turn, the page cache warm; the ratio of medians is printed.
+`mcap-protobuf-support`; the same in CDR of ROS 2 read by `mcap-ros2-support` and by `rosbags`. The peers decode each
+message and drop it; trajpack reads the file twice, and writes, checks and fsyncs a dataset. Whole processes in turn, the
+page cache warm; the ratio of medians is printed.
 """
 
 import argparse

@@ -157,6 +157,7 @@ def edf_header(signals):
 
 
 @pytest.mark.parametrize("name,content,word", [
+    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
     ("a.edf", edf_header(2), "an EDF recording"), ("a.mat", b"MATLAB 5.0 MAT-file, x".ljust(128), "MATLAB file of version 5"),
     ("a.mat", matlab4(x_1=np.ones((3, 4))), "MATLAB file of version 4"),
     ("a.mat", matlab4(word="text", x=np.arange(3, dtype="i2")), "MATLAB file of version 4"),

@@ -119,6 +119,15 @@ def test_bags_without_definitions_know_the_standard_types(trajpack, tmp_path):
     assert "'/x'" in run(trajpack, "convert", unknown, tmp_path / "no", fails=True)
 
 
+def test_other_databases_are_named(trajpack, tmp_path):
+    base = sqlite3.connect(tmp_path / "a.db3")
+    base.execute("create table t(x)")
+    base.commit()
+    base.close()
+    said = run(trajpack, "convert", tmp_path / "a.db3", tmp_path / "no", fails=True)
+    assert "an SQLite database that is no ROS 2 bag, which is not read" in said
+
+
 def test_a_log_beside_the_database_is_refused(trajpack, tmp_path):
     path = tmp_path / "w.db3"
     base = sqlite3.connect(path)
