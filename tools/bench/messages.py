@@ -5,8 +5,8 @@
 
 Two files, chunks of zstd: protocol buffers (poses, and joint states of seven joints) read by `mcap` with
 `mcap-protobuf-support`; the same in CDR of ROS 2 read by `mcap-ros2-support` and by `rosbags`. The peers decode each
-message and drop it; trajpack reads the file twice, and writes, checks and fsyncs a dataset. Whole processes in turn, the
-page cache warm; the ratio of medians is printed.
+message and drop it; trajpack reads the file twice, and writes, checks and fsyncs a dataset. Whole processes in turn,
+the page cache warm; the ratio of medians is printed.
 """
 
 import argparse
@@ -76,7 +76,9 @@ def protobuf_file(path, count):
     real = F.TYPE_DOUBLE
     message("Vector", ("x", real, False), ("y", real, False), ("z", real, False))
     message("Quaternion", ("x", real, False), ("y", real, False), ("z", real, False), ("w", real, False))
-    message("Pose", ("frame_id", F.TYPE_STRING, False), ("position", "Vector", False), ("orientation", "Quaternion", False))
+    message(
+        "Pose", ("frame_id", F.TYPE_STRING, False), ("position", "Vector", False), ("orientation", "Quaternion", False)
+    )
     message("Joints", ("name", F.TYPE_STRING, True), ("position", real, True), ("velocity", real, True))
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
@@ -86,14 +88,17 @@ def protobuf_file(path, count):
     with open(path, "wb") as out:
         writer = Writer(out)
         writer.start()
-        ids = [writer.register_channel(t, "protobuf", writer.register_schema(n, "protobuf", data))
-               for t, n in (("/pose", "bench.Pose"), ("/joints", "bench.Joints"))]
+        ids = [
+            writer.register_channel(t, "protobuf", writer.register_schema(n, "protobuf", data))
+            for t, n in (("/pose", "bench.Pose"), ("/joints", "bench.Joints"))
+        ]
         for i in range(count // 2):
             p = pose(frame_id="map")
             p.position.x, p.position.y, p.position.z = i * 0.01, 1.5, -i * 0.003
             p.orientation.x, p.orientation.w = 0.1, 0.99
-            j = joints(name=[f"joint_{k}" for k in range(7)], position=[i * 0.001 * k for k in range(7)],
-                       velocity=[0.5] * 7)
+            j = joints(
+                name=[f"joint_{k}" for k in range(7)], position=[i * 0.001 * k for k in range(7)], velocity=[0.5] * 7
+            )
             for channel, item in zip(ids, (p, j)):
                 writer.add_message(channel, START + i * 10**7, item.SerializeToString(), START + i * 10**7)
         writer.finish()
@@ -112,19 +117,33 @@ def ros_file(path, count):
     with open(path, "wb") as out:
         writer = Writer(out)
         writer.start("ros2")
-        ids = [writer.register_channel(
-            topic, "cdr", writer.register_schema(kind, "ros2msg", store.generate_msgdef(kind, ros_version=2)[0].encode()))
-            for topic, kind in zip(("/pose", "/joints"), kinds)]
+        ids = [
+            writer.register_channel(
+                topic,
+                "cdr",
+                writer.register_schema(kind, "ros2msg", store.generate_msgdef(kind, ros_version=2)[0].encode()),
+            )
+            for topic, kind in zip(("/pose", "/joints"), kinds)
+        ]
         for i in range(count // 2):
             time = START + i * 10**7
             head = T["std_msgs/msg/Header"](
-                stamp=T["builtin_interfaces/msg/Time"](sec=time // 10**9, nanosec=time % 10**9), frame_id="map")
+                stamp=T["builtin_interfaces/msg/Time"](sec=time // 10**9, nanosec=time % 10**9), frame_id="map"
+            )
             pose = T["geometry_msgs/msg/Pose"](
                 position=T["geometry_msgs/msg/Point"](i * 0.01, 1.5, -i * 0.003),
-                orientation=T["geometry_msgs/msg/Quaternion"](0.1, 0.0, 0.0, 0.99))
-            items = [T[kinds[0]](header=head, pose=pose),
-                     T[kinds[1]](header=head, name=names, position=np.arange(7) * 0.001 * i, velocity=np.full(7, 0.5),
-                                 effort=np.array([]))]
+                orientation=T["geometry_msgs/msg/Quaternion"](0.1, 0.0, 0.0, 0.99),
+            )
+            items = [
+                T[kinds[0]](header=head, pose=pose),
+                T[kinds[1]](
+                    header=head,
+                    name=names,
+                    position=np.arange(7) * 0.001 * i,
+                    velocity=np.full(7, 0.5),
+                    effort=np.array([]),
+                ),
+            ]
             for channel, kind, item in zip(ids, kinds, items):
                 writer.add_message(channel, time, bytes(store.serialize_cdr(item, kind)), time)
         writer.finish()
@@ -151,8 +170,9 @@ def main():
         for kind, path in files.items():
             walls = {name: [] for name in ["trajpack", *peers[kind]]}
             for _ in range(options.rounds):
-                walls["trajpack"].append(timed(
-                    [ROOT / ".build/release/trajpack", "convert", path, folder / "ds", "--quiet", "--overwrite"]))
+                walls["trajpack"].append(
+                    timed([ROOT / ".build/release/trajpack", "convert", path, folder / "ds", "--quiet", "--overwrite"])
+                )
                 for name in peers[kind]:
                     walls[name].append(timed([sys.executable, "-c", READERS[name], path]))
             ours = statistics.median(walls["trajpack"])

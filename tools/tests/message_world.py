@@ -1,4 +1,5 @@
 """Messages of random ROS 2 types, written by rosbags and mcap, and what a conversion must give back of them."""
+
 import json
 import math
 import string
@@ -8,8 +9,21 @@ from foreign_world import run
 from mcap.writer import CompressionType, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-NUMBERS = {"bool": "?", "byte": "u1", "char": "u1", "int8": "i1", "uint8": "u1", "int16": "i2", "uint16": "u2",
-           "int32": "i4", "uint32": "u4", "int64": "i8", "uint64": "u8", "float32": "f4", "float64": "f8"}
+NUMBERS = {
+    "bool": "?",
+    "byte": "u1",
+    "char": "u1",
+    "int8": "i1",
+    "uint8": "u1",
+    "int16": "i2",
+    "uint16": "u2",
+    "int32": "i4",
+    "uint32": "u4",
+    "int64": "i8",
+    "uint64": "u8",
+    "float32": "f4",
+    "float64": "f8",
+}
 START = 1_750_000_000_000_000_000
 STEP = 10_000_000
 
@@ -30,7 +44,9 @@ def random_types(random, count=3):
                 form = str(random.choice(["once", "array", "list"])) if number < 2 else "once"
                 if form != "once" and not flat(types, kind):
                     form = "once"
-            fields.append((f"f{i}_{random.choice(list(string.ascii_lowercase))}", kind, form, int(random.integers(1, 5))))
+            fields.append(
+                (f"f{i}_{random.choice(list(string.ascii_lowercase))}", kind, form, int(random.integers(1, 5)))
+            )
         types[f"T{number}"] = fields
     return types
 
@@ -67,8 +83,12 @@ def text(random):
 
 def value(random, types, kind, form, size, time):
     """A value of a field: numpy arrays, lists, dicts for structs; times in ns."""
-    count = {"once": None, "array": size, "list": int(random.integers(0, 4)),
-             "bound": int(random.integers(0, size + 1))}[form]
+    count = {
+        "once": None,
+        "array": size,
+        "list": int(random.integers(0, 4)),
+        "bound": int(random.integers(0, size + 1)),
+    }[form]
     if kind in NUMBERS:
         dtype = np.dtype(NUMBERS[kind])
         shape = () if count is None else (count,)
@@ -77,7 +97,7 @@ def value(random, types, kind, form, size, time):
         elif dtype.kind == "b":
             out = random.integers(0, 2, shape).astype(dtype)
         else:
-            info = np.iinfo("i1" if kind in ("byte", "char") else dtype)   # libraries differ in their sign
+            info = np.iinfo("i1" if kind in ("byte", "char") else dtype)  # libraries differ in their sign
             out = random.integers(max(info.min, np.iinfo(dtype).min), info.max, shape, dtype, endpoint=True)
         return np.asarray(out, dtype)
     if kind == "string":
@@ -89,6 +109,7 @@ def value(random, types, kind, form, size, time):
         if kind == "std_msgs/msg/Header":
             return {"stamp": time, "frame_id": "map"}
         return {name: value(random, types, k, f, s, time) for name, k, f, s in types[kind.split("/")[-1]]}
+
     return one() if count is None else [one() for _ in range(count)]
 
 
@@ -134,8 +155,10 @@ class World:
         self.values = [self.message(int(t)) for t in self.times]
 
     def message(self, time):
-        return {name: value(self.random, self.types, kind, form, size, time)
-                for name, kind, form, size in self.types[self.root]}
+        return {
+            name: value(self.random, self.types, kind, form, size, time)
+            for name, kind, form, size in self.types[self.root]
+        }
 
     def built(self, kind, item):
         """A message of rosbags."""
@@ -166,6 +189,7 @@ class World:
 def streams(dataset):
     """The streams of a dataset's first shard, by name, with their channels by name."""
     import read_archive
+
     found = read_archive.Shard(next(dataset.glob("shard-*.h5"))).schema["streams"]
     return {s["name"]: s | {"channels": {c["name"]: c for c in s["channels"]}} for s in found}
 

@@ -1,4 +1,5 @@
-"""MCAP files that mcap and rosbags write: random ROS 2 types in both byte orders, every form of file, cut and spoilt ones."""
+"""MCAP files that mcap and rosbags write: random ROS 2 types in both byte orders, all forms of file, cut and spoilt."""
+
 import struct
 import subprocess
 
@@ -26,19 +27,26 @@ def plain(item, world, kind):
     out = {}
     for name, k, form, _ in world.types[kind]:
         v = getattr(item, name)
+
         def one(x):
             if k == "builtin_interfaces/msg/Time":
                 return x.sec * 10**9 + x.nanosec
             if k == "std_msgs/msg/Header":
                 return {"stamp": x.stamp.sec * 10**9 + x.stamp.nanosec, "frame_id": x.frame_id}
             return plain(x, world, k.split("/")[-1]) if k.startswith("toy") else x
+
         out[name] = one(v) if form == "once" else [one(x) for x in v]
     return out
 
 
-FORMS = [dict(), dict(compression=CompressionType.LZ4, chunk=300), dict(compression=CompressionType.NONE, chunk=900),
-         dict(chunking=False), dict(use_statistics=False, use_summary_offsets=False, repeat_channels=False,
-                                    repeat_schemas=False), dict(enable_crcs=False)]
+FORMS = [
+    dict(),
+    dict(compression=CompressionType.LZ4, chunk=300),
+    dict(compression=CompressionType.NONE, chunk=900),
+    dict(chunking=False),
+    dict(use_statistics=False, use_summary_offsets=False, repeat_channels=False, repeat_schemas=False),
+    dict(enable_crcs=False),
+]
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -50,7 +58,8 @@ def test_random_types_come_back(trajpack, tmp_path, seed):
         # The format's own reader says the same as the values that were written.
         with open(path, "rb") as file:
             for i, (_, _, _, item) in enumerate(
-                    make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()):
+                make_reader(file, decoder_factories=[DecoderFactory()]).iter_decoded_messages()
+            ):
                 own = flatten(world.types[world.root], world.types, plain(item, world, world.root))
                 for name, value in flatten(world.types[world.root], world.types, world.values[i]).items():
                     np.testing.assert_array_equal(np.asarray(own[name]), np.asarray(value))
@@ -64,8 +73,10 @@ def test_random_types_come_back(trajpack, tmp_path, seed):
     assert metadata(trajpack, tmp_path / "ds")["start_time_ns"] == origin
 
 
-STAMPED = "std_msgs/Header header\nfloat64 x\n" + "=" * 80 + "\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\n" \
-          "string frame_id\n" + "=" * 80 + "\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec"
+STAMPED = (
+    "std_msgs/Header header\nfloat64 x\n" + "=" * 80 + "\nMSG: std_msgs/Header\nbuiltin_interfaces/Time stamp\n"
+    "string frame_id\n" + "=" * 80 + "\nMSG: builtin_interfaces/Time\nint32 sec\nuint32 nanosec"
+)
 
 
 def stamped(time, x):
@@ -75,8 +86,14 @@ def stamped(time, x):
 
 def simple(topic, stamps, logs=None):
     logs = stamps if logs is None else logs
-    return topic, "cdr", "toy/msg/S", "ros2msg", STAMPED.encode(), [
-        (log, log + 5, stamped(stamp, float(i))) for i, (stamp, log) in enumerate(zip(stamps, logs))]
+    return (
+        topic,
+        "cdr",
+        "toy/msg/S",
+        "ros2msg",
+        STAMPED.encode(),
+        [(log, log + 5, stamped(stamp, float(i))) for i, (stamp, log) in enumerate(zip(stamps, logs))],
+    )
 
 
 def test_rows_are_sorted_by_the_messages_own_times(trajpack, tmp_path):
@@ -112,7 +129,9 @@ def test_topics_of_several_rates_and_files(trajpack, tmp_path):
         write(tmp_path / f"runs/run_{run_number}.mcap", [simple("/fast", fast), simple("/slow/x", slow)], chunk=500)
     _, arrays, _ = converted(trajpack, tmp_path, tmp_path / "runs")
     assert {name: (len(a["fast/x"]), len(a["slow/x/x"])) for name, a in arrays.items()} == {
-        "run_2": (40, 3), "run_10": (200, 3)}
+        "run_2": (40, 3),
+        "run_10": (200, 3),
+    }
     assert [e["id"] for e in listed(trajpack, tmp_path / "ds")] == ["run_2", "run_10"]
     (tmp_path / "some").mkdir()
     _, arrays, _ = converted(trajpack, tmp_path / "some", tmp_path / "runs", "--exclude-members", "/slow/*")
@@ -139,6 +158,7 @@ def test_cut_files_say_what_is_read(trajpack, tmp_path):
         with open(folder / "cut.mcap", "rb") as file:
             from mcap.records import Message
             from mcap.stream_reader import StreamReader
+
             count = 0
             try:
                 for record in StreamReader(file).records:
@@ -150,21 +170,28 @@ def test_cut_files_say_what_is_read(trajpack, tmp_path):
         assert any("cut" in r or "closing mark" in r for r in outcome["remarks"])
         assert "cut" in metadata(trajpack, folder / "ds")
     (tmp_path / "none.mcap").write_bytes(whole[:60])
-    assert "holds no message; it was cut" in run(trajpack, "convert", tmp_path / "none.mcap", tmp_path / "o", fails=True)
+    assert "holds no message; it was cut" in run(
+        trajpack, "convert", tmp_path / "none.mcap", tmp_path / "o", fails=True
+    )
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_damage_is_one_sentence(trajpack, tmp_path, seed):
     random = np.random.default_rng(seed)
     world = World(seed % 7, messages=30)
-    path = write(tmp_path / "x.mcap", [channel(world), simple("/s", [START + i for i in range(20)])],
-                 **FORMS[seed % len(FORMS)])
+    path = write(
+        tmp_path / "x.mcap", [channel(world), simple("/s", [START + i for i in range(20)])], **FORMS[seed % len(FORMS)]
+    )
     data = bytearray(path.read_bytes())
     for _ in range(int(random.integers(1, 5))):
         data[random.integers(8, len(data))] = random.integers(256)
     path.write_bytes(data)
-    done = subprocess.run(["bash", "-c", "ulimit -v 4000000; exec \"$@\"", "-", trajpack, "convert", path, tmp_path / "o",
-                           "-q"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -v 4000000; exec "$@"', "-", trajpack, "convert", path, tmp_path / "o", "-q"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     said = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
     assert done.returncode in (0, 1) and len(said) == done.returncode, (done.returncode, done.stderr)
     assert done.returncode == 0 or "x.mcap" in said[0]
@@ -172,10 +199,15 @@ def test_damage_is_one_sentence(trajpack, tmp_path, seed):
 
 
 def test_a_flipped_byte_of_the_data_is_found(trajpack, tmp_path):
-    whole = write(tmp_path / "a.mcap", [simple("/a", [START + i * STEP for i in range(50)])],
-                  compression=CompressionType.NONE, chunk=500, enable_data_crcs=True).read_bytes()
+    whole = write(
+        tmp_path / "a.mcap",
+        [simple("/a", [START + i * STEP for i in range(50)])],
+        compression=CompressionType.NONE,
+        chunk=500,
+        enable_data_crcs=True,
+    ).read_bytes()
     random = np.random.default_rng(1)
-    end = whole.rindex(b"\x0f\x04\0\0\0\0\0\0\0")                       # the record that ends the data
+    end = whole.rindex(b"\x0f\x04\0\0\0\0\0\0\0")  # the record that ends the data
     for at in random.integers(8, end, 25):
         data = bytearray(whole)
         data[at] ^= 1
@@ -186,19 +218,27 @@ def test_a_flipped_byte_of_the_data_is_found(trajpack, tmp_path):
 
 def test_names_that_change_their_order_keep_their_columns(trajpack, tmp_path):
     from rosbags.typesys import Stores, get_typestore
+
     store = get_typestore(Stores.ROS2_HUMBLE)
     kind = "sensor_msgs/msg/JointState"
     text, _ = store.generate_msgdef(kind, ros_version=2)
     random = np.random.default_rng(0)
     truth, messages = [], []
     for i in range(30):
-        names = list(random.permutation(["a", "b", "c", "d"]))[:4 if i % 5 else 3]
+        names = list(random.permutation(["a", "b", "c", "d"]))[: 4 if i % 5 else 3]
         values = {n: float(random.random()) for n in names}
         truth.append([values.get(n, np.nan) for n in "abcd"])
         T = store.types
-        head = T["std_msgs/msg/Header"](stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id="")
-        message = T[kind](header=head, name=names, position=np.array(list(values.values())), velocity=np.array([]),
-                          effort=np.array([]))
+        head = T["std_msgs/msg/Header"](
+            stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id=""
+        )
+        message = T[kind](
+            header=head,
+            name=names,
+            position=np.array(list(values.values())),
+            velocity=np.array([]),
+            effort=np.array([]),
+        )
         messages.append((START + i, START + i, bytes(store.serialize_cdr(message, kind))))
     path = write(tmp_path / "j.mcap", [("/joints", "cdr", kind, "ros2msg", text.encode(), messages)])
     _, arrays, _ = converted(trajpack, tmp_path, path)

@@ -1,4 +1,5 @@
-"""Messages in MCAP files by other encodings: protocol buffers, JSON, IDL, ROS 1; their own libraries write them and are the witness."""
+"""Messages in MCAP files by other encodings: protocol buffers, JSON, IDL, ROS 1; their libraries are the witness."""
+
 import json
 import math
 
@@ -13,9 +14,21 @@ from google.protobuf import descriptor_pool, message_factory
 from message_world import START, STEP, World, check, metadata, streams, write
 
 F = pb.FieldDescriptorProto
-SCALARS = {F.TYPE_DOUBLE: "f8", F.TYPE_FLOAT: "f4", F.TYPE_INT64: "i8", F.TYPE_UINT64: "u8", F.TYPE_INT32: "i4",
-           F.TYPE_FIXED64: "u8", F.TYPE_FIXED32: "u4", F.TYPE_BOOL: "?", F.TYPE_UINT32: "u4", F.TYPE_SFIXED32: "i4",
-           F.TYPE_SFIXED64: "i8", F.TYPE_SINT32: "i4", F.TYPE_SINT64: "i8"}
+SCALARS = {
+    F.TYPE_DOUBLE: "f8",
+    F.TYPE_FLOAT: "f4",
+    F.TYPE_INT64: "i8",
+    F.TYPE_UINT64: "u8",
+    F.TYPE_INT32: "i4",
+    F.TYPE_FIXED64: "u8",
+    F.TYPE_FIXED32: "u4",
+    F.TYPE_BOOL: "?",
+    F.TYPE_UINT32: "u4",
+    F.TYPE_SFIXED32: "i4",
+    F.TYPE_SFIXED64: "i8",
+    F.TYPE_SINT32: "i4",
+    F.TYPE_SINT64: "i8",
+}
 
 
 def number(random, kind):
@@ -34,13 +47,17 @@ class Buffers:
 
     def __init__(self, seed):
         random = self.random = np.random.default_rng(seed)
-        file = pb.FileDescriptorProto(name=f"toy{seed}.proto", package=f"toy{seed}", syntax="proto3",
-                                      dependency=["google/protobuf/timestamp.proto"])
+        file = pb.FileDescriptorProto(
+            name=f"toy{seed}.proto",
+            package=f"toy{seed}",
+            syntax="proto3",
+            dependency=["google/protobuf/timestamp.proto"],
+        )
         word = file.enum_type.add(name="Word")
         for n, name in enumerate(["NONE", "GO", "STOP"]):
             word.value.add(name=name, number=n * 7)
         vector = file.message_type.add(name="Vector")
-        for n, axis in enumerate("yxz"):                          # the order of numbers is not that of axes
+        for n, axis in enumerate("yxz"):  # the order of numbers is not that of axes
             vector.field.add(name=axis, number=n + 1, type=F.TYPE_DOUBLE, label=F.LABEL_OPTIONAL)
         part = file.message_type.add(name="Part")
         part.field.add(name="name", number=1, type=F.TYPE_STRING, label=F.LABEL_OPTIONAL)
@@ -61,15 +78,22 @@ class Buffers:
                 field.oneof_index = len(root.oneof_decl) - 1
             self.kinds[f"f{n}"] = (kind, form)
         for name, n, kind, extra in [
-            ("timestamp", 900, F.TYPE_MESSAGE, ".google.protobuf.Timestamp"), ("text", 901, F.TYPE_STRING, ""),
-            ("blob", 902, F.TYPE_BYTES, ""), ("word", 903, F.TYPE_ENUM, f".toy{seed}.Word"),
+            ("timestamp", 900, F.TYPE_MESSAGE, ".google.protobuf.Timestamp"),
+            ("text", 901, F.TYPE_STRING, ""),
+            ("blob", 902, F.TYPE_BYTES, ""),
+            ("word", 903, F.TYPE_ENUM, f".toy{seed}.Word"),
             ("where", 904, F.TYPE_MESSAGE, f".toy{seed}.Vector"),
         ]:
-            root.field.add(name=name, number=n, type=kind, label=F.LABEL_OPTIONAL, **({"type_name": extra} if extra else {}))
-        root.field.add(name="parts", number=905, type=F.TYPE_MESSAGE, type_name=f".toy{seed}.Part", label=F.LABEL_REPEATED)
+            root.field.add(
+                name=name, number=n, type=kind, label=F.LABEL_OPTIONAL, **({"type_name": extra} if extra else {})
+            )
+        root.field.add(
+            name="parts", number=905, type=F.TYPE_MESSAGE, type_name=f".toy{seed}.Part", label=F.LABEL_REPEATED
+        )
         root.field.add(name="words", number=906, type=F.TYPE_ENUM, type_name=f".toy{seed}.Word", label=F.LABEL_REPEATED)
         pool = descriptor_pool.DescriptorPool()
         from google.protobuf import timestamp_pb2
+
         stamp = pb.FileDescriptorProto()
         timestamp_pb2.DESCRIPTOR.CopyToProto(stamp)
         pool.Add(stamp)
@@ -89,10 +113,10 @@ class Buffers:
         time = START + i * STEP
         m.timestamp.seconds, m.timestamp.nanos = time // 10**9, time % 10**9
         m.text, m.blob = f"text {i} ✓", random.bytes(int(random.integers(0, 50)))
-        m.word = int(random.choice([0, 7, 14, 99]))               # 99 has no name
+        m.word = int(random.choice([0, 7, 14, 99]))  # 99 has no name
         if random.random() < 0.7:
             m.where.x, m.where.y, m.where.z = 1.0 + i, 0.0, -2.0
-        for name in random.permutation(["a", "b", "c"])[:int(random.integers(0, 4))]:
+        for name in random.permutation(["a", "b", "c"])[: int(random.integers(0, 4))]:
             part = m.parts.add(name=str(name), load=float(i))
             if random.random() < 0.5:
                 part.at.x = float(ord(str(name)))
@@ -107,8 +131,22 @@ def words(value):
 @pytest.mark.parametrize("seed", range(10))
 def test_protocol_buffers_come_back(trajpack, tmp_path, seed):
     world = Buffers(seed)
-    path = write(tmp_path / "p.mcap", [("/p", "protobuf", world.name, "protobuf", world.set, [
-        (START + i * STEP + 9, START + i * STEP, m.SerializeToString(deterministic=True)) for i, m in enumerate(world.messages)])])
+    path = write(
+        tmp_path / "p.mcap",
+        [
+            (
+                "/p",
+                "protobuf",
+                world.name,
+                "protobuf",
+                world.set,
+                [
+                    (START + i * STEP + 9, START + i * STEP, m.SerializeToString(deterministic=True))
+                    for i, m in enumerate(world.messages)
+                ],
+            )
+        ],
+    )
     _, arrays, _ = converted(trajpack, tmp_path, path)
     episode, laid = arrays["p"], streams(tmp_path / "ds")["p"]
     ms, channels = world.messages, laid["channels"]
@@ -132,8 +170,12 @@ def test_protocol_buffers_come_back(trajpack, tmp_path, seed):
     check(episode, tmp_path / "ds", "p", lists)
     assert texts(episode, "p/text") == [m.text for m in ms]
     check(episode, tmp_path / "ds", "p", {"blob": [np.frombuffer(m.blob, "u1") for m in ms]})
-    check(episode, tmp_path / "ds", "p", {"word": [words(m.word) for m in ms],
-                                          "words": [[words(w) for w in m.words] for m in ms]})
+    check(
+        episode,
+        tmp_path / "ds",
+        "p",
+        {"word": [words(m.word) for m in ms], "words": [[words(w) for w in m.words] for m in ms]},
+    )
     if any(m.HasField("where") for m in ms):
         expected = [[m.where.x, m.where.y, m.where.z] if m.HasField("where") else [np.nan] * 3 for m in ms]
         np.testing.assert_array_equal(episode["p/where"], expected)
@@ -163,8 +205,10 @@ def test_damaged_protocol_buffers_are_one_sentence(trajpack, tmp_path, seed):
                 schema[random.integers(len(schema))] = random.integers(256)
         path = write(tmp_path / "x.mcap", [("/p", "protobuf", world.name, "protobuf", bytes(schema), messages)])
         import subprocess
-        done = subprocess.run([trajpack, "convert", path, tmp_path / "o", "-q", "--overwrite"], capture_output=True,
-                              text=True, timeout=60)
+
+        done = subprocess.run(
+            [trajpack, "convert", path, tmp_path / "o", "-q", "--overwrite"], capture_output=True, text=True, timeout=60
+        )
         said = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
         assert done.returncode in (0, 1) and len(said) == done.returncode, (done.returncode, done.stderr)
 
@@ -173,21 +217,47 @@ def test_json_comes_back(trajpack, tmp_path):
     random = np.random.default_rng(3)
     messages, truth = [], []
     for i in range(20):
-        message = {"dx": i / 2, "n": i, "deep": {"on": bool(i % 2), "label": ["go", "stop"][i % 2]}, "keys": ["w", "a"][:i % 3],
-                   "three": [1, 2.5, i], "some": list(range(i % 4)), "mixed": i if i % 2 else i + 0.5, "none": None,
-                   "grows": None if i < 3 else i, "odd": [1, "a", None], "note": f"note {i}",
-                   "joints": [{"name": n, "q": float(i)} for n in random.permutation(["l", "r"])]}
+        message = {
+            "dx": i / 2,
+            "n": i,
+            "deep": {"on": bool(i % 2), "label": ["go", "stop"][i % 2]},
+            "keys": ["w", "a"][: i % 3],
+            "three": [1, 2.5, i],
+            "some": list(range(i % 4)),
+            "mixed": i if i % 2 else i + 0.5,
+            "none": None,
+            "grows": None if i < 3 else i,
+            "odd": [1, "a", None],
+            "note": f"note {i}",
+            "joints": [{"name": n, "q": float(i)} for n in random.permutation(["l", "r"])],
+        }
         truth.append(message)
         messages.append((START + i * STEP, START + i * STEP, json.dumps(message).encode()))
-    path = write(tmp_path / "j.mcap", [("/act", "json", "act", "jsonschema", b'{"type": "object"}', messages),
-                                       ("/plain", "json", "", "", b"", messages[:2])])
+    path = write(
+        tmp_path / "j.mcap",
+        [
+            ("/act", "json", "act", "jsonschema", b'{"type": "object"}', messages),
+            ("/plain", "json", "", "", b"", messages[:2]),
+        ],
+    )
     _, arrays, _ = converted(trajpack, tmp_path, path)
     episode = arrays["j"]
-    check(episode, tmp_path / "ds", "act", {
-        "dx": [m["dx"] for m in truth], "n": [m["n"] for m in truth], "deep.on": [m["deep"]["on"] for m in truth],
-        "deep.label": [m["deep"]["label"] for m in truth], "keys": [m["keys"] for m in truth],
-        "three": [m["three"] for m in truth], "some": [m["some"] for m in truth], "mixed": [m["mixed"] for m in truth],
-        "note": [m["note"] for m in truth]})
+    check(
+        episode,
+        tmp_path / "ds",
+        "act",
+        {
+            "dx": [m["dx"] for m in truth],
+            "n": [m["n"] for m in truth],
+            "deep.on": [m["deep"]["on"] for m in truth],
+            "deep.label": [m["deep"]["label"] for m in truth],
+            "keys": [m["keys"] for m in truth],
+            "three": [m["three"] for m in truth],
+            "some": [m["some"] for m in truth],
+            "mixed": [m["mixed"] for m in truth],
+            "note": [m["note"] for m in truth],
+        },
+    )
     assert episode["act/n"].dtype == np.int64 and episode["act/mixed"].dtype == np.float64
     lowest = np.iinfo("i8").min
     assert list(episode["act/grows"]) == [lowest] * 3 + list(range(3, 20))
@@ -207,8 +277,18 @@ def test_json_of_two_kinds_is_left_out_and_named(trajpack, tmp_path):
     assert any("'x'" in r and "left out" in r for r in outcome["remarks"])
 
 
-IDL = {"bool": "boolean", "byte": "octet", "char": "uint8", "float32": "float", "float64": "double", "int64": "int64",
-       "int16": "short", "uint32": "unsigned long", "uint64": "unsigned long long", "int32": "long"}
+IDL = {
+    "bool": "boolean",
+    "byte": "octet",
+    "char": "uint8",
+    "float32": "float",
+    "float64": "double",
+    "int64": "int64",
+    "int16": "short",
+    "uint32": "unsigned long",
+    "uint64": "unsigned long long",
+    "int32": "long",
+}
 
 
 def idl(types, root):
@@ -226,13 +306,24 @@ def idl(types, root):
             elif form == "bound":
                 base = f"sequence<{base}, {size}>"
             body.append(f'@verbatim (language="comment", text=\n "a (word); of" " {field}")\n {base} {field};')
-        out.append("=" * 80 + f"\nIDL: toy/msg/{name}\n// made\n#include \"std_msgs/msg/Header.idl\"\nmodule toy {{ module msg {{\n"
-                   f"module {name}_Constants {{ const int32 LIMIT = 7; const string S = 'a;}}'; }};\n" + "\n".join(before)
-                   + f"\n@verbatim (language=\"comment\", text=\"none\")\nstruct {name} {{\n" + "\n".join(body) + "\n};\n}; };\n")
-    out.append("=" * 80 + "\nIDL: std_msgs/msg/Header\nmodule std_msgs { module msg { struct Header {\n"
-               "builtin_interfaces::msg::Time stamp; string frame_id; }; }; };\n")
-    out.append("=" * 80 + "\nIDL: builtin_interfaces/msg/Time\nmodule builtin_interfaces { module msg { struct Time {\n"
-               "int32 sec; uint32 nanosec; }; }; };\n")
+        out.append(
+            "="
+            * 80
+            + f'\nIDL: toy/msg/{name}\n// made\n#include "std_msgs/msg/Header.idl"\nmodule toy {{ module msg {{\n'
+            f"module {name}_Constants {{ const int32 LIMIT = 7; const string S = 'a;}}'; }};\n"
+            + "\n".join(before)
+            + f'\n@verbatim (language="comment", text="none")\nstruct {name} {{\n'
+            + "\n".join(body)
+            + "\n};\n}; };\n"
+        )
+    out.append(
+        "=" * 80 + "\nIDL: std_msgs/msg/Header\nmodule std_msgs { module msg { struct Header {\n"
+        "builtin_interfaces::msg::Time stamp; string frame_id; }; }; };\n"
+    )
+    out.append(
+        "=" * 80 + "\nIDL: builtin_interfaces/msg/Time\nmodule builtin_interfaces { module msg { struct Time {\n"
+        "int32 sec; uint32 nanosec; }; }; };\n"
+    )
     return "".join(out)
 
 
@@ -240,7 +331,7 @@ def idl(types, root):
 def test_definitions_in_idl(trajpack, tmp_path, seed):
     world = World(seed + 50)
     messages = [(int(t), int(t), world.encoded(i)) for i, t in enumerate(world.times)]
-    text = idl(world.types, world.root).replace("'a;}'", "\"a;}\"")
+    text = idl(world.types, world.root).replace("'a;}'", '"a;}"')
     path = write(tmp_path / "i.mcap", [("/i", "cdr", f"toy/msg/{world.root}", "ros2idl", text.encode(), messages)])
     _, arrays, _ = converted(trajpack, tmp_path, path)
     check(arrays["i"], tmp_path / "ds", "i", world.expected())
@@ -252,9 +343,12 @@ def test_messages_of_ros1(trajpack, tmp_path, seed):
     kind = f"toy/msg/{world.root}"
     text = world.text.replace("builtin_interfaces/Time", "time").replace("toy/msg/", "toy/")
     import re
+
     text = re.sub(r"\[<=\d+\]", "[]", text).replace("string<=20", "string")
-    messages = [(int(t), int(t), bytes(world.store.serialize_ros1(world.built(kind, v), kind)))
-                for t, v in zip(world.times, world.values)]
+    messages = [
+        (int(t), int(t), bytes(world.store.serialize_ros1(world.built(kind, v), kind)))
+        for t, v in zip(world.times, world.values)
+    ]
     path = write(tmp_path / "r.mcap", [("/r", "ros1", f"toy/{world.root}", "ros1msg", text.encode(), messages)])
     _, arrays, _ = converted(trajpack, tmp_path, path)
     check(arrays["r"], tmp_path / "ds", "r", world.expected())
@@ -262,9 +356,19 @@ def test_messages_of_ros1(trajpack, tmp_path, seed):
 
 def test_lists_within_lists_are_left_out_and_named(trajpack, tmp_path):
     import struct
+
     text = "Row[] rows\nfloat64 x\n" + "=" * 80 + "\nMSG: toy/Row\nint32[] cells\nint32 n"
-    data = b"\0\1\0\0" + struct.pack("<I", 2) + struct.pack("<Iiii", 2, 5, 6, 1) + struct.pack("<Iii", 0, 2, 0) + struct.pack("<d", 3.5)
-    path = write(tmp_path / "n.mcap", [("/n", "cdr", "toy/msg/N", "ros2msg", text.encode(), [(START + i, START + i, data) for i in range(3)])])
+    data = (
+        b"\0\1\0\0"
+        + struct.pack("<I", 2)
+        + struct.pack("<Iiii", 2, 5, 6, 1)
+        + struct.pack("<Iii", 0, 2, 0)
+        + struct.pack("<d", 3.5)
+    )
+    path = write(
+        tmp_path / "n.mcap",
+        [("/n", "cdr", "toy/msg/N", "ros2msg", text.encode(), [(START + i, START + i, data) for i in range(3)])],
+    )
     outcome, arrays, _ = converted(trajpack, tmp_path, path)
     assert any("'rows.cells' is a list within a list" in r for r in outcome["remarks"])
     np.testing.assert_array_equal(arrays["n"]["n/rows.n"], [[1, 2]] * 3)
@@ -273,6 +377,7 @@ def test_lists_within_lists_are_left_out_and_named(trajpack, tmp_path):
 
 def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path):
     from rosbags.typesys import Stores, get_typestore
+
     store = get_typestore(Stores.ROS2_HUMBLE)
     T, random = store.types, np.random.default_rng(0)
     kinds = ["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"]
@@ -282,19 +387,31 @@ def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path):
     for topic, kind in zip(["/depth", "/jpeg"], kinds):
         messages = []
         for i in range(5):
-            head = T["std_msgs/msg/Header"](stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id="c")
+            head = T["std_msgs/msg/Header"](
+                stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id="c"
+            )
             if topic == "/depth":
-                m = T[kind](header=head, height=4, width=6, encoding="16UC1", is_bigendian=0, step=12,
-                            data=frames[i].view("u1").reshape(-1))
+                m = T[kind](
+                    header=head,
+                    height=4,
+                    width=6,
+                    encoding="16UC1",
+                    is_bigendian=0,
+                    step=12,
+                    data=frames[i].view("u1").reshape(-1),
+                )
             else:
                 m = T[kind](header=head, format="jpeg", data=np.frombuffer(files[i], "u1"))
             messages.append((START + i, START + i, bytes(store.serialize_cdr(m, kind))))
-        channels.append((topic, "cdr", kind, "ros2msg", store.generate_msgdef(kind, ros_version=2)[0].encode(), messages))
+        channels.append(
+            (topic, "cdr", kind, "ros2msg", store.generate_msgdef(kind, ros_version=2)[0].encode(), messages)
+        )
     _, arrays, _ = converted(trajpack, tmp_path, write(tmp_path / "c.mcap", channels))
     np.testing.assert_array_equal(arrays["c"]["depth/data"], frames)
     assert arrays["c"]["depth/data"].dtype == np.uint16
     depth = streams(tmp_path / "ds")["depth"]["channels"]["data"]
     assert depth["kind"] == "depth" and depth["units"] == "mm"
     from foreign_world import payloads
+
     assert payloads(arrays["c"], "jpeg/data") == files
     assert metadata(trajpack, tmp_path / "ds")["file"] == "c.mcap"

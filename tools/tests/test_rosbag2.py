@@ -1,4 +1,5 @@
-"""ROS 2 bags that rosbags writes, in MCAP and SQLite: equal to what rosbags reads; databases of sqlite3's own in many forms; spoilt ones."""
+"""ROS 2 bags that rosbags writes, in MCAP and SQLite; databases of sqlite3's own in many forms; spoilt ones."""
+
 import sqlite3
 import subprocess
 from pathlib import Path
@@ -61,9 +62,14 @@ def database(path, rows, kind="std_msgs/msg/Float64", page=4096, extra=()):
     for line in extra:
         base.execute(line)
     base.execute("CREATE TABLE schema(schema_version INTEGER PRIMARY KEY,ros_distro TEXT NOT NULL)")
-    base.execute("CREATE TABLE topics(id INTEGER PRIMARY KEY,name TEXT NOT NULL,type TEXT NOT NULL,"
-                 "serialization_format TEXT NOT NULL,offered_qos_profiles TEXT NOT NULL)")
-    base.execute("CREATE TABLE messages(id INTEGER PRIMARY KEY,topic_id INTEGER NOT NULL,timestamp INTEGER NOT NULL, data BLOB NOT NULL)")
+    base.execute(
+        "CREATE TABLE topics(id INTEGER PRIMARY KEY,name TEXT NOT NULL,type TEXT NOT NULL,"
+        "serialization_format TEXT NOT NULL,offered_qos_profiles TEXT NOT NULL)"
+    )
+    base.execute(
+        "CREATE TABLE messages(id INTEGER PRIMARY KEY,topic_id INTEGER NOT NULL,timestamp INTEGER NOT NULL, "
+        "data BLOB NOT NULL)"
+    )
     base.execute("CREATE INDEX timestamp_idx ON messages (timestamp ASC)")
     base.execute("insert into topics values (1, '/x', ?, 'cdr', '')", (kind,))
     base.executemany("insert into messages values (?, 1, ?, ?)", rows)
@@ -80,7 +86,9 @@ def test_databases_of_every_page_size(trajpack, tmp_path, page):
     store = get_typestore(Stores.ROS2_HUMBLE)
     T, rows, truth = store.types, [], []
     for i in range(400):
-        data = random.integers(0, 256, int(random.choice([0, 10, 300, 3000, 20000] if i % 40 == 0 else [0, 10, 300])), np.uint8)
+        data = random.integers(
+            0, 256, int(random.choice([0, 10, 300, 3000, 20000] if i % 40 == 0 else [0, 10, 300])), np.uint8
+        )
         layout = T["std_msgs/msg/MultiArrayLayout"](dim=[], data_offset=i)
         message = T[kind](layout=layout, data=data)
         rows.append((i + 1, START + i * STEP, bytes(store.serialize_cdr(message, kind))))
@@ -102,12 +110,18 @@ def test_bags_without_definitions_know_the_standard_types(trajpack, tmp_path):
     V, Q = T["geometry_msgs/msg/Vector3"], T["geometry_msgs/msg/Quaternion"]
     rows = []
     for i in range(5):
-        head = T["std_msgs/msg/Header"](stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id="odom")
+        head = T["std_msgs/msg/Header"](
+            stamp=T["builtin_interfaces/msg/Time"](sec=START // 10**9, nanosec=i), frame_id="odom"
+        )
         pose = T["geometry_msgs/msg/PoseWithCovariance"](
-            pose=T["geometry_msgs/msg/Pose"](position=T["geometry_msgs/msg/Point"](i, 0.5, 0), orientation=Q(0, 0, 0, 1)),
-            covariance=np.arange(36.0))
+            pose=T["geometry_msgs/msg/Pose"](
+                position=T["geometry_msgs/msg/Point"](i, 0.5, 0), orientation=Q(0, 0, 0, 1)
+            ),
+            covariance=np.arange(36.0),
+        )
         twist = T["geometry_msgs/msg/TwistWithCovariance"](
-            twist=T["geometry_msgs/msg/Twist"](linear=V(i, 0, 0), angular=V(0, 0, i / 4)), covariance=np.zeros(36))
+            twist=T["geometry_msgs/msg/Twist"](linear=V(i, 0, 0), angular=V(0, 0, i / 4)), covariance=np.zeros(36)
+        )
         message = T[kind](header=head, child_frame_id="base", pose=pose, twist=twist)
         rows.append((i + 1, START + i, bytes(store.serialize_cdr(message, kind))))
     _, arrays, _ = converted(trajpack, tmp_path, database(tmp_path / "o.db3", rows, kind))
@@ -148,13 +162,19 @@ def test_damage_is_one_sentence(trajpack, tmp_path, seed):
     file = Path(path) / "run.db3"
     data = bytearray(file.read_bytes())
     if seed % 4 == 0:
-        data = data[:random.integers(1, len(data))]
+        data = data[: random.integers(1, len(data))]
     else:
         for _ in range(int(random.integers(1, 30))):
-            data[random.integers(len(data)) if seed % 2 else random.integers(min(len(data), 9000))] = random.integers(256)
+            data[random.integers(len(data)) if seed % 2 else random.integers(min(len(data), 9000))] = random.integers(
+                256
+            )
     file.write_bytes(data)
-    done = subprocess.run(["bash", "-c", "ulimit -v 4000000; exec \"$@\"", "-", trajpack, "convert", path, tmp_path / "o",
-                           "-q"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        ["bash", "-c", 'ulimit -v 4000000; exec "$@"', "-", trajpack, "convert", path, tmp_path / "o", "-q"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     said = [line for line in done.stderr.splitlines() if not line.startswith("warning")]
     assert done.returncode in (0, 1) and len(said) == done.returncode, (done.returncode, done.stderr)
     assert done.returncode == 0 or "run" in said[0]

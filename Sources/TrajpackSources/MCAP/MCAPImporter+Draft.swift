@@ -45,7 +45,7 @@ extension MCAPImporter {
       Stream(
         name: name, timeUnit: "s",
         attributes: .record([
-          "topic": .string(topic.topic),
+          "video": layout.isVideo ? true : nil, "topic": .string(topic.topic),
           "message_types": .array(topic.types.map { .string($0) }),
           "encodings": .array(topic.encodings.map { .string($0) }),
           "constants": layout.constants.isEmpty ? nil : .object(layout.constants),
@@ -97,7 +97,8 @@ extension MCAPImporter {
       topics.append(
         TopicRows(
           schema, stream: stream, clock: clock, origin: examination.origin,
-          isOrdered: topic.times(clock).backwards == 0, spoolBytes: min(share, 4 << 20)))
+          isOrdered: topic.times(clock).backwards == 0, spoolBytes: min(share, 4 << 20),
+          video: topic.video))
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)

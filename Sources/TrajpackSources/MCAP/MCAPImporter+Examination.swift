@@ -43,6 +43,7 @@ extension MCAPImporter {
       }
       topics[entry.topic].observe(
         message, entry.row, decoder.type, entry.map, stamp: entry.stamp)
+      topics[entry.topic].lookForVideo(entry.row, decoder.type)
     }
     guard !topics.isEmpty else {
       if let first = skipped.first {
@@ -58,6 +59,12 @@ extension MCAPImporter {
     if let counted = item.messages, counted != count {
       remarks.insert(
         "\(ROSBagFolder.metadata) counts \(counted) messages, and the files hold \(count)", at: 0)
+    }
+    for i in topics.indices {
+      topics[i].checkVideo(clocks[i])
+      guard let why = topics[i].videoFailure else { continue }
+      remarks.append(
+        "topic '\(topics[i].topic)': its packets are kept as they are, and are no video: \(why)")
     }
     return Examination(
       topics: topics, clocks: clocks, origin: origin, contents: contents, skipped: skipped,

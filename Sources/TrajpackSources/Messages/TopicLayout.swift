@@ -18,6 +18,9 @@ struct TopicLayout {
   /// The convention that has the names of the items of a list.
   static let names = "names"
 
+  /// Whether the stream is a video.
+  var isVideo: Bool { profile.video != nil }
+
   private let profile: TopicProfile
   private var taken: Set<String> = ["time", "log_time", "publish_time"]
 
@@ -39,8 +42,9 @@ struct TopicLayout {
           name: "publish_time", kind: .label, type: .int64, units: "ns",
           description: "when the message was sent"))
     }
+    if isVideo { for channel in MessageVideo.channels { add(channel) } }
     for field in profile.fields {
-      taken.insert(Self.channelName(field.field.path))
+      taken.insert(Self.channelName(field.field.path, isVideo: isVideo))
     }
     for field in profile.fields { plan(field) }
     for i in channels.indices {
@@ -51,8 +55,11 @@ struct TopicLayout {
   }
 
   /// The name of the channel of a field.
-  static func channelName(_ path: String) -> String {
-    ["time", "log_time", "publish_time"].contains(path) ? "message.\(path)" : path
+  static func channelName(_ path: String, isVideo: Bool) -> String {
+    let isTaken =
+      ["time", "log_time", "publish_time"].contains(path)
+      || (isVideo && MessageVideo.channels.contains { $0.name == path })
+    return isTaken ? "message.\(path)" : path
   }
 
   private mutating func add(_ channel: Channel) { channels.append(ChannelPlan(channel)) }
@@ -67,7 +74,8 @@ struct TopicLayout {
         ))
       return
     }
-    let name = Self.channelName(field.path)
+    if isVideo, field.path == MessageVideo.field { return }
+    let name = Self.channelName(field.path, isVideo: isVideo)
     switch field.content {
     case .unknown: empty.append(field.path)
     case .text: planText(seen, name)
@@ -177,6 +185,10 @@ struct TopicLayout {
   private mutating func planText(_ seen: FieldProfile, _ name: String) {
     let field = seen.field
     guard seen.present > 0 else { return }
+    if isVideo, field.isList || !field.shape.isEmpty || field.isJSON {
+      leftOut.append((field.path, "is a list beside a video"))
+      return
+    }
     if field.isList || !field.shape.isEmpty {
       if field.isKey, profile.names(of: field) != nil { return }
       if field.isList, seen.items == nil { return empty.append(field.path) }
@@ -197,11 +209,15 @@ struct TopicLayout {
       add(Channel(name: name, kind: .text, type: .bytes, description: "JSON"))
       return
     }
-    if let texts = seen.texts, texts.count * 2 <= profile.rows, !texts.isEmpty {
+    if let texts = seen.texts, isVideo || texts.count * 2 <= profile.rows, !texts.isEmpty {
       add(
         Channel(
           name: name, kind: .categorical, type: .int32, categories: texts,
           missing: seen.present < profile.rows ? .sentinel : .never))
+      return
+    }
+    if isVideo {
+      leftOut.append((field.path, "is text that does not repeat, beside a video"))
       return
     }
     add(

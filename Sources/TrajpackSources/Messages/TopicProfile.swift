@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackVideo
 
 /// What the times of a topic's messages have shown.
 struct TimeTrack: Sendable {
@@ -46,6 +47,10 @@ struct TopicProfile: Sendable {
   var unstamped = 0
   /// Groups whose fields have other counts than the names beside them.
   private var brokenGroups: Set<String> = []
+  /// The video whose packets its messages are; `nil` for none.
+  var video: MessageVideo?
+  /// Why its packets are no video that can be played.
+  var videoFailure: String?
   /// Parts of the types that are not read, and why.
   var leftOut: [(path: String, why: String)] = []
 
@@ -111,6 +116,40 @@ struct TopicProfile: Sendable {
     }
   }
 
+  /// Looks for the video in a message of packets, until its first keyframe is found.
+  mutating func lookForVideo(_ row: MessageRow, _ type: MessageType) {
+    guard video == nil, videoFailure == nil, MessageType.bareName(type.name) == "CompressedVideo",
+      let data = type.fields.firstIndex(where: { $0.path == MessageVideo.field }),
+      let format = type.fields.firstIndex(where: { $0.path == "format" && $0.content == .text })
+    else { return }
+    let packet = row.values[data].data.bytes
+    let name = String(decoding: row.values[format].data.bytes, as: UTF8.self)
+    guard let codec = AnnexBVideo.codec(name) else {
+      videoFailure = "its format is '\(name)'; h264 and h265 are read as video"
+      return
+    }
+    guard AnnexBVideo.isKeyframe(packet, codec: codec) else { return }
+    do throws(TrajpackError) {
+      video = MessageVideo(stream: try AnnexBVideo.stream(of: Array(packet), codec: codec))
+    } catch {
+      videoFailure = error.message
+    }
+  }
+
+  /// Whether its packets can be played in the order of its rows; else ``videoFailure`` says why not.
+  mutating func checkVideo(_ clock: MessageClock) {
+    guard types.contains(where: { MessageType.bareName($0) == "CompressedVideo" }) else { return }
+    if video == nil, videoFailure == nil { videoFailure = "none of them begins a video" }
+    if times(clock).backwards > 0 { videoFailure = "they do not come in the order of their times" }
+    if let seen = self[MessageVideo.field], seen.present < rows || seen.empty > 0 {
+      videoFailure = "some messages hold none"
+    }
+    if let formats = self["format"]?.texts, formats.count != 1 {
+      videoFailure = "they are of several formats"
+    }
+    if videoFailure != nil { video = nil }
+  }
+
   /// Takes in what another recording has shown.
   mutating func merge(_ other: TopicProfile) {
     for own in other.fields {
@@ -125,6 +164,7 @@ struct TopicProfile: Sendable {
     for encoding in other.encodings where !encodings.contains(encoding) {
       encodings.append(encoding)
     }
+    if video?.stream.codec != other.video?.stream.codec { video = nil }
     rows += other.rows
     publishDiffers = publishDiffers || other.publishDiffers
     brokenGroups.formUnion(other.brokenGroups)

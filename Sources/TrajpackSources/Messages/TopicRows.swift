@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackStore
+import TrajpackVideo
 
 /// Writes messages of a topic as packed rows of the blocks of a stream.
 final class TopicRows {
@@ -16,6 +17,8 @@ final class TopicRows {
     case texts
     case bytes
     case length(width: Int)
+    /// A packet of a video.
+    case packet
   }
 
   private struct Cell {
@@ -46,13 +49,18 @@ final class TopicRows {
   private let clock: MessageClock
   private let origin: Int64
   private var timePlace: UnsafeMutableRawPointer?
+  private var time: Int64 = 0
+  private let video: MessageVideo?
+  private var packets = MessageVideoPackets()
+  private var videoPlaces: [String: UnsafeMutableRawPointer] = [:]
   private(set) var count = 0
 
   /// Rows of a stream whose times are those of `clock` since `origin`; rows that may come out of order are sorted.
   init(
     _ schema: Schema, stream: Int, clock: MessageClock, origin: Int64, isOrdered: Bool,
-    spoolBytes: Int
+    spoolBytes: Int, video: MessageVideo?
   ) {
+    self.video = schema.streams[stream].attributes["video"]?.bool == true ? video : nil
     (self.schema, self.stream, self.clock, self.origin) = (schema, stream, clock, origin)
     blocks = schema.rowBlocks(of: stream)
     rows = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
@@ -67,6 +75,7 @@ final class TopicRows {
       case "time": timePlace = at
       case "log_time": times.append(Fixed(at: at, clock: .logTime))
       case "publish_time": times.append(Fixed(at: at, clock: .publishTime))
+      case "pts", "dts", "keyframe": videoPlaces[channel.name] = at
       default: break
       }
     }
@@ -111,7 +120,10 @@ final class TopicRows {
   private func cells(_ number: Int, _ type: MessageType) -> [Cell] {
     let field = type.fields[number]
     let laid = schema.streams[stream]
-    guard let i = laid.channel(named: TopicLayout.channelName(field.path)) else { return [] }
+    let name =
+      video != nil && field.path == MessageVideo.field
+      ? MessageVideo.packet : TopicLayout.channelName(field.path, isVideo: video != nil)
+    guard let i = laid.channel(named: name) else { return [] }
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {
       Cell(
@@ -137,6 +149,7 @@ final class TopicRows {
               categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { a, _ in a })), i)
       ]
     case .number(let from):
+      if video != nil, field.path == MessageVideo.field { return [cell(.packet, i)] }
       if channel.type == .bytes { return [cell(.bytes, i)] }
       if let names = channel.conventions.first(where: { $0.name == TopicLayout.names })?.value
         .array,
@@ -187,6 +200,7 @@ final class TopicRows {
       throw TrajpackError(
         .data, "a message has the time \(time) ns, which is too far off the others")
     }
+    self.time = since.partialValue
     timePlace?.storeBytes(of: since.partialValue.littleEndian, as: Int64.self)
     for fixed in times {
       let own = fixed.clock == .logTime ? message.logTime : message.publishTime
@@ -232,6 +246,15 @@ final class TopicRows {
       cell.at.storeBytes(of: code.littleEndian, as: Int32.self)
     case .text: try point(cell, to: bytes, keeps: true)
     case .bytes: try point(cell, to: bytes, keeps: false)
+    case .packet:
+      guard let video else { throw Self.changed }
+      let isKey = AnnexBVideo.isKeyframe(bytes, codec: video.stream.codec)
+      packets.add(bytes, at: Int64(blob.count), time: time, isKey: isKey)
+      try point(cell, to: bytes, keeps: false)
+      for name in ["pts", "dts"] {
+        videoPlaces[name]?.storeBytes(of: time.littleEndian, as: Int64.self)
+      }
+      videoPlaces["keyframe"]?.storeBytes(of: isKey ? 1 : 0, as: UInt8.self)
     case .texts:
       var list: [JSONValue] = []
       try values.texts { (text) throws(TrajpackError) in
@@ -292,6 +315,11 @@ final class TopicRows {
 
   /// The rows as a track, in the order of their times.
   func track(metadata: JSONValue) throws(TrajpackError) -> TrackDraft {
+    var members = metadata.members ?? []
+    if let video {
+      let name = schema.streams[stream].name
+      members += try packets.members(video, file: "\(name).\(video.ending)")
+    }
     if let order, zip(order, order.dropFirst()).contains(where: { $0 > $1 }) {
       // Rows of one time stay in the order in which they came.
       let places = order.indices.sorted { (order[$0], $0) < (order[$1], $1) }
@@ -300,7 +328,7 @@ final class TopicRows {
     order = nil
     guard let tick = Rational(1, 1_000_000_000) else { throw Self.changed }
     return TrackDraft(
-      stream: stream, clock: .ticks(tick), count: count, metadata: metadata,
+      stream: stream, clock: .ticks(tick), count: count, metadata: .object(members),
       rows: spools.map { .init($0) },
       bytes: schema.streams[stream].blob == nil ? nil : .spool(blob, 0..<blob.count))
   }
