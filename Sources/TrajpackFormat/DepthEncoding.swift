@@ -101,7 +101,43 @@ public struct DepthEncoding: Sendable, Equatable {
   /// The distance of each sample of so many bits, 1 to 16, times `factor`.
   public func table(bits: Int, factor: Double) -> [Float] {
     let line = line(bits: bits)
-    return (0..<1 << bits).map { Float(distance(Double($0), line) * factor) }
+    return (0..<1 << bits).map {
+      let distance = Float(distance(Double($0), line) * factor)
+      return distance.isFinite ? distance : .nan
+    }
+  }
+}
+
+extension DepthEncoding {
+  /// The encoding in words.
+  public var sentence: String {
+    func text(_ value: Double) -> String {
+      Int64(exactly: value).map { String($0) } ?? value.description
+    }
+    guard form != .unknown else { return "what its samples mean is not known" }
+    var words = [form.rawValue]
+    if let ends {
+      let (first, last) = largest == .far ? (ends.near, ends.far) : (ends.far, ends.near)
+      words.append(
+        "sample 0 is \(text(first)) and \(top.map { text($0) } ?? "the largest one") \(text(last))")
+    } else {
+      words.append("\(text(scale)) times the sample" + (offset == 0 ? "" : " plus \(text(offset))"))
+    }
+    words.append(units.map { "in \($0)" } ?? "in no known unit")
+    if !invalid.isEmpty {
+      words.append(
+        "no depth where it is "
+          + invalid.map {
+            $0.lowerBound == $0.upperBound
+              ? text($0.lowerBound) : "\(text($0.lowerBound)) to \(text($0.upperBound))"
+          }.joined(separator: ", "))
+    }
+    switch measured {
+    case .axis: words.append("along the optical axis")
+    case .ray: words.append("along the ray")
+    case nil: break
+    }
+    return words.joined(separator: ", ")
   }
 }
 

@@ -154,3 +154,27 @@ struct DepthTable: Sendable {
     }
   }
 }
+
+extension Layout {
+  /// Looks whether what is asked for as distances can be such in every shard.
+  ///
+  /// - Throws: A usage error where it is not known what the numbers mean, or nothing is depth.
+  func checkDepth(_ schemas: [Schema], _ options: LoaderOptions) throws(TrajpackError) {
+    let asked = channels.filter { $0.depth != nil }
+    if options.depth.otherwise != nil, asked.isEmpty {
+      throw TrajpackError(
+        .usage,
+        "option 'depth': no selected channel is depth; name a video or channel of depth in 'channels', or which one is by "
+          + "{pattern: unit}")
+    }
+    for channel in asked where !channel.isFrames {
+      guard let request = channel.depth else { continue }
+      for stream in schemas.flatMap(\.streams) where stream.name == channel.stream {
+        guard let own = stream.channels.first(where: { $0.name == channel.channel.name }) else {
+          continue
+        }
+        _ = try DepthConversion(request, own, "channel '\(channel.path)'")
+      }
+    }
+  }
+}
