@@ -7,6 +7,11 @@ package struct DepthRequest: Sendable, Equatable {
   /// What counts instead of what the dataset says.
   package var encoding: DepthEncoding?
 
+  /// Distances as the dataset's encoding gives them, unless something else is said.
+  package init(units: String? = nil, encoding: DepthEncoding? = nil) {
+    (self.units, self.encoding) = (units, encoding)
+  }
+
   /// The encoding that counts, and what its distances are multiplied by.
   ///
   /// - Parameter said: What the dataset says.
@@ -77,13 +82,13 @@ extension LoaderOptions {
 }
 
 /// How the numbers of a channel become distances.
-struct DepthConversion: Sendable {
-  var encoding: DepthEncoding
-  var factor: Double
-  var bits: Int
+package struct DepthConversion: Sendable {
+  private var encoding: DepthEncoding
+  private var factor: Double
+  private var bits: Int
 
   /// - Throws: A usage error where the encoding or the unit is not known, or the channel has no numbers.
-  init(
+  package init(
     _ request: DepthRequest, _ channel: Channel, _ place: String
   ) throws(TrajpackError) {
     guard channel.type != .bytes, channel.type != .bool else {
@@ -98,7 +103,8 @@ struct DepthConversion: Sendable {
     }
   }
 
-  func apply(_ x: UnsafeMutablePointer<Double>, count: Int) {
+  /// Turns numbers into distances, in place.
+  package func apply(_ x: UnsafeMutablePointer<Double>, count: Int) {
     encoding.distances(
       UnsafeMutableBufferPointer(start: x, count: count), bits: bits, factor: factor)
   }

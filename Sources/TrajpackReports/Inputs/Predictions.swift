@@ -13,7 +13,7 @@ enum Predictions {
   ///
   /// - Throws: A usage error where nothing there is a prediction.
   init(
-    _ path: String, truth ids: [String], selected: [String]
+    _ path: String, truth ids: [String], selected: [String], media: String?
   ) throws(TrajpackError) {
     guard FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
@@ -21,7 +21,7 @@ enum Predictions {
     if !Dataset.isDataset(path) { try SourceCheck.check([path]) }
     self =
       Dataset.isDataset(path)
-      ? .archive(try Archive(path))
+      ? .archive(try Archive(path, media: media))
       : .files(try PredictionFiles(path, truth: ids, selected: selected))
   }
 

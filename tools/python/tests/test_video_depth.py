@@ -248,3 +248,64 @@ def test_unprojected_windows_are_the_points(tmp_path: Path) -> None:
         np.testing.assert_allclose(got[..., 2], 3 + 0.2 * got[..., 0] + 0.1 * got[..., 1], atol=0.1)
     with pytest.raises(trajpack.UsageError, match="say how the pose is to be read"):
         tc.unproject(z, [f, f, cx, cy], (np.zeros(3), np.eye(3)))
+
+
+def evaluate(*words: object) -> dict:
+    done = subprocess.run([program(), "evaluate", *map(str, words), "--suite", "depth", "--format", "json"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    return {m["name"]: m for m in report["metrics"]}
+
+
+def errors(truth: np.ndarray, prediction: np.ndarray) -> tuple[float, float]:
+    """AbsRel and RMSE, the mean of each image's (Eigen et al. 2014)."""
+    relative, squares = [], []
+    for t, p in zip(truth, prediction, strict=True):
+        good = np.isfinite(t) & (t >= 1e-3)
+        relative.append((np.abs(t - p)[good] / t[good]).mean())
+        squares.append(np.sqrt(((t - p)[good] ** 2).mean()))
+    return float(np.mean(relative)), float(np.mean(squares))
+
+
+def test_evaluate_decodes_depth_that_is_video(world: Path, tmp_path: Path) -> None:
+    """Against predictions in a video of another encoding, and in arrays; linked and stored as chunks alike."""
+    text, encoding = ENCODINGS[0]
+    truth = convert(world / "recordings", tmp_path / "truth", "--depth", f"depth={text}")
+    wanted = [reference(s, encoding, 16) for s in samples(world)]
+    pred = tmp_path / "arrays"
+    pred.mkdir()
+    draw = np.random.default_rng(5)
+    guesses = [np.where(np.isfinite(w), w, 1) * draw.uniform(.9, 1.1, w.shape) for w in wanted]
+    for n, g in enumerate(guesses):
+        np.savez(pred / f"{n:06d}.npz", depth=g)
+    both = np.array([errors(w, g) for w, g in zip(wanted, guesses, strict=True)])
+    found = evaluate(truth, pred)
+    assert found["depth.rmse"]["unit"] == "m"
+    assert found["depth.abs_rel"]["value"] == pytest.approx(both[:, 0].mean(), rel=1e-6)
+    assert found["depth.rmse"]["value"] == pytest.approx(both[:, 1].mean(), rel=1e-6)
+
+    coarse = []
+    for n, g in enumerate(guesses):
+        folder = recording(tmp_path / "guessed" / f"{n:06d}", ROWS, n)
+        coarse.append(np.clip(np.round(g * 500 + 10), 0, 65535).astype(np.uint16))
+        write(folder / "depth.mkv", coarse[-1], "gray16le")
+    said = {"encoding": "linear", "scale": 0.002, "offset": -0.02}
+    videos = convert(tmp_path / "guessed", tmp_path / "videos", "--video", "link", "--depth",
+                     "depth=linear:scale=0.002,offset=-0.02,units=m")
+    both = np.array([errors(w, reference(c, said, 16)) for w, c in zip(wanted, coarse, strict=True)])
+    chunks = convert(world / "recordings", tmp_path / "chunks", "--depth", f"depth={text}", "--video", "depth=chunks")
+    for dataset in (truth, chunks):
+        found = evaluate(dataset, videos, "--media", tmp_path)
+        assert found["depth.abs_rel"]["value"] == pytest.approx(both[:, 0].mean(), rel=1e-5)
+        found = evaluate(dataset, videos, "--media", tmp_path, "--map", "truth=depth", "--map", "prediction=depth")
+        assert found["depth.rmse"]["value"] == pytest.approx(both[:, 1].mean(), rel=1e-5)
+
+    unsaid = convert(world / "recordings", tmp_path / "unsaid")
+    done = subprocess.run([program(), "evaluate", unsaid, pred, "--metric", "depth.errors"], capture_output=True,
+                          text=True)
+    assert done.returncode == 2 and "is not known" in done.stderr and "transcode" in done.stderr
+    other = convert(world / "recordings", tmp_path / "mm", "--depth", "depth=linear:units=mm")
+    done = subprocess.run([program(), "evaluate", truth, other, "--metric", "depth.errors"], capture_output=True,
+                          text=True)
+    assert done.returncode == 2 and "the unit of 'depth' is 'm' in the truth and 'mm'" in done.stderr
