@@ -35,7 +35,9 @@ extension DepthEncoding {
   ///
   /// - Parameter fault: What it is where the object is wrong: `.data` of a file, `.usage` of an option.
   /// - Throws: An error that names the member.
-  public init(_ json: JSONValue, at place: String, _ fault: TrajpackError.Fault) throws(TrajpackError) {
+  public init(_ json: JSONValue, at place: String, _ fault: TrajpackError.Fault)
+    throws(TrajpackError)
+  {
     func wrong(_ what: String) -> TrajpackError { TrajpackError(fault, "\(place): \(what)") }
     guard let given = json.members else { throw wrong("must be an object with 'encoding'") }
     for member in given where !Self.members.contains(member.name) {
@@ -45,7 +47,9 @@ extension DepthEncoding {
     func number(_ name: String) throws(TrajpackError) -> Double? {
       guard let value = json[name], value != .null else { return nil }
       if name == "far", value == "infinity" { return .infinity }
-      guard let number = value.double, number.isFinite else { throw wrong("'\(name)' must be a number") }
+      guard let number = value.double, number.isFinite else {
+        throw wrong("'\(name)' must be a number")
+      }
       return number
     }
     func choice<Choice: RawRepresentable & CaseIterable>(
@@ -54,7 +58,8 @@ extension DepthEncoding {
       guard let value = json[name], value != .null else { return nil }
       guard let choice = value.string.flatMap(Choice.init(rawValue:)) else {
         throw wrong(
-          "'\(name)' must be \(Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or "))")
+          "'\(name)' must be \(Choice.allCases.map { "'\($0.rawValue)'" }.joined(separator: " or "))"
+        )
       }
       return choice
     }
@@ -129,7 +134,8 @@ extension DepthEncoding {
       guard pair.count == 2, pair[0] != "encoding", json[pair[0]] == nil else {
         throw TrajpackError(
           .usage,
-          "\(option): '\(word)' is not NAME=VALUE, each name once, as linear:scale=0.001,units=m,invalid=0")
+          "\(option): '\(word)' is not NAME=VALUE, each name once, as linear:scale=0.001,units=m,invalid=0"
+        )
       }
       json.set(pair[0], try Self.value(pair[0], pair[1], option))
     }

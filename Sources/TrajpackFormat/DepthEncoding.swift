@@ -26,7 +26,12 @@ public struct DepthEncoding: Sendable, Equatable {
   }
 
   /// Which end the largest sample stands for.
-  public enum End: String, Sendable, CaseIterable { case near, far }
+  public enum End: String, Sendable, CaseIterable {
+    /// The smaller distance.
+    case near
+    /// The larger distance.
+    case far
+  }
 
   /// The distances that the first and last samples stand for.
   public struct Ends: Sendable, Equatable {
@@ -41,8 +46,9 @@ public struct DepthEncoding: Sendable, Equatable {
 
   /// How a distance follows from a sample.
   public var form: Form
-  /// The factor and what is added; of no meaning where `ends` are given.
+  /// The factor; of no meaning where `ends` are given.
   public var scale = 1.0
+  /// What is added; of no meaning where `ends` are given.
   public var offset = 0.0
   /// The distances that samples 0 and ``top`` stand for, with what is between by ``form``; `nil` where scale and offset say it.
   public var ends: Ends?
@@ -162,7 +168,8 @@ extension DepthEncoding {
     guard let units else {
       throw TrajpackError(
         .usage,
-        "\(place): its depth has no unit, so it is not '\(unit)': say it with units=, as linear:scale=0.001,units=m")
+        "\(place): its depth has no unit, so it is not '\(unit)': say it with units=, as linear:scale=0.001,units=m"
+      )
     }
     if units == unit { return 1 }
     guard let from = Self.lengths[units], let to = Self.lengths[unit] else {
@@ -179,6 +186,7 @@ extension DepthEncoding {
     TrajpackError(
       .usage,
       "\(place): what its samples mean as depth is not known, and it is not guessed: say it when converting "
-        + "(convert or transcode --depth STREAM=linear:scale=0.001,units=m,invalid=0), or give the encoding here")
+        + "(convert or transcode --depth STREAM=linear:scale=0.001,units=m,invalid=0), or give the encoding here"
+    )
   }
 }

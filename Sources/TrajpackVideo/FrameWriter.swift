@@ -77,7 +77,8 @@
           .usage,
           "a video of the pixel format '\(name)' has no plane of brightness of \(output == .gray8 ? "8" : "9 to 16") "
             + "bits, so it gives no '\(output.rawValue)': ask for '"
-            + (isGray && first.depth == 8 ? "gray8" : isGray && first.depth > 8 ? "gray16" : "rgb24") + "'")
+            + (isGray && first.depth == 8
+              ? "gray8" : isGray && first.depth > 8 ? "gray16" : "rgb24") + "'")
       }
       return facts.flags & UInt64(AV_PIX_FMT_FLAG_BE) != 0
     }

@@ -99,7 +99,9 @@ extension Info {
 
   /// Frames at which decoding may begin, and how many frames are decoded for one on average: those from the keyframe
   /// before it on.
-  private static func groups(_ track: TrackReader) throws(TrajpackError) -> (keys: Int, cost: Double) {
+  private static func groups(_ track: TrackReader) throws(TrajpackError) -> (
+    keys: Int, cost: Double
+  ) {
     guard let channel = track.stream.channel(named: "keyframe") else { return (0, 0) }
     var (keys, sum, length) = (0, 0.0, 0.0)
     try track.forEachRun { (rows) throws(TrajpackError) in

@@ -52,10 +52,11 @@ struct Transcode: Command {
         help: "The folder in which the folder that was converted lies, for linked videos."),
       .flag(
         "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-    ] + WriteOptions.depths.map { $0.lifted(\.writing) } + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
-      .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
-      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ]
+    ] + WriteOptions.depths.map { $0.lifted(\.writing) }
+      + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
+        .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
+        .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+      ]
   }
   var source = ""
   var destination = ""

@@ -39,11 +39,14 @@ extension DepthRequest {
     }
     guard value.members != nil else {
       throw reader.wrong(
-        "a unit, such as 'm', or an encoding, {\"encoding\": \"linear\", \"scale\": 0.001, \"units\": \"m\"}")
+        "a unit, such as 'm', or an encoding, {\"encoding\": \"linear\", \"scale\": 0.001, \"units\": \"m\"}"
+      )
     }
     var encoding = value
     encoding.set("to", nil)
-    if let to = value["to"], to.string == nil { throw reader.wrong("an encoding whose 'to' is a unit") }
+    if let to = value["to"], to.string == nil {
+      throw reader.wrong("an encoding whose 'to' is a unit")
+    }
     self.init(
       units: value["to"]?.string,
       encoding: try DepthEncoding(encoding, at: "option '\(option)'", .usage))

@@ -152,7 +152,8 @@ public struct TrackFrames {
         throw TrajpackError(
           .usage,
           "there is no option '\(member.name)'"
-            + Suggestion.text(for: member.name, among: ["format", "size", "crop", "layout", "depth"]))
+            + Suggestion.text(
+              for: member.name, among: ["format", "size", "crop", "layout", "depth"]))
       }
     }
     return (output, crop, depth)

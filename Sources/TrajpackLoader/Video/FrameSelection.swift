@@ -168,7 +168,9 @@ extension SelectedChannel {
   /// - Throws: A usage error where another option says otherwise.
   mutating func setDepth(_ options: LoaderOptions, isFeature: Bool) throws(TrajpackError) {
     if isFrames {
-      if channel.kind == .depth { depth = options.depth.value(stream: stream, channel: channel.name) }
+      if channel.kind == .depth {
+        depth = options.depth.value(stream: stream, channel: channel.name)
+      }
       return
     }
     guard let request = options.depth(of: stream, channel) else { return }

@@ -72,7 +72,8 @@ public final class Evaluation {
     self.predictions =
       try measuresTruth
       ? .archive(self.truth)
-      : Predictions(predictions ?? truth, truth: self.truth.ids, selected: selected, media: request.media)
+      : Predictions(
+        predictions ?? truth, truth: self.truth.ids, selected: selected, media: request.media)
     report = Report(
       version: version, request: request,
       truth: .init(

@@ -35,7 +35,8 @@ extension MetricInputBuilder {
     }
     // A video's name is its frames for depth, and never columns of packets.
     let all = truth.entries.filter { entry in
-      input.content == .depth ? entry.isFrames || truth.channel(entry)?.kind == .depth : !entry.isFrames
+      input.content == .depth
+        ? entry.isFrames || truth.channel(entry)?.kind == .depth : !entry.isFrames
     }
     var found: [Entry] = []
     var seen: Set<Entry> = []

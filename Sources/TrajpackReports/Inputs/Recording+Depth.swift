@@ -44,7 +44,8 @@ extension Recording {
       throw TrajpackError(
         .usage,
         "episode '\(id)': \(frames.count) frames of '\(entry.label)' of \(channel.shape[1]) × \(channel.shape[0]) are more "
-          + "than are evaluated at once; cut the recording (trajpack clip), or evaluate pieces of it from Python")
+          + "than are evaluated at once; cut the recording (trajpack clip), or evaluate pieces of it from Python"
+      )
     }
     let numbers = Numbers(shape: [frames.count] + channel.shape)
     var covered = [Bool](repeating: false, count: frames.count)
@@ -71,7 +72,8 @@ extension Recording {
     return (numbers, covered)
   }
 
-  private func distances(of number: Int, _ track: TrackReader) throws(TrajpackError) -> TrackFrames {
+  private func distances(of number: Int, _ track: TrackReader) throws(TrajpackError) -> TrackFrames
+  {
     let place = "episode '\(id)': stream '\(track.stream.name)'"
     guard let encoding = try track.stream.depthEncoding(), encoding.form != .unknown else {
       throw DepthEncoding.unsaid(place)
@@ -82,7 +84,8 @@ extension Recording {
 
   /// Turns rows of a channel whose encoding the dataset says into distances.
   static func makeDistances(_ values: inout [Double], of channel: Channel) throws(TrajpackError) {
-    guard channel.kind == .depth, channel.conventions.contains(where: { $0.name == DepthEncoding.member })
+    guard channel.kind == .depth,
+      channel.conventions.contains(where: { $0.name == DepthEncoding.member })
     else { return }
     let conversion = try DepthConversion(DepthRequest(), channel, "channel '\(channel.name)'")
     values.withUnsafeMutableBufferPointer { buffer in

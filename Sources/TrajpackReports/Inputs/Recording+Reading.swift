@@ -26,7 +26,8 @@ extension Recording {
     if entries.contains(where: \.isFrames) {
       var out: [(numbers: Numbers, covered: [Bool])] = []
       for entry in entries {
-        out += entry.isFrames ? [try readFrames(entry, on: frames)] : try readAnew([entry], on: frames)
+        out +=
+          entry.isFrames ? [try readFrames(entry, on: frames)] : try readAnew([entry], on: frames)
       }
       return out
     }

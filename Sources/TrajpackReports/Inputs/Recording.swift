@@ -27,7 +27,8 @@ final class Recording {
       seen.insert(label).inserted
         ? track.stream.channels.filter { $0.type != .bytes }.map {
           Entry(label: label, stream: track.stream.name, channel: $0.name)
-        } + (Self.isDepthVideo(track) ? [Entry(framesOf: track.stream.name, label: label)] : []) : []
+        } + (Self.isDepthVideo(track) ? [Entry(framesOf: track.stream.name, label: label)] : [])
+        : []
     }
   }()
 

@@ -11,6 +11,7 @@ public struct DepthMeaning: Sendable, Equatable {
   /// Whether nothing is said.
   public var isEmpty: Bool { encodings.isEmpty }
 
+  /// Whether both say the same.
   public static func == (a: Self, b: Self) -> Bool { a.json == b.json }
 
   /// By name, for the plan's digest; `nil` where nothing is said.
@@ -27,7 +28,8 @@ public struct DepthMeaning: Sendable, Equatable {
       guard parts.count == 2, !parts[0].isEmpty else {
         throw TrajpackError(
           .usage,
-          "--depth: '\(word)' is not STREAM=ENCODING, as depth=linear:scale=0.001,units=m,invalid=0")
+          "--depth: '\(word)' is not STREAM=ENCODING, as depth=linear:scale=0.001,units=m,invalid=0"
+        )
       }
       guard !encodings.contains(where: { $0.name == parts[0] }) else {
         throw TrajpackError(.usage, "--depth: '\(parts[0])' is given twice")

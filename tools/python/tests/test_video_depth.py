@@ -201,7 +201,8 @@ def test_rows_of_depth_are_distances_too(tmp_path: Path) -> None:
     fine[fine < .1] = np.nan
     np.savez(tmp_path / "run.npz", depth=coarse, depth_fine=fine, x=np.arange(8.0))
     subprocess.run([program(), "convert", tmp_path / "run.npz", tmp_path / "ds", "--quiet", "--rate", "10",
-                    "--leading-axis", "time", "--kind", "depth=depth", "--kind", "depth_fine=depth", "--unit", "depth_fine=m"], check=True)
+                    "--leading-axis", "time", "--kind", "depth=depth", "--kind", "depth_fine=depth", "--unit",
+                    "depth_fine=m"], check=True)
     plain = trajpack.open(tmp_path / "ds")
     stream = next(iter(plain.streams))
     subprocess.run([program(), "transcode", tmp_path / "ds", tmp_path / "said", "--quiet", "--depth",
@@ -222,7 +223,7 @@ def test_rows_of_depth_are_distances_too(tmp_path: Path) -> None:
 
 
 def test_unprojected_windows_are_the_points(tmp_path: Path) -> None:
-    """Points of the world are projected to depth; what the window's cut and scaled depth gives back lies on their plane."""
+    """Depth of a plane, by z and by distance; the points of the window's cut and scaled depth lie on the plane."""
     rows = 6
     folder = recording(tmp_path / "recordings" / "a", rows)
     f, cx, cy = 18.0, 9.5, 5.5
