@@ -73,7 +73,7 @@ public final class Evaluation {
       try measuresTruth
       ? .archive(self.truth)
       : Predictions(
-        predictions ?? truth, truth: self.truth.ids, selected: selected, media: request.media)
+        predictions ?? truth, truth: self.truth, selected: selected, media: request.media)
     report = Report(
       version: version, request: request,
       truth: .init(

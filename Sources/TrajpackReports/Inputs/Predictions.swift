@@ -13,7 +13,7 @@ enum Predictions {
   ///
   /// - Throws: A usage error where nothing there is a prediction.
   init(
-    _ path: String, truth ids: [String], selected: [String], media: String?
+    _ path: String, truth: Archive, selected: [String], media: String?
   ) throws(TrajpackError) {
     guard FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
@@ -22,7 +22,11 @@ enum Predictions {
     self =
       Dataset.isDataset(path)
       ? .archive(try Archive(path, media: media))
-      : .files(try PredictionFiles(path, truth: ids, selected: selected))
+      : .files(
+        try PredictionFiles(path, truth: truth.ids, selected: selected) {
+          (id) throws(TrajpackError) in
+          try truth.recording(id).tracks.map(\.label)
+        })
   }
 
   /// What it is: `archive` or `files`.
