@@ -134,6 +134,7 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   // Only TLS says whether HTTP/2 is spoken, so that waiting for that may pay.
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, (long)is_secure);
   if (request->uses_netrc) curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_OPTIONAL);
+  if (request->is_direct) curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
   if (request->authorities) curl_easy_setopt(easy, CURLOPT_CAINFO, request->authorities);
   if (request->user) curl_easy_setopt(easy, CURLOPT_USERNAME, request->user);
   if (request->password) curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);

@@ -25,6 +25,7 @@ typedef struct {
   long total_milliseconds;
   int follows;            // whether redirects are followed
   int uses_netrc;         // whether ~/.netrc may name user and password
+  int is_direct;          // whether no proxy is used
   const char *authorities;  // a file of certificates; NULL for the system's
   void *owner;
 } tpr_request;

@@ -36,6 +36,11 @@ final class CredentialChain: Sendable {
     forget()
   }
 
+  /// Whether looking again may find others: what is written in the environment stays.
+  var canRenew: Bool {
+    provider.withLock { $0 != nil } || (!isAnonymous && Self.environment() == nil)
+  }
+
   /// Makes the next request look again: what was found is refused.
   func forget() { kept.withLock { $0 = nil } }
 

@@ -158,6 +158,7 @@ final class HTTPClient: @unchecked Sendable {
     request.total_milliseconds = exchange.totalMilliseconds
     request.follows = exchange.followsRedirects ? 1 : 0
     request.uses_netrc = exchange.usesNetrc ? 1 : 0
+    request.is_direct = exchange.isDirect ? 1 : 0
     request.into = exchange.into.baseAddress
     request.capacity = exchange.into.count
     let owner = Unmanaged.passRetained(exchange)

@@ -17,6 +17,8 @@ final class HTTPExchange: @unchecked Sendable {
   let into: UnsafeMutableRawBufferPointer
   var followsRedirects = true
   var usesNetrc = false
+  /// Whether no proxy is used.
+  var isDirect = false
   /// The most attempts; `nil` for the settings'.
   var mostAttempts: Int?
   var connectMilliseconds = 10_000
@@ -72,11 +74,8 @@ struct HTTPAnswer: Sendable {
   /// The code of an error of S3: "AccessDenied"; empty for none.
   var errorCode: String {
     if let code = headers["x-error-code"] { return code }
-    guard let start = text.range(of: "<Code>"), let end = text.range(of: "</Code>"),
-      start.upperBound <= end.lowerBound
-    else { return "" }
-    let code = text[start.upperBound..<end.lowerBound]
-    return code.utf8.count <= 64 && code.utf8.allSatisfy { $0 >= 0x21 && $0 < 0x7F } ? String(code) : ""
+    let code = XMLText.first("Code", in: text) ?? ""
+    return code.utf8.count <= 64 && code.utf8.allSatisfy { $0 >= 0x21 && $0 < 0x7F } ? code : ""
   }
 
   /// Whether another attempt may succeed.
@@ -88,18 +87,5 @@ struct HTTPAnswer: Sendable {
     case 400: return errorCode == "RequestTimeout"
     default: return false
     }
-  }
-}
-
-extension String {
-  /// Where a text begins and ends in it.
-  fileprivate func range(of text: String) -> Range<String.Index>? {
-    let (own, other) = (Array(utf8), Array(text.utf8))
-    guard own.count >= other.count else { return nil }
-    for i in 0...own.count - other.count where own[i..<i + other.count].elementsEqual(other) {
-      let start = utf8.index(utf8.startIndex, offsetBy: i)
-      return start..<utf8.index(start, offsetBy: other.count)
-    }
-    return nil
   }
 }
