@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { MOST_HEADERS = 16 << 10, MOST_TEXT = 4 << 10, SPARE = 64 };
 
@@ -12,8 +13,9 @@ struct tpr_transfer {
   struct curl_slist *headers;
   tpr_request request;
   size_t received, header_bytes, text_bytes;
-  int overflows;
-  CURLcode code;
+  int overflows, stalls;
+  curl_off_t moved;
+  time_t moved_at;
   char answer_headers[MOST_HEADERS + 1];
   char text[MOST_TEXT + 1];
   char why[CURL_ERROR_SIZE];
@@ -82,6 +84,25 @@ static size_t take_body(char *bytes, size_t size, size_t count, void *of) {
   return length;
 }
 
+static time_t seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
+// libcurl's own limit looks at the speed of the last five seconds, so that it comes later.
+static int watch(void *of, curl_off_t total, curl_off_t down, curl_off_t total_up, curl_off_t up) {
+  tpr_transfer *transfer = of;
+  (void)total, (void)total_up;
+  time_t now = seconds();
+  if (down + up != transfer->moved || !transfer->moved_at) {
+    transfer->moved = down + up;
+    transfer->moved_at = now;
+  }
+  transfer->stalls = now - transfer->moved_at > transfer->request.stalled_seconds;
+  return transfer->stalls;
+}
+
 static tpr_transfer *make(tpr_multi *multi) {
   tpr_transfer *transfer = multi->spare;
   if (transfer) {
@@ -105,7 +126,8 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   int is_secure = !strncmp(request->url, "https://", 8);
   transfer->request = *request;
   transfer->received = transfer->header_bytes = transfer->text_bytes = 0;
-  transfer->overflows = 0;
+  transfer->overflows = transfer->stalls = 0;
+  transfer->moved = transfer->moved_at = 0;
   transfer->why[0] = 0;
   transfer->headers = NULL;
   for (const char *const *header = request->headers; *header; header++)
@@ -122,6 +144,9 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
   curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 128L << 10);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, request->connect_milliseconds);
+  curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, watch);
+  curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
   curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, request->stalled_seconds);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, request->total_milliseconds);
@@ -188,7 +213,8 @@ tpr_transfer *tpr_next(tpr_multi *multi, tpr_answer *answer) {
         .headers = transfer->answer_headers,
         .url = url ? url : "",
         .text = transfer->text,
-        .why = !code ? "" : transfer->why[0] ? transfer->why : curl_easy_strerror(code),
+        .why = transfer->stalls  ? "no byte came for too long (TRAJPACK_HTTP_TIMEOUT)"
+               : !code           ? "" : transfer->why[0] ? transfer->why : curl_easy_strerror(code),
     };
     return transfer;
   }
@@ -225,6 +251,7 @@ int tpr_is_transient(int code) {
   case CURLE_HTTP2:
   case CURLE_HTTP2_STREAM:
   case CURLE_WEIRD_SERVER_REPLY:
+  case CURLE_ABORTED_BY_CALLBACK:
   case CURLE_BAD_CONTENT_ENCODING: return 1;
   default: return 0;
   }

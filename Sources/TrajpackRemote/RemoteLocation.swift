@@ -26,7 +26,9 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
   ///
   /// - Throws: A usage error where it has no host or bucket, or is plain HTTP to another machine.
   public init(_ text: String) throws(TrajpackError) {
-    guard let scheme = Scheme.allCases.first(where: { text.utf8.starts(with: "\($0.rawValue)://".utf8) })
+    guard
+      let scheme = Scheme.allCases.first(where: { text.utf8.starts(with: "\($0.rawValue)://".utf8) }
+      )
     else { throw TrajpackError(.usage, "\(text): is no remote path") }
     self.scheme = scheme
     var rest = Substring(text).dropFirst(scheme.rawValue.count + 3)
@@ -39,7 +41,8 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     let end = rest.firstIndex(of: "/") ?? rest.endIndex
     var authority = rest[..<end]
     if isWeb, let at = authority.lastIndex(of: "@") {
-      let parts = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+      let parts = authority[..<at].split(
+        separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
       secrets.user = PercentEncoding.decode(String(parts[0]))
       secrets.password = parts.count > 1 ? PercentEncoding.decode(String(parts[1])) : ""
       authority = authority[authority.index(after: at)...]

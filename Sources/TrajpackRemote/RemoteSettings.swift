@@ -17,7 +17,9 @@ struct RemoteSettings: Sendable {
   static var current: RemoteSettings {
     var settings = RemoteSettings()
     func number(_ name: String, _ range: ClosedRange<Int>, _ value: inout Int) {
-      if let text = Self.variable(name), let found = Int(text), range.contains(found) { value = found }
+      if let text = Self.variable(name), let found = Int(text), range.contains(found) {
+        value = found
+      }
     }
     number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
     number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)

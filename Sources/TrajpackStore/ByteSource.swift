@@ -31,17 +31,21 @@ public enum ByteSources {
 }
 
 extension RemoteFile: ByteSource {
+  /// Begins to bring ranges of bytes.
   public func fetch(_ ranges: [Range<Int>]) -> RemoteFetch? {
     let all: RemoteFetch = fetch(ranges)
     return all
   }
   /// Its ETag says that it is the same.
   public func recognise(header bytes: [UInt8]) {}
+  /// Lets go its first bytes.
   public func didOpen() { releaseHead() }
 }
 
 extension LocalFile: ByteSource {
+  /// Nothing: its bytes are at hand.
   public func fetch(_ ranges: [Range<Int>]) -> RemoteFetch? { nil }
+  /// Nothing is kept.
   public func didOpen() {}
 }
 

@@ -11,7 +11,8 @@ struct AWSProfile: Sendable {
   ///
   /// - Throws: A usage error where the named one is not there.
   static func current() throws(TrajpackError) -> AWSProfile? {
-    let named = RemoteSettings.variable("AWS_PROFILE") ?? RemoteSettings.variable("AWS_DEFAULT_PROFILE")
+    let named =
+      RemoteSettings.variable("AWS_PROFILE") ?? RemoteSettings.variable("AWS_DEFAULT_PROFILE")
     let profile = profile(named ?? "default")
     guard profile != nil || named == nil else {
       throw TrajpackError(
@@ -26,8 +27,10 @@ struct AWSProfile: Sendable {
   static func profile(_ name: String) -> AWSProfile? {
     let home = RemoteSettings.variable("HOME") ?? ""
     let config = RemoteSettings.variable("AWS_CONFIG_FILE") ?? "\(home)/.aws/config"
-    let shared = RemoteSettings.variable("AWS_SHARED_CREDENTIALS_FILE") ?? "\(home)/.aws/credentials"
-    let first = section(name == "default" ? [name, "profile \(name)"] : ["profile \(name)"], config)
+    let shared =
+      RemoteSettings.variable("AWS_SHARED_CREDENTIALS_FILE") ?? "\(home)/.aws/credentials"
+    let first = section(
+      name == "default" ? [name, "profile \(name)"] : ["profile \(name)"], config)
     let second = section([name], shared)
     guard first != nil || second != nil else { return nil }
     return AWSProfile(
@@ -49,7 +52,8 @@ struct AWSProfile: Sendable {
         if isInside, found == nil { found = [:] }
         continue
       }
-      guard isInside, line.first?.isWhitespace != true, let equals = trimmed.firstIndex(of: "=") else { continue }
+      guard isInside, line.first?.isWhitespace != true, let equals = trimmed.firstIndex(of: "=")
+      else { continue }
       let name = trimmed[..<equals].trimmed.lowercased()
       found?[name] = trimmed[trimmed.index(after: equals)...].trimmed
     }

@@ -89,7 +89,9 @@ final class CredentialChain: Sendable {
 
   private static func look() throws(TrajpackError) -> AWSCredentials? {
     if let found = try WebIdentity.credentials(nil) { return found }
-    if let profile = try AWSProfile.current(), let found = try credentials(of: profile) { return found }
+    if let profile = try AWSProfile.current(), let found = try credentials(of: profile) {
+      return found
+    }
     if let found = try ContainerCredentials.credentials() { return found }
     return try InstanceMetadata.credentials()
   }
@@ -97,7 +99,8 @@ final class CredentialChain: Sendable {
   private static func credentials(of profile: AWSProfile) throws(TrajpackError) -> AWSCredentials? {
     let source = "the profile '\(profile.name)'"
     if let key = profile["aws_access_key_id"], let secret = profile["aws_secret_access_key"] {
-      return AWSCredentials(key: key, secret: secret, token: profile["aws_session_token"], source: source)
+      return AWSCredentials(
+        key: key, secret: secret, token: profile["aws_session_token"], source: source)
     }
     if let found = try WebIdentity.credentials(profile) { return found }
     if let command = profile["credential_process"] {

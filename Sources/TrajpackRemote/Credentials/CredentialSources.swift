@@ -3,9 +3,13 @@ import TrajpackFormat
 
 /// The output of the program that a profile names as `credential_process`.
 enum CredentialProcess {
-  static func credentials(_ command: String, _ source: String) throws(TrajpackError) -> AWSCredentials {
+  static func credentials(_ command: String, _ source: String) throws(TrajpackError)
+    -> AWSCredentials
+  {
     let service = "'credential_process' of \(source)"
-    guard let pipe = popen(command, "re") else { throw .init(.machine, "\(service) cannot be started") }
+    guard let pipe = popen(command, "re") else {
+      throw .init(.machine, "\(service) cannot be started")
+    }
     var output: [UInt8] = []
     var buffer = [UInt8](repeating: 0, count: 4096)
     while output.count < 1 << 20 {
@@ -15,7 +19,9 @@ enum CredentialProcess {
     }
     let status = pclose(pipe)
     guard status == 0 else {
-      throw TrajpackError(.machine, "\(service) failed (it ended with status \(status >> 8 & 255)); run it by hand to see why")
+      throw TrajpackError(
+        .machine,
+        "\(service) failed (it ended with status \(status >> 8 & 255)); run it by hand to see why")
     }
     return try CredentialRequest.credentials(json: String(decoding: output, as: UTF8.self), service)
   }
@@ -29,7 +35,9 @@ enum WebIdentity {
     let role: String?
     let session: String?
     if let profile {
-      (file, role, session) = (profile["web_identity_token_file"], profile["role_arn"], profile["role_session_name"])
+      (file, role, session) = (
+        profile["web_identity_token_file"], profile["role_arn"], profile["role_session_name"]
+      )
     } else {
       file = RemoteSettings.variable("AWS_WEB_IDENTITY_TOKEN_FILE")
       role = RemoteSettings.variable("AWS_ROLE_ARN")
@@ -52,11 +60,15 @@ enum WebIdentity {
     let text = try CredentialRequest.text(
       endpoint.hasSuffix("/") ? endpoint : "\(endpoint)/", service, method: "POST",
       headers: ["Content-Type: application/x-www-form-urlencoded"], body: form)
-    guard let key = XMLText.first("AccessKeyId", in: text), let secret = XMLText.first("SecretAccessKey", in: text)
-    else { throw TrajpackError(.machine, "\(service): the answer has no AccessKeyId and SecretAccessKey") }
+    guard let key = XMLText.first("AccessKeyId", in: text),
+      let secret = XMLText.first("SecretAccessKey", in: text)
+    else {
+      throw TrajpackError(.machine, "\(service): the answer has no AccessKeyId and SecretAccessKey")
+    }
     return AWSCredentials(
       key: key, secret: secret, token: XMLText.first("SessionToken", in: text),
-      expiration: XMLText.first("Expiration", in: text).flatMap(CredentialRequest.seconds), source: service)
+      expiration: XMLText.first("Expiration", in: text).flatMap(CredentialRequest.seconds),
+      source: service)
   }
 }
 
@@ -70,7 +82,8 @@ enum ContainerCredentials {
       let rest = full.hasPrefix("http://") ? full.dropFirst(7) : ""
       let host = String(rest.prefix { $0 != "/" })
       let known = ["169.254.170.2", "169.254.170.23", "[fd00:ec2::23]"]
-      guard full.hasPrefix("https://") || RemoteLocation.isLoopback(host) || known.contains(host) else {
+      guard full.hasPrefix("https://") || RemoteLocation.isLoopback(host) || known.contains(host)
+      else {
         throw TrajpackError(
           .usage,
           "AWS_CONTAINER_CREDENTIALS_FULL_URI is plain http:// to another machine, which would read the token; use "
@@ -86,11 +99,13 @@ enum ContainerCredentials {
     if let file = RemoteSettings.variable("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE") {
       token = SmallFile.text(file)?.trimmed
       guard token != nil else {
-        throw TrajpackError(.usage, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(file) cannot be read")
+        throw TrajpackError(
+          .usage, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: \(file) cannot be read")
       }
     }
     if let token { headers.append("Authorization: \(token)") }
-    let text = try CredentialRequest.text(url, service, headers: headers, isDirect: url.hasPrefix("http://"))
+    let text = try CredentialRequest.text(
+      url, service, headers: headers, isDirect: url.hasPrefix("http://"))
     return try CredentialRequest.credentials(json: text, service)
   }
 }
@@ -104,7 +119,8 @@ enum InstanceMetadata {
     while base.hasSuffix("/") { base.removeLast() }
     let service = "the machine's role (instance metadata)"
     let token = try CredentialRequest.answer(
-      "\(base)/latest/api/token", method: "PUT", headers: ["X-aws-ec2-metadata-token-ttl-seconds: 21600"],
+      "\(base)/latest/api/token", method: "PUT",
+      headers: ["X-aws-ec2-metadata-token-ttl-seconds: 21600"],
       attempts: 1, connectMilliseconds: 1000, isDirect: true)
     // No machine of EC2, or one that offers nothing.
     guard token.answer.isSuccess else {
@@ -116,11 +132,14 @@ enum InstanceMetadata {
     let roles = try CredentialRequest.answer(
       place, headers: headers, attempts: 3, connectMilliseconds: 1000, isDirect: true)
     if roles.answer.status == 404 { return nil }
-    guard roles.answer.isSuccess, let role = roles.text.split(separator: "\n").first?.trimmed, !role.isEmpty else {
+    guard roles.answer.isSuccess, let role = roles.text.split(separator: "\n").first?.trimmed,
+      !role.isEmpty
+    else {
       throw CredentialRequest.refused(service, roles.answer)
     }
     let text = try CredentialRequest.text(
-      place + PercentEncoding.encode(role), service, headers: headers, connectMilliseconds: 1000, isDirect: true)
+      place + PercentEncoding.encode(role), service, headers: headers, connectMilliseconds: 1000,
+      isDirect: true)
     return try CredentialRequest.credentials(json: text, service)
   }
 }
@@ -136,7 +155,9 @@ enum XMLText {
     let (open, close) = (Array("<\(name)>".utf8), Array("</\(name)>".utf8))
     var found: [String] = []
     var at = 0
-    while let start = find(open, bytes, from: at), let end = find(close, bytes, from: start + open.count) {
+    while let start = find(open, bytes, from: at),
+      let end = find(close, bytes, from: start + open.count)
+    {
       found.append(unescape(String(decoding: bytes[start + open.count..<end], as: UTF8.self)))
       at = end + close.count
     }
@@ -164,7 +185,8 @@ enum XMLText {
       case "amp": out += "&"
       case let other:
         let digits = other.dropFirst(other.hasPrefix("#x") ? 2 : 1)
-        let number = UInt32(digits, radix: other.hasPrefix("#x") ? 16 : 10).flatMap(Unicode.Scalar.init)
+        let number = UInt32(digits, radix: other.hasPrefix("#x") ? 16 : 10).flatMap(
+          Unicode.Scalar.init)
         out += other.hasPrefix("#") ? number.map { String($0) } ?? "" : String(rest[start...end])
       }
       rest = rest[rest.index(after: end)...]

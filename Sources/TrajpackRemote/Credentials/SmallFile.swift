@@ -8,11 +8,14 @@ enum SmallFile {
     guard file >= 0 else { return nil }
     defer { close(file) }
     var bytes = [UInt8](repeating: 0, count: 1 << 20)
-    var filled = 0
-    while filled < bytes.count {
-      let count = bytes.withUnsafeMutableBytes { read(file, $0.baseAddress! + filled, $0.count - filled) }
-      guard count > 0 else { break }
-      filled += count
+    let filled = bytes.withUnsafeMutableBytes { buffer in
+      var filled = 0
+      while filled < buffer.count, let start = buffer.baseAddress {
+        let count = read(file, start + filled, buffer.count - filled)
+        guard count > 0 else { break }
+        filled += count
+      }
+      return filled
     }
     return String(decoding: bytes[..<filled], as: UTF8.self)
   }

@@ -45,7 +45,8 @@ final class HTTPClient: @unchecked Sendable {
   private init() throws(TrajpackError) {
     var message = [CChar](repeating: 0, count: 1024)
     guard tpr_load(&message, message.count) != 0 else {
-      throw TrajpackError(.machine, message.withUnsafeBufferPointer { String(cString: $0.baseAddress!) })
+      let text = message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+      throw TrajpackError(.machine, String(decoding: text, as: UTF8.self))
     }
     settings = RemoteSettings.current
     guard let multi = tpr_multi_new(settings.connections) else {
@@ -69,7 +70,9 @@ final class HTTPClient: @unchecked Sendable {
   }
 
   private static func stopAtExit() {
-    guard let client = current.withLock({ $0 }), client.generation == tp_fork_generation() else { return }
+    guard let client = current.withLock({ $0 }), client.generation == tp_fork_generation() else {
+      return
+    }
     client.lock.locked { client.isStopped = true }
     tpr_wake(client.multi)
     if pthread_equal(pthread_self(), client.thread) == 0 { pthread_join(client.thread, nil) }
@@ -167,7 +170,8 @@ final class HTTPClient: @unchecked Sendable {
     let user = exchange.signing?.key ?? exchange.user?.name
     let password = exchange.signing?.secret ?? exchange.user?.password
     let texts = CTexts(
-      [exchange.url, exchange.method, signing, user, password, settings.authorities], exchange.headers)
+      [exchange.url, exchange.method, signing, user, password, settings.authorities],
+      exchange.headers)
     request.url = texts[0]
     request.method = texts[1]
     request.signing = texts[2]

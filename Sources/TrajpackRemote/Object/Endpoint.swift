@@ -1,3 +1,4 @@
+import Synchronization
 import TrajpackFormat
 
 /// Where the object of a location is asked for, and with what proof of who asks.
@@ -8,11 +9,13 @@ struct Endpoint: Sendable {
   var user: (name: String, password: String)?
   var followsRedirects = true
   var usesNetrc = false
+  /// The region that a bucket is asked for in.
+  var region: String?
   /// Which credentials were used, for errors.
   var identity = ""
 
   /// - Throws: What keeps the credentials from being found.
-  init(_ location: RemoteLocation, region: String? = nil) throws(TrajpackError) {
+  init(_ location: RemoteLocation) throws(TrajpackError) {
     switch location.scheme {
     case .http, .https:
       let secrets = location.secrets
@@ -32,7 +35,8 @@ struct Endpoint: Sendable {
       identity = headers.isEmpty ? "no token (HF_TOKEN) was given" : "with the token of the Hub"
     case .s3:
       let store = try S3Settings.current()
-      let region = region ?? store.region
+      let region = S3Settings.region(of: location.authority) ?? store.region
+      self.region = region
       url = store.url(bucket: location.authority, key: location.path, region: region)
       headers.append("x-amz-content-sha256: UNSIGNED-PAYLOAD")
       followsRedirects = false
@@ -42,7 +46,8 @@ struct Endpoint: Sendable {
         identity = "with the credentials of \(credentials.source)"
       } else {
         headers = []
-        identity = CredentialChain.shared.isAnonymous ? "without credentials" : CredentialChain.noneFound
+        identity =
+          CredentialChain.shared.isAnonymous ? "without credentials" : CredentialChain.noneFound
       }
     }
   }
@@ -63,6 +68,12 @@ struct S3Settings: Sendable {
   /// Another server than Amazon's.
   var endpoint: String?
 
+  /// Regions that buckets have named themselves.
+  private static let regions = Mutex<[String: String]>([:])
+
+  static func keep(region: String, of bucket: String) { regions.withLock { $0[bucket] = region } }
+  static func region(of bucket: String) -> String? { regions.withLock { $0[bucket] } }
+
   static func current() throws(TrajpackError) -> S3Settings {
     let profile = try AWSProfile.current()
     let endpoint =
@@ -71,8 +82,14 @@ struct S3Settings: Sendable {
     let region =
       RemoteSettings.variable("AWS_REGION") ?? RemoteSettings.variable("AWS_DEFAULT_REGION")
       ?? profile?["region"] ?? "us-east-1"
-    guard region.utf8.allSatisfy({ $0 == 0x2D || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0) })
-    else { throw TrajpackError(.usage, "'\(region)' is no region of S3; set AWS_REGION, such as us-east-1") }
+    guard
+      region.utf8.allSatisfy({
+        $0 == 0x2D || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0)
+      })
+    else {
+      throw TrajpackError(
+        .usage, "'\(region)' is no region of S3; set AWS_REGION, such as us-east-1")
+    }
     if let endpoint, !endpoint.hasPrefix("https://"), !endpoint.hasPrefix("http://") {
       throw TrajpackError(.usage, "AWS_ENDPOINT_URL: '\(endpoint)' is no https:// or http:// URL")
     }
@@ -98,7 +115,9 @@ enum HubToken {
   static var current: String? {
     if let token = RemoteSettings.variable("HF_TOKEN") { return token }
     let home = RemoteSettings.variable("HOME") ?? ""
-    let cache = RemoteSettings.variable("HF_HOME") ?? "\(RemoteSettings.variable("XDG_CACHE_HOME") ?? "\(home)/.cache")/huggingface"
+    let cache =
+      RemoteSettings.variable("HF_HOME")
+      ?? "\(RemoteSettings.variable("XDG_CACHE_HOME") ?? "\(home)/.cache")/huggingface"
     let path = RemoteSettings.variable("HF_TOKEN_PATH") ?? "\(cache)/token"
     guard let text = SmallFile.text(path) else { return nil }
     let token = text.trimmed

@@ -21,34 +21,52 @@ extension RemoteFile {
     }
     guard answer.code == 0 else {
       return TrajpackError(
-        .machine, "\(location): \(what) cannot be read\(tries): \(answer.why.lowercasedFirst); check the network and the address")
+        .machine,
+        "\(location): \(what) cannot be read\(tries): \(answer.why.lowercasedFirst); check the network and the address"
+      )
     }
     let code = answer.errorCode
     let status = code.isEmpty ? "status \(answer.status)" : "status \(answer.status), \(code)"
     switch (answer.status, code) {
     case (_, "NoSuchBucket"):
-      return TrajpackError(.usage, "\(location): there is no bucket '\(location.authority)' (\(status)); check the name and the endpoint")
+      return TrajpackError(
+        .usage,
+        "\(location): there is no bucket '\(location.authority)' (\(status)); check the name and the endpoint"
+      )
     case (404, _), (410, _):
       return TrajpackError(.usage, "\(location): does not exist (\(status)\(identity))")
     case (_, "RequestTimeTooSkewed"):
-      return TrajpackError(.machine, "\(location): the server refuses the time of this machine's clock (\(status)); set the clock")
+      return TrajpackError(
+        .machine,
+        "\(location): the server refuses the time of this machine's clock (\(status)); set the clock"
+      )
     case (_, "SignatureDoesNotMatch"), (_, "InvalidAccessKeyId"):
       return TrajpackError(
-        .usage, "\(location): the access key or its secret is wrong (\(status)\(identity)); check them, the region and the endpoint")
+        .usage,
+        "\(location): the access key or its secret is wrong (\(status)\(identity)); check them, the region and the endpoint"
+      )
     case (_, "ExpiredToken"), (_, "TokenRefreshRequired"), (_, "InvalidToken"):
-      return TrajpackError(.usage, "\(location): the credentials have expired (\(status)\(identity)); have new ones")
+      return TrajpackError(
+        .usage, "\(location): the credentials have expired (\(status)\(identity)); have new ones")
     case (401, _), (403, _):
       return TrajpackError(
-        .usage, "\(location): access is denied (\(status)\(identity)), or there is no such object; check the credentials and the path")
-    case (301, _), (307, _), (400, "AuthorizationHeaderMalformed"), (400, "IllegalLocationConstraintException"):
+        .usage,
+        "\(location): access is denied (\(status)\(identity)), or there is no such object; check the credentials and the path"
+      )
+    case (301, _), (307, _), (400, "AuthorizationHeaderMalformed"),
+      (400, "IllegalLocationConstraintException"):
       return TrajpackError(
         .usage, "\(location): the bucket is in another region (\(status)); set AWS_REGION to it")
     case (206, _):
       return TrajpackError(
-        .machine, "\(location): the server answered \(what) with other bytes\(tries); check the server, or a proxy before it")
+        .machine,
+        "\(location): the server answered \(what) with other bytes\(tries); check the server, or a proxy before it"
+      )
     default:
       return TrajpackError(
-        .machine, "\(location): \(what) cannot be read\(tries): the server answers with \(status)\(identity); try again later")
+        .machine,
+        "\(location): \(what) cannot be read\(tries): the server answers with \(status)\(identity); try again later"
+      )
     }
   }
 }

@@ -28,7 +28,11 @@ public final class RemoteFetch: Sendable {
     var (low, high) = (0, spans.count)
     while low < high {
       let middle = (low + high) / 2
-      if spans[middle].range.upperBound <= range.lowerBound { low = middle + 1 } else { high = middle }
+      if spans[middle].range.upperBound <= range.lowerBound {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     guard low < spans.count, spans[low].range.lowerBound <= range.lowerBound,
       range.upperBound <= spans[low].range.upperBound
@@ -114,7 +118,9 @@ final class RemotePart: @unchecked Sendable {
           set(.pending)
           file.send([self])
         } else {
-          set(.refused(file.error(answer, request, "bytes \(range.lowerBound) to \(range.upperBound)")))
+          set(
+            .refused(
+              file.error(answer, request, "bytes \(range.lowerBound) to \(range.upperBound)")))
         }
         lock.lock()
       }

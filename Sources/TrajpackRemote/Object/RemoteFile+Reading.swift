@@ -24,12 +24,14 @@ extension RemoteFile {
   private struct Weak: Sendable { weak var file: RemoteFile? }
 
   /// Fills `buffer` from byte `offset` on. What is read in order is brought in larger parts, some ahead.
-  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+  public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
+  {
     guard buffer.count > 0 else { return }
     let range = offset..<offset + buffer.count
     guard offset >= 0, range.upperBound <= length else {
       throw TrajpackError(
-        .data, "\(path): bytes \(offset) to \(range.upperBound) lie outside the file, which has \(length)")
+        .data,
+        "\(path): bytes \(offset) to \(range.upperBound) lie outside the file, which has \(length)")
     }
     if copyHead(range, into: buffer) { return }
     guard let fetches = paging(range) else {

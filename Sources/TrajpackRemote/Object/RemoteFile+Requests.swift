@@ -10,7 +10,7 @@ extension RemoteFile {
     let now = state.withLock { $0 }
     do throws(TrajpackError) {
       client = try HTTPClient.shared()
-      endpoint = now.resolved == nil ? try Endpoint(location, region: now.region) : nil
+      endpoint = now.resolved == nil ? try Endpoint(location) : nil
     } catch {
       for part in parts { part.refuse(error) }
       return
@@ -21,10 +21,13 @@ extension RemoteFile {
         endpoint?.apply(to: exchange)
         part.request = Request(
           usesResolved: endpoint == nil, identity: endpoint?.identity ?? "",
-          region: endpoint?.signing?.region ?? now.region)
-        exchange.headers.append("Range: bytes=\(part.range.lowerBound)-\(part.range.upperBound - 1)")
+          region: endpoint?.region)
+        exchange.headers.append(
+          "Range: bytes=\(part.range.lowerBound)-\(part.range.upperBound - 1)")
         // The first place of a redirect may know the object by another tag.
-        if tag.hasPrefix("\""), endpoint == nil || !now.redirects { exchange.headers.append("If-Match: \(tag)") }
+        if tag.hasPrefix("\""), endpoint == nil || !now.redirects {
+          exchange.headers.append("If-Match: \(tag)")
+        }
         exchange.judge = { [self] in judge($0, part.range) }
         let url = exchange.url
         exchange.done = { [self] answer in
@@ -82,7 +85,7 @@ extension RemoteFile {
     if [301, 307, 400].contains(answer.status), let region = answer.headers["x-amz-bucket-region"],
       region != request.region
     {
-      state.region = region
+      S3Settings.keep(region: region, of: location.authority)
       return true
     }
     if ["ExpiredToken", "TokenRefreshRequired", "InvalidToken"].contains(answer.errorCode)

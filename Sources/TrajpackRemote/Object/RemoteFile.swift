@@ -19,8 +19,6 @@ public final class RemoteFile: Sendable {
     var resolved: String?
     /// Whether redirects were seen.
     var redirects = false
-    /// The region of the bucket, where it is another one than the settings say.
-    var region: String?
   }
 
   /// How a request was made.
@@ -86,13 +84,17 @@ private struct Opening: ~Copyable {
   mutating func answer() throws(TrajpackError) -> HTTPAnswer {
     var recoveries = 0
     while true {
-      let endpoint = try Endpoint(location, region: state.region)
+      let endpoint = try Endpoint(location)
       let exchange = HTTPExchange(endpoint.url, into: memory.bytes)
       endpoint.apply(to: exchange)
       exchange.headers.append("Range: bytes=0-\(memory.bytes.count - 1)")
-      exchange.judge = { $0.isSuccess ? .done : $0.mayPass ? .again : .failed }
+      let room = memory.bytes.count
+      exchange.judge = { answer in
+        if Self.length(answer, room: room) != nil { return .done }
+        return answer.mayPass || answer.code == 0 && answer.status == 206 ? .again : .failed
+      }
       let answer = try HTTPClient.shared().answer(to: exchange)
-      if let length = length(answer) {
+      if let length = Self.length(answer, room: room) {
         self.length = length
         if answer.url != endpoint.url, endpoint.followsRedirects {
           (state.resolved, state.redirects) = (answer.url, true)
@@ -100,7 +102,7 @@ private struct Opening: ~Copyable {
         return answer
       }
       let request = RemoteFile.Request(
-        usesResolved: false, identity: endpoint.identity, region: endpoint.signing?.region ?? state.region)
+        usesResolved: false, identity: endpoint.identity, region: endpoint.region)
       recoveries += 1
       guard recoveries <= 3, RemoteFile.recover(from: answer, request, location, &state) else {
         throw RemoteFile.error(answer, request, location, "its first bytes")
@@ -109,10 +111,10 @@ private struct Opening: ~Copyable {
   }
 
   /// The length of the file; `nil` where the answer does not say it.
-  private func length(_ answer: HTTPAnswer) -> Int? {
+  private static func length(_ answer: HTTPAnswer, room: Int) -> Int? {
     guard answer.code == 0, answer.headers["content-encoding"] == nil else { return nil }
     if answer.status == 206, let range = ContentRange(answer), range.first == 0,
-      answer.received == range.end, range.end == min(range.total, memory.bytes.count)
+      answer.received == range.end, range.end == min(range.total, room)
     {
       return range.total
     }
@@ -129,7 +131,9 @@ struct ContentRange {
 
   init?(_ answer: HTTPAnswer) {
     guard let text = answer.headers["content-range"], text.hasPrefix("bytes ") else { return nil }
-    let numbers = text.dropFirst(6).split(whereSeparator: { $0 == "-" || $0 == "/" }).map { Int($0.trimmed) }
+    let numbers = text.dropFirst(6).split(whereSeparator: { $0 == "-" || $0 == "/" }).map {
+      Int($0.trimmed)
+    }
     guard numbers.count == 3, let first = numbers[0], let last = numbers[1], let total = numbers[2],
       first >= 0, last >= first, last < total
     else { return nil }

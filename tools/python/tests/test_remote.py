@@ -75,13 +75,9 @@ def keys(server: ObjectServer, **more: str) -> dict[str, str]:
 def test_windows_are_those_of_a_local_dataset(world: Path, web: ObjectServer, name: str, options: dict[str, Any]) -> None:
     local, remote = trajpack.open(world / "bucket" / name), trajpack.open(f"{web.url}/bucket/{name}")
     assert remote.digest == local.digest and remote.shards == local.shards and len(remote) == len(local)
-    try:
-        ours = local.windows(**options)
-    except trajpack.TrajpackError as refusal:
-        with pytest.raises(type(refusal)):
-            remote.windows(**options)
-        return
-    theirs = remote.windows(**options)
+    if name != "ww":  # streams of many units of time
+        options = {**options, "channels": [f"{next(iter(local.streams))}/*"]}
+    ours, theirs = local.windows(**options), remote.windows(**options)
     count = 0
     for _ in range(2):
         for a, b in zip(ours, theirs, strict=True):
@@ -129,8 +125,7 @@ def test_episodes_and_fork(world: Path, web: ObjectServer) -> None:
     local, remote = trajpack.open(world / "bucket" / "ww"), trajpack.open(f"{web.url}/bucket/ww")
 
     def same() -> bool:
-        return all(np.array_equal(local[0][c], remote[0][c], equal_nan=True) for c in ("npc/pos", "camera/pos")
-                   if c in list(local[0]))
+        return all(local.episode(i)["camera"].to_pandas().equals(remote.episode(i)["camera"].to_pandas()) for i in range(len(local)))
     assert same()
     child = os.fork()
     if child == 0:
@@ -159,12 +154,12 @@ def test_requests_of_a_batch_are_joined_and_under_way_together(world: Path) -> N
         # A manifest, and of each shard its first bytes; an index that these do not hold is a second request.
         assert shards > 1 and before <= 1 + 2 * shards
         most = 0
-        loader = data.windows(length=4, batch=32, shuffle=True, seed=1, threads=1, prefetch=4)
-        next(iter(loader))
-        stats = loader.stats()
+        loader = data.windows(channels=[f"{next(iter(data.streams))}/*"], length=4, batch=32, shuffle=True, seed=1,
+                              threads=1, prefetch=4)
+        windows = sum(len(next(iter(b.values()))) for b in loader)
         assert most >= 2, "requests wait for each other"
         asked = len(server.requests) - before
-        assert 0 < asked <= stats["chunks"] if "chunks" in stats else asked
+        assert 0 < asked < windows
         assert server.connections < len(server.requests), "no connection is used again"
 
 
@@ -183,9 +178,9 @@ def test_libcurl_is_loaded_with_the_first_remote_path(world: Path, web: ObjectSe
 # ---- What goes wrong
 
 
-def sometimes(fault: Fault, every: int = 3) -> Any:
-    """A fault of every third request, so that the next attempt succeeds."""
-    return lambda request: fault if request.number % every == 1 else None
+def sometimes(fault: Fault) -> Any:
+    """A fault of the first request, and of another one later: the next attempt succeeds."""
+    return lambda request: fault if request.number in (0, 4) else None
 
 
 @pytest.mark.parametrize("fault", [
@@ -197,7 +192,7 @@ def test_what_passes_is_tried_again(world: Path, fault: Fault) -> None:
     with ObjectServer(world, fault=sometimes(fault)) as server:
         done = run("verify", f"{server.url}/bucket/ww", TRAJPACK_HTTP_TIMEOUT="1")
         assert done.returncode == 0 and "good" in done.stdout, done.stderr
-        assert len(server.requests) > 3
+        assert len(server.requests) > 5
 
 
 @pytest.mark.parametrize("fault, words", [
@@ -224,14 +219,14 @@ def test_a_bit_flipped_on_the_way_is_brought_again(world: Path) -> None:
 
     def once(request: Request) -> Fault | None:
         text = request.range or ""
-        if not request.path.endswith(".h5") or text.startswith("bytes=0-") or text in seen or armed == 0:
+        if not request.path.endswith(".h5") or text.startswith("bytes=0-") or seen or not armed:
             return None
         seen.add(text)
         return Fault(flip=20)
-    armed = 0
+    armed = False
     with ObjectServer(world, fault=once) as server:
         local, remote = trajpack.open(world / "bucket" / "ww"), trajpack.open(f"{server.url}/bucket/ww")
-        armed = 1
+        armed = True
         options = {"length": 8, "batch": 2}
         for a, b in zip(local.windows(**options), remote.windows(**options), strict=True):
             for key in a:
@@ -303,7 +298,7 @@ def test_a_certificate_must_verify(world: Path, tmp_path: Path) -> None:
     with ObjectServer(world, tls=context) as server:
         done = run("info", f"{server.url}/bucket/ww")
         assert done.returncode == 3 and "certificate does not verify" in done.stderr and "AWS_CA_BUNDLE" in done.stderr
-        assert run("verify", f"{server.url}/bucket/ww", SSL_CERT_FILE=str(tmp_path / "crt")).returncode == 0
+        assert run("verify", f"{server.url}/bucket/ww", AWS_CA_BUNDLE=str(tmp_path / "crt")).returncode == 0
 
 
 def test_secrets_of_a_url_are_printed_nowhere(world: Path, web: ObjectServer) -> None:
@@ -375,7 +370,7 @@ def test_the_region_that_the_bucket_names_is_taken(s3: ObjectServer) -> None:
                                         headers={"x-amz-bucket-region": "eu-west-1"})
     s3.fault = elsewhere
     assert run("verify", "s3://bucket/ww", **keys(s3)).returncode == 0
-    assert not s3.refusals[2:]
+    assert not s3.refusals[1:]
 
 
 def test_profiles(s3: ObjectServer, tmp_path: Path) -> None:

@@ -175,7 +175,9 @@ struct Validate: Command {
     }
     let outcome: Validation.Outcome
     do throws(TrajpackError) {
-      if !Dataset.isRemote(path), FileSystem.item(at: path) == nil { throw FileSystem.noFile(at: path) }
+      if !Dataset.isRemote(path), FileSystem.item(at: path) == nil {
+        throw FileSystem.noFile(at: path)
+      }
       if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
           path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
