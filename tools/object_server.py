@@ -2,6 +2,7 @@
 servers have. Signatures are computed anew by botocore, which trajpack does not use."""
 from __future__ import annotations
 
+import argparse
 import hashlib
 import http.server
 import re
@@ -225,3 +226,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(data[len(data) // 2 if fault.stall else 0:])
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _serve
+
+
+def main() -> None:
+    """Serves a folder for some time, and prints its URL."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("folder")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="after which it ends by itself")
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    given = parser.parse_args()
+    with ObjectServer(given.folder, latency=given.latency) as server:
+        print(server.url, flush=True)
+        time.sleep(given.seconds)
+
+
+if __name__ == "__main__":
+    main()
