@@ -149,6 +149,7 @@ public final class LocalFile: Sendable {
   ///   its path is gone or another one.
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
   {
+    try Interruption.check()
     try withDescriptor { (descriptor) throws(TrajpackError) in
       try read(descriptor, at: offset, into: buffer)
     }
