@@ -98,8 +98,8 @@ let package = Package(
     .target(
       name: "TrajpackABI",
       dependencies: [
-        "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
-        "TrajpackSignal", "TrajpackEvaluate", "TrajpackCInterface",
+        "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackRemote", "TrajpackStore",
+        "TrajpackLoader", "TrajpackSignal", "TrajpackEvaluate", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -212,6 +212,10 @@ let package = Package(
     .testTarget(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport", "CPlatform"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackRemoteTests",
+      dependencies: ["TrajpackRemote", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackStoreTests",

@@ -1,6 +1,11 @@
 // HTTP transfers by libcurl's multi interface, for one thread: start some, run, and take those that have finished.
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
+
+// A word that other processes change.
+static inline uint64_t tpr_load64(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
+static inline void tpr_store64(uint64_t *word, uint64_t value) { __atomic_store_n(word, value, __ATOMIC_RELEASE); }
 
 // Loads libcurl unless it is loaded; the functions below need that. 1, or 0 with a sentence in `message`.
 int tpr_load(char *message, size_t size);

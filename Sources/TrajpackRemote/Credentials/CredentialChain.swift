@@ -13,6 +13,23 @@ struct AWSCredentials: Sendable, Equatable {
   var source: String
 }
 
+/// Credentials of S3 from a function of the user.
+public enum RemoteCredentials {
+  /// Asks `provider` for credentials, instead of the environment, profiles and roles; `nil` for these again.
+  ///
+  /// - Parameter provider: Gives the JSON of {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}, or of {}
+  ///   where nothing is to be signed. Any thread may call it, and calls it again before they expire.
+  public static func use(_ provider: (@Sendable () throws(TrajpackError) -> String)?) {
+    let source = "the function that was set"
+    guard let provider else { return CredentialChain.shared.use(nil) }
+    CredentialChain.shared.use { () throws(TrajpackError) -> AWSCredentials? in
+      let text = try provider()
+      if text.trimmed == "{}" { return nil }
+      return try CredentialRequest.credentials(json: text, source)
+    }
+  }
+}
+
 /// Finds credentials where the AWS tools look for them, in their order: the caller's own, the environment, web identity,
 /// the profile, the container, the machine. They are kept, and had again five minutes before they expire.
 final class CredentialChain: Sendable {

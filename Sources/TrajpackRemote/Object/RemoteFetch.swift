@@ -34,9 +34,9 @@ public final class RemoteFetch: Sendable {
         high = middle
       }
     }
-    guard low < spans.count, spans[low].range.lowerBound <= range.lowerBound,
-      range.upperBound <= spans[low].range.upperBound
-    else { return nil }
+    // Two of them overlap where one lies on this machine.
+    while low < spans.count, spans[low].range.upperBound < range.upperBound { low += 1 }
+    guard low < spans.count, spans[low].range.lowerBound <= range.lowerBound else { return nil }
     let span = spans[low]
     for part in span.parts where part.range.overlaps(range) { try part.wait() }
     let first = range.lowerBound - span.range.lowerBound
@@ -44,10 +44,10 @@ public final class RemoteFetch: Sendable {
   }
 
   /// Ranges as spans: in order, none overlapping, those close together as one.
-  static func coalesce(_ ranges: [Range<Int>]) -> [Range<Int>] {
+  static func coalesce(_ ranges: [Range<Int>], gap: Int = widestGap) -> [Range<Int>] {
     var out: [Range<Int>] = []
     for range in ranges.sorted(by: { $0.lowerBound < $1.lowerBound }) where !range.isEmpty {
-      if let last = out.last, range.lowerBound - last.upperBound <= widestGap {
+      if let last = out.last, range.lowerBound - last.upperBound <= gap {
         out[out.count - 1] = last.lowerBound..<max(last.upperBound, range.upperBound)
       } else {
         out.append(range)
@@ -60,9 +60,12 @@ public final class RemoteFetch: Sendable {
 /// What one request brings.
 final class RemotePart: @unchecked Sendable {
   // `state` and `recoveries` are changed under the lock only; `into` is filled by the client's thread before `done`.
-  private enum State { case pending, recovering, done, failed(HTTPAnswer), refused(TrajpackError) }
+  private enum State {
+    case pending, cached, recovering, fresh, done, failed(HTTPAnswer), refused(TrajpackError)
+  }
 
-  let file: RemoteFile
+  /// Who waits for its bytes has the file.
+  unowned let file: RemoteFile
   let range: Range<Int>
   private let memory: OwnedBuffer
   let into: UnsafeMutableRawBufferPointer
@@ -79,15 +82,15 @@ final class RemotePart: @unchecked Sendable {
     into = UnsafeMutableRawBufferPointer(rebasing: memory.bytes[first..<first + range.count])
   }
 
-  /// Notes that the bytes are there, from somewhere else than the server.
-  func fill() { set(.done) }
+  /// Notes that the bytes are on this machine.
+  func takeFromCache() { set(.cached) }
 
   /// Notes why it cannot even be asked for.
   func refuse(_ error: TrajpackError) { set(.refused(error)) }
 
   /// Takes the answer of the server.
   func take(_ answer: HTTPAnswer) {
-    set(file.accepts(answer, range) ? .done : .failed(answer))
+    set(!file.accepts(answer, range) ? .failed(answer) : file.cache == nil ? .done : .fresh)
   }
 
   private func set(_ state: State) {
@@ -103,6 +106,22 @@ final class RemotePart: @unchecked Sendable {
     while true {
       switch state {
       case .pending, .recovering: lock.wait()
+      case .fresh:
+        state = .recovering
+        lock.unlock()
+        file.cache?.write(range, UnsafeRawBufferPointer(into))
+        set(.done)
+        lock.lock()
+      case .cached:
+        state = .recovering
+        lock.unlock()
+        if file.cache?.read(range, into: into) == true {
+          set(.done)
+        } else {
+          set(.pending)
+          file.send([self])
+        }
+        lock.lock()
       case .done:
         lock.unlock()
         return

@@ -11,6 +11,8 @@ public final class RemoteFile: Sendable {
   /// What the server says that identifies its content; empty where it says nothing.
   let tag: String
   let state: Mutex<State>
+  /// Where its bytes are kept; `nil` for nowhere.
+  let cache: CachedObject?
   let pages = Mutex(Pages())
 
   /// How it is reached now.
@@ -46,6 +48,7 @@ public final class RemoteFile: Sendable {
     path = location.description
     (length, tag) = (opening.length, answer.identityTag)
     state = Mutex(opening.state)
+    cache = RemoteCache.shared()?.object(path, tag: tag, length: length)
     pages.withLock { $0.head = (memory, min(answer.received, length)) }
   }
 
@@ -55,18 +58,34 @@ public final class RemoteFile: Sendable {
   /// Begins to bring ranges of bytes, which must lie in the file.
   public func fetch(_ ranges: [Range<Int>]) -> RemoteFetch {
     var parts: [RemotePart] = []
-    let spans = RemoteFetch.coalesce(ranges).map { range in
-      let memory = OwnedBuffer(count: range.count)
-      let own = stride(from: 0, to: range.count, by: RemoteFetch.longestPart).map { first in
-        let end = min(first + RemoteFetch.longestPart, range.count)
-        return RemotePart(
-          self, range.lowerBound + first..<range.lowerBound + end, memory, at: first)
-      }
-      parts += own
-      return RemoteFetch.Span(range: range, memory: memory, parts: own)
+    guard let cache else {
+      let spans = RemoteFetch.coalesce(ranges).map { span($0, &parts) }
+      send(parts)
+      return RemoteFetch(spans: spans)
     }
+    // What is on this machine is read when it is wanted, by the thread that wants it.
+    let blocks = ranges.filter { !$0.isEmpty }.map(cache.blocks)
+    let missing = RemoteFetch.coalesce(blocks.filter { !cache.has($0) })
+    var spans = missing.map { span($0, &parts) }
     send(parts)
-    return RemoteFetch(spans: spans)
+    let present = RemoteFetch.coalesce(blocks.filter(cache.has), gap: 0).filter { range in
+      !missing.contains { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound }
+    }
+    var kept: [RemotePart] = []
+    spans += present.map { span($0, &kept) }
+    for part in kept { part.takeFromCache() }
+    return RemoteFetch(spans: spans.sorted { $0.range.lowerBound < $1.range.lowerBound })
+  }
+
+  private func span(_ range: Range<Int>, _ parts: inout [RemotePart]) -> RemoteFetch.Span {
+    let memory = OwnedBuffer(count: range.count)
+    let own = stride(from: 0, to: range.count, by: RemoteFetch.longestPart).map { first in
+      let end = min(first + RemoteFetch.longestPart, range.count)
+      return RemotePart(
+        self, range.lowerBound + first..<range.lowerBound + end, memory, at: first)
+    }
+    parts += own
+    return RemoteFetch.Span(range: range, memory: memory, parts: own)
   }
 }
 

@@ -488,3 +488,107 @@ def test_the_hub_redirects_and_the_redirect_expires(world: Path, tmp_path: Path)
         done = run("info", path, HF_ENDPOINT=hub.url)
         assert done.returncode == 2 and "HF_TOKEN" in done.stderr
         assert run("info", path, **{**environment, "HF_TOKEN": "hf_wrong"}).returncode == 2
+
+
+def test_credentials_of_a_function(s3: ObjectServer) -> None:
+    """In a process of its own, with names as boto3 and obstore have them; called again when they have expired."""
+    assert s3.keys is not None
+    s3.keys[KEY] = (SECRET, "t")
+    code = textwrap.dedent(f"""
+        import datetime, trajpack
+        from trajpack import remote
+        calls = []
+        def give():
+            calls.append(1)
+            if len(calls) == 2:
+                return {{"access_key_id": "{KEY}", "secret_access_key": "{SECRET}", "token": "t",
+                        "expires_at": datetime.datetime(2100, 1, 1)}}
+            past = datetime.datetime.now(datetime.timezone.utc)
+            return {{"AccessKeyId": "{KEY}", "SecretAccessKey": "{SECRET}", "SessionToken": "t", "Expiration": past}}
+        remote.set_credentials(give)
+        for batch in trajpack.open("s3://bucket/ww").windows(length=8, batch=4):
+            pass
+        assert len(calls) == 2, calls
+        remote.set_credentials(lambda: None)
+        try:
+            trajpack.open("s3://bucket/ww")
+        except trajpack.UsageError as error:
+            assert "no credentials" in str(error), error
+        remote.set_credentials(lambda: 1 / 0)
+        try:
+            trajpack.open("s3://bucket/ww")
+        except trajpack.MachineError as error:
+            assert "has failed" in str(error)
+        else:
+            raise SystemExit("no error")
+        remote.set_credentials(None)
+    """)
+    done = subprocess.run([sys.executable, "-c", code], env={**surroundings(), **BARE, "AWS_ENDPOINT_URL": s3.url},
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "ZeroDivisionError" in done.stderr, done.stderr
+
+
+# ---- The cache
+
+
+def epoch(url: str, folder: Path, **more: str) -> str:
+    """A digest of all windows, of a process with a cache."""
+    code = textwrap.dedent("""
+        import hashlib, sys, numpy as np, trajpack
+        data, digest = trajpack.open(sys.argv[1]), hashlib.sha256()
+        for batch in data.windows(length=16, batch=8, shuffle=True, seed=1):
+            for name in sorted(batch):
+                digest.update(np.ascontiguousarray(batch[name]).tobytes())
+        print(digest.hexdigest())
+    """)
+    done = subprocess.run([sys.executable, "-c", code, url], capture_output=True, text=True, timeout=120, check=True,
+                          env={**surroundings(), "TRAJPACK_CACHE_DIR": str(folder), **more})
+    return done.stdout
+
+
+def test_what_was_read_is_not_asked_for_again(world: Path, web: ObjectServer, tmp_path: Path) -> None:
+    url, cache = f"{web.url}/bucket/ww", tmp_path / "cache"
+    want = epoch(str(world / "bucket" / "ww"), cache)
+    assert epoch(url, cache) == want
+    web.requests.clear()
+    assert epoch(url, cache) == want
+    assert {r.range for r in web.requests} == {"bytes=0-65535"}, "more than the first bytes of each object"
+    # A crash has left blocks that are said to be there and are not.
+    for data in cache.glob("*.data"):
+        os.truncate(data, 0)
+    web.requests.clear()
+    assert epoch(url, cache) == want and len(web.requests) > 2
+    for data in cache.glob("*.data"):
+        with data.open("r+b") as file:
+            file.seek(data.stat().st_size // 2)
+            file.write(b"\xff" * 1000)
+    for m in cache.glob("*.map"):
+        m.write_bytes(b"\xff" * 100)
+    assert epoch(url, cache) == want
+    # Nothing can be kept: reading goes on.
+    (tmp_path / "file").write_text("")
+    assert epoch(url, tmp_path / "file") == want
+
+
+def test_another_content_is_another_object_and_the_limit_holds(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "bucket" / "ww", tmp_path / "ds")
+    cache, shard = tmp_path / "cache", tmp_path / "ds" / "shard-000000.h5"
+    with ObjectServer(tmp_path) as server:
+        want = epoch(f"{server.url}/ds", cache)
+        for stamp in range(1, 4):
+            os.utime(shard, (stamp, stamp))
+            assert epoch(f"{server.url}/ds", cache, TRAJPACK_CACHE_BYTES="2MiB") == want
+        assert sum(f.stat().st_blocks * 512 for f in cache.glob("*.data")) < 5 << 20
+        assert len(list(cache.glob("*.data"))) < 6
+
+
+def test_processes_share_a_cache(world: Path, web: ObjectServer, tmp_path: Path) -> None:
+    want = epoch(str(world / "bucket" / "ww"), tmp_path / "cache")
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(epoch(f"{web.url}/bucket/ww", tmp_path / "cache",
+                                                                  TRAJPACK_CACHE_BYTES="1MiB"))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [want] * 4
