@@ -15,7 +15,7 @@ enum Predictions {
   init(
     _ path: String, truth: Archive, selected: [String], media: String?
   ) throws(TrajpackError) {
-    guard FileSystem.item(at: path) != nil else {
+    guard Dataset.isRemote(path) || FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
     }
     if !Dataset.isDataset(path) { try SourceCheck.check([path]) }
