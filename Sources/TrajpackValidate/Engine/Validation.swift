@@ -50,6 +50,7 @@ public final class Validation {
   private let pool: WorkerPool
   private let rules: [Rule]
   private let severities: [Severity]
+  private let ruleSet: RuleSet
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
   private var list: FindingList
   private var outcome: Outcome
@@ -76,6 +77,7 @@ public final class Validation {
     let active = try config.active(profile: profile)
     rules = active.map(\.rule)
     severities = active.map(\.severity)
+    ruleSet = RuleSet(rules)
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
     stored =
@@ -99,10 +101,10 @@ public final class Validation {
     _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
-    let (rules, config) = (rules, config)
+    let (rules, config) = (ruleSet, config)
     let future = pool.run { () throws(TrajpackError) in
-      var layouts: [Int: TrackContext.Layout] = [:]
-      return try open().map { EpisodeOutcome($0, rules, config, layouts: &layouts) }
+      var cache = ReadingCache()
+      return try open().map { EpisodeOutcome($0, rules, config, cache: &cache) }
     }
     queue.append(Work(ids: ids, shard: shard, outcomes: future, closes: closes))
     while queue.count > 2 * pool.count { try settle() }
