@@ -41,6 +41,14 @@ struct RuleSet: Sendable {
 struct ReadingCache {
   fileprivate var layouts: [Int: TrackContext.Layout] = [:]
   fileprivate var runs: [Int: TrackRun] = [:]
+
+  /// How a stream lies in columns.
+  mutating func layout(_ about: EpisodeAbout, stream: Int) -> TrackContext.Layout {
+    if let known = layouts[stream] { return known }
+    let layout = TrackContext.Layout(about.schema, stream: stream)
+    layouts[stream] = layout
+    return layout
+  }
 }
 
 extension EpisodeOutcome {
@@ -55,8 +63,7 @@ extension EpisodeOutcome {
     facts = EpisodeFacts(about: about, tracks: [])
     for number in about.tracks.indices {
       let stream = about.tracks[number].stream
-      let layout = cache.layouts[stream] ?? TrackContext.Layout(about.schema, stream: stream)
-      cache.layouts[stream] = layout
+      let layout = cache.layout(about, stream: stream)
       do throws(TrajpackError) {
         try look(TrackContext(about, track: number, layout, config), data, rules, &cache)
       } catch {
