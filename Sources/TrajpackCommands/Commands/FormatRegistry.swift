@@ -5,8 +5,9 @@ import TrajpackStore
 /// The formats there are, and which of them a path holds.
 enum FormatRegistry {
   static let formats: [FormatDescription] =
-    [WildWorldImporter.format, SeriesImporter.format] + MappedFormats.formats + [
-      NPZExporter.format, CSVExporter.format,
+    [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
+    + [
+      NPZExporter.format, CSVExporter.format, FramesExporter.format, FramesExporter.pictures,
     ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }
@@ -70,6 +71,10 @@ enum FormatRegistry {
       paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
     var name = from
     if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
+    if name == nil, !paths.isEmpty, paths.allSatisfy({ MCAPImporter.recognises($0) }) {
+      name = "mcap"
+    }
+    if name == "mcap" { return try MCAPImporter(paths, mapping) }
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {
@@ -85,7 +90,7 @@ enum FormatRegistry {
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,
-        "--episodes, --axes and --map are for HDF5 files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+        "--episodes, --axes and --map are for HDF5, MATLAB and NetCDF files and archives of arrays (.npz), which \(paths.first ?? "") is not"
       )
     }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }

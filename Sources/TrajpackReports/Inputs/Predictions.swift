@@ -13,16 +13,20 @@ enum Predictions {
   ///
   /// - Throws: A usage error where nothing there is a prediction.
   init(
-    _ path: String, truth ids: [String], selected: [String]
+    _ path: String, truth: Archive, selected: [String], media: String?
   ) throws(TrajpackError) {
-    guard FileSystem.item(at: path) != nil else {
+    guard Dataset.isRemote(path) || FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
     }
     if !Dataset.isDataset(path) { try SourceCheck.check([path]) }
     self =
       Dataset.isDataset(path)
-      ? .archive(try Archive(path))
-      : .files(try PredictionFiles(path, truth: ids, selected: selected))
+      ? .archive(try Archive(path, media: media))
+      : .files(
+        try PredictionFiles(path, truth: truth.ids, selected: selected) {
+          (id) throws(TrajpackError) in
+          try truth.recording(id).tracks.map(\.label)
+        })
   }
 
   /// What it is: `archive` or `files`.

@@ -39,21 +39,22 @@ extension Conversion {
     guard var batch = try examine(numbers, pool, skips: skips) else { return nil }
     var told: Set<String> = []
     while true {
-      let schema = try layOut(&batch, skips: skips)
+      var schema = try layOut(&batch, skips: skips)
+      try options.depth.apply(to: &schema, isFirst: numbers.first == 0)
       guard !batch.taken.isEmpty || expected != nil else {
         return Written(receipt: nil, schema: schema, numbers: [], failed: batch.failed)
       }
       let writer = try ShardWriter(
         path, schema: schema, level: options.layout.level, pool: pool
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
-      let (source, taken) = (source, batch.taken)
+      let (source, taken, laidOut) = (source, batch.taken, schema)
       var bad: (at: Int, error: TrajpackError)?
       var remarks: [(id: String, text: String)] = []
       do throws(TrajpackError) {
         try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
           try Self.trying(skips) { () throws(TrajpackError) in
             try within(taken[at].recording.path) { () throws(TrajpackError) in
-              try source.draft(taken[at].recording, taken[at].examination, schema)
+              try source.draft(taken[at].recording, taken[at].examination, laidOut)
             }
           }
         } each: { (at, found) throws(TrajpackError) in
@@ -66,7 +67,9 @@ extension Conversion {
               let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
               writer.tookBytes = { read(Int(Double($0) * share)) }
             }
-            try writer.append(draft)
+            try Interruption.watched(events.isInterrupted) { () throws(TrajpackError) in
+              try writer.append(draft)
+            }
             remarks += draft.remarks.map { (recording.id, $0) }
             if told.insert(recording.id).inserted { events.wrote(recording) }
           case .error(let error):
@@ -76,7 +79,7 @@ extension Conversion {
           return !events.isInterrupted()
         }
       } catch {
-        // A draft that takes long ends itself when the user wants to stop.
+        // A draft and its writing end themselves when the user wants to stop.
         if events.isInterrupted() { return nil }
         throw error
       }
@@ -105,21 +108,26 @@ extension Conversion {
   ) throws(TrajpackError) -> Batch? {
     var batch = Batch()
     let (source, recordings) = (source, source.recordings)
-    try inOrder(0..<numbers.count, pool, ahead: pool.count * 4) { (at) throws(TrajpackError) in
-      let recording = recordings[numbers[at]]
-      return try Self.trying(skips) { () throws(TrajpackError) in
-        try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+    do throws(TrajpackError) {
+      try inOrder(0..<numbers.count, pool, ahead: pool.count * 4) { (at) throws(TrajpackError) in
+        let recording = recordings[numbers[at]]
+        return try Self.trying(skips) { () throws(TrajpackError) in
+          try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+        }
+      } each: { (at, found) throws(TrajpackError) in
+        let (number, recording) = (numbers[at], recordings[numbers[at]])
+        switch found {
+        case .value(let examination?): batch.taken.append((number, recording, examination))
+        case .value(nil):
+          fail(recording, number, "its files differ in frames", .mismatch, &batch)
+        case .error(let error):
+          fail(recording, number, Self.reason(error, recording), .error, &batch)
+        }
+        return !events.isInterrupted()
       }
-    } each: { (at, found) throws(TrajpackError) in
-      let (number, recording) = (numbers[at], recordings[numbers[at]])
-      switch found {
-      case .value(let examination?): batch.taken.append((number, recording, examination))
-      case .value(nil):
-        fail(recording, number, "its files differ in frames", .mismatch, &batch)
-      case .error(let error):
-        fail(recording, number, Self.reason(error, recording), .error, &batch)
-      }
-      return !events.isInterrupted()
+    } catch {
+      if events.isInterrupted() { return nil }
+      throw error
     }
     return events.isInterrupted() ? nil : batch
   }
@@ -180,7 +188,8 @@ extension Conversion {
     }
   }
 
-  /// Has the pool work some items ahead, and takes the results in order until `take` says no.
+  /// Has the pool work some items ahead, each of which ends itself when the user wants to stop, and takes the results
+  /// in order until `take` says no.
   private func inOrder<Value: Sendable>(
     _ range: Range<Int>, _ pool: WorkerPool, ahead: Int,
     _ work: @escaping @Sendable (Int) throws(TrajpackError) -> Value,
@@ -188,10 +197,14 @@ extension Conversion {
   ) throws(TrajpackError) {
     var queue: [Future<Value>] = []
     var next = range.lowerBound
+    let isInterrupted = events.isInterrupted
     for number in range {
       while next < range.upperBound, next - number <= ahead {
         let item = next
-        queue.append(pool.run { () throws(TrajpackError) in try work(item) })
+        queue.append(
+          pool.run { () throws(TrajpackError) in
+            try Interruption.watched(isInterrupted) { () throws(TrajpackError) in try work(item) }
+          })
         next += 1
       }
       let future = queue.removeFirst()

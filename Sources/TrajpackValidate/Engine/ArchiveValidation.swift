@@ -63,7 +63,7 @@ extension Validation {
           (batch, bytes) = ([], 0)
         }
       }
-      if config.share == 1 { try run.checkBlobs(of: shard, pool) }
+      if config.readsAll { try run.checkBlobs(of: shard, pool) }
     }
     return try run.finish()
   }
@@ -74,6 +74,7 @@ extension Validation {
     _ shards: [Shard], _ config: ValidateConfig, _ rules: [String]
   ) throws(TrajpackError) -> String {
     var bytes = Array((config.identity + "\n" + rules.joined(separator: " ")).utf8)
+    for id in config.episodes?.sorted() ?? [] { bytes += Array("\n\(id)".utf8) }
     for shard in shards {
       bytes += Array("\n\(shard.name) \(shard.file.length) ".utf8)
       bytes += try shard.file.bytes(0..<min(shard.file.length, ShardHeader.size))
