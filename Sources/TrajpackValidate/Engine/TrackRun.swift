@@ -151,10 +151,18 @@ final class TrackRun {
       note(columns, to, count * columns.elements)
       return
     }
+    // Neighbouring numbers are read together where the processor can turn rows into columns.
+    let areTurned = columns.reading.isFloat32 && columns.count >= 4
+    if areTurned {
+      tp_columns_f32(
+        bytes + columns.offset, rowBytes, count, columns.count, place(columns, 0), capacity + 2)
+    }
     for element in 0..<columns.count {
       let to = place(columns, element)
-      columns.reading.doubles(
-        bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+      if !areTurned {
+        columns.reading.doubles(
+          bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+      }
       tp_column_look(to, carry, count, &facts[columns.first + element])
       note(columns, to, count)
     }
