@@ -24,7 +24,8 @@ def write(path, seed, rates=(250, 250, 50), seconds=4):
                 "label": f"EEG C{i}", "dimension": "uV", "sample_frequency": rate, "physical_max": 200.0 + i,
                 "physical_min": -187.5, "digital_max": high, "digital_min": -high - 1, "prefilter": "HP:0.1Hz",
                 "transducer": "AgAgCl"})
-        file.writeSamples([random.integers(-high - 1, high, rate * seconds, dtype="i4") for rate in rates], digital=True)
+        samples = [random.integers(-high - 1, high, rate * seconds, dtype="i4") for rate in rates]
+        file.writeSamples(samples, digital=True)
         for note in NOTES:
             file.writeAnnotation(*note)
 
@@ -118,8 +119,10 @@ def test_refusals(trajpack, tmp_path):
     data = (tmp_path / "a.edf").read_bytes()
     length, _, size, place = layout(data)
     for spoil, word in (
-            (data[:-1], "cut short"), (data[:300], "cut short"), (data[:244] + b"never   " + data[252:], "seconds of a record"),
-            (data[:244] + b"0       " + data[252:], "no duration"), (data[:236] + b"1e3     " + data[244:], "number of records"),
+            (data[:-1], "cut short"), (data[:300], "cut short"),
+            (data[:244] + b"never   " + data[252:], "seconds of a record"),
+            (data[:244] + b"0       " + data[252:], "no duration"),
+            (data[:236] + b"1e3     " + data[244:], "number of records"),
             (data[:length + place] + b"x" + data[length + place + 1:], "without a time"),
             (gapped(data, 1, -0.5), "before the one before")):
         (tmp_path / "x.edf").write_bytes(spoil)

@@ -144,8 +144,7 @@ def test_options_of_trees_are_not_ignored(trajpack, tmp_path):
 
 
 @pytest.mark.parametrize("name,content,word", [
-    ("a.mcap", b"\x89MCAP0\r\n" + bytes(40), "an MCAP file"), ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
-("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
+    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
     ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
 ])
 def test_known_formats_are_named(trajpack, tmp_path, name, content, word):
