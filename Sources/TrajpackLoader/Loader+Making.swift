@@ -34,7 +34,8 @@ extension Loader {
           datasets.map(\.shards),
           by: try plan.naming(datasets.map(\.dataset)), threads: options.threads,
           scheme: try plan.fitsSplit
-            ? SchemedRows(datasets, scheme: options.scheme, fold: options.fold) : nil)
+            ? SchemedRows(datasets, scheme: options.scheme, fold: options.fold) : nil,
+          value: try plan.fitsValues ? FittedStatistics.values(of: datasets) : nil)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }
@@ -77,6 +78,7 @@ extension Loader {
         splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     try layout.follow(frames, options)
+    try layout.checkDepth(schemas.distinct, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }

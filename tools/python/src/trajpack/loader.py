@@ -102,6 +102,10 @@ class Loader(Clipped, Normalized):
         says what their numbers are multiplied by: ``{"player/pos": [-1, 1, 1], "state/action": 1}``. Intrinsics, and
         points in pixels, follow ``size``, ``crop`` and ``flip``; ``pixels_of``: of which video they are
         (``{"camera/K": "rgb"}``), where several differ.
+    depth
+        Depth (videos and channels of it) as distances in this unit, float32, NaN and ``observed:`` False where a sample
+        is no depth: "m"; or an encoding where the data set does not say what samples mean, ``{"encoding": "linear",
+        "scale": 0.001, "units": "m", "invalid": [0]}``; or ``{pattern: either}``. Refused where nobody says it.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
@@ -109,7 +113,7 @@ class Loader(Clipped, Normalized):
         of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
         ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
         for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
-        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False). Of clips,
+        in each place, -1 for nobody. ``batch["meta:id"]`` has the ids of the episodes, texts ``[B]`` (False). Of clips,
         ``meta:clip``, ``[B]`` int64, the number in the list, comes too.
     values
         Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,
@@ -220,6 +224,7 @@ class Loader(Clipped, Normalized):
         flip: float | None = None,
         flip_world: Mapping[str, float | Iterable[float]] | None = None,
         pixels_of: Mapping[str, str] | None = None,
+        depth: str | Mapping[str, Any] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         clips: Any = None,
@@ -267,7 +272,7 @@ class Loader(Clipped, Normalized):
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
             "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
-            "pixels_of": pixels_of, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
             "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
