@@ -102,7 +102,7 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, takes(entry.channel.topic) else { return }
+      guard let decoder = entry.decoder, takes(entry) else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.topic] else { throw Self.changed }
         entry.topic = place

@@ -16,14 +16,22 @@ final class ProtobufDecoder: MessageDecoder {
     case vector([Int], Int)
   }
 
-  private struct Slot {
-    var name: String
-    var number: Int
-    var action: Action
+  /// A class, because a copy of its parts costs more than what is decoded.
+  private final class Slot {
+    let name: String
+    let number: Int
+    var action: Action = .text
     /// The field of the row; -1 where it is dropped or a message.
-    var field: Int
-    var isRepeated: Bool
-    var hasPresence: Bool
+    var field = -1
+    let isRepeated: Bool
+    let hasPresence: Bool
+
+    init(_ field: ProtobufTypes.Field) {
+      name = field.name
+      number = field.number
+      isRepeated = field.isRepeated
+      hasPresence = field.hasPresence || field.type == 11
+    }
   }
 
   private final class Table {
@@ -74,6 +82,7 @@ final class ProtobufDecoder: MessageDecoder {
     guard let message = types.messages[name] else {
       throw TrajpackError(.data, "the schema of \(type.name) lacks the type '\(name.dropFirst())'")
     }
+    try type.countPart()
     let table = Table()
     table.isInList = place.isInList
     for field in message.fields {
@@ -102,10 +111,7 @@ final class ProtobufDecoder: MessageDecoder {
     _ types: ProtobufTypes, _ field: ProtobufTypes.Field, _ parent: String, _ path: String,
     _ place: Place, _ above: [String], _ type: inout MessageType
   ) throws(TrajpackError) -> Slot? {
-    var slot = Slot(
-      name: path, number: field.number, action: .text, field: -1, isRepeated: field.isRepeated,
-      hasPresence: field.hasPresence || field.type == 11)
-    slot.name = field.name
+    let slot = Slot(field)
     var own = MessageField(path: path, content: .text)
     own.isList = field.isRepeated || place.isInList
     own.group = place.group
