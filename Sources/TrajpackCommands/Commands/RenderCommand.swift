@@ -43,12 +43,8 @@ struct RenderCommand: Command {
       .option(
         "--names", to: \.names, value: "FILE", completes: .files,
         help: "A table of actions as CSV: a column for each number, * for any, then 'name'."),
-      .option(
-        "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "The folder in which the folder that was converted lies, for linked videos."),
-      .flag(
-        "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-      .flag("--json", to: \.json, help: "Print JSON."),
+    ] + MediaArguments.parameters.map { $0.lifted(\.media) } + [
+      .flag("--json", to: \.json, help: "Print JSON.")
     ]
   }
   var dataset = ""
@@ -59,25 +55,18 @@ struct RenderCommand: Command {
   var width = 1280
   var rate: Double?
   var names: String?
-  var media: String?
-  var allowsOutside = false
+  var media = MediaArguments()
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let output else {
-      throw TrajpackError(.usage, "where is the film to go? name a file with -o")
-    }
+    let output = try NewFile.path(output, for: "film")
     let form = try FilmFile.Form(of: output)
-    guard access(output, F_OK) != 0 else {
-      throw TrajpackError(.usage, "\(output): is there already: name another file, or remove it")
-    }
     try Destination.refuse(output, in: dataset)
     if let rate, !(0.1...240).contains(rate) {
       throw TrajpackError(
         .usage, "--fps \(Human.figure(rate)): give pictures a second from 0.1 to 240")
     }
-    let data = try OpenDataset(dataset)
-    if let media { try data.media.set(media, allowsOutside: allowsOutside) }
+    let data = try media.open(dataset)
     var options = EpisodeFilm.Options()
     (options.width, options.frames) = (width, try range())
     if let names {
@@ -143,15 +132,6 @@ struct RenderCommand: Command {
   }
 
   private func range() throws(TrajpackError) -> Range<Int>? {
-    guard let frames else { return nil }
-    let parts = frames.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    if parts.count == 1, let one = parts[0], one >= 0, one < Int(Int32.max) { return one..<one + 1 }
-    guard parts.count == 2, let first = parts[0], let end = parts[1], first >= 0, end > first,
-      end <= Int(Int32.max)
-    else {
-      throw TrajpackError(
-        .usage, "--frames '\(frames)': give A:B with A below B, counted from 0, or one number")
-    }
-    return first..<end
+    try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) }
   }
 }

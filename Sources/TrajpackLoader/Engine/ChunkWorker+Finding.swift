@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 import TrajpackStore
 
 extension ChunkWorker {
@@ -26,14 +27,16 @@ extension ChunkWorker {
         found.append(at)
       }
     } else {
-      try bring(shard, read, chunk)
+      let isFound = shard.isRemote ? try findFetched(shard, blocks, chunk) : false
+      if !isFound { try bring(shard, read, chunk) }
     }
     for (i, block) in blocks.enumerated() {
       counters.bytesRead += places[i].stored
       let row = shard.firstChunks[block.block] + chunk
       if shard.isChecked(row) { continue }
       let bytes = UnsafeRawBufferPointer(start: found[i], count: places[i].stored)
-      guard CRC32C.of(bytes) == places[i].crc else {
+      let isRight = CRC32C.of(bytes) == places[i].crc ? true : try bringAgain(shard, i)
+      guard isRight else {
         throw shard.shard.damaged(chunk, block: block.block, Shard.isOtherThanChecksum)
       }
       shard.setChecked(row)
@@ -218,7 +221,7 @@ struct ReadAhead: ~Copyable {
     self.bytes = bytes
   }
 
-  mutating func read(_ file: LocalFile) throws(TrajpackError) {
+  mutating func read(_ file: any ByteSource) throws(TrajpackError) {
     let room = memory.room(bytes.count)
     base = room.baseAddress
     try file.read(
