@@ -113,39 +113,14 @@ public final class FFV1Writer {
       av_frame_free(&picture)
       av_packet_free(&packet)
       avformat_free_context(format)
-      if let io { av_free(io.pointee.buffer) }
-      avio_context_free(&io)
+      VideoOutputFile.close(&io)
     }
 
     private func beginFile() throws(TrajpackError) {
       try Self.check(
         avformat_alloc_output_context2(&format, nil, "matroska", nil), "a Matroska file")
-      let bytes: Int32 = 64 << 10
-      guard let buffer = av_malloc(Int(bytes)) else { throw .noMemory }
-      io = avio_alloc_context(
-        buffer.assumingMemoryBound(to: UInt8.self), bytes, 1,
-        UnsafeMutableRawPointer(bitPattern: Int(descriptor) + 1), nil,
-        { context, bytes, count in
-          var done = 0
-          while done < Int(count), let bytes {
-            let written = write(
-              Int32(Int(bitPattern: context) - 1), bytes + done, Int(count) - done)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { return -errno }
-            done += written
-          }
-          return count
-        },
-        { context, offset, origin in
-          let descriptor = Int32(Int(bitPattern: context) - 1)
-          if origin & AVSEEK_SIZE != 0 {
-            var facts = stat()
-            return fstat(descriptor, &facts) == 0 ? Int64(facts.st_size) : -1
-          }
-          return Int64(lseek(descriptor, off_t(offset), origin & ~Int32(AVSEEK_FORCE)))
-        })
+      io = VideoOutputFile.open(descriptor)
       guard let format, let io, let stream = avformat_new_stream(format, nil) else {
-        av_free(buffer)
         throw .noMemory
       }
       format.pointee.pb = io
