@@ -144,22 +144,9 @@ extension TrackCopy {
   private func samples(
     _ rows: [Int], _ clock: Clock, _ frames: StoredFrames
   ) throws(TrajpackError) -> TrackDraft {
+    // Packets are bytes, which are laid one after the other anew.
     var draft = try self.rows(rows, clock)
-    var columns = try PacketColumns(draft, schema)
-    let spool = RowSpool()
-    for row in rows.indices {
-      let place = Int(columns.offset[row])
-      guard place >= 0, place <= track.track.blob.count - frames.bytes else {
-        throw TrajpackError(
-          .data, "\(track.shard.name): frame \(rows[row]) lies outside the track's bytes")
-      }
-      try spool.append(try track.bytes(place..<place + frames.bytes))
-      columns.offset[row] = Int64(row * frames.bytes)
-    }
-    try columns.put(into: &draft, schema)
     draft.metadata.set("bytes", .int(Int64(rows.count * frames.bytes)))
-    draft.metadata.set("sha256", nil)
-    draft.bytes = .spool(spool, 0..<rows.count * frames.bytes)
     return draft
   }
 }
