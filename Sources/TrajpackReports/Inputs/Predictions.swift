@@ -13,7 +13,7 @@ enum Predictions {
   ///
   /// - Throws: A usage error where nothing there is a prediction.
   init(_ path: String, truth: Archive, selected: [String]) throws(TrajpackError) {
-    guard FileSystem.item(at: path) != nil else {
+    guard Dataset.isRemote(path) || FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
     }
     if !Dataset.isDataset(path) { try SourceCheck.check([path]) }

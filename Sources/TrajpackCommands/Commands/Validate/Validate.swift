@@ -203,7 +203,9 @@ struct Validate: Command {
     }
     let outcome: Validation.Outcome
     do throws(TrajpackError) {
-      if FileSystem.item(at: path) == nil { throw FileSystem.noFile(at: path) }
+      if !Dataset.isRemote(path), FileSystem.item(at: path) == nil {
+        throw FileSystem.noFile(at: path)
+      }
       if !splits.isEmpty {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
