@@ -21,7 +21,10 @@ extension TrackTranscoder {
       if !packets.hashes.isEmpty { packets.hashes = try hashes(decoder, count: count) }
       return
     }
-    guard index.stream.pixelFormat == source.stream.pixelFormat else {
+    guard
+      index.stream.pixelFormat == source.stream.pixelFormat
+        || index.stream.formatWithoutRange == source.stream.formatWithoutRange
+    else {
       throw fail("the pixel format \(index.stream.pixelFormat) for \(source.stream.pixelFormat)")
     }
     let bytes = try decoder.frameBytes(VideoOutput(.native))
