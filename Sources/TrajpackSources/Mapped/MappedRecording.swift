@@ -124,6 +124,8 @@ public struct MappingOptions: Sendable, Equatable {
   public var kinds: [String: Kind] = [:]
   /// The units of a channel, by its name.
   public var units: [String: String] = [:]
+  /// Whether some option says how a table is to be read, so that a text is one.
+  public var isTabular = false
   /// Whether files that cannot be read are recordings that fail.
   public var skipsErrors = false
 
