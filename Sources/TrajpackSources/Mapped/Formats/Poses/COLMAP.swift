@@ -108,13 +108,13 @@ enum COLMAP: MappedFormat {
     _ options: MappingOptions
   ) throws(TrajpackError) {
     guard !images.isEmpty else {
-      throw TrajpackError(.data, "\(recording.path): has no image with a pose")
+      throw TrajpackError(.data, file: recording.path, "has no image with a pose")
     }
     let known = Set(cameras.map(\.id))
     if let image = images.first(where: { !known.contains($0.camera) }) {
       throw TrajpackError(
-        .data,
-        "\(recording.path): image \(image.id) ('\(image.name.printable)') is of camera \(image.camera), which the cameras have not"
+        .data, file: recording.path,
+        "image \(image.id) ('\(image.name.printable)') is of camera \(image.camera), which the cameras have not"
       )
     }
     for camera in cameras {
@@ -155,7 +155,7 @@ private enum COLMAPText {
   )] {
     let file = try LocalFile(path)
     guard file.length <= 512 << 20 else {
-      throw TrajpackError(.data, "\(path): is longer than 512 MiB; save the model as binary")
+      throw TrajpackError(.data, file: path, "is longer than 512 MiB; save the model as binary")
     }
     let text = String(decoding: try file.bytes(0..<file.length), as: UTF8.self)
     var out: [(number: Int, text: Substring)] = []
@@ -169,7 +169,7 @@ private enum COLMAPText {
   }
 
   private static func wrong(_ path: String, _ line: Int, _ what: String) -> TrajpackError {
-    TrajpackError(.data, "\(path): line \(line) \(what)")
+    TrajpackError(.data, file: path, "line \(line) \(what)")
   }
 
   static func cameras(_ path: String) throws(TrajpackError) -> [COLMAP.Camera] {
@@ -235,8 +235,8 @@ private enum COLMAPBinary {
     mutating func bytes(_ count: Int) throws(TrajpackError) -> [UInt8] {
       guard count <= file.length - at else {
         throw TrajpackError(
-          .data,
-          "\(file.path): ends at byte \(file.length), in the middle of a record; it was cut short or is damaged"
+          .data, file: file.path,
+          "ends at byte \(file.length), in the middle of a record; it was cut short or is damaged"
         )
       }
       let buffer = ByteBuffer(max(count, 1))
@@ -260,8 +260,8 @@ private enum COLMAPBinary {
       let count = try long()
       guard count >= 0, count <= Int64((file.length - at) / size) else {
         throw TrajpackError(
-          .data,
-          "\(file.path): claims \(count) records, for which it is too short; it was cut short or is damaged"
+          .data, file: file.path,
+          "claims \(count) records, for which it is too short; it was cut short or is damaged"
         )
       }
       return Int(count)
@@ -275,8 +275,8 @@ private enum COLMAPBinary {
       let (id, model) = (try reader.word(), try reader.word())
       guard model < models.count else {
         throw TrajpackError(
-          .data,
-          "\(path): camera \(id) is of model \(model), which is not known; save the model as text")
+          .data, file: path,
+          "camera \(id) is of model \(model), which is not known; save the model as text")
       }
       let known = models[Int(model)]
       out.append(
@@ -298,7 +298,8 @@ private enum COLMAPBinary {
       while let byte = try reader.bytes(1).first, byte != 0 {
         name.append(byte)
         guard name.count <= 4096 else {
-          throw TrajpackError(.data, "\(path): image \(id) has a name without end; it is damaged")
+          throw TrajpackError(
+            .data, file: path, "image \(id) has a name without end; it is damaged")
         }
       }
       let points = try reader.count(of: 24)

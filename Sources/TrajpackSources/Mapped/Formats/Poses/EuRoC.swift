@@ -69,14 +69,14 @@ enum EuRoC: MappedFormat {
       for row in text.rows {
         guard row.fields.count == count else {
           throw TrajpackError(
-            .data,
-            "\(file.path): line \(row.line) has \(row.fields.count) columns where its header names \(count)"
+            .data, file: file.path,
+            "line \(row.line) has \(row.fields.count) columns where its header names \(count)"
           )
         }
         guard let tick = Int64(row.fields[0]) else {
           throw TrajpackError(
-            .data,
-            "\(file.path): line \(row.line) has '\(String(row.fields[0].prefix(40)).printable)' as its time, which is no whole number of nanoseconds"
+            .data, file: file.path,
+            "line \(row.line) has '\(String(row.fields[0].prefix(40)).printable)' as its time, which is no whole number of nanoseconds"
           )
         }
         ticks.append(tick)

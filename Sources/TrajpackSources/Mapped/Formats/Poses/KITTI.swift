@@ -50,8 +50,8 @@ enum KITTI: MappedFormat {
         let seconds = try PoseText(path, commas: false).numbers(1).map { $0[0] }
         guard seconds.count == rows.count else {
           throw TrajpackError(
-            .data,
-            "\(path): has \(seconds.count) times for the \(rows.count) poses of \(FileSystem.name(of: file.path)); move it away or give --rate"
+            .data, file: path,
+            "has \(seconds.count) times for the \(rows.count) poses of \(FileSystem.name(of: file.path)); move it away or give --rate"
           )
         }
         time = .array(.doubles(seconds), .float64, tick: .one, unit: "s")

@@ -24,7 +24,8 @@ struct PoseText: Sendable {
     let file = try LocalFile(path)
     guard file.length <= Self.most else {
       throw TrajpackError(
-        .data, "\(path): is longer than \(Self.most) bytes; split it into several files of poses")
+        .data, file: path, "is longer than \(Self.most) bytes; split it into several files of poses"
+      )
     }
     let bytes = try file.bytes(0..<(most == .max ? file.length : min(file.length, 64 << 10)))
     let isWhole = bytes.count == file.length
@@ -61,8 +62,8 @@ struct PoseText: Sendable {
     for row in rows {
       guard row.fields.count == count else {
         throw TrajpackError(
-          .data,
-          "\(path): line \(row.line) has \(row.fields.count) numbers where \(count) are expected")
+          .data, file: path,
+          "line \(row.line) has \(row.fields.count) numbers where \(count) are expected")
       }
       var numbers: [Double] = []
       for field in row.fields { numbers.append(try number(field, row.line)) }
@@ -74,8 +75,8 @@ struct PoseText: Sendable {
   func number(_ field: Substring, _ line: Int) throws(TrajpackError) -> Double {
     guard let value = Double(field) else {
       throw TrajpackError(
-        .data,
-        "\(path): line \(line) has '\(String(field.prefix(40)).printable)', which is no number")
+        .data, file: path,
+        "line \(line) has '\(String(field.prefix(40)).printable)', which is no number")
     }
     return value
   }

@@ -44,7 +44,7 @@ enum TUM: MappedFormat {
       let text = try PoseText(file.path, commas: false)
       let rows = try text.numbers(8)
       guard rows.allSatisfy({ $0[0].isFinite }) else {
-        throw TrajpackError(.data, "\(file.path): has a line whose timestamp is no time")
+        throw TrajpackError(.data, file: file.path, "has a line whose timestamp is no time")
       }
       let ticks = usesTicks ? text.rows.map { nanoseconds($0.fields[0]) ?? 0 } : []
       let order =
