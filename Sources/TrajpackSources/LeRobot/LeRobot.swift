@@ -1,13 +1,13 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// LeRobot datasets of versions 3.0, 2.1 and 2.0: tables of all features but videos. Layout after lerobot 0.6.1 and
+/// LeRobot datasets of versions 3.0, 2.1 and 2.0. Layout after lerobot 0.6.1 and
 /// 0.3.3; see `docs/formats/lerobot.md`.
 enum LeRobot: MappedFormat {
   static let format = FormatDescription(
     name: "lerobot", summary: "LeRobot datasets (v3.0, v2.1)",
     carries:
-      "every number, text and embedded picture, tasks, splits; null as not observed; videos are left out and named",
+      "every number, text, picture and video packet, tasks, splits; null as not observed",
     reads: true, writes: false)
 
   /// The most tasks that are categories of a channel.
@@ -48,7 +48,9 @@ enum LeRobot: MappedFormat {
   private static func read(
     _ folder: String, _ prefix: String, _ options: MappingOptions, _ source: inout MappedSource
   ) throws(TrajpackError) {
-    let info = try LeRobotInfo(folder)
+    var info = try LeRobotInfo(folder)
+    // Those that are not wanted may be absent.
+    info.videoKeys.removeAll { options.video == .drop || !options.takes($0) }
     let episodes = try info.episodes()
     let tables = LeRobotFiles(folder)
     var layout = LeRobotLayout(info, options)
@@ -64,11 +66,7 @@ enum LeRobot: MappedFormat {
     }
     let columns = try layout.columns()
     source.leftOut += layout.leftOut.map { LeftOut(path: "\(prefix)\($0.path)", why: $0.why) }
-    if !layout.videos.isEmpty {
-      source.remarks.append(
-        "\(folder): the videos \(layout.videos.map { "'\($0)'" }.joined(separator: ", ")) are left out; "
-          + "videos of LeRobot datasets are not read")
-    }
+    let videos = VideoPlan(info, layout.videos, episodes)
     let rows = episodes.reduce(0) { $0 + $1.length }
     let bytes = known.keys.reduce(0) { $0 + FileSystem.size(of: "\(folder)/\($1)") }
     for episode in episodes {
@@ -77,15 +75,20 @@ enum LeRobot: MappedFormat {
         id: prefix + "episode_"
           + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
           + "\(episode.index)", path: path)
-      recording.bytes = max(bytes / max(rows, 1) * episode.length, 1)
-      recording.fingerprint = Recording.fingerprint(of: path)
+      recording.streams =
+        streams(episode, columns, tables, info) + videos.streams(of: episode)
+      recording.bytes =
+        max(bytes / max(rows, 1) * episode.length, 1)
+        + recording.streams.reduce(0) { $0 + ($1.video?.bytes ?? 0) }
+      recording.fingerprint =
+        ([path] + videos.paths(of: episode)).map { Recording.fingerprint(of: $0) }
+        .joined(separator: ";")
       recording.split = info.split(episode.index)
       recording.failure = known[episode.file] ?? nil
       if episode.tasks.count == 1 {
         recording.values.append(.init("task", .string(episode.tasks[0])))
       }
       recording.metadata.append(.init("tasks", .array(episode.tasks.map { .string($0) })))
-      recording.streams = streams(episode, columns, tables, info)
       source.recordings.append(recording)
     }
     for name in ["codebase_version", "robot_type", "fps"] {
@@ -95,6 +98,46 @@ enum LeRobot: MappedFormat {
       source.attributes.append(.init(name, value))
     }
     source.note = "LeRobot \(info.version), \(info.fps) frames a second"
+  }
+
+  /// The videos of a dataset, and how its files are shared.
+  private struct VideoPlan {
+    private let info: LeRobotInfo
+    private let features: [LeRobotInfo.Feature]
+    private let files = LeRobotVideos()
+    /// Bytes and rows of each file.
+    private var sizes: [String: (bytes: Int, rows: Int)] = [:]
+
+    init(
+      _ info: LeRobotInfo, _ features: [LeRobotInfo.Feature], _ episodes: [LeRobotEpisode]
+    ) {
+      (self.info, self.features) = (info, features)
+      for episode in episodes {
+        for path in paths(of: episode) {
+          sizes[path, default: (FileSystem.size(of: path), 0)].rows += episode.length
+        }
+      }
+    }
+
+    func paths(of episode: LeRobotEpisode) -> [String] {
+      features.compactMap { episode.videos[$0.name] }.map { "\(info.folder)/\($0.file)" }
+    }
+
+    func streams(of episode: LeRobotEpisode) -> [MappedStream] {
+      features.compactMap { feature in
+        guard let (file, start) = episode.videos[feature.name] else { return nil }
+        let size = sizes["\(info.folder)/\(file)"] ?? (0, 1)
+        var stream = MappedStream(
+          name: feature.name, count: episode.length, time: MappedStream.time(rate: info.fps),
+          channels: [])
+        stream.attributes = [.init("lerobot", feature.json)]
+        stream.video = LeRobotVideo(
+          key: feature.name, file: file, folder: info.folder, start: start, fps: info.fps,
+          bytes: Int(Double(size.bytes) * Double(episode.length) / Double(max(size.rows, 1))),
+          isOwn: info.isSingle, files: files)
+        return stream
+      }
+    }
   }
 
   private static func streams(

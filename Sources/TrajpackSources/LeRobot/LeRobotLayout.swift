@@ -23,7 +23,7 @@ struct LeRobotLayout {
   private let options: MappingOptions
   private var first: ParquetFile?
   private var nullable: Set<String> = []
-  var videos: [String] = []
+  var videos: [LeRobotInfo.Feature] = []
   var leftOut: [LeftOut] = []
 
   init(_ info: LeRobotInfo, _ options: MappingOptions) {
@@ -64,8 +64,11 @@ struct LeRobotLayout {
     for feature in info.features {
       if LeRobot.isNumbering(feature.name) || !options.takes(feature.name) { continue }
       if feature.type == "video" {
-        videos.append(feature.name)
-        leave(feature.name, "is a video; videos of LeRobot datasets are not read")
+        if options.video == .drop {
+          leave(feature.name, "is a video, and --video is drop")
+        } else {
+          videos.append(feature)
+        }
         continue
       }
       let leaves = first.leaves(feature.name)

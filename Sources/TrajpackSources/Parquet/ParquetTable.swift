@@ -81,6 +81,14 @@ final class ParquetTable: Sendable {
     }
   }
 
+  /// Numbers, one a row; NaN where there is none.
+  func doubles(_ name: String) throws(TrajpackError) -> [Double] {
+    let rows = try rows(name, shape: [], as: .float64, missing: .nan)
+    return try bytes(rows, 0..<file.rows).withUnsafeBytes { bytes in
+      (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
+    }
+  }
+
   /// The packed bytes of some rows.
   func bytes(_ rows: Rows, _ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: range.count * rows.rowBytes)

@@ -7,7 +7,7 @@ struct VideoRecord {
   var order: VideoOrder
 
   /// The members, in order; `nil` for one that the metadata do not have.
-  func members(rows: Int, bytes: Int, sha256: String) -> [(String, JSONValue?)] {
+  func members(rows: Range<Int>, bytes: Int, sha256: String) -> [(String, JSONValue?)] {
     let video = index.stream
     return [
       ("bytes", .int(Int64(bytes))), ("sha256", .string(sha256)),
@@ -33,13 +33,14 @@ struct VideoRecord {
     ]
   }
 
-  /// The packets that are no rows and that decoding the rows may need: those that are never shown, or after the last
-  /// row, up to the last packet that is a row. Offset, size, pts, dts and keyframe of each.
-  private func hidden(rows: Int) -> JSONValue? {
-    guard let last = order.packetOfFrame.prefix(rows).max() else { return nil }
-    let hidden = (0..<Int(last)).filter {
-      order.frameOfPacket[$0] < 0 || order.frameOfPacket[$0] >= rows
-    }
+  /// The packets that are no rows and that decoding the rows may need: those that are never shown, and those of frames
+  /// before the first row or after the last one, from the keyframe at which decoding begins up to the last packet that is a
+  /// row. Offset, size, pts, dts and keyframe of each.
+  private func hidden(rows: Range<Int>) -> JSONValue? {
+    let packets = order.packetOfFrame[rows]
+    guard let last = packets.max(), let first = packets.min() else { return nil }
+    let start = order.decodingStart(index.packets, packet: Int(first), frame: rows.lowerBound)
+    let hidden = (start..<Int(last)).filter { !rows.contains(Int(order.frameOfPacket[$0])) }
     guard !hidden.isEmpty else { return nil }
     return .array(
       hidden.map { packet in
@@ -54,6 +55,21 @@ struct VideoRecord {
   private static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
     return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+}
+
+extension VideoOrder {
+  /// The packet at which decoding begins that is to give a frame: the last keyframe that lies before it in decode and in
+  /// presentation order; 0 for the first frame, and where there is none.
+  func decodingStart(_ packets: VideoPackets, packet: Int, frame: Int) -> Int {
+    if frame == 0 { return 0 }
+    for number in stride(from: packet, through: 0, by: -1)
+    where packets.flags[number].isExactKeyframe && frameOfPacket[number] >= 0
+      && frameOfPacket[number] <= Int32(frame)
+    {
+      return number
+    }
+    return 0
   }
 }
 
