@@ -69,17 +69,19 @@ enum LeRobot: MappedFormat {
     let videos = VideoPlan(info, layout.videos, episodes)
     let rows = episodes.reduce(0) { $0 + $1.length }
     let bytes = known.keys.reduce(0) { $0 + FileSystem.size(of: "\(folder)/\($1)") }
+    let languages = layout.languages
     for episode in episodes {
       let path = "\(folder)/\(episode.file)"
       var recording = MappedRecording(
         id: prefix + "episode_"
           + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
           + "\(episode.index)", path: path)
+      let share = max(bytes / max(rows, 1) * episode.length, 1)
+      let films = videos.streams(of: episode)
       recording.streams =
-        streams(episode, columns, tables, info) + videos.streams(of: episode)
-      recording.bytes =
-        max(bytes / max(rows, 1) * episode.length, 1)
-        + recording.streams.reduce(0) { $0 + ($1.video?.bytes ?? 0) }
+        streams(episode, columns, tables, info, share) + films
+        + languages.map { $0.stream(episode, tables, info.fps) }
+      recording.bytes = share + films.reduce(0) { $0 + ($1.video?.bytes ?? 0) }
       recording.fingerprint =
         ([path] + videos.paths(of: episode)).map { Recording.fingerprint(of: $0) }
         .joined(separator: ";")
@@ -142,16 +144,28 @@ enum LeRobot: MappedFormat {
 
   private static func streams(
     _ episode: LeRobotEpisode, _ columns: [LeRobotLayout.Column], _ tables: LeRobotFiles,
-    _ info: LeRobotInfo
+    _ info: LeRobotInfo, _ share: Int
   ) -> [MappedStream] {
     var steps: [MappedChannel] = []
     var streams: [MappedStream] = []
     let time = MappedStream.time(rate: info.fps)
     for column in columns {
+      if case .frames(let leaf) = column.content {
+        var stream = MappedStream(
+          name: column.name, count: episode.length, time: time, channels: [])
+        stream.video = LeRobotPictures(
+          key: column.name, leaf: leaf, bytes: share, episode: episode,
+          tables: tables, fps: info.fps)
+        stream.attributes = column.feature.map { [.init("lerobot", $0.json)] } ?? []
+        streams.append(stream)
+        continue
+      }
       let channel = MappedChannel(column.channel, rows(episode, column, tables, info))
-      if column.isPicture {
-        streams.append(
-          MappedStream(name: column.name, count: episode.length, time: time, channels: [channel]))
+      if let feature = column.feature {
+        var stream = MappedStream(
+          name: column.name, count: episode.length, time: time, channels: [channel])
+        stream.attributes = [.init("lerobot", feature.json)]
+        streams.append(stream)
       } else {
         steps.append(channel)
       }
@@ -166,7 +180,7 @@ enum LeRobot: MappedFormat {
     _ info: LeRobotInfo
   ) -> RowSource {
     switch column.content {
-    case .texts(let leaf):
+    case .texts(let leaf), .frames(let leaf):
       .texts { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
         try check(episode, table, range, info)

@@ -8,6 +8,8 @@ struct LeRobotLayout {
     /// A leaf of texts or of the bytes of pictures.
     case texts(String)
     case numbers([Int])
+    /// A leaf of the bytes of pictures, which are the frames of a video.
+    case frames(String)
     /// Numbers of texts, and the place of each among the categories.
     case categories([Int64: Int32])
   }
@@ -16,14 +18,17 @@ struct LeRobotLayout {
     var name: String
     var channel: Channel
     var content: Content
-    var isPicture = false
+    var feature: LeRobotInfo.Feature?
   }
 
   private let info: LeRobotInfo
   private let options: MappingOptions
   private var first: ParquetFile?
   private var nullable: Set<String> = []
+  /// Leaves that have nulls for certain.
+  private var absent: Set<String> = []
   var videos: [LeRobotInfo.Feature] = []
+  var languages: [LeRobotLanguage] = []
   var leftOut: [LeftOut] = []
 
   init(_ info: LeRobotInfo, _ options: MappingOptions) {
@@ -35,6 +40,7 @@ struct LeRobotLayout {
   mutating func look(_ file: ParquetFile) throws(TrajpackError) {
     for column in file.columns {
       if file.mayHaveNulls(column) { nullable.insert(column.name) }
+      if file.hasNulls(column) { absent.insert(column.name) }
     }
     guard let first else {
       first = file
@@ -79,10 +85,14 @@ struct LeRobotLayout {
       }
       if feature.type == "image" {
         if let leaf = leaves.first(where: { $0.path.last == "bytes" && $0.repetition == 0 }) {
-          out.append(picture(feature, leaf))
+          out.append(try picture(feature, leaf, first))
         } else {
           leave(feature.name, "its pictures do not lie in the table")
         }
+        continue
+      }
+      if LeRobotLanguage.isLanguage(feature) {
+        languages.append(LeRobotLanguage(feature.name, leaves))
         continue
       }
       guard leaves.count == 1 else {
@@ -97,14 +107,20 @@ struct LeRobotLayout {
     return out
   }
 
-  private func picture(_ feature: LeRobotInfo.Feature, _ leaf: ParquetColumn) -> Column {
-    Column(
+  /// Pictures are frames of a video where every row has one and the first is of a kind that can be one.
+  private func picture(
+    _ feature: LeRobotInfo.Feature, _ leaf: ParquetColumn, _ file: ParquetFile
+  ) throws(TrajpackError) -> Column {
+    let head = PictureHead(try file.firstBytes(leaf))
+    let isVideo =
+      options.kinds[feature.name] != .packet && !absent.contains(leaf.name) && head != nil
+    return Column(
       name: feature.name,
       channel: Channel(
         name: "image", kind: .packet, type: .bytes,
         description: "a picture file a row: PNG, JPEG or TIFF, as its first bytes say",
         conventions: [.init("shape", .array(feature.shape.map { .int(Int64($0)) }))]),
-      content: .texts(leaf.name), isPicture: true)
+      content: isVideo ? .frames(leaf.name) : .texts(leaf.name), feature: feature)
   }
 
   private mutating func column(

@@ -34,6 +34,9 @@ struct MappedStream: Sendable {
   /// Where its frames come from, of a stream that is a video; it has no channels of its own.
   var video: (any MappedVideo)?
 
+  /// The count of rows that are as many as their times, known when they are read.
+  static let asTimes = -1
+
   /// Rows that have no times.
   static let steps = Time.regular(.regular(start: .zero, rate: .one), unit: "step")
 

@@ -39,6 +39,7 @@ final class ParquetTable: Sendable {
   let file: ParquetFile
   private let numbers = Mutex<[String: Rows]>([:])
   private let texts = Mutex<[String: Texts]>([:])
+  private let structs = Mutex<[String: [[[String: Field]]]]>([:])
 
   init(_ path: String) throws(TrajpackError) { file = try ParquetFile(path) }
 
@@ -137,6 +138,16 @@ final class ParquetTable: Sendable {
       }
       let found = Texts(spool: spool, ends: ends, absent: absent)
       known[column.name] = found
+      return found
+    }
+  }
+
+  /// The records of a column of lists of structs, decoded once.
+  func recordRows(_ name: String) throws(TrajpackError) -> [[[String: Field]]] {
+    try structs.withLock { (known) throws(TrajpackError) in
+      if let found = known[name] { return found }
+      let found = try records(name)
+      known[name] = found
       return found
     }
   }

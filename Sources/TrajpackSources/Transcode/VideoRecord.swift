@@ -37,10 +37,9 @@ struct VideoRecord {
   /// before the first row or after the last one, from the keyframe at which decoding begins up to the last packet that is a
   /// row. Offset, size, pts, dts and keyframe of each.
   private func hidden(rows: Range<Int>) -> JSONValue? {
-    let packets = order.packetOfFrame[rows]
-    guard let last = packets.max(), let first = packets.min() else { return nil }
-    let start = order.decodingStart(index.packets, packet: Int(first), frame: rows.lowerBound)
-    let hidden = (start..<Int(last)).filter { !rows.contains(Int(order.frameOfPacket[$0])) }
+    let hidden = order.decoded(index.packets, for: rows).filter {
+      !rows.contains(Int(order.frameOfPacket[$0]))
+    }
     guard !hidden.isEmpty else { return nil }
     return .array(
       hidden.map { packet in
@@ -59,17 +58,20 @@ struct VideoRecord {
 }
 
 extension VideoOrder {
-  /// The packet at which decoding begins that is to give a frame: the last keyframe that lies before it in decode and in
-  /// presentation order; 0 for the first frame, and where there is none.
-  func decodingStart(_ packets: VideoPackets, packet: Int, frame: Int) -> Int {
-    if frame == 0 { return 0 }
-    for number in stride(from: packet, through: 0, by: -1)
-    where packets.flags[number].isExactKeyframe && frameOfPacket[number] >= 0
-      && frameOfPacket[number] <= Int32(frame)
-    {
-      return number
+  /// The packets that are decoded to give frames, in order: from the last keyframe that lies before the first frame in decode
+  /// and in presentation order, without those of frames shown before it, which need what lies before.
+  func decoded(_ packets: VideoPackets, for frames: Range<Int>) -> [Int] {
+    let own = packetOfFrame[frames]
+    guard let last = own.max(), let first = own.min() else { return [] }
+    if frames.lowerBound == 0 { return Array(0...Int(last)) }
+    let start = stride(from: Int(first), through: 0, by: -1).first {
+      packets.flags[$0].isExactKeyframe && frameOfPacket[$0] >= 0
+        && frameOfPacket[$0] <= Int32(frames.lowerBound)
     }
-    return 0
+    guard let start else { return Array(0...Int(last)) }
+    return (start...Int(last)).filter {
+      frameOfPacket[$0] < 0 || frameOfPacket[$0] >= frameOfPacket[start]
+    }
   }
 }
 

@@ -12,24 +12,22 @@ enum VideoCut {
     _ path: String, _ index: VideoIndex, _ order: VideoOrder, frames: Range<Int>
   ) throws(TrajpackError) -> MovieFile {
     let packets = index.packets
-    let shown = order.packetOfFrame[frames]
-    guard let last = shown.max(), let first = shown.min(), let final = shown.last else {
+    guard let final = order.packetOfFrame[frames].last else {
       throw TrajpackError(.data, "an episode without frames has no video")
     }
     guard packets.isSelfSufficient else {
       throw TrajpackError(
         .data, "its packets do not lie in the file as they are decoded, so that it cannot be cut")
     }
-    let range =
-      order.decodingStart(packets, packet: Int(first), frame: frames.lowerBound)...Int(last)
-    guard !range.contains(where: { packets.dts[$0] == VideoPackets.absent }) else {
+    let decoded = order.decoded(packets, for: frames)
+    guard !decoded.contains(where: { packets.dts[$0] == VideoPackets.absent }) else {
       throw TrajpackError(.data, "its packets have no times of decoding, so that it cannot be cut")
     }
     let file = try LocalFile(path)
     let description = try MovieDescription(file, stream: index.streamNumber)
     var samples: [MovieFile.Sample] = []
     var offsets: [Int] = []
-    for packet in range {
+    for packet in decoded {
       let (pts, dts) = (packets.pts[packet], packets.dts[packet])
       samples.append(
         .init(
