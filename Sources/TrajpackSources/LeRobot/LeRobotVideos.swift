@@ -24,7 +24,8 @@ final class LeRobotVideos: Sendable {
   /// Demuxes a file, unless it is known.
   func facts(_ path: String) throws(TrajpackError) -> Facts {
     let entry = entries.withLock { entries -> Entry in
-      let entry = entries.firstIndex { $0.path == path }.map { entries.remove(at: $0) } ?? Entry(path)
+      let entry =
+        entries.firstIndex { $0.path == path }.map { entries.remove(at: $0) } ?? Entry(path)
       if entries.count == Self.most { entries.removeFirst() }
       entries.append(entry)
       return entry
@@ -94,7 +95,8 @@ struct LeRobotVideo: MappedVideo {
     var remarks = remarks
     if !facts.index.others.isEmpty {
       let kinds = Set(facts.index.others.map(\.kind)).sorted().joined(separator: ", ")
-      remarks.append("\(path): its other streams (\(kinds)) are left out where it is cut into episodes")
+      remarks.append(
+        "\(path): its other streams (\(kinds)) are left out where it is cut into episodes")
     }
     return PlacedVideo(
       video: video, place: "\(key).mp4",
@@ -125,7 +127,8 @@ struct LeRobotVideo: MappedVideo {
     guard count <= order.frameCount - low else {
       throw TrajpackError(
         .data,
-        "has \(counted(order.frameCount - low, "frame")) from \(start) s on, and the episode has \(counted(count, "row"))")
+        "has \(counted(order.frameCount - low, "frame")) from \(start) s on, and the episode has \(counted(count, "row"))"
+      )
     }
     var worst = (row: 0, seconds: 0.0)
     for row in 0..<count {

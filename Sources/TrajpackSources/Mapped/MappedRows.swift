@@ -42,7 +42,8 @@ enum MappedRows {
 
   /// A stream whose count of rows is known.
   private static func counted(_ stream: MappedStream) throws(TrajpackError) -> MappedStream {
-    guard stream.count == MappedStream.asTimes, case .array(let source, let type, _, _) = stream.time
+    guard stream.count == MappedStream.asTimes,
+      case .array(let source, let type, _, _) = stream.time
     else { return stream }
     var stream = stream
     stream.count = try packed(source).count / type.size

@@ -14,7 +14,8 @@ extension ParquetTable {
     var out = [[[String: Field]]](repeating: [], count: file.rows)
     for (number, leaf) in file.leaves(name).enumerated() {
       guard 1...2 ~= leaf.repetition, leaf.path.count >= 4,
-        [.bytes, .float, .double].contains(leaf.physical), leaf.repetition == 1 || leaf.physical == .bytes
+        [.bytes, .float, .double].contains(leaf.physical),
+        leaf.repetition == 1 || leaf.physical == .bytes
       else { throw other(name) }
       // NAME.list.element.FIELD, and what is below.
       try add(leaf, leaf.path[3], isFirst: number == 0, to: &out)

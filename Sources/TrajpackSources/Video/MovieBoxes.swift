@@ -21,7 +21,8 @@ struct MovieBoxes {
       let head = short == 1 ? 16 : 8
       guard range.upperBound - at >= head else { break }
       let length =
-        short == 0 ? range.upperBound - at : short == 1 ? Int(clamping: number(at + 8, 8)) : Int(short)
+        short == 0
+        ? range.upperBound - at : short == 1 ? Int(clamping: number(at + 8, 8)) : Int(short)
       guard length >= head, length <= range.upperBound - at else { break }
       out.append(
         Box(
@@ -135,7 +136,8 @@ struct MovieDescription: Sendable {
     let entries = boxes.boxes(samples.body.dropFirst(8))
     guard entries.count == 1 else {
       throw wrong(
-        "its codec parameters change within the file, so that it cannot be cut; encode it anew (ffmpeg -i IN OUT.mp4)")
+        "its codec parameters change within the file, so that it cannot be cut; encode it anew (ffmpeg -i IN OUT.mp4)"
+      )
     }
     fileType = type.bytes
     self.samples = Array(movie[samples.all])

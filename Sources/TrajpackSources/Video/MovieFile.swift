@@ -32,7 +32,8 @@ final class MovieFile: MadeBytes, VideoByteSource {
   ///   - samples: In the order of decoding; those that are shown begin at the time `first` and end before `end`.
   ///   - offsets: Where each begins in the source.
   init(
-    _ description: MovieDescription, _ samples: [Sample], offsets: [Int], in source: TrackDraft.Bytes,
+    _ description: MovieDescription, _ samples: [Sample], offsets: [Int],
+    in source: TrackDraft.Bytes,
     shown: Range<Int64>, name: String
   ) {
     self.name = name
@@ -67,7 +68,11 @@ final class MovieFile: MadeBytes, VideoByteSource {
     var (low, high) = (0, pieces.count)
     while low < high {
       let middle = (low + high) / 2
-      if pieces[middle].start + pieces[middle].count <= offset + done { low = middle + 1 } else { high = middle }
+      if pieces[middle].start + pieces[middle].count <= offset + done {
+        low = middle + 1
+      } else {
+        high = middle
+      }
     }
     while done < buffer.count, low < pieces.count {
       let piece = pieces[low]

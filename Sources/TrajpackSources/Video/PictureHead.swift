@@ -55,7 +55,8 @@ enum PictureMovie {
     var samples: [MovieFile.Sample] = []
     var offsets: [Int] = []
     var at = 0
-    guard let timescale = UInt32(exactly: rate.numerator), let step = UInt32(exactly: rate.denominator)
+    guard let timescale = UInt32(exactly: rate.numerator),
+      let step = UInt32(exactly: rate.denominator)
     else { throw TrajpackError(.data, "\(rate) frames a second are no rate of a video; \(remedy)") }
     for (row, picture) in pictures.enumerated() {
       guard let picture, let own = PictureHead(picture) else {
@@ -66,7 +67,8 @@ enum PictureMovie {
       guard head == nil || head == own else {
         throw TrajpackError(
           .data,
-          "row \(row) is a \(own.description), and those before are \(head?.description ?? ""); \(remedy)")
+          "row \(row) is a \(own.description), and those before are \(head?.description ?? ""); \(remedy)"
+        )
       }
       head = own
       let time = Int64(row) * Int64(step)

@@ -133,7 +133,9 @@ public struct WildWorldImporter: VideoImporter {
         if graphs[part] == nil { graphs[part] = try Self.edges(inPart: part) }
         let edges = graphs[part] ?? [:]
         let files = Self.fileNames.filter { name in
-          WildWorldImporter.videoFiles.first { $0.1 == name }.map { settings.mode(of: $0.0) == .embed }
+          WildWorldImporter.videoFiles.first { $0.1 == name }.map {
+            settings.mode(of: $0.0) == .embed
+          }
             ?? true
         }.map { "\(folder)/\($0)" }
         let id = FileSystem.name(of: folder)
