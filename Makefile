@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test frameworks check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws crash picture setup clean
+.PHONY: help demo test frameworks check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws swift-package crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -89,6 +89,11 @@ laws: setup release ## The loader's laws over many more random archives than mak
 	@swift build --quiet -c release --product specimen
 	@cd tools/python && TRAJPACK_EXAMPLES=400 TRAJPACK_BIN=$(CURDIR)/.build/release ../../$(PYTHON_HERE) -m pytest -q \
 	  -p no:cacheprovider tests/test_windows.py tests/test_split_windows.py tests/test_choices.py tests/test_native.py
+
+swift-package: setup release ## Build another Swift package that imports Trajpack, as docs/swift.md shows
+	@swift build --quiet -c release --product trajpack-c
+	@TRAJPACK_SWIFT_PACKAGE=1 TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider \
+	  tools/tests/test_swift_package.py
 
 crash: setup ## The long crash proof: 100 kills and every boundary of the write log
 	@swift build --quiet -c release

@@ -15,6 +15,8 @@ let package = Package(
   name: "trajpack",
   products: [
     .executable(name: "trajpack", targets: ["trajpack"]),
+    // What another Swift package imports: reading, without libhdf5 and FFmpeg (docs/swift.md).
+    .library(name: "Trajpack", targets: ["Trajpack"]),
     // libtrajpack.so, which Python loads. Only here are flags unsafe: the Swift runtime goes in, and nothing
     // but the functions of the headers in CTrajpack comes out.
     .library(name: "trajpack-c", type: .dynamic, targets: ["TrajpackABI"]),
@@ -71,6 +73,10 @@ let package = Package(
         "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackPrepare",
         "CForkGuard", "CPlatform", "CVideoTable",
       ],
+      swiftSettings: strict),
+    // What another Swift package sees of the above.
+    .target(
+      name: "Trajpack", dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackLoader"],
       swiftSettings: strict),
     // Rules on what the numbers of a dataset mean, and reports of what breaks them.
     .target(
@@ -209,6 +215,9 @@ let package = Package(
       dependencies: [
         "TrajpackLoader", "TrajpackStore", "TrajpackHDF5", "TrajpackFormat", "TrajpackTestSupport",
       ], swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackTests", dependencies: ["Trajpack", "TrajpackLoader", "TrajpackStore"],
+      swiftSettings: strict),
     .testTarget(
       name: "TrajpackSourcesTests",
       dependencies: [

@@ -15,14 +15,7 @@ public struct DatasetStatistics: Sendable {
     let schema = shard.schema
     var found: [String: [String: [ComponentStatistics]]] = [:]
     for (number, row) in rows.enumerated() {
-      var stats = ComponentStatistics()
-      (stats.missing, stats.infinite) = (Int(row.moments.missing), Int(row.moments.infinite))
-      if row.moments.count > 0 {
-        stats.count = Int(row.moments.count)
-        (stats.minimum, stats.maximum) = (row.moments.minimum, row.moments.maximum)
-        (stats.mean, stats.m2) = (row.moments.mean, row.moments.m2)
-        stats.quantiles = row.quantiles
-      }
+      let stats = row.statistics
       let stream = schema.streams[row.stream]
       let name = "\(stream.name)/\(stream.channels[row.channel].name)"
       let splitName = row.split < 0 ? "" : schema.splits[row.split]

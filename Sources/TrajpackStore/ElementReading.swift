@@ -15,6 +15,9 @@ package struct ElementReading: Sendable {
     floatMissing = missing == .nan
   }
 
+  /// Whether stored numbers are the values themselves.
+  package var isPlain: Bool { scale == nil }
+
   package init(_ channel: Channel, stored type: ElementType) {
     self.type = type
     scale = channel.storage.decimals.map { DecimalCode.powers[$0] }

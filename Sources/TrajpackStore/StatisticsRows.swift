@@ -13,7 +13,32 @@ struct StatisticsRow {
   var quantiles: [Double]
 }
 
+extension StatisticsRow {
+  /// What it says, as other statistics say it.
+  var statistics: ComponentStatistics {
+    var stats = ComponentStatistics()
+    (stats.missing, stats.infinite) = (Int(moments.missing), Int(moments.infinite))
+    if moments.count > 0 {
+      stats.count = Int(moments.count)
+      (stats.minimum, stats.maximum) = (moments.minimum, moments.maximum)
+      (stats.mean, stats.m2) = (moments.mean, moments.m2)
+      stats.quantiles = quantiles
+    }
+    return stats
+  }
+}
+
 extension Shard {
+  /// What the index says of each component, by the numbers of split (-1 for none), stream and channel; `nil`
+  /// where it has no statistics.
+  ///
+  /// - Throws: A data error where they are damaged.
+  package func storedStatistics() throws(TrajpackError) -> [(
+    split: Int, stream: Int, channel: Int, component: Int, statistics: ComponentStatistics
+  )]? {
+    try statisticsRows()?.map { ($0.split, $0.stream, $0.channel, $0.component, $0.statistics) }
+  }
+
   /// The rows of the statistics, checked; `nil` where the shard has none.
   func statisticsRows() throws(TrajpackError) -> [StatisticsRow]? {
     guard let bytes = try section(.statistics) else { return nil }

@@ -45,7 +45,7 @@ def test_only_one_module_names_hdf5(trajpack):
         assert {"CHDF5Shims"} <= names <= {"CHDF5Shims", "TrajpackHDF5"}, names
 
 
-@pytest.mark.parametrize("module", [*READING, "TrajpackLoader", "TrajpackABI", "CVideoTable"])
+@pytest.mark.parametrize("module", [*READING, "TrajpackLoader", "Trajpack", "TrajpackABI", "CVideoTable"])
 def test_objects_name_no_ffmpeg(trajpack, module):
     for build in builds():
         assert module not in naming(build, r"(av_|avcodec_|avformat_|avio_|sws_|swr_)\w+"), build

@@ -44,6 +44,7 @@ extension Validation {
         "container.damage", "a shard cannot be opened", file(FileSystem.name(of: path), failure))
     }
     try run.checkLists(of: dataset, path, names, shards)
+    try run.readValues(of: dataset)
     for shard in shards.compactMap({ $0 }) {
       var batch: [Int] = []
       var bytes = 0
@@ -54,7 +55,7 @@ extension Validation {
           bytes += Self.bytes(of: episode, in: shard)
         }
         if bytes >= batchBytes || batch.count >= 256 || episode == shard.index.episodeCount - 1 {
-          try run.add(batch, of: shard)
+          try run.add(batch, of: shard, isLast: episode == shard.index.episodeCount - 1)
           (batch, bytes) = ([], 0)
         }
       }
@@ -76,8 +77,13 @@ extension Validation {
     }
   }
 
-  private func add(_ episodes: [Int], of shard: Shard) throws(TrajpackError) {
-    try add(episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name) {
+  private func add(
+    _ episodes: [Int], of shard: Shard, isLast: Bool
+  ) throws(TrajpackError) {
+    try add(
+      episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
+      closes: isLast ? shard : nil
+    ) {
       () throws(TrajpackError) in
       // Rows are read in order: the chunks at hand and the ones before are enough.
       let chunks = shard.schema.blocks.indices.reduce(0) {
@@ -92,6 +98,35 @@ extension Validation {
     Place(shard: shard, episode: nil, values: [], note: error.message)
   }
 
+  /// The values that were set on the dataset; a side file that is damaged has been reported.
+  private func readValues(of dataset: Dataset) throws(TrajpackError) {
+    guard runs("labels.missing") else { return }
+    do throws(TrajpackError) {
+      guard let found = try dataset.valueAnnotations() else { return }
+      values.removed = found.removed
+      for (row, id) in found.ids.enumerated() {
+        values.set[id] = found.table.columns.filter { $0.cells[row] != .missing }.map(\.field.name)
+      }
+    } catch {
+      guard error.fault == .data else { throw error }
+    }
+  }
+
+  /// How the data was normalised, as far as it says.
+  private func checkPlans(of dataset: Dataset, _ shards: [Shard?]) {
+    guard runs("learning.normalization") else { return }
+    let splits = Set(shards.compactMap { $0 }.flatMap(\.schema.splits)).sorted()
+    guard splits.count >= 2 else { return }
+    let source = dataset.manifest?.source
+    for channels in Rule.leakingSteps(source) {
+      report(
+        "learning.normalization", "normalised by the rows of all splits",
+        Place(
+          shard: nil, episode: nil, values: [],
+          note: "\(channels), by the rows of \(splits.joined(separator: ", "))"))
+    }
+  }
+
   /// Manifest, journal, side files, and shards that nothing lists.
   private func checkLists(
     of dataset: Dataset, _ path: String, _ names: [String], _ shards: [Shard?]
@@ -101,6 +136,7 @@ extension Validation {
         "container.unfinished", "the dataset is not finished",
         Place(shard: nil, episode: nil, values: [], note: why))
     }
+    checkPlans(of: dataset, shards)
     let isWhole = shards.allSatisfy { $0 != nil }
     if runs("container.manifest") {
       for (shard, entry) in zip(shards, dataset.entries) {

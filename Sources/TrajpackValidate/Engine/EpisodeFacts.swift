@@ -72,6 +72,13 @@ struct TrackFacts {
   var times: ClosedRange<Double>?
   /// Hashes of some windows of its rows, by their content.
   var windows: [UInt64] = []
+  /// How many rows have each name of a categorical channel, by channel.
+  var classes: [Int: [Int]] = [:]
+  /// How far its first position moves from row to row; forgotten when its episode has been looked at.
+  var motion: [Float] = []
+  /// The camera, and joints, at some moments; forgotten, too.
+  var poses: [ScenePose] = []
+  var points: [ScenePoints] = []
 
   /// What is known of all columns of a channel together.
   func facts(_ columns: TrackContext.Columns) -> ColumnFacts {
@@ -86,6 +93,14 @@ struct EpisodeFacts {
   let about: EpisodeAbout
   /// In the order of the episode.
   var tracks: [TrackFacts]
+  /// Joints in the picture, by convention.
+  var scene: SceneTally?
+  /// By how many rows streams that move alike are shifted.
+  var shifts: [StreamShift] = []
+  /// The names of values that were set on the dataset after it was written.
+  var values: [String] = []
+  /// The names of values that were taken away.
+  var removedValues: [String] = []
 
   /// The place of the episode in a finding.
   func place(

@@ -34,11 +34,22 @@ extension EpisodeOutcome {
         return
       }
     }
+    compareTracks(Gathered(rules))
     for (number, rule) in rules.enumerated() {
       guard case .episode(let check) = rule.check else { continue }
       var found = Hits()
       check(facts, &found)
       if !found.list.isEmpty { hits[number, default: []] += found.list }
+    }
+  }
+
+  /// What needs several tracks; the rows that were kept for it are forgotten.
+  private mutating func compareTracks(_ wanted: Gathered) {
+    if wanted.contains(.scene) { facts.scene = SceneTally(facts.about, facts.tracks) }
+    if wanted.contains(.motion) { facts.shifts = StreamShift.all(facts.tracks) }
+    for number in facts.tracks.indices {
+      facts.tracks[number].motion = []
+      (facts.tracks[number].poses, facts.tracks[number].points) = ([], [])
     }
   }
 
@@ -57,13 +68,17 @@ extension EpisodeOutcome {
       track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
       checksums: [])
     let windows = isCompared ? WindowHashes(track) : nil
+    let samples = TrackSamples(track, Gathered(rules))
     while try run.advance(data) {
       for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
       windows?.add(run)
+      samples.add(run)
       for (_, check) in checks { check.add(run) }
     }
     known.checksums = run.checksums
     known.windows = windows?.hashes ?? []
+    (known.classes, known.motion) = (samples.classes, samples.steps)
+    (known.poses, known.points) = (samples.poses, samples.points)
     known.times = TrackTimes.span(track, known)
     for (number, check) in checks {
       var found = Hits()

@@ -42,6 +42,8 @@ public final class Validation {
     var ids: [String]
     var shard: String?
     var outcomes: Future<[EpisodeOutcome]>
+    /// The shard whose last episodes they are.
+    var closes: Shard?
   }
 
   private let config: ValidateConfig
@@ -54,6 +56,9 @@ public final class Validation {
   private var queue: [Work] = []
   private var applied: Set<Int> = []
   private let progress: (EpisodeAbout, Int) -> Void
+  /// The names of the values that were set on the dataset, by episode, and of those that were taken away.
+  var values: (set: [String: [String]], removed: [String]) = ([:], [])
+  private let stored: StoredStatisticsCheck?
 
   /// Prepares to look at data of a profile.
   ///
@@ -73,6 +78,9 @@ public final class Validation {
     severities = active.map(\.severity)
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
+    stored =
+      config.share == 1 && rules.contains { $0.id == Rule.containerStatistics.id }
+      ? StoredStatisticsCheck() : nil
     let used = config.profile ?? profile
     if rules.contains(where: { $0.profile != nil && $0.profile == used }) { outcome.profile = used }
     for (number, rule) in rules.enumerated() {
@@ -88,7 +96,7 @@ public final class Validation {
 
   /// Takes the next episodes, which one thread reads. Waits where many are under way.
   public func add(
-    _ ids: [String], shard: String?, _ open: @escaping Opening
+    _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
     let (rules, config) = (rules, config)
@@ -96,7 +104,7 @@ public final class Validation {
       var layouts: [Int: TrackContext.Layout] = [:]
       return try open().map { EpisodeOutcome($0, rules, config, layouts: &layouts) }
     }
-    queue.append(Work(ids: ids, shard: shard, outcomes: future))
+    queue.append(Work(ids: ids, shard: shard, outcomes: future, closes: closes))
     while queue.count > 2 * pool.count { try settle() }
   }
 
@@ -109,6 +117,23 @@ public final class Validation {
     } catch {
       guard error.fault == .data else { throw error }
       damaged(error, shard: work.shard, episode: work.ids.count == 1 ? work.ids[0] : nil)
+    }
+    if let shard = work.closes { try checkStatistics(of: shard) }
+  }
+
+  /// Compares the index of a shard with what was read of it.
+  private func checkStatistics(of shard: Shard) throws(TrajpackError) {
+    guard let stored else { return }
+    do throws(TrajpackError) {
+      for (stream, channel, note) in try stored.finish(shard) {
+        report(
+          Rule.containerStatistics.id, "stored statistics are not those of the data",
+          stream: stream, channel: channel,
+          Place(shard: shard.name, episode: nil, values: [], note: note))
+      }
+    } catch {
+      guard error.fault == .data else { throw error }
+      damaged(error, shard: shard.name, episode: nil)
     }
   }
 
@@ -133,12 +158,17 @@ public final class Validation {
       guard failure.fault == .data else { throw failure }
       damaged(failure, shard: about.shard, episode: about.id)
     } else {
-      for (_, check) in datasetChecks { check.add(found.facts) }
+      var facts = found.facts
+      facts.values = values.set[about.id] ?? []
+      facts.removedValues = values.removed
+      for (_, check) in datasetChecks { check.add(facts) }
+      stored?.add(facts)
     }
     progress(about, found.rows)
   }
 
   private func damaged(_ error: TrajpackError, shard: String?, episode: String?) {
+    stored?.fail()
     report(
       shard == nil ? "container.unreadable" : "container.damage",
       shard == nil ? "a recording cannot be read" : "stored data is damaged",
@@ -146,10 +176,12 @@ public final class Validation {
   }
 
   /// Adds a finding of the engine itself.
-  func report(_ id: String, _ what: String, _ place: Place) {
+  func report(
+    _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, _ place: Place
+  ) {
     guard let number = rules.firstIndex(where: { $0.id == id }) else { return }
     list.add(
-      rules[number], severities[number], stream: nil, channel: nil, what, count: 1, [place])
+      rules[number], severities[number], stream: stream, channel: channel, what, count: 1, [place])
   }
 
   /// Adds the finding of a recording that could not be read.

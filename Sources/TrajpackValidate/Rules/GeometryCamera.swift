@@ -59,7 +59,7 @@ private final class AngleCheck: TrackCheck {
   }
 }
 
-private final class IntrinsicsCheck: TrackCheck {
+final class IntrinsicsCheck: TrackCheck {
   private let track: TrackContext
   private let items: [(channel: Channel, columns: TrackContext.Columns, at: [Int])]
   private let size: (width: Double, height: Double)?
@@ -82,7 +82,7 @@ private final class IntrinsicsCheck: TrackCheck {
   }
 
   /// The size of the only video; `nil` where there are none or several of different sizes.
-  private static func pictureSize(_ about: EpisodeAbout) -> (width: Double, height: Double)? {
+  static func pictureSize(_ about: EpisodeAbout) -> (width: Double, height: Double)? {
     var found: [(Double, Double)] = []
     for track in about.tracks {
       guard about.schema.streams[track.stream].channels.contains(where: { $0.kind == .packet }),

@@ -2,16 +2,19 @@ extension Rule {
   /// Every rule. A new one is a file in this folder and a line here.
   public static let all: [Rule] = [
     .containerDamage, .containerManifest, .containerOrphan, .containerUnfinished,
-    .containerUnreadable,
+    .containerUnreadable, .containerStatistics,
     .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
-    .timeLength,
+    .timeLength, .timeDrift, .timeShift,
     .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesDead, .valuesStuck, .valuesSpike,
     .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
-    .valuesOverMaximum, .valuesMotionFrame,
+    .valuesTeleport, .valuesConstant, .valuesQuantised, .valuesTooNarrow, .valuesTooWide,
+    .valuesOverMaximum, .valuesMotionFrame, .negativeCount,
     .geometryQuaternionNorm, .geometryQuaternionSign, .geometryRotation, .geometryAngleUnits,
     .geometryIntrinsics, .geometrySkeletonEdges, .geometryBoneLength,
-    .labelsVocabulary,
-    .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort,
+    .geometryQuaternionOrder, .geometryProjection, .entityCount,
+    .labelsVocabulary, .labelsMissing, .labelsImbalance, .labelsShortSegment,
+    .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort, .learningDrift,
+    .learningNormalization,
   ]
 }

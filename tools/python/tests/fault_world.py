@@ -50,7 +50,9 @@ def clean(number: int) -> dict[str, Any]:
     pose = np.zeros((ROWS, 3, 4))
     pose[:, 0, 0], pose[:, 0, 1], pose[:, 1, 0], pose[:, 1, 1] = np.cos(angle), -np.sin(angle), np.sin(angle), np.cos(
         angle)
-    pose[:, 2, 2], pose[:, :, 3] = 1, np.stack([smooth(rng, ROWS) for _ in range(3)], 1)
+    pose[:, 2, 2] = 1
+    pos = np.stack([smooth(rng, ROWS, 3) for _ in range(3)], 1)
+    pose[:, :, 3] = pos + [0.2, 0, 1.5]
     joints = np.zeros((ROWS, 4, 3))
     bend = smooth(rng, ROWS, 0.4)
     for joint in range(1, 4):
@@ -60,13 +62,14 @@ def clean(number: int) -> dict[str, Any]:
     frames = np.arange(ROWS) % 60
     return {
         "id": f"{number:03d}", "split": "train" if number < 7 else "test", "times": np.arange(ROWS) * 0.02,
+        "values": {"task": "walk", "speed": 0.5 + number},
         "state": {
-            "pos": np.stack([smooth(rng, ROWS, 3) for _ in range(3)], 1),
+            "pos": pos,
             "rot": np.stack([np.zeros(ROWS), np.sin(angle / 2), np.zeros(ROWS), np.cos(angle / 2)], 1),
             "yaw": angle, "heading": np.degrees(smooth(rng, ROWS, 0.6)),
             "force": smooth(rng, ROWS, 12), "temp": 20 + smooth(rng, ROWS, 2), "flow": 5 + smooth(rng, ROWS),
             "adc": np.round(smooth(rng, ROWS, 9000)).astype(np.int16),
-            "hp": np.linspace(90, 40, ROWS).round(2), "max_hp": np.full(ROWS, 100.0),
+            "hp": np.linspace(90, 40, ROWS).round(2), "max_hp": np.full(ROWS, 100.0 + number),
             "motion_id": (np.arange(ROWS) // 60).astype(np.int32), "motion_frame": frames.astype(np.int32),
             "mode": (np.arange(ROWS) // 50 % 3).astype(np.int32),
         },
@@ -83,7 +86,7 @@ def write(path: Path, episodes: list[dict[str, Any]], edges: Any = None, source:
                "attributes": {"source": source}}
     with trajpack.create(path, **options) as writer:
         for item in episodes:
-            with writer.episode(item["id"], split=item["split"]) as episode:
+            with writer.episode(item["id"], split=item["split"], values=item["values"]) as episode:
                 for stream in ("state", "camera", "body"):
                     episode.extend({stream: item[stream]})
                 episode.extend({"log": item["log"]}, time=item["times"])
@@ -267,6 +270,77 @@ def _(all: list[dict[str, Any]]) -> None:
     for item in all[5:]:
         item["split"] = "test"
         item["state"]["temp"] += 40
+
+
+@fault("time.drift", "a clock that is slow")
+def _(all: list[dict[str, Any]]) -> None:
+    all[3]["times"] = all[3]["times"] * 1.0095
+
+
+@fault("time.shift", "a camera that comes a row late")
+def _(all: list[dict[str, Any]]) -> None:
+    place = all[5]["camera"]["pose"][:, :, 3]
+    place[1:] = place[:-1].copy()
+
+
+@fault("values.teleport", "a body that jumps and stays there")
+def _(all: list[dict[str, Any]]) -> None:
+    all[5]["state"]["pos"][120:, 0] += 60
+
+
+@fault("values.constant", "a sensor that was never connected")
+def _(all: list[dict[str, Any]]) -> None:
+    for item in all:
+        item["state"]["flow"][:] = 3.25
+
+
+@fault("values.quantised", "a converter with few bits")
+def _(all: list[dict[str, Any]]) -> None:
+    noise = np.random.default_rng(6).normal(0, 0.4, ROWS)
+    all[3]["state"]["flow"] = np.round((5 + noise) / 0.3) * 0.3 + 0.1
+
+
+@fault("values.too-narrow", "eastings as float32")
+def _(all: list[dict[str, Any]]) -> None:
+    for item in all:
+        item["state"]["flow"] = (4_500_000 + 10 * item["state"]["flow"]).astype(np.float32)
+
+
+@fault("values.too-wide", "float32 stored as float64")
+def _(all: list[dict[str, Any]]) -> None:
+    for item in all:
+        item["state"]["flow"] = item["state"]["flow"].astype(np.float32).astype(float)
+
+
+@fault("wildworld.negative", "hit points below nothing")
+def _(all: list[dict[str, Any]]) -> None:
+    all[0]["state"]["hp"][10] = -3
+
+
+@fault("geometry.quaternion-order", "a rotation as wxyz")
+def _(all: list[dict[str, Any]]) -> None:
+    heading = smooth(np.random.default_rng(7), ROWS, 3)
+    step = np.stack([np.cos(heading), np.sin(heading), np.zeros(ROWS)], 1) * 0.1
+    all[3]["state"]["pos"] = np.cumsum(step, 0) + 1.23
+    zero = np.zeros(ROWS)
+    all[3]["state"]["rot"] = np.stack([np.cos(heading / 2), zero, zero, np.sin(heading / 2)], 1)
+
+
+@fault("labels.missing", "a recording without its label")
+def _(all: list[dict[str, Any]]) -> None:
+    del all[4]["values"]["task"]
+
+
+@fault("labels.imbalance", "a class of two rows")
+def _(all: list[dict[str, Any]]) -> None:
+    for item in all:
+        item["state"]["mode"] = item["state"]["mode"] % 2
+    all[0]["state"]["mode"][48:50] = 2
+
+
+@fault("labels.short-segment", "a label that flips for a row")
+def _(all: list[dict[str, Any]]) -> None:
+    all[1]["state"]["mode"][70] = 2
 
 
 def forged(path: Path, change: Callable[[dict[str, np.ndarray]], None] | None = None) -> str:

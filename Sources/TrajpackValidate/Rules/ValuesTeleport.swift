@@ -1,0 +1,78 @@
+import TrajpackFormat
+
+extension Rule {
+  static let valuesTeleport = Rule(
+    "values.teleport", .warning, "a position jumps and goes on from there",
+    reason: """
+      A reset, a lost tracker or two recordings in one: windows that cross the jump show a speed that \
+      nothing has, and a model of motion is judged by it.
+      """,
+    example: """
+      A robot that moves by 2 mm a row and in one row by 1.3 m, where it stays. Reported where a step of a position is 100 times as far as the larger \
+      steps around it (the 90th percentile of up to some thousand rows) and the place is not left again at once, which is 'values.spike'; in at most a \
+      hundredth of the rows.
+      """,
+    remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
+    implies: ["values.spike", "geometry.bone-length"],
+    check: .track { TeleportCheck($0) })
+}
+
+private final class TeleportCheck: TrackCheck {
+  private let track: TrackContext
+  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private var spots: [Spots]
+  private var steps: [Double] = []
+  private static let factor = 100.0
+
+  init?(_ track: TrackContext) {
+    guard track.rows >= 64 else { return nil }
+    items = track.quantities.filter { !$0.columns.isField && $0.channel.kind == .position }
+    guard !items.isEmpty else { return nil }
+    self.track = track
+    spots = Array(repeating: Spots(), count: items.count)
+  }
+
+  func add(_ run: TrackRun) {
+    for (i, item) in items.enumerated() {
+      for element in 0..<item.columns.count {
+        let facts = run.facts[item.columns.first + element]
+        // A step 100 times the usual one is far beyond the mean step: most columns end here.
+        guard facts.moves >= 32, facts.fractions * 2 > facts.finite,
+          facts.step * Double(facts.moves) > 40 * facts.step_sum
+            || facts.step * 4 > facts.step_sum
+        else { continue }
+        look(run.column(item.columns, element), run, i)
+      }
+    }
+  }
+
+  private func look(_ column: UnsafePointer<Double>, _ run: TrackRun, _ i: Int) {
+    steps.removeAll(keepingCapacity: true)
+    for row in 1 - min(run.carry, 1)..<run.count {
+      let step = (column[row] - column[row - 1]).magnitude
+      if step.isFinite { steps.append(step) }
+    }
+    guard steps.count >= 32 else { return }
+    steps.sort()
+    let usual = steps[steps.count * 9 / 10]
+    guard usual > 0 else { return }
+    // The rows before and after a jump stay where they are.
+    for after in 2 - run.carry..<max(run.count, 2) {
+      let row = after - 1
+      let size = (column[row] - column[row - 1]).magnitude
+      guard after < run.count, size >= Self.factor * usual, size.isFinite,
+        (column[after] - column[row]).magnitude <= 0.1 * size,
+        row - 2 < -run.carry || (column[row - 1] - column[row - 2]).magnitude <= 0.1 * size
+      else { continue }
+      spots[i].add(run.first + row, column[row])
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for (i, item) in items.enumerated() {
+      guard spots[i].count * 100 <= max(track.rows, 100) else { continue }
+      hits.add(
+        "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i])
+    }
+  }
+}
