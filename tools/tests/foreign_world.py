@@ -69,6 +69,24 @@ def array(random, shape, dtype):
     return np.where(random.random(shape) < 0.05, np.nan, out).astype(dtype)
 
 
+def spoilt(random, data):
+    """A file that was cut, or of which some bytes are others."""
+    data = bytearray(data)
+    kind = random.integers(4)
+    if kind == 0:
+        return bytes(data[:random.integers(1, len(data))])
+    if kind == 1:
+        for _ in range(30):
+            data[random.integers(len(data))] = random.integers(256)
+    elif kind == 2:
+        at = int(random.integers(len(data)))
+        data[at:at + 512] = bytes(len(data[at:at + 512]))
+    else:
+        for _ in range(4):
+            data[random.integers(min(4096, len(data)))] = random.choice([0, 127, 128, 255])
+    return bytes(data)
+
+
 DTYPES = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
 STORES = [{}, {"chunks": True, "compression": "gzip"}, {"chunks": True, "compression": "lzf", "shuffle": True},
           {"chunks": True, "fletcher32": True}]

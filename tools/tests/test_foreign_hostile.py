@@ -6,7 +6,7 @@ import time
 import h5py
 import numpy as np
 import pytest
-from foreign_world import minari, robomimic, run
+from foreign_world import minari, robomimic, run, spoilt
 
 
 @pytest.fixture(scope="module")
@@ -15,23 +15,6 @@ def honest(tmp_path_factory):
     robomimic(np.random.default_rng(0), folder / "a.hdf5")
     minari(np.random.default_rng(0), folder / "b.hdf5")
     return [(folder / "a.hdf5").read_bytes(), (folder / "b.hdf5").read_bytes()]
-
-
-def spoilt(random, data):
-    data = bytearray(data)
-    kind = random.integers(4)
-    if kind == 0:
-        return bytes(data[:random.integers(1, len(data))])
-    if kind == 1:
-        for _ in range(30):
-            data[random.integers(len(data))] = random.integers(256)
-    elif kind == 2:
-        at = int(random.integers(len(data)))
-        data[at:at + 512] = bytes(len(data[at:at + 512]))
-    else:
-        for _ in range(4):
-            data[random.integers(min(4096, len(data)))] = random.choice([0, 127, 128, 255])
-    return bytes(data)
 
 
 @pytest.mark.parametrize("seed", range(12))

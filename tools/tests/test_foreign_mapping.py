@@ -1,11 +1,9 @@
 """Trees of one's own, mapped by options; `trajpack inspect`; and formats that are called by their names."""
-import io
 import json
 
 import h5py
 import numpy as np
 import pytest
-import scipy.io
 from foreign_world import DTYPES, array, converted, listed, put, run, same, texts
 
 
@@ -145,12 +143,6 @@ def test_options_of_trees_are_not_ignored(trajpack, tmp_path):
     assert "--episodes" in said
 
 
-def matlab4(**arrays):
-    out = io.BytesIO()
-    scipy.io.savemat(out, arrays, format="4")
-    return out.getvalue()
-
-
 def edf_header(signals):
     head = b"0".ljust(8) + b" " * 176 + str(256 * (signals + 1)).encode().ljust(8)
     return head.ljust(252) + str(signals).encode().ljust(4) + bytes(256 * signals)
@@ -158,10 +150,7 @@ def edf_header(signals):
 
 @pytest.mark.parametrize("name,content,word", [
     ("a.mcap", b"\x89MCAP0\r\n" + bytes(40), "an MCAP file"), ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
-    ("a.edf", edf_header(2), "an EDF recording"), ("a.mat", b"MATLAB 5.0 MAT-file, x".ljust(128), "MATLAB file of version 5"),
-    ("a.mat", matlab4(x_1=np.ones((3, 4))), "MATLAB file of version 4"),
-    ("a.mat", matlab4(word="text", x=np.arange(3, dtype="i2")), "MATLAB file of version 4"),
-    ("a.nc", b"CDF\x01" + bytes(40), "a NetCDF-3 file"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
+    ("a.edf", edf_header(2), "an EDF recording"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
     ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
 ])
 def test_known_formats_are_named(trajpack, tmp_path, name, content, word):

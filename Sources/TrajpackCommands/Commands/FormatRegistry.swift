@@ -85,7 +85,7 @@ enum FormatRegistry {
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,
-        "--episodes, --axes and --map are for HDF5 files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+        "--episodes, --axes and --map are for HDF5, MATLAB and NetCDF files and archives of arrays (.npz), which \(paths.first ?? "") is not"
       )
     }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }

@@ -4,7 +4,8 @@ import TrajpackSources
 /// `trajpack inspect`: the arrays of a foreign file, and how it can be converted.
 struct Inspect: Command {
   static let name = "inspect"
-  static let summary = "Show the arrays of an HDF5, .npz or Parquet file, and how to map it."
+  static let summary =
+    "Show the arrays of an HDF5, MATLAB, NetCDF, .npz or Parquet file, and how to map it."
   static let discussion = """
     Prints every group and array, or column, with its type and shape, says which format it is, and where it is none that is \
     known proposes the options of 'trajpack convert' that map its arrays to episodes and streams.
@@ -18,7 +19,8 @@ struct Inspect: Command {
   static var parameters: [Parameter<Self>] {
     [
       .positional(
-        "FILE", to: \.file, completes: .files, help: "An HDF5, .npz, .npy or Parquet file."),
+        "FILE", to: \.file, completes: .files,
+        help: "An HDF5, MATLAB, NetCDF, .npz, .npy or Parquet file."),
       .option(
         "--lines", to: \.most, value: "N", in: 1...,
         help: "The most lines of the tree that are printed."),

@@ -5,9 +5,15 @@ import TrajpackStore
 struct Repair: Command {
   static let name = "repair"
   static let summary =
-    "List the shards of a dataset anew, where its manifest or journal is damaged or lost."
+    "Save what can be read of a damaged dataset into a new one, or list its shards anew."
   static let discussion = """
-    Checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
+    With DST: checks every byte and writes what can be read to a new dataset. Of each episode the longest run of rows is \
+    kept that is whole in all streams, with its times; the row numbers that it had are in the episode's metadata \
+    ('repaired'). --mask keeps all rows, and marks values that cannot be read as not observed. Videos with damaged \
+    packets are left out. A manifest is not needed. Exits with 0 where nothing was lost, 1 where something was; the report \
+    says what.
+
+    Without DST: checks every byte of every shard in the folder and writes a new manifest of those that are whole; for a \
     conversion that was not finished, a new journal, with which 'trajpack convert --resume' goes on. No shard \
     is changed or removed. The old manifest and journal stay as *.before-repair. Side files (splits, values, \
     clips, ...) that are whole are listed, too.
@@ -17,25 +23,44 @@ struct Repair: Command {
     and other content, nothing is done.
     """
   static var examples: [Example] {
-    [("trajpack repair ww", "List the shards of ww anew.")]
+    [
+      ("trajpack repair ww saved", "What can be read of ww, as a new dataset."),
+      ("trajpack repair ww saved --mask", "All rows; damaged values are not observed."),
+      ("trajpack repair ww", "List the shards of ww anew."),
+    ]
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .folders, help: "The folder of a dataset."),
-      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be listed, write nothing."),
-      .option(
-        "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
-        help: "Threads; by default one a processor."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files,
+        help: "The folder of a dataset; with DST also a single shard."),
+      .positional(
+        "[DST]", to: \.destination, completes: .folders, help: "The new dataset's folder."),
+      .flag(
+        "--mask", to: \.mask,
+        help: "With DST: keep all rows, and mark what cannot be read as not observed."),
+      .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ]
+    ] + WriteOptions.parameters.map { $0.lifted(\.writing) }
   }
   var dataset = ""
+  var destination: String?
+  var mask = false
   var dryRun = false
-  var jobs: Int?
   var json = false
+  var writing = WriteOptions()
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
+    if let destination { return try save(to: destination, console) }
+    let plain = WriteOptions()
+    guard !mask, !writing.resume, !writing.overwrite, writing.level == nil,
+      writing.chunkRows == nil, writing.codec == plain.codec,
+      writing.shardSize.bytes == plain.shardSize.bytes
+    else {
+      throw TrajpackError(
+        .usage, "--mask and the options of writing are for a new dataset; name its folder, DST")
+    }
+    let pool = try WorkerPool(threads: writing.jobs ?? WorkerPool.processors)
     var repair = try DatasetRepair(dataset, pool: pool) { Interrupt.isRequested }
     if Interrupt.isPending, Interrupt.wasObserved {
       repair.leave()

@@ -10,6 +10,17 @@ final class InflateStream: ByteStream {
     case raw
     /// One gzip member after another (RFC 1952), each with its checksum and size.
     case gzip
+    /// A zlib stream (RFC 1950), with its checksum.
+    case zlib
+
+    /// The bits of the window, and the framing, as zlib takes them.
+    fileprivate var windowBits: Int32 {
+      switch self {
+      case .raw: return -15
+      case .gzip: return 31
+      case .zlib: return 15
+      }
+    }
   }
 
   /// Bytes of input that are read at once.
@@ -39,7 +50,7 @@ final class InflateStream: ByteStream {
     state.initialize(to: z_stream())
     // `inflateInit2` is a macro of this function.
     let status = inflateInit2_(
-      state, framing == .raw ? -15 : 31, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
+      state, framing.windowBits, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size))
     guard status == Z_OK else {
       throw TrajpackError(.machine, "no memory for zlib (error \(status))")
     }

@@ -18,13 +18,6 @@ public enum UnreadFormat {
     (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
     (Array("SQLite format 3\0".utf8), "an SQLite database (perhaps of rosbag2)"),
-    (
-      Array("MATLAB 5.0 MAT-file".utf8),
-      "a MATLAB file of version 5 (save it with -v7.3, or as .npz)"
-    ),
-    (Array("CDF\u{1}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
-    (Array("CDF\u{2}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
-    (Array("CDF\u{5}".utf8), "a NetCDF-3 file (nccopy -k nc4 makes NetCDF-4 of it)"),
     ([0xFF] + Array("BIOSEMI".utf8), "a BDF recording"), (Array("HIERARCHY".utf8), "a BVH motion"),
     (Array("GDF ".utf8), "a GDF recording"), (Array("RRF2".utf8), "a Rerun recording"),
     (Array("RRF0".utf8), "a Rerun recording"),
@@ -35,7 +28,6 @@ public enum UnreadFormat {
     else { return nil }
     if let found = marks.first(where: { first.starts(with: $0.mark) }) { return found.name }
     if isEDF(first) { return "an EDF recording" }
-    if isMATLAB4(first) { return "a MATLAB file of version 4 (save it with -v7.3, or as .npz)" }
     if first.count > 3, first[1] == 0x50, first[0] == 2, path.lowercased().hasSuffix(".c3d") {
       return "a C3D motion"
     }
@@ -55,27 +47,6 @@ public enum UnreadFormat {
     }
     guard let bytes = number(184..<192), let signals = number(252..<256) else { return false }
     return bytes == 256 * (signals + 1)
-  }
-
-  /// The header of a matrix of MATLAB 4, little-endian: type (a digit each for machine, nothing, precision and kind), rows,
-  /// columns, whether it is complex, and the bytes of its name with the zero behind it.
-  private static func isMATLAB4(_ first: [UInt8]) -> Bool {
-    guard first.count >= 20 else { return false }
-    let header = (0..<5).map { word in
-      (0..<4).reduce(UInt32(0)) { $0 | UInt32(first[4 * word + $1]) << (8 * $1) }
-    }
-    let (type, length) = (header[0], Int(clamping: header[4]))
-    guard type < 1000, type / 100 == 0, type / 10 <= 5, type % 10 <= 2, header[3] <= 1,
-      header[1] < 1 << 31, header[2] < 1 << 31, (2...64).contains(length),
-      first.count >= 20 + length
-    else { return false }
-    let name = first[20..<20 + length - 1]
-    return first[20 + length - 1] == 0
-      && name.allSatisfy {
-        let scalar = UnicodeScalar($0)
-        return scalar == "_" || (0x30...0x39).contains($0)
-          || (scalar.isASCII && scalar.properties.isAlphabetic)
-      }
   }
 
   /// Whether the first line that is no comment begins with an at sign and a letter.

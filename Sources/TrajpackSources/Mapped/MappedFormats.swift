@@ -7,7 +7,7 @@ public enum MappedFormats {
     LeRobot.self, Robomimic.self, ManiSkill.self, Minari.self, ALOHA.self, StableWorldModel.self,
     TheWell.self,
     PDEBench.self,
-    NWB.self, Matlab73.self, NetCDF4.self, D4RL.self, MappedTree.self,
+    NWB.self, Matlab73.self, Matlab5.self, NetCDF4.self, NetCDF3.self, D4RL.self, MappedTree.self,
   ]
 
   /// What each is.
@@ -33,7 +33,7 @@ public enum MappedFormats {
       _ = try files.tree(file)
       throw TrajpackError(
         .data,
-        "\(file.path): is an HDF5 file of a layout that is not known; 'trajpack inspect \(file.path)' shows its "
+        "\(file.path): holds arrays in a layout that is not known; 'trajpack inspect \(file.path)' shows its "
           + "tree and the options that map it")
     }
     return nil

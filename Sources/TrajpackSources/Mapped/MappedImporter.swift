@@ -46,7 +46,9 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
       Recording(id: $0.id, path: $0.path, bytes: $0.bytes, fingerprint: $0.fingerprint)
     }
     remarks =
-      source.remarks + (files.trees.isEmpty ? [] : [HDF5File.missingGuard].compactMap(\.self))
+      source.remarks
+      + (files.trees.contains { HDF5File.recognises($0.path) }
+        ? [HDF5File.missingGuard].compactMap(\.self) : [])
     leftOut = source.leftOut
     fields = Self.fields(&source.recordings)
     self.source = source

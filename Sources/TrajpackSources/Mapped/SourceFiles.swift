@@ -26,15 +26,11 @@ final class SourceFiles: Sendable {
   let sources: [String]
   /// All files, in the order of their names, numbers in them by size.
   let all: [File]
-  /// The files that are HDF5.
+  /// The files that are trees of arrays.
   let trees: [File]
-  private let opened = Mutex<[String: Result<HDF5File, TrajpackError>]>([:])
+  private let opened = Mutex<[String: Result<any ArrayTree, TrajpackError>]>([:])
 
-  private static let endings = [
-    ".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".cdf", ".mat", ".nwb", ".hd5",
-  ]
-
-  /// Looks at names, and at the first bytes of files that may be HDF5.
+  /// Looks at names, and at the first bytes of files that may be trees.
   init(_ sources: [String]) throws(TrajpackError) {
     self.sources = sources
     var all: [File] = []
@@ -49,10 +45,19 @@ final class SourceFiles: Sendable {
       }
     }
     self.all = all
-    let named = all.filter { file in
-      sources.contains(file.path) || Self.endings.contains { file.place.lowercased().hasSuffix($0) }
+    let endings = TreeFiles.all.flatMap { $0.endings }
+    trees = Self.named(all, sources, endings).filter { TreeFiles.kind(of: $0.path) != nil }
+  }
+
+  /// The files that a user has named, and those in folders whose names end so.
+  func named(_ endings: [String]) -> [File] { Self.named(all, sources, endings) }
+
+  private static func named(_ all: [File], _ sources: [String], _ endings: [String]) -> [File] {
+    let sources = Set(sources)
+    return all.filter { file in
+      let name = file.place.lowercased()
+      return sources.contains(file.path) || endings.contains { name.hasSuffix($0) }
     }
-    trees = named.filter { HDF5File.recognises($0.path) }
   }
 
   private static func walk(
@@ -73,10 +78,13 @@ final class SourceFiles: Sendable {
   /// The tree of a file.
   ///
   /// - Throws: A data error where it is damaged.
-  func tree(_ file: File) throws(TrajpackError) -> HDF5File {
+  func tree(_ file: File) throws(TrajpackError) -> any ArrayTree {
     if let known = opened.withLock({ $0[file.path] }) { return try known.get() }
     do throws(TrajpackError) {
-      let tree = try HDF5File(file.path)
+      guard let kind = TreeFiles.kind(of: file.path) else {
+        throw TrajpackError(.data, "\(file.path): is no tree of arrays")
+      }
+      let tree = try kind.init(file.path)
       opened.withLock { $0[file.path] = .success(tree) }
       return tree
     } catch {
@@ -85,15 +93,15 @@ final class SourceFiles: Sendable {
     }
   }
 
-  /// The tree of the first HDF5 file that is whole; `nil` where there is none.
-  var first: HDF5File? {
+  /// The tree of the first file that is whole; `nil` where there is none.
+  var first: (any ArrayTree)? {
     for file in trees.prefix(4) {
       if let tree = try? tree(file) { return tree }
     }
     return nil
   }
 
-  /// Files that are no HDF5 and that a format does not use, as left out.
+  /// Files that are no trees and that a format does not use, as left out.
   func others(but used: Set<String> = []) -> [LeftOut] {
     let read = Set(trees.map(\.path)).union(used)
     return all.filter { !read.contains($0.path) }.map {

@@ -41,9 +41,9 @@ public struct TreeInspection: Sendable {
       return
     }
     let tree: any ArrayTree
-    if HDF5File.recognises(path) {
-      tree = try HDF5File(path)
-      missingGuard = HDF5File.missingGuard
+    if let kind = TreeFiles.kind(of: path) {
+      tree = try kind.init(path)
+      if kind == HDF5File.self { missingGuard = HDF5File.missingGuard }
       let files = try SourceFiles([path])
       format = MappedFormats.all.first { $0.recognises(files, MappingOptions()) }?.format.name
     } else if NPZTree.recognises(path) {
@@ -52,10 +52,10 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data,
-        "\(path): is no tree of arrays that is read: HDF5 (.h5, .nc, .mat 7.3, .nwb), .npz, .npy or Parquet"
+        "\(path): is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or Parquet"
       )
     }
-    lines = tree.nodes.map(Self.line)
+    lines = tree.nodes.map { Self.line($0, tree) }
     let index = TreeIndex(tree)
     if format == nil || format == "series" {
       (options, why) = try Self.proposal(index, isSeries: format != nil)
@@ -79,7 +79,7 @@ public struct TreeInspection: Sendable {
       }
   }
 
-  private static func line(_ node: TreeNode) -> Line {
+  private static func line(_ node: TreeNode, _ tree: any ArrayTree) -> Line {
     let level = node.path == "/" ? 0 : node.path.pathComponents.count - 1
     var more = node.array?.storage ?? ""
     if !node.target.isEmpty { more = "link to \(node.target)" }
@@ -92,7 +92,13 @@ public struct TreeInspection: Sendable {
     switch node.content {
     case .group: what = ""
     case .array(let array):
-      if case .unread(let why) = array.form { what = "not read: \(why)" } else { what = array.text }
+      if case .unread(let why) = array.form {
+        what = "not read: \(why)"
+      } else {
+        var said = array
+        said.shape = tree.shape(of: node)
+        what = said.text
+      }
     case .unread(let why): what = "not read: \(why)"
     }
     return Line(path: node.path, level: level, what: what, more: more)
@@ -129,14 +135,13 @@ public struct TreeInspection: Sendable {
     let wide = arrays.filter {
       ($0.array?.shape.count ?? 0) >= 3 && $0.array?.type?.isFloat == true
     }
-    if let first = wide.first?.array,
-      wide.allSatisfy({ $0.array?.shape.first == first.shape.first })
-    {
-      let axes = [3: "traj,time,dim", 4: "env,traj,time,dim"][first.shape.count]
+    let shapes = wide.map { index.tree.shape(of: $0) }
+    if let first = shapes.first, shapes.allSatisfy({ $0.first == first.first }) {
+      let axes = [3: "traj,time,dim", 4: "env,traj,time,dim"][first.count]
       if let axes {
         return (
           "--axes \(axes)" + time(arrays[...], "/"),
-          "check which axis is time: the shape is \(first.shape)"
+          "check which axis is time: the shape is \(first)"
         )
       }
     }

@@ -43,7 +43,10 @@ extension TreeMapping {
         leftOut.append(LeftOut(path: "\(file.place):\(node.path)", why: why))
         continue
       }
-      taken.append((node, axes))
+      // In the order in which they lie in the file.
+      var stored = axes
+      for (axis, name) in zip(index.tree.axes(of: node), axes) { stored[axis] = name }
+      taken.append((node, stored))
     }
     guard let first = taken.first else {
       throw TrajpackError(
@@ -51,7 +54,8 @@ extension TreeMapping {
         "\(file.path): --axes: no array has as many axes; 'trajpack inspect' shows their shapes")
     }
     // The axes that count recordings, and how long each is.
-    let counted = first.axes.filter { Self.recordingAxes.contains($0) }
+    let said = index.tree.axes(of: first.node).map { first.axes[$0] }
+    let counted = said.filter { Self.recordingAxes.contains($0) }
     var sizes: [String: Int] = [:]
     for (node, axes) in taken {
       for (axis, size) in zip(axes, node.array?.shape ?? []) where Self.recordingAxes.contains(axis)
@@ -124,14 +128,16 @@ extension TreeMapping {
     _ recording: inout MappedRecording, _ time: TreeNode, _ counted: [String], _ sizes: [Int],
     _ place: [String: Int]
   ) throws(TrajpackError) {
-    let shape = time.array?.shape ?? []
+    let shape = index.tree.shape(of: time)
+    let isVector = index.tree.isReversed(time) && shape.count(where: { $0 != 1 }) <= 1
     let part: TreePart
-    if shape.count == 1 {
+    if shape.count == 1 || isVector {
       part = TreePart(index.tree, time)
     } else if Array(shape.dropLast()) == sizes {
       var fixed: [Int: Int] = [:]
-      for (i, axis) in counted.enumerated() { fixed[i] = place[axis] }
-      part = TreePart(index.tree, time, time: shape.count - 1, at: fixed)
+      let axes = index.tree.axes(of: time)
+      for (axis, name) in zip(axes, counted) { fixed[axis] = place[name] }
+      part = TreePart(index.tree, time, time: axes[shape.count - 1], at: fixed)
     } else {
       throw TrajpackError(
         .data,

@@ -20,13 +20,22 @@ struct TreePart: Sendable {
   /// Whether rows are bytes of a picture or the like, padded with zeros.
   var isPadded = false
 
-  /// All rows of an array whose first axis counts them.
+  /// All rows of an array whose first axis counts them; a row or column of MATLAB counts along its only axis.
   init(_ tree: any ArrayTree, _ node: TreeNode, rows: Range<Int>? = nil) {
     self.tree = tree
     self.node = node
-    part = (node.array?.shape ?? []).map { 0..<$0 }
-    if let rows, !part.isEmpty { part[0] = rows }
-    order = Array(part.indices)
+    let shape = node.array?.shape ?? []
+    part = shape.map { 0..<$0 }
+    order = tree.axes(of: node)
+    let parts = node.array?.elementRank ?? 0
+    if tree.isReversed(node), order.count - parts == 2 {
+      if shape[order[1]] == 1 {
+        order.remove(at: 1)
+      } else if shape[order[0]] == 1 {
+        order.remove(at: 0)
+      }
+    }
+    if let rows, let first = order.first { part[first] = rows }
   }
 
   /// Rows that count along axis `time`, at a place of some other axes; all others are a row's shape, in order.
@@ -37,7 +46,7 @@ struct TreePart: Sendable {
     self.init(tree, node)
     for (axis, index) in place { part[axis] = index..<index + 1 }
     if let rows { part[time] = rows }
-    order = [time] + part.indices.filter { $0 != time && place[$0] == nil }
+    order = [time] + tree.axes(of: node).filter { $0 != time && place[$0] == nil }
   }
 
   var count: Int { order.first.map { part[$0].count } ?? 1 }

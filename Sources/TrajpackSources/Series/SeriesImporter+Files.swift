@@ -137,7 +137,8 @@ extension SeriesImporter {
       throw TrajpackError(.data, "is an Excel or Office file; save the sheet as CSV first")
     }
     let marks: [(String, String)] = [
-      ("PAR1", "a Parquet file"), ("\u{89}HDF", "an HDF5 file"), ("MATLAB 5.0", "a MATLAB file"),
+      ("PAR1", "a Parquet file"), ("\u{89}HDF", "an HDF5 file"),
+      ("MATLAB 5.0", "a MATLAB file of an unknown version, or damaged in its header"),
       ("ARROW1", "an Arrow file"), ("SQLite format 3", "an SQLite database"),
     ]
     for (mark, name) in marks

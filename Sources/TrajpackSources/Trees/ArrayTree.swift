@@ -169,6 +169,13 @@ struct TreeValue: Sendable, Equatable {
     return nil
   }
 
+  /// All numbers, where they are whole, as those of MATLAB are that counts in doubles.
+  var wholeNumbers: [Int64]? {
+    guard case .numbers(let all) = content else { return integers }
+    let whole = all.compactMap { Int64(exactly: $0) }
+    return whole.count == all.count ? whole : nil
+  }
+
   /// As JSON: a value where it has no shape or one element, else lists; `nil` where it was not read.
   var json: JSONValue? {
     func nest(_ all: ArraySlice<JSONValue>, _ shape: ArraySlice<Int>) -> JSONValue {

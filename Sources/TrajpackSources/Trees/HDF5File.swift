@@ -4,7 +4,12 @@ import TrajpackHDF5
 import TrajpackStore
 
 /// A foreign HDF5 file. It is read by processes of its own, one for each thread that asks at once.
-final class HDF5File: ArrayTree {
+final class HDF5File: TreeFile {
+  static let title = "HDF5 (.h5, .nc, .mat 7.3, .nwb)"
+  static let endings = [
+    ".h5", ".hdf5", ".hdf", ".he5", ".nc", ".nc4", ".cdf", ".mat", ".nwb", ".hd5",
+  ]
+
   let path: String
   let nodes: [TreeNode]
 

@@ -11,6 +11,8 @@ public struct UserRule: Sendable {
     case required([String])
     case rate(String, Rational)
     case rows(String, least: Int?, most: Int?)
+    /// A function that Python runs.
+    case python(String)
   }
 
   var id: String
@@ -56,6 +58,7 @@ public struct UserRule: Sendable {
               places: [(nil, [], nil)]))
         }
       }
+    case .python: check = .elsewhere
     case .rows(let pattern, let least, let most):
       check = .episode { episode, hits in
         for facts in episode.tracks where Pattern(pattern).matches(facts.track.stream.name) {
@@ -92,6 +95,7 @@ public struct UserRule: Sendable {
         ? (isStrict ? "does not rise" : "falls") : (isStrict ? "does not fall" : "rises")
     case .required(let patterns): return "without \(patterns.joined(separator: ", "))"
     case .rate(_, let rate): return "not \(rate) rows a unit of time"
+    case .python(let place): return "'\(place)' finds something"
     case .rows(_, let least, let most):
       return "rows outside \(least.map(String.init) ?? "0") to \(most.map(String.init) ?? "...")"
     }

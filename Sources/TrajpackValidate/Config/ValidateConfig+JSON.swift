@@ -95,7 +95,7 @@ extension UserRule {
   private static let forms: [(name: String, others: [String])] = [
     ("expression", []), ("min", ["channel", "max"]), ("max", ["channel", "min"]),
     ("units", ["channel"]), ("monotonic", ["channel"]), ("required", []), ("rate", ["stream"]),
-    ("min_rows", ["stream", "max_rows"]), ("max_rows", ["stream", "min_rows"]),
+    ("min_rows", ["stream", "max_rows"]), ("max_rows", ["stream", "min_rows"]), ("python", []),
   ]
   private static let common = ["id", "severity", "summary", "remedy"]
 
@@ -159,6 +159,7 @@ extension UserRule {
         throw reader.wrong("'required' as a list of streams and channels")
       }
       return .required(list)
+    case "python": return .python(try reader.text("python") ?? "")
     case "rate":
       let member = reader.value["rate"]
       let rate =

@@ -29,6 +29,8 @@ public struct Rule: Sendable {
     case dataset(@Sendable () -> any DatasetCheck)
     /// At files, while they are opened and read: the engine itself reports these.
     case container
+    /// Nowhere: trajpack.validate in Python runs it.
+    case elsewhere
   }
 
   /// `family.name`.

@@ -213,6 +213,11 @@ public final class Validation {
         "rule '\(rule.id)' found nothing to look at: no track has the streams and channels that it names"
       )
     }
+    for rule in rules {
+      guard case .elsewhere = rule.check else { continue }
+      outcome.unchecked.append(
+        "rule '\(rule.id)', a function of Python, which trajpack.validate and pytest run")
+    }
     if isStopped {
       outcome.isStopped = true
     } else {

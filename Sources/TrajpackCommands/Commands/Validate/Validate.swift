@@ -67,6 +67,11 @@ struct Validate: Command {
         "--write-baseline", to: \.writeBaseline, value: "FILE", completes: .files,
         help: "Write the findings of now to this file, as a baseline."),
       .option(
+        "--fix", to: \.fix, value: "DST", completes: .folders,
+        help:
+          "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
+      ),
+      .option(
         "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
@@ -89,6 +94,7 @@ struct Validate: Command {
   var format = Format.text
   var baseline: String?
   var writeBaseline: String?
+  var fix: String?
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -106,6 +112,10 @@ struct Validate: Command {
     let config = try configuration()
     let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
+    if let fix {
+      guard try writeFixed(to: fix, pool, console) else { return }
+      paths = [fix]
+    }
     var outcomes: [Validation.Outcome] = []
     for path in paths where !Interrupt.isRequested {
       outcomes.append(try validate(path, config, pool, console))

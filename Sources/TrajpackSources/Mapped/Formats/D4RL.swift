@@ -96,7 +96,7 @@ enum Cuts {
   ) throws(TrajpackError) -> [Range<Int>] {
     var ranges: [Range<Int>] = []
     var first = 0
-    for end in try tree.value(node).integers ?? [] {
+    for end in try tree.value(node).wholeNumbers ?? [] {
       guard end > first, end <= rows else {
         throw TrajpackError(
           .data,

@@ -5,7 +5,8 @@ import TrajpackStore
 enum MappedTree: MappedFormat {
   static let format = FormatDescription(
     name: "tree",
-    summary: "any HDF5 file or .npz, mapped by --episodes, --ends, --axes, --time and --map",
+    summary:
+      "any HDF5, MATLAB or NetCDF file or .npz, mapped by --episodes, --ends, --axes, --time and --map",
     carries: "the arrays that the options name", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -222,16 +223,17 @@ struct TreeMapping {
       return node
     }
     var items = try layout.items(index.below("/"), below: "/") { skipped.contains($0) }
-    let terminals = items.filter { item in
+    let marks = items.filter { item in
       options.terminals.contains {
         Pattern($0).matches(item.place) || Pattern($0).matches(item.node.name)
       }
-    }.map(\.node)
+    }
+    let terminals = marks.map(\.node)
     let rows: Int
     if let ends {
-      rows = Int(try index.tree.value(ends).integers?.last ?? 0)
+      rows = Int(try index.tree.value(ends).wholeNumbers?.last ?? 0)
     } else {
-      guard let first = terminals.first?.array?.shape.first else {
+      guard let first = marks.first?.part.count else {
         throw missing("--terminals", "matches no array")
       }
       rows = first
@@ -260,7 +262,7 @@ struct TreeMapping {
       if options.map.isEmpty {
         let own = items.map { item in
           var item = item
-          item.part.part[0] = range
+          item.part.part[item.part.order[0]] = range
           return item
         }
         recording.streams = try layout.streams(own)

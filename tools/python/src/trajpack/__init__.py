@@ -28,19 +28,19 @@ if TYPE_CHECKING:
     from .mixture import mixture
     from .predicates import channel, value
     from .recording import Recording
-    from .validation import Finding, Place, Report, validate
+    from .validation import Finding, Place, Problem, Report, rule, validate
     from .video import Video
     from .writer import Writer, create
 
 __all__ = ["Batch", "Cancelled", "Column", "DataError", "Dataset", "Entities", "Episode", "Finding", "Loader",
-           "MachineError", "Output", "Place", "Recording", "Report", "Table", "TrajpackError", "UsageError", "Video",
-           "Writer", "channel", "create", "mixture", "open", "validate", "value", "version"]
+           "MachineError", "Output", "Place", "Problem", "Recording", "Report", "Table", "TrajpackError", "UsageError",
+           "Video", "Writer", "channel", "create", "mixture", "open", "rule", "validate", "value", "version"]
 
 _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "dataset", "Column": "column",
            "Entities": "episode", "Episode": "episode", "Table": "episode", "Loader": "loader",
            "Recording": "recording", "Video": "video", "Writer": "writer", "channel": "predicates",
            "create": "writer", "value": "predicates", "Finding": "validation", "Place": "validation",
-           "Report": "validation", "validate": "validation"}
+           "Problem": "validation", "Report": "validation", "rule": "validation", "validate": "validation"}
 _MODULES = ("torch", "grain", "jax", "camera", "evaluate", "signal")
 
 

@@ -27,9 +27,7 @@ import pytest
 
 from . import _program
 from ._errors import TrajpackError
-from .validation import SEVERITIES, Report, rules, validate
-
-DEFAULT_CONFIG = "trajpack-validate.json"
+from .validation import DEFAULT_CONFIG, SEVERITIES, Report, rules, validate
 
 
 class DataWarning(UserWarning):

@@ -14,16 +14,21 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from . import _program
+from . import _program, _rule_functions
 from ._errors import DataError, MachineError, UsageError, from_status, nearest
+from ._rule_functions import Problem, RuleFunction, rule
 from ._words import printable
+
+__all__ = ["SEVERITIES", "Checked", "Finding", "Place", "Problem", "Report", "Rule", "RuleFunction", "Severity", "rule",
+           "rules", "validate"]
 
 Severity = Literal["error", "warning", "suggestion"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "suggestion")
 PathName = str | os.PathLike[str]
+DEFAULT_CONFIG = "trajpack-validate.json"
 
 
 @dataclass(frozen=True)
@@ -176,15 +181,19 @@ class Rule:
 
 
 def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str] = (), ignore: str | Iterable[str] = (),
-             config: PathName | Mapping[str, Any] | None = None, baseline: PathName | None = None,
-             profile: str | None = None, fail_on: Severity = "error", sample: float | None = None, seed: int = 0,
-             jobs: int | None = None, source: str | None = None, rate: str | float | None = None) -> Report:
+             rules: Iterable[Any] = (), config: PathName | Mapping[str, Any] | None = None,
+             baseline: PathName | None = None, profile: str | None = None, fail_on: Severity = "error",
+             sample: float | None = None, seed: int = 0, jobs: int | None = None, source: str | None = None,
+             rate: str | float | None = None) -> Report:
     """Has rules look at what the numbers of a dataset mean, or of recordings before conversion.
 
     Args:
         path: A dataset, a shard, recordings that ``trajpack convert`` reads, or several of them.
         select: Only these rules: ids, families or patterns (``"values.*"``).
         ignore: Not these rules.
+        rules: Functions of your own, each called with every :class:`trajpack.Episode`, which give
+            :class:`trajpack.Problem` objects or texts; :func:`trajpack.rule` says id and severity, else a function's
+            name is its id, and what it finds is an error. The configuration names functions, too (``"python"``).
         config: A file of rules and settings, or its content as a mapping. Like the command, without it,
             ``trajpack-validate.json`` in the current folder, if it is there.
         baseline: A file of ``trajpack validate --write-baseline``: findings that it knows are left out.
@@ -212,6 +221,16 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
     options: dict[str, object] = {"baseline": baseline, "profile": profile, "fail-on": fail_on, "sample": sample,
                                   "seed": seed or None, "jobs": jobs, "from": source, "rate": rate,
                                   "select": _names(select, "select"), "ignore": _names(ignore, "ignore")}
+    functions = {item.id: item for item in _rule_functions.as_rules(rules)}
+    document, folder = _configuration(config, bool(functions))
+    if document is not None:
+        config = document
+        for entry in document.get("rules", ()) if isinstance(document.get("rules", ()), list) else ():
+            if isinstance(entry, Mapping) and isinstance(entry.get("python"), str) and isinstance(entry.get("id"), str):
+                functions.setdefault(entry["id"], _rule_functions.load(entry, folder))
+        given = {entry.get("id") for entry in document.get("rules", ()) if isinstance(entry, Mapping)}
+        config = {**document, "rules": [*document.get("rules", ()), *(item.entry for name, item in functions.items()
+                                                                       if name not in given)]}
     with tempfile.TemporaryDirectory(prefix="trajpack-validate-") as scratch:
         if isinstance(config, Mapping):
             file = os.path.join(scratch, "config.json")
@@ -227,7 +246,58 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
         for name, value in options.items():
             if value is not None:
                 words.append(f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
-        return _report(*_program.run([*words, "--", *(os.fspath(item) for item in paths)]))
+        report = _report(*_program.run([*words, "--", *(os.fspath(item) for item in paths)]))
+        severities = {name: value for name, value in (config.get("severity") or {}).items()} if isinstance(
+            config, Mapping) else {}
+    return _with_functions(report, functions, severities, baseline, 1.0 if sample is None else sample, seed)
+
+
+def _configuration(config: PathName | Mapping[str, Any] | None, needed: bool) -> tuple[dict[str, Any] | None, str]:
+    """The configuration and the folder that its files are named from; ``None`` where no function is in it or given,
+    and where the command says what is wrong with it."""
+    if isinstance(config, Mapping):
+        document, folder = dict(config), os.getcwd()
+    else:
+        path = config if config is not None else DEFAULT_CONFIG
+        if config is None and not os.path.isfile(path):
+            return ({} if needed else None), os.getcwd()
+        try:
+            with open(path, "rb") as file:
+                document = json.load(file)
+        except (OSError, ValueError):
+            if needed:
+                raise UsageError(f"{os.fspath(path)}: the configuration cannot be read as JSON") from None
+            return None, ""
+        folder = os.path.dirname(os.path.abspath(path))
+    listed = document.get("rules", ()) if isinstance(document, dict) else ()
+    has = isinstance(listed, list) and any(isinstance(entry, Mapping) and "python" in entry for entry in listed)
+    return (document if isinstance(document, dict) and (has or needed) else None), folder
+
+
+def _with_functions(report: Report, functions: Mapping[str, RuleFunction], severities: Mapping[str, Any],
+                    baseline: PathName | None, share: float, seed: int) -> Report:
+    """The report, with what functions find in the datasets on which the command would run them."""
+    if not functions:
+        return report
+    known = _rule_functions.known(baseline) if baseline is not None else {}
+    findings, datasets, left_out = list(report.findings), [], report.known
+    for checked in report.datasets:
+        unchecked = list(checked.unchecked)
+        for name, function in functions.items():
+            if f"user.{name}" not in checked.rules:
+                continue
+            unchecked = [text for text in unchecked if f"'user.{name}'" not in text]
+            found, more = _rule_functions.run(function, severities.get(f"user.{name}", function.severity),
+                                              checked.dataset, share, seed)
+            unchecked += more
+            for item in found:
+                if item["count"] <= known.get(item["fingerprint"], -1):
+                    left_out += 1
+                else:
+                    findings.append(_finding(item))
+        datasets.append(replace(checked, unchecked=tuple(unchecked)))
+    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    return replace(report, findings=tuple(findings), datasets=tuple(datasets), known=left_out)
 
 
 def rules() -> list[Rule]:

@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// MATLAB 7.3: HDF5 with axes in MATLAB's order, reversed. A file is a recording; the first axis of MATLAB counts rows.
+/// MATLAB 7.3: HDF5 with axes in MATLAB's order, reversed.
 enum Matlab73: MappedFormat {
   static let format = FormatDescription(
     name: "matlab73", summary: "MATLAB files of version 7.3 (HDF5)",
@@ -9,10 +9,39 @@ enum Matlab73: MappedFormat {
     writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    guard !options.isMapping, let tree = files.first else { return false }
+    guard !options.isMapping, let tree = files.first, !(tree is MATFile) else { return false }
     return tree.nodes.contains { $0["MATLAB_class"] != nil }
   }
 
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    try Matlab.read(files, options)
+  }
+}
+
+/// MATLAB 4, 5, 6 and 7, whose trees are those of 7.3.
+enum Matlab5: MappedFormat {
+  static let format = FormatDescription(
+    name: "matlab5", summary: "MATLAB files of versions 4 to 7 (.mat)",
+    carries:
+      "numeric, sparse and complex arrays, cells and structs of them; scalars and texts as values",
+    reads: true, writes: false)
+
+  static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
+    !options.isMapping
+      && files.trees.prefix(4).contains { TreeFiles.kind(of: $0.path) == MATFile.self }
+  }
+
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    try Matlab.read(files, options)
+  }
+}
+
+/// The variables of MATLAB files: a file is a recording, and the first axis of MATLAB counts rows.
+enum Matlab {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
@@ -41,6 +70,12 @@ enum Matlab73: MappedFormat {
       recording.values = reader.facts.values + layout.values
       recording.streams += reader.facts.streams
       source.leftOut += reader.leftOut
+      guard !recording.streams.isEmpty else {
+        throw TrajpackError(
+          .data,
+          "\(file.path): has no array with rows; 'trajpack inspect \(file.path)' shows what it holds"
+        )
+      }
       return [recording]
     }
     source.leftOut += files.others()
@@ -70,6 +105,7 @@ enum Matlab73: MappedFormat {
         }
         return
       }
+      if case .unread(let why) = node.content { return leave(name, why) }
       guard let array = node.array else { return leave(name, "cannot be read") }
       if node["MATLAB_empty"]?.integer == 1 { return leave(name, "is empty") }
       switch array.form {
@@ -82,22 +118,26 @@ enum Matlab73: MappedFormat {
           try add(object, as: number, level: level + 1, isCell: targets.count > 1)
         }
         return
+      case .text where kind == "char":
+        return add(lines: try index.tree.value(node).texts ?? [], as: name)
       case .text, .bytes: return leave(name, "is text that MATLAB does not write")
       case .numbers: break
       }
       if kind == "char" {
+        // The characters of several lines lie column by column.
         let units = (try index.tree.value(node).integers ?? []).map { UInt16(clamping: $0) }
-        return facts.add(name, .string(String(decoding: units, as: UTF16.self)))
+        let rows = max(array.shape.last ?? 1, 1)
+        return add(
+          lines: (0..<rows).map { row in
+            let line = stride(from: row, to: units.count, by: rows).map { units[$0] }
+            return String(decoding: line, as: UTF16.self)
+          }, as: name)
       }
       guard kind != "function_handle", !kind.isEmpty || !array.shape.isEmpty else {
         return leave(name, "is a \(kind)")
       }
       guard array.count > 0 else { return leave(name, "is empty") }
-      // MATLAB's axes are those of HDF5, from the last to the first; the parts of complex numbers come last in both.
-      let parts = array.elementRank
-      let axes = Array(array.shape.indices.dropLast(parts).reversed())
-      let shape = axes.map { array.shape[$0] }
-      if shape.reduce(1, *) == 1, parts == 0 {
+      if array.count == 1 {
         if case .integers(let all) = try index.tree.value(node).content, let first = all.first {
           facts.add(name, kind == "logical" ? .bool(first != 0) : .int(first))
         } else if let x = try index.tree.value(node).number {
@@ -105,16 +145,16 @@ enum Matlab73: MappedFormat {
         }
         return
       }
-      var part = TreePart(index.tree, node)
-      // A row vector counts along its only axis.
-      let isRow = shape.count == 2 && shape[0] == 1
-      var order = isRow ? [axes[1]] : axes
-      if shape.count == 2, shape[1] == 1 { order = [axes[0]] }
-      part.order = order + Array(array.shape.indices.suffix(parts))
+      let part = TreePart(index.tree, node)
       var item = TreeLayout.Item(node: node, place: name, part: part)
       if kind == "logical", array.type == .uint8 { (item.kind, item.type) = (.label, .bool) }
       item.isApart = isCell
       items.append(item)
+    }
+
+    /// A text, whose lines are ended by newlines where there are several.
+    private mutating func add(lines: [String], as name: String) {
+      facts.add(name, .string(lines.joined(separator: "\n")))
     }
 
     private mutating func leave(_ name: String, _ why: String) {

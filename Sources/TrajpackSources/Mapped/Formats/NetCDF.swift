@@ -1,8 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// NetCDF-4: HDF5 whose axes have names. The axis of time counts rows; packed numbers are unpacked, and what is filled
-/// is not observed. Conventions after CF 1.8.
+/// NetCDF-4: HDF5 whose axes have names.
 enum NetCDF4: MappedFormat {
   static let format = FormatDescription(
     name: "netcdf4", summary: "NetCDF-4 (also xarray's)",
@@ -18,11 +17,40 @@ enum NetCDF4: MappedFormat {
       }
   }
 
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    try NetCDF.read(files, options)
+  }
+}
+
+/// NetCDF-3, whose tree is that of NetCDF-4.
+enum NetCDF3: MappedFormat {
+  static let format = FormatDescription(
+    name: "netcdf3", summary: "NetCDF-3: classic, 64-bit offset and 64-bit data",
+    carries: "every variable, unpacked; coordinates; attributes", reads: true, writes: false)
+
+  static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
+    !options.isMapping
+      && files.trees.prefix(4).contains { TreeFiles.kind(of: $0.path) == NetCDF3File.self }
+  }
+
+  static func read(
+    _ files: SourceFiles, _ options: MappingOptions
+  ) throws(TrajpackError) -> MappedSource {
+    try NetCDF.read(files, options)
+  }
+}
+
+/// The variables of NetCDF files. The axis of time counts rows; packed numbers are unpacked, and what is filled is not
+/// observed. Conventions after CF 1.8.
+enum NetCDF {
   /// Attributes that the library keeps for itself, or that are said in other ways.
   private static let technical: Set<String> = [
     "_NCProperties", "_Netcdf4Dimid", "_Netcdf4Coordinates", "CLASS", "NAME", "REFERENCE_LIST",
     "DIMENSION_LIST",
     "_FillValue", "missing_value", "scale_factor", "add_offset", "units", "_nc3_strict",
+    "_Unsigned",
   ]
 
   static func read(
@@ -58,7 +86,10 @@ enum NetCDF4: MappedFormat {
   /// time or t, or has the standard name.
   private static func time(of node: TreeNode, _ index: TreeIndex) -> String? {
     dimensions(node, index).first { path in
-      guard let scale = index[path] else { return false }
+      guard let scale = index[path] else {
+        // A dimension of NetCDF-3 that has no coordinate.
+        return ["time", "t"].contains((path.pathComponents.last ?? "").lowercased())
+      }
       let units = scale["units"]?.text ?? ""
       return units.contains(" since ") || scale["standard_name"]?.text == "time"
         || scale["axis"]?.text == "T"
@@ -178,7 +209,7 @@ enum NetCDF4: MappedFormat {
     _ facts: inout TreeFacts, _ streams: inout [MappedStream]
   ) throws(TrajpackError) {
     if array.count <= 1024 {
-      if array.type != nil, !array.shape.isEmpty, let scaling = scaling(node, array) {
+      if array.type != nil, let scaling = scaling(node, array) {
         part.scaling = scaling
         if let json = try part.value(shape: array.shape).json { facts.add(place, json) }
       } else if let json = try part.tree.value(node).json {
