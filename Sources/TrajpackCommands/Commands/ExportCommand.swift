@@ -8,7 +8,7 @@ struct ExportCommand: Command {
   static let name = "export"
   static let summary = "Write a dataset's episodes in another format."
   static let discussion = """
-    Writes a folder an episode. WildWorld samples come back with equal values in state.csv, equal bits in \
+    Writes a folder an episode; --to lerobot writes one dataset of all. WildWorld samples come back with equal values in state.csv, equal bits in \
     skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
 
     --split of a scheme that cuts recordings writes the rows that lie in the split, without the context before \
@@ -19,6 +19,7 @@ struct ExportCommand: Command {
       ("trajpack export ww back --to wildworld", "Give back WildWorld samples."),
       ("trajpack export ww one --to npz --episode 000002", "One recording as numpy arrays."),
       ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
+      ("trajpack export robot hub --to lerobot", "A LeRobot dataset, videos as they are."),
     ]
   }
   static var parameters: [Parameter<Self>] {
@@ -49,6 +50,9 @@ struct ExportCommand: Command {
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
+      .option(
+        "--rate", to: \.rate, value: "HZ",
+        help: "Rows a second of --to lerobot, where the dataset does not say it or has several."),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
@@ -63,6 +67,7 @@ struct ExportCommand: Command {
   var fold: Int?
   var conditions: [String] = []
   var media: String?
+  var rate: String?
   var clips: String?
   var escapesFormulas = false
 
@@ -87,6 +92,9 @@ struct ExportCommand: Command {
     }
     if let parts = try cutSplits() { return try export(parts, console) }
     try chooseSplits()
+    guard rate == nil || to == "lerobot" else {
+      throw TrajpackError(.usage, "--rate is for --to lerobot")
+    }
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
@@ -115,6 +123,7 @@ struct ExportCommand: Command {
 
   private func export(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
     switch to {
+    case "lerobot": try exportLeRobot(opened, console)
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
     case "csv":
@@ -203,6 +212,36 @@ struct ExportCommand: Command {
       throw TrajpackError(.usage, "\(dataset): no episode is in the split \(list(splits, "or"))")
     }
     episodes = chosen
+  }
+
+  private func exportLeRobot(
+    _ opened: Dataset, _ console: Console
+  ) throws(TrajpackError) {
+    let rate = try Convert.rate(rate)
+    let progress = console.progress("exporting", items: "episodes")
+    let counters = progress.counters
+    let (count, isComplete): (Int, Bool)
+    var remarks: [String] = []
+    do throws(TrajpackError) {
+      (count, isComplete) = try LeRobotExport.run(
+        opened, ids: episodes, to: destination, rate: rate, media: media,
+        isInterrupted: { Interrupt.isRequested }, noted: { remarks.append($0) }
+      ) { id in
+        counters.begin(id)
+        counters.advance(bytes: 0, items: 1)
+      }
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    guard isComplete else {
+      progress.cancel()
+      console.warn("stopped; nothing was written")
+      return
+    }
+    progress.finish("exported")
+    for remark in remarks { console.warn(remark.printable) }
+    console.print("\(destination): \(Human.count(count, "episodes")) as lerobot")
   }
 
   private func export(

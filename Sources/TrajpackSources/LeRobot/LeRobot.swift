@@ -8,7 +8,7 @@ enum LeRobot: MappedFormat {
     name: "lerobot", summary: "LeRobot datasets (v3.0, v2.1)",
     carries:
       "every number, text, picture and video packet, tasks, splits; null as not observed",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   /// The most tasks that are categories of a channel.
   private static let mostCategories = 4096
@@ -73,9 +73,11 @@ enum LeRobot: MappedFormat {
     for episode in episodes {
       let path = "\(folder)/\(episode.file)"
       var recording = MappedRecording(
-        id: prefix + "episode_"
-          + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
-          + "\(episode.index)", path: path)
+        id: prefix
+          + (episode.id
+            ?? "episode_" + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
+            + "\(episode.index)"),
+        path: path)
       let share = max(bytes / max(rows, 1) * episode.length, 1)
       let films = videos.streams(of: episode)
       recording.streams =
@@ -198,7 +200,16 @@ enum LeRobot: MappedFormat {
         try check(episode, table, range, info)
         let rows = try table.rows(
           column.name, shape: shape, as: column.channel.type, missing: column.channel.missing)
-        return try table.bytes(rows, range)
+        var bytes = try table.bytes(rows, range)
+        guard let mask = column.mask else { return bytes }
+        let observed = try table.bytes(
+          try table.rows(mask, shape: shape, as: .bool, missing: .never), range)
+        let size = column.channel.type.size
+        for (i, isThere) in observed.enumerated() where isThere == 0 {
+          // The smallest number, little-endian.
+          for byte in 0..<size { bytes[i * size + byte] = byte == size - 1 ? 0x80 : 0 }
+        }
+        return bytes
       }
     case .categories(let places):
       .made { () throws(TrajpackError) in

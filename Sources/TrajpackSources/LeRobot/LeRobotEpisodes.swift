@@ -8,6 +8,8 @@ struct LeRobotEpisode: Sendable {
   var tasks: [String]
   /// The file of its rows, below the folder.
   var file: String
+  /// Its id, where the dataset says one; else it is made of its number.
+  var id: String?
   /// Where each of its videos lies: the file, below the folder, and the seconds at which the episode begins in it.
   var videos: [String: (file: String, start: Double)] = [:]
 }
@@ -66,6 +68,9 @@ extension LeRobotInfo {
           start: try table.doubles("videos/\(key)/from_timestamp")
         )
       }
+      let ids = try table.file.column(Self.idColumn).map { (column) throws(TrajpackError) in
+        try table.texts(column)
+      }
       let tasks =
         table.file.leaves("tasks").isEmpty ? [] : try table.lists("tasks")
       for row in index.indices {
@@ -82,6 +87,7 @@ extension LeRobotInfo {
           index: Int(index[row]), length: Int(length[row]),
           tasks: tasks.isEmpty ? [] : tasks[row],
           file: try path(dataPath, numbers(chunk[row], number[row])))
+        episode.id = try ids?.text(row).map { String(decoding: $0, as: UTF8.self) }
         for video in videos {
           guard video.start[row].isFinite, abs(video.start[row]) < 1e9 else {
             throw TrajpackError(

@@ -20,11 +20,17 @@ struct LeRobotInfo: Sendable {
       ])
     }
 
+    /// The column whose values this one says were observed, in datasets that trajpack wrote; `nil` of others.
+    var observedOf: String? { info?[LeRobotFeature.maskMember]?.string }
+
     /// The shape of a row of the table: one number has none.
     var rowShape: [Int] { shape == [1] ? [] : shape }
     /// The most numbers of a row.
     static let mostElements = 1 << 24
   }
+
+  /// The column of `meta/episodes` with the ids of a dataset that trajpack wrote.
+  static let idColumn = "trajpack/id"
 
   let folder: String
   let json: JSONValue

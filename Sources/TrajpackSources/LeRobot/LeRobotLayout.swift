@@ -19,6 +19,8 @@ struct LeRobotLayout {
     var channel: Channel
     var content: Content
     var feature: LeRobotInfo.Feature?
+    /// The column that says which values were observed.
+    var mask: String?
   }
 
   private let info: LeRobotInfo
@@ -69,6 +71,7 @@ struct LeRobotLayout {
     let declared = Set(info.features.map(\.name))
     for feature in info.features {
       if LeRobot.isNumbering(feature.name) || !options.takes(feature.name) { continue }
+      if feature.observedOf != nil { continue }
       if feature.type == "video" {
         if options.video == .drop {
           leave(feature.name, "is a video, and --video is drop")
@@ -145,7 +148,13 @@ struct LeRobotLayout {
       leave(name, "holds \(leaf.logical ?? leaf.physical.name), which is no channel")
       return nil
     }
-    let (type, missing) = type(feature, own, leaf)
+    var (type, missing) = type(feature, own, leaf)
+    let mask = info.features.first { $0.observedOf == name }?.name
+    if mask != nil, type == .int32 || type == .int64 {
+      missing = .sentinel
+    } else if let mask {
+      leave(mask, "says which values of '\(name)' were observed, which \(type.rawValue) cannot")
+    }
     let isNumber = type.isFloat
     var conventions: [JSONValue.Member] = []
     if let names = feature.names, names != .null { conventions.append(.init("names", names)) }
@@ -154,7 +163,8 @@ struct LeRobotLayout {
       channel: Channel(
         name: name, kind: options.kinds[name] ?? (isNumber ? .scalar : .label), type: type,
         shape: feature.rowShape, units: options.units[name], conventions: conventions,
-        missing: missing), content: .numbers(feature.rowShape))
+        missing: missing), content: .numbers(feature.rowShape),
+      mask: missing == .sentinel ? mask : nil)
   }
 
   /// The type of a channel, and what stands in it for a null: whole numbers that may have nulls get a signed type.
