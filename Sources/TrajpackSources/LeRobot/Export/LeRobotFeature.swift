@@ -110,8 +110,9 @@ struct LeRobotFeature: Sendable {
     _ stream: Stream, _ metadata: JSONValue
   ) -> (features: [LeRobotFeature], leftOut: [(String, String)]) {
     let own = Self.key(stream.name, nil)
+    let isNamed = stream.attributes["lerobot"] != nil || own.contains("image")
     let key =
-      own.contains("image") || own.hasPrefix("observation.") ? own : "observation.images.\(own)"
+      isNamed || own.hasPrefix("observation.") ? own : "observation.images.\(own)"
     let codec = metadata["codec"]?.string ?? ""
     let isPicture = codec == "png" || codec == "mjpeg"
     let isMovie =

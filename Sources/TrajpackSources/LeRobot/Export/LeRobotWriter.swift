@@ -409,7 +409,9 @@ extension [Int64] {
   var packed: [UInt8] {
     var out: [UInt8] = []
     out.reserveCapacity(count * 8)
-    for number in self { Swift.withUnsafeBytes(of: number.littleEndian) { out.append(contentsOf: $0) } }
+    for number in self {
+      Swift.withUnsafeBytes(of: number.littleEndian) { out.append(contentsOf: $0) }
+    }
     return out
   }
 }
