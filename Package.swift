@@ -50,12 +50,13 @@ let package = Package(
     // The recordings of `trajpack demo`, taken into the program as they lie in fixtures.
     .target(
       name: "CDemo", cSettings: [.headerSearchPath("../../fixtures/wildworld/data_part1")]),
-    // libhdf5 and FFmpeg are not linked but loaded when they are first needed: the functions that trajpack calls are
-    // listed and defined in CHDF5Shims and CFFmpegShims. Without pkgConfig, which would link them.
+    // libhdf5, FFmpeg and libcurl are not linked but loaded when they are first needed: the functions that trajpack
+    // calls are listed and defined in CHDF5Shims, CFFmpegShims and CCurlShims. Without pkgConfig, which would link them.
     .target(name: "CLazyLoading"),
     .target(
       name: "CHDF5Shims", dependencies: ["CHDF5", "CLazyLoading", "CZstd", "CLZ4"]),
     .target(name: "CFFmpegShims", dependencies: ["CFFmpeg", "CLazyLoading"]),
+    .target(name: "CCurlShims", dependencies: ["CLazyLoading"]),
 
     // The format and the reading path.
     .target(name: "TrajpackFormat", dependencies: ["CPlatform"], swiftSettings: strict),
@@ -63,15 +64,22 @@ let package = Package(
       name: "TrajpackCodecs",
       dependencies: ["CZlib", "CZstd", "CLZ4", "CPlatform", "TrajpackFormat"],
       swiftSettings: strict),
+    // Objects on web servers and in buckets.
+    .target(
+      name: "TrajpackRemote",
+      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard"],
+      swiftSettings: strict),
     .target(
       name: "TrajpackStore",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CForkGuard", "CPlatform"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "CForkGuard", "CPlatform",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackSignal", "TrajpackPrepare",
-        "CForkGuard", "CPlatform", "CVideoTable",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "TrajpackStore", "TrajpackSignal",
+        "TrajpackPrepare", "CForkGuard", "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
     // What another Swift package sees of the above.
@@ -90,8 +98,8 @@ let package = Package(
     .target(
       name: "TrajpackABI",
       dependencies: [
-        "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackStore", "TrajpackLoader",
-        "TrajpackSignal", "TrajpackEvaluate", "TrajpackCInterface",
+        "CTrajpack", "CVideoTable", "TrajpackFormat", "TrajpackRemote", "TrajpackStore",
+        "TrajpackLoader", "TrajpackSignal", "TrajpackEvaluate", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [
@@ -204,6 +212,10 @@ let package = Package(
     .testTarget(
       name: "TrajpackCodecsTests",
       dependencies: ["TrajpackCodecs", "TrajpackFormat", "TrajpackTestSupport", "CPlatform"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TrajpackRemoteTests",
+      dependencies: ["TrajpackRemote", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackStoreTests",

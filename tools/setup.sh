@@ -12,7 +12,7 @@
 # archives must be signed by the key whose fingerprint is below, or in TRAJPACK_SWIFT_KEY. TRAJPACK_SWIFT_HOME: where to.
 set -euo pipefail
 
-packages=(libhdf5-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev
+packages=(libhdf5-dev zlib1g-dev libbz2-dev liblzma-dev libzstd-dev liblz4-dev libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libcurl4-openssl-dev
           ffmpeg hdf5-tools pkg-config)
 swift_needed=6.2
 # What is fetched where there is no Swift, and what its compiler and package manager need.

@@ -1,6 +1,7 @@
 import CVideoTable
 import TrajpackHDF5
 import TrajpackLoader
+import TrajpackStore
 import TrajpackVideoABI
 
 /// The command line of trajpack.
@@ -35,6 +36,8 @@ public enum Trajpack {
     Interrupt.install()
     // The program holds the video library; archives without video never ask for it.
     if let functions = tpv_functions_table() { try? VideoLibrary.register(functions) }
-    return program.run(Array(arguments.dropFirst()), Console.standard)
+    // Whatever prints or stores a remote path does so without its secrets.
+    let given = arguments.dropFirst().map { (try? Dataset.withoutSecrets($0)) ?? $0 }
+    return program.run(given, Console.standard)
   }
 }

@@ -75,6 +75,21 @@ public struct Rational: Sendable, Hashable, CustomStringConvertible {
     self.init(whole, 1_000_000_000)
   }
 
+  /// A fraction of wide integers, in any terms.
+  package typealias WideFraction = (Int128, Int128)
+
+  /// The fraction with the smallest denominator from one to another, both positive (Stern-Brocot).
+  package static func simplestFraction(
+    from low: WideFraction, to high: WideFraction
+  ) -> WideFraction {
+    let whole = low.0 / low.1
+    if whole * low.1 == low.0 { return (whole, 1) }
+    if whole < high.0 / high.1 { return (whole + 1, 1) }
+    let (num, den) = simplestFraction(
+      from: (high.1, high.0 - whole * high.1), to: (low.1, low.0 - whole * low.1))
+    return (whole * num + den, num)
+  }
+
   /// The nearest double.
   public var value: Double { Double(numerator) / Double(denominator) }
 

@@ -53,6 +53,12 @@ extension JSONValue {
 
   private static func quote(_ text: String, into out: inout String) {
     out += "\""
+    defer { out += "\"" }
+    let isPlain = text.utf8.allSatisfy {
+      $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\")
+    }
+    // Appending a scalar at a time costs many times as much.
+    if isPlain { return out += text }
     for scalar in text.unicodeScalars {
       switch scalar {
       case "\"": out += "\\\""
@@ -66,6 +72,5 @@ extension JSONValue {
       default: out.unicodeScalars.append(scalar)
       }
     }
-    out += "\""
   }
 }

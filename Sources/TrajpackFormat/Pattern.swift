@@ -70,6 +70,16 @@ package enum Suggestion {
     return "; there \(names.count == 1 ? "is" : "are") \(list)\(names.count > 12 ? ", …" : "")"
   }
 
+  /// The first three of several names that there are not, each with the nearest of `names`, where one is near.
+  package static func list(of wanted: [String], among names: [String]) -> String {
+    let some = wanted.prefix(3).map { name -> String in
+      let near = text(for: name, among: names)
+      guard near.hasPrefix("; did") else { return "'\(name)'" }
+      return "'\(name)' (\(near.dropFirst(2)))"
+    }
+    return some.joined(separator: ", ") + (wanted.count > 3 ? ", …" : "")
+  }
+
   /// Edits between two texts (Levenshtein 1966).
   private static func distance(_ a: [UInt8], _ b: [UInt8]) -> Int {
     var row = Array(0...b.count)

@@ -62,6 +62,7 @@ extension Schema {
     options: LayoutOptions
   ) {
     self.init(skeletons: skeletons, attributes: attributes)
+    let folders = plans.map { "/streams/" + $0.stream.name }
     for (number, plan) in plans.enumerated() {
       var stream = plan.stream
       let bytes = plan.channels.reduce(0) { sum, c in
@@ -74,7 +75,12 @@ extension Schema {
       let folder = "/streams/" + stream.name
       func add(_ wanted: String, _ type: ElementType, _ shape: [Int]) -> Int {
         var path = wanted
-        while blocks.contains(where: { $0.path == path }) { path += "_" }
+        // No dataset lies where the folder of another stream is.
+        while blocks.contains(where: { $0.path == path })
+          || folders.contains(where: { $0 == path || $0.hasPrefix(path + "/") })
+        {
+          path += "_"
+        }
         let row = shape.reduce(type.size, *)
         let shuffle =
           options.codec == .none ? 0 : (chunkRows >= 16 && row <= 4096 ? row : type.size)

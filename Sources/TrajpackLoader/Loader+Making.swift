@@ -34,7 +34,8 @@ extension Loader {
           datasets.map(\.shards),
           by: try plan.naming(datasets.map(\.dataset)), threads: options.threads,
           scheme: try plan.fitsSplit
-            ? SchemedRows(datasets, scheme: options.scheme, fold: options.fold) : nil)
+            ? SchemedRows(datasets, scheme: options.scheme, fold: options.fold) : nil,
+          value: try plan.fitsValues ? FittedStatistics.values(of: datasets) : nil)
       } else {
         datasets.map { $0.shards.map { ShardView($0) } }
       }

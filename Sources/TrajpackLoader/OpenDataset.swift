@@ -70,9 +70,11 @@ public final class OpenDataset: Sendable {
 
   private static func open(_ dataset: Dataset) throws(TrajpackError) -> [Shard] {
     var shards: [Shard] = []
-    if dataset.shardPaths.count > 2, WorkerPool.processors > 1 {
+    // Of remote shards, many wait for their first bytes at the same time.
+    let threads = dataset.isRemote ? 64 : min(WorkerPool.processors, 8)
+    if dataset.shardPaths.count > (dataset.isRemote ? 1 : 2), threads > 1 {
       // Indexes are checked by several threads, which are gone before this returns.
-      let pool = try WorkerPool(threads: min(WorkerPool.processors, 8, dataset.shardPaths.count))
+      let pool = try WorkerPool(threads: min(threads, dataset.shardPaths.count))
       let opened = dataset.shardPaths.indices.map { number in
         pool.run { () throws(TrajpackError) in try dataset.shard(number) }
       }

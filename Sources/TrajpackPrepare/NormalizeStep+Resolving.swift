@@ -11,7 +11,7 @@ extension Plan {
   ) throws(TrajpackError) -> Plan {
     var steps: [PlanStep] = []
     for (number, step) in self.steps.enumerated() {
-      guard case .normalize(let open) = step, open.constants == nil else {
+      guard case .normalize(let open) = step, open.isOpen else {
         steps.append(step)
         continue
       }
@@ -36,7 +36,8 @@ extension NormalizeStep {
     after before: Plan, _ originals: [PlanStream], _ statistics: FittedStatistics
   ) throws(TrajpackError) -> NormalizeStep {
     let splits = statistics.splits
-    guard split == "all" || splits.contains(split) else {
+    let isEach = per == Self.perEpisode
+    guard split == "all" || splits.contains(split) || (isEach && !statistics.cutsEpisodes) else {
       throw TrajpackError(
         .usage,
         "the dataset has no split '\(split)'\(Suggestion.text(for: split, among: splits)); write "
@@ -69,14 +70,51 @@ extension NormalizeStep {
           ))
       }
     }
+    var step = self
+    if let per {
+      let rows = isEach && !statistics.cutsEpisodes ? "all" : split
+      let found = try statistics.groups(of: wanted.map(\.channel), split: rows, per: per)
+      let names = wanted.filter { !$0.isNamed }
+      guard !wanted.isEmpty, !found.groups.isEmpty else {
+        throw TrajpackError(
+          .usage,
+          wanted.isEmpty
+            ? "no channel is left to normalise: name some with 'channels'"
+            : "split '\(split)' has no row to measure")
+      }
+      // A channel that is not named is left as it is where a group has nothing observed of it.
+      let unnamed = Set(names.map(\.channel.path)).filter { path in
+        guard let at = wanted.firstIndex(where: { $0.channel.path == path }) else { return false }
+        return found.groups.contains { !Self.isMeasured(wanted[at].channel, $0.components[at]) }
+      }
+      var groups: [Group] = []
+      for group in found.groups {
+        var constants: [Constants] = []
+        for ((_, channel), components) in zip(wanted, group.components)
+        where !unnamed.contains(channel.path) {
+          guard Self.isMeasured(channel, components) else {
+            throw TrajpackError(
+              .data,
+              "channel '\(channel.path)' has no observed value to measure where '\(per)' is '\(group.name)'"
+            )
+          }
+          constants.append(self.constants(channel, components))
+        }
+        groups.append(Group(name: group.name, constants: constants))
+      }
+      guard groups.contains(where: { !$0.constants.isEmpty }) else {
+        throw TrajpackError(.usage, "no channel is left to normalise: name some with 'channels'")
+      }
+      step.groups = groups
+      step.episodes = found.episodes
+      return step
+    }
     let found = try statistics.components(
       of: wanted.map(\.channel), split: split == "all" ? nil : split,
       isStored: axes == nil && !method.needsQuantiles)
     var constants: [Constants] = []
     for ((isNamed, channel), components) in zip(wanted, found) {
-      guard components.count == channel.components.count,
-        components.allSatisfy({ $0.count > 0 })
-      else {
+      guard Self.isMeasured(channel, components) else {
         guard isNamed else { continue }
         throw TrajpackError(
           .data, "channel '\(channel.path)' has no observed value in split '\(split)' to measure")
@@ -86,9 +124,14 @@ extension NormalizeStep {
     guard !constants.isEmpty else {
       throw TrajpackError(.usage, "no channel is left to normalise: name some with 'channels'")
     }
-    var step = self
     step.constants = constants
     return step
+  }
+
+  private static func isMeasured(
+    _ channel: MeasuredChannel, _ components: [ComponentStatistics]
+  ) -> Bool {
+    components.count == channel.components.count && components.allSatisfy { $0.count > 0 }
   }
 
   private static func mayNormalise(_ channel: Channel) -> Bool {
@@ -121,85 +164,5 @@ extension NormalizeStep {
       }
     }
     return Constants(channel: channel.path, shift: shift, scale: scale)
-  }
-}
-
-/// The target rows of the splits of a scheme, for steps that are fitted to them.
-package struct SchemedRows: Sendable {
-  /// What names the scheme and the fold, with the scheme's digest.
-  package let identity: String
-  /// The splits.
-  package let splits: [String]
-  /// The rows of a split, those before it that are only seen left out.
-  package let parts: @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
-
-  /// Rows of splits.
-  package init(
-    identity: String, splits: [String],
-    parts: @escaping @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
-  ) {
-    (self.identity, self.splits, self.parts) = (identity, splits, parts)
-  }
-}
-
-extension Plan {
-  /// Whether a step is to be fitted to the rows of a split.
-  package var fitsSplit: Bool {
-    steps.contains { step in
-      if case .normalize(let step) = step { return step.constants == nil && step.split != "all" }
-      return step.unresolved != nil
-    }
-  }
-}
-
-/// The statistics that the steps of a plan are fitted to: those of the index where they will do, else measured.
-package struct FittedStatistics {
-  private let shards: [Shard]
-  private let threads: Int
-  private let scheme: SchemedRows?
-
-  /// Of the episodes of some shards.
-  ///
-  /// - Parameter scheme: The rows of splits by a scheme, where one counts instead of the shards' own splits.
-  package init(_ shards: [Shard], threads: Int = 0, scheme: SchemedRows? = nil) {
-    self.shards = shards
-    self.threads = threads
-    self.scheme = scheme
-  }
-
-  /// The splits that there are.
-  var splits: [String] {
-    scheme?.splits ?? Set(shards.flatMap(\.schema.splits)).filter { !$0.isEmpty }.sorted()
-  }
-
-  /// The components of channels in a split (`nil`: in all episodes).
-  ///
-  /// - Parameter isStored: whether they are those of the index.
-  /// - Throws: A usage error where a channel has too many components for quantiles; a data error for damage.
-  func components(
-    of channels: [MeasuredChannel], split: String?, isStored: Bool
-  ) throws(TrajpackError) -> [[ComponentStatistics]] {
-    let isSchemed = split != nil && scheme != nil
-    if isStored, !isSchemed {
-      var stored = DatasetStatistics()
-      for shard in shards { try stored.add(shard) }
-      return channels.map { channel in
-        split.map { stored.splits[$0]?[channel.path] ?? [] } ?? stored.all(channel.path)
-      }
-    }
-    let most = ComponentAxes.quantileComponents.asked
-    for channel in channels where channel.hasQuantiles && channel.components.count > most {
-      throw TrajpackError(
-        .usage,
-        "channel '\(channel.path)' has \(channel.components.count) components, and quantiles are kept of at most "
-          + "\(most): take some together with 'axes', or choose 'standard' or 'minmax'")
-    }
-    let parts =
-      if let split, let scheme {
-        try scheme.parts(split)
-      } else {
-        SubsetStatistics.parts(of: shards, split: split)
-      }
-    return try SubsetStatistics(shards, channels).measure([parts], threads: threads)[0]
   }
 }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackRemote
 
 /// A folder of shards with its manifest, or a single shard file.
 public final class Dataset: Sendable {
@@ -33,7 +34,10 @@ public final class Dataset: Sendable {
   }
 
   /// Whether a path is a dataset or a shard, by a look at its names or its first bytes.
+  ///
+  /// What is remote can only be a dataset.
   public static func isDataset(_ path: String) -> Bool {
+    if RemoteLocation.isRemote(path) { return true }
     switch FileSystem.item(at: path) {
     case .folder:
       return FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file
@@ -52,6 +56,15 @@ public final class Dataset: Sendable {
   ///   lost records (``UnnamedShards``).
   /// - Throws: A data error where manifest or journal are damaged.
   public init(_ path: String, allowingOrphans: Bool = false) throws(TrajpackError) {
+    if RemoteLocation.isRemote(path) {
+      let remote = try RemoteListing(path)
+      self.path = remote.path
+      listFolder = remote.path
+      (shardPaths, isComplete, isGrowing) = (remote.shardPaths, true, false)
+      (manifest, entries, listing) = (remote.manifest, remote.manifest?.shards ?? [], nil)
+      sideFiles = remote.manifest?.sideFiles ?? []
+      return
+    }
     self.path = path
     switch FileSystem.item(at: path) {
     case nil, .other: throw FileSystem.noFile(at: path)
@@ -150,6 +163,7 @@ public final class Dataset: Sendable {
     do throws(TrajpackError) {
       shard = try Shard(path(ofShard: number))
     } catch {
+      guard !isRemote else { throw error }
       try requireListed(number)
       // It may have moved just between the look and the opening.
       guard FileSystem.item(at: path(ofShard: number)) != nil else {
@@ -170,7 +184,19 @@ public final class Dataset: Sendable {
     return shard
   }
 
-  /// Whether the file that listed the shards is still the one that counts.
+  /// Whether it lies on a server.
+  public var isRemote: Bool { Self.isRemote(path) }
+
+  /// Whether a path leads to a server or a bucket.
+  public static func isRemote(_ path: String) -> Bool { RemoteLocation.isRemote(path) }
+
+  /// A path as it may be printed and stored: without a user, a password and a query, which are kept for opening it.
+  public static func withoutSecrets(_ path: String) throws(TrajpackError) -> String {
+    isRemote(path) ? try RemoteLocation(path).description : path
+  }
+
+  /// Whether the file that listed the shards is still the one that counts. An object that changes is noticed when it
+  /// is read.
   public var isCurrent: Bool { listing?.isCurrent(in: path) ?? true }
 
   /// Refuses a shard whose name stands for another one by now. A name that is listed no more still leads

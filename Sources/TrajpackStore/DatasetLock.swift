@@ -11,6 +11,7 @@ public final class DatasetLock {
   ///
   /// - Throws: A usage error while another process writes the dataset.
   public init(_ folder: String) throws(TrajpackError) {
+    try FileSystem.requireLocal(folder)
     self.folder = folder
     descriptor = try Self.open(folder)
   }

@@ -1,6 +1,7 @@
 import CPlatform
 import Glibc
 import TrajpackFormat
+import TrajpackRemote
 
 /// The few operations on files and folders that the store makes, each durable where it says so.
 public enum FileSystem {
@@ -103,8 +104,18 @@ public enum FileSystem {
     return names.sorted()
   }
 
+  /// Refuses a path that leads to a server.
+  static func requireLocal(_ path: String) throws(TrajpackError) {
+    guard RemoteLocation.isRemote(path) else { return }
+    throw TrajpackError(
+      .usage,
+      "\(path): trajpack reads from servers and buckets, but writes to folders of this machine only; write to one, and "
+        + "copy it there")
+  }
+
   /// Makes a folder and those above it.
   public static func makeFolder(_ path: String) throws(TrajpackError) {
+    try requireLocal(path)
     if item(at: path) == .folder { return }
     let parent = parent(of: path)
     if parent != path, item(at: parent) == nil { try makeFolder(parent) }

@@ -3,7 +3,7 @@ import TrajpackFormat
 /// Reads a JSON file (RFC 8259) from front to back by pieces of a fixed size, so that a long list needs
 /// the memory of one element. What is skipped is checked for its grammar.
 struct JSONStream {
-  private let file: LocalFile
+  private let file: any ByteSource
   private var buffer: [UInt8] = []
   /// The place of the buffer in the file, and of the next byte in the buffer.
   private var start = 0
@@ -15,7 +15,7 @@ struct JSONStream {
   private static let piece = 1 << 18
   private static let deepest = 64
 
-  init(_ file: LocalFile) { self.file = file }
+  init(_ file: any ByteSource) { self.file = file }
 
   /// The error of a file that says something else than `expected`.
   func wrong(_ expected: String) -> TrajpackError {

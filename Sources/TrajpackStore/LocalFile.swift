@@ -84,7 +84,7 @@ public final class LocalFile: Sendable {
   }
 
   /// Remembers the file's first ``ShardHeader/size`` bytes, by which it is recognised when it is opened again.
-  func recognise(header bytes: [UInt8]) {
+  public func recognise(header bytes: [UInt8]) {
     header.store(Self.mark(bytes), ordering: .relaxed)
   }
 
@@ -149,6 +149,7 @@ public final class LocalFile: Sendable {
   ///   its path is gone or another one.
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
   {
+    try Interruption.check()
     try withDescriptor { (descriptor) throws(TrajpackError) in
       try read(descriptor, at: offset, into: buffer)
     }
@@ -175,37 +176,6 @@ public final class LocalFile: Sendable {
       }
       done += count
     }
-  }
-
-  /// The bytes `range`.
-  public func bytes(_ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
-    guard range.lowerBound >= 0, range.upperBound <= length else {
-      throw TrajpackError(
-        .data, "\(path): bytes \(range.lowerBound) to \(range.upperBound) lie outside the file")
-    }
-    var out = [UInt8](repeating: 0, count: range.count)
-    try out.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
-      try read(at: range.lowerBound, into: UnsafeMutableRawBufferPointer(buffer))
-    }
-    return out
-  }
-
-  /// The SHA-256 of the file, in hexadecimal digits.
-  public func sha256() throws(TrajpackError) -> String { try digest().hexadecimal }
-
-  /// The SHA-256 of the file, read from the beginning.
-  func digest() throws(TrajpackError) -> FileDigest {
-    var hash = SHA256()
-    let buffer = ByteBuffer(max(min(length, 256 << 10), 1))
-    var at = 0
-    while at < length {
-      let part = UnsafeMutableRawBufferPointer(
-        rebasing: buffer.bytes[..<min(length - at, buffer.bytes.count)])
-      try read(at: at, into: part)
-      hash.add(UnsafeRawBufferPointer(part))
-      at += part.count
-    }
-    return FileDigest(&hash)
   }
 }
 

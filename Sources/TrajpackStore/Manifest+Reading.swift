@@ -15,7 +15,7 @@ extension Manifest {
   ///
   /// - Throws: A data error that names the file and the byte or member that is damaged.
   public init(inFolder folder: String) throws(TrajpackError) {
-    let file = try LocalFile("\(folder)/\(Self.fileName)")
+    let file = try ByteSources.open("\(folder)/\(Self.fileName)")
     let remedy =
       "restore it from a copy, or run 'trajpack repair \(folder)', which lists the shards anew"
     guard file.length <= Self.longest else {
@@ -40,7 +40,7 @@ extension Manifest {
     }
   }
 
-  private static func read(_ file: LocalFile) throws(TrajpackError) -> Manifest {
+  private static func read(_ file: any ByteSource) throws(TrajpackError) -> Manifest {
     var stream = JSONStream(file)
     var shards: [Entry]?
     var members: [JSONValue.Member] = []
@@ -128,7 +128,7 @@ extension Manifest {
   static func statistics(
     inFolder folder: String, atMost limit: Int
   ) throws(TrajpackError) -> JSONValue? {
-    var stream = JSONStream(try LocalFile("\(folder)/\(fileName)"))
+    var stream = JSONStream(try ByteSources.open("\(folder)/\(fileName)"))
     var found: JSONValue?
     do throws(TrajpackError) {
       try stream.object { (stream, name) throws(TrajpackError) in

@@ -64,6 +64,7 @@ public final class RowSpool: @unchecked Sendable {
   }
 
   private func spill() throws(TrajpackError) {
+    try Interruption.check()
     if descriptor < 0 { descriptor = try Self.temporaryFile() }
     try requireRoom()
     try FileSystem.write(

@@ -1,22 +1,31 @@
 import Glibc
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 
 /// The bytes of an index: read at once where they are few, else in steps.
 struct IndexSource: Sendable {
-  private let file: LocalFile
+  private let file: any ByteSource
   private let range: Range<Int>
   private let bytes: [UInt8]?
+  private let fetch: RemoteFetch?
 
-  init(_ file: LocalFile, _ range: Range<Int>) throws(TrajpackError) {
+  init(_ file: any ByteSource, _ range: Range<Int>) throws(TrajpackError) {
     self.file = file
     self.range = range
-    bytes = range.count <= SectionReading.stepBytes ? try file.bytes(range) : nil
+    let isShort = range.count <= SectionReading.stepBytes
+    bytes = isShort ? try file.bytes(range) : nil
+    fetch = isShort ? nil : file.fetch([range])
   }
 
   /// Fills `buffer` from byte `offset` of the file on.
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    guard let bytes else { return try file.read(at: offset, into: buffer) }
+    guard let bytes else {
+      guard let found = try fetch?.bytes(offset..<offset + buffer.count) else {
+        return try file.read(at: offset, into: buffer)
+      }
+      return buffer.copyMemory(from: found)
+    }
     let first = offset - range.lowerBound
     buffer.copyBytes(from: bytes[first..<first + buffer.count])
   }

@@ -5,7 +5,7 @@ import TrajpackFormat
 extension Shard {
   /// Reads the sections that every reader needs, checks their checksums and packs the tables.
   static func load(
-    _ header: ShardHeader, _ file: LocalFile, _ sharing: ShardIndex.ParallelFor
+    _ header: ShardHeader, _ file: any ByteSource, _ sharing: ShardIndex.ParallelFor
   ) throws(TrajpackError) -> ShardIndex.Parts {
     let wanted: [ShardHeader.SectionID] = [
       .schema, .text, .episodes, .tracks, .entities, .clocks, .chunks,

@@ -6,7 +6,7 @@ import TrajpackFormat
 /// each needs a ``BlockReader`` of its own.
 public final class Shard: Sendable {
   /// The file.
-  public let file: LocalFile
+  public let file: any ByteSource
   /// Its index, checked.
   public let index: ShardIndex
   /// Its header.
@@ -21,8 +21,8 @@ public final class Shard: Sendable {
   ///
   /// - Throws: A data error naming the file and what is damaged.
   public init(_ path: String) throws(TrajpackError) {
-    let file = try LocalFile(path)
-    let name = FileSystem.name(of: path)
+    let file = try ByteSources.open(path)
+    let name = FileSystem.name(of: file.path)
     self.file = file
     self.name = name
     (header, index) = try within(name) { () throws(TrajpackError) in
@@ -47,6 +47,7 @@ public final class Shard: Sendable {
           sharing: sharing)
       )
     }
+    file.didOpen()
   }
 
   /// The most that a compressed section may claim to hold.

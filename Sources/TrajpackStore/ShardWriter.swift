@@ -183,6 +183,7 @@ public final class ShardWriter {
     let rowBytes = numbers.reduce(0) { $0 + schema.blocks[$1].rowBytes }
     var done = 0
     while done < track.count {
+      try Interruption.check()
       let before = done
       defer { tookBytes?((done - before) * rowBytes) }
       let filled = pending[stream].filled
@@ -274,6 +275,7 @@ public final class ShardWriter {
     var (chunk, rows) = blobs[number] ?? (ByteBuffer(size), 0)
     var done = 0
     while done < length {
+      try Interruption.check()
       let filled = rows % size
       if filled == 0 { chunk = ByteBuffer(size) }
       let count = min(size - filled, length - done)

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 
 /// Compares every stored byte of a shard with its checksums.
 public struct Verification: Sendable {
@@ -29,7 +30,8 @@ public struct Verification: Sendable {
     advance: @escaping @Sendable (Int) -> Void
   ) throws(TrajpackError) -> Result {
     var result = Result()
-    guard try FileSystem.hasFile(path) else {
+    let isThere = RemoteLocation.isRemote(path) ? true : try FileSystem.hasFile(path)
+    guard isThere else {
       result.damages = [
         TrajpackError(
           .data, "\(path): is missing, but the dataset lists it; restore it from a copy")

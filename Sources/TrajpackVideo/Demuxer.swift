@@ -26,11 +26,14 @@
 
     /// The containers that are read: none of them names other files, and raw elementary streams,
     /// which have no timestamps, are not among them.
-    private static let containers =
+    static let containers =
       "matroska,mov,avi,mpegts,mpeg,flv,ivf,ogg,nut,asf,mxf,gif,yuv4mpegpipe"
     private static let bufferBytes = 1 << 16
 
-    init(_ source: any VideoByteSource) throws(TrajpackError) {
+    /// Opens a container; `containers` are the names of those that it may be.
+    init(
+      _ source: any VideoByteSource, containers: String = Demuxer.containers
+    ) throws(TrajpackError) {
       try FFmpeg.load()
       input = DemuxerInput(source)
       tpv_silence()
@@ -40,7 +43,7 @@
       format = avformat_alloc_context()
       guard let format, let io, packet != nil else { throw .noMemory }
       format.pointee.pb = io
-      format.pointee.format_whitelist = av_strdup(Self.containers)
+      format.pointee.format_whitelist = av_strdup(containers)
       tpv_refuse_nested_files(format)
 
       var opened: UnsafeMutablePointer<AVFormatContext>? = format

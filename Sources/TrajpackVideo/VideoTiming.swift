@@ -79,9 +79,9 @@ public struct VideoConstantRate: Sendable, Equatable {
       if let period = Self.periods(ticks, rounding) {
         // Rate = tb.den / (tb.num · period), so the bounds change places.
         all.append(
-          Self.simplest(
-            (tickDen * period.high.1, tickNum * period.high.0),
-            (tickDen * period.low.1, tickNum * period.low.0)))
+          Rational.simplestFraction(
+            from: (tickDen * period.high.1, tickNum * period.high.0),
+            to: (tickDen * period.low.1, tickNum * period.low.0)))
       }
       for (num, den) in all {
         let common = Self.divisor(num, den)
@@ -113,7 +113,7 @@ public struct VideoConstantRate: Sendable, Equatable {
     return rounding == .nearest ? (2 * above + below) / (2 * below) : above / below
   }
 
-  private typealias Fraction = (Int128, Int128)
+  private typealias Fraction = Rational.WideFraction
 
   /// The periods, in ticks, that keep every frame within its rounding; nil where none does.
   private static func periods(_ ticks: [Int128], _ rounding: Rounding)
@@ -129,16 +129,6 @@ public struct VideoConstantRate: Sendable, Equatable {
       if most.0 * high.1 < high.0 * most.1 { high = most }
     }
     return low.0 > 0 && low.0 * high.1 <= high.0 * low.1 ? (low, high) : nil
-  }
-
-  /// The fraction with the smallest denominator in [low, high], both positive (Stern-Brocot).
-  private static func simplest(_ low: Fraction, _ high: Fraction) -> Fraction {
-    let whole = low.0 / low.1
-    if whole * low.1 == low.0 { return (whole, 1) }
-    if whole < high.0 / high.1 { return (whole + 1, 1) }
-    let (num, den) = simplest(
-      (high.1, high.0 - whole * high.1), (low.1, low.0 - whole * low.1))
-    return (whole * num + den, num)
   }
 
   private static func divisor(_ a: Int128, _ b: Int128) -> Int128 {

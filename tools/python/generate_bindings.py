@@ -64,8 +64,10 @@ def field_type(kind, stars, length):
     return NUMBERS[kind]
 
 
-def argument_type(declaration, structures):
+def argument_type(declaration, structures, functions):
     kind, stars = declarators(declaration)[0][:2]
+    if kind in functions:
+        return "c_void_p"
     if stars == 0:
         return NUMBERS[kind]
     if stars == 2:
@@ -84,6 +86,7 @@ def result_type(kind, stars, is_const):
 def generated():
     texts = {name: (INCLUDE / name).read_text() for name in HEADERS}
     structures = {}
+    functions = {name for text in texts.values() for name in re.findall(r"typedef \w+ \(\*(\w+)\)", stripped(text))}
     for text in texts.values():
         for body, name in re.findall(rf"typedef struct\s*(?:{IDENTIFIER})?\s*\{{(.*?)\}}\s*({IDENTIFIER})\s*;",
                                      stripped(text), re.S):
@@ -104,7 +107,7 @@ def generated():
         pattern = rf"(const\s+)?({IDENTIFIER})\s*([\s*]*)\b(tpw?_\w+)\s*\(([^()]*)\)\s*;"
         for const, kind, stars, name, arguments in re.findall(pattern, stripped(text)):
             types = [] if arguments.strip() in ("", "void") else [
-                argument_type(a, structures) for a in arguments.split(",")]
+                argument_type(a, structures, functions) for a in arguments.split(",")]
             line = f'    "{name}": ({result_type(kind, stars.count("*"), bool(const))}, ['
             indent = " " * 8
             if len(line) + len(", ".join(types)) + 3 <= 120:

@@ -334,3 +334,23 @@ def test_generative_and_ensemble(create, tmp_path):
     uneven = series(create, tmp_path / "uneven", {"a": {"x": np.arange(5.0)}, "b": {"x": np.arange(6.0)}})
     assert "differ in length" in run(uneven, uneven, "--metric", "generative.distances", code=2)
     assert json.loads(run(uneven, uneven, "--suite", "generative", "--format", "json"))["metrics"][0]["value"] is None
+
+
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_an_export_can_be_evaluated(create, tmp_path, form):
+    """Both forms give the figures of the archive itself: ids with slashes, entities, vectors, missing numbers, names of
+    columns that other tables keep for themselves."""
+    rng = np.random.default_rng(0)
+    for name, noise in (("truth", 0), ("model", 0.1)):
+        with create(str(tmp_path / name), rate=10) as writer:
+            for episode in ("run/1", "run/2", "a b%"):
+                arrays = {"pos": rng.normal(size=(30, 3)).cumsum(0) + noise, "row": np.arange(30.0) + noise,
+                          "hp": np.where(np.arange(30) == 7, np.nan, 5.0 + noise + rng.normal(size=30))}
+                writer.append(episode, {"rig/left": arrays, "plain": {"x": rng.normal(size=30)}})
+    convert = subprocess.run([built("trajpack"), "export", tmp_path / "model", tmp_path / "files", "--to", form, "--quiet"])
+    assert convert.returncode == 0
+    words = ("--metric", "forecast.mse", "--failed", "skip")
+    direct = report(tmp_path / "truth", tmp_path / "model", *words)
+    files = report(tmp_path / "truth", tmp_path / "files", *words)
+    assert files["episodes"] == direct["episodes"] and len(files["episodes"]["evaluated"]) == 3
+    assert by_episode(figures(files)["forecast.mse"]) == by_episode(figures(direct)["forecast.mse"])

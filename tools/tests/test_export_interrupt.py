@@ -1,4 +1,4 @@
-"""An export that is interrupted stops within an episode, and leaves whole episodes or nothing."""
+"""What is interrupted stops within an episode: an export leaves whole episodes or nothing, a preparation nothing."""
 import signal
 import subprocess
 import time
@@ -41,3 +41,18 @@ def test_a_stop_within_an_episode(trajpack, start, long, tmp_path, form, episode
         assert again.returncode == 0
         for file in (out / "a").iterdir():
             assert file.read_bytes() == (tmp_path / "again" / "a" / file.name).read_bytes()
+
+
+def test_a_preparation_stops_within_a_recording(trajpack, start, tmp_path):
+    """What would take minutes ends soon after the first signal."""
+    np.savez(tmp_path / "a.npz", x=np.random.default_rng(0).normal(size=3_000_000))
+    subprocess.run([trajpack, "convert", tmp_path / "a.npz", tmp_path / "ds", "--rate", "100", "--quiet"], check=True)
+    process = start([trajpack, "embed", tmp_path / "ds", tmp_path / "out", "--tau", "1", "--dimension", "64"],
+                    stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    time.sleep(1)
+    assert process.poll() is None, "it was not long"
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    _, said = process.communicate(timeout=100)
+    assert time.monotonic() - began < 20
+    assert process.returncode == 143 and "stopped after 0 episodes" in said and not (tmp_path / "out").exists()

@@ -149,7 +149,7 @@ def edf_header(signals):
 
 
 @pytest.mark.parametrize("name,content,word", [
-    ("a.mcap", b"\x89MCAP0\r\n" + bytes(40), "an MCAP file"), ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
+    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
     ("a.edf", edf_header(2), "an EDF recording"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
     ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
 ])

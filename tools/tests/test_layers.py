@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-READING = ["TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "CPlatform"]
+READING = ["TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "TrajpackStore", "CPlatform"]
 
 
 def builds():
@@ -60,7 +60,7 @@ def test_only_one_module_names_ffmpeg(trajpack):
 
 # What is loaded when it is first needed: Debian's FFmpeg and libhdf5 bring 149 libraries with them.
 LATER = r"lib(av(codec|format|util)|sw(scale|resample)|hdf5|curl|ssl|crypto)"
-LATER_FUNCTIONS = r"(av_|avcodec_|avformat_|avio_|sws_|swr_|H5[A-Z])\w+"
+LATER_FUNCTIONS = r"(av_|avcodec_|avformat_|avio_|sws_|swr_|curl_|H5[A-Z])\w+"
 
 
 def products():

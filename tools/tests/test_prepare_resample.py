@@ -117,6 +117,53 @@ def test_up_and_down_are_resample_poly(made):
         np.testing.assert_allclose(mine, wanted[:len(mine)], rtol=1e-5, atol=1e-6)
 
 
+STAMPS = {"exact": lambda t: t, "rounded": lambda t: np.round(t, 3), "epoch": lambda t: np.round(1.7e9 + t, 3),
+          "jitter": lambda t: t + 2e-4 * np.sin(np.arange(len(t)) ** 2)}
+
+
+@pytest.mark.parametrize("stamps", STAMPS)
+@pytest.mark.parametrize("rate, up, down", [(29.9, 3, 20), (30, 2, 1), (27.5, 4, 5)])
+def test_stamps_of_a_regular_clock_have_a_rate(trajpack, tmp_path, stamps, rate, up, down):
+    """`linspace` and stamps rounded to milliseconds: the clock is regular but for its rounding."""
+    t = np.linspace(0, 299 / rate, 300)
+    x = np.sin(2 * t) + np.random.default_rng(0).normal(size=300)
+    np.savez(tmp_path / "a.npz", time=STAMPS[stamps](t), x=x)
+    run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "ds", "--quiet")
+    said = run(trajpack, "resample", tmp_path / "ds", tmp_path / "out", "--up", up, "--down", down)
+    assert "times taken as regular: period" in said
+    assert (f"polyphase up {up} down {down}" if down > up else "no filter") in said
+    times, channels = one(tmp_path / "out", "a")
+    count = 299 * up // down + 1
+    np.testing.assert_allclose(times - times[0], np.arange(count) * down / up / rate, atol=2e-3, rtol=0)
+    if stamps == "exact":
+        np.testing.assert_allclose(times, np.arange(count) * down / up / rate, atol=1e-9)
+    # The same filter as for a clock that is regular from the start.
+    run(trajpack, "convert", tmp_path / "a.npz", tmp_path / "even", "--quiet", "--time", "none", "--exclude-members", "time",
+        "--rate", rate)
+    run(trajpack, "resample", tmp_path / "even", tmp_path / "even-out", "--up", up, "--down", down)
+    np.testing.assert_array_equal(one(tmp_path / "even-out", "a")[1]["x"][0], channels["x"][0])
+    # And --method polyphase filters from it to a rate.
+    said = run(trajpack, "resample", tmp_path / "ds", tmp_path / "poly", "--rate", "10", "--method", "polyphase")
+    assert "polyphase up" in said
+
+
+def test_what_has_no_rate_says_so(trajpack, tmp_path):
+    t = np.cumsum(np.random.default_rng(0).random(100))
+    for name, stamps, why in (("wild", t, "these times have none"),
+                              ("holes", np.delete(np.arange(100.0) / 30, [40, 41]), "these times skip 2 of its periods")):
+        np.savez(tmp_path / f"{name}.npz", time=stamps, x=np.ones(len(stamps)))
+        run(trajpack, "convert", tmp_path / f"{name}.npz", tmp_path / name, "--quiet")
+        for words in (["--up", 2, "--down", 1], ["--rate", 7, "--method", "polyphase"]):
+            said = run(trajpack, "resample", tmp_path / name, tmp_path / "out", *words, code=2)
+            assert why in said and "give 'rate' instead" in said
+    # By order it has.
+    run(trajpack, "resample", tmp_path / "wild", tmp_path / "out", "--up", 2, "--clock", "regular")
+    assert len(one(tmp_path / "out", "wild")[0]) == 199
+    np.savez(tmp_path / "even.npz", time=np.linspace(0, 3, 100), x=np.ones(100))
+    run(trajpack, "convert", tmp_path / "even.npz", tmp_path / "even", "--quiet")
+    assert "have none" in run(trajpack, "resample", tmp_path / "even", tmp_path / "no", "--up", 2, "--clock", "explicit", code=2)
+
+
 def test_bins_are_pandas(made):
     out = made("resample", "--rate", 8, "--bin", "auto", "--bin", "*/position=max", "--label", "right")
     for name in ROWS:

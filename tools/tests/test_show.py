@@ -72,6 +72,29 @@ def test_epoch_times_keep_their_digits(trajpack, convert):
     assert "1545437100.25" in line and "1545437103.75" in line
 
 
+@pytest.mark.parametrize("cells", [
+    ["1601772846458691579", "1601772846458691679", "1601772846458691999"],
+    ["1403636579.763555527", "1403636579.763555627", "1403636580.000000001"]])
+def test_times_have_all_their_digits(trajpack, convert, cells):
+    out = convert("time,x\n" + "".join(f"{c},{i}\n" for i, c in enumerate(cells)))
+    window = json.loads(say(trajpack, "head", out, "--rows", 3, "--json"))["windows"][0]
+    shown = [line.split()[1] for line in say(trajpack, "head", out).splitlines()[3:]]
+    listed = say(trajpack, "info", out, "--episode", "a").splitlines()[3]
+    title = say(trajpack, "sample", out, "--length", 3).splitlines()[0]
+    if "." in cells[0]:
+        # Numbers with a fraction are doubles, as pandas has them.
+        assert [float(s) for s in window["times"]] == [float(c) for c in cells]
+    else:
+        assert shown == cells and window["times"] == [int(c) for c in cells] and window["exact_times"] == cells
+        assert cells[0] in listed and cells[-1] in listed and f"{cells[0]} to {cells[-1]}" in title
+
+
+def test_info_names_the_unit_of_times(trajpack, convert):
+    out = convert("time,x\n0,1\n0.5,2\n1.75,3\n", "--time-unit", "d")
+    assert "times in d" in say(trajpack, "info", out)
+    assert "float64 times in d" in say(trajpack, "info", out, "--episode", "a")
+
+
 def test_categories_are_shown_by_name(trajpack, convert):
     out = convert("time,mode\n0,walk\n1,run\n2,walk\n3,\n")
     assert [line.split()[-1] for line in say(trajpack, "head", out).splitlines()[3:]] == ["walk", "run", "walk", "nan"]

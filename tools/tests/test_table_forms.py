@@ -38,6 +38,35 @@ def test_spaces_between_thousands(trajpack, tmp_path, space, comma):
     assert np.array_equal(arrays["x"], values)
 
 
+@pytest.mark.parametrize("space", ["\u00a0", "\u202f", "\u2009", "\u3000", " \u00a0 ", "\t\u2003"])
+@pytest.mark.parametrize("options", [[], ["--thousands", "space"], ["--decimal", ","]])
+def test_spaces_around_numbers_and_dates(trajpack, tmp_path, space, options):
+    """Padding of any kind: as Python's `float` reads numbers."""
+    values = [1.5, -2.0, 31.25, np.nan, 5.0, np.nan]
+    cells = [f"{v}" if v == v else "" for v in values[:-1]] + ["NA"]
+    if "--decimal" in options:
+        cells = [c.replace(".", ",") for c in cells]
+    days = [f"2020-01-0{i + 1}" for i in range(len(cells))]
+    assert [float(space + c.replace(",", ".") + space) for c in cells if c not in ("", "NA")] == [v for v in values if v == v]
+    rows = "".join(f"{space}{d}{space};{space}{c}{space};{c}{space}\n" for d, c in zip(days, cells))
+    reading, arrays = one(trajpack, tmp_path, f"date;x;{space}y{space}\n{rows}", "--delimiter", ";", *options)
+    assert reading["text"] == [] and reading["time"]["column"] == "date"
+    assert np.array_equal(arrays["x"], values, equal_nan=True) and np.array_equal(arrays["y"], values, equal_nan=True)
+    run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "csv", "--to", "csv")
+    lines = (tmp_path / "csv" / "a" / "series.csv").read_text().splitlines()
+    # How dates were written is kept.
+    assert lines[0] == "time,time (text),x,y"
+    assert [line.split(",")[:2] for line in lines[1:]] == [[d, f"{space}{d}{space}"] for d in days]
+
+
+def test_text_keeps_its_spaces(trajpack, tmp_path):
+    run(trajpack, "convert", "--quiet", one(trajpack, tmp_path, "x,name\n1,\u00a0a\n2,a\n") and tmp_path / "a.csv",
+        tmp_path / "again")
+    run(trajpack, "export", "--quiet", tmp_path / "again", tmp_path / "csv", "--to", "csv")
+    assert [line.split(",")[-1] for line in (tmp_path / "csv" / "a" / "series.csv").read_text().splitlines()] == [
+        "name", "\u00a0a", "a"]
+
+
 def test_files_that_were_not_fetched_are_named(trajpack, recordings, tmp_path):
     for name in ("state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"):
         source = tmp_path / name.replace(".", "_")

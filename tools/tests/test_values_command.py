@@ -141,12 +141,38 @@ def test_a_table_that_does_not_fit_is_refused(run, tmp_path, change, sentence):
     (["--set", "x=[1,[2]]"], "no list of numbers"), ([], "say what is known"),
     (["--remove", "n", "--where", "label=run"], "give --set too"), (["--units", "nope=m"], "no value 'nope'"),
     (["--values-partial", "--set", "a=1"], "is for --values"),
+    (["--set", "mass=2", "--units", "mass=g", "--episode", "r0"], "'mass' is in 'kg' in other episodes, not in 'g'"),
+    (["--set", "mass=2", "--units", "mass=g", "--where", "n>=1"], "'mass' is in 'kg' in other episodes, not in 'g'"),
 ])
 def test_what_cannot_be_set_is_refused(run, tmp_path, words, sentence):
     series(tmp_path / "src", 3)
     table(3).to_csv(tmp_path / "labels.csv", index=False)
     run("convert", "src", "ds", "--values", "labels.csv")
+    run("annotate", "ds", "--set", "mass=1.5", "--units", "mass=kg")
     assert sentence in run("annotate", "ds", *words, code=2)
+    assert known(run, "ds")["mass"]["units"] == "kg"
+
+
+def test_units_may_change_for_all(run, tmp_path):
+    series(tmp_path / "src", 3)
+    run("convert", "src", "ds")
+    run("annotate", "ds", "--set", "mass=1.5", "--units", "mass=kg")
+    run("annotate", "ds", "--set", "mass=2", "--episode", "r0", "--units", "mass=kg")
+    run("annotate", "ds", "--set", "mass=3", "--episode", "r1")
+    assert known(run, "ds")["mass"]["units"] == "kg"
+    run("annotate", "ds", "--set", "mass=1500", "--units", "mass=g")
+    assert known(run, "ds")["mass"]["units"] == "g"
+
+
+@pytest.mark.parametrize("form", ["npz", "csv"])
+def test_values_come_back_where_ids_are_paths(run, tmp_path, form):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "m.npz", x=rng.normal(size=(4, 6, 2)), theta=rng.normal(size=4))
+    run("convert", "m.npz", "ds", "--leading-axis", "batch")
+    assert "/" in json.loads(run("info", "ds", "--episodes", "--json"))[0]["id"]
+    run("export", "ds", "out", "--to", form)
+    run("convert", "out", "back", "--quiet")
+    assert known(run, "back")["theta"]["mean"] == known(run, "ds")["theta"]["mean"]
 
 
 def test_an_empty_cell_is_not_counted_as_set(run, tmp_path):

@@ -46,9 +46,19 @@ void tp_text_free(char *text);
 // Frees bytes that tp_dataset_read_bytes gave out. Null is allowed.
 void tp_bytes_free(uint8_t *bytes);
 
+// ---- Remote datasets -----------------------------------------------------------------------------
+
+// Gives credentials of S3: writes the JSON of {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration": a time of
+// ISO 8601}, the last two if there are any, or of {} where nothing is to be signed, with a zero byte behind it, to `json`,
+// which has room for `size` bytes. Returns 0, or something else where it cannot. Any thread calls it, and again before the
+// credentials expire.
+typedef int32_t (*tp_credentials)(void *context, char *json, size_t size);
+// Asks a function for credentials, instead of the environment, profiles and roles (docs/remote.md); null for these again.
+int32_t tp_remote_set_credentials(tp_credentials provider, void *context, tp_error *error);
+
 // ---- Datasets ------------------------------------------------------------------------------------
 
-// Opens a folder of shards, or one shard.
+// Opens a folder of shards, or one shard; of this machine, or https://, s3:// or hf:// (docs/remote.md).
 int32_t tp_dataset_open(const char *path, tp_dataset **dataset, tp_error *error);
 // Frees it. Loaders made from it keep what they need.
 void tp_dataset_free(tp_dataset *dataset);

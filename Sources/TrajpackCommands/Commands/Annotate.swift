@@ -92,7 +92,7 @@ struct Annotate: Command {
       if let file {
         let rows = try file.join(editor.ids, isPartial: isPartial)
         for column in file.values.table.columns {
-          let count = editor.set(column.field, rows.map { $0.map { column.cells[$0] } })
+          let count = try editor.set(column.field, rows.map { $0.map { column.cells[$0] } })
           told.append((column.field, count))
         }
       }
@@ -104,16 +104,17 @@ struct Annotate: Command {
           field.type = .category
           field.categories = [text]
         }
-        let count = editor.set(
+        field.units = named.last { $0.name == field.name }?.value
+        let count = try editor.set(
           field, editor.ids.map { chosen?.contains($0) ?? true ? value : nil })
         told.append((field, count))
       }
-      for (name, unit) in named {
+      for (name, unit) in named where !assigned.contains(where: { $0.0.name == name }) {
         guard var column = editor.table[name] else {
           throw editor.table.unknown(name, "--units")
         }
         column.field.units = unit
-        editor.set(column.field, column.cells.map { $0 })
+        try editor.set(column.field, column.cells.map { $0 })
       }
       try editor.commit()
     } catch {

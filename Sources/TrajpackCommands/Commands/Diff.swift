@@ -197,7 +197,10 @@ struct Diff: Command {
     let leftOut = (plan?["left_out"]?["files"]?.array ?? []).contains { $0["recording"] != nil }
     series.skipsErrors = leftOut
     var mapping = MappingOptions()
-    if let kept, MappedFormats.formats.contains(where: { $0.name == format }) {
+    if let kept,
+      format == MCAPImporter.format.name
+        || MappedFormats.formats.contains(where: { $0.name == format })
+    {
       mapping = MappingOptions(json: kept)
     }
     mapping = try tables.mapping(over: mapping, rate: rate, skipsErrors: leftOut)

@@ -5,7 +5,8 @@ import TrajpackStore
 /// The formats there are, and which of them a path holds.
 enum FormatRegistry {
   static let formats: [FormatDescription] =
-    [WildWorldImporter.format, SeriesImporter.format] + MappedFormats.formats + [
+    [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
+    + [
       NPZExporter.format, CSVExporter.format,
     ]
 
@@ -70,6 +71,10 @@ enum FormatRegistry {
       paths, ignoring: wildworld.video == .drop ? WildWorldImporter.videoNames : [])
     var name = from
     if name == nil, paths.allSatisfy({ WildWorldImporter.recognises($0) }) { name = "wildworld" }
+    if name == nil, !paths.isEmpty, paths.allSatisfy({ MCAPImporter.recognises($0) }) {
+      name = "mcap"
+    }
+    if name == "mcap" { return try MCAPImporter(paths, mapping) }
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {

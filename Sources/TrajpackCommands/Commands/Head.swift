@@ -119,7 +119,7 @@ struct Head: Command {
       table.add(
         [
           String(window.first + row),
-          window.dates[row] ?? (row < window.times.count ? Human.time(window.times[row]) : ""),
+          window.dates[row] ?? window.exactTimes[row] ?? Human.time(window.times[row]),
         ] + columns.map { cell($0.rows[row], $0.categories) })
     }
     return table

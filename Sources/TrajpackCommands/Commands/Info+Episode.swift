@@ -46,14 +46,15 @@ extension Info {
   /// The time of a row as a date where the source wrote dates, else as a number that no digit is cut from.
   private static func time(_ times: TrackTimes, row: Int) throws(TrajpackError) -> String {
     if let date = try times.dates(row..<row + 1)?.first { return date }
+    if let exact = try times.exactNumbers(row..<row + 1).first ?? nil { return exact }
     return try times.doubles(row..<row + 1).first.map(Human.time) ?? ""
   }
 
   private static func clock(_ clock: Clock, unit: String) -> String {
     switch clock {
     case .regular(_, let rate): return Self.rate(rate, unit: unit)
-    case .ticks(let tick): return "ticks of \(tick) s"
-    case .float64: return "float64 times"
+    case .ticks(let tick): return "ticks of \(tick) \(unit.printable)"
+    case .float64: return unit == "s" ? "float64 times" : "float64 times in \(unit.printable)"
     }
   }
 

@@ -243,7 +243,10 @@ struct Info: Command {
     var parts = stream.rates.sorted { $0.value < $1.value }.map { rate in
       Self.rate(rate, unit: stream.stream.timeUnit)
     }
-    if stream.hasExplicitTimes { parts.append("times") }
+    if stream.hasExplicitTimes {
+      let unit = stream.stream.timeUnit
+      parts.append(unit == "s" ? "times" : "times in \(unit.printable)")
+    }
     return parts.prefix(3).joined(separator: ", ")
   }
 

@@ -5,9 +5,9 @@ import TrajpackSources
 struct Inspect: Command {
   static let name = "inspect"
   static let summary =
-    "Show the arrays of an HDF5, MATLAB, NetCDF, .npz or Parquet file, and how to map it."
+    "Show the arrays of an HDF5, MATLAB, NetCDF, .npz, Parquet or MCAP file, and how to map it."
   static let discussion = """
-    Prints every group and array, or column, with its type and shape, says which format it is, and where it is none that is \
+    Prints every group and array, column, or topic with its fields, with its type and shape, says which format it is, and where it is none that is \
     known proposes the options of 'trajpack convert' that map its arrays to episodes and streams.
     """
   static var examples: [Example] {
@@ -20,7 +20,7 @@ struct Inspect: Command {
     [
       .positional(
         "FILE", to: \.file, completes: .files,
-        help: "An HDF5, MATLAB, NetCDF, .npz, .npy or Parquet file."),
+        help: "An HDF5, MATLAB, NetCDF, .npz, .npy, Parquet or MCAP file."),
       .option(
         "--lines", to: \.most, value: "N", in: 1...,
         help: "The most lines of the tree that are printed."),
@@ -54,7 +54,8 @@ struct Inspect: Command {
     if let missing = found.missingGuard { console.warn(missing) }
     var table = Table(.text("object"), .text("what"), .text("stored"))
     for line in found.lines.prefix(most) {
-      let name = line.path == "/" ? "/" : line.path.pathComponents.last.map { String($0) } ?? ""
+      let last = line.path == "/" ? "/" : line.path.pathComponents.last.map { String($0) } ?? ""
+      let name = line.name ?? last
       table.add(
         String(repeating: "  ", count: max(line.level - 1, 0)) + name
           + (line.what.isEmpty && line.path != "/" ? "/" : ""),

@@ -80,7 +80,9 @@ struct Sample: Command {
     if let first = window.dates.first ?? nil, let last = window.dates.last ?? nil {
       title += ", \(first) to \(last)"
     } else if let first = window.times.first, let last = window.times.last {
-      title += ", \(Human.time(first)) to \(Human.time(last)) \((unit ?? "").printable)"
+      let start = (window.exactTimes.first ?? nil) ?? Human.time(first)
+      let end = (window.exactTimes.last ?? nil) ?? Human.time(last)
+      title += ", \(start) to \(end) \((unit ?? "").printable)"
     }
     console.print(title.trimmedRight)
     console.print("")

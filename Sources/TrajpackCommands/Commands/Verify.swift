@@ -72,7 +72,9 @@ struct Verify: Command {
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     let progress = console.progress("verifying", items: "shards")
     progress.counters.expect(
-      bytes: opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) },
+      bytes: opened.isRemote
+        ? opened.entries.reduce(0) { $0 + $1.receipt.bytes }
+        : opened.shardPaths.reduce(0) { $0 + FileSystem.size(of: $1) },
       items: opened.shardPaths.count)
     var total = Verification.Result()
     var statistics = DatasetStatistics()

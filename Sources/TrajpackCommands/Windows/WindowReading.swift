@@ -31,6 +31,8 @@ struct WindowReading {
     /// The first row, on the reference clock.
     var first: Int
     var times: [Double]
+    /// The times as numbers, where they have more digits than a double holds.
+    var exactTimes: [String?]
     /// The times as dates, where the source of the reference stream wrote dates.
     var dates: [String?]
     /// Tracks of the reference stream in the episode. Rows are those of one of them: where the stream has
@@ -115,11 +117,14 @@ struct WindowReading {
     let rows = max(row, 0)..<max(min(row + length, reference.count), row, 0)
     let clock = TrackTimes(reference)
     let times = try clock.doubles(rows)
-    let dates = try clock.dates(rows)
+    let (dates, exact) = (try clock.dates(rows), try clock.exactNumbers(rows))
     let found = shard.index.episode(local)
     return Window(
       number: number, episode: found.id, first: row,
       times: (row..<row + length).map { rows.contains($0) ? times[$0 - rows.lowerBound] : .nan },
+      exactTimes: (row..<row + length).map {
+        rows.contains($0) ? exact[$0 - rows.lowerBound] : nil
+      },
       dates: (row..<row + length).map { rows.contains($0) ? dates?[$0 - rows.lowerBound] : nil },
       referenceTracks: found.tracks.count { number in
         shard.schema.streams[shard.index.track(number).stream].name == loader.reference
@@ -185,7 +190,9 @@ struct WindowReading {
           .record([
             "window": .int(Int64(window.number)), "episode": .string(window.episode),
             "first_row": .int(Int64(window.first)),
-            "times": .array(window.times.map(Self.json)),
+            "times": .array(zip(window.times, window.exactTimes).map(Self.json)),
+            "exact_times": window.exactTimes.contains { $0 != nil }
+              ? .array(window.exactTimes.map { $0.map { .string($0) } ?? .null }) : nil,
             "dates": window.dates.contains { $0 != nil }
               ? .array(window.dates.map { $0.map { .string($0) } ?? .null }) : nil,
             "padding": .array(window.padding.map { .bool($0) }),
@@ -207,7 +214,10 @@ struct WindowReading {
     ])
   }
 
-  private static func json(_ value: Double) -> JSONValue { value.isFinite ? .double(value) : .null }
+  private static func json(_ value: Double, _ exact: String?) -> JSONValue {
+    if let whole = exact.flatMap({ Int64($0) }) { return .int(whole) }
+    return value.isFinite ? .double(value) : .null
+  }
 }
 
 extension ChannelValues.Value {

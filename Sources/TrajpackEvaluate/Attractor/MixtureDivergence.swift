@@ -1,4 +1,5 @@
 import Glibc
+import TrajpackFormat
 
 /// KL divergence of two mixtures of equal Gaussians, one on each point of a series, by Monte Carlo
 /// (Hershey and Olsen 2007; GTF's `state_space_divergence`): mean of log p − log q over samples of

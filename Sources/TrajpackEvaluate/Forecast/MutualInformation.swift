@@ -1,4 +1,5 @@
 import Glibc
+import TrajpackFormat
 
 /// Mutual information of two series in nats: Kraskov, Stögbauer and Grassberger, PRE 69 (2004),
 /// estimator 1 with the maximum norm, on series scaled to unit standard deviation; not below 0.

@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 /// Percentile bootstrap (Efron 1979): the middle `confidence` of the figures of `repeats` samples
 /// drawn with replacement.
 struct Bootstrap {

@@ -1,5 +1,6 @@
 import Glibc
 import TrajpackFormat
+import TrajpackRemote
 
 /// Rows of one chunk that one window needs.
 struct Segment {
@@ -79,6 +80,8 @@ final class BatchPlan: @unchecked Sendable {
   /// Which windows are mirrored, and what becomes of pixels in each: a map for each stream of frames that others follow.
   var mirrored: [Bool] = []
   var pixelMaps: [PixelMap] = []
+  /// Bytes of remote shards that are on their way, by the shard's number.
+  var fetches: [Int: RemoteFetch] = [:]
   private(set) var staging: UnsafeMutableRawPointer?
   private var capacity = 0
   var stagingBytes = 0

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 import TrajpackStore
 
 extension ChunkWorker {
@@ -25,7 +26,7 @@ extension ChunkWorker {
         else { continue }
         found.append(at)
       }
-    } else {
+    } else if try !findFetched(shard, blocks, chunk) {
       try bring(shard, read, chunk)
     }
     for (i, block) in blocks.enumerated() {
@@ -33,7 +34,8 @@ extension ChunkWorker {
       let row = shard.firstChunks[block.block] + chunk
       if shard.isChecked(row) { continue }
       let bytes = UnsafeRawBufferPointer(start: found[i], count: places[i].stored)
-      guard CRC32C.of(bytes) == places[i].crc else {
+      let isRight = CRC32C.of(bytes) == places[i].crc ? true : try bringAgain(shard, i)
+      guard isRight else {
         throw shard.shard.damaged(chunk, block: block.block, Shard.isOtherThanChecksum)
       }
       shard.setChecked(row)
@@ -218,7 +220,7 @@ struct ReadAhead: ~Copyable {
     self.bytes = bytes
   }
 
-  mutating func read(_ file: LocalFile) throws(TrajpackError) {
+  mutating func read(_ file: any ByteSource) throws(TrajpackError) {
     let room = memory.room(bytes.count)
     base = room.baseAddress
     try file.read(

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 import TrajpackStore
 
 /// What a loader has done so far.
@@ -34,6 +35,8 @@ final class ChunkWorker {
   /// Where the stored bytes of each block lie, in the file's mapping or in `ahead`.
   var found: [UnsafeRawPointer] = []
   var sources: [ChunkSource] = []
+  /// Chunks that had to be brought a second time.
+  var again: [RemoteFetch] = []
   /// Eight a block: where its byte planes lie.
   var planes: [UnsafeRawPointer] = []
   private var viewers: [Int: TrackViewer] = [:]
@@ -75,7 +78,7 @@ final class ChunkWorker {
     let shard = setup.shards[first.shard]
     let chunk = first.chunk
     let read = shard.programs.reads[first.read]
-    if read.isStoredPlain, isChecked(shard, first.read, chunk) {
+    if read.isStoredPlain, !shard.isRemote, isChecked(shard, first.read, chunk) {
       try readDirectly(segments, plan, shard, first.read, chunk)
       return
     }
@@ -137,7 +140,7 @@ final class ChunkWorker {
     }
   }
 
-  private func isPrepared(_ shard: LoadedShard, _ stream: Int) -> Bool {
+  func isPrepared(_ shard: LoadedShard, _ stream: Int) -> Bool {
     shard.view.prepared?.isPrepared(stream) ?? false
   }
 

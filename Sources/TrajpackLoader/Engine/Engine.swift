@@ -180,6 +180,7 @@ final class Engine: @unchecked Sendable {
     lock.wakeAll(.worker)
     lock.unlock()
     guard let plan = slot.plan else { return .endOfEpoch(next: slot.next) }
+    plan.fetches.removeAll()
     let places = compact(plan)
     if slot.isRepeated {
       for output in setup.layout.outputs where output.role == .padding && !places.isEmpty {
@@ -269,6 +270,7 @@ final class Engine: @unchecked Sendable {
         try planner.plan(
           share.places.map { order.window(epoch: begin.epoch, position: $0) },
           epoch: begin.epoch, into: plan)
+        if setup.hasRemote { worker.fetch(plan) }
         for window in plan.places.indices where plan.remaining[window] == 0 {
           worker.finisher.run(plan, window: window)
         }

@@ -22,6 +22,8 @@ final class LoaderSetup: Sendable {
   let values: LoaderValues
   /// Which splits windows lie in, where batches say it.
   let splits: SplitLookup?
+  /// Whether some shard lies on a server.
+  let hasRemote: Bool
   /// What frames of videos need; `nil` where none are wanted.
   let frames: FrameSetup?
 
@@ -39,6 +41,7 @@ final class LoaderSetup: Sendable {
     self.choices = choices
     self.sources = sources
     shards = sources.flatMap(\.shards)
+    hasRemote = shards.contains(where: \.isRemote)
     self.layout = layout
     self.options = options
     self.past = past

@@ -39,18 +39,24 @@ package struct EpisodeFilter: Sendable {
   ///
   /// - Throws: A usage error that names one that is not, and the nearest ids that there are.
   package func checkIDs(_ datasets: [OpenDataset]) throws(TrajpackError) {
-    guard let ids, let missing = ids.unmatched(in: datasets) else { return }
+    guard let ids else { return }
+    let missing = ids.unmatched(in: datasets)
+    guard let first = missing.first else { return }
     var near: [String] = []
     for shard in datasets.lazy.flatMap(\.shards) where near.count < 10_000 {
       near += (0..<min(shard.index.episodeCount, 10_000)).map { shard.index.id(ofEpisode: $0) }
     }
-    let isPattern = missing.contains { $0 == "*" || $0 == "?" }
+    let place = "option 'episodes': \(datasets.map(\.dataset.path).joined(separator: ", ")): "
+    let isPattern = first.contains { $0 == "*" || $0 == "?" }
     throw TrajpackError(
       .usage,
-      "option 'episodes': \(datasets.map(\.dataset.path).joined(separator: ", ")): "
-        + (isPattern
-          ? "no episode matches '\(missing)'"
-          : "there is no episode '\(missing)'\(Suggestion.text(for: missing, among: near))"))
+      place
+        + (missing.count > 1
+          ? "no episode has \(missing.count) of the ids and patterns: "
+            + Suggestion.list(of: missing, among: near)
+          : isPattern
+            ? "no episode matches '\(first)'"
+            : "there is no episode '\(first)'\(Suggestion.text(for: first, among: near))"))
   }
 
   /// Whether every episode is kept.

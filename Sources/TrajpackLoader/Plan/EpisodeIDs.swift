@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 
 /// Ids and patterns of ids. Whether an episode is among many ids is found by a hash of its bytes.
@@ -40,27 +41,32 @@ struct EpisodeIDs: Sendable {
     return patterns.contains { $0.matches(id) }
   }
 
-  /// The first id or pattern that no episode of `datasets` has; `nil` where each has one.
-  func unmatched(in datasets: [OpenDataset]) -> String? {
+  /// The ids, and then the patterns, that no episode of `datasets` has, in the order in which they are given.
+  func unmatched(in datasets: [OpenDataset]) -> [String] {
     var seen = [Bool](repeating: false, count: ends.count)
+    var left = ends.count
     var open = patterns
     for shard in datasets.lazy.flatMap(\.shards) {
       for number in 0..<shard.index.episodeCount {
-        if !ends.isEmpty, let place = shard.index.withID(ofEpisode: number, { place(of: $0) }) {
+        if left > 0, let place = shard.index.withID(ofEpisode: number, { place(of: $0) }),
+          !seen[place]
+        {
           seen[place] = true
+          left -= 1
         }
         guard !open.isEmpty else { continue }
         let id = shard.index.id(ofEpisode: number)
         open.removeAll { $0.matches(id) }
       }
     }
+    var missing: [String] = []
     for number in seen.indices where !seen[number] {
       let id = Array(bytes[first(of: number)..<ends[number]])
       // Of an id that is given twice, the first is found.
       let found = id.withUnsafeBytes { place(of: $0) }.map { seen[$0] } ?? false
-      if !found { return String(decoding: id, as: UTF8.self) }
+      if !found { missing.append(String(decoding: id, as: UTF8.self)) }
     }
-    return open.first?.text
+    return missing + open.map(\.text)
   }
 
   private func first(of place: Int) -> Int { place > 0 ? ends[place - 1] : 0 }
@@ -70,8 +76,10 @@ struct EpisodeIDs: Sendable {
       var place = Self.hash(id) & (table.count - 1)
       while table[place] > 0 {
         let own = Int(table[place]) - 1
-        if ends[own] - first(of: own) == id.count,
-          bytes[first(of: own)..<ends[own]].elementsEqual(id)
+        let begin = first(of: own)
+        if ends[own] - begin == id.count, let known = bytes.baseAddress,
+          let wanted = id.baseAddress,
+          memcmp(known + begin, wanted, id.count) == 0
         {
           return own
         }
@@ -81,10 +89,20 @@ struct EpisodeIDs: Sendable {
     }
   }
 
-  /// FNV-1a, mixed.
+  /// FNV-1a of words of eight bytes, mixed.
   private static func hash(_ bytes: UnsafeRawBufferPointer) -> Int {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for byte in bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+    var hash: UInt64 = 0xCBF2_9CE4_8422_2325 ^ UInt64(bytes.count)
+    var at = 0
+    while at + 8 <= bytes.count {
+      let word = bytes.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+      hash = (hash ^ word) &* 0x100_0000_01B3
+      hash ^= hash >> 32
+      at += 8
+    }
+    while at < bytes.count {
+      hash = (hash ^ UInt64(bytes[at])) &* 0x100_0000_01B3
+      at += 1
+    }
     return Int(truncatingIfNeeded: Mixing.mix(hash) >> 1)
   }
 }

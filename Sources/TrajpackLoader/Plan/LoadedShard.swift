@@ -23,6 +23,8 @@ final class LoadedShard: @unchecked Sendable {
   let firstChunks: [Int]
   /// The file in memory, where that is wanted and can be.
   let mapping: MappedFile?
+  /// Whether it lies on a server.
+  let isRemote: Bool
   private let verify: LoaderOptions.Verification
   /// A flag for each chunk that was found to be right; `nil` where that is of no use.
   private let checked: UnsafeMutablePointer<UInt8>?
@@ -43,10 +45,12 @@ final class LoadedShard: @unchecked Sendable {
     firstChunks = view.schema.blocks.map(\.firstChunk)
     let kinds = shard.schema.entityKinds
     kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
-    mapping = options.mapsFiles ? MappedFile(shard.file) : nil
+    isRemote = !(shard.file is LocalFile)
+    mapping = options.mapsFiles ? (shard.file as? LocalFile).flatMap { MappedFile($0) } : nil
     verify = options.verify
     let chunks = max(shard.index.chunkCount, 1)
-    checked = verify == .first ? .allocate(capacity: chunks) : nil
+    // What comes over a network is compared each time.
+    checked = verify == .first && !isRemote ? .allocate(capacity: chunks) : nil
     checked?.initialize(repeating: 0, count: chunks)
   }
 

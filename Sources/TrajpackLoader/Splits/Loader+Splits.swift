@@ -65,7 +65,8 @@ extension SchemedRows {
     let schemes = found.map { $0.map { (name: $0.name, splits: $0.scheme.splits) } }
     let identity = found.compactMap { $0 }.map { "\($0.name) \($0.digest)" }.joined(separator: ", ")
     self.init(
-      identity: identity + (fold.map { ", fold \($0)" } ?? ""), splits: splits
+      identity: identity + (fold.map { ", fold \($0)" } ?? ""), splits: splits,
+      cutsEpisodes: found.contains { $0?.scheme.cutsEpisodes == true }
     ) { (split) throws(TrajpackError) in
       var out: [TrackPart] = []
       var first = 0
@@ -92,6 +93,25 @@ extension SchemedRows {
         }
       }
       return out
+    }
+  }
+}
+
+extension FittedStatistics {
+  /// Finds the values of episodes in datasets, whose shards are counted over all.
+  ///
+  /// - Throws: A data error where a side file of values is damaged.
+  package static func values(
+    of datasets: [OpenDataset]
+  ) throws(TrajpackError) -> EpisodeValueLookup {
+    var places: [(values: EpisodeValues, shard: Shard)] = []
+    for dataset in datasets {
+      let values = try EpisodeValues(dataset)
+      places += dataset.shards.map { (values, $0) }
+    }
+    let all = places
+    return { (name, shard, episode) throws(TrajpackError) in
+      try EpisodeGroups.value(name, all[shard].values, all[shard].shard, episode)
     }
   }
 }

@@ -113,9 +113,13 @@ struct SplitResolver {
             try take(i, split)
           }
         case .condition(let path, let condition):
-          for i in episodes.indices where condition.holds(try known(path, of: i)) {
-            try take(i, split)
+          var isKnown = false
+          for i in episodes.indices {
+            let value = try known(path, of: i)
+            if value != nil { isKnown = true }
+            if condition.holds(value) { try take(i, split) }
           }
+          guard isKnown else { throw try unknown(value: path, name) }
         case .range, .share, .rest: break
         }
       }
@@ -149,16 +153,19 @@ struct SplitResolver {
   }
 
   private func unknown(_ ids: [String], _ split: String) -> TrajpackError {
-    let known = episodes.map(\.id)
-    let some = ids.prefix(3).map { id -> String in
-      "'\(id)'" + Suggestion.text(for: id, among: known).replacing("; did", with: " (did")
-        + (Suggestion.text(for: id, among: known).hasPrefix("; did") ? ")" : "")
-    }
-    return TrajpackError(
+    TrajpackError(
       .usage,
       "\(dataset.dataset.path): \(ids.count) of the ids of the split '\(split)' "
-        + "\(ids.count == 1 ? "is" : "are") not in the dataset: \(some.joined(separator: ", "))"
-        + (ids.count > 3 ? ", …" : ""))
+        + "\(ids.count == 1 ? "is" : "are") not in the dataset: "
+        + Suggestion.list(of: ids, among: episodes.map(\.id)))
+  }
+
+  private func unknown(value name: String, _ split: String) throws(TrajpackError) -> TrajpackError {
+    let table = try ValueTable(dataset.shards, annotations: try dataset.annotations())
+    return TrajpackError(
+      .usage,
+      "\(dataset.dataset.path): no episode has a value '\(name)', by which the split '\(split)' goes"
+        + Suggestion.text(for: name, among: table.columns.map(\.field.name)))
   }
 
   /// A value of an episode, or what a path leads to in its metadata; `nil` where there is none.

@@ -64,10 +64,13 @@ final class PreparedTracks: Sendable {
 extension ShardView {
   /// Shards as a plan leaves them, all that are laid out alike by the same programs.
   ///
-  /// - Parameter scheme: The rows of splits that steps are fitted to, where a scheme counts.
+  /// - Parameters:
+  ///   - scheme: The rows of splits that steps are fitted to, where a scheme counts.
+  ///   - value: What is known of episodes, for steps that are fitted to each value.
   /// - Throws: A usage error where a step does not fit the data; a data error where times are damaged.
   static func prepared(
-    _ shards: [[Shard]], by plan: Plan, threads: Int = 0, scheme: SchemedRows? = nil
+    _ shards: [[Shard]], by plan: Plan, threads: Int = 0, scheme: SchemedRows? = nil,
+    value: FittedStatistics.EpisodeValueLookup? = nil
   ) throws(TrajpackError) -> [[ShardView]] {
     var layouts: [(schema: Schema, sorts: [Set<PlanClock.Sort>])] = []
     var numbers: [[Int]] = []
@@ -92,7 +95,8 @@ extension ShardView {
     var plan = plan
     if plan.unresolved != nil {
       plan = try plan.normalized(
-        by: FittedStatistics(shards.flatMap { $0 }, threads: threads, scheme: scheme), of: all)
+        by: FittedStatistics(
+          shards.flatMap { $0 }, threads: threads, scheme: scheme, value: value), of: all)
     }
     _ = try plan.programs(for: all)
     var made: [([(stream: PlanStream, time: Int?)], [PlanProgram], [PlanClock.Sort?])] = []

@@ -72,7 +72,7 @@ public final class Evaluation {
     self.predictions =
       try measuresTruth
       ? .archive(self.truth)
-      : Predictions(predictions ?? truth, truth: self.truth.ids, selected: selected)
+      : Predictions(predictions ?? truth, truth: self.truth, selected: selected)
     report = Report(
       version: version, request: request,
       truth: .init(

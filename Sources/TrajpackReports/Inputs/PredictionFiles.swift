@@ -16,7 +16,11 @@ final class PredictionFiles {
 
   static let extensions = ["npz", "npy", "csv", "tsv", "jsonl"]
 
-  init(_ path: String, truth: [String], selected: [String]) throws(TrajpackError) {
+  /// - Parameter labels: The names of the tracks of an episode of the truth, as `trajpack export` has them.
+  init(
+    _ path: String, truth: [String], selected: [String],
+    labels: (String) throws(TrajpackError) -> [String]
+  ) throws(TrajpackError) {
     self.path = path
     var digest = FilesDigest()
     if FileSystem.item(at: path) == .folder {
@@ -28,6 +32,13 @@ final class PredictionFiles {
             + "('\(selected.first ?? "ID").npz', or .npy, .csv, .jsonl), or give an archive")
       }
       for (id, file) in files {
+        if file.hasSuffix("/") {
+          try Self.checkOnce(id, file, episodes[id])
+          ids.append(id)
+          episodes[id] = try ExportedTables.read(
+            "\(path)/\(file)", as: file, id, try labels(id), &digest)
+          continue
+        }
         try digest.add(file, "\(path)/\(file)")
         try Self.checkOnce(id, file, episodes[id])
         ids.append(id)
@@ -89,7 +100,12 @@ final class PredictionFiles {
       folders.insert("\(FileSystem.parent(of: id))/")
     }
     for prefix in folders.sorted() where FileSystem.item(at: "\(folder)/\(prefix)") == .folder {
-      for name in try FileSystem.names(in: "\(folder)/\(prefix)") {
+      let names = try FileSystem.names(in: "\(folder)/\(prefix)")
+      for name in names {
+        // What is known of whole recordings, beside those that 'trajpack export' wrote.
+        if prefix.isEmpty, name == ValueExport.table, names.contains(ValueExport.document) {
+          continue
+        }
         if FileSystem.item(at: "\(folder)/\(prefix)\(name)") == .file {
           add(name, below: prefix)
         } else if FileSystem.item(at: "\(folder)/\(prefix)\(name)/episode.npz") == .file {
@@ -97,6 +113,11 @@ final class PredictionFiles {
           let id = prefix + name
           let isKnown = known.contains(id)
           out.append((isKnown ? id : prefix + name.unescaped, "\(id)/episode.npz"))
+        } else if let id = [prefix + name, prefix + name.unescaped].first(where: known.contains),
+          !folders.contains("\(prefix)\(name)/"),
+          try ExportedTables.lie(in: "\(folder)/\(prefix)\(name)")
+        {
+          out.append((id, "\(prefix)\(name)/"))
         }
       }
     }
@@ -243,7 +264,7 @@ extension Numbers {
 
 extension String {
   /// The text with `%2f` and the like as the bytes they stand for; itself where that is no text.
-  fileprivate var unescaped: String {
+  var unescaped: String {
     guard contains("%") else { return self }
     let bytes = Array(utf8)
     var out: [UInt8] = []

@@ -22,11 +22,14 @@ enum PredictionTable {
     var numbers: [[Double]] = []
   }
 
+  /// The arrays of a table, by episode.
+  ///
+  /// - Parameter isExport: Whether 'trajpack export' wrote it: columns are times and channels, whatever their names.
   static func read(
-    _ file: LocalFile, delimiter: UInt8?, _ truth: [String]
+    _ file: LocalFile, delimiter: UInt8?, _ truth: [String], isExport: Bool = false
   ) throws(TrajpackError) -> [(id: String, arrays: PredictedArrays)] {
     let (columns, parts) = try within(file.path) { () throws(TrajpackError) in
-      try scan(file, delimiter, truth)
+      try scan(file, delimiter, truth, isExport)
     }
     return try parts.map { (part) throws(TrajpackError) in
       let rows = (part.rows.max() ?? -1) + 1
@@ -61,7 +64,7 @@ enum PredictionTable {
   }
 
   private static func scan(
-    _ file: LocalFile, _ delimiter: UInt8?, _ truth: [String]
+    _ file: LocalFile, _ delimiter: UInt8?, _ truth: [String], _ isExport: Bool
   ) throws(TrajpackError) -> ([Column], [Part]) {
     let table = try ColumnTable(file, delimiter: delimiter)
     let head = table.names
@@ -69,8 +72,8 @@ enum PredictionTable {
     if let twice = head.first(where: { !$0.isEmpty && !seen.insert($0).inserted }) {
       throw TrajpackError(.data, "the column '\(twice)' comes twice")
     }
-    let episode = head.firstIndex(of: "episode")
-    let row = head.firstIndex(of: "row")
+    let episode = isExport ? nil : head.firstIndex(of: "episode")
+    let row = isExport ? nil : head.firstIndex(of: "row")
     var columns = columns(head, except: [episode, row, head.firstIndex(of: "time")])
     guard !columns.isEmpty else { throw TrajpackError(.data, "the table has no column of numbers") }
     var parts: [Part] = []

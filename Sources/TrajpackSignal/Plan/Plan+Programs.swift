@@ -142,23 +142,13 @@ extension PlanProgram {
       outputs += stage.parts.map(\.output)
       return stages.append(.path(stage))
     case .normalize(let step):
-      var bound: [Int: NormalizeStep.Constants] = [:]
-      for constants in step.constants ?? [] {
-        guard let i = outputs.firstIndex(where: { "\(stream)/\($0.name)" == constants.channel })
-        else { continue }
-        guard outputs[i].type != .bytes, constants.shift.count == outputs[i].elements else {
-          throw TrajpackError(
-            .usage,
-            "channel '\(constants.channel)' has \(outputs[i].elements) elements here and its constants "
-              + "\(constants.shift.count): normalise before embedding")
-        }
-        bound[i] = constants
+      guard let stage = try NormalizeStage(step, stream, outputs) else { break }
+      for i in stage.columns {
         outputs[i].becomeFloat()
         outputs[i].units = nil
         normalized.insert(outputs[i].name)
       }
-      if bound.isEmpty { break }
-      return stages.append(.normalize(bound))
+      return stages.append(.normalize(stage))
     case .select(let step):
       let columns = outputs.indices.filter { step.channels.contains(stream, outputs[$0]) }
       if columns.count == outputs.count { break }

@@ -53,31 +53,6 @@ extension PlanProgram {
           values: .float64(since)))
     }
   }
-
-  /// Shifts and scales columns.
-  func normalize(
-    _ bound: [Int: NormalizeStep.Constants], _ track: inout PlanTrack
-  ) throws(TrajpackError) {
-    let rows = track.clock.count
-    for (i, constants) in bound {
-      let map = Normalisation(shift: constants.shift, scale: constants.scale)
-      var column = track.columns[i].asFloats()
-      switch column.values {
-      case .float32(var x):
-        try x.withUnsafeMutableBufferPointer { (x) throws(TrajpackError) in
-          try map.apply(x, rows: rows)
-        }
-        column.values = .float32(x)
-      case .float64(var x):
-        try x.withUnsafeMutableBufferPointer { (x) throws(TrajpackError) in
-          try map.apply(x, rows: rows)
-        }
-        column.values = .float64(x)
-      case .opaque: break
-      }
-      track.columns[i] = column
-    }
-  }
 }
 
 /// Rows by the grid time that theirs is rounded to, half to even.

@@ -32,7 +32,7 @@ public struct PlanProgram: Sendable {
     case elapsed(ElapsedStage)
     case encode(EncodeStage)
     case path(PathStage)
-    case normalize([Int: NormalizeStep.Constants])
+    case normalize(NormalizeStage)
     case select([Int])
   }
 
@@ -114,7 +114,7 @@ public struct PlanProgram: Sendable {
         case .elapsed(let stage): try stage.run(&track)
         case .encode(let stage): try stage.run(&track)
         case .path(let stage): try stage.run(&track)
-        case .normalize(let constants): try normalize(constants, &track)
+        case .normalize(let stage): try stage.run(&track, key)
         case .select(let columns): track.columns = columns.map { track.columns[$0] }
         }
       }

@@ -46,7 +46,7 @@ extension PlanStep {
       }
     }
     if case .normalize(let step) = self {
-      for constants in step.constants ?? [] { try Self.require(constants.channel, channels) }
+      for channel in step.bound { try Self.require(channel, channels) }
     }
     if case .mask(let step) = self { try Self.checkDrivers(of: step, channels) }
     for onto in onto where !names.contains(onto) {

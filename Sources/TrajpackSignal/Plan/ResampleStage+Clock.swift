@@ -7,13 +7,11 @@ extension ResampleStage {
   func target(
     of clock: PlanClock, isEntity: Bool, reference: (String) throws(TrajpackError) -> PlanClock
   ) throws(TrajpackError) -> PlanClock {
+    let clock = try source(clock).clock
     switch step.target {
     case .rate(let rate): return try grid(clock, rate)
     case .ratio(let up, let down):
-      guard case .regular(let own, _, _) = clock else {
-        throw TrajpackError(
-          .usage, "'up' and 'down' multiply a rate, and these times have none: give 'rate' instead")
-      }
+      guard case .regular(let own, _, _) = clock else { return clock }
       let top = Int128(own.rate.numerator) * Int128(up)
       guard let rate = Rational(wide: top, Int128(own.rate.denominator) * Int128(down)) else {
         throw TrajpackError(.usage, "a rate of \(own.rate) times \(up)/\(down) leaves 64 bits")
@@ -26,6 +24,22 @@ extension ResampleStage {
       let onto = PlanClock.floats(times, first: 0, origin: times[0])
       return isEntity ? try onto.within(clock) : onto
     }
+  }
+
+  /// The clock that rows come from: what multiplies a rate and what filters between two takes times that are regular
+  /// but for their rounding as regular.
+  func source(
+    _ clock: PlanClock
+  ) throws(TrajpackError) -> (clock: PlanClock, line: ClockLine?) {
+    var reading = ClockReading.auto
+    if case .path(_, let rules) = step.how { reading = rules.clock }
+    if case .ratio = step.target {
+      return try clock.regular(reading, for: "'up' and 'down' multiply a rate")
+    }
+    guard ways.contains(where: { if case .polyphase = $0 { true } else { false } }) else {
+      return (clock, nil)
+    }
+    return try clock.regular(reading, for: "a polyphase filter goes from one rate to another")
   }
 
   /// A regular grid over the rows that are here.

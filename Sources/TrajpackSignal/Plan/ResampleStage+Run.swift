@@ -7,14 +7,15 @@ extension ResampleStage {
     _ track: inout PlanTrack, _ key: PlanKey, target: PlanClock
   ) throws(TrajpackError) {
     let columns = track.columns
-    let clock = track.clock
+    let (clock, line) = try source(track.clock)
     let isSame = target == clock && keepsSameClock
-    var notes: [String] = []
+    var notes = line.map { ["times taken as regular: \($0.words)"] } ?? []
     let made = try clock.withTimes { (source) throws(TrajpackError) in
       try target.withTimes { (times) throws(TrajpackError) in
         var work = try Work(self, clock, source, target, times)
         var made: [PlanColumn] = []
         for (i, column) in columns.enumerated() {
+          try Interruption.check()
           do throws(TrajpackError) {
             made.append(
               isSame && ways[i].isValue
@@ -23,7 +24,7 @@ extension ResampleStage {
             throw error.within("channel '\(stream)/\(column.channel.name)'")
           }
         }
-        notes = work.notes
+        notes += work.notes
         return made
       }
     }
@@ -340,9 +341,17 @@ extension PlanClock {
 
 /// A number with six digits, as notes show it.
 private func rounded(_ value: Double) -> String {
-  guard value != 0, value.isFinite else { return "\(value)" }
+  guard value != 0, value.isFinite else { return value == 0 ? "0" : "\(value)" }
   let scale = pow(10, 5 - log10(abs(value)).rounded(.down))
   return "\((value * scale).rounded() / scale)"
+}
+
+extension ClockLine {
+  /// The line in words.
+  var words: String {
+    "period \(rounded(period)), stamps at most \(rounded(deviation)) from it"
+      + (skipped > 0 ? ", \(skipped) periods skipped" : "")
+  }
 }
 
 extension FilterReport {
@@ -356,9 +365,7 @@ extension FilterReport {
       "low-pass at \(cutoff) of half the rate, half length \(half), Kaiser beta \(beta)"
     case .sinc(let cutoff, let half, let line):
       "windowed sinc at \(rounded(cutoff)) of half the rate, half length \(rounded(half)) rows, Kaiser beta "
-        + "\(WindowedSinc.beta); period \(rounded(line.period)), stamps at most "
-        + "\(rounded(line.deviation)) from it"
-        + (line.skipped > 0 ? ", \(line.skipped) periods skipped" : "")
+        + "\(WindowedSinc.beta); \(line.words)"
     case .movingMean(let width):
       "moving mean of the linear path over \(width), since the times have no regular clock"
     }

@@ -54,6 +54,7 @@ struct WindowedSinc: Sendable {
         grid.pointer, UnsafePointer(seen.pointer), 1, count, bridge, breaks, column)
       var at = 0
       for row in 0..<plan.rows {
+        if row & 0xFFFF == 0, Interruption.isRequested { return }
         let index = row * components + component
         out[index] = .nan
         mask[index] = 0

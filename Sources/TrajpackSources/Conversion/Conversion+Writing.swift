@@ -66,7 +66,9 @@ extension Conversion {
               let share = Double(recording.bytes) / Double(max(draft.byteCount(in: schema), 1))
               writer.tookBytes = { read(Int(Double($0) * share)) }
             }
-            try writer.append(draft)
+            try Interruption.watched(events.isInterrupted) { () throws(TrajpackError) in
+              try writer.append(draft)
+            }
             remarks += draft.remarks.map { (recording.id, $0) }
             if told.insert(recording.id).inserted { events.wrote(recording) }
           case .error(let error):
@@ -76,7 +78,7 @@ extension Conversion {
           return !events.isInterrupted()
         }
       } catch {
-        // A draft that takes long ends itself when the user wants to stop.
+        // A draft and its writing end themselves when the user wants to stop.
         if events.isInterrupted() { return nil }
         throw error
       }
@@ -105,21 +107,26 @@ extension Conversion {
   ) throws(TrajpackError) -> Batch? {
     var batch = Batch()
     let (source, recordings) = (source, source.recordings)
-    try inOrder(0..<numbers.count, pool, ahead: pool.count * 4) { (at) throws(TrajpackError) in
-      let recording = recordings[numbers[at]]
-      return try Self.trying(skips) { () throws(TrajpackError) in
-        try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+    do throws(TrajpackError) {
+      try inOrder(0..<numbers.count, pool, ahead: pool.count * 4) { (at) throws(TrajpackError) in
+        let recording = recordings[numbers[at]]
+        return try Self.trying(skips) { () throws(TrajpackError) in
+          try within(recording.path) { () throws(TrajpackError) in try source.examine(recording) }
+        }
+      } each: { (at, found) throws(TrajpackError) in
+        let (number, recording) = (numbers[at], recordings[numbers[at]])
+        switch found {
+        case .value(let examination?): batch.taken.append((number, recording, examination))
+        case .value(nil):
+          fail(recording, number, "its files differ in frames", .mismatch, &batch)
+        case .error(let error):
+          fail(recording, number, Self.reason(error, recording), .error, &batch)
+        }
+        return !events.isInterrupted()
       }
-    } each: { (at, found) throws(TrajpackError) in
-      let (number, recording) = (numbers[at], recordings[numbers[at]])
-      switch found {
-      case .value(let examination?): batch.taken.append((number, recording, examination))
-      case .value(nil):
-        fail(recording, number, "its files differ in frames", .mismatch, &batch)
-      case .error(let error):
-        fail(recording, number, Self.reason(error, recording), .error, &batch)
-      }
-      return !events.isInterrupted()
+    } catch {
+      if events.isInterrupted() { return nil }
+      throw error
     }
     return events.isInterrupted() ? nil : batch
   }
@@ -180,7 +187,8 @@ extension Conversion {
     }
   }
 
-  /// Has the pool work some items ahead, and takes the results in order until `take` says no.
+  /// Has the pool work some items ahead, each of which ends itself when the user wants to stop, and takes the results
+  /// in order until `take` says no.
   private func inOrder<Value: Sendable>(
     _ range: Range<Int>, _ pool: WorkerPool, ahead: Int,
     _ work: @escaping @Sendable (Int) throws(TrajpackError) -> Value,
@@ -188,10 +196,14 @@ extension Conversion {
   ) throws(TrajpackError) {
     var queue: [Future<Value>] = []
     var next = range.lowerBound
+    let isInterrupted = events.isInterrupted
     for number in range {
       while next < range.upperBound, next - number <= ahead {
         let item = next
-        queue.append(pool.run { () throws(TrajpackError) in try work(item) })
+        queue.append(
+          pool.run { () throws(TrajpackError) in
+            try Interruption.watched(isInterrupted) { () throws(TrajpackError) in try work(item) }
+          })
         next += 1
       }
       let future = queue.removeFirst()

@@ -14,10 +14,9 @@ public enum UnreadFormat {
 
   /// What files begin with.
   private static let marks: [(mark: [UInt8], name: String)] = [
-    ([0x89, 0x4D, 0x43, 0x41, 0x50, 0x30, 0x0D, 0x0A], "an MCAP file"),
     (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
-    (Array("SQLite format 3\0".utf8), "an SQLite database (perhaps of rosbag2)"),
+    (Array("SQLite format 3\0".utf8), "an SQLite database that is no ROS 2 bag"),
     ([0xFF] + Array("BIOSEMI".utf8), "a BDF recording"), (Array("HIERARCHY".utf8), "a BVH motion"),
     (Array("GDF ".utf8), "a GDF recording"), (Array("RRF2".utf8), "a Rerun recording"),
     (Array("RRF0".utf8), "a Rerun recording"),
@@ -66,11 +65,9 @@ public enum UnreadFormat {
     }
     if has("dataset_info.json"), has("features.json") { return "a TFDS dataset (RLDS among them)" }
     if has("metadata.yaml"), let names = try? FileSystem.names(in: path),
-      names.contains(where: {
-        $0.hasSuffix(".db3") || $0.hasSuffix(".mcap") || $0.hasSuffix(".db3.zstd")
-      })
+      names.contains(where: { $0.hasSuffix(".db3.zstd") || $0.hasSuffix(".mcap.zstd") })
     {
-      return "a ROS 2 bag"
+      return "a ROS 2 bag whose files are compressed ('zstd -d' makes files that are read)"
     }
     if has(".zgroup") || has(".zarray") || has("zarr.json") { return "a Zarr store" }
     if json("metadata.json")?["data_format"]?.string == "arrow"

@@ -157,7 +157,7 @@ public struct Export: Sendable {
   }
 
   /// The name of a track as that of a file; a stream's `/` becomes `-`.
-  static func fileName(_ name: String) throws(TrajpackError) -> String {
+  package static func fileName(_ name: String) throws(TrajpackError) -> String {
     try folderName(name.replacing("/", with: "-"))
   }
 

@@ -85,10 +85,14 @@ package struct TrackTimes {
   /// The times of rows as numbers: the doubles that a reader has, but all digits of those that are exact and
   /// have more than a double holds, such as nanoseconds since 1970.
   private func numbers(_ rows: Range<Int>) throws(TrajpackError) -> [String] {
-    let doubles = try doubles(rows)
+    zip(try doubles(rows), try exactNumbers(rows)).map { $1 ?? $0.description }
+  }
+
+  /// The times of rows as text where they are exact and have more digits than a double holds; `nil` elsewhere.
+  package func exactNumbers(_ rows: Range<Int>) throws(TrajpackError) -> [String?] {
     let exact: [(top: Int128, bottom: Int128)?]
     switch track.track.clock {
-    case .float64: return doubles.map(\.description)
+    case .float64: return rows.map { _ in nil }
     case .ticks(let tick):
       let values = try track.read(channel: channel ?? 0, rows: rows)
       exact = (0..<rows.count).map { row in
@@ -106,9 +110,7 @@ package struct TrackTimes {
         return (top, bottom)
       }
     }
-    return zip(doubles, exact).map { double, exact in
-      exact.flatMap { Self.longDecimal($0.top, $0.bottom) } ?? double.description
-    }
+    return exact.map { exact in exact.flatMap { Self.longDecimal($0.top, $0.bottom) } }
   }
 
   /// `top / bottom` as a decimal number of 16 digits or more; `nil` where it has fewer, or does not end.

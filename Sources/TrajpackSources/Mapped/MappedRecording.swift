@@ -193,7 +193,9 @@ public struct MappingOptions: Sendable, Equatable {
   func takes(_ path: String) -> Bool {
     let name = path.hasPrefix("/") ? String(path.dropFirst()) : path
     func isNamed(_ patterns: [String]) -> Bool {
-      patterns.contains { Pattern($0).matches(name) || Pattern("*/\($0)").matches(name) }
+      patterns.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }.contains {
+        Pattern($0).matches(name) || Pattern("*/\($0)").matches(name)
+      }
     }
     return (members.isEmpty || isNamed(members)) && !isNamed(excluded)
   }

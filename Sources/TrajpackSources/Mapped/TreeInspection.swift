@@ -13,6 +13,8 @@ public struct TreeInspection: Sendable {
     public var what: String
     /// How it is stored; attributes of a group.
     public var more: String
+    /// What is printed of the path; its last part where `nil`.
+    public var name: String?
   }
 
   /// The objects, groups before what lies in them.
@@ -30,6 +32,11 @@ public struct TreeInspection: Sendable {
   ///
   /// - Throws: A data error where it is no tree or damaged.
   public init(_ path: String) throws(TrajpackError) {
+    if MCAPImporter.recognises(path) {
+      lines = try MCAPImporter.inspection(path)
+      format = MCAPImporter.format.name
+      return
+    }
     guard FileSystem.item(at: path) == .file else {
       if FileSystem.item(at: path) == .folder {
         throw TrajpackError(.usage, "\(path): is a folder; inspect one of its files")
@@ -52,7 +59,7 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data,
-        "\(path): is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or Parquet"
+        "\(path): is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy, Parquet or MCAP"
       )
     }
     lines = tree.nodes.map { Self.line($0, tree) }

@@ -186,10 +186,17 @@ extension DatePattern {
 }
 
 extension StringProtocol {
-  /// Without spaces and tabs at its ends.
+  /// Without spaces and tabs at its ends, and without Unicode's, as numbers are read.
   var trimmingBlanks: String {
-    let start = drop { $0 == " " || $0 == "\t" }
-    guard let end = start.lastIndex(where: { $0 != " " && $0 != "\t" }) else { return "" }
+    let start = drop(while: \.isPadding)
+    guard let end = start.lastIndex(where: { !$0.isPadding }) else { return "" }
     return String(start[...end])
+  }
+}
+
+extension Character {
+  fileprivate var isPadding: Bool {
+    self == " " || self == "\t"
+      || (!isASCII && CellReader.padding.contains { utf8.elementsEqual($0) })
   }
 }

@@ -21,6 +21,8 @@ struct DateText: Sendable, Equatable {
   /// Reads a date; `nil` where the text is none.
   init?(_ text: UnsafeBufferPointer<UInt8>) {
     var reader = DateReader(text: text)
+    reader.skipBlanks()
+    needsText = reader.at > 0
     guard let year = reader.digits(4...4), let dash = reader.take("-/"),
       let month = reader.digits(1...2), reader.skip(dash), let day = reader.digits(1...2),
       (1...9999).contains(year.value), (1...12).contains(month.value),
@@ -32,7 +34,9 @@ struct DateText: Sendable, Equatable {
     }
     seconds = Int64(Self.days(year.value, month.value, day.value)) * 86_400
     nanoseconds = 0
-    if let separator = reader.take("T t") {
+    var padding = reader
+    padding.skipBlanks()
+    if !padding.isAtEnd, let separator = reader.take("T t") {
       guard let hour = reader.digits(1...2), reader.skip(":"), let minute = reader.digits(2...2),
         hour.value < 24, minute.value < 60, DateForm.note(hour, &form.isHourPadded)
       else { return nil }
@@ -52,7 +56,10 @@ struct DateText: Sendable, Equatable {
       form.zone = zone.text
       seconds -= Int64(zone.minutes * 60)
     }
+    let end = reader.at
+    reader.skipBlanks()
     guard reader.isAtEnd else { return nil }
+    needsText = needsText || end < text.count
   }
 
   static func power(_ exponent: Int) -> Int64 { (0..<exponent).reduce(1) { p, _ in p * 10 } }
@@ -122,7 +129,17 @@ struct DateReader {
   }
 
   mutating func skipBlanks() {
-    while at < text.count, text[at] == 0x20 || text[at] == 0x09 { at += 1 }
+    while at < text.count {
+      if text[at] == 0x20 || text[at] == 0x09 {
+        at += 1
+      } else if text[at] >= 0x80,
+        let space = CellReader.padding.first(where: { text[at...].starts(with: $0) })
+      {
+        at += space.count
+      } else {
+        return
+      }
+    }
   }
 
   /// One of some ASCII words, in letters of any case.
@@ -139,7 +156,12 @@ struct DateReader {
   /// Nothing, `Z`, `UTC` or `GMT`, perhaps behind a space, `+02:00`, `+0200` or `+02`.
   mutating func zone() -> (text: String, minutes: Int)? {
     let start = at
-    if isAtEnd { return ("", 0) }
+    var behind = self
+    behind.skipBlanks()
+    if behind.isAtEnd {
+      self = behind
+      return ("", 0)
+    }
     if skip("Z") { return ("Z", 0) }
     for name in ["z", "UTC", "GMT", " UTC", " GMT"] where text[at...].starts(with: name.utf8) {
       at += name.utf8.count

@@ -74,12 +74,34 @@ struct CellReader: Sendable, Hashable {
     [0x20], [0xC2, 0xA0], [0xE2, 0x80, 0xAF], [0xE2, 0x80, 0x89],
   ]
 
+  /// A cell without the spaces and tabs around it, those of Unicode, too: web pages and office programs pad with
+  /// them, and Python's `float` passes over them.
+  private static func trimmed(_ cell: UnsafeBufferPointer<UInt8>) -> Slice<
+    UnsafeBufferPointer<UInt8>
+  > {
+    var rest = cell[...]
+    func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+    while true {
+      let before = rest.count
+      rest = rest.drop(while: isBlank)
+      while let last = rest.last, isBlank(last) { rest.removeLast() }
+      for space in padding {
+        if rest.starts(with: space) { rest = rest.dropFirst(space.count) }
+        if rest.suffix(space.count).elementsEqual(space) { rest = rest.dropLast(space.count) }
+      }
+      if rest.count == before { return rest }
+    }
+  }
+
+  /// The UTF-8 of Unicode's spaces: U+00A0, U+2000 to U+200A, U+202F, U+205F, U+3000.
+  static let padding: [[UInt8]] =
+    [[0xC2, 0xA0], [0xE2, 0x80, 0xAF], [0xE2, 0x81, 0x9F], [0xE3, 0x80, 0x80]]
+    + (0x80...0x8A).map { [0xE2, 0x80, $0] }
+
   /// The number of a cell with spaces between thousands.
   @inline(never)
   private func spaced(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
-    var rest = Array(cell)[...]
-    while rest.first == 0x20 || rest.first == 0x09 { rest.removeFirst() }
-    while rest.last == 0x20 || rest.last == 0x09 { rest.removeLast() }
+    var rest = Array(Self.trimmed(cell))[...]
     var bytes: [UInt8] = []
     while let byte = rest.first {
       if let space = Self.spaces.first(where: { rest.starts(with: $0) }) {
@@ -102,15 +124,21 @@ struct CellReader: Sendable, Hashable {
   /// exponent of Fortran (`1.0D+05`) or the minus sign of Unicode, or text.
   @inline(never)
   private func word(_ cell: UnsafeBufferPointer<UInt8>) -> DecimalLiteral {
-    let trimmed = cell.drop { $0 == 0x20 || $0 == 0x09 }
+    var trimmed = cell.drop { $0 == 0x20 || $0 == 0x09 }
+    while let last = trimmed.last, last == 0x20 || last == 0x09 { trimmed.removeLast() }
+    let isPadded = trimmed.first ?? 0 >= 0x80 || trimmed.last ?? 0 >= 0x80
+    if isPadded { trimmed = Self.trimmed(cell) }
     guard let first = trimmed.first else { return .missing }
     // Most texts begin with another letter.
     let isSpecial = first <= UInt8(ascii: "9") || first == 0xE2
     let mayBeWord = isSpecial || "<?NnIi".utf8.contains(first)
     if !mayBeWord && !words.contains(where: { $0.first == first }) { return .text }
-    let end = trimmed.lastIndex { $0 != 0x20 && $0 != 0x09 } ?? trimmed.startIndex
-    let text = UnsafeBufferPointer(rebasing: trimmed[...end])
+    let text = UnsafeBufferPointer(rebasing: trimmed)
     if isMissing(text) { return .missing }
+    if isPadded, text.count < cell.count {
+      let number = number(text)
+      if number.form != .text { return number }
+    }
     guard isSpecial else { return .text }
     var bytes = Array(text)
     if bytes.elementsEqual("1.#INF".utf8) || bytes.elementsEqual("-1.#INF".utf8) {

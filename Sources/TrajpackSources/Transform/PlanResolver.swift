@@ -10,6 +10,7 @@ public struct PlanResolver {
   private let threads: Int
   private let isInterrupted: () -> Bool
   private let scheme: (name: String?, fold: Int?)
+  private var data: OpenDataset?
   private var fits: SchemedRows?
   private var selection: SearchedRows?
   /// How lags and dimensions were chosen, a report for each embedding that left some open.
@@ -36,8 +37,11 @@ public struct PlanResolver {
     _ plan: Plan, version: String
   ) throws(TrajpackError) -> (PlanImporter, Plan)? {
     let plan = try plan.naming([source.dataset])
-    if plan.fitsSplit {
+    if plan.fitsSplit || plan.fitsValues {
       let data = try OpenDataset(source.dataset.path)
+      self.data = data
+    }
+    if plan.fitsSplit, let data {
       fits = try SchemedRows([data], scheme: scheme.name, fold: scheme.fold)
       if fits?.splits.contains("train") == true {
         selection = try SearchedRows(data, scheme.name, scheme.fold)
@@ -108,7 +112,10 @@ public struct PlanResolver {
   private func statistics() throws(TrajpackError) -> FittedStatistics {
     var shards: [Shard] = []
     for number in source.dataset.shardPaths.indices { shards.append(try source.shard(number)) }
-    return FittedStatistics(shards, threads: threads, scheme: fits)
+    let value = try data.map { (data) throws(TrajpackError) in
+      try FittedStatistics.values(of: [data])
+    }
+    return FittedStatistics(shards, threads: threads, scheme: fits, value: value)
   }
 }
 

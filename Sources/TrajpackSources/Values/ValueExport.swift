@@ -3,9 +3,9 @@ import TrajpackStore
 
 /// Writes what is known of the exported recordings beside their folders, in `values.json`, which `convert` takes
 /// back, and for people as a table, `values.csv`.
-enum ValueExport {
-  static let document = "values.json"
-  static let table = "values.csv"
+package enum ValueExport {
+  package static let document = "values.json"
+  package static let table = "values.csv"
 
   /// Writes the values of some episodes, if they have any; the names of the files.
   static func write(

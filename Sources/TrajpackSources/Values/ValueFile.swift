@@ -58,13 +58,18 @@ public struct ValueFile: Sendable {
     return "\(path): values \(shown)" + (idColumn.map { ", joined by column '\($0)'" } ?? "")
   }
 
-  /// The row of each of some recordings: that of its id, or of the folder that it lies in.
+  /// The row of each of some recordings: that of its id, or of the folder that it lies in, also by the name that an
+  /// export gives to the folder of an id.
   ///
   /// - Parameter isPartial: Whether recordings may have no row.
   /// - Throws: A data error where a recording has no row, or a row is of no recording.
   public func join(_ ids: [String], isPartial: Bool) throws(TrajpackError) -> [Int?] {
     var rows: [String: Int] = [:]
     for (row, id) in values.ids.enumerated() { rows[id] = row }
+    for (row, id) in values.ids.enumerated() {
+      guard let folder = try? Export.folderName(id), rows[folder] == nil else { continue }
+      rows[folder] = row
+    }
     var used = [Bool](repeating: false, count: values.ids.count)
     var found: [Int?] = []
     for id in ids {

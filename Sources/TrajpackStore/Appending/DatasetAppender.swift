@@ -68,6 +68,7 @@ public final class DatasetAppender {
   public init(
     _ path: String, options: Options, backend: @escaping MakeBackend
   ) throws(TrajpackError) {
+    try FileSystem.requireLocal(path)
     self.path = path
     self.options = options
     self.backend = backend

@@ -1,5 +1,6 @@
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackRemote
 
 /// What a manifest says of a side file: an immutable JSON file in the dataset's folder that holds something about
 /// the data beside the shards (splits, values, clips, a vocabulary, statistics). `schemas/archive-format.md`,
@@ -155,10 +156,11 @@ public struct SideFile: Sendable, Equatable {
   func content(inFolder folder: String) throws(TrajpackError) -> JSONValue {
     let path = "\(folder)/\(file)"
     let remedy = "restore it from a copy, or remove the \(role) '\(name)' from the dataset"
-    guard try FileSystem.hasFile(path) else {
+    let isThere = RemoteLocation.isRemote(path) ? true : try FileSystem.hasFile(path)
+    guard isThere else {
       throw TrajpackError(.data, "\(path): is missing, but the dataset lists it; \(remedy)")
     }
-    let opened = try LocalFile(path)
+    let opened = try ByteSources.open(path)
     guard opened.length == bytes else {
       throw TrajpackError(
         .data,

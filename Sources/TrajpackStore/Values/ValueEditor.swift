@@ -42,10 +42,21 @@ public final class ValueEditor {
   /// Sets a value of some episodes; `nil` leaves an episode as it is. The others keep theirs.
   ///
   /// - Returns: How many episodes were given one; those whose cell is missing are none of them.
+  /// - Throws: A usage error where those that keep theirs have it in other units.
   @discardableResult
-  public func set(_ field: ValueField, _ cells: [EpisodeValue?]) -> Int {
+  public func set(
+    _ field: ValueField, _ cells: [EpisodeValue?]
+  ) throws(TrajpackError) -> Int {
     let isWhole = cells.allSatisfy { $0 != nil }
     let before = isWhole ? nil : table[field.name]
+    if let before, let units = before.field.units, let others = field.units, units != others,
+      zip(cells, before.cells).contains(where: { $0 == nil && $1 != .missing })
+    {
+      throw TrajpackError(
+        .usage,
+        "'\(field.name)' is in '\(units)' in other episodes, not in '\(others)': give it in '\(units)', or to all "
+          + "episodes")
+    }
     var column =
       before
       ?? ValueTable.Column(

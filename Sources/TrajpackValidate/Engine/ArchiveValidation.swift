@@ -59,7 +59,7 @@ extension Validation {
           (batch, bytes) = ([], 0)
         }
       }
-      if config.share == 1 { try run.checkBlobs(of: shard, pool) }
+      if config.readsAll { try run.checkBlobs(of: shard, pool) }
     }
     return try run.finish()
   }

@@ -19,6 +19,9 @@ public struct ValidateConfig: Sendable {
   /// The seed by which they are drawn.
   public var seed: UInt64 = 0
 
+  /// The ids of the episodes that are read; all where `nil`.
+  public var episodes: Set<String>?
+
   /// All rules on all episodes.
   public init() {}
 
@@ -55,9 +58,13 @@ public struct ValidateConfig: Sendable {
     }
   }
 
-  /// Whether an episode is among those that are read: by a hash of seed and id, so that it does not depend on the
-  /// others.
+  /// Whether all episodes are read.
+  var readsAll: Bool { share == 1 && episodes == nil }
+
+  /// Whether an episode is among those that are read: of those that are drawn by a hash of seed and id, so that it
+  /// does not depend on the others.
   func takes(_ id: String) -> Bool {
+    guard episodes?.contains(id) ?? true else { return false }
     guard share < 1 else { return true }
     var hash = 0xcbf2_9ce4_8422_2325 ^ seed &* 0x9e37_79b9_7f4a_7c15
     for byte in id.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }

@@ -79,7 +79,7 @@ public final class Validation {
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
     stored =
-      config.share == 1 && rules.contains { $0.id == Rule.containerStatistics.id }
+      config.readsAll && rules.contains { $0.id == Rule.containerStatistics.id }
       ? StoredStatisticsCheck() : nil
     let used = config.profile ?? profile
     if rules.contains(where: { $0.profile != nil && $0.profile == used }) { outcome.profile = used }
@@ -202,6 +202,11 @@ public final class Validation {
   /// Takes what is still under way, compares episodes, and ends.
   public func finish(isStopped: Bool = false) throws(TrajpackError) -> Outcome {
     while !queue.isEmpty { try settle() }
+    if config.episodes != nil, config.share == 1, outcome.allEpisodes > outcome.episodes {
+      outcome.unchecked.append(
+        "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes are not in the split, and were "
+          + "not read")
+    }
     if config.share < 1 {
       outcome.unchecked.append(
         "\(outcome.allEpisodes - outcome.episodes) of \(outcome.allEpisodes) episodes were not drawn, and not read"

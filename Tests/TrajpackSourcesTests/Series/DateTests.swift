@@ -26,10 +26,17 @@ import TrajpackTestSupport
     "2024-13-01", "2024-02-30", "2023-02-29", "1900-02-29", "2024-00-10", "2024-01-00", "24-01-01",
     "2024-01", "2024-01-01T", "2024-01-01 24:00:00", "2024-01-01 12:60:00", "2024-01-01 12:00:60",
     "2024-01-01 12:00:00.", "2024-01-01 12:00:00.1234567890", "2024/01-01", "2024-01-01x",
-    " 2024-01-01",
     "2024-01-01Z", "2024-1-01", "2024-01-01 1:0", "0000-01-01", "12.5", "", "nan",
     "2024-01-01 12:00+1",
   ]) func noDates(text: String) { #expect(parse(text) == nil, "\(text)") }
+
+  @Test(arguments: [
+    " 2024-01-01", "2024-01-01 ", "\u{a0}2024-01-01\u{2009}", "\t2024-01-01T00:00Z ",
+  ])
+  func spacesAroundADateAreTextThatIsKept(text: String) throws {
+    let date = try #require(parse(text))
+    #expect(date.seconds == 1_704_067_200 && date.needsText)
+  }
 
   @Test(arguments: 0..<200) func formsComeBack(seed: UInt64) throws {
     var random = SeededGenerator(seed: seed)

@@ -11,7 +11,7 @@ import TrajpackStore
     let calls = Atomic<Int>(0)
   }
 
-  enum Form: CaseIterable { case table, array, json }
+  enum Form: CaseIterable { case table, array, archive, packedArchive, json }
 
   private func content(_ form: Form) -> (name: String, bytes: [UInt8]) {
     switch form {
@@ -22,10 +22,35 @@ import TrajpackStore
     case .array:
       let values = (0..<500_000).flatMap { NPYFile.little(Double($0).bitPattern) }
       return ("a.npy", NPYFile.bytes("<f8", shape: [500_000], values))
+    case .archive, .packedArchive:
+      // Digits that do not repeat, so that the packed ones are many, too.
+      let values = (1..<300_000).flatMap { NPYFile.little(Double($0).squareRoot().bitPattern) }
+      let array = NPYFile.bytes("<f8", shape: [299_999], values)
+      return (
+        "a.npz", NPYFile.zip([(name: "x.npy", bytes: array)], deflated: form == .packedArchive)
+      )
     case .json:
       let rows = (0..<200_000).map { "[\($0).5,\($0 % 7)]" }
       return ("a.json", Array("{\"a\":{\"values\":[\(rows.joined(separator: ","))]}}".utf8))
     }
+  }
+
+  /// Within one long file the user is heard: it is read no further, and nothing is left behind.
+  @Test(arguments: Form.allCases, [2, 6]) func aLongFileIsNotReadToItsEnd(
+    form: Form, after: Int
+  ) throws {
+    let scratch = Scratch()
+    let (name, content) = content(form)
+    let path = try scratch.write(name, content)
+    let seen = Seen()
+    var events = Conversion<SeriesImporter>.Events()
+    events.read = { _ in seen.calls.wrappingAdd(1, ordering: .relaxed) }
+    events.isInterrupted = { seen.calls.load(ordering: .relaxed) >= after }
+    let conversion = Conversion(
+      try SeriesImporter([path]), to: scratch.path + "/out", options: .init(), events: events)
+    let outcome = try conversion.run()
+    #expect(!outcome.isComplete && outcome.shards.isEmpty)
+    #expect(seen.calls.load(ordering: .relaxed) <= after + 4)
   }
 
   /// A long file tells of its bytes many times before it is written, three times in all.

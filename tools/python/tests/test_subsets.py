@@ -312,20 +312,20 @@ def test_reports_say_by_which_rows_they_were_made(tmp_path: Path) -> None:
     assert "is of other rows than" in run("evaluate", "compare", a, report("later.json", "--split", "a"), code=2)
 
 
-def test_steps_that_look_around_say_that_they_went_over_borders(tmp_path: Path) -> None:
-    series(tmp_path / "ds", [50, 61])
-    assert "borders" not in run("resample", tmp_path / "ds", tmp_path / "a", "--rate", "20")
-    trajpack.open(tmp_path / "ds").split({"a": ["e0"], "b": ["e1"]})
-    told = run("resample", tmp_path / "ds", tmp_path / "b", "--rate", "20")
-    assert "borders" not in told and "not carried: split scheme 'default' of" in told
-    trajpack.open(tmp_path / "ds").split({"train": "0:50%", "b": "50%:"})
-    assert "resample went over the borders of the split scheme 'default'" in run(
-        "resample", tmp_path / "ds", tmp_path / "c", "--rate", "20")
-    (tmp_path / "plan.json").write_text(json.dumps({"steps": [{"step": "normalize"}]}))
-    told = run("apply", tmp_path / "ds", tmp_path / "d", "--plan", tmp_path / "plan.json")
-    assert "borders" not in told and "not carried" in told
-    told = json.loads(run("apply", tmp_path / "ds", tmp_path / "e", "--plan", tmp_path / "plan.json", "--json", "--quiet"))
-    assert told["not_carried"] == ["split scheme 'default'"]
+def test_ids_that_there_are_not_are_counted(tmp_path: Path) -> None:
+    series(tmp_path / "ds", [9] * 12)
+    ds = trajpack.open(tmp_path / "ds")
+    with pytest.raises(trajpack.UsageError, match="there is no episode 'e99'; did you mean"):
+        ds.windows(length=2, batch=1, episodes=["e0", "e99"])
+    for ids, words in ((["e0", "e99", "zzzzzz"], r"no episode has 2 of the ids and patterns: 'e99' \(did you mean"),
+                       (["x1", "x2", "x3", "x4", "y*"], r"no episode has 5 of the ids .*, …$")):
+        with pytest.raises(trajpack.UsageError, match=words):
+            ds.windows(length=2, batch=1, episodes=ids)
+    assert "2 of the ids of the split 'a' are not in the dataset: 'e99' (did you mean" in run(
+        "split", tmp_path / "ds", "--rule", "a=id:e0,e99,e98", code=2)
+    run("annotate", tmp_path / "ds", "--set", "label=walk")
+    assert "no episode has a value 'lable', by which the split 'a' goes; did you mean 'label'?" in run(
+        "split", tmp_path / "ds", "--rule", "a=where:lable=walk", "--rule", "b=rest", code=2)
 
 
 def test_diff_sees_schemes_that_split_otherwise(tmp_path: Path) -> None:

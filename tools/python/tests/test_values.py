@@ -232,8 +232,8 @@ def test_numbers_of_windows_come_along(tmp_path: Path) -> None:
         np.testing.assert_allclose(batch["meta:time"], rows / np.where(batch.datasets == 0, 10, 4))
         singles = [loader.locate(w, d) for w, d in zip(batch.windows.tolist(), batch.datasets.tolist(), strict=True)]
         assert singles == list(zip(*[x.tolist() for x in loader.locate(batch.windows, batch.datasets)], strict=True))
-        assert batch["meta:id"] == [loader.datasets[d].episodes[e].id
-                                    for d, e in zip(batch.datasets, episodes, strict=True)]
+        ids = [loader.datasets[d].episodes[e].id for d, e in zip(batch.datasets, episodes, strict=True)]
+        assert batch["meta:id"].shape == (len(ids),) and batch["meta:id"].tolist() == ids
         assert "meta:id" not in list(batch) and "meta:id" in batch and (batch["meta:split"] == -1).all()
         assert {loader.datasets[d].episodes[e].id for d, e in zip(batch.datasets, episodes, strict=True)} <= {
             "000", "001", "002"}

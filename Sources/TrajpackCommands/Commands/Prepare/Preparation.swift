@@ -27,6 +27,13 @@ struct Preparation: ArgumentSet {
         "--report", to: \.report, value: "FILE", completes: .files,
         help: "Write what was chosen, and what was done to each track, as JSON."),
     ]
+    parameters += [
+      .flag(
+        "--over-borders", to: \.overBorders,
+        help:
+          "Where a split scheme cuts recordings: make rows of other rows (filters, splines, bins, delays) also "
+          + "from beyond its borders; the scheme is not carried over then.")
+    ]
     parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
     parameters += [
       .flag(
@@ -43,6 +50,7 @@ struct Preparation: ArgumentSet {
   var scheme: String?
   var fold: Int?
   var report: String?
+  var overBorders = false
   var printPlan = false
   var json = false
 
@@ -52,6 +60,7 @@ struct Preparation: ArgumentSet {
     if let report { try checkReport(report) }
     let dataset = try Dataset(source)
     try Destination.refuse(destination, in: source)
+    if !printPlan { try refuseBorders(plan, dataset) }
     var resolver = try PlanResolver(
       dataset, threads: options.jobs, scheme: (scheme, fold),
       isInterrupted: { Interrupt.isRequested })
@@ -68,8 +77,13 @@ struct Preparation: ArgumentSet {
       console.write(resolved.json.text(indent: 2).printableJSON + "\n")
       return
     }
+    let carried = try importer.carriedSideFiles()
+    var running = options
+    running.sideFiles = { (folder, shards) throws(TrajpackError) in
+      try carried.write(folder, shards)
+    }
     let outcome = try WriteOptions.run(
-      importer, to: destination, options, verb: ("preparing", "prepared"), items: "episodes",
+      importer, to: destination, running, verb: ("preparing", "prepared"), items: "episodes",
       console)
     guard let outcome else { return }
     if let report {
@@ -77,22 +91,22 @@ struct Preparation: ArgumentSet {
         try PreparationReport.document(
           resolved, resolver.reports, try Dataset(destination)), to: report)
     }
-    show(outcome, resolved, resolver.reports, Self.left(of: dataset), console)
-    let far = resolved.stepsThatLookAround
-    for file in dataset.sideFiles(.splits) where !json && !far.isEmpty && file.isRequired {
-      guard try SplitScheme(json: try dataset.content(of: file), at: file.file).cutsEpisodes
-      else { continue }
-      console.warn(
-        "\(far.joined(separator: ", ")) went over the borders of the split scheme '\(file.name.printable)': for "
-          + "rows of one split only, make a dataset of it first: 'trajpack cut \(source) DATASET --split …'"
-      )
-    }
+    show(outcome, resolved, resolver.reports, carried, console)
   }
 
-  /// What lies beside the shards of the source and is not in what was made of it.
-  private static func left(of source: Dataset) -> [String] {
-    [(SideFile.Role.splits, "split scheme"), (.clips, "clip list"), (.vocabulary, "vocabulary")]
-      .flatMap { role, noun in source.sideFiles(role).map { "\(noun) '\($0.name)'" } }
+  /// Refuses steps that would make rows of one split from rows of another.
+  private func refuseBorders(_ plan: Plan, _ dataset: Dataset) throws(TrajpackError) {
+    let far = plan.stepsThatLookAround
+    guard !overBorders, !far.isEmpty else { return }
+    for file in dataset.sideFiles(.splits) where file.isRequired {
+      guard try SplitScheme(json: try dataset.content(of: file), at: file.file).cutsEpisodes
+      else { continue }
+      throw TrajpackError(
+        .usage,
+        "\(source): the split scheme '\(file.name.printable)' cuts recordings, and \(far.joined(separator: ", ")) "
+          + "may make rows from beyond its borders; make a dataset of the splits first ('trajpack cut \(source) "
+          + "DATASET --split …'), or take whole recordings with --over-borders")
+    }
   }
 
   /// Refuses a report that could not be written, before the work begins.
@@ -114,8 +128,9 @@ struct Preparation: ArgumentSet {
 
   private func show(
     _ outcome: Conversion<PlanImporter>.Outcome, _ plan: Plan, _ reports: [EmbedReport],
-    _ left: [String], _ console: Console
+    _ carried: CarriedSideFiles, _ console: Console
   ) {
+    let (kept, left) = (carried.carried, carried.leftOut)
     if json {
       console.print(
         .record([
@@ -123,6 +138,7 @@ struct Preparation: ArgumentSet {
           "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
           "plan": plan.json, "plan_digest": .string(plan.digest),
           "choices": reports.isEmpty ? nil : .array(reports.map(\.json)),
+          "carried": kept.isEmpty ? nil : .array(kept.map { .string($0) }),
           "not_carried": left.isEmpty ? nil : .array(left.map { .string($0) }),
         ]))
       return
@@ -133,10 +149,8 @@ struct Preparation: ArgumentSet {
     for note in (try? PreparationReport.notes(plan, Dataset(destination))) ?? [] {
       console.print(note)
     }
-    if !left.isEmpty {
-      console.note(
-        "not carried: \(left.joined(separator: ", ").printable) of \(source); make them again")
-    }
+    if !kept.isEmpty { console.note("carried over: \(kept.joined(separator: ", ").printable)") }
+    for sentence in left { console.warn(sentence.printable) }
     console.note("look inside with 'trajpack info \(destination)'")
   }
 

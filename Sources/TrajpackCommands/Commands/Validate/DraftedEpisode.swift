@@ -45,14 +45,18 @@ struct SourceValidation<Source: Importer> {
   let name: String
   let config: ValidateConfig
   let pool: WorkerPool
+  /// The profile whose rules are run; the importer's where `nil`.
+  var profile: String?
+  /// What is not checked of it, whatever it holds.
+  var unchecked = "the rules on files of a dataset, which has not been made yet"
 
   func run(
     isStopped: () -> Bool, planned: (_ bytes: Int, _ episodes: Int) -> Void,
     progress: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     let run = try Validation(
-      name, profile: Source.format.name, config, pool: pool, progress: progress)
-    run.unchecked("the rules on files of a dataset, which has not been made yet")
+      name, profile: profile ?? Source.format.name, config, pool: pool, progress: progress)
+    run.unchecked(unchecked)
     if !source.leftOut.isEmpty {
       run.unchecked("\(source.leftOut.count) files that a conversion would not take")
     }

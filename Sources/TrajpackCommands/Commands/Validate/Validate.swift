@@ -32,6 +32,7 @@ struct Validate: Command {
       ("trajpack validate recordings/data_part1", "Recordings before they are converted."),
       ("trajpack validate ww --select time,values.nan --fail-on warning", "Some rules, strictly."),
       ("trajpack validate ww --format sarif > findings.sarif", "For GitHub's code scanning."),
+      ("trajpack validate ww --split train", "What lies in a split."),
       ("trajpack validate ww --sample 5% --seed 1", "A twentieth of the episodes."),
     ]
   }
@@ -55,6 +56,17 @@ struct Validate: Command {
       .option(
         "--sample", to: \.sample, value: "SHARE",
         help: "Only this share of the episodes, as 5% or 0.05, drawn by their ids."),
+      .option(
+        "--split", to: \.splits, value: "NAME",
+        help:
+          "Only what lies in this split of a dataset: its episodes, or its rows where a scheme cuts them; can be "
+          + "repeated."),
+      .option(
+        "--scheme", to: \.scheme, value: "NAME",
+        help: "The split scheme; by default 'default', or the episodes' own splits."),
+      .option(
+        "--fold", to: \.fold, value: "N", in: 0...1 << 20,
+        help: "The fold that is the split 'test', of a scheme of folds."),
       .option("--seed", to: \.seed, value: "N", in: 0..., help: "Draws another sample."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
@@ -89,6 +101,9 @@ struct Validate: Command {
   var ignore: [String] = []
   var failOn = Severity.error
   var sample: String?
+  var splits: [String] = []
+  var scheme: String?
+  var fold: Int?
   var seed = 0
   var jobs: Int?
   var format = Format.text
@@ -108,6 +123,9 @@ struct Validate: Command {
         throw TrajpackError(.usage, "--json and --format \(format.rawValue) do not go together")
       }
       format = .json
+    }
+    guard !splits.isEmpty || scheme == nil && fold == nil else {
+      throw TrajpackError(.usage, "--scheme and --fold say of what --split is; give --split too")
     }
     let config = try configuration()
     let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
@@ -185,8 +203,12 @@ struct Validate: Command {
     }
     let outcome: Validation.Outcome
     do throws(TrajpackError) {
-      if FileSystem.item(at: path) == nil { throw FileSystem.noFile(at: path) }
-      if Dataset.isDataset(path) || Self.holdsShards(path) {
+      if !Dataset.isRemote(path), FileSystem.item(at: path) == nil {
+        throw FileSystem.noFile(at: path)
+      }
+      if !splits.isEmpty {
+        outcome = try split(path, config, pool, planned, took)
+      } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
           path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
           progress: took)

@@ -114,9 +114,11 @@ class Batch(Mapping[str, Any]):
                      texts(windows, datasets))
 
     def __getitem__(self, name: str) -> Any:
-        if name in self._texts:
-            return self._texts[name]
         array = self._arrays.get(name)
+        if array is None and name in self._texts:
+            if name != "meta:id":
+                return self._texts[name]
+            array = self._arrays[name] = np.array(self._texts[name], np.str_)
         if array is None:
             output = self._outputs.get(name) or self._mask_of_channel(name)
             if output is None:

@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from .loader import Loader
 
 _PAGE = 4096
+#: How paths begin that lead to servers and buckets.
+REMOTE = ("http://", "https://", "s3://", "hf://")
 
 
 def open(path: str | os.PathLike[str], media: str | os.PathLike[str] | None = None, *,
          allow_outside: bool = False) -> Dataset:
-    """Opens a data set: a folder of shards, or one shard.
+    """Opens a data set: a folder of shards, or one shard, on this machine or on a server: ``https://host/path``,
+    ``s3://bucket/prefix``, ``hf://datasets/owner/name/path`` (docs/remote.md).
 
     ``media``: for linked videos, the folder in which the folder that was converted lies. ``allow_outside``: whether
     links in it may lead out of it.
@@ -34,6 +37,11 @@ def open(path: str | os.PathLike[str], media: str | os.PathLike[str] | None = No
     it is damaged.
     """
     return Dataset(path, media, allow_outside=allow_outside)
+
+
+def _lasting(path: str) -> str:
+    """A path that leads to the same place from every folder."""
+    return path if path.startswith(REMOTE) else os.path.abspath(path)
 
 
 class Dataset:
@@ -48,9 +56,10 @@ class Dataset:
         self.allow_outside = allow_outside
         if media is not None:
             _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(media), int(bool(allow_outside)))
-        #: The path it was opened by.
-        self.path: str = os.fspath(path)
         self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", self._pointer)
+        self._given = os.fspath(path)
+        #: The path it was opened by; of a URL without a user, a password and a query.
+        self.path: str = str(self._description["path"]) if self._given.startswith(REMOTE) else self._given
         #: The streams by name.
         self.streams: Mapping[str, Stream] = streams(self._description["streams"])
 
@@ -63,8 +72,8 @@ class Dataset:
 
     def __reduce__(self) -> Any:
         if self.media is None:
-            return Dataset, (os.path.abspath(self.path),)
-        return _again, (os.path.abspath(self.path), os.path.abspath(self.media), self.allow_outside)
+            return Dataset, (_lasting(self._given),)
+        return _again, (_lasting(self._given), os.path.abspath(self.media), self.allow_outside)
 
     # What it says of itself.
 
@@ -171,7 +180,7 @@ class Dataset:
     def _reopen(self) -> None:
         """Opens the same path again, to see what lies beside the shards now."""
         before = self.digest
-        self._open(self.path)
+        self._open(self._given)
         if self.media is not None:
             _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(self.media), int(bool(self.allow_outside)))
         self._description = _ffi.text("tp_dataset_describe", self._pointer)

@@ -109,7 +109,7 @@ class Loader(Clipped, Normalized):
         of its data set), ``meta:row`` (of the window's start), int64, ``meta:time`` (of it), float64, and
         ``meta:split``, int32 codes of ``outputs["meta:split"].categories`` (-1 for none), come too, each ``[B]``, and
         for each stream of entities ``meta:entity:STREAM``, ``[B, E, 3]`` int64: kind (a code), index and type of who is
-        in each place, -1 for nobody. ``batch["meta:id"]`` is a list of the ids of the episodes (False). Of clips,
+        in each place, -1 for nobody. ``batch["meta:id"]`` has the ids of the episodes, texts ``[B]`` (False). Of clips,
         ``meta:clip``, ``[B]`` int64, the number in the list, comes too.
     values
         Names or patterns of values of recordings (``ds.values``): arrays ``[B, ...]`` by their names, numbers float64,

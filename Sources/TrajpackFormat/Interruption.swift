@@ -1,11 +1,11 @@
 import Glibc
-import TrajpackFormat
 
-/// Whether the computation of the calling thread is to end.
+/// Whether the work of the calling thread is to end.
 ///
 /// A long loop looks at ``isRequested`` now and then and breaks off; what it then returns is never seen, since
-/// ``watched(_:_:)`` throws in its place. So functions deep below an evaluator need no parameter for it.
-enum Interruption {
+/// ``watched(_:_:)`` throws in its place. So functions deep below an evaluator or a conversion need no parameter
+/// for it. What may throw calls ``check()`` instead.
+package enum Interruption {
   private final class Watch {
     let isInterrupted: () -> Bool
     var wasRequested = false
@@ -22,17 +22,24 @@ enum Interruption {
   }()
 
   /// Whether the call is to end. Costs a call of what was given to ``watched(_:_:)``.
-  static var isRequested: Bool {
+  package static var isRequested: Bool {
     guard let pointer = pthread_getspecific(key) else { return false }
     let watch = Unmanaged<Watch>.fromOpaque(pointer).takeUnretainedValue()
     if !watch.wasRequested { watch.wasRequested = watch.isInterrupted() }
     return watch.wasRequested
   }
 
+  private static let stopped = TrajpackError(.machine, "stopped before it was done")
+
+  /// Throws where the call is to end.
+  package static func check() throws(TrajpackError) {
+    if isRequested { throw stopped }
+  }
+
   /// Runs a computation that ends soon after `isInterrupted` says true.
   ///
   /// - Throws: A machine error where a loop broke off; else what `body` throws.
-  static func watched<Result>(
+  package static func watched<Result>(
     _ isInterrupted: @escaping () -> Bool, _ body: () throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
     let watch = Watch(isInterrupted)
@@ -42,7 +49,6 @@ enum Interruption {
       pthread_setspecific(key, outer)
       withExtendedLifetime(watch) {}
     }
-    let stopped = TrajpackError(.machine, "stopped before it was computed")
     do throws(TrajpackError) {
       let result = try body()
       if watch.wasRequested { throw stopped }

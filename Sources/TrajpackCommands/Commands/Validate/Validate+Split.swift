@@ -1,0 +1,79 @@
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackSources
+import TrajpackStore
+import TrajpackValidate
+
+extension Validate {
+  /// Validates what lies in the splits: whole episodes where they lie in the dataset, or the rows of each stretch where
+  /// a scheme cuts episodes.
+  ///
+  /// - Throws: A usage error for what is no dataset, or has no such split.
+  func split(
+    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool,
+    _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
+  ) throws(TrajpackError) -> Validation.Outcome {
+    guard Dataset.isDataset(path) else {
+      throw TrajpackError(
+        .usage, "\(path): is no dataset, and only a dataset has splits; leave out --split")
+    }
+    let data = try OpenDataset(path)
+    var config = config
+    guard let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
+    else {
+      config.episodes = try own(data)
+      return try archive(path, config, pool, planned, took)
+    }
+    guard selection.cutsEpisodes else {
+      var ids: Set<String> = []
+      for (number, shard) in data.shards.enumerated() {
+        for episode in 0..<shard.index.episodeCount
+        where selection.keeps(episode, shard: number) {
+          ids.insert(shard.index.id(ofEpisode: episode))
+        }
+      }
+      config.episodes = ids
+      return try archive(path, config, pool, planned, took)
+    }
+    let choice = SplitImporter.Choice(
+      splits: splits, scheme: scheme, fold: fold, hasVideos: false)
+    guard let importer = try SplitImporter(path, choice, version: Trajpack.version) else {
+      throw TrajpackError(.usage, "\(path): no split scheme counts; name one with --scheme")
+    }
+    return try SourceValidation(
+      source: importer, name: path, config: config, pool: pool,
+      profile: data.shards.first?.schema.attributes["source"]?.string,
+      unchecked:
+        "files and videos, of which no part is a split's; rows count from the beginning of each part"
+    ).run(isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
+  }
+
+  private func archive(
+    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool,
+    _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
+  ) throws(TrajpackError) -> Validation.Outcome {
+    try Validation.archive(
+      path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
+      progress: took)
+  }
+
+  /// The ids of the episodes that the shards themselves put into the splits.
+  private func own(_ data: OpenDataset) throws(TrajpackError) -> Set<String> {
+    let known = Set(data.shards.flatMap(\.schema.splits)).filter { !$0.isEmpty }.sorted()
+    for split in splits where !known.contains(split) {
+      throw TrajpackError(
+        .usage,
+        "\(data.dataset.path): there is no split '\(split)'"
+          + Suggestion.text(for: split, among: known))
+    }
+    var ids: Set<String> = []
+    for shard in data.shards {
+      for episode in 0..<shard.index.episodeCount {
+        let own = shard.index.split(ofEpisode: episode)
+        guard own >= 0, splits.contains(shard.schema.splits[own]) else { continue }
+        ids.insert(shard.index.id(ofEpisode: episode))
+      }
+    }
+    return ids
+  }
+}

@@ -1,0 +1,44 @@
+import Glibc
+import TrajpackFormat
+
+/// What the environment says of remote reading.
+struct RemoteSettings: Sendable {
+  /// Seconds without a byte after which a transfer has failed (TRAJPACK_HTTP_TIMEOUT).
+  var stalledSeconds = 20
+  /// Attempts of a request (TRAJPACK_HTTP_ATTEMPTS).
+  var attempts = 7
+  /// Connections to a host (TRAJPACK_HTTP_CONNECTIONS).
+  var connections = 64
+  /// Whether http:// may lead to another machine (TRAJPACK_ALLOW_HTTP).
+  var allowsHTTP = false
+  /// A file of certificates instead of the system's.
+  var authorities: String?
+
+  static var current: RemoteSettings {
+    var settings = RemoteSettings()
+    func number(_ name: String, _ range: ClosedRange<Int>, _ value: inout Int) {
+      if let text = Self.variable(name), let found = Int(text), range.contains(found) {
+        value = found
+      }
+    }
+    number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
+    number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)
+    number("TRAJPACK_HTTP_CONNECTIONS", 1...1024, &settings.connections)
+    settings.allowsHTTP = isOn("TRAJPACK_ALLOW_HTTP")
+    for name in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+      settings.authorities = settings.authorities ?? variable(name)
+    }
+    return settings
+  }
+
+  /// A variable of the environment; `nil` where it is not set or empty.
+  static func variable(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+  }
+
+  /// Whether a variable says yes.
+  static func isOn(_ name: String) -> Bool {
+    ["1", "true", "yes", "on"].contains(variable(name)?.lowercased() ?? "")
+  }
+}

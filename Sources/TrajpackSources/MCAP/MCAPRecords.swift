@@ -1,0 +1,93 @@
+import TrajpackFormat
+
+/// Reads the fields of a record of an MCAP file: little-endian numbers, and texts and bytes with their lengths.
+struct MCAPFields {
+  private let bytes: UnsafeRawBufferPointer
+  private(set) var at = 0
+  private let what: String
+
+  /// The fields of a record; `what` is its name, for errors.
+  init(_ bytes: UnsafeRawBufferPointer, _ what: String) {
+    self.bytes = bytes
+    self.what = what
+  }
+
+  /// Bytes that are left.
+  var left: Int { bytes.count - at }
+
+  /// The next integer.
+  mutating func integer<Integer: FixedWidthInteger>(
+    _ type: Integer.Type = Integer.self
+  ) throws(TrajpackError) -> Integer {
+    let size = MemoryLayout<Integer>.size
+    guard left >= size else { throw short }
+    defer { at += size }
+    return Integer(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: Integer.self))
+  }
+
+  /// The next `count` bytes.
+  mutating func bytes(_ count: some FixedWidthInteger) throws(TrajpackError)
+    -> UnsafeRawBufferPointer
+  {
+    guard count <= left, count >= 0 else { throw short }
+    defer { at += Int(count) }
+    return UnsafeRawBufferPointer(rebasing: bytes[at..<at + Int(count)])
+  }
+
+  /// The next text.
+  mutating func text() throws(TrajpackError) -> String {
+    String(decoding: try bytes(try integer(UInt32.self)), as: UTF8.self)
+  }
+
+  /// The next map from texts to texts, in its order.
+  mutating func map() throws(TrajpackError) -> [JSONValue.Member] {
+    let inner = try bytes(try integer(UInt32.self))
+    var fields = MCAPFields(inner, what)
+    var members: [JSONValue.Member] = []
+    while fields.left > 0 {
+      let name = try fields.text()
+      let text = try fields.text()
+      if !members.contains(where: { $0.name == name }) {
+        members.append(.init(name, .string(text)))
+      }
+    }
+    return members
+  }
+
+  private var short: TrajpackError {
+    TrajpackError(.data, "a \(what) record ends before its fields do")
+  }
+}
+
+/// The opcodes of records.
+enum MCAPOpcode: UInt8 {
+  case header = 1
+  case footer, schema, channel, message, chunk, messageIndex, chunkIndex, attachment
+  case attachmentIndex, statistics, metadata, metadataIndex, summaryOffset, dataEnd
+}
+
+/// What a channel of messages is, before its schema is understood.
+struct MessageChannel: Sendable, Hashable {
+  /// The topic.
+  var topic: String
+  /// How messages are encoded: `cdr`, `protobuf`, `json`, `ros1`.
+  var encoding: String
+  /// The name of the message type; empty where there is none.
+  var typeName: String
+  /// How the schema is written: `ros2msg`, `ros2idl`, `protobuf`, `jsonschema`, `ros1msg`; empty for none.
+  var schemaEncoding: String
+  /// The schema.
+  var schema: [UInt8]
+}
+
+/// One message of a recording.
+struct MessageRecord {
+  /// The number of the channel in its file.
+  var channel: Int
+  /// When it was written down, in ns.
+  var logTime: Int64
+  /// When it was sent, in ns.
+  var publishTime: Int64
+  /// The encoded message.
+  var data: UnsafeRawBufferPointer
+}

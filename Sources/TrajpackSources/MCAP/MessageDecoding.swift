@@ -1,0 +1,116 @@
+import TrajpackFormat
+
+/// The channels of a recording, with what decodes their messages.
+final class MessageDecoding {
+  /// A channel.
+  final class Entry {
+    let channel: MessageChannel
+    /// What decodes its messages; `nil` where they are not read.
+    let decoder: (any MessageDecoder)?
+    /// Why not.
+    let why: String?
+    let row: MessageRow
+    /// The field that holds the time of a message.
+    let stamp: Int?
+    /// What the user of this class numbers its fields by.
+    var map: [Int] = []
+    /// The revision of the type for which that was done.
+    var revision = -1
+    var topic = -1
+    var rows = -1
+
+    init(_ channel: MessageChannel) {
+      self.channel = channel
+      do throws(TrajpackError) {
+        let decoder = try MessageDecoding.decoder(channel)
+        self.decoder = decoder
+        row = MessageRow(decoder.type.fields.count)
+        stamp = TopicProfile.stampField(decoder.type)
+        why = nil
+      } catch {
+        decoder = nil
+        row = MessageRow(0)
+        stamp = nil
+        why = error.message
+      }
+    }
+  }
+
+  private var known: [MessageChannel: Entry] = [:]
+  private var entries: [Int: Entry] = [:]
+  private var channels: [Int: MessageChannel] = [:]
+
+  /// Takes a channel of the file that is read in.
+  func add(_ number: Int, _ channel: MessageChannel) {
+    channels[number] = channel
+    entries[number] = known[channel]
+  }
+
+  /// Another file begins, which numbers its channels anew.
+  func begin() {
+    entries = [:]
+    channels = [:]
+  }
+
+  /// The channel of a message.
+  func entry(_ number: Int) throws(TrajpackError) -> Entry {
+    if let entry = entries[number] { return entry }
+    guard let channel = channels[number] else {
+      throw TrajpackError(.data, "a message is of channel \(number), which is not there")
+    }
+    let entry = known[channel] ?? Entry(channel)
+    known[channel] = entry
+    entries[number] = entry
+    return entry
+  }
+
+  /// Decodes a message into the row of its channel.
+  func decode(_ message: MessageRecord, _ entry: Entry) throws(TrajpackError) {
+    guard let decoder = entry.decoder else { return }
+    entry.row.clear()
+    do throws(TrajpackError) {
+      try decoder.decode(message.data, into: entry.row)
+    } catch {
+      throw TrajpackError(
+        error.fault,
+        "a message of '\(entry.channel.topic)' (\(entry.channel.typeName)) \(error.message); "
+          + "--exclude-members '\(entry.channel.topic)' leaves the topic out")
+    }
+  }
+
+  /// What decodes the messages of a channel.
+  ///
+  /// - Throws: A data error that says why they are not read.
+  private static func decoder(_ channel: MessageChannel) throws(TrajpackError)
+    -> any MessageDecoder
+  {
+    switch (channel.encoding, channel.schemaEncoding) {
+    case ("cdr", "ros2msg"):
+      let types = try StructTypes.ros(try text(channel), channel.typeName, isROS1: false)
+      return try CDRDecoder(types, channel.typeName, isROS1: false)
+    case ("ros1", "ros1msg"):
+      let types = try StructTypes.ros(try text(channel), channel.typeName, isROS1: true)
+      return try CDRDecoder(types, channel.typeName, isROS1: true)
+    case ("cdr", "ros2idl"):
+      let types = try StructTypes.idl(try text(channel), channel.typeName)
+      return try CDRDecoder(types, channel.typeName, isROS1: false)
+    case ("protobuf", "protobuf"): return try ProtobufDecoder(channel.schema, channel.typeName)
+    case ("json", _): return JSONMessageDecoder(channel.typeName)
+    case (_, ""):
+      throw TrajpackError(
+        .data, "has messages of the encoding '\(channel.encoding)' and no schema")
+    default:
+      throw TrajpackError(
+        .data,
+        "has messages of the encoding '\(channel.encoding)' with a schema of '\(channel.schemaEncoding)'; "
+          + "read are cdr with ros2msg or ros2idl, protobuf, json, and ros1 with ros1msg")
+    }
+  }
+
+  private static func text(_ channel: MessageChannel) throws(TrajpackError) -> String {
+    guard let text = String(validating: channel.schema, as: UTF8.self) else {
+      throw TrajpackError(.data, "has a schema that is no text")
+    }
+    return text
+  }
+}

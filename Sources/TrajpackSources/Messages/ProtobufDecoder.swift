@@ -1,0 +1,415 @@
+import TrajpackFormat
+
+/// Decodes messages of protocol buffers by the descriptors of their schema.
+final class ProtobufDecoder: MessageDecoder {
+  private enum Action {
+    /// A number: the type on the wire, as descriptors number it.
+    case number(Int)
+    /// A number whose name is a text.
+    case label([Int64: String])
+    case text
+    case bytes
+    case message(Table)
+    /// Seconds and nanoseconds.
+    case time
+    /// x, y, and perhaps z and w: the numbers of their fields, and the type.
+    case vector([Int], Int)
+  }
+
+  private struct Slot {
+    var name: String
+    var number: Int
+    var action: Action
+    /// The field of the row; -1 where it is dropped or a message.
+    var field: Int
+    var isRepeated: Bool
+    var hasPresence: Bool
+  }
+
+  private final class Table {
+    var slots: [Slot] = []
+    /// Slots by the number of their field, where these are small.
+    var places: [Int16] = []
+    var others: [Int: Int] = [:]
+    var isInList = false
+
+    func slot(_ number: Int) -> Int? {
+      if number < places.count { return places[number] >= 0 ? Int(places[number]) : nil }
+      return others[number]
+    }
+  }
+
+  private(set) var type: MessageType
+  private let root: Table
+  private var seen: [Bool] = []
+  private static let (mostFields, deepest) = (4096, 24)
+
+  /// A decoder of the type `name` of a `FileDescriptorSet`.
+  ///
+  /// - Throws: A data error where the descriptors lack a type.
+  init(_ descriptors: [UInt8], _ name: String) throws(TrajpackError) {
+    let types: ProtobufTypes
+    do throws(TrajpackError) {
+      types = try ProtobufTypes(descriptors)
+    } catch {
+      throw TrajpackError(.data, "its schema is no set of descriptors: it \(error.message)")
+    }
+    var type = MessageType(name: name)
+    root = try Self.table(types, ".\(name)", "", Place(), [], &type)
+    self.type = type
+  }
+
+  private struct Place {
+    var isInList = false
+    var group = -1
+    var isDropped = false
+  }
+
+  // MARK: Compiling
+
+  private static func table(
+    _ types: ProtobufTypes, _ name: String, _ prefix: String, _ place: Place, _ above: [String],
+    _ type: inout MessageType
+  ) throws(TrajpackError) -> Table {
+    guard let message = types.messages[name] else {
+      throw TrajpackError(.data, "the schema of \(type.name) lacks the type '\(name.dropFirst())'")
+    }
+    let table = Table()
+    table.isInList = place.isInList
+    for field in message.fields {
+      let path = prefix.isEmpty ? field.name : "\(prefix).\(field.name)"
+      guard let slot = try slot(types, field, name, path, place, above + [name], &type) else {
+        continue
+      }
+      if field.number < 256 {
+        while table.places.count <= field.number { table.places.append(-1) }
+        table.places[field.number] = Int16(table.slots.count)
+      } else {
+        table.others[field.number] = table.slots.count
+      }
+      table.slots.append(slot)
+    }
+    // The name of a map's entry is its key.
+    if message.isMap, place.isInList {
+      for slot in table.slots where slot.name == "key" && slot.field >= 0 {
+        if type.fields[slot.field].content == .text { type.fields[slot.field].isKey = true }
+      }
+    }
+    return table
+  }
+
+  private static func slot(
+    _ types: ProtobufTypes, _ field: ProtobufTypes.Field, _ parent: String, _ path: String,
+    _ place: Place, _ above: [String], _ type: inout MessageType
+  ) throws(TrajpackError) -> Slot? {
+    var slot = Slot(
+      name: path, number: field.number, action: .text, field: -1, isRepeated: field.isRepeated,
+      hasPresence: field.hasPresence || field.type == 11)
+    slot.name = field.name
+    var own = MessageField(path: path, content: .text)
+    own.isList = field.isRepeated || place.isInList
+    own.group = place.group
+    func leave(_ why: String) -> Slot? {
+      if !place.isDropped { type.leftOut.append((path, why)) }
+      return nil
+    }
+    let isNested = field.isRepeated && place.isInList
+    switch field.type {
+    case 9: own.isKey = own.group >= 0 && ["name", "child_frame_id"].contains(field.name)
+    case 14:
+      slot.action = .label(types.enums[field.typeName] ?? [:])
+    case 12:
+      if own.isList { return leave("is a list of byte strings") }
+      slot.action = .bytes
+      own.content = .number(.uint8)
+      own.isList = true
+    case 10: return leave("is a group")
+    case 11:
+      if ["google.protobuf.Timestamp", "google.protobuf.Duration"].contains(
+        String(field.typeName.dropFirst()))
+      {
+        slot.action = .time
+        own.content = .number(.int64)
+        own.isTime = true
+      } else if let (numbers, wire) = vector(types.messages[field.typeName]) {
+        slot.action = .vector(numbers, wire)
+        own.content = .number(wire == 1 ? .float64 : .float32)
+        own.shape = [numbers.count]
+      } else {
+        if isNested { return leave("is a list within a list") }
+        guard !above.contains(field.typeName), above.count < deepest else {
+          return leave("is of a type that holds itself")
+        }
+        var inner = place
+        if field.isRepeated {
+          inner = Place(isInList: true, group: type.groups)
+          type.groups += 1
+        }
+        slot.action = .message(
+          try table(types, field.typeName, path, inner, above, &type))
+        return slot
+      }
+    default:
+      guard let element = element(field.type) else {
+        return leave("is of the unknown type \(field.type)")
+      }
+      slot.action = .number(field.type)
+      own.content = .number(element)
+    }
+    if isNested { return leave("is a list within a list") }
+    guard type.fields.count < mostFields else {
+      throw TrajpackError(.data, "the type \(type.name) has more than \(mostFields) fields")
+    }
+    FieldMeanings.apply(
+      &own, parent: String(parent.dropFirst()), name: field.name, type: field.typeName)
+    slot.field = type.add(own)
+    return slot
+  }
+
+  private static func element(_ type: Int) -> ElementType? {
+    switch type {
+    case 1: .float64
+    case 2: .float32
+    case 3, 16, 18: .int64
+    case 4, 6: .uint64
+    case 5, 15, 17: .int32
+    case 7, 13: .uint32
+    case 8: .bool
+    default: nil
+    }
+  }
+
+  /// The fields of a message that is a vector, in the order x, y, z, w.
+  private static func vector(_ message: ProtobufTypes.Message?) -> ([Int], Int)? {
+    guard let fields = message?.fields, (2...4).contains(fields.count),
+      let wire = fields.first?.type, wire == 1 || wire == 2,
+      fields.allSatisfy({ $0.type == wire && !$0.isRepeated && !$0.hasPresence })
+    else { return nil }
+    var numbers: [Int] = []
+    for name in ["x", "y", "z", "w"].prefix(fields.count) {
+      guard let field = fields.first(where: { $0.name == name }) else { return nil }
+      numbers.append(field.number)
+    }
+    return (numbers, wire)
+  }
+
+  // MARK: Decoding
+
+  func decode(_ bytes: UnsafeRawBufferPointer, into row: MessageRow) throws(TrajpackError) {
+    seen.removeAll(keepingCapacity: true)
+    try read(root, bytes, row, 0)
+  }
+
+  private func read(
+    _ table: Table, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow, _ depth: Int
+  ) throws(TrajpackError) {
+    let first = seen.count
+    for slot in table.slots {
+      seen.append(false)
+      // An empty list is there, too.
+      if slot.isRepeated { mark(slot, row) }
+    }
+    var wire = ProtobufWire(bytes)
+    while wire.hasMore {
+      let (number, form) = try wire.tag()
+      guard let place = table.slot(number) else {
+        try wire.skip(number, form)
+        continue
+      }
+      let slot = table.slots[place]
+      if !slot.isRepeated {
+        guard !seen[first + place] else {
+          throw TrajpackError(.data, "has its field '\(slot.name)' twice, which is not read")
+        }
+      }
+      seen[first + place] = true
+      try value(slot, form, &wire, row, depth)
+    }
+    for (place, slot) in table.slots.enumerated() where !seen[first + place] && !slot.isRepeated {
+      if !slot.hasPresence {
+        fill(slot, row)
+      } else if table.isInList {
+        absent(slot, row)
+      }
+    }
+    seen.removeLast(table.slots.count)
+  }
+
+  private func mark(_ slot: Slot, _ row: MessageRow) {
+    if slot.field >= 0 { row.values[slot.field].isPresent = true }
+    if case .message(let table) = slot.action {
+      for inner in table.slots { mark(inner, row) }
+    }
+  }
+
+  /// The default of a field that has no presence.
+  private func fill(_ slot: Slot, _ row: MessageRow) {
+    guard slot.field >= 0 else { return }
+    switch slot.action {
+    case .number(let wire):
+      add(slot.field, 0, Self.element(wire) ?? .float64, row)
+    case .label(let labels): label(slot.field, 0, labels, row)
+    case .text: row.add(slot.field, text: UnsafeRawBufferPointer(start: nil, count: 0))
+    case .bytes: row.values[slot.field].isPresent = true
+    case .message, .time, .vector: break
+    }
+  }
+
+  /// Holds the place of a field that an item of a list lacks.
+  private func absent(_ slot: Slot, _ row: MessageRow) {
+    if case .message(let table) = slot.action {
+      for inner in table.slots { absent(inner, row) }
+      return
+    }
+    guard slot.field >= 0 else { return }
+    row.values[slot.field].isPresent = true
+    switch type.fields[slot.field].content {
+    case .number(.float64):
+      for _ in 0..<type.fields[slot.field].elements {
+        row.add(slot.field, bits: Double.nan.bitPattern)
+      }
+    case .number(.float32):
+      for _ in 0..<type.fields[slot.field].elements {
+        add(slot.field, UInt64(Float.nan.bitPattern), .float32, row)
+      }
+    default: row.values[slot.field].isBroken = true
+    }
+  }
+
+  private func add(_ field: Int, _ bits: UInt64, _ type: ElementType, _ row: MessageRow) {
+    withUnsafeBytes(of: bits.littleEndian) {
+      row.add(field, $0.baseAddress.unsafelyUnwrapped, 1, size: type.size, swaps: false)
+    }
+  }
+
+  private func label(
+    _ field: Int, _ number: Int64, _ labels: [Int64: String], _ row: MessageRow
+  ) {
+    var text = labels[number] ?? String(number)
+    text.withUTF8 { row.add(field, text: UnsafeRawBufferPointer($0)) }
+  }
+
+  @inline(__always)
+  private func number(
+    _ field: Int, _ wireType: Int, _ form: UInt8, _ wire: inout ProtobufWire, _ row: MessageRow
+  ) throws(TrajpackError) {
+    switch (wireType, form) {
+    case (1, 1), (6, 1), (16, 1): add(field, try wire.fixed(8), .float64, row)
+    case (2, 5), (7, 5), (15, 5): add(field, try wire.fixed(4), .float32, row)
+    case (3, 0), (4, 0): add(field, try wire.varint(), .int64, row)
+    case (5, 0), (13, 0): add(field, try wire.varint() & 0xFFFF_FFFF, .int32, row)
+    case (8, 0): add(field, try wire.varint() == 0 ? 0 : 1, .bool, row)
+    case (17, 0), (18, 0):
+      let bits = try wire.varint()
+      let value = (bits >> 1) ^ (0 &- (bits & 1))
+      add(field, value, wireType == 17 ? .int32 : .int64, row)
+    default: throw Self.wrongForm(form)
+    }
+  }
+
+  private static func wrongForm(_ form: UInt8) -> TrajpackError {
+    TrajpackError(.data, "has a value of the form \(form) in a field of another type")
+  }
+
+  private func value(
+    _ slot: Slot, _ form: UInt8, _ wire: inout ProtobufWire, _ row: MessageRow, _ depth: Int
+  ) throws(TrajpackError) {
+    switch slot.action {
+    case .number(let type):
+      guard slot.isRepeated, form == 2 else {
+        return try number(slot.field, type, form, &wire, row)
+      }
+      let size = [1: 8, 6: 8, 16: 8, 2: 4, 7: 4, 15: 4][type]
+      let part = try wire.delimited()
+      if let size {
+        guard part.count % size == 0 else {
+          throw TrajpackError(.data, "has a list that ends within a number")
+        }
+        if let base = part.baseAddress {
+          row.add(slot.field, base, part.count / size, size: size, swaps: false)
+        }
+        return
+      }
+      var packed = ProtobufWire(part)
+      while packed.hasMore { try number(slot.field, type, 0, &packed, row) }
+    case .label(let labels):
+      if form == 2, slot.isRepeated {
+        var packed = ProtobufWire(try wire.delimited())
+        while packed.hasMore {
+          label(slot.field, Int64(bitPattern: try packed.varint()), labels, row)
+        }
+        return
+      }
+      guard form == 0 else { throw Self.wrongForm(form) }
+      label(slot.field, Int64(bitPattern: try wire.varint()), labels, row)
+    case .text:
+      guard form == 2 else { throw Self.wrongForm(form) }
+      row.add(slot.field, text: try wire.delimited())
+    case .bytes:
+      guard form == 2 else { throw Self.wrongForm(form) }
+      let part = try wire.delimited()
+      row.values[slot.field].isPresent = true
+      if let base = part.baseAddress {
+        row.add(slot.field, base, part.count, size: 1, swaps: false)
+      }
+    case .message(let table):
+      guard form == 2 else { throw Self.wrongForm(form) }
+      guard depth < 64 else { throw TrajpackError(.data, "nests too deep") }
+      try read(table, try wire.delimited(), row, depth + 1)
+    case .time:
+      guard form == 2 else { throw Self.wrongForm(form) }
+      try time(slot, try wire.delimited(), row)
+    case .vector(let numbers, let type):
+      guard form == 2 else { throw Self.wrongForm(form) }
+      try vector(slot, numbers, type, try wire.delimited(), row)
+    }
+  }
+
+  private func time(
+    _ slot: Slot, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow
+  ) throws(TrajpackError) {
+    var wire = ProtobufWire(bytes)
+    var (seconds, rest) = (Int64(0), Int64(0))
+    while wire.hasMore {
+      let (number, form) = try wire.tag()
+      switch (number, form) {
+      case (1, 0): seconds = Int64(bitPattern: try wire.varint())
+      case (2, 0): rest = Int64(Int32(truncatingIfNeeded: try wire.varint()))
+      default: try wire.skip(number, form)
+      }
+    }
+    let whole = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    let sum = whole.partialValue.addingReportingOverflow(rest)
+    guard !whole.overflow, !sum.overflow else {
+      throw TrajpackError(.data, "has a time of \(seconds) s, which 64 bits of ns do not hold")
+    }
+    row.add(slot.field, bits: UInt64(bitPattern: sum.partialValue))
+  }
+
+  private func vector(
+    _ slot: Slot, _ numbers: [Int], _ type: Int, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow
+  ) throws(TrajpackError) {
+    var wire = ProtobufWire(bytes)
+    var parts: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+    while wire.hasMore {
+      let (number, form) = try wire.tag()
+      guard let place = numbers.firstIndex(of: number) else {
+        try wire.skip(number, form)
+        continue
+      }
+      guard form == (type == 1 ? 1 : 5) else { throw Self.wrongForm(form) }
+      let bits = try wire.fixed(type == 1 ? 8 : 4)
+      switch place {
+      case 0: parts.0 = bits
+      case 1: parts.1 = bits
+      case 2: parts.2 = bits
+      default: parts.3 = bits
+      }
+    }
+    let element: ElementType = type == 1 ? .float64 : .float32
+    add(slot.field, parts.0, element, row)
+    add(slot.field, parts.1, element, row)
+    if numbers.count > 2 { add(slot.field, parts.2, element, row) }
+    if numbers.count > 3 { add(slot.field, parts.3, element, row) }
+  }
+}

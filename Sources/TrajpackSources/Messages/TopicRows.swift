@@ -1,0 +1,346 @@
+import TrajpackFormat
+import TrajpackStore
+import TrajpackVideo
+
+/// Writes messages of a topic as packed rows of the blocks of a stream.
+final class TopicRows {
+  /// What becomes of a field's values in a row.
+  private enum Form {
+    /// As many numbers as a row holds, or none.
+    case numbers(from: ElementType, to: ElementType, count: Int)
+    /// Lists: the first numbers of a row.
+    case list(from: ElementType, to: ElementType, most: Int)
+    /// Numbers of items, each at the place of its name.
+    case named(from: ElementType, to: ElementType, width: Int, key: Int, places: [String: Int])
+    case category([String: Int32])
+    case text
+    case texts
+    case bytes
+    case length(width: Int)
+    /// A packet of a video.
+    case packet
+  }
+
+  private struct Cell {
+    var field: Int
+    var at: UnsafeMutableRawPointer
+    var channel: Int
+    /// Whether the type of the numbers is that of each message.
+    var isDynamic: Bool
+    var form: Form
+  }
+
+  private struct Fixed {
+    var at: UnsafeMutableRawPointer
+    var clock: MessageClock
+  }
+
+  private let schema: Schema
+  private let stream: Int
+  private let blocks: [Int]
+  private let rows: [ByteBuffer]
+  private let empty: [ByteBuffer]
+  private var spools: [RowSpool]
+  private var cells: [[Cell]] = []
+  private var times: [Fixed] = []
+  private let blob = RowSpool()
+  private var lastText: [Int: (bytes: [UInt8], at: Int64)] = [:]
+  private var order: [Int64]?
+  private let clock: MessageClock
+  private let origin: Int64
+  private var timePlace: UnsafeMutableRawPointer?
+  private var time: Int64 = 0
+  private let video: MessageVideo?
+  private var packets = MessageVideoPackets()
+  private var videoPlaces: [String: UnsafeMutableRawPointer] = [:]
+  private(set) var count = 0
+
+  /// Rows of a stream whose times are those of `clock` since `origin`; rows that may come out of order are sorted.
+  init(
+    _ schema: Schema, stream: Int, clock: MessageClock, origin: Int64, isOrdered: Bool,
+    spoolBytes: Int, video: MessageVideo?
+  ) {
+    self.video = schema.streams[stream].attributes["video"]?.bool == true ? video : nil
+    (self.schema, self.stream, self.clock, self.origin) = (schema, stream, clock, origin)
+    blocks = schema.rowBlocks(of: stream)
+    rows = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
+    empty = blocks.map { ByteBuffer(schema.blocks[$0].rowBytes) }
+    spools = blocks.map { _ in RowSpool(limit: spoolBytes) }
+    order = isOrdered ? nil : []
+    for buffer in empty { buffer.bytes.initializeMemory(as: UInt8.self, repeating: 0) }
+    for channel in schema.streams[stream].channels {
+      fillMissing(channel)
+      let at = place(channel, in: rows)
+      switch channel.name {
+      case "time": timePlace = at
+      case "log_time": times.append(Fixed(at: at, clock: .logTime))
+      case "publish_time": times.append(Fixed(at: at, clock: .publishTime))
+      case "pts", "dts", "keyframe": videoPlaces[channel.name] = at
+      default: break
+      }
+    }
+  }
+
+  private func place(_ channel: Channel, in buffers: [ByteBuffer]) -> UnsafeMutableRawPointer {
+    let block = schema.blocks[channel.storage.block]
+    let row = blocks.firstIndex(of: channel.storage.block) ?? 0
+    return buffers[row].bytes.baseAddress.unsafelyUnwrapped
+      + channel.storage.column * block.type.size
+  }
+
+  /// What stands in a row where a message says nothing of a channel.
+  private func fillMissing(_ channel: Channel) {
+    let at = place(channel, in: empty)
+    if channel.type == .bytes { return at.storeBytes(of: Int64(-1).littleEndian, as: Int64.self) }
+    for i in 0..<channel.elements {
+      let to = at + i * channel.type.size
+      switch (channel.missing, channel.type) {
+      case (.nan, .float32): to.storeBytes(of: Float.nan.bitPattern, as: UInt32.self)
+      case (.nan, .float64): to.storeBytes(of: Double.nan.bitPattern, as: UInt64.self)
+      case (.sentinel, .int8): to.storeBytes(of: Int8.min, as: Int8.self)
+      case (.sentinel, .int16): to.storeBytes(of: Int16.min, as: Int16.self)
+      case (.sentinel, .int32): to.storeBytes(of: Int32.min, as: Int32.self)
+      case (.sentinel, .int64): to.storeBytes(of: Int64.min, as: Int64.self)
+      default: break
+      }
+    }
+  }
+
+  /// Takes a decoder whose messages come: its number, for ``append(_:_:decoder:stamp:)``.
+  func add() -> Int {
+    cells.append([])
+    return cells.count - 1
+  }
+
+  /// Finds the places of the fields of a decoder's type.
+  func update(_ decoder: Int, _ type: MessageType) {
+    cells[decoder] = type.fields.indices.flatMap { cells($0, type) }
+  }
+
+  private func cells(_ number: Int, _ type: MessageType) -> [Cell] {
+    let field = type.fields[number]
+    let laid = schema.streams[stream]
+    let name =
+      video != nil && field.path == MessageVideo.field
+      ? MessageVideo.packet : TopicLayout.channelName(field.path, isVideo: video != nil)
+    guard let i = laid.channel(named: name) else { return [] }
+    let channel = laid.channels[i]
+    func cell(_ form: Form, _ i: Int) -> Cell {
+      Cell(
+        field: number, at: place(laid.channels[i], in: rows), channel: i,
+        isDynamic: field.isDynamic, form: form)
+    }
+    switch field.content {
+    case .unknown:
+      // Lists that were empty so far.
+      if channel.type == .bytes { return [cell(channel.kind == .text ? .texts : .bytes, i)] }
+      guard let name = channel.convention(TopicLayout.lengths), let j = laid.channel(named: name)
+      else { return [] }
+      return [cell(.length(width: 1), j)]
+    case .text:
+      if channel.type == .bytes {
+        return [cell(field.isList || !field.shape.isEmpty ? .texts : .text, i)]
+      }
+      let categories = channel.categories ?? []
+      return [
+        cell(
+          .category(
+            Dictionary(
+              categories.enumerated().map { ($1, Int32($0)) }, uniquingKeysWith: { a, _ in a })), i)
+      ]
+    case .number(let from):
+      if video != nil, field.path == MessageVideo.field { return [cell(.packet, i)] }
+      if channel.type == .bytes { return [cell(.bytes, i)] }
+      if let names = channel.conventions.first(where: { $0.name == TopicLayout.names })?.value
+        .array,
+        let key = type.fields.firstIndex(where: { $0.isKey && $0.group == field.group })
+      {
+        let places = names.enumerated().map { ($1.string ?? "", $0) }
+        return [
+          cell(
+            .named(
+              from: from, to: channel.type, width: field.elements, key: key,
+              places: Dictionary(places, uniquingKeysWith: { a, _ in a })), i)
+        ]
+      }
+      if let name = channel.convention(TopicLayout.lengths), let j = laid.channel(named: name) {
+        return [
+          cell(.list(from: from, to: channel.type, most: channel.elements), i),
+          cell(.length(width: field.elements), j),
+        ]
+      }
+      if from == .uint8, channel.type != .uint8, field.isList, channel.missing == .never {
+        // Pictures: the same bytes as wider elements.
+        return [
+          cell(.numbers(from: .uint8, to: .uint8, count: channel.elements * channel.type.size), i)
+        ]
+      }
+      return [cell(.numbers(from: from, to: channel.type, count: channel.elements), i)]
+    }
+  }
+
+  private static let changed = TrajpackError(
+    .data, "the file has changed while it was converted; run again")
+
+  /// Adds the row of a message.
+  func append(
+    _ message: MessageRecord, _ row: MessageRow, decoder: Int, stamp: Int?
+  ) throws(TrajpackError) {
+    for (to, from) in zip(rows, empty) { to.bytes.copyMemory(from: .init(from.bytes)) }
+    let time: Int64
+    switch clock {
+    case .logTime: time = message.logTime
+    case .publishTime: time = message.publishTime
+    case .stamp:
+      guard let stamp, row.values[stamp].items == 1 else { throw Self.changed }
+      time = row.values[stamp].data.bytes.loadUnaligned(as: Int64.self)
+    }
+    let since = time.subtractingReportingOverflow(origin)
+    guard !since.overflow else {
+      throw TrajpackError(
+        .data, "a message has the time \(time) ns, which is too far off the others")
+    }
+    self.time = since.partialValue
+    timePlace?.storeBytes(of: since.partialValue.littleEndian, as: Int64.self)
+    for fixed in times {
+      let own = fixed.clock == .logTime ? message.logTime : message.publishTime
+      fixed.at.storeBytes(of: own.littleEndian, as: Int64.self)
+    }
+    for cell in cells[decoder] where row.values[cell.field].isPresent { try store(cell, row) }
+    for (spool, row) in zip(spools, rows) { try spool.append(UnsafeRawBufferPointer(row.bytes)) }
+    order?.append(since.partialValue)
+    count += 1
+  }
+
+  private func type(_ from: ElementType, _ values: MessageRow.Values) -> ElementType {
+    from == .bool ? from : values.type
+  }
+
+  private func store(_ cell: Cell, _ row: MessageRow) throws(TrajpackError) {
+    let values = row.values[cell.field]
+    let bytes = values.data.bytes
+    switch cell.form {
+    case .numbers(let from, let to, let count):
+      if values.items == 0 { return }
+      guard values.items == count else { throw Self.changed }
+      Self.copy(bytes, 0, count, cell.isDynamic ? type(from, values) : from, to, cell.at)
+    case .list(let from, let to, let most):
+      guard values.items <= most else { throw Self.changed }
+      Self.copy(
+        bytes, 0, values.items, cell.isDynamic ? type(from, values) : from, to, cell.at)
+    case .named(let from, let to, let width, let key, let places):
+      if values.items == 0 { return }
+      var item = 0
+      guard values.items == row.values[key].items * width else { throw Self.changed }
+      try row.values[key].texts { (text) throws(TrajpackError) in
+        guard let place = places[String(decoding: text, as: UTF8.self)] else { throw Self.changed }
+        Self.copy(
+          bytes, item * width, width, cell.isDynamic ? type(from, values) : from, to,
+          cell.at + place * width * to.size)
+        item += 1
+      }
+    case .category(let codes):
+      guard values.items == 1, let code = codes[String(decoding: bytes, as: UTF8.self)] else {
+        throw Self.changed
+      }
+      cell.at.storeBytes(of: code.littleEndian, as: Int32.self)
+    case .text: try point(cell, to: bytes, keeps: true)
+    case .bytes: try point(cell, to: bytes, keeps: false)
+    case .packet:
+      guard let video else { throw Self.changed }
+      let isKey = AnnexBVideo.isKeyframe(bytes, codec: video.stream.codec)
+      packets.add(bytes, at: Int64(blob.count), time: time, isKey: isKey)
+      try point(cell, to: bytes, keeps: false)
+      for name in ["pts", "dts"] {
+        videoPlaces[name]?.storeBytes(of: time.littleEndian, as: Int64.self)
+      }
+      videoPlaces["keyframe"]?.storeBytes(of: isKey ? 1 : 0, as: UInt8.self)
+    case .texts:
+      var list: [JSONValue] = []
+      try values.texts { (text) throws(TrajpackError) in
+        list.append(.string(String(decoding: text, as: UTF8.self)))
+      }
+      try Array(JSONValue.array(list).text().utf8).withUnsafeBytesThrowing {
+        (text) throws(TrajpackError) in try point(cell, to: text, keeps: true)
+      }
+    case .length(let width):
+      cell.at.storeBytes(of: Int32(values.items / max(width, 1)).littleEndian, as: Int32.self)
+    }
+  }
+
+  /// Has a row point to bytes; a text that the row before has, too, is stored once.
+  private func point(
+    _ cell: Cell, to bytes: UnsafeRawBufferPointer, keeps: Bool
+  ) throws(TrajpackError) {
+    var at = Int64(blob.count)
+    if keeps, let last = lastText[cell.channel], last.bytes.elementsEqual(bytes) {
+      at = last.at
+    } else {
+      try blob.append(bytes)
+      if keeps, bytes.count <= 4096 { lastText[cell.channel] = (Array(bytes), at) }
+    }
+    cell.at.storeBytes(of: at.littleEndian, as: Int64.self)
+    cell.at.storeBytes(of: Int64(bytes.count).littleEndian, toByteOffset: 8, as: Int64.self)
+  }
+
+  /// Copies numbers, as those of a type that holds them.
+  @inline(__always)
+  private static func copy(
+    _ bytes: UnsafeRawBufferPointer, _ first: Int, _ count: Int, _ from: ElementType,
+    _ to: ElementType, _ at: UnsafeMutableRawPointer
+  ) {
+    guard count > 0 else { return }
+    let base = bytes.baseAddress.unsafelyUnwrapped + first * from.size
+    if from == to { return at.copyMemory(from: base, byteCount: count * to.size) }
+    for i in 0..<count {
+      let out = at + i * to.size
+      switch (ArraySet.number(bytes, first + i, from), to) {
+      case (.whole(let n), .float64):
+        out.storeBytes(of: Double(n).bitPattern.littleEndian, as: UInt64.self)
+      case (.whole(let n), .float32):
+        out.storeBytes(of: Float(n).bitPattern.littleEndian, as: UInt32.self)
+      case (.double(let x), .float32):
+        out.storeBytes(of: Float(x).bitPattern.littleEndian, as: UInt32.self)
+      case (.double(let x), _): out.storeBytes(of: x.bitPattern.littleEndian, as: UInt64.self)
+      case (.whole(let n), _):
+        switch to.size {
+        case 1: out.storeBytes(of: UInt8(truncatingIfNeeded: n), as: UInt8.self)
+        case 2: out.storeBytes(of: UInt16(truncatingIfNeeded: n).littleEndian, as: UInt16.self)
+        case 4: out.storeBytes(of: UInt32(truncatingIfNeeded: n).littleEndian, as: UInt32.self)
+        default: out.storeBytes(of: UInt64(truncatingIfNeeded: n).littleEndian, as: UInt64.self)
+        }
+      }
+    }
+  }
+
+  /// The rows as a track, in the order of their times.
+  func track(metadata: JSONValue) throws(TrajpackError) -> TrackDraft {
+    var members = metadata.members ?? []
+    if let video {
+      let name = schema.streams[stream].name
+      members += try packets.members(video, file: "\(name).\(video.ending)")
+    }
+    if let order, zip(order, order.dropFirst()).contains(where: { $0 > $1 }) {
+      // Rows of one time stay in the order in which they came.
+      let places = order.indices.sorted { (order[$0], $0) < (order[$1], $1) }
+      for i in spools.indices { spools[i] = try sorted(spools[i], rows[i], places) }
+    }
+    order = nil
+    guard let tick = Rational(1, 1_000_000_000) else { throw Self.changed }
+    return TrackDraft(
+      stream: stream, clock: .ticks(tick), count: count, metadata: .object(members),
+      rows: spools.map { .init($0) },
+      bytes: schema.streams[stream].blob == nil ? nil : .spool(blob, 0..<blob.count))
+  }
+
+  private func sorted(
+    _ spool: RowSpool, _ row: ByteBuffer, _ places: [Int]
+  ) throws(TrajpackError) -> RowSpool {
+    let out = RowSpool()
+    for place in places {
+      try spool.read(at: place * row.bytes.count, into: row.bytes)
+      try out.append(UnsafeRawBufferPointer(row.bytes))
+    }
+    return out
+  }
+}
