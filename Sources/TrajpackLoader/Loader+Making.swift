@@ -78,6 +78,7 @@ extension Loader {
         splits: lookup?.names ?? [],
         kinds: Set(views.joined().flatMap(\.shard.schema.entityKinds)).sorted()))
     try layout.follow(frames, options)
+    try layout.checkDepth(schemas.distinct, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }

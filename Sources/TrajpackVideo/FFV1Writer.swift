@@ -12,8 +12,7 @@ public final class FFV1Writer {
   #if Video
     private let descriptor: Int32
     private var codec: UnsafeMutablePointer<AVCodecContext>?
-    private var format: UnsafeMutablePointer<AVFormatContext>?
-    private var io: UnsafeMutablePointer<AVIOContext>?
+    private var file: MuxerFile?
     private var picture: UnsafeMutablePointer<AVFrame>?
     private var packet: UnsafeMutablePointer<AVPacket>?
     private let timeBase: AVRational
@@ -102,8 +101,7 @@ public final class FFV1Writer {
     #if Video
       try Self.check(avcodec_send_frame(codec, nil), "the last picture")
       try drain()
-      try Self.check(av_write_trailer(format), "the end of the file")
-      avio_flush(io)
+      try Self.check(file?.finish() ?? 0, "the end of the file")
     #endif
   }
 
@@ -112,44 +110,12 @@ public final class FFV1Writer {
       avcodec_free_context(&codec)
       av_frame_free(&picture)
       av_packet_free(&packet)
-      avformat_free_context(format)
-      if let io { av_free(io.pointee.buffer) }
-      avio_context_free(&io)
     }
 
     private func beginFile() throws(TrajpackError) {
-      try Self.check(
-        avformat_alloc_output_context2(&format, nil, "matroska", nil), "a Matroska file")
-      let bytes: Int32 = 64 << 10
-      guard let buffer = av_malloc(Int(bytes)) else { throw .noMemory }
-      io = avio_alloc_context(
-        buffer.assumingMemoryBound(to: UInt8.self), bytes, 1,
-        UnsafeMutableRawPointer(bitPattern: Int(descriptor) + 1), nil,
-        { context, bytes, count in
-          var done = 0
-          while done < Int(count), let bytes {
-            let written = write(
-              Int32(Int(bitPattern: context) - 1), bytes + done, Int(count) - done)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { return -errno }
-            done += written
-          }
-          return count
-        },
-        { context, offset, origin in
-          let descriptor = Int32(Int(bitPattern: context) - 1)
-          if origin & AVSEEK_SIZE != 0 {
-            var facts = stat()
-            return fstat(descriptor, &facts) == 0 ? Int64(facts.st_size) : -1
-          }
-          return Int64(lseek(descriptor, off_t(offset), origin & ~Int32(AVSEEK_FORCE)))
-        })
-      guard let format, let io, let stream = avformat_new_stream(format, nil) else {
-        av_free(buffer)
-        throw .noMemory
-      }
-      format.pointee.pb = io
-      format.pointee.flags |= AVFMT_FLAG_BITEXACT | AVFMT_FLAG_CUSTOM_IO
+      let file = try MuxerFile(descriptor, "matroska")
+      self.file = file
+      let (format, stream) = try (file.context, file.addStream())
       stream.pointee.time_base = timeBase
       if isConstant {
         stream.pointee.avg_frame_rate = AVRational(num: timeBase.den, den: timeBase.num)
@@ -197,7 +163,7 @@ public final class FFV1Writer {
     }
 
     private func drain() throws(TrajpackError) {
-      guard let codec, let packet, let format else { return }
+      guard let codec, let packet, let format = try file?.context else { return }
       while true {
         let code = avcodec_receive_packet(codec, packet)
         if code == tpv_error_again() || code == tpv_error_eof() { return }

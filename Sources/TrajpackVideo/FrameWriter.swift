@@ -70,10 +70,15 @@
       guard facts.flags & UInt64(kinds) == 0, first.plane == 0, first.offset == 0, first.shift == 0,
         first.step == bytes, output == .gray8 ? first.depth == 8 : (9...16).contains(first.depth)
       else {
+        let isGray =
+          facts.flags & UInt64(kinds) == 0 && first.plane == 0 && first.offset == 0
+          && first.shift == 0 && first.depth <= 16
         throw TrajpackError(
           .usage,
           "a video of the pixel format '\(name)' has no plane of brightness of \(output == .gray8 ? "8" : "9 to 16") "
-            + "bits, so it gives no '\(output.rawValue)': ask for 'rgb24' or 'native'")
+            + "bits, so it gives no '\(output.rawValue)': ask for '"
+            + (isGray && first.depth == 8
+              ? "gray8" : isGray && first.depth > 8 ? "gray16" : "rgb24") + "'")
       }
       return facts.flags & UInt64(AV_PIX_FMT_FLAG_BE) != 0
     }

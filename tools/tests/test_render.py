@@ -136,7 +136,7 @@ def test_without_ffmpeg_there_is_no_mp4(trajpack, ww, tmp_path):
     broken.chmod(0o755)
     done = run(trajpack, "render", ww, "000002", "-o", tmp_path / "f.mp4", "--frames", "0:20", code=3,
                env={**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"})
-    assert "could not encode the film: no such encoder" in done.stderr
+    assert "could not encode the video: no such encoder" in done.stderr
     assert sorted(p.name for p in tmp_path.iterdir()) == ["f.gif", "ffmpeg"]
 
 

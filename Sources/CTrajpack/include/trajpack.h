@@ -167,6 +167,8 @@ int32_t tp_dataset_set_media(tp_dataset *dataset, const char *folder, int32_t al
 // `options` is the JSON of an object, or null: "format": "rgb24" | "gray8" | "gray16" | "native" (the decoder's planes one
 // after the other); by default gray where the video has nothing but brightness. "size": [height, width]; gray takes the
 // nearest sample, colours a triangle filter. "crop": [top, left, height, width], which is scaled. "layout": "THWC" | "TCHW".
+// "depth": distances, float32, NaN where there is none, in this unit ("m"), or of an encoding (schemas/archive-format.md,
+// section 9) where the dataset does not say what samples mean.
 int32_t tp_dataset_describe_frames(const tp_dataset *dataset, int64_t track, const char *options,
                                    char **json, tp_error *error);
 // Decodes frames of a track, by their rows, in any order and with repetitions, one after the other into `memory`.
@@ -238,6 +240,9 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //                end in 2, follow what is done to the pictures; default: the video, where all are cut and scaled alike
 //   "pixels"     "rgb24" | "gray8" | "gray16", or {pattern: ..}; default: gray where a video has nothing but brightness
 //   "layout"     "THWC" (default) | "TCHW", or {pattern: ..}: how colours of frames lie
+//   "depth"      depth (frames and channels of it) as distances in this unit, float32, NaN and not observed where there is
+//                none: "m", or an encoding where the dataset says none: {"encoding": "linear", "scale": 0.001, "units":
+//                "m", "invalid": [0]}, or {pattern: either}
 //   "time"       true: times of the rows of each stream, float64
 //   "meta"       true: which window it is, [B] each: "meta:dataset", "meta:episode", "meta:window", "meta:row"
 //                (of its start), int64; "meta:time" (of its start), float64; "meta:split", int32, a code of its

@@ -82,6 +82,7 @@ struct Convert: Command {
           "Stop at the first recording whose files are at fault, or leave such recordings out and exit with 1."
       ),
     ]
+    parameters += WriteOptions.depths.map { $0.lifted(\.writing) }
     parameters += WriteOptions.work.map { $0.lifted(\.writing) }
     parameters += [
       .option(

@@ -125,6 +125,9 @@ struct Evaluate: Command {
         "--classes", to: \.request.classes, value: "FILE", completes: .files,
         help: "The classes of actions, for action.segments."),
       .option(
+        "--media", to: \.request.media, value: "DIR", completes: .folders,
+        help: "The folder in which the folder that was converted lies, for linked videos of depth."),
+      .option(
         "--format", "-f", to: \.format, value: "FORMAT",
         help: "How the report is written; by default as --output ends, or text."),
       .option(

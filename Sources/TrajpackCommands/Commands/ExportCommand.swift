@@ -18,6 +18,11 @@ struct ExportCommand: Command {
     [
       ("trajpack export ww back --to wildworld", "Give back WildWorld samples."),
       ("trajpack export ww one --to npz --episode 000002", "One recording as numpy arrays."),
+      (
+        "trajpack export ww films --to mp4 --stream rgb --frames 30:90",
+        "Frames 30 to 89 of each recording, without encoding them anew."
+      ),
+      ("trajpack export ww pictures --to png --stream depth -e 000002", "Each frame as a PNG."),
       ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
       ("trajpack export robot hub --to lerobot", "A LeRobot dataset, videos as they are."),
     ]
@@ -48,6 +53,11 @@ struct ExportCommand: Command {
         "--where", to: \.conditions, value: "CONDITION",
         help: "Only recordings of which this holds: NAME=VALUE, NAME>=NUMBER or NAME<=NUMBER."),
       .option(
+        "--stream", to: \.streams, value: "NAME", help: "Only this video, of --to mp4 or png."),
+      .option(
+        "--frames", to: \.frames, value: "A:B",
+        help: "Only these frames, counted from 0, of --to mp4 or png."),
+      .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
       .option(
@@ -69,6 +79,8 @@ struct ExportCommand: Command {
   var media: String?
   var rate: String?
   var clips: String?
+  var streams: [String] = []
+  var frames: String?
   var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -90,6 +102,7 @@ struct ExportCommand: Command {
         .usage,
         "--split chooses rows of recordings and --clips clips of them: leave one of them out")
     }
+    try checkVideos()
     if let parts = try cutSplits() { return try export(parts, console) }
     try chooseSplits()
     guard rate == nil || to == "lerobot" else {
@@ -113,7 +126,7 @@ struct ExportCommand: Command {
       console.warn("stopped; nothing was written")
       return
     }
-    guard !importer.videos.isEmpty else { return }
+    guard !importer.videos.isEmpty, !hasFrames else { return }
     console.print(
       "\(list(importer.videos, "and")): "
         + (to == "wildworld"
@@ -126,6 +139,12 @@ struct ExportCommand: Command {
     case "lerobot": try exportLeRobot(opened, console)
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
+    case "mp4", "png":
+      try export(
+        FramesExporter(
+          opened.path, to == "mp4" ? .mp4 : .png, streams: streams,
+          frames: try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) },
+          media: media), opened, console)
     case "csv":
       try export(CSVExporter(mediaFolder: media, escapesFormulas: escapesFormulas), opened, console)
     default:
@@ -133,6 +152,19 @@ struct ExportCommand: Command {
         .usage, "name the format with --to: \(list(FormatRegistry.writable, "or"))")
     }
   }
+
+  /// - Throws: A usage error where options of videos are given for another format, or say two things.
+  private func checkVideos() throws(TrajpackError) {
+    guard to == "mp4" || to == "png" || (streams.isEmpty && frames == nil) else {
+      throw TrajpackError(.usage, "--stream and --frames are for --to mp4 and --to png")
+    }
+    guard frames == nil || (clips == nil && splits.isEmpty) else {
+      throw TrajpackError(
+        .usage, "--frames chooses frames, and --clips and --split do, too: give one of them")
+    }
+  }
+
+  private var hasFrames: Bool { to == "mp4" || to == "png" }
 
   /// The parts of recordings in the splits that were named, where a scheme cuts recordings; else `nil`.
   private func cutSplits() throws(TrajpackError) -> SplitImporter? {
@@ -168,7 +200,7 @@ struct ExportCommand: Command {
     console.print(
       "rows of the split scheme '\(parts.scheme.printable)' only; which part of its recording each is stands in its "
         + "metadata ('part')")
-    guard !parts.videos.isEmpty else { return }
+    guard !parts.videos.isEmpty, !hasFrames else { return }
     console.print(
       "\(list(parts.videos, "and")): "
         + (to == "wildworld"

@@ -7,7 +7,7 @@ enum FormatRegistry {
   static let formats: [FormatDescription] =
     [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
     + [
-      NPZExporter.format, CSVExporter.format,
+      NPZExporter.format, CSVExporter.format, FramesExporter.format, FramesExporter.pictures,
     ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }

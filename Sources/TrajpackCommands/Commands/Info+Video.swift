@@ -15,7 +15,7 @@ extension Info {
       let metadata = JSONReader(
         try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
         at: "metadata of '\(track.stream.name)'")
-      let keys = try keyframes(track)
+      let (keys, cost) = try groups(track)
       let size = "\(try metadata.integer("width")) × \(try metadata.integer("height"))"
       let pixels = try metadata.optionalText("pixel_format") ?? ""
       let bytes = Human.bytes(try metadata.integer("bytes"))
@@ -28,10 +28,18 @@ extension Info {
           + (isChunked
             ? "each by itself"
             : keys > 0
-              ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys)))"
+              ? "a keyframe every \(Human.figure(Double(track.count) / Double(keys))), "
+                + "a random frame decodes \(Human.figure(cost)) on average"
               : "no keyframe")
           + ", \(bytes) \(isLinked ? "linked" : isChunked ? "before compression" : "embedded")"
+          + (track.stream.channel(named: "frame_crc32c") == nil
+            ? "" : ", checksums of frames")
           + (rotation.map { ", rotation by \(Human.figure($0))° not applied" } ?? "")).printable)
+      if let depth = try track.stream.depthEncoding() {
+        lines.append("  depth: \(depth.sentence)".printable)
+      } else if track.stream.isDepth {
+        lines.append("  depth: what its samples mean is not known ('transcode --depth' says it)")
+      }
       if let said = remark(track.track, track.stream, metadata.value) {
         lines.append("  \(said)".printable)
       }
@@ -89,14 +97,24 @@ extension Info {
     }
   }
 
-  /// Frames at which decoding may begin.
-  private static func keyframes(_ track: TrackReader) throws(TrajpackError) -> Int {
-    guard let channel = track.stream.channel(named: "keyframe") else { return 0 }
-    var count = 0
+  /// Frames at which decoding may begin, and how many frames are decoded for one on average: those from the keyframe
+  /// before it on.
+  private static func groups(_ track: TrackReader) throws(TrajpackError) -> (
+    keys: Int, cost: Double
+  ) {
+    guard let channel = track.stream.channel(named: "keyframe") else { return (0, 0) }
+    var (keys, sum, length) = (0, 0.0, 0.0)
     try track.forEachRun { (rows) throws(TrajpackError) in
       let values = try track.read(channel: channel, rows: rows)
-      count += (0..<rows.count).count { values.value($0, 0) == .int(1) }
+      for row in 0..<rows.count {
+        if values.value(row, 0) == .int(1) {
+          keys += 1
+          length = 0
+        }
+        length += 1
+        sum += length
+      }
     }
-    return count
+    return (keys, sum / Double(max(track.count, 1)))
   }
 }

@@ -143,15 +143,6 @@ struct RenderCommand: Command {
   }
 
   private func range() throws(TrajpackError) -> Range<Int>? {
-    guard let frames else { return nil }
-    let parts = frames.split(separator: ":", omittingEmptySubsequences: false).map { Int($0) }
-    if parts.count == 1, let one = parts[0], one >= 0, one < Int(Int32.max) { return one..<one + 1 }
-    guard parts.count == 2, let first = parts[0], let end = parts[1], first >= 0, end > first,
-      end <= Int(Int32.max)
-    else {
-      throw TrajpackError(
-        .usage, "--frames '\(frames)': give A:B with A below B, counted from 0, or one number")
-    }
-    return first..<end
+    try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) }
   }
 }

@@ -25,6 +25,8 @@ struct Transcode: Command {
     What is lossless is proved while it runs: every frame is decoded from the new form and compared with the source's. \
     Before it starts it prints the size and the cost of a random window of 16 frames of both, measured on a sample. H.264 and \
     HEVC are encoded by the machine's program 'ffmpeg'.
+
+    --depth says what samples of depth mean, with or without another form.
     """
   static var examples: [Example] {
     [
@@ -50,10 +52,11 @@ struct Transcode: Command {
         help: "The folder in which the folder that was converted lies, for linked videos."),
       .flag(
         "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-    ] + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
-      .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
-      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-    ]
+    ] + WriteOptions.depths.map { $0.lifted(\.writing) }
+      + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
+        .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
+        .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+      ]
   }
   var source = ""
   var destination = ""
@@ -115,12 +118,14 @@ struct Transcode: Command {
       "\(destination): \(Human.count(outcome.episodes, "episodes")), \(Human.bytes(outcome.bytes))"
         + (before.map { " from \(Human.bytes($0))" } ?? "") + ", "
         + Human.count(outcome.shards.count, "shards"))
-    console.note("every frame of what is lossless was decoded and compared")
+    if !targets.isEmpty {
+      console.note("every frame of what is lossless was decoded and compared")
+    }
   }
 
   /// A target for each stream.
   private func pairs() throws(TrajpackError) -> [String: VideoTarget] {
-    guard !streams.isEmpty, streams.count == targets.count else {
+    guard !streams.isEmpty || !writing.depth.isEmpty, streams.count == targets.count else {
       throw TrajpackError(
         .usage,
         "give a --to for each --stream, as --stream depth --to chunks: there are \(streams.count) and \(targets.count)"

@@ -23,6 +23,17 @@ struct WriteOptions: ArgumentSet {
     ]
   }
 
+  /// What samples of depth mean.
+  static var depths: [Parameter<Self>] {
+    [
+      .option(
+        "--depth", to: \.depth, value: "STREAM=ENCODING",
+        help:
+          "What the samples of a video or channel of depth mean: depth=linear:scale=0.001,units=m,invalid=0; also inverse, log, near= and far= instead of scale= and offset=, measured=axis or ray. May be given again."
+      )
+    ]
+  }
+
   /// How the work is done.
   static var work: [Parameter<Self>] {
     [
@@ -50,6 +61,7 @@ struct WriteOptions: ArgumentSet {
   var codec = CodecChoice.lz4
   var level: Int?
   var chunkRows: Int?
+  var depth: [String] = []
   var jobs: Int?
   var shardSize = ByteSize(512 << 20)
   var resume = false
@@ -82,6 +94,7 @@ struct WriteOptions: ArgumentSet {
     guard shardSize.bytes > 0 else {
       throw TrajpackError(.usage, "--shard-size: 0 bytes hold no episode; give a size like 512MiB")
     }
+    options.depth = try DepthMeaning(depth)
     options.jobs = jobs ?? WorkerPool.processors
     options.shardBytes = shardSize.bytes
     options.resume = resume

@@ -136,7 +136,7 @@ final class RowConverter {
     }
     let count = selected.channel.elements
     if b == nil, finish.stored == selected.type, finish.decimals == nil, !finish.stored.isFloat,
-      selected.following == nil
+      selected.following == nil, finish.depth == nil
     {
       // Whole numbers stay exact: only what is missing is written anew.
       out.copyMemory(from: a, byteCount: selected.rowBytes)
@@ -157,6 +157,7 @@ final class RowConverter {
           Blending.blend(x, y, rest, count: count, selected.blend)
         }
       }
+      finish.depth?.apply(x, count: count)
       if let following = selected.following {
         follow(following, x, count: count, window, plan)
       }
@@ -202,11 +203,12 @@ final class RowConverter {
       type: finish.stored, decimals: finish.decimals, missing: finish.missing)
     high.withUnsafeMutableBufferPointer { buffer in
       guard let x = buffer.baseAddress else { return }
-      if finish.missing == .never {
+      if finish.missing == .never, finish.depth == nil {
         if !joins { memset(out, 1, count) }
         return
       }
       reading.doubles(from, count: count, stride: finish.stored.size, into: x)
+      finish.depth?.apply(x, count: count)
       for i in 0..<count {
         let isObserved = !x[i].isNaN && (!joins || out.load(fromByteOffset: i, as: UInt8.self) != 0)
         out.storeBytes(of: isObserved ? 1 : 0, toByteOffset: i, as: UInt8.self)

@@ -106,6 +106,7 @@ extension LoaderOptions {
     case "pixels_of":
       guard option.value.members != nil else { throw option.wrong("an object of patterns") }
       pixelsOf = try option.rules { (o) throws(TrajpackError) in try o.text() }
+    case "depth": depth = try option.depths()
     case "frame_cache": frameCache = try option.integer(0...1 << 50)
     case "values": values = try option.texts()
     default: try setOrder(name, option)
@@ -199,7 +200,7 @@ extension LoaderOptions {
     "normalize_split", "features",
     "fill",
     "masks", "time", "meta", "size", "pixels", "layout", "crop", "flip", "flip_world",
-    "pixels_of", "frame_cache", "values", "clips", "split",
+    "pixels_of", "depth", "frame_cache", "values", "clips", "split",
     "scheme", "fold", "episodes", "where", "windows_where",
     "window_weights", "cache_dir", "shuffle", "block_windows", "block_count",
     "seed",

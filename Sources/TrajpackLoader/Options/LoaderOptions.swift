@@ -111,6 +111,8 @@ public struct LoaderOptions: Sendable {
   var flipWorld = Rules<[Double]>()
   var pixelsOf = Rules<String>()
   var frameCache: Int?
+  /// Depth as distances.
+  var depth = Rules<DepthRequest>()
   /// Values of recordings that batches carry.
   var values: [String] = []
 

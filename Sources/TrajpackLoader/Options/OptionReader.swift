@@ -199,6 +199,16 @@ struct OptionReader {
     return rules
   }
 
+  /// How depth is wanted: for all depth, or an object by pattern. An encoding is an object that names it.
+  func depths() throws(TrajpackError) -> Rules<DepthRequest> {
+    if value["encoding"] != nil {
+      var rules = Rules<DepthRequest>()
+      rules.otherwise = try DepthRequest(name, value)
+      return rules
+    }
+    return try rules { (o) throws(TrajpackError) in try DepthRequest(o.name, o.value) }
+  }
+
   func condition(_ member: JSONValue.Member) throws(TrajpackError) -> LoaderOptions.Condition {
     switch member.value {
     case .array(let values): return .oneOf(values)

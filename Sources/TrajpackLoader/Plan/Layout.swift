@@ -84,7 +84,8 @@ struct Layout: Sendable {
           "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
             + "cut off: give it a float type, or leave it out of 'normalize'")
       }
-      if !item.isFrames { try channel.setFill(options.fill) }
+      try channel.setDepth(options, isFeature: feature != nil)
+      if !item.isFrames || channel.depth != nil { try channel.setFill(options.fill) }
       channel.blend = Self.blend(item.channel, as: channel.type, align)
       if item.isFrames { channel.blend = align == .asof ? .asOf : .nearest }
       channel.group = try group(

@@ -73,6 +73,8 @@ struct SelectedChannel: Sendable {
   var isLeftRaw = false
   /// Whether its rows are decoded frames of a video.
   var isFrames = false
+  /// What its numbers are asked for as, where it is depth.
+  var depth: DepthRequest?
   /// What becomes of its values when pictures are cut, scaled or mirrored.
   var following: FrameFollowing?
 

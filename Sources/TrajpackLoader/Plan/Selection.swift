@@ -85,6 +85,7 @@ struct Selection {
       ("max_staleness", options.staleness.rules.map(\.pattern)),
       ("fill", options.fill.rules.map(\.pattern)),
       ("normalize", options.normalize.rules.map(\.pattern)),
+      ("depth", options.depth.rules.map(\.pattern)),
     ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
       for pattern in rules { try Self.check(pattern, name, items) }
     }

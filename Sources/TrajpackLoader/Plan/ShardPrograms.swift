@@ -51,6 +51,8 @@ struct ChannelConversion {
   /// Whether the staged bytes are the values themselves.
   var isPlain: Bool
   var missing: Channel.Missing
+  /// How its numbers become distances.
+  var depth: DepthConversion?
 }
 
 /// How the channels of one group that lie in one ``StreamRead`` are read from shards of one schema.
@@ -113,6 +115,7 @@ final class GroupProgram: @unchecked Sendable {
       let isPlain =
         block.type == selected.type && channel.storage.decimals == nil && selected.scale.isEmpty
         && (selected.fill == nil || channel.missing == .never) && selected.following == nil
+        && selected.depth == nil
       let width = channel.elements * block.type.size
       let copy = ColumnCopy(
         source: source, column: channel.storage.column * block.type.size, width: width,
@@ -127,6 +130,8 @@ final class GroupProgram: @unchecked Sendable {
       var finish = ChannelConversion(
         channel: i, stored: block.type, decimals: channel.storage.decimals, staging: stagedRow,
         isPlain: isPlain, missing: channel.missing)
+      // What cannot be converted was refused when the loader was made.
+      finish.depth = selected.depth.flatMap { try? DepthConversion($0, channel, selected.path) }
       staged.append(staging(at: stagedRow))
       stagedFinishes.append(finish)
       stagedRow += width

@@ -1,3 +1,4 @@
+import CPlatform
 import CVideoTable
 import TrajpackFormat
 import TrajpackStore
@@ -10,6 +11,8 @@ struct FrameSetup: Sendable {
   var outputs: [Int: tpv_output]
   /// What is cut out of the frames of each channel.
   var crops: [Int: FrameCrop?]
+  /// What the frames of a channel are asked for as, where they are depth, and bytes of their samples.
+  var depths: [Int: (request: DepthRequest, sampleBytes: Int)] = [:]
   /// How likely a window is mirrored.
   var flip: Double
   var seed: UInt64
@@ -30,6 +33,9 @@ struct FrameSetup: Sendable {
     (flip, seed) = (options.flip, options.seed)
     for (number, channel) in layout.channels.enumerated() where channel.isFrames {
       outputs[number] = selection.streams[channel.stream]?.output
+      if let stream = selection.streams[channel.stream], let request = stream.depth {
+        depths[number] = (request, stream.sampleBytes)
+      }
       crops[number] = FrameCrop(
         options.crop.value(stream: channel.stream, channel: channel.channel.name))
     }
@@ -105,6 +111,27 @@ extension Planner {
   }
 }
 
+/// A decoded frame that is to become distances.
+private struct FrameDepth {
+  var request: DepthRequest
+  var sampleBytes: Int
+  var count: Int
+  var fill: Double?
+  var samples: UnsafeMutableRawPointer
+  var observed: UnsafeMutableRawPointer?
+
+  func finish(_ video: OpenVideo) throws(TrajpackError) {
+    // What stands in place of no depth is not observed either.
+    let table = try video.distances(request)
+    table.expand(samples, count: count, sampleBytes: sampleBytes)
+    let distances = samples.assumingMemoryBound(to: Float.self)
+    if let observed {
+      tp_observed_f32(samples, count, observed.assumingMemoryBound(to: UInt8.self))
+    }
+    if let fill { for i in 0..<count where distances[i].isNaN { distances[i] = Float(fill) } }
+  }
+}
+
 extension Segment {
   /// The bit of a chunk's number that says that it is frames.
   static let framesBit = 1 << (Int(chunkBits) - 1)
@@ -127,6 +154,7 @@ extension ChunkWorker {
     var frames: [tpv_frame] = []
     var output: tpv_output?
     var placed: (window: Int32, draw: FrameDraw)?
+    var depths: [FrameDepth] = []
     for segment in segments {
       let channel = segment.program._withUnsafeGuaranteedRef { $0.frames } ?? 0
       output = setup.outputs[channel]
@@ -145,9 +173,21 @@ extension ChunkWorker {
           tpv_frame(
             frame: Int64(Int(segment.row) + n), memory: plan.memory + byte, left: Int32(part.left),
             top: Int32(part.top), mirrored: draw.isMirrored ? 1 : 0))
+        guard let depth = setup.depths[channel] else { continue }
+        let selected = self.setup.layout.channels[channel]
+        depths.append(
+          FrameDepth(
+            request: depth.request, sampleBytes: depth.sampleBytes,
+            count: selected.channel.elements, fill: selected.fill?.number,
+            samples: plan.memory + byte,
+            observed: selected.observed.map {
+              plan.memory
+                + $0.byte(Int(segment.window), Int(segment.outRow) + n, Int(segment.slot))
+            }))
       }
     }
     guard let output else { return }
     try frameSource.decode(video, frames, as: output, threads: 1, goesOn: setup.goesOn)
+    for depth in depths { try depth.finish(video) }
   }
 }

@@ -43,7 +43,7 @@ public struct TrackFrames {
   public let type: ElementType
   /// The shape of a frame; of native planes, their bytes.
   public let shape: [Int]
-  /// `rgb24`, `gray8`, `gray16` or `native`.
+  /// `rgb24`, `gray8`, `gray16`, `native`, or `depth`: distances.
   public let format: String
   /// Bytes of a frame.
   public let bytes: Int
@@ -51,14 +51,18 @@ public struct TrackFrames {
   private let video: OpenVideo
   private let output: tpv_output
   private let crop: FrameCrop?
+  private let depth: DepthRequest?
+  private let sampleBytes: Int
+  /// The unit of distances, where frames are distances in a known unit.
+  public let units: String?
 
   private static let formats: [(String, tpv_format)] = [
     ("rgb24", TPV_RGB24), ("gray8", TPV_GRAY8), ("gray16", TPV_GRAY16), ("native", TPV_NATIVE),
   ]
 
   /// Opens the video of a track. `options`: the JSON of an object with "format" (`rgb24`, `gray8`, `gray16`, `native`;
-  /// by default gray where the video has nothing but brightness), "crop" [top, left, height, width], "size" [height, width], and
-  /// "layout" (`THWC`, `TCHW`).
+  /// by default gray where the video has nothing but brightness), "crop" [top, left, height, width], "size" [height, width],
+  /// "layout" (`THWC`, `TCHW`), and "depth": distances, NaN where there is none, in a unit ("m"), or of an encoding.
   ///
   /// - Throws: A usage error where the track is no video or the output cannot be made; ``VideoLibrary/missing``.
   public init(
@@ -69,7 +73,7 @@ public struct TrackFrames {
     guard stream.isVideo else {
       throw TrajpackError(.usage, "stream '\(stream.name)' is no video, so it has no frames")
     }
-    let (asked, crop) = try Self.output(options)
+    let (asked, crop, depth) = try Self.output(options)
     var output = asked
     source = dataset.frames.source()
     // Tracks are numbered through the dataset, so that these do.
@@ -91,21 +95,32 @@ public struct TrackFrames {
     let layout = try video.facts.layout(output, name: video.name)
     output = layout.output
     self.output = output
-    bytes = Int(layout.bytes)
-    format =
+    let format =
       Self.formats.first { Int32(bitPattern: $0.1.rawValue) == output.format }?.0 ?? "native"
-    if format == "native" {
-      (type, shape) = (.uint8, [bytes])
-    } else {
-      let frames = FrameSelection.Stream(output, stream.name)
-      (type, shape) = (frames.channel.type, frames.channel.shape)
+    self.depth = depth
+    guard format != "native" else {
+      guard depth == nil else {
+        throw TrajpackError(
+          .usage, "\(video.name): native planes are no distances: leave out 'format' or 'depth'")
+      }
+      (type, shape, bytes) = (.uint8, [Int(layout.bytes)], Int(layout.bytes))
+      (self.format, sampleBytes, units) = (format, 1, nil)
+      return
     }
+    var frames = FrameSelection.Stream(output, stream.name)
+    if let depth { try frames.setDepth(depth, video.depth, video.name) }
+    (type, shape) = (frames.channel.type, frames.channel.shape)
+    sampleBytes = frames.sampleBytes
+    bytes = frames.channel.elements * type.size
+    self.format = depth == nil ? format : "depth"
+    units = frames.channel.units
   }
 
   private static func output(
     _ options: String
-  ) throws(TrajpackError) -> (tpv_output, FrameCrop?) {
+  ) throws(TrajpackError) -> (tpv_output, FrameCrop?, DepthRequest?) {
     var output = tpv_output()
+    var depth: DepthRequest?
     var crop: FrameCrop?
     let value: JSONValue
     do throws(TrajpackError) {
@@ -132,14 +147,16 @@ public struct TrackFrames {
       case "layout":
         let layout: LoaderOptions.FrameLayout = try option.choice()
         output.planar = layout == .TCHW ? 1 : 0
+      case "depth": depth = try DepthRequest(member.name, member.value)
       default:
         throw TrajpackError(
           .usage,
           "there is no option '\(member.name)'"
-            + Suggestion.text(for: member.name, among: ["format", "size", "crop", "layout"]))
+            + Suggestion.text(
+              for: member.name, among: ["format", "size", "crop", "layout", "depth"]))
       }
     }
-    return (output, crop)
+    return (output, crop, depth)
   }
 
   /// Decodes frames, in any order and with repetitions, one after the other into `out`.
@@ -166,6 +183,12 @@ public struct TrackFrames {
     // Threads of the codec pay off over many frames.
     let threads = wanted.count < 16 ? 1 : min(Int(tp_processors()), 8)
     try source.decode(video, wanted, as: output, threads: threads, goesOn: true)
+    guard let depth else { return }
+    let table = try video.distances(depth)
+    for frame in wanted {
+      guard let memory = frame.memory else { continue }
+      table.expand(memory, count: bytes / 4, sampleBytes: sampleBytes)
+    }
   }
 
   /// The shard, stream and episode, for errors.
@@ -187,6 +210,8 @@ public struct TrackFrames {
       "rotation": video.facts.rotation.map { .double($0) } ?? .null,
       "groups": .int(
         Int64(video.facts.stored == nil ? (video.groups.max() ?? -1) + 1 : Int32(clamping: count))),
+      "bits": .int(Int64(video.facts.bits)), "depth": video.depth?.json,
+      "units": units.map { .string($0) },
       "prediction": video.facts.stored.map { .string($0.prediction.rawValue) },
     ])
   }

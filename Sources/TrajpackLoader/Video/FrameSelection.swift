@@ -18,6 +18,9 @@ struct FrameSelection: Sendable {
     var width = 0
     var height = 0
     var crop: [Int]?
+    /// Bytes of a decoded sample; and what samples are asked for as, where they are depth.
+    var sampleBytes = 1
+    var depth: DepthRequest?
 
     /// Whether pixels lie elsewhere in what is given out.
     var isChanged: Bool {
@@ -107,6 +110,9 @@ struct FrameSelection: Sendable {
           "\(place): a crop of \(crop[3]) × \(crop[2]) pixels at left \(crop[1]), top \(crop[0]) does not lie inside "
             + "frames of \(facts.width) × \(facts.height)")
       }
+      if let depth = options.depth(ofFrames: view.schema.streams[stream]) {
+        try found.setDepth(depth, try view.schema.streams[stream].depthEncoding(), place)
+      }
       guard let known = streams[name] else {
         streams[name] = found
         continue
@@ -133,6 +139,57 @@ extension FrameSelection.Stream {
       name: FrameSelection.channelName, kind: .image,
       type: output.format == Int32(bitPattern: TPV_GRAY16.rawValue) ? .uint16 : .uint8,
       shape: shape, missing: .never)
+  }
+}
+
+extension FrameSelection.Stream {
+  /// Makes frames distances.
+  ///
+  /// - Throws: A usage error where they are colours, or what they mean is not known.
+  mutating func setDepth(
+    _ request: DepthRequest, _ said: DepthEncoding?, _ place: String
+  ) throws(TrajpackError) {
+    guard output.format != Int32(bitPattern: TPV_RGB24.rawValue) else {
+      throw TrajpackError(
+        .usage,
+        "option 'depth': \(place): its frames are colours, which are no depth; where the brightness is the depth, ask for "
+          + "'pixels' 'gray8'")
+    }
+    sampleBytes = channel.type.size
+    depth = request
+    (channel.kind, channel.type, channel.missing) = (.depth, .float32, .nan)
+    channel.units = try request.resolve(said, place).units
+  }
+}
+
+extension SelectedChannel {
+  /// Makes a channel of depth distances, where they are asked for.
+  ///
+  /// - Throws: A usage error where another option says otherwise.
+  mutating func setDepth(_ options: LoaderOptions, isFeature: Bool) throws(TrajpackError) {
+    if isFrames {
+      if channel.kind == .depth {
+        depth = options.depth.value(stream: stream, channel: channel.name)
+      }
+      return
+    }
+    guard let request = options.depth(of: stream, channel) else { return }
+    depth = request
+    guard scale.isEmpty else {
+      throw TrajpackError(
+        .usage,
+        "channel '\(path)' is to be distances ('depth') and normalised by the statistics of its samples: leave it out of "
+          + "'normalize'")
+    }
+    channel.units = try request.resolve(try channel.depthEncoding(), "channel '\(path)'").units
+    channel.missing = .nan
+    if options.type.value(stream: stream, channel: channel) == nil || isFeature { type = .float32 }
+    guard type.isFloat else {
+      throw TrajpackError(
+        .usage,
+        "channel '\(path)' is to be distances ('depth'), which 'dtype' \(type) would cut off: give it a float type"
+      )
+    }
   }
 }
 

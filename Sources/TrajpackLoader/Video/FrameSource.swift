@@ -28,6 +28,9 @@ final class OpenVideo: @unchecked Sendable {
   fileprivate let track: Int
   fileprivate let linked: LinkedVideo?
   private let engine: VideoEngine?
+  /// What its samples mean as depth, where the dataset says it, and the distances that were asked for last.
+  let depth: DepthEncoding?
+  private let known = Mutex<(request: DepthRequest, table: DepthTable)?>(nil)
 
   fileprivate init(
     _ shard: Shard, track: Int, media: MediaFolder,
@@ -40,6 +43,7 @@ final class OpenVideo: @unchecked Sendable {
     self.shard = shard
     self.track = track
     let facts = try VideoFacts(numbers.metadata, at: name)
+    depth = try shard.schema.streams[numbers.stream].depthEncoding()
     self.facts = facts
     let reader = TrackReader(shard, track: track, reader: BlockReader(shard, cache: 4 << 20))
     let table = try VideoPacketTable(reader, facts, place: name)
@@ -98,6 +102,17 @@ final class OpenVideo: @unchecked Sendable {
       throw error
     }
     groups = found
+  }
+
+  /// The distances of its samples.
+  ///
+  /// - Throws: A usage error where the encoding or the unit is not known.
+  func distances(_ request: DepthRequest) throws(TrajpackError) -> DepthTable {
+    let last = known.withLock { $0 }
+    if let last, last.request == request { return last.table }
+    let table = try DepthTable(request, depth, bits: facts.bits, name)
+    known.withLock { $0 = (request, table) }
+    return table
   }
 
   deinit { if let handle { engine?.functions.free(handle) } }

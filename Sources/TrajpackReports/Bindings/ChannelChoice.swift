@@ -40,10 +40,22 @@ enum ChannelChoice {
       return choice(
         all { $0.channel == "mouse" && $1.shape == [2] }, "channel 'mouse' of 2 numbers")
     case .depth:
-      return choice(
-        Array(all { $1.kind == .depth && $1.shape.count == 2 }.prefix(1)), "depth images in rows")
+      return depth(recording, all { !$0.isFrames && $1.kind == .depth && $1.shape.count == 2 })
     case .named: return .none("no channel is mapped to it; use --map")
     }
+  }
+
+  /// The first channel of depth images in rows, or else the first video of depth of which it is known what samples mean.
+  private static func depth(_ recording: Recording, _ rows: [Entry]) -> Choice {
+    if let first = rows.first { return .entries([first]) }
+    let videos = recording.entries.filter(\.isFrames)
+    if let known = videos.first(where: recording.isMetric) { return .entries([known]) }
+    if let video = videos.first {
+      return .none(
+        "what the samples of the video '\(video.label)' mean as depth is not known; say it by 'trajpack transcode "
+          + "--depth \(video.stream)=linear:scale=0.001,units=m'")
+    }
+    return .none("the truth has no depth images in rows and no video of depth")
   }
 
   /// The stream without entities that has a position, a rotation and intrinsics, or is called camera.

@@ -66,13 +66,14 @@ public final class Evaluation {
         "\(truth): \(FileSystem.item(at: truth) == nil ? "does not exist" : "is no trajpack archive; the truth must be one, make it with 'trajpack convert'")"
       )
     }
-    self.truth = try Archive(truth)
+    self.truth = try Archive(truth, media: request.media)
     let selected = try Self.selected(self.truth, request)
     measuresTruth = predictions == nil || predictions == truth
     self.predictions =
       try measuresTruth
       ? .archive(self.truth)
-      : Predictions(predictions ?? truth, truth: self.truth, selected: selected)
+      : Predictions(
+        predictions ?? truth, truth: self.truth, selected: selected, media: request.media)
     report = Report(
       version: version, request: request,
       truth: .init(

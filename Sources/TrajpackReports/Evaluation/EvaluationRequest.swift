@@ -62,6 +62,8 @@ public struct EvaluationRequest: Sendable, Equatable {
 
   /// A table of action classes, for `action.segments`.
   public var classes: String?
+  /// The folder in which linked videos lie.
+  public var media: String?
 
   /// A request for nothing.
   public init() {}
@@ -91,6 +93,7 @@ extension EvaluationRequest {
       "preset": preset.map { .string($0) },
       "seed": seed.map { .int(Int64($0)) }, "verdicts": verdicts.map { .string($0) },
       "labels": labels.map { .string($0) }, "classes": classes.map { .string($0) },
+      "media": media.map { .string($0) },
     ])
   }
 
@@ -136,6 +139,7 @@ extension EvaluationRequest {
       case "verdicts": verdicts = try item.text()
       case "labels": labels = try item.text()
       case "classes": classes = try item.text()
+      case "media": media = try item.text()
       default: throw item.wrong("a member that this trajpack knows")
       }
     }

@@ -15,7 +15,11 @@ extension MetricInputBuilder {
       if let text = plan.maps[input.name], input.mirrors != input.name {
         entries = []
         for part in text.split(separator: ",") {
-          let found = recording.entries.filter { $0.matches(Pattern(String(part))) }
+          let found = recording.entries.filter {
+            $0.matches(Pattern(String(part)))
+              && (input.content == .depth
+                ? $0.isFrames || recording.channel($0)?.kind == .depth : !$0.isFrames)
+          }
           guard !found.isEmpty else {
             throw TrajpackError(
               .usage,

@@ -33,7 +33,11 @@ extension MetricInputBuilder {
     else {
       return ChannelChoice.entries(input.content, of: truth)
     }
-    let all = truth.entries
+    // A video's name is its frames for depth, and never columns of packets.
+    let all = truth.entries.filter { entry in
+      input.content == .depth
+        ? entry.isFrames || truth.channel(entry)?.kind == .depth : !entry.isFrames
+    }
     var found: [Entry] = []
     var seen: Set<Entry> = []
     for part in text.split(separator: ",") {

@@ -12,8 +12,10 @@ final class Archive {
   /// Where several metrics are computed: what one has read, for the next.
   var cache: ReadCache?
 
-  init(_ path: String) throws(TrajpackError) {
+  /// - Parameter media: The folder in which linked videos lie.
+  init(_ path: String, media: String? = nil) throws(TrajpackError) {
     data = try OpenDataset(path)
+    if let media { try data.media.set(media, allowsOutside: false) }
     var ids: [String] = []
     for shard in data.shards {
       for number in 0..<shard.index.episodeCount { ids.append(shard.index.episode(number).id) }
@@ -66,11 +68,21 @@ struct Entry: Hashable {
   var stream: String
   var channel: String
 
-  var path: String { "\(label)/\(channel)" }
+  /// Whether it is the frames of a video of depth, as distances.
+  var isFrames = false
+
+  var path: String { isFrames ? label : "\(label)/\(channel)" }
 
   func matches(_ pattern: Pattern) -> Bool {
     pattern.matches(label) || pattern.matches(path)
       || pattern.matches(stream: stream, channel: channel)
+  }
+}
+
+extension Entry {
+  /// The frames of a video.
+  init(framesOf stream: String, label: String) {
+    self.init(label: label, stream: stream, channel: "frame", isFrames: true)
   }
 }
 

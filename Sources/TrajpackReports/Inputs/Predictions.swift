@@ -12,14 +12,16 @@ enum Predictions {
   /// Opens what lies at `path`, for the episodes that the truth has and those of them that are selected.
   ///
   /// - Throws: A usage error where nothing there is a prediction.
-  init(_ path: String, truth: Archive, selected: [String]) throws(TrajpackError) {
+  init(
+    _ path: String, truth: Archive, selected: [String], media: String?
+  ) throws(TrajpackError) {
     guard Dataset.isRemote(path) || FileSystem.item(at: path) != nil else {
       throw FileSystem.noFile(at: path)
     }
     if !Dataset.isDataset(path) { try SourceCheck.check([path]) }
     self =
       Dataset.isDataset(path)
-      ? .archive(try Archive(path))
+      ? .archive(try Archive(path, media: media))
       : .files(
         try PredictionFiles(path, truth: truth.ids, selected: selected) {
           (id) throws(TrajpackError) in

@@ -23,6 +23,14 @@ extension Recording {
     _ entries: [Entry], on frames: Frames
   ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
     guard !entries.isEmpty else { return [] }
+    if entries.contains(where: \.isFrames) {
+      var out: [(numbers: Numbers, covered: [Bool])] = []
+      for entry in entries {
+        out +=
+          entry.isFrames ? [try readFrames(entry, on: frames)] : try readAnew([entry], on: frames)
+      }
+      return out
+    }
     let nowhere = [Bool](repeating: false, count: frames.count)
     var covered: [String: [Bool]] = [:]
     var members: [String: [(numbers: Numbers, channel: Int)]] = [:]
@@ -44,7 +52,8 @@ extension Recording {
       }
       try track.forEachRun { (rows) throws(TrajpackError) in
         for (numbers, channel) in channels {
-          let values = try track.read(channel: channel, rows: rows).doubles()
+          var values = try track.read(channel: channel, rows: rows).doubles()
+          try Self.makeDistances(&values, of: track.stream.channels[channel])
           numbers.values.scatter(values, width: numbers.width, to: places[rows])
         }
       }
@@ -64,7 +73,7 @@ extension Recording {
   }
 
   /// The frame of each row of a track, −1 for rows outside the frames.
-  private func places(
+  func places(
     _ number: Int, _ track: TrackReader, _ frames: Frames
   ) throws(TrajpackError) -> [Int] {
     try places(of: number, on: frames) { () throws(TrajpackError) in

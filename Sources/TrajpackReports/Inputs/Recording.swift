@@ -7,7 +7,7 @@ import TrajpackSources
 final class Recording {
   let id: String
   let schema: Schema
-  private let data: OpenDataset
+  let data: OpenDataset
   /// Tracks by label; the same entity's tracks come in the order of time.
   private(set) var tracks: [(label: String, number: Int, track: TrackReader)] = []
   /// The first track of each label, by its position in `tracks`.
@@ -27,7 +27,8 @@ final class Recording {
       seen.insert(label).inserted
         ? track.stream.channels.filter { $0.type != .bytes }.map {
           Entry(label: label, stream: track.stream.name, channel: $0.name)
-        } : []
+        } + (Self.isDepthVideo(track) ? [Entry(framesOf: track.stream.name, label: label)] : [])
+        : []
     }
   }()
 
@@ -66,6 +67,7 @@ final class Recording {
   }
 
   func channel(_ entry: Entry) -> Channel? {
+    if entry.isFrames { return frameChannel(entry) }
     guard let track = firstTrack(entry.label), let number = channelNumber(entry.channel, of: track)
     else { return nil }
     return track.stream.channels[number]

@@ -1,6 +1,7 @@
 import Glibc
 import TrajpackCodecs
 import TrajpackFormat
+import TrajpackSources
 import TrajpackStore
 
 /// A film as a file: `.mp4` by the program ffmpeg, `.gif`, or one picture as `.png`.
@@ -52,6 +53,25 @@ public enum FilmFile {
     }
   }
 
+  /// The program that encodes pictures of RGB, whose sides are even, as H.264.
+  ///
+  /// - Throws: A machine error with the remedy where there is no such program.
+  private static func movie(
+    _ film: EpisodeFilm, _ rate: Double, to path: String
+  ) throws(TrajpackError) -> FFmpegProcess {
+    try FFmpegProgram(for: "mp4", instead: "name a file that ends in .gif or .png", .machine).start(
+      [
+        "-v", "error", "-nostdin", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s",
+        "\(film.width)x\(film.height)", "-r", "\(Int((rate * 1000).rounded()))/1000", "-i",
+        "pipe:0",
+        "-c:v", "libx264", "-preset", "medium", "-crf", "18", "-pix_fmt", "yuv420p", "-vf",
+        "scale=out_color_matrix=bt709:out_range=tv", "-colorspace", "bt709", "-color_primaries",
+        "bt709", "-color_trc", "bt709", "-color_range", "tv", "-movflags", "+faststart", "-f",
+        "mp4",
+        "file:\(path)",
+      ])
+  }
+
   private static func fill(
     _ film: EpisodeFilm, _ path: String, _ descriptor: Int32, _ form: Form, _ rate: Double,
     _ goesOn: () -> Bool, _ done: () -> Void
@@ -68,11 +88,9 @@ public enum FilmFile {
       }
       return count == 1 ? 1 : nil
     case .mp4:
-      let movie = try MovieProgram(
-        width: film.width, height: film.height, rate: "\(Int((rate * 1000).rounded()))/1000",
-        to: path)
+      let movie = try movie(film, rate, to: path)
       try film.draw(goesOn: goesOn) { (picture) throws(TrajpackError) in
-        try movie.add(picture)
+        try movie.send(picture)
         count += 1
         done()
       }

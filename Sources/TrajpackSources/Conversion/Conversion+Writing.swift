@@ -39,21 +39,22 @@ extension Conversion {
     guard var batch = try examine(numbers, pool, skips: skips) else { return nil }
     var told: Set<String> = []
     while true {
-      let schema = try layOut(&batch, skips: skips)
+      var schema = try layOut(&batch, skips: skips)
+      try options.depth.apply(to: &schema, isFirst: numbers.first == 0)
       guard !batch.taken.isEmpty || expected != nil else {
         return Written(receipt: nil, schema: schema, numbers: [], failed: batch.failed)
       }
       let writer = try ShardWriter(
         path, schema: schema, level: options.layout.level, pool: pool
       ) { (path) throws(TrajpackError) in try HDF5Backend(path) }
-      let (source, taken) = (source, batch.taken)
+      let (source, taken, laidOut) = (source, batch.taken, schema)
       var bad: (at: Int, error: TrajpackError)?
       var remarks: [(id: String, text: String)] = []
       do throws(TrajpackError) {
         try inOrder(0..<taken.count, pool, ahead: pool.count) { (at) throws(TrajpackError) in
           try Self.trying(skips) { () throws(TrajpackError) in
             try within(taken[at].recording.path) { () throws(TrajpackError) in
-              try source.draft(taken[at].recording, taken[at].examination, schema)
+              try source.draft(taken[at].recording, taken[at].examination, laidOut)
             }
           }
         } each: { (at, found) throws(TrajpackError) in

@@ -13,6 +13,8 @@ public struct Conversion<Source: Importer>: Sendable {
   public struct Options: Sendable {
     /// How rows are cut and compressed.
     public var layout = LayoutOptions()
+    /// What samples of depth mean, where the user says it.
+    public var depth = DepthMeaning()
     /// Threads.
     public var jobs = WorkerPool.processors
     /// Bytes of source in a shard; a recording is never split.
@@ -151,7 +153,7 @@ public struct Conversion<Source: Importer>: Sendable {
       "codec": .string(options.layout.codec.name),
       "level": options.layout.level.map { .int(Int64($0)) },
       "chunk_rows": options.layout.chunkRows.map { .int(Int64($0)) },
-      "shard_bytes": .int(Int64(options.shardBytes)),
+      "depth": options.depth.json, "shard_bytes": .int(Int64(options.shardBytes)),
       "recordings": .int(Int64(source.recordings.count)), "digest": .string(digest),
     ])
   }

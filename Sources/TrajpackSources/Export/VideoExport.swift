@@ -27,7 +27,9 @@ enum VideoExport {
       try JSONValue(parsing: track.track.metadata.isEmpty ? "{}" : track.track.metadata),
       at: "metadata of '\(track.stream.name)'")
     if let frames = try StoredFrames(metadata: metadata) {
-      return try write(stored: track, frames, metadata, as: name, in: folder)
+      return try write(
+        stored: track, frames, metadata, frames: 0..<track.count, codec: .ffv1, as: name, in: folder
+      )
     }
     let wanted = try metadata.text("sha256")
     var hash = SHA256()
@@ -59,13 +61,14 @@ enum VideoExport {
     }
   }
 
-  /// Frames that are stored as samples become a lossless video, FFV1 in Matroska, which needs no other program.
-  private static func write(
-    stored track: TrackReader, _ frames: StoredFrames, _ metadata: JSONReader, as name: String,
-    in folder: ExportFolder
+  /// Frames that are stored as samples become a lossless video: FFV1 in Matroska, which needs no other program, or HEVC in
+  /// mp4, which is decoded again and compared.
+  static func write(
+    stored track: TrackReader, _ frames: StoredFrames, _ metadata: JSONReader,
+    frames wanted: Range<Int>, codec: VideoTarget.Codec, as name: String, in folder: ExportFolder
   ) throws(TrajpackError) {
     let times = try FrameTimes(
-      try pts(track), base: try metadata.timeBase(), clock: track.track.clock,
+      Array(try pts(track)[wanted]), base: try metadata.timeBase(), clock: track.track.clock,
       name: "stream '\(track.stream.name)'")
     var stream = VideoStream()
     stream.pixelFormat = try metadata.text("pixel_format")
@@ -73,12 +76,20 @@ enum VideoExport {
     stream.colorRange = try metadata.optionalText("color_range") ?? "unknown"
     stream.colorSpace = try metadata.optionalText("color_space") ?? "unknown"
     let encoding = VideoEncoding(
-      codec: .lossless(.ffv1), gop: 1, stream: stream, times: times, isMP4: false)
+      codec: .lossless(codec), gop: codec == .ffv1 ? 1 : 8, stream: stream, times: times,
+      isMP4: codec != .ffv1)
+    if codec != .ffv1, try metadata.integer("bits") > 12 || !times.isConstant {
+      throw TrajpackError(
+        .usage,
+        "'\(track.stream.name)': frames of more than 12 bits, or at uneven times, are not encoded as HEVC: take --to png, or "
+          + "--to wildworld for FFV1")
+    }
+    var checksums: [UInt32] = []
     let (stored, samples) = (ByteBuffer(frames.bytes), ByteBuffer(frames.bytes))
     guard let from = stored.bytes.baseAddress, let to = samples.bytes.baseAddress else { return }
     let encoded = try encoding.encode("stream '\(track.stream.name)'") {
       (write) throws(TrajpackError) in
-      for frame in 0..<track.count {
+      for frame in wanted {
         let first = frame * frames.bytes
         guard first + frames.bytes <= track.track.blob.count else {
           throw TrajpackError(
@@ -86,9 +97,12 @@ enum VideoExport {
         }
         try track.read(bytes: first..<first + frames.bytes, into: from)
         frames.restore(from, into: to)
+        if codec != .ffv1 { checksums.append(CRC32C.of(UnsafeRawBufferPointer(samples.bytes))) }
+        try folder.goOn()
         try write(UnsafeRawBufferPointer(samples.bytes))
       }
     }
+    if codec != .ffv1 { try compare(encoded, frames, checksums) }
     let file = try OutputFile(name, in: folder)
     let room = ByteBuffer(1 << 20)
     var at = 0
@@ -100,6 +114,24 @@ enum VideoExport {
       at += part.count
     }
     try file.finish()
+  }
+
+  /// Decodes what was encoded, and compares each frame with what it was made of.
+  private static func compare(
+    _ encoded: EncodedVideo, _ frames: StoredFrames, _ checksums: [UInt32]
+  ) throws(TrajpackError) {
+    let decoder = try VideoDecoder(index: try VideoFile.index(encoded), source: encoded)
+    let room = ByteBuffer(frames.bytes)
+    let output = VideoOutput(frames.sampleBytes == 1 ? .gray8 : .gray16)
+    var isEqual = decoder.frameCount == checksums.count
+    for (frame, checksum) in checksums.enumerated() where isEqual {
+      try decoder.decode(frames: [frame], as: output, into: room.bytes)
+      isEqual = CRC32C.of(UnsafeRawBufferPointer(room.bytes)) == checksum
+    }
+    guard isEqual else {
+      throw TrajpackError(
+        .machine, "the program ffmpeg did not keep every sample; take --to png, or --to wildworld")
+    }
   }
 
   /// The times of presentation of a track's frames.

@@ -24,6 +24,7 @@ from . import _bindings
 from ._errors import UsageError
 from .signal import _ffi
 from .signal._ffi import Floats
+from .video import Video
 
 #: z of the near plane of WildWorld's own script, in the units of the world.
 NEAR = 0.05
@@ -89,16 +90,27 @@ def project_bones(points: ArrayLike, bones: ArrayLike | Sequence[Sequence[int]],
     return out
 
 
-def unproject(depth: ArrayLike, K: ArrayLike, pose: Any, *, direction: str, axes: str, order: str | None = None,
-              pixels: ArrayLike | None = None, measured: str = "axis") -> Floats:
-    """Points of the world from metric depth (in the units of the world).
+def unproject(depth: ArrayLike, K: ArrayLike, pose: Any = None, *, direction: str | None = None,
+              axes: str | None = None, order: str | None = None, pixels: ArrayLike | None = None,
+              measured: str = "axis") -> Floats:
+    """Points of the world from metric depth (in the units of the world); without ``pose``, of the camera's own axes.
+
+    Windows: ``unproject(batch["depth"], batch["camera/K"], (batch["camera/pos"], batch["camera/rot"]), **said)``
+    with depth of ``windows(..., depth="m")``, whose intrinsics have followed ``crop`` and ``size``.
 
     Without ``pixels``, ``depth`` are pictures ``[..., H, W]``, pixel centres at whole numbers, and points are
     ``[..., H, W, 3]``. With ``pixels`` ``[..., N, 2]``, ``depth`` is ``[..., N]`` and points ``[..., N, 3]``.
     ``measured``: depth along the optical ``"axis"`` (z) or along the ``"ray"`` (distance from the camera). NaN depth
     gives NaN points. Stored samples that are not distances, like WildWorld's 8-bit depth, must be made into distances
-    first.
+    first: ``read(depth="m")`` of a video, or ``depth="m"`` of windows. Give ``direction`` and ``axes`` of a pose, or
+    :func:`conventions`. Without a pose ``axes`` are those of the result, OpenCV's (x right, y down, z forward).
     """
+    if pose is None:
+        if direction is not None or order is not None:
+            raise UsageError("'direction' and 'order' say how a pose is to be read, and none was given")
+        pose, direction, axes = (np.zeros(3), np.eye(3)), "camera-to-world", axes or "opencv"
+    if direction is None or axes is None:
+        raise UsageError("say how the pose is to be read: give direction= and axes=, or **conventions(rotation)")
     camera = _Cameras(K, pose, direction, axes, order)
     how = _ffi.code(measured, "measured", _DEPTHS)
     if pixels is None:
@@ -124,10 +136,17 @@ def unproject(depth: ArrayLike, K: ArrayLike, pose: Any, *, direction: str, axes
 
 
 def conventions(rotation: Any) -> dict[str, str]:
-    """What the archive says of a camera's rotation (a channel or a column of one), as options of :func:`project`.
+    """What the archive says of a camera's rotation (a channel or a column of one), as options of :func:`project`; of a
+    video of depth, ``measured`` for :func:`unproject`.
 
     A convention that it does not say is an error that names the option to give; nothing is guessed.
     """
+    if isinstance(rotation, Video):
+        measured = (rotation.depth or {}).get("measured")
+        if measured is None:
+            raise UsageError(f"'{rotation.stream.name}' does not say along what its depth is measured, and it is not "
+                             "guessed: give measured= ('axis' or 'ray') yourself")
+        return {"measured": str(measured)}
     channel = getattr(rotation, "channel", rotation)
     said = channel.conventions
     out = {}

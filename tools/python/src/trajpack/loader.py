@@ -102,6 +102,10 @@ class Loader(Clipped, Normalized):
         says what their numbers are multiplied by: ``{"player/pos": [-1, 1, 1], "state/action": 1}``. Intrinsics, and
         points in pixels, follow ``size``, ``crop`` and ``flip``; ``pixels_of``: of which video they are
         (``{"camera/K": "rgb"}``), where several differ.
+    depth
+        Depth (videos and channels of it) as distances in this unit, float32, NaN and ``observed:`` False where a sample
+        is no depth: "m"; or an encoding where the data set does not say what samples mean, ``{"encoding": "linear",
+        "scale": 0.001, "units": "m", "invalid": [0]}``; or ``{pattern: either}``. Refused where nobody says it.
     time
         Whether ``time:STREAM``, ``[B, T]`` float64, comes too (False).
     meta
@@ -220,6 +224,7 @@ class Loader(Clipped, Normalized):
         flip: float | None = None,
         flip_world: Mapping[str, float | Iterable[float]] | None = None,
         pixels_of: Mapping[str, str] | None = None,
+        depth: str | Mapping[str, Any] | None = None,
         time: bool | None = None,
         meta: bool | None = None,
         clips: Any = None,
@@ -267,7 +272,7 @@ class Loader(Clipped, Normalized):
             "entities": entities, "dtype": dtype, "normalize": normalize,
             "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
             "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
-            "pixels_of": pixels_of, "frame_cache": frame_cache, "time": time, "meta": meta,
+            "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
             "fold": fold, "episodes": _options.listed(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),

@@ -15,7 +15,7 @@ from ._words import counted, lines_of, printable
 from .episode import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -50,6 +50,13 @@ class Video(Table):
                          self.episode.dataset._pointer, self.tracks[0].number, options)
 
     @property
+    def depth(self) -> dict[str, Any] | None:
+        """What the samples of a video of depth mean: ``encoding``, ``scale``, ``offset``, ``near``, ``far``, ``units``,
+        ``invalid``, ``measured``; None where the data set does not say it."""
+        said = self.stream.attributes.get("depth")
+        return dict(said) if said else None
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """``(frames, height, width)``, and 3 after it for colours."""
         return (len(self), *self._described["shape"])
@@ -68,7 +75,8 @@ class Video(Table):
 
     def read(self, frames: Iterable[int] | None = None, format: Format | None = None,
              size: tuple[int, int] | None = None, layout: Literal["THWC", "TCHW"] | None = None,
-             crop: tuple[int, int, int, int] | None = None) -> NDArray[Any]:
+             crop: tuple[int, int, int, int] | None = None,
+             depth: str | Mapping[str, Any] | None = None) -> NDArray[Any]:
         """Frames by their numbers, in any order and with repetitions; all by default.
 
         format
@@ -82,6 +90,10 @@ class Video(Table):
             "THWC" or "TCHW" for colours.
         crop
             ``(top, left, height, width)`` of the stored picture, which ``size`` scales then.
+        depth
+            Distances instead of samples, float32, NaN where there is none: in a unit ("m"), or by an encoding where the
+            data set does not say what samples mean (:attr:`depth`): ``{"encoding": "linear", "scale": 0.001, "units":
+            "m", "invalid": [0]}``. Refused where nobody says it.
         """
         wanted = list(range(len(self))) if frames is None else [_options.whole(f, "frames") for f in frames]
         for frame in wanted:
@@ -89,7 +101,8 @@ class Video(Table):
                 raise UsageError(f"'{self.stream.name}' has {counted(len(self), 'frame')}, so there is no frame "
                                  f"{frame}")
         given = {"format": format, "size": None if size is None else list(size), "layout": layout,
-                 "crop": None if crop is None else list(crop)}
+                 "crop": None if crop is None else list(crop), 
+                 "depth": depth if depth is None or isinstance(depth, str) else dict(depth)}
         chosen = {k: v for k, v in given.items() if v is not None}
         return self._decode(wanted, json.dumps(chosen).encode(), self._describe(json.dumps(chosen).encode()))
 
