@@ -215,13 +215,13 @@ enum LeRobot: MappedFormat {
       .made { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
         try check(episode, table, range, info)
-        let numbers = try table.integers(column.name)
+        let numbers = try table.integers(column.name, range)
         var out: [UInt8] = []
-        for row in range {
-          guard let place = places[numbers[row]] else {
+        for (row, number) in numbers.enumerated() {
+          guard let place = places[number] else {
             throw TrajpackError(
               .data,
-              "\(table.file.path): row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
+              "\(table.file.path): row \(range.lowerBound + row): '\(column.name)' is \(number), which the metadata do not name"
             )
           }
           withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
@@ -254,7 +254,7 @@ enum LeRobot: MappedFormat {
       }
     }
     if !table.file.leaves("frame_index").isEmpty {
-      for (row, number) in try table.integers("frame_index")[range].enumerated()
+      for (row, number) in try table.integers("frame_index", range).enumerated()
       where number != row {
         throw TrajpackError(
           .data,

@@ -70,12 +70,12 @@ final class ParquetTable: Sendable {
     }
   }
 
-  /// Whole numbers, one a row.
-  func integers(_ name: String) throws(TrajpackError) -> [Int64] {
+  /// Whole numbers, one a row; those of some rows only, where it is said.
+  func integers(
+    _ name: String, _ range: Range<Int>? = nil
+  ) throws(TrajpackError) -> [Int64] {
     let rows = try rows(name, shape: [], as: .int64, missing: .never)
-    var bytes = [UInt8](repeating: 0, count: rows.spool.count)
-    try fill(&bytes, rows.spool, 0)
-    return bytes.withUnsafeBytes { bytes in
+    return try bytes(rows, range ?? 0..<file.rows).withUnsafeBytes { bytes in
       (0..<bytes.count / 8).map {
         Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self))
       }
