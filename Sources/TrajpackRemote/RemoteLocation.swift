@@ -1,4 +1,3 @@
-import Synchronization
 import TrajpackFormat
 
 /// Something on a web server, in a bucket or on the Hugging Face Hub, as a user names it:
@@ -123,7 +122,7 @@ struct Secrets: Sendable, Equatable {
 
   var isEmpty: Bool { query.isEmpty && user == nil }
 
-  private static let kept = Mutex<[String: Secrets]>([:])
+  private static let kept = ForkSafe<[String: Secrets]>([:])
 
   static func keep(_ secrets: Secrets, for location: RemoteLocation) {
     kept.withLock { $0[location.description] = secrets }

@@ -18,6 +18,9 @@ package struct ElementReading: Sendable {
   /// Whether stored numbers are the values themselves.
   package var isPlain: Bool { scale == nil }
 
+  /// Whether numbers are stored as float32.
+  package var isFloat32: Bool { type == .float32 }
+
   package init(_ channel: Channel, stored type: ElementType) {
     self.type = type
     scale = channel.storage.decimals.map { DecimalCode.powers[$0] }

@@ -35,7 +35,8 @@ public final class FFV1Writer {
       try FFmpeg.load()
       tpv_silence()
       self.descriptor = descriptor
-      let pixels = av_get_pix_fmt(stream.pixelFormat)
+      let (name, colorRange) = stream.formatWithoutRange
+      let pixels = av_get_pix_fmt(name)
       let size = av_image_get_buffer_size(pixels, stream.width, stream.height, 1)
       frameBytes = Int(max(size, 0))
       guard let encoder = avcodec_find_encoder(AV_CODEC_ID_FFV1), size > 0,
@@ -58,7 +59,7 @@ public final class FFV1Writer {
       codec.pointee.slices = 4
       codec.pointee.thread_count = 1
       codec.pointee.flags |= AV_CODEC_FLAG_BITEXACT | AV_CODEC_FLAG_GLOBAL_HEADER
-      let range = av_color_range_from_name(stream.colorRange)
+      let range = av_color_range_from_name(colorRange)
       if range >= 0 { codec.pointee.color_range = AVColorRange(UInt32(range)) }
       let matrix = av_color_space_from_name(stream.colorSpace)
       if matrix >= 0 { codec.pointee.colorspace = AVColorSpace(UInt32(matrix)) }

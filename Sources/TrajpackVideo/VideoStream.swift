@@ -76,3 +76,12 @@ public struct VideoOtherStream: Sendable, Equatable {
     self.codec = codec
   }
 }
+
+extension VideoStream {
+  /// The pixel format and the range of colours: the formats of full range that libavutil calls `yuvj420p` and so on are
+  /// `yuv420p` of the range `pc`, with the same samples.
+  package var formatWithoutRange: (pixelFormat: String, colorRange: String) {
+    pixelFormat.hasPrefix("yuvj")
+      ? ("yuv" + pixelFormat.dropFirst(4), "pc") : (pixelFormat, colorRange)
+  }
+}

@@ -76,12 +76,9 @@ def make(folder, count):
     from data import trajectories
     plain = h5py.File(folder / "plain.h5", "w", libver="latest")
     kinds = {"state": (64,), "skeleton": (3, 60, 3), "camera": (11,)}
-    writer = trajpack.create(folder / "ds", {"body": {"rate": 30, "channels": {
-        n: {"kind": "real", "shape": list(s), "type": "float32"} for n, s in kinds.items()}}})
-    with writer:
+    with trajpack.create(folder / "ds", rate=30) as writer:
         for i, one in enumerate(trajectories(count, 1792, 0)):
-            with writer.episode(f"e{i}") as episode:
-                episode.append("body", **{n: one[n] for n in kinds})
+            writer.append(f"e{i}", **{n: one[n] for n in kinds})
             for n in kinds:
                 plain.create_dataset(f"e{i}/{n}", data=one[n], chunks=(32, *kinds[n]))
     plain.close()

@@ -143,14 +143,8 @@ def test_options_of_trees_are_not_ignored(trajpack, tmp_path):
     assert "--episodes" in said
 
 
-def edf_header(signals):
-    head = b"0".ljust(8) + b" " * 176 + str(256 * (signals + 1)).encode().ljust(8)
-    return head.ljust(252) + str(signals).encode().ljust(4) + bytes(256 * signals)
-
-
 @pytest.mark.parametrize("name,content,word", [
-    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"),
-    ("a.edf", edf_header(2), "an EDF recording"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
+    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
     ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
 ])
 def test_known_formats_are_named(trajpack, tmp_path, name, content, word):

@@ -261,3 +261,61 @@ def test_texts_that_repeat_are_categories_and_others_text(trajpack, tmp_path):
     _, arrays, _ = converted(trajpack, tmp_path, path)
     assert list(arrays["t"]["t/word"]) == [0, 1] * 4
     assert texts(arrays["t"], "t/own") == [f"note {i}" for i in range(8)]
+
+
+def hostile(trajpack, path, folder):
+    """The one sentence that a file gives, in little memory."""
+    script = (
+        "import resource, subprocess, sys\n"
+        "done = subprocess.run(sys.argv[1:], capture_output=True, text=True, timeout=60)\n"
+        "print(done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, done.stderr)"
+    )
+    done = subprocess.run(
+        ["python3", "-c", script, trajpack, "convert", path, folder / "o", "-q"], capture_output=True, text=True
+    )
+    code, memory, said = done.stdout.split(" ", 2)
+    assert code == "1" and len(said.strip().splitlines()) == 1, done
+    assert int(memory) < 400_000, memory
+    return said
+
+
+def test_hostile_definitions_end_soon(trajpack, tmp_path):
+    """Types that double at every level, that hold themselves, that nest without end."""
+    bar = "\n" + "=" * 80 + "\n"
+    double = (
+        bar.join((f"MSG: toy/T{n}\n" if n else "") + f"T{n + 1} a\nT{n + 1} b" for n in range(22))
+        + bar
+        + "MSG: toy/T22\nint32 x"
+    )
+    lists = double.replace("T1 a", "T1[] a").replace("T2 a", "T2[] a").replace("T3 a", "T3[] a")
+    for number, (encoding, text, word) in enumerate(
+        [
+            ("ros2msg", double, "more than"),
+            ("ros2msg", lists, "more than"),
+            ("ros2msg", "T0 x\nint32 y", "nests without end"),
+            ("ros2msg", "Missing x", "lacks the type 'toy/Missing'"),
+            ("ros2msg", "wstring x", "wstring"),
+            (
+                "ros2idl",
+                "module toy { module msg { struct T0 { " + "sequence<" * 20000 + " x; }; }; };",
+                "nests without end",
+            ),
+            ("ros2idl", "module toy { module msg { struct T0 {", "ends within a type"),
+        ]
+    ):
+        messages = [(START, START, b"\0\1\0\0" + bytes(8))]
+        path = write(tmp_path / f"{number}.mcap", [("/t", "cdr", "toy/msg/T0", encoding, text.encode(), messages)])
+        assert word in hostile(trajpack, path, tmp_path)
+
+
+def test_lengths_that_lie_take_no_memory(trajpack, tmp_path):
+    whole = write(tmp_path / "a.mcap", [simple("/a", [START + i for i in range(30)])]).read_bytes()
+    at = whole.index(b"\x06", 8 + 9 + 4 + 4 + len("ros2") + len("trajpack tests"))  # the first chunk
+    for size in (1 << 40, 1 << 30, 1, 0):
+        data = bytearray(whole)
+        data[at + 9 + 16 : at + 9 + 24] = struct.pack("<Q", size)
+        (tmp_path / "a.mcap").write_bytes(data)
+        assert "a.mcap" in hostile(trajpack, tmp_path / "a.mcap", tmp_path)
+    lists = b"\0\1\0\0" + struct.pack("<I", 0xFFFFFFF0) + bytes(8)
+    path = write(tmp_path / "l.mcap", [("/l", "cdr", "toy/msg/L", "ros2msg", b"float64[] x", [(START, START, lists)])])
+    assert "has a list of 4294967280 items in the 8 bytes" in hostile(trajpack, path, tmp_path)

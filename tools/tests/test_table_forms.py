@@ -80,3 +80,68 @@ def test_files_that_were_not_fetched_are_named(trajpack, recordings, tmp_path):
     for name in ("a.npz", "a.npy", "a.csv", "a.json"):
         (tmp_path / name).write_text(POINTER)
         assert "Git LFS pointer" in run(trajpack, "convert", tmp_path / name, tmp_path / "ds", fails=True)
+
+
+DATES = {"dmy": ["25/12/2003", "26/12/2003", "27/12/2003"], "month": ["Jan-2000", "Feb-2000", "Mar-2000"],
+         "year-month": ["2000-01", "2000-02", "2000-03"], "quarter": ["2000Q1", "2000Q2", "2000Q3"]}
+
+
+@pytest.mark.parametrize("dates", DATES)
+@pytest.mark.parametrize("name", ["1990", "0"])
+@pytest.mark.parametrize("sign", [",", ";", "\t", " ", "   "])
+def test_a_word_over_dates_is_a_header(trajpack, tmp_path, dates, name, sign):
+    """Of any form, also where the other column is named by a number."""
+    rows = "".join(f"{d}{sign}{i}.5\n" for i, d in enumerate(DATES[dates]))
+    reading, arrays = one(trajpack, tmp_path, f"Month{sign}{name}\n{rows}")
+    assert reading["header"] and reading["time"]["column"] == "Month" and reading["text"] == []
+    assert np.array_equal(arrays[name], [0.5, 1.5, 2.5])
+
+
+@pytest.mark.parametrize("mark", ["-", "."])
+def test_dates_and_marks_between_blanks(trajpack, tmp_path, mark):
+    text = f"Date x\n25/12/2003 {mark}\n26/12/2003 {mark}\n27/12/2003 -1.5\n"
+    reading, arrays = one(trajpack, tmp_path, text, "--missing", mark)
+    assert reading["delimiter"] == "blanks" and np.array_equal(arrays["x"], [np.nan, np.nan, -1.5], equal_nan=True)
+
+
+def test_rows_of_one_text_name_the_option(trajpack, tmp_path):
+    (tmp_path / "a.csv").write_text("name key\na1 b2\na3 b4\na5 b6\n")
+    said = run(trajpack, "convert", tmp_path / "a.csv", tmp_path / "ds", both=True)
+    assert "if blanks separate 2 cells, say --delimiter blanks" in said
+    run(trajpack, "convert", tmp_path / "a.csv", tmp_path / "cut", "--delimiter", "blanks")
+
+
+@pytest.mark.parametrize("text", [
+    "Month,x,y\n-,m,kg\nJan-2000,1.5,2\nFeb-2000,2.5,3\n",
+    "quarter;x;site\ns;m;-\n2000Q1;1.5;north\n2000Q2;2.5;south\n",
+    "t,x\ns,m\n0,.\n1,2.5\n"])
+def test_a_row_of_units_is_refused_with_its_option(trajpack, tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    said = run(trajpack, "convert", tmp_path / "a.csv", tmp_path / "ds", fails=True)
+    assert "line 2" in said and "--units-row" in said
+    _, arrays = one(trajpack, tmp_path, text, "--units-row", "--missing", ".")
+    assert arrays["x"][-1] == 2.5 and len(arrays["x"]) == 2
+
+
+@pytest.mark.parametrize("dates", DATES)
+def test_first_rows_of_dates_are_no_units(trajpack, tmp_path, dates):
+    text = "Month,x\n" + "".join(f"{d},{'' if i == 0 else i + 0.5}\n" for i, d in enumerate(DATES[dates]))
+    _, arrays = one(trajpack, tmp_path, text)
+    assert np.array_equal(arrays["x"], [np.nan, 1.5, 2.5], equal_nan=True)
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("word", ["#N/A", "#DIV/0!"])
+@pytest.mark.parametrize("above", ["", "# a comment\n"])
+def test_errors_of_spreadsheets_are_no_comments(trajpack, tmp_path, sign, word, above):
+    text = above + f"{word}{sign}1.5\n2.5{sign}3.5\n{word}{sign}4.5\n"
+    _, arrays = one(trajpack, tmp_path, text, "--missing", word)
+    assert np.array_equal(arrays["column1"], [np.nan, 2.5, np.nan], equal_nan=True)
+    assert np.array_equal(arrays["column2"], [1.5, 3.5, 4.5])
+
+
+@pytest.mark.parametrize("names", ["0,1,2", "1990,1991,1992"])
+def test_names_in_a_comment_may_be_numbers(trajpack, tmp_path, names):
+    reading, arrays = one(trajpack, tmp_path, f"#timestamp,{names}\n0,1.5,2.5,3.5\n1,4.5,5.5,6.5\n")
+    assert reading["header"] and reading["time"]["column"] == "timestamp"
+    assert [np.array_equal(arrays[n], v) for n, v in zip(names.split(","), [[1.5, 4.5], [2.5, 5.5], [3.5, 6.5]])] == [True] * 3

@@ -47,6 +47,10 @@ typedef struct {
 // Looks at `count` numbers; `carry` numbers before `values` (0 to 2) are the rows before them.
 void tp_column_look(const double *values, size_t carry, size_t count, tp_column_facts *out);
 
+// The first `columns` float32 of rows that are `stride` bytes apart, as columns of float64: number r of column c becomes
+// out[c * length + r].
+void tp_columns_f32(const void *rows, size_t stride, size_t count, size_t columns, double *out, size_t length);
+
 // Merges into one the first, the step-th, the 2 step-th ... of `more`, one by one (Chan, Golub, LeVeque 1979, eq. 1.5).
 void tp_moments_add(tp_moments *into, const tp_moments *more, size_t count, size_t step);
 

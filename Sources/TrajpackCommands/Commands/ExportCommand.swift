@@ -178,7 +178,7 @@ struct ExportCommand: Command {
       dataset,
       .init(
         splits: splits, scheme: scheme, fold: fold, episodes: Set(episodes),
-        hasVideos: to != "wildworld", countsFromZero: to == "wildworld"),
+        video: to == "wildworld" ? .none : .whole, countsFromZero: to == "wildworld"),
       version: Trajpack.version)
   }
 

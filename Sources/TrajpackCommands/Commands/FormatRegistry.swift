@@ -75,6 +75,10 @@ enum FormatRegistry {
       name = "mcap"
     }
     if name == "mcap" { return try MCAPImporter(paths, mapping) }
+    var mapping = mapping
+    var tables = series
+    (tables.rate, tables.skipsErrors) = (nil, false)
+    mapping.isTabular = tables != SeriesOptions()
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {

@@ -37,13 +37,8 @@ struct Frame: Command {
       .option(
         "--format", to: \.format, value: "FORMAT", choices: ["rgb24", "gray8", "gray16"],
         help: "What the samples are."),
-      .option(
-        "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "The folder in which the folder that was converted lies, for linked videos."),
-      .flag(
-        "--allow-outside", to: \.allowsOutside,
-        help: "Let links in that folder lead out of it."),
-      .flag("--json", to: \.json, help: "Print JSON."),
+    ] + MediaArguments.parameters.map { $0.lifted(\.media) } + [
+      .flag("--json", to: \.json, help: "Print JSON.")
     ]
   }
   var dataset = ""
@@ -52,19 +47,12 @@ struct Frame: Command {
   var number = 0
   var output: String?
   var format: String?
-  var media: String?
-  var allowsOutside = false
+  var media = MediaArguments()
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let output else {
-      throw TrajpackError(.usage, "where is the picture to go? name a file with -o")
-    }
-    guard access(output, F_OK) != 0 else {
-      throw TrajpackError(.usage, "\(output): is there already: name another file, or remove it")
-    }
-    let opened = try OpenDataset(dataset)
-    if let media { try opened.media.set(media, allowsOutside: allowsOutside) }
+    let output = try NewFile.path(output, for: "picture")
+    let opened = try media.open(dataset)
     let (track, row) = try find(opened)
     let options = JSONValue.record(["format": format.map { .string($0) }])
     let frames = try TrackFrames(opened, track: track, options: options.text())

@@ -39,12 +39,8 @@ struct PageCommand: Command {
         "--folder", to: \.hasFolder,
         help: "Put pictures into a folder beside the page, by more and larger ones."),
       .flag("--no-pictures", to: \.hasNoPictures, help: "Decode no video."),
-      .option(
-        "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "The folder in which the folder that was converted lies, for linked videos."),
-      .flag(
-        "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-      .flag("--json", to: \.json, help: "Print JSON."),
+    ] + MediaArguments.parameters.map { $0.lifted(\.media) } + [
+      .flag("--json", to: \.json, help: "Print JSON.")
     ]
   }
   var dataset = ""
@@ -54,24 +50,17 @@ struct PageCommand: Command {
   var limit = ByteSize(96 << 20)
   var hasFolder = false
   var hasNoPictures = false
-  var media: String?
-  var allowsOutside = false
+  var media = MediaArguments()
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let output else {
-      throw TrajpackError(.usage, "where is the page to go? name a file with -o")
-    }
-    guard access(output, F_OK) != 0 else {
-      throw TrajpackError(.usage, "\(output): is there already: name another file, or remove it")
-    }
+    let output = try NewFile.path(output, for: "page")
     guard !hasFolder || !hasNoPictures else {
       throw TrajpackError(
         .usage, "--folder is for pictures, and --no-pictures makes none: leave one of them out")
     }
     try Destination.refuse(output, in: dataset)
-    let data = try OpenDataset(dataset)
-    if let media { try data.media.set(media, allowsOutside: allowsOutside) }
+    let data = try media.open(dataset)
     let choice = try EpisodeChoice(data, splits: splits, episodes: episodes)
     var chosen: [Int] = []
     for (place, shard) in data.shards.enumerated() {

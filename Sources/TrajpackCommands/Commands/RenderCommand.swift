@@ -43,12 +43,8 @@ struct RenderCommand: Command {
       .option(
         "--names", to: \.names, value: "FILE", completes: .files,
         help: "A table of actions as CSV: a column for each number, * for any, then 'name'."),
-      .option(
-        "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "The folder in which the folder that was converted lies, for linked videos."),
-      .flag(
-        "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-      .flag("--json", to: \.json, help: "Print JSON."),
+    ] + MediaArguments.parameters.map { $0.lifted(\.media) } + [
+      .flag("--json", to: \.json, help: "Print JSON.")
     ]
   }
   var dataset = ""
@@ -59,25 +55,18 @@ struct RenderCommand: Command {
   var width = 1280
   var rate: Double?
   var names: String?
-  var media: String?
-  var allowsOutside = false
+  var media = MediaArguments()
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let output else {
-      throw TrajpackError(.usage, "where is the film to go? name a file with -o")
-    }
+    let output = try NewFile.path(output, for: "film")
     let form = try FilmFile.Form(of: output)
-    guard access(output, F_OK) != 0 else {
-      throw TrajpackError(.usage, "\(output): is there already: name another file, or remove it")
-    }
     try Destination.refuse(output, in: dataset)
     if let rate, !(0.1...240).contains(rate) {
       throw TrajpackError(
         .usage, "--fps \(Human.figure(rate)): give pictures a second from 0.1 to 240")
     }
-    let data = try OpenDataset(dataset)
-    if let media { try data.media.set(media, allowsOutside: allowsOutside) }
+    let data = try media.open(dataset)
     var options = EpisodeFilm.Options()
     (options.width, options.frames) = (width, try range())
     if let names {

@@ -47,12 +47,8 @@ struct Transcode: Command {
       .option(
         "--stream", "-s", to: \.streams, value: "NAME", help: "The stream of a video; a --to each."),
       .option("--to", to: \.targets, value: "FORM", help: "What it is to be stored as."),
-      .option(
-        "--media", to: \.media, value: "DIR", completes: .folders,
-        help: "The folder in which the folder that was converted lies, for linked videos."),
-      .flag(
-        "--allow-outside", to: \.allowsOutside, help: "Let links in that folder lead out of it."),
-    ] + WriteOptions.depths.map { $0.lifted(\.writing) }
+    ] + MediaArguments.parameters.map { $0.lifted(\.media) }
+      + WriteOptions.depths.map { $0.lifted(\.writing) }
       + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
         .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
         .flag("--json", to: \.json, help: "Print the outcome as JSON."),
@@ -62,8 +58,7 @@ struct Transcode: Command {
   var destination = ""
   var streams: [String] = []
   var targets: [String] = []
-  var media: String?
-  var allowsOutside = false
+  var media = MediaArguments()
   var writing = WriteOptions()
   var dryRun = false
   var json = false
@@ -72,8 +67,7 @@ struct Transcode: Command {
     let targets = try pairs()
     let options = try writing.options(of: TranscodingImporter<DatasetImporter>.self)
     try Destination.refuse(destination, in: source)
-    let opened = try OpenDataset(source)
-    if let media { try opened.media.set(media, allowsOutside: allowsOutside) }
+    let opened = try media.open(source)
     try check(targets, opened)
     let importer = try TranscodingImporter(
       try DatasetImporter(opened, version: Trajpack.version), targets, threads: options.jobs,

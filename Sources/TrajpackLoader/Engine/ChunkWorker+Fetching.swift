@@ -36,7 +36,7 @@ extension ChunkWorker {
     _ shard: LoadedShard, _ blocks: [BlockRead], _ chunk: Int
   ) throws(TrajpackError) -> Bool {
     again.removeAll(keepingCapacity: true)
-    guard shard.isRemote, let fetch = upcoming?.plan.fetches[shard.number] else { return false }
+    guard let fetch = upcoming?.plan.fetches[shard.number] else { return false }
     places.removeAll(keepingCapacity: true)
     for block in blocks {
       let place = shard.index.chunk(row: shard.firstChunks[block.block] + chunk)

@@ -26,8 +26,9 @@ extension ChunkWorker {
         else { continue }
         found.append(at)
       }
-    } else if try !findFetched(shard, blocks, chunk) {
-      try bring(shard, read, chunk)
+    } else {
+      let isFound = shard.isRemote ? try findFetched(shard, blocks, chunk) : false
+      if !isFound { try bring(shard, read, chunk) }
     }
     for (i, block) in blocks.enumerated() {
       counters.bytesRead += places[i].stored

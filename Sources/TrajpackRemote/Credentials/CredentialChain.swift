@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import TrajpackFormat
 
 /// An access key of S3.
@@ -35,8 +34,8 @@ public enum RemoteCredentials {
 final class CredentialChain: Sendable {
   static let shared = CredentialChain()
 
-  private let kept = Mutex<AWSCredentials??>(nil)
-  private let provider = Mutex<(@Sendable () throws(TrajpackError) -> AWSCredentials?)?>(nil)
+  private let kept = ForkSafe<AWSCredentials??>(nil)
+  private let provider = ForkSafe<(@Sendable () throws(TrajpackError) -> AWSCredentials?)?>(nil)
   /// One thread looks, the others wait.
   private let looking = ConditionLock()
 

@@ -1,7 +1,6 @@
 import CCurlShims
 import CForkGuard
 import Glibc
-import Synchronization
 import TrajpackFormat
 
 /// All transfers of this process: one thread drives them with libcurl, however many wait for their bytes. Connections
@@ -19,7 +18,8 @@ final class HTTPClient: @unchecked Sendable {
   private var waiting: [HTTPExchange] = []
   private let generation = tp_fork_generation()
 
-  private static let current = Mutex<HTTPClient?>(nil)
+  private static let current = ForkSafe<HTTPClient?>(nil)
+  private static let creating = ConditionLock()
   private static let longestPause: UInt64 = 20_000_000_000
 
   /// The client of this process; the child of a fork has one of its own.
@@ -27,19 +27,22 @@ final class HTTPClient: @unchecked Sendable {
   /// - Throws: A machine error where there is no libcurl.
   static func shared() throws(TrajpackError) -> HTTPClient {
     tp_fork_install()
-    var failure: TrajpackError?
-    let client = current.withLock { current -> HTTPClient? in
-      if let current, current.generation == tp_fork_generation() { return current }
-      do throws(TrajpackError) {
-        // That of the parent is left as it is: its thread and its connections are the parent's.
-        if let current { _ = Unmanaged.passRetained(current) }
-        current = try HTTPClient()
-      } catch { failure = error }
-      return current
+    if let client = own { return client }
+    // Not in the gate of forks: libcurl's libraries may register what is to be done at one.
+    creating.lock()
+    defer { creating.unlock() }
+    if let client = own { return client }
+    let client = try HTTPClient()
+    current.withLock { current in
+      // That of the parent is left as it is: its thread and its connections are the parent's.
+      if let current { _ = Unmanaged.passRetained(current) }
+      current = client
     }
-    if let failure { throw failure }
-    guard let client else { throw TrajpackError(.machine, "libcurl cannot be started") }
     return client
+  }
+
+  private static var own: HTTPClient? {
+    current.withLock { $0?.generation == tp_fork_generation() ? $0 : nil }
   }
 
   private init() throws(TrajpackError) {
@@ -70,9 +73,7 @@ final class HTTPClient: @unchecked Sendable {
   }
 
   private static func stopAtExit() {
-    guard let client = current.withLock({ $0 }), client.generation == tp_fork_generation() else {
-      return
-    }
+    guard let client = own else { return }
     client.lock.locked { client.isStopped = true }
     tpr_wake(client.multi)
     if pthread_equal(pthread_self(), client.thread) == 0 { pthread_join(client.thread, nil) }

@@ -1,4 +1,3 @@
-import Synchronization
 import TrajpackFormat
 
 /// Where the object of a location is asked for, and with what proof of who asks.
@@ -69,7 +68,7 @@ struct S3Settings: Sendable {
   var endpoint: String?
 
   /// Regions that buckets have named themselves.
-  private static let regions = Mutex<[String: String]>([:])
+  private static let regions = ForkSafe<[String: String]>([:])
 
   static func keep(region: String, of bucket: String) { regions.withLock { $0[bucket] = region } }
   static func region(of bucket: String) -> String? { regions.withLock { $0[bucket] } }

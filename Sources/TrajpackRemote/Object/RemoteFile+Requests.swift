@@ -1,4 +1,3 @@
-import Synchronization
 import TrajpackFormat
 
 extension RemoteFile {
@@ -69,7 +68,10 @@ extension RemoteFile {
   /// Changes what may have kept a request from succeeding; whether it is worth another attempt.
   func recover(from answer: HTTPAnswer, _ request: Request) -> Bool {
     guard !isOther(answer) else { return false }
-    return state.withLock { Self.recover(from: answer, request, location, &$0) }
+    var changed = state.withLock { $0 }
+    let recovers = Self.recover(from: answer, request, location, &changed)
+    if changed.resolved == nil { state.withLock { $0.resolved = nil } }
+    return recovers
   }
 
   static func recover(

@@ -10,7 +10,7 @@ public final class RemoteFile: Sendable {
   let location: RemoteLocation
   /// What the server says that identifies its content; empty where it says nothing.
   let tag: String
-  let state: Mutex<State>
+  let state: ForkSafe<State>
   /// Where its bytes are kept; `nil` for nowhere.
   let cache: CachedObject?
   let pages = Mutex(Pages())
@@ -47,7 +47,7 @@ public final class RemoteFile: Sendable {
     self.location = location
     path = location.description
     (length, tag) = (opening.length, answer.identityTag)
-    state = Mutex(opening.state)
+    state = ForkSafe(opening.state)
     cache = RemoteCache.shared()?.object(path, tag: tag, length: length)
     pages.withLock { $0.head = (memory, min(answer.received, length)) }
   }

@@ -28,6 +28,13 @@ extension ClipImporter {
       let track = TrackReader(shard, track: number, reader: reader)
       guard let stream = targets[track.track.stream], track.count > 0 else { continue }
       if track.stream.isVideo {
+        if video == .cut, let cut = try cut(track, stream, placed, number, schema, fromZero, reader)
+        {
+          tally.count(track.stream.name, isCut: true)
+          tracks.append(cut)
+          continue
+        }
+        tally.count(track.stream.name, isCut: false)
         tracks.append(try whole(track, stream, placed, number, schema, fromZero, reader))
         continue
       }
@@ -88,6 +95,25 @@ extension ClipImporter {
       "reference": .string(clipped.reference), "label": clip.label.map { .string($0) },
       "source_digest": .string(clipped.data.digest),
     ])
+  }
+
+  /// The clip's frames as a video of their own; `nil` where their packets do not give exactly them.
+  private func cut(
+    _ track: TrackReader, _ stream: Int, _ placed: PlacedClip, _ number: Int, _ schema: Schema,
+    _ fromZero: Bool, _ reader: BlockReader
+  ) throws(TrajpackError) -> TrackDraft? {
+    let rows: [Int]
+    var first = 0
+    var atInstants = false
+    switch try clipped.part(placed, track: number, reader) {
+    case .rows(let range): (rows, first) = (Array(range), range.lowerBound)
+    case .instants(let all): (rows, atInstants) = (all, true)
+    }
+    guard !rows.isEmpty, !rows.contains(where: { $0 < 0 }) else { return nil }
+    let clock = try clipped.clock(
+      placed, track: number, from: first, atInstants: atInstants, fromZero: fromZero,
+      reader)
+    return try TrackCopy(track, stream, schema).cut(rows, clock)
   }
 
   /// A video as it is, and which of its frames are the clip's.

@@ -7,10 +7,13 @@ public struct ClipImporter: Importer {
   /// What a dataset of clips says of its source.
   public static let format = FormatDescription(
     name: "clips", summary: "clips cut out of a dataset",
-    carries: "every stream within the clip's time, video whole", reads: false, writes: false)
+    carries: "every stream within the clip's time, video cut at packets or whole", reads: false,
+    writes: false)
 
   /// How videos are taken.
   public enum VideoRule: String, Sendable, CaseIterable {
+    /// The frames of the clip where their packets give exactly them, else as ``whole``.
+    case cut
     /// As the whole file, with the frames of the clip in the track's metadata.
     case whole
     /// Not at all.
@@ -18,6 +21,8 @@ public struct ClipImporter: Importer {
   }
 
   let clipped: ClippedDataset
+  /// What became of videos.
+  public let tally = VideoTally()
   let video: VideoRule
   /// A clip for each recording, and the layout of its shard.
   let layouts: [Int]
@@ -103,7 +108,7 @@ public struct ClipImporter: Importer {
       old, layout, attributes: values.attributes(old.attributes), keeps: keeps)
   }
 
-  func keeps(_ stream: TrajpackFormat.Stream) -> Bool { video == .whole || !stream.isVideo }
+  func keeps(_ stream: TrajpackFormat.Stream) -> Bool { video != .none || !stream.isVideo }
 }
 
 extension TrajpackFormat.Stream {

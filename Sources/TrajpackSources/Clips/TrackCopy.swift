@@ -7,9 +7,9 @@ struct TrackCopy {
   /// The member of a track's metadata that says which frames of a whole video are meant.
   static let frames = "clip"
 
-  private let track: TrackReader
-  private let stream: Int
-  private let schema: Schema
+  let track: TrackReader
+  let stream: Int
+  let schema: Schema
 
   /// - Parameters:
   ///   - stream: The stream of the new dataset.
@@ -101,7 +101,7 @@ struct TrackCopy {
     return draft
   }
 
-  private func metadata() throws(TrajpackError) -> JSONValue {
+  func metadata() throws(TrajpackError) -> JSONValue {
     track.track.metadata.isEmpty
       ? .object([]) : try JSONValue(parsing: Array(track.track.metadata.utf8))
   }

@@ -17,7 +17,7 @@ public enum UnreadFormat {
     (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
     (Array("SQLite format 3\0".utf8), "an SQLite database that is no ROS 2 bag"),
-    ([0xFF] + Array("BIOSEMI".utf8), "a BDF recording"), (Array("HIERARCHY".utf8), "a BVH motion"),
+    (Array("HIERARCHY".utf8), "a BVH motion"),
     (Array("GDF ".utf8), "a GDF recording"), (Array("RRF2".utf8), "a Rerun recording"),
     (Array("RRF0".utf8), "a Rerun recording"),
   ]
@@ -26,7 +26,6 @@ public enum UnreadFormat {
     guard let file = try? LocalFile(path), let first = try? file.bytes(0..<min(file.length, 512))
     else { return nil }
     if let found = marks.first(where: { first.starts(with: $0.mark) }) { return found.name }
-    if isEDF(first) { return "an EDF recording" }
     if first.count > 3, first[1] == 0x50, first[0] == 2, path.lowercased().hasSuffix(".c3d") {
       return "a C3D motion"
     }
@@ -36,16 +35,6 @@ public enum UnreadFormat {
       return "a file of time series with an @ header (.ts, .tsf)"
     }
     return nil
-  }
-
-  /// The header of EDF: version 0, and the bytes of the header as a number that fits the number of signals.
-  private static func isEDF(_ first: [UInt8]) -> Bool {
-    guard first.count >= 256, first.starts(with: Array("0       ".utf8)) else { return false }
-    func number(_ range: Range<Int>) -> Int? {
-      Int(String(decoding: first[range], as: UTF8.self).split(separator: " ").first ?? "")
-    }
-    guard let bytes = number(184..<192), let signals = number(252..<256) else { return false }
-    return bytes == 256 * (signals + 1)
   }
 
   /// Whether the first line that is no comment begins with an at sign and a letter.

@@ -227,7 +227,7 @@ struct MCAPFile {
           .data, "the channel of '\(topic)' names schema \(schema), which is not there")
       }
       channels[id] = channels.count
-      if !contents.topics.contains(topic) { contents.topics.append(topic) }
+      contents.topics.append(topic)
       try channel(
         Int(id),
         MessageChannel(

@@ -102,7 +102,7 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, takes(entry.channel.topic) else { return }
+      guard let decoder = entry.decoder, takes(entry) else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.topic] else { throw Self.changed }
         entry.topic = place
@@ -143,7 +143,8 @@ extension MCAPImporter {
       guard let stream = stream(of: topic.topic, schema),
         let left = schema.streams[stream].attributes["left_out"]?.array, let first = left.first
       else { return nil }
-      let more = left.count > 1 ? ", and \(left.count - 1) more fields" : ""
+      let others = left.count - 1
+      let more = others > 0 ? ", and \(others) more field\(others == 1 ? "" : "s")" : ""
       return "topic '\(topic.topic)': its field '\(first["field"]?.string ?? "")' "
         + "\(first["why"]?.string ?? "")\(more); left out"
     }

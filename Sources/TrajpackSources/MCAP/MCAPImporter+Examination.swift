@@ -14,7 +14,7 @@ extension MCAPImporter {
     let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
       let topic = entry.channel.topic
-      guard takes(topic) else {
+      guard takes(entry) else {
         others.insert(topic)
         return
       }
@@ -102,6 +102,7 @@ extension TopicProfile {
   /// Takes in a channel of the topic.
   mutating func begin(_ channel: MessageChannel, _ type: MessageType) {
     if !types.contains(type.name) { types.append(type.name) }
+    if MessageType.bareName(type.name) == "CompressedVideo" { carriesVideo = true }
     if !encodings.contains(channel.encoding) { encodings.append(channel.encoding) }
     for item in type.leftOut where !leftOut.contains(where: { $0.path == item.path }) {
       leftOut.append(item)

@@ -103,7 +103,12 @@ public struct MCAPImporter: Importer {
   }
 
   /// Whether the messages of a topic are to be read.
-  func takes(_ topic: String) -> Bool { settings.takes(topic) }
+  func takes(_ entry: MessageDecoding.Entry) -> Bool {
+    if let known = entry.isTaken { return known }
+    let isTaken = settings.takes(entry.channel.topic)
+    entry.isTaken = isTaken
+    return isTaken
+  }
 
   /// Reads the files of a recording.
   func read(

@@ -44,10 +44,11 @@ struct MCAPFields {
     let inner = try bytes(try integer(UInt32.self))
     var fields = MCAPFields(inner, what)
     var members: [JSONValue.Member] = []
+    var known: Set<String> = []
     while fields.left > 0 {
       let name = try fields.text()
       let text = try fields.text()
-      if !members.contains(where: { $0.name == name }) {
+      if known.insert(name).inserted {
         members.append(.init(name, .string(text)))
       }
     }

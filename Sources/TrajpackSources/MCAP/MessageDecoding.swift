@@ -16,6 +16,8 @@ final class MessageDecoding {
     var map: [Int] = []
     /// The revision of the type for which that was done.
     var revision = -1
+    /// Whether the options take its topic; `nil` until that was asked.
+    var isTaken: Bool?
     var topic = -1
     var rows = -1
 

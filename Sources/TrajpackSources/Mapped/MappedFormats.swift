@@ -7,7 +7,9 @@ public enum MappedFormats {
     LeRobot.self, Robomimic.self, ManiSkill.self, Minari.self, ALOHA.self, StableWorldModel.self,
     TheWell.self,
     PDEBench.self,
-    NWB.self, Matlab73.self, Matlab5.self, NetCDF4.self, NetCDF3.self, D4RL.self, MappedTree.self,
+    NWB.self, Matlab73.self, Matlab5.self, NetCDF4.self, NetCDF3.self, EDF.self, D4RL.self,
+    COLMAP.self, TUM.self, KITTI.self, EuRoC.self,
+    MappedTree.self,
   ]
 
   /// What each is.

@@ -133,6 +133,8 @@ public struct MappingOptions: Sendable, Equatable {
   public var video = VideoMode.embed
   /// Whether frames of videos get checksums.
   public var hashesFrames = false
+  /// Whether some option says how a table is to be read, so that a text is one.
+  public var isTabular = false
   /// Whether files that cannot be read are recordings that fail.
   public var skipsErrors = false
 

@@ -52,6 +52,7 @@ final class CDRDecoder: MessageDecoder {
     guard depth < Self.deepest else {
       throw TrajpackError(.data, "the definition of \(type.name) nests without end")
     }
+    try type.countPart()
     guard let fields = types.types[name] else {
       throw TrajpackError(.data, "the definition of \(type.name) lacks the type '\(name)'")
     }

@@ -26,6 +26,7 @@ private struct IDLReader {
   private var constants: [String: Int] = [:]
   private var words: [Substring] = []
   private var at = 0
+  private var depth = 0
 
   private static let numbers: [String: ElementType] = [
     "boolean": .bool, "octet": .uint8, "char": .uint8, "int8": .int8, "uint8": .uint8,
@@ -203,6 +204,9 @@ private struct IDLReader {
   private mutating func type(
     _ modules: [String]
   ) throws(TrajpackError) -> (StructTypes.Base, StructTypes.Repeat) {
+    depth += 1
+    defer { depth -= 1 }
+    guard depth < 16 else { throw TrajpackError(.data, "it nests without end") }
     var name = try next()
     switch name {
     case "sequence":

@@ -44,6 +44,8 @@ struct MessageType: Sendable {
   var leftOut: [(path: String, why: String)] = []
   /// Lists of structs so far.
   var groups = 0
+  /// Structs within structs so far, so that hostile definitions end.
+  var parts = 0
   /// Changes when fields are added, or become known better.
   var revision = 0
 
@@ -54,6 +56,16 @@ struct MessageType: Sendable {
     fields.append(field)
     revision += 1
     return fields.count - 1
+  }
+
+  /// Counts a struct.
+  ///
+  /// - Throws: A data error where there are too many.
+  mutating func countPart() throws(TrajpackError) {
+    parts += 1
+    guard parts <= 1 << 14 else {
+      throw TrajpackError(.data, "the type \(name) has more than 16384 structs within it")
+    }
   }
 
   /// The last part of the name of a type.

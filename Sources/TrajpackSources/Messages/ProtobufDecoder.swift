@@ -16,14 +16,22 @@ final class ProtobufDecoder: MessageDecoder {
     case vector([Int], Int)
   }
 
-  private struct Slot {
-    var name: String
-    var number: Int
-    var action: Action
+  /// A class, because a copy of its parts costs more than what is decoded.
+  private final class Slot {
+    let name: String
+    let number: Int
+    var action: Action = .text
     /// The field of the row; -1 where it is dropped or a message.
-    var field: Int
-    var isRepeated: Bool
-    var hasPresence: Bool
+    var field = -1
+    let isRepeated: Bool
+    let hasPresence: Bool
+
+    init(_ field: ProtobufTypes.Field) {
+      name = field.name
+      number = field.number
+      isRepeated = field.isRepeated
+      hasPresence = field.hasPresence || field.type == 11
+    }
   }
 
   private final class Table {
@@ -32,6 +40,26 @@ final class ProtobufDecoder: MessageDecoder {
     var places: [Int16] = []
     var others: [Int: Int] = [:]
     var isInList = false
+    /// The fields of lists, which are there though they are empty.
+    var lists: [Int] = []
+    /// How many slots are no lists.
+    var singles = 0
+
+    /// Adds a slot, and the fields of its lists.
+    func add(_ slot: Slot) {
+      slots.append(slot)
+      guard slot.isRepeated else {
+        singles += 1
+        return
+      }
+      lists += Self.fields(slot)
+    }
+
+    private static func fields(_ slot: Slot) -> [Int] {
+      var out = slot.field >= 0 ? [slot.field] : []
+      if case .message(let table) = slot.action { out += table.slots.flatMap { fields($0) } }
+      return out
+    }
 
     func slot(_ number: Int) -> Int? {
       if number < places.count { return places[number] >= 0 ? Int(places[number]) : nil }
@@ -74,6 +102,7 @@ final class ProtobufDecoder: MessageDecoder {
     guard let message = types.messages[name] else {
       throw TrajpackError(.data, "the schema of \(type.name) lacks the type '\(name.dropFirst())'")
     }
+    try type.countPart()
     let table = Table()
     table.isInList = place.isInList
     for field in message.fields {
@@ -87,7 +116,7 @@ final class ProtobufDecoder: MessageDecoder {
       } else {
         table.others[field.number] = table.slots.count
       }
-      table.slots.append(slot)
+      table.add(slot)
     }
     // The name of a map's entry is its key.
     if message.isMap, place.isInList {
@@ -102,10 +131,7 @@ final class ProtobufDecoder: MessageDecoder {
     _ types: ProtobufTypes, _ field: ProtobufTypes.Field, _ parent: String, _ path: String,
     _ place: Place, _ above: [String], _ type: inout MessageType
   ) throws(TrajpackError) -> Slot? {
-    var slot = Slot(
-      name: path, number: field.number, action: .text, field: -1, isRepeated: field.isRepeated,
-      hasPresence: field.hasPresence || field.type == 11)
-    slot.name = field.name
+    let slot = Slot(field)
     var own = MessageField(path: path, content: .text)
     own.isList = field.isRepeated || place.isInList
     own.group = place.group
@@ -204,11 +230,10 @@ final class ProtobufDecoder: MessageDecoder {
     _ table: Table, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow, _ depth: Int
   ) throws(TrajpackError) {
     let first = seen.count
-    for slot in table.slots {
-      seen.append(false)
-      // An empty list is there, too.
-      if slot.isRepeated { mark(slot, row) }
-    }
+    seen.append(contentsOf: repeatElement(false, count: table.slots.count))
+    // An empty list is there, too.
+    for field in table.lists { row.values[field].isPresent = true }
+    var unseen = table.singles
     var wire = ProtobufWire(bytes)
     while wire.hasMore {
       let (number, form) = try wire.tag()
@@ -221,25 +246,22 @@ final class ProtobufDecoder: MessageDecoder {
         guard !seen[first + place] else {
           throw TrajpackError(.data, "has its field '\(slot.name)' twice, which is not read")
         }
+        unseen -= 1
       }
       seen[first + place] = true
       try value(slot, form, &wire, row, depth)
     }
-    for (place, slot) in table.slots.enumerated() where !seen[first + place] && !slot.isRepeated {
-      if !slot.hasPresence {
-        fill(slot, row)
-      } else if table.isInList {
-        absent(slot, row)
+    if unseen > 0 {
+      for (place, slot) in table.slots.enumerated()
+      where !seen[first + place] && !slot.isRepeated {
+        if !slot.hasPresence {
+          fill(slot, row)
+        } else if table.isInList {
+          absent(slot, row)
+        }
       }
     }
     seen.removeLast(table.slots.count)
-  }
-
-  private func mark(_ slot: Slot, _ row: MessageRow) {
-    if slot.field >= 0 { row.values[slot.field].isPresent = true }
-    if case .message(let table) = slot.action {
-      for inner in table.slots { mark(inner, row) }
-    }
   }
 
   /// The default of a field that has no presence.
@@ -319,7 +341,12 @@ final class ProtobufDecoder: MessageDecoder {
       guard slot.isRepeated, form == 2 else {
         return try number(slot.field, type, form, &wire, row)
       }
-      let size = [1: 8, 6: 8, 16: 8, 2: 4, 7: 4, 15: 4][type]
+      let size: Int? =
+        switch type {
+        case 1, 6, 16: 8
+        case 2, 7, 15: 4
+        default: nil
+        }
       let part = try wire.delimited()
       if let size {
         guard part.count % size == 0 else {

@@ -62,7 +62,11 @@ struct TopicLayout {
     return isTaken ? "message.\(path)" : path
   }
 
-  private mutating func add(_ channel: Channel) { channels.append(ChannelPlan(channel)) }
+  private mutating func add(_ channel: Channel) {
+    var channel = channel
+    if channel.type.isFloat { channel.missing = .nan }
+    channels.append(ChannelPlan(channel))
+  }
 
   private mutating func plan(_ seen: FieldProfile) {
     let field = seen.field

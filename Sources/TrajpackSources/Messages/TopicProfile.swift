@@ -49,6 +49,8 @@ struct TopicProfile: Sendable {
   private var brokenGroups: Set<String> = []
   /// The video whose packets its messages are; `nil` for none.
   var video: MessageVideo?
+  /// Whether its messages are packets.
+  var carriesVideo = false
   /// Why its packets are no video that can be played.
   var videoFailure: String?
   /// Parts of the types that are not read, and why.
@@ -118,7 +120,7 @@ struct TopicProfile: Sendable {
 
   /// Looks for the video in a message of packets, until its first keyframe is found.
   mutating func lookForVideo(_ row: MessageRow, _ type: MessageType) {
-    guard video == nil, videoFailure == nil, MessageType.bareName(type.name) == "CompressedVideo",
+    guard carriesVideo, video == nil, videoFailure == nil,
       let data = type.fields.firstIndex(where: { $0.path == MessageVideo.field }),
       let format = type.fields.firstIndex(where: { $0.path == "format" && $0.content == .text })
     else { return }
@@ -138,7 +140,7 @@ struct TopicProfile: Sendable {
 
   /// Whether its packets can be played in the order of its rows; else ``videoFailure`` says why not.
   mutating func checkVideo(_ clock: MessageClock) {
-    guard types.contains(where: { MessageType.bareName($0) == "CompressedVideo" }) else { return }
+    guard carriesVideo else { return }
     if video == nil, videoFailure == nil { videoFailure = "none of them begins a video" }
     if times(clock).backwards > 0 { videoFailure = "they do not come in the order of their times" }
     if let seen = self[MessageVideo.field], seen.present < rows || seen.empty > 0 {

@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
@@ -28,6 +29,35 @@ final class TopicRows {
     /// Whether the type of the numbers is that of each message.
     var isDynamic: Bool
     var form: Form
+    /// What the row before has shown.
+    var last = Last()
+  }
+
+  /// The texts of the last row of a cell, and what they stand for.
+  private final class Last {
+    private var bytes: [UInt8] = []
+    private var lengths: [UInt8] = []
+    private var isSet = false
+    var code: Int32 = 0
+    var places: [Int] = []
+
+    func has(_ values: MessageRow.Values) -> Bool {
+      isSet && Self.equal(bytes, values.data.bytes) && Self.equal(lengths, values.lengths.bytes)
+    }
+
+    func set(_ values: MessageRow.Values) {
+      bytes = Array(values.data.bytes)
+      lengths = Array(values.lengths.bytes)
+      isSet = true
+    }
+
+    static func equal(_ one: [UInt8], _ other: UnsafeRawBufferPointer) -> Bool {
+      guard one.count == other.count else { return false }
+      guard let base = other.baseAddress, !one.isEmpty else { return true }
+      return one.withUnsafeBytes {
+        memcmp($0.baseAddress.unsafelyUnwrapped, base, other.count) == 0
+      }
+    }
   }
 
   private struct Fixed {
@@ -230,20 +260,31 @@ final class TopicRows {
         bytes, 0, values.items, cell.isDynamic ? type(from, values) : from, to, cell.at)
     case .named(let from, let to, let width, let key, let places):
       if values.items == 0 { return }
-      var item = 0
       guard values.items == row.values[key].items * width else { throw Self.changed }
-      try row.values[key].texts { (text) throws(TrajpackError) in
-        guard let place = places[String(decoding: text, as: UTF8.self)] else { throw Self.changed }
-        Self.copy(
-          bytes, item * width, width, cell.isDynamic ? type(from, values) : from, to,
-          cell.at + place * width * to.size)
-        item += 1
+      if !cell.last.has(row.values[key]) {
+        var own: [Int] = []
+        try row.values[key].texts { (text) throws(TrajpackError) in
+          guard let place = places[String(decoding: text, as: UTF8.self)] else {
+            throw Self.changed
+          }
+          own.append(place)
+        }
+        cell.last.places = own
+        cell.last.set(row.values[key])
+      }
+      let type = cell.isDynamic ? type(from, values) : from
+      for (item, place) in cell.last.places.enumerated() {
+        Self.copy(bytes, item * width, width, type, to, cell.at + place * width * to.size)
       }
     case .category(let codes):
-      guard values.items == 1, let code = codes[String(decoding: bytes, as: UTF8.self)] else {
-        throw Self.changed
+      if !cell.last.has(values) {
+        guard values.items == 1, let code = codes[String(decoding: bytes, as: UTF8.self)] else {
+          throw Self.changed
+        }
+        cell.last.code = code
+        cell.last.set(values)
       }
-      cell.at.storeBytes(of: code.littleEndian, as: Int32.self)
+      cell.at.storeBytes(of: cell.last.code.littleEndian, as: Int32.self)
     case .text: try point(cell, to: bytes, keeps: true)
     case .bytes: try point(cell, to: bytes, keeps: false)
     case .packet:
@@ -273,7 +314,7 @@ final class TopicRows {
     _ cell: Cell, to bytes: UnsafeRawBufferPointer, keeps: Bool
   ) throws(TrajpackError) {
     var at = Int64(blob.count)
-    if keeps, let last = lastText[cell.channel], last.bytes.elementsEqual(bytes) {
+    if keeps, let last = lastText[cell.channel], Last.equal(last.bytes, bytes) {
       at = last.at
     } else {
       try blob.append(bytes)

@@ -161,7 +161,10 @@ struct ArraySet: Sendable {
         throw TrajpackError(
           .data,
           "the times '\(time.name)' have shape \(time.header.shape), which is no time a row of "
-            + ArrayMembers.shapes(series) + "; use --time none to keep them as values")
+            + ArrayMembers.shapes(series)
+            + (time.header.shape.count == 1
+              ? "; use --constant \(time.name) to keep them as a value of each recording"
+              : "; use --time none to keep them as values"))
       }
     }
     shape = Shape(isArchive: isArchive, groups: groups)

@@ -4,24 +4,32 @@ import TrajpackStore
 /// What is wrong with a row, and the option that mends it.
 extension TableExamination {
   static func noDate(
-    _ row: CSVScanner, _ form: TableForm, _ file: TextFile
+    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
   ) throws(TrajpackError) -> TrajpackError {
     var pattern: DatePattern?
     if case .dates(let given) = form.times { pattern = given }
     let wanted = pattern?.text ?? "YYYY-MM-DD, with or without hh:mm:ss"
     return try TableForm.wrong(
       file, row.recordOffset,
-      "the time '\(TableForm.shown(form.timeText(row)))' is no date of the form \(wanted); give another form "
-        + "with --time-format, or say --time none to keep the column as text")
+      "the time '\(TableForm.shown(form.timeText(row)))' is no date of the form \(wanted); "
+        + unitsRow(form, row.recordOffset, part.range.lowerBound)
+        + "give another form with --time-format, or say --time none to keep the column as text")
+  }
+
+  /// The option for a row of units, where the first row may be one.
+  private static func unitsRow(_ form: TableForm, _ row: Int, _ first: Int) -> String {
+    guard form.hasHeader, form.units.isEmpty, row == first else { return "" }
+    return "if this row names the units of the columns, say --units-row; else "
   }
 
   static func noTime(
-    _ row: CSVScanner, _ form: TableForm, _ file: TextFile
+    _ row: CSVScanner, _ form: TableForm, _ part: TablePart, _ file: TextFile
   ) throws(TrajpackError) -> TrajpackError {
     try TableForm.wrong(
       file, row.recordOffset,
-      "the time '\(TableForm.shown(form.timeText(row)))' is no number; name another column with --time, or "
-        + "say --time none")
+      "the time '\(TableForm.shown(form.timeText(row)))' is no number; "
+        + unitsRow(form, row.recordOffset, part.range.lowerBound)
+        + "name another column with --time, or say --time none")
   }
 
   /// The error of a time that lies before that of the row before. Names the column or the count of rows
@@ -88,7 +96,7 @@ extension TableExamination {
   /// The error of a text among numbers.
   static func textAmongNumbers(
     _ text: (offset: Int, text: String), of texts: [String], _ name: String, _ form: TableForm,
-    _ file: TextFile
+    _ file: TextFile, firstRow start: Int
   ) throws(TrajpackError) -> TrajpackError {
     let shown = TableForm.shown(text.text)
     let words = texts.filter { TableSample.cell($0, form.numbers).look == .text }
@@ -99,6 +107,7 @@ extension TableExamination {
       isWord
       ? "if it stands for a missing value, say --missing '\(shown)'; or say \(keeping)"
       : "mend it, or say \(keeping)"
+    if isWord { remedy = unitsRow(form, text.offset, start) + remedy }
     if let option = NumberHint.remedy([text.text]) {
       remedy = "\(option); or say \(keeping)"
     } else if text.text.hasPrefix("#"), form.dialect.comment == nil {

@@ -76,7 +76,8 @@ struct TableExamination: Sendable {
     for i in plain { (columns[i].facts, columns[i].bytes) = (facts[i], bytes[i]) }
     for i in plain where columns[i].facts.hasText && columns[i].facts.hasNumbers {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
-      throw try Self.textAmongNumbers(text, of: columns[i].texts, names[i], form, file)
+      throw try Self.textAmongNumbers(
+        text, of: columns[i].texts, names[i], form, file, firstRow: part.range.lowerBound)
     }
   }
 
@@ -85,11 +86,11 @@ struct TableExamination: Sendable {
   ) throws(TrajpackError) {
     let isForward: Bool
     if form.timeIsDate {
-      guard let date = form.date(row) else { throw try Self.noDate(row, form, file) }
+      guard let date = form.date(row) else { throw try Self.noDate(row, form, part, file) }
       isForward = time.add(date)
     } else {
       let number = form.numbers.number(row[form.time ?? 0].bytes)
-      guard number.value.isFinite else { throw try Self.noTime(row, form, file) }
+      guard number.value.isFinite else { throw try Self.noTime(row, form, part, file) }
       isForward = time.add(number)
     }
     guard isForward else {

@@ -34,7 +34,11 @@ struct TableHeader {
       self.init(false)
       return
     }
-    if Self.namesAnIndex(first, sample) {
+    // Dates of other forms than ISO 8601 look like text: `Month` over `Jan-2000`.
+    let isOverDates = first.indices.contains { i in
+      first[i].look == .text && sample.holdsDates(i, from: 1) && !first[i].isDateOfSomeForm
+    }
+    if isOverDates || Self.namesAnIndex(first, sample) {
       self.init(true)
       return
     }

@@ -85,6 +85,7 @@ struct TableLook {
       }
     }
     hintAtNumbers()
+    hintAtBlanks()
     guard (0..<form.count).contains(where: form.isValue) else {
       throw TrajpackError(.data, "there is no column of values beside times and episodes")
     }
@@ -118,7 +119,13 @@ struct TableLook {
     let names = (0..<scanner.count).map { scanner[$0].text }
     let looks = names.map { TableSample.cell($0.trimmingBlanks, numbers).look }
     let isMark = names[0].trimmingBlanks.isEmpty
-    guard looks.dropFirst().allSatisfy({ $0 == .text }), looks[0] == .text || isMark,
+    // Numbers are names where they stand beside one that is none: `#time,0,1,2`.
+    let areNumbers =
+      !dialect.separatesByBlanks && !isMark
+      && names.dropFirst().allSatisfy { name in
+        name.trimmingBlanks.allSatisfy { $0.isASCII && $0.isNumber }
+      }
+    guard looks.dropFirst().allSatisfy({ $0 == .text }) || areNumbers, looks[0] == .text || isMark,
       Set(names).count == names.count, row.contains(where: { $0.look != .text })
     else { return nil }
     return ["#" + names[0]] + names.dropFirst()
@@ -186,6 +193,21 @@ struct TableLook {
     }
   }
 
+  /// Says which option cuts the rows, where each is one cell of text and blanks would cut all into equally many.
+  private mutating func hintAtBlanks() {
+    let cells = sample.column(0, from: top)
+    guard form.count == 1, !form.dialect.separatesByBlanks, cells.count > 1,
+      cells.allSatisfy({ $0.look == .text })
+    else { return }
+    let counts = Set(cells.map { $0.text.split { $0 == " " || $0 == "\t" }.count })
+    guard let count = counts.first, counts.count == 1, count > 1,
+      cells.allSatisfy({ $0.text.contains { $0.isNumber } })
+    else { return }
+    hints.append(
+      "each row is one cell of text ('\(TableForm.shown(cells[0].text))'); if blanks separate \(count) cells, say "
+        + "--delimiter blanks")
+  }
+
   /// Takes the row of units, or refuses what looks like one.
   private mutating func takeUnits() throws(TrajpackError) {
     guard form.hasHeader else {
@@ -208,7 +230,9 @@ struct TableLook {
     let isUnits = row.indices.allSatisfy { i in
       let below = sample.column(i, from: top + 1)
       return row[i].look == .empty
-        || (row[i].look == .text && below.allSatisfy { $0.look != .text })
+        || (row[i].look == .text
+          && (below.allSatisfy { $0.look != .text }
+            || !row[i].isDateOfSomeForm && sample.holdsDates(i, from: top + 1)))
     }
     if isUnits, let text = row.first(where: { $0.look == .text })?.text {
       throw TrajpackError(

@@ -14,6 +14,11 @@ struct TableSample {
     var isFraction = false
     /// The number, where it is a whole one.
     var whole: Int64?
+
+    /// Whether it is a date, of ISO 8601 or another form.
+    var isDateOfSomeForm: Bool {
+      look == .date || DatePattern.guess([text.trimmingBlanks], areDigits: false) != .none
+    }
   }
 
   /// The records, the first of them perhaps a header.
@@ -68,6 +73,12 @@ struct TableSample {
   /// The cells of a column below the first `top` records.
   func column(_ i: Int, from top: Int) -> [Cell] {
     rows.dropFirst(top).compactMap { $0.indices.contains(i) ? $0[i] : nil }
+  }
+
+  /// Whether the cells of a column below the first `top` records are dates of any one form; empty ones say nothing.
+  func holdsDates(_ i: Int, from top: Int) -> Bool {
+    let texts = column(i, from: top).filter { $0.look != .empty }.map(\.text.trimmingBlanks)
+    return !texts.isEmpty && DatePattern.guess(texts, areDigits: false) != .none
   }
 
   /// The count of cells that most records have.

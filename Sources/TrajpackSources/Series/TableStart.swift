@@ -98,8 +98,16 @@ struct TableStart {
   /// Passes over the lines at the top that begin with the mark of comments.
   private mutating func skipComments() {
     let mark = dialect.comment ?? UInt8(ascii: "#")
+    var commented = dialect
+    commented.comment = mark
     while offset < head.count, head[offset] == mark {
       let line = line(from: offset)
+      // The delimiter is not known yet.
+      let isCell = ",;\t| ".utf8.contains { sign in
+        commented.delimiter = sign
+        return !commented.isComment(head[line])
+      }
+      if isCell { break }
       let text = head[line].dropFirst().filter { $0 != UInt8(ascii: "\n") && $0 != 0x0D }
       comment = Array(text)
       commentLines += 1
@@ -197,7 +205,7 @@ struct TableStart {
       rows.dropFirst().allSatisfy({ $0.count == count })
     else { return nil }
     let body = rows.dropFirst(rows.count > 1 ? 1 : 0).flatMap(\.self)
-    let values = body.filter { isValue($0, allowsComma: true) }
+    let values = body.filter { isValue($0, allowsComma: true) || isMarkOrDate($0) }
     guard values.count * 2 >= body.count else { return nil }
     return Candidate(
       delimiter: 0x20, share: 1, values: Double(values.count) / Double(max(body.count, 1)),
@@ -237,6 +245,13 @@ struct TableStart {
     return text.withUnsafeBufferPointer {
       numbers.number($0).form != .text || DateText($0) != nil
     }
+  }
+
+  /// Whether a cell is a date of another form than ISO 8601, or a sign by which people mark missing values.
+  private static func isMarkOrDate(_ cell: ArraySlice<UInt8>) -> Bool {
+    if cell.elementsEqual("-".utf8) || cell.elementsEqual(".".utf8) { return true }
+    let text = String(decoding: cell.filter { $0 != UInt8(ascii: "\"") }, as: UTF8.self)
+    return DatePattern.guess([text], areDigits: false) != .none
   }
 
   /// Notes whether a space stands behind every delimiter, as in `time, x, "a, b"`.

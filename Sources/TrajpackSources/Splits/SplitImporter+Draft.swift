@@ -40,6 +40,15 @@ extension SplitImporter {
     for (track, stream, rows) in cuts {
       let copy = TrackCopy(track, stream, schema)
       if track.stream.isVideo {
+        if choice.video == .cut, stretch.isCut {
+          let clock = try track.track.clock.from(row: rows.lowerBound, since: origin)
+          let cut = try copy.cut(Array(rows), clock)
+          tally.count(track.stream.name, isCut: cut != nil)
+          if let cut {
+            tracks.append(cut)
+            continue
+          }
+        }
         let clock = try track.track.clock.from(row: 0, since: origin)
         tracks.append(
           try copy.whole(

@@ -8,7 +8,8 @@ public struct SplitImporter: Importer {
   /// What a dataset of splits says of its source.
   public static let format = FormatDescription(
     name: "split", summary: "splits cut out of a dataset",
-    carries: "the rows of every stream in the splits, video whole", reads: false, writes: false)
+    carries: "the rows of every stream in the splits, video cut at packets or whole", reads: false,
+    writes: false)
 
   /// What is asked for.
   public struct Choice: Sendable {
@@ -20,18 +21,18 @@ public struct SplitImporter: Importer {
     public var fold: Int?
     /// Only recordings of these ids; all where empty.
     public var episodes: Set<String>
-    /// Whether videos are taken, whole.
-    public var hasVideos: Bool
+    /// How videos are taken.
+    public var video: ClipImporter.VideoRule
     /// Whether times of a part count from its first row instead of the recording's.
     public var countsFromZero: Bool
 
-    /// Splits of the scheme that counts, with whole videos and the recordings' times.
+    /// Splits of the scheme that counts, with the recordings' times.
     public init(
       splits: [String], scheme: String? = nil, fold: Int? = nil, episodes: Set<String> = [],
-      hasVideos: Bool = true, countsFromZero: Bool = false
+      video: ClipImporter.VideoRule = .cut, countsFromZero: Bool = false
     ) {
       (self.splits, self.scheme, self.fold) = (splits, scheme, fold)
-      (self.episodes, self.hasVideos) = (episodes, hasVideos)
+      (self.episodes, self.video) = (episodes, video)
       self.countsFromZero = countsFromZero
     }
   }
@@ -44,6 +45,8 @@ public struct SplitImporter: Importer {
     var layout: Int
   }
 
+  /// What became of videos that are not taken as a whole.
+  public let tally = VideoTally()
   let data: OpenDataset
   let choice: Choice
   /// The scheme's name.
@@ -108,7 +111,7 @@ public struct SplitImporter: Importer {
     options = .record([
       "scheme": .string(scheme), "splits": .array(choice.splits.map { .string($0) }),
       "selection": .array(selections.map { .string($0.identity) }),
-      "fold": choice.fold.map { .int(Int64($0)) }, "video": choice.hasVideos ? "whole" : "none",
+      "fold": choice.fold.map { .int(Int64($0)) }, "video": .string(choice.video.rawValue),
       "times": choice.countsFromZero ? "part" : "recording",
       "source_digest": .string(data.digest), "source": data.dataset.manifest?.source,
       "trajpack": .string(version), "values": values.digest.map { .string($0) },
@@ -180,7 +183,7 @@ public struct SplitImporter: Importer {
       old, layout, attributes: values.attributes(old.attributes), keeps: keeps)
   }
 
-  func keeps(_ stream: TrajpackFormat.Stream) -> Bool { choice.hasVideos || !stream.isVideo }
+  func keeps(_ stream: TrajpackFormat.Stream) -> Bool { choice.video != .none || !stream.isVideo }
 
   /// Whether any recording is cut.
   public var cutsEpisodes: Bool { selections.contains(where: \.cutsEpisodes) }

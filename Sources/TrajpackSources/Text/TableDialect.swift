@@ -15,6 +15,22 @@ struct TableDialect: Sendable, Hashable {
 
   init(_ delimiter: UInt8) { self.delimiter = delimiter }
 
+  /// What spreadsheets write for a value that is none.
+  private static let errorWords = [
+    "#N/A", "#NA", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#NULL!",
+  ].map { Array($0.utf8) }
+
+  /// Whether a line that begins with the mark of comments is one, and not a cell such as `#N/A`.
+  func isComment(_ line: some Collection<UInt8>) -> Bool {
+    guard let comment, line.first == comment else { return false }
+    if cutsComments { return true }
+    guard
+      let word = Self.errorWords.first(where: { $0.count <= line.count && line.starts(with: $0) })
+    else { return true }
+    guard let next = line.dropFirst(word.count).first else { return false }
+    return next != delimiter && !"\r\n\t ".utf8.contains(next)
+  }
+
   /// Whether records are those of RFC 4180.
   var isPlain: Bool {
     !separatesByBlanks && !skipsBlanks && !endsAtReturn && comment == nil
@@ -40,7 +56,9 @@ extension CSVScanner {
     spans.removeAll(keepingCapacity: true)
     guard let bytes = buffer.baseAddress else { return .more }
     var at = position
-    if let comment = dialect.comment, at < filled, bytes[at] == comment {
+    if let comment = dialect.comment, at < filled, bytes[at] == comment,
+      dialect.isComment(UnsafeBufferPointer(start: bytes + at, count: min(filled - at, 16)))
+    {
       return endOfLine(bytes, at, atEnd).map { .comment(end: $0) } ?? .more
     }
     while true {

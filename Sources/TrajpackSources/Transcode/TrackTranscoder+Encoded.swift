@@ -21,7 +21,10 @@ extension TrackTranscoder {
       if !packets.hashes.isEmpty { packets.hashes = try hashes(decoder, count: count) }
       return
     }
-    guard index.stream.pixelFormat == source.stream.pixelFormat else {
+    guard
+      index.stream.pixelFormat == source.stream.pixelFormat
+        || index.stream.formatWithoutRange == source.stream.formatWithoutRange
+    else {
       throw fail("the pixel format \(index.stream.pixelFormat) for \(source.stream.pixelFormat)")
     }
     let bytes = try decoder.frameBytes(VideoOutput(.native))
@@ -55,12 +58,14 @@ extension TrackTranscoder {
     }
     return hashes
   }
+}
 
-  func describe(
-    _ draft: inout TrackDraft, _ index: VideoIndex, _ encoded: EncodedVideo, _ count: Int
+extension TrackDraft {
+  /// Says in the metadata what the video file is that the rows are of now.
+  mutating func describe(
+    _ index: VideoIndex, _ encoded: EncodedVideo
   ) throws(TrajpackError) {
     let order = try VideoOrder(index.packets)
-    var metadata = draft.metadata
     // A fact of the frames, wherever they lie.
     let rotation = metadata["rotation"]
     for member in VideoRecord(index: index, order: order).members(
@@ -76,21 +81,21 @@ extension TrackTranscoder {
     {
       metadata.set("file", .string(file[..<dot] + ".mkv"))
     }
-    draft.metadata = metadata
   }
+}
 
-  func fill(
-    _ packets: inout PacketColumns, _ index: VideoIndex, _ name: String
-  ) throws(TrajpackError) {
+extension PacketColumns {
+  /// Takes where the packets of the frames lie in a file, and their times.
+  mutating func fill(_ index: VideoIndex) throws(TrajpackError) {
     let order = try VideoOrder(index.packets)
-    for frame in 0..<packets.count {
+    for frame in 0..<count {
       let packet = Int(order.packetOfFrame[frame])
-      packets.offset[frame] = index.packets.offset[packet]
-      packets.size[frame] = Int64(index.packets.size[packet])
-      packets.pts[frame] = index.packets.pts[packet]
-      packets.dts[frame] = index.packets.dts[packet]
-      packets.duration[frame] = index.packets.duration[packet]
-      packets.keyframe[frame] = index.packets.flags[packet].isExactKeyframe ? 1 : 0
+      offset[frame] = index.packets.offset[packet]
+      size[frame] = Int64(index.packets.size[packet])
+      pts[frame] = index.packets.pts[packet]
+      dts[frame] = index.packets.dts[packet]
+      duration[frame] = index.packets.duration[packet]
+      keyframe[frame] = index.packets.flags[packet].isExactKeyframe ? 1 : 0
     }
   }
 }

@@ -38,8 +38,8 @@ struct TrackTranscoder {
       let encoded = try encode(source, encoding, packets, count: packets.count, name)
       let index = try VideoFile.index(encoded)
       try check(encoded, index, source, &packets, name)
-      try describe(&draft, index, encoded, packets.count)
-      try fill(&packets, index, name)
+      try draft.describe(index, encoded)
+      try packets.fill(index)
       if let frame = encoding.times.difference(
         from: packets.pts,
         tick: Double(index.stream.timeBase.num) / Double(max(index.stream.timeBase.den, 1)))

@@ -16,7 +16,9 @@ protocol TreeFile: ArrayTree {
 
 /// The kinds of files that are trees of arrays.
 enum TreeFiles {
-  static let all: [any TreeFile.Type] = [HDF5File.self, MATFile.self, NetCDF3File.self]
+  static let all: [any TreeFile.Type] = [
+    HDF5File.self, MATFile.self, NetCDF3File.self, EDFFile.self,
+  ]
 
   /// The kind of a file, by its content; `nil` for none.
   static func kind(of path: String) -> (any TreeFile.Type)? {

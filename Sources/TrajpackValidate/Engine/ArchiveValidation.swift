@@ -35,6 +35,10 @@ extension Validation {
     }
     let profile = shards.compactMap { $0 }.first?.schema.attributes["source"]?.string
     let run = try Validation(path, profile: profile, config, pool: pool, progress: progress)
+    if let resume = config.resume {
+      run.log = try ValidationLog(
+        resume, identity: try identity(shards.compactMap { $0 }, config, run.ruleIDs))
+    }
     planned(
       shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
       shards.reduce(0) { $0 + ($1?.index.episodeCount ?? 0) })
@@ -62,6 +66,20 @@ extension Validation {
       if config.readsAll { try run.checkBlobs(of: shard, pool) }
     }
     return try run.finish()
+  }
+
+  /// What stands for the data and for what is asked of it. A shard's header has the checksums of its index, and that those of
+  /// all chunks.
+  private static func identity(
+    _ shards: [Shard], _ config: ValidateConfig, _ rules: [String]
+  ) throws(TrajpackError) -> String {
+    var bytes = Array((config.identity + "\n" + rules.joined(separator: " ")).utf8)
+    for id in config.episodes?.sorted() ?? [] { bytes += Array("\n\(id)".utf8) }
+    for shard in shards {
+      bytes += Array("\n\(shard.name) \(shard.file.length) ".utf8)
+      bytes += try shard.file.bytes(0..<min(shard.file.length, ShardHeader.size))
+    }
+    return bytes.withUnsafeBytes { SHA256.of($0) }
   }
 
   /// Rows of neighbouring episodes are read by one thread, up to so many bytes: they share chunks.
@@ -187,6 +205,16 @@ extension Validation {
   /// The chunks of packets and texts, which rules do not look into: their checksums.
   private func checkBlobs(of shard: Shard, _ pool: WorkerPool) throws(TrajpackError) {
     guard runs("container.damage") else { return }
+    let key = "blobs \(shard.name)"
+    if var known = try log?.take(key) {
+      for sentence in known.list({ $0.text() }) {
+        report(
+          "container.damage", "stored data is damaged",
+          Self.file(shard.name, TrajpackError(.data, sentence)))
+      }
+      return
+    }
+    var found: [String] = []
     var jobs: [Future<TrajpackError?>] = []
     for number in shard.schema.blobs.sorted() {
       let block = shard.schema.blocks[number]
@@ -206,7 +234,9 @@ extension Validation {
     }
     for job in jobs {
       guard let damage = try job.value() else { continue }
+      found.append(damage.message)
       report("container.damage", "stored data is damaged", Self.file(shard.name, damage))
     }
+    try log?.append(key) { $0.add(found) { $0.add($1) } }
   }
 }

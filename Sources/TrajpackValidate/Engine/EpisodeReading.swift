@@ -13,30 +13,66 @@ struct EpisodeOutcome: @unchecked Sendable {
   var failure: TrajpackError?
 }
 
+/// The rules that are run, sorted by what they look at: once for all episodes.
+struct RuleSet: Sendable {
+  typealias Making = @Sendable (TrackContext) -> (any TrackCheck)?
+  typealias Looking = @Sendable (EpisodeFacts, inout Hits) -> Void
+  var tracks: [(rule: Int, make: Making)] = []
+  var episodes: [(rule: Int, check: Looking)] = []
+  /// What is kept of rows for rules that compare tracks.
+  let gathered: Gathered
+  /// Whether rules compare episodes by their content.
+  let isCompared: Bool
+
+  init(_ rules: [Rule]) {
+    for (number, rule) in rules.enumerated() {
+      switch rule.check {
+      case .track(let make): tracks.append((number, make))
+      case .episode(let check): episodes.append((number, check))
+      default: break
+      }
+    }
+    gathered = Gathered(rules)
+    isCompared = rules.contains { $0.family == "learning" }
+  }
+}
+
+/// What is kept from episode to episode of one schema: how streams lie in columns, and room for their rows.
+struct ReadingCache {
+  fileprivate var layouts: [Int: TrackContext.Layout] = [:]
+  fileprivate var runs: [Int: TrackRun] = [:]
+
+  /// How a stream lies in columns.
+  mutating func layout(_ about: EpisodeAbout, stream: Int) -> TrackContext.Layout {
+    if let known = layouts[stream] { return known }
+    let layout = TrackContext.Layout(about.schema, stream: stream)
+    layouts[stream] = layout
+    return layout
+  }
+}
+
 extension EpisodeOutcome {
   /// Reads an episode once, in runs of rows, and has all rules look at it.
   ///
-  /// - Parameter layouts: How streams of the schema lie in columns, by number: kept from episode to episode.
+  /// - Parameter cache: Of the schema that the episode has.
   init(
-    _ data: any EpisodeData, _ rules: [Rule], _ config: ValidateConfig,
-    layouts: inout [Int: TrackContext.Layout]
+    _ data: any EpisodeData, _ rules: RuleSet, _ config: ValidateConfig,
+    cache: inout ReadingCache
   ) {
     let about = data.about
     facts = EpisodeFacts(about: about, tracks: [])
     for number in about.tracks.indices {
       let stream = about.tracks[number].stream
-      let layout = layouts[stream] ?? TrackContext.Layout(about.schema, stream: stream)
-      layouts[stream] = layout
+      let layout = cache.layout(about, stream: stream)
       do throws(TrajpackError) {
-        try look(TrackContext(about, track: number, layout, config), data, rules)
+        try look(TrackContext(about, track: number, layout, config), data, rules, &cache)
       } catch {
         failure = error
         return
       }
     }
-    compareTracks(Gathered(rules))
-    for (number, rule) in rules.enumerated() {
-      guard case .episode(let check) = rule.check else { continue }
+    compareTracks(rules.gathered)
+    for (number, check) in rules.episodes {
       var found = Hits()
       check(facts, &found)
       if !found.list.isEmpty { hits[number, default: []] += found.list }
@@ -54,31 +90,41 @@ extension EpisodeOutcome {
   }
 
   private mutating func look(
-    _ track: TrackContext, _ data: any EpisodeData, _ rules: [Rule]
+    _ track: TrackContext, _ data: any EpisodeData, _ rules: RuleSet, _ cache: inout ReadingCache
   ) throws(TrajpackError) {
     var checks: [(rule: Int, check: any TrackCheck)] = []
-    for (number, rule) in rules.enumerated() {
-      guard case .track(let make) = rule.check, let check = make(track) else { continue }
+    checks.reserveCapacity(rules.tracks.count)
+    for (number, make) in rules.tracks {
+      guard let check = make(track) else { continue }
       checks.append((number, check))
       applied.insert(number)
     }
-    let isCompared = rules.contains { $0.family == "learning" }
-    let run = TrackRun(track, isCompared: isCompared)
+    let isCompared = rules.isCompared
+    let run: TrackRun
+    if let known = cache.runs[track.streamNumber], known.fits(track) {
+      run = known
+      run.begin(track)
+    } else {
+      run = TrackRun(track, isCompared: isCompared)
+      cache.runs[track.streamNumber] = run
+    }
     var known = TrackFacts(
       track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
       checksums: [])
     let windows = isCompared ? WindowHashes(track) : nil
-    let samples = TrackSamples(track, Gathered(rules))
+    let samples = rules.gathered.isEmpty ? nil : TrackSamples(track, rules.gathered)
     while try run.advance(data) {
       for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
       windows?.add(run)
-      samples.add(run)
+      samples?.add(run)
       for (_, check) in checks { check.add(run) }
     }
     known.checksums = run.checksums
     known.windows = windows?.hashes ?? []
-    (known.classes, known.motion) = (samples.classes, samples.steps)
-    (known.poses, known.points) = (samples.poses, samples.points)
+    if let samples {
+      (known.classes, known.motion) = (samples.classes, samples.steps)
+      (known.poses, known.points) = (samples.poses, samples.points)
+    }
     known.times = TrackTimes.span(track, known)
     for (number, check) in checks {
       var found = Hits()

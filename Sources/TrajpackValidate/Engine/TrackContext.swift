@@ -1,10 +1,20 @@
 import TrajpackFormat
 import TrajpackStore
 
+/// A channel that is looked at as numbers, and its columns. One object for all tracks of a stream: rules keep many.
+final class Quantity: Sendable {
+  let channel: Channel
+  let columns: TrackContext.Columns
+
+  init(_ channel: Channel, _ columns: TrackContext.Columns) {
+    (self.channel, self.columns) = (channel, columns)
+  }
+}
+
 /// A track whose rows are looked at.
 final class TrackContext {
   /// How the values of a channel lie in a run.
-  struct Columns {
+  struct Columns: Sendable {
     /// The channel, by number.
     var channel: Int
     /// The first of its columns.
@@ -37,7 +47,7 @@ final class TrackContext {
   /// The channel of explicit times.
   let timeChannel: Int?
   /// The channels whose values mean something on a scale, with their columns; not the times.
-  let quantities: [(channel: Channel, columns: Columns)]
+  let quantities: [Quantity]
 
   /// The channels that are looked at as numbers.
   var columns: [Columns] { layout.columns }
@@ -55,7 +65,9 @@ final class TrackContext {
     let columnsOfChannel: [Int]
     let columnCount: Int
     /// Those whose values mean something on a scale.
-    fileprivate let measures: [(channel: Channel, columns: Columns)]
+    fileprivate let measures: [Quantity]
+    /// All of them.
+    let all: [Quantity]
 
     init(_ schema: Schema, stream number: Int) {
       let stream = schema.streams[number]
@@ -78,12 +90,12 @@ final class TrackContext {
       self.columns = columns
       columnsOfChannel = places
       columnCount = next
-      measures = columns.compactMap { columns in
-        let channel = stream.channels[columns.channel]
-        switch channel.kind {
+      all = columns.map { Quantity(stream.channels[$0.channel], $0) }
+      measures = all.filter {
+        switch $0.channel.kind {
         case .scalar, .position, .direction, .quaternion, .angle, .matrix, .intrinsics:
-          return channel.type == .bool ? nil : (channel, columns)
-        default: return nil
+          return $0.channel.type != .bool
+        default: return false
         }
       }
     }

@@ -4,7 +4,7 @@ import TrajpackStore
 
 /// Some rows of a track, as columns of numbers, and the two rows before them. What was not observed is NaN.
 final class TrackRun {
-  let track: TrackContext
+  private(set) var track: TrackContext
   /// The first row, counted from the track's first.
   private(set) var first = 0
   /// Rows.
@@ -28,13 +28,9 @@ final class TrackRun {
   init(_ track: TrackContext, isCompared: Bool) {
     self.track = track
     self.isCompared = isCompared
-    let cells = max(
-      track.columns.reduce(0) { $0 + max($1.count, $1.isField ? $1.elements : 1) }, 1)
     let schema = track.about.schema
     let rowBlocks = schema.rowBlocks(of: track.streamNumber)
-    let rowBytes = rowBlocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
-    let rows = min(Self.target / 8 / cells, (4 << 20) / max(rowBytes, 1))
-    let capacity = min(max(rows, 64, 1), 16_384, max(track.rows, 1))
+    let capacity = min(Self.mostRows(track), max(track.rows, 1))
     self.capacity = capacity
     let fields = track.columns.reduce(0) { $0 + ($1.isField ? $1.elements : 0) }
     numbers = ByteBuffer(8 * ((capacity + 2) * (track.columnCount + 1) + fields * capacity))
@@ -45,6 +41,29 @@ final class TrackRun {
     for (place, block) in blocks.enumerated() { blockPlaces[block.number] = place }
     facts = Array(repeating: tp_column_facts(), count: track.columnCount)
     checksums = Array(repeating: 0, count: track.stream.channels.count)
+  }
+
+  /// Whether there is room for a track of the same stream as the one before.
+  func fits(_ other: TrackContext) -> Bool {
+    other.layout === track.layout && capacity >= min(Self.mostRows(other), max(other.rows, 1))
+  }
+
+  /// Begins with another track of the same stream.
+  func begin(_ other: TrackContext) {
+    track = other
+    (first, count, carry) = (0, 0, 0)
+    for i in checksums.indices { checksums[i] = 0 }
+  }
+
+  /// The most rows that are held at once, however long a track is.
+  private static func mostRows(_ track: TrackContext) -> Int {
+    let cells = max(
+      track.columns.reduce(0) { $0 + max($1.count, $1.isField ? $1.elements : 1) }, 1)
+    let schema = track.about.schema
+    let rowBytes = schema.rowBlocks(of: track.streamNumber).reduce(0) {
+      $0 + schema.blocks[$1].rowBytes
+    }
+    return min(max(min(target / 8 / cells, (4 << 20) / max(rowBytes, 1)), 64), 16_384)
   }
 
   /// Each column has its rows and two before them; those of fields are long, and lie behind all others.
@@ -132,10 +151,18 @@ final class TrackRun {
       note(columns, to, count * columns.elements)
       return
     }
+    // Neighbouring numbers are read together where the processor can turn rows into columns.
+    let areTurned = columns.reading.isFloat32 && columns.count >= 4
+    if areTurned {
+      tp_columns_f32(
+        bytes + columns.offset, rowBytes, count, columns.count, place(columns, 0), capacity + 2)
+    }
     for element in 0..<columns.count {
       let to = place(columns, element)
-      columns.reading.doubles(
-        bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+      if !areTurned {
+        columns.reading.doubles(
+          bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+      }
       tp_column_look(to, carry, count, &facts[columns.first + element])
       note(columns, to, count)
     }

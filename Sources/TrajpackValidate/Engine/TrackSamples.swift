@@ -12,6 +12,7 @@ struct Gathered: OptionSet {
 
   init(rawValue: Int) { self.rawValue = rawValue }
 
+  /// What rules need.
   init(_ rules: [Rule]) {
     self = []
     for rule in rules {
@@ -60,7 +61,9 @@ final class TrackSamples {
     _ track: TrackContext
   ) -> [(columns: TrackContext.Columns, element: Int)] {
     guard track.rate != nil, track.rows >= 64 else { return [] }
-    for (channel, columns) in track.quantities where !columns.isField {
+    for item in track.quantities
+    where !item.columns.isField {
+      let (channel, columns) = (item.channel, item.columns)
       if channel.kind == .position, channel.shape.last == 3 {
         return (0..<3).map { (columns, $0) }
       }

@@ -19,6 +19,10 @@ public struct ValidateConfig: Sendable {
   /// The seed by which they are drawn.
   public var seed: UInt64 = 0
 
+  /// The file in which is kept what was looked at, to go on from; only of archives.
+  public var resume: String?
+  /// What else makes a validation another one: options, the text of the configuration, the version.
+  public var identity = ""
   /// The ids of the episodes that are read; all where `nil`.
   public var episodes: Set<String>?
 

@@ -44,12 +44,15 @@ public final class Validation {
     var outcomes: Future<[EpisodeOutcome]>
     /// The shard whose last episodes they are.
     var closes: Shard?
+    /// Under which the log has it; `nil` where it came from there.
+    var key: String?
   }
 
   private let config: ValidateConfig
   private let pool: WorkerPool
   private let rules: [Rule]
   private let severities: [Severity]
+  private let ruleSet: RuleSet
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
   private var list: FindingList
   private var outcome: Outcome
@@ -59,6 +62,8 @@ public final class Validation {
   /// The names of the values that were set on the dataset, by episode, and of those that were taken away.
   var values: (set: [String: [String]], removed: [String]) = ([:], [])
   private let stored: StoredStatisticsCheck?
+  /// What was looked at before.
+  var log: ValidationLog?
 
   /// Prepares to look at data of a profile.
   ///
@@ -76,6 +81,7 @@ public final class Validation {
     let active = try config.active(profile: profile)
     rules = active.map(\.rule)
     severities = active.map(\.severity)
+    ruleSet = RuleSet(rules)
     list = FindingList(dataset)
     outcome = Outcome(dataset: dataset, findings: [], rules: rules.map(\.id))
     stored =
@@ -99,12 +105,23 @@ public final class Validation {
     _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
-    let (rules, config) = (rules, config)
+    let (rules, config) = (ruleSet, config)
+    let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
+    let known = try log?.take(key)
     let future = pool.run { () throws(TrajpackError) in
-      var layouts: [Int: TrackContext.Layout] = [:]
-      return try open().map { EpisodeOutcome($0, rules, config, layouts: &layouts) }
+      var cache = ReadingCache()
+      let episodes = try open()
+      if var known {
+        let found = episodes.compactMap {
+          EpisodeOutcome($0.about, config, cache: &cache, from: &known)
+        }
+        if found.count == episodes.count, known.isAtEnd { return found }
+      }
+      return episodes.map { EpisodeOutcome($0, rules, config, cache: &cache) }
     }
-    queue.append(Work(ids: ids, shard: shard, outcomes: future, closes: closes))
+    queue.append(
+      Work(
+        ids: ids, shard: shard, outcomes: future, closes: closes, key: known == nil ? key : nil))
     while queue.count > 2 * pool.count { try settle() }
   }
 
@@ -113,7 +130,13 @@ public final class Validation {
     let work = queue.removeFirst()
     outcome.episodes += work.ids.count
     do throws(TrajpackError) {
-      for found in try work.outcomes.value() { try take(found) }
+      let found = try work.outcomes.value()
+      if let key = work.key {
+        try log?.append(key) { out in
+          for outcome in found { outcome.encode(to: &out) }
+        }
+      }
+      for outcome in found { try take(outcome) }
     } catch {
       guard error.fault == .data else { throw error }
       damaged(error, shard: work.shard, episode: work.ids.count == 1 ? work.ids[0] : nil)
@@ -196,6 +219,9 @@ public final class Validation {
   /// Says what was not looked at.
   public func unchecked(_ sentence: String) { outcome.unchecked.append(sentence) }
 
+  /// The ids of the rules that are run.
+  var ruleIDs: [String] { outcome.rules }
+
   /// Whether a rule is run.
   func runs(_ id: String) -> Bool { rules.contains { $0.id == id } }
 
@@ -236,6 +262,7 @@ public final class Validation {
         }
       }
     }
+    if !isStopped { log?.remove() }
     outcome.findings = list.findings.sorted { a, b in
       // The worst first; else as they were found.
       a.severity > b.severity

@@ -26,7 +26,7 @@ extension Rule {
 
 private final class AngleCheck: TrackCheck {
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
 
   init?(_ track: TrackContext) {
     items = track.quantities.filter {
@@ -67,7 +67,8 @@ final class IntrinsicsCheck: TrackCheck {
   private var outside: [Spots]
 
   init?(_ track: TrackContext) {
-    items = track.quantities.compactMap { channel, columns in
+    items = track.quantities.compactMap { item in
+      let (channel, columns) = (item.channel, item.columns)
       guard channel.kind == .intrinsics, !columns.isField else { return nil }
       if channel.convention("order") == "fx fy cx cy", columns.count == 4 {
         return (channel, columns, [0, 1, 2, 3])

@@ -29,7 +29,7 @@ extension Rule {
 
 private final class QuaternionCheck: TrackCheck {
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private let signs: Bool
   private var spots: [Spots]
 

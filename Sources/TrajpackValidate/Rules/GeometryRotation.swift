@@ -20,7 +20,8 @@ private final class RotationCheck: TrackCheck {
   private var mirrored: [Spots]
 
   init?(_ track: TrackContext) {
-    items = track.quantities.compactMap { channel, columns in
+    items = track.quantities.compactMap { item in
+      let (channel, columns) = (item.channel, item.columns)
       guard channel.kind == .matrix, channel.convention("pose") != nil, !columns.isField,
         channel.shape.count >= 2
       else { return nil }

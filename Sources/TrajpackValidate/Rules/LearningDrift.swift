@@ -38,8 +38,9 @@ private final class DriftCheck: DatasetCheck {
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
-      for (channel, columns) in facts.track.quantities
-      where channel.kind == .scalar && columns.elements == 1 {
+      for item in facts.track.quantities
+      where item.channel.kind == .scalar && item.columns.elements == 1 {
+        let (channel, columns) = (item.channel, item.columns)
         let found = facts.columns[columns.first]
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue

@@ -44,8 +44,9 @@ private final class SplitCheck: DatasetCheck {
     let split = episode.about.split
     guard !split.isEmpty else { return }
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
-      for (channel, columns) in facts.track.quantities
-      where channel.kind == .scalar || channel.kind == .position {
+      for item in facts.track.quantities
+      where item.channel.kind == .scalar || item.channel.kind == .position {
+        let (channel, columns) = (item.channel, item.columns)
         let found = facts.facts(columns)
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue

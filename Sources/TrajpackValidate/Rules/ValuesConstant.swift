@@ -33,8 +33,11 @@ private final class ConstantCheck: DatasetCheck {
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows > 0 {
-      for (channel, columns) in facts.track.quantities
-      where (channel.kind == .scalar || channel.kind == .position) && !columns.isField {
+      for item in facts.track.quantities
+      where (item.channel.kind == .scalar || item.channel.kind == .position)
+        && !item.columns.isField
+      {
+        let (channel, columns) = (item.channel, item.columns)
         let key = Key(stream: facts.track.stream.name, channel: channel.name)
         if known[key]?.varies == true { continue }
         if known[key] == nil { order.append(key) }

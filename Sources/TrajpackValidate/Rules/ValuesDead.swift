@@ -35,8 +35,9 @@ private final class DeadCheck: DatasetCheck {
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 32 {
-      for (channel, columns) in facts.track.quantities
-      where channel.kind == .scalar && columns.elements == 1 {
+      for item in facts.track.quantities
+      where item.channel.kind == .scalar && item.columns.elements == 1 {
+        let (channel, columns) = (item.channel, item.columns)
         let found = facts.facts(columns)
         guard found.finite >= 32 else { continue }
         let key = Key(stream: facts.track.stream.name, channel: channel.name)

@@ -40,11 +40,12 @@ private final class LimitCheck: TrackCheck {
   private var lengths: [[Int]]
 
   init?(_ track: TrackContext, wraps: Bool) {
-    let items: [Item] = track.quantities.compactMap { channel, columns in
-      guard let range = Self.range(channel.type), !columns.isField, columns.count <= 64,
-        channel.kind == .scalar || channel.kind == .position
+    let items: [Item] = track.quantities.compactMap { (item) -> Item? in
+      guard let range = Self.range(item.channel.type), !item.columns.isField,
+        item.columns.count <= 64,
+        item.channel.kind == .scalar || item.channel.kind == .position
       else { return nil }
-      return Item(channel: channel, columns: columns, low: range.low, high: range.high)
+      return Item(channel: item.channel, columns: item.columns, low: range.low, high: range.high)
     }
     guard !items.isEmpty, track.rows >= 8 else { return nil }
     self.track = track

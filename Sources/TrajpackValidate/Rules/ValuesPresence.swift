@@ -52,7 +52,7 @@ extension Rule {
 
 /// Counts values by what one pass tells of each column, and remembers where the first ones are.
 private final class WholeCheck: TrackCheck {
-  typealias Item = (channel: Channel, columns: TrackContext.Columns)
+  typealias Item = Quantity
   private let track: TrackContext
   private let items: [Item]
   private let verdict: (ColumnFacts) -> (what: String, count: Int)?
@@ -64,9 +64,8 @@ private final class WholeCheck: TrackCheck {
     _ verdict: @escaping (ColumnFacts) -> (what: String, count: Int)?,
     spot: @escaping (Double) -> Bool
   ) {
-    let items: [Item] = track.columns.compactMap { columns in
-      let item = (track.stream.channels[columns.channel], columns)
-      return columns.channel != track.timeChannel && isWanted(item) ? item : nil
+    let items = track.layout.all.filter {
+      $0.columns.channel != track.timeChannel && isWanted($0)
     }
     guard !items.isEmpty else { return nil }
     self.track = track

@@ -24,7 +24,7 @@ private final class LevelCheck: TrackCheck {
     var isOpen = true
   }
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private var known: [[Known]]
 
   init?(_ track: TrackContext) {

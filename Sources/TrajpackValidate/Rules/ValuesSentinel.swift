@@ -27,7 +27,7 @@ private final class SentinelCheck: TrackCheck {
     var spots: [Double: Spots] = [:]
   }
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private var known: [Known?]
   private var places: [Int] = []
 
@@ -79,7 +79,9 @@ private final class SentinelCheck: TrackCheck {
     repeating: (Double.infinity, -Double.infinity), count: known.count)
 
   private func isWord(_ value: Double) -> Bool {
-    Self.words.contains { $0 == value || Double(Float($0)) == value }
+    // All but -1 are far from zero: most values end here.
+    (value.magnitude >= 98 || value == -1)
+      && Self.words.contains { $0 == value || Double(Float($0)) == value }
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {

@@ -17,7 +17,7 @@ extension Rule {
 
 private final class SpikeCheck: TrackCheck {
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private var spots: [Spots]
   private var steps: [Double] = []
   private static let factor = 100.0

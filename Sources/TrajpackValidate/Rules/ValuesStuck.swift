@@ -29,7 +29,7 @@ private final class StuckCheck: TrackCheck {
     var short = 0
   }
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private var stretches: [[Stretch]]
   private static let least = 32
 

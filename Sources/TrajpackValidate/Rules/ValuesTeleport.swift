@@ -19,7 +19,7 @@ extension Rule {
 
 private final class TeleportCheck: TrackCheck {
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private var spots: [Spots]
   private var steps: [Double] = []
   private static let factor = 100.0

@@ -29,7 +29,7 @@ extension Rule {
 
 private final class TypeCheck: TrackCheck {
   private let track: TrackContext
-  private let items: [(channel: Channel, columns: TrackContext.Columns)]
+  private let items: [Quantity]
   private let isNarrow: Bool
   /// Whether all values so far are float32.
   private var fits: [Bool]

@@ -29,8 +29,11 @@ private final class UnitsCheck: DatasetCheck {
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
-      for (channel, columns) in facts.track.quantities
-      where channel.kind == .scalar || channel.kind == .position || channel.kind == .angle {
+      for item in facts.track.quantities
+      where item.channel.kind == .scalar || item.channel.kind == .position
+        || item.channel.kind == .angle
+      {
+        let (channel, columns) = (item.channel, item.columns)
         let found = facts.facts(columns)
         guard found.finite > 0, found.fractions * 2 > found.finite, !found.isConstant else {
           continue

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fault_world import EPISODES, clean, write
+import trajpack
+from fault_world import EPISODES, clean, smooth, write
 from scenes import alike, counted, crowd, drifting, filmed, quaternion, rotation
 from test_validate import found, report, run
 
@@ -75,6 +76,29 @@ def test_stored_statistics_that_are_not_those_of_the_data(change: tuple[int, int
     (finding,) = out["findings"]
     assert finding["rule"] == "container.statistics" and words in finding["places"][0]["note"]
     assert finding["stream"] == "log" and finding["channel"]
+
+
+def test_texts_and_values_that_some_recordings_lack(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+
+    def made(name: str, silent: int | None, valued: range) -> str:
+        with trajpack.create(tmp_path / name, rate={"s": 50}) as writer:
+            for n in range(12):
+                with writer.episode(f"{n:02d}", values={"task": "pick"} if n in valued else None) as episode:
+                    episode.extend({"s": {"x": smooth(rng, 60)}})
+                    episode.extend({"words": {"say": ["" if n == silent else f"line {n}"] * 4}}, time=[0, .2, .4, .6])
+        return str(tmp_path / name)
+
+    assert found(made("all", None, range(12))) == set()
+    (finding,) = report(made("silent", 5, range(12)))["findings"]
+    assert finding["rule"] == "labels.missing" and "words/say" in finding["message"]
+    assert finding["places"][0]["episode"] == "05"
+    lacking = made("lacking", None, range(1, 12))
+    (finding,) = report(lacking)["findings"]
+    assert finding["message"].startswith("value 'task'") and finding["places"][0]["episode"] == "00"
+    assert found(made("few", None, range(6))) == set()
+    run("annotate", lacking, "--remove", "task", code=0)
+    assert found(lacking) == set()
 
 
 def test_entities_are_as_many_as_the_recording_counts(tmp_path: Path) -> None:

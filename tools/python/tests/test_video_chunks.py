@@ -3,11 +3,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from places import program, surroundings
+from video_world import convert, ffmpeg, needs_ffmpeg, recording
 
 import trajpack
 
@@ -67,3 +69,21 @@ def test_no_video_library_is_loaded(chunked: str) -> None:
             "assert 'libavcodec' not in open('/proc/self/maps').read()\n")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=surroundings())
     assert done.returncode == 0, done.stderr
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("codec", ["mjpeg -q:v 3", "libx264 -g 10"])
+def test_full_range_formats_become_ffv1(tmp_path: Path, codec: str) -> None:
+    """yuvj420p, which FFV1 does not name, is yuv420p of full range: the same planes, and the same colours."""
+    folder = recording(tmp_path / "recordings" / "a", 12)
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=30", "-frames:v", 12, "-vf", "scale=out_range=pc", "-pix_fmt",
+           "yuvj420p", "-c:v", *codec.split(), folder / "rgb.mp4")
+    old = trajpack.open(convert(tmp_path / "recordings", tmp_path / "old", "--frame-hashes"))
+    subprocess.run([program(), "transcode", tmp_path / "old", tmp_path / "new", "--quiet", "--stream", "rgb", "--to",
+                    "intra:ffv1"], check=True)
+    new = trajpack.open(tmp_path / "new").episode("a")["rgb"]
+    assert new.info["codec"] == "ffv1" and new.info["color_range"] == "pc"
+    was = old.episode("a")["rgb"]
+    np.testing.assert_array_equal(new.read(format="native"), was.read(format="native"))
+    np.testing.assert_array_equal(new[:], was[:])
+    subprocess.run([program(), "verify", tmp_path / "new", "--frames"], check=True, capture_output=True)

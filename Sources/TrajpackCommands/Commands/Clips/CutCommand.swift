@@ -13,8 +13,10 @@ struct CutCommand: Command {
     row of each instant start + k/rate, of two equally near ones the earlier; streams with explicit times keep \
     their own rows within the clip.
 
-    A video is kept as the whole file, with the clip's frames in the track's metadata ('clip'), because frames \
-    depend on those before; --video none leaves videos out.
+    A video is cut at its packets where that is exact: where each frame is a keyframe or a stored sample, or where the \
+    clip begins at a keyframe on which no earlier frame follows and takes all frames from there on. Every frame of the \
+    new video is decoded and compared. Else the whole file is kept, with the clip's frames in the track's metadata \
+    ('clip'), and that is said. --video whole keeps all whole, --video none leaves videos out.
 
     With --split the stretches are those of a split scheme: each recording's rows in the splits, with its id (ID@0, \
     ID@1, ... where there are several) and its times, in the split of that name. Rows of the context are not taken.
@@ -50,13 +52,14 @@ struct CutCommand: Command {
         help: "Count rows by this stream; by default the first without entities."),
       .option(
         "--video", to: \.video, value: "RULE",
-        help: "Keep videos whole, with the clip's frames in the metadata, or leave them out (none)."
-      ),
+        help:
+          "Cut videos at their packets where that is exact and keep the others whole, keep all whole, or "
+          + "leave them out (none)."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ] + WriteOptions.parameters.map { $0.lifted(\.writing) }
   }
 
-  enum VideoChoice: String, ArgumentChoice { case whole, none }
+  enum VideoChoice: String, ArgumentChoice { case cut, whole, none }
 
   var source = ""
   var destination = ""
@@ -65,7 +68,7 @@ struct CutCommand: Command {
   var scheme: String?
   var fold: Int?
   var reference: String?
-  var video = VideoChoice.whole
+  var video = VideoChoice.cut
   var json = false
   var writing = WriteOptions()
 
@@ -86,11 +89,19 @@ struct CutCommand: Command {
     let options = try writing.options(of: ClipImporter.self)
     let list = try ClipArgument.list(clips, of: source)
     let importer = try ClipImporter(
-      source, list, reference: reference, video: video == .none ? .none : .whole,
+      source, list, reference: reference, video: rule,
       version: Trajpack.version)
     let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
-    if let outcome { say(outcome, "clips", importer.videos, "clip", console) }
+    if let outcome { say(outcome, "clips", importer.videos, importer.tally, "clip", console) }
+  }
+
+  private var rule: ClipImporter.VideoRule {
+    switch video {
+    case .cut: .cut
+    case .whole: .whole
+    case .none: .none
+    }
   }
 
   private func cutSplits(_ console: Console) throws(TrajpackError) {
@@ -99,7 +110,7 @@ struct CutCommand: Command {
     }
     let options = try writing.options(of: SplitImporter.self)
     let choice = SplitImporter.Choice(
-      splits: splits, scheme: scheme, fold: fold, hasVideos: video == .whole)
+      splits: splits, scheme: scheme, fold: fold, video: rule)
     guard let importer = try SplitImporter(source, choice, version: Trajpack.version) else {
       throw TrajpackError(
         .usage,
@@ -108,12 +119,12 @@ struct CutCommand: Command {
     }
     let outcome = try WriteOptions.run(
       importer, to: destination, options, verb: ("cutting", "cut"), items: "episodes", console)
-    if let outcome { say(outcome, "episodes", importer.videos, "part", console) }
+    if let outcome { say(outcome, "episodes", importer.videos, importer.tally, "part", console) }
   }
 
   private func say<I: Importer>(
-    _ outcome: Conversion<I>.Outcome, _ items: String, _ videos: [String], _ what: String,
-    _ console: Console
+    _ outcome: Conversion<I>.Outcome, _ items: String, _ videos: [String],
+    _ tally: VideoTally, _ what: String, _ console: Console
   ) {
     if json {
       console.print(
@@ -122,18 +133,31 @@ struct CutCommand: Command {
           "shards": .array(outcome.shards.map(\.json)), "bytes": .int(Int64(outcome.bytes)),
           "videos": .array(videos.map { .string($0) }),
           "video": .string(videos.isEmpty ? "none" : video.rawValue),
+          "cut_videos": video == .cut
+            ? .object(
+              videos.map {
+                let (cut, whole) = tally.of($0)
+                return .init(
+                  $0, .record(["cut": .int(Int64(cut)), "whole": .int(Int64(whole))]))
+              }) : nil,
         ]))
       return
     }
     console.print(
       "\(destination): \(Human.count(outcome.episodes, items)), \(Human.bytes(outcome.bytes)), "
         + Human.count(outcome.shards.count, "shards"))
-    if !videos.isEmpty {
-      console.print(
-        video == .none
-          ? "left out: videos \(videos.joined(separator: ", "))"
-          : "\(videos.joined(separator: ", ")): each video is kept whole; its frames of the \(what) are in the "
-            + "track's metadata ('clip')")
+    let frames = "its frames of the \(what) are in the track's metadata ('clip')"
+    if !videos.isEmpty, video == .none {
+      console.print("left out: videos \(videos.joined(separator: ", "))")
+    } else if video == .whole || videos.allSatisfy({ tally.of($0).cut == 0 }), !videos.isEmpty {
+      console.print("\(videos.joined(separator: ", ")): each video is kept whole; \(frames)")
+    } else {
+      for stream in videos {
+        let (cut, whole) = tally.of(stream)
+        console.print(
+          "\(stream): \(Human.count(cut, "videos")) cut at packets, every frame compared"
+            + (whole > 0 ? "; \(whole) kept whole; \(frames)" : ""))
+      }
     }
     console.note("look inside with 'trajpack info \(destination)'")
   }

@@ -36,7 +36,7 @@ extension Validate {
       return try archive(path, config, pool, planned, took)
     }
     let choice = SplitImporter.Choice(
-      splits: splits, scheme: scheme, fold: fold, hasVideos: false)
+      splits: splits, scheme: scheme, fold: fold, video: .none)
     guard let importer = try SplitImporter(path, choice, version: Trajpack.version) else {
       throw TrajpackError(.usage, "\(path): no split scheme counts; name one with --scheme")
     }

@@ -79,6 +79,11 @@ struct Validate: Command {
         "--write-baseline", to: \.writeBaseline, value: "FILE", completes: .files,
         help: "Write the findings of now to this file, as a baseline."),
       .option(
+        "--resume", to: \.resume, value: "FILE", completes: .files,
+        help:
+          "Keep in FILE what was looked at, and go on from there after a stop; removed at the end. For one dataset."
+      ),
+      .option(
         "--fix", to: \.fix, value: "DST", completes: .folders,
         help:
           "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
@@ -110,6 +115,7 @@ struct Validate: Command {
   var baseline: String?
   var writeBaseline: String?
   var fix: String?
+  var resume: String?
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -129,6 +135,12 @@ struct Validate: Command {
     }
     let config = try configuration()
     let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+    if let resume {
+      guard paths.count == 1, Dataset.isDataset(paths[0]) || Self.holdsShards(paths[0]) else {
+        throw TrajpackError(.usage, "--resume \(resume): is for one dataset or shard")
+      }
+      try Destination.refuse(resume, in: paths[0])
+    }
     let pool = try WorkerPool(threads: jobs ?? WorkerPool.processors)
     if let fix {
       guard try writeFixed(to: fix, pool, console) else { return }
@@ -164,7 +176,11 @@ struct Validate: Command {
     var result = ValidateConfig()
     var path = config
     if path == nil, FileSystem.item(at: Self.defaultConfig) == .file { path = Self.defaultConfig }
-    if let path { result = try ValidateConfig(json: try Self.document(path), at: path) }
+    if let path {
+      let document = try Self.document(path)
+      result = try ValidateConfig(json: document, at: path)
+      result.identity = document.text()
+    }
     func names(_ words: [String]) -> [String] {
       words.flatMap { $0.split(separator: ",").map(String.init) }
     }
@@ -181,6 +197,9 @@ struct Validate: Command {
       }
       result.share = share
     }
+    result.resume = resume
+    result.identity +=
+      "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)"
     return result
   }
 
