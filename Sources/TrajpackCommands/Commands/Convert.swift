@@ -137,8 +137,17 @@ struct Convert: Command {
     return try FormatRegistry.importer(
       sources, from: from, wildworld: settings, transcoding: targets,
       threads: writing.jobs ?? WorkerPool.processors, series: try seriesOptions(),
-      mapping: try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip),
+      mapping: try mapping(settings),
       values: values, valuesPartial: valuesPartial)
+  }
+
+  private func mapping(
+    _ settings: WildWorldImporter.Settings
+  ) throws(TrajpackError) -> MappingOptions {
+    var options = try tables.mapping(rate: try Self.rate(rate), skipsErrors: onError == .skip)
+    options.video = settings.video
+    options.hashesFrames = frameHashes
+    return options
   }
 
   /// The rate that `--rate` gives.
@@ -196,7 +205,7 @@ struct Convert: Command {
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
       && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
-    guard !frameHashes || I.format.name == WildWorldImporter.format.name,
+    guard !frameHashes || [WildWorldImporter.format.name, "lerobot"].contains(I.format.name),
       !frameHashes || !isDropped
     else {
       throw TrajpackError(

@@ -8,7 +8,7 @@ struct ExportCommand: Command {
   static let name = "export"
   static let summary = "Write a dataset's episodes in another format."
   static let discussion = """
-    Writes a folder an episode. WildWorld samples come back with equal values in state.csv, equal bits in \
+    Writes a folder an episode; --to lerobot writes one dataset of all. WildWorld samples come back with equal values in state.csv, equal bits in \
     skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
 
     --split of a scheme that cuts recordings writes the rows that lie in the split, without the context before \
@@ -24,6 +24,7 @@ struct ExportCommand: Command {
       ),
       ("trajpack export ww pictures --to png --stream depth -e 000002", "Each frame as a PNG."),
       ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
+      ("trajpack export robot hub --to lerobot", "A LeRobot dataset, videos as they are."),
     ]
   }
   static var parameters: [Parameter<Self>] {
@@ -59,6 +60,9 @@ struct ExportCommand: Command {
       .option(
         "--media", to: \.media, value: "DIR", completes: .folders,
         help: "Where linked videos lie; without it they are left out."),
+      .option(
+        "--rate", to: \.rate, value: "HZ",
+        help: "Rows a second of --to lerobot, where the dataset does not say it or has several."),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
@@ -73,6 +77,7 @@ struct ExportCommand: Command {
   var fold: Int?
   var conditions: [String] = []
   var media: String?
+  var rate: String?
   var clips: String?
   var streams: [String] = []
   var frames: String?
@@ -100,6 +105,9 @@ struct ExportCommand: Command {
     try checkVideos()
     if let parts = try cutSplits() { return try export(parts, console) }
     try chooseSplits()
+    guard rate == nil || to == "lerobot" else {
+      throw TrajpackError(.usage, "--rate is for --to lerobot")
+    }
     guard !escapesFormulas || to == "csv" else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
     }
@@ -128,6 +136,7 @@ struct ExportCommand: Command {
 
   private func export(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
     switch to {
+    case "lerobot": try exportLeRobot(opened, console)
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
     case "mp4", "png":
@@ -235,6 +244,36 @@ struct ExportCommand: Command {
       throw TrajpackError(.usage, "\(dataset): no episode is in the split \(list(splits, "or"))")
     }
     episodes = chosen
+  }
+
+  private func exportLeRobot(
+    _ opened: Dataset, _ console: Console
+  ) throws(TrajpackError) {
+    let rate = try Convert.rate(rate)
+    let progress = console.progress("exporting", items: "episodes")
+    let counters = progress.counters
+    let (count, isComplete): (Int, Bool)
+    var remarks: [String] = []
+    do throws(TrajpackError) {
+      (count, isComplete) = try LeRobotExport.run(
+        opened, ids: episodes, to: destination, rate: rate, media: media,
+        isInterrupted: { Interrupt.isRequested }, noted: { remarks.append($0) }
+      ) { id in
+        counters.begin(id)
+        counters.advance(bytes: 0, items: 1)
+      }
+    } catch {
+      progress.cancel()
+      throw error
+    }
+    guard isComplete else {
+      progress.cancel()
+      console.warn("stopped; nothing was written")
+      return
+    }
+    progress.finish("exported")
+    for remark in remarks { console.warn(remark.printable) }
+    console.print("\(destination): \(Human.count(count, "episodes")) as lerobot")
   }
 
   private func export(

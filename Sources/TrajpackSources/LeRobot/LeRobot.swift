@@ -1,14 +1,14 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// LeRobot datasets of versions 3.0, 2.1 and 2.0: tables of all features but videos. Layout after lerobot 0.6.1 and
+/// LeRobot datasets of versions 3.0, 2.1 and 2.0. Layout after lerobot 0.6.1 and
 /// 0.3.3; see `docs/formats/lerobot.md`.
 enum LeRobot: MappedFormat {
   static let format = FormatDescription(
     name: "lerobot", summary: "LeRobot datasets (v3.0, v2.1)",
     carries:
-      "every number, text and embedded picture, tasks, splits; null as not observed; videos are left out and named",
-    reads: true, writes: false)
+      "every number, text, picture and video packet, tasks, splits; null as not observed",
+    reads: true, writes: true)
 
   /// The most tasks that are categories of a channel.
   private static let mostCategories = 4096
@@ -48,7 +48,9 @@ enum LeRobot: MappedFormat {
   private static func read(
     _ folder: String, _ prefix: String, _ options: MappingOptions, _ source: inout MappedSource
   ) throws(TrajpackError) {
-    let info = try LeRobotInfo(folder)
+    var info = try LeRobotInfo(folder)
+    // Those that are not wanted may be absent.
+    info.videoKeys.removeAll { options.video == .drop || !options.takes($0) }
     let episodes = try info.episodes()
     let tables = LeRobotFiles(folder)
     var layout = LeRobotLayout(info, options)
@@ -64,28 +66,33 @@ enum LeRobot: MappedFormat {
     }
     let columns = try layout.columns()
     source.leftOut += layout.leftOut.map { LeftOut(path: "\(prefix)\($0.path)", why: $0.why) }
-    if !layout.videos.isEmpty {
-      source.remarks.append(
-        "\(folder): the videos \(layout.videos.map { "'\($0)'" }.joined(separator: ", ")) are left out; "
-          + "videos of LeRobot datasets are not read")
-    }
+    let videos = VideoPlan(info, layout.videos, episodes)
     let rows = episodes.reduce(0) { $0 + $1.length }
     let bytes = known.keys.reduce(0) { $0 + FileSystem.size(of: "\(folder)/\($1)") }
+    let languages = layout.languages
     for episode in episodes {
       let path = "\(folder)/\(episode.file)"
       var recording = MappedRecording(
-        id: prefix + "episode_"
-          + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
-          + "\(episode.index)", path: path)
-      recording.bytes = max(bytes / max(rows, 1) * episode.length, 1)
-      recording.fingerprint = Recording.fingerprint(of: path)
+        id: prefix
+          + (episode.id
+            ?? "episode_" + String(repeating: "0", count: max(6 - "\(episode.index)".count, 0))
+            + "\(episode.index)"),
+        path: path)
+      let share = max(bytes / max(rows, 1) * episode.length, 1)
+      let films = videos.streams(of: episode)
+      recording.streams =
+        streams(episode, columns, tables, info, share) + films
+        + languages.map { $0.stream(episode, tables, info.fps) }
+      recording.bytes = share + films.reduce(0) { $0 + ($1.video?.bytes ?? 0) }
+      recording.fingerprint =
+        ([path] + videos.paths(of: episode)).map { Recording.fingerprint(of: $0) }
+        .joined(separator: ";")
       recording.split = info.split(episode.index)
       recording.failure = known[episode.file] ?? nil
       if episode.tasks.count == 1 {
         recording.values.append(.init("task", .string(episode.tasks[0])))
       }
       recording.metadata.append(.init("tasks", .array(episode.tasks.map { .string($0) })))
-      recording.streams = streams(episode, columns, tables, info)
       source.recordings.append(recording)
     }
     for name in ["codebase_version", "robot_type", "fps"] {
@@ -97,18 +104,70 @@ enum LeRobot: MappedFormat {
     source.note = "LeRobot \(info.version), \(info.fps) frames a second"
   }
 
+  /// The videos of a dataset, and how its files are shared.
+  private struct VideoPlan {
+    private let info: LeRobotInfo
+    private let features: [LeRobotInfo.Feature]
+    private let files = LeRobotVideos()
+    /// Bytes and rows of each file.
+    private var sizes: [String: (bytes: Int, rows: Int)] = [:]
+
+    init(
+      _ info: LeRobotInfo, _ features: [LeRobotInfo.Feature], _ episodes: [LeRobotEpisode]
+    ) {
+      (self.info, self.features) = (info, features)
+      for episode in episodes {
+        for path in paths(of: episode) {
+          sizes[path, default: (FileSystem.size(of: path), 0)].rows += episode.length
+        }
+      }
+    }
+
+    func paths(of episode: LeRobotEpisode) -> [String] {
+      features.compactMap { episode.videos[$0.name] }.map { "\(info.folder)/\($0.file)" }
+    }
+
+    func streams(of episode: LeRobotEpisode) -> [MappedStream] {
+      features.compactMap { feature in
+        guard let (file, start) = episode.videos[feature.name] else { return nil }
+        let size = sizes["\(info.folder)/\(file)"] ?? (0, 1)
+        var stream = MappedStream(
+          name: feature.name, count: episode.length, time: MappedStream.time(rate: info.fps),
+          channels: [])
+        stream.attributes = [.init("lerobot", feature.json)]
+        stream.video = LeRobotVideo(
+          key: feature.name, file: file, folder: info.folder, start: start, fps: info.fps,
+          bytes: Int(Double(size.bytes) * Double(episode.length) / Double(max(size.rows, 1))),
+          isOwn: info.isSingle, files: files)
+        return stream
+      }
+    }
+  }
+
   private static func streams(
     _ episode: LeRobotEpisode, _ columns: [LeRobotLayout.Column], _ tables: LeRobotFiles,
-    _ info: LeRobotInfo
+    _ info: LeRobotInfo, _ share: Int
   ) -> [MappedStream] {
     var steps: [MappedChannel] = []
     var streams: [MappedStream] = []
     let time = MappedStream.time(rate: info.fps)
     for column in columns {
+      if case .frames(let leaf) = column.content {
+        var stream = MappedStream(
+          name: column.name, count: episode.length, time: time, channels: [])
+        stream.video = LeRobotPictures(
+          key: column.name, leaf: leaf, bytes: share, episode: episode,
+          tables: tables, fps: info.fps)
+        stream.attributes = column.feature.map { [.init("lerobot", $0.json)] } ?? []
+        streams.append(stream)
+        continue
+      }
       let channel = MappedChannel(column.channel, rows(episode, column, tables, info))
-      if column.isPicture {
-        streams.append(
-          MappedStream(name: column.name, count: episode.length, time: time, channels: [channel]))
+      if let feature = column.feature {
+        var stream = MappedStream(
+          name: column.name, count: episode.length, time: time, channels: [channel])
+        stream.attributes = [.init("lerobot", feature.json)]
+        streams.append(stream)
       } else {
         steps.append(channel)
       }
@@ -123,7 +182,7 @@ enum LeRobot: MappedFormat {
     _ info: LeRobotInfo
   ) -> RowSource {
     switch column.content {
-    case .texts(let leaf):
+    case .texts(let leaf), .frames(let leaf):
       .texts { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
         try check(episode, table, range, info)
@@ -141,19 +200,28 @@ enum LeRobot: MappedFormat {
         try check(episode, table, range, info)
         let rows = try table.rows(
           column.name, shape: shape, as: column.channel.type, missing: column.channel.missing)
-        return try table.bytes(rows, range)
+        var bytes = try table.bytes(rows, range)
+        guard let mask = column.mask else { return bytes }
+        let observed = try table.bytes(
+          try table.rows(mask, shape: shape, as: .bool, missing: .never), range)
+        let size = column.channel.type.size
+        for (i, isThere) in observed.enumerated() where isThere == 0 {
+          // The smallest number, little-endian.
+          for byte in 0..<size { bytes[i * size + byte] = byte == size - 1 ? 0x80 : 0 }
+        }
+        return bytes
       }
     case .categories(let places):
       .made { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
         try check(episode, table, range, info)
-        let numbers = try table.integers(column.name)
+        let numbers = try table.integers(column.name, range)
         var out: [UInt8] = []
-        for row in range {
-          guard let place = places[numbers[row]] else {
+        for (row, number) in numbers.enumerated() {
+          guard let place = places[number] else {
             throw TrajpackError(
               .data, file: table.file.path,
-              "row \(row): '\(column.name)' is \(numbers[row]), which the metadata do not name"
+              "row \(range.lowerBound + row): '\(column.name)' is \(number), which the metadata do not name"
             )
           }
           withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
@@ -186,7 +254,7 @@ enum LeRobot: MappedFormat {
       }
     }
     if !table.file.leaves("frame_index").isEmpty {
-      for (row, number) in try table.integers("frame_index")[range].enumerated()
+      for (row, number) in try table.integers("frame_index", range).enumerated()
       where number != row {
         throw TrajpackError(
           .data, file: table.file.path,

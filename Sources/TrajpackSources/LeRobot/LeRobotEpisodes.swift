@@ -8,6 +8,10 @@ struct LeRobotEpisode: Sendable {
   var tasks: [String]
   /// The file of its rows, below the folder.
   var file: String
+  /// Its id, where the dataset says one; else it is made of its number.
+  var id: String?
+  /// Where each of its videos lies: the file, below the folder, and the seconds at which the episode begins in it.
+  var videos: [String: (file: String, start: Double)] = [:]
 }
 
 extension LeRobotInfo {
@@ -30,10 +34,14 @@ extension LeRobotInfo {
       guard let index = line["episode_index"]?.int, index >= 0, let length = line["length"]?.int,
         length >= 0
       else { throw TrajpackError(.data, "\(place): has no 'episode_index' and 'length'") }
-      return LeRobotEpisode(
+      let numbers = ["episode_chunk": index / chunkSize, "episode_index": index]
+      var episode = LeRobotEpisode(
         index: index, length: length, tasks: (line["tasks"]?.array ?? []).compactMap(\.string),
-        file: try path(
-          dataPath, ["episode_chunk": index / chunkSize, "episode_index": index]))
+        file: try path(dataPath, numbers))
+      for key in videoKeys {
+        episode.videos[key] = (try path(videoPath, numbers, ["video_key": key]), 0)
+      }
+      return episode
     }
   }
 
@@ -53,18 +61,46 @@ extension LeRobotInfo {
       let length = try table.integers("length")
       let chunk = try table.integers("data/chunk_index")
       let number = try table.integers("data/file_index")
+      let videos = try videoKeys.mapThrowing { (key) throws(TrajpackError) in
+        (
+          key: key, chunk: try table.integers("videos/\(key)/chunk_index"),
+          file: try table.integers("videos/\(key)/file_index"),
+          start: try table.doubles("videos/\(key)/from_timestamp")
+        )
+      }
+      let ids = try table.file.column(Self.idColumn).map { (column) throws(TrajpackError) in
+        try table.texts(column)
+      }
       let tasks =
         table.file.leaves("tasks").isEmpty ? [] : try table.lists("tasks")
       for row in index.indices {
-        guard index[row] >= 0, length[row] >= 0, 0..<1 << 40 ~= chunk[row],
-          0..<1 << 40 ~= number[row]
-        else { throw TrajpackError(.data, "\(file): row \(row) has negative numbers") }
-        out.append(
-          LeRobotEpisode(
-            index: Int(index[row]), length: Int(length[row]),
-            tasks: tasks.isEmpty ? [] : tasks[row],
-            file: try path(
-              dataPath, ["chunk_index": Int(chunk[row]), "file_index": Int(number[row])])))
+        guard 0..<1 << 40 ~= index[row], 0..<1 << 40 ~= length[row] else {
+          throw TrajpackError(.data, "\(file): row \(row) has negative numbers")
+        }
+        func numbers(_ chunk: Int64, _ number: Int64) throws(TrajpackError) -> [String: Int] {
+          guard 0..<1 << 40 ~= chunk, 0..<1 << 40 ~= number else {
+            throw TrajpackError(.data, "\(file): row \(row) has negative numbers")
+          }
+          return ["chunk_index": Int(chunk), "file_index": Int(number)]
+        }
+        var episode = LeRobotEpisode(
+          index: Int(index[row]), length: Int(length[row]),
+          tasks: tasks.isEmpty ? [] : tasks[row],
+          file: try path(dataPath, numbers(chunk[row], number[row])))
+        episode.id = try ids?.text(row).map { String(decoding: $0, as: UTF8.self) }
+        for video in videos {
+          guard video.start[row].isFinite, abs(video.start[row]) < 1e9 else {
+            throw TrajpackError(
+              .data,
+              "\(file): row \(row): 'videos/\(video.key)/from_timestamp' is \(video.start[row])")
+          }
+          episode.videos[video.key] = (
+            try path(
+              videoPath, numbers(video.chunk[row], video.file[row]), ["video_key": video.key]),
+            video.start[row]
+          )
+        }
+        out.append(episode)
       }
     }
     return out

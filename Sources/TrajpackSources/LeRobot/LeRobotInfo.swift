@@ -9,6 +9,19 @@ struct LeRobotInfo: Sendable {
     var type: String
     var shape: [Int]
     var names: JSONValue?
+    /// What the dataset says of a video's encoding.
+    var info: JSONValue?
+
+    /// What is kept of the declaration, for streams of pictures.
+    var json: JSONValue {
+      .record([
+        "dtype": .string(type), "shape": .array(shape.map { .int(Int64($0)) }),
+        "names": names == .null ? nil : names, "info": info == .null ? nil : info,
+      ])
+    }
+
+    /// The column whose values this one says were observed, in datasets that trajpack wrote; `nil` of others.
+    var observedOf: String? { info?[LeRobotFeature.maskMember]?.string }
 
     /// The shape of a row of the table: one number has none.
     var rowShape: [Int] { shape == [1] ? [] : shape }
@@ -16,12 +29,18 @@ struct LeRobotInfo: Sendable {
     static let mostElements = 1 << 24
   }
 
+  /// The column of `meta/episodes` with the ids of a dataset that trajpack wrote.
+  static let idColumn = "trajpack/id"
+
   let folder: String
   let json: JSONValue
   var version = ""
   var fps: Rational
   var features: [Feature] = []
   var dataPath = ""
+  var videoPath = ""
+  /// The features that are videos.
+  var videoKeys: [String] = []
   var chunkSize = 1000
   var isSingle: Bool { version.hasPrefix("v2.") }
 
@@ -61,6 +80,11 @@ struct LeRobotInfo: Sendable {
       ?? (isSingle
         ? "data/chunk-{episode_chunk:03d}/episode_{episode_index:06d}.parquet"
         : "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet")
+    videoPath =
+      json["video_path"]?.string
+      ?? (isSingle
+        ? "videos/chunk-{episode_chunk:03d}/{video_key}/episode_{episode_index:06d}.mp4"
+        : "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4")
     if let size = json["chunks_size"]?.int, size > 0 { chunkSize = size }
     guard let members = json["features"]?.members, !members.isEmpty else {
       throw wrong("has no 'features'")
@@ -78,17 +102,27 @@ struct LeRobotInfo: Sendable {
         count *= length
       }
       features.append(
-        Feature(name: member.name, type: type, shape: shape, names: member.value["names"]))
+        Feature(
+          name: member.name, type: type, shape: shape, names: member.value["names"],
+          info: member.value["info"]))
+      if type == "video" { videoKeys.append(member.name) }
     }
   }
 
   /// A path of which the braces are filled in, below the folder.
-  func path(_ template: String, _ numbers: [String: Int]) throws(TrajpackError) -> String {
+  func path(
+    _ template: String, _ numbers: [String: Int], _ texts: [String: String] = [:]
+  ) throws(TrajpackError) -> String {
     var out = ""
     var rest = Substring(template)
     while let open = rest.firstIndex(of: "{"), let close = rest[open...].firstIndex(of: "}") {
       out += rest[..<open]
       let parts = rest[rest.index(after: open)..<close].split(separator: ":")
+      if let name = parts.first, let text = texts[String(name)] {
+        out += text
+        rest = rest[rest.index(after: close)...]
+        continue
+      }
       guard let name = parts.first, let number = numbers[String(name)] else {
         throw TrajpackError(
           .data, "\(folder)/meta/info.json: the path '\(template)' names what is not known")

@@ -8,6 +8,8 @@ struct LeRobotLayout {
     /// A leaf of texts or of the bytes of pictures.
     case texts(String)
     case numbers([Int])
+    /// A leaf of the bytes of pictures, which are the frames of a video.
+    case frames(String)
     /// Numbers of texts, and the place of each among the categories.
     case categories([Int64: Int32])
   }
@@ -16,14 +18,19 @@ struct LeRobotLayout {
     var name: String
     var channel: Channel
     var content: Content
-    var isPicture = false
+    var feature: LeRobotInfo.Feature?
+    /// The column that says which values were observed.
+    var mask: String?
   }
 
   private let info: LeRobotInfo
   private let options: MappingOptions
   private var first: ParquetFile?
   private var nullable: Set<String> = []
-  var videos: [String] = []
+  /// Leaves that have nulls for certain.
+  private var absent: Set<String> = []
+  var videos: [LeRobotInfo.Feature] = []
+  var languages: [LeRobotLanguage] = []
   var leftOut: [LeftOut] = []
 
   init(_ info: LeRobotInfo, _ options: MappingOptions) {
@@ -35,6 +42,7 @@ struct LeRobotLayout {
   mutating func look(_ file: ParquetFile) throws(TrajpackError) {
     for column in file.columns {
       if file.mayHaveNulls(column) { nullable.insert(column.name) }
+      if file.hasNulls(column) { absent.insert(column.name) }
     }
     guard let first else {
       first = file
@@ -63,9 +71,13 @@ struct LeRobotLayout {
     let declared = Set(info.features.map(\.name))
     for feature in info.features {
       if LeRobot.isNumbering(feature.name) || !options.takes(feature.name) { continue }
+      if feature.observedOf != nil { continue }
       if feature.type == "video" {
-        videos.append(feature.name)
-        leave(feature.name, "is a video; videos of LeRobot datasets are not read")
+        if options.video == .drop {
+          leave(feature.name, "is a video, and --video is drop")
+        } else {
+          videos.append(feature)
+        }
         continue
       }
       let leaves = first.leaves(feature.name)
@@ -75,10 +87,14 @@ struct LeRobotLayout {
       }
       if feature.type == "image" {
         if let leaf = leaves.first(where: { $0.path.last == "bytes" && $0.repetition == 0 }) {
-          out.append(picture(feature, leaf))
+          out.append(try picture(feature, leaf, first))
         } else {
           leave(feature.name, "its pictures do not lie in the table")
         }
+        continue
+      }
+      if LeRobotLanguage.isLanguage(feature) {
+        languages.append(LeRobotLanguage(feature.name, leaves))
         continue
       }
       guard leaves.count == 1 else {
@@ -93,14 +109,20 @@ struct LeRobotLayout {
     return out
   }
 
-  private func picture(_ feature: LeRobotInfo.Feature, _ leaf: ParquetColumn) -> Column {
-    Column(
+  /// Pictures are frames of a video where every row has one and the first is of a kind that can be one.
+  private func picture(
+    _ feature: LeRobotInfo.Feature, _ leaf: ParquetColumn, _ file: ParquetFile
+  ) throws(TrajpackError) -> Column {
+    let head = PictureHead(try file.firstBytes(leaf))
+    let isVideo =
+      options.kinds[feature.name] != .packet && !absent.contains(leaf.name) && head != nil
+    return Column(
       name: feature.name,
       channel: Channel(
         name: "image", kind: .packet, type: .bytes,
         description: "a picture file a row: PNG, JPEG or TIFF, as its first bytes say",
         conventions: [.init("shape", .array(feature.shape.map { .int(Int64($0)) }))]),
-      content: .texts(leaf.name), isPicture: true)
+      content: isVideo ? .frames(leaf.name) : .texts(leaf.name), feature: feature)
   }
 
   private mutating func column(
@@ -125,7 +147,13 @@ struct LeRobotLayout {
       leave(name, "holds \(leaf.logical ?? leaf.physical.name), which is no channel")
       return nil
     }
-    let (type, missing) = type(feature, own, leaf)
+    var (type, missing) = type(feature, own, leaf)
+    let mask = info.features.first { $0.observedOf == name }?.name
+    if mask != nil, type == .int32 || type == .int64 {
+      missing = .sentinel
+    } else if let mask {
+      leave(mask, "says which values of '\(name)' were observed, which \(type.rawValue) cannot")
+    }
     let isNumber = type.isFloat
     var conventions: [JSONValue.Member] = []
     if let names = feature.names, names != .null { conventions.append(.init("names", names)) }
@@ -134,7 +162,8 @@ struct LeRobotLayout {
       channel: Channel(
         name: name, kind: options.kinds[name] ?? (isNumber ? .scalar : .label), type: type,
         shape: feature.rowShape, units: options.units[name], conventions: conventions,
-        missing: missing), content: .numbers(feature.rowShape))
+        missing: missing), content: .numbers(feature.rowShape),
+      mask: missing == .sentinel ? mask : nil)
   }
 
   /// The type of a channel, and what stands in it for a null: whole numbers that may have nulls get a signed type.

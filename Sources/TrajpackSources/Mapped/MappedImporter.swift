@@ -160,14 +160,24 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
         if case .array = stream.time { isRegular = time.regularClock != nil }
         if let place = places[stream.name] {
           streams[place].isRegular = streams[place].isRegular && isRegular
+          streams[place].bytes += stream.video?.bytes ?? 0
         } else {
           places[stream.name] = streams.count
-          streams.append((stream, isRegular, 0))
+          streams.append((stream, isRegular, stream.video?.bytes ?? 0))
         }
       }
     }
     let bytes = examined.reduce(0) { $0 + $1.0.bytes }
     let plans = streams.map { item -> StreamPlan in
+      if item.first.video != nil {
+        var plan = SourceVideo.plan(
+          item.first.name, bytes: item.bytes, hashes: settings.hashesFrames, times: false,
+          what: "pictures")
+        for member in item.first.attributes {
+          plan.stream.attributes.set(member.name, member.value)
+        }
+        return plan
+      }
       var channels: [ChannelPlan] = []
       let unit: String
       switch item.first.time {
@@ -200,10 +210,18 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     _ recording: Recording, _ examination: Examination, _ schema: Schema
   ) throws(TrajpackError) -> EpisodeDraft {
     let mapped = try mapped(recording)
+    var remarks: [String] = []
     let tracks = try Self.without(recording.path) { () throws(TrajpackError) in
       var tracks: [TrackDraft] = []
       for (stream, time) in zip(mapped.streams, examination.times) {
         guard let number = schema.stream(named: stream.name) else { continue }
+        if let video = stream.video {
+          let (track, said) = try MappedRows.frames(
+            of: stream, video, schema, number, mapped, settings)
+          tracks.append(track)
+          remarks += said
+          continue
+        }
         tracks.append(try MappedRows.track(of: stream, time, schema, number, mapped))
       }
       return tracks
@@ -218,6 +236,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     }
     if !values.isEmpty { metadata.append(.init(ValueTable.member, .object(values))) }
     return EpisodeDraft(
-      id: mapped.id, split: mapped.split, metadata: .object(metadata), tracks: tracks)
+      id: mapped.id, split: mapped.split, metadata: .object(metadata), tracks: tracks,
+      remarks: remarks)
   }
 }

@@ -71,7 +71,7 @@ struct MappedLayout {
         rest.channels.removeAll {
           moved.contains(Key(stream: stream.name, channel: $0.channel.name))
         }
-        if !rest.channels.isEmpty { out.append(rest) }
+        if !rest.channels.isEmpty || rest.video != nil { out.append(rest) }
         for var channel in stream.channels
         where moved.contains(Key(stream: stream.name, channel: channel.channel.name)) {
           var own = stream

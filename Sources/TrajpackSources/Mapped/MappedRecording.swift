@@ -31,6 +31,11 @@ struct MappedStream: Sendable {
   var time: Time
   var channels: [MappedChannel]
   var attributes: [JSONValue.Member] = []
+  /// Where its frames come from, of a stream that is a video; it has no channels of its own.
+  var video: (any MappedVideo)?
+
+  /// The count of rows that are as many as their times, known when they are read.
+  static let asTimes = -1
 
   /// Rows that have no times.
   static let steps = Time.regular(.regular(start: .zero, rate: .one), unit: "step")
@@ -124,6 +129,10 @@ public struct MappingOptions: Sendable, Equatable {
   public var kinds: [String: Kind] = [:]
   /// The units of a channel, by its name.
   public var units: [String: String] = [:]
+  /// What becomes of videos.
+  public var video = VideoMode.embed
+  /// Whether frames of videos get checksums.
+  public var hashesFrames = false
   /// Whether some option says how a table is to be read, so that a text is one.
   public var isTabular = false
   /// Whether files that cannot be read are recordings that fail.
@@ -156,6 +165,8 @@ public struct MappingOptions: Sendable, Equatable {
       "rate": rate.map { .string($0.description) }, "members": list(members),
       "exclude_members": list(excluded), "terminals": list(terminals),
       "kinds": object(kinds.mapValues(\.rawValue)), "units": object(units),
+      "video": video == .embed ? nil : .string(video.rawValue),
+      "frame_hashes": hashesFrames ? true : nil,
     ])
   }
 
@@ -175,6 +186,8 @@ public struct MappingOptions: Sendable, Equatable {
     for member in json["kinds"]?.members ?? [] {
       kinds[member.name] = member.value.string.flatMap { Kind(rawValue: $0) }
     }
+    video = json["video"]?.string.flatMap { VideoMode(rawValue: $0) } ?? .embed
+    hashesFrames = json["frame_hashes"]?.bool ?? false
     for member in json["units"]?.members ?? [] { units[member.name] = member.value.string }
   }
 

@@ -7,6 +7,7 @@ enum MappedRows {
   static func axis(
     of stream: MappedStream, _ recording: MappedRecording
   ) throws(TrajpackError) -> TimeAxis {
+    let stream = try counted(stream)
     guard case .array(let source, let type, let tick, _) = stream.time else { return .none }
     var (whole, doubles) = (TimeProfile(), ClockDetector())
     var row = 0
@@ -40,6 +41,16 @@ enum MappedRows {
     return tick == .one ? .whole(whole) : .none
   }
 
+  /// A stream whose count of rows is known.
+  private static func counted(_ stream: MappedStream) throws(TrajpackError) -> MappedStream {
+    guard stream.count == MappedStream.asTimes,
+      case .array(let source, let type, _, _) = stream.time
+    else { return stream }
+    var stream = stream
+    stream.count = try packed(source).count / type.size
+    return stream
+  }
+
   /// The rows of a source.
   static func packed(_ source: RowSource) throws(TrajpackError) -> RowSpool {
     switch source {
@@ -57,6 +68,7 @@ enum MappedRows {
     of stream: MappedStream, _ time: TimeAxis, _ schema: Schema, _ number: Int,
     _ recording: MappedRecording
   ) throws(TrajpackError) -> TrackDraft {
+    let stream = try counted(stream)
     let laid = schema.streams[number]
     let blob = RowSpool()
     var filled = 0

@@ -64,7 +64,7 @@ struct MessageVideoPackets {
     let record = VideoRecord(index: index, order: order)
     var out: [JSONValue.Member] = [.init("file", .string(file))]
     for (name, value) in record.members(
-      rows: packets.count, bytes: bytes, sha256: hash.hexadecimal())
+      rows: 0..<packets.count, bytes: bytes, sha256: hash.hexadecimal())
     {
       if let value { out.append(.init(name, value)) }
       if name == "sha256" { out.append(.init("stored", "embed")) }

@@ -86,10 +86,28 @@ final class ParquetFile: Sendable {
     return names
   }
 
+  /// Whether a leaf has absent values by what its writer says.
+  func hasNulls(_ column: ParquetColumn) -> Bool {
+    metadata.groups.contains { $0.rows > 0 && $0.chunks[column.number].nulls > 0 }
+  }
+
   /// Whether a leaf may have absent values.
   func mayHaveNulls(_ column: ParquetColumn) -> Bool {
     column.definition > 0
       && metadata.groups.contains { $0.rows > 0 && $0.chunks[column.number].nulls != 0 }
+  }
+
+  /// The first value of a leaf of bytes; empty where there is none.
+  func firstBytes(_ column: ParquetColumn) throws(TrajpackError) -> [UInt8] {
+    guard column.physical == .bytes, let group = metadata.groups.first(where: { $0.rows > 0 })
+    else { return [] }
+    var pages = ParquetPages(file, column, group.chunks[column.number])
+    return try within("\(path): column '\(column.name)'") { () throws(TrajpackError) in
+      while try pages.next() {
+        if pages.page.present > 0 { return Array(pages.page.values[pages.page.bytes(0)]) }
+      }
+      return []
+    }
   }
 
   /// Hands over the pages of a leaf, of all row groups, one after another.

@@ -39,6 +39,7 @@ final class ParquetTable: Sendable {
   let file: ParquetFile
   private let numbers = Mutex<[String: Rows]>([:])
   private let texts = Mutex<[String: Texts]>([:])
+  private let structs = Mutex<[String: [[[String: Field]]]]>([:])
 
   init(_ path: String) throws(TrajpackError) { file = try ParquetFile(path) }
 
@@ -70,15 +71,23 @@ final class ParquetTable: Sendable {
     }
   }
 
-  /// Whole numbers, one a row.
-  func integers(_ name: String) throws(TrajpackError) -> [Int64] {
+  /// Whole numbers, one a row; those of some rows only, where it is said.
+  func integers(
+    _ name: String, _ range: Range<Int>? = nil
+  ) throws(TrajpackError) -> [Int64] {
     let rows = try rows(name, shape: [], as: .int64, missing: .never)
-    var bytes = [UInt8](repeating: 0, count: rows.spool.count)
-    try fill(&bytes, rows.spool, 0)
-    return bytes.withUnsafeBytes { bytes in
+    return try bytes(rows, range ?? 0..<file.rows).withUnsafeBytes { bytes in
       (0..<bytes.count / 8).map {
         Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self))
       }
+    }
+  }
+
+  /// Numbers, one a row; NaN where there is none.
+  func doubles(_ name: String) throws(TrajpackError) -> [Double] {
+    let rows = try rows(name, shape: [], as: .float64, missing: .nan)
+    return try bytes(rows, 0..<file.rows).withUnsafeBytes { bytes in
+      (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
     }
   }
 
@@ -130,6 +139,16 @@ final class ParquetTable: Sendable {
       }
       let found = Texts(spool: spool, ends: ends, absent: absent)
       known[column.name] = found
+      return found
+    }
+  }
+
+  /// The records of a column of lists of structs, decoded once.
+  func recordRows(_ name: String) throws(TrajpackError) -> [[[String: Field]]] {
+    try structs.withLock { (known) throws(TrajpackError) in
+      if let found = known[name] { return found }
+      let found = try records(name)
+      known[name] = found
       return found
     }
   }

@@ -46,7 +46,9 @@ final class EncodedVideo: MadeBytes, VideoByteSource {
       done += count
     }
   }
+}
 
+extension MadeBytes {
   /// SHA-256 of all bytes, 64 hexadecimal digits.
   func sha256() throws(TrajpackError) -> String {
     var hash = SHA256()

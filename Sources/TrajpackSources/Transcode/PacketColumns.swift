@@ -26,7 +26,7 @@ struct PacketColumns: Sendable {
   private static func columns(of stream: Stream) -> [(
     name: String, element: Int, path: any WritableKeyPath<PacketColumns, [Int64]> & Sendable
   )] {
-    let hashes = WildWorldVideo.hashName
+    let hashes = SourceVideo.hashName
     return columns + (stream.channel(named: hashes) == nil ? [] : [(hashes, 0, \.hashes)])
   }
 

@@ -69,7 +69,7 @@ extension TrackDraft {
     // A fact of the frames, wherever they lie.
     let rotation = metadata["rotation"]
     for member in VideoRecord(index: index, order: order).members(
-      rows: count, bytes: encoded.count, sha256: try encoded.sha256())
+      rows: 0..<count, bytes: encoded.count, sha256: try encoded.sha256())
     {
       metadata.set(member.0, member.1)
     }

@@ -7,7 +7,7 @@ struct VideoRecord {
   var order: VideoOrder
 
   /// The members, in order; `nil` for one that the metadata do not have.
-  func members(rows: Int, bytes: Int, sha256: String) -> [(String, JSONValue?)] {
+  func members(rows: Range<Int>, bytes: Int, sha256: String) -> [(String, JSONValue?)] {
     let video = index.stream
     return [
       ("bytes", .int(Int64(bytes))), ("sha256", .string(sha256)),
@@ -33,12 +33,12 @@ struct VideoRecord {
     ]
   }
 
-  /// The packets that are no rows and that decoding the rows may need: those that are never shown, or after the last
-  /// row, up to the last packet that is a row. Offset, size, pts, dts and keyframe of each.
-  private func hidden(rows: Int) -> JSONValue? {
-    guard let last = order.packetOfFrame.prefix(rows).max() else { return nil }
-    let hidden = (0..<Int(last)).filter {
-      order.frameOfPacket[$0] < 0 || order.frameOfPacket[$0] >= rows
+  /// The packets that are no rows and that decoding the rows may need: those that are never shown, and those of frames
+  /// before the first row or after the last one, from the keyframe at which decoding begins up to the last packet that is a
+  /// row. Offset, size, pts, dts and keyframe of each.
+  private func hidden(rows: Range<Int>) -> JSONValue? {
+    let hidden = order.decoded(index.packets, for: rows).filter {
+      !rows.contains(Int(order.frameOfPacket[$0]))
     }
     guard !hidden.isEmpty else { return nil }
     return .array(
@@ -54,6 +54,24 @@ struct VideoRecord {
   private static func hexadecimal(_ bytes: [UInt8]) -> String {
     let digits = Array("0123456789abcdef")
     return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+  }
+}
+
+extension VideoOrder {
+  /// The packets that are decoded to give frames, in order: from the last keyframe that lies before the first frame in decode
+  /// and in presentation order, without those of frames shown before it, which need what lies before.
+  func decoded(_ packets: VideoPackets, for frames: Range<Int>) -> [Int] {
+    let own = packetOfFrame[frames]
+    guard let last = own.max(), let first = own.min() else { return [] }
+    if frames.lowerBound == 0 { return Array(0...Int(last)) }
+    let start = stride(from: Int(first), through: 0, by: -1).first {
+      packets.flags[$0].isExactKeyframe && frameOfPacket[$0] >= 0
+        && frameOfPacket[$0] <= Int32(frames.lowerBound)
+    }
+    guard let start else { return Array(0...Int(last)) }
+    return (start...Int(last)).filter {
+      frameOfPacket[$0] < 0 || frameOfPacket[$0] >= frameOfPacket[start]
+    }
   }
 }
 

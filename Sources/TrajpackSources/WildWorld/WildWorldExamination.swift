@@ -47,7 +47,7 @@ struct WildWorldExamination: Sendable {
   /// The arrays of `skeleton.npz`, in its order; `nil` where the sample has none.
   var arrays: [Array]?
   /// The videos, by stream name.
-  var videos: [WildWorldVideo] = []
+  var videos: [SourceVideo] = []
   /// Frames that are taken over.
   var frames = 0
   /// Whether rows and frames of videos belong together by time, because their numbers differ.

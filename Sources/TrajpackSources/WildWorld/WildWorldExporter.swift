@@ -52,7 +52,7 @@ public struct WildWorldExporter: Exporter {
     if metadata.value["skeleton"] != nil {
       try writeSkeleton(metadata, placed, frames: frames, folder)
     }
-    for (stream, name) in WildWorldVideo.files {
+    for (stream, name) in WildWorldImporter.videoFiles {
       guard let track = videos.first(where: { $0.stream.name == stream }) else { continue }
       try VideoExport.write(track, mediaFolder: mediaFolder, as: name, in: folder)
     }

@@ -24,7 +24,7 @@ extension WildWorldImporter {
     }
     for video in seen.videos {
       guard let stream = schema.stream(named: video.stream) else { continue }
-      let file = WildWorldVideo.files.first { $0.0 == video.stream }?.1 ?? ""
+      let file = WildWorldImporter.videoFiles.first { $0.0 == video.stream }?.1 ?? ""
       tracks.append(
         try video.draft(
           stream: stream, schema: schema, rate: settings.rate,

@@ -31,13 +31,13 @@ extension WildWorldImporter {
     }
     var graphs: [String: [[Int]]] = [:]
     plans += try skeletons(examined, &graphs)
-    for (stream, _) in WildWorldVideo.files {
+    for (stream, _) in WildWorldImporter.videoFiles {
       let videos = examined.flatMap { $0.1.seen.videos.filter { $0.stream == stream } }
       guard !videos.isEmpty else { continue }
       let bytes =
         settings.mode(of: stream) == .embed ? videos.reduce(0) { $0 + Int($1.index.byteCount) } : 0
       plans.append(
-        WildWorldVideo.plan(
+        SourceVideo.plan(
           stream, bytes: bytes, hashes: settings.hashesFrames,
           times: examined.contains { $0.1.seen.isByTime }))
     }

@@ -70,6 +70,8 @@ public struct WildWorldImporter: VideoImporter {
   let watch = ReadWatch()
 
   static let fileNames = ["state.csv", "skeleton.npz", "rgb.mp4", "depth.mkv"]
+  /// The streams of its videos, and their files.
+  static let videoFiles = [("rgb", "rgb.mp4"), ("depth", "depth.mkv")]
   /// The names of its videos.
   public static let videoNames: Set<String> = ["rgb.mp4", "depth.mkv"]
 
@@ -131,7 +133,9 @@ public struct WildWorldImporter: VideoImporter {
         if graphs[part] == nil { graphs[part] = try Self.edges(inPart: part) }
         let edges = graphs[part] ?? [:]
         let files = Self.fileNames.filter { name in
-          WildWorldVideo.files.first { $0.1 == name }.map { settings.mode(of: $0.0) == .embed }
+          WildWorldImporter.videoFiles.first { $0.1 == name }.map {
+            settings.mode(of: $0.0) == .embed
+          }
             ?? true
         }.map { "\(folder)/\($0)" }
         let id = FileSystem.name(of: folder)
@@ -290,13 +294,13 @@ public struct WildWorldImporter: VideoImporter {
     } else {
       counts.append(("skeleton.npz", nil))
     }
-    for (stream, name) in WildWorldVideo.files {
+    for (stream, name) in WildWorldImporter.videoFiles {
       guard settings.mode(of: stream) != .drop, let file = try path(name) else {
         counts.append((name, nil))
         continue
       }
-      let video = try within(file: name) { () throws(TrajpackError) in
-        try WildWorldVideo(stream: stream, path: file, watch)
+      let video = try within(name) { () throws(TrajpackError) in
+        try SourceVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)
       counts.append((name, video.frames))
@@ -328,8 +332,7 @@ public struct WildWorldImporter: VideoImporter {
     }
     if !seen.isByTime {
       for video in seen.videos {
-        let name = FileSystem.name(of: video.path)
-        if let said = video.spacing.flatMap({ $0.sentence(of: name, at: settings.rate) }) {
+        if let said = video.spacing.flatMap({ $0.sentence(of: video.name, at: settings.rate) }) {
           seen.remarks.append(said)
         }
       }

@@ -4,7 +4,7 @@ import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
 
-/// What becomes of the videos of a sample.
+/// What becomes of the videos of a recording.
 public enum VideoMode: String, Sendable, CaseIterable {
   /// The files are taken into the archive, byte for byte.
   case embed
@@ -14,37 +14,68 @@ public enum VideoMode: String, Sendable, CaseIterable {
   case drop
 }
 
-/// A video of a sample as a first pass has seen it.
-struct WildWorldVideo: Sendable {
-  /// The stream: `rgb` or `depth`.
+/// Bytes of a video that lie in no file of their own.
+typealias MadeVideo = MadeBytes & VideoByteSource
+
+/// A video of a recording as a first pass has seen it.
+struct SourceVideo: Sendable {
+  private enum Origin: Sendable {
+    case file(String)
+    case made(any MadeVideo)
+  }
+
+  /// The stream that it becomes.
   var stream: String
-  /// The file.
-  var path: String
   /// Its packets and what its container says of them.
   var index: VideoIndex
   /// Its frames in the order of presentation.
   var order: VideoOrder
+  private let origin: Origin
   private let watch: ReadWatch
-
-  /// The files of a sample and the streams that they become.
-  static let files = [("rgb", "rgb.mp4"), ("depth", "depth.mkv")]
 
   /// Demuxes a file once, in flat memory.
   init(stream: String, path: String, _ watch: ReadWatch) throws(TrajpackError) {
+    try self.init(
+      stream: stream, path: path, VideoFile.index(WatchedVideo(path, watch)), watch)
+  }
+
+  /// A file whose packets are known.
+  init(
+    stream: String, path: String, _ index: VideoIndex, _ watch: ReadWatch
+  ) throws(TrajpackError) {
     self.stream = stream
-    self.path = path
     self.watch = watch
-    index = try VideoFile.index(WatchedVideo(path, watch))
+    self.index = index
     order = try VideoOrder(index.packets)
+    origin = .file(path)
+  }
+
+  /// Demuxes bytes that were put together.
+  init(stream: String, _ bytes: any MadeVideo, _ watch: ReadWatch) throws(TrajpackError) {
+    self.stream = stream
+    self.watch = watch
+    index = try VideoFile.index(bytes)
+    order = try VideoOrder(index.packets)
+    origin = .made(bytes)
+  }
+
+  /// What its bytes are called in errors.
+  var name: String {
+    switch origin {
+    case .file(let path): FileSystem.name(of: path)
+    case .made(let bytes): bytes.name
+    }
   }
 
   /// Frames, in the count of which the files of a sample must agree.
   var frames: Int { order.frameCount }
 
   /// How far apart its frames are; `nil` where their times are not known.
-  var spacing: FrameSpacing? {
+  var spacing: FrameSpacing? { spacing(0..<frames) }
+
+  private func spacing(_ frames: Range<Int>) -> FrameSpacing? {
     FrameSpacing(
-      order.packetOfFrame.map { index.packets.pts[Int($0)] },
+      order.packetOfFrame[frames].map { index.packets.pts[Int($0)] },
       tick: Double(index.stream.timeBase.num) / Double(index.stream.timeBase.den))
   }
 
@@ -56,7 +87,10 @@ struct WildWorldVideo: Sendable {
   /// - Parameters:
   ///   - hashes: Whether each row has the checksum of its decoded frame.
   ///   - times: Whether some recording counts frames by time, so that rows have one.
-  static func plan(_ name: String, bytes: Int, hashes: Bool, times: Bool) -> StreamPlan {
+  ///   - what: What the pictures are; `nil` for colours, or depth by the name.
+  static func plan(
+    _ name: String, bytes: Int, hashes: Bool, times: Bool, what: String? = nil
+  ) -> StreamPlan {
     func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String)
       -> ChannelPlan
     {
@@ -65,7 +99,8 @@ struct WildWorldVideo: Sendable {
           name: name, kind: kind, type: type, description: description,
           missing: type == .int64 ? .sentinel : .never))
     }
-    let what = name == "depth" ? "depth, 8-bit, as its video codec keeps it" : "colour pictures"
+    let what =
+      what ?? (name == "depth" ? "depth, 8-bit, as its video codec keeps it" : "colour pictures")
     return StreamPlan(
       Stream(
         name: name, description: "\(what); one row a frame, in the order of presentation",
@@ -92,15 +127,17 @@ struct WildWorldVideo: Sendable {
       blobBytes: bytes, blobIsText: false)
   }
 
-  /// The track of a video: a row for each of its first `limit` frames, or for all of them where rows belong together by time
-  /// (`nil`). `place` is what the file is called below the source; `mode` says whether its bytes come along.
+  /// The track of a video: a row for each of `limit` frames from frame `first` on, or for all of them where rows belong
+  /// together by time (`nil`). `place` is what the file is called below the source; `mode` says whether its bytes come along.
   func draft(
-    stream: Int, schema: Schema, rate: Rational, mode: VideoMode, limit: Int?, place: String
+    stream: Int, schema: Schema, rate: Rational, mode: VideoMode, limit: Int?, place: String,
+    from firstFrame: Int = 0, more: [JSONValue.Member] = []
   ) throws(TrajpackError) -> TrackDraft {
-    let count = min(limit ?? order.frameCount, order.frameCount)
+    let count = min(limit ?? order.frameCount, order.frameCount - firstFrame)
+    let rows = firstFrame..<firstFrame + count
     let isHashed = schema.streams[stream].channel(named: Self.hashName) != nil
-    let hashes = isHashed ? try self.hashes(count) : []
-    let first = count > 0 ? index.packets.pts[Int(order.packetOfFrame[0])] : 0
+    let hashes = isHashed ? try self.hashes(rows) : []
+    let first = count > 0 ? index.packets.pts[Int(order.packetOfFrame[firstFrame])] : 0
     let numbers = schema.blocks.indices.filter {
       schema.blocks[$0].stream == stream && schema.streams[stream].blob != $0
     }
@@ -110,7 +147,7 @@ struct WildWorldVideo: Sendable {
       var rows = [UInt8](repeating: 0, count: count * block.rowBytes)
       for channel in schema.streams[stream].channels where channel.storage.block == number {
         for frame in 0..<count {
-          let packet = Int(order.packetOfFrame[frame])
+          let packet = Int(order.packetOfFrame[firstFrame + frame])
           let at = frame * block.rowBytes + channel.storage.column * block.type.size
           func put(_ value: Int64, _ offset: Int = 0) {
             withUnsafeBytes(of: value.littleEndian) {
@@ -137,14 +174,20 @@ struct WildWorldVideo: Sendable {
       try spool.append(rows)
       spools.append(.init(spool))
     }
-    let file = try LocalFile(path)
     return TrackDraft(
       stream: stream, clock: limit == nil ? try clock() : .regular(start: .zero, rate: rate),
       count: count,
       metadata: try metadata(
-        file, mode, place, rows: count, isHashed: isHashed, rate: rate, byTime: limit == nil),
+        mode, place, rows: rows, isHashed: isHashed, rate: rate, byTime: limit == nil, more),
       rows: spools,
-      bytes: mode == .embed ? .file(file) : nil)
+      bytes: mode == .embed ? try bytes() : nil)
+  }
+
+  private func bytes() throws(TrajpackError) -> TrackDraft.Bytes {
+    switch origin {
+    case .file(let path): .file(try LocalFile(path))
+    case .made(let bytes): .made(bytes)
+    }
   }
 
   /// What the checksums are of; where decoders may differ, which one has decoded.
@@ -157,16 +200,21 @@ struct WildWorldVideo: Sendable {
     ])
   }
 
-  /// The checksums of the first frames: decoded planes without padding, before rotation, range and colours.
-  private func hashes(_ count: Int) throws(TrajpackError) -> [UInt32] {
+  /// The checksums of frames: decoded planes without padding, before rotation, range and colours.
+  private func hashes(_ frames: Range<Int>) throws(TrajpackError) -> [UInt32] {
+    let source: any VideoByteSource
+    switch origin {
+    case .file(let path): source = try VideoFileBytes(path: path)
+    case .made(let bytes): source = bytes
+    }
     let decoder = try VideoDecoder(
-      index: index, source: try VideoFileBytes(path: path),
+      index: index, source: source,
       threads: min(WorkerPool.processors, 4))
     let output = VideoOutput(.native)
     var room = [UInt8](repeating: 0, count: try decoder.frameBytes(output))
     var hashes: [UInt32] = []
-    hashes.reserveCapacity(count)
-    for frame in 0..<count {
+    hashes.reserveCapacity(frames.count)
+    for frame in frames {
       var failure: TrajpackError?
       room.withUnsafeMutableBytes { bytes in
         do throws(TrajpackError) {
@@ -185,19 +233,29 @@ struct WildWorldVideo: Sendable {
     guard base.isPositive, let tick = Rational(Int64(base.num), Int64(base.den)) else {
       throw TrajpackError(
         .data,
-        "\(FileSystem.name(of: path)): the file states no time base, so its frames have no times: use "
+        "\(name): the file states no time base, so its frames have no times: use "
           + "--on-mismatch truncate or skip")
     }
     return .ticks(tick)
   }
 
+  /// How many bytes, and their SHA-256.
+  private func digest() throws(TrajpackError) -> (bytes: Int, sha256: String) {
+    switch origin {
+    case .file(let path):
+      let file = try watch.file(path)
+      return (file.length, try file.sha256())
+    case .made(let bytes): return (bytes.count, try bytes.sha256())
+    }
+  }
+
   private func metadata(
-    _ file: LocalFile, _ mode: VideoMode, _ place: String, rows: Int, isHashed: Bool,
-    rate: Rational, byTime: Bool
+    _ mode: VideoMode, _ place: String, rows: Range<Int>, isHashed: Bool,
+    rate: Rational, byTime: Bool, _ more: [JSONValue.Member]
   ) throws(TrajpackError) -> JSONValue {
-    let digest = try watch.file(path).sha256()
+    let (bytes, digest) = try digest()
     let members = VideoRecord(index: index, order: order).members(
-      rows: rows, bytes: file.length, sha256: digest)
+      rows: rows, bytes: bytes, sha256: digest)
     var metadata = JSONValue.record(["file": .string(place)])
     for (name, value) in members {
       metadata.set(name, value)
@@ -208,12 +266,14 @@ struct WildWorldVideo: Sendable {
         metadata.set("frame_hash", isHashed ? Self.hashFacts(index.stream.codec) : nil)
       case "hidden_packets":
         // Only where they are not what the clock and the rows say.
-        metadata.set(FrameSpacing.member, byTime ? nil : spacing.flatMap { $0.json(at: rate) })
         metadata.set(
-          "file_frames", order.frameCount > rows ? .int(Int64(order.frameCount)) : nil)
+          FrameSpacing.member, byTime ? nil : spacing(rows).flatMap { $0.json(at: rate) })
+        metadata.set(
+          "file_frames", order.frameCount > rows.count ? .int(Int64(order.frameCount)) : nil)
       default: break
       }
     }
+    for member in more { metadata.set(member.name, member.value) }
     return metadata
   }
 }

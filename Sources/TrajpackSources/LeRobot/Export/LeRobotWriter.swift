@@ -1,0 +1,417 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Writes the files of a LeRobot dataset, episode by episode.
+final class LeRobotWriter {
+  /// What `meta/episodes` says of an episode.
+  private struct Episode {
+    var id: String
+    var split: String
+    var tasks: [String]
+    var length: Int
+    var first: Int
+    var file: Int
+    /// Of each video: seconds of the first and behind the last frame.
+    var spans: [Range<Double>]
+  }
+
+  /// As lerobot's own writer has it: bytes of a table, and files in a folder.
+  private static let (tableBytes, filesInFolder) = (100 << 20, 1000)
+  private static let numbering: [(String, ElementType)] = [
+    ("timestamp", .float32), ("frame_index", .int64), ("episode_index", .int64), ("index", .int64),
+  ]
+
+  private let plan: LeRobotPlan
+  private let folder: ExportFolder
+  private let media: String?
+  private let columns: [LeRobotFeature]
+  private let videos: [LeRobotFeature]
+  private let hasTasks: Bool
+  private var table: ParquetWriter?
+  private var file = -1
+  private var rows = 0
+  private var episodes: [Episode] = []
+  private var tasks = TextNumbers()
+  private var categories: [String: TextNumbers] = [:]
+  private var statistics: [String: LeRobotStatistics] = [:]
+  private var said: Set<String> = []
+
+  /// Texts by number, in the order of their appearance.
+  private struct TextNumbers {
+    private(set) var texts: [String] = []
+    private var numbers: [String: Int] = [:]
+
+    mutating func number(_ text: String) -> Int {
+      if let number = numbers[text] { return number }
+      numbers[text] = texts.count
+      texts.append(text)
+      return texts.count - 1
+    }
+  }
+
+  var count: Int { episodes.count }
+
+  init(_ plan: LeRobotPlan, _ folder: ExportFolder, media: String?) throws(TrajpackError) {
+    self.plan = plan
+    self.folder = folder
+    self.media = media
+    columns = plan.features.filter { $0.content != .video && $0.content != .task }
+    videos = plan.features.filter { $0.content == .video }
+    hasTasks = plan.features.contains { $0.content == .task }
+    for name in ["meta", "meta/episodes", "meta/episodes/chunk-000", "data"] {
+      try FileSystem.makeFolder("\(folder.path)/\(name)")
+    }
+    if !videos.isEmpty { try FileSystem.makeFolder("\(folder.path)/videos") }
+    for video in videos { try FileSystem.makeFolder("\(folder.path)/videos/\(video.key)") }
+  }
+
+  // MARK: Episodes
+
+  func append(
+    _ episode: ShardIndex.Episode, _ shard: Shard, _ reader: BlockReader
+  ) throws(TrajpackError) {
+    var tracks: [String: TrackReader] = [:]
+    for number in episode.tracks {
+      let track = TrackReader(shard, track: number, reader: reader)
+      if plan.streams.contains(track.stream.name) { tracks[track.stream.name] = track }
+    }
+    let count = try length(tracks)
+    let metadata = try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata)
+    var (names, numbers): ([String], [Int64]) = ([], [])
+    for text in try texts(of: tracks, count, metadata) {
+      if !names.contains(text) { names.append(text) }
+      numbers.append(Int64(tasks.number(text)))
+    }
+    var made = Episode(
+      id: episode.id, split: episode.split, tasks: names, length: count, first: rows,
+      file: max(file, 0), spans: [])
+    for video in videos {
+      guard let track = tracks[video.stream] else { continue }
+      made.spans.append(try write(video, track, count))
+    }
+    var rows: [ParquetOutputRows] = []
+    for column in columns {
+      guard let track = tracks[column.stream] else { continue }
+      rows.append(try self.rows(column, track, count))
+      try folder.goOn()
+    }
+    rows += numbering(count)
+    rows.append(.numbers(numbers.packed))
+    made.file = try openTable()
+    try table?.append(rows, count: count)
+    self.rows += count
+    episodes.append(made)
+  }
+
+  /// The rows of an episode: as many as its streams have, of which one may have the state behind the last action.
+  private func length(_ tracks: [String: TrackReader]) throws(TrajpackError) -> Int {
+    let counts = tracks.mapValues(\.count)
+    let least = counts.values.min() ?? 0
+    var start: Rational?
+    for (name, track) in tracks.sorted(by: { $0.key < $1.key }) {
+      guard case .regular(let own, _) = track.track.clock else { continue }
+      guard start == nil || start == own else {
+        throw TrajpackError(
+          .data,
+          "'\(name)' begins at \(own) s and another stream at \(start ?? own) s; bring them to one clock first ('trajpack "
+            + "resample')")
+      }
+      start = own
+      if track.count == least + 1 {
+        say("the last row of '\(name)' has no row in other streams and is not written")
+      } else if track.count != least {
+        let other = counts.filter { $0.value == least }.keys.min() ?? ""
+        throw TrajpackError(
+          .data,
+          "'\(name)' has \(track.count) rows and '\(other)' \(least); bring them to one clock first ('trajpack resample')"
+        )
+      }
+    }
+    if let start, start != .zero {
+      say("times count from 0 in a LeRobot dataset; those of the recordings begin elsewhere")
+    }
+    return least
+  }
+
+  private func say(_ sentence: String) {
+    if said.insert(sentence).inserted { folder.note(sentence) }
+  }
+
+  /// The task of each row.
+  private func texts(
+    of tracks: [String: TrackReader], _ count: Int, _ metadata: JSONValue
+  ) throws(TrajpackError) -> [String] {
+    if let feature = plan.features.first(where: { $0.content == .task }),
+      let track = tracks[feature.stream], let channel = track.stream.channel(named: feature.channel)
+    {
+      let values = try track.read(channel: channel, rows: 0..<count)
+      return (0..<count).map { values.category($0) ?? "" }
+    }
+    let known =
+      metadata[ValueTable.member]?["task"]?.string ?? metadata["tasks"]?.array?.first?.string
+    if known == nil { say("recordings have no value 'task', so their task is an empty text") }
+    return [String](repeating: known ?? "", count: count)
+  }
+
+  private func numbering(_ count: Int) -> [ParquetOutputRows] {
+    let period = Double(plan.fps.denominator) / Double(plan.fps.numerator)
+    let all = Int64(0)..<Int64(count)
+    return [
+      .numbers(
+        (0..<count).flatMap { row in
+          withUnsafeBytes(of: Float(Double(row) * period).bitPattern.littleEndian) { Array($0) }
+        }),
+      .numbers(Array(all).packed),
+      .numbers([Int64](repeating: Int64(episodes.count), count: count).packed),
+      .numbers(all.map { $0 + Int64(rows) }.packed),
+    ]
+  }
+
+  private func openTable() throws(TrajpackError) -> Int {
+    if let table, table.count < Self.tableBytes { return file }
+    try table?.finish()
+    file += 1
+    let chunk = Self.number(file / Self.filesInFolder)
+    if file % Self.filesInFolder == 0 {
+      try FileSystem.makeFolder("\(folder.path)/data/chunk-\(chunk)")
+    }
+    let numbers = Self.numbering.map { name, type in
+      ParquetOutputColumn(name: name, form: .numbers(type, []))
+    }
+    table = try ParquetWriter(
+      "data/chunk-\(chunk)/file-\(Self.number(file % Self.filesInFolder)).parquet",
+      columns.compactMap(\.column) + numbers
+        + [ParquetOutputColumn(name: "task_index", form: .numbers(.int64, []))], in: folder)
+    return file
+  }
+
+  static func number(_ number: Int) -> String {
+    String(repeating: "0", count: max(3 - "\(number)".count, 0)) + "\(number)"
+  }
+
+  // MARK: Columns
+
+  private func rows(
+    _ feature: LeRobotFeature, _ track: TrackReader, _ count: Int
+  ) throws(TrajpackError) -> ParquetOutputRows {
+    guard let channel = track.stream.channel(named: feature.channel) else {
+      throw TrajpackError(.data, "'\(feature.stream)' has no channel '\(feature.channel)'")
+    }
+    let values = try track.read(channel: channel, rows: 0..<count)
+    switch feature.content {
+    case .text, .picture:
+      var rows: [[UInt8]?] = []
+      for row in 0..<count { rows.append(try track.bytes(values, row)) }
+      return .bytes(rows)
+    case .category:
+      return .numbers(
+        (0..<count).map { row in
+          Int64(categories[feature.key, default: TextNumbers()].number(values.category(row) ?? ""))
+        }.packed)
+    case .mask:
+      return .numbers(
+        (0..<count).flatMap { row in
+          (0..<values.channel.elements).map { values.value(row, $0) == .missing ? UInt8(0) : 1 }
+        })
+    default:
+      var bytes = values.logicalBytes()
+      let elements = values.channel.elements
+      statistics[feature.key, default: LeRobotStatistics(components: elements)].add(
+        values.doubles())
+      if values.hasMissingIntegers {
+        let size = values.channel.type.size
+        for i in 0..<count * elements where values.value(i / elements, i % elements) == .missing {
+          bytes.replaceSubrange(i * size..<(i + 1) * size, with: repeatElement(0, count: size))
+        }
+      }
+      return .numbers(bytes)
+    }
+  }
+
+  private func write(
+    _ video: LeRobotFeature, _ track: TrackReader, _ count: Int
+  ) throws(TrajpackError) -> Range<Double> {
+    let number = episodes.count
+    let chunk = Self.number(number / Self.filesInFolder)
+    let place = "videos/\(video.key)/chunk-\(chunk)"
+    if number % Self.filesInFolder == 0 { try FileSystem.makeFolder("\(folder.path)/\(place)") }
+    let metadata = JSONReader(
+      try JSONValue(parsing: track.track.metadata), at: "metadata of '\(track.stream.name)'")
+    if try metadata.text("stored") == VideoMode.link.rawValue, media == nil {
+      throw TrajpackError(
+        .usage, "the videos of '\(track.stream.name)' are linked: say with --media where they lie")
+    }
+    guard let base = try metadata.timeBase(), let channel = track.stream.channel(named: "pts")
+    else {
+      throw TrajpackError(.data, "the video '\(track.stream.name)' has no times")
+    }
+    let pts = try track.read(channel: channel, rows: 0..<count).doubles()
+    let tick = Double(base.0) / Double(base.1)
+    let start = (pts.first ?? 0) * tick
+    let period = Double(plan.fps.denominator) / Double(plan.fps.numerator)
+    for (row, time) in pts.enumerated() where abs(time * tick - start - Double(row) * period) > 1e-4
+    {
+      throw TrajpackError(
+        .data,
+        "frame \(row) of '\(track.stream.name)' is shown at \(time * tick - start) s, and its row lies at "
+          + "\(Double(row) * period) s; lerobot reads no frame that is off by more than 0.1 ms; 'trajpack transcode' gives "
+          + "frames the times of rows")
+    }
+    try VideoExport.write(
+      track, mediaFolder: media,
+      as: "\(place)/file-\(Self.number(number % Self.filesInFolder)).mp4", in: folder)
+    return start..<start + Double(count) * period
+  }
+
+  // MARK: The end
+
+  /// Writes what belongs to all episodes.
+  func finish(robot: String?) throws(TrajpackError) {
+    if table == nil { _ = try openTable() }
+    try table?.finish()
+    try writeEpisodes()
+    try write(tasks, "task")
+    for column in columns where column.content == .category {
+      try write(categories[column.key] ?? TextNumbers(), String(column.key.dropLast(6)))
+    }
+    var features = plan.features.filter { $0.content != .task }.map {
+      JSONValue.Member($0.key, $0.json)
+    }
+    for (name, type) in Self.numbering + [("task_index", .int64)] {
+      features.append(
+        .init(
+          name,
+          .record(["dtype": .string(type.rawValue), "shape": .array([.int(1)]), "names": .null])))
+    }
+    let fps = plan.fps
+    let info = JSONValue.record([
+      "codebase_version": "v3.0", "robot_type": robot.map { .string($0) } ?? "unknown",
+      "total_episodes": .int(Int64(episodes.count)), "total_frames": .int(Int64(rows)),
+      "total_tasks": .int(Int64(tasks.texts.count)), "chunks_size": .int(Int64(Self.filesInFolder)),
+      "data_files_size_in_mb": 100, "video_files_size_in_mb": 200,
+      "fps": fps.denominator == 1 ? .int(fps.numerator) : .double(fps.value),
+      "splits": splits(),
+      "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
+      "video_path": videos.isEmpty
+        ? .null : "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
+      "features": .object(features),
+    ])
+    try write(info, "meta/info.json")
+    var figures: [JSONValue.Member] = []
+    for column in columns {
+      guard case .numbers(_, let shape) = column.content,
+        let json = statistics[column.key]?.json(shape.isEmpty ? [1] : shape)
+      else { continue }
+      figures.append(.init(column.key, json))
+    }
+    try write(.object(figures), "meta/stats.json")
+    try FileSystem.syncFolder(folder.path)
+  }
+
+  private func write(_ json: JSONValue, _ name: String) throws(TrajpackError) {
+    let file = try OutputFile(name, in: folder)
+    try file.write(json.text(indent: 2) + "\n")
+    try file.finish()
+  }
+
+  /// The episodes of each split as ranges of their numbers.
+  private func splits() -> JSONValue {
+    var runs: [(name: String, ranges: [Range<Int>])] = []
+    for (number, episode) in episodes.enumerated() {
+      let name = episode.split
+      guard let place = runs.firstIndex(where: { $0.name == name }) else {
+        runs.append((name, [number..<number + 1]))
+        continue
+      }
+      if let last = runs[place].ranges.last, last.upperBound == number {
+        runs[place].ranges[runs[place].ranges.count - 1] = last.lowerBound..<number + 1
+      } else {
+        runs[place].ranges.append(number..<number + 1)
+      }
+    }
+    if runs.count == 1, runs[0].name.isEmpty { runs[0].name = "train" }
+    return .object(
+      runs.filter { !$0.name.isEmpty }.map { run in
+        .init(
+          run.name,
+          .string(run.ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ",")))
+      })
+  }
+
+  /// A table of texts, whose index is the text: pandas' metadata say so, or lerobot takes numbers for tasks.
+  private func write(_ texts: TextNumbers, _ name: String) throws(TrajpackError) {
+    let columns = [
+      ParquetOutputColumn(name: "\(name)_index", form: .numbers(.int64, [])),
+      ParquetOutputColumn(name: name, form: .text),
+    ]
+    func column(_ name: String, _ kind: String, _ type: String) -> JSONValue {
+      .record([
+        "name": .string(name), "field_name": .string(name), "pandas_type": .string(kind),
+        "numpy_type": .string(type), "metadata": .null,
+      ])
+    }
+    let pandas = JSONValue.record([
+      "index_columns": .array([.string(name)]), "column_indexes": .array([]),
+      "columns": .array([
+        column("\(name)_index", "int64", "int64"), column(name, "unicode", "object"),
+      ]), "pandas_version": "2.0",
+    ])
+    let file = try ParquetWriter(
+      "meta/\(name)s.parquet", columns, facts: [("pandas", pandas.text())], in: folder)
+    try file.append(
+      [
+        .numbers(texts.texts.indices.map { Int64($0) }.packed),
+        .bytes(texts.texts.map { Array($0.utf8) }),
+      ], count: texts.texts.count)
+    try file.finish()
+  }
+
+  private func writeEpisodes() throws(TrajpackError) {
+    var columns: [ParquetOutputColumn] = []
+    var rows: [ParquetOutputRows] = []
+    func add(_ name: String, _ numbers: [Int]) {
+      columns.append(ParquetOutputColumn(name: name, form: .numbers(.int64, [])))
+      rows.append(.numbers(numbers.map { Int64($0) }.packed))
+    }
+    func add(_ name: String, seconds: [Double]) {
+      columns.append(ParquetOutputColumn(name: name, form: .numbers(.float64, [])))
+      rows.append(
+        .numbers(seconds.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }))
+    }
+    let all = Array(episodes.indices)
+    add("episode_index", all)
+    columns.append(ParquetOutputColumn(name: "tasks", form: .texts))
+    rows.append(.lists(episodes.map(\.tasks)))
+    add("length", episodes.map(\.length))
+    add("data/chunk_index", episodes.map { $0.file / Self.filesInFolder })
+    add("data/file_index", episodes.map { $0.file % Self.filesInFolder })
+    add("dataset_from_index", episodes.map(\.first))
+    add("dataset_to_index", episodes.map { $0.first + $0.length })
+    for (number, video) in videos.enumerated() {
+      let key = "videos/\(video.key)"
+      add("\(key)/chunk_index", all.map { $0 / Self.filesInFolder })
+      add("\(key)/file_index", all.map { $0 % Self.filesInFolder })
+      add("\(key)/from_timestamp", seconds: episodes.map { $0.spans[number].lowerBound })
+      add("\(key)/to_timestamp", seconds: episodes.map { $0.spans[number].upperBound })
+    }
+    add("meta/episodes/chunk_index", all.map { _ in 0 })
+    add("meta/episodes/file_index", all.map { _ in 0 })
+    columns.append(ParquetOutputColumn(name: LeRobotInfo.idColumn, form: .text))
+    rows.append(.bytes(episodes.map { Array($0.id.utf8) }))
+    let file = try ParquetWriter("meta/episodes/chunk-000/file-000.parquet", columns, in: folder)
+    try file.append(rows, count: episodes.count)
+    try file.finish()
+  }
+}
+
+extension [Int64] {
+  /// As bytes, little-endian.
+  var packed: [UInt8] {
+    var out: [UInt8] = []
+    out.reserveCapacity(count * 8)
+    for number in self {
+      Swift.withUnsafeBytes(of: number.littleEndian) { out.append(contentsOf: $0) }
+    }
+    return out
+  }
+}
