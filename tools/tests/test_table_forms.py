@@ -123,6 +123,13 @@ def test_a_row_of_units_is_refused_with_its_option(trajpack, tmp_path, text):
     assert arrays["x"][-1] == 2.5 and len(arrays["x"]) == 2
 
 
+@pytest.mark.parametrize("mark", ["-", ".", "x"])
+def test_a_first_row_with_a_number_is_no_row_of_units(trajpack, tmp_path, mark):
+    (tmp_path / "a.csv").write_text(f"x,y\n1.5,{mark}\n2.5,3.5\n")
+    said = run(trajpack, "convert", tmp_path / "a.csv", tmp_path / "ds", fails=True)
+    assert f"say --missing '{mark}'" in said and "units" not in said
+
+
 @pytest.mark.parametrize("dates", DATES)
 def test_first_rows_of_dates_are_no_units(trajpack, tmp_path, dates):
     text = "Month,x\n" + "".join(f"{d},{'' if i == 0 else i + 0.5}\n" for i, d in enumerate(DATES[dates]))

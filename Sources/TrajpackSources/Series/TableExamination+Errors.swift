@@ -17,7 +17,7 @@ extension TableExamination {
   }
 
   /// The option for a row of units, where the first row may be one.
-  private static func unitsRow(_ form: TableForm, _ row: Int, _ first: Int) -> String {
+  private static func unitsRow(_ form: TableForm, _ row: Int, _ first: Int?) -> String {
     guard form.hasHeader, form.units.isEmpty, row == first else { return "" }
     return "if this row names the units of the columns, say --units-row; else "
   }
@@ -94,9 +94,11 @@ extension TableExamination {
   }
 
   /// The error of a text among numbers.
+  ///
+  /// - Parameter start: The first row, where it may name units: it has no number.
   static func textAmongNumbers(
     _ text: (offset: Int, text: String), of texts: [String], _ name: String, _ form: TableForm,
-    _ file: TextFile, firstRow start: Int
+    _ file: TextFile, units start: Int?
   ) throws(TrajpackError) -> TrajpackError {
     let shown = TableForm.shown(text.text)
     let words = texts.filter { TableSample.cell($0, form.numbers).look == .text }

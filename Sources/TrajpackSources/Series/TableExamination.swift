@@ -49,6 +49,8 @@ struct TableExamination: Sendable {
     // Kept apart from the texts while they grow, because they are plain values.
     var facts = [ColumnProfile](repeating: ColumnProfile(), count: form.count)
     var bytes = [Int](repeating: 0, count: form.count)
+    // A row of units has no number.
+    var firstHasNumber = false
     let scanner = CSVScanner(file, form.dialect, range: part.range)
     while try scanner.next() {
       try form.check(scanner, file)
@@ -60,6 +62,7 @@ struct TableExamination: Sendable {
         let cell = scanner[i]
         let number = reader.number(cell.bytes)
         facts[i].add(number)
+        if rows == 0, number.form != .text, number.form != .missing { firstHasNumber = true }
         bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {
           guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {
@@ -77,7 +80,8 @@ struct TableExamination: Sendable {
     for i in plain where columns[i].facts.hasText && columns[i].facts.hasNumbers {
       guard !keepsText[i], let text = columns[i].firstText else { continue }
       throw try Self.textAmongNumbers(
-        text, of: columns[i].texts, names[i], form, file, firstRow: part.range.lowerBound)
+        text, of: columns[i].texts, names[i], form, file,
+        units: firstHasNumber ? nil : part.range.lowerBound)
     }
   }
 
