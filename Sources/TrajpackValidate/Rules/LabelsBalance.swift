@@ -8,8 +8,8 @@ extension Rule {
       mostly has none of it.
       """,
     example: """
-      'idle' in 99.6 % of the rows, or 'fall' in 12 of 400,000. Reported where one name has more than 99 % of all rows that have one of at least two names, or where a \
-      name has some rows but less than a thousandth; from 2,000 rows on. Names that no row has are not reported.
+      'idle' in 99.6 % of the rows, or 'fall' in 12 of 400,000. Reported where one name has more than 99 % of all rows that have one of at least two names (from 5,000 rows on), or where a \
+      name has some rows but less than a thousandth (from 2,000 rows on). Names that no row has are not reported.
       """,
     remedy:
       "Draw windows by weight, weigh the loss, or judge by scores that are averaged over names.",
@@ -74,7 +74,7 @@ private final class BalanceCheck: DatasetCheck {
       for (at, count) in item.counts.enumerated() {
         guard var place = item.first[at] else { continue }
         place.note = "\(count) of \(total) rows"
-        if count * 100 > total * 99 {
+        if count * 100 > total * 99, total >= 5000 {
           hits.add(
             "'\(item.names[at])' has more than 99 % of the rows", stream: key.stream,
             channel: key.channel, count: count, [place])
