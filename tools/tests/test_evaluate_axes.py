@@ -90,6 +90,17 @@ def test_vipes_matrices_against_an_archive_of_opengl(world, tmp_path):
     assert "misread" in run(world, tmp_path, *words, *maps, "--set", "truth_axes=opencv", code=2)
 
 
+def test_matrices_under_the_name_of_the_channel(world, tmp_path):
+    for name, arrays in predicted("good").items():
+        matrix = Rotation.from_quat(arrays["camera/rot"]).as_matrix()
+        np.savez(tmp_path / f"{name}.npz", **{"camera/pos": arrays["camera/pos"], "camera/rot": matrix})
+    same = figures(report(world, PREDICTIONS / "good", "--metric", "camera.path"))
+    given = figures(report(world, tmp_path, "--metric", "camera.path"))
+    assert same.keys() == given.keys()
+    for name, figure in same.items():
+        assert given[name]["value"] == pytest.approx(figure["value"], rel=1e-7, abs=1e-9), name
+
+
 def test_archives_say_their_axes(world, tmp_path):
     """An archive of predictions with the other axes is turned, and one that is told so wrongly is refused."""
     import trajpack

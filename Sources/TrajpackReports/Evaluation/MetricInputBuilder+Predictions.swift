@@ -92,7 +92,11 @@ extension MetricInputBuilder {
         if let runs = try self.runs(entry, files, frames, shape) {
           parts.append(runs)
         } else if let array = try files.array(entry.path) {
-          parts.append(try fitted(array, entry.path, shape, frames, windows, files))
+          let pose = try Self.pose(array, input)
+          parts.append(
+            try fitted(
+              pose.array, entry.path, mirrored.count == 1 ? pose.target ?? shape : shape, frames,
+              windows, files))
         } else {
           return nil
         }

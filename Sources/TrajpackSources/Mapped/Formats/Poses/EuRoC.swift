@@ -17,9 +17,10 @@ enum EuRoC: MappedFormat {
     var parts: [(letter: String, column: Int)]
   }
 
+  /// Whether the header names units in brackets, as all of EuRoC's do; other tables may begin with `#timestamp`, too.
   private static func isEuRoC(_ path: String) -> Bool {
     guard let text = try? PoseText(path, commas: true, rows: 2), let header = text.comments.last,
-      header.hasPrefix("timestamp"), let row = text.rows.first,
+      header.hasPrefix("timestamp"), header.contains("["), let row = text.rows.first,
       row.fields.count == header.split(separator: ",").count, row.fields.count > 1
     else { return false }
     return Int64(row.fields[0]) != nil
