@@ -50,7 +50,7 @@ def write(folder, change=lambda name, arrays: arrays):
     (["--metric", "forecast.intervals"], "no 'lower'"),
     (["--metric", "action.recogniser"], "--train-split"),
     (["--metric", "action.following"], "--verdicts"),
-    (["--metric", "depth.errors"], "no depth images"),
+    (["--metric", "depth.errors"], "what the samples of the video 'depth' mean as depth is not known"),
     (["--metric", "skeleton.pose", "--set", "root=400"], "skeleton.pose"),
 ])
 def test_refused(world, words, text):
