@@ -160,6 +160,27 @@ extension Shard {
     return shuffles && place.filterMask & 1 == 0
   }
 
+  /// Why a stored chunk is damaged, with its place; `nil` where it is whole.
+  ///
+  /// - Parameter scratch: At least `block.chunkBytes` bytes, which the chunk is inflated into.
+  func damage(
+    ofChunk chunk: Int, block number: Int, _ decompressor: Decompressor, _ scratch: inout [UInt8]
+  ) throws(TrajpackError) -> TrajpackError? {
+    let block = schema.blocks[number]
+    let place = index.chunk(chunk, of: block)
+    let stored = try file.bytes(place.offset..<place.offset + place.stored)
+    return scratch.withUnsafeMutableBytes { buffer -> TrajpackError? in
+      stored.withUnsafeBytes { bytes in
+        do throws(TrajpackError) {
+          _ = try inflate(bytes, place, block, decompressor, into: buffer)
+          return nil
+        } catch {
+          return damaged(chunk, block: number, error)
+        }
+      }
+    }
+  }
+
   /// The error of a damaged chunk, with its place.
   package func damaged(_ chunk: Int, block number: Int, _ why: TrajpackError) -> TrajpackError {
     let block = schema.blocks[number]

@@ -44,17 +44,9 @@ package struct ShardDamage: Sendable {
     var out = [UInt8](repeating: 0, count: block.chunkBytes)
     var found: [(Int, TrajpackError)] = []
     for chunk in chunks {
-      let place = shard.index.chunk(chunk, of: block)
-      let stored = try shard.file.bytes(place.offset..<place.offset + place.stored)
-      let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in
-        stored.withUnsafeBytes { bytes in
-          do throws(TrajpackError) {
-            _ = try shard.inflate(bytes, place, block, decompressor, into: buffer)
-            return nil
-          } catch { return error }
-        }
+      if let damage = try shard.damage(ofChunk: chunk, block: number, decompressor, &out) {
+        found.append((chunk, damage))
       }
-      if let failure { found.append((chunk, shard.damaged(chunk, block: number, failure))) }
     }
     return found
   }

@@ -106,18 +106,10 @@ public struct Verification: Sendable {
     var damages: [TrajpackError] = []
     var out = [UInt8](repeating: 0, count: block.chunkBytes)
     for chunk in chunks {
-      let place = shard.index.chunk(chunk, of: block)
-      let stored = try shard.file.bytes(place.offset..<place.offset + place.stored)
-      let failure = out.withUnsafeMutableBytes { buffer -> TrajpackError? in
-        stored.withUnsafeBytes { bytes in
-          do throws(TrajpackError) {
-            _ = try shard.inflate(bytes, place, block, decompressor, into: buffer)
-            return nil
-          } catch { return error }
-        }
+      if let damage = try shard.damage(ofChunk: chunk, block: number, decompressor, &out) {
+        damages.append(damage)
       }
-      if let failure { damages.append(shard.damaged(chunk, block: number, failure)) }
-      advance(place.stored)
+      advance(shard.index.chunk(chunk, of: block).stored)
     }
     return damages
   }

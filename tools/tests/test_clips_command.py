@@ -335,3 +335,24 @@ def test_clips_lie_in_one_split_and_see_no_other(ww, tmp_path):
             assert batch["meta:row"][0] == clip["row"] == rows[0]
             np.testing.assert_array_equal(batch["camera/pos"][0][rows >= 0],
                                           ds.episode("000001")["camera/pos"][:][rows[rows >= 0]])
+
+
+def test_what_holds_of_a_cut_comes_along_and_the_rest_is_said(ww, tmp_path):
+    """A vocabulary is of channels; a scheme, a list of clips and statistics are of whole recordings."""
+    source = tmp_path / "ww"
+    subprocess.run(["cp", "-r", ww, source], check=True)
+    run("actions", source, "--entity", 0, "--save", "moves")
+    run("split", source, "--rule", "train=0:60%", "--rule", "val=60%:", "--quiet")
+    run("clips", source, "--length", 21, "--save", "bench", "--quiet")
+    told = json.loads(run("cut", source, tmp_path / "cut", "--clips", "bench", "--video", "none", "--json"))
+    assert told["carried"] == ["vocabulary 'moves'"]
+    assert sorted(t.split(" not carried over")[0] for t in told["not_carried"]) == [
+        "clips 'bench' are", "splits 'default' are"]
+    part = json.loads(run("cut", source, tmp_path / "part", "--split", "val", "--video", "none", "--json"))
+    assert (part["carried"], len(part["not_carried"])) == (told["carried"], 2)
+    for path in (tmp_path / "cut", tmp_path / "part"):
+        files = json.loads((path / "manifest.json").read_text())["side_files"]
+        assert [(f["role"], f["name"]) for f in files] == [("vocabulary", "moves")]
+    again = subprocess.run([built("trajpack"), "cut", source, tmp_path / "text", "--clips", "bench", "--video", "none"],
+                           capture_output=True, text=True)
+    assert again.returncode == 0 and again.stderr.count("not carried over") == 2

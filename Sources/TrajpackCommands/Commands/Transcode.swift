@@ -81,12 +81,9 @@ struct Transcode: Command {
       return
     }
     let carried = CarriedSideFiles(opened.dataset, changed: targets.keys.sorted())
-    var running = options
-    running.sideFiles = { (folder, shards) throws(TrajpackError) in
-      try carried.write(folder, shards)
-    }
     let outcome = try WriteOptions.run(
-      importer, to: destination, running, verb: ("transcoding", "transcoded"), items: "recordings",
+      importer, to: destination, options.carrying(carried), verb: ("transcoding", "transcoded"),
+      items: "recordings",
       console)
     guard let outcome else { return }
     for left in carried.leftOut { console.warn(left) }

@@ -21,6 +21,8 @@ public struct ClipImporter: Importer {
   }
 
   let clipped: ClippedDataset
+  /// The dataset that the clips are of.
+  public var dataset: Dataset { clipped.data.dataset }
   /// What became of videos.
   public let tally = VideoTally()
   let video: VideoRule

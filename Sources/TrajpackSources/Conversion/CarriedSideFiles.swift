@@ -32,6 +32,18 @@ public final class CarriedSideFiles: Sendable {
     }
   }
 
+  /// Those that stay true where recordings are cut: vocabularies, which are of channels. Values are in the new shards.
+  public convenience init(cutting dataset: Dataset) {
+    self.init(dataset, skipping: [.values]) { (role, _) in
+      switch role {
+      case .values, .vocabulary: nil
+      case .statistics: "they are of the whole recordings"
+      case .splits: "they are of the whole recordings; make others with 'trajpack split'"
+      case .clips: "they are of the whole recordings"
+      }
+    }
+  }
+
   /// What was not carried over, a sentence each.
   public var leftOut: [String] { outcome.withLock { $0.left } }
   /// What was carried over, as `splits 'default'`.
@@ -74,4 +86,15 @@ public final class CarriedSideFiles: Sendable {
 
 extension SideFile.Role {
   fileprivate var isPlural: Bool { self != .vocabulary }
+}
+
+extension Conversion.Options {
+  /// The same options, with the side files of another dataset for the new one.
+  public func carrying(_ carried: CarriedSideFiles) -> Self {
+    var options = self
+    options.sideFiles = { (folder, shards) throws(TrajpackError) in
+      try carried.write(folder, shards)
+    }
+    return options
+  }
 }

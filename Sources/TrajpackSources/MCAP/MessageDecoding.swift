@@ -76,6 +76,13 @@ final class MessageDecoding {
       throw TrajpackError(
         error.fault,
         "a message of '\(entry.channel.topic)' (\(entry.channel.typeName)) \(error.message); "
+          + "--exclude-members '\(entry.channel.topic)' leaves the topic out",
+        at: error.place.completed(by: ErrorPlace(stream: entry.channel.topic)))
+    }
+    guard !entry.row.lacksMemory else {
+      throw TrajpackError(
+        .machine,
+        "there is no memory for a message of '\(entry.channel.topic)' of \(message.data.count) bytes; "
           + "--exclude-members '\(entry.channel.topic)' leaves the topic out")
     }
   }

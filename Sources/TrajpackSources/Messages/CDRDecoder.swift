@@ -337,7 +337,7 @@ final class CDRDecoder: MessageDecoder {
       row.values[field].isPresent = true
       row.values[field].items += count
       guard count > 0 else { return }
-      let to = row.values[field].data.room(count)
+      guard let to = row.room(field, count) else { return }
       for i in 0..<count {
         to.storeBytes(
           of: from.load(fromByteOffset: i, as: UInt8.self) == 0 ? 0 : 1, toByteOffset: i,

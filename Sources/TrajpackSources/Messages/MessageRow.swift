@@ -13,12 +13,12 @@ final class MessageRow {
     /// The bytes.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: used) }
 
-    /// Room for `count` more bytes, which count as filled.
-    mutating func room(_ count: Int) -> UnsafeMutableRawPointer {
+    /// Room for `count` more bytes, which count as filled; `nil` where the machine has none.
+    mutating func room(_ count: Int) -> UnsafeMutableRawPointer? {
       if used + count > capacity {
-        capacity = max(used + count, 2 * capacity, 64)
-        guard let more = realloc(base, capacity) else { fatalError("no memory for a message") }
-        base = more
+        let wanted = max(used + count, 2 * capacity, 64)
+        guard let more = realloc(base, wanted) else { return nil }
+        (base, capacity) = (more, wanted)
       }
       defer { used += count }
       return base.unsafelyUnwrapped + used
@@ -55,6 +55,8 @@ final class MessageRow {
   }
 
   private(set) var values: UnsafeMutablePointer<Values>
+  /// Whether the machine had no memory for all of the message, so that its values are not whole.
+  private(set) var lacksMemory = false
   private(set) var count: Int
   private var capacity: Int
 
@@ -88,6 +90,7 @@ final class MessageRow {
 
   /// Forgets the last message.
   func clear() {
+    lacksMemory = false
     for i in 0..<count {
       values[i].data.used = 0
       values[i].lengths.used = 0
@@ -97,13 +100,23 @@ final class MessageRow {
     }
   }
 
+  /// Room for bytes of a field's values; `nil` where the machine has none, which ``lacksMemory`` says then.
+  @inline(__always)
+  func room(_ field: Int, _ count: Int) -> UnsafeMutableRawPointer? {
+    guard let room = values[field].data.room(count) else {
+      lacksMemory = true
+      return nil
+    }
+    return room
+  }
+
   /// Adds numbers of a size, whose bytes are turned where `swaps`.
   @inline(__always)
   func add(_ field: Int, _ from: UnsafeRawPointer, _ count: Int, size: Int, swaps: Bool) {
     values[field].isPresent = true
     values[field].items += count
     guard count > 0 else { return }
-    let to = values[field].data.room(count * size)
+    guard let to = room(field, count * size) else { return }
     if !swaps || size == 1 {
       to.copyMemory(from: from, byteCount: count * size)
     } else {
@@ -122,7 +135,7 @@ final class MessageRow {
   func add(_ field: Int, bits: UInt64) {
     values[field].isPresent = true
     values[field].items += 1
-    values[field].data.room(8).storeBytes(of: bits.littleEndian, as: UInt64.self)
+    room(field, 8)?.storeBytes(of: bits.littleEndian, as: UInt64.self)
   }
 
   /// Adds a text.
@@ -130,9 +143,13 @@ final class MessageRow {
   func add(_ field: Int, text: UnsafeRawBufferPointer) {
     values[field].isPresent = true
     values[field].items += 1
-    values[field].lengths.room(4).storeBytes(of: UInt32(text.count), as: UInt32.self)
+    guard let length = values[field].lengths.room(4) else {
+      lacksMemory = true
+      return
+    }
+    length.storeBytes(of: UInt32(text.count), as: UInt32.self)
     guard let from = text.baseAddress, !text.isEmpty else { return }
-    values[field].data.room(text.count).copyMemory(from: from, byteCount: text.count)
+    room(field, text.count)?.copyMemory(from: from, byteCount: text.count)
   }
 }
 

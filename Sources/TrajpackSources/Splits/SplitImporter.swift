@@ -48,6 +48,8 @@ public struct SplitImporter: Importer {
   /// What became of videos that are not taken as a whole.
   public let tally = VideoTally()
   let data: OpenDataset
+  /// The dataset that the parts are of.
+  public var dataset: Dataset { data.dataset }
   let choice: Choice
   /// The scheme's name.
   public let scheme: String

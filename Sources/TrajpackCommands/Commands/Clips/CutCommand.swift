@@ -22,7 +22,8 @@ struct CutCommand: Command {
     ID@1, ... where there are several) and its times, in the split of that name. Rows of the context are not taken.
 
     'trajpack clips' proposes lists, and schemas/clips.schema.json describes them. Values of the recordings are \
-    those of the new dataset, also what 'trajpack annotate' has set.
+    those of the new dataset, also what 'trajpack annotate' has set. Vocabularies come along; split schemes, lists of \
+    clips and saved statistics are of the whole recordings and do not, which is said.
     """
   static var examples: [Example] {
     [
@@ -91,9 +92,14 @@ struct CutCommand: Command {
     let importer = try ClipImporter(
       source, list, reference: reference, video: rule,
       version: Trajpack.version)
+    let carried = CarriedSideFiles(cutting: importer.dataset)
     let outcome = try WriteOptions.run(
-      importer, to: destination, options, verb: ("cutting", "cut"), items: "clips", console)
-    if let outcome { say(outcome, "clips", importer.videos, importer.tally, "clip", console) }
+      importer, to: destination, options.carrying(carried), verb: ("cutting", "cut"),
+      items: "clips",
+      console)
+    if let outcome {
+      say(outcome, "clips", importer.videos, importer.tally, "clip", carried, console)
+    }
   }
 
   private var rule: ClipImporter.VideoRule {
@@ -117,15 +123,21 @@ struct CutCommand: Command {
         "no split scheme counts, and the splits of the shards are of whole recordings; make a scheme with "
           + "'trajpack split', or name one with --scheme")
     }
+    let carried = CarriedSideFiles(cutting: importer.dataset)
     let outcome = try WriteOptions.run(
-      importer, to: destination, options, verb: ("cutting", "cut"), items: "episodes", console)
-    if let outcome { say(outcome, "episodes", importer.videos, importer.tally, "part", console) }
+      importer, to: destination, options.carrying(carried), verb: ("cutting", "cut"),
+      items: "episodes", console)
+    if let outcome {
+      say(outcome, "episodes", importer.videos, importer.tally, "part", carried, console)
+    }
   }
 
   private func say<I: Importer>(
     _ outcome: Conversion<I>.Outcome, _ items: String, _ videos: [String],
-    _ tally: VideoTally, _ what: String, _ console: Console
+    _ tally: VideoTally, _ what: String, _ carried: CarriedSideFiles, _ console: Console
   ) {
+    let (kept, left) = (carried.carried, carried.leftOut)
+    for sentence in left { console.warn(sentence.printable) }
     if json {
       console.print(
         .record([
@@ -140,6 +152,8 @@ struct CutCommand: Command {
                 return .init(
                   $0, .record(["cut": .int(Int64(cut)), "whole": .int(Int64(whole))]))
               }) : nil,
+          "carried": kept.isEmpty ? nil : .array(kept.map { .string($0) }),
+          "not_carried": left.isEmpty ? nil : .array(left.map { .string($0) }),
         ]))
       return
     }

@@ -78,12 +78,9 @@ struct Preparation: ArgumentSet {
       return
     }
     let carried = try importer.carriedSideFiles()
-    var running = options
-    running.sideFiles = { (folder, shards) throws(TrajpackError) in
-      try carried.write(folder, shards)
-    }
     let outcome = try WriteOptions.run(
-      importer, to: destination, running, verb: ("preparing", "prepared"), items: "episodes",
+      importer, to: destination, options.carrying(carried), verb: ("preparing", "prepared"),
+      items: "episodes",
       console)
     guard let outcome else { return }
     if let report {
