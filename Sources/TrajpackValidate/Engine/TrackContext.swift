@@ -17,6 +17,8 @@ final class TrackContext {
   struct Columns: Sendable {
     /// The channel, by number.
     var channel: Int
+    /// The channel among all that the validation met: see ``ChannelNumbers``.
+    var number: Int
     /// The first of its columns.
     var first: Int
     /// How many: an element of a row each, or one of all elements of all rows.
@@ -37,7 +39,6 @@ final class TrackContext {
   /// The track, by its place in the episode.
   let number: Int
   let streamNumber: Int
-  let stream: TrajpackFormat.Stream
   let clock: Clock
   let entity: Entity?
   let rows: Int
@@ -49,6 +50,8 @@ final class TrackContext {
   /// The channels whose values mean something on a scale, with their columns; not the times.
   let quantities: [Quantity]
 
+  /// The stream of its rows.
+  var stream: TrajpackFormat.Stream { _read { yield layout.stream } }
   /// The channels that are looked at as numbers.
   var columns: [Columns] { layout.columns }
   /// The columns of each channel, -1 for those that are not looked at.
@@ -61,6 +64,7 @@ final class TrackContext {
 
   /// How the channels of a stream lie in columns: the same for all of its tracks.
   final class Layout: Sendable {
+    let stream: TrajpackFormat.Stream
     let columns: [Columns]
     let columnsOfChannel: [Int]
     let columnCount: Int
@@ -69,8 +73,9 @@ final class TrackContext {
     /// All of them.
     let all: [Quantity]
 
-    init(_ schema: Schema, stream number: Int) {
+    init(_ schema: Schema, stream number: Int, _ numbers: ChannelNumbers) {
       let stream = schema.streams[number]
+      self.stream = stream
       var columns: [Columns] = []
       var places = [Int](repeating: -1, count: stream.channels.count)
       var next = 0
@@ -80,7 +85,7 @@ final class TrackContext {
         places[c] = columns.count
         columns.append(
           Columns(
-            channel: c, first: next, count: isField ? 1 : channel.elements,
+            channel: c, number: numbers.number(of: channel.name, in: stream.name), first: next, count: isField ? 1 : channel.elements,
             elements: channel.elements,
             isField: isField, reading: ElementReading(channel, stored: block.type),
             block: channel.storage.block, offset: channel.storage.column * block.type.size,
@@ -108,13 +113,11 @@ final class TrackContext {
     self.config = config
     self.layout = layout
     streamNumber = track.stream
-    let stream = about.schema.streams[track.stream]
-    self.stream = stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)
     if case .regular = track.clock {
       timeChannel = nil
     } else {
-      timeChannel = stream.channel(named: "time")
+      timeChannel = layout.stream.channel(named: "time")
     }
     let time = timeChannel
     quantities =

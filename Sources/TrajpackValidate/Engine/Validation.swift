@@ -53,6 +53,7 @@ public final class Validation {
   private let rules: [Rule]
   private let severities: [Severity]
   private let ruleSet: RuleSet
+  private let caches = ReadingCaches()
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
   private var list: FindingList
   private var outcome: Outcome
@@ -105,12 +106,14 @@ public final class Validation {
     _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
-    let (rules, config) = (ruleSet, config)
+    let (rules, config, caches) = (ruleSet, config, caches)
     let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
     let known = try log?.take(key)
     let future = pool.run { () throws(TrajpackError) in
-      var cache = ReadingCache()
       let episodes = try open()
+      var cache = caches.take()
+      defer { caches.give(back: cache) }
+      if let first = episodes.first { cache.begin(first.about.schema) }
       if var known {
         let found = episodes.compactMap {
           EpisodeOutcome($0.about, config, cache: &cache, from: &known)
