@@ -187,7 +187,7 @@ public final class Validation {
       var facts = found.facts
       facts.values = values.set[about.id] ?? []
       facts.removedValues = values.removed
-      for (_, check) in datasetChecks { check.add(facts) }
+      for (_, check) in datasetChecks { try check.add(facts) }
       stored?.add(facts)
     }
     progress(about, found.rows)
@@ -257,7 +257,12 @@ public final class Validation {
     } else {
       for (number, check) in datasetChecks {
         var hits = DatasetHits()
-        check.finish(&hits)
+        try check.finish(&hits)
+        if check.isFull {
+          outcome.unchecked.append(
+            "rule '\(rules[number].id)' remembers a limited number of channels and values, and did not compare the others"
+          )
+        }
         for hit in hits.list {
           list.add(
             rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,

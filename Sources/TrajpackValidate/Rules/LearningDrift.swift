@@ -41,7 +41,7 @@ private final class DriftCheck: DatasetCheck {
   }
   fileprivate static let mostMeans = 512
   private static let mostChannels = 2048
-  private var known = ChannelTable<Known>()
+  private var known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
@@ -51,15 +51,14 @@ private final class DriftCheck: DatasetCheck {
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue
         }
-        guard known.place(item.columns) != nil || known.entries.count < Self.mostChannels else {
-          continue
-        }
-        let place = known.place(facts.track, item.columns, orElse: Known())
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if known[place].place == nil { known[place].place = episode.place(values: [found.mean]) }
         known[place].add(found)
       }
     }
   }
+
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

@@ -34,7 +34,7 @@ private final class SplitCheck: DatasetCheck {
   /// Datasets have few splits; more names are no splits.
   private static let mostSplits = 16
   private static let mostChannels = 2048
-  private var known = ChannelTable<Known>()
+  private var known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     let split = episode.about.split
@@ -46,10 +46,7 @@ private final class SplitCheck: DatasetCheck {
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue
         }
-        guard known.place(item.columns) != nil || known.entries.count < Self.mostChannels else {
-          continue
-        }
-        let place = known.place(facts.track, item.columns, orElse: Known())
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         add(found.mean, split, episode, to: &known[place])
       }
     }
@@ -66,6 +63,8 @@ private final class SplitCheck: DatasetCheck {
     item.splits[at].range.low = min(item.splits[at].range.low, mean)
     item.splits[at].range.high = max(item.splits[at].range.high, mean)
   }
+
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

@@ -17,7 +17,8 @@ extension Rule {
 
 private final class ConstantCheck: DatasetCheck {
   private struct Known {
-    var minimum: [Double] = []
+    /// A hash of the values of its columns: which of them is one is all that counts.
+    var minimum: UInt64 = 0
     var rows = 0
     var episodes = 0
     var place: Place?
@@ -32,29 +33,37 @@ private final class ConstantCheck: DatasetCheck {
       where (item.channel.kind == .scalar || item.channel.kind == .position)
         && !item.columns.isField
       {
-        let place = known.place(facts.track, item.columns, orElse: Known())
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if known[place].varies { continue }
         let columns = item.columns.first..<item.columns.first + item.columns.count
         let found = facts.columns[columns]
         if found.allSatisfy({ $0.finite == 0 && $0.infinite == 0 }) { continue }
-        let isOther =
-          !known[place].minimum.isEmpty
-          && !zip(found, known[place].minimum).allSatisfy { $0.minimum == $1 }
-        if isOther
+        let minimum = Self.hash(found)
+        if known[place].episodes > 0 && known[place].minimum != minimum
           || found.contains(where: { !$0.isConstant || $0.infinite > 0 || $0.missing > 0 })
         {
           known[place] = Known(varies: true)
           continue
         }
         if known[place].place == nil {
-          known[place].minimum = found.map(\.minimum)
-          known[place].place = episode.place(values: Array(known[place].minimum.prefix(3)))
+          known[place].minimum = minimum
+          known[place].place = episode.place(values: found.prefix(3).map(\.minimum))
         }
         known[place].rows += facts.track.rows
         known[place].episodes += 1
       }
     }
   }
+
+  private static func hash(_ columns: ArraySlice<ColumnFacts>) -> UInt64 {
+    columns.reduce(0xcbf2_9ce4_8422_2325) {
+      // 0 and -0 are one value.
+      let mixed = ($0 ^ ($1.minimum + 0).bitPattern) &* 0x9e37_79b9_7f4a_7c15
+      return mixed ^ mixed >> 29
+    }
+  }
+
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

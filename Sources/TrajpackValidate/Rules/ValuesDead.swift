@@ -39,6 +39,9 @@ private final class DeadCheck: DatasetCheck {
   private static let most = 256
   private static let mostPlaces = 1 << 15
   private var places = 0
+  /// Values that are kept of all channels.
+  private static let mostValues = 1 << 16
+  private var values = 0
   private var known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
@@ -49,7 +52,7 @@ private final class DeadCheck: DatasetCheck {
         guard found.finite >= 32 else { continue }
         let isDead = found.isConstant
         guard isDead || found.fractions * 2 > found.finite else { continue }
-        let place = known.place(facts.track, item.columns, orElse: Known())
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if !isDead {
           known[place].varying += 1
           known[place].minimum = min(known[place].minimum, found.minimum)
@@ -65,11 +68,12 @@ private final class DeadCheck: DatasetCheck {
     item.deadCount += 1
     var at = item.dead.firstIndex { $0.value == value } ?? item.dead.count
     if at == item.dead.count {
-      guard at < Self.most else {
+      guard at < Self.most, values < Self.mostValues else {
         item.more += 1
         (item.moreLow, item.moreHigh) = (min(item.moreLow, value), max(item.moreHigh, value))
         return
       }
+      values += 1
       item.dead.append(Dead(value: value))
       at = item.dead.count - 1
     }
@@ -79,6 +83,8 @@ private final class DeadCheck: DatasetCheck {
       item.dead[at].places.append(episode.place(rows: 0..<rows, values: [value]))
     }
   }
+
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

@@ -32,7 +32,7 @@ private final class MissingCheck: DatasetCheck {
     var seen: [Int] = []
     for facts in episode.tracks where facts.track.rows > 0 && facts.track.entity == nil {
       for columns in facts.track.columns {
-        let place = known.place(facts.track, columns, orElse: Known())
+        guard let place = known.place(facts.track, columns, orElse: Known()) else { continue }
         let isObserved = (columns.first..<columns.first + columns.count).contains {
           facts.columns[$0].finite + facts.columns[$0].infinite > 0
         }
@@ -52,6 +52,8 @@ private final class MissingCheck: DatasetCheck {
       }
     }
   }
+
+  var isFull: Bool { known.isFull }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries {

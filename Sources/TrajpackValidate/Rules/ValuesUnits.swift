@@ -38,6 +38,10 @@ private final class UnitsCheck: DatasetCheck {
   /// Places that are kept of all channels.
   private static let mostPlaces = 1 << 15
   private static let step = 1.01
+  /// Buckets that are kept of all channels, and whether there were more.
+  private static let mostBuckets = 1 << 17
+  private var buckets = 0
+  private var isCrowded = false
   private var places = 0
   private var number = 0
   private var known = ChannelTable<Known>()
@@ -53,7 +57,7 @@ private final class UnitsCheck: DatasetCheck {
         guard found.finite > 0, found.fractions * 2 > found.finite, !found.isConstant,
           found.meanSize > 0, found.meanSize.isFinite
         else { continue }
-        let place = known.place(facts.track, item.columns, orElse: Known())
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if known[place].isOpen { add(found.meanSize, episode, to: &known[place]) }
       }
     }
@@ -62,9 +66,15 @@ private final class UnitsCheck: DatasetCheck {
   private func add(_ size: Double, _ episode: EpisodeFacts, to item: inout Known) {
     item.count += 1
     let at = Int((log(size) / log(Self.step)).rounded(.down))
-    if item.buckets[at] == nil, item.buckets.count == Self.most {
-      (item.buckets, item.isOpen) = ([:], false)
-      return
+    if item.buckets[at] == nil {
+      let isCrowded = buckets == Self.mostBuckets
+      if isCrowded || item.buckets.count == Self.most {
+        if isCrowded { self.isCrowded = true }
+        buckets -= item.buckets.count
+        (item.buckets, item.isOpen) = ([:], false)
+        return
+      }
+      buckets += 1
     }
     let keeps = places < Self.mostPlaces
     let isKept = withUnsafeMutablePointer(to: &item.buckets[at, default: Bucket()]) { bucket in
@@ -79,6 +89,8 @@ private final class UnitsCheck: DatasetCheck {
     }
     if isKept { places += 1 }
   }
+
+  var isFull: Bool { known.isFull || isCrowded }
 
   func finish(_ hits: inout DatasetHits) {
     for entry in known.entries where entry.value.isOpen && entry.value.count >= 8 {
