@@ -146,6 +146,7 @@ extension EpisodeOutcome {
       for (_, check) in checks { check.add(run) }
     }
     known.checksums = run.checksums
+    known.holes = run.holes
     known.windows = windows?.hashes ?? []
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)

@@ -6,8 +6,25 @@ final class Quantity: Sendable {
   let channel: Channel
   let columns: TrackContext.Columns
 
+  /// Whether it is a position: by its kind, or, where a source does not say kinds, numbers in twos or threes whose name says so.
+  let isPosition: Bool
+  /// Whether it has quaternions: by its kind, or four numbers whose name says so.
+  let isQuaternion: Bool
+
   init(_ channel: Channel, _ columns: TrackContext.Columns) {
     (self.channel, self.columns) = (channel, columns)
+    let name = channel.name.lowercased()
+    let words = name.split { !$0.isLetter && !$0.isNumber }
+    let isPlain = channel.kind == .scalar && channel.type.isFloat
+    isPosition =
+      channel.kind == .position
+      || isPlain && (channel.shape.last == 2 || channel.shape.last == 3)
+        && words.contains {
+          ["pos", "position", "xyz", "eef", "location", "translation"].contains($0)
+        }
+    isQuaternion =
+      channel.kind == .quaternion && channel.shape.last == 4
+      || isPlain && channel.shape.last == 4 && words.contains { $0 == "quat" || $0 == "quaternion" }
   }
 }
 
@@ -85,7 +102,8 @@ final class TrackContext {
         places[c] = columns.count
         columns.append(
           Columns(
-            channel: c, number: numbers.number(of: channel.name, in: stream.name), first: next, count: isField ? 1 : channel.elements,
+            channel: c, number: numbers.number(of: channel.name, in: stream.name), first: next,
+            count: isField ? 1 : channel.elements,
             elements: channel.elements,
             isField: isField, reading: ElementReading(channel, stored: block.type),
             block: channel.storage.block, offset: channel.storage.column * block.type.size,

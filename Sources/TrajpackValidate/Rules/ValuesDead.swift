@@ -8,7 +8,7 @@ extension Rule {
       these episodes.
       """,
     example: """
-      A force that is 3.25 in every row of one of 20 episodes, and changes in all others. Reported of scalar channels that \
+      A force that is 3.25 in every row of one of 20 episodes, and changes in all others. Reported of scalar and position channels of up to 64 numbers that \
       are no whole numbers, where at least nine of ten episodes vary, from 10 episodes on. A value at or beyond the least or the greatest \
       of the other episodes is a rest position (a brake that nobody touched), and is not reported.
       """,
@@ -38,6 +38,7 @@ private final class DeadCheck: DatasetCheck {
   /// Different values that are told apart of a channel, and places that are kept of all channels.
   private static let most = 256
   private static let mostPlaces = 1 << 15
+  private static let mostElements = 64
   private var places = 0
   /// Values that are kept of all channels.
   private static let mostValues = 1 << 16
@@ -47,10 +48,15 @@ private final class DeadCheck: DatasetCheck {
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 32 {
       for item in facts.track.quantities
-      where item.channel.kind == .scalar && item.columns.elements == 1 {
+      where (item.channel.kind == .scalar || item.channel.kind == .position)
+        && item.columns.elements <= Self.mostElements && !item.columns.isField
+      {
+        // Of a vector the first number stands for all: it is dead where none of them changes.
+        let columns = item.columns.first..<item.columns.first + item.columns.count
         let found = facts.columns[item.columns.first]
         guard found.finite >= 32 else { continue }
-        let isDead = found.isConstant
+        let isDead = facts.columns[columns].allSatisfy(\.isConstant)
+        if !isDead && found.isConstant { continue }
         guard isDead || found.fractions * 2 > found.finite else { continue }
         guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
         if !isDead {

@@ -25,7 +25,7 @@ private final class SpikeCheck: TrackCheck {
   init?(_ track: TrackContext) {
     guard track.rows >= 16 else { return nil }
     items = track.quantities.filter {
-      !$0.columns.isField && $0.channel.kind != .quaternion && $0.channel.kind != .angle
+      !$0.columns.isField && !$0.isQuaternion && $0.channel.kind != .angle
         && $0.channel.kind != .matrix && $0.channel.kind != .direction
     }
     guard !items.isEmpty else { return nil }

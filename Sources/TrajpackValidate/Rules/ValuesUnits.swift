@@ -9,7 +9,7 @@ extension Rule {
     example: """
       In 1 of 40 episodes the values are 1000 times as large as in all others. Reported for factors of 1000, 100 and \
       57.2958 (and their inverses) that are met within a tenth, in channels whose size differs by less than a factor of \
-      two between the other episodes; from 8 episodes on. Sizes are remembered to a hundredth, so that memory stays flat.
+      two between the other episodes, and where the steps between rows are so, too; from 8 episodes on. Sizes are remembered to a hundredth, so that memory stays flat.
       """,
     remedy: "Convert these episodes to the unit of the others in the source.",
     check: .dataset { UnitsCheck() })
@@ -20,6 +20,8 @@ private final class UnitsCheck: DatasetCheck {
   private struct Bucket {
     var count = 0
     var sum = 0.0
+    /// Of the mean steps between rows.
+    var steps = 0.0
     var low = Double.infinity
     var high = -Double.infinity
     /// The number of the last episode, and the first places with their numbers.
@@ -58,12 +60,13 @@ private final class UnitsCheck: DatasetCheck {
           found.meanSize > 0, found.meanSize.isFinite
         else { continue }
         guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
-        if known[place].isOpen { add(found.meanSize, episode, to: &known[place]) }
+        if known[place].isOpen { add(found, episode, to: &known[place]) }
       }
     }
   }
 
-  private func add(_ size: Double, _ episode: EpisodeFacts, to item: inout Known) {
+  private func add(_ found: ColumnFacts, _ episode: EpisodeFacts, to item: inout Known) {
+    let size = found.meanSize
     item.count += 1
     let at = Int((log(size) / log(Self.step)).rounded(.down))
     if item.buckets[at] == nil {
@@ -80,6 +83,7 @@ private final class UnitsCheck: DatasetCheck {
     let isKept = withUnsafeMutablePointer(to: &item.buckets[at, default: Bucket()]) { bucket in
       bucket.pointee.count += 1
       bucket.pointee.sum += size
+      bucket.pointee.steps += found.meanStep
       bucket.pointee.low = min(bucket.pointee.low, size)
       bucket.pointee.high = max(bucket.pointee.high, size)
       bucket.pointee.last = number
@@ -104,6 +108,7 @@ private final class UnitsCheck: DatasetCheck {
         })
       else { continue }
       let median = middle.sum / Double(middle.count)
+      let medianStep = middle.steps / Double(middle.count)
       var met: [(bucket: Bucket, factor: Double)] = []
       var (low, high) = (Double.infinity, -Double.infinity)
       for bucket in buckets {
@@ -111,7 +116,9 @@ private final class UnitsCheck: DatasetCheck {
         let factor = [1000, 100, 57.29577951308232].flatMap { [$0, 1 / $0] }.first {
           (ratio / $0 - 1).magnitude <= 0.1
         }
-        if let factor {
+        // Another unit makes the steps larger, too; a jump or a spike does not.
+        let steps = bucket.steps / Double(bucket.count) / medianStep
+        if let factor, steps > factor / 4, steps < factor * 4 {
           met.append((bucket, factor))
         } else {
           (low, high) = (min(low, bucket.low), max(high, bucket.high))
