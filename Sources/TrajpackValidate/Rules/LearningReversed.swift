@@ -80,23 +80,35 @@ private final class ReversedCheck: TrackCheck {
     for i in pairs.indices {
       for element in 0..<pairs[i].first.count {
         let (a, b) = (run.column(pairs[i].first, element), run.column(pairs[i].second, element))
-        for row in rows {
-          let (x, y): (Double, Double)
-          if pairs[i].isPrice {
-            (x, y) = ((a[row] - b[row - 1]).magnitude, (a[row - 1] - b[row]).magnitude)
+        if pairs[i].isPrice {
+          for row in rows {
+            let (x, y) = ((a[row] - b[row - 1]).magnitude, (a[row - 1] - b[row]).magnitude)
             guard x.isFinite, y.isFinite else { continue }
             pairs[i].sums.0 += x
             pairs[i].sums.1 += y
-          } else {
-            (x, y) = (a[row] - a[row - 1], (b[row] + b[row - 1]) / 2)
-            guard x.isFinite, y.isFinite else { continue }
-            pairs[i].sums.0 += x * y
-            pairs[i].sums.1 += x * x
-            pairs[i].sums.2 += y * y
+            pairs[i].count += 1
           }
-          pairs[i].count += 1
+        } else {
+          compare(a, b, run.count, &pairs[i])
         }
       }
+    }
+  }
+
+  /// Rows over which a position is compared with its velocities: noise of single rows does not count.
+  private static let stretch = 8
+
+  private func compare(
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ count: Int, _ pair: inout Pair
+  ) {
+    for row in stride(from: Self.stretch, to: count, by: Self.stretch / 2) {
+      let x = a[row] - a[row - Self.stretch]
+      let y = (row - Self.stretch + 1...row).reduce(0.0) { $0 + b[$1] }
+      guard x.isFinite, y.isFinite else { continue }
+      pair.sums.0 += x * y
+      pair.sums.1 += x * x
+      pair.sums.2 += y * y
+      pair.count += 1
     }
   }
 
@@ -106,7 +118,7 @@ private final class ReversedCheck: TrackCheck {
         "falls in every row", track, channel: counter.columns.channel, count: track.rows,
         rows: 0..<track.rows)
     }
-    for pair in pairs where pair.count >= 63 {
+    for pair in pairs where pair.count >= 14 {
       let other = track.stream.channels[pair.second.channel].name
       if pair.isPrice {
         guard pair.sums.1 < 0.5 * pair.sums.0 else { continue }

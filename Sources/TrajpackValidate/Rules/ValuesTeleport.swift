@@ -70,7 +70,7 @@ private final class TeleportCheck: TrackCheck {
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
-      guard spots[i].count * 100 <= max(track.rows, 100) else { continue }
+      guard spots[i].count * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add(
         "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i])
     }

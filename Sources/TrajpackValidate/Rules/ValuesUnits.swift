@@ -12,6 +12,7 @@ extension Rule {
       two between the other episodes, and where the steps between rows are so, too; from 8 episodes on. Sizes are remembered to a hundredth, so that memory stays flat.
       """,
     remedy: "Convert these episodes to the unit of the others in the source.",
+    implies: ["values.speed"],
     check: .dataset { UnitsCheck() })
 }
 

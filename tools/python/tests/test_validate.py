@@ -333,7 +333,9 @@ def test_the_action(good: str, tmp_path: Path) -> None:
     assert done.returncode == 1
     wheel = tmp_path / "trajpack-1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as out:
-        out.writestr("trajpack-1.data/scripts/trajpack", f'#!/bin/sh\necho "$@" >&2\nexec "{program()}" "$@"\n')
+        item = zipfile.ZipInfo("trajpack-1.data/scripts/trajpack")
+        item.external_attr = 0o100755 << 16
+        out.writestr(item, f'#!/bin/sh\necho "$@" >&2\nexec "{program()}" "$@"\n')
         out.writestr("trajpack-1.dist-info/METADATA",
                      "Metadata-Version: 2.1\nName: trajpack\nVersion: 1\nRequires-Dist: numpy\n")
         out.writestr("trajpack-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")

@@ -277,3 +277,19 @@ def test_a_channel_that_often_misses_values_is_no_finding(tmp_path: Path) -> Non
             x[rng.random(200) < (0.2 if number % 3 == 0 else 0)] = np.nan
             writer.append(f"{number}", {"s/x": x})
     assert found(tmp_path / "ds") == set()
+
+
+@pytest.mark.parametrize("rows", [20, 29, 30, 64])
+def test_a_spike_in_a_short_recording(rows: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(11)
+    values = [smooth(rng, rows) for _ in range(3)]
+    with trajpack.create(tmp_path / "good", rate=50) as writer:
+        for number, x in enumerate(values):
+            writer.append(f"{number}", {"s/x": x})
+    assert found(tmp_path / "good") == set()
+    values[1][rows // 2] = 1e6
+    with trajpack.create(tmp_path / "bad", rate=50) as writer:
+        for number, x in enumerate(values):
+            writer.append(f"{number}", {"s/x": x})
+    (finding,) = report(tmp_path / "bad")["findings"]
+    assert (finding["rule"], finding["places"][0]["rows"]) == ("values.spike", [rows // 2, rows // 2 + 1])
