@@ -58,7 +58,6 @@ public enum UnreadFormat {
     {
       return "a ROS 2 bag whose files are compressed ('zstd -d' makes files that are read)"
     }
-    if has(".zgroup") || has(".zarray") || has("zarr.json") { return "a Zarr store" }
     if json("metadata.json")?["data_format"]?.string == "arrow"
       || json("data/metadata.json")?["data_format"]?.string == "arrow"
     {
