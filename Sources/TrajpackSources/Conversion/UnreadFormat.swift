@@ -14,7 +14,7 @@ public enum UnreadFormat {
 
   /// What files begin with.
   private static let marks: [(mark: [UInt8], name: String)] = [
-    (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
+    (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
     (Array("SQLite format 3\0".utf8), "an SQLite database that is no ROS 2 bag"),
     (Array("HIERARCHY".utf8), "a BVH motion"),
