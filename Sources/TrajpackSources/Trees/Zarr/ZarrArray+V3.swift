@@ -6,7 +6,9 @@ extension ZarrArray {
     shape = try Self.sizes(json["shape"], "shape")
     guard json["chunk_grid"]?["name"]?.string == "regular" else {
       throw Unread(
-        why: "its chunks lie in a grid '\(json["chunk_grid"]?["name"]?.string ?? "")', which is not read")
+        why:
+          "its chunks lie in a grid '\(json["chunk_grid"]?["name"]?.string ?? "")', which is not read"
+      )
     }
     chunk = try Self.sizes(json["chunk_grid"]?["configuration"]?["chunk_shape"], "chunk_shape")
     guard (json["storage_transformers"]?.array ?? []).isEmpty else {
@@ -140,7 +142,8 @@ extension ZarrArray {
       case "bytes": shard.isIndexBigEndian = item["configuration"]?["endian"]?.string == "big"
       case "crc32c": shard.hasChecksum = true
       case let other:
-        throw Unread(why: "the table of its shards is packed by '\(other ?? "")', which is not read")
+        throw Unread(
+          why: "the table of its shards is packed by '\(other ?? "")', which is not read")
       }
     }
     chunk = inner
