@@ -18,7 +18,7 @@ struct EpisodeOutcome: @unchecked Sendable {
 struct RuleSet: Sendable {
   typealias Making = @Sendable (TrackContext) -> (any TrackCheck)?
   typealias Looking = @Sendable (EpisodeFacts, inout Hits) -> Void
-  var tracks: [(rule: Int, make: Making)] = []
+  var tracks: [(rule: Int, needs: TrackSketch, make: Making)] = []
   var episodes: [(rule: Int, check: Looking)] = []
   /// What is kept of rows for rules that compare tracks.
   let gathered: Gathered
@@ -30,7 +30,7 @@ struct RuleSet: Sendable {
   init(_ rules: [Rule]) {
     for (number, rule) in rules.enumerated() {
       switch rule.check {
-      case .track(let make): tracks.append((number, make))
+      case .track(let make): tracks.append((number, rule.needs, make))
       case .episode(let check): episodes.append((number, check))
       default: break
       }
@@ -118,13 +118,6 @@ extension EpisodeOutcome {
   private mutating func look(
     _ track: TrackContext, _ data: any EpisodeData, _ rules: RuleSet, _ cache: inout ReadingCache
   ) throws(TrajpackError) {
-    var checks: [(rule: Int, check: any TrackCheck)] = []
-    checks.reserveCapacity(rules.tracks.count)
-    for (number, make) in rules.tracks {
-      guard let check = make(track) else { continue }
-      checks.append((number, check))
-      if rules.own.contains(number) { applied.insert(number) }
-    }
     let isCompared = rules.isCompared
     let run: TrackRun
     if let known = cache.runs[track.streamNumber], known.fits(track) {
@@ -139,11 +132,21 @@ extension EpisodeOutcome {
       checksums: [])
     let windows = isCompared ? WindowHashes(track) : nil
     let samples = rules.gathered.isEmpty ? nil : TrackSamples(track, rules.gathered)
-    while try run.advance(data) {
+    var isRead = try run.advance(data)
+    let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil
+    var checks: [(rule: Int, check: any TrackCheck)] = []
+    for (number, needs, make) in rules.tracks {
+      if let sketch, !needs.isEmpty, sketch.isDisjoint(with: needs) { continue }
+      guard let check = make(track) else { continue }
+      checks.append((number, check))
+      if rules.own.contains(number) { applied.insert(number) }
+    }
+    while isRead {
       for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
       windows?.add(run)
       samples?.add(run)
       for (_, check) in checks { check.add(run) }
+      isRead = run.first + run.count < track.rows ? try run.advance(data) : false
     }
     known.checksums = run.checksums
     known.holes = run.holes

@@ -50,10 +50,13 @@ public struct Rule: Sendable {
   /// The profile that it belongs to; `nil` for all data.
   public let profile: String?
   let check: Check
+  /// What a track must have of, so that the rule can find something; empty where that is not known without a look.
+  let needs: TrackSketch
 
   init(
     _ id: String, _ severity: Severity, _ summary: String, reason: String, example: String,
-    remedy: String, implies: [String] = [], profile: String? = nil, check: Check
+    remedy: String, implies: [String] = [], profile: String? = nil, needs: TrackSketch = [],
+    check: Check
   ) {
     self.id = id
     self.severity = severity
@@ -64,6 +67,7 @@ public struct Rule: Sendable {
     self.implies = implies
     self.profile = profile
     self.check = check
+    self.needs = needs
   }
 
   /// The part of the id before the dot.

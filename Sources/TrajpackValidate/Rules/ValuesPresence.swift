@@ -10,6 +10,7 @@ extension Rule {
       a value that was not observed, and not reported here.
       """,
     remedy: "Declare that values may be missing, or find out what computed the NaN.",
+    needs: .missing,
     check: .track { track in
       WholeCheck(track, { $0.channel.missing == .never && $0.channel.type.isFloat }) { facts in
         facts.missing > 0 ? ("NaN in a channel without missing values", facts.missing) : nil
@@ -24,6 +25,7 @@ extension Rule {
       "A mean, a deviation or a loss over them is infinite or NaN; normalising by them makes all other values zero.",
     example: "A rate computed by a division through zero.",
     remedy: "Mark such values as missing in the source, or clip them there.",
+    needs: .infinite,
     check: .track { track in
       WholeCheck(track, { _ in true }) { facts in
         facts.infinite > 0 ? ("infinite values", facts.infinite) : nil
@@ -40,6 +42,7 @@ extension Rule {
       """,
     example: "1e-41 in a tenth of the rows. Reported where more than 1 % of the values are so.",
     remedy: "Set them to zero in the source, or look for a type that was read wrongly.",
+    needs: .tiny,
     check: .track { track in
       WholeCheck(track, { $0.channel.type.isFloat }) { facts in
         facts.tiny > 0 && facts.tiny * 100 > facts.finite

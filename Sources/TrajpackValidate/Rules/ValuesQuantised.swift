@@ -13,6 +13,7 @@ extension Rule {
       """,
     remedy:
       "Record with more bits or a smaller range; take derivatives over several rows only.",
+    needs: .levels,
     check: .track { LevelCheck($0) })
 }
 

@@ -12,15 +12,11 @@ extension Rule {
     remedy:
       "Name it as missing when converting (--missing -9999), or mark these values in the source.",
     implies: ["values.spike", "values.units"],
+    needs: .word,
     check: .track { SentinelCheck($0) })
 }
 
 private final class SentinelCheck: TrackCheck {
-  private static let words: [Double] = [
-    -1, -99, -999, -9999, -99_999, -999_999, -99.9, -999.9, -99.99, -999.99, 99, 999, 9999, 99_999,
-    999_999, 1e20, -1e20, 1e30, -1e30, 1e34, -1e34, 1e35, 1e36, 9.96921e36,
-    9.969209968386869e36, -32_768, 32_767, -2_147_483_648, 2_147_483_647,
-  ]
   private struct Known {
     var low = Double.infinity
     var high = -Double.infinity
@@ -53,7 +49,9 @@ private final class SentinelCheck: TrackCheck {
         let facts = run.facts[item.columns.first + element]
         let at = places[i] + element
         // A sentinel is an extreme: columns whose extremes are none end here.
-        guard known[at] != nil || isWord(facts.minimum) || isWord(facts.maximum) else {
+        guard
+          known[at] != nil || TrackSketch.isWord(facts.minimum) || TrackSketch.isWord(facts.maximum)
+        else {
           rest[at].low = min(rest[at].low, facts.minimum)
           rest[at].high = max(rest[at].high, facts.maximum)
           continue
@@ -63,7 +61,7 @@ private final class SentinelCheck: TrackCheck {
         for row in 0..<run.count {
           let value = column[row]
           guard value.isFinite else { continue }
-          if value == facts.minimum || value == facts.maximum, isWord(value) {
+          if value == facts.minimum || value == facts.maximum, TrackSketch.isWord(value) {
             found.spots[value, default: Spots()].add(run.first + row, value)
           } else {
             found.low = min(found.low, value)
@@ -77,12 +75,6 @@ private final class SentinelCheck: TrackCheck {
 
   private lazy var rest: [(low: Double, high: Double)] = Array(
     repeating: (Double.infinity, -Double.infinity), count: known.count)
-
-  private func isWord(_ value: Double) -> Bool {
-    // All but -1 are far from zero: most values end here.
-    (value.magnitude >= 98 || value == -1)
-      && Self.words.contains { $0 == value || Double(Float($0)) == value }
-  }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {

@@ -12,6 +12,7 @@ extension Rule {
       """,
     remedy: "Mark the row as missing in the source, or interpolate it there.",
     implies: ["values.sentinel", "values.units"],
+    needs: .turn,
     check: .track { SpikeCheck($0) })
 }
 
@@ -37,12 +38,8 @@ private final class SpikeCheck: TrackCheck {
     for (i, item) in items.enumerated() {
       for element in 0..<item.columns.count {
         let facts = run.facts[item.columns.first + element]
-        // A turn that is not far beyond the mean step is no spike: most columns end here. A spike itself makes two
-        // steps of its size, so that the mean is at least 2/moves of it.
-        guard facts.turn > 0, facts.moves >= 8, facts.fractions * 2 > facts.finite,
-          facts.turn * Double(facts.moves) > 8 * facts.step_sum
-            || facts.turn > 20 * facts.step_sum / Double(facts.moves)
-        else { continue }
+        // Most columns end here.
+        guard TrackSketch.hasTurn(facts) else { continue }
         look(run.column(item.columns, element), run, i)
       }
     }

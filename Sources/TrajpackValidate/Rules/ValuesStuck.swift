@@ -14,6 +14,7 @@ extension Rule {
       """,
     remedy: "Mark these rows as missing in the source.",
     implies: ["values.saturated"],
+    needs: .still,
     check: .track { StuckCheck($0) })
 }
 

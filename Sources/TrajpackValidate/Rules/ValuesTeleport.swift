@@ -14,6 +14,7 @@ extension Rule {
       """,
     remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
     implies: ["values.spike", "values.speed", "geometry.bone-length"],
+    needs: .jump,
     check: .track { TeleportCheck($0) })
 }
 
@@ -36,11 +37,8 @@ private final class TeleportCheck: TrackCheck {
     for (i, item) in items.enumerated() {
       for element in 0..<item.columns.count {
         let facts = run.facts[item.columns.first + element]
-        // A step 100 times the usual one is far beyond the mean step: most columns end here.
-        guard facts.moves >= 32, facts.fractions * 2 > facts.finite,
-          facts.step * Double(facts.moves) > 40 * facts.step_sum
-            || facts.step * 4 > facts.step_sum
-        else { continue }
+        // Most columns end here.
+        guard TrackSketch.hasJump(facts) else { continue }
         look(run.column(item.columns, element), run, i)
       }
     }

@@ -13,6 +13,7 @@ extension Rule {
       """,
     remedy:
       "Store float64, or take an origin off before storing: a float32 near zero is fine enough.",
+    needs: .narrow,
     check: .track { TypeCheck($0, isNarrow: true) })
 
   static let valuesTooWide = Rule(

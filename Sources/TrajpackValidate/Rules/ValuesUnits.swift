@@ -40,7 +40,7 @@ private final class UnitsCheck: DatasetCheck {
   private static let most = 256
   /// Places that are kept of all channels.
   private static let mostPlaces = 1 << 15
-  private static let step = 1.01
+  private static let logStep = log(1.01)
   /// Buckets that are kept of all channels, and whether there were more.
   private static let mostBuckets = 1 << 17
   private var buckets = 0
@@ -69,7 +69,7 @@ private final class UnitsCheck: DatasetCheck {
   private func add(_ found: ColumnFacts, _ episode: EpisodeFacts, to item: inout Known) {
     let size = found.meanSize
     item.count += 1
-    let at = Int((log(size) / log(Self.step)).rounded(.down))
+    let at = Int((log(size) / Self.logStep).rounded(.down))
     if item.buckets[at] == nil {
       let isCrowded = buckets == Self.mostBuckets
       if isCrowded || item.buckets.count == Self.most {

@@ -279,7 +279,7 @@ def test_a_channel_that_often_misses_values_is_no_finding(tmp_path: Path) -> Non
     assert found(tmp_path / "ds") == set()
 
 
-@pytest.mark.parametrize("rows", [20, 29, 30, 64])
+@pytest.mark.parametrize("rows", [17, 20, 29, 30, 64])
 def test_a_spike_in_a_short_recording(rows: int, tmp_path: Path) -> None:
     rng = np.random.default_rng(11)
     values = [smooth(rng, rows) for _ in range(3)]
