@@ -131,6 +131,8 @@ struct VideoEncoding: Sendable {
       ]
     case .lossless:
       words += ["-c:v", "libx264", "-qp", "0", "-bf", "0"] + group
+      // Without arithmetic coding depth decodes in two thirds of the time, and takes a fifth more bytes.
+      if stream.pixelFormat == "gray" { words += ["-coder", "vlc"] }
     case .h264(let crf):
       words += ["-c:v", "libx264", "-crf", "\(crf)"] + group
     }
