@@ -101,6 +101,8 @@ public struct WildWorldImporter: VideoImporter {
     if fileNames.dropFirst().contains(where: { FileSystem.item(at: "\(folder)/\($0)") == .file }) {
       return true
     }
+    for (stream, _) in videoFiles
+    where (try? PictureFiles.names(in: "\(folder)/\(stream)"))?.isEmpty == false { return true }
     let path = "\(folder)/state.csv"
     guard FileSystem.item(at: path) == .file, let file = try? LocalFile(path) else { return false }
     let scanner = CSVScanner(file)
