@@ -82,6 +82,26 @@ public struct ConversionJob: Sendable {
     self.document = document
   }
 
+  /// Makes the folder of a job that makes no dataset.
+  ///
+  /// - Throws: A usage error where something is there already.
+  public init(making document: JobDocument, at path: String) throws(TrajpackError) {
+    guard FileSystem.item(at: path) == nil else {
+      throw TrajpackError(
+        .usage, file: path, "is there already; name a new folder for the job, or discard it")
+    }
+    try FileSystem.makeFolder(path)
+    do throws(TrajpackError) {
+      try FileSystem.replace(
+        "\(path)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
+    } catch {
+      rmdir(path)
+      throw error
+    }
+    self.path = path
+    self.document = document
+  }
+
   /// Refuses a destination at which something is.
   static func requireFree(_ destination: String) throws(TrajpackError) {
     switch FileSystem.item(at: destination) {

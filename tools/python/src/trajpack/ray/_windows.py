@@ -107,7 +107,7 @@ def _loader(parts: bytes, key: str) -> Loader:
         loader.close()
     _kept.clear()
     reopen, arguments = _reopen_of(parts)
-    loader = reopen(*arguments)
+    loader: Loader = reopen(*arguments)
     _kept.append((key, loader))
     return loader
 
