@@ -74,8 +74,8 @@ def convert(sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], 
         if planned["arguments"] != words:
             if os.path.exists(target):
                 raise UsageError(f"{target}: is there already; name a new folder for the data set")
-            raise UsageError(f"{job}: is a job of other sources or options; finish it with 'trajpack job finish {job}', "
-                             f"or discard it with 'rm -r {job}'")
+            raise UsageError(f"{job}: is a job of other sources or options; finish it with 'trajpack job finish "
+                             f"{job}', or discard it with 'rm -r {job}'")
         todo = _missing(str(job))
     else:
         made = json.loads(_call(["job", "plan", *words]))

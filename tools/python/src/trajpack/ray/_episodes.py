@@ -107,8 +107,8 @@ def _episodes(dataset: Dataset, patterns: list[str] | None, split: list[str] | N
         return range(len(dataset))
     if split is not None:
         if dataset.schemes:
-            raise UsageError(f"{dataset.path} has split schemes ({', '.join(dataset.schemes)}), which may cut episodes; "
-                             "give episodes= here, or take trajpack.ray.read_windows(split=, scheme=)")
+            raise UsageError(f"{dataset.path} has split schemes ({', '.join(dataset.schemes)}), which may cut "
+                             "episodes; give episodes= here, or take trajpack.ray.read_windows(split=, scheme=)")
         for name in split:
             if name not in dataset.splits:
                 raise UsageError(f"there is no split '{name}'{nearest(name, [s for s in dataset.splits if s])}")

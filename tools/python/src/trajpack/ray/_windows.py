@@ -107,9 +107,9 @@ def _loader(parts: bytes, key: str) -> Loader:
         loader.close()
     _kept.clear()
     reopen, arguments = _reopen_of(parts)
-    loader: Loader = reopen(*arguments)
-    _kept.append((key, loader))
-    return loader
+    fresh: Loader = reopen(*arguments)
+    _kept.append((key, fresh))
+    return fresh
 
 
 def _reopen_of(parts: bytes) -> tuple[Any, tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import shutil
 import uuid
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +191,7 @@ def _unbroken(rows: slice, stamps: Any, rate: Fraction) -> list[slice]:
     """The rows between gaps of a regular clock."""
     breaks = np.flatnonzero(np.diff(stamps[rows]) > 1.5 / float(rate)) + rows.start + 1
     edges = [rows.start, *breaks.tolist(), rows.stop]
-    return [slice(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def write_episodes(data: ray.data.Dataset, path: str | os.PathLike[str], *, min_rows_per_write: int | None = None,
