@@ -119,7 +119,8 @@ extension Preparation {
       throw TrajpackError(
         .usage,
         "the plan leaves something to be chosen by looking at the data, which each task would do again; choose once, "
-          + "with 'trajpack \(command) … --print-plan > plan.json', and plan a job of 'apply --plan plan.json'")
+          + "with 'trajpack \(command) … --print-plan > plan.json', and plan a job of 'apply --plan plan.json'"
+      )
     }
     let dataset = try Dataset(source)
     try Destination.refuse(destination, in: source)

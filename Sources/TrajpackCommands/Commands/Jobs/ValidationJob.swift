@@ -18,13 +18,14 @@ struct JobPlanValidate: RecordedCommand {
     [
       (
         "trajpack job plan validate ww ww.check --tasks 64",
-        "For an array of 64 jobs; then 'trajpack job run ww.check --task I'."
+        "Then 'trajpack job run ww.check --task I'."
       )
     ]
   }
   static var parameters: [Parameter<Self>] {
     [
-      .positional("DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
+      .positional(
+        "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .positional("JOB", to: \.folder, completes: .folders, help: "The new folder of the job."),
     ] + Validate.checks.map { $0.lifted(\.validate) } + [
       .option(
