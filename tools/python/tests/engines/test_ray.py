@@ -29,6 +29,7 @@ def columns(data: Any) -> dict[str, Any]:
 
 def loaded(path: str, **options: Any) -> dict[str, Any]:
     """The same windows by a loader."""
+    options = {"shuffle": False, **options}
     loader = trajpack.open(path).windows(batch=64, drop_last=False, rank=0, world_size=1, **options)
     parts = [{name: np.array(batch[name]) for name in [*batch, *(["meta:id"] if options.get("meta") else [])]}
              for batch in loader]

@@ -41,6 +41,7 @@ class WindowDatasource(Datasource):  # type: ignore[misc]
         found = [_places.opened(one) for one in given]
         options.setdefault("threads", 1)
         options.setdefault("prefetch", 1)
+        options.setdefault("shuffle", False)
         self._is_local = any(local for _, local in found)
         self._loader = Loader([one for one, _ in found], batch=1, rank=0, world_size=1, drop_last=False, **options)
 
@@ -154,8 +155,8 @@ def read_windows(datasets: str | os.PathLike[str] | Dataset | Sequence[Any], *,
     ``padding:state`` and others the masks (``masks=False`` leaves them out; Arrow packs booleans into bits, which takes
     time). ``options`` are those of :class:`trajpack.Loader`, without ``batch``, ``rank``, ``world_size`` and
     ``drop_last``, which Ray has. So ``shuffle=True, seed=, epoch=`` is a permutation of all windows, which costs
-    nothing beforehand, unlike ``Dataset.random_shuffle``; make the data set anew for each epoch. Without ``shuffle``
-    rows come in the order of the data set where Ray keeps the order of blocks
+    nothing beforehand, unlike ``Dataset.random_shuffle``; make the data set anew for each epoch. Without ``shuffle``,
+    which is the default here (a Loader's is "global"), rows come in the order of the data set where Ray keeps the order of blocks
     (``DataContext.execution_options.preserve_order``). ``threads`` is 1 a task by default: give ``num_cpus`` with more.
 
     The others are those of ``ray.data.read_datasource``. A read task says how many rows and bytes it gives; a task
