@@ -156,8 +156,9 @@ def read_windows(datasets: str | os.PathLike[str] | Dataset | Sequence[Any], *,
     time). ``options`` are those of :class:`trajpack.Loader`, without ``batch``, ``rank``, ``world_size`` and
     ``drop_last``, which Ray has. So ``shuffle=True, seed=, epoch=`` is a permutation of all windows, which costs
     nothing beforehand, unlike ``Dataset.random_shuffle``; make the data set anew for each epoch. Without ``shuffle``,
-    which is the default here (a Loader's is "global"), rows come in the order of the data set where Ray keeps the order of blocks
-    (``DataContext.execution_options.preserve_order``). ``threads`` is 1 a task by default: give ``num_cpus`` with more.
+    which is the default here (a Loader's is "global"), rows come in the order of the data set, where Ray keeps the
+    order of blocks (``DataContext.execution_options.preserve_order``). ``threads`` is 1 a task by default: give
+    ``num_cpus`` with more.
 
     The others are those of ``ray.data.read_datasource``. A read task says how many rows and bytes it gives; a task
     whose worker is killed is run again by Ray and reads the same windows. ``windows_where`` is looked up by every
