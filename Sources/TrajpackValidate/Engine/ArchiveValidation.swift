@@ -85,6 +85,7 @@ extension Validation {
   ///
   /// - Returns: Whether it came to the end.
   private func look(at shard: Shard, _ isStopped: () -> Bool) throws(TrajpackError) -> Bool {
+    let readers = ShardReaders(shard)
     var batch: [Int] = []
     var bytes = 0
     for episode in 0..<shard.index.episodeCount {
@@ -96,7 +97,7 @@ extension Validation {
       if bytes >= Self.batchBytes || batch.count >= 256
         || episode == shard.index.episodeCount - 1
       {
-        try add(batch, of: shard, isLast: episode == shard.index.episodeCount - 1)
+        try add(batch, of: shard, readers, isLast: episode == shard.index.episodeCount - 1)
         (batch, bytes) = ([], 0)
       }
     }
@@ -132,18 +133,14 @@ extension Validation {
   }
 
   private func add(
-    _ episodes: [Int], of shard: Shard, isLast: Bool
+    _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
     try add(
       episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in
-      // Rows are read in order: the chunks at hand and the ones before are enough.
-      let chunks = shard.schema.blocks.indices.reduce(0) {
-        $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
-      }
-      let reader = BlockReader(shard, cache: min(max(2 * chunks, 1 << 20), 24 << 20))
+      let reader = readers.lend()
       return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
     }
   }
