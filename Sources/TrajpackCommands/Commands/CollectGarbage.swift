@@ -42,7 +42,8 @@ struct CollectGarbage: Command {
   /// What was found, wherever.
   private struct Found {
     var items: [(name: String, bytes: Int?, age: Double)] = []
-    var (younger, others) = (0, 0)
+    var younger = 0
+    var others = 0
     var kept: [String] = []
   }
 

@@ -40,7 +40,8 @@ public struct DatasetUpload {
   /// - Throws: A usage error where it is a single shard, or not finished.
   public init(_ path: String, to destination: String) throws(TrajpackError) {
     bucket = try RemoteBucket(destination)
-    dataset = try Dataset(path)
+    let dataset = try Dataset(path)
+    self.dataset = dataset
     guard let listed = dataset.manifest else {
       throw TrajpackError(
         .usage,
