@@ -56,7 +56,7 @@ struct WriteOptions: ArgumentSet {
       .option(
         "--staging", to: \.staging, value: "DIR", completes: .folders,
         help:
-          "Where DST is a bucket: the folder in which each shard is made before it is uploaded ($TMPDIR); --resume needs it again."
+          "Where DST is in a bucket: the folder in which each shard is made before it is uploaded ($TMPDIR); --resume needs it again."
       ),
     ]
   }

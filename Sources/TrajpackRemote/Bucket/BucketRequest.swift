@@ -39,8 +39,7 @@ struct BucketRequest: Sendable {
     let bytes = UnsafeRawBufferPointer(rebasing: buffer.bytes[..<count])
     let checksum = CRC32CText.of(bytes)
     self.checksum = checksum
-    // libcurl would wait a second for servers that do not know the word.
-    headers += ["Expect:", "x-amz-checksum-crc32c: \(checksum)", "Content-Type: \(type)"]
+    headers += ["x-amz-checksum-crc32c: \(checksum)", "Content-Type: \(type)"]
   }
 
   /// Begins it; its answer is waited for later.
@@ -139,7 +138,7 @@ final class PendingBucketAnswer: Sendable {
         "\(request.location): \(request.failure) after \(answer.attempts) attempts: \(wrong); try again later"
       )
     }
-    if answer.code == 0, accepting.contains(answer.status) {
+    if answer.code == 0, accepting.contains(answer.status), answer.errorCode != "NoSuchBucket" {
       return BucketAnswer(answer: answer, text: "")
     }
     var state = RemoteFile.State()

@@ -143,21 +143,35 @@ extension RemoteBucket {
     _ name: String, _ content: Content, _ type: String, replacing: Bool, part: Int,
     _ note: UploadNote, _ took: (Int) -> Void
   ) throws(TrajpackError) -> Outcome {
-    let id = try begin(name, content, type)
-    do throws(TrajpackError) {
-      try note(id)
-      let parts = try send(name, id, content, part: part, took)
-      let outcome = try complete(name, id, content, parts, replacing: replacing)
-      if outcome == .wasThere { try? abort(name, upload: id) }
-      try note(nil)
-      return outcome
-    } catch {
-      // Where that fails, too, 'trajpack gc' finds what is left.
-      try? abort(name, upload: id)
-      try? note(nil)
-      throw error
+    for attempt in 1... {
+      let id = try begin(name, content, type)
+      do throws(TrajpackError) {
+        try note(id)
+        let parts = try send(name, id, content, part: part, attempt == 1 ? took : { _ in })
+        let (outcome, wrong) = try complete(name, id, content, parts, replacing: replacing)
+        if outcome == .wasThere { try? abort(name, upload: id) }
+        try note(nil)
+        guard let wrong else { return outcome }
+        // Nobody may take it for what was sent.
+        try remove(name)
+        guard attempt < Self.mostAttempts else {
+          throw TrajpackError(
+            .machine, file: path(of: name),
+            "the server has put other bytes together than were sent (its CRC-32C is \(wrong.printableText)), so it was "
+              + "removed; try again later")
+        }
+      } catch {
+        // Where that fails, too, 'trajpack gc' finds what is left.
+        try? abort(name, upload: id)
+        try? note(nil)
+        throw error
+      }
     }
+    return .stored
   }
+
+  /// The most times that an object is sent whole because the server has put other bytes together.
+  private static let mostAttempts = 3
 
   private func begin(
     _ name: String, _ content: Content, _ type: String
@@ -182,7 +196,7 @@ extension RemoteBucket {
   ) throws(TrajpackError) -> [Part] {
     let mebibyte = 1 << 20
     let fewest = (content.bytes + Self.mostParts - 1) / Self.mostParts
-    let size = max(part, (fewest + mebibyte - 1) / mebibyte * mebibyte)
+    let size = fewest <= part ? part : (fewest + mebibyte - 1) / mebibyte * mebibyte
     var hash = SHA256()
     var parts: [Part] = []
     var waiting: [(part: Part, answer: PendingBucketAnswer)] = []
@@ -226,7 +240,7 @@ extension RemoteBucket {
 
   private func complete(
     _ name: String, _ id: String, _ content: Content, _ parts: [Part], replacing: Bool
-  ) throws(TrajpackError) -> Outcome {
+  ) throws(TrajpackError) -> (outcome: Outcome, wrong: String?) {
     var xml = "<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
     for part in parts {
       let tag = part.tag.replacing("&", with: "&amp;").replacing("<", with: "&lt;")
@@ -241,7 +255,7 @@ extension RemoteBucket {
       "POST", location.appending(name), failing: "its parts cannot be put together",
       query: [("uploadId", id)])
     request.body = (body, xml.utf8.count)
-    request.headers = ["Expect:", "Content-Type: application/xml"]
+    request.headers = ["Content-Type: application/xml"]
     // S3 may take minutes for many parts.
     request.stalledSeconds = max(RemoteSettings.current.stalledSeconds, 300)
     if !replacing { request.headers.append(Self.condition) }
@@ -253,11 +267,11 @@ extension RemoteBucket {
     switch answer.answer.status {
     case 404, 412:
       // The upload is gone: its parts were put together by a request whose answer was lost; or another writer was first.
-      return try settled(name, content, status: answer.answer.status)
+      return (try settled(name, content, status: answer.answer.status), nil)
     default: break
     }
-    if let found = XMLText.first("ChecksumCRC32C", in: answer.text) {
-      try compare(found, name, parts)
+    if let found = XMLText.first("ChecksumCRC32C", in: answer.text), !Self.isSum(found, of: parts) {
+      return (.stored, found)
     }
     guard let facts = try facts(of: name), facts.bytes == content.bytes else {
       throw TrajpackError(
@@ -265,14 +279,16 @@ extension RemoteBucket {
         "is not there with \(content.bytes) bytes although the server has put it together; try again"
       )
     }
-    return .stored
+    return (.stored, nil)
   }
 
   private func settled(
     _ name: String, _ content: Content, status: Int
   ) throws(TrajpackError) -> Outcome {
     if let facts = try facts(of: name) {
-      if facts.bytes == content.bytes, facts.sha256 == content.sha256 { return .stored }
+      if facts.bytes == content.bytes, facts.sha256 == content.sha256 {
+        return status == 412 ? .wasThere : .stored
+      }
       if status == 412 { return try taken(name, content) }
     }
     throw TrajpackError(
@@ -281,22 +297,14 @@ extension RemoteBucket {
     )
   }
 
-  /// Compares what the server says as the CRC-32C of the whole: of its bytes, or of the CRCs of its parts.
-  private func compare(
-    _ found: String, _ name: String, _ parts: [Part]
-  ) throws(TrajpackError) {
+  /// Whether what the server says is the CRC-32C of the whole: of its bytes, or of the CRCs of its parts.
+  private static func isSum(_ found: String, of parts: [Part]) -> Bool {
     let ofParts = parts.flatMap { part in (0..<4).map { UInt8(part.crc >> (24 - 8 * $0) & 255) } }
     let composite = ofParts.withUnsafeBytes { CRC32CText.of($0) }
     let whole = parts.dropFirst().reduce(parts[0].crc) {
       CRC32C.joined($0, $1.crc, length: $1.bytes)
     }
     let sum = String(found.prefix { $0 != "-" })
-    guard sum != composite, sum != CRC32CText.text(whole) else { return }
-    // Nobody may take it for what was sent.
-    try? remove(name)
-    throw TrajpackError(
-      .machine, file: path(of: name),
-      "the server has put other bytes together than were sent (its CRC-32C is \(found.printableText)), so it was "
-        + "removed; try again")
+    return sum == composite || sum == CRC32CText.text(whole)
   }
 }

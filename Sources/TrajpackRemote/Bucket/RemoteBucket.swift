@@ -56,14 +56,18 @@ public struct RemoteBucket: Sendable {
   func beginFacts(
     of name: String
   ) throws(TrajpackError) -> () throws(TrajpackError) -> Facts? {
-    let request = BucketRequest(
-      "HEAD", location.appending(name), failing: "it cannot be looked at")
+    // Not HEAD, whose answers say nothing of what is wrong.
+    var request = BucketRequest("GET", location.appending(name), failing: "it cannot be looked at")
+    request.headers = ["Range: bytes=0-0"]
     let pending = try request.begin()
     return { () throws(TrajpackError) in
-      let answer = try pending.wait(accepting: [404]).answer
-      // The answer of HEAD has no content, so that a missing bucket looks like a missing object.
-      guard answer.isSuccess, let bytes = answer.headers["content-length"].flatMap({ Int($0) })
-      else { return nil }
+      let answer = try pending.wait(accepting: [404, 416]).answer
+      let bytes: Int
+      switch answer.status {
+      case 404: return nil
+      case 416: bytes = 0
+      default: bytes = ContentRange(answer)?.total ?? answer.received
+      }
       let sha256 = answer.headers[Self.digestHeader]
       return Facts(bytes: bytes, sha256: sha256.flatMap { $0.utf8.count == 64 ? $0 : nil })
     }

@@ -96,7 +96,12 @@ struct ConversionTarget {
   func finish(
     _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
   ) throws(TrajpackError) {
-    if folder.finished == nil { try folder.finish(shards, source: source, sideFiles: sideFiles) }
+    if folder.finished == nil {
+      try folder.finish(shards, source: source, sideFiles: sideFiles)
+    } else {
+      // A run that was stopped after the manifest has left it.
+      try staging?.remove()
+    }
     if let lock { try Replacement.commit(destination, lock) }
   }
 

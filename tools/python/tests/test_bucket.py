@@ -103,8 +103,8 @@ def test_other_commands_write_there_too(writer: Writer, bucket: BucketServer, lo
             ("transcode", source, "{}", "--depth", f"{stream}=linear:scale=1,units=m"),
             ("repair", source, "{}")]):
         there, here = f"s3://bucket/made/{number}", tmp_path / f"made{number}"
-        done = writer.run(*[here if w == "{}" else w for w in words])
-        again = writer.run(*[there if w == "{}" else w for w in words])
+        done = writer.run(*[here if w == "{}" else w for w in words], "--quiet")
+        again = writer.run(*[there if w == "{}" else w for w in words], "--quiet")
         assert (done.returncode, done.stderr.replace(str(here), there)) == (again.returncode, again.stderr), words
         if done.returncode == 0:
             assert bucket.files(f"made/{number}/") == content(here)
@@ -112,7 +112,7 @@ def test_other_commands_write_there_too(writer: Writer, bucket: BucketServer, lo
 
 
 @pytest.mark.parametrize("words", [
-    ("annotate", DST, "values.csv"), ("split", DST, "--rule", "train=50%"), ("repair", DST),
+    ("annotate", DST, "--values", "values.csv"), ("split", DST, "--rule", "train=50%"), ("repair", DST),
     ("job", "plan", "{raw}", "s3://bucket/job", "--tasks", "2")], ids=lambda w: w[0])
 def test_what_changes_a_dataset_in_place_refuses(writer: Writer, local: Path, raw: Path, tmp_path: Path,
                                                  words: tuple[str, ...]) -> None:
@@ -125,7 +125,7 @@ def test_what_changes_a_dataset_in_place_refuses(writer: Writer, local: Path, ra
 
 def test_the_writer_of_python_refuses(writer: Writer) -> None:
     with pytest.raises(trajpack.UsageError, match="trajpack upload"):
-        trajpack.create("s3://bucket/new", [])
+        trajpack.create("s3://bucket/new")
 
 
 # ---- Crashes
@@ -161,6 +161,7 @@ def test_gc_removes_what_a_crash_has_left(writer: Writer, bucket: BucketServer, 
     other = dict(bucket.objects)
     assert writer.killed(14, Fault(reset=True), "convert", raw, DST, *OPTIONS)
     assert bucket.files(PREFIX) and bucket.begun
+    assert "parts of a dataset" in writer.refused(2, "convert", raw, DST, *OPTIONS, TMPDIR=str(writer.folder))
     bucket.put(PREFIX + "notes.txt", b"mine")
     bucket.put(PREFIX + "below/shard-000000.h5", b"another dataset's")
     # A writer may be at work.
@@ -168,7 +169,6 @@ def test_gc_removes_what_a_crash_has_left(writer: Writer, bucket: BucketServer, 
     bucket.clock = lambda: time.time() + 2 * 86400
     text = writer.good("gc", DST)
     assert "can be removed" in text and "upload that was not completed" in text and bucket.begun
-    assert "parts of a dataset" in writer.refused(2, "convert", raw, DST, *OPTIONS, TMPDIR=str(writer.folder))
     assert "removed" in writer.good("gc", DST, "--delete")
     assert not bucket.begun and set(bucket.files(PREFIX)) == {"notes.txt", "below/shard-000000.h5"}
     assert {k: o.data for k, o in bucket.objects.items() if k.startswith("other/")} == {k: o.data for k, o in other.items()}
@@ -216,7 +216,7 @@ def test_an_interrupt_leaves_no_upload(writer: Writer, bucket: BucketServer, raw
 def test_what_passes_is_tried_again(writer: Writer, bucket: BucketServer, raw: Path, local: Path, fault: Fault) -> None:
     """Whatever request of writing it happens to, the bytes are those of the local dataset."""
     rules = [at_times(1, 4, 9, fault=fault), at_times(0, 3, fault=fault, method="POST"),
-             at_times(0, fault=fault, text="manifest.json"), at_times(2, fault=fault, method="HEAD")]
+             at_times(0, fault=fault, text="manifest.json"), at_times(2, fault=fault, method="GET")]
     bucket.fault = lambda r: next((f for rule in rules if (f := rule(r))), None)
     writer.good("convert", raw, DST, *OPTIONS)
     assert bucket.files(PREFIX) == content(local) and writer.leftovers == []
@@ -414,3 +414,46 @@ def test_keys_that_expire_are_had_again(writer: Writer, bucket: BucketServer, ra
                 AWS_CONFIG_FILE=str(writer.folder / "config"))
     assert len((writer.folder / "asked").read_text().splitlines()) >= 3
     check(writer, local)
+
+
+# ---- Sources in a bucket
+
+
+def test_recordings_in_a_bucket_are_converted(writer: Writer, bucket: BucketServer, raw: Path, tmp_path: Path) -> None:
+    """Many pages, folders and their markers; twice the same bytes; nothing stays here."""
+    bucket.page = 3
+    random = {p.name: p.read_bytes() for p in raw.iterdir()}
+    for i, (name, data) in enumerate(sorted(random.items())):
+        bucket.put(f"raw/some runs/{'night/' if i % 2 else ''}{name}", data, age=3600 + i)
+    bucket.put("raw/some runs/night/", b"")
+    bucket.put("raw/some runs2/run.npy", b"not of it")
+    night = tmp_path / "some runs" / "night"
+    night.mkdir(parents=True)
+    for i, (name, data) in enumerate(sorted(random.items())):
+        (night if i % 2 else night.parent).joinpath(name).write_bytes(data)
+    writer.good("convert", night.parent, tmp_path / "here", *OPTIONS)
+    writer.good("convert", "s3://bucket/raw/some runs/", tmp_path / "there", *OPTIONS)
+    assert "same" in writer.good("diff", tmp_path / "here", tmp_path / "there")
+    assert {n: d for n, d in content(tmp_path / "here").items() if n != "manifest.json"} == {
+        n: d for n, d in content(tmp_path / "there").items() if n != "manifest.json"}
+    assert writer.leftovers == []
+    # Again: the fingerprints are those of the objects.
+    assert "written again" not in writer.run("convert", "s3://bucket/raw/some runs", tmp_path / "there", *OPTIONS,
+                                             "--resume").stderr
+    # From a bucket into a bucket, and one object.
+    writer.good("convert", "s3://bucket/raw/some runs", DST, *OPTIONS, "--staging", tmp_path / "staging")
+    assert writer.server.files(PREFIX) == content(tmp_path / "there") and writer.leftovers == []
+    writer.good("convert", "s3://bucket/raw/some runs/run000.npy", tmp_path / "one", *OPTIONS)
+    assert list(trajpack.open(tmp_path / "one").ids) == ["run000"]
+
+
+def test_sources_that_are_refused(writer: Writer, bucket: BucketServer, tmp_path: Path) -> None:
+    assert "does not exist" in writer.refused(2, "convert", "s3://bucket/none", tmp_path / "x", *OPTIONS)
+    assert "no bucket" in writer.refused(2, "convert", "s3://absent/none", tmp_path / "x", *OPTIONS)
+    assert "lists no files" in writer.refused(2, "convert", "https://host/none", tmp_path / "x", *OPTIONS)
+    bucket.put("bad/a/../../../etc/run.npy", b"x")
+    assert "cannot be one of a file" in writer.refused(1, "convert", "s3://bucket/bad", tmp_path / "x", *OPTIONS)
+    bucket.put("changing/run.npy", b"x" * 100)
+    bucket.fault = lambda r: Fault(etag='"other"') if r.path.endswith("/run.npy") else None
+    assert "has changed since it was listed" in writer.refused(3, "convert", "s3://bucket/changing", tmp_path / "x", *OPTIONS)
+    assert writer.leftovers == [] and not (tmp_path / "x").exists()
