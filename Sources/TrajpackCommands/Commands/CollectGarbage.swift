@@ -70,9 +70,8 @@ struct CollectGarbage: Command {
         ]))
     }
     for item in found.items {
-      console.print(
-        "\(item.name.printable): \(item.bytes.map { Human.bytes($0) } ?? "an upload that was not completed"), "
-          + "\(Int(item.age / 3600)) h old")
+      let size = item.bytes.map { Human.bytes($0) } ?? "an upload that was not completed"
+      console.print("\(item.name.printable): \(size), \(Int(item.age / 3600)) h old")
     }
     for name in found.kept {
       console.warn(
@@ -82,7 +81,8 @@ struct CollectGarbage: Command {
     console.print(
       "\(dataset): \(Human.count(found.items.count, "orphans"))"
         + (found.items.isEmpty ? "" : ", \(Human.bytes(bytes)), \(verb)")
-        + (found.younger > 0 ? "; \(found.younger) younger than \(age.argumentText) left alone" : "")
+        + (found.younger > 0
+          ? "; \(found.younger) younger than \(age.argumentText) left alone" : "")
     )
     if !deletes, !found.items.isEmpty { console.note("--delete removes them") }
   }

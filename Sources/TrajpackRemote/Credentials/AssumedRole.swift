@@ -29,7 +29,8 @@ enum AssumedRole {
       guard let seconds = Int(text), (900...43_200).contains(seconds) else {
         throw TrajpackError(
           .usage,
-          "the profile '\(profile.name)' has 'duration_seconds = \(text.printableText)', which is not 900 to 43200")
+          "the profile '\(profile.name)' has 'duration_seconds = \(text.printableText)', which is not 900 to 43200"
+        )
       }
       members.append(("DurationSeconds", "\(seconds)"))
     }

@@ -30,7 +30,8 @@ struct ConversionTarget {
       guard !overwrite else {
         throw TrajpackError(
           .usage, file: destination,
-          "--overwrite is for folders: a dataset in a bucket is not replaced while it may be read; name another prefix")
+          "--overwrite is for folders: a dataset in a bucket is not replaced while it may be read; name another prefix"
+        )
       }
       let home = try BucketHome(destination, stagingIn: staging)
       self.staging = home.staging

@@ -47,7 +47,8 @@ struct DatasetFolder {
           .usage, file: home.path,
           isDataset
             ? "an upload of it was begun from \(path); use --resume to go on with it, or remove that folder"
-            : "\(path), where its shards would be made, is not empty; name another folder with --staging")
+            : "\(path), where its shards would be made, is not empty; name another folder with --staging"
+        )
       }
       throw TrajpackError(
         .usage,

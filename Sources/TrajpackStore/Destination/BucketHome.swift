@@ -118,8 +118,8 @@ public struct BucketHome: DatasetHome {
         file.file, .init(try local.bytes(0..<local.length), path: local.path),
         type: "application/json")
     }
-    if let found = try damages(of: manifest.shards, comparesBytes: false).min(by: { $0.key < $1.key }
-    ) {
+    let damaged = try damages(of: manifest.shards, comparesBytes: false)
+    if let found = damaged.min(by: { $0.key < $1.key }) {
       throw TrajpackError(
         .data,
         "\(found.value) after it had been uploaded, so no manifest was written: another program changes what lies below "

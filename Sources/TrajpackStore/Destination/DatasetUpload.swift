@@ -6,8 +6,9 @@ import TrajpackRemote
 public struct DatasetUpload {
   /// What came of it.
   public struct Outcome: Sendable, Equatable {
-    /// Objects that were written, and their bytes.
+    /// Objects that were written.
     public var stored = 0
+    /// Their bytes.
     public var storedBytes = 0
     /// Objects that were there with the same content.
     public var there = 0
@@ -94,7 +95,8 @@ public struct DatasetUpload {
       guard source.length == file.bytes else {
         throw TrajpackError(
           .data, file: file.path,
-          "has \(source.length) bytes where the manifest says \(file.bytes); restore it from a copy")
+          "has \(source.length) bytes where the manifest says \(file.bytes); restore it from a copy"
+        )
       }
       let content = RemoteBucket.Content(
         bytes: file.bytes, sha256: file.sha256, path: file.path
