@@ -19,7 +19,7 @@ BARE = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nowhere", "AWS
 PART = 64 << 10
 
 
-def recordings(folder: Path, count: int = 5, rows: int = 6000) -> Path:
+def recordings(folder: Path, count: int = 3, rows: int = 6000) -> Path:
     """Arrays that give shards of some parts each, of other sizes."""
     random = np.random.default_rng(17)
     folder.mkdir()

@@ -31,7 +31,7 @@ def local(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("local") / "ds"
     with BucketServer() as server:
         Writer(server, folder.parent).good("convert", raw, folder, *OPTIONS)
-    assert len(list(folder.glob("shard-*.h5"))) >= 4
+    assert len(list(folder.glob("shard-*.h5"))) == 3
     return folder
 
 
@@ -56,8 +56,7 @@ def check(writer: Writer, local: Path) -> None:
 # ---- The same bytes
 
 
-@pytest.mark.parametrize("conditions", [True, False], ids=["conditions", "plain"])
-@pytest.mark.parametrize("checksums", [True, False], ids=["checksums", "silent"])
+@pytest.mark.parametrize(("conditions", "checksums"), [(True, True), (False, False)], ids=["S3", "plain"])
 def test_a_conversion_into_a_bucket_is_the_local_one(
         writer: Writer, bucket: BucketServer, raw: Path, local: Path, conditions: bool, checksums: bool) -> None:
     bucket.conditions, bucket.checksums = conditions, checksums
@@ -137,7 +136,7 @@ def test_a_killed_conversion_goes_on(writer: Writer, bucket: BucketServer, raw: 
     writer.good("convert", raw, DST, *OPTIONS)
     requests = len(bucket.requests)
     chance = random.Random(4)
-    points = sorted(chance.sample(range(2, requests), 7)) + [requests - 1, requests - 2]
+    points = sorted(chance.sample(range(2, requests), 4)) + [requests - 1, requests - 2]
     for number, at in enumerate(points):
         bucket.objects.clear()
         bucket.begun.clear()
@@ -153,6 +152,8 @@ def test_a_killed_conversion_goes_on(writer: Writer, bucket: BucketServer, raw: 
             writer.temporary.mkdir()
             bucket.begun.clear()
         writer.good("convert", raw, DST, *OPTIONS, "--resume")
+        # An upload that was begun when the process died before it knew its name is nobody's.
+        writer.good("gc", DST, "--older-than", "0", "--delete")
         check(writer, local)
 
 
@@ -247,7 +248,7 @@ def test_a_stalled_server_is_given_up(writer: Writer, bucket: BucketServer, raw:
 def test_objects_that_vanish_are_noticed(writer: Writer, bucket: BucketServer, raw: Path, local: Path) -> None:
     """Another program removes or changes a shard before the manifest is written, and after a stop."""
     def vanish(request: Request) -> None:
-        if request.method == "POST" and "shard-000003" in request.path:
+        if request.method == "POST" and "shard-000002" in request.path:
             bucket.objects.pop(PREFIX + "shard-000001.h5", None)
     bucket.fault = vanish
     line = writer.refused(1, "convert", raw, DST, *OPTIONS)
@@ -315,7 +316,7 @@ def test_a_dataset_is_uploaded(writer: Writer, bucket: BucketServer, local: Path
 def test_a_killed_upload_goes_on(writer: Writer, bucket: BucketServer, local: Path) -> None:
     writer.good("upload", local, DST)
     requests = len(bucket.requests)
-    for at in sorted(random.Random(1).sample(range(1, requests), 6)):
+    for at in sorted(random.Random(1).sample(range(1, requests), 3)):
         bucket.objects.clear()
         bucket.begun.clear()
         assert writer.killed(at, Fault(lost=at % 2 == 0, reset=at % 2 == 1), "upload", local, DST)
@@ -433,7 +434,7 @@ def test_recordings_in_a_bucket_are_converted(writer: Writer, bucket: BucketServ
         (night if i % 2 else night.parent).joinpath(name).write_bytes(data)
     writer.good("convert", night.parent, tmp_path / "here", *OPTIONS)
     writer.good("convert", "s3://bucket/raw/some runs/", tmp_path / "there", *OPTIONS)
-    assert "same" in writer.good("diff", tmp_path / "here", tmp_path / "there")
+    assert "equal" in writer.good("diff", tmp_path / "here", tmp_path / "there")
     assert {n: d for n, d in content(tmp_path / "here").items() if n != "manifest.json"} == {
         n: d for n, d in content(tmp_path / "there").items() if n != "manifest.json"}
     assert writer.leftovers == []

@@ -69,7 +69,7 @@ def test_the_bytes_are_those_of_a_local_conversion(writer: Writer, client: Any, 
     writer.good("verify", "s3://bucket/two")
     assert "0 orphans" in writer.good("gc", "s3://bucket/two", "--older-than", "0")
     client.put_object(Bucket="bucket", Key="three/shard-000001.h5", Body=b"x")
-    assert "another writer's" in writer.refused(2, "upload", tmp_path / "local", "s3://bucket/three")
+    assert "another writer's" in writer.refused(2, "upload", tmp_path / "local", "s3://bucket/three", **PART)
 
 
 def test_a_killed_writer_goes_on(writer: Writer, client: Any, raw: Path, tmp_path: Path) -> None:
