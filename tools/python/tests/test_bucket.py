@@ -445,7 +445,7 @@ def test_recordings_in_a_bucket_are_converted(writer: Writer, bucket: BucketServ
     writer.good("convert", "s3://bucket/raw/some runs", DST, *OPTIONS, "--staging", tmp_path / "staging")
     assert writer.server.files(PREFIX) == content(tmp_path / "there") and writer.leftovers == []
     writer.good("convert", "s3://bucket/raw/some runs/run000.npy", tmp_path / "one", *OPTIONS)
-    assert list(trajpack.open(tmp_path / "one").ids) == ["run000"]
+    assert len(trajpack.open(tmp_path / "one")) == 1
 
 
 def test_sources_that_are_refused(writer: Writer, bucket: BucketServer, tmp_path: Path) -> None:
