@@ -97,7 +97,7 @@ def write(random, store, version):
         # Some rows are never written, so that whole chunks may be missing.
         begin = int(random.integers(0, rows // 2)) if random.integers(2) else 0
         made[begin:] = values[begin:]
-        truth[f"a{number}"] = expected(np.asarray(zarr.open_array(store, path=name, mode="r")[:]))
+        truth[f"a{number}"] = expected(np.asarray(made[:]))
     return ends, truth
 
 
@@ -110,7 +110,7 @@ def test_stores_are_what_zarr_reads(trajpack, tmp_path, seed):
         ends, truth = write(random, LocalStore(source), version)
     else:
         source = tmp_path / "buffer.zarr.zip"
-        with pytest.warns() if False else np.errstate(), ZipStore(source, mode="w") as store:
+        with ZipStore(source, mode="w") as store:
             ends, truth = write(random, store, version)
     outcome, episodes, values = converted(trajpack, tmp_path, source)
     assert outcome["reading"][0]["type"] == "zarr-replay"

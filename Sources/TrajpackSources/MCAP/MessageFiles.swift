@@ -60,7 +60,8 @@ struct MessageFiles {
       if isNamed {
         // A file that cannot be opened says why.
         _ = try LocalFile(path)
-        throw TrajpackError(.data, file: path, "is no MCAP file, no database of rosbag2 and no ROS 1 bag")
+        throw TrajpackError(
+          .data, file: path, "is no MCAP file, no database of rosbag2 and no ROS 1 bag")
       }
       leftOut.append(LeftOut(path: place, why: "is no MCAP file"))
       return

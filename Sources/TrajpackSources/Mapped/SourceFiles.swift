@@ -49,7 +49,8 @@ final class SourceFiles: Sendable {
         var folder = source
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
         if ZarrStore.recognises(folder) {
-          all.append(File(
+          all.append(
+            File(
               path: folder, place: FileSystem.name(of: folder), store: ZarrObjects.Extent(folder)))
         } else {
           try Self.walk(folder, "", 0, &all)

@@ -40,9 +40,12 @@ struct ROS1Bag {
   ) throws(TrajpackError) -> MCAPContents {
     let first = try file.bytes(0..<min(file.length, Self.version.count))
     guard first == Self.version else {
-      let said = String(decoding: first.dropFirst(Self.magic.count).prefix { $0 != 10 }, as: UTF8.self)
+      let said = String(
+        decoding: first.dropFirst(Self.magic.count).prefix { $0 != 10 }, as: UTF8.self)
       throw TrajpackError(
-        .data, "is a ROS bag of version \(said.printable); 2.0 is read ('rosbag fix' makes it of older ones)")
+        .data,
+        "is a ROS bag of version \(said.printable); 2.0 is read ('rosbag fix' makes it of older ones)"
+      )
     }
     contents.library = "rosbag 2.0"
     var at = Self.version.count
@@ -121,7 +124,9 @@ struct ROS1Bag {
     _ message: (MessageRecord) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard record.operation == .message || record.operation == .connection else {
-      guard record.operation != nil else { throw Self.damaged(at, "is of a kind that is not known") }
+      guard record.operation != nil else {
+        throw Self.damaged(at, "is of a kind that is not known")
+      }
       return
     }
     guard record.data.count <= Self.mostBytes else {
@@ -140,8 +145,11 @@ struct ROS1Bag {
     if record.operation == .connection {
       guard known[number] == nil else { return }
       let fields = try Self.fields(Array(bytes[range]), at)
-      func text(_ name: String) -> String? { fields[name].map { String(decoding: $0, as: UTF8.self) } }
-      let topic = record.fields["topic"].map { String(decoding: $0, as: UTF8.self) } ?? text("topic")
+      func text(_ name: String) -> String? {
+        fields[name].map { String(decoding: $0, as: UTF8.self) }
+      }
+      let topic =
+        record.fields["topic"].map { String(decoding: $0, as: UTF8.self) } ?? text("topic")
       guard let topic, let type = text("type") else {
         throw Self.damaged(at, "is a connection without a topic or a type")
       }
@@ -156,10 +164,12 @@ struct ROS1Bag {
       return
     }
     guard let time = record.fields["time"], time.count == 8, known[number] != nil else {
-      throw Self.damaged(at, "is a message without a time, or of connection \(number), which is not there")
+      throw Self.damaged(
+        at, "is a message without a time, or of connection \(number), which is not there")
     }
     let nanoseconds =
-      Int64(time.little(0, as: UInt32.self)) * 1_000_000_000 + Int64(time.little(4, as: UInt32.self))
+      Int64(time.little(0, as: UInt32.self)) * 1_000_000_000
+      + Int64(time.little(4, as: UInt32.self))
     try bytes.withUnsafeBufferPointer { (buffer) throws(TrajpackError) in
       try message(
         MessageRecord(
@@ -182,7 +192,9 @@ struct ROS1Bag {
     contents.chunks[name == "none" ? "" : name, default: 0] += 1
     var place = 0
     while place < bytes.count {
-      guard bytes.count - place >= 8 else { throw Self.damaged(at, "is a chunk that ends too early") }
+      guard bytes.count - place >= 8 else {
+        throw Self.damaged(at, "is a chunk that ends too early")
+      }
       let length = Int(bytes.little(place, as: UInt32.self))
       guard length <= bytes.count - place - 8 else {
         throw Self.damaged(at, "is a chunk whose records pass its end")
@@ -213,7 +225,9 @@ struct ROS1Bag {
       return stored
     }
     // bzip2 packs rows that are all the same best, some 45,000 to 1; lz4 255 to 1.
-    guard size / 50_000 <= stored.count else { throw damaged(at, "claims \(size) bytes in \(stored.count)") }
+    guard size / 50_000 <= stored.count else {
+      throw damaged(at, "claims \(size) bytes in \(stored.count)")
+    }
     var out = [UInt8](repeating: 0, count: size)
     try out.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
       let to = UnsafeMutableRawBufferPointer(buffer)

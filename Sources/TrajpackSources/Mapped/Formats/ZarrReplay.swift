@@ -6,7 +6,8 @@ import TrajpackStore
 enum ZarrReplay: MappedFormat {
   static let format = FormatDescription(
     name: "zarr-replay", summary: "replay buffers in Zarr 2 and 3 (data/*, meta/episode_ends)",
-    carries: "every array of steps, cut into episodes; arrays of meta with a row an episode as values",
+    carries:
+      "every array of steps, cut into episodes; arrays of meta with a row an episode as values",
     reads: true, writes: false)
 
   private static let ends = "/meta/episode_ends"
@@ -58,7 +59,8 @@ enum ZarrReplay: MappedFormat {
     }
     guard !items.isEmpty else {
       throw TrajpackError(
-        .data, file: file.path, "has no array of \(rows) rows in data, which is what its episodes have")
+        .data, file: file.path,
+        "has no array of \(rows) rows in data, which is what its episodes have")
     }
     let time = try time(of: items, ranges, file, options, &source)
     items.removeAll { $0.node.path == time?.node.path }
@@ -73,7 +75,8 @@ enum ZarrReplay: MappedFormat {
       for i in recordings.indices {
         let part = TreePart(index.tree, time.node, rows: ranges[i])
         for j in recordings[i].streams.indices {
-          recordings[i].streams[j].time = .array(.tree(part), part.type, tick: time.tick, unit: unit)
+          recordings[i].streams[j].time = .array(
+            .tree(part), part.type, tick: time.tick, unit: unit)
         }
       }
     }
@@ -97,26 +100,31 @@ enum ZarrReplay: MappedFormat {
       guard let found else {
         throw TrajpackError(
           .usage, file: file.path,
-          "--time: '\(name)' is no array of data with one number a step; 'trajpack inspect' shows them")
+          "--time: '\(name)' is no array of data with one number a step; 'trajpack inspect' shows them"
+        )
       }
-      let dates = (found.part.tree as? ZarrStore)?.dates(found.node)
-      return (found.node, dates?.tick ?? .one, dates == nil ? "time" : "s")
+      let tick = found.node.array?.tick
+      return (found.node, tick ?? .one, tick == nil ? "time" : "s")
     }
-    guard let found = items.first(where: { ["timestamp", "timestamps"].contains($0.place) && isVector($0) })
+    guard
+      let found = items.first(where: {
+        ["timestamp", "timestamps"].contains($0.place) && isVector($0)
+      })
     else { return nil }
-    let dates = (found.part.tree as? ZarrStore)?.dates(found.node)
     guard try rises(found.part, ranges) else {
       source.remarks.append(
-        "\(file.place): data/\(found.place) does not rise within every episode, so it is a channel and not the time")
+        "\(file.place): data/\(found.place) does not rise within every episode, so it is a channel and not the time"
+      )
       return nil
     }
     source.remarks.append(
-      "\(file.place): data/\(found.place) is taken as the time, in seconds; --time none keeps it as a channel")
-    return (found.node, dates?.tick ?? .one, "s")
+      "\(file.place): data/\(found.place) is taken as the time, in seconds; --time none keeps it as a channel"
+    )
+    return (found.node, found.node.array?.tick ?? .one, "s")
   }
 
   /// Whether the numbers rise within each range of rows.
-  private static func rises(
+  static func rises(
     _ part: TreePart, _ ranges: [Range<Int>]
   ) throws(TrajpackError) -> Bool {
     var (row, episode, last, rises) = (0, 0, -Double.infinity, true)
@@ -150,7 +158,9 @@ enum ZarrReplay: MappedFormat {
         array.count <= 1 << 20, let all = try index.tree.value(node).json?.array
       else {
         var why = "has not one number an episode (\(node.array?.text ?? ""))"
-        if case .array(let array) = node.content, case .unread(let reason) = array.form { why = reason }
+        if case .array(let array) = node.content, case .unread(let reason) = array.form {
+          why = reason
+        }
         if case .unread(let reason) = node.content { why = reason }
         source.leftOut.append(LeftOut(path: "\(file.place):\(node.path)", why: why))
         continue

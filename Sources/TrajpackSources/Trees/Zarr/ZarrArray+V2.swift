@@ -5,7 +5,9 @@ extension ZarrArray {
   init(v2 json: JSONValue) throws(Unread) {
     guard json["zarr_format"]?.int == 2 else {
       throw Unread(
-        why: "is of Zarr format \(json["zarr_format"]?.text() ?? "that it does not say"); 2 and 3 are read")
+        why:
+          "is of Zarr format \(json["zarr_format"]?.text() ?? "that it does not say"); 2 and 3 are read"
+      )
     }
     shape = try Self.sizes(json["shape"], "shape")
     chunk = try Self.sizes(json["chunks"], "chunks")
@@ -48,6 +50,9 @@ extension ZarrArray {
     let code = String(descr.dropFirst())
     isBigEndian = descr.hasPrefix(">")
     if let dates = NPYDates(code) {
+      guard dates.months == nil else {
+        throw Unread(why: "its dates count months, which is not read")
+      }
       (type, self.dates) = (.int64, dates)
       return
     }

@@ -6,7 +6,9 @@ extension ZarrArray {
     shape = try Self.sizes(json["shape"], "shape")
     guard json["chunk_grid"]?["name"]?.string == "regular" else {
       throw Unread(
-        why: "its chunks lie in a grid '\(json["chunk_grid"]?["name"]?.string ?? "")', which is not read")
+        why:
+          "its chunks lie in a grid '\(json["chunk_grid"]?["name"]?.string ?? "")', which is not read"
+      )
     }
     chunk = try Self.sizes(json["chunk_grid"]?["configuration"]?["chunk_shape"], "chunk_shape")
     guard (json["storage_transformers"]?.array ?? []).isEmpty else {
@@ -49,6 +51,9 @@ extension ZarrArray {
       let letter = name == "numpy.datetime64" ? "M8" : "m8"
       guard let dates = NPYDates("\(letter)[\(scale == 1 ? "" : String(scale))\(unit)]") else {
         throw Unread(why: "its dates are of the unit '\(unit)', which is not read")
+      }
+      guard dates.months == nil else {
+        throw Unread(why: "its dates count months, which is not read")
       }
       (type, self.dates) = (.int64, dates)
       return
@@ -140,7 +145,8 @@ extension ZarrArray {
       case "bytes": shard.isIndexBigEndian = item["configuration"]?["endian"]?.string == "big"
       case "crc32c": shard.hasChecksum = true
       case let other:
-        throw Unread(why: "the table of its shards is packed by '\(other ?? "")', which is not read")
+        throw Unread(
+          why: "the table of its shards is packed by '\(other ?? "")', which is not read")
       }
     }
     chunk = inner

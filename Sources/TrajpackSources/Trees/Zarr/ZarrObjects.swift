@@ -32,7 +32,8 @@ struct ZarrObjects: Sendable {
     for member in archive.members {
       let name = member.name[...]
       guard metadata.contains(where: { name == $0 || name.hasSuffix("/\($0)") }) else { continue }
-      let folder = name[..<(name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex)]
+      let folder = name[
+        ..<(name.lastIndex(of: "/").map { name.index(after: $0) } ?? name.startIndex)]
       let depth = folder.utf8.count { $0 == UInt8(ascii: "/") }
       let best = root.map { $0.utf8.count { $0 == UInt8(ascii: "/") } }
       if best == nil || depth < best ?? 0 { root = folder }
@@ -101,17 +102,20 @@ struct ZarrObjects: Sendable {
     if let name = Self.metadata.first(where: { FileSystem.item(at: "\(folder)/\($0)") == .file }) {
       out.append((key, name))
       if name == ".zarray" { return }
-      if name == "zarr.json", try json(key.isEmpty ? name : "\(key)/\(name)")["node_type"] == "array"
+      if name == "zarr.json",
+        try json(key.isEmpty ? name : "\(key)/\(name)")["node_type"] == "array"
       {
         return
       }
     }
     guard level < Self.mostLevels else {
       throw TrajpackError(
-        .data, file: path, "'\(key)' lies more than \(Self.mostLevels) groups deep, which is not read")
+        .data, file: path,
+        "'\(key)' lies more than \(Self.mostLevels) groups deep, which is not read")
     }
     let names = try FileSystem.names(in: folder).filter { !$0.hasPrefix(".") }
-    for name in NaturalOrder.sorted(names) where FileSystem.item(at: "\(folder)/\(name)") == .folder {
+    for name in NaturalOrder.sorted(names) where FileSystem.item(at: "\(folder)/\(name)") == .folder
+    {
       try walk(key.isEmpty ? name : "\(key)/\(name)", level + 1, &out)
     }
   }

@@ -56,6 +56,7 @@ final class ZarrStore: TreeFile {
             tree.shape.append(2)
             (tree.isComplex, tree.elementRank) = (true, 1)
           }
+          tree.tick = array.dates?.tick
           tree.storage = array.storage + (array.dates.map { ", \($0.name)" } ?? "")
           node.content = .array(tree)
           if let why = Self.excess(array, objects.bytes) { node.content = .unread(why) }
@@ -69,7 +70,8 @@ final class ZarrStore: TreeFile {
         let version = json["zarr_format"]?.int ?? 0
         guard version == (metadata == ".zgroup" ? 2 : 3) else {
           throw TrajpackError(
-            .data, file: "\(path)/\(prefix)\(metadata)", "is of Zarr format \(version); 2 and 3 are read")
+            .data, file: "\(path)/\(prefix)\(metadata)",
+            "is of Zarr format \(version); 2 and 3 are read")
         }
       }
       nodes.append(node)
@@ -107,9 +109,6 @@ final class ZarrStore: TreeFile {
       return (member.name, TreeValue(content: .texts([text])))
     }
   }
-
-  /// What the whole numbers of an array count that are dates; `nil` where they are numbers.
-  func dates(_ node: TreeNode) -> NPYDates? { arrays[node.path]?.dates }
 
   func read(
     _ node: TreeNode, _ part: [Range<Int>],
@@ -168,7 +167,8 @@ final class ZarrStore: TreeFile {
   func readTexts(
     _ node: TreeNode, _ part: [Range<Int>], _ body: ([UInt8]) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
-    throw TrajpackError(.data, file: path, "\(node.path): is text, which is not read of Zarr stores")
+    throw TrajpackError(
+      .data, file: path, "\(node.path): is text, which is not read of Zarr stores")
   }
 
   /// Copies the elements of a chunk that lie in a part into the rows of the part.
@@ -182,7 +182,9 @@ final class ZarrStore: TreeFile {
     guard !common.contains(where: \.isEmpty) else { return }
     func strides(_ sizes: [Int]) -> [Int] {
       var out = [Int](repeating: array.size, count: sizes.count)
-      for axis in sizes.indices.dropLast().reversed() { out[axis] = out[axis + 1] * sizes[axis + 1] }
+      for axis in sizes.indices.dropLast().reversed() {
+        out[axis] = out[axis + 1] * sizes[axis + 1]
+      }
       return out
     }
     let (from, to) = (strides(array.chunk), strides(part.map(\.count)))

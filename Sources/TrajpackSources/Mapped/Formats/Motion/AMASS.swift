@@ -5,7 +5,8 @@ import TrajpackStore
 enum AMASS: MappedFormat {
   static let format = FormatDescription(
     name: "amass", summary: "AMASS motions (SMPL, SMPL+H, SMPL-X; .npz)",
-    carries: "poses, translations and every other array of frames at the frame rate; shape and gender as values",
+    carries:
+      "poses, translations and every other array of frames at the frame rate; shape and gender as values",
     reads: true, writes: false)
 
   private static let endings = [".npz"]
@@ -17,7 +18,8 @@ enum AMASS: MappedFormat {
     else { return false }
     let names = Set(archive.names)
     let hasPose = names.contains("poses") || names.isSuperset(of: ["root_orient", "pose_body"])
-    return hasPose && names.contains("trans") && (names.contains("betas") || names.contains("gender"))
+    return hasPose && names.contains("trans")
+      && (names.contains("betas") || names.contains("gender"))
   }
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -54,22 +56,27 @@ enum AMASS: MappedFormat {
     let archive = try NPZ(LocalFile(file.path), keepsOthers: true)
     let index = TreeIndex(tree)
     var recording = MappedRecording(file, id: file.stem)
-    guard let frames = (index.array("poses") ?? index.array("root_orient"))?.shape.first, frames > 0 else {
+    guard let frames = (index.array("poses") ?? index.array("root_orient"))?.shape.first, frames > 0
+    else {
       throw TrajpackError(.data, file: file.path, "has no frames in its poses")
     }
     var rate = options.rate
     for name in rates where rate == nil {
-      guard let node = index[name], node.array?.count == 1, node.array?.type != nil else { continue }
+      guard let node = index[name], node.array?.count == 1, node.array?.type != nil else {
+        continue
+      }
       let number = try tree.value(node).number ?? 0
       // A rate such as 59.94 is meant as it is written.
       rate = Rational(decimal: "\(number)")
       guard number > 0, rate != nil else {
-        throw TrajpackError(.data, file: file.path, "has the frame rate \(number) in '\(name)', which is none")
+        throw TrajpackError(
+          .data, file: file.path, "has the frame rate \(number) in '\(name)', which is none")
       }
     }
     if rate == nil {
       source.remarks.append(
-        "\(file.place): has no frame rate (\(rates[0])), so frames are counted in steps; --rate gives one")
+        "\(file.place): has no frame rate (\(rates[0])), so frames are counted in steps; --rate gives one"
+      )
     }
     var channels: [MappedChannel] = []
     for node in index.below("/") {
@@ -96,7 +103,9 @@ enum AMASS: MappedFormat {
         recording.values.append(.init(name, json))
       } else {
         source.leftOut.append(
-          LeftOut(path: "\(file.place):\(name)", why: "has \(array.shape) elements, and the motion \(frames) frames"))
+          LeftOut(
+            path: "\(file.place):\(name)",
+            why: "has \(array.shape) elements, and the motion \(frames) frames"))
       }
     }
     for name in ["trans"] where !channels.contains(where: { $0.channel.name == name }) {
@@ -121,8 +130,10 @@ enum AMASS: MappedFormat {
   ) -> MappedChannel {
     let isPose = name == "poses" || name == "root_orient" || name.hasPrefix("pose_")
     var channel = Channel(
-      name: name, kind: options.kinds[name] ?? (name == "trans" && type.isFloat ? .position : .scalar),
-      type: type, shape: part.rowShape, units: options.units[name] ?? (name == "trans" ? "m" : isPose ? "rad" : nil),
+      name: name,
+      kind: options.kinds[name] ?? (name == "trans" && type.isFloat ? .position : .scalar),
+      type: type, shape: part.rowShape,
+      units: options.units[name] ?? (name == "trans" ? "m" : isPose ? "rad" : nil),
       missing: type.isFloat ? .nan : .never)
     if isPose {
       channel.conventions = [

@@ -25,7 +25,8 @@ enum BVH: MappedFormat {
     let recent = RecentFiles()
     var skeletons: [Skeleton] = []
     var known: [[String]: String] = [:]
-    var source = try Poses.read(files, own, options, "bvh") { (file, source) throws(TrajpackError) in
+    var source = try Poses.read(files, own, options, "bvh") {
+      (file, source) throws(TrajpackError) in
       let bvh = try within(file: file.path) { () throws(TrajpackError) in try BVHFile(file.path) }
       // Files of one hierarchy share a skeleton.
       let shape = bvh.joints.map { "\($0.name)<\($0.parent)" }
@@ -47,7 +48,9 @@ enum BVH: MappedFormat {
   /// The rate that the time of a frame says: the whole rate, or one of NTSC's, that is written so.
   static func rate(_ frameTime: String) -> Rational? {
     guard let exact = Rational(decimal: frameTime), exact.numerator > 0 else { return nil }
-    let digits = frameTime.lowercased().split(separator: "e").first?.split(separator: ".").dropFirst().first?.count ?? 0
+    let digits =
+      frameTime.lowercased().split(separator: "e").first?.split(separator: ".").dropFirst().first?
+      .count ?? 0
     let half = 0.5 * pow(10, -Double(digits)) * (1 + 1e-9)
     let whole = (1 / exact.value).rounded()
     if whole >= 1, whole < 1e6, abs(1 / whole - exact.value) <= half {
@@ -67,7 +70,8 @@ enum BVH: MappedFormat {
     let joints = bvh.joints.filter { !$0.isEnd }
     let channels = joints.filter { !$0.channels.isEmpty }.map { joint in
       var channel = Channel(
-        name: joint.name, kind: .scalar, type: .float64, shape: [joint.channels.count], missing: .nan)
+        name: joint.name, kind: .scalar, type: .float64, shape: [joint.channels.count],
+        missing: .nan)
       channel.conventions = [
         .init("channels", .array(joint.channels.map { .string($0) })),
         .init("rotations", "degrees"),
@@ -90,7 +94,10 @@ enum BVH: MappedFormat {
       name: "rotations", kind: .quaternion, type: .float64, shape: [joints.count, 4], missing: .nan)
     rotations.conventions = [
       .init("order", "wxyz"), .init("joints", names),
-      .init("rotation", "joint-to-parent, of column vectors: the rotations of the channels multiplied in their order"),
+      .init(
+        "rotation",
+        "joint-to-parent, of column vectors: the rotations of the channels multiplied in their order"
+      ),
     ]
     var positions = Channel(
       name: "position", kind: .position, type: .float64, shape: [bvh.joints.count, 3],
@@ -128,14 +135,18 @@ enum BVH: MappedFormat {
               var out: [Double] = []
               out.reserveCapacity(bvh.frames * bvh.joints.count * 3)
               for frame in 0..<bvh.frames {
-                out += BVHPose.positions(bvh.joints, rows[frame * bvh.width..<(frame + 1) * bvh.width])
+                out += BVHPose.positions(
+                  bvh.joints, rows[frame * bvh.width..<(frame + 1) * bvh.width])
               }
               return out
             }
           })
       ], attributes: [.init("offsets", offsets)])
     world.skeleton = skeleton
-    return [MappedStream(name: "channels", count: bvh.frames, time: time, channels: channels), pose, world]
+    return [
+      MappedStream(name: "channels", count: bvh.frames, time: time, channels: channels), pose,
+      world,
+    ]
   }
 }
 

@@ -65,7 +65,9 @@ final class BVHFile: Sendable {
     }
     guard frames * width <= file.length else {
       throw TrajpackError(
-        .data, "says 'Frames: \(frames)' of \(width) channels, which its \(file.length) bytes cannot hold; it was cut")
+        .data,
+        "says 'Frames: \(frames)' of \(width) channels, which its \(file.length) bytes cannot hold; it was cut"
+      )
     }
   }
 
@@ -81,13 +83,16 @@ final class BVHFile: Sendable {
           let text = String(decoding: field, as: UTF8.self)
           guard let value = Double(text) else {
             throw TrajpackError(
-              .data, "line \(self.line + number - 1) has '\(String(text.prefix(40)).printable)', which is no number",
+              .data,
+              "line \(self.line + number - 1) has '\(String(text.prefix(40)).printable)', which is no number",
               at: ErrorPlace(line: self.line + number - 1))
           }
           out.append(value)
           guard out.count <= frames * width else {
             throw TrajpackError(
-              .data, "has more than the \(frames) rows of \(width) channels that 'Frames:' says, from line \(self.line + number - 1) on")
+              .data,
+              "has more than the \(frames) rows of \(width) channels that 'Frames:' says, from line \(self.line + number - 1) on"
+            )
           }
         }
         return true
@@ -95,7 +100,8 @@ final class BVHFile: Sendable {
       guard out.count == frames * width else {
         throw TrajpackError(
           .data,
-          "has \(out.count / width) rows of \(width) channels where 'Frames:' says \(frames); it was cut")
+          "has \(out.count / width) rows of \(width) channels where 'Frames:' says \(frames); it was cut"
+        )
       }
       known = out
       return out
@@ -158,7 +164,9 @@ private struct BVHHead {
         else { throw wrong(number, "has CHANNELS whose count is not that of its names") }
         let own = Array(words.dropFirst().prefix(count))
         for name in own where !Self.known.contains(name.lowercased()) {
-          throw wrong(number, "has the channel '\(name.printable)', which is no position or rotation of an axis")
+          throw wrong(
+            number,
+            "has the channel '\(name.printable)', which is no position or rotation of an axis")
         }
         (joints[joint].channels, joints[joint].first) = (own, width)
         width += count
@@ -171,7 +179,8 @@ private struct BVHHead {
         if frames == nil { throw wrong(number, "has no whole number behind 'Frames:'") }
         words = []
       case "FRAME" where isMotion:
-        guard let time = words.last, let seconds = Double(time), seconds > 0, seconds.isFinite else {
+        guard let time = words.last, let seconds = Double(time), seconds > 0, seconds.isFinite
+        else {
           throw wrong(number, "has no time above zero behind 'Frame Time:'")
         }
         (frameTime, motion, line) = (time, behind, number)
@@ -190,14 +199,16 @@ private struct BVHHead {
       throw wrong(number, "is of more than 4,096 joints, or 256 deep")
     }
     guard (word == "ROOT") == open.isEmpty else {
-      throw wrong(number, word == "ROOT" ? "has a ROOT within a joint" : "has a joint outside of a ROOT")
+      throw wrong(
+        number, word == "ROOT" ? "has a ROOT within a joint" : "has a joint outside of a ROOT")
     }
     guard word != "ROOT" || joints.isEmpty else {
       throw wrong(number, "has a second ROOT; files of several skeletons are not read")
     }
     let isEnd = word == "END"
     let text = rest.hasSuffix("{") ? String(rest.dropLast()) : rest
-    var name = isEnd ? "\(open.last.map { joints[$0].name } ?? "")_end" : String(text.trimmingSpaces)
+    var name =
+      isEnd ? "\(open.last.map { joints[$0].name } ?? "")_end" : String(text.trimmingSpaces)
     name = name.replacing("/", with: "_")
     if name.isEmpty { throw wrong(number, "has a joint without a name") }
     let base = name

@@ -55,18 +55,21 @@ enum VPT: MappedFormat {
       if FileSystem.item(at: video) == .file {
         used.insert(video)
         if options.video == .drop {
-          source.leftOut.append(LeftOut(path: "\(file.stem).mp4", why: "is a video, and --video is drop"))
+          source.leftOut.append(
+            LeftOut(path: "\(file.stem).mp4", why: "is a video, and --video is drop"))
         } else {
           recording.bytes += FileSystem.size(of: video)
           recording.fingerprint += ";" + Recording.fingerprint(of: video)
           var stream = MappedStream(
             name: "video", count: MappedStream.asTimes,
             time: MappedStream.time(rate: options.rate ?? rate), channels: [])
-          stream.video = VPTVideo(path: video, lines: lines.count, bytes: FileSystem.size(of: video))
+          stream.video = VPTVideo(
+            path: video, lines: lines.count, bytes: FileSystem.size(of: video))
           recording.streams.append(stream)
         }
       } else {
-        source.remarks.append("\(file.place): has no video beside it (\(FileSystem.name(of: video)))")
+        source.remarks.append(
+          "\(file.place): has no video beside it (\(FileSystem.name(of: video)))")
       }
       source.recordings.append(recording)
     }
@@ -138,10 +141,12 @@ enum VPT: MappedFormat {
       // A line that lacks a number leaves a gap, which only floats have.
       let type: ElementType =
         form == .number || !isWhole ? .float64 : form == .truth ? .bool : .int64
-      let kind = options.kinds[name] ?? (name == "yaw" ? .angle : type == .float64 ? .scalar : .label)
+      let kind =
+        options.kinds[name] ?? (name == "yaw" ? .angle : type == .float64 ? .scalar : .label)
       return MappedChannel(
         Channel(
-          name: name, kind: kind, type: type, units: units, missing: type == .float64 ? .nan : .never),
+          name: name, kind: kind, type: type, units: units,
+          missing: type == .float64 ? .nan : .never),
         .made { () throws(TrajpackError) in
           var out: [UInt8] = []
           for value in try recent.column(lines, name) {
@@ -201,7 +206,10 @@ private struct VPTVideo: MappedVideo {
     let name = FileSystem.name(of: path)
     let remarks =
       video.frames == lines
-      ? [] : ["\(name): has \(video.frames) frames for \(lines) lines of actions; frame i belongs to line i"]
+      ? []
+      : [
+        "\(name): has \(video.frames) frames for \(lines) lines of actions; frame i belongs to line i"
+      ]
     return PlacedVideo(video: video, place: name, remarks: remarks)
   }
 }

@@ -29,7 +29,8 @@ final class VPTLines: Sendable {
         return
       }
       if known == form { return }
-      forms[name] = [.whole, .number].contains(known) && [.whole, .number].contains(form) ? .number : .json
+      forms[name] =
+        [.whole, .number].contains(known) && [.whole, .number].contains(form) ? .number : .json
     }
   }
 
@@ -68,7 +69,9 @@ final class VPTLines: Sendable {
 
   /// Whether the first line of a file is one of a VPT recording.
   static func recognises(_ path: String) -> Bool {
-    guard path.lowercased().hasSuffix(".jsonl"), let file = try? LocalFile(path) else { return false }
+    guard path.lowercased().hasSuffix(".jsonl"), let file = try? LocalFile(path) else {
+      return false
+    }
     var isOwn = false
     try? TextLines.forEach(file) { (_, _, line) throws(TrajpackError) in
       let json = try? JSONValue(parsing: Array(line), mostValues: 1 << 16)
@@ -124,7 +127,8 @@ final class VPTLines: Sendable {
       var lines: [JSONValue] = []
       _ = try Self.forEach(path) { (line) throws(TrajpackError) in lines.append(line) }
       guard lines.count == count else {
-        throw TrajpackError(.data, "has \(lines.count) lines, and had \(count) when it was first read")
+        throw TrajpackError(
+          .data, "has \(lines.count) lines, and had \(count) when it was first read")
       }
       known = lines
       return lines

@@ -17,7 +17,8 @@ enum ClassificationSeries: MappedFormat {
   }
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    !options.isMapping && !options.isTabular && files.named(endings).prefix(64).contains { isOwn($0.path) }
+    !options.isMapping && !options.isTabular
+      && files.named(endings).prefix(64).contains { isOwn($0.path) }
   }
 
   static func read(
@@ -89,7 +90,8 @@ enum ClassificationSeries: MappedFormat {
         }
         let label = String(TextLines.text(dimensions.removeLast()).trimmingSpaces)
         if label.isEmpty {
-          throw TrajpackError(.data, "line \(number) has an empty label", at: ErrorPlace(line: number))
+          throw TrajpackError(
+            .data, "line \(number) has an empty label", at: ErrorPlace(line: number))
         }
         if !isTarget, !classes.isEmpty, !classes.contains(label.lowercased()),
           !unknown.contains(label)
@@ -115,7 +117,8 @@ enum ClassificationSeries: MappedFormat {
       stated != first.counts.count
     {
       throw TrajpackError(
-        .data, "says that it has \(stated) dimensions, and line \(first.line) has \(first.counts.count)",
+        .data,
+        "says that it has \(stated) dimensions, and line \(first.line) has \(first.counts.count)",
         at: ErrorPlace(line: first.line))
     }
     if let length = header["serieslength"].flatMap({ Int($0) }), header.flag("equallength"),
@@ -128,7 +131,8 @@ enum ClassificationSeries: MappedFormat {
     }
     if !unknown.isEmpty {
       source.remarks.append(
-        "\(file.place): @classLabel does not list \(unknown.prefix(4).map { "'\($0)'" }.joined(separator: ", ")), which cases have")
+        "\(file.place): @classLabel does not list \(unknown.prefix(4).map { "'\($0)'" }.joined(separator: ", ")), which cases have"
+      )
     }
     // Where dimensions of a case differ in length, or have times of their own, each is a stream.
     let isApart =
@@ -211,7 +215,8 @@ enum ClassificationSeries: MappedFormat {
   }
 
   private static func values(_ dimension: ArraySlice<UInt8>) -> Int {
-    dimension.allSatisfy { $0 == 32 || $0 == 9 } ? 0 : 1 + dimension.count { $0 == UInt8(ascii: ",") }
+    dimension.allSatisfy { $0 == 32 || $0 == 9 }
+      ? 0 : 1 + dimension.count { $0 == UInt8(ascii: ",") }
   }
 
   private static func pairs(_ dimension: ArraySlice<UInt8>) -> Int {

@@ -14,7 +14,8 @@ enum ForecastingSeries: MappedFormat {
   private static func isOwn(_ path: String) -> Bool { SeriesHeader(path)?.kind == .forecasting }
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    !options.isMapping && !options.isTabular && files.named(endings).prefix(64).contains { isOwn($0.path) }
+    !options.isMapping && !options.isTabular
+      && files.named(endings).prefix(64).contains { isOwn($0.path) }
   }
 
   static func read(
@@ -61,7 +62,9 @@ enum ForecastingSeries: MappedFormat {
     ]
     if let found = known[word] { return found }
     let parts = word.split(separator: "_")
-    guard parts.count == 2, let count = Int64(parts[0]), count > 0, count < 1 << 24 else { return nil }
+    guard parts.count == 2, let count = Int64(parts[0]), count > 0, count < 1 << 24 else {
+      return nil
+    }
     switch parts[1] {
     case "seconds", "second": return .seconds(count)
     case "minutes", "minute": return .seconds(count * 60)
@@ -86,7 +89,9 @@ enum ForecastingSeries: MappedFormat {
       let words = line.rest.split(whereSeparator: \.isWhitespace).map { String($0) }
       guard words.count == 2, ["string", "numeric", "date"].contains(words[1].lowercased()) else {
         throw TrajpackError(
-          .data, "has the line '@attribute \(line.rest.printable)', which is no name and type (string, numeric, date)")
+          .data,
+          "has the line '@attribute \(line.rest.printable)', which is no name and type (string, numeric, date)"
+        )
       }
       attributes.append((words[0], words[1].lowercased()))
     }
@@ -95,7 +100,8 @@ enum ForecastingSeries: MappedFormat {
       spacing = Self.spacing(word)
       if spacing == nil {
         source.remarks.append(
-          "\(file.place): the frequency '\(word.printable)' is not known; rows are counted in steps, and --rate gives them a rate")
+          "\(file.place): the frequency '\(word.printable)' is not known; rows are counted in steps, and --rate gives them a rate"
+        )
       }
     }
     let opened = try LocalFile(file.path)
@@ -126,7 +132,8 @@ enum ForecastingSeries: MappedFormat {
               .data, "line \(number) has '\(text.printable)' for the number '\(attribute.name)'",
               at: ErrorPlace(line: number))
           }
-          recording.values.append(.init(attribute.name, Int64(text).map { .int($0) } ?? .double(value)))
+          recording.values.append(
+            .init(attribute.name, Int64(text).map { .int($0) } ?? .double(value)))
         case "date":
           guard let seconds = Self.seconds(text) else {
             throw TrajpackError(
@@ -140,7 +147,8 @@ enum ForecastingSeries: MappedFormat {
           recording.values.append(.init(attribute.name, .string(text)))
         }
       }
-      let place = name.flatMap { !$0.isEmpty && names.insert($0).inserted ? $0 : nil } ?? "line \(number)"
+      let place =
+        name.flatMap { !$0.isEmpty && names.insert($0).inserted ? $0 : nil } ?? "line \(number)"
       recording.id = isOneOfMany ? "\(file.stem)/\(place)" : place
       let count = 1 + series.count { $0 == UInt8(ascii: ",") }
       let range = at + (series.startIndex - line.startIndex)..<at + line.count
@@ -165,7 +173,9 @@ enum ForecastingSeries: MappedFormat {
     }
     guard !out.isEmpty else { throw TrajpackError(.data, "has no series behind '@data'") }
     for word in ["relation", "frequency", "horizon"] {
-      if let text = header[word], !source.attributes.contains(where: { $0.name == word }), !isOneOfMany {
+      if let text = header[word], !source.attributes.contains(where: { $0.name == word }),
+        !isOneOfMany
+      {
         source.attributes.append(.init(word, Int64(text).map { .int($0) } ?? .string(text)))
       }
     }
@@ -196,10 +206,13 @@ enum ForecastingSeries: MappedFormat {
     let halves = text.split(separator: " ")
     guard let first = halves.first, halves.count <= 2 else { return nil }
     let date = first.split(separator: "-").map { Int64($0) }
-    let clock = (halves.count == 2 ? halves[1].split { $0 == "-" || $0 == ":" } : []).map { Int64($0) }
+    let clock = (halves.count == 2 ? halves[1].split { $0 == "-" || $0 == ":" } : []).map {
+      Int64($0)
+    }
     guard date.count == 3, let year = date[0], let month = date[1], let day = date[2],
       (1...9999).contains(year), (1...12).contains(month),
-      (1...Calendar.days(of: year, month)).contains(day), clock.isEmpty || (2...3).contains(clock.count)
+      (1...Calendar.days(of: year, month)).contains(day),
+      clock.isEmpty || (2...3).contains(clock.count)
     else { return nil }
     var seconds: Int64 = 0
     for (part, limit) in zip(clock, [24, 60, 60] as [Int64]) {
