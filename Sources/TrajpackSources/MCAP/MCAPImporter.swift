@@ -146,7 +146,8 @@ public struct MCAPImporter: Importer {
             message: message))
       } catch {
         guard item.files.count > 1 else { throw error }
-        throw TrajpackError(error.fault, "\(FileSystem.name(of: path)): \(error.message)")
+        throw TrajpackError(
+          error.fault, "\(FileSystem.name(of: path)): \(error.message)", at: error.place)
       }
     }
     return all

@@ -104,6 +104,7 @@ final class SourceFiles: Sendable {
       opened.withLock { $0[file.path] = .success(tree) }
       return tree
     } catch {
+      let error = error.at(ErrorPlace(file: file.path))
       opened.withLock { $0[file.path] = .failure(error) }
       throw error
     }

@@ -129,6 +129,7 @@ extension SourceFiles {
         for i in found.indices { found[i].bytes = share }
         out += found
       } catch {
+        let error = error.at(ErrorPlace(file: file.path))
         guard options.skipsErrors, error.fault == .data else { throw error }
         out.append(MappedRecording(file, id: file.stem, failure: error))
       }
