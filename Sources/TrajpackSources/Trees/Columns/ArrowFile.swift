@@ -43,7 +43,8 @@ final class ArrowFile: ColumnTree {
     var reader = ArrowMessages(file)
     try within(file: path) { () throws(TrajpackError) in try reader.read() }
     (schema, batches, dictionaries) = (reader.columns, reader.batches, reader.dictionaries)
-    rows = reader.batches.reduce(0) { $0 + $1.rows }
+    let rows = reader.batches.reduce(0) { $0 + $1.rows }
+    self.rows = rows
     var nodes = [TreeNode(path: "/", content: .group)]
     var columns: [String: ArrowColumn] = [:]
     for column in reader.columns {

@@ -3,7 +3,7 @@ import TrajpackStore
 
 /// A column of an Arrow schema, or what lies in one.
 struct ArrowColumn: Sendable {
-  indirect enum Form: Sendable, Equatable {
+  enum Form: Sendable, Equatable {
     case null, truth, text, bytes, structure
     /// Numbers of so many bytes.
     case whole(Int, isSigned: Bool)
@@ -155,7 +155,10 @@ struct ArrowMessages {
       guard try header.integer(0, Int16.self) == 0 else {
         throw TrajpackError(.data, "is of big-endian numbers, which are not read of Arrow files")
       }
-      for field in try header.tables(1) { columns.append(try column(field)) }
+      for field in try header.tables(1) {
+        let next = try column(field)
+        columns.append(next)
+      }
       next = max(next, 1)
     case 2:
       guard let data = try header.table(1) else { break }
@@ -220,7 +223,8 @@ struct ArrowMessages {
       )
     }
     for child in try field.tables(5) {
-      column.children.append(try self.column(child, parents + [column.number]))
+      let inner = try self.column(child, parents + [column.number])
+      column.children.append(inner)
     }
     try Self.describe(&column, kind, type)
     return column

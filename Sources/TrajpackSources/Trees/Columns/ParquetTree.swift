@@ -27,7 +27,11 @@ final class ParquetTree: ColumnTree {
       // Lists lie as NAME.list.element.
       let names = column.repetition > 0 ? Array(column.path.prefix(1)) : column.path
       let place = "/" + names.map { $0.replacing("/", with: "_") }.joined(separator: "/")
-      let isStruct = column.repetition > 0 && column.path.count != 1 + 2 * Int(column.repetition)
+      let isStruct =
+        column.repetition > 0
+        && ![1, 2].contains {
+          column.path.count == 1 + $0 * Int(column.repetition)
+        }
       guard !isStruct, leaves[place] == nil else {
         if !nodes.contains(where: { $0.path == place }) {
           nodes.append(
@@ -152,7 +156,9 @@ extension ParquetFile {
       var isWhole = true
       var isOver = false
       let failure = "\(path): column '\(column.name)'"
-      while !isOver, try within(failure, { () throws(TrajpackError) in try pages.next() }) {
+      while !isOver {
+        let isMore = try within(failure) { () throws(TrajpackError) in try pages.next() }
+        guard isMore else { break }
         let page = pages.page
         for i in 0..<page.count {
           let level = page.repetition[i]

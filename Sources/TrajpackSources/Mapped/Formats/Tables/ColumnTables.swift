@@ -72,7 +72,7 @@ enum ColumnTables {
       guard let item = items.first(where: { $0.place == name }) else {
         throw missing("--episode-column", name, items, file)
       }
-      cuts = try episodes(item.node, tree, file).map { ($0.name, $0.rows) }
+      cuts = try episodes(item.node, tree, file).map { (name: Optional($0.name), rows: $0.rows) }
       items.removeAll { $0.place == name }
     } else if let item = items.first(where: {
       ["episode", "episode_index", "episode_id", "traj_id", "trajectory_id"].contains(

@@ -52,7 +52,8 @@ enum MinariArrow {
       json["id"]?.int.map { String($0) } ?? FileSystem.name(of: FileSystem.parent(of: file.path))
     let own = dataset(file)
     var recording = MappedRecording(
-      file, id: own.isEmpty || isOneDataset(files) ? "episode_\(number)" : "\(own)/episode_\(number)")
+      file,
+      id: own.isEmpty || isOneDataset(files) ? "episode_\(number)" : "\(own)/episode_\(number)")
     recording.fingerprint += ";" + Recording.fingerprint(of: metadata(beside: file.path))
     var layout = TreeLayout(tree, options)
     layout.time = MappedStream.time(rate: options.rate)
