@@ -3,7 +3,6 @@ import subprocess
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pyarrow as pa
 import pyarrow.feather
 import pyarrow.parquet as pq
@@ -38,7 +37,7 @@ def table(random, rows, *, floats16=False):
     columns["gaps"], truth["gaps"] = pa.array(values, mask=gaps), np.where(gaps, np.nan, values)
     whole = random.integers(-100, 100, rows).astype("i2")
     columns["holes"] = pa.array(whole, mask=gaps)
-    truth["holes"] = np.where(gaps, np.iinfo("i4").min, whole).astype("i4")
+    truth["holes"] = np.where(gaps, np.iinfo("i4").min, whole.astype("i4"))
     return columns, truth
 
 
@@ -91,17 +90,12 @@ def test_arrow(trajpack, tmp_path, seed):
     np.testing.assert_allclose(stamps / 1e6, episodes["a"]["steps/time"] * (1 if episodes["a"]["steps/time"].dtype.kind == "f" else 1e-6))
 
 
-def test_feather_and_polars(trajpack, tmp_path):
+def test_feather(trajpack, tmp_path):
     frame = pd.DataFrame({"t": np.arange(5) / 4, "x": np.arange(5.0), "label": pd.Categorical(list("abcab"))})
     pyarrow.feather.write_feather(frame, tmp_path / "a.feather")
-    pl.DataFrame({"t": np.arange(5) / 4, "x": np.arange(5.0), "label": ["a", "bbbbbbbbbbbbbbbbbbbb", None, "", "ü"]}).write_ipc(
-        tmp_path / "b.arrow", compression="zstd")
-    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.feather")
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.feather")
     same(episodes["a"]["steps/x"], np.arange(5.0))
     assert payloads(episodes["a"], "steps/label") == [b"a", b"b", b"c", b"a", b"b"]
-    (tmp_path / "more").mkdir()
-    _, episodes, _ = converted(trajpack, tmp_path / "more", tmp_path / "b.arrow")
-    assert payloads(episodes["b"], "steps/label") == [b"a", b"b" * 20, b"", b"", "ü".encode()]
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])
