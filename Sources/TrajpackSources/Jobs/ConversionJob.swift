@@ -51,8 +51,8 @@ public struct ConversionJob: Sendable {
   public init(
     making document: JobDocument, recordings: [Recording]
   ) throws(TrajpackError) {
-    let path = try Self.folder(of: document.destination)
     try Self.requireFree(document.destination)
+    let path = try Self.folder(of: document.destination)
     guard FileSystem.item(at: path) == nil else {
       throw TrajpackError(
         .usage, file: path,
@@ -104,6 +104,12 @@ public struct ConversionJob: Sendable {
 
   /// Refuses a destination at which something is.
   static func requireFree(_ destination: String) throws(TrajpackError) {
+    guard !Dataset.isRemote(destination) else {
+      throw TrajpackError(
+        .usage, file: destination,
+        "lies in a bucket, and the folder of a job lies beside its dataset on a shared file system; "
+          + "name a folder there, and 'trajpack upload' it afterwards")
+    }
     switch FileSystem.item(at: destination) {
     case nil: return
     case .folder where try FileSystem.names(in: destination).isEmpty: return
