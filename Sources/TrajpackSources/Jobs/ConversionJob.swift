@@ -51,8 +51,8 @@ public struct ConversionJob: Sendable {
   public init(
     making document: JobDocument, recordings: [Recording]
   ) throws(TrajpackError) {
-    try Self.requireFree(document.destination)
     let path = try Self.folder(of: document.destination)
+    try Self.requireFree(document.destination)
     guard FileSystem.item(at: path) == nil else {
       throw TrajpackError(
         .usage, file: path,
