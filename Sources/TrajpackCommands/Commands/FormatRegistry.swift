@@ -61,6 +61,12 @@ enum FormatRegistry {
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions,
     mapping: MappingOptions
   ) throws(TrajpackError) -> any Importer {
+    for path in paths where Dataset.isRemote(path) {
+      throw TrajpackError(
+        .usage, file: path,
+        "lies on a server, and recordings are read from there by 'trajpack convert' only; copy them to a folder of this machine"
+      )
+    }
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
         .usage, file: path,
