@@ -253,3 +253,14 @@ let package = Package(
       swiftSettings: strict),
   ]
 )
+
+// The targets of libFuzzer, which tools/fuzz/run.sh builds and links: SwiftPM cannot (it renames main).
+if Context.environment["TRAJPACK_FUZZ"] != nil {
+  package.targets.append(
+    .target(
+      name: "TrajpackFuzz",
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+        "TrajpackValidate", "TrajpackSources", "TrajpackReports", "TrajpackVideo",
+      ], path: "tools/fuzz/Targets", swiftSettings: strict))
+}

@@ -121,9 +121,10 @@ class Boundaries:
 
     def __init__(self, root, operations, syncs=True, before=None):
         self.disk, self.operations = Disk(root, syncs), operations
-        if before is not None:
-            self.disk.load("ds", before)
         self.honest = Disk(root) if not syncs else self.disk
+        for disk in {id(self.disk): self.disk, id(self.honest): self.honest}.values():
+            if before is not None:
+                disk.load("ds", before)
 
     def acknowledged(self):
         """The shards that a caller may rely on: their record, or the manifest, is on the disk. Where fsync
@@ -189,7 +190,7 @@ def check_states(writer, reference, memory, states, going_on="--resume"):
     assert not broken, "\n".join(broken[:5])
 
 
-def prove(writer, reference, memory, root, log, before=None, least=100):
+def prove(writer, reference, memory, root, log, before=None, least=100, resumed=RESUMED, going_on="--resume"):
     """Every boundary of a log, for a process that dies and for the power cut: the promise holds."""
     seen, kept = set(), []
     for where, state, acknowledged in Boundaries(root, log, before=before).states(random.Random(SEED)):
@@ -212,7 +213,7 @@ def prove(writer, reference, memory, root, log, before=None, least=100):
     random.Random(SEED).shuffle(rest)
     random.Random(SEED).shuffle(chosen)
     chosen += rest
-    check_states(writer, reference, memory, chosen if FULL else chosen[:RESUMED])
+    check_states(writer, reference, memory, chosen if FULL else chosen[:resumed], going_on)
 
 
 def test_boundaries(writer, reference, operations, memory):

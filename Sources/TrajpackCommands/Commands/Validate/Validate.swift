@@ -88,6 +88,11 @@ struct Validate: Command {
         help:
           "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
       ),
+      .flag(
+        "--hdf5", to: \.hdf5,
+        help:
+          "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
+          + "values with those of the index."),
       .option(
         "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
@@ -116,6 +121,7 @@ struct Validate: Command {
   var writeBaseline: String?
   var fix: String?
   var resume: String?
+  var hdf5 = false
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -203,6 +209,11 @@ struct Validate: Command {
     return result
   }
 
+  /// What HDF5 reads otherwise than trajpack of a shard.
+  static func hdf5Differences(_ shard: Shard) throws(TrajpackError) -> [TrajpackError] {
+    try HDF5Agreement.differences(of: shard, isStopped: { Interrupt.isRequested })
+  }
+
   private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
     let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
     return try within(OptionFile.name(path)) { () throws(TrajpackError) in
@@ -229,9 +240,12 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
-          progress: took)
+          path, config, pool: pool, hdf5: hdf5 ? Self.hdf5Differences : nil,
+          isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
+        guard !hdf5 else {
+          throw TrajpackError(.usage, "--hdf5 is for datasets and shards, and \(path) is a source")
+        }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }
         outcome = try source(importer, path, config, pool, planned, took)
