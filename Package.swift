@@ -254,13 +254,17 @@ let package = Package(
   ]
 )
 
-// The targets of libFuzzer, which tools/fuzz/run.sh builds and links: SwiftPM cannot (it renames main).
-if Context.environment["TRAJPACK_FUZZ"] != nil {
-  package.targets.append(
-    .target(
-      name: "TrajpackFuzz",
-      dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
-        "TrajpackValidate", "TrajpackSources", "TrajpackReports", "TrajpackVideo",
-      ], path: "tools/fuzz/Targets", swiftSettings: strict))
-}
+// What parses bytes of strangers: targets of libFuzzer, which tools/fuzz/run.sh builds and links (SwiftPM renames main),
+// and else a test that replays their corpora.
+let parsers: [Target.Dependency] = [
+  "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+  "TrajpackValidate", "TrajpackSources", "TrajpackReports", "TrajpackVideo",
+]
+package.targets.append(
+  Context.environment["TRAJPACK_FUZZ"] != nil
+    ? .target(
+      name: "TrajpackFuzz", dependencies: parsers, path: "tools/fuzz/Targets",
+      exclude: ["ReplayTests.swift"], swiftSettings: strict)
+    : .testTarget(
+      name: "TrajpackFuzzTests", dependencies: parsers + ["TrajpackTestSupport"],
+      path: "tools/fuzz/Targets", swiftSettings: strict))

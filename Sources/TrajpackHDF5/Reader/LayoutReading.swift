@@ -47,7 +47,8 @@ struct LayoutReading {
       out.put(Int(H5Pget_filter2(creation, i, &flags, &count, nil, 0, nil, &settings)))
     }
     var number: hsize_t = 0
-    out.put(isChunked && H5Dget_num_chunks(dataset, space, &number) >= 0 ? Int(clamping: number) : -1)
+    let isCounted = isChunked && H5Dget_num_chunks(dataset, space, &number) >= 0
+    out.put(isCounted ? Int(clamping: number) : -1)
     frames.send("L", out)
     guard isChunked else { return nil }
     var offset = [hsize_t](repeating: 0, count: Int(rank))

@@ -190,7 +190,8 @@ final class GuardedReader: @unchecked Sendable {
         }
       }
     }
-  }}
+  }
+}
 
 extension [UInt8] {
   /// Adds a number or a text to a request.

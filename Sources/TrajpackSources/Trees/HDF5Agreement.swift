@@ -1,5 +1,4 @@
 import Glibc
-import TrajpackCodecs
 import TrajpackFormat
 import TrajpackStore
 
@@ -15,7 +14,7 @@ public struct HDF5Agreement {
   private let isStopped: () -> Bool
   private var reader: GuardedReader?
   private var found: [TrajpackError] = []
-  private let decompressor = Decompressor()
+  private let blocks: BlockReader
 
   /// What differs in a shard, a sentence each; empty where HDF5's programs read what trajpack reads. Damaged chunks are
   /// not compared: they are a matter of their checksums.
@@ -36,6 +35,7 @@ public struct HDF5Agreement {
 
   private init(shard: Shard, isStopped: @escaping () -> Bool) {
     (self.shard, self.isStopped) = (shard, isStopped)
+    blocks = BlockReader(shard, cache: 1)
   }
 
   /// A dataset that the index promises.
@@ -55,11 +55,10 @@ public struct HDF5Agreement {
   }
 
   private mutating func run() throws(TrajpackError) {
-    let expected = blocks + sections
+    let expected = datasets + sections
     guard let nodes = try asked("/", { (reader) throws(TrajpackError) in try reader.nodes() })
     else { return }
-    var datasets: [String: Int] = [:]
-    for (i, item) in expected.enumerated() { datasets[item.path] = i }
+    let promised = Set(expected.map(\.path))
     var groups: Set<String> = ["/"]
     for item in expected {
       var path = ""
@@ -74,7 +73,7 @@ public struct HDF5Agreement {
     for node in nodes {
       switch node.content {
       case .group where groups.contains(node.path) && node.target.isEmpty: continue
-      case .array where datasets[node.path] != nil && node.target.isEmpty:
+      case .array where promised.contains(node.path) && node.target.isEmpty:
         met.insert(node.path)
         continue
       case .unread(let why): add("HDF5 has \(node.path), which \(why)", node.path)
@@ -84,9 +83,10 @@ public struct HDF5Agreement {
       }
     }
     if let root = nodes.first(where: { $0.path == "/" }) {
-      let format = root["format"]?.string ?? ""
-      if !format.hasPrefix("trajpack shard") {
-        add("HDF5's attribute 'format' is not that of a shard", "/")
+      guard case .texts(let texts)? = root["format"]?.content,
+        texts.first?.hasPrefix("trajpack shard") == true
+      else {
+        return add("HDF5's attribute 'format' is not that of a shard", "/")
       }
     }
     for item in expected {
@@ -113,7 +113,8 @@ public struct HDF5Agreement {
       guard error.fault == .data else { throw error }
       reader = nil
       let own = "\(shard.file.path): "
-      let why = error.message.hasPrefix(own) ? String(error.message.dropFirst(own.count)) : error.message
+      let isOwn = error.message.hasPrefix(own)
+      let why = isOwn ? String(error.message.dropFirst(own.count)) : error.message
       add("HDF5 cannot read it: \(why)", path, stream)
       return nil
     }
@@ -129,7 +130,7 @@ public struct HDF5Agreement {
         at: ErrorPlace(file: shard.name, stream: stream)))
   }
 
-  private var blocks: [Expected] {
+  private var datasets: [Expected] {
     shard.schema.blocks.enumerated().map { number, block in
       let isArray = block.shuffle <= 1 || block.shuffle == block.rowBytes
       return Expected(
@@ -193,7 +194,7 @@ public struct HDF5Agreement {
     if let first { return add("\(item.path) has \(first)", item.path, item.stream) }
     for (number, chunk) in layout.chunks.enumerated() {
       let ours = place(ofChunk: number, item)
-      let isHere = chunk.address == ours.address || chunk.address &+ ShardHeader.size == ours.address
+      let isHere = [ours.address, ours.address - ShardHeader.size].contains(chunk.address)
       guard isHere, chunk.stored == ours.stored, chunk.mask == ours.mask else {
         return add(
           "chunk \(number) of \(item.path) lies at byte \(chunk.address) (\(chunk.stored) bytes, filter mask "
@@ -224,25 +225,42 @@ public struct HDF5Agreement {
     }
     let block = shard.schema.blocks[number]
     let perPiece = max(Self.piece / max(block.chunkBytes, 1), 1)
-    var out = [UInt8](repeating: 0, count: block.chunkBytes)
-    var (ours, first): ([UInt8], Int) = ([], 0)
-    for chunk in 0..<chunks {
+    for first in stride(from: 0, to: chunks, by: perPiece) {
       guard !isStopped() else { return }
-      let start = chunk * block.chunkRows
-      let isGood =
-        try shard.damage(ofChunk: chunk, block: number, decompressor, &out) == nil
-      if isGood {
-        if ours.isEmpty { first = start }
-        ours += out.prefix(min(block.chunkRows, block.rows - start) * block.rowBytes)
+      // Chunks that are damaged lie between runs of good ones.
+      var run: (rows: Range<Int>, bytes: [UInt8]) = (0..<0, [])
+      for chunk in first..<min(first + perPiece, chunks) {
+        let start = chunk * block.chunkRows
+        let rows = start..<min(start + block.chunkRows, block.rows)
+        if let bytes = try good(rows, of: number) {
+          run = (
+            run.bytes.isEmpty ? rows : run.rows.lowerBound..<rows.upperBound, run.bytes + bytes
+          )
+          continue
+        }
+        guard try compare(item, rows: run.rows, with: run.bytes) else { return }
+        run = (0..<0, [])
       }
-      guard !isGood || (chunk + 1) % perPiece == 0 || chunk == chunks - 1, !ours.isEmpty else {
-        continue
-      }
-      guard try compare(item, rows: first..<first + ours.count / block.rowBytes, with: ours) else {
-        return
-      }
-      ours.removeAll(keepingCapacity: true)
+      guard try compare(item, rows: run.rows, with: run.bytes) else { return }
     }
+  }
+
+  /// The bytes of rows of a block; `nil` where they are damaged.
+  private func good(_ rows: Range<Int>, of number: Int) throws(TrajpackError) -> [UInt8]? {
+    let size = shard.schema.blocks[number].rowBytes
+    var failure: TrajpackError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: rows.count * size) { buffer, count in
+      guard let base = buffer.baseAddress else { return }
+      do throws(TrajpackError) {
+        try blocks.read(block: number, rows: rows, columns: 0..<size, into: base, stride: size)
+        count = rows.count * size
+      } catch { failure = error }
+    }
+    if let failure {
+      guard failure.fault == .data else { throw failure }
+      return nil
+    }
+    return bytes
   }
 
   /// Whether rows of a dataset have the bytes `ours`.
@@ -250,6 +268,7 @@ public struct HDF5Agreement {
   private mutating func compare(
     _ item: Expected, rows: Range<Int>, with ours: [UInt8]
   ) throws(TrajpackError) -> Bool {
+    guard !rows.isEmpty else { return true }
     var (at, different): (Int, Int?) = (0, nil)
     let part = [rows] + item.inner.map { 0..<$0 }
     let isRead: Void? = try asked(item.path, stream: item.stream) {

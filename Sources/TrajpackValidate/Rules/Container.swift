@@ -56,6 +56,7 @@ extension Rule {
       --hdf5 alone, because libhdf5 then reads every value, too, in a process that can do nothing else; without it the \
       report says that this was not checked. Damaged chunks are a matter of container.damage and not compared.
       """,
-    remedy: "Restore the shard from a copy, or convert the source again; who made it must be asked.",
+    remedy:
+      "Restore the shard from a copy, or convert the source again; who made it must be asked.",
     check: .container)
 }

@@ -17,7 +17,8 @@ struct FuzzTarget: Sendable {
   }
 
   /// All of them.
-  static let all: [FuzzTarget] = formatTargets + storeTargets + textTargets + sourceTargets
+  static let all: [FuzzTarget] =
+    formatTargets + storeTargets + textTargets + sourceTargets
     + messageTargets + videoTargets
 
   /// The one that `TRAJPACK_FUZZ_TARGET` names.
@@ -31,6 +32,7 @@ struct FuzzTarget: Sendable {
   }()
 }
 
+/// What libFuzzer calls before all else.
 @c(LLVMFuzzerInitialize)
 public func initialize(
   _ count: UnsafeMutablePointer<CInt>,
@@ -40,6 +42,7 @@ public func initialize(
   return 0
 }
 
+/// What libFuzzer calls with each input.
 @c(LLVMFuzzerTestOneInput)
 public func fuzz(_ data: UnsafePointer<UInt8>?, _ size: Int) -> CInt {
   try? FuzzTarget.chosen.run(UnsafeBufferPointer(start: data, count: data == nil ? 0 : size))
@@ -58,6 +61,11 @@ enum Scratch {
     }
     return path
   }()
+  /// The folder of the seeds, and of what was found once.
+  static let corpus =
+    (#filePath as String).split(separator: "/").dropLast(2).reduce("") {
+      $0 + "/" + $1
+    } + "/corpus"
   /// The names that targets give to files.
   static let names = [
     "x", "manifest.json", "journal", "images.bin", "cameras.bin", "images.txt", "cameras.txt",

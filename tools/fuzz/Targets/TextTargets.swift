@@ -40,7 +40,9 @@ let textTargets: [FuzzTarget] = [
   FuzzTarget("npz") { (input) throws(TrajpackError) in
     let archive = try NPZ(try LocalFile(Scratch.file("x.npz", input)), keepsOthers: true)
     for name in archive.names.prefix(8) {
-      guard let array = try? archive.array(name), array.header.dataBytes <= 1 << 20 else { continue }
+      guard let array = try? archive.array(name), array.header.dataBytes <= 1 << 20 else {
+        continue
+      }
       try? array.read { (_, _) throws(TrajpackError) in }
     }
     try convert(SeriesImporter([Scratch.file("x.npz", input)]))

@@ -1,4 +1,3 @@
-import Glibc
 import TrajpackFormat
 @testable import TrajpackSources
 @testable import TrajpackStore
@@ -16,8 +15,7 @@ let videoTargets: [FuzzTarget] = [
     _ = try MovieDescription(try LocalFile(Scratch.file("x", input)), stream: 0)
   },
 
-  // Changes of the packet table of a sound video (TRAJPACK_FUZZ_VIDEO): a column, a packet, a number; then frames are
-  // decoded by that table.
+  // Changes of the packet table of a sound video: a column, a packet, a number; then frames are decoded by that table.
   FuzzTarget("packet-index") { (input) throws(TrajpackError) in
     var index = SoundVideo.shared.index
     var at = 0
@@ -29,7 +27,9 @@ let videoTargets: [FuzzTarget] = [
       case 1: index.packets.dts[packet] = number
       case 2: index.packets.size[packet] = Int32(truncatingIfNeeded: number)
       case 3: index.packets.offset[packet] = number
-      case 4: index.packets.flags[packet] = VideoPacketFlags(rawValue: UInt8(truncatingIfNeeded: number))
+      case 4:
+        let flags = UInt8(truncatingIfNeeded: number)
+        index.packets.flags[packet] = VideoPacketFlags(rawValue: flags)
       case 5: index.packets.duration[packet] = number
       case 6: index.byteCount = number
       case 7: index.streamNumber = Int(number % 4)
@@ -38,16 +38,16 @@ let videoTargets: [FuzzTarget] = [
       at += 11
     }
     let decoder = try VideoDecoder(index: index, source: SoundVideo.shared.source)
-    let output = VideoOutput(format: .rgb24)
+    let output = VideoOutput(.rgb24)
     let bytes = try decoder.frameBytes(output)
     guard bytes <= 1 << 22, decoder.frameCount > 0 else { return }
     var room = [UInt8](repeating: 0, count: bytes)
     for frame in [0, decoder.frameCount - 1] {
       var failure: TrajpackError?
       room.withUnsafeMutableBytes { room in
-        do throws(TrajpackError) { try decoder.decode(frames: [frame], as: output, into: room) } catch {
-          failure = error
-        }
+        do throws(TrajpackError) {
+          try decoder.decode(frames: [frame], as: output, into: room)
+        } catch { failure = error }
       }
       if let failure { throw failure }
     }
@@ -70,16 +70,16 @@ private struct InputBytes: VideoByteSource {
   }
 }
 
-/// The video that `TRAJPACK_FUZZ_VIDEO` names.
+/// The first seed of the target `container`.
 private struct SoundVideo: Sendable {
   let index: VideoIndex
   let source: InputBytes
 
   static let shared: SoundVideo = {
-    guard let path = getenv("TRAJPACK_FUZZ_VIDEO").map({ String(cString: $0) }),
-      let file = try? LocalFile(path), let bytes = try? file.bytes(0..<file.length),
+    let path = Scratch.corpus + "/container/seed-0"
+    guard let file = try? LocalFile(path), let bytes = try? file.bytes(0..<file.length),
       let index = try? VideoFile.index(InputBytes(bytes: bytes))
-    else { fatalError("TRAJPACK_FUZZ_VIDEO names no video") }
+    else { fatalError("\(path) is no video") }
     return SoundVideo(index: index, source: InputBytes(bytes: bytes))
   }()
 }

@@ -1,6 +1,6 @@
 """The crash proof: kill -9 at random moments, and every boundary of the write log, with power cuts.
 
-By default 20 kills and a spread of boundaries; TRAJPACK_CRASH=full (`make crash`) takes 100 kills and every
+By default 20 kills and a spread of boundaries; TRAJPACK_CRASH=full (`make crash`) takes 200 kills and every
 boundary. TRAJPACK_CRASH_SEED changes the moments.
 """
 import hashlib
@@ -22,7 +22,7 @@ from promise import Broken, Writer, check_folder, check_listing, contents, diges
 
 FULL = os.environ.get("TRAJPACK_CRASH") == "full"
 SEED = os.environ.get("TRAJPACK_CRASH_SEED", "1")
-KILLS = 100 if FULL else 20
+KILLS = 200 if FULL else 20
 # States that are resumed by the program in a run that is not full; all are checked for their listing.
 RESUMED = 60
 

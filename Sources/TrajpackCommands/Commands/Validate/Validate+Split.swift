@@ -38,7 +38,8 @@ extension Validate {
     guard !hdf5 else {
       throw TrajpackError(
         .usage, file: path,
-        "--hdf5 looks at whole shards, and this scheme cuts inside episodes; leave --split or --hdf5 out")
+        "--hdf5 looks at whole shards, and this scheme cuts inside episodes; leave --split or --hdf5 out"
+      )
     }
     let choice = SplitImporter.Choice(
       splits: splits, scheme: scheme, fold: fold, video: .none)
@@ -58,7 +59,7 @@ extension Validate {
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     try Validation.archive(
-      path, config, pool: pool, hdf5: hdf5 ? Self.hdf5Differences : nil,
+      path, config, pool: pool, hdf5: hdf5Check,
       isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 

@@ -209,6 +209,12 @@ struct Validate: Command {
     return result
   }
 
+  /// The comparison that --hdf5 asks for.
+  var hdf5Check: ((Shard) throws(TrajpackError) -> [TrajpackError])? {
+    guard hdf5 else { return nil }
+    return { (shard) throws(TrajpackError) in try Self.hdf5Differences(shard) }
+  }
+
   /// What HDF5 reads otherwise than trajpack of a shard.
   static func hdf5Differences(_ shard: Shard) throws(TrajpackError) -> [TrajpackError] {
     try HDF5Agreement.differences(of: shard, isStopped: { Interrupt.isRequested })
@@ -240,7 +246,7 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, hdf5: hdf5 ? Self.hdf5Differences : nil,
+          path, config, pool: pool, hdf5: hdf5Check,
           isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
         guard !hdf5 else {
