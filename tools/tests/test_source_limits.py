@@ -129,17 +129,21 @@ def test_the_page_on_security_names_limits_that_are_there():
     root = Path(__file__).resolve().parents[2]
     named = re.findall(r"`([A-Z]\w+)\.(\w+)", (root / "SECURITY.md").read_text())
     assert len(named) > 40
-    sources = "\n".join(path.read_text() for path in (root / "Sources").rglob("*.swift"))
-    for type_name, member in named:
-        assert re.search(rf"\b(struct|class|enum|extension) {type_name}\b", sources), type_name
-        assert re.search(rf"\b(let|var|func) \(?[\w, ]*\b{member}\b", sources), f"{type_name}.{member}"
+    sources = [path.read_text() for path in (root / "Sources").rglob("*.swift")]
+    for type_name, member in set(named):
+        assert any(re.search(rf"\b(let|var|func) \(?([\w]+, )*{member}\b", body)
+                   for body in bodies(type_name, sources)), f"{type_name}.{member}"
 
 
 def bodies(type_name, sources):
     """The text of each declaration and extension of a type, up to its end."""
-    for found in re.finditer(rf"^( *)[\w ]*\b(?:struct|class|enum|extension) {type_name}\b.*$", sources, re.M):
-        end = re.compile(rf"^{found[1]}}}", re.M).search(sources, found.end())
-        yield sources[found.end():end.start() if end else None]
+    for source in sources:
+        lines = source.split("\n") if type_name in source else []
+        for n, line in enumerate(lines):
+            if re.search(rf"\b(struct|class|enum|extension) {type_name}\b", line):
+                indent = line[:len(line) - len(line.lstrip())]
+                end = next((i for i in range(n + 1, len(lines)) if lines[i] == indent + "}"), len(lines))
+                yield "\n".join(lines[n + 1:end])
 
 
 def number(text):
@@ -165,7 +169,7 @@ def constant(name, sources):
 
 def test_the_table_of_limits_has_the_values_of_the_source():
     root = Path(__file__).resolve().parents[2]
-    sources = "\n".join(path.read_text() for path in (root / "Sources").rglob("*.swift"))
+    sources = [path.read_text() for path in (root / "Sources").rglob("*.swift")]
     rows = re.findall(r"^\| [^|]+ \| ([\d,]+)( [KMG]iB)? \| `([\w.]+)` \|$", (root / "SECURITY.md").read_text(), re.M)
     assert len(rows) > 50
     for value, unit, name in rows:

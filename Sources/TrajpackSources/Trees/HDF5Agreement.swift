@@ -38,24 +38,8 @@ public struct HDF5Agreement {
     blocks = BlockReader(shard, cache: 1)
   }
 
-  /// A dataset that the index promises.
-  private struct Expected {
-    var path: String
-    var type: ElementType
-    var elementShape: [Int]
-    /// The axes of the dataset behind its rows.
-    var inner: [Int]
-    var rows: Int
-    var chunkRows: Int
-    var filters: [Int]
-    var stream: String?
-    /// The block that it is; `nil` for a section of the index.
-    var block: Int?
-    var section: ShardHeader.SectionID?
-  }
-
   private mutating func run() throws(TrajpackError) {
-    let expected = datasets + sections
+    let expected = Expected.all(of: shard)
     guard let nodes = try asked("/", { (reader) throws(TrajpackError) in try reader.nodes() })
     else { return }
     let promised = Set(expected.map(\.path))
@@ -130,51 +114,6 @@ public struct HDF5Agreement {
         at: ErrorPlace(file: shard.name, stream: stream)))
   }
 
-  private var datasets: [Expected] {
-    shard.schema.blocks.enumerated().map { number, block in
-      let isArray = block.shuffle <= 1 || block.shuffle == block.rowBytes
-      return Expected(
-        path: block.path, type: block.type, elementShape: isArray ? block.shape : [],
-        inner: isArray ? [] : block.shape, rows: block.rows, chunkRows: block.chunkRows,
-        filters: (block.shuffle > 1 ? [2] : []) + Self.filters(block.codec),
-        stream: shard.schema.streams[block.stream].name, block: number)
-    }
-  }
-
-  private var sections: [Expected] {
-    ShardHeader.SectionID.allCases.compactMap { id in
-      guard let section = shard.header.section(id), let codec = Codec(rawValue: section.codec)
-      else { return nil }
-      var (type, columns) = (ElementType.uint8, 1)
-      switch id {
-      case .statistics: (type, columns) = (.float64, 11)
-      case .quantiles: (type, columns) = (.float32, 9)
-      default:
-        if let count = ShardIndex.Columns.of(id) { (type, columns) = (.int64, count) }
-      }
-      let rows = Int(section.raw) / (type.size * columns)
-      return Expected(
-        path: "/index/\(id)", type: type, elementShape: columns > 1 ? [columns] : [], inner: [],
-        rows: rows, chunkRows: rows, filters: codec == .none ? [] : Self.filters(codec),
-        section: id)
-    }
-  }
-
-  private static func filters(_ codec: Codec) -> [Int] {
-    switch codec {
-    case .none: []
-    case .gzip: [1]
-    case .zstd: [32015]
-    case .lz4: [32004, 3]
-    }
-  }
-
-  /// How the reading process spells a type.
-  private static func spelled(_ type: ElementType) -> String {
-    if type == .bool { return "u1" }
-    return "\(type.isFloat ? "f" : type.rawValue.hasPrefix("u") ? "u" : "i")\(type.size)"
-  }
-
   private mutating func compare(_ item: Expected) throws(TrajpackError) {
     let count = item.rows == 0 ? 0 : (item.rows - 1) / max(item.chunkRows, 1) + 1
     let layout = try asked(item.path, stream: item.stream) { (reader) throws(TrajpackError) in
@@ -185,7 +124,7 @@ public struct HDF5Agreement {
       "\(ours)" == "\(theirs)" ? nil : "\(what) \(theirs) in HDF5, and \(ours) in the index"
     }
     let first =
-      differs("type", Self.spelled(item.type), layout.element)
+      differs("type", Expected.spelled(item.type), layout.element)
       ?? differs("elements of shape", item.elementShape, layout.elementShape)
       ?? differs("shape", [item.rows] + item.inner, layout.shape)
       ?? differs("chunks", [item.chunkRows] + item.inner, layout.chunkShape)
