@@ -106,9 +106,9 @@ enum FormatRegistry {
       try SourceCheck.check(paths, readable: true)
       for path in paths { try SeriesImporter.refuseKnown(path) }
       throw TrajpackError(
-        .data,
-        "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
-          + "name the format with --from")
+        .data, file: paths.first ?? "",
+        "holds no recording of a known format; see 'trajpack formats', or name the format with --from"
+      )
     }
   }
 }

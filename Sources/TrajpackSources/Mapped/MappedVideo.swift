@@ -37,6 +37,8 @@ extension MappedRows {
       throw TrajpackError(.data, "the video '\(stream.name)' has no clock")
     }
     let placed = try source.open(stream, recording, settings.video)
+    var stream = stream
+    if stream.count == MappedStream.asTimes { stream.count = placed.video.frames - placed.first }
     guard placed.video.frames - placed.first >= stream.count else {
       throw TrajpackError(
         .data,

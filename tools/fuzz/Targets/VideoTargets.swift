@@ -21,6 +21,7 @@ let videoTargets: [FuzzTarget] = [
     var at = 0
     while at + 11 <= input.count {
       let packet = Int(input[at + 1]) % max(index.packets.count, 1)
+      guard packet < index.packets.pts.count else { break }
       let number = (0..<8).reduce(Int64(0)) { $0 << 8 | Int64(input[at + 2 + $1]) }
       switch input[at] % 9 {
       case 0: index.packets.pts[packet] = number
