@@ -2,7 +2,7 @@
 
 A generator makes each. What is wanted is 2 seconds and 200 MB; the limits here are wider, so that a slow machine passes. Hostile
 archives have test_hostile.py, HDF5 of others test_foreign_hostile.py, names in outputs test_escapes.py, limits of sources
-test_source_limits.py, links and pipes test_source_links.py.
+test_source_limits.py, links and pipes test_source_links.py. TRAJPACK_ATTACK=full tries more commands on each.
 """
 import io
 import json
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 SECONDS, KIB = 12, 400 << 10
+FULL = os.environ.get("TRAJPACK_ATTACK") == "full"
 ATTACKS = {}
 
 
@@ -428,7 +429,9 @@ def test_refused(trajpack, tmp_path, name):
     assert took < SECONDS, f"{name} took {took:.1f} s"
     assert memory < KIB, f"{name} took {memory} KiB"
     assert not (tmp_path / "out").exists() and not list(scratch.iterdir()), name
-    status, _, said, took, memory = measured([trajpack, "validate", path, *words[:0]], env=env)
+    if not FULL and sum(map(ord, name)) % 5:
+        return                                            # the other commands read by the same readers
+    status, _, said, took, memory = measured([trajpack, "validate", path], env=env)
     assert status in (0, 1) and took < SECONDS and memory < KIB, (name, status, said, took, memory)
     status, _, said, took, memory = measured([trajpack, "inspect", path], env=env)
     assert status in (0, 1, 2) and took < SECONDS and memory < KIB, (name, status, said, took, memory)
