@@ -72,6 +72,9 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     (self.scheme, self.authority, self.path) = (scheme, authority, path)
   }
 
+  /// A bucket.
+  init(bucket: String) { self.init(.s3, bucket, "") }
+
   /// What lies below it by that name, which is no part of a URL: one with `%2F`, `?` or `#` leads nowhere else.
   public func appending(_ name: String) -> RemoteLocation {
     var name = name

@@ -61,6 +61,12 @@ enum FormatRegistry {
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions,
     mapping: MappingOptions
   ) throws(TrajpackError) -> any Importer {
+    for path in paths where Dataset.isRemote(path) {
+      throw TrajpackError(
+        .usage, file: path,
+        "lies on a server, and recordings are read from there by 'trajpack convert' only; copy them to a folder of this machine"
+      )
+    }
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
         .usage, file: path,
@@ -79,6 +85,10 @@ enum FormatRegistry {
     var tables = series
     (tables.rate, tables.skipsErrors) = (nil, false)
     mapping.isTabular = tables != SeriesOptions()
+    (tables.time, tables.timeUnit, tables.episodeColumn) = (.auto, nil, nil)
+    (tables.kinds, tables.units, tables.members, tables.excludedMembers) = ([:], [:], [], [])
+    (tables.terminals, tables.episodeEnds) = ([], nil)
+    mapping.hasTextOptions = tables != SeriesOptions()
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {
@@ -86,15 +96,15 @@ enum FormatRegistry {
     }
     if name == nil {
       for path in paths {
-        guard let known = UnreadFormat.name(of: path) else { continue }
+        guard let known = UnreadFormat.of(path) else { continue }
         throw TrajpackError(
-          .data, file: path, "is \(known), which is not read; 'trajpack formats' lists what is")
+          .data, file: path, "is \(known.name), which is not read; \(known.advice)")
       }
     }
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,
-        "--episodes, --axes and --map are for HDF5, MATLAB and NetCDF files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+        "--episodes, --axes and --map are for HDF5, MATLAB, NetCDF, Parquet and Arrow files, Zarr stores and archives of arrays (.npz), which \(paths.first ?? "") is not"
       )
     }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }

@@ -45,6 +45,7 @@ public struct TreeInspection: Sendable {
     }
     if ParquetFile.recognises(path) {
       lines = Self.lines(try ParquetFile(path))
+      format = ParquetTables.format.name
       return
     }
     let tree: any ArrayTree
@@ -59,7 +60,7 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data, file: path,
-        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy, Parquet or MCAP"
+        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or MCAP"
       )
     }
     lines = tree.nodes.map { Self.line($0, tree) }
