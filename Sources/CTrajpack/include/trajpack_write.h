@@ -39,6 +39,9 @@ int32_t tpw_writer_declare(tpw_writer *writer, const char *json, tp_error *error
 int32_t tpw_writer_counts(const tpw_writer *writer, char **json, tp_error *error);
 // A usage error where an episode of that id is there or being recorded, or the id cannot be one.
 int32_t tpw_writer_refuse_taken(const tpw_writer *writer, const char *id, tp_error *error);
+// Takes over the shards of a finished dataset on the same file system, which is gone then: files are moved, nothing is
+// copied. Its channels must be the same, and its ids others. `episodes`: how many came.
+int32_t tpw_writer_adopt(tpw_writer *writer, const char *folder, int64_t *episodes, tp_error *error);
 // Joins small shards and writes the manifest.
 int32_t tpw_writer_close(tpw_writer *writer, tp_error *error);
 
