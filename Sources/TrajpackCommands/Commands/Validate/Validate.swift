@@ -89,7 +89,7 @@ struct Validate: Command {
           "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
       ),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
         "--rate", to: \.rate, value: "HZ",
