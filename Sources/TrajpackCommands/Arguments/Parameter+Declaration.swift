@@ -41,11 +41,12 @@ extension Parameter where Root: ArgumentSet {
     _ names: String..., to path: WritableKeyPath<Root, String?>, value: String,
     suggesting choices: [String], help: String
   ) -> Parameter {
-    var parameter = optional(
+    let parameter = optional(
       ParameterShape(names: names, role: .option(value: value), help: help), path,
       Reader<String>([], nil))
-    parameter.shape.choices = choices
-    return parameter
+    var shape = parameter.shape
+    shape.choices = choices
+    return Parameter(shape: shape, read: parameter.read)
   }
 
   /// An option that can be given again: `--stream state --stream camera`.

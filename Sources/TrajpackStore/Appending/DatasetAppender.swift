@@ -222,8 +222,11 @@ public final class DatasetAppender {
   private func write(_ episodes: [EpisodeRecorder]) throws(TrajpackError) {
     guard let schema else { return }
     try enterJournal()
-    let layout = schema.layout(
-      options.layout, blobBytes: episodes.reduce(0) { $0 + $1.textBytes })
+    var textBytes = [Int](repeating: 0, count: schema.plans.count)
+    for episode in episodes {
+      for (stream, bytes) in episode.textBytes.enumerated() { textBytes[stream] += bytes }
+    }
+    let layout = schema.layout(options.layout, blobBytes: textBytes)
     let entry = try write(layout) { (writer) throws(TrajpackError) in
       for episode in episodes { try writer.append(try episode.draft(layout)) }
     }
