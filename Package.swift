@@ -67,7 +67,9 @@ let package = Package(
     // Objects on web servers and in buckets.
     .target(
       name: "TrajpackRemote",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard", "CLazyLoading"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard", "CLazyLoading",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackStore",

@@ -11,6 +11,7 @@ import pytest
 from sources_world import files, package, run
 
 import trajpack as tp
+import trajpack.sources  # noqa: F401
 
 VARIED = """
 def read(recording):
@@ -135,7 +136,8 @@ def test_refusals(world, trajpack, tmp_path, words, sentence):
 
 
 BROKEN = {
-    "raises": ("def read(recording):\n    yield Rows('s', {'x': np.zeros(3)}, rate=1)\n    raise ValueError('bad cable')\n",
+    "raises": ("def read(recording):\n    yield Rows('s', {'x': np.zeros(3)}, rate=1)\n"
+               "    raise ValueError('bad cable')\n",
                "the source 'broken' failed: ValueError: bad cable (broken.py, line 16)"),
     "ends": ("def read(recording):\n    yield Rows('s', {'x': np.zeros(3)}, rate=1)\n    os._exit(7)\n",
              "the Python process that reads it is gone: it ended with the code 7"),

@@ -1,4 +1,4 @@
-"""The sources that come with the package: RLDS against google.protobuf's writing, OWAMcap against the mcap package's."""
+"""The sources that come with the package: RLDS against what google.protobuf writes, OWAMcap against the package mcap."""
 import base64
 import json
 import subprocess
@@ -149,5 +149,6 @@ def test_owamcap(trajpack, tmp_path):
 def test_owamcap_without_its_video(trajpack, tmp_path):
     session(tmp_path / "s", 2)
     (tmp_path / "s" / "take.mkv").unlink()
-    said = json.loads(run(trajpack, "convert", tmp_path / "s" / "take.mcap", tmp_path / "ds", "--from", "owamcap", "--json"))
+    said = json.loads(run(
+        trajpack, "convert", tmp_path / "s" / "take.mcap", tmp_path / "ds", "--from", "owamcap", "--json"))
     assert any("take.mkv is not there; 12 frames left out" in r for r in said["remarks"])

@@ -205,7 +205,8 @@ struct Convert: Command {
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
       && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
-    guard !frameHashes || [WildWorldImporter.format.name, "lerobot", PythonSources.format.name].contains(I.format.name),
+    let withVideos = [WildWorldImporter.format.name, "lerobot", PythonSources.format.name]
+    guard !frameHashes || withVideos.contains(I.format.name),
       !frameHashes || !isDropped
     else {
       throw TrajpackError(

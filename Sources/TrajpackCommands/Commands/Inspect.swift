@@ -76,7 +76,8 @@ struct Inspect: Command {
     console.print("")
     let from = source.map { " --from \($0)" } ?? ""
     if let format = found.format {
-      console.print("format: \(format); 'trajpack convert \(Self.quoted(file)) DST\(from)' reads it")
+      console.print(
+        "format: \(format); 'trajpack convert \(Self.quoted(file)) DST\(from)' reads it")
     } else {
       console.print("format: none that is known")
     }

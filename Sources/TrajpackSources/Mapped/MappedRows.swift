@@ -159,7 +159,8 @@ enum MappedRows {
           }
           guard length >= 0, offset + length <= bytes.count else {
             throw TrajpackError(
-              .data, file: recording.path, "'\(stream.name)' points behind its texts at row \(rows)")
+              .data, file: recording.path, "'\(stream.name)' points behind its texts at row \(rows)"
+            )
           }
           let text = ByteBuffer(max(length, 1))
           let part = UnsafeMutableRawBufferPointer(rebasing: text.bytes[..<length])

@@ -59,7 +59,8 @@ extension PythonImporter {
       for channel in stream.channels {
         guard let place = MappedLayout.place(of: channel.channel, in: stream, schema) else {
           throw TrajpackError(
-            .data, "channel '\(channel.channel.name)' of '\(stream.name)' has no place in the schema"
+            .data,
+            "channel '\(channel.channel.name)' of '\(stream.name)' has no place in the schema"
           )
         }
         places[stream.name, default: [:]][channel.channel.name] = place
@@ -182,7 +183,8 @@ extension PythonImporter {
       else { continue }
       guard gathered.count == stream.count else {
         throw Self.changed(
-          "channel '\(own.channel.name)' of '\(stream.name)' has \(gathered.count) rows, another number")
+          "channel '\(own.channel.name)' of '\(stream.name)' has \(gathered.count) rows, another number"
+        )
       }
       let source: RowSource =
         channel.type == .bytes

@@ -64,7 +64,8 @@ public enum PythonSources {
     if let why = about["why"]?.string, !why.isEmpty {
       throw TrajpackError(
         .usage,
-        "the source '\(found)' of \(about["package"]?.string ?? "") in \(python.path) cannot be used: \(why)")
+        "the source '\(found)' of \(about["package"]?.string ?? "") in \(python.path) cannot be used: \(why)"
+      )
     }
     return try PythonImporter(paths, python, about, options)
   }

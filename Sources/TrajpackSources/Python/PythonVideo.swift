@@ -48,7 +48,9 @@ struct PythonVideo: MappedVideo {
     while start < video.frames, time(start) < Double(wanted) / 1e9 - room { start += 1 }
     guard start + times.count <= video.frames else {
       throw TrajpackError(
-        .data, "has \(counted(video.frames, "frame")), too few for \(counted(rows, "row")) from frame \(start) on")
+        .data,
+        "has \(counted(video.frames, "frame")), too few for \(counted(rows, "row")) from frame \(start) on"
+      )
     }
     for (row, nanoseconds) in times.enumerated() {
       let seconds = Double(nanoseconds) / 1e9

@@ -127,7 +127,10 @@ struct SourceVideo: Sendable {
           ? [column("time", .label, .int64, "ticks since the first frame; the clock of the track")]
           : [])
         + (own.map {
-          [ChannelPlan(Channel(name: "time", kind: .scalar, type: $0, description: "when the frame is"))]
+          [
+            ChannelPlan(
+              Channel(name: "time", kind: .scalar, type: $0, description: "when the frame is"))
+          ]
         } ?? []),
       blobBytes: bytes, blobIsText: false)
   }

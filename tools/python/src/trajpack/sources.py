@@ -7,7 +7,7 @@ A source is a module (or an object) with four members, named by an entry point o
     def recordings(paths): ...     # yields Recording: what there is, without reading it
     def read(recording): ...       # yields Rows, Video, About and Remark: what is in one
 
-``trajpack convert``, ``diff``, ``validate`` and ``inspect`` find it where this package is installed: see docs/sources.md.
+``trajpack convert``, ``diff``, ``validate`` and ``inspect`` find it where this package is installed: docs/sources.md.
 """
 from __future__ import annotations
 

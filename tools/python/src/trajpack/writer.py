@@ -265,8 +265,8 @@ class Writer:
             recording.extend(values, time=time, entity=entity, **channels)
 
     def stats(self) -> dict[str, int]:
-        """``episodes``, ``appended`` (by this writer), ``waiting`` (committed, and not durable yet), ``rows``, ``bytes``,
-        ``shards``, ``joins`` of small shards and ``joined_bytes``."""
+        """``episodes``, ``appended`` (by this writer), ``waiting`` (committed, and not durable yet), ``rows``,
+        ``bytes``, ``shards``, ``joins`` of small shards and ``joined_bytes``."""
         with self._lock:
             out: dict[str, int] = _write_ffi.text("tpw_writer_counts", self._mine())
         return out

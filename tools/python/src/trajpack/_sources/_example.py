@@ -1,7 +1,7 @@
 """``tf.train.Example`` messages in TFRecord files, read without TensorFlow.
 
-A TFRecord is: a length (8 bytes, little-endian), the masked CRC-32C of it, the bytes, and their masked CRC-32C. A message
-is a map of names to lists of bytes, float32 or int64 (tensorflow/core/example/feature.proto).
+A TFRecord is: a length (8 bytes, little-endian), the masked CRC-32C of it, the bytes, and their masked CRC-32C. A
+message is a map of names to lists of bytes, float32 or int64 (tensorflow/core/example/feature.proto).
 """
 from __future__ import annotations
 

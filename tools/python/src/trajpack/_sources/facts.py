@@ -15,10 +15,6 @@ from .._errors import DataError, UsageError
 from .._schema import Channel
 from ..sources import Rows, Video
 
-#: Of a piece that gives packets: what a channel of bytes holds.
-PACKETS = ("packet", "image")
-_KINDS = (*_declare._KINDS, "packet")
-
 
 def column(value: Any, where: str) -> Column | list[bytes | None]:
     """Rows as a column of numbers or texts, or a list of bytes; None in lists of texts and bytes is not observed."""
@@ -99,14 +95,17 @@ class StreamFacts:
             "name": self.name, "count": self.count, "time": self.clock, "time_unit": self.unit,
             "attributes": self.attributes,
             "channels": [
-                {"name": c.name, "kind": c.kind, "type": c.type, "shape": list(c.shape), "units": c.units,
-                 "description": c.description, "conventions": dict(c.conventions),
-                 "categories": None if c.categories is None else list(c.categories), "missing": c.missing,
-                 "block": 0, "column": 0}
-                for c in (fact.channel for fact in self.channels.values())]}
-        if self.video is not None:
-            out["video"] = self.video
-        return {k: v for k, v in out.items() if v is not None}
+                _there({"name": c.name, "kind": c.kind, "type": c.type, "shape": list(c.shape), "units": c.units,
+                        "description": c.description, "conventions": _options.plain(dict(c.conventions)),
+                        "categories": None if c.categories is None else list(c.categories), "missing": c.missing,
+                        "block": 0, "column": 0})
+                for c in (fact.channel for fact in self.channels.values())],
+            "video": None if self.video is None else _there(self.video)}
+        return _there(out)
+
+
+def _there(members: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in members.items() if v is not None}
 
 
 @dataclass
@@ -217,9 +216,8 @@ class Facts:
             ("description", given.descriptions.get(name)), ("categories", given.categories.get(name)),
             ("conventions", given.conventions.get(name))) if value is not None}
         if isinstance(rows, list):
-            kind = hint.pop("kind", "packet")
-            if kind not in PACKETS:
-                raise UsageError(f"{self.where(given.stream, name)}: bytes are of kind 'packet' or 'image', not '{kind}'")
+            if (kind := hint.pop("kind", "packet")) != "packet":
+                raise UsageError(f"{self.where(given.stream, name)}: bytes are of kind 'packet', not '{kind}'")
             return replace(_declare.channel(given.stream, name, "bytes", (), hint), kind="packet")
         if rows.is_text:
             if "categories" not in hint:

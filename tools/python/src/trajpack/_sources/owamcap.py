@@ -19,8 +19,6 @@ from ..sources import About, LeftOut, Recording, Remark, Rows, Video
 name = "owamcap"
 summary = "OWAMcap sessions: topics of JSON messages, and the videos that they link"
 _MAGIC = b"\x89MCAP0\r\n"
-#: Rows that are handed over at once.
-_MOST = 65_536
 
 
 def _mcap() -> Any:
@@ -100,17 +98,20 @@ def read(recording: Recording) -> Iterator[Rows | Video | About | Remark]:
             topic["v"].append(value if isinstance(value, dict) else {"value": value})
     if not topics:
         raise DataError(f"{recording.path}: has no JSON message")
-    yield About(metadata={"profile": header.profile, "library": header.library})
-    for topic, (count, why) in skipped.items():
-        yield Remark(f"topic '{topic}': {why}; {counted(count, 'message')} left out")
-    for topic in sorted(topics):
-        yield from _topic(str(recording.path), topic, topics[topic])
+    # Times count from the first message, as those of MCAP files do.
+    origin = min(min(found["t"]) for found in topics.values())
+    yield About(metadata={"start_time_ns": origin, "profile": header.profile, "library": header.library})
+    for name, (count, why) in skipped.items():
+        yield Remark(f"topic '{name}': {why}; {counted(count, 'message')} left out")
+    for name in sorted(topics):
+        yield from _topic(str(recording.path), name, topics[name], origin)
 
 
-def _topic(file: str, topic: str, found: dict[str, Any]) -> Iterator[Rows | Video | Remark]:
+def _topic(file: str, topic: str, found: dict[str, Any], origin: int) -> Iterator[Rows | Video | Remark]:
     stream = topic.strip("/") or "messages"
     order = sorted(range(len(found["t"])), key=lambda i: (found["t"][i], i))
-    times = [found["t"][i] for i in order]
+    logged = [found["t"][i] for i in order]
+    times = [t - origin for t in logged]
     values = [_flat(found["v"][i]) for i in order]
     published = [found["p"][i] for i in order]
     links = [_linked(file, found["v"][i]) for i in order]
@@ -124,7 +125,7 @@ def _topic(file: str, topic: str, found: dict[str, Any]) -> Iterator[Rows | Vide
         # The bytes are in 'picture'; what is left says what they are.
         channels["media_ref/uri"] = [u.partition(",")[0] if p is not None else u for u, p in
                                      zip(channels["media_ref/uri"], pictures, strict=True)]
-    if published != times:
+    if published != logged:
         channels["publish_time"] = published
     channels = {name: rows for name, rows in channels.items() if rows is not None}
     if not channels:

@@ -1,7 +1,7 @@
 """RLDS and other TFDS datasets in TFRecord files, such as Open X-Embodiment, read without TensorFlow.
 
-A folder with ``dataset_info.json`` (splits and their files) and ``features.json`` (names, shapes and types). An example is
-an episode; what lies in its ``steps`` are rows, all else is known of the episode. Encoded pictures stay as they are.
+A folder with ``dataset_info.json`` (splits and their files) and ``features.json`` (names, shapes and types). An example
+is an episode; what lies in its ``steps`` are rows, all else is known of the episode. Encoded pictures stay as they are.
 """
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def read(recording: Recording) -> Iterator[Rows | About | Remark]:
     channels: dict[str, Any] = {}
     values: dict[str, Any] = {}
     conventions: dict[str, Any] = {}
-    seen = set()
+    seen: set[str] = set()
     for path, feature, steps in _leaves(features):
         if path not in example:
             if any(name.startswith(path + "/ragged") for name in example):
