@@ -8,7 +8,8 @@ enum FormatRegistry {
     [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
     + [
       PythonSources.format,
-      NPZExporter.format, CSVExporter.format, FramesExporter.format, FramesExporter.pictures,
+      NPZExporter.format, CSVExporter.format, ParquetExporter.format, FramesExporter.format,
+      FramesExporter.pictures,
     ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }
