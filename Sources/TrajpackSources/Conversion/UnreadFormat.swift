@@ -44,6 +44,17 @@ public enum UnreadFormat {
     return line.hasPrefix("@") && line.dropFirst().first?.isLetter == true
   }
 
+  /// Whether a folder is a dataset of TFDS, or has one for each of its configurations and versions.
+  private static func isTFDS(_ path: String, levels: Int) -> Bool {
+    func has(_ name: String) -> Bool { FileSystem.item(at: "\(path)/\(name)") == .file }
+    if has("dataset_info.json"), has("features.json") { return true }
+    guard levels > 0 else { return false }
+    return ((try? FileSystem.names(in: path)) ?? []).sorted().prefix(64).contains { name in
+      !name.hasPrefix(".") && FileSystem.item(at: "\(path)/\(name)") == .folder
+        && isTFDS("\(path)/\(name)", levels: levels - 1)
+    }
+  }
+
   private static func folder(_ path: String) -> String? {
     func has(_ name: String) -> Bool { FileSystem.item(at: "\(path)/\(name)") == .file }
     func json(_ name: String) -> JSONValue? {
@@ -52,7 +63,7 @@ public enum UnreadFormat {
       else { return nil }
       return try? JSONValue(parsing: bytes)
     }
-    if has("dataset_info.json"), has("features.json") { return "a TFDS dataset (RLDS among them)" }
+    if isTFDS(path, levels: 2) { return "a TFDS dataset (RLDS among them)" }
     if has("metadata.yaml"), let names = try? FileSystem.names(in: path),
       names.contains(where: { $0.hasSuffix(".db3.zstd") || $0.hasSuffix(".mcap.zstd") })
     {

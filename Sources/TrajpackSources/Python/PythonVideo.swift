@@ -14,7 +14,9 @@ struct PythonVideo: MappedVideo {
     path = try reader.text("path")
     first = try reader.integer("first")
     times = item["pts"]?.array?.compactMap { $0.int.map { Int64($0) } }
-    guard FileSystem.item(at: path) == .file else { throw FileSystem.noFile(at: path) }
+    guard FileSystem.item(at: path) == .file else {
+      throw TrajpackError(.data, file: path, "the source names this video, which is no file")
+    }
   }
 
   var bytes: Int { FileSystem.size(of: path) }
