@@ -250,6 +250,10 @@ let package = Package(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackValidateTests",
+      dependencies: ["TrajpackValidate", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrajpackSignalTests",
       dependencies: ["TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),

@@ -65,6 +65,13 @@ public struct TrajpackError: Error, Sendable, Equatable, CustomStringConvertible
     TrajpackError(fault, message, at: parts.place.completed(by: place))
   }
 
+  /// The same error of a part of a file, which began at byte `start` of it.
+  package func inPart(at start: Int) -> TrajpackError {
+    var place = parts.place
+    place.byte = place.byte.map { $0 + start }
+    return TrajpackError(fault, message, at: place)
+  }
+
   /// Whether both are the same fault, sentence and place.
   public static func == (a: TrajpackError, b: TrajpackError) -> Bool {
     a.fault == b.fault && a.message == b.message && a.place == b.place
@@ -97,6 +104,19 @@ public func within<Result>(
   } catch {
     let file = file()
     throw error.within(file, at: ErrorPlace(file: file))
+  }
+}
+
+/// Runs `body` on a line of a text file that begins at byte `start`: `text`, which names the file and the line, comes
+/// before the sentence of any error, and a byte that the error gives is counted from the beginning of the file.
+package func within<Result>(
+  _ text: @autoclosure () -> String, file: String, line: Int, startingAt start: Int,
+  _ body: () throws(TrajpackError) -> Result
+) throws(TrajpackError) -> Result {
+  do {
+    return try body()
+  } catch {
+    throw error.inPart(at: start).within(text(), at: ErrorPlace(file: file, line: line))
   }
 }
 

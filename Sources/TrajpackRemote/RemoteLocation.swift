@@ -28,7 +28,7 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     guard
       let scheme = Scheme.allCases.first(where: { text.utf8.starts(with: "\($0.rawValue)://".utf8) }
       )
-    else { throw TrajpackError(.usage, "\(text): is no remote path") }
+    else { throw TrajpackError(.usage, file: text, "is no remote path") }
     self.scheme = scheme
     var rest = Substring(text).dropFirst(scheme.rawValue.count + 3)
     var secrets = Secrets()
@@ -61,8 +61,8 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     if scheme == .hf { _ = try HubPath(self) }
     if scheme == .http, !Self.isLoopback(self.authority), !RemoteSettings.current.allowsHTTP {
       throw TrajpackError(
-        .usage,
-        "\(self): plain http:// lets everybody on the way read and change the data; use https://, or set "
+        .usage, file: "\(self)",
+        "plain http:// lets everybody on the way read and change the data; use https://, or set "
           + "TRAJPACK_ALLOW_HTTP=1")
     }
     if !secrets.isEmpty { Secrets.keep(secrets, for: self) }
@@ -150,11 +150,12 @@ struct HubPath {
 
   init(_ location: RemoteLocation) throws(TrajpackError) {
     guard location.authority == "datasets" else {
-      throw TrajpackError(.usage, "\(location): is no dataset of the Hub; write \(Self.form)")
+      throw TrajpackError(
+        .usage, file: "\(location)", "is no dataset of the Hub; write \(Self.form)")
     }
     var parts = location.path.split(separator: "/").map(String.init)
     guard parts.count >= 2 else {
-      throw TrajpackError(.usage, "\(location): names no dataset; write \(Self.form)")
+      throw TrajpackError(.usage, file: "\(location)", "names no dataset; write \(Self.form)")
     }
     let name = parts[1].split(separator: "@", maxSplits: 1).map(String.init)
     var revision = name.count > 1 ? name[1] : "main"

@@ -36,7 +36,7 @@ extension Manifest {
     } catch {
       guard error.fault == .data, !error.message.hasSuffix("use a newer one") else { throw error }
       let place = error.message.hasPrefix(Self.fileName) ? folder + "/" : file.path + ": "
-      throw TrajpackError(.data, "\(place)\(error.message); \(remedy)")
+      throw TrajpackError(.data, "\(place)\(error.message); \(remedy)", at: error.place)
     }
   }
 

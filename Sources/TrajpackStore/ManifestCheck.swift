@@ -12,8 +12,8 @@ public enum ManifestCheck {
     func note(_ what: String) {
       damages.append(
         TrajpackError(
-          .data,
-          "\(folder)/\(Manifest.fileName): is damaged: \(what); restore it from a copy, or run "
+          .data, file: "\(folder)/\(Manifest.fileName)",
+          "is damaged: \(what); restore it from a copy, or run "
             + "'trajpack repair \(folder)', which writes it anew"))
     }
     // As text and back, so that a number is what the file can say of it.

@@ -24,8 +24,8 @@ struct RemoteListing {
       guard error.message.contains(": does not exist") else { throw error }
       throw TrajpackError(
         error.fault,
-        "\(error.message); a remote dataset is a folder with a \(Manifest.fileName), or one shard whose name ends in .h5"
-      )
+        "\(error.message); a remote dataset is a folder with a \(Manifest.fileName), or one shard whose name ends in .h5",
+        at: error.place)
     }
   }
 }

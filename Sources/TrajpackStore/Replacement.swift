@@ -120,7 +120,8 @@ public enum Replacement {
     guard let identity = FileSystem.identity(of: from) else {
       guard FileSystem.item(at: path) == .file else {
         throw TrajpackError(
-          .data, "\(from): is missing, but the new dataset lists it; convert again with --overwrite"
+          .data, file: from,
+          "is missing, but the new dataset lists it; convert again with --overwrite"
         )
       }
       return

@@ -425,8 +425,8 @@ public final class ShardWriter {
           <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
       else {
         throw TrajpackError(
-          .data,
-          "\(FileSystem.name(of: path)): its index would have \(bytes.count) bytes of '\(id)', more "
+          .data, file: FileSystem.name(of: path),
+          "its index would have \(bytes.count) bytes of '\(id)', more "
             + "than readers take; use a smaller --shard-size")
       }
       var packed =

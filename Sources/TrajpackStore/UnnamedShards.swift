@@ -148,8 +148,8 @@ public struct UnnamedShards: Sendable {
   public func refuseOrphans(in folder: String) throws(TrajpackError) {
     guard let orphan else { return }
     throw TrajpackError(
-      .data,
-      "\(folder)/\(orphan.name): is a shard that the dataset does not list, and \(orphan.reason); nothing "
+      .data, file: "\(folder)/\(orphan.name)",
+      "is a shard that the dataset does not list, and \(orphan.reason); nothing "
         + "was changed; restore the list from a copy, run 'trajpack repair \(folder)', which lists all "
         + "whole shards, or move the file elsewhere to go on without it")
   }

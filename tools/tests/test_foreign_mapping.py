@@ -144,8 +144,7 @@ def test_options_of_trees_are_not_ignored(trajpack, tmp_path):
 
 
 @pytest.mark.parametrize("name,content,word", [
-    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
-    ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
+    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"), ("a.gdf", b"GDF 2.20" + bytes(300), "a GDF recording"),
 ])
 def test_known_formats_are_named(trajpack, tmp_path, name, content, word):
     (tmp_path / name).write_bytes(content)
@@ -156,7 +155,7 @@ def test_known_formats_are_named(trajpack, tmp_path, name, content, word):
 
 @pytest.mark.parametrize("files,word", [
     ({"dataset_info.json": "{}", "features.json": "{}"}, "a TFDS dataset"),
-    ({"zarr.json": "{}"}, "a Zarr store"), ({"metadata.json": '{"data_format": "arrow"}'}, "Minari dataset in Arrow"),
+    ({"metadata.json": '{"data_format": "arrow"}'}, "Minari dataset in Arrow"),
 ])
 def test_known_folders_are_named(trajpack, tmp_path, files, word):
     for name, text in files.items():

@@ -18,7 +18,7 @@ enum OptionFile {
   ///   - what: What the file is to be, "a plan", for errors.
   /// - Throws: A usage error where it is longer; a data or machine error where it cannot be read.
   static func bytes(_ path: String, most: Int, what: String) throws(TrajpackError) -> [UInt8] {
-    let tooLong = TrajpackError(.usage, "\(name(path)): is too long for \(what)")
+    let tooLong = TrajpackError(.usage, file: name(path), "is too long for \(what)")
     guard isStream(path) else {
       let file = try LocalFile(path)
       guard file.length <= most else { throw tooLong }

@@ -86,8 +86,8 @@ extension Evaluate {
     let ending = output.split(separator: ".").last.map { $0.lowercased() } ?? ""
     guard let format = endings[ending] else {
       throw TrajpackError(
-        .usage,
-        "\(output): say with --format what to write, its name does not (.json, .html, .md, .csv, .txt)"
+        .usage, file: output,
+        "say with --format what to write, its name does not (.json, .html, .md, .csv, .txt)"
       )
     }
     return format

@@ -300,7 +300,7 @@ struct Evaluate: Command {
       throw TrajpackError(.data, file: path, "is too long for a report")
     }
     let bytes = try file.bytes(0..<file.length)
-    let report = try within(path) { () throws(TrajpackError) in
+    let report = try within(file: path) { () throws(TrajpackError) in
       try Report(json: JSONValue(parsing: bytes))
     }
     return (report, String(decoding: bytes, as: UTF8.self))

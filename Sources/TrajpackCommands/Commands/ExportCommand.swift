@@ -240,10 +240,10 @@ struct ExportCommand: Command {
     let found = Set(chosen)
     if conditions.isEmpty, let stranger = episodes.first(where: { !found.contains($0) }) {
       throw TrajpackError(
-        .usage, "\(dataset): has no episode '\(stranger)' in the split \(list(splits, "or"))")
+        .usage, file: dataset, "has no episode '\(stranger)' in the split \(list(splits, "or"))")
     }
     guard !chosen.isEmpty else {
-      throw TrajpackError(.usage, "\(dataset): no episode is in the split \(list(splits, "or"))")
+      throw TrajpackError(.usage, file: dataset, "no episode is in the split \(list(splits, "or"))")
     }
     episodes = chosen
   }

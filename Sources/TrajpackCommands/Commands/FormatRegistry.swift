@@ -123,9 +123,9 @@ enum FormatRegistry {
     default:
       for path in paths { try SeriesImporter.refuseKnown(path) }
       throw TrajpackError(
-        .data,
-        "\(paths.first ?? ""): holds no recording of a known format; see 'trajpack formats', or "
-          + "name the format with --from" + asked.map { "; \($0)" }.joined())
+        .data, file: paths.first ?? "",
+        "holds no recording of a known format; see 'trajpack formats', or name the format with --from"
+          + asked.map { "; \($0)" }.joined())
     }
   }
 }

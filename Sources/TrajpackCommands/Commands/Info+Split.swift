@@ -60,8 +60,8 @@ extension Info {
     let known = opened.shards.flatMap(\.schema.splits)
     guard selection != nil || known.contains(split) else {
       throw TrajpackError(
-        .usage,
-        "\(dataset): there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
+        .usage, file: dataset,
+        "there is no split '\(split)'\(Suggestion.text(for: split, among: known))")
     }
     var table = Table(.text("episode"), .number("rows in it"), .number("of"), .text("shard"))
     var documents: [JSONValue] = []

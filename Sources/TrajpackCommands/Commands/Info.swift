@@ -64,7 +64,7 @@ struct Info: Command {
     if episodes { return try list(opened, console) }
     if plan {
       guard let plan = opened.manifest?.source["options"]?["plan"] else {
-        throw TrajpackError(.usage, "\(dataset): was not prepared by a plan")
+        throw TrajpackError(.usage, file: dataset, "was not prepared by a plan")
       }
       console.write(plan.text(indent: 2).printableJSON + "\n")
       return

@@ -33,7 +33,7 @@ enum NewFile {
       throw TrajpackError(.usage, "where is the \(what) to go? name a file with -o")
     }
     guard access(output, F_OK) != 0 else {
-      throw TrajpackError(.usage, "\(output): is there already: name another file, or remove it")
+      throw TrajpackError(.usage, file: output, "is there already: name another file, or remove it")
     }
     return output
   }

@@ -88,8 +88,8 @@ struct RenderCommand: Command {
     }
     if form == .png, film.moments.count > 1 {
       throw TrajpackError(
-        .usage,
-        "\(output): a png holds one picture, and --frames names \(film.moments.count): name one, or a .gif or .mp4"
+        .usage, file: output,
+        "a png holds one picture, and --frames names \(film.moments.count): name one, or a .gif or .mp4"
       )
     }
     let own = rate ?? film.rate / Double(options.step)

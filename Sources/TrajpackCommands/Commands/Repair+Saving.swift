@@ -27,8 +27,8 @@ extension Repair {
     }
     guard report.hasLosses else { return }
     throw TrajpackError(
-      .data,
-      "\(dataset): not all of it could be read; \(destination) \(dryRun ? "would have" : "has") what could"
+      .data, file: dataset,
+      "not all of it could be read; \(destination) \(dryRun ? "would have" : "has") what could"
     )
   }
 }

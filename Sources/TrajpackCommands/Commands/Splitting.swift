@@ -83,10 +83,10 @@ struct Splitting: ArgumentSet {
           .usage, "--rules says all of the rule; leave the other options of it out")
       }
       let bytes = try OptionFile.bytes(file, most: SideFile.longest, what: "a rule")
-      return try within(OptionFile.name(file)) { () throws(TrajpackError) in
+      return try within(file: OptionFile.name(file)) { () throws(TrajpackError) in
         do throws(TrajpackError) {
           return try SplitRule(json: JSONValue(parsing: bytes, mostValues: SideFile.mostValues))
-        } catch { throw TrajpackError(.usage, error.message) }
+        } catch { throw TrajpackError(.usage, error.message, at: error.place) }
       }
     }
     var splits: [(name: String, parts: [JSONValue])] = []
@@ -137,7 +137,7 @@ struct Splitting: ArgumentSet {
       if !id.isEmpty { ids.append(id) }
     }
     guard !ids.isEmpty else {
-      throw TrajpackError(.usage, "\(OptionFile.name(path)): has no id in it; write one a line")
+      throw TrajpackError(.usage, file: OptionFile.name(path), "has no id in it; write one a line")
     }
     return ids
   }

@@ -123,7 +123,7 @@ struct Verify: Command {
     // Not damage: the file of a name that was listed is another dataset's by now.
     if !total.damages.isEmpty, !opened.isCurrent {
       throw TrajpackError(
-        .data, "\(dataset): was changed or replaced while it was verified; run verify again")
+        .data, file: dataset, "was changed or replaced while it was verified; run verify again")
     }
     var decoded: FrameVerification.Result?
     if let frameSample, total.damages.isEmpty {

@@ -140,7 +140,8 @@ struct WriteOptions: ArgumentSet {
       progress.cancel()
       guard error.fault == .machine, !error.message.contains("--resume") else { throw error }
       throw TrajpackError(
-        error.fault, "\(error.message) (\(again ?? "the same command with --resume") goes on)")
+        error.fault, "\(error.message) (\(again ?? "the same command with --resume") goes on)",
+        at: error.place)
     }
     guard outcome.isComplete else {
       progress.cancel()

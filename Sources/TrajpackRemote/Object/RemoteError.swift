@@ -9,21 +9,21 @@ extension RemoteFile {
     let identity = request.identity.isEmpty ? "" : ", \(request.identity)"
     if answer.overflows || answer.status == 200 {
       return TrajpackError(
-        .usage,
-        "\(location): the server does not answer ranges of bytes (it sends the whole file); use a server or a bucket "
+        .usage, file: "\(location)",
+        "the server does not answer ranges of bytes (it sends the whole file); use a server or a bucket "
           + "that does, or download the dataset")
     }
     if answer.isCertificate {
       return TrajpackError(
-        .machine,
-        "\(location): the server's certificate does not verify (\(answer.why)); name a file of authorities in "
+        .machine, file: "\(location)",
+        "the server's certificate does not verify (\(answer.why)); name a file of authorities in "
           + "AWS_CA_BUNDLE or SSL_CERT_FILE, install ca-certificates or the Python package certifi where there are none, or mend the server"
       )
     }
     guard answer.code == 0 else {
       return TrajpackError(
-        .machine,
-        "\(location): \(what) cannot be read\(tries): \(answer.why.lowercasedFirst); check the network and the address"
+        .machine, file: "\(location)",
+        "\(what) cannot be read\(tries): \(answer.why.lowercasedFirst); check the network and the address"
       )
     }
     let code = answer.errorCode
@@ -31,42 +31,44 @@ extension RemoteFile {
     switch (answer.status, code) {
     case (_, "NoSuchBucket"):
       return TrajpackError(
-        .usage,
-        "\(location): there is no bucket '\(location.authority)' (\(status)); check the name and the endpoint"
+        .usage, file: "\(location)",
+        "there is no bucket '\(location.authority)' (\(status)); check the name and the endpoint"
       )
     case (404, _), (410, _):
-      return TrajpackError(.usage, "\(location): does not exist (\(status)\(identity))")
+      return TrajpackError(.usage, file: "\(location)", "does not exist (\(status)\(identity))")
     case (_, "RequestTimeTooSkewed"):
       return TrajpackError(
-        .machine,
-        "\(location): the server refuses the time of this machine's clock (\(status)); set the clock"
+        .machine, file: "\(location)",
+        "the server refuses the time of this machine's clock (\(status)); set the clock"
       )
     case (_, "SignatureDoesNotMatch"), (_, "InvalidAccessKeyId"):
       return TrajpackError(
-        .usage,
-        "\(location): the access key or its secret is wrong (\(status)\(identity)); check them, the region and the endpoint"
+        .usage, file: "\(location)",
+        "the access key or its secret is wrong (\(status)\(identity)); check them, the region and the endpoint"
       )
     case (_, "ExpiredToken"), (_, "TokenRefreshRequired"), (_, "InvalidToken"):
       return TrajpackError(
-        .usage, "\(location): the credentials have expired (\(status)\(identity)); have new ones")
+        .usage, file: "\(location)",
+        "the credentials have expired (\(status)\(identity)); have new ones")
     case (401, _), (403, _):
       return TrajpackError(
-        .usage,
-        "\(location): access is denied (\(status)\(identity)), or there is no such object; check the credentials and the path"
+        .usage, file: "\(location)",
+        "access is denied (\(status)\(identity)), or there is no such object; check the credentials and the path"
       )
     case (301, _), (307, _), (400, "AuthorizationHeaderMalformed"),
       (400, "IllegalLocationConstraintException"):
       return TrajpackError(
-        .usage, "\(location): the bucket is in another region (\(status)); set AWS_REGION to it")
+        .usage, file: "\(location)",
+        "the bucket is in another region (\(status)); set AWS_REGION to it")
     case (206, _):
       return TrajpackError(
-        .machine,
-        "\(location): the server answered \(what) with other bytes\(tries); check the server, or a proxy before it"
+        .machine, file: "\(location)",
+        "the server answered \(what) with other bytes\(tries); check the server, or a proxy before it"
       )
     default:
       return TrajpackError(
-        .machine,
-        "\(location): \(what) cannot be read\(tries): the server answers with \(status)\(identity); try again later"
+        .machine, file: "\(location)",
+        "\(what) cannot be read\(tries): the server answers with \(status)\(identity); try again later"
       )
     }
   }

@@ -62,8 +62,8 @@ public final class Evaluation {
     }
     guard Dataset.isDataset(truth) else {
       throw TrajpackError(
-        .usage,
-        "\(truth): \(FileSystem.item(at: truth) == nil ? "does not exist" : "is no trajpack archive; the truth must be one, make it with 'trajpack convert'")"
+        .usage, file: truth,
+        "\(FileSystem.item(at: truth) == nil ? "does not exist" : "is no trajpack archive; the truth must be one, make it with 'trajpack convert'")"
       )
     }
     self.truth = try Archive(truth, media: request.media)

@@ -176,8 +176,8 @@ extension MetricInputBuilder {
   ) throws(TrajpackError) -> Predicted {
     func refuse(_ wanted: String) -> TrajpackError {
       TrajpackError(
-        .usage,
-        "\(files.origin): '\(name)' of episode '\(truth.id)' has shape \(array.shape), but \(wanted)"
+        .usage, file: files.origin,
+        "'\(name)' of episode '\(truth.id)' has shape \(array.shape), but \(wanted)"
       )
     }
     guard !array.shape.isEmpty else { throw refuse("an array by frame is needed") }

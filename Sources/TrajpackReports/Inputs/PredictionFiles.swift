@@ -45,8 +45,8 @@ final class PredictionFiles {
         let found = try Self.read("\(path)/\(file)", as: file, truth: [id], selected: [id])
         guard let arrays = found.first(where: { $0.id == id }), found.count == 1 else {
           throw TrajpackError(
-            .data,
-            "\(path)/\(file): holds predictions of episode '\(found.first { $0.id != id }?.id ?? "")'; "
+            .data, file: "\(path)/\(file)",
+            "holds predictions of episode '\(found.first { $0.id != id }?.id ?? "")'; "
               + "a file that is named after an episode holds that one alone")
         }
         episodes[id] = arrays.arrays

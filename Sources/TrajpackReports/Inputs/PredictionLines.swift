@@ -51,8 +51,9 @@ enum PredictionLines {
       number += 1
       if line.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) { continue }
       let place = "\(file.path), line \(number)"
-      let value = try within(place, at: ErrorPlace(file: file.path, line: number)) {
-        () throws(TrajpackError) in
+      let value = try within(
+        place, file: file.path, line: number, startingAt: line.startIndex
+      ) { () throws(TrajpackError) in
         try JSONValue(parsing: Array(line))
       }
       try body(value, place)

@@ -64,7 +64,7 @@ public struct NPZ: Sendable {
         try NPYHeader(fields, member.size, member.origin, readsDates: readsDates))
     } catch {
       throw TrajpackError(
-        error.fault, "\(error.message); --exclude-members '\(name)' leaves it out")
+        error.fault, "\(error.message); --exclude-members '\(name)' leaves it out", at: error.place)
     }
   }
 

@@ -67,9 +67,10 @@ extension Conversion {
         let file =
           Recording.changed([all[first]], since: path) ?? all[first].path
         throw TrajpackError(
-          .data,
-          "\(file): has changed since \(name) was made from it, and does not give the same shard "
-            + "(\(error.message)); put the old file back to go on, or use --overwrite")
+          .data, file: file,
+          "has changed since \(name) was made from it, and does not give the same shard "
+            + "(\(error.message)); put the old file back to go on, or use --overwrite",
+          at: error.place)
       }
       guard let written else { return outcome }
       outcome.failed += written.failed

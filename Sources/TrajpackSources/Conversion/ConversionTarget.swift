@@ -90,7 +90,7 @@ struct ConversionTarget {
       : folder.hasShards
         ? "\(destination) is as it was; the same command with --resume instead of --overwrite goes on"
         : "\(destination) is as it was"
-    return TrajpackError(error.fault, "\(error.message) (\(state))")
+    return TrajpackError(error.fault, "\(error.message) (\(state))", at: error.place)
   }
 
   /// The plan of an unfinished or a finished conversion into a folder; `nil` where none is recorded.

@@ -26,8 +26,8 @@ extension DatasetFolder {
       for (number, entry) in manifest.shards.enumerated()
       where entry.name != Manifest.shardName(number) {
         throw TrajpackError(
-          .data,
-          "\(path)/\(Manifest.fileName): names \(entry.name) where \(Manifest.shardName(number)) is due; "
+          .data, file: "\(path)/\(Manifest.fileName)",
+          "names \(entry.name) where \(Manifest.shardName(number)) is due; "
             + "use --overwrite to replace the dataset")
       }
       guard manifest.plan == source.plan else {

@@ -14,7 +14,7 @@ public enum UnreadFormat {
 
   /// What files begin with.
   private static let marks: [(mark: [UInt8], name: String)] = [
-    (Array("#ROSBAG V".utf8), "a ROS 1 bag"), (Array("PAR1".utf8), "a Parquet file"),
+    (Array("PAR1".utf8), "a Parquet file"),
     (Array("ARROW1".utf8), "an Arrow file"),
     (Array("SQLite format 3\0".utf8), "an SQLite database that is no ROS 2 bag"),
     (Array("HIERARCHY".utf8), "a BVH motion"),
@@ -69,7 +69,6 @@ public enum UnreadFormat {
     {
       return "a ROS 2 bag whose files are compressed ('zstd -d' makes files that are read)"
     }
-    if has(".zgroup") || has(".zarray") || has("zarr.json") { return "a Zarr store" }
     if json("metadata.json")?["data_format"]?.string == "arrow"
       || json("data/metadata.json")?["data_format"]?.string == "arrow"
     {

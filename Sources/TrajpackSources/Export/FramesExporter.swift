@@ -213,7 +213,8 @@ private final class TrackVideo: VideoByteSource, @unchecked Sendable {
     let file = try LocalFile("\(media)/\(path)")
     guard try file.sha256() == (try metadata.text("sha256")) else {
       throw TrajpackError(
-        .data, "\(media)/\(path): is not the video that was converted (its SHA-256 differs)")
+        .data, file: "\(media)/\(path)", "is not the video that was converted (its SHA-256 differs)"
+      )
     }
     (self.file, byteCount) = (file, Int64(file.length))
   }

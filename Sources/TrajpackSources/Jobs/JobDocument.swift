@@ -143,7 +143,8 @@ public struct JobDocument: Sendable, Equatable {
         parsing: try file.bytes(0..<file.length), mostValues: Self.mostValues)
     } catch {
       guard error.fault == .data else { throw error }
-      throw TrajpackError(.data, file: path, "is damaged (\(error.message)); \(remedy)")
+      throw TrajpackError(
+        .data, file: path, "is damaged (\(error.message)); \(remedy)", at: error.place)
     }
     guard json["format"]?.string == "trajpack job" else {
       throw TrajpackError(.data, file: path, "is no job of 'trajpack job plan'")

@@ -33,7 +33,11 @@ extension LeRobotInfo {
     try lines("meta/episodes.jsonl").mapThrowing { (line, place) throws(TrajpackError) in
       guard let index = line["episode_index"]?.int, index >= 0, let length = line["length"]?.int,
         length >= 0
-      else { throw TrajpackError(.data, "\(place): has no 'episode_index' and 'length'") }
+      else {
+        throw TrajpackError(
+          .data, "\(place): has no 'episode_index' and 'length'",
+          at: ErrorPlace(file: "\(folder)/meta/episodes.jsonl"))
+      }
       let numbers = ["episode_chunk": index / chunkSize, "episode_index": index]
       var episode = LeRobotEpisode(
         index: index, length: length, tasks: (line["tasks"]?.array ?? []).compactMap(\.string),
@@ -75,11 +79,11 @@ extension LeRobotInfo {
         table.file.leaves("tasks").isEmpty ? [] : try table.lists("tasks")
       for row in index.indices {
         guard 0..<1 << 40 ~= index[row], 0..<1 << 40 ~= length[row] else {
-          throw TrajpackError(.data, "\(file): row \(row) has negative numbers")
+          throw TrajpackError(.data, file: file, "row \(row) has negative numbers")
         }
         func numbers(_ chunk: Int64, _ number: Int64) throws(TrajpackError) -> [String: Int] {
           guard 0..<1 << 40 ~= chunk, 0..<1 << 40 ~= number else {
-            throw TrajpackError(.data, "\(file): row \(row) has negative numbers")
+            throw TrajpackError(.data, file: file, "row \(row) has negative numbers")
           }
           return ["chunk_index": Int(chunk), "file_index": Int(number)]
         }
@@ -91,8 +95,8 @@ extension LeRobotInfo {
         for video in videos {
           guard video.start[row].isFinite, abs(video.start[row]) < 1e9 else {
             throw TrajpackError(
-              .data,
-              "\(file): row \(row): 'videos/\(video.key)/from_timestamp' is \(video.start[row])")
+              .data, file: file,
+              "row \(row): 'videos/\(video.key)/from_timestamp' is \(video.start[row])")
           }
           episode.videos[video.key] = (
             try path(
@@ -125,7 +129,9 @@ extension LeRobotInfo {
     } else if FileSystem.item(at: "\(folder)/meta/\(what)s.jsonl") == .file {
       for (line, place) in try lines("meta/\(what)s.jsonl") {
         guard let number = line[index]?.int, let text = line[what]?.string else {
-          throw TrajpackError(.data, "\(place): has no '\(index)' and '\(what)'")
+          throw TrajpackError(
+            .data, "\(place): has no '\(index)' and '\(what)'",
+            at: ErrorPlace(file: "\(folder)/meta/\(what)s.jsonl"))
         }
         out[Int64(number)] = text
       }
@@ -149,7 +155,8 @@ extension LeRobotInfo {
       let place = "\(path): line \(number + 1)"
       out.append(
         (
-          try within(place) { () throws(TrajpackError) in
+          try within(place, file: path, line: number + 1, startingAt: line.startIndex) {
+            () throws(TrajpackError) in
             try JSONValue(parsing: Array(line), mostValues: 1 << 20)
           }, place
         ))

@@ -28,8 +28,10 @@ struct LeRobotPictures: MappedVideo {
     let texts = try table.texts(column)
     var pictures: [[UInt8]?] = []
     for row in range { pictures.append(try texts.text(row)) }
-    let made = try within("\(table.file.path): '\(key)' of '\(recording.id)'") {
-      () throws(TrajpackError) in
+    let made = try within(
+      "\(table.file.path): '\(key)' of '\(recording.id)'",
+      at: ErrorPlace(file: table.file.path, episode: recording.id, channel: key)
+    ) { () throws(TrajpackError) in
       try PictureMovie.file(
         pictures, rate: fps, name: key, remedy: "--kind '\(key)=packet' keeps them as bytes")
     }

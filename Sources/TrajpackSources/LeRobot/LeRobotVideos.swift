@@ -63,7 +63,7 @@ struct LeRobotVideo: MappedVideo {
   ) throws(TrajpackError) -> PlacedVideo {
     let path = "\(folder)/\(file)"
     let facts = try files.facts(path)
-    return try within(path) { () throws(TrajpackError) in
+    return try within(file: path) { () throws(TrajpackError) in
       let (first, remark) = try place(facts, stream.count)
       let frames = first..<first + stream.count
       let isWhole = isOwn && first == 0 || frames == 0..<facts.order.frameCount

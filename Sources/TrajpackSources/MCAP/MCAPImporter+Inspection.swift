@@ -13,7 +13,7 @@ extension MCAPImporter {
       guard let examination = try importer.examine(recording) else { return [] }
       found = examination
     } catch {
-      throw TrajpackError(error.fault, file: path, "\(error.message)")
+      throw TrajpackError(error.fault, file: path, "\(error.message)", at: error.place)
     }
     let contents = found.contents
     let messages = contents.reduce(0) { $0 + $1.messages }

@@ -46,7 +46,8 @@ struct StreamsOfRecordings {
       }
       let time = own.map { ChannelPlan(Channel(name: "time", kind: .scalar, type: $0)) }
       let stream = Stream(
-        name: item.first.name, timeUnit: unit, attributes: .object(item.first.attributes))
+        name: item.first.name, timeUnit: unit, skeleton: item.first.skeleton,
+        attributes: .object(item.first.attributes))
       return StreamPlan(
         stream,
         channels: [time].compactMap(\.self) + item.first.channels.map { ChannelPlan($0.channel) },

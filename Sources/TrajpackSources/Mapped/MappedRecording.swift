@@ -31,10 +31,12 @@ struct MappedStream: Sendable {
   var time: Time
   var channels: [MappedChannel]
   var attributes: [JSONValue.Member] = []
+  /// The name of the joint graph of its rows; see ``MappedSource/skeletons``.
+  var skeleton: String?
   /// Where its frames come from, of a stream that is a video; it has no channels of its own.
   var video: (any MappedVideo)?
 
-  /// The count of rows that are as many as their times, known when they are read.
+  /// The count of rows that are as many as their times, or as the frames of their video, known when they are read.
   static let asTimes = -1
 
   /// Rows that have no times.
@@ -91,6 +93,8 @@ struct MappedSource: Sendable {
   var attributes: [JSONValue.Member] = []
   /// How it was read, in a sentence.
   var note = ""
+  /// The joint graphs that streams name.
+  var skeletons: [Skeleton] = []
 }
 
 /// A format that is read by mapping its arrays to streams. To add one is a file with such a type, and a line in

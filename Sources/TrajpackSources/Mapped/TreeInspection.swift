@@ -52,7 +52,7 @@ public struct TreeInspection: Sendable {
       format = MCAPImporter.format.name
       return
     }
-    guard FileSystem.item(at: path) == .file else {
+    guard FileSystem.item(at: path) == .file || ZarrStore.recognises(path) else {
       if FileSystem.item(at: path) == .folder {
         throw TrajpackError(.usage, file: path, "is a folder; inspect one of its files")
       }

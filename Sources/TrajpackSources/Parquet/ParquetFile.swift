@@ -102,7 +102,9 @@ final class ParquetFile: Sendable {
     guard column.physical == .bytes, let group = metadata.groups.first(where: { $0.rows > 0 })
     else { return [] }
     var pages = ParquetPages(file, column, group.chunks[column.number])
-    return try within("\(path): column '\(column.name)'") { () throws(TrajpackError) in
+    return try within(
+      "\(path): column '\(column.name)'", at: ErrorPlace(file: path, channel: column.name)
+    ) { () throws(TrajpackError) in
       while try pages.next() {
         if pages.page.present > 0 { return Array(pages.page.values[pages.page.bytes(0)]) }
       }

@@ -126,7 +126,8 @@ final class GuardedReader: @unchecked Sendable {
     return TrajpackError(
       .data,
       "\(place): cannot be read: the process that read it was ended, as happens with a damaged or hostile file "
-        + "(it may have so much memory and time as an honest file needs)")
+        + "(it may have so much memory and time as an honest file needs)",
+      at: ErrorPlace(file: path))
   }
 
   private func fill(_ buffer: UnsafeMutableRawBufferPointer) -> Bool {
@@ -161,7 +162,8 @@ final class GuardedReader: @unchecked Sendable {
       case UInt8(ascii: "Z"): return
       case UInt8(ascii: "E"):
         throw TrajpackError(
-          .data, "\(place): \(String(decoding: part.prefix(4096), as: UTF8.self))")
+          .data, "\(place): \(String(decoding: part.prefix(4096), as: UTF8.self))",
+          at: ErrorPlace(file: path))
       default:
         do throws(TrajpackError) {
           try body(letter, UnsafeRawBufferPointer(part))

@@ -299,7 +299,7 @@ public struct WildWorldImporter: VideoImporter {
         counts.append((name, nil))
         continue
       }
-      let video = try within(name) { () throws(TrajpackError) in
+      let video = try within(name, at: ErrorPlace(file: file)) { () throws(TrajpackError) in
         try SourceVideo(stream: stream, path: file, watch)
       }
       seen.videos.append(video)

@@ -29,7 +29,7 @@ public struct AppendSchema: Sendable, Equatable {
       skeletons = json["skeletons"] == nil ? [] : try Schema.skeletons(reader)
       attributes = json["attributes"] == nil ? .object([]) : try reader.object("attributes")
     } catch {
-      throw TrajpackError(.usage, error.message)
+      throw TrajpackError(.usage, error.message, at: error.place)
     }
     try validate()
   }

@@ -42,8 +42,8 @@ extension DatasetAppender {
     for entry in shards {
       guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
         throw TrajpackError(
-          .data,
-          "\(path)/\(entry.name): is not the file that was acknowledged; restore it from a copy")
+          .data, file: "\(path)/\(entry.name)",
+          "is not the file that was acknowledged; restore it from a copy")
       }
       let shard = try Shard("\(path)/\(entry.name)")
       for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }

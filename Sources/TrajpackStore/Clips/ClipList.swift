@@ -86,7 +86,8 @@ public struct ClipList: Sendable {
     }
     let document = try within(file: source) { () throws(TrajpackError) in
       do throws(TrajpackError) { return try JSONValue(parsing: body) } catch {
-        throw TrajpackError(.usage, "is neither CSV, JSON nor JSON lines: \(error.message)")
+        throw TrajpackError(
+          .usage, "is neither CSV, JSON nor JSON lines: \(error.message)", at: error.place)
       }
     }
     try self.init(json: document, source: source)
@@ -126,7 +127,9 @@ public struct ClipList: Sendable {
         out.append(("line \(number + 1)", try JSONValue(parsing: Array(line))))
       } catch {
         if out.isEmpty { return nil }
-        throw TrajpackError(.usage, file: source, "line \(number + 1) is no JSON: \(error.message)")
+        throw TrajpackError(
+          .usage, file: source, "line \(number + 1) is no JSON: \(error.message)",
+          at: ErrorPlace(line: number + 1, byte: error.inPart(at: line.startIndex).place.byte))
       }
     }
     // A document on one line is none of JSON lines.

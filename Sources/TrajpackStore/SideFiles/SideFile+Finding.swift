@@ -37,7 +37,8 @@ extension SideFile {
   private init(named file: String, inFolder folder: String) throws(TrajpackError) {
     let opened = try LocalFile("\(folder)/\(file)")
     guard (1...Self.longest).contains(opened.length) else {
-      throw TrajpackError(.data, "\(folder)/\(file): is damaged: it has \(opened.length) bytes")
+      throw TrajpackError(
+        .data, file: "\(folder)/\(file)", "is damaged: it has \(opened.length) bytes")
     }
     let bytes = try opened.bytes(0..<opened.length)
     self = try within(file: "\(folder)/\(file)") { () throws(TrajpackError) in

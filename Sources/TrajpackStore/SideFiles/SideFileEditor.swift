@@ -54,8 +54,8 @@ public final class SideFileEditor {
     }
     guard let version = dataset.manifest?.readVersion, Manifest.known.contains(version) else {
       throw TrajpackError(
-        .usage,
-        "\(dataset.path)/\(Manifest.fileName): has version \(dataset.manifest?.readVersion ?? ""), of which "
+        .usage, file: "\(dataset.path)/\(Manifest.fileName)",
+        "has version \(dataset.manifest?.readVersion ?? ""), of which "
           + "this trajpack does not know everything, so it would lose some; use a newer one")
     }
   }
@@ -113,8 +113,8 @@ public final class SideFileEditor {
       manifest.statistics = try Manifest.statistics(inFolder: path, atMost: Manifest.longest)
       guard manifest.statistics != nil else {
         throw TrajpackError(
-          .data,
-          "\(path)/\(Manifest.fileName): is damaged: its statistics are no JSON; run 'trajpack repair "
+          .data, file: "\(path)/\(Manifest.fileName)",
+          "is damaged: its statistics are no JSON; run 'trajpack repair "
             + "\(path)', which writes it anew")
       }
       manifest.sideFiles = sideFiles

@@ -50,6 +50,7 @@ extension Validation {
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
     for shard in shards.compactMap({ $0 }) {
+      let readers = ShardReaders(shard)
       var batch: [Int] = []
       var bytes = 0
       for episode in 0..<shard.index.episodeCount {
@@ -59,7 +60,7 @@ extension Validation {
           bytes += Self.bytes(of: episode, in: shard)
         }
         if bytes >= batchBytes || batch.count >= 256 || episode == shard.index.episodeCount - 1 {
-          try run.add(batch, of: shard, isLast: episode == shard.index.episodeCount - 1)
+          try run.add(batch, of: shard, readers, isLast: episode == shard.index.episodeCount - 1)
           (batch, bytes) = ([], 0)
         }
       }
@@ -96,18 +97,14 @@ extension Validation {
   }
 
   private func add(
-    _ episodes: [Int], of shard: Shard, isLast: Bool
+    _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
     try add(
       episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in
-      // Rows are read in order: the chunks at hand and the ones before are enough.
-      let chunks = shard.schema.blocks.indices.reduce(0) {
-        $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
-      }
-      let reader = BlockReader(shard, cache: min(max(2 * chunks, 1 << 20), 24 << 20))
+      let reader = readers.lend()
       return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
     }
   }

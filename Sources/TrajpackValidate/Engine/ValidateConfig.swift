@@ -12,6 +12,8 @@ public struct ValidateConfig: Sendable {
   public var profile: String?
   /// Rows of the windows that will be trained on.
   public var window: Int?
+  /// The largest speeds of positions, in metres a second, and of angles and rotations, in degrees a second.
+  public var speeds: (position: Double?, angle: Double?) = (nil, nil)
   /// The user's own rules.
   public var rules: [UserRule] = []
   /// The share of episodes that are read.

@@ -53,6 +53,7 @@ public final class Validation {
   private let rules: [Rule]
   private let severities: [Severity]
   private let ruleSet: RuleSet
+  private let caches = ReadingCaches()
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
   private var list: FindingList
   private var outcome: Outcome
@@ -105,12 +106,14 @@ public final class Validation {
     _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
-    let (rules, config) = (ruleSet, config)
+    let (rules, config, caches) = (ruleSet, config, caches)
     let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
     let known = try log?.take(key)
     let future = pool.run { () throws(TrajpackError) in
-      var cache = ReadingCache()
       let episodes = try open()
+      var cache = caches.take()
+      defer { caches.give(back: cache) }
+      if let first = episodes.first { cache.begin(first.about.schema) }
       if var known {
         let found = episodes.compactMap {
           EpisodeOutcome($0.about, config, cache: &cache, from: &known)
@@ -184,7 +187,7 @@ public final class Validation {
       var facts = found.facts
       facts.values = values.set[about.id] ?? []
       facts.removedValues = values.removed
-      for (_, check) in datasetChecks { check.add(facts) }
+      for (_, check) in datasetChecks { try check.add(facts) }
       stored?.add(facts)
     }
     progress(about, found.rows)
@@ -254,7 +257,12 @@ public final class Validation {
     } else {
       for (number, check) in datasetChecks {
         var hits = DatasetHits()
-        check.finish(&hits)
+        try check.finish(&hits)
+        if check.isFull {
+          outcome.unchecked.append(
+            "rule '\(rules[number].id)' remembers a limited number of channels and values, and did not compare the others"
+          )
+        }
         for hit in hits.list {
           list.add(
             rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,

@@ -15,7 +15,7 @@ final class ValidationLog {
   /// Records that were there.
   let known: Int
 
-  private static let mark = "trajpack validate 1"
+  private static let mark = "trajpack validate 2"
   /// The most bytes of a record; a batch of episodes has far fewer.
   private static let most = 1 << 30
 

@@ -142,8 +142,8 @@ struct ClipsCommand: Command {
     }
     guard !found.clips.isEmpty else {
       throw TrajpackError(
-        .data,
-        "\(dataset): no clip of \(Human.count(length, "rows"))"
+        .data, file: dataset,
+        "no clip of \(Human.count(length, "rows"))"
           + (rate.map { " at \($0) a second" } ?? "")
           + " with at least \(Human.count(minActions, "actions")) fits into any recording")
     }

@@ -132,7 +132,7 @@ struct JobRun: Command {
     _ error: TrajpackError, _ number: Int, _ job: ConversionJob
   ) -> TrajpackError {
     guard error.fault == .usage, error.message.contains("another process") else {
-      return TrajpackError(error.fault, "task \(number): \(error.message)")
+      return TrajpackError(error.fault, "task \(number): \(error.message)", at: error.place)
     }
     return TrajpackError(
       .machine,

@@ -42,7 +42,7 @@ struct Apply: Command {
 
   static func read(_ path: String) throws(TrajpackError) -> Plan {
     let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a plan")
-    return try within(OptionFile.name(path)) { () throws(TrajpackError) in
+    return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
       try Plan(json: try JSONValue(parsing: bytes))
     }
   }

@@ -205,7 +205,7 @@ struct Validate: Command {
 
   private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
     let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
-    return try within(OptionFile.name(path)) { () throws(TrajpackError) in
+    return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
       try JSONValue(parsing: bytes, mostValues: 4 << 20)
     }
   }

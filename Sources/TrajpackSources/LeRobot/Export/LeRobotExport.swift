@@ -46,7 +46,7 @@ public struct LeRobotExport {
           let episode = shard.index.episode(n)
           guard wanted.isEmpty || left.remove(episode.id) != nil else { continue }
           began(episode.id)
-          try within("episode '\(episode.id)'") { () throws(TrajpackError) in
+          try within(episode: episode.id) { () throws(TrajpackError) in
             try folder.goOn()
             try writer.append(episode, shard, reader)
           }

@@ -116,7 +116,7 @@ final class MATFile: TreeFile {
     }
     try body { (at, buffer) throws(TrajpackError) in
       guard at >= 0, at + buffer.count <= spool.count else {
-        throw TrajpackError(.data, "\(self.path): a compressed array is shorter than it claims")
+        throw TrajpackError(.data, file: self.path, "a compressed array is shorter than it claims")
       }
       try spool.read(at: at, into: buffer)
     }

@@ -1,30 +1,41 @@
 """The exceptions: one sentence each, the same that the command line prints."""
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from ._words import printable
 
 
-@dataclass(frozen=True)
 class ErrorPlace:
-    """Where an error is; what is not known is None. The sentence says the same to people."""
+    """Where an error is; what is not known is None. The sentence says the same to people.
 
-    file: str | None = None
-    """A path, as it was given or found; a shard by its name."""
-    episode: str | None = None
-    """An id."""
-    stream: str | None = None
-    channel: str | None = None
-    """A channel without its stream, or a column of a table."""
-    line: int | None = None
-    """A line of a text file, from 1 on."""
-    row: int | None = None
-    """A row of a track, table or array, from 0 on."""
-    byte: int | None = None
-    """A byte of the file, from 0 on."""
+    ``file`` is a path, as it was given or found, or the name of a shard; ``episode`` an id; ``channel`` a channel
+    without its stream, or a column of a table; ``line`` counts the lines of a text file from 1, ``row`` the rows of a
+    track, table or array from 0, ``byte`` the bytes of the file from 0. Equal where all members are.
+    """
+
+    # Not a dataclass: the module of dataclasses would double the time of `import trajpack`.
+    __slots__ = ("byte", "channel", "episode", "file", "line", "row", "stream")
+
+    def __init__(self, file: str | None = None, episode: str | None = None, stream: str | None = None,
+                 channel: str | None = None, line: int | None = None, row: int | None = None,
+                 byte: int | None = None) -> None:
+        self.file, self.episode, self.stream, self.channel = file, episode, stream, channel
+        self.line, self.row, self.byte = line, row, byte
+
+    def _members(self) -> tuple[str | int | None, ...]:
+        return (self.file, self.episode, self.stream, self.channel, self.line, self.row, self.byte)
+
+    def __eq__(self, other: object) -> bool:
+        return self._members() == other._members() if isinstance(other, ErrorPlace) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._members())
+
+    def __repr__(self) -> str:
+        names = ("file", "episode", "stream", "channel", "line", "row", "byte")
+        known = [f"{n}={v!r}" for n, v in zip(names, self._members(), strict=True) if v is not None]
+        return f"ErrorPlace({', '.join(known)})"
 
 
 class TrajpackError(Exception):
@@ -72,6 +83,7 @@ def from_status(status: int, message: str, place: str = "") -> TrajpackError:
         return TrajpackError(f"the library answered with the unknown status {status}: {message}")
     error = kind(message or ("the loader was cancelled" if status == 5 else "no reason was given"))
     if place:
+        import json  # only for a mistake
         error.place = ErrorPlace(**json.loads(place))
     return error
 
