@@ -44,8 +44,7 @@ def run(trajpack, *words, path=(), code=0, python=sys.executable, env=()):
     """Runs the program; its output, or what it said on stderr where it is to fail."""
     here = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "python", "src")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([here, *map(str, path)]), "NO_COLOR": "1", **dict(env)}
-    if python:
-        environment["TRAJPACK_PYTHON"] = str(python)
+    environment["TRAJPACK_PYTHON"] = str(python)
     done = subprocess.run([trajpack, *map(str, words)], capture_output=True, text=True, env=environment)
     assert done.returncode == code, f"rc {done.returncode}: {done.stdout}\n{done.stderr}"
     return done.stdout if code == 0 else done.stderr

@@ -108,7 +108,7 @@ struct TableReading: ArgumentSet {
       .option(
         "--python", to: \.python, value: "PROGRAM", completes: .files,
         help:
-          "The Python whose sources read what this program does not; by default $TRAJPACK_PYTHON, the one beside this program, that of the virtual environment, or python3."
+          "The Python whose sources read what this program does not; by default $TRAJPACK_PYTHON, the one beside this program, that of the virtual environment, or python3; 'none' for none."
       ),
     ]
   }

@@ -7,6 +7,8 @@ import TrajpackStore
 final class PythonInterpreter: Sendable {
   /// The variable that names it, where `--python` does not.
   static let variable = "TRAJPACK_PYTHON"
+  /// What says that there is to be none.
+  static let none = "none"
   /// Processes that are kept for the next request; as many as threads convert.
   private let idle = Mutex<[PythonProcess]>([])
 
@@ -30,6 +32,7 @@ final class PythonInterpreter: Sendable {
   /// - Throws: A usage error where the one that is named cannot serve.
   static func find(_ given: String?) throws(TrajpackError) -> PythonInterpreter? {
     if let named = given ?? value(of: variable) {
+      if named == none { return nil }
       guard let path = program(named) else {
         throw TrajpackError(
           .usage, file: named,
@@ -58,6 +61,9 @@ final class PythonInterpreter: Sendable {
     var seen: Set<String> = []
     return paths.filter { access($0, X_OK) == 0 && seen.insert($0).inserted }
   }
+
+  /// What ``variable`` names.
+  static var named: String? { value(of: variable) }
 
   private static func value(of name: String) -> String? {
     guard let text = getenv(name), text.pointee != 0 else { return nil }

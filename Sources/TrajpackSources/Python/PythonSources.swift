@@ -29,7 +29,8 @@ public enum PythonSources {
           "--from \(name): is no format that this program reads, and no Python here has the package 'trajpack' with a "
             + "source of that name; name a Python with --python, and see 'trajpack formats'")
       }
-      explain("no Python with the package 'trajpack' was found; --python names one")
+      let isWanted = (options.python ?? PythonInterpreter.named) != PythonInterpreter.none
+      if isWanted { explain("no Python with the package 'trajpack' was found; --python names one") }
       return nil
     }
     var found = named
