@@ -116,7 +116,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     var attributes: [JSONValue.Member] = [.init("source", .string(Mapped.format.name))]
     attributes += source.attributes
     if !fields.isEmpty { attributes.append(.init(ValueTable.member, .array(fields.map(\.json)))) }
-    let named = Set(streams.compactMap(\.first.skeleton))
+    let named = streams.skeletons
     return Schema(
       layingOut: plans, skeletons: source.skeletons.filter { named.contains($0.name) },
       attributes: .object(attributes), options: layout)

@@ -23,6 +23,9 @@ struct StreamsOfRecordings {
     }
   }
 
+  /// The skeletons that the streams name.
+  var skeletons: Set<String> { Set(streams.compactMap(\.first.skeleton)) }
+
   /// The streams as a schema has them.
   func plans(bytes: Int, hashes: Bool) -> [StreamPlan] {
     streams.map { item -> StreamPlan in
