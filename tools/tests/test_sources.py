@@ -38,7 +38,7 @@ def read(recording):
     if int(recording.id) % 2:
         yield Rows("odd", {"x": np.arange(3.0), "only": np.arange(3)}, rate="30000/1001", start=2)
     else:
-        yield Rows("odd", {"x": np.arange(3)}, rate="30000/1001", start=2)
+        yield Rows("odd", {"x": np.arange(3, dtype=np.int32)}, rate="30000/1001", start=2)
     yield About(values={"number": int(recording.id), "name": "r" + recording.id}, metadata={"deep": {"a": [1, None]}})
 """
 

@@ -28,6 +28,8 @@ from .facts import Facts, Piece, texts
 FRAME = 4 << 20
 #: Frames and requests as they are now.
 PROTOCOL = 1
+#: What is said of where an error is.
+_PLACE = ("file", "episode", "stream", "channel", "line", "row", "byte")
 
 
 class Peer:
@@ -86,7 +88,7 @@ def _failure(error: Exception, request: dict[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {"code": getattr(error, "code", 1) or 1}
     if isinstance(error, TrajpackError):
         out["message"] = str(error)
-        out["place"] = {k: v for k, v in vars(error.place).items() if v is not None}
+        out["place"] = {name: value for name in _PLACE if (value := getattr(error.place, name)) is not None}
         return out
     said = str(error).strip().replace("\n", " ") or "no reason was given"
     step = next((s for s in reversed(traceback.extract_tb(error.__traceback__))
