@@ -72,6 +72,9 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     (self.scheme, self.authority, self.path) = (scheme, authority, path)
   }
 
+  /// A bucket.
+  init(bucket: String) { self.init(.s3, bucket, "") }
+
   /// What lies below it by that name.
   public func appending(_ name: String) -> RemoteLocation {
     RemoteLocation(scheme, authority, path.isEmpty ? name : "\(path)/\(name)")

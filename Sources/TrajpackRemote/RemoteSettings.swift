@@ -10,6 +10,8 @@ struct RemoteSettings: Sendable {
   var attempts = 7
   /// Connections to a host (TRAJPACK_HTTP_CONNECTIONS).
   var connections = 64
+  /// Bytes of a part of an upload (TRAJPACK_UPLOAD_PART); what is shorter goes in one request.
+  var partBytes = 16 << 20
   /// Whether http:// may lead to another machine (TRAJPACK_ALLOW_HTTP).
   var allowsHTTP = false
   /// A file of certificates instead of the system's.
@@ -25,6 +27,11 @@ struct RemoteSettings: Sendable {
     number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
     number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)
     number("TRAJPACK_HTTP_CONNECTIONS", 1...1024, &settings.connections)
+    if let text = variable("TRAJPACK_UPLOAD_PART"), let bytes = RemoteCache.bytes(text),
+      (1 << 10...5 << 30).contains(bytes)
+    {
+      settings.partBytes = bytes
+    }
     settings.allowsHTTP = isOn("TRAJPACK_ALLOW_HTTP")
     for name in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
       settings.authorities = settings.authorities ?? variable(name)

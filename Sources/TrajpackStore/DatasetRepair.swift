@@ -33,6 +33,7 @@ public struct DatasetRepair {
     _ path: String, pool: WorkerPool, isStopped: () -> Bool
   ) throws(TrajpackError) {
     self.path = path
+    try FileSystem.requireLocal(path)
     guard FileSystem.item(at: path) == .folder else {
       throw TrajpackError(.usage, file: path, "is no folder; name the folder of a dataset")
     }

@@ -57,7 +57,7 @@ struct Convert: Command {
     var parameters: [Parameter<Self>] = [
       .positional(
         "SRC...", to: \.sources, completes: .files,
-        help: "Recordings: files or folders of one format."),
+        help: "Recordings: files or folders of one format, or s3://BUCKET/PREFIX."),
       .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
       .option(
         "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
@@ -128,6 +128,13 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    guard sources.contains(where: Dataset.isRemote) else {
+      return try convert(try importer(), console)
+    }
+    let staged = try StagedSources(sources, in: writing.staging, console)
+    defer { staged.remove() }
+    sources = staged.paths
+    if !Dataset.isRemote(destination) { writing.staging = nil }
     try convert(try importer(), console)
   }
 

@@ -8,7 +8,7 @@ enum FormatRegistry {
     [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
     + [
       PythonSources.format,
-      NPZExporter.format, CSVExporter.format, ParquetExporter.format, FramesExporter.format,
+      NPZExporter.format, CSVExporter.format, FramesExporter.format,
       FramesExporter.pictures,
     ]
 
@@ -63,6 +63,12 @@ enum FormatRegistry {
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions,
     mapping: MappingOptions
   ) throws(TrajpackError) -> any Importer {
+    for path in paths where Dataset.isRemote(path) {
+      throw TrajpackError(
+        .usage, file: path,
+        "lies on a server, and recordings are read from there by 'trajpack convert' only; copy them to a folder of this machine"
+      )
+    }
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
         .usage, file: path,
@@ -81,6 +87,10 @@ enum FormatRegistry {
     var tables = series
     (tables.rate, tables.skipsErrors) = (nil, false)
     mapping.isTabular = tables != SeriesOptions()
+    (tables.time, tables.timeUnit, tables.episodeColumn) = (.auto, nil, nil)
+    (tables.kinds, tables.units, tables.members, tables.excludedMembers) = ([:], [:], [], [])
+    (tables.terminals, tables.episodeEnds) = ([], nil)
+    mapping.hasTextOptions = tables != SeriesOptions()
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {
@@ -89,8 +99,7 @@ enum FormatRegistry {
     if let name, name == PythonSources.format.name || !readable.contains(name) {
       if let importer = try PythonSources.importer(paths, from: name, mapping) { return importer }
     }
-    let unread = paths.lazy.compactMap { path in UnreadFormat.name(of: path).map { (path, $0) } }
-      .first
+    let unread = paths.lazy.compactMap { path in UnreadFormat.of(path).map { (path, $0) } }.first
     var asked: [String] = []
     if name == nil, !paths.isEmpty,
       unread != nil || !paths.allSatisfy({ SeriesImporter.recognises($0) })
@@ -107,13 +116,13 @@ enum FormatRegistry {
     if name == nil, let (path, known) = unread {
       throw TrajpackError(
         .data, file: path,
-        "is \(known), which is not read; 'trajpack formats' lists what is"
+        "is \(known.name), which is not read; \(known.advice)"
           + asked.map { ", and \($0)" }.joined())
     }
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,
-        "--episodes, --axes and --map are for HDF5, MATLAB and NetCDF files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+        "--episodes, --axes and --map are for HDF5, MATLAB, NetCDF, Parquet and Arrow files, Zarr stores and archives of arrays (.npz), which \(paths.first ?? "") is not"
       )
     }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }

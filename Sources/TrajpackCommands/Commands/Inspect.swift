@@ -5,7 +5,7 @@ import TrajpackSources
 struct Inspect: Command {
   static let name = "inspect"
   static let summary =
-    "Show the arrays of an HDF5, MATLAB, NetCDF, .npz, Parquet or MCAP file, and how to map it."
+    "Show the arrays of an HDF5, Zarr, MATLAB, NetCDF, .npz, table or bag file, and how to map it."
   static let discussion = """
     Prints every group and array, column, or topic with its fields, with its type and shape, says which format it is, and where it is none that is \
     known proposes the options of 'trajpack convert' that map its arrays to episodes and streams.
@@ -20,7 +20,9 @@ struct Inspect: Command {
     [
       .positional(
         "FILE", to: \.file, completes: .files,
-        help: "An HDF5, MATLAB, NetCDF, .npz, .npy, Parquet or MCAP file."),
+        help:
+          "An HDF5, MATLAB, NetCDF, .npz, .npy, Parquet, Arrow, MCAP or ROS bag file, or a Zarr store."
+      ),
       .option(
         "--lines", to: \.most, value: "N", in: 1...,
         help: "The most lines of the tree that are printed."),

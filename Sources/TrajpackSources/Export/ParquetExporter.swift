@@ -7,11 +7,7 @@ import TrajpackStore
 /// The corresponding Python is `pyarrow.parquet.write_table`.
 public struct ParquetExporter: Exporter {
   /// What `trajpack formats` says of it.
-  public static let format = FormatDescription(
-    name: "parquet", summary: "one Parquet file a track, one folder an episode",
-    carries:
-      "every channel of every track with its type, null as not observed, its times and the schema",
-    reads: false, writes: true)
+  public static let format = ParquetTables.format
   /// The most rows of a row group, and about the most bytes of it.
   private static let group = (rows: 1 << 16, bytes: 16 << 20)
 

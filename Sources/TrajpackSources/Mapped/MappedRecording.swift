@@ -144,6 +144,10 @@ public struct MappingOptions: Sendable, Equatable {
   public var hashesFrames = false
   /// Whether some option says how a table is to be read, so that a text is one.
   public var isTabular = false
+  /// The column by whose changes the rows of a table are cut into episodes.
+  public var episodeColumn: String?
+  /// Whether some option says how the text of a table is written.
+  public var hasTextOptions = false
   /// Whether files that cannot be read are recordings that fail.
   public var skipsErrors = false
   /// The source in Python that has read, of a conversion that is repeated.
@@ -175,6 +179,7 @@ public struct MappingOptions: Sendable, Equatable {
       "episodes": episodes.map { .string($0) }, "ends": ends.map { .string($0) },
       "axes": list(axes), "time": time.map { .string($0) },
       "time_unit": timeUnit.map { .string($0) }, "map": list(map),
+      "episode_column": episodeColumn.map { .string($0) },
       "rate": rate.map { .string($0.description) }, "members": list(members),
       "exclude_members": list(excluded), "terminals": list(terminals),
       "kinds": object(kinds.mapValues(\.rawValue)), "units": object(units),
@@ -192,6 +197,7 @@ public struct MappingOptions: Sendable, Equatable {
     time = json["time"]?.string
     timeUnit = json["time_unit"]?.string
     map = list("map")
+    episodeColumn = json["episode_column"]?.string
     rate = json["rate"]?.string.flatMap { Rational(decimal: $0) }
     members = list("members")
     excluded = list("exclude_members")

@@ -60,6 +60,7 @@ public struct TreeInspection: Sendable {
     }
     if ParquetFile.recognises(path) {
       lines = Self.lines(try ParquetFile(path))
+      format = ParquetTables.format.name
       return
     }
     let tree: any ArrayTree
@@ -74,7 +75,7 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data, file: path,
-        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy, Parquet or MCAP"
+        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or MCAP"
       )
     }
     lines = tree.nodes.map { Self.line($0, tree) }
@@ -86,7 +87,7 @@ public struct TreeInspection: Sendable {
 
   /// Whether this program reads a path itself, so that Python is not asked.
   private static func isKnown(_ path: String) -> Bool {
-    if UnreadFormat.name(of: path) != nil { return ParquetFile.recognises(path) }
+    if UnreadFormat.of(path) != nil { return false }
     guard let files = try? SourceFiles([path]) else { return false }
     return !files.trees.isEmpty || MCAPImporter.recognises(path)
       || WildWorldImporter.recognises(path)
