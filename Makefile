@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test frameworks check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws swift-package crash picture setup clean
+.PHONY: help demo test frameworks engines check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws swift-package crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ frameworks: setup ## Install torch, Lightning, accelerate, transformers, torchda
 	@tools/setup.sh --frameworks
 	@swift build --quiet -c release
 	@$(PYTHON_HERE) tools/run_tests.py --only-frameworks
+
+engines: setup ## Install Ray, Dask, Spark, Beam, datatrove (1.7 GB); run the tasks of jobs on them, test trajpack.ray on a cluster
+	@tools/setup.sh --engines
+	@swift build --quiet -c release
+	@$(PYTHON_HERE) tools/run_tests.py --only-engines
 
 check: setup ## Format, lint, and build without a warning
 	@tools/check.sh

@@ -55,6 +55,14 @@ class RadosGateway:
                               timeout=120).stdout
 
     def __enter__(self) -> RadosGateway:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
         root = os.environ.get("TRAJPACK_CEPH", "")
         library = f"{root}/usr/lib/x86_64-linux-gnu"
         for name in ("mon", "osd", "run", "rgw"):
@@ -103,7 +111,7 @@ osd class default list = *
         for _ in range(240):
             try:
                 urllib.request.urlopen(self.url, timeout=5).close()
-                return self
+                return
             except OSError:
                 time.sleep(0.25)
         raise TimeoutError("the gateway does not answer")

@@ -102,6 +102,19 @@ public func tpw_writer_refuse_taken(
 
 /// `trajpack_write.h` says what it does.
 @c @implementation
+public func tpw_writer_adopt(
+  _ writer: OpaquePointer?, _ folder: UnsafePointer<CChar>?,
+  _ episodes: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(episodes, "episodes")
+    out.pointee = Int64(try made(writer).adopt(try CInterface.string(folder, "folder")))
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
 public func tpw_writer_close(
   _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {

@@ -42,6 +42,9 @@ int32_t tpw_writer_counts(const tpw_writer *writer, char **json, tp_error *error
 int32_t tpw_writer_refuse_taken(const tpw_writer *writer, const char *id, tp_error *error);
 // Makes the episodes durable that wait for others ("commit_every").
 int32_t tpw_writer_flush(tpw_writer *writer, tp_error *error);
+// Takes over the shards of a finished dataset on the same file system, which is gone then: files are moved, nothing is
+// copied. Its channels must be the same, and its ids others. `episodes`: how many came.
+int32_t tpw_writer_adopt(tpw_writer *writer, const char *folder, int64_t *episodes, tp_error *error);
 // Joins small shards and writes the manifest.
 int32_t tpw_writer_close(tpw_writer *writer, tp_error *error);
 

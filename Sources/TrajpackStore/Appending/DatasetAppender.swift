@@ -52,7 +52,7 @@ public final class DatasetAppender {
   var joinsAgainAt = 0
   var joins = 0
   var joinedBytes = 0
-  private var appended = 0
+  var appended = 0
   var ids: Set<String> = []
   private var recording: Set<String> = []
   /// Episodes that were committed and wait for others, to be made durable with them.
@@ -131,7 +131,7 @@ public final class DatasetAppender {
 
   deinit { if isOpen { _ = try? rollBackIfUnchanged() } }
 
-  private func usable() throws(TrajpackError) {
+  func usable() throws(TrajpackError) {
     guard isOpen else { throw TrajpackError(.usage, file: path, "the writer is closed") }
   }
 
@@ -263,7 +263,7 @@ public final class DatasetAppender {
   }
 
   /// Has the journal name all shards, before another one is written.
-  private func enterJournal() throws(TrajpackError) {
+  func enterJournal() throws(TrajpackError) {
     // Whether the disk still has a record of a failed attempt is not known before this.
     try journal.settle()
     if manifest != nil || journal.plan == nil {
@@ -272,7 +272,7 @@ public final class DatasetAppender {
   }
 
   /// From a finished dataset to a growing one: the journal names all shards before the manifest goes.
-  private func leaveManifest() throws(TrajpackError) {
+  func leaveManifest() throws(TrajpackError) {
     guard manifest != nil else { return }
     try FileSystem.remove("\(path)/\(Manifest.fileName)")
     try FileSystem.syncFolder(path)

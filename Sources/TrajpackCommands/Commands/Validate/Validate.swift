@@ -99,6 +99,14 @@ struct Validate: Command {
     parameters.append(.flag("--json", to: \.json, help: "The same as --format json."))
     return parameters
   }
+  /// What says how one dataset is looked at, for jobs.
+  static var checks: [Parameter<Self>] {
+    let names = [
+      "--profile", "--config", "--select", "--ignore", "--fail-on", "--sample", "--seed",
+      "--format", "--baseline",
+    ]
+    return parameters.filter { names.contains($0.shape.names[0]) }
+  }
   var paths: [String] = []
   var profile: String?
   var config: String?
@@ -134,7 +142,7 @@ struct Validate: Command {
       throw TrajpackError(.usage, "--scheme and --fold say of what --split is; give --split too")
     }
     let config = try configuration()
-    let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+    let known = try knownFindings()
     if let resume {
       guard paths.count == 1, Dataset.isDataset(paths[0]) || Self.holdsShards(paths[0]) else {
         throw TrajpackError(.usage, "--resume \(resume): is for one dataset or shard")
@@ -150,6 +158,21 @@ struct Validate: Command {
     for path in paths where !Interrupt.isRequested {
       outcomes.append(try validate(path, config, pool, console))
     }
+    try report(outcomes, config, known, console)
+  }
+
+  /// What a baseline knows.
+  func knownFindings() throws(TrajpackError) -> (String, JSONValue)? {
+    try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+  }
+
+  /// Prints what was found.
+  ///
+  /// - Throws: A data error where it is as bad as `--fail-on`.
+  func report(
+    _ outcomes: [Validation.Outcome], _ config: ValidateConfig, _ known: (String, JSONValue)?,
+    _ console: Console
+  ) throws(TrajpackError) {
     var report = ValidationReport(
       outcomes, config, failOn: failOn)
     if let writeBaseline {
@@ -172,7 +195,7 @@ struct Validate: Command {
         + "'trajpack rules RULE' explains a rule")
   }
 
-  private func configuration() throws(TrajpackError) -> ValidateConfig {
+  func configuration() throws(TrajpackError) -> ValidateConfig {
     var result = ValidateConfig()
     var path = config
     if path == nil, FileSystem.item(at: Self.defaultConfig) == .file { path = Self.defaultConfig }
@@ -210,7 +233,7 @@ struct Validate: Command {
     }
   }
 
-  private func validate(
+  func validate(
     _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ console: Console
   ) throws(TrajpackError) -> Validation.Outcome {
     let progress = console.progress("validating", items: "episodes")

@@ -363,6 +363,7 @@ TRAJPACK_WRITE: dict[str, tuple[Any, list[Any]]] = {
     "tpw_writer_counts": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_writer_refuse_taken": (c_int32, [c_void_p, c_char_p, POINTER(Error)]),
     "tpw_writer_flush": (c_int32, [c_void_p, POINTER(Error)]),
+    "tpw_writer_adopt": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),
     "tpw_writer_close": (c_int32, [c_void_p, POINTER(Error)]),
     "tpw_episode_begin": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_episode_track": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),

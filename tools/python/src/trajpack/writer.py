@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
-from ctypes import byref, c_void_p
+from ctypes import byref, c_int64, c_void_p
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -263,6 +263,21 @@ class Writer:
         """
         with self.episode(id, split=split, metadata=metadata, values=values_of, start=start) as recording:
             recording.extend(values, time=time, entity=entity, **channels)
+
+    def adopt(self, path: str | os.PathLike[str]) -> int:
+        """Takes over all episodes of another finished data set on the same file system, behind those that are here:
+        its files are moved, and the other folder is gone. So several processes each write a data set of their own, and
+        one makes one of them all. How many episodes came.
+
+        Raises ``UsageError`` where that one is unfinished, has side files (splits, values, clips), other channels, or
+        an id that is taken; then nothing has been moved.
+        """
+        came = c_int64()
+        with self._lock:
+            _write_ffi.call("tpw_writer_adopt", self._mine(), _ffi.path_bytes(path), byref(came))
+            if not self._channels:
+                self._take_schema()
+        return came.value
 
     def stats(self) -> dict[str, int]:
         """``episodes``, ``appended`` (by this writer), ``waiting`` (committed, and not durable yet), ``rows``,
