@@ -67,7 +67,9 @@ let package = Package(
     // Objects on web servers and in buckets.
     .target(
       name: "TrajpackRemote",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard", "CLazyLoading",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackStore",
@@ -150,7 +152,7 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs",
+        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "CPlatform", "TrajpackFormat", "TrajpackCodecs",
         "TrajpackStore",
         "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],

@@ -94,7 +94,7 @@ struct Validate: Command {
           "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
           + "values with those of the index."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
         "--rate", to: \.rate, value: "HZ",
