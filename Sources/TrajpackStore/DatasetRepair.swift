@@ -166,6 +166,8 @@ public struct DatasetRepair {
     where FileSystem.size(of: "\(path)/\(name)") > 0 {
       try keep(name)
     }
+    // Durable before the new list has the name: a power cut may keep the second of two renames alone.
+    if !kept.isEmpty { try FileSystem.syncFolder(path) }
     if isUnfinished {
       lock.sideFiles = sideFiles
       try lock.replace(plan: source, shards: listed)

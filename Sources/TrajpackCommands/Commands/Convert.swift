@@ -60,7 +60,7 @@ struct Convert: Command {
         help: "Recordings: files or folders of one format, or s3://BUCKET/PREFIX."),
       .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format, where content does not tell."),
     ]
     parameters += WriteOptions.layout.map { $0.lifted(\.writing) }
@@ -212,7 +212,8 @@ struct Convert: Command {
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
       && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
-    guard !frameHashes || [WildWorldImporter.format.name, "lerobot"].contains(I.format.name),
+    let withVideos = [WildWorldImporter.format.name, "lerobot", PythonSources.format.name]
+    guard !frameHashes || withVideos.contains(I.format.name),
       !frameHashes || !isDropped
     else {
       throw TrajpackError(

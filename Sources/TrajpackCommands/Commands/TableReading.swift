@@ -105,6 +105,11 @@ struct TableReading: ArgumentSet {
       .option(
         "--unit", to: \.units, value: "NAME=UNIT",
         help: "The unit of a series' channel."),
+      .option(
+        "--python", to: \.python, value: "PROGRAM", completes: .files,
+        help:
+          "The Python whose sources read what this program does not; by default $TRAJPACK_PYTHON, the one beside this program, that of the virtual environment, or python3; 'none' for none."
+      ),
     ]
   }
 
@@ -133,6 +138,7 @@ struct TableReading: ArgumentSet {
   var map: [String] = []
   var kinds: [String] = []
   var units: [String] = []
+  var python: String?
 
   /// The options of the importer.
   ///
@@ -209,6 +215,7 @@ struct TableReading: ArgumentSet {
     options.kinds.merge(series.kinds) { _, new in new }
     options.units.merge(series.units) { _, new in new }
     options.skipsErrors = options.skipsErrors || skipsErrors
+    options.python = python
     return options
   }
 

@@ -25,7 +25,7 @@ public struct UnreadFormat: Sendable {
 
   private static let tfds = UnreadFormat(
     "a TFDS dataset (RLDS among them)",
-    "tfds.load reads it; write its episodes as HDF5, .npz or Parquet, which are read")
+    "the Python package 'trajpack' has a source that does (docs/sources.md)")
   private static let pickle = UnreadFormat(
     "a Python pickle",
     "it is never opened, for that runs code; save its arrays with numpy.savez instead")
@@ -153,6 +153,17 @@ public struct UnreadFormat: Sendable {
     return masked == first.little(8, as: UInt32.self)
   }
 
+  /// Whether a folder is a dataset of TFDS, or has one for each of its configurations and versions.
+  private static func isTFDS(_ path: String, levels: Int) -> Bool {
+    func has(_ name: String) -> Bool { FileSystem.item(at: "\(path)/\(name)") == .file }
+    if has("dataset_info.json"), has("features.json") { return true }
+    guard levels > 0 else { return false }
+    return ((try? FileSystem.names(in: path)) ?? []).sorted().prefix(64).contains { name in
+      !name.hasPrefix(".") && FileSystem.item(at: "\(path)/\(name)") == .folder
+        && isTFDS("\(path)/\(name)", levels: levels - 1)
+    }
+  }
+
   private static func folder(_ path: String) -> UnreadFormat? {
     func has(_ name: String) -> Bool { FileSystem.item(at: "\(path)/\(name)") == .file }
     if has("dataset_info.json"), has("features.json") { return tfds }
@@ -190,6 +201,7 @@ public struct UnreadFormat: Sendable {
         return UnreadFormat("a folder with a TFDS dataset in \(name)", tfds.advice)
       }
     }
+    if isTFDS(path, levels: 2) { return tfds }
     // A folder of such files, and of none that is read.
     let files = names.prefix(64).map { "\(path)/\($0)" }.filter { FileSystem.item(at: $0) == .file }
     // JSON beside them describes them.

@@ -12,6 +12,7 @@ extension DatasetAppender {
   ///   file cannot be moved: the shards before it have been taken over, and the others are still there.
   public func adopt(_ folder: String) throws(TrajpackError) -> Int {
     try usable()
+    try flush()
     try FileSystem.requireLocal(folder)
     guard FileSystem.item(at: "\(folder)/\(Manifest.fileName)") == .file else {
       throw TrajpackError(

@@ -5,9 +5,11 @@ import TrajpackStore
 extension Validation {
   /// Looks at a dataset or a single shard: its files, and the rows of its episodes.
   ///
+  /// - Parameter hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
   /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
+    hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
     isStopped: () -> Bool = { false },
     planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
@@ -57,6 +59,7 @@ extension Validation {
     }
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
+    try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
     for shard in shards.compactMap({ $0 }) {
       guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
@@ -231,6 +234,26 @@ extension Validation {
       do throws(TrajpackError) { _ = try dataset.content(of: side) } catch {
         guard error.fault == .data else { throw error }
         report("container.damage", "a side file is damaged", Self.file(nil, error))
+      }
+    }
+  }
+
+  /// Whether HDF5's programs read what trajpack reads.
+  private func checkHDF5(
+    of shards: [Shard], _ differences: ((Shard) throws(TrajpackError) -> [TrajpackError])?,
+    _ isStopped: () -> Bool
+  ) throws(TrajpackError) {
+    guard runs("container.hdf5") else { return }
+    guard let differences else {
+      return unchecked(
+        "whether HDF5's own structures agree with the index of each shard, which --hdf5 has libhdf5 read"
+      )
+    }
+    for shard in shards where !isStopped() {
+      for difference in try differences(shard) {
+        report(
+          "container.hdf5", "HDF5's structures disagree with the index",
+          Self.file(shard.name, difference))
       }
     }
   }

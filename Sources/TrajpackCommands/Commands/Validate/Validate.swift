@@ -88,8 +88,13 @@ struct Validate: Command {
         help:
           "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
       ),
+      .flag(
+        "--hdf5", to: \.hdf5,
+        help:
+          "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
+          + "values with those of the index."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
         "--rate", to: \.rate, value: "HZ",
@@ -124,6 +129,7 @@ struct Validate: Command {
   var writeBaseline: String?
   var fix: String?
   var resume: String?
+  var hdf5 = false
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -226,6 +232,17 @@ struct Validate: Command {
     return result
   }
 
+  /// The comparison that --hdf5 asks for.
+  var hdf5Check: ((Shard) throws(TrajpackError) -> [TrajpackError])? {
+    guard hdf5 else { return nil }
+    return { (shard) throws(TrajpackError) in try Self.hdf5Differences(shard) }
+  }
+
+  /// What HDF5 reads otherwise than trajpack of a shard.
+  static func hdf5Differences(_ shard: Shard) throws(TrajpackError) -> [TrajpackError] {
+    try HDF5Agreement.differences(of: shard, isStopped: { Interrupt.isRequested })
+  }
+
   private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
     let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
     return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
@@ -252,9 +269,12 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
-          progress: took)
+          path, config, pool: pool, hdf5: hdf5Check,
+          isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
+        guard !hdf5 else {
+          throw TrajpackError(.usage, "--hdf5 is for datasets and shards, and \(path) is a source")
+        }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }
         outcome = try source(importer, path, config, pool, planned, took)

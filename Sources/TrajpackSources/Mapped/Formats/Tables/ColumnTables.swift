@@ -6,7 +6,7 @@ enum ParquetTables: MappedFormat {
   static let format = FormatDescription(
     name: "parquet", summary: "tables of time series in Parquet files",
     carries: "every column of numbers, lists of one length, texts and bytes; nulls as not observed",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     !options.isMapping && files.first is ParquetTree
