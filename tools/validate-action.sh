@@ -15,6 +15,7 @@ fi
 read -r -d '' -a paths <<< "${TRAJPACK_PATHS:?no paths}" || true
 options=(--quiet --format "${TRAJPACK_FORMAT:-github}" --fail-on "${TRAJPACK_FAIL_ON:-error}")
 if [[ -n "${TRAJPACK_CONFIG:-}" ]]; then options+=(--config "$TRAJPACK_CONFIG"); fi
+if [[ -n "${TRAJPACK_BASELINE:-}" ]]; then options+=(--baseline "$TRAJPACK_BASELINE"); fi
 if [[ -n "${TRAJPACK_OUTPUT:-}" ]]; then
   "$program" validate "${options[@]}" -- "${paths[@]}" > "$TRAJPACK_OUTPUT"
 else

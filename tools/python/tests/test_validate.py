@@ -348,5 +348,19 @@ def test_the_action(good: str, tmp_path: Path) -> None:
                           text=True)
     assert done.returncode == 2 and "no wheel" in done.stderr
     text = (ROOT / "action.yml").read_text()
-    for name in ("program", "wheel", "paths", "format", "output", "config", "fail-on"):
+    for name in ("program", "wheel", "baseline", "paths", "format", "output", "config", "fail-on"):
         assert f"${{{{ inputs.{name} }}}}" in text and f"  {name}:\n" in text
+
+
+def test_the_fixtures_by_the_action() -> None:
+    """What the project's own CI says of its fixtures: they are odd on purpose, as fixtures/validate-baseline.json lists."""
+    paths = [p.parent for p in sorted((ROOT / "fixtures" / "golden").rglob("manifest.json"))]
+    paths.append(ROOT / "fixtures" / "wildworld" / "data_part1")
+    inputs = {**os.environ, "TRAJPACK_PROGRAM": program(), "TRAJPACK_FORMAT": "junit", "TRAJPACK_FAIL_ON": "suggestion",
+              "TRAJPACK_PATHS": "\n".join(str(p.relative_to(ROOT)) for p in paths)}
+    script = ROOT / "tools" / "validate-action.sh"
+    known = {**inputs, "TRAJPACK_BASELINE": "fixtures/validate-baseline.json"}
+    done = subprocess.run([script], env=known, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(ET.fromstring(done.stdout)) == len(paths) >= 7
+    assert subprocess.run([script], env=inputs, cwd=ROOT, capture_output=True, check=False).returncode == 1
