@@ -74,6 +74,11 @@ enum RowSource: Sendable {
   case tree(TreePart)
   /// Made when they are asked for: packed rows, little-endian.
   case made(@Sendable () throws(TrajpackError) -> [UInt8])
+  /// Packed rows, little-endian.
+  case spool(RowSpool)
+  /// Offset and length of each row's text or bytes in a second spool, 16 bytes a row; the offset is -1 where there
+  /// is none.
+  case pointers(RowSpool, RowSpool)
   /// Texts or bytes, one a row, made when they are asked for; `nil` where there is none.
   case texts(@Sendable () throws(TrajpackError) -> [[UInt8]?])
 }
@@ -139,8 +144,16 @@ public struct MappingOptions: Sendable, Equatable {
   public var hashesFrames = false
   /// Whether some option says how a table is to be read, so that a text is one.
   public var isTabular = false
+  /// The column by whose changes the rows of a table are cut into episodes.
+  public var episodeColumn: String?
+  /// Whether some option says how the text of a table is written.
+  public var hasTextOptions = false
   /// Whether files that cannot be read are recordings that fail.
   public var skipsErrors = false
+  /// The source in Python that has read, of a conversion that is repeated.
+  public var source: String?
+  /// The Python that has sources; found by itself where `nil`. It does not change what is read.
+  public var python: String?
 
   /// None.
   public init() {}
@@ -166,6 +179,7 @@ public struct MappingOptions: Sendable, Equatable {
       "episodes": episodes.map { .string($0) }, "ends": ends.map { .string($0) },
       "axes": list(axes), "time": time.map { .string($0) },
       "time_unit": timeUnit.map { .string($0) }, "map": list(map),
+      "episode_column": episodeColumn.map { .string($0) },
       "rate": rate.map { .string($0.description) }, "members": list(members),
       "exclude_members": list(excluded), "terminals": list(terminals),
       "kinds": object(kinds.mapValues(\.rawValue)), "units": object(units),
@@ -183,6 +197,7 @@ public struct MappingOptions: Sendable, Equatable {
     time = json["time"]?.string
     timeUnit = json["time_unit"]?.string
     map = list("map")
+    episodeColumn = json["episode_column"]?.string
     rate = json["rate"]?.string.flatMap { Rational(decimal: $0) }
     members = list("members")
     excluded = list("exclude_members")
@@ -193,7 +208,11 @@ public struct MappingOptions: Sendable, Equatable {
     video = json["video"]?.string.flatMap { VideoMode(rawValue: $0) } ?? .embed
     hashesFrames = json["frame_hashes"]?.bool ?? false
     for member in json["units"]?.members ?? [] { units[member.name] = member.value.string }
+    source = json["source"]?.string
   }
+
+  /// Whether every array is to be read.
+  var takesAll: Bool { members.isEmpty && excluded.isEmpty }
 
   /// Whether an array of that path is to be read.
   func takes(_ path: String) -> Bool {

@@ -48,8 +48,8 @@ public final class Validation {
     var key: String?
   }
 
-  private let config: ValidateConfig
-  private let pool: WorkerPool
+  let config: ValidateConfig
+  let pool: WorkerPool
   private let rules: [Rule]
   private let severities: [Severity]
   private let ruleSet: RuleSet
@@ -65,6 +65,8 @@ public final class Validation {
   private let stored: StoredStatisticsCheck?
   /// What was looked at before.
   var log: ValidationLog?
+  /// What the tasks of a job looked at.
+  var parts: [ValidationLog] = []
 
   /// Prepares to look at data of a profile.
   ///
@@ -108,7 +110,7 @@ public final class Validation {
     guard !ids.isEmpty else { return }
     let (rules, config, caches) = (ruleSet, config, caches)
     let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
-    let known = try log?.take(key)
+    let known = try known(key)
     let future = pool.run { () throws(TrajpackError) in
       let episodes = try open()
       var cache = caches.take()
@@ -126,6 +128,15 @@ public final class Validation {
       Work(
         ids: ids, shard: shard, outcomes: future, closes: closes, key: known == nil ? key : nil))
     while queue.count > 2 * pool.count { try settle() }
+  }
+
+  /// What is known of some episodes, or of what a shard holds beside them.
+  func known(_ key: String) throws(TrajpackError) -> ByteDecoder? {
+    if let found = try log?.take(key) { return found }
+    for part in parts {
+      if let found = try part.take(key) { return found }
+    }
+    return nil
   }
 
   /// Waits for the oldest episodes under way, and takes what was found.
@@ -224,6 +235,11 @@ public final class Validation {
 
   /// The ids of the rules that are run.
   var ruleIDs: [String] { outcome.rules }
+
+  /// Whether the file of a task of a job says that it has come to its end; `nil` where there is none.
+  public static func isComplete(task path: String) throws(TrajpackError) -> Bool? {
+    FileSystem.item(at: path) == .file ? try ValidationLog.isComplete(path) : nil
+  }
 
   /// Whether a rule is run.
   func runs(_ id: String) -> Bool { rules.contains { $0.id == id } }

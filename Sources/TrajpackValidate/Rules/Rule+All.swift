@@ -2,7 +2,7 @@ extension Rule {
   /// Every rule. A new one is a file in this folder and a line here.
   public static let all: [Rule] = [
     .containerDamage, .containerManifest, .containerOrphan, .containerUnfinished,
-    .containerUnreadable, .containerStatistics,
+    .containerUnreadable, .containerStatistics, .containerHDF5,
     .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
     .timeLength, .timeDrift, .timeShift,
     .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesIncomplete, .valuesDead,

@@ -103,15 +103,14 @@ enum ZarrReplay: MappedFormat {
           "--time: '\(name)' is no array of data with one number a step; 'trajpack inspect' shows them"
         )
       }
-      let dates = (found.part.tree as? ZarrStore)?.dates(found.node)
-      return (found.node, dates?.tick ?? .one, dates == nil ? "time" : "s")
+      let tick = found.node.array?.tick
+      return (found.node, tick ?? .one, tick == nil ? "time" : "s")
     }
     guard
       let found = items.first(where: {
         ["timestamp", "timestamps"].contains($0.place) && isVector($0)
       })
     else { return nil }
-    let dates = (found.part.tree as? ZarrStore)?.dates(found.node)
     guard try rises(found.part, ranges) else {
       source.remarks.append(
         "\(file.place): data/\(found.place) does not rise within every episode, so it is a channel and not the time"
@@ -121,11 +120,11 @@ enum ZarrReplay: MappedFormat {
     source.remarks.append(
       "\(file.place): data/\(found.place) is taken as the time, in seconds; --time none keeps it as a channel"
     )
-    return (found.node, dates?.tick ?? .one, "s")
+    return (found.node, found.node.array?.tick ?? .one, "s")
   }
 
   /// Whether the numbers rise within each range of rows.
-  private static func rises(
+  static func rises(
     _ part: TreePart, _ ranges: [Range<Int>]
   ) throws(TrajpackError) -> Bool {
     var (row, episode, last, rises) = (0, 0, -Double.infinity, true)

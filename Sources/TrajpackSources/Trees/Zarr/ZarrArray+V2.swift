@@ -50,6 +50,9 @@ extension ZarrArray {
     let code = String(descr.dropFirst())
     isBigEndian = descr.hasPrefix(">")
     if let dates = NPYDates(code) {
+      guard dates.months == nil else {
+        throw Unread(why: "its dates count months, which is not read")
+      }
       (type, self.dates) = (.int64, dates)
       return
     }

@@ -52,6 +52,9 @@ extension ZarrArray {
       guard let dates = NPYDates("\(letter)[\(scale == 1 ? "" : String(scale))\(unit)]") else {
         throw Unread(why: "its dates are of the unit '\(unit)', which is not read")
       }
+      guard dates.months == nil else {
+        throw Unread(why: "its dates count months, which is not read")
+      }
       (type, self.dates) = (.int64, dates)
       return
     }

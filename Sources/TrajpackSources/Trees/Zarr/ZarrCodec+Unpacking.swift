@@ -85,19 +85,22 @@ extension ZarrCodec {
     default: break
     }
     if isFirst { return expected }
-    let said: Int?
-    switch self {
-    case .blosc: said = bytes.withUnsafeBytes { Blosc.contentBytes($0) }
-    case .zstd: said = bytes.withUnsafeBytes { ZstdFrame.contentBytes($0) }
-    case .lz4: said = bytes.count >= 4 ? Int(bytes.little(0, as: UInt32.self)) : nil
-    case .gzip where bytes.starts(with: [0x1F, 0x8B]) && bytes.count >= 18:
-      said = Int(bytes.little(bytes.count - 4, as: UInt32.self))
-    default: said = nil
-    }
-    guard let said, said <= 2 * expected + 65_536 else {
+    guard let claimed = said(bytes), claimed <= 2 * expected + 65_536 else {
       throw TrajpackError(.data, "the chunk does not say how many bytes it unpacks to")
     }
-    return said
+    return claimed
+  }
+
+  /// How many bytes packed ones say that they hold; `nil` where they do not say.
+  private func said(_ bytes: [UInt8]) -> Int? {
+    switch self {
+    case .blosc: return bytes.withUnsafeBytes { Blosc.contentBytes($0) }
+    case .zstd: return bytes.withUnsafeBytes { ZstdFrame.contentBytes($0) }
+    case .lz4: return bytes.count >= 4 ? Int(bytes.little(0, as: UInt32.self)) : nil
+    case .gzip where bytes.starts(with: [0x1F, 0x8B]) && bytes.count >= 18:
+      return Int(bytes.little(bytes.count - 4, as: UInt32.self))
+    default: return nil
+    }
   }
 
   /// Undoes the codec.
@@ -127,11 +130,13 @@ extension ZarrCodec {
         }
       }
     case .delta: return try array.summed(bytes)
-    case .lz4:
-      guard bytes.count >= 4, Int(bytes.little(0, as: UInt32.self)) == size else {
-        throw TrajpackError(.data, "the lz4 data does not hold the \(size) bytes that are expected")
-      }
     default: break
+    }
+    // What cannot be is told before memory is taken for it.
+    let claimed = said(bytes) ?? size
+    guard claimed == size, size / 60_000 <= bytes.count else {
+      throw TrajpackError(
+        .data, "the chunk of \(bytes.count) bytes holds \(claimed) where \(size) are expected")
     }
     return try Self.filled(size) { (out) throws(TrajpackError) in
       try bytes.withUnsafeBufferPointer { (buffer) throws(TrajpackError) in
@@ -141,7 +146,8 @@ extension ZarrCodec {
         case .zstd: try unpacker.decompress(source, .zstd, into: out)
         case .gzip: try Gzip.decompress(source, into: out)
         case .lz4:
-          try LZ4Block.decompress(UnsafeRawBufferPointer(rebasing: source[4...]), into: out)
+          try LZ4Block.decompress(
+            UnsafeRawBufferPointer(rebasing: source.dropFirst(4)), into: out)
         case .bz2: try Self.unpackBZ2(source, into: out)
         case .crc32c, .shuffle, .delta: break
         }

@@ -56,6 +56,7 @@ final class ZarrStore: TreeFile {
             tree.shape.append(2)
             (tree.isComplex, tree.elementRank) = (true, 1)
           }
+          tree.tick = array.dates?.tick
           tree.storage = array.storage + (array.dates.map { ", \($0.name)" } ?? "")
           node.content = .array(tree)
           if let why = Self.excess(array, objects.bytes) { node.content = .unread(why) }
@@ -109,9 +110,6 @@ final class ZarrStore: TreeFile {
     }
   }
 
-  /// What the whole numbers of an array count that are dates; `nil` where they are numbers.
-  func dates(_ node: TreeNode) -> NPYDates? { arrays[node.path]?.dates }
-
   func read(
     _ node: TreeNode, _ part: [Range<Int>],
     _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
@@ -130,7 +128,7 @@ final class ZarrStore: TreeFile {
     guard !wanted.contains(where: \.isEmpty) else { return }
     let unpacker = Decompressor()
     guard !wanted.isEmpty else {
-      let bytes = try chunk([], array, node, unpacker)
+      let bytes = try chunk([], array, node, unpacker) ?? array.fill
       return try bytes.withUnsafeBufferPointer { (raw) throws(TrajpackError) in
         try body(UnsafeRawBufferPointer(raw))
       }
@@ -173,9 +171,10 @@ final class ZarrStore: TreeFile {
       .data, file: path, "\(node.path): is text, which is not read of Zarr stores")
   }
 
-  /// Copies the elements of a chunk that lie in a part into the rows of the part.
+  /// Copies the elements of a chunk that lie in a part into the rows of the part; the fill value where it was never
+  /// written.
   private static func place(
-    _ bytes: [UInt8], _ numbers: [Int], _ array: ZarrArray, _ part: [Range<Int>],
+    _ bytes: [UInt8]?, _ numbers: [Int], _ array: ZarrArray, _ part: [Range<Int>],
     _ out: UnsafeMutableRawBufferPointer
   ) {
     let rank = part.count
@@ -192,7 +191,7 @@ final class ZarrStore: TreeFile {
     let (from, to) = (strides(array.chunk), strides(part.map(\.count)))
     let run = common[rank - 1].count * array.size
     var index = common.map(\.lowerBound)
-    bytes.withUnsafeBytes { source in
+    (bytes ?? array.fill).withUnsafeBytes { source in
       guard let base = source.baseAddress, let target = out.baseAddress else { return }
       while true {
         var (read, write) = (0, 0)
@@ -200,7 +199,13 @@ final class ZarrStore: TreeFile {
           read += (index[axis] - own[axis].lowerBound) * from[axis]
           write += (index[axis] - part[axis].lowerBound) * to[axis]
         }
-        (target + write).copyMemory(from: base + read, byteCount: run)
+        if bytes != nil {
+          (target + write).copyMemory(from: base + read, byteCount: run)
+        } else {
+          for at in stride(from: write, to: write + run, by: array.size) {
+            (target + at).copyMemory(from: base, byteCount: array.size)
+          }
+        }
         var axis = rank - 2
         while axis >= 0 {
           index[axis] += 1
@@ -213,34 +218,22 @@ final class ZarrStore: TreeFile {
     }
   }
 
-  /// The elements of a chunk.
+  /// The elements of a chunk; `nil` where it was never written.
   private func chunk(
     _ numbers: [Int], _ array: ZarrArray, _ node: TreeNode, _ unpacker: Decompressor
-  ) throws(TrajpackError) -> [UInt8] {
+  ) throws(TrajpackError) -> [UInt8]? {
     let name = "\(node.path):\(numbers.map { String($0) }.joined(separator: "."))"
     if let known = cache.withLock({ $0[name] }) { return known }
     let bytes: [UInt8]
     let objectNumbers = array.shard.map { shard in zip(numbers, shard.counts).map { $0 / $1 } }
     let key = array.key(objectNumbers ?? numbers)
     do throws(TrajpackError) {
-      if let stored = try stored(numbers, key, array) {
-        bytes = try array.unpack(stored, unpacker)
-      } else {
-        bytes = Self.filled(array)
-      }
+      guard let stored = try stored(numbers, key, array) else { return nil }
+      bytes = try array.unpack(stored, unpacker)
     } catch {
       throw error.message.contains(key) ? error : error.within("\(path)/\(key)")
     }
     cache.withLock { $0.add(name, bytes) }
-    return bytes
-  }
-
-  private static func filled(_ array: ZarrArray) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: array.chunkCount * array.size)
-    guard array.fill.contains(where: { $0 != 0 }) else { return bytes }
-    for at in stride(from: 0, to: bytes.count, by: array.size) {
-      for i in 0..<array.size { bytes[at + i] = array.fill[i] }
-    }
     return bytes
   }
 
