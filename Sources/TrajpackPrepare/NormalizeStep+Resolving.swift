@@ -149,18 +149,11 @@ extension NormalizeStep {
     var shift = [Double](repeating: 0, count: elements)
     var scale = [Double](repeating: 1, count: elements)
     for (elements, s) in zip(channel.components, statistics) {
-      let q = s.quantiles
-      let (middle, span): (Double, Double) =
-        switch method {
-        case .standard, .zscore: (s.mean, s.deviation ?? 0)
-        case .minmax: (s.minimum, s.maximum - s.minimum)
-        case .quantile: (q[0], q[q.count - 1] - q[0])
-        case .robust: (q[4], q[5] - q[3])
-        }
+      let (center, spread) = s.center(of: method, fromZero: true)
       for element in elements {
         // minmax maps the smallest value to 0 anyway.
-        shift[element] = s.shift(to: middle)
-        scale[element] = s.scale(of: span)
+        shift[element] = s.shift(to: center)
+        scale[element] = s.scale(of: spread)
       }
     }
     return Constants(channel: channel.path, shift: shift, scale: scale)

@@ -3,7 +3,7 @@ import TrajpackFormat
 /// A `normalize` step bound to the channels of one stream.
 struct NormalizeStage: Sendable {
   /// The map of each column that it scales.
-  typealias Maps = [Int: Normalisation]
+  typealias Maps = [Int: ElementScaling]
 
   private let per: String?
   private let whole: Maps
@@ -80,7 +80,7 @@ struct NormalizeStage: Sendable {
 extension NormalizeStep.Constants {
   /// A shift and a scale for each element of a row: those that there are, one for all, or one for each element of some
   /// axes.
-  fileprivate func map(of channel: Channel, axes: [Int]?) throws(TrajpackError) -> Normalisation {
+  fileprivate func map(of channel: Channel, axes: [Int]?) throws(TrajpackError) -> ElementScaling {
     let elements = channel.elements
     let shape = channel.shape
     var places: [Int]?
@@ -115,6 +115,6 @@ extension NormalizeStep.Constants {
           + "\(max(self.shift.count, self.scale.count)): normalise before embedding, or give one for all, or say with "
           + "'axes' which axis they are of")
     }
-    return Normalisation(shift: shift, scale: scale)
+    return ElementScaling(shift: shift, scale: scale)
   }
 }
