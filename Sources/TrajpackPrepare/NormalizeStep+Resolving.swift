@@ -9,19 +9,18 @@ extension Plan {
   package func normalized(
     by statistics: FittedStatistics, of streams: [PlanStream]
   ) throws(TrajpackError) -> Plan {
-    var steps: [PlanStep] = []
+    var steps: [any PlanStep] = []
     for (number, step) in self.steps.enumerated() {
-      guard case .normalize(let open) = step, open.isOpen else {
+      guard let open = step as? NormalizeStep, open.isOpen else {
         steps.append(step)
         continue
       }
       let before = Plan(steps: steps)
       steps.append(
-        .normalize(
-          try within("steps[\(number)] (\(step.name))") { () throws(TrajpackError) in
-            try step.check(against: try before.programs(for: streams))
-            return try open.resolved(after: before, streams, statistics)
-          }))
+        try within("steps[\(number)] (\(step.stepName))") { () throws(TrajpackError) in
+          try step.check(against: try before.programs(for: streams))
+          return try open.resolved(after: before, streams, statistics)
+        })
     }
     return Plan(steps: steps)
   }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// A `normalize` step bound to the channels of one stream.
-struct NormalizeStage: Sendable {
+struct NormalizeStage: PlanStage {
   /// The map of each column that it scales.
   typealias Maps = [Int: ElementScaling]
 
@@ -55,7 +55,9 @@ struct NormalizeStage: Sendable {
   }
 
   /// Shifts and scales columns.
-  func run(_ track: inout PlanTrack, _ key: PlanKey) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = track.clock.count
     for (i, map) in try maps(of: key.episode) {
       var column = track.columns[i].asFloats()
@@ -116,5 +118,34 @@ extension NormalizeStep.Constants {
           + "'axes' which axis they are of")
     }
     return ElementScaling(shift: shift, scale: scale)
+  }
+}
+
+extension NormalizeStage {
+  var isLocal: Bool { true }
+}
+
+extension NormalizeStep {
+  package static var name: String { "normalize" }
+  package var looksAround: Bool { false }
+  package var selection: ChannelSelection { channels }
+
+  package func checkNames(
+    _ channels: [(stream: String, channel: Channel)]
+  ) throws(TrajpackError) {
+    for channel in bound { try Self.require(channel, channels) }
+  }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try NormalizeStage(self, program.stream, program.outputs)
+    guard let made else { return nil }
+    for i in made.columns {
+      program.outputs[i].becomeFloat()
+      program.outputs[i].units = nil
+      program.normalized.insert(program.outputs[i].name)
+    }
+    return made
   }
 }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// Shifts and scales channels by statistics of the training split.
-package struct NormalizeStep: Sendable, Equatable {
+package struct NormalizeStep: PlanStep {
   /// What is taken off, and then multiplied by: a number for each element of a row, one for all of them, or one for
   /// each element of the step's axes.
   package struct Constants: Sendable, Equatable {
@@ -46,7 +46,7 @@ package struct NormalizeStep: Sendable, Equatable {
   /// What `per` says of recordings that are each normalised by themselves.
   package static let perEpisode = "episode"
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     channels = try r.selection(
       "channels", ChannelSelection([.kind(.scalar), .kind(.position)]))
     let older = r.value("method")?.string.flatMap { NormalizationMethod.older[$0] }
@@ -139,11 +139,11 @@ package struct NormalizeStep: Sendable, Equatable {
     return out
   }
 
-  var unresolved: String? {
+  package var unresolved: String? {
     isOpen ? "the statistics of split '\(split)' are not known yet" : nil
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     func object(_ list: [Constants]) -> JSONValue {
       .object(
         list.map {
