@@ -18,7 +18,7 @@ PYTHON_HERE := .venv/bin/python
 SILENCE = /^Build(ing for|\ of product|\ complete)|Planning build|Write (sources|swift-version)|plugin-tools|Emitting module/
 PREFIX ?= $(HOME)/.local
 
-.PHONY: help demo test frameworks check format build release install wheel wheel-test bench bench-loader sanitize enso tables laws swift-package crash picture setup clean
+.PHONY: help demo test frameworks engines check format build release install wheel wheel-test bench bench-loader sanitize fuzz damage enso tables laws swift-package crash picture setup clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,11 @@ frameworks: setup ## Install torch, Lightning, accelerate, transformers, torchda
 	@tools/setup.sh --frameworks
 	@swift build --quiet -c release
 	@$(PYTHON_HERE) tools/run_tests.py --only-frameworks
+
+engines: setup ## Install Ray, Dask, Spark, Beam, datatrove (1.7 GB); run the tasks of jobs on them, test trajpack.ray on a cluster
+	@tools/setup.sh --engines
+	@swift build --quiet -c release
+	@$(PYTHON_HERE) tools/run_tests.py --only-engines
 
 check: setup ## Format, lint, and build without a warning
 	@tools/check.sh
@@ -72,9 +77,17 @@ bench-loader: setup release ## Race the loader against its peers, clock the firs
 	@$(BENCH_PYTHON) tools/bench/opening.py
 	@if $(BENCH_PYTHON) -c 'import torch' 2>/dev/null; then echo; $(BENCH_PYTHON) tools/bench/train.py; fi
 
-sanitize: setup ## Run the loader's tests under the thread and the address (and leak) sanitizer
+sanitize: setup ## Run the Swift tests under the thread and the address (and leak) sanitizer: make sanitize [FILTER=TrajpackLoaderTests]
 	@for kind in thread address; do \
-	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind --filter TrajpackLoaderTests; done
+	  swift test --quiet --disable-xctest --sanitize=$$kind --scratch-path .build/$$kind $(if $(FILTER),--filter $(FILTER)); done
+
+SECONDS ?= 60
+fuzz: setup ## Fuzz what parses bytes of strangers: make fuzz SECONDS=60 [TARGETS="csv parquet"], so long for each target
+	@tools/fuzz/run.sh $(SECONDS) $(TARGETS)
+
+damage: setup release ## Read 10,000 damaged and 2,400 cut files of every layout; each must be refused or equal the original
+	@swift build --quiet -c release --product trajpack-c
+	@TRAJPACK_LIBRARY=$(CURDIR)/.build/release/libtrajpack-c.so $(PYTHON_HERE) tools/fuzz/damage.py
 
 tables: setup release ## Convert the tables that packages on PyPI ship, and compare every number with pandas (fetches them)
 	@$(PYTHON_HERE) tools/checks/public_tables.py
@@ -95,7 +108,7 @@ swift-package: setup release ## Build another Swift package that imports Trajpac
 	@TRAJPACK_SWIFT_PACKAGE=1 TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider \
 	  tools/tests/test_swift_package.py
 
-crash: setup ## The long crash proof: 100 kills and every boundary of the write log
+crash: setup ## The long crash proof: 200 kills, every boundary of the write log of every command, every call of a failing disk
 	@swift build --quiet -c release
 	@TRAJPACK_CRASH=full TRAJPACK_BIN=$(CURDIR)/.build/release $(PYTHON_HERE) -m pytest -q -p no:cacheprovider tools/tests/crash \
 	  tools/tests/test_jobs.py

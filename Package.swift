@@ -67,7 +67,9 @@ let package = Package(
     // Objects on web servers and in buckets.
     .target(
       name: "TrajpackRemote",
-      dependencies: ["TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard"],
+      dependencies: [
+        "TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard", "CLazyLoading",
+      ],
       swiftSettings: strict),
     .target(
       name: "TrajpackStore",
@@ -150,7 +152,7 @@ let package = Package(
     .target(
       name: "TrajpackSources",
       dependencies: [
-        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "TrajpackFormat", "TrajpackCodecs",
+        "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "CPlatform", "TrajpackFormat", "TrajpackCodecs",
         "TrajpackStore",
         "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
@@ -248,8 +250,27 @@ let package = Package(
       name: "TrajpackVideoTests", dependencies: ["TrajpackVideo", "TrajpackFormat"],
       swiftSettings: strict),
     .testTarget(
+      name: "TrajpackValidateTests",
+      dependencies: ["TrajpackValidate", "TrajpackFormat", "TrajpackTestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrajpackSignalTests",
       dependencies: ["TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport"],
       swiftSettings: strict),
   ]
 )
+
+// What parses bytes of strangers: targets of libFuzzer, which tools/fuzz/run.sh builds and links (SwiftPM renames main),
+// and else a test that replays their corpora.
+let parsers: [Target.Dependency] = [
+  "TrajpackFormat", "TrajpackCodecs", "TrajpackStore", "TrajpackLoader", "TrajpackSignal",
+  "TrajpackValidate", "TrajpackSources", "TrajpackReports", "TrajpackVideo",
+]
+package.targets.append(
+  Context.environment["TRAJPACK_FUZZ"] != nil
+    ? .target(
+      name: "TrajpackFuzz", dependencies: parsers, path: "tools/fuzz/Targets",
+      exclude: ["ReplayTests.swift"], swiftSettings: strict)
+    : .testTarget(
+      name: "TrajpackFuzzTests", dependencies: parsers + ["TrajpackTestSupport"],
+      path: "tools/fuzz/Targets", swiftSettings: strict))

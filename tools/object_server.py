@@ -45,6 +45,8 @@ class Fault:
     etag: str = ""
     reset: bool = False
     location: str = ""
+    lost: bool = False  # what was asked for is done, and the connection is cut instead of an answer
+    checksum: str = ""  # said instead of the right one
 
 
 Rule = Callable[[Request], Fault | None]
@@ -64,6 +66,8 @@ class ObjectServer(http.server.ThreadingHTTPServer):
         self.keys, self.region, self.latency, self.fault, self.bearer = keys, region, latency, fault, bearer
         self.requests: list[Request] = []
         self.refusals: list[str] = []
+        # Answers what is more than reading a file; None leaves it to that.
+        self.operate: Callable[[Request, bytes, Fault], tuple[int, dict[str, str], bytes] | None] | None = None
         self.extra: dict[str, Callable[[Request, bytes], tuple[int, dict[str, str], bytes]]] = {}
         self.lock = threading.Lock()
         self.connections = 0
@@ -151,6 +155,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(body)
 
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
+
     def _refuse(self, status: int, code: str, headers: dict[str, str] | None = None) -> None:
         self.server.refusals.append(code)
         body = f"<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>no</Message></Error>".encode()
@@ -159,7 +168,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _serve(self) -> None:
         server = self.server
         parts = urllib.parse.urlsplit(self.path)
-        body = self.rfile.read(int(self.headers.get("content-length", 0) or 0))
         with server.lock:
             request = Request(self.command, urllib.parse.unquote(parts.path), parts.query,
                               {n.lower(): v for n, v in self.headers.items()}, len(server.requests))
@@ -167,10 +175,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if server.latency:
             time.sleep(server.latency)
         fault = (server.fault and server.fault(request)) or Fault()
+        length = int(self.headers.get("content-length", 0) or 0)
         if fault.reset:
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            return
+            self.rfile.read(length // 2)
+            return self._reset()
+        body = self.rfile.read(length)
         if fault.location:
             return self._answer(302, {"Location": fault.location}, b"")
         if fault.status:
@@ -182,6 +191,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self._refuse(*refused)
         if server.bearer is not None and request.headers.get("authorization") != f"Bearer {server.bearer}":
             return self._refuse(401, "")
+        if server.operate is not None and (answer := server.operate(request, body, fault)) is not None:
+            if fault.lost:
+                return self._reset()
+            status, headers, content = answer
+            if status >= 400:
+                return self._refuse(status, content.decode(), headers)
+            return self._answer(status, headers, content)
         path = (server.root / request.path.lstrip("/")).resolve()
         if server.root.resolve() not in path.parents or not path.is_file():
             return self._refuse(404, "NoSuchKey")

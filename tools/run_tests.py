@@ -4,8 +4,9 @@
     run_tests.py                      all
     run_tests.py NAME...              only the suites whose name contains one of these: swift, fixtures, tools
     run_tests.py --only-frameworks    the loaders in the loops of other frameworks; builds nothing
+    run_tests.py --only-engines       tasks of jobs on Ray, Dask, Spark, Beam and datatrove; builds nothing
 
-These last run with all others where .venv-frameworks is there, and in CI, where it is made if pip finds torch.
+The frameworks run with all others where .venv-frameworks is there, and in CI, where it is made if pip finds torch.
 
 Logs and JUnit files stay in build/tests. Exits with 1 when anything fails.
 """
@@ -84,6 +85,14 @@ def frameworks():
                             folder / "frameworks", folder / "test_frameworks.py"], junit))[0]
 
 
+def engines():
+    """Tests the engines of `make engines`; passed, failed, skipped."""
+    junit = OUT / "engines.xml"
+    python = ROOT / ".venv-engines" / "bin" / "python"
+    return together(("engines", [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={junit}",
+                                 Path("tools") / "python" / "tests" / "engines"], junit))[0]
+
+
 def shown(log):
     """A log without the lines of what passed."""
     lines = [line for line in log.read_text(errors="replace").splitlines()
@@ -103,8 +112,8 @@ def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for old in OUT.glob("*.xml"):
         old.unlink()
-    if wanted == ["--only-frameworks"]:
-        passed, failed, skipped = frameworks()
+    if wanted in (["--only-frameworks"], ["--only-engines"]):
+        passed, failed, skipped = frameworks() if wanted == ["--only-frameworks"] else engines()
         print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
         return 1 if failed or not passed else 0
     suites = [[("swift test", ["swift", "test", "--disable-xctest", "--skip-build", "--xunit-output", OUT / "swift.xml"],

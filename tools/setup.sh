@@ -6,6 +6,7 @@
 #   tools/setup.sh --python-only   .venv only
 #   tools/setup.sh --swift-only    Swift only: swift.org's archive, checked by its signature, into ~/.local/share/trajpack/swift
 #   tools/setup.sh --wheel         .venv-wheel only: what `make wheel` builds with
+#   tools/setup.sh --engines       .venv-engines only: Ray, Dask, Spark, Beam, datatrove; exit 3 where they are not to be had
 #   tools/setup.sh --frameworks    .venv-frameworks only: torch and what trains with it; exit 3 where it is not to be had
 #
 # A mirror of swift.org is named by TRAJPACK_SWIFT_SERVER (download.swift.org) and TRAJPACK_SWIFT_KEYS (the file of keys);
@@ -93,6 +94,13 @@ install_frameworks() {
   exit 3
 }
 
+install_engines() {
+  install_environment .venv-engines requirements-engines.txt && return 0
+  rm -rf "$root/.venv-engines"
+  echo "setup: pip could not install tools/requirements-engines.txt from the registries it is configured for: see above" >&2
+  exit 3
+}
+
 install_wheel_tools() {
   install_environment .venv-wheel requirements-wheel.txt ||
     fail "pip could not install tools/requirements-wheel.txt: see its message above"
@@ -148,16 +156,17 @@ check_swift() {
     fail "swift $found is too old; install $swift_needed or newer from https://www.swift.org/install/linux/"
 }
 
-want_apt=1 want_python=1 want_swift=1 want_frameworks=0 want_wheel=0
+want_apt=1 want_python=1 want_swift=1 want_frameworks=0 want_wheel=0 want_engines=0
 case "${1:-}" in
   "") ;;
   --apt-only) want_python=0 want_swift=0 ;;
   --python-only) want_apt=0 want_swift=0 ;;
   --swift-only) want_apt=0 want_python=0 ;;
   --wheel) want_apt=0 want_python=0 want_swift=0 want_wheel=1 ;;
+  --engines) want_apt=0 want_python=0 want_swift=0 want_engines=1 ;;
   --frameworks) want_apt=0 want_python=0 want_swift=0 want_frameworks=1 ;;
-  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
-  *) fail "no option $1; there are --apt-only, --python-only, --swift-only, --wheel and --frameworks" ;;
+  -h | --help) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; exit 0 ;;
+  *) fail "no option $1; there are --apt-only, --python-only, --swift-only, --wheel, --engines and --frameworks" ;;
 esac
 [ $# -le 1 ] || fail "one option at most"
 
@@ -171,4 +180,5 @@ fi
 [ $want_python = 0 ] || install_python
 [ $want_swift = 0 ] || check_swift
 [ $want_wheel = 0 ] || install_wheel_tools
+[ $want_engines = 0 ] || install_engines
 [ $want_frameworks = 0 ] || install_frameworks

@@ -165,6 +165,8 @@ int tpr_start(tpr_multi *multi, const tpr_request *request) {
   if (request->password) curl_easy_setopt(easy, CURLOPT_PASSWORD, request->password);
   if (request->signing) curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, request->signing);
   if (request->body) {
+    // For servers that do not know "Expect: 100-continue". A header "Expect:" would be signed and not be sent (7.88).
+    curl_easy_setopt(easy, CURLOPT_EXPECT_100_TIMEOUT_MS, 100L);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body);
     curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size);
   }

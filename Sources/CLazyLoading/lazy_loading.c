@@ -118,3 +118,22 @@ void tpl_require(tpl_library *library) {
   fprintf(stderr, "error: %s\n", message);
   exit(3);
 }
+
+int tpl_beside(const char *library, const char *program, char *path, size_t size) {
+  char folder[PATH_MAX], escaped[2 * PATH_MAX], pattern[3 * PATH_MAX];
+  own_folder(folder, sizeof folder);
+  if (!folder[0]) return 0;
+  escape(escaped, sizeof escaped, folder);
+  const char *const between[] = {"", "../lib*/python3*/*-packages/trajpack/"};
+  const char *const names[] = {library, program};
+  for (size_t i = 0; i < 2; i++) {
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s%s%s", escaped, between[i], names[i]);
+    if (glob(pattern, 0, NULL, &found)) continue;
+    int fits = found.gl_pathc > 0 && strlen(found.gl_pathv[0]) < size;
+    if (fits) strcpy(path, found.gl_pathv[0]);
+    globfree(&found);
+    if (fits) return 1;
+  }
+  return 0;
+}

@@ -17,10 +17,13 @@ public enum Trajpack {
         """,
       version: version,
       commands: [
-        Convert.self, JobPlan.self, JobRun.self, JobStatus.self, JobFinish.self, Transcode.self,
+        Convert.self, JobPlan<Convert>.self, JobPlan<Apply>.self, JobPlan<Resample>.self,
+        JobPlan<Mask>.self, JobPlan<Embed>.self, JobPlan<Transcode>.self,
+        JobPlanValidate.self, JobRun.self, JobStatus.self, JobFinish.self, Transcode.self,
         Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
-        ActionsCommand.self, ExportCommand.self, Diff.self, Verify.self, Repair.self, Bench.self,
+        ActionsCommand.self, ExportCommand.self, Upload.self, Diff.self, Verify.self, Repair.self,
+        CollectGarbage.self, Bench.self,
         Evaluate.self, Validate.self, RulesCommand.self, Annotate.self, Split.self,
         PageCommand.self, RenderCommand.self, Formats.self, Inspect.self, Demo.self,
       ])

@@ -159,6 +159,9 @@ extension DepthEncoding {
   /// Whether a unit is a length whose metres are known.
   public static func isLength(_ unit: String) -> Bool { lengths[unit] != nil }
 
+  /// The metres of a unit of length; `nil` where it is none.
+  public static func metres(_ unit: String) -> Double? { lengths[unit] }
+
   /// What distances are multiplied by to be of another unit.
   ///
   /// - Parameter place: What errors call the stream.

@@ -72,9 +72,17 @@ public struct RemoteLocation: Sendable, Hashable, CustomStringConvertible {
     (self.scheme, self.authority, self.path) = (scheme, authority, path)
   }
 
-  /// What lies below it by that name.
+  /// A bucket.
+  init(bucket: String) { self.init(.s3, bucket, "") }
+
+  /// What lies below it by that name, which is no part of a URL: one with `%2F`, `?` or `#` leads nowhere else.
   public func appending(_ name: String) -> RemoteLocation {
-    RemoteLocation(scheme, authority, path.isEmpty ? name : "\(path)/\(name)")
+    var name = name
+    if scheme == .http || scheme == .https {
+      name = name.replacing("%", with: "%25").replacing("?", with: "%3F")
+        .replacing("#", with: "%23")
+    }
+    return RemoteLocation(scheme, authority, path.isEmpty ? name : "\(path)/\(name)")
   }
 
   /// How it is printed, and how it is opened again by the same process.

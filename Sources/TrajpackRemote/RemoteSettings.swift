@@ -1,3 +1,4 @@
+import CLazyLoading
 import Glibc
 import TrajpackFormat
 
@@ -9,6 +10,8 @@ struct RemoteSettings: Sendable {
   var attempts = 7
   /// Connections to a host (TRAJPACK_HTTP_CONNECTIONS).
   var connections = 64
+  /// Bytes of a part of an upload (TRAJPACK_UPLOAD_PART); what is shorter goes in one request.
+  var partBytes = 16 << 20
   /// Whether http:// may lead to another machine (TRAJPACK_ALLOW_HTTP).
   var allowsHTTP = false
   /// A file of certificates instead of the system's.
@@ -24,12 +27,36 @@ struct RemoteSettings: Sendable {
     number("TRAJPACK_HTTP_TIMEOUT", 1...3600, &settings.stalledSeconds)
     number("TRAJPACK_HTTP_ATTEMPTS", 1...100, &settings.attempts)
     number("TRAJPACK_HTTP_CONNECTIONS", 1...1024, &settings.connections)
+    if let text = variable("TRAJPACK_UPLOAD_PART"), let bytes = RemoteCache.bytes(text),
+      (1 << 10...5 << 30).contains(bytes)
+    {
+      settings.partBytes = bytes
+    }
     settings.allowsHTTP = isOn("TRAJPACK_ALLOW_HTTP")
     for name in ["AWS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
       settings.authorities = settings.authorities ?? variable(name)
     }
+    settings.authorities = settings.authorities ?? installedAuthorities
     return settings
   }
+
+  /// Where distributions have their file of certificates: Debian, Ubuntu, Arch; Fedora, RHEL; openSUSE; Alpine; what
+  /// OpenSSL and FreeBSD use. A libcurl of the wheel knows none of them.
+  private static let places = [
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem", "/usr/local/share/certs/ca-root-nss.crt",
+  ]
+
+  /// The machine's file of certificates, or that of the Python package `certifi` beside this one; `nil` for what libcurl
+  /// knows itself.
+  private static let installedAuthorities: String? = {
+    if let found = places.first(where: { access($0, R_OK) == 0 }) { return found }
+    var path = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard tpl_beside("../../certifi/cacert.pem", "../certifi/cacert.pem", &path, path.count) != 0
+    else { return nil }
+    return String(decoding: path.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }()
 
   /// A variable of the environment; `nil` where it is not set or empty.
   static func variable(_ name: String) -> String? {

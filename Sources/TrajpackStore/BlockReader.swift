@@ -19,7 +19,12 @@ public final class BlockReader {
 
   private let shard: Shard
   private let decompressor = Decompressor(trustsCaller: true)
+  /// Bytes of the file that were read last, and where they begin: chunks of one request that lie near each other are
+  /// read together.
   private var stored: [UInt8] = []
+  private var storedRange = 0..<0
+  /// Memory of chunks that were dropped, to be used again.
+  private var spares: [[UInt8]] = []
   private var cache: [Key: Cached] = [:]
   private var cachedBytes = 0
   private var requests = 0
@@ -41,13 +46,14 @@ public final class BlockReader {
   ) throws(TrajpackError) {
     let block = shard.schema.blocks[number]
     precondition(rows.lowerBound >= 0 && rows.upperBound <= block.rows)
+    let last = (rows.upperBound - 1) / max(block.chunkRows, 1)
     var row = rows.lowerBound
     while row < rows.upperBound {
       let chunk = row / block.chunkRows
       let start = chunk * block.chunkRows
       let part = row - start..<min(rows.upperBound - start, block.chunkRows)
       let key = Key(block: number, chunk: chunk)
-      try load(key)
+      try load(key, block, last: last)
       guard let cached = cache[key] else { return }
       let out = destination + (row - rows.lowerBound) * stride
       cached.bytes.withUnsafeBytes { bytes in
@@ -93,27 +99,35 @@ public final class BlockReader {
     }
   }
 
-  private func load(_ key: Key) throws(TrajpackError) {
+  /// Makes a chunk be in the cache. Up to chunk `last` others are wanted, too.
+  private func load(_ key: Key, _ block: Block, last: Int) throws(TrajpackError) {
     requests += 1
-    if cache[key] != nil {
-      cache[key]?.used = requests
+    if let known = cache.index(forKey: key) {
+      cache.values[known].used = requests
       return
     }
     let (number, chunk) = (key.block, key.chunk)
-    let block = shard.schema.blocks[number]
     let place = shard.index.chunk(chunk, of: block)
-    var buffer: [UInt8] = []
-    if cachedBytes + block.chunkBytes > maximumCache { buffer = makeRoom(block.chunkBytes) }
-    if buffer.count != block.chunkBytes { buffer = [UInt8](repeating: 0, count: block.chunkBytes) }
-    if stored.count < place.stored { stored = [UInt8](repeating: 0, count: place.stored) }
+    if cachedBytes + block.chunkBytes > maximumCache { makeRoom(block.chunkBytes) }
+    var buffer: [UInt8]
+    if let spare = spares.last, spare.count == block.chunkBytes {
+      buffer = spares.removeLast()
+    } else {
+      buffer = [UInt8](repeating: 0, count: block.chunkBytes)
+    }
     var shuffled = false
-    let failure = stored.withUnsafeMutableBytes { raw -> TrajpackError? in
+    do throws(TrajpackError) {
+      try fetch(place, chunk, block, last: last)
+    } catch {
+      throw shard.damaged(chunk, block: number, error)
+    }
+    let at = place.offset - storedRange.lowerBound
+    let failure = stored.withUnsafeBytes { raw -> TrajpackError? in
       buffer.withUnsafeMutableBytes { out in
-        let bytes = UnsafeMutableRawBufferPointer(rebasing: raw[..<place.stored])
         do throws(TrajpackError) {
-          try shard.file.read(at: place.offset, into: bytes)
           shuffled = try shard.inflate(
-            UnsafeRawBufferPointer(bytes), place, block, decompressor, into: out)
+            UnsafeRawBufferPointer(rebasing: raw[at..<at + place.stored]), place, block,
+            decompressor, into: out)
           return nil
         } catch { return error }
       }
@@ -123,18 +137,60 @@ public final class BlockReader {
     cache[key] = Cached(bytes: buffer, shuffled: shuffled, used: requests)
   }
 
-  /// Drops the older half of the chunks, or all where that is not enough for `count` bytes; gives the memory
-  /// of one of them, to be used again. Halves, so that finding the oldest costs little for each chunk.
-  private func makeRoom(_ count: Int) -> [UInt8] {
-    var spare: [UInt8] = []
+  /// The most bytes of several chunks that are read together, and the most between two of them.
+  private static let span = 256 << 10
+  private static let gap = 16 << 10
+
+  /// Reads the bytes of a chunk, if they are not there, and of those up to `last` that lie near behind it.
+  private func fetch(
+    _ place: ShardIndex.Chunk, _ chunk: Int, _ block: Block, last: Int
+  ) throws(TrajpackError) {
+    let wanted = place.offset..<place.offset + place.stored
+    if storedRange.lowerBound <= wanted.lowerBound, storedRange.upperBound >= wanted.upperBound {
+      return
+    }
+    var end = wanted.upperBound
+    for next in chunk + 1..<max(last, chunk) + 1 {
+      let other = shard.index.chunk(next, of: block)
+      guard other.offset >= end, other.offset - end <= Self.gap,
+        other.offset + other.stored - wanted.lowerBound <= Self.span
+      else { break }
+      end = other.offset + other.stored
+    }
+    do throws(TrajpackError) {
+      try fetch(wanted.lowerBound..<end)
+    } catch {
+      guard end > wanted.upperBound else { throw error }
+      // What is wrong with a later chunk is said when that is read.
+      try fetch(wanted)
+    }
+  }
+
+  private func fetch(_ range: Range<Int>) throws(TrajpackError) {
+    storedRange = 0..<0
+    if stored.count < range.count { stored = [UInt8](repeating: 0, count: range.count) }
+    let failure = stored.withUnsafeMutableBytes { raw -> TrajpackError? in
+      do throws(TrajpackError) {
+        try shard.file.read(
+          at: range.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: raw[..<range.count]))
+        return nil
+      } catch { return error }
+    }
+    if let failure { throw failure }
+    storedRange = range
+  }
+
+  /// Drops the older half of the chunks, or all where that is not enough for `count` bytes; keeps the memory of those of
+  /// that size, to be used again. Halves, so that finding the oldest costs little for each chunk.
+  private func makeRoom(_ count: Int) {
+    spares.removeAll(keepingCapacity: true)
     let oldest = cache.sorted { $0.value.used < $1.value.used }
     for (n, item) in oldest.enumerated()
     where n < (oldest.count + 1) / 2 || cachedBytes + count > maximumCache {
       cache[item.key] = nil
       cachedBytes -= item.value.bytes.count
-      if item.value.bytes.count == count { spare = item.value.bytes }
+      if item.value.bytes.count == count { spares.append(item.value.bytes) }
     }
-    return spare
   }
 }
 

@@ -33,6 +33,7 @@ public struct DatasetRepair {
     _ path: String, pool: WorkerPool, isStopped: () -> Bool
   ) throws(TrajpackError) {
     self.path = path
+    try FileSystem.requireLocal(path)
     guard FileSystem.item(at: path) == .folder else {
       throw TrajpackError(.usage, file: path, "is no folder; name the folder of a dataset")
     }
@@ -165,6 +166,8 @@ public struct DatasetRepair {
     where FileSystem.size(of: "\(path)/\(name)") > 0 {
       try keep(name)
     }
+    // Durable before the new list has the name: a power cut may keep the second of two renames alone.
+    if !kept.isEmpty { try FileSystem.syncFolder(path) }
     if isUnfinished {
       lock.sideFiles = sideFiles
       try lock.replace(plan: source, shards: listed)

@@ -109,8 +109,8 @@ public enum FileSystem {
     guard RemoteLocation.isRemote(path) else { return }
     throw TrajpackError(
       .usage, file: path,
-      "trajpack reads from servers and buckets, but writes to folders of this machine only; write to one, and "
-        + "copy it there")
+      "lies on a server or in a bucket, where this command changes nothing; write to a folder of this machine, and "
+        + "'trajpack upload FOLDER s3://BUCKET/PREFIX' puts the dataset into a bucket")
   }
 
   /// Makes a folder and those above it.

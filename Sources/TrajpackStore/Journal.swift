@@ -119,16 +119,18 @@ public final class Journal {
   /// Appends the first record and makes it durable.
   public func begin(_ plan: JSONValue) throws(TrajpackError) {
     precondition(self.plan == nil, "a journal has one plan")
-    try append([plan])
+    try append(plan)
     self.plan = plan
   }
 
-  /// Acknowledges a shard: appends its record, behind one of type `recordings` where `note` is given, and
-  /// makes them durable.
+  /// Acknowledges a shard: appends its record, behind one of type `recordings` where `note` is given. Each is durable
+  /// before the next is begun: of two in one write a power cut may leave the second and not the first, which is
+  /// damage to a reader. A note whose shard does not follow is replaced by the next one of that shard.
   public func acknowledge(
     _ shard: Manifest.Entry, note: JSONValue? = nil
   ) throws(TrajpackError) {
-    try append((note.map { [$0] } ?? []) + [shard.record])
+    if let note { try append(note) }
+    try append(shard.record)
     shards.append(shard)
     notes[shard.name] = note
   }
@@ -138,14 +140,13 @@ public final class Journal {
   /// - Parameter leftOut: What was left out behind the last shard, as a record of type `recordings` has it.
   public func complete(leftOut: JSONValue?) throws(TrajpackError) {
     let record = JSONValue.record(["type": "complete", "left_out": leftOut])
-    try append([record])
+    try append(record)
     completion = record
   }
 
-  /// Appends records, durably or not at all.
-  private func append(_ records: [JSONValue]) throws(TrajpackError) {
-    var frame: [UInt8] = []
-    for record in records { frame += try Self.frame(record) }
+  /// Appends a record, durably or not at all.
+  private func append(_ record: JSONValue) throws(TrajpackError) {
+    let frame = try Self.frame(record)
     guard descriptor >= 0 else {
       throw TrajpackError(.usage, file: folder, "the journal belongs to the parent process")
     }

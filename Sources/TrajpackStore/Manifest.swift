@@ -132,10 +132,12 @@ public struct Manifest: Sendable, Equatable {
     try FileSystem.syncFolder(folder)
   }
 
+  /// The bytes of the file.
+  var bytes: [UInt8] { Array((json.text(indent: 1) + "\n").utf8) }
+
   /// Puts the file in a dataset's folder, in the place of the one that is there, durably.
   func write(toFolder folder: String) throws(TrajpackError) {
-    try FileSystem.replace(
-      "\(folder)/\(Self.fileName)", with: Array((json.text(indent: 1) + "\n").utf8))
+    try FileSystem.replace("\(folder)/\(Self.fileName)", with: bytes)
   }
 
   /// A digest of the dataset's content: of its shards' names and digests.

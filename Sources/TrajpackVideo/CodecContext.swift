@@ -70,7 +70,8 @@
       // Coded pictures are larger than shown ones by less than two blocks.
       context.pointee.max_pixels = (Int64(stream.width) + 256) * (Int64(stream.height) + 256)
       context.pointee.has_b_frames = Int32(min(reorderDepth, 16))
-      context.pointee.thread_count = Int32(threads)
+      // With frame threads a picture that came out is copied while its thread waits: one more keeps all of them busy.
+      context.pointee.thread_count = Int32(threads > 1 ? threads + 1 : 1)
       context.pointee.thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE
       context.pointee.err_recognition = tpv_strict_decoding()
       if !stream.extradata.isEmpty {
@@ -104,6 +105,19 @@
     }
 
     /// `avcodec_receive_frame` into `frame`.
-    func receive() -> Int32 { avcodec_receive_frame(context, frame) }
+    func receive() -> Int32 {
+      let code = avcodec_receive_frame(context, frame)
+      if isMonochrome, code >= 0,
+        [AV_PIX_FMT_YUV420P.rawValue, AV_PIX_FMT_YUVJ420P.rawValue].contains(frame.pointee.format)
+      {
+        frame.pointee.format = AV_PIX_FMT_GRAY8.rawValue
+        (frame.pointee.data.1, frame.pointee.data.2) = (nil, nil)
+        (frame.pointee.linesize.1, frame.pointee.linesize.2) = (0, 0)
+      }
+      return code
+    }
+
+    /// Whether libavcodec adds planes of chroma to pictures that have none.
+    private var isMonochrome: Bool { stream.codec == "h264" && stream.pixelFormat == "gray" }
   }
 #endif

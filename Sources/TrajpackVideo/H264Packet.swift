@@ -42,3 +42,43 @@ struct H264Packet {
     return false
   }
 }
+
+/// What a sequence parameter set of H.264 says of colours (ITU-T H.264, 7.3.2.1.1).
+enum H264Parameters {
+  /// Profiles whose parameter sets state `chroma_format_idc`; all others are 4:2:0.
+  private static let profiles: Set<UInt8> = [
+    44, 83, 86, 100, 110, 118, 122, 128, 134, 135, 138, 139, 244,
+  ]
+
+  /// Whether pictures have nothing but brightness (`chroma_format_idc` 0). libavcodec gives these as 4:2:0, with planes
+  /// of chroma that the stream does not hold.
+  static func isMonochrome(_ extradata: [UInt8]) -> Bool {
+    guard extradata.count > 8 else { return false }
+    var found = false
+    let visit = { (unit: Slice<UnsafeRawBufferPointer>) in
+      guard let head = unit.first, head & 0x1F == 7, unit.count > 5 else { return }
+      let bytes = Array(unit.prefix(16))
+      guard profiles.contains(bytes[1]) else { return }
+      var at = 4 * 8
+      func bit() -> UInt8? {
+        guard at < bytes.count * 8 else { return nil }
+        defer { at += 1 }
+        return bytes[at / 8] >> UInt8(7 - at % 8) & 1
+      }
+      // seq_parameter_set_id, which is skipped, and then chroma_format_idc, both Exp-Golomb numbers; 0 is a single 1.
+      var zeros = 0
+      while let next = bit(), next == 0 { zeros += 1 }
+      at += zeros
+      if bit() == 1 { found = true }
+    }
+    extradata.withUnsafeBytes { all in
+      guard all[0] == 1 else { return NALUnits.visit(all, lengthBytes: nil, visit) }
+      // avcC (ISO/IEC 14496-15, 5.3.3.1): the parameter sets begin at byte 6, each after its length in two bytes.
+      guard all[5] & 0x1F > 0 else { return }
+      let length = Int(all[6]) << 8 | Int(all[7])
+      guard length <= all.count - 8 else { return }
+      visit(all[8..<8 + length])
+    }
+    return found
+  }
+}

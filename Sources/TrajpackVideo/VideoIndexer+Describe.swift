@@ -47,6 +47,11 @@
         facts.extradata = [UInt8](
           UnsafeBufferPointer(start: bytes, count: Int(parameters.extradata_size)))
       }
+      if facts.codec == "h264", ["yuv420p", "yuvj420p"].contains(facts.pixelFormat),
+        H264Parameters.isMonochrome(facts.extradata)
+      {
+        facts.pixelFormat = "gray"
+      }
       return facts
     }
 

@@ -98,11 +98,35 @@ public func tpw_writer_refuse_taken(
 
 /// `trajpack_write.h` says what it does.
 @c @implementation
+public func tpw_writer_adopt(
+  _ writer: OpaquePointer?, _ folder: UnsafePointer<CChar>?,
+  _ episodes: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(episodes, "episodes")
+    out.pointee = Int64(try made(writer).adopt(try CInterface.string(folder, "folder")))
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
 public func tpw_writer_close(
   _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   CInterface.run(error) { () throws(TrajpackError) in
     try made(writer).close()
+    return TP_OK
+  }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_writer_flush(
+  _ writer: OpaquePointer?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    try made(writer).flush()
     return TP_OK
   }
 }
@@ -113,7 +137,7 @@ extension DatasetAppender.Options {
     self.init()
     let json = try JSONValue(parsing: text)
     let reader = JSONReader(json, at: "the options")
-    let known = ["new", "codec", "level", "chunk_rows", "shard_bytes", "threads"]
+    let known = ["new", "codec", "level", "chunk_rows", "shard_bytes", "threads", "commit_every"]
     for member in json.members ?? [] where !known.contains(member.name) {
       throw TrajpackError(
         .usage, "there is no option '\(member.name)'; there is \(known.joined(separator: ", "))")
@@ -138,5 +162,6 @@ extension DatasetAppender.Options {
     layout.chunkRows = try number("chunk_rows", 1...1 << 20)
     if let bytes = try number("shard_bytes", 1 << 20...1 << 40) { shardBytes = bytes }
     if let threads = try number("threads", 1...1024) { jobs = threads }
+    if let count = try number("commit_every", 1...1 << 20) { commitEvery = count }
   }
 }

@@ -88,8 +88,8 @@ def sequential(rounds: int, path: Path, video: trajpack.Video, size: str) -> Non
             continue
 
         def ours(format: str = format) -> None:
-            for first in range(0, len(video), 64):
-                video.read(range(first, min(first + 64, len(video))), format=format)
+            for first in range(0, len(video), 16):
+                video.read(range(first, min(first + 16, len(video))), format=format)
 
         found = interleaved(rounds, {
             "ours": ours, "ffmpeg": lambda words=words: ffmpeg(path, *words),

@@ -22,7 +22,9 @@ def built(name):
 
 
 def pytest_configure():
-    """The package loads the library of the same build; where there is none, its first call says so."""
+    """The package loads the library of the same build; where there is none, its first call says so. Files that are not read
+    are not shown to sources in Python, but where a test is about these."""
+    os.environ.setdefault("TRAJPACK_PYTHON", "none")
     folders = [os.environ["TRAJPACK_BIN"]] if "TRAJPACK_BIN" in os.environ else [
         ROOT / ".build" / "release", ROOT / ".build" / "debug"]
     found = [p for p in (Path(f) / "libtrajpack-c.so" for f in folders) if p.exists()]

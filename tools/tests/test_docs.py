@@ -63,7 +63,7 @@ def surroundings():
     """The environment of what is run."""
     environment = {
         **os.environ, "PATH": f"{built()}:{Path(sys.executable).parent}:{os.environ['PATH']}", "NO_COLOR": "1",
-        "TRAJPACK_PROGRAM": str(built() / "trajpack"), "CHECKOUT": str(ROOT),
+        "TRAJPACK_PROGRAM": str(built() / "trajpack"), "CHECKOUT": str(ROOT), "TRAJPACK_PYTHON": sys.executable,
         "COLUMNS": "200", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "tools" / "python" / "src")}
     environment.pop("CI", None)
     library = built() / "libtrajpack-c.so"

@@ -143,20 +143,42 @@ def test_options_of_trees_are_not_ignored(trajpack, tmp_path):
     assert "--episodes" in said
 
 
-@pytest.mark.parametrize("name,content,word", [
-    ("a.parquet", b"PAR1" + bytes(40), "a Parquet file"), ("a.bvh", b"HIERARCHY\nROOT x\n", "a BVH motion"),
-    ("a.ts", b"#c\n@problemName x\n@data\n1,2:1\n", "an @ header"), ("a.bag", b"#ROSBAG V2.0\n", "a ROS 1 bag"),
+def tfrecord(data=b"x" * 9):
+    """A record of TFRecord: length, its masked CRC-32C, data."""
+    def crc(raw):
+        value = 0xFFFFFFFF
+        for byte in raw:
+            value ^= byte
+            for _ in range(8):
+                value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
+        value ^= 0xFFFFFFFF
+        return ((value >> 15 | value << 17) + 0xA282EAD8 & 0xFFFFFFFF).to_bytes(4, "little")
+    head = len(data).to_bytes(8, "little")
+    return head + crc(head) + data + crc(data)
+
+
+@pytest.mark.parametrize(("name", "content", "word"), [
+    ("a.c3d", b"\2P" + bytes(600), "a C3D motion"), ("a.gdf", b"GDF 2.20" + bytes(300), "a GDF recording"),
+    ("a.tar", bytes(257) + b"ustar" + bytes(300), "WebDataset"), ("a.pkl", b"\x80\4\x95" + bytes(30), "a Python pickle"),
+    ("a.pt", b"PK\3\4" + bytes(60), "a PyTorch file"), ("a.xdf", b"XDF:" + bytes(30), "an XDF recording"),
+    ("a.safetensors", (40).to_bytes(8, "little") + b'{"x":' + bytes(60), "safetensors"), ("a.fbx", b"Kaydara FBX Binary  \0", "FBX"),
+    ("a.usd", b"PXR-USDC" + bytes(30), "a USD scene"), ("a.dcm", bytes(128) + b"DICM", "a DICOM file"),
+    ("a.trc", b"PathFileType\t4\t(X/Y/Z)\ta.trc\n", "a TRC file"), ("a.sto", b"x\nversion=1\nendheader\ntime\tq\n", "OpenSim"),
+    ("a.tfrecord-00000-of-00001", tfrecord(), "TFRecords"), ("a.log", b"\1\0CARLA_RECORDER" + bytes(9), "CARLA"),
+    ("a.mdb", bytes(16) + b"\xde\xc0\xef\xbe" + bytes(40), "LMDB"), ("a.arff", b"@relation r\n@attribute x numeric\n@data\n1\n", "ARFF"),
 ])
 def test_known_formats_are_named(trajpack, tmp_path, name, content, word):
     (tmp_path / name).write_bytes(content)
     for source in (tmp_path / name, tmp_path):
         said = run(trajpack, "convert", source, tmp_path / "o", "-q", fails=True)
-        assert word in said and "not read" in said and said.count("\n") == 1
+        assert word in said and "which is not read; " in said and said.count("\n") == 1
 
 
-@pytest.mark.parametrize("files,word", [
+@pytest.mark.parametrize(("files", "word"), [
     ({"dataset_info.json": "{}", "features.json": "{}"}, "a TFDS dataset"),
-    ({"zarr.json": "{}"}, "a Zarr store"), ({"metadata.json": '{"data_format": "arrow"}'}, "Minari dataset in Arrow"),
+    ({"1.0.0/dataset_info.json": "{}", "1.0.0/features.json": "{}"}, "a TFDS dataset in 1.0.0"),
+    ({"_versions/1.manifest": "", "data/a.lance": ""}, "a Lance dataset"), ({"data.mdb": "", "lock.mdb": ""}, "LMDB"),
+    ({f"v1.0-mini/{n}.json": "[]" for n in ("scene", "sample", "sample_data", "ego_pose")}, "nuScenes"),
 ])
 def test_known_folders_are_named(trajpack, tmp_path, files, word):
     for name, text in files.items():

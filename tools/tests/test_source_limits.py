@@ -127,9 +127,51 @@ def test_the_pages_for_contributors_name_files_that_are_there():
 def test_the_page_on_security_names_limits_that_are_there():
     """Each `Type.member` of SECURITY.md is declared: a renaming of the type must not leave the page behind."""
     root = Path(__file__).resolve().parents[2]
-    named = re.findall(r"`([A-Z]\w+)\.(\w+)`", (root / "SECURITY.md").read_text())
-    assert len(named) > 4
-    sources = "\n".join(path.read_text() for path in (root / "Sources").rglob("*.swift"))
-    for type_name, member in named:
-        assert re.search(rf"\b(struct|class|enum|extension) {type_name}\b", sources), type_name
-        assert re.search(rf"\b(let|var|func) {member}\b", sources), f"{type_name}.{member}"
+    named = re.findall(r"`([A-Z]\w+)\.(\w+)", (root / "SECURITY.md").read_text())
+    assert len(named) > 40
+    sources = [path.read_text() for path in (root / "Sources").rglob("*.swift")]
+    for type_name, member in set(named):
+        assert any(re.search(rf"\b(let|var|func) \(?([\w]+, )*{member}\b", body)
+                   for body in bodies(type_name, sources)), f"{type_name}.{member}"
+
+
+def bodies(type_name, sources):
+    """The text of each declaration and extension of a type, up to its end."""
+    for source in sources:
+        lines = source.split("\n") if type_name in source else []
+        for n, line in enumerate(lines):
+            if re.search(rf"\b(struct|class|enum|extension) {type_name}\b", line):
+                indent = line[:len(line) - len(line.lstrip())]
+                end = next((i for i in range(n + 1, len(lines)) if lines[i] == indent + "}"), len(lines))
+                yield "\n".join(lines[n + 1:end])
+
+
+def number(text):
+    """The value of an expression of Swift of whole numbers."""
+    assert re.fullmatch(r"[\d_ <*]+", text), text
+    return eval(text.replace("_", ""))                       # noqa: S307  digits, shifts and products alone
+
+
+def constant(name, sources):
+    """The value of `Type.member`, or of `Type.member.part` of a tuple."""
+    type_name, member, *part = name.split(".")
+    for body in bodies(type_name, sources):
+        found = re.search(rf"static let {member}(?:: \w+)? = (.+)$", body, re.M)
+        if found and part:
+            return number(dict(re.findall(r"(\w+): ([\d_ <*]+)", found[1]))[part[0]])
+        if found:
+            return number(found[1])
+        found = re.search(rf"static let \(([\w, ]*\b{member}\b[\w, ]*)\) = \((.+)\)$", body, re.M)
+        if found:
+            return number(found[2].split(", ")[found[1].split(", ").index(member)])
+    raise AssertionError(f"{name} is not in the source")
+
+
+def test_the_table_of_limits_has_the_values_of_the_source():
+    root = Path(__file__).resolve().parents[2]
+    sources = [path.read_text() for path in (root / "Sources").rglob("*.swift")]
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+)( [KMG]iB)? \| `([\w.]+)` \|$", (root / "SECURITY.md").read_text(), re.M)
+    assert len(rows) > 50
+    for value, unit, name in rows:
+        told = int(value.replace(",", "")) << {"": 0, " KiB": 10, " MiB": 20, " GiB": 30}[unit]
+        assert constant(name, sources) == told, f"{name} is {constant(name, sources)} in the source"

@@ -1,19 +1,20 @@
 #!/usr/bin/env bash
 # Builds the libraries that go into the wheel from Debian's source packages, and prints the folder that has them:
 #   lib/       libz libbz2 liblzma liblz4 libzstd as archives, with pkg-config files that name no other folder
-#   shared/    FFmpeg (LGPL, with dav1d inside) and libhdf5, with names that no other library has
+#   shared/    FFmpeg (LGPL, with dav1d inside), libhdf5 and libcurl (with OpenSSL and nghttp2 inside), with names that no
+#              other library has
 #   licenses/  their licence texts, and SOURCES.txt: versions and options
 #
 #   tools/wheel/libraries.sh [--print]     --print: only say which folder that would be
 #
 # The result is kept in ${TRAJPACK_CACHE:-~/.cache/trajpack}/libraries-<key>; the key is made of this script, the
-# sources' versions and the compiler, so that nothing is built twice. 5 minutes on two processors. Needs apt (for the
+# sources' versions and the compiler, so that nothing is built twice. 9 minutes on two processors. Needs apt (for the
 # sources, whose signatures it checks), gcc and make; meson and ninja come from .venv-wheel, nasm from Debian's package.
 # No package is installed.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 suite=bookworm   # glibc 2.36; a newer one would raise what the wheel needs
-sources=(zlib bzip2 xz-utils lz4 libzstd dav1d hdf5 ffmpeg)
+sources=(zlib bzip2 xz-utils lz4 libzstd dav1d hdf5 openssl nghttp2 curl ffmpeg)
 cache=${TRAJPACK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/trajpack}
 jobs=$(nproc)
 
@@ -46,12 +47,20 @@ own_apt() {
 }
 own_apt apt-get update >"$apt/update.log" 2>&1 || say "apt-get update failed (see $apt/update.log); going on with the lists at hand"
 
+# The newest version of each source that the server has: security updates are sometimes listed before they can be fetched.
+# What was fetched before is compared with the list's checksum and not fetched again.
+cd "$apt/sources"
 versions=$(for s in "${sources[@]}"; do
-  v=$(own_apt apt-cache showsrc --only-source "$s" 2>/dev/null | sed -n 's/^Version: //p' | sort -V | tail -n 1)
-  [ -n "$v" ] || fail "apt knows no source package $s of $suite: is there a network?"
-  echo "$s $v"
+  known=$(own_apt apt-cache showsrc --only-source "$s" 2>/dev/null | sed -n 's/^Version: //p' | sort -rVu)
+  [ -n "$known" ] || fail "apt knows no source package $s of $suite: is there a network?"
+  for v in $known; do
+    if own_apt apt-get source --download-only --only-source "$s=$v" >"$cache/fetch.log" 2>&1; then echo "$s $v"; continue 2; fi
+    say "the source of $s $v cannot be fetched ($(grep -m 1 -oE '[0-9]+ +Not Found' "$cache/fetch.log" || echo "see $cache/fetch.log")); looking for an older one"
+  done
+  cat "$cache/fetch.log" >&2
+  fail "no source of $s can be fetched"
 done)
-key=$({ cat "${BASH_SOURCE[0]}"; echo "$versions"; cc --version; uname -m; } | sha256sum | cut -c1-16)
+key=$({ cat "$root/tools/wheel/libraries.sh"; echo "$versions"; cc --version; uname -m; } | sha256sum | cut -c1-16)
 out=$cache/libraries-$key
 if [ "${1:-}" = --print ] || [ -f "$out/complete" ]; then echo "$out"; exit 0; fi
 
@@ -63,10 +72,8 @@ meson=$root/.venv-wheel/bin/meson
 [ -x "$meson" ] || fail "no $meson here; run tools/setup.sh --wheel"
 export PATH=$root/.venv-wheel/bin:$work/nasm/usr/bin:$PATH
 
-say "fetching the sources of ${versions//$'\n'/, }"
-cd "$apt/sources"
+say "building ${versions//$'\n'/, }"
 while read -r s v; do
-  own_apt apt-get source --download-only --only-source "$s=$v" >"$work/fetch.log" 2>&1 || { cat "$work/fetch.log" >&2; fail "the source of $s $v cannot be fetched"; }
   file=${s}_${v#*:}.dsc
   dpkg-source --no-check -x "$file" "$work/$s" >>"$work/fetch.log" 2>&1 || fail "$file cannot be unpacked: see $work/fetch.log"
   cp "$work/$s/debian/copyright" "$work/licenses/$s.txt"
@@ -112,6 +119,44 @@ build_hdf5() {
   cc -shared -o "$work/$hdf5_soname" -Wl,-soname,$hdf5_soname -Wl,--whole-archive src/.libs/libhdf5.a \
     -Wl,--no-whole-archive "$prefix/lib/libz.a" -Wl,--exclude-libs,libz.a -Wl,--as-needed -Wl,-z,relro -lpthread -ldl -lm
 }
+# What an HTTPS client needs: no old protocols, no engines, no providers that are loaded. It knows no folder of certificates
+# of its own: trajpack names the file (TrajpackRemote).
+build_openssl() {
+  local target
+  case "$(uname -m)" in x86_64) target=linux-x86_64 ;; aarch64) target=linux-aarch64 ;; esac
+  env -u CFLAGS ./Configure $target -O2 -fPIC no-shared no-module no-dso no-engine no-legacy no-tests no-async no-comp \
+    no-ssl3 no-tls1 no-tls1_1 no-dtls no-srp no-psk no-cms no-ts no-idea no-seed no-bf no-cast no-rc2 no-rc4 no-md4 no-mdc2 \
+    no-rmd160 no-whirlpool no-camellia no-aria no-sm2 no-sm3 no-sm4 no-gost no-srtp no-nextprotoneg no-ui-console \
+    no-autoload-config --prefix=/usr --openssldir=/etc/ssl --libdir=lib
+  make -j"$jobs" build_generated libcrypto.a libssl.a
+  cp libcrypto.a libssl.a "$prefix/lib"
+  cp -r include/openssl "$prefix/include"
+}
+# Debian's source has no configure, and the library needs none.
+build_nghttp2() {
+  local version=$(sed -n 's/^AC_INIT(\[nghttp2\], \[\([0-9.]*\).*/\1/p' configure.ac) number file
+  number=$(printf '0x%02x%02x%02x' ${version//./ })
+  sed "s/@PACKAGE_VERSION@/$version/; s/@PACKAGE_VERSION_NUM@/$number/" lib/includes/nghttp2/nghttp2ver.h.in >lib/includes/nghttp2/nghttp2ver.h
+  for file in lib/*.c; do
+    cc $CFLAGS -c -DNGHTTP2_STATICLIB -DHAVE_ARPA_INET_H -DHAVE_NETINET_IN_H -DHAVE_TIME_H -DHAVE_SYSCONF -Ilib/includes -o "${file%.c}.o" "$file"
+  done
+  ar rcs "$prefix/lib/libnghttp2.a" lib/*.o
+  cp -r lib/includes/nghttp2 "$prefix/include"
+}
+build_curl() {
+  PKG_CONFIG_LIBDIR='' LIBS='-lssl -lcrypto -lpthread -ldl' ./configure --prefix=/usr --disable-shared --enable-static --with-pic \
+    --with-openssl="$prefix" --with-nghttp2="$prefix" --with-zlib="$prefix" --without-ca-bundle --without-ca-path \
+    --without-ca-fallback --without-brotli --without-zstd --without-libpsl --without-libidn2 --without-librtmp --without-libssh2 \
+    --without-libgsasl --disable-ldap --disable-ldaps --disable-ftp --disable-file --disable-rtsp --disable-dict \
+    --disable-telnet --disable-tftp --disable-pop3 --disable-imap --disable-smb --disable-smtp --disable-gopher --disable-mqtt \
+    --disable-ntlm --disable-ntlm-wb --disable-manual --disable-alt-svc --disable-hsts --disable-libcurl-option \
+    --disable-dependency-tracking --disable-symbol-hiding
+  make -j"$jobs" -C lib
+  curl_soname=libcurl-trajpack.so.4
+  cc -shared -o "$work/$curl_soname" -Wl,-soname,$curl_soname -Wl,--whole-archive lib/.libs/libcurl.a -Wl,--no-whole-archive \
+    "$prefix"/lib/lib{ssl,crypto,nghttp2,z}.a -Wl,--exclude-libs,libssl.a:libcrypto.a:libnghttp2.a:libz.a -Wl,--gc-sections \
+    -Wl,--as-needed -Wl,-z,relro -Wl,-z,defs -lpthread -ldl
+}
 # Nothing of the GPL, no network, no device: what the demuxers of TrajpackVideo name, decoders for what is found in them,
 # and encoders and muxers that need no further library. The demuxers m4v, mpegvideo, h264 and hevc only recognise codecs
 # within MPEG streams.
@@ -139,7 +184,7 @@ while read -r s _; do build "$s"; done <<<"$versions"
 
 mkdir -p "$work/result/lib/pkgconfig" "$work/result/shared"
 cp "$prefix"/lib/lib{z,bz2,lzma,lz4,zstd}.a "$work/result/lib"
-cp "$work"/libhdf5-trajpack.so.* "$work/result/shared"
+cp "$work"/lib{hdf5,curl}-trajpack.so.* "$work/result/shared"
 for file in "$work"/ffmpeg-installed/usr/lib/lib*.so; do
   cp "$(readlink -f "$file")" "$work/result/shared/$(readelf -d "$file" | sed -n 's/.*soname: \[\(.*\)\]/\1/p')"
 done

@@ -31,3 +31,7 @@ int tpl_load(tpl_library *library, char *message, size_t size);
 
 // Loads a library, or ends the process with a sentence: what a trampoline does whose library nobody has loaded.
 void tpl_require(tpl_library *library);
+
+// A file of another Python package of the same installation: from the folder of this package's libraries (`library`), or
+// from that of the program (`program`, in which the folder with the packages is looked for). 1, or 0 where there is none.
+int tpl_beside(const char *library, const char *program, char *path, size_t size);

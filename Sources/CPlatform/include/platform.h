@@ -2,6 +2,7 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // CRC-32C (Castagnoli, RFC 3720 appendix B.4) of `length` bytes, continuing from `crc` (0 to begin).
 // Uses the SSE4.2 or ARMv8 instruction where the processor has it.
@@ -89,6 +90,10 @@ void tp_take_part(const void *from, size_t stride, const tp_picture_part *part, 
 
 // renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
 int tp_rename_exclusive(const char *from, const char *to);
+
+// Starts a program with arguments up to NULL and this process's environment: `channel` becomes its descriptor 3, its input
+// is empty, what it prints goes where errors go, and no other descriptor is handed down. 0, or the error of posix_spawn.
+int tp_spawn(const char *program, const char *const *arguments, int channel, pid_t *pid);
 
 // Undoes HDF5's byte shuffle for some elements. `planes` holds `size` planes of `count` bytes: byte p of
 // element e lies at planes[p * count + e]. Elements [first, end) go to dst, `stride` bytes apart.

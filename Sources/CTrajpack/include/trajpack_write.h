@@ -14,14 +14,15 @@ typedef struct tpw_writer tpw_writer;
 typedef struct tpw_episode tpw_episode;
 
 // Of this header's functions: it grows when one changes.
-#define TPW_ABI 1
+#define TPW_ABI 2
 int32_t tpw_abi(void);
 // Frees text that a function gave out. Null is allowed.
 void tpw_text_free(char *text);
 
 // Opens a dataset for adding to it, or makes a new one. `options`:
 // {"new": refuse a dataset that is there (true), "codec": "lz4" | "zstd" | "gzip" | "none", "level",
-//  "chunk_rows", "shard_bytes": from which on a shard is not joined with others, "threads"}
+//  "chunk_rows", "shard_bytes": from which on a shard is not joined with others, "threads",
+//  "commit_every": how many episodes are made durable together (1)}
 int32_t tpw_writer_open(const char *path, const char *options, tpw_writer **writer, tp_error *error);
 // Gives the lock up and frees it. Without tpw_writer_close the dataset stays unfinished: readable, and to
 // be gone on with.
@@ -35,10 +36,15 @@ void tpw_writer_leave(tpw_writer *writer);
 int32_t tpw_writer_schema(const tpw_writer *writer, char **json, tp_error *error);
 // Declares it, once, before the first episode of a new dataset.
 int32_t tpw_writer_declare(tpw_writer *writer, const char *json, tp_error *error);
-// {"episodes", "appended", "rows", "bytes", "shards", "joins", "joined_bytes"}
+// {"episodes", "appended", "waiting", "rows", "bytes", "shards", "joins", "joined_bytes"}
 int32_t tpw_writer_counts(const tpw_writer *writer, char **json, tp_error *error);
 // A usage error where an episode of that id is there or being recorded, or the id cannot be one.
 int32_t tpw_writer_refuse_taken(const tpw_writer *writer, const char *id, tp_error *error);
+// Makes the episodes durable that wait for others ("commit_every").
+int32_t tpw_writer_flush(tpw_writer *writer, tp_error *error);
+// Takes over the shards of a finished dataset on the same file system, which is gone then: files are moved, nothing is
+// copied. Its channels must be the same, and its ids others. `episodes`: how many came.
+int32_t tpw_writer_adopt(tpw_writer *writer, const char *folder, int64_t *episodes, tp_error *error);
 // Joins small shards and writes the manifest.
 int32_t tpw_writer_close(tpw_writer *writer, tp_error *error);
 
@@ -60,7 +66,8 @@ typedef struct tpw_column {
 // Adds rows to a track: a column for each channel of its stream, in the order of the schema.
 int32_t tpw_episode_rows(tpw_episode *episode, int64_t track, int64_t count, const tpw_column *columns,
                          size_t column_count, tp_error *error);
-// Writes the episode. TP_OK: it is durable, and readers see it.
+// Writes the episode. TP_OK: it is durable, and readers see it; where "commit_every" is more than 1, with the last of as
+// many, or by tpw_writer_flush.
 int32_t tpw_episode_commit(tpw_episode *episode, tp_error *error);
 // Frees it; without tpw_episode_commit nothing of it is kept. Null is allowed.
 void tpw_episode_free(tpw_episode *episode);

@@ -70,12 +70,13 @@ struct CompletionOutline {
     }
   }
 
-  /// The commands of a group as one, whose first argument is the second word of their names.
+  /// The commands of a group as one, whose first argument is the second word of their names. Those with a third word
+  /// add their options.
   private static func grouped(_ entries: [Entry]) -> [Entry] {
     var grouped: [Entry] = []
     for entry in entries {
       let words = entry.name.split(separator: " ").map(String.init)
-      guard words.count == 2 else {
+      guard words.count > 1 else {
         grouped.append(entry)
         continue
       }
@@ -85,7 +86,9 @@ struct CompletionOutline {
         grouped.append(Entry(name: words[0], summary: entry.summary, shapes: [word]))
       }
       let last = grouped.count - 1
-      grouped[last].shapes[0].choices.append(words[1])
+      if !grouped[last].shapes[0].choices.contains(words[1]) {
+        grouped[last].shapes[0].choices.append(words[1])
+      }
       let known = Set(grouped[last].shapes.flatMap(\.names))
       grouped[last].shapes += entry.options.filter { known.isDisjoint(with: $0.names) }
       let isOther = grouped[last].positional.count == 1

@@ -36,6 +36,19 @@ extension Parameter where Root: ArgumentSet {
       path, Reader(choices, range))
   }
 
+  /// An option that takes more than the values that its help names and a shell offers.
+  static func option(
+    _ names: String..., to path: WritableKeyPath<Root, String?>, value: String,
+    suggesting choices: [String], help: String
+  ) -> Parameter {
+    let parameter = optional(
+      ParameterShape(names: names, role: .option(value: value), help: help), path,
+      Reader<String>([], nil))
+    var shape = parameter.shape
+    shape.choices = choices
+    return Parameter(shape: shape, read: parameter.read)
+  }
+
   /// An option that can be given again: `--stream state --stream camera`.
   static func option<Value: ArgumentValue>(
     _ names: String..., to path: WritableKeyPath<Root, [Value]>, value: String,

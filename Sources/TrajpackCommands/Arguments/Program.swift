@@ -47,7 +47,11 @@ struct Program: Sendable {
           console.print(lines: overview(of: word, group, console))
           return ("\(place) \(word)", 0)
         }
-        let length = group.isEmpty ? 1 : 2
+        // 'job plan' has others behind it, as 'job plan apply'; a source of that name is given as './apply'.
+        let isLonger =
+          words.count > 2
+          && commands.contains { $0.name == words.prefix(3).joined(separator: " ") }
+        let length = group.isEmpty ? 1 : isLonger ? 3 : 2
         let command = try command(named: words.prefix(length).joined(separator: " "))
         return ("\(place) \(command.name)", start(command, Array(words.dropFirst(length)), console))
       } catch {

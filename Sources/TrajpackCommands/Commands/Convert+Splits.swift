@@ -16,13 +16,13 @@ extension Convert {
       return
     }
     let (rule, name) = (try splitting.rule(), schemeName)
-    options.sideFiles = { (folder, shards) throws(TrajpackError) in
-      let opened = try OpenDataset(folder, shards: shards)
+    options.sideFiles = { (folders, shards) throws(TrajpackError) in
+      let opened = try OpenDataset(folders.shards, shards: shards)
       let made = try SplitScheme.make(rule, of: opened)
       return [
         try SideFile.write(
           .splits, named: name, made.json, isRequired: made.isRequired(as: name, of: opened),
-          inFolder: folder)
+          inFolder: folders.files)
       ]
     }
   }

@@ -57,10 +57,10 @@ struct Convert: Command {
     var parameters: [Parameter<Self>] = [
       .positional(
         "SRC...", to: \.sources, completes: .files,
-        help: "Recordings: files or folders of one format."),
+        help: "Recordings: files or folders of one format, or s3://BUCKET/PREFIX."),
       .positional("DST", to: \.destination, completes: .folders, help: "The dataset's new folder."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format, where content does not tell."),
     ]
     parameters += WriteOptions.layout.map { $0.lifted(\.writing) }
@@ -128,6 +128,13 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
+    guard sources.contains(where: Dataset.isRemote) else {
+      return try convert(try importer(), console)
+    }
+    let staged = try StagedSources(sources, in: writing.staging, console)
+    defer { staged.remove() }
+    sources = staged.paths
+    if !Dataset.isRemote(destination) { writing.staging = nil }
     try convert(try importer(), console)
   }
 
@@ -205,7 +212,8 @@ struct Convert: Command {
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
       && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
-    guard !frameHashes || [WildWorldImporter.format.name, "lerobot"].contains(I.format.name),
+    let withVideos = [WildWorldImporter.format.name, "lerobot", PythonSources.format.name]
+    guard !frameHashes || withVideos.contains(I.format.name),
       !frameHashes || !isDropped
     else {
       throw TrajpackError(

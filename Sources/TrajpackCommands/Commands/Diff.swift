@@ -28,7 +28,7 @@ struct Diff: Command {
       .positional("A", to: \.first, completes: .files, help: "A dataset, a shard, or recordings."),
       .positional("B", to: \.second, completes: .files, help: "A dataset, a shard, or recordings."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The recordings' format; by default that of the dataset's manifest."),
       .option(
         "--rate", to: \.rate, value: "HZ", help: "Rows a second, as 30, 29.97 or 30000/1001."),
@@ -198,7 +198,7 @@ struct Diff: Command {
     series.skipsErrors = leftOut
     var mapping = MappingOptions()
     if let kept,
-      format == MCAPImporter.format.name
+      format == MCAPImporter.format.name || format == PythonSources.format.name
         || MappedFormats.formats.contains(where: { $0.name == format })
     {
       mapping = MappingOptions(json: kept)

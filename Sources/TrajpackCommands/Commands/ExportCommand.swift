@@ -137,6 +137,8 @@ struct ExportCommand: Command {
   private func export(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
     switch to {
     case "lerobot": try exportLeRobot(opened, console)
+    case "parquet": try export(ParquetExporter(mediaFolder: media), opened, console)
+    case "tum": try export(TUMExporter(), opened, console)
     case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
     case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
     case "mp4", "png":
@@ -250,15 +252,33 @@ struct ExportCommand: Command {
     _ opened: Dataset, _ console: Console
   ) throws(TrajpackError) {
     let rate = try Convert.rate(rate)
+    var remarks: [String] = []
+    let count = try counting(console, stopped: { _ in "stopped; nothing was written" }) {
+      (began) throws(TrajpackError) in
+      try LeRobotExport.run(
+        opened, ids: episodes, to: destination, rate: rate, media: media,
+        isInterrupted: { Interrupt.isRequested }, noted: { remarks.append($0) }, began: began)
+    }
+    guard let count else { return }
+    for remark in remarks { console.warn(remark.printable) }
+    console.print("\(destination): \(Human.count(count, "episodes")) as lerobot")
+  }
+
+  /// Shows how far an export is.
+  ///
+  /// - Parameters:
+  ///   - stopped: What is said where an interrupt ended it behind so many episodes.
+  ///   - body: Writes episodes, tells the id of each before, and returns how many there are and whether that is all.
+  /// - Returns: How many episodes; `nil` where an interrupt ended it.
+  private func counting(
+    _ console: Console, stopped: (Int) -> String,
+    _ body: (_ began: (String) -> Void) throws(TrajpackError) -> (episodes: Int, isComplete: Bool)
+  ) throws(TrajpackError) -> Int? {
     let progress = console.progress("exporting", items: "episodes")
     let counters = progress.counters
-    let (count, isComplete): (Int, Bool)
-    var remarks: [String] = []
+    let done: (episodes: Int, isComplete: Bool)
     do throws(TrajpackError) {
-      (count, isComplete) = try LeRobotExport.run(
-        opened, ids: episodes, to: destination, rate: rate, media: media,
-        isInterrupted: { Interrupt.isRequested }, noted: { remarks.append($0) }
-      ) { id in
+      done = try body { id in
         counters.begin(id)
         counters.advance(bytes: 0, items: 1)
       }
@@ -266,45 +286,32 @@ struct ExportCommand: Command {
       progress.cancel()
       throw error
     }
-    guard isComplete else {
+    guard done.isComplete else {
       progress.cancel()
-      console.warn("stopped; nothing was written")
-      return
+      console.warn(stopped(done.episodes))
+      return nil
     }
     progress.finish("exported")
-    for remark in remarks { console.warn(remark.printable) }
-    console.print("\(destination): \(Human.count(count, "episodes")) as lerobot")
+    return done.episodes
   }
 
   private func export(
     _ exporter: some Exporter, _ opened: Dataset, _ console: Console
   ) throws(TrajpackError) {
-    let progress = console.progress("exporting", items: "episodes")
-    let counters = progress.counters
-    let (count, isComplete): (Int, Bool)
     var remarks: [String: (first: String, count: Int)] = [:]
-    do throws(TrajpackError) {
-      (count, isComplete) = try Export.run(
-        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested },
-        noted: { id, text in remarks[text, default: (id, 0)].count += 1 }
-      ) { id in
-        counters.begin(id)
-        counters.advance(bytes: 0, items: 1)
-      }
-    } catch {
-      progress.cancel()
-      throw error
-    }
-    guard isComplete else {
-      progress.cancel()
-      console.warn(
+    let count = try counting(
+      console,
+      stopped: { count in
         "stopped after \(Human.count(count, "episodes")), which are whole"
           + (count == 0
             ? "; nothing was written" : " in \(destination); export into a new folder again")
-      )
-      return
+      }
+    ) { (began) throws(TrajpackError) in
+      try Export.run(
+        exporter, opened, ids: episodes, to: destination, isInterrupted: { Interrupt.isRequested },
+        noted: { id, text in remarks[text, default: (id, 0)].count += 1 }, began: began)
     }
-    progress.finish("exported")
+    guard let count else { return }
     for (text, (first, count)) in remarks.sorted(by: { $0.value.first < $1.value.first }).prefix(20)
     {
       console.warn("\(first)\(count > 1 ? " and \(count - 1) more" : ""): \(text)".printable)

@@ -7,7 +7,9 @@ enum FormatRegistry {
   static let formats: [FormatDescription] =
     [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
     + [
-      NPZExporter.format, CSVExporter.format, FramesExporter.format, FramesExporter.pictures,
+      PythonSources.format,
+      NPZExporter.format, CSVExporter.format, FramesExporter.format,
+      FramesExporter.pictures,
     ]
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }
@@ -61,6 +63,12 @@ enum FormatRegistry {
     _ paths: [String], from: String?, wildworld: WildWorldImporter.Settings, series: SeriesOptions,
     mapping: MappingOptions
   ) throws(TrajpackError) -> any Importer {
+    for path in paths where Dataset.isRemote(path) {
+      throw TrajpackError(
+        .usage, file: path,
+        "lies on a server, and recordings are read from there by 'trajpack convert' only; copy them to a folder of this machine"
+      )
+    }
     for path in paths where Dataset.isDataset(path) {
       throw TrajpackError(
         .usage, file: path,
@@ -79,22 +87,42 @@ enum FormatRegistry {
     var tables = series
     (tables.rate, tables.skipsErrors) = (nil, false)
     mapping.isTabular = tables != SeriesOptions()
+    (tables.time, tables.timeUnit, tables.episodeColumn) = (.auto, nil, nil)
+    (tables.kinds, tables.units, tables.members, tables.excludedMembers) = ([:], [:], [], [])
+    (tables.terminals, tables.episodeEnds) = ([], nil)
+    mapping.hasTextOptions = tables != SeriesOptions()
     if name != "wildworld", name != "series",
       let mapped = try MappedFormats.importer(paths, from: name, mapping)
     {
       return mapped
     }
-    if name == nil {
-      for path in paths {
-        guard let known = UnreadFormat.name(of: path) else { continue }
-        throw TrajpackError(
-          .data, file: path, "is \(known), which is not read; 'trajpack formats' lists what is")
+    if let name, name == PythonSources.format.name || !readable.contains(name) {
+      if let importer = try PythonSources.importer(paths, from: name, mapping) { return importer }
+    }
+    let unread = paths.lazy.compactMap { path in UnreadFormat.of(path).map { (path, $0) } }.first
+    var asked: [String] = []
+    if name == nil, !paths.isEmpty,
+      unread != nil || !paths.allSatisfy({ SeriesImporter.recognises($0) })
+    {
+      // A file that may not be read is recognised as nothing.
+      try SourceCheck.check(paths, readable: true)
+      if !mapping.isOfTrees,
+        let importer = try PythonSources.importer(
+          paths, from: nil, mapping, explain: { asked.append($0) })
+      {
+        return importer
       }
+    }
+    if name == nil, let (path, known) = unread {
+      throw TrajpackError(
+        .data, file: path,
+        "is \(known.name), which is not read; \(known.advice)"
+          + asked.map { ", and \($0)" }.joined())
     }
     if mapping.isOfTrees {
       throw TrajpackError(
         .usage,
-        "--episodes, --axes and --map are for HDF5, MATLAB and NetCDF files and archives of arrays (.npz), which \(paths.first ?? "") is not"
+        "--episodes, --axes and --map are for HDF5, MATLAB, NetCDF, Parquet and Arrow files, Zarr stores and archives of arrays (.npz), which \(paths.first ?? "") is not"
       )
     }
     if name == nil, paths.allSatisfy({ SeriesImporter.recognises($0) }) { name = "series" }
@@ -102,13 +130,11 @@ enum FormatRegistry {
     case "series": return try SeriesImporter(paths, options: series)
     case "wildworld": return try WildWorldImporter(paths, settings: wildworld)
     default:
-      // A file that may not be read is recognised as nothing.
-      try SourceCheck.check(paths, readable: true)
       for path in paths { try SeriesImporter.refuseKnown(path) }
       throw TrajpackError(
         .data, file: paths.first ?? "",
         "holds no recording of a known format; see 'trajpack formats', or name the format with --from"
-      )
+          + asked.map { "; \($0)" }.joined())
     }
   }
 }
@@ -118,14 +144,28 @@ struct Formats: Command {
   static let name = "formats"
   static let summary = "List the formats that trajpack reads and writes."
   static var examples: [Example] {
-    [("trajpack formats", "Show every format and what of it is carried.")]
+    [
+      ("trajpack formats", "Show every format and what of it is carried."),
+      ("trajpack formats --sources", "Show the sources that are installed in Python."),
+    ]
   }
   static var parameters: [Parameter<Self>] {
-    [.flag("--json", to: \.json, help: "Print the list as JSON.")]
+    [
+      .flag("--json", to: \.json, help: "Print the list as JSON."),
+      .flag(
+        "--sources", to: \.sources,
+        help: "Ask Python for the sources that are installed there, and list these."),
+      .option(
+        "--python", to: \.python, value: "PROGRAM", completes: .files,
+        help: "The Python that --sources asks."),
+    ]
   }
   var json = false
+  var sources = false
+  var python: String?
 
-  mutating func run(_ console: Console) {
+  mutating func run(_ console: Console) throws(TrajpackError) {
+    if sources || python != nil { return try listSources(console) }
     if json {
       console.print(
         .array(
@@ -144,6 +184,28 @@ struct Formats: Command {
       table.add(
         format.name, format.reads ? "yes" : "", format.writes ? "yes" : "",
         "\(format.summary); \(format.carries)")
+    }
+    console.print(table)
+  }
+
+  /// The sources in Python.
+  private func listSources(_ console: Console) throws(TrajpackError) {
+    guard let (program, found) = try PythonSources.list(python) else {
+      throw TrajpackError(
+        .usage,
+        "no Python with the package 'trajpack' was found; name one with --python")
+    }
+    if json {
+      return console.print(.record(["python": .string(program), "sources": .array(found)]))
+    }
+    console.print("sources in \(program)".printable)
+    var table = Table(.text("source"), .text("of"), .text("version"), .text("what it is"))
+    for source in found {
+      func text(_ name: String) -> String { source[name]?.string ?? "" }
+      let why = text("why")
+      table.add(
+        text("name").printable, text("package").printable, text("version").printable,
+        (why.isEmpty ? text("summary") : "cannot be used: \(why)").printable)
     }
     console.print(table)
   }

@@ -5,7 +5,7 @@ import TrajpackSources
 struct Inspect: Command {
   static let name = "inspect"
   static let summary =
-    "Show the arrays of an HDF5, MATLAB, NetCDF, .npz, Parquet or MCAP file, and how to map it."
+    "Show the arrays of an HDF5, Zarr, MATLAB, NetCDF, .npz, table or bag file, and how to map it."
   static let discussion = """
     Prints every group and array, column, or topic with its fields, with its type and shape, says which format it is, and where it is none that is \
     known proposes the options of 'trajpack convert' that map its arrays to episodes and streams.
@@ -20,19 +20,29 @@ struct Inspect: Command {
     [
       .positional(
         "FILE", to: \.file, completes: .files,
-        help: "An HDF5, MATLAB, NetCDF, .npz, .npy, Parquet or MCAP file."),
+        help:
+          "An HDF5, MATLAB, NetCDF, .npz, .npy, Parquet, Arrow, MCAP or ROS bag file, or a Zarr store."
+      ),
       .option(
         "--lines", to: \.most, value: "N", in: 1...,
         help: "The most lines of the tree that are printed."),
+      .option(
+        "--from", to: \.source, value: "SOURCE",
+        help: "The source in Python that is to read it ('trajpack formats --sources')."),
+      .option(
+        "--python", to: \.python, value: "PROGRAM", completes: .files,
+        help: "The Python whose sources are asked of what this program does not read."),
       .flag("--json", to: \.json, help: "Print all of it as JSON."),
     ]
   }
   var file = ""
   var most = 200
+  var source: String?
+  var python: String?
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let found = try TreeInspection(file)
+    let found = try TreeInspection(file, from: source, python: python)
     let command = found.options.map { "trajpack convert \(Self.quoted(file)) DST \($0)" }
     if json {
       console.print(
@@ -66,8 +76,10 @@ struct Inspect: Command {
       console.print("and \(found.lines.count - most) more; --lines shows them")
     }
     console.print("")
+    let from = source.map { " --from \($0)" } ?? ""
     if let format = found.format {
-      console.print("format: \(format); 'trajpack convert \(Self.quoted(file)) DST' reads it")
+      console.print(
+        "format: \(format); 'trajpack convert \(Self.quoted(file)) DST\(from)' reads it")
     } else {
       console.print("format: none that is known")
     }

@@ -84,7 +84,7 @@ struct TableReading: ArgumentSet {
       .option(
         "--episodes", to: \.episodes, value: "PATTERN",
         help:
-          "Of an HDF5 file: the groups that are an episode each, as 'data/demo_*'; '/' for a file an episode."
+          "Of an HDF5 file or a Zarr store: the groups that are an episode each, as 'data/demo_*'; '/' for a file an episode."
       ),
       .option(
         "--axes", to: \.axes, value: "AXES",
@@ -97,7 +97,7 @@ struct TableReading: ArgumentSet {
       .option(
         "--episode-ends", "--ends", to: \.episodeEnds, value: "NAME",
         help:
-          "Cut the arrays of an archive into episodes at the ends that this array counts up, as [4, 10]."
+          "Cut the arrays of an archive or a store into episodes at the ends that this array counts up, as [4, 10]."
       ),
       .option(
         "--kind", to: \.kinds, value: "NAME=KIND",
@@ -105,6 +105,11 @@ struct TableReading: ArgumentSet {
       .option(
         "--unit", to: \.units, value: "NAME=UNIT",
         help: "The unit of a series' channel."),
+      .option(
+        "--python", to: \.python, value: "PROGRAM", completes: .files,
+        help:
+          "The Python whose sources read what this program does not; by default $TRAJPACK_PYTHON, the one beside this program, that of the virtual environment, or python3; 'none' for none."
+      ),
     ]
   }
 
@@ -133,6 +138,7 @@ struct TableReading: ArgumentSet {
   var map: [String] = []
   var kinds: [String] = []
   var units: [String] = []
+  var python: String?
 
   /// The options of the importer.
   ///
@@ -197,6 +203,7 @@ struct TableReading: ArgumentSet {
     var options = base
     if let episodes { options.episodes = episodes }
     if let episodeEnds { options.ends = episodeEnds }
+    if let episodeColumn { options.episodeColumn = episodeColumn }
     if !axes.isEmpty { options.axes = axes }
     if !map.isEmpty { options.map = map }
     if let time { options.time = time }
@@ -208,6 +215,7 @@ struct TableReading: ArgumentSet {
     options.kinds.merge(series.kinds) { _, new in new }
     options.units.merge(series.units) { _, new in new }
     options.skipsErrors = options.skipsErrors || skipsErrors
+    options.python = python
     return options
   }
 

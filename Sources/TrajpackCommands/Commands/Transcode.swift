@@ -41,6 +41,13 @@ struct Transcode: Command {
     ]
   }
   static var parameters: [Parameter<Self>] {
+    making + WriteOptions.again.map { $0.lifted(\.writing) } + [
+      .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+  }
+  /// What says how the dataset is made, for this command and for jobs of it.
+  static var making: [Parameter<Self>] {
     [
       .positional("SRC", to: \.source, completes: .files, help: "A dataset or a single shard."),
       .positional("DST", to: \.destination, completes: .folders, help: "The new dataset's folder."),
@@ -49,10 +56,7 @@ struct Transcode: Command {
       .option("--to", to: \.targets, value: "FORM", help: "What it is to be stored as."),
     ] + MediaArguments.parameters.map { $0.lifted(\.media) }
       + WriteOptions.depths.map { $0.lifted(\.writing) }
-      + WriteOptions.parameters.map { $0.lifted(\.writing) } + [
-        .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
-        .flag("--json", to: \.json, help: "Print the outcome as JSON."),
-      ]
+      + (WriteOptions.layout + WriteOptions.work).map { $0.lifted(\.writing) }
   }
   var source = ""
   var destination = ""
@@ -115,7 +119,7 @@ struct Transcode: Command {
   }
 
   /// A target for each stream.
-  private func pairs() throws(TrajpackError) -> [String: VideoTarget] {
+  func pairs() throws(TrajpackError) -> [String: VideoTarget] {
     guard !streams.isEmpty || !writing.depth.isEmpty, streams.count == targets.count else {
       throw TrajpackError(
         .usage,
@@ -131,7 +135,7 @@ struct Transcode: Command {
     return pairs
   }
 
-  private func check(
+  func check(
     _ targets: [String: VideoTarget], _ opened: OpenDataset
   ) throws(TrajpackError) {
     var names: [String] = []

@@ -19,7 +19,8 @@ struct Verify: Command {
     'convert --frame-hashes' has kept; a frame that differs is named by episode, stream and number.
 
     The digest of a shard stands in its dataset's manifest or journal. Of a shard by itself the index and \
-    the chunks are checked, which is all that trajpack reads, but not what only other HDF5 programs look at.
+    the chunks are checked, which is all that trajpack reads, but not what only other HDF5 programs look at: \
+    --hdf5 checks that.
     """
   static var examples: [Example] {
     [
@@ -50,6 +51,11 @@ struct Verify: Command {
       .flag(
         "--allow-outside", to: \.allowsOutside,
         help: "With --media: links in it may lead out of it."),
+      .flag(
+        "--hdf5", to: \.hdf5,
+        help:
+          "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
+          + "values with those of the index."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
   }
@@ -60,6 +66,7 @@ struct Verify: Command {
   var seed: Int?
   var media: String?
   var allowsOutside = false
+  var hdf5 = false
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -93,6 +100,14 @@ struct Verify: Command {
       } catch {
         progress.cancel()
         throw error
+      }
+      if hdf5, result.damages.isEmpty, !Interrupt.isRequested {
+        do throws(TrajpackError) {
+          total.damages += try Validate.hdf5Differences(try Shard(opened.path(ofShard: number)))
+        } catch {
+          progress.cancel()
+          throw error
+        }
       }
       counters.advance(bytes: 0, items: 1)
       total.bytes += result.bytes
@@ -155,7 +170,9 @@ struct Verify: Command {
       }
       if !json, let decoded { console.print("\(dataset): \(Self.line(decoded))") }
       if let unfinished = opened.unfinished { console.warn(unfinished) }
-      if !json, opened.entries.isEmpty {
+      if !json, hdf5 {
+        console.print("\(dataset): HDF5's programs read of every shard what trajpack reads")
+      } else if !json, opened.entries.isEmpty {
         console.print("without a manifest there is no digest to compare HDF5's own structures with")
       }
       return
@@ -191,6 +208,7 @@ struct Verify: Command {
           "without_checksum": .int(Int64($0.unhashed)),
         ])
       },
+      "hdf5": hdf5 ? .bool(total.damages.isEmpty) : nil,
       "complete": .bool(opened.isComplete),
       "unlisted": .array(
         unnamed.items.map {

@@ -53,6 +53,11 @@ struct WriteOptions: ArgumentSet {
         help:
           "Replace the dataset at DST once the new one is complete; needs room for both until then."
       ),
+      .option(
+        "--staging", to: \.staging, value: "DIR", completes: .folders,
+        help:
+          "Where DST is in a bucket: the folder in which each shard is made before it is uploaded ($TMPDIR); --resume needs it again."
+      ),
     ]
   }
 
@@ -66,6 +71,7 @@ struct WriteOptions: ArgumentSet {
   var shardSize = ByteSize(512 << 20)
   var resume = false
   var overwrite = false
+  var staging: String?
 
   /// The options of a conversion.
   ///
@@ -99,6 +105,7 @@ struct WriteOptions: ArgumentSet {
     options.shardBytes = shardSize.bytes
     options.resume = resume
     options.overwrite = overwrite
+    options.staging = staging
     return options
   }
 

@@ -43,6 +43,9 @@ public enum HDF5Reader {
         wrong = DataReading(
           file: file, buffer: buffer, path: path, field: field, start: start, count: count
         ).send(&frames, fileBytes: bytes)
+      case UInt8(ascii: "L"):
+        let path = frames.receiveText()
+        wrong = LayoutReading(file: file, path: path, chunks: frames.receiveInteger()).send(&frames)
       default: _exit(0)
       }
       if let wrong { frames.send("E", Array(wrong.utf8)) } else { frames.send("Z", []) }

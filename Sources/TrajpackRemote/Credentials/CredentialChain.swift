@@ -94,7 +94,7 @@ final class CredentialChain: Sendable {
     return Double(time.tv_sec) + Double(time.tv_nsec) * 1e-9
   }
 
-  private static func environment() -> AWSCredentials? {
+  static func environment() -> AWSCredentials? {
     guard let key = RemoteSettings.variable("AWS_ACCESS_KEY_ID"),
       let secret = RemoteSettings.variable("AWS_SECRET_ACCESS_KEY")
     else { return nil }
@@ -112,17 +112,29 @@ final class CredentialChain: Sendable {
     return try InstanceMetadata.credentials()
   }
 
-  private static func credentials(of profile: AWSProfile) throws(TrajpackError) -> AWSCredentials? {
+  /// The access key that a profile has itself.
+  static func keys(of profile: AWSProfile) -> AWSCredentials? {
+    guard let key = profile["aws_access_key_id"], let secret = profile["aws_secret_access_key"]
+    else { return nil }
+    return AWSCredentials(
+      key: key, secret: secret, token: profile["aws_session_token"],
+      source: "the profile '\(profile.name)'")
+  }
+
+  /// What a profile gives: a role comes before the keys that it may be assumed with, as with the AWS tools.
+  ///
+  /// - Parameter seen: The profiles whose `source_profile` has led here.
+  static func credentials(
+    of profile: AWSProfile, seen: [String] = []
+  ) throws(TrajpackError) -> AWSCredentials? {
     let source = "the profile '\(profile.name)'"
-    if let key = profile["aws_access_key_id"], let secret = profile["aws_secret_access_key"] {
-      return AWSCredentials(
-        key: key, secret: secret, token: profile["aws_session_token"], source: source)
-    }
     if let found = try WebIdentity.credentials(profile) { return found }
+    if let found = try AssumedRole.credentials(profile, seen: seen) { return found }
+    if let found = keys(of: profile) { return found }
     if let command = profile["credential_process"] {
       return try CredentialProcess.credentials(command, source)
     }
-    for member in ["sso_session", "sso_start_url", "role_arn"] where profile[member] != nil {
+    for member in ["sso_session", "sso_start_url"] where profile[member] != nil {
       throw TrajpackError(
         .usage,
         "\(source) has '\(member)', which trajpack does not follow itself; run \"eval $(aws configure "

@@ -8,11 +8,11 @@ enum CredentialRequest {
   /// - Throws: A machine error where there is none. It names the service, and nothing of what was sent.
   static func text(
     _ url: String, _ service: String, method: String = "GET", headers: [String] = [],
-    body: String? = nil,
+    body: String? = nil, signing: HTTPExchange.Signing? = nil,
     attempts: Int = 3, connectMilliseconds: Int = 2000, isDirect: Bool = false
   ) throws(TrajpackError) -> String {
     let answer = try answer(
-      url, method: method, headers: headers, body: body, attempts: attempts,
+      url, method: method, headers: headers, body: body, signing: signing, attempts: attempts,
       connectMilliseconds: connectMilliseconds, isDirect: isDirect)
     guard answer.answer.isSuccess else { throw refused(service, answer.answer) }
     return answer.text
@@ -20,13 +20,14 @@ enum CredentialRequest {
 
   static func answer(
     _ url: String, method: String = "GET", headers: [String] = [], body: String? = nil,
-    attempts: Int,
+    signing: HTTPExchange.Signing? = nil, attempts: Int,
     connectMilliseconds: Int, isDirect: Bool
   ) throws(TrajpackError) -> (answer: HTTPAnswer, text: String) {
     let memory = OwnedBuffer(count: 256 << 10)
     let exchange = HTTPExchange(url, into: memory.bytes)
     exchange.method = method
     exchange.headers = headers
+    exchange.signing = signing
     if let body {
       let sent = OwnedBuffer(count: body.utf8.count)
       sent.bytes.copyBytes(from: body.utf8)

@@ -48,27 +48,11 @@ enum WebIdentity {
     guard let token = SmallFile.text(file)?.trimmed, !token.isEmpty else {
       throw TrajpackError(.usage, "\(service): \(file) cannot be read, or is empty")
     }
-    let settings = try S3Settings.current()
-    let endpoint =
-      RemoteSettings.variable("AWS_ENDPOINT_URL_STS") ?? RemoteSettings.variable("AWS_ENDPOINT_URL")
-      ?? "https://sts.\(settings.region).amazonaws.com"
     let members = [
       ("Action", "AssumeRoleWithWebIdentity"), ("Version", "2011-06-15"), ("RoleArn", role),
       ("RoleSessionName", session ?? "trajpack"), ("WebIdentityToken", token),
     ]
-    let form = members.map { "\($0)=\(PercentEncoding.encode($1))" }.joined(separator: "&")
-    let text = try CredentialRequest.text(
-      endpoint.hasSuffix("/") ? endpoint : "\(endpoint)/", service, method: "POST",
-      headers: ["Content-Type: application/x-www-form-urlencoded"], body: form)
-    guard let key = XMLText.first("AccessKeyId", in: text),
-      let secret = XMLText.first("SecretAccessKey", in: text)
-    else {
-      throw TrajpackError(.machine, "\(service): the answer has no AccessKeyId and SecretAccessKey")
-    }
-    return AWSCredentials(
-      key: key, secret: secret, token: XMLText.first("SessionToken", in: text),
-      expiration: XMLText.first("Expiration", in: text).flatMap(CredentialRequest.seconds),
-      source: service)
+    return try SecurityTokenService.credentials(members, as: nil, region: nil, service)
   }
 }
 

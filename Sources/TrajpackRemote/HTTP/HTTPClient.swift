@@ -87,11 +87,14 @@ final class HTTPClient: @unchecked Sendable {
   }
 
   /// Sends a request and waits for its answer.
-  func answer(to exchange: HTTPExchange) -> HTTPAnswer {
+  func answer(to exchange: HTTPExchange) -> HTTPAnswer { begin(exchange).wait() }
+
+  /// Sends a request, whose answer is waited for later.
+  func begin(_ exchange: HTTPExchange) -> PendingAnswer {
     let answer = PendingAnswer()
     exchange.done = { answer.set($0) }
     submit([exchange])
-    return answer.wait()
+    return answer
   }
 
   // MARK: - The thread
@@ -158,7 +161,7 @@ final class HTTPClient: @unchecked Sendable {
     exchange.attempts += 1
     var request = tpr_request()
     request.connect_milliseconds = exchange.connectMilliseconds
-    request.stalled_seconds = settings.stalledSeconds
+    request.stalled_seconds = exchange.stalledSeconds ?? settings.stalledSeconds
     request.total_milliseconds = exchange.totalMilliseconds
     request.follows = exchange.followsRedirects ? 1 : 0
     request.uses_netrc = exchange.usesNetrc ? 1 : 0
@@ -183,7 +186,7 @@ final class HTTPClient: @unchecked Sendable {
       request.headers = list
       if let body = exchange.body {
         request.body = UnsafeRawPointer(body.bytes.baseAddress)
-        request.body_size = body.bytes.count
+        request.body_size = exchange.bodySize ?? body.bytes.count
       }
       return tpr_start(multi, &request) != 0
     }
@@ -218,7 +221,7 @@ extension HTTPAnswer {
 }
 
 /// An answer that somebody waits for.
-private final class PendingAnswer: @unchecked Sendable {
+final class PendingAnswer: @unchecked Sendable {
   // Changed under its lock only.
   private let lock = ConditionLock()
   private var answer: HTTPAnswer?

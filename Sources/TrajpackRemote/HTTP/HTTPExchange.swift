@@ -13,6 +13,8 @@ final class HTTPExchange: @unchecked Sendable {
   var user: (name: String, password: String)?
   /// What is sent.
   var body: OwnedBuffer?
+  /// How many bytes of `body`; all where `nil`.
+  var bodySize: Int?
   /// Where the content of a successful answer goes; it must stay.
   let into: UnsafeMutableRawBufferPointer
   var followsRedirects = true
@@ -23,6 +25,8 @@ final class HTTPExchange: @unchecked Sendable {
   var mostAttempts: Int?
   var connectMilliseconds = 10_000
   var totalMilliseconds = 0
+  /// Seconds without a byte after which it has failed; `nil` for the settings'.
+  var stalledSeconds: Int?
   /// Looks at an answer on the client's thread; must be quick.
   var judge: @Sendable (HTTPAnswer) -> Verdict = { $0.isSuccess ? .done : .failed }
   /// Called once, on the client's thread.

@@ -13,8 +13,13 @@ struct Endpoint: Sendable {
   /// Which credentials were used, for errors.
   var identity = ""
 
+  /// - Parameters:
+  ///   - query: Of S3, as it is signed: sorted, each member with "=", all encoded.
+  ///   - payload: The SHA-256 of what is sent; S3 compares it.
   /// - Throws: What keeps the credentials from being found.
-  init(_ location: RemoteLocation) throws(TrajpackError) {
+  init(
+    _ location: RemoteLocation, query: String = "", payload: String = "UNSIGNED-PAYLOAD"
+  ) throws(TrajpackError) {
     switch location.scheme {
     case .http, .https:
       let secrets = location.secrets
@@ -36,8 +41,10 @@ struct Endpoint: Sendable {
       let store = try S3Settings.current()
       let region = S3Settings.region(of: location.authority) ?? store.region
       self.region = region
-      url = store.url(bucket: location.authority, key: location.path, region: region)
-      headers.append("x-amz-content-sha256: UNSIGNED-PAYLOAD")
+      url =
+        store.url(bucket: location.authority, key: location.path, region: region)
+        + (query.isEmpty ? "" : "?\(query)")
+      headers.append("x-amz-content-sha256: \(payload)")
       followsRedirects = false
       if let credentials = try CredentialChain.shared.current() {
         signing = .init(key: credentials.key, secret: credentials.secret, region: region)

@@ -17,7 +17,8 @@ extension RemoteFile {
       return TrajpackError(
         .machine, file: "\(location)",
         "the server's certificate does not verify (\(answer.why)); name a file of authorities in "
-          + "AWS_CA_BUNDLE or SSL_CERT_FILE, or mend the server")
+          + "AWS_CA_BUNDLE or SSL_CERT_FILE, install ca-certificates or the Python package certifi where there are none, or mend the server"
+      )
     }
     guard answer.code == 0 else {
       return TrajpackError(

@@ -10,6 +10,10 @@ public final class RemoteFile: Sendable {
   let location: RemoteLocation
   /// What the server says that identifies its content; empty where it says nothing.
   let tag: String
+  /// What identifies its content; empty where the server says nothing.
+  public var identity: String { tag }
+  /// When it was written last, in seconds since 1970; 0 where the server does not say.
+  public let modified: Double
   let state: ForkSafe<State>
   /// Where its bytes are kept; `nil` for nowhere.
   let cache: CachedObject?
@@ -47,6 +51,7 @@ public final class RemoteFile: Sendable {
     self.location = location
     path = location.description
     (length, tag) = (opening.length, answer.identityTag)
+    modified = HTTPDate.seconds(answer.headers["last-modified"]) ?? 0
     state = ForkSafe(opening.state)
     cache = RemoteCache.shared()?.object(path, tag: tag, length: length)
     pages.withLock { $0.head = (memory, min(answer.received, length)) }

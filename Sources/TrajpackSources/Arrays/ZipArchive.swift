@@ -44,9 +44,13 @@ public struct ZipArchive: Sendable {
 
   /// Reads the directory of an archive. No member is opened.
   ///
-  /// - Parameter name: How errors call the file; its path where `nil`.
+  /// - Parameters:
+  ///   - name: How errors call the file; its path where `nil`.
+  ///   - allowsRepeats: Whether a name may come twice, as where software has written a member anew.
   /// - Throws: A data error that says what is damaged, and at which byte.
-  public init(_ file: LocalFile, as name: String? = nil) throws(TrajpackError) {
+  public init(
+    _ file: LocalFile, as name: String? = nil, allowsRepeats: Bool = false
+  ) throws(TrajpackError) {
     let origin = ByteOrigin(name: name ?? file.path)
     let end = try ZipEnd(file, origin)
     let bytes = try file.bytes(end.directory)
@@ -65,7 +69,7 @@ public struct ZipArchive: Sendable {
       }
       let member = try Self.member(
         Array(bytes[at..<at + length]), lengths[0], lengths[1], file, origin, place)
-      guard names.insert(member.name).inserted else {
+      guard names.insert(member.name).inserted || allowsRepeats else {
         throw origin.wrong("member '\(member.name)' comes twice in the zip directory")
       }
       members.append(member)

@@ -92,8 +92,8 @@ extension Conversion.Options {
   /// The same options, with the side files of another dataset for the new one.
   public func carrying(_ carried: CarriedSideFiles) -> Self {
     var options = self
-    options.sideFiles = { (folder, shards) throws(TrajpackError) in
-      try carried.write(folder, shards)
+    options.sideFiles = { (folders, shards) throws(TrajpackError) in
+      try carried.write(folders.files, shards)
     }
     return options
   }

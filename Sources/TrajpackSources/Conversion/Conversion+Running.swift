@@ -14,7 +14,7 @@ extension Conversion {
       shards: options.task.map { Array(plan[$0]) } ?? plan)
     let target = try ConversionTarget(
       destination, recordings, resume: options.resume, overwrite: options.overwrite,
-      comparesBytes: options.comparesBytes, note: events.noted)
+      staging: options.staging, comparesBytes: options.comparesBytes, note: events.noted)
     do throws(TrajpackError) {
       let outcome = try run(in: target, recordings)
       if !outcome.isComplete { try target.stop() }
@@ -54,7 +54,7 @@ extension Conversion {
       let known = step < folder.done.count ? folder.done[number] : nil
       let changed = known == nil ? [] : point.changed[number] ?? []
       if known != nil, folder.damaged[number] == nil, changed.isEmpty {
-        note(try Shard(path).schema)
+        note(try Shard("\(target.home)/\(name)").schema)
         continue
       }
       // A shard that was acknowledged and is damaged, or whose source was touched, is made again from the source,
@@ -78,7 +78,9 @@ extension Conversion {
       outcome.remarks = Self.gathered(remarks)
       untold += written.failed
       if written.receipt != nil { note(written.schema) }
-      if known != nil {
+      if let known {
+        guard try bringing(to: folder, { () throws(TrajpackError) in try folder.restore(known) })
+        else { return outcome }
         let found =
           folder.damaged[number] ?? "\(all[changed[0]].path): was touched since \(name) was made"
         events.noted(
@@ -88,7 +90,11 @@ extension Conversion {
       }
       guard let receipt = written.receipt else { continue }
       let entry = Manifest.Entry(name: name, receipt: receipt)
-      try folder.acknowledge(entry, note: recordings.note(name, written.numbers, untold))
+      let note = recordings.note(name, written.numbers, untold)
+      guard
+        try bringing(
+          to: folder, { () throws(TrajpackError) in try folder.acknowledge(entry, note: note) })
+      else { return outcome }
       untold = []
       outcome.shards.append(entry)
     }
@@ -130,8 +136,26 @@ extension Conversion {
     let told = JSONValue.record(["reading": outcome.reading, "left_out": outcome.leftOut])
     try target.finish(
       outcome.shards, source: .object((planRecord.members ?? []) + (told.members ?? [])),
-      sideFiles: try options.sideFiles?(target.path, outcome.shards) ?? [])
+      sideFiles: try options.sideFiles?(
+        .init(shards: target.home, files: target.path), outcome.shards) ?? [])
     return outcome
+  }
+
+  /// Brings a shard home, which may take long for a bucket; `false` where the user wants to stop.
+  private func bringing(
+    to folder: DatasetFolder, _ body: () throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> Bool {
+    guard !folder.home.isFolder else {
+      try body()
+      return true
+    }
+    do throws(TrajpackError) {
+      try Interruption.watched(events.isInterrupted, body)
+      return true
+    } catch {
+      guard events.isInterrupted() else { throw error }
+      return false
+    }
   }
 
   /// Each sentence once, in the order of the recordings, with the first of them that it is true of and their number.

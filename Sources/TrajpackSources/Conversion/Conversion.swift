@@ -3,6 +3,14 @@ import TrajpackFormat
 import TrajpackHDF5
 import TrajpackStore
 
+/// Where the files of a dataset are that is not finished yet.
+public struct ConversionFolders: Sendable {
+  /// Where its shards are read: a folder, or a prefix of a bucket.
+  public let shards: String
+  /// The folder into which side files are written.
+  public let files: String
+}
+
 /// Converts recordings into a dataset, shard by shard, with what is needed to go on after any end.
 ///
 /// The shards are planned from the sizes of the recordings alone, so the plan is the same on every run
@@ -30,12 +38,14 @@ public struct Conversion<Source: Importer>: Sendable {
     public var task: Range<Int>?
     /// Compares the bytes of an earlier run's shards with their SHA-256; else only their lengths.
     public var comparesBytes = true
+    /// The folder in which the shards for a bucket are made, below one of their own; `$TMPDIR` where `nil`.
+    public var staging: String?
     /// Makes the side files of the dataset, when its shards are durable and before its manifest is written. It is
-    /// given the folder and the shards, in order.
+    /// given the folders and the shards, in order.
     public var sideFiles:
       (
-        @Sendable (_ folder: String, _ shards: [Manifest.Entry]) throws(TrajpackError) ->
-          [SideFile]
+        @Sendable (_ folders: ConversionFolders, _ shards: [Manifest.Entry]) throws(TrajpackError)
+          -> [SideFile]
       )?
 
     /// The defaults.

@@ -10,15 +10,46 @@ struct ConversionTarget {
   private let destination: String
   /// Held while a dataset that is there is being replaced.
   private let lock: DatasetLock?
+  /// Where the shards for a bucket are made.
+  private let staging: StagingFolder?
+
+  /// Where readers find the shards that are acknowledged.
+  var home: String { folder.home.path }
 
   /// Looks at the destination, and ends what an earlier run has left half done.
   ///
-  /// - Parameter note: Told what a user should know before the work begins.
+  /// - Parameters:
+  ///   - staging: The folder in which the shards for a bucket are made, below one of their own.
+  ///   - note: Told what a user should know before the work begins.
   init(
     _ destination: String, _ source: SourceRecordings, resume: Bool, overwrite: Bool,
-    comparesBytes: Bool, note: (String) -> Void
+    staging: String?, comparesBytes: Bool, note: (String) -> Void
   ) throws(TrajpackError) {
     self.destination = destination
+    guard !Dataset.isRemote(destination) else {
+      guard !overwrite else {
+        throw TrajpackError(
+          .usage, file: destination,
+          "--overwrite is for folders: a dataset in a bucket is not replaced while it may be read; name another prefix"
+        )
+      }
+      let home = try BucketHome(destination, stagingIn: staging)
+      self.staging = home.staging
+      (path, lock) = (home.staging.path, nil)
+      do throws(TrajpackError) {
+        folder = try DatasetFolder(
+          path, home: home, source, resume, comparesBytes: comparesBytes)
+      } catch {
+        rmdir(path)
+        throw error
+      }
+      return
+    }
+    self.staging = nil
+    guard staging == nil else {
+      throw TrajpackError(
+        .usage, "--staging is for a destination in a bucket, and \(destination) is a folder")
+    }
     let plan = source.plan
     let build = Replacement.buildFolder(of: destination)
     if resume || overwrite { try Replacement.recover(destination, discardingBuild: false) }
@@ -53,7 +84,8 @@ struct ConversionTarget {
     }
     path = lock == nil ? destination : build
     do throws(TrajpackError) {
-      folder = try DatasetFolder(path, source, resume, comparesBytes: comparesBytes)
+      folder = try DatasetFolder(
+        path, home: FolderHome(path), source, resume, comparesBytes: comparesBytes)
     } catch {
       rmdir(build)
       try? lock?.removeJournal()
@@ -65,7 +97,12 @@ struct ConversionTarget {
   func finish(
     _ shards: [Manifest.Entry], source: JSONValue, sideFiles: [SideFile]
   ) throws(TrajpackError) {
-    if folder.finished == nil { try folder.finish(shards, source: source, sideFiles: sideFiles) }
+    if folder.finished == nil {
+      try folder.finish(shards, source: source, sideFiles: sideFiles)
+    } else {
+      // A run that was stopped after the manifest has left it.
+      try staging?.remove()
+    }
     if let lock { try Replacement.commit(destination, lock) }
   }
 
@@ -73,7 +110,7 @@ struct ConversionTarget {
   func stop() throws(TrajpackError) {
     if try !folder.restore(), !folder.hasShards {
       try folder.abandon()
-      if lock != nil { rmdir(path) }
+      if lock != nil || staging != nil { rmdir(path) }
     }
     try lock?.removeJournal()
   }

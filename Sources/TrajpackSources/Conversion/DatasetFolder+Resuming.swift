@@ -10,18 +10,18 @@ extension DatasetFolder {
   ///
   /// - Throws: A usage error where they were made by another plan.
   static func listed(
-    _ path: String, _ journal: Journal, _ source: SourceRecordings
+    _ home: any DatasetHome, _ finished: Manifest?, _ journal: Journal, _ source: SourceRecordings
   ) throws(TrajpackError) -> (
     manifest: Manifest?, reopened: (shards: Int, bytes: [UInt8])?, shards: [Manifest.Entry],
     point: ResumePoint
   ) {
-    if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
-      let manifest = try Manifest(inFolder: path)
+    let path = home.path
+    if let manifest = finished {
       guard SourceRecordings.areAlike(manifest.plan, source.plan) else {
         throw TrajpackError(
           .usage, file: path,
-          "was made from other sources or with other options, so there is nothing to "
-            + "resume; use --overwrite to replace it")
+          "was made from other sources or with other options, so there is nothing to resume; "
+            + (home.isFolder ? "use --overwrite to replace it" : "name another prefix"))
       }
       for (number, entry) in manifest.shards.enumerated()
       where entry.name != Manifest.shardName(number) {
@@ -31,6 +31,12 @@ extension DatasetFolder {
             + "use --overwrite to replace the dataset")
       }
       guard manifest.plan == source.plan else {
+        guard home.isFolder else {
+          throw TrajpackError(
+            .usage, file: path,
+            "is finished, and the recordings of the source have changed since; a dataset in a bucket is not added to: "
+              + "name another prefix")
+        }
         let notes = try source.notes(of: manifest, in: path)
         let point = try source.point(after: manifest.shards, notes, in: path)
         let file = try LocalFile("\(path)/\(Manifest.fileName)")
@@ -75,30 +81,5 @@ extension DatasetFolder {
     for name in unnamed.items.map(\.name) + names.filter({ $0.hasPrefix(".tmp-") }) {
       try FileSystem.remove("\(path)/\(name)")
     }
-  }
-
-  /// The acknowledged shards that are not what they were, by number, each with a sentence.
-  static func damaged(
-    _ path: String, _ done: [Manifest.Entry], comparesBytes: Bool
-  ) throws(TrajpackError) -> [Int: String] {
-    var damaged: [Int: String] = [:]
-    for (number, entry) in done.enumerated() {
-      let shard = "\(path)/\(entry.name)"
-      switch FileSystem.item(at: shard) {
-      case nil: damaged[number] = "\(shard): was missing"
-      case .file:
-        let file = try LocalFile(shard)
-        if file.length != entry.receipt.bytes {
-          damaged[number] =
-            "\(shard): had \(file.length) bytes instead of \(entry.receipt.bytes)"
-        } else if comparesBytes, try file.sha256() != entry.receipt.sha256 {
-          damaged[number] = "\(shard): was damaged (its SHA-256 was another)"
-        }
-      default:
-        throw TrajpackError(
-          .data, "\(shard): is no file, where the dataset has a shard; move it elsewhere")
-      }
-    }
-    return damaged
   }
 }

@@ -6,6 +6,8 @@ import TrajpackStore
 /// it ends.
 struct DatasetFolder {
   private let path: String
+  /// Where its files are when they are finished.
+  let home: any DatasetHome
   private let wasThere: Bool
   private let journal: Journal
   /// The shards that an earlier run has acknowledged.
@@ -16,13 +18,18 @@ struct DatasetFolder {
   let finished: Manifest?
   /// What the shards hold, and what is still to be converted.
   let point: ResumePoint
+  /// Those of the shards, as far as they were at hand.
+  private let statistics = ShardsStatistics()
   /// The shards and the manifest's bytes of a finished dataset that is gone on with.
   private let reopened: (shards: Int, bytes: [UInt8])?
 
+  /// - Parameter home: Where its files are when they are finished; the folder itself, or a bucket.
   init(
-    _ path: String, _ source: SourceRecordings, _ resume: Bool, comparesBytes: Bool
+    _ path: String, home: any DatasetHome, _ source: SourceRecordings, _ resume: Bool,
+    comparesBytes: Bool
   ) throws(TrajpackError) {
     self.path = path
+    self.home = home
     if let item = FileSystem.item(at: path), item != .folder {
       throw TrajpackError(.usage, file: path, "is not a folder; name a new folder for the dataset")
     }
@@ -35,6 +42,14 @@ struct DatasetFolder {
       || Manifest.isManifest("\(path)/\(Manifest.fileName)")
     if !isDataset { try Dataset.refuseDamagedList(path, names) }
     guard names.isEmpty || resume && isDataset else {
+      guard home.isFolder else {
+        throw TrajpackError(
+          .usage, file: home.path,
+          isDataset
+            ? "an upload of it was begun from \(path); use --resume to go on with it, or remove that folder"
+            : "\(path), where its shards would be made, is not empty; name another folder with --staging"
+        )
+      }
       throw TrajpackError(
         .usage,
         isDataset
@@ -44,11 +59,13 @@ struct DatasetFolder {
     let journal = try Journal(inFolder: path)
     self.journal = journal
     do throws(TrajpackError) {
-      let listed = try Self.listed(path, journal, source)
+      let listed = try Self.listed(home, try home.prepare(resume: resume), journal, source)
       (finished, done, point) = (listed.manifest, listed.shards, listed.point)
       reopened = listed.reopened
-      try Self.removeLeftovers(path, done, isBegun: journal.plan != nil)
-      damaged = try Self.damaged(path, done, comparesBytes: comparesBytes)
+      if home.isFolder {
+        try Self.removeLeftovers(path, done, isBegun: journal.plan != nil)
+      }
+      damaged = try home.damages(of: done, comparesBytes: comparesBytes)
       if finished == nil, journal.plan == nil { try journal.begin(source.plan) }
     } catch {
       // A finished dataset, or a folder that was empty, has no journal of its own.
@@ -60,9 +77,18 @@ struct DatasetFolder {
     }
   }
 
-  /// Makes it known that a shard is durable, and what it holds.
+  /// Brings a shard that is durable in the folder home, and makes it known and what it holds.
   func acknowledge(_ entry: Manifest.Entry, note: JSONValue) throws(TrajpackError) {
+    try home.take(entry, replacing: false)
+    try statistics.add(entry, after: journal.shards, path, home)
     try journal.acknowledge(entry, note: note)
+    try home.release(entry)
+  }
+
+  /// Brings a shard home that was damaged there and has been made again.
+  func restore(_ entry: Manifest.Entry) throws(TrajpackError) {
+    try home.take(entry, replacing: true)
+    try home.release(entry)
   }
 
   /// Makes it known that every shard of a task is durable, and which recordings were left out behind the last.
@@ -91,7 +117,10 @@ struct DatasetFolder {
     let others = journal.recordedSideFiles.filter { old in
       !sideFiles.contains { $0.role == old.role && $0.name == old.name }
     }
-    try Manifest.finish(path, shards: shards, source: source, sideFiles: others + sideFiles)
+    try statistics.add(shards, home)
+    try home.finish(
+      Manifest(
+        shards: shards, source: source, statistics: statistics.json, sideFiles: others + sideFiles))
   }
 
   /// Finishes a dataset again that was gone on with, where nothing was added to it.
@@ -112,6 +141,34 @@ struct DatasetFolder {
     }
     try FileSystem.remove("\(path)/\(Journal.fileName)")
     if !wasThere { rmdir(path) }
+  }
+}
+
+/// The statistics of a dataset's shards, taken in order: of a bucket while a shard is still on this machine, of a folder
+/// in the end.
+private final class ShardsStatistics {
+  private var gathered = DatasetStatistics()
+  private var count = 0
+
+  var json: JSONValue { gathered.json }
+
+  /// Adds the shard behind `shards`, before it leaves `folder`.
+  func add(
+    _ entry: Manifest.Entry, after shards: [Manifest.Entry], _ folder: String,
+    _ home: any DatasetHome
+  ) throws(TrajpackError) {
+    guard !home.isFolder else { return }
+    try add(shards, home)
+    try gathered.add(try Shard("\(folder)/\(entry.name)"))
+    count += 1
+  }
+
+  /// Adds the shards that are not added yet.
+  func add(_ shards: [Manifest.Entry], _ home: any DatasetHome) throws(TrajpackError) {
+    for entry in shards.dropFirst(count) {
+      try gathered.add(try Shard("\(home.path)/\(entry.name)"))
+      count += 1
+    }
   }
 }
 

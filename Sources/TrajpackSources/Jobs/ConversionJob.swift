@@ -82,8 +82,34 @@ public struct ConversionJob: Sendable {
     self.document = document
   }
 
+  /// Makes the folder of a job that makes no dataset.
+  ///
+  /// - Throws: A usage error where something is there already.
+  public init(making document: JobDocument, at path: String) throws(TrajpackError) {
+    guard FileSystem.item(at: path) == nil else {
+      throw TrajpackError(
+        .usage, file: path, "is there already; name a new folder for the job, or discard it")
+    }
+    try FileSystem.makeFolder(path)
+    do throws(TrajpackError) {
+      try FileSystem.replace(
+        "\(path)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
+    } catch {
+      rmdir(path)
+      throw error
+    }
+    self.path = path
+    self.document = document
+  }
+
   /// Refuses a destination at which something is.
   static func requireFree(_ destination: String) throws(TrajpackError) {
+    guard !Dataset.isRemote(destination) else {
+      throw TrajpackError(
+        .usage, file: destination,
+        "lies in a bucket, and the folder of a job lies beside its dataset on a shared file system; "
+          + "name a folder there, and 'trajpack upload' it afterwards")
+    }
     switch FileSystem.item(at: destination) {
     case nil: return
     case .folder where try FileSystem.names(in: destination).isEmpty: return

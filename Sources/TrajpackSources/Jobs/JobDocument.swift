@@ -26,6 +26,8 @@ public struct JobDocument: Sendable, Equatable {
   public static let fileName = "job.json"
   /// The version of the file that this trajpack reads and writes.
   static let version = "1.0"
+  /// The command of a job that does not say it.
+  private static let convert = "convert"
   /// The most values in the file.
   private static let mostValues = 1 << 23
 
@@ -35,6 +37,8 @@ public struct JobDocument: Sendable, Equatable {
   public var directory: String
   /// The words of the command line.
   public var arguments: [String]
+  /// The command whose work is divided.
+  public var command: String
   /// The folder of the dataset.
   public var destination: String
   /// What identifies the conversion, as the dataset's manifest has it.
@@ -52,8 +56,9 @@ public struct JobDocument: Sendable, Equatable {
   /// Divides a conversion.
   public init<Source: Importer>(
     _ conversion: Conversion<Source>, into division: Division, program: String, directory: String,
-    arguments: [String]
+    arguments: [String], command: String
   ) {
+    self.command = command
     self.program = program
     self.directory = directory
     self.arguments = arguments
@@ -66,6 +71,29 @@ public struct JobDocument: Sendable, Equatable {
       Task(
         shards: shards, recordings: sizes[shards].reduce(0) { $0 + $1.0 },
         bytes: sizes[shards].reduce(0) { $0 + $1.1 })
+    }
+  }
+
+  /// A job of a command that looks at a dataset's shards and makes none.
+  ///
+  /// - Parameter shards: Recordings and bytes of each.
+  public init(
+    lookingAt path: String, shards: [(recordings: Int, bytes: Int)], into division: Division,
+    program: String, directory: String, arguments: [String], command: String
+  ) {
+    self.command = command
+    self.program = program
+    self.directory = directory
+    self.arguments = arguments
+    destination = path
+    plan = .record([
+      "type": "plan", "format": .string(command),
+      "recordings": .int(Int64(shards.reduce(0) { $0 + $1.recordings })),
+    ])
+    tasks = Self.cut(shards.map(\.bytes), division).map { range in
+      Task(
+        shards: range, recordings: shards[range].reduce(0) { $0 + $1.recordings },
+        bytes: shards[range].reduce(0) { $0 + $1.bytes })
     }
   }
 
@@ -105,6 +133,7 @@ public struct JobDocument: Sendable, Equatable {
   private var content: [JSONValue.Member] {
     JSONValue.record([
       "format": "trajpack job", "version": .string(Self.version), "trajpack": .string(program),
+      "command": command == Self.convert ? nil : .string(command),
       "directory": .string(directory), "arguments": .array(arguments.map { .string($0) }),
       "destination": .string(destination), "plan": plan,
       "tasks": .array(
@@ -163,6 +192,7 @@ public struct JobDocument: Sendable, Equatable {
     }
     let reader = JSONReader(json, at: path)
     program = try reader.text("trajpack")
+    command = json["command"] == nil ? Self.convert : try reader.text("command")
     directory = try reader.text("directory")
     arguments = try reader.list("arguments") { (r) throws(TrajpackError) in try r.text() }
     destination = try reader.text("destination")

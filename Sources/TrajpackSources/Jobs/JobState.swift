@@ -28,6 +28,12 @@ public struct JobState: Sendable {
     /// What is damaged, in a sentence; empty where nothing is.
     public var why = ""
 
+    /// A task that is not damaged.
+    public init(number: Int, standing: Standing, shardsDone: Int, shards: Int) {
+      (self.number, self.standing) = (number, standing)
+      (self.shardsDone, self.shards) = (shardsDone, shards)
+    }
+
     /// `task`, `state`, `shards_done`, `shards` and, where it is damaged, `why`.
     public var json: JSONValue {
       .record([
@@ -70,6 +76,9 @@ public struct JobState: Sendable {
 
   /// The numbers of the tasks that are still to be run, as `--task` and Slurm's `--array` take them: `0-3,7`.
   public var resubmit: String { Self.ranges(missing.map(\.number)) }
+
+  /// Tasks whose standing somebody else knows.
+  public init(_ tasks: [Task]) { self.tasks = tasks }
 
   /// Looks at the folder of a job.
   ///

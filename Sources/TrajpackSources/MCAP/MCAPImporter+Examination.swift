@@ -102,7 +102,11 @@ extension TopicProfile {
   /// Takes in a channel of the topic.
   mutating func begin(_ channel: MessageChannel, _ type: MessageType) {
     if !types.contains(type.name) { types.append(type.name) }
-    if MessageType.bareName(type.name) == "CompressedVideo" { carriesVideo = true }
+    switch MessageType.bareName(type.name) {
+    case "CompressedVideo": carriesVideo = true
+    case "CompressedImage": (carriesVideo, carriesPictures) = (true, true)
+    default: break
+    }
     if !encodings.contains(channel.encoding) { encodings.append(channel.encoding) }
     for item in type.leftOut where !leftOut.contains(where: { $0.path == item.path }) {
       leftOut.append(item)

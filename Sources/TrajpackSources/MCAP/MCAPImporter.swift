@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Reads MCAP files and ROS 2 bags: every topic as a stream. See `docs/formats/mcap.md`.
+/// Reads MCAP files and ROS bags: every topic as a stream. See `docs/formats/mcap.md`.
 public struct MCAPImporter: Importer {
   /// What a first reading of a recording has shown; its content is the importer's.
   public struct Examination: Sendable {
@@ -18,7 +18,7 @@ public struct MCAPImporter: Importer {
 
   /// The format.
   public static let format = FormatDescription(
-    name: "mcap", summary: "MCAP files, and ROS 2 bags (MCAP, SQLite)",
+    name: "mcap", summary: "MCAP files, ROS 2 bags (MCAP, SQLite) and ROS 1 bags",
     carries:
       "every topic as a stream, with log times and stamps; messages of ROS 2 and ROS 1, protocol buffers, JSON; topics "
       + "that are not read are named",
@@ -66,7 +66,7 @@ public struct MCAPImporter: Importer {
     settings = options
     let files = try MessageFiles(sources)
     guard !files.items.isEmpty else {
-      throw TrajpackError(.data, "\(sources.first ?? ""): holds no MCAP file and no ROS 2 bag")
+      throw TrajpackError(.data, "\(sources.first ?? ""): holds no MCAP file and no ROS bag")
     }
     leftOut = files.leftOut
     recordings = files.items.map { item in
@@ -127,6 +127,14 @@ public struct MCAPImporter: Importer {
         if ROSBagDatabase.recognises(path) {
           all.append(
             try ROSBagDatabase(source).read(
+              channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
+              message: message))
+          continue
+        }
+        if ROS1Bag.recognises(path) {
+          var bag = ROS1Bag(source)
+          all.append(
+            try bag.read(
               channel: { (number, channel) throws(TrajpackError) in decoding.add(number, channel) },
               message: message))
           continue

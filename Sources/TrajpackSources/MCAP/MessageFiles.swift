@@ -32,7 +32,7 @@ struct MessageFiles {
   }
 
   private static func isMessages(_ path: String) -> Bool {
-    MCAPFile.recognises(path) || ROSBagDatabase.recognises(path)
+    MCAPFile.recognises(path) || ROSBagDatabase.recognises(path) || ROS1Bag.recognises(path)
   }
 
   /// Looks at names, and at the first bytes of files.
@@ -60,7 +60,8 @@ struct MessageFiles {
       if isNamed {
         // A file that cannot be opened says why.
         _ = try LocalFile(path)
-        throw TrajpackError(.data, file: path, "is no MCAP file, and no database of rosbag2")
+        throw TrajpackError(
+          .data, file: path, "is no MCAP file, no database of rosbag2 and no ROS 1 bag")
       }
       leftOut.append(LeftOut(path: place, why: "is no MCAP file"))
       return
@@ -104,7 +105,7 @@ struct MessageFiles {
       switch FileSystem.item(at: path) {
       case .file:
         if isBag, ROSBagFolder.isNamed(name) || name == ROSBagFolder.metadata { continue }
-        guard ROSBagFolder.isNamed(name) else {
+        guard ROSBagFolder.isNamed(name) || name.lowercased().hasSuffix(".bag") else {
           leftOut.append(LeftOut(path: place + name, why: "is no MCAP file"))
           continue
         }

@@ -8,6 +8,9 @@ public enum MappedFormats {
     TheWell.self,
     PDEBench.self,
     NWB.self, Matlab73.self, Matlab5.self, NetCDF4.self, NetCDF3.self, EDF.self, D4RL.self,
+    ZarrReplay.self, ClassificationSeries.self, ForecastingSeries.self, BVH.self, AMASS.self,
+    VPT.self,
+    ParquetTables.self, ArrowTables.self,
     COLMAP.self, TUM.self, KITTI.self, EuRoC.self,
     MappedTree.self,
   ]

@@ -28,7 +28,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
   /// Finds the recordings of a source.
   init(_ files: SourceFiles, _ options: MappingOptions) throws(TrajpackError) {
     var source = try Mapped.read(files, options)
-    guard let first = source.recordings.first(where: { $0.failure == nil }) else {
+    guard source.recordings.contains(where: { $0.failure == nil }) else {
       if let failure = source.recordings.first?.failure { throw failure }
       throw TrajpackError(.data, "\(files.sources.first ?? ""): holds no recording")
     }
@@ -40,7 +40,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
           .data, file: recording.path, "two recordings are called '\(recording.id)'")
       }
     }
-    try Self.check(options, source, first)
+    try MappedLayout.check(options, source.recordings)
     settings = options
     self.numbers = numbers
     recordings = source.recordings.map {
@@ -51,57 +51,8 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
       + (files.trees.contains { HDF5File.recognises($0.path) }
         ? [HDF5File.missingGuard].compactMap(\.self) : [])
     leftOut = source.leftOut
-    fields = Self.fields(&source.recordings)
+    fields = MappedLayout.fields(&source.recordings)
     self.source = source
-  }
-
-  /// Refuses kinds and units of channels that are not there.
-  private static func check(
-    _ options: MappingOptions, _ source: MappedSource, _ first: MappedRecording
-  ) throws(TrajpackError) {
-    var names: Set<String> = []
-    for recording in source.recordings {
-      for stream in recording.streams {
-        for channel in stream.channels {
-          names.formUnion([channel.channel.name, "\(stream.name)/\(channel.channel.name)"])
-        }
-        names.insert(stream.name)
-      }
-    }
-    for name in options.kinds.keys.sorted() + options.units.keys.sorted()
-    where !names.contains(name) {
-      throw TrajpackError(
-        .usage,
-        "there is no channel '\(name)' to give a kind or units; there are "
-          + names.sorted().prefix(12).map { "'\($0)'" }.joined(separator: ", "))
-    }
-  }
-
-  /// The fields of all values; those that cannot be values go to the metadata.
-  private static func fields(_ recordings: inout [MappedRecording]) -> [ValueField] {
-    var fields: [ValueField] = []
-    var places: [String: Int] = [:]
-    for number in recordings.indices {
-      var kept: [JSONValue.Member] = []
-      for member in recordings[number].values {
-        guard ValueField.isName(member.name),
-          let plain = EpisodeValue.plain(member.value, named: member.name),
-          plain.field.elements <= 1024
-        else {
-          recordings[number].metadata.append(member)
-          continue
-        }
-        kept.append(member)
-        if let place = places[member.name] {
-          fields[place] = fields[place].joined(plain.field)
-        } else {
-          places[member.name] = fields.count
-          fields.append(plain.field)
-        }
-      }
-      recordings[number].values = kept
-    }
-    return fields
   }
 
   /// How the source was read.
@@ -152,57 +103,23 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
   func schema(
     for examined: [(Recording, Examination)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema {
-    var streams: [(first: MappedStream, isRegular: Bool, bytes: Int)] = []
-    var places: [String: Int] = [:]
+    var streams = StreamsOfRecordings()
     for (recording, examination) in examined {
       for (stream, time) in zip(try mapped(recording).streams, examination.times) {
         var isRegular = true
         if case .array = stream.time { isRegular = time.regularClock != nil }
-        if let place = places[stream.name] {
-          streams[place].isRegular = streams[place].isRegular && isRegular
-          streams[place].bytes += stream.video?.bytes ?? 0
-        } else {
-          places[stream.name] = streams.count
-          streams.append((stream, isRegular, stream.video?.bytes ?? 0))
-        }
+        streams.add(stream, isRegular: isRegular)
       }
     }
     let bytes = examined.reduce(0) { $0 + $1.0.bytes }
-    let plans = streams.map { item -> StreamPlan in
-      if item.first.video != nil {
-        var plan = SourceVideo.plan(
-          item.first.name, bytes: item.bytes, hashes: settings.hashesFrames, times: false,
-          what: "pictures")
-        for member in item.first.attributes {
-          plan.stream.attributes.set(member.name, member.value)
-        }
-        return plan
-      }
-      var channels: [ChannelPlan] = []
-      let unit: String
-      switch item.first.time {
-      case .regular(_, let name): unit = name
-      case .array(_, let type, _, let name):
-        unit = name
-        if !item.isRegular {
-          channels.append(
-            ChannelPlan(
-              Channel(name: "time", kind: .scalar, type: type.isFloat ? .float64 : .int64)))
-        }
-      }
-      channels += item.first.channels.map { ChannelPlan($0.channel) }
-      let stream = Stream(
-        name: item.first.name, timeUnit: unit, attributes: .object(item.first.attributes))
-      return StreamPlan(
-        stream, channels: channels, blobBytes: bytes,
-        blobIsText: item.first.channels.allSatisfy {
-          $0.channel.kind != .packet && $0.channel.kind != .image
-        })
-    }
+    let plans = streams.plans(bytes: bytes, hashes: settings.hashesFrames)
     var attributes: [JSONValue.Member] = [.init("source", .string(Mapped.format.name))]
     attributes += source.attributes
     if !fields.isEmpty { attributes.append(.init(ValueTable.member, .array(fields.map(\.json)))) }
-    return Schema(layingOut: plans, attributes: .object(attributes), options: layout)
+    let named = streams.skeletons
+    return Schema(
+      layingOut: plans, skeletons: source.skeletons.filter { named.contains($0.name) },
+      attributes: .object(attributes), options: layout)
   }
 
   /// Reads a recording into rows of a schema.
@@ -227,13 +144,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
       return tracks
     }
     var metadata = mapped.metadata
-    let values = mapped.values.compactMap { member -> JSONValue.Member? in
-      guard let plain = EpisodeValue.plain(member.value, named: member.name),
-        plain.value != .missing,
-        let field = fields.first(where: { $0.name == member.name })
-      else { return nil }
-      return .init(member.name, plain.value.cast(to: field).json)
-    }
+    let values = MappedLayout.values(mapped, fields)
     if !values.isEmpty { metadata.append(.init(ValueTable.member, .object(values))) }
     return EpisodeDraft(
       id: mapped.id, split: mapped.split, metadata: .object(metadata), tracks: tracks,

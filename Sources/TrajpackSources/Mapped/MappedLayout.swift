@@ -57,6 +57,19 @@ struct MappedLayout {
     return (channels, streams)
   }
 
+  /// The stream of its own that a channel is moved to, and what it is called there.
+  static func moved(_ channel: String, _ stream: String) -> (stream: String, channel: String) {
+    let last = String(channel.pathComponents.last ?? "")
+    if stream.pathComponents.last.map({ String($0) }) == channel { return (stream, last) }
+    return (stream == TreeLayout.main ? channel : "\(stream)/\(channel)", last)
+  }
+
+  /// What the stream of a channel whose shape differs between recordings is called besides.
+  static func suffix(_ channel: Channel) -> String {
+    let shape = channel.shape.map(String.init).joined(separator: "x")
+    return "/\(channel.type.rawValue)\(shape.isEmpty ? "" : " \(shape)")"
+  }
+
   /// Moves channels into streams of their own.
   private static func split(
     _ recordings: inout [MappedRecording], _ isMoved: (Key, Facts, [String: Int]) -> Bool
@@ -75,12 +88,7 @@ struct MappedLayout {
         for var channel in stream.channels
         where moved.contains(Key(stream: stream.name, channel: channel.channel.name)) {
           var own = stream
-          let name = channel.channel.name
-          let place = stream.name.pathComponents.last.map { String($0) } == name
-          own.name =
-            stream.name == TreeLayout.main || place
-            ? (place ? stream.name : name) : "\(stream.name)/\(name)"
-          channel.channel.name = String(name.pathComponents.last ?? "")
+          (own.name, channel.channel.name) = Self.moved(channel.channel.name, stream.name)
           own.channels = [channel]
           out.append(own)
         }
@@ -100,9 +108,7 @@ struct MappedLayout {
         guard let channel = stream.channels.first?.channel,
           different.contains(Key(stream: stream.name, channel: channel.name))
         else { continue }
-        let shape = channel.shape.map(String.init).joined(separator: "x")
-        recordings[number].streams[i].name +=
-          "/\(channel.type.rawValue)\(shape.isEmpty ? "" : " \(shape)")"
+        recordings[number].streams[i].name += Self.suffix(channel)
       }
     }
   }

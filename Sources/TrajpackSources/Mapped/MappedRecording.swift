@@ -31,10 +31,12 @@ struct MappedStream: Sendable {
   var time: Time
   var channels: [MappedChannel]
   var attributes: [JSONValue.Member] = []
+  /// The name of the joint graph of its rows; see ``MappedSource/skeletons``.
+  var skeleton: String?
   /// Where its frames come from, of a stream that is a video; it has no channels of its own.
   var video: (any MappedVideo)?
 
-  /// The count of rows that are as many as their times, known when they are read.
+  /// The count of rows that are as many as their times, or as the frames of their video, known when they are read.
   static let asTimes = -1
 
   /// Rows that have no times.
@@ -72,6 +74,11 @@ enum RowSource: Sendable {
   case tree(TreePart)
   /// Made when they are asked for: packed rows, little-endian.
   case made(@Sendable () throws(TrajpackError) -> [UInt8])
+  /// Packed rows, little-endian.
+  case spool(RowSpool)
+  /// Offset and length of each row's text or bytes in a second spool, 16 bytes a row; the offset is -1 where there
+  /// is none.
+  case pointers(RowSpool, RowSpool)
   /// Texts or bytes, one a row, made when they are asked for; `nil` where there is none.
   case texts(@Sendable () throws(TrajpackError) -> [[UInt8]?])
 }
@@ -86,6 +93,8 @@ struct MappedSource: Sendable {
   var attributes: [JSONValue.Member] = []
   /// How it was read, in a sentence.
   var note = ""
+  /// The joint graphs that streams name.
+  var skeletons: [Skeleton] = []
 }
 
 /// A format that is read by mapping its arrays to streams. To add one is a file with such a type, and a line in
@@ -135,8 +144,16 @@ public struct MappingOptions: Sendable, Equatable {
   public var hashesFrames = false
   /// Whether some option says how a table is to be read, so that a text is one.
   public var isTabular = false
+  /// The column by whose changes the rows of a table are cut into episodes.
+  public var episodeColumn: String?
+  /// Whether some option says how the text of a table is written.
+  public var hasTextOptions = false
   /// Whether files that cannot be read are recordings that fail.
   public var skipsErrors = false
+  /// The source in Python that has read, of a conversion that is repeated.
+  public var source: String?
+  /// The Python that has sources; found by itself where `nil`. It does not change what is read.
+  public var python: String?
 
   /// None.
   public init() {}
@@ -162,6 +179,7 @@ public struct MappingOptions: Sendable, Equatable {
       "episodes": episodes.map { .string($0) }, "ends": ends.map { .string($0) },
       "axes": list(axes), "time": time.map { .string($0) },
       "time_unit": timeUnit.map { .string($0) }, "map": list(map),
+      "episode_column": episodeColumn.map { .string($0) },
       "rate": rate.map { .string($0.description) }, "members": list(members),
       "exclude_members": list(excluded), "terminals": list(terminals),
       "kinds": object(kinds.mapValues(\.rawValue)), "units": object(units),
@@ -179,6 +197,7 @@ public struct MappingOptions: Sendable, Equatable {
     time = json["time"]?.string
     timeUnit = json["time_unit"]?.string
     map = list("map")
+    episodeColumn = json["episode_column"]?.string
     rate = json["rate"]?.string.flatMap { Rational(decimal: $0) }
     members = list("members")
     excluded = list("exclude_members")
@@ -189,7 +208,11 @@ public struct MappingOptions: Sendable, Equatable {
     video = json["video"]?.string.flatMap { VideoMode(rawValue: $0) } ?? .embed
     hashesFrames = json["frame_hashes"]?.bool ?? false
     for member in json["units"]?.members ?? [] { units[member.name] = member.value.string }
+    source = json["source"]?.string
   }
+
+  /// Whether every array is to be read.
+  var takesAll: Bool { members.isEmpty && excluded.isEmpty }
 
   /// Whether an array of that path is to be read.
   func takes(_ path: String) -> Bool {

@@ -59,7 +59,8 @@ enum MappedRows {
       let spool = RowSpool()
       try spool.append(try make())
       return spool
-    case .texts: return RowSpool()
+    case .spool(let spool): return spool
+    case .texts, .pointers: return RowSpool()
     }
   }
 
@@ -97,9 +98,22 @@ enum MappedRows {
         }
         channels.append(ChannelRows(spool: rows))
       } else if case .array(let source, let type, let tick, _) = stream.time {
+        guard channel.type == .int64 ? !type.isFloat : type.isFloat || tick == .one else {
+          throw TrajpackError(
+            .data, file: recording.path,
+            "the times of '\(stream.name)' in '\(recording.id)' are of another type than those of other recordings"
+          )
+        }
         let rows = try packed(source)
         channels.append(ChannelRows(spool: try rows.converted(from: type, to: channel.type)))
         clock = channel.type == .int64 ? .ticks(tick) : .float64
+      } else if case .regular = clock, channel.type == .float64, channel.name == "time" {
+        // Others have times of their own.
+        var writer = SpoolWriter()
+        for row in 0..<stream.count { try writer.append(clock.time(ofRow: row) ?? .nan) }
+        try writer.flush()
+        channels.append(ChannelRows(spool: writer.spool))
+        clock = .float64
       } else {
         throw TrajpackError(
           .data, file: recording.path,
@@ -134,7 +148,27 @@ enum MappedRows {
     switch source {
     case .tree(let part): try part.texts(add)
     case .texts(let make): for text in try make() { try add(text) }
-    case .made: break
+    case .pointers(let pairs, let bytes):
+      try pairs.forEachPiece(of: .int64) { (numbers, count) throws(TrajpackError) in
+        for i in stride(from: 0, to: count, by: 2) {
+          let offset = Int(numbers.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self))
+          let length = Int(numbers.loadUnaligned(fromByteOffset: 8 * i + 8, as: Int64.self))
+          if offset < 0 {
+            try add(nil)
+            continue
+          }
+          guard length >= 0, offset + length <= bytes.count else {
+            throw TrajpackError(
+              .data, file: recording.path, "'\(stream.name)' points behind its texts at row \(rows)"
+            )
+          }
+          let text = ByteBuffer(max(length, 1))
+          let part = UnsafeMutableRawBufferPointer(rebasing: text.bytes[..<length])
+          try bytes.read(at: offset, into: part)
+          try add(Array(part))
+        }
+      }
+    case .made, .spool: break
     }
     guard rows == stream.count else {
       throw TrajpackError(

@@ -33,20 +33,58 @@ extension MappedRows {
     of stream: MappedStream, _ source: any MappedVideo, _ schema: Schema, _ number: Int,
     _ recording: MappedRecording, _ settings: MappingOptions
   ) throws(TrajpackError) -> (TrackDraft, [String]) {
-    guard case .regular(.regular(let start, let rate), _) = stream.time else {
-      throw TrajpackError(.data, "the video '\(stream.name)' has no clock")
-    }
     let placed = try source.open(stream, recording, settings.video)
-    guard placed.video.frames - placed.first >= stream.count else {
+    let there = placed.video.frames - placed.first
+    let count = stream.count == MappedStream.asTimes ? there : stream.count
+    guard there >= count else {
       throw TrajpackError(
         .data,
-        "the video '\(stream.name)' has \(counted(placed.video.frames - placed.first, "frame")) where the recording has "
-          + "\(counted(stream.count, "row"))")
+        "the video '\(stream.name)' has \(counted(there, "frame")) where the recording has "
+          + "\(counted(count, "row"))")
+    }
+    var times: [Int64]?
+    var clock: Clock
+    let rate: Rational
+    switch stream.time {
+    case .regular(let known, _):
+      clock = known
+      guard case .regular(_, let own) = known else {
+        throw TrajpackError(.data, "the video '\(stream.name)' has no clock")
+      }
+      rate = own
+    case .array(let source, let type, let tick, _):
+      let axis = try self.axis(of: stream, recording)
+      clock = axis.regularClock ?? (type.isFloat ? .float64 : .ticks(tick))
+      if case .regular(_, let own) = clock { rate = own } else { rate = .one }
+      times = try ownTimes(source, type, tick, stream, schema.streams[number])
+      if times != nil { clock = type.isFloat ? .float64 : .ticks(tick) }
     }
     var track = try placed.video.draft(
-      stream: number, schema: schema, rate: rate, mode: settings.video, limit: stream.count,
-      place: placed.place, from: placed.first, more: placed.metadata)
-    track.clock = .regular(start: start, rate: rate)
+      stream: number, schema: schema, rate: rate, mode: settings.video, limit: count,
+      place: placed.place, from: placed.first, times: times, more: placed.metadata)
+    track.clock = clock
     return (track, placed.remarks)
+  }
+
+  /// The times of a video's rows, as the channel `time` of its stream has them: eight bytes each; `nil` where the stream
+  /// has none, because a clock gives them.
+  private static func ownTimes(
+    _ source: RowSource, _ type: ElementType, _ tick: Rational, _ stream: MappedStream,
+    _ laid: Stream
+  ) throws(TrajpackError) -> [Int64]? {
+    guard let place = laid.channel(named: "time") else { return nil }
+    let channel = laid.channels[place]
+    guard channel.type == type || (channel.type == .float64 && tick == .one) else {
+      throw TrajpackError(
+        .data, "the times of '\(stream.name)' are of another type than those of other recordings")
+    }
+    let rows = try packed(source).converted(from: type, to: channel.type)
+    var times: [Int64] = []
+    try rows.forEachPiece(of: .int64) { (bytes, count) throws(TrajpackError) in
+      for i in 0..<count {
+        times.append(bytes.loadUnaligned(fromByteOffset: 8 * i, as: Int64.self))
+      }
+    }
+    return times
   }
 }

@@ -9,13 +9,21 @@ final class SourceFiles: Sendable {
     var path: String
     /// What it is called below the source.
     var place: String
+    /// Of a folder that is read as one file, as Zarr stores are: its bytes, and the file that was changed last.
+    var store: ZarrObjects.Extent?
+    var isStore: Bool { store != nil }
+    /// Bytes of the file, or of all files of the folder.
+    var bytes: Int { store?.bytes ?? FileSystem.size(of: path) }
+    /// A line that changes when the file does.
+    var fingerprint: String { store?.fingerprint ?? Recording.fingerprint(of: path) }
     /// The place without the ending of the name.
     var stem: String { Self.stem(place) }
 
     static func stem(_ place: String) -> String {
       let name = FileSystem.name(of: place)
       guard let dot = name.lastIndex(of: "."), dot > name.startIndex else { return place }
-      return String(place.dropLast(name[dot...].count))
+      let stem = String(place.dropLast(name[dot...].count))
+      return name.hasSuffix(".zarr.zip") ? String(stem.dropLast(".zarr".count)) : stem
     }
   }
 
@@ -40,7 +48,13 @@ final class SourceFiles: Sendable {
       case .folder:
         var folder = source
         while folder.count > 1, folder.hasSuffix("/") { folder.removeLast() }
-        try Self.walk(folder, "", 0, &all)
+        if ZarrStore.recognises(folder) {
+          all.append(
+            File(
+              path: folder, place: FileSystem.name(of: folder), store: ZarrObjects.Extent(folder)))
+        } else {
+          try Self.walk(folder, "", 0, &all)
+        }
       default: continue
       }
     }
@@ -56,7 +70,7 @@ final class SourceFiles: Sendable {
     let sources = Set(sources)
     return all.filter { file in
       let name = file.place.lowercased()
-      return sources.contains(file.path) || endings.contains { name.hasSuffix($0) }
+      return sources.contains(file.path) || file.isStore || endings.contains { name.hasSuffix($0) }
     }
   }
 
@@ -69,6 +83,8 @@ final class SourceFiles: Sendable {
       let path = "\(folder)/\(name)"
       switch FileSystem.item(at: path) {
       case .file: all.append(File(path: path, place: place + name))
+      case .folder where ZarrStore.recognises(path):
+        all.append(File(path: path, place: place + name, store: ZarrObjects.Extent(path)))
       case .folder: try walk(path, "\(place)\(name)/", level + 1, &all)
       default: continue
       }

@@ -104,8 +104,7 @@ extension MappedRecording {
   /// A recording that is a file.
   init(_ file: SourceFiles.File, id: String) {
     self.init(
-      id: id, path: file.path, bytes: FileSystem.size(of: file.path),
-      fingerprint: Recording.fingerprint(of: file.path))
+      id: id, path: file.path, bytes: file.bytes, fingerprint: file.fingerprint)
   }
 
   /// A recording that cannot be read.
@@ -126,7 +125,7 @@ extension SourceFiles {
     for file in files ?? trees {
       do throws(TrajpackError) {
         var found = try body(file, TreeIndex(try tree(file)))
-        let share = max(FileSystem.size(of: file.path) / max(found.count, 1), 1)
+        let share = max(file.bytes / max(found.count, 1), 1)
         for i in found.indices { found[i].bytes = share }
         out += found
       } catch {

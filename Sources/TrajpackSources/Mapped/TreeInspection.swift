@@ -28,16 +28,31 @@ public struct TreeInspection: Sendable {
   /// What is missing of the guard on this machine.
   public var missingGuard: String?
 
-  /// Looks at a file.
+  /// Looks at a file, or at what a source in Python reads.
   ///
+  /// - Parameters:
+  ///   - source: The source in Python, where it is said.
+  ///   - python: The Python that has sources; it is asked only of what is not read otherwise.
   /// - Throws: A data error where it is no tree or damaged.
-  public init(_ path: String) throws(TrajpackError) {
+  public init(
+    _ path: String, from source: String? = nil, python: String? = nil
+  ) throws(TrajpackError) {
+    if source != nil || !Self.isKnown(path) {
+      var options = MappingOptions()
+      options.python = python
+      if FileSystem.item(at: path) == nil { throw FileSystem.noFile(at: path) }
+      if let importer = try PythonSources.importer([path], from: source, options) as? PythonImporter
+      {
+        (lines, format) = (try importer.inspection(), importer.source)
+        return
+      }
+    }
     if MCAPImporter.recognises(path) {
       lines = try MCAPImporter.inspection(path)
       format = MCAPImporter.format.name
       return
     }
-    guard FileSystem.item(at: path) == .file else {
+    guard FileSystem.item(at: path) == .file || ZarrStore.recognises(path) else {
       if FileSystem.item(at: path) == .folder {
         throw TrajpackError(.usage, file: path, "is a folder; inspect one of its files")
       }
@@ -45,6 +60,7 @@ public struct TreeInspection: Sendable {
     }
     if ParquetFile.recognises(path) {
       lines = Self.lines(try ParquetFile(path))
+      format = ParquetTables.format.name
       return
     }
     let tree: any ArrayTree
@@ -59,7 +75,7 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data, file: path,
-        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy, Parquet or MCAP"
+        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or MCAP"
       )
     }
     lines = tree.nodes.map { Self.line($0, tree) }
@@ -67,6 +83,16 @@ public struct TreeInspection: Sendable {
     if format == nil || format == "series" {
       (options, why) = try Self.proposal(index, isSeries: format != nil)
     }
+  }
+
+  /// Whether this program reads a path itself, so that Python is not asked.
+  private static func isKnown(_ path: String) -> Bool {
+    if UnreadFormat.of(path) != nil { return false }
+    guard let files = try? SourceFiles([path]) else { return false }
+    return !files.trees.isEmpty || MCAPImporter.recognises(path)
+      || WildWorldImporter.recognises(path)
+      || SeriesImporter.recognises(path)
+      || MappedFormats.all.contains { $0.recognises(files, MappingOptions()) }
   }
 
   /// The columns of a Parquet file.

@@ -169,8 +169,9 @@ struct TreeLayout {
       name: name,
       kind: options.kinds[item.place] ?? options.kinds[name] ?? item.kind
         ?? kind(name, type, shape, item.node.array), type: type, shape: shape,
-      units: options.units[item.place] ?? options.units[name] ?? item.units,
-      missing: type.isFloat ? .nan : .never)
+      units: options.units[item.place] ?? options.units[name] ?? item.units
+        ?? item.node.array?.tick.map { $0 == .one ? "s" : "\($0) s" },
+      missing: item.node.array?.missing ?? (type.isFloat ? .nan : .never))
     channel.description = item.description
     channel.conventions = item.conventions
     if let array = item.node.array {

@@ -111,7 +111,10 @@ private struct IDLReader {
     case "module":
       let name = try next()
       try take("{")
-      while word != "}" { try declaration(modules + [name]) }
+      while word != "}" {
+        guard word != nil else { throw TrajpackError(.data, "it ends within a module") }
+        try declaration(modules + [name])
+      }
       try take("}")
     case "struct":
       let name = try next()
@@ -172,11 +175,9 @@ private struct IDLReader {
     var count = 1
     while word == "[" {
       try take("[")
-      count = count.multipliedReportingOverflow(by: try number(modules)).partialValue
+      count *= try number(modules)
+      guard count <= 1 << 24 else { throw TrajpackError(.data, "an array has \(count) items") }
       try take("]")
-    }
-    guard count >= 0, count <= 1 << 24 else {
-      throw TrajpackError(.data, "an array has \(count) items")
     }
     return .fixed(count)
   }

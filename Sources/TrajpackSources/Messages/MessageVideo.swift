@@ -3,17 +3,30 @@ import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
 
-/// A topic whose messages are packets of a video.
+/// A topic whose messages are packets of a video, or pictures of one kind and size, a file a message.
 struct MessageVideo: Sendable {
   /// What its first keyframe says.
   var stream: VideoStream
+  /// What its first picture says, where its messages are files of pictures.
+  var picture: PictureHead?
 
   /// The channel of packets, and those beside it that a video has.
   static let packet = "packet"
   /// The field that holds the packets.
   static let field = "data"
   /// The file ending of its packets one after the other.
-  var ending: String { stream.codec == "hevc" ? "h265" : "h264" }
+  var ending: String {
+    switch stream.codec {
+    case "hevc": "h265"
+    case "png", "mjpeg": stream.codec
+    default: "h264"
+    }
+  }
+
+  /// Whether decoding can begin at a packet.
+  func isKeyframe(_ packet: UnsafeRawBufferPointer) -> Bool {
+    picture != nil || AnnexBVideo.isKeyframe(packet, codec: stream.codec)
+  }
 
   /// The channels of a video but the clock.
   static let channels: [Channel] = [

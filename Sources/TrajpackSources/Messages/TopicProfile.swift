@@ -51,6 +51,8 @@ struct TopicProfile: Sendable {
   var video: MessageVideo?
   /// Whether its messages are packets.
   var carriesVideo = false
+  /// Whether its messages are files of pictures.
+  var carriesPictures = false
   /// Why its packets are no video that can be played.
   var videoFailure: String?
   /// Parts of the types that are not read, and why.
@@ -118,8 +120,10 @@ struct TopicProfile: Sendable {
     }
   }
 
-  /// Looks for the video in a message of packets, until its first keyframe is found.
+  /// Looks for the video in a message of packets, until its first keyframe is found, or whether a message holds a picture
+  /// like those before.
   mutating func lookForVideo(_ row: MessageRow, _ type: MessageType) {
+    if carriesPictures { return lookForPicture(row, type) }
     guard carriesVideo, video == nil, videoFailure == nil,
       let data = type.fields.firstIndex(where: { $0.path == MessageVideo.field }),
       let format = type.fields.firstIndex(where: { $0.path == "format" && $0.content == .text })
@@ -138,6 +142,33 @@ struct TopicProfile: Sendable {
     }
   }
 
+  private mutating func lookForPicture(_ row: MessageRow, _ type: MessageType) {
+    guard videoFailure == nil,
+      let data = type.fields.firstIndex(where: { $0.path == MessageVideo.field })
+    else { return }
+    let file = row.values[data].data.bytes
+    guard let head = PictureHead(file) else {
+      videoFailure = "some are neither a PNG nor a JPEG file"
+      return
+    }
+    if let first = video?.picture {
+      guard head != first else { return }
+      videoFailure =
+        head.isLike(first)
+        ? "they are \(head.description) of different bits or colours"
+        : "one is a \(head.description), and those before are \(first.description)"
+      return
+    }
+    do throws(TrajpackError) {
+      video = MessageVideo(
+        stream: try PictureFile.stream(
+          of: Array(file), codec: head.codec, width: head.width, height: head.height),
+        picture: head)
+    } catch {
+      videoFailure = error.message
+    }
+  }
+
   /// Whether its packets can be played in the order of its rows; else ``videoFailure`` says why not.
   mutating func checkVideo(_ clock: MessageClock) {
     guard carriesVideo else { return }
@@ -146,7 +177,7 @@ struct TopicProfile: Sendable {
     if let seen = self[MessageVideo.field], seen.present < rows || seen.empty > 0 {
       videoFailure = "some messages hold none"
     }
-    if let formats = self["format"]?.texts, formats.count != 1 {
+    if !carriesPictures, let formats = self["format"]?.texts, formats.count != 1 {
       videoFailure = "they are of several formats"
     }
     if videoFailure != nil { video = nil }

@@ -289,7 +289,7 @@ final class TopicRows {
     case .bytes: try point(cell, to: bytes, keeps: false)
     case .packet:
       guard let video else { throw Self.changed }
-      let isKey = AnnexBVideo.isKeyframe(bytes, codec: video.stream.codec)
+      let isKey = video.isKeyframe(bytes)
       packets.add(bytes, at: Int64(blob.count), time: time, isKey: isKey)
       try point(cell, to: bytes, keeps: false)
       for name in ["pts", "dts"] {

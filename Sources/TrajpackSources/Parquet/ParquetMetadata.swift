@@ -132,7 +132,17 @@ struct ParquetMetadata: Sendable {
           switch field {
           case 1: element.logical = "string"
           case 7: element.logical = "time"
-          case 8: element.logical = "timestamp"
+          case 8 where kind == .structure:
+            element.logical = "timestamp"
+            try reader.fields { (reader, field, kind) throws(TrajpackError) in
+              guard field == 2, kind == .structure else { return try reader.skip(kind) }
+              try reader.fields { (reader, field, kind) throws(TrajpackError) in
+                let units = [1: "ms", 2: "us", 3: "ns"]
+                if let unit = units[Int(field)] { element.logical = "timestamp \(unit)" }
+                try reader.skip(kind)
+              }
+            }
+            return
           case 12: element.logical = "json"
           case 14: element.logical = "uuid"
           case 15: element.logical = "float16"

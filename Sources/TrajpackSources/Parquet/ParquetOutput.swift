@@ -6,8 +6,12 @@ struct ParquetOutputColumn: Sendable {
   enum Form: Sendable, Equatable {
     /// Numbers of a shape; lists of lists, and one number where the shape is empty.
     case numbers(ElementType, [Int])
+    /// The same, of which some may be null.
+    case nullable(ElementType, [Int])
     /// Text, or none.
     case text
+    /// Bytes, or none.
+    case binary
     /// A list of texts.
     case texts
     /// A struct of `bytes` and `path`, as pictures are in Hugging Face's datasets; `path` is absent.
@@ -64,6 +68,7 @@ extension ParquetOutputColumn {
     }
     switch form {
     case .text: return [leaf(name, 1)]
+    case .binary: return [leaf(name, 1, text: false)]
     case .picture:
       return [ParquetNode(name: name, children: 2), leaf("bytes", 1, text: false), leaf("path", 1)]
     case .texts:
@@ -71,7 +76,7 @@ extension ParquetOutputColumn {
         ParquetNode(name: name, children: 1, converted: 3),
         ParquetNode(repetition: 2, name: "list", children: 1), leaf("element"),
       ]
-    case .numbers(let type, let shape):
+    case .numbers(let type, let shape), .nullable(let type, let shape):
       let (stored, converted) = Self.physical(type)
       var nodes: [ParquetNode] = []
       for level in 0..<shape.count {
@@ -81,15 +86,21 @@ extension ParquetOutputColumn {
       }
       nodes.append(
         ParquetNode(
-          name: shape.isEmpty ? name : "element", physical: stored, converted: converted))
+          repetition: isNullable ? 1 : 0, name: shape.isEmpty ? name : "element",
+          physical: stored, converted: converted))
       return nodes
     }
+  }
+
+  private var isNullable: Bool {
+    if case .nullable = form { true } else { false }
   }
 
   /// The leaves, in the order of the file.
   var leaves: [ParquetLeaf] {
     switch form {
-    case .text: return [ParquetLeaf(path: [name], physical: 6, definition: 1, repetition: 0)]
+    case .text, .binary:
+      return [ParquetLeaf(path: [name], physical: 6, definition: 1, repetition: 0)]
     case .picture:
       return ["bytes", "path"].map {
         ParquetLeaf(path: [name, $0], physical: 6, definition: 1, repetition: 0)
@@ -99,11 +110,12 @@ extension ParquetOutputColumn {
         ParquetLeaf(
           path: [name, "list", "element"], physical: 6, definition: 1, repetition: 1)
       ]
-    case .numbers(let type, let shape):
+    case .numbers(let type, let shape), .nullable(let type, let shape):
       return [
         ParquetLeaf(
           path: [name] + shape.flatMap { _ in ["list", "element"] },
-          physical: Self.physical(type).stored, definition: shape.count, repetition: shape.count)
+          physical: Self.physical(type).stored, definition: shape.count + (isNullable ? 1 : 0),
+          repetition: shape.count)
       ]
     }
   }
@@ -113,6 +125,8 @@ extension ParquetOutputColumn {
 enum ParquetOutputRows: Sendable {
   /// Packed, little-endian, as the elements of the column's type.
   case numbers([UInt8])
+  /// The same, and whether each element is there.
+  case masked([UInt8], [Bool])
   /// Texts or bytes, one a row.
   case bytes([[UInt8]?])
   case lists([[String]])

@@ -87,7 +87,35 @@ final class ParquetWriter {
         page.plain = ParquetLevels.plain(bytes[first * row..<(first + some) * row], type)
         try append(page, to: &chunk)
       }
-    case (.text, .bytes(let rows)), (.picture, .bytes(let rows)):
+    case (.nullable(let type, let shape), .masked(let bytes, let there)):
+      let elements = shape.reduce(1, *)
+      let row = elements * type.size
+      guard bytes.count == count * row, there.count == count * elements else {
+        throw other(column)
+      }
+      let pattern = ParquetLevels.pattern(shape)
+      let step = max(Self.pageBytes / max(row, 1), 1)
+      for first in stride(from: 0, to: count, by: step) {
+        let some = min(step, count - first)
+        var page = Page(rows: some, values: some * elements)
+        var (repetition, definition, kept): ([UInt8], [UInt8], [UInt8]) = ([], [], [])
+        for element in first * elements..<(first + some) * elements {
+          definition.append(UInt8(shape.count + (there[element] ? 1 : 0)))
+          if there[element] {
+            kept += bytes[element * type.size..<(element + 1) * type.size]
+          } else {
+            page.nulls += 1
+          }
+        }
+        if !shape.isEmpty {
+          for _ in 0..<some { repetition += pattern }
+          page.repetition = ParquetLevels.packed(repetition, most: shape.count)
+        }
+        page.definition = ParquetLevels.packed(definition, most: shape.count + 1)
+        page.plain = ParquetLevels.plain(kept[...], type)
+        try append(page, to: &chunk)
+      }
+    case (.text, .bytes(let rows)), (.binary, .bytes(let rows)), (.picture, .bytes(let rows)):
       // Of a picture's path there is none.
       try texts(number == 0 ? rows : rows.map { _ in nil }, &chunk)
     case (.texts, .lists(let rows)):

@@ -85,7 +85,8 @@ final class SQLiteFile {
     }
     try walk(Table(root: 1, columns: ["type", "name", "tbl_name", "rootpage", "sql"])) {
       (_, row) throws(TrajpackError) in
-      guard row[0].string == "table", let name = row[1].string, let root = row[3].integer,
+      guard row.count >= 5, row[0].string == "table",
+        let name = row[1].string, let root = row[3].integer,
         let sql = row[4].string
       else { return }
       let (columns, key) = Self.columns(sql)

@@ -118,7 +118,11 @@ struct VideoEncoding: Sendable {
       "\(times.tick.1)/\(times.tick.0)",
     ]
     words += ["-i", "pipe:0", "-an", "-threads", "2", "-pix_fmt", stream.pixelFormat]
-    if ["tv", "pc"].contains(stream.colorRange) { words += ["-color_range", stream.colorRange] }
+    // libavcodec gives gray H.264 with planes of chroma, which other programs stretch to full range on the way to gray unless
+    // it is tagged so.
+    let isGray = stream.pixelFormat == "gray" && codec == .lossless(.h264)
+    let range = isGray ? "pc" : stream.colorRange
+    if ["tv", "pc"].contains(range) { words += ["-color_range", range] }
     if !["unknown", "reserved", "gbr", ""].contains(stream.colorSpace) {
       words += ["-colorspace", stream.colorSpace]
     }
@@ -131,6 +135,8 @@ struct VideoEncoding: Sendable {
       ]
     case .lossless:
       words += ["-c:v", "libx264", "-qp", "0", "-bf", "0"] + group
+      // Without arithmetic coding depth decodes in two thirds of the time, and takes a fifth more bytes.
+      if isGray { words += ["-coder", "vlc"] }
     case .h264(let crf):
       words += ["-c:v", "libx264", "-crf", "\(crf)"] + group
     }

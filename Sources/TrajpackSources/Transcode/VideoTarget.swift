@@ -97,13 +97,15 @@ public enum VideoTarget: Sendable, Equatable {
 
 extension VideoTarget.Codec {
   /// The codec that stores samples of a pixel format without loss and without another format: the smallest and quickest
-  /// of those that can, by the table in docs/video.md. (libavcodec 59 gives monochrome H.264 as yuv420p, so gray is HEVC.)
+  /// of those that can, by the table in docs/video.md. (libavcodec 59 gives monochrome H.264 of 10 bits as yuv420p10, so that
+  /// is HEVC.)
   init(for pixelFormat: String, gop: Int) {
     switch pixelFormat {
     case "yuv420p", "yuv422p", "yuv444p", "yuvj420p", "yuvj422p", "yuvj444p", "yuv420p10le",
       "yuv422p10le", "yuv444p10le":
       self = .h264
-    case "gray", "gray10le", "gray12le": self = gop == 1 ? .ffv1 : .hevc
+    case "gray": self = gop == 1 ? .ffv1 : .h264
+    case "gray10le", "gray12le": self = gop == 1 ? .ffv1 : .hevc
     default: self = .ffv1
     }
   }

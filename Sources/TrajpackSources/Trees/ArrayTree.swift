@@ -86,6 +86,10 @@ struct TreeArray: Sendable, Equatable {
   var elementRank = 0
   /// How it is stored: `chunks [6, 24], gzip`.
   var storage = ""
+  /// How elements that were not observed are marked, where it is another way than NaN among floats.
+  var missing: Channel.Missing?
+  /// The time of one in seconds, of dates and times that are whole numbers.
+  var tick: Rational?
 
   var count: Int { shape.reduce(1, *) }
 

@@ -85,24 +85,42 @@ final class GuardedReader: @unchecked Sendable {
     _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     guard let array = node.array else { return }
-    var request: [UInt8] = []
-    func put(_ value: Int) {
-      withUnsafeBytes(of: value.littleEndian) { request.append(contentsOf: $0) }
-    }
-    func put(_ text: String) {
-      put(text.utf8.count)
-      request += Array(text.utf8)
-    }
-    request.append(UInt8(ascii: "D"))
-    put(array.dataset.isEmpty ? node.path : array.dataset)
-    put(array.field)
     // The axes that elements add lie behind those of the dataset, and are always whole.
     let rank = array.shape.count - array.elementRank
-    put(rank)
-    for range in part.prefix(rank) { put(range.lowerBound) }
-    for range in part.prefix(rank) { put(range.count) }
+    try read(
+      array.dataset.isEmpty ? node.path : array.dataset, field: array.field,
+      Array(part.prefix(rank)), body)
+  }
+
+  /// The elements of a part of the dataset at `place`, in the order of C.
+  func read(
+    _ place: String, field: String, _ part: [Range<Int>],
+    _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    var request: [UInt8] = []
+    request.append(UInt8(ascii: "D"))
+    request.put(place)
+    request.put(field)
+    request.put(part.count)
+    for range in part { request.put(range.lowerBound) }
+    for range in part { request.put(range.count) }
     try send(request)
-    try receive("\(path): \(node.path)") { (_, bytes) throws(TrajpackError) in try body(bytes) }
+    try receive("\(path): \(place)") { (_, bytes) throws(TrajpackError) in try body(bytes) }
+  }
+
+  /// How the dataset at `place` lies in the file, with the places of its first `chunks` chunks.
+  func layout(_ place: String, chunks: Int) throws(TrajpackError) -> HDF5Layout {
+    var request: [UInt8] = []
+    request.append(UInt8(ascii: "L"))
+    request.put(place)
+    request.put(chunks)
+    try send(request)
+    var layout = HDF5Layout()
+    try receive("\(path): \(place)") { (letter, bytes) throws(TrajpackError) in
+      var message = ReaderMessage(Array(bytes))
+      try message.take(letter, into: &layout)
+    }
+    return layout
   }
 
   private func send(_ bytes: [UInt8]) throws(TrajpackError) {
@@ -175,5 +193,15 @@ final class GuardedReader: @unchecked Sendable {
       }
     }
   }
+}
 
+extension [UInt8] {
+  /// Adds a number or a text to a request.
+  fileprivate mutating func put(_ value: Int) {
+    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
+  }
+  fileprivate mutating func put(_ text: String) {
+    put(text.utf8.count)
+    self += Array(text.utf8)
+  }
 }

@@ -8,6 +8,9 @@ struct ReaderMessage {
 
   init(_ bytes: [UInt8]) { self.bytes = bytes }
 
+  /// Whether all was taken.
+  var isAtEnd: Bool { at >= bytes.count }
+
   /// The error of bytes that no reader sends.
   private static let wrong = TrajpackError(
     .data, "the process that reads the file sent what it should not; the file is damaged")

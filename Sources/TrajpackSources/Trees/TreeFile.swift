@@ -17,7 +17,8 @@ protocol TreeFile: ArrayTree {
 /// The kinds of files that are trees of arrays.
 enum TreeFiles {
   static let all: [any TreeFile.Type] = [
-    HDF5File.self, MATFile.self, NetCDF3File.self, EDFFile.self,
+    HDF5File.self, MATFile.self, NetCDF3File.self, EDFFile.self, ZarrStore.self, ParquetTree.self,
+    ArrowFile.self,
   ]
 
   /// The kind of a file, by its content; `nil` for none.

@@ -87,9 +87,11 @@ struct SourceVideo: Sendable {
   /// - Parameters:
   ///   - hashes: Whether each row has the checksum of its decoded frame.
   ///   - times: Whether some recording counts frames by time, so that rows have one.
+  ///   - own: The type of the times that the recordings themselves have, where no clock gives them.
   ///   - what: What the pictures are; `nil` for colours, or depth by the name.
   static func plan(
-    _ name: String, bytes: Int, hashes: Bool, times: Bool, what: String? = nil
+    _ name: String, bytes: Int, hashes: Bool, times: Bool, own: ElementType? = nil,
+    what: String? = nil
   ) -> StreamPlan {
     func column(_ name: String, _ kind: Kind, _ type: ElementType, _ description: String)
       -> ChannelPlan
@@ -123,15 +125,21 @@ struct SourceVideo: Sendable {
           ] : [])
         + (times
           ? [column("time", .label, .int64, "ticks since the first frame; the clock of the track")]
-          : []),
+          : [])
+        + (own.map {
+          [
+            ChannelPlan(
+              Channel(name: "time", kind: .scalar, type: $0, description: "when the frame is"))
+          ]
+        } ?? []),
       blobBytes: bytes, blobIsText: false)
   }
 
   /// The track of a video: a row for each of `limit` frames from frame `first` on, or for all of them where rows belong
-  /// together by time (`nil`). `place` is what the file is called below the source; `mode` says whether its bytes come along.
+  /// together by time (`nil`). `times` are the rows' own, eight bytes each, of a stream that has such. `place` is what the file is called below the source; `mode` says whether its bytes come along.
   func draft(
     stream: Int, schema: Schema, rate: Rational, mode: VideoMode, limit: Int?, place: String,
-    from firstFrame: Int = 0, more: [JSONValue.Member] = []
+    from firstFrame: Int = 0, times: [Int64]? = nil, more: [JSONValue.Member] = []
   ) throws(TrajpackError) -> TrackDraft {
     let count = min(limit ?? order.frameCount, order.frameCount - firstFrame)
     let rows = firstFrame..<firstFrame + count
@@ -163,7 +171,7 @@ struct SourceVideo: Sendable {
           case "dts": put(index.packets.dts[packet])
           case "duration": put(index.packets.duration[packet])
           case Self.hashName: put(Int64(hashes[frame]))
-          case "time": put(index.packets.pts[packet] &- first)
+          case "time": put(times?[frame] ?? index.packets.pts[packet] &- first)
           default:
             let flags = index.packets.flags[packet]
             put(flags.isExactKeyframe ? 1 : 0)

@@ -24,7 +24,9 @@ extension WildWorldImporter {
     }
     for video in seen.videos {
       guard let stream = schema.stream(named: video.stream) else { continue }
-      let file = WildWorldImporter.videoFiles.first { $0.0 == video.stream }?.1 ?? ""
+      let file =
+        sample.pictures[video.stream] != nil
+        ? video.stream : WildWorldImporter.videoFiles.first { $0.0 == video.stream }?.1 ?? ""
       tracks.append(
         try video.draft(
           stream: stream, schema: schema, rate: settings.rate,

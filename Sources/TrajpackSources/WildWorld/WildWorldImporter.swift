@@ -1,9 +1,10 @@
+import TrajpackCodecs
 import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
 
 /// Reads recordings in WildWorld's layout: a sample folder with `state.csv`, `skeleton.npz`, `rgb.mp4`
-/// and `depth.mkv` (any may be missing), a `data_part<x>` folder of samples, or a folder of parts.
+/// and `depth.mkv` (any may be missing; instead of a video there may be a folder of pictures, `rgb` or `depth`), a `data_part<x>` folder of samples, or a folder of parts.
 ///
 /// Layout and conventions: README of https://github.com/AlayaLab/WildWorld, read 2026-07-20.
 public struct WildWorldImporter: VideoImporter {
@@ -51,6 +52,8 @@ public struct WildWorldImporter: VideoImporter {
     var edges: [String: [[Int]]]
     /// The folder as it is called below the source, for links.
     var place: String
+    /// By the name of a stream the picture files that stand for its video.
+    var pictures: [String: [String]]
   }
 
   /// What `trajpack formats` says of it.
@@ -98,6 +101,8 @@ public struct WildWorldImporter: VideoImporter {
     if fileNames.dropFirst().contains(where: { FileSystem.item(at: "\(folder)/\($0)") == .file }) {
       return true
     }
+    for (stream, _) in videoFiles
+    where (try? PictureFiles.names(in: "\(folder)/\(stream)"))?.isEmpty == false { return true }
     let path = "\(folder)/state.csv"
     guard FileSystem.item(at: path) == .file, let file = try? LocalFile(path) else { return false }
     let scanner = CSVScanner(file)
@@ -146,13 +151,32 @@ public struct WildWorldImporter: VideoImporter {
           Recording(
             id: id, path: folder, bytes: files.reduce(0) { $0 + FileSystem.size(of: $1) },
             fingerprint: lines.joined(separator: "; ")))
+        var pictures: [String: [String]] = [:]
+        for (stream, file) in Self.videoFiles
+        where settings.mode(of: stream) != .drop
+          && FileSystem.item(at: "\(folder)/\(file)") != .file
+        {
+          let names = try PictureFiles.names(in: "\(folder)/\(stream)")
+          if !names.isEmpty { pictures[stream] = names }
+        }
+        for (stream, names) in pictures.sorted(by: { $0.key < $1.key }) {
+          var hash = SHA256()
+          for name in names {
+            let path = "\(folder)/\(stream)/\(name)"
+            recordings[recordings.count - 1].bytes += FileSystem.size(of: path)
+            Array("\(Recording.fingerprint(of: path));".utf8).withUnsafeBytes { hash.add($0) }
+          }
+          recordings[recordings.count - 1].fingerprint +=
+            "; \(stream) \(names.count) \(hash.hexadecimal())"
+        }
         for name in try FileSystem.names(in: folder)
-        where !Self.fileNames.contains(name) && !name.hasPrefix(".") {
+        where !Self.fileNames.contains(name) && !name.hasPrefix(".") && pictures[name] == nil {
           leftOut.append(
             LeftOut(path: "\(id)/\(name)", why: "is no file of a WildWorld sample"))
         }
         samples[folder] = Sample(
-          folder: folder, edges: edges, place: "\(FileSystem.name(of: part))/\(id)")
+          folder: folder, edges: edges, place: "\(FileSystem.name(of: part))/\(id)",
+          pictures: pictures)
       }
     }
     self.recordings = recordings
@@ -295,6 +319,12 @@ public struct WildWorldImporter: VideoImporter {
       counts.append(("skeleton.npz", nil))
     }
     for (stream, name) in WildWorldImporter.videoFiles {
+      if let names = sample.pictures[stream] {
+        let video = try pictures(stream, names, sample)
+        seen.videos.append(video)
+        counts.append(("\(stream)/", video.frames))
+        continue
+      }
       guard settings.mode(of: stream) != .drop, let file = try path(name) else {
         counts.append((name, nil))
         continue
@@ -317,7 +347,10 @@ public struct WildWorldImporter: VideoImporter {
             + (seen.videos.contains { $0.frames > seen.frames }
               ? ", and videos are kept whole" : ""))
       case .time:
-        let rows = Set(counts.filter { !Self.videoNames.contains($0.file) }.compactMap(\.frames))
+        let rows = Set(
+          counts.filter {
+            !Self.videoNames.contains($0.file) && !$0.file.hasSuffix("/")
+          }.compactMap(\.frames))
         guard rows.count < 2 else { throw Self.differ(counts) }
         guard let rows = rows.first else {
           // Nothing but videos: each has its own count.
@@ -338,6 +371,27 @@ public struct WildWorldImporter: VideoImporter {
       }
     }
     return WildWorldExaminationResult(seen)
+  }
+
+  /// The pictures of a folder as a video, a frame each.
+  private func pictures(
+    _ stream: String, _ names: [String], _ sample: Sample
+  ) throws(TrajpackError) -> SourceVideo {
+    guard settings.mode(of: stream) == .embed else {
+      throw TrajpackError(
+        .usage,
+        "--video link: the pictures in '\(stream)' are no video file to link to; use embed or drop")
+    }
+    return try within("\(stream)/") { () throws(TrajpackError) in
+      let files = try PictureFiles("\(sample.folder)/\(stream)", names, watch)
+      let movie = try PictureMovie.file(files, rate: settings.rate, name: "\(stream).mov")
+      let video = try SourceVideo(stream: stream, movie, watch)
+      guard video.frames == names.count else {
+        throw TrajpackError(
+          .data, "of the \(names.count) pictures, \(video.frames) can be read")
+      }
+      return video
+    }
   }
 
   private static func differ(_ counts: [(file: String, frames: Int?)]) -> TrajpackError {

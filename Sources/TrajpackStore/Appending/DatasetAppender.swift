@@ -19,6 +19,8 @@ public final class DatasetAppender {
     public var shardBytes = 64 << 20
     /// Refuse a dataset that is there.
     public var mustBeNew = true
+    /// How many episodes are made durable together.
+    public var commitEvery = 1
 
     /// The defaults.
     public init() {}
@@ -50,9 +52,11 @@ public final class DatasetAppender {
   var joinsAgainAt = 0
   var joins = 0
   var joinedBytes = 0
-  private var appended = 0
+  var appended = 0
   var ids: Set<String> = []
   private var recording: Set<String> = []
+  /// Episodes that were committed and wait for others, to be made durable with them.
+  private var waiting: [EpisodeRecorder] = []
   private var isOpen = true
   /// Whether the journal is one that this may take away again.
   var isOurs = false
@@ -127,7 +131,7 @@ public final class DatasetAppender {
 
   deinit { if isOpen { _ = try? rollBackIfUnchanged() } }
 
-  private func usable() throws(TrajpackError) {
+  func usable() throws(TrajpackError) {
     guard isOpen else { throw TrajpackError(.usage, file: path, "the writer is closed") }
   }
 
@@ -181,28 +185,56 @@ public final class DatasetAppender {
   /// Forgets an episode that was begun.
   public func abandon(_ recorder: EpisodeRecorder) { recording.remove(recorder.id) }
 
-  /// Writes an episode. When this returns, it is durable and readers see it.
+  /// Takes an episode. With ``Options/commitEvery`` 1, it is durable when this returns, and readers see it; else it is so
+  /// with the last of as many episodes, by ``flush()`` and by ``close()``.
+  ///
+  /// - Throws: What kept the episodes from being written. This one is not taken then; those that wait still do.
   public func commit(_ recorder: EpisodeRecorder) throws(TrajpackError) {
     try usable()
-    guard let schema, recording.contains(recorder.id) else {
+    guard recording.contains(recorder.id) else {
       throw TrajpackError(.usage, "episode '\(recorder.id)' is not being recorded")
     }
     guard recorder.rows > 0 else {
       throw TrajpackError(
         .usage, "episode '\(recorder.id)' has no rows; append some, or abandon it")
     }
+    if waiting.count + 1 >= options.commitEvery {
+      try write(waiting + [recorder])
+      waiting = []
+    } else {
+      waiting.append(recorder)
+    }
+    ids.insert(recorder.id)
+    recording.remove(recorder.id)
+  }
+
+  /// Makes the episodes durable that wait for others.
+  ///
+  /// - Throws: What kept them from being written; they wait on.
+  public func flush() throws(TrajpackError) {
+    try usable()
+    guard !waiting.isEmpty else { return }
+    try write(waiting)
+    waiting = []
+  }
+
+  /// Writes episodes as a shard, which readers see when this returns.
+  private func write(_ episodes: [EpisodeRecorder]) throws(TrajpackError) {
+    guard let schema else { return }
     try enterJournal()
-    let layout = schema.layout(options.layout, blobBytes: recorder.textBytes)
+    var textBytes = [Int](repeating: 0, count: schema.plans.count)
+    for episode in episodes {
+      for (stream, bytes) in episode.textBytes.enumerated() { textBytes[stream] += bytes }
+    }
+    let layout = schema.layout(options.layout, blobBytes: textBytes)
     let entry = try write(layout) { (writer) throws(TrajpackError) in
-      try writer.append(try recorder.draft(layout))
+      for episode in episodes { try writer.append(try episode.draft(layout)) }
     }
     try leaveManifest()
     try journal.acknowledge(entry)
     isNamed(entry)
     shards.append(entry)
-    appended += 1
-    ids.insert(recorder.id)
-    recording.remove(recorder.id)
+    appended += episodes.count
     joinIfDue()
   }
 
@@ -231,7 +263,7 @@ public final class DatasetAppender {
   }
 
   /// Has the journal name all shards, before another one is written.
-  private func enterJournal() throws(TrajpackError) {
+  func enterJournal() throws(TrajpackError) {
     // Whether the disk still has a record of a failed attempt is not known before this.
     try journal.settle()
     if manifest != nil || journal.plan == nil {
@@ -240,7 +272,7 @@ public final class DatasetAppender {
   }
 
   /// From a finished dataset to a growing one: the journal names all shards before the manifest goes.
-  private func leaveManifest() throws(TrajpackError) {
+  func leaveManifest() throws(TrajpackError) {
     guard manifest != nil else { return }
     try FileSystem.remove("\(path)/\(Manifest.fileName)")
     try FileSystem.syncFolder(path)
@@ -250,9 +282,11 @@ public final class DatasetAppender {
   /// Compacts small shards, writes the manifest and releases the lock. Without an episode, a folder that
   /// was new is removed again, and a finished dataset stays as it was.
   ///
-  /// - Throws: The error that kept shards from being compacted, after the dataset has been finished without.
+  /// - Throws: The error that kept waiting episodes from being written, after which it is still open; that which kept
+  ///   shards from being compacted, after the dataset has been finished without.
   public func close() throws(TrajpackError) {
     guard isOpen else { return }
+    try flush()
     if try rollBackIfUnchanged() {
       isOpen = false
       return
@@ -270,10 +304,12 @@ public final class DatasetAppender {
   /// In the child of a fork, which may do nothing else with this: lets go of the lock, which is the parent's.
   public func abandonAfterFork() { journal.abandonAfterFork() }
 
-  /// Counts: `{"episodes", "appended", "rows", "bytes", "shards", "joins", "joined_bytes"}`.
+  /// Counts: `{"episodes", "appended", "waiting", "rows", "bytes", "shards", "joins", "joined_bytes"}`; those that
+  /// wait count as episodes alone.
   public var counts: JSONValue {
     .record([
       "episodes": .int(Int64(ids.count)), "appended": .int(Int64(appended)),
+      "waiting": .int(Int64(waiting.count)),
       "rows": .int(Int64(shards.reduce(0) { $0 + $1.receipt.rows })),
       "bytes": .int(Int64(shards.reduce(0) { $0 + $1.receipt.bytes })),
       "shards": .int(Int64(shards.count)), "joins": .int(Int64(joins)),

@@ -6,7 +6,7 @@ extension ValidateConfig {
   /// - Throws: A usage error that names the member that is wrong.
   public init(json: JSONValue, at path: String) throws(TrajpackError) {
     let reader = ConfigReader(json, path)
-    try reader.only(["profile", "select", "ignore", "severity", "window", "rules"])
+    try reader.only(["profile", "select", "ignore", "severity", "window", "speed", "rules"])
     if let profile = try reader.text("profile") {
       guard Rule.profiles.contains(profile) else {
         throw reader.wrong("'profile' as one of \(Rule.profiles.joined(separator: ", "))")
@@ -23,6 +23,14 @@ extension ValidateConfig {
           throw reader.wrong("'severity.\(member.name)' as error, warning or suggestion")
         }
         severities[member.name] = value
+      }
+    }
+    if let speed = json["speed"] {
+      let limits = ConfigReader(speed, "\(path): speed")
+      try limits.only(["position", "angle"])
+      speeds = (try limits.number("position"), try limits.number("angle"))
+      guard [speeds.position, speeds.angle].allSatisfy({ $0 ?? 1 > 0 }) else {
+        throw reader.wrong("'speed' as numbers above 0: 'position' in m/s, 'angle' in degrees/s")
       }
     }
     guard let list = json["rules"] else { return }

@@ -5,9 +5,11 @@ import TrajpackStore
 extension Validation {
   /// Looks at a dataset or a single shard: its files, and the rows of its episodes.
   ///
+  /// - Parameter hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
   /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
+    hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
     isStopped: () -> Bool = { false },
     planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
@@ -35,9 +37,17 @@ extension Validation {
     }
     let profile = shards.compactMap { $0 }.first?.schema.attributes["source"]?.string
     let run = try Validation(path, profile: profile, config, pool: pool, progress: progress)
-    if let resume = config.resume {
-      run.log = try ValidationLog(
-        resume, identity: try identity(shards.compactMap { $0 }, config, run.ruleIDs))
+    if config.resume != nil || !config.parts.isEmpty {
+      let identity = try identity(shards.compactMap { $0 }, config, run.ruleIDs)
+      if let resume = config.resume {
+        run.log = try ValidationLog(resume, identity: identity, isTask: config.part != nil)
+      }
+      for part in config.parts {
+        run.parts.append(try ValidationLog(part, identity: identity, isTask: true))
+      }
+    }
+    if let part = config.part {
+      return try run.finishTask(shards, part, isStopped: isStopped, planned: planned)
     }
     planned(
       shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
@@ -49,23 +59,53 @@ extension Validation {
     }
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
+    try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
     for shard in shards.compactMap({ $0 }) {
-      var batch: [Int] = []
-      var bytes = 0
-      for episode in 0..<shard.index.episodeCount {
-        guard !isStopped() else { return try run.finish(isStopped: true) }
-        if run.takes(shard.index.id(ofEpisode: episode)) {
-          batch.append(episode)
-          bytes += Self.bytes(of: episode, in: shard)
-        }
-        if bytes >= batchBytes || batch.count >= 256 || episode == shard.index.episodeCount - 1 {
-          try run.add(batch, of: shard, isLast: episode == shard.index.episodeCount - 1)
-          (batch, bytes) = ([], 0)
-        }
-      }
-      if config.readsAll { try run.checkBlobs(of: shard, pool) }
+      guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
     return try run.finish()
+  }
+
+  /// Looks at some shards for a task of a job: what is found goes to the log, and nowhere else.
+  private func finishTask(
+    _ shards: [Shard?], _ part: Range<Int>, isStopped: () -> Bool,
+    planned: (_ bytes: Int, _ episodes: Int) -> Void
+  ) throws(TrajpackError) -> Outcome {
+    let own = part.clamped(to: shards.indices).compactMap { shards[$0] }
+    planned(
+      own.reduce(0) { $0 + $1.file.length }, own.reduce(0) { $0 + $1.index.episodeCount })
+    for shard in own where log?.isComplete == false {
+      guard try look(at: shard, isStopped) else { return try finish(isStopped: true) }
+    }
+    var outcome = try finish(isStopped: true)
+    try log?.complete()
+    outcome.isStopped = false
+    outcome.episodes = own.reduce(0) { $0 + $1.index.episodeCount }
+    return outcome
+  }
+
+  /// Looks at the episodes of a shard.
+  ///
+  /// - Returns: Whether it came to the end.
+  private func look(at shard: Shard, _ isStopped: () -> Bool) throws(TrajpackError) -> Bool {
+    let readers = ShardReaders(shard)
+    var batch: [Int] = []
+    var bytes = 0
+    for episode in 0..<shard.index.episodeCount {
+      guard !isStopped() else { return false }
+      if takes(shard.index.id(ofEpisode: episode)) {
+        batch.append(episode)
+        bytes += Self.bytes(of: episode, in: shard)
+      }
+      if bytes >= Self.batchBytes || batch.count >= 256
+        || episode == shard.index.episodeCount - 1
+      {
+        try add(batch, of: shard, readers, isLast: episode == shard.index.episodeCount - 1)
+        (batch, bytes) = ([], 0)
+      }
+    }
+    if config.readsAll { try checkBlobs(of: shard, pool) }
+    return true
   }
 
   /// What stands for the data and for what is asked of it. A shard's header has the checksums of its index, and that those of
@@ -96,18 +136,14 @@ extension Validation {
   }
 
   private func add(
-    _ episodes: [Int], of shard: Shard, isLast: Bool
+    _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
     try add(
       episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in
-      // Rows are read in order: the chunks at hand and the ones before are enough.
-      let chunks = shard.schema.blocks.indices.reduce(0) {
-        $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
-      }
-      let reader = BlockReader(shard, cache: min(max(2 * chunks, 1 << 20), 24 << 20))
+      let reader = readers.lend()
       return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
     }
   }
@@ -202,11 +238,31 @@ extension Validation {
     }
   }
 
+  /// Whether HDF5's programs read what trajpack reads.
+  private func checkHDF5(
+    of shards: [Shard], _ differences: ((Shard) throws(TrajpackError) -> [TrajpackError])?,
+    _ isStopped: () -> Bool
+  ) throws(TrajpackError) {
+    guard runs("container.hdf5") else { return }
+    guard let differences else {
+      return unchecked(
+        "whether HDF5's own structures agree with the index of each shard, which --hdf5 has libhdf5 read"
+      )
+    }
+    for shard in shards where !isStopped() {
+      for difference in try differences(shard) {
+        report(
+          "container.hdf5", "HDF5's structures disagree with the index",
+          Self.file(shard.name, difference))
+      }
+    }
+  }
+
   /// The chunks of packets and texts, which rules do not look into: their checksums.
   private func checkBlobs(of shard: Shard, _ pool: WorkerPool) throws(TrajpackError) {
     guard runs("container.damage") else { return }
     let key = "blobs \(shard.name)"
-    if var known = try log?.take(key) {
+    if var known = try known(key) {
       for sentence in known.list({ $0.text() }) {
         report(
           "container.damage", "stored data is damaged",

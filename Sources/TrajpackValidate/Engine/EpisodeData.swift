@@ -14,8 +14,8 @@ public protocol EpisodeData {
   ) throws(TrajpackError)
 }
 
-/// What is known of an episode before its rows are read.
-public struct EpisodeAbout: Sendable {
+/// What is known of an episode before its rows are read. An object: it is named by all that is found in the episode.
+public final class EpisodeAbout: Sendable {
   /// A track of it.
   public struct Track: Sendable {
     /// The stream, by number.
@@ -45,17 +45,17 @@ public struct EpisodeAbout: Sendable {
   }
 
   /// Its id.
-  public var id: String
+  public let id: String
   /// The name of its split; empty where it has none.
-  public var split: String
+  public let split: String
   /// The JSON of its metadata; empty where it has none.
-  public var metadata: String
+  public let metadata: String
   /// The file that has it; `nil` for a source.
-  public var shard: String?
+  public let shard: String?
   /// Streams, channels and blocks.
-  public var schema: Schema
+  public let schema: Schema
   /// Its tracks.
-  public var tracks: [Track]
+  public let tracks: [Track]
 
   /// An episode.
   public init(
@@ -75,9 +75,9 @@ struct ArchivedEpisode: EpisodeData {
   let shard: Shard
   let about: EpisodeAbout
   private let first: [Int]
-  private let reader: BlockReader
+  private let reader: LentReader
 
-  init(_ shard: Shard, episode number: Int, reader: BlockReader) {
+  init(_ shard: Shard, episode number: Int, reader: LentReader) {
     self.shard = shard
     self.reader = reader
     let episode = shard.index.episode(number)
@@ -98,8 +98,44 @@ struct ArchivedEpisode: EpisodeData {
   ) throws(TrajpackError) {
     let size = shard.schema.blocks[block].rowBytes
     let base = first[track]
-    try reader.read(
+    try reader.blocks.read(
       block: block, rows: base + rows.lowerBound..<base + rows.upperBound, columns: 0..<size,
       into: buffer, stride: size)
   }
+}
+
+/// The readers of a shard, kept from one batch of episodes to the next: what they read into is not asked of the system again.
+final class ShardReaders: @unchecked Sendable {
+  private let lock = ConditionLock()
+  private var idle: [BlockReader] = []
+  private let shard: Shard
+  private let cache: Int
+
+  init(_ shard: Shard) {
+    self.shard = shard
+    // Rows are read in order: the chunks at hand and the ones before are enough.
+    let chunks = shard.schema.blocks.indices.reduce(0) {
+      $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
+    }
+    cache = min(max(2 * chunks, 1 << 20), 24 << 20)
+  }
+
+  /// A reader that nobody else uses until it is let go.
+  func lend() -> LentReader {
+    LentReader(lock.locked { idle.popLast() } ?? BlockReader(shard, cache: cache), self)
+  }
+
+  fileprivate func take(back reader: BlockReader) { lock.locked { idle.append(reader) } }
+}
+
+/// A reader of ``ShardReaders``, which goes back when it is let go.
+final class LentReader {
+  let blocks: BlockReader
+  private let owner: ShardReaders
+
+  fileprivate init(_ blocks: BlockReader, _ owner: ShardReaders) {
+    (self.blocks, self.owner) = (blocks, owner)
+  }
+
+  deinit { owner.take(back: blocks) }
 }

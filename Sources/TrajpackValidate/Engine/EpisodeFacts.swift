@@ -72,6 +72,8 @@ struct TrackFacts {
   var times: ClosedRange<Double>?
   /// Hashes of some windows of its rows, by their content.
   var windows: [UInt64] = []
+  /// The first row in which a channel has a missing value, by channel, where one has.
+  var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
   var classes: [Int: [Int]] = [:]
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.

@@ -97,6 +97,10 @@ extension TrackFacts {
       out.add(times.upperBound)
     }
     out.add(windows) { $0.add($1) }
+    out.add(holes.sorted { $0.key < $1.key }) { out, item in
+      out.add(item.key)
+      out.add(item.value)
+    }
     out.add(classes.sorted { $0.key < $1.key }) { out, item in
       out.add(item.key)
       out.add(item.value) { $0.add($1) }
@@ -116,6 +120,9 @@ extension TrackFacts {
       return first...max(bytes.double(), first)
     }
     windows = bytes.list { $0.word() }
+    for (channel, row) in bytes.list({ bytes in (bytes.int(), bytes.int()) }) {
+      holes[channel] = max(row, 0)
+    }
     for (channel, counts) in bytes.list({ bytes in (bytes.int(), bytes.list { $0.int() }) }) {
       classes[channel] = counts
     }

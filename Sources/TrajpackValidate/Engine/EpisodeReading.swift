@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// What came of one episode: what each rule found, and what is remembered for rules that compare episodes.
 struct EpisodeOutcome: @unchecked Sendable {
@@ -7,7 +8,7 @@ struct EpisodeOutcome: @unchecked Sendable {
   var hits: [Int: [Hit]] = [:]
   var rows = 0
   var values = 0
-  /// The active rules that had something to look at.
+  /// The active rules of the user that had something to look at.
   var applied: Set<Int> = []
   /// Why the rest of it could not be read.
   var failure: TrajpackError?
@@ -23,6 +24,8 @@ struct RuleSet: Sendable {
   let gathered: Gathered
   /// Whether rules compare episodes by their content.
   let isCompared: Bool
+  /// The rules of the user: where none had anything to look at, that is said.
+  let own: Set<Int>
 
   init(_ rules: [Rule]) {
     for (number, rule) in rules.enumerated() {
@@ -32,6 +35,7 @@ struct RuleSet: Sendable {
       default: break
       }
     }
+    own = Set(rules.indices.filter { rules[$0].id.hasPrefix("user.") })
     gathered = Gathered(rules)
     isCompared = rules.contains { $0.family == "learning" }
   }
@@ -39,16 +43,38 @@ struct RuleSet: Sendable {
 
 /// What is kept from episode to episode of one schema: how streams lie in columns, and room for their rows.
 struct ReadingCache {
+  private let channels: ChannelNumbers
+  private var schema: Schema?
   fileprivate var layouts: [Int: TrackContext.Layout] = [:]
   fileprivate var runs: [Int: TrackRun] = [:]
+
+  init(_ channels: ChannelNumbers) { self.channels = channels }
+
+  /// Forgets what does not hold of another schema.
+  mutating func begin(_ other: Schema) {
+    if schema == other { return }
+    schema = other
+    (layouts, runs) = ([:], [:])
+  }
 
   /// How a stream lies in columns.
   mutating func layout(_ about: EpisodeAbout, stream: Int) -> TrackContext.Layout {
     if let known = layouts[stream] { return known }
-    let layout = TrackContext.Layout(about.schema, stream: stream)
+    let layout = TrackContext.Layout(about.schema, stream: stream, channels)
     layouts[stream] = layout
     return layout
   }
+}
+
+/// The caches that no thread uses at the moment.
+final class ReadingCaches: @unchecked Sendable {
+  private let lock = ConditionLock()
+  private var idle: [ReadingCache] = []
+  private let channels = ChannelNumbers()
+
+  func take() -> ReadingCache { lock.locked { idle.popLast() } ?? ReadingCache(channels) }
+
+  func give(back cache: ReadingCache) { lock.locked { idle.append(cache) } }
 }
 
 extension EpisodeOutcome {
@@ -97,7 +123,7 @@ extension EpisodeOutcome {
     for (number, make) in rules.tracks {
       guard let check = make(track) else { continue }
       checks.append((number, check))
-      applied.insert(number)
+      if rules.own.contains(number) { applied.insert(number) }
     }
     let isCompared = rules.isCompared
     let run: TrackRun
@@ -120,6 +146,7 @@ extension EpisodeOutcome {
       for (_, check) in checks { check.add(run) }
     }
     known.checksums = run.checksums
+    known.holes = run.holes
     known.windows = windows?.hashes ?? []
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)

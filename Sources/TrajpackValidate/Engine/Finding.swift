@@ -128,11 +128,11 @@ struct DatasetHits {
 
   mutating func add(
     _ what: String, stream: String? = nil, channel: String? = nil, count: Int? = nil,
-    _ places: [Place]
+    tracks: Int? = nil, _ places: [Place]
   ) {
     list.append(
       (
-        stream, channel, what, count ?? places.count, places.count,
+        stream, channel, what, count ?? places.count, tracks ?? places.count,
         Array(places.prefix(Finding.mostPlaces))
       ))
   }

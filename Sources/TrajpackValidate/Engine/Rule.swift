@@ -101,8 +101,15 @@ extension TrackCheck {
 
 /// Remembers something of each episode, in the order of the dataset, and compares.
 protocol DatasetCheck: AnyObject {
-  /// Takes the next episode.
-  func add(_ episode: EpisodeFacts)
+  /// Takes the next episode. What is kept of it does not grow with the number of episodes; throws an error of the machine.
+  func add(_ episode: EpisodeFacts) throws(TrajpackError)
   /// Says what was found.
-  func finish(_ hits: inout DatasetHits)
+  func finish(_ hits: inout DatasetHits) throws(TrajpackError)
+  /// Channels that were not compared, because too many others are remembered.
+  var isFull: Bool { get }
+}
+
+extension DatasetCheck {
+  /// What does not remember channels is never full.
+  var isFull: Bool { false }
 }

@@ -6,8 +6,25 @@ final class Quantity: Sendable {
   let channel: Channel
   let columns: TrackContext.Columns
 
+  /// Whether it is a position: by its kind, or, where a source does not say kinds, numbers in twos or threes whose name says so.
+  let isPosition: Bool
+  /// Whether it has quaternions: by its kind, or four numbers whose name says so.
+  let isQuaternion: Bool
+
   init(_ channel: Channel, _ columns: TrackContext.Columns) {
     (self.channel, self.columns) = (channel, columns)
+    let name = channel.name.lowercased()
+    let words = name.split { !$0.isLetter && !$0.isNumber }
+    let isPlain = channel.kind == .scalar && channel.type.isFloat
+    isPosition =
+      channel.kind == .position
+      || isPlain && (channel.shape.last == 2 || channel.shape.last == 3)
+        && words.contains {
+          ["pos", "position", "xyz", "eef", "location", "translation"].contains($0)
+        }
+    isQuaternion =
+      channel.kind == .quaternion && channel.shape.last == 4
+      || isPlain && channel.shape.last == 4 && words.contains { $0 == "quat" || $0 == "quaternion" }
   }
 }
 
@@ -17,6 +34,8 @@ final class TrackContext {
   struct Columns: Sendable {
     /// The channel, by number.
     var channel: Int
+    /// The channel among all that the validation met: see ``ChannelNumbers``.
+    var number: Int
     /// The first of its columns.
     var first: Int
     /// How many: an element of a row each, or one of all elements of all rows.
@@ -37,7 +56,6 @@ final class TrackContext {
   /// The track, by its place in the episode.
   let number: Int
   let streamNumber: Int
-  let stream: TrajpackFormat.Stream
   let clock: Clock
   let entity: Entity?
   let rows: Int
@@ -49,6 +67,8 @@ final class TrackContext {
   /// The channels whose values mean something on a scale, with their columns; not the times.
   let quantities: [Quantity]
 
+  /// The stream of its rows.
+  var stream: TrajpackFormat.Stream { _read { yield layout.stream } }
   /// The channels that are looked at as numbers.
   var columns: [Columns] { layout.columns }
   /// The columns of each channel, -1 for those that are not looked at.
@@ -61,6 +81,7 @@ final class TrackContext {
 
   /// How the channels of a stream lie in columns: the same for all of its tracks.
   final class Layout: Sendable {
+    let stream: TrajpackFormat.Stream
     let columns: [Columns]
     let columnsOfChannel: [Int]
     let columnCount: Int
@@ -69,8 +90,9 @@ final class TrackContext {
     /// All of them.
     let all: [Quantity]
 
-    init(_ schema: Schema, stream number: Int) {
+    init(_ schema: Schema, stream number: Int, _ numbers: ChannelNumbers) {
       let stream = schema.streams[number]
+      self.stream = stream
       var columns: [Columns] = []
       var places = [Int](repeating: -1, count: stream.channels.count)
       var next = 0
@@ -80,7 +102,8 @@ final class TrackContext {
         places[c] = columns.count
         columns.append(
           Columns(
-            channel: c, first: next, count: isField ? 1 : channel.elements,
+            channel: c, number: numbers.number(of: channel.name, in: stream.name), first: next,
+            count: isField ? 1 : channel.elements,
             elements: channel.elements,
             isField: isField, reading: ElementReading(channel, stored: block.type),
             block: channel.storage.block, offset: channel.storage.column * block.type.size,
@@ -108,13 +131,11 @@ final class TrackContext {
     self.config = config
     self.layout = layout
     streamNumber = track.stream
-    let stream = about.schema.streams[track.stream]
-    self.stream = stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)
     if case .regular = track.clock {
       timeChannel = nil
     } else {
-      timeChannel = stream.channel(named: "time")
+      timeChannel = layout.stream.channel(named: "time")
     }
     let time = timeChannel
     quantities =

@@ -17,6 +17,8 @@ final class TrackRun {
   private let numbers: ByteBuffer
   private let blocks: [(number: Int, rowBytes: Int, bytes: ByteBuffer)]
   private var blockPlaces: [Int: Int] = [:]
+  /// The first row in which each channel has a missing value, where one has.
+  private(set) var holes: [Int: Int] = [:]
   /// Checksums of what was read of each channel so far.
   private(set) var checksums: [UInt32]
 
@@ -52,6 +54,7 @@ final class TrackRun {
   func begin(_ other: TrackContext) {
     track = other
     (first, count, carry) = (0, 0, 0)
+    if !holes.isEmpty { holes = [:] }
     for i in checksums.indices { checksums[i] = 0 }
   }
 
@@ -108,6 +111,16 @@ final class TrackRun {
         fromByteOffset: row * blocks[block].rowBytes + columns.offset, as: Int64.self))
   }
 
+  /// What is stored for a channel that is not looked at as numbers: the bytes of its first element in the first row, those from
+  /// row to row, and those of an element.
+  func stored(_ channel: Int) -> (bytes: UnsafeRawPointer, stride: Int, size: Int)? {
+    let storage = track.stream.channels[channel].storage
+    guard let at = blockPlaces[storage.block], let bytes = blocks[at].bytes.bytes.baseAddress
+    else { return nil }
+    let size = track.about.schema.blocks[storage.block].type.size
+    return (UnsafeRawPointer(bytes + storage.column * size), blocks[at].rowBytes, size)
+  }
+
   /// Reads the next rows; `false` where there are none.
   func advance(_ data: any EpisodeData) throws(TrajpackError) -> Bool {
     keepLast()
@@ -148,6 +161,9 @@ final class TrackRun {
           into: to + row * columns.elements)
       }
       tp_column_look(to, 0, count * columns.elements, &facts[columns.first])
+      if facts[columns.first].missing > 0 {
+        noteHole(columns, to, count * columns.elements, each: columns.elements)
+      }
       note(columns, to, count * columns.elements)
       return
     }
@@ -164,8 +180,20 @@ final class TrackRun {
           bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
       }
       tp_column_look(to, carry, count, &facts[columns.first + element])
+      if facts[columns.first + element].missing > 0 { noteHole(columns, to, count, each: 1) }
       note(columns, to, count)
     }
+  }
+
+  private func noteHole(
+    _ columns: TrackContext.Columns, _ values: UnsafeMutablePointer<Double>, _ count: Int,
+    each: Int
+  ) {
+    let known = holes[columns.channel]
+    // Another element of the channel may have one earlier in this run.
+    if let known, known < first { return }
+    guard let at = (0..<count).first(where: { values[$0].isNaN }) else { return }
+    holes[columns.channel] = min(known ?? .max, first + at / each)
   }
 
   private func note(

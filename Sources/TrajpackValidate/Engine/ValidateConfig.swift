@@ -12,6 +12,8 @@ public struct ValidateConfig: Sendable {
   public var profile: String?
   /// Rows of the windows that will be trained on.
   public var window: Int?
+  /// The largest speeds of positions, in metres a second, and of angles and rotations, in degrees a second.
+  public var speeds: (position: Double?, angle: Double?) = (nil, nil)
   /// The user's own rules.
   public var rules: [UserRule] = []
   /// The share of episodes that are read.
@@ -21,6 +23,11 @@ public struct ValidateConfig: Sendable {
 
   /// The file in which is kept what was looked at, to go on from; only of archives.
   public var resume: String?
+  /// The shards whose episodes are looked at by a task of a job, which keeps what it finds in ``resume`` and reports
+  /// nothing; all where `nil`.
+  public var part: Range<Int>?
+  /// The files of all tasks of a job, whose findings are put together.
+  public var parts: [String] = []
   /// What else makes a validation another one: options, the text of the configuration, the version.
   public var identity = ""
   /// The ids of the episodes that are read; all where `nil`.

@@ -48,11 +48,12 @@ public final class Validation {
     var key: String?
   }
 
-  private let config: ValidateConfig
-  private let pool: WorkerPool
+  let config: ValidateConfig
+  let pool: WorkerPool
   private let rules: [Rule]
   private let severities: [Severity]
   private let ruleSet: RuleSet
+  private let caches = ReadingCaches()
   private var datasetChecks: [(rule: Int, check: any DatasetCheck)] = []
   private var list: FindingList
   private var outcome: Outcome
@@ -64,6 +65,8 @@ public final class Validation {
   private let stored: StoredStatisticsCheck?
   /// What was looked at before.
   var log: ValidationLog?
+  /// What the tasks of a job looked at.
+  var parts: [ValidationLog] = []
 
   /// Prepares to look at data of a profile.
   ///
@@ -105,12 +108,14 @@ public final class Validation {
     _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
     guard !ids.isEmpty else { return }
-    let (rules, config) = (ruleSet, config)
+    let (rules, config, caches) = (ruleSet, config, caches)
     let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
-    let known = try log?.take(key)
+    let known = try known(key)
     let future = pool.run { () throws(TrajpackError) in
-      var cache = ReadingCache()
       let episodes = try open()
+      var cache = caches.take()
+      defer { caches.give(back: cache) }
+      if let first = episodes.first { cache.begin(first.about.schema) }
       if var known {
         let found = episodes.compactMap {
           EpisodeOutcome($0.about, config, cache: &cache, from: &known)
@@ -123,6 +128,15 @@ public final class Validation {
       Work(
         ids: ids, shard: shard, outcomes: future, closes: closes, key: known == nil ? key : nil))
     while queue.count > 2 * pool.count { try settle() }
+  }
+
+  /// What is known of some episodes, or of what a shard holds beside them.
+  func known(_ key: String) throws(TrajpackError) -> ByteDecoder? {
+    if let found = try log?.take(key) { return found }
+    for part in parts {
+      if let found = try part.take(key) { return found }
+    }
+    return nil
   }
 
   /// Waits for the oldest episodes under way, and takes what was found.
@@ -184,7 +198,7 @@ public final class Validation {
       var facts = found.facts
       facts.values = values.set[about.id] ?? []
       facts.removedValues = values.removed
-      for (_, check) in datasetChecks { check.add(facts) }
+      for (_, check) in datasetChecks { try check.add(facts) }
       stored?.add(facts)
     }
     progress(about, found.rows)
@@ -222,6 +236,11 @@ public final class Validation {
   /// The ids of the rules that are run.
   var ruleIDs: [String] { outcome.rules }
 
+  /// Whether the file of a task of a job says that it has come to its end; `nil` where there is none.
+  public static func isComplete(task path: String) throws(TrajpackError) -> Bool? {
+    FileSystem.item(at: path) == .file ? try ValidationLog.isComplete(path) : nil
+  }
+
   /// Whether a rule is run.
   func runs(_ id: String) -> Bool { rules.contains { $0.id == id } }
 
@@ -254,7 +273,12 @@ public final class Validation {
     } else {
       for (number, check) in datasetChecks {
         var hits = DatasetHits()
-        check.finish(&hits)
+        try check.finish(&hits)
+        if check.isFull {
+          outcome.unchecked.append(
+            "rule '\(rules[number].id)' remembers a limited number of channels and values, and did not compare the others"
+          )
+        }
         for hit in hits.list {
           list.add(
             rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,

@@ -14,27 +14,33 @@ final class ValidationLog {
   private var records: [String: (at: Int, count: Int)] = [:]
   /// Records that were there.
   let known: Int
+  /// Whether a task of a job has come to its end.
+  private(set) var isComplete: Bool
 
-  private static let mark = "trajpack validate 1"
+  private static let end = "complete"
+  private static let mark = "trajpack validate 2"
   /// The most bytes of a record; a batch of episodes has far fewer.
   private static let most = 1 << 30
 
   /// Opens a file, or makes it.
   ///
-  /// - Parameter identity: Stands for the data, the rules and their settings, and the version.
+  /// - Parameters:
+  ///   - identity: Stands for the data, the rules and their settings, and the version.
+  ///   - isTask: Whether it is the file of a task of a job, and not one that the user has named.
   /// - Throws: A usage error where the file is of another validation, or none.
-  init(_ path: String, identity: String) throws(TrajpackError) {
+  init(_ path: String, identity: String, isTask: Bool = false) throws(TrajpackError) {
     self.path = path
+    let place = isTask ? path : "--resume: \(path)"
     let item = FileSystem.item(at: path)
     guard item == nil || item == .file else {
       throw TrajpackError(
-        .usage, "--resume: \(path) is no file; name one, or one that is not there")
+        .usage, "\(place) is no file; name one, or one that is not there")
     }
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
     guard file >= 0 else { throw .system("cannot be opened", path) }
     guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
       close(file)
-      throw TrajpackError(.usage, "--resume: \(path) is in use by another validation")
+      throw TrajpackError(.usage, "\(place) is in use by another process")
     }
     var end = 0
     do throws(TrajpackError) {
@@ -46,8 +52,8 @@ final class ValidationLog {
           guard key == Self.mark, bytes.text() == identity else {
             throw TrajpackError(
               .usage,
-              "--resume: \(path) is of another validation (other data, rules, options or version); name another file, "
-                + "or remove it to begin again")
+              "\(place) is of another validation (other data, rules, options or version); "
+                + (isTask ? "" : "name another file, or ") + "remove it to begin again")
           }
         } else {
           records[key] = (end + 8, record.count)
@@ -56,13 +62,14 @@ final class ValidationLog {
       }
       if end == 0, length > 0 {
         throw TrajpackError(
-          .usage, "--resume: \(path) is not the file of a validation; name another one")
+          .usage, "\(place) is not the file of a validation; name another one")
       }
     } catch {
       close(file)
       throw error
     }
     known = records.count
+    isComplete = records[Self.end] != nil
     guard ftruncate(file, off_t(end)) == 0, lseek(file, off_t(end), SEEK_SET) >= 0 else {
       close(file)
       throw .system("cannot be cut", path)
@@ -143,6 +150,28 @@ final class ValidationLog {
       guard put > 0 else { throw .system("cannot be written", path) }
       done += put
     }
+  }
+
+  /// Notes that a task of a job has come to its end, durably.
+  func complete() throws(TrajpackError) {
+    guard !isComplete else { return }
+    try append(Self.end) { _ in }
+    guard fsync(file) == 0 else { throw .system("cannot be synced", path) }
+    isComplete = true
+  }
+
+  /// Whether the file of a task says that it has come to its end; changes nothing.
+  static func isComplete(_ path: String) throws(TrajpackError) -> Bool {
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    guard file >= 0 else { throw .system("cannot be opened", path) }
+    defer { close(file) }
+    let length = Int(lseek(file, 0, SEEK_END))
+    var (at, last) = (0, "")
+    while let (record, next) = try record(file, path, at: at, length: length) {
+      var bytes = ByteDecoder(record)
+      (at, last) = (next, bytes.text())
+    }
+    return last == end
   }
 
   /// Removes the file: the validation is done.

@@ -1,3 +1,4 @@
+import TrajpackCodecs
 import TrajpackFormat
 
 extension ValidationReport {
@@ -13,13 +14,18 @@ extension ValidationReport {
     let numbers = Dictionary(uniqueKeysWithValues: rules.enumerated().map { ($1.id, $0) })
     let all = findings
     let results = all.prefix(Self.mostResults).map { finding -> JSONValue in
-      .record([
+      let location = Self.location(finding, finding.places.first, folder)
+      return .record([
         "ruleId": .string(finding.rule),
         "ruleIndex": numbers[finding.rule].map { .int(Int64($0)) },
         "level": .string(Self.level(finding.severity)),
         "message": .record(["text": .string(Self.message(finding))]),
-        "locations": .array([Self.location(finding, finding.places.first, folder)]),
-        "partialFingerprints": .record(["trajpack/v1": .string(finding.fingerprint)]),
+        "locations": .array([location.json]),
+        // GitHub reads the first, and takes equal ones of two files for one finding.
+        "partialFingerprints": .record([
+          "primaryLocationLineHash": .string(Self.fingerprint(finding, location.uri) + ":1"),
+          "trajpack/v1": .string(finding.fingerprint),
+        ]),
         "properties": .record([
           "count": .int(Int64(finding.count)), "places": .array(finding.places.map(\.json)),
         ]),
@@ -76,14 +82,20 @@ extension ValidationReport {
       ? finding.sentence : "\(finding.sentence): \(places.joined(separator: "; "))"
   }
 
+  /// The finding's own fingerprint and the dataset it is in; not the shard, which changes when episodes are added.
+  private static func fingerprint(_ finding: Finding, _ uri: String) -> String {
+    let text = Array("\(finding.fingerprint)\u{1F}\(uri)".utf8)
+    return text.withUnsafeBytes { SHA256.of($0) }.prefix(16).description
+  }
+
   private static func location(
     _ finding: Finding, _ place: Place?, _ folder: String
-  ) -> JSONValue {
+  ) -> (json: JSONValue, uri: String) {
     // A shard that was named itself is the dataset.
     let isShard = place?.shard.map { finding.dataset.hasSuffix($0) } ?? true
     let path = isShard ? finding.dataset : "\(finding.dataset)/\(place?.shard ?? "")"
     let logical = [finding.subject, place?.episode].compactMap { $0 }
-    return .record([
+    let json = JSONValue.record([
       "physicalLocation": .record([
         "artifactLocation": .record(["uri": .string(uri(path, folder))]),
         "region": .record(["startLine": 1]),
@@ -91,6 +103,7 @@ extension ValidationReport {
       "logicalLocations": logical.isEmpty
         ? nil : .array([.record(["fullyQualifiedName": .string(logical.joined(separator: "@"))])]),
     ])
+    return (json, uri(finding.dataset, folder))
   }
 
   /// A path as a URI: relative to `folder` where it lies in it.

@@ -44,4 +44,19 @@ extension Rule {
     example: "A table whose rows have different numbers of cells, or an array that is cut.",
     remedy: "The finding says what is wrong in which file; mend that file.",
     check: .container)
+
+  static let containerHDF5 = Rule(
+    "container.hdf5", .error, "HDF5's own structures do not agree with the index of a shard",
+    reason: """
+      trajpack reads a shard by its index, h5py and MATLAB by HDF5's structures. Where the two disagree, both read without \
+      an error, and not the same: one file is two datasets.
+      """,
+    example: """
+      h5py says that a dataset has 300 rows, and the index says 200; or a chunk lies elsewhere for HDF5. It is run with \
+      --hdf5 alone, because libhdf5 then reads every value, too, in a process that can do nothing else; without it the \
+      report says that this was not checked. Damaged chunks are a matter of container.damage and not compared.
+      """,
+    remedy:
+      "Restore the shard from a copy, or convert the source again; who made it must be asked.",
+    check: .container)
 }

@@ -7,7 +7,7 @@ extension Rule {
       "They are no rotations. Code that turns vectors by them scales the vectors, too, and interpolation goes astray.",
     example: """
       (0, 0, 0, 0) where a tracker had lost its target, or 0.9 where rotations were averaged. Lengths within 0.002 of 1 \
-      are taken as rounding.
+      are taken as rounding. Channels of four numbers that are called 'quat' or 'quaternion' are looked at, too, if nine of ten have length 1.
       """,
     remedy: "Normalise them in the source; mark rows without a rotation as missing.",
     check: .track { QuaternionCheck($0, signs: false) })
@@ -35,7 +35,7 @@ private final class QuaternionCheck: TrackCheck {
 
   init?(_ track: TrackContext, signs: Bool) {
     items = track.quantities.filter {
-      $0.channel.kind == .quaternion && !$0.columns.isField && $0.channel.shape.last == 4
+      $0.isQuaternion && !$0.columns.isField
     }
     guard !items.isEmpty else { return nil }
     self.track = track
@@ -50,7 +50,12 @@ private final class QuaternionCheck: TrackCheck {
         if signs {
           for row in 1 - min(run.carry, 1)..<run.count {
             let dot = (0..<4).reduce(0.0) { $0 + q[$1][row] * q[$1][row - 1] }
-            if dot < -0.9848 { spots[i].add(run.first + row, dot) }
+            guard dot < -0.9848 else { continue }
+            if item.channel.kind != .quaternion {
+              let norm = (0..<4).reduce(0.0) { $0 + q[$1][row] * q[$1][row] }
+              guard (norm - 1).magnitude < 0.01 else { continue }
+            }
+            spots[i].add(run.first + row, dot)
           }
         } else {
           for row in 0..<run.count {
@@ -64,6 +69,11 @@ private final class QuaternionCheck: TrackCheck {
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
+      if item.channel.kind != .quaternion,
+        spots[i].count * 10 > track.rows * (item.columns.count / 4)
+      {
+        continue
+      }
       hits.add(
         signs
           ? "the sign of the quaternion changes between neighbouring rows"

@@ -38,6 +38,9 @@ private final class BalanceCheck: DatasetCheck {
     var first: [Place?] = []
   }
   private static let most = 1024
+  /// Names that are counted of all channels.
+  private static let mostNames = 1 << 16
+  private var names = 0
   private var known: [Key: Known] = [:]
   private var order: [Key] = []
 
@@ -55,6 +58,8 @@ private final class BalanceCheck: DatasetCheck {
           let name = channel.categories?[code] ?? ""
           let at = item.names.firstIndex(of: name) ?? item.names.count
           if at == item.names.count {
+            guard names < Self.mostNames else { continue }
+            names += 1
             item.names.append(name)
             item.counts.append(0)
             item.first.append(episode.place(facts.track))

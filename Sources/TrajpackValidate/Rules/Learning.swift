@@ -19,7 +19,8 @@ extension Rule {
     example: """
       Training and test files with the same content, as in a published EEG set; windows that overlap and were shuffled before \
       the split. Episodes are compared whole, and by hashes of some of their windows of 16 rows, chosen by content: \
-      reported where a quarter of an episode's hashes (at least 4) are those of an episode of another split. Rows are taken as the shards have \
+      reported where a quarter of an episode's 32 hashes (at least 4) are those of an episode of another split, so that a stretch which is less than \
+      about a quarter of the episode may go unseen. Rows are taken as the shards have \
       them; rules of splits in side files (rows within episodes) are not looked at.
       """,
     remedy: "Split by recordings before they are cut into windows ('trajpack split').",
@@ -50,64 +51,15 @@ extension Rule {
 
 /// Compares episodes by their content.
 private final class DuplicateCheck: DatasetCheck {
-  private struct Seen {
-    var place: Place
-    var split: String
-  }
   private let leakage: Bool
-  private var whole: [UInt64: Seen] = [:]
-  private var equal: [(Place, Seen)] = []
-  private var equalCount = 0
-  /// Of each window's hash, the first episode that has it, by number.
-  private var windows: [UInt64: Int32] = [:]
-  private var episodes: [Int32: Seen] = [:]
-  private var number: Int32 = 0
-  private var shared: [(place: Place, other: Seen, count: Int, of: Int)] = []
-  private var sharedCount = 0
-  /// Hashes at this or above are forgotten, so that no more than ``most`` are kept.
-  private var limit: UInt64 = .max
-  private static let most = 2 << 20
+  private let comparison = EpisodeComparison()
 
   init(leakage: Bool) { self.leakage = leakage }
 
-  func add(_ episode: EpisodeFacts) {
-    number += 1
-    let split = episode.about.split
-    if let digest = Self.digest(episode) {
-      if let seen = whole[digest] {
-        if (seen.split != split) == leakage {
-          equalCount += 1
-          if equal.count < Finding.mostPlaces { equal.append((episode.place(), seen)) }
-          return
-        }
-      } else if whole.count < Self.most {
-        whole[digest] = Seen(place: episode.place(), split: split)
-      }
-    }
-    guard leakage else { return }
-    let hashes = episode.tracks.flatMap(\.windows).filter { $0 < limit }
-    var others: [Int32: Int] = [:]
-    for hash in hashes {
-      if let other = windows[hash] {
-        if other != number { others[other, default: 0] += 1 }
-      } else {
-        windows[hash] = number
-      }
-    }
-    episodes[number] = Seen(place: episode.place(), split: split)
-    let worst = others.filter { episodes[$0.key]?.split != split }
-      .max { ($0.value, -$0.key) < ($1.value, -$1.key) }
-    if let worst, let other = episodes[worst.key], worst.value >= 4, worst.value * 4 >= hashes.count
-    {
-      sharedCount += 1
-      if shared.count < Finding.mostPlaces {
-        shared.append((episode.place(), other, worst.value, hashes.count))
-      }
-    }
-    while windows.count > Self.most {
-      limit /= 2
-      windows = windows.filter { $0.key < limit }
-    }
+  func add(_ episode: EpisodeFacts) throws(TrajpackError) {
+    try comparison.add(
+      episode.place(), split: episode.about.split, digest: Self.digest(episode),
+      hashes: leakage ? episode.tracks.flatMap(\.windows) : [])
   }
 
   /// A hash of all values of an episode; `nil` where none of them varies.
@@ -134,27 +86,29 @@ private final class DuplicateCheck: DatasetCheck {
     return varies ? hash : nil
   }
 
-  func finish(_ hits: inout DatasetHits) {
-    if !equal.isEmpty {
+  func finish(_ hits: inout DatasetHits) throws(TrajpackError) {
+    let (equal, known) = try comparison.equal(leakage: leakage)
+    if equal.count > 0 {
       hits.add(
-        leakage ? "episodes of two splits are equal" : "episodes are equal", count: equalCount,
-        equal.map { place, seen in
-          var place = place
+        leakage ? "episodes of two splits are equal" : "episodes are equal", count: equal.count,
+        tracks: equal.count,
+        equal.first.map { match in
+          var place = match.place
           place.note =
-            "equal to \(seen.place.episode ?? "")"
-            + (leakage ? " of split '\(seen.split)'" : "")
+            "equal to \(match.other.episode ?? "")" + (leakage ? " of split '\(match.split)'" : "")
           return place
         })
     }
-    if !shared.isEmpty {
-      hits.add(
-        "episodes of two splits share windows", count: sharedCount,
-        shared.map { item in
-          var place = item.place
-          place.note =
-            "\(item.count) of \(item.of) windows are in \(item.other.place.episode ?? "") of split '\(item.other.split)'"
-          return place
-        })
-    }
+    guard leakage else { return }
+    let shared = try comparison.sharing(except: known)
+    guard shared.count > 0 else { return }
+    hits.add(
+      "episodes of two splits share windows", count: shared.count, tracks: shared.count,
+      shared.first.map { match in
+        var place = match.place
+        place.note =
+          "\(match.shared) of \(match.of) windows are in \(match.other.episode ?? "") of split '\(match.split)'"
+        return place
+      })
   }
 }

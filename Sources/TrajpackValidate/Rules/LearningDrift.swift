@@ -19,10 +19,6 @@ extension Rule {
 }
 
 private final class DriftCheck: DatasetCheck {
-  private struct Key: Hashable {
-    var stream: String
-    var channel: String
-  }
   private struct Known {
     /// Of every `stride`-th episode: its mean, and what the channel covers in it.
     var means: [Double] = []
@@ -30,46 +26,44 @@ private final class DriftCheck: DatasetCheck {
     var stride = 1
     var seen = 0
     var place: Place?
+
+    mutating func add(_ found: ColumnFacts) {
+      if seen % stride == 0 {
+        means.append(found.mean)
+        spans.append(found.maximum - found.minimum)
+      }
+      seen += 1
+      guard means.count == DriftCheck.mostMeans else { return }
+      means = Swift.stride(from: 0, to: means.count, by: 2).map { means[$0] }
+      spans = Swift.stride(from: 0, to: spans.count, by: 2).map { spans[$0] }
+      stride *= 2
+    }
   }
-  private static let mostMeans = 512
-  private static let mostChannels = 4096
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
+  fileprivate static let mostMeans = 512
+  private static let mostChannels = 2048
+  private var known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
       for item in facts.track.quantities
       where item.channel.kind == .scalar && item.columns.elements == 1 {
-        let (channel, columns) = (item.channel, item.columns)
-        let found = facts.columns[columns.first]
+        let found = facts.columns[item.columns.first]
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue
         }
-        let key = Key(stream: facts.track.stream.name, channel: channel.name)
-        if known[key] == nil {
-          guard order.count < Self.mostChannels else { continue }
-          order.append(key)
-        }
-        var item = known.removeValue(forKey: key) ?? Known()
-        if item.place == nil { item.place = episode.place(values: [found.mean]) }
-        if item.seen % item.stride == 0 {
-          item.means.append(found.mean)
-          item.spans.append(found.maximum - found.minimum)
-        }
-        item.seen += 1
-        if item.means.count == Self.mostMeans {
-          item.means = stride(from: 0, to: item.means.count, by: 2).map { item.means[$0] }
-          item.spans = stride(from: 0, to: item.spans.count, by: 2).map { item.spans[$0] }
-          item.stride *= 2
-        }
-        known[key] = item
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
+        if known[place].place == nil { known[place].place = episode.place(values: [found.mean]) }
+        known[place].add(found)
       }
     }
   }
 
+  var isFull: Bool { known.isFull }
+
   func finish(_ hits: inout DatasetHits) {
-    for key in order {
-      guard let item = known[key], item.means.count >= 20, var place = item.place else { continue }
+    for entry in known.entries {
+      let item = entry.value
+      guard item.means.count >= 20, var place = item.place else { continue }
       let count = item.means.count
       let quarter = count / 4
       let early = item.means[..<quarter].reduce(0, +) / Double(quarter)
@@ -79,8 +73,8 @@ private final class DriftCheck: DatasetCheck {
       else { continue }
       place.note = "means of episodes go from \(early) to \(late)"
       hits.add(
-        "means of episodes drift from the first to the last", stream: key.stream,
-        channel: key.channel, count: item.seen, [place])
+        "means of episodes drift from the first to the last", stream: entry.stream,
+        channel: entry.channel, count: item.seen, [place])
     }
   }
 

@@ -20,10 +20,6 @@ extension Rule {
 
 /// Compares the means of episodes between splits.
 private final class SplitCheck: DatasetCheck {
-  private struct Key: Hashable {
-    var stream: String
-    var channel: String
-  }
   private struct Range {
     var count = 0
     var low = Double.infinity
@@ -32,13 +28,13 @@ private final class SplitCheck: DatasetCheck {
     var place: Place?
   }
   private struct Known {
-    var splits: [String: Range] = [:]
-    var order: [String] = []
+    /// In the order in which they came.
+    var splits: [(name: String, range: Range)] = []
   }
   /// Datasets have few splits; more names are no splits.
   private static let mostSplits = 16
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
+  private static let mostChannels = 2048
+  private var known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     let split = episode.about.split
@@ -46,37 +42,36 @@ private final class SplitCheck: DatasetCheck {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
       for item in facts.track.quantities
       where item.channel.kind == .scalar || item.channel.kind == .position {
-        let (channel, columns) = (item.channel, item.columns)
-        let found = facts.facts(columns)
+        let found = facts.facts(item.columns)
         guard found.finite > 0, found.fractions * 2 > found.finite, found.mean.isFinite else {
           continue
         }
-        let key = Key(stream: facts.track.stream.name, channel: channel.name)
-        if known[key] == nil { order.append(key) }
-        var item = known[key] ?? Known()
-        if item.splits[split] == nil {
-          guard item.order.count < Self.mostSplits else { continue }
-          item.order.append(split)
-        }
-        var range = item.splits[split] ?? Range()
-        range.count += 1
-        range.low = min(range.low, found.mean)
-        range.high = max(range.high, found.mean)
-        if range.place == nil { range.place = episode.place(values: [found.mean]) }
-        item.splits[split] = range
-        known[key] = item
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
+        add(found.mean, split, episode, to: &known[place])
       }
     }
   }
 
+  private func add(_ mean: Double, _ split: String, _ episode: EpisodeFacts, to item: inout Known) {
+    var at = item.splits.firstIndex { $0.name == split } ?? item.splits.count
+    if at == item.splits.count {
+      guard at < Self.mostSplits else { return }
+      item.splits.append((split, Range(place: episode.place(values: [mean]))))
+      at = item.splits.count - 1
+    }
+    item.splits[at].range.count += 1
+    item.splits[at].range.low = min(item.splits[at].range.low, mean)
+    item.splits[at].range.high = max(item.splits[at].range.high, mean)
+  }
+
+  var isFull: Bool { known.isFull }
+
   func finish(_ hits: inout DatasetHits) {
-    for key in order {
-      guard let item = known[key] else { continue }
-      for (i, first) in item.order.enumerated() {
-        for second in item.order[..<i] {
-          guard let a = item.splits[first], let b = item.splits[second], a.count >= 5,
-            b.count >= 5, var place = a.place
-          else { continue }
+    for entry in known.entries {
+      let item = entry.value
+      for (i, (first, a)) in item.splits.enumerated() {
+        for (second, b) in item.splits[..<i] {
+          guard a.count >= 5, b.count >= 5, var place = a.place else { continue }
           let gap = max(a.low - b.high, b.low - a.high)
           guard gap > 2 * max(a.high - a.low, b.high - b.low), gap > 0 else { continue }
           place.note =
@@ -84,7 +79,7 @@ private final class SplitCheck: DatasetCheck {
             + "split '\(second)'"
           hits.add(
             "means of episodes of splits '\(second)' and '\(first)' do not overlap",
-            stream: key.stream, channel: key.channel, count: a.count, [place])
+            stream: entry.stream, channel: entry.channel, count: a.count, [place])
         }
       }
     }

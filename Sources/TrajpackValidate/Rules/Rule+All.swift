@@ -2,19 +2,22 @@ extension Rule {
   /// Every rule. A new one is a file in this folder and a line here.
   public static let all: [Rule] = [
     .containerDamage, .containerManifest, .containerOrphan, .containerUnfinished,
-    .containerUnreadable, .containerStatistics,
+    .containerUnreadable, .containerStatistics, .containerHDF5,
     .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
     .timeLength, .timeDrift, .timeShift,
-    .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesDead, .valuesStuck, .valuesSpike,
+    .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesIncomplete, .valuesDead,
+    .valuesStuck, .valuesSpike,
     .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
-    .valuesTeleport, .valuesConstant, .valuesQuantised, .valuesTooNarrow, .valuesTooWide,
+    .valuesTeleport, .valuesSpeed, .valuesConstant, .valuesQuantised, .valuesTooNarrow,
+    .valuesTooWide,
     .valuesOverMaximum, .valuesMotionFrame, .negativeCount,
     .geometryQuaternionNorm, .geometryQuaternionSign, .geometryRotation, .geometryAngleUnits,
     .geometryIntrinsics, .geometrySkeletonEdges, .geometryBoneLength,
     .geometryQuaternionOrder, .geometryProjection, .entityCount,
+    .geometryDepthMissing, .geometryDepthRange,
     .labelsVocabulary, .labelsMissing, .labelsImbalance, .labelsShortSegment,
     .learningDuplicate, .learningLeakage, .learningUnlikeSplits, .learningShort, .learningDrift,
-    .learningNormalization,
+    .learningNormalization, .learningReversed, .learningSharedRecording,
   ]
 }

@@ -123,7 +123,7 @@ private final class ShiftCheck: DatasetCheck {
     var shifts: [Int: (count: Int, places: [Place])] = [:]
     var episodes = 0
   }
-  private static let most = 4096
+  private static let most = 1024
   private var known: [Key: Known] = [:]
   private var order: [Key] = []
 

@@ -16,20 +16,16 @@ extension Rule {
 }
 
 private final class ConstantCheck: DatasetCheck {
-  private struct Key: Hashable {
-    var stream: String
-    var channel: String
-  }
   private struct Known {
-    var minimum: [Double] = []
+    /// A hash of the values of its columns: which of them is one is all that counts.
+    var minimum: UInt64 = 0
     var rows = 0
     var episodes = 0
     var place: Place?
     /// Whether it was seen to vary: nothing more is kept of it.
     var varies = false
   }
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
+  private var known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows > 0 {
@@ -37,36 +33,45 @@ private final class ConstantCheck: DatasetCheck {
       where (item.channel.kind == .scalar || item.channel.kind == .position)
         && !item.columns.isField
       {
-        let (channel, columns) = (item.channel, item.columns)
-        let key = Key(stream: facts.track.stream.name, channel: channel.name)
-        if known[key]?.varies == true { continue }
-        if known[key] == nil { order.append(key) }
-        var item = known[key] ?? Known()
-        let found = (0..<columns.count).map { facts.columns[columns.first + $0] }
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
+        if known[place].varies { continue }
+        let columns = item.columns.first..<item.columns.first + item.columns.count
+        let found = facts.columns[columns]
         if found.allSatisfy({ $0.finite == 0 && $0.infinite == 0 }) { continue }
-        let values = found.map(\.minimum)
-        if !item.minimum.isEmpty && item.minimum != values
+        let minimum = Self.hash(found)
+        if known[place].episodes > 0 && known[place].minimum != minimum
           || found.contains(where: { !$0.isConstant || $0.infinite > 0 || $0.missing > 0 })
         {
-          known[key] = Known(varies: true)
+          known[place] = Known(varies: true)
           continue
         }
-        item.minimum = values
-        item.rows += facts.track.rows
-        item.episodes += 1
-        if item.place == nil { item.place = episode.place(values: Array(values.prefix(3))) }
-        known[key] = item
+        if known[place].place == nil {
+          known[place].minimum = minimum
+          known[place].place = episode.place(values: found.prefix(3).map(\.minimum))
+        }
+        known[place].rows += facts.track.rows
+        known[place].episodes += 1
       }
     }
   }
 
+  private static func hash(_ columns: ArraySlice<ColumnFacts>) -> UInt64 {
+    columns.reduce(0xcbf2_9ce4_8422_2325) {
+      // 0 and -0 are one value.
+      let mixed = ($0 ^ ($1.minimum + 0).bitPattern) &* 0x9e37_79b9_7f4a_7c15
+      return mixed ^ mixed >> 29
+    }
+  }
+
+  var isFull: Bool { known.isFull }
+
   func finish(_ hits: inout DatasetHits) {
-    for key in order {
-      guard let item = known[key], !item.varies, item.episodes >= 2, item.rows >= 1000,
-        let place = item.place
+    for entry in known.entries {
+      let item = entry.value
+      guard !item.varies, item.episodes >= 2, item.rows >= 1000, let place = item.place
       else { continue }
       hits.add(
-        "one value in every row of all episodes", stream: key.stream, channel: key.channel,
+        "one value in every row of all episodes", stream: entry.stream, channel: entry.channel,
         count: item.rows, [place])
     }
   }

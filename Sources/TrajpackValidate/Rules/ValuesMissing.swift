@@ -16,48 +16,52 @@ extension Rule {
 }
 
 private final class MissingCheck: DatasetCheck {
-  private struct Key: Hashable {
-    var stream: String
-    var channel: String
-  }
   private struct Known {
     var episodes = 0
     var without = 0
     var places: [Place] = []
+    /// The last episode that has the channel, by number, and whether a track of it observes it.
+    var last = -1
+    var isObserved = false
   }
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
+  private var known = ChannelTable<Known>()
+  private var number = 0
 
   func add(_ episode: EpisodeFacts) {
-    var observed: [Key: Bool] = [:]
-    var seen: [Key] = []
+    defer { number += 1 }
+    var seen: [Int] = []
     for facts in episode.tracks where facts.track.rows > 0 && facts.track.entity == nil {
       for columns in facts.track.columns {
-        let channel = facts.track.stream.channels[columns.channel]
-        let key = Key(stream: facts.track.stream.name, channel: channel.name)
-        if observed[key] == nil { seen.append(key) }
-        let found = facts.facts(columns)
-        observed[key] = observed[key] ?? false || found.finite + found.infinite > 0
+        guard let place = known.place(facts.track, columns, orElse: Known()) else { continue }
+        let isObserved = (columns.first..<columns.first + columns.count).contains {
+          facts.columns[$0].finite + facts.columns[$0].infinite > 0
+        }
+        if known[place].last != number {
+          (known[place].last, known[place].isObserved) = (number, isObserved)
+          known[place].episodes += 1
+          if !isObserved { seen.append(place) }
+        } else if isObserved {
+          known[place].isObserved = true
+        }
       }
     }
-    for key in seen {
-      if known[key] == nil { order.append(key) }
-      known[key, default: Known()].episodes += 1
-      guard observed[key] == false else { continue }
-      known[key]?.without += 1
-      if (known[key]?.places.count ?? 0) < Finding.mostPlaces {
-        known[key]?.places.append(episode.place())
+    for place in seen where !known[place].isObserved {
+      known[place].without += 1
+      if known[place].places.count < Finding.mostPlaces {
+        known[place].places.append(episode.place())
       }
     }
   }
 
+  var isFull: Bool { known.isFull }
+
   func finish(_ hits: inout DatasetHits) {
-    for key in order {
-      guard let found = known[key], found.without > 0, found.without * 10 <= found.episodes
-      else { continue }
+    for entry in known.entries {
+      let found = entry.value
+      guard found.without > 0, found.without * 10 <= found.episodes else { continue }
       hits.add(
-        "never observed in some episodes, which others do observe", stream: key.stream,
-        channel: key.channel, count: found.without, found.places)
+        "never observed in some episodes, which others do observe", stream: entry.stream,
+        channel: entry.channel, count: found.without, found.places)
     }
   }
 }

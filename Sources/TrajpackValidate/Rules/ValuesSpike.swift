@@ -25,7 +25,7 @@ private final class SpikeCheck: TrackCheck {
   init?(_ track: TrackContext) {
     guard track.rows >= 16 else { return nil }
     items = track.quantities.filter {
-      !$0.columns.isField && $0.channel.kind != .quaternion && $0.channel.kind != .angle
+      !$0.columns.isField && !$0.isQuaternion && $0.channel.kind != .angle
         && $0.channel.kind != .matrix && $0.channel.kind != .direction
     }
     guard !items.isEmpty else { return nil }
@@ -56,7 +56,8 @@ private final class SpikeCheck: TrackCheck {
     }
     guard steps.count >= 8 else { return }
     steps.sort()
-    let usual = steps[steps.count * 9 / 10]
+    // A spike makes two steps, which of a few steps are more than a tenth.
+    let usual = steps[min(steps.count * 9 / 10, steps.count - 3)]
     guard usual > 0 else { return }
     for row in 2 - run.carry..<run.count {
       let (before, here, after) = (column[row - 2], column[row - 1], column[row])

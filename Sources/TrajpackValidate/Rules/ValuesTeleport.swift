@@ -10,10 +10,10 @@ extension Rule {
     example: """
       A robot that moves by 2 mm a row and in one row by 1.3 m, where it stays. Reported where a step of a position is 100 times as far as the larger \
       steps around it (the 90th percentile of up to some thousand rows) and the place is not left again at once, which is 'values.spike'; in at most a \
-      hundredth of the rows.
+      hundredth of the rows. Channels of two or three numbers that are called 'pos', 'position', 'xyz', 'eef', 'location' or 'translation' are looked at, too.
       """,
     remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
-    implies: ["values.spike", "geometry.bone-length"],
+    implies: ["values.spike", "values.speed", "geometry.bone-length"],
     check: .track { TeleportCheck($0) })
 }
 
@@ -26,7 +26,7 @@ private final class TeleportCheck: TrackCheck {
 
   init?(_ track: TrackContext) {
     guard track.rows >= 64 else { return nil }
-    items = track.quantities.filter { !$0.columns.isField && $0.channel.kind == .position }
+    items = track.quantities.filter { !$0.columns.isField && $0.isPosition }
     guard !items.isEmpty else { return nil }
     self.track = track
     spots = Array(repeating: Spots(), count: items.count)
@@ -70,7 +70,7 @@ private final class TeleportCheck: TrackCheck {
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
-      guard spots[i].count * 100 <= max(track.rows, 100) else { continue }
+      guard spots[i].count * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add(
         "rows where a position jumps and stays", track, channel: item.columns.channel, spots[i])
     }

@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 
 extension Rule {
@@ -8,72 +9,132 @@ extension Rule {
     example: """
       In 1 of 40 episodes the values are 1000 times as large as in all others. Reported for factors of 1000, 100 and \
       57.2958 (and their inverses) that are met within a tenth, in channels whose size differs by less than a factor of \
-      two between the other episodes; from 8 episodes on.
+      two between the other episodes, and where the steps between rows are so, too; from 8 episodes on. Sizes are remembered to a hundredth, so that memory stays flat.
       """,
     remedy: "Convert these episodes to the unit of the others in the source.",
+    implies: ["values.speed"],
     check: .dataset { UnitsCheck() })
 }
 
 private final class UnitsCheck: DatasetCheck {
-  private struct Key: Hashable {
-    var stream: String
-    var channel: String
+  /// Episodes whose values are about as large: sizes differ by a hundredth at most.
+  private struct Bucket {
+    var count = 0
+    var sum = 0.0
+    /// Of the mean steps between rows.
+    var steps = 0.0
+    var low = Double.infinity
+    var high = -Double.infinity
+    /// The number of the last episode, and the first places with their numbers.
+    var last = 0
+    var places: [(number: Int, place: Place)] = []
   }
   private struct Known {
-    /// Of each episode: the mean size of its values, and its place; of the first 4,096.
-    var sizes: [(size: Double, place: Place)] = []
+    var count = 0
+    /// By size; empty where sizes are so many that no finding can come of them.
+    var buckets: [Int: Bucket] = [:]
+    var isOpen = true
   }
-  private static let most = 4096
-  private var known: [Key: Known] = [:]
-  private var order: [Key] = []
+  /// A finding has sizes within a factor of two (70 buckets), and those that are met within a tenth by six factors (22 each):
+  /// a channel with more has none.
+  private static let most = 256
+  /// Places that are kept of all channels.
+  private static let mostPlaces = 1 << 15
+  private static let step = 1.01
+  /// Buckets that are kept of all channels, and whether there were more.
+  private static let mostBuckets = 1 << 17
+  private var buckets = 0
+  private var isCrowded = false
+  private var places = 0
+  private var number = 0
+  private var known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
+    number += 1
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {
       for item in facts.track.quantities
       where item.channel.kind == .scalar || item.channel.kind == .position
         || item.channel.kind == .angle
       {
-        let (channel, columns) = (item.channel, item.columns)
-        let found = facts.facts(columns)
-        guard found.finite > 0, found.fractions * 2 > found.finite, !found.isConstant else {
-          continue
-        }
-        let key = Key(stream: facts.track.stream.name, channel: channel.name)
-        if known[key] == nil { order.append(key) }
-        guard (known[key]?.sizes.count ?? 0) < Self.most else { continue }
-        known[key, default: Known()].sizes.append(
-          (found.meanSize, episode.place(values: [found.meanSize])))
+        let found = facts.facts(item.columns)
+        guard found.finite > 0, found.fractions * 2 > found.finite, !found.isConstant,
+          found.meanSize > 0, found.meanSize.isFinite
+        else { continue }
+        guard let place = known.place(facts.track, item.columns, orElse: Known()) else { continue }
+        if known[place].isOpen { add(found, episode, to: &known[place]) }
       }
     }
   }
 
+  private func add(_ found: ColumnFacts, _ episode: EpisodeFacts, to item: inout Known) {
+    let size = found.meanSize
+    item.count += 1
+    let at = Int((log(size) / log(Self.step)).rounded(.down))
+    if item.buckets[at] == nil {
+      let isCrowded = buckets == Self.mostBuckets
+      if isCrowded || item.buckets.count == Self.most {
+        if isCrowded { self.isCrowded = true }
+        buckets -= item.buckets.count
+        (item.buckets, item.isOpen) = ([:], false)
+        return
+      }
+      buckets += 1
+    }
+    let keeps = places < Self.mostPlaces
+    let isKept = withUnsafeMutablePointer(to: &item.buckets[at, default: Bucket()]) { bucket in
+      bucket.pointee.count += 1
+      bucket.pointee.sum += size
+      bucket.pointee.steps += found.meanStep
+      bucket.pointee.low = min(bucket.pointee.low, size)
+      bucket.pointee.high = max(bucket.pointee.high, size)
+      bucket.pointee.last = number
+      guard keeps, bucket.pointee.places.count < Finding.mostPlaces else { return false }
+      bucket.pointee.places.append((number, episode.place(values: [size])))
+      return true
+    }
+    if isKept { places += 1 }
+  }
+
+  var isFull: Bool { known.isFull || isCrowded }
+
   func finish(_ hits: inout DatasetHits) {
-    for key in order {
-      guard let sizes = known[key]?.sizes, sizes.count >= 8 else { continue }
-      let sorted = sizes.map(\.size).sorted()
-      let median = sorted[sorted.count / 2]
-      guard median > 0 else { continue }
-      var places: [Place] = []
-      var others: [Double] = []
-      var factor = 0.0
-      for (size, place) in sizes {
-        let ratio = size / median
-        let met = [1000, 100, 57.29577951308232].flatMap { [$0, 1 / $0] }.first {
+    for entry in known.entries where entry.value.isOpen && entry.value.count >= 8 {
+      let buckets = entry.value.buckets.sorted { $0.key < $1.key }.map(\.value)
+      let count = entry.value.count
+      var rank = 0
+      guard
+        let middle = buckets.first(where: {
+          rank += $0.count
+          return rank > count / 2
+        })
+      else { continue }
+      let median = middle.sum / Double(middle.count)
+      let medianStep = middle.steps / Double(middle.count)
+      var met: [(bucket: Bucket, factor: Double)] = []
+      var (low, high) = (Double.infinity, -Double.infinity)
+      for bucket in buckets {
+        let ratio = bucket.sum / Double(bucket.count) / median
+        let factor = [1000, 100, 57.29577951308232].flatMap { [$0, 1 / $0] }.first {
           (ratio / $0 - 1).magnitude <= 0.1
         }
-        if let met {
-          factor = met
-          places.append(place)
+        // Another unit makes the steps larger, too; a jump or a spike does not.
+        let steps = bucket.steps / Double(bucket.count) / medianStep
+        if let factor, steps > factor / 4, steps < factor * 4 {
+          met.append((bucket, factor))
         } else {
-          others.append(size)
+          (low, high) = (min(low, bucket.low), max(high, bucket.high))
         }
       }
-      guard !places.isEmpty, places.count * 4 <= sizes.count, let low = others.min(),
-        let high = others.max(), low > 0, high <= 2 * low
+      let found = met.reduce(0) { $0 + $1.bucket.count }
+      guard let last = met.max(by: { $0.bucket.last < $1.bucket.last }), found * 4 <= count,
+        low > 0, high >= low, high <= 2 * low
       else { continue }
+      let factor = last.factor
+      let places = met.flatMap(\.bucket.places).sorted { $0.number < $1.number }
       hits.add(
         "about \(factor >= 1 ? factor : 1 / factor) times \(factor >= 1 ? "larger" : "smaller") than in the other episodes",
-        stream: key.stream, channel: key.channel, places)
+        stream: entry.stream, channel: entry.channel, count: found, tracks: found,
+        places.prefix(Finding.mostPlaces).map(\.place))
     }
   }
 }

@@ -343,6 +343,16 @@ def _(all: list[dict[str, Any]]) -> None:
     all[1]["state"]["mode"][70] = 2
 
 
+@fault("values.incomplete", "a sensor that fails for three rows")
+def _(all: list[dict[str, Any]]) -> None:
+    all[4]["state"]["temp"][50:53] = np.nan
+
+
+@fault("values.speed", "a body at 2,500 m/s")
+def _(all: list[dict[str, Any]]) -> None:
+    all[3]["state"]["pos"][:, 0] += 50 * np.clip(np.arange(ROWS) - 100, 0, 40)
+
+
 def forged(path: Path, change: Callable[[dict[str, np.ndarray]], None] | None = None) -> str:
     """A shard that trajpack's own writers would refuse: they check the order of times, and categories."""
     rng = np.random.default_rng(3)

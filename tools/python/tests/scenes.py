@@ -11,7 +11,8 @@ from archive import Archive, Channel, Episode, Real, Regular, Stream, Track
 from fault_world import smooth
 
 #: The rules whose faults are planted by test_validate_rules.py.
-OTHERS = {"geometry.projection", "geometry.entity-count", "learning.drift", "learning.normalization"}
+OTHERS = {"geometry.projection", "geometry.entity-count", "learning.drift", "learning.normalization",
+          "geometry.depth-missing", "geometry.depth-range", "learning.reversed", "learning.shared-recording"}
 WIDTH, HEIGHT, ROWS = 640, 480, 40
 
 

@@ -273,7 +273,7 @@ def test_nothing_is_written_there(web: ObjectServer, tmp_path: Path) -> None:
     try:
         url = f"{web.url}/bucket/ww"
         for words in (["split", url, "--by", "episode", "--fractions", "train=0.5,test=0.5"],
-                      ["apply", url, "s3://bucket/new", "--plan", "x"], ["repair", url],
+                      ["apply", url, f"{web.url}/new", "--plan", "x"], ["repair", url],
                       ["resample", url, f"{web.url}/new", "--rate", "10"]):
             done = run(*words)
             assert done.returncode == 2, words

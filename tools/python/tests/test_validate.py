@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -292,6 +293,8 @@ def test_reports_for_ci(tmp_path: Path) -> None:
     assert result["ruleId"] == "values.infinite" and result["level"] == "error"
     uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"]
     assert uri.startswith("d%20s/shard-") and result["partialFingerprints"]["trajpack/v1"]
+    mark = result["partialFingerprints"]["primaryLocationLineHash"]
+    assert len(mark) == 18 and mark.endswith(":1")
     names = [r["id"] for r in sarif["runs"][0]["tool"]["driver"]["rules"]]
     assert names[result["ruleIndex"]] == "values.infinite"
     suite = ET.fromstring(text("junit"))[0]
@@ -328,6 +331,36 @@ def test_the_action(good: str, tmp_path: Path) -> None:
     config.write_text(json.dumps({"rules": [{"id": "x", "channel": "state/hp", "max": 50}]}))
     done = subprocess.run([script], env={**inputs, "TRAJPACK_CONFIG": str(config)}, check=False, capture_output=True)
     assert done.returncode == 1
+    wheel = tmp_path / "trajpack-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as out:
+        item = zipfile.ZipInfo("trajpack-1.data/scripts/trajpack")
+        item.external_attr = 0o100755 << 16
+        out.writestr(item, f'#!/bin/sh\necho "$@" >&2\nexec "{program()}" "$@"\n')
+        out.writestr("trajpack-1.dist-info/METADATA",
+                     "Metadata-Version: 2.1\nName: trajpack\nVersion: 1\nRequires-Dist: numpy\n")
+        out.writestr("trajpack-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        out.writestr("trajpack-1.dist-info/RECORD", "")
+    inputs["TRAJPACK_PROGRAM"] = "/nowhere"
+    done = subprocess.run([script], env={**inputs, "TRAJPACK_WHEEL": str(wheel)}, check=True, capture_output=True,
+                          text=True)
+    assert done.stderr.startswith("validate --quiet")
+    done = subprocess.run([script], env={**inputs, "TRAJPACK_WHEEL": "no.whl"}, check=False, capture_output=True,
+                          text=True)
+    assert done.returncode == 2 and "no wheel" in done.stderr
     text = (ROOT / "action.yml").read_text()
-    for name in ("program", "paths", "format", "output", "config", "fail-on"):
+    for name in ("program", "wheel", "baseline", "paths", "format", "output", "config", "fail-on"):
         assert f"${{{{ inputs.{name} }}}}" in text and f"  {name}:\n" in text
+
+
+def test_the_fixtures_by_the_action() -> None:
+    """What the project's own CI says of its fixtures: they are odd on purpose, as fixtures/validate-baseline.json lists."""
+    paths = [p.parent for p in sorted((ROOT / "fixtures" / "golden").rglob("manifest.json"))]
+    paths.append(ROOT / "fixtures" / "wildworld" / "data_part1")
+    inputs = {**os.environ, "TRAJPACK_PROGRAM": program(), "TRAJPACK_FORMAT": "junit", "TRAJPACK_FAIL_ON": "suggestion",
+              "TRAJPACK_PATHS": "\n".join(str(p.relative_to(ROOT)) for p in paths)}
+    script = ROOT / "tools" / "validate-action.sh"
+    known = {**inputs, "TRAJPACK_BASELINE": "fixtures/validate-baseline.json"}
+    done = subprocess.run([script], env=known, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(ET.fromstring(done.stdout)) == len(paths) >= 7
+    assert subprocess.run([script], env=inputs, cwd=ROOT, capture_output=True, check=False).returncode == 1

@@ -1,6 +1,6 @@
 """The crash proof: kill -9 at random moments, and every boundary of the write log, with power cuts.
 
-By default 20 kills and a spread of boundaries; TRAJPACK_CRASH=full (`make crash`) takes 100 kills and every
+By default 20 kills and a spread of boundaries; TRAJPACK_CRASH=full (`make crash`) takes 200 kills and every
 boundary. TRAJPACK_CRASH_SEED changes the moments.
 """
 import hashlib
@@ -22,7 +22,7 @@ from promise import Broken, Writer, check_folder, check_listing, contents, diges
 
 FULL = os.environ.get("TRAJPACK_CRASH") == "full"
 SEED = os.environ.get("TRAJPACK_CRASH_SEED", "1")
-KILLS = 100 if FULL else 20
+KILLS = 200 if FULL else 20
 # States that are resumed by the program in a run that is not full; all are checked for their listing.
 RESUMED = 60
 
@@ -121,9 +121,10 @@ class Boundaries:
 
     def __init__(self, root, operations, syncs=True, before=None):
         self.disk, self.operations = Disk(root, syncs), operations
-        if before is not None:
-            self.disk.load("ds", before)
         self.honest = Disk(root) if not syncs else self.disk
+        for disk in {id(self.disk): self.disk, id(self.honest): self.honest}.values():
+            if before is not None:
+                disk.load("ds", before)
 
     def acknowledged(self):
         """The shards that a caller may rely on: their record, or the manifest, is on the disk. Where fsync
@@ -189,7 +190,7 @@ def check_states(writer, reference, memory, states, going_on="--resume"):
     assert not broken, "\n".join(broken[:5])
 
 
-def prove(writer, reference, memory, root, log, before=None, least=100):
+def prove(writer, reference, memory, root, log, before=None, least=100, resumed=RESUMED, going_on="--resume"):
     """Every boundary of a log, for a process that dies and for the power cut: the promise holds."""
     seen, kept = set(), []
     for where, state, acknowledged in Boundaries(root, log, before=before).states(random.Random(SEED)):
@@ -212,7 +213,7 @@ def prove(writer, reference, memory, root, log, before=None, least=100):
     random.Random(SEED).shuffle(rest)
     random.Random(SEED).shuffle(chosen)
     chosen += rest
-    check_states(writer, reference, memory, chosen if FULL else chosen[:RESUMED])
+    check_states(writer, reference, memory, chosen if FULL else chosen[:resumed], going_on)
 
 
 def test_boundaries(writer, reference, operations, memory):

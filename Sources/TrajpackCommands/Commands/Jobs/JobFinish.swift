@@ -39,6 +39,14 @@ struct JobFinish: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let job = try ConversionJob(job)
     try job.enterDirectory()
+    if ValidationJob.isOne(job) {
+      let state = try ValidationJob(job).state()
+      if !state.missing.isEmpty {
+        if json { console.print(JobStatus.json(of: job, state)) }
+        throw Self.error(state, job)
+      }
+      return try ValidationJob(job).finish(jobs: jobs, json: json, console)
+    }
     let state = job.isFinished ? nil : try JobState(of: job, depth: verify ? .bytes : .indexes)
     if let state, !state.missing.isEmpty {
       if json { console.print(JobStatus.json(of: job, state)) }
@@ -52,9 +60,8 @@ struct JobFinish: Command {
       if json { console.print(JobStatus.json(of: job, nil)) }
       return
     }
-    var convert = try JobPlan.parse(job.document.arguments).convert
-    convert.json = json
-    try finish(job, state, convert, try convert.importer(), console)
+    let maker = try DatasetMakers.maker(of: job.document)
+    try finish(job, state, maker, try maker.importer(), console)
     withExtendedLifetime(lock) {}
   }
 
@@ -69,10 +76,10 @@ struct JobFinish: Command {
         + "\(job.path) --task \(state.resubmit)'")
   }
 
-  private func finish<I: Importer>(
-    _ job: ConversionJob, _ state: JobState, _ convert: Convert, _ importer: I, _ console: Console
+  private func finish<M: DatasetMaker, I: Importer>(
+    _ job: ConversionJob, _ state: JobState, _ maker: M, _ importer: I, _ console: Console
   ) throws(TrajpackError) {
-    var options = try convert.options(of: importer)
+    var options = try maker.options(of: importer)
     try job.check(
       Conversion(importer, to: job.document.destination, options: options),
       program: Trajpack.version)
@@ -82,13 +89,10 @@ struct JobFinish: Command {
     options.comparesBytes = false
     if let jobs { options.jobs = jobs }
     let outcome = try WriteOptions.run(
-      importer, to: folder, options, verb: ("finishing", "finished"), items: "recordings",
+      importer, to: folder, options, verb: ("finishing", "finished"), items: M.items,
       again: "the same command", console)
     guard let outcome else { return }
     try job.publish()
-    try convert.report(
-      outcome, of: importer,
-      again: "run 'trajpack convert' with the job's options and --resume, which adds",
-      console)
+    try maker.report(outcome, of: importer, json: json, console)
   }
 }

@@ -2,20 +2,27 @@ import TrajpackFormat
 import TrajpackSources
 import TrajpackStore
 
-/// `trajpack job plan`: divides a conversion into tasks.
-struct JobPlan: RecordedCommand {
-  static let name = "job plan"
-  static let summary = "Divide a conversion into tasks for several processes or machines."
-  static let discussion = """
-    Takes what 'trajpack convert' takes, and makes the folder DST.job on the same file system. Each task is run \
+/// `trajpack job plan`: divides a conversion into tasks, and `trajpack job plan apply` and others what these make.
+struct JobPlan<Maker: DatasetMaker>: RecordedCommand {
+  static var name: String { Maker.planName }
+  static var summary: String {
+    Maker.name == Convert.name
+      ? "Divide a conversion into tasks for several processes or machines."
+      : "Divide what 'trajpack \(Maker.name)' makes into tasks."
+  }
+  static var discussion: String {
+    """
+    Takes what 'trajpack \(Maker.name)' takes, and makes the folder DST.job on the same file system. Each task is run \
     once or more by 'trajpack job run', in any order, by processes on any machines that share the file system; \
-    'trajpack job finish' makes the dataset of their shards, with the bytes that one 'trajpack convert' gives.
+    'trajpack job finish' makes the dataset of their shards, with the bytes that one 'trajpack \(Maker.name)' gives.
 
-    A task has whole shards, cut as 'convert' cuts them, so --shard-size bounds the number of tasks. The sources \
+    A task has whole shards, cut as '\(Maker.name)' cuts them, so --shard-size bounds the number of tasks. The sources \
     must not change until the job is finished.
     """
+  }
   static var examples: [Example] {
-    [
+    guard Maker.name == Convert.name else { return [] }
+    return [
       (
         "trajpack job plan recordings ww --tasks 64",
         "For an array of 64 jobs; then 'trajpack job run ww.job --task I'."
@@ -24,7 +31,7 @@ struct JobPlan: RecordedCommand {
     ]
   }
   static var parameters: [Parameter<Self>] {
-    Convert.conversion.map { $0.lifted(\.convert) } + [
+    Maker.making.map { $0.lifted(\.maker) } + [
       .option(
         "--tasks", to: \.tasks, value: "N", in: 1...1_000_000,
         help: "Make N tasks of about equal size, or one a shard where there are fewer."),
@@ -34,37 +41,29 @@ struct JobPlan: RecordedCommand {
     ]
   }
 
-  var convert = Convert()
+  var maker = Maker()
   var tasks: Int?
   var taskSize: ByteSize?
   var json = false
   var words: [String] = []
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let division: JobDocument.Division
-    switch (tasks, taskSize) {
-    case (let count?, nil): division = .count(count)
-    case (nil, let size?) where size.bytes > 0: division = .bytes(size.bytes)
-    case (nil, .some):
-      throw TrajpackError(.usage, "--task-size: 0 bytes hold no shard; give a size like 4GiB")
-    default:
-      throw TrajpackError(.usage, "give one of --tasks and --task-size, which say how to divide")
-    }
-    try plan(try convert.importer(), division, console)
+    let division = try JobDocument.Division(tasks: tasks, size: taskSize)
+    try plan(try maker.importer(), division, console)
   }
 
   private func plan<I: Importer>(
     _ importer: I, _ division: JobDocument.Division, _ console: Console
   ) throws(TrajpackError) {
-    let options = try convert.options(of: importer)
+    let options = try maker.options(of: importer)
     for remark in importer.remarks { console.warn(remark.printable) }
-    let conversion = Conversion(importer, to: convert.destination, options: options)
+    let conversion = Conversion(importer, to: maker.destination, options: options)
     try conversion.check()
     let document = JobDocument(
       conversion, into: division, program: Trajpack.version,
-      directory: try FileSystem.workingFolder(), arguments: words)
+      directory: try FileSystem.workingFolder(), arguments: words, command: Maker.name)
     let job = try ConversionJob(making: document, recordings: importer.recordings)
-    let shown = try ConversionJob.folder(of: convert.destination)
+    let shown = try ConversionJob.folder(of: maker.destination)
     if let tasks, document.tasks.count < tasks {
       console.warn(
         "\(shown): has \(Human.count(document.tasks.count, "tasks")) and not \(tasks), because there are no more "
@@ -73,7 +72,7 @@ struct JobPlan: RecordedCommand {
     if json {
       console.print(
         .record([
-          "job": .string(shown), "dataset": .string(convert.destination),
+          "job": .string(shown), "dataset": .string(maker.destination),
           "tasks": .int(Int64(document.tasks.count)), "shards": .int(Int64(document.shards)),
           "recordings": .int(Int64(document.recordings)),
           "source_bytes": .int(Int64(document.bytes)),
@@ -83,7 +82,7 @@ struct JobPlan: RecordedCommand {
     }
     console.print(
       "\(shown): \(Human.count(document.tasks.count, "tasks")) of "
-        + "\(Human.count(document.recordings, "recordings")) (\(Human.bytes(document.bytes))) in "
+        + "\(Human.count(document.recordings, Maker.items)) (\(Human.bytes(document.bytes))) in "
         + "\(Human.count(document.shards, "shards"))")
     console.note(
       "run each with 'trajpack job run \(shown) --task I', I from 0 to \(document.tasks.count - 1), then "

@@ -46,13 +46,20 @@ struct JobRun: Command {
     let numbers = try tasks(of: job)
     let lock = try JobLock(job, isAlone: false)
     try job.enterDirectory()
+    if ValidationJob.isOne(job) {
+      try each(numbers, job, console) { (number) throws(TrajpackError) in
+        try ValidationJob(job).run(number, jobs: jobs, console)
+      }
+      withExtendedLifetime(lock) {}
+      return
+    }
     if job.isFinished {
       report(numbers.map { ($0, "finished", 0) }, console)
       console.note("\(job.document.destination) is there already, so nothing was to be done")
       return
     }
-    let convert = try JobPlan.parse(job.document.arguments).convert
-    try run(numbers, job, convert, try convert.importer(), console)
+    let maker = try DatasetMakers.maker(of: job.document)
+    try run(numbers, job, maker, try maker.importer(), console)
     withExtendedLifetime(lock) {}
   }
 
@@ -94,27 +101,37 @@ struct JobRun: Command {
     return numbers
   }
 
-  private func run<I: Importer>(
-    _ numbers: [Int], _ job: ConversionJob, _ convert: Convert, _ importer: I, _ console: Console
+  private func run<M: DatasetMaker, I: Importer>(
+    _ numbers: [Int], _ job: ConversionJob, _ maker: M, _ importer: I, _ console: Console
   ) throws(TrajpackError) {
-    var options = try convert.options(of: importer)
+    var options = try maker.options(of: importer)
     try job.check(
       Conversion(importer, to: job.document.destination, options: options),
       program: Trajpack.version)
     options.resume = true
     options.sideFiles = nil
     if let jobs { options.jobs = jobs }
+    try each(numbers, job, console) { (number) throws(TrajpackError) in
+      options.task = job.document.tasks[number].shards
+      return try WriteOptions.run(
+        importer, to: job.folder(ofTask: number), options,
+        verb: ("converting task \(number)", "converted task \(number)"), items: M.items,
+        again: "the same command", console)?.episodes
+    }
+  }
+
+  /// Runs tasks one after the other and says how they went; `body` gives the number of episodes, or `nil` where the
+  /// user has stopped it.
+  private func each(
+    _ numbers: [Int], _ job: ConversionJob, _ console: Console,
+    _ body: (Int) throws(TrajpackError) -> Int?
+  ) throws(TrajpackError) {
     var done: [(number: Int, state: String, episodes: Int)] = []
     var failures: [(number: Int, error: TrajpackError)] = []
     for number in numbers {
-      options.task = job.document.tasks[number].shards
       do throws(TrajpackError) {
-        let outcome = try WriteOptions.run(
-          importer, to: job.folder(ofTask: number), options,
-          verb: ("converting task \(number)", "converted task \(number)"), items: "recordings",
-          again: "the same command", console)
-        guard let outcome else { return }
-        done.append((number, "complete", outcome.episodes))
+        guard let episodes = try body(number) else { return }
+        done.append((number, "complete", episodes))
       } catch {
         failures.append((number, Self.explained(error, number, job)))
         // Another task may be whole where the data of this one is not; a full disk is full for all.

@@ -27,7 +27,10 @@ struct JobStatus: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let job = try ConversionJob(job)
     try job.enterDirectory()
-    let state = job.isFinished ? nil : try JobState(of: job, depth: .lengths)
+    let state =
+      ValidationJob.isOne(job)
+      ? try ValidationJob(job).state()
+      : job.isFinished ? nil : try JobState(of: job, depth: .lengths)
     if json {
       console.print(Self.json(of: job, state))
       return
@@ -42,7 +45,10 @@ struct JobStatus: Command {
       "\(job.path): \(all - missing.count) of \(Human.count(all, "tasks")) complete, \(shards) of "
         + "\(Human.count(job.document.shards, "shards")) durable")
     guard !missing.isEmpty else {
-      console.note("make the dataset with 'trajpack job finish \(job.path)'")
+      console.note(
+        ValidationJob.isOne(job)
+          ? "print the report with 'trajpack job finish \(job.path)'"
+          : "make the dataset with 'trajpack job finish \(job.path)'")
       return
     }
     console.print("to be run: \(state.resubmit)")

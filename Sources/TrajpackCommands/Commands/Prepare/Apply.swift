@@ -3,7 +3,7 @@ import TrajpackSignal
 import TrajpackStore
 
 /// `trajpack apply`: the steps of a plan.
-struct Apply: Command {
+struct Apply: PreparingCommand {
   static let name = "apply"
   static let summary = "Run the steps of a plan, into a new dataset."
   static let discussion = """
@@ -23,21 +23,33 @@ struct Apply: Command {
   }
 
   static var parameters: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + [
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+  static var making: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.making.map { $0.lifted(\.preparation) }
+  }
+  static var own: [Parameter<Self>] {
+    [
       .option(
-        "--plan", "-p", to: \.plan, value: "FILE", completes: .files,
+        "--plan", "-p", to: \.file, value: "FILE", completes: .files,
         help: "The plan; '-' is standard input.")
-    ] + Preparation.parameters.map { $0.lifted(\.preparation) }
+    ]
   }
 
   var preparation = Preparation()
-  var plan: String?
+  var file: String?
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard let plan else {
+    try preparation.run(try plan(), console)
+  }
+
+  func plan() throws(TrajpackError) -> Plan {
+    guard let file else {
       throw TrajpackError(.usage, "name the plan with --plan FILE; see 'trajpack apply --help'")
     }
-    try preparation.run(try Self.read(plan), console)
+    return try Self.read(file)
   }
 
   static func read(_ path: String) throws(TrajpackError) -> Plan {

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackSignal
 
 /// `trajpack embed`: delay vectors.
-struct Embed: Command {
+struct Embed: PreparingCommand {
   static let name = "embed"
   static let summary = "Delay-embed channels, into a new dataset."
   static let discussion = """
@@ -36,7 +36,15 @@ struct Embed: Command {
   }
 
   static var parameters: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + [
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+  static var making: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.making.map { $0.lifted(\.preparation) }
+  }
+  static var own: [Parameter<Self>] {
+    [
       .option(
         "--channel", to: \.channels, value: "PATTERN",
         help: "Only these channels, as stream/channel or kind:NAME; by default kind:scalar."),
@@ -82,7 +90,7 @@ struct Embed: Command {
       .option(
         "--rows", to: \.rows, value: "N",
         help: "The most rows that 'auto' looks at (50,000; 10,000)."),
-    ] + Preparation.parameters.map { $0.lifted(\.preparation) }
+    ]
   }
 
   var preparation = Preparation()

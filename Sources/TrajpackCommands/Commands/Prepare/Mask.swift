@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackSignal
 
 /// `trajpack mask`: entries taken away.
-struct Mask: Command {
+struct Mask: PreparingCommand {
   static let name = "mask"
   static let summary = "Take observed entries away, reproducibly, into a new dataset."
   static let discussion = """
@@ -32,7 +32,15 @@ struct Mask: Command {
   }
 
   static var parameters: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + [
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+  static var making: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.making.map { $0.lifted(\.preparation) }
+  }
+  static var own: [Parameter<Self>] {
+    [
       .option(
         "--channel", to: \.channels, value: "PATTERN",
         help: "Only these channels, as stream/channel or kind:NAME; by default all numbers."),
@@ -54,7 +62,7 @@ struct Mask: Command {
       .option(
         "--driver", to: \.drivers, value: "CHANNEL=WEIGHT",
         help: "A channel whose values decide about the others."),
-    ] + Preparation.parameters.map { $0.lifted(\.preparation) }
+    ]
   }
 
   var preparation = Preparation()

@@ -15,6 +15,23 @@ struct Preparation: ArgumentSet {
   }
 
   static var parameters: [Parameter<Self>] {
+    var parameters = making
+    parameters.append(
+      .option(
+        "--report", to: \.report, value: "FILE", completes: .files,
+        help: "Write what was chosen, and what was done to each track, as JSON."))
+    parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
+    parameters += [
+      .flag(
+        "--print-plan", to: \.printPlan,
+        help: "Print the plan, with what was chosen, and write nothing."),
+      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
+    ]
+    return parameters
+  }
+
+  /// What says how the dataset is made, for the commands and for jobs of them.
+  static var making: [Parameter<Self>] {
     var parameters = (WriteOptions.layout + WriteOptions.work).map { $0.lifted(\Self.writing) }
     parameters += [
       .option(
@@ -23,9 +40,6 @@ struct Preparation: ArgumentSet {
       .option(
         "--fold", to: \.fold, value: "N", in: 0...1 << 20,
         help: "The fold that is the split 'test', of a scheme of folds."),
-      .option(
-        "--report", to: \.report, value: "FILE", completes: .files,
-        help: "Write what was chosen, and what was done to each track, as JSON."),
     ]
     parameters += [
       .flag(
@@ -33,13 +47,6 @@ struct Preparation: ArgumentSet {
         help:
           "Where a split scheme cuts recordings: make rows of other rows (filters, splines, bins, delays) also "
           + "from beyond its borders; the scheme is not carried over then.")
-    ]
-    parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
-    parameters += [
-      .flag(
-        "--print-plan", to: \.printPlan,
-        help: "Print the plan, with what was chosen, and write nothing."),
-      .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
     return parameters
   }
@@ -92,7 +99,7 @@ struct Preparation: ArgumentSet {
   }
 
   /// Refuses steps that would make rows of one split from rows of another.
-  private func refuseBorders(_ plan: Plan, _ dataset: Dataset) throws(TrajpackError) {
+  func refuseBorders(_ plan: Plan, _ dataset: Dataset) throws(TrajpackError) {
     let far = plan.stepsThatLookAround
     guard !overBorders, !far.isEmpty else { return }
     for file in dataset.sideFiles(.splits) where file.isRequired {

@@ -4,7 +4,7 @@ import TrajpackSources
 import TrajpackStore
 
 /// `trajpack resample`: streams on another clock.
-struct Resample: Command {
+struct Resample: PreparingCommand {
   static let name = "resample"
   static let summary = "Bring streams to another clock, into a new dataset."
   static let discussion = """
@@ -36,7 +36,15 @@ struct Resample: Command {
   }
 
   static var parameters: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + [
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+  static var making: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.making.map { $0.lifted(\.preparation) }
+  }
+  static var own: [Parameter<Self>] {
+    [
       .option(
         "--stream", "-s", to: \.streams, value: "PATTERN",
         help: "Only these streams; by default all but videos."),
@@ -90,7 +98,7 @@ struct Resample: Command {
           """),
       .flag(
         "--no-anti-alias", to: \.noAntiAlias, help: "Do not low-pass where the rate goes down."),
-    ] + Preparation.parameters.map { $0.lifted(\.preparation) }
+    ]
   }
 
   var preparation = Preparation()
@@ -112,7 +120,10 @@ struct Resample: Command {
   var clock: String?
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    let plan = try plan()
+    try preparation.run(try plan(), console)
+  }
+
+  func plan() throws(TrajpackError) -> Plan {
     if let date = times?.split(separator: ",").first(where: { Dates.seconds($0) != nil }),
       try !Dates.areTimes(of: Dataset(preparation.source))
     {
@@ -121,10 +132,6 @@ struct Resample: Command {
         "--times: '\(date)' is a date, and \(preparation.source) has no times that were dates: give numbers "
           + "on its clock")
     }
-    try preparation.run(plan, console)
-  }
-
-  func plan() throws(TrajpackError) -> Plan {
     if let padding, !methods.contains(where: { $0.split(separator: "=").last == "polyphase" }) {
       throw TrajpackError(
         .usage,

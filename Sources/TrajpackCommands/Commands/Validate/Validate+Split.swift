@@ -35,6 +35,12 @@ extension Validate {
       config.episodes = ids
       return try archive(path, config, pool, planned, took)
     }
+    guard !hdf5 else {
+      throw TrajpackError(
+        .usage, file: path,
+        "--hdf5 looks at whole shards, and this scheme cuts inside episodes; leave --split or --hdf5 out"
+      )
+    }
     let choice = SplitImporter.Choice(
       splits: splits, scheme: scheme, fold: fold, video: .none)
     guard let importer = try SplitImporter(path, choice, version: Trajpack.version) else {
@@ -53,8 +59,8 @@ extension Validate {
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     try Validation.archive(
-      path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
-      progress: took)
+      path, config, pool: pool, hdf5: hdf5Check,
+      isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 
   /// The ids of the episodes that the shards themselves put into the splits.

@@ -88,8 +88,13 @@ struct Validate: Command {
         help:
           "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
       ),
+      .flag(
+        "--hdf5", to: \.hdf5,
+        help:
+          "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
+          + "values with those of the index."),
       .option(
-        "--from", to: \.from, value: "FORMAT", choices: FormatRegistry.readable,
+        "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
       .option(
         "--rate", to: \.rate, value: "HZ",
@@ -98,6 +103,14 @@ struct Validate: Command {
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
     parameters.append(.flag("--json", to: \.json, help: "The same as --format json."))
     return parameters
+  }
+  /// What says how one dataset is looked at, for jobs.
+  static var checks: [Parameter<Self>] {
+    let names = [
+      "--profile", "--config", "--select", "--ignore", "--fail-on", "--sample", "--seed",
+      "--format", "--baseline",
+    ]
+    return parameters.filter { names.contains($0.shape.names[0]) }
   }
   var paths: [String] = []
   var profile: String?
@@ -116,6 +129,7 @@ struct Validate: Command {
   var writeBaseline: String?
   var fix: String?
   var resume: String?
+  var hdf5 = false
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -134,7 +148,7 @@ struct Validate: Command {
       throw TrajpackError(.usage, "--scheme and --fold say of what --split is; give --split too")
     }
     let config = try configuration()
-    let known = try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+    let known = try knownFindings()
     if let resume {
       guard paths.count == 1, Dataset.isDataset(paths[0]) || Self.holdsShards(paths[0]) else {
         throw TrajpackError(.usage, "--resume \(resume): is for one dataset or shard")
@@ -150,6 +164,21 @@ struct Validate: Command {
     for path in paths where !Interrupt.isRequested {
       outcomes.append(try validate(path, config, pool, console))
     }
+    try report(outcomes, config, known, console)
+  }
+
+  /// What a baseline knows.
+  func knownFindings() throws(TrajpackError) -> (String, JSONValue)? {
+    try baseline.map { (path) throws(TrajpackError) in (path, try Self.document(path)) }
+  }
+
+  /// Prints what was found.
+  ///
+  /// - Throws: A data error where it is as bad as `--fail-on`.
+  func report(
+    _ outcomes: [Validation.Outcome], _ config: ValidateConfig, _ known: (String, JSONValue)?,
+    _ console: Console
+  ) throws(TrajpackError) {
     var report = ValidationReport(
       outcomes, config, failOn: failOn)
     if let writeBaseline {
@@ -172,7 +201,7 @@ struct Validate: Command {
         + "'trajpack rules RULE' explains a rule")
   }
 
-  private func configuration() throws(TrajpackError) -> ValidateConfig {
+  func configuration() throws(TrajpackError) -> ValidateConfig {
     var result = ValidateConfig()
     var path = config
     if path == nil, FileSystem.item(at: Self.defaultConfig) == .file { path = Self.defaultConfig }
@@ -203,6 +232,17 @@ struct Validate: Command {
     return result
   }
 
+  /// The comparison that --hdf5 asks for.
+  var hdf5Check: ((Shard) throws(TrajpackError) -> [TrajpackError])? {
+    guard hdf5 else { return nil }
+    return { (shard) throws(TrajpackError) in try Self.hdf5Differences(shard) }
+  }
+
+  /// What HDF5 reads otherwise than trajpack of a shard.
+  static func hdf5Differences(_ shard: Shard) throws(TrajpackError) -> [TrajpackError] {
+    try HDF5Agreement.differences(of: shard, isStopped: { Interrupt.isRequested })
+  }
+
   private static func document(_ path: String) throws(TrajpackError) -> JSONValue {
     let bytes = try OptionFile.bytes(path, most: 64 << 20, what: "a configuration or baseline")
     return try within(file: OptionFile.name(path)) { () throws(TrajpackError) in
@@ -210,7 +250,7 @@ struct Validate: Command {
     }
   }
 
-  private func validate(
+  func validate(
     _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ console: Console
   ) throws(TrajpackError) -> Validation.Outcome {
     let progress = console.progress("validating", items: "episodes")
@@ -229,9 +269,12 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, isStopped: { Interrupt.isRequested }, planned: planned,
-          progress: took)
+          path, config, pool: pool, hdf5: hdf5Check,
+          isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
+        guard !hdf5 else {
+          throw TrajpackError(.usage, "--hdf5 is for datasets and shards, and \(path) is a source")
+        }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }
         outcome = try source(importer, path, config, pool, planned, took)

@@ -6,7 +6,7 @@ enum MappedTree: MappedFormat {
   static let format = FormatDescription(
     name: "tree",
     summary:
-      "any HDF5, MATLAB or NetCDF file or .npz, mapped by --episodes, --ends, --axes, --time and --map",
+      "any HDF5, MATLAB or NetCDF file, Zarr store or .npz, mapped by --episodes, --ends, --axes, --time and --map",
     carries: "the arrays that the options name", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -42,7 +42,7 @@ enum MappedTree: MappedFormat {
           index: TreeIndex(tree), options: options, file: file,
           isOnly: files.trees.count + arrays.count == 1)
         var found = try mapping.recordings()
-        let share = max(FileSystem.size(of: file.path) / max(found.count, 1), 1)
+        let share = max(file.bytes / max(found.count, 1), 1)
         for i in found.indices { found[i].bytes = share }
         source.recordings += found
         source.leftOut += mapping.leftOut

@@ -1,16 +1,18 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Minari's HDF5 storage: `episode_N` with T + 1 observations and infos beside T actions. Layout after minari 0.5.
+/// Minari's storage in HDF5 (and in Arrow, see ``MinariArrow``): `episode_N` with T + 1 observations and infos beside T actions. Layout after minari 0.5.
 enum Minari: MappedFormat {
   static let format = FormatDescription(
-    name: "minari", summary: "Minari datasets (HDF5 storage)",
+    name: "minari", summary: "Minari datasets (HDF5 and Arrow storage)",
     carries:
       "every array, T+1 observations beside T actions, texts; JPEG pictures as their bytes; seeds and options "
       + "as values", reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
-    guard !options.isMapping, let tree = files.first else { return false }
+    guard !options.isMapping, let first = files.trees.first else { return false }
+    if MinariArrow.episode(beside: first.path) != nil { return true }
+    guard let tree = files.first else { return false }
     let index = TreeIndex(tree)
     return index.groups("/", "episode_*").contains {
       $0["total_steps"] != nil && index.array("\($0.path)/rewards") != nil
@@ -23,10 +25,19 @@ enum Minari: MappedFormat {
     var source = MappedSource(recordings: [])
     var used: Set<String> = []
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
-      let beside = "\(FileSystem.parent(of: file.path))/metadata.json"
+      let beside = MinariArrow.metadata(beside: file.path)
       if FileSystem.item(at: beside) == .file {
         used.insert(beside)
         if files.trees.count == 1 { try describe(beside, &source) }
+      }
+      if index.tree is ArrowFile {
+        let above = "\(FileSystem.parent(of: FileSystem.parent(of: file.path)))/metadata.json"
+        if FileSystem.item(at: above) == .file, used.insert(above).inserted,
+          MinariArrow.isOneDataset(files)
+        {
+          try describe(above, &source)
+        }
+        return [try MinariArrow.recording(file, index, files, options, &source)]
       }
       let groups = index.groups("/", "episode_*")
       guard !groups.isEmpty else { throw TrajpackError(.data, file: file.path, "has no episode") }

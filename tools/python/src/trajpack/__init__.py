@@ -42,7 +42,7 @@ _PLACES = {"Batch": "batch", "Output": "batch", "Dataset": "dataset", "open": "d
            "Recording": "recording", "Video": "video", "Writer": "writer", "channel": "predicates",
            "create": "writer", "value": "predicates", "Finding": "validation", "Place": "validation",
            "Problem": "validation", "Report": "validation", "rule": "validation", "validate": "validation"}
-_MODULES = ("torch", "grain", "jax", "camera", "evaluate", "remote", "signal")
+_MODULES = ("torch", "grain", "jax", "camera", "evaluate", "ray", "remote", "signal")
 
 
 def version() -> str:

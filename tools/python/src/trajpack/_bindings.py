@@ -33,7 +33,7 @@ TP_ARRAY_FLOAT64 = 1
 TP_ARRAY_INT64 = 2
 TP_ARRAY_UINT8 = 3
 # trajpack_write.h
-TPW_ABI = 1
+TPW_ABI = 2
 
 
 class Error(Structure):
@@ -362,6 +362,8 @@ TRAJPACK_WRITE: dict[str, tuple[Any, list[Any]]] = {
     "tpw_writer_declare": (c_int32, [c_void_p, c_char_p, POINTER(Error)]),
     "tpw_writer_counts": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_writer_refuse_taken": (c_int32, [c_void_p, c_char_p, POINTER(Error)]),
+    "tpw_writer_flush": (c_int32, [c_void_p, POINTER(Error)]),
+    "tpw_writer_adopt": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),
     "tpw_writer_close": (c_int32, [c_void_p, POINTER(Error)]),
     "tpw_episode_begin": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_episode_track": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),

@@ -56,6 +56,9 @@ def stack(values: list[Any], where: str) -> Rows:
     """A list with an element a row."""
     if values and all(isinstance(v, str) for v in values):
         return Rows([str(v) for v in values])
+    if any(isinstance(v, str) for v in values):
+        odd = next(v for v in values if not isinstance(v, str))
+        raise DataError(f"{where}: some rows are text and some are not ({odd!r}); a channel is one or the other")
     if any(v is None or isinstance(v, bytes) for v in values):
         raise DataError(f"{where}: None and bytes are no values; use numbers or text, NaN or a masked array for what "
                         "was not observed")

@@ -12,13 +12,14 @@ if TYPE_CHECKING:
     from .episode import Episode, Table
 
 
-def need(module: str) -> Any:
+def need(module: str, package: str = "") -> Any:
     """Imports a package that only this needs."""
     import importlib
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UsageError(f"this needs the package {module}; install it with 'pip install {module}'") from None
+        name = package or module
+        raise UsageError(f"this needs the package {name}; install it with 'pip install {name}'") from None
 
 
 def _elements(shape: tuple[int, ...]) -> Iterator[tuple[str, tuple[int, ...]]]:

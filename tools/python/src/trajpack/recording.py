@@ -208,7 +208,8 @@ class Recording:
     # The end.
 
     def commit(self) -> None:
-        """Writes the episode. When this returns it is durable, and ``trajpack.open`` sees it."""
+        """Writes the episode. When this returns it is durable, and ``trajpack.open`` sees it; of a writer with
+        ``commit_every``, together with the last of so many episodes."""
         with self._lock, self._writer._lock:
             self._usable()
             if not self._rows:

@@ -5,7 +5,7 @@ import os
 import threading
 import weakref
 from collections.abc import Iterable, Mapping
-from ctypes import byref, c_void_p
+from ctypes import byref, c_int64, c_void_p
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -61,6 +61,9 @@ class Writer:
         Small shards are joined until they have so many bytes (64 MiB).
     threads
         That compress (as many as processors).
+    commit_every
+        How many episodes are made durable together (1). With more, an episode costs less, and a crash loses up to so
+        many; :meth:`flush` and :meth:`close` make durable what waits, which no reader sees before.
 
     A channel is named ``stream/channel``; without a stream it belongs to ``frames``. One process writes a data set at
     a time. Threads may share a writer, and several episodes may be recorded at once. In the child of a fork a writer
@@ -86,6 +89,7 @@ class Writer:
         chunk_rows: int | None = None,
         shard_bytes: int | None = None,
         threads: int | None = None,
+        commit_every: int | None = None,
     ) -> None:
         if mode not in ("x", "a"):
             raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)")
@@ -110,7 +114,8 @@ class Writer:
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level),
             "chunk_rows": _options.plain(chunk_rows),
-            "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads)})
+            "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads),
+            "commit_every": _options.plain(commit_every)})
         pointer, raw = c_void_p(), _ffi.path_bytes(path)
         #: The folder of the data set.
         self.path: str = os.fspath(path)
@@ -259,9 +264,24 @@ class Writer:
         with self.episode(id, split=split, metadata=metadata, values=values_of, start=start) as recording:
             recording.extend(values, time=time, entity=entity, **channels)
 
+    def adopt(self, path: str | os.PathLike[str]) -> int:
+        """Takes over all episodes of another finished data set on the same file system, behind those that are here:
+        its files are moved, and the other folder is gone. So several processes each write a data set of their own, and
+        one makes one of them all. How many episodes came.
+
+        Raises ``UsageError`` where that one is unfinished, has side files (splits, values, clips), other channels, or
+        an id that is taken; then nothing has been moved.
+        """
+        came = c_int64()
+        with self._lock:
+            _write_ffi.call("tpw_writer_adopt", self._mine(), _ffi.path_bytes(path), byref(came))
+            if not self._channels:
+                self._take_schema()
+        return came.value
+
     def stats(self) -> dict[str, int]:
-        """``episodes``, ``appended`` (by this writer), ``rows``, ``bytes``, ``shards``, ``joins`` of small shards and
-        ``joined_bytes``."""
+        """``episodes``, ``appended`` (by this writer), ``waiting`` (committed, and not durable yet), ``rows``,
+        ``bytes``, ``shards``, ``joins`` of small shards and ``joined_bytes``."""
         with self._lock:
             out: dict[str, int] = _write_ffi.text("tpw_writer_counts", self._mine())
         return out
@@ -269,6 +289,11 @@ class Writer:
     def __len__(self) -> int:
         """Episodes of the data set."""
         return self.stats()["episodes"]
+
+    def flush(self) -> None:
+        """Makes the episodes durable that wait for others (``commit_every``); readers see them then."""
+        with self._lock:
+            _write_ffi.call("tpw_writer_flush", self._mine())
 
     # The end.
 

@@ -6,7 +6,7 @@ enum TUM: MappedFormat {
   static let format = FormatDescription(
     name: "tum", summary: "TUM trajectories (timestamp tx ty tz qx qy qz qw)",
     carries: "every pose at its time, also where lines are unordered or not found (nan)",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   private static let endings = [".txt", ".tum", ".traj"]
 

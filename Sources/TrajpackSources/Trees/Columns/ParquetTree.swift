@@ -1,0 +1,192 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// A Parquet file as a tree of its columns.
+final class ParquetTree: ColumnTree {
+  static let title = "Parquet (.parquet)"
+  static let endings = [".parquet", ".pq"]
+
+  let path: String
+  let nodes: [TreeNode]
+  private let file: ParquetFile
+  private let leaves: [String: ParquetColumn]
+  private let spools = ColumnSpools()
+
+  var rows: Int { file.rows }
+
+  static func recognises(_ path: String) -> Bool { ParquetFile.recognises(path) }
+
+  /// Reads the metadata, and of columns of lists the first rows.
+  init(_ path: String) throws(TrajpackError) {
+    self.path = path
+    let file = try ParquetFile(path)
+    self.file = file
+    var nodes = [TreeNode(path: "/", content: .group)]
+    var leaves: [String: ParquetColumn] = [:]
+    for column in file.columns {
+      // Lists lie as NAME.list.element.
+      let names = column.repetition > 0 ? Array(column.path.prefix(1)) : column.path
+      let place = "/" + names.map { $0.replacing("/", with: "_") }.joined(separator: "/")
+      let isStruct =
+        column.repetition > 0
+        && ![1, 2].contains {
+          column.path.count == 1 + $0 * Int(column.repetition)
+        }
+      guard !isStruct, leaves[place] == nil else {
+        if !nodes.contains(where: { $0.path == place }) {
+          nodes.append(
+            TreeNode(path: place, content: .unread("is a column of lists of structs, or of maps")))
+        }
+        continue
+      }
+      for depth in 1..<max(names.count, 1) {
+        let group =
+          "/" + names.prefix(depth).map { $0.replacing("/", with: "_") }.joined(separator: "/")
+        if !nodes.contains(where: { $0.path == group }) {
+          nodes.append(TreeNode(path: group, content: .group))
+        }
+      }
+      leaves[place] = column
+      nodes.append(
+        TreeNode(path: place, content: .array(try Self.array(column, file, spools, place))))
+    }
+    (self.nodes, self.leaves) = (nodes, leaves)
+  }
+
+  private static func array(
+    _ column: ParquetColumn, _ file: ParquetFile, _ spools: ColumnSpools, _ place: String
+  ) throws(TrajpackError) -> TreeArray {
+    var array = TreeArray(form: .unread(""), shape: [file.rows])
+    array.storage = column.physical.name + (column.logical.map { " (\($0))" } ?? "")
+    if ["decimal", "interval", "float16", "uuid"].contains(column.logical) {
+      array.form = .unread("is of the type \(column.logical ?? ""), which is not read")
+    } else if column.physical == .bytes {
+      array.form =
+        column.repetition > 0
+        ? .unread("holds lists of text, which is no channel") : column.isText ? .text : .bytes
+    } else if let own = ParquetRowBuilder.type(column) {
+      var type = own.isFloat ? own : column.logical.flatMap { ElementType(rawValue: $0) } ?? own
+      if file.mayHaveNulls(column), !type.isFloat {
+        type = type == .uint32 || type.size == 8 ? .int64 : .int32
+        array.missing = .sentinel
+      }
+      if column.repetition > 0 {
+        guard let shape = try file.firstShape(column) else {
+          array.form = .unread("has no list with elements")
+          return array
+        }
+        array.shape += shape
+      }
+      array.form = .numbers(type)
+      array.tick = tick(column)
+      // Whether all lists have the length of the first is known when they are read.
+      if column.repetition > 0 {
+        let own = array
+        do throws(TrajpackError) {
+          _ = try spools.numbers(place) { () throws(TrajpackError) in try rows(column, own, file) }
+        } catch {
+          guard error.message.contains(" shape") else { throw error }
+          array.form = .unread("holds lists of different lengths, which is no channel")
+          array.shape = [file.rows]
+        }
+      }
+    } else {
+      array.form = .unread("is of the type \(column.physical.name), which is not read")
+    }
+    return array
+  }
+
+  private static func rows(
+    _ column: ParquetColumn, _ array: TreeArray, _ file: ParquetFile
+  ) throws(TrajpackError) -> RowSpool {
+    let type = array.type ?? .float64
+    var builder = try ParquetRowBuilder(
+      file, column, Array(array.shape.dropFirst()), type,
+      array.missing ?? (type.isFloat ? .nan : .never))
+    try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
+    return try builder.finish().spool
+  }
+
+  private static func tick(_ column: ParquetColumn) -> Rational? {
+    switch column.logical {
+    case "date": return Rational(86_400, 1)
+    case "timestamp ms", "time ms": return Rational(1, 1000)
+    case "timestamp us", "time us": return Rational(1, 1_000_000)
+    case "timestamp ns", "time ns": return Rational(1, 1_000_000_000)
+    default: return nil
+    }
+  }
+
+  func read(
+    _ node: TreeNode, _ part: [Range<Int>],
+    _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    guard let column = leaves[node.path], let array = node.array, let type = array.type else {
+      throw TrajpackError(.data, file: path, "\(node.path): is no column of numbers")
+    }
+    let spool = try spools.numbers(node.path) { () throws(TrajpackError) in
+      try Self.rows(column, array, file)
+    }
+    try ArrayGather(shape: array.shape, part: part, size: type.size).read(spool, body)
+  }
+
+  func texts(
+    _ node: TreeNode, _ rows: Range<Int>, _ body: ([UInt8]?) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    guard let column = leaves[node.path] else {
+      throw TrajpackError(.data, file: path, "\(node.path): is no column of texts")
+    }
+    let path = path
+    let texts = try spools.texts(node.path) { () throws(TrajpackError) in
+      let found = try ParquetTable(path).texts(column)
+      return ColumnSpools.Texts(spool: found.spool, ends: found.ends, absent: found.absent)
+    }
+    try texts.forEach(rows, body)
+  }
+}
+
+extension ParquetFile {
+  /// The lengths of the lists of the first row that has elements; `nil` where none has.
+  func firstShape(_ column: ParquetColumn) throws(TrajpackError) -> [Int]? {
+    let innermost = column.lists[column.lists.count - 1]
+    for group in metadata.groups where group.rows > 0 {
+      var pages = ParquetPages(file, column, group.chunks[column.number])
+      /// Of each level, how many elements begin with it or a lower one.
+      var counts = [Int](repeating: 0, count: Int(column.repetition))
+      var isWhole = true
+      var isOver = false
+      let failure = "\(path): column '\(column.name)'"
+      while !isOver {
+        let isMore = try within(failure) { () throws(TrajpackError) in try pages.next() }
+        guard isMore else { break }
+        let page = pages.page
+        for i in 0..<page.count {
+          let level = page.repetition[i]
+          if level == 0 {
+            if isWhole, counts.first ?? 0 > 0 {
+              isOver = true
+              break
+            }
+            counts = counts.map { _ in 0 }
+            isWhole = true
+          }
+          if !page.definition.isEmpty, page.definition[i] < innermost {
+            isWhole = false
+            continue
+          }
+          for depth in counts.indices where Int(level) <= depth + 1 { counts[depth] += 1 }
+        }
+      }
+      guard isWhole, counts.first ?? 0 > 0 else { continue }
+      var shape: [Int] = []
+      var before = 1
+      for count in counts {
+        guard count % before == 0 else { return nil }
+        shape.append(count / before)
+        before = count
+      }
+      return shape
+    }
+    return nil
+  }
+}

@@ -1,0 +1,72 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Gives each channel that a validation meets a number, by the names of stream and channel: shards have schemas of their own.
+/// Several threads at once; which number a channel gets says nothing. More than ``most`` get none, -1.
+final class ChannelNumbers: @unchecked Sendable {
+  private struct Key: Hashable {
+    var stream: String
+    var channel: String
+  }
+  static let most = 1 << 17
+  private let lock = ConditionLock()
+  private var numbers: [Key: Int] = [:]
+
+  func number(of channel: String, in stream: String) -> Int {
+    lock.locked {
+      let key = Key(stream: stream, channel: channel)
+      if let known = numbers[key] { return known }
+      guard numbers.count < Self.most else { return -1 }
+      numbers[key] = numbers.count
+      return numbers.count - 1
+    }
+  }
+}
+
+/// What is remembered of each channel of a dataset, in the order in which they were first remembered.
+struct ChannelTable<Value> {
+  /// A channel.
+  struct Entry {
+    let stream: String
+    let channel: String
+    var value: Value
+  }
+  private(set) var entries: [Entry] = []
+  /// Whether a channel came that is not remembered.
+  private(set) var isFull = false
+  private let most: Int
+  /// The entry of each number of ``ChannelNumbers``, -1 where there is none.
+  private var places: [Int] = []
+
+  /// - Parameter most: Channels that are remembered; whatever the dataset has, what is kept of them has room in a few MiB.
+  init(most: Int = 8192) { self.most = most }
+
+  /// The entry of a channel; `nil` where nothing is remembered of it.
+  func place(_ columns: TrackContext.Columns) -> Int? {
+    guard places.indices.contains(columns.number), places[columns.number] >= 0 else { return nil }
+    return places[columns.number]
+  }
+
+  /// The entry of a channel, which is made where there is none; `nil` where there is no room for another one.
+  mutating func place(
+    _ track: TrackContext, _ columns: TrackContext.Columns, orElse first: @autoclosure () -> Value
+  ) -> Int? {
+    if let known = place(columns) { return known }
+    guard columns.number >= 0, entries.count < most else {
+      isFull = true
+      return nil
+    }
+    while places.count <= columns.number { places.append(-1) }
+    places[columns.number] = entries.count
+    entries.append(
+      Entry(
+        stream: track.stream.name, channel: track.stream.channels[columns.channel].name,
+        value: first()))
+    return entries.count - 1
+  }
+
+  subscript(place: Int) -> Value {
+    _read { yield entries[place].value }
+    _modify { yield &entries[place].value }
+  }
+}

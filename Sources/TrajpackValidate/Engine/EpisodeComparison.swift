@@ -1,0 +1,190 @@
+import TrajpackFormat
+import TrajpackStore
+
+/// Compares any number of episodes by their content, in fixed memory: of each a hash of all values and a fixed number of
+/// hashes of windows go to temporary files, which are sorted at the end.
+final class EpisodeComparison {
+  /// An episode that has what an earlier one has.
+  struct Match {
+    var place: Place
+    var other: Place
+    var split: String
+    /// Hashes that both have, of those of the episode.
+    var shared: Int
+    var of: Int
+  }
+  /// Episodes with a fault, and the first of them.
+  struct Matches {
+    var count = 0
+    var first: [Match] = []
+  }
+
+  /// The most hashes of windows that are kept of an episode: its smallest.
+  static let mostHashes = 32
+  /// Splits that are told apart; more names are no splits.
+  private static let mostSplits = 4096
+
+  private let digests: ExternalSort
+  private let windows: ExternalSort
+  private let pairs: ExternalSort
+  /// Of each episode where it lies, and where in ``names`` that is said.
+  private let names = RowSpool(limit: 1 << 18)
+  private let offsets = RowSpool(limit: 1 << 18)
+  private var splits: [String: Int] = [:]
+  private(set) var count = 0
+
+  /// - Parameter most: Records of each kind that are held in memory.
+  init(most: Int = 1 << 18) {
+    digests = ExternalSort(most: most)
+    windows = ExternalSort(most: most)
+    pairs = ExternalSort(most: most)
+  }
+
+  /// Bytes in temporary files.
+  var spilledBytes: Int { digests.spilledBytes + windows.spilledBytes + pairs.spilledBytes }
+
+  /// Adds an episode.
+  ///
+  /// - Parameters:
+  ///   - digest: A hash of all of its values; `nil` where none of them varies.
+  ///   - hashes: Hashes of its windows.
+  /// - Throws: An error of the machine where temporary files cannot be written.
+  func add(_ place: Place, split: String, digest: UInt64?, hashes: [UInt64]) throws(TrajpackError) {
+    let number = count
+    count += 1
+    if splits[split] == nil { splits[split] = min(splits.count, Self.mostSplits) }
+    let own = UInt64(splits[split] ?? 0)
+    var least = hashes.sorted()
+    var kept = 0
+    for hash in least where kept < Self.mostHashes && (kept == 0 || least[kept - 1] != hash) {
+      least[kept] = hash
+      kept += 1
+    }
+    let value = UInt64(number) << 24 | own << 8 | UInt64(kept)
+    if let digest { try digests.add(digest, value) }
+    for hash in least[..<kept] { try windows.add(hash, value) }
+    var text = ByteEncoder()
+    text.add(place.shard) { $0.add($1) }
+    text.add(place.episode) { $0.add($1) }
+    text.add(split)
+    var offset = ByteEncoder()
+    offset.add(names.count)
+    try offsets.append(offset.bytes)
+    try names.append(text.bytes)
+  }
+
+  private func episode(_ number: Int) throws(TrajpackError) -> (place: Place, split: String) {
+    func word(_ at: Int) throws(TrajpackError) -> Int {
+      guard at < count else { return names.count }
+      var bytes = ByteDecoder(try Self.bytes(offsets, 8 * at, 8))
+      return bytes.int()
+    }
+    let (first, end) = (try word(number), try word(number + 1))
+    var bytes = ByteDecoder(try Self.bytes(names, first, end - first))
+    let shard = bytes.optional { $0.text() }
+    let id = bytes.optional { $0.text() }
+    return (
+      Place(shard: shard, episode: id, entity: nil, rows: nil, values: [], note: nil), bytes.text()
+    )
+  }
+
+  private static func bytes(
+    _ spool: RowSpool, _ at: Int, _ count: Int
+  ) throws(TrajpackError) -> [UInt8] {
+    var out = [UInt8](repeating: 0, count: count)
+    let failure = out.withUnsafeMutableBytes { bytes -> TrajpackError? in
+      do throws(TrajpackError) {
+        try spool.read(at: at, into: bytes)
+        return nil
+      } catch { return error }
+    }
+    if let failure { throw failure }
+    return out
+  }
+
+  private func match(
+    _ number: Int, _ other: Int, _ shared: Int, _ of: Int
+  ) throws(TrajpackError) -> Match {
+    let (own, (found, split)) = (try episode(number), try episode(other))
+    return Match(place: own.place, other: found, split: split, shared: shared, of: of)
+  }
+
+  /// What a record's value says.
+  private static func parts(_ value: UInt64) -> (episode: Int, split: Int, hashes: Int) {
+    (Int(value >> 24), Int(value >> 8 & 0xFFFF), Int(value & 0xFF))
+  }
+
+  /// Episodes that equal an earlier one: those of other splits if `leakage`, else those of the same.
+  func equal(leakage: Bool) throws(TrajpackError) -> (found: Matches, all: [UInt64]) {
+    var found = Matches()
+    // A bit of each episode.
+    var all = Array(repeating: UInt64(0), count: leakage ? count / 64 + 1 : 0)
+    var least: [(Int, Int)] = []
+    var first: (key: UInt64, value: UInt64)?
+    try digests.forEach { (record) throws(TrajpackError) in
+      guard let (key, value) = first, key == record.key else {
+        first = (record.key, record.value)
+        return
+      }
+      let (own, other) = (Self.parts(record.value), Self.parts(value))
+      guard (own.split != other.split) == leakage else { return }
+      found.count += 1
+      if leakage { all[own.episode / 64] |= 1 << UInt64(own.episode % 64) }
+      least.append((own.episode, other.episode))
+      if least.count > 64 {
+        least.sort { $0.0 < $1.0 }
+        least.removeLast(least.count - Finding.mostPlaces)
+      }
+    }
+    least.sort { $0.0 < $1.0 }
+    for (own, other) in least.prefix(Finding.mostPlaces) {
+      found.first.append(try match(own, other, 0, 0))
+    }
+    return (found, all)
+  }
+
+  /// Episodes that share windows with an earlier one of another split: a quarter of their hashes, and at least 4.
+  ///
+  /// - Parameter known: A bit of each episode: those that are equal to others are not told again.
+  func sharing(except known: [UInt64]) throws(TrajpackError) -> Matches {
+    var found = Matches()
+    guard splits.count > 1 else { return found }
+    var first: (key: UInt64, value: UInt64)?
+    try windows.forEach { (record) throws(TrajpackError) in
+      guard let (key, value) = first, key == record.key else {
+        first = (record.key, record.value)
+        return
+      }
+      let (own, other) = (Self.parts(record.value), Self.parts(value))
+      guard own.split != other.split, known[own.episode / 64] >> UInt64(own.episode % 64) & 1 == 0
+      else { return }
+      try pairs.add(UInt64(own.episode) << 32 | UInt64(other.episode), UInt64(own.hashes))
+    }
+    // The pairs of an episode come one after the other: of each with which other it shares most.
+    var (own, best, bestCount, other, shared, hashes) = (-1, -1, 0, -1, 0, 0)
+    func settlePair() {
+      if shared > bestCount { (best, bestCount) = (other, shared) }
+    }
+    func settle() throws(TrajpackError) {
+      settlePair()
+      guard own >= 0, bestCount >= 4, bestCount * 4 >= hashes else { return }
+      found.count += 1
+      if found.first.count < Finding.mostPlaces {
+        found.first.append(try match(own, best, bestCount, hashes))
+      }
+    }
+    try pairs.forEach { (record) throws(TrajpackError) in
+      let (a, b) = (Int(record.key >> 32), Int(record.key & 0xFFFF_FFFF))
+      if a != own {
+        try settle()
+        (own, best, bestCount, other, shared, hashes) = (a, -1, 0, b, 0, Int(record.value))
+      } else if b != other {
+        settlePair()
+        (other, shared) = (b, 0)
+      }
+      shared += 1
+    }
+    try settle()
+    return found
+  }
+}

@@ -1,0 +1,140 @@
+import TrajpackFormat
+
+extension Rule {
+  static let learningReversed = Rule(
+    "learning.reversed", .warning, "a series looks as if it ran backwards in time",
+    reason: """
+      A table with the newest row first, whose times were dropped: a model learns effects before their causes, and what it predicts is the past. A published stock set is so.
+      """,
+    example: """
+      A step number that falls by one in every row; prices at opening that lie near the next row's closing price and far from that of the row before; velocities \
+      that are the steps of a position with the other sign. Looked at are channels named so ('step', 'frame', 'index', 'time' and the like; 'open' and 'close'; 'pos' and 'vel', \
+      'position' and 'velocity', 'qpos' and 'qvel' of one shape) in tracks of 64 rows or more. That a series ran backwards cannot be seen in other channels.
+      """,
+    remedy: "Turn the rows around in the source, or correct the sign of the velocity.",
+    check: .track { ReversedCheck($0) })
+}
+
+/// Looks for what can only be so in a series that runs backwards.
+private final class ReversedCheck: TrackCheck {
+  private static let counters: Set<String> = [
+    "time", "timestamp", "t", "date", "step", "timestep", "time_step", "frame", "frame_index",
+    "frame_id", "frame_number", "index", "row", "tick", "step_index",
+  ]
+  private static let pairs = [
+    ("open", "close"), ("pos", "vel"), ("position", "velocity"), ("qpos", "qvel"),
+    ("positions", "velocities"), ("joint_pos", "joint_vel"),
+    ("joint_positions", "joint_velocities"),
+  ]
+  private struct Counter {
+    var columns: TrackContext.Columns
+    var falls = true
+  }
+  private struct Pair {
+    var first: TrackContext.Columns
+    var second: TrackContext.Columns
+    var isPrice: Bool
+    /// Prices: distances to the closing price of the row before, and of the row after. Else the sums of a correlation.
+    var sums = (0.0, 0.0, 0.0)
+    var count = 0
+  }
+  private let track: TrackContext
+  private var counters: [Counter] = []
+  private var pairs: [Pair] = []
+
+  init?(_ track: TrackContext) {
+    guard track.rows >= 64 else { return nil }
+    self.track = track
+    func name(_ columns: TrackContext.Columns) -> String {
+      let whole = track.stream.channels[columns.channel].name.lowercased()
+      return whole.split(separator: "/").last.map(String.init) ?? whole
+    }
+    var named: [String: TrackContext.Columns] = [:]
+    for columns in track.columns
+    where columns.channel != track.timeChannel && !columns.isField {
+      let name = name(columns)
+      if named[name] == nil { named[name] = columns }
+      if columns.elements == 1, Self.counters.contains(name) {
+        counters.append(Counter(columns: columns))
+      }
+    }
+    for (first, second) in Self.pairs {
+      guard let a = named[first], let b = named[second], a.count == b.count else { continue }
+      if first != "open" {
+        // An angle that wraps, and what has other shapes, says nothing.
+        guard track.stream.channels[a.channel].kind != .angle,
+          track.stream.channels[a.channel].kind != .quaternion
+        else { continue }
+      }
+      pairs.append(Pair(first: a, second: b, isPrice: first == "open"))
+    }
+    if counters.isEmpty && pairs.isEmpty { return nil }
+  }
+
+  func add(_ run: TrackRun) {
+    let rows = 1 - min(run.carry, 1)..<max(run.count, 1)
+    for i in counters.indices where counters[i].falls {
+      let column = run.column(counters[i].columns)
+      counters[i].falls = rows.allSatisfy { column[$0] < column[$0 - 1] }
+    }
+    for i in pairs.indices {
+      for element in 0..<pairs[i].first.count {
+        let (a, b) = (run.column(pairs[i].first, element), run.column(pairs[i].second, element))
+        if pairs[i].isPrice {
+          for row in rows {
+            let (x, y) = ((a[row] - b[row - 1]).magnitude, (a[row - 1] - b[row]).magnitude)
+            guard x.isFinite, y.isFinite else { continue }
+            pairs[i].sums.0 += x
+            pairs[i].sums.1 += y
+            pairs[i].count += 1
+          }
+        } else {
+          compare(a, b, run.count, &pairs[i])
+        }
+      }
+    }
+  }
+
+  /// Rows over which a position is compared with its velocities: noise of single rows does not count.
+  private static let stretch = 8
+
+  private func compare(
+    _ a: UnsafePointer<Double>, _ b: UnsafePointer<Double>, _ count: Int, _ pair: inout Pair
+  ) {
+    for row in stride(from: Self.stretch, to: count, by: Self.stretch / 2) {
+      let x = a[row] - a[row - Self.stretch]
+      let y = (row - Self.stretch + 1...row).reduce(0.0) { $0 + b[$1] }
+      guard x.isFinite, y.isFinite else { continue }
+      pair.sums.0 += x * y
+      pair.sums.1 += x * x
+      pair.sums.2 += y * y
+      pair.count += 1
+    }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for counter in counters where counter.falls {
+      hits.add(
+        "falls in every row", track, channel: counter.columns.channel, count: track.rows,
+        rows: 0..<track.rows)
+    }
+    for pair in pairs where pair.count >= 14 {
+      let other = track.stream.channels[pair.second.channel].name
+      if pair.isPrice {
+        guard pair.sums.1 < 0.5 * pair.sums.0 else { continue }
+        hits.add(
+          "lies near the next row's '\(other)', not near that of the row before", track,
+          channel: pair.first.channel, count: track.rows, rows: 0..<track.rows,
+          values: [pair.sums.0 / Double(pair.count), pair.sums.1 / Double(pair.count)],
+          note: "mean distances to '\(other)' of the row before, and of the next one")
+      } else {
+        let spread = (pair.sums.1 * pair.sums.2).squareRoot()
+        guard spread > 0, pair.sums.0 / spread < -0.9 else { continue }
+        hits.add(
+          "moves against '\(other)'", track, channel: pair.first.channel, count: track.rows,
+          rows: 0..<track.rows, values: [pair.sums.0 / spread],
+          note: "the correlation of its steps with '\(other)'")
+      }
+    }
+  }
+}

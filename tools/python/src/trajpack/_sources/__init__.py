@@ -1,0 +1,1 @@
+"""What serves sources to the program, and the sources that come with the package."""

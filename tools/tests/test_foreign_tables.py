@@ -1,0 +1,181 @@
+"""Tables of Parquet and Arrow files as pyarrow, pandas and polars write them, random by a seed."""
+import subprocess
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pyarrow.parquet as pq
+import pytest
+from foreign_world import array, converted, payloads, run, same
+
+KINDS = ["float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"]
+
+
+def table(random, rows, *, floats16=False):
+    """Columns, and what each is as an array; nulls are None in the first."""
+    columns, truth = {}, {}
+    for number, kind in enumerate(KINDS + (["float16"] if floats16 else [])):
+        name = f"c{number}"
+        if kind == "float16":
+            values = random.normal(size=rows).astype("f2")
+            columns[name], truth[name] = pa.array(values), values.astype("f4")
+            continue
+        shape = [(), (), (3,), (2, 4)][random.integers(4)]
+        values = array(random, (rows, *shape), kind)
+        own = pa.array(values.reshape(-1))
+        for length in reversed(shape):
+            if random.integers(2):
+                own = pa.FixedSizeListArray.from_arrays(own, length)
+            else:
+                own = pa.ListArray.from_arrays(np.arange(0, len(own) + 1, length, dtype="i4"), own)
+        columns[name], truth[name] = own, values
+    # Values that are absent.
+    gaps = random.random(rows) < 0.2
+    gaps[0] = True
+    values = random.normal(size=rows)
+    columns["gaps"], truth["gaps"] = pa.array(values, mask=gaps), np.where(gaps, np.nan, values)
+    whole = random.integers(-100, 100, rows).astype("i2")
+    columns["holes"] = pa.array(whole, mask=gaps)
+    truth["holes"] = np.where(gaps, np.iinfo("i4").min, whole.astype("i4"))
+    return columns, truth
+
+
+def texts_of(random, rows):
+    return [None if random.random() < 0.2 else "ä" * int(random.integers(0, 30)) for _ in range(rows)]
+
+
+def check(own, truth, words=None):
+    for name, values in truth.items():
+        found = [own[key] for key in own if key.split("/")[-1] == name]
+        same(found[0], values)
+    if words is not None:
+        assert payloads(own, "steps/words") == [(w or "").encode() for w in words]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_parquet(trajpack, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(2, 300))
+    columns, truth = table(random, rows)
+    words = texts_of(random, rows)
+    time = np.cumsum(random.random(rows) + 0.01)
+    made = pa.table({"timestamp": time, **columns, "words": pa.array(words, pa.string()),
+                     "nested": pa.StructArray.from_arrays([pa.array(time * 2)], ["x"])})
+    pq.write_table(made, tmp_path / "a.parquet", compression=["NONE", "snappy", "zstd", "gzip"][seed % 4],
+                   data_page_version=["1.0", "2.0"][seed % 2], row_group_size=int(random.integers(1, rows + 1)))
+    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.parquet")
+    assert outcome["reading"][0]["type"] == "parquet"
+    check(episodes["a"], truth | {"x": time * 2}, words)
+    same(episodes["a"]["steps/time"], time)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_arrow(trajpack, tmp_path, seed):
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(2, 300))
+    columns, truth = table(random, rows, floats16=True)
+    words = texts_of(random, rows)
+    stamps = np.cumsum(random.integers(1, 1000, rows))
+    made = pa.table({"timestamp": pa.array(stamps, pa.timestamp("us")), **columns,
+                     "words": [pa.array(words, pa.string()), pa.array(words, pa.large_string()),
+                               pa.array(words, pa.string()).dictionary_encode(), pa.array(words, pa.string_view())][seed % 4]})
+    codec = [None, "lz4", "zstd"][seed % 3]
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with (pa.ipc.new_file if seed % 2 else pa.ipc.new_stream)(tmp_path / "a.arrow", made.schema, options=options) as writer:
+        writer.write_table(made, max_chunksize=int(random.integers(1, rows + 1)))
+    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.arrow")
+    assert outcome["reading"][0]["type"] == "arrow"
+    check(episodes["a"], truth, words)
+    np.testing.assert_allclose(stamps / 1e6, episodes["a"]["steps/time"] * (1 if episodes["a"]["steps/time"].dtype.kind == "f" else 1e-6))
+
+
+def test_feather(trajpack, tmp_path):
+    frame = pd.DataFrame({"t": np.arange(5) / 4, "x": np.arange(5.0), "label": pd.Categorical(list("abcab"))})
+    pyarrow.feather.write_feather(frame, tmp_path / "a.feather")
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.feather")
+    same(episodes["a"]["steps/x"], np.arange(5.0))
+    assert payloads(episodes["a"], "steps/label") == [b"a", b"b", b"c", b"a", b"b"]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_episodes_of_a_column(trajpack, tmp_path, ending):
+    frame = pd.DataFrame({"episode_index": [3, 3, 7, 7, 7], "timestamp": [0.0, 0.5, 0.0, 0.1, 0.4], "x": np.arange(5.0)})
+    path = tmp_path / f"a.{ending}"
+    write = frame.to_parquet if ending == "parquet" else lambda p: pyarrow.feather.write_feather(frame, str(p))
+    write(path)
+    _, episodes, _ = converted(trajpack, tmp_path, path, "--episode-column", "episode_index")
+    same(episodes["a/3"]["steps/time"], [0.0, 0.5])
+    same(episodes["a/7"]["steps/x"], [2.0, 3, 4])
+    said = run(trajpack, "convert", path, tmp_path / "whole", "-q", "--json")
+    assert "--episode-column 'episode_index'" in said and "does not rise" in said
+    frame["episode_index"] = [1, 2, 1, 1, 1]
+    write(path)
+    said = run(trajpack, "convert", path, tmp_path / "o", "-q", "--episode-column", "episode_index", fails=True)
+    assert "row 2" in said and len(said.splitlines()) == 1
+    said = run(trajpack, "convert", path, tmp_path / "o", "-q", "--delimiter", ";", fails=True)
+    assert "--delimiter" in said and len(said.splitlines()) == 1
+
+
+def test_lists_of_different_lengths_are_named(trajpack, tmp_path):
+    made = pa.table({"x": [1.0, 2.0], "ragged": pa.array([[1.0], [2.0, 3.0]]), "words": pa.array([["a"], ["b"]])})
+    with pa.ipc.new_file(tmp_path / "a.arrow", made.schema) as writer:
+        writer.write_table(made)
+    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.arrow")
+    assert {left["file"].split(":/")[-1] for left in outcome["left_out"]["files"]} == {"ragged", "words"}
+    same(episodes["a"]["steps/x"], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+@pytest.mark.parametrize("seed", range(12))
+def test_spoilt_tables_are_one_sentence(trajpack, tmp_path, seed, ending):
+    random = np.random.default_rng(seed)
+    columns, _ = table(random, 50)
+    made = pa.table(columns | {"words": pa.array(texts_of(random, 50))})
+    path = tmp_path / f"x.{ending}"
+    if ending == "parquet":
+        pq.write_table(made, path)
+    else:
+        pyarrow.feather.write_feather(made, path, compression=["lz4", "uncompressed"][seed // 6])
+    raw = bytearray(path.read_bytes())
+    if seed % 3 == 0:
+        raw = raw[:int(random.integers(12, len(raw) - 1))]
+    else:
+        for _ in range(4):
+            raw[random.integers(len(raw))] ^= 1 << random.integers(8)
+    path.write_bytes(raw)
+    done = subprocess.run([trajpack, "convert", path, tmp_path / "o", "-q"], capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, 1) and len(done.stderr.splitlines()) == done.returncode, (done.returncode, done.stderr)
+    assert seed % 3 or done.returncode == 1
+
+
+def test_minari_in_arrow_storage(trajpack, tmp_path):
+    """A row more than steps; actions and rewards lose it, observations keep it."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "minari" / "data"
+    truth = {}
+    for number, steps in enumerate([4, 7]):
+        rows = steps + 1
+        state, act = random.normal(size=(rows, 3)).astype("f4"), random.normal(size=(rows, 2)).astype("f4")
+        arrays = [pa.StructArray.from_arrays([pa.FixedSizeListArray.from_arrays(pa.array(state.reshape(-1)), 3),
+                                              pa.array([f"go {i}" for i in range(rows)])], ["state", "mission"]),
+                  pa.FixedSizeListArray.from_arrays(pa.array(act.reshape(-1)), 2), pa.array(np.arange(rows) / 2)]
+        made = pa.table(arrays, names=["observations", "actions", "rewards"])
+        own = folder / str(number)
+        own.mkdir(parents=True)
+        with pa.ipc.new_file(own / "part-0.arrow", made.schema) as writer:
+            writer.write_table(made)
+        (own / "metadata.json").write_text(f'{{"id": {number}, "total_steps": {steps}, "seed": {40 + number}}}')
+        truth[f"episode_{number}"] = (state, act[:steps], steps)
+    (folder / "metadata.json").write_text('{"data_format": "arrow", "total_episodes": 2}')
+    outcome, episodes, values = converted(trajpack, tmp_path, tmp_path / "minari")
+    assert outcome["reading"][0]["type"] == "minari"
+    for name, (state, act, steps) in truth.items():
+        same(episodes[name]["observations/state"], state)
+        same(episodes[name]["steps/actions"], act)
+        same(episodes[name]["steps/rewards"], np.arange(steps) / 2)
+        assert len(payloads(episodes[name], "observations/mission")) == steps + 1
+        assert values[name]["seed"] == 40 + int(name[-1])
+    path = folder / "0" / "metadata.json"
+    path.write_text(path.read_text().replace("4,", "9,"))
+    assert "10" in run(trajpack, "convert", tmp_path / "minari", tmp_path / "o", "-q", fails=True)
