@@ -6,13 +6,21 @@ import TrajpackVideo
 /// Tells of bytes of recordings that are read, so that progress moves within one large file. Each byte of a file is told
 /// twice: as it is read when it is examined and again when it is drafted, or doubly where it is read once.
 final class ReadWatch: Sendable {
-  private let body = Mutex<(@Sendable (Int) -> Void)?>(nil)
+  /// A function in a box: a generic type such as `Mutex` wraps a bare function anew at every access, so that each call
+  /// went through all wrappers before it.
+  private struct Listener {
+    let tell: @Sendable (Int) -> Void
+  }
+
+  private let listener = Mutex<Listener?>(nil)
 
   /// Has `body` told how many bytes were read, whenever some were.
-  func tell(_ body: @escaping @Sendable (Int) -> Void) { self.body.withLock { $0 = body } }
+  func tell(_ body: @escaping @Sendable (Int) -> Void) {
+    listener.withLock { $0 = Listener(tell: body) }
+  }
 
   /// Notes that bytes were read.
-  func didRead(_ count: Int) { body.withLock { $0 }?(count) }
+  func didRead(_ count: Int) { listener.withLock { $0 }?.tell(count) }
 
   /// A file whose bytes are told as often as given: twice where it is read once.
   func file(_ path: String, times: Int = 1) throws(TrajpackError) -> LocalFile {
