@@ -8,12 +8,14 @@ import io
 import json
 import os
 import pickle
-import resource
 import struct
 import subprocess
+import sys
+import tempfile
 import time
 import zipfile
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -32,21 +34,30 @@ def attack(sentence, *words):
     return keep
 
 
+# Runs a command, then writes the KiB that it had at most to the first argument. It is a process of its own because the figure of a
+# child begins with the memory of the process that forked it, and that of pytest is large.
+MEASURE = """
+import pathlib, resource, subprocess, sys
 def limited():
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 30, 1 << 30))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+code = subprocess.run(sys.argv[2:], preexec_fn=limited).returncode
+pathlib.Path(sys.argv[1]).write_text(f"{code} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}")
+"""
 
 
 def measured(command, **options):
     """A run: its status, what it printed, how long it took and the most KiB it had."""
-    begun = time.monotonic()
-    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=limited,
-                          **{"env": {**os.environ, "SWIFT_BACKTRACE": "enable=no"}, **options}) as process:
-        out, said = process.stdout.read(), process.stderr.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return process.returncode, out, said.decode("utf-8", "replace"), time.monotonic() - begun, usage.ru_maxrss
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures"
+        begun = time.monotonic()
+        run = subprocess.run(
+            [sys.executable, "-c", MEASURE, figures, *map(str, command)], capture_output=True,
+            **{"env": {**os.environ, "SWIFT_BACKTRACE": "enable=no"}, **options})
+        took = time.monotonic() - begun
+        status, memory = map(int, figures.read_text().split())
+    return status, run.stdout, run.stderr.decode("utf-8", "replace"), took, memory
 
 
 def sentence_of(said):
