@@ -197,7 +197,7 @@ let package = Package(
 
     // Tests: one target a module, and a library of seeded generators and law checkers.
     .target(
-      name: "TrajpackTestSupport", dependencies: ["TrajpackFormat"],
+      name: "TrajpackTestSupport", dependencies: ["TrajpackFormat", "TrajpackStore"],
       path: "Tests/TrajpackTestSupport", swiftSettings: strict),
     // Writes every feature of the format, for the second reader, the golden files and the crash proof.
     .executableTarget(

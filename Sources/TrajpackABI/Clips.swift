@@ -10,11 +10,9 @@ public func tp_loader_clips(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let loader = try CInterface.object(loader, Loader.self, "loader")
-    out.pointee = try CInterface.text(try loader.clips(dataset: Int(dataset)).text())
-    return TP_OK
+    return try loader.clips(dataset: Int(dataset))
   }
 }
 

@@ -34,10 +34,8 @@ public func tp_dataset_describe(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try opened(dataset).description.text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try opened(dataset).description
   }
 }
 
@@ -48,8 +46,7 @@ public func tp_dataset_episodes(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let opened = try opened(dataset)
     guard first >= 0, count >= 0, first <= opened.episodeCount,
       count <= Int64(opened.episodeCount) - first
@@ -59,8 +56,7 @@ public func tp_dataset_episodes(
         "\(counted(count, "episode")) from \(first) on \(count == 1 ? "is" : "are") asked for; the dataset has "
           + "\(opened.episodeCount)")
     }
-    out.pointee = try CInterface.text(try opened.episodes(Int(first)..<Int(first + count)).text())
-    return TP_OK
+    return try opened.episodes(Int(first)..<Int(first + count))
   }
 }
 
@@ -84,10 +80,8 @@ public func tp_dataset_episode(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try opened(dataset).describe(episode: Int(episode)).text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try opened(dataset).describe(episode: Int(episode))
   }
 }
 
@@ -97,12 +91,9 @@ public func tp_dataset_values(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let table = try opened(dataset).values()
-    out.pointee = try CInterface.text(
-      JSONValue.record(["values": ValueAnnotations(ids: [], table: table).json["values"]]).text())
-    return TP_OK
+    return JSONValue.record(["values": ValueAnnotations(ids: [], table: table).json["values"]])
   }
 }
 
@@ -112,12 +103,10 @@ public func tp_dataset_statistics(
   _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     var statistics = DatasetStatistics()
     for shard in try opened(dataset).shards { try statistics.add(shard) }
-    out.pointee = try CInterface.text(statistics.json.text())
-    return TP_OK
+    return statistics.json
   }
 }
 
@@ -128,14 +117,12 @@ public func tp_dataset_measure(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let request = try StatisticsRequest(json: try CInterface.string(options, "options"))
     let opened = try opened(dataset)
     let measured = try SubsetMeasurement(opened, request)
     if request.saves, !measured.isSaved { try measured.save(in: opened.dataset.path) }
-    out.pointee = try CInterface.text(measured.json.text())
-    return TP_OK
+    return measured.json
   }
 }
 
@@ -146,8 +133,7 @@ public func tp_dataset_side_file(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let role = try CInterface.string(role, "role")
     guard let role = SideFile.Role(rawValue: role) else {
       throw TrajpackError(
@@ -156,9 +142,7 @@ public func tp_dataset_side_file(
           + Suggestion.text(for: role, among: SideFile.Role.allCases.map(\.rawValue)))
     }
     let name = try name.map { (name) throws(TrajpackError) in try CInterface.string(name, "name") }
-    out.pointee = try CInterface.text(
-      try opened(dataset).dataset.content(role, called: name).text())
-    return TP_OK
+    return try opened(dataset).dataset.content(role, called: name)
   }
 }
 
@@ -169,11 +153,9 @@ public func tp_dataset_split(
   _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let request = try SplitRequest(json: try CInterface.string(options, "options"))
-    out.pointee = try CInterface.text(try request.run(on: try opened(dataset).dataset.path).text())
-    return TP_OK
+    return try request.run(on: try opened(dataset).dataset.path)
   }
 }
 

@@ -41,10 +41,8 @@ public func tp_loader_describe(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try made(loader).description.text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try made(loader).description
   }
 }
 
@@ -54,10 +52,8 @@ public func tp_loader_normalization(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try made(loader).normalization.text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try made(loader).normalization
   }
 }
 
@@ -365,10 +361,8 @@ public func tp_loader_stats(
   _ loader: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try made(loader).statistics.text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try made(loader).statistics
   }
 }
 

@@ -28,6 +28,18 @@ package enum CInterface {
     }
   }
 
+  /// The same for a body that gives a document: its text goes to `out`, an argument that must not be null, and the
+  /// caller frees it.
+  package static func document(
+    _ out: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ name: String,
+    _ error: UnsafeMutablePointer<tp_error>?, _ body: () throws(TrajpackError) -> JSONValue
+  ) -> Int32 {
+    call(error) { () throws(TrajpackError) in
+      let out = try need(out, name)
+      out.pointee = try text(try body().text())
+    }
+  }
+
   private static func report(
     _ failure: TrajpackError, to error: UnsafeMutablePointer<tp_error>?
   ) {

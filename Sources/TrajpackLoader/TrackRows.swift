@@ -140,6 +140,18 @@ public struct TrackRows {
     return out
   }
 
+  /// The times of the first `count` rows of a track.
+  package static func times(
+    _ dataset: OpenDataset, track: Int, count: Int
+  ) throws(TrajpackError) -> [Double] {
+    var out = [Double](repeating: 0, count: count)
+    try out.withUnsafeMutableBufferPointer { (buffer) throws(TrajpackError) in
+      guard let start = buffer.baseAddress else { return }
+      try times(dataset, track: track, first: 0, count: count, into: start)
+    }
+    return out
+  }
+
   /// Writes the times of rows of a track.
   public static func times(
     _ dataset: OpenDataset, track: Int, first: Int, count: Int,

@@ -27,7 +27,7 @@ extension Plan {
   /// Whether a step is to be fitted to the rows of a split.
   package var fitsSplit: Bool {
     steps.contains { step in
-      if case .normalize(let step) = step { return step.isOpen && step.split != "all" }
+      if let step = step as? NormalizeStep { return step.isOpen && step.split != "all" }
       return step.unresolved != nil
     }
   }
@@ -35,7 +35,7 @@ extension Plan {
   /// Whether a step is to be fitted to each value of episodes.
   package var fitsValues: Bool {
     steps.contains { step in
-      if case .normalize(let step) = step { return step.isOpen && step.per != nil }
+      if let step = step as? NormalizeStep { return step.isOpen && step.per != nil }
       return false
     }
   }

@@ -9,19 +9,18 @@ extension Plan {
   package func normalized(
     by statistics: FittedStatistics, of streams: [PlanStream]
   ) throws(TrajpackError) -> Plan {
-    var steps: [PlanStep] = []
+    var steps: [any PlanStep] = []
     for (number, step) in self.steps.enumerated() {
-      guard case .normalize(let open) = step, open.isOpen else {
+      guard let open = step as? NormalizeStep, open.isOpen else {
         steps.append(step)
         continue
       }
       let before = Plan(steps: steps)
       steps.append(
-        .normalize(
-          try within("steps[\(number)] (\(step.name))") { () throws(TrajpackError) in
-            try step.check(against: try before.programs(for: streams))
-            return try open.resolved(after: before, streams, statistics)
-          }))
+        try within("steps[\(number)] (\(step.stepName))") { () throws(TrajpackError) in
+          try step.check(against: try before.programs(for: streams))
+          return try open.resolved(after: before, streams, statistics)
+        })
     }
     return Plan(steps: steps)
   }
@@ -149,18 +148,11 @@ extension NormalizeStep {
     var shift = [Double](repeating: 0, count: elements)
     var scale = [Double](repeating: 1, count: elements)
     for (elements, s) in zip(channel.components, statistics) {
-      let q = s.quantiles
-      let (middle, span): (Double, Double) =
-        switch method {
-        case .standard, .zscore: (s.mean, s.deviation ?? 0)
-        case .minmax: (s.minimum, s.maximum - s.minimum)
-        case .quantile: (q[0], q[q.count - 1] - q[0])
-        case .robust: (q[4], q[5] - q[3])
-        }
+      let (center, spread) = s.center(of: method, fromZero: true)
       for element in elements {
         // minmax maps the smallest value to 0 anyway.
-        shift[element] = s.shift(to: middle)
-        scale[element] = s.scale(of: span)
+        shift[element] = s.shift(to: center)
+        scale[element] = s.scale(of: spread)
       }
     }
     return Constants(channel: channel.path, shift: shift, scale: scale)

@@ -9,9 +9,9 @@ extension Plan {
   /// - Throws: A usage error where a dataset has no vocabulary of that name, or they differ; a data error where its
   ///   side file is damaged.
   package func naming(_ datasets: [Dataset]) throws(TrajpackError) -> Plan {
-    var steps: [PlanStep] = []
+    var steps: [any PlanStep] = []
     for (number, step) in self.steps.enumerated() {
-      guard case .encode(let encode) = step, let name = encode.named else {
+      guard let encode = step as? EncodeStep, let name = encode.named else {
         steps.append(step)
         continue
       }

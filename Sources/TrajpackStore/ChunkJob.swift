@@ -157,17 +157,12 @@ final class CompressorPool: @unchecked Sendable {
       compressor = try Compressor(codec, level: kind.level, search: search)
     }
     defer { lock.locked { free[kind, default: []].append(compressor) } }
-    var failure: TrajpackError?
     var count: Int?
     let bound = Compressor.bound(source.count)
-    let out = [UInt8](unsafeUninitializedCapacity: bound) { buffer, used in
-      do throws(TrajpackError) {
-        count = try compressor.compress(
-          source, into: UnsafeMutableRawBufferPointer(buffer), planes: planes, stride: stride)
-      } catch { failure = error }
-      used = count ?? 0
+    let out = try [UInt8](capacity: bound) { (room) throws(TrajpackError) in
+      count = try compressor.compress(source, into: room, planes: planes, stride: stride)
+      return count ?? 0
     }
-    if let failure { throw failure }
     return count == nil ? nil : out
   }
 }

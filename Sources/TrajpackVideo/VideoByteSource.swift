@@ -33,17 +33,9 @@ extension VideoByteSource {
 
   /// Fills the first `count` bytes of `array` from `offset`; returns the bytes read.
   func fill(_ array: inout [UInt8], count: Int, at offset: Int64) throws(TrajpackError) -> Int {
-    var failure: TrajpackError?
-    let read = array.withUnsafeMutableBytes { room in
-      do throws(TrajpackError) {
-        return try fill(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)), at: offset)
-      } catch {
-        failure = error
-        return 0
-      }
+    try array.withMutableBytes { (room) throws(TrajpackError) in
+      try fill(UnsafeMutableRawBufferPointer(rebasing: room.prefix(count)), at: offset)
     }
-    if let failure { throw failure }
-    return read
   }
 }
 

@@ -50,8 +50,7 @@ public func tpw_writer_schema(
   _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
     let writer = try made(writer)
     var json = writer.schema?.json ?? .null
     if case .object(let members) = json {
@@ -59,8 +58,7 @@ public func tpw_writer_schema(
         .map { JSONValue.Member($0.key, .string($0.value.description)) }
       json = .object(members + [JSONValue.Member("rates", .object(rates))])
     }
-    out.pointee = try CInterface.text(json.text())
-    return TP_OK
+    return json
   }
 }
 
@@ -82,10 +80,8 @@ public func tpw_writer_counts(
   _ writer: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
-  CInterface.run(error) { () throws(TrajpackError) in
-    let out = try CInterface.need(json, "json")
-    out.pointee = try CInterface.text(try made(writer).counts.text())
-    return TP_OK
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try made(writer).counts
   }
 }
 

@@ -93,47 +93,4 @@ import TrajpackSignal
     #expect(steps.kept == [0, 3, 4])
     #expect(steps.elapsed == [1, 3, 1])
   }
-
-  @Test func allDataStatisticsNeedAWord() throws {
-    let x: [Double] = [1, 2, 3, 4, .nan, 10]
-    func measured(_ scope: ChannelStatistics.Scope) throws -> [ChannelStatistics] {
-      try x.withUnsafeBufferPointer {
-        try ChannelStatistics.measure($0, rows: 6, components: 1, scope: scope)
-      }
-    }
-    #expect(throws: TrajpackError.self) { try Normalisation(.zScore, measured(.everything)) }
-    #expect(throws: Never.self) {
-      try Normalisation(.zScore, measured(.everything), leaksAllData: true)
-    }
-    let training = try measured(.training)
-    #expect(training[0].mean == 4 && training[0].count == 5)
-    #expect(training[0].quartiles == [2, 3, 4])
-    for method in [Normalisation.Method.zScore, .minMax, .robust] {
-      let normalisation = try Normalisation(method, training)
-      var values = x
-      try values.withUnsafeMutableBufferPointer { try normalisation.apply($0, rows: 6) }
-      if method == .minMax { #expect(values[0] == 0 && abs(values[5] - 1) < 1e-15) }
-      try values.withUnsafeMutableBufferPointer {
-        try normalisation.apply($0, rows: 6, inverse: true)
-      }
-      for (a, b) in zip(values, x) where b == b { #expect(abs(a - b) < 1e-12) }
-      #expect(values[4].isNaN)
-    }
-  }
-
-  @Test(arguments: [UInt64](1...6)) func mergingIsMeasuringAtOnce(_ seed: UInt64) throws {
-    var random = Seeded(seed)
-    let x = random.values(100)
-    func measured(_ part: ArraySlice<Double>) throws -> ChannelStatistics {
-      try Array(part).withUnsafeBufferPointer {
-        try ChannelStatistics.measure($0, rows: part.count, components: 1, scope: .training)[0]
-      }
-    }
-    let (a, b, all) = (try measured(x[..<37]), try measured(x[37...]), try measured(x[...]))
-    let merged = a.merged(with: b)
-    #expect(abs(merged.mean - all.mean) < 1e-14)
-    #expect(abs(merged.deviation - all.deviation) < 1e-14)
-    #expect(merged.minimum == all.minimum && merged.maximum == all.maximum)
-    #expect(merged.quartiles == nil)
-  }
 }

@@ -158,33 +158,3 @@ struct RandomShard {
     return try writer.commit()
   }
 }
-
-/// A folder for one test, gone with it.
-final class Scratch {
-  let path: String
-
-  init() {
-    var template = Array("/tmp/trajpack-store-XXXXXX".utf8CString)
-    _ = mkdtemp(&template)
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  deinit {
-    for name in (try? FileSystem.names(in: path)) ?? [] { unlink("\(path)/\(name)") }
-    rmdir(path)
-  }
-}
-
-/// The bytes of a file.
-func contents(_ path: String) throws -> [UInt8] {
-  let file = try LocalFile(path)
-  return try file.bytes(0..<file.length)
-}
-
-/// The error that `body` throws.
-func failure(_ body: () throws -> Void) -> TrajpackError? {
-  do {
-    try body()
-    return nil
-  } catch { return error as? TrajpackError }
-}

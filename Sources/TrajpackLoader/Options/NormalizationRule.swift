@@ -2,22 +2,8 @@ import TrajpackFormat
 
 /// How the values of a channel are scaled.
 struct NormalizationRule: Sendable {
-  /// What becomes 0, and what 1.
-  enum Method: String, Sendable, CaseIterable {
-    /// The mean and the standard deviation.
-    case standard
-    /// The smallest and the largest value become -1 and 1.
-    case minmax
-    /// The 1 % and the 99 % quantile become -1 and 1.
-    case quantile
-    /// The median, and the distance between the quartiles.
-    case robust
-
-    /// Whether it goes by quantiles.
-    var needsQuantiles: Bool { self == .quantile || self == .robust }
-  }
-
-  var method: Method
+  /// `minmax` and `quantile` make -1 and 1 of their two values, or the ends of ``range``.
+  var method: NormalizationMethod
   /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
   var axes: [Int]?
   /// What `minmax` and `quantile` make of the two values; -1 and 1 where `nil`.

@@ -53,8 +53,8 @@ extension SelectedChannel {
     scale = [Double](repeating: 1, count: shift.count)
     for (group, components) in fit.groups.enumerated() {
       for (elements, s) in zip(fit.components, components) where s.count > 0 {
-        let (middle, spread) = Self.middle(of: s, rule.method)
-        var (shift, scale) = (s.shift(to: middle), s.scale(of: spread))
+        let (center, spread) = s.center(of: rule.method, fromZero: false)
+        var (shift, scale) = (s.shift(to: center), s.scale(of: spread))
         if let range = rule.range {
           // The middle and the half become those of the range; one value its lower end.
           let isOne = scale == 1 && !(spread > 0) || s.isConstant
@@ -69,22 +69,6 @@ extension SelectedChannel {
     }
     grouping = fit.grouping
     self.rule = rule
-  }
-
-  /// What becomes 0, and the distance from it that becomes 1.
-  private static func middle(
-    of s: ComponentStatistics, _ method: NormalizationRule.Method
-  ) -> (middle: Double, spread: Double) {
-    func between(_ low: Double, _ high: Double) -> (Double, Double) {
-      (low + (high - low) / 2, (high - low) / 2)
-    }
-    let q = s.quantiles
-    switch method {
-    case .quantile where q.count == 9: return between(q[0], q[8])
-    case .robust where q.count == 9: return (q[4], q[5] - q[3])
-    case .minmax: return between(s.minimum, s.maximum)
-    default: return (s.mean, s.deviation ?? 0)
-    }
   }
 }
 

@@ -36,7 +36,7 @@ extension Loader {
 extension Plan {
   /// The names of the steps that do not make a row of that row alone, but look at its neighbours.
   package var stepsThatLookAround: [String] {
-    steps.map(\.name).filter { !["normalize", "select", "encode"].contains($0) }
+    steps.filter { $0.looksAround }.map { $0.stepName }
   }
 }
 

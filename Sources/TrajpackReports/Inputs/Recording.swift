@@ -154,15 +154,6 @@ final class Recording {
   }
 
   func times(_ track: Int, _ count: Int) throws(TrajpackError) -> [Double] {
-    var out = [Double](repeating: 0, count: count)
-    var failure: TrajpackError?
-    out.withUnsafeMutableBufferPointer { buffer in
-      guard let start = buffer.baseAddress else { return }
-      do throws(TrajpackError) {
-        try TrackRows.times(data, track: track, first: 0, count: count, into: start)
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return out
+    try TrackRows.times(data, track: track, count: count)
   }
 }

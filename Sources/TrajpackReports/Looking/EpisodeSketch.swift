@@ -60,7 +60,7 @@ struct EpisodeSketch: Sendable {
         reader: TrackReader(shard, track: n, reader: reader), number: first + n)
       if case .regular = track.reader.track.clock {
       } else {
-        track.times = try Self.times(data, first + n, track.reader.count)
+        track.times = try TrackRows.times(data, track: first + n, count: track.reader.count)
       }
       tracks.append(track)
     }
@@ -85,21 +85,6 @@ struct EpisodeSketch: Sendable {
         .array(try strips(data, scene, plan.budget, colours, folder, number, tracks))))
     checkTimes(tracks)
     json = .object(members)
-  }
-
-  private static func times(
-    _ data: OpenDataset, _ track: Int, _ count: Int
-  ) throws(TrajpackError) -> [Double] {
-    var out = [Double](repeating: 0, count: count)
-    var failure: TrajpackError?
-    out.withUnsafeMutableBufferPointer { buffer in
-      guard let start = buffer.baseAddress else { return }
-      do throws(TrajpackError) {
-        try TrackRows.times(data, track: track, first: 0, count: count, into: start)
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return out
   }
 
   /// The span of the tracks that count in the unit of the longest.

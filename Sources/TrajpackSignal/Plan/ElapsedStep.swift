@@ -2,20 +2,20 @@ import TrajpackFormat
 
 /// Adds one channel to a stream: how long ago a row was last observed, the irregular clock of CfC and of
 /// other networks that are told how far apart their inputs lie.
-package struct ElapsedStep: Sendable, Equatable {
+package struct ElapsedStep: PlanStep {
   enum Unit: String, Sendable, CaseIterable { case rows, time }
 
   package let channels: ChannelSelection
   let unit: Unit
   let name: String
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     channels = try r.selection("channels", .all)
     unit = try r.choice("unit", .rows)
     name = try r.text("name") ?? "elapsed"
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     .object([
       .init("step", "elapsed"), .init("channels", channels.json),
       .init("unit", .string(unit.rawValue)), .init("name", .string(name)),
@@ -24,7 +24,7 @@ package struct ElapsedStep: Sendable, Equatable {
 }
 
 /// The counter bound to the channels of a stream.
-struct ElapsedStage: Sendable {
+struct ElapsedStage: PlanStage {
   let columns: [Int]
   let unit: ElapsedStep.Unit
   let output: Channel
@@ -50,7 +50,9 @@ struct ElapsedStage: Sendable {
 
   /// Row i gets i − j, or the time between, of the last row j before it in which any entry was observed;
   /// before there is one, i + 1, or the time since the first row.
-  func run(_ track: inout PlanTrack) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = track.clock.count
     var seen = [MaskByte](repeating: 0, count: rows)
     for i in columns {
@@ -78,5 +80,19 @@ struct ElapsedStage: Sendable {
       }
     }
     track.columns.append(PlanColumn(channel: output, values: .float64(out)))
+  }
+}
+
+extension ElapsedStep {
+  package static var name: String { "elapsed" }
+  package var selection: ChannelSelection { channels }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try ElapsedStage(self, program.stream, program.outputs, isVideo: isVideo)
+    guard let made else { return nil }
+    program.add(made.output, from: made.columns)
+    return made
   }
 }

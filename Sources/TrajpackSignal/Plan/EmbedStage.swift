@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// An embedding bound to the channels of a stream.
-package struct EmbedStage: Sendable {
+package struct EmbedStage: PlanStage {
   /// What becomes of a channel.
   struct Part: Sendable {
     let column: Int
@@ -137,7 +137,9 @@ package struct EmbedStage: Sendable {
   /// Whether the rows lie side by side.
   func isRun(_ rows: [Range<Int>]) -> Bool { rows.count <= 1 }
 
-  func run(_ track: inout PlanTrack) throws(TrajpackError) {
+  package func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = try rows(of: track.clock)
     let kept = rows.flatMap { Array($0) }
     var columns: [PlanColumn] = []
@@ -215,5 +217,21 @@ extension PlanClock {
     }
     runs.append(start..<count)
     return runs
+  }
+}
+
+extension EmbedStage {
+  package var isLocal: Bool { true }
+
+  package func needs(_ rows: Range<Int>, _ input: PlanClock, _ output: PlanClock) -> Range<Int>? {
+    rows.lowerBound - before..<rows.upperBound + after
+  }
+
+  package func clock(
+    behind clock: PlanClock, _ key: PlanKey,
+    _ reference: (String) throws(TrajpackError) -> PlanClock
+  ) throws(TrajpackError) -> PlanClock {
+    let rows = try rows(of: clock)
+    return try isRun(rows) ? clock.slice(rows.first ?? 0..<0) : clock.picked(rows.flatMap { $0 })
   }
 }

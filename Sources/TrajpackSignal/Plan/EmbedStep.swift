@@ -5,7 +5,7 @@ package enum PlanChoice: Sendable, Equatable {
   case auto
   case fixed(Int)
 
-  var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .auto: "auto"
     case .fixed(let number): .int(Int64(number))
@@ -19,7 +19,7 @@ package enum PlanChoice: Sendable, Equatable {
 }
 
 /// Delay embedding.
-package struct EmbedStep: Sendable, Equatable {
+package struct EmbedStep: PlanStep {
   /// One coordinate of a non-uniform embedding: an element of a channel, some rows away.
   package struct Coordinate: Sendable, Equatable {
     package let channel: String
@@ -89,7 +89,7 @@ package struct EmbedStep: Sendable, Equatable {
   package let gap: Gap
   package let search: Search
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     if let list = r.value("coordinates") {
       if let method = r.value("method") {
         throw r.wrong("method", method, "left out with 'coordinates', which are chosen already")
@@ -202,7 +202,7 @@ package struct EmbedStep: Sendable, Equatable {
   }
 
   /// What still has to be chosen from the data.
-  var unresolved: String? {
+  package var unresolved: String? {
     let isOpen: Bool
     switch shape {
     case .uniform(_, let lag, let dimension):
@@ -216,7 +216,7 @@ package struct EmbedStep: Sendable, Equatable {
     return isOpen ? "'auto' is chosen from a whole dataset: let 'trajpack embed' do so" : nil
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     var members: [JSONValue.Member] = [.init("step", "embed")]
     switch shape {
     case .uniform(let channels, let lag, let dimension):
@@ -261,7 +261,7 @@ package struct EmbedStep: Sendable, Equatable {
 }
 
 extension EmbedStep.Gap {
-  var json: JSONValue {
+  package var json: JSONValue {
     switch self {
     case .auto: "auto"
     case .none: "none"
@@ -278,10 +278,36 @@ extension EmbedStep.Coordinate {
     channel.pathComponents.last ?? channel
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     .object([
       .init("channel", .string(channel)), .init("element", .int(Int64(element))),
       .init("lag", .int(Int64(lag))),
     ])
+  }
+}
+
+extension EmbedStep {
+  package static var name: String { "embed" }
+
+  package var selection: ChannelSelection {
+    switch shape {
+    case .uniform(let channels, _, _), .joint(let channels, _, _): channels
+    case .list(let list, _): ChannelSelection(list.map { .pattern(Pattern($0.channel)) })
+    }
+  }
+
+  package var ruleSelectors: [(member: String, selectors: [ChannelSelector])] {
+    guard case .uniform(_, let lag, let dimension) = shape else { return [] }
+    return [("tau", lag.rules.map(\.selector)), ("dimension", dimension.rules.map(\.selector))]
+  }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try EmbedStage(self, program.stream, program.outputs, isVideo: isVideo)
+    guard let made else { return nil }
+    if case .list(_, let name) = shape, !program.varying.isEmpty { program.varying.insert(name) }
+    program.outputs = made.outputs
+    return made
   }
 }

@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// Adds one channel to a stream: the number of a row's action in a vocabulary, as an index, one of as many
 /// columns, or the weight that gives all actions the same share of draws.
-package struct EncodeStep: Sendable, Equatable {
+package struct EncodeStep: PlanStep {
   enum Form: String, Sendable, CaseIterable {
     case index
     case oneHot = "one_hot"
@@ -23,7 +23,7 @@ package struct EncodeStep: Sendable, Equatable {
   let refusesUnknown: Bool
   let name: String
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     let given = r.value("vocabulary")
     guard let given else {
       throw TrajpackError(
@@ -114,11 +114,11 @@ package struct EncodeStep: Sendable, Equatable {
     return (actions, counts.count == actions.count ? counts : [])
   }
 
-  var selection: ChannelSelection {
+  package var selection: ChannelSelection {
     ChannelSelection(channels.map { .pattern(Pattern($0)) })
   }
 
-  var unresolved: String? {
+  package var unresolved: String? {
     named.map { "the vocabulary '\($0)' is not read yet" }
   }
 
@@ -126,14 +126,16 @@ package struct EncodeStep: Sendable, Equatable {
   ///
   /// - Parameter path: What errors call the step.
   /// - Throws: A usage error where the vocabulary does not fit the step.
-  package func reading(_ vocabulary: JSONValue, at path: String) throws(TrajpackError) -> PlanStep {
+  package func reading(_ vocabulary: JSONValue, at path: String) throws(TrajpackError)
+    -> any PlanStep
+  {
     let members = (json.members ?? []).map { member in
       member.name == "vocabulary" ? .init("vocabulary", vocabulary) : member
     }
-    return try PlanStep(.object(members), at: path)
+    return try PlanSteps.read(.object(members), at: path)
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     .record([
       "step": "encode",
       "channels": channels.isEmpty ? nil : .array(channels.map { .string($0) }),
@@ -157,7 +159,7 @@ package struct EncodeStep: Sendable, Equatable {
 }
 
 /// The encoder bound to the channels of a stream.
-struct EncodeStage: Sendable {
+struct EncodeStage: PlanStage {
   let columns: [Int]
   let output: Channel
   let step: EncodeStep
@@ -212,7 +214,9 @@ struct EncodeStage: Sendable {
   /// missing.
   ///
   /// - Throws: A usage error where numbers are not whole, or an unknown action is to be refused.
-  func run(_ track: inout PlanTrack) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = track.clock.count
     let values = columns.map { track.columns[$0].doubles() }
     var found = [Int](repeating: -1, count: rows)
@@ -275,4 +279,22 @@ struct EncodeStage: Sendable {
         channel: output, values: .float32(found.map { $0 < 0 ? .nan : weights[$0] }))
     }
   }
+}
+
+extension EncodeStep {
+  package static var name: String { "encode" }
+  package var looksAround: Bool { false }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try EncodeStage(self, program.stream, program.outputs, isVideo: isVideo)
+    guard let made else { return nil }
+    program.add(made.output, from: made.columns)
+    return made
+  }
+}
+
+extension EncodeStage {
+  var isLocal: Bool { true }
 }

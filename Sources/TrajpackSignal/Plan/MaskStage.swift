@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// A mask bound to the channels of a stream. The chosen channels, side by side in their order, are the
 /// columns that a mechanism sees.
-struct MaskStage: Sendable {
+struct MaskStage: PlanStage {
   let step: MaskStep
   /// The channels that lose entries.
   let columns: [Int]
@@ -61,7 +61,9 @@ struct MaskStage: Sendable {
     }
   }
 
-  func run(_ track: inout PlanTrack, _ key: PlanKey) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = track.clock.count
     let first = track.clock.first
     if step.mechanism == .entries {
@@ -217,5 +219,50 @@ extension PlanColumn {
       observed = seen
       values = .opaque(bytes, rowBytes: size)
     }
+  }
+}
+
+extension MaskStep {
+  package static var name: String { "mask" }
+  package var selection: ChannelSelection { channels }
+
+  package func checkNames(
+    _ channels: [(stream: String, channel: Channel)]
+  ) throws(TrajpackError) {
+    guard mechanism == .drivers else { return }
+    for driver in self.drivers {
+      try within("'drivers'") { () throws(TrajpackError) in
+        try Self.require(driver.channel, channels)
+      }
+    }
+    let drivers = Set(self.drivers.map(\.channel))
+    let streams = Set(
+      channels.filter { drivers.contains("\($0.stream)/\($0.channel.name)") }.map(\.stream))
+    let masked = channels.contains { stream, channel in
+      streams.contains(stream) && channel.type != .bytes
+        && self.channels.contains(stream, channel)
+        && !drivers.contains("\(stream)/\(channel.name)")
+    }
+    guard masked else {
+      throw TrajpackError(
+        .usage,
+        "no channel is left to mask: drivers keep their own entries and decide about other channels of "
+          + "their stream; name fewer drivers, or more channels")
+    }
+  }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try MaskStage(self, program.stream, program.outputs, isVideo: isVideo)
+    guard let made else { return nil }
+    for i in made.columns { program.outputs[i].allowMissing() }
+    // What was taken away before decides what is left to be taken.
+    if draw == .epoch
+      || made.seen.contains(where: { program.varying.contains(program.outputs[$0].name) })
+    {
+      program.varying.formUnion(made.columns.map { program.outputs[$0].name })
+    }
+    return made
   }
 }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// Takes observed entries away.
-package struct MaskStep: Sendable, Equatable {
+package struct MaskStep: PlanStep {
   package enum Mechanism: String, Sendable, CaseIterable {
     case entries, exact, rows
     case keptRows = "kept-rows"
@@ -48,7 +48,7 @@ package struct MaskStep: Sendable, Equatable {
   /// Rows of each episode, by its id.
   var rows: [(episode: String, rows: [Int])] = []
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     channels = try r.selection("channels", .all)
     mechanism = try r.choice("mechanism", .entries)
     if mechanism.hasAmount {
@@ -113,7 +113,7 @@ package struct MaskStep: Sendable, Equatable {
 
   package static func == (a: MaskStep, b: MaskStep) -> Bool { a.json == b.json }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     var members: [JSONValue.Member] = [
       .init("step", "mask"), .init("channels", channels.json),
       .init("mechanism", .string(mechanism.rawValue)),
@@ -145,36 +145,4 @@ package struct MaskStep: Sendable, Equatable {
     }
     return .object(members)
   }
-}
-
-/// Adds to each channel how long ago each of its entries was last observed.
-package struct TimeSinceStep: Sendable, Equatable {
-  package let channels: ChannelSelection
-  let suffix: String
-
-  init(_ r: inout PlanReader) throws(TrajpackError) {
-    channels = try r.selection("channels", .all)
-    suffix = try r.text("suffix") ?? ".since"
-  }
-
-  var json: JSONValue {
-    .object([
-      .init("step", "time_since"), .init("channels", channels.json),
-      .init("suffix", .string(suffix)),
-    ])
-  }
-}
-
-/// Keeps the channels that a selector matches, and drops all others.
-package struct SelectStep: Sendable, Equatable {
-  package let channels: ChannelSelection
-
-  init(_ r: inout PlanReader) throws(TrajpackError) {
-    guard r.value("channels") != nil else {
-      throw TrajpackError(.usage, "\(r.path) selects nothing: add \"channels\"")
-    }
-    channels = try r.selection("channels", .all)
-  }
-
-  var json: JSONValue { .object([.init("step", "select"), .init("channels", channels.json)]) }
 }

@@ -1,9 +1,9 @@
 import TrajpackFormat
 
 /// A `normalize` step bound to the channels of one stream.
-struct NormalizeStage: Sendable {
+struct NormalizeStage: PlanStage {
   /// The map of each column that it scales.
-  typealias Maps = [Int: Normalisation]
+  typealias Maps = [Int: ElementScaling]
 
   private let per: String?
   private let whole: Maps
@@ -55,7 +55,9 @@ struct NormalizeStage: Sendable {
   }
 
   /// Shifts and scales columns.
-  func run(_ track: inout PlanTrack, _ key: PlanKey) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     let rows = track.clock.count
     for (i, map) in try maps(of: key.episode) {
       var column = track.columns[i].asFloats()
@@ -80,7 +82,7 @@ struct NormalizeStage: Sendable {
 extension NormalizeStep.Constants {
   /// A shift and a scale for each element of a row: those that there are, one for all, or one for each element of some
   /// axes.
-  fileprivate func map(of channel: Channel, axes: [Int]?) throws(TrajpackError) -> Normalisation {
+  fileprivate func map(of channel: Channel, axes: [Int]?) throws(TrajpackError) -> ElementScaling {
     let elements = channel.elements
     let shape = channel.shape
     var places: [Int]?
@@ -115,6 +117,35 @@ extension NormalizeStep.Constants {
           + "\(max(self.shift.count, self.scale.count)): normalise before embedding, or give one for all, or say with "
           + "'axes' which axis they are of")
     }
-    return Normalisation(shift: shift, scale: scale)
+    return ElementScaling(shift: shift, scale: scale)
+  }
+}
+
+extension NormalizeStage {
+  var isLocal: Bool { true }
+}
+
+extension NormalizeStep {
+  package static var name: String { "normalize" }
+  package var looksAround: Bool { false }
+  package var selection: ChannelSelection { channels }
+
+  package func checkNames(
+    _ channels: [(stream: String, channel: Channel)]
+  ) throws(TrajpackError) {
+    for channel in bound { try Self.require(channel, channels) }
+  }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try NormalizeStage(self, program.stream, program.outputs)
+    guard let made else { return nil }
+    for i in made.columns {
+      program.outputs[i].becomeFloat()
+      program.outputs[i].units = nil
+      program.normalized.insert(program.outputs[i].name)
+    }
+    return made
   }
 }

@@ -1,19 +1,7 @@
 import TrajpackFormat
 
 /// Shifts and scales channels by statistics of the training split.
-package struct NormalizeStep: Sendable, Equatable {
-  package enum Method: String, Sendable, CaseIterable {
-    /// Mean 0, standard deviation 1; `zscore` is an older name of it.
-    case standard, zscore
-    /// The smallest and the largest value, or the 1 % and the 99 % quantile, become 0 and 1.
-    case minmax, quantile
-    /// Median 0, quartiles 1 apart.
-    case robust
-
-    /// Whether it goes by quantiles.
-    package var needsQuantiles: Bool { self == .quantile || self == .robust }
-  }
-
+package struct NormalizeStep: PlanStep {
   /// What is taken off, and then multiplied by: a number for each element of a row, one for all of them, or one for
   /// each element of the step's axes.
   package struct Constants: Sendable, Equatable {
@@ -40,7 +28,8 @@ package struct NormalizeStep: Sendable, Equatable {
   }
 
   package let channels: ChannelSelection
-  package let method: Method
+  /// `minmax` and `quantile` make 0 and 1 of their two values.
+  package let method: NormalizationMethod
   /// The axes of a row's shape that have statistics of their own; `nil` for what the kind says.
   package let axes: [Int]?
   /// The split whose statistics are used; `all` is every episode, which leaks test data into training.
@@ -57,10 +46,11 @@ package struct NormalizeStep: Sendable, Equatable {
   /// What `per` says of recordings that are each normalised by themselves.
   package static let perEpisode = "episode"
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     channels = try r.selection(
       "channels", ChannelSelection([.kind(.scalar), .kind(.position)]))
-    method = try r.choice("method", .zscore)
+    let older = r.value("method")?.string.flatMap { NormalizationMethod.older[$0] }
+    method = if let older { older } else { try r.choice("method", .standard) }
     axes = try r.value("axes").map { (value) throws(TrajpackError) in
       let list = value.array ?? [value]
       let axes = list.compactMap(\.int)
@@ -149,11 +139,11 @@ package struct NormalizeStep: Sendable, Equatable {
     return out
   }
 
-  var unresolved: String? {
+  package var unresolved: String? {
     isOpen ? "the statistics of split '\(split)' are not known yet" : nil
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     func object(_ list: [Constants]) -> JSONValue {
       .object(
         list.map {

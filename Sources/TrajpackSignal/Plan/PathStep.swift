@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// Adds to each channel the coefficients of a continuous path through what was observed of it, as neural
 /// controlled differential equations read it.
-package struct PathStep: Sendable, Equatable {
+package struct PathStep: PlanStep {
   enum Method: String, Sendable, CaseIterable { case natural, hermite, rectilinear }
   enum Unobserved: String, Sendable, CaseIterable { case refuse, missing }
 
@@ -13,7 +13,7 @@ package struct PathStep: Sendable, Equatable {
   let looksAhead: Bool
   let suffix: String
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     channels = try r.selection(
       "channels", ChannelSelection([.kind(.scalar), .kind(.position)]))
     method = try r.choice("method", .natural)
@@ -22,7 +22,7 @@ package struct PathStep: Sendable, Equatable {
     suffix = try r.text("suffix") ?? ".path"
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     var members: [JSONValue.Member] = [
       .init("step", "path"), .init("channels", channels.json),
       .init("method", .string(method.rawValue)), .init("unobserved", .string(unobserved.rawValue)),
@@ -34,7 +34,7 @@ package struct PathStep: Sendable, Equatable {
 }
 
 /// Paths bound to the channels of a stream.
-struct PathStage: Sendable {
+struct PathStage: PlanStage {
   let step: PathStep
   /// The column that a path goes through, and the channel that it becomes.
   let parts: [(column: Int, output: Channel)]
@@ -72,7 +72,9 @@ struct PathStage: Sendable {
     self.parts = parts
   }
 
-  func run(_ track: inout PlanTrack) throws(TrajpackError) {
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
     for part in parts {
       let column = track.columns[part.column].asFloats()
       let width = column.width
@@ -191,5 +193,19 @@ struct PathStage: Sendable {
       }
     }
     return out
+  }
+}
+
+extension PathStep {
+  package static var name: String { "path" }
+  package var selection: ChannelSelection { channels }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    let made = try PathStage(self, program.stream, program.outputs, isVideo: isVideo)
+    guard let made else { return nil }
+    for part in made.parts { program.add(part.output, from: [part.column]) }
+    return made
   }
 }

@@ -1,16 +1,5 @@
 import TrajpackFormat
 
-extension AlignStep {
-  /// The clock that rows go onto: of one stream, or the sorted union of the times of several.
-  func onto(
-    _ reference: PlanProgram.Reference, _ steps: Int
-  ) throws(TrajpackError) -> PlanClock {
-    var clocks: [PlanClock] = []
-    for stream in onto { clocks.append(try reference(stream, steps)) }
-    return clocks.count == 1 ? clocks[0] : try PlanClock.union(clocks)
-  }
-}
-
 extension PlanClock {
   /// The sorted union of the times of clocks: exact, in the coarsest tick that all have in common; or, where
   /// one of them is floating-point, as floating-point numbers that are compared as they are.

@@ -20,22 +20,6 @@ public struct PlanStream: Sendable {
 /// What a plan does to the tracks of one stream: a pure function over buffers, for whole tracks and for
 /// runs of their rows.
 public struct PlanProgram: Sendable {
-  /// What one step does to the stream.
-  enum Stage: Sendable {
-    case keep
-    case resample(ResampleStage)
-    case align(AlignStep)
-    case quantise(QuantiseStep)
-    case embed(EmbedStage)
-    case mask(MaskStage)
-    case timeSince(columns: [Int], suffix: String)
-    case elapsed(ElapsedStage)
-    case encode(EncodeStage)
-    case path(PathStage)
-    case normalize(NormalizeStage)
-    case select([Int])
-  }
-
   /// Gives the clock of another stream's only track in the same episode after that many steps.
   ///
   /// ``clock(_:steps:key:reference:)`` of that stream's program is how.
@@ -49,7 +33,8 @@ public struct PlanProgram: Sendable {
   public let inputs: [Channel]
   /// The channels that come out; their storage says nothing.
   public internal(set) var outputs: [Channel]
-  var stages: [Stage] = []
+  /// What each step does; `nil` for nothing.
+  var stages: [(any PlanStage)?] = []
   /// The channels that come out normalised.
   package internal(set) var normalized: Set<String> = []
   /// The channels whose values or absences are drawn anew in each epoch, and what is made of them.
@@ -69,12 +54,17 @@ public struct PlanProgram: Sendable {
     }
   }
 
+  /// Adds a channel that a step makes of others; it varies where one of them does.
+  mutating func add(_ channel: Channel, from columns: [Int]) {
+    if columns.contains(where: { varying.contains(outputs[$0].name) }) {
+      varying.insert(channel.name)
+    }
+    outputs.append(channel)
+  }
+
   /// Whether tracks come out as they went in.
   public var isIdentity: Bool {
-    stages.allSatisfy { stage in
-      if case .keep = stage { return true }
-      return false
-    }
+    stages.allSatisfy { $0 == nil }
   }
 
   /// Runs every step on rows of a track.
@@ -101,21 +91,9 @@ public struct PlanProgram: Sendable {
     for i in track.columns.indices { track.columns[i].markMissing() }
     do throws(TrajpackError) {
       for (number, stage) in stages.enumerated() {
-        switch stage {
-        case .keep: continue
-        case .resample(let stage):
-          try stage.run(&track, key, target: target(number, track.clock, key, reference))
-        case .align(let step):
-          try align(step, &track, target: target(number, track.clock, key, reference))
-        case .quantise(let step): try quantise(step, &track)
-        case .embed(let stage): try stage.run(&track)
-        case .mask(let stage): try stage.run(&track, key)
-        case .timeSince(let columns, let suffix): try timeSince(columns, suffix, &track)
-        case .elapsed(let stage): try stage.run(&track)
-        case .encode(let stage): try stage.run(&track)
-        case .path(let stage): try stage.run(&track)
-        case .normalize(let stage): try stage.run(&track, key)
-        case .select(let columns): track.columns = columns.map { track.columns[$0] }
+        let clock = track.clock
+        try stage?.run(&track, key) { () throws(TrajpackError) in
+          try target(number, clock, key, reference)
         }
       }
       for i in track.columns.indices { try track.columns[i].settle(as: outputs[i]) }
@@ -140,20 +118,9 @@ public struct PlanProgram: Sendable {
   private func target(
     _ number: Int, _ clock: PlanClock, _ key: PlanKey, _ reference: Reference
   ) throws(TrajpackError) -> PlanClock {
-    switch stages[number] {
-    case .keep, .mask, .timeSince, .elapsed, .encode, .path, .normalize, .select: return clock
-    case .resample(let stage):
-      return try stage.target(
-        of: clock, isEntity: key.entity != nil
-      ) { (stream) throws(TrajpackError) in try reference(stream, number) }
-    case .align(let step):
-      let onto = try step.onto(reference, number)
-      return key.entity == nil ? onto : try onto.within(clock)
-    case .quantise(let step): return try QuantisedRows(clock, step.quantum).clock
-    case .embed(let stage):
-      let rows = try stage.rows(of: clock)
-      return try stage.isRun(rows)
-        ? clock.slice(rows.first ?? 0..<0) : clock.picked(rows.flatMap { $0 })
+    guard let stage = stages[number] else { return clock }
+    return try stage.clock(behind: clock, key) { (stream) throws(TrajpackError) in
+      try reference(stream, number)
     }
   }
 }
@@ -195,29 +162,9 @@ extension PlanProgram {
   ) throws(TrajpackError) -> PlanClock.Sort {
     var sort = sort
     for number in 0..<(steps ?? stages.count) {
-      switch stages[number] {
-      case .keep, .mask, .timeSince, .elapsed, .encode, .path, .normalize, .select, .embed: break
-      case .quantise: sort = .ticks
-      case .align(let step):
-        var sorts: Set<PlanClock.Sort> = []
-        for stream in step.onto { sorts.insert(try reference(stream, number)) }
-        if step.onto.count == 1 {
-          sort = sorts.first ?? sort
-        } else {
-          sort = sorts.contains(.floats) ? .floats : .ticks
-        }
-      case .resample(let stage):
-        switch stage.step.target {
-        case .onto(let stream): sort = try reference(stream, number)
-        case .times: sort = .floats
-        case .ratio: sort = .regular
-        case .rate:
-          if case .bins = stage.step.how {
-            sort = .regular
-          } else if sort == .ticks {
-            sort = .regular
-          }
-        }
+      guard let stage = stages[number] else { continue }
+      sort = try stage.sort(behind: sort) { (stream) throws(TrajpackError) in
+        try reference(stream, number)
       }
     }
     return sort

@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// Reads the members of one object of a plan. Every member is asked for by name; what nobody asked for
 /// is an error of ``finish()``, so that no member is ever ignored.
-struct PlanReader {
+package struct PlanReader {
   let path: String
   private let members: [JSONValue.Member]
   private var known: [String] = []

@@ -6,7 +6,7 @@ extension PlanStep {
   ///
   /// - Parameter programs: what the steps before make of every stream that there is.
   package func check(against programs: [PlanProgram]) throws(TrajpackError) {
-    let (selection, isOfStreams) = streamsOrChannels
+    let (selection, isOfStreams) = (selection, isOfStreams)
     let names = programs.map(\.stream)
     let channels = programs.flatMap { p in p.outputs.map { (stream: p.stream, channel: $0) } }
     for selector in selection.selectors where selector.text != "*" {
@@ -45,68 +45,21 @@ extension PlanStep {
         }
       }
     }
-    if case .normalize(let step) = self {
-      for channel in step.bound { try Self.require(channel, channels) }
-    }
-    if case .mask(let step) = self { try Self.checkDrivers(of: step, channels) }
+    try checkNames(channels)
     for onto in onto where !names.contains(onto) {
       throw TrajpackError(
         .usage, "there is no stream '\(onto)'" + Suggestion.text(for: onto, among: names))
     }
   }
 
-  /// The selectors by which a member gives values to single channels.
-  private var ruleSelectors: [(member: String, selectors: [ChannelSelector])] {
-    switch self {
-    case .resample(let step):
-      switch step.how {
-      case .path(let rules, _): [("method", rules.rules.map(\.selector))]
-      case .bins(let rules, _): [("bin", rules.rules.map(\.selector))]
-      }
-    case .embed(let step):
-      switch step.shape {
-      case .uniform(_, let lag, let dimension):
-        [
-          ("tau", lag.rules.map(\.selector)), ("dimension", dimension.rules.map(\.selector)),
-        ]
-      case .joint, .list: []
-      }
-    default: []
-    }
-  }
-
-  private static func require(
+  /// Refuses a path that no channel has.
+  static func require(
     _ path: String, _ channels: [(stream: String, channel: Channel)]
   ) throws(TrajpackError) {
     let paths = channels.map { "\($0.stream)/\($0.channel.name)" }
     guard paths.contains(path) else {
       throw TrajpackError(
         .usage, "there is no channel '\(path)'" + Suggestion.text(for: path, among: paths))
-    }
-  }
-
-  private static func checkDrivers(
-    of step: MaskStep, _ channels: [(stream: String, channel: Channel)]
-  ) throws(TrajpackError) {
-    guard step.mechanism == .drivers else { return }
-    for driver in step.drivers {
-      try within("'drivers'") { () throws(TrajpackError) in
-        try require(driver.channel, channels)
-      }
-    }
-    let drivers = Set(step.drivers.map(\.channel))
-    let streams = Set(
-      channels.filter { drivers.contains("\($0.stream)/\($0.channel.name)") }.map(\.stream))
-    let masked = channels.contains { stream, channel in
-      streams.contains(stream) && channel.type != .bytes
-        && step.channels.contains(stream, channel)
-        && !drivers.contains("\(stream)/\(channel.name)")
-    }
-    guard masked else {
-      throw TrajpackError(
-        .usage,
-        "no channel is left to mask: drivers keep their own entries and decide about other channels of "
-          + "their stream; name fewer drivers, or more channels")
     }
   }
 }

@@ -1,7 +1,7 @@
 import TrajpackFormat
 
 /// A resampling step bound to the channels of a stream.
-struct ResampleStage: Sendable {
+struct ResampleStage: PlanStage {
   /// How one channel goes to the new clock.
   enum ChannelMethod: Sendable, Hashable {
     /// Values are made by a resampler of the kind.

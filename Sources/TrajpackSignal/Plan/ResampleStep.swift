@@ -44,7 +44,7 @@ package enum PlanPadding: String, Sendable, CaseIterable {
 }
 
 /// Brings streams to another clock.
-package struct ResampleStep: Sendable, Equatable {
+package struct ResampleStep: PlanStep {
   package enum Target: Sendable, Equatable {
     /// Rows a unit of time.
     case rate(Rational)
@@ -89,7 +89,7 @@ package struct ResampleStep: Sendable, Equatable {
   let rounding: TimeSpan?
   let how: How
 
-  init(_ r: inout PlanReader) throws(TrajpackError) {
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
     streams = try r.selection("streams", .all)
     let rate = try r.rate("rate")
     let onto = try r.text("onto")
@@ -165,7 +165,7 @@ package struct ResampleStep: Sendable, Equatable {
     return times
   }
 
-  var json: JSONValue {
+  package var json: JSONValue {
     var members: [JSONValue.Member] = [.init("step", "resample"), .init("streams", streams.json)]
     switch target {
     case .rate(let rate):
@@ -195,82 +195,5 @@ package struct ResampleStep: Sendable, Equatable {
       ]
     }
     return .object(members)
-  }
-}
-
-/// Gives each row of a reference clock, or of the union of several, a whole row of a stream: an as-of join.
-package struct AlignStep: Sendable, Equatable {
-  package enum Direction: String, Sendable, CaseIterable {
-    case backward, forward, nearest, exact
-
-    var direction: AlignPlan.Direction {
-      switch self {
-      case .backward: .backward
-      case .forward: .forward
-      case .nearest: .nearest
-      case .exact: .exact
-      }
-    }
-  }
-
-  package let streams: ChannelSelection
-  /// The streams whose times are taken, all together.
-  package let onto: [String]
-  let direction: Direction
-  let tolerance: TimeSpan?
-  let sameTime: Bool
-  /// `nil` for the usual one.
-  let rounding: TimeSpan?
-
-  init(_ r: inout PlanReader) throws(TrajpackError) {
-    streams = try r.selection("streams", .all)
-    guard let given = r.value("onto") else {
-      throw TrajpackError(.usage, "\(r.path) does not say onto which stream: add \"onto\"")
-    }
-    let names = given.array ?? [given]
-    let onto = names.compactMap(\.string).filter { !$0.isEmpty }
-    guard !onto.isEmpty, onto.count == names.count, Set(onto).count == onto.count else {
-      throw r.wrong("onto", given, "a stream, or a list of different ones, whose times are joined")
-    }
-    self.onto = onto
-    direction = try r.choice("direction", .backward)
-    tolerance = try r.span("tolerance")
-    sameTime = try r.truth("same_time", true)
-    rounding = try r.span("rounding")
-  }
-
-  var json: JSONValue {
-    .object([
-      .init("step", "align"), .init("streams", streams.json),
-      .init("onto", onto.count == 1 ? .string(onto[0]) : .array(onto.map { .string($0) })),
-      .init("direction", .string(direction.rawValue)),
-      .init("tolerance", tolerance.map { PlanNumber.json($0) } ?? .null),
-      .init("same_time", .bool(sameTime)),
-      .init("rounding", rounding.map { PlanNumber.json($0) } ?? .null),
-    ])
-  }
-}
-
-/// Rounds times to a grid, and makes one row of the rows of a grid time.
-package struct QuantiseStep: Sendable, Equatable {
-  package let streams: ChannelSelection
-  package let quantum: Rational
-
-  init(_ r: inout PlanReader) throws(TrajpackError) {
-    streams = try r.selection("streams", .all)
-    guard let value = r.value("quantum") else {
-      throw TrajpackError(.usage, "\(r.path) has no grid: add \"quantum\", the time between rows")
-    }
-    guard let quantum = PlanNumber.rational(value), quantum.numerator > 0 else {
-      throw r.wrong("quantum", value, "a time above 0, like 0.5 or \"1/30\"")
-    }
-    self.quantum = quantum
-  }
-
-  var json: JSONValue {
-    .object([
-      .init("step", "quantise"), .init("streams", streams.json),
-      .init("quantum", PlanNumber.json(quantum)),
-    ])
   }
 }

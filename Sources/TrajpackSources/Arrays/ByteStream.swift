@@ -14,14 +14,7 @@ protocol ByteStream: AnyObject {
 extension ByteStream {
   /// Up to `count` bytes as an array.
   func bytes(_ count: Int) throws(TrajpackError) -> [UInt8] {
-    var failure: TrajpackError?
-    let out = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      do throws(TrajpackError) {
-        filled = try read(into: UnsafeMutableRawBufferPointer(buffer))
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    return out
+    try [UInt8](capacity: count) { (room) throws(TrajpackError) in try read(into: room) }
   }
 
   /// Hands over what is left in pieces of at most `pieceBytes`.

@@ -58,6 +58,15 @@ public final class ExportFolder {
 
 /// Exports episodes, each into a folder of its own that appears when it is whole.
 public struct Export: Sendable {
+  /// Refuses a destination that is there, but for an empty folder.
+  static func requireNew(_ destination: String) throws(TrajpackError) {
+    guard let item = FileSystem.item(at: destination) else { return }
+    guard item == .folder, try FileSystem.names(in: destination).isEmpty else {
+      throw TrajpackError(
+        .usage, file: destination, "exists already; name a new folder for the export")
+    }
+  }
+
   /// Exports episodes of `dataset` into a new folder.
   ///
   /// - Parameters:
@@ -71,14 +80,7 @@ public struct Export: Sendable {
     isInterrupted: @escaping () -> Bool,
     noted: (_ id: String, _ text: String) -> Void = { _, _ in }, began: (String) -> Void
   ) throws(TrajpackError) -> (episodes: Int, isComplete: Bool) {
-    if FileSystem.item(at: destination) != nil {
-      guard FileSystem.item(at: destination) == .folder,
-        try FileSystem.names(in: destination).isEmpty
-      else {
-        throw TrajpackError(
-          .usage, file: destination, "exists already; name a new folder for the export")
-      }
-    }
+    try requireNew(destination)
     try FileSystem.makeFolder(destination)
     var left = Set(ids)
     var count = 0

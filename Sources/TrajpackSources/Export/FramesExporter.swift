@@ -132,11 +132,9 @@ public struct FramesExporter: Exporter {
     var pixels = [UInt8](repeating: 0, count: frames.bytes * min(rows.count, Self.run))
     for first in stride(from: 0, to: rows.count, by: Self.run) {
       let part = rows[first..<min(first + Self.run, rows.count)]
-      var failure: TrajpackError?
-      pixels.withUnsafeMutableBytes { room in
-        do throws(TrajpackError) { try frames.read(part, into: room) } catch { failure = error }
+      try pixels.withMutableBytes { (room) throws(TrajpackError) in
+        try frames.read(part, into: room)
       }
-      if let failure { throw failure }
       for (n, row) in part.enumerated() {
         let digits = String(row)
         let number = String(repeating: "0", count: max(6 - digits.utf8.count, 0)) + digits

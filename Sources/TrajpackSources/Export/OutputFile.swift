@@ -62,18 +62,3 @@ final class OutputFile {
     try FileSystem.sync(descriptor, path)
   }
 }
-
-extension [UInt8] {
-  /// `withUnsafeBytes` with a typed error.
-  func withBytes(
-    _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Void
-  ) throws(TrajpackError) {
-    let failure = withUnsafeBytes { bytes -> TrajpackError? in
-      do throws(TrajpackError) {
-        try body(bytes)
-        return nil
-      } catch { return error }
-    }
-    if let failure { throw failure }
-  }
-}

@@ -306,13 +306,11 @@ struct ParquetPages {
   ) throws(TrajpackError) {
     var runs = try ParquetHybrid(bytes, width: bits(most))
     if count > out.count { out = [UInt8](repeating: 0, count: count) }
-    var failure: TrajpackError?
     var largest: UInt8 = 0
-    out.withUnsafeMutableBufferPointer { out in
-      do throws(TrajpackError) { try runs.read(into: out) } catch { failure = error }
+    try out.withUnsafeMutableBufferPointer { (out) throws(TrajpackError) in
+      try runs.read(into: out)
       for level in out { largest = max(largest, level) }
     }
-    if let failure { throw failure }
     guard largest <= most else {
       throw TrajpackError(.data, "a level is \(largest) where \(most) is the most")
     }
@@ -346,21 +344,17 @@ struct ParquetPages {
       if indices.count < count { indices = [UInt32](repeating: 0, count: count) }
       var runs = try ParquetHybrid(
         UnsafeRawBufferPointer(rebasing: bytes[1...]), width: Int(width))
-      var failure: TrajpackError?
       let most = dictionary.present
-      indices.withUnsafeMutableBufferPointer { all in
+      try indices.withUnsafeMutableBufferPointer { (all) throws(TrajpackError) in
         let out = UnsafeMutableBufferPointer(rebasing: all[..<count])
-        do throws(TrajpackError) {
-          try runs.read(into: out)
-          var largest: UInt32 = 0
-          for index in out { largest = max(largest, index) }
-          guard largest < most else {
-            throw TrajpackError(
-              .data, "an index is \(largest), and the dictionary has \(most) values")
-          }
-        } catch { failure = error }
+        try runs.read(into: out)
+        var largest: UInt32 = 0
+        for index in out { largest = max(largest, index) }
+        guard largest < most else {
+          throw TrajpackError(
+            .data, "an index is \(largest), and the dictionary has \(most) values")
+        }
       }
-      if let failure { throw failure }
       try page.gather(dictionary, indices, count, column.width)
     default: throw unread(encoding)
     }

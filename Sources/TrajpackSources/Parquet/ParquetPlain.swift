@@ -61,11 +61,7 @@ extension ParquetPage {
     } else if values.count < size {
       values = [UInt8](repeating: 0, count: size)
     }
-    var failure: TrajpackError?
-    values.withUnsafeMutableBufferPointer { out in
-      do throws(TrajpackError) { try body(out) } catch { failure = error }
-    }
-    if let failure { throw failure }
+    try values.withUnsafeMutableBufferPointer { (out) throws(TrajpackError) in try body(out) }
   }
 
   /// Takes values of a dictionary; the indices lie in it.

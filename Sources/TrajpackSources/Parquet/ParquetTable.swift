@@ -22,17 +22,10 @@ final class ParquetTable: Sendable {
     func text(_ row: Int) throws(TrajpackError) -> [UInt8]? {
       if absent.contains(row) { return nil }
       let start = row == 0 ? 0 : ends[row - 1]
-      var failure: TrajpackError?
-      let bytes = [UInt8](unsafeUninitializedCapacity: ends[row] - start) { buffer, count in
-        do throws(TrajpackError) {
-          count = ends[row] - start
-          let part = UnsafeMutableRawBufferPointer(
-            rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
-          try spool.read(at: start, into: part)
-        } catch { failure = error }
+      return try [UInt8](capacity: ends[row] - start) { (room) throws(TrajpackError) in
+        try spool.read(at: start, into: room)
+        return room.count
       }
-      if let failure { throw failure }
-      return bytes
     }
   }
 
@@ -101,11 +94,9 @@ final class ParquetTable: Sendable {
   private func fill(
     _ bytes: inout [UInt8], _ spool: RowSpool, _ offset: Int
   ) throws(TrajpackError) {
-    var failure: TrajpackError?
-    bytes.withUnsafeMutableBytes { out in
-      do throws(TrajpackError) { try spool.read(at: offset, into: out) } catch { failure = error }
+    try bytes.withMutableBytes { (out) throws(TrajpackError) in
+      try spool.read(at: offset, into: out)
     }
-    if let failure { throw failure }
   }
 
   /// Texts or bytes, one a row: those of a leaf without lists.

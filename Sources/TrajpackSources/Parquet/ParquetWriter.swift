@@ -177,13 +177,9 @@ final class ParquetWriter {
     var stored = [UInt8](repeating: 0, count: Compressor.bound(page.plain.count))
     var size: Int?
     try page.plain.withBytes { (plain) throws(TrajpackError) in
-      var failure: TrajpackError?
-      stored.withUnsafeMutableBytes { stored in
-        do throws(TrajpackError) { size = try compressor.compress(plain, into: stored) } catch {
-          failure = error
-        }
+      size = try stored.withMutableBytes { (stored) throws(TrajpackError) in
+        try compressor.compress(plain, into: stored)
       }
-      if let failure { throw failure }
     }
     let levels = page.repetition.count + page.definition.count
     var header = ThriftWriter()

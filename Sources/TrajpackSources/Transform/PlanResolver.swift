@@ -73,34 +73,32 @@ public struct PlanResolver {
   private mutating func resolved(
     _ plan: Plan, pause: @escaping () throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> Plan {
-    var steps: [PlanStep] = []
+    var steps: [any PlanStep] = []
     for (number, step) in plan.steps.enumerated() {
       guard step.unresolved != nil else {
         steps.append(step)
         continue
       }
       let before = Plan(steps: steps)
-      let place = "steps[\(number)] (\(step.name))"
+      let place = "steps[\(number)] (\(step.stepName))"
       let programs = try before.programs(for: source.allStreams)
       try within(place) { () throws(TrajpackError) in try step.check(against: programs) }
       switch step {
-      case .normalize(let step):
+      case let step as NormalizeStep:
         steps.append(
-          .normalize(
-            try within(place) { () throws(TrajpackError) in
-              try step.resolved(after: before, source.allStreams, try statistics())
-            }))
-      case .embed(let step):
+          try within(place) { () throws(TrajpackError) in
+            try step.resolved(after: before, source.allStreams, try statistics())
+          })
+      case let step as EmbedStep:
         var report: EmbedReport?
         steps.append(
-          .embed(
-            try within(place) { () throws(TrajpackError) in
-              var search = EmbedSearch(
-                source, before, step, threads: threads, of: selection, pause: pause)
-              let resolved = try search.run()
-              report = search.report
-              return resolved
-            }))
+          try within(place) { () throws(TrajpackError) in
+            var search = EmbedSearch(
+              source, before, step, threads: threads, of: selection, pause: pause)
+            let resolved = try search.run()
+            report = search.report
+            return resolved
+          })
         if let report { reports.append(report) }
       default: steps.append(step)
       }

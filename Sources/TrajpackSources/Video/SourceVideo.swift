@@ -223,14 +223,10 @@ struct SourceVideo: Sendable {
     var hashes: [UInt32] = []
     hashes.reserveCapacity(frames.count)
     for frame in frames {
-      var failure: TrajpackError?
-      room.withUnsafeMutableBytes { bytes in
-        do throws(TrajpackError) {
-          try decoder.decode(frames: [frame], as: output, into: bytes)
-          hashes.append(CRC32C.of(UnsafeRawBufferPointer(bytes)))
-        } catch { failure = error }
+      try room.withMutableBytes { (bytes) throws(TrajpackError) in
+        try decoder.decode(frames: [frame], as: output, into: bytes)
+        hashes.append(CRC32C.of(UnsafeRawBufferPointer(bytes)))
       }
-      if let failure { throw failure }
     }
     return hashes
   }

@@ -3,6 +3,7 @@ import TrajpackFormat
 import TrajpackStore
 
 @testable import TrajpackSources
+import TrajpackTestSupport
 
 /// A converted source, read back whole.
 struct Converted {

@@ -4,6 +4,7 @@ import TrajpackFormat
 import TrajpackStore
 
 @testable import TrajpackSources
+import TrajpackTestSupport
 
 @Suite struct ReadWatchTests {
   private final class Seen: Sendable {

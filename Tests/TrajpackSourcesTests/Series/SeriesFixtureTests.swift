@@ -3,6 +3,7 @@ import TrajpackFormat
 import TrajpackStore
 
 @testable import TrajpackSources
+import TrajpackTestSupport
 
 /// What is read back from the fixtures is what Python and numpy see in them (`expect_series.py`).
 @Suite struct SeriesFixtureTests {

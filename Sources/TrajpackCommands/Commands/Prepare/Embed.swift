@@ -118,7 +118,7 @@ struct Embed: PreparingCommand {
   func plan() throws(TrajpackError) -> Plan {
     func number(_ value: Int?) -> JSONValue? { value.map { .int(Int64($0)) } }
     return Plan(steps: [
-      try PlanStep(
+      try PlanSteps.read(
         .record([
           "step": "embed", "method": method.map { .string($0) },
           "channels": PlanOptionParsing.texts(channels),

@@ -87,7 +87,7 @@ struct Mask: PreparingCommand {
   func plan() throws(TrajpackError) -> Plan {
     func number(_ value: Int?) -> JSONValue? { value.map { .int(Int64($0)) } }
     return Plan(steps: [
-      try PlanStep(
+      try PlanSteps.read(
         .record([
           "step": "mask", "channels": PlanOptionParsing.texts(channels),
           "mechanism": mechanism.map { .string($0) }, "amount": amount.map { .double($0) },

@@ -142,7 +142,7 @@ struct Resample: PreparingCommand {
       try PlanOptionParsing.times(t, "--times")
     }
     return Plan(steps: [
-      try PlanStep(
+      try PlanSteps.read(
         .record([
           "step": "resample", "streams": PlanOptionParsing.texts(streams),
           "rate": rate.map { .string($0) },

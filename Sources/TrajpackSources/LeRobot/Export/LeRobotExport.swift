@@ -19,14 +19,7 @@ public struct LeRobotExport {
     _ dataset: Dataset, ids: [String], to destination: String, rate: Rational?, media: String?,
     isInterrupted: @escaping () -> Bool, noted: (String) -> Void, began: (String) -> Void
   ) throws(TrajpackError) -> (episodes: Int, isComplete: Bool) {
-    if FileSystem.item(at: destination) != nil {
-      guard FileSystem.item(at: destination) == .folder,
-        try FileSystem.names(in: destination).isEmpty
-      else {
-        throw TrajpackError(
-          .usage, file: destination, "exists already; name a new folder for the export")
-      }
-    }
+    try Export.requireNew(destination)
     let wanted = Set(ids)
     let plan = try LeRobotPlan(dataset, { wanted.isEmpty || wanted.contains($0) }, rate: rate)
     for remark in plan.remarks { noted(remark) }

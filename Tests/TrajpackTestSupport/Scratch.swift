@@ -3,10 +3,12 @@ import TrajpackFormat
 import TrajpackStore
 
 /// A folder for one test, gone with it.
-final class Scratch {
-  let path: String
+public final class Scratch {
+  /// Its path.
+  public let path: String
 
-  init() {
+  /// Makes it.
+  public init() {
     var template = Array("/tmp/trajpack-test-XXXXXX".utf8CString)
     _ = mkdtemp(&template)
     path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -23,30 +25,32 @@ final class Scratch {
   }
 
   /// Writes a file and returns its path.
-  func write(_ name: String, _ bytes: [UInt8]) throws -> String {
+  public func write(_ name: String, _ bytes: [UInt8]) throws -> String {
     let file = "\(path)/\(name)"
     try FileSystem.replace(file, with: bytes)
     return file
   }
 
   /// Writes a text file and returns its path.
-  func write(_ name: String, _ text: String) throws -> String { try write(name, Array(text.utf8)) }
+  public func write(_ name: String, _ text: String) throws -> String {
+    try write(name, Array(text.utf8))
+  }
 }
 
 /// The path of a fixture.
-func fixture(_ name: String) -> String {
+public func fixture(_ name: String) -> String {
   let parts = #filePath.split(separator: "/").dropLast(3)
   return "/" + parts.joined(separator: "/") + "/fixtures/" + name
 }
 
 /// The bytes of a file.
-func contents(_ path: String) throws -> [UInt8] {
+public func contents(_ path: String) throws -> [UInt8] {
   let file = try LocalFile(path)
   return try file.bytes(0..<file.length)
 }
 
 /// The error that `body` throws.
-func failure(_ body: () throws -> Void) -> TrajpackError? {
+public func failure(_ body: () throws -> Void) -> TrajpackError? {
   do {
     try body()
     return nil

@@ -1,26 +1,55 @@
 import TrajpackFormat
 
-extension PlanProgram {
-  /// Gives each row of the target the matching whole row.
-  func align(
-    _ step: AlignStep, _ track: inout PlanTrack, target: PlanClock
-  ) throws(TrajpackError) {
-    let clock = track.clock
-    let rows = try clock.withTimes { (source) throws(TrajpackError) in
-      try target.withTimes { (times) throws(TrajpackError) in
-        try AlignPlan(
-          source, to: times, step.direction.direction, tolerance: step.tolerance,
-          allowsSameTime: step.sameTime, rounding: StampRounding(step.rounding?.value)
-        ).rows.map { Int($0) }
-      }
+/// Rounds times to a grid, and makes one row of the rows of a grid time.
+package struct QuantiseStep: PlanStep {
+  package let streams: ChannelSelection
+  package let quantum: Rational
+
+  package init(_ r: inout PlanReader) throws(TrajpackError) {
+    streams = try r.selection("streams", .all)
+    guard let value = r.value("quantum") else {
+      throw TrajpackError(.usage, "\(r.path) has no grid: add \"quantum\", the time between rows")
     }
-    track = PlanTrack(
-      clock: target, columns: track.columns.map { $0.rows(rows) }, notes: track.notes)
+    guard let quantum = PlanNumber.rational(value), quantum.numerator > 0 else {
+      throw r.wrong("quantum", value, "a time above 0, like 0.5 or \"1/30\"")
+    }
+    self.quantum = quantum
   }
 
+  package var json: JSONValue {
+    .object([
+      .init("step", "quantise"), .init("streams", streams.json),
+      .init("quantum", PlanNumber.json(quantum)),
+    ])
+  }
+}
+
+extension QuantiseStep {
+  package static var name: String { "quantise" }
+  package var selection: ChannelSelection { streams }
+  package var isOfStreams: Bool { true }
+
+  package func stage(
+    in program: inout PlanProgram, isVideo: Bool
+  ) throws(TrajpackError) -> (any PlanStage)? {
+    guard try program.takesRows(streams, isVideo: isVideo) else { return nil }
+    for i in program.outputs.indices where program.outputs[i].isAveraged {
+      program.outputs[i].becomeFloat()
+      program.outputs[i].missing = .nan
+    }
+    return QuantiseStage(quantum: quantum)
+  }
+}
+
+/// The grid bound to a stream.
+struct QuantiseStage: PlanStage {
+  let quantum: Rational
+
   /// Averages the rows of a grid time, or takes the last one where the kind has no mean.
-  func quantise(_ step: QuantiseStep, _ track: inout PlanTrack) throws(TrajpackError) {
-    let groups = try QuantisedRows(track.clock, step.quantum)
+  func run(
+    _ track: inout PlanTrack, _ key: PlanKey, _ target: PlanTarget
+  ) throws(TrajpackError) {
+    let groups = try QuantisedRows(track.clock, quantum)
     let last = groups.rows.map { $0.upperBound - 1 }
     track.columns = track.columns.map { column in
       guard column.channel.isAveraged else { return column.rows(last) }
@@ -29,30 +58,16 @@ extension PlanProgram {
     track.clock = groups.clock
   }
 
-  /// Adds columns of the time since each entry was last observed.
-  func timeSince(
-    _ columns: [Int], _ suffix: String, _ track: inout PlanTrack
-  ) throws(TrajpackError) {
-    for i in columns {
-      let column = track.columns[i]
-      let width = column.width
-      var since = [Double](repeating: 0, count: track.clock.count * width)
-      let mask = column.mask()
-      try track.clock.withTimes { (times) throws(TrajpackError) in
-        try mask.withUnsafeBufferPointer { (mask) throws(TrajpackError) in
-          try since.withUnsafeMutableBufferPointer { (out) throws(TrajpackError) in
-            try timeSinceObserved(times, mask: mask, components: width, into: out)
-          }
-        }
-      }
-      track.columns.append(
-        PlanColumn(
-          channel: Channel(
-            name: column.channel.name + suffix, kind: .scalar, type: .float64,
-            shape: column.channel.type == .bytes ? [] : column.channel.shape),
-          values: .float64(since)))
-    }
+  func clock(
+    behind clock: PlanClock, _ key: PlanKey,
+    _ reference: (String) throws(TrajpackError) -> PlanClock
+  ) throws(TrajpackError) -> PlanClock {
+    try QuantisedRows(clock, quantum).clock
   }
+
+  func sort(
+    behind sort: PlanClock.Sort, _ reference: (String) throws(TrajpackError) -> PlanClock.Sort
+  ) -> PlanClock.Sort { .ticks }
 }
 
 /// Rows by the grid time that theirs is rounded to, half to even.
