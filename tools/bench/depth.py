@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Random windows of depth in each form that `trajpack transcode` knows, against the same windows of the source.
 
-    depth.py RECORDINGS [--forms chunks,intra,gop:4 ...] [--rounds N] [--windows N]
+    depth.py RECORDINGS [--forms "chunks;intra;gop:4"] [--rounds N] [--windows N]
 
 RECORDINGS is a folder of WildWorld samples with depth.mkv. Sizes are those of the encoded bytes, or of the compressed chunks. Forms take turns within
 a round; ratios are those of medians of processor time. Each window is read by itself, as 16 frames of an episode. Windows of an episode come from the
