@@ -76,22 +76,10 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
     return source.recordings[number]
   }
 
-  /// Errors without the path of the recording, which the conversion says.
-  private static func without<Result>(
-    _ path: String, _ body: () throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> Result {
-    do throws(TrajpackError) {
-      return try body()
-    } catch {
-      guard error.message.hasPrefix("\(path): ") else { throw error }
-      throw TrajpackError(error.fault, String(error.message.dropFirst(path.count + 2)))
-    }
-  }
-
   /// Reads the times of the streams that have their own.
   func examine(_ recording: Recording) throws(TrajpackError) -> Examination? {
     let mapped = try mapped(recording)
-    return try Self.without(recording.path) { () throws(TrajpackError) in
+    return try withoutPath(recording.path) { () throws(TrajpackError) in
       if let failure = mapped.failure { throw failure }
       var times: [TimeAxis] = []
       for stream in mapped.streams { times.append(try MappedRows.axis(of: stream, mapped)) }
@@ -128,7 +116,7 @@ struct MappedImporter<Mapped: MappedFormat>: Importer {
   ) throws(TrajpackError) -> EpisodeDraft {
     let mapped = try mapped(recording)
     var remarks: [String] = []
-    let tracks = try Self.without(recording.path) { () throws(TrajpackError) in
+    let tracks = try withoutPath(recording.path) { () throws(TrajpackError) in
       var tracks: [TrackDraft] = []
       for (stream, time) in zip(mapped.streams, examination.times) {
         guard let number = schema.stream(named: stream.name) else { continue }

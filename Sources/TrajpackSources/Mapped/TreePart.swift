@@ -104,25 +104,8 @@ struct TreePart: Sendable {
     for axis in shape.indices.dropLast().reversed() {
       strides[axis] = strides[axis + 1] * shape[axis + 1]
     }
-    let sizes = order.map { shape[$0] }
-    let steps = order.map { strides[$0] }
-    return [UInt8](unsafeUninitializedCapacity: bytes.count) { out, filled in
-      bytes.withUnsafeBufferPointer { from in
-        var index = [Int](repeating: 0, count: sizes.count)
-        var place = 0
-        while filled < bytes.count {
-          for i in 0..<size { out[filled + i] = from[place + i] }
-          filled += size
-          for axis in sizes.indices.reversed() {
-            index[axis] += 1
-            place += steps[axis]
-            if index[axis] < sizes[axis] { break }
-            place -= index[axis] * steps[axis]
-            index[axis] = 0
-          }
-        }
-      }
-    }
+    return bytes.strided(
+      sizes: order.map { shape[$0] }, steps: order.map { strides[$0] }, element: size)
   }
 
   private static func scaled(

@@ -80,7 +80,7 @@ extension PythonImporter {
         }
         stream.time = .array(.spool(times.values), type, tick: tick, unit: unit)
       }
-      try Self.without(recording.path) { () throws(TrajpackError) in
+      try withoutPath(recording.path) { () throws(TrajpackError) in
         if let video = stream.video, let number = schema.stream(named: stream.name) {
           let (track, said) = try MappedRows.frames(
             of: stream, video, schema, number, known, settings)
@@ -137,7 +137,7 @@ extension PythonImporter {
       [.init("streams", .array(streams)), .init("skips", .bool(!settings.takesAll))])
     var target: Gathered?
     var left = 0
-    try Self.without(recording.path) { () throws(TrajpackError) in
+    try withoutPath(recording.path) { () throws(TrajpackError) in
       try python.with { (process) throws(TrajpackError) in
         try process.ask(request, about: recording.path) { (item) throws(TrajpackError) in
           let stream = item["stream"]?.string ?? ""

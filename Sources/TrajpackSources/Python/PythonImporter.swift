@@ -142,7 +142,7 @@ struct PythonImporter: Importer {
     var current = (stream: "", type: ElementType.float64)
     var facts = JSONValue.object([])
     let request = try request("examine", recording)
-    try Self.without(recording.path) { () throws(TrajpackError) in
+    try withoutPath(recording.path) { () throws(TrajpackError) in
       try python.with { (process) throws(TrajpackError) in
         try process.ask(request, about: recording.path) { (item) throws(TrajpackError) in
           guard item["streams"] == nil else { return facts = item }
@@ -210,19 +210,6 @@ struct PythonImporter: Importer {
       stream.channels.append(MappedChannel(channel, .spool(RowSpool())))
     }
     return (stream.channels.isEmpty ? nil : stream, axis)
-  }
-
-  /// Errors without the path of the recording, which the conversion says.
-  static func without<Result>(
-    _ path: String, _ body: () throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> Result {
-    do throws(TrajpackError) {
-      return try body()
-    } catch {
-      guard error.message.hasPrefix("\(path): ") else { throw error }
-      throw TrajpackError(
-        error.fault, String(error.message.dropFirst(path.count + 2)), at: error.place)
-    }
   }
 }
 

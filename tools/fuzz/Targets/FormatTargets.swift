@@ -31,7 +31,7 @@ let formatTargets: [FuzzTarget] = [
 
   FuzzTarget("json") { (input) throws(TrajpackError) in
     let value = try JSONValue(parsing: Array(input))
-    // What is written is read again as the same.
+    // What is written is read again as the same; else the target traps, which libFuzzer and the replay report.
     let text = value.text()
     guard let again = try? JSONValue(parsing: text) else { fatalError("is not read again") }
     precondition(again.text() == text)

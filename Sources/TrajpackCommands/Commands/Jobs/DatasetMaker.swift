@@ -90,7 +90,7 @@ extension Convert: DatasetMaker {
 /// A command that prepares a dataset by a plan.
 protocol PreparingCommand: DatasetMaker {
   /// Source, destination, and how it is written.
-  var preparation: Preparation { get }
+  var preparation: Preparation { get set }
   /// The parameters of its own.
   static var own: [Parameter<Self>] { get }
   /// Its steps.
@@ -98,6 +98,15 @@ protocol PreparingCommand: DatasetMaker {
 }
 
 extension PreparingCommand {
+  static var parameters: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.parameters.map { $0.lifted(\.preparation) }
+  }
+  static var making: [Parameter<Self>] {
+    Preparation.places.map { $0.lifted(\.preparation) } + own
+      + Preparation.making.map { $0.lifted(\.preparation) }
+  }
+
   static var items: String { "episodes" }
   var destination: String { preparation.destination }
 

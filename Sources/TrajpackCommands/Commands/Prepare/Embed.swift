@@ -35,14 +35,6 @@ struct Embed: PreparingCommand {
     ]
   }
 
-  static var parameters: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + own
-      + Preparation.parameters.map { $0.lifted(\.preparation) }
-  }
-  static var making: [Parameter<Self>] {
-    Preparation.places.map { $0.lifted(\.preparation) } + own
-      + Preparation.making.map { $0.lifted(\.preparation) }
-  }
   static var own: [Parameter<Self>] {
     [
       .option(

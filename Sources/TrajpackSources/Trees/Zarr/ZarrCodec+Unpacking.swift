@@ -46,21 +46,7 @@ extension ZarrArray {
       steps[axis] = step
       step *= chunk[axis]
     }
-    return [UInt8](unsafeUninitializedCapacity: bytes.count) { out, filled in
-      var index = [Int](repeating: 0, count: chunk.count)
-      var place = 0
-      while filled < bytes.count {
-        for i in 0..<size { out[filled + i] = bytes[place + i] }
-        filled += size
-        for axis in chunk.indices.reversed() {
-          index[axis] += 1
-          place += steps[axis]
-          if index[axis] < chunk[axis] { break }
-          place -= index[axis] * steps[axis]
-          index[axis] = 0
-        }
-      }
-    }
+    return bytes.strided(sizes: chunk, steps: steps, element: size)
   }
 
   private static func widened(_ bytes: [UInt8]) -> [UInt8] {

@@ -29,24 +29,10 @@ enum AMASS: MappedFormat {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
-    let own = Poses.files(files, endings, isOwn)
-    guard !own.isEmpty else {
-      throw TrajpackError(.data, "\(files.sources.first ?? ""): holds no file of format 'amass'")
+    let own = files.files(endings, where: isOwn)
+    return try files.each(of: own, "amass", options) { (file, source) throws(TrajpackError) in
+      [try recording(file, options, &source)]
     }
-    var source = MappedSource(recordings: [])
-    for file in own {
-      do throws(TrajpackError) {
-        source.recordings.append(try recording(file, options, &source))
-      } catch {
-        guard options.skipsErrors, error.fault == .data else { throw error }
-        source.recordings.append(MappedRecording(file, id: file.stem, failure: error))
-      }
-    }
-    let read = Set(own.map(\.path))
-    source.leftOut += files.all.filter { !read.contains($0.path) }.map {
-      LeftOut(path: $0.place, why: "is no file of this format")
-    }
-    return source
   }
 
   private static func recording(

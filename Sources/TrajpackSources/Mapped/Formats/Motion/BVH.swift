@@ -21,7 +21,7 @@ enum BVH: MappedFormat {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
-    let own = Poses.files(files, endings) { BVHFile.recognises($0) }
+    let own = files.files(endings) { BVHFile.recognises($0) }
     let recent = RecentFiles()
     var skeletons: [Skeleton] = []
     var known: [[String]: String] = [:]

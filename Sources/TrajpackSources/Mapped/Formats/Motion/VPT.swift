@@ -21,7 +21,7 @@ enum VPT: MappedFormat {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
-    let own = Poses.files(files, endings) { VPTLines.recognises($0) }
+    let own = files.files(endings) { VPTLines.recognises($0) }
     guard !own.isEmpty else {
       throw TrajpackError(.data, "\(files.sources.first ?? ""): holds no recording of format 'vpt'")
     }

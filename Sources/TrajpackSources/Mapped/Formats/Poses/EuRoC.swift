@@ -61,7 +61,7 @@ enum EuRoC: MappedFormat {
     guard options.rate == nil else {
       throw TrajpackError(.usage, "--rate: EuRoC tables have times of their own")
     }
-    let own = Poses.files(files, endings, isEuRoC)
+    let own = files.files(endings, where: isEuRoC)
     return try Poses.read(files, own, options, "euroc") { (file, source) throws(TrajpackError) in
       let text = try PoseText(file.path, commas: true)
       let header = text.comments.last ?? ""

@@ -37,7 +37,7 @@ enum KITTI: MappedFormat {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
-    let own = Poses.files(files, endings, isKITTI)
+    let own = files.files(endings, where: isKITTI)
     // Files of one folder have a layout in common.
     let found = options.rate == nil ? own.map { times($0.path) } : []
     let haveTimes = !found.isEmpty && found.allSatisfy { $0 != nil }

@@ -136,13 +136,6 @@ enum Poses {
   /// Nanoseconds as the ticks of times.
   static let tick = Rational(1, 1_000_000_000) ?? .one
 
-  /// The files of a source that are of a format.
-  static func files(
-    _ files: SourceFiles, _ endings: [String], _ recognises: (String) -> Bool
-  ) -> [SourceFiles.File] {
-    files.named(endings).filter { recognises($0.path) }
-  }
-
   /// Reads each file as a recording.
   static func read(
     _ files: SourceFiles, _ own: [SourceFiles.File], _ options: MappingOptions, _ name: String,
@@ -154,25 +147,12 @@ enum Poses {
         .usage,
         "--from \(name) takes no options of tables; '--from series' reads the file as a table")
     }
-    guard !own.isEmpty else {
-      throw TrajpackError(.data, "\(files.sources.first ?? ""): holds no file of format '\(name)'")
-    }
-    var source = MappedSource(recordings: [])
-    for file in own {
+    return try files.each(of: own, name, options, used: used) {
+      (file, source) throws(TrajpackError) in
       var recording = MappedRecording(file, id: file.stem)
-      do throws(TrajpackError) {
-        recording.streams = try body(file, &source)
-      } catch {
-        guard options.skipsErrors, error.fault == .data else { throw error }
-        recording.failure = error
-      }
-      source.recordings.append(recording)
+      recording.streams = try body(file, &source)
+      return [recording]
     }
-    let read = Set(own.map(\.path) + own.flatMap(used))
-    source.leftOut += files.all.filter { !read.contains($0.path) }.map {
-      LeftOut(path: $0.place, why: "is no file of this format")
-    }
-    return source
   }
 
   /// The places of rows in the order of their times; a remark where they are in another.

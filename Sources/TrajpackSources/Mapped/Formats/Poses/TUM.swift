@@ -25,7 +25,7 @@ enum TUM: MappedFormat {
     guard options.rate == nil else {
       throw TrajpackError(.usage, "--rate: TUM trajectories have times of their own")
     }
-    let own = Poses.files(files, endings, isTUM)
+    let own = files.files(endings, where: isTUM)
     var isExact = !own.isEmpty
     var isFiner = false
     for file in own {

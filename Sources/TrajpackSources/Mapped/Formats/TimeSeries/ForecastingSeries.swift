@@ -21,29 +21,15 @@ enum ForecastingSeries: MappedFormat {
   static func read(
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
-    let own = Poses.files(files, endings, isOwn)
-    guard !own.isEmpty else {
-      throw TrajpackError(.data, "\(files.sources.first ?? ""): holds no file of format 'tsf'")
-    }
-    var source = MappedSource(recordings: [])
-    for file in own {
-      do throws(TrajpackError) {
-        var found = try within(file: file.path) { () throws(TrajpackError) in
-          try recordings(file, options, own.count > 1, &source)
-        }
-        let share = max(file.bytes / max(found.count, 1), 1)
-        for i in found.indices { found[i].bytes = share }
-        source.recordings += found
-      } catch {
-        guard options.skipsErrors, error.fault == .data else { throw error }
-        source.recordings.append(MappedRecording(file, id: file.stem, failure: error))
+    let own = files.files(endings, where: isOwn)
+    return try files.each(of: own, "tsf", options) { (file, source) throws(TrajpackError) in
+      var found = try within(file: file.path) { () throws(TrajpackError) in
+        try recordings(file, options, own.count > 1, &source)
       }
+      let share = max(file.bytes / max(found.count, 1), 1)
+      for i in found.indices { found[i].bytes = share }
+      return found
     }
-    let read = Set(own.map(\.path))
-    source.leftOut += files.all.filter { !read.contains($0.path) }.map {
-      LeftOut(path: $0.place, why: "is no file of this format")
-    }
-    return source
   }
 
   /// How far rows lie apart.
