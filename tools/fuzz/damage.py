@@ -27,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools/python/src"), str(ROOT / "tools/python/tests"), str(ROOT / "tools")]
 
 MOST_SECONDS = 20
+MOST_MEMORY = 200 << 10                                     # KiB
 BATCH = 100
 
 
@@ -254,15 +255,21 @@ def main():
     parser.add_argument("--cuts", type=int, default=2_400)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--trajpack", default=str(ROOT / ".build/release/trajpack"))
+    parser.add_argument("--json", action="store_true", help="print counts, faults and the highest memory as JSON")
     given = parser.parse_args()
-    bad = 0
+    bad, reports = 0, {}
     for cut, count in ((False, given.bytes_), (True, given.cuts)):
         counts, faults, memory = hunt(given.trajpack, count, cut, given.seed)
+        bad += len(faults) + (memory > MOST_MEMORY)
+        reports["cut" if cut else "damaged"] = {"counts": counts, "faults": faults, "memory_kib": memory}
+        if given.json:
+            continue
         print(f"{'cuts' if cut else 'damaged bytes'}: {count} files: {counts['refused']} refused with a place, "
               f"{counts['equal']} equal, {counts['earlier']} an earlier state of a journal, {counts['same']} not changed, "
               f"{len(faults)} faults; peak {memory / 1024:.0f} MiB", flush=True)
         print("\n".join(faults[:20]))
-        bad += len(faults) + (memory > 200 << 10)
+    if given.json:
+        print(json.dumps(reports))
     return 1 if bad else 0
 
 
