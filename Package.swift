@@ -44,7 +44,6 @@ let package = Package(
         .apt(["libavformat-dev", "libavcodec-dev", "libswscale-dev", "libavutil-dev"])
       ]),
     .target(name: "CPlatform"),
-    .target(name: "CForkGuard"),
     .target(name: "CTrajpack"),
     .target(name: "CVideoTable"),
     // The recordings of `trajpack demo`, taken into the program as they lie in fixtures.
@@ -68,20 +67,20 @@ let package = Package(
     .target(
       name: "TrajpackRemote",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CForkGuard", "CLazyLoading",
+        "TrajpackFormat", "TrajpackCodecs", "CCurlShims", "CLazyLoading", "CPlatform",
       ],
       swiftSettings: strict),
     .target(
       name: "TrajpackStore",
       dependencies: [
-        "TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "CForkGuard", "CPlatform",
+        "TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "CPlatform",
       ],
       swiftSettings: strict),
     .target(
       name: "TrajpackLoader",
       dependencies: [
         "TrajpackFormat", "TrajpackCodecs", "TrajpackRemote", "TrajpackStore", "TrajpackSignal",
-        "TrajpackPrepare", "CForkGuard", "CPlatform", "CVideoTable",
+        "CPlatform", "CVideoTable",
       ],
       swiftSettings: strict),
     // What another Swift package sees of the above.
@@ -117,10 +116,6 @@ let package = Package(
     .target(
       name: "TrajpackSignal", dependencies: ["TrajpackFormat", "TrajpackCodecs", "CPlatform"],
       swiftSettings: strict),
-    // Tracks of shards as a plan takes them.
-    .target(
-      name: "TrajpackPrepare", dependencies: ["TrajpackFormat", "TrajpackStore", "TrajpackSignal"],
-      swiftSettings: strict),
     // Scores of predictions against truth.
     .target(
       name: "TrajpackEvaluate", dependencies: ["CPlatform", "TrajpackFormat", "TrajpackSignal"],
@@ -130,7 +125,7 @@ let package = Package(
     .target(
       name: "TrajpackVideo",
       dependencies: [
-        .target(name: "CFFmpegShims", condition: video), "CForkGuard", "TrajpackFormat",
+        .target(name: "CFFmpegShims", condition: video), "CPlatform", "TrajpackFormat",
       ],
       swiftSettings: strict),
     // The table of functions by which a loader has frames.
@@ -154,7 +149,7 @@ let package = Package(
       dependencies: [
         "CZlib", "CBZip2", "CLZMA", "CHDF5Shims", "CPlatform", "TrajpackFormat", "TrajpackCodecs",
         "TrajpackStore",
-        "TrajpackSignal", "TrajpackPrepare", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
+        "TrajpackSignal", "TrajpackLoader", "TrajpackHDF5", "TrajpackVideo",
       ],
       swiftSettings: strict),
 

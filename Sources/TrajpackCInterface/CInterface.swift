@@ -53,7 +53,7 @@ package enum CInterface {
         place,
         ErrorPlace(
           stream: place.stream, channel: place.channel, line: place.line,
-          row: place.row, byte: place.byte), ErrorPlace(),
+          row: place.row, byte: place.byte, option: place.option), ErrorPlace(),
       ]
       .map { $0.isEmpty ? "" : $0.json.text() }
       write(texts.first { $0.utf8.count < out.count } ?? "", to: out)

@@ -14,11 +14,13 @@ public struct ErrorPlace: Sendable, Equatable {
   public var row: Int?
   /// A byte of the file, from 0 on.
   public var byte: Int?
+  /// An option, as the caller spells it: `--rate` on the command line, `rate` in Python.
+  public var option: String?
 
   /// A place of which nothing else is known.
   public init(
     file: String? = nil, episode: String? = nil, stream: String? = nil, channel: String? = nil,
-    line: Int? = nil, row: Int? = nil, byte: Int? = nil
+    line: Int? = nil, row: Int? = nil, byte: Int? = nil, option: String? = nil
   ) {
     self.file = file
     self.episode = episode
@@ -27,6 +29,7 @@ public struct ErrorPlace: Sendable, Equatable {
     self.line = line
     self.row = row
     self.byte = byte
+    self.option = option
   }
 
   /// Whether nothing is known.
@@ -37,7 +40,7 @@ public struct ErrorPlace: Sendable, Equatable {
     ErrorPlace(
       file: file ?? other.file, episode: episode ?? other.episode, stream: stream ?? other.stream,
       channel: channel ?? other.channel, line: line ?? other.line, row: row ?? other.row,
-      byte: byte ?? other.byte)
+      byte: byte ?? other.byte, option: option ?? other.option)
   }
 
   /// `{"file": ..., "line": ...}`, with the members that are known.
@@ -46,7 +49,7 @@ public struct ErrorPlace: Sendable, Equatable {
       "file": file.map { .string($0) }, "episode": episode.map { .string($0) },
       "stream": stream.map { .string($0) }, "channel": channel.map { .string($0) },
       "line": line.map { .int(Int64($0)) }, "row": row.map { .int(Int64($0)) },
-      "byte": byte.map { .int(Int64($0)) },
+      "byte": byte.map { .int(Int64($0)) }, "option": option.map { .string($0) },
     ])
   }
 }

@@ -9,7 +9,7 @@ extension ShardIndex {
   func checkChunks(fileLength: UInt64) throws(TrajpackError) {
     let length = Int(clamping: fileLength)
     var total = 0
-    let rows = TableRows(chunks)
+    let rows = IndexRows(chunks)
     for block in schema.blocks {
       let bytes = block.chunkBytes
       for row in block.firstChunk..<block.firstChunk + block.chunks {

@@ -42,7 +42,7 @@ extension ShardIndex {
     guard (0...tracks.count).contains(start) else {
       throw damaged("episodes", rows.lowerBound, "has tracks out of place")
     }
-    let table = TableRows(episodes)
+    let table = IndexRows(episodes)
     for row in rows {
       let episode = table.row(row)
       guard isText(episode[0], episode[1]), isText(episode[2], episode[3]) else {
@@ -151,7 +151,7 @@ extension ShardIndex {
   private func checkTracks(
     _ range: Range<Int>, _ streams: UnsafeMutableBufferPointer<StreamFound>
   ) throws(TrajpackError) {
-    let (owners, rows) = (TableRows(episodes, columns: [5, 6]), TableRows(tracks))
+    let (owners, rows) = (IndexRows(episodes, columns: [5, 6]), IndexRows(tracks))
     let (entities, clocks) = (entities.count, clocks.count)
     var last = (clock: -1, sort: 0)
     for episode in range {
@@ -173,7 +173,7 @@ extension ShardIndex {
   /// What is wrong with a track of a stream.
   @inline(__always)
   private func check(
-    _ numbers: TableRows.Row, _ track: TrackRecord, sort: Int, _ stream: inout StreamFound
+    _ numbers: IndexRows.Row, _ track: TrackRecord, sort: Int, _ stream: inout StreamFound
   ) -> StaticString? {
     guard sort == 0 || stream.times == (sort == 1 ? .int64 : .float64) else {
       return "has a clock of times in a stream without them"

@@ -23,7 +23,7 @@ extension ShardIndex {
     }
 
     @inlinable
-    init(_ row: TableRows.Row) {
+    init(_ row: IndexRows.Row) {
       self.init(
         episode: row[0], stream: row[1], entity: row[2], clock: row[3], first: row[4], count: row[5]
       )
@@ -33,13 +33,13 @@ extension ShardIndex {
   /// Tracks in order, faster than by number.
   @usableFromInline
   package struct TrackList {
-    @usableFromInline let episodes: TableRows
-    @usableFromInline let tracks: TableRows
+    @usableFromInline let episodes: IndexRows
+    @usableFromInline let tracks: IndexRows
 
     /// The tracks of an index.
     package init(_ index: ShardIndex) {
-      episodes = TableRows(index.episodes, columns: [5, 6])
-      tracks = TableRows(index.tracks, columns: Array(0...5))
+      episodes = IndexRows(index.episodes, columns: [5, 6])
+      tracks = IndexRows(index.tracks, columns: Array(0...5))
     }
 
     /// The tracks of an episode.

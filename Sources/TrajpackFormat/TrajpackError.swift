@@ -54,6 +54,11 @@ public struct TrajpackError: Error, Sendable, Equatable, CustomStringConvertible
     parts = Parts(fault, "\(file): \(message)", place.completed(by: ErrorPlace(file: file)))
   }
 
+  /// An error of an option: its name comes before the sentence, and is its place.
+  package init(_ fault: Fault, option: String, _ message: String) {
+    parts = Parts(fault, "option '\(option)': \(message)", ErrorPlace(option: option))
+  }
+
   /// The same error, with the place it happened in put in front: `shard-000001.h5: …`. What `place` says counts
   /// where the error does not say it itself.
   public func within(_ text: String, at place: ErrorPlace = ErrorPlace()) -> TrajpackError {

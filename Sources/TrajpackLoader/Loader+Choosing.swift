@@ -115,8 +115,8 @@ extension Loader {
       let out = try question.resolved(all, option: option)
       guard !varying.contains(out.measure.path) else {
         throw TrajpackError(
-          .usage,
-          "option '\(option)': the plan draws '\(out.measure.path)' anew in each epoch, so windows cannot be "
+          .usage, option: option,
+          "the plan draws '\(out.measure.path)' anew in each epoch, so windows cannot be "
             + "chosen by it once for all: give that step \"draw\": \"once\", or ask for another channel"
         )
       }
@@ -127,8 +127,8 @@ extension Loader {
       }
       if let own = unit(out.measure.stream), let other = unit(reference), own != other {
         throw TrajpackError(
-          .usage,
-          "option '\(option)': stream '\(out.measure.stream)' counts time in '\(own)' and the reference "
+          .usage, option: option,
+          "stream '\(out.measure.stream)' counts time in '\(own)' and the reference "
             + "'\(reference)' in '\(other)', so that it is not known what lies within a window")
       }
       return out

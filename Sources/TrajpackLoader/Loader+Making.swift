@@ -1,6 +1,5 @@
 import TrajpackCodecs
 import TrajpackFormat
-import TrajpackPrepare
 import TrajpackStore
 
 extension Loader {
@@ -160,8 +159,8 @@ extension Loader {
       let names = schemas.flatMap { $0.streams.map(\.name) }
       guard names.contains(name) else {
         throw TrajpackError(
-          .usage,
-          "option 'reference': there is no stream '\(name)'"
+          .usage, option: "reference",
+          "there is no stream '\(name)'"
             + Suggestion.text(for: name, among: Array(Set(names)).sorted()))
       }
       return name

@@ -1,4 +1,4 @@
-import CForkGuard
+import CPlatform
 import CVideoTable
 import Glibc
 import TrajpackFormat
@@ -246,7 +246,7 @@ public final class Loader: @unchecked Sendable {
     planner.frameSource = readerFrames?.source
     worker.frameSource = readerFrames?.source
     try planner.plan(
-      windows.map { WindowOrder.Place(dataset: dataset, window: $0) }, epoch: cursor.epoch,
+      windows.map { WindowOrder.Reference(dataset: dataset, window: $0) }, epoch: cursor.epoch,
       into: plan)
     if let failure = worker.run(0..<plan.itemCount, plan).first { throw failure.error }
     for window in windows.indices {

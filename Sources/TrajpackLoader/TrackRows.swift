@@ -141,7 +141,7 @@ public struct TrackRows {
   }
 
   /// The times of the first `count` rows of a track.
-  package static func times(
+  public static func times(
     _ dataset: OpenDataset, track: Int, count: Int
   ) throws(TrajpackError) -> [Double] {
     var out = [Double](repeating: 0, count: count)
@@ -180,7 +180,8 @@ public struct TrackRows {
         out[i] = .nan
         continue
       }
-      out[i] = Instant.exact(Int128(time) * Int128(tick.numerator), Int128(tick.denominator)).value
+      out[i] =
+        TrackInstant.exact(Int128(time) * Int128(tick.numerator), Int128(tick.denominator)).value
     }
   }
 }

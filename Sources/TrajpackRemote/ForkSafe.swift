@@ -1,4 +1,4 @@
-import CForkGuard
+import CPlatform
 
 /// A value that many threads change, each for a moment, and that the child of a fork finds whole: nothing forks meanwhile.
 ///

@@ -41,22 +41,22 @@ public final class ShardWriter {
 
   /// The path the shard is to have.
   public let path: String
-  private let temporary: String
+  let temporary: String
   private(set) var schema: Schema
-  private let pool: WorkerPool
+  let pool: WorkerPool
   private let level: Int?
-  private let compressors: CompressorPool
-  private let backend: any ShardBackend
+  let compressors: CompressorPool
+  let backend: any ShardBackend
   var gatherer: StatisticsGatherer
   var index = IndexBuilder()
   var pending: [Pending]
-  private var blobs: [Int: (chunk: ByteBuffer, rows: Int)] = [:]
-  private var queue: [(jobs: Future<[ChunkJob.Outcome]>, bytes: Int)] = []
-  private var queuedBytes = 0
-  private var waiting: [ChunkJob] = []
-  private var waitingBytes = 0
-  private var chunks: [[Int64]]
-  private var isDone = false
+  var blobs: [Int: (chunk: ByteBuffer, rows: Int)] = [:]
+  var queue: [(jobs: Future<[ChunkJob.Outcome]>, bytes: Int)] = []
+  var queuedBytes = 0
+  var waiting: [ChunkJob] = []
+  var waitingBytes = 0
+  var chunks: [[Int64]]
+  var isDone = false
   private var isSettled = false
   private var isTried: Bool
   var trackRows = 0
@@ -255,7 +255,7 @@ public final class ShardWriter {
         first: part.first))
   }
 
-  private func append(
+  func append(
     bytes: TrackDraft.Bytes?, of stream: Int
   ) throws(TrajpackError) -> Range<Int> {
     guard let bytes else { return 0..<0 }
@@ -288,223 +288,5 @@ public final class ShardWriter {
     }
     blobs[number] = (chunk, rows)
     return first..<rows
-  }
-
-  /// Hands a chunk of a blob to the pool, the last one of `rows` bytes.
-  private func send(blob number: Int, _ chunk: ByteBuffer, rows: Int) throws(TrajpackError) {
-    try send(
-      ChunkJob(
-        stream: schema.blocks[number].stream, number: (rows - 1) / schema.blocks[number].chunkRows,
-        blocks: [(number, ChunkBytes(chunk))], spans: [], first: 0))
-  }
-
-  /// Bytes of rows that wait for a thread or for being written.
-  private static let maximumQueue = 32 << 20
-
-  /// Queues a job; small ones travel together, so that threads are not woken for a few kilobytes.
-  private func send(_ job: ChunkJob) throws(TrajpackError) {
-    waiting.append(job)
-    waitingBytes += job.bytes
-    if waitingBytes >= 256 << 10 { try flush() }
-  }
-
-  private func flush() throws(TrajpackError) {
-    guard !waiting.isEmpty else { return }
-    let (jobs, bytes) = (waiting, waitingBytes)
-    let (schema, compressors, gatherer) = (schema, compressors, gatherer)
-    waiting = []
-    waitingBytes = 0
-    queuedBytes += bytes
-    queue.append(
-      (
-        pool.run { () throws(TrajpackError) in
-          var outcomes: [ChunkJob.Outcome] = []
-          for job in jobs { outcomes.append(try job.run(schema, compressors, gatherer)) }
-          return outcomes
-        }, bytes
-      ))
-    // Each item has 256 KiB of rows or one larger chunk: enough for every thread to have work while one is
-    // written.
-    while queue.count > 4 * pool.count + 8 || (queuedBytes > Self.maximumQueue && queue.count > 1) {
-      try writeNext()
-    }
-  }
-
-  /// Writes all that was handed to the pool.
-  func drain() throws(TrajpackError) {
-    try flush()
-    while !queue.isEmpty { try writeNext() }
-  }
-
-  private func writeNext() throws(TrajpackError) {
-    let next = queue.removeFirst()
-    queuedBytes -= next.bytes
-    for outcome in try next.jobs.value() {
-      for packed in outcome.packed {
-        try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
-          try write(
-            bytes, chunk: packed.number, block: packed.block, raw: packed.raw,
-            filterMask: packed.filterMask, crc: packed.crc)
-        }
-      }
-      if let statistics = outcome.statistics { gatherer.merge(statistics) }
-    }
-  }
-
-  /// Writes a compressed chunk, the next of its block.
-  func write(
-    _ bytes: UnsafeRawBufferPointer, chunk: Int, block: Int, raw: Int, filterMask: UInt32,
-    crc: UInt32
-  ) throws(TrajpackError) {
-    let offset = try backend.write(bytes, chunk: chunk, block: block, filterMask: filterMask)
-    chunks[block] += [
-      Int64(offset), Int64(bytes.count), Int64(raw), Int64(filterMask), Int64(crc),
-    ]
-  }
-
-  /// Writes what is left and the index, makes the file durable, and gives it its name.
-  ///
-  /// - Parameters:
-  ///   - attributes: The schema's attributes; those it was begun with where `nil`.
-  ///   - replacing: Replaces a file of that name, rather than refusing it.
-  ///   - expected: The SHA-256 that it must have; another file is not named.
-  public func commit(
-    attributes: JSONValue? = nil, replacing: Bool = false, expected: String? = nil
-  ) throws(TrajpackError) -> Receipt {
-    try settle(nil)
-    if let attributes { schema.attributes = attributes }
-    for stream in schema.streams.indices {
-      try close(stream)
-      guard let number = schema.streams[stream].blob, let (chunk, rows) = blobs[number] else {
-        continue
-      }
-      let filled = rows % schema.blocks[number].chunkRows
-      guard filled > 0 else { continue }
-      UnsafeMutableRawBufferPointer(rebasing: chunk.bytes[filled...])
-        .initializeMemory(as: UInt8.self, repeating: 0)
-      try send(blob: number, chunk, rows: rows)
-    }
-    try drain()
-    let sections = try writeIndex()
-    try backend.finish(rows: schema.blocks.map(\.rows))
-    let receipt = try seal(sections)
-    guard expected == nil || receipt.sha256 == expected else {
-      throw TrajpackError(
-        .data, file: path,
-        "was damaged, and the source gives another shard than the one that was acknowledged "
-          + "(SHA-256 \(receipt.sha256), acknowledged \(expected ?? "")); restore the shard from a copy, "
-          + "or use --overwrite to convert again")
-    }
-    try FileSystem.publish(temporary, as: path, replacing: replacing)
-    isDone = true
-    return receipt
-  }
-
-  private func writeIndex() throws(TrajpackError) -> [ShardHeader.Section] {
-    var first = 0
-    for number in schema.blocks.indices {
-      let stream = schema.blocks[number].stream
-      schema.blocks[number].rows =
-        schema.streams[stream].blob == number ? blobs[number]?.rows ?? 0 : pending[stream].first
-      schema.blocks[number].firstChunk = first
-      first += schema.blocks[number].chunks
-    }
-    schema.splits = index.splitNames
-    schema.entityKinds = index.entityKinds
-    // Sections are small and read once: lz4 has no place there.
-    let chosen = schema.blocks.first?.codec ?? .zstd
-    let codec = chosen == .lz4 ? .zstd : chosen
-    var sections: [ShardHeader.Section] = []
-    func write(
-      _ id: ShardHeader.SectionID, _ bytes: [UInt8], _ type: ElementType, _ columns: Int,
-      _ codec: Codec
-    ) throws(TrajpackError) {
-      guard !bytes.isEmpty else { return }
-      guard
-        bytes.count
-          <= (id == .schema || codec != .none ? Shard.maximumSection : Shard.maximumIndex / 8)
-      else {
-        throw TrajpackError(
-          .data, file: FileSystem.name(of: path),
-          "its index would have \(bytes.count) bytes of '\(id)', more "
-            + "than readers take; use a smaller --shard-size")
-      }
-      var packed =
-        codec == .none
-        ? nil
-        : try bytes.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in
-          try compressors.compress(raw, codec)
-        }
-      // What readers would take for a bomb is written as it is.
-      if let count = packed?.count, bytes.count > Shard.maximumInflatedSize(stored: count) {
-        packed = nil
-      }
-      let stored = packed ?? bytes
-      var offset = 0
-      try stored.withUnsafeBytesThrowing { (raw) throws(TrajpackError) in
-        offset = try backend.write(
-          section: "\(id)", raw, raw: bytes.count, type: type, columns: columns,
-          codec: packed == nil ? .none : codec)
-      }
-      sections.append(
-        ShardHeader.Section(
-          id: id.rawValue, codec: packed == nil ? 0 : codec.rawValue, offset: UInt64(offset),
-          stored: UInt64(stored.count), raw: UInt64(bytes.count),
-          crc: stored.withUnsafeBytes { CRC32C.of($0) }))
-    }
-    let (moments, quantiles) = gatherer.tables(splits: schema.splits)
-    try write(.statistics, littleEndian(moments.map(\.bitPattern)), .float64, 11, codec)
-    try write(
-      .quantiles, littleEndian(quantiles.map(\.bitPattern)), .float32,
-      ComponentStatistics.probabilities.count, codec)
-    try write(.schema, Array(schema.json.text().utf8), .uint8, 1, codec)
-    try write(.text, index.textBytes, .uint8, 1, .none)
-    for (id, table, columns) in index.sections(chunks: chunks.flatMap { $0 }) {
-      try write(id, littleEndian(table), .int64, columns, .none)
-    }
-    return sections
-  }
-
-  private var features: ShardHeader.Features {
-    var features: ShardHeader.Features = []
-    if schema.blocks.contains(where: { $0.codec == .lz4 }) { features.insert(.lz4) }
-    if schema.streams.contains(where: \.hasChunkedFrames) { features.insert(.chunkedFrames) }
-    return features
-  }
-
-  /// Writes the header into the user block and takes the digest of the whole.
-  private func seal(_ sections: [ShardHeader.Section]) throws(TrajpackError) -> Receipt {
-    let fd = open(temporary, O_RDWR | O_CLOEXEC)
-    guard fd >= 0 else { throw .system("cannot be opened", temporary) }
-    defer { Glibc.close(fd) }
-    let length = FileSystem.size(of: temporary)
-    let header = ShardHeader(
-      fileLength: UInt64(length), sections: sections,
-      features: features)
-    try FileSystem.write(header.bytes(), to: fd, temporary)
-    try FileSystem.sync(fd, temporary)
-    return Receipt(
-      bytes: length, digest: try LocalFile(temporary).digest(), episodes: index.episodeCount,
-      rows: trackRows)
-  }
-}
-
-/// The bytes of integers, little-endian.
-func littleEndian<Integer: FixedWidthInteger>(_ numbers: [Integer]) -> [UInt8] {
-  var out: [UInt8] = []
-  out.reserveCapacity(numbers.count * MemoryLayout<Integer>.size)
-  for number in numbers { withUnsafeBytes(of: number.littleEndian) { out.append(contentsOf: $0) } }
-  return out
-}
-
-extension Array where Element == UInt8 {
-  /// `withUnsafeBytes` with a typed error, which the standard library's cannot throw.
-  package func withUnsafeBytesThrowing<Result>(
-    _ body: (UnsafeRawBufferPointer) throws(TrajpackError) -> Result
-  ) throws(TrajpackError) -> Result {
-    let outcome: Swift.Result<Result, TrajpackError> = withUnsafeBytes { bytes in
-      do throws(TrajpackError) { return .success(try body(bytes)) } catch { return .failure(error) }
-    }
-    return try outcome.get()
   }
 }

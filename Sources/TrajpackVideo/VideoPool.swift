@@ -1,5 +1,5 @@
 #if Video
-  import CForkGuard
+  import CPlatform
   import CFFmpegShims
   import Synchronization
   import TrajpackFormat

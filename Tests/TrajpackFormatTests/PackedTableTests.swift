@@ -42,7 +42,7 @@ extension PackedTable {
       let rows = Self.rows(count, columns: columns, &random)
       let table = try PackedTable(rows, columns: columns)
       #expect(table.count == count)
-      let inOrder = TableRows(table)
+      let inOrder = IndexRows(table)
       for (number, row) in rows.enumerated() {
         #expect((0..<columns).map { table[number, $0] } == row)
         #expect((0..<columns).map { inOrder.row(number)[$0] } == row)

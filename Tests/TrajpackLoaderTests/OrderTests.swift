@@ -133,7 +133,7 @@ import TrajpackTestSupport
   @Test(arguments: orders().indices)
   func ranksMayChangeInTheMiddle(number: Int) {
     let order = Self.orders()[number]
-    var seen: [WindowOrder.Place] = []
+    var seen: [WindowOrder.Reference] = []
     var cursor = WindowCursor()
     for world in [1, 2, 4, 3] {
       // Some steps on so many ranks; then the state is all that is left.

@@ -14,13 +14,13 @@ build() {
   local r
   # SwiftPM renames main, so it builds the modules and clang links them; libhdf5, FFmpeg and libcurl are loaded when first needed.
   # A target in C that only links is built by its own name.
-  for target in CLazyLoading CHDF5Shims CFFmpegShims CCurlShims CPlatform CForkGuard CVideoTable TrajpackFuzz; do
+  for target in CLazyLoading CHDF5Shims CFFmpegShims CCurlShims CPlatform CVideoTable TrajpackFuzz; do
     swift build -c release --scratch-path $out --target $target --sanitize address -Xswiftc -sanitize=fuzzer \
       -Xswiftc -enable-testing -Xcc -fsanitize=fuzzer-no-link >$out.log 2>&1 || { tail -n 60 $out.log >&2; exit 1; }
   done
   r=$(swift build -c release --scratch-path $out --show-bin-path)
   objects=()
-  for module in Format Codecs Remote Store Signal Prepare Loader Validate Evaluate Video HDF5 Sources Reports Fuzz; do
+  for module in Format Codecs Remote Store Signal Loader Validate Evaluate Video HDF5 Sources Reports Fuzz; do
     objects+=("$r/Trajpack$module.build"/*.o)
   done
   mapfile -t c < <(find "$r"/C*.build -name '*.o' ! -path '*CDemo*')

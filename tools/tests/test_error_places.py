@@ -38,9 +38,37 @@ def test_of_a_missing_file(trajpack, tmp_path):
     assert error["code"] == 2 and error["place"] == {"file": str(tmp_path / "none")}
 
 
-def test_of_the_command_line(trajpack, series):
-    error = refused(trajpack, "info", series / "data", "--no-such")
-    assert error["code"] == 2 and error["place"] == {}
+@pytest.mark.parametrize("words, option", [
+    (["--no-such"], "--no-such"), (["--episode"], "--episode"), (["--json=yes"], "--json"), (["more", "words"], None)])
+def test_of_the_command_line(trajpack, series, words, option):
+    """The option that is unknown, lacks its value or takes none."""
+    error = refused(trajpack, "info", series / "data", *words)
+    assert error["code"] == 2 and error["place"] == ({"option": option} if option else {})
+
+
+def test_of_an_option_with_a_wrong_value(trajpack, series, tmp_path):
+    for words, option in ((["--rows", "x"], "--rows"), (["-n", "0"], "-n"), (["--seed", "-1"], "--seed")):
+        command = "head" if option in ("--rows", "-n") else "sample"
+        error = refused(trajpack, command, series / "data", *words)
+        assert error["code"] == 2 and error["place"] == {"option": option}
+    error = refused(trajpack, "convert", series / "good")
+    assert error["place"] == {"option": "DST"}
+
+
+@pytest.mark.parametrize("options, option", [
+    (dict(length=0), "length"), (dict(no_such=1), "no_such"), (dict(channels=["nothing"]), "channels"),
+    (dict(dtype={"a/*": "complex"}), "dtype"), (dict(exclude=["none/*"]), "exclude"),
+    (dict(reference="none"), "reference"), (dict(normalize="magic"), "normalize"), (dict(split="none"), "split")])
+def test_of_an_option_of_windows(trajpack, series, options, option):
+    import trajpack as tp
+    try:
+        tp.open(series / "data").windows(**options)
+    except tp.UsageError as error:
+        assert error.place == type(error.place)(option=option), (error, error.place)
+    except TypeError:
+        assert option == "no_such"
+    else:
+        raise AssertionError(options)
 
 
 def test_one_document_only(trajpack, series, tmp_path):

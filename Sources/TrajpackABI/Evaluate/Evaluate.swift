@@ -65,7 +65,7 @@ private func settings(
   var settings: [(name: String, value: String)] = []
   for line in String(cString: text).split(separator: "\n") {
     guard let equals = line.firstIndex(of: "=") else {
-      throw TrajpackError(.usage, "an option is written name=value, not “\(line)”")
+      throw TrajpackError(.usage, "an option is written name=value, not '\(line)'")
     }
     settings.append((String(line[..<equals]), String(line[line.index(after: equals)...])))
   }
@@ -92,12 +92,12 @@ private func view(_ array: tp_array) throws(TrajpackError) -> ArrayView {
   for length in lengths {
     let (product, overflow) = elements.multipliedReportingOverflow(by: length)
     guard length >= 0, !overflow, product < 1 << 44 else {
-      throw TrajpackError(.usage, "the array “\(label)” has an impossible shape \(lengths)")
+      throw TrajpackError(.usage, "the array '\(label)' has an impossible shape \(lengths)")
     }
     elements = product
   }
   guard array.data != nil || elements == 0 else {
-    throw TrajpackError(.usage, "the array “\(label)” has no elements behind it")
+    throw TrajpackError(.usage, "the array '\(label)' has no elements behind it")
   }
   func buffer<T>(_ type: T.Type) -> UnsafeBufferPointer<T> {
     UnsafeBufferPointer(start: array.data?.assumingMemoryBound(to: T.self), count: elements)
@@ -112,6 +112,6 @@ private func view(_ array: tp_array) throws(TrajpackError) -> ArrayView {
   case TP_ARRAY_UINT8:
     return try ArrayView(name: label, shape: lengths, elements: .byte(buffer(UInt8.self)))
   default:
-    throw TrajpackError(.usage, "the array “\(label)” has the unknown type \(array.type)")
+    throw TrajpackError(.usage, "the array '\(label)' has the unknown type \(array.type)")
   }
 }

@@ -98,7 +98,7 @@ struct Invocation<C: Command> {
       try TrajpackCommands.parse(words, by: Self.table, into: &self)
     } catch {
       throw TrajpackError(
-        error.fault, "\(error.message); see '\(Trajpack.name) \(C.name) --help'")
+        error.fault, "\(error.message); see '\(Trajpack.name) \(C.name) --help'", at: error.place)
     }
   }
 }

@@ -61,7 +61,7 @@ private struct Scan<Root> {
       let value = try parts.count == 2 ? String(parts[1]) : value(of: index, name)
       try set(index, name, value, &root)
     } else if parts.count == 2 {
-      throw TrajpackError(.usage, "\(name) takes no value")
+      throw TrajpackError(.usage, "\(name) takes no value", at: ErrorPlace(option: name))
     } else {
       try set(index, name, "", &root)
     }
@@ -74,7 +74,9 @@ private struct Scan<Root> {
       let name = "-\(letter)"
       let index = try find(name)
       guard table[index].shape.takesValue else {
-        if letters.first == "=" { throw TrajpackError(.usage, "\(name) takes no value") }
+        if letters.first == "=" {
+          throw TrajpackError(.usage, "\(name) takes no value", at: ErrorPlace(option: name))
+        }
         try set(index, name, "", &root)
         continue
       }
@@ -95,7 +97,9 @@ private struct Scan<Root> {
       return index
     }
     let names = table.filter { !$0.shape.isPositional }.flatMap(\.shape.names)
-    throw TrajpackError(.usage, "no option '\(name)'\(suggestion(for: name, among: names))")
+    throw TrajpackError(
+      .usage, "no option '\(name)'\(suggestion(for: name, among: names))",
+      at: ErrorPlace(option: name))
   }
 
   /// The next word, unless it is an option itself (then the value was forgotten).
@@ -110,7 +114,8 @@ private struct Scan<Root> {
     let shape = table[index].shape
     var wanted = shape.choices.isEmpty ? "" : list(shape.choices)
     if case .option(let value) = shape.role, wanted.isEmpty { wanted = value }
-    throw TrajpackError(.usage, "\(name) needs a value: \(wanted)")
+    throw TrajpackError(
+      .usage, "\(name) needs a value: \(wanted)", at: ErrorPlace(option: name))
   }
 
   private mutating func set(
@@ -118,7 +123,7 @@ private struct Scan<Root> {
   ) throws(TrajpackError) {
     let isFirst = !isSet[index]
     isSet[index] = true
-    try within(name) { () throws(TrajpackError) in
+    try within(name, at: ErrorPlace(option: name)) { () throws(TrajpackError) in
       try table[index].read(&root, value, isFirst)
     }
   }
@@ -131,7 +136,8 @@ private struct Scan<Root> {
     guard operands.count >= required.count else {
       let missing = required[operands.count...].map { table[$0].shape.spelling }
       throw TrajpackError(
-        .usage, "\(list(missing, "and")) \(missing.count == 1 ? "is" : "are") missing")
+        .usage, "\(list(missing, "and")) \(missing.count == 1 ? "is" : "are") missing",
+        at: ErrorPlace(option: missing.first))
     }
     var spare = operands.count - required.count
     var left = operands[...]

@@ -108,7 +108,7 @@ private struct DemoTour {
     console.print(console.outputPaint.dim("$ trajpack \(words.joined(separator: " "))\(head)"))
     let code: Int32
     if let lines {
-      let all = Recording(width: console.outputWidth)
+      let all = RecordedStream(width: console.outputWidth)
       let own = Console(output: all, errors: Descriptor(number: STDERR_FILENO))
       code = Trajpack.program.run(words, own)
       for line in all.text.split(separator: "\n", omittingEmptySubsequences: false).prefix(lines) {

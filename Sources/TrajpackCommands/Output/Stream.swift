@@ -43,7 +43,7 @@ struct Descriptor: OutputStream {
 }
 
 /// Keeps what is written.
-final class Recording: OutputStream {
+final class RecordedStream: OutputStream {
   private let bytes = Mutex<[UInt8]>([])
   let isTerminal: Bool
   let width: Int?

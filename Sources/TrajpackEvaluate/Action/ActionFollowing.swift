@@ -150,7 +150,7 @@ enum ActionFollowing {
       guard let view = arrays.view(name) else { return nil }
       let values = try arrays.integers(view)
       guard values.count == given.count else {
-        throw TrajpackError(.usage, "“\(name)” must have \(given.count) elements, one a segment")
+        throw TrajpackError(.usage, "'\(name)' must have \(given.count) elements, one a segment")
       }
       return values
     }

@@ -33,7 +33,7 @@ enum ActionSegmentation {
     let predicted = try arrays.required("prediction").shape.reduce(1, *)
     guard frames == predicted else {
       throw TrajpackError(
-        .usage, "“truth” has \(frames) frames and “prediction” \(predicted)")
+        .usage, "'truth' has \(frames) frames and 'prediction' \(predicted)")
     }
     let mask = try arrays.mask("mask", count: frames)
     let truth = try arrays.integers(arrays.required("truth"), where: mask)

@@ -112,11 +112,11 @@ enum ActionSegments {
   ) throws(TrajpackError) -> [Score] {
     let view = try arrays.required("actions")
     guard (1...2).contains(view.shape.count) else {
-      throw TrajpackError(.usage, "“actions” must be F or F × C, not \(view.shape)")
+      throw TrajpackError(.usage, "'actions' must be F or F × C, not \(view.shape)")
     }
     let frames = view.shape[0]
     let channels = view.shape.count == 2 ? view.shape[1] : 1
-    guard channels > 0 else { throw TrajpackError(.usage, "“actions” has no channel") }
+    guard channels > 0 else { throw TrajpackError(.usage, "'actions' has no channel") }
     let mask = try arrays.mask("mask", count: frames)
     let track = ActionTrack(
       try arrays.integers(view, where: mask), channels: channels, mask: mask)
@@ -152,7 +152,7 @@ enum ActionSegments {
     let labels = try arrays.required("class_labels")
     guard keys.shape.count == 2, keys.shape[1] == channels, labels.shape == [keys.shape[0]] else {
       throw TrajpackError(
-        .usage, "“class_keys” must be R × \(channels) and “class_labels” R long")
+        .usage, "'class_keys' must be R × \(channels) and 'class_labels' R long")
     }
     let values = try arrays.integers(keys)
     let rows = (0..<keys.shape[0]).map { Array(values[$0 * channels..<($0 + 1) * channels]) }

@@ -40,7 +40,7 @@ enum JudgeAgreement {
     let judge = try arrays.tensor("judge", ranks: 1...1).values
     let humans = try arrays.tensor("humans", ranks: 1...2)
     guard humans.shape[0] == judge.count else {
-      throw TrajpackError(.usage, "“humans” must have \(judge.count) rows, one a segment")
+      throw TrajpackError(.usage, "'humans' must have \(judge.count) rows, one a segment")
     }
     let people = humans.shape.count == 2 ? humans.shape[1] : 1
     var pairs: [(judge: Double, human: Double)] = []

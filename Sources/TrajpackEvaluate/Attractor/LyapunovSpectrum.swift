@@ -41,7 +41,7 @@ enum LyapunovSpectrum {
     let given = try arrays.tensor("jacobians", ranks: 3...3)
     let size = given.shape[1]
     guard given.shape[2] == size, size > 0 else {
-      throw TrajpackError(.usage, "“jacobians” must be T × D × D, not \(given.shape)")
+      throw TrajpackError(.usage, "'jacobians' must be T × D × D, not \(given.shape)")
     }
     let dimension = "attractor.kaplan_yorke"
     func refuse(_ reason: String) -> [Score] {

@@ -3,9 +3,9 @@ import TrajpackFormat
 
 /// How smoothing treats the ends of a spectrum.
 enum SpectrumEdge: String, CaseIterable, Sendable {
-  /// d c b a | a b c d | d c b a (scipy's “reflect”).
+  /// d c b a | a b c d | d c b a (scipy's 'reflect').
   case reflect
-  /// d c b | a b c d | c b a (scipy's “mirror”, Julia's ImageFiltering “reflect”).
+  /// d c b | a b c d | c b a (scipy's 'mirror', Julia's ImageFiltering 'reflect').
   case mirror
 }
 

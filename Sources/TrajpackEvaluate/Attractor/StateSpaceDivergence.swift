@@ -21,7 +21,7 @@ enum StateSpaceDivergence {
     guard truth.shape.count == 2, generated.shape.count == 2, truth.shape[1] == generated.shape[1],
       truth.shape[1] > 0
     else {
-      throw TrajpackError(.usage, "“truth” and “generated” must be T × D with the same D above 0")
+      throw TrajpackError(.usage, "'truth' and 'generated' must be T × D with the same D above 0")
     }
     let binned =
       options.method == .binned

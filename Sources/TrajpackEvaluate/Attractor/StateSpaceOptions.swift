@@ -10,7 +10,7 @@ enum DivergenceMethod: String, CaseIterable, Sendable {
 enum GridSpan: String, CaseIterable, Sendable {
   /// From minimum − 0.1 σ to maximum + 0.1 σ of the truth (GTF, AL-RNN in Julia).
   case padded
-  /// From −2 σ to 2 σ (Brenner et al. 2022, “legacy”).
+  /// From −2 σ to 2 σ (Brenner et al. 2022, 'legacy').
   case legacy
   /// From minimum to maximum; the first cells and the maximum are left out (AL-RNN in Python).
   case alrnnPython = "alrnn_python"

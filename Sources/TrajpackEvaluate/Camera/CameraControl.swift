@@ -15,7 +15,7 @@ enum CameraControl {
   ) throws(TrajpackError) -> [Score] {
     let inputs = try CameraInputs(arrays)
     guard inputs.rotations != nil else {
-      throw TrajpackError(.usage, "“truth_rotation” and “estimate_rotation” are needed")
+      throw TrajpackError(.usage, "'truth_rotation' and 'estimate_rotation' are needed")
     }
     let names = ["camera.rot_err", "camera.trans_err", "camera.cam_mc"]
     var each: [[Double]] = [[], [], []]

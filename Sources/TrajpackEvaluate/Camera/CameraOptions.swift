@@ -15,7 +15,7 @@ enum PathAlignment: String, CaseIterable, Sendable {
 }
 
 /// Order of a quaternion's four numbers.
-enum QuaternionOrder: String, CaseIterable, Sendable {
+enum QuaternionLayout: String, CaseIterable, Sendable {
   case xyzw
   case wxyz
 }
@@ -36,7 +36,7 @@ enum EstimateAxes: String, CaseIterable, Sendable {
   case opencv
 
   /// Whether rotations must be turned by half a turn about x to have the truth's axes.
-  func differ(from truth: CameraAxes) -> Bool {
+  func differ(from truth: PoseAxes) -> Bool {
     self != .asTruth && rawValue != truth.rawValue
   }
 }
@@ -74,9 +74,9 @@ struct CameraPathOptions: PredictionOptions {
   var anySign = false
   var stepScale = StepScale.alignment
   var firstPose = false
-  var quaternionOrder = QuaternionOrder.xyzw
+  var quaternionOrder = QuaternionLayout.xyzw
   var direction = PoseDirection.cameraToWorld
-  var truthAxes = CameraAxes.openGL
+  var truthAxes = PoseAxes.openGL
   var estimateAxes = EstimateAxes.asTruth
   var delta = 1
   var pairs = PairChoice.all
@@ -123,9 +123,9 @@ struct CameraPathOptions: PredictionOptions {
 /// What translations are divided by before CamI2V's errors.
 enum TranslationScale: String, CaseIterable, Sendable {
   case none
-  /// Each path by its own largest distance from its first camera (“relative”).
+  /// Each path by its own largest distance from its first camera ('relative').
   case own
-  /// Both by the truth's (“absolute”).
+  /// Both by the truth's ('absolute').
   case truth
 }
 
@@ -140,9 +140,9 @@ struct CameraControlOptions: PredictionOptions {
   var relative = true
   var translationScale = TranslationScale.own
   var reduction = FrameReduction.sum
-  var quaternionOrder = QuaternionOrder.xyzw
+  var quaternionOrder = QuaternionLayout.xyzw
   var direction = PoseDirection.cameraToWorld
-  var truthAxes = CameraAxes.openGL
+  var truthAxes = PoseAxes.openGL
   var estimateAxes = EstimateAxes.asTruth
   var failed = FailureRule.withhold
 
@@ -178,9 +178,9 @@ struct NormalisedCameraOptions: PredictionOptions {
   var smallestTurn = 10.0
   var worstAngle = 15.0
   var worstDistance = 0.5
-  var quaternionOrder = QuaternionOrder.xyzw
+  var quaternionOrder = QuaternionLayout.xyzw
   var direction = PoseDirection.cameraToWorld
-  var truthAxes = CameraAxes.openGL
+  var truthAxes = PoseAxes.openGL
   var estimateAxes = EstimateAxes.asTruth
   var failed = FailureRule.withhold
 

@@ -54,10 +54,10 @@ struct PathPair {
   }
 
   /// How far each path spreads.
-  var spreads: (source: Spread, target: Spread) {
+  var spreads: (source: OutcomeSpread, target: OutcomeSpread) {
     (
-      Spread(estimate.centres, magnitude: magnitude.estimate, precision: precision),
-      Spread(truth.centres, magnitude: magnitude.truth, precision: precision)
+      OutcomeSpread(estimate.centres, magnitude: magnitude.estimate, precision: precision),
+      OutcomeSpread(truth.centres, magnitude: magnitude.truth, precision: precision)
     )
   }
 }
@@ -96,7 +96,7 @@ struct CameraInputs {
         guard rotation.shape == lead + [4] || rotation.shape == lead + [3, 3] else {
           throw TrajpackError(
             .usage,
-            "“\(rotation.name)” must be \(lead + [4]) or \(lead + [3, 3]), not \(rotation.shape)")
+            "'\(rotation.name)' must be \(lead + [4]) or \(lead + [3, 3]), not \(rotation.shape)")
         }
       }
       rotations = (first, second)
@@ -117,7 +117,7 @@ struct CameraInputs {
   ///
   /// - Parameter turns: Whether the estimate's cameras have the other axes.
   func pair(
-    _ path: Int, order: QuaternionOrder, direction: PoseDirection, turns: Bool
+    _ path: Int, order: QuaternionLayout, direction: PoseDirection, turns: Bool
   ) throws(TrajpackError) -> PathPair {
     let empty = CameraPath(rotations: [], centres: [])
     var pair = PathPair(truth: empty, estimate: empty, frames: [], masked: 0)
@@ -158,7 +158,7 @@ struct CameraInputs {
   }
 
   private func pose(
-    _ position: Tensor, _ rotation: Tensor?, _ index: Int, _ order: QuaternionOrder,
+    _ position: Tensor, _ rotation: Tensor?, _ index: Int, _ order: QuaternionLayout,
     _ direction: PoseDirection, isTruth: Bool
   ) throws(TrajpackError) -> (centre: SIMD3<Double>, rotation: Matrix3)? {
     let p = position.values
@@ -175,7 +175,7 @@ struct CameraInputs {
         // A model that predicts no rotation has predicted no number.
         guard isTruth else { return nil }
         throw TrajpackError(
-          .data, "“\(rotation.name)” has a zero quaternion at pose \(index); mask that frame")
+          .data, "'\(rotation.name)' has a zero quaternion at pose \(index); mask that frame")
       }
       matrix = parsed
     } else {
@@ -186,7 +186,7 @@ struct CameraInputs {
       guard matrix.isFinite else { return nil }
       guard abs(matrix.determinant - 1) < 1e-3 else {
         throw TrajpackError(
-          .data, "“\(rotation.name)” has a matrix at pose \(index) that is not a rotation")
+          .data, "'\(rotation.name)' has a matrix at pose \(index) that is not a rotation")
       }
     }
     guard direction == .worldToCamera else { return (centre, matrix) }

@@ -22,7 +22,7 @@ enum NormalisedCamera {
   ) throws(TrajpackError) -> [Score] {
     let inputs = try CameraInputs(arrays)
     guard inputs.rotations != nil else {
-      throw TrajpackError(.usage, "“truth_rotation” and “estimate_rotation” are needed")
+      throw TrajpackError(.usage, "'truth_rotation' and 'estimate_rotation' are needed")
     }
     var each: [[Double]] = [[], [], [], []]
     var frames = 0

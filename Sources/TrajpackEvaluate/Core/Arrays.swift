@@ -27,7 +27,7 @@ public struct ArrayView {
     for length in shape {
       let (next, overflow) = product.multipliedReportingOverflow(by: length)
       guard length >= 0, !overflow else {
-        throw TrajpackError(.usage, "the array “\(name)” has an impossible shape \(shape)")
+        throw TrajpackError(.usage, "the array '\(name)' has an impossible shape \(shape)")
       }
       product = next
     }
@@ -40,7 +40,7 @@ public struct ArrayView {
       }
     guard product == count else {
       throw TrajpackError(
-        .usage, "the array “\(name)” has \(count) elements, but the shape \(shape)")
+        .usage, "the array '\(name)' has \(count) elements, but the shape \(shape)")
     }
     self.name = name
     self.shape = shape
@@ -78,7 +78,7 @@ final class Arrays {
   /// The array of that name.
   func required(_ name: String) throws(TrajpackError) -> ArrayView {
     guard let view = view(name) else {
-      throw TrajpackError(.usage, "the array “\(name)” is needed and was not given")
+      throw TrajpackError(.usage, "the array '\(name)' is needed and was not given")
     }
     return view
   }
@@ -144,7 +144,7 @@ final class Arrays {
   }
 
   private func notWhole(_ view: ArrayView) -> TrajpackError {
-    TrajpackError(.usage, "the array “\(view.name)” must hold whole numbers")
+    TrajpackError(.usage, "the array '\(view.name)' must hold whole numbers")
   }
 
   private func convert<S: BitwiseCopyable, T: BitwiseCopyable>(
@@ -166,11 +166,11 @@ extension Arrays {
       let wanted =
         ranks.count == 1
         ? "\(ranks.lowerBound) axes" : "\(ranks.lowerBound) to \(ranks.upperBound) axes"
-      throw TrajpackError(.usage, "the array “\(name)” must have \(wanted), not \(view.shape)")
+      throw TrajpackError(.usage, "the array '\(name)' must have \(wanted), not \(view.shape)")
     }
     if let lastAxis, view.shape.last != lastAxis {
       throw TrajpackError(
-        .usage, "the last axis of “\(name)” must have length \(lastAxis), not \(view.shape)")
+        .usage, "the last axis of '\(name)' must have length \(lastAxis), not \(view.shape)")
     }
     return Tensor(name: name, shape: view.shape, values: doubles(view))
   }
@@ -181,7 +181,7 @@ extension Arrays {
     let buffer = bytes(view)
     guard buffer.count == count else {
       throw TrajpackError(
-        .usage, "the mask “\(name)” must have \(count) elements, not \(buffer.count)")
+        .usage, "the mask '\(name)' must have \(count) elements, not \(buffer.count)")
     }
     return buffer
   }
@@ -194,13 +194,13 @@ extension Arrays {
     for length in try integers(view) {
       guard length >= 0, length <= rows - start else {
         throw TrajpackError(
-          .usage, "“lengths” must be rows of each clip and sum to \(rows); they do not")
+          .usage, "'lengths' must be rows of each clip and sum to \(rows); they do not")
       }
       ranges.append(start..<start + Int(length))
       start += Int(length)
     }
     guard start == rows else {
-      throw TrajpackError(.usage, "“lengths” sums to \(start), but there are \(rows) rows")
+      throw TrajpackError(.usage, "'lengths' sums to \(start), but there are \(rows) rows")
     }
     return ranges
   }
@@ -216,7 +216,7 @@ struct Tensor {
   func requireSameShape(_ other: Tensor) throws(TrajpackError) {
     guard shape == other.shape else {
       throw TrajpackError(
-        .usage, "“\(name)” is \(shape) and “\(other.name)” is \(other.shape); they must be equal")
+        .usage, "'\(name)' is \(shape) and '\(other.name)' is \(other.shape); they must be equal")
     }
   }
 
@@ -271,7 +271,7 @@ extension Arrays {
         failures.total += 1
         var good = true
         for index in row * width..<(row + 1) * width where !isFinite(index) { good = false }
-        if !good { failures.add(row, "row \(row) of “\(name)” is not finite") }
+        if !good { failures.add(row, "row \(row) of '\(name)' is not finite") }
       }
     }
     switch view.elements {

@@ -109,7 +109,7 @@ public struct Evaluator: Sendable {
     for array in arrays where !inputs.contains(where: { $0.name == array.name }) {
       let known = inputs.map(\.name).joined(separator: ", ")
       throw TrajpackError(
-        .usage, "\(name) takes no array “\(array.name)”; it takes: \(known)")
+        .usage, "\(name) takes no array '\(array.name)'; it takes: \(known)")
     }
     if Set(arrays.map(\.name)).count < arrays.count {
       throw TrajpackError(.usage, "\(name) was given an array of the same name twice")
@@ -130,7 +130,7 @@ public struct Evaluator: Sendable {
       // A score's own name means the evaluator that computes it.
       if let owner = all.first(where: { $0.makes(name) }) { return owner }
       let known = all.map(\.name).joined(separator: ", ")
-      throw TrajpackError(.usage, "there is no evaluator “\(name)”; there are: \(known)")
+      throw TrajpackError(.usage, "there is no evaluator '\(name)'; there are: \(known)")
     }
     return found
   }

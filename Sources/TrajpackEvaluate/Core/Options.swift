@@ -36,10 +36,13 @@ extension EvaluationOptions {
     for (name, value) in settings {
       guard let option = Self.table.first(where: { $0.name == name }) else {
         let known = Self.table.map(\.name).joined(separator: ", ")
-        throw TrajpackError(.usage, "there is no option “\(name)” here; there are: \(known)")
+        throw TrajpackError(
+          .usage, "there is no option '\(name)' here; there are: \(known)",
+          at: ErrorPlace(option: name))
       }
       if let expected = option.write(&self, value) {
-        throw TrajpackError(.usage, "option \(name) takes \(expected), not “\(value)”")
+        throw TrajpackError(
+          .usage, "option \(name) takes \(expected), not '\(value)'", at: ErrorPlace(option: name))
       }
     }
     try validate()
@@ -49,7 +52,8 @@ extension EvaluationOptions {
   func validate() throws(TrajpackError) {
     for option in Self.table {
       if let expected = option.problem(self) {
-        throw TrajpackError(.usage, "option \(option.name) takes \(expected)")
+        throw TrajpackError(
+          .usage, "option \(option.name) takes \(expected)", at: ErrorPlace(option: option.name))
       }
     }
   }
@@ -87,7 +91,7 @@ extension Option {
   static func optionalNumber(
     _ name: String, _ path: OptionPath<Owner, Double?>, _ help: String, above: Double? = nil
   ) -> Option {
-    let sentence = "“none” or a number" + (above.map { " above \($0)" } ?? "")
+    let sentence = "'none' or a number" + (above.map { " above \($0)" } ?? "")
     let fits: @Sendable (Double?) -> Bool = { value in
       guard let value else { return true }
       return value.isFinite && value > (above ?? -.infinity)

@@ -125,7 +125,7 @@ enum EnsembleScores {
     else {
       throw TrajpackError(
         .usage,
-        "“ensemble” must be \(given.shape) and one axis of members more, not \(ensemble.shape), and "
+        "'ensemble' must be \(given.shape) and one axis of members more, not \(ensemble.shape), and "
           + "quantiles lie below 1")
     }
     let mask = try arrays.mask("truth_mask", count: truth.count)

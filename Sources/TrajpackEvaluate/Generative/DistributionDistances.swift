@@ -41,7 +41,7 @@ enum DistributionDistances {
     let made = try arrays.tensor("generated", ranks: 3...3)
     guard real.shape[1] == made.shape[1], real.shape[2] == made.shape[2] else {
       throw TrajpackError(
-        .usage, "“real” \(real.shape) and “generated” \(made.shape) must agree in T and D")
+        .usage, "'real' \(real.shape) and 'generated' \(made.shape) must agree in T and D")
     }
     let names = ["mdd", "acd", "sd", "kd"].map { "generative.\($0)" }
     let own = Known(real, try arrays.mask("truth_mask", count: real.values.count))

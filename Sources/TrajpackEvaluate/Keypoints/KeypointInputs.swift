@@ -25,7 +25,7 @@ struct KeypointInputs {
     self.options = options
     let shape = try arrays.required("tracks").shape
     guard shape.count == 3, shape[2] == 2 else {
-      throw TrajpackError(.usage, "“tracks” must be F × K × 2, not \(shape)")
+      throw TrajpackError(.usage, "'tracks' must be F × K × 2, not \(shape)")
     }
     (frames, keypoints) = (shape[0], shape[1])
     clips = try arrays.clips(rows: frames)
@@ -33,7 +33,7 @@ struct KeypointInputs {
       points = try arrays.floats("points", shape: [frames, keypoints, 2])
       (joints, projectors) = (nil, [])
       guard arrays.view("joints") == nil else {
-        throw TrajpackError(.usage, "give “joints” or “points”, not both")
+        throw TrajpackError(.usage, "give 'joints' or 'points', not both")
       }
     } else {
       points = nil
@@ -44,7 +44,7 @@ struct KeypointInputs {
     occlusion = try arrays.mask("occlusion", count: frames * keypoints)
     depth = try Self.depth(arrays, frames)
     guard depth == nil || joints != nil else {
-      throw TrajpackError(.usage, "“depth” can hide only “joints”, not “points”")
+      throw TrajpackError(.usage, "'depth' can hide only 'joints', not 'points'")
     }
     let keypoints = self.keypoints
     guard options.joints.allSatisfy({ $0 < keypoints }) else {
@@ -61,7 +61,7 @@ struct KeypointInputs {
     let intrinsics = try arrays.tensor("intrinsics", ranks: 2...2, lastAxis: 4)
     for tensor in [rotation, position, intrinsics] where tensor.shape[0] != frames {
       throw TrajpackError(
-        .usage, "“\(tensor.name)” has \(tensor.shape[0]) frames, the tracks have \(frames)")
+        .usage, "'\(tensor.name)' has \(tensor.shape[0]) frames, the tracks have \(frames)")
     }
     let (q, p, k) = (rotation.values, position.values, intrinsics.values)
     return (0..<frames).map { f in
@@ -77,7 +77,7 @@ struct KeypointInputs {
   ) throws(TrajpackError) -> DepthImages? {
     guard let view = arrays.view("depth") else { return nil }
     guard view.shape.count == 3, view.shape[0] == frames else {
-      throw TrajpackError(.usage, "“depth” must be \(frames) × H × W, not \(view.shape)")
+      throw TrajpackError(.usage, "'depth' must be \(frames) × H × W, not \(view.shape)")
     }
     return DepthImages(
       values: try arrays.floats("depth", shape: view.shape), height: view.shape[1],
@@ -209,7 +209,7 @@ extension Arrays {
   ) throws(TrajpackError) -> UnsafeBufferPointer<Float> {
     let view = try required(name)
     guard view.shape == shape else {
-      throw TrajpackError(.usage, "“\(name)” must be \(shape), not \(view.shape)")
+      throw TrajpackError(.usage, "'\(name)' must be \(shape), not \(view.shape)")
     }
     if case .float(let buffer) = view.elements { return buffer }
     let doubles = doubles(view)

@@ -1,3 +1,5 @@
+import TrajpackSignal
+
 /// What happens to a true keypoint that cannot be seen: behind the camera, off the screen, or
 /// hidden.
 enum UnseenRule: String, CaseIterable, Sendable {
@@ -18,19 +20,11 @@ enum ClipReduction: String, CaseIterable, Sendable {
 }
 
 /// The camera's own axes.
-enum CameraAxes: String, CaseIterable, Sendable {
+enum PoseAxes: String, CaseIterable, Sendable {
   /// x right, y up, looking along −z.
   case openGL = "opengl"
   /// x right, y down, looking along z.
   case openCV = "opencv"
-}
-
-/// What a depth image holds.
-enum DepthMeaning: String, CaseIterable, Sendable {
-  /// Distance along the optical axis.
-  case axis
-  /// Distance from the camera's centre.
-  case ray
 }
 
 /// Options of `keypoints.state_alignment`.
@@ -40,14 +34,14 @@ struct StateAlignmentOptions: PredictionOptions {
   var firstFrame = false
   var reduction = ClipReduction.pooled
   var joints: [Int] = []
-  var axes = CameraAxes.openGL
+  var axes = PoseAxes.openGL
   var direction = PoseDirection.cameraToWorld
-  var quaternionOrder = QuaternionOrder.xyzw
+  var quaternionOrder = QuaternionLayout.xyzw
   var nearPlane = 0.05
   var behind = UnseenRule.skip
   var offScreen = UnseenRule.skip
   var occluded = UnseenRule.count
-  var depthMeaning = DepthMeaning.axis
+  var depthMeaning = CameraDepth.axis
   var depthScale = 1.0
   var depthTolerance = 0.1
   var trueWidth = 1280.0

@@ -105,7 +105,7 @@ enum StateValues {
     if options.normaliser == .given {
       let given = try arrays.tensor("ranges", ranks: 1...1).values
       guard given.count == variables, given.allSatisfy({ $0 > 0 && $0.isFinite }) else {
-        throw TrajpackError(.usage, "“ranges” must be \(variables) numbers above 0")
+        throw TrajpackError(.usage, "'ranges' must be \(variables) numbers above 0")
       }
       return given.map { $0 }
     }

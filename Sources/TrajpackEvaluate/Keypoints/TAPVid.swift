@@ -55,7 +55,7 @@ enum TAPVid {
       try arrays.integers(view)
     }
     if let queries, queries.count != clips.count * points {
-      throw TrajpackError(.usage, "“queries” must be clips × K = \(clips.count) × \(points)")
+      throw TrajpackError(.usage, "'queries' must be clips × K = \(clips.count) × \(points)")
     }
     let mask = try arrays.mask("mask", count: frames * points)
     var tallies: [Tally] = []

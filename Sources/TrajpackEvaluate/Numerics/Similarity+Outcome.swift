@@ -1,5 +1,5 @@
 /// How far points spread about their mean, along their principal axes, and what of it is rounding.
-struct Spread {
+struct OutcomeSpread {
   /// The mean of the points.
   let mean: SIMD3<Double>
   /// Root mean squares along the principal axes, falling.
@@ -47,10 +47,10 @@ extension Similarity {
   /// coordinates.
   static func outcome(
     from source: [SIMD3<Double>], to target: [SIMD3<Double>], scaled: Bool,
-    spreads: (source: Spread, target: Spread)? = nil
+    spreads: (source: OutcomeSpread, target: OutcomeSpread)? = nil
   ) -> Outcome {
-    let from = spreads?.source ?? Spread(source)
-    let to = spreads?.target ?? Spread(target)
+    let from = spreads?.source ?? OutcomeSpread(source)
+    let to = spreads?.target ?? OutcomeSpread(target)
     guard !to.isStill else {
       return .stillTarget(Similarity(translation: to.mean - from.mean))
     }
@@ -95,7 +95,7 @@ extension Similarity {
   static func outcomeInPlane(
     from source: [SIMD3<Double>], to target: [SIMD3<Double>]
   ) -> Outcome {
-    guard !Spread(source).isStill else {
+    guard !OutcomeSpread(source).isStill else {
       return .failed("the estimate is one point, and the truth is not")
     }
     guard let fit = fitInPlane(from: source, to: target) else {

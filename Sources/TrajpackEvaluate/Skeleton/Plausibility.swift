@@ -79,11 +79,11 @@ enum Plausibility {
   ) throws(TrajpackError) -> [Int] {
     guard let view = arrays.view(name) else { return [] }
     guard !pairs || (view.shape.count == 2 && view.shape[1] == 2) else {
-      throw TrajpackError(.usage, "“bones” must be B × 2, not \(view.shape)")
+      throw TrajpackError(.usage, "'bones' must be B × 2, not \(view.shape)")
     }
     let values = try arrays.integers(view)
     guard values.allSatisfy({ $0 >= 0 && $0 < joints }) else {
-      throw TrajpackError(.data, "“\(name)” names a joint that is not among \(joints)")
+      throw TrajpackError(.data, "'\(name)' names a joint that is not among \(joints)")
     }
     return values.map { Int($0) }
   }

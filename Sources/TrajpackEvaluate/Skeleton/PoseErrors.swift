@@ -62,7 +62,7 @@ struct PosePair {
     let b = try arrays.tensor("prediction", ranks: 3...3)
     try a.requireSameShape(b)
     guard a.shape[2] == 2 || a.shape[2] == 3 else {
-      throw TrajpackError(.usage, "joints must be F × J × 2 or 3; “truth” is \(a.shape)")
+      throw TrajpackError(.usage, "joints must be F × J × 2 or 3; 'truth' is \(a.shape)")
     }
     entities = try Self.bodies(arrays, a.shape[1])
     let least = entities.map(\.joints.count).min() ?? 0
@@ -117,7 +117,7 @@ struct PosePair {
     guard let view = arrays.view("entities") else { return [(0, Array(0..<joints))] }
     let numbers = try arrays.integers(view)
     guard numbers.count == joints else {
-      throw TrajpackError(.usage, "“entities” must be \(joints) numbers, one a joint")
+      throw TrajpackError(.usage, "'entities' must be \(joints) numbers, one a joint")
     }
     var bodies: [(number: Int, joints: [Int])] = []
     for (joint, number) in numbers.enumerated() {

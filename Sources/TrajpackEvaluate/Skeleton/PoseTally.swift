@@ -45,7 +45,7 @@ struct PoseTally {
     }
     if isWorst { residual(frame.lost) }
     guard !truth.isEmpty else { return }
-    let to = Spread(truth)
+    let to = OutcomeSpread(truth)
     guard !to.isStill, frame.planar || !to.isStraight else {
       unfitted += 1
       return
@@ -53,7 +53,7 @@ struct PoseTally {
     switch frame.planar
       ? Similarity.outcomeInPlane(from: prediction, to: truth)
       : Similarity.outcome(
-        from: prediction, to: truth, scaled: true, spreads: (Spread(prediction), to))
+        from: prediction, to: truth, scaled: true, spreads: (OutcomeSpread(prediction), to))
     {
     case .fit(let fit, _):
       for (p, q) in zip(truth, prediction) { procrustes.sum += length(p - fit.apply(q)) }

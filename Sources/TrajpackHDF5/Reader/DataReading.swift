@@ -18,7 +18,7 @@ struct DataReading {
   let count: [Int]
 
   /// - Returns: What is wrong; `nil` for nothing.
-  func send(_ frames: inout Frames, fileBytes: Int) -> String? {
+  func send(_ frames: inout MessageWriter, fileBytes: Int) -> String? {
     tph5_allow(1000)
     var dataset = H5Dopen2(file, path, hid_t(0))
     guard dataset >= 0 else { return "is damaged" }
@@ -94,7 +94,7 @@ struct DataReading {
 
   private func read(
     _ start: [Int], _ count: [Int], axis: Int, _ open: Open,
-    _ frames: inout Frames
+    _ frames: inout MessageWriter
   ) -> String? {
     let elements = count.reduce(1) {
       $0.multipliedReportingOverflow(by: $1).overflow ? .max : $0 * $1
@@ -118,7 +118,7 @@ struct DataReading {
 
   private func readOnce(
     _ start: [Int], _ count: [Int], _ elements: Int, _ open: Open,
-    _ frames: inout Frames
+    _ frames: inout MessageWriter
   ) -> String? {
     // A second for the work, and as long as the bytes of the chunks take.
     tph5_allow(1000 + UInt64(Self.piece + open.chunk * 4) / 20_000)

@@ -18,7 +18,7 @@ public enum HDF5Reader {
       missing = nil
     } catch { missing = error.message }
     let task = tph5_next_task()
-    var frames = Frames(task.channel)
+    var frames = MessageWriter(task.channel)
     if let missing { fail(missing, &frames) }
     guard tph5_confine(task) >= 0 else {
       fail("the process that reads the file cannot be limited", &frames)
@@ -33,7 +33,7 @@ public enum HDF5Reader {
       var wrong: String?
       switch frames.receive(1).first {
       case UInt8(ascii: "N"):
-        var walk = TreeWalk(file)
+        var walk = HDF5TreeWalk(file)
         wrong = walk.send(&frames)
       case UInt8(ascii: "D"):
         let (path, field) = (frames.receiveText(), frames.receiveText())
@@ -53,7 +53,7 @@ public enum HDF5Reader {
     }
   }
 
-  private static func fail(_ why: String, _ frames: inout Frames) -> Never {
+  private static func fail(_ why: String, _ frames: inout MessageWriter) -> Never {
     frames.send("E", Array(why.utf8))
     frames.flush()
     _exit(0)

@@ -9,7 +9,7 @@ struct LayoutReading {
   let chunks: Int
 
   /// - Returns: What is wrong; `nil` for nothing.
-  func send(_ frames: inout Frames) -> String? {
+  func send(_ frames: inout MessageWriter) -> String? {
     // A second for the work, and ten microseconds for the place of a chunk.
     tph5_allow(1000 + UInt64(clamping: chunks) / 100)
     let dataset = H5Dopen2(file, path, hid_t(0))

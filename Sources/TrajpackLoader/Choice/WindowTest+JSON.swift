@@ -23,8 +23,8 @@ extension OptionReader {
         ? (member.name == "is" ? .first : nil) : WindowStatistic(rawValue: member.name)
       guard let statistic = asked else {
         throw TrajpackError(
-          .usage,
-          "option '\(name)': there is no '\(member.name)'"
+          .usage, option: name,
+          "there is no '\(member.name)'"
             + Suggestion.text(
               for: member.name,
               among: ["and", "or", "not"] + Self.measureNames
@@ -49,8 +49,8 @@ extension OptionReader {
     for member in try object()
     where !Self.measureNames.contains(member.name) && member.name != "statistic" {
       throw TrajpackError(
-        .usage,
-        "option '\(name)': there is no '\(member.name)'"
+        .usage, option: name,
+        "there is no '\(member.name)'"
           + Suggestion.text(for: member.name, among: Self.measureNames + ["statistic"]))
     }
     if measure.isValue, value["statistic"] == nil {
@@ -132,8 +132,8 @@ extension OptionReader {
       case "min", "above", "max", "below": break
       default:
         throw TrajpackError(
-          .usage,
-          "option '\(name)': there is no bound '\(member.name)'"
+          .usage, option: name,
+          "there is no bound '\(member.name)'"
             + Suggestion.text(for: member.name, among: ["min", "max", "above", "below"]))
       }
     }

@@ -10,19 +10,19 @@ extension WindowQuestion {
     let path = measure.path
     guard let item = all.first(where: { $0.path == path }) else {
       throw TrajpackError(
-        .usage,
-        "option '\(option)': there is no channel '\(path)'"
+        .usage, option: option,
+        "there is no channel '\(path)'"
           + Suggestion.text(for: path, among: all.map(\.path)))
     }
     let channel = item.channel
     guard channel.type != .bytes else {
       throw TrajpackError(
-        .usage, "option '\(option)': channel '\(path)' has rows of bytes, which are no numbers")
+        .usage, option: option, "channel '\(path)' has rows of bytes, which are no numbers")
     }
     if let last = measure.components?.max(), last >= channel.elements {
       throw TrajpackError(
-        .usage,
-        "option '\(option)': channel '\(path)' has \(channel.elements) elements a row, so there is no "
+        .usage, option: option,
+        "channel '\(path)' has \(channel.elements) elements a row, so there is no "
           + "component \(last)")
     }
     var out = self
@@ -32,8 +32,8 @@ extension WindowQuestion {
     for name in names {
       guard let number = channel.categories?.firstIndex(of: name) else {
         throw TrajpackError(
-          .usage,
-          "option '\(option)': channel '\(path)' has no category '\(name)'"
+          .usage, option: option,
+          "channel '\(path)' has no category '\(name)'"
             + Suggestion.text(for: name, among: channel.categories ?? []))
       }
       numbers.append(Double(number))

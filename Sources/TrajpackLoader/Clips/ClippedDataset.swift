@@ -117,7 +117,7 @@ package final class ClippedDataset: Sendable {
   ) throws(TrajpackError) -> Clock {
     let view = views[clip.shard]
     var own = view.clocks[view.numbers(ofTrack: track).clock]
-    var moment: Instant?
+    var moment: TrackInstant?
     if atInstants, let rate = clip.rate {
       moment = try clock(clip, reader).instant(clip.anchor + row)
       own = .regular(start: .zero, rate: rate)
@@ -188,7 +188,7 @@ extension OpenDataset {
       ownRate == rate, let first = line.instant(0), let begin = own.instant(0)
     {
       // Rows of one rate lie apart by as much everywhere.
-      let (whole, rest) = ((first - begin) * Instant(rate)).split
+      let (whole, rest) = ((first - begin) * TrackInstant(rate)).split
       if rest == 0, whole.magnitude < 1 << 48 {
         return (0..<count).map { row in
           let at = row + whole

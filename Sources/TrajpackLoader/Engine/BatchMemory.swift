@@ -1,4 +1,4 @@
-import CForkGuard
+import CPlatform
 import Glibc
 import TrajpackFormat
 import TrajpackStore
@@ -81,7 +81,7 @@ public final class Batch: @unchecked Sendable {
 
   init(
     _ memory: UnsafeMutableRawPointer, bytes: Int, pool: BatchMemory, cursor: WindowCursor,
-    places: [WindowOrder.Place], isRepeated: Bool
+    places: [WindowOrder.Reference], isRepeated: Bool
   ) {
     owned = memory
     self.memory = UnsafeRawPointer(memory)

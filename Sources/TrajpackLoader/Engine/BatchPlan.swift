@@ -65,7 +65,7 @@ final class BatchPlan: @unchecked Sendable {
   // Made by the thread that plans; then the counters change only under the engine's lock, and threads
   // write to disjoint parts of the memory.
   var memory: UnsafeMutableRawPointer
-  var places: [WindowOrder.Place] = []
+  var places: [WindowOrder.Reference] = []
   /// The epoch that the windows belong to.
   var epoch: UInt64 = 0
   /// The episode of each window, counted over all datasets; empty where nobody asks.

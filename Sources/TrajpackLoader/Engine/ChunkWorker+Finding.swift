@@ -198,7 +198,7 @@ extension ChunkWorker {
 
 /// Stored bytes of chunks that lie close together in a file, read at once.
 struct ReadAhead: ~Copyable {
-  var memory = Scratch()
+  var memory = ReusableBuffer()
   /// The bytes of the file that `memory` holds.
   var bytes = 0..<0
   /// The chunks, in the order of their items, and where their blocks lie.

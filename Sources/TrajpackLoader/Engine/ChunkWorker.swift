@@ -28,9 +28,9 @@ final class ChunkWorker {
   var frameSource: FrameSource?
   private let decompressor = Decompressor(trustsCaller: true)
   var ahead = ReadAhead()
-  private var inflated = Scratch()
+  private var inflated = ReusableBuffer()
   /// Rows of chunks stored as they are, on their way to their place.
-  private var rows = Scratch()
+  private var rows = ReusableBuffer()
   var places: [ShardIndex.Chunk] = []
   /// Where the stored bytes of each block lie, in the file's mapping or in `ahead`.
   var found: [UnsafeRawPointer] = []
@@ -303,7 +303,7 @@ final class ChunkWorker {
 }
 
 /// Memory that grows and is used again.
-struct Scratch: ~Copyable {
+struct ReusableBuffer: ~Copyable {
   private var memory = UnsafeMutableRawBufferPointer(start: nil, count: 0)
 
   /// At least `count` bytes, at a multiple of 64.

@@ -1,4 +1,3 @@
-import CForkGuard
 import CPlatform
 import CVideoTable
 import Glibc
@@ -195,9 +194,9 @@ final class Engine: @unchecked Sendable {
   }
 
   /// Closes the gaps that windows left which could not be read.
-  private func compact(_ plan: BatchPlan) -> [WindowOrder.Place] {
+  private func compact(_ plan: BatchPlan) -> [WindowOrder.Reference] {
     guard plan.failures.contains(where: { $0 != nil }) else { return plan.places }
-    var kept: [WindowOrder.Place] = []
+    var kept: [WindowOrder.Reference] = []
     for (window, place) in plan.places.enumerated() where plan.failures[window] == nil {
       if kept.count < window {
         for output in setup.layout.outputs {

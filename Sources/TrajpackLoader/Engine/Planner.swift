@@ -2,53 +2,6 @@ import TrajpackFormat
 import TrajpackSignal
 import TrajpackStore
 
-/// Everything about a loader that never changes while it runs.
-final class LoaderSetup: Sendable {
-  let sources: [WindowSource]
-  /// All shards of all datasets, by number.
-  let shards: [LoadedShard]
-  let layout: Layout
-  let options: LoaderOptions
-  /// Rows of a window before and after its start, on the reference clock.
-  let past: Int
-  let length: Int
-  /// How the windows of each dataset were chosen; `nil` where all are.
-  let choices: [WindowChoice]?
-  /// The rates of streams that have one.
-  let rates: [String: Rational]
-  /// The clips that windows are; `nil` where they are none.
-  let clips: PlacedClips?
-  /// The values of recordings that batches carry.
-  let values: LoaderValues
-  /// Which splits windows lie in, where batches say it.
-  let splits: SplitLookup?
-  /// Whether some shard lies on a server.
-  let hasRemote: Bool
-  /// What frames of videos need; `nil` where none are wanted.
-  let frames: FrameSetup?
-
-  init(
-    sources: [WindowSource], layout: Layout, options: LoaderOptions, past: Int, length: Int,
-    choices: [WindowChoice]? = nil, rates: [String: Rational] = [:],
-    values: LoaderValues = LoaderValues(), splits: SplitLookup? = nil,
-    clips: PlacedClips? = nil, frames: FrameSetup? = nil
-  ) {
-    self.clips = clips
-    self.values = values
-    self.splits = splits
-    self.frames = frames
-    self.rates = rates
-    self.choices = choices
-    self.sources = sources
-    shards = sources.flatMap(\.shards)
-    hasRemote = shards.contains(where: \.isRemote)
-    self.layout = layout
-    self.options = options
-    self.past = past
-    self.length = length
-  }
-}
-
 /// Works out what is to be read for a batch. One thread at a time.
 final class Planner {
   let setup: LoaderSetup
@@ -75,7 +28,7 @@ final class Planner {
   /// Whether rows of a clip are found, none of which is farther away than half an interval.
   var isNearest = false
   /// Where the stream's next track begins, up to which a row may be held.
-  var holdEnd: Instant?
+  var holdEnd: TrackInstant?
   private var slotEntities: [Int] = []
   /// The span of a split that the window lies in.
   var span: SplitSelection.Span?
@@ -91,7 +44,7 @@ final class Planner {
   ///
   /// - Throws: A data error where the times of a track are damaged.
   func plan(
-    _ places: [WindowOrder.Place], epoch: UInt64, into plan: BatchPlan
+    _ places: [WindowOrder.Reference], epoch: UInt64, into plan: BatchPlan
   ) throws(TrajpackError) {
     plan.places = places
     plan.epoch = epoch
@@ -124,8 +77,8 @@ final class Planner {
     try plan.seal()
   }
 
-  private func window(
-    _ number: Int, _ place: WindowOrder.Place, _ plan: BatchPlan
+  func window(
+    _ number: Int, _ place: WindowOrder.Reference, _ plan: BatchPlan
   ) throws(TrajpackError) {
     let source = setup.sources[place.dataset]
     let location = source.locate(place.window)
@@ -151,9 +104,9 @@ final class Planner {
 
   /// Writes which window it is.
   private func meta(
-    _ places: MetaPlaces, _ place: WindowOrder.Place, _ window: WindowContext, _ plan: BatchPlan
+    _ places: MetaPlaces, _ place: WindowOrder.Reference, _ window: WindowContext, _ plan: BatchPlan
   ) throws(TrajpackError) {
-    func put<T>(_ value: T, _ place: Place) {
+    func put<T>(_ value: T, _ place: OutputStride) {
       plan.memory.storeBytes(of: value, toByteOffset: place.byte(window.number, 0, 0), as: T.self)
     }
     put(Int64(place.dataset), places.dataset)
@@ -172,7 +125,7 @@ final class Planner {
   }
 
   /// Writes what is known of the window's recording.
-  private func values(_ place: WindowOrder.Place, _ window: WindowContext, _ plan: BatchPlan) {
+  func values(_ place: WindowOrder.Reference, _ window: WindowContext, _ plan: BatchPlan) {
     let episode = window.shard.firstEpisode + window.reference.episode
     for (table, places) in zip(setup.values.tables, setup.layout.values) {
       let size = table.rowBytes
@@ -352,7 +305,9 @@ final class Planner {
   }
 
   /// Writes which entities the slots of a window are of; -1 where nobody is.
-  private func who(_ place: Place, _ group: Group, _ window: WindowContext, _ plan: BatchPlan) {
+  private func who(
+    _ place: OutputStride, _ group: Group, _ window: WindowContext, _ plan: BatchPlan
+  ) {
     let index = window.shard.index
     for slot in 0..<group.entities {
       var numbers: (Int, Int, Int) = (-1, -1, -1)
@@ -409,19 +364,4 @@ final class Planner {
     repeated.withUnsafeMutableBufferPointer { $0.update(repeating: false) }
     ownTimes.withUnsafeMutableBufferPointer { $0.update(repeating: .nan) }
   }
-}
-
-/// The window that is planned.
-struct WindowContext {
-  var number: Int
-  var shard: LoadedShard
-  var track: Int
-  var reference: ShardIndex.TrackRecord
-  var anchor: Int
-  /// The grid that replaces the track's own clock.
-  var clock: TrackClock?
-  /// The clip that it is.
-  var clip: PlacedClip?
-  /// Rows of the reference that were cut off in front, because the window's split may not see them.
-  var cut = 0
 }

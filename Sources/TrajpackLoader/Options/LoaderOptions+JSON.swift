@@ -17,7 +17,11 @@ extension LoaderOptions {
     }
     json = value
     for member in members where member.value != .null {
-      try set(member.name, OptionReader(name: member.name, value: member.value))
+      do throws(TrajpackError) {
+        try set(member.name, OptionReader(name: member.name, value: member.value))
+      } catch {
+        throw error.at(ErrorPlace(option: member.name))
+      }
     }
     try checkClips()
     if length == nil, duration == nil { length = 1 }

@@ -15,7 +15,7 @@ public struct WindowOrder: Sendable {
   }
 
   /// A window: the data set of the mixture, and its number in that data set's own order.
-  public struct Place: Sendable, Equatable, Hashable {
+  public struct Reference: Sendable, Equatable, Hashable {
     /// The data set.
     public var dataset: Int
     /// The window.
@@ -62,7 +62,7 @@ public struct WindowOrder: Sendable {
   ///
   /// Each data set of a mixture goes through all of its windows before any comes again, in an order
   /// of its own that changes every time.
-  public func window(epoch: UInt64, position: UInt64) -> Place {
+  public func window(epoch: UInt64, position: UInt64) -> Reference {
     let draw = epoch &* epochWindows &+ position
     let isLater = later.map { epoch >= $0.epoch } == true
     func table(_ dataset: Int) -> WeightTable? {
@@ -70,19 +70,19 @@ public struct WindowOrder: Sendable {
     }
     if let mixture {
       let (dataset, number) = mixture.draw(draw)
-      return Place(
+      return Reference(
         dataset: dataset,
         window: table(dataset).map { drawn($0, number, stream: UInt64(dataset)) }
           ?? shuffled(number, of: sizes[dataset], stream: UInt64(dataset)))
     }
     // Without a mixture there are weights for one data set only.
-    if let table = table(0) { return Place(dataset: 0, window: drawn(table, draw, stream: 0)) }
+    if let table = table(0) { return Reference(dataset: 0, window: drawn(table, draw, stream: 0)) }
     var window = shuffled(draw, of: sizes.reduce(0, +), stream: 0)
     for (dataset, size) in sizes.enumerated() {
-      if window < size { return Place(dataset: dataset, window: window) }
+      if window < size { return Reference(dataset: dataset, window: window) }
       window -= size
     }
-    return Place(dataset: 0, window: 0)
+    return Reference(dataset: 0, window: 0)
   }
 
   private func drawn(_ table: WeightTable, _ draw: UInt64, stream: UInt64) -> UInt64 {

@@ -19,8 +19,8 @@ package struct EpisodeFilter: Sendable {
     conditions = options.conditions.map { ($0.path, $0.condition) }
     for split in splits ?? [] where known?.contains(split) == false {
       throw TrajpackError(
-        .usage,
-        "option 'split': there is no split '\(split)'"
+        .usage, option: "split",
+        "there is no split '\(split)'"
           + Suggestion.text(for: split, among: known ?? []))
     }
   }

@@ -9,7 +9,7 @@ struct Layout: Sendable {
   /// Where the numbers of windows go.
   var meta: MetaPlaces?
   /// Where the values of recordings go, in the order of the option's tables.
-  var values: [(value: Place, observed: Place?)] = []
+  var values: [(value: OutputStride, observed: OutputStride?)] = []
   /// Bytes of a batch.
   var bytes = 0
   /// Which episode is of which group, where values are normalised in groups.
@@ -60,7 +60,7 @@ struct Layout: Sendable {
       features.append(feature)
       var channel = SelectedChannel(
         stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
-        place: Place(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
+        place: OutputStride(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
       channel.isFrames = item.isFrames
       if item.isFrames {
         try channel.checkFrameOptions(options, isFeature: feature != nil)
@@ -118,7 +118,7 @@ struct Layout: Sendable {
   ///
   /// - Throws: A usage error where that is asked for of rows that end when their entity leaves, or of rows
   ///   at their own rate.
-  private func hold(
+  func hold(
     of channel: SelectedChannel, isNative: Bool, _ options: LoaderOptions, _ facts: Facts
   ) throws(TrajpackError) -> RowHold? {
     let (stream, name) = (channel.stream, channel.channel.name)
@@ -129,8 +129,8 @@ struct Layout: Sendable {
         ("max_staleness", options.staleness.rules.map(\.pattern)),
       ] where patterns.contains(where: { $0.matches(stream: stream, channel: name) }) {
         throw TrajpackError(
-          .usage,
-          "option '\(option)': '\(channel.path)' "
+          .usage, option: option,
+          "'\(channel.path)' "
             + (isEntities
               ? "is of entities, whose rows end when they leave"
               : "is to be 'native', with its own rows")
@@ -156,7 +156,7 @@ struct Layout: Sendable {
     return toEnd || limit != nil ? RowHold(toEnd: toEnd, limit: limit) : nil
   }
 
-  private mutating func group(
+  mutating func group(
     of item: Selection.Item, offsets: [LoaderOptions.Offset]?, isNative: Bool, hold: RowHold?,
     _ options: LoaderOptions, _ facts: Facts
   ) throws(TrajpackError) -> Int {
@@ -205,7 +205,7 @@ struct Layout: Sendable {
   }
 
   /// Gives every channel its place: an array of its own, or columns of a feature matrix.
-  private mutating func place(_ features: [Int?], _ options: LoaderOptions) throws(TrajpackError) {
+  mutating func place(_ features: [Int?], _ options: LoaderOptions) throws(TrajpackError) {
     for (i, feature) in features.enumerated() where feature == nil {
       let channel = channels[i]
       let group = groups[channel.group]
@@ -254,156 +254,9 @@ struct Layout: Sendable {
     }
   }
 
-  private mutating func addMasks(_ options: LoaderOptions) {
-    for i in channels.indices where options.observed && channels[i].channel.missing != .never {
-      let channel = channels[i]
-      let group = groups[channel.group]
-      let shape =
-        [options.batch, group.length] + (group.entities > 0 ? [group.entities] : [])
-        + channel.channel.shape
-      channels[i].observed = mask(
-        "observed:\(channel.path)", .observed, .bool, shape, channel.stream, group,
-        [channel.channel.name], row: channel.channel.elements, slots: group.slots)
-    }
-    for i in groups.indices {
-      let group = groups[i]
-      let time = [options.batch, group.length]
-      if options.padding {
-        groups[i].padding = masks("padding", .padding, .bool, time, i, row: 1, slots: 1)
-      }
-      if options.present, group.entities > 0 {
-        groups[i].present = masks(
-          "present", .present, .bool, time + [group.entities], i, row: 1, slots: group.slots)
-      }
-      if options.time {
-        // At their own rates, entities have times of their own.
-        let isEach = group.isNative && group.entities > 0
-        groups[i].time = masks(
-          "time", .time, .float64, time + (isEach ? [group.entities] : []), i, row: 8,
-          slots: isEach ? group.slots : 1)
-      }
-    }
-  }
-
-  /// The names of a group's masks: that of the stream, where it is the only one or the one of the window's own
-  /// rows, and where there are several that of each channel, too: all of one array.
-  private func maskNames(_ number: Int) -> [String] {
-    let group = groups[number]
-    let all = groups.filter { $0.stream == group.stream }
-    guard all.count > 1 else { return [group.stream] }
-    let isPlain = group.offsets == nil && !group.isNative && group.hold == nil
-    return (isPlain ? [group.stream] : []) + group.channels.map { channels[$0].path }
-  }
-
-  private mutating func masks(
-    _ prefix: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ number: Int,
-    row: Int, slots: Int
-  ) -> Place {
-    let names = maskNames(number).map { "\(prefix):\($0)" }
-    let group = groups[number]
-    let place = mask(
-      names[0], role, type, shape, group.stream, group,
-      group.channels.map { channels[$0].channel.name }, row: row, slots: slots)
-    // The others look at the same bytes.
-    let first = outputs[outputs.count - 1]
-    for name in names.dropFirst() {
-      var alias = first
-      alias.name = name
-      outputs.append(alias)
-    }
-    return place
-  }
-
-  private mutating func addMeta(_ facts: Facts, _ options: LoaderOptions) {
-    var places: [Place] = []
-    for (name, type) in [
-      ("dataset", ElementType.int64), ("episode", .int64), ("row", .int64), ("time", .float64),
-      ("window", .int64),
-    ] {
-      places.append(
-        append(
-          Output(
-            name: "meta:\(name)", role: .meta, type: type, shape: [options.batch], offset: 0,
-            bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
-          row: 8, slots: 1, length: 1))
-    }
-    var clip: Place?
-    if options.clips != nil {
-      clip = append(
-        Output(
-          name: "meta:clip", role: .meta, type: .int64, shape: [options.batch], offset: 0, bytes: 0,
-          stream: "", channels: [], entities: 0, units: nil, kind: nil),
-        row: 8, slots: 1, length: 1)
-    }
-    let split = append(
-      Output(
-        name: "meta:split", role: .meta, type: .int32, shape: [options.batch], offset: 0, bytes: 0,
-        stream: "", channels: [], entities: 0, units: nil, kind: nil, categories: facts.splits),
-      row: 4, slots: 1, length: 1)
-    meta = MetaPlaces(
-      dataset: places[0], episode: places[1], row: places[2], time: places[3], window: places[4],
-      clip: clip, split: split, kinds: codes(of: facts.kinds))
-    var named: Set<String> = []
-    for i in groups.indices where groups[i].entities > 0 {
-      guard named.insert(groups[i].stream).inserted else { continue }
-      groups[i].entity = append(
-        Output(
-          name: "meta:entity:\(groups[i].stream)", role: .meta, type: .int64,
-          shape: [options.batch, groups[i].entities, 3], offset: 0, bytes: 0,
-          stream: groups[i].stream, channels: [], entities: 0, units: nil, kind: nil,
-          categories: facts.kinds), row: 24, slots: groups[i].entities, length: 1)
-    }
-  }
-
-  private func codes(of names: [String]) -> [String: Int] {
-    Dictionary(names.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })
-  }
-
-  private mutating func addValues(
-    _ facts: Facts, _ options: LoaderOptions
-  ) throws(TrajpackError) {
-    var names = Set(outputs.map(\.name))
-    for name in facts.values.map(\.field.name) + facts.texts
-    where !names.insert(name).inserted {
-      throw TrajpackError(
-        .usage,
-        "option 'values': the batch has an array '\(name)' already; name the feature matrix otherwise"
-      )
-    }
-    for (field, type) in facts.values {
-      let value = try add(
-        Output(
-          name: field.name, role: .value, type: type, shape: [options.batch] + field.shape,
-          offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: field.units, kind: nil,
-          categories: field.type == .category ? field.categories : nil),
-        row: field.elements * type.size, slots: 1, length: 1)
-      var observed: Place?
-      if options.observed {
-        observed = append(
-          Output(
-            name: "observed:\(field.name)", role: .observed, type: .bool, shape: [options.batch],
-            offset: 0, bytes: 0, stream: "", channels: [], entities: 0, units: nil, kind: nil),
-          row: 1, slots: 1, length: 1)
-      }
-      values.append((value, observed))
-    }
-  }
-
-  private mutating func mask(
-    _ name: String, _ role: Output.Role, _ type: ElementType, _ shape: [Int], _ stream: String,
-    _ group: Group, _ members: [String], row: Int, slots: Int
-  ) -> Place {
-    append(
-      Output(
-        name: name, role: role, type: type, shape: shape, offset: 0, bytes: 0, stream: stream,
-        channels: members,
-        entities: slots > 1 || role == .present ? group.entities : 0,
-        units: nil, kind: nil), row: row, slots: slots, length: group.length)
-  }
-
-  private mutating func add(
+  mutating func add(
     _ output: Output, row: Int, slots: Int, length: Int
-  ) throws(TrajpackError) -> Place {
+  ) throws(TrajpackError) -> OutputStride {
     var total = output.shape[0]
     for factor in [length, slots, row] {
       let (product, overflow) = total.multipliedReportingOverflow(by: factor)
@@ -418,29 +271,15 @@ struct Layout: Sendable {
     return append(output, row: row, slots: slots, length: length)
   }
 
-  private mutating func append(_ output: Output, row: Int, slots: Int, length: Int) -> Place {
+  mutating func append(_ output: Output, row: Int, slots: Int, length: Int) -> OutputStride {
     var output = output
     let rowStride = row * slots
     output.offset = (bytes + 63) / 64 * 64
     output.bytes = output.shape[0] * length * rowStride
     bytes = (output.offset + output.bytes + 63) / 64 * 64
     outputs.append(output)
-    return Place(
+    return OutputStride(
       offset: output.offset, windowStride: length * rowStride, rowStride: rowStride, slotStride: row
     )
   }
-}
-
-/// Where the numbers of a window go: arrays `[B]`.
-struct MetaPlaces: Sendable {
-  var dataset: Place
-  var episode: Place
-  var row: Place
-  var time: Place
-  var window: Place
-  /// Of the clip in its list; `nil` where windows are none.
-  var clip: Place?
-  var split: Place
-  /// The code of each kind of entity.
-  var kinds: [String: Int]
 }

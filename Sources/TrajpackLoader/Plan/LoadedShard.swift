@@ -1,4 +1,4 @@
-import CForkGuard
+import CPlatform
 import TrajpackFormat
 import TrajpackStore
 

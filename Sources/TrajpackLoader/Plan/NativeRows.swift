@@ -67,7 +67,7 @@ struct NativeRows {
 
   /// The most rows of some tracks in a window on a reference track.
   private func rows(_ tracks: [TrackClock], _ reference: TrackClock) -> Int {
-    var span: Instant?
+    var span: TrackInstant?
     if let rate {
       span = .exact(Int128(length) * Int128(rate.denominator), Int128(rate.numerator))
     } else if case .regular(_, _, let period, _) = reference {
@@ -95,7 +95,7 @@ struct NativeRows {
   }
 
   /// The most rows in a span that begins at a row of one of the tracks: no other span has more.
-  private func inSpan(_ tracks: [TrackClock], _ span: Instant) -> Int {
+  private func inSpan(_ tracks: [TrackClock], _ span: TrackInstant) -> Int {
     var most = 0
     for track in tracks {
       for row in 0..<track.rows {

@@ -26,15 +26,15 @@ extension SelectedChannel {
     guard Self.isScaled(channel, isNamed: isNamed) else {
       guard !isNamed else {
         throw TrajpackError(
-          .usage,
-          "option 'normalize': channel '\(path)' is of kind \(channel.kind.rawValue), whose values cannot be "
+          .usage, option: "normalize",
+          "channel '\(path)' is of kind \(channel.kind.rawValue), whose values cannot be "
             + "scaled: leave it out, or declare it as a scalar where it is recorded")
       }
       isLeftRaw = true
       return
     }
     if let unmeasured {
-      throw TrajpackError(.usage, "option 'normalize': channel '\(path)' \(unmeasured)")
+      throw TrajpackError(.usage, option: "normalize", "channel '\(path)' \(unmeasured)")
     }
     let fit = statistics.fits[path]
     guard let fit, fit.groups.contains(where: { $0.contains { $0.count > 0 } }),
@@ -88,8 +88,8 @@ extension SelectedChannel {
     if let given, given.integer.map({ type.holds($0) }) != true {
       guard !isRule else {
         throw TrajpackError(
-          .usage,
-          "option 'fill': \(given.integer.map { "\($0)" } ?? "\(given.number)") is no \(type.rawValue), which "
+          .usage, option: "fill",
+          "\(given.integer.map { "\($0)" } ?? "\(given.number)") is no \(type.rawValue), which "
             + "'\(path)' is")
       }
       fill = nil

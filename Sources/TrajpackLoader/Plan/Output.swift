@@ -36,7 +36,7 @@ public struct Output: Sendable {
 
 /// Where a channel's rows go in a batch: byte `offset + window · windowStride + t · rowStride +
 /// slot · slotStride`.
-struct Place: Sendable {
+struct OutputStride: Sendable {
   var offset: Int
   var windowStride: Int
   var rowStride: Int
@@ -57,8 +57,8 @@ struct SelectedChannel: Sendable {
   var channel: Channel
   var group: Int
   var type: ElementType
-  var place: Place
-  var observed: Place?
+  var place: OutputStride
+  var observed: OutputStride?
   var blend: Blend
   /// Values become `(x - shift) · scale`, an element each, those of each group one after the other; empty where
   /// they are not scaled.
@@ -103,11 +103,11 @@ struct Group: Sendable {
   /// Room for entities; 0 where the stream belongs to the episode.
   var entities: Int
   var channels: [Int] = []
-  var padding: Place?
-  var present: Place?
-  var time: Place?
+  var padding: OutputStride?
+  var present: OutputStride?
+  var time: OutputStride?
   /// Who the entities are: kind, index and type of each.
-  var entity: Place?
+  var entity: OutputStride?
 
   var slots: Int { max(entities, 1) }
 }

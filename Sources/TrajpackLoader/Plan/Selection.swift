@@ -101,8 +101,8 @@ struct Selection {
     }
     for (pattern, _) in options.entities.rules where !streams.contains(where: pattern.matches) {
       throw TrajpackError(
-        .usage,
-        "option 'entities': no selected stream matches '\(pattern.text)'"
+        .usage, option: "entities",
+        "no selected stream matches '\(pattern.text)'"
           + Suggestion.text(for: pattern.text, among: streams))
     }
     if isAligned { try checkUnits() }
@@ -189,8 +189,8 @@ struct Selection {
     var names = items.map(\.path)
     for item in items where !names.contains(item.stream) { names.append(item.stream) }
     return TrajpackError(
-      .usage,
-      "option '\(option)': no channel matches '\(pattern.text)'"
+      .usage, option: option,
+      "no channel matches '\(pattern.text)'"
         + Suggestion.text(for: pattern.text, among: names))
   }
 

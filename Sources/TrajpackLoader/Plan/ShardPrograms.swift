@@ -9,7 +9,7 @@ struct ColumnCopy {
   var width: Int
   /// Where they go: a place in the batch, or a byte of a row of the staging area.
   var isStaged: Bool
-  var place: Place
+  var place: OutputStride
 }
 
 /// A block that a stream's channels need.
@@ -124,7 +124,7 @@ final class GroupProgram: @unchecked Sendable {
       func staging(at byte: Int) -> ColumnCopy {
         var staged = copy
         staged.isStaged = true
-        staged.place = Place(offset: byte, windowStride: 0, rowStride: 0, slotStride: 0)
+        staged.place = OutputStride(offset: byte, windowStride: 0, rowStride: 0, slotStride: 0)
         return staged
       }
       var finish = ChannelConversion(

@@ -5,15 +5,15 @@ import TrajpackStore
 /// The times of a track's rows.
 enum TrackClock: Sendable {
   /// Row `i` lies at `start + i / rate`.
-  case regular(start: Instant, rate: Instant, period: Instant, rows: Int)
+  case regular(start: TrackInstant, rate: TrackInstant, period: TrackInstant, rows: Int)
   /// Row `i` lies at `times[i] · tick`; in order.
-  case ticks([Int64], tick: Instant)
+  case ticks([Int64], tick: TrackInstant)
   /// Row `i` lies at `times[i]`; in order.
   case real([Double])
 
   init(start: Rational, rate: Rational, rows: Int) {
     self = .regular(
-      start: Instant(start), rate: Instant(rate),
+      start: TrackInstant(start), rate: TrackInstant(rate),
       period: .exact(Int128(rate.denominator), Int128(rate.numerator)), rows: rows)
   }
 
@@ -26,7 +26,7 @@ enum TrackClock: Sendable {
   }
 
   /// The moment of a row; rows outside lie on the continuation of a regular clock, and `nil` of another.
-  func instant(_ row: Int) -> Instant? {
+  func instant(_ row: Int) -> TrackInstant? {
     switch self {
     case .regular(let start, _, let period, _): return start + .exact(Int128(row), 1) * period
     case .ticks(let times, let tick):
@@ -46,7 +46,7 @@ enum TrackClock: Sendable {
   }
 
   /// Where a moment lies; `nil` where there are no rows.
-  func position(_ moment: Instant) -> Position? {
+  func position(_ moment: TrackInstant) -> Position? {
     switch self {
     case .regular(let start, let rate, let period, let rows):
       guard rows > 0 else { return nil }
@@ -63,7 +63,7 @@ enum TrackClock: Sendable {
   }
 
   /// The first row at or after a moment; `rows` where there is none.
-  func first(notBefore moment: Instant) -> Int {
+  func first(notBefore moment: TrackInstant) -> Int {
     switch self {
     case .regular(let start, let rate, _, let rows):
       let (row, rest) = ((moment - start) * rate).split
@@ -92,7 +92,7 @@ enum TrackClock: Sendable {
     if case .regular(_, _, let period, let rows) = self {
       span = .exact(Int128(rows - 1), 1) * period
     }
-    let whole = (span * Instant(rate)).split.whole
+    let whole = (span * TrackInstant(rate)).split.whole
     guard (0..<Self.maximumGrid).contains(whole) else {
       throw TrajpackError(
         .usage,
@@ -100,12 +100,12 @@ enum TrackClock: Sendable {
           + "'rate' lower")
     }
     return .regular(
-      start: first, rate: Instant(rate),
+      start: first, rate: TrackInstant(rate),
       period: .exact(Int128(rate.denominator), Int128(rate.numerator)), rows: whole + 1)
   }
 
   /// The first row at or after a moment, or within the tolerance before it.
-  func first(near moment: Instant, _ rounding: StampRounding) -> Int {
+  func first(near moment: TrackInstant, _ rounding: StampRounding) -> Int {
     let row = first(notBefore: moment)
     guard row > 0, let before = instant(row - 1) else { return row }
     let interval: Double
@@ -122,7 +122,9 @@ enum TrackClock: Sendable {
     return (moment - before).value <= limit ? first(notBefore: before) : row
   }
 
-  private func search(_ count: Int, _ moment: Instant, _ time: (Int) -> Instant) -> Position? {
+  private func search(_ count: Int, _ moment: TrackInstant, _ time: (Int) -> TrackInstant)
+    -> Position?
+  {
     guard count > 0 else { return nil }
     func interval(after row: Int) -> Double {
       count > 1 ? (time(row + 1) - time(row)).value : 0
@@ -176,7 +178,7 @@ extension TrackClock {
       guard zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 }) else {
         throw refuse("its times go back, so other clocks cannot be aligned to it")
       }
-      self = .ticks(times, tick: Instant(tick))
+      self = .ticks(times, tick: TrackInstant(tick))
     } else {
       let times = values.doubles()
       guard times.allSatisfy(\.isFinite), zip(times, times.dropFirst()).allSatisfy({ $0 <= $1 })

@@ -1,5 +1,4 @@
 import TrajpackFormat
-import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 
@@ -24,8 +23,8 @@ extension Loader {
     let far = options.plan?.stepsThatLookAround ?? []
     if let cutting = out.compactMap({ $0 }).first(where: \.cutsEpisodes), !far.isEmpty {
       throw TrajpackError(
-        .usage,
-        "option 'plan': the split scheme '\(cutting.scheme)' cuts episodes, and the plan has steps that may take rows "
+        .usage, option: "plan",
+        "the split scheme '\(cutting.scheme)' cuts episodes, and the plan has steps that may take rows "
           + "from beyond a border (\(far.joined(separator: ", "))); leave them out, or make a dataset of the split: 'trajpack cut --split'"
       )
     }

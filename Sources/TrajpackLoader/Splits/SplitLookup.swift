@@ -75,7 +75,7 @@ struct SplitLookup: Sendable {
 
   /// The code of the split of a window that starts at a moment; -1 for none.
   func code(
-    dataset: Int, episode: Int, own: String?, at moment: Instant?
+    dataset: Int, episode: Int, own: String?, at moment: TrackInstant?
   ) -> Int {
     guard let scheme = schemes[dataset] else { return own.flatMap { codes[$0] } ?? -1 }
     switch scheme[episode] {

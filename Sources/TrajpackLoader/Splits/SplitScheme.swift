@@ -9,11 +9,11 @@ package struct SplitScheme: Sendable {
     /// The split, or the fold.
     var split: Int
     /// The first instant; `nil` for the beginning of the episode.
-    var from: Instant?
+    var from: TrackInstant?
     /// The first instant behind it; `nil` where it lasts to the end.
-    var to: Instant?
+    var to: TrackInstant?
     /// The first instant that windows may see before ``from``; `nil` for the beginning of the episode.
-    var seenFrom: Instant?
+    var seenFrom: TrackInstant?
   }
 
   /// What belongs to a split of an episode.
@@ -146,7 +146,7 @@ extension SplitScheme {
   }
 
   /// An instant: a fraction as text where it is exact, a number where the clock is of doubles, or null.
-  private static func json(_ instant: Instant?) -> JSONValue {
+  private static func json(_ instant: TrackInstant?) -> JSONValue {
     switch instant {
     case nil: .null
     case .exact(let n, let d): .string(d == 1 ? "\(n)" : "\(n)/\(d)")
@@ -156,7 +156,7 @@ extension SplitScheme {
 
   private static func instant(
     _ value: JSONValue, _ reader: JSONReader
-  ) throws(TrajpackError) -> Instant? {
+  ) throws(TrajpackError) -> TrackInstant? {
     switch value {
     case .null: return nil
     case .int(let n): return .real(Double(n))

@@ -55,7 +55,7 @@ extension Clock {
   package func from(row: Int, since origin: Rational? = nil) throws(TrajpackError) -> Clock {
     guard case .regular(let start, let rate) = self, row > 0 || origin != nil else { return self }
     var moment = TrackClock(start: start, rate: rate, rows: row + 1).instant(row)
-    if let origin { moment = moment.map { $0 - Instant(origin) } }
+    if let origin { moment = moment.map { $0 - TrackInstant(origin) } }
     guard case .exact(let n, let d) = moment, let begin = Rational(wide: n, d) else {
       throw TrajpackError(
         .usage, "row \(row) of a track is at a time that is no fraction of 64 bits")

@@ -16,9 +16,9 @@ package struct SplitSelection: Sendable {
   /// A stretch of an episode that is selected: windows have their targets in [``from``, ``to``) and see nothing before
   /// ``seenFrom``. `nil` is the beginning, or the end.
   struct Span: Sendable {
-    var from: Instant?
-    var to: Instant?
-    var seenFrom: Instant?
+    var from: TrackInstant?
+    var to: TrackInstant?
+    var seenFrom: TrackInstant?
   }
 
   /// What is selected of an episode.
@@ -60,16 +60,16 @@ package struct SplitSelection: Sendable {
     guard let found = try SplitScheme.find(name, in: dataset.dataset, hasOwn: hasOwn) else {
       guard fold == nil else {
         throw TrajpackError(
-          .usage,
-          "option 'fold': the splits of the shards have no folds; name a scheme that has some")
+          .usage, option: "fold",
+          "the splits of the shards have no folds; name a scheme that has some")
       }
       return nil
     }
     let scheme = found.scheme
     for split in splits ?? [] where !scheme.splits.contains(split) {
       throw TrajpackError(
-        .usage,
-        "option 'split': the scheme '\(found.name)' has no split '\(split)'"
+        .usage, option: "split",
+        "the scheme '\(found.name)' has no split '\(split)'"
           + Suggestion.text(for: split, among: scheme.splits))
     }
     let wanted = try Self.numbers(scheme, found.name, splits, fold)
@@ -111,7 +111,7 @@ package struct SplitSelection: Sendable {
   ) throws(TrajpackError) -> Set<Int> {
     guard scheme.folds > 0 else {
       guard fold == nil else {
-        throw TrajpackError(.usage, "option 'fold': the split scheme '\(name)' has no folds")
+        throw TrajpackError(.usage, option: "fold", "the split scheme '\(name)' has no folds")
       }
       return Set(scheme.splits.indices.filter { splits?.contains(scheme.splits[$0]) ?? true })
     }
@@ -124,8 +124,8 @@ package struct SplitSelection: Sendable {
     }
     guard (0..<scheme.folds).contains(fold) else {
       throw TrajpackError(
-        .usage,
-        "option 'fold': the split scheme '\(name)' has folds 0 to \(scheme.folds - 1), not \(fold)")
+        .usage, option: "fold",
+        "the split scheme '\(name)' has folds 0 to \(scheme.folds - 1), not \(fold)")
     }
     var out: Set<Int> = []
     let test = scheme.foldsGrow ? fold + 1 : fold

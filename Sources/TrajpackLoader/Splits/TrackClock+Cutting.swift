@@ -2,7 +2,7 @@ import TrajpackFormat
 
 extension TrackClock {
   /// The rows whose times lie in [`from`, `to`); `nil` is the beginning or the end.
-  func rows(from: Instant?, to: Instant?) -> Range<Int> {
+  func rows(from: TrackInstant?, to: TrackInstant?) -> Range<Int> {
     let begin = from.map { first(notBefore: $0) } ?? 0
     return begin..<max(begin, to.map { first(notBefore: $0) } ?? rows)
   }

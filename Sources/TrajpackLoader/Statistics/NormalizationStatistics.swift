@@ -116,8 +116,8 @@ struct NormalizationFit {
       let most = ComponentAxes.quantileComponents.asked
       guard !rule.method.needsQuantiles || components.count <= most else {
         throw TrajpackError(
-          .usage,
-          "option 'normalize': channel '\(item.path)' has \(components.count) components, and quantiles are "
+          .usage, option: "normalize",
+          "channel '\(item.path)' has \(components.count) components, and quantiles are "
             + "kept of at most \(most): take some together with 'axes', or choose 'standard' or 'minmax'"
         )
       }
@@ -166,8 +166,8 @@ struct NormalizationFit {
       !known.contains(split) || !named.isEmpty
     {
       throw TrajpackError(
-        .usage,
-        "option 'normalize_split': there are no statistics of a split '\(split)'"
+        .usage, option: "normalize_split",
+        "there are no statistics of a split '\(split)'"
           + Suggestion.text(
             for: split, among: (named.isEmpty ? known : named).sorted() + ["all"]))
     }
@@ -335,8 +335,8 @@ struct NormalizationFit {
           }
           guard table[at] < 0 else { continue }
           throw TrajpackError(
-            .usage,
-            "option 'normalize': episode '\(shard.index.episode(local).id)' has \(what) in \(rows.text), whose "
+            .usage, option: "normalize",
+            "episode '\(shard.index.episode(local).id)' has \(what) in \(rows.text), whose "
               + "statistics it would be normalised by: name another 'normalize_split', or leave the episode out"
           )
         }

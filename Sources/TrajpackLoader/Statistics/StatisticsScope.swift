@@ -140,9 +140,9 @@ private struct RowCut {
 
   /// The time from the first of the rows up to the one after the last; `nil` where the episode has none of them.
   struct Span {
-    var first: Instant
+    var first: TrackInstant
     /// `nil`: to the end.
-    var end: Instant?
+    var end: TrackInstant?
   }
 
   func span(ofEpisode episode: Int) throws(TrajpackError) -> Span? {

@@ -130,8 +130,8 @@ extension SubsetMeasurement {
       let most = ComponentAxes.quantileComponents
       if request.quantiles == true, count > most.asked {
         throw TrajpackError(
-          .usage,
-          "option 'quantiles': channel '\(item.path)' has \(count) components, and quantiles are kept of at "
+          .usage, option: "quantiles",
+          "channel '\(item.path)' has \(count) components, and quantiles are kept of at "
             + "most \(most.asked): take some together with 'axes', or leave 'quantiles' out")
       }
       measured.hasQuantiles = request.quantiles ?? (count <= most.usual)
@@ -151,14 +151,14 @@ extension SubsetMeasurement {
       ?? selection.streams.first { entities[$0] == 0 } ?? selection.streams[0]
     guard let unit = streams.first(where: { $0.name == name })?.timeUnit else {
       throw TrajpackError(
-        .usage,
-        "option 'reference': there is no stream '\(name)'"
+        .usage, option: "reference",
+        "there is no stream '\(name)'"
           + Suggestion.text(for: name, among: Array(Set(streams.map(\.name))).sorted()))
     }
     for stream in streams where selection.streams.contains(stream.name) && stream.timeUnit != unit {
       throw TrajpackError(
-        .usage,
-        "option 'rows': stream '\(stream.name)' counts time in '\(stream.timeUnit)' and '\(name)', whose rows "
+        .usage, option: "rows",
+        "stream '\(stream.name)' counts time in '\(stream.timeUnit)' and '\(name)', whose rows "
           + "are counted, in '\(unit)': choose channels of one of them")
     }
     return StatisticsScope.Rows(

@@ -19,8 +19,8 @@ extension LoaderValues {
       let stream = String(name.dropFirst(prefix.count))
       guard streams.contains(where: { $0.name == stream }) else {
         throw TrajpackError(
-          .usage,
-          "option 'values': '\(name)': there is no stream '\(stream)'"
+          .usage, option: "values",
+          "'\(name)': there is no stream '\(stream)'"
             + Suggestion.text(for: stream, among: Array(Set(streams.map(\.name))).sorted()))
       }
       if prefix == "rate:" {
@@ -56,8 +56,8 @@ extension LoaderValues {
       {
         guard facts.entities[stream.name] ?? 0 == 0 else {
           throw TrajpackError(
-            .usage,
-            "option 'values': the texts of '\(name)' are of entities, so that a window has no one of them"
+            .usage, option: "values",
+            "the texts of '\(name)' are of entities, so that a window has no one of them"
           )
         }
         return .text(

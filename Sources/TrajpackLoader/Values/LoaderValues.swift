@@ -128,8 +128,8 @@ struct LoaderValues: Sendable {
     for stream in streams {
       for channel in stream.channels where "\(stream.name)/\(channel.name)" == name {
         return TrajpackError(
-          .usage,
-          "option 'values': '\(name)' is a channel of numbers, which windows have rows of: name it in "
+          .usage, option: "values",
+          "'\(name)' is a channel of numbers, which windows have rows of: name it in "
             + "'channels'")
       }
     }
@@ -139,8 +139,8 @@ struct LoaderValues: Sendable {
     }
     var seen: Set<String> = []
     return TrajpackError(
-      .usage,
-      "option 'values': there is no value '\(name)'"
+      .usage, option: "values",
+      "there is no value '\(name)'"
         + Suggestion.text(
           for: name, among: known + texts.filter { seen.insert($0).inserted }))
   }

@@ -52,8 +52,8 @@ extension Loader.Chooser {
     }
     guard field.type != .array else {
       throw TrajpackError(
-        .usage,
-        "option '\(option)': the value '\(name)' is \(field.typeText), which is no one number to compare"
+        .usage, option: option,
+        "the value '\(name)' is \(field.typeText), which is no one number to compare"
       )
     }
     out.measure.numbers = column.numbers
@@ -61,23 +61,23 @@ extension Loader.Chooser {
     guard case .named(let wanted) = question.rule else {
       guard !isText else {
         throw TrajpackError(
-          .usage,
-          "option '\(option)': the value '\(name)' is a \(field.type.rawValue), which is compared with text"
+          .usage, option: option,
+          "the value '\(name)' is a \(field.type.rawValue), which is compared with text"
         )
       }
       return out
     }
     guard isText else {
       throw TrajpackError(
-        .usage,
-        "option '\(option)': the value '\(name)' is a number, and is compared with '\(wanted[0])'")
+        .usage, option: option,
+        "the value '\(name)' is a number, and is compared with '\(wanted[0])'")
     }
     let codes = column.codes
     let all = tables.compactMap { $0[name] }.flatMap(\.names)
     for text in wanted where !all.contains(text) {
       throw TrajpackError(
-        .usage,
-        "option '\(option)': no recording has the \(name) '\(text)'"
+        .usage, option: option,
+        "no recording has the \(name) '\(text)'"
           + Suggestion.text(for: text, among: all))
     }
     out.rule = .oneOf(wanted.compactMap { codes[$0].map(Double.init) })

@@ -96,7 +96,7 @@ package struct DepthConversion: Sendable {
   ) throws(TrajpackError) {
     guard channel.type != .bytes, channel.type != .bool else {
       throw TrajpackError(
-        .usage, "option 'depth': \(place) is \(channel.type.rawValue), which is no depth")
+        .usage, option: "depth", "\(place) is \(channel.type.rawValue), which is no depth")
     }
     (encoding, factor, _) = try request.resolve(try channel.depthEncoding(), place)
     switch channel.type {
@@ -172,8 +172,8 @@ extension Layout {
     let asked = channels.filter { $0.depth != nil }
     if options.depth.otherwise != nil, asked.isEmpty {
       throw TrajpackError(
-        .usage,
-        "option 'depth': no selected channel is depth; name a video or channel of depth in 'channels', or which one is by "
+        .usage, option: "depth",
+        "no selected channel is depth; name a video or channel of depth in 'channels', or which one is by "
           + "{pattern: unit}")
     }
     for channel in asked where !channel.isFrames {

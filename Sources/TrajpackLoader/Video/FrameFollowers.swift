@@ -52,8 +52,8 @@ extension Layout {
         !$0.isFrames && pattern.matches(stream: $0.stream, channel: $0.channel.name)
       }) {
         throw TrajpackError(
-          .usage,
-          "option '\(name)': no selected channel matches '\(pattern.text)'"
+          .usage, option: name,
+          "no selected channel matches '\(pattern.text)'"
             + Suggestion.text(
               for: pattern.text, among: channels.filter { !$0.isFrames }.map(\.path)))
       }
@@ -68,8 +68,8 @@ extension Layout {
     if let name = options.pixelsOf.value(stream: channels[i].stream, channel: channel.name) {
       guard let found = frames.first(where: { channels[$0].stream == name }) else {
         throw TrajpackError(
-          .usage,
-          "option 'pixels_of': '\(channels[i].path)' is to be pixels of '\(name)', of which the window has no frames"
+          .usage, option: "pixels_of",
+          "'\(channels[i].path)' is to be pixels of '\(name)', of which the window has no frames"
             + Suggestion.text(for: name, among: frames.map { channels[$0].stream }))
       }
       return found
@@ -109,15 +109,15 @@ extension Layout {
     if let factors = options.flipWorld.value(stream: stream, channel: channel.name) {
       guard channel.elements % factors.count == 0 else {
         throw TrajpackError(
-          .usage,
-          "option 'flip_world': '\(channels[i].path)' has \(counted(channel.elements, "number")) a row, which "
+          .usage, option: "flip_world",
+          "'\(channels[i].path)' has \(counted(channel.elements, "number")) a row, which "
             + "\(counted(factors.count, "factor")) do not divide")
       }
       guard factors.contains(where: { $0 != 1 }) else { return }
       guard channels[i].type.isFloat else {
         throw TrajpackError(
-          .usage,
-          "option 'flip_world': '\(channels[i].path)' is \(channels[i].type), which is not multiplied: give it a float "
+          .usage, option: "flip_world",
+          "'\(channels[i].path)' is \(channels[i].type), which is not multiplied: give it a float "
             + "type by 'dtype', or the factor 1 to keep it")
       }
       channels[i].following = .mirrored(factors)
@@ -131,8 +131,8 @@ extension Layout {
     default: guard isAction else { return }
     }
     throw TrajpackError(
-      .usage,
-      "option 'flip': '\(channels[i].path)' (\(isAction ? "actions" : channel.kind.rawValue)) tells left from right, and "
+      .usage, option: "flip",
+      "'\(channels[i].path)' (\(isAction ? "actions" : channel.kind.rawValue)) tells left from right, and "
         + "would contradict mirrored pictures: say by flip_world={\"\(channels[i].path)\": [factors]} what its numbers "
         + "are multiplied by (1 keeps them), or leave it out of 'channels'")
   }

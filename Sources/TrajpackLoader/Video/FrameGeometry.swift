@@ -10,7 +10,7 @@ struct FrameDraw: Sendable {
   var isMirrored: Bool
 
   /// The draw of a window, from (seed, epoch, dataset, window) alone, so that order, ranks and resuming change nothing.
-  init(_ place: WindowOrder.Place, epoch: UInt64, seed: UInt64, flip: Double) {
+  init(_ place: WindowOrder.Reference, epoch: UInt64, seed: UInt64, flip: Double) {
     let base = SplitMix64.seed(seed, 0x6372_6F70, epoch, UInt64(place.dataset), place.window)
     func unit(_ number: UInt64) -> Double {
       Double(SplitMix64.seed(base, number) >> 11) * 0x1p-53

@@ -1,4 +1,3 @@
-import CForkGuard
 import CPlatform
 import CVideoTable
 import Synchronization

@@ -151,8 +151,8 @@ extension FrameSelection.Stream {
   ) throws(TrajpackError) {
     guard output.format != Int32(bitPattern: TPV_RGB24.rawValue) else {
       throw TrajpackError(
-        .usage,
-        "option 'depth': \(place): its frames are colours, which are no depth; where the brightness is the depth, ask for "
+        .usage, option: "depth",
+        "\(place): its frames are colours, which are no depth; where the brightness is the depth, ask for "
           + "'pixels' 'gray8'")
     }
     sampleBytes = channel.type.size
@@ -229,7 +229,7 @@ extension SelectedChannel {
   /// - Throws: A usage error where an option names frames that are for numbers.
   func checkFrameOptions(_ options: LoaderOptions, isFeature: Bool) throws(TrajpackError) {
     func refuse(_ option: String, _ why: String) -> TrajpackError {
-      TrajpackError(.usage, "option '\(option)': '\(path)' is frames of a video, \(why)")
+      TrajpackError(.usage, option: option, "'\(path)' is frames of a video, \(why)")
     }
     func names(_ pattern: Pattern) -> Bool {
       pattern.matches(stream: stream, channel: channel.name)

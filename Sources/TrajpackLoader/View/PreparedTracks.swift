@@ -1,5 +1,4 @@
 import TrajpackFormat
-import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 

@@ -1,5 +1,4 @@
 import TrajpackFormat
-import TrajpackPrepare
 import TrajpackStore
 
 /// A shard as a loader sees it: as it was recorded, or as a plan leaves it.

@@ -1,5 +1,5 @@
 import CCurlShims
-import CForkGuard
+import CPlatform
 import Glibc
 import TrajpackFormat
 

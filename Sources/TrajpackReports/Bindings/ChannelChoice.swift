@@ -9,7 +9,7 @@ enum ChannelChoice {
     case none(String)
   }
 
-  static func entries(_ content: MetricBinding.Content, of recording: Recording) -> Choice {
+  static func entries(_ content: MetricBinding.Content, of recording: ArchiveEpisode) -> Choice {
     func all(_ fits: (Entry, Channel) -> Bool) -> [Entry] {
       recording.entries.filter { entry in
         recording.channel(entry).map { fits(entry, $0) } ?? false
@@ -46,7 +46,7 @@ enum ChannelChoice {
   }
 
   /// The first channel of depth images in rows, or else the first video of depth of which it is known what samples mean.
-  private static func depth(_ recording: Recording, _ rows: [Entry]) -> Choice {
+  private static func depth(_ recording: ArchiveEpisode, _ rows: [Entry]) -> Choice {
     if let first = rows.first { return .entries([first]) }
     let videos = recording.entries.filter(\.isFrames)
     if let known = videos.first(where: recording.isMetric) { return .entries([known]) }
@@ -60,7 +60,7 @@ enum ChannelChoice {
 
   /// The stream without entities that has a position, a rotation and intrinsics, or is called camera.
   private static func camera(
-    _ recording: Recording, _ what: String, _ fits: (Channel) -> Bool
+    _ recording: ArchiveEpisode, _ what: String, _ fits: (Channel) -> Bool
   ) -> Choice {
     let streams = recording.tracks.filter { item in
       guard item.track.track.entity == nil else { return false }
@@ -86,7 +86,7 @@ enum ChannelChoice {
     ])
   }
 
-  private static func joints(_ recording: Recording) -> [Entry] {
+  private static func joints(_ recording: ArchiveEpisode) -> [Entry] {
     let points = recording.entries.filter { entry in
       guard let channel = recording.channel(entry) else { return false }
       return channel.kind == .position && channel.shape.count == 2 && channel.shape[1] == 3
@@ -98,7 +98,7 @@ enum ChannelChoice {
   }
 
   /// WildWorld's triplet of the first character, or the one channel that is called action.
-  private static func actions(_ recording: Recording) -> Choice {
+  private static func actions(_ recording: ArchiveEpisode) -> Choice {
     let triplet = ["weapon_id", "motion_bank_id", "motion_id"]
     let entries = recording.entries
     for label in recording.tracks.map(\.label) {

@@ -18,7 +18,7 @@ struct ActionCodes {
 
 extension Evaluation {
   /// Brings arrays into the form that an evaluator takes.
-  func prepare(_ gathered: inout Gathered, _ plan: MetricPlan, _ codes: inout ActionCodes) {
+  func prepare(_ gathered: inout MetricInputs, _ plan: MetricPlan, _ codes: inout ActionCodes) {
     func column(_ values: [Double]) -> Numbers { Numbers(shape: [values.count], values) }
     for at in gathered.clips.indices {
       var arrays = gathered.clips[at].arrays

@@ -11,11 +11,11 @@ extension Evaluation {
     var columns: [Int] = []
 
     func scores(
-      _ clips: [Clip], _ constants: [String: Numbers]
+      _ clips: [MetricClip], _ constants: [String: Numbers]
     ) throws(TrajpackError) -> [Score] {
       guard let ranges else { return try scorer.scores(clips, constants) }
       let narrow = clips.map { clip in
-        Clip(
+        MetricClip(
           arrays: clip.arrays.mapValues { $0.columns(columns) }, rows: clip.rows,
           settings: clip.settings)
       }
@@ -23,7 +23,7 @@ extension Evaluation {
     }
   }
 
-  static func alone(_ scorer: Scorer, _ gathered: [Gathered]) -> Alone {
+  static func alone(_ scorer: Scorer, _ gathered: [MetricInputs]) -> Alone {
     let normaliser = scorer.plan.setting("normaliser") ?? "range"
     guard scorer.plan.binding.evaluator == "state.alignment", gathered.count > 1,
       normaliser == "range"

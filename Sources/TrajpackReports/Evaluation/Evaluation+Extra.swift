@@ -29,7 +29,7 @@ extension Evaluation {
       if own.maps[input.name].map(MetricInputBuilder.isValue) == true { continue }
       own.maps[input.name] = entries[input.name]?.map(\.path).joined(separator: ",")
     }
-    var parts: [Clip] = []
+    var parts: [MetricClip] = []
     for id in ids {
       let recording = try truth.recording(id)
       let gather = MetricInputBuilder(
@@ -84,7 +84,7 @@ extension Evaluation {
     let scorer = Scorer(
       plan: plan, settings: plan.settings, isPartial: request.isPartial)
     func scores(_ arrays: [String: Numbers]) throws(TrajpackError) -> [Score] {
-      try scorer.scores([Clip(arrays: arrays, rows: segments.count)], [:])
+      try scorer.scores([MetricClip(arrays: arrays, rows: segments.count)], [:])
     }
     let all = try scores(arrays)
     let coverage = try self.coverage(of: segments)
@@ -199,7 +199,7 @@ extension Evaluation {
     let scores = try Scorer(
       plan: plan, settings: plan.settings, isPartial: request.isPartial
     )
-    .scores([Clip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
+    .scores([MetricClip(arrays: ["judge": judge, "humans": humans], rows: segments.count)], [:])
     add(scores.filter { plan.keeps($0.name) }.map { metric($0, plan, named: $0.name) { _ in nil } })
     add(inputs: [("judge", request.verdicts ?? ""), ("humans", path)], of: plan.binding.evaluator)
   }

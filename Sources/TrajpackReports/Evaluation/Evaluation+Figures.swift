@@ -9,7 +9,7 @@ extension Evaluation {
   /// Points of a drawn curve at most.
   private static let points = 1500
 
-  func figures(_ plan: MetricPlan, _ gathered: [Gathered]) -> [Figure] {
+  func figures(_ plan: MetricPlan, _ gathered: [MetricInputs]) -> [Figure] {
     switch plan.binding.evaluator {
     case "camera.path": return cameras(plan, gathered)
     case "skeleton.pose": return poses(gathered)
@@ -24,8 +24,8 @@ extension Evaluation {
 
   /// The episodes to draw: all of a few, else the first ones and the worst, those that failed last.
   private func drawn(
-    _ gathered: [Gathered], by score: String
-  ) -> [(episode: Gathered, rank: String)] {
+    _ gathered: [MetricInputs], by score: String
+  ) -> [(episode: MetricInputs, rank: String)] {
     guard gathered.count > Self.shown else { return gathered.map { ($0, "") } }
     let metric =
       reportMetrics.last { $0.name == score } ?? reportMetrics.last { $0.name.hasPrefix(score) }
@@ -55,7 +55,7 @@ extension Evaluation {
   }
 
   /// Camera paths seen from above, the estimate fitted as the metric fits it.
-  private func cameras(_ plan: MetricPlan, _ gathered: [Gathered]) -> [Figure] {
+  private func cameras(_ plan: MetricPlan, _ gathered: [MetricInputs]) -> [Figure] {
     drawn(gathered, by: "camera.ate.mean").compactMap { episode, rank in
       guard let truth = episode.clips.first?.arrays["truth_position"],
         let estimate = episode.clips.first?.arrays["estimate_position"]
@@ -109,7 +109,7 @@ extension Evaluation {
   }
 
   /// The fit of one episode's path alone.
-  private func fit(_ plan: MetricPlan, _ episode: Gathered) -> Fit? {
+  private func fit(_ plan: MetricPlan, _ episode: MetricInputs) -> Fit? {
     guard let clip = episode.clips.first,
       let scores = try? Scorer(
         plan: plan, settings: plan.settings, isPartial: true
@@ -124,7 +124,7 @@ extension Evaluation {
   }
 
   /// Skeletons of frames from the best to the worst of the first episode.
-  private func poses(_ gathered: [Gathered]) -> [Figure] {
+  private func poses(_ gathered: [MetricInputs]) -> [Figure] {
     let worst = drawn(gathered, by: "skeleton.mpjpe").last?.episode
     guard let episode = worst ?? gathered.first, let clip = episode.clips.first,
       let truth = clip.arrays["truth"], let prediction = clip.arrays["prediction"],
@@ -174,7 +174,7 @@ extension Evaluation {
     ]
   }
 
-  private func attractors(_ gathered: [Gathered]) -> [Figure] {
+  private func attractors(_ gathered: [MetricInputs]) -> [Figure] {
     drawn(gathered, by: "attractor.d_stsp").compactMap { episode, rank in
       guard let clip = episode.clips.first, let truth = clip.arrays["truth"],
         let made = clip.arrays["generated"], truth.width >= 2, made.width == truth.width
@@ -196,7 +196,7 @@ extension Evaluation {
     }
   }
 
-  private func spectra(_ gathered: [Gathered]) -> [Figure] {
+  private func spectra(_ gathered: [MetricInputs]) -> [Figure] {
     drawn(gathered, by: "attractor.d_h").compactMap { episode, rank in
       guard let clip = episode.clips.first, let truth = clip.arrays["truth"],
         let made = clip.arrays["generated"]
@@ -229,7 +229,7 @@ extension Evaluation {
   }
 
   /// The first dimension of the first episodes, truth and forecast.
-  private func series(_ gathered: [Gathered]) -> [Figure] {
+  private func series(_ gathered: [MetricInputs]) -> [Figure] {
     guard !reportFigures.contains(where: { $0.title.hasPrefix("Forecast of") }) else { return [] }
     let score = reportMetrics.last { $0.evaluator.hasPrefix("forecast.") }?.name ?? ""
     return drawn(gathered, by: score).compactMap { episode, rank in

@@ -12,7 +12,7 @@ extension Evaluation {
   }
 
   private func evaluateAll(_ plan: MetricPlan) throws(TrajpackError) {
-    var gathered: [Gathered] = []
+    var gathered: [MetricInputs] = []
     var lacking: [(id: String, reason: String)] = []
     var unpredicted: (id: String, reason: String)?
     var codes = ActionCodes()
@@ -93,9 +93,9 @@ extension Evaluation {
   /// Refuses episodes of which some have an array that others have not: their figures would mean different
   /// things.
   private static func checkInputs(
-    _ gathered: [Gathered], _ plan: MetricPlan
+    _ gathered: [MetricInputs], _ plan: MetricPlan
   ) throws(TrajpackError) {
-    func names(_ episode: Gathered) -> Set<String> {
+    func names(_ episode: MetricInputs) -> Set<String> {
       Set(episode.clips.first?.arrays.keys.map { $0 } ?? [])
     }
     guard let first = gathered.first else { return }
@@ -113,7 +113,7 @@ extension Evaluation {
 
   /// The options that the episodes' conventions, clocks and pictures decide.
   private static func derived(
-    _ gathered: [Gathered], _ plan: MetricPlan
+    _ gathered: [MetricInputs], _ plan: MetricPlan
   ) throws(TrajpackError) -> [(name: String, value: String)] {
     var out: [(name: String, value: String)] = []
     var sources: [String: String] = [:]
@@ -143,13 +143,15 @@ extension Evaluation {
   /// Refuses keypoints that are projected into a picture of which nobody says how large it is. A recording without
   /// a video has the picture of one with a video where their cameras have the same principal points.
   private static func requirePictures(
-    _ gathered: [Gathered], _ plan: MetricPlan
+    _ gathered: [MetricInputs], _ plan: MetricPlan
   ) throws(TrajpackError) {
     let names = ["true_width", "true_height"]
     guard plan.evaluator.settings.contains(where: { $0.name == names[0] }),
       names.contains(where: { plan.setting($0) == nil })
     else { return }
-    func saysSize(_ episode: Gathered) -> Bool { episode.derived.contains { $0.name == names[0] } }
+    func saysSize(_ episode: MetricInputs) -> Bool {
+      episode.derived.contains { $0.name == names[0] }
+    }
     let known = gathered.filter(saysSize).reduce(into: Set<[Double]>()) {
       $0.formUnion(principalPoints($1))
     }
@@ -171,7 +173,7 @@ extension Evaluation {
   }
 
   /// The principal points of a recording's camera, `[c_x, c_y]` in pixels.
-  private static func principalPoints(_ episode: Gathered) -> Set<[Double]> {
+  private static func principalPoints(_ episode: MetricInputs) -> Set<[Double]> {
     var out: Set<[Double]> = []
     for clip in episode.clips {
       guard let numbers = clip.arrays["intrinsics"], numbers.width == 4 else { continue }
@@ -198,7 +200,7 @@ extension Evaluation {
   }
 
   private func score(
-    _ plan: MetricPlan, _ gathered: [Gathered], _ lacking: [(id: String, reason: String)],
+    _ plan: MetricPlan, _ gathered: [MetricInputs], _ lacking: [(id: String, reason: String)],
     _ constants: [String: Numbers]
   ) throws(TrajpackError) {
     let scorer = Scorer(
@@ -266,7 +268,7 @@ extension Evaluation {
 
   /// The truth's own scores of each episode. What is missing in it did not fail.
   private func truthParts(
-    _ scorer: Scorer, _ gathered: [Gathered], _ constants: [String: Numbers]
+    _ scorer: Scorer, _ gathered: [MetricInputs], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [[Score]] {
     var own = scorer
     own.settings.append(("failed", "skip"))
@@ -277,7 +279,7 @@ extension Evaluation {
 
   /// The truth's own scores, each figure over the episodes of whose predictions there is one too.
   private func truthScores(
-    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ parts: [[Score]],
+    _ scorer: Scorer, _ gathered: [MetricInputs], _ each: [[Score]], _ parts: [[Score]],
     _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
     var scorer = scorer
@@ -298,8 +300,8 @@ extension Evaluation {
 
   /// The figures of all episodes together, as the binding pools them.
   private func pooled(
-    _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers],
-    _ clips: (Gathered) -> [Clip]
+    _ scorer: Scorer, _ gathered: [MetricInputs], _ each: [[Score]], _ constants: [String: Numbers],
+    _ clips: (MetricInputs) -> [MetricClip]
   ) throws(TrajpackError) -> [Score] {
     if gathered.count == 1 { return each[0] }
     guard scorer.plan.binding.pooling != .mean else { return scorer.means(each, of: "episodes") }
@@ -308,7 +310,7 @@ extension Evaluation {
 
   /// The figures of the first rows of each clip that has as many.
   private func horizons(
-    _ scorer: Scorer, _ gathered: [Gathered], _ constants: [String: Numbers]
+    _ scorer: Scorer, _ gathered: [MetricInputs], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [(rows: Int, scores: [Score])] {
     var out: [(rows: Int, scores: [Score])] = []
     for rows in request.horizons {
@@ -323,7 +325,7 @@ extension Evaluation {
           return copy
         }
         copy.clips = episode.clips.filter { $0.rows >= rows }.map { clip in
-          Clip(
+          MetricClip(
             arrays: clip.arrays.mapValues { $0.rows(0..<rows) }, rows: rows,
             settings: clip.settings)
         }

@@ -40,7 +40,8 @@ extension Evaluation {
 
   /// The frames of an episode that count: all, or those of each span of its splits.
   static func spans(
-    of recording: Recording, _ frames: Frames, in archive: Archive, _ selection: SplitSelection?
+    of recording: ArchiveEpisode, _ frames: ReferenceFrames, in archive: Archive,
+    _ selection: SplitSelection?
   ) throws(TrajpackError) -> [Range<Int>] {
     guard frames.count > 0 else { return [] }
     guard let selection, selection.cutsEpisodes else { return [0..<frames.count] }

@@ -2,7 +2,7 @@ extension Evaluation {
   /// Gives all episodes the same columns: those of all of them, channel by channel; NaN where an episode has
   /// not the channel. So the figures of all episodes together can be computed from one array, and a column
   /// means the same in each.
-  static func spread(_ gathered: inout [Gathered], by input: String) {
+  static func spread(_ gathered: inout [MetricInputs], by input: String) {
     var all: [(path: String, width: Int)] = []
     var seen: Set<String> = []
     var own: [[(path: String, width: Int)]] = []
@@ -20,9 +20,9 @@ extension Evaluation {
       }
       for at in gathered.indices {
         let width = own[at].reduce(0) { $0 + $1.width }
-        func wide(_ clips: [Clip]) -> [Clip] {
+        func wide(_ clips: [MetricClip]) -> [MetricClip] {
           clips.map { clip in
-            Clip(
+            MetricClip(
               arrays: clip.arrays.mapValues { numbers in
                 numbers.width == width
                   ? spread(numbers, own[at], starts, total: total) : numbers
@@ -60,7 +60,7 @@ extension Evaluation {
 
   /// The bones of all channels of joints, by their place among all joints; nil where there are none.
   private static func bones(
-    _ gathered: [Gathered], _ input: String, _ all: [(path: String, width: Int)]
+    _ gathered: [MetricInputs], _ input: String, _ all: [(path: String, width: Int)]
   ) -> Numbers? {
     var bones: [Double] = []
     var first = 0
@@ -78,7 +78,7 @@ extension Evaluation {
 
 extension Evaluation {
   /// Which body each joint is of, for metrics that fit poses: entities in the order of the truth's channels.
-  static func entities(_ gathered: [Gathered], _ plan: MetricPlan) -> [String: Numbers] {
+  static func entities(_ gathered: [MetricInputs], _ plan: MetricPlan) -> [String: Numbers] {
     guard plan.evaluator.inputs.contains(where: { $0.name == "entities" }) else { return [:] }
     var columns: [(path: String, width: Int)] = []
     var seen: Set<String> = []
@@ -97,7 +97,7 @@ extension Evaluation {
   }
 
   /// Masks what the truth does not hold, for metrics that measure one motion or series.
-  static func mask(_ gathered: inout [Gathered], _ plan: MetricPlan) {
+  static func mask(_ gathered: inout [MetricInputs], _ plan: MetricPlan) {
     guard plan.binding.measuresOne, let input = plan.binding.inputs.first?.name,
       plan.evaluator.inputs.contains(where: { $0.name == "mask" })
     else { return }

@@ -39,7 +39,7 @@ extension Evaluation {
   ///
   /// - Throws: A usage error where a recording has no such value, or it is no number or text.
   func takeValues(
-    _ plan: inout MetricPlan, _ gathered: inout [Gathered]
+    _ plan: inout MetricPlan, _ gathered: inout [MetricInputs]
   ) throws(TrajpackError) {
     func give(_ episode: Int, _ name: String, _ value: String) {
       for i in gathered[episode].clips.indices {

@@ -239,7 +239,9 @@ public final class Evaluation {
 extension Evaluation {
   /// The windows of an episode's frames, from their starts on: those that the loader cuts, or one of all
   /// frames.
-  func windows(of recording: Recording, _ frames: Frames) throws(TrajpackError) -> [Range<Int>] {
+  func windows(of recording: ArchiveEpisode, _ frames: ReferenceFrames) throws(TrajpackError)
+    -> [Range<Int>]
+  {
     guard let window = request.window else {
       if chosenSplits == nil {
         chosenSplits = .some(try Self.selection(truth, request, splits: request.splits))

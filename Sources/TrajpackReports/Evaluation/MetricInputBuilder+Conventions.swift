@@ -6,7 +6,7 @@ extension MetricInputBuilder {
   ///
   /// - Throws: A usage error where a convention is unknown.
   func derived(
-    _ chosen: [String: [Entry]], _ frames: Frames
+    _ chosen: [String: [Entry]], _ frames: ReferenceFrames
   ) throws(TrajpackError) -> [(name: String, value: String)] {
     var out: [(name: String, value: String)] = []
     if let entry = (chosen["truth_rotation"] ?? chosen["camera_rotation"])?.first,

@@ -5,7 +5,7 @@ extension MetricInputBuilder {
   /// The predictions that an input is, and what they are called; nil where there are none.
   func predicted(
     _ input: MetricBinding.Input, _ chosen: [String: [Entry]], _ arrays: [String: Numbers],
-    _ frames: Frames, _ windows: [Range<Int>]
+    _ frames: ReferenceFrames, _ windows: [Range<Int>]
   ) throws(TrajpackError) -> (Predicted, String)? {
     let mirrored = input.mirrors.flatMap { chosen[$0] ?? chosen[input.name] }
     let target = input.mirrors.flatMap { arrays[$0]?.shape }
@@ -171,7 +171,8 @@ extension MetricInputBuilder {
   ///
   /// - Throws: A usage error where its shape fits neither, or it is longer than the episode.
   private func fitted(
-    _ array: Numbers, _ name: String, _ target: [Int]?, _ frames: Frames, _ windows: [Range<Int>],
+    _ array: Numbers, _ name: String, _ target: [Int]?, _ frames: ReferenceFrames,
+    _ windows: [Range<Int>],
     _ files: PredictedArrays
   ) throws(TrajpackError) -> Predicted {
     func refuse(_ wanted: String) -> TrajpackError {
@@ -227,7 +228,7 @@ extension MetricInputBuilder {
   /// An entity's rows as `trajpack export` writes them: an array a track, `…`, `…#2`. Nil where the
   /// arrays are not of that form.
   private func runs(
-    _ entry: Entry, _ files: PredictedArrays, _ frames: Frames, _ shape: [Int]
+    _ entry: Entry, _ files: PredictedArrays, _ frames: ReferenceFrames, _ shape: [Int]
   ) throws(TrajpackError) -> Predicted? {
     let places = try truth.runs(entry, on: frames)
     guard places.count != 1 || places[0].count != frames.count else { return nil }
@@ -248,7 +249,8 @@ extension MetricInputBuilder {
   }
 
   /// The frames of which the truth has rows.
-  private func needs(_ entries: [Entry], _ frames: Frames) throws(TrajpackError) -> [Bool] {
+  private func needs(_ entries: [Entry], _ frames: ReferenceFrames) throws(TrajpackError) -> [Bool]
+  {
     var needed = [Bool](repeating: entries.isEmpty, count: frames.count)
     for entry in entries {
       for rows in try truth.runs(entry, on: frames) {
@@ -259,7 +261,7 @@ extension MetricInputBuilder {
   }
 
   /// Refuses channels whose numbers mean something else than the truth's.
-  private func agree(_ entries: [Entry], _ recording: Recording) throws(TrajpackError) {
+  private func agree(_ entries: [Entry], _ recording: ArchiveEpisode) throws(TrajpackError) {
     for entry in entries {
       guard let own = truth.channel(entry), let other = recording.channel(entry) else { continue }
       func refuse(_ what: String, _ a: String, _ b: String) -> TrajpackError {

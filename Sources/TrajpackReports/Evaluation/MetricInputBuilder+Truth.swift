@@ -13,7 +13,9 @@ extension MetricInputBuilder {
   /// A value of the recording in every frame, `[frames, 1]`.
   ///
   /// - Throws: A usage error where the recording has no such value, or the input is none that the truth has as labels.
-  func labels(_ input: MetricBinding.Input, _ frames: Frames) throws(TrajpackError) -> Numbers {
+  func labels(_ input: MetricBinding.Input, _ frames: ReferenceFrames) throws(TrajpackError)
+    -> Numbers
+  {
     let option = "--map \(input.name)=\(plan.maps[input.name] ?? "")"
     guard input.side == .truth, input.content == .actions else {
       throw TrajpackError(
@@ -67,7 +69,7 @@ extension MetricInputBuilder {
   ///
   /// - Throws: A usage error where there are any, unless they may be left out.
   func outside(
-    _ recording: Recording, _ entry: Entry, _ frames: Frames, than own: Entry
+    _ recording: ArchiveEpisode, _ entry: Entry, _ frames: ReferenceFrames, than own: Entry
   ) throws(TrajpackError) -> Int {
     func count(_ runs: [[Int]]) -> Int { runs.reduce(0) { $0 + $1.count { $0 < 0 } } }
     let more = try count(recording.runs(entry, on: frames)) - count(truth.runs(own, on: frames))
@@ -100,8 +102,8 @@ extension MetricInputBuilder {
 
   /// Entries as one array, a row a frame; and where all of them are covered by a track.
   func combined(
-    _ entries: [Entry], _ content: MetricBinding.Content, _ frames: Frames,
-    from recording: Recording? = nil
+    _ entries: [Entry], _ content: MetricBinding.Content, _ frames: ReferenceFrames,
+    from recording: ArchiveEpisode? = nil
   ) throws(TrajpackError) -> (numbers: Numbers, covered: [Bool]) {
     let source = recording ?? truth
     var parts: [Numbers] = []
@@ -140,7 +142,7 @@ extension MetricInputBuilder {
   }
 
   /// Inputs without time: lists that `--map` gives as numbers.
-  func literals(into gathered: inout Gathered) {
+  func literals(into gathered: inout MetricInputs) {
     for (name, text) in plan.maps where Self.isLiteral(text) {
       let numbers = text.split(separator: ",").compactMap { Double($0) }
       gathered.constants[name] = Numbers(shape: [numbers.count], numbers)

@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackLoader
 
 /// One window of an episode, or the whole of it: the arrays of an evaluator, the first axis time.
-struct Clip {
+struct MetricClip {
   var arrays: [String: Numbers]
   var rows: Int
   /// Options that its recording decides: a value of it, its rate.
@@ -10,18 +10,18 @@ struct Clip {
 }
 
 /// What an evaluator gets of one episode.
-struct Gathered {
+struct MetricInputs {
   var id: String
-  var clips: [Clip]
+  var clips: [MetricClip]
   /// The same of the truth, for metrics that measure one series.
-  var truthClips: [Clip] = []
+  var truthClips: [MetricClip] = []
   /// Arrays without time: bones, ranges.
   var constants: [String: Numbers] = [:]
   /// Frames without a prediction, which do not count.
   var cut = 0
   /// Predicted frames after the episode's last.
   var surplus = 0
-  var frames: Frames
+  var frames: ReferenceFrames
   /// The first frame of each clip.
   var starts: [Int] = [0]
   /// Where each input came from.
@@ -41,10 +41,10 @@ struct Gathered {
 /// Reads what an evaluator takes from an episode of the truth and its predictions.
 struct MetricInputBuilder {
   let plan: MetricPlan
-  let truth: Recording
+  let truth: ArchiveEpisode
   let predictions: PredictedEpisode
   let request: EvaluationRequest
-  let window: (Frames) throws(TrajpackError) -> [Range<Int>]
+  let window: (ReferenceFrames) throws(TrajpackError) -> [Range<Int>]
   /// The number of a value of the recording, of a category or text its code, as option `option` needs it.
   let value: (_ name: String, _ option: String) throws(TrajpackError) -> Double
 
@@ -55,7 +55,7 @@ struct MetricInputBuilder {
   }
 
   enum Outcome {
-    case gathered(Gathered)
+    case gathered(MetricInputs)
     case lacking(String)
     /// The predictions lack what the truth has; and so many frames have none.
     case unpredicted(String, frames: Int)
@@ -96,7 +96,7 @@ struct MetricInputBuilder {
     }
     let windows = try window(frames)
     guard !windows.isEmpty else { return .lacking("the episode is shorter than a window") }
-    var gathered = Gathered(id: truth.id, clips: [], frames: frames)
+    var gathered = MetricInputs(id: truth.id, clips: [], frames: frames)
     gathered.entries = chosen
     gathered.units = units(chosen)
     for entry in chosen.values.flatMap({ $0 }) {
@@ -209,7 +209,7 @@ struct MetricInputBuilder {
 
   /// Windows or the whole, of frames that have predictions.
   private func cutClips(
-    _ gathered: inout Gathered, _ arrays: [String: Numbers], _ windowed: [String: [Numbers]],
+    _ gathered: inout MetricInputs, _ arrays: [String: Numbers], _ windowed: [String: [Numbers]],
     _ windows: [Range<Int>], _ usable: [Bool]
   ) {
     let isWhole = gathered.cut == 0
@@ -227,7 +227,7 @@ struct MetricInputBuilder {
           if isRun { rows = first..<end }
         }
       }
-      var clip = Clip(arrays: [:], rows: rows.count)
+      var clip = MetricClip(arrays: [:], rows: rows.count)
       for (name, numbers) in arrays {
         let part =
           rows == 0..<numbers.rows && isWhole ? numbers.reshaped(numbers.shape) : numbers.rows(rows)

@@ -16,7 +16,7 @@ struct Scorer {
   ///
   /// - Throws: A usage error for arrays that do not fit together, or options out of their range.
   func scores(
-    _ clips: [Clip], _ constants: [String: Numbers]
+    _ clips: [MetricClip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
     var scorer = self
     scorer.settings = try settings(of: clips)
@@ -27,7 +27,7 @@ struct Scorer {
   ///
   /// - Throws: A usage error where recordings differ in what is one for all clips of a figure.
   private func settings(
-    of clips: [Clip]
+    of clips: [MetricClip]
   ) throws(TrajpackError) -> [(name: String, value: String)] {
     guard let first = clips.first else { return settings }
     for clip in clips.dropFirst() {
@@ -45,7 +45,7 @@ struct Scorer {
   }
 
   private func scoresOfAll(
-    _ clips: [Clip], _ constants: [String: Numbers]
+    _ clips: [MetricClip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
     let isJoined = evaluator.inputs.contains { $0.name == "lengths" }
     if isJoined || plan.binding.pooling == .joined {
@@ -70,7 +70,7 @@ struct Scorer {
   }
 
   private func scoresOfEach(
-    _ clips: [Clip], _ constants: [String: Numbers]
+    _ clips: [MetricClip], _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [[Score]] {
     var each: [[Score]] = []
     for clip in clips {
@@ -83,7 +83,7 @@ struct Scorer {
 
   /// The scores of the truth's clips, each figure over those of whose predictions there is one too.
   func truthScores(
-    _ episode: Gathered, _ constants: [String: Numbers]
+    _ episode: MetricInputs, _ constants: [String: Numbers]
   ) throws(TrajpackError) -> [Score] {
     let isOne = plan.binding.pooling == .mean && !plan.binding.isBatched
     guard isOne, episode.clips.count > 1, episode.clips.count == episode.truthClips.count else {
@@ -103,7 +103,7 @@ struct Scorer {
   }
 
   /// The arrays of each name, clip by clip. An array that only some clips have cannot be joined.
-  private func columns(_ clips: [Clip]) -> [(name: String, parts: [Numbers])] {
+  private func columns(_ clips: [MetricClip]) -> [(name: String, parts: [Numbers])] {
     let names = Set(clips.flatMap { $0.arrays.keys }).sorted()
     return names.compactMap { name in
       let parts = clips.compactMap { $0.arrays[name] }

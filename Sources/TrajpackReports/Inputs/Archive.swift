@@ -46,11 +46,11 @@ final class Archive {
   }
 
   /// An episode that is there.
-  func recording(_ id: String) throws(TrajpackError) -> Recording {
+  func recording(_ id: String) throws(TrajpackError) -> ArchiveEpisode {
     guard let number = numbers[id] else {
       throw TrajpackError(.usage, file: data.dataset.path, "there is no episode '\(id)'")
     }
-    let recording = try Recording(data, number) { [self] shard in
+    let recording = try ArchiveEpisode(data, number) { [self] shard in
       if let reader, reader.shard === shard { return reader.blocks }
       let blocks = BlockReader(shard)
       reader = (shard, blocks)
@@ -87,7 +87,7 @@ extension Entry {
 }
 
 /// The rows that an evaluation of an episode counts by: those of one track.
-struct Frames: Equatable {
+struct ReferenceFrames: Equatable {
   var count: Int
   var clock: Clock
   /// The times of all rows, where the clock does not give them.

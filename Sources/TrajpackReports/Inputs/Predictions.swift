@@ -63,7 +63,7 @@ enum Predictions {
 
 /// The predictions of one episode.
 enum PredictedEpisode {
-  case recording(Recording)
+  case recording(ArchiveEpisode)
   case arrays(PredictedArrays)
 
   /// The names of what there is.

@@ -9,7 +9,7 @@ final class ReadCache {
   }
 
   private struct Kept {
-    var frames: Frames
+    var frames: ReferenceFrames
     var numbers: Numbers
     var covered: [Bool]
   }
@@ -30,7 +30,7 @@ final class ReadCache {
 
   /// A copy of a channel's values on frames, and where tracks cover them; `nil` where they are not kept.
   func find(
-    _ id: String, _ entry: Entry, _ frames: Frames
+    _ id: String, _ entry: Entry, _ frames: ReferenceFrames
   ) -> (numbers: Numbers, covered: [Bool])? {
     let found = kept[Key(id: id, entry: entry)]?.first { $0.frames == frames }
     return found.map { ($0.numbers.copied, $0.covered) }
@@ -38,7 +38,7 @@ final class ReadCache {
 
   /// Keeps a copy, where there is room.
   func keep(
-    _ id: String, _ entry: Entry, _ frames: Frames, _ numbers: Numbers, _ covered: [Bool]
+    _ id: String, _ entry: Entry, _ frames: ReferenceFrames, _ numbers: Numbers, _ covered: [Bool]
   ) {
     guard takeRoom(for: numbers.values.count + frames.times.count + covered.count / 8) else {
       return

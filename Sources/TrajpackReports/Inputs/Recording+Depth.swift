@@ -4,7 +4,7 @@ import TrajpackLoader
 import TrajpackStore
 
 /// Depth of a recording as distances: frames of videos, and rows whose encoding the dataset says.
-extension Recording {
+extension ArchiveEpisode {
   /// Whether a track is a video of depth.
   static func isDepthVideo(_ track: TrackReader) -> Bool {
     track.stream.isVideo && track.stream.isDepth
@@ -34,7 +34,7 @@ extension Recording {
   ///
   /// - Throws: A usage error where it is not known what samples mean, and where the frames take too much memory.
   func readFrames(
-    _ entry: Entry, on frames: Frames
+    _ entry: Entry, on frames: ReferenceFrames
   ) throws(TrajpackError) -> (numbers: Numbers, covered: [Bool]) {
     guard let channel = frameChannel(entry) else {
       throw TrajpackError(.data, "episode '\(id)': the video '\(entry.label)' has no size")

@@ -1,13 +1,13 @@
 import TrajpackFormat
 import TrajpackStore
 
-extension Recording {
+extension ArchiveEpisode {
   /// Channels' values on the frames, each `[frames] + shape`, NaN where there are none; and where a track of each
   /// covers a frame. Channels of a track are read together, run by run, so that no chunk is inflated twice.
   ///
   /// - Throws: A usage error where their rows do not lie on the frames.
   func read(
-    _ entries: [Entry], on frames: Frames
+    _ entries: [Entry], on frames: ReferenceFrames
   ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
     guard let cache else { return try readAnew(entries, on: frames) }
     var out = entries.map { cache.find(id, $0, frames) }
@@ -20,7 +20,7 @@ extension Recording {
   }
 
   private func readAnew(
-    _ entries: [Entry], on frames: Frames
+    _ entries: [Entry], on frames: ReferenceFrames
   ) throws(TrajpackError) -> [(numbers: Numbers, covered: [Bool])] {
     guard !entries.isEmpty else { return [] }
     if entries.contains(where: \.isFrames) {
@@ -64,7 +64,7 @@ extension Recording {
   }
 
   /// The frames of each row of an entry's tracks, track by track.
-  func runs(_ entry: Entry, on frames: Frames) throws(TrajpackError) -> [[Int]] {
+  func runs(_ entry: Entry, on frames: ReferenceFrames) throws(TrajpackError) -> [[Int]] {
     var out: [[Int]] = []
     for (label, number, track) in tracks where label == entry.label {
       out.append(try places(number, track, frames))
@@ -74,7 +74,7 @@ extension Recording {
 
   /// The frame of each row of a track, −1 for rows outside the frames.
   func places(
-    _ number: Int, _ track: TrackReader, _ frames: Frames
+    _ number: Int, _ track: TrackReader, _ frames: ReferenceFrames
   ) throws(TrajpackError) -> [Int] {
     try places(of: number, on: frames) { () throws(TrajpackError) in
       try makePlaces(number, track, frames)
@@ -82,7 +82,7 @@ extension Recording {
   }
 
   private func makePlaces(
-    _ number: Int, _ track: TrackReader, _ frames: Frames
+    _ number: Int, _ track: TrackReader, _ frames: ReferenceFrames
   ) throws(TrajpackError) -> [Int] {
     func refuse(_ why: String) -> TrajpackError {
       TrajpackError(

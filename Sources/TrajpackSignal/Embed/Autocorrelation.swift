@@ -15,7 +15,7 @@ public struct Autocorrelation: Sendable {
     _ values: UnsafeBufferPointer<S>, components: Int = 1, channel: Int = 0, maxLag: Int,
     episodes: Episodes
   ) throws(TrajpackError) {
-    let series = try Series(values, components, channel, episodes)
+    let series = try ChannelSeries(values, components, channel, episodes)
     try series.requireLag(maxLag)
     var sum = 0.0
     for i in 0..<series.count { sum += series.x[i] }
@@ -67,7 +67,7 @@ public struct Autocorrelation: Sendable {
 }
 
 /// One channel of the episodes as doubles, run after run without the rows between.
-struct Series: ~Copyable {
+struct ChannelSeries: ~Copyable {
   let x: Scratch<Double>
   /// The runs, renumbered.
   let runs: [Range<Int>]

@@ -13,7 +13,7 @@ struct DelayPoints: ~Copyable {
   private var nextShape = 1
   private var guesses: [Int32]?
 
-  init(_ series: borrowing Series, _ search: DimensionSearch, _ metric: Metric) {
+  init(_ series: borrowing ChannelSeries, _ search: DimensionSearch, _ metric: Metric) {
     lag = search.lag
     window = search.window
     threads = search.threads
@@ -24,7 +24,7 @@ struct DelayPoints: ~Copyable {
   /// The nearest neighbour of every vector that has a next coordinate, in dimension 1, 2, … (ask
   /// for them in order): `body` gets its distance and the difference of the next coordinates.
   mutating func each(
-    _ series: borrowing Series, _ dimension: Int,
+    _ series: borrowing ChannelSeries, _ dimension: Int,
     _ body: (_ distance: Double, _ gap: Double) -> Void
   ) {
     let span = dimension * lag

@@ -22,7 +22,7 @@ public struct FalseNeighbours: Sendable {
     search: DimensionSearch, ratio: Double = 10, size: Double = 2, episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
-    let series = try Series(values, components, channel, episodes)
+    let series = try ChannelSeries(values, components, channel, episodes)
     try search.requireFits(
       series.runs.map(\.count).max() ?? 0, dimension: search.maxDimension)
     let deviation = series.deviation
@@ -77,7 +77,7 @@ public struct Cao: Sendable {
     search: DimensionSearch, metric: Metric = .maximum, episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
-    let series = try Series(values, components, channel, episodes)
+    let series = try ChannelSeries(values, components, channel, episodes)
     let last = search.maxDimension + 1
     try search.requireFits(series.runs.map(\.count).max() ?? 0, dimension: last)
     var vectors = DelayPoints(series, search, metric)
@@ -118,7 +118,7 @@ public struct Cao: Sendable {
   public var isStochastic: Bool { (e2.first ?? 0) > 0.9 }
 }
 
-extension Series {
+extension ChannelSeries {
   /// Population standard deviation of all runs.
   var deviation: Double {
     var sum = 0.0

@@ -13,7 +13,7 @@ struct Bisection: ~Copyable {
   private let counts: JointCounts
 
   /// - Throws: `.usage` where no row has every lag or more than 256 parts appear.
-  init(_ series: borrowing Series, _ maxLag: Int) throws(TrajpackError) {
+  init(_ series: borrowing ChannelSeries, _ maxLag: Int) throws(TrajpackError) {
     // Heads: the rows of each run that have every lag after them, numbered from 0.
     var heads: [Int32] = []
     var pairs: [(from: Int, to: Int, count: Int)] = []
@@ -107,7 +107,7 @@ struct Bisection: ~Copyable {
 
 /// ``kraskovInformation(_:neighbours:)`` of a series and itself at each lag, in bits.
 func kraskov(
-  _ series: borrowing Series, _ maxLag: Int, _ k: Int,
+  _ series: borrowing ChannelSeries, _ maxLag: Int, _ k: Int,
   _ pause: () throws(TrajpackError) -> Void
 ) throws(TrajpackError) -> [Double] {
   guard k >= 1, k < 64 else {

@@ -37,7 +37,7 @@ public struct MutualInformation: Sendable {
     estimator: Estimator = .equalBins(64), episodes: Episodes,
     pause: () throws(TrajpackError) -> Void = {}
   ) throws(TrajpackError) {
-    let series = try Series(values, components, channel, episodes)
+    let series = try ChannelSeries(values, components, channel, episodes)
     try series.requireLag(maxLag)
     switch estimator {
     case .equalBins(let bins):
@@ -153,7 +153,7 @@ private struct EqualBins: ~Copyable {
   /// For each run the first and last place of the lowest and of the highest value of all.
   private var places: [(low: ClosedRange<Int>?, high: ClosedRange<Int>?)] = []
 
-  init(_ series: borrowing Series, _ bins: Int) {
+  init(_ series: borrowing ChannelSeries, _ bins: Int) {
     self.bins = bins
     counts = JointCounts(bins)
     rows = Scratch(series.count)
@@ -181,7 +181,8 @@ private struct EqualBins: ~Copyable {
 
   /// numpy's rule: edges of `linspace`, half-open bins, the last one closed.
   private static func digits(
-    _ series: borrowing Series, _ range: Range<Int>, _ first: Double, _ last: Double, _ bins: Int,
+    _ series: borrowing ChannelSeries, _ range: Range<Int>, _ first: Double, _ last: Double,
+    _ bins: Int,
     _ factor: Int, _ out: UnsafeMutablePointer<UInt16>
   ) {
     let (low, high) = first == last ? (first - 0.5, last + 0.5) : (first, last)
@@ -202,7 +203,7 @@ private struct EqualBins: ~Copyable {
     }
   }
 
-  func information(_ series: borrowing Series, _ maxLag: Int) -> [Double] {
+  func information(_ series: borrowing ChannelSeries, _ maxLag: Int) -> [Double] {
     var result: [Double] = []
     for lag in 0...maxLag {
       counts.clear()
@@ -218,7 +219,7 @@ private struct EqualBins: ~Copyable {
 
   /// The shared digits where the part that a lag uses has the extremes of the whole.
   private func digits(
-    _ series: borrowing Series, _ lag: Int, head: Bool
+    _ series: borrowing ChannelSeries, _ lag: Int, head: Bool
   ) -> UnsafePointer<UInt16> {
     let shared = UnsafePointer(head ? rows.pointer : columns.pointer)
     if lag == 0 { return shared }

@@ -51,7 +51,7 @@ func requireShape(
   guard rows >= 0, components >= 1, !overflow, product == count else {
     throw TrajpackError(
       .usage,
-      "the buffer “\(name)” holds \(count) entries, not \(rows) rows of \(components): give one "
+      "the buffer '\(name)' holds \(count) entries, not \(rows) rows of \(components): give one "
         + "entry for each row and component")
   }
 }

@@ -1,5 +1,5 @@
 import TrajpackFormat
-import TrajpackPrepare
+import TrajpackLoader
 import TrajpackSignal
 
 extension EmbedSearch {

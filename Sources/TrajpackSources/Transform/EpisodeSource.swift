@@ -1,7 +1,7 @@
 import Synchronization
 import TrajpackCodecs
 import TrajpackFormat
-import TrajpackPrepare
+import TrajpackLoader
 import TrajpackSignal
 import TrajpackStore
 

@@ -1,6 +1,5 @@
 import TrajpackFormat
 import TrajpackLoader
-import TrajpackPrepare
 import TrajpackSignal
 import TrajpackStore
 

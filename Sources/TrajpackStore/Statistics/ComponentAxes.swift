@@ -16,8 +16,8 @@ package enum ComponentAxes {
       let at = axis < 0 ? axis + shape.count : axis
       guard kept.indices.contains(at) else {
         throw TrajpackError(
-          .usage,
-          "option 'axes': rows of channel '\(path)' have shape \(shape), which has no axis \(axis); give "
+          .usage, option: "axes",
+          "rows of channel '\(path)' have shape \(shape), which has no axis \(axis); give "
             + "axes by pattern where channels differ, as {\"\(path)\": [0]}")
       }
       kept[at] = true

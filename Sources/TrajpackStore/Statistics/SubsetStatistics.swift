@@ -1,51 +1,5 @@
 import TrajpackFormat
 
-/// Rows of a track of a shard.
-public struct TrackPart: Sendable, Equatable {
-  /// The shard's place among those that are measured.
-  public var shard: Int
-  /// The track's number in the shard.
-  public var track: Int
-  /// Rows, counted from the track's first.
-  public var rows: Range<Int>
-
-  /// Some rows of a track.
-  public init(shard: Int, track: Int, rows: Range<Int>) {
-    self.shard = shard
-    self.track = track
-    self.rows = rows
-  }
-}
-
-/// A channel whose statistics are wanted, and what a component of it is.
-public struct MeasuredChannel: Sendable {
-  /// The stream's name.
-  public var stream: String
-  /// The channel's name.
-  public var name: String
-  /// The shape of a row.
-  public var shape: [Int]
-  /// For each component, the elements of a row that belong to it.
-  public var components: [[Int]]
-  /// Whether quantiles are wanted.
-  public var hasQuantiles: Bool
-
-  /// A channel of numbers.
-  public init(
-    stream: String, name: String, shape: [Int], components: [[Int]], hasQuantiles: Bool
-  ) {
-    self.stream = stream
-    self.name = name
-    self.shape = shape
-    self.components = components
-    self.hasQuantiles = hasQuantiles
-  }
-
-  /// `stream/channel`.
-  public var path: String { "\(stream)/\(name)" }
-  var elements: Int { shape.reduce(1, *) }
-}
-
 /// Statistics of any rows of a dataset, from their values, in one pass.
 ///
 /// Counts, extremes, mean and standard deviation come from exact sums (``ExactMoments``), quantiles from
@@ -55,17 +9,17 @@ public struct SubsetStatistics: Sendable {
   /// What is known of a channel in a group: its components, in order.
   public typealias Found = [ComponentStatistics]
 
-  private let shards: [Shard]
-  private let channels: [MeasuredChannel]
+  let shards: [Shard]
+  let channels: [MeasuredChannel]
   /// The streams in turn, and the channels of each.
-  private let streams: [(name: String, channels: [Int])]
+  let streams: [(name: String, channels: [Int])]
   /// For each shard, the number of each of `streams` in it, -1 where it has none.
-  private let streamNumbers: [[Int]]
+  let streamNumbers: [[Int]]
   /// For each shard, the place of each of `channels` in its stream, -1 where it has none.
-  private let channelNumbers: [[Int]]
+  let channelNumbers: [[Int]]
 
   /// Rows that are taken at once: so many that the channels' values take some 4 MiB.
-  private static let unitBytes = 4 << 20
+  static let unitBytes = 4 << 20
 
   /// Prepares to measure channels of shards.
   ///
@@ -189,172 +143,6 @@ public struct SubsetStatistics: Sendable {
 
   // MARK: Units
 
-  /// Rows of one stream that are read at once.
-  private struct Unit: Sendable {
-    var stream: Int
-    var parts: [TrackPart] = []
-    var rows = 0
-  }
-
-  private func units(of group: [TrackPart]) -> [Unit] {
-    var out: [Unit] = []
-    for stream in streams.indices {
-      let elements = streams[stream].channels.reduce(0) { $0 + channels[$1].elements }
-      let most = min(max(Self.unitBytes / 8 / max(elements, 1), 1), 65_536)
-      var unit = Unit(stream: stream)
-      for part in group {
-        let number = streamNumbers[part.shard][stream]
-        guard number >= 0, shards[part.shard].index.numbers(ofTrack: part.track).stream == number
-        else { continue }
-        var rows = part.rows
-        while !rows.isEmpty {
-          let taken = rows.prefix(most - unit.rows)
-          unit.parts.append(TrackPart(shard: part.shard, track: part.track, rows: taken))
-          unit.rows += taken.count
-          rows = rows.dropFirst(taken.count)
-          if unit.rows == most {
-            out.append(unit)
-            unit = Unit(stream: stream)
-          }
-        }
-      }
-      if unit.rows > 0 { out.append(unit) }
-    }
-    return out
-  }
-
-  /// A reader, and room, of one thread.
-  private final class Tool {
-    var shard = -1
-    var reader: BlockReader?
-    let table = ExactMoments.Table()
-    var bytes = ByteBuffer(0)
-    var finite: [Double] = []
-
-    func reader(_ number: Int, of shards: [Shard]) -> BlockReader {
-      if shard == number, let reader { return reader }
-      let made = BlockReader(shards[number])
-      (shard, reader) = (number, made)
-      return made
-    }
-  }
-
-  private final class Tools: @unchecked Sendable {
-    private let lock = ConditionLock()
-    private var free: [Tool] = []
-    func borrow() -> Tool { lock.locked { free.popLast() } ?? Tool() }
-    func giveBack(_ tool: Tool) { lock.locked { free.append(tool) } }
-  }
-
-  /// What is known so far of one component. One thread at a time.
-  private final class Component: @unchecked Sendable {
-    var moments = ExactMoments()
-    var sketch: QuantileSketch?
-
-    init(hasQuantiles: Bool) { sketch = hasQuantiles ? QuantileSketch() : nil }
-
-    func add(_ values: UnsafeBufferPointer<Double>, _ tool: Tool) {
-      guard sketch != nil else {
-        moments.add(values, tool.table)
-        return
-      }
-      if tool.finite.count < values.count {
-        tool.finite = [Double](repeating: 0, count: values.count)
-      }
-      tool.finite.withUnsafeMutableBufferPointer { finite in
-        let found = moments.add(values, tool.table, finite: finite.baseAddress)
-        sketch?.append(UnsafeBufferPointer(rebasing: UnsafeBufferPointer(finite)[..<found]))
-      }
-    }
-
-    var statistics: ComponentStatistics {
-      var out = moments.statistics
-      if let sketch { out.quantiles = sketch.quantiles(ComponentStatistics.probabilities) }
-      return out
-    }
-  }
-
-  private func components() -> [[Component]] {
-    channels.map { channel in
-      channel.components.map { _ in Component(hasQuantiles: channel.hasQuantiles) }
-    }
-  }
-
-  /// The values of a channel in a unit, those of each component one after the other.
-  private struct Loaded: Sendable {
-    var channel: Int
-    var values: [Double]
-    var starts: [Int]
-  }
-
-  private func load(_ unit: Unit, _ tool: Tool) throws(TrajpackError) -> [Loaded] {
-    var out: [Loaded] = []
-    for number in streams[unit.stream].channels {
-      let wanted = channels[number]
-      let elements = wanted.elements
-      var rows = [Double](repeating: .nan, count: unit.rows * elements)
-      var found = 0
-      for part in unit.parts {
-        let shard = shards[part.shard]
-        let stream = shard.schema.streams[streamNumbers[part.shard][unit.stream]]
-        let place = channelNumbers[part.shard][number]
-        guard place >= 0 else { continue }
-        let channel = stream.channels[place]
-        let block = channel.storage.block
-        let type = shard.schema.blocks[block].type
-        let (width, column) = (elements * type.size, channel.storage.column * type.size)
-        if tool.bytes.bytes.count < part.rows.count * width {
-          tool.bytes = ByteBuffer(part.rows.count * width)
-        }
-        let first = shard.index.numbers(ofTrack: part.track).first
-        let reader = tool.reader(part.shard, of: shards)
-        guard let base = tool.bytes.bytes.baseAddress else { continue }
-        try reader.read(
-          block: block, rows: first + part.rows.lowerBound..<first + part.rows.upperBound,
-          columns: column..<column + width, into: base, stride: width)
-        rows.withUnsafeMutableBufferPointer { rows in
-          guard let to = rows.baseAddress else { return }
-          ElementReading(channel, stored: type).doubles(
-            base, count: part.rows.count * elements, stride: type.size, into: to + found)
-        }
-        found += part.rows.count * elements
-      }
-      out.append(Self.arranged(rows[..<found], number, wanted))
-    }
-    return out
-  }
-
-  private static func arranged(
-    _ rows: ArraySlice<Double>, _ number: Int, _ channel: MeasuredChannel
-  ) -> Loaded {
-    let elements = channel.elements
-    let count = elements > 0 ? rows.count / elements : 0
-    var starts = [0]
-    for component in channel.components {
-      starts.append(starts[starts.count - 1] + component.count * count)
-    }
-    if channel.components.count == 1, channel.components[0].count == elements {
-      return Loaded(channel: number, values: Array(rows), starts: starts)
-    }
-    let values = [Double](unsafeUninitializedCapacity: starts[starts.count - 1]) { out, used in
-      used = out.count
-      rows.withUnsafeBufferPointer { rows in
-        for (component, start) in zip(channel.components, starts) {
-          var at = start
-          for row in 0..<count {
-            for element in component {
-              out[at] = rows[row * elements + element]
-              at += 1
-            }
-          }
-        }
-      }
-    }
-    return Loaded(channel: number, values: values, starts: starts)
-  }
-
-  // MARK: Measuring
-
   private func measureAlone(
     _ group: [TrackPart], _ tools: Tools
   ) throws(TrajpackError) -> [Found] {
@@ -373,7 +161,7 @@ public struct SubsetStatistics: Sendable {
     return all.map { $0.map(\.statistics) }
   }
 
-  private static func add(_ loaded: Loaded, _ c: Int, to component: Component, _ tool: Tool) {
+  static func add(_ loaded: Loaded, _ c: Int, to component: Component, _ tool: Tool) {
     loaded.values.withUnsafeBufferPointer { values in
       component.add(
         UnsafeBufferPointer(rebasing: values[loaded.starts[c]..<loaded.starts[c + 1]]), tool)

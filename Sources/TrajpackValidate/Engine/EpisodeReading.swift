@@ -21,7 +21,7 @@ struct RuleSet: Sendable {
   var tracks: [(rule: Int, needs: TrackSketch, make: Making)] = []
   var episodes: [(rule: Int, check: Looking)] = []
   /// What is kept of rows for rules that compare tracks.
-  let gathered: Gathered
+  let gathered: SampleNeeds
   /// Whether rules compare episodes by their content.
   let isCompared: Bool
   /// The rules of the user: where none had anything to look at, that is said.
@@ -36,7 +36,7 @@ struct RuleSet: Sendable {
       }
     }
     own = Set(rules.indices.filter { rules[$0].id.hasPrefix("user.") })
-    gathered = Gathered(rules)
+    gathered = SampleNeeds(rules)
     isCompared = rules.contains { $0.family == "learning" }
   }
 }
@@ -106,7 +106,7 @@ extension EpisodeOutcome {
   }
 
   /// What needs several tracks; the rows that were kept for it are forgotten.
-  private mutating func compareTracks(_ wanted: Gathered) {
+  private mutating func compareTracks(_ wanted: SampleNeeds) {
     if wanted.contains(.scene) { facts.scene = SceneTally(facts.about, facts.tracks) }
     if wanted.contains(.motion) { facts.shifts = StreamShift.all(facts.tracks) }
     for number in facts.tracks.indices {
@@ -155,7 +155,7 @@ extension EpisodeOutcome {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)
     }
-    known.times = TrackTimes.span(track, known)
+    known.times = TrackTimeSpan.span(track, known)
     for (number, check) in checks {
       var found = Hits()
       check.finish(known, &found)
@@ -168,7 +168,7 @@ extension EpisodeOutcome {
 }
 
 /// When the rows of a track are.
-enum TrackTimes {
+enum TrackTimeSpan {
   /// From the first row to the last; `nil` where there are none, or no times.
   static func span(_ track: TrackContext, _ facts: TrackFacts) -> ClosedRange<Double>? {
     guard track.rows > 0 else { return nil }

@@ -1,14 +1,14 @@
 import TrajpackFormat
 
 /// What rules that compare tracks or episodes need of the rows, beyond the facts of columns.
-struct Gathered: OptionSet {
+struct SampleNeeds: OptionSet {
   let rawValue: Int
   /// How many rows have each name of a categorical channel.
-  static let classes = Gathered(rawValue: 1)
+  static let classes = SampleNeeds(rawValue: 1)
   /// How far a stream's first position moves from row to row.
-  static let motion = Gathered(rawValue: 2)
+  static let motion = SampleNeeds(rawValue: 2)
   /// Some rows of cameras and skeletons.
-  static let scene = Gathered(rawValue: 4)
+  static let scene = SampleNeeds(rawValue: 4)
 
   init(rawValue: Int) { self.rawValue = rawValue }
 
@@ -26,7 +26,7 @@ struct Gathered: OptionSet {
   }
 }
 
-/// Gathers what ``Gathered`` names of a track, in bounded memory.
+/// Gathers what ``SampleNeeds`` names of a track, in bounded memory.
 final class TrackSamples {
   /// Steps that are kept of a track.
   static let mostSteps = 1024
@@ -40,7 +40,7 @@ final class TrackSamples {
   private(set) var classes: [Int: [Int]] = [:]
   private(set) var steps: [Float] = []
 
-  init(_ track: TrackContext, _ wanted: Gathered) {
+  init(_ track: TrackContext, _ wanted: SampleNeeds) {
     self.track = track
     labels =
       wanted.contains(.classes)

@@ -30,7 +30,7 @@ enum ALOHA: MappedFormat {
       // The lengths of padded pictures are also where their zeros begin.
       var items = try layout.items(index.below("/"), below: "/") { $0 == "compress_len" }
       for i in items.indices where items[i].place.hasPrefix("observations/images/") {
-        try Pictures.find(&items[i])
+        try PictureArrays.find(&items[i])
         guard items[i].part.isPadded else { continue }
         items[i].conventions.append(
           .init(

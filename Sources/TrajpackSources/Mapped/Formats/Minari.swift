@@ -47,7 +47,7 @@ enum Minari: MappedFormat {
         var layout = TreeLayout(index.tree, options)
         layout.time = MappedStream.time(rate: options.rate)
         var items = try layout.items(index.below(group.path), below: group.path)
-        for i in items.indices { try Pictures.find(&items[i]) }
+        for i in items.indices { try PictureArrays.find(&items[i]) }
         recording.streams = try layout.streams(
           items, rows: index.array("\(group.path)/rewards")?.shape.first)
         source.leftOut += layout.leftOut
@@ -86,7 +86,7 @@ enum Minari: MappedFormat {
 }
 
 /// Compressed pictures in arrays.
-enum Pictures {
+enum PictureArrays {
   /// Marks an item whose rows are JPEG or PNG files: bytes of any length, or rows of bytes padded with zeros.
   static func find(_ item: inout TreeLayout.Item) throws(TrajpackError) {
     guard let array = item.node.array else { return }

@@ -11,20 +11,21 @@ class ErrorPlace:
 
     ``file`` is a path, as it was given or found, or the name of a shard; ``episode`` an id; ``channel`` a channel
     without its stream, or a column of a table; ``line`` counts the lines of a text file from 1, ``row`` the rows of a
-    track, table or array from 0, ``byte`` the bytes of the file from 0. Equal where all members are.
+    track, table or array from 0, ``byte`` the bytes of the file from 0; ``option`` is the argument that is wrong. Equal
+    where all members are.
     """
 
     # Not a dataclass: the module of dataclasses would double the time of `import trajpack`.
-    __slots__ = ("byte", "channel", "episode", "file", "line", "row", "stream")
+    __slots__ = ("byte", "channel", "episode", "file", "line", "option", "row", "stream")
 
     def __init__(self, file: str | None = None, episode: str | None = None, stream: str | None = None,
                  channel: str | None = None, line: int | None = None, row: int | None = None,
-                 byte: int | None = None) -> None:
+                 byte: int | None = None, option: str | None = None) -> None:
         self.file, self.episode, self.stream, self.channel = file, episode, stream, channel
-        self.line, self.row, self.byte = line, row, byte
+        self.line, self.row, self.byte, self.option = line, row, byte, option
 
     def _members(self) -> tuple[str | int | None, ...]:
-        return (self.file, self.episode, self.stream, self.channel, self.line, self.row, self.byte)
+        return (self.file, self.episode, self.stream, self.channel, self.line, self.row, self.byte, self.option)
 
     def __eq__(self, other: object) -> bool:
         return self._members() == other._members() if isinstance(other, ErrorPlace) else NotImplemented
@@ -33,7 +34,7 @@ class ErrorPlace:
         return hash(self._members())
 
     def __repr__(self) -> str:
-        names = ("file", "episode", "stream", "channel", "line", "row", "byte")
+        names = ("file", "episode", "stream", "channel", "line", "row", "byte", "option")
         known = [f"{n}={v!r}" for n, v in zip(names, self._members(), strict=True) if v is not None]
         return f"ErrorPlace({', '.join(known)})"
 

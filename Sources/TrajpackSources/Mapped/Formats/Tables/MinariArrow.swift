@@ -59,7 +59,7 @@ enum MinariArrow {
     layout.time = MappedStream.time(rate: options.rate)
     var items = try layout.items(index.below("/"), below: "/")
     for i in items.indices {
-      try Pictures.find(&items[i])
+      try PictureArrays.find(&items[i])
       // The last row of these is there so that columns are as long.
       let first = items[i].place.pathComponents.first.map { String($0) } ?? ""
       if !["observations", "infos"].contains(first) { items[i].part.part[0] = 0..<steps }

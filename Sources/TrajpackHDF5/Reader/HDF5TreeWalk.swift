@@ -2,7 +2,7 @@ import CHDF5
 import CHDF5Shims
 
 /// Sends every object of a file: groups before what lies in them.
-struct TreeWalk {
+struct HDF5TreeWalk {
   /// The most objects, and how deep groups are looked into.
   private static let mostObjects = 2_000_000
   private static let mostLevels = 32
@@ -18,7 +18,7 @@ struct TreeWalk {
   /// Walks the whole file.
   ///
   /// - Returns: What is wrong with it; `nil` for nothing.
-  mutating func send(_ frames: inout Frames) -> String? {
+  mutating func send(_ frames: inout MessageWriter) -> String? {
     tph5_allow(Self.time)
     let root = H5Gopen2(file, "/", hid_t(0))
     guard root >= 0 else { return "its root group is damaged" }
@@ -35,7 +35,7 @@ struct TreeWalk {
   }
 
   private mutating func walk(
-    _ group: hid_t, _ path: String, _ level: Int, _ frames: inout Frames
+    _ group: hid_t, _ path: String, _ level: Int, _ frames: inout MessageWriter
   ) -> String? {
     guard level < Self.mostLevels else { return "its groups lie more than \(Self.mostLevels) deep" }
     guard let names = HDF5Names.links(of: group) else { return "group \(path)/ is damaged" }
@@ -102,7 +102,9 @@ struct TreeWalk {
     return node
   }
 
-  private func dataset(_ object: hid_t, _ path: String, _ target: String, _ frames: inout Frames) {
+  private func dataset(
+    _ object: hid_t, _ path: String, _ target: String, _ frames: inout MessageWriter
+  ) {
     let (type, space) = (H5Dget_type(object), H5Dget_space(object))
     let creation = H5Dget_create_plist(object)
     defer {

@@ -14,7 +14,7 @@ package struct SchemedRows: Sendable {
   package let parts: @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
 
   /// Rows of splits.
-  package init(
+  public init(
     identity: String, splits: [String], cutsEpisodes: Bool,
     parts: @escaping @Sendable (_ split: String) throws(TrajpackError) -> [TrackPart]
   ) {
@@ -57,7 +57,7 @@ package struct FittedStatistics {
   /// - Parameters:
   ///   - scheme: The rows of splits by a scheme, where one counts instead of the shards' own splits.
   ///   - value: What is known of episodes, for steps that are fitted to each value.
-  package init(
+  public init(
     _ shards: [Shard], threads: Int = 0, scheme: SchemedRows? = nil,
     value: EpisodeValueLookup? = nil
   ) {

@@ -4,7 +4,7 @@ import TrajpackStore
 import TrajpackSources
 
 /// One episode of an archive.
-final class Recording {
+final class ArchiveEpisode {
   let id: String
   let schema: Schema
   let data: OpenDataset
@@ -16,7 +16,7 @@ final class Recording {
   private var channelNumbers: [Int: [String: Int]] = [:]
   /// The frame of each row of the tracks that were asked for, by their numbers in the dataset, on `placedOn`.
   private var placed: [Int: [Int]] = [:]
-  private var placedOn: Frames?
+  private var placedOn: ReferenceFrames?
   /// What was read of it before; `nil` where nothing is kept.
   var cache: ReadCache?
 
@@ -89,7 +89,7 @@ final class Recording {
 
   /// The frame of each row of a track, made once for all channels of the track.
   func places(
-    of number: Int, on frames: Frames, make: () throws(TrajpackError) -> [Int]
+    of number: Int, on frames: ReferenceFrames, make: () throws(TrajpackError) -> [Int]
   ) throws(TrajpackError) -> [Int] {
     if placedOn != frames { (placed, placedOn) = ([:], frames) }
     if let known = placed[number] { return known }
@@ -107,7 +107,7 @@ final class Recording {
   /// The frames of channels of `streams`: the rows of `reference`; or else of the first of the streams without
   /// entities; or of the episode's own stream that has the same clock and covers all of the entities' tracks;
   /// or of the longest track.
-  func frames(_ streams: [String], reference: String?) throws(TrajpackError) -> Frames? {
+  func frames(_ streams: [String], reference: String?) throws(TrajpackError) -> ReferenceFrames? {
     let wanted = reference.map { [$0] } ?? streams
     let fitting = tracks.filter { wanted.contains($0.track.stream.name) }
     let alone = fitting.first { $0.track.track.entity == nil }
@@ -142,14 +142,14 @@ final class Recording {
   }
 
   /// The frames of one track, by its number in the dataset.
-  func frames(track number: Int) throws(TrajpackError) -> Frames {
+  func frames(track number: Int) throws(TrajpackError) -> ReferenceFrames {
     guard let chosen = tracks.first(where: { $0.number == number }) else {
       throw TrajpackError(.usage, "episode '\(id)' has no track \(number)")
     }
     let track = chosen.track
     var times: [Double] = []
     if case .regular = track.track.clock {} else { times = try self.times(number, track.count) }
-    return Frames(
+    return ReferenceFrames(
       count: track.count, clock: track.track.clock, times: times, stream: track.stream.name)
   }
 

@@ -2,7 +2,7 @@ import TrajpackFormat
 
 /// A moment: an exact fraction wherever the clocks are exact, so that rows which lie on the same moment
 /// are found to, and a double where they are not.
-enum Instant: Sendable {
+enum TrackInstant: Sendable {
   case exact(Int128, Int128)
   case real(Double)
 
@@ -22,7 +22,7 @@ enum Instant: Sendable {
   }
 
   /// A fraction whose denominator is at least 1; `nil` where one of the numbers is not known.
-  private static func fraction(_ n: Int128?, _ d: Int128?) -> Instant? {
+  private static func fraction(_ n: Int128?, _ d: Int128?) -> TrackInstant? {
     guard let n, let d else { return nil }
     // Lowest terms only where numbers become large; most never do.
     guard n.magnitude > 1 << 62 || d > 1 << 62 else { return .exact(n, d) }
@@ -34,7 +34,7 @@ enum Instant: Sendable {
   }
 
   /// The sum of two, as doubles where the exact one is out of reach.
-  static func + (a: Instant, b: Instant) -> Instant {
+  static func + (a: TrackInstant, b: TrackInstant) -> TrackInstant {
     guard case .exact(let n, let d) = a, case .exact(let m, let e) = b else {
       return .real(a.value + b.value)
     }
@@ -43,7 +43,7 @@ enum Instant: Sendable {
     return fraction(sum, d.multiplied(by: e)) ?? .real(a.value + b.value)
   }
 
-  static func - (a: Instant, b: Instant) -> Instant {
+  static func - (a: TrackInstant, b: TrackInstant) -> TrackInstant {
     switch b {
     case .exact(let n, let d):
       return n == .min ? .real(a.value - b.value) : a + .exact(-n, d)
@@ -52,7 +52,7 @@ enum Instant: Sendable {
   }
 
   /// The product of two, as doubles where the exact one is out of reach.
-  static func * (a: Instant, b: Instant) -> Instant {
+  static func * (a: TrackInstant, b: TrackInstant) -> TrackInstant {
     guard case .exact(let n, let d) = a, case .exact(let m, let e) = b else {
       return .real(a.value * b.value)
     }
@@ -74,7 +74,7 @@ enum Instant: Sendable {
     }
   }
 
-  static func < (a: Instant, b: Instant) -> Bool {
+  static func < (a: TrackInstant, b: TrackInstant) -> Bool {
     switch a - b {
     case .exact(let n, _): return n < 0
     case .real(let x): return x < 0

@@ -2,7 +2,7 @@ import Glibc
 
 /// Messages from the process that reads a foreign file: a letter, a length, and so many bytes. What is sent must be
 /// understood by a reader that trusts none of it.
-struct Frames {
+struct MessageWriter {
   /// Gathered bytes are sent from this size on.
   private static let full = 256 << 10
 

@@ -14,7 +14,7 @@ package final class EpisodeRows {
   package var epoch: UInt64 = 0
 
   /// The tracks of episode `number`; `reader` is shared between episodes that are read in turn.
-  package init(
+  public init(
     _ shard: Shard, episode number: Int, streams: [(stream: PlanStream, time: Int?)],
     programs: [PlanProgram], reader: BlockReader? = nil
   ) {

@@ -2,7 +2,7 @@ import CPlatform
 
 /// Looks at rows of a table in order, a block of them unpacked at a time.
 @usableFromInline
-package final class TableRows {
+package final class IndexRows {
   private let table: PackedTable
   @usableFromInline let unpacked: UnsafeMutablePointer<Int64>
   // In memory of its own, where Swift does not count who looks at it.

@@ -28,7 +28,7 @@ import TrajpackTestSupport
         all.randomElement(using: &random) ?? .one, all.randomElement(using: &random) ?? .one,
         all.randomElement(using: &random) ?? .one
       )
-      let (a, b, c) = (Instant(p), Instant(q), Instant(r))
+      let (a, b, c) = (TrackInstant(p), TrackInstant(q), TrackInstant(r))
       let size = p.value.magnitude + q.value.magnitude
       #expect(isNear((a + b).value, p.value + q.value, of: size))
       #expect(isNear((a - b).value, p.value - q.value, of: size))
@@ -51,7 +51,7 @@ import TrajpackTestSupport
         let clock = TrackClock(start: start, rate: rate, rows: 1000)
         for row in [0, 1, 500, 999] {
           guard let moment = clock.instant(row) else { continue }
-          if case .exact = (moment - Instant(start)) * Instant(rate) {
+          if case .exact = (moment - TrackInstant(start)) * TrackInstant(rate) {
             #expect(clock.first(notBefore: moment) == row)
             switch clock.position(moment) {
             case .inside(let found, let rest, _): #expect(found == row && rest == 0)
