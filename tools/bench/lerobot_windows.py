@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Random windows of video out of LeRobot's own dataset and out of trajpack's loader, on the same videos, interleaved.
 
-    lerobot_windows.py RECORDINGS [--copies 4] [--windows 128] [--rounds 3] [--length 16]
+    lerobot_windows.py RECORDINGS [--copies 4] [--windows 128] [--rounds 3] [--length 16] [--gop 2]
 
 RECORDINGS is a folder of WildWorld samples of one size. They are converted, and exported with `--to lerobot`, so both read the same H.264.
 LeRobot is read as its documentation does: `LeRobotDataset` with `delta_timestamps`, in a `DataLoader` of 2 workers, at the better of its
-video backends; trajpack with 2 threads. Both read the columns of the camera besides, and give float32 from 0 to 1 with channels first, as LeRobot
-does; the frames are compared before. Processor time is that of this process and its workers.
+video backends; trajpack with 2 threads. Both read the columns of the camera besides. LeRobot gives float32 from 0 to 1 with channels first; trajpack
+uint8, and once more turned into the same float32 by whoever reads. The frames are compared before. With `--gop` the pictures are encoded anew in groups of
+so many; LeRobot's recorder makes groups of 2. Processor time is that of this process and its workers.
 
 Needs torch, torchcodec and lerobot 0.4.4; `pip install --no-deps lerobot==0.4.4 datasets pyarrow ...` does beside a torch without CUDA.
 """
@@ -92,6 +93,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=128)
     parser.add_argument("--length", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--gop", type=int)
     given = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
     torch.set_num_threads(1)
@@ -101,6 +103,11 @@ def main() -> None:
             for copy in range(given.copies):
                 target = Path(name) / "source" / f"{sample.name}-{copy}"
                 shutil.copytree(sample, target, ignore=shutil.ignore_patterns("depth.mkv"))
+                if given.gop:
+                    (target / "rgb.mp4").chmod(0o644)
+                    words = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", sample / "rgb.mp4", "-c:v", "libx264", "-g", given.gop,
+                             "-crf", 23, "-pix_fmt", "yuv420p", target / "rgb.mp4"]
+                    subprocess.run([str(word) for word in words], check=True)
         subprocess.run([program, "convert", f"{name}/source", f"{name}/out", "--quiet"], check=True)
         subprocess.run([program, "export", f"{name}/out", f"{name}/hub", "--to", "lerobot", "--quiet"], check=True,
                        stderr=subprocess.DEVNULL)
@@ -114,10 +121,11 @@ def main() -> None:
         clips = [{"id": f"{i}", "episode": ids[v], "start": row / 30, "rows": given.length, "rate": 30}
                  for i, (v, row) in enumerate(windows)]
 
-        def ours(check: Callable[[int, torch.Tensor], None] | None = None) -> None:
+        def ours(check: Callable[[int, torch.Tensor], None] | None = None, floats: bool = True) -> None:
             done = 0
             for batch in loader:
-                pixels = torch.from_numpy(batch["rgb"]).float() / 255
+                pixels = torch.from_numpy(batch["rgb"])
+                pixels = pixels.float() / 255 if floats else pixels
                 assert batch["camera/pos"].shape[1] == given.length
                 for one in pixels if check else ():
                     check(done, one)    # type: ignore[misc]
@@ -125,7 +133,7 @@ def main() -> None:
 
         loader = data.windows(channels=["rgb", "camera/pos", "camera/rot"], clips=clips, batch=BATCH, shuffle="none", layout="TCHW",
                               threads=2, prefetch=2, drop_last=False)
-        works: dict[str, Callable[[], object]] = {"ours": ours}
+        works: dict[str, Callable[[], object]] = {"ours": lambda: ours(floats=False), "ours, float32": ours}
         steps = [k / 30 for k in range(given.length)]
         for backend in ("torchcodec", "pyav"):
             try:
@@ -159,7 +167,7 @@ def main() -> None:
                 wall, cpu = time.perf_counter(), processor_time()
                 work()
                 wall = time.perf_counter() - wall
-                if label == "ours":
+                if label.startswith("ours"):
                     # Two batches were ready.
                     wall *= len(windows) / (len(windows) - 2 * BATCH)
                 rested()

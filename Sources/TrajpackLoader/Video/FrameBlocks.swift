@@ -95,6 +95,6 @@ extension VideoFacts {
       case let name where name.contains("422") || name.contains("440"): 4
       default: 3
       }
-    return (width + 64) * (height + 32) * (bits > 8 ? 2 : 1) * planes / 2
+    return (width + 32) * (height + 16) * (bits > 8 ? 2 : 1) * planes / 2
   }
 }
