@@ -3,10 +3,10 @@
 
     flat.py [--batches 1000000] [--work DIR] [--video [--windows 100000]]
 
-The last column is what may be there at most: 64 MB, the cache and the ring of batches. Exits with 1 where it is more, or
-where the last tenth of the batches added more than a megabyte. With `--video`: random windows of 4 frames of 1,000 videos
-of 64 x 48 pixels; what is allowed has the loader's own limits of idle decoders and packet tables (64 and 32 MiB) besides, and
-memory may grow by 8 MiB between the first tenth of the windows and the last.
+The last column is what may be there at most: 64 MB, the cache and the ring of batches. Exits with 1 where it is more,
+or where the last tenth of the batches added more than a megabyte. With `--video`: random windows of 4 frames of 1,000
+videos of 64 x 48 pixels; what is allowed has the loader's own limits of idle decoders and packet tables (64 and 32 MiB)
+besides, and memory may grow by 8 MiB between the first tenth of the windows and the last.
 """
 
 import argparse
@@ -38,9 +38,9 @@ def videos(work, count):
         return target
     with tempfile.TemporaryDirectory(dir=work) as name:
         for kind in range(20):
-            subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30", "-frames:v",
-                            str(40 + kind), "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g", "12",
-                            f"{name}/{kind}.mp4"], check=True)
+            subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=30",
+                            "-frames:v", str(40 + kind), "-c:v", "libx264", "-preset", "veryfast", "-bf", "2", "-g",
+                            "12", f"{name}/{kind}.mp4"], check=True)
         for number in range(count):
             recording = Path(name) / "source" / f"{number:04d}"
             recording.mkdir(parents=True)

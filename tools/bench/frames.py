@@ -5,8 +5,8 @@
 
 RECORDINGS is a folder of WildWorld samples of one size; each is taken `--copies` times, so that windows of a batch are
 mostly of different videos. The same windows, in the same order and batches, for everybody; peers have a decoder a
-video and thread, warm. torchcodec runs with 2 threads of 1 and with 1 of 2 (`num_ffmpeg_threads`); where batches are 8 windows
-of one group of pictures, also with one call a batch. Batches that the loader makes ahead are counted: processor time
+video and thread, warm. torchcodec runs with 2 threads of 1 and with 1 of 2 (`num_ffmpeg_threads`); where batches are 8
+windows of one group of pictures, also with one call a batch. Batches that the loader makes ahead are counted: processor time
 until it rests, and the clock over those that it makes while it is asked. Last, block shuffle against global.
 With `--gop N` only that, on videos of the same pictures encoded anew in groups of N, as long as `--frames`.
 """
@@ -159,7 +159,7 @@ def compare(data: trajpack.Dataset, files: list[str], clips: Windows, length: in
 
 
 def shuffles(data: trajpack.Dataset, windows: int, rounds: int) -> None:
-    """Block and global shuffle, interleaved: over as many windows each, which begin where those of the round before ended."""
+    """Block and global shuffle, interleaved: each round goes on where the one before ended."""
     loaders = {name: data.windows(channels=["rgb"], length=16, stride=8, batch=4, shuffle=name, threads=2,
                                   prefetch=AHEAD, seed=1) for name in ("block", "global")}
     batches = {name: itertools.chain.from_iterable(itertools.repeat(loader)) for name, loader in loaders.items()}
@@ -175,11 +175,12 @@ def shuffles(data: trajpack.Dataset, windows: int, rounds: int) -> None:
     found = {name: [statistics.median(one) for one in zip(*t, strict=True)] for name, t in taken.items()}
     for name, (wall, cpu) in found.items():
         stats = loaders[name].stats()
-        print(f"  {name:7} {wall * 1e3:.1f} ms, {cpu * 1e3:.1f} of a processor a window; {stats['frame_packets']} packets for "
-              f"{stats['frames']} frames, of which {stats['cached_frames']} were kept; {stats['frame_bytes'] >> 20} MiB of "
-              f"pictures; blocks {loaders[name].blocks}", flush=True)
+        print(f"  {name:7} {wall * 1e3:.1f} ms, {cpu * 1e3:.1f} of a processor a window; {stats['frame_packets']} "
+              f"packets for {stats['frames']} frames, of which {stats['cached_frames']} were kept; "
+              f"{stats['frame_bytes'] >> 20} MiB of pictures; blocks {loaders[name].blocks}", flush=True)
     (wall, cpu), (other_wall, other_cpu) = found["block"], found["global"]
-    print(f"  global / block: {other_wall / wall:.2f} by the clock, {other_cpu / cpu:.2f} of processor time", flush=True)
+    print(f"  global / block: {other_wall / wall:.2f} by the clock, {other_cpu / cpu:.2f} of processor time",
+          flush=True)
 
 
 def encoded(recordings: Path, target: Path, copies: int, gop: int, frames: int) -> None:

@@ -3,13 +3,15 @@
 
     lerobot_windows.py RECORDINGS [--copies 4] [--windows 128] [--rounds 3] [--length 16] [--gop 2]
 
-RECORDINGS is a folder of WildWorld samples of one size. They are converted, and exported with `--to lerobot`, so both read the same H.264.
-LeRobot is read as its documentation does: `LeRobotDataset` with `delta_timestamps`, in a `DataLoader` of 2 workers, at the better of its
-video backends; trajpack with 2 threads. Both read the columns of the camera besides. LeRobot gives float32 from 0 to 1 with channels first; trajpack
-uint8, and once more turned into the same float32 by whoever reads. The frames are compared before. With `--gop` the pictures are encoded anew in groups of
-so many; LeRobot's recorder makes groups of 2. Processor time is that of this process and its workers.
+RECORDINGS is a folder of WildWorld samples of one size. They are converted, and exported with `--to lerobot`, so both
+read the same H.264. LeRobot is read as its documentation does: `LeRobotDataset` with `delta_timestamps`, in a
+`DataLoader` of 2 workers, by each of its video backends that is there; trajpack with 2 threads. Both read the columns of
+the camera besides. LeRobot gives float32 from 0 to 1 with channels first; trajpack uint8, and once more turned into the
+same float32 by whoever reads. The frames are compared before. With `--gop` the pictures are encoded anew in groups of so
+many; LeRobot's recorder makes groups of 2. Processor time is that of this process and its workers.
 
-Needs torch, torchcodec and lerobot 0.4.4; `pip install --no-deps lerobot==0.4.4 datasets pyarrow ...` does beside a torch without CUDA.
+Needs torch, torchcodec and lerobot 0.4.4; beside a torch without CUDA `pip install --no-deps lerobot==0.4.4 torchvision`
+does, and what their imports miss.
 """
 from __future__ import annotations
 
@@ -39,7 +41,7 @@ BATCH = 8
 
 
 def lerobot_dataset() -> Any:
-    """LeRobot's class. Its torchvision may be built for CUDA, then these two of its operators are missing, which nothing here uses."""
+    """LeRobot's class. A torchvision that is built for CUDA lacks two operators elsewhere; nothing here uses them."""
     if not hasattr(torch.ops.torchvision, "nms"):
         library = torch.library.Library("torchvision", "DEF")
         for name in ("nms", "qnms"):
@@ -105,8 +107,8 @@ def main() -> None:
                 shutil.copytree(sample, target, ignore=shutil.ignore_patterns("depth.mkv"))
                 if given.gop:
                     (target / "rgb.mp4").chmod(0o644)
-                    words = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", sample / "rgb.mp4", "-c:v", "libx264", "-g", given.gop,
-                             "-crf", 23, "-pix_fmt", "yuv420p", target / "rgb.mp4"]
+                    words = ["ffmpeg", "-nostdin", "-v", "error", "-y", "-i", sample / "rgb.mp4", "-c:v", "libx264",
+                             "-g", given.gop, "-crf", 23, "-pix_fmt", "yuv420p", target / "rgb.mp4"]
                     subprocess.run([str(word) for word in words], check=True)
         subprocess.run([program, "convert", f"{name}/source", f"{name}/out", "--quiet"], check=True)
         subprocess.run([program, "export", f"{name}/out", f"{name}/hub", "--to", "lerobot", "--quiet"], check=True,
@@ -131,8 +133,8 @@ def main() -> None:
                     check(done, one)    # type: ignore[misc]
                     done += 1
 
-        loader = data.windows(channels=["rgb", "camera/pos", "camera/rot"], clips=clips, batch=BATCH, shuffle="none", layout="TCHW",
-                              threads=2, prefetch=2, drop_last=False)
+        loader = data.windows(channels=["rgb", "camera/pos", "camera/rot"], clips=clips, batch=BATCH, shuffle="none",
+                              layout="TCHW", threads=2, prefetch=2, drop_last=False)
         works: dict[str, Callable[[], object]] = {"ours": lambda: ours(floats=False), "ours, float32": ours}
         steps = [k / 30 for k in range(given.length)]
         for backend in ("torchcodec", "pyav"):
@@ -151,8 +153,8 @@ def main() -> None:
             # Workers are forks, and would share open files with this process.
             sys.modules["lerobot.datasets.video_utils"]._default_decoder_cache.clear()
             items = Order([int(starts[v]) + row for v, row in windows])
-            feed = torch.utils.data.DataLoader(theirs, batch_size=BATCH, sampler=items, num_workers=2,  # type: ignore[arg-type]
-                                               persistent_workers=True)
+            feed = torch.utils.data.DataLoader(theirs, batch_size=BATCH, sampler=items,  # type: ignore[arg-type]
+                                               num_workers=2, persistent_workers=True)
 
             def run(feed: Any = feed) -> None:
                 for batch in feed:
@@ -174,8 +176,8 @@ def main() -> None:
                 taken[label].append((wall, processor_time() - cpu))
         middle = {label: [statistics.median(one) for one in zip(*t, strict=True)] for label, t in taken.items()}
         for label, (wall, cpu) in middle.items():
-            print(f"{label:20} {wall / len(windows) * 1e3:7.1f} ms, {cpu / len(windows) * 1e3:7.1f} of a processor a window; "
-                  f"{wall / middle['ours'][0]:.2f} and {cpu / middle['ours'][1]:.2f} x ours", flush=True)
+            print(f"{label:20} {wall / len(windows) * 1e3:7.1f} ms, {cpu / len(windows) * 1e3:7.1f} of a processor a "
+                  f"window; {wall / middle['ours'][0]:.2f} and {cpu / middle['ours'][1]:.2f} x ours", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ struct FrameBlocks: Equatable {
 extension FrameSelection {
   /// Blocks for these videos.
   ///
-  /// A random window of a group of g pictures costs g / 2 of them. A block that spans as many pictures as a group costs 1.5 g for
-  /// all of its windows, if the cache holds them until the pool is over: so there are as many blocks in a pool as it holds. Where it
-  /// holds the usual pool, or a group is at most four times as long as a window, the usual blocks shuffle better.
+  /// A random window of a group of g pictures costs g / 2 of them. A block that spans as many pictures as a group costs
+  /// 1.5 g for all of its windows, if the cache holds them until the pool is over: so there are as many blocks in a pool
+  /// as it holds. Where it holds the usual pool, or a group is at most four times as long as a window, the usual blocks
+  /// shuffle better.
   ///
   /// - Parameter reach: Rows from the first to the last one that a window takes.
   func blocks(

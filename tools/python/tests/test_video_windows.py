@@ -90,10 +90,10 @@ def test_orders(dataset: trajpack.Dataset, shuffle: str) -> None:
 
 
 def test_blocks_share_groups_of_pictures(dataset: trajpack.Dataset) -> None:
-    """Where the usual pool is larger than the cache, blocks are as long as groups and a pool is what the cache holds."""
+    """Where the usual pool is larger than the cache, blocks are as long as groups, as many as the cache holds."""
     picture = (96 + 32) * (64 + 16) * 3 // 2
-    options: dict[str, Any] = {"channels": ["rgb"], "length": 4, "batch": 8, "meta": True, "drop_last": False, "seed": 4,
-                               "threads": 1, "frame_cache": 80 * picture}
+    options: dict[str, Any] = {"channels": ["rgb"], "length": 4, "batch": 8, "meta": True, "drop_last": False,
+                               "seed": 4, "threads": 1, "frame_cache": 80 * picture}
     loader = dataset.windows(shuffle="block", **options)
     assert loader.blocks is not None
     assert 12 <= loader.blocks["windows"] <= 25 and 1 <= loader.blocks["count"] <= 3
