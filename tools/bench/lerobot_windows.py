@@ -5,13 +5,13 @@
 
 RECORDINGS is a folder of WildWorld samples of one size. They are converted, and exported with `--to lerobot`, so both
 read the same H.264. LeRobot is read as its documentation does: `LeRobotDataset` with `delta_timestamps`, in a
-`DataLoader` of 2 workers, by each of its video backends that is there; trajpack with 2 threads. Both read the columns of
-the camera besides. LeRobot gives float32 from 0 to 1 with channels first; trajpack uint8, and once more turned into the
-same float32 by whoever reads. The frames are compared before. With `--gop` the pictures are encoded anew in groups of so
-many; LeRobot's recorder makes groups of 2. Processor time is that of this process and its workers.
+`DataLoader` of 2 workers, by each of its video backends that is there; trajpack with 2 threads. Both read the columns
+of the camera besides. LeRobot gives float32 from 0 to 1 with channels first; trajpack uint8, and once more turned
+into the same float32 by whoever reads. The frames are compared before. With `--gop` the pictures are encoded anew in
+groups of so many; LeRobot's recorder makes groups of 2. Processor time is that of this process and its workers.
 
-Needs torch, torchcodec and lerobot 0.4.4; beside a torch without CUDA `pip install --no-deps lerobot==0.4.4 torchvision`
-does, and what their imports miss.
+Needs torch, torchcodec and lerobot 0.4.4; beside a torch without CUDA `pip install --no-deps lerobot==0.4.4
+torchvision` does, and what their imports miss.
 """
 from __future__ import annotations
 

@@ -16,16 +16,18 @@ struct FrameBlocks: Equatable {
 extension FrameSelection {
   /// Blocks for these videos.
   ///
-  /// A random window of a group of g pictures costs g / 2 of them. A block that spans as many pictures as a group costs
-  /// 1.5 g for all of its windows, if the cache holds them until the pool is over: so there are as many blocks in a pool
-  /// as it holds. Where it holds the usual pool, or a group is at most four times as long as a window, the usual blocks
-  /// shuffle better.
+  /// A random window of a group of g pictures costs g / 2 of them. A block that spans as many
+  /// pictures as a group costs 1.5 g for all of its windows, if the cache holds them until the
+  /// pool is over: so there are as many blocks in a pool as it holds. Where it holds the usual
+  /// pool, or a group is at most four times as long as a window, the usual blocks shuffle better.
   ///
   /// - Parameter reach: Rows from the first to the last one that a window takes.
   func blocks(
     _ views: [[ShardView]], _ options: LoaderOptions, reach: Int
   ) throws(TrajpackError) -> FrameBlocks? {
-    guard case .block(let windows, let count) = options.shuffle, !streams.isEmpty else { return nil }
+    guard case .block(let windows, let count) = options.shuffle, !streams.isEmpty else {
+      return nil
+    }
     let profile = try profile(views)
     guard profile.bytes > 0 else { return nil }
     let cache = options.frameCache ?? FrameBlocks.usualCache
