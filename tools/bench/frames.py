@@ -8,7 +8,8 @@ mostly of different videos. The same windows, in the same order and batches, for
 video and thread, warm. torchcodec runs with 2 threads of 1 and with 1 of 2 (`num_ffmpeg_threads`); where batches are 8
 windows of one group of pictures, also with one call a batch. Batches that the loader makes ahead are counted:
 processor time until it rests, and the clock over those that it makes while it is asked. Last, block
-shuffle against global. With `--gop N` only that, on videos of the same pictures encoded anew in groups of N, as long as `--frames`.
+shuffle against global. With `--gop N` only that, on videos of the same pictures encoded anew in groups of N, as long as
+`--frames`.
 """
 from __future__ import annotations
 
