@@ -1,6 +1,6 @@
-import TrajpackSignal
 import Glibc
 import Testing
+import TrajpackSignal
 
 @testable import TrajpackEvaluate
 
