@@ -1,4 +1,4 @@
-#include "fork_guard.h"
+#include "platform.h"
 #include <pthread.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
