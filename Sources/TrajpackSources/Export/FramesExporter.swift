@@ -32,19 +32,15 @@ public struct FramesExporter: Exporter {
   private let media: String?
   private let firstTracks: [String: Int]
 
-  /// An exporter of the dataset at `path`.
+  /// An exporter of the videos of a dataset.
   ///
-  /// - Parameters:
-  ///   - streams: The videos; all where empty.
-  ///   - frames: Which of each; all where `nil`.
-  ///   - media: Where linked videos lie; they are left out where `nil`.
   /// - Throws: A usage error where no episode has such a video.
-  public init(
-    _ path: String, _ form: Form, streams: [String], frames: Range<Int>?, media: String?
-  ) throws(TrajpackError) {
+  init(_ request: ExportRequest, _ form: Form) throws(TrajpackError) {
+    let (path, streams, media) = (request.dataset.path, request.streams, request.media)
     data = try OpenDataset(path)
     if let media { try data.media.set(media, allowsOutside: false) }
-    (self.form, self.streams, self.frames, self.media) = (form, streams, frames, media)
+    (self.form, self.streams, self.media) = (form, streams, media)
+    frames = request.frames
     var names: [String] = []
     for stream in data.shards.flatMap(\.schema.streams)
     where stream.isVideo && !names.contains(stream.name) {

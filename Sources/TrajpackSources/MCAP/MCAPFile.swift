@@ -222,6 +222,7 @@ struct MCAPFile {
       let (topic, encoding) = (try fields.text(), try fields.text())
       if channels[id] != nil { return }
       let own = schemas[schema]
+      let said = fields.left > 0 ? try fields.map() : []
       guard schema == 0 || own != nil else {
         throw TrajpackError(
           .data, "the channel of '\(topic)' names schema \(schema), which is not there")
@@ -232,7 +233,8 @@ struct MCAPFile {
         Int(id),
         MessageChannel(
           topic: topic, encoding: encoding, typeName: own?.name ?? "",
-          schemaEncoding: own?.encoding ?? "", schema: own?.data ?? []))
+          schemaEncoding: own?.encoding ?? "", schema: own?.data ?? [],
+          facts: said.first { $0.name == MCAPTopic.member }?.value.string ?? ""))
     case .message:
       var fields = MCAPFields(body, "message")
       let id: UInt16 = try fields.integer()

@@ -126,7 +126,7 @@ extension MCAPImporter {
     }
     tracks.sort { $0.0 < $1.0 }
     return EpisodeDraft(
-      id: recording.id, metadata: Self.metadata(item, examination), tracks: tracks.map(\.1),
+      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination), tracks: tracks.map(\.1),
       remarks: examination.remarks + Self.fields(schema, examination))
   }
 
@@ -150,11 +150,17 @@ extension MCAPImporter {
     }
   }
 
+  /// The split that trajpack's exporter has noted.
+  private static func split(_ examination: Examination) -> String {
+    examination.contents.flatMap(\.metadata).first { $0.name == MCAPExporter.record }?
+      .value["split"]?.string ?? ""
+  }
+
   private static func metadata(
     _ item: MessageFiles.Item, _ examination: Examination
   ) -> JSONValue {
     let contents = examination.contents
-    let records = contents.flatMap(\.metadata)
+    let records = contents.flatMap(\.metadata).filter { $0.name != MCAPExporter.record }
     let attachments = contents.flatMap(\.attachments)
     let left = examination.skipped.map { skipped in
       JSONValue.record([

@@ -67,7 +67,7 @@ final class ProtobufDecoder: MessageDecoder {
     }
   }
 
-  private(set) var type: MessageType
+  var type: MessageType
   private let root: Table
   private var seen: [Bool] = []
   private static let (mostFields, deepest) = (4096, 24)

@@ -152,7 +152,7 @@ final class TopicRows {
     let laid = schema.streams[stream]
     let name =
       video != nil && field.path == MessageVideo.field
-      ? MessageVideo.packet : TopicLayout.channelName(field.path, isVideo: video != nil)
+      ? MessageVideo.packet : TopicLayout.channelName(field, isVideo: video != nil)
     guard let i = laid.channel(named: name) else { return [] }
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {
