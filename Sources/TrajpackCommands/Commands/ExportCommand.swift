@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackLoader
+import TrajpackSignal
 import TrajpackSources
 import TrajpackStore
 
@@ -8,7 +9,8 @@ struct ExportCommand: Command {
   static let name = "export"
   static let summary = "Write a dataset's episodes in another format."
   static let discussion = """
-    Writes a folder an episode, --to mcap a file an episode; --to lerobot writes one dataset of all. WildWorld samples come back with equal values in state.csv, equal bits in \
+    Writes a folder an episode, --to mcap a file an episode; --to lerobot, robomimic and minari write one dataset of \
+    all. WildWorld samples come back with equal values in state.csv, equal bits in \
     skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
 
     --split of a scheme that cuts recordings writes the rows that lie in the split, without the context before \
@@ -63,7 +65,7 @@ struct ExportCommand: Command {
         help: "Where linked videos lie; without it they are left out."),
       .option(
         "--rate", to: \.rate, value: "HZ",
-        help: "Rows a second of --to lerobot and mcap, where the dataset does not say it."),
+        help: "Rows a second: of --to lerobot that of all streams, which are resampled where they have another; else where the dataset does not say it."),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
@@ -134,12 +136,32 @@ struct ExportCommand: Command {
       throw TrajpackError(
         .usage, "name the format with --to: \(list(FormatRegistry.writable, "or"))")
     }
-    let request = ExportRequest(
+    var request = ExportRequest(
       opened, ids: episodes, media: media, rate: try Convert.rate(rate), streams: streams,
       frames: try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) },
       escapesFormulas: escapesFormulas, software: "trajpack \(Trajpack.version)")
+    guard let (plan, notes) = try format.prepare(request) else {
+      return try export(request, format, console)
+    }
+    let importer = try PlanImporter(opened, plan, version: Trajpack.version)
+    let done = try ClipCut.temporary(importer, isInterrupted: { Interrupt.isRequested }) {
+      (folder) throws(TrajpackError) -> Bool in
+      request.dataset = try Dataset(folder)
+      try export(request, format, console)
+      return true
+    }
+    guard done != nil else {
+      console.warn("stopped; nothing was written")
+      return
+    }
+    for note in notes { console.warn(note.printable) }
+  }
+
+  private func export(
+    _ request: ExportRequest, _ format: ExportFormat, _ console: Console
+  ) throws(TrajpackError) {
     switch try format.make(request) {
-    case .episodes(let exporter): try export(exporter, opened, console)
+    case .episodes(let exporter): try export(exporter, request.dataset, console)
     case .dataset(let exporter): try export(exporter, request, console)
     }
   }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackSignal
 import TrajpackStore
 
 /// What a user has asked of an export.
@@ -56,15 +57,20 @@ public struct ExportFormat: Sendable {
   public let options: Set<Option>
   /// Whether it has as many frames of video as rows, so that a whole video beside a part of its rows is none of it.
   public let needsCutVideos: Bool
+  /// What is done to the dataset before it is written, and what to say of it; `nil` for nothing.
+  public let prepare: @Sendable (ExportRequest) throws(TrajpackError) -> (Plan, [String])?
   /// Makes what writes it.
   public let make: @Sendable (ExportRequest) throws(TrajpackError) -> Way
 
   init(
     _ description: FormatDescription, _ options: Set<Option> = [], needsCutVideos: Bool = false,
+    prepare: @escaping @Sendable (ExportRequest) throws(TrajpackError) -> (Plan, [String])? = {
+      (_) throws(TrajpackError) in nil
+    },
     _ make: @escaping @Sendable (ExportRequest) throws(TrajpackError) -> Way
   ) {
     (self.description, self.options, self.make) = (description, options, make)
-    self.needsCutVideos = needsCutVideos
+    (self.needsCutVideos, self.prepare) = (needsCutVideos, prepare)
   }
 
   /// All of them, in the order in which `trajpack export --to` lists them.
@@ -72,14 +78,24 @@ public struct ExportFormat: Sendable {
     .init(WildWorldExporter.format, needsCutVideos: true) { (request) throws(TrajpackError) in
       .episodes(WildWorldExporter(mediaFolder: request.media))
     },
-    .init(LeRobotExport.format, [.rate]) { (request) throws(TrajpackError) in
-      .dataset(try LeRobotExport(request))
-    },
+    .init(
+      LeRobotExport.format, [.rate],
+      prepare: { (request) throws(TrajpackError) in try LeRobotResampling.preparation(request) }
+    ) { (request) throws(TrajpackError) in .dataset(try LeRobotExport(request)) },
     .init(MCAPExporter.format, [.rate]) { (request) throws(TrajpackError) in
       .episodes(MCAPExporter(request))
     },
-    .init(ParquetExporter.format) { (request) throws(TrajpackError) in
-      .episodes(ParquetExporter(mediaFolder: request.media))
+    .init(RobomimicExport.format, [.rate]) { (request) throws(TrajpackError) in
+      .dataset(try RobomimicExport(request))
+    },
+    .init(MinariExport.format) { (request) throws(TrajpackError) in
+      .dataset(try MinariExport(request))
+    },
+    .init(ParquetTables.format) { (request) throws(TrajpackError) in
+      .episodes(TableExporter<ParquetWriter>(mediaFolder: request.media))
+    },
+    .init(ArrowTables.format) { (request) throws(TrajpackError) in
+      .episodes(TableExporter<ArrowWriter>(mediaFolder: request.media))
     },
     .init(TUMExporter.format) { (_) throws(TrajpackError) in .episodes(TUMExporter()) },
     .init(NPZExporter.format) { (request) throws(TrajpackError) in

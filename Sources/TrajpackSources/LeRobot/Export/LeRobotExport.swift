@@ -10,6 +10,7 @@ final class LeRobotExport: DatasetExporter {
   private let plan: LeRobotPlan
   private let robot: String?
   private let media: String?
+  private let path: String
   private var writer: LeRobotWriter?
 
   /// - Throws: A usage error where nothing of the dataset can be rows of a LeRobot dataset.
@@ -19,11 +20,12 @@ final class LeRobotExport: DatasetExporter {
       request.dataset, { wanted.isEmpty || wanted.contains($0) }, rate: request.rate)
     robot = try request.dataset.shard(0).schema.attributes["robot_type"]?.string
     media = request.media
+    path = request.dataset.path
   }
 
   func begin(in folder: ExportFolder) throws(TrajpackError) {
     for remark in plan.remarks { folder.note(remark) }
-    writer = try LeRobotWriter(plan, folder, media: media)
+    writer = try LeRobotWriter(plan, folder, of: path, media: media)
   }
 
   func append(

@@ -17,6 +17,7 @@ extension MCAPTopic {
       !["time", "log_time", "publish_time"].contains(stream.channels[$0].name)
         || ($0 != stream.channel(named: "time") && !stream.channels[$0].isTime)
     }
+    let all = rest
     var topics: [MCAPTopic] = []
     for (position, quaternion) in TUMExporter.poses(stream) {
       let (place, turn) = (stream.channels[position], stream.channels[quaternion])
@@ -74,6 +75,10 @@ extension MCAPTopic {
       rest.removeAll { $0 == number }
     }
     if topics.count == 1 { topics[0].takeHead(of: stream, &rest) }
+    if stream.attributes["topic"] != nil, topics.count > 1 || (!topics.isEmpty && !rest.isEmpty) {
+      // What was one message of a recorder stays one.
+      (topics, rest) = ([], all)
+    }
     if topics.count > 1 || (!topics.isEmpty && !rest.isEmpty) {
       for i in topics.indices { topics[i].name += "/\(topics[i].suffix(stream))" }
     }
