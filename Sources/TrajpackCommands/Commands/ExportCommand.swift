@@ -65,7 +65,10 @@ struct ExportCommand: Command {
         help: "Where linked videos lie; without it they are left out."),
       .option(
         "--rate", to: \.rate, value: "HZ",
-        help: "Rows a second: of --to lerobot that of all streams, which are resampled where they have another; else where the dataset does not say it."),
+        help: """
+          Rows a second: of --to lerobot of all streams, which are resampled where they have another; of others \
+          where the dataset does not say it.
+          """),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),

@@ -126,7 +126,8 @@ extension MCAPImporter {
     }
     tracks.sort { $0.0 < $1.0 }
     return EpisodeDraft(
-      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination), tracks: tracks.map(\.1),
+      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination),
+      tracks: tracks.map(\.1),
       remarks: examination.remarks + Self.fields(schema, examination))
   }
 

@@ -164,7 +164,8 @@ struct ProtobufSchema: Sendable {
     out.add(2, text: package)
     var named: Set<String> = []
     for field in fields {
-      if let part = all.first(where: { $0.fullName == field.type }), named.insert(part.file).inserted
+      if let part = all.first(where: { $0.fullName == field.type }),
+        named.insert(part.file).inserted
       {
         out.add(3, text: part.file)
       }

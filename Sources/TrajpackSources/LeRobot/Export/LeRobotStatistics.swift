@@ -58,11 +58,12 @@ struct LeRobotStatistics {
       }
       return .array(level)
     }
-    var members = JSONValue.record([
-      "min": nested(least), "max": nested(most), "mean": nested(mean),
-      "std": nested(zip(squares, count).map { ($0 / Double($1)).squareRoot() }),
-      "count": .array([.int(Int64(rows))]),
-    ]).members ?? []
+    var members =
+      JSONValue.record([
+        "min": nested(least), "max": nested(most), "mean": nested(mean),
+        "std": nested(zip(squares, count).map { ($0 / Double($1)).squareRoot() }),
+        "count": .array([.int(Int64(rows))]),
+      ]).members ?? []
     let quantiles = sketches.map { $0.quantiles(LeRobotPictureStatistics.quantiles) }
     for (place, q) in LeRobotPictureStatistics.quantiles.enumerated() {
       members.append(.init(Self.name(q), nested(quantiles.map { $0[place] })))

@@ -104,7 +104,8 @@ struct MCAPExporter: Exporter {
     }
     guard least < 0 else { return 0 }
     folder.note(
-      "times begin \(Double(least) / -1e9) s before 0 and are written from 0 on, as an MCAP file has no negative ones")
+      "times begin \(Double(least) / -1e9) s before 0 and are written from 0 on, as an MCAP file has no negative ones"
+    )
     return least == .min ? .max : -least
   }
 }

@@ -21,9 +21,8 @@ struct MCAPTimes {
   func nanoseconds(_ track: TrackReader, _ rows: Range<Int>) throws(TrajpackError) -> [Int64] {
     if track.stream.timeUnit != "s", let rate {
       return try rows.map { (row) throws(TrajpackError) in
-        try Self.checked(
-          Int64(exactly: (Double(row) * 1e9 * Double(rate.denominator) / Double(rate.numerator))
-            .rounded()), track, row)
+        let time = Double(row) * 1e9 * Double(rate.denominator) / Double(rate.numerator)
+        return try Self.checked(Int64(exactly: time.rounded()), track, row)
       }
     }
     let times = try TrackTimes(track).nanoseconds(rows)

@@ -11,9 +11,10 @@ struct MCAPVideo {
   init(_ metadata: JSONReader) throws(TrajpackError) {
     let extradata = Self.bytes(try metadata.optionalText("extradata") ?? "")
     let isPrefixed = extradata.first == 1
-    guard let sets = extradata.withUnsafeBytes({
-      AnnexBVideo.parameterSets($0, isHEVC: (try? metadata.text("codec")) == "hevc")
-    })
+    guard
+      let sets = extradata.withUnsafeBytes({
+        AnnexBVideo.parameterSets($0, isHEVC: (try? metadata.text("codec")) == "hevc")
+      })
     else { throw metadata.wrong("parameter sets in 'extradata'") }
     (lengthBytes, parameters) = (isPrefixed ? sets.lengthBytes : nil, sets.bytes)
   }

@@ -60,7 +60,8 @@ final class MinariExport: DatasetExporter {
     }
     if length < all.steps {
       say(
-        "there is no observation behind the last action, which is not written (Minari has T + 1 observations)")
+        "there is no observation behind the last action, which is not written (Minari has T + 1 observations)"
+      )
     }
     let group = "episode_\(count)"
     try file.group(group)
@@ -157,14 +158,16 @@ final class MinariExport: DatasetExporter {
   func finish() throws(TrajpackError) {
     guard let file, let folder else { return }
     try file.finish()
-    var members = JSONValue.record([
-      "dataset_id": attributes["dataset_id"] ?? "trajpack/dataset-v0",
-      "total_episodes": .int(Int64(count)), "total_steps": .int(Int64(steps)),
-      "data_format": "hdf5", "jpeg_encoding": .bool(observation.hasPictures || action.hasPictures),
-      "observation_space": .string(observation.json.text()),
-      "action_space": .string(action.json.text()),
-      "minari_version": attributes["minari_version"] ?? "0.5.4",
-    ]).members ?? []
+    var members =
+      JSONValue.record([
+        "dataset_id": attributes["dataset_id"] ?? "trajpack/dataset-v0",
+        "total_episodes": .int(Int64(count)), "total_steps": .int(Int64(steps)),
+        "data_format": "hdf5",
+        "jpeg_encoding": .bool(observation.hasPictures || action.hasPictures),
+        "observation_space": .string(observation.json.text()),
+        "action_space": .string(action.json.text()),
+        "minari_version": attributes["minari_version"] ?? "0.5.4",
+      ]).members ?? []
     for name in Self.carried {
       if let value = attributes[name], value != .null { members.append(.init(name, value)) }
     }

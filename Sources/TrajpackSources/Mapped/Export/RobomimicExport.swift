@@ -83,7 +83,8 @@ final class RobomimicExport: DatasetExporter {
             array, rows: 1..<all.steps + 1,
             as: "\(group)/next_obs/\(key.isEmpty ? "observation" : key)")
           say(
-            "observations have a row more than actions: 'obs' has all but the last, and 'next_obs' all but the first")
+            "observations have a row more than actions: 'obs' has all but the last, and 'next_obs' all but the first"
+          )
         } else {
           say("the last row of '\(array.path)' is not written, as 'next_obs' is there")
         }
@@ -91,7 +92,8 @@ final class RobomimicExport: DatasetExporter {
       }
       if rows.count != all.steps {
         say(
-          "'\(place)' has another number of rows than there are actions, which robomimic does not read")
+          "'\(place)' has another number of rows than there are actions, which robomimic does not read"
+        )
       }
       _ = try writer.write(array, rows: rows, as: "\(group)/\(place)")
     }

@@ -96,7 +96,8 @@ struct StepArrays {
     else {
       throw TrajpackError(
         .data,
-        "has no channel 'actions' or 'action', which \(format) asks for; 'trajpack info' shows what there is")
+        "has no channel 'actions' or 'action', which \(format) asks for; 'trajpack info' shows what there is"
+      )
     }
     steps = actions.track.count
     guard !arrays.contains(where: { if case .observation = $0.role { true } else { false } })

@@ -150,7 +150,8 @@ struct ArrowMessages {
     guard end[4...].elementsEqual(Array("ARROW1".utf8)) else {
       throw TrajpackError(
         .data,
-        "has no message at byte 8 and does not end with ARROW1; it was cut, or it is of a version before 0.15")
+        "has no message at byte 8 and does not end with ARROW1; it was cut, or it is of a version before 0.15"
+      )
     }
     let length = Int(end.little(0, as: Int32.self))
     guard length > 0, length <= min(Self.mostMetadata, file.length - 18) else {
