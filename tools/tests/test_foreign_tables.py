@@ -179,3 +179,32 @@ def test_minari_in_arrow_storage(trajpack, tmp_path):
     path = folder / "0" / "metadata.json"
     path.write_text(path.read_text().replace("4,", "9,"))
     assert "10" in run(trajpack, "convert", tmp_path / "minari", tmp_path / "o", "-q", fails=True)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "polars.parquet", "polars.arrow"])
+def test_lists_of_any_length(trajpack, tmp_path, form):
+    """Lists of numbers whose lengths differ are their bytes; an absent list is told from an empty one."""
+    pl = pytest.importorskip("polars")
+    random = np.random.default_rng(8)
+    rows = 300
+    types = {"f8": pa.float64(), "f4": pa.float32(), "i4": pa.int32(), "i2": pa.int16(), "u1": pa.uint8(),
+             "u8": pa.uint64()}
+    truth = {name: [None if random.random() < 0.1 else random.integers(0, 100, random.integers(0, 6)).tolist()
+                    for _ in range(rows)] for name in types}
+    table = pa.table({"time": np.arange(rows) / 10,
+                      **{name: pa.array(truth[name], pa.list_(kind)) for name, kind in types.items()}})
+    path = tmp_path / f"a.{form.split('.')[-1]}"
+    if form.startswith("polars"):
+        frame = pl.from_arrow(table)
+        frame.write_parquet(path) if form.endswith("parquet") else frame.write_ipc(path)
+    elif form == "parquet":
+        pq.write_table(table, path, row_group_size=77)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=77)
+    _, arrays, _ = converted(trajpack, tmp_path, path)
+    [episode] = arrays.values()
+    for name, kind in types.items():
+        key = next(k for k in episode if k.endswith(f"{name}.offsets"))[: -len(".offsets")]
+        found = [np.frombuffer(b, kind.to_pandas_dtype()).tolist() for b in payloads(episode, key)]
+        assert found == [row or [] for row in truth[name]], name

@@ -206,3 +206,35 @@ def test_times(trajpack, tmp_path):
     run(trajpack, "export", tmp_path / "early", tmp_path / "c", "--to", "mcap", "--quiet")
     assert [t for t, *_ in messages(tmp_path / "c/e.mcap")["/s"]] == [0, 1_500_000_000, 3_500_000_000]
     assert "exists already" in run(trajpack, "export", tmp_path / "early", tmp_path / "c", "--to", "mcap", fails=True)
+
+
+def test_attachments(trajpack, tmp_path):
+    """Attachments are a stream, and attachments again."""
+    from mcap.writer import Writer
+    rng = np.random.default_rng(1)
+    files = [(f"f{k}.bin", "application/x", 10**9 + k, 7 * k, rng.bytes(int(rng.integers(0, 5000)))) for k in range(4)]
+    with open(tmp_path / "a.mcap", "wb") as file:
+        writer = Writer(file)
+        writer.start()
+        schema = writer.register_schema("x", "jsonschema", b"{}")
+        channel = writer.register_channel("/x", "json", schema)
+        for k in range(5):
+            writer.add_message(channel, 2 * 10**9 + k, json.dumps({"v": k + 0.5}).encode(), 2 * 10**9 + k)
+        for name, media, log, created, data in files:
+            writer.add_attachment(created, log, name, media, data)
+        writer.add_metadata("notes", {"a": "b"})
+        writer.finish()
+    run(trajpack, "convert", tmp_path / "a.mcap", tmp_path / "ds", "--quiet")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--quiet")
+    run(trajpack, "diff", tmp_path / "ds", tmp_path / "out", "--quiet")
+    with open(tmp_path / "out/a.mcap", "rb") as file:
+        reader = make_reader(file, validate_crcs=True)
+        found = [(a.name, a.media_type, a.log_time, a.create_time, bytes(a.data)) for a in reader.iter_attachments()]
+        assert found == files and len(reader.get_summary().attachment_indexes) == 4
+        notes = {m.name: m.metadata for m in reader.iter_metadata()}
+        assert notes["notes"] == {"a": "b"} and notes["trajpack"]["episode"] == "a"
+    whole = bytearray((tmp_path / "a.mcap").read_bytes())
+    longest = max(files, key=lambda f: len(f[4]))[4]
+    whole[whole.index(longest) + 5] ^= 1
+    (tmp_path / "bad.mcap").write_bytes(whole)
+    assert "checksum" in run(trajpack, "convert", tmp_path / "bad.mcap", tmp_path / "no", fails=True)

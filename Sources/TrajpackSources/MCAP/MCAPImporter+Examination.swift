@@ -85,7 +85,9 @@ extension MCAPImporter {
     for topic in topics {
       let (clock, why) = topic.clock(wanted)
       clocks.append(clock)
-      origin = min(origin, topic.times(clock).low)
+      if topic.topic != AttachmentDecoder.topic || topics.count == 1 {
+        origin = min(origin, topic.times(clock).low)
+      }
       if let why { remarks.append("topic '\(topic.topic)': \(why); the log time is its clock") }
       let back = topic.times(clock).backwards
       if back > 0 {

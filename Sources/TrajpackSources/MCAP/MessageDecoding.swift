@@ -108,6 +108,7 @@ final class MessageDecoding {
       if let facts = JSONValue(document: channel.facts) { decoder.type.apply(facts) }
       return decoder
     case ("json", _): return JSONMessageDecoder(channel.typeName)
+    case (AttachmentDecoder.encoding, AttachmentDecoder.encoding): return AttachmentDecoder()
     case (_, ""):
       throw TrajpackError(
         .data, "has messages of the encoding '\(channel.encoding)' and no schema")

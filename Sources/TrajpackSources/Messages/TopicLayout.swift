@@ -260,7 +260,7 @@ struct TopicLayout {
 
   /// Whether a field holds a file or a packet a message.
   private func isFile(_ field: MessageField) -> Bool {
-    field.path == "data" && isType(["CompressedImage", "CompressedVideo"])
+    field.path == "data" && isType(["CompressedImage", "CompressedVideo", "Attachment"])
   }
 
   /// Pictures of one size as an array; `nil` for everything else.

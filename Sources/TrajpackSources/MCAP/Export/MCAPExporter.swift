@@ -26,9 +26,16 @@ struct MCAPExporter: Exporter {
     let metadata = try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata)
     var tracks: [(reader: TrackReader, topics: [MCAPTopic])] = []
     var units: Set<String> = []
+    var attachments: [TrackReader] = []
     for (name, track) in labelled(
       episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     {
+      if track.stream.attributes["topic"]?.string == AttachmentDecoder.topic,
+        track.stream.channel(named: "data") != nil
+      {
+        attachments.append(track)
+        continue
+      }
       let (topics, leftOut) = try MCAPTopic.topics(of: track, label: name)
       for sentence in leftOut { folder.note(sentence) }
       if !topics.isEmpty { tracks.append((track, topics)) }
@@ -55,6 +62,7 @@ struct MCAPExporter: Exporter {
       sources.append(try MCAPTrack(track, topics, ids: ids, times: times))
     }
     try merge(sources, into: file, folder)
+    for track in attachments { try write(track, times, to: file) }
     for record in metadata["metadata"]?.array ?? [] {
       try file.add(
         metadata: record["name"]?.string ?? "",
@@ -67,6 +75,31 @@ struct MCAPExporter: Exporter {
           ("value/\($0.name)", $0.value.string ?? $0.value.text())
         })
     try file.finish()
+  }
+
+  /// Writes rows that were attachments as attachments.
+  private func write(
+    _ track: TrackReader, _ times: MCAPTimes, to file: MCAPWriter
+  ) throws(TrajpackError) {
+    func texts(_ name: String) throws(TrajpackError) -> [String] {
+      guard let number = track.stream.channel(named: name) else {
+        return [String](repeating: "", count: track.count)
+      }
+      let values = try track.read(channel: number, rows: 0..<track.count)
+      return try (0..<track.count).map { (row) throws(TrajpackError) in
+        if values.channel.categories != nil { return values.category(row) ?? "" }
+        return String(decoding: try track.bytes(values, row) ?? [], as: UTF8.self)
+      }
+    }
+    let (names, types) = (try texts("name"), try texts("media_type"))
+    let stamps = try times.stamps(track, 0..<track.count)
+    guard let data = track.stream.channel(named: "data") else { return }
+    let values = try track.read(channel: data, rows: 0..<track.count)
+    for row in 0..<track.count {
+      try file.add(
+        attachment: names[row], type: types[row], log: stamps[row].log,
+        created: stamps[row].publish, try track.bytes(values, row) ?? [])
+    }
   }
 
   /// Writes the messages of all tracks in the order of their log times.

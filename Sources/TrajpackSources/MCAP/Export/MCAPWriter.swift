@@ -36,6 +36,7 @@ final class MCAPWriter {
   private var places: [UInt16: [UInt8]] = [:]
   private var chunks: [ChunkEntry] = []
   private var metadata: [(at: Int, length: Int, name: String)] = []
+  private var attachments: [[UInt8]] = []
   private var (first, last) = (UInt64.max, UInt64(0))
 
   init(_ name: String, library: String, in folder: ExportFolder) throws(TrajpackError) {
@@ -215,6 +216,32 @@ final class MCAPWriter {
     try put(bytes)
   }
 
+  /// Adds a file beside the messages.
+  func add(
+    attachment name: String, type: String, log: UInt64, created: UInt64, _ data: [UInt8]
+  ) throws(TrajpackError) {
+    try closeChunk()
+    var fields = Fields()
+    fields.add(log)
+    fields.add(created)
+    fields.add(text: name)
+    fields.add(text: type)
+    fields.add(UInt64(data.count))
+    fields.bytes += data
+    fields.add(Self.crc(fields.bytes))
+    let bytes = record(.attachment, fields.bytes)
+    var index = Fields()
+    index.add(UInt64(file.count))
+    index.add(UInt64(bytes.count))
+    index.add(log)
+    index.add(created)
+    index.add(UInt64(data.count))
+    index.add(text: name)
+    index.add(text: type)
+    attachments.append(record(.attachmentIndex, index.bytes))
+    try put(bytes)
+  }
+
   // MARK: The end
 
   /// Writes the summary and makes the file durable.
@@ -240,6 +267,7 @@ final class MCAPWriter {
     try group(.channel, channelRecords)
     try group(.statistics, [statistics()])
     try group(.chunkIndex, chunks.map { chunkIndex($0) })
+    try group(.attachmentIndex, attachments)
     try group(
       .metadataIndex,
       metadata.map { at, length, name in
@@ -274,7 +302,7 @@ final class MCAPWriter {
     fields.add(channels.reduce(0) { $0 + $1.messages })
     fields.add(UInt16(schemas.count))
     fields.add(UInt32(channels.count))
-    fields.add(UInt32(0))
+    fields.add(UInt32(attachments.count))
     fields.add(UInt32(metadata.count))
     fields.add(UInt32(chunks.count))
     fields.add(chunks.isEmpty ? 0 : first)

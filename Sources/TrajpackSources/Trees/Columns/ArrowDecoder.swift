@@ -16,13 +16,13 @@ struct ArrowDecoder {
   }
 
   /// Where the nodes and buffers of columns lie in a batch.
-  private struct Slot {
+  struct Slot {
     var node = 0
     var buffer = 0
     var views = 0
   }
 
-  private func slots(_ batch: ArrowBatch) throws(TrajpackError) -> [Int: Slot] {
+  func slots(_ batch: ArrowBatch) throws(TrajpackError) -> [Int: Slot] {
     var out: [Int: Slot] = [:]
     var next = Slot()
     var view = 0
@@ -88,7 +88,7 @@ struct ArrowDecoder {
   }
 
   /// Which elements of a column are there; `nil` where all are.
-  private func validity(
+  func validity(
     _ batch: ArrowBatch, _ slot: Slot
   ) throws(TrajpackError) -> [UInt8]? {
     guard batch.nodes[slot.node].nulls != 0 else { return nil }
@@ -96,12 +96,12 @@ struct ArrowDecoder {
     return try buffer(batch, slot.buffer, least: (batch.nodes[slot.node].count + 7) / 8)
   }
 
-  private static func isSet(_ bits: [UInt8]?, _ index: Int) -> Bool {
+  static func isSet(_ bits: [UInt8]?, _ index: Int) -> Bool {
     bits.map { $0[index >> 3] >> UInt8(index & 7) & 1 == 1 } ?? true
   }
 
   /// Where lists begin.
-  private func offsets(
+  func offsets(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot
   ) throws(TrajpackError) -> [Int] {
     let count = batch.nodes[slot.node].count
@@ -210,7 +210,7 @@ struct ArrowDecoder {
   }
 
   /// The rows of a batch, -1 for those whose struct is absent; `nil` where all are there.
-  private func present(
+  func present(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slots: [Int: Slot]
   ) throws(TrajpackError) -> [Int]? {
     var rows: [Int]?
@@ -221,7 +221,7 @@ struct ArrowDecoder {
     return rows
   }
 
-  private func append(
+  func append(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot, _ rows: [Int]?, _ total: Int,
     _ type: ElementType, _ missing: Channel.Missing, _ writer: inout SpoolWriter
   ) throws(TrajpackError) {
