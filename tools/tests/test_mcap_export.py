@@ -121,9 +121,9 @@ def test_types_are_those_of_foxglove(trajpack, tmp_path):
     rng = np.random.default_rng(5)
     with tp.create(tmp_path / "ds", rate=10, channels={
             "pose/t": {"kind": "position"}, "pose/q": {"kind": "quaternion", "conventions": {"order": "xyzw"}},
-            "k/k": {"kind": "intrinsics"}, "rgb/rgb": {"kind": "image"}}) as writer:
+            "k/k": {"kind": "intrinsics", "conventions": {"order": "fx fy cx cy"}}, "rgb/rgb": {"kind": "image"}}) as writer:
         writer.append("e", {"pose": {"t": rng.normal(size=(4, 3)), "q": rng.normal(size=(4, 4))},
-                            "k": {"k": rng.normal(size=(4, 3, 3))},
+                            "k": {"k": rng.normal(size=(4, 4))},
                             "rgb": {"rgb": rng.integers(0, 9, (4, 3, 5, 3)).astype(np.uint8)}})
     run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--quiet")
     found = set()
@@ -150,7 +150,7 @@ def test_videos(trajpack, tmp_path, codec):
         ["-x265-params", "log-level=error:bframes=0"] if codec == "libx265" else [])
     try:
         write_videos(tmp_path / "src", videos=[("observation.images.a", plain, "yuv420p"),
-                                               ("observation.images.b", ["-c:v", "libx264", "-bf", "2"], "yuv420p")])
+                                               ("observation.images.b", ["-c:v", "libx264", "-bf", "2"], "yuv420p")], version="v2.1")
     except Exception as error:
         pytest.skip(f"ffmpeg has no {codec}: {error}")
     run(trajpack, "convert", tmp_path / "src", tmp_path / "ds", "--quiet")

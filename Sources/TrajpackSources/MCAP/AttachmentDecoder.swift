@@ -10,6 +10,7 @@ final class AttachmentDecoder: MessageDecoder {
   static let mostBytes = 256 << 20
 
   private(set) var type: MessageType
+  var revision: Int { type.revision }
 
   init() {
     type = MessageType(name: Self.typeName)

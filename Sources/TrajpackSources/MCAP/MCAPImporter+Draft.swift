@@ -102,16 +102,16 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, takes(entry) else { return }
+      guard let decoder = entry.decoder, entry.isTaken ?? takes(entry) else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.topic] else { throw Self.changed }
         entry.topic = place
         entry.rows = topics[place].add()
       }
       try decoding.decode(message, entry)
-      if entry.revision != decoder.type.revision {
+      if entry.revision != decoder.revision {
         topics[entry.topic].update(entry.rows, decoder.type)
-        entry.revision = decoder.type.revision
+        entry.revision = decoder.revision
       }
       try topics[entry.topic].append(message, entry.row, decoder: entry.rows, stamp: entry.stamp)
     }

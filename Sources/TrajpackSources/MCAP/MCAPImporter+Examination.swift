@@ -14,7 +14,7 @@ extension MCAPImporter {
     let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
       let topic = entry.channel.topic
-      guard takes(entry) else {
+      guard entry.isTaken ?? takes(entry) else {
         others.insert(topic)
         return
       }
@@ -37,9 +37,9 @@ extension MCAPImporter {
         }
         topics[entry.topic].begin(entry.channel, decoder.type)
       }
-      if entry.revision != decoder.type.revision {
+      if entry.revision != decoder.revision {
         entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
-        entry.revision = decoder.type.revision
+        entry.revision = decoder.revision
       }
       topics[entry.topic].observe(
         message, entry.row, decoder.type, entry.map, stamp: entry.stamp)

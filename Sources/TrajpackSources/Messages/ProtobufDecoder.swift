@@ -68,6 +68,7 @@ final class ProtobufDecoder: MessageDecoder {
   }
 
   var type: MessageType
+  var revision: Int { type.revision }
   private let root: Table
   private var seen: [Bool] = []
   private static let (mostFields, deepest) = (4096, 24)
