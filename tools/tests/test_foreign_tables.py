@@ -208,3 +208,45 @@ def test_lists_of_any_length(trajpack, tmp_path, form):
         key = next(k for k in episode if k.endswith(f"{name}.offsets"))[: -len(".offsets")]
         found = [np.frombuffer(b, kind.to_pandas_dtype()).tolist() for b in payloads(episode, key)]
         assert found == [row or [] for row in truth[name]], name
+
+
+@pytest.mark.parametrize("how", ["stream", "file"])
+def test_categories_of_polars(trajpack, tmp_path, how):
+    """Categorical and Enum are dictionaries of texts that are views."""
+    pl = pytest.importorskip("polars")
+    words = [None if k % 7 == 0 else ["kurz", "ein Wort, das länger ist als zwölf Bytes", "drei"][k % 3] for k in range(60)]
+    frame = pl.DataFrame({"time": np.arange(60) / 10, "cat": pl.Series(words, dtype=pl.Categorical),
+                          "en": pl.Series(words, dtype=pl.Enum(sorted({w for w in words if w})))})
+    path = tmp_path / "a.arrow"
+    frame.write_ipc_stream(path) if how == "stream" else frame.write_ipc(path)
+    outcome, arrays, _ = converted(trajpack, tmp_path, path)
+    assert not outcome["left_out"]["files"]
+    [episode] = arrays.values()
+    for name in ("cat", "en"):
+        key = next(k for k in episode if k.split("/")[-1].split(".")[0] == name)[:].split(".")[0]
+        found = payloads(episode, key)
+        assert [b.decode() for b in found] == [w or "" for w in words]
+
+
+ENCODINGS = {
+    "DELTA_BINARY_PACKED": {"use_dictionary": False, "column_encoding": {"i": "DELTA_BINARY_PACKED"}},
+    "DELTA_LENGTH_BYTE_ARRAY": {"use_dictionary": False, "column_encoding": {"s": "DELTA_LENGTH_BYTE_ARRAY"}},
+    "DELTA_BYTE_ARRAY": {"use_dictionary": False, "column_encoding": {"s": "DELTA_BYTE_ARRAY"}},
+    "BYTE_STREAM_SPLIT": {"use_dictionary": False, "use_byte_stream_split": ["f"]},
+    "BROTLI": {"compression": "brotli"}, "LZ4_RAW": {"compression": "lz4"},
+    "": {"data_page_version": "2.0", "write_page_checksum": True, "row_group_size": 7, "data_page_size": 16},
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_options_of_writers(trajpack, tmp_path, name):
+    """What is not read is refused by its name, with the column and the byte; all else is equal."""
+    made = pa.table({"time": np.arange(50) / 10, "i": np.arange(50), "s": [f"a{k % 3}" for k in range(50)],
+                     "f": np.arange(50, dtype="f4")})
+    pq.write_table(made, tmp_path / "a.parquet", **ENCODINGS[name])
+    if not name:
+        run(trajpack, "convert", tmp_path / "a.parquet", tmp_path / "ds", "-q")
+        run(trajpack, "diff", tmp_path / "ds", tmp_path / "a.parquet", "-q")
+        return
+    said = run(trajpack, "convert", tmp_path / "a.parquet", tmp_path / "ds", "-q", fails=True)
+    assert name in said and "column '" in said and "byte" in said and len(said.splitlines()) == 1

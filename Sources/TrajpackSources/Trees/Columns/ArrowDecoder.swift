@@ -319,7 +319,12 @@ struct ArrowDecoder {
     var words: [[UInt8]] = []
     if let dictionary = column.dictionary {
       for batch in dictionaries[dictionary.id] ?? [] {
-        let plain = try values(column, batch, Slot(), batch.nodes.first?.count ?? 0)
+        var slot = Slot()
+        slot.views = column.isView ? max(batch.views.first ?? 0, 0) : 0
+        guard batch.buffers.count >= (column.isView ? 2 + slot.views : 3) else {
+          throw TrajpackError(.data, "a dictionary has too few buffers; the file is damaged")
+        }
+        let plain = try values(column, batch, slot, batch.nodes.first?.count ?? 0)
         words += plain.map { $0 ?? [] }
       }
     }

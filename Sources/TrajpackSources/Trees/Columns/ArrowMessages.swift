@@ -348,7 +348,7 @@ struct ArrowMessages {
       guard [1, 2, 4, 8].contains(dictionary.bytes) else {
         throw TrajpackError(.data, "has a dictionary whose places are of \(dictionary.bytes) bytes")
       }
-      if column.form != .text || column.isView {
+      if column.form != .text {
         column.unread = "is of the type \(column.type), which is not read"
       }
     }
