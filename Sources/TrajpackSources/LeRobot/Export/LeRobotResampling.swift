@@ -10,7 +10,7 @@ enum LeRobotResampling {
   /// and entities stay as they are.
   static func preparation(
     _ request: ExportRequest
-  ) throws(TrajpackError) -> (plan: Plan, notes: [String])? {
+  ) throws(TrajpackError) -> (Plan, [String])? {
     guard let rate = request.rate else { return nil }
     let wanted = Set(request.ids)
     var clocks: [String: (rates: Set<Rational>, isRegular: Bool, span: Double)] = [:]

@@ -32,7 +32,8 @@ struct ArrowDecoder {
         next.node += 1
         next.buffer += column.buffers
         if column.isView, column.dictionary == nil {
-          own.views = view < batch.views.count ? max(batch.views[view], 0) : 0
+          own.views =
+            view < batch.views.count ? min(max(batch.views[view], 0), batch.buffers.count) : 0
           next.buffer += own.views
           view += 1
         }
@@ -320,7 +321,7 @@ struct ArrowDecoder {
     if let dictionary = column.dictionary {
       for batch in dictionaries[dictionary.id] ?? [] {
         var slot = Slot()
-        slot.views = column.isView ? max(batch.views.first ?? 0, 0) : 0
+        slot.views = column.isView ? min(max(batch.views.first ?? 0, 0), batch.buffers.count) : 0
         guard batch.buffers.count >= (column.isView ? 2 + slot.views : 3) else {
           throw TrajpackError(.data, "a dictionary has too few buffers; the file is damaged")
         }
