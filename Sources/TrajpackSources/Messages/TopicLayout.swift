@@ -280,7 +280,8 @@ struct TopicLayout {
     else { return nil }
     let shape = [Int(height), Int(width)] + (form.channels > 1 ? [form.channels] : [])
     return Channel(
-      name: Self.channelName(seen.field, isVideo: isVideo), kind: form.units == nil ? .image : .depth, type: form.type, shape: shape,
+      name: Self.channelName(seen.field, isVideo: isVideo),
+      kind: form.units == nil ? .image : .depth, type: form.type, shape: shape,
       units: form.units, conventions: form.order.map { [.init("order", .string($0))] } ?? [])
   }
 
