@@ -121,7 +121,7 @@ def test_tables_come_back(trajpack, tmp_path, form):
     run(trajpack, "convert", tmp_path / f"a.{form}", tmp_path / "ds", "--quiet")
     run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", form)
     [file] = (tmp_path / "out").rglob(f"*.{form}")
-    frame = pl.read_parquet(file) if form == "parquet" else pl.read_ipc(file, memory_map=False)
+    frame = pl.read_parquet(file) if form == "parquet" else pl.read_ipc(file)
     assert frame["n"].to_list() == table["n"].to_pylist() and frame["s"].to_list() == table["s"].to_pylist()
     np.testing.assert_array_equal(np.array(frame["v"].to_list(), np.float32), np.array(table["v"].to_pylist(), np.float32))
     run(trajpack, "convert", file, tmp_path / "back", "--quiet")

@@ -219,27 +219,25 @@ def test_other_clocks_are_resampled(trajpack, tmp_path):
     y = np.array([np.nan if v is None else v for v in got["odd.y"].to_pylist()])
     inside = np.isfinite(y)
     assert inside.sum() > 20
-    np.testing.assert_allclose(y[inside], 3 * (np.arange(31) / 10)[inside], atol=0.05)
+    # At its ends a low-pass has nothing beyond.
+    np.testing.assert_allclose(y[inside][1:-1], 3 * (np.arange(31) / 10)[inside][1:-1], atol=0.02)
+    np.testing.assert_allclose(y[inside], 3 * (np.arange(31) / 10)[inside], atol=0.2)
     assert json.loads((tmp_path / "out/meta/info.json").read_text())["fps"] == 10
 
 
 @needs_ffmpeg
 def test_statistics_of_pictures(trajpack, tmp_path):
-    """Of each channel, in 0..1, as lerobot has them: those of the decoded frames."""
-    import subprocess
+    """Of each channel, in 0..1, as lerobot has them: those of the decoded frames, of which PNGs are made for this."""
+    from PIL import Image
     write_videos(tmp_path / "src", videos=[("observation.images.a", ["-c:v", "libx264", "-bf", "0"], "yuv420p")])
     run(trajpack, "convert", tmp_path / "src", tmp_path / "ds", "--quiet")
     run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot")
     figures = json.loads((tmp_path / "out/meta/stats.json").read_text())["observation.images.a"]
-    pixels = []
-    for path in sorted((tmp_path / "out/videos").rglob("*.mp4")):
-        raw = subprocess.run(["ffmpeg", "-v", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "rgb24", "-"],
-                             check=True, capture_output=True).stdout
-        pixels.append(np.frombuffer(raw, np.uint8).reshape(-1, 3))
-    pixels = np.concatenate(pixels) / 255
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "png", "--to", "png")
+    pixels = np.concatenate([np.asarray(Image.open(path)).reshape(-1, 3) for path in (tmp_path / "png").rglob("*.png")])
+    pixels = pixels / 255
     assert figures["count"] == [sum(LENGTHS)]
     for name, want in [("mean", pixels.mean(0)), ("std", pixels.std(0)), ("min", pixels.min(0)), ("max", pixels.max(0)),
                        ("q50", np.quantile(pixels, 0.5, axis=0))]:
         assert np.shape(figures[name]) == (3, 1, 1)
-        # ffmpeg's conversion of colours differs by a step or two.
-        np.testing.assert_allclose(np.ravel(figures[name]), want, atol=0.02, err_msg=name)
+        np.testing.assert_allclose(np.ravel(figures[name]), want, rtol=1e-9, err_msg=name)

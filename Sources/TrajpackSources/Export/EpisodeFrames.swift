@@ -3,7 +3,7 @@ import TrajpackLoader
 import TrajpackStore
 
 /// Decodes the frames of a dataset's videos, for formats that hold pictures.
-final class EpisodeFrames {
+final class EpisodeFrames: Sendable {
   private let data: OpenDataset
   private let firstTracks: [String: Int]
 

@@ -41,7 +41,7 @@ enum StepRole: Equatable {
       let lerobot = "observation."
       self =
         whole.hasPrefix(lerobot)
-        ? .observation(path.dropFirst(lerobot.utf8.count).replacing(".", with: "_"))
+        ? .observation(String(path.dropFirst(lerobot.utf8.count)).replacing(".", with: "_"))
         : .other(path)
     }
   }
