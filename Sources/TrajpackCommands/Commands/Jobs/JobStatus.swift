@@ -28,8 +28,12 @@ struct JobStatus: Command {
     let job = try ConversionJob(job)
     try job.enterDirectory()
     let own = ReportJobs.of(job)
-    let state =
-      try own?.state() ?? (job.isFinished ? nil : try JobState(of: job, depth: .lengths))
+    var state: JobState?
+    if let own {
+      state = try own.state()
+    } else if !job.isFinished {
+      state = try JobState(of: job, depth: .lengths)
+    }
     if json {
       console.print(Self.json(of: job, state))
       return

@@ -20,12 +20,12 @@ protocol ReportJob {
 
 /// The jobs that make reports.
 enum ReportJobs {
-  private static let all: [String: any ReportJob.Type] = [
-    Validate.name: ValidationJob.self, Evaluate.name: EvaluationJob.self,
-  ]
-
   /// The job, where it makes a report.
   static func of(_ job: ConversionJob) -> (any ReportJob)? {
-    all[job.document.command].map { $0.init(job) }
+    switch job.document.command {
+    case Validate.name: ValidationJob(job)
+    case Evaluate.name: EvaluationJob(job)
+    default: nil
+    }
   }
 }
