@@ -5,8 +5,8 @@ and a warm cache beside a local folder. Rows a second, medians of runs in turn.
 
     remote.py [--latency 0.02] [--rounds 3] [--windows 512] [--count 8] [--only NAME,...]
 
-Needs obstore, fsspec, aiohttp, tensorstore and zarr for the peers; what is not installed is left out and said. The server is a process of
-its own that answers 8,000 and more small requests a second on one processor, so that it is not what is measured.
+Needs obstore, fsspec, aiohttp, tensorstore and zarr for the peers; what is not installed is left out and said. The
+server is a process of its own that answers 8,000 and more small requests a second on one processor, so that it is not what is measured.
 """
 from __future__ import annotations
 
@@ -184,7 +184,8 @@ def zarr_python(url, windows, kinds, count):
     from obstore.store import HTTPStore
     from zarr.api.asynchronous import open_array
     zarr.config.set({"async.concurrency": 64})
-    base = zarr.storage.ObjectStore(HTTPStore.from_url(f"{url}/zarr", client_options={"allow_http": True}), read_only=True)
+    store = HTTPStore.from_url(f"{url}/zarr", client_options={"allow_http": True})
+    base = zarr.storage.ObjectStore(store, read_only=True)
     wanted = places(windows, count)
 
     async def run():
