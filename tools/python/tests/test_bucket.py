@@ -79,7 +79,7 @@ def test_a_conversion_into_a_bucket_is_the_local_one(
 
 
 def test_shards_leave_the_machine_one_by_one(writer: Writer, bucket: BucketServer, raw: Path, tmp_path: Path) -> None:
-    """The staging folder, which may be named, never has more than one whole shard."""
+    """The staging folder, which may be named, never has more than two whole shards: one is sent while one is made."""
     most = 0
 
     def look(request: Request) -> None:
@@ -87,7 +87,7 @@ def test_shards_leave_the_machine_one_by_one(writer: Writer, bucket: BucketServe
         most = max(most, len(list((tmp_path / "big").rglob("shard-*.h5"))))
     bucket.fault = look
     writer.good("convert", raw, DST, *OPTIONS, "--staging", tmp_path / "big")
-    assert most == 1 and list((tmp_path / "big").iterdir()) == []
+    assert 1 <= most <= 2 and list((tmp_path / "big").iterdir()) == []
     assert "is a folder" in writer.refused(2, "convert", raw, tmp_path / "x", *OPTIONS, "--staging", tmp_path / "big")
 
 
@@ -207,7 +207,7 @@ def test_a_shard_is_sent_while_the_next_one_is_made(writer: Writer, bucket: Buck
             time.sleep(0.3)
             seen.append({f.name for f in writer.temporary.glob("*/*shard-*.h5")})
         return None
-    bucket.rule = rule
+    bucket.fault = rule
     writer.good("convert", raw, DST, *OPTIONS)
     assert seen == [{"shard-000000.h5", "shard-000001.h5"}]
     check(writer, local)
