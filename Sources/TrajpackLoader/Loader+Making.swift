@@ -278,7 +278,7 @@ extension Loader {
         text += " values=\(values)"
       }
     }
-    return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
+    return text.utf8.reduce(SplitMix64.increment) { SplitMix64.mix($0 ^ UInt64($1)) }
   }
 }
 
