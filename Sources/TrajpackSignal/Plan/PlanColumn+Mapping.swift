@@ -64,7 +64,7 @@ extension PlanColumn {
 
   /// The column with rows of another of the same floats in the place of some: -1 leaves a row as it is, and what was
   /// not observed there leaves a number as it is.
-  fileprivate func taking(_ rows: [Int], of other: PlanColumn) -> PlanColumn {
+  func taking(_ rows: [Int], of other: PlanColumn) -> PlanColumn {
     let width = channel.elements
     func taken<S: SignalScalar>(_ x: [S], _ y: [S]) -> [S] {
       var out = x
@@ -85,7 +85,7 @@ extension PlanColumn {
   }
 
   /// Whole floating-point numbers as int32.
-  fileprivate func counts() -> PlanColumn {
+  func counts() -> PlanColumn {
     var bytes: [UInt8] = []
     for x in doubles() {
       let count = Int32(clamping: x)
