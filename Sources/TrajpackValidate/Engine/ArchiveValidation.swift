@@ -47,7 +47,7 @@ extension Validation {
       }
     }
     if let part = config.part {
-      return try run.finishTask(shards, part, isStopped: isStopped, planned: planned)
+      return try run.finishTask(shards, part, hdf5, isStopped: isStopped, planned: planned)
     }
     planned(
       shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
@@ -68,12 +68,14 @@ extension Validation {
 
   /// Looks at some shards for a task of a job: what is found goes to the log, and nowhere else.
   private func finishTask(
-    _ shards: [Shard?], _ part: Range<Int>, isStopped: () -> Bool,
+    _ shards: [Shard?], _ part: Range<Int>,
+    _ hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])?, isStopped: () -> Bool,
     planned: (_ bytes: Int, _ episodes: Int) -> Void
   ) throws(TrajpackError) -> Outcome {
     let own = part.clamped(to: shards.indices).compactMap { shards[$0] }
     planned(
       own.reduce(0) { $0 + $1.file.length }, own.reduce(0) { $0 + $1.index.episodeCount })
+    if log?.isComplete == false { try checkHDF5(of: own, hdf5, isStopped) }
     for shard in own where log?.isComplete == false {
       guard try look(at: shard, isStopped) else { return try finish(isStopped: true) }
     }
@@ -143,8 +145,10 @@ extension Validation {
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in
-      let reader = readers.lend()
-      return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
+      let (reader, limits) = (readers.lend(), RowLimits(shard, episodes: episodes))
+      return episodes.map {
+        ArchivedEpisode(shard, episode: $0, reader: reader, limits: limits)
+      }
     }
   }
 
@@ -250,10 +254,19 @@ extension Validation {
       )
     }
     for shard in shards where !isStopped() {
-      for difference in try differences(shard) {
+      let key = "hdf5 \(shard.name)"
+      var found: [String] = []
+      if var known = try known(key) {
+        found = known.list { $0.text() }
+      } else {
+        found = try differences(shard).map(\.message)
+        // What was not compared to its end, because the user stopped it, is compared again.
+        if !isStopped() { try log?.append(key) { $0.add(found) { $0.add($1) } } }
+      }
+      for sentence in found {
         report(
           "container.hdf5", "HDF5's structures disagree with the index",
-          Self.file(shard.name, difference))
+          Self.file(shard.name, TrajpackError(.data, sentence)))
       }
     }
   }

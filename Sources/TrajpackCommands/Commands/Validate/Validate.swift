@@ -108,7 +108,7 @@ struct Validate: Command {
   static var checks: [Parameter<Self>] {
     let names = [
       "--profile", "--config", "--select", "--ignore", "--fail-on", "--sample", "--seed",
-      "--format", "--baseline",
+      "--format", "--baseline", "--hdf5",
     ]
     return parameters.filter { names.contains($0.shape.names[0]) }
   }
@@ -228,7 +228,7 @@ struct Validate: Command {
     }
     result.resume = resume
     result.identity +=
-      "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)"
+      "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)\(hdf5 ? " hdf5" : "")"
     return result
   }
 
