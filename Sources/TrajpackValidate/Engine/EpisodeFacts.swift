@@ -76,6 +76,8 @@ struct TrackFacts {
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
   var classes: [Int: [Int]] = [:]
+  /// Where its columns jump to another level.
+  var levels: [LevelShift] = []
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.
   var motion: [Float] = []
   /// The camera, and joints, at some moments; forgotten, too.

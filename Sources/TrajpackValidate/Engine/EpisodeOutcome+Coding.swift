@@ -105,6 +105,12 @@ extension TrackFacts {
       out.add(item.key)
       out.add(item.value) { $0.add($1) }
     }
+    out.add(levels) { out, shift in
+      out.add(shift.column)
+      out.add(shift.row)
+      out.add(shift.before)
+      out.add(shift.after)
+    }
   }
 
   fileprivate init(
@@ -125,6 +131,9 @@ extension TrackFacts {
     }
     for (channel, counts) in bytes.list({ bytes in (bytes.int(), bytes.list { $0.int() }) }) {
       classes[channel] = counts
+    }
+    levels = bytes.list {
+      LevelShift(column: $0.int(), row: $0.int(), before: $0.double(), after: $0.double())
     }
   }
 }

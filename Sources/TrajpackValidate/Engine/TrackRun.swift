@@ -90,7 +90,7 @@ final class TrackRun {
       let at = blockPlaces[columns.block]
     else { return column(columns, element)[row] }
     return Double(
-      rows(at).loadUnaligned(
+      storedRows(at).loadUnaligned(
         fromByteOffset: row * blocks[at].rowBytes + columns.offset + 4 * element, as: Float.self))
   }
 
@@ -102,12 +102,12 @@ final class TrackRun {
     isTurned[number] = true
     let group = track.layout.groups[number]
     tp_columns_f32(
-      rows(at) + group.offset - carry * blocks[at].rowBytes, blocks[at].rowBytes, carry + count,
+      storedRows(at) + group.offset - carry * blocks[at].rowBytes, blocks[at].rowBytes, carry + count,
       group.count, base + group.first * (capacity + 2) + 2 - carry, capacity + 2)
   }
 
   /// The stored rows of a block; two rows lie before them.
-  private func rows(_ place: Int) -> UnsafeMutableRawPointer {
+  private func storedRows(_ place: Int) -> UnsafeMutableRawPointer {
     UnsafeMutableRawPointer(blocks[place].bytes.bytes.baseAddress.unsafelyUnwrapped)
       + 2 * blocks[place].rowBytes
   }
@@ -138,7 +138,7 @@ final class TrackRun {
     let columns = track.columns[place]
     guard columns.size == 8 else { return nil }
     return Int64(
-      littleEndian: rows(block).loadUnaligned(
+      littleEndian: storedRows(block).loadUnaligned(
         fromByteOffset: row * blocks[block].rowBytes + columns.offset, as: Int64.self))
   }
 
@@ -148,7 +148,7 @@ final class TrackRun {
     let storage = track.stream.channels[channel].storage
     guard let at = blockPlaces[storage.block] else { return nil }
     let size = track.about.schema.blocks[storage.block].type.size
-    return (UnsafeRawPointer(rows(at) + storage.column * size), blocks[at].rowBytes, size)
+    return (UnsafeRawPointer(storedRows(at) + storage.column * size), blocks[at].rowBytes, size)
   }
 
   /// Reads the next rows; `false` where there are none.
@@ -159,7 +159,7 @@ final class TrackRun {
     guard count > 0 else { return false }
     for (at, block) in blocks.enumerated() {
       try data.read(
-        track: track.number, block: block.number, rows: first..<first + count, into: rows(at))
+        track: track.number, block: block.number, rows: first..<first + count, into: storedRows(at))
     }
     for number in isTurned.indices {
       isTurned[number] = false
@@ -167,12 +167,12 @@ final class TrackRun {
       guard let at = blockPlaces[group.block] else { continue }
       facts.withUnsafeMutableBufferPointer {
         tp_rows_look_f32(
-          rows(at) + group.offset, blocks[at].rowBytes, carry, count, group.count,
+          storedRows(at) + group.offset, blocks[at].rowBytes, carry, count, group.count,
           $0.baseAddress.unsafelyUnwrapped + group.first)
       }
     }
-    for (place, columns) in track.columns.enumerated() {
-      track.layout.groupOfColumns[place] < 0 ? load(columns) : finish(columns)
+    for (number, columns) in track.columns.enumerated() {
+      track.layout.groupOfColumns[number] < 0 ? load(columns) : finish(columns)
     }
     if isCompared { checkPictures() }
     return true
@@ -185,13 +185,13 @@ final class TrackRun {
     if !isTurned.isEmpty {
       for (at, block) in blocks.enumerated() {
         let size = kept * block.rowBytes
-        let bytes = rows(at)
+        let bytes = storedRows(at)
         (bytes - size).copyMemory(
           from: bytes + count * block.rowBytes - size, byteCount: size)
       }
     }
-    for (place, columns) in track.columns.enumerated()
-    where !columns.isField && track.layout.groupOfColumns[place] < 0 {
+    for (number, columns) in track.columns.enumerated()
+    where !columns.isField && track.layout.groupOfColumns[number] < 0 {
       for element in 0..<columns.count {
         let column = place(columns, element)
         for i in 0..<kept { column[i - kept] = column[count - kept + i] }
@@ -203,7 +203,7 @@ final class TrackRun {
   /// Makes numbers of a channel and looks at them.
   private func load(_ columns: TrackContext.Columns) {
     guard let at = blockPlaces[columns.block] else { return }
-    let bytes = rows(at)
+    let bytes = storedRows(at)
     let rowBytes = blocks[at].rowBytes
     if columns.isField {
       let to = place(columns, 0)
@@ -260,7 +260,7 @@ final class TrackRun {
     for (c, channel) in track.stream.channels.enumerated()
     where track.columnsOfChannel[c] < 0 && channel.type != .bytes {
       guard let at = blockPlaces[channel.storage.block] else { continue }
-      let bytes = rows(at)
+      let bytes = storedRows(at)
       let size = track.about.schema.blocks[channel.storage.block].type.size
       for row in 0..<count {
         checksums[c] = tp_crc32c(

@@ -6,7 +6,7 @@ extension Rule {
     .timeBackwards, .timeMissing, .timeDuplicate, .timeGap, .timeJitter, .timeFloat32, .timeRounded,
     .timeLength, .timeDrift, .timeShift,
     .valuesNotANumber, .valuesInfinite, .valuesMissing, .valuesIncomplete, .valuesDead,
-    .valuesStuck, .valuesSpike,
+    .valuesStuck, .valuesSpike, .valuesLevel,
     .valuesSentinel,
     .valuesSaturated, .valuesWraparound, .valuesDenormal, .valuesUnits,
     .valuesTeleport, .valuesSpeed, .valuesConstant, .valuesQuantised, .valuesTooNarrow,
