@@ -5,11 +5,14 @@ import TrajpackStore
 extension Validation {
   /// Looks at a dataset or a single shard: its files, and the rows of its episodes.
   ///
-  /// - Parameter hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
+  /// - Parameters:
+  ///   - hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
+  ///   - frames: What decoded frames tell of the episodes whose ids are taken; not looked at where `nil`.
   /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
     hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
+    frames: FrameLook? = nil,
     isStopped: () -> Bool = { false },
     planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
@@ -60,6 +63,7 @@ extension Validation {
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
     try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
+    try run.checkFrames(of: shards.compactMap { $0 }, frames)
     for shard in shards.compactMap({ $0 }) {
       guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
@@ -268,6 +272,32 @@ extension Validation {
           "container.hdf5", "HDF5's structures disagree with the index",
           Self.file(shard.name, TrajpackError(.data, sentence)))
       }
+    }
+  }
+
+  /// Decodes the frames of the episodes for which the function says so.
+  public typealias FrameLook =
+    (_ takes: @escaping (String) -> Bool) throws(TrajpackError) -> [FrameFinding]
+
+  /// What decoded frames tell.
+  private func checkFrames(of shards: [Shard], _ look: FrameLook?) throws(TrajpackError) {
+    let rules = [
+      "time.frames", "time.video-shift", "geometry.depth-missing", "geometry.depth-range",
+    ]
+    guard rules.contains(where: { runs($0) }),
+      shards.contains(where: { shard in
+        shard.schema.streams.contains { $0.attributes["video"]?.bool == true }
+      })
+    else { return }
+    guard let look else {
+      return unchecked(
+        "whether videos decode, follow the motion of their camera, and have plausible depth, which --frames looks at"
+      )
+    }
+    let config = config
+    for finding in try look({ config.takes($0) }) {
+      report(
+        finding.rule, finding.what, stream: finding.stream, count: finding.count, finding.place)
     }
   }
 

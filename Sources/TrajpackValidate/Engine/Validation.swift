@@ -214,11 +214,13 @@ public final class Validation {
 
   /// Adds a finding of the engine itself.
   func report(
-    _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, _ place: Place
+    _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, count: Int = 1,
+    _ place: Place
   ) {
     guard let number = rules.firstIndex(where: { $0.id == id }) else { return }
     list.add(
-      rules[number], severities[number], stream: stream, channel: channel, what, count: 1, [place])
+      rules[number], severities[number], stream: stream, channel: channel, what, count: count,
+      [place])
   }
 
   /// Adds the finding of a recording that could not be read.
