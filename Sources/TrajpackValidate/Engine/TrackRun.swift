@@ -101,9 +101,10 @@ final class TrackRun {
     guard number >= 0, !isTurned[number], let at = blockPlaces[columns.block] else { return }
     isTurned[number] = true
     let group = track.layout.groups[number]
+    let rowBytes = blocks[at].rowBytes
     tp_columns_f32(
-      storedRows(at) + group.offset - carry * blocks[at].rowBytes, blocks[at].rowBytes, carry + count,
-      group.count, base + group.first * (capacity + 2) + 2 - carry, capacity + 2)
+      storedRows(at) + group.offset - carry * rowBytes, rowBytes, carry + count, group.count,
+      base + group.first * (capacity + 2) + 2 - carry, capacity + 2)
   }
 
   /// The stored rows of a block; two rows lie before them.

@@ -6,8 +6,9 @@ public enum VideoMotion {
   public struct Shift: Sendable, Equatable {
     /// Rows; never 0.
     public var rows: Int
-    /// Pearson's correlation at this shift and without one.
+    /// Pearson's correlation at this shift.
     public var correlation: Double
+    /// The correlation without a shift.
     public var unshifted: Double
   }
 
@@ -71,10 +72,14 @@ public struct FrameFinding: Sendable {
   public var rule: String
   /// What is wrong, without the values.
   public var what: String
+  /// The stream of the video.
   public var stream: String
+  /// How many frames.
   public var count: Int
+  /// The first of them.
   public var place: Place
 
+  /// A finding.
   public init(rule: String, _ what: String, stream: String, count: Int = 1, _ place: Place) {
     (self.rule, self.what, self.stream) = (rule, what, stream)
     (self.count, self.place) = (count, place)

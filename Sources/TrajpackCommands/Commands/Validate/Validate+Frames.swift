@@ -283,7 +283,8 @@ private struct VideoLook {
       let quaternions = try values(turn)
       // A rotation has two quaternions.
       turns = zip(
-        Self.steps(quaternions, 4, [0, 1, 2, 3]), Self.steps(quaternions, 4, [0, 1, 2, 3], sign: -1)
+        Self.steps(quaternions, 4, Array(0..<4)),
+        Self.steps(quaternions, 4, Array(0..<4), sign: -1)
       ).map { min($0, $1) }
     }
     return (Self.together(moves, turns), best.track.stream.name)

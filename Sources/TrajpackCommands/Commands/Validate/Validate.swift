@@ -283,7 +283,8 @@ struct Validate: Command {
         }
         guard !frames else {
           throw TrajpackError(
-            .usage, "--frames is for datasets and shards, and \(path) is a source; convert it first")
+            .usage,
+            "--frames is for datasets and shards, and \(path) is a source; convert it first")
         }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }
