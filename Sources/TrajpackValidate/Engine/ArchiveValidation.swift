@@ -144,8 +144,9 @@ extension Validation {
   private func add(
     _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
+    guard let first = episodes.first else { return }
     try add(
-      episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
+      shard.index.id(ofEpisode: first), count: episodes.count, shard: shard.name,
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in

@@ -113,14 +113,15 @@ extension TrackFacts {
     }
   }
 
-  fileprivate init(
+  fileprivate convenience init(
     _ about: EpisodeAbout, track number: Int, _ config: ValidateConfig,
     _ cache: inout ReadingCache, _ bytes: inout ByteDecoder
   ) {
     let layout = cache.layout(about, stream: about.tracks[number].stream)
-    track = TrackContext(about, track: number, layout, config)
-    columns = bytes.list { ColumnFacts(from: &$0) }
-    checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
+    let columns = bytes.list { ColumnFacts(from: &$0) }
+    let checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
+    self.init(
+      TrackContext(about, track: number, layout, config), columns: columns, checksums: checksums)
     times = bytes.optional { bytes in
       let first = bytes.double()
       return first...max(bytes.double(), first)
@@ -133,7 +134,9 @@ extension TrackFacts {
       classes[channel] = counts
     }
     levels = bytes.list {
-      LevelShift(column: $0.int(), row: $0.int(), before: $0.double(), after: $0.double())
+      LevelShift(
+        column: $0.int(), row: min(max($0.int(), 0), 1 << 60), before: $0.double(),
+        after: $0.double())
     }
   }
 }

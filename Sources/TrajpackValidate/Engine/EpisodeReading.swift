@@ -127,9 +127,8 @@ extension EpisodeOutcome {
       run = TrackRun(track, isCompared: isCompared)
       cache.runs[track.streamNumber] = run
     }
-    var known = TrackFacts(
-      track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
-      checksums: [])
+    let known = TrackFacts(
+      track, columns: Array(repeating: ColumnFacts(), count: track.columnCount), checksums: [])
     let windows = isCompared ? WindowHashes(track) : nil
     var isRead = try run.advance(data)
     let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil

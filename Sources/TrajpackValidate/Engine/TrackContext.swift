@@ -72,7 +72,9 @@ final class TrackContext {
   let clock: Clock
   let entity: Entity?
   let rows: Int
-  let config: ValidateConfig
+  /// How fast things move at most, and how many rows windows have, as far as the user has said.
+  let speeds: (position: Double?, angle: Double?)
+  let window: Int?
   /// How its channels lie in columns.
   let layout: Layout
   /// The channel of explicit times.
@@ -171,7 +173,7 @@ final class TrackContext {
     let track = about.tracks[number]
     self.about = about
     self.number = number
-    self.config = config
+    (speeds, window) = (config.speeds, config.window)
     self.layout = layout
     streamNumber = track.stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)

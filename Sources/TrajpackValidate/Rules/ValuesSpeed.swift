@@ -36,7 +36,7 @@ private final class SpeedCheck: TrackCheck {
   private var usual = 0.0
 
   init?(_ track: TrackContext) {
-    let limits = track.config.speeds
+    let limits = track.speeds
     let items: [Item] = track.quantities.compactMap { item in
       guard !item.columns.isField else { return nil }
       switch item.channel.kind {

@@ -206,8 +206,8 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
         rate: Rows a second of recordings, as ``30`` or ``"30000/1001"``.
         hdf5: Also have libhdf5 read every shard, in a process that can do nothing else, and compare what it reads with
             what trajpack reads; without it ``unchecked`` of each dataset says that this was not done.
-        frames: Also decode every frame of a dataset's videos: whether they decode, follow the motion of their camera, and
-            have plausible depth.
+        frames: Also decode every frame of a dataset's videos: whether they decode, follow the motion of their camera,
+            and have plausible depth.
 
     Raises:
         UsageError: A wrong rule, configuration or option, or a path where nothing is.
