@@ -1,4 +1,4 @@
-"""`trajpack validate --frames`: pictures against the motion of their camera, frames that do not decode, depth that is video."""
+"""`trajpack validate --frames`: pictures against their camera's motion, frames that do not decode, depth that is video."""
 from __future__ import annotations
 
 import json
@@ -16,7 +16,7 @@ ROWS, HEIGHT, WIDTH = 240, 72, 128
 
 def film(path: Path, pictures: np.ndarray, *codec: str) -> None:
     """Writes gray pictures as a video."""
-    rows, height, width = pictures.shape
+    _, height, width = pictures.shape
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "gray", "-s",
                     f"{width}x{height}", "-r", "30", "-i", "-", *(codec or ("-pix_fmt", "yuv420p")), str(path)],
                    input=np.ascontiguousarray(pictures).tobytes(), check=True, capture_output=True)
@@ -30,7 +30,7 @@ def shaken(folder: Path, seed: int, late: int = 0, kind: str = "shake", rows: in
     texture = rng.uniform(0, 255, (HEIGHT // 4, int(place[-1]) // 4 + WIDTH)).repeat(4, 0).repeat(4, 1)
     pictures = []
     for row in range(rows):
-        at = int(round(place[10 + row - late]))
+        at = round(float(place[10 + row - late]))
         picture = texture[:HEIGHT, at:at + WIDTH] if kind != "noise" else rng.uniform(0, 255, (HEIGHT, WIDTH))
         pictures.append(picture.astype(np.uint8))
     folder.mkdir(parents=True)
@@ -38,7 +38,8 @@ def shaken(folder: Path, seed: int, late: int = 0, kind: str = "shake", rows: in
     lines = ["frame,camera.K,camera.pos,camera.rot,hp"]
     for row in range(rows):
         x = place[10 + row] / 100 if kind != "still" else 1.0
-        lines.append(f'{row},"(100.0, 100.0, 64.0, 36.0)","({x:.6f}, 0.0, 1.5)","(0.0, 0.0, 0.0, 1.0)",{90 - row / 10:.1f}')
+        lines.append(f'{row},"(100.0, 100.0, 64.0, 36.0)","({x:.6f}, 0.0, 1.5)","(0.0, 0.0, 0.0, 1.0)",'
+                     f"{90 - row / 10:.1f}")
     (folder / "state.csv").write_text("\n".join(lines) + "\n")
     return folder
 
