@@ -1,4 +1,4 @@
-"""`trajpack validate --frames`: pictures against their camera's motion, frames that do not decode, depth that is video."""
+"""`trajpack validate --frames`: pictures against their camera, frames that do not decode, depth that is video."""
 from __future__ import annotations
 
 import json
