@@ -39,6 +39,15 @@ void tp_picture_nearest(const void *from, const tp_picture *in, void *to, const 
   }
 }
 
+void tp_swap_ends(void *samples, size_t pixels, size_t pixel, size_t plane) {
+  uint8_t *all = (uint8_t *)samples;
+  for (size_t i = 0; i < pixels; i++) {
+    uint8_t first = all[i * pixel];
+    all[i * pixel] = all[i * pixel + 2 * plane];
+    all[i * pixel + 2 * plane] = first;
+  }
+}
+
 enum { precision = 22 };
 
 size_t tp_triangle_taps(size_t in, size_t out) {

@@ -98,6 +98,9 @@ typedef struct {
 void tp_picture_nearest(const void *from, const tp_picture *in, void *to, const tp_picture *out, int bytes,
                         int mirrored);
 
+// Swaps the first and the third of three planes of bytes: sample c of pixel i is byte i · pixel + c · plane.
+void tp_swap_ends(void *samples, size_t pixels, size_t pixel, size_t plane);
+
 // Weights of a triangle filter that scales `in` samples to `out`: for each sample of the result the first one that counts, how
 // many do, and `taps` weights of sum 1, as doubles and as integers of sum 2^22.
 typedef struct {

@@ -27,14 +27,12 @@ struct PictureRows: Sendable {
   private let given: tp_picture
   private let filters: (x: TriangleFilter, y: TriangleFilter)?
 
-  /// The most planes of colours or others that a picture has.
-  static let maximumPlanes = 4
-
-  /// - Parameter isNamed: whether `size`, `crop` or `layout` name the channel.
-  /// - Returns: `nil` where the channel is no picture.
-  /// - Throws: A usage error where it is named and no picture, or a crop does not lie inside of it.
+  /// `nil` where the channel is no picture.
+  ///
+  /// - Throws: A usage error where a crop does not lie inside of it.
   init?(_ stream: String, _ channel: Channel, _ options: LoaderOptions) throws(TrajpackError) {
-    guard let stored = Self.layout(stream, channel, options) else { return nil }
+    guard let pixels = Self.layout(stream, channel, options) else { return nil }
+    let stored = Self.picture(pixels)
     let path = "\(stream)/\(channel.name)"
     let crop = options.crop.value(stream: stream, channel: channel.name)
     let size = options.size.value(stream: stream, channel: channel.name)
@@ -59,16 +57,12 @@ struct PictureRows: Sendable {
       switch layout {
       case .TCHW?: true
       case .THWC?: false
-      case nil: stored.pixel == 1 && stored.channels > 1
+      case nil: pixels.isPlanar
       }
-    var given = tp_picture(
-      height: outHeight, width: outWidth, channels: stored.channels,
-      row: outWidth * stored.channels, pixel: stored.channels, plane: 1)
-    if isPlanar {
-      (given.row, given.pixel, given.plane) = (outWidth, 1, outHeight * outWidth)
-    }
+    var out = pixels
+    (out.height, out.width, out.isPlanar) = (outHeight, outWidth, isPlanar)
     self.stored = stored
-    self.given = given
+    given = Self.picture(out)
     if channel.shape.count == 2 {
       shape = [outHeight, outWidth]
     } else {
@@ -76,73 +70,40 @@ struct PictureRows: Sendable {
         isPlanar
         ? [stored.channels, outHeight, outWidth] : [outHeight, outWidth, stored.channels]
     }
-    isConverted = geometry.isChanged || shape != channel.shape || options.flip > 0
+    isConverted = geometry.isChanged || out != pixels || options.flip > 0
     let isScaled = outWidth != wide || outHeight != tall
     filters =
-      isScaled && Self.element(of: channel) != nil
+      isScaled && pixels.planes >= 3 && channel.kind == .image && Self.code(channel.type) != nil
       ? (TriangleFilter(wide, outWidth), TriangleFilter(tall, outHeight)) : nil
   }
 
-  /// The type of samples that are mixed when they are scaled: those of colours. `nil` where the nearest is taken.
-  private static func element(of channel: Channel) -> Int? {
-    guard channel.kind == .image, channel.shape.count == 3,
-      planes(channel.shape).map({ $0.count >= 3 }) == true
-    else { return nil }
-    switch channel.type {
-    case .uint8: return TP_PICTURE_U8
-    case .uint16: return TP_PICTURE_U16
-    case .float32: return TP_PICTURE_F32
-    case .float64: return TP_PICTURE_F64
-    default: return nil
-    }
-  }
-
-  /// How many planes a shape of three has, and whether they come first.
-  private static func planes(_ shape: [Int]) -> (count: Int, areFirst: Bool)? {
-    if (1...maximumPlanes).contains(shape[2]) { return (shape[2], false) }
-    if (1...maximumPlanes).contains(shape[0]) { return (shape[0], true) }
-    return nil
+  /// Where samples lie.
+  private static func picture(_ pixels: PixelArray) -> tp_picture {
+    let (height, width, planes) = (pixels.height, pixels.width, pixels.planes)
+    return tp_picture(
+      height: height, width: width, channels: planes, row: pixels.isPlanar ? width : width * planes,
+      pixel: pixels.isPlanar ? 1 : planes, plane: pixels.isPlanar ? height * width : 1)
   }
 
   /// How the pixels of a channel lie; `nil` where it is no picture: its kind is another and no option names it, or its shape is.
   static func layout(
     _ stream: String, _ channel: Channel, _ options: LoaderOptions
-  ) -> tp_picture? {
-    let isPicture = channel.kind == .image || channel.kind == .depth
-    guard channel.type != .bytes, isPicture || options.picture(stream, channel) != nil else {
-      return nil
-    }
-    var picture = tp_picture()
-    switch channel.shape.count {
-    case 2:
-      (picture.height, picture.width, picture.channels) = (channel.shape[0], channel.shape[1], 1)
-      (picture.row, picture.pixel, picture.plane) = (picture.width, 1, 1)
-    case 3:
-      guard let planes = planes(channel.shape) else { return nil }
-      picture.channels = planes.count
-      if planes.areFirst {
-        (picture.height, picture.width) = (channel.shape[1], channel.shape[2])
-        (picture.row, picture.pixel) = (picture.width, 1)
-        picture.plane = picture.height * picture.width
-      } else {
-        (picture.height, picture.width) = (channel.shape[0], channel.shape[1])
-        (picture.row, picture.pixel, picture.plane) = (
-          picture.width * planes.count, planes.count, 1
-        )
-      }
-    default: return nil
-    }
-    let limit = 1...1 << 15
-    return limit.contains(picture.height) && limit.contains(picture.width) ? picture : nil
+  ) -> PixelArray? {
+    if let pixels = channel.pixels { return pixels }
+    guard channel.type != .bytes, channel.kind != .image, channel.kind != .depth,
+      options.namesPicture(stream, channel)
+    else { return nil }
+    return PixelArray(shape: channel.shape)
   }
 
-  /// Bytes of memory that ``write(_:of:at:isMirrored:into:middle:)`` works in.
+  /// Bytes of memory that ``write(_:of:_:into:middle:)`` works in.
   func room(_ type: ElementType) -> Int {
     guard filters != nil, let element = Self.code(type) else { return 0 }
     var (part, given) = (part, given)
     return tp_picture_triangle_room(&part, &given, Int32(element))
   }
 
+  /// The types of colours that are mixed when they are scaled; of others the nearest is taken.
   private static func code(_ type: ElementType) -> Int? {
     switch type {
     case .uint8: TP_PICTURE_U8
@@ -219,12 +180,10 @@ private final class TriangleFilter: Sendable {
 }
 
 extension LoaderOptions {
-  /// The option that makes a channel of another kind than image and depth a picture, by naming it.
-  func picture(_ stream: String, _ channel: Channel) -> String? {
+  /// Whether an option names a channel whose kind is another than image and depth as a picture.
+  func namesPicture(_ stream: String, _ channel: Channel) -> Bool {
     let path = "\(stream)/\(channel.name)"
-    return [
-      ("size", size.rules.map(\.pattern)), ("crop", crop.rules.map(\.pattern)),
-      ("layout", layout.rules.map(\.pattern)),
-    ].first { $0.1.contains { $0.text == path } }?.0
+    return [size.rules.map(\.pattern), crop.rules.map(\.pattern), layout.rules.map(\.pattern)]
+      .contains { $0.contains { $0.text == path } }
   }
 }

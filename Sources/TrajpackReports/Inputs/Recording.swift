@@ -146,11 +146,7 @@ final class Recording {
     guard let chosen = tracks.first(where: { $0.number == number }) else {
       throw TrajpackError(.usage, "episode '\(id)' has no track \(number)")
     }
-    let track = chosen.track
-    var times: [Double] = []
-    if case .regular = track.track.clock {} else { times = try self.times(number, track.count) }
-    return Frames(
-      count: track.count, clock: track.track.clock, times: times, stream: track.stream.name)
+    return try Frames(chosen.track, number, of: data)
   }
 
   func times(_ track: Int, _ count: Int) throws(TrajpackError) -> [Double] {
