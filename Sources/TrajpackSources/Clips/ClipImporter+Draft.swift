@@ -48,9 +48,8 @@ extension ClipImporter {
       }
       func copy(_ rows: [Int], _ clock: Clock) throws(TrajpackError) -> TrackDraft {
         let copy = TrackCopy(track, stream, schema)
-        return try frames.map { (frames) throws(TrajpackError) in
-          try copy.samples(rows, clock, frames)
-        } ?? copy.rows(rows, clock)
+        guard let frames else { return try copy.rows(rows, clock) }
+        return try copy.samples(rows, clock, frames)
       }
       switch try clipped.part(placed, track: number, reader) {
       case .rows(let rows):

@@ -121,7 +121,8 @@ def test_pictures_that_are_no_video(tmp_path: Path) -> None:
 
     aloha(tmp_path / "set", spoil=larger)
     done = run("convert", tmp_path / "set", tmp_path / "ds", "--quiet", code=1)
-    assert "episode_1" in done.stderr and "row 4 is a JPEG of 30 × 30, and those before are JPEG of 56 × 40" in done.stderr
+    assert "episode_1" in done.stderr
+    assert "row 4 is a JPEG of 30 × 30, and those before are JPEG of 56 × 40" in done.stderr
     assert "--kind 'observations/images/cam_high=packet' keeps them as bytes" in done.stderr
     done = run("convert", tmp_path / "set", tmp_path / "ds2", "--quiet", "--video", "link", code=2)
     assert "lie in an array, where they are no file to link to" in done.stderr

@@ -1,4 +1,4 @@
-"""Arrays of pixels in windows: parts, sizes, layouts, mirrored ones, as frames of videos; Pillow and numpy are witnesses."""
+"""Arrays of pixels in windows: parts, sizes, layouts, mirrored ones, as frames of videos; Pillow is the witness."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -21,11 +21,14 @@ def pictures(seed: int) -> dict[str, Array]:
     depth = draw.normal(2, 1, (ROWS, H, W)).astype(np.float32)
     depth[draw.random(depth.shape) < .05] = np.nan
     return {
-        "cam/rgb": rgb, "cam/planes": rgb.transpose(0, 3, 1, 2).copy(), "cam/gray": draw.integers(0, 256, (ROWS, H, W, 1), dtype=np.uint8),
-        "cam/rgb16": draw.integers(0, 65536, (ROWS, H, W, 3), dtype=np.uint16), "cam/rgbf": draw.random((ROWS, H, W, 3), np.float32),
+        "cam/rgb": rgb, "cam/planes": rgb.transpose(0, 3, 1, 2).copy(),
+        "cam/gray": draw.integers(0, 256, (ROWS, H, W, 1), dtype=np.uint8),
+        "cam/rgb16": draw.integers(0, 65536, (ROWS, H, W, 3), dtype=np.uint16),
+        "cam/rgbf": draw.random((ROWS, H, W, 3), np.float32),
         "cam/depth": depth, "cam/depth16": draw.integers(0, 65536, (ROWS, H, W), dtype=np.uint16),
         "cam/mask": draw.integers(0, 9, (ROWS, H, W), dtype=np.int32), "cam/K": np.tile(K, (ROWS, 1)),
-        "cam/px": draw.random((ROWS, 4, 2), np.float32) * 30, "body/pos": draw.normal(size=(ROWS, 3)).astype(np.float32),
+        "cam/px": draw.random((ROWS, 4, 2), np.float32) * 30,
+        "body/pos": draw.normal(size=(ROWS, 3)).astype(np.float32),
         "body/many": draw.integers(0, 256, (ROWS, 2, 4, 5, 3), dtype=np.uint8),
     }
 
@@ -121,10 +124,20 @@ def test_parts_and_sizes(dataset: trajpack.Dataset, given: list[dict[str, Array]
                         np.testing.assert_array_equal(found, part)
 
 
+def moved(x: Any, y: Any, top: int, left: int, flip: bool) -> tuple[Any, Any]:
+    """Where a pixel of the part [20, 30] at a place goes, in pictures of [10, 60]."""
+    x, y = (x - left + .5) * 2 - .5, (y - top + .5) / 2 - .5
+    return (59 - x if flip else x), y
+
+
 def test_drawn_parts_are_shared_and_followed(dataset: trajpack.Dataset, given: list[dict[str, Array]]) -> None:
     names = ["cam/rgb", "cam/depth", "cam/K", "cam/px"]
     options: dict[str, Any] = {"crop": (20, 30), "size": (10, 60), "flip": .5, "seed": 5}
     seen: dict[tuple[int, int], tuple[int, int, bool]] = {}
+
+    def scaled(picture: Array, top: int, left: int, flip: bool) -> Array:
+        return nearest(picture[top:top + 20, left:left + 30], (10, 60))[:, ::-1 if flip else 1]
+
     for epoch in range(2):
         for batch in windows(dataset, names, **options):
             for b, k in rows(batch, given, "cam/K"):
@@ -132,8 +145,8 @@ def test_drawn_parts_are_shared_and_followed(dataset: trajpack.Dataset, given: l
                 part = [d for d in batch["cam/depth"][b]]
                 whole = next(w for n, w in rows(batch, given, "cam/depth") if n == b)
                 fits = [(top, left, flip) for top in range(H - 19) for left in range(W - 29) for flip in (False, True)
-                        if all(np.array_equal(nearest(whole[t][top:top + 20, left:left + 30], (10, 60))[:, ::-1 if flip else 1],
-                                              part[t], equal_nan=True) for t in range(2))]
+                        if all(np.array_equal(scaled(whole[t], top, left, flip), part[t], equal_nan=True)
+                               for t in range(2))]
                 assert len(fits) == 1
                 top, left, flip = fits[0]
                 colours = next(w for n, w in rows(batch, given, "cam/rgb") if n == b)
@@ -141,23 +154,18 @@ def test_drawn_parts_are_shared_and_followed(dataset: trajpack.Dataset, given: l
                     expected = triangle(np.ascontiguousarray(colours[t][top:top + 20, left:left + 30]), (10, 60))
                     np.testing.assert_array_equal(batch["cam/rgb"][b, t], expected[:, ::-1] if flip else expected)
 
-                def moved(x: Any, y: Any) -> tuple[Any, Any]:
-                    x, y = (x - left + .5) * 2 - .5, (y - top + .5) / 2 - .5
-                    return (59 - x if flip else x), y
-
-                np.testing.assert_allclose((cx, cy), moved(24.5, 18.25), atol=1e-4)
+                np.testing.assert_allclose((cx, cy), moved(24.5, 18.25, *fits[0]), atol=1e-4)
                 np.testing.assert_allclose(batch["cam/K"][b, 0, :2], [80, 21], rtol=1e-6)
                 points = next(w for n, w in rows(batch, given, "cam/px") if n == b)
-                np.testing.assert_allclose(batch["cam/px"][b], np.stack(moved(points[..., 0], points[..., 1]), -1),
-                                           rtol=1e-4, atol=1e-3)
+                expected = np.stack(moved(points[..., 0], points[..., 1], *fits[0]), -1)
+                np.testing.assert_allclose(batch["cam/px"][b], expected, rtol=1e-4, atol=1e-3)
                 seen[epoch, int(batch["meta:window"][b])] = fits[0]
     assert len(set(seen.values())) > 20 and {flip for _, _, flip in seen.values()} == {True, False}
-    for batch in dataset.windows(channels=["cam/K"] + names[:1], length=2, batch=3, meta=True, threads=1, rank=1, world_size=2,
-                                 **options):
+    for batch in dataset.windows(channels=["cam/K", "cam/rgb"], length=2, batch=3, meta=True, threads=1, rank=1,
+                                 world_size=2, **options):
         for b in range(batch.count):
             top, left, flip = seen[0, int(batch["meta:window"][b])]
-            x = (24.5 - left + .5) * 2 - .5
-            np.testing.assert_allclose(batch["cam/K"][b, 0, 2], 59 - x if flip else x, atol=1e-4)
+            np.testing.assert_allclose(batch["cam/K"][b, 0, 2:], moved(24.5, 18.25, top, left, flip), atol=1e-4)
 
 
 def test_types_normalised_and_metric(dataset: trajpack.Dataset, given: list[dict[str, Array]]) -> None:
@@ -193,15 +201,19 @@ def test_what_cannot_be(dataset: trajpack.Dataset) -> None:
             ({"channels": ["body/pos"], "layout": "TCHW"}, "option 'layout' is for windows with pictures"),
             ({"channels": ["cam/rgb"], "pixels": "gray8"}, "option 'pixels' is for windows with frames of a video"),
             ({"channels": ["cam/rgb"], "pixels": {"cam/rgb": "gray8"}}, "'pixels': 'cam/rgb' is an array"),
-            ({"channels": ["body/pos"], "size": {"body/pos": (4, 4)}}, r"a row of 'body/pos' is float32 \[3\], which is no picture"),
+            ({"channels": ["body/pos"], "size": {"body/pos": (4, 4)}},
+             r"a row of 'body/pos' is float32 \[3\], which is no picture"),
             ({"channels": ["body/many"], "size": (3, 3)}, "option 'size' is for windows with pictures"),
-            ({"channels": ["body/many", "cam/rgb"], "flip": .5}, r"'body/many' is \[2, 4, 5, 3\], which is no picture that"),
-            ({"channels": ["cam/rgb"], "crop": (38, 5)}, "5 × 38 pixels do not lie inside the pictures of 'cam/rgb', which are 50 × 37"),
+            ({"channels": ["body/many", "cam/rgb"], "flip": .5},
+             r"'body/many' is \[2, 4, 5, 3\], which is no picture that"),
+            ({"channels": ["cam/rgb"], "crop": (38, 5)},
+             "5 × 38 pixels do not lie inside the pictures of 'cam/rgb', which are 50 × 37"),
             ({"channels": ["cam/rgb"], "crop": (1, 46, 5, 5)}, "5 × 5 pixels at left 46, top 1 do not lie inside"),
             ({"channels": ["cam/rgb", "body/pos"], "flip": .5}, r"'body/pos' \(position\) tells left from right"),
             ({"channels": ["cam/rgb", "cam/depth", "cam/K"], "size": {"cam/rgb": (4, 4)}},
              "'cam/rgb' and 'cam/depth' are so each in its own way: say whose pixels"),
-            ({"channels": ["cam/rgb", "cam/K"], "size": (4, 4), "pixels_of": {"cam/K": "cam/rbg"}}, "did you mean 'cam/rgb'"),
+            ({"channels": ["cam/rgb", "cam/K"], "size": (4, 4), "pixels_of": {"cam/K": "cam/rbg"}},
+             "did you mean 'cam/rgb'"),
     ):
         with pytest.raises(trajpack.UsageError, match=said):
             dataset.windows(length=2, batch=1, **options)

@@ -183,7 +183,8 @@ def test_what_is_decoded(dataset: trajpack.Dataset) -> None:
     assert "rgb" not in dataset.windows(channels=["rgb", "state"], exclude="rgb", length=4).outputs
     for options, match in [
         ({"normalize": {"rgb": "standard"}}, "no statistics"), ({"features": {"x": ["rgb"]}}, "no columns"),
-        ({"dtype": {"rgb": "int8"}}, "int8 does not hold the samples of 'rgb', which are uint8"), ({"fill": {"rgb": 0}}, "all of which were observed"),
+        ({"dtype": {"rgb": "int8"}}, "int8 does not hold the samples of 'rgb', which are uint8"),
+        ({"fill": {"rgb": 0}}, "all of which were observed"),
         ({"size": [0, 4]}, "size"), ({"size": {"state": [4, 4]}}, "no channel matches"),
         ({"layout": "TCWH"}, "layout"), ({"pixels": "gray16"}, "no plane of brightness of 9 to 16"),
     ]:
