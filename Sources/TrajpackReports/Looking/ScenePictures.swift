@@ -79,8 +79,10 @@ struct ScenePictures {
       ? (pixels.width, 1, pixels.height * pixels.width)
       : (pixels.width * pixels.planes, pixels.planes, 1)
     guard values.count >= pixels.height * pixels.width * pixels.planes else { return }
+    // A row may be brighter than those that the scale was found by.
+    let most = isGray ? 65535.0 : 255
     func sample(_ value: Double) -> UInt16 {
-      value.isFinite ? UInt16(min(max((value * scale).rounded(), 0), 65535)) : 0
+      value.isFinite ? UInt16(min(max((value * scale).rounded(), 0), most)) : 0
     }
     for y in 0..<height {
       let top = y * pixels.height / height
