@@ -119,7 +119,8 @@ struct Selection {
         throw TrajpackError(
           .usage,
           "option '\(name)' is for windows with "
-            + (name == "pixels" ? "frames of a video" : "pictures: frames of a video, or arrays of pixels")
+            + (name == "pixels"
+              ? "frames of a video" : "pictures: frames of a video, or arrays of pixels")
             + "; name one in 'channels', or leave it out")
       }
       for pattern in rules {

@@ -129,7 +129,8 @@ extension Layout {
       throw TrajpackError(
         .usage,
         "option 'flip': a row of '\(channels[i].path)' is \(channel.shape), which is no picture that could be mirrored: "
-          + "leave it out of 'channels', or say by flip_world={\"\(channels[i].path)\": [1]} that it stays")
+          + "leave it out of 'channels', or say by flip_world={\"\(channels[i].path)\": [1]} that it stays"
+      )
     }
     let isAction = "\(stream)/\(channel.name)".lowercased().split(separator: "/").contains {
       $0.hasPrefix("action") || $0.hasSuffix("action") || $0.hasSuffix("actions")
