@@ -74,6 +74,7 @@ def test_a_film_names_what_it_has_no_room_for(tmp_path: Path) -> None:
     ds = world(tmp_path, 7)
     done = run("render", ds, "pick", "-o", tmp_path / "film.png", "--frames", "0", "--json")
     assert json.loads(done.stdout)["not_shown"] == ["cam6", "depth"]
+    done = run("render", ds, "pick", "-o", tmp_path / "again.png", "--frames", "0")
     assert "there is no room for 'cam6', 'depth'" in done.stderr
 
 

@@ -322,7 +322,7 @@ def test_evaluate_decodes_the_depth_of_clips(world: Path, tmp_path: Path, mode: 
     wanted = [reference(s, encoding, 16) for s in samples(world)]
     spans = {"a": (0, 2, 7, 1), "b": (1, 0, 5, 1), "c": (1, 1, 9, 2)}
     clips = tmp_path / "clips.csv"
-    clips.write_text("clip,episode,start,end,rate\n" + "".join(
+    clips.write_text("id,episode,start,end,rate\n" + "".join(
         f"{name},{e:06d},{first / 30},{end / 30},{30 // step}\n" for name, (e, first, end, step) in spans.items()))
     pred = tmp_path / "arrays"
     pred.mkdir()
