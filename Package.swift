@@ -123,8 +123,8 @@ let package = Package(
       swiftSettings: strict),
     // Scores of predictions against truth.
     .target(
-      name: "TrajpackEvaluate", dependencies: ["CPlatform", "TrajpackFormat"], swiftSettings: strict
-    ),
+      name: "TrajpackEvaluate", dependencies: ["CPlatform", "TrajpackFormat", "TrajpackSignal"],
+      swiftSettings: strict),
 
     // What needs FFmpeg or libhdf5.
     .target(
@@ -209,7 +209,9 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackEvaluateTests",
-      dependencies: ["TrajpackEvaluate", "TrajpackFormat", "TrajpackTestSupport"],
+      dependencies: [
+        "TrajpackEvaluate", "TrajpackSignal", "TrajpackFormat", "TrajpackTestSupport",
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "TrajpackCodecsTests",

@@ -182,11 +182,19 @@ class BucketServer(ObjectServer):
             "</ListBucketResult>").encode()
 
     def _uploads(self, query: dict[str, str]) -> Answer:
+        most = min(int(query.get("max-uploads", "1000")), self.page)
+        after = (query.get("key-marker", ""), query.get("upload-id-marker", ""))
+        begun = sorted((b.key, i, b) for i, b in self.begun.items() if b.key.startswith(query.get("prefix", "")))
+        left = [one for one in begun if one[:2] > after]
         entries = "".join(
-            f"<Upload><Key>{self._key(b.key, query)}</Key><UploadId>{i}</UploadId>"
-            f"<Initiated>{self._time(b.begun)}</Initiated></Upload>"
-            for i, b in self.begun.items() if b.key.startswith(query.get("prefix", "")))
-        return 200, self._date(), f"<ListMultipartUploadsResult>{entries}</ListMultipartUploadsResult>".encode()
+            f"<Upload><Key>{self._key(key, query)}</Key><UploadId>{i}</UploadId>"
+            f"<Initiated>{self._time(b.begun)}</Initiated></Upload>" for key, i, b in left[:most])
+        more = len(left) > most
+        markers = (f"<NextKeyMarker>{self._key(left[most - 1][0], query)}</NextKeyMarker>"
+                   f"<NextUploadIdMarker>{left[most - 1][1]}</NextUploadIdMarker>") if more else ""
+        return 200, self._date(), (
+            f"<ListMultipartUploadsResult><IsTruncated>{'true' if more else 'false'}</IsTruncated>{markers}{entries}"
+            "</ListMultipartUploadsResult>").encode()
 
     @staticmethod
     def _key(key: str, query: dict[str, str]) -> str:

@@ -19,7 +19,8 @@ public enum Trajpack {
       commands: [
         Convert.self, JobPlan<Convert>.self, JobPlan<Apply>.self, JobPlan<Resample>.self,
         JobPlan<Mask>.self, JobPlan<Embed>.self, JobPlan<Transcode>.self,
-        JobPlanValidate.self, JobRun.self, JobStatus.self, JobFinish.self, Transcode.self,
+        JobPlanValidate.self, JobPlanEvaluate.self, JobRun.self, JobStatus.self, JobFinish.self,
+        Transcode.self,
         Resample.self, Embed.self, Mask.self, Apply.self, Info.self, Head.self,
         Frame.self, Sample.self, StatisticsCommand.self, ClipsCommand.self, CutCommand.self,
         ActionsCommand.self, ExportCommand.self, Upload.self, Diff.self, Verify.self, Repair.self,

@@ -10,7 +10,7 @@ extension Loader {
       "steps": .int(Int64(clamping: cut.steps(ofEpoch: order.epochWindows))),
       "batch": .int(Int64(cut.batch)), "batch_bytes": .int(Int64(batchBytes)),
       "digest": .string(String(digest, radix: 16)), "reference": .string(reference),
-      "length": .int(Int64(length)),
+      "length": .int(Int64(length)), "blocks": blocks,
       "shares": order.mixture.map { .array($0.shares.map { .int(Int64($0)) }) },
       "choices": setup.choices.map { choices in
         .array(
@@ -37,6 +37,11 @@ extension Loader {
       "tolerance": .double(setup.options.tolerance ?? StampRounding.usual),
       "options": setup.options.json,
     ])
+  }
+
+  private var blocks: JSONValue {
+    guard case .block(let windows, let count) = order.shuffle else { return .null }
+    return .record(["windows": .int(Int64(windows)), "count": .int(Int64(count))])
   }
 
   /// Goes on from a state.

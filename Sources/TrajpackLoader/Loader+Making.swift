@@ -80,6 +80,9 @@ extension Loader {
     try layout.follow(frames, options)
     try layout.checkDepth(schemas.distinct, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
+    let blocks = try frames.blocks(views, options, reach: rule.reach.count)
+    let shuffle =
+      blocks.map { .block(windows: $0.windows, count: $0.count) } ?? options.shuffle
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }
     var number = 0
@@ -127,10 +130,10 @@ extension Loader {
         ? nil
         : FrameSetup(
           frames, layout, media: datasets.flatMap { set in set.shards.map { _ in set.media } },
-          options))
+          options, blocks))
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
-      shuffle: options.shuffle, seed: options.seed)
+      shuffle: shuffle, seed: options.seed)
     order.hasReplacement = options.replacement == true
     for (d, table) in (try chooser.weigh(setup) ?? []).enumerated() { order.weights[d] = table }
     let cut = WindowCursor.Cut(
@@ -139,7 +142,7 @@ extension Loader {
     self.init(
       setup, order: order, cut: cut, reference: reference,
       digest: try Self.digest(
-        datasets, sources, options, reference: reference, clips: clips?.digest))
+        datasets, sources, options, shuffle, reference: reference, clips: clips?.digest))
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -253,7 +256,7 @@ extension Loader {
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
-    reference: String, clips: String?
+    _ shuffle: WindowOrder.Shuffle, reference: String, clips: String?
   ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
@@ -266,6 +269,9 @@ extension Loader {
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
+    if shuffle != options.shuffle, case .block(let windows, let count) = shuffle {
+      text += " blocks=\(count)x\(windows)"
+    }
     if let clips { text += " clips=\(clips)" }
     // Values that were set later decide which windows there are, and are no part of the data's digest.
     for dataset in datasets {
@@ -273,7 +279,7 @@ extension Loader {
         text += " values=\(values)"
       }
     }
-    return text.utf8.reduce(Mixing.golden) { Mixing.mix($0 ^ UInt64($1)) }
+    return text.utf8.reduce(SplitMix64.increment) { SplitMix64.mix($0 ^ UInt64($1)) }
   }
 }
 

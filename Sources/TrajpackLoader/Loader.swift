@@ -30,7 +30,7 @@ public final class Loader: @unchecked Sendable {
   /// of the next batch.
   public var digest: UInt64 {
     order.weights(inEpoch: cursor.epoch).reduce(baseDigest) { digest, table in
-      table.map { Mixing.mix(digest ^ $0.digest) } ?? digest
+      table.map { SplitMix64.mix(digest ^ $0.digest) } ?? digest
     }
   }
   /// The same without weights.

@@ -67,13 +67,8 @@ struct StatisticsGatherer: Sendable {
     thresholds = Array(repeating: [:], count: schema.streams.count)
   }
 
-  /// The key of a row (SplitMix64's finaliser).
-  static func key(_ row: Int) -> UInt64 {
-    var z = UInt64(bitPattern: Int64(row)) &+ 0x9E37_79B9_7F4A_7C15
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  /// The key of a row.
+  static func key(_ row: Int) -> UInt64 { SplitMix64.first(ofSeed: UInt64(bitPattern: Int64(row))) }
 
   /// Looks at a chunk of a stream: the rows of its blocks. `first` is the number of the chunk's first row in
   /// the stream.

@@ -1,6 +1,7 @@
 #if Video
   import CForkGuard
   import CFFmpegShims
+  import Synchronization
   import TrajpackFormat
 
   /// A video whose packets are known, decoded by the decoders of a pool. Any number of threads may use it.
@@ -25,11 +26,18 @@
     private let pool: VideoPool
     private let number: UInt64
     private let keys: [Int]
+    /// Threads that want pictures of the same group, one after the other: the second one finds them kept.
+    private let turns: [Turn]
+
+    private final class Turn: Sendable {
+      let lock = Mutex(())
+    }
 
     package init(_ pool: VideoPool, _ index: VideoIndex, _ order: VideoOrder, name: String) {
       (self.pool, self.index, self.order, self.name) = (pool, index, order, name)
       number = pool.number()
       keys = DecoderCore.keys(index)
+      turns = pool.limits.frames > 0 ? (0..<8).map { _ in Turn() } : []
     }
 
     deinit { pool.forget(number) }
@@ -63,8 +71,27 @@
       }
       let writer = pool.takeWriter()
       defer { pool.giveWriter(writer) }
+      let sorted = wanted.sorted { $0.frame < $1.frame }
+      var left = try find(sorted, output, bytes, writer)
+      if let first = left.first, !turns.isEmpty, order.packetOfFrame.indices.contains(first.frame) {
+        let group = DecoderCore.key(keys, order, for: first.frame) ?? 0
+        try turns[group % turns.count].lock.withLock { (_) throws(TrajpackError) in
+          left = try find(left, output, bytes, writer)
+          try make(left, output, bytes, writer, threads: threads, goesOn: goesOn, read: read)
+        }
+      } else {
+        try make(left, output, bytes, writer, threads: threads, goesOn: goesOn, read: read)
+      }
+      pool.count(frames: wanted.count, packets: 0, cached: wanted.count - left.count)
+    }
+
+    /// Writes the frames whose pictures are kept; the others.
+    private func find(
+      _ wanted: [Wanted], _ output: VideoOutput, _ bytes: Int, _ writer: FrameWriter
+    ) throws(TrajpackError) -> [Wanted] {
+      guard pool.limits.frames > 0 else { return wanted }
       var left: [Wanted] = []
-      for one in wanted.sorted(by: { $0.frame < $1.frame }) {
+      for one in wanted {
         guard let picture = pool.picture(number, one.frame) else {
           left.append(one)
           continue
@@ -73,26 +100,31 @@
           try write(picture.frame, output, bytes, one, writer)
         }
       }
-      let cached = wanted.count - left.count
-      guard !left.isEmpty else {
-        return pool.count(frames: wanted.count, packets: 0, cached: cached)
-      }
+      return left
+    }
+
+    /// Decodes frames, in order, and writes them.
+    private func make(
+      _ wanted: [Wanted], _ output: VideoOutput, _ bytes: Int, _ writer: FrameWriter, threads: Int,
+      goesOn: Bool,
+      read: @escaping (Int64, UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void
+    ) throws(TrajpackError) {
+      guard !wanted.isEmpty else { return }
       var frames: [Int] = []
-      for one in left where frames.last != one.frame { frames.append(one.frame) }
+      for one in wanted where frames.last != one.frame { frames.append(one.frame) }
       let decoder = try self.decoder(for: frames[0], threads: threads)
       decoder.source.reading = read
       let before = decoder.core.packetsSent
       defer {
         decoder.source.reading = nil
-        pool.count(
-          frames: wanted.count, packets: decoder.core.packetsSent - before, cached: cached)
+        pool.count(frames: 0, packets: decoder.core.packetsSent - before, cached: 0)
         pool.give(decoder, of: number)
       }
       let keeps = pool.limits.frames > 0
       let passing = { [self] (frame: Int, picture: UnsafeMutablePointer<AVFrame>) in
         if let kept = Picture(picture) { pool.keep(kept, number, frame) }
       }
-      var next = left[...]
+      var next = wanted[...]
       try within(name) { () throws(TrajpackError) in
         try decoder.core.decode(
           frames, DecodePolicy(skips: !keeps, ends: !goesOn && !keeps),

@@ -1,5 +1,6 @@
 import Glibc
 import Testing
+import TrajpackSignal
 
 @testable import TrajpackEvaluate
 
@@ -111,11 +112,12 @@ import Testing
     if seed % 3 == 0 { values = values.map { ($0 * 2).rounded() } }
     values.withUnsafeBufferPointer { buffer in
       let series = Series(values: buffer, rows: rows, columns: columns)
-      let tree = NeighbourTree(series, count: rows)
+      let nearest = nearestRows(buffer, rows: rows, columns: columns, window: seed)
       for row in 0..<rows {
         let best = (0..<rows).filter { abs($0 - row) > seed }
           .map { series.squaredDistance($0, row) }.filter { $0 > 0 }.min()
-        #expect(tree.nearest(to: row, window: seed)?.squared == best)
+        let found = Int(nearest[row])
+        #expect((found < 0 ? nil : series.squaredDistance(found, row)) == best)
       }
     }
   }

@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Random frames and windows of videos out of a loader with two threads, against torchcodec, decord and PyAV.
 
-    tools/bench/frames.py RECORDINGS [--copies 8] [--count 32] [--rounds 3]
+    tools/bench/frames.py RECORDINGS [--copies 8] [--count 32] [--rounds 3] [--gop 250 [--frames 1000]]
 
 RECORDINGS is a folder of WildWorld samples of one size; each is taken `--copies` times, so that windows of a batch are
 mostly of different videos. The same windows, in the same order and batches, for everybody; peers have a decoder a
-video and thread, warm. torchcodec runs with 2 threads of 1 and with 1 of 2 (`num_ffmpeg_threads`); where batches are 8 windows
-of one group of pictures, also with one call a batch. Batches that the loader makes ahead are counted: processor time
-until it rests, and the clock over those that it makes while it is asked. Last, block shuffle against global.
+video and thread, warm. torchcodec runs with 2 threads of 1 and with 1 of 2 (`num_ffmpeg_threads`); where batches are 8
+windows of one group of pictures, also with one call a batch. Batches that the loader makes ahead are counted:
+processor time until it rests, and the clock over those that it makes while it is asked. Last, block
+shuffle against global. With `--gop N` only that, on videos of the same pictures encoded anew in groups of N, as long as
+`--frames`.
 """
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
@@ -156,22 +159,44 @@ def compare(data: trajpack.Dataset, files: list[str], clips: Windows, length: in
               f"{wall / middle['ours'][0]:.2f} and {cpu / middle['ours'][1]:.2f} x ours", flush=True)
 
 
-def shuffles(data: trajpack.Dataset, windows: int) -> None:
-    """Processor time a window of block and of global shuffle, over an epoch of it."""
-    found = {}
-    for shuffle in ("block", "global"):
-        loader = data.windows(channels=["rgb"], length=16, stride=8, batch=4, shuffle=shuffle, threads=2, seed=1)
-        count, begin = 0, time.process_time()
-        for batch in loader:
-            count += batch.count
-            if count >= windows:
-                break
-        rested()
-        # What lies ahead when it ends was made, too.
-        found[shuffle] = (time.process_time() - begin) / (count + 4 * 4)
-        del loader
-    print(f"  block {found['block'] * 1e3:.1f} ms, global {found['global'] * 1e3:.1f} ms of a processor a window: "
-          f"{found['global'] / found['block']:.2f} x", flush=True)
+def shuffles(data: trajpack.Dataset, windows: int, rounds: int) -> None:
+    """Block and global shuffle, interleaved: each round goes on where the one before ended."""
+    loaders = {name: data.windows(channels=["rgb"], length=16, stride=8, batch=4, shuffle=name, threads=2,
+                                  prefetch=AHEAD, seed=1) for name in ("block", "global")}
+    batches = {name: itertools.chain.from_iterable(itertools.repeat(loader)) for name, loader in loaders.items()}
+    taken: dict[str, list[tuple[float, float]]] = {name: [] for name in loaders}
+    for _ in range(rounds):
+        for name in loaders:
+            wall, cpu = time.perf_counter(), time.process_time()
+            for _ in range(windows // 4):
+                next(batches[name])
+            wall = time.perf_counter() - wall
+            rested()
+            taken[name].append((wall / windows, (time.process_time() - cpu) / windows))
+    found = {name: [statistics.median(one) for one in zip(*t, strict=True)] for name, t in taken.items()}
+    for name, (wall, cpu) in found.items():
+        stats = loaders[name].stats()
+        print(f"  {name:7} {wall * 1e3:.1f} ms, {cpu * 1e3:.1f} of a processor a window; {stats['frame_packets']} "
+              f"packets for {stats['frames']} frames, of which {stats['cached_frames']} were kept; "
+              f"{stats['frame_bytes'] >> 20} MiB of pictures; blocks {loaders[name].blocks}", flush=True)
+    (wall, cpu), (other_wall, other_cpu) = found["block"], found["global"]
+    print(f"  global / block: {other_wall / wall:.2f} by the clock, {other_cpu / cpu:.2f} of processor time",
+          flush=True)
+
+
+def encoded(recordings: Path, target: Path, copies: int, gop: int, frames: int) -> None:
+    """Videos of the recordings' pictures, over and over, in groups of `gop`."""
+    for sample in sorted(p.parent for p in recordings.glob("*/rgb.mp4")):
+        for copy in range(copies):
+            folder = target / f"{sample.name}-{copy}"
+            folder.mkdir(parents=True)
+            if copy:
+                shutil.copy(target / f"{sample.name}-0" / "rgb.mp4", folder / "rgb.mp4")
+                continue
+            command = ["ffmpeg", "-nostdin", "-v", "error", "-stream_loop", "-1", "-i", sample / "rgb.mp4", "-an",
+                       "-frames:v", frames, "-c:v", "libx264", "-preset", "veryfast", "-crf", "23", "-bf", "3",
+                       "-g", gop, "-keyint_min", gop, "-sc_threshold", "0", "-pix_fmt", "yuv420p", folder / "rgb.mp4"]
+            subprocess.run([str(word) for word in command], check=True)
 
 
 def main() -> None:
@@ -180,9 +205,17 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=8)
     parser.add_argument("--count", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--gop", type=int)
+    parser.add_argument("--frames", type=int, default=1000)
+    parser.add_argument("--windows", type=int, default=192, help="of block and global shuffle, a round")
     given = parser.parse_args()
     program = Path(os.environ.get("TRAJPACK_BIN", ROOT / ".build" / "release")) / "trajpack"
     with tempfile.TemporaryDirectory() as name:
+        if given.gop:
+            encoded(given.recordings, Path(name) / "source", given.copies, given.gop, given.frames)
+            subprocess.run([program, "convert", f"{name}/source", f"{name}/out", "--quiet"], check=True)
+            print(f"block shuffle, groups of {given.gop}:")
+            return shuffles(trajpack.open(f"{name}/out"), given.windows, given.rounds)
         for sample in sorted(p.parent for p in given.recordings.glob("*/rgb.mp4")):
             for copy in range(given.copies):
                 target = Path(name) / "source" / f"{sample.name}-{copy}"
@@ -209,7 +242,7 @@ def main() -> None:
         print("batches of 8 windows of a group of pictures:")
         compare(data, files, clips, 16, 8, "none", given)
         print("block shuffle:")
-        shuffles(data, 256)
+        shuffles(data, given.windows, given.rounds)
 
 
 if __name__ == "__main__":

@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """Random windows of a dataset on a server that takes its time, on this machine: trajpack, the same ranges fetched by
-obstore as they are (the raw limit), and h5py over fsspec. Rows a second, medians of runs in turn.
+obstore as they are (the raw limit), h5py over fsspec, TensorStore and Zarr over the same server with the same chunks;
+and a warm cache beside a local folder. Rows a second, medians of runs in turn.
 
-    remote.py [--latency 0.02] [--rounds 3] [--windows 512] [--count 8]
+    remote.py [--latency 0.02] [--rounds 3] [--windows 512] [--count 8] [--only NAME,...]
 
-Needs obstore, fsspec and aiohttp for the peers; what is not installed is left out and said. The server is a process of
-its own that answers 8,000 and more small requests a second on one processor, so that it is not what is measured.
+Needs obstore, fsspec, aiohttp, tensorstore and zarr for the peers; what is not installed is left out and said. The
+server is a process of its own that answers 8,000 and more small requests a second on one processor, so that it is not what is measured.
 """
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import re
 import statistics
@@ -82,6 +84,17 @@ def make(folder, count):
             for n in kinds:
                 plain.create_dataset(f"e{i}/{n}", data=one[n], chunks=(32, *kinds[n]))
     plain.close()
+    try:
+        import zarr
+        from zarr.codecs import BloscCodec
+        group = zarr.open_group(folder / "zarr", mode="w")
+        for i, one in enumerate(trajectories(count, 1792, 0)):
+            for n in kinds:
+                array = group.create_array(f"e{i}/{n}", shape=one[n].shape, dtype=one[n].dtype,
+                                           chunks=(32, *kinds[n]), compressors=BloscCodec(cname="lz4", clevel=1))
+                array[:] = one[n]
+    except ImportError as missing:
+        print(f"  no zarr: {missing}")
     return kinds
 
 
@@ -134,14 +147,89 @@ def h5(url, windows, kinds, count):
         return windows * LENGTH / (time.perf_counter() - start)
 
 
+def places(windows, count):
+    rng = np.random.default_rng(1)
+    return [(int(i), int(row)) for i, row in zip(rng.integers(count, size=windows),
+                                                 rng.integers(1792 - LENGTH, size=windows), strict=True)]
+
+
+def tensorstore(url, windows, kinds, count):
+    """All reads of a batch are under way at once, and a few batches ahead, as ours are."""
+    import tensorstore as ts
+    context = ts.Context({"http_request_concurrency": {"limit": 64}, "data_copy_concurrency": {"limit": 2}})
+    arrays = {(i, n): ts.open({"driver": "zarr3", "kvstore": f"{url}/zarr/e{i}/{n}/"}, context=context, read=True)
+              for i in range(count) for n in kinds}
+    arrays = {key: opened.result() for key, opened in arrays.items()}
+    wanted = places(windows, count)
+    batches = [wanted[k:k + BATCH] for k in range(0, windows, BATCH)]
+    ahead = []
+
+    def finish():
+        read = ahead.pop(0)
+        for n in kinds:
+            np.stack([future.result() for future in read[n]])
+    start = time.perf_counter()
+    for batch in batches:
+        ahead.append({n: [arrays[i, n][row:row + LENGTH].read() for i, row in batch] for n in kinds})
+        if len(ahead) > 4:
+            finish()
+    while ahead:
+        finish()
+    return windows * LENGTH / (time.perf_counter() - start)
+
+
+def zarr_python(url, windows, kinds, count):
+    """zarr's own asynchronous arrays over obstore, four batches at once."""
+    import zarr
+    from obstore.store import HTTPStore
+    from zarr.api.asynchronous import open_array
+    zarr.config.set({"async.concurrency": 64})
+    store = HTTPStore.from_url(f"{url}/zarr", client_options={"allow_http": True})
+    base = zarr.storage.ObjectStore(store, read_only=True)
+    wanted = places(windows, count)
+
+    async def run():
+        arrays = {(i, n): await open_array(store=base, path=f"e{i}/{n}", mode="r") for i in range(count) for n in kinds}
+        gate = asyncio.Semaphore(4)
+
+        async def one(batch):
+            async with gate:
+                for n in kinds:
+                    np.stack(await asyncio.gather(*(arrays[i, n].getitem(slice(r, r + LENGTH)) for i, r in batch)))
+        start = time.perf_counter()
+        await asyncio.gather(*(one(wanted[k:k + BATCH]) for k in range(0, windows, BATCH)))
+        return windows * LENGTH / (time.perf_counter() - start)
+    return asyncio.run(run())
+
+
+def cached(url, folder, rounds):
+    """In a process of its own, which names a cache: whole epochs of a warm cache and of the folder, in turn."""
+    found = {"warm cache": [], "local epoch": [], "processor, warm cache": [], "processor, local epoch": []}
+    for seed in range(-1, rounds):
+        for name, where in (("warm cache", url), ("local epoch", folder)):
+            import trajpack
+            loader = trajpack.open(f"{where}/ds").windows(length=LENGTH, batch=BATCH, shuffle=True, seed=max(seed, 0))
+            start, used = time.perf_counter(), time.process_time()
+            rows = sum(len(next(iter(b.values()))) * LENGTH for _, b in zip(range(150), loader, strict=False)) \
+                if seed >= 0 else sum(1 for _ in loader)
+            if seed >= 0:
+                found[name].append(rows / (time.perf_counter() - start))
+                found[f"processor, {name}"].append((time.process_time() - used) / rows * 1e6)
+    print(json.dumps(found))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--latency", type=float, default=0.02)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--windows", type=int, default=512)
     parser.add_argument("--count", type=int, default=8)
+    parser.add_argument("--only", default="raw,h5py,tensorstore,zarr,cache", help="the peers, by their names")
     parser.add_argument("--serve", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--cached", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.cached:
+        return cached(*given.cached, given.rounds)
     if given.serve:
         return asyncio.run(serve(given.serve[0], given.latency, given.serve[1]))
     with tempfile.TemporaryDirectory() as scratch:
@@ -151,7 +239,10 @@ def main():
         server = subprocess.Popen([sys.executable, __file__, "--latency", str(given.latency), "--serve", folder, log],
                                   stdout=subprocess.PIPE, text=True)
         url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        found = {"trajpack": [], "share of raw": [], "open": [], "h5py over fsspec": [], "trajpack, local": []}
+        found = {"trajpack": [], "share of raw": [], "open": [], "trajpack, local": []}
+        only = given.only.split(",")
+        peers = {"h5py over fsspec": (h5, 32), "tensorstore": (tensorstore, 2), "zarr": (zarr_python, 4)}
+        peers = {name: peer for name, peer in peers.items() if name.split()[0] in only}
         try:
             for seed in range(given.rounds):
                 log.write_text("")
@@ -160,29 +251,37 @@ def main():
                 found["open"].append(opened)
                 found["trajpack, local"].append(ours(str(folder), given.windows, seed)[0])
                 time.sleep(0.2)
-                try:
+                if "raw" in only:
                     seconds, requests, nbytes = raw(url, log)
                     # The ranges of all batches that were asked for, those ahead among them.
                     found["share of raw"].append(rate / (given.windows * LENGTH / seconds))
                     print(f"  {requests} requests, {nbytes / 1e6:.0f} MB, raw {nbytes / seconds / 1e6:.0f} MB/s")
-                except ImportError as missing:
-                    print(f"  no raw limit: {missing}")
-                try:
-                    found["h5py over fsspec"].append(h5(url, max(given.windows // 32, 4), kinds, given.count))
-                except ImportError as missing:
-                    print(f"  no h5py over fsspec: {missing}")
+                for name, (peer, fewer) in peers.items():
+                    try:
+                        found.setdefault(name, []).append(peer(url, max(given.windows // fewer, 4), kinds, given.count))
+                    except ImportError as missing:
+                        print(f"  no {name}: {missing}")
+            if "cache" in only:
+                own = subprocess.run(
+                    [sys.executable, __file__, "--rounds", str(given.rounds), "--cached", url, folder], check=True,
+                    stdout=subprocess.PIPE, text=True, env={**os.environ, "TRAJPACK_CACHE_DIR": str(folder / "cache")})
+                found.update(json.loads(own.stdout))
         finally:
             server.kill()
     medians = {n: statistics.median(v) for n, v in found.items() if v}
     print(f"latency {given.latency * 1e3:.0f} ms, windows of {LENGTH} rows, batches of {BATCH}")
-    for name in ("trajpack", "trajpack, local", "h5py over fsspec"):
+    for name in ("trajpack", "trajpack, local", *peers, "warm cache", "local epoch"):
         if name in medians:
             print(f"{name:20} {medians[name]:12,.0f} rows/s")
     print(f"open                 {medians['open'] * 1e3:12.0f} ms")
     if "share of raw" in medians:
         print(f"of the raw limit     {medians['share of raw'] * 100:12.0f} %")
-    if "h5py over fsspec" in medians:
-        print(f"times h5py           {medians['trajpack'] / medians['h5py over fsspec']:12.0f} x")
+    for name in peers:
+        if name in medians:
+            print(f"times {name:16} {medians['trajpack'] / medians[name]:10.1f} x")
+    if "warm cache" in medians:
+        print(f"cache, of a folder   {medians['warm cache'] / medians['local epoch'] * 100:12.0f} %, processor time "
+              f"{medians['processor, warm cache'] / medians['processor, local epoch']:.2f} x")
 
 
 if __name__ == "__main__":

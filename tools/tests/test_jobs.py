@@ -183,6 +183,32 @@ def test_killed_workers_lose_and_double_nothing(trajpack, whole, runs, tmp_path,
     assert digests(tmp_path / "ds") == whole
 
 
+def test_one_of_four_workers_is_killed_again_and_again(trajpack, whole, runs, tmp_path, start):
+    """Four workers at once, one of them, drawn anew each time, killed at a random moment and started again."""
+    job, count = plan(trajpack, runs, tmp_path, "--tasks", 1000)
+    draw = random.Random(7)
+    kills, wanted = 0, 20 if FULL else 4
+
+    def worker(number):
+        tasks = ",".join(str(t) for t in range(count) if t % 4 == number)
+        return start([trajpack, "job", "run", job, "-q", "--task", tasks], stderr=subprocess.DEVNULL)
+    workers = [worker(n) for n in range(4)]
+    while kills < wanted:
+        number = draw.randrange(4)
+        time.sleep(draw.uniform(0, 0.05))
+        workers[number].send_signal(signal.SIGKILL)
+        kills += workers[number].wait() == -signal.SIGKILL
+        workers[number] = worker(number)
+        if all(w.poll() is not None for w in workers):  # all is made: begin again
+            shutil.rmtree(job)
+            job, count = plan(trajpack, runs, tmp_path, "--tasks", 1000)
+            workers = [worker(n) for n in range(4)]
+    for one in workers:
+        assert one.wait(timeout=300) == 0
+    finish(trajpack, job, "--verify")
+    assert digests(tmp_path / "ds") == whole
+
+
 @pytest.mark.parametrize("seed", range(20) if FULL else [0, 1])
 def test_a_killed_end_is_gone_on_with(trajpack, whole, runs, tmp_path, start, seed):
     job, count = plan(trajpack, runs, tmp_path, "--tasks", 4)

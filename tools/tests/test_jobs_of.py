@@ -172,7 +172,7 @@ def test_a_task_of_a_validation_that_is_killed_goes_on(trajpack, tables, tmp_pat
     assert (done.returncode, done.stdout) == (one.returncode, one.stdout)
 
 
-def test_the_files_have_their_schema(trajpack, tables, tmp_path):
+def test_the_files_have_their_schema(trajpack, tables, guesses, tmp_path):
     jsonschema = pytest.importorskip("jsonschema")
     referencing = pytest.importorskip("referencing")
     documents = [json.loads(path.read_text()) for path in (ROOT / "schemas").glob("*.schema.json")]
@@ -182,7 +182,118 @@ def test_the_files_have_their_schema(trajpack, tables, tmp_path):
         json.loads((ROOT / "schemas" / "job.schema.json").read_text()), registry=registry)
     call(trajpack, "job", "plan", "mask", tables / "ds", "out", "--amount", "0.5", "--tasks", 2, cwd=tmp_path)
     call(trajpack, "job", "plan", "validate", tables / "ds", "check", "--tasks", 2, cwd=tmp_path)
-    for job, command in (("out.job", "mask"), ("check", "validate")):
+    call(trajpack, "job", "plan", "evaluate", tables / "ds", guesses, "scores", "--metric", "forecast.errors",
+         "--tasks", 2, cwd=tmp_path)
+    for job, command in (("out.job", "mask"), ("check", "validate"), ("scores", "evaluate")):
         document = json.loads((tmp_path / job / "job.json").read_text())
         check.validate(document)
         assert document["command"] == command
+
+
+# ---- Evaluations
+
+
+@pytest.fixture(scope="module")
+def guesses(trajpack, tables, tmp_path_factory):
+    """Predictions: the same recordings with noise, one of them with a number that is none."""
+    folder = tmp_path_factory.mktemp("guesses") / "runs"
+    folder.mkdir()
+    draw = random.Random(8)
+    for path in sorted((tables / "runs").glob("*.csv")):
+        head, *rows = path.read_text().splitlines()
+        cells = [row.split(",") for row in rows]
+        out = [f"{t},{float(x) + draw.gauss(0, 0.3):.4f},{float(y or 5) + draw.gauss(0, 0.2):.3f}" for t, x, y in
+               [(c[0], c[1] or "0", c[2]) for c in cells]]
+        (folder / path.name).write_text("\n".join([head, *out]) + "\n")
+    call(trajpack, "convert", "-q", folder, folder.parent / "ds")
+    return folder.parent / "ds"
+
+
+def sentence(done):
+    """What was said, without the command that says it."""
+    return done.stderr.partition(": ")[2] if done.returncode else done.stderr
+
+
+EVALUATIONS = [
+    ["--metric", "forecast.errors", "--format", "json"],
+    ["--metric", "forecast.errors", "--metric", "forecast.dtw", "--window", "20", "--stride", "15",
+     "--horizons", "5,20", "--format", "json"],
+    ["--metric", "state.alignment", "--format", "json"],                      # ranges of all episodes together
+    ["--suite", "forecast", "--partial", "--format", "csv"],                  # metrics that are refused, too
+    ["--metric", "forecast.errors", "--failed", "skip", "--episodes", "run0*"],
+    ["--metric", "forecast.intervals", "--split", "test", "--scheme", "three", "--fold", "1", "--train-split", "train",
+     "--set", "prediction=truth"],                                            # refused
+]
+
+
+@pytest.mark.parametrize("words", EVALUATIONS, ids=lambda w: w[1])
+def test_an_evaluation_gives_the_report_of_one_run(trajpack, tables, guesses, tmp_path, words):
+    """Whatever the number of tasks and their order; what is refused is refused with the same sentence."""
+    inputs = [os.path.relpath(tables / "ds", tmp_path), os.path.relpath(guesses, tmp_path)]
+    one = subprocess.run([trajpack, "evaluate", *inputs, *words, "-q"], capture_output=True, text=True, cwd=tmp_path)
+    draw = random.Random(str(words))
+    for tasks in (1, 3, 100):
+        job = f"scores{tasks}"
+        plan = [trajpack, "job", "plan", "evaluate", *inputs, job, *words, "--tasks", str(tasks), "--json"]
+        planned = subprocess.run(plan, capture_output=True, text=True, cwd=tmp_path)
+        if planned.returncode:
+            assert (planned.returncode, sentence(planned)) == (one.returncode, sentence(one))
+            continue
+        count = json.loads(planned.stdout)["tasks"]
+        order = draw.sample(range(count), count)
+        for number, task in enumerate(order):
+            if number + 1 == count:
+                early = call(trajpack, "job", "finish", job, "--json", code=1, cwd=tmp_path)
+                assert json.loads(early.stdout)["resubmit"] == str(task)
+            call(trajpack, "job", "run", job, "--task", task, "-q", cwd=tmp_path)
+        call(trajpack, "job", "run", job, "--task", order[0], "-q", cwd=tmp_path)
+        for _ in range(2):
+            done = subprocess.run([trajpack, "job", "finish", job, "-q"], capture_output=True, text=True, cwd=tmp_path)
+            assert (done.returncode, done.stdout, sentence(done)) == (one.returncode, one.stdout, sentence(one))
+
+
+def test_scores_of_tasks_are_taken(trajpack, tables, guesses, tmp_path):
+    """The end computes no episode again: a figure that is changed in a task's file is in the report. What is damaged is
+    named and made again."""
+    import hashlib
+    inputs = [str(tables / "ds"), str(guesses)]
+    words = ["--metric", "forecast.errors", "--failed", "skip", "--format", "json"]
+    one = call(trajpack, "evaluate", *inputs, *words).stdout
+    call(trajpack, "job", "plan", "evaluate", *inputs, "scores", *words, "--tasks", 4, cwd=tmp_path)
+    said = call(trajpack, "job", "status", "scores", cwd=tmp_path).stdout
+    assert "0 of 4 tasks complete, 0 of 12 episodes durable" in said
+    call(trajpack, "job", "run", "scores", "--task", "0-3", "-q", cwd=tmp_path)
+    file = tmp_path / "scores" / "task-000001.scores"
+    whole = file.read_bytes()
+    head, body = whole.split(b"\n", 1)
+    changed = body.replace(b"forecast.mse", b"forecast.xxx")
+    assert changed != body
+    file.write_bytes(head + b"\n" + changed)
+    left = call(trajpack, "job", "finish", "scores", "--json", code=1, cwd=tmp_path).stdout
+    assert json.loads(left)["resubmit"] == "1"
+    again = json.loads(head)
+    again["sha256"] = hashlib.sha256(changed).hexdigest()
+    file.write_bytes(json.dumps(again).encode() + b"\n" + changed)
+    assert call(trajpack, "job", "finish", "scores", "-q", cwd=tmp_path).stdout != one
+    file.write_bytes(whole[:-40])
+    call(trajpack, "job", "run", "scores", "--task", 1, "-q", cwd=tmp_path)
+    assert file.read_bytes() == whole
+    assert call(trajpack, "job", "finish", "scores", "-q", cwd=tmp_path).stdout == one
+
+
+def test_evaluations_that_changed_or_are_refused(trajpack, tables, guesses, tmp_path):
+    own = tmp_path / "guesses"
+    subprocess.run(["cp", "-r", guesses, own], check=True)
+    words = ["--metric", "forecast.errors", "--failed", "skip"]
+    call(trajpack, "job", "plan", "evaluate", tables / "ds", own, "scores", *words, "--tasks", 2, cwd=tmp_path)
+    call(trajpack, "job", "run", "scores", "--task", "0-1", "-q", cwd=tmp_path)
+    subprocess.run(["rm", "-r", own], check=True)
+    call(trajpack, "resample", "-q", guesses, own, "--rate", "50", "--method", "linear")
+    early = call(trajpack, "job", "finish", "scores", code=1, cwd=tmp_path)
+    assert "2 of 2 tasks are not complete" in early.stderr and "other data" in early.stderr
+    for more, said in [(["--clips", "x.csv", "--tasks", "2"], "cut them once"), ([], "give --tasks"),
+                       (["--tasks", "2", "--csv-escape-formulas", "--format", "json"], "--csv-escape-formulas"),
+                       (["--tasks", "2", "a", "b"], "not 5 paths")]:
+        refused = call(trajpack, "job", "plan", "evaluate", tables / "ds", guesses, "new", *words, *more, code=2,
+                       cwd=tmp_path)
+        assert said in refused.stderr and not (tmp_path / "new").exists(), refused.stderr

@@ -38,9 +38,13 @@ cp "$root/tools/wheel/bare_check.py" "$bare/work"
 "$root/.venv/bin/python" -m pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps --python-version "$version" \
   --dest "$bare/work/wheels" numpy || fail "numpy for Python $version cannot be fetched"
 
+certificates=$bare/etc/ssl/certs/ca-certificates.crt
+[ ! -f "$certificates.aside" ] || mv "$certificates.aside" "$certificates"
+
 # A namespace of its own: without a network, with /proc, and nothing of the machine's.
 unshare --mount --net --pid --fork --kill-child bash -euo pipefail -c '
   mount -t proc proc "$1/proc"
+  ip link set lo up
   exec env -i PATH=/work/venv/bin:/usr/bin:/bin HOME=/root "$(command -v chroot)" "$1" bash -euo pipefail -c "
     cd /work
     ! command -v swift >/dev/null && ! ls /usr/lib/*/libhdf5* /usr/lib/*/libav* >/dev/null 2>&1
@@ -48,6 +52,8 @@ unshare --mount --net --pid --fork --kill-child bash -euo pipefail -c '
     venv/bin/pip install --quiet --disable-pip-version-check --no-index --find-links wheels trajpack
     trajpack --version
     trajpack demo tour >tour.txt
+    # pip needs the certificates of the machine; without them those of certifi are tried, too.
+    ! [ -f /etc/ssl/certs/ca-certificates.crt ] || mv /etc/ssl/certs/ca-certificates.crt{,.aside}
     python bare_check.py tour samples
     echo \"bare: good in Debian $2, Python $3\"
   "' bare "$bare" "$suite" "$version"

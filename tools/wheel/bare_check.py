@@ -5,10 +5,15 @@
 Everything that docs/packaging.md says of the wheel; ends at the first thing that is not so.
 """
 import hashlib
+import http.server
 import json
+import os
+import re
 import shutil
+import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -24,9 +29,10 @@ def loaded():
     return {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/" in line}
 
 
-def run(*arguments, fails=0):
+def run(*arguments, fails=0, **variables):
     """What the program prints; on the error output where it must end with the code ``fails``."""
-    done = subprocess.run(["trajpack", *map(str, arguments)], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(["trajpack", *map(str, arguments)], capture_output=True, text=True, timeout=300,
+                          env={**os.environ, **variables})
     assert done.returncode == fails, (arguments, done.returncode, done.stdout[-500:] + done.stderr)
     return done.stderr if fails else done.stdout
 
@@ -105,6 +111,71 @@ def check_samples():
     print(f"{len(truth['videos'])} videos decoded to the bytes that ffmpeg gives; HDF5 of robomimic and 7 filters")
 
 
+class Objects(http.server.BaseHTTPRequestHandler):
+    """The files of TOUR, and ranges of them."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        path = TOUR / self.path.partition("?")[0].lstrip("/")
+        data = path.read_bytes() if path.is_file() else None
+        wanted = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
+        status, part = (404, b"") if data is None else (200, data)
+        if data is not None and wanted:
+            first = int(wanted[1]) if wanted[1] else max(len(data) - int(wanted[2]), 0)
+            last = min(int(wanted[2]) + 1, len(data)) if wanted[1] and wanted[2] else len(data)
+            status, part = (206, data[first:last]) if first < len(data) else (416, b"")
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(part)))
+        if data is not None:
+            self.send_header("Accept-Ranges", "bytes")
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()[:32]}"')
+        if status == 206:
+            self.send_header("Content-Range", f"bytes {first}-{last - 1}/{len(data)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(part)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def check_remote():
+    """Over HTTPS and S3, from a server whose certificate SSL_CERT_FILE names, else the package certifi."""
+    authority = SAMPLES / "tls" / "certificate.pem"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Objects)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority, SAMPLES / "tls" / "key.pem")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"https://127.0.0.1:{server.server_port}"
+    cache = {"TRAJPACK_CACHE_DIR": str(TOUR / "no-cache"), "NO_PROXY": "*"}
+    said = run("info", f"{address}/ww", fails=3, **cache)
+    assert "certificate does not verify" in said, said
+    trusted = {**cache, "SSL_CERT_FILE": str(authority)}
+    assert run("verify", f"{address}/ww", **trusted)
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1", "AWS_ENDPOINT_URL": address}
+    assert run("verify", "s3://ww", **trusted, **keys)
+    code = ("import sys, numpy, trajpack; there, here = map(trajpack.open, sys.argv[1:]); "
+            "assert numpy.array_equal(there.episode('000002')['rgb'][3], here.episode('000002')['rgb'][3]); "
+            "assert any('libcurl-trajpack' in l for l in open('/proc/self/maps'))")
+    subprocess.run([sys.executable, "-c", code, f"{address}/ww", TOUR / "ww"], check=True, env={**os.environ, **trusted})
+    # The machine's own certificates come before those of certifi.
+    certifi = Path(trajpack.__file__).parents[1] / "certifi"
+    if not certifi.exists() and not Path("/etc/ssl/certs/ca-certificates.crt").exists():
+        certifi.mkdir()
+        shutil.copyfile(authority, certifi / "cacert.pem")
+        assert run("verify", f"{address}/ww", **cache)
+        subprocess.run([sys.executable, "-c", code, f"{address}/ww", TOUR / "ww"], check=True, env={**os.environ, **cache})
+        shutil.rmtree(certifi)
+        print("HTTPS and S3, by SSL_CERT_FILE and by certifi")
+    else:
+        print("HTTPS and S3, by SSL_CERT_FILE")
+    server.shutdown()
+
+
 def least(*command):
     """The least of several wall times, in ms."""
     times = []
@@ -127,4 +198,5 @@ check_package()
 check_program()
 if SAMPLES:
     check_samples()
+    check_remote()
 check_times()

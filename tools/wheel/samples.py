@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Files of other software on which an installed wheel is tried (bare_check.py), and what it must find in them:
 
-    samples.py OUT        # OUT/videos/CASE, OUT/hdf5/*.hdf5, OUT/truth.json
+    samples.py OUT        # OUT/videos/CASE, OUT/hdf5/*.hdf5, OUT/tls/{certificate,key}.pem, OUT/truth.json
 
-Runs with .venv; needs ffmpeg, which says what each video holds: the SHA-256 of its frames as they are decoded.
+Runs with .venv; needs openssl, and ffmpeg, which says what each video holds: the SHA-256 of its frames as they are decoded.
 """
 from __future__ import annotations
 
@@ -74,8 +74,17 @@ def hdf5(folder: Path) -> dict[str, dict[str, list[float]]]:
             "filters": {"one": float(values.sum())}}
 
 
+def tls(folder: Path) -> None:
+    """A certificate of 127.0.0.1 that is its own authority, and its key."""
+    folder.mkdir(parents=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "key.pem", "-out",
+                    folder / "certificate.pem", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+
+
 def main() -> None:
     out = Path(sys.argv[1])
+    tls(out / "tls")
     (out / "videos").mkdir(parents=True)
     truth = {"videos": videos(out / "videos"), "hdf5": hdf5(out / "hdf5")}
     (out / "truth.json").write_text(json.dumps(truth, indent=1))

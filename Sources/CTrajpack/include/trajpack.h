@@ -303,7 +303,8 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //
 //   The engine
 //   "threads"    default: as many as there are processors;  "prefetch": batches ahead, default 4
-//   "frame_cache" bytes of decoded pictures to keep; default 256 MiB for "block", else 0
+//   "frame_cache" bytes of decoded pictures to keep; default 512 MiB for "block" where that holds the pictures of a pool,
+//                else 0
 //   "cache"      bytes of inflated chunks to keep; default 192 MiB with "plan", 64 MiB for "block", else 0
 //   "verify"     when the checksum of a chunk is compared with its bytes: "always" (default): each time that it
 //                is read | "first": the first time that this loader reads it | "never". Chunks in the cache
@@ -319,7 +320,8 @@ int32_t tp_loader_create(const tp_dataset *const *datasets, size_t count, const 
 void tp_loader_free(tp_loader *loader);
 
 // {"windows": of the datasets, "epoch_windows", "steps": batches of an epoch on this rank, "batch",
-//  "batch_bytes", "digest", "reference", "length": T, "choices": what "windows_where" left of each
+//  "batch_bytes", "digest", "reference", "length": T, "blocks": of block shuffle, {"windows": of a block, "count":
+//  blocks of a pool}, or null, "choices": what "windows_where" left of each
 //  dataset, [{"candidates", "windows", "damaged", "bytes": of memory, "cache": path or null, "cached"}]
 //  or null, "outputs": [{"name", "dtype", "shape":
 //  [B, T, ...], "offset": its first byte in a batch, "bytes", "role": "values" | "observed" |

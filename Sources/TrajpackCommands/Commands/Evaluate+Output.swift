@@ -69,7 +69,7 @@ extension Evaluate {
       console.outputPaint, width: console.isOutputTerminal ? console.outputWidth : nil)
   }
 
-  private func chosenFormat() throws(TrajpackError) -> Format {
+  func chosenFormat() throws(TrajpackError) -> Format {
     let chosen = try formatOfOutput()
     guard !escapesFormulas || chosen == .csv else {
       throw TrajpackError(.usage, "--csv-escape-formulas is for --format csv")

@@ -47,7 +47,19 @@ struct Evaluate: Command {
     [
       .positional(
         "[INPUT...]", to: \.inputs,
-        help: "TRUTH and PREDICTIONS, or TRUTH alone; or 'compare' and reports."),
+        help: "TRUTH and PREDICTIONS, or TRUTH alone; or 'compare' and reports.")
+    ] + asking + [
+      .option(
+        "--rerun", to: \.rerun, value: "REPORT", completes: .files,
+        help: "Make a JSON report again and compare every byte."),
+      .flag("--list", to: \.lists, help: "List the metrics."),
+      .option("--describe", to: \.describe, value: "METRIC", help: "Show what a metric needs."),
+    ]
+  }
+
+  /// What is evaluated and how the report is written.
+  static var asking: [Parameter<Self>] {
+    [
       .option(
         "--metric", "-m", to: \.request.metrics, value: "NAME",
         help: "Compute this metric, or all scores of this evaluator."),
@@ -136,11 +148,6 @@ struct Evaluate: Command {
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before cells of CSV that a spreadsheet would compute (= + - @)."),
-      .option(
-        "--rerun", to: \.rerun, value: "REPORT", completes: .files,
-        help: "Make a JSON report again and compare every byte."),
-      .flag("--list", to: \.lists, help: "List the metrics."),
-      .option("--describe", to: \.describe, value: "METRIC", help: "Show what a metric needs."),
     ]
   }
 
@@ -231,6 +238,18 @@ struct Evaluate: Command {
             + "\(pair.0.prefix(12))…), so it cannot be made again")
       }
     }
+    return try report(evaluation, console)
+  }
+
+  /// The evaluation of the inputs, without clips.
+  func evaluation() throws(TrajpackError) -> Evaluation {
+    try Evaluation(
+      request, truth: inputs[0], predictions: inputs.count == 2 ? inputs[1] : nil,
+      version: Trajpack.version)
+  }
+
+  /// Computes a report with a progress line; nil where it was interrupted.
+  func report(_ evaluation: Evaluation, _ console: Console) throws(TrajpackError) -> Report? {
     let progress = console.progress("evaluating", items: "episodes")
     progress.counters.expect(bytes: 0, items: evaluation.readings)
     evaluation.willRead = { id in

@@ -1,5 +1,6 @@
 import Glibc
 import TrajpackFormat
+import TrajpackSignal
 
 /// How divergence is followed.
 enum DivergenceRule: String, CaseIterable, Sendable {
@@ -78,16 +79,18 @@ enum LyapunovExponent {
   private static func rosenstein(
     _ series: Series, _ usable: Int, _ options: LyapunovOptions
   ) -> ([Double?], Int) {
-    let tree = NeighbourTree(series, count: usable)
+    let nearest = nearestRows(
+      series.values, rows: usable, columns: series.columns, window: options.theiler)
     var sums = [Double](repeating: 0, count: options.lastStep + 1)
     var counts = [Int](repeating: 0, count: options.lastStep + 1)
     var points = 0
     for row in 0..<usable {
       if row % 64 == 0, Interruption.isRequested { break }
-      guard let near = tree.nearest(to: row, window: options.theiler) else { continue }
+      let near = Int(nearest[row])
+      guard near >= 0 else { continue }
       points += 1
       for step in 0...options.lastStep {
-        let squared = series.squaredDistance(row + step, near.row + step)
+        let squared = series.squaredDistance(row + step, near + step)
         guard squared > 0 else { continue }
         sums[step] += 0.5 * log(squared)
         counts[step] += 1

@@ -1,20 +1,15 @@
 import Glibc
+import TrajpackFormat
 
-/// The random numbers of bootstrap and Monte Carlo figures: SplitMix64 (Steele, Lea and Flood,
-/// OOPSLA 2014). The stream depends on the seed alone, so a figure can be computed again.
+/// The random numbers of bootstrap and Monte Carlo figures. The stream depends on the seed alone, so a figure
+/// can be computed again.
 struct Random {
-  private var state: UInt64
+  private var stream: SplitMix64
 
-  init(seed: Int) { state = UInt64(bitPattern: Int64(seed)) }
+  init(seed: Int) { stream = SplitMix64(seed: UInt64(bitPattern: Int64(seed))) }
 
   /// The next 64 bits.
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { stream.next() }
 
   /// A whole number from 0 up to `bound`, which must be positive; without bias (Lemire 2019).
   mutating func below(_ bound: Int) -> Int {

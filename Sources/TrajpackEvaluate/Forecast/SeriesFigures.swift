@@ -44,7 +44,7 @@ struct SeriesFigures {
       case "kendall": values[name] = average(Statistics.kendall)
       case "mutual_information":
         values[name] = average {
-          MutualInformation.estimate($0, $1, neighbours: options.neighbours)
+          mutualInformation($0, $1, neighbours: options.neighbours)
         }
       case "kl_divergence":
         values[name] = MixtureDivergence.forecast(pair, pair.completeSteps, options)

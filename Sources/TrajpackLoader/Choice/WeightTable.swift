@@ -34,14 +34,14 @@ struct WeightTable: Sendable {
     var parts: [UInt32] = []
     var before: [UInt64] = []
     parts.reserveCapacity(weights.count)
-    var (total, digest): (UInt64, UInt64) = (0, Mixing.golden)
+    var (total, digest): (UInt64, UInt64) = (0, SplitMix64.increment)
     for (window, weight) in weights.enumerated() {
       if window % 64 == 0 { before.append(total) }
       // A window that has a weight can be drawn, however small it is.
       let part = (Double(weight) / Double(largest) * 2_147_483_648).rounded()
       parts.append(weight > 0 ? UInt32(max(part, 1)) : 0)
       total += UInt64(parts[window])
-      digest = Mixing.mix(digest ^ UInt64(parts[window]))
+      digest = SplitMix64.mix(digest ^ UInt64(parts[window]))
     }
     (self.parts, self.before, self.total, self.digest) = (parts, before, total, digest)
   }
@@ -49,7 +49,7 @@ struct WeightTable: Sendable {
   /// A number that the tables of other weights hardly have; 0 where there are none.
   static func digest(_ tables: [WeightTable?]) -> UInt64 {
     guard tables.contains(where: { $0 != nil }) else { return 0 }
-    let mixed = tables.reduce(Mixing.golden) { Mixing.mix($0 ^ ($1?.digest ?? 0)) }
+    let mixed = tables.reduce(SplitMix64.increment) { SplitMix64.mix($0 ^ ($1?.digest ?? 0)) }
     return max(mixed, 1)
   }
 

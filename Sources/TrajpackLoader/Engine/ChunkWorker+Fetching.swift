@@ -21,7 +21,10 @@ extension ChunkWorker {
       }
       for block in read.blocks {
         let place = shard.index.chunk(row: shard.firstChunks[block.block] + segment.chunk)
-        ranges[segment.shard, default: []].append(place.offset..<place.offset + place.stored)
+        let range = place.offset..<place.offset + place.stored
+        // What this machine keeps is read when it is wanted.
+        if shard.kept?.keeps(range) == true { continue }
+        ranges[segment.shard, default: []].append(range)
       }
     }
     for (shard, ranges) in ranges {
@@ -57,6 +60,7 @@ extension ChunkWorker {
   func bringAgain(_ shard: LoadedShard, _ number: Int) throws(TrajpackError) -> Bool {
     let place = places[number]
     let range = place.offset..<place.offset + place.stored
+    shard.remote?.forget(range)
     guard let fetch = shard.shard.file.fetch([range]), let bytes = try fetch.bytes(range),
       let base = bytes.baseAddress, CRC32C.of(bytes) == place.crc
     else { return false }

@@ -77,12 +77,12 @@ extension ChunkWorker {
     ahead.bytes = bytes
     extend(shard, read)
     do throws(TrajpackError) {
-      try ahead.read(shard.shard.file)
+      try ahead.read(shard)
     } catch {
       guard ahead.chunks.count > 1 else { throw error }
       // What keeps the next chunks from being read is theirs to say.
       ahead.shorten(to: bytes)
-      try ahead.read(shard.shard.file)
+      try ahead.read(shard)
     }
     take()
   }
@@ -100,7 +100,8 @@ extension ChunkWorker {
       guard bytes.lowerBound >= ahead.bytes.upperBound,
         bytes.lowerBound - ahead.bytes.upperBound <= Self.widestGap,
         bytes.count <= sum + Self.widestGap,
-        bytes.upperBound - ahead.bytes.lowerBound <= Self.mostAhead
+        bytes.upperBound - ahead.bytes.lowerBound <= Self.mostAhead,
+        shard.kept?.keeps(bytes) ?? true
       else {
         ahead.places.removeSubrange(first...)
         return
@@ -221,11 +222,12 @@ struct ReadAhead: ~Copyable {
     self.bytes = bytes
   }
 
-  mutating func read(_ file: any ByteSource) throws(TrajpackError) {
+  mutating func read(_ shard: LoadedShard) throws(TrajpackError) {
     let room = memory.room(bytes.count)
     base = room.baseAddress
-    try file.read(
-      at: bytes.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: room[..<bytes.count]))
+    let part = UnsafeMutableRawBufferPointer(rebasing: room[..<bytes.count])
+    if shard.kept?.peek(at: bytes.lowerBound, into: part) == true { return }
+    try shard.shard.file.read(at: bytes.lowerBound, into: part)
   }
 
   /// Where byte `offset` of the file lies.

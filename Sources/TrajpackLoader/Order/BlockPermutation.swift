@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 /// A permutation that keeps neighbours together for a while: windows are cut into blocks, the blocks are
 /// permuted, runs of `pool` blocks form pools, and the windows of a pool are permuted among themselves.
 /// What a shuffle buffer of `pool · block` windows does, in no memory and from any place.
@@ -36,7 +38,7 @@ public struct BlockPermutation: Sendable {
     let members = min(pool, blocks.count - first)
     let isRagged = lack > 0 && partial >= first && partial < first + members
     let size = members * block - (isRagged ? lack : 0)
-    let inside = Permutation(count: size, seed: Mixing.seed(seed, j, 1))[i - start(ofPool: j)]
+    let inside = Permutation(count: size, seed: SplitMix64.seed(seed, j, 1))[i - start(ofPool: j)]
     var member = inside / block
     if isRagged {
       // The short block counts as the last of its pool.

@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 /// A pseudo-random permutation of `0..<count` that needs no memory: place `i` is computed when asked.
 ///
 /// A Feistel network of eight rounds (Luby, Rackoff 1988) over the smallest power of two that holds
@@ -20,7 +22,7 @@ public struct Permutation: Sendable {
     lowMask = (1 << low) - 1
     highMask = (1 << (bits / 2)) - 1
     var keys = SIMD8<UInt64>()
-    for i in 0..<8 { keys[i] = Mixing.mix(seed &+ UInt64(i + 1) &* Mixing.golden) }
+    for i in 0..<8 { keys[i] = SplitMix64.mix(seed &+ UInt64(i + 1) &* SplitMix64.increment) }
     self.keys = keys
   }
 
@@ -44,8 +46,8 @@ public struct Permutation: Sendable {
     var (left, right) = (x >> low, x & lowMask)
     // The halves change places, and widths, in every round; after an even number they are back.
     for i in stride(from: 0, to: 8, by: 2) {
-      left = (left ^ Mixing.mix(right ^ keys[i])) & highMask
-      right = (right ^ Mixing.mix(left ^ keys[i + 1])) & lowMask
+      left = (left ^ SplitMix64.mix(right ^ keys[i])) & highMask
+      right = (right ^ SplitMix64.mix(left ^ keys[i + 1])) & lowMask
     }
     return left << low | right
   }
@@ -53,27 +55,16 @@ public struct Permutation: Sendable {
   private func backward(_ x: UInt64) -> UInt64 {
     var (left, right) = (x >> low, x & lowMask)
     for i in stride(from: 6, through: 0, by: -2) {
-      right = (right ^ Mixing.mix(left ^ keys[i + 1])) & lowMask
-      left = (left ^ Mixing.mix(right ^ keys[i])) & highMask
+      right = (right ^ SplitMix64.mix(left ^ keys[i + 1])) & lowMask
+      left = (left ^ SplitMix64.mix(right ^ keys[i])) & highMask
     }
     return left << low | right
   }
 }
 
-/// SplitMix64's parts (Steele, Lea, Flood 2014).
-enum Mixing {
-  static let golden: UInt64 = 0x9E37_79B9_7F4A_7C15
-
-  @inline(__always)
-  static func mix(_ x: UInt64) -> UInt64 {
-    var z = x
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
+extension SplitMix64 {
   /// A seed for one purpose, made of others.
   static func seed(_ parts: UInt64...) -> UInt64 {
-    parts.reduce(golden) { mix(($0 ^ $1) &+ golden) }
+    parts.reduce(increment) { first(ofSeed: $0 ^ $1) }
   }
 }

@@ -1,3 +1,5 @@
+import TrajpackFormat
+
 /// The global order of windows: a pure function of seed, epoch and place.
 ///
 /// Ranks, threads and batches only cut it; so it is the same on any number of them.
@@ -84,15 +86,15 @@ public struct WindowOrder: Sendable {
   }
 
   private func drawn(_ table: WeightTable, _ draw: UInt64, stream: UInt64) -> UInt64 {
-    table.draw(Mixing.seed(seed, stream, draw, 0x77))
+    table.draw(SplitMix64.seed(seed, stream, draw, 0x77))
   }
 
   private func shuffled(_ draw: UInt64, of size: UInt64, stream: UInt64) -> UInt64 {
     if hasReplacement {
-      return Mixing.seed(seed, stream, draw, 0x78).multipliedFullWidth(by: max(size, 1)).high
+      return SplitMix64.seed(seed, stream, draw, 0x78).multipliedFullWidth(by: max(size, 1)).high
     }
     let (round, place) = draw.quotientAndRemainder(dividingBy: max(size, 1))
-    let seed = Mixing.seed(seed, stream, round)
+    let seed = SplitMix64.seed(seed, stream, round)
     switch shuffle {
     case .none: return place
     case .global: return Permutation(count: size, seed: seed)[place]

@@ -103,6 +103,6 @@ struct EpisodeIDs: Sendable {
       hash = (hash ^ UInt64(bytes[at])) &* 0x100_0000_01B3
       at += 1
     }
-    return Int(truncatingIfNeeded: Mixing.mix(hash) >> 1)
+    return Int(truncatingIfNeeded: SplitMix64.mix(hash) >> 1)
   }
 }

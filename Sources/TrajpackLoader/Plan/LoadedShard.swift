@@ -1,5 +1,6 @@
 import CForkGuard
 import TrajpackFormat
+import TrajpackRemote
 import TrajpackStore
 
 /// A shard that windows are read from, and which of its chunks have been checked.
@@ -24,7 +25,9 @@ final class LoadedShard: @unchecked Sendable {
   /// The file in memory, where that is wanted and can be.
   let mapping: MappedFile?
   /// Whether it lies on a server.
-  let isRemote: Bool
+  var isRemote: Bool { remote != nil }
+  /// The server's file.
+  let remote: RemoteFile?
   private let verify: LoaderOptions.Verification
   /// A flag for each chunk that was found to be right; `nil` where that is of no use.
   private let checked: UnsafeMutablePointer<UInt8>?
@@ -45,12 +48,12 @@ final class LoadedShard: @unchecked Sendable {
     firstChunks = view.schema.blocks.map(\.firstChunk)
     let kinds = shard.schema.entityKinds
     kindOrder = kinds.map { kind in kinds.count { $0 < kind } }
-    isRemote = !(shard.file is LocalFile)
+    remote = shard.file as? RemoteFile
     mapping = options.mapsFiles ? (shard.file as? LocalFile).flatMap { MappedFile($0) } : nil
     verify = options.verify
     let chunks = max(shard.index.chunkCount, 1)
     // What comes over a network is compared each time.
-    checked = verify == .first && !isRemote ? .allocate(capacity: chunks) : nil
+    checked = verify == .first && remote == nil ? .allocate(capacity: chunks) : nil
     checked?.initialize(repeating: 0, count: chunks)
   }
 
@@ -79,6 +82,10 @@ final class LoadedShard: @unchecked Sendable {
     guard let checked else { return verify == .never }
     return tp_flag_look(checked + row) != 0
   }
+
+  /// The server's file, where it keeps bytes on this machine that may be read before they are compared with anything:
+  /// chunks are compared with their own checksums.
+  var kept: RemoteFile? { verify == .never ? nil : remote }
 
   /// Notes that a chunk was found to be right.
   func setChecked(_ row: Int) {

@@ -22,7 +22,7 @@ struct SplitDraw {
     let hash = text.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) {
       ($0 ^ UInt64($1)) &* 0x100_0000_01B3
     }
-    return Mixing.mix(Mixing.mix(resolver.rule.seed &+ Mixing.golden) ^ hash)
+    return SplitMix64.mix(SplitMix64.mix(resolver.rule.seed &+ SplitMix64.increment) ^ hash)
   }
 
   /// Some of all, each of ``Unit`` kept together, in an order at random.

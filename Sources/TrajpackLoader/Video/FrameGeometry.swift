@@ -10,9 +10,9 @@ struct FrameDraw: Sendable {
 
   /// The draw of a window, from (seed, epoch, dataset, window) alone, so that order, ranks and resuming change nothing.
   init(_ place: WindowOrder.Place, epoch: UInt64, seed: UInt64, flip: Double) {
-    let base = Mixing.seed(seed, 0x6372_6F70, epoch, UInt64(place.dataset), place.window)
+    let base = SplitMix64.seed(seed, 0x6372_6F70, epoch, UInt64(place.dataset), place.window)
     func unit(_ number: UInt64) -> Double {
-      Double(Mixing.seed(base, number) >> 11) * 0x1p-53
+      Double(SplitMix64.seed(base, number) >> 11) * 0x1p-53
     }
     (x, y) = (unit(1), unit(2))
     isMirrored = flip > 0 && unit(3) < flip

@@ -27,7 +27,8 @@ struct FrameSetup: Sendable {
   var goesOn: Bool
 
   init(
-    _ selection: FrameSelection, _ layout: Layout, media: [MediaFolder], _ options: LoaderOptions
+    _ selection: FrameSelection, _ layout: Layout, media: [MediaFolder], _ options: LoaderOptions,
+    _ blocks: FrameBlocks?
   ) {
     self.media = media
     outputs = [:]
@@ -49,10 +50,8 @@ struct FrameSetup: Sendable {
       }
     ).sorted()
     follows = layout.channels.contains { $0.following != nil }
-    var isBlock = false
-    if case .block = options.shuffle { isBlock = true }
     goesOn = options.shuffle != .global
-    cache = options.frameCache ?? (isBlock ? 256 << 20 : 0)
+    cache = blocks?.cache ?? options.frameCache ?? 0
   }
 
   /// Where frames come from, for those who read together.

@@ -21,7 +21,7 @@ public struct FrameVerification: Sendable {
       guard share < 1, count > 0 else { return Array(0..<count) }
       let wanted = max(min(Int((Double(count) * share).rounded(.up)), count), 1)
       let order = Permutation(
-        count: UInt64(count), seed: Mixing.seed(seed, 0x6672_616D, UInt64(track)))
+        count: UInt64(count), seed: SplitMix64.seed(seed, 0x6672_616D, UInt64(track)))
       return (0..<wanted).map { Int(order[UInt64($0)]) }.sorted()
     }
   }

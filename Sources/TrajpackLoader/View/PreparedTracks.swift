@@ -91,7 +91,7 @@ extension ShardView {
       }
     }
     // A step that names nothing is a mistake, which one layout alone does not show.
-    let all = Self.merged(layouts.map { $0.schema.planStreams($0.sorts) })
+    let all = PlanStream.merged(layouts.map { $0.schema.planStreams($0.sorts) })
     var plan = plan
     if plan.unresolved != nil {
       plan = try plan.normalized(
@@ -116,19 +116,6 @@ extension ShardView {
         views.append(try ShardView(shard, streams, programs, explicit))
       }
       out.append(views)
-    }
-    return out
-  }
-
-  private static func merged(_ all: [[(stream: PlanStream, time: Int?)]]) -> [PlanStream] {
-    var out: [PlanStream] = []
-    for (stream, _) in all.flatMap({ $0 }) {
-      guard let at = out.firstIndex(where: { $0.name == stream.name }) else {
-        out.append(stream)
-        continue
-      }
-      let known = Set(out[at].channels.map(\.name))
-      out[at].channels += stream.channels.filter { !known.contains($0.name) }
     }
     return out
   }

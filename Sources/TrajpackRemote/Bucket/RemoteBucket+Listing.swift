@@ -69,23 +69,41 @@ extension RemoteBucket {
     }
   }
 
-  /// The multipart uploads below the prefix that are not completed; at most 1,000.
-  public func uploads() throws(TrajpackError) -> [Upload] {
-    var request = BucketRequest(
-      "GET", root, failing: "the unfinished uploads below '\(prefix)' cannot be listed",
-      query: [
-        ("uploads", ""), ("prefix", prefix), ("encoding-type", "url"), ("max-uploads", "1000"),
-      ])
-    request.room = Self.listingRoom
-    let text = try request.answer().text
-    guard text.contains("ListMultipartUploadsResult") else { throw unreadable(request) }
-    return try XMLText.all("Upload", in: text).mapThrowing { (entry) throws(TrajpackError) in
-      guard let name = name(in: entry), let id = XMLText.first("UploadId", in: entry) else {
-        throw unreadable(request)
+  /// The multipart uploads below the prefix that are not completed, a request for each 1,000.
+  ///
+  /// - Parameter most: The most uploads of a page.
+  public func uploads(most: Int = 1000) throws(TrajpackError) -> [Upload] {
+    var found: [Upload] = []
+    var marker: (key: String, upload: String)?
+    while true {
+      var request = BucketRequest(
+        "GET", root, failing: "the unfinished uploads below '\(prefix)' cannot be listed",
+        query: [
+          ("uploads", ""), ("prefix", prefix), ("encoding-type", "url"), ("max-uploads", "\(most)"),
+        ])
+      if let marker {
+        request.query.append(("key-marker", marker.key))
+        request.query.append(("upload-id-marker", marker.upload))
       }
-      return Upload(
-        name: name, id: id,
-        begun: XMLText.first("Initiated", in: entry).flatMap(CredentialRequest.seconds) ?? 0)
+      request.room = Self.listingRoom
+      let text = try request.answer().text
+      guard text.contains("ListMultipartUploadsResult") else { throw unreadable(request) }
+      for entry in XMLText.all("Upload", in: text) {
+        guard let name = name(in: entry), let id = XMLText.first("UploadId", in: entry) else {
+          throw unreadable(request)
+        }
+        found.append(
+          Upload(
+            name: name, id: id,
+            begun: XMLText.first("Initiated", in: entry).flatMap(CredentialRequest.seconds) ?? 0))
+      }
+      guard XMLText.first("IsTruncated", in: text) == "true" else { return found }
+      guard let key = XMLText.first("NextKeyMarker", in: text).map(Self.decoded),
+        let upload = XMLText.first("NextUploadIdMarker", in: text),
+        marker?.key != key || marker?.upload != upload
+      else { throw unreadable(request) }
+      marker = (key, upload)
+      try Interruption.check()
     }
   }
 
@@ -100,8 +118,13 @@ extension RemoteBucket {
   /// The name of an entry below the prefix; `nil` where it has none.
   private func name(in entry: String) -> String? {
     guard let text = XMLText.first("Key", in: entry) else { return nil }
-    let key = PercentEncoding.decode(String(text.map { $0 == "+" ? " " : $0 }))
+    let key = Self.decoded(text)
     return key.hasPrefix(prefix) ? String(key.dropFirst(prefix.count)) : nil
+  }
+
+  /// A key as it was before a listing has encoded it.
+  private static func decoded(_ text: String) -> String {
+    PercentEncoding.decode(String(text.map { $0 == "+" ? " " : $0 }))
   }
 
   private func unreadable(_ request: BucketRequest) -> TrajpackError {

@@ -151,12 +151,7 @@ final class CachedObject: @unchecked Sendable {
 
   /// Fills `buffer` with whole blocks; false where one is not there, or not what was written.
   func read(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
-    var done = 0
-    while done < buffer.count, let start = buffer.baseAddress {
-      let count = pread(data, start + done, buffer.count - done, off_t(range.lowerBound + done))
-      guard count > 0 else { return false }
-      done += count
-    }
+    guard peek(range, into: buffer) else { return false }
     var isGood = true
     each(range, UnsafeRawBufferPointer(buffer)) { number, bytes in
       guard tpr_load64(map + number) != Self.isThere | UInt64(CRC32C.of(bytes)) else { return }
@@ -165,6 +160,21 @@ final class CachedObject: @unchecked Sendable {
     }
     return isGood
   }
+
+  /// Fills `buffer` with a range as the folder has it, compared with nothing; false where a block is not there.
+  func peek(_ range: Range<Int>, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    guard has(range) else { return false }
+    var done = 0
+    while done < buffer.count, let start = buffer.baseAddress {
+      let count = pread(data, start + done, buffer.count - done, off_t(range.lowerBound + done))
+      guard count > 0 else { return false }
+      done += count
+    }
+    return true
+  }
+
+  /// Lets the blocks of a range go, so that they are had again.
+  func forget(_ range: Range<Int>) { for number in numbers(range) { tpr_store64(map + number, 0) } }
 
   /// Keeps whole blocks.
   func write(_ range: Range<Int>, _ bytes: UnsafeRawBufferPointer) {

@@ -82,6 +82,18 @@ public final class RemoteFile: Sendable {
     return RemoteFetch(spans: spans.sorted { $0.range.lowerBound < $1.range.lowerBound })
   }
 
+  /// Whether this machine keeps all bytes of a range.
+  public func keeps(_ range: Range<Int>) -> Bool { cache?.has(range) ?? false }
+
+  /// Fills `buffer` from byte `offset` on with what this machine keeps, compared with nothing: for those who know what the
+  /// bytes must be, and ``forget(_:)`` them where they are others. False where this machine does not keep all of them.
+  public func peek(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) -> Bool {
+    cache?.peek(offset..<offset + buffer.count, into: buffer) ?? false
+  }
+
+  /// Lets go what this machine keeps of a range, so that it is asked for again.
+  public func forget(_ range: Range<Int>) { cache?.forget(range) }
+
   private func span(_ range: Range<Int>, _ parts: inout [RemotePart]) -> RemoteFetch.Span {
     let memory = OwnedBuffer(count: range.count)
     let own = stride(from: 0, to: range.count, by: RemoteFetch.longestPart).map { first in

@@ -6,6 +6,8 @@ extension Evaluation {
   /// metric has a reason in place of figures, and the others go on.
   func evaluate(_ plan: MetricPlan) throws(TrajpackError) {
     do throws(TrajpackError) { try evaluateAll(plan) } catch {
+      // Some episodes need not have what all of them have; all are looked at in the end.
+      if store?.isTask == true, error.fault == .usage { return }
       guard error.fault == .usage, !plan.isNamed, !plan.isSet else { throw error }
       return try refuse(plan, error.message)
     }
@@ -87,7 +89,7 @@ extension Evaluation {
     constants.merge(Self.entities(gathered, plan)) { own, _ in own }
     Self.mask(&gathered, plan)
     try score(plan, gathered, lacking, constants)
-    if !plan.binding.inputs.isEmpty { add(figures(plan, gathered)) }
+    if !plan.binding.inputs.isEmpty, store?.isTask != true { add(figures(plan, gathered)) }
   }
 
   /// Refuses episodes of which some have an array that others have not: their figures would mean different
@@ -185,6 +187,7 @@ extension Evaluation {
 
   /// A metric without inputs: an error where it was asked for by name, a figure with a reason otherwise.
   func refuse(_ plan: MetricPlan, _ reason: String) throws(TrajpackError) {
+    guard store?.isTask != true else { return }
     guard !plan.isNamed else {
       throw TrajpackError(.usage, "\(plan.binding.evaluator): \(reason)")
     }
@@ -203,7 +206,7 @@ extension Evaluation {
   ) throws(TrajpackError) {
     let scorer = Scorer(
       plan: plan, settings: plan.settings, isPartial: request.isPartial,
-      isInterrupted: isInterrupted)
+      isInterrupted: isInterrupted, store: store)
     let alone = Self.alone(scorer, gathered)
     let measuresBoth = plan.binding.measuresOne && !measuresTruth
     let truths = measuresBoth ? try truthParts(scorer, gathered, constants) : []
@@ -301,7 +304,7 @@ extension Evaluation {
     _ scorer: Scorer, _ gathered: [Gathered], _ each: [[Score]], _ constants: [String: Numbers],
     _ clips: (Gathered) -> [Clip]
   ) throws(TrajpackError) -> [Score] {
-    if gathered.count == 1 { return each[0] }
+    if gathered.count == 1 || store?.isTask == true { return each[0] }
     guard scorer.plan.binding.pooling != .mean else { return scorer.means(each, of: "episodes") }
     return try scorer.scores(gathered.flatMap(clips), constants)
   }

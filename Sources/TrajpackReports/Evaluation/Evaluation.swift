@@ -15,6 +15,9 @@ public final class Evaluation {
   /// Asked between episodes; a report is not made once it says true.
   public var isInterrupted: () -> Bool = { false }
 
+  /// Scores that were computed before, and where those that are computed are kept; nothing where nil.
+  public var store: ScoreStore?
+
   let truth: Archive
   let predictions: Predictions
   let plans: [MetricPlan]
@@ -106,6 +109,15 @@ public final class Evaluation {
   /// How often an episode is read: the steps of a progress bar.
   public var readings: Int {
     report.episodes.evaluated.count * plans.count { !$0.binding.inputs.isEmpty }
+  }
+
+  /// The number of episodes that both sides have.
+  public var episodeCount: Int { report.episodes.evaluated.count }
+
+  /// Evaluates some of the episodes only, by their places among those that both sides have.
+  public func limit(to range: Range<Int>) {
+    report.episodes.evaluated = Array(
+      report.episodes.evaluated[range.clamped(to: 0..<report.episodes.evaluated.count)])
   }
 
   /// The digests of the inputs, to be compared with those of an older report.
@@ -203,6 +215,7 @@ public final class Evaluation {
   public func run() throws(TrajpackError) -> Report {
     for plan in plans {
       if plan.binding.inputs.isEmpty {
+        guard store?.isTask != true else { continue }
         try judge(plan)
       } else {
         try evaluate(plan)

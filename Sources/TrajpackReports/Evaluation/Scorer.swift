@@ -9,6 +9,8 @@ struct Scorer {
   var isPartial: Bool
   /// Asked during long computations.
   var isInterrupted: () -> Bool = { false }
+  /// What was computed before; nothing where nil.
+  var store: ScoreStore?
 
   private var evaluator: Evaluator { plan.evaluator }
 
@@ -112,11 +114,18 @@ struct Scorer {
   }
 
   private func call(_ arrays: [String: Numbers]) throws(TrajpackError) -> [Score] {
+    let own = arrays.sorted { $0.key < $1.key }.filter { name, _ in
+      evaluator.inputs.contains { $0.name == name }
+    }.map { (name: $0.key, numbers: $0.value) }
+    guard let store else { return try compute(own) }
+    return try store.scores(plan, settings, own) { () throws(TrajpackError) in try compute(own) }
+  }
+
+  private func compute(
+    _ arrays: [(name: String, numbers: Numbers)]
+  ) throws(TrajpackError) -> [Score] {
     var views: [ArrayView] = []
-    for (name, numbers) in arrays.sorted(by: { $0.key < $1.key })
-    where evaluator.inputs.contains(where: { $0.name == name }) {
-      views.append(try numbers.view(name))
-    }
+    for (name, numbers) in arrays { views.append(try numbers.view(name)) }
     let scores = try evaluator.scores(
       of: views, settings, wanted: plan.keeps, isInterrupted: isInterrupted)
     // The views borrow from the arrays.

@@ -105,8 +105,7 @@ struct Bisection: ~Copyable {
   }
 }
 
-/// ψ(k) + ψ(N) − ⟨ψ(n_x + 1) + ψ(n_y + 1)⟩, in bits; n_x counts the points strictly closer than
-/// the k-th joint neighbour (maximum norm).
+/// ``kraskovInformation(_:neighbours:)`` of a series and itself at each lag, in bits.
 func kraskov(
   _ series: borrowing Series, _ maxLag: Int, _ k: Int,
   _ pause: () throws(TrajpackError) -> Void
@@ -130,39 +129,8 @@ func kraskov(
         next += 1
       }
     }
-    let view = StridedPoints(
-      base: UnsafePointer(points.pointer), row: 2, column: 1, dimension: 2, rows: [0..<count])
-    let tree = NeighbourTree(view, metric: .maximum)
-    let near = tree.allNearest(k, window: 0)
-    let xs = (0..<count).map { points[2 * $0] }.sorted()
-    let ys = (0..<count).map { points[2 * $0 + 1] }.sorted()
-    var digamma = [Double](repeating: -0.577215664901532860606512, count: count + 2)
-    for i in 2..<count + 2 { digamma[i] = digamma[i - 1] + 1 / Double(i - 1) }
-    var sum = 0.0
-    for i in 0..<count {
-      let reach = near.distances[i * k + k - 1]
-      let nx = closer(xs, points[2 * i], reach)
-      let ny = closer(ys, points[2 * i + 1], reach)
-      sum += digamma[nx + 1] + digamma[ny + 1]
-    }
-    result.append((digamma[k] + digamma[count] - sum / Double(count)) / log(2))
+    let pairs = UnsafeBufferPointer(start: points.pointer, count: 2 * count)
+    result.append(kraskovInformation(pairs, neighbours: k) / log(2))
   }
   return result
-}
-
-/// How many other values lie strictly within `reach` of one of them.
-private func closer(_ sorted: [Double], _ value: Double, _ reach: Double) -> Int {
-  sorted.withUnsafeBufferPointer { sorted in
-    func first(_ holds: (Double) -> Bool) -> Int {
-      var (low, high) = (0, sorted.count)
-      while low < high {
-        let middle = (low + high) / 2
-        if holds(sorted[middle]) { high = middle } else { low = middle + 1 }
-      }
-      return low
-    }
-    let from = first { $0 > value || value - $0 < reach }
-    let to = first { $0 > value && $0 - value >= reach }
-    return max(to - from - 1, 0)
-  }
 }

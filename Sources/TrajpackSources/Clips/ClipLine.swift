@@ -51,12 +51,4 @@ struct ClipLine {
   static func fits(_ length: Int, of own: Rational, at rate: Rational, rows: Int) -> Bool {
     reach(length, of: own, at: rate) < rows
   }
-
-  /// A mixing step of SplitMix64 (Steele, Lea, Flood 2014).
-  static func mixed(_ number: UInt64) -> UInt64 {
-    var z = number &+ 0x9E37_79B9_7F4A_7C15
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
 }

@@ -120,7 +120,9 @@ public struct ClipProposer {
     let actions = try actions(shard, episode, line, blocks)
     let classes = try classes(shard, episode, line, actions, blocks)
     let id = shard.index.episode(episode).id
-    let seed = id.utf8.reduce(ClipLine.mixed(options.seed)) { ClipLine.mixed($0 ^ UInt64($1)) }
+    let seed = id.utf8.reduce(SplitMix64.first(ofSeed: options.seed)) {
+      SplitMix64.first(ofSeed: $0 ^ UInt64($1))
+    }
     var found: [Candidate] = []
     var counts = [Int](repeating: 0, count: labels.count)
     let last =
@@ -146,7 +148,8 @@ public struct ClipProposer {
       starts[most] += 1
       found.append(
         Candidate(
-          hash: ClipLine.mixed(seed ^ UInt64(row)), shard: number, episode: episode, track: track,
+          hash: SplitMix64.first(ofSeed: seed ^ UInt64(row)), shard: number, episode: episode,
+          track: track,
           row: row, label: most))
     }
     var taken: [Int: [Int]] = [:]

@@ -47,8 +47,21 @@ extension Conversion {
     // What was left out since the last shard, for its record in the journal.
     var untold = point.failed
     var remarks: [(id: String, text: String)] = []
+    let sender = try ShardSender(folder, isInterrupted: events.isInterrupted)
+    // After an error, what was sent before is acknowledged all the same.
+    defer { _ = try? sender.settle() }
+    /// Takes the shard that was sent; `false` where the user wants to stop.
+    func settle() throws(TrajpackError) -> Bool {
+      switch try sender.settle() {
+      case .nothing: return true
+      case .acknowledged(let entry):
+        outcome.shards.append(entry)
+        return true
+      case .stopped: return false
+      }
+    }
     for (step, range) in (point.done + shards(of: point.pending)).enumerated() {
-      let number = min(step, outcome.shards.count)
+      let number = min(step, outcome.shards.count + (sender.isSending ? 1 : 0))
       let name = Manifest.shardName(number)
       let path = "\(target.path)/\(name)"
       let known = step < folder.done.count ? folder.done[number] : nil
@@ -72,7 +85,10 @@ extension Conversion {
             + "(\(error.message)); put the old file back to go on, or use --overwrite",
           at: error.place)
       }
-      guard let written else { return outcome }
+      guard let written else {
+        _ = try settle()
+        return outcome
+      }
       outcome.failed += written.failed
       remarks += written.remarks
       outcome.remarks = Self.gathered(remarks)
@@ -91,13 +107,12 @@ extension Conversion {
       guard let receipt = written.receipt else { continue }
       let entry = Manifest.Entry(name: name, receipt: receipt)
       let note = recordings.note(name, written.numbers, untold)
-      guard
-        try bringing(
-          to: folder, { () throws(TrajpackError) in try folder.acknowledge(entry, note: note) })
-      else { return outcome }
+      guard try settle() else { return outcome }
+      try sender.send(entry, note: note)
+      if folder.home.isFolder { outcome.shards.append(entry) }
       untold = []
-      outcome.shards.append(entry)
     }
+    guard try settle() else { return outcome }
     guard options.task == nil else {
       try target.folder.complete(leftOut: untold)
       outcome.isComplete = true

@@ -77,9 +77,8 @@ struct DatasetFolder {
     }
   }
 
-  /// Brings a shard that is durable in the folder home, and makes it known and what it holds.
+  /// Makes a shard known that is at home, and what it holds.
   func acknowledge(_ entry: Manifest.Entry, note: JSONValue) throws(TrajpackError) {
-    try home.take(entry, replacing: false)
     try statistics.add(entry, after: journal.shards, path, home)
     try journal.acknowledge(entry, note: note)
     try home.release(entry)

@@ -113,18 +113,5 @@ final class EpisodeSource: Sendable {
   }
 
   /// All streams of the dataset, each with every channel that some shard has.
-  var allStreams: [PlanStream] {
-    var result: [PlanStream] = []
-    for layout in layouts {
-      for (stream, _) in Self.streams(layout) {
-        guard let i = result.firstIndex(where: { $0.name == stream.name }) else {
-          result.append(stream)
-          continue
-        }
-        let known = Set(result[i].channels.map(\.name))
-        result[i].channels += stream.channels.filter { !known.contains($0.name) }
-      }
-    }
-    return result
-  }
+  var allStreams: [PlanStream] { PlanStream.merged(layouts.map(Self.streams)) }
 }

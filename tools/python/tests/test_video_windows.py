@@ -1,6 +1,7 @@
 """Frames in windows: the same windows, masks, order and laws as every other channel."""
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 import shutil
@@ -86,6 +87,52 @@ def test_orders(dataset: trajpack.Dataset, shuffle: str) -> None:
     for batch in small:
         check(dataset, batch, range(4))
     assert small.stats()["frame_bytes"] <= 200_000
+
+
+def test_blocks_share_groups_of_pictures(dataset: trajpack.Dataset) -> None:
+    """Where the usual pool is larger than the cache, blocks are as long as groups, as many as the cache holds."""
+    picture = (96 + 32) * (64 + 16) * 3 // 2
+    options: dict[str, Any] = {"channels": ["rgb"], "length": 4, "batch": 8, "meta": True, "drop_last": False,
+                               "seed": 4, "threads": 1, "frame_cache": 80 * picture}
+    loader = dataset.windows(shuffle="block", **options)
+    assert loader.blocks is not None
+    assert 12 <= loader.blocks["windows"] <= 25 and 1 <= loader.blocks["count"] <= 3
+    seen = []
+    for batch in loader:
+        check(dataset, batch, range(4))
+        seen += list(zip(batch["meta:episode"].tolist(), batch["meta:row"].tolist(), strict=True))
+    assert len(set(seen)) == len(seen) == loader.windows and seen != sorted(seen)
+    other = dataset.windows(shuffle="global", **options | {"frame_cache": 0})
+    assert sum(batch.count for batch in other) == loader.windows
+    assert loader.stats()["frame_packets"] * 2 < other.stats()["frame_packets"]
+    assert loader.stats()["frame_bytes"] <= 80 * picture
+
+    again = dataset.windows(shuffle="block", **options)
+    assert sum(batch.count for batch in itertools.islice(again, 3)) == 24
+    resumed = dataset.windows(shuffle="block", **options | {"threads": 2})
+    resumed.load_state_dict(again.state_dict())
+    rest = [pair for batch in resumed
+            for pair in zip(batch["meta:episode"].tolist(), batch["meta:row"].tolist(), strict=True)]
+    assert rest == seen[24:]
+    # Other blocks are another order, which a state does not fit.
+    with pytest.raises(trajpack.UsageError, match="other options that decide the order"):
+        dataset.windows(shuffle="block", **options | {"channels": ["state/*"]}).load_state_dict(again.state_dict())
+
+    given = dataset.windows(shuffle="block", block_windows=5, **options)
+    assert given.blocks == {"windows": 5, "count": 64}
+    for changes in ({"frame_cache": 8 * picture}, {"frame_cache": 1 << 30}, {"channels": ["state/*"]}, {"length": 20}):
+        usual = dataset.windows(shuffle="block", **options | changes)
+        assert usual.blocks == {"windows": 64, "count": 64}, changes
+    assert other.blocks is None
+
+
+def test_threads_share_a_group(dataset: trajpack.Dataset) -> None:
+    """Batches that are made at once want the same pictures, and each group is decoded by one thread."""
+    loader = dataset.windows(channels=["rgb"], length=2, batch=4, shuffle="block", threads=4, prefetch=6, seed=1,
+                             drop_last=False, episodes=["e0"])
+    assert sum(batch.count for batch in loader) == ROWS[0] - 1
+    stats = loader.stats()
+    assert stats["frame_packets"] <= 3 * ROWS[0] and stats["cached_frames"] > 0
 
 
 def test_every_kth_frame_and_edges(dataset: trajpack.Dataset) -> None:

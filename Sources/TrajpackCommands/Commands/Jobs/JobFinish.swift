@@ -39,13 +39,13 @@ struct JobFinish: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let job = try ConversionJob(job)
     try job.enterDirectory()
-    if ValidationJob.isOne(job) {
-      let state = try ValidationJob(job).state()
+    if let own = ReportJobs.of(job) {
+      let state = try own.state()
       if !state.missing.isEmpty {
         if json { console.print(JobStatus.json(of: job, state)) }
         throw Self.error(state, job)
       }
-      return try ValidationJob(job).finish(jobs: jobs, json: json, console)
+      return try own.finish(jobs: jobs, json: json, console)
     }
     let state = job.isFinished ? nil : try JobState(of: job, depth: verify ? .bytes : .indexes)
     if let state, !state.missing.isEmpty {

@@ -46,9 +46,9 @@ struct JobRun: Command {
     let numbers = try tasks(of: job)
     let lock = try JobLock(job, isAlone: false)
     try job.enterDirectory()
-    if ValidationJob.isOne(job) {
+    if let own = ReportJobs.of(job) {
       try each(numbers, job, console) { (number) throws(TrajpackError) in
-        try ValidationJob(job).run(number, jobs: jobs, console)
+        try own.run(number, jobs: jobs, console)
       }
       withExtendedLifetime(lock) {}
       return

@@ -27,10 +27,13 @@ struct JobStatus: Command {
   mutating func run(_ console: Console) throws(TrajpackError) {
     let job = try ConversionJob(job)
     try job.enterDirectory()
-    let state =
-      ValidationJob.isOne(job)
-      ? try ValidationJob(job).state()
-      : job.isFinished ? nil : try JobState(of: job, depth: .lengths)
+    let own = ReportJobs.of(job)
+    var state: JobState?
+    if let own {
+      state = try own.state()
+    } else if !job.isFinished {
+      state = try JobState(of: job, depth: .lengths)
+    }
     if json {
       console.print(Self.json(of: job, state))
       return
@@ -40,13 +43,15 @@ struct JobStatus: Command {
       return
     }
     let (all, missing) = (state.tasks.count, state.missing)
-    let shards = state.tasks.reduce(0) { $0 + $1.shardsDone }
+    let (done, items) = (
+      state.tasks.reduce(0) { $0 + $1.shardsDone }, own.map { type(of: $0).items } ?? "shards"
+    )
     console.print(
-      "\(job.path): \(all - missing.count) of \(Human.count(all, "tasks")) complete, \(shards) of "
-        + "\(Human.count(job.document.shards, "shards")) durable")
+      "\(job.path): \(all - missing.count) of \(Human.count(all, "tasks")) complete, \(done) of "
+        + "\(Human.count(job.document.shards, items)) durable")
     guard !missing.isEmpty else {
       console.note(
-        ValidationJob.isOne(job)
+        own != nil
           ? "print the report with 'trajpack job finish \(job.path)'"
           : "make the dataset with 'trajpack job finish \(job.path)'")
       return
@@ -55,7 +60,7 @@ struct JobStatus: Command {
     for task in missing where task.standing != .notBegun {
       console.print(
         "task \(task.number): \(task.standing.rawValue), \(task.shardsDone) of "
-          + "\(Human.count(task.shards, "shards"))\(task.why.isEmpty ? "" : "; \(task.why)")")
+          + "\(Human.count(task.shards, items))\(task.why.isEmpty ? "" : "; \(task.why)")")
     }
   }
 

@@ -98,13 +98,11 @@ extension JobDocument.Division {
 }
 
 /// A validation that is divided into tasks. Each keeps what it finds in a file, as 'validate --resume' does.
-struct ValidationJob {
+struct ValidationJob: ReportJob {
+  static let items = "shards"
   let job: ConversionJob
 
   init(_ job: ConversionJob) { self.job = job }
-
-  /// Whether a job is of this sort.
-  static func isOne(_ job: ConversionJob) -> Bool { job.document.command == Validate.name }
 
   private func file(ofTask number: Int) -> String { job.folder(ofTask: number) + ".log" }
 

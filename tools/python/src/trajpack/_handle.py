@@ -79,6 +79,8 @@ class LoaderHandle:
         self.length: int = description["length"]
         #: The stream whose clock counts rows.
         self.reference: str = description["reference"]
+        #: Of block shuffle: ``{"windows": of a block, "count": blocks of a pool}``, or None.
+        self.blocks: dict[str, int] | None = description["blocks"]
         #: What ``windows_where`` left of each data set: ``candidates``, ``windows``, ``damaged``, ``bytes`` of memory,
         #: the file that it is kept in (``cache``), whether it was found there (``cached``); or None.
         self.choices: list[dict[str, Any]] | None = description["choices"]

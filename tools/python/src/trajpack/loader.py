@@ -152,7 +152,9 @@ class Loader(Clipped, Normalized):
         next epoch on.
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
-        (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set.
+        (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set. With videos of
+        long groups of pictures and neither number given, blocks are as long as a group, and a pool has as many of them
+        as ``frame_cache`` holds: ``blocks`` tells the numbers.
     seed, epoch
         Of the order (0), and the epoch to begin with (0).
     batch
@@ -176,7 +178,8 @@ class Loader(Clipped, Normalized):
     threads, prefetch, cache
         Threads (the processors by ``LOCAL_WORLD_SIZE``), batches ahead (4), bytes of inflated chunks to keep (192 MiB
         with a plan,
-        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (256 MiB for "block", else 0).
+        64 MiB for "block", else 0). ``frame_cache``: bytes of decoded pictures to keep (512 MiB for
+        "block" where that holds the pictures of a pool, else 0).
     verify
         When the checksum of a chunk is compared with its bytes: "always" (each time that it is read), "first" (the
         first time that this loader reads it) or "never". Chunks in the ``cache`` were compared when they were read.

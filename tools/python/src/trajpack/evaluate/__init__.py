@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._catalogue import Catalogue, Evaluator, Input, Setting, catalogue, score
+from ._arrays import Input
+from ._catalogue import Catalogue, Evaluator, Setting, catalogue, score
 from ._score import Score, Scores
 
 if TYPE_CHECKING:

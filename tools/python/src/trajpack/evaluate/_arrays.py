@@ -2,14 +2,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .._errors import UsageError
 
-if TYPE_CHECKING:
-    from ._catalogue import Input
+
+@dataclass(frozen=True)
+class Input:
+    """An array that an evaluator takes."""
+
+    name: str
+    #: Its axes in words, ``"[N x] T x 3"``.
+    shape: str
+    help: str
+    required: bool
 
 
 def native(name: str, values: Any) -> np.ndarray[Any, Any]:

@@ -9,18 +9,8 @@ from typing import Any
 
 from .._errors import UsageError, nearest
 from . import _arrays, _native
+from ._arrays import Input
 from ._score import Score, Scores
-
-
-@dataclass(frozen=True)
-class Input:
-    """An array that an evaluator takes."""
-
-    name: str
-    #: Its axes in words, ``"[N x] T x 3"``.
-    shape: str
-    help: str
-    required: bool
 
 
 @dataclass(frozen=True)
