@@ -101,7 +101,7 @@ def test_aloha(tmp_path: Path, kind: str) -> None:
 
 def clips(folder: Path) -> Path:
     path = folder / "clips.csv"
-    path.write_text("id,episode,start,end\na,episode_1,0.04,0.1\n")
+    path.write_text("id,episode,start_row,rows\na,episode_1,2,3\n")
     return path
 
 

@@ -322,8 +322,9 @@ def test_evaluate_decodes_the_depth_of_clips(world: Path, tmp_path: Path, mode: 
     wanted = [reference(s, encoding, 16) for s in samples(world)]
     spans = {"a": (0, 2, 7, 1), "b": (1, 0, 5, 1), "c": (1, 1, 9, 2)}
     clips = tmp_path / "clips.csv"
-    clips.write_text("id,episode,start,end,rate\n" + "".join(
-        f"{name},{e:06d},{first / 30},{end / 30},{30 // step}\n" for name, (e, first, end, step) in spans.items()))
+    clips.write_text("id,episode,start_row,rows,rate\n" + "".join(
+        f"{name},{e:06d},{first},{len(range(first, end, step))},{'' if step == 1 else 30 // step}\n"
+        for name, (e, first, end, step) in spans.items()))
     pred = tmp_path / "arrays"
     pred.mkdir()
     draw = np.random.default_rng(6)
@@ -332,10 +333,12 @@ def test_evaluate_decodes_the_depth_of_clips(world: Path, tmp_path: Path, mode: 
         part = wanted[e][first:end:step]
         guess = np.where(np.isfinite(part), part, 1) * draw.uniform(.9, 1.1, part.shape)
         np.savez(pred / f"{name}.npz", depth=guess)
-        both.append((errors(part, guess), len(part)))
+        both.append(errors(part, guess))
     found = evaluate(truth, pred, "--clips", clips, *media)
-    assert found["depth.abs_rel"]["value"] == pytest.approx(np.mean([b[0][0] for b in both]), rel=1e-6)
-    assert found["depth.rmse"]["value"] == pytest.approx(np.mean([b[0][1] for b in both]), rel=1e-6)
+    # The mean over all pictures.
+    weights = [len(range(first, end, step)) for _, first, end, step in spans.values()]
+    assert found["depth.abs_rel"]["value"] == pytest.approx(np.average([b[0] for b in both], weights=weights), rel=1e-6)
+    assert found["depth.rmse"]["value"] == pytest.approx(np.average([b[1] for b in both], weights=weights), rel=1e-6)
 
     # Predictions of the recordings are cut alike.
     guesses = [np.clip(np.round(np.nan_to_num(w, nan=1) * 900), 0, 65535).astype(np.uint16) for w in wanted]
@@ -345,8 +348,9 @@ def test_evaluate_decodes_the_depth_of_clips(world: Path, tmp_path: Path, mode: 
     expected = [errors(wanted[e][first:end:step], guesses[e][first:end:step] * 0.001)
                 for e, first, end, step in spans.values()]
     found = evaluate(truth, videos, "--clips", clips, *media)
-    assert found["depth.abs_rel"]["value"] == pytest.approx(np.mean([e[0] for e in expected]), rel=1e-5)
-    assert found["depth.rmse"]["value"] == pytest.approx(np.mean([e[1] for e in expected]), rel=1e-5)
+    mean = np.average(expected, axis=0, weights=weights)
+    assert found["depth.abs_rel"]["value"] == pytest.approx(mean[0], rel=1e-5)
+    assert found["depth.rmse"]["value"] == pytest.approx(mean[1], rel=1e-5)
 
 
 def test_evaluate_decodes_the_depth_of_a_split_that_cuts(world: Path, tmp_path: Path) -> None:
