@@ -93,16 +93,6 @@ def test_aloha(tmp_path: Path, kind: str) -> None:
         row = int(batch["meta:row"][b])
         np.testing.assert_array_equal(batch["observations/images/cam_wrist"][b],
                                       video.read(range(row, row + 3), size=(20, 28), layout="TCHW"))
-    # A dataset that is made of it says the same.
-    run("cut", tmp_path / "ds", tmp_path / "cut", "--clips", clips(tmp_path), "--quiet")
-    cut = trajpack.open(tmp_path / "cut").episode("a")["observations/images/cam_high"]
-    np.testing.assert_array_equal(cut[:], ds.episode("episode_1")["observations/images/cam_high"][2:5])
-
-
-def clips(folder: Path) -> Path:
-    path = folder / "clips.csv"
-    path.write_text("id,episode,start_row,rows\na,episode_1,2,3\n")
-    return path
 
 
 def test_what_stays_bytes(tmp_path: Path) -> None:
