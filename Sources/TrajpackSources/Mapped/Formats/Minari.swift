@@ -6,8 +6,8 @@ enum Minari: MappedFormat {
   static let format = FormatDescription(
     name: "minari", summary: "Minari datasets (HDF5 and Arrow storage)",
     carries:
-      "every array, T+1 observations beside T actions, texts; JPEG and PNG pictures as frames of a video, byte for byte; seeds and options "
-      + "as values", reads: true, writes: false)
+      "every array, T+1 observations beside T actions, texts; JPEG and PNG pictures as frames of a video, byte for "
+      + "byte; seeds and options as values", reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let first = files.trees.first else { return false }

@@ -14,13 +14,13 @@ from ._errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from ._lanes import Lane, Piece
-    from .writer import Writer
+    from ._writer_state import WriterState
 
 
 class Spool:
     """What an episode has in the library, and what waits for a schema."""
 
-    def __init__(self, writer: Writer, id: str, document: dict[str, Any], start: Fraction) -> None:
+    def __init__(self, writer: WriterState, id: str, document: dict[str, Any], start: Fraction) -> None:
         self._writer, self._id, self._start = writer, id, start
         self._document = _options.encode(document)
         self._kept: list[tuple[Lane, Piece]] = []
