@@ -44,7 +44,7 @@ int tph5_take_prepared(void) {
 }
 
 static int failed(const char *what) {
-  H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_IO, H5E_WRITEERROR,
+  H5Epush2(H5E_DEFAULT, "buffered_driver.c", __func__, __LINE__, H5E_ERR_CLS, H5E_IO, H5E_WRITEERROR,
            "%s: error message = '%s'", what, strerror(errno));
   return -1;
 }

@@ -39,7 +39,8 @@ public struct RecordedVideo: WholeTrack {
       let movie = try PictureMovie.file(
         packets, rate: rate, name: stream, remedy: "give pictures of one kind and size")
       let video = try SourceVideo(stream: stream, movie, ReadWatch())
-      return try self.init(video, "\(stream.pathComponents.last ?? "video").mov", times, rate)
+      try self.init(video, "\(stream.pathComponents.last ?? "video").mov", times, rate)
+      return
     }
     for (codec, ending) in [("h264", "h264"), ("hevc", "h265")] {
       let isKey = first.withUnsafeBytes { AnnexBVideo.isKeyframe($0, codec: codec) }
@@ -47,8 +48,9 @@ public struct RecordedVideo: WholeTrack {
       let index = try Self.index(packets, head, rate)
       let bytes = PacketBytes(packets, name: stream)
       let video = try SourceVideo(stream: stream, index, bytes, ReadWatch())
-      return try self.init(
+      try self.init(
         video, "\(stream.pathComponents.last ?? "video").\(ending)", times, rate)
+      return
     }
     throw TrajpackError(
       .data,
