@@ -58,7 +58,7 @@ def test_a_file_is_taken_over(tmp_path: Path) -> None:
     dataset = trajpack.open(tmp_path / "ds")
     frames = native(dataset, "a", "rgb")
     assert frames.tobytes() == decoded(path)
-    about = dataset.episode("a")["rgb"].metadata
+    about = dataset.episode("a")["rgb"].tracks[0].metadata
     assert about["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
     assert (about["file"], about["codec"], about["stored"]) == ("film.mp4", "h264", "embed")
     batch = next(iter(dataset.windows(channels=["frames", "rgb"], length=4, batch=2)))
@@ -76,7 +76,7 @@ def test_arrays_come_back(tmp_path: Path, shape: tuple[int, ...], dtype: str) ->
     dataset = trajpack.open(tmp_path / "ds")
     for stream, wanted in (("rgb", draw), ("list", draw[::-1])):
         found = native(dataset, "a", stream)
-        big = dataset.episode("a")[stream].metadata["pixel_format"].endswith("be")
+        big = dataset.episode("a")[stream].info["pixel_format"].endswith("be")
         found = np.frombuffer(found.tobytes(), ">u2" if big else found.dtype)
         assert np.array_equal(found.reshape(wanted.shape), wanted), stream
     verified(tmp_path / "ds")
@@ -98,7 +98,7 @@ def test_pictures_are_kept(tmp_path: Path, kind: str, options: str) -> None:
 @pytest.mark.parametrize("kind", ["h264", "hevc"])
 def test_packets_of_a_camera(tmp_path: Path, kind: str) -> None:
     encoder = ("-c:v libx264 -x264-params aud=1:bframes=0:keyint=5" if kind == "h264" else
-               "-c:v libx265 -x265-params aud=1:bframes=0:keyint=5:repeat-headers=1:log-level=none")
+               "-s 192x128 -c:v libx265 -x265-params aud=1:bframes=0:keyint=5:repeat-headers=1:log-level=none")
     path = ffmpeg(tmp_path / f"film.{kind}", f"{encoder} -pix_fmt yuv420p -f {kind}")
     packets = access_units(path, kind)
     assert len(packets) == 12
@@ -132,7 +132,7 @@ def test_many_episodes_are_joined(tmp_path: Path) -> None:
     truth = {f"e{n:02}": pictures(n, (2 + n % 3, 6, 8, 3)) for n in range(40)}
     names = list(truth)
     path = tmp_path / "ds"
-    with trajpack.create(path, rate=5, commit_every=3, schema={"rgb": "video", "x": {"dtype": "float32"}}) as writer:
+    with trajpack.create(path, rate=5, schema={"rgb": "video", "x": {"dtype": "float32"}}) as writer:
         for name in names[:35]:
             with writer.episode(name) as episode:
                 episode.video("rgb", truth[name])
