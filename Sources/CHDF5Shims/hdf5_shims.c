@@ -21,7 +21,7 @@ static herr_t keep(unsigned n, const H5E_error2_t *error, void *data) {
 // Every call of libhdf5, a close too, forgets the error before it: a failure is kept before the closes.
 static _Thread_local char failure[256];
 
-static hid_t failing(hid_t status) {
+hid_t tph5_keep(hid_t status) {
   if (status < 0) {
     struct text text = {failure, sizeof failure};
     failure[0] = 0;
@@ -60,7 +60,7 @@ static hid_t create(const char *path, uint64_t user_block) {
       H5Pset_libver_bounds(access, H5F_LIBVER_V110, H5F_LIBVER_V110) >= 0 &&
       H5Pset_small_data_block_size(access, 0) >= 0 && H5Pset_userblock(creation, user_block) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0)
-    file = failing(H5Fcreate(path, H5F_ACC_EXCL, creation, access));
+    file = tph5_keep(H5Fcreate(path, H5F_ACC_EXCL, creation, access));
   H5Pclose(access);
   H5Pclose(creation);
   return file;
@@ -77,12 +77,12 @@ hid_t tph5_create(const char *path, int fd, uint64_t user_block) {
 hid_t tph5_create_group(hid_t file, const char *path) {
   hid_t creation = H5Pcreate(H5P_GROUP_CREATE), group = -1;
   if (creation >= 0 && H5Pset_obj_track_times(creation, 0) >= 0)
-    group = failing(H5Gcreate2(file, path, H5P_DEFAULT, creation, H5P_DEFAULT));
+    group = tph5_keep(H5Gcreate2(file, path, H5P_DEFAULT, creation, H5P_DEFAULT));
   H5Pclose(creation);
   return group;
 }
 
-static hid_t element_type(char type, size_t size) {
+hid_t tph5_element(char type, size_t size) {
   switch (type) {
   case 'i':
     return size == 1 ? H5T_STD_I8LE : size == 2 ? H5T_STD_I16LE : size == 4 ? H5T_STD_I32LE : H5T_STD_I64LE;
@@ -114,13 +114,13 @@ hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, 
   if (rank < 0 || rank >= H5S_MAX_RANK) return -1;
   for (int i = 0; i < rank; i++) extent[i + 1] = most[i + 1] = chunk[i + 1] = shape[i];
   int outer = arrays ? 1 : 1 + rank;
-  hid_t element = element_type(type, size), dataset = -1;
+  hid_t element = tph5_element(type, size), dataset = -1;
   hid_t row = rank > 0 && arrays ? H5Tarray_create2(element, (unsigned)rank, extent + 1) : H5Tcopy(element);
   hid_t space = H5Screate_simple(outer, extent, most), creation = H5Pcreate(H5P_DATASET_CREATE);
   if (row >= 0 && space >= 0 && creation >= 0 && H5Pset_chunk(creation, outer, chunk) >= 0 &&
       H5Pset_obj_track_times(creation, 0) >= 0 && H5Pset_fill_time(creation, H5D_FILL_TIME_NEVER) >= 0 &&
       set_filters(creation, filters))
-    dataset = failing(H5Dcreate2(file, path, row, space, H5P_DEFAULT, creation, H5P_DEFAULT));
+    dataset = tph5_keep(H5Dcreate2(file, path, row, space, H5P_DEFAULT, creation, H5P_DEFAULT));
   H5Tclose(row);
   H5Sclose(space);
   H5Pclose(creation);
@@ -132,8 +132,8 @@ int tph5_set_text(hid_t object, const char *name, const char *text) {
   size_t length = strlen(text);
   int good = type >= 0 && space >= 0 && H5Tset_size(type, length ? length : 1) >= 0 &&
              H5Tset_cset(type, H5T_CSET_UTF8) >= 0 && H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0 &&
-             (attribute = failing(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT))) >= 0 &&
-             failing(H5Awrite(attribute, type, length ? text : "\0")) >= 0;
+             (attribute = tph5_keep(H5Acreate2(object, name, type, space, H5P_DEFAULT, H5P_DEFAULT))) >= 0 &&
+             tph5_keep(H5Awrite(attribute, type, length ? text : "\0")) >= 0;
   if (attribute >= 0) H5Aclose(attribute);
   H5Sclose(space);
   H5Tclose(type);

@@ -1,56 +1,7 @@
-#include "platform.h"
-#include <math.h>
-#include <string.h>
+#include "column_look.h"
 
 // What one pass over a column of numbers tells of it. Four lanes; counts and extremes do not depend on their order, and
 // sums are of the same bits on every machine, because the lanes are always four.
-#pragma STDC FP_CONTRACT OFF
-#pragma GCC diagnostic ignored "-Wpsabi"
-
-typedef double numbers __attribute__((ext_vector_type(4), aligned(8)));
-typedef int64_t masks __attribute__((ext_vector_type(4), aligned(8)));
-
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE numbers load(const double *at) {
-  numbers v;
-  memcpy(&v, at, sizeof v);
-  return v;
-}
-
-INLINE numbers size_of(numbers v) {
-  return (numbers)((masks)v & (masks)(INT64_MAX));
-}
-
-typedef struct {
-  numbers low, high, sum, size, turn, step, steps;
-  masks finite, missing, fractions, tiny, same, moves;
-} state;
-
-INLINE void take(state *s, numbers v, numbers before, numbers earlier) {
-  const numbers none = {0, 0, 0, 0};
-  const numbers rounder = none + 6755399441055744.0;
-  numbers size = size_of(v);
-  masks finite = size < (none + INFINITY);
-  s->finite -= finite;
-  s->missing -= v != v;
-  s->low = (v < s->low) & finite ? v : s->low;
-  s->high = (v > s->high) & finite ? v : s->high;
-  s->sum += finite ? v : none;
-  s->size += finite ? size : none;
-  s->fractions -= finite & (size < (none + 2251799813685248.0)) & (((v + rounder) - rounder) != v);
-  s->tiny -= (size < (none + 0x1p-126)) & (v != none);
-  numbers d = v - before, e = before - earlier;
-  numbers ds = size_of(d), es = size_of(e);
-  masks moved = ds < (none + INFINITY);
-  s->same -= d == none;
-  s->moves -= moved;
-  s->steps += moved ? ds : none;
-  s->step = (ds > s->step) & moved ? ds : s->step;
-  numbers least = ds < es ? ds : es;
-  masks turns = ((d > none) & (e < none)) | ((d < none) & (e > none));
-  s->turn = (turns & (least > s->turn) & (least < (none + INFINITY))) ? least : s->turn;
-}
 
 // The same of numbers that are all finite, as the two before them, and smaller than 2^51: most are, and nothing has to be masked.
 INLINE void take_plain(state *s, numbers v, numbers before, numbers earlier) {
@@ -95,9 +46,7 @@ INLINE int is_plain(const double *values) {
 INLINE void look(const double *values, size_t carry, size_t count, tp_column_facts *out) {
   const numbers none = {0, 0, 0, 0};
   state s;
-  memset(&s, 0, sizeof s);
-  s.low = none + INFINITY;
-  s.high = none - INFINITY;
+  begin(&s);
   size_t i = 0;
   // The first rows have no rows before them, nor the last ones a whole vector.
   for (size_t lead = carry < 2 ? 2 - carry : 0; i < count && i < lead; i++) {
@@ -154,16 +103,6 @@ void tp_column_look(const double *values, size_t carry, size_t count, tp_column_
 #endif
   look(values, carry, count, out);
 }
-
-typedef float singles __attribute__((ext_vector_type(4), aligned(4)));
-
-INLINE singles load_f32(const char *at) {
-  singles v;
-  memcpy(&v, at, sizeof v);
-  return v;
-}
-
-INLINE void store(double *at, numbers v) { memcpy(at, &v, sizeof v); }
 
 // Four rows of four columns at a time: numbers that lie side by side are read together, and turned.
 INLINE void columns_f32(const char *rows, size_t stride, size_t count, size_t columns, double *out, size_t length) {

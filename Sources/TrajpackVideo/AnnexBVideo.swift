@@ -23,6 +23,58 @@ public enum AnnexBVideo {
     return isKey
   }
 
+  /// The parameter sets that the configuration of a stream holds, with start codes, and how many bytes the lengths of its
+  /// units have: `avcC` and `hvcC` (ISO/IEC 14496-15, 5.3.3.1 and 8.3.3.1); sets that have start codes already are given as
+  /// they are. `nil` where it is neither.
+  public static func parameterSets(
+    _ extradata: UnsafeRawBufferPointer, isHEVC: Bool
+  ) -> (bytes: [UInt8], lengthBytes: Int)? {
+    guard extradata.count > 6 else { return nil }
+    guard extradata[0] == 1 else {
+      return extradata.starts(with: [0, 0, 1]) || extradata.starts(with: [0, 0, 0, 1])
+        ? (Array(extradata), 4) : nil
+    }
+    var bytes: [UInt8] = []
+    var at = isHEVC ? 22 : 5
+    func number(_ count: Int) -> Int? {
+      guard at + count <= extradata.count else { return nil }
+      defer { at += count }
+      return extradata[at..<at + count].reduce(0) { $0 << 8 | Int($1) }
+    }
+    func units(_ count: Int) -> Bool {
+      for _ in 0..<count {
+        guard let length = number(2), at + length <= extradata.count else { return false }
+        bytes += [0, 0, 0, 1] + extradata[at..<at + length]
+        at += length
+      }
+      return true
+    }
+    if isHEVC {
+      guard extradata.count > 22, let arrays = number(1) else { return nil }
+      for _ in 0..<arrays {
+        guard number(1) != nil, let count = number(2), units(count) else { return nil }
+      }
+      return (bytes, Int(extradata[21] & 3) + 1)
+    }
+    for mask in [0x1F, 0xFF] {
+      guard let count = number(1), units(count & mask) else { return nil }
+    }
+    return (bytes, Int(extradata[4] & 3) + 1)
+  }
+
+  /// A packet whose units follow their lengths, as one whose units follow start codes, behind the parameter sets.
+  public static func startCoded(
+    _ packet: UnsafeRawBufferPointer, lengthBytes: Int, before parameters: [UInt8]
+  ) -> [UInt8] {
+    var out = parameters
+    out.reserveCapacity(parameters.count + packet.count + 16)
+    NALUnits.visit(packet, lengthBytes: lengthBytes) { unit in
+      out += [0, 0, 0, 1]
+      out += unit
+    }
+    return out
+  }
+
   /// What a packet at which decoding can begin says of its stream; `extradata` has its parameter sets, with start
   /// codes.
   ///

@@ -66,13 +66,17 @@
 
     /// The idle decoder of a video that has the shortest way to `frame`: the one that stands nearest before it, not
     /// before `first`; else any; nil where there is none.
+    ///
+    /// Where pictures are kept, one that stands elsewhere is left there: what follows it is likely to be wanted, too.
     func take(_ video: UInt64, before frame: Int, from first: Int) -> PooledDecoder? {
       state.withLock { state in
         var best: Int?
         var nearest = -1
         for (i, idle) in state.idle.enumerated() where idle.video == video {
           let position = idle.decoder.core.position ?? -1
-          let distance = position >= first && position <= frame ? position + 1 : 0
+          let isOnTheWay = position >= first && position <= frame
+          if !isOnTheWay, position >= 0, limits.frames > 0 { continue }
+          let distance = isOnTheWay ? position + 1 : 0
           if distance > nearest { (best, nearest) = (i, distance) }
         }
         return best.map { state.idle.remove(at: $0).decoder }

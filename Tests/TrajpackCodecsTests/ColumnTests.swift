@@ -83,4 +83,45 @@ import TrajpackTestSupport
       }
     }
   }
+
+  /// Looked at as they lie, columns of rows tell what each tells by itself.
+  @Test func factsOfRows() {
+    var random = SeededGenerator(seed: 23)
+    for _ in 0..<150 {
+      let carry = Int.random(in: 0...2, using: &random)
+      let (count, columns) = (
+        Int.random(in: 0...700, using: &random), Int.random(in: 1...21, using: &random)
+      )
+      let width = columns + Int.random(in: 0...3, using: &random)
+      let values = (0..<columns).map { _ in column(count + 2, &random).map { Float($0) } }
+      var rows = [Float](repeating: .nan, count: (count + 2) * width + 8)
+      for (c, column) in values.enumerated() {
+        for (r, value) in column.enumerated() { rows[r * width + c] = value }
+      }
+      var found = [tp_column_facts](repeating: tp_column_facts(), count: columns)
+      rows.withUnsafeBufferPointer {
+        tp_rows_look_f32(
+          $0.baseAddress.unsafelyUnwrapped + 2 * width, 4 * width, carry, count, columns, &found)
+      }
+      for (c, column) in values.enumerated() {
+        var own = tp_column_facts()
+        let numbers = column.map(Double.init)
+        numbers.withUnsafeBufferPointer {
+          tp_column_look($0.baseAddress.unsafelyUnwrapped + 2, carry, count, &own)
+        }
+        let facts = found[c]
+        #expect(facts.finite == own.finite && facts.missing == own.missing)
+        #expect(facts.infinite == own.infinite && facts.fractions == own.fractions)
+        #expect(facts.tiny == own.tiny && facts.moves == own.moves && facts.same == own.same)
+        #expect(facts.minimum == own.minimum && facts.maximum == own.maximum)
+        #expect((facts.sum - own.sum).magnitude <= 1e-12 * own.size_sum)
+        for (a, b) in [
+          (facts.size_sum, own.size_sum), (facts.step_sum, own.step_sum), (facts.step, own.step),
+          (facts.turn, own.turn),
+        ] {
+          #expect((a - b).magnitude <= 2e-6 * b)
+        }
+      }
+    }
+  }
 }

@@ -162,7 +162,7 @@ def compare(data: trajpack.Dataset, files: list[str], clips: Windows, length: in
 def shuffles(data: trajpack.Dataset, windows: int, rounds: int) -> None:
     """Block and global shuffle, interleaved: each round goes on where the one before ended."""
     loaders = {name: data.windows(channels=["rgb"], length=16, stride=8, batch=4, shuffle=name, threads=2,
-                                  prefetch=AHEAD, seed=1) for name in ("block", "global")}
+                                  seed=1) for name in ("block", "global")}
     batches = {name: itertools.chain.from_iterable(itertools.repeat(loader)) for name, loader in loaders.items()}
     taken: dict[str, list[tuple[float, float]]] = {name: [] for name in loaders}
     for _ in range(rounds):

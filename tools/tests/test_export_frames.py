@@ -110,7 +110,7 @@ def test_clips_are_their_frames(trajpack, world, tmp_path):
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
-    (("--to", "npz", "--stream", "rgb"), "--stream and --frames are for --to mp4"),
+    (("--to", "npz", "--stream", "rgb"), "--stream is for --to mp4 and --to png"),
     (("--to", "png", "--frames", "5:3"), "give A:B with A below B"),
     (("--to", "png", "--frames", "40:49"), "has 48 frames, counted from 0"),
     (("--to", "mp4", "--stream", "rgbb"), "did you mean 'rgb'"),

@@ -1,4 +1,4 @@
-"""export --to parquet, read by pyarrow, and --to tum, read by evo."""
+"""export --to parquet and arrow, read by pyarrow and polars, and --to tum, read by evo."""
 import subprocess
 
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 
 import trajpack as tp
 
+pa = pytest.importorskip("pyarrow")
 pq = pytest.importorskip("pyarrow.parquet")
 TYPES = ["float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
 
@@ -16,8 +17,9 @@ def run(trajpack, *words, code=0):
     return done.stdout if code == 0 else done.stderr
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
 @pytest.mark.parametrize("seed", range(3))
-def test_parquet(trajpack, tmp_path, seed):
+def test_tables(trajpack, tmp_path, seed, form):
     rng = np.random.default_rng(seed)
     truth = {}
     with tp.create(tmp_path / "ds", streams={"ticks": {"tick": "1/1000"}}, rate={"even": "30000/1001"}) as writer:
@@ -37,9 +39,11 @@ def test_parquet(trajpack, tmp_path, seed):
                 episode.extend({"even": even})
                 episode.extend({"ticks": {"x": np.arange(n)}}, time=times)
             truth[number] = {**even, "times": times}
-    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "parquet")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", form)
+    read = pq.read_table if form == "parquet" else lambda p: pa.ipc.open_file(str(p)).read_all()
     for number in range(3):
-        table = pq.read_table(tmp_path / "out" / f"e {number}" / "even.parquet")
+        table = read(tmp_path / "out" / f"e {number}" / f"even.{form}")
+        table.validate(full=True)
         rows = truth[number]
         assert b"trajpack" in table.schema.metadata
         assert np.allclose(table["time"].to_numpy(), np.arange(table.num_rows) * 1001 / 30000)
@@ -60,7 +64,7 @@ def test_parquet(trajpack, tmp_path, seed):
                   zip(rows["masked"].data, np.ma.getmaskarray(rows["masked"]))]
         assert table["masked"].to_pylist() == wanted
         assert table["text"].to_pylist() == rows["text"]
-        table = pq.read_table(tmp_path / "out" / f"e {number}" / "ticks.parquet")
+        table = read(tmp_path / "out" / f"e {number}" / f"ticks.{form}")
         assert np.array_equal(table["time_ticks"].to_numpy(), rows["times"])
         assert np.allclose(table["time"].to_numpy(), rows["times"] / 1000)
 
@@ -98,3 +102,58 @@ def test_tum_needs_poses(trajpack, tmp_path):
         writer.append("a", x=np.zeros(3))
     assert "has no stream with a position" in run(
         trajpack, "export", tmp_path / "other", tmp_path / "out", "--to", "tum", code=1)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_tables_come_back(trajpack, tmp_path, form):
+    """What was a table is one again, and polars reads it, too."""
+    pl = pytest.importorskip("polars")
+    rng = np.random.default_rng(1)
+    table = pa.table({"time": np.arange(20) / 10, "x": rng.normal(size=20),
+                      "n": pa.array([None if k % 3 == 0 else k for k in range(20)], pa.int32()),
+                      "s": [f"t{k % 3}" for k in range(20)],
+                      "v": pa.array(rng.normal(size=(20, 2)).tolist(), pa.list_(pa.float32(), 2))})
+    if form == "parquet":
+        pq.write_table(table, tmp_path / "a.parquet")
+    else:
+        with pa.ipc.new_file(str(tmp_path / "a.arrow"), table.schema) as writer:
+            writer.write_table(table)
+    run(trajpack, "convert", tmp_path / f"a.{form}", tmp_path / "ds", "--quiet")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", form)
+    [file] = (tmp_path / "out").rglob(f"*.{form}")
+    frame = pl.read_parquet(file) if form == "parquet" else pl.read_ipc(file)
+    assert frame["n"].to_list() == table["n"].to_pylist() and frame["s"].to_list() == table["s"].to_pylist()
+    np.testing.assert_array_equal(np.array(frame["v"].to_list(), np.float32), np.array(table["v"].to_pylist(), np.float32))
+    run(trajpack, "convert", file, tmp_path / "back", "--quiet")
+    a, b = (tmp_path / f"{name}.npz" for name in ("ds", "back"))
+    run(trajpack, "export", tmp_path / "ds", a, "--to", "npz")
+    run(trajpack, "export", tmp_path / "back", b, "--to", "npz")
+    [one], [two] = list(a.rglob("episode.npz")), list(b.rglob("episode.npz"))
+    one, two = np.load(one), np.load(two)
+    flat = lambda arrays: {k.split("/")[-1]: arrays[k] for k in arrays.files if k != "schema"}  # noqa: E731
+    one, two = flat(one), flat(two)
+    for name in ("x", "v", "n", "time"):
+        np.testing.assert_array_equal(one[name], two[name])
+
+
+@pytest.mark.parametrize("packing", ["uncompressed", "lz4", "zstd"])
+def test_files_of_polars(trajpack, tmp_path, packing):
+    """polars' write_ipc has its schema in the footer alone."""
+    pl = pytest.importorskip("polars")
+    rng = np.random.default_rng(2)
+    frame = pl.DataFrame({"time": np.arange(3000) / 100, "x": rng.normal(size=3000),
+                          "n": [None if k % 7 == 0 else k for k in range(3000)],
+                          "s": [f"wörd {k % 5}" for k in range(3000)]})
+    frame.write_ipc(tmp_path / "a.arrow", compression=packing)
+    run(trajpack, "convert", tmp_path / "a.arrow", tmp_path / "ds", "--quiet")
+    run(trajpack, "diff", tmp_path / "ds", tmp_path / "a.arrow")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "npz")
+    [file] = (tmp_path / "out").rglob("episode.npz")
+    arrays = np.load(file)
+    [x] = [arrays[k] for k in arrays.files if k.endswith("/x")]
+    np.testing.assert_array_equal(x, frame["x"].to_numpy())
+    whole = (tmp_path / "a.arrow").read_bytes()
+    for end in (20, len(whole) // 2, len(whole) - 3):
+        (tmp_path / "cut.arrow").write_bytes(whole[:end])
+        done = subprocess.run([trajpack, "convert", tmp_path / "cut.arrow", tmp_path / "no"], capture_output=True, text=True)
+        assert done.returncode in (1, 2) and "cut.arrow" in done.stderr, done.stderr

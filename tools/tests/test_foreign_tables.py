@@ -117,12 +117,12 @@ def test_episodes_of_a_column(trajpack, tmp_path, ending):
     assert "--delimiter" in said and len(said.splitlines()) == 1
 
 
-def test_lists_of_different_lengths_are_named(trajpack, tmp_path):
+def test_lists_of_texts_are_named(trajpack, tmp_path):
     made = pa.table({"x": [1.0, 2.0], "ragged": pa.array([[1.0], [2.0, 3.0]]), "words": pa.array([["a"], ["b"]])})
     with pa.ipc.new_file(tmp_path / "a.arrow", made.schema) as writer:
         writer.write_table(made)
     outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.arrow")
-    assert {left["file"].split(":/")[-1] for left in outcome["left_out"]["files"]} == {"ragged", "words"}
+    assert {left["file"].split(":/")[-1] for left in outcome["left_out"]["files"]} == {"words"}
     same(episodes["a"]["steps/x"], [1.0, 2.0])
 
 
@@ -179,3 +179,74 @@ def test_minari_in_arrow_storage(trajpack, tmp_path):
     path = folder / "0" / "metadata.json"
     path.write_text(path.read_text().replace("4,", "9,"))
     assert "10" in run(trajpack, "convert", tmp_path / "minari", tmp_path / "o", "-q", fails=True)
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow", "polars.parquet", "polars.arrow"])
+def test_lists_of_any_length(trajpack, tmp_path, form):
+    """Lists of numbers whose lengths differ are their bytes; an absent list is told from an empty one."""
+    pl = pytest.importorskip("polars")
+    random = np.random.default_rng(8)
+    rows = 300
+    types = {"f8": pa.float64(), "f4": pa.float32(), "i4": pa.int32(), "i2": pa.int16(), "u1": pa.uint8(),
+             "u8": pa.uint64()}
+    truth = {name: [None if random.random() < 0.1 else random.integers(0, 100, random.integers(0, 6)).tolist()
+                    for _ in range(rows)] for name in types}
+    table = pa.table({"time": np.arange(rows) / 10,
+                      **{name: pa.array(truth[name], pa.list_(kind)) for name, kind in types.items()}})
+    path = tmp_path / f"a.{form.split('.')[-1]}"
+    if form.startswith("polars"):
+        frame = pl.from_arrow(table)
+        frame.write_parquet(path) if form.endswith("parquet") else frame.write_ipc(path)
+    elif form == "parquet":
+        pq.write_table(table, path, row_group_size=77)
+    else:
+        with pa.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=77)
+    _, arrays, _ = converted(trajpack, tmp_path, path)
+    [episode] = arrays.values()
+    for name, kind in types.items():
+        key = next(k for k in episode if k.endswith(f"{name}.offsets"))[: -len(".offsets")]
+        found = [np.frombuffer(b, kind.to_pandas_dtype()).tolist() for b in payloads(episode, key)]
+        assert found == [row or [] for row in truth[name]], name
+
+
+@pytest.mark.parametrize("how", ["stream", "file"])
+def test_categories_of_polars(trajpack, tmp_path, how):
+    """Categorical and Enum are dictionaries of texts that are views."""
+    pl = pytest.importorskip("polars")
+    words = [None if k % 7 == 0 else ["kurz", "ein Wort, das länger ist als zwölf Bytes", "drei"][k % 3] for k in range(60)]
+    frame = pl.DataFrame({"time": np.arange(60) / 10, "cat": pl.Series(words, dtype=pl.Categorical),
+                          "en": pl.Series(words, dtype=pl.Enum(sorted({w for w in words if w})))})
+    path = tmp_path / "a.arrow"
+    frame.write_ipc_stream(path) if how == "stream" else frame.write_ipc(path)
+    outcome, arrays, _ = converted(trajpack, tmp_path, path)
+    assert "left_out" not in outcome
+    [episode] = arrays.values()
+    for name in ("cat", "en"):
+        key = next(k for k in episode if k.split("/")[-1].split(".")[0] == name)[:].split(".")[0]
+        found = payloads(episode, key)
+        assert [b.decode() for b in found] == [w or "" for w in words]
+
+
+ENCODINGS = {
+    "DELTA_BINARY_PACKED": {"use_dictionary": False, "column_encoding": {"i": "DELTA_BINARY_PACKED"}},
+    "DELTA_LENGTH_BYTE_ARRAY": {"use_dictionary": False, "column_encoding": {"s": "DELTA_LENGTH_BYTE_ARRAY"}},
+    "DELTA_BYTE_ARRAY": {"use_dictionary": False, "column_encoding": {"s": "DELTA_BYTE_ARRAY"}},
+    "BYTE_STREAM_SPLIT": {"use_dictionary": False, "use_byte_stream_split": ["f"]},
+    "BROTLI": {"compression": "brotli"}, "LZ4_RAW": {"compression": "lz4"},
+    "": {"data_page_version": "2.0", "write_page_checksum": True, "row_group_size": 7, "data_page_size": 16},
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_options_of_writers(trajpack, tmp_path, name):
+    """What is not read is refused by its name, with the column and the byte; all else is equal."""
+    made = pa.table({"time": np.arange(50) / 10, "i": np.arange(50), "s": [f"a{k % 3}" for k in range(50)],
+                     "f": np.arange(50, dtype="f4")})
+    pq.write_table(made, tmp_path / "a.parquet", **ENCODINGS[name])
+    if not name:
+        run(trajpack, "convert", tmp_path / "a.parquet", tmp_path / "ds", "-q")
+        run(trajpack, "diff", tmp_path / "ds", tmp_path / "a.parquet", "-q")
+        return
+    said = run(trajpack, "convert", tmp_path / "a.parquet", tmp_path / "ds", "-q", fails=True)
+    assert name in said and "column '" in said and "byte" in said and len(said.splitlines()) == 1

@@ -179,3 +179,65 @@ def test_many_episodes_and_large_rows(trajpack, tmp_path):
         assert part["s.flag"].to_pylist() == [i % 2 == 0 for i in range(n)]
         assert part["s.small"].to_pylist() == [i - 1 for i in range(n)]
         assert part["s.note"].to_pylist() == texts[:n]
+
+
+def test_statistics_are_true(trajpack, tmp_path):
+    """Quantiles are numpy's, of all values."""
+    import trajpack as tp
+    rng = np.random.default_rng(4)
+    rows = {"state": rng.normal(size=(500, 3)).astype(np.float32), "n": rng.integers(0, 9, 500)}
+    rows["state"][::7, 1] = np.nan
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        for part in range(2):
+            cut = slice(part * 250, part * 250 + 250)
+            writer.append(f"e{part}", {"steps": {k: v[cut] for k, v in rows.items()}})
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot")
+    figures = json.loads((tmp_path / "out/meta/stats.json").read_text())
+    for name, values in rows.items():
+        values = values.reshape(500, -1).astype(float)
+        for q in (1, 10, 50, 90, 99):
+            np.testing.assert_allclose(figures[name][f"q{q:02d}"], np.nanquantile(values, q / 100, axis=0), rtol=1e-12)
+        np.testing.assert_allclose(figures[name]["std"], np.nanstd(values, axis=0), rtol=1e-9)
+
+
+def test_other_clocks_are_resampled(trajpack, tmp_path):
+    """--rate brings streams of other rates, and those with times of their own, to one clock, and says so."""
+    import subprocess
+
+    import trajpack as tp
+    t = np.cumsum(np.full(60, 0.05) + np.tile([0.01, -0.01], 30))
+    with tp.create(tmp_path / "ds", rate={"fast": 100, "arm": 10}) as writer:
+        with writer.episode("e") as episode:
+            episode.extend({"arm": {"q": np.arange(31.0)}, "fast": {"x": np.arange(301.0)}})
+            episode.extend({"odd": {"y": 3 * t}}, time=t)
+    done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot", "--rate", "10"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "resampled to 10 rows a second" in done.stderr and "'fast'" in done.stderr and "'odd'" in done.stderr
+    got = table(tmp_path / "out")
+    assert got["arm.q"].to_pylist() == list(range(31))
+    y = np.array([np.nan if v is None else v for v in got["odd.y"].to_pylist()])
+    inside = np.isfinite(y)
+    assert inside.sum() > 20
+    # At its ends a low-pass has nothing beyond.
+    np.testing.assert_allclose(y[inside][1:-1], 3 * (np.arange(31) / 10)[inside][1:-1], atol=0.02)
+    np.testing.assert_allclose(y[inside], 3 * (np.arange(31) / 10)[inside], atol=0.2)
+    assert json.loads((tmp_path / "out/meta/info.json").read_text())["fps"] == 10
+
+
+@needs_ffmpeg
+def test_statistics_of_pictures(trajpack, tmp_path):
+    """Of each channel, in 0..1, as lerobot has them: those of the decoded frames, of which PNGs are made for this."""
+    from PIL import Image
+    write_videos(tmp_path / "src", videos=[("observation.images.a", ["-c:v", "libx264", "-bf", "0"], "yuv420p")])
+    run(trajpack, "convert", tmp_path / "src", tmp_path / "ds", "--quiet")
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot")
+    figures = json.loads((tmp_path / "out/meta/stats.json").read_text())["observation.images.a"]
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "png", "--to", "png")
+    pixels = np.concatenate([np.asarray(Image.open(path)).reshape(-1, 3) for path in (tmp_path / "png").rglob("*.png")])
+    pixels = pixels / 255
+    assert figures["count"] == [sum(LENGTHS)]
+    for name, want in [("mean", pixels.mean(0)), ("std", pixels.std(0)), ("min", pixels.min(0)), ("max", pixels.max(0)),
+                       ("q50", np.quantile(pixels, 0.5, axis=0))]:
+        assert np.shape(figures[name]) == (3, 1, 1)
+        np.testing.assert_allclose(np.ravel(figures[name]), want, rtol=1e-9, err_msg=name)

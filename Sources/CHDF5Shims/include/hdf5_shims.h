@@ -40,8 +40,24 @@ hid_t tph5_create_dataset(hid_t file, const char *path, char type, size_t size, 
                           const uint64_t *shape, int arrays, uint64_t rows, uint64_t chunk_rows, int growing,
                           tph5_filters filters);
 
+// Of files of other software, as h5py writes them: a new file in the format of 1.8, and arrays whose first dimension
+// counts rows, `chunk_rows` a chunk (0: not chunked), packed by deflate behind a shuffle. `type`: 'i', 'u', 'f', 'b' (truth
+// values, an enumeration of one byte) or 't' (texts of any length, of which rows are pointers).
+hid_t tph5_tree_create(const char *path);
+hid_t tph5_tree_dataset(hid_t file, const char *path, char type, size_t size, int rank, const uint64_t *shape,
+                        uint64_t chunk_rows, int level);
+int tph5_tree_write(hid_t dataset, uint64_t first, uint64_t count, const void *rows);
+int tph5_tree_set_text(hid_t object, const char *name, const char *text);
+int tph5_tree_set_integer(hid_t object, const char *name, int64_t value);
+int tph5_tree_set_number(hid_t object, const char *name, double value);
+int tph5_tree_set_truth(hid_t object, const char *name, int value);
+
 // A text attribute (fixed-length UTF-8).
 int tph5_set_text(hid_t object, const char *name, const char *text);
+
+// Keeps the error of a status that is negative, and the type of plain elements.
+hid_t tph5_keep(hid_t status);
+hid_t tph5_element(char type, size_t size);
 
 // The innermost message of libhdf5's error stack.
 void tph5_error(char *message, size_t size);

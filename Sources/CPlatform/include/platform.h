@@ -48,6 +48,11 @@ typedef struct {
 // Looks at `count` numbers; `carry` numbers before `values` (0 to 2) are the rows before them.
 void tp_column_look(const double *values, size_t carry, size_t count, tp_column_facts *out);
 
+// The same of each of the first `columns` float32 of rows that are `stride` bytes apart, without a copy of them: out[c] is of
+// column c. `carry` rows (0 to 2) lie before `rows`; of every row 32 bytes may be read. Steps are those of float32, and sizes are
+// added as float32 over 16 rows and as float64 over these sums; the same bits on every machine.
+void tp_rows_look_f32(const void *rows, size_t stride, size_t carry, size_t count, size_t columns, tp_column_facts *out);
+
 // The first `columns` float32 of rows that are `stride` bytes apart, as columns of float64: number r of column c becomes
 // out[c * length + r].
 void tp_columns_f32(const void *rows, size_t stride, size_t count, size_t columns, double *out, size_t length);

@@ -1,5 +1,6 @@
 import TrajpackFormat
 import TrajpackLoader
+import TrajpackSignal
 import TrajpackSources
 import TrajpackStore
 
@@ -8,7 +9,8 @@ struct ExportCommand: Command {
   static let name = "export"
   static let summary = "Write a dataset's episodes in another format."
   static let discussion = """
-    Writes a folder an episode; --to lerobot writes one dataset of all. WildWorld samples come back with equal values in state.csv, equal bits in \
+    Writes a folder an episode, --to mcap a file an episode; --to lerobot, robomimic and minari write one dataset of \
+    all. WildWorld samples come back with equal values in state.csv, equal bits in \
     skeleton.npz and equal bytes in the videos; 'trajpack diff' compares them with the source.
 
     --split of a scheme that cuts recordings writes the rows that lie in the split, without the context before \
@@ -25,6 +27,7 @@ struct ExportCommand: Command {
       ("trajpack export ww pictures --to png --stream depth -e 000002", "Each frame as a PNG."),
       ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
       ("trajpack export robot hub --to lerobot", "A LeRobot dataset, videos as they are."),
+      ("trajpack export robot logs --to mcap", "An MCAP file an episode, for Foxglove and Rerun."),
     ]
   }
   static var parameters: [Parameter<Self>] {
@@ -62,7 +65,10 @@ struct ExportCommand: Command {
         help: "Where linked videos lie; without it they are left out."),
       .option(
         "--rate", to: \.rate, value: "HZ",
-        help: "Rows a second of --to lerobot, where the dataset does not say it or has several."),
+        help: """
+          Rows a second: of --to lerobot of all streams, which are resampled where they have another; of others \
+          where the dataset does not say it.
+          """),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
@@ -102,21 +108,15 @@ struct ExportCommand: Command {
         .usage,
         "--split chooses rows of recordings and --clips clips of them: leave one of them out")
     }
-    try checkVideos()
+    try checkOptions()
     if let parts = try cutSplits() { return try export(parts, console) }
     try chooseSplits()
-    guard rate == nil || to == "lerobot" else {
-      throw TrajpackError(.usage, "--rate is for --to lerobot")
-    }
-    guard !escapesFormulas || to == "csv" else {
-      throw TrajpackError(.usage, "--csv-escape-formulas is for --to csv")
-    }
     guard let clips else { return try export(opened, console) }
     guard let to, FormatRegistry.writable.contains(to) else { return try export(opened, console) }
     // A WildWorld sample has as many frames of video as rows, which no whole video has.
     let importer = try ClipImporter(
       dataset, try ClipArgument.list(clips, of: dataset),
-      video: to == "wildworld" ? .none : .whole, version: Trajpack.version)
+      video: needsCutVideos ? .none : .whole, version: Trajpack.version)
     let done = try ClipCut.temporary(importer, isInterrupted: { Interrupt.isRequested }) {
       (folder) throws(TrajpackError) -> Bool in
       try export(try Dataset(folder), console)
@@ -129,36 +129,61 @@ struct ExportCommand: Command {
     guard !importer.videos.isEmpty, !hasFrames else { return }
     console.print(
       "\(list(importer.videos, "and")): "
-        + (to == "wildworld"
+        + (needsCutVideos
           ? "videos are left out, because they cannot be cut between keyframes"
           : "videos are whole; the clip's frames are in the metadata ('clip')"))
   }
 
   private func export(_ opened: Dataset, _ console: Console) throws(TrajpackError) {
-    switch to {
-    case "lerobot": try exportLeRobot(opened, console)
-    case "parquet": try export(ParquetExporter(mediaFolder: media), opened, console)
-    case "tum": try export(TUMExporter(), opened, console)
-    case "wildworld": try export(WildWorldExporter(mediaFolder: media), opened, console)
-    case "npz": try export(NPZExporter(mediaFolder: media), opened, console)
-    case "mp4", "png":
-      try export(
-        FramesExporter(
-          opened.path, to == "mp4" ? .mp4 : .png, streams: streams,
-          frames: try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) },
-          media: media), opened, console)
-    case "csv":
-      try export(CSVExporter(mediaFolder: media, escapesFormulas: escapesFormulas), opened, console)
-    default:
+    guard let format = ExportFormat.named(to) else {
       throw TrajpackError(
         .usage, "name the format with --to: \(list(FormatRegistry.writable, "or"))")
     }
+    var request = ExportRequest(
+      opened, ids: episodes, media: media, rate: try Convert.rate(rate), streams: streams,
+      frames: try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) },
+      escapesFormulas: escapesFormulas, software: "trajpack \(Trajpack.version)")
+    guard let (plan, notes) = try format.prepare(request) else {
+      return try export(request, format, console)
+    }
+    let importer = try PlanImporter(opened, plan, version: Trajpack.version)
+    let done = try ClipCut.temporary(importer, isInterrupted: { Interrupt.isRequested }) {
+      (folder) throws(TrajpackError) -> Bool in
+      request.dataset = try Dataset(folder)
+      try export(request, format, console)
+      return true
+    }
+    guard done != nil else {
+      console.warn("stopped; nothing was written")
+      return
+    }
+    for note in notes { console.warn(note.printable) }
   }
 
-  /// - Throws: A usage error where options of videos are given for another format, or say two things.
-  private func checkVideos() throws(TrajpackError) {
-    guard to == "mp4" || to == "png" || (streams.isEmpty && frames == nil) else {
-      throw TrajpackError(.usage, "--stream and --frames are for --to mp4 and --to png")
+  private func export(
+    _ request: ExportRequest, _ format: ExportFormat, _ console: Console
+  ) throws(TrajpackError) {
+    switch try format.make(request) {
+    case .episodes(let exporter): try export(exporter, request.dataset, console)
+    case .dataset(let exporter): try export(exporter, request, console)
+    }
+  }
+
+  /// Whether the format has as many frames of video as rows, which no whole video beside a part of its rows has.
+  private var needsCutVideos: Bool { ExportFormat.named(to)?.needsCutVideos ?? false }
+
+  /// - Throws: A usage error where options are given that the format does not have, or that say two things.
+  private func checkOptions() throws(TrajpackError) {
+    let given: [(ExportFormat.Option, Bool)] = [
+      (.rate, rate != nil), (.stream, !streams.isEmpty), (.frames, frames != nil),
+      (.escapes, escapesFormulas),
+    ]
+    for (option, isGiven) in given
+    where isGiven && ExportFormat.named(to)?.options.contains(option) != true {
+      let able = ExportFormat.all.filter { $0.options.contains(option) }.map {
+        "--to \($0.description.name)"
+      }
+      throw TrajpackError(.usage, "\(option.rawValue) is for \(list(able, "and"))")
     }
     guard frames == nil || (clips == nil && splits.isEmpty) else {
       throw TrajpackError(
@@ -180,7 +205,7 @@ struct ExportCommand: Command {
       dataset,
       .init(
         splits: splits, scheme: scheme, fold: fold, episodes: Set(episodes),
-        video: to == "wildworld" ? .none : .whole, countsFromZero: to == "wildworld"),
+        video: needsCutVideos ? .none : .whole, countsFromZero: needsCutVideos),
       version: Trajpack.version)
   }
 
@@ -205,7 +230,7 @@ struct ExportCommand: Command {
     guard !parts.videos.isEmpty, !hasFrames else { return }
     console.print(
       "\(list(parts.videos, "and")): "
-        + (to == "wildworld"
+        + (needsCutVideos
           ? "videos are left out, because they cannot be cut between keyframes"
           : "videos are whole; the part's frames are in the track's metadata ('clip')"))
   }
@@ -248,20 +273,19 @@ struct ExportCommand: Command {
     episodes = chosen
   }
 
-  private func exportLeRobot(
-    _ opened: Dataset, _ console: Console
+  private func export(
+    _ exporter: any DatasetExporter, _ request: ExportRequest, _ console: Console
   ) throws(TrajpackError) {
-    let rate = try Convert.rate(rate)
     var remarks: [String] = []
     let count = try counting(console, stopped: { _ in "stopped; nothing was written" }) {
       (began) throws(TrajpackError) in
-      try LeRobotExport.run(
-        opened, ids: episodes, to: destination, rate: rate, media: media,
-        isInterrupted: { Interrupt.isRequested }, noted: { remarks.append($0) }, began: began)
+      try Export.run(
+        exporter, request, to: destination, isInterrupted: { Interrupt.isRequested },
+        noted: { remarks.append($0) }, began: began)
     }
     guard let count else { return }
     for remark in remarks { console.warn(remark.printable) }
-    console.print("\(destination): \(Human.count(count, "episodes")) as lerobot")
+    console.print("\(destination): \(Human.count(count, "episodes")) as \(to ?? "")")
   }
 
   /// Shows how far an export is.

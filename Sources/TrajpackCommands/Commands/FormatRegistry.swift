@@ -6,14 +6,10 @@ import TrajpackStore
 enum FormatRegistry {
   static let formats: [FormatDescription] =
     [WildWorldImporter.format, SeriesImporter.format, MCAPImporter.format] + MappedFormats.formats
-    + [
-      PythonSources.format,
-      NPZExporter.format, CSVExporter.format, FramesExporter.format,
-      FramesExporter.pictures,
-    ]
+    + [PythonSources.format] + ExportFormat.all.map(\.description).filter { !$0.reads }
 
   static var readable: [String] { formats.filter(\.reads).map(\.name) }
-  static var writable: [String] { formats.filter(\.writes).map(\.name) }
+  static var writable: [String] { ExportFormat.all.map(\.description.name) }
 
   /// The importer for some sources: of the format that is named, or that their content shows.
   static func importer(

@@ -43,8 +43,10 @@ extension FrameSelection {
     if pool > room, isFree, profile.group > 4 * reach {
       let span = min(profile.group, room - lead)
       if span >= profile.group / 4, span >= 2 * options.stride {
+        // A block begins anywhere in a group, so that all before it may be decoded, too.
+        let most = profile.group + span + reach
         return FrameBlocks(
-          windows: span / options.stride, count: max(room / (lead + span), 1), cache: cache)
+          windows: span / options.stride, count: max(room / most, 1), cache: cache)
       }
     }
     return FrameBlocks(

@@ -15,6 +15,9 @@ public protocol Exporter: Sendable {
     _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
   ) throws(TrajpackError)
 
+  /// The ending of the one file that an episode becomes; `nil` where it is a folder.
+  var fileEnding: String? { get }
+
   /// Whether what is known of the recordings is written as a table, too, and whether texts that a spreadsheet would
   /// compute get an apostrophe in front there.
   var valueTable: (isWritten: Bool, escapesFormulas: Bool) { get }
@@ -26,6 +29,9 @@ public protocol Exporter: Sendable {
 extension Exporter {
   /// Not as a table; see ``Exporter``.
   public var valueTable: (isWritten: Bool, escapesFormulas: Bool) { (false, false) }
+
+  /// A folder an episode; see ``Exporter``.
+  public var fileEnding: String? { nil }
 
   /// Writes what belongs to all episodes; see ``Exporter``.
   public func finish(_ shards: [Shard], into folder: String) throws(TrajpackError) {}
@@ -108,12 +114,7 @@ public struct Export: Sendable {
       if isUsed { shards.append(shard) }
       first += shard.index.episodeCount
     }
-    if let missing = left.sorted().first {
-      throw TrajpackError(
-        .usage, file: dataset.path,
-        "has no episode '\(missing)'; 'trajpack info \(dataset.path) --episodes' "
-          + "lists them")
-    }
+    if let missing = left.min() { throw noEpisode(missing, dataset) }
     try exporter.finish(shards, into: destination)
     let (isTable, escapes) = exporter.valueTable
     try ValueExport.write(
@@ -130,7 +131,8 @@ public struct Export: Sendable {
     _ reader: BlockReader, _ destination: String, _ isInterrupted: @escaping () -> Bool
   ) throws(TrajpackError) -> [String]? {
     let name = try folderName(episode.id)
-    guard FileSystem.item(at: "\(destination)/\(name)") == nil else {
+    let place = "\(destination)/\(name)\(exporter.fileEnding.map { ".\($0)" } ?? "")"
+    guard FileSystem.item(at: place) == nil else {
       throw TrajpackError(
         .data,
         "two episodes would be written as '\(name)'; the dataset is damaged, or ids differ only in "
@@ -145,9 +147,11 @@ public struct Export: Sendable {
         try exporter.write(episode, of: shard, reader: reader, into: folder)
       }
       try FileSystem.syncFolder(temporary)
-      guard rename(temporary, "\(destination)/\(name)") == 0 else {
-        throw .system("cannot be renamed into place", "\(destination)/\(name)")
+      let whole = exporter.fileEnding.map { "\(temporary)/\(fileStem).\($0)" }
+      guard rename(whole ?? temporary, place) == 0 else {
+        throw .system("cannot be renamed into place", place)
       }
+      if whole != nil { rmdir(temporary) }
       return folder.remarks
     } catch {
       for file in (try? FileSystem.names(in: temporary)) ?? [] { unlink("\(temporary)/\(file)") }
@@ -157,6 +161,9 @@ public struct Export: Sendable {
       throw error
     }
   }
+
+  /// The name of the one file of an episode, until it is renamed.
+  static let fileStem = "episode"
 
   /// The name of a track as that of a file; a stream's `/` becomes `-`.
   package static func fileName(_ name: String) throws(TrajpackError) -> String {

@@ -25,26 +25,20 @@ public struct FramesExporter: Exporter {
     carries: "stored samples of 8 and 16 bits; colours as RGB of 8 bits", reads: false, writes: true
   )
 
-  private let data: OpenDataset
   private let form: Form
   private let streams: [String]
   private let frames: Range<Int>?
   private let media: String?
-  private let firstTracks: [String: Int]
+  private let decoded: EpisodeFrames
 
-  /// An exporter of the dataset at `path`.
+  /// An exporter of the videos of a dataset.
   ///
-  /// - Parameters:
-  ///   - streams: The videos; all where empty.
-  ///   - frames: Which of each; all where `nil`.
-  ///   - media: Where linked videos lie; they are left out where `nil`.
   /// - Throws: A usage error where no episode has such a video.
-  public init(
-    _ path: String, _ form: Form, streams: [String], frames: Range<Int>?, media: String?
-  ) throws(TrajpackError) {
-    data = try OpenDataset(path)
-    if let media { try data.media.set(media, allowsOutside: false) }
-    (self.form, self.streams, self.frames, self.media) = (form, streams, frames, media)
+  init(_ request: ExportRequest, _ form: Form) throws(TrajpackError) {
+    let (path, streams, media) = (request.dataset.path, request.streams, request.media)
+    let data = try OpenDataset(path)
+    (self.form, self.streams, self.media) = (form, streams, media)
+    frames = request.frames
     var names: [String] = []
     for stream in data.shards.flatMap(\.schema.streams)
     where stream.isVideo && !names.contains(stream.name) {
@@ -58,13 +52,7 @@ public struct FramesExporter: Exporter {
       throw TrajpackError(
         .usage, file: path, "has no video '\(name)'" + Suggestion.text(for: name, among: names))
     }
-    var first: [String: Int] = [:]
-    for (number, shard) in data.shards.enumerated() {
-      for episode in 0..<shard.index.episodeCount {
-        first[shard.index.episode(episode).id] = data.firstTracks[number]
-      }
-    }
-    firstTracks = first
+    decoded = try EpisodeFrames(path, media: media)
   }
 
   /// Writes an episode; see ``Exporter``.
@@ -94,7 +82,7 @@ public struct FramesExporter: Exporter {
       switch form {
       case .png:
         try writePictures(
-          number + (firstTracks[episode.id] ?? 0), rows, name, track.stream.name, folder)
+          try decoded.frames(of: track, episode: episode.id), rows, name, track.stream.name, folder)
       case .mp4: try writeMP4(track, metadata, rows, name, folder)
       }
     }
@@ -123,9 +111,9 @@ public struct FramesExporter: Exporter {
   }
 
   private func writePictures(
-    _ track: Int, _ rows: [Int], _ name: String, _ stream: String, _ folder: ExportFolder
+    _ frames: TrackFrames, _ rows: [Int], _ name: String, _ stream: String,
+    _ folder: ExportFolder
   ) throws(TrajpackError) {
-    let frames = try TrackFrames(data, track: track)
     guard frames.format != "native" else {
       throw TrajpackError(.usage, "'\(stream)': its frames are no pictures of gray or colours")
     }

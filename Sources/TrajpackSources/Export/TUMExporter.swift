@@ -39,7 +39,7 @@ public struct TUMExporter: Exporter {
 
   /// The positions and quaternions of a stream that belong together: the only one of each, or those before whose last
   /// word the names are the same.
-  private static func poses(_ stream: Stream) -> [(position: Int, quaternion: Int)] {
+  static func poses(_ stream: Stream) -> [(position: Int, quaternion: Int)] {
     let positions = stream.channels.indices.filter {
       stream.channels[$0].kind == .position && stream.channels[$0].shape == [3]
     }

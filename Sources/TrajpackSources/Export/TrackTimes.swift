@@ -163,6 +163,17 @@ package struct TrackTimes {
     }
   }
 
+  /// The times of rows in ns, to the nearest one, where the stream's unit is the second; `nil` where a time is beyond 292
+  /// years, or none.
+  func nanoseconds(_ rows: Range<Int>) throws(TrajpackError) -> [Int64?] {
+    try instants(rows).map { instant in
+      guard let instant else { return nil }
+      let (whole, tooLarge) = instant.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+      let (sum, isBeyond) = whole.addingReportingOverflow(instant.nanoseconds)
+      return tooLarge || isBeyond ? nil : sum
+    }
+  }
+
   private func instants(_ rows: Range<Int>) throws(TrajpackError) -> [Instant?] {
     switch track.track.clock {
     case .regular(let start, let rate):

@@ -31,6 +31,7 @@ struct MCAPFile {
   private let file: LocalFile
   private let checks: Bool
   private var contents = MCAPContents()
+  private var hasAttachments = false
   private var schemas: [UInt16: (name: String, encoding: String, data: [UInt8])] = [:]
   private var channels: [UInt16: Int] = [:]
   private var window = ByteBuffer(1 << 20)
@@ -82,7 +83,7 @@ struct MCAPFile {
       let range = at + 9..<at + 9 + Int(length)
       do throws(TrajpackError) {
         switch MCAPOpcode(rawValue: opcode) {
-        case .attachment: try attachment(range)
+        case .attachment: try attachment(range, channel, message)
         case .chunk:
           let body = try self.body(range)
           try chunk(body, at, channel, message)
@@ -222,6 +223,7 @@ struct MCAPFile {
       let (topic, encoding) = (try fields.text(), try fields.text())
       if channels[id] != nil { return }
       let own = schemas[schema]
+      let said = fields.left > 0 ? try fields.map() : []
       guard schema == 0 || own != nil else {
         throw TrajpackError(
           .data, "the channel of '\(topic)' names schema \(schema), which is not there")
@@ -232,7 +234,8 @@ struct MCAPFile {
         Int(id),
         MessageChannel(
           topic: topic, encoding: encoding, typeName: own?.name ?? "",
-          schemaEncoding: own?.encoding ?? "", schema: own?.data ?? []))
+          schemaEncoding: own?.encoding ?? "", schema: own?.data ?? [],
+          facts: said.first { $0.name == MCAPTopic.member }?.value.string ?? ""))
     case .message:
       var fields = MCAPFields(body, "message")
       let id: UInt16 = try fields.integer()
@@ -257,13 +260,42 @@ struct MCAPFile {
     }
   }
 
-  private mutating func attachment(_ range: Range<Int>) throws(TrajpackError) {
-    // Its names come before its bytes, which are not read.
+  private mutating func attachment(
+    _ range: Range<Int>, _ channel: (Int, MessageChannel) throws(TrajpackError) -> Void,
+    _ message: (MessageRecord) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) {
+    // Its names come before its bytes.
     let head = try bytes(range.lowerBound, min(range.count, 64 << 10))
     var fields = MCAPFields(head, "attachment")
-    let (_, _) = (try fields.integer(UInt64.self), try fields.integer(UInt64.self))
+    let (log, created) = (try fields.integer(UInt64.self), try fields.integer(UInt64.self))
     let (name, type) = (try fields.text(), try fields.text())
     let size: UInt64 = try fields.integer()
+    if range.count <= AttachmentDecoder.mostBytes, let log = Int64(exactly: log),
+      let created = Int64(exactly: created)
+    {
+      let all = try bytes(range.lowerBound, range.count)
+      guard range.count >= 4 else {
+        throw TrajpackError(.data, "an attachment record ends before its fields do")
+      }
+      let sum = UInt32(
+        littleEndian: all.loadUnaligned(fromByteOffset: range.count - 4, as: UInt32.self))
+      let whole = UnsafeRawBufferPointer(rebasing: all[..<(range.count - 4)])
+      if checks, sum != 0, UInt32(truncatingIfNeeded: Self.crc(whole, crc32(0, nil, 0))) != sum {
+        throw TrajpackError(.data, "the checksum of the attachment '\(name)' does not agree")
+      }
+      if !hasAttachments {
+        hasAttachments = true
+        try channel(
+          AttachmentDecoder.channel,
+          MessageChannel(
+            topic: AttachmentDecoder.topic, encoding: AttachmentDecoder.encoding,
+            typeName: AttachmentDecoder.typeName, schemaEncoding: AttachmentDecoder.encoding,
+            schema: []))
+      }
+      return try message(
+        MessageRecord(
+          channel: AttachmentDecoder.channel, logTime: log, publishTime: created, data: whole))
+    }
     contents.attachments.append(
       .record([
         "name": .string(name), "media_type": .string(type),

@@ -102,16 +102,16 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, takes(entry) else { return }
+      guard let decoder = entry.decoder, entry.isTaken ?? takes(entry) else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.topic] else { throw Self.changed }
         entry.topic = place
         entry.rows = topics[place].add()
       }
       try decoding.decode(message, entry)
-      if entry.revision != decoder.type.revision {
+      if entry.revision != decoder.revision {
         topics[entry.topic].update(entry.rows, decoder.type)
-        entry.revision = decoder.type.revision
+        entry.revision = decoder.revision
       }
       try topics[entry.topic].append(message, entry.row, decoder: entry.rows, stamp: entry.stamp)
     }
@@ -126,7 +126,8 @@ extension MCAPImporter {
     }
     tracks.sort { $0.0 < $1.0 }
     return EpisodeDraft(
-      id: recording.id, metadata: Self.metadata(item, examination), tracks: tracks.map(\.1),
+      id: recording.id, split: Self.split(examination), metadata: Self.metadata(item, examination),
+      tracks: tracks.map(\.1),
       remarks: examination.remarks + Self.fields(schema, examination))
   }
 
@@ -150,11 +151,17 @@ extension MCAPImporter {
     }
   }
 
+  /// The split that trajpack's exporter has noted.
+  private static func split(_ examination: Examination) -> String {
+    examination.contents.flatMap(\.metadata).first { $0.name == MCAPExporter.record }?
+      .value["split"]?.string ?? ""
+  }
+
   private static func metadata(
     _ item: MessageFiles.Item, _ examination: Examination
   ) -> JSONValue {
     let contents = examination.contents
-    let records = contents.flatMap(\.metadata)
+    let records = contents.flatMap(\.metadata).filter { $0.name != MCAPExporter.record }
     let attachments = contents.flatMap(\.attachments)
     let left = examination.skipped.map { skipped in
       JSONValue.record([

@@ -14,7 +14,7 @@ extension MCAPImporter {
     let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
       let topic = entry.channel.topic
-      guard takes(entry) else {
+      guard entry.isTaken ?? takes(entry) else {
         others.insert(topic)
         return
       }
@@ -37,9 +37,9 @@ extension MCAPImporter {
         }
         topics[entry.topic].begin(entry.channel, decoder.type)
       }
-      if entry.revision != decoder.type.revision {
+      if entry.revision != decoder.revision {
         entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
-        entry.revision = decoder.type.revision
+        entry.revision = decoder.revision
       }
       topics[entry.topic].observe(
         message, entry.row, decoder.type, entry.map, stamp: entry.stamp)
@@ -85,7 +85,9 @@ extension MCAPImporter {
     for topic in topics {
       let (clock, why) = topic.clock(wanted)
       clocks.append(clock)
-      origin = min(origin, topic.times(clock).low)
+      if topic.topic != AttachmentDecoder.topic || topics.count == 1 {
+        origin = min(origin, topic.times(clock).low)
+      }
       if let why { remarks.append("topic '\(topic.topic)': \(why); the log time is its clock") }
       let back = topic.times(clock).backwards
       if back > 0 {

@@ -22,7 +22,7 @@ public struct MCAPImporter: Importer {
     carries:
       "every topic as a stream, with log times and stamps; messages of ROS 2 and ROS 1, protocol buffers, JSON; topics "
       + "that are not read are named",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   /// The recordings, a file each.
   public let recordings: [Recording]

@@ -79,6 +79,8 @@ struct MessageChannel: Sendable, Hashable {
   var schemaEncoding: String
   /// The schema.
   var schema: [UInt8]
+  /// What trajpack's exporter has said of the fields; empty for none.
+  var facts = ""
 }
 
 /// One message of a recording.

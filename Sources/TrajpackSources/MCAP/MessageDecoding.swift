@@ -103,8 +103,12 @@ final class MessageDecoding {
     case ("cdr", "ros2idl"):
       let types = try StructTypes.idl(try text(channel), channel.typeName)
       return try CDRDecoder(types, channel.typeName, isROS1: false)
-    case ("protobuf", "protobuf"): return try ProtobufDecoder(channel.schema, channel.typeName)
+    case ("protobuf", "protobuf"):
+      let decoder = try ProtobufDecoder(channel.schema, channel.typeName)
+      if let facts = JSONValue(document: channel.facts) { decoder.type.apply(facts) }
+      return decoder
     case ("json", _): return JSONMessageDecoder(channel.typeName)
+    case (AttachmentDecoder.encoding, AttachmentDecoder.encoding): return AttachmentDecoder()
     case (_, ""):
       throw TrajpackError(
         .data, "has messages of the encoding '\(channel.encoding)' and no schema")

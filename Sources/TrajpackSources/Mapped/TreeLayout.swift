@@ -175,6 +175,11 @@ struct TreeLayout {
     channel.description = item.description
     channel.conventions = item.conventions
     if let array = item.node.array {
+      if let type = array.listed {
+        channel.description =
+          channel.description ?? "the bytes of a list of any length, little-endian"
+        channel.setConvention("elements", .string(type.rawValue))
+      }
       if array.isComplex { channel.setConvention("complex", "last axis: real, imaginary") }
       // Names are those of a categorical channel where they count from zero.
       if !array.categories.isEmpty,

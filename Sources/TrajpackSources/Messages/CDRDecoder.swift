@@ -21,6 +21,7 @@ final class CDRDecoder: MessageDecoder {
   }
 
   private(set) var type: MessageType
+  var revision: Int { type.revision }
   private var steps: [Step] = []
   private let isROS1: Bool
 

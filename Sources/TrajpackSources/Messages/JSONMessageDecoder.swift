@@ -4,6 +4,7 @@ import TrajpackFormat
 /// messages what is.
 final class JSONMessageDecoder: MessageDecoder {
   private(set) var type: MessageType
+  var revision: Int { type.revision }
   private var places: [String: Int] = [:]
   private var groups: [String: Int] = [:]
   private static let (mostFields, mostValues) = (4096, 1 << 20)

@@ -30,6 +30,8 @@ struct MessageField: Sendable, Equatable {
   var kind = Kind.scalar
   var units: String?
   var conventions: [JSONValue.Member] = []
+  /// What trajpack's exporter has said of it.
+  var fact: MessageFact?
 
   /// Numbers of one item.
   var elements: Int { shape.reduce(1, *) }

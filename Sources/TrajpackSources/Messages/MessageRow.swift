@@ -157,6 +157,8 @@ final class MessageRow {
 protocol MessageDecoder: AnyObject {
   /// The type; a decoder that finds fields in messages adds to it.
   var type: MessageType { get }
+  /// The revision of the type, which is asked for at every message.
+  var revision: Int { get }
 
   /// Fills a row that was cleared.
   ///

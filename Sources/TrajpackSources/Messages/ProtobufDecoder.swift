@@ -67,7 +67,8 @@ final class ProtobufDecoder: MessageDecoder {
     }
   }
 
-  private(set) var type: MessageType
+  var type: MessageType
+  var revision: Int { type.revision }
   private let root: Table
   private var seen: [Bool] = []
   private static let (mostFields, deepest) = (4096, 24)

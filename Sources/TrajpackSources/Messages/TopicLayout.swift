@@ -44,9 +44,22 @@ struct TopicLayout {
     }
     if isVideo { for channel in MessageVideo.channels { add(channel) } }
     for field in profile.fields {
-      taken.insert(Self.channelName(field.field.path, isVideo: isVideo))
+      taken.insert(Self.channelName(field.field, isVideo: isVideo))
     }
-    for field in profile.fields { plan(field) }
+    var names: Set<String> = []
+    for field in profile.fields {
+      let name = Self.channelName(field.field, isVideo: isVideo)
+      guard names.insert(name).inserted else {
+        leftOut.append((field.field.path, "is called '\(name)', as another field is"))
+        continue
+      }
+      let first = channels.count
+      plan(field)
+      guard let fact = field.field.fact else { continue }
+      for i in first..<channels.count where channels[i].channel.name == name {
+        fact.restore(&channels[i].channel)
+      }
+    }
     for i in channels.indices {
       let name = channels[i].channel.name
       if let kind = kinds[name] ?? kinds["\(stream)/\(name)"] { channels[i].channel.kind = kind }
@@ -55,7 +68,8 @@ struct TopicLayout {
   }
 
   /// The name of the channel of a field.
-  static func channelName(_ path: String, isVideo: Bool) -> String {
+  static func channelName(_ field: MessageField, isVideo: Bool) -> String {
+    let path = field.fact?.name ?? field.path
     let isTaken =
       ["time", "log_time", "publish_time"].contains(path)
       || (isVideo && MessageVideo.channels.contains { $0.name == path })
@@ -70,6 +84,7 @@ struct TopicLayout {
 
   private mutating func plan(_ seen: FieldProfile) {
     let field = seen.field
+    if field.fact?.isAdded == true { return }
     guard !seen.conflicts else {
       leftOut.append(
         (
@@ -79,7 +94,7 @@ struct TopicLayout {
       return
     }
     if isVideo, field.path == MessageVideo.field { return }
-    let name = Self.channelName(field.path, isVideo: isVideo)
+    let name = Self.channelName(field, isVideo: isVideo)
     switch field.content {
     case .unknown: empty.append(field.path)
     case .text: planText(seen, name)
@@ -94,6 +109,7 @@ struct TopicLayout {
         }
         type = .float64
       }
+      if let fact = field.fact { type = fact.narrowed(seen, type) }
       if field.isList, seen.items == nil { return empty.append(field.path) }
       var channel = Channel(
         name: name, kind: field.kind, type: type, shape: field.shape, units: field.units,
@@ -159,6 +175,9 @@ struct TopicLayout {
     let bytes = items.upperBound * field.elements * type.size
     if isSame, !isPartial, bytes <= Self.mostRowBytes, !(isBytes && isFile(field)) {
       channel.shape = [items.upperBound] + field.shape
+      if let fact = field.fact, field.shape.isEmpty, fact.holds(items.upperBound) {
+        channel.shape = fact.shape
+      }
       add(channel)
       return
     }
@@ -213,7 +232,10 @@ struct TopicLayout {
       add(Channel(name: name, kind: .text, type: .bytes, description: "JSON"))
       return
     }
-    if let texts = seen.texts, isVideo || texts.count * 2 <= profile.rows, !texts.isEmpty {
+    if let texts = seen.texts, !texts.isEmpty,
+      isVideo || field.fact?.kind == .categorical || texts.count * 2 <= profile.rows,
+      field.fact?.kind != .text
+    {
       add(
         Channel(
           name: name, kind: .categorical, type: .int32, categories: texts,
@@ -238,7 +260,7 @@ struct TopicLayout {
 
   /// Whether a field holds a file or a packet a message.
   private func isFile(_ field: MessageField) -> Bool {
-    field.path == "data" && isType(["CompressedImage", "CompressedVideo"])
+    field.path == "data" && isType(["CompressedImage", "CompressedVideo", "Attachment"])
   }
 
   /// Pictures of one size as an array; `nil` for everything else.
@@ -258,7 +280,8 @@ struct TopicLayout {
     else { return nil }
     let shape = [Int(height), Int(width)] + (form.channels > 1 ? [form.channels] : [])
     return Channel(
-      name: "data", kind: form.units == nil ? .image : .depth, type: form.type, shape: shape,
+      name: Self.channelName(seen.field, isVideo: isVideo),
+      kind: form.units == nil ? .image : .depth, type: form.type, shape: shape,
       units: form.units, conventions: form.order.map { [.init("order", .string($0))] } ?? [])
   }
 

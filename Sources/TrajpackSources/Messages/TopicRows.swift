@@ -22,15 +22,23 @@ final class TopicRows {
     case packet
   }
 
-  private struct Cell {
-    var field: Int
-    var at: UnsafeMutableRawPointer
-    var channel: Int
+  /// A class, because a copy of its parts costs more than what is stored.
+  private final class Cell {
+    let field: Int
+    let at: UnsafeMutableRawPointer
+    let channel: Int
     /// Whether the type of the numbers is that of each message.
-    var isDynamic: Bool
-    var form: Form
+    let isDynamic: Bool
+    let form: Form
     /// What the row before has shown.
-    var last = Last()
+    let last = Last()
+
+    init(
+      field: Int, at: UnsafeMutableRawPointer, channel: Int, isDynamic: Bool, form: Form
+    ) {
+      (self.field, self.at, self.channel) = (field, at, channel)
+      (self.isDynamic, self.form) = (isDynamic, form)
+    }
   }
 
   /// The texts of the last row of a cell, and what they stand for.
@@ -152,7 +160,7 @@ final class TopicRows {
     let laid = schema.streams[stream]
     let name =
       video != nil && field.path == MessageVideo.field
-      ? MessageVideo.packet : TopicLayout.channelName(field.path, isVideo: video != nil)
+      ? MessageVideo.packet : TopicLayout.channelName(field, isVideo: video != nil)
     guard let i = laid.channel(named: name) else { return [] }
     let channel = laid.channels[i]
     func cell(_ form: Form, _ i: Int) -> Cell {

@@ -88,6 +88,8 @@ struct TreeArray: Sendable, Equatable {
   var storage = ""
   /// How elements that were not observed are marked, where it is another way than NaN among floats.
   var missing: Channel.Missing?
+  /// The type of the numbers of lists of any length, whose rows are their bytes, little-endian.
+  var listed: ElementType?
   /// The time of one in seconds, of dates and times that are whole numbers.
   var tick: Rational?
 

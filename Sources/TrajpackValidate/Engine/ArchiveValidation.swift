@@ -5,11 +5,14 @@ import TrajpackStore
 extension Validation {
   /// Looks at a dataset or a single shard: its files, and the rows of its episodes.
   ///
-  /// - Parameter hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
+  /// - Parameters:
+  ///   - hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
+  ///   - frames: What decoded frames tell of the episodes whose ids are taken; not looked at where `nil`.
   /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
     hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
+    frames: FrameLook? = nil,
     isStopped: () -> Bool = { false },
     planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
@@ -47,7 +50,7 @@ extension Validation {
       }
     }
     if let part = config.part {
-      return try run.finishTask(shards, part, isStopped: isStopped, planned: planned)
+      return try run.finishTask(shards, part, hdf5, isStopped: isStopped, planned: planned)
     }
     planned(
       shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
@@ -60,6 +63,7 @@ extension Validation {
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
     try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
+    try run.checkFrames(of: shards.compactMap { $0 }, frames)
     for shard in shards.compactMap({ $0 }) {
       guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
@@ -68,12 +72,14 @@ extension Validation {
 
   /// Looks at some shards for a task of a job: what is found goes to the log, and nowhere else.
   private func finishTask(
-    _ shards: [Shard?], _ part: Range<Int>, isStopped: () -> Bool,
+    _ shards: [Shard?], _ part: Range<Int>,
+    _ hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])?, isStopped: () -> Bool,
     planned: (_ bytes: Int, _ episodes: Int) -> Void
   ) throws(TrajpackError) -> Outcome {
     let own = part.clamped(to: shards.indices).compactMap { shards[$0] }
     planned(
       own.reduce(0) { $0 + $1.file.length }, own.reduce(0) { $0 + $1.index.episodeCount })
+    if log?.isComplete == false { try checkHDF5(of: own, hdf5, isStopped) }
     for shard in own where log?.isComplete == false {
       guard try look(at: shard, isStopped) else { return try finish(isStopped: true) }
     }
@@ -138,13 +144,16 @@ extension Validation {
   private func add(
     _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
+    guard let first = episodes.first else { return }
     try add(
-      episodes.map { shard.index.id(ofEpisode: $0) }, shard: shard.name,
+      shard.index.id(ofEpisode: first), count: episodes.count, shard: shard.name,
       closes: isLast ? shard : nil
     ) {
       () throws(TrajpackError) in
-      let reader = readers.lend()
-      return episodes.map { ArchivedEpisode(shard, episode: $0, reader: reader) }
+      let (reader, limits) = (readers.lend(), RowLimits(shard, episodes: episodes))
+      return episodes.map {
+        ArchivedEpisode(shard, episode: $0, reader: reader, limits: limits)
+      }
     }
   }
 
@@ -250,11 +259,46 @@ extension Validation {
       )
     }
     for shard in shards where !isStopped() {
-      for difference in try differences(shard) {
+      let key = "hdf5 \(shard.name)"
+      var found: [String] = []
+      if var known = try known(key) {
+        found = known.list { $0.text() }
+      } else {
+        found = try differences(shard).map(\.message)
+        // What was not compared to its end, because the user stopped it, is compared again.
+        if !isStopped() { try log?.append(key) { $0.add(found) { $0.add($1) } } }
+      }
+      for sentence in found {
         report(
           "container.hdf5", "HDF5's structures disagree with the index",
-          Self.file(shard.name, difference))
+          Self.file(shard.name, TrajpackError(.data, sentence)))
       }
+    }
+  }
+
+  /// Decodes the frames of the episodes for which the function says so.
+  public typealias FrameLook =
+    (_ takes: @escaping (String) -> Bool) throws(TrajpackError) -> [FrameFinding]
+
+  /// What decoded frames tell.
+  private func checkFrames(of shards: [Shard], _ look: FrameLook?) throws(TrajpackError) {
+    let rules = [
+      "time.frames", "time.video-shift", "geometry.depth-missing", "geometry.depth-range",
+    ]
+    guard rules.contains(where: { runs($0) }),
+      shards.contains(where: { shard in
+        shard.schema.streams.contains { $0.attributes["video"]?.bool == true }
+      })
+    else { return }
+    guard let look else {
+      return unchecked(
+        "whether videos decode, follow the motion of their camera, and have plausible depth, which --frames looks at"
+      )
+    }
+    let config = config
+    for finding in try look({ config.takes($0) }) {
+      report(
+        finding.rule, finding.what, stream: finding.stream, count: finding.count, finding.place)
     }
   }
 

@@ -76,10 +76,12 @@ struct ArchivedEpisode: EpisodeData {
   let about: EpisodeAbout
   private let first: [Int]
   private let reader: LentReader
+  private let limits: RowLimits
 
-  init(_ shard: Shard, episode number: Int, reader: LentReader) {
+  init(_ shard: Shard, episode number: Int, reader: LentReader, limits: RowLimits) {
     self.shard = shard
     self.reader = reader
+    self.limits = limits
     let episode = shard.index.episode(number)
     let tracks = episode.tracks.map { shard.index.track($0) }
     first = tracks.map(\.rows.lowerBound)
@@ -96,44 +98,52 @@ struct ArchivedEpisode: EpisodeData {
   func read(
     track: Int, block: Int, rows: Range<Int>, into buffer: UnsafeMutableRawPointer
   ) throws(TrajpackError) {
-    let size = shard.schema.blocks[block].rowBytes
     let base = first[track]
     try reader.blocks.read(
-      block: block, rows: base + rows.lowerBound..<base + rows.upperBound, columns: 0..<size,
-      into: buffer, stride: size)
+      block: block, rows: base + rows.lowerBound..<base + rows.upperBound,
+      limit: limits.rows[about.tracks[track].stream], into: buffer)
+  }
+}
+
+/// How far the episodes of a batch reach in each stream.
+final class RowLimits: Sendable {
+  fileprivate let rows: [Int]
+
+  init(_ shard: Shard, episodes: [Int]) {
+    var rows = Array(repeating: 0, count: shard.schema.streams.count)
+    for episode in episodes {
+      for number in shard.index.tracks(ofEpisode: episode) {
+        let track = shard.index.numbers(ofTrack: number)
+        rows[track.stream] = max(
+          rows[track.stream], shard.index.rows(ofTrack: number).upperBound)
+      }
+    }
+    self.rows = rows
   }
 }
 
 /// The readers of a shard, kept from one batch of episodes to the next: what they read into is not asked of the system again.
 final class ShardReaders: @unchecked Sendable {
   private let lock = ConditionLock()
-  private var idle: [BlockReader] = []
+  private var idle: [SequentialReader] = []
   private let shard: Shard
-  private let cache: Int
 
-  init(_ shard: Shard) {
-    self.shard = shard
-    // Rows are read in order: the chunks at hand and the ones before are enough.
-    let chunks = shard.schema.blocks.indices.reduce(0) {
-      $0 + (shard.schema.blobs.contains($1) ? 0 : shard.schema.blocks[$1].chunkBytes)
-    }
-    cache = min(max(2 * chunks, 1 << 20), 24 << 20)
-  }
+  init(_ shard: Shard) { self.shard = shard }
 
   /// A reader that nobody else uses until it is let go.
   func lend() -> LentReader {
-    LentReader(lock.locked { idle.popLast() } ?? BlockReader(shard, cache: cache), self)
+    LentReader(lock.locked { idle.popLast() } ?? SequentialReader(shard), self)
   }
 
-  fileprivate func take(back reader: BlockReader) { lock.locked { idle.append(reader) } }
+  fileprivate func take(back reader: SequentialReader) { lock.locked { idle.append(reader) } }
 }
 
 /// A reader of ``ShardReaders``, which goes back when it is let go.
 final class LentReader {
-  let blocks: BlockReader
+  let blocks: SequentialReader
   private let owner: ShardReaders
 
-  fileprivate init(_ blocks: BlockReader, _ owner: ShardReaders) {
+  fileprivate init(_ blocks: SequentialReader, _ owner: ShardReaders) {
     (self.blocks, self.owner) = (blocks, owner)
   }
 

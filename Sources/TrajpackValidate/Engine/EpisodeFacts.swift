@@ -61,8 +61,8 @@ struct ColumnFacts: Sendable {
   }
 }
 
-/// What is known of a track when all its rows were read.
-struct TrackFacts {
+/// What is known of a track when all its rows were read. One object for all who look at it: a copy has many parts.
+final class TrackFacts {
   let track: TrackContext
   /// Of each column.
   var columns: [ColumnFacts]
@@ -76,11 +76,17 @@ struct TrackFacts {
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
   var classes: [Int: [Int]] = [:]
+  /// Where its columns jump to another level.
+  var levels: [LevelShift] = []
   /// How far its first position moves from row to row; forgotten when its episode has been looked at.
   var motion: [Float] = []
   /// The camera, and joints, at some moments; forgotten, too.
   var poses: [ScenePose] = []
   var points: [ScenePoints] = []
+
+  init(_ track: TrackContext, columns: [ColumnFacts], checksums: [UInt32]) {
+    (self.track, self.columns, self.checksums) = (track, columns, checksums)
+  }
 
   /// What is known of all columns of a channel together.
   func facts(_ columns: TrackContext.Columns) -> ColumnFacts {

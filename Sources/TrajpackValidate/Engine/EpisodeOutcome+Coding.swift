@@ -105,16 +105,23 @@ extension TrackFacts {
       out.add(item.key)
       out.add(item.value) { $0.add($1) }
     }
+    out.add(levels) { out, shift in
+      out.add(shift.column)
+      out.add(shift.row)
+      out.add(shift.before)
+      out.add(shift.after)
+    }
   }
 
-  fileprivate init(
+  fileprivate convenience init(
     _ about: EpisodeAbout, track number: Int, _ config: ValidateConfig,
     _ cache: inout ReadingCache, _ bytes: inout ByteDecoder
   ) {
     let layout = cache.layout(about, stream: about.tracks[number].stream)
-    track = TrackContext(about, track: number, layout, config)
-    columns = bytes.list { ColumnFacts(from: &$0) }
-    checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
+    let columns = bytes.list { ColumnFacts(from: &$0) }
+    let checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
+    self.init(
+      TrackContext(about, track: number, layout, config), columns: columns, checksums: checksums)
     times = bytes.optional { bytes in
       let first = bytes.double()
       return first...max(bytes.double(), first)
@@ -125,6 +132,11 @@ extension TrackFacts {
     }
     for (channel, counts) in bytes.list({ bytes in (bytes.int(), bytes.list { $0.int() }) }) {
       classes[channel] = counts
+    }
+    levels = bytes.list {
+      LevelShift(
+        column: $0.int(), row: min(max($0.int(), 0), 1 << 60), before: $0.double(),
+        after: $0.double())
     }
   }
 }

@@ -127,13 +127,14 @@ extension EpisodeOutcome {
       run = TrackRun(track, isCompared: isCompared)
       cache.runs[track.streamNumber] = run
     }
-    var known = TrackFacts(
-      track: track, columns: Array(repeating: ColumnFacts(), count: track.columnCount),
-      checksums: [])
+    let known = TrackFacts(
+      track, columns: Array(repeating: ColumnFacts(), count: track.columnCount), checksums: [])
     let windows = isCompared ? WindowHashes(track) : nil
-    let samples = rules.gathered.isEmpty ? nil : TrackSamples(track, rules.gathered)
     var isRead = try run.advance(data)
     let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil
+    var wanted = rules.gathered
+    if let sketch, !sketch.contains(.level) { wanted.remove(.levels) }
+    let samples = wanted.isEmpty ? nil : TrackSamples(track, wanted)
     var checks: [(rule: Int, check: any TrackCheck)] = []
     for (number, needs, make) in rules.tracks {
       if let sketch, !needs.isEmpty, sketch.isDisjoint(with: needs) { continue }
@@ -154,6 +155,7 @@ extension EpisodeOutcome {
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)
+      known.levels = samples.shifts(known.columns)
     }
     known.times = TrackTimes.span(track, known)
     for (number, check) in checks {

@@ -52,6 +52,19 @@ final class TrackContext {
     var size: Int
   }
 
+  /// Neighbouring columns of float32 that lie side by side in the rows of a block: they are looked at as they lie.
+  struct Group: Sendable {
+    var block: Int
+    /// The byte of a row at which it begins.
+    var offset: Int
+    /// The first column, and how many.
+    var first: Int
+    var count: Int
+
+    /// Columns from which on a group is made.
+    static let least = 4
+  }
+
   let about: EpisodeAbout
   /// The track, by its place in the episode.
   let number: Int
@@ -59,7 +72,9 @@ final class TrackContext {
   let clock: Clock
   let entity: Entity?
   let rows: Int
-  let config: ValidateConfig
+  /// How fast things move at most, and how many rows windows have, as far as the user has said.
+  let speeds: (position: Double?, angle: Double?)
+  let window: Int?
   /// How its channels lie in columns.
   let layout: Layout
   /// The channel of explicit times.
@@ -85,6 +100,11 @@ final class TrackContext {
     let columns: [Columns]
     let columnsOfChannel: [Int]
     let columnCount: Int
+    let groups: [Group]
+    /// The group of each of ``columns``, -1 where it is in none.
+    let groupOfColumns: [Int]
+    /// The blocks that have rows of the stream.
+    let blocks: [Int]
     /// Those whose values mean something on a scale.
     fileprivate let measures: [Quantity]
     /// All of them.
@@ -113,6 +133,8 @@ final class TrackContext {
       self.columns = columns
       columnsOfChannel = places
       columnCount = next
+      (groups, groupOfColumns) = Self.groups(of: columns)
+      blocks = schema.rowBlocks(of: number)
       all = columns.map { Quantity(stream.channels[$0.channel], $0) }
       measures = all.filter {
         switch $0.channel.kind {
@@ -122,13 +144,36 @@ final class TrackContext {
         }
       }
     }
+
+    private static func groups(of columns: [Columns]) -> ([Group], [Int]) {
+      var groups: [Group] = []
+      var places = [Int](repeating: -1, count: columns.count)
+      var i = 0
+      while i < columns.count {
+        var group = Group(
+          block: columns[i].block, offset: columns[i].offset, first: columns[i].first, count: 0)
+        var end = i
+        while end < columns.count, columns[end].reading.isFloat32, !columns[end].isField,
+          columns[end].block == group.block, columns[end].offset == group.offset + 4 * group.count
+        {
+          group.count += columns[end].count
+          end += 1
+        }
+        if group.count >= Group.least {
+          for c in i..<end { places[c] = groups.count }
+          groups.append(group)
+        }
+        i = max(end, i + 1)
+      }
+      return (groups, places)
+    }
   }
 
   init(_ about: EpisodeAbout, track number: Int, _ layout: Layout, _ config: ValidateConfig) {
     let track = about.tracks[number]
     self.about = about
     self.number = number
-    self.config = config
+    (speeds, window) = (config.speeds, config.window)
     self.layout = layout
     streamNumber = track.stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)

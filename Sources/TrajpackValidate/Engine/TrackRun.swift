@@ -15,7 +15,10 @@ final class TrackRun {
   private(set) var facts: [tp_column_facts]
   private let capacity: Int
   private let numbers: ByteBuffer
+  /// Rows as they are stored, and room for two rows before them.
   private let blocks: [(number: Int, rowBytes: Int, bytes: ByteBuffer)]
+  /// Which groups of columns are numbers, too: most are looked at as they are stored, and by no rule one by one.
+  private var isTurned: [Bool]
   private var blockPlaces: [Int: Int] = [:]
   /// The first row in which each channel has a missing value, where one has.
   private(set) var holes: [Int: Int] = [:]
@@ -31,15 +34,16 @@ final class TrackRun {
     self.track = track
     self.isCompared = isCompared
     let schema = track.about.schema
-    let rowBlocks = schema.rowBlocks(of: track.streamNumber)
     let capacity = min(Self.mostRows(track), max(track.rows, 1))
     self.capacity = capacity
     let fields = track.columns.reduce(0) { $0 + ($1.isField ? $1.elements : 0) }
     numbers = ByteBuffer(8 * ((capacity + 2) * (track.columnCount + 1) + fields * capacity))
-    blocks = rowBlocks.map { number in
+    blocks = track.layout.blocks.map { number in
       let size = schema.blocks[number].rowBytes
-      return (number, size, ByteBuffer(size * capacity))
+      // Behind the last row a vector may reach.
+      return (number, size, ByteBuffer(size * (capacity + 2) + 32))
     }
+    isTurned = Array(repeating: false, count: track.layout.groups.count)
     for (place, block) in blocks.enumerated() { blockPlaces[block.number] = place }
     facts = Array(repeating: tp_column_facts(), count: track.columnCount)
     checksums = Array(repeating: 0, count: track.stream.channels.count)
@@ -63,9 +67,7 @@ final class TrackRun {
     let cells = max(
       track.columns.reduce(0) { $0 + max($1.count, $1.isField ? $1.elements : 1) }, 1)
     let schema = track.about.schema
-    let rowBytes = schema.rowBlocks(of: track.streamNumber).reduce(0) {
-      $0 + schema.blocks[$1].rowBytes
-    }
+    let rowBytes = track.layout.blocks.reduce(0) { $0 + schema.blocks[$1].rowBytes }
     return min(max(min(target / 8 / cells, (4 << 20) / max(rowBytes, 1)), 64), 16_384)
   }
 
@@ -77,7 +79,38 @@ final class TrackRun {
   /// The numbers of a column; row ``first`` is number 0, and ``carry`` rows lie before it. Of a field all elements of
   /// the rows, and nothing before them.
   func column(_ columns: TrackContext.Columns, _ element: Int = 0) -> UnsafePointer<Double> {
-    UnsafePointer(place(columns, element))
+    turn(columns)
+    return UnsafePointer(place(columns, element))
+  }
+
+  /// A number of a column: of a single one, no others are made.
+  func number(_ columns: TrackContext.Columns, _ element: Int, row: Int) -> Double {
+    let place = track.columnsOfChannel[columns.channel]
+    guard !columns.isField, track.layout.groupOfColumns[place] >= 0,
+      let at = blockPlaces[columns.block]
+    else { return column(columns, element)[row] }
+    return Double(
+      storedRows(at).loadUnaligned(
+        fromByteOffset: row * blocks[at].rowBytes + columns.offset + 4 * element, as: Float.self))
+  }
+
+  /// Makes numbers of the group of columns that a channel is in, if that has not been done.
+  private func turn(_ columns: TrackContext.Columns) {
+    let place = track.columnsOfChannel[columns.channel]
+    let number = place < 0 ? -1 : track.layout.groupOfColumns[place]
+    guard number >= 0, !isTurned[number], let at = blockPlaces[columns.block] else { return }
+    isTurned[number] = true
+    let group = track.layout.groups[number]
+    let rowBytes = blocks[at].rowBytes
+    tp_columns_f32(
+      storedRows(at) + group.offset - carry * rowBytes, rowBytes, carry + count, group.count,
+      base + group.first * (capacity + 2) + 2 - carry, capacity + 2)
+  }
+
+  /// The stored rows of a block; two rows lie before them.
+  private func storedRows(_ place: Int) -> UnsafeMutableRawPointer {
+    UnsafeMutableRawPointer(blocks[place].bytes.bytes.baseAddress.unsafelyUnwrapped)
+      + 2 * blocks[place].rowBytes
   }
 
   /// How many numbers a column has.
@@ -105,9 +138,8 @@ final class TrackRun {
     guard place >= 0, let block = blockPlaces[track.columns[place].block] else { return nil }
     let columns = track.columns[place]
     guard columns.size == 8 else { return nil }
-    let raw = UnsafeRawBufferPointer(blocks[block].bytes.bytes)
     return Int64(
-      littleEndian: raw.loadUnaligned(
+      littleEndian: storedRows(block).loadUnaligned(
         fromByteOffset: row * blocks[block].rowBytes + columns.offset, as: Int64.self))
   }
 
@@ -115,10 +147,9 @@ final class TrackRun {
   /// row to row, and those of an element.
   func stored(_ channel: Int) -> (bytes: UnsafeRawPointer, stride: Int, size: Int)? {
     let storage = track.stream.channels[channel].storage
-    guard let at = blockPlaces[storage.block], let bytes = blocks[at].bytes.bytes.baseAddress
-    else { return nil }
+    guard let at = blockPlaces[storage.block] else { return nil }
     let size = track.about.schema.blocks[storage.block].type.size
-    return (UnsafeRawPointer(bytes + storage.column * size), blocks[at].rowBytes, size)
+    return (UnsafeRawPointer(storedRows(at) + storage.column * size), blocks[at].rowBytes, size)
   }
 
   /// Reads the next rows; `false` where there are none.
@@ -127,11 +158,23 @@ final class TrackRun {
     first += count
     count = min(capacity, track.rows - first)
     guard count > 0 else { return false }
-    for block in blocks {
-      guard let to = block.bytes.bytes.baseAddress else { continue }
-      try data.read(track: track.number, block: block.number, rows: first..<first + count, into: to)
+    for (at, block) in blocks.enumerated() {
+      try data.read(
+        track: track.number, block: block.number, rows: first..<first + count, into: storedRows(at))
     }
-    for columns in track.columns { load(columns) }
+    for number in isTurned.indices {
+      isTurned[number] = false
+      let group = track.layout.groups[number]
+      guard let at = blockPlaces[group.block] else { continue }
+      facts.withUnsafeMutableBufferPointer {
+        tp_rows_look_f32(
+          storedRows(at) + group.offset, blocks[at].rowBytes, carry, count, group.count,
+          $0.baseAddress.unsafelyUnwrapped + group.first)
+      }
+    }
+    for (number, columns) in track.columns.enumerated() {
+      track.layout.groupOfColumns[number] < 0 ? load(columns) : finish(columns)
+    }
     if isCompared { checkPictures() }
     return true
   }
@@ -140,7 +183,16 @@ final class TrackRun {
   private func keepLast() {
     guard count > 0 else { return }
     let kept = min(carry + count, 2)
-    for columns in track.columns where !columns.isField {
+    if !isTurned.isEmpty {
+      for (at, block) in blocks.enumerated() {
+        let size = kept * block.rowBytes
+        let bytes = storedRows(at)
+        (bytes - size).copyMemory(
+          from: bytes + count * block.rowBytes - size, byteCount: size)
+      }
+    }
+    for (number, columns) in track.columns.enumerated()
+    where !columns.isField && track.layout.groupOfColumns[number] < 0 {
       for element in 0..<columns.count {
         let column = place(columns, element)
         for i in 0..<kept { column[i - kept] = column[count - kept + i] }
@@ -149,9 +201,10 @@ final class TrackRun {
     carry = kept
   }
 
+  /// Makes numbers of a channel and looks at them.
   private func load(_ columns: TrackContext.Columns) {
-    guard let at = blockPlaces[columns.block], let bytes = blocks[at].bytes.bytes.baseAddress
-    else { return }
+    guard let at = blockPlaces[columns.block] else { return }
+    let bytes = storedRows(at)
     let rowBytes = blocks[at].rowBytes
     if columns.isField {
       let to = place(columns, 0)
@@ -161,27 +214,27 @@ final class TrackRun {
           into: to + row * columns.elements)
       }
       tp_column_look(to, 0, count * columns.elements, &facts[columns.first])
-      if facts[columns.first].missing > 0 {
-        noteHole(columns, to, count * columns.elements, each: columns.elements)
-      }
-      note(columns, to, count * columns.elements)
-      return
-    }
-    // Neighbouring numbers are read together where the processor can turn rows into columns.
-    let areTurned = columns.reading.isFloat32 && columns.count >= 4
-    if areTurned {
-      tp_columns_f32(
-        bytes + columns.offset, rowBytes, count, columns.count, place(columns, 0), capacity + 2)
-    }
-    for element in 0..<columns.count {
-      let to = place(columns, element)
-      if !areTurned {
+    } else {
+      for element in 0..<columns.count {
+        let to = place(columns, element)
         columns.reading.doubles(
           bytes + columns.offset + element * columns.size, count: count, stride: rowBytes, into: to)
+        tp_column_look(to, carry, count, &facts[columns.first + element])
       }
-      tp_column_look(to, carry, count, &facts[columns.first + element])
-      if facts[columns.first + element].missing > 0 { noteHole(columns, to, count, each: 1) }
-      note(columns, to, count)
+    }
+    finish(columns)
+  }
+
+  /// Notes where values are missing, and what tells episodes apart.
+  private func finish(_ columns: TrackContext.Columns) {
+    let each = columns.isField ? columns.elements : 1
+    for element in 0..<columns.count {
+      let isHole = facts[columns.first + element].missing > 0
+      guard isHole || isCompared else { continue }
+      turn(columns)
+      let to = place(columns, element)
+      if isHole { noteHole(columns, to, count * each, each: each) }
+      note(columns, to, count * each)
     }
   }
 
@@ -207,9 +260,8 @@ final class TrackRun {
   private func checkPictures() {
     for (c, channel) in track.stream.channels.enumerated()
     where track.columnsOfChannel[c] < 0 && channel.type != .bytes {
-      guard let at = blockPlaces[channel.storage.block],
-        let bytes = blocks[at].bytes.bytes.baseAddress
-      else { continue }
+      guard let at = blockPlaces[channel.storage.block] else { continue }
+      let bytes = storedRows(at)
       let size = track.about.schema.blocks[channel.storage.block].type.size
       for row in 0..<count {
         checksums[c] = tp_crc32c(

@@ -9,6 +9,8 @@ struct Gathered: OptionSet {
   static let motion = Gathered(rawValue: 2)
   /// Some rows of cameras and skeletons.
   static let scene = Gathered(rawValue: 4)
+  /// Where columns jump to another level.
+  static let levels = Gathered(rawValue: 8)
 
   init(rawValue: Int) { self.rawValue = rawValue }
 
@@ -20,6 +22,7 @@ struct Gathered: OptionSet {
       case "labels.imbalance": insert(.classes)
       case "time.shift": insert(.motion)
       case "geometry.projection": insert(.scene)
+      case "values.level": insert(.levels)
       default: break
       }
     }
@@ -37,6 +40,7 @@ final class TrackSamples {
   private let labels: [TrackContext.Columns]
   private let moving: [(columns: TrackContext.Columns, element: Int)]
   private let scene: SceneSampler?
+  private let levels: LevelSampler?
   private(set) var classes: [Int: [Int]] = [:]
   private(set) var steps: [Float] = []
 
@@ -50,6 +54,7 @@ final class TrackSamples {
       } : []
     moving = wanted.contains(.motion) ? Self.position(track) : []
     scene = wanted.contains(.scene) ? SceneSampler(track) : nil
+    levels = wanted.contains(.levels) ? LevelSampler(track) : nil
     for columns in labels {
       let names = track.stream.channels[columns.channel].categories?.count ?? 0
       classes[columns.channel] = Array(repeating: 0, count: names)
@@ -79,6 +84,9 @@ final class TrackSamples {
   var poses: [ScenePose] { scene?.poses ?? [] }
   var points: [ScenePoints] { scene?.points ?? [] }
 
+  /// Where columns jump to another level.
+  func shifts(_ facts: [ColumnFacts]) -> [LevelShift] { levels?.shifts(facts) ?? [] }
+
   func add(_ run: TrackRun) {
     for columns in labels {
       let column = run.column(columns)
@@ -101,5 +109,6 @@ final class TrackSamples {
       }
     }
     scene?.add(run)
+    levels?.add(run)
   }
 }

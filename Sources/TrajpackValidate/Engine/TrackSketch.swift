@@ -24,6 +24,9 @@ struct TrackSketch: OptionSet, Sendable {
   /// Steps as small as those of a float32.
   static let narrow = TrackSketch(rawValue: 256)
 
+  /// A step of the size of its range.
+  static let level = TrackSketch(rawValue: 512)
+
   init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// What columns have.
@@ -43,6 +46,13 @@ struct TrackSketch: OptionSet, Sendable {
         insert(.levels)
       }
       if Self.isNarrow(facts) { insert(.narrow) }
+      if facts.fractions * 2 > facts.finite,
+        LevelSampler.hasJump(
+          step: facts.step, sum: facts.step_sum, moves: Double(facts.moves),
+          minimum: facts.minimum, maximum: facts.maximum)
+      {
+        insert(.level)
+      }
     }
   }
 

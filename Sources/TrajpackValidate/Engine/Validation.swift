@@ -39,7 +39,9 @@ public final class Validation {
   public typealias Opening = @Sendable () throws(TrajpackError) -> [any EpisodeData]
 
   private struct Work {
-    var ids: [String]
+    /// The first episode's id, and how many there are.
+    var id: String
+    var count: Int
     var shard: String?
     var outcomes: Future<[EpisodeOutcome]>
     /// The shard whose last episodes they are.
@@ -98,18 +100,21 @@ public final class Validation {
   }
 
   /// Whether an episode is among those that are drawn, so that it is to be added. Counts it.
-  public func takes(_ id: String) -> Bool {
+  public func takes(_ id: @autoclosure () -> String) -> Bool {
     outcome.allEpisodes += 1
-    return config.takes(id)
+    return config.readsAll || config.takes(id())
   }
 
   /// Takes the next episodes, which one thread reads. Waits where many are under way.
+  ///
+  /// - Parameters:
+  ///   - id: That of the first of them.
+  ///   - count: How many they are, at least one.
   public func add(
-    _ ids: [String], shard: String?, closes: Shard? = nil, _ open: @escaping Opening
+    _ id: String, count: Int = 1, shard: String?, closes: Shard? = nil, _ open: @escaping Opening
   ) throws(TrajpackError) {
-    guard !ids.isEmpty else { return }
     let (rules, config, caches) = (ruleSet, config, caches)
-    let key = "\(shard ?? "") \(ids[0]) \(ids.count)"
+    let key = "\(shard ?? "") \(id) \(count)"
     let known = try known(key)
     let future = pool.run { () throws(TrajpackError) in
       let episodes = try open()
@@ -126,7 +131,8 @@ public final class Validation {
     }
     queue.append(
       Work(
-        ids: ids, shard: shard, outcomes: future, closes: closes, key: known == nil ? key : nil))
+        id: id, count: count, shard: shard, outcomes: future, closes: closes,
+        key: known == nil ? key : nil))
     while queue.count > 2 * pool.count { try settle() }
   }
 
@@ -142,7 +148,7 @@ public final class Validation {
   /// Waits for the oldest episodes under way, and takes what was found.
   private func settle() throws(TrajpackError) {
     let work = queue.removeFirst()
-    outcome.episodes += work.ids.count
+    outcome.episodes += work.count
     do throws(TrajpackError) {
       let found = try work.outcomes.value()
       if let key = work.key {
@@ -153,7 +159,7 @@ public final class Validation {
       for outcome in found { try take(outcome) }
     } catch {
       guard error.fault == .data else { throw error }
-      damaged(error, shard: work.shard, episode: work.ids.count == 1 ? work.ids[0] : nil)
+      damaged(error, shard: work.shard, episode: work.count == 1 ? work.id : nil)
     }
     if let shard = work.closes { try checkStatistics(of: shard) }
   }
@@ -196,7 +202,7 @@ public final class Validation {
       damaged(failure, shard: about.shard, episode: about.id)
     } else {
       var facts = found.facts
-      facts.values = values.set[about.id] ?? []
+      if !values.set.isEmpty { facts.values = values.set[about.id] ?? [] }
       facts.removedValues = values.removed
       for (_, check) in datasetChecks { try check.add(facts) }
       stored?.add(facts)
@@ -214,11 +220,13 @@ public final class Validation {
 
   /// Adds a finding of the engine itself.
   func report(
-    _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, _ place: Place
+    _ id: String, _ what: String, stream: String? = nil, channel: String? = nil, count: Int = 1,
+    _ place: Place
   ) {
     guard let number = rules.firstIndex(where: { $0.id == id }) else { return }
     list.add(
-      rules[number], severities[number], stream: stream, channel: channel, what, count: 1, [place])
+      rules[number], severities[number], stream: stream, channel: channel, what, count: count,
+      [place])
   }
 
   /// Adds the finding of a recording that could not be read.

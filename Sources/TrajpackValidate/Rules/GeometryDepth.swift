@@ -10,7 +10,7 @@ extension Rule {
     example: """
       Depth of 480 x 640 in which a third of the pixels have no echo, and three pictures of zeros. 256 pixels of each picture are looked at: reported where 95 % of them are no depth \
       (what the channel's encoding calls invalid, 0 and the largest of an integer where it says nothing, NaN, what is negative), and at most half of those of the middle picture. \
-      Depth that is stored as video is not looked at.
+      Depth that is stored as video is looked at with --frames only.
       """,
     remedy: "Leave these rows out, or mark them as missing.",
     check: .track { DepthCheck($0, isRange: false) })
@@ -20,7 +20,7 @@ extension Rule {
     reason: "Millimetres taken for metres put every point a thousand times too far away.",
     example: """
       A channel of depth in metres with a median of 1,850. Reported where the median of what is depth lies beyond 500 m, or within 2 mm, by the units or the encoding of the channel; depth \
-      without units is not looked at, nor depth that is stored as video.
+      without units is not looked at, and depth that is stored as video with --frames only.
       """,
     remedy: "Say the unit or the scale that the samples have ('trajpack convert --depth').",
     check: .track { DepthCheck($0, isRange: true) })

@@ -38,7 +38,7 @@ extension Rule {
     check: .episode { episode, hits in
       let own = episode.tracks.filter { $0.track.entity == nil }
       let rows = (own.isEmpty ? episode.tracks : own).map(\.track.rows).max() ?? 0
-      let window = episode.tracks.first?.track.config.window
+      let window = episode.tracks.first?.track.window
       guard rows < window ?? 1 else { return }
       hits.add(
         Hit(

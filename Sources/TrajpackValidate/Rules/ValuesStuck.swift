@@ -46,16 +46,16 @@ private final class StuckCheck: TrackCheck {
   func add(_ run: TrackRun) {
     for (i, item) in items.enumerated() {
       for element in 0..<item.columns.count {
-        let column = run.column(item.columns, element)
         // Where every row differs from the one before, a stretch ends with the first and the last begins the next.
         if run.facts[item.columns.first + element].same == 0 {
           close(&stretches[i][element])
           let last = run.count - 1
-          stretches[i][element].value = column[last]
+          stretches[i][element].value = run.number(item.columns, element, row: last)
           stretches[i][element].first = run.first + last
           stretches[i][element].length = 1
           continue
         }
+        let column = run.column(item.columns, element)
         for row in 0..<run.count {
           if column[row] == stretches[i][element].value {
             stretches[i][element].length += 1

@@ -104,6 +104,11 @@ def fault(rule: str, name: str) -> Callable[[Change], Change]:
     return add
 
 
+@fault("values.level", "a sensor that is bumped in the middle")
+def _(all: list[dict[str, Any]]) -> None:
+    all[4]["state"]["temp"][ROWS // 2:] += 30
+
+
 @fault("time.duplicate", "a row written twice")
 def _(all: list[dict[str, Any]]) -> None:
     all[2]["times"][50] = all[2]["times"][49]

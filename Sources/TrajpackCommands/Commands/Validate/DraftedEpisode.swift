@@ -91,7 +91,7 @@ struct SourceValidation<Source: Importer> {
       for (recording, examination) in examined {
         guard !isStopped() else { return try run.finish(isStopped: true) }
         let source = source
-        try run.add([recording.id], shard: nil) { () throws(TrajpackError) in
+        try run.add(recording.id, shard: nil) { () throws(TrajpackError) in
           let draft = try within(file: recording.path) { () throws(TrajpackError) in
             try source.draft(recording, examination, schema)
           }

@@ -35,10 +35,12 @@ extension Validate {
       config.episodes = ids
       return try archive(path, config, pool, planned, took)
     }
-    guard !hdf5 else {
+    guard !hdf5, !frames else {
+      let option = hdf5 ? "--hdf5" : "--frames"
       throw TrajpackError(
         .usage, file: path,
-        "--hdf5 looks at whole shards, and this scheme cuts inside episodes; leave --split or --hdf5 out"
+        "\(option) looks at whole \(hdf5 ? "shards" : "videos"), and this scheme cuts inside episodes; leave --split or "
+          + "\(option) out"
       )
     }
     let choice = SplitImporter.Choice(
@@ -59,7 +61,7 @@ extension Validate {
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     try Validation.archive(
-      path, config, pool: pool, hdf5: hdf5Check,
+      path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(path, pool),
       isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 

@@ -93,6 +93,11 @@ struct Validate: Command {
         help:
           "Also have libhdf5 read every shard, in a process that can do nothing else, and compare its types, chunks and "
           + "values with those of the index."),
+      .flag(
+        "--frames", to: \.frames,
+        help:
+          "Also decode every frame of a dataset's videos: whether they decode, follow the motion of their camera, and have "
+          + "plausible depth."),
       .option(
         "--from", to: \.from, value: "FORMAT", suggesting: FormatRegistry.readable,
         help: "The format of recordings, where content does not tell."),
@@ -108,7 +113,7 @@ struct Validate: Command {
   static var checks: [Parameter<Self>] {
     let names = [
       "--profile", "--config", "--select", "--ignore", "--fail-on", "--sample", "--seed",
-      "--format", "--baseline",
+      "--format", "--baseline", "--hdf5",
     ]
     return parameters.filter { names.contains($0.shape.names[0]) }
   }
@@ -130,6 +135,7 @@ struct Validate: Command {
   var fix: String?
   var resume: String?
   var hdf5 = false
+  var frames = false
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -228,7 +234,7 @@ struct Validate: Command {
     }
     result.resume = resume
     result.identity +=
-      "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)"
+      "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)\(hdf5 ? " hdf5" : "")"
     return result
   }
 
@@ -269,11 +275,16 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, hdf5: hdf5Check,
+          path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(path, pool),
           isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
         guard !hdf5 else {
           throw TrajpackError(.usage, "--hdf5 is for datasets and shards, and \(path) is a source")
+        }
+        guard !frames else {
+          throw TrajpackError(
+            .usage,
+            "--frames is for datasets and shards, and \(path) is a source; convert it first")
         }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }

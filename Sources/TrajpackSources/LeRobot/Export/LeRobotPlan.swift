@@ -67,8 +67,8 @@ struct LeRobotPlan {
       }
       throw TrajpackError(
         .usage,
-        "the streams have the rates \(list.joined(separator: ", ")), and a LeRobot dataset has one: take those of one rate "
-          + "with --rate, or bring all to it first ('trajpack resample')")
+        "the streams have the rates \(list.joined(separator: ", ")), and a LeRobot dataset has one: say it with --rate, "
+          + "to which the others are resampled, or bring all to one first ('trajpack resample')")
     }
     guard rates.contains(fps) else {
       throw TrajpackError(

@@ -34,6 +34,9 @@ final class LeRobotWriter {
   private var tasks = TextNumbers()
   private var categories: [String: TextNumbers] = [:]
   private var statistics: [String: LeRobotStatistics] = [:]
+  private var pictures: [String: LeRobotPictureStatistics] = [:]
+  private var decoded: EpisodeFrames?
+  private let path: String
   private var said: Set<String> = []
 
   /// Texts by number, in the order of their appearance.
@@ -51,7 +54,10 @@ final class LeRobotWriter {
 
   var count: Int { episodes.count }
 
-  init(_ plan: LeRobotPlan, _ folder: ExportFolder, media: String?) throws(TrajpackError) {
+  init(
+    _ plan: LeRobotPlan, _ folder: ExportFolder, of path: String, media: String?
+  ) throws(TrajpackError) {
+    self.path = path
     self.plan = plan
     self.folder = folder
     self.media = media
@@ -95,12 +101,30 @@ final class LeRobotWriter {
       rows.append(try self.rows(column, track, count))
       try folder.goOn()
     }
+    for feature in plan.features where feature.content == .video || feature.content == .picture {
+      guard let track = tracks[feature.stream], track.isVideo else { continue }
+      try look(feature.key, track, episode.id)
+    }
     rows += numbering(count)
     rows.append(.numbers(numbers.packed))
     made.file = try openTable()
     try table?.append(rows, count: count)
     self.rows += count
     episodes.append(made)
+  }
+
+  /// Takes the frames of a video into the statistics; where they cannot be decoded, that is said.
+  private func look(
+    _ key: String, _ track: TrackReader, _ episode: String
+  ) throws(TrajpackError) {
+    do throws(TrajpackError) {
+      if decoded == nil { decoded = try EpisodeFrames(path, media: media) }
+      guard let frames = try decoded?.frames(of: track, episode: episode) else { return }
+      try pictures[key, default: LeRobotPictureStatistics()].add(frames, folder)
+    } catch {
+      try folder.goOn()
+      say("'\(key)' has no statistics of its pictures: \(error.message)")
+    }
   }
 
   /// The rows of an episode: as many as its streams have, of which one may have the state behind the last action.
@@ -303,6 +327,9 @@ final class LeRobotWriter {
         let json = statistics[column.key]?.json(shape.isEmpty ? [1] : shape)
       else { continue }
       figures.append(.init(column.key, json))
+    }
+    for feature in plan.features {
+      if let json = pictures[feature.key]?.json { figures.append(.init(feature.key, json)) }
     }
     try write(.object(figures), "meta/stats.json")
     try FileSystem.syncFolder(folder.path)

@@ -7,7 +7,7 @@ enum Minari: MappedFormat {
     name: "minari", summary: "Minari datasets (HDF5 and Arrow storage)",
     carries:
       "every array, T+1 observations beside T actions, texts; JPEG pictures as their bytes; seeds and options "
-      + "as values", reads: true, writes: false)
+      + "as values", reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let first = files.trees.first else { return false }

@@ -8,7 +8,7 @@ enum Robomimic: MappedFormat {
     name: "robomimic", summary: "robomimic, LIBERO and Isaac Lab (HDF5)",
     carries:
       "every array, next_obs too; tasks, attributes and masks as values; train and valid as splits",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let tree = files.first else { return false }

@@ -16,13 +16,13 @@ struct ArrowDecoder {
   }
 
   /// Where the nodes and buffers of columns lie in a batch.
-  private struct Slot {
+  struct Slot {
     var node = 0
     var buffer = 0
     var views = 0
   }
 
-  private func slots(_ batch: ArrowBatch) throws(TrajpackError) -> [Int: Slot] {
+  func slots(_ batch: ArrowBatch) throws(TrajpackError) -> [Int: Slot] {
     var out: [Int: Slot] = [:]
     var next = Slot()
     var view = 0
@@ -32,7 +32,8 @@ struct ArrowDecoder {
         next.node += 1
         next.buffer += column.buffers
         if column.isView, column.dictionary == nil {
-          own.views = view < batch.views.count ? max(batch.views[view], 0) : 0
+          own.views =
+            view < batch.views.count ? min(max(batch.views[view], 0), batch.buffers.count) : 0
           next.buffer += own.views
           view += 1
         }
@@ -88,7 +89,7 @@ struct ArrowDecoder {
   }
 
   /// Which elements of a column are there; `nil` where all are.
-  private func validity(
+  func validity(
     _ batch: ArrowBatch, _ slot: Slot
   ) throws(TrajpackError) -> [UInt8]? {
     guard batch.nodes[slot.node].nulls != 0 else { return nil }
@@ -96,12 +97,12 @@ struct ArrowDecoder {
     return try buffer(batch, slot.buffer, least: (batch.nodes[slot.node].count + 7) / 8)
   }
 
-  private static func isSet(_ bits: [UInt8]?, _ index: Int) -> Bool {
+  static func isSet(_ bits: [UInt8]?, _ index: Int) -> Bool {
     bits.map { $0[index >> 3] >> UInt8(index & 7) & 1 == 1 } ?? true
   }
 
   /// Where lists begin.
-  private func offsets(
+  func offsets(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot
   ) throws(TrajpackError) -> [Int] {
     let count = batch.nodes[slot.node].count
@@ -210,7 +211,7 @@ struct ArrowDecoder {
   }
 
   /// The rows of a batch, -1 for those whose struct is absent; `nil` where all are there.
-  private func present(
+  func present(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slots: [Int: Slot]
   ) throws(TrajpackError) -> [Int]? {
     var rows: [Int]?
@@ -221,7 +222,7 @@ struct ArrowDecoder {
     return rows
   }
 
-  private func append(
+  func append(
     _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot, _ rows: [Int]?, _ total: Int,
     _ type: ElementType, _ missing: Channel.Missing, _ writer: inout SpoolWriter
   ) throws(TrajpackError) {
@@ -319,7 +320,12 @@ struct ArrowDecoder {
     var words: [[UInt8]] = []
     if let dictionary = column.dictionary {
       for batch in dictionaries[dictionary.id] ?? [] {
-        let plain = try values(column, batch, Slot(), batch.nodes.first?.count ?? 0)
+        var slot = Slot()
+        slot.views = column.isView ? min(max(batch.views.first ?? 0, 0), batch.buffers.count) : 0
+        guard batch.buffers.count >= (column.isView ? 2 + slot.views : 3) else {
+          throw TrajpackError(.data, "a dictionary has too few buffers; the file is damaged")
+        }
+        let plain = try values(column, batch, slot, batch.nodes.first?.count ?? 0)
         words += plain.map { $0 ?? [] }
       }
     }

@@ -106,7 +106,16 @@ final class ArrowFile: ColumnTree {
     case .null: array.form = .unread("is absent in every row")
     default:
       guard let shape = facts.shape else {
-        array.form = .unread("holds lists of different lengths, which is no channel")
+        guard column.listed?.number == leaf.number, let type = leaf.element else {
+          array.form = .unread("holds lists of lists of different lengths, which is no channel")
+          return array
+        }
+        guard try decoder.hasWholeLists(leaf, reader.batches) else {
+          array.form = .unread(
+            "holds lists of different lengths, some with nulls, which is no channel")
+          return array
+        }
+        (array.form, array.listed) = (.bytes, type)
         return array
       }
       array.shape += shape
@@ -150,7 +159,8 @@ final class ArrowFile: ColumnTree {
     let texts = try within("\(path): column '\(column.name)'") { () throws(TrajpackError) in
       try spools.texts(node.path) { () throws(TrajpackError) in
         let decoder = ArrowDecoder(file, schema, dictionaries)
-        return try decoder.texts(column, batches)
+        return node.array?.listed != nil
+          ? try decoder.lists(column, batches) : try decoder.texts(column, batches)
       }
     }
     try texts.forEach(rows, body)

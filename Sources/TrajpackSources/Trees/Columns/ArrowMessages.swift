@@ -104,6 +104,11 @@ struct ArrowMessages {
   mutating func read() throws(TrajpackError) {
     let first = try file.bytes(0..<min(file.length, 8))
     let isFile = first.starts(with: Array("ARROW1".utf8))
+    if isFile, file.length >= 16,
+      !(try file.bytes(8..<12)).starts(with: [0xFF, 0xFF, 0xFF, 0xFF])
+    {
+      return try readFooter()
+    }
     var at = isFile ? 8 : 0
     var isEnded = false
     while at + 8 <= file.length {
@@ -139,6 +144,46 @@ struct ArrowMessages {
     }
   }
 
+  /// Reads a file whose schema stands in its footer alone, as polars writes it: the footer says where its batches lie.
+  private mutating func readFooter() throws(TrajpackError) {
+    let end = try file.bytes(file.length - 10..<file.length)
+    guard end[4...].elementsEqual(Array("ARROW1".utf8)) else {
+      throw TrajpackError(
+        .data,
+        "has no message at byte 8 and does not end with ARROW1; it was cut, or it is of a version before 0.15"
+      )
+    }
+    let length = Int(end.little(0, as: Int32.self))
+    guard length > 0, length <= min(Self.mostMetadata, file.length - 18) else {
+      throw TrajpackError(.data, "claims \(length) bytes of footer; it is damaged")
+    }
+    let footer = try FlatTable(try file.bytes(file.length - 10 - length..<file.length - 10))
+    guard let schema = try footer.table(1) else { throw TrajpackError(.data, "has no schema") }
+    try take(schema: schema)
+    // Of each block the first byte, the length of its metadata and that of its body.
+    for block in try footer.structs(2, 3) + footer.structs(3, 3) {
+      let (at, metadata, size) = (block[0], block[1] & 0xFFFF_FFFF, block[2])
+      guard at >= 8, metadata >= 8, metadata <= Self.mostMetadata, size >= 0, at < file.length,
+        metadata <= file.length - at, size <= file.length - at - metadata
+      else { throw TrajpackError(.data, "has a batch outside of the file; it is damaged") }
+      let head = try file.bytes(at..<at + 8)
+      let hasMark = head.starts(with: [0xFF, 0xFF, 0xFF, 0xFF])
+      let message = try FlatTable(try file.bytes(at + (hasMark ? 8 : 4)..<at + metadata))
+      try take(message, at + metadata..<at + metadata + size, at)
+    }
+  }
+
+  private mutating func take(schema header: FlatTable) throws(TrajpackError) {
+    guard try header.integer(0, Int16.self) == 0 else {
+      throw TrajpackError(.data, "is of big-endian numbers, which are not read of Arrow files")
+    }
+    for field in try header.tables(1) {
+      let next = try column(field)
+      columns.append(next)
+    }
+    next = max(next, 1)
+  }
+
   private func cut(_ at: Int) -> TrajpackError {
     TrajpackError(
       .data, "ends within the message at byte \(at); it was cut, or its writer did not finish it")
@@ -151,15 +196,7 @@ struct ArrowMessages {
       throw TrajpackError(.data, "the message at byte \(at) has no header")
     }
     switch try message.integer(1, UInt8.self) {
-    case 1:
-      guard try header.integer(0, Int16.self) == 0 else {
-        throw TrajpackError(.data, "is of big-endian numbers, which are not read of Arrow files")
-      }
-      for field in try header.tables(1) {
-        let next = try column(field)
-        columns.append(next)
-      }
-      next = max(next, 1)
+    case 1: try take(schema: header)
     case 2:
       guard let data = try header.table(1) else { break }
       let id = Int(try header.integer(0, Int64.self))
@@ -311,7 +348,7 @@ struct ArrowMessages {
       guard [1, 2, 4, 8].contains(dictionary.bytes) else {
         throw TrajpackError(.data, "has a dictionary whose places are of \(dictionary.bytes) bytes")
       }
-      if column.form != .text || column.isView {
+      if column.form != .text {
         column.unread = "is of the type \(column.type), which is not read"
       }
     }

@@ -86,8 +86,23 @@ final class ParquetTree: ColumnTree {
           _ = try spools.numbers(place) { () throws(TrajpackError) in try rows(column, own, file) }
         } catch {
           guard error.message.contains(" shape") else { throw error }
-          array.form = .unread("holds lists of different lengths, which is no channel")
           array.shape = [file.rows]
+          array.missing = nil
+          guard column.repetition == 1 else {
+            array.form = .unread("holds lists of lists of different lengths, which is no channel")
+            return array
+          }
+          (array.form, array.listed) = (.bytes, type)
+          do throws(TrajpackError) {
+            _ = try spools.texts(place) { () throws(TrajpackError) in
+              try ParquetLists.read(column, file)
+            }
+          } catch {
+            guard error.message.contains(ParquetLists.null) else { throw error }
+            array.form = .unread(
+              "holds lists of different lengths, some with nulls, which is no channel")
+            array.listed = nil
+          }
         }
       }
     } else {
@@ -138,6 +153,7 @@ final class ParquetTree: ColumnTree {
     }
     let path = path
     let texts = try spools.texts(node.path) { () throws(TrajpackError) in
+      if node.array?.listed != nil { return try ParquetLists.read(column, file) }
       let found = try ParquetTable(path).texts(column)
       return ColumnSpools.Texts(spool: found.spool, ends: found.ends, absent: found.absent)
     }

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from ._frames import Frames
     from ._lanes import Lane, Piece
     from ._schema import Channel
-    from .writer import Writer
+    from ._writer_state import WriterState
 
 
 class Spool:
     """What an episode has in the library, and what waits for a schema."""
 
-    def __init__(self, writer: Writer, id: str, document: dict[str, Any], start: Fraction) -> None:
+    def __init__(self, writer: WriterState, id: str, document: dict[str, Any], start: Fraction) -> None:
         self._writer, self._id, self._start = writer, id, start
         self._document = _options.encode(document)
         self._kept: list[tuple[Lane, Piece]] = []

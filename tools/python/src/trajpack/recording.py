@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ._given import EntityLike
+    from ._writer_state import WriterState
     from .episode import Entity
-    from .writer import Writer
 
 
 class Recording:
     """An episode that is being recorded, from :meth:`Writer.episode`. Nothing of it is seen before it is committed."""
 
-    def __init__(self, writer: Writer, id: str, split: str, metadata: Any, start: Fraction) -> None:
+    def __init__(self, writer: WriterState, id: str, split: str, metadata: Any, start: Fraction) -> None:
         self._writer = writer
         #: The episode's id.
         self.id = id

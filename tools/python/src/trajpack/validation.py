@@ -184,7 +184,7 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
              rules: Iterable[Any] = (), config: PathName | Mapping[str, Any] | None = None,
              baseline: PathName | None = None, profile: str | None = None, fail_on: Severity = "error",
              sample: float | None = None, seed: int = 0, jobs: int | None = None, source: str | None = None,
-             rate: str | float | None = None, hdf5: bool = False) -> Report:
+             rate: str | float | None = None, hdf5: bool = False, frames: bool = False) -> Report:
     """Has rules look at what the numbers of a dataset mean, or of recordings before conversion.
 
     Args:
@@ -206,6 +206,8 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
         rate: Rows a second of recordings, as ``30`` or ``"30000/1001"``.
         hdf5: Also have libhdf5 read every shard, in a process that can do nothing else, and compare what it reads with
             what trajpack reads; without it ``unchecked`` of each dataset says that this was not done.
+        frames: Also decode every frame of a dataset's videos: whether they decode, follow the motion of their camera,
+            and have plausible depth.
 
     Raises:
         UsageError: A wrong rule, configuration or option, or a path where nothing is.
@@ -244,7 +246,7 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
             options["config"] = file
         else:
             options["config"] = config
-        words = ["validate", "--json", "--quiet", *(["--hdf5"] if hdf5 else [])]
+        words = ["validate", "--json", "--quiet", *(["--hdf5"] if hdf5 else []), *(["--frames"] if frames else [])]
         for name, value in options.items():
             if value is not None:
                 words.append(f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}")

@@ -24,7 +24,7 @@ enum ArrowTables: MappedFormat {
   static let format = FormatDescription(
     name: "arrow", summary: "tables of time series in Arrow IPC and Feather files",
     carries: "every column of numbers, lists of one length, texts and bytes; nulls as not observed",
-    reads: true, writes: false)
+    reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     !options.isMapping && files.first is ArrowFile

@@ -1,30 +1,52 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Writes an episode as one Parquet file a track, named `stream[entity].parquet`: a column `time` in the stream's unit, then
-/// a column a channel, lists of lists where it has a shape. What was not observed is null. Videos are files beside them.
+/// A file of a table that is written in groups of rows.
+protocol TableSink: AnyObject {
+  /// The ending of its name.
+  static var ending: String { get }
+
+  /// - Parameter facts: What the file says of itself besides.
+  init(
+    _ name: String, _ columns: [ParquetOutputColumn], facts: [(String, String)],
+    in folder: ExportFolder
+  ) throws(TrajpackError)
+
+  /// Writes rows, a column's rows for each column.
+  func append(_ rows: [ParquetOutputRows], count: Int) throws(TrajpackError)
+
+  /// Writes what is left and makes the file durable.
+  func finish() throws(TrajpackError)
+}
+
+extension ParquetWriter: TableSink {
+  static var ending: String { "parquet" }
+}
+
+/// Writes an episode as one table a track, named `stream[entity].parquet` or `.arrow`: a column `time` in the stream's
+/// unit, then a column a channel, lists of lists where it has a shape. What was not observed is null. Videos are files
+/// beside them.
 ///
-/// The corresponding Python is `pyarrow.parquet.write_table`.
-public struct ParquetExporter: Exporter {
+/// The corresponding Python is `pyarrow.parquet.write_table` or `pyarrow.ipc.new_file`.
+struct TableExporter<Sink: TableSink>: Exporter {
   /// What `trajpack formats` says of it.
-  public static let format = ParquetTables.format
+  static var format: FormatDescription {
+    Sink.self is ArrowWriter.Type ? ArrowTables.format : ParquetTables.format
+  }
   /// The most rows of a row group, and about the most bytes of it.
-  private static let group = (rows: 1 << 16, bytes: 16 << 20)
+  private static var group: (rows: Int, bytes: Int) { (1 << 16, 16 << 20) }
 
   /// The folder in which videos that were linked are looked for; `nil` to leave them out.
-  public var mediaFolder: String?
-
-  /// An exporter.
-  public init(mediaFolder: String? = nil) { self.mediaFolder = mediaFolder }
+  var mediaFolder: String?
 
   /// Writes an episode; see ``Exporter``.
-  public func write(
+  func write(
     _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader, into folder: ExportFolder
   ) throws(TrajpackError) {
     let tracks = episode.tracks.map { TrackReader(shard, track: $0, reader: reader) }
     for (name, track) in labelled(tracks) {
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
-      try write(track, "\(try Export.fileName(name)).parquet", in: folder)
+      try write(track, "\(try Export.fileName(name)).\(Sink.ending)", in: folder)
     }
   }
 
@@ -43,7 +65,7 @@ public struct ParquetExporter: Exporter {
       columns.append(ParquetOutputColumn(name: "time_ticks", form: .numbers(.int64, [])))
     }
     columns += channels.map { Self.column(track.stream.channels[$0]) }
-    let file = try ParquetWriter(name, columns, facts: facts(track), in: folder)
+    let file = try Sink(name, columns, facts: facts(track), in: folder)
     let width = channels.reduce(16) {
       let channel = track.stream.channels[$1]
       return $0 + (channel.type == .bytes ? 1024 : channel.elements * channel.type.size)

@@ -1,0 +1,172 @@
+import TrajpackFormat
+import TrajpackHDF5
+import TrajpackStore
+
+/// Writes a dataset as an HDF5 file of robomimic: `data/demo_N` with actions, rewards, `obs` and `next_obs`, and lists of
+/// demonstrations in `mask` by the splits. Layout after robomimic's documentation of datasets.
+final class RobomimicExport: DatasetExporter {
+  /// What `trajpack formats` says of it.
+  static var format: FormatDescription { Robomimic.format }
+
+  private let request: ExportRequest
+  private let attributes: JSONValue
+  private var folder: ExportFolder?
+  private var file: HDF5TreeWriter?
+  private var frames: EpisodeFrames?
+  private var names: Set<String> = []
+  private var total = 0
+  private var rate: Rational?
+  private var masks: [(name: String, demos: [String])] = []
+  private var said: Set<String> = []
+
+  init(_ request: ExportRequest) throws(TrajpackError) {
+    self.request = request
+    attributes = try request.dataset.shard(0).schema.attributes
+    rate = request.rate
+  }
+
+  func begin(in folder: ExportFolder) throws(TrajpackError) {
+    self.folder = folder
+    file = try HDF5TreeWriter("\(folder.path)/demo.hdf5")
+  }
+
+  private func say(_ sentence: String) {
+    if said.insert(sentence).inserted { folder?.note(sentence) }
+  }
+
+  private func decoder() throws(TrajpackError) -> EpisodeFrames {
+    if let frames { return frames }
+    let made = try EpisodeFrames(request.dataset.path, media: request.media)
+    frames = made
+    return made
+  }
+
+  func append(
+    _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader
+  ) throws(TrajpackError) {
+    guard let file, let folder else { return }
+    let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
+    let all = try StepArrays(tracks, format: "robomimic")
+    for sentence in all.leftOut { say(sentence) }
+    guard all.arrays.contains(where: { $0.role == .action("") }) else {
+      throw TrajpackError(
+        .data, "has actions of several names, and robomimic asks for one array 'actions'")
+    }
+    let name = demo(episode.id)
+    let group = "data/\(name)"
+    try file.group(group)
+    let writer = StepArrayWriter(
+      file: file, folder: folder, episode: episode.id,
+      frames: { () throws(TrajpackError) in try self.decoder() })
+    let hasNext = !all.of { if case .nextObservation = $0 { true } else { false } }.isEmpty
+    for array in all.arrays {
+      let rows = 0..<array.track.count
+      if rate == nil, array.track.stream.timeUnit == "s",
+        case .regular(_, let own) = array.track.track.clock
+      {
+        rate = own
+      }
+      let place: String
+      switch array.role {
+      case .action(let key): place = key.isEmpty ? "actions" : "action_dict/\(key)"
+      case .observation(let key): place = "obs/\(key.isEmpty ? "observation" : key)"
+      case .nextObservation(let key): place = "next_obs/\(key)"
+      case .reward: place = "rewards"
+      case .done: place = "dones"
+      case .terminated, .truncated: place = array.path
+      case .other(let path): place = path
+      }
+      if case .observation(let key) = array.role, rows.count == all.steps + 1, all.steps > 0 {
+        _ = try writer.write(array, rows: 0..<all.steps, as: "\(group)/\(place)")
+        if !hasNext {
+          _ = try writer.write(
+            array, rows: 1..<all.steps + 1,
+            as: "\(group)/next_obs/\(key.isEmpty ? "observation" : key)")
+          say(
+            "observations have a row more than actions: 'obs' has all but the last, and 'next_obs' all but the first"
+          )
+        } else {
+          say("the last row of '\(array.path)' is not written, as 'next_obs' is there")
+        }
+        continue
+      }
+      if rows.count != all.steps {
+        say(
+          "'\(place)' has another number of rows than there are actions, which robomimic does not read"
+        )
+      }
+      _ = try writer.write(array, rows: rows, as: "\(group)/\(place)")
+    }
+    try file.set("num_samples", of: group, .int(Int64(all.steps)))
+    try describe(episode, group, name)
+    total += all.steps
+  }
+
+  /// The name of a demonstration: the episode's own where it is one, else a number.
+  private func demo(_ id: String) -> String {
+    let parts = id.split(separator: "_", omittingEmptySubsequences: false)
+    if parts.count == 2, parts[0] == "demo", let number = Int(parts[1]), "demo_\(number)" == id,
+      names.insert(id).inserted
+    {
+      return id
+    }
+    var number = names.count
+    while !names.insert("demo_\(number)").inserted { number += 1 }
+    return "demo_\(number)"
+  }
+
+  /// Attributes of a demonstration: its values, its task and, where it was called otherwise, its id.
+  private func describe(
+    _ episode: ShardIndex.Episode, _ group: String, _ name: String
+  ) throws(TrajpackError) {
+    guard let file else { return }
+    let metadata = try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata)
+    let values = metadata[ValueTable.member]?.members ?? []
+    if !episode.split.isEmpty { mark(episode.split, name) }
+    for value in values {
+      if value.name.hasPrefix("mask/") {
+        let isIn = value.value.bool ?? (value.value.int == 1)
+        if isIn { mark(String(value.name.dropFirst(5)), name) }
+      } else if value.name == "task" {
+        if metadata["ep_meta"] == nil, values.first(where: { $0.name == "ep_meta" }) == nil {
+          let meta = JSONValue.record(["lang": value.value])
+          try file.set("ep_meta", of: group, .string(meta.text()))
+        }
+      } else if !value.name.contains("/"), value.name != "num_samples" {
+        try file.set(value.name, of: group, value.value)
+      }
+    }
+    if episode.id != name { try file.set("trajpack_id", of: group, .string(episode.id)) }
+  }
+
+  private func mark(_ mask: String, _ demo: String) {
+    if let place = masks.firstIndex(where: { $0.name == mask }) {
+      masks[place].demos.append(demo)
+    } else {
+      masks.append((mask, [demo]))
+    }
+  }
+
+  func finish() throws(TrajpackError) {
+    guard let file else { return }
+    for mask in masks {
+      try file.texts(
+        "mask/\(mask.name.replacing("/", with: "_"))", mask.demos.map { Array($0.utf8) })
+    }
+    let own = "data/"
+    for member in attributes.members ?? [] where member.name.hasPrefix(own) {
+      let name = String(member.name.dropFirst(own.utf8.count))
+      if name != "total" { try file.set(name, of: "data", member.value) }
+    }
+    try file.set("total", of: "data", .int(Int64(total)))
+    if attributes[own + "env_args"] == nil {
+      if rate == nil { say("the dataset has no rate, so 'env_args' has no control_freq") }
+      let arguments = JSONValue.record([
+        "env_name": attributes["env_name"] ?? "unknown", "type": 2,
+        "env_kwargs": .record(["control_freq": rate.map { .double($0.value) }]),
+      ])
+      try file.set("env_args", of: "data", .string(arguments.text()))
+    }
+    try file.finish()
+  }
+}
