@@ -72,9 +72,34 @@ public final class ShardWriter {
   ///   - shuffles: The shuffle of each block, where it is known; else the first episode decides.
   ///   - pool: The threads that compress.
   ///   - make: Makes the container.
-  public init(
+  public convenience init(
     _ path: String, schema: Schema, level: Int?, search: Compressor.Search = .thorough,
     shuffles: [Int]? = nil, pool: WorkerPool, backend make: MakeBackend
+  ) throws(TrajpackError) {
+    try self.init(
+      path, schema: schema, level: level, shuffles: shuffles, pool: pool,
+      compressors: Self.compressors(for: schema, level: level, search: search), backend: make)
+  }
+
+  /// The compressors of shards of a schema.
+  static func compressors(
+    for schema: Schema, level: Int?, search: Compressor.Search
+  ) -> CompressorPool {
+    // Frames are the bulk of an archive and are read more often than written: zstd looks harder for them.
+    let levels = schema.streams.compactMap { stream -> Int? in
+      guard stream.hasChunkedFrames, let blob = stream.blob, schema.blocks[blob].codec == .zstd
+      else { return nil }
+      return blob
+    }
+    return CompressorPool(
+      level: level, levels: Dictionary(uniqueKeysWithValues: levels.map { ($0, framesLevel) }),
+      search: search)
+  }
+
+  /// Begins a shard with compressors that others of the same schema have used.
+  init(
+    _ path: String, schema: Schema, level: Int?, shuffles: [Int]?, pool: WorkerPool,
+    compressors: CompressorPool, backend make: MakeBackend
   ) throws(TrajpackError) {
     self.path = path
     var schema = schema
@@ -86,15 +111,7 @@ public final class ShardWriter {
     self.pool = pool
     self.level = level
     temporary = "\(FileSystem.parent(of: path))/.tmp-\(FileSystem.name(of: path))"
-    // Frames are the bulk of an archive and are read more often than written: zstd looks harder for them.
-    let levels = schema.streams.compactMap { stream -> Int? in
-      guard stream.hasChunkedFrames, let blob = stream.blob, schema.blocks[blob].codec == .zstd
-      else { return nil }
-      return blob
-    }
-    compressors = CompressorPool(
-      level: level, levels: Dictionary(uniqueKeysWithValues: levels.map { ($0, Self.framesLevel) }),
-      search: search)
+    self.compressors = compressors
     gatherer = StatisticsGatherer(schema)
     try FileSystem.remove(temporary)
     do throws(TrajpackError) {
@@ -332,6 +349,14 @@ public final class ShardWriter {
 
   /// Writes all that was handed to the pool.
   func drain() throws(TrajpackError) {
+    if queue.isEmpty {
+      // This thread would only wait for the other.
+      let jobs = waiting
+      (waiting, waitingBytes) = ([], 0)
+      var outcomes: [ChunkJob.Outcome] = []
+      for job in jobs { outcomes.append(try job.run(schema, compressors, gatherer)) }
+      return try write(outcomes)
+    }
     try flush()
     while !queue.isEmpty { try writeNext() }
   }
@@ -339,7 +364,11 @@ public final class ShardWriter {
   private func writeNext() throws(TrajpackError) {
     let next = queue.removeFirst()
     queuedBytes -= next.bytes
-    for outcome in try next.jobs.value() {
+    try write(try next.jobs.value())
+  }
+
+  private func write(_ outcomes: [ChunkJob.Outcome]) throws(TrajpackError) {
+    for outcome in outcomes {
       for packed in outcome.packed {
         try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
           try write(
