@@ -164,7 +164,8 @@ let package = Package(
     .target(
       name: "TrajpackWriterABI",
       dependencies: [
-        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackCInterface",
+        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
+        "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [

@@ -32,8 +32,19 @@ typedef struct {
   uint8_t *piece;
 } buffered;
 
+// The file that this thread has made and libhdf5 is about to ask for; -1 where there is none.
+static _Thread_local int prepared = -1;
+
+void tph5_prepare(int fd) { prepared = fd; }
+
+int tph5_take_prepared(void) {
+  int fd = prepared;
+  prepared = -1;
+  return fd;
+}
+
 static int failed(const char *what) {
-  H5Epush2(H5E_DEFAULT, __FILE__, __func__, __LINE__, H5E_ERR_CLS, H5E_IO, H5E_WRITEERROR,
+  H5Epush2(H5E_DEFAULT, "buffered_driver.c", __func__, __LINE__, H5E_ERR_CLS, H5E_IO, H5E_WRITEERROR,
            "%s: error message = '%s'", what, strerror(errno));
   return -1;
 }
@@ -64,19 +75,17 @@ static int read_all(int fd, uint8_t *bytes, size_t count, haddr_t at) {
 }
 
 static H5FD_t *driver_open(const char *name, unsigned flags, hid_t access, haddr_t most) {
-  (void)access, (void)most;
-  int how = (flags & H5F_ACC_RDWR ? O_RDWR : O_RDONLY) | (flags & H5F_ACC_TRUNC ? O_TRUNC : 0) |
-            (flags & H5F_ACC_CREAT ? O_CREAT : 0) | (flags & H5F_ACC_EXCL ? O_EXCL : 0) | O_CLOEXEC;
-  int fd = open(name, how, 0666);
+  (void)name, (void)access, (void)most;
+  // libhdf5 first looks whether there is a file of that name, and asks for a new one when there is none.
+  int fd = flags & H5F_ACC_CREAT ? tph5_take_prepared() : -1;
   if (fd < 0) {
+    errno = ENOENT;
     failed("unable to open file");
     return NULL;
   }
   struct stat status;
   buffered *file = calloc(1, sizeof *file);
-  // Only files that begin empty are written so.
-  if (!file || fstat(fd, &status) || status.st_size || !(file->piece = malloc(PIECE))) {
-    if (file && status.st_size) errno = EEXIST;
+  if (!file || fstat(fd, &status) || !(file->piece = malloc(PIECE))) {
     failed("unable to open file");
     free(file);
     close(fd);
@@ -192,17 +201,30 @@ static herr_t driver_write(H5FD_t *shared, H5FD_mem_t type, hid_t transfer, hadd
   return 0;
 }
 
+// libhdf5 flushes three times while it closes a file. Nobody else reads the file before it is closed, so that its end
+// is written once, then.
 static herr_t driver_flush(H5FD_t *shared, hid_t transfer, hbool_t closing) {
-  (void)transfer, (void)closing;
-  return flush_piece((buffered *)shared);
+  (void)shared, (void)transfer, (void)closing;
+  return 0;
 }
 
 static herr_t driver_truncate(H5FD_t *shared, hid_t transfer, hbool_t closing) {
   (void)transfer, (void)closing;
   buffered *file = (buffered *)shared;
-  if (flush_piece(file)) return -1;
   haddr_t end = file->base + file->filled;
   if (end == file->allocated) return 0;
+  if (file->allocated >= file->base && file->allocated - file->base <= PIECE) {
+    // It ends within the piece: bytes that were left out are 0.
+    size_t filled = (size_t)(file->allocated - file->base);
+    if (filled > file->filled) memset(file->piece + file->filled, 0, filled - file->filled);
+    file->filled = filled;
+    if (file->written > filled) {
+      file->written = filled;
+      if (ftruncate(file->fd, (off_t)file->allocated)) return failed("unable to extend file properly");
+    }
+    return 0;
+  }
+  if (flush_piece(file)) return -1;
   if (ftruncate(file->fd, (off_t)file->allocated)) return failed("unable to extend file properly");
   // The piece goes on where the file ends.
   file->base = file->allocated / PIECE * PIECE;

@@ -3,6 +3,7 @@
 #include "loading.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct text {
   char *message;
@@ -49,7 +50,7 @@ static int register_filters(void) {
   return 1;
 }
 
-hid_t tph5_create(const char *path, uint64_t user_block) {
+static hid_t create(const char *path, uint64_t user_block) {
   // Before anything else: after a close that failed (a full disk), libhdf5 crashes in its exit handler.
   H5dont_atexit();
   H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -62,6 +63,14 @@ hid_t tph5_create(const char *path, uint64_t user_block) {
     file = tph5_keep(H5Fcreate(path, H5F_ACC_EXCL, creation, access));
   H5Pclose(access);
   H5Pclose(creation);
+  return file;
+}
+
+hid_t tph5_create(const char *path, int fd, uint64_t user_block) {
+  tph5_prepare(fd);
+  hid_t file = create(path, user_block);
+  int left = tph5_take_prepared();
+  if (left >= 0) close(left);
   return file;
 }
 

@@ -41,14 +41,12 @@ public final class HDF5Backend: ShardBackend {
   /// Makes a shard's container at `path`, where no file may be.
   public init(_ path: String) throws(TrajpackError) {
     self.path = path
-    // libhdf5 speaks of "unable to open file" whatever is wrong: ask the system first.
-    let fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-    guard fd >= 0 else { throw .system("cannot be made", path) }
-    close(fd)
-    unlink(path)
+    // libhdf5 speaks of "unable to open file" whatever is wrong: the system says why.
     try Self.loadLibrary()
+    let fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+    guard fd >= 0 else { throw .system("cannot be made", path) }
     let file = try HDF5Handle(
-      tph5_create(path, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
+      tph5_create(path, fd, UInt64(ShardHeader.size)), .file, "\(path): cannot be made")
     guard tph5_set_text(file.id, "format", "trajpack shard; see /index/schema") >= 0,
       tph5_set_text(
         file.id, "format_version", "\(ShardHeader.version.major).\(ShardHeader.version.minor)") >= 0
@@ -66,6 +64,9 @@ public final class HDF5Backend: ShardBackend {
   }
 
   private func makeGroups(of path: String) throws(TrajpackError) {
+    guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")),
+      !groups.contains(String(path[..<slash]))
+    else { return }
     var group = ""
     for part in path.pathComponents.dropLast() where !part.isEmpty {
       group += "/" + part

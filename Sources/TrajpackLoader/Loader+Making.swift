@@ -125,6 +125,7 @@ extension Loader {
       sources: sources, layout: layout, options: options, past: options.past, length: length,
       choices: choices, rates: facts.singleRates, values: values, splits: lookup, clips: clips,
       frames: frames.streams.isEmpty
+        && !layout.channels.contains { $0.picture?.isConverted == true }
         ? nil
         : FrameSetup(
           frames, layout, media: datasets.flatMap { set in set.shards.map { _ in set.media } },

@@ -144,16 +144,23 @@ public enum FileSystem {
 
   /// The folder that holds `path`.
   public static func parent(of path: String) -> String {
-    var parts = path.pathComponents
-    while parts.count > 1, parts.last == "" { parts.removeLast() }
-    guard parts.count > 1 else { return parts == [""] && !path.isEmpty ? "/" : "." }
-    parts.removeLast()
-    return parts == [""] ? "/" : parts.joined(separator: "/")
+    guard let last = lastPart(of: path) else { return path.isEmpty ? "." : "/" }
+    let slash = path.utf8[..<last.startIndex].last == UInt8(ascii: "/")
+    guard slash else { return "." }
+    let before = path.utf8[..<path.utf8.index(before: last.startIndex)]
+    return before.isEmpty ? "/" : String(Substring(before))
   }
 
   /// The last part of `path`.
-  public static func name(of path: String) -> String {
-    path.pathComponents.last { !$0.isEmpty } ?? path
+  public static func name(of path: String) -> String { lastPart(of: path).map(String.init) ?? path }
+
+  /// The last part that is not empty; `nil` where there is none.
+  private static func lastPart(of path: String) -> Substring? {
+    let slash = UInt8(ascii: "/")
+    guard let last = path.utf8.lastIndex(where: { $0 != slash }) else { return nil }
+    let rest = path.utf8[...last]
+    let first = rest.lastIndex(of: slash).map { rest.index(after: $0) } ?? rest.startIndex
+    return Substring(rest[first...])
   }
 
   /// Makes the bytes of an open file durable; the corresponding C function is `fsync`.

@@ -45,6 +45,14 @@ extension ShardWriter {
 
   /// Writes all that was handed to the pool.
   func drain() throws(TrajpackError) {
+    if queue.isEmpty {
+      // This thread would only wait for the other.
+      let jobs = waiting
+      (waiting, waitingBytes) = ([], 0)
+      var outcomes: [ChunkJob.Outcome] = []
+      for job in jobs { outcomes.append(try job.run(schema, compressors, gatherer)) }
+      return try write(outcomes)
+    }
     try flush()
     while !queue.isEmpty { try writeNext() }
   }
@@ -52,7 +60,11 @@ extension ShardWriter {
   private func writeNext() throws(TrajpackError) {
     let next = queue.removeFirst()
     queuedBytes -= next.bytes
-    for outcome in try next.jobs.value() {
+    try write(try next.jobs.value())
+  }
+
+  private func write(_ outcomes: [ChunkJob.Outcome]) throws(TrajpackError) {
+    for outcome in outcomes {
       for packed in outcome.packed {
         try packed.bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
           try write(

@@ -42,7 +42,7 @@ public final class ShardWriter {
   /// The path the shard is to have.
   public let path: String
   let temporary: String
-  private(set) var schema: Schema
+  var schema: Schema
   let pool: WorkerPool
   private let level: Int?
   let compressors: CompressorPool
@@ -72,9 +72,34 @@ public final class ShardWriter {
   ///   - shuffles: The shuffle of each block, where it is known; else the first episode decides.
   ///   - pool: The threads that compress.
   ///   - make: Makes the container.
-  public init(
+  public convenience init(
     _ path: String, schema: Schema, level: Int?, search: Compressor.Search = .thorough,
     shuffles: [Int]? = nil, pool: WorkerPool, backend make: MakeBackend
+  ) throws(TrajpackError) {
+    try self.init(
+      path, schema: schema, level: level, shuffles: shuffles, pool: pool,
+      compressors: Self.compressors(for: schema, level: level, search: search), backend: make)
+  }
+
+  /// The compressors of shards of a schema.
+  static func compressors(
+    for schema: Schema, level: Int?, search: Compressor.Search
+  ) -> CompressorPool {
+    // Frames are the bulk of an archive and are read more often than written: zstd looks harder for them.
+    let levels = schema.streams.compactMap { stream -> Int? in
+      guard stream.hasChunkedFrames, let blob = stream.blob, schema.blocks[blob].codec == .zstd
+      else { return nil }
+      return blob
+    }
+    return CompressorPool(
+      level: level, levels: Dictionary(uniqueKeysWithValues: levels.map { ($0, framesLevel) }),
+      search: search)
+  }
+
+  /// Begins a shard with compressors that others of the same schema have used.
+  init(
+    _ path: String, schema: Schema, level: Int?, shuffles: [Int]?, pool: WorkerPool,
+    compressors: CompressorPool, backend make: MakeBackend
   ) throws(TrajpackError) {
     self.path = path
     var schema = schema
@@ -86,15 +111,7 @@ public final class ShardWriter {
     self.pool = pool
     self.level = level
     temporary = "\(FileSystem.parent(of: path))/.tmp-\(FileSystem.name(of: path))"
-    // Frames are the bulk of an archive and are read more often than written: zstd looks harder for them.
-    let levels = schema.streams.compactMap { stream -> Int? in
-      guard stream.hasChunkedFrames, let blob = stream.blob, schema.blocks[blob].codec == .zstd
-      else { return nil }
-      return blob
-    }
-    compressors = CompressorPool(
-      level: level, levels: Dictionary(uniqueKeysWithValues: levels.map { ($0, Self.framesLevel) }),
-      search: search)
+    self.compressors = compressors
     gatherer = StatisticsGatherer(schema)
     try FileSystem.remove(temporary)
     do throws(TrajpackError) {

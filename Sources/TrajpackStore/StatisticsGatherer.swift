@@ -129,8 +129,9 @@ struct StatisticsGatherer: Sendable {
         step: part.components * block.type.size, count: part.components,
         turns: part.width / part.components, reading: part.reading)
     }
-    values.reserveCapacity(
-      values.count + rows.count * places.reduce(0) { $0 + $1.count })
+    let needed = values.count + rows.count * places.reduce(0) { $0 + $1.count }
+    // At least twice as much: a caller may come row by row, and an exact size would copy all values for each row.
+    if needed > values.capacity { values.reserveCapacity(max(needed, 2 * values.capacity)) }
     places.withUnsafeBufferPointer { places in
       for row in rows {
         let pick = Int(Self.key(first + row) >> 40)

@@ -2,6 +2,7 @@ import CTrajpack
 import Glibc
 import TrajpackCInterface
 import TrajpackFormat
+import TrajpackSources
 import TrajpackStore
 
 /// An episode that is being recorded, with its writer.
@@ -100,6 +101,88 @@ public func tpw_episode_rows(
       })
     return TP_OK
   }
+}
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_episode_video(
+  _ episode: OpaquePointer?, _ json: UnsafePointer<CChar>?, _ packets: UnsafePointer<tpw_column>?,
+  _ packetCount: Int64, _ times: UnsafeRawPointer?, _ timeCount: Int64,
+  _ rows: UnsafeMutablePointer<Int64>?, _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    let out = try CInterface.need(rows, "rows")
+    let reader = JSONReader(
+      try JSONValue(parsing: try CInterface.string(json, "json")), at: "a video")
+    let recorder = try held(episode).recorder
+    let stream = try reader.text("stream")
+    _ = try recorder.videoStream(stream)
+    let clock = try clock(reader.member("clock"))
+    var rate = Rational.one
+    if case .regular(_, let own) = clock { rate = own }
+    var own: [Int64]?
+    if let times, clock.time(ofRow: 0) == nil {
+      own = (0..<Int(max(timeCount, 0))).map {
+        times.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self)
+      }
+      try checkOrder(own ?? [], clock, stream)
+    }
+    let video: RecordedVideo
+    if reader.value["file"] != nil {
+      video = try RecordedVideo(
+        stream: stream, path: try reader.text("file"), times: own, rate: rate)
+    } else {
+      let column = try CInterface.need(packets, "packets").pointee
+      video = try RecordedVideo(
+        stream: stream, packets: try pieces(column, Int(max(packetCount, 0))), times: own,
+        rate: rate)
+    }
+    try recorder.add(video, stream: stream, clock: clock)
+    out.pointee = Int64(video.count)
+    return TP_OK
+  }
+}
+
+/// Refuses times that go back or are no numbers.
+private func checkOrder(
+  _ times: [Int64], _ clock: Clock, _ stream: String
+) throws(TrajpackError) {
+  var last = -Double.infinity
+  for (row, bits) in times.enumerated() {
+    let time: Double
+    if case .ticks(let tick) = clock {
+      time = Double(bits) * tick.value
+    } else {
+      time = Double(bitPattern: UInt64(bitPattern: bits))
+    }
+    guard time.isFinite, time >= last else {
+      throw TrajpackError(
+        .usage,
+        "stream '\(stream)', frame \(row): the time \(time) is "
+          + (time.isFinite ? "earlier than that of the frame before, \(last)" : "not finite"))
+    }
+    last = time
+  }
+}
+
+/// The bytes of each pair of offset and length.
+private func pieces(_ column: tpw_column, _ count: Int) throws(TrajpackError) -> [[UInt8]] {
+  let pairs = UnsafeRawBufferPointer(start: column.values, count: column.bytes)
+  let text = UnsafeRawBufferPointer(start: column.text, count: column.text_bytes)
+  guard count <= pairs.count / 16 else {
+    throw TrajpackError(.usage, "\(count) packets, and places of \(pairs.count / 16)")
+  }
+  var pieces: [[UInt8]] = []
+  for number in 0..<count {
+    let offset = pairs.loadUnaligned(fromByteOffset: 16 * number, as: Int64.self)
+    let length = pairs.loadUnaligned(fromByteOffset: 16 * number + 8, as: Int64.self)
+    guard offset >= 0, length >= 0, offset <= text.count, length <= Int64(text.count) - offset
+    else {
+      throw TrajpackError(.usage, "packet \(number) lies outside the bytes that were given")
+    }
+    pieces.append([UInt8](text[Int(offset)..<Int(offset + length)]))
+  }
+  return pieces
 }
 
 /// `trajpack_write.h` says what it does.

@@ -56,6 +56,9 @@ def check_package():
     with trajpack.create(TOUR / "mine", rate=50) as writer:
         for name, values in truth.items():
             writer.append(name, values)
+    with trajpack.create(TOUR / "films", rate=50) as writer, writer.episode("e0") as episode:
+        episode.video("rgb", truth["e0"]["image"])
+    assert np.array_equal(trajpack.open(TOUR / "films").episode("e0")["rgb"].read(), truth["e0"]["image"])
     mine = trajpack.open(TOUR / "mine")
     for name, values in truth.items():
         for channel, data in values.items():

@@ -12,9 +12,10 @@
 // Loads libhdf5 unless it is loaded; the functions below need that. 1, or 0 with a sentence in `message`.
 int tph5_load(char *message, size_t size);
 
-// A file that must not exist yet, in the file format of 1.10, with a user block of `user_block` bytes;
-// chunks are allocated at the end of the file one by one, and no object carries a time.
-hid_t tph5_create(const char *path, uint64_t user_block);
+// A file in the format of 1.10, with a user block of `user_block` bytes; chunks are allocated at the end of the file one
+// by one, and no object carries a time. `fd`: the file at `path`, new and empty, open for reading and writing; it is closed
+// with the result, or at once where that is negative. Its end may be written only when it is closed.
+hid_t tph5_create(const char *path, int fd, uint64_t user_block);
 
 // Whether `count` bytes at a place of such a file are these, in the file or on their way to it: 1, 0, or -1 where it
 // cannot be read.

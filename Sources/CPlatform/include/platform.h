@@ -93,6 +93,40 @@ typedef struct {
 void tp_take_part(const void *from, size_t stride, const tp_picture_part *part, size_t out_width, size_t out_height,
                   int bytes, void *out);
 
+// A picture of samples: sample (y, x, channel) is element y · row + x · pixel + channel · plane.
+typedef struct {
+  size_t height, width, channels;
+  size_t row, pixel, plane;
+} tp_picture;
+// Scales a picture by the nearest sample, floor((x + 0.5) w / W), of `bytes` bytes each; `mirrored`: left and right are
+// swapped. Pictures do not overlap.
+void tp_picture_nearest(const void *from, const tp_picture *in, void *to, const tp_picture *out, int bytes,
+                        int mirrored);
+
+// Swaps the first and the third of three planes of bytes: sample c of pixel i is byte i · pixel + c · plane.
+void tp_swap_ends(void *samples, size_t pixels, size_t pixel, size_t plane);
+
+// Weights of a triangle filter that scales `in` samples to `out`: for each sample of the result the first one that counts, how
+// many do, and `taps` weights of sum 1, as doubles and as integers of sum 2^22.
+typedef struct {
+  const size_t *first, *count;
+  size_t taps;
+  const double *weights;
+  const int32_t *fixed;
+} tp_triangle;
+size_t tp_triangle_taps(size_t in, size_t out);
+// Fills arrays of `out` and `out · taps` elements. Source of the formula: Pillow, ImagingResample (Resample.c) with BILINEAR,
+// whose bytes those of 8 bits are along each axis: the support is as wide as a pixel of the smaller picture.
+void tp_triangle_weights(size_t in, size_t out, size_t *first, size_t *count, double *weights, int32_t *fixed);
+
+// Types of samples that a triangle filter scales.
+enum { TP_PICTURE_U8, TP_PICTURE_U16, TP_PICTURE_F32, TP_PICTURE_F64 };
+// Bytes that `middle` of `tp_picture_triangle` takes.
+size_t tp_picture_triangle_room(const tp_picture *in, const tp_picture *out, int element);
+// Scales a picture by a triangle filter, along rows and then along columns.
+void tp_picture_triangle(const void *from, const tp_picture *in, void *to, const tp_picture *out, const tp_triangle *x,
+                         const tp_triangle *y, int element, int mirrored, void *middle);
+
 // renameat2(RENAME_NOREPLACE) with a fall-back: 0, or -1 with errno (EEXIST where `to` exists).
 int tp_rename_exclusive(const char *from, const char *to);
 

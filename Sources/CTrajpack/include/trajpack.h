@@ -233,7 +233,7 @@ int32_t tp_dataset_read_frames(const tp_dataset *dataset, int64_t track, const i
 //   "fill"       the number in place of what was not observed (NaN in floats, the smallest integer in
 //                integers that can hold it), or {pattern: number}
 //   "masks"      true (default) | false | a list of "observed", "present", "padding"
-//   "size"       [height, width] of frames of videos, or {pattern: ..}; default: the videos' own
+//   "size"       [height, width] of frames of videos and of channels that are pictures, or {pattern: ..}; default: their own
 //   "crop"       [height, width] of the stored pictures, at a place drawn for each window from (seed, epoch, window) and
 //                shared by all its videos, or [top, left, height, width]; or {pattern: ..}. "size" scales it
 //   "flip"       how likely a window's pictures are mirrored left to right, default 0; refused beside channels of positions,

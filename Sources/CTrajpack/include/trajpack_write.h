@@ -14,7 +14,7 @@ typedef struct tpw_writer tpw_writer;
 typedef struct tpw_episode tpw_episode;
 
 // Of this header's functions: it grows when one changes.
-#define TPW_ABI 2
+#define TPW_ABI 3
 int32_t tpw_abi(void);
 // Frees text that a function gave out. Null is allowed.
 void tpw_text_free(char *text);
@@ -66,6 +66,13 @@ typedef struct tpw_column {
 // Adds rows to a track: a column for each channel of its stream, in the order of the schema.
 int32_t tpw_episode_rows(tpw_episode *episode, int64_t track, int64_t count, const tpw_column *columns,
                          size_t column_count, tp_error *error);
+// Adds the video of a stream of videos, a row a frame in the order of presentation: {"stream", "clock" as of a track,
+// "file": its path}. The bytes of the file are taken over; it is read again when the episode is written. Without "file",
+// `packets` are the frames: `packet_count` pairs of int64, offset and length in `text`, each a PNG or JPEG file, all of one
+// kind and size, or an access unit of H.264 or H.265 with start codes, the first a keyframe. `times`: of a clock that is
+// not regular, 8 bytes a frame: int64 ticks or float64. `rows`: how many frames there are.
+int32_t tpw_episode_video(tpw_episode *episode, const char *json, const tpw_column *packets, int64_t packet_count,
+                          const void *times, int64_t time_count, int64_t *rows, tp_error *error);
 // Writes the episode. TP_OK: it is durable, and readers see it; where "commit_every" is more than 1, with the last of as
 // many, or by tpw_writer_flush.
 int32_t tpw_episode_commit(tpw_episode *episode, tp_error *error);

@@ -212,7 +212,9 @@ struct Convert: Command {
     let isDropped =
       video.last { !$0.contains("=") } == VideoMode.drop.rawValue
       && !video.contains { $0.contains("=") && !$0.hasSuffix("=\(VideoTarget.keep.text)") }
-    let withVideos = [WildWorldImporter.format.name, "lerobot", PythonSources.format.name]
+    let withVideos = [
+      WildWorldImporter.format.name, "lerobot", "aloha", "minari", PythonSources.format.name,
+    ]
     guard !frameHashes || withVideos.contains(I.format.name),
       !frameHashes || !isDropped
     else {

@@ -213,7 +213,7 @@ struct Evaluate: Command {
       original.map { ($0.truth.path, $0.predictions.path) } ?? (truth, predictions ?? truth)
     return try ClippedInputs.cut(
       try ClipArgument.list(clips, of: truth), truth: truth, predictions: predictions,
-      reference: request.reference, version: Trajpack.version,
+      request, version: Trajpack.version,
       isInterrupted: { Interrupt.isRequested }
     ) { (truth, predictions, clipped) throws(TrajpackError) in
       try evaluate(request, truth, predictions, original, names: names, clipped, console)

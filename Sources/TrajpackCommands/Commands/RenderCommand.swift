@@ -123,11 +123,16 @@ struct RenderCommand: Command {
           "first": .int(Int64(film.moments[0])), "every": .int(Int64(film.step)),
           "width": .int(Int64(film.width)), "height": .int(Int64(film.height)),
           "rate": .double(rate), "no_skeletons": film.silence.map { .string($0) },
+          "not_shown": film.leftOut.isEmpty ? nil : .array(film.leftOut.map { .string($0) }),
         ]))
     }
     console.print(
       "\(output): \(Human.count(count, "frames")), \(film.width) × \(film.height)"
         + (count > 1 ? ", \(Human.figure(rate)) a second" : ""))
+    if !film.leftOut.isEmpty {
+      console.warn(
+        "there is no room for \(film.leftOut.map { "'\($0.printable)'" }.joined(separator: ", "))")
+    }
     if let silence = film.silence { console.warn("no skeletons are drawn: \(silence)") }
   }
 

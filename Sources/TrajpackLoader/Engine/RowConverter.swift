@@ -7,6 +7,10 @@ import TrajpackStore
 /// what says that something was not observed. One thread at a time.
 final class RowConverter {
   private let setup: LoaderSetup
+  /// What is given out of one or two rows that are pictures, and what scaling works in.
+  private var picture = Scratch()
+  private var nextPicture = Scratch()
+  private var middle = Scratch()
   private var low: [Double] = []
   private var high: [Double] = []
 
@@ -58,8 +62,9 @@ final class RowConverter {
         if channel.staging < 0 {
           observe(UnsafeRawPointer(out), channel, selected, finish, t, plan)
         } else if let staging = plan.staging {
-          let from = UnsafeRawPointer(
-            staging + finish.staging + n * program.directRow + channel.staging)
+          let from = given(
+            staging + finish.staging + n * program.directRow + channel.staging, channel, selected,
+            Int(finish.window), plan, room: &picture)
           write(from, nil, 0, channel, selected, group: group, Int(finish.window), plan, to: out)
           observe(from, channel, selected, finish, t, plan)
         }
@@ -107,6 +112,8 @@ final class RowConverter {
           default: b = next
           }
         }
+        a = given(a, channel, selected, Int(finish.window), plan, room: &picture)
+        b = b.map { given($0, channel, selected, Int(finish.window), plan, room: &nextPicture) }
         let out =
           plan.memory + selected.place.byte(Int(finish.window), Int(map.out), Int(finish.slot))
         write(
@@ -122,6 +129,20 @@ final class RowConverter {
   private func group(of selected: SelectedChannel, window: Int, _ plan: BatchPlan) -> Int {
     guard let grouping = selected.grouping else { return 0 }
     return max(Int(setup.layout.groupings[grouping].groups[plan.episodes[window]]), 0)
+  }
+
+  /// What is given out of a row: itself, or a part of a picture, scaled, mirrored, in another layout.
+  private func given(
+    _ row: UnsafeRawPointer, _ channel: ChannelConversion, _ selected: SelectedChannel,
+    _ window: Int, _ plan: BatchPlan, room: inout Scratch
+  ) -> UnsafeRawPointer {
+    guard let rows = selected.picture, rows.isConverted, let frames = setup.frames,
+      let out = room.room(selected.channel.elements * channel.stored.size).baseAddress,
+      let middle = middle.room(rows.room(channel.stored)).baseAddress
+    else { return row }
+    rows.write(
+      row, of: channel.stored, frames.draw(window, plan), into: out, middle: middle)
+    return UnsafeRawPointer(out)
   }
 
   /// Writes one row of a channel, between rows `a` and `b` where there are two.

@@ -62,6 +62,10 @@ struct Layout: Sendable {
         stream: item.stream, channel: item.channel, group: 0, type: item.channel.type,
         place: OutputStride(offset: 0, windowStride: 0, rowStride: 0, slotStride: 0), blend: .asOf)
       channel.isFrames = item.isFrames
+      if !item.isFrames, let picture = try PictureRows(item.stream, item.channel, options) {
+        channel.picture = picture
+        channel.channel.shape = picture.shape
+      }
       if item.isFrames {
         try channel.checkFrameOptions(options, isFeature: feature != nil)
         channel.isLeftRaw = options.normalizes
@@ -192,6 +196,7 @@ struct Layout: Sendable {
     case .asof, .native: return .asOf
     case .linear, .auto: break
     }
+    if channel.kind == .image || channel.kind == .depth { return .nearest }
     guard type.isFloat else { return .asOf }
     switch channel.kind {
     case .scalar, .position, .direction, .intrinsics: return .linear
@@ -199,8 +204,8 @@ struct Layout: Sendable {
     case .quaternion: return .asOf
     case .angle:
       return channel.units.map { $0.hasPrefix("deg") || $0 == "°" } == true ? .degrees : .radians
-    case .matrix, .depth, .image: return .nearest
-    case .categorical, .label, .event, .packet, .text: return .asOf
+    case .matrix: return .nearest
+    case .categorical, .label, .event, .packet, .text, .depth, .image: return .asOf
     }
   }
 

@@ -49,6 +49,12 @@ extension SelectedChannel {
         "channel '\(path)' has no statistics of the split to normalise by; choose another with "
           + "'normalize_split'")
     }
+    guard picture == nil || fit.components.count == 1 else {
+      throw TrajpackError(
+        .usage,
+        "option 'normalize': channel '\(path)' is cut or scaled as a picture, and its elements have statistics each: leave "
+          + "it out, or declare it as an image where it is recorded")
+    }
     shift = [Double](repeating: 0, count: fit.groups.count * channel.elements)
     scale = [Double](repeating: 1, count: shift.count)
     for (group, components) in fit.groups.enumerated() {
@@ -61,7 +67,9 @@ extension SelectedChannel {
           if !isOne { scale *= (range.high - range.low) / 2 }
           shift -= (isOne ? range.low : range.low + (range.high - range.low) / 2) / scale
         }
-        for element in elements where element < channel.elements {
+        // All of a picture is one component, however large what is given out of it is.
+        for element in picture == nil ? elements : Array(0..<channel.elements)
+        where element < channel.elements {
           self.shift[group * channel.elements + element] = shift
           self.scale[group * channel.elements + element] = scale
         }

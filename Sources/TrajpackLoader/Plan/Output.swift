@@ -73,12 +73,16 @@ struct SelectedChannel: Sendable {
   var isLeftRaw = false
   /// Whether its rows are decoded frames of a video.
   var isFrames = false
+  /// How its rows are pictures, where they are, and what is given out of these.
+  var picture: PictureRows?
   /// What its numbers are asked for as, where it is depth.
   var depth: DepthRequest?
   /// What becomes of its values when pictures are cut, scaled or mirrored.
   var following: FrameFollowing?
 
   var path: String { isFrames ? stream : "\(stream)/\(channel.name)" }
+  /// Whether its rows are frames of a video or arrays of pixels.
+  var isPicture: Bool { isFrames || picture != nil }
   var rowBytes: Int { channel.elements * type.size }
 }
 

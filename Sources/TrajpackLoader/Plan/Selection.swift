@@ -89,13 +89,7 @@ struct Selection {
     ] + options.features.map({ ("features.\($0.name)", $0.patterns) }) {
       for pattern in rules { try Self.check(pattern, name, items) }
     }
-    let framed = items.filter(\.isFrames)
-    for (name, rules) in [
-      ("size", options.size.rules.map(\.pattern)), ("pixels", options.pixels.rules.map(\.pattern)),
-      ("layout", options.layout.rules.map(\.pattern)), ("crop", options.crop.rules.map(\.pattern)),
-    ] {
-      for pattern in rules { try Self.check(pattern, name, framed) }
-    }
+    try checkPictures(options)
     for (target, _) in options.type.rules {
       if case .pattern(let pattern) = target { try Self.check(pattern, "dtype", items) }
     }
@@ -106,6 +100,44 @@ struct Selection {
           + Suggestion.text(for: pattern.text, among: streams))
     }
     if isAligned { try checkUnits() }
+  }
+
+  /// - Throws: A usage error where an option is for pictures, and no selected channel that it names is one.
+  private func checkPictures(_ options: LoaderOptions) throws(TrajpackError) {
+    let frames = items.filter(\.isFrames)
+    let pictures = items.filter {
+      $0.isFrames || PictureRows.layout($0.stream, $0.channel, options) != nil
+    }
+    for (name, isForAll, rules) in [
+      ("size", options.size.otherwise != nil, options.size.rules.map(\.pattern)),
+      ("crop", options.crop.otherwise != nil, options.crop.rules.map(\.pattern)),
+      ("layout", options.layout.otherwise != nil, options.layout.rules.map(\.pattern)),
+      ("pixels", options.pixels.otherwise != nil, options.pixels.rules.map(\.pattern)),
+    ] {
+      let able = name == "pixels" ? frames : pictures
+      guard !isForAll || !able.isEmpty else {
+        throw TrajpackError(
+          .usage,
+          "option '\(name)' is for windows with "
+            + (name == "pixels"
+              ? "frames of a video" : "pictures: frames of a video, or arrays of pixels")
+            + "; name one in 'channels', or leave it out")
+      }
+      for pattern in rules {
+        if !able.contains(where: { pattern.text == $0.path }),
+          let item = items.first(where: { $0.path == pattern.text })
+        {
+          throw TrajpackError(
+            .usage,
+            name == "pixels"
+              ? "option 'pixels': '\(item.path)' is an array, which is given out as it is stored: leave it out"
+              : "option '\(name)': a row of '\(item.path)' is \(item.channel.type.rawValue) "
+                + "\(item.channel.shape), which is no picture: [height, width], or with 1 to 4 planes last or first"
+          )
+        }
+        try Self.check(pattern, name, able)
+      }
+    }
   }
 
   /// All channels, merged by name.

@@ -48,7 +48,7 @@ struct ChannelConversion {
   var decimals: Int?
   /// Its first byte in a row of the staging area; -1 where the rows are in their place already.
   var staging: Int
-  /// Whether the staged bytes are the values themselves.
+  /// Whether the staged bytes, or what is given out of them as a picture, are the values themselves.
   var isPlain: Bool
   var missing: Channel.Missing
   /// How its numbers become distances.
@@ -116,6 +116,7 @@ final class GroupProgram: @unchecked Sendable {
         block.type == selected.type && channel.storage.decimals == nil && selected.scale.isEmpty
         && (selected.fill == nil || channel.missing == .never) && selected.following == nil
         && selected.depth == nil
+      let isPicture = selected.picture?.isConverted == true
       let width = channel.elements * block.type.size
       let copy = ColumnCopy(
         source: source, column: channel.storage.column * block.type.size, width: width,
@@ -135,7 +136,7 @@ final class GroupProgram: @unchecked Sendable {
       staged.append(staging(at: stagedRow))
       stagedFinishes.append(finish)
       stagedRow += width
-      if isPlain {
+      if isPlain, !isPicture {
         direct.append(copy)
         if selected.observed != nil {
           finish.staging = -1

@@ -1,4 +1,3 @@
-import CVideoTable
 import TrajpackFormat
 
 extension Layout {
@@ -10,15 +9,16 @@ extension Layout {
   mutating func follow(
     _ selection: FrameSelection, _ options: LoaderOptions
   ) throws(TrajpackError) {
-    let frames = channels.indices.filter { channels[$0].isFrames }
+    // Frames of videos, and arrays of pixels.
+    let frames = channels.indices.filter { channels[$0].isPicture }
     try check(options, hasFrames: !frames.isEmpty)
     guard !frames.isEmpty else { return }
-    let changes = frames.filter {
-      selection.streams[channels[$0].stream].map { $0.isChanged } ?? false
+    let geometries = frames.map {
+      channels[$0].picture?.geometry ?? selection.streams[channels[$0].stream]?.geometry
     }
-    guard !changes.isEmpty || options.flip > 0 else { return }
-    for i in channels.indices where !channels[i].isFrames {
-      if let target = try target(i, frames, selection, options) {
+    guard geometries.contains(where: { $0?.isChanged == true }) || options.flip > 0 else { return }
+    for i in channels.indices where !channels[i].isPicture {
+      if let target = try target(i, frames, geometries, options) {
         guard channels[i].type.isFloat else {
           throw TrajpackError(
             .usage,
@@ -40,7 +40,8 @@ extension Layout {
     for (name, isGiven) in given where isGiven && !hasFrames {
       throw TrajpackError(
         .usage,
-        "option '\(name)' is for windows with frames of a video: name one in 'channels', or leave it out"
+        "option '\(name)' is for windows with pictures: frames of a video, or arrays of pixels; name one in 'channels', or "
+          + "leave it out"
       )
     }
     for (name, patterns) in [
@@ -49,28 +50,30 @@ extension Layout {
     ] {
       for pattern in patterns
       where !channels.contains(where: {
-        !$0.isFrames && pattern.matches(stream: $0.stream, channel: $0.channel.name)
+        !$0.isPicture && pattern.matches(stream: $0.stream, channel: $0.channel.name)
       }) {
         throw TrajpackError(
           .usage, option: name,
           "no selected channel matches '\(pattern.text)'"
             + Suggestion.text(
-              for: pattern.text, among: channels.filter { !$0.isFrames }.map(\.path)))
+              for: pattern.text, among: channels.filter { !$0.isPicture }.map(\.path)))
       }
     }
   }
 
   /// The frames whose pixels a channel holds; nil where it holds none.
   private func target(
-    _ i: Int, _ frames: [Int], _ selection: FrameSelection, _ options: LoaderOptions
+    _ i: Int, _ frames: [Int], _ geometries: [PictureGeometry?], _ options: LoaderOptions
   ) throws(TrajpackError) -> Int? {
     let channel = channels[i].channel
     if let name = options.pixelsOf.value(stream: channels[i].stream, channel: channel.name) {
-      guard let found = frames.first(where: { channels[$0].stream == name }) else {
+      let found =
+        frames.first { channels[$0].path == name } ?? frames.first { channels[$0].stream == name }
+      guard let found else {
         throw TrajpackError(
           .usage, option: "pixels_of",
           "'\(channels[i].path)' is to be pixels of '\(name)', of which the window has no frames"
-            + Suggestion.text(for: name, among: frames.map { channels[$0].stream }))
+            + Suggestion.text(for: name, among: frames.map { channels[$0].path }))
       }
       return found
     }
@@ -79,14 +82,13 @@ extension Layout {
       channel.kind == .intrinsics
         || channel.kind == .position && isPixels && channel.shape.last == 2
     else { return nil }
-    let all = frames.map { selection.streams[channels[$0].stream] }
-    if all.allSatisfy({ $0?.changesLike(all[0]) ?? false }) { return frames[0] }
+    if geometries.allSatisfy({ $0 != nil && $0 == geometries[0] }) { return frames[0] }
     throw TrajpackError(
       .usage,
       "'\(channels[i].path)' follows pictures that are cut, scaled or mirrored, and "
-        + frames.map { "'\(channels[$0].stream)'" }.joined(separator: " and ")
+        + frames.map { "'\(channels[$0].path)'" }.joined(separator: " and ")
         + " are so each in its own way: say whose pixels it holds by "
-        + "pixels_of={\"\(channels[i].path)\": \"\(channels[frames[0]].stream)\"}")
+        + "pixels_of={\"\(channels[i].path)\": \"\(channels[frames[0]].path)\"}")
   }
 
   private func form(_ i: Int) throws(TrajpackError) -> PixelForm {
@@ -122,6 +124,13 @@ extension Layout {
       }
       channels[i].following = .mirrored(factors)
       return
+    }
+    if channel.kind == .image || channel.kind == .depth {
+      throw TrajpackError(
+        .usage,
+        "option 'flip': a row of '\(channels[i].path)' is \(channel.shape), which is no picture that could be mirrored: "
+          + "leave it out of 'channels', or say by flip_world={\"\(channels[i].path)\": [1]} that it stays"
+      )
     }
     let isAction = "\(stream)/\(channel.name)".lowercased().split(separator: "/").contains {
       $0.hasPrefix("action") || $0.hasSuffix("action") || $0.hasSuffix("actions")

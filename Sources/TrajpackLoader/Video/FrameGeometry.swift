@@ -1,4 +1,3 @@
-import CVideoTable
 import TrajpackFormat
 import TrajpackStore
 
@@ -53,19 +52,18 @@ struct PixelMap: Sendable, Equatable {
   /// The picture as it is.
   init() {}
 
-  /// Of pictures of `width` × `height` pixels that are cut to `crop` at `place` and scaled to what `output` says.
-  init(
-    width: Int, height: Int, _ crop: FrameCrop?, _ place: (left: Int, top: Int),
-    _ output: tpv_output, isMirrored: Bool
-  ) {
-    let (w, h) = (Double(crop?.width ?? width), Double(crop?.height ?? height))
-    scaleX = Double(output.width) / w
-    scaleY = Double(output.height) / h
-    shiftX = (0.5 - Double(place.left)) * scaleX - 0.5
-    shiftY = (0.5 - Double(place.top)) * scaleY - 0.5
-    if isMirrored {
+  /// Of pictures that are cut and scaled, as `draw` says.
+  init(_ geometry: PictureGeometry, _ draw: FrameDraw) {
+    let crop = FrameCrop(geometry.crop)
+    let (left, top) =
+      crop?.place(draw, width: geometry.width, height: geometry.height) ?? (0, 0)
+    scaleX = Double(geometry.outWidth) / Double(crop?.width ?? geometry.width)
+    scaleY = Double(geometry.outHeight) / Double(crop?.height ?? geometry.height)
+    shiftX = (0.5 - Double(left)) * scaleX - 0.5
+    shiftY = (0.5 - Double(top)) * scaleY - 0.5
+    if draw.isMirrored {
       scaleX = -scaleX
-      shiftX = Double(output.width) - 1 - shiftX
+      shiftX = Double(geometry.outWidth) - 1 - shiftX
     }
   }
 }
@@ -142,19 +140,23 @@ extension Planner {
     let draw = setup.draw(window.number, plan)
     plan.mirrored[window.number] = draw.isMirrored
     for (number, channel) in setup.followed.enumerated() {
+      let at = window.number * setup.followed.count + number
+      if let picture = self.setup.layout.channels[channel].picture {
+        plan.pixelMaps[at] = PixelMap(picture.geometry, draw)
+        continue
+      }
       let stream = window.shard.programs.streams[self.setup.layout.channels[channel].group]
       let track = window.shard.index.tracks(ofEpisode: window.reference.episode).first {
         let numbers = window.shard.numbers(ofTrack: $0)
         return numbers.stream == stream && numbers.count > 0
       }
-      guard stream >= 0, let track, let output = setup.outputs[channel] else { continue }
+      guard stream >= 0, let track, var geometry = setup.geometries[channel] else { continue }
       let facts = try frameSource.video(
         window.shard.shard, VideoKey(shard: window.shard.number, track: track),
         media: setup.media[window.shard.number]
       ).facts
-      plan.pixelMaps[window.number * setup.followed.count + number] = PixelMap(
-        width: facts.width, height: facts.height, setup.crops[channel] ?? nil,
-        setup.place(channel, draw, facts), output, isMirrored: draw.isMirrored)
+      (geometry.width, geometry.height) = (facts.width, facts.height)
+      plan.pixelMaps[at] = PixelMap(geometry, draw)
     }
   }
 }

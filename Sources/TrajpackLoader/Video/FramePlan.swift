@@ -11,8 +11,10 @@ struct FrameSetup: Sendable {
   var outputs: [Int: tpv_output]
   /// What is cut out of the frames of each channel.
   var crops: [Int: FrameCrop?]
-  /// What the frames of a channel are asked for as, where they are depth, and bytes of their samples.
-  var depths: [Int: (request: DepthRequest, sampleBytes: Int)] = [:]
+  /// The pictures of each channel, of the first episode that has them.
+  var geometries: [Int: PictureGeometry] = [:]
+  /// What the samples of the frames of a channel become, and their bytes.
+  var conversions: [Int: (conversion: FrameConversion, sampleBytes: Int)] = [:]
   /// How likely a window is mirrored.
   var flip: Double
   var seed: UInt64
@@ -34,8 +36,9 @@ struct FrameSetup: Sendable {
     (flip, seed) = (options.flip, options.seed)
     for (number, channel) in layout.channels.enumerated() where channel.isFrames {
       outputs[number] = selection.streams[channel.stream]?.output
-      if let stream = selection.streams[channel.stream], let request = stream.depth {
-        depths[number] = (request, stream.sampleBytes)
+      geometries[number] = selection.streams[channel.stream]?.geometry
+      if let stream = selection.streams[channel.stream], let conversion = stream.conversion {
+        conversions[number] = (conversion, stream.sampleBytes)
       }
       crops[number] = FrameCrop(
         options.crop.value(stream: channel.stream, channel: channel.channel.name))
@@ -110,9 +113,16 @@ extension Planner {
   }
 }
 
-/// A decoded frame that is to become distances.
-private struct FrameDepth {
-  var request: DepthRequest
+/// What decoded samples become, in the place where they lie.
+enum FrameConversion: Sendable {
+  case distances(DepthRequest)
+  /// Numbers of a type that is wider than theirs, or as wide.
+  case type(ElementType)
+}
+
+/// A decoded frame whose samples become something else.
+private struct ConvertedFrame {
+  var conversion: FrameConversion
   var sampleBytes: Int
   var count: Int
   var fill: Double?
@@ -120,6 +130,12 @@ private struct FrameDepth {
   var observed: UnsafeMutableRawPointer?
 
   func finish(_ video: OpenVideo) throws(TrajpackError) {
+    let request: DepthRequest
+    switch conversion {
+    case .type(let type):
+      return type.expand(samples, count: count, sampleBytes: sampleBytes)
+    case .distances(let asked): request = asked
+    }
     // What stands in place of no depth is not observed either.
     let table = try video.distances(request)
     table.expand(samples, count: count, sampleBytes: sampleBytes)
@@ -153,7 +169,7 @@ extension ChunkWorker {
     var frames: [tpv_frame] = []
     var output: tpv_output?
     var placed: (window: Int32, draw: FrameDraw)?
-    var depths: [FrameDepth] = []
+    var converted: [ConvertedFrame] = []
     for segment in segments {
       let channel = segment.program._withUnsafeGuaranteedRef { $0.frames } ?? 0
       output = setup.outputs[channel]
@@ -172,11 +188,11 @@ extension ChunkWorker {
           tpv_frame(
             frame: Int64(Int(segment.row) + n), memory: plan.memory + byte, left: Int32(part.left),
             top: Int32(part.top), mirrored: draw.isMirrored ? 1 : 0))
-        guard let depth = setup.depths[channel] else { continue }
+        guard let conversion = setup.conversions[channel] else { continue }
         let selected = self.setup.layout.channels[channel]
-        depths.append(
-          FrameDepth(
-            request: depth.request, sampleBytes: depth.sampleBytes,
+        converted.append(
+          ConvertedFrame(
+            conversion: conversion.conversion, sampleBytes: conversion.sampleBytes,
             count: selected.channel.elements, fill: selected.fill?.number,
             samples: plan.memory + byte,
             observed: selected.observed.map {
@@ -187,6 +203,35 @@ extension ChunkWorker {
     }
     guard let output else { return }
     try frameSource.decode(video, frames, as: output, threads: 1, goesOn: setup.goesOn)
-    for depth in depths { try depth.finish(video) }
+    for frame in converted { try frame.finish(video) }
+  }
+}
+
+extension ElementType {
+  /// Turns `count` unsigned samples of 1 or 2 bytes at the start of `memory` into as many elements of this type, which holds
+  /// them all.
+  func expand(_ memory: UnsafeMutableRawPointer, count: Int, sampleBytes: Int) {
+    func sample(_ i: Int) -> UInt16 {
+      sampleBytes == 1
+        ? UInt16(memory.load(fromByteOffset: i, as: UInt8.self))
+        : memory.loadUnaligned(fromByteOffset: 2 * i, as: UInt16.self)
+    }
+    // From the last to the first, because an element takes more room than its sample.
+    func each<T>(_ make: (UInt16) -> T) {
+      for i in stride(from: count - 1, through: 0, by: -1) {
+        memory.storeBytes(of: make(sample(i)), toByteOffset: i * MemoryLayout<T>.size, as: T.self)
+      }
+    }
+    switch self {
+    case .float32: each { Float($0) }
+    case .float64: each { Double($0) }
+    case .int16: each { Int16(truncatingIfNeeded: $0) }
+    case .uint16: each { $0 }
+    case .int32: each { Int32($0) }
+    case .uint32: each { UInt32($0) }
+    case .int64: each { Int64($0) }
+    case .uint64: each { UInt64($0) }
+    case .bool, .int8, .uint8, .bytes: break
+    }
   }
 }

@@ -207,6 +207,7 @@ public struct TrackFrames {
       "pixel_format": .string(video.facts.pixelFormat),
       "color_range": .string(video.facts.colorRange),
       "color_space": .string(video.facts.colorSpace),
+      "channel_order": video.facts.isSwapped ? "bgr" : nil,
       "rotation": video.facts.rotation.map { .double($0) } ?? .null,
       "groups": .int(
         Int64(video.facts.stored == nil ? (video.groups.max() ?? -1) + 1 : Int32(clamping: count))),

@@ -18,20 +18,14 @@ struct FrameSelection: Sendable {
     var width = 0
     var height = 0
     var crop: [Int]?
-    /// Bytes of a decoded sample; and what samples are asked for as, where they are depth.
+    /// Bytes of a decoded sample, and what samples become.
     var sampleBytes = 1
-    var depth: DepthRequest?
+    var conversion: FrameConversion?
 
-    /// Whether pixels lie elsewhere in what is given out.
-    var isChanged: Bool {
-      crop != nil || Int(output.width) != width || Int(output.height) != height
-    }
-    /// Whether pixels of both go to the same places.
-    func changesLike(_ other: Stream?) -> Bool {
-      guard let other else { return false }
-      return (width, height, output.width, output.height)
-        == (other.width, other.height, other.output.width, other.output.height)
-        && crop == other.crop
+    var geometry: PictureGeometry {
+      PictureGeometry(
+        width: width, height: height, crop: crop, outWidth: Int(output.width),
+        outHeight: Int(output.height))
     }
   }
 
@@ -112,6 +106,8 @@ struct FrameSelection: Sendable {
       }
       if let depth = options.depth(ofFrames: view.schema.streams[stream]) {
         try found.setDepth(depth, try view.schema.streams[stream].depthEncoding(), place)
+      } else if let type = options.type(ofFrames: name) {
+        try found.setType(type, name)
       }
       guard let known = streams[name] else {
         streams[name] = found
@@ -156,9 +152,41 @@ extension FrameSelection.Stream {
           + "'pixels' 'gray8'")
     }
     sampleBytes = channel.type.size
-    depth = request
+    conversion = .distances(request)
     (channel.kind, channel.type, channel.missing) = (.depth, .float32, .nan)
     channel.units = try request.resolve(said, place).units
+  }
+}
+
+extension FrameSelection.Stream {
+  /// Makes samples numbers of another type, which all of them fit into.
+  ///
+  /// - Throws: A usage error where they do not.
+  mutating func setType(_ type: ElementType, _ name: String) throws(TrajpackError) {
+    guard type != channel.type else { return }
+    let isWide = channel.type == .uint16
+    switch type {
+    case .float32, .float64, .int32, .uint32, .int64, .uint64: break
+    case .int16 where !isWide, .uint16 where !isWide: break
+    default:
+      throw TrajpackError(
+        .usage,
+        "option 'dtype': \(type.rawValue) does not hold the samples of '\(name)', which are \(channel.type.rawValue): "
+          + "give it a float type, or leave it out")
+    }
+    sampleBytes = channel.type.size
+    conversion = .type(type)
+    channel.type = type
+  }
+}
+
+extension LoaderOptions {
+  /// The type that a pattern of 'dtype' gives to frames of a stream; those for all floats or integers leave them as they are.
+  func type(ofFrames stream: String) -> ElementType? {
+    type.rules.first {
+      guard case .pattern(let pattern) = $0.target else { return false }
+      return pattern.matches(stream: stream, channel: FrameSelection.channelName)
+    }?.type
   }
 }
 

@@ -1,3 +1,4 @@
+import CPlatform
 import CVideoTable
 import Glibc
 import Synchronization
@@ -270,6 +271,14 @@ final class FrameSource: Sendable {
     }
     // What was changed meanwhile may have been decoded.
     try video.linked?.check()
+    guard video.facts.isSwapped, output.format == Int32(bitPattern: TPV_RGB24.rawValue) else {
+      return
+    }
+    let pixels = Int(output.width) * Int(output.height)
+    for frame in frames {
+      guard let memory = frame.memory else { continue }
+      tp_swap_ends(memory, pixels, output.planar != 0 ? 1 : 3, output.planar != 0 ? pixels : 1)
+    }
   }
 
   /// Reads frames that are stored as samples.

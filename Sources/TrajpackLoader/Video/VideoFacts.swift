@@ -25,6 +25,8 @@ struct VideoFacts: Sendable, Equatable {
   var stored: StoredFrames?
   /// What has decoded the frames whose checksums are kept, where that matters.
   var hashDecoder: String?
+  /// Whether what the decoder calls red is blue.
+  var isSwapped = false
   /// Degrees clockwise that a player turns the pictures; frames are as they are stored.
   var rotation: Double?
 
@@ -56,6 +58,12 @@ struct VideoFacts: Sendable, Equatable {
     sha256 = try reader.text("sha256")
     needsContainer = reader.value["needs_container"]?.bool ?? false
     rotation = reader.value["rotation"]?.double
+    if let order = try reader.optionalText("channel_order"), order != "rgb" {
+      guard order == "bgr" else {
+        throw try reader.member("channel_order").wrong("'rgb' or 'bgr', not '\(order)'")
+      }
+      isSwapped = true
+    }
     hashDecoder = reader.value["frame_hash"]?["decoder"]?.string
     if let digits = try reader.optionalText("extradata") {
       guard let bytes = Self.bytes(digits), bytes.count <= Self.maximumExtradata else {

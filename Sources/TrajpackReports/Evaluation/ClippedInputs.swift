@@ -21,11 +21,22 @@ public struct ClippedInputs {
   ///
   /// - Throws: A usage error for clips that do not fit; what `body` throws.
   public static func cut<Outcome>(
-    _ list: ClipList, truth: String, predictions: String?, reference: String?, version: String,
+    _ list: ClipList, truth: String, predictions: String?, _ request: EvaluationRequest,
+    version: String,
     isInterrupted: @escaping @Sendable () -> Bool,
     _ body: (String, String?, ClippedInputs) throws(TrajpackError) -> Outcome?
   ) throws(TrajpackError) -> Outcome? {
-    let own = try ClipImporter(truth, list, reference: reference, video: .none, version: version)
+    // Frames of depth are decoded where a metric is of depth.
+    let hasDepth = try MetricPlan.all(request).contains {
+      $0.binding.inputs.contains { input in
+        if case .depth = input.content { return true }
+        return false
+      }
+    }
+    let video: ClipImporter.VideoRule = hasDepth ? .samples : .none
+    let own = try ClipImporter(
+      truth, list, reference: request.reference, video: video, media: request.media,
+      version: version)
     let outcome = try ClipCut.temporary(own, isInterrupted: isInterrupted) {
       (folder) throws(TrajpackError) -> Outcome? in
       let digest = own.dataDigest
@@ -37,7 +48,8 @@ public struct ClippedInputs {
             values: own.valuesDigest))
       }
       let other = try ClipImporter(
-        predictions, list, reference: reference, video: .none, version: version)
+        predictions, list, reference: request.reference, video: video, media: request.media,
+        version: version)
       let inner = try ClipCut.temporary(other, isInterrupted: isInterrupted) {
         (given) throws(TrajpackError) -> Outcome? in
         try body(

@@ -94,6 +94,25 @@ struct ReferenceFrames: Equatable {
   var times: [Double]
   var stream: String
 
+  /// The rows of a track, by its number in the dataset; reads its times where the clock does not give them.
+  init(
+    _ track: TrackReader, _ number: Int, of data: OpenDataset
+  ) throws(TrajpackError) {
+    (count, clock, stream) = (track.count, track.track.clock, track.stream.name)
+    times = []
+    if case .regular = clock { return }
+    times = try TrackRows.times(data, track: number, count: count)
+  }
+
+  func time(_ row: Int) -> Double { times.isEmpty ? clock.time(ofRow: row) ?? .nan : times[row] }
+
+  /// When a row after the last would be.
+  var end: Double {
+    guard count > 0 else { return 0 }
+    if times.isEmpty { return time(count) }
+    return count > 1 ? time(count - 1) + (time(count - 1) - time(0)) / Double(count - 1) : time(0)
+  }
+
   /// Rows a second; nil for explicit times.
   var rate: Double? {
     if case .regular(_, let rate) = clock { return rate.value }

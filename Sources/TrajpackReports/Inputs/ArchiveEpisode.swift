@@ -146,11 +146,7 @@ final class ArchiveEpisode {
     guard let chosen = tracks.first(where: { $0.number == number }) else {
       throw TrajpackError(.usage, "episode '\(id)' has no track \(number)")
     }
-    let track = chosen.track
-    var times: [Double] = []
-    if case .regular = track.track.clock {} else { times = try self.times(number, track.count) }
-    return ReferenceFrames(
-      count: track.count, clock: track.track.clock, times: times, stream: track.stream.name)
+    return try ReferenceFrames(chosen.track, number, of: data)
   }
 
   func times(_ track: Int, _ count: Int) throws(TrajpackError) -> [Double] {

@@ -108,9 +108,7 @@ extension ArchiveEpisode {
       }
     }
     let times = try self.times(number, track.count)
-    let own =
-      frames.times.isEmpty
-      ? (0..<frames.count).map { frames.clock.time(ofRow: $0) ?? .nan } : frames.times
+    let own = (0..<frames.count).map(frames.time)
     if times == own { return Array(0..<track.count) }
     let numbers = Dictionary(
       own.enumerated().map { ($1, $0) }, uniquingKeysWith: { first, _ in first })

@@ -30,6 +30,8 @@ public struct EpisodeFilm {
   public let rate: Double
   /// Every so many moments are drawn.
   public var step: Int { max(options.step, 1) }
+  /// The videos that it has no room for.
+  public let leftOut: [String]
   /// Why there are no skeletons, where the recording has some.
   public var silence: String? { scene.silence }
 
@@ -43,6 +45,8 @@ public struct EpisodeFilm {
   /// Moments that the episode has.
   private let count: Int
 
+  /// The most videos that a film shows.
+  private static let mostPanels = 6
   /// The most moments of an episode without video.
   private static let mostMoments = 300
 
@@ -64,7 +68,8 @@ public struct EpisodeFilm {
     budget.bins = max(options.width / 2, 64)
     let sketch = try EpisodeSketch(
       data, number, PagePlan(summary, budget), colours: colours, folder: nil)
-    let videos = Array(scene.videos.prefix(3))
+    let videos = Array(scene.videos.prefix(Self.mostPanels))
+    leftOut = scene.videos.dropFirst(Self.mostPanels).map(\.name)
     let all: Int
     if let video = videos.first {
       all = video.frames
@@ -85,17 +90,22 @@ public struct EpisodeFilm {
     let wide = max(options.width / 2 * 2, 320)
     let gap = 12.0
     let top = 46.0
+    // Up to three in a row, four in two rows of two.
+    let columns = videos.count <= 3 ? videos.count : (videos.count + 1) / 2
     let each =
-      videos.isEmpty
-      ? 0 : (Double(wide) - gap * Double(videos.count + 1)) / Double(videos.count)
+      videos.isEmpty ? 0 : (Double(wide) - gap * Double(columns + 1)) / Double(columns)
     var panels: [FilmPanel] = []
+    var y = top
     for (n, video) in videos.enumerated() {
+      if n == columns {
+        y = (panels.map { $0.y + $0.height }.max().map { Double($0) } ?? top) + gap
+      }
       let w = max(Int(min(each, Double(video.width) * 2)) / 2 * 2, 2)
       let h = max(w * video.height / video.width / 2 * 2, 2)
       // In the middle of its part.
-      let x = gap + (each + gap) * Double(n) + (each - Double(w)) / 2
+      let x = gap + (each + gap) * Double(n % columns) + (each - Double(w)) / 2
       panels.append(
-        try FilmPanel(data, video, x: Int(x), y: Int(top), width: w, height: h))
+        try FilmPanel(data, video, x: Int(x), y: Int(y), width: w, height: h))
     }
     self.panels = panels
     let under = panels.map { $0.y + $0.height }.max().map { Double($0) + gap } ?? top
@@ -121,7 +131,8 @@ public struct EpisodeFilm {
     for start in stride(from: 0, to: moments.count, by: batch) {
       let part = Array(moments[start..<min(start + batch, moments.count)])
       var pictures: [[[UInt8]]] = []
-      for panel in panels { pictures.append(try panel.pictures(part)) }
+      let times = part.map { (number: $0, time: time($0)) }
+      for panel in panels { pictures.append(try panel.pictures(times)) }
       for (n, moment) in part.enumerated() {
         guard goesOn() else { return }
         try each(picture(moment, pictures.map { $0[n] }))
@@ -135,7 +146,7 @@ public struct EpisodeFilm {
     for place in places {
       let moment = moments[place]
       var pictures: [[UInt8]] = []
-      for panel in panels { pictures += try panel.pictures([moment]) }
+      for panel in panels { pictures += try panel.pictures([(moment, time(moment))]) }
       out.append(picture(moment, pictures))
     }
     return out
@@ -147,7 +158,7 @@ public struct EpisodeFilm {
     let time = self.time(moment)
     for (panel, picture) in zip(panels, pictures) {
       raster.put(picture, width: panel.width, height: panel.height, x: panel.x, y: panel.y)
-      if !panel.video.isDepth { drawSkeletons(panel, panel.frame(moment), time, &raster) }
+      if !panel.video.isDepth { drawSkeletons(panel, panel.frame(moment, at: time), time, &raster) }
       let label = panels.count > 1 || panel.video.isDepth ? panel.video.name : ""
       if !label.isEmpty {
         raster.fill(
@@ -229,38 +240,40 @@ struct FilmPanel {
   let y: Int
   let width: Int
   let height: Int
-  private let frames: TrackFrames
+  private let frames: ScenePictures
   private let ramp: DepthRamp?
 
   init(
     _ data: OpenDataset, _ video: Scene.Video, x: Int, y: Int, width: Int, height: Int
   ) throws(TrajpackError) {
     (self.video, self.x, self.y, self.width, self.height) = (video, x, y, width, height)
-    let options = JSONValue.record(["size": .array([.int(Int64(height)), .int(Int64(width))])])
-    frames = try TrackFrames(data, track: video.track, options: options.text())
+    frames = try ScenePictures(data, video, width: width, height: height)
     // One ramp for all frames, or brightness would jump.
     ramp =
-      frames.shape.count == 2
-      ? DepthRamp(
-        try frames.pictures(
-          (0..<min(6, video.frames)).map { (2 * $0 + 1) * video.frames / 12 % video.frames }
-        ).values)
-      : nil
+      frames.isGray
+      ? DepthRamp(try frames.values(ScenePictures.spread(6, of: video.frames))) : nil
   }
 
-  /// The frame of a moment: the same, or the last of a shorter video.
-  func frame(_ moment: Int) -> Int { min(moment, video.frames - 1) }
+  /// The frame of a moment: the nearest in time, or the same number where times are explicit; the last one of a video that has
+  /// ended.
+  func frame(_ moment: Int, at time: Double) -> Int {
+    guard case .regular(let start, let rate) = video.clock else {
+      return min(moment, video.frames - 1)
+    }
+    let place = ((time - start.value) * rate.value).rounded()
+    return place.isFinite ? Int(min(max(place, 0), Double(video.frames - 1))) : 0
+  }
 
   /// Three bytes a pixel of each moment.
-  func pictures(_ moments: [Int]) throws(TrajpackError) -> [[UInt8]] {
-    let found = try frames.pictures(moments.map(frame))
+  func pictures(_ moments: [(number: Int, time: Double)]) throws(TrajpackError) -> [[UInt8]] {
+    let found = try frames.values(moments.map { frame($0.number, at: $0.time) })
     let count = width * height
     return moments.indices.map { n in
       guard let ramp else {
-        return found.values[3 * n * count..<3 * (n + 1) * count].map { UInt8($0) }
+        return found[3 * n * count..<3 * (n + 1) * count].map { UInt8($0) }
       }
       var out = [UInt8](repeating: 0, count: 3 * count)
-      for (k, value) in found.values[n * count..<(n + 1) * count].enumerated() {
+      for (k, value) in found[n * count..<(n + 1) * count].enumerated() {
         let colour = video.isDepth ? ramp.colour(value) : SIMD3(repeating: ramp.gray(value))
         (out[3 * k], out[3 * k + 1], out[3 * k + 2]) = (colour.x, colour.y, colour.z)
       }

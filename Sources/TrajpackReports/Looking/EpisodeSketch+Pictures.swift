@@ -75,10 +75,9 @@ extension EpisodeSketch {
   private static func strip(
     _ data: OpenDataset, _ video: Scene.Video, _ chosen: [Int], _ width: Int, _ height: Int
   ) throws(TrajpackError) -> [UInt8] {
-    let options = JSONValue.record(["size": .array([.int(Int64(height)), .int(Int64(width))])])
-    let frames = try TrackFrames(data, track: video.track, options: options.text())
-    let pictures = try frames.pictures(chosen)
-    let ramp = pictures.isGray ? DepthRamp(pictures.values) : nil
+    let pictures = try ScenePictures(data, video, width: width, height: height)
+    let values = try pictures.values(chosen)
+    let ramp = pictures.isGray ? DepthRamp(values) : nil
     var out = [UInt8](repeating: 0, count: 3 * width * height * chosen.count)
     for n in chosen.indices {
       for y in 0..<height {
@@ -86,12 +85,12 @@ extension EpisodeSketch {
           let from = (n * height + y) * width + x
           let to = 3 * ((y * chosen.count + n) * width + x)
           if let ramp {
-            let value = pictures.values[from]
+            let value = values[from]
             let colour =
               video.isDepth ? ramp.colour(value) : SIMD3(repeating: ramp.gray(value))
             (out[to], out[to + 1], out[to + 2]) = (colour.x, colour.y, colour.z)
           } else {
-            for c in 0..<3 { out[to + c] = UInt8(pictures.values[3 * from + c]) }
+            for c in 0..<3 { out[to + c] = UInt8(values[3 * from + c]) }
           }
         }
       }
@@ -114,62 +113,5 @@ extension EpisodeSketch {
           .int(Int64(entity.map { colours[$0] } ?? EntityColours.none)), .array(numbers),
         ])
       })
-  }
-}
-
-/// Frames of a video as numbers.
-struct Pictures {
-  /// Whether a pixel is one number; else three.
-  let isGray: Bool
-  /// `[frames, height, width]`, or `[frames, height, width, 3]`.
-  let values: [UInt16]
-}
-
-extension TrackFrames {
-  /// Decodes frames.
-  func pictures(_ chosen: [Int]) throws(TrajpackError) -> Pictures {
-    var room = [UInt8](repeating: 0, count: bytes * chosen.count)
-    let failure = room.withUnsafeMutableBytes { room -> TrajpackError? in
-      do throws(TrajpackError) {
-        try read(chosen, into: room)
-        return nil
-      } catch { return error }
-    }
-    if let failure { throw failure }
-    let values =
-      type.size == 2
-      ? room.withUnsafeBytes { raw in
-        (0..<room.count / 2).map {
-          UInt16(littleEndian: raw.loadUnaligned(fromByteOffset: 2 * $0, as: UInt16.self))
-        }
-      } : room.map { UInt16($0) }
-    return Pictures(isGray: shape.count == 2, values: values)
-  }
-}
-
-/// Samples of depth as colours, from night blue for the smallest to pale yellow for the largest.
-struct DepthRamp {
-  private let most: Double
-  private static let stops: [SIMD3<Double>] = [
-    SIMD3(9, 12, 26), SIMD3(38, 33, 92), SIMD3(98, 38, 120), SIMD3(178, 54, 106),
-    SIMD3(236, 104, 72), SIMD3(252, 178, 80), SIMD3(253, 246, 190),
-  ]
-  private static let table: [SIMD3<UInt8>] = (0...255).map { n in
-    let at = Double(n) / 255 * Double(stops.count - 1)
-    let low = min(Int(at), stops.count - 2)
-    let mixed = stops[low] + (stops[low + 1] - stops[low]) * (at - Double(low))
-    return SIMD3(UInt8(mixed.x), UInt8(mixed.y), UInt8(mixed.z))
-  }
-
-  /// A ramp up to the largest of some samples.
-  init(_ samples: [UInt16]) { most = Double(max(samples.max() ?? 1, 1)) }
-
-  func colour(_ sample: UInt16) -> SIMD3<UInt8> {
-    Self.table[Int(min(255, (Double(sample) / most).squareRoot() * 255))]
-  }
-
-  /// The sample as gray of 8 bits, of the range that 8 bits have or the largest sample.
-  func gray(_ sample: UInt16) -> UInt8 {
-    UInt8(min(255, most <= 255 ? Double(sample) : Double(sample) / most * 255))
   }
 }

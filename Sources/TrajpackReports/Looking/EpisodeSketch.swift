@@ -28,20 +28,13 @@ struct EpisodeSketch: Sendable {
   struct Track {
     let reader: TrackReader
     let number: Int
-    /// Of each row, where the clock is not regular.
-    var times: [Double] = []
+    let frames: ReferenceFrames
     var label: String { reader.stream.name }
+    /// Of each row, where the clock is not regular.
+    var times: [Double] { frames.times }
+    var end: Double { frames.end }
 
-    func time(_ row: Int) -> Double {
-      times.isEmpty ? reader.track.clock.time(ofRow: row) ?? .nan : times[row]
-    }
-    /// When a row after the last would be.
-    var end: Double {
-      let count = reader.count
-      guard count > 0 else { return 0 }
-      if times.isEmpty { return time(count) }
-      return count > 1 ? time(count - 1) + (time(count - 1) - time(0)) / Double(count - 1) : time(0)
-    }
+    func time(_ row: Int) -> Double { frames.time(row) }
   }
 
   /// Sketches episode `number` of the dataset.
@@ -56,13 +49,11 @@ struct EpisodeSketch: Sendable {
     let reader = BlockReader(shard)
     var tracks: [Track] = []
     for n in episode.tracks {
-      var track = Track(
-        reader: TrackReader(shard, track: n, reader: reader), number: first + n)
-      if case .regular = track.reader.track.clock {
-      } else {
-        track.times = try TrackRows.times(data, track: first + n, count: track.reader.count)
-      }
-      tracks.append(track)
+      let opened = TrackReader(shard, track: n, reader: reader)
+      tracks.append(
+        Track(
+          reader: opened, number: first + n,
+          frames: try ReferenceFrames(opened, first + n, of: data)))
     }
     measureTime(tracks)
     var members: [JSONValue.Member] = [

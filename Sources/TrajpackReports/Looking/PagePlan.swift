@@ -94,7 +94,7 @@ struct PagePlan: Sendable {
 
   private static func isNumber(_ channel: Channel) -> Bool {
     channel.type != .bytes && channel.name != "time" && channel.kind != .text
-      && channel.kind != .packet && channel.kind != .image
+      && channel.kind != .packet && channel.kind != .image && channel.pixels == nil
   }
 
   private static func isHeld(_ channel: Channel) -> Bool {

@@ -8,12 +8,14 @@ import TrajpackStore
 /// Only what the archive says is used. Where the camera's conventions are unknown there are no skeletons, and
 /// ``silence`` says why.
 struct Scene: Sendable {
-  /// A video of the episode.
+  /// A video of the episode, or a channel of it whose rows are arrays of pixels.
   struct Video: Sendable {
-    /// Its stream: `rgb`, `depth`.
+    /// Its stream: `rgb`, `depth`; with the channel where the stream has others.
     var name: String
     /// Its track, by its number in the dataset.
     var track: Int
+    /// The channel of an array of pixels; `nil` for a video.
+    var channel: Int?
     /// Frames.
     var frames: Int
     /// Pixels of a frame, as recorded.
@@ -61,6 +63,21 @@ struct Scene: Sendable {
           name: track.stream.name, track: firstTrack + number, frames: track.count, width: width,
           height: height, isDepth: Self.isDepth(track.stream), clock: track.track.clock))
     }
+    for (number, track) in tracks
+    where !track.stream.isVideo && track.track.entity == nil && track.count > 0 {
+      for (channel, own) in track.stream.channels.enumerated() {
+        guard let pixels = own.pixels, pixels.height >= Self.leastPixels,
+          pixels.width >= Self.leastPixels
+        else { continue }
+        let isOnly = track.stream.channels.count == 1
+        videos.append(
+          Video(
+            name: isOnly ? track.stream.name : "\(track.stream.name)/\(own.name)",
+            track: firstTrack + number, channel: channel, frames: track.count,
+            width: pixels.width, height: pixels.height, isDepth: own.kind == .depth,
+            clock: track.track.clock))
+      }
+    }
     // Colour first.
     videos.sort { !$0.isDepth && $1.isDepth }
     guard wanted, tracks.contains(where: { $0.track.stream.skeleton != nil }) else { return }
@@ -83,6 +100,9 @@ struct Scene: Sendable {
           clock: track.track.clock, rows: track.count))
     }
   }
+
+  /// The fewest rows and columns of an array that is shown as a picture.
+  private static let leastPixels = 4
 
   private static func isDepth(_ stream: TrajpackFormat.Stream) -> Bool {
     stream.channels.contains { $0.kind == .depth }

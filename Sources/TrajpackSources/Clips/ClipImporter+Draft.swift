@@ -27,7 +27,7 @@ extension ClipImporter {
     for number in numbers {
       let track = TrackReader(shard, track: number, reader: reader)
       guard let stream = targets[track.track.stream], track.count > 0 else { continue }
-      if track.stream.isVideo {
+      if track.stream.isVideo, video != .samples {
         if video == .cut, let cut = try cut(track, stream, placed, number, schema, fromZero, reader)
         {
           tally.count(track.stream.name, isCut: true)
@@ -38,13 +38,26 @@ extension ClipImporter {
         tracks.append(try whole(track, stream, placed, number, schema, fromZero, reader))
         continue
       }
+      var frames: TrackFrames?
+      if track.stream.isVideo {
+        let decoded = try TrackFrames(
+          clipped.data, track: clipped.data.firstTracks[placed.shard] + number)
+        // Colours are no depth, whatever their stream is called.
+        guard decoded.format == "gray8" || decoded.format == "gray16" else { continue }
+        frames = decoded
+      }
+      func copy(_ rows: [Int], _ clock: Clock) throws(TrajpackError) -> TrackDraft {
+        let copy = TrackCopy(track, stream, schema)
+        guard let frames else { return try copy.rows(rows, clock) }
+        return try copy.samples(rows, clock, frames)
+      }
       switch try clipped.part(placed, track: number, reader) {
       case .rows(let rows):
         guard !rows.isEmpty else { continue }
         let clock = try clipped.clock(
           placed, track: number, from: rows.lowerBound, atInstants: false, fromZero: fromZero,
           reader)
-        tracks.append(try TrackCopy(track, stream, schema).rows(Array(rows), clock))
+        tracks.append(try copy(Array(rows), clock))
       case .instants(let rows):
         // Where the track has no row there is a gap, and the next rows are a track of their own.
         var first = 0
@@ -57,7 +70,7 @@ extension ClipImporter {
           while end < rows.count, rows[end] >= 0 { end += 1 }
           let clock = try clipped.clock(
             placed, track: number, from: first, atInstants: true, fromZero: fromZero, reader)
-          tracks.append(try TrackCopy(track, stream, schema).rows(Array(rows[first..<end]), clock))
+          tracks.append(try copy(Array(rows[first..<end]), clock))
           first = end
         }
       }

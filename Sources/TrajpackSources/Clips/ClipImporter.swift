@@ -18,6 +18,8 @@ public struct ClipImporter: Importer {
     case whole
     /// Not at all.
     case none
+    /// Frames of depth as samples, decoded; other videos not at all.
+    case samples
   }
 
   let clipped: ClippedDataset
@@ -42,12 +44,14 @@ public struct ClipImporter: Importer {
 
   /// Finds the clips of a list in a dataset.
   ///
+  /// - Parameter media: The folder in which linked videos lie, where frames are decoded.
   /// - Throws: A usage error for a dataset that has not finished, or clips that do not fit it.
   public init(
     _ path: String, _ list: ClipList, reference: String? = nil, video: VideoRule = .whole,
-    version: String
+    media: String? = nil, version: String
   ) throws(TrajpackError) {
     let data = try OpenDataset(path)
+    if let media { try data.media.set(media, allowsOutside: false) }
     guard data.dataset.isComplete else {
       throw TrajpackError(
         .usage, file: path, "its conversion has not finished; go on with it by --resume first")
@@ -110,7 +114,14 @@ public struct ClipImporter: Importer {
       old, layout, attributes: values.attributes(old.attributes), keeps: keeps)
   }
 
-  func keeps(_ stream: TrajpackFormat.Stream) -> Bool { video != .none || !stream.isVideo }
+  func keeps(_ stream: TrajpackFormat.Stream) -> Bool {
+    guard stream.isVideo else { return true }
+    switch video {
+    case .cut, .whole: return true
+    case .none: return false
+    case .samples: return stream.isDepth
+    }
+  }
 }
 
 extension TrajpackFormat.Stream {

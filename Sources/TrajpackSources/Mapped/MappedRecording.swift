@@ -54,6 +54,8 @@ struct MappedChannel: Sendable {
   var source: RowSource
   /// The type of the rows as the source gives them.
   var sourceType: ElementType
+  /// What its first row is, where rows are files of pictures.
+  var picture: FirstPicture?
 
   init(_ channel: Channel, _ source: RowSource) {
     self.channel = channel

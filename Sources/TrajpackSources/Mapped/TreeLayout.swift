@@ -41,6 +41,8 @@ struct TreeLayout {
     var type: ElementType?
     /// Whether it is a stream of its own.
     var isApart = false
+    /// What its first row is, where rows are files of pictures.
+    var picture: FirstPicture?
   }
 
   /// The arrays below a group as items; constants become values, and what cannot be read is left out.
@@ -159,6 +161,7 @@ struct TreeLayout {
   static func mapped(_ name: String, _ item: Item, _ options: MappingOptions) -> MappedChannel {
     var mapped = MappedChannel(channel(name, item, options), .tree(item.part))
     if let type = item.type { mapped.channel.type = type }
+    mapped.picture = item.picture
     return mapped
   }
 

@@ -65,11 +65,23 @@ enum PictureMovie {
   static func file(
     _ pictures: [[UInt8]?], rate: Rational, name: String, remedy: String
   ) throws(TrajpackError) -> MovieFile {
+    try file(rate: rate, name: name, remedy: remedy) { (add) throws(TrajpackError) in
+      for picture in pictures { try add(picture ?? []) }
+    }
+  }
+
+  /// Pictures that `each` gives one after the other; none of them stays in memory.
+  static func file(
+    rate: Rational, name: String, remedy: String,
+    _ each: (([UInt8]) throws(TrajpackError) -> Void) throws(TrajpackError) -> Void
+  ) throws(TrajpackError) -> MovieFile {
     let spool = RowSpool()
     var track = try PictureTrack(rate: rate, remedy: remedy)
-    for (row, picture) in pictures.enumerated() {
-      try track.add(picture.flatMap { PictureHead($0) }, picture?.count ?? 0, "row \(row)")
-      if let picture { try spool.append(picture) }
+    var row = 0
+    try each { (picture) throws(TrajpackError) in
+      try track.add(PictureHead(picture), picture.count, "row \(row)")
+      try spool.append(picture)
+      row += 1
     }
     return try track.movie(.spool(spool, 0..<track.bytes), name: name)
   }

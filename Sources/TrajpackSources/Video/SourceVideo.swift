@@ -59,6 +59,17 @@ struct SourceVideo: Sendable {
     origin = .made(bytes)
   }
 
+  /// Bytes that were put together, whose packets are known.
+  init(
+    stream: String, _ index: VideoIndex, _ bytes: any MadeVideo, _ watch: ReadWatch
+  ) throws(TrajpackError) {
+    self.stream = stream
+    self.watch = watch
+    self.index = index
+    order = try VideoOrder(index.packets)
+    origin = .made(bytes)
+  }
+
   /// What its bytes are called in errors.
   var name: String {
     switch origin {

@@ -53,7 +53,10 @@ extension WildWorldImporter {
         continue
       }
       let video = try within(name, at: ErrorPlace(file: file)) { () throws(TrajpackError) in
-        try SourceVideo(stream: stream, path: file, watch)
+        // Its name says it.
+        try withoutPath(file) { () throws(TrajpackError) in
+          try SourceVideo(stream: stream, path: file, watch)
+        }
       }
       seen.videos.append(video)
       counts.append((name, video.frames))

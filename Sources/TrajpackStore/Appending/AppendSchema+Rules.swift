@@ -30,6 +30,10 @@ extension AppendSchema {
       if let skeleton = plan.stream.skeleton, !skeletons.contains(where: { $0.name == skeleton }) {
         throw Self.refused("stream '\(name)' names the skeleton '\(skeleton)', which is not given")
       }
+      if plan.isVideo, let fault = plan.videoFault {
+        throw Self.refused("stream '\(name)' \(fault)")
+      }
+      let isVideo = plan.isVideo
       for plan in plan.channels {
         guard Self.isName(plan.channel.name) else {
           throw Self.refused(
@@ -40,7 +44,7 @@ extension AppendSchema {
         guard paths.insert(path).inserted else {
           throw Self.refused("channel '\(path)' comes twice; name each once")
         }
-        if let fault = Self.fault(of: plan.channel) {
+        if !isVideo, let fault = Self.fault(of: plan.channel) {
           throw Self.refused("channel '\(path)' \(fault)")
         }
       }

@@ -23,8 +23,8 @@ public struct AppendSchema: Sendable, Equatable {
         let bare = JSONValue.object(
           (r.value.members ?? []).filter { $0.name != "channels" } + [.init("channels", .array([]))]
         )
-        return StreamPlan(
-          try TrajpackFormat.Stream(JSONReader(bare, at: r.path)), channels: channels)
+        return Self.plan(
+          try TrajpackFormat.Stream(JSONReader(bare, at: r.path)), channels)
       }
       skeletons = json["skeletons"] == nil ? [] : try Schema.skeletons(reader)
       attributes = json["attributes"] == nil ? .object([]) : try reader.object("attributes")
@@ -32,6 +32,15 @@ public struct AppendSchema: Sendable, Equatable {
       throw TrajpackError(.usage, error.message, at: error.place)
     }
     try validate()
+  }
+
+  /// A stream whose bytes are compressed unless they are packets of videos.
+  private static func plan(
+    _ stream: TrajpackFormat.Stream, _ channels: [ChannelPlan]
+  ) -> StreamPlan {
+    var plan = StreamPlan(stream, channels: channels)
+    plan.blobIsText = !plan.isVideo || stream.hasChunkedFrames
+    return plan
   }
 
   private static func placed(_ reader: JSONReader) -> JSONReader {
@@ -46,9 +55,9 @@ public struct AppendSchema: Sendable, Equatable {
       var bare = stream
       bare.blob = nil
       bare.channels = []
-      return StreamPlan(
+      return Self.plan(
         bare,
-        channels: stream.channels.map { channel in
+        stream.channels.map { channel in
           var channel = channel
           if channel.missing == .sentinel, channel.type != .int32, channel.type != .int64 {
             channel.missing = channel.type.isFloat ? .nan : .never

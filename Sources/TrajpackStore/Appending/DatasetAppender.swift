@@ -45,6 +45,8 @@ public final class DatasetAppender {
   var nextNumber = 0
   /// A shard of the next number that was named but not acknowledged, because something failed then.
   var leftover: String?
+  /// The compressors of all shards, whose working memory is made once.
+  private var compressors: CompressorPool?
   /// How the blocks of new shards are shuffled; the next episode decides where it is `nil`.
   var shuffles: [Int]?
   /// Why the last attempt to join shards failed, and how many there must be before the next one.
@@ -246,9 +248,13 @@ public final class DatasetAppender {
     _ layout: Schema, _ fill: (ShardWriter) throws(TrajpackError) -> Void
   ) throws(TrajpackError) -> Manifest.Entry {
     let name = Manifest.shardName(nextNumber)
+    let compressors =
+      self.compressors
+      ?? ShardWriter.compressors(for: layout, level: options.layout.level, search: .quick)
+    self.compressors = compressors
     let writer = try ShardWriter(
-      "\(path)/\(name)", schema: layout, level: options.layout.level, search: .quick,
-      shuffles: shuffles, pool: pool, backend: backend)
+      "\(path)/\(name)", schema: layout, level: options.layout.level, shuffles: shuffles,
+      pool: pool, compressors: compressors, backend: backend)
     try fill(writer)
     shuffles = writer.shuffles
     let isOwn = leftover == name

@@ -34,11 +34,14 @@ public final class EpisodeRecorder {
   private let metadata: JSONValue
   private let schema: AppendSchema
   private var tracks: [Track] = []
+  private var videos: [(stream: Int, clock: Clock, track: any WholeTrack)] = []
   /// Of 64 MiB: an episode that has more goes through temporary files.
   private let budget = RowSpool.Budget(64 << 20)
 
   /// Rows of all tracks.
-  public var rows: Int { tracks.reduce(0) { $0 + $1.count } }
+  public var rows: Int {
+    tracks.reduce(0) { $0 + $1.count } + videos.reduce(0) { $0 + $1.track.count }
+  }
 
   init(id: String, split: String, metadata: JSONValue, schema: AppendSchema) {
     self.id = id
@@ -62,8 +65,32 @@ public final class EpisodeRecorder {
     guard let stream = schema.stream(named: name) else {
       throw TrajpackError(.usage, "episode '\(id)': there is no stream '\(name)'")
     }
+    guard !schema.plans[stream].isVideo else {
+      throw refused(stream, "its rows are frames of a video, which is added as a whole")
+    }
+    try check(clock, stream)
+    if let entity {
+      guard AppendSchema.isName(entity.kind), (0..<1 << 32).contains(entity.index) else {
+        throw refused(stream, "an entity is a name and an index from 0 to 4294967295")
+      }
+    }
     let plan = schema.plans[stream]
-    let times = plan.channels.first { $0.channel.name == "time" }?.channel
+    guard tracks.allSatisfy({ $0.stream != stream || ($0.entity == nil) == (entity == nil) }) else {
+      throw refused(
+        stream, "some rows are of an entity and some of none; name it for each or for none")
+    }
+    tracks.append(
+      Track(
+        stream: stream, entity: entity, clock: clock, metadata: metadata,
+        channels: plan.channels.map { _ in RowSpool(limit: 1 << 20, budget: budget) },
+        text: plan.channels.contains { $0.channel.type == .bytes }
+          ? RowSpool(limit: 1 << 20, budget: budget) : nil,
+        last: try end(of: stream, entity, before: clock)))
+    return tracks.count - 1
+  }
+
+  private func check(_ clock: Clock, _ stream: Int) throws(TrajpackError) {
+    let times = schema.plans[stream].channels.first { $0.channel.name == "time" }?.channel
     switch clock {
     case .regular(_, let rate):
       guard rate.numerator > 0 else { throw refused(stream, "a rate of \(rate) is not above 0") }
@@ -77,23 +104,34 @@ public final class EpisodeRecorder {
         throw refused(stream, "explicit times need the channel 'time' of float64")
       }
     }
-    if let entity {
-      guard AppendSchema.isName(entity.kind), (0..<1 << 32).contains(entity.index) else {
-        throw refused(stream, "an entity is a name and an index from 0 to 4294967295")
-      }
+  }
+
+  /// Adds the video of a stream, a row a frame.
+  ///
+  /// - Throws: A usage error where the stream holds no videos, or has one in this episode already, or the clock does not
+  ///   fit its channels.
+  public func add(
+    _ video: any WholeTrack, stream name: String, clock: Clock
+  ) throws(TrajpackError) {
+    let stream = try videoStream(name)
+    try check(clock, stream)
+    let isTimed = schema.plans[stream].channels.contains { $0.channel.name == "time" }
+    guard !isTimed || clock.time(ofRow: 0) == nil else {
+      throw refused(stream, "its frames have explicit times; give the time of each")
     }
-    guard tracks.allSatisfy({ $0.stream != stream || ($0.entity == nil) == (entity == nil) }) else {
-      throw refused(
-        stream, "some rows are of an entity and some of none; name it for each or for none")
+    videos.append((stream, clock, video))
+  }
+
+  /// The number of a stream that may get a video.
+  public func videoStream(_ name: String) throws(TrajpackError) -> Int {
+    guard let stream = schema.stream(named: name) else {
+      throw TrajpackError(.usage, "episode '\(id)': there is no stream '\(name)'")
     }
-    tracks.append(
-      Track(
-        stream: stream, entity: entity, clock: clock, metadata: metadata,
-        channels: plan.channels.map { _ in RowSpool(limit: 1 << 20, budget: budget) },
-        text: plan.channels.contains { $0.channel.type == .bytes }
-          ? RowSpool(limit: 1 << 20, budget: budget) : nil,
-        last: try end(of: stream, entity, before: clock)))
-    return tracks.count - 1
+    guard schema.plans[stream].isVideo else { throw refused(stream, "it holds no videos") }
+    guard !videos.contains(where: { $0.stream == stream }) else {
+      throw refused(stream, "the episode has a video of it already")
+    }
+    return stream
   }
 
   /// Where the entity's rows of a stream end so far.
@@ -218,6 +256,10 @@ public final class EpisodeRecorder {
             of: track.stream, track.channels.map { ChannelRows(spool: $0) }, count: track.count),
           bytes: track.text.map { .spool($0, 0..<$0.count) }))
     }
+    for video in videos {
+      drafts.append(
+        try video.track.draft(stream: video.stream, in: layout, clock: video.clock))
+    }
     return EpisodeDraft(id: id, split: split, metadata: metadata, tracks: drafts)
   }
 
@@ -225,6 +267,7 @@ public final class EpisodeRecorder {
   var textBytes: [Int] {
     var bytes = [Int](repeating: 0, count: schema.plans.count)
     for track in tracks { bytes[track.stream] += track.text?.count ?? 0 }
+    for video in videos { bytes[video.stream] += video.track.bytes }
     return bytes
   }
 }

@@ -2,7 +2,7 @@ import TrajpackFormat
 
 extension SubsetStatistics {
   /// Rows of one stream that are read at once.
-  private struct Unit: Sendable {
+  struct Unit: Sendable {
     var stream: Int
     var parts: [TrackPart] = []
     var rows = 0

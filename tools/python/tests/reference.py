@@ -85,11 +85,12 @@ def position(track: Track, moment: Fraction, tolerance: Fraction | None, hold: H
 def between(channel: Channel, how: str, is_float: bool) -> str:
     if how in ("nearest", "asof"):
         return how
+    if channel.kind in ("image", "depth"):
+        return "nearest"
     if not is_float:
         return "asof"
     return {"scalar": "linear", "position": "linear", "direction": "linear", "intrinsics": "linear",
-            "quaternion": "slerp", "angle": "angle", "matrix": "nearest", "depth": "nearest",
-            "image": "nearest"}.get(channel.kind, "asof")
+            "quaternion": "slerp", "angle": "angle", "matrix": "nearest"}.get(channel.kind, "asof")
 
 
 def blend(channel: Channel, how: str, a: np.ndarray, b: np.ndarray, rest: float) -> np.ndarray:

@@ -310,3 +310,62 @@ def test_evaluate_decodes_depth_that_is_video(world: Path, tmp_path: Path) -> No
     done = subprocess.run([program(), "evaluate", truth, other, "--metric", "depth.errors"], capture_output=True,
                           text=True)
     assert done.returncode == 2 and "the unit of 'depth' is 'm' in the truth and 'mm'" in done.stderr
+
+
+@pytest.mark.parametrize("mode", ["embed", "link", "chunks"])
+def test_evaluate_decodes_the_depth_of_clips(world: Path, tmp_path: Path, mode: str) -> None:
+    """Against predictions of the clips in arrays, and of the recordings in videos; at the frames' rate and another."""
+    text, encoding = ENCODINGS[0]
+    options = {"link": ["--video", "link"], "chunks": ["--video", "depth=chunks"]}.get(mode, [])
+    truth = convert(world / "recordings", tmp_path / "truth", "--depth", f"depth={text}", *options)
+    media = ["--media", world] if mode == "link" else []
+    wanted = [reference(s, encoding, 16) for s in samples(world)]
+    spans = {"a": (0, 2, 7, 1), "b": (1, 0, 5, 1), "c": (1, 1, 9, 2)}
+    clips = tmp_path / "clips.csv"
+    clips.write_text("id,episode,start_row,rows,rate\n" + "".join(
+        f"{name},{e:06d},{first},{len(range(first, end, step))},{'' if step == 1 else 30 // step}\n"
+        for name, (e, first, end, step) in spans.items()))
+    pred = tmp_path / "arrays"
+    pred.mkdir()
+    draw = np.random.default_rng(6)
+    both = []
+    for name, (e, first, end, step) in spans.items():
+        part = wanted[e][first:end:step]
+        guess = np.where(np.isfinite(part), part, 1) * draw.uniform(.9, 1.1, part.shape)
+        np.savez(pred / f"{name}.npz", depth=guess)
+        both.append(errors(part, guess))
+    found = evaluate(truth, pred, "--clips", clips, *media)
+    # The mean over all pictures.
+    weights = [len(range(first, end, step)) for _, first, end, step in spans.values()]
+    assert found["depth.abs_rel"]["value"] == pytest.approx(np.average([b[0] for b in both], weights=weights), rel=1e-6)
+    assert found["depth.rmse"]["value"] == pytest.approx(np.average([b[1] for b in both], weights=weights), rel=1e-6)
+
+    # Predictions of the recordings are cut alike.
+    guesses = [np.clip(np.round(np.nan_to_num(w, nan=1) * 900), 0, 65535).astype(np.uint16) for w in wanted]
+    for n, g in enumerate(guesses):
+        write(recording(tmp_path / "guessed" / f"{n:06d}", ROWS, n) / "depth.mkv", g, "gray16le")
+    videos = convert(tmp_path / "guessed", tmp_path / "videos", "--depth", "depth=linear:scale=0.001,units=m")
+    expected = [errors(wanted[e][first:end:step], guesses[e][first:end:step] * 0.001)
+                for e, first, end, step in spans.values()]
+    found = evaluate(truth, videos, "--clips", clips, *media)
+    mean = np.average(expected, axis=0, weights=weights)
+    assert found["depth.abs_rel"]["value"] == pytest.approx(mean[0], rel=1e-5)
+    assert found["depth.rmse"]["value"] == pytest.approx(mean[1], rel=1e-5)
+
+
+def test_evaluate_decodes_the_depth_of_a_split_that_cuts(world: Path, tmp_path: Path) -> None:
+    text, encoding = ENCODINGS[0]
+    truth = convert(world / "recordings", tmp_path / "truth", "--depth", f"depth={text}")
+    subprocess.run([program(), "split", truth, "--rule", "train=0:50%", "--rule", "test=50%:"], check=True,
+                   capture_output=True)
+    wanted = [reference(s, encoding, 16) for s in samples(world)]
+    pred = tmp_path / "arrays"
+    pred.mkdir()
+    draw = np.random.default_rng(7)
+    guesses = [np.where(np.isfinite(w), w, 1) * draw.uniform(.9, 1.1, w.shape) for w in wanted]
+    for n, g in enumerate(guesses):
+        np.savez(pred / f"{n:06d}.npz", depth=g)
+    for split, rows in (("train", slice(0, ROWS // 2)), ("test", slice(ROWS // 2, ROWS))):
+        both = np.array([errors(w[rows], g[rows]) for w, g in zip(wanted, guesses, strict=True)])
+        found = evaluate(truth, pred, "--split", split)
+        assert found["depth.rmse"]["value"] == pytest.approx(both[:, 1].mean(), rel=1e-6)

@@ -230,13 +230,27 @@ def test_what_is_decoded(dataset: trajpack.Dataset) -> None:
     assert "rgb" not in dataset.windows(channels=["rgb", "state"], exclude="rgb", length=4).outputs
     for options, match in [
         ({"normalize": {"rgb": "standard"}}, "no statistics"), ({"features": {"x": ["rgb"]}}, "no columns"),
-        ({"dtype": {"rgb": "float32"}}, "which are uint8"), ({"fill": {"rgb": 0}}, "all of which were observed"),
+        ({"dtype": {"rgb": "int8"}}, "int8 does not hold the samples of 'rgb', which are uint8"),
+        ({"fill": {"rgb": 0}}, "all of which were observed"),
         ({"size": [0, 4]}, "size"), ({"size": {"state": [4, 4]}}, "no channel matches"),
         ({"layout": "TCWH"}, "layout"), ({"pixels": "gray16"}, "no plane of brightness of 9 to 16"),
     ]:
         with pytest.raises(trajpack.UsageError, match=match):
             dataset.windows(channels=["rgb", "state/hp"], length=4, **options)
     assert dataset.windows(channels=["rgb", "state/hp"], length=4, normalize="standard").left_raw == ["rgb"]
+
+
+def test_types_of_frames(dataset: trajpack.Dataset) -> None:
+    """A type that 'dtype' names is that of the samples; one for all floats or integers leaves frames as they are."""
+    for dtype in ("float32", "float64", "int16", "uint16", "int32", "uint32", "int64", "uint64"):
+        options: dict[str, Any] = {"channels": ["rgb", "depth"], "length": 3, "batch": 2, "shuffle": False,
+                                   "size": (9, 16)}
+        given = next(iter(dataset.windows(**options, dtype={"rgb": dtype})))
+        plain = next(iter(dataset.windows(**options, dtype="float32")))
+        assert given["rgb"].dtype == np.dtype(dtype) and given["depth"].dtype == np.uint8
+        assert plain["rgb"].dtype == np.uint8 and given["rgb"].max() > 100
+        np.testing.assert_array_equal(given["rgb"], plain["rgb"])
+        np.testing.assert_array_equal(given["depth"], plain["depth"])
 
 
 def test_frames_of_several_sizes(root: Path, tmp_path: Path) -> None:

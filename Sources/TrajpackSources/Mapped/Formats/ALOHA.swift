@@ -6,7 +6,7 @@ enum ALOHA: MappedFormat {
   static let format = FormatDescription(
     name: "aloha", summary: "ALOHA and ACT episodes (HDF5, a file each)",
     carries:
-      "every array; compressed pictures as their JPEG bytes, with a note that red and blue are swapped in them",
+      "every array; compressed pictures as frames of a video, byte for byte, with a note that red and blue are swapped in them",
     reads: true, writes: false)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -46,10 +46,13 @@ enum ALOHA: MappedFormat {
       recording.streams += facts.streams
       return [recording]
     }
+    let hasFrames = TreePictures.take(&source.recordings, options, isSwapped: true)
     if isSwapped {
       source.remarks.append(
-        "the pictures are JPEG with red and blue swapped (cv2.imencode was given RGB); what a JPEG decoder calls red "
-          + "is blue, as the channels' convention 'decoded_channels' says")
+        "the pictures are JPEG with red and blue swapped (cv2.imencode was given RGB): what a JPEG decoder calls red is blue; "
+          + (hasFrames
+            ? "frames have them in their places, as 'channel_order' of their tracks says; the packets are as they were"
+            : "the channels' convention 'decoded_channels' says it"))
     }
     if options.rate == nil {
       source.remarks.append(

@@ -6,8 +6,8 @@ enum Minari: MappedFormat {
   static let format = FormatDescription(
     name: "minari", summary: "Minari datasets (HDF5 and Arrow storage)",
     carries:
-      "every array, T+1 observations beside T actions, texts; JPEG pictures as their bytes; seeds and options "
-      + "as values", reads: true, writes: true)
+      "every array, T+1 observations beside T actions, texts; JPEG and PNG pictures as frames of a video, byte for "
+      + "byte; seeds and options as values", reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
     guard !options.isMapping, let first = files.trees.first else { return false }
@@ -59,6 +59,7 @@ enum Minari: MappedFormat {
       }
       return recordings
     }
+    _ = TreePictures.take(&source.recordings, options, isSwapped: false)
     source.leftOut += files.others(but: used)
     return source
   }
@@ -114,6 +115,7 @@ enum PictureArrays {
       return
     }
     item.part.isPadded = !isBytes
+    item.picture = PictureHead(first).map { FirstPicture(head: $0, bytes: first.count) }
     item.kind = .packet
     item.conventions.append(.init("encoding", .string(encoding)))
   }

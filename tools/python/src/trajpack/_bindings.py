@@ -33,7 +33,7 @@ TP_ARRAY_FLOAT64 = 1
 TP_ARRAY_INT64 = 2
 TP_ARRAY_UINT8 = 3
 # trajpack_write.h
-TPW_ABI = 2
+TPW_ABI = 3
 
 
 class Error(Structure):
@@ -368,6 +368,9 @@ TRAJPACK_WRITE: dict[str, tuple[Any, list[Any]]] = {
     "tpw_episode_begin": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_episode_track": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),
     "tpw_episode_rows": (c_int32, [c_void_p, c_int64, c_int64, POINTER(Column), c_size_t, POINTER(Error)]),
+    "tpw_episode_video": (c_int32, [
+        c_void_p, c_char_p, POINTER(Column), c_int64, c_void_p, c_int64, c_void_p, POINTER(Error)
+    ]),
     "tpw_episode_commit": (c_int32, [c_void_p, POINTER(Error)]),
     "tpw_episode_free": (None, [c_void_p]),
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _options
+from . import _frames, _options
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._schema import TYPES, Channel, Stream
@@ -54,11 +54,19 @@ def channel_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 
 def declared(schema: Mapping[str, Any]) -> dict[str, list[Channel]]:
-    """The channels of a full declaration, by stream: ``{path: {"dtype": ...}}``, or the streams of a data set."""
+    """The channels of a full declaration, by stream: ``{path: {"dtype": ...}, stream: "video"}``, or the streams of a
+    data set."""
     schema = _options.members(schema, "schema")
-    if schema and all(isinstance(s, Stream) for s in schema.values()):
-        schema = {c.path: c for s in schema.values() for c in s.channels.values() if c.kind != "packet"}
     out: dict[str, list[Channel]] = {}
+    if schema and all(isinstance(s, Stream) for s in schema.values()):
+        films = {name: s for name, s in schema.items() if any(c.kind == _frames.PACKET for c in s.channels.values())}
+        for name, one in films.items():
+            time = one.channels.get("time")
+            out[name] = _frames.channels(name, None if time is None else time.type)
+        schema = {c.path: c for name, s in schema.items() if name not in films for c in s.channels.values()}
+    for name in [name for name, one in schema.items() if isinstance(one, str) and one == "video"]:
+        out[name] = _frames.channels(name, None)
+    schema = {path: one for path, one in schema.items() if not (isinstance(one, str) and one == "video")}
     for path, one in channel_hints(schema).items():
         stream, name = split(path)
         if "dtype" not in one:
@@ -146,6 +154,11 @@ def skeletons(given: Any) -> dict[str, list[list[int]]]:
     return out
 
 
+def is_video(channels: Iterable[Channel]) -> bool:
+    """Whether these are the channels of a stream of videos."""
+    return any(c.kind == _frames.PACKET for c in channels)
+
+
 def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[str, Any]],
              skeletons: Mapping[str, Any], attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The JSON that the library takes; ``about``: what is known of each stream."""
@@ -160,7 +173,8 @@ def document(streams: Mapping[str, list[Channel]], about: Mapping[str, Mapping[s
             plain({"name": name, "time_unit": _text(name, "time_unit", about.get(name, {})) or "s",
                    "description": _text(name, "description", about.get(name, {})),
                    "skeleton": _text(name, "skeleton", about.get(name, {})),
-                   "attributes": {k: str(about[name][k]) for k in ("rate", "tick") if k in about.get(name, {})}})
+                   "attributes": {k: str(about[name][k]) for k in ("rate", "tick") if k in about.get(name, {})}
+                   | ({"video": True} if is_video(channels) else {})})
             | {"channels": [
                 plain({"name": c.name, "kind": c.kind, "type": c.type, "units": c.units, "description": c.description,
                        "conventions": dict(c.conventions), "missing": c.missing,

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _bindings, _clocks, _columns, _ffi, _options, _write_ffi
+from . import _bindings, _clocks, _columns, _ffi, _frames, _options, _write_ffi
 from ._columns import Rows
 from ._errors import DataError, UsageError
 
 if TYPE_CHECKING:
+    from ._frames import Frames
     from ._lanes import Lane, Piece
+    from ._schema import Channel
     from ._writer_state import WriterState
 
 
@@ -24,6 +26,7 @@ class Spool:
         self._writer, self._id, self._start = writer, id, start
         self._document = _options.encode(document)
         self._kept: list[tuple[Lane, Piece]] = []
+        self._films: list[Frames] = []
         self._pointer = c_void_p()
         self._free = weakref.finalize(self, _free, writer._lock, self._pointer)
         if writer._channels:
@@ -51,6 +54,47 @@ class Spool:
         kept, self._kept = self._kept, []
         for lane, piece in kept:
             self._send(lane, piece)
+        films, self._films = self._films, []
+        for one in films:
+            self.film(one)
+
+    def keep_film(self, one: Frames) -> None:
+        """Keeps a video until there is a schema."""
+        self._films.append(one)
+
+    def film(self, one: Frames) -> int:
+        """Hands a video over; how many frames it has."""
+        if not self._pointer.value:
+            self._begin()
+        where = f"episode '{self._id}', video '{one.stream}'"
+        rate = self._writer._rate(one.stream)
+        times: Any = np.zeros(0)
+        if rate is None:
+            if one.times is None:
+                raise UsageError(f"{where}: give the time of each frame (times=...), or the stream a rate")
+            times, clock = self._times(one.stream, one.times, where)
+            times = np.ascontiguousarray(times)
+        else:
+            first = 0 if one.times is None else _clocks.rows_of(one.times, self._start, rate, where)
+            if one.times is not None and np.ndim(one.times) and one.packets and len(one.times) != len(one.packets):
+                raise DataError(f"{where}: has {len(one.packets)} frames and {len(one.times)} times")
+            clock = {"type": "regular", "rate": str(rate), "start": str(self._start + Fraction(first) / rate)}
+        document = {"stream": one.stream, "clock": clock}
+        if one.path is not None:
+            document["file"] = one.path
+        column = _bindings.Column()
+        lengths = np.fromiter(map(len, one.packets), np.int64, len(one.packets))
+        pairs = np.zeros((len(one.packets), 2), np.int64)
+        pairs[1:, 0] = np.cumsum(lengths)[:-1]
+        pairs[:, 1] = lengths
+        text = np.frombuffer(b"".join(one.packets), np.uint8)
+        column.values, column.bytes = pairs.ctypes.data, pairs.nbytes
+        column.text, column.text_bytes = text.ctypes.data, text.nbytes
+        rows = c_int64()
+        _write_ffi.call("tpw_episode_video", self._pointer, _options.encode(document), byref(column), len(one.packets),
+                        times.ctypes.data, len(times), byref(rows))
+        del pairs, text
+        return rows.value
 
     def commit(self) -> None:
         """Writes what was handed over; it is durable then."""
@@ -58,7 +102,7 @@ class Spool:
 
     def free(self) -> None:
         """Forgets what was not committed."""
-        self._kept = []
+        self._kept, self._films = [], []
         self._free()
 
     def leave(self) -> None:
@@ -78,17 +122,27 @@ class Spool:
                     ticks[lane.stream] = min(tick, ticks.get(lane.stream, tick))
             for name, rows in piece.rows.items():
                 channels.setdefault(name, []).append(rows)
+        films: dict[str, list[Channel]] = {}
+        for one in self._films:
+            dtype = None
+            if self._writer._rate(one.stream) is None:
+                times, tick = _clocks.explicit([] if one.times is None else one.times,
+                                               f"episode '{self._id}', video '{one.stream}'")
+                dtype = times.dtype.name
+                if tick is not None:
+                    ticks[one.stream] = tick
+            films[one.stream] = _frames.channels(one.stream, dtype)
         self._writer._infer({
             stream: {name: _columns.joined(rows, f"episode '{self._id}', channel {stream}/{name}")
                      for name, rows in channels.items()}
-            for stream, channels in parts.items()}, ticks)
+            for stream, channels in parts.items()}, ticks, films)
 
     def _send(self, lane: Lane, piece: Piece) -> None:
         channels = self._writer._channels[lane.stream]
         clock: dict[str, str]
         times = None
         if lane.rate is None:
-            times, clock = self._times(lane, piece)
+            times, clock = self._times(lane.stream, piece.times, lane.where())
         else:
             clock = {"type": "regular", "rate": str(lane.rate),
                      "start": str(self._start + Fraction(piece.first or 0) / lane.rate)}
@@ -114,11 +168,10 @@ class Spool:
         _write_ffi.call("tpw_episode_rows", self._pointer, lane.track, piece.count, columns, len(channels))
         del held
 
-    def _times(self, lane: Lane, piece: Piece) -> tuple[Any, dict[str, str]]:
+    def _times(self, stream: str, given: Any, where: str) -> tuple[Any, dict[str, str]]:
         """Explicit times as the stream stores them, and its clock."""
-        where = lane.where()
-        times, tick = _clocks.explicit(piece.times, where)
-        channel = next((c for c in self._writer._channels[lane.stream] if c.name == "time"), None)
+        times, tick = _clocks.explicit(given, where)
+        channel = next((c for c in self._writer._channels[stream] if c.name == "time"), None)
         if channel is None:
             raise UsageError(f"{where}: the stream has a regular clock in this data set; say its rate (rate=...)")
         if channel.type == "float64":
@@ -127,10 +180,10 @@ class Spool:
             return times.astype(np.float64), {"type": "float64"}
         if times.dtype != np.int64:
             raise DataError(f"{where}: the stream's times are whole ticks, these are {times.dtype.name}")
-        unit = self._writer._about.get(lane.stream, {}).get("tick")
+        unit = self._writer._about.get(stream, {}).get("tick")
         if unit is None:
             raise UsageError(f"{where}: say how long a tick of its times is: "
-                             f"streams={{'{lane.stream}': {{'tick': '1/1000000000'}}}}")
+                             f"streams={{'{stream}': {{'tick': '1/1000000000'}}}}")
         return _clocks.in_ticks(times, tick, unit, where), {"type": "ticks", "tick": str(unit)}
 
 

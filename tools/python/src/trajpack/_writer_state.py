@@ -30,8 +30,9 @@ class WriterState(Protocol):
     def _rate(self, stream: str) -> Fraction | None:
         """Rows a unit of time of a stream with a regular clock."""
 
-    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction]) -> None:
-        """Declares what the rows of a first episode are."""
+    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction],
+               films: dict[str, list[Channel]]) -> None:
+        """Declares what the rows and videos of a first episode are."""
 
     def _mine(self) -> c_void_p:
         """The library's writer; refuses a closed one, and another process."""

@@ -94,7 +94,8 @@ class Loader(Clipped, Normalized):
         Of frames of videos, which come where ``channels`` names their stream (``"rgb"``; ``"*"`` decodes nothing):
         ``(height, width)``; "rgb24", "gray8" or "gray16" (by default gray where a video has nothing but brightness);
         "THWC" or "TCHW"; or ``{pattern: one of them}``. Between frames the nearest one counts, or the last one where
-        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. See docs/video.md.
+        ``align`` is "asof". ``{"rgb": range(0, 64, 4)}`` in ``offsets`` takes every fourth. ``size``, ``layout`` and
+        ``crop`` are for channels of images and depth, ``[H, W]`` or ``[H, W, planes]``, too. See docs/video.md.
     crop, flip, flip_world, pixels_of
         ``crop``: ``(height, width)`` of the stored picture, at a place drawn for each window from (seed, epoch, window)
         and shared by all its videos, or ``(top, left, height, width)``; then ``size`` scales it. ``flip``: how likely a

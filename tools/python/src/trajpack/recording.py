@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _declare, _given
+from . import _declare, _frames, _given
 from ._columns import Rows
 from ._errors import UsageError, nearest
 from ._lanes import Lane, Piece
@@ -33,6 +33,7 @@ class Recording:
         self.id = id
         self._start = start
         self._lanes: dict[tuple[str, Entity | None], Lane] = {}
+        self._films: set[str] = set()
         self._entities: dict[tuple[str, int], Entity] = {}
         self._lock = threading.RLock()
         self._state = "open"
@@ -109,6 +110,50 @@ class Recording:
                 lane.goes_on(at, piece.count)
                 self._rows += piece.count
 
+    def video(self, name: str, source: Any, times: Any = None) -> None:
+        """The video of a stream of its own, whose rows are its frames in the order of presentation::
+
+            episode.video("rgb", "rgb.mp4")                  # a file, whose bytes are taken over
+            episode.video("wrist", jpegs)                    # the bytes of JPEG or PNG files, a frame each
+            episode.video("mask", masks)                     # uint8 [frames, height, width] or [..., 3 or 4], or uint16
+            episode.video("top", packets, times)             # access units of H.264 or H.265 with start codes
+
+        Pictures and packets are kept as they are, and pictures are put into a movie file, one kind and size; arrays
+        become PNG files, without loss. Packets begin with a keyframe and are shown in their order. A stream has one
+        video an episode.
+
+        ``times``: when each frame is (numbers or dates), where the stream has no rate; on a regular clock the time of
+        the first frame, or of each. A file is read again when the episode is written, so it stays as it is until then.
+
+        Raises ``DataError`` where the source is no video, or frames do not fit each other (with the first episode of a
+        data set without a schema, when it is committed), ``UsageError`` for unknown streams.
+        """
+        with self._lock:
+            self._usable()
+            where = f"episode '{self.id}', video '{name}'"
+            if not isinstance(name, str):
+                raise UsageError(f"episode '{self.id}': the name of a video's stream is a text, not "
+                                 f"{type(name).__name__}")
+            known = self._writer._channels
+            if known and name not in known:
+                raise UsageError(f"{self._writer.path} has no stream '{name}'{nearest(name, known)}")
+            if known and not _declare.is_video(known[name]):
+                raise UsageError(f"{where}: the stream's rows are no frames of a video; append them")
+            if name in self._films:
+                raise UsageError(f"{where}: the episode has a video of this stream already")
+            if any(stream == name for stream, _ in self._lanes):
+                raise UsageError(f"{where}: the stream has rows already; give the video another name")
+            frames = _frames.frames(name, source, times, where)
+            if frames.times is None and self._writer._rate(name) is None:
+                raise UsageError(f"{where}: give the time of each frame (times=...), or the stream a rate")
+            if known:
+                self._spool.replay()
+                self._rows += self._spool.film(frames)
+            else:
+                self._spool.keep_film(frames)
+                self._rows += frames.count
+            self._films.add(name)
+
     def leave(self, entity: EntityLike) -> None:
         """Says that an entity is not there any more; rows that come later begin another track of it."""
         with self._lock:
@@ -147,6 +192,9 @@ class Recording:
 
     def _lane(self, stream: str, entity: Entity | None, given: Mapping[str, Any]) -> Lane:
         """The lane of a stream and entity, once it is sure that all of its channels are given."""
+        if stream in self._films or _declare.is_video(self._writer._channels.get(stream, ())):
+            raise UsageError(f"episode '{self.id}': the rows of '{stream}' are frames; give its video by "
+                             f"video('{stream}', ...)")
         lane = self._lanes.get((stream, entity))
         rate = self._writer._rate(stream)
         if self._writer._channels:

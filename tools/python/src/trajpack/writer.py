@@ -9,7 +9,7 @@ from ctypes import byref, c_int64, c_void_p
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _clocks, _declare, _ffi, _options, _write_ffi
+from . import _clocks, _declare, _ffi, _frames, _options, _write_ffi
 from . import values as _values
 from ._columns import Rows
 from ._errors import UsageError, nearest
@@ -40,8 +40,8 @@ class Writer:
         Rows a second, of every stream or ``{stream: rate}`` (30, 29.97, ``Fraction(30000, 1001)``, "30000/1001").
         Streams without one have explicit times, but for those of a data set whose tracks all have one regular rate.
     schema
-        All channels, ``{"stream/channel": {"dtype": "float32", "shape": (3,), ...}}``, or the ``streams`` of a data
-        set. Without one, the first episode decides; from then on every row must fit.
+        All channels, ``{"stream/channel": {"dtype": "float32", "shape": (3,), ...}, "stream": "video"}``, or the
+        ``streams`` of a data set. Without one, the first episode decides; from then on every row must fit.
     channels
         What the first episode does not say: ``{"stream/channel": {...}}`` with some of dtype, shape, kind, units,
         description, conventions, categories, missing (True: integers may be masked).
@@ -181,7 +181,10 @@ class Writer:
         for name, channels in streams.items():
             if self._rate(name) is None and not any(c.name == "time" for c in channels):
                 dtype = "int64" if "tick" in self._about.get(name, {}) else "float64"
-                channels.insert(0, Channel(name, "time", "scalar", dtype))
+                if _declare.is_video(channels):
+                    channels[:] = _frames.channels(name, dtype)
+                else:
+                    channels.insert(0, Channel(name, "time", "scalar", dtype))
         return streams
 
     def _declare(self, streams: dict[str, list[Channel]]) -> None:
@@ -210,8 +213,9 @@ class Writer:
         rate: Fraction | None = self._about.get(stream, {}).get("rate", self._everywhere)
         return rate
 
-    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction]) -> None:
-        """Declares what the rows of a first episode are."""
+    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction],
+               films: dict[str, list[Channel]]) -> None:
+        """Declares what the rows and videos of a first episode are."""
         paths = [f"{s}/{c}" for s, channels in found.items() for c in channels]
         for path in self._hints:
             if path not in paths:
@@ -222,7 +226,7 @@ class Writer:
         self._declare({
             stream: [_declare.inferred(stream, name, rows, self._hints.get(f"{stream}/{name}", {}))
                      for name, rows in channels.items()]
-            for stream, channels in found.items()})
+            for stream, channels in found.items()} | films)
 
     # Episodes.
 

@@ -1,8 +1,13 @@
 """The scripts of docs/frameworks.md, as they stand in tools/python/examples."""
 from __future__ import annotations
 
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 from conftest import EXAMPLES, Run
+from places import ROOT, program
 
 pytest.importorskip("torch")
 STEPS = 464 // 16                            # batches of an epoch of the training split, on one process
@@ -43,6 +48,17 @@ def test_fabric(arm: str, script: Run) -> None:
     pytest.importorskip("lightning")
     steps = STEPS // 2
     assert script(EXAMPLES / "train_fabric.py", arm, 2).endswith(f"{3 * steps} steps, {steps} batches an epoch\n")
+
+
+def test_world(tmp_path: Path, script: Run) -> None:
+    """The script of docs/video.md learns, and says how long it has waited."""
+    subprocess.run([program(), "convert", "--quiet", ROOT / "fixtures" / "wildworld", tmp_path / "ww"], check=True)
+    lines = script(EXAMPLES / "train_world.py", "ww", 2).splitlines()
+    found = [re.fullmatch(r"epoch (\d): state ([\d.]+), picture ([\d.]+), \d+ windows/s, ([\d.]+)% of the time waiting "
+                          "for data", line) for line in lines]
+    assert len(found) == 2 and all(found)
+    (first, second) = (tuple(float(x) for x in m.groups()) for m in found if m)
+    assert second[1] < first[1] and second[2] < first[2] and 0 <= second[3] <= 100
 
 
 def test_torchdata(arm: str, script: Run) -> None:

@@ -1,0 +1,99 @@
+import TrajpackFormat
+import TrajpackLoader
+import TrajpackStore
+
+extension TrackCopy {
+  /// Chosen frames of a video of depth as stored samples, decoded while they are written; rows may come in any order and
+  /// several times.
+  ///
+  /// - Parameter frames: The samples of the video, as `gray8` or `gray16`.
+  func samples(
+    _ rows: [Int], _ clock: Clock, _ frames: TrackFrames
+  ) throws(TrajpackError) -> TrackDraft {
+    var channels: [ChannelRows] = []
+    for number in track.stream.channels.indices {
+      let spool = RowSpool()
+      for (place, row) in rows.enumerated() {
+        guard track.stream.channels[number].type == .bytes else {
+          try spool.append(try track.read(channel: number, rows: row..<row + 1).bytes)
+          continue
+        }
+        var pointer: [UInt8] = []
+        for value in [Int64(place * frames.bytes), Int64(frames.bytes)] {
+          withUnsafeBytes(of: value.littleEndian) { pointer += $0 }
+        }
+        try spool.append(pointer)
+      }
+      channels.append(ChannelRows(spool: spool))
+    }
+    var metadata = try metadata()
+    let bits = frames.description["bits"]?.int ?? frames.type.size * 8
+    for (name, value) in [
+      ("stored", "embed"), ("container", .string(StoredFrames.codec)),
+      ("codec", .string(StoredFrames.codec)),
+      ("prediction", .string(StoredFrames.Prediction.none.rawValue)),
+      ("bits", .int(Int64(bits))), ("bytes", .int(Int64(rows.count * frames.bytes))),
+      ("pixel_format", .string(bits == 8 ? "gray" : "gray\(bits)le")),
+    ] as [(String, JSONValue)] {
+      metadata.set(name, value)
+    }
+    for name in ["extradata", "needs_container", "hidden_packets", "file_frames", Self.frames] {
+      metadata.set(name, nil)
+    }
+    var draft = TrackDraft(
+      stream: stream, entity: track.track.entity, clock: clock, count: rows.count,
+      metadata: metadata, rows: [])
+    draft.rows = try schema.blockRows(of: stream, channels, count: rows.count)
+    draft.bytes = .made(FrameSamples(frames, rows))
+    return draft
+  }
+}
+
+/// The samples of frames, as ``StoredFrames`` lays them without a prediction.
+private final class FrameSamples: MadeBytes, @unchecked Sendable {
+  // One thread at a time uses it.
+  private let frames: TrackFrames
+  private let rows: [Int]
+  private let perPiece: Int
+  private let samples: ByteBuffer
+  private let room: ByteBuffer
+  private var held = 0..<0
+
+  init(_ frames: TrackFrames, _ rows: [Int]) {
+    (self.frames, self.rows) = (frames, rows)
+    perPiece = min(max((8 << 20) / max(frames.bytes, 1), 1), 32)
+    samples = ByteBuffer(perPiece * frames.bytes)
+    room = ByteBuffer(perPiece * frames.bytes)
+  }
+
+  var count: Int { rows.count * frames.bytes }
+
+  func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
+    var done = 0
+    while done < buffer.count {
+      let at = offset + done
+      let frame = at / frames.bytes
+      if !held.contains(frame) { try make(from: frame) }
+      let from = at - held.lowerBound * frames.bytes
+      let part = min(buffer.count - done, held.count * frames.bytes - from)
+      UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + part]).copyMemory(
+        from: UnsafeRawBufferPointer(rebasing: room.bytes[from..<from + part]))
+      done += part
+    }
+  }
+
+  private func make(from first: Int) throws(TrajpackError) {
+    held = 0..<0
+    let piece = first..<min(first + perPiece, rows.count)
+    try frames.read(rows[piece], into: samples.bytes)
+    let stored = StoredFrames(
+      prediction: .none, width: frames.shape[1], height: frames.shape[0],
+      sampleBytes: frames.type.size)
+    guard let from = samples.bytes.baseAddress, let to = room.bytes.baseAddress else { return }
+    for number in piece.indices {
+      let at = (number - piece.lowerBound) * frames.bytes
+      stored.predict(from + at, into: to + at)
+    }
+    held = piece
+  }
+}
