@@ -72,8 +72,8 @@ import TrajpackFormat
   @Test func jsonIsOneLineForPrograms() {
     let document = JSONValue.record(["name": "a", "rows": 3])
     for isTerminal in [false, true] {
-      let output = Recording(isTerminal: isTerminal)
-      let console = Console(output: output, errors: Recording())
+      let output = RecordedStream(isTerminal: isTerminal)
+      let console = Console(output: output, errors: RecordedStream())
       console.print(document)
       #expect(throws: Never.self) { try console.finish() }
       #expect(output.text == document.text(indent: isTerminal ? 2 : nil) + "\n")
@@ -81,8 +81,8 @@ import TrajpackFormat
   }
 
   @Test func statusLineStaysBelow() {
-    let errors = Recording(isTerminal: true, width: 40)
-    let console = Console(output: Recording(), errors: errors)
+    let errors = RecordedStream(isTerminal: true, width: 40)
+    let console = Console(output: RecordedStream(), errors: errors)
     console.setStatus("50%")
     console.warn("odd")
     console.setStatus(nil)

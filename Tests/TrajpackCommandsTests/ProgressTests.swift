@@ -7,12 +7,12 @@ import Testing
 /// A clock that moves when told to, and a console on recordings.
 private final class Stage: Sendable {
   let time = Mutex(Duration.zero)
-  let errors: Recording
+  let errors: RecordedStream
   let console: Console
 
   init(isTerminal: Bool, width: Int = 100) {
-    errors = Recording(isTerminal: isTerminal, width: width)
-    console = Console(output: Recording(), errors: errors, environment: ["LANG": "C.UTF-8"])
+    errors = RecordedStream(isTerminal: isTerminal, width: width)
+    console = Console(output: RecordedStream(), errors: errors, environment: ["LANG": "C.UTF-8"])
   }
 
   func progress() -> Progress {
@@ -185,7 +185,7 @@ private func deliver(_ signal: Int32) {
       guard Interrupt.isPending, !Interrupt.wasObserved else { exit(2) }
       guard Interrupt.isRequested, Interrupt.wasObserved else { exit(3) }
       exit(
-        sampleProgram.run(["sample", "a", "b"], Console(output: Recording(), errors: Recording())))
+        sampleProgram.run(["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
     }
   }
 
@@ -194,7 +194,7 @@ private func deliver(_ signal: Int32) {
       Interrupt.install()
       deliver(SIGINT)
       exit(
-        sampleProgram.run(["sample", "a", "b"], Console(output: Recording(), errors: Recording())))
+        sampleProgram.run(["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
     }
   }
 

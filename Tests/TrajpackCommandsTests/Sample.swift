@@ -81,8 +81,8 @@ func runSample(
   _ words: [String], isTerminal: Bool = false, width: Int? = nil, failure: Int32 = 0,
   environment: [String: String] = [:]
 ) -> Outcome {
-  let output = Recording(isTerminal: isTerminal, width: width, failure: failure)
-  let errors = Recording(isTerminal: isTerminal, width: width)
+  let output = RecordedStream(isTerminal: isTerminal, width: width, failure: failure)
+  let errors = RecordedStream(isTerminal: isTerminal, width: width)
   let console = Console(output: output, errors: errors, environment: environment)
   let code = sampleProgram.run(words, console)
   return Outcome(code: code, output: output.text, errors: errors.text)

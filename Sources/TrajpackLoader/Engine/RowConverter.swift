@@ -8,9 +8,9 @@ import TrajpackStore
 final class RowConverter {
   private let setup: LoaderSetup
   /// What is given out of one or two rows that are pictures, and what scaling works in.
-  private var picture = Scratch()
-  private var nextPicture = Scratch()
-  private var middle = Scratch()
+  private var picture = ReusableBuffer()
+  private var nextPicture = ReusableBuffer()
+  private var middle = ReusableBuffer()
   private var low: [Double] = []
   private var high: [Double] = []
 
@@ -134,7 +134,7 @@ final class RowConverter {
   /// What is given out of a row: itself, or a part of a picture, scaled, mirrored, in another layout.
   private func given(
     _ row: UnsafeRawPointer, _ channel: ChannelConversion, _ selected: SelectedChannel,
-    _ window: Int, _ plan: BatchPlan, room: inout Scratch
+    _ window: Int, _ plan: BatchPlan, room: inout ReusableBuffer
   ) -> UnsafeRawPointer {
     guard let rows = selected.picture, rows.isConverted, let frames = setup.frames,
       let out = room.room(selected.channel.elements * channel.stored.size).baseAddress,
