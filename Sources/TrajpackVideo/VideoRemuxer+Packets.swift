@@ -6,9 +6,12 @@ import TrajpackFormat
 
 extension VideoRemuxer {
   /// The container that packets of one are put into; `nil` where that is none of both.
-  private static func muxer(_ container: String) -> String? {
-    if container.hasPrefix("mov") { return "mp4" }
-    return container.hasPrefix("matroska") ? "matroska" : nil
+  private static func muxer(_ index: VideoIndex) -> String? {
+    if index.container.hasPrefix("mov") {
+      // Pictures are in a mov: an mp4 has no tag for JPEG and PNG.
+      return ["mjpeg", "png"].contains(index.stream.codec) ? "mov" : "mp4"
+    }
+    return index.container.hasPrefix("matroska") ? "matroska" : nil
   }
 
   /// Writes some packets of the video in `source`, and no others, as a file of its container, from the start of
@@ -24,7 +27,7 @@ extension VideoRemuxer {
     to descriptor: Int32
   ) throws(TrajpackError) -> Bool {
     #if Video
-      guard let name = muxer(index.container), let last = packets.max() else { return false }
+      guard let name = muxer(index), let last = packets.max() else { return false }
       let demuxer = try Demuxer(source)
       let file = try MuxerFile(descriptor, name)
       let (from, to) = try (demuxer.stream, file.addStream())
@@ -34,7 +37,7 @@ extension VideoRemuxer {
       to.pointee.avg_frame_rate = from.pointee.avg_frame_rate
       var options: OpaquePointer?
       defer { av_dict_free(&options) }
-      if name == "mp4", from.pointee.time_base.num == 1 {
+      if name != "matroska", from.pointee.time_base.num == 1 {
         av_dict_set(&options, "video_track_timescale", "\(from.pointee.time_base.den)", 0)
       }
       tpv_log_clear()

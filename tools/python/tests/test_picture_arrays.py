@@ -86,6 +86,14 @@ def test_aloha(tmp_path: Path, kind: str) -> None:
     frame = np.asarray(Image.open(tmp_path / "f.png"))
     np.testing.assert_array_equal(frame, ds.episode("episode_0")["observations/images/cam_high"][2])
     run("verify", tmp_path / "ds", "--frames")
+    (tmp_path / "clips.csv").write_text("id,episode,start_row,rows\na,episode_0,2,4\nb,episode_1,0,3\n")
+    run("cut", tmp_path / "ds", tmp_path / "parts", "--clips", tmp_path / "clips.csv",
+        "--reference", "observations/images/cam_high")
+    parts = trajpack.open(tmp_path / "parts")
+    for id_, name, first, rows in (("a", "episode_0", 2, 4), ("b", "episode_1", 0, 3)):
+        part = parts.episode(id_)["observations/images/cam_wrist"]
+        assert part.info["channel_order"] == "bgr" and "clip" not in part.info
+        np.testing.assert_array_equal(part[:], ds.episode(name)["observations/images/cam_wrist"][first:first + rows])
     batch = next(iter(ds.windows(channels=["observations/images/*"], length=3, batch=2, size=(20, 28), layout="TCHW",
                                  meta=True)))
     for b in range(2):
