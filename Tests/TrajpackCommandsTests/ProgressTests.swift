@@ -185,7 +185,8 @@ private func deliver(_ signal: Int32) {
       guard Interrupt.isPending, !Interrupt.wasObserved else { exit(2) }
       guard Interrupt.isRequested, Interrupt.wasObserved else { exit(3) }
       exit(
-        sampleProgram.run(["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
+        sampleProgram.run(
+          ["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
     }
   }
 
@@ -194,7 +195,8 @@ private func deliver(_ signal: Int32) {
       Interrupt.install()
       deliver(SIGINT)
       exit(
-        sampleProgram.run(["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
+        sampleProgram.run(
+          ["sample", "a", "b"], Console(output: RecordedStream(), errors: RecordedStream())))
     }
   }
 

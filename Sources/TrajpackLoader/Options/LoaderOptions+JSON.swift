@@ -188,7 +188,8 @@ extension LoaderOptions {
       }
     default:
       throw TrajpackError(
-        .usage, "there is no option '\(name)'\(Suggestion.text(for: name, among: Self.names))")
+        .usage, "there is no option '\(name)'\(Suggestion.text(for: name, among: Self.names))",
+        at: ErrorPlace(option: name))
     }
   }
 

@@ -31,7 +31,8 @@ def given(clips: Any) -> Any:
         if not isinstance(clips, Mapping) and hasattr(clips, method):    # frames of polars and pandas
             clips = getattr(clips, method)(*arguments)
     if isinstance(clips, Mapping) or not isinstance(clips, Iterable):
-        raise UsageError(f"option 'clips' is {type(clips).__name__}, but must be a list of clips, a path or a name")
+        raise UsageError(f"option 'clips' is {type(clips).__name__}, but must be a list of clips, a path or a name",
+                         option="clips")
     return [_clip(number, one) for number, one in enumerate(clips)]
 
 
@@ -42,14 +43,14 @@ def _clip(number: int, clip: Any) -> dict[str, Any]:
         values = list(clip)
         if not 3 <= len(values) <= len(_TUPLE):
             raise UsageError(f"option 'clips': clip {number} has {len(values)} values, but a tuple is (episode, start, "
-                             "rows or seconds, rate, id, label), the last three if you like")
+                             "rows or seconds, rate, id, label), the last three if you like", option="clips")
         members = dict(zip(_TUPLE, values, strict=False))
         # As in 'offsets': whole numbers are rows, floats, fractions and texts seconds.
         length = members.pop("length")
         members["rows" if hasattr(length, "__index__") else "seconds"] = length
     else:
         raise UsageError(f"option 'clips': clip {number} is {clip!r}, but must be a dict or a tuple (episode, start, "
-                         "rows or seconds, rate)")
+                         "rows or seconds, rate)", option="clips")
     out: dict[str, Any] = {}
     for name, value in members.items():
         if value is None or (isinstance(value, (float, np.floating)) and math.isnan(value)):

@@ -57,9 +57,14 @@ class DataError(TrajpackError):
 
 
 class UsageError(TrajpackError, ValueError):
-    """The caller asked for something that cannot be done."""
+    """The caller asked for something that cannot be done; ``option``: the argument that is wrong, for its place."""
 
     code = 2
+
+    def __init__(self, *sentence: object, option: str | None = None) -> None:
+        super().__init__(*sentence)
+        if option is not None:
+            self.place = ErrorPlace(option=option)
 
 
 class MachineError(TrajpackError, OSError):
@@ -74,7 +79,7 @@ class Cancelled(TrajpackError):
     code = 5
 
 
-_CLASSES = {1: DataError, 2: UsageError, 3: MachineError, 5: Cancelled}
+_CLASSES: dict[int, type[TrajpackError]] = {1: DataError, 2: UsageError, 3: MachineError, 5: Cancelled}
 
 
 def from_status(status: int, message: str, place: str = "") -> TrajpackError:

@@ -19,7 +19,7 @@ R = TypeVar("R")
 def seconds(value: Any, name: str) -> Any:
     """A number of seconds (or rows a second) as exact text; floats as they print."""
     if isinstance(value, bool):
-        raise UsageError(f"option '{name}' is {value}, but must be a number")
+        raise UsageError(f"option '{name}' is {value}, but must be a number", option=name)
     if isinstance(value, str):
         return value
     if isinstance(value, Fraction):
@@ -32,9 +32,9 @@ def seconds(value: Any, name: str) -> Any:
         return value
     if isinstance(value, float):
         if value != value or value in (float("inf"), float("-inf")):
-            raise UsageError(f"option '{name}' is {value}, but must be a finite number")
+            raise UsageError(f"option '{name}' is {value}, but must be a finite number", option=name)
         return format(Decimal(repr(value)), "f")
-    raise UsageError(f"option '{name}' is {value!r}, but must be a number")
+    raise UsageError(f"option '{name}' is {value!r}, but must be a number", option=name)
 
 
 def decimal(value: float) -> Decimal:
@@ -58,7 +58,8 @@ def offsets(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: offsets(one) for key, one in value.items()}
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise UsageError(f"option 'offsets' is {value!r}, but must be lists of rows (integers) or seconds (floats)")
+        raise UsageError(f"option 'offsets' is {value!r}, but must be lists of rows (integers) or seconds (floats)",
+                         option="offsets")
     out = []
     for one in value:
         exact = seconds(one, "offsets")
@@ -111,11 +112,11 @@ def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:
     try:
         number = int(value.__index__())
     except (AttributeError, TypeError):
-        raise UsageError(f"'{name}' is {value!r}, but must be a whole number") from None
+        raise UsageError(f"'{name}' is {value!r}, but must be a whole number", option=name) from None
     if number < least and least > -2**63:
-        raise UsageError(f"'{name}' is {number}, but must be {least} or more")
+        raise UsageError(f"'{name}' is {number}, but must be {least} or more", option=name)
     if not least <= number < end:
-        raise UsageError(f"'{name}' is {number}, which does not fit into 64 bits")
+        raise UsageError(f"'{name}' is {number}, which does not fit into 64 bits", option=name)
     return number
 
 
@@ -124,7 +125,7 @@ def path(value: Any, name: str) -> str | None:
     try:
         return None if value is None else os.fsdecode(value)
     except TypeError:
-        raise UsageError(f"option '{name}' is {value!r}, but must be a path") from None
+        raise UsageError(f"option '{name}' is {value!r}, but must be a path", option=name) from None
 
 
 def members(value: Any, name: str) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def members(value: Any, name: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise UsageError(f"'{name}' is {value!r}, but must be a dict")
+        raise UsageError(f"'{name}' is {value!r}, but must be a dict", option=name)
     return {str(key): one for key, one in value.items()}
 
 
@@ -146,7 +147,7 @@ def named(function: Callable[P, R]) -> Callable[P, R]:
     def checked(*arguments: P.args, **given: P.kwargs) -> R:
         for name in given:
             if name not in known:
-                raise UsageError(f"there is no option '{name}'{nearest(name, options)}")
+                raise UsageError(f"there is no option '{name}'{nearest(name, options)}", option=name)
         return function(*arguments, **given)
 
     return checked
@@ -177,9 +178,10 @@ def plan(value: Any) -> Any:
         with open(value, encoding="utf-8") as file:
             return json.load(file)
     except OSError as error:
-        raise UsageError(f"option 'plan': {os.fspath(value)} cannot be read: {error.strerror}") from None
+        raise UsageError(f"option 'plan': {os.fspath(value)} cannot be read: {error.strerror}",
+                         option="plan") from None
     except ValueError as error:
-        raise UsageError(f"option 'plan': {os.fspath(value)} is no JSON: {error}") from None
+        raise UsageError(f"option 'plan': {os.fspath(value)} is no JSON: {error}", option="plan") from None
 
 
 def looks_at_all(options: bytes) -> bool:

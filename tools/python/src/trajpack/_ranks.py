@@ -17,9 +17,9 @@ def given(rank: Any, world: Any) -> Place | None:
     if rank is None and world is None:
         return None
     if world is None:
-        raise UsageError("'rank' is given without 'world_size'; give both, or neither")
+        raise UsageError("'rank' is given without 'world_size'; give both, or neither", option="world_size")
     if rank is None:
-        raise UsageError("'world_size' is given without 'rank'; give both, or neither")
+        raise UsageError("'world_size' is given without 'rank'; give both, or neither", option="rank")
     of = _options.whole(world, "world_size", 1, 1 << 20)
     own = _options.whole(rank, "rank", 0)
     if own >= of:
