@@ -23,11 +23,11 @@ struct Sample: Command {
         "DATASET", to: \.dataset, completes: .files, help: "A dataset or a single shard."),
       .option(
         "--windows", "-n", to: \.windows, value: "N", in: 1...10_000, help: "How many."),
-      .option("--seed", "-s", to: \.seed, value: "S", in: 0...Int.max, help: "Of the order."),
+      .option("--seed", "-s", to: \.seed, value: "S", in: 0...Int.max, help: "Seed of the order."),
       .option(
         "--length", "-l", to: \.length, value: "ROWS", in: 1...1_000_000,
         help: "Rows of a window, on the clock of the first stream."),
-      .option("--episode", to: \.episode, value: "ID", help: "From this one only."),
+      .option("--episode", to: \.episode, value: "ID", help: "Draw from this episode only."),
       .option(
         "--channels", "-c", to: \.channels, value: "PATTERN",
         help: "Of these streams and channels (* and ? stand for others)."),

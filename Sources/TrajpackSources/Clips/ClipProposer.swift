@@ -16,7 +16,7 @@ public struct ClipProposer {
     public var perClass = 20
     /// Rows of the reference from one possible start to the next.
     public var stride = 1
-    /// Which of those that would do are taken.
+    /// Seed of the draw among the clips that would do.
     public var seed: UInt64 = 0
     /// The entity whose actions count.
     public var entity = 0

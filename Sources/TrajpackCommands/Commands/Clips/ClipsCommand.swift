@@ -46,7 +46,7 @@ struct ClipsCommand: Command {
       .option(
         "--per-class", to: \.perClass, value: "N", in: 1...1_000_000,
         help: "The most clips of a class."),
-      .option("--seed", to: \.seed, value: "N", help: "Which of those that would do are taken."),
+      .option("--seed", to: \.seed, value: "N", help: "Seed of the draw of clips."),
       .option(
         "--actions", to: \.actions, value: "CHANNELS",
         help: "The channels of an action, as state/bank,state/motion."),

@@ -67,7 +67,7 @@ struct Validate: Command {
       .option(
         "--fold", to: \.fold, value: "N", in: 0...1 << 20,
         help: "The fold that is the split 'test', of a scheme of folds."),
-      .option("--seed", to: \.seed, value: "N", in: 0..., help: "Draws another sample."),
+      .option("--seed", to: \.seed, value: "N", in: 0..., help: "Seed of the sample."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor. The report is the same with any number."),
@@ -86,7 +86,7 @@ struct Validate: Command {
       .option(
         "--fix", to: \.fix, value: "DST", completes: .folders,
         help:
-          "Write a new dataset in which is right what has one right answer (statistics, signs of quaternions), and validate that."
+          "Write a new dataset with what has one right answer corrected (statistics, signs of quaternions), and validate that."
       ),
       .flag(
         "--hdf5", to: \.hdf5,
