@@ -1,5 +1,4 @@
 import Glibc
-import TrajpackCodecs
 import TrajpackFormat
 import TrajpackLoader
 import TrajpackStore
@@ -114,31 +113,14 @@ public struct FramesExporter: Exporter {
     _ frames: TrackFrames, _ rows: [Int], _ name: String, _ stream: String,
     _ folder: ExportFolder
   ) throws(TrajpackError) {
-    guard frames.format != "native" else {
-      throw TrajpackError(.usage, "'\(stream)': its frames are no pictures of gray or colours")
-    }
-    var pixels = [UInt8](repeating: 0, count: frames.bytes * min(rows.count, Self.run))
-    for first in stride(from: 0, to: rows.count, by: Self.run) {
-      let part = rows[first..<min(first + Self.run, rows.count)]
-      try pixels.withMutableBytes { (room) throws(TrajpackError) in
-        try frames.read(part, into: room)
-      }
-      for (n, row) in part.enumerated() {
-        let digits = String(row)
-        let number = String(repeating: "0", count: max(6 - digits.utf8.count, 0)) + digits
-        let file = try OutputFile("\(name)-\(number).png", in: folder)
-        try file.write(
-          try PNG.file(
-            Array(pixels[n * frames.bytes..<(n + 1) * frames.bytes]), width: frames.shape[1],
-            height: frames.shape[0], samples: frames.shape.count == 3 ? 3 : 1,
-            bits: frames.type.size * 8))
-        try file.finish()
-      }
+    try frames.forEachPNG(rows, of: stream) { (row, png) throws(TrajpackError) in
+      let digits = String(row)
+      let number = String(repeating: "0", count: max(6 - digits.utf8.count, 0)) + digits
+      let file = try OutputFile("\(name)-\(number).png", in: folder)
+      try file.write(png)
+      try file.finish()
     }
   }
-
-  /// Frames that are decoded together: as many as the codec's threads pay off for.
-  private static let run = 16
 
   private func writeMP4(
     _ track: TrackReader, _ metadata: JSONReader, _ rows: [Int], _ name: String,
@@ -164,6 +146,7 @@ public struct FramesExporter: Exporter {
     if isMP4, wanted == 0..<frames {
       return try VideoExport.write(track, mediaFolder: media, as: "\(name).mp4", in: folder)
     }
+    ChannelOrder.note(metadata, "\(name).mp4", folder)
     let source = try TrackVideo(track, metadata, media: media)
     let path = "\(folder.path)/\(name).mp4"
     let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o666)

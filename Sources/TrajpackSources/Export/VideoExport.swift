@@ -31,6 +31,7 @@ enum VideoExport {
         stored: track, frames, metadata, frames: 0..<track.count, codec: .ffv1, as: name, in: folder
       )
     }
+    ChannelOrder.note(metadata, name, folder)
     let wanted = try metadata.text("sha256")
     var hash = SHA256()
     if try metadata.text("stored") == VideoMode.embed.rawValue {

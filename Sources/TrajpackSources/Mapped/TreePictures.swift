@@ -17,9 +17,6 @@ struct TreePictures: MappedVideo {
   /// Whether what a decoder calls red is blue, because the encoder was told so.
   var isSwapped: Bool
 
-  /// What the metadata of a track say where red and blue are swapped in its packets.
-  static let channelOrder = JSONValue.Member("channel_order", "bgr")
-
   func open(
     _ stream: MappedStream, _ recording: MappedRecording, _ mode: VideoMode
   ) throws(TrajpackError) -> PlacedVideo {
@@ -48,7 +45,7 @@ struct TreePictures: MappedVideo {
         "of the \(part.count) pictures of '\(stream.name)', \(video.frames) are read; \(keeping)")
     }
     return PlacedVideo(
-      video: video, place: "\(stream.name).mov", metadata: isSwapped ? [Self.channelOrder] : [])
+      video: video, place: "\(stream.name).mov", metadata: isSwapped ? [ChannelOrder.swapped] : [])
   }
 
   /// Makes streams that are pictures in all recordings, and that no option wants as they are, videos.

@@ -103,6 +103,31 @@ def test_aloha(tmp_path: Path, kind: str) -> None:
                                       video.read(range(row, row + 3), size=(20, 28), layout="TCHW"))
 
 
+def test_exports_have_the_colours_in_their_places(tmp_path: Path) -> None:
+    """Or say that they have not: what takes the packets over would swap red and blue in silence."""
+    import pyarrow.parquet as pq
+    aloha(tmp_path / "set")
+    run("convert", tmp_path / "set", tmp_path / "ds", "--rate", 50, "--quiet")
+    ds = trajpack.open(tmp_path / "ds")
+    said = run("export", tmp_path / "ds", tmp_path / "lerobot", "--to", "lerobot").stderr
+    assert "are decoded and written as PNG, with the colours in their places" in said
+    table = pq.read_table(next((tmp_path / "lerobot/data").rglob("*.parquet")))  # type: ignore[no-untyped-call]
+    rows = table["observations.images.cam_high"].to_pylist()
+    wanted = np.concatenate([ds.episode(f"episode_{n}")["observations/images/cam_high"][:] for n in range(2)])
+    for row, frame in zip(rows, wanted, strict=True):
+        np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(row["bytes"]))), frame)
+    said = run("export", tmp_path / "ds", tmp_path / "mcap", "--to", "mcap").stderr
+    assert "'observations/images/cam_high' has red and blue swapped in its packets ('channel_order')" in said
+    said = run("export", tmp_path / "ds", tmp_path / "mp4", "--to", "mp4").stderr
+    assert "has its packets as they were, in which red and blue are swapped; --to png" in said
+    said = run("export", tmp_path / "ds", tmp_path / "robomimic", "--to", "robomimic").stderr
+    with h5py.File(next((tmp_path / "robomimic").rglob("*.hdf5"))) as file:
+        found: list[Array] = []
+        file.visititems(lambda name, one: found.append(one[:])
+                        if name.endswith("cam_high") and "next" not in name else None)
+    np.testing.assert_array_equal(np.concatenate(found), wanted)
+
+
 def test_what_stays_bytes(tmp_path: Path) -> None:
     truth = aloha(tmp_path / "set")
     run("convert", tmp_path / "set", tmp_path / "ds", "--quiet", "--kind", "observations/images/cam_high=packet")

@@ -118,6 +118,18 @@ struct LeRobotFeature: Sendable {
     let isMovie =
       metadata["container"]?.string?.hasPrefix("mov") == true
       && ["h264", "hevc", "av1", "vp9"].contains(codec)
+    if isMovie, ChannelOrder.isSwapped(metadata) {
+      return (
+        [],
+        [
+          (
+            stream.name,
+            "has red and blue swapped in its packets ('channel_order'), which LeRobot has no word for; --to png writes its "
+              + "frames"
+          )
+        ]
+      )
+    }
     guard isPicture || isMovie else {
       return (
         [],

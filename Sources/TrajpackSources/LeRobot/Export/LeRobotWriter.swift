@@ -98,7 +98,7 @@ final class LeRobotWriter {
     var rows: [ParquetOutputRows] = []
     for column in columns {
       guard let track = tracks[column.stream] else { continue }
-      rows.append(try self.rows(column, track, count))
+      rows.append(try self.rows(column, track, count, episode.id))
       try folder.goOn()
     }
     for feature in plan.features where feature.content == .video || feature.content == .picture {
@@ -215,9 +215,35 @@ final class LeRobotWriter {
 
   // MARK: Columns
 
+  private func isSwapped(_ track: TrackReader) throws(TrajpackError) -> Bool {
+    let metadata = track.track.metadata
+    return metadata.isEmpty ? false : ChannelOrder.isSwapped(try JSONValue(parsing: metadata))
+  }
+
+  /// The frames of a video, in whose files red and blue are swapped, as PNG files with the colours in their places.
+  private func pictures(
+    of track: TrackReader, _ count: Int, _ episode: String
+  ) throws(TrajpackError) -> [[UInt8]?] {
+    if decoded == nil { decoded = try EpisodeFrames(path, media: media) }
+    var files: [[UInt8]?] = []
+    try decoded?.frames(of: track, episode: episode).forEachPNG(
+      Array(0..<count), of: track.stream.name
+    ) { (_, png) throws(TrajpackError) in
+      files.append(png)
+      try folder.goOn()
+    }
+    say(
+      "'\(track.stream.name)': its pictures, in whose files red and blue are swapped, are decoded and written as PNG, with the "
+        + "colours in their places")
+    return files
+  }
+
   private func rows(
-    _ feature: LeRobotFeature, _ track: TrackReader, _ count: Int
+    _ feature: LeRobotFeature, _ track: TrackReader, _ count: Int, _ episode: String
   ) throws(TrajpackError) -> ParquetOutputRows {
+    if feature.content == .picture, track.isVideo, try isSwapped(track) {
+      return .bytes(try pictures(of: track, count, episode))
+    }
     guard let channel = track.stream.channel(named: feature.channel) else {
       throw TrajpackError(.data, "'\(feature.stream)' has no channel '\(feature.channel)'")
     }

@@ -178,6 +178,15 @@ extension MCAPTopic {
     guard try metadata.text("stored") != VideoMode.link.rawValue else {
       return ([], ["'\(name)' is linked and left out; convert again with --video embed"])
     }
+    if ChannelOrder.isSwapped(metadata.value) {
+      return (
+        [],
+        [
+          "'\(name)' has red and blue swapped in its packets ('channel_order'), which messages have no word for; left out "
+            + "(--to png writes its frames)"
+        ]
+      )
+    }
     var rest = track.stream.channels.indices.filter { number in
       let channel = track.stream.channels[number]
       return !(MessageVideo.channels.map(\.name) + ["time", "log_time", "publish_time"]).contains(
