@@ -119,8 +119,10 @@ def test_of_a_damaged_chunk(trajpack, series, tmp_path):
 
 def test_of_nothing(series):
     import trajpack as tp
+    loader = tp.open(series / "data").windows(length=3)
+    loader.close()
     with pytest.raises(tp.UsageError) as caught:
-        tp.open(series / "data").windows(lenght=3)
+        next(iter(loader))
     assert caught.value.place == tp.ErrorPlace()
     with pytest.raises(tp.UsageError) as caught:
         tp.open(series / "none")
