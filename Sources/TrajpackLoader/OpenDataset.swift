@@ -48,7 +48,8 @@ public final class OpenDataset: Sendable {
     try self.init(dataset, try Self.open(dataset))
   }
 
-  private init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
+  /// Shards of a dataset that are open already.
+  package init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
     self.dataset = dataset
     let path = dataset.path
     guard !shards.isEmpty else {

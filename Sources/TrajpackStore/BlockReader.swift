@@ -18,11 +18,7 @@ public final class BlockReader {
   }
 
   private let shard: Shard
-  private let decompressor = Decompressor(trustsCaller: true)
-  /// Bytes of the file that were read last, and where they begin: chunks of one request that lie near each other are
-  /// read together.
-  private var stored: [UInt8] = []
-  private var storedRange = 0..<0
+  private let chunks: StoredChunks
   /// Memory of chunks that were dropped, to be used again.
   private var spares: [[UInt8]] = []
   private var cache: [Key: Cached] = [:]
@@ -33,6 +29,7 @@ public final class BlockReader {
   /// A reader of `shard`, which keeps chunks of `cache` bytes at most, and always the one that it reads.
   public init(_ shard: Shard, cache: Int = 24 << 20) {
     self.shard = shard
+    chunks = StoredChunks(shard)
     maximumCache = cache
   }
 
@@ -106,8 +103,6 @@ public final class BlockReader {
       cache.values[known].used = requests
       return
     }
-    let (number, chunk) = (key.block, key.chunk)
-    let place = shard.index.chunk(chunk, of: block)
     if cachedBytes + block.chunkBytes > maximumCache { makeRoom(block.chunkBytes) }
     var buffer: [UInt8]
     if let spare = spares.last, spare.count == block.chunkBytes {
@@ -115,69 +110,11 @@ public final class BlockReader {
     } else {
       buffer = [UInt8](repeating: 0, count: block.chunkBytes)
     }
-    var shuffled = false
-    do throws(TrajpackError) {
-      try fetch(place, chunk, block, last: last)
-    } catch {
-      throw shard.damaged(chunk, block: number, error)
+    let shuffled = try buffer.withMutableBytes { (out) throws(TrajpackError) in
+      try chunks.inflate(key.chunk, of: key.block, last: last, into: out)
     }
-    let at = place.offset - storedRange.lowerBound
-    let failure = stored.withUnsafeBytes { raw -> TrajpackError? in
-      buffer.withUnsafeMutableBytes { out in
-        do throws(TrajpackError) {
-          shuffled = try shard.inflate(
-            UnsafeRawBufferPointer(rebasing: raw[at..<at + place.stored]), place, block,
-            decompressor, into: out)
-          return nil
-        } catch { return error }
-      }
-    }
-    if let failure { throw shard.damaged(chunk, block: number, failure) }
     cachedBytes += buffer.count
     cache[key] = Cached(bytes: buffer, shuffled: shuffled, used: requests)
-  }
-
-  /// The most bytes of several chunks that are read together, and the most between two of them.
-  private static let span = 256 << 10
-  private static let gap = 16 << 10
-
-  /// Reads the bytes of a chunk, if they are not there, and of those up to `last` that lie near behind it.
-  private func fetch(
-    _ place: ShardIndex.Chunk, _ chunk: Int, _ block: Block, last: Int
-  ) throws(TrajpackError) {
-    let wanted = place.offset..<place.offset + place.stored
-    if storedRange.lowerBound <= wanted.lowerBound, storedRange.upperBound >= wanted.upperBound {
-      return
-    }
-    var end = wanted.upperBound
-    for next in chunk + 1..<max(last, chunk) + 1 {
-      let other = shard.index.chunk(next, of: block)
-      guard other.offset >= end, other.offset - end <= Self.gap,
-        other.offset + other.stored - wanted.lowerBound <= Self.span
-      else { break }
-      end = other.offset + other.stored
-    }
-    do throws(TrajpackError) {
-      try fetch(wanted.lowerBound..<end)
-    } catch {
-      guard end > wanted.upperBound else { throw error }
-      // What is wrong with a later chunk is said when that is read.
-      try fetch(wanted)
-    }
-  }
-
-  private func fetch(_ range: Range<Int>) throws(TrajpackError) {
-    storedRange = 0..<0
-    if stored.count < range.count { stored = [UInt8](repeating: 0, count: range.count) }
-    let failure = stored.withUnsafeMutableBytes { raw -> TrajpackError? in
-      do throws(TrajpackError) {
-        try shard.file.read(
-          at: range.lowerBound, into: UnsafeMutableRawBufferPointer(rebasing: raw[..<range.count]))
-        return nil
-      } catch { return error }
-    }
-    if let failure { throw failure }
-    storedRange = range
   }
 
   /// Drops the older half of the chunks, or all where that is not enough for `count` bytes; keeps the memory of those of

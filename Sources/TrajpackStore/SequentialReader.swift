@@ -1,4 +1,3 @@
-import TrajpackCodecs
 import TrajpackFormat
 
 /// Reads rows of the blocks of a shard in their order: of each block it keeps the chunk that was read last, so that reading
@@ -11,20 +10,14 @@ package final class SequentialReader {
   }
 
   private let shard: Shard
-  private let decompressor = Decompressor(trustsCaller: true)
+  private let chunks: StoredChunks
   /// The inflated chunk of each block.
   private var current: [Current]
-  /// Bytes of the file that were read last, and where they begin: chunks that lie near each other are read together.
-  private var stored = ByteBuffer(SequentialReader.span)
-  private var storedRange = 0..<0
-
-  /// The most bytes of several chunks that are read together, and the most between two of them.
-  private static let span = 256 << 10
-  private static let gap = 16 << 10
 
   /// A reader of `shard`.
   package init(_ shard: Shard) {
     self.shard = shard
+    chunks = StoredChunks(shard)
     current = Array(repeating: Current(), count: shard.schema.blocks.count)
   }
 
@@ -61,50 +54,8 @@ package final class SequentialReader {
     current[number].chunk = -1
     let buffer = current[number].bytes ?? ByteBuffer(block.chunkBytes)
     current[number].bytes = buffer
-    let place = shard.index.chunk(chunk, of: block)
-    do throws(TrajpackError) {
-      try fetch(place, chunk, block, last: last)
-      let at = place.offset - storedRange.lowerBound
-      current[number].isShuffled = try shard.inflate(
-        UnsafeRawBufferPointer(rebasing: stored.bytes[at..<at + place.stored]), place, block,
-        decompressor, into: buffer.bytes)
-    } catch {
-      throw shard.damaged(chunk, block: number, error)
-    }
+    current[number].isShuffled = try chunks.inflate(
+      chunk, of: number, last: last, into: buffer.bytes)
     current[number].chunk = chunk
-  }
-
-  /// Reads the bytes of a chunk, if they are not there, and of those up to `last` that lie near behind it.
-  private func fetch(
-    _ place: ShardIndex.Chunk, _ chunk: Int, _ block: Block, last: Int
-  ) throws(TrajpackError) {
-    let wanted = place.offset..<place.offset + place.stored
-    if storedRange.lowerBound <= wanted.lowerBound, storedRange.upperBound >= wanted.upperBound {
-      return
-    }
-    var end = wanted.upperBound
-    for next in chunk + 1..<max(last, chunk) + 1 {
-      let other = shard.index.chunk(next, of: block)
-      guard other.offset >= end, other.offset - end <= Self.gap,
-        other.offset + other.stored - wanted.lowerBound <= Self.span
-      else { break }
-      end = other.offset + other.stored
-    }
-    do throws(TrajpackError) {
-      try fetch(wanted.lowerBound..<end)
-    } catch {
-      guard end > wanted.upperBound else { throw error }
-      // What is wrong with a later chunk is said when that is read.
-      try fetch(wanted)
-    }
-  }
-
-  private func fetch(_ range: Range<Int>) throws(TrajpackError) {
-    storedRange = 0..<0
-    if stored.bytes.count < range.count { stored = ByteBuffer(range.count) }
-    try shard.file.read(
-      at: range.lowerBound,
-      into: UnsafeMutableRawBufferPointer(rebasing: stored.bytes[..<range.count]))
-    storedRange = range
   }
 }

@@ -14,26 +14,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import opening
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools/python/tests"))
 SHARD = 100_000
 
-CHILD = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-import numpy, trajpack
-import trajpack.dataset, trajpack.loader
-trajpack.version()
-
-def anonymous():
-    with open("/proc/self/status") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
-
+CHILD = opening.BEFORE + """
 before = anonymous()
 begin = time.perf_counter()
 dataset = trajpack.open(sys.argv[2])
@@ -46,18 +35,8 @@ print(opened - begin, made - opened, time.perf_counter() - made, (anonymous() - 
 
 
 def shard(work):
-    out = work / f"many-{SHARD}.h5"
-    if not out.exists():
-        from archive import Archive, Channel, Episode, Regular, Stream, Track
-        work.mkdir(parents=True, exist_ok=True)
-        x = np.zeros((40, 4), np.float32)
-        rows = np.random.default_rng(0).integers(8, 40, SHARD)
-        clock = Regular(Fraction(0), Fraction(30))
-        every = [Episode(f"{i:07d}", [Track("state", int(n), clock, {"x": x[:n]})]) for i, n in enumerate(rows)]
-        part = out.with_suffix(".part")
-        Archive([Stream("state", [Channel("x", shape=(4,))])], every, chunk_rows=256, codec="none").write(part)
-        part.rename(out)
-    return out
+    lengths = np.random.default_rng(0).integers(8, 40, SHARD)
+    return opening.archive(work / f"many-{SHARD}.h5", lengths, 4)
 
 
 def dataset(work, episodes):

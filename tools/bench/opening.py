@@ -21,8 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools/python/tests"))
 WANTED = {200: 15, 10_000: 15, 1_000_000: 50}
 
-CHILD = """
-import os, resource, sys, time
+# What each measured process begins with.
+BEFORE = """
+import sys, time
 sys.path.insert(0, sys.argv[1])
 import numpy, trajpack
 import trajpack.dataset, trajpack.loader
@@ -32,6 +33,8 @@ def anonymous():
     with open("/proc/self/status") as file:
         return next(int(line.split()[1]) for line in file if line.startswith("RssAnon"))
 
+"""
+CHILD = BEFORE + """
 before = anonymous()
 begin = time.perf_counter()
 dataset = trajpack.open(sys.argv[2])
@@ -44,20 +47,19 @@ print(time.perf_counter() - begin, opened - begin, made - opened, (anonymous() -
 """
 
 
-def archive(folder, episodes):
-    """A shard of that many episodes of 8 rows."""
-    out = folder / f"opening-{episodes}.h5"
+def archive(out, lengths, columns):
+    """A shard of episodes of so many rows; there is one after the first call."""
     if not out.exists():
         from fractions import Fraction
 
         from archive import Archive, Channel, Episode, Regular, Stream, Track
         print(f"writing {out}", file=sys.stderr)
-        folder.mkdir(parents=True, exist_ok=True)
-        x = {"x": np.arange(64, dtype=np.float32).reshape(8, 8)}
+        out.parent.mkdir(parents=True, exist_ok=True)
+        x = np.arange(max(lengths) * columns, dtype=np.float32).reshape(-1, columns)
         clock = Regular(Fraction(0), Fraction(30))
-        every = [Episode(f"{i:07d}", [Track("state", 8, clock, x)]) for i in range(episodes)]
+        every = [Episode(f"{i:07d}", [Track("state", int(n), clock, {"x": x[:n]})]) for i, n in enumerate(lengths)]
         part = out.with_suffix(".part")
-        Archive([Stream("state", [Channel("x", shape=(8,))])], every, chunk_rows=256, codec="none").write(part)
+        Archive([Stream("state", [Channel("x", shape=(columns,))])], every, chunk_rows=256, codec="none").write(part)
         part.rename(out)
     return out
 
@@ -69,7 +71,7 @@ def main():
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "trajpack-bench")
     options = parser.parse_args()
     sizes = [int(n) for n in options.episodes.split(",")]
-    paths = {n: archive(options.work, n) for n in sizes}
+    paths = {n: archive(options.work / f"opening-{n}.h5", [8] * n, 8) for n in sizes}
     rows = {n: [] for n in sizes}
     for _ in range(options.rounds):
         for n, path in paths.items():

@@ -24,7 +24,7 @@ final class LoaderSetup: Sendable {
   let splits: SplitLookup?
   /// Whether some shard lies on a server.
   let hasRemote: Bool
-  /// What frames of videos need; `nil` where none are wanted.
+  /// What pictures need, frames of videos and arrays of pixels; `nil` where none are wanted.
   let frames: FrameSetup?
 
   init(

@@ -16,9 +16,12 @@ final class RowConverter {
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
-    // Frames are no numbers that anything is made of.
+    // Frames are no numbers that anything is made of, and pictures only where they become others.
     let widest =
-      setup.layout.channels.filter { !$0.isFrames }.map(\.channel.elements).max() ?? 1
+      setup.layout.channels.filter {
+        !$0.isFrames
+          && !($0.picture != nil && $0.scale.isEmpty && $0.type == $0.channel.type)
+      }.map(\.channel.elements).max() ?? 1
     low = [Double](repeating: 0, count: widest)
     high = low
   }

@@ -71,11 +71,12 @@ extension FrameSelection {
         frames[name, default: 0] += numbers.count
         guard looked[name, default: 0] < Self.tracksLookedAt else { continue }
         looked[name, default: 0] += 1
-        let facts = try VideoFacts(view.index.track(track).metadata, at: view.shard.name)
-        guard facts.stored == nil else { continue }
+        // What is damaged is reported when it is read.
+        guard let facts = try? VideoFacts(view.index.track(track).metadata, at: view.shard.name),
+          facts.stored == nil
+        else { continue }
         let reader = TrackReader(
           view.shard, track: track, reader: BlockReader(view.shard, cache: 4 << 20))
-        // What is damaged is reported when it is read.
         guard let table = try? VideoPacketTable(reader, facts, place: view.shard.name) else {
           continue
         }

@@ -46,6 +46,8 @@ struct ScenePictures {
         most = values.reduce(most) { $1.isFinite ? max($0, $1) : $0 }
       }
       scale = most > 0 ? (video.isDepth ? 65535 : 255) / most : 0
+      // Of numbers next to 0 nothing is seen, but a quotient that is infinite.
+      if !scale.isFinite { scale = 0 }
     }
     source = .rows(track, channel: channel, pixels, scale: scale)
   }
@@ -82,7 +84,8 @@ struct ScenePictures {
     // A row may be brighter than those that the scale was found by.
     let most = isGray ? 65535.0 : 255
     func sample(_ value: Double) -> UInt16 {
-      value.isFinite ? UInt16(min(max((value * scale).rounded(), 0), most)) : 0
+      let scaled = (value * scale).rounded()
+      return scaled.isFinite ? UInt16(min(max(scaled, 0), most)) : 0
     }
     for y in 0..<height {
       let top = y * pixels.height / height

@@ -54,46 +54,26 @@ private final class FrameSamples: MadeBytes, @unchecked Sendable {
   // One thread at a time uses it.
   private let frames: TrackFrames
   private let rows: [Int]
-  private let perPiece: Int
-  private let samples: ByteBuffer
-  private let room: ByteBuffer
-  private var held = 0..<0
+  private var pieces: FramePieces
 
   init(_ frames: TrackFrames, _ rows: [Int]) {
     (self.frames, self.rows) = (frames, rows)
-    perPiece = min(max((8 << 20) / max(frames.bytes, 1), 1), 32)
-    samples = ByteBuffer(perPiece * frames.bytes)
-    room = ByteBuffer(perPiece * frames.bytes)
+    pieces = FramePieces(frameBytes: frames.bytes, count: rows.count)
   }
 
-  var count: Int { rows.count * frames.bytes }
+  var count: Int { pieces.count }
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    var done = 0
-    while done < buffer.count {
-      let at = offset + done
-      let frame = at / frames.bytes
-      if !held.contains(frame) { try make(from: frame) }
-      let from = at - held.lowerBound * frames.bytes
-      let part = min(buffer.count - done, held.count * frames.bytes - from)
-      UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + part]).copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: room.bytes[from..<from + part]))
-      done += part
-    }
-  }
-
-  private func make(from first: Int) throws(TrajpackError) {
-    held = 0..<0
-    let piece = first..<min(first + perPiece, rows.count)
-    try frames.read(rows[piece], into: samples.bytes)
     let stored = StoredFrames(
       prediction: .none, width: frames.shape[1], height: frames.shape[0],
       sampleBytes: frames.type.size)
-    guard let from = samples.bytes.baseAddress, let to = room.bytes.baseAddress else { return }
-    for number in piece.indices {
-      let at = (number - piece.lowerBound) * frames.bytes
-      stored.predict(from + at, into: to + at)
+    try pieces.read(at: offset, into: buffer) { (piece, out) throws(TrajpackError) in
+      let samples = ByteBuffer(out.count)
+      try frames.read(rows[piece], into: samples.bytes)
+      guard let from = samples.bytes.baseAddress, let to = out.baseAddress else { return }
+      for at in stride(from: 0, to: out.count, by: frames.bytes) {
+        stored.predict(from + at, into: to + at)
+      }
     }
-    held = piece
   }
 }

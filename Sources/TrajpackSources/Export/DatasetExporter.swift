@@ -61,8 +61,7 @@ extension Export {
         try dataset.values(.known).table.rows(rows), ids: names, asTable: false,
         escapingFormulas: false, into: temporary)
       try FileSystem.syncFolder(temporary)
-      var said: Set<String> = []
-      for remark in folder.remarks where said.insert(remark).inserted { noted(remark) }
+      for remark in folder.remarks { noted(remark) }
       guard rename(temporary, path) == 0 else {
         throw .system("cannot be renamed into place", path)
       }

@@ -45,14 +45,17 @@ public final class ExportFolder {
   private(set) var isStopped = false
   /// What a user should know of what was written.
   private(set) var remarks: [String] = []
+  private var said: Set<String> = []
 
   init(_ path: String, isInterrupted: @escaping () -> Bool) {
     self.path = path
     self.isInterrupted = isInterrupted
   }
 
-  /// Notes a sentence for the user.
-  func note(_ remark: String) { remarks.append(remark) }
+  /// Notes a sentence for the user, once.
+  func note(_ remark: String) {
+    if said.insert(remark).inserted { remarks.append(remark) }
+  }
 
   /// Ends the writing after an interrupt, by an error that only ``Export`` sees.
   func goOn() throws(TrajpackError) {

@@ -10,15 +10,12 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
   private let source: SourceFrames
   private let frames: StoredFrames
   private let frameCount: Int
+  private var pieces: FramePieces
   private let proof: FrameProof
   private let key: String
   /// CRC-32C of each frame as it was when it was converted; empty where none is known.
   private let kept: [Int64]
   private let name: String
-  /// Predicted frames that were made last.
-  private let room: ByteBuffer
-  private let perPiece: Int
-  private var held = 0..<0
   private var hash = SHA256()
   private var hashed = 0
   private var sums: [UInt32] = []
@@ -29,33 +26,24 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
   ) {
     (self.source, self.frames, frameCount) = (source, frames, count)
     (self.proof, self.key, self.kept, self.name) = (proof, key, kept, name)
-    perPiece = min(max((8 << 20) / frames.bytes, 1), 32)
-    room = ByteBuffer(perPiece * frames.bytes)
+    pieces = FramePieces(frameBytes: frames.bytes, count: count)
   }
 
-  var count: Int { frameCount * frames.bytes }
+  var count: Int { pieces.count }
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    var done = 0
-    while done < buffer.count {
-      let at = offset + done
-      let frame = at / frames.bytes
-      if !held.contains(frame) { try make(from: frame) }
-      let from = at - held.lowerBound * frames.bytes
-      let part = min(buffer.count - done, held.count * frames.bytes - from)
-      UnsafeMutableRawBufferPointer(rebasing: buffer[done..<done + part]).copyMemory(
-        from: UnsafeRawBufferPointer(rebasing: room.bytes[from..<from + part]))
-      done += part
+    try pieces.read(at: offset, into: buffer) { (piece, out) throws(TrajpackError) in
+      try make(piece, into: out)
     }
   }
 
-  /// Decodes a piece that begins with a frame, and predicts it.
-  private func make(from first: Int) throws(TrajpackError) {
-    held = 0..<0
-    let piece = first..<min(first + perPiece, frameCount)
+  /// Decodes frames, and predicts them.
+  private func make(
+    _ piece: Range<Int>, into room: UnsafeMutableRawBufferPointer
+  ) throws(TrajpackError) {
     let samples = ByteBuffer(piece.count * frames.bytes)
     try source.read(piece, into: samples.bytes)
-    guard let from = samples.bytes.baseAddress, let to = room.bytes.baseAddress else { return }
+    guard let from = samples.bytes.baseAddress, let to = room.baseAddress else { return }
     for (number, frame) in piece.enumerated() {
       let bytes = UnsafeRawBufferPointer(start: from + number * frames.bytes, count: frames.bytes)
       let out = to + number * frames.bytes
@@ -70,7 +58,6 @@ final class ChunkedFrames: MadeBytes, @unchecked Sendable {
       hash.add(UnsafeRawBufferPointer(start: out, count: frames.bytes))
       hashed += 1
     }
-    held = piece
   }
 
   func facts() throws(TrajpackError) -> [JSONValue.Member] {

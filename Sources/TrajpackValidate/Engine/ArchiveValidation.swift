@@ -63,7 +63,7 @@ extension Validation {
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
     try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
-    try run.checkFrames(of: shards.compactMap { $0 }, frames)
+    try run.checkFrames(of: dataset, shards.compactMap { $0 }, frames)
     for shard in shards.compactMap({ $0 }) {
       guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
@@ -276,12 +276,15 @@ extension Validation {
     }
   }
 
-  /// Decodes the frames of the episodes for which the function says so.
+  /// Decodes the frames of those episodes of the shards for which the function says so.
   public typealias FrameLook =
-    (_ takes: @escaping (String) -> Bool) throws(TrajpackError) -> [FrameFinding]
+    (_ dataset: Dataset, _ shards: [Shard], _ takes: @escaping (String) -> Bool)
+    throws(TrajpackError) -> [FrameFinding]
 
   /// What decoded frames tell.
-  private func checkFrames(of shards: [Shard], _ look: FrameLook?) throws(TrajpackError) {
+  private func checkFrames(
+    of dataset: Dataset, _ shards: [Shard], _ look: FrameLook?
+  ) throws(TrajpackError) {
     let rules = [
       "time.frames", "time.video-shift", "geometry.depth-missing", "geometry.depth-range",
     ]
@@ -296,7 +299,7 @@ extension Validation {
       )
     }
     let config = config
-    for finding in try look({ config.takes($0) }) {
+    for finding in try look(dataset, shards, { config.takes($0) }) {
       report(
         finding.rule, finding.what, stream: finding.stream, count: finding.count, finding.place)
     }

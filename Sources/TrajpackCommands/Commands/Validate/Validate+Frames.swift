@@ -5,12 +5,10 @@ import TrajpackValidate
 
 extension Validate {
   /// What `--frames` asks for: decodes every frame of the videos of the episodes that are looked at.
-  func frameCheck(
-    _ path: String, _ pool: WorkerPool
-  ) -> ((_ takes: @escaping (String) -> Bool) throws(TrajpackError) -> [FrameFinding])? {
+  func frameCheck(_ pool: WorkerPool) -> Validation.FrameLook? {
     guard frames else { return nil }
-    return { (takes) throws(TrajpackError) in
-      let data = try OpenDataset(path)
+    return { (dataset, shards, takes) throws(TrajpackError) in
+      let data = try OpenDataset(dataset, shards)
       var jobs: [Future<[FrameFinding]>] = []
       for track in FrameVerification.tracks(of: data) {
         let (shard, number) = try data.track(track)
@@ -47,7 +45,7 @@ private struct VideoLook {
   /// How much each picture differs from the one before.
   private var changes: [Double] = []
   /// Of depth: in hundredths, how much of a picture is none; and some distances, in metres.
-  private var missing: [Int] = []
+  private var missing: [(frame: Int, percent: Int)] = []
   private var distances: [Double] = []
   private var isStopped = false
 
@@ -65,22 +63,23 @@ private struct VideoLook {
 
   private var episode: String { shard.index.id(ofEpisode: reader.track.episode) }
 
-  /// Opens the video as what can be looked at: distances in metres, small gray pictures, or else as it is stored.
+  /// Opens the video as what can be looked at: distances in metres, small pictures, gray or of colours, or else as it is stored.
   private func open(_ data: OpenDataset, _ track: Int) throws(TrajpackError) -> TrackFrames {
     let options =
       isDepth
       ? [#"{"depth": "m"}"#, #"{"format": "native"}"#]
       : [
         #"{"format": "gray8", "size": [\#(Self.height), \#(Self.width)]}"#,
+        #"{"format": "rgb24", "size": [\#(Self.height), \#(Self.width)]}"#,
         #"{"format": "native"}"#,
       ]
-    do throws(TrajpackError) {
-      return try TrackFrames(data, track: track, options: options[0])
-    } catch {
-      // What cannot be made of it is no fault of the data.
-      guard error.fault == .usage else { throw error }
-      return try TrackFrames(data, track: track, options: options[1])
+    for form in options.dropLast() {
+      do throws(TrajpackError) { return try TrackFrames(data, track: track, options: form) } catch {
+        // What cannot be made of it is no fault of the data.
+        guard error.fault == .usage else { throw error }
+      }
     }
+    return try TrackFrames(data, track: track, options: options[options.count - 1])
   }
 
   mutating func decode(
@@ -111,14 +110,14 @@ private struct VideoLook {
             guard error.fault == .data else { throw error }
             note(frame, error, count: 1)
           }
-          take(frames, 1, room, isWhole: error == nil, after: isKnown, total: frames.count)
+          take(frames, frame, 1, room, isWhole: error == nil, after: isKnown)
           isKnown = error == nil
           Self.keepLast(&room, 1, frames.bytes)
         }
       } else {
         for n in some.indices {
           let place = n - some.lowerBound + 1
-          take(frames, place, room, isWhole: true, after: isKnown, total: frames.count)
+          take(frames, n, place, room, isWhole: true, after: isKnown)
           isKnown = true
         }
         Self.keepLast(&room, some.count, frames.bytes)
@@ -151,16 +150,16 @@ private struct VideoLook {
     if broken.count < 3 { broken.append((frame, error.message)) }
   }
 
-  /// Takes the picture at a place of the room; `after` says whether the one before it is there.
+  /// Takes a frame, which is at a place of the room; `after` says whether the one before it is there.
   private mutating func take(
-    _ frames: TrackFrames, _ place: Int, _ room: [UInt8], isWhole: Bool, after isKnown: Bool,
-    total: Int
+    _ frames: TrackFrames, _ frame: Int, _ place: Int, _ room: [UInt8], isWhole: Bool,
+    after isKnown: Bool
   ) {
     if frames.format == "depth" {
       guard isWhole else { return }
       let count = frames.bytes / 4
       let pixels = min(count, Self.mostPixels)
-      let every = max(total * pixels / Self.mostDistances, 1)
+      let every = max(frames.count * pixels / Self.mostDistances, 1)
       var none = 0
       room.withUnsafeBytes { raw in
         for n in 0..<pixels {
@@ -174,8 +173,8 @@ private struct VideoLook {
           if n % every == 0 { distances.append(Double(value)) }
         }
       }
-      missing.append(100 * none / max(pixels, 1))
-    } else if frames.format == "gray8" {
+      missing.append((frame, 100 * none / max(pixels, 1)))
+    } else if frames.format != "native" {
       guard isWhole, isKnown else { return changes.append(.nan) }
       var sum = 0
       room.withUnsafeBytes { raw in
@@ -202,7 +201,7 @@ private struct VideoLook {
     }
     if !missing.isEmpty { depth(&out) }
     // Number 0 is of the first picture, which none is before.
-    if changes.count > 1, let motion = try motion(),
+    if changes.count > 1, let motion = try known(),
       let shift = VideoMotion.shift(
         pictures: Array(changes.dropFirst()), motion: motion.steps)
     {
@@ -217,14 +216,22 @@ private struct VideoLook {
     return out
   }
 
+  /// The motion of the camera, where it is whole: what is damaged of it is found by the rules that read rows.
+  private func known() throws(TrajpackError) -> (steps: [Double], stream: String)? {
+    do throws(TrajpackError) { return try motion() } catch {
+      guard error.fault == .data else { throw error }
+      return nil
+    }
+  }
+
   private func depth(_ out: inout [FrameFinding]) {
-    let middle = missing.sorted()[missing.count / 2]
-    let empty = missing.indices.filter { missing[$0] >= 95 }
+    let middle = missing.map(\.percent).sorted()[missing.count / 2]
+    let empty = missing.filter { $0.percent >= 95 }
     if middle <= 50, let first = empty.first {
       out.append(
         finding(
           "geometry.depth-missing", "pictures without depth among others (percent that is none)",
-          count: empty.count, rows: first..<first + 1, [Double(missing[first])], nil))
+          count: empty.count, rows: first.frame..<first.frame + 1, [Double(first.percent)], nil))
     }
     guard !distances.isEmpty else { return }
     let median = distances.sorted()[distances.count / 2]

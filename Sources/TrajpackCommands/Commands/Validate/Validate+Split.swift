@@ -61,7 +61,7 @@ extension Validate {
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     try Validation.archive(
-      path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(path, pool),
+      path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(pool),
       isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 

@@ -275,7 +275,7 @@ struct Validate: Command {
         outcome = try split(path, config, pool, planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
         outcome = try Validation.archive(
-          path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(path, pool),
+          path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(pool),
           isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
       } else {
         guard !hdf5 else {

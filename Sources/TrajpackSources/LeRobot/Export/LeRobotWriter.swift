@@ -4,7 +4,7 @@ import TrajpackStore
 /// Writes the files of a LeRobot dataset, episode by episode.
 final class LeRobotWriter {
   /// What `meta/episodes` says of an episode.
-  private struct Episode {
+  struct Episode {
     var id: String
     var split: String
     var tasks: [String]
@@ -16,31 +16,29 @@ final class LeRobotWriter {
   }
 
   /// As lerobot's own writer has it: bytes of a table, and files in a folder.
-  private static let (tableBytes, filesInFolder) = (100 << 20, 1000)
-  private static let numbering: [(String, ElementType)] = [
+  static let (tableBytes, filesInFolder) = (100 << 20, 1000)
+  static let numbering: [(String, ElementType)] = [
     ("timestamp", .float32), ("frame_index", .int64), ("episode_index", .int64), ("index", .int64),
   ]
 
-  private let plan: LeRobotPlan
-  private let folder: ExportFolder
+  let plan: LeRobotPlan
+  let folder: ExportFolder
   private let media: String?
-  private let columns: [LeRobotFeature]
-  private let videos: [LeRobotFeature]
-  private let hasTasks: Bool
-  private var table: ParquetWriter?
-  private var file = -1
-  private var rows = 0
-  private var episodes: [Episode] = []
-  private var tasks = TextNumbers()
-  private var categories: [String: TextNumbers] = [:]
-  private var statistics: [String: LeRobotStatistics] = [:]
-  private var pictures: [String: LeRobotPictureStatistics] = [:]
-  private var decoded: EpisodeFrames?
-  private let path: String
-  private var said: Set<String> = []
+  let columns: [LeRobotFeature]
+  let videos: [LeRobotFeature]
+  let hasTasks: Bool
+  var table: ParquetWriter?
+  private(set) var file = -1
+  private(set) var rows = 0
+  private(set) var episodes: [Episode] = []
+  private(set) var tasks = TextNumbers()
+  private(set) var categories: [String: TextNumbers] = [:]
+  private(set) var statistics: [String: LeRobotStatistics] = [:]
+  private(set) var pictures: [String: LeRobotPictureStatistics] = [:]
+  private let frames: EpisodeFrames
 
   /// Texts by number, in the order of their appearance.
-  private struct TextNumbers {
+  struct TextNumbers {
     private(set) var texts: [String] = []
     private var numbers: [String: Int] = [:]
 
@@ -57,7 +55,7 @@ final class LeRobotWriter {
   init(
     _ plan: LeRobotPlan, _ folder: ExportFolder, of path: String, media: String?
   ) throws(TrajpackError) {
-    self.path = path
+    frames = try EpisodeFrames(path, media: media)
     self.plan = plan
     self.folder = folder
     self.media = media
@@ -118,12 +116,11 @@ final class LeRobotWriter {
     _ key: String, _ track: TrackReader, _ episode: String
   ) throws(TrajpackError) {
     do throws(TrajpackError) {
-      if decoded == nil { decoded = try EpisodeFrames(path, media: media) }
-      guard let frames = try decoded?.frames(of: track, episode: episode) else { return }
+      let frames = try frames.frames(of: track, episode: episode)
       try pictures[key, default: LeRobotPictureStatistics()].add(frames, folder)
     } catch {
       try folder.goOn()
-      say("'\(key)' has no statistics of its pictures: \(error.message)")
+      folder.note("'\(key)' has no statistics of its pictures: \(error.message)")
     }
   }
 
@@ -142,7 +139,7 @@ final class LeRobotWriter {
       }
       start = own
       if track.count == least + 1 {
-        say("the last row of '\(name)' has no row in other streams and is not written")
+        folder.note("the last row of '\(name)' has no row in other streams and is not written")
       } else if track.count != least {
         let other = counts.filter { $0.value == least }.keys.min() ?? ""
         throw TrajpackError(
@@ -152,13 +149,10 @@ final class LeRobotWriter {
       }
     }
     if let start, start != .zero {
-      say("times count from 0 in a LeRobot dataset; those of the recordings begin elsewhere")
+      folder.note(
+        "times count from 0 in a LeRobot dataset; those of the recordings begin elsewhere")
     }
     return least
-  }
-
-  private func say(_ sentence: String) {
-    if said.insert(sentence).inserted { folder.note(sentence) }
   }
 
   /// The task of each row.
@@ -173,7 +167,9 @@ final class LeRobotWriter {
     }
     let known =
       metadata[ValueTable.member]?["task"]?.string ?? metadata["tasks"]?.array?.first?.string
-    if known == nil { say("recordings have no value 'task', so their task is an empty text") }
+    if known == nil {
+      folder.note("recordings have no value 'task', so their task is an empty text")
+    }
     return [String](repeating: known ?? "", count: count)
   }
 
@@ -191,7 +187,7 @@ final class LeRobotWriter {
     ]
   }
 
-  private func openTable() throws(TrajpackError) -> Int {
+  func openTable() throws(TrajpackError) -> Int {
     if let table, table.count < Self.tableBytes { return file }
     try table?.finish()
     file += 1
@@ -224,15 +220,14 @@ final class LeRobotWriter {
   private func pictures(
     of track: TrackReader, _ count: Int, _ episode: String
   ) throws(TrajpackError) -> [[UInt8]?] {
-    if decoded == nil { decoded = try EpisodeFrames(path, media: media) }
     var files: [[UInt8]?] = []
-    try decoded?.frames(of: track, episode: episode).forEachPNG(
+    try frames.frames(of: track, episode: episode).forEachPNG(
       Array(0..<count), of: track.stream.name
     ) { (_, png) throws(TrajpackError) in
       files.append(png)
       try folder.goOn()
     }
-    say(
+    folder.note(
       "'\(track.stream.name)': its pictures, in whose files red and blue are swapped, are decoded and written as PNG, with the "
         + "colours in their places")
     return files
@@ -311,160 +306,5 @@ final class LeRobotWriter {
       track, mediaFolder: media,
       as: "\(place)/file-\(Self.number(number % Self.filesInFolder)).mp4", in: folder)
     return start..<start + Double(count) * period
-  }
-
-  // MARK: The end
-
-  /// Writes what belongs to all episodes.
-  func finish(robot: String?) throws(TrajpackError) {
-    if table == nil { _ = try openTable() }
-    try table?.finish()
-    try writeEpisodes()
-    try write(tasks, "task")
-    for column in columns where column.content == .category {
-      try write(categories[column.key] ?? TextNumbers(), String(column.key.dropLast(6)))
-    }
-    var features = plan.features.filter { $0.content != .task }.map {
-      JSONValue.Member($0.key, $0.json)
-    }
-    for (name, type) in Self.numbering + [("task_index", .int64)] {
-      features.append(
-        .init(
-          name,
-          .record(["dtype": .string(type.rawValue), "shape": .array([.int(1)]), "names": .null])))
-    }
-    let fps = plan.fps
-    let info = JSONValue.record([
-      "codebase_version": "v3.0", "robot_type": robot.map { .string($0) } ?? "unknown",
-      "total_episodes": .int(Int64(episodes.count)), "total_frames": .int(Int64(rows)),
-      "total_tasks": .int(Int64(tasks.texts.count)), "chunks_size": .int(Int64(Self.filesInFolder)),
-      "data_files_size_in_mb": 100, "video_files_size_in_mb": 200,
-      "fps": fps.denominator == 1 ? .int(fps.numerator) : .double(fps.value),
-      "splits": splits(),
-      "data_path": "data/chunk-{chunk_index:03d}/file-{file_index:03d}.parquet",
-      "video_path": videos.isEmpty
-        ? .null : "videos/{video_key}/chunk-{chunk_index:03d}/file-{file_index:03d}.mp4",
-      "features": .object(features),
-    ])
-    try write(info, "meta/info.json")
-    var figures: [JSONValue.Member] = []
-    for column in columns {
-      guard case .numbers(_, let shape) = column.content,
-        let json = statistics[column.key]?.json(shape.isEmpty ? [1] : shape)
-      else { continue }
-      figures.append(.init(column.key, json))
-    }
-    for feature in plan.features {
-      if let json = pictures[feature.key]?.json { figures.append(.init(feature.key, json)) }
-    }
-    try write(.object(figures), "meta/stats.json")
-    try FileSystem.syncFolder(folder.path)
-  }
-
-  private func write(_ json: JSONValue, _ name: String) throws(TrajpackError) {
-    let file = try OutputFile(name, in: folder)
-    try file.write(json.text(indent: 2) + "\n")
-    try file.finish()
-  }
-
-  /// The episodes of each split as ranges of their numbers.
-  private func splits() -> JSONValue {
-    var runs: [(name: String, ranges: [Range<Int>])] = []
-    for (number, episode) in episodes.enumerated() {
-      let name = episode.split
-      guard let place = runs.firstIndex(where: { $0.name == name }) else {
-        runs.append((name, [number..<number + 1]))
-        continue
-      }
-      if let last = runs[place].ranges.last, last.upperBound == number {
-        runs[place].ranges[runs[place].ranges.count - 1] = last.lowerBound..<number + 1
-      } else {
-        runs[place].ranges.append(number..<number + 1)
-      }
-    }
-    if runs.count == 1, runs[0].name.isEmpty { runs[0].name = "train" }
-    return .object(
-      runs.filter { !$0.name.isEmpty }.map { run in
-        .init(
-          run.name,
-          .string(run.ranges.map { "\($0.lowerBound):\($0.upperBound)" }.joined(separator: ",")))
-      })
-  }
-
-  /// A table of texts, whose index is the text: pandas' metadata say so, or lerobot takes numbers for tasks.
-  private func write(_ texts: TextNumbers, _ name: String) throws(TrajpackError) {
-    let columns = [
-      ParquetOutputColumn(name: "\(name)_index", form: .numbers(.int64, [])),
-      ParquetOutputColumn(name: name, form: .text),
-    ]
-    func column(_ name: String, _ kind: String, _ type: String) -> JSONValue {
-      .record([
-        "name": .string(name), "field_name": .string(name), "pandas_type": .string(kind),
-        "numpy_type": .string(type), "metadata": .null,
-      ])
-    }
-    let pandas = JSONValue.record([
-      "index_columns": .array([.string(name)]), "column_indexes": .array([]),
-      "columns": .array([
-        column("\(name)_index", "int64", "int64"), column(name, "unicode", "object"),
-      ]), "pandas_version": "2.0",
-    ])
-    let file = try ParquetWriter(
-      "meta/\(name)s.parquet", columns, facts: [("pandas", pandas.text())], in: folder)
-    try file.append(
-      [
-        .numbers(texts.texts.indices.map { Int64($0) }.packed),
-        .bytes(texts.texts.map { Array($0.utf8) }),
-      ], count: texts.texts.count)
-    try file.finish()
-  }
-
-  private func writeEpisodes() throws(TrajpackError) {
-    var columns: [ParquetOutputColumn] = []
-    var rows: [ParquetOutputRows] = []
-    func add(_ name: String, _ numbers: [Int]) {
-      columns.append(ParquetOutputColumn(name: name, form: .numbers(.int64, [])))
-      rows.append(.numbers(numbers.map { Int64($0) }.packed))
-    }
-    func add(_ name: String, seconds: [Double]) {
-      columns.append(ParquetOutputColumn(name: name, form: .numbers(.float64, [])))
-      rows.append(
-        .numbers(seconds.flatMap { withUnsafeBytes(of: $0.bitPattern.littleEndian) { Array($0) } }))
-    }
-    let all = Array(episodes.indices)
-    add("episode_index", all)
-    columns.append(ParquetOutputColumn(name: "tasks", form: .texts))
-    rows.append(.lists(episodes.map(\.tasks)))
-    add("length", episodes.map(\.length))
-    add("data/chunk_index", episodes.map { $0.file / Self.filesInFolder })
-    add("data/file_index", episodes.map { $0.file % Self.filesInFolder })
-    add("dataset_from_index", episodes.map(\.first))
-    add("dataset_to_index", episodes.map { $0.first + $0.length })
-    for (number, video) in videos.enumerated() {
-      let key = "videos/\(video.key)"
-      add("\(key)/chunk_index", all.map { $0 / Self.filesInFolder })
-      add("\(key)/file_index", all.map { $0 % Self.filesInFolder })
-      add("\(key)/from_timestamp", seconds: episodes.map { $0.spans[number].lowerBound })
-      add("\(key)/to_timestamp", seconds: episodes.map { $0.spans[number].upperBound })
-    }
-    add("meta/episodes/chunk_index", all.map { _ in 0 })
-    add("meta/episodes/file_index", all.map { _ in 0 })
-    columns.append(ParquetOutputColumn(name: LeRobotInfo.idColumn, form: .text))
-    rows.append(.bytes(episodes.map { Array($0.id.utf8) }))
-    let file = try ParquetWriter("meta/episodes/chunk-000/file-000.parquet", columns, in: folder)
-    try file.append(rows, count: episodes.count)
-    try file.finish()
-  }
-}
-
-extension [Int64] {
-  /// As bytes, little-endian.
-  var packed: [UInt8] {
-    var out: [UInt8] = []
-    out.reserveCapacity(count * 8)
-    for number in self {
-      Swift.withUnsafeBytes(of: number.littleEndian) { out.append(contentsOf: $0) }
-    }
-    return out
   }
 }

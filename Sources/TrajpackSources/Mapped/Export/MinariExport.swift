@@ -12,16 +12,16 @@ final class MinariExport: DatasetExporter {
   private let attributes: JSONValue
   private var folder: ExportFolder?
   private var file: HDF5TreeWriter?
-  private var frames: EpisodeFrames?
+  private let frames: EpisodeFrames
   private var count = 0
   private var steps = 0
   private var observation = GymSpace()
   private var action = GymSpace()
-  private var said: Set<String> = []
 
   init(_ request: ExportRequest) throws(TrajpackError) {
     self.request = request
     attributes = try request.dataset.shard(0).schema.attributes
+    frames = try EpisodeFrames(request.dataset.path, media: request.media)
   }
 
   func begin(in folder: ExportFolder) throws(TrajpackError) {
@@ -30,24 +30,13 @@ final class MinariExport: DatasetExporter {
     file = try HDF5TreeWriter("\(folder.path)/data/main_data.hdf5")
   }
 
-  private func say(_ sentence: String) {
-    if said.insert(sentence).inserted { folder?.note(sentence) }
-  }
-
-  private func decoder() throws(TrajpackError) -> EpisodeFrames {
-    if let frames { return frames }
-    let made = try EpisodeFrames(request.dataset.path, media: request.media)
-    frames = made
-    return made
-  }
-
   func append(
     _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader
   ) throws(TrajpackError) {
     guard let file, let folder else { return }
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     let all = try StepArrays(tracks, format: "Minari")
-    for sentence in all.leftOut { say(sentence) }
+    for sentence in all.leftOut { folder.note(sentence) }
     let observations = all.of { if case .observation = $0 { true } else { false } }
     guard let least = observations.map(\.track.count).min() else {
       throw TrajpackError(.data, "has no observations, which Minari asks for")
@@ -59,20 +48,21 @@ final class MinariExport: DatasetExporter {
         .data, "has \(least) rows of observations, and Minari asks for one behind each action")
     }
     if length < all.steps {
-      say(
+      folder.note(
         "there is no observation behind the last action, which is not written (Minari has T + 1 observations)"
       )
     }
     let group = "episode_\(count)"
     try file.group(group)
     let writer = StepArrayWriter(
-      file: file, folder: folder, episode: episode.id,
-      frames: { () throws(TrajpackError) in try self.decoder() })
+      file: file, folder: folder, episode: episode.id, frames: frames)
     var ends: [StepArray] = []
     for array in all.arrays {
       switch array.role {
       case .action(let key):
-        if array.track.count < length { say("'\(array.path)' is left out: it has too few rows") }
+        if array.track.count < length {
+          folder.note("'\(array.path)' is left out: it has too few rows")
+        }
         guard array.track.count >= length else { continue }
         let place = "actions\(key.isEmpty ? "" : "/\(key)")"
         if let made = try writer.write(array, rows: 0..<length, as: "\(group)/\(place)") {
@@ -85,11 +75,11 @@ final class MinariExport: DatasetExporter {
         }
       case .reward, .terminated, .truncated, .done: ends.append(array)
       case .nextObservation:
-        say("'\(array.path)' is left out: Minari's observations have a row more instead")
+        folder.note("'\(array.path)' is left out: Minari's observations have a row more instead")
       case .other(let path):
         let rows = array.track.count
         guard rows == length + 1 || rows >= all.steps else {
-          say("'\(path)' is left out: it has another number of rows than there are steps")
+          folder.note("'\(path)' is left out: it has another number of rows than there are steps")
           continue
         }
         let key = path.hasPrefix("infos/") ? String(path.dropFirst(6)) : path
@@ -116,7 +106,7 @@ final class MinariExport: DatasetExporter {
       return true
     }
     if try !rows(.reward, "rewards") {
-      say("the recordings have no rewards; they are NaN")
+      folder?.note("the recordings have no rewards; they are NaN")
       var out = try file.array("\(group)/rewards", .float64, rows: length, shape: [])
       try out.append(
         littleEndian([UInt64](repeating: Double.nan.bitPattern, count: length)), count: length)
@@ -131,7 +121,7 @@ final class MinariExport: DatasetExporter {
     if !hasTerminations { try filled("terminations", endsWith: 0) }
     if !hasTruncations { try filled("truncations", endsWith: hasTerminations ? 0 : 1) }
     if !hasTerminations, !hasTruncations {
-      say("the recordings do not say how they end; the last step of each is truncated")
+      folder?.note("the recordings do not say how they end; the last step of each is truncated")
     }
   }
 

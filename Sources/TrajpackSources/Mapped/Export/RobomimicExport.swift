@@ -12,16 +12,16 @@ final class RobomimicExport: DatasetExporter {
   private let attributes: JSONValue
   private var folder: ExportFolder?
   private var file: HDF5TreeWriter?
-  private var frames: EpisodeFrames?
+  private let frames: EpisodeFrames
   private var names: Set<String> = []
   private var total = 0
   private var rate: Rational?
   private var masks: [(name: String, demos: [String])] = []
-  private var said: Set<String> = []
 
   init(_ request: ExportRequest) throws(TrajpackError) {
     self.request = request
     attributes = try request.dataset.shard(0).schema.attributes
+    frames = try EpisodeFrames(request.dataset.path, media: request.media)
     rate = request.rate
   }
 
@@ -30,24 +30,13 @@ final class RobomimicExport: DatasetExporter {
     file = try HDF5TreeWriter("\(folder.path)/demo.hdf5")
   }
 
-  private func say(_ sentence: String) {
-    if said.insert(sentence).inserted { folder?.note(sentence) }
-  }
-
-  private func decoder() throws(TrajpackError) -> EpisodeFrames {
-    if let frames { return frames }
-    let made = try EpisodeFrames(request.dataset.path, media: request.media)
-    frames = made
-    return made
-  }
-
   func append(
     _ episode: ShardIndex.Episode, of shard: Shard, reader: BlockReader
   ) throws(TrajpackError) {
     guard let file, let folder else { return }
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     let all = try StepArrays(tracks, format: "robomimic")
-    for sentence in all.leftOut { say(sentence) }
+    for sentence in all.leftOut { folder.note(sentence) }
     guard all.arrays.contains(where: { $0.role == .action("") }) else {
       throw TrajpackError(
         .data, "has actions of several names, and robomimic asks for one array 'actions'")
@@ -56,8 +45,7 @@ final class RobomimicExport: DatasetExporter {
     let group = "data/\(name)"
     try file.group(group)
     let writer = StepArrayWriter(
-      file: file, folder: folder, episode: episode.id,
-      frames: { () throws(TrajpackError) in try self.decoder() })
+      file: file, folder: folder, episode: episode.id, frames: frames)
     let hasNext = !all.of { if case .nextObservation = $0 { true } else { false } }.isEmpty
     for array in all.arrays {
       let rows = 0..<array.track.count
@@ -82,16 +70,16 @@ final class RobomimicExport: DatasetExporter {
           _ = try writer.write(
             array, rows: 1..<all.steps + 1,
             as: "\(group)/next_obs/\(key.isEmpty ? "observation" : key)")
-          say(
+          folder.note(
             "observations have a row more than actions: 'obs' has all but the last, and 'next_obs' all but the first"
           )
         } else {
-          say("the last row of '\(array.path)' is not written, as 'next_obs' is there")
+          folder.note("the last row of '\(array.path)' is not written, as 'next_obs' is there")
         }
         continue
       }
       if rows.count != all.steps {
-        say(
+        folder.note(
           "'\(place)' has another number of rows than there are actions, which robomimic does not read"
         )
       }
@@ -160,7 +148,7 @@ final class RobomimicExport: DatasetExporter {
     }
     try file.set("total", of: "data", .int(Int64(total)))
     if attributes[own + "env_args"] == nil {
-      if rate == nil { say("the dataset has no rate, so 'env_args' has no control_freq") }
+      if rate == nil { folder?.note("the dataset has no rate, so 'env_args' has no control_freq") }
       let arguments = JSONValue.record([
         "env_name": attributes["env_name"] ?? "unknown", "type": 2,
         "env_kwargs": .record(["control_freq": rate.map { .double($0.value) }]),

@@ -8,7 +8,7 @@ struct StepArrayWriter {
   let file: HDF5TreeWriter
   let folder: ExportFolder
   let episode: String
-  let frames: () throws(TrajpackError) -> EpisodeFrames
+  let frames: EpisodeFrames
 
   /// What an array is in the file.
   struct Written {
@@ -104,7 +104,7 @@ struct StepArrayWriter {
   private func writeFrames(
     _ array: StepArray, _ rows: Range<Int>, _ path: String
   ) throws(TrajpackError) -> Written? {
-    let frames = try frames().frames(of: array.track, episode: episode)
+    let frames = try frames.frames(of: array.track, episode: episode)
     guard frames.format != "native" else {
       folder.note("'\(path)' is left out: its frames are no pictures of gray or colours")
       return nil
