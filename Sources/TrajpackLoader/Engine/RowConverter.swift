@@ -16,14 +16,6 @@ final class RowConverter {
 
   init(_ setup: LoaderSetup) {
     self.setup = setup
-    // Frames are no numbers that anything is made of, and pictures only where they become others.
-    let widest =
-      setup.layout.channels.filter {
-        !$0.isFrames
-          && !($0.picture != nil && $0.scale.isEmpty && $0.type == $0.channel.type)
-      }.map(\.channel.elements).max() ?? 1
-    low = [Double](repeating: 0, count: widest)
-    high = low
   }
 
   /// Does what is left for a window.
@@ -148,6 +140,14 @@ final class RowConverter {
     return UnsafeRawPointer(out)
   }
 
+  /// Makes room for the numbers of a row. It grows with what is made numbers of, as a picture that is
+  /// copied may be far larger than every row that is not.
+  private func makeRoom(_ count: Int) {
+    guard low.count < count else { return }
+    low = [Double](repeating: 0, count: count)
+    high = low
+  }
+
   /// Writes one row of a channel, between rows `a` and `b` where there are two.
   private func write(
     _ a: UnsafeRawPointer, _ b: UnsafeRawPointer?, _ rest: Double, _ finish: ChannelConversion,
@@ -159,6 +159,7 @@ final class RowConverter {
       return
     }
     let count = selected.channel.elements
+    makeRoom(count)
     if b == nil, finish.stored == selected.type, finish.decimals == nil, !finish.stored.isFloat,
       selected.following == nil, finish.depth == nil
     {
@@ -223,6 +224,7 @@ final class RowConverter {
     guard let place = selected.observed else { return }
     let count = selected.channel.elements
     let out = plan.memory + place.byte(Int(job.window), t, Int(job.slot))
+    makeRoom(count)
     let reading = ElementReading(
       type: finish.stored, decimals: finish.decimals, missing: finish.missing)
     high.withUnsafeMutableBufferPointer { buffer in
