@@ -1,4 +1,5 @@
 """Tables of Parquet and Arrow files as pyarrow, pandas and polars write them, random by a seed."""
+import json
 import subprocess
 
 import numpy as np
@@ -117,13 +118,50 @@ def test_episodes_of_a_column(trajpack, tmp_path, ending):
     assert "--delimiter" in said and len(said.splitlines()) == 1
 
 
-def test_lists_of_texts_are_named(trajpack, tmp_path):
-    made = pa.table({"x": [1.0, 2.0], "ragged": pa.array([[1.0], [2.0, 3.0]]), "words": pa.array([["a"], ["b"]])})
-    with pa.ipc.new_file(tmp_path / "a.arrow", made.schema) as writer:
-        writer.write_table(made)
-    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.arrow")
-    assert {left["file"].split(":/")[-1] for left in outcome["left_out"]["files"]} == {"words"}
-    same(episodes["a"]["steps/x"], [1.0, 2.0])
+@pytest.mark.parametrize("ending", ["parquet", "arrow", "dictionary.arrow", "view.arrow"])
+def test_lists_of_texts(trajpack, tmp_path, ending):
+    """Each list is JSON; an absent list is told from an empty one, an absent text from an empty one."""
+    random = np.random.default_rng(11)
+    words = [None if random.random() < 0.2 else [
+        None if random.random() < 0.2 else ["", "kurz", "ä\n\"b\"", "ein Wort, das länger ist als zwölf Bytes"][random.integers(4)]
+        for _ in range(random.integers(0, 5))] for _ in range(300)]
+    kind = {"dictionary.arrow": pa.dictionary(pa.int8(), pa.string()), "view.arrow": pa.string_view()}.get(ending, pa.string())
+    made = pa.table({"x": np.arange(300.0), "words": pa.array(words, pa.list_(pa.string())).cast(pa.list_(kind))
+                     if kind != pa.dictionary(pa.int8(), pa.string()) else
+                     pa.ListArray.from_arrays(*dictionary_lists(words)), "raw": pa.array([[b"a"]] * 300)})
+    path = tmp_path / f"a.{ending.split('.')[-1]}"
+    if ending == "parquet":
+        pq.write_table(made, path, row_group_size=77, data_page_size=100)
+    else:
+        with pa.ipc.new_file(path, made.schema) as writer:
+            writer.write_table(made, max_chunksize=77)
+    outcome, episodes, _ = converted(trajpack, tmp_path, path)
+    assert {left["file"].split(":/")[-1]: left["why"] for left in outcome["left_out"]["files"]} == {
+        "raw": "holds lists of bytes, which is no channel"}
+    found = [json.loads(b) if b else None for b in payloads(episodes["a"], "steps/words")]
+    assert found == words
+
+
+def dictionary_lists(words):
+    """Offsets, absent lists among them, and the texts as a dictionary."""
+    flat, offsets = [], []
+    for row in words:
+        offsets.append(None if row is None else len(flat))
+        flat += row or []
+    return pa.array([*offsets, len(flat)], pa.int32()), pa.array(flat, pa.string()).dictionary_encode()
+
+
+def test_ragged_lists_with_absent_rows(trajpack, tmp_path):
+    """Their bytes are those of the type of the file, also where an absent row would make a wider type of whole numbers."""
+    lists = [[1], None, [2, 3], [], [100, -100, 4]]
+    kinds = {"int8": pa.int8(), "int16": pa.int16(), "int64": pa.int64(), "float32": pa.float32()}
+    pq.write_table(pa.table({name: pa.array(lists, pa.list_(kind)) for name, kind in kinds.items()}), tmp_path / "a.parquet")
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.parquet")
+    schema = episodes["a"]["schema"].tobytes().decode()
+    for name in kinds:
+        found = [np.frombuffer(b, name).tolist() for b in payloads(episodes["a"], f"{name}/{name}")]
+        assert found == [row or [] for row in lists], name
+        assert f'"elements":"{name}"' in schema.replace(" ", ""), schema
 
 
 @pytest.mark.parametrize("ending", ["parquet", "arrow"])

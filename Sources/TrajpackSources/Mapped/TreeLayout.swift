@@ -183,6 +183,9 @@ struct TreeLayout {
           channel.description ?? "the bytes of a list of any length, little-endian"
         channel.setConvention("elements", .string(type.rawValue))
       }
+      if array.holdsTextLists {
+        channel.description = channel.description ?? "a list of texts, as JSON"
+      }
       if array.isComplex { channel.setConvention("complex", "last axis: real, imaginary") }
       // Names are those of a categorical channel where they count from zero.
       if !array.categories.isEmpty,

@@ -14,6 +14,8 @@ struct ParquetRowBuilder {
   private var rows = 0
   /// Elements of the row that is being filled.
   private var filled: Int
+  /// Whether what was thrown is that lists have other lengths than the shape.
+  private(set) var isRagged = false
 
   /// The type that holds the numbers of a leaf; `nil` where it has none.
   static func type(_ column: ParquetColumn) -> ElementType? {
@@ -61,6 +63,12 @@ struct ParquetRowBuilder {
     }
   }
 
+  /// Rows whose lists have other lengths than the shape.
+  private mutating func ragged(_ what: String) -> TrajpackError {
+    isRagged = true
+    return wrong(what)
+  }
+
   private func wrong(_ what: String) -> TrajpackError {
     TrajpackError(
       .data, file: file.path, "column '\(column.name)', row \(max(rows - 1, 0)): \(what)",
@@ -105,23 +113,23 @@ struct ParquetRowBuilder {
       let level = page.repetition[i]
       if level == 0 {
         guard filled == elements else {
-          throw wrong("has \(filled) values where the shape has \(elements)")
+          throw ragged("has \(filled) values where the shape has \(elements)")
         }
         rows += 1
         filled = 0
       }
       if !page.definition.isEmpty, page.definition[i] < innermost {
         guard level == 0, page.definition[i] < column.outer else {
-          throw wrong("has a list that is empty or absent where the shape has \(elements) values")
+          throw ragged("has a list that is empty or absent where the shape has \(elements) values")
         }
         filled = elements
         continue
       }
       guard filled < elements else {
-        throw wrong("has more than the \(elements) values of the shape")
+        throw ragged("has more than the \(elements) values of the shape")
       }
       guard pattern[filled] == level else {
-        throw wrong("has a list of another length than the shape states")
+        throw ragged("has a list of another length than the shape states")
       }
       filled += 1
     }
@@ -199,7 +207,7 @@ struct ParquetRowBuilder {
   mutating func finish() throws(TrajpackError) -> ParquetTable.Rows {
     try writer.flush()
     guard filled == elements || column.repetition == 0 else {
-      throw wrong("has \(filled) values where the shape has \(elements)")
+      throw ragged("has \(filled) values where the shape has \(elements)")
     }
     let rowBytes = elements * type.size
     guard rows == file.rows, writer.spool.count == rows * rowBytes else {

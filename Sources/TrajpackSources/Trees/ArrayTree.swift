@@ -90,6 +90,8 @@ struct TreeArray: Sendable, Equatable {
   var missing: Channel.Missing?
   /// The type of the numbers of lists of any length, whose rows are their bytes, little-endian.
   var listed: ElementType?
+  /// Whether its texts are lists of texts, as JSON.
+  var holdsTextLists = false
   /// The time of one in seconds, of dates and times that are whole numbers.
   var tick: Rational?
 

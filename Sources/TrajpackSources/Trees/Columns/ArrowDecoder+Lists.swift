@@ -12,6 +12,14 @@ extension ArrowDecoder {
     return true
   }
 
+  /// Where the lists of a batch begin, and where the last one ends.
+  func starts(
+    _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot
+  ) throws(TrajpackError) -> [Int] {
+    guard case .fixedList(let size) = column.form else { return try offsets(column, batch, slot) }
+    return (0...batch.nodes[slot.node].count).map { $0 * size }
+  }
+
   /// The bytes of the list of each row; none where it is absent.
   func lists(
     _ column: ArrowColumn, _ batches: [ArrowBatch]
@@ -29,12 +37,7 @@ extension ArrowDecoder {
       let bits = try validity(batch, slot)
       let count = batch.nodes[slot.node].count
       let items = batch.nodes[inner.node].count
-      let starts: [Int]
-      if case .fixedList(let size) = column.form {
-        starts = (0...count).map { $0 * size }
-      } else {
-        starts = try offsets(column, batch, slot)
-      }
+      let starts = try starts(column, batch, slot)
       guard count == batch.rows, (starts.last ?? 0) <= items else { throw damaged }
       var writer = SpoolWriter()
       var taken = 0

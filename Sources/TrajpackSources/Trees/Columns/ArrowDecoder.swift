@@ -6,7 +6,7 @@ import TrajpackStore
 struct ArrowDecoder {
   private let file: LocalFile
   private let columns: [ArrowColumn]
-  private let dictionaries: [Int: [ArrowBatch]]
+  let dictionaries: [Int: [ArrowBatch]]
   private let unpacker = Decompressor()
 
   private static let mostBuffer = 1 << 31
@@ -47,7 +47,7 @@ struct ArrowDecoder {
   }
 
   /// The bytes of a buffer, unpacked.
-  private func buffer(
+  func buffer(
     _ batch: ArrowBatch, _ number: Int, least: Int
   ) throws(TrajpackError) -> [UInt8] {
     let range = batch.buffers[number]
@@ -307,117 +307,5 @@ struct ArrowDecoder {
     case 4: try writer.append(UInt32(truncatingIfNeeded: whole))
     default: try writer.append(UInt64(truncatingIfNeeded: whole))
     }
-  }
-
-  /// The texts or bytes of all rows.
-  func texts(
-    _ column: ArrowColumn, _ batches: [ArrowBatch]
-  ) throws(TrajpackError) -> ColumnSpools.Texts {
-    let spool = RowSpool()
-    var ends: [Int] = []
-    var absent: Set<Int> = []
-    var last = 0
-    var words: [[UInt8]] = []
-    if let dictionary = column.dictionary {
-      for batch in dictionaries[dictionary.id] ?? [] {
-        var slot = Slot()
-        slot.views = column.isView ? min(max(batch.views.first ?? 0, 0), batch.buffers.count) : 0
-        guard batch.buffers.count >= (column.isView ? 2 + slot.views : 3) else {
-          throw TrajpackError(.data, "a dictionary has too few buffers; the file is damaged")
-        }
-        let plain = try values(column, batch, slot, batch.nodes.first?.count ?? 0)
-        words += plain.map { $0 ?? [] }
-      }
-    }
-    for batch in batches {
-      let slots = try slots(batch)
-      guard let slot = slots[column.number] else { continue }
-      let rows = try present(column, batch, slots)
-      let count = batch.nodes[slot.node].count
-      var all: [[UInt8]?]
-      if let dictionary = column.dictionary {
-        let bits = try validity(batch, slot)
-        let bytes = try buffer(batch, slot.buffer + 1, least: count * dictionary.bytes)
-        all = []
-        for i in 0..<count {
-          guard Self.isSet(bits, i) else {
-            all.append(nil)
-            continue
-          }
-          let place: Int
-          switch dictionary.bytes {
-          case 1: place = dictionary.isSigned ? Int(Int8(bitPattern: bytes[i])) : Int(bytes[i])
-          case 2: place = Int(bytes.little(i * 2, as: UInt16.self))
-          case 4: place = Int(bytes.little(i * 4, as: UInt32.self))
-          default: place = Int(truncatingIfNeeded: bytes.little(i * 8, as: UInt64.self))
-          }
-          guard words.indices.contains(place) else {
-            throw TrajpackError(.data, "names place \(place) of a dictionary of \(words.count)")
-          }
-          all.append(words[place])
-        }
-      } else {
-        all = try values(column, batch, slot, count)
-      }
-      guard all.count == batch.rows else {
-        throw TrajpackError(.data, "a batch has \(all.count) texts for \(batch.rows) rows")
-      }
-      var piece: [UInt8] = []
-      for (i, text) in all.enumerated() {
-        if let text, (rows?[i] ?? i) >= 0 {
-          piece += text
-          last += text.count
-        } else {
-          absent.insert(ends.count)
-        }
-        ends.append(last)
-      }
-      try spool.append(piece)
-    }
-    return ColumnSpools.Texts(spool: spool, ends: ends, absent: absent)
-  }
-
-  private func values(
-    _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot, _ count: Int
-  ) throws(TrajpackError) -> [[UInt8]?] {
-    guard count > 0 else { return [] }
-    guard batch.buffers.count >= slot.buffer + column.buffers else {
-      throw TrajpackError(.data, "a batch has too few buffers; the file is damaged")
-    }
-    let bits = try validity(batch, slot)
-    var out: [[UInt8]?] = []
-    out.reserveCapacity(count)
-    if column.isView {
-      let views = try buffer(batch, slot.buffer + 1, least: count * 16)
-      var data: [[UInt8]] = []
-      for i in 0..<slot.views { data.append(try buffer(batch, slot.buffer + 2 + i, least: 0)) }
-      for i in 0..<count {
-        guard Self.isSet(bits, i) else {
-          out.append(nil)
-          continue
-        }
-        let length = Int(views.little(i * 16, as: Int32.self))
-        if (0...12).contains(length) {
-          out.append(Array(views[i * 16 + 4..<i * 16 + 4 + length]))
-          continue
-        }
-        let (number, at) = (
-          Int(views.little(i * 16 + 8, as: Int32.self)),
-          Int(views.little(i * 16 + 12, as: Int32.self))
-        )
-        guard length > 0, data.indices.contains(number), at >= 0, at <= data[number].count - length
-        else {
-          throw TrajpackError(.data, "a text lies outside of its buffers; the file is damaged")
-        }
-        out.append(Array(data[number][at..<at + length]))
-      }
-      return out
-    }
-    let ends = try offsets(column, batch, slot)
-    let bytes = try buffer(batch, slot.buffer + 2, least: ends.last ?? 0)
-    for i in 0..<count {
-      out.append(Self.isSet(bits, i) ? Array(bytes[ends[i]..<ends[i + 1]]) : nil)
-    }
-    return out
   }
 }

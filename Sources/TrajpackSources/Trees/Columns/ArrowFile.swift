@@ -98,9 +98,13 @@ final class ArrowFile: ColumnTree {
     let facts = try decoder.facts(column, reader.batches)
     switch leaf.form {
     case .text, .bytes:
-      guard leaf.number == column.number else {
-        array.form = .unread("holds lists of text, which is no channel")
-        return array
+      if leaf.number != column.number {
+        guard column.listed?.number == leaf.number, leaf.form == .text else {
+          array.form = .unread(
+            "holds lists of \(leaf.form == .text ? "lists of text" : "bytes"), which is no channel")
+          return array
+        }
+        array.holdsTextLists = true
       }
       array.form = leaf.form == .text ? .text : .bytes
     case .null: array.form = .unread("is absent in every row")
@@ -159,6 +163,7 @@ final class ArrowFile: ColumnTree {
     let texts = try within("\(path): column '\(column.name)'") { () throws(TrajpackError) in
       try spools.texts(node.path) { () throws(TrajpackError) in
         let decoder = ArrowDecoder(file, schema, dictionaries)
+        if node.array?.holdsTextLists == true { return try decoder.textLists(column, batches) }
         return node.array?.listed != nil
           ? try decoder.lists(column, batches) : try decoder.texts(column, batches)
       }

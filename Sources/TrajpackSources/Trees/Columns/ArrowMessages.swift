@@ -335,7 +335,7 @@ struct ArrowMessages {
         throw TrajpackError(.data, "has a list without one element")
       }
       column.type += "<\(column.children[0].type)>"
-      if column.children[0].dictionary != nil {
+      if column.children[0].dictionary != nil, column.children[0].form != .text {
         column.unread = "holds lists of a dictionary, which is no channel"
       }
       if case .structure = column.children[0].form {

@@ -61,11 +61,16 @@ final class ParquetTree: ColumnTree {
     if ["decimal", "interval", "float16", "uuid"].contains(column.logical) {
       array.form = .unread("is of the type \(column.logical ?? ""), which is not read")
     } else if column.physical == .bytes {
-      array.form =
-        column.repetition > 0
-        ? .unread("holds lists of text, which is no channel") : column.isText ? .text : .bytes
+      guard column.repetition == 0 || (column.repetition == 1 && column.isText) else {
+        array.form = .unread(
+          "holds lists of \(column.isText ? "lists of text" : "bytes"), which is no channel")
+        return array
+      }
+      array.form = column.isText ? .text : .bytes
+      array.holdsTextLists = column.repetition > 0
     } else if let own = ParquetRowBuilder.type(column) {
-      var type = own.isFloat ? own : column.logical.flatMap { ElementType(rawValue: $0) } ?? own
+      let plain = own.isFloat ? own : column.logical.flatMap { ElementType(rawValue: $0) } ?? own
+      var type = plain
       if file.mayHaveNulls(column), !type.isFloat {
         type = type == .uint32 || type.size == 8 ? .int64 : .int32
         array.missing = .sentinel
@@ -81,29 +86,24 @@ final class ParquetTree: ColumnTree {
       array.tick = tick(column)
       // Whether all lists have the length of the first is known when they are read.
       if column.repetition > 0 {
-        let own = array
-        do throws(TrajpackError) {
-          _ = try spools.numbers(place) { () throws(TrajpackError) in try rows(column, own, file) }
-        } catch {
-          guard error.message.contains(" shape") else { throw error }
+        guard let spool = try builtRows(column, array, file) else {
           array.shape = [file.rows]
           array.missing = nil
           guard column.repetition == 1 else {
             array.form = .unread("holds lists of lists of different lengths, which is no channel")
             return array
           }
-          (array.form, array.listed) = (.bytes, type)
-          do throws(TrajpackError) {
-            _ = try spools.texts(place) { () throws(TrajpackError) in
-              try ParquetLists.read(column, file)
-            }
-          } catch {
-            guard error.message.contains(ParquetLists.null) else { throw error }
+          guard let lists = try ParquetLists.read(column, file) else {
             array.form = .unread(
               "holds lists of different lengths, some with nulls, which is no channel")
-            array.listed = nil
+            return array
           }
+          // Their bytes are kept as they are, so no number among them stands for 'not observed'.
+          (array.form, array.listed) = (.bytes, plain)
+          _ = try spools.texts(place) { () throws(TrajpackError) in lists }
+          return array
         }
+        _ = try spools.numbers(place) { () throws(TrajpackError) in spool }
       }
     } else {
       array.form = .unread("is of the type \(column.physical.name), which is not read")
@@ -111,15 +111,31 @@ final class ParquetTree: ColumnTree {
     return array
   }
 
-  private static func rows(
+  /// The rows of a column; `nil` where it has lists of other lengths than the array's shape states.
+  private static func builtRows(
     _ column: ParquetColumn, _ array: TreeArray, _ file: ParquetFile
-  ) throws(TrajpackError) -> RowSpool {
+  ) throws(TrajpackError) -> RowSpool? {
     let type = array.type ?? .float64
     var builder = try ParquetRowBuilder(
       file, column, Array(array.shape.dropFirst()), type,
       array.missing ?? (type.isFloat ? .nan : .never))
-    try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
-    return try builder.finish().spool
+    do throws(TrajpackError) {
+      try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
+      return try builder.finish().spool
+    } catch {
+      guard builder.isRagged else { throw error }
+      return nil
+    }
+  }
+
+  private static func rows(
+    _ column: ParquetColumn, _ array: TreeArray, _ file: ParquetFile
+  ) throws(TrajpackError) -> RowSpool {
+    guard let rows = try builtRows(column, array, file) else {
+      throw TrajpackError(
+        .data, file: file.path, "column '\(column.name)' has lists of other lengths than before")
+    }
+    return rows
   }
 
   private static func tick(_ column: ParquetColumn) -> Rational? {
@@ -153,7 +169,8 @@ final class ParquetTree: ColumnTree {
     }
     let path = path
     let texts = try spools.texts(node.path) { () throws(TrajpackError) in
-      if node.array?.listed != nil { return try ParquetLists.read(column, file) }
+      if node.array?.listed != nil, let lists = try ParquetLists.read(column, file) { return lists }
+      if node.array?.holdsTextLists == true { return try ParquetLists.readTexts(column, file) }
       let found = try ParquetTable(path).texts(column)
       return ColumnSpools.Texts(spool: found.spool, ends: found.ends, absent: found.absent)
     }

@@ -5,7 +5,7 @@ import TrajpackStore
 enum ParquetTables: MappedFormat {
   static let format = FormatDescription(
     name: "parquet", summary: "tables of time series in Parquet files",
-    carries: "every column of numbers, lists of one length, texts and bytes; nulls as not observed",
+    carries: ColumnTables.carries,
     reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -23,7 +23,7 @@ enum ParquetTables: MappedFormat {
 enum ArrowTables: MappedFormat {
   static let format = FormatDescription(
     name: "arrow", summary: "tables of time series in Arrow IPC and Feather files",
-    carries: "every column of numbers, lists of one length, texts and bytes; nulls as not observed",
+    carries: ColumnTables.carries,
     reads: true, writes: true)
 
   static func recognises(_ files: SourceFiles, _ options: MappingOptions) -> Bool {
@@ -39,6 +39,11 @@ enum ArrowTables: MappedFormat {
 
 /// Makes recordings of tables: of each file one, or one of each value of a column.
 enum ColumnTables {
+  /// What `trajpack formats` says of both.
+  static let carries =
+    "every column of numbers, texts and bytes, and lists of them; lists of numbers of different lengths as bytes, lists of texts "
+    + "as JSON; nulls as not observed"
+
   static func read(
     _ files: SourceFiles, _ options: MappingOptions, _ isOwn: (any ArrayTree) -> Bool
   ) throws(TrajpackError) -> MappedSource {
