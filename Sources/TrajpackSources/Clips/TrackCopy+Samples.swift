@@ -28,24 +28,23 @@ extension TrackCopy {
     }
     var metadata = try metadata()
     let bits = frames.description["bits"]?.int ?? frames.type.size * 8
-    for (name, value) in [
-      ("stored", "embed"), ("container", .string(StoredFrames.codec)),
-      ("codec", .string(StoredFrames.codec)),
-      ("prediction", .string(StoredFrames.Prediction.none.rawValue)),
-      ("bits", .int(Int64(bits))), ("bytes", .int(Int64(rows.count * frames.bytes))),
-      ("pixel_format", .string(bits == 8 ? "gray" : "gray\(bits)le")),
-    ] as [(String, JSONValue)] {
-      metadata.set(name, value)
-    }
-    for name in ["extradata", "needs_container", "hidden_packets", "file_frames", Self.frames] {
-      metadata.set(name, nil)
-    }
+    StoredFrames(frames).describe(&metadata, bits: bits, count: rows.count)
+    metadata.set(Self.frames, nil)
     var draft = TrackDraft(
       stream: stream, entity: track.track.entity, clock: clock, count: rows.count,
       metadata: metadata, rows: [])
     draft.rows = try schema.blockRows(of: stream, channels, count: rows.count)
     draft.bytes = .made(FrameSamples(frames, rows))
     return draft
+  }
+}
+
+extension StoredFrames {
+  /// Decoded frames as they are stored without a prediction.
+  fileprivate init(_ frames: TrackFrames) {
+    self.init(
+      prediction: .none, width: frames.shape[1], height: frames.shape[0],
+      sampleBytes: frames.type.size)
   }
 }
 
@@ -64,9 +63,7 @@ private final class FrameSamples: MadeBytes, @unchecked Sendable {
   var count: Int { pieces.count }
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    let stored = StoredFrames(
-      prediction: .none, width: frames.shape[1], height: frames.shape[0],
-      sampleBytes: frames.type.size)
+    let stored = StoredFrames(frames)
     try pieces.read(at: offset, into: buffer) { (piece, out) throws(TrajpackError) in
       let samples = ByteBuffer(out.count)
       try frames.read(rows[piece], into: samples.bytes)

@@ -103,20 +103,8 @@ struct TrackTranscoder {
     _ name: String, _ key: String
   ) throws(TrajpackError) {
     let frames = try Self.stored(source, count: packets.count, name: name)
-    var metadata = draft.metadata
-    let bits = Int(source.stream.bitsPerComponent)
-    for (name, value) in [
-      ("stored", "embed"), ("container", .string(StoredFrames.codec)),
-      ("codec", .string(StoredFrames.codec)), ("prediction", .string(frames.prediction.rawValue)),
-      ("bits", .int(Int64(bits))), ("bytes", .int(Int64(packets.count * frames.bytes))),
-      ("pixel_format", .string(bits == 8 ? "gray" : "gray\(bits)le")),
-    ] as [(String, JSONValue)] {
-      metadata.set(name, value)
-    }
-    for name in ["extradata", "needs_container", "hidden_packets", "other_streams", "file_frames"] {
-      metadata.set(name, nil)
-    }
-    draft.metadata = metadata
+    frames.describe(
+      &draft.metadata, bits: Int(source.stream.bitsPerComponent), count: packets.count)
     if source.isSwapped, !packets.hashes.isEmpty {
       // The checksums that are kept are of samples of the other byte order.
       let kept = packets.hashes
@@ -243,6 +231,23 @@ struct TrackTranscoder {
         }
         try write(bytes)
       }
+    }
+  }
+}
+
+extension StoredFrames {
+  /// Says in the metadata of a track that its bytes are these frames, of so many bits, and no file of a video codec.
+  func describe(_ metadata: inout JSONValue, bits: Int, count: Int) {
+    for (name, value) in [
+      ("stored", "embed"), ("container", .string(Self.codec)), ("codec", .string(Self.codec)),
+      ("prediction", .string(prediction.rawValue)), ("bits", .int(Int64(bits))),
+      ("bytes", .int(Int64(count * bytes))),
+      ("pixel_format", .string(bits == 8 ? "gray" : "gray\(bits)le")),
+    ] as [(String, JSONValue)] {
+      metadata.set(name, value)
+    }
+    for name in ["extradata", "needs_container", "hidden_packets", "other_streams", "file_frames"] {
+      metadata.set(name, nil)
     }
   }
 }
