@@ -69,6 +69,44 @@ def test_tables(trajpack, tmp_path, seed, form):
         assert np.allclose(table["time"].to_numpy(), rows["times"] / 1000)
 
 
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
+def test_a_channel_called_time(trajpack, tmp_path, form):
+    """Where a clock gives the times of rows, it is a column beside theirs, which is said."""
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("e", {"s": {"time": np.arange(4.0) * 7, "time_": np.arange(4), "x": np.arange(4.0)}})
+    done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", form], capture_output=True, text=True)
+    assert done.returncode == 0 and "'s/time' is the column 'time__'" in done.stderr, done.stderr
+    file = tmp_path / f"out/e/s.{form}"
+    if form == "csv":
+        table = pytest.importorskip("pyarrow.csv").read_csv(file)
+    else:
+        table = pq.read_table(file) if form == "parquet" else pa.ipc.open_file(str(file)).read_all()
+    assert table.column_names == ["time", "time__", "time_", "x"]
+    assert table["time"].to_pylist() == [0, 0.1, 0.2, 0.3] and table["time__"].to_pylist() == [0, 7, 14, 21]
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_batches_of_long_texts_are_bounded(trajpack, tmp_path, form):
+    """A row group or batch ends at some 16 MiB, also where the bytes lie in texts; a row of more is one by itself."""
+    rng = np.random.default_rng(3)
+    sizes = [*rng.integers(1, 3 << 20, 30).tolist(), 20 << 20, 5]
+    texts = ["".join(chr(97 + k % 26) for k in rng.integers(0, 26, 64)) * (size // 64 + 1) for size in sizes]
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("e", {"s": {"text": texts, "x": np.arange(len(texts))}})
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", form)
+    path = tmp_path / f"out/e/s.{form}"
+    if form == "parquet":
+        file = pq.ParquetFile(path)
+        groups = [file.read_row_group(i) for i in range(file.num_row_groups)]
+    else:
+        file = pa.ipc.open_file(str(path))
+        groups = [pa.table(file.get_batch(i)) for i in range(file.num_record_batches)]
+    assert pa.concat_tables(groups)["text"].to_pylist() == texts
+    assert len(groups) > 3
+    for group in groups:
+        assert group.num_rows == 1 or sum(map(len, group["text"].to_pylist())) <= 16 << 20
+
+
 @pytest.mark.parametrize("order", ["xyzw", "wxyz"])
 def test_tum_is_what_evo_reads(trajpack, tmp_path, order):
     file_interface = pytest.importorskip("evo.tools.file_interface")

@@ -34,15 +34,15 @@ public struct CSVExporter: Exporter {
       if track.isVideo { try VideoExport.write(track, mediaFolder: mediaFolder, in: folder) }
       let file = try OutputFile("\(try Export.fileName(name)).csv", in: folder)
       let channels = track.stream.channels.indices.filter {
-        track.stream.channels[$0].name != "time"
-          && !(track.isVideo && track.stream.channels[$0].type == .bytes)
+        $0 != track.timeChannel && !(track.isVideo && track.stream.channels[$0].type == .bytes)
       }
+      let names = ColumnNames.of(track.stream, channels, taken: ["time"], in: folder)
       let header =
         ["time"]
-        + channels.flatMap { number in
+        + zip(channels, names).flatMap { number, name in
           let channel = track.stream.channels[number]
           let count = channel.type == .bytes ? 1 : channel.elements
-          return count == 1 ? [channel.name] : (0..<count).map { "\(channel.name).\($0)" }
+          return count == 1 ? [name] : (0..<count).map { "\(name).\($0)" }
         }
       try file.write(header.map(quoted).joined(separator: ",") + "\n")
       let times = TrackTimes(track)

@@ -54,26 +54,30 @@ struct TableExporter<Sink: TableSink>: Exporter {
     _ track: TrackReader, _ name: String, in folder: ExportFolder
   ) throws(TrajpackError) {
     let channels = track.stream.channels.indices.filter {
-      track.stream.channels[$0].name != "time"
-        && !(track.isVideo && track.stream.channels[$0].type == .bytes)
+      $0 != track.timeChannel && !(track.isVideo && track.stream.channels[$0].type == .bytes)
     }
     // Ticks are exact, which the doubles of the column 'time' may not be.
     var ticks: Int?
-    if case .ticks = track.track.clock { ticks = track.stream.channel(named: "time") }
+    if case .ticks = track.track.clock { ticks = track.timeChannel }
     var columns = [ParquetOutputColumn(name: "time", form: .numbers(.float64, []))]
     if ticks != nil {
       columns.append(ParquetOutputColumn(name: "time_ticks", form: .numbers(.int64, [])))
     }
-    columns += channels.map { Self.column(track.stream.channels[$0]) }
-    let file = try Sink(name, columns, facts: facts(track), in: folder)
+    let names = ColumnNames.of(track.stream, channels, taken: ["time", "time_ticks"], in: folder)
+    columns += zip(channels, names).map { Self.column(track.stream.channels[$0], $1) }
+    let file = try Sink(name, columns, facts: facts(track, zip(channels, names)), in: folder)
     let width = channels.reduce(16) {
       let channel = track.stream.channels[$1]
-      return $0 + (channel.type == .bytes ? 1024 : channel.elements * channel.type.size)
+      return $0 + (channel.type == .bytes ? 16 : channel.elements * channel.type.size)
     }
     let step = max(min(Self.group.rows, Self.group.bytes / max(width, 1)), 1)
     let times = TrackTimes(track)
-    for first in stride(from: 0, to: track.count, by: step) {
-      let rows = first..<min(first + step, track.count)
+    let texts = channels.filter { track.stream.channels[$0].type == .bytes }
+    let pieces = try RowPieces(track.count, rows: step, bytes: Self.group.bytes) {
+      (rows) throws(TrajpackError) in try track.byteCounts(texts, rows)
+    }
+    for rows in pieces.all {
+      try folder.goOn()
       var out = [ParquetOutputRows.numbers(Self.packed(try times.doubles(rows)))]
       if let ticks { out.append(.numbers(try track.read(channel: ticks, rows: rows).bytes)) }
       for number in channels { out.append(try Self.rows(track, number, rows)) }
@@ -83,7 +87,9 @@ struct TableExporter<Sink: TableSink>: Exporter {
   }
 
   /// What the file says of the track besides: JSON under the name `trajpack`.
-  private func facts(_ track: TrackReader) -> [(String, String)] {
+  private func facts(
+    _ track: TrackReader, _ columns: Zip2Sequence<[Int], [String]>
+  ) -> [(String, String)] {
     var clock: JSONValue = "float64"
     switch track.track.clock {
     case .regular(let start, let rate):
@@ -91,9 +97,12 @@ struct TableExporter<Sink: TableSink>: Exporter {
     case .ticks(let tick): clock = .record(["tick": .string(tick.description)])
     case .float64: break
     }
-    let channels = track.stream.channels.map { channel in
+    let names = Dictionary(uniqueKeysWithValues: columns.map { ($0, $1) })
+    let channels = track.stream.channels.enumerated().map { number, channel in
       JSONValue.record([
-        "name": .string(channel.name), "kind": .string(channel.kind.rawValue),
+        "name": .string(channel.name),
+        "column": names[number].flatMap { $0 == channel.name ? nil : .string($0) },
+        "kind": .string(channel.kind.rawValue),
         "units": channel.units.map { .string($0) },
         "description": channel.description.map { .string($0) },
         "conventions": channel.conventions.isEmpty ? nil : .object(channel.conventions),
@@ -117,9 +126,7 @@ struct TableExporter<Sink: TableSink>: Exporter {
   }
 
   /// The column of a channel.
-  private static func column(_ channel: Channel) -> ParquetOutputColumn {
-    // A channel of another stream may be called as the times are.
-    let name = channel.name == "time_ticks" ? "time_ticks_" : channel.name
+  private static func column(_ channel: Channel, _ name: String) -> ParquetOutputColumn {
     if channel.type == .bytes {
       return ParquetOutputColumn(name: name, form: channel.kind == .packet ? .binary : .text)
     }
@@ -146,12 +153,7 @@ struct TableExporter<Sink: TableSink>: Exporter {
     if channel.categories != nil, channel.elements == 1 {
       return .bytes((0..<rows.count).map { row in values.category(row).map { Array($0.utf8) } })
     }
-    var bytes = values.bytes
-    if values.stored != channel.type {
-      // Decimal numbers are stored as integers.
-      let doubles = values.doubles()
-      bytes = channel.type == .float32 ? packed(doubles.map { Float($0) }) : packed(doubles)
-    }
+    let bytes = values.logicalBytes()
     guard channel.missing != .never else { return .numbers(bytes) }
     var there: [Bool] = []
     there.reserveCapacity(rows.count * channel.elements)
@@ -162,10 +164,6 @@ struct TableExporter<Sink: TableSink>: Exporter {
   }
 
   private static func packed(_ values: [Double]) -> [UInt8] {
-    values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
-  }
-
-  private static func packed(_ values: [Float]) -> [UInt8] {
     values.flatMap { value in withUnsafeBytes(of: value.bitPattern.littleEndian) { Array($0) } }
   }
 }

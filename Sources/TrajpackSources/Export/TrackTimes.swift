@@ -9,11 +9,7 @@ package struct TrackTimes {
 
   package init(_ track: TrackReader) {
     self.track = track
-    if case .regular = track.track.clock {
-      channel = nil
-    } else {
-      channel = track.stream.channel(named: "time")
-    }
+    channel = track.timeChannel
     form = TablePlan.pattern(of: track.stream).flatMap { DateForm(pattern: $0) }
   }
 
@@ -212,6 +208,12 @@ extension TrackReader {
       name += entity.kind == stream.name ? "[\(entity.index)]" : "[\(entity.kind) \(entity.index)]"
     }
     return run == 0 ? name : "\(name)#\(run + 1)"
+  }
+
+  /// The channel that holds the times of rows; `nil` where a clock gives them, beside which a channel may be called `time`.
+  var timeChannel: Int? {
+    if case .regular = track.clock { return nil }
+    return stream.channel(named: "time")
   }
 
   /// Whether the stream's bytes are a video file that was taken over.
