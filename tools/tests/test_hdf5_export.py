@@ -1,5 +1,7 @@
 """export --to robomimic, read by h5py as robomimic does, and --to minari, read by minari; both come back."""
+import io
 import json
+import subprocess
 
 import h5py
 import numpy as np
@@ -58,7 +60,7 @@ def test_robomimic(trajpack, tmp_path, seed):
                 assert group["obs"][key].dtype == rows.dtype
             assert [t.decode() for t in group["note"][:]] == steps["note"]
             mask = np.ma.getmaskarray(steps["maybe"])
-            np.testing.assert_array_equal(group["maybe.observed"][:] if mask.any() else ~mask, ~mask)
+            np.testing.assert_array_equal(group["maybe.observed"][:], ~mask)
             np.testing.assert_array_equal(group["maybe"][:][~mask], steps["maybe"].compressed())
         assert file["data"].attrs["total"] == total
     run(trajpack, "convert", tmp_path / "out/demo.hdf5", tmp_path / "back", "--quiet")
@@ -126,3 +128,184 @@ def test_refusals(trajpack, tmp_path):
         assert "has no channel 'actions' or 'action'" in said and "e" in said
         assert not (tmp_path / "out").exists()
         assert [p.name for p in tmp_path.iterdir()] == ["ds"]
+
+
+def exported(trajpack, *arguments):
+    """What an export that succeeds says beside its outcome."""
+    done = subprocess.run([trajpack, "export", *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("form", ["robomimic", "minari"])
+def test_masks_are_there_in_every_episode(trajpack, tmp_path, form):
+    """Also where all values were observed; and the sentence is said once, not once an episode."""
+    with tp.create(tmp_path / "ds", rate=5, channels={"steps/maybe": {"missing": True, "dtype": "int32"}}) as writer:
+        for number in range(6):
+            mask = np.arange(4) == 1 if number == 2 else np.zeros(4, bool)
+            writer.append(f"e{number}", {"steps": {
+                "actions": np.zeros(4), "maybe": np.ma.masked_array(np.arange(4, dtype=np.int32), mask)}, "obs": {"x": np.zeros(5)}})
+    said = exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", form)
+    assert said.count("values that were not observed are 0") == 1, said
+    with h5py.File(next((tmp_path / "out").rglob("*.hdf5"))) as file:
+        for number in range(6):
+            group = file[f"data/demo_{number}"] if form == "robomimic" else file[f"episode_{number}/infos"]
+            assert group["maybe.observed"][:].tolist() == [True, number != 2, True, True]
+
+
+def test_minari_leaves_out_streams_of_other_lengths(trajpack, tmp_path):
+    """What has neither a row a step nor one more is no observation; it neither cuts the episode nor lies beside it."""
+    n = 12
+    rows = {"fast": 5 * n, "slow": n // 3, "state": n + 1}
+    with tp.create(tmp_path / "ds", rate={"steps": 10, "obs/fast": 50, "obs/slow": 3, "obs/state": 10, "gps": 2}) as writer:
+        with writer.episode("e") as episode:
+            episode.extend({"steps": {"actions": np.arange(n) * 1.0, "rewards": np.ones(n)}})
+            for name, count in rows.items():
+                episode.extend({f"obs/{name}": {name: np.arange(count) * 1.0}})
+            episode.extend({"gps": {"lat": np.arange(3.0)}})
+    said = exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", "minari")
+    for name in ("obs/fast", "obs/slow", "gps/lat"):
+        assert f"'{name}' is left out: it has another number of rows" in said, said
+    with h5py.File(tmp_path / "out/data/main_data.hdf5") as file:
+        group = file["episode_0"]
+        assert group.attrs["total_steps"] == n
+        assert list(group["observations"]) == ["state"] and "infos" not in group
+        assert group["observations/state"][:].tolist() == list(range(n + 1)) and len(group["actions"]) == n
+    with tp.create(tmp_path / "no", rate={"steps": 10, "obs": 50}) as writer:
+        writer.append("e", {"steps": {"actions": np.zeros(4)}, "obs": {"x": np.zeros(20)}})
+    said = run(trajpack, "export", tmp_path / "no", tmp_path / "none", "--to", "minari", fails=True)
+    assert "has no observations with a row for each of its 4 actions" in said and not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("form", ["robomimic", "minari"])
+def test_channels_of_one_role(trajpack, tmp_path, form):
+    """None vanishes, none is another's: the one that is called as the format does has the role."""
+    n = 6
+    channels = {name: np.full(n, number + 1.0) for number, name in enumerate([
+        "reward", "rewards", "action", "actions", "done", "terminals", "obs/x", "observations/x", "observation.a.b",
+        "observation.a_b"])}
+    with tp.create(tmp_path / "ds", rate=5) as writer:
+        writer.append("e", {"steps": channels})
+    said = exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", form)
+    found = {}
+    with h5py.File(next((tmp_path / "out").rglob("*.hdf5"))) as file:
+        group = file["data/demo_0" if form == "robomimic" else "episode_0"]
+        group.visititems(lambda name, item: found.update({name: item[0]}) if isinstance(item, h5py.Dataset) else None)
+    place = "obs" if form == "robomimic" else "observations"
+    assert found["actions"] == channels["actions"][0] and found["rewards"] == channels["rewards"][0]
+    assert found[f"{place}/x"] == channels["obs/x"][0] and found[f"{place}/x_2"] == channels["observations/x"][0]
+    assert found[f"{place}/a_b"] == channels["observation.a.b"][0] and found[f"{place}/a_b_2"] == channels["observation.a_b"][0]
+    assert set(found.values()) >= {v[0] for v in channels.values()}
+    assert "'reward' is written beside the others, as 'rewards' is the rewards" in said
+    assert f"'observations/x' is written as '{place}/x_2'" in said
+    if form == "minari":
+        assert found["terminations"] == channels["terminals"][0] and found["infos/done"] == channels["done"][0]
+
+
+def test_rates_of_robomimic(trajpack, tmp_path):
+    """control_freq is the rate of the actions, whatever stream comes first; --rate is no other one."""
+    with tp.create(tmp_path / "ds", rate={"a": 100, "steps": 20}) as writer:
+        with writer.episode("e") as episode:
+            episode.extend({"a": {"x": np.zeros(50)}})
+            episode.extend({"steps": {"actions": np.zeros(10), "obs/y": np.zeros(10)}})
+    exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", "robomimic")
+    with h5py.File(tmp_path / "out/demo.hdf5") as file:
+        assert json.loads(file["data"].attrs["env_args"])["env_kwargs"]["control_freq"] == 20
+    said = run(trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "robomimic", "--rate", "50", fails=True)
+    assert "--rate: the rows of all streams have times in seconds" in said and not (tmp_path / "no").exists()
+    with tp.create(tmp_path / "steps", streams={"steps": {"time_unit": "step"}}) as writer:
+        writer.append("e", {"steps": {"actions": np.zeros(4), "obs/y": np.zeros(4)}}, time=np.arange(4.0))
+    exported(trajpack, tmp_path / "steps", tmp_path / "rated", "--to", "robomimic", "--rate", "15")
+    with h5py.File(tmp_path / "rated/demo.hdf5") as file:
+        assert json.loads(file["data"].attrs["env_args"])["env_kwargs"]["control_freq"] == 15
+    with tp.create(tmp_path / "parts", rate=5) as writer:
+        writer.append("e", {"steps": {"actions/arm": np.zeros(4), "actions/hand": np.zeros(4), "obs/x": np.zeros(4)}})
+    said = run(trajpack, "export", tmp_path / "parts", tmp_path / "no", "--to", "robomimic", fails=True)
+    assert "has the actions 'actions/arm', 'actions/hand'" in said
+    exported(trajpack, tmp_path / "parts", tmp_path / "named", "--to", "robomimic", "--map", "actions=actions/arm")
+    with h5py.File(tmp_path / "named/demo.hdf5") as file:
+        assert set(file["data/demo_0"]) == {"actions", "action_dict", "obs"}
+
+
+def test_attributes_of_robomimic_come_back(trajpack, tmp_path):
+    """Long texts, as the models of robosuite are, names with a slash, and the arguments of the environment."""
+    model = "<mujoco>" + "x" * 9000 + "</mujoco>"
+    arguments = {"env_name": "Lift", "type": 1, "env_kwargs": {"robots": ["Panda"], "more": "y" * 6000}}
+    for name in ("a", "b"):
+        with h5py.File(tmp_path / f"{name}.hdf5", "w") as file:
+            data = file.create_group("data")
+            data.attrs["env_args"] = json.dumps(arguments)
+            data.attrs["seen"] = name
+            demo = data.create_group("demo_0")
+            demo.attrs.update({"num_samples": 5, "model_file": model, "a/b": 3})
+            demo["actions"], demo["obs/x"] = np.zeros((5, 2)), np.zeros((5, 3))
+    run(trajpack, "convert", tmp_path / "a.hdf5", tmp_path / "ds", "--quiet", "--rate", "20")
+    exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", "robomimic")
+    with h5py.File(tmp_path / "out/demo.hdf5") as file:
+        demo = file["data/demo_0"]
+        assert demo.attrs["model_file"] == model and demo.attrs["a/b"] == 3 and set(demo) == {"actions", "obs"}
+        assert file["data"].attrs["seen"] == "a"
+        # The rate that was given with the conversion is in the arguments, which had none.
+        assert json.loads(file["data"].attrs["env_args"]) == {
+            **arguments, "env_kwargs": {**arguments["env_kwargs"], "control_freq": 20}}
+    done = subprocess.run([trajpack, "convert", tmp_path / "a.hdf5", tmp_path / "b.hdf5", tmp_path / "two", "--rate", "20"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0 and "'data/seen'" in done.stderr + done.stdout, done
+    exported(trajpack, tmp_path / "two", tmp_path / "both", "--to", "robomimic")
+    with h5py.File(tmp_path / "both/demo.hdf5") as file:
+        assert json.loads(file["data"].attrs["env_args"])["env_name"] == "Lift" and "seen" not in file["data"].attrs
+
+
+def test_pictures_have_the_steps_of_their_recording(trajpack, tmp_path):
+    """Pictures of a recording without a rate are counted in steps, too, so that --rate places them beside the state."""
+    image = pytest.importorskip("PIL.Image")
+    make_reader = pytest.importorskip("mcap.reader").make_reader
+    rng = np.random.default_rng(1)
+    files = []
+    for _ in range(5):
+        out = io.BytesIO()
+        image.fromarray(rng.integers(0, 255, (32, 48, 3)).astype(np.uint8)).save(out, "JPEG")
+        files.append(np.frombuffer(out.getvalue(), np.uint8))
+    (tmp_path / "src/data").mkdir(parents=True)
+    with h5py.File(tmp_path / "src/data/main_data.hdf5", "w") as file:
+        group = file.create_group("episode_0")
+        group.attrs.update({"id": 0, "total_steps": 4})
+        pictures = group.create_dataset("observations/image", 5, h5py.vlen_dtype(np.uint8))
+        for row, data in enumerate(files):
+            pictures[row] = data
+        group["observations/state"], group["actions"], group["rewards"] = np.zeros((5, 2)), np.zeros(4), np.zeros(4)
+        group["terminations"], group["truncations"] = np.zeros(4, bool), np.zeros(4, bool)
+    (tmp_path / "src/data/metadata.json").write_text(json.dumps({"total_episodes": 1}))
+    run(trajpack, "convert", tmp_path / "src", tmp_path / "ds", "--quiet")
+    exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--rate", "50")
+    times = {}
+    with open(tmp_path / "out/episode_0.mcap", "rb") as file:
+        for _, channel, message in make_reader(file).iter_messages():
+            times.setdefault(channel.topic, []).append(message.log_time)
+    assert set(times) == {"/observations/image", "/observations", "/steps"}
+    assert times["/observations/image"] == times["/observations"] == [k * 20_000_000 for k in range(5)]
+    exported(trajpack, tmp_path / "ds", tmp_path / "hub", "--to", "lerobot", "--rate", "50")
+    assert '"observations.image"' in (tmp_path / "hub/meta/info.json").read_text()
+
+
+@pytest.mark.parametrize("cache", [None, "all"])
+def test_robomimic_itself_reads_it(trajpack, tmp_path, cache):
+    """Its SequenceDataset, by the masks, with stacked frames and next observations."""
+    torch_data = pytest.importorskip("robomimic.utils.dataset", exc_type=ImportError)
+    from robomimic.utils import obs_utils
+    truth = world(tmp_path / "ds", np.random.default_rng(3))
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "robomimic", "--quiet")
+    obs_utils.initialize_obs_utils_with_obs_specs({"obs": {"low_dim": ["state"], "rgb": ["image"]}})
+    for split, (steps, obs) in zip(("train", "valid"), truth.values()):
+        data = torch_data.SequenceDataset(
+            hdf5_path=str(tmp_path / "out/demo.hdf5"), obs_keys=("state", "image"), dataset_keys=("actions", "rewards"),
+            frame_stack=2, seq_length=3, pad_frame_stack=True, pad_seq_length=True, get_pad_mask=True, goal_mode=None,
+            hdf5_cache_mode=cache, hdf5_use_swmr=True, hdf5_normalize_obs=False, filter_by_attribute=split, load_next_obs=True)
+        n = len(steps["actions"])
+        assert len(data) == n
+        for row in (1, n - 1):
+            item = data[row]
+            rows = np.minimum(np.arange(row - 1, row + 3), n - 1)
+            np.testing.assert_array_equal(item["actions"], steps["actions"][rows])
+            np.testing.assert_array_equal(item["obs"]["image"], obs["image"][rows])
+            np.testing.assert_array_equal(item["next_obs"]["state"].astype("f4"), obs["state"][rows + 1].astype("f4"))

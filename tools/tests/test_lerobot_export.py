@@ -241,3 +241,57 @@ def test_statistics_of_pictures(trajpack, tmp_path):
                        ("q50", np.quantile(pixels, 0.5, axis=0))]:
         assert np.shape(figures[name]) == (3, 1, 1)
         np.testing.assert_allclose(np.ravel(figures[name]), want, rtol=1e-9, err_msg=name)
+
+
+def test_names_that_trainers_ask_for(trajpack, tmp_path):
+    """--map names columns, and makes one of several channels, with their names, masks and statistics."""
+    import subprocess
+
+    import trajpack as tp
+    rng = np.random.default_rng(6)
+    n = 20
+    q, dq = rng.normal(size=(n, 3)).astype(np.float32), rng.normal(size=(n, 3)).astype(np.float32)
+    grip = rng.normal(size=n)
+    count = np.ma.masked_array(rng.integers(0, 9, n).astype(np.int16), rng.random(n) < 0.3)
+    with tp.create(tmp_path / "ds", rate=10, channels={"arm/q": {"conventions": {"names": ["x", "y", "z"]}}}) as writer:
+        writer.append("e", {"arm": {"q": q, "dq": dq}, "steps": {"grip": grip, "ctrl": 2 * q, "count": count}})
+    options = ["--map", "observation.state=arm/q,arm/dq", "--map", "action=steps/ctrl",
+               "--map", "observation.environment_state=steps/grip,count"]
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot", *options)
+    got = table(tmp_path / "out")
+    info = json.loads((tmp_path / "out/meta/info.json").read_text())["features"]
+    own = {"observation.state", "action", "observation.environment_state", "observation.environment_state.observed"}
+    assert {k for k in info if "." in k or k == "action"} == own and set(got.column_names) == set(info)
+    stack = lambda name: np.array(got[name].to_pylist())  # noqa: E731
+    np.testing.assert_array_equal(stack("observation.state"), np.concatenate([q, dq], 1))
+    np.testing.assert_array_equal(stack("action"), 2 * q)
+    np.testing.assert_array_equal(stack("observation.environment_state"), np.stack([grip, count.astype(float).filled(np.nan)], 1))
+    np.testing.assert_array_equal(stack("observation.environment_state.observed"),
+                                  np.stack([np.ones(n, bool), ~np.ma.getmaskarray(count)], 1))
+    assert info["observation.state"] == {"dtype": "float32", "shape": [6], "names": ["x", "y", "z", "dq_0", "dq_1", "dq_2"]}
+    assert info["observation.environment_state"]["dtype"] == "float64"
+    assert info["observation.environment_state.observed"]["info"] == {"observed_of": "observation.environment_state"}
+    figures = json.loads((tmp_path / "out/meta/stats.json").read_text())
+    np.testing.assert_allclose(figures["observation.state"]["mean"], np.concatenate([q, dq], 1).mean(0, dtype=float), rtol=1e-6)
+    np.testing.assert_allclose(figures["observation.environment_state"]["max"], [grip.max(), count.max()])
+    for words, why in [("a=b", "there is no channel 'b'"), ("a/b=steps/grip", "has a slash"), ("a", "must be NAME=STREAM/CHANNEL"),
+                       ("a=steps/grip,steps/grip", "is named twice"), ("timestamp=steps/grip", "one already")]:
+        done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "lerobot", "--map", words],
+                              capture_output=True, text=True)
+        assert done.returncode == 2 and why in done.stderr and not (tmp_path / "no").exists(), done.stderr
+    assert "--map is for --to lerobot" in run(trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "npz", "--map",
+                                              "a=steps/grip", fails=True)
+
+
+def test_many_bytes_of_an_episode_are_several_row_groups(trajpack, tmp_path):
+    """So that they are not in memory all at once; what is read is the same."""
+    import trajpack as tp
+    texts = [chr(97 + k) * (3 << 20) for k in range(20)]
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("e", {"steps": {"note": texts, "x": np.arange(20.0)}})
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot")
+    [path] = (tmp_path / "out/data").rglob("*.parquet")
+    assert pq.ParquetFile(path).num_row_groups == 4
+    got = pq.read_table(path)
+    assert got["note"].to_pylist() == texts and got["frame_index"].to_pylist() == list(range(20))
+    assert got["index"].to_pylist() == list(range(20)) and got["x"].to_pylist() == list(range(20))

@@ -208,6 +208,76 @@ def test_times(trajpack, tmp_path):
     assert "exists already" in run(trajpack, "export", tmp_path / "early", tmp_path / "c", "--to", "mcap", fails=True)
 
 
+def test_rates(trajpack, tmp_path):
+    """--rate counts rows that have no times in seconds; where all have, it is refused by its name."""
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("e", {"s": {"x": np.arange(4.0)}})
+    said = run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--rate", "50", fails=True)
+    assert "--rate: the rows of all streams have times in seconds" in said and not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("clock", ["stamp", "log_time"])
+def test_stamps_of_foxglove_are_kept(trajpack, tmp_path, clock):
+    """Whatever clock the rows have, a message's own time is what it was."""
+    schemas = pytest.importorskip("foxglove_schemas_protobuf.CompressedImage_pb2")
+    image = pytest.importorskip("PIL.Image")
+    import io
+    from message_world import START, STEP
+    rng = np.random.default_rng(2)
+    wanted = []
+    with open(tmp_path / "a.mcap", "wb") as file:
+        writer = ProtobufWriter(file)
+        for i in range(6):
+            out = io.BytesIO()
+            image.fromarray(rng.integers(0, 255, (16, 24, 3)).astype(np.uint8)).save(out, "PNG")
+            message = schemas.CompressedImage(frame_id="camera", data=out.getvalue(), format="png")
+            at = START + i * STEP
+            wanted.append((at, at - int(rng.integers(1, 10**6))))
+            message.timestamp.FromNanoseconds(wanted[-1][1])
+            writer.write_message("/camera", message, at, at)
+        writer.finish()
+    run(trajpack, "convert", tmp_path / "a.mcap", tmp_path / "ds", "--quiet", "--time", clock)
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--quiet")
+    rows = messages(tmp_path / "out/a.mcap")["/camera"]
+    assert rows[0][2] == "foxglove.CompressedImage" and rows[0][3].frame_id == "camera"
+    assert [(log, stamp(message)) for log, _, _, message in rows] == wanted
+
+
+def test_a_channel_called_time(trajpack, tmp_path):
+    """Where a clock gives the times of rows, it is a channel as others are."""
+    with tp.create(tmp_path / "ds", rate=10) as writer:
+        writer.append("e", {"s": {"time": np.arange(4.0) * 7, "x": np.arange(4.0)}})
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "mcap", "--quiet")
+    assert [m.time for *_, m in messages(tmp_path / "out/e.mcap")["/s"]] == [0, 7, 14, 21]
+    run(trajpack, "convert", tmp_path / "out", tmp_path / "back", "--quiet")
+    assert tp.open(tmp_path / "back").episodes[0]["s/message.time"][:].tolist() == [0, 7, 14, 21]
+
+
+def test_a_topic_called_attachments(trajpack, tmp_path):
+    """It stays a topic, with all of its messages, beside attachments of the file or without any."""
+    from mcap.writer import Writer
+    for files in (0, 2):
+        path = tmp_path / f"{files}.mcap"
+        with open(path, "wb") as file:
+            writer = Writer(file)
+            writer.start()
+            schema = writer.register_schema("x", "jsonschema", b"{}")
+            channel = writer.register_channel("attachments", "json", schema)
+            for k in range(files):
+                writer.add_attachment(10**9 + k, 10**9 + k, f"f{k}", "text/plain", b"abc")
+            for k in range(5):
+                writer.add_message(channel, 2 * 10**9 + k, json.dumps({"name": "n", "data": k + 0.5}).encode(), 2 * 10**9 + k)
+            writer.finish()
+        run(trajpack, "convert", path, tmp_path / f"ds{files}", "--quiet")
+        run(trajpack, "export", tmp_path / f"ds{files}", tmp_path / f"out{files}", "--to", "mcap", "--quiet")
+        found = messages(tmp_path / f"out{files}/{files}.mcap")
+        assert [m.data for *_, m in found["attachments"]] == [k + 0.5 for k in range(5)]
+        with open(tmp_path / f"out{files}/{files}.mcap", "rb") as file:
+            assert [(a.name, bytes(a.data)) for a in make_reader(file).iter_attachments()] == [
+                (f"f{k}", b"abc") for k in range(files)]
+        run(trajpack, "diff", tmp_path / f"ds{files}", tmp_path / f"out{files}", "--quiet")
+
+
 def test_attachments(trajpack, tmp_path):
     """Attachments are a stream, and attachments again."""
     from mcap.writer import Writer

@@ -27,6 +27,10 @@ struct ExportCommand: Command {
       ("trajpack export ww pictures --to png --stream depth -e 000002", "Each frame as a PNG."),
       ("trajpack export ett val --to csv --split val", "What of each recording lies in a split."),
       ("trajpack export robot hub --to lerobot", "A LeRobot dataset, videos as they are."),
+      (
+        "trajpack export robot hub --to lerobot --map observation.state=arm/q --map action=arm/ctrl",
+        "With the names that trainers ask for."
+      ),
       ("trajpack export robot logs --to mcap", "An MCAP file an episode, for Foxglove and Rerun."),
     ]
   }
@@ -69,6 +73,13 @@ struct ExportCommand: Command {
           Rows a second: of --to lerobot of all streams, which are resampled where they have another; of others \
           where the dataset does not say it.
           """),
+      .option(
+        "--map", to: \.map, value: "NAME=STREAM/CHANNEL",
+        help: """
+          What a channel is called in the format, of --to lerobot, robomimic and minari: \
+          --map action=steps/ctrl. --to lerobot makes one column of several: \
+          --map observation.state=arm/qpos,arm/qvel.
+          """),
       .flag(
         "--csv-escape-formulas", to: \.escapesFormulas,
         help: "Put ' before texts of CSV that a spreadsheet would compute (= + - @)."),
@@ -87,6 +98,7 @@ struct ExportCommand: Command {
   var clips: String?
   var streams: [String] = []
   var frames: String?
+  var map: [String] = []
   var escapesFormulas = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
@@ -142,6 +154,7 @@ struct ExportCommand: Command {
     var request = ExportRequest(
       opened, ids: episodes, media: media, rate: try Convert.rate(rate), streams: streams,
       frames: try frames.map { (text) throws(TrajpackError) in try FrameRange.parse(text) },
+      names: try map.map { (text) throws(TrajpackError) in try ChannelName(text) },
       escapesFormulas: escapesFormulas, software: "trajpack \(Trajpack.version)")
     guard let (plan, notes) = try format.prepare(request) else {
       return try export(request, format, console)
@@ -176,7 +189,7 @@ struct ExportCommand: Command {
   private func checkOptions() throws(TrajpackError) {
     let given: [(ExportFormat.Option, Bool)] = [
       (.rate, rate != nil), (.stream, !streams.isEmpty), (.frames, frames != nil),
-      (.escapes, escapesFormulas),
+      (.map, !map.isEmpty), (.escapes, escapesFormulas),
     ]
     for (option, isGiven) in given
     where isGiven && ExportFormat.named(to)?.options.contains(option) != true {

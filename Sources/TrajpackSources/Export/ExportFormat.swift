@@ -16,6 +16,8 @@ public struct ExportRequest: Sendable {
   public var streams: [String]
   /// The frames of them that are wanted; all where `nil`.
   public var frames: Range<Int>?
+  /// What channels are called in the format.
+  public var names: [ChannelName]
   /// Whether texts that a spreadsheet would compute get an apostrophe in front.
   public var escapesFormulas: Bool
   /// What writes, by name and version.
@@ -24,12 +26,58 @@ public struct ExportRequest: Sendable {
   /// A request.
   public init(
     _ dataset: Dataset, ids: [String] = [], media: String? = nil, rate: Rational? = nil,
-    streams: [String] = [], frames: Range<Int>? = nil, escapesFormulas: Bool = false,
-    software: String = "trajpack"
+    streams: [String] = [], frames: Range<Int>? = nil, names: [ChannelName] = [],
+    escapesFormulas: Bool = false, software: String = "trajpack"
   ) {
     (self.dataset, self.ids, self.media, self.rate) = (dataset, ids, media, rate)
     (self.streams, self.frames, self.escapesFormulas) = (streams, frames, escapesFormulas)
-    self.software = software
+    (self.names, self.software) = (names, software)
+  }
+
+  /// Refuses a rate where all rows have times in seconds, which it would not change.
+  func checkRate() throws(TrajpackError) {
+    guard rate != nil else { return }
+    for number in dataset.shardPaths.indices {
+      let streams = try dataset.shard(number).schema.streams
+      if streams.contains(where: { $0.timeUnit != "s" }) { return }
+    }
+    throw rateIsKnown("the rows of all streams have times in seconds")
+  }
+
+  /// An error of a rate that the dataset itself says, for which `why` is the reason.
+  func rateIsKnown(_ why: String) -> TrajpackError {
+    TrajpackError(
+      .usage,
+      "--rate: \(why), which it does not change; leave it out, or bring them to another rate first ('trajpack resample')",
+      at: ErrorPlace(option: "--rate"))
+  }
+}
+
+/// What a channel is called in another format, or several that become one there.
+public struct ChannelName: Sendable, Equatable {
+  /// The name in the format.
+  public let name: String
+  /// The channels, as `stream/channel`.
+  public let channels: [String]
+  private let text: String
+
+  /// Reads `NAME=STREAM/CHANNEL,…`.
+  ///
+  /// - Throws: A usage error where it has another form.
+  public init(_ text: String) throws(TrajpackError) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    self.text = text
+    name = String(parts[0])
+    channels =
+      parts.count == 2
+      ? parts[1].split(separator: ",", omittingEmptySubsequences: false).map { String($0) } : []
+    guard !name.isEmpty, !channels.isEmpty, !channels.contains("") else {
+      throw wrong("it must be NAME=STREAM/CHANNEL, or NAME=STREAM/CHANNEL,STREAM/CHANNEL")
+    }
+  }
+
+  func wrong(_ why: String) -> TrajpackError {
+    TrajpackError(.usage, "--map '\(text)': \(why)", at: ErrorPlace(option: "--map"))
   }
 }
 
@@ -40,6 +88,7 @@ public struct ExportFormat: Sendable {
     case rate = "--rate"
     case stream = "--stream"
     case frames = "--frames"
+    case map = "--map"
     case escapes = "--csv-escape-formulas"
   }
 
@@ -79,16 +128,16 @@ public struct ExportFormat: Sendable {
       .episodes(WildWorldExporter(mediaFolder: request.media))
     },
     .init(
-      LeRobotExport.format, [.rate],
+      LeRobotExport.format, [.rate, .map],
       prepare: { (request) throws(TrajpackError) in try LeRobotResampling.preparation(request) }
     ) { (request) throws(TrajpackError) in .dataset(try LeRobotExport(request)) },
     .init(MCAPExporter.format, [.rate]) { (request) throws(TrajpackError) in
-      .episodes(MCAPExporter(request))
+      .episodes(try MCAPExporter(request))
     },
-    .init(RobomimicExport.format, [.rate]) { (request) throws(TrajpackError) in
+    .init(RobomimicExport.format, [.rate, .map]) { (request) throws(TrajpackError) in
       .dataset(try RobomimicExport(request))
     },
-    .init(MinariExport.format) { (request) throws(TrajpackError) in
+    .init(MinariExport.format, [.map]) { (request) throws(TrajpackError) in
       .dataset(try MinariExport(request))
     },
     .init(ParquetTables.format) { (request) throws(TrajpackError) in

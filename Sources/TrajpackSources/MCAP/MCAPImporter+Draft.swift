@@ -10,18 +10,18 @@ extension MCAPImporter {
     for examined: [(Recording, Examination)], _ layout: LayoutOptions
   ) throws(TrajpackError) -> Schema {
     var topics: [TopicProfile] = []
-    var places: [String: Int] = [:]
+    var places: [TopicKey: Int] = [:]
     for (_, examination) in examined {
       for topic in examination.topics {
-        if let place = places[topic.topic] {
+        if let place = places[topic.key] {
           topics[place].merge(topic)
         } else {
-          places[topic.topic] = topics.count
+          places[topic.key] = topics.count
           topics.append(topic)
         }
       }
     }
-    topics.sort { $0.topic < $1.topic }
+    topics.sort { $0.key < $1.key }
     let bytes = examined.reduce(0) { $0 + $1.0.bytes }
     var taken: Set<String> = []
     var plans: [StreamPlan] = []
@@ -89,11 +89,11 @@ extension MCAPImporter {
     let item = try item(recording)
     let decoding = MessageDecoding()
     var topics: [TopicRows] = []
-    var places: [String: Int] = [:]
+    var places: [TopicKey: Int] = [:]
     let share = max(Self.memory / max(schema.blocks.count, 1), 64 << 10)
     for (topic, clock) in zip(examination.topics, examination.clocks) {
-      guard let stream = Self.stream(of: topic.topic, schema) else { continue }
-      places[topic.topic] = topics.count
+      guard let stream = Self.stream(of: topic.key, schema) else { continue }
+      places[topic.key] = topics.count
       topics.append(
         TopicRows(
           schema, stream: stream, clock: clock, origin: examination.origin,
@@ -104,7 +104,7 @@ extension MCAPImporter {
       let entry = try decoding.entry(message.channel)
       guard let decoder = entry.decoder, entry.isTaken ?? takes(entry) else { return }
       if entry.topic < 0 {
-        guard let place = places[entry.channel.topic] else { throw Self.changed }
+        guard let place = places[entry.channel.key] else { throw Self.changed }
         entry.topic = place
         entry.rows = topics[place].add()
       }
@@ -117,7 +117,7 @@ extension MCAPImporter {
     }
     var tracks: [(Int, TrackDraft)] = []
     for (number, topic) in examination.topics.enumerated() {
-      guard let place = places[topic.topic], topics[place].count == topic.rows else {
+      guard let place = places[topic.key], topics[place].count == topic.rows else {
         throw Self.changed
       }
       let track = try topics[place].track(
@@ -134,14 +134,14 @@ extension MCAPImporter {
   private static let changed = TrajpackError(
     .data, "the file has changed while it was converted; run again")
 
-  private static func stream(of topic: String, _ schema: Schema) -> Int? {
-    schema.streams.firstIndex { $0.attributes["topic"]?.string == topic }
+  private static func stream(of key: TopicKey, _ schema: Schema) -> Int? {
+    schema.streams.firstIndex { TopicKey($0) == key }
   }
 
   /// Sentences on the fields that are left out.
   private static func fields(_ schema: Schema, _ examination: Examination) -> [String] {
     examination.topics.compactMap { topic -> String? in
-      guard let stream = stream(of: topic.topic, schema),
+      guard let stream = stream(of: topic.key, schema),
         let left = schema.streams[stream].attributes["left_out"]?.array, let first = left.first
       else { return nil }
       let others = left.count - 1

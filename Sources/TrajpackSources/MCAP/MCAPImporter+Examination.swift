@@ -7,7 +7,7 @@ extension MCAPImporter {
     let item = try item(recording)
     let decoding = MessageDecoding()
     var topics: [TopicProfile] = []
-    var places: [String: Int] = [:]
+    var places: [TopicKey: Int] = [:]
     var skipped: [(topic: String, count: Int, why: String)] = []
     var skippedPlaces: [String: Int] = [:]
     var others: Set<String> = []
@@ -30,10 +30,11 @@ extension MCAPImporter {
       }
       try decoding.decode(message, entry)
       if entry.topic < 0 {
-        entry.topic = places[topic] ?? topics.count
-        if places[topic] == nil {
-          places[topic] = topics.count
-          topics.append(TopicProfile(topic))
+        let key = entry.channel.key
+        entry.topic = places[key] ?? topics.count
+        if places[key] == nil {
+          places[key] = topics.count
+          topics.append(TopicProfile(key))
         }
         topics[entry.topic].begin(entry.channel, decoder.type)
       }
@@ -85,7 +86,7 @@ extension MCAPImporter {
     for topic in topics {
       let (clock, why) = topic.clock(wanted)
       clocks.append(clock)
-      if topic.topic != AttachmentDecoder.topic || topics.count == 1 {
+      if !topic.key.isAttachments || topics.count == 1 {
         origin = min(origin, topic.times(clock).low)
       }
       if let why { remarks.append("topic '\(topic.topic)': \(why); the log time is its clock") }

@@ -31,7 +31,7 @@ extension MCAPImporter {
       TreeInspection.Line(
         path: "/", level: 0, what: "\(messages) messages", more: about.joined(separator: ", "))
     ]
-    for topic in found.topics.sorted(by: { $0.topic < $1.topic }) {
+    for topic in found.topics.sorted(by: { $0.key < $1.key }) {
       lines += Self.lines(topic)
     }
     for skipped in found.skipped {

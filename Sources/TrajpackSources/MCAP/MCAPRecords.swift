@@ -81,6 +81,33 @@ struct MessageChannel: Sendable, Hashable {
   var schema: [UInt8]
   /// What trajpack's exporter has said of the fields; empty for none.
   var facts = ""
+
+  /// What becomes one stream: a topic, or the attachments of a file, beside which a topic may have their name.
+  var key: TopicKey {
+    TopicKey(topic: topic, isAttachments: encoding == AttachmentDecoder.encoding)
+  }
+}
+
+/// What tells the streams of a recording apart.
+struct TopicKey: Hashable, Comparable {
+  var topic: String
+  /// Whether it is no topic, but the files beside the messages.
+  var isAttachments = false
+
+  /// What a stream was read from; `nil` where it was no recording of messages.
+  init?(_ stream: Stream) {
+    guard let topic = stream.attributes["topic"]?.string else { return nil }
+    let encodings = stream.attributes["encodings"]?.array?.compactMap(\.string)
+    self.init(topic: topic, isAttachments: encodings == [AttachmentDecoder.encoding])
+  }
+
+  init(topic: String, isAttachments: Bool = false) {
+    (self.topic, self.isAttachments) = (topic, isAttachments)
+  }
+
+  static func < (a: Self, b: Self) -> Bool {
+    a.topic == b.topic ? !a.isAttachments && b.isAttachments : a.topic < b.topic
+  }
 }
 
 /// One message of a recording.

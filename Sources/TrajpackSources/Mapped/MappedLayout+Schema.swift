@@ -33,19 +33,20 @@ struct StreamsOfRecordings {
       if case .array(_, let type, _, _) = item.first.time, !item.isRegular {
         own = type.isFloat ? .float64 : .int64
       }
-      if item.first.video != nil {
-        var plan = SourceVideo.plan(
-          item.first.name, bytes: item.bytes, hashes: hashes, times: false, own: own,
-          what: "pictures")
-        for member in item.first.attributes {
-          plan.stream.attributes.set(member.name, member.value)
-        }
-        return plan
-      }
       let unit: String
       switch item.first.time {
       case .regular(_, let name): unit = name
       case .array(_, _, _, let name): unit = name
+      }
+      if item.first.video != nil {
+        var plan = SourceVideo.plan(
+          item.first.name, bytes: item.bytes, hashes: hashes, times: false, own: own,
+          what: "pictures")
+        plan.stream.timeUnit = unit
+        for member in item.first.attributes {
+          plan.stream.attributes.set(member.name, member.value)
+        }
+        return plan
       }
       let time = own.map { ChannelPlan(Channel(name: "time", kind: .scalar, type: $0)) }
       let stream = Stream(

@@ -62,6 +62,8 @@ struct TreeIndex {
 struct TreeFacts {
   /// Bytes of a text from which on it is a stream of one row.
   private static let longText = 4096
+  /// The member of the attributes of such a stream that says so.
+  static let member = "attribute"
 
   var values: [JSONValue.Member] = []
   var streams: [MappedStream] = []
@@ -88,7 +90,7 @@ struct TreeFacts {
           MappedChannel(
             Channel(name: "text", kind: .text, type: .bytes),
             .texts { () throws(TrajpackError) in [bytes] })
-        ]))
+        ], attributes: [.init(Self.member, true)]))
   }
 }
 

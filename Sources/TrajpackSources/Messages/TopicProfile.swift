@@ -29,7 +29,8 @@ enum MessageClock: String, Sendable {
 
 /// What the messages of a topic have shown.
 struct TopicProfile: Sendable {
-  var topic: String
+  let key: TopicKey
+  var topic: String { key.topic }
   /// The names of the message types, and how they are encoded.
   var types: [String] = []
   var encodings: [String] = []
@@ -61,7 +62,7 @@ struct TopicProfile: Sendable {
   /// Beyond this a stamp is of another clock than the log time: a minute.
   static let farStamp: Int64 = 60_000_000_000
 
-  init(_ topic: String) { self.topic = topic }
+  init(_ key: TopicKey) { self.key = key }
 
   /// The number of the profile of a field.
   mutating func place(_ field: MessageField) -> Int {

@@ -17,7 +17,8 @@ final class LeRobotExport: DatasetExporter {
   init(_ request: ExportRequest) throws(TrajpackError) {
     let wanted = Set(request.ids)
     plan = try LeRobotPlan(
-      request.dataset, { wanted.isEmpty || wanted.contains($0) }, rate: request.rate)
+      request.dataset, { wanted.isEmpty || wanted.contains($0) }, rate: request.rate,
+      names: request.names)
     robot = try request.dataset.shard(0).schema.attributes["robot_type"]?.string
     media = request.media
     path = request.dataset.path

@@ -21,6 +21,8 @@ struct LeRobotFeature: Sendable {
   var stream: String
   var channel: String
   var content: Content
+  /// The features whose numbers it has one after the other, where it is made of several.
+  var parts: [LeRobotFeature] = []
   /// What `info.json` says of it.
   var json: JSONValue
 
@@ -41,7 +43,7 @@ struct LeRobotFeature: Sendable {
   /// The member of a feature's `info` that names the column whose values a mask is of.
   static let maskMember = "observed_of"
 
-  private static func json(
+  static func json(
     _ type: String, _ shape: [Int], names: JSONValue? = nil, info: JSONValue? = nil
   ) -> JSONValue {
     .record([

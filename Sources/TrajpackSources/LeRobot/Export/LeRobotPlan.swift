@@ -18,10 +18,12 @@ struct LeRobotPlan {
     var why: String?
   }
 
-  /// - Parameter rate: Rows a second, of streams that do not say it, or of which those of one rate are taken.
+  /// - Parameters:
+  ///   - rate: Rows a second, of streams that do not say it, or of which those of one rate are taken.
+  ///   - names: Names of columns that were asked for.
   /// - Throws: A usage error where nothing is left, or it is not clear which rate is meant.
   init(
-    _ dataset: Dataset, _ chosen: (String) -> Bool, rate: Rational?
+    _ dataset: Dataset, _ chosen: (String) -> Bool, rate: Rational?, names: [ChannelName] = []
   ) throws(TrajpackError) {
     var order: [String] = []
     var known: [String: Facts] = [:]
@@ -90,6 +92,7 @@ struct LeRobotPlan {
       if !own.isEmpty { streams.insert(name) }
       features += own
     }
+    try rename(names)
     try check()
   }
 

@@ -93,21 +93,22 @@ final class LeRobotWriter {
       guard let track = tracks[video.stream] else { continue }
       made.spans.append(try write(video, track, count))
     }
-    var rows: [ParquetOutputRows] = []
-    for column in columns {
-      guard let track = tracks[column.stream] else { continue }
-      rows.append(try self.rows(column, track, count, episode.id))
-      try folder.goOn()
-    }
     for feature in plan.features where feature.content == .video || feature.content == .picture {
       guard let track = tracks[feature.stream], track.isVideo else { continue }
       try look(feature.key, track, episode.id)
     }
-    rows += numbering(count)
-    rows.append(.numbers(numbers.packed))
     made.file = try openTable()
-    try table?.append(rows, count: count)
-    self.rows += count
+    for piece in try pieces(tracks, count, episode.id) {
+      var out: [ParquetOutputRows] = []
+      for column in columns {
+        out.append(try rows(column, tracks, piece, episode.id))
+        try folder.goOn()
+      }
+      out += numbering(piece)
+      out.append(.numbers(Array(numbers[piece]).packed))
+      try table?.append(out, count: piece.count)
+    }
+    rows += count
     episodes.append(made)
   }
 
@@ -173,16 +174,16 @@ final class LeRobotWriter {
     return [String](repeating: known ?? "", count: count)
   }
 
-  private func numbering(_ count: Int) -> [ParquetOutputRows] {
+  private func numbering(_ piece: Range<Int>) -> [ParquetOutputRows] {
     let period = Double(plan.fps.denominator) / Double(plan.fps.numerator)
-    let all = Int64(0)..<Int64(count)
+    let all = Int64(piece.lowerBound)..<Int64(piece.upperBound)
     return [
       .numbers(
-        (0..<count).flatMap { row in
+        piece.flatMap { row in
           withUnsafeBytes(of: Float(Double(row) * period).bitPattern.littleEndian) { Array($0) }
         }),
       .numbers(Array(all).packed),
-      .numbers([Int64](repeating: Int64(episodes.count), count: count).packed),
+      .numbers([Int64](repeating: Int64(episodes.count), count: piece.count).packed),
       .numbers(all.map { $0 + Int64(rows) }.packed),
     ]
   }
@@ -216,13 +217,40 @@ final class LeRobotWriter {
     return metadata.isEmpty ? false : ChannelOrder.isSwapped(try JSONValue(parsing: metadata))
   }
 
+  /// Bytes of pictures and texts that are held at a time.
+  private static let pieceBytes = 16 << 20
+
+  /// The rows of an episode in row groups: one, or several where its pictures and texts are many bytes.
+  private func pieces(
+    _ tracks: [String: TrackReader], _ count: Int, _ episode: String
+  ) throws(TrajpackError) -> [Range<Int>] {
+    var channels: [(track: TrackReader, channel: Int)] = []
+    var decoded = 0
+    for column in columns where column.content == .picture || column.content == .text {
+      guard let track = tracks[column.stream] else { continue }
+      if column.content == .picture, track.isVideo, try isSwapped(track) {
+        decoded += try frames.frames(of: track, episode: episode).bytes
+      } else if let channel = track.stream.channel(named: column.channel) {
+        channels.append((track, channel))
+      }
+    }
+    return try RowPieces(count, rows: max(count, 1), bytes: Self.pieceBytes) {
+      (rows) throws(TrajpackError) in
+      var sizes = [Int](repeating: decoded, count: rows.count)
+      for (track, channel) in channels {
+        for (row, size) in try track.byteCounts([channel], rows).enumerated() { sizes[row] += size }
+      }
+      return sizes
+    }.all
+  }
+
   /// The frames of a video, in whose files red and blue are swapped, as PNG files with the colours in their places.
   private func pictures(
-    of track: TrackReader, _ count: Int, _ episode: String
+    of track: TrackReader, _ rows: Range<Int>, _ episode: String
   ) throws(TrajpackError) -> [[UInt8]?] {
     var files: [[UInt8]?] = []
     try frames.frames(of: track, episode: episode).forEachPNG(
-      Array(0..<count), of: track.stream.name
+      Array(rows), of: track.stream.name
     ) { (_, png) throws(TrajpackError) in
       files.append(png)
       try folder.goOn()
@@ -234,43 +262,66 @@ final class LeRobotWriter {
   }
 
   private func rows(
-    _ feature: LeRobotFeature, _ track: TrackReader, _ count: Int, _ episode: String
+    _ feature: LeRobotFeature, _ tracks: [String: TrackReader], _ piece: Range<Int>,
+    _ episode: String
   ) throws(TrajpackError) -> ParquetOutputRows {
+    if case .numbers(let type, let shape) = feature.content, !feature.parts.isEmpty {
+      var parts: [LeRobotNumbers] = []
+      for part in feature.parts {
+        parts.append(LeRobotNumbers(try values(part, tracks, piece), as: type))
+      }
+      let joined = LeRobotNumbers(joining: parts, of: type, count: piece.count)
+      count(feature, shape, joined)
+      return .numbers(joined.bytes)
+    }
+    if case .mask = feature.content, !feature.parts.isEmpty {
+      var parts: [LeRobotNumbers] = []
+      for part in feature.parts {
+        parts.append(LeRobotNumbers(observed: try values(part, tracks, piece)))
+      }
+      return .numbers(LeRobotNumbers(joining: parts, of: .bool, count: piece.count).bytes)
+    }
+    guard let track = tracks[feature.stream] else {
+      throw TrajpackError(.data, "has no stream '\(feature.stream)'")
+    }
     if feature.content == .picture, track.isVideo, try isSwapped(track) {
-      return .bytes(try pictures(of: track, count, episode))
+      return .bytes(try pictures(of: track, piece, episode))
     }
-    guard let channel = track.stream.channel(named: feature.channel) else {
-      throw TrajpackError(.data, "'\(feature.stream)' has no channel '\(feature.channel)'")
-    }
-    let values = try track.read(channel: channel, rows: 0..<count)
+    let values = try values(feature, tracks, piece)
     switch feature.content {
     case .text, .picture:
       var rows: [[UInt8]?] = []
-      for row in 0..<count { rows.append(try track.bytes(values, row)) }
+      for row in 0..<piece.count { rows.append(try track.bytes(values, row)) }
       return .bytes(rows)
     case .category:
       return .numbers(
-        (0..<count).map { row in
+        (0..<piece.count).map { row in
           Int64(categories[feature.key, default: TextNumbers()].number(values.category(row) ?? ""))
         }.packed)
-    case .mask:
-      return .numbers(
-        (0..<count).flatMap { row in
-          (0..<values.channel.elements).map { values.value(row, $0) == .missing ? UInt8(0) : 1 }
-        })
+    case .mask: return .numbers(LeRobotNumbers(observed: values).bytes)
     default:
-      var bytes = values.logicalBytes()
-      let elements = values.channel.elements
-      statistics[feature.key, default: LeRobotStatistics(components: elements)].add(
-        values.doubles())
-      if values.hasMissingIntegers {
-        let size = values.channel.type.size
-        for i in 0..<count * elements where values.value(i / elements, i % elements) == .missing {
-          bytes.replaceSubrange(i * size..<(i + 1) * size, with: repeatElement(0, count: size))
-        }
-      }
-      return .numbers(bytes)
+      let numbers = LeRobotNumbers(values, as: values.channel.type)
+      count(feature, values.channel.shape, numbers)
+      return .numbers(numbers.bytes)
     }
+  }
+
+  /// Takes numbers into the statistics.
+  private func count(_ feature: LeRobotFeature, _ shape: [Int], _ numbers: LeRobotNumbers) {
+    statistics[
+      feature.key, default: LeRobotStatistics(components: shape.reduce(1, *))
+    ].add(numbers.doubles)
+  }
+
+  private func values(
+    _ feature: LeRobotFeature, _ tracks: [String: TrackReader], _ piece: Range<Int>
+  ) throws(TrajpackError) -> ChannelValues {
+    guard let track = tracks[feature.stream],
+      let channel = track.stream.channel(named: feature.channel)
+    else {
+      throw TrajpackError(.data, "'\(feature.stream)' has no channel '\(feature.channel)'")
+    }
+    return try track.read(channel: channel, rows: piece)
   }
 
   private func write(

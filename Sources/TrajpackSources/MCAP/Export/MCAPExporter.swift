@@ -11,7 +11,11 @@ struct MCAPExporter: Exporter {
   private let rate: Rational?
   private let software: String
 
-  init(_ request: ExportRequest) { (rate, software) = (request.rate, request.software) }
+  /// - Throws: A usage error where a rate is given that all rows have.
+  init(_ request: ExportRequest) throws(TrajpackError) {
+    try request.checkRate()
+    (rate, software) = (request.rate, request.software)
+  }
 
   /// A file an episode; see ``Exporter``.
   var fileEnding: String? { "mcap" }
@@ -30,9 +34,7 @@ struct MCAPExporter: Exporter {
     for (name, track) in labelled(
       episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
     {
-      if track.stream.attributes["topic"]?.string == AttachmentDecoder.topic,
-        track.stream.channel(named: "data") != nil
-      {
+      if TopicKey(track.stream)?.isAttachments == true, track.stream.channel(named: "data") != nil {
         attachments.append(track)
         continue
       }

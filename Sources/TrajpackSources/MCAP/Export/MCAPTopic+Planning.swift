@@ -13,10 +13,7 @@ extension MCAPTopic {
     let stream = track.stream
     let base = topicName(stream, label)
     if track.isVideo { return try video(track, base) }
-    var rest = stream.channels.indices.filter {
-      !["time", "log_time", "publish_time"].contains(stream.channels[$0].name)
-        || ($0 != stream.channel(named: "time") && !stream.channels[$0].isTime)
-    }
+    var rest = stream.channels.indices.filter { !track.isTime(channel: $0) }
     let all = rest
     var topics: [MCAPTopic] = []
     for (position, quaternion) in TUMExporter.poses(stream) {
@@ -103,7 +100,9 @@ extension MCAPTopic {
       guard let number = rest.first(where: { stream.channels[$0].name == name }) else { continue }
       let channel = stream.channels[number]
       switch name {
-      case "timestamp": guard channel.isTime else { continue }
+      case "timestamp":
+        guard channel.isTime else { continue }
+        stamp = number
       case "frame_id":
         guard channel.isText else { continue }
         frame.channel = number
@@ -187,10 +186,9 @@ extension MCAPTopic {
         ]
       )
     }
-    var rest = track.stream.channels.indices.filter { number in
-      let channel = track.stream.channels[number]
-      return !(MessageVideo.channels.map(\.name) + ["time", "log_time", "publish_time"]).contains(
-        channel.name)
+    let own = Set(MessageVideo.channels.map(\.name))
+    var rest = track.stream.channels.indices.filter {
+      !track.isTime(channel: $0) && !own.contains(track.stream.channels[$0].name)
     }
     func finished(_ topic: MCAPTopic) -> ([MCAPTopic], [String]) {
       var topic = topic
@@ -235,6 +233,18 @@ extension MCAPTopic {
             + "\(name) --to h264' makes a video that can be written)"
         ]
       )
+    }
+  }
+}
+
+extension TrackReader {
+  /// Whether a channel is a time that each message has: that of its row, or when it was written down or sent.
+  fileprivate func isTime(channel number: Int) -> Bool {
+    let channel = stream.channels[number]
+    switch channel.name {
+    case "time": return number == timeChannel
+    case "log_time", "publish_time": return channel.isTime && channel.missing == .never
+    default: return false
     }
   }
 }

@@ -13,8 +13,8 @@ struct MCAPTopic {
 
   /// What a message holds.
   enum Content {
-    /// A field a channel. `stamp` is the channel that is the time of the message; `nil` where that is the row's.
-    case plain([Field], stamp: Int?)
+    /// A field a channel.
+    case plain([Field])
     /// `foxglove.PoseInFrame`: `order` has the places of x, y, z, w.
     case pose(position: Int, quaternion: Int, order: [Int])
     /// `foxglove.CameraCalibration`, of fx, fy, cx, cy or a matrix.
@@ -44,6 +44,8 @@ struct MCAPTopic {
   var facts: [JSONValue.Member] = []
   /// The fields that no channel has given.
   var added: [String] = []
+  /// The channel that is the time of a message; `nil` where that is the row's.
+  var stamp: Int?
   /// The text of `frame_id`, of a type that has it; or the channel that has it.
   var frame = (text: "", channel: Int?.none)
 
@@ -158,8 +160,8 @@ extension MCAPTopic {
     return MCAPTopic(
       name: name,
       schema: ProtobufSchema(package: "trajpack", name: typeName, fields: parts),
-      content: .plain(fields, stamp: stamp), facts: facts,
-      added: stamp == nil ? ["timestamp"] : [])
+      content: .plain(fields), facts: facts, added: stamp == nil ? ["timestamp"] : [],
+      stamp: stamp)
   }
 
   private static func form(_ type: ElementType) -> ProtobufSchema.Form {

@@ -93,15 +93,16 @@ final class MCAPTrack {
   }
 
   private func encode(_ topic: MCAPTopic, _ stamp: Int64) throws(TrajpackError) {
+    if let own = topic.stamp {
+      if case .int(let ns) = try channel(own).value(next, 0) { message.add(1, nanoseconds: ns) }
+    } else {
+      message.add(1, nanoseconds: stamp)
+    }
     switch topic.content {
-    case .plain(let fields, let own):
-      var time = stamp
-      if let own, case .int(let ns) = try channel(own).value(next, 0) { time = ns }
-      message.add(1, nanoseconds: time)
+    case .plain(let fields):
       for field in fields { try encode(field) }
     case .pose(let position, let quaternion, let order):
       let (place, turn) = (try channel(position), try channel(quaternion))
-      message.add(1, nanoseconds: stamp)
       message.add(2, text: try frameID(topic))
       let row = next
       message.add(3) { pose in
@@ -119,7 +120,6 @@ final class MCAPTrack {
       let all = (0..<values.channel.elements).map { values.double(next, $0) }
       let matrix =
         isMatrix ? all : [all[0], 0, all[2], 0, all[1], all[3], 0, 0, 1]
-      message.add(1, nanoseconds: stamp)
       message.add(2, fixed32: UInt32(clamping: width))
       message.add(3, fixed32: UInt32(clamping: height))
       message.add(4, text: "")
@@ -131,11 +131,11 @@ final class MCAPTrack {
       }
       message.add(9, text: try frameID(topic))
     case .image(let number, let form):
-      try head(topic, form, stamp)
+      try head(topic, form)
       let bytes = try row(number) { Array($0) }
       message.add(6, bytes: bytes)
     case .samples(let form):
-      try head(topic, form, stamp)
+      try head(topic, form)
       guard let frames else { return }
       let at = (rows.lowerBound + next) * frames.bytes
       let stored = try track.bytes(at..<at + frames.bytes)
@@ -147,7 +147,6 @@ final class MCAPTrack {
       }
       message.add(6, bytes: samples)
     case .pictures(let number, let format):
-      message.add(1, nanoseconds: stamp)
       message.add(2, bytes: try track.bytes(try channel(number), next) ?? [])
       message.add(3, text: format)
       message.add(4, text: try frameID(topic))
@@ -159,18 +158,14 @@ final class MCAPTrack {
       {
         isKey = true
       }
-      message.add(1, nanoseconds: stamp)
       message.add(2, text: try frameID(topic))
       message.add(3, bytes: video?.packet(packet, isKeyframe: isKey) ?? packet)
       message.add(4, text: format)
     }
   }
 
-  /// All of a `RawImage` but its pixels.
-  private func head(
-    _ topic: MCAPTopic, _ form: MCAPTopic.RawForm, _ stamp: Int64
-  ) throws(TrajpackError) {
-    message.add(1, nanoseconds: stamp)
+  /// All of a `RawImage` but its time and pixels.
+  private func head(_ topic: MCAPTopic, _ form: MCAPTopic.RawForm) throws(TrajpackError) {
     message.add(2, fixed32: UInt32(form.width))
     message.add(3, fixed32: UInt32(form.height))
     message.add(4, text: form.encoding)
@@ -214,14 +209,14 @@ extension MCAPTopic {
   fileprivate var channels: [Int] {
     let own: [Int]
     switch content {
-    case .plain(let fields, let stamp): own = fields.map(\.channel) + (stamp.map { [$0] } ?? [])
+    case .plain(let fields): own = fields.map(\.channel)
     case .pose(let position, let quaternion, _): own = [position, quaternion]
     case .calibration(let number, _, _, _), .image(let number, _), .pictures(let number, _),
       .video(let number, _):
       own = [number]
     case .samples: own = []
     }
-    return own + (frame.channel.map { [$0] } ?? [])
+    return own + [stamp, frame.channel].compactMap(\.self)
   }
 }
 

@@ -8,8 +8,13 @@ struct GymSpace {
   /// Whether some arrays are files of pictures.
   var hasPictures: Bool { own?.isPicture == true || parts.contains { $0.space.hasPictures } }
 
+  /// Takes an array in, which lies at `group` or below it.
+  mutating func add(_ array: StepArrayWriter.Written, below group: String) {
+    add(String(array.place.dropFirst(group.utf8.count + 1)), array)
+  }
+
   /// Takes an array in, whose path is `key`; empty for the space itself.
-  mutating func add(_ key: String, _ array: StepArrayWriter.Written) {
+  private mutating func add(_ key: String, _ array: StepArrayWriter.Written) {
     guard !key.isEmpty else {
       if let old = own?.texts, let new = array.texts {
         own?.texts = (old.characters.union(new.characters), max(old.longest, new.longest))

@@ -35,11 +35,21 @@ final class MinariExport: DatasetExporter {
   ) throws(TrajpackError) {
     guard let file, let folder else { return }
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
-    let all = try StepArrays(tracks, format: "Minari")
-    for sentence in all.leftOut { folder.note(sentence) }
-    let observations = all.of { if case .observation = $0 { true } else { false } }
+    let all = try StepArrays(tracks, format: "Minari", names: request.names)
+    for sentence in all.remarks { folder.note(sentence) }
+    let arrays = all.arrays.filter { array in
+      if all.isFit(array) { return true }
+      folder.note(
+        "'\(array.path)' is left out: it has another number of rows than there are steps, or one more"
+      )
+      return false
+    }
+    let observations = arrays.filter { if case .observation = $0.role { true } else { false } }
     guard let least = observations.map(\.track.count).min() else {
-      throw TrajpackError(.data, "has no observations, which Minari asks for")
+      throw TrajpackError(
+        .data,
+        "has no observations with a row for each of its \(all.steps) actions, or one more, which Minari asks for"
+      )
     }
     // T + 1 observations; where there is none behind the last action, that action has no place.
     let length = min(all.steps, least - 1)
@@ -54,40 +64,40 @@ final class MinariExport: DatasetExporter {
     }
     let group = "episode_\(count)"
     try file.group(group)
-    let writer = StepArrayWriter(
-      file: file, folder: folder, episode: episode.id, frames: frames)
+    var writer = StepArrayWriter(file, folder, frames, episode: episode.id, group: group)
+    let areParts = (
+      actions: arrays.contains {
+        if case .action(let key) = $0.role { !key.isEmpty } else { false }
+      },
+      observations: observations.contains { $0.role != .observation("") }
+    )
     var ends: [StepArray] = []
-    for array in all.arrays {
+    for array in arrays {
       switch array.role {
       case .action(let key):
-        if array.track.count < length {
-          folder.note("'\(array.path)' is left out: it has too few rows")
-        }
-        guard array.track.count >= length else { continue }
-        let place = "actions\(key.isEmpty ? "" : "/\(key)")"
-        if let made = try writer.write(array, rows: 0..<length, as: "\(group)/\(place)") {
-          action.add(key, made)
+        // Beside actions of other names, the one without is one of them.
+        let name = key.isEmpty && areParts.actions ? "action" : key
+        let place = "actions\(name.isEmpty ? "" : "/\(name)")"
+        if let made = try writer.write(array, rows: 0..<length, as: place) {
+          action.add(made, below: "actions")
         }
       case .observation(let key):
-        let place = "observations\(key.isEmpty ? "" : "/\(key)")"
-        if let made = try writer.write(array, rows: 0..<length + 1, as: "\(group)/\(place)") {
-          observation.add(key, made)
+        let name = key.isEmpty && areParts.observations ? "observation" : key
+        let place = "observations\(name.isEmpty ? "" : "/\(name)")"
+        if let made = try writer.write(array, rows: 0..<length + 1, as: place) {
+          observation.add(made, below: "observations")
         }
       case .reward, .terminated, .truncated, .done: ends.append(array)
       case .nextObservation:
         folder.note("'\(array.path)' is left out: Minari's observations have a row more instead")
       case .other(let path):
-        let rows = array.track.count
-        guard rows == length + 1 || rows >= all.steps else {
-          folder.note("'\(path)' is left out: it has another number of rows than there are steps")
-          continue
-        }
         let key = path.hasPrefix("infos/") ? String(path.dropFirst(6)) : path
         _ = try writer.write(
-          array, rows: 0..<min(rows, length + 1), as: "\(group)/infos/\(key)")
+          array, rows: 0..<min(array.track.count, length + 1), as: "infos/\(key)")
       }
     }
-    try writeEnds(ends, length, group, writer)
+    try writeEnds(ends, length, &writer)
+    for (name, text) in all.texts { try file.set(name, of: group, .string(text)) }
     try describe(episode, group, length)
     count += 1
     steps += length
@@ -95,31 +105,38 @@ final class MinariExport: DatasetExporter {
 
   /// Rewards, terminations and truncations, which Minari asks for.
   private func writeEnds(
-    _ arrays: [StepArray], _ length: Int, _ group: String, _ writer: StepArrayWriter
+    _ arrays: [StepArray], _ length: Int, _ writer: inout StepArrayWriter
   ) throws(TrajpackError) {
-    guard let file else { return }
-    func rows(_ role: StepRole, _ name: String) throws(TrajpackError) -> Bool {
-      guard let array = arrays.first(where: { $0.role == role && $0.track.count >= length }) else {
-        return false
-      }
-      _ = try writer.write(array, rows: 0..<length, as: "\(group)/\(name)")
+    func rows(
+      _ role: StepRole, _ name: String, _ writer: inout StepArrayWriter
+    ) throws(TrajpackError) -> Bool {
+      guard let array = arrays.first(where: { $0.role == role }) else { return false }
+      _ = try writer.write(array, rows: 0..<length, as: name)
       return true
     }
-    if try !rows(.reward, "rewards") {
+    if try !rows(.reward, "rewards", &writer) {
       folder?.note("the recordings have no rewards; they are NaN")
-      var out = try file.array("\(group)/rewards", .float64, rows: length, shape: [])
+      var out = try writer.make("rewards", .float64, rows: length)
       try out.append(
         littleEndian([UInt64](repeating: Double.nan.bitPattern, count: length)), count: length)
     }
-    func filled(_ name: String, endsWith last: UInt8) throws(TrajpackError) {
-      var out = try file.array("\(group)/\(name)", .bool, rows: length, shape: [])
+    func filled(
+      _ name: String, endsWith last: UInt8, _ writer: inout StepArrayWriter
+    ) throws(TrajpackError) {
+      var out = try writer.make(name, .bool, rows: length)
       try out.append([UInt8](repeating: 0, count: length - 1) + [last], count: length)
     }
-    let hasTruncations = try rows(.truncated, "truncations")
-    var hasTerminations = try rows(.terminated, "terminations")
-    if !hasTerminations { hasTerminations = try rows(.done, "terminations") }
-    if !hasTerminations { try filled("terminations", endsWith: 0) }
-    if !hasTruncations { try filled("truncations", endsWith: hasTerminations ? 0 : 1) }
+    let hasTruncations = try rows(.truncated, "truncations", &writer)
+    var hasTerminations = try rows(.terminated, "terminations", &writer)
+    if !hasTerminations {
+      hasTerminations = try rows(.done, "terminations", &writer)
+    } else if let done = arrays.first(where: { $0.role == .done }) {
+      _ = try writer.write(done, rows: 0..<length, as: "infos/\(done.path)")
+    }
+    if !hasTerminations { try filled("terminations", endsWith: 0, &writer) }
+    if !hasTruncations {
+      try filled("truncations", endsWith: hasTerminations ? 0 : 1, &writer)
+    }
     if !hasTerminations, !hasTruncations {
       folder?.note("the recordings do not say how they end; the last step of each is truncated")
     }

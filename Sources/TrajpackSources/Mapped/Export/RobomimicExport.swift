@@ -15,14 +15,15 @@ final class RobomimicExport: DatasetExporter {
   private let frames: EpisodeFrames
   private var names: Set<String> = []
   private var total = 0
-  private var rate: Rational?
+  /// Rows a second of the actions, of all episodes.
+  private var rates: Set<Rational> = []
   private var masks: [(name: String, demos: [String])] = []
 
   init(_ request: ExportRequest) throws(TrajpackError) {
     self.request = request
     attributes = try request.dataset.shard(0).schema.attributes
     frames = try EpisodeFrames(request.dataset.path, media: request.media)
-    rate = request.rate
+    try request.checkRate()
   }
 
   func begin(in folder: ExportFolder) throws(TrajpackError) {
@@ -35,25 +36,23 @@ final class RobomimicExport: DatasetExporter {
   ) throws(TrajpackError) {
     guard let file, let folder else { return }
     let tracks = labelled(episode.tracks.map { TrackReader(shard, track: $0, reader: reader) })
-    let all = try StepArrays(tracks, format: "robomimic")
-    for sentence in all.leftOut { folder.note(sentence) }
-    guard all.arrays.contains(where: { $0.role == .action("") }) else {
+    let all = try StepArrays(tracks, format: "robomimic", names: request.names)
+    for sentence in all.remarks { folder.note(sentence) }
+    guard let actions = all.arrays.first(where: { $0.role == .action("") }) else {
+      let names = all.of { if case .action = $0 { true } else { false } }.map { "'\($0.path)'" }
       throw TrajpackError(
-        .data, "has actions of several names, and robomimic asks for one array 'actions'")
+        .data,
+        "has the actions \(names.joined(separator: ", ")), and robomimic asks for one array 'actions'"
+      )
     }
+    try look(at: actions.track)
     let name = demo(episode.id)
     let group = "data/\(name)"
     try file.group(group)
-    let writer = StepArrayWriter(
-      file: file, folder: folder, episode: episode.id, frames: frames)
+    var writer = StepArrayWriter(file, folder, frames, episode: episode.id, group: group)
     let hasNext = !all.of { if case .nextObservation = $0 { true } else { false } }.isEmpty
     for array in all.arrays {
       let rows = 0..<array.track.count
-      if rate == nil, array.track.stream.timeUnit == "s",
-        case .regular(_, let own) = array.track.track.clock
-      {
-        rate = own
-      }
       let place: String
       switch array.role {
       case .action(let key): place = key.isEmpty ? "actions" : "action_dict/\(key)"
@@ -65,11 +64,11 @@ final class RobomimicExport: DatasetExporter {
       case .other(let path): place = path
       }
       if case .observation(let key) = array.role, rows.count == all.steps + 1, all.steps > 0 {
-        _ = try writer.write(array, rows: 0..<all.steps, as: "\(group)/\(place)")
+        _ = try writer.write(array, rows: 0..<all.steps, as: place)
         if !hasNext {
           _ = try writer.write(
             array, rows: 1..<all.steps + 1,
-            as: "\(group)/next_obs/\(key.isEmpty ? "observation" : key)")
+            as: "next_obs/\(key.isEmpty ? "observation" : key)")
           folder.note(
             "observations have a row more than actions: 'obs' has all but the last, and 'next_obs' all but the first"
           )
@@ -83,11 +82,27 @@ final class RobomimicExport: DatasetExporter {
           "'\(place)' has another number of rows than there are actions, which robomimic does not read"
         )
       }
-      _ = try writer.write(array, rows: rows, as: "\(group)/\(place)")
+      _ = try writer.write(array, rows: rows, as: place)
     }
     try file.set("num_samples", of: group, .int(Int64(all.steps)))
-    try describe(episode, group, name)
+    for (name, text) in all.texts { try file.set(name, of: group, .string(text)) }
+    try describe(episode, group, name, isDescribed: all.texts.contains { $0.name == "ep_meta" })
     total += all.steps
+  }
+
+  /// Takes in how many actions there are in a second.
+  ///
+  /// - Throws: A usage error where their times say something else than was asked for.
+  private func look(at actions: TrackReader) throws(TrajpackError) {
+    guard actions.stream.timeUnit == "s", case .regular(_, let own) = actions.track.clock else {
+      if let rate = request.rate { rates.insert(rate) }
+      return
+    }
+    guard request.rate == nil || request.rate == own else {
+      throw request.rateIsKnown(
+        "the rows of '\(actions.stream.name)' have times in seconds, at \(own) Hz")
+    }
+    rates.insert(own)
   }
 
   /// The name of a demonstration: the episode's own where it is one, else a number.
@@ -105,7 +120,7 @@ final class RobomimicExport: DatasetExporter {
 
   /// Attributes of a demonstration: its values, its task and, where it was called otherwise, its id.
   private func describe(
-    _ episode: ShardIndex.Episode, _ group: String, _ name: String
+    _ episode: ShardIndex.Episode, _ group: String, _ name: String, isDescribed: Bool
   ) throws(TrajpackError) {
     guard let file else { return }
     let metadata = try JSONValue(parsing: episode.metadata.isEmpty ? "{}" : episode.metadata)
@@ -116,11 +131,13 @@ final class RobomimicExport: DatasetExporter {
         let isIn = value.value.bool ?? (value.value.int == 1)
         if isIn { mark(String(value.name.dropFirst(5)), name) }
       } else if value.name == "task" {
-        if metadata["ep_meta"] == nil, values.first(where: { $0.name == "ep_meta" }) == nil {
+        if !isDescribed, metadata["ep_meta"] == nil,
+          values.first(where: { $0.name == "ep_meta" }) == nil
+        {
           let meta = JSONValue.record(["lang": value.value])
           try file.set("ep_meta", of: group, .string(meta.text()))
         }
-      } else if !value.name.contains("/"), value.name != "num_samples" {
+      } else if value.name != "num_samples" {
         try file.set(value.name, of: group, value.value)
       }
     }
@@ -144,17 +161,39 @@ final class RobomimicExport: DatasetExporter {
     let own = "data/"
     for member in attributes.members ?? [] where member.name.hasPrefix(own) {
       let name = String(member.name.dropFirst(own.utf8.count))
-      if name != "total" { try file.set(name, of: "data", member.value) }
+      if !["total", Self.environment].contains(name) {
+        try file.set(name, of: "data", member.value)
+      }
     }
     try file.set("total", of: "data", .int(Int64(total)))
-    if attributes[own + "env_args"] == nil {
-      if rate == nil { folder?.note("the dataset has no rate, so 'env_args' has no control_freq") }
+    try file.set(Self.environment, of: "data", environment(attributes[own + Self.environment]))
+    try file.finish()
+  }
+
+  private static let environment = "env_args"
+
+  /// What the file says of the environment: what it was where the dataset came from, with the rate where that was not said.
+  private func environment(_ known: JSONValue?) -> JSONValue {
+    let rate = rates.count == 1 ? rates.first : nil
+    if rates.count > 1 {
+      let all = rates.sorted { $0.value < $1.value }.map { "\($0)" }.joined(separator: ", ")
+      folder?.note("episodes have the rates \(all) Hz, so 'env_args' has no control_freq")
+    }
+    guard let known else {
+      if rates.isEmpty {
+        folder?.note("the dataset has no rate, so 'env_args' has no control_freq")
+      }
       let arguments = JSONValue.record([
         "env_name": attributes["env_name"] ?? "unknown", "type": 2,
         "env_kwargs": .record(["control_freq": rate.map { .double($0.value) }]),
       ])
-      try file.set("env_args", of: "data", .string(arguments.text()))
+      return .string(arguments.text())
     }
-    try file.finish()
+    guard let rate, var document = JSONValue(document: known.string) else { return known }
+    var options = document["env_kwargs"] ?? .object([])
+    guard options.members != nil, options["control_freq"] == nil else { return known }
+    options.set("control_freq", .double(rate.value))
+    document.set("env_kwargs", options)
+    return .string(document.text())
   }
 }

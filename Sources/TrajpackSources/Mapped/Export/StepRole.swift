@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// What a channel is to formats of reinforcement and robot learning, by the names that these formats have.
-enum StepRole: Equatable {
+enum StepRole: Hashable {
   case action(String)
   case observation(String)
   case nextObservation(String)
@@ -12,6 +12,27 @@ enum StepRole: Equatable {
   case done
   /// None of these, with its path.
   case other(String)
+
+  /// The names that the formats themselves have, of roles that one array can have.
+  private static let own: Set<String> = [
+    "actions", "observations", "obs", "rewards", "terminations", "truncations", "dones",
+  ]
+
+  /// Whether a path is the very name of a role.
+  static func isOwn(_ path: String) -> Bool { own.contains(path) }
+
+  /// What the array of this role is called in a sentence; `nil` where several arrays can have the role.
+  fileprivate var title: String? {
+    switch self {
+    case .action(""): "the actions"
+    case .observation(""): "the observations"
+    case .reward: "the rewards"
+    case .terminated: "the terminations"
+    case .truncated: "the truncations"
+    case .done: "the ends ('dones')"
+    default: nil
+    }
+  }
 
   /// The path of a channel below its episode: the reverse of ``TreeLayout``.
   static func path(_ stream: String, _ channel: String) -> String {
@@ -56,19 +77,36 @@ struct StepArray {
   var role: StepRole
 }
 
+extension StepArray {
+  /// Whether a user means it by a path, with or without its stream.
+  fileprivate func isCalled(_ name: String) -> Bool {
+    if name == path { return true }
+    guard let channel else { return false }
+    return name == "\(track.stream.name)/\(track.stream.channels[channel].name)"
+  }
+}
+
 /// The channels of an episode by their roles.
 struct StepArrays {
   private(set) var arrays: [StepArray] = []
   /// Rows that the actions have.
   private(set) var steps = 0
-  /// Sentences on what is not written.
-  private(set) var leftOut: [String] = []
+  /// Sentences on what is not written, or not as what it is called.
+  private(set) var remarks: [String] = []
+  /// Texts that were attributes of the episode, too long for a value.
+  private(set) var texts: [(name: String, text: String)] = []
 
   /// - Throws: A data error where the episode has no actions.
-  init(_ tracks: [(name: String, track: TrackReader)], format: String) throws(TrajpackError) {
+  init(
+    _ tracks: [(name: String, track: TrackReader)], format: String, names: [ChannelName]
+  ) throws(TrajpackError) {
     for (name, track) in tracks {
       guard track.track.entity == nil, name == track.stream.name else {
-        leftOut.append("'\(track.stream.name)' is left out: \(format) has no entities")
+        remarks.append("'\(track.stream.name)' is left out: \(format) has no entities")
+        continue
+      }
+      if track.stream.attributes[TreeFacts.member]?.bool == true {
+        if let text = try Self.text(track) { texts.append((name, text)) }
         continue
       }
       if track.isVideo {
@@ -92,7 +130,11 @@ struct StepArrays {
           .init(track: track, channel: number, path: path, role: StepRole(path: path)))
       }
     }
-    guard let actions = arrays.first(where: { if case .action = $0.role { true } else { false } })
+    try rename(names, format)
+    chooseOne()
+    guard
+      let actions = arrays.first(where: { $0.role == .action("") })
+        ?? arrays.first(where: { if case .action = $0.role { true } else { false } })
     else {
       throw TrajpackError(
         .data,
@@ -104,12 +146,60 @@ struct StepArrays {
     else { return }
     // Nothing is called an observation: all that is no action, reward or end is one.
     for i in arrays.indices {
-      guard case .other(let path) = arrays[i].role, path != "time",
-        [steps, steps + 1].contains(arrays[i].track.count)
-      else { continue }
+      guard case .other(let path) = arrays[i].role, path != "time", isFit(arrays[i]) else {
+        continue
+      }
       arrays[i].role = .observation(path)
     }
   }
+
+  /// Gives channels the names that were asked for, which say what they are.
+  private mutating func rename(
+    _ names: [ChannelName], _ format: String
+  ) throws(TrajpackError) {
+    for wanted in names {
+      guard wanted.channels.count == 1 else {
+        throw wanted.wrong("\(format) has an array a channel: name one")
+      }
+      let source = wanted.channels[0]
+      guard let place = arrays.firstIndex(where: { $0.isCalled(source) }) else {
+        throw wanted.wrong(
+          "there is no channel '\(source)'; there are "
+            + arrays.prefix(12).map { "'\($0.path)'" }.joined(separator: ", "))
+      }
+      arrays[place].path = wanted.name
+      arrays[place].role = StepRole(path: wanted.name)
+    }
+  }
+
+  /// The text of a stream that has one row.
+  private static func text(_ track: TrackReader) throws(TrajpackError) -> String? {
+    guard track.count == 1, track.stream.channels.first?.type == .bytes else { return nil }
+    let values = try track.read(channel: 0, rows: 0..<1)
+    return try track.bytes(values, 0).map { String(decoding: $0, as: UTF8.self) }
+  }
+
+  /// Leaves roles that one array can have to one array: the one that is called as the formats do, else the first. Others
+  /// keep their own paths.
+  private mutating func chooseOne() {
+    var seen: Set<StepRole> = []
+    for role in arrays.map(\.role) {
+      guard let title = role.title, seen.insert(role).inserted else { continue }
+      let places = arrays.indices.filter { arrays[$0].role == role }
+      guard places.count > 1,
+        let chosen = places.first(where: { StepRole.isOwn(arrays[$0].path) }) ?? places.first
+      else { continue }
+      for place in places where place != chosen {
+        arrays[place].role = .other(arrays[place].path)
+        remarks.append(
+          "'\(arrays[place].path)' is written beside the others, as '\(arrays[chosen].path)' is \(title)"
+        )
+      }
+    }
+  }
+
+  /// Whether an array has a row for each step, or one more.
+  func isFit(_ array: StepArray) -> Bool { [steps, steps + 1].contains(array.track.count) }
 
   /// The arrays of a role.
   func of(_ isWanted: (StepRole) -> Bool) -> [StepArray] { arrays.filter { isWanted($0.role) } }

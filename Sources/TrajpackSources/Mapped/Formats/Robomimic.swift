@@ -21,6 +21,8 @@ enum Robomimic: MappedFormat {
   ) throws(TrajpackError) -> MappedSource {
     var source = MappedSource(recordings: [])
     var hasRate = true
+    var shared: [JSONValue.Member]?
+    var differing: Set<String> = []
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
       guard let data = index["/data"] else {
         throw TrajpackError(.data, file: file.path, "has no group /data, as robomimic files do")
@@ -31,9 +33,14 @@ enum Robomimic: MappedFormat {
       let rate = options.rate ?? frequency.flatMap { $0 > 0 ? Rational(nearest: $0) : nil }
       if rate == nil { hasRate = false }
       let masks = try masks(index)
-      var facts = TreeFacts()
-      facts.add(data, prefix: "data/")
-      for value in facts.values where files.trees.count == 1 { source.attributes.append(value) }
+      let own = data.attributes.compactMap { name, value in
+        value.json.map { JSONValue.Member("data/\(name)", $0) }
+      }
+      // Those of one file are those of the shards; of several files, those that are the same in all.
+      let known = shared ?? own
+      differing.formUnion(
+        (known.filter { !own.contains($0) } + own.filter { !known.contains($0) }).map(\.name))
+      shared = known.filter { own.contains($0) }
       let demos = index.groups("/data", "demo_*")
       guard !demos.isEmpty else {
         throw TrajpackError(.data, file: file.path, "has no demonstration in /data")
@@ -58,6 +65,13 @@ enum Robomimic: MappedFormat {
         recordings.append(recording)
       }
       return recordings
+    }
+    source.attributes += shared ?? []
+    differing.remove("data/total")
+    if !differing.isEmpty {
+      source.remarks.append(
+        "the files differ in the attributes \(differing.sorted().map { "'\($0)'" }.joined(separator: ", ")), which are not carried"
+      )
     }
     if !hasRate {
       source.remarks.append(
