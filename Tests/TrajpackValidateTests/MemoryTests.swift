@@ -44,10 +44,23 @@ import TrajpackTestSupport
     let comparison = EpisodeComparison(most: most)
     for (number, item) in episodes.enumerated() {
       try comparison.add(
-        place(number), split: item.split, digest: item.digest, hashes: item.hashes)
+        place(number), split: item.split, digest: item.digest, hashes: item.hashes,
+        near: item.hashes)
     }
-    let (equal, known) = try comparison.equal(leakage: leakage)
-    return (equal, leakage ? try comparison.sharing(except: known) : .init())
+    var (equal, known) = try comparison.equal(leakage: leakage)
+    guard leakage else { return (equal, .init()) }
+    let before = known
+    let shared = try comparison.sharing(near: false, except: &known)
+    // Hashes of both kinds are compared alike; what one kind has told the other does not tell again.
+    #expect(try comparison.sharing(near: true, except: &known).count == 0)
+    let near = EpisodeComparison(most: most)
+    for (number, item) in episodes.enumerated() {
+      try near.add(place(number), split: item.split, digest: nil, near: item.hashes)
+    }
+    var told = before
+    #expect(text(try near.sharing(near: true, except: &told)) == text(shared))
+    #expect(told == known)
+    return (equal, shared)
   }
 
   private func text(_ matches: EpisodeComparison.Matches) -> String {
@@ -116,9 +129,9 @@ import TrajpackTestSupport
     for number in 0..<50 {
       try comparison.add(
         place(number), split: "", digest: UInt64(number),
-        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) })
+        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) }, near: (0..<500).map { UInt64($0) })
     }
-    #expect(comparison.spilledBytes == 50 * 16 * (1 + EpisodeComparison.mostHashes))
+    #expect(comparison.spilledBytes == 50 * 16 * (1 + 2 * EpisodeComparison.mostHashes))
   }
 }
 

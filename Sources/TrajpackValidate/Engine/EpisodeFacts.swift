@@ -70,8 +70,9 @@ final class TrackFacts {
   var checksums: [UInt32]
   /// The first and last time of a track with explicit times.
   var times: ClosedRange<Double>?
-  /// Hashes of some windows of its rows, by their content.
+  /// Hashes of some windows of its rows, by their content, and of some by what they look like.
   var windows: [UInt64] = []
+  var nearWindows: [UInt64] = []
   /// The first row in which a channel has a missing value, by channel, where one has.
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.

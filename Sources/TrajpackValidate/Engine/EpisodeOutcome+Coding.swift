@@ -57,6 +57,38 @@ extension EpisodeOutcome {
   }
 }
 
+extension FrameFinding {
+  func encode(to out: inout ByteEncoder) {
+    for text in [rule, what, stream] { out.add(text) }
+    out.add(count)
+    for text in [place.shard, place.episode, place.entity] { out.add(text) { $0.add($1) } }
+    out.add(place.rows) { out, rows in
+      out.add(rows.lowerBound)
+      out.add(rows.upperBound)
+    }
+    out.add(place.values) { $0.add($1) }
+    out.add(place.note) { $0.add($1) }
+  }
+
+  init(from bytes: inout ByteDecoder) {
+    let (rule, what, stream) = (bytes.text(), bytes.text(), bytes.text())
+    let count = bytes.int()
+    let names = (0..<3).map { _ in bytes.optional { $0.text() } }
+    self.init(
+      rule: rule, what, stream: stream, count: count,
+      Place(
+        shard: names[0], episode: names[1], entity: names[2], rows: bytes.optional { $0.rows() },
+        values: bytes.list { $0.double() }, note: bytes.optional { $0.text() }))
+  }
+}
+
+extension ByteDecoder {
+  fileprivate mutating func rows() -> Range<Int> {
+    let first = int()
+    return first..<max(int(), first)
+  }
+}
+
 extension Hit {
   fileprivate func encode(to out: inout ByteEncoder) {
     for text in [stream, channel, entity] { out.add(text) { $0.add($1) } }
@@ -79,11 +111,7 @@ extension Hit {
     what = bytes.text()
     count = bytes.int()
     places = bytes.list { bytes in
-      let rows = bytes.optional { bytes in
-        let first = bytes.int()
-        return first..<max(bytes.int(), first)
-      }
-      return (rows, bytes.list { $0.double() }, bytes.optional { $0.text() })
+      (bytes.optional { $0.rows() }, bytes.list { $0.double() }, bytes.optional { $0.text() })
     }
   }
 }
@@ -97,6 +125,7 @@ extension TrackFacts {
       out.add(times.upperBound)
     }
     out.add(windows) { $0.add($1) }
+    out.add(nearWindows) { $0.add($1) }
     out.add(holes.sorted { $0.key < $1.key }) { out, item in
       out.add(item.key)
       out.add(item.value)
@@ -127,6 +156,7 @@ extension TrackFacts {
       return first...max(bytes.double(), first)
     }
     windows = bytes.list { $0.word() }
+    nearWindows = bytes.list { $0.word() }
     for (channel, row) in bytes.list({ bytes in (bytes.int(), bytes.int()) }) {
       holes[channel] = max(row, 0)
     }

@@ -129,7 +129,7 @@ extension EpisodeOutcome {
     }
     let known = TrackFacts(
       track, columns: Array(repeating: ColumnFacts(), count: track.columnCount), checksums: [])
-    let windows = isCompared ? WindowHashes(track) : nil
+    let windows = isCompared && !track.about.split.isEmpty ? WindowHashes(track) : nil
     var isRead = try run.advance(data)
     let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil
     var wanted = rules.gathered
@@ -152,6 +152,7 @@ extension EpisodeOutcome {
     known.checksums = run.checksums
     known.holes = run.holes
     known.windows = windows?.hashes ?? []
+    known.nearWindows = windows?.nearHashes ?? []
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)
