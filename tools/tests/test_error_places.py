@@ -64,10 +64,8 @@ def test_of_an_option_with_a_wrong_value(trajpack, series, tmp_path):
     (["annotate", "DATA", "--values-partial", "--set", "a=1"], "--values-partial"),
     (["annotate", "DATA", "--where", "a=1", "--remove", "b"], "--where"),
     (["verify", "DATA", "--sample", "5%"], "--sample"), (["convert", "GOOD", "OUT", "--delimiter", "xy"], "--delimiter"),
-    (["convert", "GOOD", "OUT", "--scheme", "a"], "--scheme"), (["evaluate", "DATA", "--past", "3"], "--past"),
-    # As it was spelled.
+    (["convert", "GOOD", "OUT", "--scheme", "a"], "--scheme"),
     (["convert", "GOOD", "OUT", "--values-partial"], "--values-partial"),
-    (["job", "run", "DATA"], "--task"),
     # What is no option of the command is none: the name of a file.
     (["info", "--no-such-file--episode"], "--no-such-file--episode"), (["info", "no --episode"], None)])
 def test_of_what_a_command_refuses(trajpack, series, tmp_path, words, option):

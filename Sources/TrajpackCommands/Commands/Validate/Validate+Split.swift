@@ -100,7 +100,7 @@ extension Validate {
       throw TrajpackError(
         .usage, file: data.dataset.path,
         "there is no split '\(split)'"
-          + Suggestion.text(for: split, among: known))
+          + Suggestion.text(for: split, among: known), at: ErrorPlace(option: "--split"))
     }
     var ids: Set<String> = []
     for shard in data.shards {
