@@ -165,8 +165,8 @@ import TrajpackTestSupport
           stream: 0, entity: nil, clock: .regular(start: .zero, rate: .one), count: 1, blobBytes: 0,
           metadata: "")
       ])
-    let track = TrackContext(about, track: 0, layout, ValidateConfig())
-    var table = ChannelTable<Int>(most: 300)
+    let track = TrackContext(about, track: 0, layout, .init())
+    let table = ChannelTable<Int>(most: 300)
     for columns in layout.columns { _ = table.place(track, columns, orElse: 7) }
     #expect(table.entries.count == 300 && table.isFull)
     #expect(table.entries[299].channel == "c299")

@@ -70,8 +70,8 @@ public final class EpisodeAbout: Sendable {
   }
 }
 
-/// An episode of a shard.
-struct ArchivedEpisode: EpisodeData {
+/// An episode of a shard. An object: as what can be read of any kind it is handed on without copying its parts.
+final class ArchivedEpisode: EpisodeData {
   let shard: Shard
   let about: EpisodeAbout
   private let first: [Int]

@@ -28,7 +28,6 @@ extension EpisodeOutcome {
     _ about: EpisodeAbout, _ config: ValidateConfig, cache: inout ReadingCache,
     from bytes: inout ByteDecoder
   ) {
-    facts = EpisodeFacts(about: about, tracks: [])
     rows = bytes.int()
     values = bytes.int()
     applied = Set(bytes.list { $0.int() })
@@ -40,10 +39,11 @@ extension EpisodeOutcome {
       (bytes.int(), bytes.list { Hit(from: &$0) })
     }) { hits[rule] = found }
     var number = 0
-    facts.tracks = bytes.list { bytes in
+    let tracks = bytes.list { bytes in
       defer { number += 1 }
       return TrackFacts(about, track: min(number, about.tracks.count - 1), config, &cache, &bytes)
     }
+    facts = EpisodeFacts(about: about, tracks: tracks)
     facts.scene = bytes.optional { SceneTally(from: &$0) }
     facts.shifts = bytes.list {
       StreamShift(stream: $0.text(), other: $0.text(), rows: $0.int())
@@ -150,7 +150,8 @@ extension TrackFacts {
     let columns = bytes.list { ColumnFacts(from: &$0) }
     let checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
     self.init(
-      TrackContext(about, track: number, layout, config), columns: columns, checksums: checksums)
+      TrackContext(about, track: number, layout, config.settings), columns: columns,
+      checksums: checksums)
     times = bytes.optional { bytes in
       let first = bytes.double()
       return first...max(bytes.double(), first)

@@ -75,6 +75,9 @@ public struct ValidateConfig: Sendable {
     }
   }
 
+  /// What tracks are looked at by.
+  var settings: TrackContext.Settings { .init(speeds: speeds, window: window) }
+
   /// Whether all episodes are read.
   var readsAll: Bool { share == 1 && episodes == nil }
 

@@ -206,9 +206,9 @@ public final class Validation {
   private func take(_ found: EpisodeOutcome) throws(TrajpackError) {
     outcome.rows += found.rows
     outcome.values += found.values
-    applied.formUnion(found.applied)
+    if !found.applied.isEmpty { applied.formUnion(found.applied) }
     let about = found.facts.about
-    for number in found.hits.keys.sorted() {
+    for number in found.hits.isEmpty ? [] : found.hits.keys.sorted() {
       for hit in found.hits[number] ?? [] {
         list.add(
           rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,
@@ -224,7 +224,7 @@ public final class Validation {
       guard failure.fault == .data else { throw failure }
       damaged(failure, shard: about.shard, episode: about.id)
     } else {
-      var facts = found.facts
+      let facts = found.facts
       if !values.set.isEmpty { facts.values = values.set[about.id] ?? [] }
       facts.removedValues = values.removed
       for (_, check) in datasetChecks { try check.add(facts) }

@@ -34,7 +34,7 @@ private final class SplitCheck: DatasetCheck {
   /// Datasets have few splits; more names are no splits.
   private static let mostSplits = 16
   private static let mostChannels = 2048
-  private var known = ChannelTable<Known>(most: mostChannels)
+  private let known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     let split = episode.about.split

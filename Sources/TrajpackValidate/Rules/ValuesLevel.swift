@@ -156,7 +156,7 @@ private final class LevelShiftCheck: DatasetCheck {
     var shifted = 0
     var places: [Place] = []
   }
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   var isFull: Bool { known.isFull }
 
