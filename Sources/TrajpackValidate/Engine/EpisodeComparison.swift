@@ -158,7 +158,7 @@ final class EpisodeComparison {
   }
 
   /// Episodes that share windows, or what windows look like, with an earlier one of another split: a quarter of their hashes,
-  /// and at least 4.
+  /// and at least 4, or 8 of what they look like.
   ///
   /// - Parameter known: A bit of each episode: those that were told already are not told again. Those that are found are added.
   func sharing(near: Bool, except known: inout [UInt64]) throws(TrajpackError) -> Matches {
@@ -182,7 +182,7 @@ final class EpisodeComparison {
     }
     func settle() throws(TrajpackError) {
       settlePair()
-      guard own >= 0, bestCount >= 4, bestCount * 4 >= hashes else { return }
+      guard own >= 0, bestCount >= (near ? 8 : 4), bestCount * 4 >= hashes else { return }
       found.count += 1
       known[own / 64] |= 1 << UInt64(own % 64)
       if found.first.count < Finding.mostPlaces {

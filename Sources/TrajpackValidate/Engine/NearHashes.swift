@@ -8,7 +8,9 @@ struct NearHashes {
   /// Rows around the middle one that it is compared with.
   private static let around = [1, 2, 4, 6]
 
-  private(set) var smallest = SmallestHashes()
+  private var smallest = SmallestHashes()
+  /// Hashes that came twice: a signal that repeats itself looks alike in every recording.
+  private var repeated: Set<UInt64> = []
   private let count: Int
   /// Of each column the last rows, twice one behind the other, so that they always lie side by side.
   private var rows: [Double]
@@ -30,8 +32,13 @@ struct NearHashes {
     filled += 1
     guard filled >= Self.length else { return }
     let hash = rows.withUnsafeBufferPointer { Self.hash($0, from: at + 1, columns: count) }
-    if let hash { smallest.add(hash) }
+    guard let hash, !smallest.add(hash) else { return }
+    if repeated.count == WindowHashes.most { repeated = repeated.filter(smallest.list.contains) }
+    repeated.insert(hash)
   }
+
+  /// The smallest hashes that came once, in order.
+  var list: [UInt64] { smallest.list.filter { !repeated.contains($0) } }
 
   /// The hash of a window; `nil` where it is none that is taken.
   private static func hash(

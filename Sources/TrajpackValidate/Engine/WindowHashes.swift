@@ -38,7 +38,7 @@ final class WindowHashes {
   /// The smallest hashes, in order.
   var hashes: [UInt64] { state.smallest.list }
   /// The smallest hashes of what windows look like, in order.
-  var nearHashes: [UInt64] { state.near.smallest.list }
+  var nearHashes: [UInt64] { state.near.list }
 
   static func mixed(_ value: UInt64) -> UInt64 {
     var x = value
@@ -96,12 +96,15 @@ extension WindowHashes.State {
 struct SmallestHashes {
   private(set) var list: [UInt64] = []
 
-  mutating func add(_ hash: UInt64) {
+  /// Adds a hash; `false` where it is there already.
+  @discardableResult
+  mutating func add(_ hash: UInt64) -> Bool {
     let isFull = list.count == WindowHashes.most
-    if isFull, let last = list.last, hash >= last { return }
+    if isFull, let last = list.last, hash > last { return true }
     let place = list.firstIndex { $0 >= hash } ?? list.count
-    if place < list.count, list[place] == hash { return }
+    if place < list.count, list[place] == hash { return false }
     if isFull { list.removeLast() }
     list.insert(hash, at: place)
+    return true
   }
 }
