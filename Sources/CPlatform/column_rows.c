@@ -62,8 +62,8 @@ INLINE void look_at_any(const char *rows, size_t stride, size_t before, size_t c
 
 // Numbers that are finite, smaller than 2^23, and none but 0 smaller than any normal float32, as those of the two rows before
 // them: nothing has to be masked. Says whether they are; where not, nothing is added. Of eight columns those from `first` on
-// count, `columns` of them.
-INLINE int look_at_plain(const char *rows, size_t stride, size_t count, size_t first, size_t columns,
+// count, `columns` of them. Either the largest turn alone is added, or all else.
+INLINE int look_at_plain(const char *rows, size_t stride, size_t count, size_t first, size_t columns, int turns,
                          tp_column_facts *out) {
   const wide none = {0, 0, 0, 0, 0, 0, 0, 0};
   const wide limit = none + 8388608.0f;
@@ -92,11 +92,14 @@ INLINE int look_at_plain(const char *rows, size_t stride, size_t count, size_t f
       same -= d == none;
       some_steps += ds;
       step = ds > step ? ds : step;
-      // Where the signs of two steps differ, the lesser of both; a step of 0 gives 0.
-      wide lesser = ds < es ? ds : es;
-      wide back = (wide)((wide_bits)lesser & (((wide_bits)d ^ (wide_bits)e) >> 31));
-      turn = back > turn ? back : turn;
-      before = v, e = d, es = ds;
+      before = v;
+      if (turns) {
+        // Where the signs of two steps differ, the lesser of both; a step of 0 gives 0.
+        wide lesser = ds < es ? ds : es;
+        wide back = (wide)((wide_bits)lesser & (((wide_bits)d ^ (wide_bits)e) >> 31));
+        turn = back > turn ? back : turn;
+        e = d, es = ds;
+      }
     }
     size[0] += low_half(some_size), size[1] += high_half(some_size);
     steps[0] += low_half(some_steps), steps[1] += high_half(some_steps);
@@ -107,13 +110,24 @@ INLINE int look_at_plain(const char *rows, size_t stride, size_t count, size_t f
     if (!good[k] || !isfinite(sum[k / 4][k % 4])) return 0;
   }
   for (size_t k = first; k < first + columns; k++) {
+    if (turns) {
+      if (turn[k] > out[k - first].turn) out[k - first].turn = turn[k];
+      continue;
+    }
     tp_column_facts f = {
         .finite = (int64_t)count, .fractions = fractions[k], .moves = (int64_t)count, .same = same[k],
         .minimum = low[k], .maximum = high[k], .sum = sum[k / 4][k % 4], .size_sum = size[k / 4][k % 4],
-        .step = step[k], .step_sum = steps[k / 4][k % 4], .turn = turn[k]};
+        .step = step[k], .step_sum = steps[k / 4][k % 4]};
     add(&out[k - first], &f);
   }
   return 1;
+}
+
+// Whether the largest step is far beyond the mean one, so that a turn, which is no larger, may be.
+INLINE int may_turn(const tp_column_facts *f) {
+  double moves = f->moves;
+  return moves >= 8
+         && (f->step * moves > (0.4 * moves < 8 ? 0.4 * moves : 8) * f->step_sum || f->step > 20 * f->step_sum / moves);
 }
 
 INLINE void look(const char *rows, size_t stride, size_t carry, size_t count, size_t columns, tp_column_facts *out) {
@@ -124,17 +138,26 @@ INLINE void look(const char *rows, size_t stride, size_t carry, size_t count, si
   if (r > 0) look_at_any(rows, stride, carry, r, columns, out);
   size_t tile = tile_bytes / stride;
   if (tile < 64) tile = 64;
-  while (r < count) {
-    size_t some = count - r < tile ? count - r : tile;
-    const char *from = rows + r * stride;
-    for (size_t c = 0; c < columns; c += lanes) {
-      size_t own = columns - c < lanes ? columns - c : lanes;
-      // The last columns are read with those before them, where there are any.
-      size_t first = own < lanes && columns >= lanes ? lanes - own : 0;
-      if (!look_at_plain(from + 4 * (c - first), stride, some, first, own, &out[c]))
-        look_at_any(from + 4 * c, stride, 2, some, own, &out[c]);
+  // Turns are looked for in a second pass, where there may be any that matter: in few columns.
+  for (int turns = 0; turns <= 1; turns++) {
+    for (size_t begin = r; begin < count; begin += tile) {
+      size_t some = count - begin < tile ? count - begin : tile;
+      const char *from = rows + begin * stride;
+      for (size_t c = 0; c < columns; c += lanes) {
+        size_t own = columns - c < lanes ? columns - c : lanes;
+        // The last columns are read with those before them, where there are any.
+        size_t first = own < lanes && columns >= lanes ? lanes - own : 0;
+        const char *at = from + 4 * (c - first);
+        if (!turns) {
+          if (!look_at_plain(at, stride, some, first, own, 0, &out[c]))
+            look_at_any(from + 4 * c, stride, 2, some, own, &out[c]);
+          continue;
+        }
+        int wanted = 0;
+        for (size_t k = c; k < c + own; k++) wanted |= may_turn(&out[k]);
+        if (wanted) look_at_plain(at, stride, some, first, own, 1, &out[c]);
+      }
     }
-    r += some;
   }
 }
 

@@ -51,10 +51,11 @@ extension Loader {
     let filter = try EpisodeFilter(options, selections.contains { $0 == nil } ? facts.splits : nil)
     try filter.checkIDs(datasets)
     let unsplit = try EpisodeFilter(options, nil)
-    let clips = try Self.clips(datasets, views, options, reference: reference, selections) {
-      (d) throws(TrajpackError) in
+    let kept = try datasets.indices.mapThrowing { (d) throws(TrajpackError) in
       try (selections[d] == nil ? filter : unsplit).on(datasets[d])
     }
+    let clips = try Self.clips(
+      datasets, views, options, reference: reference, selections, kept)
     if let clips { rows = clips.longest }
     let length = options.past + rows + options.future
     let native = try NativeRows(
@@ -79,7 +80,11 @@ extension Loader {
     try layout.follow(frames, options)
     try layout.checkDepth(schemas.distinct, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
-    let blocks = try frames.blocks(views, options, reach: rule.reach.count)
+    let blocks = try frames.blocks(views, options, reach: rule.reach.count) {
+      (d, s, episode) throws(TrajpackError) in
+      guard selections[d]?.keeps(episode, shard: s) != false else { return false }
+      return try kept[d].keeps(views[d][s].index, episode)
+    }
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }
     var number = 0
@@ -93,7 +98,7 @@ extension Loader {
             firstEpisode: dataset.firstEpisodes[s], firstTrack: dataset.firstTracks[s], options))
         number += 1
       }
-      let own = try (selections[d] == nil ? filter : unsplit).on(dataset)
+      let own = kept[d]
       let source =
         if let clips {
           WindowSource(shards, rule, clips: clips, dataset: d, split: selections[d])

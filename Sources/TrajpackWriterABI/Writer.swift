@@ -136,25 +136,27 @@ extension DatasetAppender.Options {
   init(json text: String) throws(TrajpackError) {
     self.init()
     let json = try JSONValue(parsing: text)
-    let reader = JSONReader(json, at: "the options")
     let known = ["new", "codec", "level", "chunk_rows", "shard_bytes", "threads", "commit_every"]
     for member in json.members ?? [] where !known.contains(member.name) {
       throw TrajpackError(
-        .usage, "there is no option '\(member.name)'; there is \(known.joined(separator: ", "))")
+        .usage, "there is no option '\(member.name)'; there is \(known.joined(separator: ", "))",
+        at: ErrorPlace(option: member.name))
     }
     func number(_ name: String, _ range: ClosedRange<Int>) throws(TrajpackError) -> Int? {
       guard json[name] != nil else { return nil }
       guard let value = json[name]?.int, range.contains(value) else {
         throw TrajpackError(
           .usage,
-          "option '\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)")
+          "option '\(name)' is a whole number from \(range.lowerBound) to \(range.upperBound)",
+          at: ErrorPlace(option: name))
       }
       return value
     }
     if let value = json["new"] { mustBeNew = value.bool ?? true }
     if json["codec"] != nil {
-      guard let codec = Codec(name: try reader.text("codec")) else {
-        throw TrajpackError(.usage, "option 'codec' is lz4, zstd, gzip or none")
+      guard let name = json["codec"]?.string, let codec = Codec(name: name) else {
+        throw TrajpackError(
+          .usage, "option 'codec' is lz4, zstd, gzip or none", at: ErrorPlace(option: "codec"))
       }
       layout.codec = codec
     }

@@ -44,10 +44,25 @@ import TrajpackTestSupport
     let comparison = EpisodeComparison(most: most)
     for (number, item) in episodes.enumerated() {
       try comparison.add(
-        place(number), split: item.split, digest: item.digest, hashes: item.hashes)
+        place(number), split: item.split, digest: item.digest, hashes: item.hashes,
+        near: item.hashes)
     }
-    let (equal, known) = try comparison.equal(leakage: leakage)
-    return (equal, leakage ? try comparison.sharing(except: known) : .init())
+    var (equal, known) = try comparison.equal(leakage: leakage)
+    guard leakage else { return (equal, .init()) }
+    let shared = try comparison.sharing(near: false, except: &known)
+    // What one kind of hashes has told the other does not tell again.
+    #expect(try comparison.sharing(near: true, except: &known).count == 0)
+    // Of what windows look like twice as many are asked for: each comes twice here.
+    let near = EpisodeComparison(most: most)
+    for (number, item) in episodes.enumerated() {
+      try near.add(
+        place(number), split: item.split, digest: item.digest,
+        near: item.hashes.flatMap { [$0, $0 | 1 << 32] })
+    }
+    var told = try near.equal(leakage: true).all
+    #expect(try near.sharing(near: true, except: &told).count == shared.count)
+    #expect(told == known)
+    return (equal, shared)
   }
 
   private func text(_ matches: EpisodeComparison.Matches) -> String {
@@ -116,9 +131,9 @@ import TrajpackTestSupport
     for number in 0..<50 {
       try comparison.add(
         place(number), split: "", digest: UInt64(number),
-        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) })
+        hashes: (0..<500).map { UInt64($0 &+ number &* 1000) }, near: (0..<500).map { UInt64($0) })
     }
-    #expect(comparison.spilledBytes == 50 * 16 * (1 + EpisodeComparison.mostHashes))
+    #expect(comparison.spilledBytes == 50 * 16 * (1 + 2 * EpisodeComparison.mostHashes))
   }
 }
 
@@ -152,8 +167,8 @@ import TrajpackTestSupport
           stream: 0, entity: nil, clock: .regular(start: .zero, rate: .one), count: 1, blobBytes: 0,
           metadata: "")
       ])
-    let track = TrackContext(about, track: 0, layout, ValidateConfig())
-    var table = ChannelTable<Int>(most: 300)
+    let track = TrackContext(about, track: 0, layout, .init())
+    let table = ChannelTable<Int>(most: 300)
     for columns in layout.columns { _ = table.place(track, columns, orElse: 7) }
     #expect(table.entries.count == 300 && table.isFull)
     #expect(table.entries[299].channel == "c299")

@@ -55,6 +55,59 @@ def test_of_an_option_with_a_wrong_value(trajpack, series, tmp_path):
     assert error["place"] == {"option": "DST"}
 
 
+@pytest.mark.parametrize("words, option", [
+    (["validate", "DATA", "--json", "--format", "sarif"], "--json"),
+    (["validate", "DATA", "--select", "no.such"], "--select"), (["validate", "DATA", "--ignore", "no.such"], "--ignore"),
+    (["validate", "DATA", "--sample", "7"], "--sample"), (["validate", "DATA", "--split", "none"], "--split"),
+    (["validate", "DATA", "--fold", "1"], "--fold"), (["validate", "GOOD", "--frames"], "--frames"),
+    (["validate", "GOOD", "--resume", "x"], "--resume"), (["validate", "GOOD", "--rate", "-3"], "--rate"),
+    (["annotate", "DATA", "--values-partial", "--set", "a=1"], "--values-partial"),
+    (["annotate", "DATA", "--where", "a=1", "--remove", "b"], "--where"),
+    (["verify", "DATA", "--sample", "5%"], "--sample"), (["convert", "GOOD", "OUT", "--delimiter", "xy"], "--delimiter"),
+    (["convert", "GOOD", "OUT", "--scheme", "a"], "--scheme"),
+    (["convert", "GOOD", "OUT", "--values-partial"], "--values-partial"),
+    # What is no option of the command is none: the name of a file.
+    (["info", "--no-such-file--episode"], "--no-such-file--episode"), (["info", "no --episode"], None)])
+def test_of_what_a_command_refuses(trajpack, series, tmp_path, words, option):
+    names = {"DATA": series / "data", "GOOD": series / "good", "OUT": tmp_path / "out"}
+    error = refused(trajpack, *[names.get(word, word) for word in words])
+    assert error["code"] == 2 and error["place"].get("option") == option, error
+
+
+@pytest.mark.parametrize("options, option", [
+    (dict(mode="w"), "mode"), (dict(rate=-1), "rate"), (dict(rate="x"), "rate"), (dict(rate={"s": 0}), "rate"),
+    (dict(schema={}), "schema"), (dict(schema={"a/b": {}}), "schema"), (dict(schema={"a/b": {"dtype": "q"}}), "schema"),
+    (dict(schema={"a/b": {"dtype": "f4"}}, channels={}), "channels"), (dict(channels={"a/b": 3}), "channels"),
+    (dict(channels={"a/b": {"no": 1}}), "channels"), (dict(streams={"s": {"no": 1}}), "streams"),
+    (dict(streams={"s": {"rate": 0}}), "streams"), (dict(skeletons={"a": 3}), "skeletons"),
+    (dict(skeletons={"a": [(0, "x")]}), "skeletons"), (dict(attributes=3), "attributes"), (dict(values=3), "values"),
+    (dict(values={"a": {"no": 1}}), "values"), (dict(codec="zip"), "codec"), (dict(level=99), "level"),
+    (dict(chunk_rows=0), "chunk_rows"), (dict(shard_bytes=1), "shard_bytes"), (dict(threads=0), "threads"),
+    (dict(commit_every=0), "commit_every"), (dict(no_such=1), "no_such"),
+    (dict(schema={"s/x": {"dtype": "f4"}}, streams={"t": {}}), "streams")])
+def test_of_an_option_of_create(tmp_path, options, option):
+    import trajpack as tp
+    with pytest.raises(tp.UsageError) as caught:
+        tp.create(tmp_path / "ds", **options)
+    assert caught.value.place == tp.ErrorPlace(option=option), caught.value
+    assert not (tmp_path / "ds").exists() or not list((tmp_path / "ds").glob("*.h5"))
+
+
+@pytest.mark.parametrize("options, option", [
+    (dict(fail_on="never"), "fail_on"), (dict(select="no.such"), "select"), (dict(select=[3]), "select"),
+    (dict(ignore="no.such"), "ignore"), (dict(sample=7), "sample"), (dict(profile="none"), "profile"),
+    (dict(rules=[3]), "rules"), (dict(config={"window": 0}), "config"), (dict(config={"rules": [{"id": "a"}]}), "config"),
+    (dict(config={"rules": [{"id": "a", "expression": "x +"}]}), "config"), (dict(config={"a": {1, 2}}), "config"),
+    (dict(jobs=0), "jobs"), (dict(seed=-1), "seed"), (dict(source="none"), "source")])
+def test_of_an_option_of_validate(trajpack, series, monkeypatch, options, option):
+    import trajpack as tp
+    monkeypatch.setenv("TRAJPACK_PROGRAM", trajpack)
+    with pytest.raises(tp.UsageError) as caught:
+        tp.validate(series / ("good" if option == "source" else "data"), **options)
+    assert caught.value.place.option == option, (caught.value, caught.value.place)
+    assert "trajpack-validate-" not in str(caught.value)      # the temporary file of a mapping
+
+
 @pytest.mark.parametrize("options, option", [
     (dict(length=0), "length"), (dict(no_such=1), "no_such"), (dict(channels=["nothing"]), "channels"),
     (dict(dtype={"a/*": "complex"}), "dtype"), (dict(exclude=["none/*"]), "exclude"),

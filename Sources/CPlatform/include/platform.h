@@ -50,7 +50,8 @@ void tp_column_look(const double *values, size_t carry, size_t count, tp_column_
 
 // The same of each of the first `columns` float32 of rows that are `stride` bytes apart, without a copy of them: out[c] is of
 // column c. `carry` rows (0 to 2) lie before `rows`; of every row 32 bytes may be read. Steps are those of float32, and sizes are
-// added as float32 over 16 rows and as float64 over these sums; the same bits on every machine.
+// added as float32 over 16 rows and as float64 over these sums; the same bits on every machine. `turn` is 0 or less than it is
+// where the largest step is no more than 20 times the mean one, and no more than 8 / steps (at most 0.4) of their sum.
 void tp_rows_look_f32(const void *rows, size_t stride, size_t carry, size_t count, size_t columns, tp_column_facts *out);
 
 // The first `columns` float32 of rows that are `stride` bytes apart, as columns of float64: number r of column c becomes

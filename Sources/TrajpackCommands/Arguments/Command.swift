@@ -81,6 +81,8 @@ struct CommonOptions: ArgumentSet {
 struct Invocation<C: Command> {
   var command = C()
   var common = CommonOptions()
+  /// The options that were given, as they were spelled.
+  private(set) var given: [String] = []
 
   static var table: [Parameter<Self>] {
     C.parameters.map { $0.lifted(\.command) }
@@ -95,7 +97,7 @@ struct Invocation<C: Command> {
       return
     }
     do {
-      try TrajpackCommands.parse(words, by: Self.table, into: &self)
+      given = try TrajpackCommands.parse(words, by: Self.table, into: &self)
     } catch {
       throw TrajpackError(
         error.fault, "\(error.message); see '\(Trajpack.name) \(C.name) --help'", at: error.place)

@@ -2,10 +2,12 @@ import TrajpackFormat
 
 /// Fills `root` from `words` by folding over `table`.
 ///
+/// - Returns: The options that were given, as they were spelled.
 /// - Throws: a usage error of one clause (`no option '--codc' (did you mean '--codec'?)`).
+@discardableResult
 func parse<Root>(
   _ words: [String], by table: [Parameter<Root>], into root: inout Root
-) throws(TrajpackError) {
+) throws(TrajpackError) -> [String] {
   var scan = Scan(words, table)
   while let word = scan.next() {
     if word == "--" {
@@ -19,6 +21,7 @@ func parse<Root>(
     }
   }
   try scan.fill(&root)
+  return scan.given
 }
 
 /// `-1`, `-.5`, `-1e3`: a value, never an option.
@@ -33,6 +36,7 @@ private struct Scan<Root> {
   let table: [Parameter<Root>]
   var position = 0
   var operands: [String] = []
+  var given: [String] = []
   var isSet: [Bool]
 
   init(_ words: [String], _ table: [Parameter<Root>]) {
@@ -123,6 +127,7 @@ private struct Scan<Root> {
   ) throws(TrajpackError) {
     let isFirst = !isSet[index]
     isSet[index] = true
+    if !table[index].shape.isPositional { given.append(name) }
     try within(name, at: ErrorPlace(option: name)) { () throws(TrajpackError) in
       try table[index].read(&root, value, isFirst)
     }

@@ -62,8 +62,10 @@ struct Program: Sendable {
 
   private func start<C: Command>(_: C.Type, _ words: [String], _ console: Console) -> Int32 {
     var console = console
+    var given: [String] = []
     do throws(TrajpackError) {
       var invocation = try Invocation<C>(words)
+      given = invocation.given
       console.apply(invocation.common)
       if var command = invocation.command as? any RecordedCommand {
         command.words = words
@@ -84,7 +86,10 @@ struct Program: Sendable {
           .record([
             "error": .record([
               "code": .int(Int64(error.fault.rawValue)), "message": .string(error.message),
-              "place": error.place.json,
+              "place": error.placed(
+                amongOptions: Invocation<C>.table.filter { !$0.shape.isPositional }.map(
+                  \.shape.names), given: given
+              ).place.json,
             ])
           ]))
       }

@@ -56,12 +56,10 @@ extension Loader {
   static func clips(
     _ datasets: [OpenDataset], _ views: [[ShardView]], _ options: LoaderOptions,
     reference: String, _ selections: [SplitSelection?],
-    filter: (_ dataset: Int) throws(TrajpackError) -> EpisodeFilter
+    _ filters: [EpisodeFilter]
   ) throws(TrajpackError) -> PlacedClips? {
     guard let choice = options.clips else { return nil }
     let list = try list(choice, datasets)
-    var filters: [EpisodeFilter] = []
-    for d in datasets.indices { filters.append(try filter(d)) }
     let placer = ClipPlacer(
       list: list, reference: reference, rounding: StampRounding(options.tolerance),
       past: options.past, future: options.future)

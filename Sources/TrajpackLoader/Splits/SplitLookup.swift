@@ -28,13 +28,8 @@ struct SplitLookup: Sendable {
         schemes.append(nil)
         continue
       }
-      let all = (0..<scheme.parts).map { number in
-        guard scheme.folds > 0, let fold = options.fold else {
-          return code(scheme.name(ofPart: number))
-        }
-        let test = scheme.foldsGrow ? fold + 1 : fold
-        if scheme.foldsGrow, number > test { return -1 }
-        return code(number == test ? "test" : "train")
+      let all = (0..<scheme.parts).map {
+        scheme.name(ofPart: $0, fold: options.fold).map(code) ?? -1
       }
       var byID: [String: SplitScheme.Assignment] = [:]
       for (id, assignment) in scheme.episodes {

@@ -49,6 +49,13 @@ package struct SplitScheme: Sendable {
     return number == 0 ? "before fold 0" : "fold \(number - 1)"
   }
 
+  /// What the part of a number is where a fold is the test: `test`, `train`, or neither; without one as ``name(ofPart:)``.
+  func name(ofPart number: Int, fold: Int?) -> String? {
+    guard folds > 0, let fold else { return name(ofPart: number) }
+    let test = foldsGrow ? fold + 1 : fold
+    return number == test ? "test" : foldsGrow && number > test ? nil : "train"
+  }
+
   /// Whether a split ends or begins inside an episode.
   package var cutsEpisodes: Bool {
     episodes.contains {

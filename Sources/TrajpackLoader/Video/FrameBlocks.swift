@@ -31,14 +31,17 @@ extension FrameSelection {
   /// A group that it does not hold is cut into parts that it does; each costs what lies before it, too. Where it holds the usual
   /// pool, or a group is at most four times as long as a window, the usual blocks shuffle better.
   ///
-  /// - Parameter reach: Rows from the first to the last one that a window takes.
+  /// - Parameters:
+  ///   - reach: Rows from the first to the last one that a window takes.
+  ///   - keeps: Whether windows are cut from an episode, by the numbers of its dataset and shard and its own.
   func blocks(
-    _ views: [[ShardView]], _ options: LoaderOptions, reach: Int
+    _ views: [[ShardView]], _ options: LoaderOptions, reach: Int,
+    keeps: (_ dataset: Int, _ shard: Int, _ episode: Int) throws(TrajpackError) -> Bool
   ) throws(TrajpackError) -> FrameBlocks? {
     guard case .block(let windows, let count) = options.shuffle, !streams.isEmpty else {
       return nil
     }
-    let profile = try profile(views)
+    let profile = try profile(views, keeps)
     guard profile.bytes > 0 else { return nil }
     let cache = options.frameCache ?? FrameBlocks.usualCache
     // A pool that begins while another one ends shares the cache with it; mixed datasets have pools of their own.
@@ -78,17 +81,23 @@ extension FrameSelection {
     var frames = 0
   }
 
-  private func profile(_ views: [[ShardView]]) throws(TrajpackError) -> Profile {
+  private func profile(
+    _ views: [[ShardView]], _ keeps: (Int, Int, Int) throws(TrajpackError) -> Bool
+  ) throws(TrajpackError) -> Profile {
     var bytes: [String: Int] = [:]
     var frames: [String: Int] = [:]
     var lengths: [String: [[Int]]] = [:]
     var looked: [String: Int] = [:]
     var out = Profile()
-    for view in views.joined() {
+    for (d, s, view) in views.enumerated().flatMap({ d, own in
+      own.enumerated().map { (d, $0, $1) }
+    }) {
       for track in 0..<view.index.trackCount {
         let numbers = view.index.numbers(ofTrack: track)
         let name = view.schema.streams[numbers.stream].name
-        guard streams[name] != nil, numbers.count > 0 else { continue }
+        guard streams[name] != nil, numbers.count > 0, try keeps(d, s, numbers.episode) else {
+          continue
+        }
         frames[name, default: 0] += numbers.count
         guard looked[name, default: 0] < Self.tracksLookedAt else { continue }
         looked[name, default: 0] += 1

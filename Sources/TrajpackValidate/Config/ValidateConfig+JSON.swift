@@ -26,7 +26,7 @@ extension ValidateConfig {
       }
     }
     if let speed = json["speed"] {
-      let limits = ConfigReader(speed, "\(path): speed")
+      let limits = ConfigReader(speed, path, inside: "speed: ")
       try limits.only(["position", "angle"])
       speeds = (try limits.number("position"), try limits.number("angle"))
       guard [speeds.position, speeds.angle].allSatisfy({ $0 ?? 1 > 0 }) else {
@@ -37,7 +37,7 @@ extension ValidateConfig {
     guard let list = list.array else { throw reader.wrong("'rules' as a list") }
     var ids: Set<String> = []
     for (number, item) in list.enumerated() {
-      let rule = try UserRule(ConfigReader(item, "\(path): rules[\(number)]"))
+      let rule = try UserRule(ConfigReader(item, path, inside: "rules[\(number)]: "))
       guard ids.insert(rule.id).inserted else {
         throw TrajpackError(.usage, file: path, "rules[\(number)]: the id '\(rule.id)' comes twice")
       }
@@ -50,14 +50,17 @@ extension ValidateConfig {
 struct ConfigReader {
   let value: JSONValue
   let path: String
+  /// `rules[2]: `; empty for the whole.
+  let inside: String
 
-  init(_ value: JSONValue, _ path: String) {
+  init(_ value: JSONValue, _ path: String, inside: String = "") {
     self.value = value
     self.path = path
+    self.inside = inside
   }
 
   func wrong(_ expected: String) -> TrajpackError {
-    TrajpackError(.usage, file: path, "expected \(expected)")
+    TrajpackError(.usage, file: path, "\(inside)expected \(expected)")
   }
 
   func only(_ names: [String]) throws(TrajpackError) {
@@ -65,7 +68,7 @@ struct ConfigReader {
     for member in members where !names.contains(member.name) {
       throw TrajpackError(
         .usage, file: path,
-        "there is no '\(member.name)'" + Suggestion.text(for: member.name, among: names))
+        "\(inside)there is no '\(member.name)'" + Suggestion.text(for: member.name, among: names))
     }
   }
 
@@ -146,7 +149,10 @@ extension UserRule {
     switch form {
     case "expression":
       return .expression(
-        try within(reader.path) { () throws(TrajpackError) in
+        try within(
+          reader.path + ": " + reader.inside.dropLast(2), at: ErrorPlace(file: reader.path)
+        ) {
+          () throws(TrajpackError) in
           try Expression(try reader.text("expression") ?? "")
         })
     case "min", "max":

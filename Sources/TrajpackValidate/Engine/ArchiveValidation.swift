@@ -7,14 +7,17 @@ extension Validation {
   ///
   /// - Parameters:
   ///   - hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
-  ///   - frames: What decoded frames tell of the episodes whose ids are taken; not looked at where `nil`.
+  ///   - splits: The splits by which rules compare; those of the shards where it gives `nil`.
+  ///   - frames: How the frames of videos are looked at; they are not where `nil`.
+  ///   - planned: Told the bytes of the shards, and how many episodes and videos there are.
+  ///   - progress: Told of each episode and its rows.
   /// - Throws: A usage error where it is no dataset; what is wrong with the data is a finding.
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
     hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
-    frames: FrameLook? = nil,
+    splits: SchemeLook? = nil, frames: FrameLook? = nil,
     isStopped: () -> Bool = { false },
-    planned: (_ bytes: Int, _ episodes: Int) -> Void = { _, _ in },
+    planned: (_ bytes: Int, _ items: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
   ) throws(TrajpackError) -> Outcome {
     let isFolder = FileSystem.item(at: path) == .folder
@@ -40,8 +43,10 @@ extension Validation {
     }
     let profile = shards.compactMap { $0 }.first?.schema.attributes["source"]?.string
     let run = try Validation(path, profile: profile, config, pool: pool, progress: progress)
+    try run.readScheme(of: dataset, shards.compactMap { $0 }, splits)
     if config.resume != nil || !config.parts.isEmpty {
-      let identity = try identity(shards.compactMap { $0 }, config, run.ruleIDs)
+      let identity = try identity(
+        shards.compactMap { $0 }, config, run.ruleIDs + [run.scheme?.digest ?? ""])
       if let resume = config.resume {
         run.log = try ValidationLog(resume, identity: identity, isTask: config.part != nil)
       }
@@ -52,9 +57,10 @@ extension Validation {
     if let part = config.part {
       return try run.finishTask(shards, part, hdf5, isStopped: isStopped, planned: planned)
     }
+    let videos = try run.videos(of: dataset, shards.compactMap { $0 }, frames)
     planned(
       shards.reduce(0) { $0 + ($1?.file.length ?? 0) },
-      shards.reduce(0) { $0 + ($1?.index.episodeCount ?? 0) })
+      shards.reduce(videos.count) { $0 + ($1?.index.episodeCount ?? 0) })
     for (path, failure) in zip(dataset.shardPaths, failures) {
       guard let failure else { continue }
       run.report(
@@ -63,7 +69,7 @@ extension Validation {
     try run.checkLists(of: dataset, path, names, shards)
     try run.readValues(of: dataset)
     try run.checkHDF5(of: shards.compactMap { $0 }, hdf5, isStopped)
-    try run.checkFrames(of: dataset, shards.compactMap { $0 }, frames)
+    try run.look(at: videos) { frames?.took($0) }
     for shard in shards.compactMap({ $0 }) {
       guard try run.look(at: shard, isStopped) else { return try run.finish(isStopped: true) }
     }
@@ -117,9 +123,9 @@ extension Validation {
   /// What stands for the data and for what is asked of it. A shard's header has the checksums of its index, and that those of
   /// all chunks.
   private static func identity(
-    _ shards: [Shard], _ config: ValidateConfig, _ rules: [String]
+    _ shards: [Shard], _ config: ValidateConfig, _ words: [String]
   ) throws(TrajpackError) -> String {
-    var bytes = Array((config.identity + "\n" + rules.joined(separator: " ")).utf8)
+    var bytes = Array((config.identity + "\n" + words.joined(separator: " ")).utf8)
     for id in config.episodes?.sorted() ?? [] { bytes += Array("\n\(id)".utf8) }
     for shard in shards {
       bytes += Array("\n\(shard.name) \(shard.file.length) ".utf8)
@@ -145,6 +151,7 @@ extension Validation {
     _ episodes: [Int], of shard: Shard, _ readers: ShardReaders, isLast: Bool
   ) throws(TrajpackError) {
     guard let first = episodes.first else { return }
+    let scheme = scheme
     try add(
       shard.index.id(ofEpisode: first), count: episodes.count, shard: shard.name,
       closes: isLast ? shard : nil
@@ -152,9 +159,27 @@ extension Validation {
       () throws(TrajpackError) in
       let (reader, limits) = (readers.lend(), RowLimits(shard, episodes: episodes))
       return episodes.map {
-        ArchivedEpisode(shard, episode: $0, reader: reader, limits: limits)
+        ArchivedEpisode(
+          shard, episode: $0, split: scheme?.split(shard.name, $0), reader: reader, limits: limits)
       }
     }
+  }
+
+  /// Finds the splits by which the rules of learning compare.
+  public typealias SchemeLook = (Dataset, [Shard]) throws(TrajpackError) -> SchemeSplits?
+
+  private func readScheme(
+    of dataset: Dataset, _ shards: [Shard], _ look: SchemeLook?
+  ) throws(TrajpackError) {
+    guard let look else { return }
+    do throws(TrajpackError) { scheme = try look(dataset, shards) } catch {
+      // A side file that is damaged is a finding.
+      guard error.fault == .data else { throw error }
+    }
+    guard let scheme, scheme.cutEpisodes > 0 else { return }
+    unchecked(
+      "\(scheme.cutEpisodes) episodes that the split scheme '\(scheme.name)' cuts, as parts of splits: rules that compare "
+        + "splits look at whole episodes; --split looks at the rows of one")
   }
 
   static func file(_ shard: String?, _ error: TrajpackError) -> Place {
@@ -273,35 +298,6 @@ extension Validation {
           "container.hdf5", "HDF5's structures disagree with the index",
           Self.file(shard.name, TrajpackError(.data, sentence)))
       }
-    }
-  }
-
-  /// Decodes the frames of those episodes of the shards for which the function says so.
-  public typealias FrameLook =
-    (_ dataset: Dataset, _ shards: [Shard], _ takes: @escaping (String) -> Bool)
-    throws(TrajpackError) -> [FrameFinding]
-
-  /// What decoded frames tell.
-  private func checkFrames(
-    of dataset: Dataset, _ shards: [Shard], _ look: FrameLook?
-  ) throws(TrajpackError) {
-    let rules = [
-      "time.frames", "time.video-shift", "geometry.depth-missing", "geometry.depth-range",
-    ]
-    guard rules.contains(where: { runs($0) }),
-      shards.contains(where: { shard in
-        shard.schema.streams.contains { $0.attributes["video"]?.bool == true }
-      })
-    else { return }
-    guard let look else {
-      return unchecked(
-        "whether videos decode, follow the motion of their camera, and have plausible depth, which --frames looks at"
-      )
-    }
-    let config = config
-    for finding in try look(dataset, shards, { config.takes($0) }) {
-      report(
-        finding.rule, finding.what, stream: finding.stream, count: finding.count, finding.place)
     }
   }
 

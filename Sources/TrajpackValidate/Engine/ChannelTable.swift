@@ -23,15 +23,18 @@ final class ChannelNumbers: @unchecked Sendable {
   }
 }
 
-/// What is remembered of each channel of a dataset, in the order in which they were first remembered.
-struct ChannelTable<Value> {
+/// What is remembered of each channel of a dataset, in the order in which they were first remembered. An object, whose values lie
+/// where they stay: rules change them for each channel of each episode.
+final class ChannelTable<Value> {
   /// A channel.
   struct Entry {
     let stream: String
     let channel: String
-    var value: Value
+    let value: Value
   }
-  private(set) var entries: [Entry] = []
+  private var names: [(stream: String, channel: String)] = []
+  private var values: UnsafeMutablePointer<Value>
+  private var room = 0
   /// Whether a channel came that is not remembered.
   private(set) var isFull = false
   private let most: Int
@@ -39,7 +42,22 @@ struct ChannelTable<Value> {
   private var places: [Int] = []
 
   /// - Parameter most: Channels that are remembered; whatever the dataset has, what is kept of them has room in a few MiB.
-  init(most: Int = 8192) { self.most = most }
+  init(most: Int = 8192) {
+    self.most = most
+    values = .allocate(capacity: 0)
+  }
+
+  deinit {
+    values.deinitialize(count: names.count)
+    values.deallocate()
+  }
+
+  /// All of them.
+  var entries: [Entry] {
+    names.enumerated().map {
+      Entry(stream: $1.stream, channel: $1.channel, value: values[$0])
+    }
+  }
 
   /// The entry of a channel; `nil` where nothing is remembered of it.
   func place(_ columns: TrackContext.Columns) -> Int? {
@@ -48,25 +66,30 @@ struct ChannelTable<Value> {
   }
 
   /// The entry of a channel, which is made where there is none; `nil` where there is no room for another one.
-  mutating func place(
+  func place(
     _ track: TrackContext, _ columns: TrackContext.Columns, orElse first: @autoclosure () -> Value
   ) -> Int? {
     if let known = place(columns) { return known }
-    guard columns.number >= 0, entries.count < most else {
+    guard columns.number >= 0, names.count < most else {
       isFull = true
       return nil
     }
     while places.count <= columns.number { places.append(-1) }
-    places[columns.number] = entries.count
-    entries.append(
-      Entry(
-        stream: track.stream.name, channel: track.stream.channels[columns.channel].name,
-        value: first()))
-    return entries.count - 1
+    places[columns.number] = names.count
+    if names.count == room {
+      room = max(2 * room, 16)
+      let larger = UnsafeMutablePointer<Value>.allocate(capacity: room)
+      larger.moveInitialize(from: values, count: names.count)
+      values.deallocate()
+      values = larger
+    }
+    (values + names.count).initialize(to: first())
+    names.append((track.stream.name, track.stream.channels[columns.channel].name))
+    return names.count - 1
   }
 
   subscript(place: Int) -> Value {
-    _read { yield entries[place].value }
-    _modify { yield &entries[place].value }
+    unsafeAddress { UnsafePointer(values + place) }
+    unsafeMutableAddress { values + place }
   }
 }

@@ -1,8 +1,8 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// Compares any number of episodes by their content, in fixed memory: of each a hash of all values and a fixed number of
-/// hashes of windows go to temporary files, which are sorted at the end.
+/// Compares any number of episodes by their content, in fixed memory: of each a hash of all values and fixed numbers of
+/// hashes of windows and of what windows look like go to temporary files, which are sorted at the end.
 final class EpisodeComparison {
   /// An episode that has what an earlier one has.
   struct Match {
@@ -19,13 +19,14 @@ final class EpisodeComparison {
     var first: [Match] = []
   }
 
-  /// The most hashes of windows that are kept of an episode: its smallest.
+  /// The most hashes of windows of a kind that are kept of an episode: its smallest.
   static let mostHashes = 32
   /// Splits that are told apart; more names are no splits.
   private static let mostSplits = 4096
 
   private let digests: ExternalSort
   private let windows: ExternalSort
+  private let nearWindows: ExternalSort
   private let pairs: ExternalSort
   /// Of each episode where it lies, and where in ``names`` that is said.
   private let names = RowSpool(limit: 1 << 18)
@@ -37,32 +38,32 @@ final class EpisodeComparison {
   init(most: Int = 1 << 18) {
     digests = ExternalSort(most: most)
     windows = ExternalSort(most: most)
+    nearWindows = ExternalSort(most: most)
     pairs = ExternalSort(most: most)
   }
 
   /// Bytes in temporary files.
-  var spilledBytes: Int { digests.spilledBytes + windows.spilledBytes + pairs.spilledBytes }
+  var spilledBytes: Int {
+    [digests, windows, nearWindows, pairs].reduce(0) { $0 + $1.spilledBytes }
+  }
 
   /// Adds an episode.
   ///
   /// - Parameters:
   ///   - digest: A hash of all of its values; `nil` where none of them varies.
   ///   - hashes: Hashes of its windows.
+  ///   - near: Hashes of what its windows look like.
   /// - Throws: An error of the machine where temporary files cannot be written.
-  func add(_ place: Place, split: String, digest: UInt64?, hashes: [UInt64]) throws(TrajpackError) {
+  func add(
+    _ place: Place, split: String, digest: UInt64?, hashes: [UInt64] = [], near: [UInt64] = []
+  ) throws(TrajpackError) {
     let number = count
     count += 1
     if splits[split] == nil { splits[split] = min(splits.count, Self.mostSplits) }
-    let own = UInt64(splits[split] ?? 0)
-    var least = hashes.sorted()
-    var kept = 0
-    for hash in least where kept < Self.mostHashes && (kept == 0 || least[kept - 1] != hash) {
-      least[kept] = hash
-      kept += 1
-    }
-    let value = UInt64(number) << 24 | own << 8 | UInt64(kept)
+    let value = UInt64(number) << 24 | UInt64(splits[split] ?? 0) << 8
     if let digest { try digests.add(digest, value) }
-    for hash in least[..<kept] { try windows.add(hash, value) }
+    try Self.add(hashes, value, to: windows)
+    try Self.add(near, value, to: nearWindows)
     var text = ByteEncoder()
     text.add(place.shard) { $0.add($1) }
     text.add(place.episode) { $0.add($1) }
@@ -71,6 +72,19 @@ final class EpisodeComparison {
     offset.add(names.count)
     try offsets.append(offset.bytes)
     try names.append(text.bytes)
+  }
+
+  /// Adds the smallest of an episode's hashes, and how many they are.
+  private static func add(
+    _ hashes: [UInt64], _ value: UInt64, to sort: ExternalSort
+  ) throws(TrajpackError) {
+    var least = hashes.sorted()
+    var kept = 0
+    for hash in least where kept < mostHashes && (kept == 0 || least[kept - 1] != hash) {
+      least[kept] = hash
+      kept += 1
+    }
+    for hash in least[..<kept] { try sort.add(hash, value | UInt64(kept)) }
   }
 
   private func episode(_ number: Int) throws(TrajpackError) -> (place: Place, split: String) {
@@ -109,7 +123,7 @@ final class EpisodeComparison {
     return Match(place: own.place, other: found, split: split, shared: shared, of: of)
   }
 
-  /// What a record's value says.
+  /// What a record's value says: the episode, its split, and how many hashes there are of it.
   private static func parts(_ value: UInt64) -> (episode: Int, split: Int, hashes: Int) {
     (Int(value >> 24), Int(value >> 8 & 0xFFFF), Int(value & 0xFF))
   }
@@ -143,14 +157,15 @@ final class EpisodeComparison {
     return (found, all)
   }
 
-  /// Episodes that share windows with an earlier one of another split: a quarter of their hashes, and at least 4.
+  /// Episodes that share windows, or what windows look like, with an earlier one of another split: a quarter of their hashes,
+  /// and at least 4, or 8 of what they look like.
   ///
-  /// - Parameter known: A bit of each episode: those that are equal to others are not told again.
-  func sharing(except known: [UInt64]) throws(TrajpackError) -> Matches {
+  /// - Parameter known: A bit of each episode: those that were told already are not told again. Those that are found are added.
+  func sharing(near: Bool, except known: inout [UInt64]) throws(TrajpackError) -> Matches {
     var found = Matches()
     guard splits.count > 1 else { return found }
     var first: (key: UInt64, value: UInt64)?
-    try windows.forEach { (record) throws(TrajpackError) in
+    try (near ? nearWindows : windows).forEach { (record) throws(TrajpackError) in
       guard let (key, value) = first, key == record.key else {
         first = (record.key, record.value)
         return
@@ -167,8 +182,9 @@ final class EpisodeComparison {
     }
     func settle() throws(TrajpackError) {
       settlePair()
-      guard own >= 0, bestCount >= 4, bestCount * 4 >= hashes else { return }
+      guard own >= 0, bestCount >= (near ? 8 : 4), bestCount * 4 >= hashes else { return }
       found.count += 1
+      known[own / 64] |= 1 << UInt64(own % 64)
       if found.first.count < Finding.mostPlaces {
         found.first.append(try match(own, best, bestCount, hashes))
       }

@@ -70,15 +70,18 @@ public final class EpisodeAbout: Sendable {
   }
 }
 
-/// An episode of a shard.
-struct ArchivedEpisode: EpisodeData {
+/// An episode of a shard. An object: as what can be read of any kind it is handed on without copying its parts.
+final class ArchivedEpisode: EpisodeData {
   let shard: Shard
   let about: EpisodeAbout
   private let first: [Int]
   private let reader: LentReader
   private let limits: RowLimits
 
-  init(_ shard: Shard, episode number: Int, reader: LentReader, limits: RowLimits) {
+  /// - Parameter split: Its split by a scheme; `nil` where those of the shards count.
+  init(
+    _ shard: Shard, episode number: Int, split: String?, reader: LentReader, limits: RowLimits
+  ) {
     self.shard = shard
     self.reader = reader
     self.limits = limits
@@ -86,7 +89,7 @@ struct ArchivedEpisode: EpisodeData {
     let tracks = episode.tracks.map { shard.index.track($0) }
     first = tracks.map(\.rows.lowerBound)
     about = EpisodeAbout(
-      id: episode.id, split: episode.split, metadata: episode.metadata, shard: shard.name,
+      id: episode.id, split: split ?? episode.split, metadata: episode.metadata, shard: shard.name,
       schema: shard.schema,
       tracks: tracks.map {
         .init(

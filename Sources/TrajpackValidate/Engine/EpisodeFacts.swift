@@ -65,13 +65,14 @@ struct ColumnFacts: Sendable {
 final class TrackFacts {
   let track: TrackContext
   /// Of each column.
-  var columns: [ColumnFacts]
+  let columns: [ColumnFacts]
   /// A checksum of the values of each channel.
-  var checksums: [UInt32]
+  let checksums: [UInt32]
   /// The first and last time of a track with explicit times.
   var times: ClosedRange<Double>?
-  /// Hashes of some windows of its rows, by their content.
+  /// Hashes of some windows of its rows, by their content, and of some by what they look like.
   var windows: [UInt64] = []
+  var nearWindows: [UInt64] = []
   /// The first row in which a channel has a missing value, by channel, where one has.
   var holes: [Int: Int] = [:]
   /// How many rows have each name of a categorical channel, by channel.
@@ -96,11 +97,11 @@ final class TrackFacts {
   }
 }
 
-/// What is known of an episode when all its rows were read.
-struct EpisodeFacts {
+/// What is known of an episode when all its rows were read. One object for all who look at it.
+final class EpisodeFacts {
   let about: EpisodeAbout
   /// In the order of the episode.
-  var tracks: [TrackFacts]
+  let tracks: [TrackFacts]
   /// Joints in the picture, by convention.
   var scene: SceneTally?
   /// By how many rows streams that move alike are shifted.
@@ -109,6 +110,8 @@ struct EpisodeFacts {
   var values: [String] = []
   /// The names of values that were taken away.
   var removedValues: [String] = []
+
+  init(about: EpisodeAbout, tracks: [TrackFacts]) { (self.about, self.tracks) = (about, tracks) }
 
   /// The place of the episode in a finding.
   func place(

@@ -28,7 +28,6 @@ extension EpisodeOutcome {
     _ about: EpisodeAbout, _ config: ValidateConfig, cache: inout ReadingCache,
     from bytes: inout ByteDecoder
   ) {
-    facts = EpisodeFacts(about: about, tracks: [])
     rows = bytes.int()
     values = bytes.int()
     applied = Set(bytes.list { $0.int() })
@@ -40,10 +39,11 @@ extension EpisodeOutcome {
       (bytes.int(), bytes.list { Hit(from: &$0) })
     }) { hits[rule] = found }
     var number = 0
-    facts.tracks = bytes.list { bytes in
+    let tracks = bytes.list { bytes in
       defer { number += 1 }
       return TrackFacts(about, track: min(number, about.tracks.count - 1), config, &cache, &bytes)
     }
+    facts = EpisodeFacts(about: about, tracks: tracks)
     facts.scene = bytes.optional { SceneTally(from: &$0) }
     facts.shifts = bytes.list {
       StreamShift(stream: $0.text(), other: $0.text(), rows: $0.int())
@@ -54,6 +54,38 @@ extension EpisodeOutcome {
           && facts.checksums.count == facts.track.stream.channels.count
       })
     else { return nil }
+  }
+}
+
+extension FrameFinding {
+  func encode(to out: inout ByteEncoder) {
+    for text in [rule, what, stream] { out.add(text) }
+    out.add(count)
+    for text in [place.shard, place.episode, place.entity] { out.add(text) { $0.add($1) } }
+    out.add(place.rows) { out, rows in
+      out.add(rows.lowerBound)
+      out.add(rows.upperBound)
+    }
+    out.add(place.values) { $0.add($1) }
+    out.add(place.note) { $0.add($1) }
+  }
+
+  init(from bytes: inout ByteDecoder) {
+    let (rule, what, stream) = (bytes.text(), bytes.text(), bytes.text())
+    let count = bytes.int()
+    let names = (0..<3).map { _ in bytes.optional { $0.text() } }
+    self.init(
+      rule: rule, what, stream: stream, count: count,
+      Place(
+        shard: names[0], episode: names[1], entity: names[2], rows: bytes.optional { $0.rows() },
+        values: bytes.list { $0.double() }, note: bytes.optional { $0.text() }))
+  }
+}
+
+extension ByteDecoder {
+  fileprivate mutating func rows() -> Range<Int> {
+    let first = int()
+    return first..<max(int(), first)
   }
 }
 
@@ -79,11 +111,7 @@ extension Hit {
     what = bytes.text()
     count = bytes.int()
     places = bytes.list { bytes in
-      let rows = bytes.optional { bytes in
-        let first = bytes.int()
-        return first..<max(bytes.int(), first)
-      }
-      return (rows, bytes.list { $0.double() }, bytes.optional { $0.text() })
+      (bytes.optional { $0.rows() }, bytes.list { $0.double() }, bytes.optional { $0.text() })
     }
   }
 }
@@ -97,6 +125,7 @@ extension TrackFacts {
       out.add(times.upperBound)
     }
     out.add(windows) { $0.add($1) }
+    out.add(nearWindows) { $0.add($1) }
     out.add(holes.sorted { $0.key < $1.key }) { out, item in
       out.add(item.key)
       out.add(item.value)
@@ -121,12 +150,14 @@ extension TrackFacts {
     let columns = bytes.list { ColumnFacts(from: &$0) }
     let checksums = bytes.list { UInt32(truncatingIfNeeded: $0.int()) }
     self.init(
-      TrackContext(about, track: number, layout, config), columns: columns, checksums: checksums)
+      TrackContext(about, track: number, layout, config.settings), columns: columns,
+      checksums: checksums)
     times = bytes.optional { bytes in
       let first = bytes.double()
       return first...max(bytes.double(), first)
     }
     windows = bytes.list { $0.word() }
+    nearWindows = bytes.list { $0.word() }
     for (channel, row) in bytes.list({ bytes in (bytes.int(), bytes.int()) }) {
       holes[channel] = max(row, 0)
     }

@@ -17,8 +17,9 @@ struct EpisodeOutcome: @unchecked Sendable {
 /// The rules that are run, sorted by what they look at: once for all episodes.
 struct RuleSet: Sendable {
   typealias Making = @Sendable (TrackContext) -> (any TrackCheck)?
+  typealias Concern = @Sendable (Quantity) -> Bool
   typealias Looking = @Sendable (EpisodeFacts, inout Hits) -> Void
-  var tracks: [(rule: Int, needs: TrackSketch, make: Making)] = []
+  var tracks: [(rule: Int, needs: TrackSketch, concerns: Concern?, make: Making)] = []
   var episodes: [(rule: Int, check: Looking)] = []
   /// What is kept of rows for rules that compare tracks.
   let gathered: SampleNeeds
@@ -30,7 +31,7 @@ struct RuleSet: Sendable {
   init(_ rules: [Rule]) {
     for (number, rule) in rules.enumerated() {
       switch rule.check {
-      case .track(let make): tracks.append((number, rule.needs, make))
+      case .track(let make): tracks.append((number, rule.needs, rule.concerns, make))
       case .episode(let check): episodes.append((number, check))
       default: break
       }
@@ -45,8 +46,11 @@ struct RuleSet: Sendable {
 struct ReadingCache {
   private let channels: ChannelNumbers
   private var schema: Schema?
-  fileprivate var layouts: [Int: TrackContext.Layout] = [:]
-  fileprivate var runs: [Int: TrackRun] = [:]
+  /// Of each stream how it lies in columns, room for its rows, and the rules that may have something to look at in it, by
+  /// their places in ``RuleSet/tracks``.
+  fileprivate var layouts: [TrackContext.Layout?] = []
+  fileprivate var runs: [TrackRun?] = []
+  private var rules: [[Int]?] = []
 
   init(_ channels: ChannelNumbers) { self.channels = channels }
 
@@ -54,7 +58,9 @@ struct ReadingCache {
   mutating func begin(_ other: Schema) {
     if schema == other { return }
     schema = other
-    (layouts, runs) = ([:], [:])
+    layouts = Array(repeating: nil, count: other.streams.count)
+    runs = Array(repeating: nil, count: other.streams.count)
+    rules = Array(repeating: nil, count: other.streams.count)
   }
 
   /// How a stream lies in columns.
@@ -63,6 +69,18 @@ struct ReadingCache {
     let layout = TrackContext.Layout(about.schema, stream: stream, channels)
     layouts[stream] = layout
     return layout
+  }
+}
+
+extension ReadingCache {
+  /// The rules of tracks that may have something to look at in tracks of a stream.
+  fileprivate mutating func concerned(_ track: TrackContext, _ all: RuleSet) -> [Int] {
+    if let known = rules[track.streamNumber] { return known }
+    let places = all.tracks.indices.filter { place in
+      all.tracks[place].concerns.map { track.layout.all.contains(where: $0) } ?? true
+    }
+    rules[track.streamNumber] = places
+    return places
   }
 }
 
@@ -86,17 +104,25 @@ extension EpisodeOutcome {
     cache: inout ReadingCache
   ) {
     let about = data.about
-    facts = EpisodeFacts(about: about, tracks: [])
+    var tracks: [TrackFacts] = []
+    tracks.reserveCapacity(about.tracks.count)
+    var found = Findings()
     for number in about.tracks.indices {
       let stream = about.tracks[number].stream
       let layout = cache.layout(about, stream: stream)
       do throws(TrajpackError) {
-        try look(TrackContext(about, track: number, layout, config), data, rules, &cache)
+        tracks.append(
+          try found.look(
+            TrackContext(about, track: number, layout, config.settings), data, rules, &cache))
       } catch {
         failure = error
-        return
+        break
       }
     }
+    facts = EpisodeFacts(about: about, tracks: tracks)
+    (hits, applied) = (found.hits, found.applied)
+    (rows, values) = (found.rows, found.values)
+    if failure != nil { return }
     compareTracks(rules.gathered)
     for (number, check) in rules.episodes {
       var found = Hits()
@@ -106,18 +132,28 @@ extension EpisodeOutcome {
   }
 
   /// What needs several tracks; the rows that were kept for it are forgotten.
-  private mutating func compareTracks(_ wanted: SampleNeeds) {
+  private func compareTracks(_ wanted: SampleNeeds) {
+    guard !wanted.isDisjoint(with: [.scene, .motion]) else { return }
     if wanted.contains(.scene) { facts.scene = SceneTally(facts.about, facts.tracks) }
     if wanted.contains(.motion) { facts.shifts = StreamShift.all(facts.tracks) }
-    for number in facts.tracks.indices {
-      facts.tracks[number].motion = []
-      (facts.tracks[number].poses, facts.tracks[number].points) = ([], [])
+    for track in facts.tracks {
+      track.motion = []
+      (track.poses, track.points) = ([], [])
     }
   }
+}
 
-  private mutating func look(
+/// What rules find in the tracks of an episode.
+private struct Findings {
+  var hits: [Int: [Hit]] = [:]
+  var rows = 0
+  var values = 0
+  var applied: Set<Int> = []
+
+  /// Reads a track and has all rules look at it.
+  mutating func look(
     _ track: TrackContext, _ data: any EpisodeData, _ rules: RuleSet, _ cache: inout ReadingCache
-  ) throws(TrajpackError) {
+  ) throws(TrajpackError) -> TrackFacts {
     let isCompared = rules.isCompared
     let run: TrackRun
     if let known = cache.runs[track.streamNumber], known.fits(track) {
@@ -127,31 +163,32 @@ extension EpisodeOutcome {
       run = TrackRun(track, isCompared: isCompared)
       cache.runs[track.streamNumber] = run
     }
-    let known = TrackFacts(
-      track, columns: Array(repeating: ColumnFacts(), count: track.columnCount), checksums: [])
-    let windows = isCompared ? WindowHashes(track) : nil
+    var columns = Array(repeating: ColumnFacts(), count: track.columnCount)
+    let windows = isCompared && !track.about.split.isEmpty ? WindowHashes(track) : nil
     var isRead = try run.advance(data)
     let sketch = isRead && run.count == track.rows ? TrackSketch(run.facts) : nil
     var wanted = rules.gathered
     if let sketch, !sketch.contains(.level) { wanted.remove(.levels) }
     let samples = wanted.isEmpty ? nil : TrackSamples(track, wanted)
     var checks: [(rule: Int, check: any TrackCheck)] = []
-    for (number, needs, make) in rules.tracks {
+    for place in cache.concerned(track, rules) {
+      let (number, needs) = (rules.tracks[place].rule, rules.tracks[place].needs)
       if let sketch, !needs.isEmpty, sketch.isDisjoint(with: needs) { continue }
-      guard let check = make(track) else { continue }
+      guard let check = rules.tracks[place].make(track) else { continue }
       checks.append((number, check))
       if rules.own.contains(number) { applied.insert(number) }
     }
     while isRead {
-      for column in known.columns.indices { known.columns[column].add(run.facts[column]) }
+      run.add(to: &columns)
       windows?.add(run)
       samples?.add(run)
       for (_, check) in checks { check.add(run) }
       isRead = run.first + run.count < track.rows ? try run.advance(data) : false
     }
-    known.checksums = run.checksums
-    known.holes = run.holes
-    known.windows = windows?.hashes ?? []
+    let known = TrackFacts(
+      track, columns: columns, checksums: isCompared ? run.checksums : run.noChecksums)
+    if !run.holes.isEmpty { known.holes = run.holes }
+    if let windows { (known.windows, known.nearWindows) = (windows.hashes, windows.nearHashes) }
     if let samples {
       (known.classes, known.motion) = (samples.classes, samples.steps)
       (known.poses, known.points) = (samples.poses, samples.points)
@@ -164,8 +201,8 @@ extension EpisodeOutcome {
       if !found.list.isEmpty { hits[number, default: []] += found.list }
     }
     rows += track.rows
-    values += known.columns.reduce(0) { $0 + $1.finite + $1.missing + $1.infinite }
-    facts.tracks.append(known)
+    values += columns.reduce(0) { $0 + $1.finite + $1.missing + $1.infinite }
+    return known
   }
 }
 

@@ -50,13 +50,15 @@ public struct Rule: Sendable {
   /// The profile that it belongs to; `nil` for all data.
   public let profile: String?
   let check: Check
+  /// Whether a channel is one that the rule looks at: it is not asked of tracks without any; `nil` where it looks at others.
+  let concerns: (@Sendable (Quantity) -> Bool)?
   /// What a track must have of, so that the rule can find something; empty where that is not known without a look.
   let needs: TrackSketch
 
   init(
     _ id: String, _ severity: Severity, _ summary: String, reason: String, example: String,
     remedy: String, implies: [String] = [], profile: String? = nil, needs: TrackSketch = [],
-    check: Check
+    concerns: (@Sendable (Quantity) -> Bool)? = nil, check: Check
   ) {
     self.id = id
     self.severity = severity
@@ -68,6 +70,7 @@ public struct Rule: Sendable {
     self.profile = profile
     self.check = check
     self.needs = needs
+    self.concerns = concerns
   }
 
   /// The part of the id before the dot.

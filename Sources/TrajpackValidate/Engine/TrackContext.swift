@@ -91,6 +91,12 @@ final class TrackContext {
   /// Columns of all channels together.
   var columnCount: Int { layout.columnCount }
 
+  /// What of the configuration it is looked at by.
+  struct Settings: Sendable {
+    var speeds: (position: Double?, angle: Double?) = (nil, nil)
+    var window: Int?
+  }
+
   /// Elements of a row from which on a channel is looked at as a whole.
   static let mostElements = 4096
 
@@ -169,11 +175,11 @@ final class TrackContext {
     }
   }
 
-  init(_ about: EpisodeAbout, track number: Int, _ layout: Layout, _ config: ValidateConfig) {
+  init(_ about: EpisodeAbout, track number: Int, _ layout: Layout, _ settings: Settings) {
     let track = about.tracks[number]
     self.about = about
     self.number = number
-    (speeds, window) = (config.speeds, config.window)
+    (speeds, window) = (settings.speeds, settings.window)
     self.layout = layout
     streamNumber = track.stream
     (clock, entity, rows) = (track.clock, track.entity, track.count)

@@ -12,7 +12,7 @@ final class TrackRun {
   /// Rows before ``first`` that the columns have, too: 0 to 2.
   private(set) var carry = 0
   /// What one pass over each column told.
-  private(set) var facts: [tp_column_facts]
+  let facts: UnsafeMutableBufferPointer<tp_column_facts>
   private let capacity: Int
   private let numbers: ByteBuffer
   /// Rows as they are stored, and room for two rows before them.
@@ -24,6 +24,8 @@ final class TrackRun {
   private(set) var holes: [Int: Int] = [:]
   /// Checksums of what was read of each channel so far.
   private(set) var checksums: [UInt32]
+  /// Those of nothing.
+  let noChecksums: [UInt32]
 
   /// Bytes of numbers that are held at once, so that they stay in a processor's cache.
   private static let target = 1 << 19
@@ -45,8 +47,19 @@ final class TrackRun {
     }
     isTurned = Array(repeating: false, count: track.layout.groups.count)
     for (place, block) in blocks.enumerated() { blockPlaces[block.number] = place }
-    facts = Array(repeating: tp_column_facts(), count: track.columnCount)
-    checksums = Array(repeating: 0, count: track.stream.channels.count)
+    facts = .allocate(capacity: track.columnCount)
+    facts.initialize(repeating: tp_column_facts())
+    noChecksums = Array(repeating: 0, count: track.stream.channels.count)
+    checksums = noChecksums
+  }
+
+  deinit { facts.deallocate() }
+
+  /// Adds what the columns of the run told.
+  func add(to columns: inout [ColumnFacts]) {
+    columns.withUnsafeMutableBufferPointer { columns in
+      for column in columns.indices { columns[column].add(facts[column]) }
+    }
   }
 
   /// Whether there is room for a track of the same stream as the one before.
@@ -59,7 +72,7 @@ final class TrackRun {
     track = other
     (first, count, carry) = (0, 0, 0)
     if !holes.isEmpty { holes = [:] }
-    for i in checksums.indices { checksums[i] = 0 }
+    if isCompared { checksums = noChecksums }
   }
 
   /// The most rows that are held at once, however long a track is.
@@ -166,11 +179,10 @@ final class TrackRun {
       isTurned[number] = false
       let group = track.layout.groups[number]
       guard let at = blockPlaces[group.block] else { continue }
-      facts.withUnsafeMutableBufferPointer {
-        tp_rows_look_f32(
-          storedRows(at) + group.offset, blocks[at].rowBytes, carry, count, group.count,
-          $0.baseAddress.unsafelyUnwrapped + group.first)
-      }
+      guard let told = facts.baseAddress else { continue }
+      tp_rows_look_f32(
+        storedRows(at) + group.offset, blocks[at].rowBytes, carry, count, group.count,
+        told + group.first)
     }
     for (number, columns) in track.columns.enumerated() {
       track.layout.groupOfColumns[number] < 0 ? load(columns) : finish(columns)

@@ -30,9 +30,10 @@ struct TrackSketch: OptionSet, Sendable {
   init(rawValue: UInt16) { self.rawValue = rawValue }
 
   /// What columns have.
-  init(_ columns: [tp_column_facts]) {
+  init(_ columns: UnsafeMutableBufferPointer<tp_column_facts>) {
     self = []
-    for facts in columns {
+    for column in columns.indices {
+      let facts = columns[column]
       if facts.missing > 0 { insert(.missing) }
       if facts.infinite > 0 { insert(.infinite) }
       if facts.tiny > 0 { insert(.tiny) }
@@ -89,6 +90,11 @@ struct TrackSketch: OptionSet, Sendable {
     let largest = max(facts.maximum, -facts.minimum)
     guard facts.finite > 0, facts.infinite == 0, largest > 0 else { return false }
     let changes = facts.moves - facts.same
+    // The step of a float32 is less than a part in 2^22 of it, if it is a normal one: most columns end here.
+    guard
+      facts.fractions == 0 || largest < 0x1p-126
+        || facts.step_sum <= 3 * 0x1p-22 * largest * Double(changes)
+    else { return false }
     return facts.fractions == 0 && largest > 16_777_216 && facts.step > 0
       || changes >= 64 && facts.step_sum <= 3 * Double(Float(largest).ulp) * Double(changes)
   }

@@ -43,19 +43,25 @@ public struct ValidateConfig: Sendable {
     }
   }
 
+  /// Checks that every pattern is of some rule.
+  ///
+  /// - Throws: A usage error that names the one that is not, and the nearest id.
+  public func check(_ patterns: [String]) throws(TrajpackError) {
+    let ids = Rule.all.map(\.id) + rules.map { $0.rule().id }
+    for pattern in patterns where !ids.contains(where: { Self.names([pattern], $0) }) {
+      throw TrajpackError(
+        .usage,
+        "there is no rule '\(pattern)'" + Suggestion.text(for: pattern, among: ids)
+          + "; 'trajpack rules' lists them")
+    }
+  }
+
   /// The rules to run on data of a profile, with their severities, in their order.
   ///
   /// - Throws: A usage error where a pattern names no rule.
   func active(profile found: String?) throws(TrajpackError) -> [(rule: Rule, severity: Severity)] {
     let all = Rule.all + rules.map { $0.rule() }
-    for pattern in select + ignore + severities.keys.sorted() {
-      guard all.contains(where: { Self.names([pattern], $0.id) }) else {
-        throw TrajpackError(
-          .usage,
-          "there is no rule '\(pattern)'"
-            + Suggestion.text(for: pattern, among: all.map(\.id)) + "; 'trajpack rules' lists them")
-      }
-    }
+    try check(select + ignore + severities.keys.sorted())
     let profile = self.profile ?? found
     return all.compactMap { rule in
       // A rule that is selected by its whole id runs whatever the profile.
@@ -68,6 +74,9 @@ public struct ValidateConfig: Sendable {
       return (rule, severities[rule.id] ?? rule.severity)
     }
   }
+
+  /// What tracks are looked at by.
+  var settings: TrackContext.Settings { .init(speeds: speeds, window: window) }
 
   /// Whether all episodes are read.
   var readsAll: Bool { share == 1 && episodes == nil }

@@ -35,6 +35,27 @@ public final class Validation {
     }
   }
 
+  /// The splits that a scheme of a dataset makes.
+  public struct SchemeSplits: Sendable {
+    /// The scheme's name.
+    public var name: String
+    /// The digest of its side file.
+    public var digest: String
+    /// Episodes that it cuts, which are in no split as a whole.
+    public var cutEpisodes: Int
+    /// The split of an episode, by the name of its shard and its number there; empty for none.
+    public var split: @Sendable (_ shard: String, _ episode: Int) -> String
+
+    /// The splits of a scheme.
+    public init(
+      name: String, digest: String, cutEpisodes: Int,
+      split: @escaping @Sendable (String, Int) -> String
+    ) {
+      (self.name, self.digest) = (name, digest)
+      (self.cutEpisodes, self.split) = (cutEpisodes, split)
+    }
+  }
+
   /// Makes some episodes ready to be read one after the other, on one of the threads.
   public typealias Opening = @Sendable () throws(TrajpackError) -> [any EpisodeData]
 
@@ -64,6 +85,8 @@ public final class Validation {
   private let progress: (EpisodeAbout, Int) -> Void
   /// The names of the values that were set on the dataset, by episode, and of those that were taken away.
   var values: (set: [String: [String]], removed: [String]) = ([:], [])
+  /// The splits by which rules compare; those of the shards where `nil`.
+  var scheme: SchemeSplits?
   private let stored: StoredStatisticsCheck?
   /// What was looked at before.
   var log: ValidationLog?
@@ -183,9 +206,9 @@ public final class Validation {
   private func take(_ found: EpisodeOutcome) throws(TrajpackError) {
     outcome.rows += found.rows
     outcome.values += found.values
-    applied.formUnion(found.applied)
+    if !found.applied.isEmpty { applied.formUnion(found.applied) }
     let about = found.facts.about
-    for number in found.hits.keys.sorted() {
+    for number in found.hits.isEmpty ? [] : found.hits.keys.sorted() {
       for hit in found.hits[number] ?? [] {
         list.add(
           rules[number], severities[number], stream: hit.stream, channel: hit.channel, hit.what,
@@ -201,7 +224,7 @@ public final class Validation {
       guard failure.fault == .data else { throw failure }
       damaged(failure, shard: about.shard, episode: about.id)
     } else {
-      var facts = found.facts
+      let facts = found.facts
       if !values.set.isEmpty { facts.values = values.set[about.id] ?? [] }
       facts.removedValues = values.removed
       for (_, check) in datasetChecks { try check.add(facts) }

@@ -18,7 +18,7 @@ final class ValidationLog {
   private(set) var isComplete: Bool
 
   private static let end = "complete"
-  private static let mark = "trajpack validate 3"
+  private static let mark = "trajpack validate 4"
   /// The most bytes of a record; a batch of episodes has far fewer.
   private static let most = 1 << 30
 

@@ -65,34 +65,3 @@ public enum VideoMotion {
     return (xy - x * y / n) / spread.squareRoot()
   }
 }
-
-/// What a rule of decoded frames found at one place.
-public struct FrameFinding: Sendable {
-  /// The rule, by its id.
-  public var rule: String
-  /// What is wrong, without the values.
-  public var what: String
-  /// The stream of the video.
-  public var stream: String
-  /// How many frames.
-  public var count: Int
-  /// The first of them.
-  public var place: Place
-
-  /// A finding.
-  public init(rule: String, _ what: String, stream: String, count: Int = 1, _ place: Place) {
-    (self.rule, self.what, self.stream) = (rule, what, stream)
-    (self.count, self.place) = (count, place)
-  }
-}
-
-extension Place {
-  /// A place of a video.
-  public init(
-    shard: String?, video episode: String, entity: String?, rows: Range<Int>?, values: [Double],
-    note: String?
-  ) {
-    self.init(
-      shard: shard, episode: episode, entity: entity, rows: rows, values: values, note: note)
-  }
-}

@@ -14,10 +14,13 @@ final class WindowHashes {
     var recent: [UInt64] = []
     var filled = 0
     var rolling: UInt64 = 0
-    /// The smallest hashes so far, in order.
-    var smallest: [UInt64] = []
+    var smallest = SmallestHashes()
+    /// The same windows by what they look like.
+    var near: NearHashes
+
+    init(columns: Int) { near = NearHashes(columns: columns) }
   }
-  private var state = State()
+  private var state: State
 
   /// `nil` where the track has no column of continuous values.
   init?(_ track: TrackContext) {
@@ -28,13 +31,16 @@ final class WindowHashes {
       .flatMap { item in (0..<min(item.columns.count, 3)).map { (item.columns, $0) } }
     chosen = Array(all.prefix(3))
     guard !chosen.isEmpty else { return nil }
+    state = State(columns: chosen.count)
     state.recent = Array(repeating: 0, count: Self.length)
   }
 
   /// The smallest hashes, in order.
-  var hashes: [UInt64] { state.smallest }
+  var hashes: [UInt64] { state.smallest.list }
+  /// The smallest hashes of what windows look like, in order.
+  var nearHashes: [UInt64] { state.near.list }
 
-  fileprivate static func mixed(_ value: UInt64) -> UInt64 {
+  static func mixed(_ value: UInt64) -> UInt64 {
     var x = value
     x = (x ^ x >> 33) &* 0xff51_afd7_ed55_8ccd
     x = (x ^ x >> 33) &* 0xc4ce_b9fe_1a85_ec53
@@ -45,10 +51,11 @@ final class WindowHashes {
     // Rows that stay as they are, or hold whole numbers only, look alike everywhere: they tell nothing.
     let columns = chosen.map { run.column($0.columns, $0.element) }
     let hasBefore = run.carry > 0
-    var state = State()
+    var state = State(columns: 0)
     swap(&state, &self.state)
     defer { swap(&state, &self.state) }
     for row in 0..<run.count {
+      state.near.add(row, of: columns)
       var hash: UInt64 = 0
       var tells = false
       for column in columns {
@@ -81,12 +88,23 @@ extension WindowHashes.State {
     rolling = rolling &* WindowHashes.factor &+ hash
     filled += 1
     guard filled >= WindowHashes.length else { return }
-    let window = WindowHashes.mixed(rolling)
-    let isFull = smallest.count == WindowHashes.most
-    if isFull, let last = smallest.last, window >= last { return }
-    let place = smallest.firstIndex { $0 >= window } ?? smallest.count
-    if place < smallest.count, smallest[place] == window { return }
-    if isFull { smallest.removeLast() }
-    smallest.insert(window, at: place)
+    smallest.add(WindowHashes.mixed(rolling))
+  }
+}
+
+/// The smallest of many hashes, each once, in order.
+struct SmallestHashes {
+  private(set) var list: [UInt64] = []
+
+  /// Adds a hash; `false` where it is there already.
+  @discardableResult
+  mutating func add(_ hash: UInt64) -> Bool {
+    let isFull = list.count == WindowHashes.most
+    if isFull, let last = list.last, hash > last { return true }
+    let place = list.firstIndex { $0 >= hash } ?? list.count
+    if place < list.count, list[place] == hash { return false }
+    if isFull { list.removeLast() }
+    list.insert(hash, at: place)
+    return true
   }
 }

@@ -11,7 +11,7 @@ extension Rule {
       """,
     remedy: "Correct the units of the channel, or the values.",
     implies: ["values.units"],
-    check: .track { AngleCheck($0) })
+    concerns: { $0.channel.kind == .angle }, check: .track { AngleCheck($0) })
 
   static let geometryIntrinsics = Rule(
     "geometry.intrinsics", .error, "camera intrinsics that no camera has",
@@ -21,7 +21,7 @@ extension Rule {
       known). Intrinsics of another size of the picture are found so, too.
       """,
     remedy: "Write the intrinsics of the pictures that are stored, in pixels.",
-    check: .track { IntrinsicsCheck($0) })
+    concerns: { $0.channel.kind == .intrinsics }, check: .track { IntrinsicsCheck($0) })
 }
 
 private final class AngleCheck: TrackCheck {

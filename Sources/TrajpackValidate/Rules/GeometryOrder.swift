@@ -15,7 +15,7 @@ extension Rule {
       """,
     remedy: "Correct the convention 'order' of the channel, or the order of its numbers.",
     implies: ["geometry.projection"],
-    check: .track { OrderCheck($0) })
+    concerns: { $0.channel.kind == .quaternion }, check: .track { OrderCheck($0) })
 }
 
 private final class OrderCheck: TrackCheck {

@@ -10,7 +10,7 @@ extension Rule {
       are taken as rounding. Channels of four numbers that are called 'quat' or 'quaternion' are looked at, too, if nine of ten have length 1.
       """,
     remedy: "Normalise them in the source; mark rows without a rotation as missing.",
-    check: .track { QuaternionCheck($0, signs: false) })
+    concerns: { $0.isQuaternion }, check: .track { QuaternionCheck($0, signs: false) })
 
   static let geometryQuaternionSign = Rule(
     "geometry.quaternion-sign", .suggestion, "quaternions change their sign from row to row",
@@ -24,7 +24,7 @@ extension Rule {
       """,
     remedy:
       "Choose signs so that neighbours agree, or use another form of rotations for training; 'trajpack resample' takes either sign.",
-    check: .track { QuaternionCheck($0, signs: true) })
+    concerns: { $0.isQuaternion }, check: .track { QuaternionCheck($0, signs: true) })
 }
 
 private final class QuaternionCheck: TrackCheck {

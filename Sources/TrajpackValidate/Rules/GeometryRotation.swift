@@ -10,7 +10,7 @@ extension Rule {
       mixed in). Only matrices that say by the convention 'pose' that they are poses are looked at. Deviations up to 0.005 are rounding.
       """,
     remedy: "Write poses as rotation and translation, and the scale beside them.",
-    check: .track { RotationCheck($0) })
+    concerns: { $0.channel.kind == .matrix }, check: .track { RotationCheck($0) })
 }
 
 private final class RotationCheck: TrackCheck {

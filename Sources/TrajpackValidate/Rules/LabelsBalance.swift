@@ -24,7 +24,7 @@ extension Rule {
       the same name, the mean segment has 20 rows or more, and fewer than a fifth of the segments are so short.
       """,
     remedy: "Smooth the labels ('trajpack evaluate' has a minimum length), or correct them.",
-    check: .track { SegmentCheck($0) })
+    concerns: { $0.channel.kind == .categorical }, check: .track { SegmentCheck($0) })
 }
 
 private final class BalanceCheck: DatasetCheck {

@@ -9,7 +9,7 @@ extension Rule {
       "A channel with the names walk, run, jump that holds 3, or -1 where missing values are not declared.",
     remedy: "Add the name, or mark these rows as missing.",
     implies: ["values.sentinel"],
-    check: .track { VocabularyCheck($0) })
+    concerns: { $0.channel.categories != nil }, check: .track { VocabularyCheck($0) })
 }
 
 private final class VocabularyCheck: TrackCheck {

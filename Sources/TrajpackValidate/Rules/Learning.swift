@@ -13,15 +13,18 @@ extension Rule {
     check: .dataset { DuplicateCheck(leakage: false) })
 
   static let learningLeakage = Rule(
-    "learning.leakage", .error, "the same rows are in two splits",
+    "learning.leakage", .error, "the same rows, or nearly the same, are in two splits",
     reason:
       "A model is tested on what it was trained on, so its score says nothing about new data.",
     example: """
       Training and test files with the same content, as in a published EEG set; windows that overlap and were shuffled before \
-      the split. Episodes are compared whole, and by hashes of some of their windows of 16 rows, chosen by content: \
-      reported where a quarter of an episode's 32 hashes (at least 4) are those of an episode of another split, so that a stretch which is less than \
-      about a quarter of the episode may go unseen. Rows are taken as the shards have \
-      them; rules of splits in side files (rows within episodes) are not looked at.
+      the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content, \
+      and by hashes of what some of these look like (the first three columns, in steps of about a hundredth of the window's range): \
+      reported where a quarter of an episode's 32 hashes of a kind (at least 4, of what windows look like 8) are those of an episode of another split, so that a stretch which is less than \
+      about a quarter of the episode may go unseen. Of what windows look like those count whose middle row is an extreme of a column, and that come once in the recording: a copy stored as float32, or \
+      with noise of a ten-thousandth of the signal's deviation, is found; one that is smooth without extremes, repeats itself, is in another unit or at another rate, or has noise of a thousandth, mostly is not. \
+      Rows are taken as the shards have \
+      them. Splits are those of the split scheme that counts (or --scheme), else the episodes' own; episodes that a scheme cuts are not compared.
       """,
     remedy: "Split by recordings before they are cut into windows ('trajpack split').",
     check: .dataset { DuplicateCheck(leakage: true) })
@@ -57,9 +60,11 @@ private final class DuplicateCheck: DatasetCheck {
   init(leakage: Bool) { self.leakage = leakage }
 
   func add(_ episode: EpisodeFacts) throws(TrajpackError) {
+    guard !leakage || !episode.about.split.isEmpty else { return }
     try comparison.add(
       episode.place(), split: episode.about.split, digest: Self.digest(episode),
-      hashes: leakage ? episode.tracks.flatMap(\.windows) : [])
+      hashes: leakage ? episode.tracks.flatMap(\.windows) : [],
+      near: leakage ? episode.tracks.flatMap(\.nearWindows) : [])
   }
 
   /// A hash of all values of an episode; `nil` where none of them varies.
@@ -87,7 +92,7 @@ private final class DuplicateCheck: DatasetCheck {
   }
 
   func finish(_ hits: inout DatasetHits) throws(TrajpackError) {
-    let (equal, known) = try comparison.equal(leakage: leakage)
+    var (equal, known) = try comparison.equal(leakage: leakage)
     if equal.count > 0 {
       hits.add(
         leakage ? "episodes of two splits are equal" : "episodes are equal", count: equal.count,
@@ -100,15 +105,19 @@ private final class DuplicateCheck: DatasetCheck {
         })
     }
     guard leakage else { return }
-    let shared = try comparison.sharing(except: known)
-    guard shared.count > 0 else { return }
-    hits.add(
-      "episodes of two splits share windows", count: shared.count, tracks: shared.count,
-      shared.first.map { match in
-        var place = match.place
-        place.note =
-          "\(match.shared) of \(match.of) windows are in \(match.other.episode ?? "") of split '\(match.split)'"
-        return place
-      })
+    for near in [false, true] {
+      let shared = try comparison.sharing(near: near, except: &known)
+      guard shared.count > 0 else { continue }
+      hits.add(
+        "episodes of two splits share \(near ? "windows that are nearly equal" : "windows")",
+        count: shared.count, tracks: shared.count,
+        shared.first.map { match in
+          var place = match.place
+          place.note =
+            "\(match.shared) of \(match.of) windows are \(near ? "nearly those of" : "in") "
+            + "\(match.other.episode ?? "") of split '\(match.split)'"
+          return place
+        })
+    }
   }
 }

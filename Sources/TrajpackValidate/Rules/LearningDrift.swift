@@ -41,7 +41,7 @@ private final class DriftCheck: DatasetCheck {
   }
   fileprivate static let mostMeans = 512
   private static let mostChannels = 2048
-  private var known = ChannelTable<Known>(most: mostChannels)
+  private let known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 8 {

@@ -26,7 +26,7 @@ private final class RecordingCheck: DatasetCheck {
     guard !episode.about.split.isEmpty else { return }
     try comparison.add(
       episode.place(), split: episode.about.split,
-      digest: Self.recording(of: episode.about.metadata).map(Self.hash), hashes: [])
+      digest: Self.recording(of: episode.about.metadata).map(Self.hash))
   }
 
   /// What an episode says of the recording that it is of.

@@ -10,7 +10,7 @@ extension Rule {
     example: """
       Temperatures around 20 in all training episodes, around 60 in all test episodes. Means of episodes are compared: \
       reported where those of two splits do not overlap, and the distance between them is more than twice the range of \
-      either; of scalar and position channels that are no whole numbers, for splits of 5 episodes or more. Splits in side files are not looked at.
+      either; of scalar and position channels that are no whole numbers, for splits of 5 episodes or more. Splits are those of the split scheme that counts (or --scheme), where it does not cut episodes, else the episodes' own.
       """,
     remedy:
       "Split at random or by groups that are alike, or say that the test is one of extrapolation.",
@@ -34,7 +34,7 @@ private final class SplitCheck: DatasetCheck {
   /// Datasets have few splits; more names are no splits.
   private static let mostSplits = 16
   private static let mostChannels = 2048
-  private var known = ChannelTable<Known>(most: mostChannels)
+  private let known = ChannelTable<Known>(most: mostChannels)
 
   func add(_ episode: EpisodeFacts) {
     let split = episode.about.split

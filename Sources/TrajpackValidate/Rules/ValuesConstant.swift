@@ -25,7 +25,7 @@ private final class ConstantCheck: DatasetCheck {
     /// Whether it was seen to vary: nothing more is kept of it.
     var varies = false
   }
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows > 0 {

@@ -43,7 +43,7 @@ private final class DeadCheck: DatasetCheck {
   /// Values that are kept of all channels.
   private static let mostValues = 1 << 16
   private var values = 0
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
     for facts in episode.tracks where facts.track.entity == nil && facts.track.rows >= 32 {

@@ -22,7 +22,7 @@ private final class IncompleteCheck: DatasetCheck {
     var missing = 0
     var places: [Place] = []
   }
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   var isFull: Bool { known.isFull }
 

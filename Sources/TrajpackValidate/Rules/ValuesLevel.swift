@@ -8,9 +8,11 @@ extension Rule {
       for something that happened.
       """,
     example: """
-      A temperature near 20.1 that is near 23.6 from row 130 on, in one of 40 episodes. Reported of scalar channels that are no whole numbers, where all values before the jump lie on one side and \
-      all after it on the other, the gap between them is wider than either side and eight times the mean step, both sides have 32 rows or more in which values change, and at most a tenth of the \
-      episodes have such a jump, from 10 episodes on. What is switched on and off, and channels of entities, are not reported.
+      A temperature near 20.1 that is near 23.6 from row 130 on, in one of 40 episodes. Looked at are scalar channels of up to 64 numbers, in episodes of 128 rows or more in which no value of \
+      the channel is missing or infinite and most are no whole numbers. Reported where the largest step between two rows is more than eight times the mean step and a third of the range, all values \
+      before it lie on one side and all after it on the other, the gap between them is wider than the range of either side, both sides have 32 rows or more and more than one value, at most a \
+      quarter of the steps are 0, and at most a tenth of the episodes have such a jump, from 10 episodes on. What is switched on and off, channels of entities, and those that are called positions or \
+      quaternions are not reported.
       """,
     remedy:
       "Take the offset away from that row on, cut the episode there, or leave it out.",
@@ -154,7 +156,7 @@ private final class LevelShiftCheck: DatasetCheck {
     var shifted = 0
     var places: [Place] = []
   }
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   var isFull: Bool { known.isFull }
 

@@ -10,6 +10,7 @@ extension Rule {
       stored integer type comes in three neighbouring rows or more.
       """,
     remedy: "Record with a larger range, or mark these rows as missing.",
+    concerns: { LimitCheck.range($0.channel.type) != nil },
     check: .track { LimitCheck($0, wraps: false) })
 
   static let valuesWraparound = Rule(
@@ -22,6 +23,7 @@ extension Rule {
       the range. Angles are not reported.
       """,
     remedy: "Unwrap it in the source, and store it in a larger type.",
+    concerns: { LimitCheck.range($0.channel.type) != nil },
     check: .track { LimitCheck($0, wraps: true) })
 }
 
@@ -56,7 +58,7 @@ private final class LimitCheck: TrackCheck {
   }
 
   /// The ends of a type of 16 or 32 bits; those of 8 bits are levels and flags as often as measurements.
-  private static func range(_ type: ElementType) -> (low: Double, high: Double)? {
+  static func range(_ type: ElementType) -> (low: Double, high: Double)? {
     switch type {
     case .int16: return (-32_768, 32_767)
     case .uint16: return (0, 65_535)

@@ -24,7 +24,7 @@ private final class MissingCheck: DatasetCheck {
     var last = -1
     var isObserved = false
   }
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
   private var number = 0
 
   func add(_ episode: EpisodeFacts) {

@@ -14,6 +14,7 @@ extension Rule {
     remedy:
       "Correct the unit or the rate in the source, or mark the rows around a jump as missing.",
     implies: ["values.teleport", "values.spike", "values.units", "geometry.bone-length"],
+    concerns: { [.position, .angle, .quaternion].contains($0.channel.kind) },
     check: .track { SpeedCheck($0) })
 }
 

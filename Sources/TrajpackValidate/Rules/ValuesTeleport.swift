@@ -14,7 +14,7 @@ extension Rule {
       """,
     remedy: "Cut the recording at the jump, or mark the rows around it as missing.",
     implies: ["values.spike", "values.speed", "geometry.bone-length"],
-    needs: .jump,
+    needs: .jump, concerns: { $0.isPosition },
     check: .track { TeleportCheck($0) })
 }
 

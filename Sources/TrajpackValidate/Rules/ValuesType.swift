@@ -13,7 +13,7 @@ extension Rule {
       """,
     remedy:
       "Store float64, or take an origin off before storing: a float32 near zero is fine enough.",
-    needs: .narrow,
+    needs: .narrow, concerns: { $0.channel.type == .float32 },
     check: .track { TypeCheck($0, isNarrow: true) })
 
   static let valuesTooWide = Rule(
@@ -25,6 +25,7 @@ extension Rule {
       in a track that use the last bits of a float32: whole numbers, quarters and short decimals are not reported.
       """,
     remedy: "Convert the channel to float32 in the source.",
+    concerns: { $0.channel.type == .float64 },
     check: .track { TypeCheck($0, isNarrow: false) })
 }
 

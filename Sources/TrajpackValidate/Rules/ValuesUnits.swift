@@ -47,7 +47,7 @@ private final class UnitsCheck: DatasetCheck {
   private var isCrowded = false
   private var places = 0
   private var number = 0
-  private var known = ChannelTable<Known>()
+  private let known = ChannelTable<Known>()
 
   func add(_ episode: EpisodeFacts) {
     number += 1
@@ -70,7 +70,9 @@ private final class UnitsCheck: DatasetCheck {
     let size = found.meanSize
     item.count += 1
     let at = Int((log(size) / Self.logStep).rounded(.down))
-    if item.buckets[at] == nil {
+    if let index = item.buckets.index(forKey: at) {
+      add(found, episode, to: &item.buckets.values[index])
+    } else {
       let isCrowded = buckets == Self.mostBuckets
       if isCrowded || item.buckets.count == Self.most {
         if isCrowded { self.isCrowded = true }
@@ -79,20 +81,23 @@ private final class UnitsCheck: DatasetCheck {
         return
       }
       buckets += 1
+      var bucket = Bucket()
+      add(found, episode, to: &bucket)
+      item.buckets[at] = bucket
     }
-    let keeps = places < Self.mostPlaces
-    let isKept = withUnsafeMutablePointer(to: &item.buckets[at, default: Bucket()]) { bucket in
-      bucket.pointee.count += 1
-      bucket.pointee.sum += size
-      bucket.pointee.steps += found.meanStep
-      bucket.pointee.low = min(bucket.pointee.low, size)
-      bucket.pointee.high = max(bucket.pointee.high, size)
-      bucket.pointee.last = number
-      guard keeps, bucket.pointee.places.count < Finding.mostPlaces else { return false }
-      bucket.pointee.places.append((number, episode.place(values: [size])))
-      return true
-    }
-    if isKept { places += 1 }
+  }
+
+  private func add(_ found: ColumnFacts, _ episode: EpisodeFacts, to bucket: inout Bucket) {
+    let size = found.meanSize
+    bucket.count += 1
+    bucket.sum += size
+    bucket.steps += found.meanStep
+    bucket.low = min(bucket.low, size)
+    bucket.high = max(bucket.high, size)
+    bucket.last = number
+    guard bucket.places.count < Finding.mostPlaces, places < Self.mostPlaces else { return }
+    places += 1
+    bucket.places.append((number, episode.place(values: [size])))
   }
 
   var isFull: Bool { known.isFull || isCrowded }

@@ -270,6 +270,14 @@ def _(all: list[dict[str, Any]]) -> None:
     all[9] = {**part, "id": "part", "split": "test"}
 
 
+@fault("learning.leakage", "a test recording that is a training recording, rounded")
+def _(all: list[dict[str, Any]]) -> None:
+    copy = clean(3)
+    for stream in ("state", "camera", "body", "log"):
+        copy[stream] = {k: v.round(4) if v.dtype.kind == "f" else v for k, v in copy[stream].items()}
+    all[8] = {**copy, "id": "copy", "split": "test"}
+
+
 @fault("learning.unlike-splits", "a test split from another season")
 def _(all: list[dict[str, Any]]) -> None:
     for item in all[5:]:

@@ -213,6 +213,42 @@ def test_a_split_is_validated(tmp_path: Path) -> None:
     assert "values.infinite" in found("--split", "test", "--scheme", "cv", "--fold", 0, code=1)[0]
     assert "values.infinite" not in found("--split", "test", "--scheme", "cv", "--fold", 1)[0]
     assert "did you mean 'odd'" in run("validate", tmp_path / "ds", "--split", "odt", code=2)
-    assert "give --split too" in run("validate", tmp_path / "ds", "--scheme", "cut", code=2)
     (tmp_path / "x.csv").write_text("t,x\n0,1\n")
     assert "is no dataset" in run("validate", tmp_path / "x.csv", "--split", "train", code=2)
+    assert "--scheme is for datasets" in run("validate", tmp_path / "x.csv", "--scheme", "cv", code=2)
+
+
+def test_rules_compare_the_splits_of_a_scheme(tmp_path: Path) -> None:
+    """A recording that is there twice is a leak where a scheme parts the copies."""
+    rng = np.random.default_rng(2)
+    arrays = {f"e{n}": np.cumsum(rng.normal(size=(120, 3)), 0) for n in range(8)}
+    arrays["e7"] = arrays["e0"]
+    with trajpack.create(tmp_path / "ds", rate={"s": 10}) as writer:
+        for name, array in arrays.items():
+            writer.append(name, {"s/x": array})
+    ds = trajpack.open(tmp_path / "ds")
+
+    def told(*words: Any, code: int = 0) -> tuple[dict[str, dict[str, Any]], list[str]]:
+        out = json.loads(run("validate", tmp_path / "ds", *words, "--select", "learning", "--json", "-q", code=code)
+                         .split("\ntrajpack validate")[0])
+        return {f["rule"]: f for f in out["findings"]}, out["datasets"][0]["unchecked"]
+    assert set(told()[0]) == {"learning.duplicate"}
+    ds.split({"train": "id:e0,e1,e2,e3", "test": "id:e4,e5,e6,e7"}, name="apart")
+    # The only scheme of a dataset without splits of its own counts.
+    for words in ((), ("--scheme", "apart")):
+        found, unchecked = told(*words, code=1)
+        assert set(found) == {"learning.leakage"} and not any("split" in text for text in unchecked)
+        assert found["learning.leakage"]["places"][0]["note"] == "equal to e0 of split 'train'"
+    ds.split({"train": "id:e0,e1,e7", "test": "id:e4,e5,e6"}, name="together")
+    assert set(told("--scheme", "together")[0]) == {"learning.duplicate"}
+    found, unchecked = told()
+    assert set(found) == {"learning.duplicate"} and "'apart', 'together' with --scheme" in " ".join(unchecked)
+    ds.split(folds=4, name="folds")
+    assert set(told("--scheme", "folds", code=1)[0]) == {"learning.leakage"}
+    assert set(told("--scheme", "folds", "--fold", 3, code=1)[0]) == {"learning.leakage"}
+    assert set(told("--scheme", "folds", "--fold", 1)[0]) == {"learning.duplicate"}
+    ds.split({"train": "0:50%", "test": "50%:"}, name="cut")
+    assert "8 episodes that the split scheme 'cut' cuts" in " ".join(told("--scheme", "cut")[1])
+    for words, sentence in ((("--scheme", "apar"), "did you mean 'apart'"), (("--scheme", "apart", "--fold", 0), "folds"),
+                            (("--scheme", "folds", "--fold", 4), "folds 0 to 3")):
+        assert sentence in run("validate", tmp_path / "ds", *words, code=2)

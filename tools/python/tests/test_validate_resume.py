@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from fault_world import EPISODES, FAULTS, clean, write
 from places import ROOT, program
+from test_validate_frames import shaken
+from video_world import convert, needs_ffmpeg
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,33 @@ def test_a_list_of_expected_findings(tmp_path: Path) -> None:
     subprocess.run([*script, listed, "--update"], check=True, capture_output=True)
     assert json.loads(listed.read_text())["wildworld/data_part1"]["why"] == "odd on purpose"
     assert subprocess.run([*script, listed], capture_output=True, check=False).returncode == 0
+
+
+@needs_ffmpeg
+def test_what_frames_told_is_kept(tmp_path: Path) -> None:
+    """What --frames found of a video is not looked for again: the report is the same when the videos are gone."""
+    for n in range(3):
+        shaken(tmp_path / "part" / f"{n:06d}", n, late=2 * (n == 1))
+    ds = convert(tmp_path / "part", tmp_path / "ds", "--rate", "30", "--video", "link")
+    words = ["--frames", "--select", "time.video-shift,time.frames,container.damage"]
+    whole = subprocess.run(command(ds, *words), capture_output=True, text=True, check=False)
+    assert [f["rule"] for f in json.loads(whole.stdout)["findings"]] == ["time.video-shift"]
+    state = tmp_path / "state"
+    process = subprocess.Popen(command(ds, *words, "--resume", state, "--jobs", 1), stdout=subprocess.DEVNULL)
+    kept = b""
+    while process.poll() is None:
+        try:
+            kept = max(kept, state.read_bytes(), key=len)
+        except FileNotFoundError:
+            pass
+    assert kept.count(b"frames shard-000000.h5") == 3 and b"time.video-shift" in kept
+    for video in (tmp_path / "part").rglob("rgb.mp4"):
+        video.unlink()
+    state.write_bytes(kept)
+    done = subprocess.run(command(ds, *words, "--resume", state), capture_output=True, text=True, check=False)
+    assert done.stdout == whole.stdout and not state.exists(), done.stderr
+    assert subprocess.run(command(ds, *words), capture_output=True, check=False).returncode == 2
+    # Without --frames it is another validation.
+    state.write_bytes(kept)
+    done = subprocess.run(command(ds, *words[1:], "--resume", state), capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "of another validation" in done.stderr

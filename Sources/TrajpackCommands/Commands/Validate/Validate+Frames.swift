@@ -5,30 +5,28 @@ import TrajpackValidate
 
 extension Validate {
   /// What `--frames` asks for: decodes every frame of the videos of the episodes that are looked at.
-  func frameCheck(_ pool: WorkerPool) -> Validation.FrameLook? {
+  func frameCheck(_ counters: ProgressCounters) -> FrameLook? {
     guard frames else { return nil }
-    return { (dataset, shards, takes) throws(TrajpackError) in
+    return FrameLook { (dataset, shards, takes) throws(TrajpackError) in
       let data = try OpenDataset(dataset, shards)
-      var jobs: [Future<[FrameFinding]>] = []
+      var videos: [FrameLook.Video] = []
       for track in FrameVerification.tracks(of: data) {
         let (shard, number) = try data.track(track)
-        let episode = shard.index.numbers(ofTrack: number).episode
-        guard takes(shard.index.id(ofEpisode: episode)) else { continue }
-        jobs.append(
-          pool.run { () throws(TrajpackError) in
-            guard !Interrupt.isRequested else { return [] }
+        let id = shard.index.id(ofEpisode: shard.index.numbers(ofTrack: number).episode)
+        guard takes(id) else { continue }
+        videos.append(
+          FrameLook.Video(episode: id, key: "frames \(shard.name) \(number)") {
+            () throws(TrajpackError) in
+            guard !Interrupt.isRequested else { return nil }
             var look = VideoLook(shard, number)
             try look.decode(data, track) { Interrupt.isRequested }
             return try look.findings()
           })
       }
-      var found: [FrameFinding] = []
-      var failure: TrajpackError?
-      for job in jobs {
-        do throws(TrajpackError) { found += try job.value() } catch { failure = failure ?? error }
-      }
-      if let failure { throw failure }
-      return found
+      return videos
+    } took: {
+      counters.begin($0)
+      counters.advance(bytes: 0, items: 1)
     }
   }
 }
@@ -184,8 +182,9 @@ private struct VideoLook {
     }
   }
 
-  func findings() throws(TrajpackError) -> [FrameFinding] {
-    guard !isStopped else { return [] }
+  /// What was found; `nil` where the user stopped it before its end.
+  func findings() throws(TrajpackError) -> [FrameFinding]? {
+    guard !isStopped else { return nil }
     var out: [FrameFinding] = []
     for item in broken.prefix(1) {
       out.append(

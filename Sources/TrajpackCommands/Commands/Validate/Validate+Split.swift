@@ -10,7 +10,7 @@ extension Validate {
   ///
   /// - Throws: A usage error for what is no dataset, or has no such split.
   func split(
-    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool,
+    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ look: FrameLook?,
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
     guard Dataset.isDataset(path) else {
@@ -22,7 +22,7 @@ extension Validate {
     guard let selection = try SplitSelection(data, scheme: scheme, splits: splits, fold: fold)
     else {
       config.episodes = try own(data)
-      return try archive(path, config, pool, planned, took)
+      return try archive(path, config, pool, look, planned, took)
     }
     guard selection.cutsEpisodes else {
       var ids: Set<String> = []
@@ -33,7 +33,7 @@ extension Validate {
         }
       }
       config.episodes = ids
-      return try archive(path, config, pool, planned, took)
+      return try archive(path, config, pool, look, planned, took)
     }
     guard !hdf5, !frames else {
       let option = hdf5 ? "--hdf5" : "--frames"
@@ -56,13 +56,41 @@ extension Validate {
     ).run(isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
   }
 
-  private func archive(
-    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool,
+  /// Validates a dataset or a shard.
+  func archive(
+    _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ look: FrameLook?,
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
-    try Validation.archive(
-      path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(pool),
+    var several: String?
+    var outcome = try Validation.archive(
+      path, config, pool: pool, hdf5: hdf5Check,
+      splits: { (dataset, shards) throws(TrajpackError) in
+        do throws(TrajpackError) { return try schemeSplits(of: dataset, shards) } catch {
+          // Where several schemes are there and nobody has named one, none counts.
+          guard error.fault == .usage, scheme == nil, fold == nil else { throw error }
+          several = error.message
+          return nil
+        }
+      }, frames: look,
       isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
+    if let several {
+      outcome.unchecked.append("splits of side files (\(several) with --scheme)")
+    }
+    return outcome
+  }
+
+  private func schemeSplits(
+    of dataset: Dataset, _ shards: [Shard]
+  ) throws(TrajpackError) -> Validation.SchemeSplits? {
+    guard let found = try EpisodeSplits(dataset, shards, scheme: scheme, fold: fold) else {
+      return nil
+    }
+    let numbers = Dictionary(uniqueKeysWithValues: shards.enumerated().map { ($1.name, $0) })
+    return Validation.SchemeSplits(
+      name: found.scheme, digest: found.digest, cutEpisodes: found.cutEpisodes
+    ) { shard, episode in
+      numbers[shard].flatMap { found.name(ofEpisode: episode, shard: $0) } ?? ""
+    }
   }
 
   /// The ids of the episodes that the shards themselves put into the splits.
@@ -72,7 +100,7 @@ extension Validate {
       throw TrajpackError(
         .usage, file: data.dataset.path,
         "there is no split '\(split)'"
-          + Suggestion.text(for: split, among: known))
+          + Suggestion.text(for: split, among: known), at: ErrorPlace(option: "--split"))
     }
     var ids: Set<String> = []
     for shard in data.shards {

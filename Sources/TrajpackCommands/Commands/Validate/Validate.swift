@@ -63,7 +63,9 @@ struct Validate: Command {
           + "repeated."),
       .option(
         "--scheme", to: \.scheme, value: "NAME",
-        help: "The split scheme; by default 'default', or the episodes' own splits."),
+        help:
+          "The split scheme, of --split and of rules that compare splits; by default 'default', or the episodes' own splits."
+      ),
       .option(
         "--fold", to: \.fold, value: "N", in: 0...1 << 20,
         help: "The fold that is the split 'test', of a scheme of folds."),
@@ -150,9 +152,6 @@ struct Validate: Command {
       }
       format = .json
     }
-    guard !splits.isEmpty || scheme == nil && fold == nil else {
-      throw TrajpackError(.usage, "--scheme and --fold say of what --split is; give --split too")
-    }
     let config = try configuration()
     let known = try knownFindings()
     if let resume {
@@ -221,6 +220,11 @@ struct Validate: Command {
     }
     if !select.isEmpty { result.select = names(select) }
     result.ignore += names(ignore)
+    for (option, words) in [("--select", select), ("--ignore", ignore)] {
+      do throws(TrajpackError) { try result.check(names(words)) } catch {
+        throw error.at(ErrorPlace(option: option))
+      }
+    }
     if let profile { result.profile = profile }
     result.seed = UInt64(seed)
     if let sample {
@@ -235,6 +239,7 @@ struct Validate: Command {
     result.resume = resume
     result.identity +=
       "\n\(Trajpack.version) \(select) \(ignore) \(profile ?? "") \(sample ?? "") \(seed)\(hdf5 ? " hdf5" : "")"
+      + (frames ? " frames" : "")
     return result
   }
 
@@ -259,7 +264,8 @@ struct Validate: Command {
   func validate(
     _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ console: Console
   ) throws(TrajpackError) -> Validation.Outcome {
-    let progress = console.progress("validating", items: "episodes")
+    let progress = console.progress(
+      "validating", items: frames ? "episodes and videos" : "episodes")
     let counters = progress.counters
     func planned(_ bytes: Int, _ episodes: Int) { counters.expect(bytes: 0, items: episodes) }
     func took(_ about: EpisodeAbout, _ rows: Int) {
@@ -272,11 +278,9 @@ struct Validate: Command {
         throw FileSystem.noFile(at: path)
       }
       if !splits.isEmpty {
-        outcome = try split(path, config, pool, planned, took)
+        outcome = try split(path, config, pool, frameCheck(counters), planned, took)
       } else if Dataset.isDataset(path) || Self.holdsShards(path) {
-        outcome = try Validation.archive(
-          path, config, pool: pool, hdf5: hdf5Check, frames: frameCheck(pool),
-          isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
+        outcome = try archive(path, config, pool, frameCheck(counters), planned, took)
       } else {
         guard !hdf5 else {
           throw TrajpackError(.usage, "--hdf5 is for datasets and shards, and \(path) is a source")
@@ -285,6 +289,12 @@ struct Validate: Command {
           throw TrajpackError(
             .usage,
             "--frames is for datasets and shards, and \(path) is a source; convert it first")
+        }
+        guard scheme == nil, fold == nil else {
+          throw TrajpackError(
+            .usage,
+            "\(scheme == nil ? "--fold" : "--scheme") is for datasets, and \(path) is a source; convert it first"
+          )
         }
         let importer = try importer(path)
         for remark in importer.remarks { console.warn(remark.printable) }

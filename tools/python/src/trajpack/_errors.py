@@ -67,6 +67,22 @@ class UsageError(TrajpackError, ValueError):
             self.place = ErrorPlace(option=option)
 
 
+class of_option:
+    """A block whose errors of wrong use are of one option: it is their place."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, UsageError):
+            place = error.place
+            error.place = ErrorPlace(place.file, place.episode, place.stream, place.channel, place.line, place.row,
+                                     place.byte, self._name)
+
+
 class MachineError(TrajpackError, OSError):
     """The machine refused: no memory, no permission, a full disk."""
 

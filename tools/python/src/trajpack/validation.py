@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from . import _program, _rule_functions
-from ._errors import DataError, MachineError, UsageError, from_status, nearest
+from ._errors import DataError, ErrorPlace, MachineError, UsageError, from_status, nearest, of_option
 from ._rule_functions import Problem, RuleFunction, rule
 from ._words import printable
 
@@ -217,32 +217,35 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
     """
     paths: list[PathName] = [path] if isinstance(path, (str, os.PathLike)) else list(path)
     if not paths:
-        raise UsageError("expected a dataset to validate; the list of paths is empty")
+        raise UsageError("expected a dataset to validate; the list of paths is empty", option="path")
     if fail_on not in SEVERITIES:
-        raise UsageError(f"there is no severity '{fail_on}'{nearest(fail_on, SEVERITIES)}")
+        raise UsageError(f"there is no severity '{fail_on}'{nearest(fail_on, SEVERITIES)}", option="fail_on")
     if isinstance(rate, float):
         rate = repr(rate)
     options: dict[str, object] = {"baseline": baseline, "profile": profile, "fail-on": fail_on, "sample": sample,
                                   "seed": seed or None, "jobs": jobs, "from": source, "rate": rate,
                                   "select": _names(select, "select"), "ignore": _names(ignore, "ignore")}
-    functions = {item.id: item for item in _rule_functions.as_rules(rules)}
-    document, folder = _configuration(config, bool(functions))
+    with of_option("rules"):
+        functions = {item.id: item for item in _rule_functions.as_rules(rules)}
+    with of_option("config"):
+        document, folder = _configuration(config, bool(functions))
     if document is not None:
         config = document
         for entry in document.get("rules", ()) if isinstance(document.get("rules", ()), list) else ():
             if isinstance(entry, Mapping) and isinstance(entry.get("python"), str) and isinstance(entry.get("id"), str):
-                functions.setdefault(entry["id"], _rule_functions.load(entry, folder))
+                with of_option("config"):
+                    functions.setdefault(entry["id"], _rule_functions.load(entry, folder))
         given = {entry.get("id") for entry in document.get("rules", ()) if isinstance(entry, Mapping)}
         config = {**document, "rules": [*document.get("rules", ()), *(item.entry for name, item in functions.items()
                                                                        if name not in given)]}
     with tempfile.TemporaryDirectory(prefix="trajpack-validate-") as scratch:
+        file = os.path.join(scratch, "config.json")
         if isinstance(config, Mapping):
-            file = os.path.join(scratch, "config.json")
             with open(file, "w", encoding="utf-8") as out:
                 try:
                     json.dump(config, out, allow_nan=False)
                 except (TypeError, ValueError) as error:
-                    raise UsageError(f"the configuration is not JSON: {error}") from None
+                    raise UsageError(f"the configuration is not JSON: {error}", option="config") from None
             options["config"] = file
         else:
             options["config"] = config
@@ -250,7 +253,10 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
         for name, value in options.items():
             if value is not None:
                 words.append(f"--{name}={os.fspath(value) if isinstance(value, os.PathLike) else value}")
-        report = _report(*_program.run([*words, "--", *(os.fspath(item) for item in paths)]))
+        try:
+            report = _report(*_program.run([*words, "--", *(os.fspath(item) for item in paths)]))
+        except UsageError as error:
+            raise _in_python(error, file) from None
         severities = {name: value for name, value in (config.get("severity") or {}).items()} if isinstance(
             config, Mapping) else {}
     return _with_functions(report, functions, severities, baseline, 1.0 if sample is None else sample, seed)
@@ -316,7 +322,7 @@ def rules() -> list[Rule]:
 def _names(names: str | Iterable[str], option: str) -> str | None:
     listed = [names] if isinstance(names, str) else list(names)
     if not all(isinstance(name, str) and name for name in listed):
-        raise UsageError(f"expected the names of rules as '{option}', not {listed!r}")
+        raise UsageError(f"expected the names of rules as '{option}', not {listed!r}", option=option)
     return ",".join(listed) or None
 
 
@@ -324,6 +330,18 @@ def _sentence(said: str) -> str:
     """The error among what the program said, without its name."""
     last = said.splitlines()[-1] if said else "it said nothing"
     return last.removeprefix("trajpack validate: ").removeprefix("trajpack: ")
+
+
+def _in_python(error: UsageError, file: str) -> UsageError:
+    """The error of the command with the names of this module's options; ``file`` is what a mapping was written to."""
+    place, sentence = error.place, BaseException.__str__(error)
+    option = place.option and {"--from": "source"}.get(place.option, place.option.lstrip("-").replace("-", "_"))
+    if place.file == file:
+        place.file, option, sentence = None, "config", sentence.replace(file, "'config'")
+    found = UsageError(sentence)
+    found.place = ErrorPlace(place.file, place.episode, place.stream, place.channel, place.line, place.row, place.byte,
+                             option)
+    return found
 
 
 def _report(code: int, out: bytes, said: str) -> Report:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import _clocks, _declare, _ffi, _frames, _options, _write_ffi
 from . import values as _values
 from ._columns import Rows
-from ._errors import UsageError, nearest
+from ._errors import UsageError, nearest, of_option
 from ._schema import Channel
 from ._words import counted
 from .recording import Recording
@@ -92,25 +92,36 @@ class Writer:
         commit_every: int | None = None,
     ) -> None:
         if mode not in ("x", "a"):
-            raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)")
+            raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)",
+                             option="mode")
         if schema is not None and channels is not None:
             raise UsageError(
-                "'schema' declares all channels and 'channels' describes some of the first episode's; give one")
-        self._hints = _declare.channel_hints(channels)
-        self._about = _declare.stream_hints(streams)
-        self._everywhere = None if rate is None or isinstance(rate, Mapping) else _clocks.positive(rate, "rate")
-        for name, one in (rate.items() if isinstance(rate, Mapping) else ()):
-            self._about.setdefault(str(name), {}).setdefault("rate", one)
-        for name, about in self._about.items():
-            for key in ("rate", "tick"):
-                if key in about:
-                    about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
-        self._skeletons = _declare.skeletons(skeletons)
-        self._attributes = _options.plain(_options.members(attributes, "attributes"))
-        self._values = _values.declared(values)
+                "'schema' declares all channels and 'channels' describes some of the first episode's; give one",
+                option="channels")
+        with of_option("channels"):
+            self._hints = _declare.channel_hints(channels)
+        with of_option("streams"):
+            self._about = _declare.stream_hints(streams)
+            for name, about in self._about.items():
+                for key in ("rate", "tick"):
+                    if key in about:
+                        about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
+        with of_option("rate"):
+            self._everywhere = None if rate is None or isinstance(rate, Mapping) else _clocks.positive(rate, "rate")
+            for name, one in (rate.items() if isinstance(rate, Mapping) else ()):
+                about = self._about.setdefault(str(name), {})
+                if "rate" not in about:
+                    about["rate"] = _clocks.positive(one, f"rate of '{name}'")
+        with of_option("skeletons"):
+            self._skeletons = _declare.skeletons(skeletons)
+        with of_option("attributes"):
+            self._attributes = _options.plain(_options.members(attributes, "attributes"))
+        with of_option("values"):
+            self._values = _values.declared(values)
         if self._values:
             self._attributes["values"] = self._values
-        planned = None if schema is None else self._timed(_declare.declared(schema))
+        with of_option("schema"):
+            planned = None if schema is None else self._timed(_declare.declared(schema))
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level),
             "chunk_rows": _options.plain(chunk_rows),
@@ -172,7 +183,7 @@ class Writer:
         for one in self._values:
             if one not in there:
                 raise UsageError(f"{self.path}: the value '{one['name']}' is not declared so there; leave it out of "
-                                 "'values', and set it with 'trajpack annotate'")
+                                 "'values', and set it with 'trajpack annotate'", option="values")
         self._values = there
         self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
 
@@ -192,7 +203,8 @@ class Writer:
         for name in streams:
             if (rate := self._rate(name)) is not None:
                 about[name]["rate"] = rate
-        document = _declare.document(streams, about, self._skeletons, self._attributes)
+        with of_option("streams"):
+            document = _declare.document(streams, about, self._skeletons, self._attributes)
         _write_ffi.call("tpw_writer_declare", self._pointer, _options.encode(document))
         self._take_schema()
 
@@ -203,10 +215,11 @@ class Writer:
             for c in channels:
                 known = there.get(c.name)
                 if known is None:
-                    raise UsageError(f"{self.path} has no channel '{c.path}'{nearest(c.path, self._paths)}")
+                    raise UsageError(f"{self.path} has no channel '{c.path}'{nearest(c.path, self._paths)}",
+                                     option="schema")
                 if (known.type, known.shape) != (c.type, c.shape):
                     raise UsageError(f"{self.path}: channel '{c.path}' is {known.type} {list(known.shape)} there and "
-                                     f"{c.type} {list(c.shape)} in the declared schema")
+                                     f"{c.type} {list(c.shape)} in the declared schema", option="schema")
 
     def _rate(self, stream: str) -> Fraction | None:
         """Rows a unit of time of a stream with a regular clock."""
@@ -220,7 +233,7 @@ class Writer:
         for path in self._hints:
             if path not in paths:
                 raise UsageError(f"channel '{path}' is described, but the first episode does not have it"
-                                 f"{nearest(path, paths)}")
+                                 f"{nearest(path, paths)}", option="channels")
         for stream, tick in ticks.items():
             self._about.setdefault(stream, {}).setdefault("tick", tick)
         self._declare({
