@@ -50,6 +50,29 @@ static int refuse(AVFormatContext *format, AVIOContext **io, const char *url, in
   return AVERROR(EACCES);
 }
 
+static int allocate(AVCodecContext *context, AVFrame *frame, int flags) {
+  if (!(context->codec->capabilities & AV_CODEC_CAP_DR1)) {
+    return avcodec_default_get_buffer2(context, frame, flags);
+  }
+  int width = frame->width, height = frame->height, strides[AV_NUM_DATA_POINTERS];
+  avcodec_align_dimensions2(context, &frame->width, &frame->height, strides);
+  int code = av_frame_get_buffer(frame, 64);
+  frame->width = width;
+  frame->height = height;
+  return code;
+}
+
+void tpv_allocate_pictures(AVCodecContext *context) {
+  context->get_buffer2 = allocate;
+#if LIBAVCODEC_VERSION_MAJOR < 60
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wdeprecated-declarations"
+  // Else the calling thread allocates for all threads, which wait for it.
+  context->thread_safe_callbacks = 1;
+#pragma clang diagnostic pop
+#endif
+}
+
 void tpv_take_nearest(const uint8_t *from, intptr_t stride, intptr_t width, intptr_t height, void *out,
                       intptr_t out_width, intptr_t out_height, int bytes, int swap) {
   for (intptr_t y = 0; y < out_height; y++) {

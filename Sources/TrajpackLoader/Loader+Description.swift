@@ -41,7 +41,13 @@ extension Loader {
 
   private var blocks: JSONValue {
     guard case .block(let windows, let count) = order.shuffle else { return .null }
-    return .record(["windows": .int(Int64(windows)), "count": .int(Int64(count))])
+    // Of blocks that are cut at groups of pictures, the longest.
+    guard let longest = order.blocks.map(\.longest).max() else {
+      return .record(["windows": .int(Int64(windows)), "count": .int(Int64(count))])
+    }
+    return .record([
+      "windows": .int(Int64(longest)), "count": .int(Int64(order.blocks[0].pool)),
+    ])
   }
 
   /// Goes on from a state.

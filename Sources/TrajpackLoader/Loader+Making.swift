@@ -80,8 +80,6 @@ extension Loader {
     try layout.checkDepth(schemas.distinct, options)
     let rule = Self.rule(layout, options, facts, reference: reference, length: length)
     let blocks = try frames.blocks(views, options, reach: rule.reach.count)
-    let shuffle =
-      blocks.map { .block(windows: $0.windows, count: $0.count) } ?? options.shuffle
     let programs = schemas.distinct.map { ShardPrograms($0, layout, reference: reference) }
     if let clips { try Self.check(clips, rule) }
     var number = 0
@@ -132,7 +130,11 @@ extension Loader {
           options, blocks))
     var order = WindowOrder(
       sizes: sources.map(\.count), weights: options.weights, epochWindows: options.epochWindows,
-      shuffle: shuffle, seed: options.seed)
+      shuffle: options.shuffle, seed: options.seed)
+    if let groups = blocks?.groups {
+      order.blocks = try Self.blocks(
+        sources, groups, reach: rule.reach.lowerBound, isMixed: options.weights != nil)
+    }
     order.hasReplacement = options.replacement == true
     for (d, table) in (try chooser.weigh(setup) ?? []).enumerated() { order.weights[d] = table }
     let cut = WindowCursor.Cut(
@@ -141,7 +143,24 @@ extension Loader {
     self.init(
       setup, order: order, cut: cut, reference: reference,
       digest: try Self.digest(
-        datasets, sources, options, shuffle, reference: reference, clips: clips?.digest))
+        datasets, sources, options, order.blocks, reference: reference, clips: clips?.digest))
+  }
+
+  /// Blocks of all windows, or of those of each dataset of a mixture.
+  private static func blocks(
+    _ sources: [WindowSource], _ groups: FrameBlocks.Groups, reach: Int, isMixed: Bool
+  ) throws(TrajpackError) -> [BlockTable] {
+    var tables: [BlockTable] = []
+    var starts: [UInt64] = []
+    var count: UInt64 = 0
+    for source in sources {
+      starts += try source.starts(groups, reach: reach).map { $0 + count }
+      count += source.count
+      guard isMixed else { continue }
+      tables.append(BlockTable(starts: starts, count: count, pool: groups.count))
+      (starts, count) = ([], 0)
+    }
+    return isMixed ? tables : [BlockTable(starts: starts, count: count, pool: groups.count)]
   }
 
   /// - Throws: A usage error where an epoch has no batch.
@@ -255,7 +274,7 @@ extension Loader {
   /// A digest of the content and of what decides which window has which number.
   private static func digest(
     _ datasets: [OpenDataset], _ sources: [WindowSource], _ options: LoaderOptions,
-    _ shuffle: WindowOrder.Shuffle, reference: String, clips: String?
+    _ blocks: [BlockTable], reference: String, clips: String?
   ) throws(TrajpackError) -> UInt64 {
     var text =
       datasets.map(\.digest).joined(separator: " ") + " \(reference) \(sources.map(\.count))"
@@ -268,9 +287,7 @@ extension Loader {
     ] {
       if let value = options.json[name] { text += " \(name)=\(value.text())" }
     }
-    if shuffle != options.shuffle, case .block(let windows, let count) = shuffle {
-      text += " blocks=\(count)x\(windows)"
-    }
+    for table in blocks { text += " blocks=\(table.digest)" }
     if let clips { text += " clips=\(clips)" }
     // Values that were set later decide which windows there are, and are no part of the data's digest.
     for dataset in datasets {

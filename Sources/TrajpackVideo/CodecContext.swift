@@ -10,11 +10,13 @@
     let packet: UnsafeMutablePointer<AVPacket>
     private let stream: VideoStream
     private let reorderDepth: Int
+    /// Whether others keep its pictures.
+    private let lends: Bool
     private let codec: UnsafePointer<AVCodec>
     private var context: UnsafeMutablePointer<AVCodecContext>?
     private var threads = 0
 
-    init(_ stream: VideoStream, reorderDepth: Int) throws(TrajpackError) {
+    init(_ stream: VideoStream, reorderDepth: Int, lends: Bool = false) throws(TrajpackError) {
       try FFmpeg.load()
       tpv_silence()
       guard let descriptor = avcodec_descriptor_get_by_name(stream.codec),
@@ -36,6 +38,7 @@
       }
       self.stream = stream
       self.reorderDepth = reorderDepth
+      self.lends = lends
       self.codec = codec
       self.frame = frame
       self.packet = packet
@@ -81,6 +84,7 @@
         context.pointee.extradata = copy.assumingMemoryBound(to: UInt8.self)
         context.pointee.extradata_size = Int32(stream.extradata.count)
       }
+      if lends { tpv_allocate_pictures(context) }
       tpv_log_clear()
       let code = avcodec_open2(context, codec, nil)
       guard code >= 0 else {

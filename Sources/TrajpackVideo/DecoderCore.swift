@@ -49,9 +49,11 @@
     /// The frame that stands in `codec.frame`.
     private var held: Int?
 
-    init(_ index: VideoIndex, _ order: VideoOrder, _ source: any VideoByteSource, threads: Int)
-      throws(TrajpackError)
-    {
+    /// - Parameter lends: Whether pictures are kept beyond the next one.
+    init(
+      _ index: VideoIndex, _ order: VideoOrder, _ source: any VideoByteSource, threads: Int,
+      lends: Bool = false
+    ) throws(TrajpackError) {
       guard (1...256).contains(threads) else {
         throw TrajpackError(.usage, "\(threads) decoding threads: give 1 to 256")
       }
@@ -62,7 +64,7 @@
       keys = Self.keys(index)
       feed = PacketFeed(index, source)
       disposable = DisposablePackets(index.stream)
-      codec = try CodecContext(index.stream, reorderDepth: order.reorderDepth)
+      codec = try CodecContext(index.stream, reorderDepth: order.reorderDepth, lends: lends)
       try codec.open(threads: index.stream.codec == "ffv1" ? 1 : threads)
     }
 

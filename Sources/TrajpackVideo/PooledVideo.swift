@@ -59,6 +59,16 @@
       return groups
     }
 
+    /// All that wants one frame.
+    private typealias Run = ArraySlice<Wanted>
+
+    /// How frames are written.
+    private struct Form {
+      var output: VideoOutput
+      var bytes: Int
+      var writer: FrameWriter
+    }
+
     /// Decodes frames into memory, each as `output` says.
     ///
     /// - Throws: `.data` naming video, frame and packet; what `read` throws.
@@ -69,50 +79,76 @@
       let bytes = try within(name) { () throws(TrajpackError) in
         try FrameWriter.bytes(output, of: index.stream)
       }
-      let writer = pool.takeWriter()
-      defer { pool.giveWriter(writer) }
+      let form = Form(output: output, bytes: bytes, writer: pool.takeWriter())
+      defer { pool.giveWriter(form.writer) }
       let sorted = wanted.sorted { $0.frame < $1.frame }
-      var left = try find(sorted, output, bytes, writer)
-      if let first = left.first, !turns.isEmpty, order.packetOfFrame.indices.contains(first.frame) {
-        let group = DecoderCore.key(keys, order, for: first.frame) ?? 0
-        try turns[group % turns.count].lock.withLock { (_) throws(TrajpackError) in
-          left = try find(left, output, bytes, writer)
-          try make(left, output, bytes, writer, threads: threads, goesOn: goesOn, read: read)
-        }
+      var runs: [Run] = []
+      var at = 0
+      while at < sorted.count {
+        let end = sorted[at...].firstIndex { $0.frame != sorted[at].frame } ?? sorted.count
+        runs.append(sorted[at..<end])
+        at = end
+      }
+      var decoded = wanted.count
+      if pool.limits.frames > 0 {
+        decoded = try share(runs, form, threads: threads, read: read)
       } else {
-        try make(left, output, bytes, writer, threads: threads, goesOn: goesOn, read: read)
-      }
-      pool.count(frames: wanted.count, packets: 0, cached: wanted.count - left.count)
-    }
-
-    /// Writes the frames whose pictures are kept; the others.
-    private func find(
-      _ wanted: [Wanted], _ output: VideoOutput, _ bytes: Int, _ writer: FrameWriter
-    ) throws(TrajpackError) -> [Wanted] {
-      guard pool.limits.frames > 0 else { return wanted }
-      var left: [Wanted] = []
-      for one in wanted {
-        guard let picture = pool.picture(number, one.frame) else {
-          left.append(one)
-          continue
-        }
-        try within("\(name): frame \(one.frame)") { () throws(TrajpackError) in
-          try write(picture.frame, output, bytes, one, writer)
+        try make(runs, DecodePolicy(ends: !goesOn), threads: threads, read: read) {
+          (run, picture) throws(TrajpackError) in try write(picture, run, form)
         }
       }
-      return left
+      pool.count(frames: wanted.count, packets: 0, cached: wanted.count - decoded)
     }
 
-    /// Decodes frames, in order, and writes them.
-    private func make(
-      _ wanted: [Wanted], _ output: VideoOutput, _ bytes: Int, _ writer: FrameWriter, threads: Int,
-      goesOn: Bool,
+    /// Writes frames whose pictures are kept, and decodes, keeps and writes the others; how many it has decoded.
+    ///
+    /// Only decoding is a matter of turns: pictures become frames on all threads at once.
+    private func share(
+      _ runs: [Run], _ form: Form, threads: Int,
       read: @escaping (Int64, UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void
+    ) throws(TrajpackError) -> Int {
+      var left: [Run] = []
+      for run in runs {
+        if let picture = pool.picture(number, frame(of: run)) {
+          try write(picture, run, form)
+        } else {
+          left.append(run)
+        }
+      }
+      guard let first = left.first else { return 0 }
+      let isThere = order.packetOfFrame.indices.contains(frame(of: first))
+      let key = isThere ? DecoderCore.key(keys, order, for: frame(of: first)) ?? 0 : 0
+      var pictures: [(Picture, Run)] = []
+      var missing: [Run] = []
+      try turns[key % turns.count].lock.withLock { (_) throws(TrajpackError) in
+        for run in left {
+          // Another thread may have decoded it meanwhile.
+          if let picture = pool.picture(number, frame(of: run)) {
+            pictures.append((picture, run))
+          } else {
+            missing.append(run)
+          }
+        }
+        try make(missing, DecodePolicy(skips: false), threads: threads, read: read) {
+          (run, picture) throws(TrajpackError) in
+          guard let held = Picture(picture) else { throw .noMemory }
+          pictures.append((held, run))
+        }
+      }
+      for (picture, run) in pictures { try write(picture, run, form) }
+      return missing.reduce(0) { $0 + $1.count }
+    }
+
+    private func frame(of run: Run) -> Int { run.first?.frame ?? 0 }
+
+    /// Decodes frames, in order, and calls `each` with the picture of each.
+    private func make(
+      _ runs: [Run], _ policy: DecodePolicy, threads: Int,
+      read: @escaping (Int64, UnsafeMutableRawBufferPointer) throws(TrajpackError) -> Void,
+      each: (Run, UnsafeMutablePointer<AVFrame>) throws(TrajpackError) -> Void
     ) throws(TrajpackError) {
-      guard !wanted.isEmpty else { return }
-      var frames: [Int] = []
-      for one in wanted where frames.last != one.frame { frames.append(one.frame) }
-      let decoder = try self.decoder(for: frames[0], threads: threads)
+      guard let first = runs.first else { return }
+      let decoder = try self.decoder(for: frame(of: first), threads: threads)
       decoder.source.reading = read
       let before = decoder.core.packetsSent
       defer {
@@ -120,38 +156,39 @@
         pool.count(frames: 0, packets: decoder.core.packetsSent - before, cached: 0)
         pool.give(decoder, of: number)
       }
-      let keeps = pool.limits.frames > 0
       let passing = { [self] (frame: Int, picture: UnsafeMutablePointer<AVFrame>) in
         if let kept = Picture(picture) { pool.keep(kept, number, frame) }
       }
-      var next = wanted[...]
+      var next = 0
       try within(name) { () throws(TrajpackError) in
         try decoder.core.decode(
-          frames, DecodePolicy(skips: !keeps, ends: !goesOn && !keeps),
-          passing: keeps ? passing : nil
-        ) { (frame, picture) throws(TrajpackError) in
-          guard let first = next.first else { return }
-          try write(picture, output, bytes, first, writer)
-          next.removeFirst()
-          while let more = next.first, more.frame == frame {
-            if more.place == first.place {
-              more.memory.copyMemory(from: first.memory, byteCount: bytes)
-            } else {
-              try write(picture, output, bytes, more, writer)
-            }
-            next.removeFirst()
-          }
+          runs.map { frame(of: $0) }, policy, passing: pool.limits.frames > 0 ? passing : nil
+        ) { (_, picture) throws(TrajpackError) in
+          try each(runs[next], picture)
+          next += 1
         }
       }
     }
 
+    /// Writes a picture wherever it is wanted, and only copies it where the same part of it is.
     private func write(
-      _ picture: UnsafeMutablePointer<AVFrame>, _ output: VideoOutput, _ bytes: Int,
-      _ wanted: Wanted, _ writer: FrameWriter
+      _ picture: UnsafeMutablePointer<AVFrame>, _ run: Run, _ form: Form
     ) throws(TrajpackError) {
-      try writer.write(
-        picture, index.stream, output, at: wanted.place,
-        into: UnsafeMutableRawBufferPointer(start: wanted.memory, count: bytes))
+      for one in run {
+        if let first = run.first, one.memory != first.memory, one.place == first.place {
+          one.memory.copyMemory(from: first.memory, byteCount: form.bytes)
+          continue
+        }
+        try form.writer.write(
+          picture, index.stream, form.output, at: one.place,
+          into: UnsafeMutableRawBufferPointer(start: one.memory, count: form.bytes))
+      }
+    }
+
+    private func write(_ picture: Picture, _ run: Run, _ form: Form) throws(TrajpackError) {
+      try within("\(name): frame \(frame(of: run))") { () throws(TrajpackError) in
+        try write(picture.frame, run, form)
+      }
     }
 
     private func decoder(for frame: Int, threads: Int) throws(TrajpackError) -> PooledDecoder {
@@ -171,12 +208,13 @@
       defer { tp_fork_gate_leave() }
       let source = LentBytes(name: name, byteCount: index.byteCount)
       let core = try within(name) { () throws(TrajpackError) in
-        try DecoderCore(index, order, source, threads: threads)
+        try DecoderCore(index, order, source, threads: threads, lends: pool.limits.frames > 0)
       }
       let pixels = Int(index.stream.width) * Int(index.stream.height)
       let samples = index.stream.bitsPerComponent > 8 ? 2 : 1
       return PooledDecoder(
-        core, source, bytes: pixels * samples * 3 / 2 * (6 + order.reorderDepth) + 1 << 20)
+        core, source, bytes: pixels * samples * 3 / 2 * (5 + order.reorderDepth + threads) + 1 << 20
+      )
     }
   }
 #endif

@@ -67,6 +67,35 @@ import TrajpackTestSupport
     }
   }
 
+  @Test func blocksOfOtherLengthsAreBijective() {
+    var random = SeededGenerator(seed: 13)
+    for trial in 0..<200 as Range<UInt64> {
+      var starts: [UInt64] = []
+      var count: UInt64 = 0
+      for _ in 0..<Int.random(in: 1...40, using: &random) {
+        starts.append(count)
+        count += UInt64.random(in: 1...30, using: &random)
+      }
+      let pool = Int.random(in: 1...9, using: &random)
+      let order = BlockTable(starts: starts, count: count, pool: pool)
+      // Several seeds, and back, so that what is kept of one is not taken for another.
+      for seed in [trial, trial + 1000, trial + 2000, trial + 3000, trial + 4000, trial] {
+        let all = (0..<count).map { order[$0, seed] }
+        #expect(Set(all) == Set(0..<count))
+        let block = all.map { number in starts.lastIndex { $0 <= number } ?? 0 }
+        var last = [Int](repeating: -1, count: starts.count)
+        for (place, b) in block.enumerated() { last[b] = place }
+        // No more blocks than a pool has are begun and not at their end.
+        var open: Set<Int> = []
+        for (place, b) in block.enumerated() {
+          open.insert(b)
+          #expect(open.count <= pool)
+          if last[b] == place { open.remove(b) }
+        }
+      }
+    }
+  }
+
   @Test func mixturesKeepTheirWeightsAtEveryPrefix() {
     var random = SeededGenerator(seed: 1)
     var cases: [[Double]] = [

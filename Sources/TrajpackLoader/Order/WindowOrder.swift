@@ -37,6 +37,8 @@ public struct WindowOrder: Sendable {
   var later: (epoch: UInt64, weights: [WeightTable?])?
   /// Whether windows without weights are drawn, too, each with the same chance.
   var hasReplacement = false
+  /// Blocks of other lengths than ``shuffle`` says: of all windows, or of each data set of a mixture.
+  var blocks: [BlockTable] = []
 
   /// The weights in an epoch.
   func weights(inEpoch epoch: UInt64) -> [WeightTable?] {
@@ -98,6 +100,7 @@ public struct WindowOrder: Sendable {
     switch shuffle {
     case .none: return place
     case .global: return Permutation(count: size, seed: seed)[place]
+    case .block where !blocks.isEmpty: return blocks[Int(stream)][place, seed]
     case .block(let windows, let count):
       return BlockPermutation(
         count: size, block: UInt64(windows), pool: UInt64(count), seed: seed)[place]

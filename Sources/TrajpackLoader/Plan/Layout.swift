@@ -84,7 +84,7 @@ struct Layout: Sendable {
       }
       guard channel.scale.isEmpty || channel.type.isFloat else {
         throw TrajpackError(
-          .usage,
+          .usage, option: "dtype",
           "channel '\(item.path)' is normalised to fractions, which 'dtype' \(channel.type) would "
             + "cut off: give it a float type, or leave it out of 'normalize'")
       }

@@ -45,14 +45,14 @@ extension SelectedChannel {
         return
       }
       throw TrajpackError(
-        .usage,
+        .usage, option: "normalize",
         "channel '\(path)' has no statistics of the split to normalise by; choose another with "
           + "'normalize_split'")
     }
     guard picture == nil || fit.components.count == 1 else {
       throw TrajpackError(
-        .usage,
-        "option 'normalize': channel '\(path)' is cut or scaled as a picture, and its elements have statistics each: leave "
+        .usage, option: "normalize",
+        "channel '\(path)' is cut or scaled as a picture, and its elements have statistics each: leave "
           + "it out, or declare it as an image where it is recorded")
     }
     shift = [Double](repeating: 0, count: fit.groups.count * channel.elements)

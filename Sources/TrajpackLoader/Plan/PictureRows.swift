@@ -42,8 +42,8 @@ struct PictureRows: Sendable {
       let (top, left) = (cut.fixed?.top ?? 0, cut.fixed?.left ?? 0)
       guard top + cut.height <= height, left + cut.width <= width else {
         throw TrajpackError(
-          .usage,
-          "option 'crop': \(cut.width) × \(cut.height) pixels"
+          .usage, option: "crop",
+          "\(cut.width) × \(cut.height) pixels"
             + (cut.fixed == nil ? "" : " at left \(left), top \(top)")
             + " do not lie inside the pictures of '\(path)', which are \(width) × \(height)")
       }

@@ -61,7 +61,7 @@ struct Selection {
       if item.channel.type == .bytes {
         guard !named.contains(item.path) else {
           throw TrajpackError(
-            .usage,
+            .usage, option: "channels",
             "channel '\(item.path)' has rows of bytes of any length, which have no place in a "
               + "batch; read them from the episode")
         }
@@ -76,7 +76,8 @@ struct Selection {
         .usage,
         "no channel is left to load: 'channels' and 'exclude' leave nothing"
           + (all.contains(where: \.isOfVideo)
-            ? "; videos are decoded where 'channels' names their streams" : ""))
+            ? "; videos are decoded where 'channels' names their streams" : ""),
+        at: ErrorPlace(option: "channels"))
     }
     for (name, rules) in [
       ("offsets", options.offsets.rules.map(\.pattern)),
@@ -121,17 +122,18 @@ struct Selection {
           "option '\(name)' is for windows with "
             + (name == "pixels"
               ? "frames of a video" : "pictures: frames of a video, or arrays of pixels")
-            + "; name one in 'channels', or leave it out")
+            + "; name one in 'channels', or leave it out",
+          at: ErrorPlace(option: name))
       }
       for pattern in rules {
         if !able.contains(where: { pattern.text == $0.path }),
           let item = items.first(where: { $0.path == pattern.text })
         {
           throw TrajpackError(
-            .usage,
+            .usage, option: name,
             name == "pixels"
-              ? "option 'pixels': '\(item.path)' is an array, which is given out as it is stored: leave it out"
-              : "option '\(name)': a row of '\(item.path)' is \(item.channel.type.rawValue) "
+              ? "'\(item.path)' is an array, which is given out as it is stored: leave it out"
+              : "a row of '\(item.path)' is \(item.channel.type.rawValue) "
                 + "\(item.channel.shape), which is no picture: [height, width], or with 1 to 4 planes last or first"
           )
         }
@@ -202,7 +204,7 @@ struct Selection {
     case .kind(let kind):
       let kinds = Kind.allCases.filter { k in all.contains { $0.channel.kind == k } }
       return TrajpackError(
-        .usage,
+        .usage, option: "channels",
         "no channel has the kind '\(kind.rawValue)'"
           + Suggestion.text(for: kind.rawValue, among: kinds.map(\.rawValue)))
     }

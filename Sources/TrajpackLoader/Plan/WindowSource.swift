@@ -204,6 +204,13 @@ struct WindowSource: Sendable {
     }
   }
 
+  /// Rows of a timeline, which the starts of its windows count.
+  func rows(of part: Part) throws(TrajpackError) -> Int {
+    let numbers = part.shard.numbers(ofTrack: part.track)
+    return try rule.rows(
+      of: numbers.count, part.shard.clocks[numbers.clock], part.shard, track: part.track)
+  }
+
   private func timeline(of number: UInt64) -> Int {
     var (low, high) = (0, lines.count)
     while high - low > 1 {

@@ -25,6 +25,9 @@ struct FrameSetup: Sendable {
   var cache: Int
   /// Whether windows that follow are likely to want the frames that follow.
   var goesOn: Bool
+  /// Threads of a decoder: one, since others have videos of their own, but where a pool has fewer groups of pictures than the
+  /// loader has threads.
+  var decoderThreads = 1
 
   init(
     _ selection: FrameSelection, _ layout: Layout, media: [MediaFolder], _ options: LoaderOptions,
@@ -52,7 +55,13 @@ struct FrameSetup: Sendable {
     follows = layout.channels.contains { $0.following != nil }
     goesOn = options.shuffle != .global
     cache = blocks?.cache ?? options.frameCache ?? 0
+    if let groups = blocks?.groups {
+      let threads = options.threads > 0 ? options.threads : Int(tp_processors())
+      decoderThreads = min(max(threads / groups.count, 1), Self.mostDecoderThreads)
+    }
   }
+
+  private static let mostDecoderThreads = 8
 
   /// Where frames come from, for those who read together.
   func source() -> FrameSource { FrameSource(frameBytes: cache) }
@@ -202,7 +211,8 @@ extension ChunkWorker {
       }
     }
     guard let output else { return }
-    try frameSource.decode(video, frames, as: output, threads: 1, goesOn: setup.goesOn)
+    try frameSource.decode(
+      video, frames, as: output, threads: setup.decoderThreads, goesOn: setup.goesOn)
     for frame in converted { try frame.finish(video) }
   }
 }

@@ -41,7 +41,7 @@ struct FrameSelection: Sendable {
         guard Self.asks(for: stream.name, options) else { continue }
         guard !view.isPrepared(number) else {
           throw TrajpackError(
-            .usage,
+            .usage, option: "plan",
             "the plan changes stream '\(stream.name)', so it has no frames that could be decoded: leave it out of the "
               + "plan or of 'channels'")
         }
@@ -93,17 +93,15 @@ struct FrameSelection: Sendable {
       seen = facts
       var wanted = output
       wanted.planar = isPlanar ? 1 : 0
-      let layout = try facts.layout(wanted, name: place)
+      try Self.check(crop, facts, place)
+      let layout: tpv_layout
+      do throws(TrajpackError) { layout = try facts.layout(wanted, name: place) } catch {
+        // Sizes were looked at when they were read.
+        throw error.fault == .usage && wanted.format != 0
+          ? error.at(ErrorPlace(option: "pixels")) : error
+      }
       var found = Stream(layout.output, name)
       (found.width, found.height, found.crop) = (facts.width, facts.height, crop)
-      if let crop, crop.count == 4,
-        crop[0] + crop[2] > facts.height || crop[1] + crop[3] > facts.width
-      {
-        throw TrajpackError(
-          .usage,
-          "\(place): a crop of \(crop[3]) × \(crop[2]) pixels at left \(crop[1]), top \(crop[0]) does not lie inside "
-            + "frames of \(facts.width) × \(facts.height)")
-      }
       if let depth = options.depth(ofFrames: view.schema.streams[stream]) {
         try found.setDepth(depth, try view.schema.streams[stream].depthEncoding(), place)
       } else if let type = options.type(ofFrames: name) {
@@ -115,11 +113,28 @@ struct FrameSelection: Sendable {
       }
       guard known.channel == found.channel else {
         throw TrajpackError(
-          .usage,
+          .usage, option: "size",
           "frames of '\(name)' are \(known.channel.type.rawValue) \(known.channel.shape) in one episode and "
             + "\(found.channel.type.rawValue) \(found.channel.shape) in another (\(place)): give 'size' [height, width], "
             + "and 'pixels' where some are gray")
       }
+    }
+  }
+}
+
+extension FrameSelection {
+  /// - Throws: A usage error where a part does not lie inside the frames of a video.
+  private static func check(
+    _ crop: [Int]?, _ facts: VideoFacts, _ place: String
+  ) throws(TrajpackError) {
+    guard let cut = FrameCrop(crop) else { return }
+    let (top, left) = (cut.fixed?.top ?? 0, cut.fixed?.left ?? 0)
+    guard top + cut.height <= facts.height, left + cut.width <= facts.width else {
+      throw TrajpackError(
+        .usage, option: "crop",
+        "\(place): a crop of \(cut.width) × \(cut.height) pixels"
+          + (cut.fixed == nil ? "" : " at left \(left), top \(top)")
+          + " does not lie inside frames of \(facts.width) × \(facts.height)")
     }
   }
 }
@@ -170,8 +185,8 @@ extension FrameSelection.Stream {
     case .int16 where !isWide, .uint16 where !isWide: break
     default:
       throw TrajpackError(
-        .usage,
-        "option 'dtype': \(type.rawValue) does not hold the samples of '\(name)', which are \(channel.type.rawValue): "
+        .usage, option: "dtype",
+        "\(type.rawValue) does not hold the samples of '\(name)', which are \(channel.type.rawValue): "
           + "give it a float type, or leave it out")
     }
     sampleBytes = channel.type.size
@@ -205,7 +220,7 @@ extension SelectedChannel {
     depth = request
     guard scale.isEmpty else {
       throw TrajpackError(
-        .usage,
+        .usage, option: "normalize",
         "channel '\(path)' is to be distances ('depth') and normalised by the statistics of its samples: leave it out of "
           + "'normalize'")
     }
@@ -214,7 +229,7 @@ extension SelectedChannel {
     if options.type.value(stream: stream, channel: channel) == nil || isFeature { type = .float32 }
     guard type.isFloat else {
       throw TrajpackError(
-        .usage,
+        .usage, option: "dtype",
         "channel '\(path)' is to be distances ('depth'), which 'dtype' \(type) would cut off: give it a float type"
       )
     }

@@ -30,6 +30,7 @@ def pictures(seed: int) -> dict[str, Array]:
         "cam/px": draw.random((ROWS, 4, 2), np.float32) * 30,
         "body/pos": draw.normal(size=(ROWS, 3)).astype(np.float32),
         "body/many": draw.integers(0, 256, (ROWS, 2, 4, 5, 3), dtype=np.uint8),
+        "body/points": draw.normal(size=(ROWS, H, W, 3)).astype(np.float32),
     }
 
 
@@ -38,7 +39,8 @@ KINDS: dict[str, Any] = {
     "cam/rgb16": {"kind": "image"}, "cam/rgbf": {"kind": "image"}, "cam/depth": {"kind": "depth", "units": "m"},
     "cam/depth16": {"kind": "depth"}, "cam/mask": {"kind": "label"},
     "cam/K": {"kind": "intrinsics", "conventions": {"order": "fx fy cx cy"}},
-    "cam/px": {"kind": "position", "units": "px"}, "body/pos": {"kind": "position"}, "body/many": {"kind": "image"}}
+    "cam/px": {"kind": "position", "units": "px"}, "body/pos": {"kind": "position"}, "body/many": {"kind": "image"},
+    "body/points": {"kind": "position", "units": "m"}}
 
 
 @pytest.fixture(scope="module")
@@ -196,27 +198,75 @@ def test_between_rows_the_nearest_picture_counts(dataset: trajpack.Dataset, give
 
 
 def test_what_cannot_be(dataset: trajpack.Dataset) -> None:
-    for options, said in (
-            ({"channels": ["body/pos"], "size": (4, 4)}, "option 'size' is for windows with pictures"),
-            ({"channels": ["body/pos"], "layout": "TCHW"}, "option 'layout' is for windows with pictures"),
-            ({"channels": ["cam/rgb"], "pixels": "gray8"}, "option 'pixels' is for windows with frames of a video"),
-            ({"channels": ["cam/rgb"], "pixels": {"cam/rgb": "gray8"}}, "'pixels': 'cam/rgb' is an array"),
-            ({"channels": ["body/pos"], "size": {"body/pos": (4, 4)}},
+    """Each error names the option, for programs, too."""
+    mask = {"channels": ["cam/rgb", "cam/mask"]}
+    for options, option, said in (
+            ({"channels": ["body/pos"], "size": (4, 4)}, "size", "option 'size' is for windows with pictures"),
+            ({"channels": ["body/pos"], "layout": "TCHW"}, "layout", "option 'layout' is for windows with pictures"),
+            ({"channels": ["body/pos"], "flip": .5}, "flip", "option 'flip' is for windows with pictures"),
+            ({"channels": ["cam/rgb"], "pixels": "gray8"}, "pixels",
+             "option 'pixels' is for windows with frames of a video"),
+            ({"channels": ["cam/rgb"], "pixels": {"cam/rgb": "gray8"}}, "pixels", "'pixels': 'cam/rgb' is an array"),
+            ({"channels": ["body/pos"], "size": {"body/pos": (4, 4)}}, "size",
              r"a row of 'body/pos' is float32 \[3\], which is no picture"),
-            ({"channels": ["body/many"], "size": (3, 3)}, "option 'size' is for windows with pictures"),
-            ({"channels": ["body/many", "cam/rgb"], "flip": .5},
+            ({"channels": ["body/many"], "size": (3, 3)}, "size", "option 'size' is for windows with pictures"),
+            ({"channels": ["cam/rgb"], "size": (0, 3)}, "size", "integer from 1 to"),
+            ({"channels": ["cam/rgb"], "layout": {"cam/rbg": "TCHW"}}, "layout", "did you mean 'cam/rgb'"),
+            ({"channels": ["cam/rgb"], "layout": "CHW"}, "layout", "'THWC', 'TCHW'"),
+            ({"channels": ["body/many", "cam/rgb"], "flip": .5}, "flip",
              r"'body/many' is \[2, 4, 5, 3\], which is no picture that"),
-            ({"channels": ["cam/rgb"], "crop": (38, 5)},
+            ({"channels": ["cam/rgb"], "crop": (38, 5)}, "crop",
              "5 × 38 pixels do not lie inside the pictures of 'cam/rgb', which are 50 × 37"),
-            ({"channels": ["cam/rgb"], "crop": (1, 46, 5, 5)}, "5 × 5 pixels at left 46, top 1 do not lie inside"),
-            ({"channels": ["cam/rgb", "body/pos"], "flip": .5}, r"'body/pos' \(position\) tells left from right"),
-            ({"channels": ["cam/rgb", "cam/depth", "cam/K"], "size": {"cam/rgb": (4, 4)}},
+            ({"channels": ["cam/rgb"], "crop": (1, 46, 5, 5)}, "crop",
+             "5 × 5 pixels at left 46, top 1 do not lie inside"),
+            ({"channels": ["cam/rgb", "body/pos"], "flip": .5}, "flip", r"'body/pos' \(position\) tells left from right"),
+            ({"channels": ["cam/rgb", "cam/depth", "cam/K"], "size": {"cam/rgb": (4, 4)}}, "pixels_of",
              "'cam/rgb' and 'cam/depth' are so each in its own way: say whose pixels"),
-            ({"channels": ["cam/rgb", "cam/K"], "size": (4, 4), "pixels_of": {"cam/K": "cam/rbg"}},
+            ({"channels": ["cam/rgb", "cam/K"], "size": (4, 4), "pixels_of": {"cam/K": "cam/rbg"}}, "pixels_of",
              "did you mean 'cam/rgb'"),
+            ({"channels": ["cam/rgb", "cam/K"], "size": (4, 4), "dtype": {"cam/K": "int32"}}, "dtype",
+             "cannot hold: give it a float type"),
+            ({"channels": ["cam/rgb"], "normalize": "minmax", "dtype": {"cam/rgb": "uint8"}}, None, None),
+            ({"channels": ["cam/rgb"], "normalize": {"cam/rgb": "minmax"}, "dtype": {"cam/rgb": "uint8"}}, "dtype",
+             "normalised to fractions"),
+            ({"channels": ["cam/depth"], "normalize": {"cam/depth": "minmax"}, "depth": "cm"}, "normalize",
+             "is to be distances"),
+            ({"channels": ["cam/depth"], "depth": "cm", "dtype": {"cam/depth": "int32"}}, "dtype", "cut off"),
+            ({"channels": ["cam/mask"], "size": {"cam/mask": (4, 4)}, "normalize": {"cam/mask": "minmax"}}, "normalize",
+             "kind label"),
+            ({**mask, "flip": .5}, "flip", r"'cam/mask' is \[37, 50\], as large as the pictures of 'cam/rgb', and it is not "
+             r"known to be a picture.*layout=\{\"cam/mask\": \"THWC\"\}.*flip_world=\{\"cam/mask\": \[1\]\}"),
+            ({**mask, "flip": .5, "flip_world": {"cam/mask": -1}, "dtype": {"cam/mask": "float32"}}, "flip_world",
+             "would be multiplied without being mirrored"),
+            ({"channels": ["cam/rgb", "body/points"], "flip": .5, "layout": {"body/points": "THWC"}}, "flip",
+             r"'body/points' \(position\) is named as a picture, whose places would be mirrored"),
+            ({"channels": ["cam/rgb", "body/points"], "flip": .5, "flip_world": {"body/points": [-1, 1, 1]}}, "flip_world",
+             "would be multiplied without being mirrored"),
     ):
-        with pytest.raises(trajpack.UsageError, match=said):
+        if option is None:
             dataset.windows(length=2, batch=1, **options)
+            continue
+        with pytest.raises(trajpack.UsageError, match=said) as caught:
+            dataset.windows(length=2, batch=1, **options)
+        assert caught.value.place == trajpack.ErrorPlace(option=option), options
     batch = next(iter(windows(dataset, ["cam/rgb", "cam/depth", "cam/K"], size={"cam/rgb": (74, 25)},
                               pixels_of={"cam/K": "cam/rgb"})))
     np.testing.assert_allclose(batch["cam/K"][0, 0], [20, 84, 12, 37], rtol=1e-6)
+
+
+def test_masks_are_mirrored_by_name(dataset: trajpack.Dataset, given: list[dict[str, Array]]) -> None:
+    """What is as large as the pictures is mirrored with them where it is named, and else left as it is only on request."""
+    named = windows(dataset, ["cam/rgb", "cam/mask"], flip=.5, layout={"cam/mask": "THWC"}, seed=2)
+    kept = windows(dataset, ["cam/rgb", "cam/mask"], flip=.5, flip_world={"cam/mask": 1}, seed=2)
+    seen = set()
+    for one, other in zip(named, kept, strict=True):
+        for b, colours in rows(one, given, "cam/rgb"):
+            mask = given[int(one["meta:episode"][b])]["cam/mask"][int(one["meta:row"][b]):][:2]
+            flip = not np.array_equal(one["cam/rgb"][b], colours)
+            step = -1 if flip else 1
+            np.testing.assert_array_equal(one["cam/rgb"][b], colours[:, :, ::step])
+            np.testing.assert_array_equal(one["cam/mask"][b], mask[:, :, ::step])
+            np.testing.assert_array_equal(other["cam/rgb"][b], colours[:, :, ::step])
+            np.testing.assert_array_equal(other["cam/mask"][b], mask)
+            seen.add(flip)
+    assert seen == {False, True}

@@ -3,13 +3,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from places import program
+from places import ROOT, program
 from video_world import convert, needs_ffmpeg
+
+sys.path.insert(0, str(ROOT / "tools" / "fuzz"))
+import mutate  # noqa: E402
 
 ROWS, HEIGHT, WIDTH = 240, 72, 128
 
@@ -120,3 +124,21 @@ def test_depth_that_is_video(tmp_path: Path) -> None:
         assert [f["rule"] for f in found] == ([rule] if rule else []), found
         if empty:
             assert found[0]["count"] == 2 and found[0]["places"][0]["rows"] == [7, 8]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("stream", ["rgb", "depth"])
+def test_planes_without_a_name(stream: str, tmp_path: Path) -> None:
+    """Metadata whose pixel format nobody knows, so that there are no native planes: colours are looked at."""
+    folder = tmp_path / "part" / "000001"
+    shaken(folder, 8, rows=40)
+    pictures = np.random.default_rng(0).integers(0, 255, (40, HEIGHT, WIDTH)).astype(np.uint8)
+    film(folder / "depth.mkv", pictures, "-c:v", "ffv1", "-pix_fmt", "gray")
+    [shard] = convert(folder.parent, tmp_path / "ds", "--rate", "30", "--codec", "none").glob("*.h5")
+    forged = mutate.Forgery(shard.read_bytes())
+    name = {"rgb": b'"pixel_format":"yuv420p"', "depth": b'"pixel_format":"gray"'}[stream]
+    assert forged.sections[2].count(name) == 1
+    forged.sections[2] = forged.sections[2].replace(name, name[:16] + b"?" * (len(name) - 17) + b'"')
+    out = tmp_path / "forged.h5"
+    out.write_bytes(forged.bytes())
+    assert findings(out) == []

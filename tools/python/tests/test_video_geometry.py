@@ -178,9 +178,12 @@ def test_mirrored_windows(dataset: trajpack.Dataset) -> None:
 
 def test_what_cannot_be(dataset: trajpack.Dataset) -> None:
     for options, said in (
-        ({"crop": (63, 10)}, "crop of 10 × 63 pixels does not fit"),
+        ({"crop": (63, 10)}, "crop of 10 × 63 pixels does not lie inside"),
         ({"crop": (3, 3, 60, 60)}, "does not lie inside"),
         ({"crop": (3, 60)}, None),
+        ({"pixels": "gray16"}, "gives no 'gray16'"),
+        ({"dtype": {"rgb": "int8"}}, "does not hold the samples"),
+        ({"normalize": {"rgb": "minmax"}}, "have no statistics"),
         ({"crop": (1, 2, 3)}, r"\[height, width\], or \[top, left"),
         ({"crop": (0, 3)}, r"\[height, width\]"),
         ({"flip": 1.5}, "probability"),
@@ -191,8 +194,9 @@ def test_what_cannot_be(dataset: trajpack.Dataset) -> None:
         if said is None:
             dataset.windows(channels="rgb", **options)
             continue
-        with pytest.raises(trajpack.UsageError, match=said):
+        with pytest.raises(trajpack.UsageError, match=said) as caught:
             dataset.windows(channels="rgb", **options)
+        assert caught.value.place == trajpack.ErrorPlace(option=next(iter(options))), options
     with pytest.raises(trajpack.UsageError, match="frames of a video"):
         dataset.windows(channels="camera/*", flip=0.5)
     with pytest.raises(trajpack.UsageError, match="pixels_of"):

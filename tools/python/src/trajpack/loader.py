@@ -153,8 +153,8 @@ class Loader(Clipped, Normalized):
     shuffle
         "global" or True: a permutation of all windows, another one each epoch; "block": blocks of ``block_windows``
         (64), permuted among ``block_count`` (64) of them; "none" or False: the order of the data set. With videos of
-        long groups of pictures and neither number given, blocks are as long as a group, and a pool has as many of them
-        as ``frame_cache`` holds: ``blocks`` tells the numbers.
+        long groups of pictures and neither number given, a block is the windows that begin in a group, and a pool has
+        as many of them as ``frame_cache`` holds: ``blocks`` tells the numbers.
     seed, epoch
         Of the order (0), and the epoch to begin with (0).
     batch
