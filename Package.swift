@@ -164,8 +164,8 @@ let package = Package(
     .target(
       name: "TrajpackWriterABI",
       dependencies: [
-        "CTrajpack", "TrajpackFormat", "TrajpackStore", "TrajpackHDF5", "TrajpackSources",
-        "TrajpackCInterface",
+        "CTrajpack", "TrajpackFormat", "TrajpackRemote", "TrajpackStore", "TrajpackHDF5",
+        "TrajpackSources", "TrajpackCInterface",
       ],
       exclude: ["exports.map"], swiftSettings: strict,
       linkerSettings: [

@@ -5,8 +5,15 @@ import TrajpackFormat
 import TrajpackLoader
 import TrajpackStore
 
+func lazy(
+  _ dataset: OpaquePointer?, _ name: String = "dataset"
+) throws(TrajpackError) -> LazyDataset {
+  try CInterface.object(dataset, LazyDataset.self, name)
+}
+
+/// With all of its shards.
 private func opened(_ dataset: OpaquePointer?) throws(TrajpackError) -> OpenDataset {
-  try CInterface.object(dataset, OpenDataset.self, "dataset")
+  try lazy(dataset).whole()
 }
 
 /// `trajpack.h` says what it does.
@@ -17,7 +24,7 @@ public func tp_dataset_open(
 ) -> Int32 {
   CInterface.run(error) { () throws(TrajpackError) in
     let out = try CInterface.need(dataset, "dataset")
-    out.pointee = CInterface.handle(try OpenDataset(try CInterface.string(path, "path")))
+    out.pointee = CInterface.handle(try LazyDataset(try CInterface.string(path, "path")))
     return TP_OK
   }
 }
@@ -25,7 +32,18 @@ public func tp_dataset_open(
 /// `trajpack.h` says what it does.
 @c @implementation
 public func tp_dataset_free(_ dataset: OpaquePointer?) {
-  CInterface.free(dataset, as: OpenDataset.self)
+  CInterface.free(dataset, as: LazyDataset.self)
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_dataset_outline(
+  _ dataset: OpaquePointer?, _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try lazy(dataset).outline
+  }
 }
 
 /// `trajpack.h` says what it does.
@@ -47,7 +65,7 @@ public func tp_dataset_episodes(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   CInterface.document(json, "json", error) { () throws(TrajpackError) in
-    let opened = try opened(dataset)
+    let opened = try lazy(dataset)
     guard first >= 0, count >= 0, first <= opened.episodeCount,
       count <= Int64(opened.episodeCount) - first
     else {
@@ -68,7 +86,7 @@ public func tp_dataset_find_episode(
 ) -> Int32 {
   CInterface.run(error) { () throws(TrajpackError) in
     let out = try CInterface.need(episode, "episode")
-    out.pointee = Int64(try opened(dataset).episode(id: try CInterface.string(id, "id")))
+    out.pointee = Int64(try lazy(dataset).episode(id: try CInterface.string(id, "id")))
     return TP_OK
   }
 }
@@ -81,7 +99,19 @@ public func tp_dataset_episode(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   CInterface.document(json, "json", error) { () throws(TrajpackError) in
-    try opened(dataset).describe(episode: Int(episode))
+    try lazy(dataset).holding(episode: Int(episode)).describe(episode: Int(episode))
+  }
+}
+
+/// `trajpack.h` says what it does.
+@c @implementation
+public func tp_dataset_streams(
+  _ dataset: OpaquePointer?, _ episode: Int64,
+  _ json: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.document(json, "json", error) { () throws(TrajpackError) in
+    try lazy(dataset).holding(episode: Int(episode)).description["streams"] ?? .array([])
   }
 }
 
@@ -169,7 +199,8 @@ public func tp_dataset_read(
 ) -> Int32 {
   CInterface.run(error) { () throws(TrajpackError) in
     let rows = try TrackRows(
-      try opened(dataset), track: Int(track), channel: try CInterface.string(channel, "channel"),
+      try lazy(dataset).holding(track: Int(track)), track: Int(track),
+      channel: try CInterface.string(channel, "channel"),
       first: Int(first), count: Int(count))
     var type: ElementType?
     if let dtype {
@@ -200,7 +231,8 @@ public func tp_dataset_times(
   CInterface.run(error) { () throws(TrajpackError) in
     let out = try CInterface.need(times, "times")
     try TrackRows.times(
-      try opened(dataset), track: Int(track), first: Int(first), count: Int(count), into: out)
+      try lazy(dataset).holding(track: Int(track)), track: Int(track), first: Int(first),
+      count: Int(count), into: out)
     return TP_OK
   }
 }
@@ -217,7 +249,8 @@ public func tp_dataset_read_bytes(
     let out = try CInterface.need(bytes, "bytes")
     let offsets = try CInterface.need(offsets, "offsets")
     let rows = try TrackRows(
-      try opened(dataset), track: Int(track), channel: try CInterface.string(channel, "channel"),
+      try lazy(dataset).holding(track: Int(track)), track: Int(track),
+      channel: try CInterface.string(channel, "channel"),
       first: Int(first), count: Int(count))
     let all = try rows.bytes()
     var joined: [UInt8] = []

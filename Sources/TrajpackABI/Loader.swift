@@ -23,7 +23,7 @@ public func tp_loader_create(
     }
     var opened: [OpenDataset] = []
     for i in 0..<max(count, 0) {
-      opened.append(try CInterface.object(datasets[i], OpenDataset.self, "datasets[\(i)]"))
+      opened.append(try lazy(datasets[i], "datasets[\(i)]").whole())
     }
     let text = options == nil ? "{}" : try CInterface.string(options, "options")
     out.pointee = CInterface.handle(try Loader(opened, try LoaderOptions(json: text)))

@@ -39,7 +39,7 @@ public func tp_dataset_set_media(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   CInterface.run(error) { () throws(TrajpackError) in
-    try CInterface.object(dataset, OpenDataset.self, "dataset").media.set(
+    try lazy(dataset).media.set(
       try CInterface.string(folder, "folder"), allowsOutside: allow_outside != 0)
     return TP_OK
   }
@@ -55,7 +55,7 @@ public func tp_dataset_describe_frames(
   runWithFrames(error) { () throws(TrajpackError) in
     let out = try CInterface.need(json, "json")
     let frames = try TrackFrames(
-      try CInterface.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
+      try lazy(dataset).holding(track: Int(track)), track: Int(track),
       options: options == nil ? "{}" : try CInterface.string(options, "options"))
     out.pointee = try CInterface.text(frames.description.text())
     return TP_OK
@@ -72,7 +72,7 @@ public func tp_dataset_read_frames(
   runWithFrames(error) { () throws(TrajpackError) in
     let numbers = try CInterface.need(frames, "frames")
     let video = try TrackFrames(
-      try CInterface.object(dataset, OpenDataset.self, "dataset"), track: Int(track),
+      try lazy(dataset).holding(track: Int(track)), track: Int(track),
       options: options == nil ? "{}" : try CInterface.string(options, "options"))
     try video.read(
       UnsafeBufferPointer(start: numbers, count: max(count, 0)).map { Int($0) },

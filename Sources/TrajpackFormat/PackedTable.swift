@@ -1,4 +1,5 @@
 import CPlatform
+import Synchronization
 
 /// A table of int64 columns in little memory: each column is stored per 512 rows as a linear fit plus the
 /// residuals, in as few bytes as they need. A million episodes of one length take no memory for a row, and
@@ -46,6 +47,15 @@ public struct PackedTable: Sendable {
       &+ Int(truncatingIfNeeded: rest)
   }
 
+  /// Whether some of it lies in other memory than what was given for it.
+  package var hasOwnMemory: Bool { blocks?.hasOwnMemory ?? false }
+
+  /// The most bytes that a table of so many rows takes of ``IndexMemory``.
+  package static func room(rows: Int, columns: Int) -> Int {
+    // A line and numbers of eight bytes of each column of a block, and what rounding adds to both.
+    (rows / blockRows + 1) * (columns * MemoryLayout<tp_column>.stride + 48) + rows * columns * 8
+  }
+
   /// The packed blocks.
   fileprivate final class Blocks: @unchecked Sendable {
     // Each block is written by one thread before the table is made, and only read afterwards.
@@ -53,11 +63,20 @@ public struct PackedTable: Sendable {
     /// What a line without bytes points at.
     private let nothing = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     private let columns: Int
+    private let memory: IndexMemory?
+    /// Whether some block lies in memory of its own.
+    private let hasOwn = Atomic<Bool>(false)
 
-    init(blocks: Int, columns: Int) {
+    init(blocks: Int, columns: Int, memory: IndexMemory?) {
       self.columns = columns
+      self.memory = memory
       nothing.initialize(to: 0)
-      lines = .allocate(capacity: blocks * columns)
+      let count = blocks * columns
+      lines =
+        memory?.take(count * MemoryLayout<tp_column>.stride).map {
+          UnsafeMutableBufferPointer(
+            start: $0.bindMemory(to: tp_column.self, capacity: count), count: count)
+        } ?? .allocate(capacity: count)
       clear(0)
     }
 
@@ -70,9 +89,25 @@ public struct PackedTable: Sendable {
     }
 
     deinit {
-      for at in stride(from: 0, to: lines.count, by: columns) { owned(at)?.deallocate() }
-      lines.deallocate()
+      // On a disk, not even a look is worth the pages.
+      if hasOwn.load(ordering: .relaxed) {
+        for at in stride(from: 0, to: lines.count, by: columns) {
+          if let bytes = owned(at), memory?.owns(bytes) != true { bytes.deallocate() }
+        }
+      }
+      free(lines)
       nothing.deallocate()
+    }
+
+    private func free(_ lines: UnsafeMutableBufferPointer<tp_column>) {
+      if let start = lines.baseAddress, memory?.owns(start) == true { return }
+      lines.deallocate()
+    }
+
+    /// Whether some of it lies in other memory than what was given for it.
+    var hasOwnMemory: Bool {
+      hasOwn.load(ordering: .relaxed)
+        || lines.baseAddress.map { memory?.owns($0) != true } ?? false
     }
 
     /// The bytes of a block, which begin with those of its first column that has some.
@@ -85,7 +120,7 @@ public struct PackedTable: Sendable {
       let old = lines
       lines = .allocate(capacity: max(old.count, columns) * 2)
       _ = lines.moveInitialize(fromContentsOf: old)
-      old.deallocate()
+      free(old)
       clear(old.count)
     }
 
@@ -95,7 +130,12 @@ public struct PackedTable: Sendable {
       let line = out + block * columns
       let bytes = tp_columns_fit(from, count, columns, line)
       if bytes == 0 { return }
-      tp_columns_pack(from, count, columns, line, .allocate(capacity: bytes + 8))
+      if let place = memory?.take(bytes + 8) {
+        tp_columns_pack(from, count, columns, line, place.assumingMemoryBound(to: UInt8.self))
+      } else {
+        hasOwn.store(true, ordering: .relaxed)
+        tp_columns_pack(from, count, columns, line, .allocate(capacity: bytes + 8))
+      }
     }
   }
 }
@@ -110,7 +150,9 @@ extension PackedTable {
     /// For a table of `bytes` bytes: rows of little-endian int64.
     ///
     /// - Throws: A data error where the bytes are not whole rows.
-    public init(bytes: Int, columns: Int, name: String) throws(TrajpackError) {
+    package init(
+      bytes: Int, columns: Int, name: String, memory: IndexMemory? = nil
+    ) throws(TrajpackError) {
       guard bytes % (columns * 8) == 0 else {
         throw TrajpackError(
           .data, "section '\(name)' of the index has \(bytes) bytes, not whole rows")
@@ -118,7 +160,8 @@ extension PackedTable {
       self.columns = columns
       count = bytes / (columns * 8)
       blocks = Blocks(
-        blocks: (count + PackedTable.blockRows - 1) / PackedTable.blockRows, columns: columns)
+        blocks: (count + PackedTable.blockRows - 1) / PackedTable.blockRows, columns: columns,
+        memory: memory)
     }
 
     /// Bytes of a block, which is packed as a whole.
@@ -146,10 +189,12 @@ extension PackedTable {
     private var filled = 0
     private var packed = 0
 
-    /// A table without rows yet.
-    package init(columns: Int) {
+    /// A table without rows yet; in `memory`, where that is given, as far as ``room(rows:columns:)`` of them go.
+    package init(columns: Int, rows expected: Int = 0, memory: IndexMemory? = nil) {
       self.columns = columns
-      blocks = Blocks(blocks: 0, columns: columns)
+      blocks = Blocks(
+        blocks: memory?.isOnDisk == true ? expected / PackedTable.blockRows + 1 : 0,
+        columns: columns, memory: memory)
       rows = .allocate(capacity: PackedTable.blockRows * columns)
       rows.initialize(repeating: 0)
     }

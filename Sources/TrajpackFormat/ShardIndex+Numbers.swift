@@ -93,6 +93,14 @@ extension ShardIndex {
     return body(UnsafeRawBufferPointer(rebasing: text.bytes[first..<first + episodes[number, 1]]))
   }
 
+  /// The number of the episode with that id.
+  package func episode(withID id: String) -> Int? {
+    let wanted = Array(id.utf8)
+    return (0..<episodes.count).first { number in
+      withID(ofEpisode: number) { $0.elementsEqual(wanted) }
+    }
+  }
+
   /// The numbers of an entity.
   package func numbers(ofEntity number: Int) -> EntityRecord {
     EntityRecord(

@@ -56,12 +56,15 @@ public struct ShardIndex: Sendable {
     public var textCount: Int
     /// The tables that there are.
     public var tables: [ShardHeader.SectionID: PackedTable]
+    /// What they lie in, to be settled when they have been checked.
+    package let memory: IndexMemory?
 
     /// The parts of an index.
-    public init(
+    package init(
       schema: JSONValue, text: OwnedBuffer, textCount: Int,
-      tables: [ShardHeader.SectionID: PackedTable]
+      tables: [ShardHeader.SectionID: PackedTable], memory: IndexMemory? = nil
     ) {
+      self.memory = memory
       self.schema = schema
       self.text = text
       self.textCount = textCount
@@ -111,6 +114,7 @@ public struct ShardIndex: Sendable {
     let count = isLean ? max(min(pieces, episodes.count), 1) : 1
     splitTallies = try checkEpisodes(pieces: count, sharing)
     streamTallies = try checkTracks(pieces: count, sharing)
+    parts.memory?.settle()
   }
 
   func string(_ offset: Int, _ length: Int) -> String {

@@ -11,7 +11,7 @@ public final class OpenDataset: Sendable {
   /// Its shards.
   public let shards: [Shard]
   /// Where its linked videos are.
-  public let media = MediaFolder()
+  public let media: MediaFolder
   /// Frames of its videos, for those who read episodes.
   let frames = FrameReading()
   /// The number of each shard's first episode, and one more: all.
@@ -26,7 +26,14 @@ public final class OpenDataset: Sendable {
 
   /// Opens every shard of the dataset at `path`.
   public convenience init(_ path: String) throws(TrajpackError) {
-    var dataset = try Dataset(path)
+    try self.init(path, listed: try Dataset(path), media: MediaFolder())
+  }
+
+  /// Opens every shard of a dataset that was listed.
+  convenience init(
+    _ path: String, listed: Dataset, media: MediaFolder
+  ) throws(TrajpackError) {
+    var dataset = listed
     var opened: [Shard]?
     while opened == nil {
       do throws(TrajpackError) {
@@ -37,7 +44,7 @@ public final class OpenDataset: Sendable {
         dataset = try Dataset(path)
       }
     }
-    try self.init(dataset, opened ?? [])
+    try self.init(dataset, opened ?? [], media: media)
   }
 
   /// Opens shards that a conversion has made in a folder, before it has a manifest.
@@ -49,14 +56,20 @@ public final class OpenDataset: Sendable {
   }
 
   /// Shards of a dataset that are open already.
-  package init(_ dataset: Dataset, _ shards: [Shard]) throws(TrajpackError) {
+  ///
+  /// - Parameter first: The numbers of their first episode and track.
+  package init(
+    _ dataset: Dataset, _ shards: [Shard], media: MediaFolder = MediaFolder(),
+    first: (episode: Int, track: Int) = (0, 0)
+  ) throws(TrajpackError) {
     self.dataset = dataset
+    self.media = media
     let path = dataset.path
     guard !shards.isEmpty else {
       throw TrajpackError(.usage, file: path, "the dataset has no shards yet")
     }
-    var episodes = [0]
-    var tracks = [0]
+    var episodes = [first.episode]
+    var tracks = [first.track]
     var hash = SHA256()
     for shard in shards {
       episodes.append(episodes[episodes.count - 1] + shard.index.episodeCount)
@@ -86,16 +99,16 @@ public final class OpenDataset: Sendable {
     return shards
   }
 
-  /// Episodes.
+  /// Episodes; where only some shards are open, up to the last of theirs.
   public var episodeCount: Int { firstEpisodes[shards.count] }
-  /// Tracks.
+  /// The same of tracks.
   public var trackCount: Int { firstTracks[shards.count] }
 
   /// The shard of an episode, and its number there.
   public func episode(_ number: Int) throws(TrajpackError) -> (
     shard: Shard, number: Int, first: Int
   ) {
-    guard (0..<episodeCount).contains(number) else {
+    guard number >= firstEpisodes[0], number < episodeCount else {
       throw TrajpackError(.usage, "there is no episode \(number); the dataset has \(episodeCount)")
     }
     let shard = Self.last(firstEpisodes, notAfter: number)
@@ -104,14 +117,15 @@ public final class OpenDataset: Sendable {
 
   /// The shard of a track, and its number there.
   public func track(_ number: Int) throws(TrajpackError) -> (shard: Shard, number: Int) {
-    guard (0..<trackCount).contains(number) else {
+    guard number >= firstTracks[0], number < trackCount else {
       throw TrajpackError(.usage, "there is no track \(number); the dataset has \(trackCount)")
     }
     let shard = Self.last(firstTracks, notAfter: number)
     return (shards[shard], number - firstTracks[shard])
   }
 
-  private static func last(_ starts: [Int], notAfter number: Int) -> Int {
+  /// The last of some places, in order, that does not lie behind a number.
+  static func last(_ starts: [Int], notAfter number: Int) -> Int {
     var (low, high) = (0, starts.count - 1)
     while high - low > 1 {
       let middle = (low + high) / 2
@@ -122,13 +136,13 @@ public final class OpenDataset: Sendable {
 
   /// The number of the episode with that id.
   public func episode(id: String) throws(TrajpackError) -> Int {
-    var near: [String] = []
     for (s, shard) in shards.enumerated() {
-      for number in 0..<shard.index.episodeCount {
-        let found = shard.index.episode(number).id
-        if found == id { return firstEpisodes[s] + number }
-        if near.count < 10_000 { near.append(found) }
-      }
+      if let number = shard.index.episode(withID: id) { return firstEpisodes[s] + number }
+    }
+    var near: [String] = []
+    for shard in shards where near.count < 10_000 {
+      let count = min(shard.index.episodeCount, 10_000 - near.count)
+      near += (0..<count).map { shard.index.id(ofEpisode: $0) }
     }
     throw TrajpackError(
       .usage, file: dataset.path,

@@ -167,10 +167,7 @@ public final class Dataset: Sendable {
       try requireListed(number)
       // It may have moved just between the look and the opening.
       guard FileSystem.item(at: path(ofShard: number)) != nil else {
-        guard try !FileSystem.hasFile(shardPaths[number]) else { throw error }
-        throw TrajpackError(
-          .data, file: shardPaths[number],
-          "is missing, but the dataset lists it; restore it from a copy")
+        throw try missing(number) ?? error
       }
       shard = try Shard(path(ofShard: number))
     }
@@ -182,6 +179,14 @@ public final class Dataset: Sendable {
           + "\(entries[number].receipt.bytes); restore it from a copy")
     }
     return shard
+  }
+
+  /// The error of a shard that is listed and not there; `nil` where something is.
+  func missing(_ number: Int) throws(TrajpackError) -> TrajpackError? {
+    guard try !FileSystem.hasFile(shardPaths[number]) else { return nil }
+    return TrajpackError(
+      .data, file: shardPaths[number],
+      "is missing, but the dataset lists it; restore it from a copy")
   }
 
   /// Whether it lies on a server.

@@ -51,15 +51,25 @@ struct SectionReading: Sendable {
   static let stepBytes = 256 << 10
 
   /// - Throws: A data error where a table has no whole rows.
-  init(_ id: ShardHeader.SectionID, _ section: ShardHeader.Section) throws(TrajpackError) {
+  init(
+    _ id: ShardHeader.SectionID, _ section: ShardHeader.Section, _ memory: IndexMemory
+  ) throws(TrajpackError) {
     self.id = id
     self.section = section
     let count = Int(section.stored)
     if let columns = ShardIndex.Columns.of(id) {
-      place = .table(try PackedTable.Packer(bytes: count, columns: columns, name: "\(id)"))
+      place = .table(
+        try PackedTable.Packer(bytes: count, columns: columns, name: "\(id)", memory: memory))
     } else {
-      place = .memory(Self.room(count))
+      place = .memory(OwnedBuffer(count: count, in: memory) ?? Self.room(count))
     }
+  }
+
+  /// The most that a section takes of an index's memory.
+  static func room(_ id: ShardHeader.SectionID, _ section: ShardHeader.Section) -> Int {
+    let count = Int(section.stored)
+    guard let columns = ShardIndex.Columns.of(id) else { return count + 16 }
+    return PackedTable.room(rows: count / (columns * 8), columns: columns)
   }
 
   /// Memory in large pages where it is large: small ones take longer to come by than their bytes to read.

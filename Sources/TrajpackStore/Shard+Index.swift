@@ -24,17 +24,19 @@ extension Shard {
         "the header is damaged: the index is said to take \(end - start) bytes; "
           + "restore the shard from a copy")
     }
+    let memory = IndexMemory(
+      indexBytes: bytes, room: sections.reduce(0) { $0 + SectionReading.room($1.0, $1.1) })
     var readings: [SectionReading] = []
     for (id, section) in sections {
       guard id == .schema || section.codec == Codec.none.rawValue else {
         throw TrajpackError(.data, "section '\(id)' is compressed, which only the schema may be")
       }
-      readings.append(try SectionReading(id, section))
+      readings.append(try SectionReading(id, section, memory))
     }
     let sums = try SectionReading.read(
       readings, IndexSource(file, start..<end), sharing)
     var parts = ShardIndex.Parts(
-      schema: .null, text: OwnedBuffer(count: 0), textCount: 0, tables: [:])
+      schema: .null, text: OwnedBuffer(count: 0), textCount: 0, tables: [:], memory: memory)
     for (reading, sum) in zip(readings, sums) {
       try check(reading.section, "\(reading.id)", sum)
       switch reading.place {

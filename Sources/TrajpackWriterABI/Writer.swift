@@ -3,6 +3,7 @@ import Glibc
 import TrajpackCInterface
 import TrajpackFormat
 import TrajpackHDF5
+import TrajpackRemote
 import TrajpackStore
 
 func made(_ writer: OpaquePointer?) throws(TrajpackError) -> DatasetAppender {
@@ -16,6 +17,18 @@ public func tpw_abi() -> Int32 { Int32(TPW_ABI) }
 /// `trajpack_write.h` says what it does.
 @c @implementation
 public func tpw_text_free(_ text: UnsafeMutablePointer<CChar>?) { free(text) }
+
+/// `trajpack_write.h` says what it does.
+@c @implementation
+public func tpw_remote_set_credentials(
+  _ provider: tp_credentials?, _ context: UnsafeMutableRawPointer?,
+  _ error: UnsafeMutablePointer<tp_error>?
+) -> Int32 {
+  CInterface.run(error) { () throws(TrajpackError) in
+    RemoteCredentials.use(provider, context: context)
+    return TP_OK
+  }
+}
 
 /// `trajpack_write.h` says what it does.
 @c @implementation
@@ -136,7 +149,10 @@ extension DatasetAppender.Options {
   init(json text: String) throws(TrajpackError) {
     self.init()
     let json = try JSONValue(parsing: text)
-    let known = ["new", "codec", "level", "chunk_rows", "shard_bytes", "threads", "commit_every"]
+    let reader = JSONReader(json, at: "the options")
+    let known = [
+      "new", "codec", "level", "chunk_rows", "shard_bytes", "threads", "commit_every", "staging",
+    ]
     for member in json.members ?? [] where !known.contains(member.name) {
       throw TrajpackError(
         .usage, "there is no option '\(member.name)'; there is \(known.joined(separator: ", "))",
@@ -164,6 +180,7 @@ extension DatasetAppender.Options {
     layout.chunkRows = try number("chunk_rows", 1...1 << 20)
     if let bytes = try number("shard_bytes", 1 << 20...1 << 40) { shardBytes = bytes }
     if let threads = try number("threads", 1...1024) { jobs = threads }
+    if json["staging"] != nil { staging = try reader.text("staging") }
     if let count = try number("commit_every", 1...1 << 20) { commitEvery = count }
   }
 }

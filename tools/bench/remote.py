@@ -6,7 +6,8 @@ and a warm cache beside a local folder. Rows a second, medians of runs in turn.
     remote.py [--latency 0.02] [--rounds 3] [--windows 512] [--count 8] [--only NAME,...]
 
 Needs obstore, fsspec, aiohttp, tensorstore and zarr for the peers; what is not installed is left out and said. The
-server is a process of its own that answers 8,000 and more small requests a second on one processor, so that it is not what is measured.
+server is a process of its own; in front of it a proxy of C adds the latency (delay_proxy.py, which also measures how much faster than
+the server it is). remote_pictures.py has the comparison with Lance.
 """
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 
 import numpy as np
+from delay_proxy import Running, delayed
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools" / "python" / "src"), str(ROOT / "tools" / "bench")]
@@ -30,8 +33,8 @@ LENGTH, BATCH = 64, 32
 
 
 class Answers(asyncio.Protocol):
-    """HTTP/1.1 with ranges, each answer after the latency."""
-    root, latency, log = Path(), 0.0, Path()
+    """HTTP/1.1 with ranges; a folder with a query is a bucket of S3, whose objects are listed."""
+    root, asked = Path(), []
 
     def connection_made(self, transport):
         self.transport, self.rest = transport, b""
@@ -40,11 +43,14 @@ class Answers(asyncio.Protocol):
         self.rest += data
         while (end := self.rest.find(b"\r\n\r\n")) >= 0:
             head, self.rest = self.rest[:end].decode(), self.rest[end + 4:]
-            asyncio.get_running_loop().call_later(self.latency, self.answer, head)
+            self.answer(head)
 
     def answer(self, head):
         method, path = head.split(" ", 2)[:2]
-        file = self.root / path.lstrip("/")
+        path, _, query = path.partition("?")
+        file = self.root / urllib.parse.unquote(path).lstrip("/")
+        if query and file.is_dir():
+            return self.list(file, dict(urllib.parse.parse_qsl(query)))
         if not file.is_file():
             return self.transport.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
         size = file.stat().st_size
@@ -58,9 +64,18 @@ class Answers(asyncio.Protocol):
         if path.endswith(".h5") and method == "GET":
             self.asked.append(f"{path} {first} {last + 1}\n")
 
+    def list(self, folder, query):
+        names = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+        entries = "".join(
+            f"<Contents><Key>{name}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><ETag>\"1\"</ETag>"
+            f"<Size>{(folder / name).stat().st_size}</Size></Contents>"
+            for name in names if name.startswith(query.get("prefix", "")) and name > query.get("start-after", ""))
+        body = f"<ListBucketResult><IsTruncated>false</IsTruncated>{entries}</ListBucketResult>".encode()
+        self.transport.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
-async def serve(root, latency, log):
-    Answers.root, Answers.latency, Answers.asked = Path(root), latency, []
+
+async def serve(root, log):
+    Answers.root, Answers.asked = Path(root), []
     server = await asyncio.get_running_loop().create_server(Answers, "127.0.0.1", 0, backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     while True:
@@ -231,19 +246,19 @@ def main():
     if given.cached:
         return cached(*given.cached, given.rounds)
     if given.serve:
-        return asyncio.run(serve(given.serve[0], given.latency, given.serve[1]))
+        return asyncio.run(serve(*given.serve))
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         kinds = make(folder, given.count)
         log = folder / "log"
-        server = subprocess.Popen([sys.executable, __file__, "--latency", str(given.latency), "--serve", folder, log],
-                                  stdout=subprocess.PIPE, text=True)
-        url = f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        log.write_text("")
         found = {"trajpack": [], "share of raw": [], "open": [], "trajpack, local": []}
         only = given.only.split(",")
         peers = {"h5py over fsspec": (h5, 32), "tensorstore": (tensorstore, 2), "zarr": (zarr_python, 4)}
         peers = {name: peer for name, peer in peers.items() if name.split()[0] in only}
-        try:
+        with Running(sys.executable, __file__, "--serve", folder, log) as server, \
+                delayed(server.port, given.latency) as proxy:
+            url = proxy.url
             for seed in range(given.rounds):
                 log.write_text("")
                 rate, opened = ours(url, given.windows, seed)
@@ -266,8 +281,7 @@ def main():
                     [sys.executable, __file__, "--rounds", str(given.rounds), "--cached", url, folder], check=True,
                     stdout=subprocess.PIPE, text=True, env={**os.environ, "TRAJPACK_CACHE_DIR": str(folder / "cache")})
                 found.update(json.loads(own.stdout))
-        finally:
-            server.kill()
+            print(f"the server used {server.seconds:.1f} s of processor time, the proxy {proxy.seconds:.1f} s")
     medians = {n: statistics.median(v) for n, v in found.items() if v}
     print(f"latency {given.latency * 1e3:.0f} ms, windows of {LENGTH} rows, batches of {BATCH}")
     for name in ("trajpack", "trajpack, local", *peers, "warm cache", "local epoch"):

@@ -152,6 +152,13 @@ void tp_shuffle(const uint8_t *elements, size_t size, size_t count, uint8_t *pla
 // network or of a process (FUSE), for unknown ones, and where the system does not say.
 int tp_is_local(int descriptor);
 
+// `count` bytes of zeros in a file of `folder` that has no name and is gone with the process: what is not looked at need not
+// stay in memory. NULL where no disk of this machine is there or has room for them. `descriptor` is the file's.
+void *tp_disk_memory(const char *folder, size_t count, int *descriptor);
+// Gives back all but the first `used` of the `count` bytes, lets what was written leave memory, and closes the file.
+// Returns how many bytes are still mapped.
+size_t tp_disk_memory_settle(void *start, size_t count, size_t used, int descriptor);
+
 // The soft limit on open files (RLIMIT_NOFILE), at most 2^20.
 uint64_t tp_file_limit(void);
 

@@ -41,7 +41,7 @@ typedef struct tp_batch tp_batch;
 
 // The version of the library, "1.0.0", and of this header's functions: it grows when one changes.
 const char *tp_version(void);
-#define TP_ABI 2
+#define TP_ABI 3
 int32_t tp_abi(void);
 
 // Frees text that a function gave out. Null is allowed.
@@ -61,10 +61,16 @@ int32_t tp_remote_set_credentials(tp_credentials provider, void *context, tp_err
 
 // ---- Datasets ------------------------------------------------------------------------------------
 
-// Opens a folder of shards, or one shard; of this machine, or https://, s3:// or hf:// (docs/remote.md).
+// Opens a folder of shards, or one shard; of this machine, or https://, s3:// or hf:// (docs/remote.md). Of a dataset of more than
+// 500,000 episodes or 1,000 shards, the manifest is opened (and on this machine the first shard), and a shard with the first of
+// its episodes that is asked for; what is of all episodes opens all.
 int32_t tp_dataset_open(const char *path, tp_dataset **dataset, tp_error *error);
 // Frees it. Loaders made from it keep what they need.
 void tp_dataset_free(tp_dataset *dataset);
+
+// {"path", "digest", "complete", "partial": whether some shards are not open yet, "episodes": n, "bytes", "shards": [names]}.
+// Opens none.
+int32_t tp_dataset_outline(const tp_dataset *dataset, char **json, tp_error *error);
 
 // {"path", "digest", "complete", "episodes": n, "tracks": n, "bytes", "shards": [names],
 //  "splits": {name: episodes}, "attributes", "skeletons": [{"name", "edges"}],
@@ -93,6 +99,8 @@ int32_t tp_dataset_values(const tp_dataset *dataset, char **json, tp_error *erro
 // "clock": {"type": "regular", "start", "rate"} (texts "n" or "n/d") | {"type": "ticks", "tick"} |
 // {"type": "float64"}, "metadata"}]}
 int32_t tp_dataset_episode(const tp_dataset *dataset, int64_t episode, char **json, tp_error *error);
+// The "streams" of tp_dataset_describe: of all shards where they are open, else of the episode's.
+int32_t tp_dataset_streams(const tp_dataset *dataset, int64_t episode, char **json, tp_error *error);
 
 // {split: {"stream/channel": {"count": [..], "missing", "min", "max", "mean", "std", "quantiles"}}};
 // the split "" is that of episodes that have none.

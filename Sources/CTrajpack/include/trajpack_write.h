@@ -14,15 +14,19 @@ typedef struct tpw_writer tpw_writer;
 typedef struct tpw_episode tpw_episode;
 
 // Of this header's functions: it grows when one changes.
-#define TPW_ABI 3
+#define TPW_ABI 4
 int32_t tpw_abi(void);
 // Frees text that a function gave out. Null is allowed.
 void tpw_text_free(char *text);
 
-// Opens a dataset for adding to it, or makes a new one. `options`:
+// As tp_remote_set_credentials, for what this library writes to buckets.
+int32_t tpw_remote_set_credentials(tp_credentials provider, void *context, tp_error *error);
+
+// Opens a dataset for adding to it, or makes a new one: a folder, or s3://bucket/prefix (docs/remote.md). `options`:
 // {"new": refuse a dataset that is there (true), "codec": "lz4" | "zstd" | "gzip" | "none", "level",
 //  "chunk_rows", "shard_bytes": from which on a shard is not joined with others, "threads",
-//  "commit_every": how many episodes are made durable together (1)}
+//  "commit_every": how many episodes are made durable together (1), "staging": the folder in which the shards
+//  for a bucket are made}
 int32_t tpw_writer_open(const char *path, const char *options, tpw_writer **writer, tp_error *error);
 // Gives the lock up and frees it. Without tpw_writer_close the dataset stays unfinished: readable, and to
 // be gone on with.

@@ -59,7 +59,11 @@ struct WindowSource: Sendable {
     self.split = split
     clips = nil
     clipDigest = nil
-    var lines = PackedTable.Builder(columns: split?.cutsEpisodes == true ? 4 : 2)
+    let columns = split?.cutsEpisodes == true ? 4 : 2
+    let most = Self.mostTimelines(shards)
+    let memory = IndexMemory(
+      indexBytes: most * columns * 8, room: PackedTable.room(rows: most, columns: columns))
+    var lines = PackedTable.Builder(columns: columns, rows: most, memory: memory)
     var windows = 0
     for (number, shard) in shards.enumerated() {
       if let stream = shard.programs.reference {
@@ -69,7 +73,16 @@ struct WindowSource: Sendable {
       shardStarts.append(lines.count)
     }
     self.lines = lines.table()
+    memory.settle()
     candidates = UInt64(windows)
+  }
+
+  /// Timelines of all episodes, or more; where a split cuts episodes into spans, also fewer.
+  private static func mostTimelines(_ shards: [LoadedShard]) -> Int {
+    shards.reduce(0) { sum, shard in
+      guard let stream = shard.programs.reference else { return sum }
+      return sum + shard.view.tallies[stream].tracks
+    }
   }
 
   /// Windows that are clips, in the order of their list.

@@ -27,6 +27,25 @@ public enum RemoteCredentials {
       return try CredentialRequest.credentials(json: text, source)
     }
   }
+
+  /// What writes that JSON to the room that it is given, with a zero byte behind it, and returns 0.
+  public typealias Function =
+    @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<CChar>?, Int) -> Int32
+
+  /// The same of a function of C; `nil` for none.
+  public static func use(_ function: Function?, context: UnsafeMutableRawPointer?) {
+    guard let function else { return use(nil) }
+    let context = Int(bitPattern: context)
+    use { () throws(TrajpackError) -> String in
+      var text = [CChar](repeating: 0, count: 64 << 10)
+      guard function(UnsafeMutableRawPointer(bitPattern: context), &text, text.count) == 0 else {
+        throw TrajpackError(
+          .machine,
+          "the function that was set for credentials of S3 has failed; mend it, or set none")
+      }
+      return String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+  }
 }
 
 /// Finds credentials where the AWS tools look for them, in their order: the caller's own, the environment, web identity,

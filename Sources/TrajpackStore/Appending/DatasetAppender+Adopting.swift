@@ -41,6 +41,7 @@ extension DatasetAppender {
     }
     rmdir(folder)
     joinIfDue()
+    sendIfDue()
     return added.count
   }
 
@@ -78,7 +79,7 @@ extension DatasetAppender {
 
   private func take(_ entry: Manifest.Entry, from folder: String) throws(TrajpackError) {
     let (source, name) = ("\(folder)/\(entry.name)", Manifest.shardName(nextNumber))
-    let target = "\(path)/\(name)"
+    let target = "\(self.folder)/\(name)"
     if leftover == name {
       try FileSystem.remove(target)
       leftover = nil
@@ -88,7 +89,7 @@ extension DatasetAppender {
     }
     let renamed = Manifest.Entry(name: name, receipt: entry.receipt)
     do throws(TrajpackError) {
-      try FileSystem.syncFolder(path)
+      try FileSystem.syncFolder(self.folder)
       try leaveManifest()
       try journal.acknowledge(renamed)
     } catch {

@@ -19,7 +19,7 @@ extension DatasetAppender {
     return Self.levels.firstIndex { size < $0 } ?? Self.levels.count
   }
 
-  private func isFull(_ entry: Manifest.Entry) -> Bool { level(entry) == Self.levels.count }
+  func isFull(_ entry: Manifest.Entry) -> Bool { level(entry) == Self.levels.count }
 
   /// Joins the last shards where 16 of one size, or enough to fill one, have come together.
   ///
@@ -72,7 +72,7 @@ extension DatasetAppender {
     var opened: [Shard] = []
     var blobBytes = [Int](repeating: 0, count: schema.plans.count)
     for part in parts {
-      let shard = try Shard("\(path)/\(part.name)")
+      let shard = try Shard("\(folder)/\(part.name)")
       for (i, stream) in shard.schema.streams.enumerated() {
         blobBytes[i] += stream.blob.map { shard.schema.blocks[$0].rows } ?? 0
       }
@@ -101,7 +101,7 @@ extension DatasetAppender {
     }
     accept(list, entry, parts)
     for name in before {
-      do throws(TrajpackError) { try FileSystem.remove("\(path)/\(name)") } catch {
+      do throws(TrajpackError) { try FileSystem.remove("\(folder)/\(name)") } catch {
         supersededShards.append(name)
       }
     }

@@ -11,11 +11,11 @@ extension DatasetAppender {
     if let leftover {
       try journal.settle()
       // It goes for good before the journal does: without it, it would be an orphan.
-      try FileSystem.remove("\(path)/\(leftover)")
-      try FileSystem.syncFolder(path)
+      try FileSystem.remove("\(folder)/\(leftover)")
+      try FileSystem.syncFolder(folder)
     }
-    try FileSystem.remove("\(path)/\(Journal.fileName)")
-    if shards.isEmpty, !wasThere { rmdir(path) } else { try FileSystem.syncFolder(path) }
+    try FileSystem.remove("\(folder)/\(Journal.fileName)")
+    if shards.isEmpty, !wasThere { rmdir(folder) } else { try FileSystem.syncFolder(folder) }
     return true
   }
 
@@ -39,13 +39,14 @@ extension DatasetAppender {
   func loadExistingShards() throws(TrajpackError) {
     var layouts: [(schema: Schema, hasStatistics: Bool)] = []
     var clocks: [String: Set<Rational?>] = [:]
+    try findSent()
     for entry in shards {
-      guard FileSystem.size(of: "\(path)/\(entry.name)") == entry.receipt.bytes else {
+      let file = place(of: entry)
+      guard sent.contains(entry.name) || FileSystem.size(of: file) == entry.receipt.bytes else {
         throw TrajpackError(
-          .data, file: "\(path)/\(entry.name)",
-          "is not the file that was acknowledged; restore it from a copy")
+          .data, file: file, "is not the file that was acknowledged; restore it from a copy")
       }
-      let shard = try Shard("\(path)/\(entry.name)")
+      let shard = try Shard(file)
       for number in 0..<shard.index.episodeCount { ids.insert(shard.index.episode(number).id) }
       layouts.append((shard.schema, shard.header.section(.statistics) != nil))
       let known = shard.index.allClocks
@@ -69,14 +70,14 @@ extension DatasetAppender {
         firstJoinable -= 1
       }
     }
-    let names = try FileSystem.names(in: path)
+    let names = try FileSystem.names(in: folder)
     let unnamed = try UnnamedShards(
-      in: path, names: names, listed: shards, isBegun: journal.plan != nil, comparing: true)
-    try unnamed.refuseOrphans(in: path)
+      in: folder, names: names, listed: shards, isBegun: journal.plan != nil, comparing: true)
+    try unnamed.refuseOrphans(in: folder)
     let listed = Set(journal.sideFiles.map(\.file))
     let sideFiles = names.filter { SideFile.isSideFile($0) && !listed.contains($0) }
     for name in unnamed.items.map(\.name) + sideFiles + names.filter({ $0.hasPrefix(".tmp-") }) {
-      try FileSystem.remove("\(path)/\(name)")
+      try FileSystem.remove("\(folder)/\(name)")
     }
     for entry in shards {
       if let number = Manifest.number(ofShard: entry.name) {

@@ -21,13 +21,24 @@ public final class DatasetAppender {
     public var mustBeNew = true
     /// How many episodes are made durable together.
     public var commitEvery = 1
+    /// The folder in which the shards for a bucket are made, below one of their own; `$TMPDIR` or `/tmp` where `nil`.
+    public var staging: String?
 
     /// The defaults.
     public init() {}
   }
 
-  /// The folder.
+  /// Where readers find the dataset: a folder, or `s3://bucket/prefix`.
   public let path: String
+  /// The folder in which its files are made: the same, or for a bucket one of this machine.
+  let folder: String
+  /// The bucket to which full shards go at once, and all others when the writer is closed; `nil` for a folder.
+  let home: BucketHome?
+  /// The shards of ``shards`` that are in the bucket, by name.
+  var sent: Set<String> = []
+  /// Why the last attempt to send a shard failed, and how many shards there must be before the next one.
+  var sendFailure: TrajpackError?
+  var sendsAgainAt = 0
   let options: Options
   let pool: WorkerPool
   let backend: MakeBackend
@@ -70,42 +81,50 @@ public final class DatasetAppender {
   /// Opens a dataset for adding to it, or makes the folder of a new one.
   ///
   /// - Throws: A usage error where another process writes it, where it is there and must be new, where the
-  ///   folder holds something else or a conversion that was not finished.
+  ///   folder or the bucket holds something else or a conversion that was not finished.
   public init(
     _ path: String, options: Options, backend: @escaping MakeBackend
   ) throws(TrajpackError) {
-    try FileSystem.requireLocal(path)
-    self.path = path
+    _ = try Compressor(options.layout.codec, level: options.layout.level)
+    home = try Self.home(path, options)
+    folder = home?.staging.path ?? path
+    self.path = home?.path ?? path
     self.options = options
     self.backend = backend
-    _ = try Compressor(options.layout.codec, level: options.layout.level)
-    if let item = FileSystem.item(at: path), item != .folder {
+    if let item = FileSystem.item(at: folder), item != .folder {
       throw TrajpackError(.usage, file: path, "is not a folder; name the folder of a dataset")
     }
-    wasThere = FileSystem.item(at: path) != nil
-    if !options.mustBeNew { try Replacement.recover(path, discardingBuild: true) }
-    let names = wasThere ? try FileSystem.names(in: path) : []
+    // A staging folder is this writer's own.
+    wasThere = home == nil && FileSystem.item(at: folder) != nil
+    if !options.mustBeNew, home == nil { try Replacement.recover(path, discardingBuild: true) }
+    let names = FileSystem.item(at: folder) != nil ? try FileSystem.names(in: folder) : []
     let isDataset =
-      names.contains(Manifest.fileName) && Manifest.isManifest("\(path)/\(Manifest.fileName)")
-      || names.contains(Journal.fileName) && Journal.isJournal("\(path)/\(Journal.fileName)")
-    if !isDataset { try Dataset.refuseDamagedList(path, names) }
+      names.contains(Manifest.fileName) && Manifest.isManifest("\(folder)/\(Manifest.fileName)")
+      || names.contains(Journal.fileName) && Journal.isJournal("\(folder)/\(Journal.fileName)")
+    if !isDataset { try Dataset.refuseDamagedList(folder, names) }
     guard names.isEmpty || isDataset else {
-      throw TrajpackError(.usage, file: path, "is not empty and no dataset; name a new folder")
+      throw TrajpackError(.usage, file: folder, "is not empty and no dataset; name a new folder")
     }
     guard !isDataset || !options.mustBeNew else {
-      throw TrajpackError(
-        .usage, file: path, "holds a dataset already; append to it, or name a new folder")
+      throw home == nil
+        ? TrajpackError(
+          .usage, file: path, "holds a dataset already; append to it, or name a new folder")
+        : Self.stopped(path, folder)
     }
     pool = try WorkerPool(threads: options.jobs)
-    try FileSystem.makeFolder(path)
-    journal = try Journal(inFolder: path)
+    try FileSystem.makeFolder(folder)
+    journal = try Journal(inFolder: folder)
     source = Self.plan(options, before: nil)
     do throws(TrajpackError) {
       try lookUp()
+      try home?.refuseTaken(by: shards, isBegun: isDataset)
       try loadExistingShards()
     } catch {
       // A finished dataset, or a folder that is empty, has no journal of its own.
-      if !names.contains(Journal.fileName) { unlink("\(path)/\(Journal.fileName)") }
+      if !names.contains(Journal.fileName) {
+        unlink("\(folder)/\(Journal.fileName)")
+        if home != nil { rmdir(folder) }
+      }
       throw error
     }
     isOurs = true
@@ -113,8 +132,8 @@ public final class DatasetAppender {
 
   /// Takes over the list of the dataset that is there.
   private func lookUp() throws(TrajpackError) {
-    if FileSystem.item(at: "\(path)/\(Manifest.fileName)") == .file {
-      let manifest = try Manifest(inFolder: path)
+    if FileSystem.item(at: "\(folder)/\(Manifest.fileName)") == .file {
+      let manifest = try Manifest(inFolder: folder)
       self.manifest = manifest
       shards = manifest.shards
       journal.sideFiles = manifest.sideFiles
@@ -238,6 +257,7 @@ public final class DatasetAppender {
     shards.append(entry)
     appended += episodes.count
     joinIfDue()
+    sendIfDue()
   }
 
   /// Writes a shard under the next name.
@@ -253,7 +273,7 @@ public final class DatasetAppender {
       ?? ShardWriter.compressors(for: layout, level: options.layout.level, search: .quick)
     self.compressors = compressors
     let writer = try ShardWriter(
-      "\(path)/\(name)", schema: layout, level: options.layout.level, shuffles: shuffles,
+      "\(folder)/\(name)", schema: layout, level: options.layout.level, shuffles: shuffles,
       pool: pool, compressors: compressors, backend: backend)
     try fill(writer)
     shuffles = writer.shuffles
@@ -280,16 +300,16 @@ public final class DatasetAppender {
   /// From a finished dataset to a growing one: the journal names all shards before the manifest goes.
   func leaveManifest() throws(TrajpackError) {
     guard manifest != nil else { return }
-    try FileSystem.remove("\(path)/\(Manifest.fileName)")
-    try FileSystem.syncFolder(path)
+    try FileSystem.remove("\(folder)/\(Manifest.fileName)")
+    try FileSystem.syncFolder(folder)
     manifest = nil
   }
 
   /// Compacts small shards, writes the manifest and releases the lock. Without an episode, a folder that
   /// was new is removed again, and a finished dataset stays as it was.
   ///
-  /// - Throws: The error that kept waiting episodes from being written, after which it is still open; that which kept
-  ///   shards from being compacted, after the dataset has been finished without.
+  /// - Throws: The error that kept waiting episodes from being written or shards from being sent to a bucket, after which
+  ///   it is still open; that which kept shards from being compacted, after the dataset has been finished without.
   public func close() throws(TrajpackError) {
     guard isOpen else { return }
     try flush()
@@ -298,9 +318,13 @@ public final class DatasetAppender {
       return
     }
     joinRest()
-    try Manifest.finish(
-      path, shards: shards, source: source, sideFiles: journal.sideFiles,
-      removing: supersededShards + (leftover.map { [$0] } ?? []))
+    if let home {
+      try finish(in: home)
+    } else {
+      try Manifest.finish(
+        path, shards: shards, source: source, sideFiles: journal.sideFiles,
+        removing: supersededShards + (leftover.map { [$0] } ?? []))
+    }
     isOpen = false
     if let joinFailure {
       throw joinFailure.within("\(path): all episodes are safe, but small shards stay as they are")

@@ -34,26 +34,53 @@ public struct BucketHome: DatasetHome {
       try FileSystem.remove("\(staging.path)/\(name)")
     }
     if try bucket.facts(of: Manifest.fileName) != nil {
-      guard resume else {
-        throw TrajpackError(
-          .usage, file: path,
-          "holds a dataset already, and a dataset in a bucket is not replaced; name another prefix")
-      }
+      guard resume else { throw Self.taken(path) }
       return try Manifest(inFolder: path)
     }
     guard !resume else { return nil }
+    try refuseParts(
+      goingOn: "--resume goes on with it where sources and options are the same")
+    return nil
+  }
+
+  private static func taken(_ path: String) -> TrajpackError {
+    TrajpackError(
+      .usage, file: path,
+      "holds a dataset already, and a dataset in a bucket is not replaced; name another prefix")
+  }
+
+  /// Refuses a prefix below which something lies.
+  private func refuseParts(goingOn: String) throws(TrajpackError) {
     var first: RemoteBucket.Object?
     try bucket.list(most: 2) { (page) throws(TrajpackError) in
       first = page.first { !$0.name.isEmpty }
       return first == nil && !page.isEmpty
     }
-    guard let first else { return nil }
+    guard let first else { return }
     throw TrajpackError(
       .usage, file: path,
       Manifest.owns(first.name)
-        ? "holds parts of a dataset that was not finished (\(first.name)): --resume goes on with it where sources and "
-          + "options are the same, and 'trajpack gc \(path)' names and removes them"
+        ? "holds parts of a dataset that was not finished (\(first.name)): \(goingOn), and "
+          + "'trajpack gc \(path)' names and removes them"
         : "is not empty (\(first.name)); name a new prefix")
+  }
+
+  /// Refuses a prefix that holds a dataset or, unless a writer has begun one in the staging folder, anything else; gives up
+  /// the upload that a crash has left.
+  ///
+  /// - Parameter shards: Those that the writer has acknowledged. Where the dataset there is of these, the staging folder
+  ///   is what a stopped end of that writer has left, and goes.
+  func refuseTaken(by shards: [Manifest.Entry], isBegun: Bool) throws(TrajpackError) {
+    try abortNoted()
+    if try bucket.facts(of: Manifest.fileName) != nil {
+      if isBegun, try Manifest(inFolder: path).shards == shards { try staging.remove() }
+      throw Self.taken(path)
+    }
+    guard !isBegun else { return }
+    try refuseParts(
+      goingOn:
+        "mode 'a' goes on with it on the machine and with the 'staging' of the writer that was stopped"
+    )
   }
 
   private func abortNoted() throws(TrajpackError) {

@@ -86,9 +86,6 @@ def test_what_changes_a_dataset_in_place_refuses(writer: Writer, local: Path, ra
     check(writer, local)
 
 
-def test_the_writer_of_python_refuses(writer: Writer) -> None:
-    with pytest.raises(trajpack.UsageError, match="trajpack upload"):
-        trajpack.create("s3://bucket/new")
 
 
 # ---- Faults of the network and the server

@@ -17,7 +17,7 @@ from ctypes import (
 from typing import Any
 
 # trajpack.h
-TP_ABI = 2
+TP_ABI = 3
 TP_OK = 0
 TP_ERROR_DATA = 1
 TP_ERROR_USAGE = 2
@@ -33,7 +33,7 @@ TP_ARRAY_FLOAT64 = 1
 TP_ARRAY_INT64 = 2
 TP_ARRAY_UINT8 = 3
 # trajpack_write.h
-TPW_ABI = 3
+TPW_ABI = 4
 
 
 class Error(Structure):
@@ -205,11 +205,13 @@ TRAJPACK: dict[str, tuple[Any, list[Any]]] = {
     "tp_remote_set_credentials": (c_int32, [c_void_p, c_void_p, POINTER(Error)]),
     "tp_dataset_open": (c_int32, [c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_free": (None, [c_void_p]),
+    "tp_dataset_outline": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_describe": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_episodes": (c_int32, [c_void_p, c_int64, c_int64, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_find_episode": (c_int32, [c_void_p, c_char_p, c_void_p, POINTER(Error)]),
     "tp_dataset_values": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_episode": (c_int32, [c_void_p, c_int64, POINTER(c_void_p), POINTER(Error)]),
+    "tp_dataset_streams": (c_int32, [c_void_p, c_int64, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_statistics": (c_int32, [c_void_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_measure": (c_int32, [c_void_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tp_dataset_side_file": (c_int32, [c_void_p, c_char_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
@@ -355,6 +357,7 @@ TRAJPACK_EVALUATE: dict[str, tuple[Any, list[Any]]] = {
 TRAJPACK_WRITE: dict[str, tuple[Any, list[Any]]] = {
     "tpw_abi": (c_int32, []),
     "tpw_text_free": (None, [c_void_p]),
+    "tpw_remote_set_credentials": (c_int32, [c_void_p, c_void_p, POINTER(Error)]),
     "tpw_writer_open": (c_int32, [c_char_p, c_char_p, POINTER(c_void_p), POINTER(Error)]),
     "tpw_writer_free": (None, [c_void_p]),
     "tpw_writer_leave": (None, [c_void_p]),

@@ -56,12 +56,11 @@ class Dataset:
         self.allow_outside = allow_outside
         if media is not None:
             _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(media), int(bool(allow_outside)))
-        self._description: dict[str, Any] = _ffi.text("tp_dataset_describe", self._pointer)
         self._given = os.fspath(path)
         #: The path it was opened by; of a URL without a user, a password and a query.
-        self.path: str = str(self._description["path"]) if self._given.startswith(REMOTE) else self._given
-        #: The streams by name.
-        self.streams: Mapping[str, Stream] = streams(self._description["streams"])
+        self.path: str = str(self._outline["path"]) if self._given.startswith(REMOTE) else self._given
+        if not self._outline["partial"]:
+            self.streams  # noqa: B018  what is small is looked at at once
 
     def _open(self, path: str) -> None:
         pointer = c_void_p()
@@ -69,6 +68,25 @@ class Dataset:
         self._pointer = pointer
         # What was opened before is freed with this object: others may look at it now.
         self._free = weakref.finalize(self, _ffi.library().tp_dataset_free, pointer)
+        # What its manifest says, for which no shard is opened.
+        self._outline: dict[str, Any] = _ffi.text("tp_dataset_outline", pointer)
+
+    @cached_property
+    def _description(self) -> dict[str, Any]:
+        """What all shards together say, for which they are opened."""
+        out: dict[str, Any] = _ffi.text("tp_dataset_describe", self._pointer)
+        return out
+
+    @cached_property
+    def streams(self) -> Mapping[str, Stream]:
+        """The streams by name."""
+        return streams(self._description["streams"])
+
+    def _streams_of(self, episode: int) -> Mapping[str, Stream]:
+        """The streams that an episode may have: those of its shard, as long as the others need not be opened."""
+        if not self._outline["partial"] or "streams" in self.__dict__:
+            return self.streams
+        return streams(_ffi.text("tp_dataset_streams", self._pointer, episode))
 
     def __reduce__(self) -> Any:
         if self.media is None:
@@ -85,22 +103,22 @@ class Dataset:
     @property
     def digest(self) -> str:
         """What identifies the data: equal digests, equal shards."""
-        return str(self._description["digest"])
+        return str(self._outline["digest"])
 
     @property
     def complete(self) -> bool:
         """Whether the conversion that made it has come to its end."""
-        return bool(self._description["complete"])
+        return bool(self._outline["complete"])
 
     @property
     def bytes(self) -> int:
         """Bytes on disk."""
-        return int(self._description["bytes"])
+        return int(self._outline["bytes"])
 
     @property
     def shards(self) -> list[str]:
         """The names of its files."""
-        return list(self._description["shards"])
+        return list(self._outline["shards"])
 
     @property
     def splits(self) -> dict[str, int]:
@@ -183,7 +201,7 @@ class Dataset:
         self._open(self._given)
         if self.media is not None:
             _ffi.call("tp_dataset_set_media", self._pointer, _ffi.path_bytes(self.media), int(bool(self.allow_outside)))
-        self._description = _ffi.text("tp_dataset_describe", self._pointer)
+        self.__dict__.pop("_description", None)
         if self.digest != before:
             raise UsageError(f"{self.path}: another program has changed its recordings meanwhile; open it again")
 
@@ -192,11 +210,11 @@ class Dataset:
     @cached_property
     def episodes(self) -> Episodes:
         """The episodes: a sequence, by number or id."""
-        return Episodes(self, int(self._description["episodes"]))
+        return Episodes(self, int(self._outline["episodes"]))
 
     def __len__(self) -> int:
         """Episodes."""
-        return int(self._description["episodes"])
+        return int(self._outline["episodes"])
 
     def episode(self, episode: str | int) -> Episode:
         """One episode, by its id or its number.

@@ -1,7 +1,7 @@
 """One recording: its tracks, its tables, and arrays of their rows."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from ctypes import c_void_p
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,10 +73,14 @@ class Episode:
         return self.dataset.values.of(self.number)
 
     @cached_property
+    def _known(self) -> Mapping[str, Stream]:
+        return self.dataset._streams_of(self.number)
+
+    @cached_property
     def streams(self) -> dict[str, Table | Entities]:
         """The streams that this episode has, in the archive's order."""
         found: dict[str, Table | Entities] = {}
-        for name, stream in self.dataset.streams.items():
+        for name, stream in self._known.items():
             tracks = [t for t in self.tracks if t.stream == name]
             own = [t for t in tracks if t.entity is None]
             if len(own) < len(tracks) or (not tracks and stream.entities):
@@ -88,7 +92,7 @@ class Episode:
     def __getitem__(self, path: str) -> Any:
         """``"stream"``: its :class:`Table`, :class:`Video` or :class:`Entities`; ``"stream/channel"``: a
         :class:`Column`."""
-        stream, channel = resolve(self.dataset.streams, path)
+        stream, channel = resolve(self._known, path)
         if stream.name not in self.streams:
             raise UsageError(f"episode '{self.id}' has no rows of stream '{stream.name}'"
                              + nearest(stream.name, self.streams))
@@ -104,7 +108,7 @@ class Episode:
 
     def __contains__(self, path: object) -> bool:
         try:
-            stream, _ = resolve(self.dataset.streams, str(path))
+            stream, _ = resolve(self._known, str(path))
         except UsageError:
             return False
         return stream.name in self.streams

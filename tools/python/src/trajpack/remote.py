@@ -18,6 +18,8 @@ _NAMES = {"AccessKeyId": ("AccessKeyId", "access_key_id", "aws_access_key_id"),
           "Expiration": ("Expiration", "expiration", "expires_at")}
 #: Every function that was set: a thread may be in one when another takes its place.
 _kept: list[Any] = []
+#: The one that counts now, for the library that writes.
+_current: Any = None
 
 
 def _text(given: Mapping[str, Any] | None) -> str:
@@ -37,10 +39,13 @@ def set_credentials(provider: Callable[[], Mapping[str, Any] | None] | None) -> 
     It gives ``{"access_key_id", "secret_access_key", "token", "expires_at"}``, the last two if there are any, a
     ``datetime`` or a text of ISO 8601; or None, where nothing is to be signed. boto3's and botocore's names are taken,
     too. Any thread calls it, once, and again five minutes before the credentials expire. Its exceptions are printed;
-    reading then raises ``MachineError``. A process that is started later sets its own.
+    reading then raises ``MachineError``. A process that is started later sets its own, and
+    a :class:`~trajpack.Writer` takes the one that is set when it is opened.
     """
+    global _current
     if provider is None:
         _ffi.call("tp_remote_set_credentials", None, None)
+        _current = None
         return
 
     def give(context: Any, room: int, size: int) -> int:
@@ -56,3 +61,4 @@ def set_credentials(provider: Callable[[], Mapping[str, Any] | None] | None) -> 
     function = _FUNCTION(give)
     _kept.append(function)
     _ffi.call("tp_remote_set_credentials", ctypes.cast(function, ctypes.c_void_p), None)
+    _current = function

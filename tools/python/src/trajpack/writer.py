@@ -1,6 +1,7 @@
 """Writing: episodes into a data set, one by one, each durable when it has been committed."""
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import weakref
@@ -9,7 +10,7 @@ from ctypes import byref, c_int64, c_void_p
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _clocks, _declare, _ffi, _frames, _options, _write_ffi
+from . import _clocks, _declare, _ffi, _frames, _options, _write_ffi, remote
 from . import values as _values
 from ._columns import Rows
 from ._errors import UsageError, nearest, of_option
@@ -33,7 +34,8 @@ class Writer:
     nothing of it, and ``trajpack.open`` sees it at once.
 
     path
-        The folder of the data set.
+        The folder of the data set, or ``s3://bucket/prefix`` (docs/remote.md#writing-from-python): then its shards are
+        made in a folder of this machine, and readers see it when the writer has been closed.
     mode
         "x": a new one (the default). "a": go on with one, or make it.
     rate
@@ -65,6 +67,9 @@ class Writer:
         How many episodes are made durable together (1). With more, an episode costs less, and a crash loses up to so
         many; :meth:`flush` and :meth:`close` make durable what waits, which no reader sees before.
 
+    staging
+        For a bucket: the folder in which a folder for the shards is made (``$TMPDIR`` or ``/tmp``).
+
     A channel is named ``stream/channel``; without a stream it belongs to ``frames``. One process writes a data set at
     a time. Threads may share a writer, and several episodes may be recorded at once. In the child of a fork a writer
     raises ``UsageError``; the parent goes on with it.
@@ -90,6 +95,7 @@ class Writer:
         shard_bytes: int | None = None,
         threads: int | None = None,
         commit_every: int | None = None,
+        staging: str | os.PathLike[str] | None = None,
     ) -> None:
         if mode not in ("x", "a"):
             raise UsageError(f"mode is '{mode}', but must be 'x' (a new data set) or 'a' (go on with one)",
@@ -126,10 +132,13 @@ class Writer:
             "new": mode == "x", "codec": codec, "level": _options.plain(level),
             "chunk_rows": _options.plain(chunk_rows),
             "shard_bytes": _options.plain(shard_bytes), "threads": _options.plain(threads),
-            "commit_every": _options.plain(commit_every)})
+            "commit_every": _options.plain(commit_every), "staging": None if staging is None else os.fspath(staging)})
         pointer, raw = c_void_p(), _ffi.path_bytes(path)
-        #: The folder of the data set.
+        #: The folder or the prefix of the data set.
         self.path: str = os.fspath(path)
+        if self.path.startswith("s3://"):
+            given = remote._current
+            _write_ffi.call("tpw_remote_set_credentials", given and ctypes.cast(given, c_void_p), None)
         _write_ffi.call("tpw_writer_open", raw, options, byref(pointer))
         self._pointer = pointer
         self._process = os.getpid()
