@@ -1,4 +1,5 @@
-""".ts and .tsf files in the forms of sktime, aeon and the Monash archive, written from known numbers."""
+""".ts, .tsf and .arff files in the forms of sktime, aeon, the Monash, UCR and UEA archives, written from known
+numbers."""
 import subprocess
 from datetime import datetime
 
@@ -6,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from foreign_world import converted, run, same
+from scipy.io import arff
 
 
 def cell(value):
@@ -115,3 +117,94 @@ def test_spoilt_series_are_one_sentence(trajpack, tmp_path, line, said):
     done = subprocess.run([trajpack, "convert", tmp_path / "x.tsf", tmp_path / "o", "-q"], capture_output=True, text=True,
                           timeout=60)
     assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize(("ending", "separator"), [("tsv", "\t"), ("txt", "  "), ("txt", ","), ("tsv", ",")])
+def test_lines_of_the_ucr_archive(trajpack, tmp_path, ending, separator):
+    """A class and a series a line, shorter ones filled with NaN; read by pandas as a table."""
+    random = np.random.default_rng(len(ending + separator))
+    rows = [series(random, 20) for _ in range(11)]
+    rows[3][15:] = np.nan
+    rows[5][:] = 1.5
+    labels = [int(x) for x in random.integers(-1, 3, len(rows))]
+    name = f"Toy_TEST.{ending}"
+    lines = [separator.join([str(label), *(repr(float(x)) if x == x else "NaN" for x in row)])
+             for label, row in zip(labels, rows, strict=True)]
+    (tmp_path / name).write_text("\n".join(lines) + "\n")
+    outcome, episodes, values = converted(trajpack, tmp_path, tmp_path / name)
+    assert outcome["reading"][0]["type"] == "ucr" and len(episodes) == 11
+    table = pd.read_csv(tmp_path / name, sep=r"\s+" if separator == "  " else separator, header=None).to_numpy()
+    for i, row in enumerate(table):
+        last = 1 + np.flatnonzero(~np.isnan(row[1:])).max()
+        same(episodes[f"Toy_TEST/{i:02}"]["series/values"], row[1:1 + last])
+        assert values[f"Toy_TEST/{i:02}"]["label"] == str(int(row[0])) == str(labels[i])
+    done = subprocess.run([trajpack, "convert", tmp_path / name, tmp_path / "again"], capture_output=True, text=True)
+    assert "each line is a recording" in done.stderr and "NaN behind the last value" in done.stderr
+    if separator != "  ":
+        done = subprocess.run([trajpack, "convert", tmp_path / name, tmp_path / "rows", "--from", "series"],
+                              capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_tables_that_are_no_series_stay_tables(trajpack, tmp_path):
+    """With the archive's ending in the name, but a header, or few columns, or times in the first."""
+    random = np.random.default_rng(1)
+    wide = pd.DataFrame(random.normal(size=(12, 12)), columns=[f"c{i}" for i in range(12)])
+    wide.to_csv(tmp_path / "a_TRAIN.tsv", sep="\t")
+    wide.to_csv(tmp_path / "b_TRAIN.tsv", sep="\t", header=False, index=False)
+    wide.iloc[:, :3].to_csv(tmp_path / "c_TRAIN.tsv", sep="\t", header=False)
+    wide.to_csv(tmp_path / "d.tsv", sep="\t", header=False)
+    for name in "abcd":
+        path = next(tmp_path.glob(f"{name}*.tsv"))
+        done = subprocess.run([trajpack, "convert", path, tmp_path / f"out-{name}", "--json"], capture_output=True, text=True)
+        assert done.returncode == 0 and '"type": "ucr"' not in done.stdout.replace('":"', '": "'), done
+
+
+@pytest.mark.parametrize("width", [1, 3])
+def test_arff_of_the_archives(trajpack, tmp_path, width):
+    """Read by scipy; relational attributes hold a dimension a row."""
+    random = np.random.default_rng(width)
+    cases = [(series(random, (width, 14)), ["up", "down"][random.integers(2)]) for _ in range(9)]
+    head = ["% a description", "% of lines", "@Relation 'toy'", ""]
+    attributes = [f"@attribute att{i} numeric" for i in range(14)]
+    if width > 1:
+        attributes = ["@attribute bag relational", *attributes, "@end bag"]
+    lines = ["\\n".join(",".join(map(cell, row)) for row in values) for values, _ in cases]
+    lines = [f"'{line}',{label}" if width > 1 else f"{line},{label}"
+             for line, (_, label) in zip(lines, cases, strict=True)]
+    path = tmp_path / "Toy_TRAIN.arff"
+    path.write_text("\n".join([*head, *attributes, "@attribute class {up,down}", "@data", *lines]) + "\n")
+    outcome, episodes, values = converted(trajpack, tmp_path, path)
+    assert outcome["reading"][0]["type"] == "ucr" and len(episodes) == 9
+    table, _ = arff.loadarff(path)
+    for i, record in enumerate(table):
+        truth = np.array(list(record)[:-1], "f8") if width == 1 else np.array(record[0].tolist()).T
+        same(episodes[f"Toy_TRAIN/{i}"]["series/values"], truth)
+        same(truth, cases[i][0][0] if width == 1 else cases[i][0].T)
+        assert values[f"Toy_TRAIN/{i}"]["label"] == record[-1].decode() == cases[i][1]
+
+
+def test_a_weka_table_is_named(trajpack, tmp_path):
+    (tmp_path / "iris.arff").write_text("% flowers\n@RELATION iris\n@ATTRIBUTE sepal REAL\n@ATTRIBUTE class {a,b}\n"
+                                        "@DATA\n5.1,a\n4.9,b\n")
+    done = subprocess.run([trajpack, "convert", tmp_path / "iris.arff", tmp_path / "o", "-q"], capture_output=True, text=True)
+    assert done.returncode == 1 and "a Weka table (ARFF)" in done.stderr, done.stderr
+
+
+ARCHIVED = ("@relation t\n" + "".join(f"@attribute a{i} numeric\n" for i in range(9)) + "@attribute class {x,y}\n@data\n"
+            + "1,2,3,4,5,6,7,8,9,x\n9,8,7,6,5,4,3,2,1,y\n")
+LINES = "".join(f"{k % 2}\t" + "\t".join(str(k + i) for i in range(9)) + "\n" for k in range(12))
+
+
+@pytest.mark.parametrize(("name", "text", "said"), [
+    ("x.arff", ARCHIVED.replace("9,8", "nine,8"), "line 14"), ("x.arff", ARCHIVED.replace("9,8,7,6,5,4,3,2,1,y", "y"), "line 14"),
+    ("x.arff", ARCHIVED[:ARCHIVED.index("1,2")], "no series"),
+    ("x_TRAIN.tsv", LINES + "0.5\t" + "1\t" * 8 + "1\n", "no class"), ("x_TRAIN.tsv", LINES + "1\tq\n", "line 13"),
+    ("x_TRAIN.tsv", LINES + "1\tNaN\tNaN\n", "no values"),
+])
+def test_spoilt_lines_of_archives_are_one_sentence(trajpack, tmp_path, name, text, said):
+    (tmp_path / name).write_text(text)
+    done = subprocess.run([trajpack, "convert", tmp_path / name, tmp_path / "o", "-q"], capture_output=True, text=True,
+                          timeout=60)
+    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and said in done.stderr, done.stderr
+    assert not (tmp_path / "o").exists()

@@ -297,3 +297,30 @@ def test_evaluations_that_changed_or_are_refused(trajpack, tables, guesses, tmp_
         refused = call(trajpack, "job", "plan", "evaluate", tables / "ds", guesses, "new", *words, *more, code=2,
                        cwd=tmp_path)
         assert said in refused.stderr and not (tmp_path / "new").exists(), refused.stderr
+
+
+def test_the_end_of_a_job_writes_what_was_planned(trajpack, tables, guesses, tmp_path):
+    """--json changes no file, and no format that the plan named; what a report has no use for is refused."""
+    inputs = [str(tables / "ds"), str(guesses), "--metric", "forecast.errors", "--failed", "skip"]
+
+    def planned(name, *words):
+        call(trajpack, "job", "plan", "evaluate", *inputs[:2], name, *inputs[2:], *words, "--tasks", 2, cwd=tmp_path)
+        call(trajpack, "job", "run", name, "--task", "0-1", "-q", cwd=tmp_path)
+
+    planned("page", "-o", "many.html")
+    call(trajpack, "evaluate", *inputs, "-o", "one.html", cwd=tmp_path)
+    done = call(trajpack, "job", "finish", "page", "--json", "-q", cwd=tmp_path)
+    assert json.loads(done.stdout)["finished"] is True
+    assert (tmp_path / "many.html").read_bytes() == (tmp_path / "one.html").read_bytes()
+    planned("table", "--format", "csv")
+    refused = json.loads(call(trajpack, "job", "finish", "table", "--json", code=2, cwd=tmp_path).stdout)
+    assert refused["error"]["place"]["option"] == "--json" and "--format csv" in refused["error"]["message"]
+    planned("words")
+    found = json.loads(call(trajpack, "job", "finish", "words", "--json", "-q", cwd=tmp_path).stdout)
+    assert found == json.loads(call(trajpack, "evaluate", *inputs, "--format", "json").stdout)
+    for words in (["finish", "words", "--verify"], ["finish", "words", "-j", "2"],
+                  ["run", "words", "--task", "0", "--jobs", "2"]):
+        assert "leave out --" in call(trajpack, "job", *words, code=2, cwd=tmp_path).stderr
+    call(trajpack, "job", "plan", "validate", tables / "ds", "check", "--format", "sarif", "--tasks", 2, cwd=tmp_path)
+    call(trajpack, "job", "run", "check", "--task", "0-1", "-q", cwd=tmp_path)
+    assert "--format sarif" in call(trajpack, "job", "finish", "check", "--json", code=2, cwd=tmp_path).stderr

@@ -63,6 +63,12 @@ public struct UnreadFormat: Sendable {
       UnreadFormat("a DICOM file", "pydicom reads it; save its arrays with numpy.savez")
     ),
     (
+      0, [0, 0, 0, 100, 0, 0, 0, 31, 0, 0, 0, 20],
+      UnreadFormat(
+        "a FIF file of MNE",
+        "raw.export('x.edf') writes a recording as EDF, which is read")
+    ),
+    (
       0, Array("XDF:".utf8),
       UnreadFormat("an XDF recording", "pyxdf reads it; save each stream as CSV or Parquet")
     ),
@@ -138,7 +144,9 @@ public struct UnreadFormat: Sendable {
         "an OpenSim table (.mot, .sto)", "drop its header up to 'endheader' to read it as a table")
     }
     if SeriesHeader(path)?.kind == .arff {
-      return UnreadFormat("a Weka table (ARFF)", "scipy.io.arff.loadarff reads it; save it as CSV")
+      return UnreadFormat(
+        "a Weka table (ARFF) whose lines are no series",
+        "scipy.io.arff.loadarff reads it; save it as CSV")
     }
     return nil
   }

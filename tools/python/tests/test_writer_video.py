@@ -243,3 +243,19 @@ def test_streams_and_times_that_do_not_fit(tmp_path: Path) -> None:
             with pytest.raises(UsageError, match=r"frame [12]: the time"):
                 episode.video("rgb", good, times)
         episode.video("rgb", good, [0.0, 0.1, 0.1])
+
+
+def test_a_video_after_rows_that_do_not_fit_loses_none(tmp_path: Path) -> None:
+    """Rows that wait for a schema are handed over before a video; where they are refused, the episode is too."""
+    with trajpack.create(tmp_path / "ds", rate=30) as writer:
+        first, second = writer.episode("a"), writer.episode("b")
+        second.extend(x=np.array(["these", "are", "words"]))
+        first.extend(x=np.arange(3.0))
+        first.video("rgb", pictures(2, (3, 8, 8, 3)))
+        first.commit()
+        with pytest.raises(DataError, match="episode 'b'"):
+            second.video("rgb", pictures(3, (3, 8, 8, 3)))
+        with pytest.raises(UsageError, match="can only be abandoned"):
+            second.commit()
+        second.abandon()
+    assert trajpack.open(tmp_path / "ds").episodes.ids == ["a"]

@@ -144,6 +144,7 @@ struct EvaluationJob: ReportJob {
 
   func run(_ number: Int, jobs: Int?, _ console: Console) throws(TrajpackError) -> Int? {
     let command = try command()
+    try refuse(jobs: jobs)
     let evaluation = try command.evaluation()
     try check(evaluation)
     let range = job.document.tasks[number].shards
@@ -159,6 +160,8 @@ struct EvaluationJob: ReportJob {
 
   func finish(jobs: Int?, json: Bool, _ console: Console) throws(TrajpackError) {
     var command = try command()
+    try refuse(jobs: jobs)
+    if json, command.output == nil { try refuseJSON(beside: try command.chosenFormat().rawValue) }
     let evaluation = try command.evaluation()
     try check(evaluation)
     let store = ScoreStore(isTask: false)
@@ -171,8 +174,17 @@ struct EvaluationJob: ReportJob {
     }
     evaluation.store = store
     guard let report = try command.report(evaluation, console) else { return }
-    if json { command.format = .json }
+    if json, command.output == nil { command.format = .json }
     try command.write(report, console)
+    if json, command.output != nil { console.print(JobStatus.json(of: job, nil)) }
+  }
+
+  private func refuse(jobs: Int?) throws(TrajpackError) {
+    guard jobs != nil else { return }
+    throw TrajpackError(
+      .usage, option: "--jobs",
+      "a task of an evaluation computes with one thread; leave out --jobs, and run several tasks at once"
+    )
   }
 
   /// Refuses inputs with another number of episodes than were divided.

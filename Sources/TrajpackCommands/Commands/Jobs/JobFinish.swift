@@ -23,7 +23,9 @@ struct JobFinish: Command {
     [
       .positional(
         "JOB", to: \.job, completes: .folders, help: "The folder of the job, or its job.json."),
-      .flag("--verify", to: \.verify, help: "Compare every byte of the shards with its SHA-256."),
+      .flag(
+        "--verify", to: \.verify,
+        help: "Compare every byte of the shards with its SHA-256; for jobs that make a dataset."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
         help: "Threads; by default one a processor."),
@@ -40,6 +42,11 @@ struct JobFinish: Command {
     let job = try ConversionJob(job)
     try job.enterDirectory()
     if let own = ReportJobs.of(job) {
+      guard !verify else {
+        throw TrajpackError(
+          .usage, option: "--verify",
+          "the job makes a report and has no shards to compare; leave out --verify")
+      }
       let state = try own.state()
       if !state.missing.isEmpty {
         if json { console.print(JobStatus.json(of: job, state)) }

@@ -14,8 +14,20 @@ protocol ReportJob {
   ///
   /// - Returns: How many episodes it has; `nil` where the user stopped it.
   func run(_ number: Int, jobs: Int?, _ console: Console) throws(TrajpackError) -> Int?
-  /// Prints the report of all tasks.
+  /// Writes the report of all tasks as it was planned; with `json`, a report that would be printed as text is printed as
+  /// JSON, and of one that goes into a file the outcome is printed.
   func finish(jobs: Int?, json: Bool, _ console: Console) throws(TrajpackError)
+}
+
+extension ReportJob {
+  /// Refuses `--json` where the report that would be printed is of another format.
+  func refuseJSON(beside format: String) throws(TrajpackError) {
+    guard format != "text", format != "json" else { return }
+    throw TrajpackError(
+      .usage, option: "--json",
+      "the job was planned with --format \(format), so its report is printed as that; leave out --json"
+    )
+  }
 }
 
 /// The jobs that make reports.

@@ -146,7 +146,10 @@ struct ValidationJob: ReportJob {
   /// Prints the report of all tasks.
   func finish(jobs: Int?, json: Bool, _ console: Console) throws(TrajpackError) {
     var command = try command()
-    if json { command.format = .json }
+    if json {
+      try refuseJSON(beside: command.format.rawValue)
+      command.format = .json
+    }
     var config = try command.configuration()
     config.parts = job.document.tasks.indices.map { file(ofTask: $0) }
     let known = try command.knownFindings()

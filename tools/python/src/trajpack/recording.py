@@ -147,7 +147,8 @@ class Recording:
             if frames.times is None and self._writer._rate(name) is None:
                 raise UsageError(f"{where}: give the time of each frame (times=...), or the stream a rate")
             if known:
-                self._spool.replay()
+                with self._failing():
+                    self._spool.replay()
                 self._rows += self._spool.film(frames)
             else:
                 self._spool.keep_film(frames)

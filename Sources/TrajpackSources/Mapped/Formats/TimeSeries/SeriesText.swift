@@ -51,7 +51,7 @@ enum TextLines {
   }
 }
 
-/// The header of a `.ts` or `.tsf` file: the lines that begin with an at sign.
+/// The header of a `.ts`, `.tsf` or `.arff` file: the lines that begin with an at sign.
 struct SeriesHeader {
   /// What the lines say, by their words in lower case; words that come again are behind each other.
   var lines: [(word: String, rest: String)] = []
@@ -64,7 +64,8 @@ struct SeriesHeader {
   init?(_ path: String) {
     guard let file = try? LocalFile(path), let first = try? file.bytes(0..<min(file.length, 4096)),
       let begin = first.first(where: { ![9, 10, 13, 32].contains($0) }),
-      [UInt8(ascii: "@"), UInt8(ascii: "#"), 0xEF].contains(begin), !first.contains(0)
+      [UInt8(ascii: "@"), UInt8(ascii: "#"), UInt8(ascii: "%"), 0xEF].contains(begin),
+      !first.contains(0)
     else { return nil }
     var (lines, data, isHeader) = ([(word: String, rest: String)](), (at: 0, line: 0), true)
     try? TextLines.forEach(file) { (number, at, line) throws(TrajpackError) in
