@@ -1,10 +1,12 @@
 #include "ffmpeg_shims.h"
 
 #if __has_include(<libavformat/avformat.h>)
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 // Thread-local, so that two threads that demux do not read each other's lines.
 static _Thread_local char line[256];
@@ -50,16 +52,48 @@ static int refuse(AVFormatContext *format, AVIOContext **io, const char *url, in
   return AVERROR(EACCES);
 }
 
+static void release(void *bytes, uint8_t *data) { munmap(data, (size_t)bytes); }
+
 static int allocate(AVCodecContext *context, AVFrame *frame, int flags) {
   if (!(context->codec->capabilities & AV_CODEC_CAP_DR1)) {
     return avcodec_default_get_buffer2(context, frame, flags);
   }
-  int width = frame->width, height = frame->height, strides[AV_NUM_DATA_POINTERS];
-  avcodec_align_dimensions2(context, &frame->width, &frame->height, strides);
-  int code = av_frame_get_buffer(frame, 64);
-  frame->width = width;
-  frame->height = height;
-  return code;
+  // As libavcodec's own function lays out its pictures.
+  int width = frame->width, height = frame->height, aligned, code;
+  int needed[AV_NUM_DATA_POINTERS], rows[4];
+  avcodec_align_dimensions2(context, &width, &height, needed);
+  do {
+    if ((code = av_image_fill_linesizes(rows, frame->format, width)) < 0) return code;
+    aligned = 1;
+    for (int i = 0; i < 4; i++) aligned &= rows[i] % needed[i] == 0;
+    width += width & -width;
+  } while (!aligned);
+  ptrdiff_t strides[4];
+  size_t sizes[4], bytes = 0;
+  for (int i = 0; i < 4; i++) strides[i] = rows[i];
+  if ((code = av_image_fill_plane_sizes(sizes, frame->format, height, strides)) < 0) return code;
+  for (int i = 0; i < 4; i++) {
+    if (sizes[i] > INT_MAX / 8) return AVERROR(EINVAL);
+    // Whole vectors are read past the end of a plane.
+    sizes[i] = sizes[i] ? (sizes[i] + 64 + 63) / 64 * 64 : 0;
+    bytes += sizes[i];
+  }
+  // Pages of its own: what malloc gets back of one thread it gives to no other, and keeps.
+  uint8_t *memory =
+      mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  if (memory == MAP_FAILED) return AVERROR(ENOMEM);
+  frame->buf[0] = av_buffer_create(memory, bytes, release, (void *)bytes, 0);
+  if (!frame->buf[0]) {
+    release((void *)bytes, memory);
+    return AVERROR(ENOMEM);
+  }
+  for (int i = 0; i < 4; i++) {
+    frame->data[i] = sizes[i] ? memory : NULL;
+    frame->linesize[i] = rows[i];
+    memory += sizes[i];
+  }
+  frame->extended_data = frame->data;
+  return 0;
 }
 
 void tpv_allocate_pictures(AVCodecContext *context) {

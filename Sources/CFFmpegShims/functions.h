@@ -1,6 +1,7 @@
 // The functions of FFmpeg that trajpack calls, each with the library that has it; they are loaded when they are first
 // needed (CLazyLoading). A function that is not here cannot be linked: add a line.
 FUNCTION(avutil, av_buffer_alloc)
+FUNCTION(avutil, av_buffer_create)
 FUNCTION(avutil, av_color_range_from_name)
 FUNCTION(avutil, av_color_range_name)
 FUNCTION(avutil, av_color_space_from_name)
@@ -22,6 +23,8 @@ FUNCTION(avutil, av_get_pix_fmt_name)
 FUNCTION(avutil, av_image_copy)
 FUNCTION(avutil, av_image_copy_to_buffer)
 FUNCTION(avutil, av_image_fill_arrays)
+FUNCTION(avutil, av_image_fill_linesizes)
+FUNCTION(avutil, av_image_fill_plane_sizes)
 FUNCTION(avutil, av_image_get_buffer_size)
 FUNCTION(avutil, av_log_set_callback)
 FUNCTION(avutil, av_malloc)

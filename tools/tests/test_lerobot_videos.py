@@ -201,3 +201,32 @@ def test_language_is_streams(trajpack, tmp_path):
         want = [(i / 10, r) for i, row in enumerate(happened[e]) for r in row or []]
         assert list(episode["language_events/time"]) == [t for t, _ in want]
         assert texts(episode, "language_events/camera") == [r["camera"] or "" for _, r in want]
+
+
+@pytest.mark.parametrize("name, options", [
+    ("rgb.mp4", "-c:v mpeg4 -pix_fmt yuv420p"), ("depth.mkv", "-c:v ffv1 -pix_fmt gray"),
+    ("depth.mkv", "-c:v libx264 -pix_fmt yuv420p")])
+def test_the_remedy_of_a_video_that_is_no_mp4(trajpack, tmp_path, name, options):
+    """What the sentence names can be done, and gives the frames."""
+    import subprocess
+
+    folder = tmp_path / "src" / "e"
+    folder.mkdir(parents=True)
+    (folder / "state.csv").write_text("frame,hp\n" + "".join(f"{i},{i * i}\n" for i in range(12)))
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=96x64:rate=10", "-frames:v",
+                    "12", *options.split(), folder / name], check=True)
+    run(trajpack, "convert", tmp_path / "src", tmp_path / "ds", "--quiet", "--rate", "10")
+    stream = name[:-4]
+    done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "hub", "--to", "lerobot", "--quiet"],
+                          capture_output=True, text=True, check=True)
+    [said] = [line for line in done.stderr.splitlines() if f"'{stream}' is left out" in line]
+    if stream == "depth":
+        assert said.endswith("'trajpack export --to png' writes its frames"), said
+        run(trajpack, "export", tmp_path / "ds", tmp_path / "pictures", "--to", "png", "--quiet")
+        assert len(list((tmp_path / "pictures").rglob("depth-*.png"))) == 12
+        return
+    words = said.split("'trajpack transcode ")[1].split("'")[0].split()
+    run(trajpack, "transcode", tmp_path / "ds", tmp_path / "again", *words, "--quiet")
+    run(trajpack, "export", tmp_path / "again", tmp_path / "other", "--to", "lerobot", "--quiet")
+    [file] = (tmp_path / "other" / "videos" / "observation.images.rgb").rglob("*.mp4")
+    assert len(hashes(file)) == 12

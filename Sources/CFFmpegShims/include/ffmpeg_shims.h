@@ -40,8 +40,9 @@ const char *tpv_log_line(void);
 /// How many error lines a demuxer wrote on the calling thread since `tpv_log_clear`.
 int tpv_log_demuxer_errors(void);
 
-/// Makes the decoder allocate each picture by itself. It would take them from a pool of its own, which never gives memory
-/// back while the decoder lives: one whose pictures others keep for a while would hold as much once more.
+/// Makes the decoder allocate each picture by itself, in pages that go back to the system with it. Else it takes them from a
+/// pool of its own, which never gives memory back while the decoder lives: one whose pictures others keep for a while would
+/// hold as much once more.
 void tpv_allocate_pictures(AVCodecContext *context);
 
 /// Copies samples of `bytes` (1 or 2) bytes from the nearest place, floor((x + 0.5) w / W): `out` is packed. `swap`

@@ -143,8 +143,8 @@ extension VideoFacts {
       case let name where name.contains("422") || name.contains("440"): 4
       default: 3
       }
-    let (row, rows) = ((width + 63) / 64 * 64, (height + 31) / 32 * 32 + 32)
-    return row * rows * (bits > 8 ? 2 : 1) * planes / 2
+    let (row, rows) = ((width + 127) / 128 * 128, (height + 31) / 32 * 32 + 2)
+    return row * rows * (bits > 8 ? 2 : 1) * planes / 2 + 4096
   }
 }
 

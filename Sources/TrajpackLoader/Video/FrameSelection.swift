@@ -96,8 +96,8 @@ struct FrameSelection: Sendable {
       try Self.check(crop, facts, place)
       let layout: tpv_layout
       do throws(TrajpackError) { layout = try facts.layout(wanted, name: place) } catch {
-        // Sizes were looked at when they were read.
-        throw error.fault == .usage && wanted.format != 0
+        // Sizes were looked at when they were read; the library is loaded by those who see that it is missing.
+        throw error.fault == .usage && error != VideoLibrary.missing && wanted.format != 0
           ? error.at(ErrorPlace(option: "pixels")) : error
       }
       var found = Stream(layout.output, name)

@@ -1,14 +1,17 @@
-"""What the tests of writing to buckets share: recordings, the program in a bare environment, and a bucket."""
+"""What the tests of writing to buckets share: recordings, the program in a bare environment, a bucket, and the local dataset
+that it is to equal."""
 from __future__ import annotations
 
 import json
 import os
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from bucket_server import BucketServer
 from object_server import Fault, Request, Rule
 from places import program
@@ -109,3 +112,40 @@ def at_times(*numbers: int, fault: Fault, method: str = "PUT", text: str = "") -
         seen[0] += 1
         return fault if seen[0] - 1 in numbers else None
     return rule
+
+
+DST = "s3://bucket/a b/=+ü"
+PREFIX = "a b/=+ü/"
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recordings(tmp_path_factory.mktemp("raw") / "runs")
+
+
+@pytest.fixture(scope="module")
+def local(raw: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same conversion into a folder."""
+    folder = tmp_path_factory.mktemp("local") / "ds"
+    with BucketServer() as server:
+        Writer(server, folder.parent).good("convert", raw, folder, *OPTIONS)
+    assert len(list(folder.glob("shard-*.h5"))) == 3
+    return folder
+
+
+@pytest.fixture
+def bucket() -> Iterator[BucketServer]:
+    pytest.importorskip("botocore")
+    with BucketServer(keys={KEY: (SECRET, None)}) as server:
+        yield server
+
+
+@pytest.fixture
+def writer(bucket: BucketServer, tmp_path: Path) -> Writer:
+    return Writer(bucket, tmp_path)
+
+
+def check(writer: Writer, local: Path) -> None:
+    """The bucket has the bytes of the local dataset and nothing else, and nothing is left here."""
+    assert writer.server.files(PREFIX) == content(local)
+    assert not writer.server.begun and writer.leftovers == []

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackLoader
 import TrajpackStore
 
 /// A column, or the videos, of a LeRobot dataset that is written.
@@ -130,21 +131,27 @@ struct LeRobotFeature: Sendable {
         ]
       )
     }
+    let pixels = metadata["pixel_format"]?.string ?? ""
+    let isGray = pixels.hasPrefix("gray")
     guard isPicture || isMovie else {
+      // 'transcode' makes an mp4 of an mp4 only, and nothing lossy of depth.
+      let isEncoded = metadata["container"]?.string?.hasPrefix("mov") == true && !stream.isDepth
+      let remedy =
+        isEncoded && !isGray
+        ? "'trajpack transcode --stream \(stream.name) --to h264:gop=8,crf=20' makes one of it"
+        : "'trajpack export --to png' writes its frames"
       return (
         [],
         [
           (
             stream.name,
             "is \(codec.isEmpty ? "a video" : codec) in \(metadata["container"]?.string ?? "no file"), and LeRobot has mp4; "
-              + "'trajpack transcode --stream \(stream.name) --to h264' makes one of it"
+              + remedy
           )
         ]
       )
     }
     let (width, height) = (metadata["width"]?.int ?? 0, metadata["height"]?.int ?? 0)
-    let pixels = metadata["pixel_format"]?.string ?? ""
-    let isGray = pixels.hasPrefix("gray")
     var json = Self.json(
       isPicture ? "image" : "video", [height, width, isGray ? 1 : 3],
       names: ["height", "width", "channels"],
