@@ -86,8 +86,6 @@ def test_what_changes_a_dataset_in_place_refuses(writer: Writer, local: Path, ra
     check(writer, local)
 
 
-
-
 # ---- Faults of the network and the server
 
 

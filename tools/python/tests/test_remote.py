@@ -237,7 +237,7 @@ def test_nothing_is_written_there(web: ObjectServer, tmp_path: Path) -> None:
             done = run(*words)
             assert done.returncode == 2, words
         with pytest.raises(trajpack.UsageError):
-            trajpack.create("s3://bucket/new")
+            trajpack.create(f"{web.url}/new")
         assert not list(tmp_path.iterdir())
     finally:
         os.chdir(here)
