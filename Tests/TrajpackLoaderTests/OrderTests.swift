@@ -69,7 +69,7 @@ import TrajpackTestSupport
 
   @Test func blocksOfOtherLengthsAreBijective() {
     var random = SeededGenerator(seed: 13)
-    for trial in 0..<200 as Range<UInt64> {
+    for trial in 0..<40 as Range<UInt64> {
       var starts: [UInt64] = []
       var count: UInt64 = 0
       for _ in 0..<Int.random(in: 1...40, using: &random) {
