@@ -104,7 +104,8 @@ enum ArchiveSeries: MappedFormat {
     source.remarks.append(
       "\(file.place): each line is a recording, its \(start.at == 0 ? "first" : "last") cell a class, as in the UCR "
         + "archive"
-        + (padded > 0 ? "; NaN behind the last value of \(counted(padded, "line")) is left out" : "")
+        + (padded > 0
+          ? "; NaN behind the last value of \(counted(padded, "line")) is left out" : "")
         + (start.at == 0 ? "; --from series reads each line as a row" : ""))
     let digits = String(cases.count - 1).count
     let stem = file.stem.uppercased()
