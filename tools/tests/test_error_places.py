@@ -76,7 +76,7 @@ def test_of_what_a_command_refuses(trajpack, series, tmp_path, words, option):
 
 @pytest.mark.parametrize("options, option", [
     (dict(mode="w"), "mode"), (dict(rate=-1), "rate"), (dict(rate="x"), "rate"), (dict(rate={"s": 0}), "rate"),
-    (dict(schema={}), "schema"), (dict(schema={"a/b": {}}), "schema"), (dict(schema={"a/b": {"dtype": "q"}}), "schema"),
+    (dict(schema={}), "schema"), (dict(schema={"a/b": {}}), "schema"), (dict(schema={"a/b": {"dtype": "float23"}}), "schema"),
     (dict(schema={"a/b": {"dtype": "f4"}}, channels={}), "channels"), (dict(channels={"a/b": 3}), "channels"),
     (dict(channels={"a/b": {"no": 1}}), "channels"), (dict(streams={"s": {"no": 1}}), "streams"),
     (dict(streams={"s": {"rate": 0}}), "streams"), (dict(skeletons={"a": 3}), "skeletons"),
