@@ -169,7 +169,7 @@ def test_shards_are_opened_when_they_are_needed(large: Path, tmp_path: Path) -> 
         assert episode.id == f"{number % EPISODES:06d}" and episode.number == number
         assert list(episode) == ["state"] and "state/x" in episode and "state/y" not in episode
         np.testing.assert_array_equal(episode["state/x"][:], [0, 1])
-        np.testing.assert_array_equal(episode["state"].time, whole.episodes[number % EPISODES]["state"].time)
+        np.testing.assert_array_equal(episode["state"].times, whole.episodes[number % EPISODES]["state"].times)
     pages = [r["id"] for r in dataset.episodes.records()]
     assert pages == [f"{n:06d}" for n in range(EPISODES)] * 14
     with pytest.raises(trajpack.UsageError, match="there is no episode 'nobody'"):
