@@ -66,6 +66,7 @@ def test_of_an_option_with_a_wrong_value(trajpack, series, tmp_path):
     (["verify", "DATA", "--sample", "5%"], "--sample"), (["convert", "GOOD", "OUT", "--delimiter", "xy"], "--delimiter"),
     (["convert", "GOOD", "OUT", "--scheme", "a"], "--scheme"),
     (["convert", "GOOD", "OUT", "--values-partial"], "--values-partial"),
+    (["validate", "DATA", "--media", "OUT"], "--media"), (["validate", "DATA", "--allow-outside"], "--allow-outside"),
     # What is no option of the command is none: the name of a file.
     (["info", "--no-such-file--episode"], "--no-such-file--episode"), (["info", "no --episode"], None)])
 def test_of_what_a_command_refuses(trajpack, series, tmp_path, words, option):

@@ -7,8 +7,12 @@ extension Validate {
   /// What `--frames` asks for: decodes every frame of the videos of the episodes that are looked at.
   func frameCheck(_ counters: ProgressCounters) -> FrameLook? {
     guard frames else { return nil }
+    let media = media
     return FrameLook { (dataset, shards, takes) throws(TrajpackError) in
       let data = try OpenDataset(dataset, shards)
+      if let folder = media.folder {
+        try data.media.set(folder, allowsOutside: media.allowsOutside)
+      }
       var videos: [FrameLook.Video] = []
       for track in FrameVerification.tracks(of: data) {
         let (shard, number) = try data.track(track)

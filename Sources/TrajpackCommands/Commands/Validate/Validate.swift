@@ -107,6 +107,7 @@ struct Validate: Command {
         "--rate", to: \.rate, value: "HZ",
         help: "Rows a second of recordings, as 30, 29.97 or 30000/1001."),
     ]
+    parameters += MediaArguments.parameters.map { $0.lifted(\.media) }
     parameters += TableReading.parameters.map { $0.lifted(\.tables) }
     parameters.append(.flag("--json", to: \.json, help: "The same as --format json."))
     return parameters
@@ -138,6 +139,7 @@ struct Validate: Command {
   var resume: String?
   var hdf5 = false
   var frames = false
+  var media = MediaArguments()
   var from: String?
   var rate: String?
   var tables = TableReading()
@@ -151,6 +153,11 @@ struct Validate: Command {
         throw TrajpackError(.usage, "--json and --format \(format.rawValue) do not go together")
       }
       format = .json
+    }
+    guard frames || (media.folder == nil && !media.allowsOutside) else {
+      throw TrajpackError(
+        .usage, option: media.folder == nil ? "--allow-outside" : "--media",
+        "linked videos are read with --frames only; add it, or leave this out")
     }
     let config = try configuration()
     let known = try knownFindings()

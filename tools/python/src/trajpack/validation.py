@@ -184,7 +184,8 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
              rules: Iterable[Any] = (), config: PathName | Mapping[str, Any] | None = None,
              baseline: PathName | None = None, profile: str | None = None, fail_on: Severity = "error",
              sample: float | None = None, seed: int = 0, jobs: int | None = None, source: str | None = None,
-             rate: str | float | None = None, hdf5: bool = False, frames: bool = False) -> Report:
+             rate: str | float | None = None, hdf5: bool = False, frames: bool = False,
+             media: PathName | None = None) -> Report:
     """Has rules look at what the numbers of a dataset mean, or of recordings before conversion.
 
     Args:
@@ -208,6 +209,7 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
             what trajpack reads; without it ``unchecked`` of each dataset says that this was not done.
         frames: Also decode every frame of a dataset's videos: whether they decode, follow the motion of their camera,
             and have plausible depth.
+        media: The folder in which the folder that was converted lies, for linked videos of ``frames``.
 
     Raises:
         UsageError: A wrong rule, configuration or option, or a path where nothing is.
@@ -223,7 +225,7 @@ def validate(path: PathName | Sequence[PathName], *, select: str | Iterable[str]
     if isinstance(rate, float):
         rate = repr(rate)
     options: dict[str, object] = {"baseline": baseline, "profile": profile, "fail-on": fail_on, "sample": sample,
-                                  "seed": seed or None, "jobs": jobs, "from": source, "rate": rate,
+                                  "seed": seed or None, "jobs": jobs, "from": source, "rate": rate, "media": media,
                                   "select": _names(select, "select"), "ignore": _names(ignore, "ignore")}
     with of_option("rules"):
         functions = {item.id: item for item in _rule_functions.as_rules(rules)}
