@@ -111,7 +111,7 @@ public func tp_dataset_streams(
   _ error: UnsafeMutablePointer<tp_error>?
 ) -> Int32 {
   CInterface.document(json, "json", error) { () throws(TrajpackError) in
-    try lazy(dataset).holding(episode: Int(episode)).description["streams"] ?? .array([])
+    try lazy(dataset).streams(ofEpisode: Int(episode))
   }
 }
 

@@ -19,35 +19,31 @@ package final class IndexMemory: @unchecked Sendable {
 
   /// Bytes of indexes, as they lie in their files, that a process keeps in ordinary memory.
   package static let mostKept = 32 << 20
-  /// Of fewer bytes, an index is not worth a file.
-  private static let least = 64 << 10
-  /// Linux allows a process 65,530 maps.
-  private static let mostFiles = 32_000
   private static let kept = Atomic<Int>(0)
   private static let files = Atomic<Int>(0)
 
-  /// Memory for an index of `bytes` bytes in its file, which takes at most `room`. Without a disk that is fit for it,
-  /// it is ordinary memory.
-  package init(indexBytes bytes: Int, room: Int) {
-    (start, mapped, descriptor) = Self.file(bytes, room)
-    counted = start == nil ? bytes : 0
-    if counted > 0 { Self.kept.add(counted, ordering: .relaxed) }
+  /// Bytes of indexes that are in ordinary memory now, and how many others lie in files.
+  package static var inUse: (kept: Int, files: Int) {
+    (kept.load(ordering: .relaxed), files.load(ordering: .relaxed))
   }
 
-  private static func file(_ bytes: Int, _ room: Int) -> (UnsafeMutableRawPointer?, Int, Int32) {
-    guard bytes >= least, kept.load(ordering: .relaxed) + bytes > mostKept,
-      files.load(ordering: .relaxed) < mostFiles
-    else { return (nil, 0, -1) }
-    // Temporary folders are often in memory; /var/tmp is not.
-    let named = getenv("TMPDIR").map { String(cString: $0) } ?? ""
-    for folder in [named, "/var/tmp", "/tmp"] where !folder.isEmpty {
-      var descriptor: Int32 = -1
-      if let start = tp_disk_memory(folder, room, &descriptor) {
-        files.add(1, ordering: .relaxed)
-        return (start, room, descriptor)
-      }
+  /// A file without a name that is mapped, and belongs to the memory that is made of it.
+  package struct File {
+    package var start: UnsafeMutableRawPointer
+    package var count: Int
+    package var descriptor: Int32
+
+    package init(start: UnsafeMutableRawPointer, count: Int, descriptor: Int32) {
+      (self.start, self.count, self.descriptor) = (start, count, descriptor)
     }
-    return (nil, 0, -1)
+  }
+
+  /// Memory for an index of `bytes` bytes in its shard: that of a file, or ordinary memory where there is none.
+  package init(_ file: File?, indexBytes bytes: Int) {
+    (start, mapped, descriptor) = (file?.start, file?.count ?? 0, file?.descriptor ?? -1)
+    counted = file == nil ? bytes : 0
+    if counted > 0 { Self.kept.add(counted, ordering: .relaxed) }
+    if file != nil { Self.files.add(1, ordering: .relaxed) }
   }
 
   deinit {

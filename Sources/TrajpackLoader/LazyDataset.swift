@@ -17,8 +17,10 @@ public final class LazyDataset: Sendable {
     var whole: OpenDataset?
     var parts: [Int: OpenDataset] = [:]
     var firstTracks: [Int]?
+    /// The streams of what was asked about, which keeps it.
+    var streams: [ObjectIdentifier: (of: OpenDataset, json: JSONValue)] = [:]
   }
-  /// Held for looks only, so that a fork at any moment finds it free or hardly ever not.
+  /// Locked only while it is read or set, so that a child of a fork hardly ever finds it locked.
   private let state: Mutex<State>
 
   /// Above so many episodes or shards, a dataset is opened by its manifest.
@@ -77,7 +79,7 @@ public final class LazyDataset: Sendable {
     return state.withLock { state in
       // Another thread may have done the same.
       let kept = state.whole ?? whole
-      (state.whole, state.parts) = (kept, [:])
+      (state.whole, state.parts, state.streams) = (kept, [:], [:])
       return kept
     }
   }
@@ -91,6 +93,16 @@ public final class LazyDataset: Sendable {
     return try part(OpenDataset.last(firstEpisodes, notAfter: number))
   }
 
+  /// The streams that an episode may have, as descriptions have them: those of what is open that holds it.
+  public func streams(ofEpisode number: Int) throws(TrajpackError) -> JSONValue {
+    let holder = try holding(episode: number)
+    let key = ObjectIdentifier(holder)
+    if let known = state.withLock({ $0.streams[key] }) { return known.json }
+    let json = holder.description["streams"] ?? .array([])
+    state.withLock { $0.streams[key] = (holder, json) }
+    return json
+  }
+
   /// What holds a track.
   public func holding(track number: Int) throws(TrajpackError) -> OpenDataset {
     if let whole = state.withLock({ $0.whole }) { return whole }
@@ -102,9 +114,10 @@ public final class LazyDataset: Sendable {
     return try part(OpenDataset.last(tracks, notAfter: number))
   }
 
-  /// The number of the episode with that id. Shards are opened until one has it.
+  /// The number of the episode with that id. Shards are opened until one has it; on a server, where one after the other would
+  /// take a round trip each, all at once.
   public func episode(id: String) throws(TrajpackError) -> Int {
-    guard isPartial else { return try whole().episode(id: id) }
+    guard isPartial, !listed.isRemote else { return try whole().episode(id: id) }
     for shard in listed.entries.indices {
       let part = try part(shard)
       if let local = part.shards[0].index.episode(withID: id) {

@@ -26,6 +26,7 @@ enum { ROOM = 256 << 10 };
 // One direction's end of a connection; `peer` is the other one.
 struct end {
   int descriptor, is_client, is_closed, is_paused, reads_ended;
+  int ends;                                // nothing comes after the rest
   struct end *peer;
   unsigned waiting;                        // pieces of the queue that are to be written here
   char *rest;                              // what this end would not take yet
@@ -153,6 +154,7 @@ static void put_rest(struct end *to) {
     to->rest_count -= (size_t)done;
   }
   to->rest_at = 0;
+  if (to->ends) shutdown(to->descriptor, SHUT_WR);
   if (answer_bytes < 0 && (!to->peer || to->peer->is_closed)) return close_end(to);
   watch(to, 0);
   if (to->peer) {
@@ -180,6 +182,7 @@ static void go_on(void) {
     piece->to->waiting--;
     if (!piece->to->is_closed) {
       if (piece->count) put(piece->to, piece->bytes, piece->count);
+      else if (piece->to->rest_count) piece->to->ends = 1;
       else shutdown(piece->to->descriptor, SHUT_WR);
     }
     free(piece);

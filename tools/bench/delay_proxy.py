@@ -24,11 +24,15 @@ HERE = Path(__file__).resolve().parent
 def program() -> Path:
     """The proxy, built anew where its source is newer."""
     source = HERE / "delay_proxy.c"
-    out = Path(tempfile.gettempdir()) / f"trajpack-delay-proxy-{os.getuid()}"
+    out = HERE.parents[1] / "build" / "delay_proxy"
     if not out.exists() or out.stat().st_mtime < source.stat().st_mtime:
-        compiler = next(c for c in ("cc", "clang", "gcc") if shutil.which(c))
-        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", f"{out}.new", source], check=True)
-        os.replace(f"{out}.new", out)
+        compiler = next((c for c in ("cc", "clang", "gcc") if shutil.which(c)), None)
+        if compiler is None:
+            raise RuntimeError("no C compiler here (cc, clang or gcc), which the proxy is built with")
+        out.parent.mkdir(exist_ok=True)
+        made = out.with_name(f"{out.name}.{os.getpid()}")
+        subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", "-o", made, source], check=True)
+        os.replace(made, out)
     return out
 
 

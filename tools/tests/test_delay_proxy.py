@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,18 @@ def test_each_request_takes_the_time_and_no_byte_is_lost(port):
         with ThreadPoolExecutor(24) as pool:
             seconds = list(pool.map(client, range(24)))
         assert min(seconds) >= 6 * 0.05
-        # Connections wait side by side: in turn they would take 7 seconds.
-        with socket.create_connection(("127.0.0.1", proxy.port)) as connection:
-            begin = time.monotonic()
-            ask(connection, 10)
-            assert 0.05 <= time.monotonic() - begin < 1
+
+
+def test_connections_wait_side_by_side(port):
+    """Each is open while all others are answered, the last one first: served in turn, none would ever be."""
+    with delayed(port, 0.05) as proxy, ExitStack() as open_ones:
+        connections = [open_ones.enter_context(socket.create_connection(("127.0.0.1", proxy.port), timeout=60))
+                       for _ in range(24)]
+        for n, connection in enumerate(connections):
+            connection.sendall(b"%d\n" % (1000 + n))
+        for n, connection in reversed(list(enumerate(connections))):
+            data = exactly(connection, 1000 + n)
+            assert hashlib.sha256(data).digest() == exactly(connection, 32)
 
 
 def test_a_reader_that_is_slow_and_a_sender_that_ends(port):

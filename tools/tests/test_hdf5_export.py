@@ -202,6 +202,23 @@ def test_channels_of_one_role(trajpack, tmp_path, form):
         assert found["terminations"] == channels["terminals"][0] and found["infos/done"] == channels["done"][0]
 
 
+@pytest.mark.parametrize("form", ["robomimic", "minari"])
+def test_the_channel_that_was_asked_for_has_the_role(trajpack, tmp_path, form):
+    """As --map says, where another one is called as the format does."""
+    n = 6
+    with tp.create(tmp_path / "ds", rate=5) as writer:
+        writer.append("e", {"steps": {"actions": np.zeros(n), "actions_abs": np.ones(n), "obs/x": np.arange(n) * 1.0}})
+    said = exported(trajpack, tmp_path / "ds", tmp_path / "out", "--to", form, "--map", "actions=actions_abs")
+    with h5py.File(next((tmp_path / "out").rglob("*.hdf5"))) as file:
+        group = file["data/demo_0" if form == "robomimic" else "episode_0"]
+        assert group["actions"][:].tolist() == [1] * n
+    assert "'steps/actions' is written beside the others, as 'steps/actions_abs' is the actions" in said, said
+    for words, why in [("a=obs/x --map a=actions", "another --map gives the name 'a'"),
+                       ("a=obs/x --map b=steps/obs/x", "has a name already")]:
+        said = run(trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", form, "--map", *words.split(), fails=True)
+        assert why in said and not (tmp_path / "no").exists(), said
+
+
 def test_rates_of_robomimic(trajpack, tmp_path):
     """control_freq is the rate of the actions, whatever stream comes first; --rate is no other one."""
     with tp.create(tmp_path / "ds", rate={"a": 100, "steps": 20}) as writer:

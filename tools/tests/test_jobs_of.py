@@ -104,7 +104,8 @@ def test_a_source_of_the_name_of_a_command(trajpack, tables, tmp_path):
 
 @pytest.mark.parametrize("words", [
     [], ["--format", "json"], ["--sample", "60%", "--seed", "3"], ["--select", "values", "--fail-on", "warning"],
-    ["--format", "sarif", "--ignore", "time"], ["--hdf5", "--select", "container"]])
+    ["--format", "sarif", "--ignore", "time"], ["--hdf5", "--select", "container"],
+    ["--select", "learning", "--scheme", "three", "--fold", "1"]])
 def test_a_validation_gives_the_report_of_one_run(trajpack, tables, tmp_path, words):
     ds = os.path.relpath(tables / "ds", tmp_path)
     one = subprocess.run([trajpack, "validate", ds, *words], capture_output=True, text=True, cwd=tmp_path)

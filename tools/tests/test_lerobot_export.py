@@ -275,12 +275,35 @@ def test_names_that_trainers_ask_for(trajpack, tmp_path):
     np.testing.assert_allclose(figures["observation.state"]["mean"], np.concatenate([q, dq], 1).mean(0, dtype=float), rtol=1e-6)
     np.testing.assert_allclose(figures["observation.environment_state"]["max"], [grip.max(), count.max()])
     for words, why in [("a=b", "there is no channel 'b'"), ("a/b=steps/grip", "has a slash"), ("a", "must be NAME=STREAM/CHANNEL"),
-                       ("a=steps/grip,steps/grip", "is named twice"), ("timestamp=steps/grip", "one already")]:
-        done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "lerobot", "--map", words],
+                       ("a=steps/grip,steps/grip", "is named twice"), ("timestamp=steps/grip", "one already"),
+                       ("task_index=steps/grip", "one already"), ("a=steps/grip --map b=grip", "has a name already"),
+                       ("state=arm/q,arm/dq --map action=arm/q", "has a name already"),
+                       ("action=arm/q --map state=arm/q,arm/dq", "has a name already"),
+                       ("a=steps/grip --map a=steps/ctrl", "another --map gives the name 'a'")]:
+        done = subprocess.run([trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "lerobot", "--map", *words.split()],
                               capture_output=True, text=True)
         assert done.returncode == 2 and why in done.stderr and not (tmp_path / "no").exists(), done.stderr
     assert "--map is for --to lerobot" in run(trajpack, "export", tmp_path / "ds", tmp_path / "no", "--to", "npz", "--map",
                                               "a=steps/grip", fails=True)
+
+
+def test_names_change_places_with_their_masks(trajpack, tmp_path):
+    """Channels are meant by the names that they have in the dataset; a category can be the task."""
+    import trajpack as tp
+    n = 8
+    a = np.ma.masked_array(np.arange(n, dtype=np.int16), np.arange(n) % 3 == 0)
+    b = np.arange(n, dtype=np.int16) + 100
+    with tp.create(tmp_path / "ds", rate=10, channels={"steps/what": {"categories": ["pick", "place"]}}) as writer:
+        writer.append("e", {"steps": {"a": a, "b": b, "what": (np.arange(n) // 4).astype(np.int32)}})
+    run(trajpack, "export", tmp_path / "ds", tmp_path / "out", "--to", "lerobot", "--map", "b=steps/a", "--map", "a=steps/b",
+        "--map", "task=steps/what")
+    got = table(tmp_path / "out")
+    assert got["a"].to_pylist() == b.tolist() and "a.observed" not in got.column_names
+    assert got["b.observed"].to_pylist() == (~a.mask).tolist() and np.array(got["b"].to_pylist())[~a.mask].tolist() == a.compressed().tolist()
+    tasks = pq.read_table(tmp_path / "out/meta/tasks.parquet").to_pandas()
+    names = tasks.index if "task" not in tasks.columns else tasks["task"]
+    known = dict(zip(tasks["task_index"], names, strict=True))
+    assert [known[i] for i in got["task_index"].to_pylist()] == ["pick"] * 4 + ["place"] * 4
 
 
 def test_many_bytes_of_an_episode_are_several_row_groups(trajpack, tmp_path):

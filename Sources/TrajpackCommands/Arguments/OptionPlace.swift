@@ -1,9 +1,8 @@
 import TrajpackFormat
 
 extension TrajpackError {
-  /// The same error with the option that its sentence is about as its place, where wrong use has no such place yet: the
-  /// option with which the sentence begins (`--scheme names what …`), or which it asks for at its beginning (`give --task, …`),
-  /// else the first one in it that was given.
+  /// Adds to a usage error the option that its sentence is about, unless it has one: the option that the sentence asks for at
+  /// its beginning (`give --task, …`), else the first one in it that was given, else the one with which it begins.
   ///
   /// - Parameters:
   ///   - known: The names of each option of the command.
@@ -23,10 +22,12 @@ extension TrajpackError {
       return given.first { names.contains($0) }
     }
     let words = Self.words(message)
-    var found: String?
-    let first = words.first == "give" ? words.dropFirst().first : words.first
-    if let first, known.contains(where: { $0.contains(first) }) { found = spelled(first) ?? first }
-    guard let option = found ?? words.lazy.compactMap(spelled).first else { return self }
+    let isAsked = words.first == "give"
+    let first = isAsked ? words.dropFirst().first : words.first
+    let named = first.flatMap { word in known.contains { $0.contains(word) } ? word : nil }
+    let isGiven = words.lazy.compactMap(spelled).first
+    let asked = isAsked ? named.map { spelled($0) ?? $0 } : nil
+    guard let option = asked ?? isGiven ?? named else { return self }
     return at(ErrorPlace(option: option))
   }
 

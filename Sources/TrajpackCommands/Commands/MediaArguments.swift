@@ -16,8 +16,18 @@ struct MediaArguments: ArgumentSet {
   var folder: String?
   var allowsOutside = false
 
+  /// - Throws: A usage error where there is no folder that links could lead out of.
+  func check() throws(TrajpackError) {
+    guard folder != nil || !allowsOutside else {
+      throw TrajpackError(
+        .usage, option: "--allow-outside",
+        "is for links in the folder that --media names; name it, or leave this out")
+    }
+  }
+
   /// Opens a dataset whose linked videos lie there.
   func open(_ path: String) throws(TrajpackError) -> OpenDataset {
+    try check()
     let opened = try OpenDataset(path)
     if let folder { try opened.media.set(folder, allowsOutside: allowsOutside) }
     return opened

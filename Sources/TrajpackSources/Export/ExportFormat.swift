@@ -76,6 +76,13 @@ public struct ChannelName: Sendable, Equatable {
     }
   }
 
+  /// - Throws: A usage error where one of `others` gives the same name.
+  func checkAlone(_ others: [ChannelName]) throws(TrajpackError) {
+    guard !others.contains(where: { $0.name == name }) else {
+      throw wrong("another --map gives the name '\(name)', which one thing has")
+    }
+  }
+
   func wrong(_ why: String) -> TrajpackError {
     TrajpackError(.usage, "--map '\(text)': \(why)", at: ErrorPlace(option: "--map"))
   }

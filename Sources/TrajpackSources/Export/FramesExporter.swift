@@ -51,7 +51,7 @@ public struct FramesExporter: Exporter {
       throw TrajpackError(
         .usage, file: path, "has no video '\(name)'" + Suggestion.text(for: name, among: names))
     }
-    decoded = try EpisodeFrames(path, media: media)
+    decoded = EpisodeFrames(path, media: media)
   }
 
   /// Writes an episode; see ``Exporter``.

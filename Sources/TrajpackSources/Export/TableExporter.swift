@@ -63,7 +63,7 @@ struct TableExporter<Sink: TableSink>: Exporter {
     if ticks != nil {
       columns.append(ParquetOutputColumn(name: "time_ticks", form: .numbers(.int64, [])))
     }
-    let names = ColumnNames.of(track.stream, channels, taken: ["time", "time_ticks"], in: folder)
+    let names = ColumnNames.of(track.stream, channels, taken: Set(columns.map(\.name)), in: folder)
     columns += zip(channels, names).map { Self.column(track.stream.channels[$0], $1) }
     let file = try Sink(name, columns, facts: facts(track, zip(channels, names)), in: folder)
     let width = channels.reduce(16) {

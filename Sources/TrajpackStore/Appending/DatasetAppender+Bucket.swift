@@ -48,19 +48,27 @@ extension DatasetAppender {
     sent = Set(away.map(\.name))
   }
 
-  /// Sends the shards that are full.
+  /// Moves the shards that are full into the bucket.
   ///
-  /// A failure is kept for ``close()``: what was acknowledged is safe all the same. When 16 more shards have come, sending
-  /// is tried again.
+  /// A failure is none of the episodes, which are safe in the staging folder. It is tried again when 16 more episodes have
+  /// come, and by ``close()``, which throws it.
   func sendIfDue() {
-    guard let home, sendFailure == nil || shards.count >= sendsAgainAt else { return }
-    sendFailure = nil
+    guard let home, appended >= sendsAgainAt else { return }
     do throws(TrajpackError) {
       for entry in shards where isFull(entry) && !sent.contains(entry.name) {
-        try send(entry, to: home)
-        try home.release(entry)
+        try move(entry, to: home)
       }
-    } catch { (sendFailure, sendsAgainAt) = (error, shards.count + Self.fan) }
+    } catch { sendsAgainAt = appended + Self.fan }
+  }
+
+  /// Sends a shard, and removes it here. Shards whose rows lie in it now go before: a writer that goes on after a crash would
+  /// no longer find here what tells that nothing else holds their episodes.
+  private func move(_ entry: Manifest.Entry, to home: BucketHome) throws(TrajpackError) {
+    if !sent.contains(entry.name) { try send(entry, to: home) }
+    for name in supersededShards { try FileSystem.remove("\(folder)/\(name)") }
+    supersededShards = []
+    try FileSystem.syncFolder(folder)
+    try home.release(entry)
   }
 
   private func send(_ entry: Manifest.Entry, to home: BucketHome) throws(TrajpackError) {
@@ -77,7 +85,7 @@ extension DatasetAppender {
     for entry in shards {
       // Those that are here are looked at here; they go with the folder.
       try statistics.add(try Shard(place(of: entry)))
-      if !sent.contains(entry.name) { try send(entry, to: home) }
+      if FileSystem.item(at: "\(folder)/\(entry.name)") != nil { try move(entry, to: home) }
     }
     let manifest = Manifest(
       shards: shards, source: source, statistics: statistics.json, sideFiles: journal.sideFiles)

@@ -56,7 +56,10 @@ extension DatasetAppender {
   private func tail(_ most: Int) -> (range: Range<Int>, units: Int, alike: Int) {
     var first = shards.count
     var (size, alike) = (0, 0)
-    while first > firstJoinable, level(shards[first - 1]) <= most {
+    // One that is in the bucket is not read back, however large the shards of this writer are.
+    while first > firstJoinable, !sent.contains(shards[first - 1].name),
+      level(shards[first - 1]) <= most
+    {
       first -= 1
       size += units(shards[first])
       if level(shards[first]) == most { alike += 1 }

@@ -36,8 +36,7 @@ public final class DatasetAppender {
   let home: BucketHome?
   /// The shards of ``shards`` that are in the bucket, by name.
   var sent: Set<String> = []
-  /// Why the last attempt to send a shard failed, and how many shards there must be before the next one.
-  var sendFailure: TrajpackError?
+  /// How many episodes there must be before the next attempt to send a shard, as the last one failed.
   var sendsAgainAt = 0
   let options: Options
   let pool: WorkerPool

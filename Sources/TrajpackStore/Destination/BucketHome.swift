@@ -73,8 +73,12 @@ public struct BucketHome: DatasetHome {
   func refuseTaken(by shards: [Manifest.Entry], isBegun: Bool) throws(TrajpackError) {
     try abortNoted()
     if try bucket.facts(of: Manifest.fileName) != nil {
-      if isBegun, try Manifest(inFolder: path).shards == shards { try staging.remove() }
-      throw Self.taken(path)
+      guard isBegun, try Manifest(inFolder: path).shards == shards else { throw Self.taken(path) }
+      try staging.remove()
+      throw TrajpackError(
+        .usage, file: path,
+        "is finished: the writer that was stopped had written all of "
+          + "\(counted(shards.reduce(0) { $0 + $1.receipt.episodes }, "episode")); open it")
     }
     guard !isBegun else { return }
     try refuseParts(

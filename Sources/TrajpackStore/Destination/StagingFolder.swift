@@ -27,8 +27,8 @@ public struct StagingFolder: Sendable {
     else {
       throw TrajpackError(
         .usage, file: path,
-        "is not a folder that only this user may write to, so no shard is made in it; remove it, or name another folder "
-          + "with --staging")
+        "is not a folder that only this user may write to, so no shard is made in it; remove it, or name another "
+          + "staging folder")
     }
   }
 

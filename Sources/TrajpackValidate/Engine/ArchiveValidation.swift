@@ -8,6 +8,7 @@ extension Validation {
   /// - Parameters:
   ///   - hdf5: What differs between HDF5's structures and the index of a shard; not checked where `nil`.
   ///   - splits: The splits by which rules compare; those of the shards where it gives `nil`.
+  ///   - namesScheme: Whether `splits` is called though no rule compares them, so that a scheme that there is not is refused.
   ///   - frames: How the frames of videos are looked at; they are not where `nil`.
   ///   - planned: Told the bytes of the shards, and how many episodes and videos there are.
   ///   - progress: Told of each episode and its rows.
@@ -15,7 +16,7 @@ extension Validation {
   public static func archive(
     _ path: String, _ config: ValidateConfig, pool: WorkerPool,
     hdf5: ((Shard) throws(TrajpackError) -> [TrajpackError])? = nil,
-    splits: SchemeLook? = nil, frames: FrameLook? = nil,
+    splits: SchemeLook? = nil, namesScheme: Bool = false, frames: FrameLook? = nil,
     isStopped: () -> Bool = { false },
     planned: (_ bytes: Int, _ items: Int) -> Void = { _, _ in },
     progress: @escaping (EpisodeAbout, Int) -> Void = { _, _ in }
@@ -43,7 +44,7 @@ extension Validation {
     }
     let profile = shards.compactMap { $0 }.first?.schema.attributes["source"]?.string
     let run = try Validation(path, profile: profile, config, pool: pool, progress: progress)
-    try run.readScheme(of: dataset, shards.compactMap { $0 }, splits)
+    try run.readScheme(of: dataset, shards.compactMap { $0 }, splits, isNamed: namesScheme)
     if config.resume != nil || !config.parts.isEmpty {
       let identity = try identity(
         shards.compactMap { $0 }, config, run.ruleIDs + [run.scheme?.digest ?? ""])
@@ -168,14 +169,19 @@ extension Validation {
   /// Finds the splits by which the rules of learning compare.
   public typealias SchemeLook = (Dataset, [Shard]) throws(TrajpackError) -> SchemeSplits?
 
+  /// Rules that compare splits.
+  private static let comparing = [
+    "learning.leakage", "learning.unlike-splits", "learning.shared-recording",
+  ]
+
   private func readScheme(
-    of dataset: Dataset, _ shards: [Shard], _ look: SchemeLook?
+    of dataset: Dataset, _ shards: [Shard], _ look: SchemeLook?, isNamed: Bool
   ) throws(TrajpackError) {
-    guard let look else { return }
-    do throws(TrajpackError) { scheme = try look(dataset, shards) } catch {
-      // A side file that is damaged is a finding.
-      guard error.fault == .data else { throw error }
-    }
+    let isCompared = Self.comparing.contains { runs($0) }
+    guard let look, isCompared || isNamed else { return }
+    let found = try look(dataset, shards)
+    guard isCompared else { return }
+    scheme = found
     guard let scheme, scheme.cutEpisodes > 0 else { return }
     unchecked(
       "\(scheme.cutEpisodes) episodes that the split scheme '\(scheme.name)' cuts, as parts of splits: rules that compare "

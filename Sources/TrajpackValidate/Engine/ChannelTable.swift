@@ -88,6 +88,7 @@ final class ChannelTable<Value> {
     return names.count - 1
   }
 
+  /// The value of an entry. The table must not grow while one is being changed: its values then lie elsewhere.
   subscript(place: Int) -> Value {
     unsafeAddress { UnsafePointer(values + place) }
     unsafeMutableAddress { values + place }

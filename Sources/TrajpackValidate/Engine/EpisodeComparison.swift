@@ -2,7 +2,7 @@ import TrajpackFormat
 import TrajpackStore
 
 /// Compares any number of episodes by their content, in fixed memory: of each a hash of all values and fixed numbers of
-/// hashes of windows and of what windows look like go to temporary files, which are sorted at the end.
+/// hashes of windows, exact and rounded, go to temporary files, which are sorted at the end.
 final class EpisodeComparison {
   /// An episode that has what an earlier one has.
   struct Match {
@@ -31,7 +31,8 @@ final class EpisodeComparison {
   /// Of each episode where it lies, and where in ``names`` that is said.
   private let names = RowSpool(limit: 1 << 18)
   private let offsets = RowSpool(limit: 1 << 18)
-  private var splits: [String: Int] = [:]
+  /// The numbers of splits; 0 is that of episodes without one.
+  private var splits: [String: Int] = ["": 0]
   private(set) var count = 0
 
   /// - Parameter most: Records of each kind that are held in memory.
@@ -52,7 +53,7 @@ final class EpisodeComparison {
   /// - Parameters:
   ///   - digest: A hash of all of its values; `nil` where none of them varies.
   ///   - hashes: Hashes of its windows.
-  ///   - near: Hashes of what its windows look like.
+  ///   - near: Hashes of its windows, rounded to about a hundredth of their range.
   /// - Throws: An error of the machine where temporary files cannot be written.
   func add(
     _ place: Place, split: String, digest: UInt64?, hashes: [UInt64] = [], near: [UInt64] = []
@@ -128,7 +129,7 @@ final class EpisodeComparison {
     (Int(value >> 24), Int(value >> 8 & 0xFFFF), Int(value & 0xFF))
   }
 
-  /// Episodes that equal an earlier one: those of other splits if `leakage`, else those of the same.
+  /// Episodes that equal an earlier one: where both have a split and it is another one if `leakage`, else all others.
   func equal(leakage: Bool) throws(TrajpackError) -> (found: Matches, all: [UInt64]) {
     var found = Matches()
     // A bit of each episode.
@@ -141,7 +142,8 @@ final class EpisodeComparison {
         return
       }
       let (own, other) = (Self.parts(record.value), Self.parts(value))
-      guard (own.split != other.split) == leakage else { return }
+      let isLeak = own.split != other.split && own.split != 0 && other.split != 0
+      guard isLeak == leakage else { return }
       found.count += 1
       if leakage { all[own.episode / 64] |= 1 << UInt64(own.episode % 64) }
       least.append((own.episode, other.episode))
@@ -157,13 +159,13 @@ final class EpisodeComparison {
     return (found, all)
   }
 
-  /// Episodes that share windows, or what windows look like, with an earlier one of another split: a quarter of their hashes,
-  /// and at least 4, or 8 of what they look like.
+  /// Episodes that share windows, or rounded windows if `near`, with an earlier one of another split: a quarter of their hashes,
+  /// and at least 4, or 8 of rounded windows.
   ///
   /// - Parameter known: A bit of each episode: those that were told already are not told again. Those that are found are added.
   func sharing(near: Bool, except known: inout [UInt64]) throws(TrajpackError) -> Matches {
     var found = Matches()
-    guard splits.count > 1 else { return found }
+    guard splits.count > 2 else { return found }
     var first: (key: UInt64, value: UInt64)?
     try (near ? nearWindows : windows).forEach { (record) throws(TrajpackError) in
       guard let (key, value) = first, key == record.key else {

@@ -70,7 +70,7 @@ final class TrackFacts {
   let checksums: [UInt32]
   /// The first and last time of a track with explicit times.
   var times: ClosedRange<Double>?
-  /// Hashes of some windows of its rows, by their content, and of some by what they look like.
+  /// Hashes of some windows of its rows, by their content, and of some rounded windows.
   var windows: [UInt64] = []
   var nearWindows: [UInt64] = []
   /// The first row in which a channel has a missing value, by channel, where one has.

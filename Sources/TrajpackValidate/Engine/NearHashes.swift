@@ -1,4 +1,4 @@
-/// Hashes of what windows of a few columns look like: rows that were rounded, stored in another type or have a little noise give
+/// Hashes of windows of a few columns, rounded to about a hundredth of their range: rows that were rounded, stored in another type or have a little noise give
 /// mostly the same hashes. Windows of 16 rows are taken whose middle row is an extreme of a column, wherever
 /// they lie; of each the rows 0, 5, 10 and 15 are hashed, in steps of about a hundredth of the window's range.
 struct NearHashes {
@@ -63,7 +63,7 @@ struct NearHashes {
       guard (-1000...1000).contains(exponent) else { return nil }
       let scale = Double(sign: .plus, exponent: -exponent, significand: 1)
       mix(&hash, exponent)
-      // Steps begin where no short decimals are.
+      // The offset keeps short decimals away from the border between two steps.
       for row in hashed { mix(&hash, Int((window[row] * scale + 0.381_966).rounded(.down))) }
     }
     return moves ? WindowHashes.mixed(hash) : nil

@@ -50,7 +50,7 @@ public struct Rule: Sendable {
   /// The profile that it belongs to; `nil` for all data.
   public let profile: String?
   let check: Check
-  /// Whether a channel is one that the rule looks at: it is not asked of tracks without any; `nil` where it looks at others.
+  /// Whether a channel is one that the rule looks at: its check is not made for tracks that have no such channel. `nil` where that is not known beforehand.
   let concerns: (@Sendable (Quantity) -> Bool)?
   /// What a track must have of, so that the rule can find something; empty where that is not known without a look.
   let needs: TrackSketch

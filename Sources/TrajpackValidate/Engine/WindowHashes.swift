@@ -15,7 +15,7 @@ final class WindowHashes {
     var filled = 0
     var rolling: UInt64 = 0
     var smallest = SmallestHashes()
-    /// The same windows by what they look like.
+    /// The same of rounded windows.
     var near: NearHashes
 
     init(columns: Int) { near = NearHashes(columns: columns) }
@@ -37,7 +37,7 @@ final class WindowHashes {
 
   /// The smallest hashes, in order.
   var hashes: [UInt64] { state.smallest.list }
-  /// The smallest hashes of what windows look like, in order.
+  /// The smallest hashes of rounded windows, in order.
   var nearHashes: [UInt64] { state.near.list }
 
   static func mixed(_ value: UInt64) -> UInt64 {

@@ -19,9 +19,9 @@ extension Rule {
     example: """
       Training and test files with the same content, as in a published EEG set; windows that overlap and were shuffled before \
       the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content, \
-      and by hashes of what some of these look like (the first three columns, in steps of about a hundredth of the window's range): \
-      reported where a quarter of an episode's 32 hashes of a kind (at least 4, of what windows look like 8) are those of an episode of another split, so that a stretch which is less than \
-      about a quarter of the episode may go unseen. Of what windows look like those count whose middle row is an extreme of a column, and that come once in the recording: a copy stored as float32, or \
+      and by hashes of some rounded windows (the first three columns, in steps of about a hundredth of the window's range): \
+      reported where a quarter of an episode's 32 hashes of a kind (at least 4, of rounded windows 8) are those of an episode of another split, so that a stretch which is less than \
+      about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns and its hash comes once in the recording: a copy stored as float32, or \
       with noise of a ten-thousandth of the signal's deviation, is found; one that is smooth without extremes, repeats itself, is in another unit or at another rate, or has noise of a thousandth, mostly is not. \
       Rows are taken as the shards have \
       them. Splits are those of the split scheme that counts (or --scheme), else the episodes' own; episodes that a scheme cuts are not compared.

@@ -9,7 +9,7 @@ extension Rule {
       """,
     example: """
       A dataset that 'trajpack apply' made with a step 'normalize' over "split": "all", and whose episodes are in 'train' and 'test'. \
-      The plan that a dataset carries is looked at, and those of the datasets that it was made from; what was normalised elsewhere is not known.
+      The plan that a dataset carries is looked at, and those of the datasets that it was made from; what was normalised elsewhere is not known. Splits are the episodes' own; split schemes are not looked at.
       """,
     remedy: "Fit to the training split: \"split\": \"train\" in the plan.",
     check: .container)

@@ -10,7 +10,7 @@ extension Rule {
     example: """
       Temperatures around 20 in all training episodes, around 60 in all test episodes. Means of episodes are compared: \
       reported where those of two splits do not overlap, and the distance between them is more than twice the range of \
-      either; of scalar and position channels that are no whole numbers, for splits of 5 episodes or more. Splits are those of the split scheme that counts (or --scheme), where it does not cut episodes, else the episodes' own.
+      either; of scalar and position channels that are no whole numbers, for splits of 5 episodes or more. Splits are those of the split scheme that counts (or --scheme), else the episodes' own; episodes that a scheme cuts are not compared.
       """,
     remedy:
       "Split at random or by groups that are alike, or say that the test is one of extrapolation.",

@@ -293,3 +293,16 @@ def test_a_spike_in_a_short_recording(rows: int, tmp_path: Path) -> None:
             writer.append(f"{number}", {"s/x": x})
     (finding,) = report(tmp_path / "bad")["findings"]
     assert (finding["rule"], finding["places"][0]["rows"]) == ("values.spike", [rows // 2, rows // 2 + 1])
+
+
+@pytest.mark.parametrize(("splits", "rule"), [
+    (("train", "test"), "learning.leakage"), (("train", ""), "learning.duplicate"), (("", "train"), "learning.duplicate"),
+    (("", ""), "learning.duplicate"), (("test", "test"), "learning.duplicate")])
+def test_a_copy_is_told_by_one_rule(tmp_path: Path, splits: tuple[str, str], rule: str) -> None:
+    """Whether both copies have a split or not."""
+    x = smooth(np.random.default_rng(4), 160)
+    with trajpack.create(tmp_path / "ds", rate=50) as writer:
+        for number, split in enumerate(splits):
+            writer.append(f"{number}", {"s/x": x}, split=split)
+    found = trajpack.validate(tmp_path / "ds", select=["learning.leakage", "learning.duplicate"]).findings
+    assert [f.rule for f in found] == [rule]

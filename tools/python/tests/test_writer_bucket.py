@@ -6,12 +6,11 @@ import json
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bucket_server import BucketServer
-from bucket_world import KEY, SECRET, Writer, at_times, content
+from bucket_world import KEY, SECRET, Writer, at_times, bucket, content, writer  # noqa: F401  fixtures
 from object_server import Fault, Request
 from places import ROOT
 
@@ -31,18 +30,6 @@ except trajpack.TrajpackError as error:
     sys.exit(3)
 """
 COUNT = 56
-
-
-@pytest.fixture
-def bucket() -> Iterator[BucketServer]:
-    pytest.importorskip("botocore")
-    with BucketServer(keys={KEY: (SECRET, None)}) as server:
-        yield server
-
-
-@pytest.fixture
-def writer(bucket: BucketServer, tmp_path: Path) -> Writer:
-    return Writer(bucket, tmp_path)
 
 
 def child(writer: Writer, *words: object, **more: str) -> subprocess.Popen[str]:
@@ -154,6 +141,35 @@ def test_a_killed_writer_goes_on(writer: Writer, bucket: BucketServer, local: Pa
     writer.good("diff", DST, local)
     named = json.loads(writer.good("gc", DST, "--older-than", "0", "--json"))["orphans"]
     assert all(o["kind"] == "upload" for o in named), named
+
+
+@pytest.mark.parametrize("told", [16, 20, 31, 45])
+def test_a_writer_that_is_killed_after_a_shard_was_sent(writer: Writer, local: Path, told: int) -> None:
+    """In one session, between two joins of small shards: those whose rows were sent are in nobody's way."""
+    process = child(writer, DST, 0, COUNT, "x")
+    assert process.stdout is not None
+    for _ in range(told):
+        process.stdout.readline()
+    process.kill()
+    more = process.communicate()[0].split()
+    code, _, error = run(writer, DST, told + len(more), COUNT, "a")
+    assert (code, error) == (0, "")
+    check(writer, local)
+
+
+def test_shards_that_were_sent_are_not_joined_by_a_writer_of_larger_ones(writer: Writer) -> None:
+    process = child(writer, DST, 0, COUNT, "x")
+    assert process.stdout is not None
+    for _ in range(25):
+        process.stdout.readline()
+    process.kill()
+    process.communicate()
+    script = SCRIPT.replace("shard_bytes=1 << 20, ", "")
+    done = subprocess.run([sys.executable, "-c", script, DST, "-1", str(COUNT), "a"], capture_output=True, text=True,
+                          env=writer.environment(PYTHONPATH=str(ROOT / "tools" / "python" / "src")))
+    assert (done.returncode, done.stderr) == (0, "")
+    writer.good("verify", DST)
+    assert f'"episodes":{COUNT}' in writer.good("info", DST, "--json").replace(" ", "")
 
 
 def test_a_server_that_fails_loses_nothing(writer: Writer, bucket: BucketServer, local: Path) -> None:

@@ -180,7 +180,7 @@ struct EvaluationJob: ReportJob {
   }
 
   private func refuse(jobs: Int?) throws(TrajpackError) {
-    guard jobs != nil else { return }
+    guard let jobs, jobs > 1 else { return }
     throw TrajpackError(
       .usage, option: "--jobs",
       "a task of an evaluation computes with one thread; leave out --jobs, and run several tasks at once"

@@ -28,7 +28,7 @@ struct JobFinish: Command {
         help: "Compare every byte of the shards with its SHA-256; for jobs that make a dataset."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
-        help: "Threads; by default one a processor."),
+        help: "Threads; by default one a processor. That of an evaluation is one."),
       .flag("--json", to: \.json, help: "Print the outcome, or what is missing, as JSON."),
     ]
   }

@@ -28,7 +28,9 @@ struct JobRun: Command {
         help: "Numbers of tasks, from 0: 3, 0-3 or 0-3,7; by default $SLURM_ARRAY_TASK_ID."),
       .option(
         "--jobs", "-j", to: \.jobs, value: "N", in: 1...1024,
-        help: "Threads; by default as many as the job was planned with, or one a processor."),
+        help:
+          "Threads; by default as many as the job was planned with, or one a processor. Tasks of an evaluation have one."
+      ),
       .flag("--json", to: \.json, help: "Print what was done as JSON."),
     ]
   }

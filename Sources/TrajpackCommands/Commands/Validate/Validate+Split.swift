@@ -61,21 +61,25 @@ extension Validate {
     _ path: String, _ config: ValidateConfig, _ pool: WorkerPool, _ look: FrameLook?,
     _ planned: (Int, Int) -> Void, _ took: @escaping (EpisodeAbout, Int) -> Void
   ) throws(TrajpackError) -> Validation.Outcome {
-    var several: String?
+    var unread: String?
     var outcome = try Validation.archive(
       path, config, pool: pool, hdf5: hdf5Check,
       splits: { (dataset, shards) throws(TrajpackError) in
         do throws(TrajpackError) { return try schemeSplits(of: dataset, shards) } catch {
+          guard scheme == nil, fold == nil else { throw error }
+          switch error.fault {
           // Where several schemes are there and nobody has named one, none counts.
-          guard error.fault == .usage, scheme == nil, fold == nil else { throw error }
-          several = error.message
+          case .usage: unread = "splits of side files (\(error.message) with --scheme)"
+          case .data:
+            unread =
+              "the splits of a scheme that cannot be read, so that rules compare the episodes' own: \(error.message)"
+          default: throw error
+          }
           return nil
         }
-      }, frames: look,
+      }, namesScheme: scheme != nil || fold != nil, frames: look,
       isStopped: { Interrupt.isRequested }, planned: planned, progress: took)
-    if let several {
-      outcome.unchecked.append("splits of side files (\(several) with --scheme)")
-    }
+    if let unread { outcome.unchecked.append(unread) }
     return outcome
   }
 
@@ -87,7 +91,8 @@ extension Validate {
     }
     let numbers = Dictionary(uniqueKeysWithValues: shards.enumerated().map { ($1.name, $0) })
     return Validation.SchemeSplits(
-      name: found.scheme, digest: found.digest, cutEpisodes: found.cutEpisodes
+      name: found.scheme, digest: found.digest + (fold.map { " fold \($0)" } ?? ""),
+      cutEpisodes: found.cutEpisodes
     ) { shard, episode in
       numbers[shard].flatMap { found.name(ofEpisode: episode, shard: $0) } ?? ""
     }

@@ -116,7 +116,7 @@ struct Validate: Command {
   static var checks: [Parameter<Self>] {
     let names = [
       "--profile", "--config", "--select", "--ignore", "--fail-on", "--sample", "--seed",
-      "--format", "--baseline", "--hdf5",
+      "--format", "--baseline", "--hdf5", "--scheme", "--fold",
     ]
     return parameters.filter { names.contains($0.shape.names[0]) }
   }
@@ -159,6 +159,7 @@ struct Validate: Command {
         .usage, option: media.folder == nil ? "--allow-outside" : "--media",
         "linked videos are read with --frames only; add it, or leave this out")
     }
+    try media.check()
     let config = try configuration()
     let known = try knownFindings()
     if let resume {

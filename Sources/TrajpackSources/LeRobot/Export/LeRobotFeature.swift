@@ -136,19 +136,13 @@ struct LeRobotFeature: Sendable {
     let pixels = metadata["pixel_format"]?.string ?? ""
     let isGray = pixels.hasPrefix("gray")
     guard isPicture || isMovie else {
-      // 'transcode' makes an mp4 of an mp4 only, and nothing lossy of depth.
-      let isEncoded = metadata["container"]?.string?.hasPrefix("mov") == true && !stream.isDepth
-      let remedy =
-        isEncoded && !isGray
-        ? "'trajpack transcode --stream \(stream.name) --to h264:gop=8,crf=20' makes one of it"
-        : "'trajpack export --to png' writes its frames"
       return (
         [],
         [
           (
             stream.name,
             "is \(codec.isEmpty ? "a video" : codec) in \(metadata["container"]?.string ?? "no file"), and LeRobot has mp4; "
-              + remedy
+              + VideoRemedy.sentence(stream, metadata)
           )
         ]
       )

@@ -2,14 +2,17 @@ import TrajpackFormat
 import TrajpackStore
 
 extension LeRobotPlan {
-  /// Gives columns the names that were asked for; one name of several channels is the column of all their numbers.
+  /// Gives columns the names that were asked for; one name of several channels is the column of all their numbers. Channels
+  /// are meant by the names that they have in the dataset, whatever else is named.
   ///
-  /// - Throws: A usage error where there is no such channel, or no column has its numbers.
+  /// - Throws: A usage error where there is no such channel, a channel or a name is given twice, or no column has the numbers.
   mutating func rename(_ names: [ChannelName]) throws(TrajpackError) {
+    var choices: [(wanted: ChannelName, places: [Int])] = []
     for wanted in names {
       guard !wanted.name.contains("/") else {
         throw wanted.wrong("'\(wanted.name)' has a slash, which LeRobot does not allow")
       }
+      try wanted.checkAlone(choices.map(\.wanted))
       var places: [Int] = []
       for source in wanted.channels {
         guard let place = features.firstIndex(where: { $0.isCalled(source) }) else {
@@ -19,31 +22,58 @@ extension LeRobotPlan {
               + known.prefix(12).joined(separator: ", "))
         }
         guard !places.contains(place) else { throw wanted.wrong("'\(source)' is named twice") }
+        guard !choices.contains(where: { $0.places.contains(place) }) else {
+          throw wanted.wrong("'\(source)' has a name already, and a channel is written once")
+        }
         places.append(place)
       }
-      if places.count == 1 { try rename(places[0], wanted) } else { try join(places, wanted) }
+      choices.append((wanted, places))
     }
+    let masks = features.map { feature in
+      features.firstIndex {
+        $0.isMask && !feature.isMask && $0.stream == feature.stream
+          && $0.channel == feature.channel
+      }
+    }
+    var joined: [LeRobotFeature] = []
+    var gone: Set<Int> = []
+    for (wanted, places) in choices {
+      let own = places.map { masks[$0] }
+      if places.count == 1 {
+        try rename(places[0], mask: own[0], wanted)
+      } else {
+        joined += try join(places, isMasked: own.contains { $0 != nil }, wanted)
+        gone.formUnion(places)
+        gone.formUnion(own.compactMap { $0 })
+      }
+    }
+    features = features.indices.filter { !gone.contains($0) }.map { features[$0] } + joined
   }
 
-  private mutating func rename(_ place: Int, _ wanted: ChannelName) throws(TrajpackError) {
-    let old = features[place].key
+  private mutating func rename(
+    _ place: Int, mask: Int?, _ wanted: ChannelName
+  ) throws(TrajpackError) {
     switch features[place].content {
     case .task: throw wanted.wrong("the task of rows is 'task_index' in every LeRobot dataset")
+    case .category where wanted.name == "task":
+      (features[place].key, features[place].content) = ("task_index", .task)
     case .category: features[place].key = "\(wanted.name)_index"
     default: features[place].key = wanted.name
     }
-    for i in features.indices where features[i].masks == old {
-      features[i].key = "\(wanted.name).observed"
-      features[i].setMask(of: wanted.name)
+    if let mask {
+      features[mask].key = "\(wanted.name).observed"
+      features[mask].setMask(of: wanted.name)
     }
   }
 
-  private mutating func join(_ places: [Int], _ wanted: ChannelName) throws(TrajpackError) {
+  /// The column of the numbers of several channels, and its mask where one of them has one.
+  private func join(
+    _ places: [Int], isMasked: Bool, _ wanted: ChannelName
+  ) throws(TrajpackError) -> [LeRobotFeature] {
     let parts = places.map { features[$0] }
     var (type, length, names): (ElementType?, Int, [JSONValue]) = (nil, 0, [])
     for (part, source) in zip(parts, wanted.channels) {
-      guard case .numbers(let own, let shape) = part.content, shape.count < 2, part.parts.isEmpty
-      else {
+      guard case .numbers(let own, let shape) = part.content, shape.count < 2 else {
         throw wanted.wrong(
           "'\(source)' is no number or list of numbers, which a column of several channels is made of"
         )
@@ -61,21 +91,18 @@ extension LeRobotPlan {
         : count == 1
           ? [.string(part.channel)] : (0..<count).map { .string("\(part.channel)_\($0)") }
     }
-    guard let type else { return }
-    let masked = parts.filter { part in features.contains { $0.masks == part.key } }
+    guard let type else { return [] }
     var made = LeRobotFeature(
       key: wanted.name, stream: parts[0].stream, channel: parts[0].channel,
       content: .numbers(type, [length]), parts: parts,
       json: LeRobotFeature.json(type.rawValue, [length], names: .array(names)))
-    let keys = Set(parts.map(\.key))
-    features.removeAll { keys.contains($0.key) || $0.masks.map { keys.contains($0) } ?? false }
-    features.append(made)
-    guard !masked.isEmpty else { return }
+    guard isMasked else { return [made] }
+    let column = made
     made.key = "\(wanted.name).observed"
     made.content = .mask([length])
     made.json = LeRobotFeature.json("bool", [length])
     made.setMask(of: wanted.name)
-    features.append(made)
+    return [column, made]
   }
 }
 
@@ -84,9 +111,6 @@ extension LeRobotFeature {
   fileprivate var path: String { content == .video ? stream : "\(stream)/\(channel)" }
 
   fileprivate var isMask: Bool { if case .mask = content { true } else { false } }
-
-  /// The key of the column whose values it is a mask of.
-  fileprivate var masks: String? { isMask ? json["info"]?[Self.maskMember]?.string : nil }
 
   fileprivate mutating func setMask(of key: String) {
     json.set("info", .record([Self.maskMember: .string(key)]))

@@ -139,6 +139,8 @@ struct LeRobotPlan {
   /// - Throws: A usage error where two columns have one name.
   private func check() throws(TrajpackError) {
     var keys: Set<String> = ["timestamp", "frame_index", "episode_index", "index"]
+    // The column of tasks, which every dataset has.
+    if !features.contains(where: { $0.content == .task }) { keys.insert("task_index") }
     for feature in features {
       guard keys.insert(feature.key).inserted else {
         throw TrajpackError(

@@ -55,7 +55,7 @@ final class LeRobotWriter {
   init(
     _ plan: LeRobotPlan, _ folder: ExportFolder, of path: String, media: String?
   ) throws(TrajpackError) {
-    frames = try EpisodeFrames(path, media: media)
+    frames = EpisodeFrames(path, media: media)
     self.plan = plan
     self.folder = folder
     self.media = media

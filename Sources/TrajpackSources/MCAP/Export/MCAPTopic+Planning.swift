@@ -215,8 +215,8 @@ extension MCAPTopic {
         return (
           [],
           [
-            "'\(name)' \(why), which messages of CompressedVideo cannot be; left out ('trajpack transcode --stream "
-              + "\(name) --to h264' makes a video that can)"
+            "'\(name)' \(why), which messages of CompressedVideo cannot be; left out ("
+              + "\(VideoRemedy.sentence(track.stream, metadata.value)))"
           ]
         )
       }
@@ -229,8 +229,8 @@ extension MCAPTopic {
       return (
         [],
         [
-          "'\(name)' is \(codec), and messages have H.264, H.265, JPEG and PNG; left out ('trajpack transcode --stream "
-            + "\(name) --to h264' makes a video that can be written)"
+          "'\(name)' is \(codec), and messages have videos of H.264 and H.265, JPEG and PNG; left out ("
+            + "\(VideoRemedy.sentence(track.stream, metadata.value)))"
         ]
       )
     }

@@ -21,7 +21,7 @@ final class MinariExport: DatasetExporter {
   init(_ request: ExportRequest) throws(TrajpackError) {
     self.request = request
     attributes = try request.dataset.shard(0).schema.attributes
-    frames = try EpisodeFrames(request.dataset.path, media: request.media)
+    frames = EpisodeFrames(request.dataset.path, media: request.media)
   }
 
   func begin(in folder: ExportFolder) throws(TrajpackError) {

@@ -22,7 +22,7 @@ final class RobomimicExport: DatasetExporter {
   init(_ request: ExportRequest) throws(TrajpackError) {
     self.request = request
     attributes = try request.dataset.shard(0).schema.attributes
-    frames = try EpisodeFrames(request.dataset.path, media: request.media)
+    frames = EpisodeFrames(request.dataset.path, media: request.media)
     try request.checkRate()
   }
 
@@ -191,7 +191,14 @@ final class RobomimicExport: DatasetExporter {
     }
     guard let rate, var document = JSONValue(document: known.string) else { return known }
     var options = document["env_kwargs"] ?? .object([])
-    guard options.members != nil, options["control_freq"] == nil else { return known }
+    guard options.members != nil, options["control_freq"] == nil else {
+      if let said = options["control_freq"]?.double, said != rate.value {
+        folder?.note(
+          "'env_args' of the source says a control_freq of \(said), and the actions have \(rate) Hz: it is left as it was"
+        )
+      }
+      return known
+    }
     options.set("control_freq", .double(rate.value))
     document.set("env_kwargs", options)
     return .string(document.text())

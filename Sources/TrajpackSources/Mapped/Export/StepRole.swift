@@ -75,14 +75,18 @@ struct StepArray {
   var channel: Int?
   var path: String
   var role: StepRole
+  /// Whether a user asked for this path, and so for what it means.
+  var isAsked = false
 }
 
 extension StepArray {
   /// Whether a user means it by a path, with or without its stream.
-  fileprivate func isCalled(_ name: String) -> Bool {
-    if name == path { return true }
-    guard let channel else { return false }
-    return name == "\(track.stream.name)/\(track.stream.channels[channel].name)"
+  fileprivate func isCalled(_ name: String) -> Bool { name == path || name == place }
+
+  /// Where it is in the dataset: the stream, and the channel where it is one.
+  fileprivate var place: String {
+    guard let channel else { return track.stream.name }
+    return "\(track.stream.name)/\(track.stream.channels[channel].name)"
   }
 }
 
@@ -106,7 +110,13 @@ struct StepArrays {
         continue
       }
       if track.stream.attributes[TreeFacts.member]?.bool == true {
-        if let text = try Self.text(track) { texts.append((name, text)) }
+        if let text = try Self.text(track) {
+          texts.append((name, text))
+        } else {
+          remarks.append(
+            "'\(name)' is left out: it is an attribute, which is one text, and has "
+              + counted(track.count, "row"))
+        }
         continue
       }
       if track.isVideo {
@@ -157,18 +167,27 @@ struct StepArrays {
   private mutating func rename(
     _ names: [ChannelName], _ format: String
   ) throws(TrajpackError) {
+    var choices: [(wanted: ChannelName, place: Int)] = []
     for wanted in names {
       guard wanted.channels.count == 1 else {
         throw wanted.wrong("\(format) has an array a channel: name one")
       }
+      try wanted.checkAlone(choices.map(\.wanted))
       let source = wanted.channels[0]
       guard let place = arrays.firstIndex(where: { $0.isCalled(source) }) else {
         throw wanted.wrong(
           "there is no channel '\(source)'; there are "
             + arrays.prefix(12).map { "'\($0.path)'" }.joined(separator: ", "))
       }
+      guard !choices.contains(where: { $0.place == place }) else {
+        throw wanted.wrong("'\(source)' has a name already, and a channel is written once")
+      }
+      choices.append((wanted, place))
+    }
+    for (wanted, place) in choices {
       arrays[place].path = wanted.name
       arrays[place].role = StepRole(path: wanted.name)
+      arrays[place].isAsked = true
     }
   }
 
@@ -179,20 +198,22 @@ struct StepArrays {
     return try track.bytes(values, 0).map { String(decoding: $0, as: UTF8.self) }
   }
 
-  /// Leaves roles that one array can have to one array: the one that is called as the formats do, else the first. Others
-  /// keep their own paths.
+  /// Leaves roles that one array can have to one array: the one that was asked for, else the one that is called as the
+  /// formats do, else the first. Others keep their own paths.
   private mutating func chooseOne() {
     var seen: Set<StepRole> = []
     for role in arrays.map(\.role) {
       guard let title = role.title, seen.insert(role).inserted else { continue }
       let places = arrays.indices.filter { arrays[$0].role == role }
       guard places.count > 1,
-        let chosen = places.first(where: { StepRole.isOwn(arrays[$0].path) }) ?? places.first
+        let chosen = places.first(where: { arrays[$0].isAsked })
+          ?? places.first(where: { StepRole.isOwn(arrays[$0].path) }) ?? places.first
       else { continue }
       for place in places where place != chosen {
         arrays[place].role = .other(arrays[place].path)
+        let isSame = arrays[place].path == arrays[chosen].path
         remarks.append(
-          "'\(arrays[place].path)' is written beside the others, as '\(arrays[chosen].path)' is \(title)"
+          "'\(isSame ? arrays[place].place : arrays[place].path)' is written beside the others, as '\(isSame ? arrays[chosen].place : arrays[chosen].path)' is \(title)"
         )
       }
     }

@@ -52,13 +52,8 @@ enum ArchiveSeries: MappedFormat {
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
     let own = files.files(endings) { form($0) != nil }
-    return try files.each(of: own, "ucr", options) { (file, source) throws(TrajpackError) in
-      var found = try within(file: file.path) { () throws(TrajpackError) in
-        try recordings(file, options, &source)
-      }
-      let share = max(file.bytes / max(found.count, 1), 1)
-      for i in found.indices { found[i].bytes = share }
-      return found
+    return try files.eachShared(of: own, "ucr", options) { (file, source) throws(TrajpackError) in
+      try recordings(file, options, &source)
     }
   }
 
@@ -69,10 +64,11 @@ enum ArchiveSeries: MappedFormat {
       throw TrajpackError(.data, "is no file of the UCR or UEA archive")
     }
     let opened = try LocalFile(file.path)
-    var start = (at: 0, line: 1)
-    if case .arff(let series) = form { start = series.data }
+    let series: ARFFSeries? = if case .arff(let series) = form { series } else { nil }
+    let start = series?.data ?? (at: 0, line: 1)
     var cases: [SeriesLine] = []
     var padded = 0
+    var unknown: [String] = []
     try TextLines.forEach(opened, from: start.at) { (number, at, line) throws(TrajpackError) in
       let number = start.line + number - 1
       let text = TextLines.text(line).trimmingSpaces
@@ -89,24 +85,36 @@ enum ArchiveSeries: MappedFormat {
           "line \(number) has \(content.dimensions.count) dimensions, and line \(known.line) has \(known.width)",
           at: ErrorPlace(line: number))
       }
-      for (number, other) in content.dimensions.enumerated() where other.count != first.count {
+      let (count, length) = (content.count, series?.length ?? cases.first?.cells ?? content.count)
+      guard count == length else {
         throw TrajpackError(
           .data,
-          "line \(item.line) has \(other.count) values in dimension \(number + 1), and \(first.count) in the first",
-          at: ErrorPlace(line: item.line))
+          "line \(number) has \(counted(count, "value")) in a dimension, and "
+            + (series == nil ? "the first line" : "the header")
+            + " has \(length); it was cut, or a value is missing",
+          at: ErrorPlace(line: number))
+      }
+      if let series, !series.classes.contains(content.label), !unknown.contains(content.label) {
+        unknown.append(content.label)
       }
       (item.count, item.width, item.label) = (first.count, content.dimensions.count, content.label)
+      item.cells = count
       padded += content.isPadded ? 1 : 0
       cases.append(item)
       return true
     }
     guard !cases.isEmpty else { throw TrajpackError(.data, "has no series") }
+    if !unknown.isEmpty {
+      source.remarks.append(
+        "\(file.place): the header does not list the classes "
+          + unknown.prefix(4).map { "'\($0)'" }.joined(separator: ", ") + ", which lines have")
+    }
     source.remarks.append(
-      "\(file.place): each line is a recording, its \(start.at == 0 ? "first" : "last") cell a class, as in the UCR "
+      "\(file.place): each line is a recording, its \(series == nil ? "first" : "last") cell a class, as in the UCR "
         + "archive"
         + (padded > 0
           ? "; NaN behind the last value of \(counted(padded, "line")) is left out" : "")
-        + (start.at == 0 ? "; --from series reads each line as a row" : ""))
+        + (series == nil ? "; --from series reads each line as a row" : ""))
     let digits = String(cases.count - 1).count
     let stem = file.stem.uppercased()
     return cases.enumerated().map { number, item in
@@ -144,6 +152,9 @@ private struct ARFFSeries {
   var data: (at: Int, line: Int)
   /// Whether a series stands between quotes, its dimensions parted by `\n`.
   var isRelational = false
+  /// How many values a dimension has.
+  let length: Int
+  let classes: Set<String>
 
   /// The header of a file; `nil` where its attributes are not the values of a series and then a class: numbers whose
   /// names differ in a count alone.
@@ -153,7 +164,16 @@ private struct ARFFSeries {
     }
     self.data = data
     var attributes = header.lines.filter { $0.word == "attribute" }.map(\.rest)
-    guard let last = attributes.popLast(), last.contains("{") else { return nil }
+    guard let last = attributes.popLast(), let begin = last.firstIndex(of: "{"),
+      let end = last.lastIndex(of: "}"), begin < end
+    else { return nil }
+    var rest = Array(last[last.index(after: begin)..<end].utf8)[...]
+    var classes: Set<String> = []
+    while let (label, before) = Self.lastCell(rest) {
+      classes.insert(label)
+      rest = before
+    }
+    self.classes = classes
     if attributes.first?.lowercased().hasSuffix(" relational") == true {
       isRelational = true
       attributes.removeFirst()
@@ -169,6 +189,31 @@ private struct ARFFSeries {
       names.insert(name.prefix { !$0.isNumber })
     }
     guard attributes.count > 8, names.count == 1 else { return nil }
+    length = attributes.count
+  }
+
+  /// The last cell of a line without its quotes, in which a comma may stand, and what is before its comma; `nil` of nothing.
+  static func lastCell(
+    _ line: ArraySlice<UInt8>
+  ) -> (text: String, before: ArraySlice<UInt8>)? {
+    let blanks: [UInt8] = [9, 13, 32]
+    var line = line
+    while let last = line.last, blanks.contains(last) { line.removeLast() }
+    guard let last = line.last else { return nil }
+    var cell = line
+    if [UInt8(ascii: "'"), UInt8(ascii: "\"")].contains(last),
+      let begin = line.dropLast().lastIndex(of: last)
+    {
+      cell = line[(begin + 1)..<(line.endIndex - 1)]
+      line = line[..<begin]
+      while let last = line.last, blanks.contains(last) { line.removeLast() }
+      if line.last == UInt8(ascii: ",") { line.removeLast() }
+    } else if let comma = line.lastIndex(of: UInt8(ascii: ",")) {
+      (cell, line) = (line[(comma + 1)...], line[..<comma])
+    } else {
+      line = line[..<line.startIndex]
+    }
+    return (String(TextLines.text(cell).trimmingSpaces), line)
   }
 }
 
@@ -179,6 +224,8 @@ private struct SeriesLine: Sendable {
   let range: Range<Int>
   let form: ArchiveSeries.Form
   var count = 0
+  /// Values of a dimension, with those that fill the line.
+  var cells = 0
   var width = 1
   var label = ""
 
@@ -186,10 +233,11 @@ private struct SeriesLine: Sendable {
     (self.file, self.line, self.range, self.form) = (file, line, range, form)
   }
 
-  /// The values of each dimension, the class, and whether NaN behind the last value were left out.
+  /// The values of each dimension, the class, how many values there were before NaN behind the last one was left out, and
+  /// whether it was.
   func content(
     _ bytes: ArraySlice<UInt8>
-  ) throws(TrajpackError) -> (dimensions: [[Double]], label: String, isPadded: Bool) {
+  ) throws(TrajpackError) -> (dimensions: [[Double]], label: String, count: Int, isPadded: Bool) {
     var bytes = bytes
     while let last = bytes.last, [9, 13, 32].contains(last) { bytes.removeLast() }
     switch form {
@@ -204,19 +252,20 @@ private struct SeriesLine: Sendable {
         throw TrajpackError(
           .data, "line \(line) begins with \(label), which is no class", at: ErrorPlace(line: line))
       }
-      return ([Array(values[..<end])], String(Int(label)), end < values.count)
+      return ([Array(values[..<end])], String(Int(label)), values.count, end < values.count)
     case .arff(let series):
-      guard let comma = bytes.lastIndex(of: UInt8(ascii: ",")) else {
+      guard let (label, values) = ARFFSeries.lastCell(bytes), !values.isEmpty else {
         throw TrajpackError(.data, "line \(line) has no class", at: ErrorPlace(line: line))
       }
-      let label = TextLines.text(bytes[(comma + 1)...]).trimmingSpaces
       var dimensions: [[Double]] = []
-      for part in series.isRelational ? try parts(bytes[..<comma]) : [bytes[..<comma]] {
+      for part in series.isRelational ? try parts(values) : [values] {
         var values: [Double] = []
         try SeriesNumbers.parse(part, line, into: &values)
         dimensions.append(values)
       }
-      return (dimensions, String(label), false)
+      // All are as long as the header says, or the first one that is not tells.
+      let count = dimensions.map(\.count).first { $0 != series.length } ?? series.length
+      return (dimensions, label, count, false)
     }
   }
 

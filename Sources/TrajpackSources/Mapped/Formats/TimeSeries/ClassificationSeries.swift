@@ -25,13 +25,8 @@ enum ClassificationSeries: MappedFormat {
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
     let own = files.files(endings, where: isOwn)
-    return try files.each(of: own, "ts", options) { (file, source) throws(TrajpackError) in
-      var found = try within(file: file.path) { () throws(TrajpackError) in
-        try recordings(file, options, &source)
-      }
-      let share = max(file.bytes / max(found.count, 1), 1)
-      for i in found.indices { found[i].bytes = share }
-      return found
+    return try files.eachShared(of: own, "ts", options) { (file, source) throws(TrajpackError) in
+      try recordings(file, options, &source)
     }
   }
 

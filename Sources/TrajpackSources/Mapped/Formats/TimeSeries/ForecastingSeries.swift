@@ -22,13 +22,8 @@ enum ForecastingSeries: MappedFormat {
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
     let own = files.files(endings, where: isOwn)
-    return try files.each(of: own, "tsf", options) { (file, source) throws(TrajpackError) in
-      var found = try within(file: file.path) { () throws(TrajpackError) in
-        try recordings(file, options, own.count > 1, &source)
-      }
-      let share = max(file.bytes / max(found.count, 1), 1)
-      for i in found.indices { found[i].bytes = share }
-      return found
+    return try files.eachShared(of: own, "tsf", options) { (file, source) throws(TrajpackError) in
+      try recordings(file, options, own.count > 1, &source)
     }
   }
 

@@ -133,3 +133,20 @@ enum SeriesNumbers {
       at: ErrorPlace(line: line))
   }
 }
+
+extension SourceFiles {
+  /// What `each` gives, with errors that name the file, and its bytes shared out among its recordings.
+  func eachShared(
+    of files: [File], _ name: String, _ options: MappingOptions,
+    _ read: (File, inout MappedSource) throws(TrajpackError) -> [MappedRecording]
+  ) throws(TrajpackError) -> MappedSource {
+    try each(of: files, name, options) { (file, source) throws(TrajpackError) in
+      var found = try within(file: file.path) { () throws(TrajpackError) in
+        try read(file, &source)
+      }
+      let share = max(file.bytes / max(found.count, 1), 1)
+      for i in found.indices { found[i].bytes = share }
+      return found
+    }
+  }
+}
