@@ -275,3 +275,30 @@ def read(recording):
     assert np.array_equal(episode["part"][:], truth[2:5]) and np.array_equal(episode["ticks"][:], truth[3:7])
     assert np.allclose(episode["part"].times, [0, 0.1, 0.5])
     assert np.allclose(episode["ticks"].times, [0, 0.007, 0.009, 0.03])
+
+
+def test_a_job_from_a_bucket(trajpack, tmp_path):
+    """The plan brings every file, for Python to look at; tasks find them in the job's folder, an empty one, too."""
+    from bucket_server import BucketServer
+    packages = package(tmp_path / "packages", "plain")
+    runs = files(tmp_path / "runs", "plain", {str(n): np.arange(3000) + n for n in range(4)})
+    with BucketServer() as server:
+        for path in sorted(runs.iterdir()):
+            server.put(f"raw/runs/{path.name}", path.read_bytes(), age=500)
+        env = {"AWS_ENDPOINT_URL": server.url, "AWS_NO_SIGN_REQUEST": "1", "AWS_EC2_METADATA_DISABLED": "true",
+               "TMPDIR": str(tmp_path / "tmp")}
+        (tmp_path / "tmp").mkdir()
+        options = ("s3://bucket/raw/runs", "--shard-size", "10k")
+
+        def ran(*words):
+            return run(trajpack, *words, path=[packages], env=env)
+        ran("convert", options[0], tmp_path / "one", *options[1:])
+        ran("job", "plan", options[0], tmp_path / "ds", "--tasks", "2", *options[1:])
+        before = len(server.requests)
+        ran("job", "run", tmp_path / "ds.job", "--task", "0-1")
+        ran("job", "finish", tmp_path / "ds.job")
+        assert not any(r.range for r in server.requests[before:]), "a task has brought what the plan had brought"
+    assert {p.name: p.read_bytes() for p in (tmp_path / "ds").iterdir()} == {
+        p.name: p.read_bytes() for p in (tmp_path / "one").iterdir()}
+    assert list((tmp_path / "tmp").iterdir()) == []
+    np.testing.assert_array_equal(tp.open(tmp_path / "ds").episode("2")["s/x"], np.arange(3000) + 2)

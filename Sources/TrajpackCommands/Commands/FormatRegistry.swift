@@ -62,7 +62,7 @@ enum FormatRegistry {
     for path in paths where Dataset.isRemote(path) {
       throw TrajpackError(
         .usage, file: path,
-        "lies on a server, and recordings are read from there by 'trajpack convert' only; copy them to a folder of this machine"
+        "lies on a server, and recordings are read from there by 'trajpack convert' and 'trajpack job plan' only; copy them to a folder of this machine"
       )
     }
     for path in paths where Dataset.isDataset(path) {

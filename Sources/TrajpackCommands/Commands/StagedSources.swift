@@ -79,6 +79,7 @@ struct StagedSources {
 
   /// Makes a folder that can be moved into the job of a dataset.
   private static func folder(beside destination: String) throws(TrajpackError) -> String {
+    try ConversionJob.requireUnplanned(destination)
     var parent = FileSystem.parent(of: try ConversionJob.folder(of: destination))
     if !parent.hasPrefix("/") { parent = "\(try FileSystem.workingFolder())/\(parent)" }
     try FileSystem.makeFolder(parent)
@@ -126,7 +127,9 @@ struct StagedSources {
   /// Moves what was brought to plan a job into its folder.
   func keep(in job: String) throws(TrajpackError) {
     guard let planning else { return }
-    for (number, folder) in folders { try folder.save(to: planning.list(number)) }
+    try Interruption.watched({ Interrupt.isRequested }) { () throws(TrajpackError) in
+      for (number, folder) in folders { try folder.save(to: planning.list(number)) }
+    }
     chmod(planning.path, 0o755)
     try FileSystem.publish(planning.path, as: "\(job)/\(ConversionJob.sourceName)")
   }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 extension Console {
   /// A table on standard output: cut to the width of a terminal, whole where a program reads it.
@@ -10,6 +11,7 @@ extension Console {
 
   /// A JSON document on standard output, indented for people on a terminal, on one line otherwise.
   func print(_ document: JSONValue) {
-    write(document.text(indent: isOutputTerminal ? 2 : nil).printableJSON + "\n")
+    let text = document.text(indent: isOutputTerminal ? 2 : nil)
+    write(BucketFolder.named(text).printableJSON + "\n")
   }
 }

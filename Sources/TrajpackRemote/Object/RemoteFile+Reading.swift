@@ -37,6 +37,7 @@ extension RemoteFile {
     guard let fetches = paging(range) else {
       let fetch = fetch([range])
       if let bytes = try fetch.bytes(range) { buffer.copyMemory(from: bytes) }
+      withExtendedLifetime(fetch) {}
       return
     }
     do throws(TrajpackError) {

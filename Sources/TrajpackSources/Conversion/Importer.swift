@@ -117,7 +117,8 @@ extension Importer {
 }
 
 extension Recording {
-  /// The files that its fingerprint names, as paths, of which some may not be there.
+  /// Files that may be its, by the names in its fingerprint: to bring them before they are read. What is missed here is brought
+  /// when it is read, and a path that leads to nothing is passed over.
   public var files: [String] {
     var files = [path]
     for file in fingerprint.split(separator: ";") {

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// A file of a source that is not taken.
 public struct LeftOut: Sendable, Equatable {
@@ -23,7 +24,7 @@ public struct LeftOut: Sendable, Equatable {
   ) -> JSONValue? {
     guard !files.isEmpty || !failed.isEmpty else { return nil }
     let listed = files.prefix(mostListed).map { file in
-      JSONValue.record(["file": .string(file.path), "why": .string(file.why)])
+      JSONValue.record(["file": .string(BucketFolder.named(file.path)), "why": .string(file.why)])
     }
     return .record([
       "count": .int(Int64(files.count + failed.count)),

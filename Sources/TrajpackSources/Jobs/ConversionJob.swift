@@ -56,13 +56,7 @@ public struct ConversionJob: Sendable {
     adding: (String) throws(TrajpackError) -> Void = { (_) throws(TrajpackError) in }
   ) throws(TrajpackError) {
     let path = try Self.folder(of: document.destination)
-    try Self.requireFree(document.destination)
-    guard FileSystem.item(at: path) == nil else {
-      throw TrajpackError(
-        .usage, file: path,
-        "is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it"
-      )
-    }
+    try Self.requireUnplanned(document.destination)
     try FileSystem.makeFolder(path)
     do throws(TrajpackError) {
       if FileSystem.item(at: document.destination) == .folder,
@@ -106,6 +100,18 @@ public struct ConversionJob: Sendable {
     }
     self.path = path
     self.document = document
+  }
+
+  /// Refuses to plan a job for a destination at which something is, or a job already.
+  public static func requireUnplanned(_ destination: String) throws(TrajpackError) {
+    let path = try folder(of: destination)
+    try requireFree(destination)
+    guard FileSystem.item(at: path) == nil else {
+      throw TrajpackError(
+        .usage, file: path,
+        "is there already; 'trajpack job run' goes on with the job in it, and 'rm -r' discards it"
+      )
+    }
   }
 
   /// Refuses a destination at which something is.

@@ -19,6 +19,9 @@ final class HDF5File: TreeFile {
   /// Whether a file is HDF5, by its first bytes; a user block may have up to 16 MiB.
   static func recognises(_ path: String) -> Bool {
     guard let file = try? LocalFile(path) else { return false }
+    // Parquet, Arrow and zip, of which a source may have very many: no more than their first bytes is read.
+    let others = ["PAR1", "ARRO", "PK\u{3}\u{4}"].map { Array($0.utf8) }
+    if file.length > 4, let first = try? file.bytes(0..<4), others.contains(first) { return false }
     var at = 0
     while at + 8 <= file.length, at <= 16 << 20 {
       if (try? file.bytes(at..<at + 8)) == magic { return true }

@@ -7,8 +7,8 @@ import TrajpackRemote
 public final class BucketFile: Sendable {
   /// Bytes are brought in whole blocks of this size; it is what the first request of a file asks for.
   static let block = 64 << 10
-  /// Bytes that are written at once.
-  private static let step = 1 << 20
+  /// The most blocks of a request.
+  private static let most = 64
 
   /// The file that has the bytes.
   public let path: String
@@ -17,17 +17,23 @@ public final class BucketFile: Sendable {
   private let earlier: (path: String, blocks: BlockSet)?
   private let state: Mutex<State>
   private let isWhole: Atomic<Bool>
+  /// Called when something is read and nothing was before.
+  private let begins: @Sendable () -> Void
 
   private struct State {
     var source: RemoteFile?
     var blocks: BlockSet
+    /// The blocks that were brought last.
+    var last = 0..<0
   }
 
   /// - Throws: A machine error where the file cannot be made.
   init(
-    _ about: BucketSource.File, at path: String, earlier: (path: String, blocks: BlockSet)?
+    _ about: BucketSource.File, at path: String, earlier: (path: String, blocks: BlockSet)?,
+    begins: @escaping @Sendable () -> Void
   ) throws(TrajpackError) {
     self.about = about
+    self.begins = begins
     let count = (about.bytes + Self.block - 1) / Self.block
     if let earlier, earlier.blocks.count == count {
       self.path = earlier.path
@@ -41,41 +47,59 @@ public final class BucketFile: Sendable {
     isWhole = Atomic(count == 0)
     state = Mutex(State(blocks: BlockSet(count: 0, of: count)))
     try FileSystem.makeFolder(FileSystem.parent(of: path))
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw .system("cannot be made", path) }
     defer { close(descriptor) }
     guard ftruncate(descriptor, off_t(about.bytes)) == 0 else {
       throw .system("cannot be made", path)
     }
+    if count == 0 { try giveTime() }
   }
 
   /// The blocks that are there.
   var blocks: BlockSet { state.withLock { $0.blocks } }
 
-  /// Whether nothing of it was asked for yet.
-  var isUntouched: Bool { state.withLock { $0.source == nil && $0.blocks.count == 0 } }
+  /// Bytes that are not there, up to a block more or less.
+  var missing: Int {
+    isWhole.load(ordering: .acquiring) ? 0 : max(about.bytes - blocks.count * Self.block, 0)
+  }
 
   /// Brings the bytes of a range that are not there yet. Several threads may call it.
   ///
+  /// - Parameter isAlone: Whether nothing is said about what may be read next.
   /// - Throws: A machine error where the object is not the one that was listed, the server does not answer, or the
   ///   disk has no room.
-  func need(_ range: Range<Int>) throws(TrajpackError) {
+  func need(_ range: Range<Int>, isAlone: Bool = false) throws(TrajpackError) {
     let range = range.clamped(to: 0..<about.bytes)
     guard !range.isEmpty, !isWhole.load(ordering: .acquiring) else { return }
     let wanted = range.lowerBound / Self.block..<(range.upperBound - 1) / Self.block + 1
+    let count = (about.bytes - 1) / Self.block + 1
     try state.withLock { (state) throws(TrajpackError) in
+      if !isAlone, state.source == nil, state.blocks.count == 0 { begins() }
       var first = wanted.lowerBound
-      while let start = (first..<wanted.upperBound).first(where: { !state.blocks.has($0) }) {
-        let end = (start..<wanted.upperBound).first { state.blocks.has($0) } ?? wanted.upperBound
+      while first < wanted.upperBound,
+        let start = (first..<wanted.upperBound).first(where: { !state.blocks.has($0) })
+      {
+        var end = (start..<wanted.upperBound).first { state.blocks.has($0) } ?? wanted.upperBound
+        // What is read in order is asked for in larger and larger parts.
+        if state.last.upperBound == start, start > 0 {
+          let limit = min(start + min(2 * state.last.count, Self.most), count)
+          end = max(end, (start..<limit).first { state.blocks.has($0) } ?? limit)
+        }
         try bring(start..<end, &state)
         first = end
       }
       guard state.blocks.isFull else { return }
-      var times = [timespec](repeating: timespec(tv_sec: Int(about.modified), tv_nsec: 0), count: 2)
-      guard utimensat(AT_FDCWD, path, &times, 0) == 0 else {
-        throw .system("cannot be given its time", path)
-      }
+      try giveTime()
       isWhole.store(true, ordering: .releasing)
+    }
+  }
+
+  /// Gives the file the object's time.
+  private func giveTime() throws(TrajpackError) {
+    var times = [timespec](repeating: timespec(tv_sec: Int(about.modified), tv_nsec: 0), count: 2)
+    guard utimensat(AT_FDCWD, path, &times, 0) == 0 else {
+      throw .system("cannot be given its time", path)
     }
   }
 
@@ -83,23 +107,36 @@ public final class BucketFile: Sendable {
     let descriptor = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else { throw .system("cannot be written", path) }
     defer { close(descriptor) }
-    var buffer = [UInt8](repeating: 0, count: min(Self.step, blocks.count * Self.block))
-    let blocksOfStep = max(buffer.count / Self.block, 1)
-    for first in stride(from: blocks.lowerBound, to: blocks.upperBound, by: blocksOfStep) {
+    for first in stride(from: blocks.lowerBound, to: blocks.upperBound, by: Self.most) {
       try Interruption.check()
-      let part = first..<min(first + blocksOfStep, blocks.upperBound)
+      let part = first..<min(first + Self.most, blocks.upperBound)
       let bytes = part.lowerBound * Self.block..<min(part.upperBound * Self.block, about.bytes)
-      try buffer.withMutableBytes { (room) throws(TrajpackError) in
-        let room = UnsafeMutableRawBufferPointer(rebasing: room.prefix(bytes.count))
-        if let earlier, part.allSatisfy(earlier.blocks.has) {
-          try LocalFile(earlier.path).read(at: bytes.lowerBound, into: room)
-        } else {
-          try remote(&state).read(at: bytes.lowerBound, into: room)
+      let hasEarlier = earlier.map { part.allSatisfy($0.blocks.has) } ?? false
+      if let earlier, hasEarlier {
+        let found = try LocalFile(earlier.path).bytes(bytes)
+        try found.withUnsafeBytesThrowing { (found) throws(TrajpackError) in
+          try Self.write(found, to: descriptor, at: bytes.lowerBound, path)
         }
-        try Self.write(UnsafeRawBufferPointer(room), to: descriptor, at: bytes.lowerBound, path)
+      } else {
+        let source = try remote(&state)
+        if part == 0..<1 {
+          // It came when the file was opened.
+          let head = try source.bytes(bytes)
+          source.releaseHead()
+          try head.withUnsafeBytesThrowing { (head) throws(TrajpackError) in
+            try Self.write(head, to: descriptor, at: 0, path)
+          }
+        } else {
+          let fetch: RemoteFetch = source.fetch([bytes])
+          if let found = try fetch.bytes(bytes) {
+            try Self.write(found, to: descriptor, at: bytes.lowerBound, path)
+          }
+          withExtendedLifetime(fetch) {}
+        }
       }
       for block in part { state.blocks.insert(block) }
     }
+    state.last = blocks
   }
 
   private func remote(_ state: inout State) throws(TrajpackError) -> RemoteFile {

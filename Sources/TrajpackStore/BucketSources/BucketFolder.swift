@@ -20,7 +20,7 @@ public final class BucketFolder: Sendable {
   public var count: Int { source.files.count }
 
   private let source: BucketSource
-  private let bytesFolder: String
+  let bytesFolder: String
   /// The numbers of the files by what identifies them on this machine.
   private let numbers: [ItemIdentity: Int]
   private let opened = Mutex<[Int: BucketFile]>([:])
@@ -74,13 +74,17 @@ public final class BucketFolder: Sendable {
     return identity
   }
 
+  /// Where the bytes of a file go.
+  private func place(_ file: BucketSource.File) -> String { "\(bytesPath)/\(file.name)" }
+
   /// The file of a number, opened.
   private func file(_ number: Int) throws(TrajpackError) -> BucketFile {
     try opened.withLock { (opened) throws(TrajpackError) in
       if let file = opened[number] { return file }
       let about = source.files[number]
       let file = try BucketFile(
-        about, at: "\(bytesPath)/\(about.name)", earlier: earlier?.file(about))
+        about, at: place(about), earlier: earlier?.file(about),
+        begins: { [weak self] in self?.readAhead(of: number) })
       opened[number] = file
       return file
     }
@@ -98,7 +102,7 @@ public final class BucketFolder: Sendable {
       _ = pool.run { () throws(TrajpackError) in
         // What fails here fails again where it is needed.
         try? Interruption.watched(isInterrupted) { () throws(TrajpackError) in
-          try file.need(0..<1)
+          try file.need(0..<1, isAlone: true)
         }
       }
     }
@@ -112,7 +116,7 @@ public final class BucketFolder: Sendable {
   /// Brings whole files, several at once, to the disk that ``bytesPath`` is on.
   ///
   /// - Parameters:
-  ///   - names: Paths of files below ``path``; others are left out. All files where `nil`.
+  ///   - paths: Paths of files below ``path``; others are left out. All files where `nil`.
   ///   - began: Told of each file, from any thread.
   ///   - took: Told how many more bytes and files are there, from any thread.
   /// - Throws: A machine error where the disk has no room, or an object has changed since it was listed.
@@ -121,12 +125,14 @@ public final class BucketFolder: Sendable {
     took: @escaping @Sendable (Int, Int) -> Void
   ) throws(TrajpackError) {
     let wanted = paths.map(self.numbers(of:)) ?? Array(source.files.indices)
-    let all = wanted.reduce(0) { $0 + source.files[$1].bytes }
+    var missing = 0
+    for number in wanted { missing += try file(number).missing }
     try FileSystem.makeFolder(bytesPath)
-    if let free = FileSystem.freeBytes(at: bytesPath), free < all {
+    if let free = FileSystem.freeBytes(at: bytesPath), free < missing {
       throw TrajpackError(
         .machine, file: location,
-        "has \(all) bytes\(paths == nil ? "" : " of these recordings"), and \(bytesPath) has room for \(free); name another folder with --staging, or a prefix with less"
+        "has \(missing) bytes\(paths == nil ? "" : " of these recordings"), and the staging folder has room for \(free); "
+          + "name another one with --staging, \(paths == nil ? "or a prefix with less" : "or plan smaller tasks")"
       )
     }
     var waiting: [Future<Void>] = []
@@ -141,7 +147,7 @@ public final class BucketFolder: Sendable {
             let step = 4 << 20
             for first in stride(from: 0, to: file.about.bytes, by: step) {
               let part = first..<min(first + step, file.about.bytes)
-              try file.need(part)
+              try file.need(part, isAlone: true)
               took(part.count, 0)
             }
             took(0, 1)
@@ -164,13 +170,16 @@ public final class BucketFolder: Sendable {
   /// Writes down which bytes are there, so that other processes take them from the folder of bytes. They are durable before.
   public func save(to path: String) throws(TrajpackError) {
     var lines: [UInt8] = []
+    var parents: Set<String> = []
     for (_, file) in opened.withLock({ $0 }).sorted(by: { $0.key < $1.key }) {
+      try Interruption.check()
       let blocks = file.blocks
       guard blocks.count > 0 else { continue }
       let descriptor = open(file.path, O_RDONLY | O_CLOEXEC)
       guard descriptor >= 0 else { throw .system("cannot be opened", file.path) }
       defer { close(descriptor) }
       try FileSystem.sync(descriptor, file.path)
+      parents.insert(FileSystem.parent(of: file.path))
       let about = file.about
       let line = JSONValue.array([
         .string(about.name), .int(Int64(about.bytes)), .double(about.modified), .string(about.tag),
@@ -181,6 +190,7 @@ public final class BucketFolder: Sendable {
       ])
       lines += Array(line.text().utf8) + [UInt8(ascii: "\n")]
     }
+    for parent in parents { try FileSystem.syncFolder(parent) }
     try FileSystem.replace(path, with: lines)
   }
 }
@@ -213,8 +223,12 @@ extension BucketFolder {
     return folders.withLock { $0 }.reduce(text) { text, folder in
       var location = folder.location[...]
       while location.hasSuffix("/") { location.removeLast() }
-      return text.replacing(folder.path, with: location).replacing(
-        folder.bytesPath, with: location)
+      let name = folder.source.isOneObject ? "/\(folder.source.files[0].name)" : ""
+      var named = text.replacing(folder.path, with: location)
+      for bytes in [folder.bytesPath, folder.earlier.map { $0.path(like: folder) }] {
+        if let bytes { named = named.replacing(bytes + name, with: location) }
+      }
+      return named
     }
   }
 
@@ -227,10 +241,7 @@ extension BucketFolder {
 
   private static func file(_ identity: ItemIdentity) throws(TrajpackError) -> BucketFile? {
     for folder in folders.withLock({ $0 }) {
-      guard let number = folder.numbers[identity] else { continue }
-      let file = try folder.file(number)
-      if file.isUntouched { folder.readAhead(of: number) }
-      return file
+      if let number = folder.numbers[identity] { return try folder.file(number) }
     }
     return nil
   }
@@ -249,8 +260,14 @@ extension BucketFolder {
   public static func wholeItem(_ path: String) throws(TrajpackError) -> String {
     for folder in folders.withLock({ $0 }) where folder.path == path {
       try folder.bring(began: { _ in }, took: { _, _ in })
-      return folder.source.isOneObject
-        ? "\(folder.bytesPath)/\(folder.source.files[0].name)" : folder.bytesPath
+      // What an earlier process has brought lies elsewhere.
+      for (number, about) in folder.source.files.enumerated() {
+        let (file, place) = (try folder.file(number), folder.place(about))
+        guard file.path != place, FileSystem.item(at: place) == nil else { continue }
+        try FileSystem.makeFolder(FileSystem.parent(of: place))
+        guard symlink(file.path, place) == 0 else { throw .system("cannot be made", place) }
+      }
+      return folder.source.isOneObject ? folder.place(folder.source.files[0]) : folder.bytesPath
     }
     return try wholeFile(path)
   }

@@ -50,6 +50,11 @@ public struct EarlierFiles: Sendable {
     return (name, Entry(place: place, bytes: bytes, modified: modified, tag: tag, blocks: blocks))
   }
 
+  /// The folder that has what lies in the folder of bytes of `other`.
+  func path(like other: BucketFolder) -> String {
+    "\(folder)\(other.bytesPath.dropFirst(other.bytesFolder.count))"
+  }
+
   /// The file that has bytes of an object, where that is still the same.
   func file(_ about: BucketSource.File) -> (path: String, blocks: BlockSet)? {
     guard let entry = entries[about.name], entry.bytes == about.bytes, entry.tag == about.tag,

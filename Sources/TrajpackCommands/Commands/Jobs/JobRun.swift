@@ -126,11 +126,11 @@ struct JobRun: Command {
       options.task = shards
       if let staged {
         // Shards that are there are not made again.
-        let done = try JobState(ofTask: number, of: job).tasks.first?.shardsDone ?? 0
-        let recordings = conversion.plan[shards].dropFirst(max(done, 0)).flatMap { numbers in
-          numbers.map { importer.recordings[$0] }
+        let task = try JobState(ofTask: number, of: job).tasks.first
+        if task?.standing != .complete {
+          let rest = conversion.plan[shards].dropFirst(max(task?.shardsDone ?? 0, 0))
+          try staged.bring(rest.flatMap { $0.map { importer.recordings[$0] } }, console)
         }
-        try staged.bring(recordings, console)
       }
       return try WriteOptions.run(
         importer, to: job.folder(ofTask: number), options,
