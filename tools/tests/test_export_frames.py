@@ -54,7 +54,7 @@ def test_whole_videos_are_the_files_or_their_packets(trajpack, world, tmp_path):
     assert hashes(tmp_path / "out" / "a" / "depth.mp4") == hashes(source / "depth.mkv")
     done = run(trajpack, "export", world / "ds", tmp_path / "no", "--to", "mp4", "-e", "b", "--stream", "depth", code=2)
     assert "ffv1 cannot be put into an mp4" in done.stderr and "--to png" in done.stderr
-    assert not (tmp_path / "no" / "b").exists()
+    assert not (tmp_path / "no").exists()
 
 
 @pytest.mark.parametrize("media", [False, True], ids=["embedded", "linked"])
@@ -109,6 +109,20 @@ def test_clips_are_their_frames(trajpack, world, tmp_path):
     assert hashes(tmp_path / "out" / "two" / "rgb.mp4") == hashes(world / "recordings" / "b" / "rgb.mp4")[30:35]
 
 
+@pytest.mark.parametrize("clips", [False, True], ids=["recordings", "clips"])
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "empty"])
+def test_nothing_is_left_of_an_export_that_is_refused(trajpack, world, tmp_path, clips, is_there):
+    """The first one is written before the second one, whose codec an mp4 cannot hold, is refused."""
+    out = tmp_path / "out"
+    if is_there:
+        out.mkdir()
+    (tmp_path / "clips.csv").write_text("id,episode,start_row,rows\none,a,4,9\ntwo,b,30,5\n")
+    choice = ("--clips", tmp_path / "clips.csv") if clips else ()
+    done = run(trajpack, "export", world / "ds", out, "--to", "mp4", "--stream", "depth", *choice, code=2)
+    assert f"'{'two' if clips else 'b'}'" in done.stderr and "ffv1 cannot be put into an mp4" in done.stderr
+    assert {p.name for p in tmp_path.rglob("*")} == {"clips.csv", *["out"] * is_there}
+
+
 @pytest.mark.parametrize(("words", "sentence"), [
     (("--to", "npz", "--stream", "rgb"), "--stream is for --to mp4 and --to png"),
     (("--to", "png", "--frames", "5:3"), "give A:B with A below B"),
@@ -118,4 +132,4 @@ def test_clips_are_their_frames(trajpack, world, tmp_path):
 def test_what_is_refused(trajpack, world, tmp_path, words, sentence):
     done = run(trajpack, "export", world / "ds", tmp_path / "out", *words, code=2)
     assert sentence in done.stderr
-    assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
+    assert not (tmp_path / "out").exists()

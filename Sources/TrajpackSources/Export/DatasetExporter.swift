@@ -68,7 +68,7 @@ extension Export {
       try FileSystem.syncFolder(FileSystem.parent(of: path))
       return (names.count, true)
     } catch {
-      removeTree(temporary)
+      remove(temporary)
       if folder.isStopped { return (0, false) }
       throw error
     }
@@ -80,12 +80,13 @@ extension Export {
       "has no episode '\(id)'; 'trajpack info \(dataset.path) --episodes' lists them")
   }
 
-  /// Removes a folder that was made here.
-  private static func removeTree(_ path: String) {
-    for name in (try? FileSystem.names(in: path)) ?? [] {
-      let item = "\(path)/\(name)"
-      if FileSystem.item(at: item) == .folder { removeTree(item) } else { unlink(item) }
+  /// Removes a file or folder that was made here.
+  static func remove(_ path: String) {
+    guard FileSystem.item(at: path) == .folder else {
+      unlink(path)
+      return
     }
+    for name in (try? FileSystem.names(in: path)) ?? [] { remove("\(path)/\(name)") }
     rmdir(path)
   }
 }

@@ -65,7 +65,7 @@ public final class ExportFolder {
   }
 }
 
-/// Exports episodes, each into a folder of its own that appears when it is whole.
+/// Exports episodes, each into a folder of its own that appears when it is whole, and goes again where another one fails.
 public struct Export: Sendable {
   /// Refuses a destination that is there, but for an empty folder.
   static func requireNew(_ destination: String) throws(TrajpackError) {
@@ -76,12 +76,12 @@ public struct Export: Sendable {
     }
   }
 
-  /// Exports episodes of `dataset` into a new folder.
+  /// Exports episodes of `dataset` into a new folder. Where one of them cannot be written, none is left.
   ///
   /// - Parameters:
   ///   - ids: The episodes; all where empty.
   ///   - began: Told of each episode before it is written.
-  ///   - isInterrupted: Asked often, also within an episode, which then is not there at all.
+  ///   - isInterrupted: Asked often, also within an episode, which then is not there at all; those before it are.
   ///   - noted: Told a sentence of an episode that a user should know.
   /// - Returns: How many episodes were written, and whether that is all that were asked for.
   public static func run(
@@ -90,9 +90,29 @@ public struct Export: Sendable {
     noted: (_ id: String, _ text: String) -> Void = { _, _ in }, began: (String) -> Void
   ) throws(TrajpackError) -> (episodes: Int, isComplete: Bool) {
     try requireNew(destination)
-    try FileSystem.makeFolder(destination)
+    let isNew = FileSystem.item(at: destination) == nil
+    var made: [String] = []
+    do throws(TrajpackError) {
+      try FileSystem.makeFolder(destination)
+      let isComplete = try fill(
+        destination, exporter, dataset, ids, &made, isInterrupted, noted, began)
+      if isNew, made.isEmpty, !isComplete { rmdir(destination) }
+      return (made.count, isComplete)
+    } catch {
+      // A folder that lacks some of its episodes looks like a whole export.
+      for path in made { remove(path) }
+      if isNew { rmdir(destination) }
+      throw error
+    }
+  }
+
+  /// Writes episodes, whose places are `made` then, and what belongs to all of them; whether no interrupt came first.
+  private static func fill(
+    _ destination: String, _ exporter: some Exporter, _ dataset: Dataset, _ ids: [String],
+    _ made: inout [String], _ isInterrupted: @escaping () -> Bool,
+    _ noted: (_ id: String, _ text: String) -> Void, _ began: (String) -> Void
+  ) throws(TrajpackError) -> Bool {
     var left = Set(ids)
-    var count = 0
     var shards: [Shard] = []
     var rows: [Int] = []
     var names: [String] = []
@@ -105,12 +125,11 @@ public struct Export: Sendable {
         let episode = shard.index.episode(n)
         guard ids.isEmpty || left.remove(episode.id) != nil else { continue }
         began(episode.id)
-        guard
-          let remarks = try write(exporter, episode, shard, reader, destination, isInterrupted)
-        else { return (count, false) }
-        for remark in remarks { noted(episode.id, remark) }
+        guard let done = try write(exporter, episode, shard, reader, destination, isInterrupted)
+        else { return false }
+        made.append(done.place)
+        for remark in done.remarks { noted(episode.id, remark) }
         isUsed = true
-        count += 1
         rows.append(first + n)
         names.append(episode.id)
       }
@@ -118,21 +137,29 @@ public struct Export: Sendable {
       first += shard.index.episodeCount
     }
     if let missing = left.min() { throw noEpisode(missing, dataset) }
-    try exporter.finish(shards, into: destination)
-    let (isTable, escapes) = exporter.valueTable
-    try ValueExport.write(
-      try dataset.values(.known).table.rows(rows), ids: names, asTable: isTable,
-      escapingFormulas: escapes, into: destination)
-    try FileSystem.syncFolder(destination)
-    return (count, true)
+    let before = try FileSystem.names(in: destination)
+    do throws(TrajpackError) {
+      try exporter.finish(shards, into: destination)
+      let (isTable, escapes) = exporter.valueTable
+      try ValueExport.write(
+        try dataset.values(.known).table.rows(rows), ids: names, asTable: isTable,
+        escapingFormulas: escapes, into: destination)
+      try FileSystem.syncFolder(destination)
+    } catch {
+      made +=
+        (try? FileSystem.names(in: destination))?.filter { !before.contains($0) }
+        .map { "\(destination)/\($0)" } ?? []
+      throw error
+    }
+    return true
   }
 
-  /// Writes an episode, and returns what a user should know; `nil` where an interrupt came first, and nothing of it is
-  /// left.
+  /// Writes an episode, and returns where it is and what a user should know; `nil` where an interrupt came first, and
+  /// nothing of it is left.
   private static func write(
     _ exporter: some Exporter, _ episode: ShardIndex.Episode, _ shard: Shard,
     _ reader: BlockReader, _ destination: String, _ isInterrupted: @escaping () -> Bool
-  ) throws(TrajpackError) -> [String]? {
+  ) throws(TrajpackError) -> (place: String, remarks: [String])? {
     let name = try folderName(episode.id)
     let place = "\(destination)/\(name)\(exporter.fileEnding.map { ".\($0)" } ?? "")"
     guard FileSystem.item(at: place) == nil else {
@@ -155,11 +182,9 @@ public struct Export: Sendable {
         throw .system("cannot be renamed into place", place)
       }
       if whole != nil { rmdir(temporary) }
-      return folder.remarks
+      return (place, folder.remarks)
     } catch {
-      for file in (try? FileSystem.names(in: temporary)) ?? [] { unlink("\(temporary)/\(file)") }
-      rmdir(temporary)
-      if (try? FileSystem.names(in: destination))?.isEmpty == true { rmdir(destination) }
+      remove(temporary)
       if folder.isStopped { return nil }
       throw error
     }

@@ -115,6 +115,5 @@ def test_exports_on_a_failing_disk(trajpack, dataset, failing, tmp_path, form):
             where = f"export --to {form}: call {nth} of kind {what} fails with {code}"
             judge(done, code in (SHORT, EINTR), where)
             found = contents(root / "ds") if (root / "ds").exists() else {}
-            assert {n: whole.get(n) for n in found} == found, where
-            assert done.returncode == 3 or found == whole, where
+            assert found == (whole if done.returncode == 0 else {}), where
             shutil.rmtree(root / "ds", ignore_errors=True)
