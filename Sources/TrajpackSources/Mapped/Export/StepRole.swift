@@ -210,10 +210,11 @@ struct StepArrays {
           ?? places.first(where: { StepRole.isOwn(arrays[$0].path) }) ?? places.first
       else { continue }
       for place in places where place != chosen {
-        arrays[place].role = .other(arrays[place].path)
         let isSame = arrays[place].path == arrays[chosen].path
+        if isSame { arrays[place].path = arrays[place].place }
+        arrays[place].role = .other(arrays[place].path)
         remarks.append(
-          "'\(isSame ? arrays[place].place : arrays[place].path)' is written beside the others, as '\(isSame ? arrays[chosen].place : arrays[chosen].path)' is \(title)"
+          "'\(arrays[place].path)' is written beside the others, as '\(isSame ? arrays[chosen].place : arrays[chosen].path)' is \(title)"
         )
       }
     }
