@@ -267,6 +267,20 @@ public enum FileSystem {
     }
   }
 
+  /// Removes a folder and all that is in it, as far as that can be removed.
+  public static func removeTree(_ folder: String) {
+    for name in (try? names(in: folder)) ?? [] {
+      let path = "\(folder)/\(name)"
+      if !isLink(path), item(at: path) == .folder { removeTree(path) } else { unlink(path) }
+    }
+    rmdir(folder)
+  }
+
+  private static func isLink(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+  }
+
   /// Removes a file, if it is there.
   public static func remove(_ path: String) throws(TrajpackError) {
     guard unlink(path) == 0 || errno == ENOENT else { throw .system("cannot be removed", path) }

@@ -18,6 +18,8 @@ public final class LocalFile: Sendable {
   private let open = OpenFile()
   /// The path from the root, which leads to the file wherever the process goes; `nil` for a file that stays open.
   private let absolute: String?
+  /// The object of a bucket that the file stands for; `nil` where it has its own bytes.
+  private let object: BucketFile?
   /// The CRC of the header, and a bit above it that says so; 0 for none.
   private let header = Atomic<UInt64>(0)
 
@@ -44,13 +46,21 @@ public final class LocalFile: Sendable {
   public init(
     _ path: String, didRead: (@Sendable (Int) -> Void)? = nil
   ) throws(TrajpackError) {
-    let descriptor = DescriptorPool.shared.open(path)
+    var descriptor = DescriptorPool.shared.open(path)
     guard descriptor >= 0 else {
       // A socket cannot be opened, and a link may lead nowhere.
       guard errno == ENOENT || errno == ENXIO || errno == ELOOP else {
         throw .system("cannot be opened", path)
       }
       throw FileSystem.noFile(at: path)
+    }
+    var opened = path
+    object = try Self.object(descriptor)
+    if let object {
+      close(descriptor)
+      opened = object.path
+      descriptor = DescriptorPool.shared.open(opened)
+      guard descriptor >= 0 else { throw .system("cannot be opened", opened) }
     }
     guard let identity = Identity(descriptor) else {
       close(descriptor)
@@ -60,11 +70,19 @@ public final class LocalFile: Sendable {
     self.didRead = didRead
     self.identity = identity
     length = identity.length
-    absolute = path.hasPrefix("/") ? path : Self.folder.map { "\($0)/\(path)" }
+    absolute = opened.hasPrefix("/") ? opened : Self.folder.map { "\($0)/\(opened)" }
     if absolute == nil {
       open.descriptor.store(descriptor, ordering: .sequentiallyConsistent)
     } else {
       _ = DescriptorPool.shared.add(open, descriptor)
+    }
+  }
+
+  /// The object of a bucket that an open file stands for. The file is closed where that throws.
+  private static func object(_ descriptor: Int32) throws(TrajpackError) -> BucketFile? {
+    do throws(TrajpackError) { return try BucketFolder.file(descriptor) } catch {
+      close(descriptor)
+      throw error
     }
   }
 
@@ -99,6 +117,13 @@ public final class LocalFile: Sendable {
 
   /// Calls `body` with the descriptor, which stays open meanwhile.
   package func withDescriptor<Result>(
+    _ body: (Int32) throws(TrajpackError) -> Result
+  ) throws(TrajpackError) -> Result {
+    try object?.need(0..<length)
+    return try withOpenFile(body)
+  }
+
+  private func withOpenFile<Result>(
     _ body: (Int32) throws(TrajpackError) -> Result
   ) throws(TrajpackError) -> Result {
     open.users.add(1, ordering: .sequentiallyConsistent)
@@ -149,7 +174,8 @@ public final class LocalFile: Sendable {
   public func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError)
   {
     try Interruption.check()
-    try withDescriptor { (descriptor) throws(TrajpackError) in
+    if let object { try object.need(offset..<offset + buffer.count) }
+    try withOpenFile { (descriptor) throws(TrajpackError) in
       try read(descriptor, at: offset, into: buffer)
     }
     didRead?(buffer.count)

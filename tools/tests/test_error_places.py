@@ -69,7 +69,6 @@ def test_of_an_option_with_a_wrong_value(trajpack, series, tmp_path):
     (["validate", "DATA", "--media", "OUT"], "--media"), (["validate", "DATA", "--allow-outside"], "--allow-outside"),
     (["validate", "DATA", "--frames", "--allow-outside"], "--allow-outside"),
     (["split", "DATA", "--stride", "2"], "--stride"),
-    (["evaluate", "DATA", "DATA", "--metric", "forecast.errors", "--stride", "3"], "--stride"),
     # What is no option of the command is none: the name of a file.
     (["info", "--no-such-file--episode"], "--no-such-file--episode"), (["info", "no --episode"], None)])
 def test_of_what_a_command_refuses(trajpack, series, tmp_path, words, option):

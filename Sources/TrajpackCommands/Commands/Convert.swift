@@ -46,7 +46,7 @@ struct Convert: Command {
 
   static var parameters: [Parameter<Self>] {
     let again = WriteOptions.again.map { $0.lifted(\Self.writing) }
-    return conversion + again + [
+    return making + again + [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Say what would be done, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]
@@ -128,14 +128,35 @@ struct Convert: Command {
   var json = false
 
   mutating func run(_ console: Console) throws(TrajpackError) {
-    guard sources.contains(where: Dataset.isRemote) else {
-      return try convert(try importer(), console)
-    }
-    let staged = try StagedSources(sources, in: writing.staging, console)
+    guard let staged = try stage(nil) else { return try convert(try importer(), console) }
     defer { staged.remove() }
+    try staged.reading { () throws(TrajpackError) in
+      if !dryRun { try staged.bringAll(console) }
+      try convert(try staged.importer(importer), console)
+    }
+  }
+
+  mutating func stage(_ job: StagedSources.Job?) throws(TrajpackError) -> StagedSources? {
+    guard sources.contains(where: Dataset.isRemote) else {
+      guard job == nil || writing.staging == nil else {
+        throw TrajpackError(
+          .usage, "--staging is for sources in a bucket, and these are files; leave it out")
+      }
+      return nil
+    }
+    guard !video.contains(VideoMode.link.rawValue) else {
+      throw TrajpackError(
+        .usage,
+        "--video link: the sources are in a bucket, and their files are on this machine only meanwhile; take videos in "
+          + "(--video embed)")
+    }
+    let staged = try Interruption.watched({ Interrupt.isRequested }) {
+      () throws(TrajpackError) in
+      try StagedSources(sources, in: writing.staging, of: job)
+    }
     sources = staged.paths
     if !Dataset.isRemote(destination) { writing.staging = nil }
-    try convert(try importer(), console)
+    return staged
   }
 
   /// What reads the sources.

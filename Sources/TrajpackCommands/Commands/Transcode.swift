@@ -41,7 +41,7 @@ struct Transcode: Command {
     ]
   }
   static var parameters: [Parameter<Self>] {
-    making + WriteOptions.again.map { $0.lifted(\.writing) } + [
+    making + (WriteOptions.again + WriteOptions.stagingFolder).map { $0.lifted(\.writing) } + [
       .flag("--dry-run", "-n", to: \.dryRun, help: "Measure the sample, write nothing."),
       .flag("--json", to: \.json, help: "Print the outcome as JSON."),
     ]

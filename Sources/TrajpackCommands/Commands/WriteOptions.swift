@@ -53,15 +53,21 @@ struct WriteOptions: ArgumentSet {
         help:
           "Replace the dataset at DST once the new one is complete; needs room for both until then."
       ),
-      .option(
-        "--staging", to: \.staging, value: "DIR", completes: .folders,
-        help:
-          "Where DST is in a bucket: the folder in which each shard is made before it is uploaded ($TMPDIR); --resume needs it again."
-      ),
     ]
   }
 
-  static var parameters: [Parameter<Self>] { layout + work + again }
+  /// Where the files of buckets are meanwhile.
+  static var stagingFolder: [Parameter<Self>] {
+    [
+      .option(
+        "--staging", to: \.staging, value: "DIR", completes: .folders,
+        help:
+          "Where SRC or DST is in a bucket: the folder ($TMPDIR) for files on their way. Each shard is made in it before it is uploaded; --resume needs it again."
+      )
+    ]
+  }
+
+  static var parameters: [Parameter<Self>] { layout + work + again + stagingFolder }
 
   var codec = CodecChoice.lz4
   var level: Int?

@@ -1,6 +1,7 @@
 import Glibc
 import Synchronization
 import TrajpackFormat
+import TrajpackStore
 
 /// Where a command prints: results on standard output, everything said on the side (notes,
 /// warnings, progress, errors) on standard error. May be used from any thread.
@@ -63,8 +64,10 @@ struct Console: Sendable {
   /// The line at the bottom of the terminal that stays below all others; nil takes it away.
   func setStatus(_ line: String?) { screen.setStatus(line.map { safe($0, errorPaint) }) }
 
-  /// A line without what could drive the terminal, or begin another line.
+  /// A line without what could drive the terminal, or begin another line, in which files that stand for objects of buckets
+  /// are called as these.
   private func safe(_ line: String, _ paint: ANSIStyle) -> String {
+    let line = BucketFolder.named(line)
     guard paint.isOn else { return line.printable }
     return line.replacing("\n", with: "\\n").printableLines(colours: true)
   }

@@ -1,4 +1,5 @@
 import TrajpackFormat
+import TrajpackStore
 
 /// A recording that was left out: its files are at fault, or differ in frames.
 public struct FailedRecording: Sendable, Equatable {
@@ -29,8 +30,10 @@ public struct FailedRecording: Sendable, Equatable {
   var fingerprint: String
 
   init(_ recording: Recording, number: Int, _ why: String, _ rule: Rule) {
-    (id, path, fingerprint) = (recording.id, recording.path, recording.fingerprint)
-    (self.number, self.why, self.rule) = (number, why, rule)
+    (id, path, fingerprint) = (
+      recording.id, BucketFolder.named(recording.path), recording.fingerprint
+    )
+    (self.number, self.why, self.rule) = (number, BucketFolder.named(why), rule)
   }
 
   /// The entry of `left_out`: `file`, `why`, `recording`, `rule`, `number`, `fingerprint`.

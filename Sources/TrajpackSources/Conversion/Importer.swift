@@ -117,6 +117,18 @@ extension Importer {
 }
 
 extension Recording {
+  /// The files that its fingerprint names, as paths, of which some may not be there.
+  public var files: [String] {
+    var files = [path]
+    for file in fingerprint.split(separator: ";") {
+      let words = file.split(separator: " ")
+      guard words.count > 2 else { continue }
+      let name = words.dropLast(2).joined(separator: " ")
+      for folder in [path, FileSystem.parent(of: path)] { files.append("\(folder)/\(name)") }
+    }
+    return files
+  }
+
   /// Name, size and time of change of a file, for a fingerprint.
   public static func fingerprint(of path: String) -> String {
     var status = stat()

@@ -35,7 +35,7 @@ struct WatchedVideo: VideoByteSource {
   private let watch: ReadWatch
 
   init(_ path: String, _ watch: ReadWatch) throws(TrajpackError) {
-    source = try VideoFileBytes(path: path)
+    source = try VideoFileBytes(path: BucketFolder.wholeFile(path))
     self.watch = watch
   }
 

@@ -75,6 +75,7 @@ extension ConversionJob {
       }
       rmdir(folder)
     }
+    FileSystem.removeTree("\(path)/\(Self.sourceName)")
     try FileSystem.remove("\(path)/\(Self.recordingsName)")
   }
 }

@@ -14,6 +14,8 @@ public struct ConversionJob: Sendable {
   public let document: JobDocument
 
   static let recordingsName = "recordings.jsonl"
+  /// The folder of what was brought of sources in buckets when the job was planned.
+  public static let sourceName = "source"
   static let lockName = "lock"
   static let assemblyName = "dataset"
 
@@ -47,9 +49,11 @@ public struct ConversionJob: Sendable {
 
   /// Makes the folder of a job.
   ///
+  /// - Parameter adding: Is given the folder, to put ``sourceName`` into it.
   /// - Throws: A usage error where the dataset or the job is there already.
   public init(
-    making document: JobDocument, recordings: [Recording]
+    making document: JobDocument, recordings: [Recording],
+    adding: (String) throws(TrajpackError) -> Void = { (_) throws(TrajpackError) in }
   ) throws(TrajpackError) {
     let path = try Self.folder(of: document.destination)
     try Self.requireFree(document.destination)
@@ -70,11 +74,13 @@ public struct ConversionJob: Sendable {
             + "name a folder within it")
       }
       try FileSystem.replace("\(path)/\(Self.recordingsName)", with: Self.lines(of: recordings))
+      try adding(path)
       // Last: with it, the folder is a job.
       try FileSystem.replace(
         "\(path)/\(JobDocument.fileName)", with: Array((document.json.text(indent: 1) + "\n").utf8))
     } catch {
       for name in [Self.recordingsName, JobDocument.fileName] { unlink("\(path)/\(name)") }
+      FileSystem.removeTree("\(path)/\(Self.sourceName)")
       rmdir(path)
       throw error
     }

@@ -90,6 +90,11 @@ public struct JobState: Sendable {
     if !missing.isEmpty { shards = [] }
   }
 
+  /// Looks at the folder of one task of a job, which becomes the only one of ``tasks``.
+  public init(ofTask number: Int, of job: ConversionJob) throws(TrajpackError) {
+    tasks = [try look(number, job, .lengths)]
+  }
+
   private mutating func look(
     _ number: Int, _ job: ConversionJob, _ depth: Depth
   ) throws(TrajpackError) -> Task {

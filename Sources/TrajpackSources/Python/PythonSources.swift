@@ -33,6 +33,10 @@ public enum PythonSources {
       if isWanted { explain("no Python with the package 'trajpack' was found; --python names one") }
       return nil
     }
+    // Python opens files by itself.
+    var wholePaths: [String] = []
+    for path in paths { wholePaths.append(try BucketFolder.wholeItem(path)) }
+    let paths = wholePaths
     var found = named
     if named == nil {
       var failed: [String] = []

@@ -23,7 +23,7 @@ final class GuardedReader: @unchecked Sendable {
   ///   started.
   init(_ path: String) throws(TrajpackError) {
     self.path = path
-    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let file = open(try BucketFolder.wholeFile(path), O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw .system("cannot be opened", path) }
     defer { close(file) }
     var status = stat()

@@ -223,7 +223,8 @@ struct SourceVideo: Sendable {
   private func hashes(_ frames: Range<Int>) throws(TrajpackError) -> [UInt32] {
     let source: any VideoByteSource
     switch origin {
-    case .file(let path): source = try VideoFileBytes(path: path)
+    case .file(let path):
+      source = try VideoFileBytes(path: BucketFolder.wholeFile(path))
     case .made(let bytes): source = bytes
     }
     let decoder = try VideoDecoder(

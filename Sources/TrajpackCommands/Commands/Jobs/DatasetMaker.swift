@@ -15,6 +15,9 @@ protocol DatasetMaker: Command {
   /// An empty command line.
   init()
 
+  /// Makes files of this machine of sources that lie in buckets, for ``importer()``, for a command of its own or a part of a
+  /// job; `nil` where none do.
+  mutating func stage(_ job: StagedSources.Job?) throws(TrajpackError) -> StagedSources?
   /// What reads the sources, with everything chosen.
   func importer() throws(TrajpackError) -> any Importer
   /// How the dataset is written, with the side files that it gets.
@@ -28,6 +31,8 @@ protocol DatasetMaker: Command {
 }
 
 extension DatasetMaker {
+  func stage(_ job: StagedSources.Job?) -> StagedSources? { nil }
+
   /// The name of the command that plans a job of it.
   static var planName: String { name == Convert.name ? "job plan" : "job plan \(name)" }
 
@@ -72,7 +77,9 @@ enum DatasetMakers {
 }
 
 extension Convert: DatasetMaker {
-  static var making: [Parameter<Self>] { conversion }
+  static var making: [Parameter<Self>] {
+    conversion + WriteOptions.stagingFolder.map { $0.lifted(\.writing) }
+  }
   static var items: String { "recordings" }
 
   func report<I: Importer>(

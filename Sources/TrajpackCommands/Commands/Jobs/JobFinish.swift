@@ -67,8 +67,16 @@ struct JobFinish: Command {
       if json { console.print(JobStatus.json(of: job, nil)) }
       return
     }
-    let maker = try DatasetMakers.maker(of: job.document)
-    try finish(job, state, maker, try maker.importer(), console)
+    var maker = try DatasetMakers.maker(of: job.document)
+    let staged = try maker.stage(.running(job.path))
+    defer { staged?.remove() }
+    if let staged {
+      try staged.reading { () throws(TrajpackError) in
+        try finish(job, state, maker, try staged.importer(maker.importer), console)
+      }
+    } else {
+      try finish(job, state, maker, try maker.importer(), console)
+    }
     withExtendedLifetime(lock) {}
   }
 

@@ -49,11 +49,17 @@ struct JobPlan<Maker: DatasetMaker>: RecordedCommand {
 
   mutating func run(_ console: Console) throws(TrajpackError) {
     let division = try JobDocument.Division(tasks: tasks, size: taskSize)
-    try plan(try maker.importer(), division, console)
+    guard let staged = try maker.stage(.planning(maker.destination)) else {
+      return try plan(try maker.importer(), nil, division, console)
+    }
+    defer { staged.remove() }
+    try staged.reading { () throws(TrajpackError) in
+      try plan(try staged.importer(maker.importer), staged, division, console)
+    }
   }
 
   private func plan<I: Importer>(
-    _ importer: I, _ division: JobDocument.Division, _ console: Console
+    _ importer: I, _ staged: StagedSources?, _ division: JobDocument.Division, _ console: Console
   ) throws(TrajpackError) {
     let options = try maker.options(of: importer)
     for remark in importer.remarks { console.warn(remark.printable) }
@@ -62,7 +68,10 @@ struct JobPlan<Maker: DatasetMaker>: RecordedCommand {
     let document = JobDocument(
       conversion, into: division, program: Trajpack.version,
       directory: try FileSystem.workingFolder(), arguments: words, command: Maker.name)
-    let job = try ConversionJob(making: document, recordings: importer.recordings)
+    let job = try ConversionJob(making: document, recordings: importer.recordings) {
+      (path) throws(TrajpackError) in
+      try staged?.keep(in: path)
+    }
     let shown = try ConversionJob.folder(of: maker.destination)
     if let tasks, document.tasks.count < tasks {
       console.warn(

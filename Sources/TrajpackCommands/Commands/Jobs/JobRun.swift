@@ -60,8 +60,16 @@ struct JobRun: Command {
       console.note("\(job.document.destination) is there already, so nothing was to be done")
       return
     }
-    let maker = try DatasetMakers.maker(of: job.document)
-    try run(numbers, job, maker, try maker.importer(), console)
+    var maker = try DatasetMakers.maker(of: job.document)
+    let staged = try maker.stage(.running(job.path))
+    defer { staged?.remove() }
+    if let staged {
+      try staged.reading { () throws(TrajpackError) in
+        try run(numbers, job, maker, try staged.importer(maker.importer), staged, console)
+      }
+    } else {
+      try run(numbers, job, maker, try maker.importer(), nil, console)
+    }
     withExtendedLifetime(lock) {}
   }
 
@@ -104,17 +112,26 @@ struct JobRun: Command {
   }
 
   private func run<M: DatasetMaker, I: Importer>(
-    _ numbers: [Int], _ job: ConversionJob, _ maker: M, _ importer: I, _ console: Console
+    _ numbers: [Int], _ job: ConversionJob, _ maker: M, _ importer: I, _ staged: StagedSources?,
+    _ console: Console
   ) throws(TrajpackError) {
     var options = try maker.options(of: importer)
-    try job.check(
-      Conversion(importer, to: job.document.destination, options: options),
-      program: Trajpack.version)
+    let conversion = Conversion(importer, to: job.document.destination, options: options)
+    try job.check(conversion, program: Trajpack.version)
     options.resume = true
     options.sideFiles = nil
     if let jobs { options.jobs = jobs }
     try each(numbers, job, console) { (number) throws(TrajpackError) in
-      options.task = job.document.tasks[number].shards
+      let shards = job.document.tasks[number].shards
+      options.task = shards
+      if let staged {
+        // Shards that are there are not made again.
+        let done = try JobState(ofTask: number, of: job).tasks.first?.shardsDone ?? 0
+        let recordings = conversion.plan[shards].dropFirst(max(done, 0)).flatMap { numbers in
+          numbers.map { importer.recordings[$0] }
+        }
+        try staged.bring(recordings, console)
+      }
       return try WriteOptions.run(
         importer, to: job.folder(ofTask: number), options,
         verb: ("converting task \(number)", "converted task \(number)"), items: M.items,

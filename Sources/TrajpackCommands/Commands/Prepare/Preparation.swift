@@ -20,7 +20,7 @@ struct Preparation: ArgumentSet {
       .option(
         "--report", to: \.report, value: "FILE", completes: .files,
         help: "Write what was chosen, and what was done to each track, as JSON."))
-    parameters += WriteOptions.again.map { $0.lifted(\Self.writing) }
+    parameters += (WriteOptions.again + WriteOptions.stagingFolder).map { $0.lifted(\Self.writing) }
     parameters += [
       .flag(
         "--print-plan", to: \.printPlan,
