@@ -174,7 +174,7 @@ extension Shard {
     }
   }
 
-  /// The error of a damaged chunk, with its place.
+  /// The error of a chunk that is damaged, or that the machine did not give, with its place.
   package func damaged(_ chunk: Int, block number: Int, _ why: TrajpackError) -> TrajpackError {
     let block = schema.blocks[number]
     let place = index.chunk(chunk, of: block)
@@ -185,8 +185,10 @@ extension Shard {
     return TrajpackError(
       why.fault,
       "\(name): stream '\(stream)'\(episode.map { ", episode '\($0)'" } ?? ""): chunk \(chunk) of "
-        + "\(block.path) at byte \(place.offset) is damaged: \(why.message); "
-        + "restore the shard from a copy or convert the source again",
+        + "\(block.path) at byte \(place.offset) "
+        + (why.fault == .machine
+          ? "cannot be read: \(why.message)"
+          : "is damaged: \(why.message); restore the shard from a copy or convert the source again"),
       at: ErrorPlace(
         file: name, episode: episode, stream: stream, row: chunk * block.chunkRows,
         byte: place.offset))

@@ -21,7 +21,8 @@ final class StoredChunks {
   /// - Parameters:
   ///   - last: The last chunk of the block that will be asked for in the same order.
   ///   - out: As many bytes as the block's chunks have.
-  /// - Throws: A data error naming the shard, stream, episode, chunk and byte where the chunk is damaged.
+  /// - Throws: An error naming the shard, stream, episode, chunk and byte: of data where the chunk is damaged, of the
+  ///   machine where it cannot be read.
   func inflate(
     _ chunk: Int, of number: Int, last: Int, into out: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) -> Bool {

@@ -5,6 +5,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,12 @@ def dataset(trajpack, recordings, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def films(trajpack, tmp_path_factory):
-    """Two recordings with videos."""
-    folder = tmp_path_factory.mktemp("films") / "ds"
-    subprocess.run([trajpack, "convert", ROOT / "fixtures" / "wildworld", folder, "--shard-size", "1KB", "-q"], check=True)
-    return folder
+    """Three recordings with videos, so short that a command can be run for each call that it makes."""
+    work = tmp_path_factory.mktemp("films")
+    subprocess.run([sys.executable, ROOT / "fixtures" / "make_wildworld.py", "--out", work, "--samples", "3", "--frames", "24",
+                    "--size", "96x54"], check=True, capture_output=True)
+    subprocess.run([trajpack, "convert", work / "data_part1", work / "ds", "--shard-size", "1KB", "-q"], check=True)
+    return work / "ds"
 
 
 MAKERS = ["apply", "cut", "repair", "fix", "transcode"]

@@ -75,6 +75,20 @@ def test_short_and_interrupted_reads(maker, reference, failing, tmp_path):
                               capture_output=True, text=True, timeout=100)
         judge(done, False, f"{name(maker)}: read {nth}")
         assert done.returncode == 3 or digests(tmp_path / f"failed-{nth}") == reference[0]
+        assert "damaged" not in done.stderr, f"{name(maker)}: read {nth}: {done.stderr}"
+
+
+def test_what_cannot_be_read_is_not_called_damaged(trajpack, dataset, failing, tmp_path):
+    """A disk that gives an error has perhaps lost nothing: nobody is told to restore a shard that may be whole."""
+    chunks = 0
+    for nth in range(1, 40, 3):
+        command = [trajpack, "export", str(dataset), str(tmp_path / f"out-{nth}"), "--to", "npz", "-q"]
+        done = subprocess.run(command, env=environment(failing, dataset, READ, nth, EIO), capture_output=True, text=True,
+                              timeout=100)
+        judge(done, False, f"read {nth}")
+        assert "damaged" not in done.stderr and "restore" not in done.stderr, done.stderr
+        chunks += "chunk" in done.stderr and "cannot be read" in done.stderr
+    assert chunks >= 3, "few chunks were met"
 
 
 def test_edits_on_a_failing_disk(trajpack, edit, failing, tmp_path):
