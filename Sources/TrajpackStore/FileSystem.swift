@@ -267,18 +267,16 @@ public enum FileSystem {
     }
   }
 
-  /// Removes a folder and all that is in it, as far as that can be removed.
-  public static func removeTree(_ folder: String) {
-    for name in (try? names(in: folder)) ?? [] {
-      let path = "\(folder)/\(name)"
-      if !isLink(path), item(at: path) == .folder { removeTree(path) } else { unlink(path) }
-    }
-    rmdir(folder)
-  }
-
-  private static func isLink(_ path: String) -> Bool {
+  /// Removes a file, or a folder and all that is in it, as far as that can be removed. Links are not followed.
+  public static func removeTree(_ path: String) {
     var status = stat()
-    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFDIR else {
+      unlink(path)
+      return
+    }
+    for name in (try? names(in: path)) ?? [] { removeTree("\(path)/\(name)") }
+    rmdir(path)
   }
 
   /// Removes a file, if it is there.

@@ -68,7 +68,7 @@ extension Export {
       try FileSystem.syncFolder(FileSystem.parent(of: path))
       return (names.count, true)
     } catch {
-      remove(temporary)
+      FileSystem.removeTree(temporary)
       if folder.isStopped { return (0, false) }
       throw error
     }
@@ -78,15 +78,5 @@ extension Export {
     TrajpackError(
       .usage, file: dataset.path,
       "has no episode '\(id)'; 'trajpack info \(dataset.path) --episodes' lists them")
-  }
-
-  /// Removes a file or folder that was made here.
-  static func remove(_ path: String) {
-    guard FileSystem.item(at: path) == .folder else {
-      unlink(path)
-      return
-    }
-    for name in (try? FileSystem.names(in: path)) ?? [] { remove("\(path)/\(name)") }
-    rmdir(path)
   }
 }

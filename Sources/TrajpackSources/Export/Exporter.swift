@@ -100,7 +100,7 @@ public struct Export: Sendable {
       return (made.count, isComplete)
     } catch {
       // A folder that lacks some of its episodes looks like a whole export.
-      for path in made { remove(path) }
+      for path in made { FileSystem.removeTree(path) }
       if isNew { rmdir(destination) }
       throw error
     }
@@ -184,7 +184,7 @@ public struct Export: Sendable {
       if whole != nil { rmdir(temporary) }
       return (place, folder.remarks)
     } catch {
-      remove(temporary)
+      FileSystem.removeTree(temporary)
       if folder.isStopped { return nil }
       throw error
     }
