@@ -14,7 +14,7 @@ public enum ClipCut {
     var template = Array("\(TemporaryFolder.path)/trajpack-clips-XXXXXX".utf8CString)
     guard let made = mkdtemp(&template) else { throw TemporaryFolder.failure() }
     let folder = String(cString: made)
-    defer { removeTree(folder) }
+    defer { FileSystem.removeTree(folder) }
     var options = Conversion<I>.Options()
     options.layout = LayoutOptions(codec: .lz4, level: 1, chunkRows: nil)
     let outcome = try Conversion(
@@ -23,13 +23,5 @@ public enum ClipCut {
     ).run()
     guard outcome.isComplete else { return nil }
     return try body("\(folder)/dataset")
-  }
-
-  private static func removeTree(_ folder: String) {
-    for name in (try? FileSystem.names(in: folder)) ?? [] {
-      let path = "\(folder)/\(name)"
-      if FileSystem.item(at: path) == .folder { removeTree(path) } else { unlink(path) }
-    }
-    rmdir(folder)
   }
 }
