@@ -3,8 +3,8 @@ import TrajpackFormat
 import TrajpackSources
 import TrajpackStore
 
-/// Sources of a conversion of which some lie in buckets: these are files of this machine meanwhile, which get their bytes when
-/// something reads them.
+/// Sources of a conversion of which some lie in buckets: while it runs these are files of this machine, which get their bytes
+/// when something reads them.
 struct StagedSources {
   /// A job of which this process is a part.
   enum Job {

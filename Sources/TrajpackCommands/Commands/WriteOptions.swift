@@ -56,7 +56,7 @@ struct WriteOptions: ArgumentSet {
     ]
   }
 
-  /// Where the files of buckets are meanwhile.
+  /// Where files are kept on their way from or to a bucket.
   static var stagingFolder: [Parameter<Self>] {
     [
       .option(

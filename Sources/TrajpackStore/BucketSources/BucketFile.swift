@@ -17,7 +17,7 @@ public final class BucketFile: Sendable {
   private let earlier: (path: String, blocks: BlockSet)?
   private let state: Mutex<State>
   private let isWhole: Atomic<Bool>
-  /// Called when something is read and nothing was before.
+  /// Called before the file's first read, to ask for the beginnings of the files that are probably read next.
   private let begins: @Sendable () -> Void
 
   private struct State {
@@ -66,7 +66,7 @@ public final class BucketFile: Sendable {
 
   /// Brings the bytes of a range that are not there yet. Several threads may call it.
   ///
-  /// - Parameter isAlone: Whether nothing is said about what may be read next.
+  /// - Parameter isAlone: Whether no other files are asked for because of this read, as in a transfer of whole files.
   /// - Throws: A machine error where the object is not the one that was listed, the server does not answer, or the
   ///   disk has no room.
   func need(_ range: Range<Int>, isAlone: Bool = false) throws(TrajpackError) {
@@ -167,24 +167,24 @@ public final class BucketFile: Sendable {
   }
 }
 
-/// Which blocks of a file there are.
+/// Which blocks of a file have been brought, a bit a block.
 struct BlockSet: Sendable {
   private var words: [UInt64]
   private let limit: Int
-  /// How many there are.
+  /// How many have been brought.
   private(set) var count: Int
 
-  /// The first `count` of `limit` blocks.
+  /// The first `count` of a file's `limit` blocks.
   init(count: Int, of limit: Int) {
     words = [UInt64](repeating: 0, count: (limit + 63) / 64)
     (self.limit, self.count) = (limit, 0)
     for block in 0..<count { insert(block) }
   }
 
-  /// Whether all are there.
+  /// Whether all have been brought.
   var isFull: Bool { count == limit }
 
-  /// Whether a block is there.
+  /// Whether a block has been brought.
   func has(_ block: Int) -> Bool { words[block / 64] >> UInt64(block % 64) & 1 == 1 }
 
   /// Adds a block.

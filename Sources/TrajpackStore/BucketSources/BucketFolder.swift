@@ -20,6 +20,7 @@ public final class BucketFolder: Sendable {
   public var count: Int { source.files.count }
 
   private let source: BucketSource
+  /// The folder that was given for the bytes; ``bytesPath`` may be a folder in it.
   let bytesFolder: String
   /// The numbers of the files by what identifies them on this machine.
   private let numbers: [ItemIdentity: Int]
@@ -28,7 +29,7 @@ public final class BucketFolder: Sendable {
   private let isInterrupted: @Sendable () -> Bool
   private let pool: WorkerPool
 
-  /// Files that are asked for before they are read, since whoever looks into one file mostly looks into the next ones, too.
+  /// How many files are asked for before they are read: a reader that opens one file of a kind mostly opens the next ones, too.
   private static let ahead = 32
 
   /// - Parameters:
@@ -201,7 +202,7 @@ extension BucketFolder {
   private static let folders = Mutex<[BucketFolder]>([])
   private static let folderCount = Atomic<Int>(0)
 
-  /// Has files below ``path`` found by ``LocalFile`` and ``wholeFile(_:)`` until ``detach()``.
+  /// From now on, until ``detach()``, ``LocalFile`` and ``wholeFile(_:)`` give the bytes of objects for files below ``path``.
   public func attach() {
     Self.folders.withLock {
       $0.append(self)

@@ -58,6 +58,18 @@ def tables(folder: Path) -> None:
             rows.writerows([i / 50, i * number, i % 7] for i in range(4000))
 
 
+def spoilt_tables(bucket: BucketServer, tmp_path: Path) -> Path:
+    """Tables here and in the bucket, of which run3 has a word among its numbers."""
+    folder = tmp_path / "some runs"
+    folder.mkdir()
+    tables(folder)
+    text = (folder / "run3.csv").read_text().splitlines()
+    text[3000] = "60.0,what,3"
+    (folder / "run3.csv").write_text("\n".join(text))
+    put(bucket, folder)
+    return folder
+
+
 def trees(folder: Path) -> None:
     """Robomimic's layout: demonstrations of one file are recordings."""
     for number in range(2):
@@ -163,13 +175,7 @@ def test_what_changes_is_noticed(writer: Writer, bucket: BucketServer, raw: Path
 
 
 def test_errors_name_objects(writer: Writer, bucket: BucketServer, tmp_path: Path) -> None:
-    folder = tmp_path / "some runs"
-    folder.mkdir()
-    tables(folder)
-    text = (folder / "run3.csv").read_text().splitlines()
-    text[3000] = "60.0,what,3"
-    (folder / "run3.csv").write_text("\n".join(text))
-    put(bucket, folder)
+    folder = spoilt_tables(bucket, tmp_path)
     said = writer.refused(1, "convert", SOURCE, tmp_path / "x", "--json")
     assert f"{SOURCE}/run3.csv" in said and "trajpack-source" not in said, said
     here = writer.refused(1, "convert", folder, tmp_path / "x", "--json")
@@ -282,13 +288,7 @@ def test_zipped_arrays(writer: Writer, bucket: BucketServer, tmp_path: Path) -> 
 
 
 def test_what_is_left_out_has_the_name_of_its_object(writer: Writer, bucket: BucketServer, tmp_path: Path) -> None:
-    folder = tmp_path / "some runs"
-    folder.mkdir()
-    tables(folder)
-    text = (folder / "run3.csv").read_text().splitlines()
-    text[3000] = "60.0,what,3"
-    (folder / "run3.csv").write_text("\n".join(text))
-    put(bucket, folder)
+    spoilt_tables(bucket, tmp_path)
     options = ("--on-error", "skip", "--shard-size", "100KiB")
     done = writer.run("convert", SOURCE, tmp_path / "one", *options)
     assert done.returncode == 1 and f"{SOURCE}/run3.csv" in done.stderr, done.stderr
