@@ -5,6 +5,8 @@ import TrajpackStore
 struct TreePart: Sendable {
   /// Numbers that stand for others: value × scale + offset, NaN where the stored number is one of `missing`.
   struct Scaling: Sendable, Equatable {
+    /// Whether signed numbers are unsigned ones of their width.
+    var isUnsigned = false
     var scale = 1.0
     var offset = 0.0
     var missing: [Double] = []
@@ -114,10 +116,13 @@ struct TreePart: Sendable {
     let count = bytes.count / type.size
     return [UInt8](unsafeUninitializedCapacity: count * 8) { out, filled in
       for i in 0..<count {
-        let stored: Double
+        var stored: Double
         switch ArraySet.number(bytes, i, type) {
         case .whole(let n): stored = Double(n)
         case .double(let x): stored = x
+        }
+        if scaling.isUnsigned, stored < 0 {
+          stored += Double(sign: .plus, exponent: 8 * type.size, significand: 1)
         }
         let value =
           scaling.missing.contains(stored) ? .nan : stored * scaling.scale + scaling.offset

@@ -207,7 +207,7 @@ final class TopicRows {
           cell(.length(width: field.elements), j),
         ]
       }
-      if from == .uint8, channel.type != .uint8, field.isList, channel.missing == .never {
+      if from == .uint8, channel.type != .uint8, field.isList, channel.missing != .sentinel {
         // Pictures: the same bytes as wider elements.
         return [
           cell(.numbers(from: .uint8, to: .uint8, count: channel.elements * channel.type.size), i)

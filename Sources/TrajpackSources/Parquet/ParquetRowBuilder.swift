@@ -11,6 +11,8 @@ struct ParquetRowBuilder {
   private let elements: Int
   /// The repetition level that each element of a row must have.
   private let pattern: [UInt8]
+  /// Whether the numbers that are stored as signed ones of their width are unsigned.
+  private let isUnsigned: Bool
   private var writer = SpoolWriter()
   private var rows = 0
   /// Elements of the row that is being filled.
@@ -50,6 +52,7 @@ struct ParquetRowBuilder {
     self.column = column
     self.type = type
     self.missing = missing
+    isUnsigned = ["uint32", "uint64"].contains(column.logical)
     elements = shape.reduce(1, *)
     filled = elements
     pattern = (0..<elements).map { element in
@@ -182,9 +185,14 @@ struct ParquetRowBuilder {
         try writer.append(Float(Double(bitPattern: bits)).bitPattern)
       }
     case .int32:
-      try whole(Int64(load(Int32.self)))
+      let bits = load(UInt32.self)
+      try whole(isUnsigned ? Int64(bits) : Int64(Int32(bitPattern: bits)))
     case .int64:
-      try whole(load(Int64.self))
+      let bits = load(UInt64.self)
+      guard !isUnsigned || type == .uint64 || bits <= UInt64(Int64.max) else {
+        throw wrong("\(bits) does not fit into \(type.rawValue)")
+      }
+      try whole(Int64(bitPattern: bits))
     default: try whole(Int64(values[index]))
     }
   }

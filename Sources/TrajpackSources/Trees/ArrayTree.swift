@@ -165,6 +165,15 @@ struct TreeValue: Sendable, Equatable {
     }
   }
 
+  /// All numbers.
+  var numbers: [Double] {
+    switch content {
+    case .integers(let all): return all.map { Double($0) }
+    case .numbers(let all): return all
+    default: return []
+    }
+  }
+
   /// The first whole number.
   var integer: Int? {
     if case .integers(let all) = content { return all.first.map { Int($0) } }

@@ -32,19 +32,12 @@ public struct UserRule: Sendable {
       check = .track {
         ColumnCheck($0, pattern, what) { facts in
           facts.minimum < low ?? -.infinity || facts.maximum > high ?? .infinity
-        } isBad: { here, _ in
+        } isBad: { here in
           here < low ?? -.infinity || here > high ?? .infinity
         }
       }
     case .monotonic(let pattern, let isRising, let isStrict):
-      check = .track {
-        ColumnCheck($0, pattern, what) { _ in
-          true
-        } isBad: { here, before in
-          let step = isRising ? here - before : before - here
-          return step < 0 || (isStrict && step == 0)
-        }
-      }
+      check = .track { OrderCheck($0, pattern, what, isRising: isRising, isStrict: isStrict) }
     case .units(let pattern, let units):
       check = .track { UnitCheck($0, Pattern(pattern), units) }
     case .rate(let pattern, let rate):
@@ -60,13 +53,7 @@ public struct UserRule: Sendable {
       }
     case .python: check = .elsewhere
     case .rows(let pattern, let least, let most):
-      check = .episode { episode, hits in
-        for facts in episode.tracks where Pattern(pattern).matches(facts.track.stream.name) {
-          let rows = facts.track.rows
-          guard rows < least ?? 0 || rows > most ?? .max else { continue }
-          hits.add(what, facts.track, values: [Double(rows)])
-        }
-      }
+      check = .track { RowsCheck($0, Pattern(pattern), what, (least ?? 0)...(most ?? .max)) }
     }
     return Rule(
       "user.\(id)", severity, summary ?? what, reason: "The configuration asks for it.",
@@ -149,18 +136,18 @@ private final class ExpressionCheck: TrackCheck {
   }
 }
 
-/// A condition on each value of some channels, and the value before it.
+/// A condition on each value of some channels.
 private final class ColumnCheck: TrackCheck {
   private let track: TrackContext
   private let columns: [TrackContext.Columns]
   private let what: String
   private let isSuspect: (ColumnFacts) -> Bool
-  private let isBad: (_ here: Double, _ before: Double) -> Bool
+  private let isBad: (Double) -> Bool
   private var spots: [Spots]
 
   init?(
     _ track: TrackContext, _ pattern: String, _ what: String,
-    _ isSuspect: @escaping (ColumnFacts) -> Bool, isBad: @escaping (Double, Double) -> Bool
+    _ isSuspect: @escaping (ColumnFacts) -> Bool, isBad: @escaping (Double) -> Bool
   ) {
     let wanted = Pattern(pattern)
     columns = track.columns.filter {
@@ -183,11 +170,77 @@ private final class ColumnCheck: TrackCheck {
         let column = run.column(columns, element)
         let width = columns.isField ? columns.elements : 1
         for at in 0..<run.length(columns) {
-          let before = !columns.isField && at - 1 >= -run.carry ? column[at - 1] : .nan
-          if isBad(column[at], before) { spots[i].add(run.first + at / width, column[at]) }
+          if isBad(column[at]) { spots[i].add(run.first + at / width, column[at]) }
         }
       }
     }
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    for (i, columns) in columns.enumerated() {
+      hits.add(what, track, channel: columns.channel, spots[i])
+    }
+  }
+}
+
+/// Compares each value of some channels with the last one that was observed.
+private final class OrderCheck: TrackCheck {
+  /// A value; of whole numbers of 64 bits all bits.
+  private enum Value {
+    case whole(Int64)
+    case number(Double)
+  }
+
+  private let track: TrackContext
+  private let columns: [TrackContext.Columns]
+  private let what: String
+  private let (isRising, isStrict): (Bool, Bool)
+  private var spots: [Spots]
+  /// The last value of each column.
+  private var last: [[Value?]]
+
+  init?(
+    _ track: TrackContext, _ pattern: String, _ what: String, isRising: Bool, isStrict: Bool
+  ) {
+    let wanted = Pattern(pattern)
+    columns = track.columns.filter {
+      !$0.isField
+        && wanted.matches(
+          stream: track.stream.name, channel: track.stream.channels[$0.channel].name)
+    }
+    guard !columns.isEmpty else { return nil }
+    (self.track, self.what) = (track, what)
+    (self.isRising, self.isStrict) = (isRising, isStrict)
+    spots = Array(repeating: Spots(), count: columns.count)
+    last = columns.map { Array(repeating: nil, count: $0.count) }
+  }
+
+  func add(_ run: TrackRun) {
+    for (i, columns) in columns.enumerated() {
+      let isWhole = track.stream.channels[columns.channel].type == .int64
+      for element in 0..<columns.count {
+        let column = run.column(columns, element)
+        for row in 0..<run.count where !column[row].isNaN {
+          // Doubles cannot tell two nanoseconds of this century apart.
+          let whole = isWhole ? run.integer(columns.channel, element, row: row) : nil
+          let here = whole.map(Value.whole) ?? .number(column[row])
+          if let before = last[i][element], isBad(here, before) {
+            spots[i].add(run.first + row, column[row])
+          }
+          last[i][element] = here
+        }
+      }
+    }
+  }
+
+  private func isBad(_ here: Value, _ before: Value) -> Bool {
+    let (isLess, isEqual): (Bool, Bool) =
+      switch (here, before) {
+      case (.whole(let a), .whole(let b)): (a < b, a == b)
+      case (.number(let a), .number(let b)): (a < b, a == b)
+      default: (false, false)
+      }
+    return isEqual ? isStrict : isLess == isRising
   }
 
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
@@ -221,6 +274,22 @@ private final class UnitCheck: TrackCheck {
         "not in '\(units)'", track, channel: c,
         note: channel.units.map { "its units are '\($0)'" } ?? "it has no units")
     }
+  }
+}
+
+private final class RowsCheck: TrackCheck {
+  private let track: TrackContext
+  private let what: String
+  private let wanted: ClosedRange<Int>
+
+  init?(_ track: TrackContext, _ stream: Pattern, _ what: String, _ wanted: ClosedRange<Int>) {
+    guard stream.matches(track.stream.name) else { return nil }
+    (self.track, self.what, self.wanted) = (track, what, wanted)
+  }
+
+  func finish(_ facts: TrackFacts, _ hits: inout Hits) {
+    guard !wanted.contains(track.rows) else { return }
+    hits.add(what, track, values: [Double(track.rows)])
   }
 }
 

@@ -46,8 +46,10 @@ public final class EpisodeAbout: Sendable {
 
   /// Its id.
   public let id: String
-  /// The name of its split; empty where it has none.
+  /// The name of the split by which rules compare, that of a scheme where one counts; empty where it has none.
   public let split: String
+  /// The name of the split that the shard states, by which its statistics are stored.
+  public let storedSplit: String
   /// The JSON of its metadata; empty where it has none.
   public let metadata: String
   /// The file that has it; `nil` for a source.
@@ -59,10 +61,12 @@ public final class EpisodeAbout: Sendable {
 
   /// An episode.
   public init(
-    id: String, split: String, metadata: String, shard: String?, schema: Schema, tracks: [Track]
+    id: String, split: String, storedSplit: String? = nil, metadata: String, shard: String?,
+    schema: Schema, tracks: [Track]
   ) {
     self.id = id
     self.split = split
+    self.storedSplit = storedSplit ?? split
     self.metadata = metadata
     self.shard = shard
     self.schema = schema
@@ -89,7 +93,8 @@ final class ArchivedEpisode: EpisodeData {
     let tracks = episode.tracks.map { shard.index.track($0) }
     first = tracks.map(\.rows.lowerBound)
     about = EpisodeAbout(
-      id: episode.id, split: split ?? episode.split, metadata: episode.metadata, shard: shard.name,
+      id: episode.id, split: split ?? episode.split, storedSplit: episode.split,
+      metadata: episode.metadata, shard: shard.name,
       schema: shard.schema,
       tracks: tracks.map {
         .init(

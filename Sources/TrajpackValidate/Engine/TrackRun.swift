@@ -145,15 +145,16 @@ final class TrackRun {
     return base + at
   }
 
-  /// The integer that is stored for a channel without elements in a row of the run.
-  func integer(_ channel: Int, row: Int) -> Int64? {
+  /// The integer of 64 bits that is stored for an element of a channel in a row of the run.
+  func integer(_ channel: Int, _ element: Int = 0, row: Int) -> Int64? {
     let place = track.columnsOfChannel[channel]
     guard place >= 0, let block = blockPlaces[track.columns[place].block] else { return nil }
     let columns = track.columns[place]
     guard columns.size == 8 else { return nil }
     return Int64(
       littleEndian: storedRows(block).loadUnaligned(
-        fromByteOffset: row * blocks[block].rowBytes + columns.offset, as: Int64.self))
+        fromByteOffset: row * blocks[block].rowBytes + columns.offset + 8 * element, as: Int64.self)
+    )
   }
 
   /// What is stored for a channel that is not looked at as numbers: the bytes of its first element in the first row, those from

@@ -7,8 +7,12 @@ final class WindowHashes {
   static let length = 16
   /// The most hashes of a track: its smallest.
   static let most = 32
-  /// The columns that are hashed: the first few of continuous values.
+  /// The columns that are hashed: some of continuous values, spread over all of them, because the first ones may be of a
+  /// reference that all recordings follow.
   private let chosen: [(columns: TrackContext.Columns, element: Int)]
+  /// Those of ``chosen`` of which rounded windows are hashed.
+  private let nearPlaces: [Int]
+  private static let (mostColumns, mostNearColumns) = (6, 3)
   /// What changes from row to row; taken out of the object while rows are added.
   fileprivate struct State {
     var recent: [UInt64] = []
@@ -27,12 +31,26 @@ final class WindowHashes {
     guard track.entity == nil || track.about.tracks.count < 64, track.rows >= Self.length else {
       return nil
     }
-    let all = track.quantities.filter { $0.channel.type.isFloat && !$0.columns.isField }
-      .flatMap { item in (0..<min(item.columns.count, 3)).map { (item.columns, $0) } }
-    chosen = Array(all.prefix(3))
+    let all = track.quantities
+      .filter { $0.channel.type.isFloat && !$0.columns.isField && !Self.isTime($0.channel) }
+      .flatMap { item in (0..<item.columns.count).map { (item.columns, $0) } }
+    chosen = Self.spread(all, Self.mostColumns)
     guard !chosen.isEmpty else { return nil }
-    state = State(columns: chosen.count)
+    nearPlaces = Self.spread(Array(chosen.indices), Self.mostNearColumns)
+    state = State(columns: nearPlaces.count)
     state.recent = Array(repeating: 0, count: Self.length)
+  }
+
+  /// Elements spread evenly over a list, its first and its last among them.
+  private static func spread<Element>(_ list: [Element], _ most: Int) -> [Element] {
+    guard list.count > most else { return list }
+    return (0..<most).map { list[$0 * (list.count - 1) / (most - 1)] }
+  }
+
+  /// Whether a channel has times by its name, which are alike in all recordings.
+  private static func isTime(_ channel: Channel) -> Bool {
+    let name = channel.name.lowercased()
+    return ["time", "times", "stamp", "stamps"].contains { name.hasSuffix($0) }
   }
 
   /// The smallest hashes, in order.
@@ -50,12 +68,13 @@ final class WindowHashes {
   func add(_ run: TrackRun) {
     // Rows that stay as they are, or hold whole numbers only, look alike everywhere: they tell nothing.
     let columns = chosen.map { run.column($0.columns, $0.element) }
+    let nearColumns = nearPlaces.map { columns[$0] }
     let hasBefore = run.carry > 0
     var state = State(columns: 0)
     swap(&state, &self.state)
     defer { swap(&state, &self.state) }
     for row in 0..<run.count {
-      state.near.add(row, of: columns)
+      state.near.add(row, of: nearColumns)
       var hash: UInt64 = 0
       var tells = false
       for column in columns {

@@ -35,7 +35,8 @@ final class StoredStatisticsCheck {
         guard count > 0 else { continue }
         for element in 0..<columns.count {
           let key = Key(
-            split: episode.about.split, stream: facts.track.streamNumber, channel: columns.channel,
+            split: episode.about.storedSplit, stream: facts.track.streamNumber,
+            channel: columns.channel,
             component: element % count)
           known[key, default: ColumnFacts()].add(facts.columns[columns.first + element])
         }

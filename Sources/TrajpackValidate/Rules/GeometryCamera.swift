@@ -6,8 +6,8 @@ extension Rule {
     reason: "Sine and cosine of degrees taken as radians are noise.",
     example: """
       A channel in 'rad' with values between -180 and 180, or one in 'deg' that never passes 3.15 and varies by more than 6. \
-      Radians are reported where values pass 30 and lie within 360, and steps between rows are large, too: unwrapped radians of many turns move by less than \
-      half a turn a row.
+      Radians are reported where values pass 30 and lie within 360, some rows are more than a turn apart, and the values also turn back: \
+      the unwrapped angle of a wheel goes on in one direction.
       """,
     remedy: "Correct the units of the channel, or the values.",
     implies: ["values.units"],
@@ -44,7 +44,9 @@ private final class AngleCheck: TrackCheck {
       switch item.channel.units ?? "" {
       case "rad", "radian", "radians":
         // More than a turn in some row: no track of radians moves so between two rows.
-        guard size > 30, size <= 360.001, found.step > 6.2832 * 1.01 else { continue }
+        guard size > 30, size <= 360.001, found.step > 6.2832 * 1.01,
+          found.stepSum > 1.5 * (found.maximum - found.minimum)
+        else { continue }
         (units, what) = (["rad"], "angles in radians that look like degrees (extremes)")
       case "deg", "degree", "degrees", "°":
         guard size <= 3.1416, found.maximum - found.minimum > 6 else { continue }

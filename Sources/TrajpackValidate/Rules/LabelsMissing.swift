@@ -10,7 +10,7 @@ extension Rule {
       """,
     example: """
       Nine of ten recordings have 'task' in their metadata, or text in a stream of captions, and one has none. Reported of values (also those that \
-      'trajpack annotate' set) and of streams with text that at least nine of ten recordings have, from 10 recordings on.
+      'trajpack annotate' set), of texts in the metadata and of streams with text that at least nine of ten recordings have, from 10 recordings on.
       """,
     remedy: "Set the value ('trajpack annotate'), or leave these recordings out.",
     check: .dataset { MissingLabelCheck() })
@@ -32,6 +32,9 @@ private final class MissingLabelCheck: DatasetCheck {
   func add(_ episode: EpisodeFacts) {
     var present: Set<String> = []
     if let json = try? JSONValue(parsing: episode.about.metadata) {
+      for member in json.members ?? [] where member.value.string?.isEmpty == false {
+        present.insert("text '\(member.name)' of the metadata")
+      }
       for group in [json[ValueTable.member], json["constants"]] {
         for member in group?.members ?? [] where !Self.isEmpty(member.value) {
           present.insert("value '\(member.name)'")

@@ -7,7 +7,7 @@ extension Rule {
       "A recording that is there twice counts twice in training, and in a test it is no second piece of evidence.",
     example: """
       Episodes 000007 and 000031 have the same rows in all streams of numbers. They are compared by checksums, counts and extremes of each \
-      channel. Episodes without a channel that varies are not reported; where they are of two splits, 'learning.leakage' reports them.
+      channel. Episodes without a channel that varies are not reported (of whole numbers: by 16 and more, up and down, at least 32 times); where they are of two splits, 'learning.leakage' reports them.
       """,
     remedy: "Leave one of them out.",
     check: .dataset { DuplicateCheck(leakage: false) })
@@ -18,8 +18,8 @@ extension Rule {
       "A model is tested on what it was trained on, so its score says nothing about new data.",
     example: """
       Training and test files with the same content, as in a published EEG set; windows that overlap and were shuffled before \
-      the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content, \
-      and by hashes of some rounded windows (the first three columns, in steps of about a hundredth of the window's range): \
+      the split; a copy whose values were rounded. Episodes are compared whole, by hashes of some of their windows of 16 rows, chosen by content (up to six columns of a stream, spread over those that are continuous and no times), \
+      and by hashes of some rounded windows (up to three of these columns, in steps of about a hundredth of the window's range): \
       reported where a quarter of an episode's 32 hashes of a kind (at least 4, of rounded windows 8) are those of an episode of another split, so that a stretch which is less than \
       about a quarter of the episode may go unseen. A rounded window counts only if its middle row is an extreme of one of the columns and its hash comes once in the recording: a copy stored as float32, or \
       with noise of a ten-thousandth of the signal's deviation, is found; one that is smooth without extremes, repeats itself, is in another unit or at another rate, or has noise of a thousandth, mostly is not. \
@@ -84,11 +84,19 @@ private final class DuplicateCheck: DatasetCheck {
         add(found.minimum.bitPattern)
         add(found.maximum.bitPattern)
         add(UInt64(found.finite))
-        varies =
-          varies || (found.finite > 1 && !found.isConstant && found.fractions > 0 && found.step > 0)
+        varies = varies || Self.varies(found)
       }
     }
     return varies ? hash : nil
+  }
+
+  /// Whether the values of a column can tell recordings apart. Whole numbers are often labels, counters and short lists of
+  /// actions, which are alike in many: they tell something where they have 16 and more values, go up and down, and change often.
+  private static func varies(_ found: ColumnFacts) -> Bool {
+    guard found.finite > 1, !found.isConstant, found.step > 0 else { return false }
+    let range = found.maximum - found.minimum
+    return found.fractions > 0
+      || range >= 16 && found.moves - found.same >= 32 && found.stepSum > 1.5 * range
   }
 
   func finish(_ hits: inout DatasetHits) throws(TrajpackError) {

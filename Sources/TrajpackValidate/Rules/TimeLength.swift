@@ -15,21 +15,23 @@ extension Rule {
     remedy:
       "Find which rows were lost, or cut all streams to what they share ('trajpack convert --on-mismatch truncate').",
     check: .episode { episode, hits in
-      var reference: TrackFacts?
+      // The first stream of each rate and start.
+      var references: [(start: Rational, rate: Rational, facts: TrackFacts)] = []
       for facts in episode.tracks {
         let track = facts.track
         guard case .regular(let start, let rate) = track.clock, track.rows > 0 else { continue }
-        guard let first = reference else {
-          if track.entity == nil { reference = facts }
+        let known = references.first {
+          $0.rate == rate && (track.entity != nil || $0.start == start)
+        }
+        guard let first = known?.facts else {
+          if track.entity == nil { references.append((start, rate, facts)) }
           continue
         }
-        guard case .regular(let firstStart, let firstRate) = first.track.clock, firstRate == rate
-        else { continue }
         let (least, most) = (
           min(track.rows, first.track.rows), max(track.rows, first.track.rows)
         )
         let isNear = track.stream.timeUnit == "s" || (most - least) * 20 <= most
-        if track.entity == nil, firstStart == start, least != most, isNear {
+        if track.entity == nil, least != most, isNear {
           hits.add(
             "its rows are not as many as those of another stream of the same rate", track,
             values: [Double(track.rows), Double(first.track.rows)],

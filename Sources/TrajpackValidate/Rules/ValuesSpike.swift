@@ -8,7 +8,7 @@ extension Rule {
     example: """
       A temperature of 21.4, 21.4, 2140.0, 21.5. Reported where a row lies at least 100 times as far from both \
       neighbours as the larger steps around it (the 90th percentile of up to some thousand rows), and the neighbours \
-      agree within a tenth of that. Channels of whole numbers, and steps that stay, are not reported.
+      agree within a tenth of that. Channels of whole numbers, angles and directions, and steps that stay, are not reported.
       """,
     remedy: "Mark the row as missing in the source, or interpolate it there.",
     implies: ["values.sentinel", "values.units"],
@@ -70,7 +70,7 @@ private final class SpikeCheck: TrackCheck {
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for (i, item) in items.enumerated() {
       // What comes in every hundredth row is how the signal is.
-      guard spots[i].count * 100 <= max(track.rows, 100) else { continue }
+      guard spots[i].count * 100 <= max(track.rows, 100) * item.columns.count else { continue }
       hits.add("rows that jump far out and back", track, channel: item.columns.channel, spots[i])
     }
   }

@@ -228,6 +228,11 @@ struct Validate: Command {
     }
     if !select.isEmpty { result.select = names(select) }
     result.ignore += names(ignore)
+    if !select.isEmpty, names(select).isEmpty {
+      throw TrajpackError(
+        .usage, "--select is empty, which would run no rule; leave it out to run all of them",
+        at: ErrorPlace(option: "--select"))
+    }
     for (option, words) in [("--select", select), ("--ignore", ignore)] {
       do throws(TrajpackError) { try result.check(names(words)) } catch {
         throw error.at(ErrorPlace(option: option))

@@ -231,10 +231,17 @@ enum NetCDF {
 
   private static func scaling(_ node: TreeNode, _ array: TreeArray) -> TreePart.Scaling? {
     let (scale, offset) = (node["scale_factor"]?.number, node["add_offset"]?.number)
-    let missing = ["_FillValue", "missing_value"].compactMap { node[$0]?.number }.filter {
-      !$0.isNaN
+    // NetCDF-4 has unsigned types, and files that were NetCDF-3 once say it as these do.
+    let isUnsigned =
+      node["_Unsigned"]?.text?.lowercased() == "true"
+      && [.int8, .int16, .int32].contains(array.type)
+    let width = Double(sign: .plus, exponent: 8 * (array.type?.size ?? 1), significand: 1)
+    let missing = ["_FillValue", "missing_value"].flatMap { node[$0]?.numbers ?? [] }
+      .filter { !$0.isNaN }.map { isUnsigned && $0 < 0 ? $0 + width : $0 }
+    guard array.type != nil, scale != nil || offset != nil || !missing.isEmpty || isUnsigned else {
+      return nil
     }
-    guard array.type != nil, scale != nil || offset != nil || !missing.isEmpty else { return nil }
-    return TreePart.Scaling(scale: scale ?? 1, offset: offset ?? 0, missing: missing)
+    return TreePart.Scaling(
+      isUnsigned: isUnsigned, scale: scale ?? 1, offset: offset ?? 0, missing: missing)
   }
 }

@@ -61,9 +61,9 @@ extension ArrowDecoder {
     return lists.texts
   }
 
-  /// The texts of the dictionary of a column; none where it has no dictionary.
-  private func words(of column: ArrowColumn) throws(TrajpackError) -> [[UInt8]] {
-    var words: [[UInt8]] = []
+  /// The texts of the dictionary of a column, `nil` for a null in it; none where the column has no dictionary.
+  private func words(of column: ArrowColumn) throws(TrajpackError) -> [[UInt8]?] {
+    var words: [[UInt8]?] = []
     guard let dictionary = column.dictionary else { return [] }
     for batch in dictionaries[dictionary.id] ?? [] {
       var slot = Slot()
@@ -72,14 +72,14 @@ extension ArrowDecoder {
         throw TrajpackError(.data, "a dictionary has too few buffers; the file is damaged")
       }
       let plain = try values(column, batch, slot, batch.nodes.first?.count ?? 0)
-      words += plain.map { $0 ?? [] }
+      words += plain
     }
     return words
   }
 
   /// The texts of a batch, by the dictionary where the column has one.
   private func items(
-    _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot, _ words: [[UInt8]]
+    _ column: ArrowColumn, _ batch: ArrowBatch, _ slot: Slot, _ words: [[UInt8]?]
   ) throws(TrajpackError) -> [[UInt8]?] {
     let count = batch.nodes[slot.node].count
     guard let dictionary = column.dictionary else { return try values(column, batch, slot, count) }

@@ -24,21 +24,8 @@ final class ParquetTree: ColumnTree {
     var nodes = [TreeNode(path: "/", content: .group)]
     var leaves: [String: ParquetColumn] = [:]
     for column in file.columns {
-      // Lists lie as NAME.list.element.
-      let names = column.repetition > 0 ? Array(column.path.prefix(1)) : column.path
+      let (names, isList) = Self.names(of: column, file)
       let place = "/" + names.map { $0.replacing("/", with: "_") }.joined(separator: "/")
-      let isStruct =
-        column.repetition > 0
-        && ![1, 2].contains {
-          column.path.count == 1 + $0 * Int(column.repetition)
-        }
-      guard !isStruct, leaves[place] == nil else {
-        if !nodes.contains(where: { $0.path == place }) {
-          nodes.append(
-            TreeNode(path: place, content: .unread("is a column of lists of structs, or of maps")))
-        }
-        continue
-      }
       for depth in 1..<max(names.count, 1) {
         let group =
           "/" + names.prefix(depth).map { $0.replacing("/", with: "_") }.joined(separator: "/")
@@ -46,11 +33,40 @@ final class ParquetTree: ColumnTree {
           nodes.append(TreeNode(path: group, content: .group))
         }
       }
+      guard column.repetition == 0 || isList, leaves[place] == nil else {
+        if !nodes.contains(where: { $0.path == place }) {
+          nodes.append(
+            TreeNode(path: place, content: .unread("is a column of lists of structs, or of maps")))
+        }
+        continue
+      }
       leaves[place] = column
       nodes.append(
         TreeNode(path: place, content: .array(try Self.array(column, file, spools, place))))
     }
     (self.nodes, self.leaves) = (nodes, leaves)
+  }
+
+  /// The names that lead to the values of a leaf, and whether these are numbers or texts, or lists of them. Lists lie as
+  /// NAME.list.element, those of some old writers as NAME.array, and maps as NAME.key_value.key and NAME.key_value.value.
+  private static func names(
+    of column: ParquetColumn, _ file: ParquetFile
+  ) -> (names: [String], isList: Bool) {
+    let (path, depth) = (column.path, Int(column.repetition))
+    if depth == 0 { return (path, false) }
+    let isAlone = file.leaves(path[0]).count == 1
+    if isAlone, path.count == 1 + depth || path.count == 1 + 2 * depth {
+      return ([path[0]], true)
+    }
+    let groups: Set<String> = ["list", "bag", "array"]
+    let count = path.count - 2 * depth
+    if count > 0, (0..<depth).allSatisfy({ groups.contains(path[count + 2 * $0]) }) {
+      return (Array(path.prefix(count)), true)
+    }
+    let first = path.dropFirst().firstIndex {
+      groups.contains($0) || ["key_value", "map"].contains($0)
+    }
+    return (Array(path.prefix(first ?? 1)), false)
   }
 
   private static func array(

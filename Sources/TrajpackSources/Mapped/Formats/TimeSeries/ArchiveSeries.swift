@@ -188,7 +188,7 @@ private struct ARFFSeries {
       let name = words[0].drop { $0 == "'" || $0 == "\"" }
       names.insert(name.prefix { !$0.isNumber })
     }
-    guard attributes.count > 8, names.count == 1 else { return nil }
+    guard attributes.count >= 8, names.count == 1 else { return nil }
     length = attributes.count
   }
 
