@@ -199,6 +199,29 @@ def test_netcdf_unpacks_and_marks_what_is_missing(trajpack, tmp_path):
     assert values["sst"]["lat"] == [0, 1, 2, 3]
 
 
+def test_netcdf_numbers_that_are_unsigned_or_missing_in_several_ways(trajpack, tmp_path):
+    """As xarray and netCDF4 read them: `_Unsigned`, and all numbers of `missing_value`."""
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        file["time"] = np.arange(4.0)
+        file["time"].attrs["units"] = "hours since 2000-01-01"
+        file["time"].make_scale("time")
+        file["a"] = np.array([-1, -2, 3, 4], "i2")
+        file["a"].attrs["missing_value"], file["a"].attrs["scale_factor"] = np.array([-1, -2], "i2"), 0.5
+        file["u"] = np.array([-1, -2, 3, 4], "i1")
+        file["us"] = np.array([-1, -2, 3, 4], "i1")
+        file["us"].attrs["_FillValue"], file["us"].attrs["scale_factor"] = np.int8(-1), 0.5
+        for name in ("u", "us"):
+            file[name].attrs["_Unsigned"] = "true"
+        for name in ("a", "u", "us"):
+            file[name].dims[0].attach_scale(file["time"])
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.nc")
+    own = episodes["a"]
+    same(own["time/a"], [np.nan, np.nan, 1.5, 2.0])
+    same(own["time/u"], [255.0, 254, 3, 4])
+    same(own["time/us"], [np.nan, 127.0, 1.5, 2.0])
+
+
 def test_nwb_clocks_and_units(trajpack, tmp_path):
     random = np.random.default_rng(10)
     raw = random.integers(-99, 99, (20, 4)).astype("int16")

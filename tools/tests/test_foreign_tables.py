@@ -288,3 +288,42 @@ def test_options_of_writers(trajpack, tmp_path, name):
         return
     said = run(trajpack, "convert", tmp_path / "a.parquet", tmp_path / "ds", "-q", fails=True)
     assert name in said and "column '" in said and "byte" in said and len(said.splitlines()) == 1
+
+
+def test_unsigned_numbers_with_nulls_stay_positive(trajpack, tmp_path):
+    """pyarrow reads the same; numbers that int64 does not hold are refused, because one of it stands for null."""
+    pq.write_table(
+        pa.table({"x": [0.0, 1, 2], "u": pa.array([2**32 - 1, None, 2**31], pa.uint32()),
+                  "w": pa.array([2**63 - 1, None, 5], pa.uint64())}), tmp_path / "a.parquet")
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.parquet")
+    assert episodes["a"]["steps/u"].tolist() == [2**32 - 1, np.iinfo("i8").min, 2**31]
+    assert episodes["a"]["steps/w"].tolist() == [2**63 - 1, np.iinfo("i8").min, 5]
+    pq.write_table(pa.table({"w": pa.array([2**63 + 5, None], pa.uint64())}), tmp_path / "b.parquet")
+    said = run(trajpack, "convert", tmp_path / "b.parquet", tmp_path / "o", "-q", fails=True)
+    assert f"{2**63 + 5} does not fit into int64" in said and len(said.splitlines()) == 1
+
+
+def test_maps_are_named_and_lists_in_structs_are_carried(trajpack, tmp_path):
+    made = pa.table({
+        "x": [0.0, 1, 2], "m": pa.array([[("a", 1)], [("b", 2), ("c", 3)], None], pa.map_(pa.string(), pa.int32())),
+        "k": pa.array([[(1, 10.0)], [(2, 20.0)], [(3, 30.0)]], pa.map_(pa.int32(), pa.float64())),
+        "st": [{"a": 1, "b": [1, 2], "c": {"d": [[0.5], [1.5]]}}, {"a": 2, "b": [3, 4], "c": {"d": [[2.5], [3.5]]}},
+               {"a": 3, "b": [5, 6], "c": {"d": [[4.5], [5.5]]}}],
+        "people": [[{"n": 1}], [{"n": 2}], [{"n": 3}]]})
+    pq.write_table(made, tmp_path / "a.parquet")
+    outcome, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.parquet")
+    own = episodes["a"]
+    same(own["st/b"], np.array([[1, 2], [3, 4], [5, 6]]))
+    same(own["st/c/d"], np.array([r["c"]["d"] for r in made["st"].to_pylist()]))
+    assert {left["file"].split(":/")[-1] for left in outcome["left_out"]["files"]} == {"m", "k", "people"}
+
+
+def test_nulls_of_a_dictionary_are_absent_texts(trajpack, tmp_path):
+    words = pa.DictionaryArray.from_arrays(pa.array([0, 1, None, 0, 2], pa.int8()), pa.array(["x", None, "z"]))
+    made = pa.table({"x": np.arange(5.0), "w": words})
+    with pa.ipc.new_file(tmp_path / "a.arrow", made.schema) as writer:
+        writer.write_table(made)
+    converted(trajpack, tmp_path, tmp_path / "a.arrow")
+    run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "back", "--to", "parquet")
+    (path,) = (tmp_path / "back").rglob("*.parquet")
+    assert pq.read_table(path)["w"].to_pylist() == made["w"].to_pylist()

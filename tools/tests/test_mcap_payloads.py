@@ -375,13 +375,14 @@ def test_lists_within_lists_are_left_out_and_named(trajpack, tmp_path):
     np.testing.assert_array_equal(arrays["n"]["n/x"], [3.5] * 3)
 
 
-def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path):
+@pytest.mark.parametrize("encoding, kind_of, units", [("16UC1", "uint16", "mm"), ("32FC1", "float32", "m")])
+def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path, encoding, kind_of, units):
     from rosbags.typesys import Stores, get_typestore
 
     store = get_typestore(Stores.ROS2_HUMBLE)
     T, random = store.types, np.random.default_rng(0)
     kinds = ["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"]
-    frames = random.integers(0, 65536, (5, 4, 6), np.uint16)
+    frames = random.integers(0, 65536, (5, 4, 6)).astype(kind_of)
     files = [random.bytes(40 if i else 50) for i in range(5)]
     channels = []
     for topic, kind in zip(["/depth", "/jpeg"], kinds):
@@ -395,9 +396,9 @@ def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path):
                     header=head,
                     height=4,
                     width=6,
-                    encoding="16UC1",
+                    encoding=encoding,
                     is_bigendian=0,
-                    step=12,
+                    step=6 * frames.itemsize,
                     data=frames[i].view("u1").reshape(-1),
                 )
             else:
@@ -408,9 +409,9 @@ def test_pictures_come_as_arrays_and_files_as_they_are(trajpack, tmp_path):
         )
     _, arrays, _ = converted(trajpack, tmp_path, write(tmp_path / "c.mcap", channels))
     np.testing.assert_array_equal(arrays["c"]["depth/data"], frames)
-    assert arrays["c"]["depth/data"].dtype == np.uint16
+    assert arrays["c"]["depth/data"].dtype == np.dtype(kind_of)
     depth = streams(tmp_path / "ds")["depth"]["channels"]["data"]
-    assert depth["kind"] == "depth" and depth["units"] == "mm"
+    assert depth["kind"] == "depth" and depth["units"] == units
     from foreign_world import payloads
 
     assert payloads(arrays["c"], "jpeg/data") == files

@@ -102,6 +102,23 @@ final class Planner {
     }
   }
 
+  /// The rows of the window's reference that lie before its track: those of the runs before a gap. Rows of a grid are counted
+  /// from the grid's start.
+  private func earlierRows(_ window: WindowContext) -> Int {
+    guard window.clock == nil, window.reference.entity < 0 else { return 0 }
+    let index = window.shard.index
+    var rows = 0
+    var track = window.track - 1
+    while track >= 0 {
+      let other = index.numbers(ofTrack: track)
+      guard other.episode == window.reference.episode, other.stream == window.reference.stream
+      else { break }
+      if other.entity < 0 { rows += other.count }
+      track -= 1
+    }
+    return rows
+  }
+
   /// Writes which window it is.
   private func meta(
     _ places: MetaPlaces, _ place: WindowOrder.Reference, _ window: WindowContext, _ plan: BatchPlan
@@ -111,7 +128,7 @@ final class Planner {
     }
     put(Int64(place.dataset), places.dataset)
     put(Int64(window.shard.firstEpisode + window.reference.episode), places.episode)
-    put(Int64(window.clip?.row ?? window.anchor + window.cut), places.row)
+    put(Int64(window.clip?.row ?? earlierRows(window) + window.anchor + window.cut), places.row)
     if let clip = window.clip, let place = places.clip { put(Int64(clip.number), place) }
     put(Int64(clamping: place.window), places.window)
     let split = window.shard.index.split(ofEpisode: window.reference.episode)

@@ -5,8 +5,17 @@ extension SplitResolver {
   /// The rows of an episode by which places are counted: those of the episode's own tracks of one stream, one behind
   /// the other, or of the entity's that is there the longest.
   struct Line {
-    var clocks: [TrackClock]
-    var rows: Int
+    let clocks: [TrackClock]
+    let rows: Int
+
+    /// The line of some tracks, by the time of their first rows.
+    init(_ tracks: [TrackClock]) {
+      clocks = tracks.sorted { a, b in
+        guard let a = a.instant(0), let b = b.instant(0) else { return false }
+        return a < b
+      }
+      rows = tracks.reduce(0) { $0 + $1.rows }
+    }
 
     /// The time of a row; `nil` behind the last.
     func instant(_ row: Int) -> TrackInstant? {
@@ -71,11 +80,7 @@ extension SplitResolver {
     if own.isEmpty, let longest { own = [longest.track] }
     var clocks: [TrackClock] = []
     for track in own { clocks.append(try view.trackClock(track, reader: BlockReader(shard))) }
-    clocks.sort { a, b in
-      guard let a = a.instant(0), let b = b.instant(0) else { return false }
-      return a < b
-    }
-    return Line(clocks: clocks, rows: clocks.reduce(0) { $0 + $1.rows })
+    return Line(clocks)
   }
 
   /// The unit that a stream counts time in.

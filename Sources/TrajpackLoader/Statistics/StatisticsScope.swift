@@ -146,18 +146,23 @@ private struct RowCut {
   }
 
   func span(ofEpisode episode: Int) throws(TrajpackError) -> Span? {
-    // A stream of entities counts rows by the one that is there the longest, as windows do.
     let tracks = shard.index.tracks(ofEpisode: episode).filter {
-      shard.index.numbers(ofTrack: $0).stream == stream
+      let numbers = shard.index.numbers(ofTrack: $0)
+      return numbers.stream == stream && numbers.count > 0
     }
-    func length(_ track: Int) -> Int { shard.index.numbers(ofTrack: track).count }
-    guard let longest = tracks.map(length).max(),
-      let track = tracks.first(where: { length($0) == longest })
-    else { return nil }
-    let clock = try clock(track)
-    guard rows.first < clock.rows, let first = clock.instant(rows.first) else { return nil }
-    guard let end = rows.end, end < clock.rows else { return Span(first: first) }
-    return Span(first: first, end: clock.instant(end))
+    // A stream with gaps has a track for each run of rows. One of entities counts rows by the one that is there the longest, as
+    // windows do.
+    var counted = tracks.filter { shard.index.numbers(ofTrack: $0).entity < 0 }
+    if counted.isEmpty {
+      func length(_ track: Int) -> Int { shard.index.numbers(ofTrack: track).count }
+      let longest = tracks.map(length).max()
+      counted = tracks.first { length($0) == longest }.map { [$0] } ?? []
+    }
+    var clocks: [TrackClock] = []
+    for track in counted { clocks.append(try clock(track)) }
+    let line = SplitResolver.Line(clocks)
+    guard let first = line.instant(rows.first) else { return nil }
+    return Span(first: first, end: rows.end.flatMap { line.instant($0) })
   }
 
   func rows(ofTrack track: Int, in span: Span) throws(TrajpackError) -> Range<Int> {

@@ -1,0 +1,156 @@
+"""What trials of `trajpack validate` from outside found wrong: errors on sound data, and faults that went unseen."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import trajpack
+from fault_world import smooth
+from test_validate import found, report, run
+
+
+def walk(random: np.random.Generator, rows: int, *columns: int) -> Any:
+    return np.cumsum(random.normal(0, 0.02, (rows, *columns)), axis=0)
+
+
+def dataset(path: Path, episodes: list[dict[str, Any]], *, splits: list[str] | None = None, **options: Any) -> str:
+    """Episodes of a rate of 50, each a dictionary of streams of arrays."""
+    metadata = options.pop("metadata", None)
+    with trajpack.create(path, rate=50, **options) as writer:
+        for number, streams in enumerate(episodes):
+            with writer.episode(f"e{number:02}", split=splits[number] if splits else None,
+                                metadata=metadata[number] if metadata else None) as episode:
+                episode.extend(streams)
+    return str(path)
+
+
+@pytest.mark.parametrize("rules", [["--rule", "train=80%", "--rule", "test=20%"], ["--folds", "4"]])
+def test_a_split_scheme_changes_no_stored_statistics(rules: list[str], tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    splits = ["train"] * 6 + ["val"] * 4
+    path = dataset(tmp_path / "ds", [{"s": {"x": walk(random, 200)}} for _ in range(10)], splits=splits)
+    assert "container.statistics" not in found(path)
+    run("split", path, *rules, "-q", code=0)
+    assert "container.statistics" not in found(path)
+
+
+def test_recordings_that_share_a_reference_are_no_copies(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    seconds = np.arange(600) / 50
+    target = np.stack([np.sin(3 * seconds), np.cos(2 * seconds), 0.1 * seconds], 1)
+    splits = ["train"] * 8 + ["test"] * 4
+
+    def episodes() -> list[dict[str, Any]]:
+        return [{"arm": {"target": target, "qpos": walk(random, 600, 7)},
+                 "cam": {"frame_index": np.arange(600), "timestamp": seconds.astype(np.float32)}} for _ in range(12)]
+
+    assert "learning.leakage" not in found(dataset(tmp_path / "good", episodes(), splits=splits))
+    copied = episodes()
+    copied[9]["arm"]["qpos"] = np.concatenate([copied[9]["arm"]["qpos"][:100], copied[2]["arm"]["qpos"][100:]])
+    (finding,) = [f for f in report(dataset(tmp_path / "bad", copied, splits=splits))["findings"]
+                  if f["rule"] == "learning.leakage"]
+    assert [p["episode"] for p in finding["places"]] == ["e09"]
+
+
+def test_copies_of_whole_numbers_are_found(tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+
+    def episodes() -> list[dict[str, Any]]:
+        return [{"eeg": {"uv": (walk(random, 400, 4) * 500).astype(np.int16)}} for _ in range(8)]
+
+    copied = episodes()
+    copied[6] = copied[1]
+    assert "learning.duplicate" in found(dataset(tmp_path / "one", copied))
+    splits = ["train"] * 4 + ["test"] * 4
+    assert "learning.leakage" in found(dataset(tmp_path / "two", copied, splits=splits))
+    # Counters and short lists of actions are alike in many recordings.
+    plain = [{"s": {"n": np.arange(100), "a": np.arange(100) // 25}} for _ in range(4)]
+    assert found(dataset(tmp_path / "counts", plain)) & {"learning.duplicate", "learning.leakage"} == set()
+
+
+def test_a_bad_row_of_all_columns_is_a_spike(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    episodes = [{"s": {"q": np.stack([smooth(random, 300) for _ in range(7)], 1)}} for _ in range(6)]
+    assert "values.spike" not in found(dataset(tmp_path / "good", episodes))
+    episodes[3]["s"]["q"][120] = 2000.0
+    (finding,) = [f for f in report(dataset(tmp_path / "bad", episodes))["findings"] if f["rule"] == "values.spike"]
+    assert finding["places"][0]["episode"] == "e03" and finding["places"][0]["rows"] == [120, 121]
+
+
+def test_a_text_of_the_metadata_that_one_lacks(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    texts: list[dict[str, Any]] = [{"task": "pick"} for _ in range(12)]
+    texts[4] = {}
+    path = dataset(tmp_path / "ds", [{"s": {"x": walk(random, 100)}} for _ in range(12)], metadata=texts)
+    (finding,) = [f for f in report(path)["findings"] if f["rule"] == "labels.missing"]
+    assert "'task' of the metadata" in finding["message"] and finding["places"][0]["episode"] == "e04"
+
+
+@pytest.mark.parametrize("order", [("imu", "state", "cam"), ("state", "cam", "imu"), ("cam", "imu", "state")])
+def test_lengths_are_compared_in_any_order_of_streams(order: tuple[str, ...], tmp_path: Path) -> None:
+    random = np.random.default_rng(6)
+    rows = {"imu": (2000, 200), "state": (300, 30), "cam": (299, 30)}
+    with trajpack.create(tmp_path / "ds", rate={name: rows[name][1] for name in order}) as writer:
+        for number in range(3):
+            with writer.episode(f"e{number}") as episode:
+                episode.extend({name: {"x": walk(random, rows[name][0])} for name in order})
+    (finding,) = [f for f in report(tmp_path / "ds")["findings"] if f["rule"] == "time.length"]
+    assert finding["count"] == 3
+
+
+def test_a_wheel_that_turns_fast_is_in_radians(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    angle = {"channels": {"w/angle": {"kind": "angle", "units": "rad"}}}
+    wheel = [{"w": {"angle": 10.0 * np.arange(36) + random.normal(0, 0.1, 36)}} for _ in range(3)]
+    assert "geometry.angle-units" not in found(dataset(tmp_path / "wheel", wheel, **angle))
+    heading = [{"w": {"angle": (np.cumsum(random.normal(0, 8, 400)) + 180) % 360}} for _ in range(3)]
+    assert "geometry.angle-units" in found(dataset(tmp_path / "degrees", heading, **angle))
+
+
+def own(folder: Path, path: str, *rules: dict[str, Any]) -> dict[str, Any]:
+    config = folder / "config.json"
+    config.write_text(json.dumps({"rules": list(rules)}))
+    return report(path, "--config", config, "--select", "user")
+
+
+def test_own_rules_tell_nanoseconds_apart(tmp_path: Path) -> None:
+    rule = {"id": "order", "channel": "s/ns", "monotonic": "strictly rising"}
+    start = 1_700_000_000_000_000_001
+    ns = start + 7 * np.arange(300)
+    assert own(tmp_path, dataset(tmp_path / "a", [{"s": {"ns": ns}}]), rule)["findings"] == []
+    fallen = ns.copy()
+    fallen[200] = fallen[199] - 5
+    (finding,) = own(tmp_path, dataset(tmp_path / "b", [{"s": {"ns": fallen}}]), rule)["findings"]
+    assert finding["count"] == 1 and finding["places"][0]["rows"] == [200, 201]
+    values = np.arange(300.0)
+    values[150], values[151:] = np.nan, values[151:] - 50
+    (finding,) = own(tmp_path, dataset(tmp_path / "c", [{"s": {"ns": values}}]), rule)["findings"]
+    assert finding["count"] == 1 and finding["places"][0]["rows"] == [151, 152]
+
+
+def test_own_rules_on_rows_of_no_stream_are_named(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    path = dataset(tmp_path / "ds", [{"s": {"x": walk(random, 100)}}])
+    out = own(tmp_path, path, {"id": "length", "stream": "nowhere", "min_rows": 10})
+    assert any("'user.length'" in line for line in out["datasets"][0]["unchecked"])
+    (finding,) = own(tmp_path, path, {"id": "length", "stream": "s", "min_rows": 101})["findings"]
+    assert finding["places"][0]["values"] == [100]
+
+
+def test_an_empty_selection_is_refused(tmp_path: Path) -> None:
+    path = dataset(tmp_path / "ds", [{"s": {"x": walk(np.random.default_rng(9), 50)}}])
+    said = run("validate", path, "--select", "", code=2).stderr
+    assert "--select is empty" in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("rows, wanted", [(np.int64(7), [7, 8]), (slice(3, 5), [3, 5]), (range(2, 4), [2, 4]), (9, [9, 10])])
+def test_rows_of_a_problem(rows: Any, wanted: list[int], tmp_path: Path) -> None:
+    from trajpack._rule_functions import _rows
+
+    made = _rows(rows)
+    assert made is not None and [made.start, made.stop] == wanted
+    with pytest.raises(trajpack.UsageError, match="the number of a row"):
+        _rows(1.5)  # type: ignore[arg-type]
