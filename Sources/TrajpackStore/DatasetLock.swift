@@ -26,7 +26,9 @@ public final class DatasetLock {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       close(descriptor)
       throw TrajpackError(
-        .usage, file: folder, "another process is writing this dataset; wait for it")
+        .usage, file: folder,
+        "another process is writing this dataset, or an open writer of this one; wait for it, "
+          + "or close that writer")
     }
     guard isAt(path, descriptor) else {
       close(descriptor)

@@ -109,7 +109,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (lambda: ts.resample(np.zeros((20, 0)), CLOCK, CLOCK), trajpack.UsageError, "20 rows of 0"),
     (lambda: Times.floats(np.zeros(3, np.float32)), trajpack.UsageError, "float64"),
     (lambda: Times.ticks([.5], 1), trajpack.UsageError, "whole numbers"),
-    (lambda: ts.resample(X, Times.regular(0, 20), CLOCK), trajpack.UsageError, "0 rows a second"),
+    (lambda: ts.resample(X, Times.regular(0, 20), CLOCK), trajpack.UsageError, "must be above 0"),
     (lambda: Times.regular(10, -1), trajpack.UsageError, "'count'"),
     (lambda: Times.regular("ten", 1), trajpack.UsageError, "'rate'"),
     (lambda: ts.polyphase(X, 0, 2), trajpack.UsageError, "above 0"),
@@ -189,3 +189,19 @@ def test_dates_of_every_form_are_the_same_times() -> None:
         ts.bins(x, naive, Times.regular(1, 100))
     with pytest.raises(trajpack.UsageError, match="no dates"):
         ts.path("natural", seconds, x, queries=asked)
+
+
+def test_times_are_copied_and_pickled() -> None:
+    import copy
+    import pickle
+
+    values = np.array([0.0, 0.5, 3.0])
+    days = np.array(["2026-01-01", "2026-01-03"], "datetime64[D]")
+    for times in (Times.regular("30000/1001", 9, 2), Times.ticks([1, 5], "1/1000"),
+                  Times.floats(values), Times.dates(days)):
+        for other in (pickle.loads(pickle.dumps(times)), copy.deepcopy(times)):
+            assert repr(other) == repr(times) and other.span() == times.span()
+            assert other._is_dated == times._is_dated
+    for wrong in (lambda: Times.regular(0, 3), lambda: Times.ticks([1, 2], -1)):
+        with pytest.raises(trajpack.UsageError, match="must be above 0"):
+            wrong()

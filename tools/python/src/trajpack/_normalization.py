@@ -74,6 +74,10 @@ class Normalized:
         known = [*self.outputs, *self._normalization["channels"]]
         if name not in known:
             raise UsageError(f"there is no output '{name}'{nearest(name, known)}")
+        if not hasattr(values, "shape"):
+            values = np.asarray(values)
+            if values.dtype.kind not in "fiu":
+                raise UsageError(f"'{name}' is to be denormalized, and the values given are no array of numbers")
         return self._inverted(values, name, mask, windows, datasets)
 
     def _inverted(self, values: Any, name: str, mask: Any, windows: Any, datasets: Any) -> Any:

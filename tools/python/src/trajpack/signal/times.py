@@ -37,7 +37,10 @@ class Times:
         Fraction. ``start`` may be a date (a datetime or datetime64), which counts from 1970 as other dates do."""
         dated = date_times([start])
         origin = _clocks.exact(start, "start") if dated is None else dated._first_date
-        return Times(0, _ffi.room(count, "count"), origin, _clocks.exact(rate, "rate"))
+        exact = _clocks.exact(rate, "rate")
+        if exact <= 0:
+            raise UsageError(f"'rate' is {rate}, but must be above 0")
+        return Times(0, _ffi.room(count, "count"), origin, exact)
 
     @staticmethod
     def ticks(values: ArrayLike, unit: Any) -> Times:
@@ -45,7 +48,10 @@ class Times:
         array = np.asarray(values)
         if array.ndim != 1 or array.dtype.kind not in "iu" or (array.dtype == np.uint64 and (array >> 63).any()):
             raise UsageError("ticks are one row of 64-bit whole numbers; give other times to Times.floats")
-        return Times(1, len(array), b=_clocks.exact(unit, "unit"), values=np.ascontiguousarray(array, np.int64))
+        exact = _clocks.exact(unit, "unit")
+        if exact <= 0:
+            raise UsageError(f"'unit' is {unit}, but must be above 0")
+        return Times(1, len(array), b=exact, values=np.ascontiguousarray(array, np.int64))
 
     @staticmethod
     def floats(values: ArrayLike) -> Times:
@@ -98,6 +104,11 @@ class Times:
 
     def __len__(self) -> int:
         return self.count
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        c = self._c
+        return _restored, (c.form, self.count, Fraction(c.a_num, c.a_den), Fraction(c.b_num, c.b_den), self._values,
+                           self._is_dated)
 
     def __repr__(self) -> str:
         return f"<trajpack.signal.Times {['regular', 'ticks', 'floats'][self._c.form]}, {self.count} rows>"
@@ -158,3 +169,10 @@ def _plain(date: Any) -> Any:
 
 
 _DATES = (datetime.datetime, np.datetime64, np.timedelta64)
+
+
+def _restored(form: int, count: int, a: Fraction, b: Fraction, values: NDArray[Any] | None, is_dated: bool) -> Times:
+    """Times that were pickled or copied."""
+    times = Times(form, count, a, b, values)
+    times._is_dated = is_dated
+    return times
