@@ -114,11 +114,7 @@ struct TreePart: Sendable {
     let count = bytes.count / type.size
     return [UInt8](unsafeUninitializedCapacity: count * 8) { out, filled in
       for i in 0..<count {
-        let stored: Double
-        switch ArraySet.number(bytes, i, type) {
-        case .whole(let n): stored = Double(n)
-        case .double(let x): stored = x
-        }
+        let stored = StoredNumber(bytes, i, type).double
         let value =
           scaling.missing.contains(stored) ? .nan : stored * scaling.scale + scaling.offset
         withUnsafeBytes(of: value.bitPattern.littleEndian) { raw in
