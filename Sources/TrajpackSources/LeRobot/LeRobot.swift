@@ -12,8 +12,6 @@ enum LeRobot: MappedFormat {
 
   /// The most tasks that are categories of a channel.
   private static let mostCategories = 4096
-  /// Seconds by which a timestamp may differ from the number of its row divided by the rate, as in lerobot.
-  private static let tolerance = 1e-4
   /// Columns that number rows and episodes, which is what rows and episodes of an archive are.
   private static let numbering = ["timestamp", "frame_index", "episode_index", "index"]
 
@@ -52,7 +50,6 @@ enum LeRobot: MappedFormat {
     // Those that are not wanted may be absent.
     info.videoKeys.removeAll { options.video == .drop || !options.takes($0) }
     let episodes = try info.episodes()
-    let tables = LeRobotFiles(folder)
     var layout = LeRobotLayout(info, options)
     var known: [String: TrajpackError?] = [:]
     for episode in episodes where known[episode.file] == nil {
@@ -65,6 +62,9 @@ enum LeRobot: MappedFormat {
       }
     }
     let columns = try layout.columns()
+    let tables = LeRobotFiles(
+      folder, info.fps,
+      columns.compactMap(\.numbers).flatMap { [$0.values] + ($0.mask.map { [$0] } ?? []) })
     source.leftOut += layout.leftOut.map { LeftOut(path: "\(prefix)\($0.path)", why: $0.why) }
     let videos = VideoPlan(info, layout.videos, episodes)
     let rows = episodes.reduce(0) { $0 + $1.length }
@@ -185,7 +185,6 @@ enum LeRobot: MappedFormat {
     case .texts(let leaf), .frames(let leaf):
       .texts { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
-        try check(episode, table, range, info)
         guard let own = table.file.column(leaf) else {
           throw TrajpackError(.data, file: table.file.path, "has no column '\(leaf)'")
         }
@@ -194,16 +193,13 @@ enum LeRobot: MappedFormat {
         for row in range { out.append(try texts.text(row)) }
         return out
       }
-    case .numbers(let shape):
+    case .numbers:
       .made { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
-        try check(episode, table, range, info)
-        let rows = try table.rows(
-          column.name, shape: shape, as: column.channel.type, missing: column.channel.missing)
-        var bytes = try table.bytes(rows, range)
-        guard let mask = column.mask else { return bytes }
-        let observed = try table.bytes(
-          try table.rows(mask, shape: shape, as: .bool, missing: .never), range)
+        guard let numbers = column.numbers else { return [] }
+        var bytes = try table.bytes(try table.rows(numbers.values), range)
+        guard let mask = numbers.mask else { return bytes }
+        let observed = try table.bytes(try table.rows(mask), range)
         let size = column.channel.type.size
         for (i, isThere) in observed.enumerated() where isThere == 0 {
           // The smallest number, little-endian.
@@ -214,7 +210,6 @@ enum LeRobot: MappedFormat {
     case .categories(let places):
       .made { () throws(TrajpackError) in
         let (table, range) = try tables.rows(episode)
-        try check(episode, table, range, info)
         let numbers = try table.integers(column.name, range)
         var out: [UInt8] = []
         for (row, number) in numbers.enumerated() {
@@ -227,39 +222,6 @@ enum LeRobot: MappedFormat {
           withUnsafeBytes(of: place.littleEndian) { out.append(contentsOf: $0) }
         }
         return out
-      }
-    }
-  }
-
-  /// Compares the times and numbers of rows with the clock.
-  private static func check(
-    _ episode: LeRobotEpisode, _ table: ParquetTable, _ range: Range<Int>, _ info: LeRobotInfo
-  ) throws(TrajpackError) {
-    let rate = Double(info.fps.numerator) / Double(info.fps.denominator)
-    if !table.file.leaves("timestamp").isEmpty {
-      let rows = try table.rows("timestamp", shape: [], as: .float64, missing: .nan)
-      let times = try table.bytes(rows, range).withUnsafeBytes { bytes in
-        (0..<range.count).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
-      }
-      for (row, time) in times.enumerated() {
-        // float32 has less than 1e-4 s of precision beyond 1000 s.
-        let room = max(tolerance, Double(row) / rate * 1.2e-7)
-        guard abs(time - Double(row) / rate) <= room else {
-          throw TrajpackError(
-            .data, file: table.file.path,
-            "row \(range.lowerBound + row): 'timestamp' is \(time) s where row \(row) of episode "
-              + "\(episode.index) lies at \(Double(row) / rate) s by the \(info.fps) frames a second of meta/info.json"
-          )
-        }
-      }
-    }
-    if !table.file.leaves("frame_index").isEmpty {
-      for (row, number) in try table.integers("frame_index", range).enumerated()
-      where number != row {
-        throw TrajpackError(
-          .data, file: table.file.path,
-          "row \(range.lowerBound + row): 'frame_index' is \(number) where \(row) is expected"
-        )
       }
     }
   }

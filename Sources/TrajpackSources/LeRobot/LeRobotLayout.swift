@@ -21,6 +21,15 @@ struct LeRobotLayout {
     var feature: LeRobotInfo.Feature?
     /// The column that says which values were observed.
     var mask: String?
+
+    /// The column of the table that has the numbers, and the one that says which of them were observed.
+    var numbers: (values: ParquetTable.NumberColumn, mask: ParquetTable.NumberColumn?)? {
+      guard case .numbers(let shape) = content else { return nil }
+      return (
+        .init(name: name, shape: shape, type: channel.type, missing: channel.missing),
+        mask.map { .init(name: $0, shape: shape, type: .bool, missing: .never) }
+      )
+    }
   }
 
   private let info: LeRobotInfo

@@ -67,6 +67,12 @@ struct ParquetHybrid {
     return !isPacked && left >= count ? value : nil
   }
 
+  /// The bits of a byte as eight bytes of 0 or 1, the lowest first.
+  private static func spread(_ byte: UInt8) -> UInt64 {
+    let bits = UInt64(byte) &* 0x0101_0101_0101_0101 & 0x8040_2010_0804_0201
+    return (bits &+ 0x7F7F_7F7F_7F7F_7F7F) >> 7 & 0x0101_0101_0101_0101
+  }
+
   /// Fills `out` with the next values.
   mutating func read<T: FixedWidthInteger & UnsignedInteger>(
     into out: UnsafeMutableBufferPointer<T>
@@ -80,8 +86,19 @@ struct ParquetHybrid {
         let same = T(truncatingIfNeeded: value)
         for i in 0..<some { out[done + i] = same }
       } else if width == 1, bit & 7 == 0 {
-        for i in 0..<some {
+        var i = 0
+        if T.self == UInt8.self {
+          let first = UnsafeMutableRawPointer(out.baseAddress.unsafelyUnwrapped + done)
+          while i + 8 <= some {
+            first.storeBytes(
+              of: Self.spread(bytes[start + (bit + i) >> 3]).littleEndian, toByteOffset: i,
+              as: UInt64.self)
+            i += 8
+          }
+        }
+        while i < some {
           out[done + i] = T(truncatingIfNeeded: bytes[start + (bit + i) >> 3] >> UInt8(i & 7) & 1)
+          i += 1
         }
         bit += some
       } else {

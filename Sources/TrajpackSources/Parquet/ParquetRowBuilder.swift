@@ -1,3 +1,4 @@
+import Glibc
 import TrajpackFormat
 import TrajpackStore
 
@@ -109,7 +110,15 @@ struct ParquetRowBuilder {
       return
     }
     let innermost = column.lists[column.lists.count - 1]
-    for i in 0..<page.count {
+    var i = 0
+    while i < page.count {
+      if filled == elements, page.definition.isEmpty {
+        let whole = wholeRows(page, from: i)
+        rows += whole
+        i += whole * elements
+        guard i < page.count else { return }
+      }
+      defer { i += 1 }
       let level = page.repetition[i]
       if level == 0 {
         guard filled == elements else {
@@ -132,6 +141,20 @@ struct ParquetRowBuilder {
         throw ragged("has a list of another length than the shape states")
       }
       filled += 1
+    }
+  }
+
+  /// How many rows from a level on have the levels of the shape.
+  private func wholeRows(_ page: ParquetPage, from first: Int) -> Int {
+    page.repetition.withUnsafeBufferPointer { levels in
+      pattern.withUnsafeBufferPointer { pattern in
+        guard let levels = levels.baseAddress, let pattern = pattern.baseAddress else { return 0 }
+        var next = first
+        while next + elements <= page.count, memcmp(levels + next, pattern, elements) == 0 {
+          next += elements
+        }
+        return elements == 0 ? 0 : (next - first) / elements
+      }
     }
   }
 

@@ -1,4 +1,3 @@
-import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
@@ -29,12 +28,25 @@ final class ParquetTable: Sendable {
     }
   }
 
-  let file: ParquetFile
-  private let numbers = Mutex<[String: Rows]>([:])
-  private let texts = Mutex<[String: Texts]>([:])
-  private let structs = Mutex<[String: [[[String: Field]]]]>([:])
+  /// A column as rows of numbers.
+  struct NumberColumn: Sendable {
+    var name: String
+    var shape: [Int]
+    var type: ElementType
+    var missing: Channel.Missing
+  }
 
-  init(_ path: String) throws(TrajpackError) { file = try ParquetFile(path) }
+  let file: ParquetFile
+  private let expected: [NumberColumn]
+  private let numbers = MadeOnce<Rows>()
+  private let texts = MadeOnce<Texts>()
+  private let structs = MadeOnce<[[[String: Field]]]>()
+
+  /// - Parameter expected: Columns that will be asked for: a thread that waits for a column decodes one of them meanwhile.
+  init(_ path: String, expected: [NumberColumn] = []) throws(TrajpackError) {
+    file = try ParquetFile(path)
+    self.expected = expected
+  }
 
   /// The column of a name that has one leaf.
   func column(_ name: String) throws(TrajpackError) -> ParquetColumn {
@@ -49,26 +61,36 @@ final class ParquetTable: Sendable {
     return first
   }
 
-  /// Rows of numbers of a shape, each as `type`.
-  func rows(
-    _ name: String, shape: [Int], as type: ElementType, missing: Channel.Missing
-  ) throws(TrajpackError) -> Rows {
-    let column = try column(name)
-    return try numbers.withLock { (known) throws(TrajpackError) in
-      if let rows = known[name] { return rows }
-      var builder = try ParquetRowBuilder(file, column, shape, type, missing)
-      try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
-      let rows = try builder.finish()
-      known[name] = rows
+  /// Rows of numbers.
+  func rows(_ wanted: NumberColumn) throws(TrajpackError) -> Rows {
+    if let rows = try numbers.valueUnlessBusy(
+      wanted.name,
+      { () throws(TrajpackError) in
+        try decoded(wanted)
+      })
+    {
       return rows
     }
+    // Who asks for a column that cannot be decoded has the error.
+    for other in expected where other.name != wanted.name {
+      _ = try? numbers.valueUnlessBusy(other.name) { () throws(TrajpackError) in try decoded(other)
+      }
+    }
+    return try numbers.value(wanted.name) { () throws(TrajpackError) in try decoded(wanted) }
+  }
+
+  private func decoded(_ wanted: NumberColumn) throws(TrajpackError) -> Rows {
+    let column = try column(wanted.name)
+    var builder = try ParquetRowBuilder(file, column, wanted.shape, wanted.type, wanted.missing)
+    try file.read(column) { (page) throws(TrajpackError) in try builder.append(page) }
+    return try builder.finish()
   }
 
   /// Whole numbers, one a row; those of some rows only, where it is said.
   func integers(
     _ name: String, _ range: Range<Int>? = nil
   ) throws(TrajpackError) -> [Int64] {
-    let rows = try rows(name, shape: [], as: .int64, missing: .never)
+    let rows = try rows(NumberColumn(name: name, shape: [], type: .int64, missing: .never))
     return try bytes(rows, range ?? 0..<file.rows).withUnsafeBytes { bytes in
       (0..<bytes.count / 8).map {
         Int64(littleEndian: bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Int64.self))
@@ -76,33 +98,25 @@ final class ParquetTable: Sendable {
     }
   }
 
-  /// Numbers, one a row; NaN where there is none.
-  func doubles(_ name: String) throws(TrajpackError) -> [Double] {
-    let rows = try rows(name, shape: [], as: .float64, missing: .nan)
-    return try bytes(rows, 0..<file.rows).withUnsafeBytes { bytes in
+  /// Numbers, one a row; NaN where there is none. Those of some rows only, where it is said.
+  func doubles(_ name: String, _ range: Range<Int>? = nil) throws(TrajpackError) -> [Double] {
+    let rows = try rows(NumberColumn(name: name, shape: [], type: .float64, missing: .nan))
+    return try bytes(rows, range ?? 0..<file.rows).withUnsafeBytes { bytes in
       (0..<bytes.count / 8).map { bytes.loadUnaligned(fromByteOffset: 8 * $0, as: Double.self) }
     }
   }
 
   /// The packed bytes of some rows.
   func bytes(_ rows: Rows, _ range: Range<Int>) throws(TrajpackError) -> [UInt8] {
-    var bytes = [UInt8](repeating: 0, count: range.count * rows.rowBytes)
-    try fill(&bytes, rows.spool, range.lowerBound * rows.rowBytes)
-    return bytes
-  }
-
-  private func fill(
-    _ bytes: inout [UInt8], _ spool: RowSpool, _ offset: Int
-  ) throws(TrajpackError) {
-    try bytes.withMutableBytes { (out) throws(TrajpackError) in
-      try spool.read(at: offset, into: out)
+    try [UInt8](capacity: range.count * rows.rowBytes) { (room) throws(TrajpackError) in
+      try rows.spool.read(at: range.lowerBound * rows.rowBytes, into: room)
+      return room.count
     }
   }
 
   /// Texts or bytes, one a row: those of a leaf without lists.
   func texts(_ column: ParquetColumn) throws(TrajpackError) -> Texts {
-    try texts.withLock { (known) throws(TrajpackError) in
-      if let found = known[column.name] { return found }
+    try texts.value(column.name) { () throws(TrajpackError) in
       guard column.repetition == 0, column.physical == .bytes else {
         throw TrajpackError(
           .data, file: file.path, "column '\(column.name)' holds no text and no bytes")
@@ -128,20 +142,13 @@ final class ParquetTable: Sendable {
         throw TrajpackError(
           .data, file: file.path, "column '\(column.name)' has \(ends.count) rows of \(file.rows)")
       }
-      let found = Texts(spool: spool, ends: ends, absent: absent)
-      known[column.name] = found
-      return found
+      return Texts(spool: spool, ends: ends, absent: absent)
     }
   }
 
   /// The records of a column of lists of structs, decoded once.
   func recordRows(_ name: String) throws(TrajpackError) -> [[[String: Field]]] {
-    try structs.withLock { (known) throws(TrajpackError) in
-      if let found = known[name] { return found }
-      let found = try records(name)
-      known[name] = found
-      return found
-    }
+    try structs.value(name) { () throws(TrajpackError) in try records(name) }
   }
 
   /// Texts of a column whose rows are lists of text, or texts.

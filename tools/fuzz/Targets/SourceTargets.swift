@@ -12,7 +12,7 @@ let sourceTargets: [FuzzTarget] = [
       _ = try? table.texts(column)
       _ = try? table.file.firstBytes(column)
       for shape in [[], [2]] {
-        _ = try? table.rows(name, shape: shape, as: .float64, missing: .nan)
+        _ = try? table.rows(.init(name: name, shape: shape, type: .float64, missing: .nan))
       }
     }
   },

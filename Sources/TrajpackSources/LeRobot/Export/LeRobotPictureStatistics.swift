@@ -37,21 +37,28 @@ struct LeRobotPictureStatistics {
       try pixels.withMutableBytes { (room) throws(TrajpackError) in
         try video.read(part, into: room)
       }
-      let bytes = part.count * video.bytes
-      pixels.withUnsafeBufferPointer { pixels in
-        counts.withUnsafeMutableBufferPointer { counts in
-          for channel in 0..<channels {
-            var at = channel
-            while at < bytes {
-              counts[channel << 8 | Int(pixels[at])] += 1
-              at += channels
-            }
-          }
-        }
-      }
+      count(pixels[..<(part.count * video.bytes)], channels)
       frames += part.count
       try folder.goOn()
     }
+  }
+
+  /// Counts the samples of pictures, of which each has one of each channel. Neighbours often are equal, and a processor waits
+  /// for a number that it has just written; so they are counted apart.
+  private mutating func count(_ pixels: ArraySlice<UInt8>, _ channels: Int) {
+    let tables = 4
+    var parts = [UInt32](repeating: 0, count: tables * channels << 8)
+    pixels.withUnsafeBufferPointer { pixels in
+      parts.withUnsafeMutableBufferPointer { parts in
+        for pixel in 0..<pixels.count / channels {
+          let table = (pixel % tables) * channels
+          for channel in 0..<channels {
+            parts[(table + channel) << 8 | Int(pixels[pixel * channels + channel])] &+= 1
+          }
+        }
+      }
+    }
+    for (place, part) in parts.enumerated() { counts[place % counts.count] += Int(part) }
   }
 
   /// As LeRobot has it, of the shape [channels, 1, 1]; `nil` where no frame was looked at.
