@@ -1,7 +1,7 @@
 import TrajpackFormat
 import TrajpackStore
 
-/// The lines of a text of poses: numbers, or texts where a column has some.
+/// The lines of a text whose rows are numbers, of poses or of anything else, or texts where a column has some.
 struct PoseText: Sendable {
   /// Bytes of a text that is read at once.
   private static let most = 512 << 20
