@@ -92,3 +92,22 @@ def test_plan_members_that_match_nothing_are_refused(trajpack, source, tmp_path,
     done = run(trajpack, "apply", source, tmp_path / "out", "--plan", tmp_path / "plan.json", code=2)
     assert "there is no channel 'nope/x'" in done and step["step"] in done
     assert not (tmp_path / "out").exists()
+
+
+def test_every_step_is_in_each_list_of_steps(trajpack, tmp_path):
+    """A new step is a line in `PlanSteps.all`; the schema and the help are written by hand and must follow."""
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"steps": [{}]}')
+    said = run(trajpack, "apply", tmp_path / "none", tmp_path / "out", "--plan", plan, code=2)
+    steps = set(re.search(r"one of (.*)", said).group(1).split(", "))
+    assert len(steps) > 10, said
+    helped = run(trajpack, "apply", "--help")
+    named = re.search(r"Steps are\s(.*?);", helped, re.DOTALL).group(1)
+    lists = {
+        "enum of $defs/step in schemas/plan.schema.json": SCHEMA["$defs"]["step"]["properties"]["step"]["enum"],
+        "oneOf of $defs/step in schemas/plan.schema.json":
+            [way["$ref"].rsplit("/", 1)[1] for way in SCHEMA["$defs"]["step"]["oneOf"]],
+        "apply --help (Commands/Prepare/Apply.swift)": re.split(r",\s+|\s+and\s+", named),
+    }
+    for place, names in lists.items():
+        assert set(names) == steps, f"{place} lacks {steps - set(names)} and has {set(names) - steps} in excess"
