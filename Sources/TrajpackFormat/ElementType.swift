@@ -21,6 +21,16 @@ public enum ElementType: String, Sendable, CaseIterable {
   /// Whether the elements are IEEE 754 numbers.
   public var isFloat: Bool { self == .float32 || self == .float64 }
 
+  /// The whole numbers that a type of whole numbers holds; `nil` for the others.
+  package var range: ClosedRange<Int128>? {
+    switch self {
+    case .int8, .int16, .int32, .int64: -1 << (size * 8 - 1)...(1 << (size * 8 - 1)) - 1
+    case .uint8, .uint16, .uint32, .uint64: 0...(1 << (size * 8)) - 1
+    case .bool: 0...1
+    case .float32, .float64, .bytes: nil
+    }
+  }
+
   /// A short name for paths: `i4`, `f8`, `u1`.
   public var code: String {
     switch self {

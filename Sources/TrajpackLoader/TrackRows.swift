@@ -97,33 +97,18 @@ public struct TrackRows {
   private static func widen(
     _ values: ChannelValues, as type: ElementType, to out: UnsafeMutableRawPointer
   ) {
+    guard let range = type.range else { return }
     let count = values.channel.elements
-    func write<T: FixedWidthInteger>(_ type: T.Type) {
-      for i in 0..<values.count * count {
-        let element: T
+    for i in 0..<values.count * count {
+      let number: Int128 =
         switch values.value(i / count, i % count) {
-        case .int(let n): element = T(clamping: n)
-        case .uint(let n): element = T(clamping: n)
-        default: element = T.min
+        case .int(let n): Int128(n)
+        case .uint(let n): Int128(n)
+        default: type == .bool ? 1 : range.lowerBound
         }
-        out.storeBytes(of: element.littleEndian, toByteOffset: i * MemoryLayout<T>.size, as: T.self)
-      }
-    }
-    switch type {
-    case .int8: write(Int8.self)
-    case .int16: write(Int16.self)
-    case .int32: write(Int32.self)
-    case .int64: write(Int64.self)
-    case .uint8: write(UInt8.self)
-    case .uint16: write(UInt16.self)
-    case .uint32: write(UInt32.self)
-    case .uint64: write(UInt64.self)
-    case .bool:
-      for i in 0..<values.count * count {
-        let isSet = values.value(i / count, i % count) != .int(0)
-        out.storeBytes(of: isSet ? 1 : 0, toByteOffset: i, as: UInt8.self)
-      }
-    case .float32, .float64, .bytes: break
+      let clamped =
+        type == .bool ? (number == 0 ? 0 : 1) : min(max(number, range.lowerBound), range.upperBound)
+      StoredNumber.whole(clamped).store(as: type, at: out + i * type.size)
     }
   }
 

@@ -14,6 +14,15 @@ public struct ChannelValues: Sendable {
     case double(Double)
     /// A single-precision number; its text is the shortest that gives it back.
     case float(Float)
+
+    /// A number of a type; single precision is of ``ElementType/float32`` alone.
+    package init(_ number: StoredNumber, _ type: ElementType) {
+      self =
+        switch number {
+        case .whole(let n): Int64(exactly: n).map { .int($0) } ?? .uint(UInt64(clamping: n))
+        case .double(let x): type == .float32 ? .float(Float(x)) : .double(x)
+        }
+    }
   }
 
   /// The channel.
@@ -29,39 +38,21 @@ public struct ChannelValues: Sendable {
 
   /// Element `element` of row `row`; both in bounds.
   public func value(_ row: Int, _ element: Int) -> Value {
-    let at = (row * width + element) * stored.size
-    return bytes.withUnsafeBytes { raw in
-      func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
-        T(littleEndian: raw.loadUnaligned(fromByteOffset: at, as: type))
-      }
-      func integer<T: FixedWidthInteger & SignedInteger>(_ type: T.Type) -> Value {
-        let n = load(type)
-        if let decimals = channel.storage.decimals {
-          let value = DecimalCode.value(n, scale: DecimalCode.powers[decimals])
+    bytes.withUnsafeBytes { raw in
+      let at = row * width + element
+      let number = StoredNumber(raw, at, stored)
+      switch number {
+      case .whole(let n):
+        if channel.storage.decimals != nil, let from = raw.baseAddress {
+          var value = 0.0
+          ElementReading(channel, stored: stored).doubles(
+            from + at * stored.size, count: 1, stride: stored.size, into: &value)
           return value.isNaN ? .missing : .double(value)
         }
-        return channel.missing == .sentinel && n == .min ? .missing : .int(Int64(n))
+        if channel.missing == .sentinel, n == stored.range?.lowerBound { return .missing }
+      case .double(let x): if channel.missing == .nan, x.isNaN { return .missing }
       }
-      switch stored {
-      case .int8: return integer(Int8.self)
-      case .int16: return integer(Int16.self)
-      case .int32: return integer(Int32.self)
-      case .int64: return integer(Int64.self)
-      case .uint8, .bool: return .int(Int64(load(UInt8.self)))
-      case .uint16: return .int(Int64(load(UInt16.self)))
-      case .uint32: return .int(Int64(load(UInt32.self)))
-      case .uint64:
-        let n = load(UInt64.self)
-        return n <= UInt64(Int64.max) ? .int(Int64(n)) : .uint(n)
-      case .float32:
-        let value = Float(bitPattern: load(UInt32.self))
-        if channel.missing == .nan, value.isNaN { return .missing }
-        return channel.type == .float32 ? .float(value) : .double(Double(value))
-      case .float64:
-        let value = Double(bitPattern: load(UInt64.self))
-        return channel.missing == .nan && value.isNaN ? .missing : .double(value)
-      case .bytes: return .missing
-      }
+      return Value(number, channel.type)
     }
   }
 

@@ -244,29 +244,6 @@ public enum FileSystem {
     return lstat(path, &info) == 0 && info.st_mode & S_IFMT != S_IFREG
   }
 
-  /// Writes all of `bytes` to an open file.
-  public static func write(_ bytes: [UInt8], to fd: Int32, _ path: String) throws(TrajpackError) {
-    try bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
-      try write(bytes, to: fd, path)
-    }
-  }
-
-  /// Writes all of `bytes` to an open file.
-  static func write(
-    _ bytes: UnsafeRawBufferPointer, to fd: Int32, _ path: String
-  ) throws(TrajpackError) {
-    var done = 0
-    while done < bytes.count {
-      let count = Glibc.write(
-        fd, bytes.baseAddress.unsafelyUnwrapped + done, bytes.count - done)
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw .system("cannot be written", path)
-      }
-      done += count
-    }
-  }
-
   /// Removes a file, or a folder and all that is in it, as far as that can be removed. Links are not followed.
   public static func removeTree(_ path: String) {
     var status = stat()

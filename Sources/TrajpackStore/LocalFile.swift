@@ -184,22 +184,12 @@ public final class LocalFile: Sendable {
   private func read(
     _ descriptor: Int32, at offset: Int, into buffer: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) {
-    var done = 0
-    while done < buffer.count {
-      let count = pread(
-        descriptor, buffer.baseAddress.unsafelyUnwrapped + done, buffer.count - done,
-        off_t(offset + done))
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw .system("cannot be read at byte \(offset + done)", path)
-      }
-      guard count > 0 else {
-        throw TrajpackError(
-          .data, file: path,
-          "the file ends at byte \(offset + done), where \(buffer.count - done) more "
-            + "bytes are expected; it was cut while it was read")
-      }
-      done += count
+    let count = try FileSystem.read(descriptor, at: offset, into: buffer, path)
+    guard count == buffer.count else {
+      throw TrajpackError(
+        .data, file: path,
+        "the file ends at byte \(offset + count), where \(buffer.count - count) more "
+          + "bytes are expected; it was cut while it was read")
     }
   }
 }

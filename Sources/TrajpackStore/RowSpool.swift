@@ -118,15 +118,8 @@ public final class RowSpool: @unchecked Sendable {
   {
     precondition(offset >= 0 && offset + buffer.count <= count)
     let fromFile = min(max(spilled - offset, 0), buffer.count)
-    var done = 0
-    while done < fromFile {
-      let count = pread(
-        descriptor, buffer.baseAddress.unsafelyUnwrapped + done, fromFile - done,
-        off_t(offset + done))
-      if count < 0, errno == EINTR { continue }
-      guard count > 0 else { throw .system("a temporary file cannot be read", "a temporary file") }
-      done += count
-    }
+    try FileSystem.readTemporary(
+      descriptor, at: offset, into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<fromFile]))
     let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[fromFile...])
     if let from = inMemory(at: max(offset, spilled), count: rest.count) {
       rest.copyMemory(from: from)

@@ -160,24 +160,8 @@ struct WindowReading {
   private static func value(
     _ bytes: UnsafeRawBufferPointer, _ output: Output, _ i: Int
   ) -> ChannelValues.Value {
-    let at = output.offset + i * output.type.size
-    func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
-      T(littleEndian: bytes.loadUnaligned(fromByteOffset: at, as: type))
-    }
-    switch output.type {
-    case .int8: return .int(Int64(load(Int8.self)))
-    case .int16: return .int(Int64(load(Int16.self)))
-    case .int32: return .int(Int64(load(Int32.self)))
-    case .int64: return .int(load(Int64.self))
-    case .uint8, .bool, .bytes: return .int(Int64(load(UInt8.self)))
-    case .uint16: return .int(Int64(load(UInt16.self)))
-    case .uint32: return .int(Int64(load(UInt32.self)))
-    case .uint64:
-      let n = load(UInt64.self)
-      return n <= UInt64(Int64.max) ? .int(Int64(n)) : .uint(n)
-    case .float32: return .float(Float(bitPattern: load(UInt32.self)))
-    case .float64: return .double(Double(bitPattern: load(UInt64.self)))
-    }
+    let values = UnsafeRawBufferPointer(rebasing: bytes[output.offset...])
+    return .init(StoredNumber(values, i, output.type), output.type)
   }
 
   /// The windows as JSON: what is missing, absent or padding is null.

@@ -113,19 +113,7 @@ extension SelectedChannel {
 extension ElementType {
   /// Whether a whole number is one of the type.
   func holds(_ number: Int) -> Bool {
-    switch self {
-    case .bool: number == 0 || number == 1
-    case .int8: Int8(exactly: number) != nil
-    case .int16: Int16(exactly: number) != nil
-    case .int32: Int32(exactly: number) != nil
-    case .int64: true
-    case .uint8: UInt8(exactly: number) != nil
-    case .uint16: UInt16(exactly: number) != nil
-    case .uint32: UInt32(exactly: number) != nil
-    case .uint64: UInt64(exactly: number) != nil
-    case .float32, .float64: true
-    case .bytes: false
-    }
+    isFloat || range?.contains(Int128(number)) == true
   }
 
   /// Whether the smallest integer of the type stands for what was not observed in values of another type, and

@@ -36,19 +36,15 @@ struct Cells: RandomAccessCollection {
     }
   }
 
-  /// Takes over `count` elements of bytes, from `at` on.
-  func fill<Element: BitwiseCopyable>(
-    _ at: Int, _ bytes: UnsafeRawBufferPointer, _ count: Int, of type: Element.Type,
-    _ number: (Element) -> Double
+  /// Takes over `count` packed elements of bytes, from `at` on.
+  func fill(
+    _ at: Int, _ bytes: UnsafeRawBufferPointer, _ count: Int, _ reading: ElementReading
   ) {
+    let size = reading.type.size
     precondition(
-      at >= 0 && count >= 0 && at <= self.count - count
-        && count * MemoryLayout<Element>.size <= bytes.count)
-    let out = memory.buffer
-    for index in 0..<count {
-      out[at + index] = number(
-        bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<Element>.size, as: type))
-    }
+      at >= 0 && count >= 0 && at <= self.count - count && count * size <= bytes.count)
+    guard let from = bytes.baseAddress, let out = memory.buffer.baseAddress else { return }
+    reading.doubles(from, count: count, stride: size, into: out + at)
   }
 
   /// Takes over rows of `width` numbers, each as the row that `places` names; -1 leaves one out.

@@ -226,38 +226,10 @@ extension Numbers {
     }
     self.init(shape: array.shape)
     var at = 0
-    let out = values
-    let type = array.type
+    let reading = ElementReading(type: array.type, decimals: nil, missing: .never)
     try array.read(leadingAxes: max(array.shape.count, 1)) { (bytes, count) throws(TrajpackError) in
-      if type == .float64 {
-        out.fill(at, bytes, count, of: Double.self) { $0 }
-      } else if type == .float32 {
-        out.fill(at, bytes, count, of: Float.self) { Double($0) }
-      } else {
-        for index in 0..<count { out[at + index] = Self.element(bytes, index, type) }
-      }
+      values.fill(at, bytes, count, reading)
       at += count
-    }
-  }
-
-  private static func element(
-    _ bytes: UnsafeRawBufferPointer, _ index: Int, _ type: ElementType
-  ) -> Double {
-    func load<T>(_ type: T.Type) -> T {
-      bytes.loadUnaligned(fromByteOffset: index * MemoryLayout<T>.size, as: type)
-    }
-    switch type {
-    case .int8: return Double(load(Int8.self))
-    case .int16: return Double(load(Int16.self))
-    case .int32: return Double(load(Int32.self))
-    case .int64: return Double(load(Int64.self))
-    case .uint8, .bool: return Double(load(UInt8.self))
-    case .uint16: return Double(load(UInt16.self))
-    case .uint32: return Double(load(UInt32.self))
-    case .uint64: return Double(load(UInt64.self))
-    case .float32: return Double(load(Float.self))
-    case .float64: return load(Double.self)
-    case .bytes: return .nan
     }
   }
 }

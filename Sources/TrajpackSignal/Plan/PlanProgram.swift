@@ -197,27 +197,18 @@ extension PlanColumn {
     }
     guard case .opaque(let bytes, _) = values, channel.type != wanted.type else { return }
     let count = bytes.count / max(channel.type.size, 1)
-    var out: [UInt8] = []
-    out.reserveCapacity(count * wanted.type.size)
-    let source = channel.type
+    var out = [UInt8](repeating: 0, count: count * wanted.type.size)
     for i in 0..<count {
-      let at = i * source.size
-      var word: UInt64 = 0
-      for k in 0..<source.size { word |= UInt64(bytes[at + k]) << UInt64(8 * k) }
-      var number = Int64(bitPattern: word)
-      switch source {
-      case .int8: number = Int64(Int8(truncatingIfNeeded: word))
-      case .int16: number = Int64(Int16(truncatingIfNeeded: word))
-      case .int32: number = Int64(Int32(truncatingIfNeeded: word))
-      case .uint64 where word > UInt64(Int64.max):
+      let number = bytes.withUnsafeBytes { StoredNumber($0, i, channel.type) }
+      if case .whole(let n) = number, Int64(exactly: n) == nil {
         throw TrajpackError(
           .data,
-          "channel '\(channel.name)' holds \(word), and a channel with missing entries holds numbers "
+          "channel '\(channel.name)' holds \(n), and a channel with missing entries holds numbers "
             + "to 2^63: leave it out of the step")
-      default: break
       }
-      for k in 0..<wanted.type.size {
-        out.append(UInt8(truncatingIfNeeded: number >> Int64(8 * k)))
+      out.withUnsafeMutableBytes {
+        guard let base = $0.baseAddress else { return }
+        number.store(as: wanted.type, at: base + i * wanted.type.size)
       }
     }
     values = .opaque(out, rowBytes: wanted.type.size * channel.elements)

@@ -159,25 +159,9 @@ extension PlanColumn {
     let count = bytes.count / max(channel.type.size, 1)
     var x = [Double](repeating: 0, count: count)
     bytes.withUnsafeBytes { raw in
-      func each<T: FixedWidthInteger>(_ type: T.Type) {
-        for i in 0..<count {
-          x[i] = Double(
-            T(
-              littleEndian: raw.loadUnaligned(
-                fromByteOffset: i * MemoryLayout<T>.size, as: T.self)))
-        }
-      }
-      switch channel.type {
-      case .int8: each(Int8.self)
-      case .int16: each(Int16.self)
-      case .int32: each(Int32.self)
-      case .int64: each(Int64.self)
-      case .uint8, .bool: each(UInt8.self)
-      case .uint16: each(UInt16.self)
-      case .uint32: each(UInt32.self)
-      case .uint64: each(UInt64.self)
-      case .float32, .float64, .bytes: break
-      }
+      guard let from = raw.baseAddress else { return }
+      ElementReading(type: channel.type, decimals: nil, missing: .never).doubles(
+        from, count: count, stride: channel.type.size, into: &x)
     }
     if let observed { for i in 0..<count where observed[i] == 0 { x[i] = .nan } }
     result.observed = nil

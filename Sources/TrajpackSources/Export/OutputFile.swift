@@ -45,8 +45,8 @@ final class OutputFile {
       return
     }
     try flush()
-    guard pwrite(descriptor, bytes, bytes.count, off_t(offset)) == bytes.count else {
-      throw .system("cannot be written", path)
+    try bytes.withUnsafeBytesThrowing { (bytes) throws(TrajpackError) in
+      try FileSystem.write(bytes, to: descriptor, at: offset, path)
     }
   }
 

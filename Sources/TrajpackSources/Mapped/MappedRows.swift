@@ -22,7 +22,7 @@ enum MappedRows {
     try rows.forEachPiece(of: type) { (bytes, count) throws(TrajpackError) in
       for i in 0..<count {
         let isForward =
-          switch ArraySet.number(bytes, i, type) {
+          switch StoredNumber(bytes, i, type) {
           case .whole(let value): whole.add(whole: value)
           case .double(let value): doubles.add(value)
           }
@@ -183,11 +183,14 @@ enum MappedRows {
 }
 
 extension RowSpool {
+  /// The elements of a piece.
+  private static let pieceCount = 32 << 10
+
   /// Hands over the elements in pieces of whole ones.
   func forEachPiece(
     of type: ElementType, _ body: (UnsafeRawBufferPointer, Int) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
-    let step = 32 << 10
+    let step = Self.pieceCount
     let total = count / type.size
     let bytes = ByteBuffer(step * type.size)
     for first in stride(from: 0, to: total, by: step) {
@@ -201,25 +204,14 @@ extension RowSpool {
   /// The elements as those of a type that holds them.
   func converted(from: ElementType, to: ElementType) throws(TrajpackError) -> RowSpool {
     if from == to { return self }
-    var writer = SpoolWriter()
+    let spool = RowSpool()
+    let out = ByteBuffer(Self.pieceCount * to.size)
     try forEachPiece(of: from) { (bytes, count) throws(TrajpackError) in
-      for i in 0..<count {
-        switch (ArraySet.number(bytes, i, from), to) {
-        case (.whole(let n), .float64): try writer.append(Double(n))
-        case (.whole(let n), .float32): try writer.append(Float(n).bitPattern)
-        case (.double(let x), .float32): try writer.append(Float(x).bitPattern)
-        case (.double(let x), _): try writer.append(x)
-        case (.whole(let n), .int8), (.whole(let n), .uint8), (.whole(let n), .bool):
-          try writer.append(UInt8(truncatingIfNeeded: n))
-        case (.whole(let n), .int16), (.whole(let n), .uint16):
-          try writer.append(UInt16(truncatingIfNeeded: n))
-        case (.whole(let n), .int32), (.whole(let n), .uint32):
-          try writer.append(UInt32(truncatingIfNeeded: n))
-        case (.whole(let n), _): try writer.append(UInt64(truncatingIfNeeded: n))
-        }
-      }
+      let part = UnsafeMutableRawBufferPointer(rebasing: out.bytes[..<(count * to.size)])
+      guard let base = part.baseAddress else { return }
+      StoredNumber.copy(bytes, 0, count, from, to: to, at: base)
+      try spool.append(UnsafeRawBufferPointer(part))
     }
-    try writer.flush()
-    return writer.spool
+    return spool
   }
 }

@@ -116,11 +116,7 @@ struct TreePart: Sendable {
     let count = bytes.count / type.size
     return [UInt8](unsafeUninitializedCapacity: count * 8) { out, filled in
       for i in 0..<count {
-        var stored: Double
-        switch ArraySet.number(bytes, i, type) {
-        case .whole(let n): stored = Double(n)
-        case .double(let x): stored = x
-        }
+        var stored = StoredNumber(bytes, i, type).double
         if scaling.isUnsigned, stored < 0 {
           stored += Double(sign: .plus, exponent: 8 * type.size, significand: 1)
         }

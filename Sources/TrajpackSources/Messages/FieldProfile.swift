@@ -72,7 +72,7 @@ struct FieldProfile: Sendable {
     guard !type.isFloat, type != .bool, !(field.isList && type == .uint8) else { return }
     let bytes = values.data.bytes
     for i in 0..<values.items {
-      switch ArraySet.number(bytes, i, type) {
+      switch StoredNumber(bytes, i, type) {
       case .whole(let value):
         guard let own = Int64(exactly: value) else {
           isHuge = true

@@ -48,14 +48,8 @@ struct MessageFact: Sendable, Equatable {
     guard let type, !type.isFloat, !wide.isFloat, type != .bytes, type != .bool, wide != .bool,
       !seen.isHuge, seen.low <= seen.high, wide != .uint8
     else { return wide }
-    let bits = Int64(type.size * 8)
-    let range: ClosedRange<Int64>
-    switch type {
-    case .int8, .int16, .int32: range = -(1 << (bits - 1))...(1 << (bits - 1)) - 1
-    case .uint8, .uint16, .uint32: range = 0...(1 << bits) - 1
-    default: return wide
-    }
-    return range.contains(seen.low) && range.contains(seen.high) ? type : wide
+    guard type.size < 8, let range = type.range else { return wide }
+    return range.contains(Int128(seen.low)) && range.contains(Int128(seen.high)) ? type : wide
   }
 
   /// Has a channel be what it was, as far as its type allows.

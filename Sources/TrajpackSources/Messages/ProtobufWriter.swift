@@ -87,20 +87,8 @@ struct ProtobufWriter {
   private static func bits(
     _ numbers: UnsafeRawBufferPointer, _ i: Int, _ type: ElementType
   ) -> UInt64 {
-    func load<Number: FixedWidthInteger>(_ type: Number.Type) -> Number {
-      Number(littleEndian: numbers.loadUnaligned(fromByteOffset: i * Number.bitWidth / 8, as: type))
-    }
-    switch type {
-    case .int8: return UInt64(bitPattern: Int64(load(Int8.self)))
-    case .int16: return UInt64(bitPattern: Int64(load(Int16.self)))
-    case .int32: return UInt64(bitPattern: Int64(load(Int32.self)))
-    case .int64: return UInt64(bitPattern: load(Int64.self))
-    case .uint8, .bool: return UInt64(load(UInt8.self))
-    case .uint16: return UInt64(load(UInt16.self))
-    case .uint32: return UInt64(load(UInt32.self))
-    case .uint64: return load(UInt64.self)
-    case .float32, .float64, .bytes: return 0
-    }
+    guard case .whole(let n) = StoredNumber(numbers, i, type) else { return 0 }
+    return UInt64(truncatingIfNeeded: n)
   }
 }
 

@@ -261,11 +261,12 @@ final class TopicRows {
     case .numbers(let from, let to, let count):
       if values.items == 0 { return }
       guard values.items == count else { throw Self.changed }
-      Self.copy(bytes, 0, count, cell.isDynamic ? type(from, values) : from, to, cell.at)
+      StoredNumber.copy(
+        bytes, 0, count, cell.isDynamic ? type(from, values) : from, to: to, at: cell.at)
     case .list(let from, let to, let most):
       guard values.items <= most else { throw Self.changed }
-      Self.copy(
-        bytes, 0, values.items, cell.isDynamic ? type(from, values) : from, to, cell.at)
+      StoredNumber.copy(
+        bytes, 0, values.items, cell.isDynamic ? type(from, values) : from, to: to, at: cell.at)
     case .named(let from, let to, let width, let key, let places):
       if values.items == 0 { return }
       guard values.items == row.values[key].items * width else { throw Self.changed }
@@ -282,7 +283,8 @@ final class TopicRows {
       }
       let type = cell.isDynamic ? type(from, values) : from
       for (item, place) in cell.last.places.enumerated() {
-        Self.copy(bytes, item * width, width, type, to, cell.at + place * width * to.size)
+        StoredNumber.copy(
+          bytes, item * width, width, type, to: to, at: cell.at + place * width * to.size)
       }
     case .category(let codes):
       if !cell.last.has(values) {
@@ -330,36 +332,6 @@ final class TopicRows {
     }
     cell.at.storeBytes(of: at.littleEndian, as: Int64.self)
     cell.at.storeBytes(of: Int64(bytes.count).littleEndian, toByteOffset: 8, as: Int64.self)
-  }
-
-  /// Copies numbers, as those of a type that holds them.
-  @inline(__always)
-  private static func copy(
-    _ bytes: UnsafeRawBufferPointer, _ first: Int, _ count: Int, _ from: ElementType,
-    _ to: ElementType, _ at: UnsafeMutableRawPointer
-  ) {
-    guard count > 0 else { return }
-    let base = bytes.baseAddress.unsafelyUnwrapped + first * from.size
-    if from == to { return at.copyMemory(from: base, byteCount: count * to.size) }
-    for i in 0..<count {
-      let out = at + i * to.size
-      switch (ArraySet.number(bytes, first + i, from), to) {
-      case (.whole(let n), .float64):
-        out.storeBytes(of: Double(n).bitPattern.littleEndian, as: UInt64.self)
-      case (.whole(let n), .float32):
-        out.storeBytes(of: Float(n).bitPattern.littleEndian, as: UInt32.self)
-      case (.double(let x), .float32):
-        out.storeBytes(of: Float(x).bitPattern.littleEndian, as: UInt32.self)
-      case (.double(let x), _): out.storeBytes(of: x.bitPattern.littleEndian, as: UInt64.self)
-      case (.whole(let n), _):
-        switch to.size {
-        case 1: out.storeBytes(of: UInt8(truncatingIfNeeded: n), as: UInt8.self)
-        case 2: out.storeBytes(of: UInt16(truncatingIfNeeded: n).littleEndian, as: UInt16.self)
-        case 4: out.storeBytes(of: UInt32(truncatingIfNeeded: n).littleEndian, as: UInt32.self)
-        default: out.storeBytes(of: UInt64(truncatingIfNeeded: n).littleEndian, as: UInt64.self)
-        }
-      }
-    }
   }
 
   /// The rows as a track, in the order of their times.

@@ -227,7 +227,7 @@ struct PythonTimes: Sendable {
   ) throws(TrajpackError) {
     for i in 0..<bytes.count / 8 {
       let isForward =
-        switch ArraySet.number(bytes, i, type) {
+        switch StoredNumber(bytes, i, type) {
         case .whole(let value): whole.add(whole: value)
         case .double(let value): doubles.add(value)
         }

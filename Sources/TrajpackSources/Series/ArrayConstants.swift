@@ -117,7 +117,7 @@ extension ArraySet {
     let bytes = ByteBuffer(item.type.size * range.count)
     try rows.spool.read(at: rows.offset, into: bytes.bytes)
     return (0..<range.count).map { i in
-      switch Self.number(UnsafeRawBufferPointer(bytes.bytes), i, item.type) {
+      switch StoredNumber(UnsafeRawBufferPointer(bytes.bytes), i, item.type) {
       case .whole(let value): Int64(exactly: value).map { .int($0) } ?? .string("\(value)")
       case .double(let value):
         value.isFinite ? .double(value) : .string("0x" + String(value.bitPattern, radix: 16))

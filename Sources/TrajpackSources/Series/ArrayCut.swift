@@ -122,12 +122,12 @@ struct ArrayCut: Sendable {
 
   private static func forEach(
     _ archive: NPZ, _ name: String, _ header: NPYHeader,
-    _ body: (Int, ArraySet.Number) throws(TrajpackError) -> Void
+    _ body: (Int, StoredNumber) throws(TrajpackError) -> Void
   ) throws(TrajpackError) {
     let array = try archive.array(name)
     var at = 0
     try array.read(leadingAxes: header.shape.count) { (bytes, count) throws(TrajpackError) in
-      for i in 0..<count { try body(at + i, ArraySet.number(bytes, i, header.type)) }
+      for i in 0..<count { try body(at + i, StoredNumber(bytes, i, header.type)) }
       at += count
     }
   }

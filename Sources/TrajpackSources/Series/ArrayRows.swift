@@ -138,7 +138,7 @@ extension ArraySet {
           into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<piece]))
       }
       let isForward =
-        switch Self.number(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type) {
+        switch StoredNumber(UnsafeRawBufferPointer(bytes.bytes), row % perPiece, item.type) {
         case .whole(let value):
           item.dates.map { whole.add(Int64(truncatingIfNeeded: value), of: $0.tick) }
             ?? whole.add(whole: value)
@@ -153,30 +153,5 @@ extension ArraySet {
       }
     }
     return item.type.isFloat ? .doubles(doubles) : .whole(whole)
-  }
-
-  /// A number of an array.
-  enum Number {
-    case whole(Int128)
-    case double(Double)
-  }
-
-  /// Element `i` of little-endian elements of a type.
-  static func number(_ bytes: UnsafeRawBufferPointer, _ i: Int, _ type: ElementType) -> Number {
-    func load<T: FixedWidthInteger>(_ type: T.Type) -> T {
-      T(littleEndian: bytes.loadUnaligned(fromByteOffset: i * MemoryLayout<T>.size, as: T.self))
-    }
-    switch type {
-    case .int8: return .whole(Int128(load(Int8.self)))
-    case .int16: return .whole(Int128(load(Int16.self)))
-    case .int32: return .whole(Int128(load(Int32.self)))
-    case .int64: return .whole(Int128(load(Int64.self)))
-    case .uint8, .bool, .bytes: return .whole(Int128(load(UInt8.self)))
-    case .uint16: return .whole(Int128(load(UInt16.self)))
-    case .uint32: return .whole(Int128(load(UInt32.self)))
-    case .uint64: return .whole(Int128(load(UInt64.self)))
-    case .float32: return .double(Double(Float(bitPattern: load(UInt32.self))))
-    case .float64: return .double(Double(bitPattern: load(UInt64.self)))
-    }
   }
 }

@@ -122,7 +122,7 @@ extension SeriesImporter {
         at: rows.offset + first * type.size,
         into: UnsafeMutableRawBufferPointer(rebasing: bytes.bytes[..<(piece * type.size)]))
       for row in 0..<piece {
-        switch ArraySet.number(UnsafeRawBufferPointer(bytes.bytes), row, type) {
+        switch StoredNumber(UnsafeRawBufferPointer(bytes.bytes), row, type) {
         case .double(let value): try writer.append(value)
         case .whole(let value):
           guard let ticks = Int64(exactly: value) else {

@@ -27,24 +27,11 @@ final class EncodedVideo: MadeBytes, VideoByteSource {
   func read(
     at offset: Int64, into buffer: UnsafeMutableRawBufferPointer
   ) throws(TrajpackError) -> Int {
-    guard let start = buffer.baseAddress, buffer.count > 0 else { return 0 }
-    while true {
-      let count = pread(descriptor, start, buffer.count, off_t(offset))
-      if count >= 0 { return count }
-      guard errno == EINTR else { throw .system("cannot be read", "a temporary file") }
-    }
+    try FileSystem.read(descriptor, at: Int(offset), into: buffer, "a temporary file")
   }
 
   func read(at offset: Int, into buffer: UnsafeMutableRawBufferPointer) throws(TrajpackError) {
-    var done = 0
-    while done < buffer.count {
-      let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-      let count: Int = try read(at: Int64(offset + done), into: rest)
-      guard count > 0 else {
-        throw TrajpackError(.machine, "a temporary file ended before its length")
-      }
-      done += count
-    }
+    try FileSystem.readTemporary(descriptor, at: offset, into: buffer)
   }
 }
 

@@ -249,15 +249,11 @@ extension TreeValue {
     let count = type.size > 0 ? bytes.count / type.size : 0
     content = bytes.withUnsafeBytes { raw in
       if type.isFloat {
-        return .numbers(
-          (0..<count).map { i in
-            if case .double(let x) = ArraySet.number(raw, i, type) { return x }
-            return .nan
-          })
+        return .numbers((0..<count).map { StoredNumber(raw, $0, type).double })
       }
       return .integers(
         (0..<count).map { i in
-          if case .whole(let n) = ArraySet.number(raw, i, type) { return Int64(clamping: n) }
+          if case .whole(let n) = StoredNumber(raw, i, type) { return Int64(clamping: n) }
           return 0
         })
     }

@@ -115,7 +115,7 @@ public final class BucketFile: Sendable {
       if let earlier, hasEarlier {
         let found = try LocalFile(earlier.path).bytes(bytes)
         try found.withUnsafeBytesThrowing { (found) throws(TrajpackError) in
-          try Self.write(found, to: descriptor, at: bytes.lowerBound, path)
+          try FileSystem.write(found, to: descriptor, at: bytes.lowerBound, path)
         }
       } else {
         let source = try remote(&state)
@@ -124,12 +124,12 @@ public final class BucketFile: Sendable {
           let head = try source.bytes(bytes)
           source.releaseHead()
           try head.withUnsafeBytesThrowing { (head) throws(TrajpackError) in
-            try Self.write(head, to: descriptor, at: 0, path)
+            try FileSystem.write(head, to: descriptor, at: 0, path)
           }
         } else {
           let fetch: RemoteFetch = source.fetch([bytes])
           if let found = try fetch.bytes(bytes) {
-            try Self.write(found, to: descriptor, at: bytes.lowerBound, path)
+            try FileSystem.write(found, to: descriptor, at: bytes.lowerBound, path)
           }
           withExtendedLifetime(fetch) {}
         }
@@ -148,22 +148,6 @@ public final class BucketFile: Sendable {
     }
     state.source = source
     return source
-  }
-
-  private static func write(
-    _ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int, _ path: String
-  ) throws(TrajpackError) {
-    var done = 0
-    while done < bytes.count {
-      let count = pwrite(
-        descriptor, bytes.baseAddress.unsafelyUnwrapped + done, bytes.count - done,
-        off_t(offset + done))
-      if count < 0 {
-        if errno == EINTR { continue }
-        throw .system("cannot be written", path)
-      }
-      done += count
-    }
   }
 }
 

@@ -58,22 +58,16 @@ struct GymSpace {
 
   private static func box(_ type: ElementType, _ shape: [Int]) -> JSONValue {
     let (low, high): (JSONValue, JSONValue)
-    switch type {
-    // JSON has no infinity.
-    case .float32, .float64:
+    if let range = type.range {
+      (low, high) = (
+        .int(Int64(clamping: range.lowerBound)), .int(Int64(clamping: range.upperBound))
+      )
+    } else {
+      // JSON has no infinity.
       let most =
         type == .float32
         ? Double(Float.greatestFiniteMagnitude) : Double.greatestFiniteMagnitude
       (low, high) = (.double(-most), .double(most))
-    case .bool: (low, high) = (.int(0), .int(1))
-    case .int8: (low, high) = (.int(Int64(Int8.min)), .int(Int64(Int8.max)))
-    case .int16: (low, high) = (.int(Int64(Int16.min)), .int(Int64(Int16.max)))
-    case .int32: (low, high) = (.int(Int64(Int32.min)), .int(Int64(Int32.max)))
-    case .int64, .bytes: (low, high) = (.int(.min), .int(.max))
-    case .uint8: (low, high) = (.int(0), .int(255))
-    case .uint16: (low, high) = (.int(0), .int(65535))
-    case .uint32: (low, high) = (.int(0), .int(Int64(UInt32.max)))
-    case .uint64: (low, high) = (.int(0), .int(.max))
     }
     func spread(_ value: JSONValue, _ axes: ArraySlice<Int>) -> JSONValue {
       guard let first = axes.first else { return value }

@@ -72,10 +72,8 @@ enum Cuts {
       var row = 0
       try tree.read(node, array.shape.map { 0..<$0 }) { (bytes) throws(TrajpackError) in
         for i in 0..<bytes.count / type.size {
-          switch ArraySet.number(bytes, i, type) {
-          case .whole(let n): if n != 0 { isEnd[row] = true }
-          case .double(let x): if x != 0, !x.isNaN { isEnd[row] = true }
-          }
+          let x = StoredNumber(bytes, i, type).double
+          if x != 0, !x.isNaN { isEnd[row] = true }
           row += 1
         }
       }

@@ -134,11 +134,7 @@ enum ZarrReplay: MappedFormat {
           episode += 1
           last = -.infinity
         }
-        let value: Double
-        switch ArraySet.number(bytes, i, part.type) {
-        case .whole(let n): value = Double(n)
-        case .double(let x): value = x
-        }
+        let value = StoredNumber(bytes, i, part.type).double
         if !(value > last) { rises = false }
         last = value
         row += 1

@@ -35,30 +35,16 @@ final class ColumnSpools: Sendable {
   private let numbers = Mutex<[String: RowSpool]>([:])
   private let texts = Mutex<[String: Texts]>([:])
   /// The tables whose columns were asked for last, of a folder of many.
-  private static let recent = Mutex<[ColumnSpools]>([])
-  private static let most = 2
-
-  /// Has the columns of the tables before the last ones forgotten.
-  private func use() {
-    let old = Self.recent.withLock { tables -> [ColumnSpools] in
-      if tables.last === self { return [] }
-      tables.removeAll { $0 === self }
-      tables.append(self)
-      let old = Array(tables.dropLast(Self.most))
-      tables.removeFirst(old.count)
-      return old
-    }
-    for table in old {
-      table.numbers.withLock { $0 = [:] }
-      table.texts.withLock { $0 = [:] }
-    }
+  private static let recent = RecentlyUsed<ColumnSpools>(most: 2) { table in
+    table.numbers.withLock { $0 = [:] }
+    table.texts.withLock { $0 = [:] }
   }
 
   /// The numbers of a column.
   func numbers(
     _ name: String, _ make: () throws(TrajpackError) -> RowSpool
   ) throws(TrajpackError) -> RowSpool {
-    use()
+    Self.recent.use(self)
     return try numbers.withLock { (known) throws(TrajpackError) in
       if let found = known[name] { return found }
       let made = try make()
@@ -71,7 +57,7 @@ final class ColumnSpools: Sendable {
   func texts(
     _ name: String, _ make: () throws(TrajpackError) -> Texts
   ) throws(TrajpackError) -> Texts {
-    use()
+    Self.recent.use(self)
     return try texts.withLock { (known) throws(TrajpackError) in
       if let found = known[name] { return found }
       let made = try make()

@@ -11,10 +11,7 @@ enum MATNumbers {
     if isLogical {
       let count = bytes.count / from.size
       let flags = (0..<count).map { i -> UInt8 in
-        switch ArraySet.number(bytes, i, from) {
-        case .whole(let n): return n != 0 ? 1 : 0
-        case .double(let x): return x != 0 ? 1 : 0
-        }
+        StoredNumber(bytes, i, from).double != 0 ? 1 : 0
       }
       return try flags.withUnsafeBytesThrowing(body)
     }

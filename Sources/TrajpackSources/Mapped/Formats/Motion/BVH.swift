@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
@@ -22,7 +21,7 @@ enum BVH: MappedFormat {
     _ files: SourceFiles, _ options: MappingOptions
   ) throws(TrajpackError) -> MappedSource {
     let own = files.files(endings) { BVHFile.recognises($0) }
-    let recent = RecentFiles()
+    let recent = RecentlyUsed<BVHFile>(most: 4) { $0.forget() }
     var skeletons: [Skeleton] = []
     var known: [[String]: String] = [:]
     var source = try Poses.read(files, own, options, "bvh") {
@@ -64,7 +63,7 @@ enum BVH: MappedFormat {
   }
 
   private static func streams(
-    _ bvh: BVHFile, _ skeleton: String, _ recent: RecentFiles, _ options: MappingOptions
+    _ bvh: BVHFile, _ skeleton: String, _ recent: RecentlyUsed<BVHFile>, _ options: MappingOptions
   ) -> [MappedStream] {
     let time = MappedStream.time(rate: options.rate ?? rate(bvh.frameTime))
     let joints = bvh.joints.filter { !$0.isEnd }
@@ -150,23 +149,13 @@ enum BVH: MappedFormat {
   }
 }
 
-/// The rows of the files that were read last.
-private final class RecentFiles: Sendable {
-  private static let most = 4
-  private let files = Mutex<[BVHFile]>([])
-
-  func rows(
+extension RecentlyUsed<BVHFile> {
+  /// Numbers that are made of the rows of a file.
+  fileprivate func rows(
     _ file: BVHFile, _ body: ([Double]) -> [Double]
   ) throws(TrajpackError) -> [UInt8] {
     let rows = try file.rows()
-    let old = files.withLock { files -> [BVHFile] in
-      files.removeAll { $0 === file }
-      files.append(file)
-      let old = Array(files.dropLast(Self.most))
-      files.removeFirst(old.count)
-      return old
-    }
-    for file in old { file.forget() }
+    use(file)
     return littleEndian(body(rows).map(\.bitPattern))
   }
 }

@@ -1,4 +1,3 @@
-import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
@@ -40,7 +39,7 @@ enum VPT: MappedFormat {
       }
     }
     var used = Set(own.map(\.path))
-    let recent = RecentLines()
+    let recent = RecentlyUsed<VPTLines>(most: 4) { $0.forget() }
     for (file, lines) in read {
       var recording = MappedRecording(file, id: file.stem)
       let stem = String(file.path.dropLast(".jsonl".count))
@@ -96,7 +95,8 @@ enum VPT: MappedFormat {
   }
 
   private static func stream(
-    _ lines: VPTLines, _ facts: VPTLines.Facts, _ recent: RecentLines, _ options: MappingOptions
+    _ lines: VPTLines, _ facts: VPTLines.Facts, _ recent: RecentlyUsed<VPTLines>,
+    _ options: MappingOptions
   ) -> MappedStream {
     var channels: [MappedChannel] = []
     let keys = NaturalOrder.sorted(Array(facts.keys))
@@ -131,7 +131,8 @@ enum VPT: MappedFormat {
   }
 
   private static func column(
-    _ name: String, _ form: VPTLines.Facts.Form, _ lines: VPTLines, _ recent: RecentLines,
+    _ name: String, _ form: VPTLines.Facts.Form, _ lines: VPTLines,
+    _ recent: RecentlyUsed<VPTLines>,
     _ options: MappingOptions
   ) -> MappedChannel {
     let isWhole = lines.columns[name] == lines.count
@@ -174,21 +175,13 @@ enum VPT: MappedFormat {
   }
 }
 
-/// The lines of the files that were read last.
-private final class RecentLines: Sendable {
-  private static let most = 4
-  private let files = Mutex<[VPTLines]>([])
-
-  func column(_ file: VPTLines, _ name: String) throws(TrajpackError) -> [JSONValue?] {
+extension RecentlyUsed<VPTLines> {
+  /// The values of a column of a file.
+  fileprivate func column(
+    _ file: VPTLines, _ name: String
+  ) throws(TrajpackError) -> [JSONValue?] {
     let column = try file.column(name)
-    let old = files.withLock { files -> [VPTLines] in
-      files.removeAll { $0 === file }
-      files.append(file)
-      let old = Array(files.dropLast(Self.most))
-      files.removeFirst(old.count)
-      return old
-    }
-    for file in old { file.forget() }
+    use(file)
     return column
   }
 }

@@ -178,7 +178,7 @@ enum ColumnTables {
       try TreePart(tree, node).spool().forEachPiece(of: type) {
         (bytes, count) throws(TrajpackError) in
         for i in 0..<count {
-          switch ArraySet.number(bytes, i, type) {
+          switch StoredNumber(bytes, i, type) {
           case .whole(let n): names.append(String(n))
           case .double(let x): names.append(Int64(exactly: x).map { String($0) } ?? String(x))
           }

@@ -1,18 +1,15 @@
-import TrajpackFormat
-
 /// How stored elements become numbers.
 package struct ElementReading: Sendable {
-  let type: ElementType
-  let scale: Double?
-  let sentinel: Bool
-  let floatMissing: Bool
+  /// The type of the stored elements.
+  package let type: ElementType
+  private let scale: Double?
+  private let sentinel: Bool
 
   /// Elements of `type`, with the rules of a channel given one by one.
   package init(type: ElementType, decimals: Int?, missing: Channel.Missing) {
     self.type = type
     scale = decimals.map { DecimalCode.powers[$0] }
     sentinel = missing == .sentinel
-    floatMissing = missing == .nan
   }
 
   /// Whether stored numbers are the values themselves.
@@ -21,11 +18,9 @@ package struct ElementReading: Sendable {
   /// Whether numbers are stored as float32.
   package var isFloat32: Bool { type == .float32 }
 
+  /// Elements of a channel, which are stored in a type of their own.
   package init(_ channel: Channel, stored type: ElementType) {
-    self.type = type
-    scale = channel.storage.decimals.map { DecimalCode.powers[$0] }
-    sentinel = channel.missing == .sentinel
-    floatMissing = channel.missing == .nan
+    self.init(type: type, decimals: channel.storage.decimals, missing: channel.missing)
   }
 
   /// Reads `count` elements, `stride` bytes apart, as doubles that come to lie `every` numbers apart; what was
@@ -64,7 +59,8 @@ package struct ElementReading: Sendable {
   }
 
   /// Appends `count` neighbouring elements as doubles.
-  func append(_ source: UnsafeRawPointer, count: Int, to out: inout [Double]) {
+  @inlinable
+  package func append(_ source: UnsafeRawPointer, count: Int, to out: inout [Double]) {
     if type == .float32 {
       for i in 0..<count {
         let bits = source.loadUnaligned(fromByteOffset: 4 * i, as: UInt32.self)
