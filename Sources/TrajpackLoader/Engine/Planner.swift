@@ -108,13 +108,9 @@ final class Planner {
     guard window.clock == nil, window.reference.entity < 0 else { return 0 }
     let index = window.shard.index
     var rows = 0
-    var track = window.track - 1
-    while track >= 0 {
+    for track in index.tracks(ofEpisode: window.reference.episode) where track < window.track {
       let other = index.numbers(ofTrack: track)
-      guard other.episode == window.reference.episode, other.stream == window.reference.stream
-      else { break }
-      if other.entity < 0 { rows += other.count }
-      track -= 1
+      if other.stream == window.reference.stream, other.entity < 0 { rows += other.count }
     }
     return rows
   }

@@ -63,7 +63,7 @@ class Cut:
     """What windows of spans hold: of each span, a reference over the archive that was cut to what it may see."""
 
     def __init__(self, archive: Archive, spans: dict[int, list[Span]], **options: Any) -> None:
-        self.windows: list[tuple[int, int, Reference, int]] = []
+        self.windows: list[tuple[int, int, int, Reference, int]] = []
         whole = Reference(archive, **{**options, "where": None})
         low, high = whole._reach()
         stride = options.get("stride", 1)
@@ -81,6 +81,8 @@ class Cut:
             for place, track in enumerate(episode.tracks):
                 if track.stream != whole.reference:
                     continue
+                # Rows are counted over all tracks of the stream.
+                earlier = sum(t.rows for t in episode.tracks[:place] if t.stream == track.stream and t.entity is None)
                 for begin, end, seen, reference, shorter, is_chosen in made:
                     visible, target = rows_of(track, seen, end), rows_of(track, begin, end)
                     if not target or not is_chosen:
@@ -90,7 +92,8 @@ class Cut:
                         first, last = max(first, visible.start - low), last - high
                     for anchor in range(first, last, stride):
                         reference.windows.append((number, shorter.tracks[place], anchor - visible.start))
-                        self.windows.append((number, anchor, reference, len(reference.windows) - 1))
+                        row = anchor if track.entity is not None else earlier + anchor
+                        self.windows.append((number, anchor, row, reference, len(reference.windows) - 1))
 
 
 def compare(archive: Archive, rule: dict[str, Any], name: str | list[str], spans: dict[int, list[Span]],
@@ -109,11 +112,11 @@ def compare(archive: Archive, rule: dict[str, Any], name: str | list[str], spans
             seen = 0
             for batch in loader:
                 for i, window in enumerate(batch.windows.tolist()):
-                    number, anchor, reference, own = truth.windows[window]
+                    number, anchor, row, reference, own = truth.windows[window]
                     want = reference.window(own)
                     for output, value in want.items():
                         same(f"window {window}, {output}", batch[output][i], value)
-                    assert batch["meta:episode"][i] == number and batch["meta:row"][i] == anchor
+                    assert batch["meta:episode"][i] == number and batch["meta:row"][i] == row
                     assert loader.locate(window)[0::2] == (number, anchor)
                     seen += 1
             assert seen == loader.windows
