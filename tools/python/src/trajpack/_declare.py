@@ -50,7 +50,11 @@ def stream_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
 
 
 def channel_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
-    return {"/".join(split(name)): one for name, one in hints(given, "channel", _HINTS).items()}
+    out = {"/".join(split(name)): one for name, one in hints(given, "channel", _HINTS).items()}
+    for path, one in out.items():
+        # What cannot be is refused here, not when the first episode has been recorded.
+        channel(*split(path), _dtype(path, one.get("dtype", "float64")), one.get("shape", ()), one)
+    return out
 
 
 def declared(schema: Mapping[str, Any]) -> dict[str, list[Channel]]:
