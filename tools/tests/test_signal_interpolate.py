@@ -188,7 +188,7 @@ def test_times_that_do_not_increase_are_refused(bad):
 
 
 def test_other_refusals():
-    with pytest.raises(TrajpackError, match="0 rows a second"):
+    with pytest.raises(TrajpackError, match="must be above 0"):
         s.resample(np.zeros(3), Times.regular(0, 3), Times.floats([0.]), "linear")
     with pytest.raises(TrajpackError, match="4"):
         s.resample(np.zeros((2, 3)), Times.floats([0., 1]), Times.floats([0.]), "slerp")
