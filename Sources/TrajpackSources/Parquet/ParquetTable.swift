@@ -71,7 +71,7 @@ final class ParquetTable: Sendable {
     {
       return rows
     }
-    // Who asks for a column that cannot be decoded has the error.
+    // Another thread decodes the column. An error in one of the others is thrown to whoever asks for that one.
     for other in expected where other.name != wanted.name {
       _ = try? numbers.valueUnlessBusy(other.name) { () throws(TrajpackError) in try decoded(other)
       }

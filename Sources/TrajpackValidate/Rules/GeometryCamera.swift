@@ -36,6 +36,12 @@ private final class AngleCheck: TrackCheck {
     self.track = track
   }
 
+  /// Whether radians would move by more than a turn between two rows, and go back as well: only a wheel that turns fast does
+  /// the first, and it does not go back.
+  private static func jumpsAndTurns(_ column: ColumnFacts) -> Bool {
+    column.step > 6.2832 * 1.01 && column.stepSum > 1.5 * (column.maximum - column.minimum)
+  }
+
   func finish(_ facts: TrackFacts, _ hits: inout Hits) {
     for item in items {
       let found = facts.facts(item.columns)
@@ -43,9 +49,10 @@ private final class AngleCheck: TrackCheck {
       let (units, what): (Set<String>, String)
       switch item.channel.units ?? "" {
       case "rad", "radian", "radians":
-        // More than a turn in some row: no track of radians moves so between two rows.
-        guard size > 30, size <= 360.001, found.step > 6.2832 * 1.01,
-          found.stepSum > 1.5 * (found.maximum - found.minimum)
+        guard size > 30, size <= 360.001,
+          (0..<item.columns.count).contains(where: {
+            Self.jumpsAndTurns(facts.columns[item.columns.first + $0])
+          })
         else { continue }
         (units, what) = (["rad"], "angles in radians that look like degrees (extremes)")
       case "deg", "degree", "degrees", "°":

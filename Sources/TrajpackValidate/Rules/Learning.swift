@@ -84,7 +84,9 @@ private final class DuplicateCheck: DatasetCheck {
         add(found.minimum.bitPattern)
         add(found.maximum.bitPattern)
         add(UInt64(found.finite))
-        varies = varies || Self.varies(found)
+        varies =
+          varies
+          || (0..<columns.count).contains { Self.varies(facts.columns[columns.first + $0]) }
       }
     }
     return varies ? hash : nil

@@ -34,3 +34,12 @@ def test_statistics_of_rows(gap: str, rows: tuple[int, int]) -> None:
     found = trajpack.open(gap).statistics(rows=slice(*rows), channels="cam/c")["cam/c"]
     values = np.arange(80.0)[slice(*rows)]
     assert [found[name] for name in ("count", "min", "max")] == [[len(values)], [values.min()], [values.max()]]
+
+
+def test_lists_are_denormalized(gap: str) -> None:
+    loader = trajpack.open(gap).windows(length=4, batch=2, shuffle=False, normalize="standard")
+    numbers = [[-1.0, 0.0, 1.0, 2.0]]
+    np.testing.assert_array_equal(loader.denormalize(numbers, "cam/c"), loader.denormalize(np.array(numbers), "cam/c"))
+    for wrong in (None, "x", [[1.0], [2.0, 3.0]], [object()]):
+        with pytest.raises(trajpack.UsageError, match="no array of numbers"):
+            loader.denormalize(wrong, "cam/c")

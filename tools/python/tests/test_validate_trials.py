@@ -67,7 +67,8 @@ def test_copies_of_whole_numbers_are_found(tmp_path: Path) -> None:
     splits = ["train"] * 4 + ["test"] * 4
     assert "learning.leakage" in found(dataset(tmp_path / "two", copied, splits=splits))
     # Counters and short lists of actions are alike in many recordings.
-    plain = [{"s": {"n": np.arange(100), "a": np.arange(100) // 25}} for _ in range(4)]
+    plain = [{"s": {"n": np.arange(100), "m": np.stack([np.arange(100)] * 3, 1), "a": np.arange(100) // 25}}
+             for _ in range(4)]
     assert found(dataset(tmp_path / "counts", plain)) & {"learning.duplicate", "learning.leakage"} == set()
 
 
@@ -106,6 +107,8 @@ def test_a_wheel_that_turns_fast_is_in_radians(tmp_path: Path) -> None:
     angle = {"channels": {"w/angle": {"kind": "angle", "units": "rad"}}}
     wheel = [{"w": {"angle": 10.0 * np.arange(36) + random.normal(0, 0.1, 36)}} for _ in range(3)]
     assert "geometry.angle-units" not in found(dataset(tmp_path / "wheel", wheel, **angle))
+    four = [{"w": {"angle": 10.0 * np.arange(36)[:, None] + random.normal(0, 0.1, (36, 4))}} for _ in range(3)]
+    assert "geometry.angle-units" not in found(dataset(tmp_path / "four", four, **angle))
     heading = [{"w": {"angle": (np.cumsum(random.normal(0, 8, 400)) + 180) % 360}} for _ in range(3)]
     assert "geometry.angle-units" in found(dataset(tmp_path / "degrees", heading, **angle))
 
@@ -143,14 +146,14 @@ def test_own_rules_on_rows_of_no_stream_are_named(tmp_path: Path) -> None:
 def test_an_empty_selection_is_refused(tmp_path: Path) -> None:
     path = dataset(tmp_path / "ds", [{"s": {"x": walk(np.random.default_rng(9), 50)}}])
     said = run("validate", path, "--select", "", code=2).stderr
-    assert "--select is empty" in said and len(said.splitlines()) == 1
+    assert "--select names no rule" in said and len(said.splitlines()) == 1
 
 
 @pytest.mark.parametrize("rows, wanted", [(np.int64(7), [7, 8]), (slice(3, 5), [3, 5]), (range(2, 4), [2, 4]), (9, [9, 10])])
 def test_rows_of_a_problem(rows: Any, wanted: list[int], tmp_path: Path) -> None:
     from trajpack._rule_functions import _rows
 
-    made = _rows(rows)
+    made = _rows(rows, "user.x")
     assert made is not None and [made.start, made.stop] == wanted
-    with pytest.raises(trajpack.UsageError, match="the number of a row"):
-        _rows(1.5)  # type: ignore[arg-type]
+    with pytest.raises(trajpack.UsageError, match="rule 'user.x': the rows of a problem are 1.5"):
+        _rows(1.5, "user.x")  # type: ignore[arg-type]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import h5py
 import hdf5plugin  # noqa: F401
@@ -391,14 +390,3 @@ def test_h5py_opens_it_beside(tmp_path):
     shard = trajpack.open(tmp_path / "both").shards[0]
     with h5py.File(tmp_path / "both" / shard) as file:
         assert np.array_equal(file["streams/frames/columns_f8"][:], np.tile(np.arange(100.0), 2))
-
-
-@pytest.mark.parametrize("hint, said", [
-    ({"kind": "angl"}, "no kind 'angl'; did you mean 'angle'"), ({"dtype": "float23"}, "'float23' is no dtype"),
-    ({"missing": "yes"}, "missing is True or False"), ({"units": 5}, "units is a text"), ({"shape": "x"}, "a shape is"),
-    ({"conventions": 3}, "conventions are a dict")])
-def test_descriptions_that_cannot_be_are_refused_before_anything_is_recorded(hint: dict[str, Any], said: str,
-                                                                             tmp_path: Path) -> None:
-    with pytest.raises(trajpack.UsageError, match=said):
-        trajpack.create(tmp_path / "ds", rate=10, channels={"x": hint})
-    assert not (tmp_path / "ds").exists()

@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from pathlib import Path
+from typing import Any
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -257,3 +259,14 @@ def test_a_stream_whose_name_is_the_path_of_another_ones_channel(tmp_path):
         writer.append("e", {"a/b": wide, "a/b/c": narrow})
     episode = trajpack.open(tmp_path / "ds").episode("e")
     assert np.array_equal(episode["a"]["b"][:], wide) and np.array_equal(episode["a/b"]["c"][:], narrow)
+
+
+@pytest.mark.parametrize("hint, said", [
+    ({"kind": "angl"}, "no kind 'angl'; did you mean 'angle'"), ({"dtype": "float23"}, "'float23' is no dtype"),
+    ({"missing": "yes"}, "missing is True or False"), ({"units": 5}, "units is a text"), ({"shape": "x"}, "a shape is"),
+    ({"conventions": 3}, "conventions are a dict")])
+def test_descriptions_that_cannot_be_are_refused_before_anything_is_recorded(hint: dict[str, Any], said: str,
+                                                                             tmp_path: Path) -> None:
+    with pytest.raises(trajpack.UsageError, match=said):
+        trajpack.create(tmp_path / "ds", rate=10, channels={"x": hint})
+    assert not (tmp_path / "ds").exists()

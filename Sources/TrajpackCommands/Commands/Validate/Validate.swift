@@ -230,7 +230,7 @@ struct Validate: Command {
     result.ignore += names(ignore)
     if !select.isEmpty, names(select).isEmpty {
       throw TrajpackError(
-        .usage, "--select is empty, which would run no rule; leave it out to run all of them",
+        .usage, "--select names no rule; name some, or leave it out to run all of them",
         at: ErrorPlace(option: "--select"))
     }
     for (option, words) in [("--select", select), ("--ignore", ignore)] {

@@ -43,8 +43,8 @@ struct LeRobotPictureStatistics {
     }
   }
 
-  /// Counts the samples of pictures, of which each has one of each channel. Neighbours often are equal, and a processor waits
-  /// for a number that it has just written; so they are counted apart.
+  /// Counts the samples of pictures, of which each has one of each channel. Neighbouring pixels
+  /// are often equal, and adding to one counter twice in a row waits for the first sum; so four tables take turns.
   private mutating func count(_ pixels: ArraySlice<UInt8>, _ channels: Int) {
     let tables = 4
     var parts = [UInt32](repeating: 0, count: tables * channels << 8)

@@ -75,9 +75,12 @@ class Normalized:
         if name not in known:
             raise UsageError(f"there is no output '{name}'{nearest(name, known)}")
         if not hasattr(values, "shape"):
-            values = np.asarray(values)
-            if values.dtype.kind not in "fiu":
-                raise UsageError(f"'{name}' is to be denormalized, and the values given are no array of numbers")
+            try:
+                values = np.asarray(values)
+            except ValueError:
+                values = None
+            if values is None or values.dtype.kind not in "fiu":
+                raise UsageError(f"the values of '{name}' are no array of numbers")
         return self._inverted(values, name, mask, windows, datasets)
 
     def _inverted(self, values: Any, name: str, mask: Any, windows: Any, datasets: Any) -> Any:

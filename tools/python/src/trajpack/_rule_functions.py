@@ -13,7 +13,7 @@ import operator
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 from ._errors import DataError, MachineError, TrajpackError, UsageError
@@ -180,30 +180,31 @@ def run(rule_: RuleFunction, severity: Severity, dataset: str, share: float,
 
 def _problem(item: Any, rule_: RuleFunction) -> Problem:
     if isinstance(item, Problem):
-        return replace(item, rows=_rows(item.rows))
+        return item
     if isinstance(item, str) and item:
         return Problem(item)
     raise UsageError(f"rule 'user.{rule_.id}' gave {item!r}, which is no text and no trajpack.Problem")
 
 
-def _rows(rows: range | slice | SupportsIndex | None) -> range | None:
+def _rows(rows: range | slice | SupportsIndex | None, rule_id: str) -> range | None:
     """Rows as a range; a number is one row, of numpy, too."""
     if rows is None or isinstance(rows, range):
         return rows
+    given = f"rule '{rule_id}': the rows of a problem are {rows!r}"
     if isinstance(rows, slice):
         if rows.start is None or rows.stop is None or rows.step not in (None, 1):
-            raise UsageError(f"the rows of a problem are {rows!r}; a slice has a start, a stop and the step 1")
+            raise UsageError(f"{given}; a slice has a start, a stop and the step 1")
         return range(operator.index(rows.start), operator.index(rows.stop))
     try:
         row = operator.index(rows)
     except TypeError:
-        raise UsageError(f"the rows of a problem are {rows!r}; give a range, a slice or the number of a row") from None
+        raise UsageError(f"{given}; give a range, a slice or the number of a row") from None
     return range(row, row + 1)
 
 
 def _add(found: dict[tuple[str | None, str | None, str], dict[str, Any]], problem: Problem, id_: str,
          severity: Severity, dataset: str, episode: str) -> None:
-    rows = _rows(problem.rows)
+    rows = _rows(problem.rows, id_)
     item = found.setdefault((problem.stream, problem.channel, problem.what), {
         "rule": id_, "severity": severity, "dataset": dataset, "stream": problem.stream, "channel": problem.channel,
         "what": problem.what, "count": 0, "tracks": 0, "places": [], "seen": set(),
