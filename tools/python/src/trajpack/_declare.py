@@ -32,9 +32,7 @@ def hints(given: Mapping[str, Any] | None, what: str, known: tuple[str, ...]) ->
     out: dict[str, dict[str, Any]] = {}
     for name, one in _options.members(given, what + "s").items():
         if isinstance(one, Channel):
-            one = {"dtype": one.type, "shape": one.shape, "kind": one.kind, "units": one.units,
-                   "description": one.description, "conventions": one.conventions, "categories": one.categories,
-                   "missing": one.missing != "never"}
+            one = hint_of(one)
         if not isinstance(one, Mapping):
             raise UsageError(f"{what} '{name}' is described by {type(one).__name__}, but must be by a dict such as "
                              f"{{'{known[0]}': ...}}")
@@ -45,6 +43,13 @@ def hints(given: Mapping[str, Any] | None, what: str, known: tuple[str, ...]) ->
     return out
 
 
+def hint_of(channel: Channel) -> dict[str, Any]:
+    """What a channel is, as hints have it."""
+    return {"dtype": channel.type, "shape": channel.shape, "kind": channel.kind, "units": channel.units,
+            "description": channel.description, "conventions": channel.conventions, "categories": channel.categories,
+            "missing": channel.missing != "never"}
+
+
 def stream_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     return hints(given, "stream", _STREAM_HINTS)
 
@@ -53,7 +58,7 @@ def channel_hints(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     out = {"/".join(split(name)): one for name, one in hints(given, "channel", _HINTS).items()}
     for path, one in out.items():
         # What cannot be is refused here, not when the first episode has been recorded.
-        channel(*split(path), _dtype(path, one.get("dtype", "float64")), one.get("shape", ()), one)
+        channel(*split(path), type_of(path, one.get("dtype", "float64")), one.get("shape", ()), one)
     return out
 
 
@@ -76,7 +81,7 @@ def declared(schema: Mapping[str, Any]) -> dict[str, list[Channel]]:
         if "dtype" not in one:
             raise UsageError(f"channel '{path}' of the schema has no dtype; give one, or leave the schema to the first "
                              "episode and describe channels with channels=...")
-        out.setdefault(stream, []).append(channel(stream, name, _dtype(path, one["dtype"]), one.get("shape", ()), one))
+        out.setdefault(stream, []).append(channel(stream, name, type_of(path, one["dtype"]), one.get("shape", ()), one))
     if not out:
         raise UsageError("the schema has no channels")
     return out
@@ -86,9 +91,9 @@ def inferred(stream: str, name: str, rows: Rows, hint: Mapping[str, Any]) -> Cha
     """The channel that rows are of."""
     if rows.is_text:
         dtype = "int32" if "categories" in hint else "bytes"
-        return channel(stream, name, _dtype(f"{stream}/{name}", hint.get("dtype", dtype)), (), hint)
+        return channel(stream, name, type_of(f"{stream}/{name}", hint.get("dtype", dtype)), (), hint)
     assert isinstance(rows.values, np.ndarray)
-    dtype = _dtype(f"{stream}/{name}", hint.get("dtype", rows.values.dtype.name))
+    dtype = type_of(f"{stream}/{name}", hint.get("dtype", rows.values.dtype.name))
     found = {**hint}
     if rows.categories is not None:
         found.setdefault("categories", rows.categories)
@@ -134,7 +139,7 @@ def _text(path: str, key: str, hint: Mapping[str, Any]) -> str | None:
     return value
 
 
-def _dtype(path: str, value: Any) -> str:
+def type_of(path: str, value: Any) -> str:
     if value in ("bytes", "text", str):
         return "bytes"
     try:

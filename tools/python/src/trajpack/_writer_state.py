@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Iterable
 from ctypes import c_void_p
 from fractions import Fraction
 from typing import Any, Protocol
@@ -33,6 +34,15 @@ class WriterState(Protocol):
     def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction],
                films: dict[str, list[Channel]]) -> None:
         """Declares what the rows and videos of a first episode are."""
+
+    def _refuse_lacking(self, stream: str, names: Iterable[str], where: str) -> None:
+        """Refuses the first rows of a stream without a channel that is described, before they are taken."""
+
+    def _described(self) -> set[str]:
+        """The streams of which something was said when the writer was made."""
+
+    def _no_stream(self, stream: str) -> str:
+        """The sentence for a stream that is not there."""
 
     def _mine(self) -> c_void_p:
         """The library's writer; refuses a closed one, and another process."""

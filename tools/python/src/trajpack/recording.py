@@ -136,13 +136,15 @@ class Recording:
                                  f"{type(name).__name__}")
             known = self._writer._channels
             if known and name not in known:
-                raise UsageError(f"{self._writer.path} has no stream '{name}'{nearest(name, known)}")
+                raise UsageError(self._writer._no_stream(name))
             if known and not _declare.is_video(known[name]):
                 raise UsageError(f"{where}: the stream's rows are no frames of a video; append them")
             if name in self._films:
                 raise UsageError(f"{where}: the episode has a video of this stream already")
             if any(stream == name for stream, _ in self._lanes):
                 raise UsageError(f"{where}: the stream has rows already; give the video another name")
+            if not known:
+                self._writer._refuse_lacking(name, [], where)
             frames = _frames.frames(name, source, times, where)
             if frames.times is None and self._writer._rate(name) is None:
                 raise UsageError(f"{where}: give the time of each frame (times=...), or the stream a rate")
@@ -188,6 +190,8 @@ class Recording:
         stream, name = _declare.split(path)
         if name == "time" and stream in streams:
             return stream, name
+        if stream not in streams and stream in self._writer._described():
+            raise UsageError(self._writer._no_stream(stream))
         names = [*known, *(c.name for c in streams.get(only, []))]
         raise UsageError(f"{self._writer.path} has no channel '{path}'{nearest(path, names)}")
 
@@ -200,8 +204,7 @@ class Recording:
         rate = self._writer._rate(stream)
         if self._writer._channels:
             if stream not in self._writer._channels:
-                raise UsageError(
-                    f"{self._writer.path} has no stream '{stream}'{nearest(stream, self._writer._channels)}")
+                raise UsageError(self._writer._no_stream(stream))
             wanted = [c.name for c in self._writer._channels[stream] if rate is not None or c.name != "time"]
         elif lane is not None:
             wanted = lane.names
@@ -209,6 +212,7 @@ class Recording:
             wanted = [name for name in given if rate is not None or name != "time"]
             if not wanted:
                 raise UsageError(f"stream '{stream}': times alone are no rows; give a channel")
+            self._writer._refuse_lacking(stream, [*wanted, *(["time"] if rate is None else [])], f"episode '{self.id}'")
         where = f"episode '{self.id}', stream '{stream}'"
         for name in given:
             if name not in wanted and not (name == "time" and rate is None):

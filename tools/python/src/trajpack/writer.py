@@ -7,15 +7,13 @@ import threading
 import weakref
 from collections.abc import Iterable, Mapping
 from ctypes import byref, c_int64, c_void_p
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _clocks, _declare, _ffi, _frames, _options, _write_ffi, remote
+from . import _clocks, _ffi, _options, _write_ffi, remote
 from . import values as _values
-from ._columns import Rows
-from ._errors import UsageError, nearest, of_option
-from ._schema import Channel
+from ._errors import UsageError
 from ._words import counted
+from ._writer_schema import WriterSchema
 from .recording import Recording
 
 if TYPE_CHECKING:
@@ -29,7 +27,7 @@ def create(path: str | os.PathLike[str], **options: Any) -> Writer:
     return Writer(path, **options)
 
 
-class Writer:
+class Writer(WriterSchema):
     """Adds episodes to a data set. When an episode has been committed it is durable: a crash or ``kill -9`` loses
     nothing of it, and ``trajpack.open`` sees it at once.
 
@@ -104,30 +102,8 @@ class Writer:
             raise UsageError(
                 "'schema' declares all channels and 'channels' describes some of the first episode's; give one",
                 option="channels")
-        with of_option("channels"):
-            self._hints = _declare.channel_hints(channels)
-        with of_option("streams"):
-            self._about = _declare.stream_hints(streams)
-            for name, about in self._about.items():
-                for key in ("rate", "tick"):
-                    if key in about:
-                        about[key] = _clocks.positive(about[key], f"{key} of '{name}'")
-        with of_option("rate"):
-            self._everywhere = None if rate is None or isinstance(rate, Mapping) else _clocks.positive(rate, "rate")
-            for name, one in (rate.items() if isinstance(rate, Mapping) else ()):
-                about = self._about.setdefault(str(name), {})
-                if "rate" not in about:
-                    about["rate"] = _clocks.positive(one, f"rate of '{name}'")
-        with of_option("skeletons"):
-            self._skeletons = _declare.skeletons(skeletons)
-        with of_option("attributes"):
-            self._attributes = _options.plain(_options.members(attributes, "attributes"))
-        with of_option("values"):
-            self._values = _values.declared(values)
-        if self._values:
-            self._attributes["values"] = self._values
-        with of_option("schema"):
-            planned = None if schema is None else self._timed(_declare.declared(schema))
+        self._describe(rate, channels, streams, skeletons, attributes, values)
+        planned = self._planned(schema)
         options = _options.encode({
             "new": mode == "x", "codec": codec, "level": _options.plain(level),
             "chunk_rows": _options.plain(chunk_rows),
@@ -145,15 +121,9 @@ class Writer:
         self._lock = threading.RLock()
         self._free = weakref.finalize(self, _free, self._lock, pointer)
         self._recordings: weakref.WeakSet[Recording] = weakref.WeakSet()
-        self._channels: dict[str, list[Channel]] = {}
-        self._paths: dict[str, tuple[str, str]] = {}
         _all.add(self)
         try:
-            self._take_schema()
-            if planned is not None and not self._channels:
-                self._declare(planned)
-            elif planned is not None:
-                self._compare(planned)
+            self._begin_schema(planned)
         except BaseException:
             self._free()
             raise
@@ -168,87 +138,6 @@ class Writer:
         if out is not None:
             del out["rates"]                                   # which the tracks have, not the schema
         return out
-
-    def _take_schema(self) -> None:
-        document = _write_ffi.text("tpw_writer_schema", self._pointer)
-        if document is None:
-            return
-        for one in document["streams"]:
-            self._channels[one["name"]] = [
-                Channel(one["name"], c["name"], c["kind"], c["type"], tuple(c["shape"]), c.get("units"),
-                        c.get("description"), c.get("conventions") or {},
-                        tuple(c["categories"]) if c.get("categories") is not None else None,
-                        c.get("missing") or "never")
-                for c in one["channels"]]
-            about = self._about.setdefault(one["name"], {})
-            for key in ("rate", "tick"):
-                said = (one.get("attributes") or {}).get(key)
-                if said is not None and not (key == "rate" and self._everywhere is not None):
-                    about.setdefault(key, Fraction(said))
-            if self._everywhere is None and one["name"] in document["rates"]:
-                about.setdefault("rate", Fraction(document["rates"][one["name"]]))
-        # What a data set that is gone on with says of its values counts.
-        there = list((document.get("attributes") or {}).get("values") or [])
-        for one in self._values:
-            if one not in there:
-                raise UsageError(f"{self.path}: the value '{one['name']}' is not declared so there; leave it out of "
-                                 "'values', and set it with 'trajpack annotate'", option="values")
-        self._values = there
-        self._paths = {c.path: (s, c.name) for s, cs in self._channels.items() for c in cs}
-
-    def _timed(self, streams: dict[str, list[Channel]]) -> dict[str, list[Channel]]:
-        """With a channel for times, where a stream has no rate."""
-        for name, channels in streams.items():
-            if self._rate(name) is None and not any(c.name == "time" for c in channels):
-                dtype = "int64" if "tick" in self._about.get(name, {}) else "float64"
-                if _declare.is_video(channels):
-                    channels[:] = _frames.channels(name, dtype)
-                else:
-                    channels.insert(0, Channel(name, "time", "scalar", dtype))
-        return streams
-
-    def _declare(self, streams: dict[str, list[Channel]]) -> None:
-        about = {name: dict(self._about.get(name, {})) for name in {**streams, **self._about}}
-        for name in streams:
-            if (rate := self._rate(name)) is not None:
-                about[name]["rate"] = rate
-        with of_option("streams"):
-            document = _declare.document(streams, about, self._skeletons, self._attributes)
-        _write_ffi.call("tpw_writer_declare", self._pointer, _options.encode(document))
-        self._take_schema()
-
-    def _compare(self, planned: dict[str, list[Channel]]) -> None:
-        """A schema that is declared for a data set that has one must be the same in what rows are."""
-        for stream, channels in planned.items():
-            there = {c.name: c for c in self._channels.get(stream, [])}
-            for c in channels:
-                known = there.get(c.name)
-                if known is None:
-                    raise UsageError(f"{self.path} has no channel '{c.path}'{nearest(c.path, self._paths)}",
-                                     option="schema")
-                if (known.type, known.shape) != (c.type, c.shape):
-                    raise UsageError(f"{self.path}: channel '{c.path}' is {known.type} {list(known.shape)} there and "
-                                     f"{c.type} {list(c.shape)} in the declared schema", option="schema")
-
-    def _rate(self, stream: str) -> Fraction | None:
-        """Rows a unit of time of a stream with a regular clock."""
-        rate: Fraction | None = self._about.get(stream, {}).get("rate", self._everywhere)
-        return rate
-
-    def _infer(self, found: dict[str, dict[str, Rows]], ticks: dict[str, Fraction],
-               films: dict[str, list[Channel]]) -> None:
-        """Declares what the rows and videos of a first episode are."""
-        paths = [f"{s}/{c}" for s, channels in found.items() for c in channels]
-        for path in self._hints:
-            if path not in paths:
-                raise UsageError(f"channel '{path}' is described, but the first episode does not have it"
-                                 f"{nearest(path, paths)}", option="channels")
-        for stream, tick in ticks.items():
-            self._about.setdefault(stream, {}).setdefault("tick", tick)
-        self._declare({
-            stream: [_declare.inferred(stream, name, rows, self._hints.get(f"{stream}/{name}", {}))
-                     for name, rows in channels.items()]
-            for stream, channels in found.items()} | films)
 
     # Episodes.
 
