@@ -43,8 +43,12 @@ def test_signatures_have_every_option_by_its_name(made: str) -> None:
 
 @pytest.mark.parametrize(("call", "sentence", "option"), [
     (lambda ds, path: ds.statistics(chanels="q"), "no option 'chanels'; did you mean 'channels'", "chanels"),
+    (lambda ds, path: ds.statistics(by="tsk"), "no episode has a value 'tsk'; did you mean 'task'", None),
     (lambda ds, path: ds.split(fold=3), "no option 'fold'; did you mean 'folds'", "fold"),
     (lambda ds, path: trajpack.create(path / "new").episode("q", splt="train"), "did you mean 'split'", "splt"),
+    (lambda ds, path: ds.windows(length=2, normalize={"method": "standard", "per": "tsk"}), "did you mean 'task'", None),
+    (lambda ds, path: ds.windows(length=2, normalize={"method": "standard", "axis": 0}),
+     "no member 'axis'; did you mean 'axes'", None),
     (lambda ds, path: ds.windows(offsets={"frames": ["a"]}), "'offsets' has 'a', but must be rows", "offsets"),
     (lambda ds, path: ds.windows(offsets={"frames": ["1/0"]}), "'offsets' has '1/0'", "offsets"),
     (lambda ds, path: ds.windows(length=2, fill=float("nan")), "'fill' is nan, but must be a finite", "fill"),
