@@ -138,6 +138,7 @@ private struct JSONParser {
     }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
     if whole, let int = Int64(text) { return .int(int) }
+    if whole, let uint = UInt64(text) { return .uint(uint) }
     guard let double = Double(text), double.isFinite else {
       at = start
       throw wrong("a number that fits in 64 bits")

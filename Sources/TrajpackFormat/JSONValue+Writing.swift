@@ -12,6 +12,7 @@ extension JSONValue {
     case .null: out += "null"
     case .bool(let truth): out += truth ? "true" : "false"
     case .int(let number): out += String(number)
+    case .uint(let number): out += String(number)
     case .double(let number): out += number.isFinite ? number.description : "null"
     case .string(let text): Self.quote(text, into: &out)
     case .array(let elements):

@@ -4,6 +4,8 @@ public enum JSONValue: Sendable, Equatable {
   case bool(Bool)
   /// A number written without fraction or exponent that fits in 64 bits.
   case int(Int64)
+  /// A number written so that is greater than those of ``int(_:)`` and fits in 64 bits without a sign.
+  case uint(UInt64)
   case double(Double)
   case string(String)
   case array([JSONValue])
@@ -64,6 +66,7 @@ public enum JSONValue: Sendable, Equatable {
     switch self {
     case .double(let number): return number
     case .int(let number): return Double(number)
+    case .uint(let number): return Double(number)
     default: return nil
     }
   }

@@ -124,7 +124,7 @@ public enum EpisodeValue: Sendable, Equatable {
 
 extension EpisodeValue {
   /// The value that plain JSON is, and a field of its type: numbers, texts, truth values (as 0 and 1) and nested
-  /// lists of numbers of one shape; `nil` for all else. NaN is missing.
+  /// lists of numbers of one shape; `nil` for all else, as whole numbers beyond Int64. NaN is missing.
   public static func plain(
     _ json: JSONValue, named name: String
   ) -> (field: ValueField, value: EpisodeValue)? {
@@ -154,7 +154,7 @@ extension EpisodeValue {
         field,
         isWhole ? .integers(whole.map(Int64.init)) : .numbers(flat.map { double($0) ?? .nan })
       )
-    case .null, .object: return nil
+    case .null, .object, .uint: return nil
     }
   }
 
@@ -163,6 +163,7 @@ extension EpisodeValue {
   ) -> Bool {
     guard let size = shape.first else {
       flat.append(json)
+      if case .uint = json { return false }
       return double(json) != nil
     }
     guard let elements = json.array, elements.count == size else { return false }
@@ -185,6 +186,7 @@ extension EpisodeValue {
         }
         return .double(Double(bitPattern: bits))
       case .int(let n): return .double(Double(n))
+      case .uint(let n): return .double(Double(n))
       default: return value
       }
     }
