@@ -7,7 +7,7 @@ import pyedflib
 import pytest
 from foreign_world import converted, run, same, spoilt, texts
 
-NOTES = [(1.25, 0.5, "left hand"), (2.0, -1, "stimulus – 刺激"), (0.5, -1, "first")]
+NOTES = [(1.25, 0.5, "left hand"), (2.0, -1, "stimulus – 刺激"), (0.5, -1, "first"), (3.5, 0.25, "")]
 
 
 def write(path, seed, rates=(250, 250, 50), seconds=4):

@@ -222,6 +222,44 @@ def test_netcdf_numbers_that_are_unsigned_or_missing_in_several_ways(trajpack, t
     same(own["time/us"], [np.nan, 127.0, 1.5, 2.0])
 
 
+def test_netcdf_times_of_a_dimension_of_another_name(trajpack, tmp_path):
+    """`time(obs)`, as CF has observations; what begins and ends is data; a dimension with a time of its own keeps it."""
+    times = np.array([0.0, 1, 4])
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        for name, size in (("obs", 3), ("time", 2)):
+            file[name] = np.arange(size, dtype="f8")
+            file[name].make_scale(name)
+        for name in ("begin", "t", "end"):
+            file[name] = times + {"begin": -1, "t": 0, "end": 1}[name]
+            file[name].attrs["units"] = "days since 2000-01-01"
+        file["v"] = [1.0, 2, 3]
+        file["w"] = [5.0, 6]
+        for name in ("begin", "t", "end", "v"):
+            file[name].dims[0].attach_scale(file["obs"])
+        file["w"].dims[0].attach_scale(file["time"])
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.nc")
+    own = episodes["a"]
+    same(own["obs/time"], times)
+    for name, expected in (("v", [1.0, 2, 3]), ("begin", times - 1), ("end", times + 1), ("obs", [0.0, 1, 2])):
+        same(own[f"obs/{name}"], expected)
+    same(own["time/w"], [5.0, 6])
+    same(own["time/time"], [0.0, 1])
+
+
+def test_netcdf_members_with_axes_of_their_own(trajpack, tmp_path):
+    rows = np.array([(i, (i, i + 1)) for i in range(4)], dtype=[("p", "f8"), ("q", "i4", (2,))])
+    with h5py.File(tmp_path / "a.nc", "w") as file:
+        file.attrs["_NCProperties"] = "version=2"
+        file["time"] = np.arange(4.0)
+        file["time"].make_scale("time")
+        file["co"] = rows
+        file["co"].dims[0].attach_scale(file["time"])
+    _, episodes, _ = converted(trajpack, tmp_path, tmp_path / "a.nc")
+    same(episodes["a"]["time/co.p"], rows["p"])
+    same(episodes["a"]["time/co.q"], rows["q"])
+
+
 def test_nwb_clocks_and_units(trajpack, tmp_path):
     random = np.random.default_rng(10)
     raw = random.integers(-99, 99, (20, 4)).astype("int16")

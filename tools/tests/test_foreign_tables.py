@@ -327,3 +327,47 @@ def test_nulls_of_a_dictionary_are_absent_texts(trajpack, tmp_path):
     run(trajpack, "export", "--quiet", tmp_path / "ds", tmp_path / "back", "--to", "parquet")
     (path,) = (tmp_path / "back").rglob("*.parquet")
     assert pq.read_table(path)["w"].to_pylist() == made["w"].to_pylist()
+
+
+def test_types_of_arrow_that_are_not_read_leave_the_others(trajpack, tmp_path):
+    rows = {"t": [0.0, 1, 2], "after": [1, 2, 3]}
+    runs = pa.RunEndEncodedArray.from_arrays(pa.array([2, 3], pa.int32()), pa.array([1, 3]))
+    types = pa.array([0, 1, 0], pa.int8())
+    union = pa.UnionArray.from_sparse(types, [pa.array([1, 2, 3]), pa.array(["a", "b", "c"])])
+    columns = {
+        "runs": runs,
+        "view": pa.array([[1], [2, 3], None], pa.list_view(pa.int32())),
+        "large_view": pa.array([[1], [2, 3], None], pa.large_list_view(pa.int32())),
+        "decimal": pa.array([1, 2, 3], pa.decimal128(5)),
+        "map": pa.array([[("a", 1)], [], None], pa.map_(pa.string(), pa.int32())),
+        "sparse": union,
+        "dense": pa.UnionArray.from_dense(types, pa.array([0, 0, 1], pa.int32()), [pa.array([1, 3]), pa.array(["b"])]),
+        "within": pa.StructArray.from_arrays([pa.array([1, 2, 3]), runs], ["x", "runs"]),
+    }
+    for name, column in columns.items():
+        path = tmp_path / f"{name}.arrow"
+        with pa.ipc.new_file(path, pa.schema([("t", "f8"), (name, column.type), ("after", "i8")])) as file:
+            file.write(pa.table({"t": rows["t"], name: column, "after": rows["after"]}))
+        outcome, arrays, _ = converted(trajpack, tmp_path / name, path)
+        check(arrays[name], {"after": np.array(rows["after"])})
+        left = [item for item in outcome["left_out"]["files"] if "which is not read" in item["why"]]
+        assert len(left) == 1 and f"/{name}" in left[0]["file"], (name, outcome["left_out"])
+
+
+def test_whole_numbers_of_128_bits_are_left_out_and_named(trajpack, tmp_path):
+    polars = pytest.importorskip("polars")
+    path = tmp_path / "p.arrow"
+    wide = polars.Series([1, 2, 3], dtype=polars.Int128)
+    polars.DataFrame({"t": [0.0, 1, 2], "wide": wide, "after": [1, 2, 3]}).write_ipc(path)
+    outcome, arrays, _ = converted(trajpack, tmp_path, path)
+    check(arrays["p"], {"after": np.array([1, 2, 3])})
+    assert any("int128" in item["why"] for item in outcome["left_out"]["files"])
+
+
+@pytest.mark.parametrize("ending", ["arrow", "parquet"])
+def test_the_number_that_stands_for_nulls_is_refused_with_a_remedy(trajpack, tmp_path, ending):
+    own = pa.table({"t": [0.0, 1, 2], "x": pa.array([-(2**31), None, 1], pa.int32())})
+    path = tmp_path / f"x.{ending}"
+    pa.feather.write_feather(own, path) if ending == "arrow" else pq.write_table(own, path)
+    said = run(trajpack, "convert", path, tmp_path / "o", fails=True)
+    assert "column 'x'" in said and "-2147483648" in said and "write it as int64" in said

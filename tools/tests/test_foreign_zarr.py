@@ -221,3 +221,16 @@ def test_damaged_archives_are_one_sentence(trajpack, tmp_path, seed):
     path.write_bytes(raw)
     done = subprocess.run([trajpack, "convert", path, tmp_path / "o", "-q"], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 1) and len(done.stderr.splitlines()) == done.returncode, done.stderr
+
+
+def test_the_greatest_number_may_fill(trajpack, tmp_path):
+    store = replay(tmp_path / "s.zarr")
+    group = zarr.open_group(LocalStore(store), mode="a")
+    own = group.create_array("data/large", shape=(30,), dtype="u8", chunks=(7,), fill_value=2**64 - 1)
+    own[:7] = np.arange(7, dtype="u8")
+    _, arrays, _ = converted(trajpack, tmp_path, store, "--rate", "10")
+    for episode in arrays.values():
+        name = next(key for key in episode if key.endswith("large"))
+        assert episode[name].dtype == np.uint64
+    found = np.concatenate([arrays[key][next(k for k in arrays[key] if k.endswith("large"))] for key in sorted(arrays)])
+    np.testing.assert_array_equal(found, group["data/large"][:])

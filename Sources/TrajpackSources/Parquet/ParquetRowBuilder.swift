@@ -205,7 +205,8 @@ struct ParquetRowBuilder {
         throw wrong("\(value) does not fit into \(self.type.rawValue)")
       }
       guard missing != .sentinel || value != Int64(T.min) || !T.isSigned else {
-        throw wrong("\(value) is the number that stands for 'not observed'")
+        throw wrong(
+          "\(value) is the number that stands for 'not observed'; \(Channel.Missing.remedy)")
       }
       try writer.append(T(truncatingIfNeeded: value))
     }

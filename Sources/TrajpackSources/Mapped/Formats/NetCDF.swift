@@ -58,53 +58,43 @@ enum NetCDF {
   ) throws(TrajpackError) -> MappedSource {
     var source = MappedSource(recordings: [])
     source.recordings = try files.recordings(options) { (file, index) throws(TrajpackError) in
+      let axes = TimeAxes(index)
       let own = index.children("/").filter { $0.array != nil }
       let groups = index.children("/").filter { group in
-        group.isGroup && index.children(group.path).contains { time(of: $0, index) == $0.path }
+        group.isGroup && index.children(group.path).contains { axes.times(of: $0) == $0.path }
       }
       guard own.isEmpty, !groups.isEmpty else {
-        return [try recording("/", file, file.stem, index, options, &source)]
+        return [try recording("/", file, file.stem, index, axes, options, &source)]
       }
       return try groups.sorted { NaturalOrder.isBefore($0.name, $1.name) }.mapThrowing {
         (group) throws(TrajpackError) in
-        try recording(group.path, file, files.prefix(file) + group.name, index, options, &source)
+        try recording(
+          group.path, file, files.prefix(file) + group.name, index, axes, options, &source)
       }
     }
     source.leftOut += files.others()
     return source
   }
 
-  /// The paths of the dimensions of a variable; empty where one is not known.
-  private static func dimensions(_ node: TreeNode, _ index: TreeIndex) -> [String] {
+  /// The paths of the dimensions of a variable; empty where one is not known. The axes that a member of a compound type
+  /// has besides are "".
+  fileprivate static func dimensions(_ node: TreeNode) -> [String] {
     guard let array = node.array else { return [] }
-    if let list = node["DIMENSION_LIST"]?.texts, list.count == array.shape.count { return list }
+    if let list = node["DIMENSION_LIST"]?.texts, list.count <= array.shape.count {
+      return list + Array(repeating: "", count: array.shape.count - list.count)
+    }
     if node["CLASS"]?.text == "DIMENSION_SCALE", array.shape.count == 1 { return [node.path] }
     return []
   }
 
-  /// The path of the dimension of time of a variable: one whose coordinate counts units since a date, or is called
-  /// time or t, or has the standard name.
-  private static func time(of node: TreeNode, _ index: TreeIndex) -> String? {
-    dimensions(node, index).first { path in
-      guard let scale = index[path] else {
-        // A dimension of NetCDF-3 that has no coordinate.
-        return ["time", "t"].contains((path.pathComponents.last ?? "").lowercased())
-      }
-      let units = scale["units"]?.text ?? ""
-      return units.contains(" since ") || scale["standard_name"]?.text == "time"
-        || scale["axis"]?.text == "T"
-        || ["time", "t"].contains(scale.name.lowercased())
-    }
-  }
-
   /// Whether a dimension has no coordinate of its own.
-  private static func isBare(_ node: TreeNode) -> Bool {
+  fileprivate static func isBare(_ node: TreeNode) -> Bool {
     node["NAME"]?.text?.hasPrefix("This is a netCDF dimension but not a netCDF variable") ?? false
   }
 
   private static func recording(
     _ base: String, _ file: SourceFiles.File, _ id: String, _ index: TreeIndex,
-    _ options: MappingOptions,
+    _ axes: TimeAxes, _ options: MappingOptions,
     _ source: inout MappedSource
   ) throws(TrajpackError) -> MappedRecording {
     var recording = MappedRecording(file, id: id)
@@ -123,7 +113,7 @@ enum NetCDF {
         continue
       }
       let place = String(node.path.dropFirst(prefix))
-      let dims = dimensions(node, index)
+      let dims = dimensions(node)
       guard array.isRead, array.type != nil || array.shape.count <= 1 else {
         if case .unread(let why) = array.form {
           leave(node, why)
@@ -135,8 +125,8 @@ enum NetCDF {
       for (name, value) in node.attributes where !technical.contains(name) {
         if let json = value.json { facts.add("\(place)/\(name)", json) }
       }
-      let rows = time(of: node, index)
-      if rows == node.path { continue }  // the times themselves
+      let rows = axes.rows(of: node)
+      if axes.times(of: node) == node.path { continue }  // the times themselves
       var part = TreePart(index.tree, node)
       guard let rows, let axis = dims.firstIndex(of: rows) else {
         try constant(node, array, place, &part, options, &facts, &streams)
@@ -151,7 +141,7 @@ enum NetCDF {
       var item = TreeLayout.Item(node: node, place: place, part: part)
       item.units = node["units"]?.text
       item.description = node["long_name"]?.text
-      let others = dims.enumerated().filter { $0.offset != axis }.map {
+      let others = dims.enumerated().filter { $0.offset != axis && !$0.element.isEmpty }.map {
         String($0.element.pathComponents.last ?? "")
       }
       if !others.isEmpty {
@@ -165,7 +155,8 @@ enum NetCDF {
       if let i = streams.firstIndex(where: { $0.name == stream }) {
         streams[i].channels.append(channel)
       } else {
-        streams.append(try self.stream(stream, part.count, channel, rows, index, options))
+        streams.append(
+          try self.stream(stream, part.count, channel, axes.times(of: node), index, options))
       }
     }
     recording.values = facts.values
@@ -178,10 +169,10 @@ enum NetCDF {
   }
 
   private static func stream(
-    _ name: String, _ count: Int, _ channel: MappedChannel, _ rows: String, _ index: TreeIndex,
+    _ name: String, _ count: Int, _ channel: MappedChannel, _ times: String?, _ index: TreeIndex,
     _ options: MappingOptions
   ) throws(TrajpackError) -> MappedStream {
-    guard let scale = index[rows], !isBare(scale), let array = scale.array, array.type != nil else {
+    guard let times, let scale = index[times], let array = scale.array, array.type != nil else {
       return MappedStream(
         name: name, count: count, time: MappedStream.time(rate: options.rate), channels: [channel])
     }
@@ -243,5 +234,57 @@ enum NetCDF {
     }
     return TreePart.Scaling(
       isUnsigned: isUnsigned, scale: scale ?? 1, offset: offset ?? 0, missing: missing)
+  }
+}
+
+/// Which dimensions of a NetCDF file count rows, and the variables that hold their times.
+private struct TimeAxes {
+  /// The paths of variables, by those of dimensions.
+  private var coordinates: [String: String] = [:]
+  /// Times of dimensions whose own coordinate is none: `time(obs)`, as CF has observations one after the other.
+  private var auxiliary: [String: String] = [:]
+  /// Dimensions that are only called so.
+  private var bare: Set<String> = []
+
+  init(_ index: TreeIndex) {
+    for node in index.below("/") where node.array != nil {
+      let dimensions = NetCDF.dimensions(node)
+      for path in dimensions where !path.isEmpty {
+        if let scale = index[path], !NetCDF.isBare(scale) {
+          if Self.isTime(scale) || Self.isNamed(path) { coordinates[path] = path }
+        } else if Self.isNamed(path) {
+          bare.insert(path)
+        }
+      }
+      guard dimensions.count == 1, dimensions[0] != node.path, !NetCDF.isBare(node),
+        node.array?.type != nil, Self.isTime(node)
+      else { continue }
+      // Of several, such as the beginning and the end, the one that is called so.
+      if auxiliary[dimensions[0]] == nil || Self.isNamed(node.path) {
+        auxiliary[dimensions[0]] = node.path
+      }
+    }
+  }
+
+  /// The dimension of a variable that counts its rows.
+  func rows(of node: TreeNode) -> String? {
+    let dimensions = NetCDF.dimensions(node)
+    return dimensions.first { coordinates[$0] != nil || bare.contains($0) }
+      ?? dimensions.first { auxiliary[$0] != nil }
+  }
+
+  /// The variable that holds the times of a variable's rows.
+  func times(of node: TreeNode) -> String? {
+    rows(of: node).flatMap { coordinates[$0] ?? auxiliary[$0] }
+  }
+
+  /// Whether a variable counts units since a date, or says that it is the time.
+  private static func isTime(_ node: TreeNode) -> Bool {
+    node["units"]?.text?.contains(" since ") ?? false || node["standard_name"]?.text == "time"
+      || node["axis"]?.text == "T"
+  }
+
+  private static func isNamed(_ path: String) -> Bool {
+    ["time", "t"].contains((path.pathComponents.last ?? "").lowercased())
   }
 }

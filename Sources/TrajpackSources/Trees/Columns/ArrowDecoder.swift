@@ -299,7 +299,8 @@ struct ArrowDecoder {
       whole = Int64(bitPattern: bits)
     }
     if missing == .sentinel, whole == (type == .int32 ? Int64(Int32.min) : Int64.min) {
-      throw TrajpackError(.data, "has \(whole), the number that stands for 'not observed'")
+      throw TrajpackError(
+        .data, "has \(whole), the number that stands for 'not observed'; \(Channel.Missing.remedy)")
     }
     switch type.size {
     case 1: try writer.append(UInt8(truncatingIfNeeded: whole))

@@ -12,13 +12,14 @@ struct ArrowColumn: Sendable {
     case list(isLarge: Bool)
     case fixedList(Int)
     case fixedBytes(Int)
-    case other
+    /// What is not read, and how many buffers a batch has of it.
+    case other(buffers: Int)
   }
 
   var name = ""
   /// The number of the column among all, depth first, by which its nodes are found.
   var number = 0
-  var form = Form.other
+  var form = Form.null
   /// What its schema calls it: `list<float>`.
   var type = ""
   var isLarge = false
@@ -63,6 +64,7 @@ struct ArrowColumn: Sendable {
     case .null: return 0
     case .structure, .fixedList: return 1
     case .text, .bytes: return isView ? 2 : 3
+    case .other(let buffers): return buffers
     default: return 2
     }
   }
@@ -291,11 +293,11 @@ struct ArrowMessages {
     case 1: column.form = .null
     case 2:
       let bits = Int(try type?.integer(0, Int32.self) ?? 0)
-      guard [8, 16, 32, 64].contains(bits) else {
-        throw TrajpackError(.data, "has integers of \(bits) bits")
-      }
       let isSigned = try type?.integer(1, UInt8.self) ?? 0 != 0
-      column.form = .whole(bits / 8, isSigned: isSigned)
+      // polars has some of 128 bits.
+      column.form =
+        [8, 16, 32, 64].contains(bits)
+        ? .whole(bits / 8, isSigned: isSigned) : .other(buffers: 2)
       column.type = "\(isSigned ? "" : "u")int\(bits)"
     case 3:
       let precision = Int(try type?.integer(0, Int16.self) ?? 0)
@@ -325,7 +327,16 @@ struct ArrowMessages {
     case 13: column.form = .structure
     case 15: column.form = .fixedBytes(Int(try type?.integer(0, Int32.self) ?? 0))
     case 16: column.form = .fixedList(Int(try type?.integer(0, Int32.self) ?? 0))
-    default: break
+    case 7, 11, 17: column.form = .other(buffers: 2)
+    // Unions have no marks of nulls of their own; the dense ones have places besides.
+    case 14: column.form = .other(buffers: try type?.integer(0, Int16.self) ?? 0 == 0 ? 1 : 2)
+    case 22: column.form = .other(buffers: 0)
+    case 25, 26: column.form = .other(buffers: 3)
+    default:
+      throw TrajpackError(
+        .data,
+        "column '\(column.name)' is of the type \(column.type), so that the columns behind it cannot be found"
+      )
     }
     switch column.form {
     case .other, .fixedBytes:

@@ -2,6 +2,11 @@ import Synchronization
 import TrajpackFormat
 import TrajpackStore
 
+extension Channel.Missing {
+  /// What to do about a column with nulls that has the number that would stand for them.
+  static let remedy = "fill the nulls of the column, or write it as int64 or float64"
+}
+
 /// The decoded columns of a table: each is decoded when it is first asked for, and kept in a temporary file where it is
 /// long.
 final class ColumnSpools: Sendable {

@@ -142,8 +142,10 @@ final class EDFFile: TreeFile {
         "record \(record) has an annotation without a time ('\(String(decoding: bytes.prefix(40), as: UTF8.self).printable)'); it is damaged"
       )
     }
-    let texts = parts.dropFirst().filter { !$0.isEmpty }.map { String(decoding: $0, as: UTF8.self) }
     let duration = times.count > 1 ? decimal(times[1])?.value ?? .nan : .nan
+    // A moment without a text is when the record begins; one that lasts is marked so.
+    let texts = parts.dropFirst().dropLast(parts.last?.isEmpty == true ? 1 : 0)
+      .filter { !$0.isEmpty || !duration.isNaN }.map { String(decoding: $0, as: UTF8.self) }
     return (onset, duration, texts)
   }
 }

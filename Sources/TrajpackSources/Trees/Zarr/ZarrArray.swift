@@ -143,6 +143,7 @@ extension ZarrArray {
     if array.dates != nil, value.string == "NaT" { return bytes(Int64.min) }
     if let flag = value.bool { return bytes(Int64(flag ? 1 : 0)).prefix(array.type.size) + [] }
     if case .int(let n) = value { return Array(bytes(n).prefix(array.type.size)) }
+    if case .uint(let n) = value, array.type == .uint64 { return bytes(n) }
     if let plain = value.double, let n = UInt64(exactly: plain) {
       return Array(bytes(n).prefix(array.type.size))
     }
