@@ -1,4 +1,5 @@
 """Forms of tables: quarters as dates, spaces between thousands; files that Git LFS has not fetched."""
+import json
 import shutil
 
 import numpy as np
@@ -152,3 +153,12 @@ def test_names_in_a_comment_may_be_numbers(trajpack, tmp_path, names):
     reading, arrays = one(trajpack, tmp_path, f"#timestamp,{names}\n0,1.5,2.5,3.5\n1,4.5,5.5,6.5\n")
     assert reading["header"] and reading["time"]["column"] == "timestamp"
     assert [np.array_equal(arrays[n], v) for n, v in zip(names.split(","), [[1.5, 4.5], [2.5, 5.5], [3.5, 6.5]])] == [True] * 3
+
+
+def test_numbers_that_no_float_holds_are_said(trajpack, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("t,a,b\n0,1e400,1\n1,-2e500,2\n2,1e-400,3\n3,1.5,4\n")
+    said = run(trajpack, "convert", path, tmp_path / "o")
+    assert "3 numbers that float64 does not hold, as '1e400'" in said
+    outcome = json.loads(run(trajpack, "convert", path, tmp_path / "o", "--json", "-q", "--overwrite"))
+    assert outcome["reading"][0]["out_of_range"] == {"count": 3, "first": "1e400"}

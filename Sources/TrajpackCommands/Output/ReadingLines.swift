@@ -47,6 +47,11 @@ enum ReadingLines {
       let words = missing.map { "\($0.value.int ?? 0) '\($0.name)'" }
       parts.append("missing: \(words.joined(separator: ", "))")
     }
+    if let beyond = reading["out_of_range"], let count = beyond["count"]?.int {
+      parts.append(
+        "\(count) number\(count == 1 ? "" : "s") that float64 does not hold, as '\(beyond["first"]?.string ?? "")', kept "
+          + "as infinity or 0")
+    }
     if let rows = reading["empty_rows"]?.int { parts.append("\(rows) empty rows left out") }
     if let note = reading["note"]?.string { parts.append(note) }
     return "\(files(reading)): \(parts.joined(separator: ", "))".printable

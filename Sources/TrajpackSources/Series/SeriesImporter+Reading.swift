@@ -112,8 +112,11 @@ extension SeriesImporter {
     var words: [(name: String, count: Int)] = []
     var texts: [String] = []
     var emptyRows = 0
+    var outOfRange = TableExamination.OutOfRange()
     for stream in streams {
       emptyRows += stream.attributes["empty_rows"]?.int ?? 0
+      let beyond = stream.attributes["out_of_range"]
+      outOfRange.merge(.init(count: beyond?["count"]?.int ?? 0, first: beyond?["first"]?.string))
       for member in stream.attributes["missing"]?.members ?? [] {
         let count = member.value.int ?? 0
         if let i = words.firstIndex(where: { $0.name == member.name }) {
@@ -134,6 +137,7 @@ extension SeriesImporter {
       "text": .array(texts.map { .string($0) }),
       "missing": missing.isEmpty ? nil : .object(missing),
       "empty_rows": emptyRows == 0 ? nil : .int(Int64(emptyRows)),
+      "out_of_range": outOfRange.json,
     ]).members ?? []
   }
 }

@@ -21,8 +21,27 @@ struct TableExamination: Sendable {
     var firstText: (offset: Int, text: String)?
     /// How often words other than `nan` stood for a missing value.
     var words: [String: Int] = [:]
+    /// Numbers that no double is near to.
+    var outOfRange = OutOfRange()
     /// Bytes of all cells.
     var bytes = 0
+  }
+
+  /// Numbers whose nearest double is infinite or zero.
+  struct OutOfRange: Sendable {
+    var count = 0
+    /// The first one.
+    var first: String?
+
+    mutating func merge(_ other: OutOfRange) {
+      count += other.count
+      first = first ?? other.first
+    }
+
+    /// As a stream's attributes have them; `nil` where there is none.
+    var json: JSONValue? {
+      first.map { .record(["count": .int(Int64(count)), "first": .string($0)]) }
+    }
   }
 
   /// Rows.
@@ -63,6 +82,9 @@ struct TableExamination: Sendable {
         let number = reader.number(cell.bytes)
         facts[i].add(number)
         if rows == 0, number.form != .text, number.form != .missing { firstHasNumber = true }
+        if number.isOutOfRange {
+          columns[i].outOfRange.merge(OutOfRange(count: 1, first: cell.text))
+        }
         bytes[i] += cell.bytes.count
         if number.form == .text || number.form == .missing || keepsText[i] {
           guard columns[i].note(cell, number.form, at: scanner.recordOffset, &seen[i]) else {

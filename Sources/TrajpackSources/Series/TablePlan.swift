@@ -9,6 +9,7 @@ struct TablePlan {
     var hasManyTexts = false
     var hasEmpty = false
     var words: [String: Int] = [:]
+    var outOfRange = TableExamination.OutOfRange()
     var bytes = 0
   }
 
@@ -56,6 +57,7 @@ struct TablePlan {
       columns[i].hasEmpty = columns[i].hasEmpty || column.hasEmpty
       columns[i].bytes += column.bytes
       columns[i].words.merge(column.words, uniquingKeysWith: +)
+      columns[i].outOfRange.merge(column.outOfRange)
       for text in column.texts where columns[i].texts.count <= TableExamination.maximumTexts {
         if columns[i].seen.insert(text).inserted { columns[i].texts.append(text) }
       }
@@ -194,8 +196,10 @@ struct TablePlan {
   /// What the rows of the shard's recordings had beside plain cells, where there is any of it.
   private var reading: JSONValue {
     var words: [String: Int] = [:]
+    var outOfRange = TableExamination.OutOfRange()
     for column in columns where !column.facts.hasText {
       words.merge(column.words, uniquingKeysWith: +)
+      outOfRange.merge(column.outOfRange)
     }
     let missing = words.sorted { $0.key < $1.key }.map { word, count in
       JSONValue.Member(word, .int(Int64(count)))
@@ -209,6 +213,7 @@ struct TablePlan {
       "trailing_delimiter": form.hasTrailingDelimiter ? .bool(true) : nil,
       "empty_rows": emptyRows == 0 ? nil : .int(Int64(emptyRows)),
       "missing": missing.isEmpty ? nil : .object(missing),
+      "out_of_range": outOfRange.json,
     ])
   }
 

@@ -59,6 +59,10 @@ public struct DecimalLiteral: Sendable, Equatable {
     }
   }
 
+  /// Whether its nearest double is infinite or zero, and it is neither.
+  @inline(__always)
+  var isOutOfRange: Bool { form == .wide && (wide == 0 || wide.isInfinite) }
+
   /// Reads a number. Spaces around it are allowed.
   public init(_ text: UnsafeBufferPointer<UInt8>) {
     var at = 0
