@@ -102,7 +102,7 @@ extension MCAPImporter {
     }
     _ = try read(item, checks: false, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
-      guard let decoder = entry.decoder, entry.isTaken ?? takes(entry) else { return }
+      guard let decoder = entry.decoder, takes(entry) else { return }
       if entry.topic < 0 {
         guard let place = places[entry.channel.key] else { throw Self.changed }
         entry.topic = place

@@ -14,7 +14,7 @@ extension MCAPImporter {
     let contents = try read(item, checks: true, decoding) { (message) throws(TrajpackError) in
       let entry = try decoding.entry(message.channel)
       let topic = entry.channel.topic
-      guard entry.isTaken ?? takes(entry) else {
+      guard takes(entry) else {
         others.insert(topic)
         return
       }
@@ -41,10 +41,13 @@ extension MCAPImporter {
       if entry.revision != decoder.revision {
         entry.map = decoder.type.fields.map { topics[entry.topic].place($0) }
         entry.revision = decoder.revision
+        entry.hasGroups = decoder.type.groups > 0
       }
-      topics[entry.topic].observe(
-        message, entry.row, decoder.type, entry.map, stamp: entry.stamp)
-      topics[entry.topic].lookForVideo(entry.row, decoder.type)
+      topics[entry.topic].observe(message, entry.row, entry.map, stamp: entry.stamp)
+      if entry.hasGroups { topics[entry.topic].checkGroups(entry.row, decoder.type) }
+      if topics[entry.topic].looksForVideo {
+        topics[entry.topic].lookForVideo(entry.row, decoder.type)
+      }
     }
     guard !topics.isEmpty else {
       if let first = skipped.first {

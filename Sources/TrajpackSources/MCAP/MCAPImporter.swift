@@ -90,7 +90,7 @@ public struct MCAPImporter: Importer {
         "type": .string(Self.format.name), "count": .int(Int64(recordings.count)),
         "files": .array(
           recordings.prefix(3).map { .string(FileSystem.name(of: $0.path)) }),
-        "note": .string("\(streams.count) topics"),
+        "note": .string("\(streams.count) topic\(streams.count == 1 ? "" : "s")"),
       ])
     ]
   }

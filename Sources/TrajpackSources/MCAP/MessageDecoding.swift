@@ -12,8 +12,10 @@ final class MessageDecoding {
     let row: MessageRow
     /// The field that holds the time of a message.
     let stamp: Int?
-    /// What the user of this class numbers its fields by.
-    var map: [Int] = []
+    /// The places of its fields in the profile of its topic.
+    var map: [FieldProfile.Place] = []
+    /// Whether they are in lists of structs.
+    var hasGroups = false
     /// The revision of the type for which that was done.
     var revision = -1
     /// Whether the options take its topic; `nil` until that was asked.

@@ -75,7 +75,7 @@ public struct TreeInspection: Sendable {
     } else {
       throw TrajpackError(
         .data, file: path,
-        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or MCAP"
+        "is no tree of arrays that is read: \(TreeFiles.all.map { $0.title }.joined(separator: ", ")), .npz, .npy or MCAP; 'trajpack convert FILE DST --dry-run' shows how tables and other texts are read"
       )
     }
     lines = tree.nodes.map { Self.line($0, tree) }

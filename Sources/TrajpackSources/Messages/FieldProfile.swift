@@ -32,13 +32,27 @@ struct FieldProfile: Sendable {
   var hasTwice = false
   /// Whether the messages or the recordings do not agree on what it is.
   var conflicts = false
-  /// Whether it has whole numbers in some messages and others elsewhere.
-  var mixesTypes = false
+  /// The types of its numbers.
+  private var types: [ElementType] = []
+  /// Whether a message has numbers that no one type holds.
+  private var isInexact = false
 
   init(_ field: MessageField) { self.field = field }
 
+  /// A field of a decoder: the number of its profile, and what the decoder's items are, which another channel of the topic
+  /// may have otherwise.
+  struct Place: Sendable {
+    let number: Int
+    fileprivate let content: MessageField.Content
+    fileprivate let isDynamic: Bool
+
+    init(_ number: Int, of field: MessageField) {
+      (self.number, content, isDynamic) = (number, field.content, field.isDynamic)
+    }
+  }
+
   /// Takes the values of a message in.
-  mutating func observe(_ values: MessageRow.Values) {
+  mutating func observe(_ values: MessageRow.Values, of place: Place) {
     guard values.isPresent else { return }
     present += 1
     if values.isBroken {
@@ -57,15 +71,29 @@ struct FieldProfile: Sendable {
         items = count...count
       }
     }
-    switch field.content {
+    switch place.content {
     case .text: observeTexts(values)
     case .number(let type):
-      let own = field.isDynamic && type != .bool ? values.type : type
+      let own = place.isDynamic && type != .bool ? values.type : type
+      if types.last != own, !types.contains(own) { types.append(own) }
+      if values.isInexact { isInexact = true }
       observe(own, values)
-      // Whole numbers among others become doubles, where these hold them.
-      if own != type { mixesTypes = true }
     case .unknown: break
     }
+  }
+
+  /// The type that holds all of its numbers; `nil` where none does.
+  var numberType: ElementType? {
+    guard !isInexact else { return nil }
+    guard let first = types.first else {
+      if case .number(let type) = field.content { return type }
+      return nil
+    }
+    let wide = types.dropFirst().reduce(Optional(first)) { $0?.widened(with: $1) }
+    if let wide { return wide }
+    // Whole numbers of 64 bits, with a sign or with numbers that have none: what they are decides.
+    if types.contains(where: \.isFloat) { return isExactInDoubles ? .float64 : nil }
+    return !isHuge ? .int64 : low >= 0 ? .uint64 : nil
   }
 
   private mutating func observe(_ type: ElementType, _ values: MessageRow.Values) {
@@ -87,7 +115,7 @@ struct FieldProfile: Sendable {
 
   private mutating func observeTexts(_ values: MessageRow.Values) {
     let (bytes, lengths) = (values.data.bytes, values.lengths.bytes)
-    if hasLast, last.elementsEqual(bytes), lastLengths.elementsEqual(lengths) { return }
+    if hasLast, LastTexts.equal(last, bytes), LastTexts.equal(lastLengths, lengths) { return }
     if hasLast { isConstant = false }
     last = Array(bytes)
     lastLengths = Array(lengths)
@@ -142,16 +170,7 @@ struct FieldProfile: Sendable {
         field.shape = other.field.shape
       }
     case (_, .unknown): break
-    case (.number(let own), .number(let theirs)):
-      let whole = [self, other].allSatisfy { $0.isExactInDoubles }
-      if let wide = own.widened(with: theirs) {
-        field.content = .number(wide)
-      } else if whole {
-        field.content = .number(.float64)
-      } else {
-        conflicts = true
-      }
-    case (.text, .text): break
+    case (.number, .number), (.text, .text): break
     case (.number, .text), (.text, .number): conflicts = true
     }
     if other.field.content != .unknown, field.content != .unknown, field.shape != other.field.shape
@@ -160,7 +179,8 @@ struct FieldProfile: Sendable {
     }
     if field.isList != other.field.isList { conflicts = true }
     conflicts = conflicts || other.conflicts
-    mixesTypes = mixesTypes || other.mixesTypes
+    for type in other.types where !types.contains(type) { types.append(type) }
+    isInexact = isInexact || other.isInexact
     if field.group != other.field.group { field.group = -1 }
     field.isKey = field.isKey && other.field.isKey && field.group >= 0
     present += other.present
@@ -194,7 +214,7 @@ struct FieldProfile: Sendable {
   }
 
   /// Whether doubles hold its whole numbers.
-  var isExactInDoubles: Bool {
+  private var isExactInDoubles: Bool {
     return !isHuge && (low > high || (low >= -(1 << 53) && high <= 1 << 53))
   }
 }

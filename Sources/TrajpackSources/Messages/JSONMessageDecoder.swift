@@ -7,6 +7,8 @@ final class JSONMessageDecoder: MessageDecoder {
   var revision: Int { type.revision }
   private var places: [String: Int] = [:]
   private var groups: [String: Int] = [:]
+  /// The fields of the members of lists of objects.
+  private var lists: [String: [Int]] = [:]
   private static let (mostFields, mostValues) = (4096, 1 << 20)
 
   /// A decoder of messages of a type of that name.
@@ -47,6 +49,10 @@ final class JSONMessageDecoder: MessageDecoder {
       guard let field = try field(path, .number(.int64), row) else { return }
       row.add(field, bits: UInt64(bitPattern: number))
       row.values[field].type = .int64
+    case .uint(let number):
+      guard let field = try field(path, .number(.uint64), row) else { return }
+      row.add(field, bits: number)
+      row.values[field].type = .uint64
     case .double(let number):
       guard let field = try field(path, .number(.float64), row) else { return }
       row.add(field, bits: number.bitPattern)
@@ -81,23 +87,28 @@ final class JSONMessageDecoder: MessageDecoder {
     list items: [JSONValue], _ path: String, _ row: MessageRow
   ) throws(TrajpackError) {
     guard let first = items.first else {
-      if let field = try field(path, .unknown, row, isList: true) {
+      if let members = lists[path] {
+        for member in members { row.values[member].isPresent = true }
+      } else if let field = try field(path, .unknown, row, isList: true) {
         row.values[field].isPresent = true
       }
       return
     }
     if items.allSatisfy({ $0.double != nil }) {
-      let isWhole = items.allSatisfy { if case .int = $0 { true } else { false } }
-      guard let field = try field(path, .number(isWhole ? .int64 : .float64), row, isList: true)
-      else { return }
+      let type = Self.type(ofNumbers: items)
+      guard let field = try field(path, .number(type ?? .float64), row, isList: true) else {
+        return
+      }
+      row.values[field].type = type ?? .float64
+      row.values[field].isInexact = type == nil
       for item in items {
-        if isWhole, case .int(let number) = item {
+        switch item {
+        case .int(let number) where type != .float64:
           row.add(field, bits: UInt64(bitPattern: number))
-        } else {
-          row.add(field, bits: (item.double ?? .nan).bitPattern)
+        case .uint(let number) where type != .float64: row.add(field, bits: number)
+        default: row.add(field, bits: (item.double ?? .nan).bitPattern)
         }
       }
-      row.values[field].type = isWhole ? .int64 : .float64
       return
     }
     if items.allSatisfy({ $0.bool != nil }) {
@@ -124,6 +135,22 @@ final class JSONMessageDecoder: MessageDecoder {
     text.withUTF8 { row.add(field, text: UnsafeRawBufferPointer($0)) }
   }
 
+  /// The type that holds the numbers of a list; `nil` where none does.
+  private static func type(ofNumbers items: [JSONValue]) -> ElementType? {
+    var (low, hasLarge, hasDouble, isExact) = (Int64(0), false, false, true)
+    for item in items {
+      switch item {
+      case .int(let number):
+        low = min(low, number)
+        isExact = isExact && number.magnitude <= 1 << 53
+      case .uint: (hasLarge, isExact) = (true, false)
+      default: hasDouble = true
+      }
+    }
+    if hasDouble { return isExact ? .float64 : nil }
+    return !hasLarge ? .int64 : low >= 0 ? .uint64 : nil
+  }
+
   /// Lists of objects with the same members, each a number, a truth value or a text.
   ///
   /// - Returns: Whether they were that.
@@ -136,7 +163,7 @@ final class JSONMessageDecoder: MessageDecoder {
       for (i, member) in members.enumerated() {
         guard member.name == first[i].name else { return false }
         switch member.value {
-        case .int, .double, .string, .bool: columns[i].append(member.value)
+        case .int, .uint, .double, .string, .bool: columns[i].append(member.value)
         case .null, .array, .object: return false
         }
       }
@@ -156,6 +183,7 @@ final class JSONMessageDecoder: MessageDecoder {
       try read(list: column, own, row)
       guard type.fields.count > before, let group = groups[path] else { continue }
       type.fields[before].group = group
+      lists[path, default: []].append(before)
       type.fields[before].isKey =
         type.fields[before].content == .text && ["name", "child_frame_id"].contains(member.name)
     }
@@ -169,7 +197,9 @@ final class JSONMessageDecoder: MessageDecoder {
   ) throws(TrajpackError) -> Int? {
     if let place = places[path] {
       let known = type.fields[place]
-      if known.isList == isList, known.isJSON == isJSON {
+      // `{"a.b": 1, "a": {"b": 2}}` has two of one name.
+      let isFirst = !row.values[place].isPresent
+      if isFirst, known.isList == isList, known.isJSON == isJSON {
         switch (known.content, content) {
         case (_, .unknown): return place
         case (.unknown, _):

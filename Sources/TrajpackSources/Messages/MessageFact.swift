@@ -11,6 +11,8 @@ struct MessageFact: Sendable, Equatable {
   var units: String?
   var description: String?
   var conventions: [JSONValue.Member] = []
+  /// The path of the field whose elements it says are observed or not.
+  var observes: String?
 
   /// The most axes of a shape.
   private static let mostAxes = 8
@@ -30,6 +32,7 @@ struct MessageFact: Sendable, Equatable {
     units = json["units"]?.string
     description = json["description"]?.string
     conventions = json["conventions"]?.members ?? []
+    observes = json["observes"]?.string
   }
 
   /// Whether so many items fill the shape.

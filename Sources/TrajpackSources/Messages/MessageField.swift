@@ -35,6 +35,9 @@ struct MessageField: Sendable, Equatable {
 
   /// Numbers of one item.
   var elements: Int { shape.reduce(1, *) }
+
+  /// Whether it is a member of the objects of a list.
+  func isMember(of list: String) -> Bool { group >= 0 && path.hasPrefix(list + ".") }
 }
 
 /// The fields of a message type, as a decoder fills them.

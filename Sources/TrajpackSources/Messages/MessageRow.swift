@@ -35,8 +35,10 @@ final class MessageRow {
     var items = 0
     /// Whether the message has the field.
     var isPresent = false
-    /// Whether an item of a list lacks the field, or it is of another kind than in messages before.
+    /// Whether an item of a list lacks the field, it is of another kind than in messages before, or it comes twice.
     var isBroken = false
+    /// Whether its numbers are not those of the message, which no one type holds.
+    var isInexact = false
     /// The type of the numbers, where it is found message by message.
     var type = ElementType.float64
 
@@ -54,49 +56,65 @@ final class MessageRow {
     }
   }
 
-  private(set) var values: UnsafeMutablePointer<Values>
+  private struct State {
+    var values: UnsafeMutablePointer<Values>
+    var lacksMemory = false
+    var count: Int
+    var capacity: Int
+  }
+
+  /// Behind a pointer, because each access to a variable of a class is checked.
+  private let state: UnsafeMutablePointer<State>
+
+  /// The values of each field.
+  var values: UnsafeMutablePointer<Values> {
+    @inline(__always) get { state.pointee.values }
+  }
   /// Whether the machine had no memory for all of the message, so that its values are not whole.
-  private(set) var lacksMemory = false
-  private(set) var count: Int
-  private var capacity: Int
+  var lacksMemory: Bool { state.pointee.lacksMemory }
+  /// How many fields there are.
+  var count: Int { state.pointee.count }
 
   /// No values of `count` fields.
   init(_ count: Int) {
-    self.count = count
-    capacity = max(count, 16)
-    values = .allocate(capacity: capacity)
+    let capacity = max(count, 16)
+    let values = UnsafeMutablePointer<Values>.allocate(capacity: capacity)
     values.initialize(repeating: Values(), count: capacity)
+    state = .allocate(capacity: 1)
+    state.initialize(to: State(values: values, count: count, capacity: capacity))
   }
 
   deinit {
-    for i in 0..<capacity {
+    for i in 0..<state.pointee.capacity {
       free(values[i].data.base)
       free(values[i].lengths.base)
     }
-    values.deinitialize(count: capacity)
     values.deallocate()
+    state.deallocate()
   }
 
   /// Adds a field.
   func grow() {
-    count += 1
+    state.pointee.count += 1
+    let capacity = state.pointee.capacity
     guard count > capacity else { return }
     let more = UnsafeMutablePointer<Values>.allocate(capacity: 2 * capacity)
     more.moveInitialize(from: values, count: capacity)
     (more + capacity).initialize(repeating: Values(), count: capacity)
     values.deallocate()
-    (values, capacity) = (more, 2 * capacity)
+    (state.pointee.values, state.pointee.capacity) = (more, 2 * capacity)
   }
 
   /// Forgets the last message.
   func clear() {
-    lacksMemory = false
+    state.pointee.lacksMemory = false
     for i in 0..<count {
       values[i].data.used = 0
       values[i].lengths.used = 0
       values[i].items = 0
       values[i].isPresent = false
       values[i].isBroken = false
+      values[i].isInexact = false
     }
   }
 
@@ -104,7 +122,7 @@ final class MessageRow {
   @inline(__always)
   func room(_ field: Int, _ count: Int) -> UnsafeMutableRawPointer? {
     guard let room = values[field].data.room(count) else {
-      lacksMemory = true
+      state.pointee.lacksMemory = true
       return nil
     }
     return room
@@ -144,7 +162,7 @@ final class MessageRow {
     values[field].isPresent = true
     values[field].items += 1
     guard let length = values[field].lengths.room(4) else {
-      lacksMemory = true
+      state.pointee.lacksMemory = true
       return
     }
     length.storeBytes(of: UInt32(text.count), as: UInt32.self)

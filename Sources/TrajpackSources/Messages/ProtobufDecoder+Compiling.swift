@@ -16,43 +16,58 @@ extension ProtobufDecoder {
     case vector([Int], Int)
   }
 
-  /// A class, because a copy of its parts costs more than what is decoded.
+  /// A class, because a copy of its parts costs more than what is decoded; it does not change, because access to what
+  /// does is checked each time.
   final class Slot {
     let name: String
     let number: Int
-    var action: Action = .text
+    let action: Action
     /// The field of the row; -1 where it is dropped or a message.
-    var field = -1
+    let field: Int
     let isRepeated: Bool
     let hasPresence: Bool
 
-    init(_ field: ProtobufTypes.Field) {
-      name = field.name
-      number = field.number
-      isRepeated = field.isRepeated
-      hasPresence = field.hasPresence || field.type == 11
+    init(_ part: ProtobufTypes.Field, _ action: Action, field: Int = -1) {
+      name = part.name
+      number = part.number
+      (self.action, self.field) = (action, field)
+      isRepeated = part.isRepeated
+      hasPresence = part.hasPresence || part.type == 11
     }
   }
 
   final class Table {
-    var slots: [Slot] = []
+    let slots: [Slot]
     /// Slots by the number of their field, where these are small.
-    var places: [Int16] = []
-    var others: [Int: Int] = [:]
-    var isInList = false
+    private let places: [Int16]
+    private let others: [Int: Int]
+    let isInList: Bool
     /// The fields of lists, which are there though they are empty.
-    var lists: [Int] = []
+    let lists: [Int]
     /// How many slots are no lists.
-    var singles = 0
+    let singles: Int
+    /// The most slots of it and of the tables in it, one within the other.
+    let depthOfSlots: Int
 
-    /// Adds a slot, and the fields of its lists.
-    func add(_ slot: Slot) {
-      slots.append(slot)
-      guard slot.isRepeated else {
-        singles += 1
-        return
+    init(_ slots: [Slot], isInList: Bool) {
+      var places: [Int16] = []
+      var others: [Int: Int] = [:]
+      for (place, slot) in slots.enumerated() {
+        guard slot.number < 256 else {
+          others[slot.number] = place
+          continue
+        }
+        while places.count <= slot.number { places.append(-1) }
+        places[slot.number] = Int16(place)
       }
-      lists += Self.fields(slot)
+      (self.slots, self.places, self.others, self.isInList) = (slots, places, others, isInList)
+      lists = slots.filter(\.isRepeated).flatMap { Self.fields($0) }
+      singles = slots.count { !$0.isRepeated }
+      let inner = slots.map { slot -> Int in
+        if case .message(let table) = slot.action { return table.depthOfSlots }
+        return 0
+      }
+      depthOfSlots = slots.count + (inner.max() ?? 0)
     }
 
     private static func fields(_ slot: Slot) -> [Int] {
@@ -83,35 +98,27 @@ extension ProtobufDecoder {
       throw TrajpackError(.data, "the schema of \(type.name) lacks the type '\(name.dropFirst())'")
     }
     try type.countPart()
-    let table = Table()
-    table.isInList = place.isInList
+    var slots: [Slot] = []
     for field in message.fields {
       let path = prefix.isEmpty ? field.name : "\(prefix).\(field.name)"
-      guard let slot = try slot(types, field, name, path, place, above + [name], &type) else {
-        continue
+      if let slot = try slot(types, field, name, path, place, above + [name], &type) {
+        slots.append(slot)
       }
-      if field.number < 256 {
-        while table.places.count <= field.number { table.places.append(-1) }
-        table.places[field.number] = Int16(table.slots.count)
-      } else {
-        table.others[field.number] = table.slots.count
-      }
-      table.add(slot)
     }
     // The name of a map's entry is its key.
     if message.isMap, place.isInList {
-      for slot in table.slots where slot.name == "key" && slot.field >= 0 {
+      for slot in slots where slot.name == "key" && slot.field >= 0 {
         if type.fields[slot.field].content == .text { type.fields[slot.field].isKey = true }
       }
     }
-    return table
+    return Table(slots, isInList: place.isInList)
   }
 
   private static func slot(
     _ types: ProtobufTypes, _ field: ProtobufTypes.Field, _ parent: String, _ path: String,
     _ place: Place, _ above: [String], _ type: inout MessageType
   ) throws(TrajpackError) -> Slot? {
-    let slot = Slot(field)
+    var action = Action.text
     var own = MessageField(path: path, content: .text)
     own.isList = field.isRepeated || place.isInList
     own.group = place.group
@@ -123,10 +130,10 @@ extension ProtobufDecoder {
     switch field.type {
     case 9: own.isKey = own.group >= 0 && ["name", "child_frame_id"].contains(field.name)
     case 14:
-      slot.action = .label(types.enums[field.typeName] ?? [:])
+      action = .label(types.enums[field.typeName] ?? [:])
     case 12:
       if own.isList { return leave("is a list of byte strings") }
-      slot.action = .bytes
+      action = .bytes
       own.content = .number(.uint8)
       own.isList = true
     case 10: return leave("is a group")
@@ -134,11 +141,11 @@ extension ProtobufDecoder {
       if ["google.protobuf.Timestamp", "google.protobuf.Duration"].contains(
         String(field.typeName.dropFirst()))
       {
-        slot.action = .time
+        action = .time
         own.content = .number(.int64)
         own.isTime = true
       } else if let (numbers, wire) = vector(types.messages[field.typeName]) {
-        slot.action = .vector(numbers, wire)
+        action = .vector(numbers, wire)
         own.content = .number(wire == 1 ? .float64 : .float32)
         own.shape = [numbers.count]
       } else {
@@ -151,15 +158,14 @@ extension ProtobufDecoder {
           inner = Place(isInList: true, group: type.groups)
           type.groups += 1
         }
-        slot.action = .message(
-          try table(types, field.typeName, path, inner, above, &type))
-        return slot
+        return Slot(
+          field, .message(try table(types, field.typeName, path, inner, above, &type)))
       }
     default:
       guard let element = element(field.type) else {
         return leave("is of the unknown type \(field.type)")
       }
-      slot.action = .number(field.type)
+      action = .number(field.type)
       own.content = .number(element)
     }
     if isNested { return leave("is a list within a list") }
@@ -168,8 +174,7 @@ extension ProtobufDecoder {
     }
     FieldMeanings.apply(
       &own, parent: String(parent.dropFirst()), name: field.name, type: field.typeName)
-    slot.field = type.add(own)
-    return slot
+    return Slot(field, action, field: type.add(own))
   }
 
   static func element(_ type: Int) -> ElementType? {

@@ -5,7 +5,8 @@ final class ProtobufDecoder: MessageDecoder {
   var type: MessageType
   var revision: Int { type.revision }
   private let root: Table
-  private var seen: [Bool] = []
+  /// Which slots of a table a message has, and behind them those of the tables in it.
+  private let seen: UnsafeMutablePointer<Bool>
 
   /// A decoder of the type `name` of a `FileDescriptorSet`.
   ///
@@ -19,19 +20,23 @@ final class ProtobufDecoder: MessageDecoder {
     }
     var type = MessageType(name: name)
     root = try Self.table(types, ".\(name)", "", Place(), [], &type)
+    seen = .allocate(capacity: max(root.depthOfSlots, 1))
     self.type = type
   }
 
+  deinit { seen.deallocate() }
+
   func decode(_ bytes: UnsafeRawBufferPointer, into row: MessageRow) throws(TrajpackError) {
-    seen.removeAll(keepingCapacity: true)
-    try read(root, bytes, row, 0)
+    try read(root, bytes, row, seen)
   }
 
+  /// Reads a message. Messages nest as their tables do, so that what is in one finds room in `seen` behind it.
   private func read(
-    _ table: Table, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow, _ depth: Int
+    _ table: Table, _ bytes: UnsafeRawBufferPointer, _ row: MessageRow,
+    _ seen: UnsafeMutablePointer<Bool>
   ) throws(TrajpackError) {
-    let first = seen.count
-    seen.append(contentsOf: repeatElement(false, count: table.slots.count))
+    let inner = seen + table.slots.count
+    seen.initialize(repeating: false, count: table.slots.count)
     // An empty list is there, too.
     for field in table.lists { row.values[field].isPresent = true }
     var unseen = table.singles
@@ -44,17 +49,17 @@ final class ProtobufDecoder: MessageDecoder {
       }
       let slot = table.slots[place]
       if !slot.isRepeated {
-        guard !seen[first + place] else {
+        guard !seen[place] else {
           throw TrajpackError(.data, "has its field '\(slot.name)' twice, which is not read")
         }
         unseen -= 1
       }
-      seen[first + place] = true
-      try value(slot, form, &wire, row, depth)
+      seen[place] = true
+      try value(slot, form, &wire, row, inner)
     }
     if unseen > 0 {
       for (place, slot) in table.slots.enumerated()
-      where !seen[first + place] && !slot.isRepeated {
+      where !seen[place] && !slot.isRepeated {
         if !slot.hasPresence {
           fill(slot, row)
         } else if table.isInList {
@@ -62,7 +67,6 @@ final class ProtobufDecoder: MessageDecoder {
         }
       }
     }
-    seen.removeLast(table.slots.count)
   }
 
   /// The default of a field that has no presence.
@@ -135,7 +139,8 @@ final class ProtobufDecoder: MessageDecoder {
   }
 
   private func value(
-    _ slot: Slot, _ form: UInt8, _ wire: inout ProtobufWire, _ row: MessageRow, _ depth: Int
+    _ slot: Slot, _ form: UInt8, _ wire: inout ProtobufWire, _ row: MessageRow,
+    _ inner: UnsafeMutablePointer<Bool>
   ) throws(TrajpackError) {
     switch slot.action {
     case .number(let type):
@@ -182,8 +187,7 @@ final class ProtobufDecoder: MessageDecoder {
       }
     case .message(let table):
       guard form == 2 else { throw Self.wrongForm(form) }
-      guard depth < 64 else { throw TrajpackError(.data, "nests too deep") }
-      try read(table, try wire.delimited(), row, depth + 1)
+      try read(table, try wire.delimited(), row, inner)
     case .time:
       guard form == 2 else { throw Self.wrongForm(form) }
       try time(slot, try wire.delimited(), row)

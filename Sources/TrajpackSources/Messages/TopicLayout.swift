@@ -13,6 +13,8 @@ struct TopicLayout {
 
   /// The most items of a list that is filled up to its greatest length, and the most bytes of a row of a channel.
   static let (mostPadded, mostRowBytes) = (4096, 64 << 20)
+  /// The description of a channel of lists of texts.
+  static let texts = "a list of texts, as JSON"
   /// The convention that names the channel of the lengths of lists.
   static let lengths = "lengths"
   /// The convention that has the names of the items of a list.
@@ -25,7 +27,9 @@ struct TopicLayout {
   private var taken: Set<String> = ["time", "log_time", "publish_time"]
 
   /// Channels for everything that was seen of a topic.
-  init(_ profile: TopicProfile, kinds: [String: Kind], units: [String: String], stream: String) {
+  init(_ seen: TopicProfile, kinds: [String: Kind], units: [String: String], stream: String) {
+    var profile = seen
+    profile.resolveEmptyLists()
     self.profile = profile
     leftOut = profile.leftOut
     add(
@@ -89,7 +93,7 @@ struct TopicLayout {
       leftOut.append(
         (
           field.path,
-          "is of different kinds or shapes in different messages, or absent from items of a list"
+          "is of different kinds or shapes in different messages, absent from items of a list, or twice in a message"
         ))
       return
     }
@@ -98,17 +102,17 @@ struct TopicLayout {
     switch field.content {
     case .unknown: empty.append(field.path)
     case .text: planText(seen, name)
-    case .number(var type):
+    case .number:
       guard seen.present > 0 else { return }
-      if seen.mixesTypes {
-        guard seen.isExactInDoubles else {
-          leftOut.append(
-            (field.path, "has numbers with a point and whole ones beyond 2^53, which no type holds")
-          )
-          return
-        }
-        type = .float64
+      guard var type = seen.numberType else {
+        leftOut.append(
+          (
+            field.path,
+            "has whole numbers beyond 2^53 beside numbers with a point or a sign, which no type holds"
+          ))
+        return
       }
+      if isMask(seen) { return }
       if let fact = field.fact { type = fact.narrowed(seen, type) }
       if field.isList, seen.items == nil { return empty.append(field.path) }
       var channel = Channel(
@@ -173,6 +177,7 @@ struct TopicLayout {
       return
     }
     let bytes = items.upperBound * field.elements * type.size
+    if hasMask(seen, type) { channel.missing = .sentinel }
     if isSame, !isPartial, bytes <= Self.mostRowBytes, !(isBytes && isFile(field)) {
       channel.shape = [items.upperBound] + field.shape
       if let fact = field.fact, field.shape.isEmpty, fact.holds(items.upperBound) {
@@ -205,6 +210,26 @@ struct TopicLayout {
             ? [] : [.init("item", .array(field.shape.map { .int(Int64($0)) }))])))
   }
 
+  /// Whether a field says which elements of another are observed, and the other has them in its own channel.
+  private func isMask(_ seen: FieldProfile) -> Bool {
+    guard let other = seen.field.fact?.observes.flatMap({ profile[$0] }),
+      let type = other.numberType
+    else { return false }
+    return hasMask(other, other.field.fact?.narrowed(other, type) ?? type)
+  }
+
+  /// Whether another field, of trajpack's exporter, says which elements of a list of whole numbers are observed.
+  private func hasMask(_ seen: FieldProfile, _ type: ElementType) -> Bool {
+    guard
+      let mask = profile.fields.first(where: {
+        $0.field.fact?.observes == seen.field.path && $0.numberType == .bool && !$0.conflicts
+      }), let range = type.range, range.lowerBound < 0, !seen.conflicts
+    else { return false }
+    let isWhole = [seen, mask].allSatisfy { $0.present == profile.rows && $0.empty == 0 }
+    return isWhole && seen.items == mask.items && seen.items?.count == 1
+      && Int128(seen.low) > range.lowerBound && !seen.isHuge
+  }
+
   private mutating func planText(_ seen: FieldProfile, _ name: String) {
     let field = seen.field
     guard seen.present > 0 else { return }
@@ -213,7 +238,7 @@ struct TopicLayout {
       return
     }
     if field.isList || !field.shape.isEmpty {
-      if field.isKey, profile.names(of: field) != nil { return }
+      if field.isKey, profile.namesOthers(field) { return }
       if field.isList, seen.items == nil { return empty.append(field.path) }
       if seen.present == profile.rows, let texts = seen.constantTexts {
         constants.append(.init(field.path, .array(texts.map { .string($0) })))
@@ -225,7 +250,7 @@ struct TopicLayout {
       }
       add(
         Channel(
-          name: name, kind: .text, type: .bytes, description: "a list of texts, as JSON"))
+          name: name, kind: .text, type: .bytes, description: Self.texts))
       return
     }
     if field.isJSON {
@@ -270,11 +295,11 @@ struct TopicLayout {
       let bytes = seen.items, bytes.lowerBound == bytes.upperBound,
       let height = constant("height"), let width = constant("width"), let step = constant("step"),
       let encodings = profile["encoding"]?.texts, encodings.count == 1,
-      profile["is_bigendian"] == nil || constant("is_bigendian") == 0,
       let form = Self.pixels[encodings[0].lowercased()]
     else { return nil }
     let row = width.multipliedReportingOverflow(by: Int64(form.type.size * form.channels))
-    guard height > 0, width > 0, !row.overflow, row.partialValue == step,
+    // Bytes behind the pixels of a row, up to its step, are no pixels.
+    guard height > 0, width > 0, !row.overflow, row.partialValue <= step,
       height.multipliedReportingOverflow(by: step) == (Int64(bytes.lowerBound), false),
       bytes.lowerBound <= Self.mostRowBytes
     else { return nil }

@@ -64,17 +64,15 @@ struct TopicProfile: Sendable {
 
   init(_ key: TopicKey) { self.key = key }
 
-  /// The number of the profile of a field.
-  mutating func place(_ field: MessageField) -> Int {
+  /// The place of the profile of a field.
+  mutating func place(_ field: MessageField) -> FieldProfile.Place {
     if let place = places[field.path] {
-      var own = FieldProfile(field)
-      own.present = 0
-      fields[place].merge(own)
-      return place
+      fields[place].merge(FieldProfile(field))
+      return .init(place, of: field)
     }
     places[field.path] = fields.count
     fields.append(FieldProfile(field))
-    return fields.count - 1
+    return .init(fields.count - 1, of: field)
   }
 
   /// The field that holds the time of a message, among those of a decoder.
@@ -91,9 +89,9 @@ struct TopicProfile: Sendable {
 
   /// Takes a message in.
   ///
-  /// - Parameter map: The numbers of the profiles of the decoder's fields.
+  /// - Parameter map: The places of the profiles of the decoder's fields.
   mutating func observe(
-    _ message: MessageRecord, _ row: MessageRow, _ type: MessageType, _ map: [Int], stamp: Int?
+    _ message: MessageRecord, _ row: MessageRow, _ map: [FieldProfile.Place], stamp: Int?
   ) {
     rows += 1
     log.observe(message.logTime)
@@ -107,8 +105,13 @@ struct TopicProfile: Sendable {
       stampOffset = max(
         stampOffset, offset.overflow ? .max : Int64(clamping: offset.partialValue.magnitude))
     }
-    for (own, place) in map.enumerated() { fields[place].observe(row.values[own]) }
-    guard type.groups > 0 else { return }
+    for (own, place) in map.enumerated() {
+      fields[place.number].observe(row.values[own], of: place)
+    }
+  }
+
+  /// Looks whether the fields of a group have as many items as its names.
+  mutating func checkGroups(_ row: MessageRow, _ type: MessageType) {
     for key in type.fields.indices where type.fields[key].isKey {
       let count = row.values[key].items
       for other in type.fields.indices
@@ -119,6 +122,11 @@ struct TopicProfile: Sendable {
         }
       }
     }
+  }
+
+  /// Whether its messages may be packets or pictures that are still to be looked at.
+  var looksForVideo: Bool {
+    videoFailure == nil && (carriesPictures || carriesVideo && video == nil)
   }
 
   /// Looks for the video in a message of packets, until its first keyframe is found, or whether a message holds a picture
@@ -202,6 +210,31 @@ struct TopicProfile: Sendable {
     rows += other.rows
     publishDiffers = publishDiffers || other.publishDiffers
     brokenGroups.formUnion(other.brokenGroups)
+  }
+
+  /// Counts the messages whose list of objects is empty as those whose members have no items.
+  ///
+  /// Until a message has objects in a list, its decoder does not know that it is one of objects.
+  mutating func resolveEmptyLists() {
+    for list in fields where list.field.content == .unknown && list.present > 0 {
+      for i in fields.indices where fields[i].field.isMember(of: list.field.path) {
+        fields[i].present += list.present
+        fields[i].empty += list.present
+      }
+    }
+    let members = fields.map(\.field)
+    fields.removeAll { list in
+      list.field.content == .unknown && members.contains { $0.isMember(of: list.field.path) }
+    }
+    places = Dictionary(uniqueKeysWithValues: fields.enumerated().map { ($1.field.path, $0) })
+  }
+
+  /// Whether a field with the names of items has others that are laid out by them.
+  func namesOthers(_ key: MessageField) -> Bool {
+    fields.contains {
+      guard case .number = $0.field.content else { return false }
+      return $0.field.group == key.group && $0.present > 0 && !$0.conflicts
+    } && names(of: key) != nil
   }
 
   /// The names of the items of a field's group, where its items can be told by them.

@@ -1,4 +1,3 @@
-import Glibc
 import TrajpackFormat
 import TrajpackStore
 import TrajpackVideo
@@ -9,6 +8,8 @@ final class TopicRows {
   private enum Form {
     /// As many numbers as a row holds, or none.
     case numbers(from: ElementType, to: ElementType, count: Int)
+    /// As many whole numbers as a row holds, those of them that another field says are observed.
+    case masked(from: ElementType, to: ElementType, count: Int, mask: Int)
     /// Lists: the first numbers of a row.
     case list(from: ElementType, to: ElementType, most: Int)
     /// Numbers of items, each at the place of its name.
@@ -18,6 +19,9 @@ final class TopicRows {
     case texts
     case bytes
     case length(width: Int)
+    /// The rows of a picture, each of so many bytes, without what a message has behind each. `order` is the field that says
+    /// whether samples of several bytes are big-endian.
+    case picture(height: Int, rowBytes: Int, sampleBytes: Int, order: Int?)
     /// A packet of a video.
     case packet
   }
@@ -31,40 +35,13 @@ final class TopicRows {
     let isDynamic: Bool
     let form: Form
     /// What the row before has shown.
-    let last = Last()
+    let last = LastTexts()
 
     init(
       field: Int, at: UnsafeMutableRawPointer, channel: Int, isDynamic: Bool, form: Form
     ) {
       (self.field, self.at, self.channel) = (field, at, channel)
       (self.isDynamic, self.form) = (isDynamic, form)
-    }
-  }
-
-  /// The texts of the last row of a cell, and what they stand for.
-  private final class Last {
-    private var bytes: [UInt8] = []
-    private var lengths: [UInt8] = []
-    private var isSet = false
-    var code: Int32 = 0
-    var places: [Int] = []
-
-    func has(_ values: MessageRow.Values) -> Bool {
-      isSet && Self.equal(bytes, values.data.bytes) && Self.equal(lengths, values.lengths.bytes)
-    }
-
-    func set(_ values: MessageRow.Values) {
-      bytes = Array(values.data.bytes)
-      lengths = Array(values.lengths.bytes)
-      isSet = true
-    }
-
-    static func equal(_ one: [UInt8], _ other: UnsafeRawBufferPointer) -> Bool {
-      guard one.count == other.count else { return false }
-      guard let base = other.baseAddress, !one.isEmpty else { return true }
-      return one.withUnsafeBytes {
-        memcmp($0.baseAddress.unsafelyUnwrapped, base, other.count) == 0
-      }
     }
   }
 
@@ -158,6 +135,7 @@ final class TopicRows {
   private func cells(_ number: Int, _ type: MessageType) -> [Cell] {
     let field = type.fields[number]
     let laid = schema.streams[stream]
+    if field.content == .unknown { return cells(emptyList: number, field, laid) }
     let name =
       video != nil && field.path == MessageVideo.field
       ? MessageVideo.packet : TopicLayout.channelName(field, isVideo: video != nil)
@@ -169,12 +147,7 @@ final class TopicRows {
         isDynamic: field.isDynamic, form: form)
     }
     switch field.content {
-    case .unknown:
-      // Lists that were empty so far.
-      if channel.type == .bytes { return [cell(channel.kind == .text ? .texts : .bytes, i)] }
-      guard let name = channel.convention(TopicLayout.lengths), let j = laid.channel(named: name)
-      else { return [] }
-      return [cell(.length(width: 1), j)]
+    case .unknown: return []
     case .text:
       if channel.type == .bytes {
         return [cell(field.isList || !field.shape.isEmpty ? .texts : .text, i)]
@@ -201,19 +174,55 @@ final class TopicRows {
               places: Dictionary(places, uniquingKeysWith: { a, _ in a })), i)
         ]
       }
+      if channel.missing == .sentinel,
+        let mask = type.fields.firstIndex(where: { $0.fact?.observes == field.path }),
+        laid.channel(named: TopicLayout.channelName(type.fields[mask], isVideo: false)) == nil
+      {
+        return [
+          cell(.masked(from: from, to: channel.type, count: channel.elements, mask: mask), i)
+        ]
+      }
       if let name = channel.convention(TopicLayout.lengths), let j = laid.channel(named: name) {
         return [
           cell(.list(from: from, to: channel.type, most: channel.elements), i),
           cell(.length(width: field.elements), j),
         ]
       }
-      if from == .uint8, channel.type != .uint8, field.isList, channel.missing != .sentinel {
-        // Pictures: the same bytes as wider elements.
+      if from == .uint8, field.isList, field.path == MessageVideo.field, channel.shape.count > 1 {
         return [
-          cell(.numbers(from: .uint8, to: .uint8, count: channel.elements * channel.type.size), i)
+          cell(
+            .picture(
+              height: channel.shape[0],
+              rowBytes: channel.elements / channel.shape[0] * channel.type.size,
+              sampleBytes: channel.type.size,
+              order: type.fields.firstIndex { $0.path == "is_bigendian" }), i)
         ]
       }
       return [cell(.numbers(from: from, to: channel.type, count: channel.elements), i)]
+    }
+  }
+
+  /// The places of a list that was empty so far, or of the members of its objects.
+  private func cells(emptyList number: Int, _ field: MessageField, _ laid: Stream) -> [Cell] {
+    let name = TopicLayout.channelName(field, isVideo: video != nil)
+    return laid.channels.indices.compactMap { i -> Cell? in
+      let channel = laid.channels[i]
+      guard channel.name == name || channel.name.hasPrefix(name + ".") else { return nil }
+      func cell(_ form: Form, _ i: Int) -> Cell {
+        Cell(
+          field: number, at: place(laid.channels[i], in: rows), channel: i, isDynamic: false,
+          form: form)
+      }
+      if channel.type == .bytes {
+        let isText =
+          channel.name == name
+          ? channel.kind == .text : channel.description == TopicLayout.texts
+        if channel.name != name, !isText { return nil }
+        return cell(isText ? .texts : .bytes, i)
+      }
+      return channel.convention(TopicLayout.lengths).flatMap(laid.channel(named:)).map {
+        cell(.length(width: 1), $0)
+      }
     }
   }
 
@@ -263,6 +272,27 @@ final class TopicRows {
       guard values.items == count else { throw Self.changed }
       StoredNumber.copy(
         bytes, 0, count, cell.isDynamic ? type(from, values) : from, to: to, at: cell.at)
+    case .masked(let from, let to, let count, let mask):
+      let observed = row.values[mask].data.bytes
+      guard values.items == count, observed.count == count else { throw Self.changed }
+      for i in 0..<count where observed[i] != 0 {
+        StoredNumber.copy(bytes, i, 1, from, to: to, at: cell.at + i * to.size)
+      }
+    case .picture(let height, let rowBytes, let sampleBytes, let order):
+      let step = values.items / height
+      guard values.items == height * step, step >= rowBytes else { throw Self.changed }
+      let swaps = order.map { row.values[$0].data.bytes.first ?? 0 != 0 } ?? false
+      for line in 0..<height {
+        let (from, to) = (bytes[(line * step)...].prefix(rowBytes), cell.at + line * rowBytes)
+        to.copyMemory(
+          from: UnsafeRawBufferPointer(rebasing: from).baseAddress.unsafelyUnwrapped,
+          byteCount: rowBytes)
+        guard swaps, sampleBytes > 1 else { continue }
+        for sample in stride(from: 0, to: rowBytes, by: sampleBytes) {
+          var bytes = UnsafeMutableRawBufferPointer(start: to + sample, count: sampleBytes)
+          bytes.reverse()
+        }
+      }
     case .list(let from, let to, let most):
       guard values.items <= most else { throw Self.changed }
       StoredNumber.copy(
@@ -324,7 +354,7 @@ final class TopicRows {
     _ cell: Cell, to bytes: UnsafeRawBufferPointer, keeps: Bool
   ) throws(TrajpackError) {
     var at = Int64(blob.count)
-    if keeps, let last = lastText[cell.channel], Last.equal(last.bytes, bytes) {
+    if keeps, let last = lastText[cell.channel], LastTexts.equal(last.bytes, bytes) {
       at = last.at
     } else {
       try blob.append(bytes)

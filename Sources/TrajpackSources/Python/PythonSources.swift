@@ -30,7 +30,10 @@ public enum PythonSources {
             + "source of that name; name a Python with --python, and see 'trajpack formats'")
       }
       let isWanted = (options.python ?? PythonInterpreter.named) != PythonInterpreter.none
-      if isWanted { explain("no Python with the package 'trajpack' was found; --python names one") }
+      if isWanted {
+        explain(
+          "no Python with the package 'trajpack' was found to ask its sources (--python names one)")
+      }
       return nil
     }
     // Python opens files by itself.

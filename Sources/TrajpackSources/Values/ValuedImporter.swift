@@ -35,8 +35,10 @@ public struct ValuedImporter<Source: Importer>: Importer {
   public var recordings: [Recording] { source.recordings }
   /// See ``Importer``.
   public var remarks: [String] { source.remarks }
-  /// See ``Importer``.
-  public var leftOut: [LeftOut] { source.leftOut }
+  /// What the importer does not read, without the file of the values.
+  public var leftOut: [LeftOut] {
+    source.leftOut.filter { ![file.path, FileSystem.name(of: file.path)].contains($0.path) }
+  }
 
   /// See ``Importer``.
   public func beginsShard(_ number: Int) -> Bool { source.beginsShard(number) }

@@ -151,6 +151,7 @@ extension MCAPTopic {
               .record([
                 "name": .string("\(channel.name).observed"), "kind": "label", "type": "bool",
                 "shape": .array(channel.shape.map { .int(Int64($0)) }),
+                "observes": .string(field.field.name),
               ])))
         }
       }
