@@ -172,3 +172,50 @@ def test_rounded_times_of_any_year(start: float, ticks: bool, tmp_path: Path) ->
 
     assert found(made("even", 25)) == set()
     assert found(made("rounded", 30)) == {"time.rounded"}
+
+
+def test_headings_near_north(tmp_path: Path) -> None:
+    random = np.random.default_rng(31)
+    folder = tmp_path / "csv"
+    folder.mkdir()
+    for number in range(10):
+        turn = np.cumsum(random.normal(0, 0.4, 600))
+        # In one of ten it goes through north once, and stays there.
+        once = (np.linspace(-40, 30, 600) if number == 3 else np.linspace(40, 90, 600)) + turn / 40
+        columns = np.stack([np.arange(600), (turn % 360).round(1), turn % 360, np.radians((turn + 180) % 360 - 180),
+                            np.radians(turn % 360), once % 360], 1)
+        np.savetxt(folder / f"{number}.csv", columns, delimiter=",", header="time,heading,course,yaw,bearing,once",
+                   comments="", fmt=["%d", "%.1f", "%.9f", "%.9f", "%.9f", "%.9f"])
+    assert found(folder) == set()
+
+
+def test_clocks_that_count_down_are_not_reversed(tmp_path: Path) -> None:
+    random = np.random.default_rng(32)
+    left = 600 - np.arange(1200) / 60
+    assert found(dataset(tmp_path / "game", [{"g": {"time": left} | values(random, 1200)}])) == set()
+    for name, column in (("time", 1.7e9 - np.arange(1200) / 60), ("frame", 1199 - np.arange(1200))):
+        path = dataset(tmp_path / name, [{"g": {name: column} | values(random, 1200)}])
+        assert found(path) == {"learning.reversed"}
+
+
+def test_discrete_actions_are_no_converter_with_few_bits(tmp_path: Path) -> None:
+    random = np.random.default_rng(33)
+    choices = {"steer": random.choice([-0.5, -0.25, 0.0, 0.25, 0.5], 400), "gas": random.choice([0, 0.5, 1.0, 1.5], 400)}
+    assert found(dataset(tmp_path / "actions", [{"s": choices | values(random, 400)}])) == set()
+    noise = {"around": np.round(random.normal(0, 1.5, 400)) * 0.3, "near": 1.4 + 0.2 * random.integers(-1, 2, 400)}
+    path = dataset(tmp_path / "noise", [{"s": noise | values(random, 400)}])
+    assert {f["channel"] for f in findings(path, "values.quantised")} == {"around", "near"}
+
+
+def test_the_clock_that_drifts_is_named(tmp_path: Path) -> None:
+    random = np.random.default_rng(34)
+    seconds = np.arange(3000) / 100
+    for slow in "abc":
+        with trajpack.create(tmp_path / slow) as writer:
+            for number in range(3):
+                with writer.episode(f"e{number}") as episode:
+                    for name in "abc":
+                        episode.extend({name: {"q": smooth(random, 3000)}},
+                                       time=seconds * (1.002 if name == slow and number == 2 else 1))
+        (finding,) = report(tmp_path / slow)["findings"]
+        assert (finding["rule"], finding["stream"], finding["count"]) == ("time.drift", slow, 1)
