@@ -9,7 +9,7 @@ import pytest
 import trajpack
 from fault_world import smooth
 from test_validate import found, report
-from test_validate_trials import dataset
+from test_validate_trials import dataset, own, walk
 
 
 def values(random: np.random.Generator, rows: int = 300) -> dict[str, Any]:
@@ -219,3 +219,28 @@ def test_the_clock_that_drifts_is_named(tmp_path: Path) -> None:
                                        time=seconds * (1.002 if name == slow and number == 2 else 1))
         (finding,) = report(tmp_path / slow)["findings"]
         assert (finding["rule"], finding["stream"], finding["count"]) == ("time.drift", slow, 1)
+
+
+def test_own_rules_on_whole_numbers_of_64_bits(tmp_path: Path) -> None:
+    ns = 1_700_000_000_000_000_000 + 7 * np.arange(40_000)
+    path = dataset(tmp_path / "ds", [{"s": {"ns": ns, "pair": np.stack([ns, ns + 1], 1)}}])
+
+    def count(**rule: Any) -> list[tuple[int, list[int]]]:
+        return [(f["count"], f["places"][0]["rows"])
+                for f in own(tmp_path, path, {"id": "x", **rule})["findings"]]
+
+    first, last = int(ns[0]), int(ns[-1])
+    assert count(channel="s/ns", min=first, max=last) == []
+    assert count(channel="s/ns", max=last - 5) == [(1, [39_999, 40_000])]
+    assert count(channel="s/ns", min=first + 8) == [(2, [0, 2])]
+    assert count(expression="change(s/ns) == 7") == []
+    assert count(expression=f"s/ns < {last}") == [(1, [39_999, 40_000])]
+    assert count(expression="s/pair[0] + 1 == s/pair[1] and s/ns != s/pair[1]") == []
+    assert count(expression=f"(s/ns - {first}) / 7 <= 39998") == [(1, [39_999, 40_000])]
+    assert count(expression="change(s/pair) == 7") == []
+
+
+def test_an_element_past_the_end_is_named(tmp_path: Path) -> None:
+    path = dataset(tmp_path / "ds", [{"s": {"v": walk(np.random.default_rng(35), 100, 3)}}])
+    (finding,) = own(tmp_path, path, {"id": "x", "expression": "s/v[3] < 100"})["findings"]
+    assert finding["what"] == "there is no 's/v[3]': 's/v' has 3 elements, which are numbers 0 to 2"
