@@ -244,3 +244,23 @@ def test_an_element_past_the_end_is_named(tmp_path: Path) -> None:
     path = dataset(tmp_path / "ds", [{"s": {"v": walk(np.random.default_rng(35), 100, 3)}}])
     (finding,) = own(tmp_path, path, {"id": "x", "expression": "s/v[3] < 100"})["findings"]
     assert finding["what"] == "there is no 's/v[3]': 's/v' has 3 elements, which are numbers 0 to 2"
+
+
+def test_a_reference_in_a_stream_of_its_own_is_no_leak(tmp_path: Path) -> None:
+    random = np.random.default_rng(36)
+    seconds = np.arange(700) / 50
+    target = np.stack([np.sin(3 * seconds), np.cos(2 * seconds), 0.1 * seconds], 1)
+    splits = ["train"] * 8 + ["test"] * 4
+
+    def episodes() -> list[dict[str, Any]]:
+        return [{"goal": {"target": target[: 600 + 5 * n]}, "arm": {"qpos": walk(random, 600, 7)}} for n in range(12)]
+
+    assert found(dataset(tmp_path / "good", episodes(), splits=splits)) & {"learning.leakage"} == set()
+    copied = episodes()
+    copied[9]["arm"]["qpos"] = np.concatenate([copied[9]["arm"]["qpos"][:100], copied[2]["arm"]["qpos"][100:]])
+    (finding,) = findings(dataset(tmp_path / "bad", copied, splits=splits), "learning.leakage")
+    assert [p["episode"] for p in finding["places"]] == ["e09"]
+    # What was cut from one recording, all streams of it, is no reference.
+    one = {"goal": {"target": walk(random, 300, 3)}, "arm": {"qpos": walk(random, 300, 7)}}
+    cut = [{s: {c: v[10 * n : 10 * n + 150] for c, v in channels.items()} for s, channels in one.items()} for n in range(12)]
+    assert "learning.leakage" in found(dataset(tmp_path / "cut", cut, splits=splits))
