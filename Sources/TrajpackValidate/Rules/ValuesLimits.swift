@@ -128,18 +128,18 @@ private final class LimitCheck: TrackCheck {
         let bit = Int(value - ends.lowerBound)
         column.seen[bit / 64] |= 1 << UInt64(bit % 64)
       }
-      guard
-        value == ends.upperBound || ends.lowerBound < 0 && value == ends.lowerBound
-      else {
+      guard value == ends.upperBound || value == ends.lowerBound else {
         column.length = 0
         // Not observed is NaN, which is neither.
         column.low = min(column.low, value.isNaN ? .infinity : value)
         column.high = max(column.high, value.isNaN ? -.infinity : value)
         continue
       }
+      if column.length > 0, values[row - 1] != value { column.length = 0 }
       column.rows += 1
       column.length += 1
       if column.length > 1 { column.still += 1 }
+      guard value != 0 else { continue }
       if column.length == 3 {
         for back in [2, 1, 0] { item.spots.add(max(run.first + row - back, 0), value) }
       } else if column.length > 3 {

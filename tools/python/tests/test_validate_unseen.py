@@ -23,7 +23,7 @@ def findings(path: str, rule: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("dtype, low, high", [
     (np.int16, -32768, 32767), (np.int32, -32768, 32767), (np.int64, -32768, 32767), (np.uint16, 0, 65535),
-    (np.int64, 0, 65535), (np.int8, -128, 127)])
+    (np.int64, 0, 65535), (np.uint8, 0, 255), (np.int8, -128, 127)])
 def test_integers_without_a_kind_that_are_cut_off(dtype: Any, low: int, high: int, tmp_path: Path) -> None:
     wave = np.sin(np.arange(300)[:, None] / 10 + np.arange(4)) * (high - low) / 2
 
@@ -136,6 +136,37 @@ def test_a_resting_object_that_jumps(tmp_path: Path) -> None:
     assert (finding["rule"], finding["count"], finding["places"][0]["rows"]) == ("values.teleport", 1, [200, 201])
     goal = np.repeat([[0.5, 0.25], [0.75, 0.5], [3.5, 4.25]], 100, axis=0)
     assert found(dataset(tmp_path / "goal", [{"s": {"goal_pos": goal} | values(np.random.default_rng(27))}])) == set()
+
+
+def test_dead_numbers_of_vectors(tmp_path: Path) -> None:
+    random = np.random.default_rng(28)
+
+    def torques(change: Any) -> list[dict[str, Any]]:
+        out = []
+        for number in range(20):
+            torque = np.stack([smooth(random, 300, 2) for _ in range(7)], 1)
+            change(number, torque)
+            out.append({"s": {"torque": torque} | values(random)})
+        return out
+
+    def joint(number: int, torque: Any) -> None:
+        if number == 4:
+            torque[:, 3] = 0.325
+
+    def whole(number: int, torque: Any) -> None:
+        torque[:, 0] = 0
+        if number == 4:
+            torque[:] = 0.325
+
+    def rarely(number: int, torque: Any) -> None:
+        torque[50:200, 3] = torque[50, 3]
+        joint(number, torque)
+
+    for name, change in (("joint", joint), ("whole", whole)):
+        (finding,) = report(dataset(tmp_path / name, torques(change)))["findings"]
+        assert (finding["rule"], finding["channel"], finding["count"]) == ("values.dead", "torque", 1)
+        assert finding["places"][0]["episode"] == "e04"
+    assert "values.dead" not in found(dataset(tmp_path / "rarely", torques(rarely)))
 
 
 def test_each_number_of_a_vector_drifts_and_clocks_do_not(tmp_path: Path) -> None:
