@@ -91,7 +91,7 @@ final class PredicateEvaluator {
       var tallies = stream.measures.map { m in
         WindowTallies(measures[m].members.map { questions[$0] }, windows: contexts.count)
       }
-      for track in tracks(of: number, part.track, numbers, shard) {
+      for track in tracks(of: number, part.track, numbers, shard, contexts) {
         let own = try planner.numbers(shard, track)
         let cut = own.first - shard.numbers(ofTrack: track).first
         for i in tallies.indices { tallies[i].begin(entity: own.entity) }
@@ -111,12 +111,21 @@ final class PredicateEvaluator {
     }
   }
 
-  /// The tracks whose rows count: the reference's own, or all of the stream in the episode, those of one
-  /// entity together.
+  /// The tracks whose rows count: the reference's own, where all windows lie in it or its rows have times of their
+  /// own, or all of the stream in the episode, those of one entity together.
   private func tracks(
-    of stream: Int, _ reference: Int, _ numbers: ShardIndex.TrackRecord, _ shard: LoadedShard
+    of stream: Int, _ reference: Int, _ numbers: ShardIndex.TrackRecord, _ shard: LoadedShard,
+    _ windows: [WindowContext]
   ) -> [Int] {
-    if stream == numbers.stream, numbers.entity < 0 { return [reference] }
+    if stream == numbers.stream, numbers.entity < 0 {
+      let reachesOut = windows.contains { window in
+        if let clock = window.clock { return !clock.isExplicit }
+        guard case .regular = shard.clocks[numbers.clock] else { return false }
+        let first = window.anchor - setup.past
+        return first < 0 || first + planner.end(window) > window.reference.count
+      }
+      if !reachesOut { return [reference] }
+    }
     let all = shard.index.tracks(ofEpisode: numbers.episode).filter {
       let own = shard.numbers(ofTrack: $0)
       return own.stream == stream && own.count > 0

@@ -27,7 +27,8 @@ extension Planner {
       return .table
     }
     let first = window.anchor - setup.past
-    if group.isNative, track != window.track || window.clock != nil {
+    let isReference = track == window.track || isOtherRun(track, numbers, window)
+    if group.isNative, !isReference || window.clock != nil {
       return try native(group, window, track, numbers)
     }
     // Beyond its end a track that holds is looked up by time.
@@ -100,7 +101,7 @@ extension Planner {
     let own = try clock(window.shard, track, numbers)
     let start = reference.instant(window.anchor)
     var row = shift.map { window.anchor + $0 }
-    if row == nil {
+    if row == nil, !isOtherRun(track, numbers, window) {
       // The first place is free until it is set below.
       set(
         0, moment: start, own, group.hold, reference, isEarly: false, clamps: false, snaps: true)
@@ -150,7 +151,7 @@ extension Planner {
     isDue[t] = false
     let isInside = row >= 0 && row < count
     rows[t] = isInside ? row : clamps ? min(max(row, 0), count - 1) : -1
-    if !isInside, clamps { repeated[t] = true }
+    if !isInside, clamps, !covered[t] { repeated[t] = true }
   }
 
   /// Finds the row of a place by its moment.
@@ -208,7 +209,7 @@ extension Planner {
 
   private func clamp(_ t: Int, toFirst: Bool, _ own: TrackClock) {
     rows[t] = toFirst ? 0 : own.rows - 1
-    repeated[t] = true
+    if !covered[t] { repeated[t] = true }
   }
 
   /// Whether a moment lies in the episode, as the reference counts it, and before the stream's next track.
@@ -225,7 +226,7 @@ extension Planner {
     _ length: Int, _ shard: LoadedShard, _ track: Int, _ numbers: ShardIndex.TrackRecord
   ) throws(TrajpackError) {
     let own = try clock(shard, track, numbers)
-    for t in 0..<length where rows[t] >= 0 {
+    for t in 0..<length where rows[t] >= 0 && !covered[t] {
       guard let low = own.instant(rows[t])?.value else { continue }
       let high = rests[t] > 0 ? own.instant(rows[t] + 1)?.value ?? low : low
       ownTimes[t] = low + (high - low) * rests[t]

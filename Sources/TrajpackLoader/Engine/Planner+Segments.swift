@@ -7,11 +7,15 @@ extension Planner {
     _ numbers: ShardIndex.TrackRecord, _ plan: BatchPlan
   ) throws(TrajpackError) {
     let length = setup.layout.groups[g].length
-    if case .run(let source, let out, var count) = set {
-      while count > 0, covered[out + count - 1] { count -= 1 }
-      guard count > 0 else { return }
-      covered.withUnsafeMutableBufferPointer { $0[out..<out + count].update(repeating: true) }
-      try run(source: source, out: out, count: count, g, slot, window, track, numbers, plan)
+    if case .run(let source, let out, let count) = set {
+      var next = out
+      while let part = uncovered(next..<out + count) {
+        covered.withUnsafeMutableBufferPointer { $0[part].update(repeating: true) }
+        try run(
+          source: source + part.lowerBound - out, out: part.lowerBound, count: part.count, g, slot,
+          window, track, numbers, plan)
+        next = part.upperBound
+      }
       return
     }
     var runs = 0
@@ -19,7 +23,7 @@ extension Planner {
     var isBetween = false
     var (least, most) = (Int.max, -1)
     for t in 0..<length where rows[t] >= 0 {
-      // A later track of the stream has a row there.
+      // Another track of the stream has a row there.
       guard !covered[t] else {
         rows[t] = -1
         continue
@@ -82,6 +86,15 @@ extension Planner {
         ConversionTask(
           work: .blend(.passUnretained(program), first: firstMap), window: Int32(window.number),
           slot: Int32(slot), outRow: 0, count: Int32(plan.maps.count - firstMap), staging: base))
+    }
+  }
+
+  /// The first neighbours among a window's rows that no track has given yet.
+  private func uncovered(_ rows: Range<Int>) -> Range<Int>? {
+    covered.withUnsafeBufferPointer { covered in
+      guard let first = rows.first(where: { !covered[$0] }) else { return nil }
+      let end = (first..<rows.upperBound).first { covered[$0] }
+      return first..<(end ?? rows.upperBound)
     }
   }
 

@@ -102,19 +102,6 @@ final class Planner {
     }
   }
 
-  /// The rows of the window's reference that lie before its track: those of the runs before a gap. Rows of a grid are counted
-  /// from the grid's start.
-  private func earlierRows(_ window: WindowContext) -> Int {
-    guard window.clock == nil, window.reference.entity < 0 else { return 0 }
-    let index = window.shard.index
-    var rows = 0
-    for track in index.tracks(ofEpisode: window.reference.episode) where track < window.track {
-      let other = index.numbers(ofTrack: track)
-      if other.stream == window.reference.stream, other.entity < 0 { rows += other.count }
-    }
-    return rows
-  }
-
   /// Writes which window it is.
   private func meta(
     _ places: MetaPlaces, _ place: WindowOrder.Reference, _ window: WindowContext, _ plan: BatchPlan
@@ -199,9 +186,7 @@ final class Planner {
     let isReference = stream == window.reference.stream
     reset(group.length)
     if isReference {
-      let map = limited(
-        try map(group, window, window.track, window.reference, clamps: true), group, window)
-      try place(map, group: g, slot: 0, window, window.track, window.reference, plan)
+      try runsOfReference(g, window, plan)
     } else if stream >= 0 {
       let tracks = window.shard.index.tracks(ofEpisode: window.reference.episode)
       var count = 0

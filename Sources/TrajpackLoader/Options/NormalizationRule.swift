@@ -15,8 +15,14 @@ struct NormalizationRule: Sendable {
 extension OptionReader {
   /// A method, `{"method", "axes", "per"}`, or either of them by pattern.
   func normalizations() throws(TrajpackError) -> Rules<NormalizationRule> {
-    // With one of the others, 'method' is no pattern.
-    if value["method"] != nil, ["axes", "per", "range"].contains(where: { value[$0] != nil }) {
+    // With one of the others, or with what can be said of no pattern, 'method' is no pattern.
+    let others = (value.members ?? []).filter { $0.name != "method" }
+    if value["method"] != nil,
+      others.contains(where: {
+        ["axes", "per", "range"].contains($0.name)
+          || $0.value != .null && $0.value.string == nil && $0.value.members == nil
+      })
+    {
       var rules = Rules<NormalizationRule>()
       rules.otherwise = try normalization()
       return rules

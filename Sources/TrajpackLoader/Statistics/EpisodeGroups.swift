@@ -30,10 +30,14 @@ struct EpisodeGroups {
         found[Self.key(value), default: (value, [])].members.append(number)
       }
       guard found.count > 1 || found[Self.key(.null)] == nil else {
+        var known = ["episode"]
+        for dataset in scope.datasets {
+          let table = try ValueTable(dataset.shards, annotations: try dataset.annotations())
+          known += table.names.filter { !known.contains($0) }
+        }
         throw TrajpackError(
           .usage,
-          "no episode has a value '\(name)'; values of episodes are those of 'where', as "
-            + "'trajpack info --episodes --json' prints them")
+          "no episode has a value '\(name)'" + Suggestion.text(for: name, among: known))
       }
       for item in found.values.sorted(by: { Self.precedes($0.value, $1.value) }) {
         values.append(item.value)

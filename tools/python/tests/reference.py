@@ -238,7 +238,7 @@ class Reference:
 
     def _slots(self, episode: Episode, stream: str, base: Track) -> list[list[Track]]:
         if self.most[stream] == 0:
-            return [[base] if stream == self.reference else [t for t in episode.tracks if t.stream == stream]]
+            return [[t for t in episode.tracks if t.stream == stream]]
         tracks = [t for t in episode.tracks if t.stream == stream and t.entity and t.rows > 0]
         who = sorted({t.entity for t in tracks if t.entity})
         found = [[t for t in tracks if t.entity == w] for w in who][:self.most[stream]]
@@ -274,16 +274,18 @@ class Reference:
         row, time = moment
         with_rows = [t for t in tracks if t.rows > 0]
         found = None
-        for number, track in enumerate(with_rows):
-            if stream == self.reference and self.rate is None:
-                if 0 <= row < track.rows:
-                    found = Found(track, row)
-            elif time is not None:
+        if stream == self.reference:
+            # The window's own run first, then the latest of those beyond a gap.
+            runs = [base, *(t for t in reversed(with_rows) if t is not base)]
+            found = next((f for f in (self._in_run(t, row, time, base, hold) for t in runs) if f is not None), None)
+        for number, track in enumerate(with_rows if stream != self.reference else []):
+            if time is not None:
                 following = with_rows[number + 1].time(0) if number + 1 < len(with_rows) else None
                 inside = self._is_inside(base, time) and (following is None or time < following)
                 found = position(track, time, self.tolerance, hold, inside) or found
-        if found is None and self.edge == "clamp" and self.most[stream] == 0 and len(with_rows) == 1:
-            track = with_rows[0]
+        alone = len(with_rows) == 1 or stream == self.reference
+        if found is None and self.edge == "clamp" and self.most[stream] == 0 and alone:
+            track = base if stream == self.reference else with_rows[0]
             own = stream == self.reference and self.rate is None
             early = row < 0 if time is None or own else time < track.time(0)
             if own or time is None or early or time >= track.time(track.rows - 1) and position(
@@ -291,6 +293,17 @@ class Reference:
                     ) is None:  # what is only too old stays padding
                 found = Found(track, 0 if early else track.rows - 1, repeats=True)
         return found
+
+    def _in_run(self, track: Track, row: int, time: Fraction | None, base: Track, hold: Hold | None) -> Found | None:
+        """The row of a run of the reference's stream at a row of the window's clock."""
+        if self.rate is not None:
+            return position(track, time, self.tolerance, hold) if time is not None else None
+        if track is not base:
+            if time is None:
+                return None
+            row = (time - track.time(0)) * track.clock.rate  # the runs of worlds.py lie on one clock
+            assert row.denominator == 1
+        return Found(track, int(row)) if 0 <= row < track.rows else None
 
     def _is_inside(self, base: Track, time: Fraction) -> bool:
         """Whether the reference has a row that counts then."""

@@ -230,6 +230,13 @@ for ahead in (0, 2):                  # epochs follow, whether or not the end is
             np.testing.assert_array_equal(np.asarray(a["camera/pos"]), b["camera/pos"])
 one = next(trajpack.jax.batches(ds.windows(**options), choose=lambda n: n == "npc/hp"))
 assert list(one) == ["npc/hp"] and len(one["npc/hp"].devices()) == 1
+for wrong, said in (({"ahead": 1.5}, "'ahead' is 1.5"), ({"ahead": -1}, "0 or more"), ({"choose": "x"}, "'choose' is 'x'")):
+    try:
+        next(trajpack.jax.batches(ds.windows(**options), **wrong))
+    except trajpack.UsageError as error:
+        assert said in str(error)
+    else:
+        raise AssertionError(wrong)
 print(len(jax.devices()))
 """
     environment = {**surroundings(), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=4"}

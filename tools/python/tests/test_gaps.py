@@ -36,6 +36,83 @@ def test_statistics_of_rows(gap: str, rows: tuple[int, int]) -> None:
     assert [found[name] for name in ("count", "min", "max")] == [[len(values)], [values.min()], [values.max()]]
 
 
+@pytest.fixture
+def short(tmp_path: Path) -> str:
+    """A gap of 3 rows after 10, at 10 Hz, beside a stream without one; the values are the rows of the clock."""
+    path = tmp_path / "short"
+    with trajpack.create(path, rate=10) as writer, writer.episode("a") as episode:
+        episode.extend({"cam": {"c": np.arange(10.0)}})
+        episode.extend({"cam": {"c": np.arange(13.0, 25.0)}}, time=1.3)
+        episode.extend({"act": {"u": np.arange(25.0)}})
+    return str(path)
+
+
+RECORDED = [*range(10), *range(13, 25)]
+
+
+def given(batch: trajpack.Batch, i: int) -> list[float | None]:
+    """What a window has of the camera; None for padding."""
+    rows = zip(batch["cam/c"][i].tolist(), batch["padding:cam"][i].tolist(), strict=True)
+    return [None if padding else value for value, padding in rows]
+
+
+SECONDS, ROWS = [-0.8, -0.5, -0.1, 0.0, 0.4], [-8, -5, -1, 0, 4]
+
+
+# Rows of a stream are counted on its own clock, of which a grid (reference None) knows nothing.
+@pytest.mark.parametrize(("offsets", "reference"), [
+    (SECONDS, "cam"), (SECONDS, "act"), (SECONDS, None), (ROWS, "cam"), (ROWS, "act")])
+def test_offsets_reach_over_a_gap(offsets: list[float], reference: str | None, short: str) -> None:
+    options = {"reference": reference} if reference else {"rate": 10, "channels": ["cam"]}
+    loader = trajpack.open(short).windows(offsets={"cam": offsets}, edge="pad", batch=8, shuffle=False, drop_last=False,
+                                          meta=True, time=True, **options)
+    seen = set()
+    for batch in loader:
+        for i in range(batch.count):
+            start = round(float(batch["meta:time"][i]) * 10)
+            rows = [start + (o if isinstance(o, int) else round(o * 10)) for o in offsets]
+            assert given(batch, i) == [float(r) if r in RECORDED else None for r in rows], start
+            np.testing.assert_allclose(batch["time:cam"][i],
+                                       [r / 10 if r in RECORDED else np.nan for r in rows])
+            seen.add(start)
+    assert seen >= {9, 13, 14, 24}
+
+
+@pytest.mark.parametrize("edge", ["pad", "clamp"])
+@pytest.mark.parametrize("align", ["auto", "native"])
+def test_runs_of_rows_reach_over_a_gap(edge: str, align: str, short: str) -> None:
+    data = trajpack.open(short)
+    for split in (None, {"one": slice(0, 18), "two": slice(18, None)}):
+        if split is not None:
+            data.split(split, stream="act")
+        loader = data.windows(channels=["cam"], past=4, length=3, edge=edge, align=align, batch=1, shuffle=False,
+                              meta=True, **({} if split is None else {"split": "one"}))
+        seen = []
+        for batch in loader:
+            start = round(float(batch["meta:time"][0]) * 10)
+            # Of a split nothing is seen but its own rows.
+            recorded = [r for r in RECORDED if split is None or r < 18]
+            rows = range(start - 4, start + 3)
+            assert given(batch, 0) == [float(r) if r in recorded else None for r in rows]
+            if edge == "clamp":
+                run = [r for r in recorded if (r < 10) == (start < 10)]
+                clamped = [float(r if r in recorded else min(max(r, run[0]), run[-1])) for r in rows]
+                assert batch["cam/c"][0].tolist() == clamped
+            seen.append(start)
+        assert seen == [r for r in RECORDED if split is None or r < 18]
+        # Windows that lie wholly inside have no gap in them.
+        for batch in data.windows(channels=["cam"], past=4, length=3, batch=1):
+            assert None not in given(batch, 0)
+
+
+def test_choices_see_the_rows_beyond_a_gap(short: str) -> None:
+    data = trajpack.open(short)
+    options = {"channels": ["cam"], "past": 4, "length": 3, "edge": "pad", "batch": 1, "shuffle": False}
+    chosen = [b["cam/c"][0, 4] for b in data.windows(windows_where=(trajpack.channel("cam/c") == 9).any(), **options)]
+    want = [b["cam/c"][0, 4] for b in data.windows(**options) if 9.0 in given(b, 0)]
+    assert chosen == want == [7, 8, 9, 13]
+
+
 def test_lists_are_denormalized(gap: str) -> None:
     loader = trajpack.open(gap).windows(length=4, batch=2, shuffle=False, normalize="standard")
     numbers = [[-1.0, 0.0, 1.0, 2.0]]

@@ -240,7 +240,7 @@ SENTENCES = [
     (lambda d: d.windows(rank=3, world_size=2), "'rank'"),
     (lambda d: d.windows(rank=3), "'world_size'"),
     (lambda d: d.windows(normalize_split="x", normalize="standard"), "normalize_split"),
-    (lambda d: d.windows(fill=float("nan")), "not finite"),
+    (lambda d: d.windows(fill=float("nan")), "must be a finite number"),
     (lambda d: d.windows(offsets={"camera": 3}), "offsets"),
     (lambda d: d.windows(length=4).read([10 ** 9]), "1000000000"),
     (lambda d: d.windows(length=4).read([-1]), "-1"),

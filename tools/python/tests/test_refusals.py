@@ -79,6 +79,8 @@ def test_wrong_names_and_values(arm: trajpack.Dataset, ask: Callable[[Any], Any]
     (lambda one: one.load_state_dict(None), "which is a dict, but NoneType"),
     (lambda one: one.load_state_dict([]), "which is a dict, but list"),
     (lambda one: one.load_state_dict({**one.state_dict(), "epoch": math.inf}), "whole numbers"),
+    (lambda one: one.load_state_dict({**one.state_dict(), "position": 1.5}), "whole numbers"),
+    (lambda one: one.load_state_dict({**one.state_dict(), "position": "3"}), "whole numbers"),
     (lambda one: one.load_state_dict({**one.state_dict(), "epoch": -1}), "'epoch' is -1"),
     (lambda one: one.load_state_dict({**one.state_dict(), "position": 2**64}), "'position' is 18446744073709551616"),
 ])

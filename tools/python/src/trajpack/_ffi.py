@@ -134,6 +134,8 @@ def path_bytes(path: str | os.PathLike[str]) -> bytes:
         raw = os.fsencode(path)
     except TypeError:
         raise UsageError(f"a path is a text, not {type(path).__name__}") from None
+    if not raw:
+        raise UsageError("a path is an empty text, which names no file and no folder")
     return name_bytes(raw)
 
 

@@ -125,6 +125,10 @@ class Normalized:
             raise UsageError(f"'{name}' is normalized by '{grouping['by']}', so its windows have to be known: give "
                              "windows=batch.windows, make the loader with meta=True, or denormalize the whole batch")
         windows = np.asarray(windows)
+        if windows.ndim == 0:  # one window, without the axis of windows
+            alone = self._constants(channel, values[None], windows[None],
+                                    None if datasets is None else np.asarray(datasets)[None], name)
+            return alone[0][0], alone[1][0]
         if rank < 1 + len(shape) or windows.shape != (values.shape[0],):
             raise UsageError(f"'windows' has shape {list(windows.shape)}, but must have a number for each of the "
                              f"{values.shape[0] if rank else 0} windows of '{name}'")
@@ -133,7 +137,8 @@ class Normalized:
         first = np.asarray(self._normalization["first_episodes"], np.int64)
         groups = np.asarray(grouping["groups"], np.int64)[first[members] + episodes]
         between = (1,) * (rank - 1 - len(shape))
-        return tuple(n[groups].reshape(len(groups), *between, *shape) for n in numbers)
+        shift, scale = (n[groups].reshape(len(groups), *between, *shape) for n in numbers)
+        return shift, scale
 
 
 def _grouping(description: Mapping[str, Any], channel: Mapping[str, Any]) -> Any:

@@ -1,6 +1,7 @@
 """Python's values as the library's options have them: JSON, with seconds kept exact."""
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import os
@@ -8,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from fractions import Fraction
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from ._errors import UsageError, nearest
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def seconds(value: Any, name: str) -> Any:
@@ -63,6 +65,12 @@ def offsets(value: Any) -> Any:
     out = []
     for one in value:
         exact = seconds(one, "offsets")
+        if isinstance(one, str):
+            try:
+                Fraction(one)
+            except (ValueError, ZeroDivisionError):
+                raise UsageError(f"option 'offsets' has {one!r}, but must be rows (integers) or seconds (floats, or "
+                                 "texts such as '0.5' and '1/30')", option="offsets") from None
         # Text with a point stays seconds, however whole it is.
         out.append(exact if not isinstance(exact, str) or "/" in exact or "." in exact else exact + ".0")
     return out
@@ -71,12 +79,13 @@ def offsets(value: Any) -> Any:
 _PLAIN = frozenset([str, bool, int, float, type(None)])
 
 
-def plain(value: Any) -> Any:
-    """Tuples, sets, ranges, arrays, the numbers of numpy and torch, and the types of these and JAX as JSON has them."""
+def plain(value: Any, of: str = "an option") -> Any:
+    """Tuples, sets, ranges, arrays, the numbers of numpy and torch, and the types of these and JAX as JSON has them.
+    ``of``: what has the value, for errors."""
     if isinstance(value, (list, tuple)) and _PLAIN.issuperset(map(type, value)):
         return list(value)  # ids may be many
     if isinstance(value, Mapping):
-        return {str(k): plain(v) for k, v in value.items()}
+        return {str(k): plain(v, f"{of}.{k}") for k, v in value.items()}
     if isinstance(value, (str, bool, int, float)) or value is None:
         return value
     if isinstance(value, type) or (type(value).__module__ == "numpy" and type(value).__name__.endswith("DType")):
@@ -84,7 +93,7 @@ def plain(value: Any) -> Any:
         try:
             return numpy.dtype(value).name
         except TypeError:
-            raise UsageError(f"an option has the value {value!r}, which is no type of numbers") from None
+            raise UsageError(f"{of} has the value {value!r}, which is no type of numbers") from None
     if hasattr(value, "dtype") and hasattr(value, "tolist"):
         return value.tolist()
     if type(value).__module__.startswith("numpy") and hasattr(value, "name"):
@@ -96,8 +105,8 @@ def plain(value: Any) -> Any:
     if hasattr(value, "__index__"):
         return value.__index__()
     if isinstance(value, Iterable):
-        return [plain(one) for one in value]
-    raise UsageError(f"an option has the value {value!r}, which is neither number, text, list nor dict")
+        return [plain(one, of) for one in value]
+    raise UsageError(f"{of} has {printed(value)}, which is neither number, text, list nor dict")
 
 
 def listed(value: Any) -> Any:
@@ -105,6 +114,22 @@ def listed(value: Any) -> Any:
     if value is None or not isinstance(value, (str, Mapping)):
         return plain(value)
     return [plain(value)]
+
+
+def printed(value: Any) -> str:
+    """A value for a sentence: objects that print an address by their type."""
+    bare = getattr(type(value), "__repr__", None) is object.__repr__
+    return f"a value of type {type(value).__name__}" if bare else f"the value {value!r}"
+
+
+def episodes(value: Any) -> Any:
+    """Ids of episodes, or patterns of ids, as a list."""
+    out = listed(value)
+    for one in out if isinstance(out, list) else [out]:
+        if isinstance(one, (int, float)):
+            raise UsageError(f"option 'episodes' has {one!r}, but must be ids or patterns of ids, which are texts: "
+                             "number 0 is ds.episodes.ids[0]", option="episodes")
+    return out
 
 
 def whole(value: Any, name: str, least: int = -2**63, end: int = 2**63) -> int:
@@ -153,21 +178,54 @@ def named(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def with_options_of(source: Callable[..., Any], but: Iterable[str] = ()) -> Callable[[F], F]:
+    """For a function whose ``**options`` are those of another one: its signature, as ``help`` shows it, has them by
+    name. ``but``: those that it does not take."""
+    def signed(function: F) -> F:
+        own = inspect.signature(function)
+        parameters = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+        parameters += [p for p in inspect.signature(source).parameters.values()
+                       if p.kind is p.KEYWORD_ONLY and p.name not in own.parameters and p.name not in but]
+        function.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return function
+
+    return signed
+
+
+def method_like(source: Callable[Concatenate[Any, Any, P], object]
+                ) -> Callable[[Callable[..., R]], Callable[Concatenate[Any, P], R]]:
+    """:func:`with_options_of`, for type checkers too: a method that takes itself in place of the first argument."""
+    return with_options_of(source)
+
+
+def maker_of(source: Callable[Concatenate[Any, P], object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+    """:func:`with_options_of`, for type checkers too: a function that takes all that a class does."""
+    return with_options_of(source)
+
+
 def seed(value: Any) -> Any:
     """A seed of 64 bits, as the library has it: torch's from 2**63 on are the same bits as a negative number."""
     if value is None or isinstance(value, bool) or not hasattr(value, "__index__"):
         return value
     number = int(value.__index__())
+    if not -2**63 <= number < 2**64:
+        raise UsageError(f"option 'seed' is {number}, but must be a whole number of 64 bits", option="seed")
     return number - 2**64 if 2**63 <= number < 2**64 else number
 
 
 def encode(options: Mapping[str, Any]) -> bytes:
     """The JSON of the options that are set."""
-    chosen = {k: plain(v) for k, v in options.items() if v is not None}
+    chosen = {k: plain(v, k) for k, v in options.items() if v is not None}
     try:
         return json.dumps(chosen, allow_nan=False).encode()
     except ValueError:
-        raise UsageError("an option holds a number that is not finite, which JSON cannot say") from None
+        for name, one in chosen.items():
+            with contextlib.suppress(ValueError):
+                json.dumps(one, allow_nan=False)
+                continue
+            raise UsageError(f"'{name}' holds a number that is not finite, which JSON cannot say",
+                             option=name) from None
+        raise
 
 
 def plan(value: Any) -> Any:

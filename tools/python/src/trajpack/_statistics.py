@@ -1,6 +1,7 @@
 """Statistics of a dataset: those of its index, and those of any part of it, measured."""
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
         super().__init__(_ffi.text("tp_dataset_statistics", dataset._pointer))
         self._dataset = dataset
 
+    @_options.named
     def __call__(
         self, *, channels: str | Iterable[str | Mapping[str, str]] | None = None,
         exclude: str | Iterable[str] | None = None, split: str | Iterable[str] | None = None,
@@ -63,7 +65,7 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
             bounds = [0 if rows[0] is None else rows[0], rows[1]]
         options = _options.encode({
             "channels": _options.listed(channels), "exclude": _options.listed(exclude), "split": split,
-            "scheme": scheme, "fold": fold, "episodes": _options.listed(episodes), "where": where,
+            "scheme": scheme, "fold": fold, "episodes": _options.episodes(episodes), "where": where,
             "rows": bounds, "reference": reference,
             "axes": axes, "by": by, "quantiles": quantiles, "threads": threads,
             "save": save})
@@ -75,7 +77,19 @@ class Statistics(dict[str, dict[str, dict[str, Any]]]):
         patiently(measure, lambda: None)
         return Measured(found)
 
+    def __copy__(self) -> Statistics:
+        out = type(self).__new__(type(self))
+        out.update(self)
+        out._dataset = self._dataset
+        return out
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Statistics:
+        out = self.__copy__()
+        out.update(copy.deepcopy(dict(self), memo))
+        return out
+
     def __reduce__(self) -> Any:
+        """Pickled, they are the numbers alone: a dict, which needs no data set."""
         return dict, (dict(self),)
 
 

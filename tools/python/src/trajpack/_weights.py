@@ -1,6 +1,7 @@
 """Weights of windows: what is drawn how often, from which epoch on."""
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from ctypes import byref, c_size_t, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any
@@ -95,8 +96,8 @@ def state_of(given: Any) -> _bindings.State:
     if lacking:
         raise UsageError(f"this is no state of a loader: '{lacking[0]}' is not in it")
     try:
-        numbers = {name: int(given.get(name, 0)) for name in _PLACE + _WEIGHTS}
-    except (TypeError, ValueError, OverflowError):
+        numbers = {name: operator.index(given.get(name, 0)) for name in _PLACE + _WEIGHTS}
+    except TypeError:
         raise UsageError("this is no state of a loader: its values are whole numbers") from None
     for name, number in numbers.items():
         if not 0 <= number < 2**64:

@@ -46,7 +46,7 @@ class WriterSchema:
         with of_option("skeletons"):
             self._skeletons = _declare.skeletons(skeletons)
         with of_option("attributes"):
-            self._attributes = _options.plain(_options.members(attributes, "attributes"))
+            self._attributes = _options.plain(_options.members(attributes, "attributes"), "attributes")
         with of_option("values"):
             self._values = _values.declared(values)
         if self._values:

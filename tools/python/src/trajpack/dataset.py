@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from ctypes import byref, c_int64, c_void_p
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from . import _ffi, _options, _subsets
 from ._errors import UsageError
@@ -15,10 +15,8 @@ from ._schema import Named, Stream, streams
 from ._statistics import Statistics
 from ._words import counted, lines_of
 from .episode import Episode
+from .loader import Loader
 from .values import Values
-
-if TYPE_CHECKING:
-    from .loader import Loader
 
 _PAGE = 4096
 #: How paths begin that lead to servers and buckets.
@@ -165,6 +163,7 @@ class Dataset:
         it; without a name the only one."""
         return _subsets.content(self, "vocabulary", name)
 
+    @_options.named
     def split(
         self, splits: Mapping[str, Any] | None = None, *, name: str = "default", by: str | None = None,
         folds: int | None = None, over: str | None = None, shuffle: bool = False, seed: int | None = None,
@@ -245,9 +244,9 @@ class Dataset:
 
     # Windows.
 
+    @_options.method_like(Loader.__init__)
     def windows(self, **options: Any) -> Loader:
         """A loader of windows; every option is explained at :class:`trajpack.Loader`."""
-        from .loader import Loader
         return Loader(self, **options)
 
     def __repr__(self) -> str:

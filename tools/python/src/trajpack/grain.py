@@ -7,11 +7,11 @@ It needs only what Grain's protocol asks for, ``len`` and ``[]``, so Grain itsel
 """
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from . import _options
 from ._errors import UsageError
-from ._words import counted
+from ._wrapped import Wrapped
 from .loader import Loader
 
 if TYPE_CHECKING:
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 
-class WindowSource:
+_OTHERS = ("batch", "rank", "world_size", "shuffle", "drop_last")
+
+
+class WindowSource(Wrapped):
     """Windows by number: ``source[7]`` is ``{"state/hp": ndarray [T, ...], ...}``. Options are those of
     :class:`trajpack.Loader`; order and batches are Grain's. It is picklable, for Grain's worker processes."""
 
+    @_options.with_options_of(Loader.__init__, but=_OTHERS)
     def __init__(self, dataset: Dataset, **options: Any) -> None:
-        for name in ("batch", "rank", "world_size", "shuffle", "drop_last"):
+        for name in _OTHERS:
             if name in options:
                 raise UsageError(f"'{name}' is Grain's: shuffle, shard and batch there, or use Dataset.windows")
         self._loader = Loader(dataset, batch=1, rank=0, world_size=1, drop_last=False, **options)
-
-    @property
-    def outputs(self) -> Mapping[str, Any]:
-        """What the arrays are; their shapes without the leading B."""
-        return self._loader.outputs
 
     def __len__(self) -> int:
         return self._loader.windows
@@ -46,7 +45,7 @@ class WindowSource:
         return {name: batch[name][0] for name in batch}
 
     def __repr__(self) -> str:
-        return f"<trajpack.grain.WindowSource of {counted(len(self), 'window')}>"
+        return self._one_by_one()
 
 
 __all__ = ["WindowSource"]

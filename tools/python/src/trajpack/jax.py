@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import _options
 from ._errors import UsageError
 
 try:
@@ -61,8 +62,10 @@ def batches(loader: Loader, sharding: Any = None, *, ahead: int = 2,
     ``choose``: which outputs to take, by name. ``loader.state_dict()`` is that of the batches that were taken from the
     loader, which are up to ``ahead`` more than were given out here: to resume exactly, use ``ahead=0``.
     """
-    if ahead < 0:
-        raise UsageError(f"'ahead' is {ahead}, but must be at least 0")
+    ahead = _options.whole(ahead, "ahead", 0)
+    if choose is not None and not callable(choose):
+        raise UsageError(f"'choose' is {choose!r}, but must be a function of an output's name that says whether to "
+                         "take it; channels= of the loader takes names", option="choose")
     waiting: deque[dict[str, jax.Array]] = deque()
     for batch in loader:
         chosen = batch if choose is None else {name: batch[name] for name in batch if choose(name)}

@@ -1,6 +1,7 @@
 """The loader: windows in batches, in an order that can be gone on with anywhere."""
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
@@ -13,9 +14,9 @@ from ._clips import Clipped
 from ._errors import UsageError
 from ._normalization import Normalized
 from .batch import Batch, empty, numbers
-from .dataset import Dataset
 
 if TYPE_CHECKING:
+    from .dataset import Dataset
     from .predicates import Test
 
 
@@ -63,7 +64,9 @@ class Loader(Clipped, Normalized):
         logs are recorded; or ``{pattern: one of them}``. ``max_staleness``: rows older than so many seconds do not
         count, what follows is padding; a number, or by pattern.
     edge
-        "drop" (only windows that lie wholly inside), "pad" (zeros outside) or "clamp" (the nearest row outside).
+        "drop" (only windows that lie wholly inside), "pad" (zeros outside) or "clamp" (the nearest row outside). A
+        stream of a rate with gaps has a run of rows between two of them: with "drop" a window lies in one run; with the
+        others, and by ``offsets``, rows beyond a gap are given, and what lies in the gap is outside.
     entities
         The most entities of a stream in a window, or ``{stream: number}``; by default the most that an episode has.
     dtype
@@ -274,11 +277,12 @@ class Loader(Clipped, Normalized):
             "align": align, "tolerance": None if tolerance is None else _options.seconds(tolerance, "tolerance"),
             "hold": hold, "max_staleness": _options.spans(max_staleness, "max_staleness"), "edge": edge,
             "entities": entities, "dtype": dtype, "normalize": normalize,
-            "normalize_split": normalize_split, "features": _features(features), "fill": fill, "masks": _masks(masks),
+            "normalize_split": normalize_split, "features": _features(features), "fill": _fill(fill),
+            "masks": _masks(masks),
             "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
             "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
-            "fold": fold, "episodes": _options.listed(episodes), "where": where,
+            "fold": fold, "episodes": _options.episodes(episodes), "where": where,
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,
@@ -310,6 +314,7 @@ class Loader(Clipped, Normalized):
 
 def _datasets(given: Any) -> list[Dataset]:
     """The data sets that windows are of."""
+    from .dataset import Dataset  # which has loaders itself
     members = list(given) if isinstance(given, Sequence) and not isinstance(given, (str, bytes)) else [given]
     for one in members:
         if not isinstance(one, Dataset):
@@ -324,6 +329,16 @@ def _features(given: Any) -> dict[str, Any] | None:
     if not isinstance(given, Mapping):
         raise UsageError(f"option 'features' is {given!r}, but must be a dict of patterns, {{name: [patterns]}}")
     return {str(name): _options.listed(patterns) for name, patterns in given.items()}
+
+
+def _fill(given: Any) -> Any:
+    """The option, without numbers that nothing can be filled with."""
+    plain = _options.plain(given)
+    for one in plain.values() if isinstance(plain, dict) else [plain]:
+        if isinstance(one, float) and not math.isfinite(one):
+            raise UsageError(f"option 'fill' is {one}, but must be a finite number; floats have NaN anyway where "
+                             "nothing was observed, so leave it out to keep that", option="fill")
+    return plain
 
 
 def _masks(masks: bool | Iterable[str] | None) -> Any:

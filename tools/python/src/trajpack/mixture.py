@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import _options
 from ._errors import UsageError
 from .loader import Loader
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from .dataset import Dataset
 
 
+@_options.with_options_of(Loader.__init__)
 def mixture(datasets: Iterable[Dataset] | Mapping[Dataset, float], weights: Iterable[float] | None = None, *,
             epoch_windows: int | None = None, **options: Any) -> Loader:
     """A loader over several data sets.

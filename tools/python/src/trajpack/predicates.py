@@ -89,6 +89,9 @@ class Values:
         """Whether each lies in ``[low, high]``."""
         return Comparison(self._measure, {"min": _number(low), "max": _number(high)})
 
+    def __repr__(self) -> str:
+        return _said(self._measure)
+
     def __bool__(self) -> bool:
         raise UsageError("values are neither true nor false; compare them: (channel(name) > x).any()")
 
@@ -148,6 +151,9 @@ class Comparison:
         """All of the last row do."""
         return self._of("last")
 
+    def __repr__(self) -> str:
+        return _compared(_said(self._measure), self._rule)
+
     def __bool__(self) -> bool:
         raise UsageError("say of which values: (channel(name) > x).any(), .all(), .first() or .last()")
 
@@ -186,6 +192,9 @@ class Number:
     def between(self, low: float, high: float) -> Test:
         """Whether it lies in ``[low, high]``."""
         return self._test({"min": _number(low), "max": _number(high)})
+
+    def __repr__(self) -> str:
+        return _said(self.json)
 
     def __bool__(self) -> bool:
         raise UsageError("a number of the window is neither true nor false; compare it: channel(name).mean() > x")
@@ -231,6 +240,9 @@ class Value:
         """Whether it lies in ``[low, high]``."""
         return self._test({"min": _number(low), "max": _number(high)})
 
+    def __repr__(self) -> str:
+        return _said(self.json)
+
     def __bool__(self) -> bool:
         raise UsageError("a value of recordings is neither true nor false; compare it: value(name) == x")
 
@@ -257,7 +269,46 @@ class Test:
         raise UsageError("tests of windows are joined by &, | and ~, not by and, or, not, or chained comparisons")
 
     def __repr__(self) -> str:
-        return f"<trajpack test of windows {self.json}>"
+        return _said(self.json)
+
+
+_STEPS = ("any", "all", "first", "last", "mean", "min", "max", "std", "missing")
+
+
+def _said(json: Any) -> str:
+    """A test, number or value as the Python that makes it."""
+    if "and" in json or "or" in json:
+        word, sign = ("and", " & ") if "and" in json else ("or", " | ")
+        return sign.join(f"({_said(one)})" for one in json[word])
+    if "not" in json:
+        return f"~({_said(json['not'])})"
+    if "value" in json:
+        return _compared(f"value({json['value']!r})", json["is"]) if "is" in json else f"value({json['value']!r})"
+    out = f"channel({json.get('channel')!r})"
+    if "component" in json:
+        chosen = json["component"]
+        out += f"[{chosen[0] if len(chosen) == 1 else chosen}]"
+    for step in json.get("of", []):
+        out = f"abs({out})" if step == "abs" else f"{out}.{step}()"
+    if "statistic" in json:
+        return f"{out}.{json['statistic']}()"
+    for step in _STEPS:
+        if step in json:
+            # What the values are compared with, or what is made of them.
+            each = step in ("any", "all", "first", "last")
+            return f"({_compared(out, json[step])}).{step}()" if each else _compared(f"{out}.{step}()", json[step])
+    return out
+
+
+def _compared(what: str, rule: Any) -> str:
+    if isinstance(rule, list):
+        return f"{what}.isin({rule})"
+    if not isinstance(rule, dict):
+        return f"{what} == {rule!r}"
+    if set(rule) == {"min", "max"}:
+        return f"{what}.between({rule['min']!r}, {rule['max']!r})"
+    signs = {"above": ">", "min": ">=", "below": "<", "max": "<="}
+    return " and ".join(f"{what} {signs[name]} {one!r}" for name, one in rule.items())
 
 
 def _test(value: Any) -> Test:

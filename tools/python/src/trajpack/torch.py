@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from . import _ranks
+from . import _options, _ranks
 from ._errors import UsageError
 from .batch import Batch
 from .loader import Loader
@@ -26,12 +26,14 @@ except ImportError:
     raise UsageError("trajpack.torch needs PyTorch; install it with 'pip install torch'") from None
 
 from ._workers import Table
+from ._wrapped import Wrapped
 
 if TYPE_CHECKING:
     from ._passes import Pass
     from .dataset import Dataset
 
 _MAP_ROOM = 64  # windows that WindowDataset reads at a time
+_OTHERS = ("batch", "rank", "world_size", "shuffle", "drop_last")  # options that are the DataLoader's
 
 
 def tensors(batch: Batch) -> dict[str, torch.Tensor]:
@@ -39,25 +41,21 @@ def tensors(batch: Batch) -> dict[str, torch.Tensor]:
     return {name: value if isinstance(value := batch[name], list) else torch.from_numpy(value) for name in batch}
 
 
-class WindowDataset(_data.Dataset):
+class WindowDataset(Wrapped, _data.Dataset):
     """Windows by number, for ``DataLoader`` with a sampler of its own: ``dataset[7]`` is ``{"state/hp": Tensor
     [T, ...], ...}``. Options are those of :class:`trajpack.Loader`; order and batches are the ``DataLoader``'s.
 
     A window is read when it is asked for; :class:`WindowLoader` reads ahead and is faster.
     """
 
+    @_options.with_options_of(Loader.__init__, but=_OTHERS)
     def __init__(self, dataset: Dataset, *, transform: Callable[[dict[str, torch.Tensor]], Any] | None = None,
                  **options: Any) -> None:
-        for name in ("batch", "rank", "world_size", "shuffle", "drop_last"):
+        for name in _OTHERS:
             if name in options:
                 raise UsageError(f"'{name}' is the DataLoader's: give it there, or use WindowLoader")
         self._loader = Loader(dataset, batch=_MAP_ROOM, rank=0, world_size=1, drop_last=False, **options)
         self._transform = transform
-
-    @property
-    def outputs(self) -> Mapping[str, Any]:
-        """What the tensors are; their shapes without the leading B."""
-        return self._loader.outputs
 
     def __len__(self) -> int:
         return self._loader.windows
@@ -68,7 +66,7 @@ class WindowDataset(_data.Dataset):
     def __getitems__(self, indices: Sequence[int]) -> list[Any]:
         """Several windows at once, as ``DataLoader`` asks for them: a chunk that they share is read once."""
         count = len(self)
-        wanted = [int(i) for i in indices]
+        wanted = [_options.whole(i, "index") for i in indices]
         for i in wanted:
             if not -count <= i < count:
                 raise IndexError(f"there are {count} windows, so there is no number {i}")
@@ -81,8 +79,11 @@ class WindowDataset(_data.Dataset):
                 out.append(self._transform(one) if self._transform is not None else one)
         return out
 
+    def __repr__(self) -> str:
+        return self._one_by_one()
 
-class WindowLoader(_data.IterableDataset):
+
+class WindowLoader(Wrapped, _data.IterableDataset):
     """Batches of windows as dicts of tensors ``[B, T, (E,) ...]``.
 
     Iterate it as it is, or give it to ``DataLoader(loader, batch_size=None, num_workers=N)``: worker w of W gives the
@@ -98,6 +99,7 @@ class WindowLoader(_data.IterableDataset):
     options are those of :class:`trajpack.Loader`, and so is what ``rank`` and ``world_size`` are.
     """
 
+    @_options.with_options_of(Loader.__init__)
     def __init__(self, dataset: Dataset | Sequence[Dataset], *, pin_memory: bool = False,
                  transform: Callable[[dict[str, torch.Tensor]], Any] | None = None, **options: Any) -> None:
         self._loader = Loader(dataset, **options)

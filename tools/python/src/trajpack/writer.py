@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from ._given import EntityLike
 
 
-def create(path: str | os.PathLike[str], **options: Any) -> Writer:
-    """A new data set, or one to go on with (``mode="a"``); the options are those of :class:`Writer`."""
-    return Writer(path, **options)
-
-
 class Writer(WriterSchema):
     """Adds episodes to a data set. When an episode has been committed it is durable: a crash or ``kill -9`` loses
     nothing of it, and ``trajpack.open`` sees it at once.
@@ -141,6 +136,7 @@ class Writer(WriterSchema):
 
     # Episodes.
 
+    @_options.named
     def episode(self, id: str, *, split: str | None = None, metadata: Mapping[str, Any] | None = None,
                 values: Mapping[str, Any] | None = None, start: Any = 0) -> Recording:
         """Begins an episode, to be filled row by row or in pieces::
@@ -159,7 +155,7 @@ class Writer(WriterSchema):
             raise UsageError(f"an episode's id is a text, not {type(id).__name__}")
         if split is not None and not isinstance(split, str):
             raise UsageError(f"an episode's split is a text, not {type(split).__name__}")
-        known = _options.plain(_options.members(metadata, "metadata"))
+        known = _options.plain(_options.members(metadata, "metadata"), "metadata")
         if values is not None:
             if "values" in known:
                 raise UsageError(f"episode '{id}': 'values' are given twice, also in the metadata")
@@ -280,6 +276,12 @@ class Writer(WriterSchema):
         if self.closed or self._process != os.getpid():
             return f"<trajpack.Writer {self.path}, closed>"
         return f"<trajpack.Writer {self.path}: {counted(len(self), 'episode')}>"
+
+
+@_options.maker_of(Writer)
+def create(path: str | os.PathLike[str], **options: Any) -> Writer:
+    """A new data set, or one to go on with (``mode="a"``); the options are those of :class:`Writer`."""
+    return Writer(path, **options)
 
 
 def _free(lock: Any, pointer: c_void_p) -> None:
