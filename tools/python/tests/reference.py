@@ -223,7 +223,8 @@ class Reference:
         for name in dict.fromkeys(s.name for s, _ in self.chosen):
             self._masks(out, name, episode, base, anchor)
         for name, patterns in self.features.items():
-            paths = [f"{s.name}/{c.name}" for s, c in self.chosen if any(matches(p, s.name, c.name) for p in patterns)]
+            paths = list(dict.fromkeys(f"{s.name}/{c.name}" for p in patterns for s, c in self.chosen
+                                       if matches(p, s.name, c.name)))
             out[name] = np.concatenate([v.reshape(len(v), -1) for v in map(out.pop, paths)], axis=1)
         return out
 

@@ -86,7 +86,8 @@ class Loader(Clipped, Normalized):
         matrices stay as they are, and images, depth, events, booleans that are not named: ``left_raw`` lists them.
         :meth:`denormalize` is the inverse.
     features
-        ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own.
+        ``{name: [patterns]}``: these channels side by side as one ``[B, T, F]`` float32 instead of their own, in the
+        order of the patterns (``outputs[name].channels``). A channel is in one of them.
     fill
         The number in place of what was not observed: of NaN in floats, of the smallest integer in integers that can
         hold it; or ``{pattern: number}``. A ``dtype`` of integers that cannot say what is missing needs it.
@@ -282,7 +283,7 @@ class Loader(Clipped, Normalized):
             "size": size, "pixels": pixels, "layout": layout, "crop": crop, "flip": flip, "flip_world": flip_world,
             "pixels_of": pixels_of, "depth": depth, "frame_cache": frame_cache, "time": time, "meta": meta,
             "values": _options.listed(values) or None, "clips": _clips.given(clips), "split": split, "scheme": scheme,
-            "fold": fold, "episodes": _options.episodes(episodes), "where": where,
+            "fold": fold, "episodes": _options.episodes(episodes), "where": _options.where(where),
             "windows_where": predicates.plain(windows_where, "windows_where"),
             "window_weights": True if weighed else chances, "cache_dir": _options.path(cache_dir, "cache_dir"),
             "shuffle": "none" if shuffle is False else "global" if shuffle is True else shuffle,

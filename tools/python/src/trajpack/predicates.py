@@ -1,7 +1,7 @@
 """Tests and weights of windows, written as Python: ``(abs(channel("state/speed")) > 0.1).any()``."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import _options
@@ -339,7 +339,11 @@ def plain(value: Any, name: str) -> Any:
     if isinstance(value, Test) and name == "window_weights":
         raise UsageError("option 'window_weights' is a number, channel(name).mean(), not a test; a test belongs to "
                          "'windows_where'")
-    return value.json if isinstance(value, (Test, Number, Value)) else value
+    out = value.json if isinstance(value, (Test, Number, Value)) else value
+    if name == "windows_where" and out is not None and not isinstance(out, Mapping):
+        raise UsageError(f"option 'windows_where' is {value!r}, but must be a test such as "
+                         "(trajpack.channel('state/speed') > 0.1).any(), or its JSON as a dict", option=name)
+    return out
 
 
 __all__ = ["Comparison", "Number", "Test", "Value", "Values", "channel", "value"]
