@@ -1,4 +1,4 @@
-"""What a further trial of `trajpack validate` from outside found: faults of values that went unseen, and warnings on sound data."""
+"""What a further trial of `trajpack validate` found: faults of values that went unseen, and warnings on sound data."""
 from __future__ import annotations
 
 from pathlib import Path
@@ -231,7 +231,8 @@ def test_clocks_that_count_down_are_not_reversed(tmp_path: Path) -> None:
 
 def test_discrete_actions_are_no_converter_with_few_bits(tmp_path: Path) -> None:
     random = np.random.default_rng(33)
-    choices = {"steer": random.choice([-0.5, -0.25, 0.0, 0.25, 0.5], 400), "gas": random.choice([0, 0.5, 1.0, 1.5], 400)}
+    choices = {"steer": random.choice([-0.5, -0.25, 0.0, 0.25, 0.5], 400),
+               "gas": random.choice([0, 0.5, 1.0, 1.5], 400)}
     assert found(dataset(tmp_path / "actions", [{"s": choices | values(random, 400)}])) == set()
     noise = {"around": np.round(random.normal(0, 1.5, 400)) * 0.3, "near": 1.4 + 0.2 * random.integers(-1, 2, 400)}
     path = dataset(tmp_path / "noise", [{"s": noise | values(random, 400)}])
@@ -293,5 +294,6 @@ def test_a_reference_in_a_stream_of_its_own_is_no_leak(tmp_path: Path) -> None:
     assert [p["episode"] for p in finding["places"]] == ["e09"]
     # What was cut from one recording, all streams of it, is no reference.
     one = {"goal": {"target": walk(random, 300, 3)}, "arm": {"qpos": walk(random, 300, 7)}}
-    cut = [{s: {c: v[10 * n : 10 * n + 150] for c, v in channels.items()} for s, channels in one.items()} for n in range(12)]
+    cut = [{s: {c: v[10 * n : 10 * n + 150] for c, v in channels.items()} for s, channels in one.items()}
+           for n in range(12)]
     assert "learning.leakage" in found(dataset(tmp_path / "cut", cut, splits=splits))
