@@ -149,8 +149,8 @@ class Loader(Clipped, Normalized):
         ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
         with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. What counts are rows of the channel's
         own stream within the window's time; a label that a log holds from before is none. All windows are looked at
-        once, by all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
-        data sets from 64 MiB on). ``choices`` tells how many it left.
+        once, by all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack``
+        for data sets from 64 MiB on). ``choices`` tells how many it left.
     window_weights
         Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
         (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
