@@ -267,6 +267,9 @@ class Loader(Clipped, Normalized):
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         place = _ranks.given(rank, world_size)
+        if normalize_split is not None and normalize is None:
+            raise UsageError("'normalize_split' says whose statistics 'normalize' takes, which is not given",
+                             option="normalize_split")
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
         weighed = _weights.arrays_of(chances, len(members))
