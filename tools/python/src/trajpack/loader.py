@@ -147,9 +147,10 @@ class Loader(Clipped, Normalized):
     windows_where
         A test of the values in a window, or of its recording (``trajpack.value("label") == "run"``):
         ``(channel("state/speed") > 0.1).any() & (channel("npc/hp").mean() > 0)``
-        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. All windows are looked at once, by
-        all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack`` for
-        data sets from 64 MiB on). ``choices`` tells how many it left.
+        with :func:`trajpack.channel`, or the JSON that ``trajpack.h`` describes. What counts are rows of the channel's
+        own stream within the window's time; a label that a log holds from before is none. All windows are looked at
+        once, by all threads; what was found is kept in ``cache_dir`` ("" for nowhere; by default ``~/.cache/trajpack``
+        for data sets from 64 MiB on). ``choices`` tells how many it left.
     window_weights
         Windows are drawn with replacement, with these chances: an array, a number from 0 up for each window in order
         (a list of arrays for a mixture), or ``channel("state/reward").max()``. ``set_weights`` gives others, from the
@@ -266,6 +267,9 @@ class Loader(Clipped, Normalized):
         on_error: Literal["raise", "skip"] | None = None,
     ) -> None:
         place = _ranks.given(rank, world_size)
+        if normalize_split is not None and normalize is None:
+            raise UsageError("'normalize_split' says whose statistics 'normalize' takes, which is not given",
+                             option="normalize_split")
         members = _datasets(datasets)
         chances = predicates.plain(window_weights, "window_weights")
         weighed = _weights.arrays_of(chances, len(members))

@@ -9,7 +9,8 @@ from ._errors import UsageError
 
 
 def channel(name: str) -> Values:
-    """The values of a channel, ``stream/channel``, to say which windows are wanted or how often.
+    """The values of a channel, ``stream/channel``, to say which windows are wanted or how often: those of the stream's
+    own rows that lie within the window's time. What a log holds from before is no row.
 
     >>> moving = channel("state/velocity").norm().mean() > 0.1
     >>> alive = (channel("npc/hp") > 0).any() & ~(channel("state/mode") == "menu").last()
