@@ -3,7 +3,11 @@ from __future__ import annotations
 
 import copy
 import inspect
+import os
 import pickle
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,28 @@ def test_signatures_have_every_option_by_its_name(made: str) -> None:
                                      if n not in ("batch", "rank", "world_size", "shuffle", "drop_last")]
     for one in (trajpack.Loader, trajpack.open(made).windows, trajpack.create, WindowSource):
         assert "options" not in inspect.signature(one).parameters
+
+
+def test_type_checkers_see_the_options(tmp_path: Path) -> None:
+    (tmp_path / "user.py").write_text("""
+import trajpack
+data = trajpack.open("x")
+loader: trajpack.Loader = data.windows(length=3, channels=["a"])
+writer: trajpack.Writer = trajpack.create("x", rate=3)
+other: trajpack.Writer = trajpack.create(path="x", mode="a")
+data.windows(lenght=3)
+data.windows(length="x")
+trajpack.create("x", rte=3)
+data.statistics(chanels="x")
+""")
+    done = subprocess.run([sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--ignore-missing-imports",
+                           "--cache-dir", tmp_path / "cache", "user.py"], cwd=tmp_path, capture_output=True, text=True,
+                          env={**os.environ, "MYPYPATH": str(Path(trajpack.__file__).parents[1])})
+    lines = [line for line in done.stdout.splitlines() if ": error:" in line]
+    for line, said in zip(lines, ["user.py:7: .*did you mean \"length\"", "user.py:8: .*incompatible type \"str\"",
+                                  "user.py:9: .*did you mean \"rate\"", "user.py:10: .*did you mean \"channels\""],
+                          strict=True):
+        assert re.match(said, line), line
 
 
 @pytest.mark.parametrize(("call", "sentence", "option"), [

@@ -214,7 +214,7 @@ def method_like(source: Callable[Concatenate[Any, Any, P], object]
     return with_options_of(source)
 
 
-def maker_of(source: Callable[Concatenate[Any, P], object]) -> Callable[[Callable[..., R]], Callable[P, R]]:
+def maker_of(source: Callable[P, R]) -> Callable[[Callable[..., R]], Callable[P, R]]:
     """:func:`with_options_of`, for type checkers too: a function that takes all that a class does."""
     return with_options_of(source)
 
